@@ -1,0 +1,48 @@
+#include "base/cpu.h"
+
+#include <sched.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace scissionlite {
+namespace {
+
+struct Flag {
+  const char* kernel_name;  // as /proc/cpuinfo writes it
+  const char* name;         // as we write it
+};
+constexpr Flag kFlags[] = {{"sse4_2", "sse4.2"}, {"avx2", "avx2"}, {"fma", "fma"}, {"f16c", "f16c"}, {"avx512f", "avx512f"},
+                           {"avx512bw", "avx512bw"}, {"avx512_vnni", "avx512vnni"}, {"avx512_bf16", "avx512bf16"},
+                           {"avx512_vpopcntdq", "avx512vpopcntdq"}, {"amx_int8", "amx_int8"}, {"amx_bf16", "amx_bf16"}, {"asimd", "neon"}};
+
+MachineInfo read_machine() {
+  MachineInfo info;
+  info.cpu = "unknown";
+  std::ifstream file("/proc/cpuinfo");
+  std::string line, flags;
+  while (std::getline(file, line)) {
+    const auto colon = line.find(": ");
+    if (colon == std::string::npos) continue;
+    if (line.rfind("model name", 0) == 0 && info.cpu == "unknown") info.cpu = line.substr(colon + 2);
+    if ((line.rfind("flags", 0) == 0 || line.rfind("Features", 0) == 0) && flags.empty()) flags = line.substr(colon + 2) + " ";
+  }
+  std::istringstream words(flags);
+  std::string word;
+  while (words >> word)
+    for (const auto& flag : kFlags)
+      if (word == flag.kernel_name) info.isa.emplace_back(flag.name);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) info.cores = CPU_COUNT(&set);
+  return info;
+}
+
+}  // namespace
+
+const MachineInfo& this_machine() {
+  static const MachineInfo info = read_machine();
+  return info;
+}
+
+}  // namespace scissionlite

@@ -1,0 +1,60 @@
+// Prepare: a chosen candidate as files that run: the device package and the edge's model repository.
+//
+// What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
+//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin
+//   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  input.json (edge-only plans: codec inputs)
+// Relies on planner, transfer, vision. Start here.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "graph/graph.h"
+#include "score/scores.h"
+#include "vision/input_spec.h"
+
+namespace scissionlite {
+
+/// manifest.json ("scissionlite.manifest/1") of a device package, and of the edge's model folder.
+struct Manifest {
+  std::string role;               // "device" or "edge"
+  std::string model_name;         // "mobilenetv2_1.0"
+  std::string tail_name;          // name in the repository: "mobilenetv2_1.0_tail"; whole model: "mobilenetv2_1.0"
+  std::string candidate;          // key
+  std::vector<std::string> cut_tensors;  // names in the original model
+  std::string tl;                 // spec, "" when none
+  std::string model_sha256;       // of the uncut model
+  std::string head_sha256;        // "" when there is no head
+  std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
+  std::vector<ValueInfo> wire;    // what crosses; empty for local
+  std::vector<std::string> output_names;
+  bool batch_dynamic = false;
+  std::string batch_note;         // which node fixes the batch, when one does
+  std::string created_by;         // version of ScissionLite
+};
+[[nodiscard]] Json to_json(const Manifest& manifest);
+[[nodiscard]] Manifest manifest_from_json(const Json& json, const std::string& where);
+
+/// probe.bin: wire tensors of one known image and the tail's answer to them. Layout: "SLPROBE1", then per tensor
+/// uint32 name length, name, uint32 dtype, uint32 rank, int64 sizes, raw bytes; inputs first, preceded by two uint32
+/// counts (inputs, outputs). Little-endian.
+struct ProbeTensors {
+  std::vector<std::pair<std::string, Tensor>> inputs, outputs;
+};
+[[nodiscard]] std::string serialize(const ProbeTensors& probe);
+[[nodiscard]] ProbeTensors parse_probe(std::string_view bytes, const std::string& where);
+
+/// A device package as it lies on disk, hashes checked.
+struct DevicePackage {
+  fs::path folder;
+  Manifest manifest;
+  vision::InputSpec input;
+  [[nodiscard]] fs::path head_path() const { return folder / "head.onnx"; }
+  [[nodiscard]] fs::path local_path() const { return folder / "local.onnx"; }
+  [[nodiscard]] ProbeTensors load_probe() const;
+};
+/// @throws InvalidArgument when a file is missing or a hash does not match (names both).
+[[nodiscard]] DevicePackage open_package(const fs::path& folder);
+
+}  // namespace scissionlite

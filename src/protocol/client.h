@@ -1,0 +1,89 @@
+// Protocol: the Open Inference Protocol v2 over gRPC: messages (*.proto), a client (this file), tensor <-> message.
+//
+// Relies on base. gRPC and protobuf types stay in .cc files and *_internal.h. Start with Client.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/tensor.h"
+
+namespace scissionlite::protocol {
+
+using Parameter = std::variant<bool, int64_t, std::string, double>;
+using Parameters = std::map<std::string, Parameter>;
+
+/// A tensor on the wire. Either `tensor`, or datatype BYTES with one element in `blob` (shape as given, e.g. {1}).
+struct WireTensor {
+  std::string name;
+  Tensor tensor;
+  std::optional<std::string> blob;
+  Shape blob_shape{1};
+  Parameters parameters;
+};
+struct InferRequest {
+  std::string model, version, id;
+  Parameters parameters;
+  std::vector<WireTensor> inputs;
+  std::vector<std::string> outputs;  // empty: all
+};
+struct InferResult {
+  std::string model, version, id;
+  Parameters parameters;             // our server adds *_us timings: queue_us, decode_us, compute_us
+  std::vector<WireTensor> outputs;
+  double total_us = 0;               // call, as the client saw it
+  double serialize_us = 0;           // building the request message
+  int64_t request_bytes = 0, response_bytes = 0;  // serialised messages
+};
+struct TensorSpec {
+  std::string name, datatype;        // "FP32"
+  Shape shape;
+};
+struct ModelMetadata {
+  std::string name, platform;
+  std::vector<std::string> versions;
+  std::vector<TensorSpec> inputs, outputs;
+  std::map<std::string, std::string> properties;
+};
+struct ServerMetadata {
+  std::string name, version;
+  std::vector<std::string> extensions;
+};
+struct ClientOptions {
+  double connect_timeout_us = 5e6;
+  double default_deadline_us = 30e6;
+  int64_t max_message_bytes = 1 << 30;
+};
+
+/// One channel to one server. Safe to call from several threads at once.
+/// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
+/// and the server's text); INVALID_ARGUMENT and NOT_FOUND throw InvalidArgument with the server's text.
+class Client {
+ public:
+  explicit Client(std::string address, ClientOptions options = {});
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  [[nodiscard]] const std::string& address() const;
+  /// Waits for the connection. @throws TransportError after connect_timeout_us.
+  void connect();
+  [[nodiscard]] bool server_live();
+  [[nodiscard]] bool server_ready();
+  [[nodiscard]] bool model_ready(const std::string& model);
+  [[nodiscard]] ServerMetadata server_metadata();
+  [[nodiscard]] ModelMetadata model_metadata(const std::string& model);
+  /// "parameters" of the model's config, by key (string_value).
+  [[nodiscard]] std::map<std::string, std::string> model_config_parameters(const std::string& model);
+  /// @param deadline_us  0 = the default.
+  [[nodiscard]] InferResult infer(const InferRequest& request, double deadline_us = 0);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scissionlite::protocol

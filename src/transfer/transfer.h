@@ -1,0 +1,69 @@
+// Transfer layers (TL): what shrinks an activation before it crosses the network and restores it on the edge.
+//
+// What lives here: the interface (this file), one file a family, the table of families (transfer.inc). A fitted TL is a
+// pair of small graphs of standard operators in the host model's own opset, so any runtime runs them; graph/slice.h
+// joins them to head and tail. Relies on graph, ops, engine. Start with `TransferLayer`.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "graph/cuts.h"
+#include "graph/graph.h"
+
+namespace scissionlite::transfer {
+
+/// A fitted TL for one tensor. Encoder: input `x` (f32 or f16, batch dynamic), output `code`. Decoder: input `code`,
+/// output `x`, same dtype and shape as the encoder's input.
+struct Codec {
+  Graph encoder, decoder;
+  int64_t code_bytes = 0;  // on the wire for one image
+  std::string note;        // what was fitted, for manifests ("explains 99.2 % of the variance")
+};
+
+struct FitContext {
+  ValueInfo tensor;                 // name, dtype, shape with batch 1
+  std::vector<Opset> opsets;        // of the host model; encoder and decoder use the same
+  int64_t ir_version = 8;
+  std::span<const Tensor> samples;  // activations of unlabelled images, batch 1 each; empty for families that need none
+};
+
+/// A family with its parameters fixed: "fp32", "fp16", "uint8", "pool", "klt-s2-c64-b4" (stride 2, 64 channels, 4 bits).
+class TransferLayer {
+ public:
+  virtual ~TransferLayer() = default;
+  [[nodiscard]] virtual std::string spec() const = 0;
+  [[nodiscard]] virtual bool needs_samples() const = 0;
+  /// Whether it can take such a tensor; else why not ("needs 4 dimensions").
+  [[nodiscard]] virtual Support supports(const ValueInfo& tensor) const = 0;
+  /// @throws InvalidArgument: too few samples, all equal, of another shape (with numbers).
+  [[nodiscard]] virtual Codec fit(const FitContext& context) const = 0;
+};
+
+/// By spec. @throws InvalidArgument naming the known families.
+[[nodiscard]] std::unique_ptr<TransferLayer> make(const std::string& spec);
+/// One line a family: name, parameters, what it does. For --help and docs.
+struct Family {
+  std::string name, usage, summary;
+};
+[[nodiscard]] std::vector<Family> families();
+/// The specs tried when the user names none, for a tensor of this shape.
+[[nodiscard]] std::vector<std::string> default_specs(const ValueInfo& tensor);
+
+/// Head with encoders and tail with decoders for a cut; one spec for all tensors. Tensors that the TL cannot take
+/// (rank under 4 or an integer dtype) cross plainly. Wire tensors are named "cut0", "cut1", ... (no '/' or ':').
+struct SplitModel {
+  Graph head, tail;                // the head's input and the tail's outputs are the model's own
+  Graph head_body, tail_body;      // without TL
+  std::vector<Codec> codecs;       // per tensor of the cut
+  std::vector<ValueInfo> wire;     // what crosses, batch 1
+  int64_t wire_bytes = 0;          // for one image
+};
+/// @param samples  per tensor of the cut, activations of the fitting images; empty when the TL needs none.
+[[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,
+                               const std::vector<std::vector<Tensor>>& samples = {});
+
+}  // namespace scissionlite::transfer

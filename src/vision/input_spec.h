@@ -1,0 +1,47 @@
+// input.json: how an image becomes the model's input tensor. Travels in the head's metadata and with each package.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/tensor.h"
+#include "graph/graph.h"
+#include "vision/vision.h"
+
+namespace scissionlite::vision {
+
+/// Geometry first (resize, crop), then values: x = (v * scale - mean[c]) / std[c], v in 0..255.
+struct InputSpec {
+  int width = 0, height = 0;             // of the tensor
+  std::string resize = "shorter";        // "shorter": shorter side to resize_to; "stretch": to width x height; "none"
+  int resize_to = 0;                     // for "shorter"; 0 = the crop's size
+  std::string filter = "bilinear";       // bilinear (antialiased when shrinking, as PIL), nearest, bicubic
+  std::string crop = "center";           // "center" (pads with black when the image is smaller) or "none"
+  std::string channels = "RGB";          // RGB, BGR or GRAY
+  std::string layout = "NCHW";           // NCHW or NHWC
+  Dtype dtype = Dtype::kF32;             // of the tensor: f32, f16, u8
+  double scale = 1.0 / 255;
+  std::vector<double> mean{0, 0, 0}, std{1, 1, 1};
+  std::vector<std::string> labels;       // class names in order of the output, may be empty
+  int label_offset = 0;                  // index of ImageNet class 0 in the output: 1 for 1001-class models
+};
+
+/// @throws InvalidArgument with the field's path.
+[[nodiscard]] InputSpec input_spec_from_json(const Json& json, const std::string& where);
+[[nodiscard]] Json to_json(const InputSpec& spec);
+/// Reads a file. A relative "labels_file" in it is read from its folder.
+[[nodiscard]] InputSpec load_input_spec(const fs::path& path);
+/// The spec used for `model`: the file if given, else the model's metadata "scissionlite.input", else a file
+/// "<model>.input.json" or "input.json" beside the model, else a default from the input's shape with a warning.
+[[nodiscard]] InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const std::optional<fs::path>& given);
+
+/// The geometry alone: width x height RGB, as 8-bit (what the edge-only raw, PNG and JPEG candidates send).
+[[nodiscard]] Image resize_and_crop(const Image& image, const InputSpec& spec);
+/// The values alone: from an image of exactly width x height to (1, c, h, w) or (1, h, w, c).
+[[nodiscard]] Tensor to_tensor(const Image& image, const InputSpec& spec);
+/// Both.
+[[nodiscard]] inline Tensor preprocess(const Image& image, const InputSpec& spec) { return to_tensor(resize_and_crop(image, spec), spec); }
+
+}  // namespace scissionlite::vision
