@@ -1,0 +1,180 @@
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "onnx/convert_tensor.h"
+#include "onnx/onnx.h"
+
+namespace scissionlite {
+namespace {
+
+constexpr int64_t kOldestOpset = 7;
+
+pb::ModelProto parse_proto(std::string_view bytes, const std::string& where) {
+  if (bytes.empty()) throw ModelError("[onnx import] " + where + " is empty; expected an ONNX model");
+  constexpr size_t kLargest = (size_t{1} << 31) - 1;
+  if (bytes.size() > kLargest)
+    throw ModelError("[onnx import] " + where + " has " + std::to_string(bytes.size()) +
+                     " bytes; an ONNX file ends at 2 GiB: save the weights as external data");
+  pb::ModelProto model;
+  google::protobuf::io::ArrayInputStream array(bytes.data(), static_cast<int>(bytes.size()));
+  google::protobuf::io::CodedInputStream coded(&array);
+  coded.SetRecursionLimit(64);
+  if (!model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage())
+    throw ModelError("[onnx import] " + where + " (" + std::to_string(bytes.size()) +
+                     " bytes) is not an ONNX model, or it is truncated or damaged; export or copy it again");
+  if (!model.has_graph() || model.opset_import_size() == 0)
+    throw ModelError("[onnx import] " + where + " parses, but holds no ONNX graph with an opset; is it another protobuf file?");
+  return model;
+}
+
+class Importer {
+ public:
+  Importer(const pb::ModelProto& model, const fs::path& folder, std::string where)
+      : model_(model), where_(std::move(where)), reader_(folder, where_) {}
+
+  Graph run() {
+    import_header();
+    const auto& proto = model_.graph();
+    graph_.name = proto.name();
+    for (const auto& tensor : proto.initializer()) add_initializer(tensor);
+    if (proto.sparse_initializer_size() > 0)
+      throw Unsupported("[onnx import] " + where_ + ": sparse initializers are not supported; export the model with dense weights");
+    for (const auto& value : proto.input())
+      if (!graph_.initializers.count(value.name())) graph_.inputs.push_back(value_info(value));
+    for (const auto& value : proto.output()) graph_.outputs.push_back(value_info(value));
+    for (const auto& value : proto.value_info()) graph_.values.emplace(value.name(), value_info(value));
+    for (const auto& node : proto.node()) graph_.nodes.push_back(import_node(node));
+    if (graph_.nodes.empty()) throw ModelError("[onnx import] " + where_ + " has no nodes; there is nothing to run");
+    sort_nodes(graph_);
+    while_doing("importing '" + where_ + "'", [&] { graph_.check(); });
+    return std::move(graph_);
+  }
+
+ private:
+  void import_header() {
+    graph_.ir_version = model_.ir_version();
+    graph_.producer = model_.producer_name();
+    for (const auto& opset : model_.opset_import()) graph_.opsets.push_back({opset.domain() == "ai.onnx" ? "" : opset.domain(), opset.version()});
+    for (const auto& entry : model_.metadata_props()) graph_.metadata[entry.key()] = entry.value();
+    if (model_.functions_size() > 0)
+      throw Unsupported("[onnx import] " + where_ + " defines " + std::to_string(model_.functions_size()) +
+                        " local functions; inline them first (onnx.inliner.inline_local_functions)");
+    const int64_t opset = graph_.opset();
+    if (opset != 0 && opset < kOldestOpset)
+      throw Unsupported("[onnx import] " + where_ + " uses opset " + std::to_string(opset) + "; opset 7 and newer are supported: convert it " +
+                        "with onnx.version_converter");
+  }
+
+  void add_initializer(const pb::TensorProto& tensor) {
+    if (tensor.name().empty()) throw ModelError("[onnx import] " + where_ + ": an initializer has no name");
+    if (!graph_.initializers.emplace(tensor.name(), reader_.read(tensor)).second)
+      throw ModelError("[onnx import] " + where_ + ": initializer '" + tensor.name() + "' stands twice");
+  }
+
+  ValueInfo value_info(const pb::ValueInfoProto& proto) const {
+    ValueInfo info;
+    info.name = proto.name();
+    if (!proto.type().has_tensor_type()) {
+      if (proto.has_type() && proto.type().value_case() != pb::TypeProto::VALUE_NOT_SET)
+        throw Unsupported("[onnx import] " + where_ + ": value '" + proto.name() + "' is a sequence, map or optional; only tensors are supported");
+      return info;
+    }
+    const auto& type = proto.type().tensor_type();
+    info.dtype = static_cast<Dtype>(type.elem_type());
+    info.has_shape = type.has_shape();
+    bool named = false;
+    for (const auto& dim : type.shape().dim()) {
+      info.shape.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1);
+      info.symbols.push_back(dim.dim_param());
+      named = named || !dim.dim_param().empty();
+    }
+    // A size of 0 in an interface means "unknown" in some exporters; a real empty tensor has no use there.
+    for (auto& size : info.shape)
+      if (size == 0) size = -1;
+    if (!named) info.symbols.clear();
+    return info;
+  }
+
+  Node import_node(const pb::NodeProto& proto) {
+    Node node;
+    node.name = proto.name();
+    node.op_type = proto.op_type();
+    node.domain = proto.domain() == "ai.onnx" ? "" : proto.domain();
+    node.doc = proto.doc_string();
+    node.inputs.assign(proto.input().begin(), proto.input().end());
+    node.outputs.assign(proto.output().begin(), proto.output().end());
+    if (node.op_type.empty()) throw ModelError("[onnx import] " + where_ + ": a node has no operator type");
+    if (graph_.opset(node.domain) == 0)
+      throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] is of domain '" + node.domain + "', which the model does not import");
+    for (const auto& attribute : proto.attribute())
+      if (auto value = import_attribute(node, attribute)) node.attributes.emplace(attribute.name(), std::move(*value));
+    return node;
+  }
+
+  std::optional<Attribute> import_attribute(const Node& node, const pb::AttributeProto& proto) {
+    using A = pb::AttributeProto;
+    switch (proto.type()) {
+      case A::INT: return proto.i();
+      case A::FLOAT: return proto.f();
+      case A::STRING: return proto.s();
+      case A::TENSOR: return reader_.read(proto.t());
+      case A::INTS: return std::vector<int64_t>(proto.ints().begin(), proto.ints().end());
+      case A::FLOATS: return std::vector<float>(proto.floats().begin(), proto.floats().end());
+      case A::STRINGS: return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
+      case A::UNDEFINED: break;
+      case A::GRAPH:
+      case A::GRAPHS:
+        throw Unsupported("[onnx import] " + where_ + ": [" + node.label() + "] holds a subgraph ('" + proto.name() +
+                          "'): models with control flow (If, Loop, Scan) cannot be cut; export without it");
+      default: break;
+    }
+    throw Unsupported("[onnx import] " + where_ + ": [" + node.label() + "] attribute '" + proto.name() + "' has type " +
+                      std::to_string(proto.type()) + ", which is not supported");
+  }
+
+  const pb::ModelProto& model_;
+  std::string where_;
+  TensorReader reader_;
+  Graph graph_;
+};
+
+void collect_locations(const pb::TensorProto& tensor, std::vector<std::string>& order) {
+  if (tensor.data_location() != pb::TensorProto::EXTERNAL) return;
+  const auto location = external_range(tensor).location;
+  if (std::find(order.begin(), order.end(), location) == order.end()) order.push_back(location);
+}
+
+}  // namespace
+
+Graph parse_model(std::string_view bytes, const fs::path& folder, const std::string& where) {
+  const auto proto = parse_proto(bytes, where);
+  try {
+    return Importer(proto, folder, where).run();
+  } catch (const InvalidArgument& e) {  // shapes that overflow and the like: here the model is at fault
+    throw ModelError(e.what());
+  }
+}
+
+Graph load_model(const fs::path& path) {
+  return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());
+}
+
+std::string model_sha256(const fs::path& path) {
+  const auto bytes = read_file(path, (uint64_t{1} << 31));
+  Sha256 hash;
+  hash.update(bytes);
+  const auto proto = parse_proto(bytes, path.string());
+  std::vector<std::string> files;
+  for (const auto& tensor : proto.graph().initializer()) collect_locations(tensor, files);
+  for (const auto& node : proto.graph().node())
+    for (const auto& attribute : node.attribute())
+      if (attribute.has_t()) collect_locations(attribute.t(), files);
+  for (const auto& file : files) hash.update(read_file(path.parent_path() / file, uint64_t{64} << 30));
+  return hash.hex();
+}
+
+}  // namespace scissionlite
