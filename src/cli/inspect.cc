@@ -1,0 +1,150 @@
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "graph/cuts.h"
+#include "onnx/onnx.h"
+#include "ops/cut_cost.h"
+#include "ops/ops.h"
+
+namespace scissionlite::cli {
+namespace {
+
+struct Options {
+  std::string model, why;
+  bool list_nodes = false, list_cuts = false, all_places = false;
+  CutOptions cuts;
+};
+
+Json describe(const ValueInfo& info) {
+  Json json{{"name", info.name}, {"dtype", dtype_name(info.dtype)}};
+  json["shape"] = info.has_shape ? Json(info.shape) : Json();
+  return json;
+}
+
+std::string describe_line(const ValueInfo& info) {
+  return info.name + "  " + std::string(dtype_name(info.dtype)) + " " + (info.has_shape ? to_string(info.shape) : "(shape unknown)");
+}
+
+std::string shapes_text(const Cut& cut) {
+  std::vector<std::string> parts;
+  for (const auto& shape : cut.shapes) {
+    std::vector<std::string> sizes;
+    for (size_t i = 1; i < shape.size(); ++i) sizes.push_back(std::to_string(shape[i]));
+    parts.push_back(sizes.empty() ? "?" : join(sizes, "x"));
+  }
+  return join(parts, " + ");
+}
+
+std::string shorten(const std::string& text, size_t width) {
+  return text.size() <= width ? text : "..." + text.substr(text.size() - width + 3);
+}
+
+Json cut_json(const Cut& cut, int64_t total_macs) {
+  Json dtypes = Json::array();
+  for (auto dtype : cut.dtypes) dtypes.push_back(dtype_name(dtype));
+  return {{"id", cut.id}, {"tensors", cut.tensors}, {"shapes", cut.shapes}, {"dtypes", dtypes}, {"bytes", cut.bytes},
+          {"position", cut.position}, {"region", cut.region}, {"head_macs", cut.head_macs},
+          {"head_share", total_macs > 0 ? static_cast<double>(cut.head_macs) / static_cast<double>(total_macs) : 0.0}};
+}
+
+void print_summary(const Graph& graph, const std::vector<Cut>& cuts, int64_t macs) {
+  std::map<std::string, int> operators;
+  for (const auto& node : graph.nodes) ++operators[(node.domain.empty() ? "" : node.domain + ".") + node.op_type];
+  std::vector<std::string> counts, opsets;
+  for (const auto& [name, count] : operators) counts.push_back(name + " x" + std::to_string(count));
+  for (const auto& opset : graph.opsets) opsets.push_back((opset.domain.empty() ? "ai.onnx" : opset.domain) + " " + std::to_string(opset.version));
+  int64_t weights = 0;
+  for (const auto& [name, tensor] : graph.initializers) weights += static_cast<int64_t>(tensor.size_bytes());
+  const auto single = std::count_if(cuts.begin(), cuts.end(), [](const Cut& cut) { return cut.is_single(); });
+  std::cout << "model      " << graph.name << " (opset " << join(opsets) << ", producer '" << graph.producer << "')\n";
+  for (const auto& info : graph.inputs) std::cout << "input      " << describe_line(info) << "\n";
+  for (const auto& info : graph.outputs) std::cout << "output     " << describe_line(info) << "\n";
+  std::cout << "nodes      " << graph.nodes.size() << ": " << join(counts) << "\n"
+            << "cost       " << format_fixed(static_cast<double>(macs) * 1e-6, 1) << " M multiply-accumulates, " << format_bytes(static_cast<double>(weights))
+            << " of constants\n"
+            << "cuts       " << single << " through one tensor, " << cuts.size() - static_cast<size_t>(single) << " through several\n";
+}
+
+void print_nodes(const Graph& graph) {
+  const auto macs = ops::node_macs(graph);
+  std::vector<std::vector<std::string>> rows{{"#", "operator", "name", "output", "shape", "MMACs"}};
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto& node = graph.nodes[i];
+    const auto info = node.outputs.empty() ? std::nullopt : graph.find_value(node.outputs[0]);
+    rows.push_back({std::to_string(i), node.op_type, shorten(node.name, 40), shorten(node.outputs.empty() ? "" : node.outputs[0], 40),
+                    info && info->has_shape ? to_string(info->shape) : "?", format_fixed(static_cast<double>(macs[i]) * 1e-6, 2)});
+  }
+  std::cout << "\n" << format_table(rows);
+}
+
+void print_cuts(const std::vector<Cut>& cuts, int64_t macs) {
+  std::vector<std::vector<std::string>> rows{{"cut", "region", "head", "bytes", "shape", "tensors"}};
+  for (const auto& cut : cuts) {
+    std::vector<std::string> names;
+    for (const auto& tensor : cut.tensors) names.push_back(shorten(tensor, 40));
+    rows.push_back({cut.id, std::to_string(cut.region), macs > 0 ? format_fixed(100.0 * static_cast<double>(cut.head_macs) / static_cast<double>(macs), 1) + " %" : "?",
+                    cut.bytes < 0 ? "?" : std::to_string(cut.bytes), shapes_text(cut), join(names, " + ")});
+  }
+  std::cout << "\n" << format_table(rows) << "head = share of the model's multiply-accumulates that stays on the device; bytes = plain, one image\n";
+}
+
+void print_refusals(const Graph& graph) {
+  std::vector<std::vector<std::string>> rows{{"value", "why it is not a cut on its own"}};
+  for (const auto& node : graph.nodes)
+    for (const auto& output : node.outputs)
+      if (!output.empty())
+        if (const auto why = why_not_a_cut(graph, output); !why.empty()) rows.push_back({shorten(output, 50), why});
+  std::cout << "\n" << format_table(rows);
+}
+
+int inspect(const Options& options, const Common& common) {
+  Graph graph = load_model(options.model);
+  const auto cuts = ops::find_costed_cuts(graph, options.cuts);
+  const int64_t macs = ops::total_macs(graph);
+  if (!options.why.empty()) {
+    const auto why = why_not_a_cut(graph, options.why);
+    if (common.json) std::cout << Json{{"value", options.why}, {"is_cut", why.empty()}, {"why", why}}.dump(2) << "\n";
+    else std::cout << (why.empty() ? "'" + options.why + "' is a cut: every path crosses it" : why) << "\n";
+    return 0;
+  }
+  if (common.json) {
+    Json json{{"schema", "scissionlite.inspect/1"}, {"model", graph.name}, {"sha256", model_sha256(options.model)}, {"producer", graph.producer}};
+    json["opsets"] = Json::array();
+    for (const auto& opset : graph.opsets) json["opsets"].push_back({{"domain", opset.domain}, {"version", opset.version}});
+    for (const auto* side : {"inputs", "outputs"}) {
+      json[side] = Json::array();
+      for (const auto& info : side == std::string("inputs") ? graph.inputs : graph.outputs) json[side].push_back(describe(info));
+    }
+    json["nodes"] = graph.nodes.size();
+    json["macs"] = macs;
+    json["cuts"] = Json::array();
+    for (const auto& cut : cuts) json["cuts"].push_back(cut_json(cut, macs));
+    std::cout << json.dump(2) << "\n";
+    return 0;
+  }
+  print_summary(graph, cuts, macs);
+  if (options.list_nodes) print_nodes(graph);
+  if (options.list_cuts || (!options.list_nodes && !options.all_places)) print_cuts(cuts, macs);
+  if (options.all_places) print_refusals(graph);
+  return 0;
+}
+
+}  // namespace
+
+Run declare_inspect(CLI::App& app, Common& common) {
+  auto options = std::make_shared<Options>();
+  app.add_option("model", options->model, "ONNX file (external data beside it)")->required();
+  app.add_flag("--cuts", options->list_cuts, "list the cuts (the default)");
+  app.add_flag("--nodes", options->list_nodes, "list the nodes with shapes and cost");
+  app.add_flag("--not-cuts", options->all_places, "list every other value and why it is not a cut");
+  app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
+  app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")
+      ->check(CLI::Range(1, 16))->capture_default_str();
+  return [options, &common] { return inspect(*options, common); };
+}
+
+}  // namespace scissionlite::cli
