@@ -1,0 +1,171 @@
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "engine/wrappers.h"
+#include "graph/cuts.h"
+#include "graph/random_graph.h"
+#include "graph/slice.h"
+
+namespace scissionlite {
+namespace {
+
+Tensor random_input(Rng& rng, Shape shape) {
+  Tensor t(Dtype::kF32, std::move(shape));
+  for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
+  return t;
+}
+
+class EveryBackend : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    try {
+      (void)make_backend(GetParam());
+    } catch (const Unsupported& e) {
+      GTEST_SKIP() << e.what();
+    }
+  }
+};
+
+TEST_P(EveryBackend, HeadAndTailEqualTheWholeAtEveryCut) {
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    Rng rng(seed);
+    const Graph g = random_graph(rng, {.nodes = 14});
+    const Tensor x = random_input(rng, g.inputs[0].shape);
+    const Tensor expected = compile(g, GetParam())->run(std::span(&x, 1))[0].clone();
+    int tried = 0;
+    for (const auto& cut : find_cuts(g)) {
+      if (++tried > 6) break;
+      const auto slices = cut_graph(g, cut.tensors);
+      auto head = compile(slices.head, GetParam());
+      const auto crossing = head->run(std::span(&x, 1));
+      const auto answer = compile(slices.tail, GetParam())->run(crossing)[0];
+      EXPECT_LE(max_relative_error(answer, expected), 1e-5) << "seed " << seed << " cut " << cut.id;
+    }
+  }
+}
+
+TEST_P(EveryBackend, RefusesInputsThatDoNotFit) {
+  Rng rng(4);
+  const Graph g = random_graph(rng);
+  auto executable = compile(g, GetParam());
+  const Tensor wrong(Dtype::kF32, {1, 4, 5, 6});
+  try {
+    (void)executable->run(std::span(&wrong, 1));
+    FAIL();
+  } catch (const InvalidArgument& e) {
+    EXPECT_NE(std::string(e.what()).find("got float32 (1, 4, 5, 6), expected float32 (1, 4, 5, 5)"), std::string::npos) << e.what();
+  }
+}
+
+TEST_P(EveryBackend, DynamicBatchGivesEachImageItsOwnAnswer) {
+  Rng rng(5);
+  Graph g = random_graph(rng, {.nodes = 10});
+  for (auto* list : {&g.inputs, &g.outputs})
+    for (auto& info : *list) info.shape[0] = -1;
+  g.values.clear();
+  auto executable = compile(g, GetParam());
+  const Tensor batch = random_input(rng, {3, 4, 5, 5});
+  const Tensor together = executable->run(std::span(&batch, 1))[0].clone();
+  for (int64_t i = 0; i < 3; ++i) {
+    const Tensor one = Tensor::of<float>({1, 4, 5, 5}, batch.as<float>().subspan(static_cast<size_t>(i) * 100, 100));
+    const Tensor answer = executable->run(std::span(&one, 1))[0];
+    const Tensor expected = Tensor::of<float>({1, 4, 5, 5}, together.as<float>().subspan(static_cast<size_t>(i) * 100, 100));
+    EXPECT_LE(max_relative_error(answer, expected), 1e-6) << i;
+  }
+}
+
+TEST_P(EveryBackend, ClonesRunOnTheirOwn) {
+  Rng rng(6);
+  const Graph g = random_graph(rng);
+  auto a = compile(g, GetParam());
+  auto b = a->clone();
+  const Tensor x = random_input(rng, g.inputs[0].shape), y = random_input(rng, g.inputs[0].shape);
+  const Tensor ax = a->run(std::span(&x, 1))[0].clone();
+  (void)b->run(std::span(&y, 1));
+  EXPECT_TRUE(bit_equal(a->run(std::span(&x, 1))[0], ax));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::ValuesIn(backend_names()));
+
+TEST(Engine, UnknownBackendsAreRefusedWithTheNearestName) {
+  try {
+    (void)make_backend("opnvino");
+    FAIL();
+  } catch (const InvalidArgument& e) {
+    EXPECT_NE(std::string(e.what()).find("did you mean 'openvino'"), std::string::npos) << e.what();
+  }
+  EXPECT_THROW((void)make_backend("slow:0.5:reference"), InvalidArgument);
+  EXPECT_THROW((void)make_backend("slow:x:reference"), InvalidArgument);
+}
+
+/// A backend whose runs burn a given CPU time.
+class BurningExecutable final : public Executable {
+ public:
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const override { return none_; }
+  [[nodiscard]] const std::vector<ValueInfo>& outputs() const override { return none_; }
+  [[nodiscard]] const EngineInfo& info() const override { return info_; }
+  [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor>) override {
+    const double end_us = thread_cpu_us() + 5000;
+    while (thread_cpu_us() < end_us) {
+    }
+    return {};
+  }
+  [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<BurningExecutable>(); }
+
+ private:
+  std::vector<ValueInfo> none_;
+  EngineInfo info_;
+};
+class BurningBackend final : public Backend {
+ public:
+  [[nodiscard]] std::string name() const override { return "burn"; }
+  [[nodiscard]] Support available() const override { return {}; }
+  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph&, const CompileOptions&) const override { return std::make_unique<BurningExecutable>(); }
+};
+
+TEST(Engine, SlowWaitsForTheRestOfTheSlowTime) {
+  auto slow = make_slow_backend(4, std::make_unique<BurningBackend>())->compile({}, {});
+  auto& clock = Clock::steady();
+  std::vector<double> ratios;
+  for (int i = 0; i < 5; ++i) {
+    const double cpu = process_cpu_us(), wall = clock.now_us();
+    (void)slow->run({});
+    const double burnt = process_cpu_us() - cpu;
+    ratios.push_back((clock.now_us() - wall) / burnt);
+  }
+  std::sort(ratios.begin(), ratios.end());
+  // the waiting itself spins a little, so the CPU time seen from here is slightly above the slice's
+  EXPECT_GT(ratios[2], 3.0);
+  EXPECT_LT(ratios[2], 6.0);
+}
+
+TEST(Engine, CheckNoticesAWrongBackend) {
+  Rng rng(8);
+  Graph right = random_graph(rng, {.nodes = 5});
+  class Doubling final : public Backend {
+   public:
+    [[nodiscard]] std::string name() const override { return "doubling"; }
+    [[nodiscard]] Support available() const override { return {}; }
+    [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& g, const CompileOptions& o) const override {
+      Graph wrong = g;
+      const auto out = wrong.outputs[0].name;
+      for (auto& node : wrong.nodes)
+        for (auto& o2 : node.outputs)
+          if (o2 == out) o2 = "inner";
+      wrong.nodes.push_back({"twice", "Add", "", {"inner", "inner"}, {out}, {}, ""});
+      return make_backend(default_backend())->compile(wrong, o);
+    }
+  };
+  auto checked = make_check_backend(make_backend(default_backend()), std::make_unique<Doubling>())->compile(right, {});
+  const Tensor x = random_input(rng, right.inputs[0].shape);
+  EXPECT_THROW((void)checked->run(std::span(&x, 1)), InternalError);
+}
+
+}  // namespace
+}  // namespace scissionlite
