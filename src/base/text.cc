@@ -132,7 +132,7 @@ double parse_scaled(const std::string& text, const std::string& what) {
     used = 0;
   }
   double scale = 1;
-  if (used + 1 == text.size()) {
+  if (used > 0 && used + 1 == text.size()) {
     const char suffix = text[used];
     scale = suffix == 'k' ? 1e3 : suffix == 'M' ? 1e6 : suffix == 'G' ? 1e9 : 0;
     ++used;
