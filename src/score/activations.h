@@ -1,0 +1,34 @@
+// Activations of real images: what TLs are fitted on and what cuts are scored with.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/tensor.h"
+#include "graph/graph.h"
+#include "vision/input_spec.h"
+
+namespace scissionlite {
+
+/// Runs `model` on every image and keeps the values of `tensors` (names of inner values or outputs), batch 1, owned.
+/// @return per tensor, per image in the order given.
+/// @param threads  0: every core of this process.
+/// @throws InvalidArgument for an unknown tensor or an unreadable image (names it). Cost: one run of the part of the
+/// model that computes the tensors an image; memory: all results at once, so give chunks of images where they are large.
+[[nodiscard]] std::vector<std::vector<Tensor>> collect_activations(const Graph& model, const std::vector<std::string>& tensors,
+                                                                   const std::vector<fs::path>& images, const vision::InputSpec& input,
+                                                                   const std::string& engine, int threads = 0);
+
+/// Images split into those TLs are fitted on and those scored: never the same. The split depends on the file's bytes
+/// alone (not on name, order or machine), so that `score` and `prepare` fit the same TL from the same folder.
+struct ImageSplit {
+  std::vector<fs::path> fit, score;
+};
+/// @param fit_images  a count ("100") or a share ("0.33", "33%") of `images`; at least one image stays on each side.
+/// Files with equal bytes fall on the same side.
+/// @throws InvalidArgument when the number is not understood, or fewer than two different images are given.
+[[nodiscard]] ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images = "0.33");
+
+}  // namespace scissionlite
