@@ -16,10 +16,13 @@ struct LinkOptions {
   double rtt_us = 0;        // added round-trip time
   double jitter_us = 0;     // uniform, added per chunk, never reorders
   double stall_every_us = 0, stall_for_us = 0;  // the link freezes periodically
-  bool black_hole = false;  // accepts and swallows; connections stay open
+  // Nothing arrives any more, connections stay open. What is on its way is held and arrives once the hole is lifted, as
+  // TCP would resend it.
+  bool black_hole = false;
   uint64_t seed = 1;
 };
-/// "58.8M,27.4ms" or "up=5M,down=20M,rtt=27.4ms,jitter=2ms". @throws InvalidArgument with the grammar.
+/// "58.8M,27.4ms" or "up=5M,down=20M,rtt=27.4ms,jitter=2ms,stall=1s/50ms"; the rate may be "unlimited".
+/// @throws InvalidArgument with the grammar.
 [[nodiscard]] LinkOptions parse_link(const std::string& text);
 [[nodiscard]] std::string to_string(const LinkOptions& options);
 
