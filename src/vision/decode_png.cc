@@ -1,0 +1,118 @@
+// PNG through libpng: every colour type and depth, interlaced or not.
+#include "decode_internal.h"
+#include "vision/exif.h"
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstring>
+
+#include <png.h>
+
+namespace scissionlite::vision {
+namespace {
+
+constexpr png_alloc_size_t kLargestChunkBytes = 8u << 20;
+
+/// Everything that outlives a jump out of libpng.
+struct PngReader {
+  std::string_view rest;
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  std::vector<uint8_t> pixels;  // (height, width, channels)
+  std::vector<png_bytep> rows;
+  char message[128] = "";
+  ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+void on_error(png_structp png, png_const_charp message) {
+  auto* reader = static_cast<PngReader*>(png_get_error_ptr(png));
+  std::strncpy(reader->message, message, sizeof reader->message - 1);
+  png_longjmp(png, 1);
+}
+
+void stay_silent(png_structp, png_const_charp) {}
+
+void read_bytes(png_structp png, png_bytep out, size_t count) {
+  auto* reader = static_cast<PngReader*>(png_get_io_ptr(png));
+  if (reader->rest.size() < count) png_error(png, "the file ends early");
+  std::memcpy(out, reader->rest.data(), count);
+  reader->rest.remove_prefix(count);
+}
+
+/// Runs `step`, which calls libpng and owns nothing; false when libpng jumped out.
+template <typename Step>
+bool guarded(PngReader& reader, Step&& step) {
+  if (setjmp(png_jmpbuf(reader.png)) != 0) return false;
+  step();
+  return true;
+}
+
+bool read_header(PngReader& reader) {
+  return guarded(reader, [&] {
+    png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller checks width x height
+    png_set_chunk_malloc_max(reader.png, kLargestChunkBytes);
+    png_set_read_fn(reader.png, &reader, read_bytes);
+    png_read_info(reader.png, reader.info);
+  });
+}
+
+/// To 8-bit RGB or RGBA.
+bool set_transforms(PngReader& reader) {
+  return guarded(reader, [&] {
+    png_set_expand(reader.png);       // palette, less than 8 bits, transparent colour
+    png_set_scale_16(reader.png);     // v / 257, rounded
+    png_set_gray_to_rgb(reader.png);
+    png_set_interlace_handling(reader.png);
+    png_read_update_info(reader.png, reader.info);
+  });
+}
+
+bool read_pixels(PngReader& reader) {
+  return guarded(reader, [&] {
+    png_read_image(reader.png, reader.rows.data());
+    png_read_end(reader.png, reader.info);
+  });
+}
+
+int find_orientation(PngReader& reader) {
+  png_uint_32 size = 0;
+  png_bytep block = nullptr;
+  if (png_get_eXIf_1(reader.png, reader.info, &size, &block) == 0) return 1;
+  return exif_orientation({reinterpret_cast<const char*>(block), size});
+}
+
+/// In place: the pixel read is never before the pixel written.
+void drop_alpha(std::vector<uint8_t>& pixels) {
+  size_t to = 0;
+  for (size_t i = 0; i + 3 < pixels.size(); i += 4)
+    for (size_t c = 0; c < 3; ++c) pixels[to++] = over_black(pixels[i + c], pixels[i + 3]);
+  pixels.resize(to);
+}
+
+}  // namespace
+
+Decoded decode_png(const DecodeJob& job) {
+  PngReader reader;
+  reader.rest = job.bytes;
+  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, on_error, stay_silent);
+  if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
+  if (reader.info == nullptr) job.fail("out of memory for the PNG reader");
+  const auto fail = [&]() { job.fail(std::string("damaged or truncated PNG (") + reader.message + ")"); };
+
+  if (!read_header(reader)) fail();
+  const int64_t width = png_get_image_width(reader.png, reader.info), height = png_get_image_height(reader.png, reader.info);
+  job.check_size(width, height);
+  if (!set_transforms(reader)) fail();
+  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
+  reader.pixels.resize(row_bytes * static_cast<size_t>(height));
+  for (int64_t y = 0; y < height; ++y) reader.rows.push_back(reader.pixels.data() + row_bytes * static_cast<size_t>(y));
+  if (!read_pixels(reader)) fail();
+
+  Decoded out;
+  out.orientation = find_orientation(reader);
+  if (png_get_channels(reader.png, reader.info) == 4) drop_alpha(reader.pixels);
+  out.image = {static_cast<int>(width), static_cast<int>(height), std::move(reader.pixels)};
+  return out;
+}
+
+}  // namespace scissionlite::vision
