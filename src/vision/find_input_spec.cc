@@ -86,8 +86,9 @@ InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const 
   for (const auto& path : {with_suffix(model_path), model_path.parent_path() / "input.json"})
     if (is_file(path)) return load_checked(path, model);
   InputSpec spec = guess(model);
+  const std::string values = spec.dtype == Dtype::kU8 ? "raw bytes" : spec.channels == "GRAY" ? "values 0 to 1" : "ImageNet's mean and std";
   log::warning("no input.json for '" + model_path.string() + "': assuming " + spec.channels + ", " + std::to_string(spec.width) + " x " +
-               std::to_string(spec.height) + ", ImageNet's mean and std. Wrong values ruin the answers; see docs/input_json.md");
+               std::to_string(spec.height) + ", " + values + ". Wrong values ruin the answers; see docs/input_json.md");
   return spec;
 }
 

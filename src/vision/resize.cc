@@ -89,10 +89,14 @@ Image resize_smooth(const Image& image, int width, int height, const Window& win
   return out;
 }
 
+/// Sums the step instead of multiplying: where a centre falls on the border of two pixels, rounding decides, and
+/// Pillow sums.
 std::vector<size_t> nearest_sources(int in_size, int out_size, int begin, int count) {
   const double scale = static_cast<double>(in_size) / out_size;
   std::vector<size_t> out;
-  for (int i = begin; i < begin + count; ++i) out.push_back(std::min(static_cast<size_t>((i + 0.5) * scale), static_cast<size_t>(in_size - 1)));
+  double position = scale * 0.5;
+  for (int i = 0; i < begin + count; ++i, position += scale)
+    if (i >= begin) out.push_back(std::min(static_cast<size_t>(position), static_cast<size_t>(in_size - 1)));
   return out;
 }
 
