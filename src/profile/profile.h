@@ -23,6 +23,7 @@ struct Timing {
   [[nodiscard]] bool measured() const { return n > 0; }
 };
 [[nodiscard]] Timing make_timing(const std::vector<double>& samples_us);
+/// An unmeasured time is null; a plain number is read as one repeat, for profiles written by hand.
 [[nodiscard]] Json to_json(const Timing& timing);
 [[nodiscard]] Timing timing_from_json(const JsonReader& json);
 
@@ -56,6 +57,7 @@ struct Profile {
   std::vector<CutProfile> cuts;   // by position
   std::vector<Timing> blocks;     // block i lies between single cut i-1 and i (0 = input, last = output)
   Timing preprocess;              // resize, crop, values; from a decoded image
+  Timing values;                  // the values alone, of an image that has the right size; unmeasured: as preprocess
   std::map<std::string, Timing> image_encode, image_decode;  // by codec: "file" (decode only), "raw", "png", "jpeg-q90-420", ...
   std::map<std::string, int64_t> image_bytes;                // mean bytes by codec over the profiling images
   int64_t input_bytes = 0;   // of the input tensor, one image

@@ -25,6 +25,8 @@ struct Candidate {
 };
 /// @throws InvalidArgument saying the grammar.
 [[nodiscard]] Candidate candidate_from_key(const std::string& key);
+/// Whether the answers are the uncut model's by construction: local, fp32, and images that arrive unchanged.
+[[nodiscard]] bool is_exact(const Candidate& candidate);
 
 struct Score {
   std::string candidate;       // key
