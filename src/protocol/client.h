@@ -61,7 +61,8 @@ struct ClientOptions {
 
 /// One channel to one server. Safe to call from several threads at once.
 /// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
-/// and the server's text); INVALID_ARGUMENT and NOT_FOUND throw InvalidArgument with the server's text.
+/// and the server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's
+/// text.
 class Client {
  public:
   explicit Client(std::string address, ClientOptions options = {});
@@ -69,8 +70,11 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   [[nodiscard]] const std::string& address() const;
-  /// Waits for the connection. @throws TransportError after connect_timeout_us.
+  /// Waits for the connection, trying again while it is refused. @throws TransportError after connect_timeout_us.
   void connect();
+  /// Changes when the connection was lost: equal numbers before and after a call that succeeded mean that no other
+  /// server can have come into its place. Read it after `connect` or a call.
+  [[nodiscard]] uint64_t connection_number();
   [[nodiscard]] bool server_live();
   [[nodiscard]] bool server_ready();
   [[nodiscard]] bool model_ready(const std::string& model);

@@ -1,0 +1,262 @@
+#include "protocol/client.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/security/credentials.h>
+
+#include <atomic>
+#include <chrono>
+#include <climits>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "inference.grpc.pb.h"
+#include "protocol/status_internal.h"
+#include "protocol/wire_internal.h"
+
+namespace scissionlite::protocol {
+namespace {
+
+constexpr const char* kInferMethod = "/inference.GRPCInferenceService/ModelInfer";
+
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address) {
+  grpc::ChannelArguments arguments;  // gRPC sets TCP_NODELAY on every socket itself
+  arguments.SetMaxReceiveMessageSize(INT32_MAX);
+  arguments.SetMaxSendMessageSize(INT32_MAX);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);  // a stock server answers pings with GOAWAY; deadlines find dead links
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);           // the caller decides: it may have a better answer at home
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);        // the edge is near; a proxy between would be measured as the link
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // one client, one connection
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // also the time that one attempt to connect gets
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+std::chrono::system_clock::time_point deadline_in(double duration_us) {
+  constexpr double kYearUs = 3.15e13;
+  return std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(duration_us, kYearUs)));
+}
+
+/// What gRPC sends, before the tensors' bytes.
+inference::ModelInferRequest head_of(const InferRequest& request) {
+  inference::ModelInferRequest head;
+  head.set_model_name(request.model);
+  head.set_model_version(request.version);
+  head.set_id(request.id);
+  for (const auto& [key, value] : request.parameters) (*head.mutable_parameters())[key] = to_message(value);
+  for (const auto& input : request.inputs) {
+    if (input.tensor.empty() && !input.blob) throw InvalidArgument("[protocol] input '" + input.name + "' has neither a tensor nor bytes");
+    auto* out = head.add_inputs();
+    out->set_name(input.name);
+    out->set_datatype(input.blob ? "BYTES" : std::string(dtype_oip_name(input.tensor.dtype())));
+    for (const int64_t size : input.blob ? input.blob_shape : input.tensor.shape()) out->add_shape(size);
+    for (const auto& [key, value] : input.parameters) (*out->mutable_parameters())[key] = to_message(value);
+  }
+  for (const auto& output : request.outputs) head.add_outputs()->set_name(output);
+  return head;
+}
+
+grpc::ByteBuffer serialise(const InferRequest& request) {
+  std::vector<RawPart> parts;
+  for (const auto& input : request.inputs) {
+    auto& part = parts.emplace_back();
+    if (input.blob) part.blob = *input.blob;
+    else part.tensor = input.tensor;
+  }
+  return assemble(head_of(request), kRawInputField, parts);
+}
+
+[[noreturn]] void refuse_answer(const std::string& address, const std::string& what) {
+  throw TransportError("[protocol] the answer of " + address + " " + what, /*retryable=*/false);
+}
+
+WireTensor output_of(const std::shared_ptr<inference::ModelInferResponse>& response, int index, const std::string& address) {
+  const auto& given = response->outputs(index);
+  WireTensor out;
+  out.name = given.name();
+  out.parameters = from_message(given.parameters());
+  const Dtype dtype = dtype_from_oip_name(given.datatype());
+  const Shape shape(given.shape().begin(), given.shape().end());
+  const auto count = checked_count(shape);
+  const std::string where = "holds output '" + given.name() + "' ";
+  if (dtype == Dtype::kUndefined) refuse_answer(address, where + "of the unknown datatype '" + given.datatype() + "'");
+  if (!count) refuse_answer(address, where + "of the impossible shape " + to_string(shape));
+  const bool raw = index < response->raw_output_contents_size();
+  if (dtype == Dtype::kString) {
+    std::string error;
+    std::vector<std::string_view> elements;
+    if (raw) elements = split_strings(response->raw_output_contents(index), error);
+    else elements.assign(given.contents().bytes_contents().begin(), given.contents().bytes_contents().end());
+    if (!error.empty() || elements.size() != 1 || *count != 1)
+      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected 1" + (error.empty() ? "" : "; " + error));
+    out.blob = std::string(elements[0]);
+    out.blob_shape = shape;
+  } else if (raw) {
+    const auto& bytes = response->raw_output_contents(index);
+    const auto size = static_cast<int64_t>(dtype_size(dtype));
+    if (static_cast<int64_t>(bytes.size()) % size != 0 || static_cast<int64_t>(bytes.size()) / size != *count)
+      refuse_answer(address, where + "with " + std::to_string(bytes.size()) + " bytes, but " + given.datatype() + " " + to_string(shape) + " needs " +
+                                 std::to_string(*count) + " elements of " + std::to_string(size));
+    out.tensor = view_raw(dtype, shape, response, bytes);
+  } else {
+    if (contents_count(dtype, given.contents()) != *count) refuse_answer(address, where + "without the data that " + to_string(shape) + " needs");
+    out.tensor = from_contents(dtype, shape, given.contents());
+  }
+  return out;
+}
+
+InferResult result_of(const std::shared_ptr<inference::ModelInferResponse>& response, const std::string& address) {
+  InferResult result;
+  result.model = response->model_name();
+  result.version = response->model_version();
+  result.id = response->id();
+  result.parameters = from_message(response->parameters());
+  for (int i = 0; i < response->outputs_size(); ++i) result.outputs.push_back(output_of(response, i, address));
+  return result;
+}
+
+}  // namespace
+
+struct Client::Impl {
+  Impl(std::string address_given, ClientOptions options_given)
+      : address(std::move(address_given)), options(options_given), channel(make_channel(address)),
+        stub(inference::GRPCInferenceService::NewStub(channel)), generic(channel) {}
+
+  /// A connection that broke while idle is idle now, and one that breaks during a call fails it: between them nothing
+  /// is missed, and no thread has to watch.
+  void count_loss() {
+    if (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) ++losses;
+  }
+  void check(const grpc::Status& status, const std::string& doing, double deadline_us) {
+    if (status.ok()) return;
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) ++losses;
+    throw_status(status, doing, address, deadline_us);
+  }
+  template <typename Method, typename Request, typename Response>
+  void call(Method method, const std::string& doing, const Request& request, Response& response) {
+    count_loss();
+    grpc::ClientContext context;
+    context.set_deadline(deadline_in(options.default_deadline_us));
+    check((stub.get()->*method)(&context, request, &response), doing, options.default_deadline_us);
+  }
+  grpc::Status call_raw(const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline_in(deadline_us));
+    grpc::CompletionQueue queue;
+    grpc::Status status;
+    const auto reader = generic.PrepareUnaryCall(&context, kInferMethod, request, &queue);
+    reader->StartCall();
+    reader->Finish(&response, &status, &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    queue.Shutdown();
+    while (queue.Next(&tag, &ok)) {}
+    return status;
+  }
+
+  std::string address;
+  ClientOptions options;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> stub;
+  grpc::GenericStub generic;
+  std::atomic<uint64_t> losses{0};
+};
+
+Client::Client(std::string address, ClientOptions options) : impl_(std::make_unique<Impl>(std::move(address), options)) {}
+Client::~Client() = default;
+const std::string& Client::address() const { return impl_->address; }
+
+void Client::connect() {
+  impl_->count_loss();
+  if (impl_->channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
+  throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) +
+                           "; is a server running there, and is the address host:port of its gRPC port?",
+                       /*retryable=*/true);
+}
+
+uint64_t Client::connection_number() {
+  impl_->count_loss();
+  return impl_->losses;
+}
+
+bool Client::server_live() {
+  inference::ServerLiveResponse response;
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", inference::ServerLiveRequest(), response);
+  return response.live();
+}
+
+bool Client::server_ready() {
+  inference::ServerReadyResponse response;
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerReady, "asking whether it is ready", inference::ServerReadyRequest(), response);
+  return response.ready();
+}
+
+bool Client::model_ready(const std::string& model) {
+  inference::ModelReadyRequest request;
+  inference::ModelReadyResponse response;
+  request.set_name(model);
+  impl_->call(&inference::GRPCInferenceService::Stub::ModelReady, "asking for model '" + model + "'", request, response);
+  return response.ready();
+}
+
+ServerMetadata Client::server_metadata() {
+  inference::ServerMetadataResponse response;
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerMetadata, "reading its metadata", inference::ServerMetadataRequest(), response);
+  return {response.name(), response.version(), {response.extensions().begin(), response.extensions().end()}};
+}
+
+ModelMetadata Client::model_metadata(const std::string& model) {
+  inference::ModelMetadataRequest request;
+  inference::ModelMetadataResponse response;
+  request.set_name(model);
+  impl_->call(&inference::GRPCInferenceService::Stub::ModelMetadata, "reading the metadata of model '" + model + "'", request, response);
+  ModelMetadata out{.name = response.name(), .platform = response.platform(), .versions = {}, .inputs = {}, .outputs = {}, .properties = {}};
+  out.versions.assign(response.versions().begin(), response.versions().end());
+  const auto spec_of = [](const auto& tensor) { return TensorSpec{tensor.name(), tensor.datatype(), {tensor.shape().begin(), tensor.shape().end()}}; };
+  for (const auto& input : response.inputs()) out.inputs.push_back(spec_of(input));
+  for (const auto& output : response.outputs()) out.outputs.push_back(spec_of(output));
+  out.properties.insert(response.properties().begin(), response.properties().end());
+  return out;
+}
+
+std::map<std::string, std::string> Client::model_config_parameters(const std::string& model) {
+  inference::ModelConfigRequest request;
+  inference::ModelConfigResponse response;
+  request.set_name(model);
+  impl_->call(&inference::GRPCInferenceService::Stub::ModelConfig, "reading the config of model '" + model + "'", request, response);
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : response.config().parameters()) out[key] = value.string_value();
+  return out;
+}
+
+InferResult Client::infer(const InferRequest& request, double deadline_us) {
+  auto& clock = Clock::steady();
+  const double start_us = clock.now_us();
+  const auto message = serialise(request);
+  const double serialised_us = clock.now_us();
+  const auto limit = std::min<int64_t>(impl_->options.max_message_bytes, INT32_MAX);
+  if (static_cast<int64_t>(message.Length()) > limit)
+    throw InvalidArgument("[protocol] the request has " + std::to_string(message.Length()) + " bytes, the limit is " + std::to_string(limit));
+  if (deadline_us <= 0) deadline_us = impl_->options.default_deadline_us;
+  const std::string doing = "inferring with '" + request.model + "' (" + format_bytes(static_cast<double>(message.Length())) + " sent)";
+  impl_->count_loss();
+  grpc::ByteBuffer answer;
+  impl_->check(impl_->call_raw(message, answer, deadline_us), doing, deadline_us);
+  const auto answer_bytes = static_cast<int64_t>(answer.Length());
+  auto response = std::make_shared<inference::ModelInferResponse>();
+  const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());
+  if (!parsed.ok()) refuse_answer(impl_->address, "to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)");
+  auto result = result_of(response, impl_->address);
+  result.serialize_us = serialised_us - start_us;
+  result.request_bytes = static_cast<int64_t>(message.Length());
+  result.response_bytes = answer_bytes;
+  result.total_us = clock.now_us() - start_us;
+  return result;
+}
+
+}  // namespace scissionlite::protocol

@@ -1,0 +1,45 @@
+#include <array>
+
+#include "base/text.h"
+#include "protocol/status_internal.h"
+
+namespace scissionlite::protocol {
+
+grpc::Status status_of(const Error& error) {
+  const auto code = [&] {
+    switch (error.code()) {
+      case ErrorCode::kInvalidArgument:
+      case ErrorCode::kUnsupported: return grpc::StatusCode::INVALID_ARGUMENT;
+      case ErrorCode::kTransport: return static_cast<const TransportError&>(error).retryable() ? grpc::StatusCode::UNAVAILABLE : grpc::StatusCode::INTERNAL;
+      case ErrorCode::kResource: return grpc::StatusCode::RESOURCE_EXHAUSTED;
+      case ErrorCode::kModel:
+      case ErrorCode::kInternal: break;
+    }
+    return grpc::StatusCode::INTERNAL;
+  }();
+  return {code, error.what()};
+}
+
+std::string code_name(grpc::StatusCode code) {
+  static constexpr std::array kNames{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+                                     "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
+                                     "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+  const auto index = static_cast<size_t>(code);
+  return index < kNames.size() ? kNames[index] : "code " + std::to_string(index);
+}
+
+void throw_status(const grpc::Status& status, const std::string& doing, const std::string& address, double deadline_us) {
+  const auto code = status.error_code();
+  const std::string text = "[protocol] " + address + ", " + doing + ": ";
+  switch (code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::FAILED_PRECONDITION: throw InvalidArgument(text + status.error_message() + " (" + code_name(code) + ")");
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      throw TransportError(text + "no reply within " + format_us(deadline_us) + " (" + code_name(code) + ")", /*retryable=*/true);
+    default:
+      throw TransportError(text + status.error_message() + " (" + code_name(code) + ")", /*retryable=*/code == grpc::StatusCode::UNAVAILABLE);
+  }
+}
+
+}  // namespace scissionlite::protocol

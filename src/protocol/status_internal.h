@@ -1,0 +1,23 @@
+// The one place where errors of the library become gRPC statuses, and back. For .cc files only.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "base/error.h"
+
+namespace scissionlite::protocol {
+
+/// INVALID_ARGUMENT for what the caller gave (Unsupported too), UNAVAILABLE for a transport error that may pass,
+/// RESOURCE_EXHAUSTED for memory and files, INTERNAL for the rest.
+[[nodiscard]] grpc::Status status_of(const Error& error);
+
+/// "INVALID_ARGUMENT", as gRPC's documentation writes it.
+[[nodiscard]] std::string code_name(grpc::StatusCode code);
+
+/// A status that is not OK as an exception of the library; see Client for which.
+/// @param doing  "inferring with 'net_tail' (25.1 kB sent)".
+[[noreturn]] void throw_status(const grpc::Status& status, const std::string& doing, const std::string& address, double deadline_us);
+
+}  // namespace scissionlite::protocol
