@@ -1,0 +1,200 @@
+#include "ops/ops.h"
+
+#include <unordered_map>
+
+#include "ops/support.h"
+
+namespace scissionlite::ops {
+
+#define SCISSIONLITE_OP(name) extern const Operator name;
+#include "ops/ops.inc"
+#undef SCISSIONLITE_OP
+
+namespace {
+
+const Operator* const kOperators[] = {
+#define SCISSIONLITE_OP(name) &name,
+#include "ops/ops.inc"
+#undef SCISSIONLITE_OP
+};
+
+/// Values of constants that shape rules may ask for: small integer tensors only, so that nothing large is computed.
+constexpr int64_t kLargestShapeTensor = 256;
+
+class ShapeInference {
+ public:
+  explicit ShapeInference(Graph& graph) : graph_(graph) {
+    for (const auto& info : graph.inputs) types_[info.name] = info;
+    for (const auto& [name, tensor] : graph.initializers) types_[name] = {name, tensor.dtype(), tensor.shape(), true, {}};
+  }
+
+  void run() {
+    for (const auto& node : graph_.nodes) infer(node);
+    for (auto& info : graph_.outputs) {
+      const auto it = types_.find(info.name);
+      if (it == types_.end()) continue;
+      if (info.dtype == Dtype::kUndefined) info.dtype = it->second.dtype;
+      if (!info.has_shape && it->second.has_shape) {
+        info.shape = it->second.shape;
+        info.has_shape = true;
+      }
+    }
+  }
+
+ private:
+  void infer(const Node& node) {
+    std::vector<ValueInfo> inputs(node.inputs.size());
+    std::vector<Tensor> constants(node.inputs.size());
+    bool known = true;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i].empty()) continue;
+      if (const auto it = types_.find(node.inputs[i]); it != types_.end()) inputs[i] = it->second;
+      else known = false;
+      constants[i] = constant(node.inputs[i]);
+    }
+    const Operator* op = find(node.domain, node.op_type);
+    if (!op || !known) return keep_declared(node);
+    const Context context{node, graph_.opset(node.domain)};
+    if (inputs.empty() && op->type != "Constant") return keep_declared(node);
+    auto outputs = op->shape(context, inputs, constants);
+    for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
+      if (node.outputs[i].empty()) continue;
+      outputs[i].name = node.outputs[i];
+      if (!outputs[i].has_shape)
+        if (const auto declared = graph_.values.find(node.outputs[i]); declared != graph_.values.end() && declared->second.has_shape) outputs[i] = declared->second;
+      types_[node.outputs[i]] = outputs[i];
+      graph_.values[node.outputs[i]] = outputs[i];
+    }
+    evaluate_small(node, *op, context, constants, inputs);
+  }
+
+  /// For an operator we do not know, what the file says of its outputs stands.
+  void keep_declared(const Node& node) {
+    for (const auto& output : node.outputs)
+      if (const auto it = graph_.values.find(output); it != graph_.values.end()) types_[output] = it->second;
+  }
+
+  Tensor constant(const std::string& name) const {
+    if (const auto it = graph_.initializers.find(name); it != graph_.initializers.end()) return it->second;
+    if (const auto it = small_.find(name); it != small_.end()) return it->second;
+    return {};
+  }
+
+  /// Shape -> Gather -> Concat -> Reshape chains: computes small tensors whose inputs are known.
+  void evaluate_small(const Node& node, const Operator& op, const Context& context, const std::vector<Tensor>& constants, const std::vector<ValueInfo>& inputs) {
+    if (node.outputs.empty() || node.outputs[0].empty()) return;
+    if (op.type == "Shape") {
+      if (!inputs[0].has_shape || !is_static(inputs[0].shape)) return;
+      return set_shape_value(node, inputs[0].shape);
+    }
+    const auto& out = types_[node.outputs[0]];
+    if (!out.has_shape || !is_static(out.shape) || element_count(out.shape) > kLargestShapeTensor) return;
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (!node.inputs[i].empty() && (constants[i].empty() || constants[i].size() > kLargestShapeTensor)) return;
+    const auto values = op.reference(context, constants);
+    for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
+      if (!node.outputs[i].empty()) small_[node.outputs[i]] = values[i];
+  }
+  void set_shape_value(const Node& node, const Shape& shape) {
+    const auto rank = static_cast<int64_t>(shape.size());
+    const auto clip = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
+    const int64_t begin = clip(node.int_attribute("start", 0)), end = std::max(begin, clip(node.int_attribute("end", rank)));
+    small_[node.outputs[0]] = Tensor::of<int64_t>({end - begin}, std::span<const int64_t>(shape.data() + begin, static_cast<size_t>(end - begin)));
+  }
+
+  Graph& graph_;
+  std::unordered_map<std::string, ValueInfo> types_;
+  std::unordered_map<std::string, Tensor> small_;
+};
+
+bool moves_data_only(const std::string& type) {
+  static const std::set<std::string> names{"Concat", "Split", "Slice", "Gather", "Transpose", "Pad", "Expand", "Tile", "DepthToSpace", "SpaceToDepth",
+                                           "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Constant", "ConstantOfShape",
+                                           "Shape", "Where", "QuantizeLinear", "DequantizeLinear"};
+  return names.count(type) > 0;
+}
+
+Tensor to_f16(const Tensor& x) {
+  Tensor y(Dtype::kF16, x.shape());
+  auto* out = reinterpret_cast<uint16_t*>(y.mutable_data());
+  for (float v : x.as<float>()) *out++ = f32_to_f16(v);
+  return y;
+}
+
+}  // namespace
+
+const Operator* find(const std::string& domain, const std::string& type) {
+  static const auto table = [] {
+    std::map<std::pair<std::string, std::string>, const Operator*> out;
+    for (const auto* op : kOperators) out.emplace(std::pair(op->domain, op->type), op);
+    return out;
+  }();
+  const auto it = table.find({domain, type});
+  return it == table.end() ? nullptr : it->second;
+}
+
+std::vector<const Operator*> all() { return {std::begin(kOperators), std::end(kOperators)}; }
+
+void infer_shapes(Graph& graph) { ShapeInference(graph).run(); }
+
+std::vector<int64_t> node_macs(const Graph& graph) {
+  std::vector<int64_t> macs(graph.nodes.size(), 0);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto& node = graph.nodes[i];
+    const Operator* op = find(node.domain, node.op_type);
+    if (!op || op->cost == no_cost) continue;
+    const auto types_of = [&](const std::vector<std::string>& names) {
+      std::vector<ValueInfo> types;
+      for (const auto& name : names) types.push_back(graph.find_value(name).value_or(ValueInfo{}));
+      return types;
+    };
+    macs[i] = op->cost({node, graph.opset(node.domain)}, types_of(node.inputs), types_of(node.outputs));
+  }
+  return macs;
+}
+
+void fold_constants(Graph& graph, int64_t limit_bytes) {
+  std::vector<Node> kept;
+  for (auto& node : graph.nodes) {
+    const Operator* op = find(node.domain, node.op_type);
+    std::vector<Tensor> inputs;
+    bool constant = op != nullptr;
+    for (const auto& input : node.inputs) {
+      const auto it = graph.initializers.find(input);
+      if (!input.empty() && it == graph.initializers.end()) constant = false;
+      inputs.push_back(it == graph.initializers.end() ? Tensor() : it->second);
+    }
+    if (constant) {
+      auto outputs = run_node(graph, node, inputs);
+      int64_t bytes = 0;
+      for (const auto& output : outputs) bytes += static_cast<int64_t>(output.size_bytes());
+      if (bytes <= limit_bytes) {
+        for (size_t i = 0; i < outputs.size() && i < node.outputs.size(); ++i)
+          if (!node.outputs[i].empty()) graph.initializers[node.outputs[i]] = outputs[i];
+        continue;
+      }
+    }
+    kept.push_back(std::move(node));
+  }
+  graph.nodes = std::move(kept);
+}
+
+std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  const Operator* op = find(node.domain, node.op_type);
+  const Context context{node, graph.opset(node.domain)};
+  if (!op)
+    throw Unsupported("[" + node.label() + "] operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
+                      std::to_string(context.opset) + ") has no reference code; see docs/adding_an_operator.md");
+  // half precision is computed in fp32 and rounded once, at the node's outputs
+  const bool half = !moves_data_only(node.op_type) && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.dtype() == Dtype::kF16; });
+  if (!half) return op->reference(context, inputs);
+  std::vector<Tensor> wide(inputs.begin(), inputs.end());
+  for (auto& t : wide)
+    if (t.dtype() == Dtype::kF16) t = t.to_f32();
+  auto outputs = op->reference(context, wide);
+  for (auto& t : outputs)
+    if (t.dtype() == Dtype::kF32) t = to_f16(t);
+  return outputs;
+}
+
+}  // namespace scissionlite::ops

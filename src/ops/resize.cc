@@ -1,0 +1,134 @@
+// Upsample (opset 7 to 9) and Resize (from 10): nearest and linear.
+#include "ops/support.h"
+
+namespace scissionlite::ops {
+namespace {
+
+struct Plan {
+  Shape out;
+  std::vector<double> scales;  // output size / input size, per dimension
+};
+
+std::optional<std::vector<float>> floats(const Context& c, std::span<const Tensor> constants, size_t i) {
+  if (c.node.inputs.size() <= i || c.node.inputs[i].empty()) return std::vector<float>{};
+  if (constants.size() <= i || constants[i].empty()) return std::nullopt;
+  const auto t = constants[i].to_f32();
+  return std::vector<float>(t.as<float>().begin(), t.as<float>().end());
+}
+
+/// nullopt when scales and sizes are not known yet.
+std::optional<Plan> read_plan(const Context& c, const Shape& in, std::span<const Tensor> constants) {
+  const bool upsample = c.node.op_type == "Upsample";
+  std::vector<float> scales;
+  if (upsample && c.opset < 9) {
+    scales = c.node.floats_attribute("scales");
+  } else {
+    const auto given = floats(c, constants, upsample || c.opset < 11 ? 1 : 2);
+    if (!given) return std::nullopt;
+    scales = *given;
+  }
+  Plan plan{in, {}};
+  if (!scales.empty()) {
+    if (scales.size() != in.size()) fail(c, "'scales' has " + std::to_string(scales.size()) + " entries for " + to_string(in));
+    for (size_t d = 0; d < in.size(); ++d) {
+      plan.scales.push_back(scales[d]);
+      if (in[d] >= 0) plan.out[d] = static_cast<int64_t>(std::floor(static_cast<double>(in[d]) * scales[d]));
+    }
+    return plan;
+  }
+  if (c.node.inputs.size() <= 3 || constants.size() <= 3 || constants[3].empty()) return std::nullopt;
+  const auto sizes = constants[3].to_i64();
+  if (sizes.size() != in.size()) fail(c, "'sizes' has " + std::to_string(sizes.size()) + " entries for " + to_string(in));
+  for (size_t d = 0; d < in.size(); ++d) {
+    plan.out[d] = sizes[d];
+    plan.scales.push_back(in[d] > 0 ? static_cast<double>(sizes[d]) / static_cast<double>(in[d]) : 1);
+  }
+  return plan;
+}
+
+std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  if (!in[0].has_shape) return {unshaped(in[0].dtype)};
+  const auto plan = read_plan(c, in[0].shape, constants);
+  return {plan ? typed(in[0].dtype, plan->out) : unshaped(in[0].dtype)};
+}
+
+/// Position in the input that an output index stands for.
+double source_position(const std::string& mode, int64_t i, double scale, int64_t in, int64_t out) {
+  const auto x = static_cast<double>(i);
+  if (mode == "asymmetric") return x / scale;
+  if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
+  if (mode == "pytorch_half_pixel") return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
+  return (x + 0.5) / scale - 0.5;  // half_pixel
+}
+int64_t nearest_index(const std::string& rounding, double x, int64_t size) {
+  double r = 0;
+  if (rounding == "floor") r = std::floor(x);
+  else if (rounding == "ceil") r = std::ceil(x);
+  else if (rounding == "round_prefer_ceil") r = std::floor(x + 0.5);
+  else r = std::ceil(x - 0.5);  // round_prefer_floor
+  return std::clamp<int64_t>(static_cast<int64_t>(r), 0, size - 1);
+}
+
+std::vector<Tensor> nearest(const Tensor& x, const Plan& plan, const std::string& coordinates, const std::string& rounding) {
+  Tensor y(x.dtype(), plan.out);
+  const auto strides = strides_of(x.shape()), out_strides = strides_of(plan.out);
+  std::vector<std::vector<int64_t>> source(plan.out.size());
+  for (size_t d = 0; d < plan.out.size(); ++d)
+    for (int64_t i = 0; i < plan.out[d]; ++i)
+      source[d].push_back(nearest_index(rounding, source_position(coordinates, i, plan.scales[d], x.shape()[d], plan.out[d]), x.shape()[d]) * strides[d]);
+  const size_t bytes = dtype_size(x.dtype());
+  for (int64_t linear = 0; linear < y.size(); ++linear) {
+    int64_t rest = linear, from = 0;
+    for (size_t d = 0; d < plan.out.size(); ++d) {
+      from += source[d][static_cast<size_t>(rest / out_strides[d])];
+      rest %= out_strides[d];
+    }
+    std::memcpy(y.mutable_data() + static_cast<size_t>(linear) * bytes, x.data() + static_cast<size_t>(from) * bytes, bytes);
+  }
+  return {y};
+}
+
+/// One dimension at a time: the result of multilinear interpolation.
+Tensor linear_along(const Tensor& x, size_t axis, int64_t size, double scale, const std::string& coordinates) {
+  Shape shape = x.shape();
+  const int64_t in = shape[axis];
+  shape[axis] = size;
+  int64_t outer = 1, inner = 1;
+  for (size_t d = 0; d < shape.size(); ++d)
+    if (d != axis) (d < axis ? outer : inner) *= shape[d];
+  Tensor y(Dtype::kF32, shape);
+  const float* from = x.as<float>().data();
+  float* to = y.mutable_as<float>().data();
+  for (int64_t i = 0; i < size; ++i) {
+    const double position = std::clamp(source_position(coordinates, i, scale, in, size), 0.0, static_cast<double>(in - 1));
+    const auto low = static_cast<int64_t>(position);
+    const int64_t high = std::min(low + 1, in - 1);
+    const auto part = static_cast<float>(position - static_cast<double>(low));
+    for (int64_t o = 0; o < outer; ++o)
+      for (int64_t k = 0; k < inner; ++k)
+        to[(o * size + i) * inner + k] = from[(o * in + low) * inner + k] * (1 - part) + from[(o * in + high) * inner + k] * part;
+  }
+  return y;
+}
+
+std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
+  const auto plan = read_plan(c, in[0].shape(), in);
+  if (!plan) fail(c, "has neither scales nor sizes");
+  const auto mode = c.node.text_attribute("mode", "nearest");
+  const bool old = c.node.op_type == "Upsample" || c.opset < 11;
+  const auto coordinates = old ? std::string("asymmetric") : c.node.text_attribute("coordinate_transformation_mode", "half_pixel");
+  if (mode == "nearest") return nearest(in[0], *plan, coordinates, old ? "floor" : c.node.text_attribute("nearest_mode", "round_prefer_floor"));
+  if (mode != "linear" && mode != "bilinear") throw Unsupported("[" + c.node.label() + "] mode '" + mode + "' has no reference code");
+  Tensor y = in[0];
+  for (size_t d = 0; d < plan->out.size(); ++d)
+    if (plan->out[d] != y.shape()[d]) y = linear_along(y, d, plan->out[d], plan->scales[d], coordinates);
+  return {y};
+}
+
+}  // namespace
+
+extern const Operator upsample, resize;
+const Operator upsample{"", "Upsample", shape, no_cost, reference};
+const Operator resize{"", "Resize", shape, no_cost, reference};
+
+}  // namespace scissionlite::ops
