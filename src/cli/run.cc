@@ -1,10 +1,142 @@
-#include "base/error.h"
+// scissionlite run: images in, one JSON line each out.
+#include <csignal>
+#include <iostream>
+
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "device/pipeline.h"
 
 namespace scissionlite::cli {
+namespace {
 
-Run declare_run(CLI::App&, Common&) {
-  return []() -> int { throw Unsupported("[run] not written yet"); };
+using device::EdgeState;
+using device::Offloader;
+using device::RunTotals;
+
+struct Options {
+  std::string package, edge, engine, stdin_format, watch, fallback = "local";
+  std::vector<std::string> images;
+  double deadline_ms = 0, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3;
+  int pipeline = 1, threads = 0, top = 5;
+  int64_t repeat = 1;
+};
+
+std::atomic<bool> g_stop{false};
+
+void stop_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_stop = true; };  // without SA_RESTART, so that a blocked read on stdin returns
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::unique_ptr<device::FrameSource> make_source(const Options& o) {
+  const int given = (o.images.empty() ? 0 : 1) + (o.watch.empty() ? 0 : 1) + (o.stdin_format.empty() ? 0 : 1);
+  if (given != 1)
+    throw InvalidArgument("[run] got " + std::to_string(given) + " sources of images, expected one of: image files or folders, --watch DIR, --stdin FORMAT");
+  if (!o.watch.empty()) return device::make_watch_source(o.watch, g_stop);
+  if (!o.stdin_format.empty()) return device::make_stream_source(o.stdin_format, std::cin);
+  return device::make_file_source(vision::list_images(o.images), o.repeat);
+}
+
+device::OffloaderOptions offloader_options(const Options& o) {
+  device::OffloaderOptions out;
+  out.edge = o.edge;
+  out.engine = o.engine.empty() ? default_backend() : o.engine;
+  if (o.slow > 1) out.engine = "slow:" + Json(o.slow).dump() + ":" + out.engine;
+  out.threads = o.threads;
+  out.deadline_us = o.deadline_ms * 1e3;
+  out.call_timeout_us = o.call_timeout_ms * 1e3;
+  out.local_fallback = o.fallback == "local";
+  out.top_k = o.top;
+  out.probe_tolerance = o.probe_tolerance;
+  return out;
+}
+
+Json summary_json(const RunTotals& t, const Offloader& offloader) {
+  Json json{{"images", t.images}, {"edge", t.edge}, {"local", t.local}, {"errors", t.errors}, {"late", t.late},
+            {"candidate", offloader.package().manifest.candidate},
+            {"latency_median_us", median(t.latencies_us)}, {"latency_p95_us", percentile(t.latencies_us, 95)},
+            {"throughput_ips", t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0}};
+  if (const auto* info = offloader.engine_info())
+    json["engine"] = {{"spec", info->spec}, {"version", info->version}, {"precision", info->precision}, {"threads", info->threads}};
+  if (const auto* edge = offloader.edge()) {
+    const auto c = edge->counters();
+    json["edge_calls"] = {{"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures},
+                          {"checks", c.checks}, {"refusals", c.refusals}, {"mismatched_ids", c.mismatched_ids}};
+  }
+  return json;
+}
+
+void print_summary(const RunTotals& t, const Offloader& offloader) {
+  std::cerr << t.images << " images (" << t.edge << " by the edge, " << t.local << " locally, " << t.errors << " errors, " << t.late
+            << " late) with " << offloader.package().manifest.candidate << ": median " << format_us(median(t.latencies_us)) << ", p95 "
+            << format_us(percentile(t.latencies_us, 95)) << ", "
+            << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
+}
+
+/// 0 only when every image was answered as the package promises: by the edge that holds its tail, where it has one.
+int exit_code(const RunTotals& t, const Offloader& offloader) {
+  const auto* edge = offloader.edge();
+  if (edge != nullptr && edge->counters().refusals > 0) {
+    std::cerr << "scissionlite run: error: the edge held another tail, so it was refused"
+              << (edge->state() == EdgeState::kRefused ? ": " + edge->reason() : " until it got the right one") << "\n";
+    return 2;
+  }
+  if (t.errors > 0) {
+    std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
+    return 2;
+  }
+  if (edge != nullptr && t.images > 0 && t.edge == 0) {
+    std::cerr << "scissionlite run: error: no image was answered by the edge"
+              << (edge->state() == EdgeState::kReady ? "; try a longer --deadline-ms" : ": " + edge->reason()) << "\n";
+    return 5;
+  }
+  return 0;
+}
+
+int run(const Options& o, const Common& common) {
+  if (o.fallback != "local" && o.fallback != "none")
+    throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
+  auto source = make_source(o);
+  Offloader offloader(open_package(o.package), offloader_options(o));
+  if (offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
+    log::warning("[run] no --edge given: every image is answered locally");
+  stop_on_signals();
+  if (common.json) std::cout << Json{{"ready", true}, {"candidate", offloader.package().manifest.candidate}}.dump() << std::endl;
+  const auto emit = [](const device::Answer& answer) {
+    std::cout << to_json(answer).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+  };
+  const auto totals = device::run_all(offloader, *source, o.pipeline, g_stop, emit);
+  if (common.json) std::cout << Json{{"summary", summary_json(totals, offloader)}}.dump() << std::endl;
+  else if (!common.quiet) print_summary(totals, offloader);
+  return exit_code(totals, offloader);
+}
+
+}  // namespace
+
+Run declare_run(CLI::App& app, Common& common) {
+  auto o = std::make_shared<Options>();
+  app.add_option("package", o->package, "device package written by `scissionlite prepare`")->required();
+  app.add_option("images", o->images, "image files or folders");
+  app.add_option("--edge", o->edge, "address of the edge, HOST:PORT");
+  app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
+  app.add_option("--stdin", o->stdin_format,
+                 "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other) or paths (one a line)");
+  app.add_option("--deadline-ms", o->deadline_ms, "answer locally when the edge has not answered in time")->check(CLI::NonNegativeNumber);
+  app.add_option("--call-timeout-ms", o->call_timeout_ms, "without a deadline: how long a silent edge is waited for")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--fallback", o->fallback, "who answers when the edge does not: local or none (an error)")->capture_default_str();
+  app.add_option("--pipeline", o->pipeline, "requests in flight; 1 is latency mode")->check(CLI::Range(1, 256))->capture_default_str();
+  app.add_option("--repeat", o->repeat, "go through the image files this often")->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))->capture_default_str();
+  app.add_option("--engine", o->engine, "engine of the device half, as openvino or slow:4:openvino");
+  app.add_option("--slow", o->slow, "pretend a device this many times slower; short for --engine slow:K:...")->check(CLI::Range(1.0, 1e4));
+  app.add_option("--threads", o->threads, "threads of the engine; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--probe-tolerance", o->probe_tolerance,
+                 "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  return [o, &common] { return run(*o, common); };
 }
 
 }  // namespace scissionlite::cli

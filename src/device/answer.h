@@ -1,0 +1,64 @@
+// What the device hands out for one image: the answer, where it came from, and where the time went.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/tensor.h"
+#include "vision/input_spec.h"
+#include "vision/vision.h"
+
+namespace scissionlite::device {
+
+/// One image as it reaches the device. The clock of its deadline starts when `Offloader::prepare` takes it.
+struct Frame {
+  std::string name;                    // path or number, for messages and results
+  std::string bytes;                   // of an image file; empty when `image` is set
+  std::optional<vision::Image> image;  // already decoded, as from a camera
+};
+
+enum class Origin { kEdge, kLocal };
+
+/// Where the time of one answer went, in microseconds. Parts that did not happen are 0.
+struct Parts {
+  double image_decode_us = 0;  // file bytes to pixels, on the device
+  double preprocess_us = 0;    // resize, crop, values
+  double head_us = 0;          // head with TL encoder (engines fuse them); the whole model when local
+  double encode_us = 0;        // image codec of edge-only plans
+  double serialize_us = 0;     // building the request message
+  double wire_us = 0;          // the call less serialize, queue, decode and compute: both ways through the network and the stacks
+  double edge_queue_us = 0, edge_decode_us = 0, edge_compute_us = 0;  // as the edge reports them; a stock edge reports none
+  double local_tail_us = 0;    // tail on the device
+  double other_us = 0;         // the rest: waiting between stages, choosing the best classes
+  [[nodiscard]] double sum_us() const;
+};
+
+struct Class {
+  int64_t index = 0;   // in the model's output
+  std::string label;   // "" when input.json has none
+  double score = 0;    // as the model gives it
+};
+
+struct Answer {
+  std::string name;
+  Origin origin = Origin::kLocal;
+  std::vector<Class> top;           // best first; empty when the first output is not a list of scores
+  std::vector<std::pair<std::string, Tensor>> outputs;
+  double latency_us = 0;            // from taking the frame to the answer
+  Parts parts;
+  int64_t payload_bytes = 0;        // tensors or file that were sent; 0 when nothing was
+  int64_t message_bytes = 0;        // the whole serialised request
+  bool is_late = false;             // past the deadline
+  std::string note;                 // why it is local although there is an edge
+  std::string error;                // not empty: there is no answer, and this is why
+};
+
+/// The `k` best of the first output, with labels. Ties go to the lower index; NaN is last.
+[[nodiscard]] std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k);
+
+/// One line of `scissionlite run`: name, origin, top, latency_us, parts, bytes; or name and error.
+[[nodiscard]] Json to_json(const Answer& answer);
+
+}  // namespace scissionlite::device

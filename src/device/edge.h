@@ -1,0 +1,30 @@
+// The edge as the device sees it: an interface, so that tests can put anything in its place, and the one over gRPC.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "protocol/client.h"
+
+namespace scissionlite::device {
+
+/// Every call throws what protocol::Client throws. Safe to call from several threads.
+class Edge {
+ public:
+  virtual ~Edge() = default;
+  [[nodiscard]] virtual std::string address() const = 0;
+  /// Waits for a connection.
+  virtual void connect() = 0;
+  /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing.
+  [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model) = 0;
+  [[nodiscard]] virtual protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) = 0;
+  /// Changes with every new connection, so that its user knows to check the identity again.
+  [[nodiscard]] virtual uint64_t connection_number() = 0;
+};
+
+/// @param connect_timeout_us  also the limit of the calls that check the identity.
+[[nodiscard]] std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us);
+
+}  // namespace scissionlite::device

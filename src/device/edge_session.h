@@ -1,0 +1,79 @@
+// The edge with a memory: whether it can be used now, checked once a connection, tried again in the background.
+//
+//   kUnknown --start--> kReady | kDown | kRefused
+//   kReady --call fails: connection lost--> kDown;  --`misses_to_open` deadlines missed in a row--> kDown
+//   kDown --background check passes--> kReady;      --finds another tail--> kRefused
+//   kRefused --background check passes--> kReady    (the edge was given the right tail)
+// Each change of state is logged once; the waits of the background check double up to a limit, with jitter, so that many
+// devices do not return at the same moment.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/rng.h"
+#include "device/edge.h"
+
+namespace scissionlite::device {
+
+enum class EdgeState { kUnknown, kReady, kDown, kRefused };
+
+struct SessionOptions {
+  double first_retry_us = 100e3, longest_retry_us = 5e6;  // waits of the background check
+  double refused_retry_us = 10e6;                          // a wrong tail is seldom replaced at once
+  int misses_to_open = 3;
+  uint64_t seed = 1;                                       // of the jitter
+};
+
+struct SessionCounters {
+  int64_t calls = 0, deadline_misses = 0, failures = 0, checks = 0, refusals = 0, mismatched_ids = 0;
+};
+
+/// Thread-safe.
+class EdgeSession {
+ public:
+  /// @param check  throws InvalidArgument when the edge holds another tail, TransportError when it cannot be asked.
+  EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options = {});
+  ~EdgeSession();
+  EdgeSession(const EdgeSession&) = delete;
+  EdgeSession& operator=(const EdgeSession&) = delete;
+
+  /// Checks now and starts the background check. Never throws for the edge's sake; see `state` and `reason`.
+  void start();
+  [[nodiscard]] EdgeState state() const { return state_; }
+  /// Why it is down or refused; "" when ready.
+  [[nodiscard]] std::string reason() const;
+  /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes.
+  /// @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; InvalidArgument when it refused.
+  [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us);
+  [[nodiscard]] SessionCounters counters() const;
+  [[nodiscard]] const Edge& edge() const { return *edge_; }
+
+ private:
+  void check_now();
+  void check_in_background();
+  void set_state(EdgeState state, const std::string& reason);
+  void note_failure(const std::string& reason, bool missed_deadline);
+  void require_checked_connection();
+
+  std::unique_ptr<Edge> edge_;
+  std::function<void(Edge&)> check_;
+  SessionOptions options_;
+  std::atomic<EdgeState> state_{EdgeState::kUnknown};
+  std::atomic<uint64_t> checked_connection_{0};
+  std::mutex checking_;               // one check at a time
+  mutable std::mutex mutex_;          // guards what follows
+  std::condition_variable wake_;
+  std::string reason_;
+  SessionCounters counters_;
+  int misses_in_a_row_ = 0;
+  bool is_stopping_ = false;
+  Rng rng_;
+  std::thread background_;
+};
+
+}  // namespace scissionlite::device

@@ -1,0 +1,135 @@
+#include "device/edge_session.h"
+
+#include <gtest/gtest.h>
+
+#include "device/testing.h"
+
+namespace scissionlite::device {
+namespace {
+
+using testing::FakeEdge;
+
+class EdgeSessionTest : public ::testing::Test {
+ protected:
+  EdgeSessionTest() {
+    script_->on_infer = [](const auto& request, double) {
+      protocol::InferResult result;
+      result.id = request.id;
+      return result;
+    };
+  }
+  EdgeSession& start() {
+    session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [this](Edge&) {
+      ++checks_;
+      if (wrong_tail_) throw InvalidArgument("other tail");
+    }, SessionOptions{.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3});
+    session_->start();
+    return *session_;
+  }
+  bool reaches(EdgeState state) {
+    for (int i = 0; i < 400 && session_->state() != state; ++i) Clock::steady().sleep_us(5000);
+    return session_->state() == state;
+  }
+  void set_infer(std::function<protocol::InferResult(const protocol::InferRequest&, double)> hook) {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_infer = std::move(hook);
+  }
+  void set_connect(std::function<void()> hook) {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_connect = std::move(hook);
+  }
+
+  std::shared_ptr<FakeEdge::Script> script_ = std::make_shared<FakeEdge::Script>();
+  std::atomic<int> checks_{0};
+  std::atomic<bool> wrong_tail_{false};
+  std::unique_ptr<EdgeSession> session_;
+};
+
+const protocol::InferRequest kRequest{.model = "m", .version = "", .id = "7", .parameters = {}, .inputs = {}, .outputs = {}};
+
+TEST_F(EdgeSessionTest, ReadyEdgeAnswers) {
+  auto& session = start();
+  EXPECT_EQ(session.state(), EdgeState::kReady);
+  EXPECT_EQ(session.call(kRequest, 1e5).id, "7");
+  EXPECT_EQ(checks_, 1);
+}
+
+TEST_F(EdgeSessionTest, EdgeDownAtStartComesBack) {
+  set_connect([] { testing::unavailable(); });
+  auto& session = start();
+  EXPECT_EQ(session.state(), EdgeState::kDown);
+  EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
+  EXPECT_EQ(script_->infers, 0) << "a call to an edge that is down costs nothing";
+  set_connect([] {});
+  ASSERT_TRUE(reaches(EdgeState::kReady));
+  EXPECT_EQ(session.call(kRequest, 1e5).id, "7");
+}
+
+TEST_F(EdgeSessionTest, RetriesWaitLongerAndLonger) {
+  set_connect([] { testing::unavailable(); });
+  start();
+  Clock::steady().sleep_us(200e3);
+  // 5, 10, 20, 20, ... ms with a quarter of jitter: 8 to 17 tries in 200 ms, not 40.
+  EXPECT_LE(script_->connects, 18);
+  EXPECT_GE(script_->connects, 5);
+}
+
+TEST_F(EdgeSessionTest, LostConnectionOpensAtOnceAndIsCheckedAgain) {
+  auto& session = start();
+  set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
+  EXPECT_NE(session.state(), EdgeState::kUnknown);
+  set_infer([](const auto& r, double) { protocol::InferResult x; x.id = r.id; return x; });
+  ASSERT_TRUE(reaches(EdgeState::kReady));
+  EXPECT_GE(checks_, 2);
+}
+
+TEST_F(EdgeSessionTest, OpensAfterThreeMissedDeadlinesInARow) {
+  set_connect([] {});
+  auto& session = start();
+  set_infer([](const auto&, double us) -> protocol::InferResult { testing::deadline_exceeded(us); });
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW((void)session.call(kRequest, 2000), TransportError);
+    EXPECT_EQ(session.state(), EdgeState::kReady) << "one late answer is no reason to leave the edge";
+  }
+  set_connect([] { testing::unavailable(); });
+  EXPECT_THROW((void)session.call(kRequest, 2000), TransportError);
+  EXPECT_EQ(session.state(), EdgeState::kDown);
+  EXPECT_EQ(session.counters().deadline_misses, 3);
+}
+
+TEST_F(EdgeSessionTest, WrongTailIsRefusedUntilReplaced) {
+  wrong_tail_ = true;
+  auto& session = start();
+  EXPECT_EQ(session.state(), EdgeState::kRefused);
+  EXPECT_THROW((void)session.call(kRequest, 1e5), InvalidArgument);
+  EXPECT_EQ(script_->infers, 0);
+  EXPECT_GE(session.counters().refusals, 1);
+  wrong_tail_ = false;
+  EXPECT_TRUE(reaches(EdgeState::kReady));
+}
+
+TEST_F(EdgeSessionTest, NewConnectionIsCheckedBeforeItsAnswerIsUsed) {
+  auto& session = start();
+  wrong_tail_ = true;
+  script_->connection = 2;  // the edge was restarted with another tail between two calls
+  EXPECT_THROW((void)session.call(kRequest, 1e5), InvalidArgument);
+  EXPECT_EQ(session.state(), EdgeState::kRefused);
+}
+
+TEST_F(EdgeSessionTest, AnswerToAnotherRequestIsDropped) {
+  auto& session = start();
+  set_infer([](const auto&, double) { protocol::InferResult x; x.id = "6"; return x; });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
+  EXPECT_EQ(session.counters().mismatched_ids, 1);
+}
+
+TEST_F(EdgeSessionTest, OneBadImageDoesNotRefuseTheEdge) {
+  auto& session = start();
+  set_infer([](const auto&, double) -> protocol::InferResult { throw InvalidArgument("cannot decode this JPEG"); });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), InvalidArgument);
+  EXPECT_EQ(session.state(), EdgeState::kReady) << "the probe still passes";
+}
+
+}  // namespace
+}  // namespace scissionlite::device

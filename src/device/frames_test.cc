@@ -1,0 +1,120 @@
+#include "device/frames.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "base/clock.h"
+#include "device/testing.h"
+#include "vision/vision.h"
+
+namespace scissionlite::device {
+namespace {
+
+std::string with_length(const std::string& bytes) {
+  const auto n = static_cast<uint32_t>(bytes.size());
+  return std::string(reinterpret_cast<const char*>(&n), 4) + bytes;
+}
+
+std::vector<FrameSource::Item> all_of(const std::string& format, const std::string& stream) {
+  std::istringstream in(stream);
+  auto source = make_stream_source(format, in);
+  std::vector<FrameSource::Item> items;
+  while (auto item = source->next()) items.push_back(std::move(*item));
+  return items;
+}
+
+TEST(Frames, LengthPrefixed) {
+  const auto items = all_of("frames", with_length("abc") + with_length(std::string(70000, 'x')));
+  ASSERT_EQ(items.size(), 2u);
+  EXPECT_EQ(items[0].frame.bytes, "abc");
+  EXPECT_EQ(items[1].frame.bytes.size(), 70000u);
+  EXPECT_EQ(items[1].frame.name, "frame 1");
+}
+
+TEST(Frames, DamagedLengthSaysWhere) {
+  struct Case {
+    std::string stream, expected;
+  };
+  for (const auto& c : {Case{with_length("abc") + "\x05", "byte 8"}, Case{with_length("abc").substr(0, 5), "1 of a frame's 3"},
+                        Case{std::string(4, '\0'), "0 bytes"}, Case{"\xff\xff\xff\xff", "4294967295"}}) {
+    const auto items = all_of("frames", c.stream);
+    ASSERT_FALSE(items.empty());
+    EXPECT_NE(items.back().error.find(c.expected), std::string::npos) << items.back().error;
+  }
+}
+
+TEST(Frames, MjpegFindsEachPicture) {
+  std::string stream;
+  std::vector<std::string> files;
+  for (uint8_t v : {0, 90, 255}) {
+    vision::Image image{.width = 40, .height = 33, .rgb = {}};
+    for (int i = 0; i < 40 * 33 * 3; ++i) image.rgb.push_back(static_cast<uint8_t>((i * 7919) ^ v));
+    files.push_back(vision::encode(image, "jpeg-q95-444"));
+    stream += files.back();
+  }
+  const auto items = all_of("mjpeg", stream);
+  ASSERT_EQ(items.size(), files.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    EXPECT_EQ(items[i].error, "");
+    EXPECT_EQ(items[i].frame.bytes, files[i]);
+  }
+}
+
+TEST(Frames, MjpegSurvivesEveryTruncation) {
+  const std::string file = vision::encode(testing::plain_image(200, 10, 60), "jpeg-q90-420");
+  for (size_t n = 1; n < file.size(); ++n) {
+    const auto items = all_of("mjpeg", file.substr(0, n));
+    ASSERT_EQ(items.size(), 1u) << n;
+    EXPECT_NE(items[0].error, "") << n;
+  }
+  EXPECT_NE(all_of("mjpeg", "no jpeg at all")[0].error.find("FF D8"), std::string::npos);
+}
+
+TEST(Frames, PathsAndMissingFiles) {
+  const auto items = all_of("paths", "/nonexistent/a.jpg\n\n");
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_NE(items[0].error.find("/nonexistent/a.jpg"), std::string::npos);
+}
+
+TEST(Frames, UnknownFormatOffersTheKnown) {
+  std::istringstream in;
+  try {
+    (void)make_stream_source("mjpg", in);
+    FAIL();
+  } catch (const InvalidArgument& e) {
+    EXPECT_NE(std::string(e.what()).find("mjpeg"), std::string::npos);
+  }
+}
+
+TEST(Frames, WatchTakesClosedAndMovedFiles) {
+  const fs::path folder = fs::path(::testing::TempDir()) / ("watch" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  write_file(folder / "first.jpg", "1");
+  std::atomic<bool> stop{false};
+  auto source = make_watch_source(folder, stop);
+  EXPECT_EQ(source->next()->frame.bytes, "1");
+  std::thread writer([&] {
+    Clock::steady().sleep_us(20e3);
+    std::ofstream(folder / "second.jpg") << "22";
+    write_file(folder / "third.jpg", "333");  // written beside, then renamed
+  });
+  EXPECT_EQ(source->next()->frame.bytes, "22");
+  EXPECT_NE(source->next()->frame.name.find("third"), std::string::npos);
+  writer.join();
+  std::thread stopper([&] {
+    Clock::steady().sleep_us(20e3);
+    stop = true;
+  });
+  EXPECT_FALSE(source->next().has_value());
+  stopper.join();
+  fs::remove_all(folder);
+  EXPECT_THROW((void)make_watch_source(folder, stop), ResourceError);
+}
+
+}  // namespace
+}  // namespace scissionlite::device

@@ -1,0 +1,32 @@
+#include "device/edge.h"
+
+namespace scissionlite::device {
+namespace {
+
+class GrpcEdge final : public Edge {
+ public:
+  GrpcEdge(const std::string& address, double connect_timeout_us)
+      : client_(address, {.connect_timeout_us = connect_timeout_us, .default_deadline_us = connect_timeout_us}) {}
+  [[nodiscard]] std::string address() const override { return client_.address(); }
+  void connect() override { client_.connect(); }
+  [[nodiscard]] std::map<std::string, std::string> claims(const std::string& model) override {
+    auto claims = client_.model_config_parameters(model);
+    if (claims.empty()) claims = client_.model_metadata(model).properties;
+    return claims;
+  }
+  [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
+    return client_.infer(request, deadline_us);
+  }
+  [[nodiscard]] uint64_t connection_number() override { return client_.connection_number(); }
+
+ private:
+  protocol::Client client_;
+};
+
+}  // namespace
+
+std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us) {
+  return std::make_unique<GrpcEdge>(address, connect_timeout_us);
+}
+
+}  // namespace scissionlite::device

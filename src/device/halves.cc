@@ -1,0 +1,74 @@
+#include "device/halves.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/text.h"
+#include "graph/slice.h"
+#include "onnx/onnx.h"
+
+namespace scissionlite::device {
+namespace {
+
+Tensor zeros(const ValueInfo& info) {
+  Shape shape = info.shape;
+  for (auto& size : shape) size = std::max<int64_t>(size, 1);
+  Tensor tensor(info.dtype, shape);
+  std::memset(tensor.mutable_data(), 0, tensor.size_bytes());
+  return tensor;
+}
+
+}  // namespace
+
+double slow_factor(const std::string& engine_spec) {
+  const auto parts = split(engine_spec, ':');
+  for (size_t i = 0; i + 1 < parts.size(); ++i)
+    if (parts[i] == "slow") return std::max(1.0, parse_scaled(parts[i + 1], "slow factor"));
+  return 1;
+}
+
+Half::Half(const fs::path& model, const std::string& engine, int threads) : where_(model.filename().string()) {
+  executable_ = while_doing("loading '" + model.string() + "'", [&] {
+    return compile(with_batch(load_model(model), 1), engine, {.threads = threads});
+  });
+  std::vector<Tensor> inputs;
+  for (const auto& input : executable_->inputs()) inputs.push_back(zeros(input));
+  for (int warm_up = 0; warm_up < 3; ++warm_up) {
+    expected_us_ = 0;
+    (void)run_timed(inputs);
+  }
+}
+
+std::vector<Tensor> Half::run_timed(const std::vector<Tensor>& inputs) {
+  const double start_us = Clock::steady().now_us();
+  auto outputs = executable_->run(inputs);
+  const double us = Clock::steady().now_us() - start_us;
+  // Rises at once and falls slowly: it decides how long the edge may be waited for.
+  expected_us_ = us > expected_us_ ? std::min(us, expected_us_ > 0 ? expected_us_ * 2 : us) : 0.9 * expected_us_ + 0.1 * us;
+  return outputs;
+}
+
+bool Half::needs(const std::string& input) const {
+  return std::any_of(inputs().begin(), inputs().end(), [&](const auto& i) { return i.name == input; });
+}
+
+double Half::expected_us() const {
+  const std::lock_guard lock(mutex_);
+  return expected_us_;
+}
+
+NamedTensors Half::run(const NamedTensors& given, bool keep) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Tensor> inputs;
+  for (const auto& wanted : executable_->inputs()) {
+    const auto found = std::find_if(given.begin(), given.end(), [&](const auto& g) { return g.first == wanted.name; });
+    if (found == given.end()) throw InvalidArgument("[offload] '" + where_ + "' needs the tensor '" + wanted.name + "'; prepare the package again");
+    inputs.push_back(found->second);
+  }
+  const auto tensors = run_timed(inputs);
+  NamedTensors outputs;
+  for (size_t i = 0; i < tensors.size(); ++i) outputs.emplace_back(executable_->outputs()[i].name, keep ? tensors[i].clone() : tensors[i]);
+  return outputs;
+}
+
+}  // namespace scissionlite::device

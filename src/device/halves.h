@@ -1,0 +1,53 @@
+// What runs on the device: the head, and the local tail (or the whole model) that answers when the edge does not.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "prepare/package.h"
+
+namespace scissionlite::device {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+
+/// K of an engine spec "slow:K:..." (1 when there is none): what the engine wrapper does for slices is done here for the
+/// device's other work, so that image decoding is as slow as the rest of an emulated device.
+[[nodiscard]] double slow_factor(const std::string& engine_spec);
+
+/// Runs `body`, then waits (factor - 1) times the CPU time it took on this thread. Returns its duration in microseconds.
+template <typename Body>
+double timed_us(Clock& clock, double factor, Body&& body) {
+  const double start_us = clock.now_us(), cpu_us = factor > 1 ? thread_cpu_us() : 0;
+  body();
+  if (factor > 1) clock.sleep_us((factor - 1) * (thread_cpu_us() - cpu_us));
+  return clock.now_us() - start_us;
+}
+
+/// One compiled slice, fed by name. Thread-safe: calls wait for each other.
+class Half {
+ public:
+  /// Compiles and runs once on zeros, so that the first image is not slower than the rest.
+  Half(const fs::path& model, const std::string& engine, int threads);
+  /// `given` may hold more than the slice needs.
+  /// @param keep  copies the results; else they may be views, valid until the next run.
+  /// @throws InvalidArgument when an input is missing.
+  [[nodiscard]] NamedTensors run(const NamedTensors& given, bool keep);
+  [[nodiscard]] bool needs(const std::string& input) const;
+  [[nodiscard]] const EngineInfo& info() const { return executable_->info(); }
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const { return executable_->inputs(); }
+  /// Slow but not exceptional duration of a run so far, in microseconds.
+  [[nodiscard]] double expected_us() const;
+
+ private:
+  [[nodiscard]] std::vector<Tensor> run_timed(const std::vector<Tensor>& inputs);
+  std::string where_;
+  std::unique_ptr<Executable> executable_;
+  mutable std::mutex mutex_;
+  double expected_us_ = 0;
+};
+
+}  // namespace scissionlite::device

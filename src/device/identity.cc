@@ -1,0 +1,87 @@
+#include "device/identity.h"
+
+#include <cmath>
+
+#include "base/text.h"
+
+namespace scissionlite::device {
+namespace {
+
+[[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
+  throw InvalidArgument("[offload] the edge " + edge.address() + " does not hold the tail of this package: model '" +
+                        manifest.tail_name + "' " + why + "; serve the model repository that was written together with this "
+                        "package by `scissionlite prepare`, or prepare both again");
+}
+
+void compare_claim(Edge& edge, const Manifest& manifest) {
+  std::map<std::string, std::string> claims;
+  try {
+    claims = edge.claims(manifest.tail_name);
+  } catch (const InvalidArgument& e) {
+    refuse(edge, manifest, std::string("is not served (") + e.what() + ")");
+  }
+  const auto claim = claims.find("model_sha256");
+  if (claim != claims.end() && claim->second != manifest.tail_sha256)
+    refuse(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256);
+}
+
+/// Always the tail's own tensors: image codecs are the server's, the identity is the tail's.
+std::vector<protocol::WireTensor> probe_inputs(const ProbeTensors& probe) {
+  std::vector<protocol::WireTensor> inputs;
+  for (const auto& [name, tensor] : probe.inputs) inputs.push_back({.name = name, .tensor = tensor, .blob = {}, .parameters = {}});
+  return inputs;
+}
+
+const Tensor* find_output(const protocol::InferResult& result, const std::string& name) {
+  for (const auto& output : result.outputs)
+    if (output.name == name) return &output.tensor;
+  return nullptr;
+}
+
+void compare_answer(const Edge& edge, const Manifest& manifest, const ProbeTensors& probe, const protocol::InferResult& result,
+                    double tolerance) {
+  for (const auto& [name, expected] : probe.outputs) {
+    const Tensor* given = find_output(result, name);
+    if (given == nullptr) refuse(edge, manifest, "has no output '" + name + "'");
+    if (given->size() != expected.size())
+      refuse(edge, manifest, "answers the probe with shape " + to_string(given->shape()) + ", expected " + to_string(expected.shape()));
+    const double difference = max_relative_error(given->reshaped(expected.shape()).to_f32(), expected.to_f32());
+    if (!(difference <= tolerance))
+      refuse(edge, manifest, "answers the probe differently in output '" + name + "': by " + format_fixed(difference * 100, 3) +
+                                 " % of the largest value, allowed " + format_fixed(tolerance * 100, 3) + " %");
+  }
+}
+
+}  // namespace
+
+std::string wire_codec(const Manifest& manifest) {
+  const Candidate candidate = candidate_from_key(manifest.candidate);
+  if (candidate.kind != Candidate::Kind::kEdge || candidate.codec == "tensor") return "";
+  return candidate.codec.substr(0, candidate.codec.find('-'));
+}
+
+protocol::WireTensor blob_input(const std::string& name, std::string bytes, const std::string& codec) {
+  return {.name = name, .tensor = {}, .blob = std::move(bytes), .blob_shape = {1}, .parameters = {{"codec", codec}}};
+}
+
+protocol::InferRequest make_request(const Manifest& manifest, std::vector<protocol::WireTensor> inputs, std::string id) {
+  protocol::InferRequest request;
+  request.model = manifest.tail_name;
+  request.id = std::move(id);
+  request.parameters["model_sha256"] = manifest.tail_sha256;
+  request.inputs = std::move(inputs);
+  return request;
+}
+
+void check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us) {
+  compare_claim(edge, manifest);
+  protocol::InferResult result;
+  try {
+    result = edge.infer(make_request(manifest, probe_inputs(probe), "probe"), deadline_us);
+  } catch (const InvalidArgument& e) {
+    refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")");
+  }
+  compare_answer(edge, manifest, probe, result, tolerance);
+}
+
+}  // namespace scissionlite::device

@@ -1,0 +1,214 @@
+#include "device/offloader.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "device/identity.h"
+
+namespace scissionlite::device {
+namespace {
+
+constexpr double kLocalMargin = 1.25;    // the local half may take this much longer than it did lately
+constexpr double kLocalMarginUs = 500;   // waking up, choosing classes, printing
+
+double number(const protocol::Parameters& parameters, const std::string& key) {
+  const auto found = parameters.find(key);
+  if (found == parameters.end()) return 0;
+  if (const auto* i = std::get_if<int64_t>(&found->second)) return static_cast<double>(*i);
+  if (const auto* d = std::get_if<double>(&found->second)) return *d;
+  return 0;
+}
+
+int64_t payload_of(const std::vector<protocol::WireTensor>& wire) {
+  int64_t bytes = 0;
+  for (const auto& t : wire) bytes += static_cast<int64_t>(t.blob ? t.blob->size() : t.tensor.size_bytes());
+  return bytes;
+}
+
+std::string_view as_text(const std::vector<uint8_t>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+}  // namespace
+
+Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::unique_ptr<Edge> edge)
+    : package_(std::move(package)), options_(std::move(options)), clock_(*options_.clock),
+      candidate_(candidate_from_key(package_.manifest.candidate)), codec_(wire_codec(package_.manifest)) {
+  if (options_.engine.empty()) options_.engine = default_backend();
+  slow_ = slow_factor(options_.engine);
+  const bool wants_edge = candidate_.kind != Candidate::Kind::kLocal;
+  const bool has_edge = edge != nullptr || !options_.edge.empty();
+  if (wants_edge && !has_edge && !options_.local_fallback)
+    throw InvalidArgument("[offload] the package '" + package_.folder.string() + "' (" + package_.manifest.candidate +
+                          ") needs an edge; give its address, or allow local answers");
+  if (candidate_.kind == Candidate::Kind::kSplit) head_ = std::make_unique<Half>(package_.head_path(), options_.engine, options_.threads);
+  if (!wants_edge || options_.local_fallback)
+    local_ = std::make_unique<Half>(package_.local_path(), options_.engine, options_.threads);
+  input_name_ = head_ ? head_->inputs().front().name : local_ ? local_->inputs().front().name : package_.manifest.wire.front().name;
+  if (!wants_edge || !has_edge) return;
+  if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us);
+  auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
+  session_ = std::make_unique<EdgeSession>(
+      std::move(edge),
+      [this, probe](Edge& e) {
+        check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
+      },
+      options_.session);
+  session_->start();
+}
+
+Offloader::~Offloader() = default;
+
+const EngineInfo* Offloader::engine_info() const { return head_ ? &head_->info() : local_ ? &local_->info() : nullptr; }
+
+Answer Offloader::answer(Frame frame) { return finish(prepare(std::move(frame), /*keep=*/false)); }
+
+Prepared Offloader::prepare(Frame frame, bool keep) {
+  Prepared out;
+  out.name = frame.name;
+  out.accepted_us = clock_.now_us();
+  try {
+    if (candidate_.kind == Candidate::Kind::kEdge && !codec_.empty()) {
+      encode_image(frame, out);
+    } else {
+      const auto image = pixels(frame, out.parts);
+      out.parts.preprocess_us = timed_us(clock_, slow_, [&] { out.tensors = {{input_name_, vision::preprocess(image, package_.input)}}; });
+      if (candidate_.kind != Candidate::Kind::kLocal) prepare_wire(frame, out, keep);
+    }
+    out.payload_bytes = payload_of(out.wire);
+  } catch (const std::exception& e) {
+    out.error = e.what();
+  }
+  out.ready_us = clock_.now_us();
+  return out;
+}
+
+vision::Image Offloader::pixels(Frame& frame, Parts& parts) {
+  if (frame.image) return std::move(*frame.image);
+  vision::Image image;
+  parts.image_decode_us += timed_us(clock_, slow_, [&] { image = vision::decode(frame.bytes, frame.name); });
+  return image;
+}
+
+void Offloader::prepare_wire(Frame& frame, Prepared& out, bool keep) {
+  if (head_) {
+    const double start_us = clock_.now_us();
+    auto outputs = head_->run(out.tensors, keep);
+    out.parts.head_us = clock_.now_us() - start_us;
+    std::move(outputs.begin(), outputs.end(), std::back_inserter(out.tensors));
+  }
+  for (const auto& wanted : package_.manifest.wire) {
+    const auto found = std::find_if(out.tensors.begin(), out.tensors.end(), [&](const auto& t) { return t.first == wanted.name; });
+    // An edge-only plan sends the model's input, whatever the tail calls it.
+    const Tensor& tensor = found != out.tensors.end() ? found->second : out.tensors.front().second;
+    out.wire.push_back({.name = wanted.name, .tensor = tensor, .blob = {}, .parameters = {}});
+  }
+}
+
+void Offloader::encode_image(Frame& frame, Prepared& out) {
+  const std::string& name = package_.manifest.wire.empty() ? input_name_ : package_.manifest.wire.front().name;
+  if (codec_ == "file") {
+    if (frame.bytes.empty())
+      throw InvalidArgument("[offload] '" + frame.name + "' is no file; the plan " + candidate_.key() + " sends files as they are, take edge/png");
+    out.wire.push_back(blob_input(name, std::move(frame.bytes), codec_));
+    return;
+  }
+  const auto image = pixels(frame, out.parts);
+  out.parts.preprocess_us = timed_us(clock_, slow_, [&] { out.image = vision::resize_and_crop(image, package_.input); });
+  std::string bytes;
+  out.parts.encode_us = timed_us(clock_, slow_, [&] {
+    bytes = codec_ == "raw" ? std::string(as_text(out.image->rgb)) : vision::encode(*out.image, candidate_.codec);
+  });
+  out.wire.push_back(blob_input(name, std::move(bytes), codec_));
+}
+
+/// How long the edge may take so that the local half can still answer in time.
+double Offloader::edge_budget_us(const Prepared& prepared) const {
+  if (options_.deadline_us <= 0) return options_.call_timeout_us;
+  const double reserve_us = local_ ? (local_->expected_us() + restore_us_) * kLocalMargin + kLocalMarginUs : 0;
+  return options_.deadline_us - (clock_.now_us() - prepared.accepted_us) - reserve_us;
+}
+
+bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
+  const double budget_us = edge_budget_us(prepared);
+  if (budget_us <= 0) {
+    answer.note = "no time left for the edge within " + format_us(options_.deadline_us);
+    return false;
+  }
+  if (session_->state() != EdgeState::kReady) {
+    answer.note = session_->reason();
+    return false;
+  }
+  auto request = make_request(package_.manifest, std::move(prepared.wire), std::to_string(next_id_++));
+  const double start_us = clock_.now_us();
+  try {
+    auto result = session_->call(request, budget_us);
+    Parts& parts = answer.parts;
+    parts.serialize_us = result.serialize_us;
+    parts.edge_queue_us = number(result.parameters, "queue_us");
+    parts.edge_decode_us = number(result.parameters, "decode_us");
+    parts.edge_compute_us = number(result.parameters, "compute_us");
+    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - parts.edge_queue_us - parts.edge_decode_us - parts.edge_compute_us);
+    answer.message_bytes = result.request_bytes;
+    answer.payload_bytes = prepared.payload_bytes;
+    for (auto& output : result.outputs) answer.outputs.emplace_back(output.name, std::move(output.tensor));
+    answer.origin = Origin::kEdge;
+    return true;
+  } catch (const std::exception& e) {
+    answer.note = e.what();
+    answer.parts.wire_us = clock_.now_us() - start_us;
+  }
+  prepared.wire = std::move(request.inputs);
+  return false;
+}
+
+/// The model's input from what was sent, when the plan did not compute it.
+void Offloader::restore_input(Prepared& prepared, Answer& answer) {
+  const double start_us = clock_.now_us();
+  if (!prepared.image) {
+    vision::Image image;
+    answer.parts.image_decode_us += timed_us(clock_, slow_, [&] { image = vision::decode(*prepared.wire.front().blob, prepared.name); });
+    answer.parts.preprocess_us += timed_us(clock_, slow_, [&] { prepared.image = vision::resize_and_crop(image, package_.input); });
+  }
+  answer.parts.preprocess_us += timed_us(clock_, slow_, [&] { prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}}; });
+  restore_us_ = std::max(clock_.now_us() - start_us, restore_us_ * 0.9);
+}
+
+void Offloader::answer_locally(Prepared& prepared, Answer& answer) {
+  if (prepared.tensors.empty()) restore_input(prepared, answer);
+  const double start_us = clock_.now_us();
+  answer.outputs = local_->run(prepared.tensors, /*keep=*/true);
+  const double us = clock_.now_us() - start_us;
+  (candidate_.kind == Candidate::Kind::kLocal ? answer.parts.head_us : answer.parts.local_tail_us) += us;
+  answer.origin = Origin::kLocal;
+}
+
+void Offloader::finish_times(const Prepared& prepared, Answer& answer) const {
+  answer.latency_us = clock_.now_us() - prepared.accepted_us;
+  answer.parts.other_us = 0;
+  answer.parts.other_us = std::max(0.0, answer.latency_us - answer.parts.sum_us());
+  answer.is_late = options_.deadline_us > 0 && answer.latency_us > options_.deadline_us;
+}
+
+Answer Offloader::finish(Prepared prepared) {
+  Answer answer;
+  answer.name = prepared.name;
+  answer.parts = prepared.parts;
+  answer.error = prepared.error;
+  try {
+    if (answer.error.empty() && !(session_ && ask_edge(prepared, answer))) {
+      if (local_) answer_locally(prepared, answer);
+      else answer.error = answer.note;
+    }
+    if (answer.error.empty() && !answer.outputs.empty()) {
+      const auto& names = package_.manifest.output_names;
+      const auto main = std::find_if(answer.outputs.begin(), answer.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
+      answer.top = best_classes((main == answer.outputs.end() ? answer.outputs.front() : *main).second, package_.input, options_.top_k);
+    }
+  } catch (const std::exception& e) {
+    answer.error = e.what();
+  }
+  finish_times(prepared, answer);
+  return answer;
+}
+
+}  // namespace scissionlite::device

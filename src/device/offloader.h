@@ -1,0 +1,100 @@
+// Device: runs the head on each image, has the edge finish it, and answers by itself when the edge does not.
+//
+// What lives here: the Offloader (this file), the two slices on the device (halves.h), the edge with its state
+// (edge_session.h), the check that it holds the right tail (identity.h), many images in flight (pipeline.h), where images
+// come from (frames.h). Relies on vision, engine, protocol, prepare. Start here.
+//
+// Every frame gets exactly one answer: from the edge, from the local tail, or an explicit error.
+//
+// Copies of the cut tensor on its way, in latency mode: none in this process (gRPC's slices refer to the engine's output
+// buffer, see protocol/wire_internal.h), one into the kernel's socket buffer; on the edge one off the socket and one that joins its
+// pieces, of which the tensor is a view. Pipelined mode adds one copy here: the engine may reuse its buffer for the next
+// image while the last one is still being sent.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "device/answer.h"
+#include "device/edge_session.h"
+#include "device/halves.h"
+#include "prepare/package.h"
+
+namespace scissionlite::device {
+
+struct OffloaderOptions {
+  std::string edge;              // "host:port"; may be empty for a local package or for local answers only
+  std::string engine;            // "" = default_backend()
+  int threads = 0;               // 0: every core
+  double deadline_us = 0;        // per image, from taking the frame; 0: none
+  double call_timeout_us = 5e6;  // without a deadline: how long a silent edge is waited for
+  double connect_timeout_us = 2e6;
+  bool local_fallback = true;    // false: an image that the edge does not answer is an error
+  int top_k = 5;
+  double probe_tolerance = 2e-3;
+  SessionOptions session;
+  Clock* clock = &Clock::steady();
+};
+
+/// An image between head and answer.
+struct Prepared {
+  std::string name;
+  double accepted_us = 0, ready_us = 0;
+  NamedTensors tensors;                      // model input (when it was computed) and the head's outputs
+  std::optional<vision::Image> image;        // of the input's size; edge-only plans
+  std::vector<protocol::WireTensor> wire;
+  int64_t payload_bytes = 0;
+  Parts parts;
+  std::string error;                         // the image could not be read or the head failed
+};
+
+class Offloader {
+ public:
+  /// Compiles head and local tail, checks the edge's identity. An edge that is down or wrong is no error here: see `edge`.
+  /// @param edge  for tests; nullptr dials options.edge over gRPC.
+  /// @throws InvalidArgument: an edge is needed and none is given; ModelError and others from the package.
+  Offloader(DevicePackage package, OffloaderOptions options, std::unique_ptr<Edge> edge = nullptr);
+  ~Offloader();
+
+  /// One image, start to end. Never throws: see Answer::error.
+  [[nodiscard]] Answer answer(Frame frame);
+  /// The two parts of `answer`, for a pipeline. `prepare` takes one caller at a time, `finish` any number.
+  /// @param keep  the result must outlive the next `prepare`.
+  [[nodiscard]] Prepared prepare(Frame frame, bool keep);
+  [[nodiscard]] Answer finish(Prepared prepared);
+
+  [[nodiscard]] const DevicePackage& package() const { return package_; }
+  [[nodiscard]] const OffloaderOptions& options() const { return options_; }
+  /// nullptr when the package needs no edge or none was given.
+  [[nodiscard]] const EdgeSession* edge() const { return session_.get(); }
+  /// Of head or, without one, of the local half; nullptr when nothing runs here.
+  [[nodiscard]] const EngineInfo* engine_info() const;
+
+ private:
+  void prepare_input(const Frame& frame, Prepared& out);
+  void prepare_wire(Frame& frame, Prepared& out, bool keep);
+  void encode_image(Frame& frame, Prepared& out);
+  [[nodiscard]] vision::Image pixels(Frame& frame, Parts& parts);
+  [[nodiscard]] double edge_budget_us(const Prepared& prepared) const;
+  [[nodiscard]] bool ask_edge(Prepared& prepared, Answer& answer);
+  void answer_locally(Prepared& prepared, Answer& answer);
+  void restore_input(Prepared& prepared, Answer& answer);
+  void finish_times(const Prepared& prepared, Answer& answer) const;
+
+  DevicePackage package_;
+  OffloaderOptions options_;
+  Clock& clock_;
+  Candidate candidate_;
+  std::string codec_;            // of edge-only plans, as sent; "" for tensors
+  std::string input_name_;
+  double slow_;
+  std::unique_ptr<Half> head_, local_;
+  std::unique_ptr<EdgeSession> session_;
+  std::atomic<uint64_t> next_id_{1};
+  std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
+};
+
+}  // namespace scissionlite::device

@@ -1,0 +1,229 @@
+#include "device/offloader.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <sstream>
+
+#include "device/pipeline.h"
+#include "device/testing.h"
+
+namespace scissionlite::device {
+namespace {
+
+using testing::FakeEdge;
+
+class OffloaderTest : public ::testing::Test {
+ protected:
+  OffloaderTest() {
+    set_infer([](const auto& request, double) { return testing::answer_of_tail(request); });
+    options_.threads = 1;
+    options_.edge = "fake:1";
+    options_.session = {.first_retry_us = 10e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3};
+  }
+  ~OffloaderTest() override { fs::remove_all(folder_); }
+  Offloader make(const std::string& candidate = "split/cut0/fp32") {
+    return Offloader(testing::tiny_package(folder_, candidate), options_, std::make_unique<FakeEdge>(script_));
+  }
+  void set_infer(std::function<protocol::InferResult(const protocol::InferRequest&, double)> hook) {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_infer = std::move(hook);
+  }
+  static Frame frame(uint8_t r, uint8_t g, uint8_t b) { return {.name = "f", .bytes = {}, .image = testing::plain_image(r, g, b)}; }
+
+  fs::path folder_ = fs::path(::testing::TempDir()) / ("offloader-" + std::to_string(getpid()));
+  std::shared_ptr<FakeEdge::Script> script_ = std::make_shared<FakeEdge::Script>();
+  OffloaderOptions options_;
+};
+
+TEST_F(OffloaderTest, EdgeAnswersWithEveryPartTimed) {
+  auto offloader = make();
+  const auto answer = offloader.answer(frame(10, 200, 30));
+  EXPECT_EQ(answer.error, "");
+  EXPECT_EQ(answer.origin, Origin::kEdge);
+  EXPECT_EQ(answer.top.at(0).label, "green");
+  EXPECT_NEAR(answer.top.at(0).score, 200 / 255.0, 1e-4);
+  EXPECT_EQ(answer.payload_bytes, 48 * 4);
+  EXPECT_EQ(answer.message_bytes, 300);
+  EXPECT_GT(answer.parts.head_us, 0);
+  EXPECT_EQ(answer.parts.edge_compute_us, 40);
+  EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 0.2 * answer.latency_us + 50) << "the fake's compute time is not real";
+}
+
+TEST_F(OffloaderTest, RequestCarriesTheHashOfTheTail) {
+  protocol::InferRequest seen;
+  auto offloader = make();
+  set_infer([&](const auto& request, double) { seen = request; return testing::answer_of_tail(request); });
+  (void)offloader.answer(frame(1, 2, 3));
+  EXPECT_EQ(seen.model, "tiny_tail");
+  EXPECT_EQ(std::get<std::string>(seen.parameters.at("model_sha256")), "5ca1e1");
+}
+
+TEST_F(OffloaderTest, WrongTailOfTheSameShapesIsRefusedByItsAnswer) {
+  set_infer([](const auto& request, double) { return testing::answer_of_tail(request, 1.2F); });
+  auto offloader = make();
+  EXPECT_EQ(offloader.edge()->state(), EdgeState::kRefused);
+  EXPECT_NE(offloader.edge()->reason().find("answers the probe differently"), std::string::npos) << offloader.edge()->reason();
+  const auto answer = offloader.answer(frame(255, 240, 0));
+  EXPECT_EQ(answer.origin, Origin::kLocal);
+  EXPECT_EQ(answer.top.at(0).label, "red");
+  EXPECT_NEAR(answer.top.at(0).score, 1.0, 1e-4) << "the package's own tail, not the edge's";
+}
+
+TEST_F(OffloaderTest, ClaimOfAnotherHashIsRefused) {
+  script_->claims = {{"model_sha256", "0ther"}};
+  auto offloader = make();
+  EXPECT_EQ(offloader.edge()->state(), EdgeState::kRefused);
+  EXPECT_NE(offloader.edge()->reason().find("0ther"), std::string::npos);
+  EXPECT_NE(offloader.edge()->reason().find("5ca1e1"), std::string::npos);
+}
+
+TEST_F(OffloaderTest, LocalAnswerEqualsTheEdges) {
+  auto offloader = make();
+  const auto edge = offloader.answer(frame(10, 20, 30));
+  set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+  const auto local = offloader.answer(frame(10, 20, 30));
+  ASSERT_EQ(local.origin, Origin::kLocal);
+  EXPECT_NE(local.note.find("UNAVAILABLE"), std::string::npos);
+  EXPECT_LT(max_relative_error(edge.outputs.at(0).second, local.outputs.at(0).second), 1e-5);
+  EXPECT_GT(local.parts.local_tail_us, 0);
+}
+
+TEST_F(OffloaderTest, SilentEdgeIsAnsweredLocallyWithinTheDeadline) {
+  options_.deadline_us = 60e3;
+  auto offloader = make();
+  set_infer([](const auto&, double us) -> protocol::InferResult { testing::deadline_exceeded(us); });
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = offloader.answer(frame(10, 20, 30));
+    EXPECT_EQ(answer.origin, Origin::kLocal);
+    EXPECT_EQ(answer.error, "");
+    EXPECT_LE(answer.latency_us, 60e3 + 15e3) << "a busy machine may be a little late";
+    EXPECT_GE(answer.latency_us, 30e3) << "the edge had its chance";
+  }
+  EXPECT_EQ(offloader.edge()->counters().deadline_misses, 3);
+}
+
+TEST_F(OffloaderTest, WithoutFallbackASilentEdgeIsAnError) {
+  options_.local_fallback = false;
+  auto offloader = make();
+  set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+  const auto answer = offloader.answer(frame(10, 20, 30));
+  EXPECT_NE(answer.error.find("UNAVAILABLE"), std::string::npos);
+  EXPECT_TRUE(answer.outputs.empty());
+}
+
+TEST_F(OffloaderTest, LocalPackageNeedsNoEdge) {
+  auto offloader = make("local");
+  EXPECT_EQ(offloader.edge(), nullptr);
+  const auto answer = offloader.answer(frame(1, 2, 250));
+  EXPECT_EQ(answer.top.at(0).label, "blue");
+  EXPECT_EQ(answer.payload_bytes, 0);
+}
+
+TEST_F(OffloaderTest, EdgeOnlyPlansSendTheirBytes) {
+  for (const char* codec : {"png", "raw", "file"}) {
+    options_.threads = 1;
+    set_infer([&](const auto& request, double) {
+      if (request.id == "probe") return testing::answer_of_tail(request);
+      protocol::InferResult result;
+      result.id = request.id;
+      const auto& input = request.inputs.at(0);
+      EXPECT_EQ(std::get<std::string>(input.parameters.at("codec")), codec);
+      const std::string& blob = *input.blob;
+      const Tensor scores = Tensor::of<float>({1, 3, 1, 1}, {0.0F, 0.0F, 1.0F});
+      if (std::string(codec) == "raw") {
+        EXPECT_EQ(blob.size(), 48u);
+        EXPECT_EQ(static_cast<uint8_t>(blob[1]), 20);
+      } else {
+        EXPECT_EQ(vision::decode(blob, "sent").width, 4);
+      }
+      result.outputs.push_back({.name = "scores", .tensor = scores, .blob = {}, .parameters = {}});
+      return result;
+    });
+    auto offloader = make(std::string("edge/") + codec);
+    ASSERT_EQ(offloader.edge()->state(), EdgeState::kReady) << offloader.edge()->reason();
+    Frame file{.name = "f", .bytes = vision::encode(testing::plain_image(10, 20, 30), "png"), .image = {}};
+    const auto sent = static_cast<int64_t>(file.bytes.size());
+    const auto answer = offloader.answer(file);
+    EXPECT_EQ(answer.error, "");
+    EXPECT_EQ(answer.origin, Origin::kEdge) << codec << ": " << answer.note;
+    if (std::string(codec) != "raw") EXPECT_EQ(answer.payload_bytes, sent);
+    // And the same image locally when the edge is gone.
+    set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+    const auto local = offloader.answer(file);
+    EXPECT_EQ(local.error, "");
+    EXPECT_NEAR(local.top.at(0).score, 30 / 255.0, 1e-4) << codec;
+  }
+}
+
+TEST_F(OffloaderTest, UnreadableImageIsThatImagesError) {
+  auto offloader = make();
+  const auto bad = offloader.answer({.name = "bad.jpg", .bytes = "no image", .image = {}});
+  EXPECT_NE(bad.error.find("bad.jpg"), std::string::npos) << bad.error;
+  EXPECT_EQ(offloader.answer(frame(1, 2, 3)).error, "");
+}
+
+TEST_F(OffloaderTest, PipelineKeepsOrderAndAnswersEachOnce) {
+  std::atomic<int> in_flight{0}, most{0};
+  auto offloader = make();
+  set_infer([&](const auto& request, double) {
+    const int now = ++in_flight;
+    for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {}
+    const auto value = request.inputs.at(0).tensor.template as<float>()[0];
+    Clock::steady().sleep_us(value > 0.5F ? 8000 : 500);  // answers overtake each other
+    --in_flight;
+    return testing::answer_of_tail(request);
+  });
+  std::string stream;
+  for (int i = 0; i < 40; ++i) {
+    const auto bytes = vision::encode(testing::plain_image(static_cast<uint8_t>(i * 37), 0, 0), "png");
+    const auto n = static_cast<uint32_t>(bytes.size());
+    stream.append(reinterpret_cast<const char*>(&n), 4).append(bytes);
+    if (i == 20) stream.append("\3\0\0\0bad", 7);
+  }
+  std::istringstream in(stream);
+  auto source = make_stream_source("frames", in);
+  std::vector<Answer> answers;
+  const std::atomic<bool> stop{false};
+  const auto totals = run_all(offloader, *source, 4, stop, [&](const Answer& a) { answers.push_back(a); });
+  ASSERT_EQ(answers.size(), 41u);
+  EXPECT_EQ(totals.edge, 40);
+  EXPECT_EQ(totals.errors, 1);
+  EXPECT_GE(most, 3);
+  EXPECT_LE(most, 4);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    EXPECT_EQ(answers[i].name, "frame " + std::to_string(i));
+    const size_t image = i <= 20 ? i : i - 1;
+    if (i == 21) EXPECT_NE(answers[i].error, "");
+    else EXPECT_NEAR(answers[i].outputs.at(0).second.as<float>()[0], static_cast<uint8_t>(image * 37) / 255.0, 1e-4);
+  }
+}
+
+TEST_F(OffloaderTest, PipelineSurvivesAnEdgeThatDies) {
+  std::atomic<int> calls{0};
+  auto offloader = make();
+  set_infer([&](const auto& request, double) {
+    if (++calls > 10) testing::unavailable();
+    return testing::answer_of_tail(request);
+  });
+  std::string stream;
+  const auto bytes = vision::encode(testing::plain_image(9, 8, 7), "png");
+  for (int i = 0; i < 60; ++i) stream.append(1, static_cast<char>(bytes.size())).append(3, '\0').append(bytes);
+  std::istringstream in(stream);
+  auto source = make_stream_source("frames", in);
+  const std::atomic<bool> stop{false};
+  const auto totals = run_all(offloader, *source, 3, stop, [](const Answer&) {});
+  EXPECT_EQ(totals.images, 60);
+  EXPECT_EQ(totals.errors, 0);
+  EXPECT_GE(totals.edge, 8);
+  EXPECT_EQ(totals.edge + totals.local, 60);
+}
+
+TEST(SlowFactor, IsReadFromTheSpec) {
+  EXPECT_EQ(slow_factor("openvino"), 1);
+  EXPECT_EQ(slow_factor("slow:4:openvino"), 4);
+  EXPECT_EQ(slow_factor("check:reference:slow:2.5:openvino"), 2.5);
+}
+
+}  // namespace
+}  // namespace scissionlite::device

@@ -1,0 +1,145 @@
+// For the tests of this folder: an edge that does what the test says, and a package of a tiny model.
+#pragma once
+
+#include <deque>
+#include <functional>
+
+#include <atomic>
+#include <mutex>
+
+#include "base/clock.h"
+#include "device/edge.h"
+#include "device/halves.h"
+#include "onnx/onnx.h"
+#include "prepare/package.h"
+
+namespace scissionlite::device::testing {
+
+/// Answers with `on_infer`; counts and records. What the hooks throw is what the caller sees.
+class FakeEdge final : public Edge {
+ public:
+  struct Script {
+    std::function<protocol::InferResult(const protocol::InferRequest&, double deadline_us)> on_infer;
+    std::function<void()> on_connect = [] {};
+    std::map<std::string, std::string> claims;
+    std::atomic<uint64_t> connection{1};
+    std::atomic<int> infers{0}, connects{0};
+    std::mutex mutex;  // guards the hooks, which a test may change while the session runs
+  };
+  explicit FakeEdge(std::shared_ptr<Script> script) : script_(std::move(script)) {}
+  [[nodiscard]] std::string address() const override { return "fake:1"; }
+  void connect() override {
+    ++script_->connects;
+    std::unique_lock lock(script_->mutex);
+    const auto hook = script_->on_connect;
+    lock.unlock();
+    hook();
+  }
+  [[nodiscard]] std::map<std::string, std::string> claims(const std::string&) override {
+    const std::lock_guard lock(script_->mutex);
+    return script_->claims;
+  }
+  [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
+    ++script_->infers;
+    std::unique_lock lock(script_->mutex);
+    const auto hook = script_->on_infer;
+    lock.unlock();
+    return hook(request, deadline_us);
+  }
+  [[nodiscard]] uint64_t connection_number() override { return script_->connection; }
+
+ private:
+  std::shared_ptr<Script> script_;
+};
+
+[[noreturn]] inline void unavailable() { throw TransportError("[client] fake:1: UNAVAILABLE: nobody listens", true); }
+
+/// Sleeps like an edge that does not answer, then fails as gRPC does.
+[[noreturn]] inline void deadline_exceeded(double deadline_us) {
+  Clock::steady().sleep_us(deadline_us);
+  throw TransportError("[client] fake:1: DEADLINE_EXCEEDED", true);
+}
+
+/// x (1, 3, 4, 4) -> head: Relu -> cut0 -> tail: GlobalAveragePool * `scale` -> scores (1, 3, 1, 1), of an image's RGB means.
+inline Graph tiny_head() {
+  Graph g;
+  g.name = "head";
+  g.opsets = {{"", 13}};
+  g.inputs = {{.name = "x", .dtype = Dtype::kF32, .shape = {1, 3, 4, 4}, .has_shape = true, .symbols = {}}};
+  g.outputs = {{.name = "cut0", .dtype = Dtype::kF32, .shape = {1, 3, 4, 4}, .has_shape = true, .symbols = {}}};
+  g.nodes = {{.name = "relu", .op_type = "Relu", .domain = "", .inputs = {"x"}, .outputs = {"cut0"}, .attributes = {}, .doc = ""}};
+  return g;
+}
+inline Graph tiny_tail(const std::string& input, float scale) {
+  Graph g;
+  g.name = "tail";
+  g.opsets = {{"", 13}};
+  g.inputs = {{.name = input, .dtype = Dtype::kF32, .shape = {1, 3, 4, 4}, .has_shape = true, .symbols = {}}};
+  g.outputs = {{.name = "scores", .dtype = Dtype::kF32, .shape = {1, 3, 1, 1}, .has_shape = true, .symbols = {}}};
+  g.initializers["scale"] = Tensor::of<float>({1, 3, 1, 1}, {scale, 1.0F, 1.0F});
+  g.nodes = {{.name = "mean", .op_type = "GlobalAveragePool", .domain = "", .inputs = {input}, .outputs = {"m"}, .attributes = {}, .doc = ""},
+             {.name = "mul", .op_type = "Mul", .domain = "", .inputs = {"m", "scale"}, .outputs = {"scores"}, .attributes = {}, .doc = ""}};
+  return g;
+}
+
+inline Tensor run_tail(const Tensor& cut, float scale = 1) {
+  const auto v = cut.as<float>();
+  Tensor out(Dtype::kF32, {1, 3, 1, 1});
+  for (size_t c = 0; c < 3; ++c) {
+    float sum = 0;
+    for (size_t i = 0; i < 16; ++i) sum += v[c * 16 + i];
+    out.mutable_as<float>()[c] = sum / 16 * (c == 0 ? scale : 1);
+  }
+  return out;
+}
+
+/// What an edge holding the tail (`scale` 1) or another of the same shapes answers.
+inline protocol::InferResult answer_of_tail(const protocol::InferRequest& request, float scale = 1) {
+  protocol::InferResult result;
+  result.id = request.id;
+  result.model = request.model;
+  result.outputs.push_back({.name = "scores", .tensor = run_tail(request.inputs.at(0).tensor, scale), .blob = {}, .parameters = {}});
+  result.parameters = {{"queue_us", int64_t{5}}, {"decode_us", int64_t{0}}, {"compute_us", int64_t{40}}};
+  result.serialize_us = 3;
+  result.request_bytes = 300;
+  return result;
+}
+
+/// A package of the tiny model in `folder`: candidate "split/cut0/fp32", "edge/tensor", "edge/png", "edge/file" or "local".
+inline DevicePackage tiny_package(const fs::path& folder, const std::string& candidate) {
+  fs::create_directories(folder);
+  DevicePackage package;
+  package.folder = folder;
+  const bool is_split = candidate.starts_with("split");
+  const std::string wire = is_split ? "cut0" : "x";
+  if (is_split) save_model(tiny_head(), package.head_path());
+  save_model(tiny_tail(wire, 1), package.local_path());
+  auto& m = package.manifest;
+  m.role = "device";
+  m.model_name = "tiny";
+  m.tail_name = "tiny_tail";
+  m.candidate = candidate;
+  m.tail_sha256 = "5ca1e1";
+  m.output_names = {"scores"};
+  if (candidate != "local") m.wire = {{.name = wire, .dtype = Dtype::kF32, .shape = {1, 3, 4, 4}, .has_shape = true, .symbols = {}}};
+  package.input.width = package.input.height = 4;
+  package.input.labels = {"red", "green", "blue"};
+  if (candidate == "local") return package;
+  std::vector<float> values(48);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 48;
+  ProbeTensors probe;
+  const Tensor cut = Tensor::of<float>({1, 3, 4, 4}, std::span<const float>(values));
+  probe.inputs = {{wire, cut}};
+  probe.outputs = {{"scores", run_tail(cut)}};
+  write_file(folder / "probe.bin", serialize(probe));
+  return package;
+}
+
+/// A 4 x 4 image of one colour.
+inline vision::Image plain_image(uint8_t r, uint8_t g, uint8_t b) {
+  vision::Image image{.width = 4, .height = 4, .rgb = {}};
+  for (int i = 0; i < 16; ++i) image.rgb.insert(image.rgb.end(), {r, g, b});
+  return image;
+}
+
+}  // namespace scissionlite::device::testing
