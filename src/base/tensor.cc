@@ -89,8 +89,10 @@ Dtype dtype_from_name(std::string_view name) {
 
 std::string to_string(const Shape& shape) {
   std::string out = "(";
+  constexpr size_t kMostShown = 12;
   for (size_t i = 0; i < shape.size(); ++i) {
     if (i) out += ", ";
+    if (i == kMostShown) return out + "... rank " + std::to_string(shape.size()) + ")";
     out += shape[i] < 0 ? "?" : std::to_string(shape[i]);
   }
   return out + ")";
@@ -191,8 +193,24 @@ double max_relative_error(const Tensor& a, const Tensor& b) {
   return largest == 0 ? kInfinite : difference / largest;
 }
 
+#ifdef __FLT16_MANT_DIG__
 float f16_to_f32(uint16_t h) { return static_cast<float>(std::bit_cast<_Float16>(h)); }
 uint16_t f32_to_f16(float f) { return std::bit_cast<uint16_t>(static_cast<_Float16>(f)); }
+#else  // clang before 15 has no _Float16 on x86
+float f16_to_f32(uint16_t h) {
+  const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, rest = h & 0x7fff;
+  if (rest < 0x400) return std::bit_cast<float>(std::bit_cast<uint32_t>(static_cast<float>(rest) * 0x1p-24f) | sign);
+  return std::bit_cast<float>(sign | ((rest << 13) + (rest < 0x7c00 ? 112u << 23 : 224u << 23)));
+}
+uint16_t f32_to_f16(float f) {
+  const uint32_t bits = std::bit_cast<uint32_t>(f), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  if (rest > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00 | (rest >> 13 & 0x1ff));
+  if (rest >= 0x477ff000) return static_cast<uint16_t>(sign | 0x7c00);
+  if (rest < 0x38800000)  // subnormal: adding 0.5 leaves the value in the last bits, rounded
+    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(std::bit_cast<float>(rest) + 0.5f) - std::bit_cast<uint32_t>(0.5f)));
+  return static_cast<uint16_t>(sign | ((rest - (112u << 23) + 0xfff + (rest >> 13 & 1)) >> 13));
+}
+#endif
 float bf16_to_f32(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
 uint16_t f32_to_bf16(float f) {
   const uint32_t bits = std::bit_cast<uint32_t>(f);

@@ -34,7 +34,7 @@ class ShapeInference {
       const auto it = types_.find(info.name);
       if (it == types_.end()) continue;
       if (info.dtype == Dtype::kUndefined) info.dtype = it->second.dtype;
-      if (!info.has_shape && it->second.has_shape) {
+      if (it->second.has_shape) {
         info.shape = it->second.shape;
         info.has_shape = true;
       }

@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/text.h"
 #include "onnx/onnx.h"
+#include "ops/ops.h"
 
 namespace scissionlite {
 namespace {
@@ -71,12 +72,24 @@ std::string foreign_nodes(const Graph& graph) {
                     "; try --engine reference, which is slower but knows more operators");
 }
 
+/// Weights stored as int8 with DequantizeLinear become plain constants where activations are not quantised: the plugin
+/// would otherwise keep them compressed and compute with errors near 1e-3. Fully quantised graphs stay as they are.
+Graph with_plain_weights(const Graph& graph) {
+  const auto has = [&](const char* type) {
+    return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) { return node.op_type == type; });
+  };
+  if (!has("DequantizeLinear") || has("QuantizeLinear")) return graph;
+  Graph plain = graph;
+  ops::fold_constants(plain);
+  return plain;
+}
+
 /// What all clones share: the model, and one compiled form for each set of input shapes.
 class Compilation {
  public:
   Compilation(const Graph& graph, const CompileOptions& options) : name_(graph.name), options_(options) {
     try {
-      model_ = core().read_model(serialize_model(graph), ov::Tensor());
+      model_ = core().read_model(serialize_model(with_plain_weights(graph)), ov::Tensor());
     } catch (const ov::Exception& e) {
       refuse(graph, "read", e);
     }
@@ -184,7 +197,8 @@ class OpenvinoExecutable final : public Executable {
     std::vector<Tensor> outputs;
     for (size_t i = 0; i < compilation_->outputs.size(); ++i) {
       const auto tensor = request->get_output_tensor(i);
-      outputs.emplace_back(from_openvino(tensor.get_element_type()), Shape(tensor.get_shape().begin(), tensor.get_shape().end()),
+      const ov::Shape shape = tensor.get_shape();
+      outputs.emplace_back(from_openvino(tensor.get_element_type()), Shape(shape.begin(), shape.end()),
                            std::shared_ptr<const void>(request), tensor.data());
     }
     return outputs;
