@@ -16,8 +16,10 @@
 
 namespace scissionlite::transfer {
 
-/// A fitted TL for one tensor. Encoder: input `x` (f32 or f16, batch dynamic), output `code`. Decoder: input `code`,
-/// output `x`, same dtype and shape as the encoder's input.
+/// A fitted TL for one tensor. Encoder: input `x` (batch dynamic), outputs `code` and, for some families, `range`.
+/// Decoder: the encoder's outputs as inputs, output `x`, same dtype and shape as the encoder's input.
+/// Numerics: whatever the input, the output has the right shape; infinities saturate at the quantiser's range (float16
+/// and float32 crossings: at +-65504, not at all), a NaN becomes some value of that range (float crossings: a NaN).
 struct Codec {
   Graph encoder, decoder;
   int64_t code_bytes = 0;  // on the wire for one image
@@ -54,7 +56,8 @@ struct Family {
 [[nodiscard]] std::vector<std::string> default_specs(const ValueInfo& tensor);
 
 /// Head with encoders and tail with decoders for a cut; one spec for all tensors. Tensors that the TL cannot take
-/// (rank under 4 or an integer dtype) cross plainly. Wire tensors are named "cut0", "cut1", ... (no '/' or ':').
+/// (rank under 4 or an integer dtype) cross plainly. Wire tensors are named "cut0", "cut1", ... (no '/' or ':'); a
+/// second output of an encoder is named "cut0_range".
 struct SplitModel {
   Graph head, tail;                // the head's input and the tail's outputs are the model's own
   Graph head_body, tail_body;      // without TL
