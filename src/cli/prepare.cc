@@ -1,10 +1,96 @@
+#include <iostream>
+#include <memory>
+
 #include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "onnx/onnx.h"
+#include "ops/cut_cost.h"
+#include "planner/plan.h"
+#include "prepare/prepare.h"
+#include "score/activations.h"
 
 namespace scissionlite::cli {
+namespace {
 
-Run declare_prepare(CLI::App&, Common&) {
-  return []() -> int { throw Unsupported("[prepare] not written yet"); };
+struct Options {
+  std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name;
+  std::vector<std::string> images;
+  int threads = 0, max_batch = 32, max_tensors = 3;
+};
+
+/// The candidate asked for by name or chosen by the plan; `key` of the plan is checked against the model.
+Candidate wanted_candidate(const Options& options) {
+  if (options.plan.empty() == options.candidate.empty())
+    throw InvalidArgument("[prepare] give either --plan or --candidate (split/<cut>/<tl>, edge/<codec> or local)");
+  if (!options.candidate.empty()) return candidate_from_key(options.candidate);
+  const auto plan = load_plan(options.plan);
+  const auto given = model_sha256(options.model);
+  if (plan.model_sha256 != given)
+    throw InvalidArgument("[prepare] '" + options.plan + "' was made for a model with sha256 " + plan.model_sha256 + ", '" + options.model + "' has " + given +
+                          "; plan again with profiles of this model");
+  return candidate_from_key(plan.chosen.key);
+}
+
+int prepare(const Options& options, const Common& common) {
+  if (options.package.empty() && options.repository.empty()) throw InvalidArgument("[prepare] nothing to write; give --package, --repository or both");
+  PrepareOptions prepare;
+  prepare.candidate = wanted_candidate(options);
+  prepare.model_path = options.model;
+  prepare.graph = load_model(options.model);
+  prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+  prepare.cuts = ops::find_costed_cuts(prepare.graph, {.max_tensors = options.max_tensors});
+  if (!options.images.empty()) {
+    const auto images = vision::list_images(options.images);
+    prepare.fit_images = images.size() > 1 ? split_images(images, options.fit_images).fit : images;
+  }
+  prepare.engine = options.engine;
+  prepare.threads = options.threads;
+  prepare.package = options.package;
+  prepare.repository = options.repository;
+  prepare.repository_options.style = repository_style(options.style);
+  prepare.repository_options.max_batch = options.max_batch;
+  prepare.tail_name = options.tail_name;
+  const auto manifest = prepare_candidate(prepare);
+
+  if (common.json) {
+    std::cout << to_json(manifest).dump(2) << "\n";
+    return 0;
+  }
+  int64_t wire_bytes = 0;
+  for (const auto& info : manifest.wire) wire_bytes += element_count(info.shape) * static_cast<int64_t>(dtype_size(info.dtype));
+  std::cout << "candidate   " << manifest.candidate << (manifest.cut_tensors.empty() ? "" : " at " + join(manifest.cut_tensors, " + ")) << "\n";
+  if (prepare.candidate.kind == Candidate::Kind::kSplit) std::cout << "wire        " << format_bytes(static_cast<double>(wire_bytes)) << " an image\n";
+  if (!options.package.empty()) std::cout << "package     " << options.package << "\n";
+  if (!options.repository.empty() && prepare.candidate.kind == Candidate::Kind::kLocal) {
+    std::cout << "repository  not written: a local plan needs no edge\n";
+  } else if (!options.repository.empty()) {
+    std::cout << "repository  " << (fs::path(options.repository) / manifest.tail_name).string() << ", sha256 " << manifest.tail_sha256.substr(0, 12) << "...\n"
+              << "batch       " << (manifest.batch_dynamic ? "dynamic, at most " + std::to_string(options.max_batch) : "fixed: " + manifest.batch_note) << "\n";
+  }
+  return 0;
+}
+
+}  // namespace
+
+Run declare_prepare(CLI::App& app, Common& common) {
+  auto options = std::make_shared<Options>();
+  app.add_option("model", options->model, "ONNX file (external data beside it)")->required();
+  app.add_option("--plan", options->plan, "plan.json: its chosen candidate is prepared");
+  app.add_option("--candidate", options->candidate, "a candidate instead of a plan: split/<cut>/<tl>, edge/<codec> or local");
+  app.add_option("--package", options->package, "folder of the device package");
+  app.add_option("--repository", options->repository, "the edge's model repository; a folder a model is added to it");
+  app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();
+  app.add_option("--images", options->images, "unlabelled images for learned TLs; one of them becomes the probe");
+  app.add_option("--fit-images", options->fit_images, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
+  app.add_option("--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
+  app.add_option("--engine", options->engine, "computes activations and the probe's answer (default: the first that is built in)");
+  app.add_option("--threads", options->threads, "of the engine; 0 = every core");
+  app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")->capture_default_str()->check(CLI::Range(1, 4096));
+  app.add_option("--max-tensors", options->max_tensors, "tensors of a cut; must be that of the plan")->capture_default_str()->check(CLI::Range(1, 16));
+  app.add_option("--name", options->tail_name, "the model's name in the repository (default: <model>_tail, or <model> for edge-only plans)");
+  return [options, &common] { return prepare(*options, common); };
 }
 
 }  // namespace scissionlite::cli

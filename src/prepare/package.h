@@ -3,12 +3,18 @@
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
 //   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  input.json (edge-only plans: codec inputs)
+// local.onnx holds the bytes of the edge's model.onnx, TL decoder included: the device answers by itself from the codes
+// that it has computed already, and the answer is the edge's own. Only split plans have a head.onnx.
+// docs/formats.md describes every field.
 // Relies on planner, transfer, vision. Start here.
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "graph/graph.h"
 #include "score/scores.h"
@@ -28,7 +34,8 @@ struct Manifest {
   std::string head_sha256;        // "" when there is no head
   std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
   std::vector<ValueInfo> wire;    // what crosses; empty for local
-  std::vector<std::string> output_names;
+  std::vector<std::string> output_names;           // as served: letters, digits, '_', '-' and '.' only
+  std::vector<std::string> original_output_names;  // in the uncut model, same order
   bool batch_dynamic = false;
   std::string batch_note;         // which node fixes the batch, when one does
   std::string created_by;         // version of ScissionLite
@@ -54,7 +61,7 @@ struct DevicePackage {
   [[nodiscard]] fs::path local_path() const { return folder / "local.onnx"; }
   [[nodiscard]] ProbeTensors load_probe() const;
 };
-/// @throws InvalidArgument when a file is missing or a hash does not match (names both).
+/// @throws InvalidArgument when a file is missing or a hash does not match (names both). Cost: reads and hashes every file.
 [[nodiscard]] DevicePackage open_package(const fs::path& folder);
 
 }  // namespace scissionlite

@@ -1,0 +1,81 @@
+// manifest.json: what a package or a served model was made from.
+#include "base/error.h"
+#include "base/text.h"
+#include "prepare/package.h"
+
+namespace scissionlite {
+namespace {
+
+constexpr char kSchema[] = "manifest";
+constexpr int kVersion = 1;
+
+Json value_to_json(const ValueInfo& info) {
+  return {{"name", info.name}, {"dtype", dtype_name(info.dtype)}, {"shape", info.shape}};
+}
+
+ValueInfo value_from_json(const JsonReader& json) {
+  json.allow_only({"name", "dtype", "shape"});
+  ValueInfo info;
+  info.name = json.at("name").text();
+  info.dtype = dtype_from_name(json.at("dtype").text());
+  if (info.dtype == Dtype::kUndefined) json.at("dtype").fail("a type such as float32 or uint8");
+  info.shape = json.at("shape").integers();
+  info.has_shape = true;
+  return info;
+}
+
+std::string sha256_from_json(const JsonReader& json, const std::string& key) {
+  const auto text = json.at(key).text();
+  const bool is_hash = text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!text.empty() && !is_hash) json.at(key).fail("64 hexadecimal digits");
+  return text;
+}
+
+}  // namespace
+
+Json to_json(const Manifest& m) {
+  Json json{{"schema", "scissionlite.manifest/1"},
+            {"role", m.role},
+            {"model_name", m.model_name},
+            {"tail_name", m.tail_name},
+            {"candidate", m.candidate},
+            {"cut_tensors", m.cut_tensors},
+            {"tl", m.tl},
+            {"model_sha256", m.model_sha256},
+            {"head_sha256", m.head_sha256},
+            {"tail_sha256", m.tail_sha256}};
+  json["wire"] = Json::array();
+  for (const auto& info : m.wire) json["wire"].push_back(value_to_json(info));
+  json["output_names"] = m.output_names;
+  json["original_output_names"] = m.original_output_names;
+  json["batch_dynamic"] = m.batch_dynamic;
+  json["batch_note"] = m.batch_note;
+  json["created_by"] = m.created_by;
+  return json;
+}
+
+Manifest manifest_from_json(const Json& json, const std::string& where) {
+  check_schema(json, kSchema, kVersion, where);
+  const JsonReader reader(json, where);
+  Manifest m;
+  m.role = reader.at("role").text();
+  if (m.role != "device" && m.role != "edge") reader.at("role").fail("'device' or 'edge'");
+  m.model_name = reader.at("model_name").text();
+  m.tail_name = reader.at("tail_name").text();
+  m.candidate = reader.at("candidate").text();
+  while_doing("reading " + where, [&] { (void)candidate_from_key(m.candidate); });
+  m.cut_tensors = reader.at("cut_tensors").texts();
+  m.tl = reader.text_or("tl", "");
+  m.model_sha256 = sha256_from_json(reader, "model_sha256");
+  m.head_sha256 = sha256_from_json(reader, "head_sha256");
+  m.tail_sha256 = sha256_from_json(reader, "tail_sha256");
+  for (const auto& element : reader.at("wire").elements()) m.wire.push_back(value_from_json(element));
+  m.output_names = reader.at("output_names").texts();
+  if (reader.has("original_output_names")) m.original_output_names = reader.at("original_output_names").texts();
+  m.batch_dynamic = reader.boolean_or("batch_dynamic", false);
+  m.batch_note = reader.text_or("batch_note", "");
+  m.created_by = reader.text_or("created_by", "");
+  return m;
+}
+
+}  // namespace scissionlite

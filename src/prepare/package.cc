@@ -1,0 +1,48 @@
+#include "prepare/package.h"
+
+#include "base/error.h"
+
+namespace scissionlite {
+namespace {
+
+std::string read_part(const fs::path& folder, const std::string& name) {
+  const auto path = folder / name;
+  if (!fs::exists(path))
+    throw InvalidArgument("[package] '" + folder.string() + "' has no " + name + "; expected a folder that `scissionlite prepare --package` wrote");
+  return read_file(path);
+}
+
+void check_hash(const fs::path& folder, const std::string& name, const std::string& expected) {
+  const auto given = sha256_hex(read_part(folder, name));
+  if (given != expected)
+    throw InvalidArgument("[package] '" + (folder / name).string() + "' has sha256 " + given + ", the manifest expects " + expected +
+                          "; the file was changed or replaced: prepare the package again");
+}
+
+}  // namespace
+
+ProbeTensors DevicePackage::load_probe() const {
+  const auto path = folder / "probe.bin";
+  return parse_probe(read_part(folder, "probe.bin"), path.string());
+}
+
+DevicePackage open_package(const fs::path& folder) {
+  if (!fs::is_directory(folder))
+    throw InvalidArgument("[package] '" + folder.string() + "' is " + (fs::exists(folder) ? "a file" : "missing") +
+                          "; expected a folder that `scissionlite prepare --package` wrote");
+  DevicePackage package;
+  package.folder = folder;
+  const auto manifest_path = (folder / "manifest.json").string();
+  package.manifest = manifest_from_json(parse_json(read_part(folder, "manifest.json"), manifest_path), manifest_path);
+  const auto& m = package.manifest;
+  if (m.role != "device")
+    throw InvalidArgument("[package] '" + manifest_path + "' has role '" + m.role + "', expected 'device': this is the edge's folder; give the one written by --package");
+  if (candidate_from_key(m.candidate).kind == Candidate::Kind::kSplit) check_hash(folder, "head.onnx", m.head_sha256);
+  check_hash(folder, "local.onnx", m.tail_sha256);
+  (void)read_part(folder, "input.json");
+  package.input = vision::load_input_spec(folder / "input.json");
+  (void)package.load_probe();
+  return package;
+}
+
+}  // namespace scissionlite

@@ -1,0 +1,54 @@
+// Building the two halves of a candidate: device package and model repository.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/cuts.h"
+#include "prepare/package.h"
+#include "prepare/repository.h"
+
+namespace scissionlite {
+
+struct PrepareOptions {
+  fs::path model_path;             // of the uncut model: its hash is its identity
+  Graph graph;                     // that model, loaded; empty (no nodes): loaded from model_path
+  Candidate candidate;
+  std::vector<Cut> cuts;           // where candidate.cut_id is looked up; empty: found anew
+  vision::InputSpec input;
+  std::vector<fs::path> fit_images;  // unlabelled: what TLs are fitted on; the first one also becomes the probe
+  std::string engine;              // computes activations and the probe's answer; "" = default_backend()
+  int threads = 0;
+  fs::path package;                // device folder; empty: not written
+  fs::path repository;             // holds a folder a model; empty: not written
+  RepositoryOptions repository_options;
+  std::string tail_name;           // in the repository; "" = "<model>_tail", or "<model>" for edge-only plans
+};
+
+/// Writes package and repository; returns the device's manifest. Both folders appear under their final names only when
+/// everything in both is written; what was there before is replaced.
+///   split/...  head.onnx = model up to the cut + TL encoder, model.onnx = TL decoder + rest
+///   edge/...   no head; model.onnx = the whole model; input.json lets the server decode images
+///   local      no repository; local.onnx = the whole model
+/// The head's metadata carries input.json ("scissionlite.input"), the tail's hash and the candidate.
+/// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit; Unsupported: a chain of machines,
+/// a model of several inputs; ResourceError: a folder that cannot be written.
+/// Cost: one run a fitting image, the fit, two compilations of the tail, a few runs.
+[[nodiscard]] Manifest prepare_candidate(const PrepareOptions& options);
+
+/// The halves as graphs, before anything is written.
+struct Halves {
+  Graph head;                     // no nodes when there is none
+  Graph tail;                     // what the edge runs (the whole model for edge-only and local plans)
+  std::vector<ValueInfo> wire;    // inputs of `tail`, batch 1
+  std::vector<std::string> cut_tensors, original_output_names;
+  ProbeTensors probe;
+  bool batch_dynamic = false;
+  std::string batch_note;
+};
+[[nodiscard]] Halves make_halves(const PrepareOptions& options);
+
+/// A photo-like picture made from a seed, for when there is none at hand.
+[[nodiscard]] vision::Image synthetic_image(int width, int height, uint64_t seed = 1);
+
+}  // namespace scissionlite

@@ -1,0 +1,102 @@
+#include "prepare/repository.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "prepare/names.h"
+#include "prepare/triton_python_model.h"
+
+namespace scissionlite {
+namespace {
+
+/// Triton's spelling of a type: TYPE_FP32.
+std::string config_type(Dtype dtype) { return "TYPE_" + std::string(dtype_oip_name(dtype)); }
+
+std::string list(const Shape& sizes) {
+  std::vector<std::string> parts;
+  for (int64_t size : sizes) parts.push_back(std::to_string(size));
+  return "[ " + join(parts) + " ]";
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out + "\"";
+}
+
+std::string tensor_entry(const ValueInfo& info, bool batched) {
+  Shape dims = info.shape;
+  std::string reshape;
+  if (batched) dims.erase(dims.begin());
+  if (dims.empty()) {  // a server wants at least one size
+    dims = {1};
+    reshape = " reshape: { shape: [ ] }";
+  }
+  return "  { name: " + quoted(info.name) + " data_type: " + config_type(info.dtype) + " dims: " + list(dims) + reshape + " }";
+}
+
+std::string tensor_list(const std::string& key, const std::vector<ValueInfo>& tensors, bool batched) {
+  std::vector<std::string> entries;
+  for (const auto& info : tensors) entries.push_back(tensor_entry(info, batched));
+  return key + " [\n" + join(entries, ",\n") + "\n]\n";
+}
+
+std::string parameter(const std::string& key, const std::string& value) {
+  return "parameters { key: " + quoted(key) + " value { string_value: " + quoted(value) + " } }\n";
+}
+
+/// Batches a server should wait for: powers of two up to the largest.
+std::string preferred_batches(int max_batch) {
+  Shape sizes;
+  for (int size = std::min(4, max_batch); size <= max_batch; size *= 2) sizes.push_back(size);
+  return list(sizes);
+}
+
+}  // namespace
+
+RepositoryStyle repository_style(const std::string& name) {
+  if (name == "onnx") return RepositoryStyle::kOnnx;
+  if (name == "python") return RepositoryStyle::kPython;
+  throw InvalidArgument("[prepare] unknown repository style '" + name + "'; expected onnx (any server with an ONNX runtime) or python (Triton's Python backend)");
+}
+
+std::string model_config(const Graph& model, const Manifest& manifest, const RepositoryOptions& options) {
+  const bool batched = manifest.batch_dynamic && options.max_batch > 1;
+  const bool is_python = options.style == RepositoryStyle::kPython;
+  std::string out = "# " + manifest.candidate + " of " + plain_name(manifest.model_name) + ", written by ScissionLite " + manifest.created_by + "\n";
+  out += "name: " + quoted(manifest.tail_name) + "\n";
+  out += std::string("backend: ") + (is_python ? "\"python\"" : "\"onnxruntime\"") + "\n";
+  out += "max_batch_size: " + std::to_string(batched ? options.max_batch : 0) + "\n";
+  out += tensor_list("input", model.inputs, batched) + tensor_list("output", model.outputs, batched);
+  if (batched)
+    out += "dynamic_batching { preferred_batch_size: " + preferred_batches(options.max_batch) +
+           " max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
+  out += "instance_group [ { kind: KIND_CPU count: 1 } ]\n";
+  out += parameter("model_sha256", manifest.tail_sha256);
+  out += parameter("scissionlite_model_sha256", manifest.model_sha256);
+  out += parameter("scissionlite_candidate", manifest.candidate);
+  if (!manifest.batch_note.empty()) out += parameter("scissionlite_batch_note", manifest.batch_note);
+  return out;
+}
+
+void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, const Manifest& manifest,
+                        const vision::InputSpec& input, const RepositoryOptions& options) {
+  write_file(folder / "config.pbtxt", model_config(model, manifest, options));
+  const bool is_python = options.style == RepositoryStyle::kPython;
+  write_file(folder / "1" / (is_python ? "tail.onnx" : "model.onnx"), bytes);
+  if (is_python) write_file(folder / "1" / "model.py", kTritonPythonModel);
+  write_json(folder / "manifest.json", to_json(manifest));
+  write_json(folder / "input.json", vision::to_json(input));
+}
+
+fs::path model_file(const fs::path& model_folder) {
+  for (const char* name : {"model.onnx", "tail.onnx"})
+    if (const auto path = model_folder / "1" / name; fs::exists(path)) return path;
+  throw InvalidArgument("[repository] '" + model_folder.string() + "' has neither 1/model.onnx nor 1/tail.onnx; expected a folder that `scissionlite prepare --repository` wrote");
+}
+
+}  // namespace scissionlite

@@ -1,0 +1,169 @@
+#include "prepare/verify_package.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "engine/engine.h"
+#include "graph/slice.h"
+#include "onnx/onnx.h"
+#include "prepare/prepare.h"
+
+namespace scissionlite {
+namespace {
+
+class Checker {
+ public:
+  explicit Checker(const PackageVerifyOptions& options) : options_(options) {}
+
+  std::vector<PackageFinding> run() {
+    if (!step("package: files and hashes", [&] { return open(); })) return findings_;
+    if (is_split()) step("head: names its tail", [&] { return head_names_tail(); });
+    step("probe: local.onnx gives the stored answer", [&] { return probe(package_.local_path()); });
+    if (!options_.repository.empty() && !is_local()) check_repository();
+    if (!options_.model.empty()) check_against_model();
+    return findings_;
+  }
+
+ private:
+  [[nodiscard]] Candidate candidate() const { return candidate_from_key(package_.manifest.candidate); }
+  [[nodiscard]] bool is_split() const { return candidate().kind == Candidate::Kind::kSplit; }
+  [[nodiscard]] bool is_local() const { return candidate().kind == Candidate::Kind::kLocal; }
+  [[nodiscard]] std::string engine() const { return options_.engine.empty() ? default_backend() : options_.engine; }
+
+  /// Runs a check that returns a detail, or throws why it fails.
+  template <typename Body>
+  bool step(const std::string& what, Body&& body) {
+    try {
+      findings_.push_back({what, body(), true});
+      return true;
+    } catch (const Error& e) {
+      findings_.push_back({what, e.what(), false});
+      return false;
+    }
+  }
+
+  std::string open() {
+    package_ = open_package(options_.package);
+    return package_.manifest.candidate + " of " + package_.manifest.model_name;
+  }
+
+  std::string head_names_tail() {
+    const auto head = load_model(package_.head_path());
+    const auto found = head.metadata.find("scissionlite.tail_sha256");
+    const auto given = found == head.metadata.end() ? "" : found->second;
+    if (given != package_.manifest.tail_sha256)
+      throw InvalidArgument("[verify] head.onnx belongs to tail '" + given + "', the manifest to '" + package_.manifest.tail_sha256 + "'; the files of two packages were mixed");
+    return given.substr(0, 12);
+  }
+
+  std::unique_ptr<Executable> compile_file(const fs::path& path) const { return compile(with_batch(load_model(path), 1), engine(), {.threads = options_.threads}); }
+
+  /// The model's input from a probe's question, which for edge-only plans is an encoded image.
+  [[nodiscard]] Tensor decoded(const Tensor& question) const {
+    const auto& codec = candidate().codec;
+    const std::string bytes(reinterpret_cast<const char*>(question.data()), question.size_bytes());
+    if (codec == "file") return vision::preprocess(vision::decode(bytes, "the probe"), package_.input);
+    if (codec != "raw") return vision::to_tensor(vision::decode(bytes, "the probe"), package_.input);
+    return vision::to_tensor({package_.input.width, package_.input.height, {bytes.begin(), bytes.end()}}, package_.input);
+  }
+
+  std::string probe(const fs::path& model) {
+    const auto stored = package_.load_probe();
+    const bool is_encoded = candidate().kind == Candidate::Kind::kEdge && candidate().codec != "tensor";
+    std::vector<Tensor> inputs;
+    const auto executable = compile_file(model);
+    for (const auto& info : executable->inputs()) {
+      const auto found = std::find_if(stored.inputs.begin(), stored.inputs.end(), [&](const auto& t) { return t.first == info.name; });
+      if (found == stored.inputs.end()) throw InvalidArgument("[verify] probe.bin has no tensor '" + info.name + "', which the tail needs");
+      inputs.push_back(is_encoded ? decoded(found->second) : found->second);
+    }
+    const auto answers = executable->run(inputs);
+    double worst = 0;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const auto& name = executable->outputs()[i].name;
+      const auto found = std::find_if(stored.outputs.begin(), stored.outputs.end(), [&](const auto& t) { return t.first == name; });
+      if (found == stored.outputs.end()) throw InvalidArgument("[verify] probe.bin has no answer for output '" + name + "'");
+      const double error = max_relative_error(answers[i], found->second);
+      if (!(error <= options_.tolerance))
+        throw InvalidArgument("[verify] '" + model.string() + "' answers the probe differently in output '" + name + "': by " + Json(error).dump() +
+                              " of its largest value, allowed " + Json(options_.tolerance).dump() + "; it is not the tail of this package");
+      worst = std::max(worst, error);
+    }
+    return "largest difference " + Json(worst).dump();
+  }
+
+  void check_repository() {
+    const auto folder = options_.repository / package_.manifest.tail_name;
+    fs::path file;
+    const bool there = step("repository: the package's model", [&] {
+      if (!fs::is_directory(folder)) throw InvalidArgument("[verify] '" + options_.repository.string() + "' has no model '" + package_.manifest.tail_name + "'; prepare both together");
+      file = model_file(folder);
+      const auto given = model_sha256(file);
+      if (given != package_.manifest.tail_sha256)
+        throw InvalidArgument("[verify] '" + file.string() + "' has sha256 " + given + ", the package expects " + package_.manifest.tail_sha256 + "; prepare both together");
+      return "sha256 " + given.substr(0, 12);
+    });
+    step("repository: manifest and config", [&] { return check_claims(folder); });
+    if (there) step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
+  }
+
+  std::string check_claims(const fs::path& folder) const {
+    const auto where = (folder / "manifest.json").string();
+    const auto edge = manifest_from_json(parse_json(read_file(where), where), where);
+    const auto& device = package_.manifest;
+    if (edge.role != "edge") throw InvalidArgument("[verify] " + where + " has role '" + edge.role + "', expected 'edge'");
+    if (edge.tail_sha256 != device.tail_sha256 || edge.model_sha256 != device.model_sha256)
+      throw InvalidArgument("[verify] " + where + " is of tail " + edge.tail_sha256 + " of model " + edge.model_sha256 + ", the package of tail " +
+                            device.tail_sha256 + " of model " + device.model_sha256);
+    if (read_file(folder / "config.pbtxt").find(device.tail_sha256) == std::string::npos)
+      throw InvalidArgument("[verify] '" + (folder / "config.pbtxt").string() + "' does not claim model_sha256 " + device.tail_sha256);
+    return edge.batch_dynamic ? "batch is dynamic" : "batch is fixed: " + edge.batch_note;
+  }
+
+  void check_against_model() {
+    const bool same = step("model: the one that was cut", [&] {
+      const auto given = model_sha256(options_.model);
+      if (given != package_.manifest.model_sha256)
+        throw InvalidArgument("[verify] '" + options_.model.string() + "' has sha256 " + given + ", the package was made from " + package_.manifest.model_sha256);
+      return given.substr(0, 12);
+    });
+    if (same) step("head + tail against the model", [&] { return compare_answers(); });
+  }
+
+  std::string compare_answers() {
+    const auto whole = compile_file(options_.model), tail = compile_file(package_.local_path());
+    const auto head = is_split() ? compile_file(package_.head_path()) : nullptr;
+    double worst = 0;
+    size_t agreeing = 0, total = std::max<size_t>(options_.images.size(), 1);
+    for (size_t i = 0; i < total; ++i) {
+      const auto image = options_.images.empty() ? synthetic_image(package_.input.width, package_.input.height) : vision::load_image(options_.images[i]);
+      const std::vector<Tensor> input{vision::preprocess(image, package_.input)};
+      const auto crossing = head ? head->run(input) : input;
+      const auto given = tail->run(crossing)[0], expected = whole->run(input)[0];
+      worst = std::max(worst, max_relative_error(given, expected));
+      agreeing += top1(given) == top1(expected);
+    }
+    const bool lossless = package_.manifest.tl.empty() || package_.manifest.tl == "fp32";
+    const std::string detail = "largest difference " + Json(worst).dump() + ", same top-1 on " + std::to_string(agreeing) + " of " + std::to_string(total) + " images";
+    if (lossless && (!(worst <= options_.tolerance) || agreeing < total))
+      throw InvalidArgument("[verify] head and tail differ from the model: " + detail + "; allowed " + Json(options_.tolerance).dump());
+    return detail + (lossless ? "" : " (the transfer layer '" + package_.manifest.tl + "' loses some)");
+  }
+
+  static int64_t top1(const Tensor& tensor) {
+    const auto values = tensor.to_f32();
+    const auto v = values.as<float>();
+    return std::max_element(v.begin(), v.end()) - v.begin();
+  }
+
+  const PackageVerifyOptions& options_;
+  DevicePackage package_;
+  std::vector<PackageFinding> findings_;
+};
+
+}  // namespace
+
+std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) { return Checker(options).run(); }
+
+}  // namespace scissionlite
