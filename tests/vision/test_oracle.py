@@ -6,6 +6,7 @@ one level, tensors equal to the formula of docs/input_json.md.
 """
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -198,8 +199,28 @@ def test_encode():
     expect(subsampling[0][0][1:3] == (1, 1) and subsampling[1][0][1:3] == (2, 2), f"subsampling {subsampling}")
 
 
+def test_documentation():
+    """docs/input_json.md: its example is accepted, and its table of ready-made specs is what the library has."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "docs/input_json.md").read_text()
+    example = json.loads(text.split("```json")[1].split("```")[0])
+    (FOLDER / "imagenet_classes.tsv").write_text("0\tn01440764\ttench\n")
+    (FOLDER / "example.json").write_text(json.dumps(example))
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \| [^|]* \| (.*) \|$", text.split("## To copy")[1], re.M))
+    commands = [("presets", FOLDER / "presets.json"), ("tensor", FOLDER / "q.png", FOLDER / "example.json", FOLDER / "x.npy")]
+    expect(dump(commands) == ["ok", "ok"], "the example of docs/input_json.md is accepted")
+    presets = json.loads((FOLDER / "presets.json").read_text())
+    expect(list(rows) == list(presets), f"docs list {list(rows)}, the library has {list(presets)}")
+    for name, cell in rows.items():
+        if "as `" in cell:
+            cell = re.findall(r"`([^`]*)`", rows[re.search("as `([a-z]+)`", cell)[1]])[0] + ", " + re.findall(r"`(\"[^`]*)`", cell)[0]
+        stated = json.loads("{" + re.search(r'"[^`]*', cell)[0] + "}")
+        for key, value in stated.items():
+            got = presets.get(name, {}).get(key)
+            expect(got == value or (isinstance(got, list) and set(got) == {value}), f"docs: {name} has {key} {value}, the library {got}")
+
+
 def main():
-    for test in (test_decode, test_resize, test_tensor, test_encode):
+    for test in (test_decode, test_resize, test_tensor, test_encode, test_documentation):
         test()
     for line in failures:
         print(f"FAILED {line}")
