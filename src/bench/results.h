@@ -39,6 +39,8 @@ struct BenchResults {             // "scissionlite.bench/1"
   std::string command, commit;
 };
 [[nodiscard]] Json to_json(const BenchResults& results);
+/// @throws InvalidArgument with the field's path.
 [[nodiscard]] BenchResults bench_from_json(const Json& json, const std::string& where);
+[[nodiscard]] BenchResults load_bench(const fs::path& path);
 
 }  // namespace scissionlite

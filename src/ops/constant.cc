@@ -44,16 +44,13 @@ std::vector<Tensor> constant_of_shape_reference(const Context& c, std::span<cons
   return {y};
 }
 
-std::vector<ValueInfo> shape_shape(const Context&, std::span<const ValueInfo> in, std::span<const Tensor>) {
+std::vector<ValueInfo> shape_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
   if (!in[0].has_shape) return {unshaped(Dtype::kI64)};
-  return {typed(Dtype::kI64, {static_cast<int64_t>(in[0].shape.size())})};
+  return {typed(Dtype::kI64, {static_cast<int64_t>(selected_sizes(c.node, in[0].shape).size())})};
 }
 std::vector<Tensor> shape_reference(const Context& c, std::span<const Tensor> in) {
-  const auto& shape = in[0].shape();
-  const auto rank = static_cast<int64_t>(shape.size());
-  const auto clip = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
-  const int64_t begin = clip(c.node.int_attribute("start", 0)), end = std::max(begin, clip(c.node.int_attribute("end", rank)));
-  return {Tensor::of<int64_t>({end - begin}, std::span<const int64_t>(shape.data() + begin, static_cast<size_t>(end - begin)))};
+  const auto sizes = selected_sizes(c.node, in[0].shape());
+  return {Tensor::of<int64_t>({static_cast<int64_t>(sizes.size())}, std::span<const int64_t>(sizes))};
 }
 
 std::vector<ValueInfo> cast_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
@@ -112,6 +109,13 @@ std::vector<Tensor> cast_reference(const Context& c, std::span<const Tensor> in)
 }
 
 }  // namespace
+
+std::vector<int64_t> selected_sizes(const Node& node, const Shape& shape) {
+  const auto rank = static_cast<int64_t>(shape.size());
+  const auto clip = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
+  const int64_t begin = clip(node.int_attribute("start", 0)), end = std::max(begin, clip(node.int_attribute("end", rank)));
+  return {shape.begin() + begin, shape.begin() + end};
+}
 
 extern const Operator constant, constant_of_shape, shape_op, cast;
 const Operator constant{"", "Constant", constant_shape, no_cost, constant_reference};

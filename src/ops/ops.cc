@@ -85,7 +85,9 @@ class ShapeInference {
     if (node.outputs.empty() || node.outputs[0].empty()) return;
     if (op.type == "Shape") {
       if (!inputs[0].has_shape || !is_static(inputs[0].shape)) return;
-      return set_shape_value(node, inputs[0].shape);
+      const auto sizes = selected_sizes(node, inputs[0].shape);
+      small_[node.outputs[0]] = Tensor::of<int64_t>({static_cast<int64_t>(sizes.size())}, std::span<const int64_t>(sizes));
+      return;
     }
     const auto& out = types_[node.outputs[0]];
     if (!out.has_shape || !is_static(out.shape) || element_count(out.shape) > kLargestShapeTensor) return;
@@ -95,13 +97,6 @@ class ShapeInference {
     for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
       if (!node.outputs[i].empty()) small_[node.outputs[i]] = values[i];
   }
-  void set_shape_value(const Node& node, const Shape& shape) {
-    const auto rank = static_cast<int64_t>(shape.size());
-    const auto clip = [&](int64_t v) { return std::clamp<int64_t>(v < 0 ? v + rank : v, 0, rank); };
-    const int64_t begin = clip(node.int_attribute("start", 0)), end = std::max(begin, clip(node.int_attribute("end", rank)));
-    small_[node.outputs[0]] = Tensor::of<int64_t>({end - begin}, std::span<const int64_t>(shape.data() + begin, static_cast<size_t>(end - begin)));
-  }
-
   Graph& graph_;
   std::unordered_map<std::string, ValueInfo> types_;
   std::unordered_map<std::string, Tensor> small_;

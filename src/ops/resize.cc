@@ -54,11 +54,12 @@ std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, st
 
 /// Position in the input that an output index stands for.
 double source_position(const std::string& mode, int64_t i, double scale, int64_t in, int64_t out) {
-  const auto x = static_cast<double>(i);
-  if (mode == "asymmetric") return x / scale;
-  if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
-  if (mode == "pytorch_half_pixel") return out > 1 ? (x + 0.5) / scale - 0.5 : 0;
-  return (x + 0.5) / scale - 0.5;  // half_pixel
+  // in float, as the runtimes do: whether 4 / 1.6 is exactly 2.5 decides which neighbour is nearest
+  const auto x = static_cast<float>(i), factor = static_cast<float>(scale);
+  if (mode == "asymmetric") return x / factor;
+  if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<float>(in - 1) / static_cast<float>(out - 1);
+  if (mode == "pytorch_half_pixel") return out > 1 ? (x + 0.5f) / factor - 0.5f : 0;
+  return (x + 0.5f) / factor - 0.5f;  // half_pixel
 }
 int64_t nearest_index(const std::string& rounding, double x, int64_t size) {
   double r = 0;

@@ -64,6 +64,9 @@ struct Window {
 /// Copies elements of any fixed-size dtype: `out[linear] = in[offset]`.
 void copy_elements(const Tensor& in, Tensor& out, const Shape& shape, const std::vector<int64_t>& strides, int64_t base = 0);
 
+/// What a Shape node selects of `shape` with its attributes start and end.
+[[nodiscard]] std::vector<int64_t> selected_sizes(const Node& node, const Shape& shape);
+
 inline int64_t no_cost(const Context&, std::span<const ValueInfo>, std::span<const ValueInfo>) { return 0; }
 /// Shape rule: the first input's type.
 std::vector<ValueInfo> same_as_first(const Context&, std::span<const ValueInfo> in, std::span<const Tensor>);

@@ -1,0 +1,191 @@
+"""Runs the program on bad input: each case must end with a clear message that names what was given, an exit code that is
+neither 0 nor a crash, and no file under the name that was asked for."""
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+PROGRAM = sys.argv.pop(1)
+
+
+def run(*words, timeout=120, **more):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=timeout, **more)
+
+
+def conv_model(weights=(4, 3, 3, 3), op="Conv", domain="", opset=13):
+    rng = np.random.default_rng(1)
+    nodes = [helper.make_node(op, ["x", "w"], ["c"], name="conv", domain=domain), helper.make_node("Relu", ["c"], ["r"]),
+             helper.make_node("GlobalAveragePool", ["r"], ["g"]), helper.make_node("Flatten", ["g"], ["y"])]
+    weight = numpy_helper.from_array(rng.standard_normal(weights).astype(np.float32), "w")
+    graph = helper.make_graph(nodes, "bad", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])], [weight])
+    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def control_flow_model():
+    branch = helper.make_graph([helper.make_node("Identity", ["x"], ["b"])], "branch", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)])
+    node = helper.make_node("If", ["flag"], ["y"], name="choice", then_branch=branch, else_branch=branch)
+    graph = helper.make_graph([node], "flow", [helper.make_tensor_value_info("flag", TensorProto.BOOL, []), helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.path = pathlib.Path(cls.folder.name)
+        cls.good = cls.path / "good.onnx"
+        onnx.save(conv_model(), cls.good)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def refused(self, words, *parts, code=None):
+        result = run(*words)
+        text = result.stderr
+        self.assertGreater(result.returncode, 0, f"{words}: exit code {result.returncode}\n{text}")
+        self.assertNotEqual(result.returncode, 70, f"{words}: counted as a bug\n{text}")
+        if code is not None:
+            self.assertEqual(result.returncode, code, text)
+        self.assertIn("error:", text)
+        for part in parts:
+            self.assertIn(part, text)
+        return text
+
+    def write(self, name, data):
+        path = self.path / name
+        path.write_bytes(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    # --- models ---
+    def test_missing_file(self):
+        self.refused(["inspect", self.path / "none.onnx"], "none.onnx", "No such file")
+
+    def test_folder_instead_of_file(self):
+        self.refused(["inspect", self.path], "is a folder")
+
+    def test_empty(self):
+        self.refused(["inspect", self.write("empty.onnx", b"")], "empty.onnx is empty", code=3)
+
+    def test_not_onnx(self):
+        self.refused(["inspect", self.write("text.onnx", b"hello, this is no model" * 50)], "is not an ONNX model", code=3)
+        self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))], "noise.onnx", code=3)
+
+    def test_truncated(self):
+        data = self.good.read_bytes()
+        for size in (1, len(data) // 3, len(data) // 2, len(data) - 5):
+            self.refused(["inspect", self.write("cut.onnx", data[:size])], "cut.onnx", code=3)
+
+    def test_huge_claim(self):
+        model = conv_model()
+        model.graph.initializer[0].dims[0] = 1 << 40
+        self.refused(["inspect", self.write("huge.onnx", model.SerializeToString())], "'w'", "bytes", code=3)
+        model.graph.initializer[0].dims[:] = [1 << 62, 1 << 62]
+        self.refused(["inspect", self.write("huge.onnx", model.SerializeToString())], "2^62", code=3)
+        model.graph.initializer[0].dims[:] = [-1, 3]
+        self.refused(["inspect", self.write("huge.onnx", model.SerializeToString())], "negative", code=3)
+
+    def test_control_flow(self):
+        self.refused(["inspect", self.write("flow.onnx", control_flow_model().SerializeToString())], "If 'choice'", "control flow", code=4)
+
+    def test_old_opset(self):
+        self.refused(["inspect", self.write("old.onnx", conv_model(opset=6).SerializeToString())], "opset 6", code=4)
+
+    def test_missing_external_file(self):
+        model = conv_model()
+        onnx.save(model, self.path / "ext.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+        self.assertEqual(run("inspect", self.path / "ext.onnx").returncode, 0)
+        (self.path / "weights.bin").write_bytes(b"123")
+        self.refused(["inspect", self.path / "ext.onnx"], "'weights.bin', which has 3", code=3)
+        (self.path / "weights.bin").unlink()
+        self.refused(["inspect", self.path / "ext.onnx"], "weights.bin", "no such file beside the model", code=3)
+
+    def test_external_file_outside_the_folder(self):
+        model = conv_model()
+        tensor = model.graph.initializer[0]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        for location in ("/etc/passwd", "../../etc/passwd"):
+            del tensor.external_data[:]
+            entry = tensor.external_data.add()
+            entry.key, entry.value = "location", location
+            self.refused(["inspect", self.write("escape.onnx", model.SerializeToString())], "outside the model's folder", code=3)
+
+    def test_shape_mismatch(self):
+        model = self.write("mismatch.onnx", conv_model(weights=(4, 5, 3, 3)).SerializeToString())
+        self.refused(["inspect", model], "conv", "channels", code=3)
+
+    def test_unknown_operator_is_inspected_but_not_run(self):
+        model = self.write("unknown.onnx", conv_model(op="FancyConv", domain="com.example").SerializeToString())
+        self.assertEqual(run("inspect", model).returncode, 0)
+        self.refused(["verify", model, "--engine", "reference"], "FancyConv", "com.example", code=4)
+
+    # --- commands and options ---
+    def test_unknown_command_and_option(self):
+        self.refused(["inspct", self.good], "did you mean 'inspect'")
+        self.refused(["inspect", self.good, "--cutz"], "--cutz")
+        self.refused(["inspect"], "model")
+
+    def test_unknown_engine(self):
+        self.refused(["verify", self.good, "--engine", "opnvino"], "did you mean 'openvino'")
+        self.refused(["verify", self.good, "--engine", "slow:0:openvino"], "slowdown")
+
+    # --- JSON ---
+    def test_bad_json(self):
+        for name, text, part in (("bad.json", "{\"schema\": ", "not valid JSON"), ("empty.json", "", "not valid JSON"), ("list.json", "[]", "schema"),
+                                 ("old.json", json.dumps({"schema": "scissionlite.profile/0"}), "scissionlite.profile/1"),
+                                 ("other.json", json.dumps({"schema": "scissionlite.scores/1"}), "profile")):
+            path = self.write(name, text)
+            self.refused(["plan", "--device", path, "--edge", path, "--bandwidth", "5M", "--rtt", "10ms"], name, part)
+
+    # --- output ---
+    def test_output_that_cannot_be_written_is_refused_before_the_work(self):
+        for command in (["profile", self.good, "--name", "x", "-o", "/proc/nowhere/out.json"],):
+            self.refused(command, "/proc/nowhere")
+
+    def test_full_disk(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([PROGRAM, "inspect", str(self.good)], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertGreater(result.returncode, 0, result.stderr)
+
+    # --- images ---
+    def test_unreadable_images(self):
+        image = self.write("photo.jpg", b"\xff\xd8\xff\xe0 this is not a photo")
+        for command in (["score", self.good, "--images", image, "-o", self.path / "scores.json"],):
+            self.refused(command, "photo.jpg")
+            self.assertFalse((self.path / "scores.json").exists())
+        self.refused(["score", self.good, "--images", self.path / "nothing*.jpg", "-o", self.path / "scores.json"], "nothing*.jpg")
+
+    # --- network ---
+    def test_busy_port(self):
+        with socket.socket() as busy:
+            busy.bind(("127.0.0.1", 0))
+            busy.listen()
+            port = busy.getsockname()[1]
+            (self.path / "models").mkdir(exist_ok=True)
+            self.refused(["serve", "--model-repository", self.path / "models", "--grpc-port", port], str(port))
+
+    def test_dead_edge(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.refused(["probe", f"127.0.0.1:{port}", "-o", self.path / "network.json"], f"127.0.0.1:{port}", code=5)
+        self.assertFalse((self.path / "network.json").exists())
+
+    def test_nothing_is_left_behind(self):
+        partial = [p.name for p in self.path.rglob("*") if "partial" in p.name]
+        self.assertEqual(partial, [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

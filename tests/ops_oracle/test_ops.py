@@ -1,0 +1,258 @@
+"""Reference code and shape rules of src/ops against ONNX Runtime, operator by operator, at old and new opsets."""
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+PROGRAM, OPS_FOLDER = sys.argv.pop(1), pathlib.Path(sys.argv.pop(1))
+RNG = np.random.default_rng(7)
+F, I64, B = np.float32, np.int64, np.bool_
+
+
+def f(*shape, low=-3, high=3):
+    return RNG.uniform(low, high, shape).astype(F)
+
+
+def positive(*shape):
+    return f(*shape, low=0.1, high=4)
+
+
+def i64(*values):
+    return np.array(values, dtype=I64)
+
+
+def u8(*shape):
+    return RNG.integers(0, 256, shape, dtype=np.uint8)
+
+
+class Const(np.ndarray):
+    """Marks an input that stands in the model as an initializer."""
+
+
+def const(array):
+    return np.asarray(array).view(Const)
+
+
+CASES = []
+
+
+def case(op, inputs, opset=13, outputs=1, domain="", tolerance=1e-5, **attributes):
+    CASES.append((op, inputs, opset, outputs, domain, tolerance, attributes))
+
+
+for name in ("Relu", "Sigmoid", "Tanh", "Exp", "Floor", "Ceil", "Round", "Erf", "Softplus", "Softsign", "LeakyRelu", "Elu", "HardSigmoid", "Abs", "Neg", "Identity"):
+    case(name, [f(2, 3, 5, 4)])
+case("HardSwish", [f(2, 3, 5, 4)], opset=14)
+case("Mish", [f(2, 7)], opset=18)
+for name in ("Log", "Sqrt", "Reciprocal"):
+    case(name, [positive(3, 7)])
+case("LeakyRelu", [f(4, 4)], alpha=0.3)
+case("Elu", [f(4, 4)], alpha=0.5)
+case("HardSigmoid", [f(4, 4)], alpha=0.25, beta=0.4)
+case("PRelu", [f(2, 3, 4, 4), const(f(3, 1, 1))])
+case("Clip", [f(3, 9)], opset=7, min=-0.5, max=1.0)
+case("Clip", [f(3, 9), const(np.array(0, F)), const(np.array(2, F))])
+case("Clip", [f(3, 9), const(np.array(0, F))])
+case("Not", [RNG.integers(0, 2, (3, 4)).astype(B)])
+for name in ("Add", "Sub", "Mul", "Div"):
+    case(name, [f(2, 3, 4, 5), positive(3, 1, 5)])
+    case(name, [f(1, 4), positive(6, 1)], opset=7)
+    case(name, [RNG.integers(-9, 9, (5, 3)), RNG.integers(1, 9, (3,))])
+case("Pow", [positive(3, 4), const(np.array(1.7, F))])
+case("Mod", [RNG.integers(-9, 9, (5, 3)), RNG.integers(1, 9, (5, 3))])
+case("Mod", [f(5, 3), positive(5, 3)], fmod=1)
+for name in ("Sum", "Mean", "Max", "Min"):
+    case(name, [f(2, 3, 4), f(3, 1), f(2, 1, 4)])
+case("Sum", [f(2, 3), f(2, 3)], opset=7)
+for name in ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"):
+    case(name, [RNG.integers(0, 4, (4, 5)), RNG.integers(0, 4, (5,))])
+for name in ("And", "Or"):
+    case(name, [RNG.integers(0, 2, (3, 4)).astype(B), RNG.integers(0, 2, (4,)).astype(B)])
+case("Where", [RNG.integers(0, 2, (3, 1)).astype(B), f(3, 4), f(4)])
+for size in ((1, 1), (3, 3), (5, 2)):
+    for attributes in ({}, {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"auto_pad": "SAME_UPPER", "strides": [2, 1]}, {"auto_pad": "SAME_LOWER"}, {"pads": [0, 1, 2, 0]}):
+        case("Conv", [f(2, 4, 9, 8), const(f(6, 4, *size)), const(f(6))], **attributes)
+case("Conv", [f(1, 4, 9, 8), const(f(4, 1, 3, 3))], group=4, pads=[1, 1, 1, 1])
+case("Conv", [f(1, 6, 9, 8), const(f(9, 2, 3, 3)), const(f(9))], group=3, dilations=[2, 2])
+case("Conv", [f(1, 3, 20), const(f(5, 3, 4))], strides=[3])
+case("ConvTranspose", [f(2, 4, 5, 6), const(f(4, 3, 3, 3)), const(f(3))], strides=[2, 2], pads=[1, 0, 1, 1], output_padding=[1, 0])
+case("ConvTranspose", [f(1, 4, 5, 6), const(f(4, 2, 2, 2))], strides=[2, 2], group=2)
+case("ConvTranspose", [f(1, 2, 3, 4), const(f(2, 2, 3, 3))], dilations=[2, 1])
+for name in ("MaxPool", "AveragePool"):
+    case(name, [f(2, 3, 9, 8)], kernel_shape=[3, 3], strides=[2, 2])
+    case(name, [f(2, 3, 9, 8)], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 0], ceil_mode=1)
+    case(name, [f(2, 3, 10, 10)], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    case(name, [f(2, 3, 9, 8)], opset=7, kernel_shape=[2, 2], auto_pad="SAME_UPPER")
+    case(name, [f(1, 3, 17)], kernel_shape=[4], strides=[3])
+case("AveragePool", [f(2, 3, 9, 8)], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+case("MaxPool", [f(1, 2, 9, 9)], kernel_shape=[3, 3], dilations=[2, 2])
+case("GlobalAveragePool", [f(2, 3, 5, 4)])
+case("GlobalMaxPool", [f(2, 3, 5, 4)])
+for trans_a, trans_b in ((0, 0), (0, 1), (1, 0), (1, 1)):
+    case("Gemm", [f(5, 4) if trans_a else f(4, 5), const(f(6, 5) if trans_b else f(5, 6)), const(f(6))], transA=trans_a, transB=trans_b, alpha=0.5, beta=2.0)
+case("Gemm", [f(4, 5), const(f(5, 6))], alpha=0.5)
+case("MatMul", [f(2, 3, 4, 5), f(3, 5, 2)])
+case("MatMul", [f(5), f(5, 2)])
+case("MatMul", [f(4, 5), f(5)])
+for opset in (7, 9, 13, 15):
+    case("BatchNormalization", [f(2, 3, 4, 4), const(positive(3)), const(f(3)), const(f(3)), const(positive(3))], opset=opset, epsilon=1e-3)
+case("InstanceNormalization", [f(2, 3, 4, 4), const(positive(3)), const(f(3))])
+case("LRN", [f(2, 7, 3, 3)], size=5, alpha=0.01, beta=0.6, bias=1.5)
+for name in ("Softmax", "LogSoftmax"):
+    case(name, [f(3, 4, 5)])
+    case(name, [f(3, 4, 5)], axis=1)
+    case(name, [f(3, 4, 5)], opset=7)
+    case(name, [f(3, 4, 5)], opset=11, axis=2)
+case("Concat", [f(2, 3, 4), f(2, 1, 4), f(2, 2, 4)], axis=1)
+case("Concat", [f(2, 3), f(2, 4)], axis=-1)
+case("Split", [f(2, 6, 3)], outputs=2, axis=1, opset=7)
+case("Split", [f(2, 6, 3)], outputs=2, axis=1, opset=7, split=[2, 4])
+case("Split", [f(7, 3), const(i64(3, 4))], outputs=2)
+case("Split", [f(7, 3)], outputs=3, opset=18, num_outputs=3)
+case("Slice", [f(6, 7, 8)], opset=7, starts=[1, -3], ends=[5, 100], axes=[0, 2])
+case("Slice", [f(6, 7), const(i64(5, 1)), const(i64(-100, 6)), const(i64(0, 1)), const(i64(-2, 3))])
+case("Slice", [f(6, 7), const(i64(1)), const(i64(4))])
+case("Gather", [f(5, 4, 3), const(i64(3, -1, 0))], axis=0)
+case("Gather", [f(5, 4, 3), const(np.array([[0, 3], [2, 1]], I64))], axis=1)
+case("Gather", [f(5, 4), const(np.array(2, I64))], axis=1)
+case("Transpose", [f(2, 3, 4)])
+case("Transpose", [u8(2, 3, 4, 5)], perm=[0, 2, 3, 1])
+for mode in ("constant", "edge", "reflect"):
+    case("Pad", [f(3, 4, 5), const(i64(1, 0, 2, 0, 1, 1))], mode=mode)
+    case("Pad", [f(3, 4)], opset=7, mode=mode, pads=[1, 2, 0, 1])
+case("Pad", [f(3, 4), const(i64(1, 2, 0, 1)), const(np.array(7, F))])
+case("Pad", [f(3, 4, 5), const(i64(2, 1)), const(np.array(7, F)), const(i64(1))], opset=18)
+case("Expand", [f(3, 1), const(i64(2, 1, 4))])
+case("Tile", [f(2, 3), const(i64(2, 3))])
+for mode in ("DCR", "CRD"):
+    case("DepthToSpace", [f(2, 12, 3, 2)], blocksize=2, mode=mode)
+case("SpaceToDepth", [f(2, 3, 6, 4)], blocksize=2)
+case("Reshape", [f(2, 3, 4), const(i64(0, -1))])
+case("Reshape", [f(2, 3, 4), const(i64(4, 6))], opset=7)
+case("Flatten", [f(2, 3, 4, 5)], axis=2)
+case("Flatten", [f(2, 3, 4)], opset=7)
+case("Squeeze", [f(1, 3, 1, 4)], opset=11, axes=[2])
+case("Squeeze", [f(1, 3, 1, 4), const(i64(0, -2))])
+case("Unsqueeze", [f(3, 4)], opset=11, axes=[0, 3])
+case("Unsqueeze", [f(3, 4), const(i64(-1, 1))])
+case("Dropout", [f(3, 4)], opset=7)
+case("Dropout", [f(3, 4)])
+case("Constant", [], value=numpy_helper.from_array(f(3, 2)))
+case("ConstantOfShape", [const(i64(2, 3))], value=numpy_helper.from_array(np.array([5], F)))
+case("Shape", [f(2, 3, 4)])
+case("Shape", [f(2, 3, 4)], opset=15, start=1, end=-1)
+case("Cast", [f(3, 4, low=0, high=200)], to=TensorProto.UINT8)
+case("Cast", [u8(3, 4)], to=TensorProto.FLOAT)
+case("Cast", [f(3, 4)], to=TensorProto.FLOAT16)
+case("Cast", [f(3, 4)], to=TensorProto.INT64)
+case("Cast", [f(3, 4)], to=TensorProto.BOOL)
+for name in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"):
+    case(name, [f(2, 3, 4)], opset=11, axes=[1, 2], keepdims=0)
+    case(name, [f(2, 3, 4)], opset=11)
+    case(name, [f(2, 3, 4), const(i64(-1))], opset=18)
+for name in ("ArgMax", "ArgMin"):
+    case(name, [f(3, 4, 5)], axis=1)
+    case(name, [f(3, 4)], axis=-1, keepdims=0)
+case("Upsample", [f(1, 2, 3, 4)], opset=7, scales=[1.0, 1.0, 2.0, 3.0], mode="nearest")
+case("Upsample", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=9, mode="nearest")
+case("Upsample", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=9, mode="linear")
+case("Resize", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=10, mode="nearest")
+EMPTY = const(np.array([], F))
+for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
+    for rounding in ("round_prefer_floor", "floor", "ceil", "round_prefer_ceil"):
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))], mode="nearest", coordinate_transformation_mode=transform, nearest_mode=rounding)
+    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 2, 0.5], F))], mode="linear", coordinate_transformation_mode=transform)
+    case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(1, 2, 7, 9))], mode="linear", coordinate_transformation_mode=transform)
+case("QuantizeLinear", [f(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))], tolerance=0)
+case("QuantizeLinear", [f(3, 4), const(np.array([0.02, 0.1, 0.03, 0.2], F)), const(np.array([0, 1, -3, 5], np.int8))], axis=1, tolerance=0)
+case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))])
+case("DequantizeLinear", [RNG.integers(-128, 128, (4, 3, 2, 2), dtype=np.int8), const(positive(4))], axis=0)
+case("DequantizeLinear", [RNG.integers(-999, 999, (4,), dtype=np.int32), const(np.array(0.5, F))])
+
+
+def scale(value):
+    return const(np.array(value, F))
+
+
+def zero(value, dtype=np.uint8):
+    return const(np.array(value, dtype))
+
+
+case("QLinearConv", [u8(1, 4, 7, 6), scale(0.02), zero(120), const(u8(5, 4, 3, 3)), scale(0.01), zero(128), scale(0.2), zero(110), const(RNG.integers(-500, 500, 5).astype(np.int32))],
+     pads=[1, 1, 1, 1], strides=[2, 1], tolerance=1)
+case("QLinearConv", [u8(1, 4, 7, 6), scale(0.02), zero(120), const(RNG.integers(-128, 128, (4, 1, 3, 3), dtype=np.int8)), const(positive(4) * 0.01),
+                     const(np.zeros(4, np.int8)), scale(0.05), zero(110)], group=4, tolerance=1)
+case("QLinearMatMul", [u8(3, 8), scale(0.02), zero(120), const(u8(8, 5)), scale(0.01), zero(128), scale(0.05), zero(110)], tolerance=1)
+for name in ("QLinearAdd", "QLinearMul"):
+    case(name, [u8(2, 3, 4), scale(0.02), zero(120), u8(1, 3, 1), scale(0.03), zero(100), scale(0.06), zero(90)], domain="com.microsoft", tolerance=1)
+case("QLinearGlobalAveragePool", [u8(2, 3, 5, 4), scale(0.02), zero(120), scale(0.015), zero(90)], domain="com.microsoft", tolerance=1)
+# half precision is computed wide and rounded once
+case("Conv", [f(1, 4, 9, 8).astype(np.float16), const(f(6, 4, 3, 3).astype(np.float16))], tolerance=4e-3)
+case("Relu", [f(3, 4).astype(np.float16)])
+
+
+def build(op, inputs, opset, outputs, domain, attributes):
+    names, graph_inputs, initializers = [], [], []
+    for i, value in enumerate(inputs):
+        if isinstance(value, Const) and value.size == 0:
+            names.append("")
+            continue
+        names.append(f"x{i}")
+        if isinstance(value, Const):
+            initializers.append(numpy_helper.from_array(np.array(value), names[-1]))
+        else:
+            graph_inputs.append(helper.make_tensor_value_info(names[-1], helper.np_dtype_to_tensor_dtype(value.dtype), value.shape))
+    node = helper.make_node(op, names, [f"y{i}" for i in range(outputs)], name="node", domain=domain, **attributes)
+    graph = helper.make_graph([node], "one", graph_inputs, [onnx.ValueInfoProto(name=f"y{i}") for i in range(outputs)], initializers)
+    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 19 else 10)
+
+
+class Operators(unittest.TestCase):
+    def test_every_operator_of_the_table_has_a_case(self):
+        covered = {(c[4], c[0]) for c in CASES}
+        text = "".join(p.read_text() for p in OPS_FOLDER.glob("*.cc"))
+        table = set(re.findall(r'const Operator \w+\{"([\w.]*)", "(\w+)"', text)) | {("", t) for t in re.findall(r'^SCISSIONLITE_UNARY\(\w+, "(\w+)"\)$', text, re.M)}
+        self.assertGreater(len(table), 80)
+        self.assertEqual(sorted(table - covered), [])
+
+    def test_against_onnxruntime(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder, lines = pathlib.Path(folder), []
+            for n, (op, inputs, opset, outputs, domain, _, attributes) in enumerate(CASES):
+                model = folder / f"{n}.onnx"
+                onnx.save(build(op, inputs, opset, outputs, domain, attributes), model)
+                files = []
+                for i, value in enumerate(inputs):
+                    if not isinstance(value, Const):
+                        files.append(folder / f"{n}_in{i}.npy")
+                        np.save(files[-1], value)
+                lines.append(" ".join(map(str, [model, *files, "|", folder / f"{n}_out"])))
+            (folder / "list").write_text("\n".join(lines) + "\n")
+            subprocess.run([PROGRAM, "reference", str(folder / "list")], check=True, timeout=300)
+            for n, (op, inputs, opset, outputs, domain, tolerance, attributes) in enumerate(CASES):
+                with self.subTest(op=op, opset=opset, attributes={k: v for k, v in attributes.items() if k != "value"}, case=n):
+                    options = ort.SessionOptions()
+                    options.log_severity_level = 4
+                    session = ort.InferenceSession(str(folder / f"{n}.onnx"), options, providers=["CPUExecutionProvider"])
+                    expected = session.run(None, {i.name: np.load(folder / f"{n}_in{i.name[1:]}.npy") for i in session.get_inputs()})
+                    error = folder / f"{n}_outerror.txt"
+                    self.assertFalse(error.exists(), error.read_text() if error.exists() else "")
+                    for i, want in enumerate(expected):
+                        got = np.load(folder / f"{n}_out{i}.npy")
+                        self.assertEqual(got.shape, want.shape)
+                        self.assertEqual(got.dtype, want.dtype)
+                        difference = np.abs(got.astype(np.float64) - want.astype(np.float64)).max(initial=0)
+                        limit = tolerance if want.dtype in (np.uint8, np.int8) else tolerance * max(1.0, np.abs(want.astype(np.float64)).max(initial=0))
+                        self.assertLessEqual(difference, limit)
+
+
+if __name__ == "__main__":
+    unittest.main()

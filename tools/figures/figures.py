@@ -1,0 +1,74 @@
+"""Figures as data: each benchmark command adds its rows to docs/benchmarks/<topic>.json, and `figures.py markdown` makes
+docs/benchmarks.md from all of them. Standard library only."""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs" / "benchmarks"
+SCHEMA = "scissionlite.figures/1"
+ISA = {"avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512_vnni": "avx512vnni", "avx512_bf16": "avx512bf16",
+       "avx512_vpopcntdq": "avx512vpopcntdq", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"}
+
+
+def machine():
+    cpu, flags = "unknown", []
+    for line in open("/proc/cpuinfo"):
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            cpu = value.strip()
+        if key.strip() in ("flags", "Features"):
+            flags = value.split()
+    return {"cpu": cpu, "isa": [ours for theirs, ours in ISA.items() if theirs in flags], "cores": len(os.sched_getaffinity(0))}
+
+
+def commit():
+    out = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return out.stdout.strip() or "unknown"
+
+
+def record(topic, rows):
+    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id."""
+    path = FOLDER / f"{topic}.json"
+    data = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "topic": topic}
+    data.update({"schema": SCHEMA, "topic": topic, "commit": commit(), "machine": machine()})
+    kept = {row["id"]: row for row in data.get("figures", [])}
+    for row in rows:
+        kept[row["id"]] = row
+    data["figures"] = [kept[key] for key in sorted(kept, key=lambda k: (k.split("/")[0], k))]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    partial.rename(path)
+    print(f"{path.relative_to(ROOT)}: " + ", ".join(row["id"] for row in rows), file=sys.stderr)
+
+
+def number(value):
+    if value is None:
+        return "not measured"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def markdown():
+    lines = ["# Benchmarks", "", "Made from `docs/benchmarks/*.json` by `tools/figures/figures.py markdown`; do not edit.", ""]
+    for path in sorted(FOLDER.glob("*.json")):
+        data = json.loads(path.read_text())
+        m = data["machine"]
+        lines += [f"## {data['topic']}", "", f"Machine: {m['cpu']}, {m['cores']} cores, {' '.join(m['isa'])}. Commit {data['commit']}.", "",
+                  "| figure | what | measured | spread | unit | command | note |", "|---|---|---|---|---|---|---|"]
+        for row in data["figures"]:
+            spread = " to ".join(number(v) for v in row["spread"]) if row.get("spread") else ""
+            cells = [f"`{row['id']}`", row["what"], number(row["measured"]), spread, row.get("unit", ""), f"`{row['command']}`", row.get("note", "")]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Example: figures.py markdown")
+    parser.add_argument("what", choices=["markdown"])
+    parser.parse_args()
+    markdown()

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""plan_regret, prediction_error_median and prediction_error_p95: predicted against measured latency.
+
+For each model, device slowdown and link: profile both machines once, plan, then measure through real processes and the
+emulated link (a) the chosen plan, (b) the best of every candidate family, (c) the next plans of the ranking. Regret is the
+measured latency of the chosen plan over the best measured one. Prediction error is |predicted - measured| / measured.
+
+Example: tools/figures/main_prediction.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA
+"""
+import argparse
+import itertools
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import figures  # noqa: E402
+
+RATES = ["1M", "5M", "58.8M", "1000M"]  # bit/s
+RTTS = ["1ms", "27.4ms"]
+SLOWDOWNS = [4, 16]
+
+
+def run(words, **more):
+    print("+ " + " ".join(map(str, words)), file=sys.stderr)
+    return subprocess.run([str(w) for w in words], check=True, **more)
+
+
+def percentile(values, p):
+    values = sorted(values)
+    rank = p / 100 * (len(values) - 1)
+    low = int(rank)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (rank - low) * (values[high] - values[low])
+
+
+class Study:
+    def __init__(self, options):
+        self.options, self.rows, self.regrets = options, [], []
+        self.work = pathlib.Path(options.work)
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    def profile(self, model, name, engine):
+        path = self.work / f"{model.stem}.{name}.json"
+        if not path.exists():
+            run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
+                 "--images", self.options.images, "--scores", self.scores(model), "-o", path])
+        return path
+
+    def input_json(self, model):
+        return self.options.inputs / f"{model.stem}.input.json"
+
+    def scores(self, model):
+        path = self.work / f"{model.stem}.scores.json"
+        if not path.exists():
+            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--input", self.input_json(model), "--fit-images", 100, "-o", path])
+        return path
+
+    def case(self, model, slow, rate, rtt):
+        link = f"{rate},{rtt}"
+        tag = f"{model.stem}.slow{slow}.{rate}.{rtt}"
+        device, edge = self.profile(model, f"slow{slow}", f"slow:{slow}:openvino"), self.profile(model, "edge", "openvino")
+        network, plan, bench = (self.work / f"{tag}.{kind}.json" for kind in ("network", "plan", "bench"))
+        if not bench.exists():
+            run([self.options.scissionlite, "probe", "--link", link, "-o", network])
+            run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(model), "--min-agreement", 0.9, "-o", plan],
+                stdout=subprocess.DEVNULL)
+            run([self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "-n", self.options.n, "--link", link,
+                 "--device-slow", slow, "--input", self.input_json(model), "--candidates", "families", "-o", bench], stdout=subprocess.DEVNULL)
+        chosen = json.loads(plan.read_text())["chosen"]["key"]
+        rows = [row for row in json.loads(bench.read_text())["rows"] if not row.get("error")]
+        best = min(row["latency_median_us"] for row in rows)
+        mine = next(row["latency_median_us"] for row in rows if row["key"] == chosen)
+        self.regrets.append((mine / best, tag))
+        for row in rows:
+            if row["predicted_us"] > 0:
+                self.rows.append((abs(row["predicted_us"] - row["latency_median_us"]) / row["latency_median_us"], f"{tag} {row['key']}"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scissionlite", required=True)
+    parser.add_argument("--data", required=True, type=pathlib.Path)
+    parser.add_argument("--models", default="mobilenetv2_1.0,squeezenet1.1,mobilenetv1_1.0")
+    parser.add_argument("--work", default="build/figures/prediction")
+    parser.add_argument("-n", type=int, default=100)
+    options = parser.parse_args()
+    options.images = options.data / "images" / "imagenet_samples256"
+    options.inputs = figures.ROOT / "tests" / "fixtures" / "inputs"
+    study, started = Study(options), time.time()
+    for model, slow, rate, rtt in itertools.product(options.models.split(","), SLOWDOWNS, RATES, RTTS):
+        study.case(options.data / "models" / f"{model}.onnx", slow, rate, rtt)
+    errors = [error for error, _ in study.rows]
+    worst, where = max(study.regrets)
+    command = f"tools/figures/main_prediction.py --models {options.models} -n {options.n}"
+    cases = f"{len(study.regrets)} cases, {len(errors)} candidates, {options.n} images each, {(time.time() - started) / 60:.0f} min"
+    figures.record("main", [
+        {"id": "plan_regret", "what": "measured latency of the chosen plan over the best measured plan, worst case", "measured": worst,
+         "spread": [min(study.regrets)[0], worst], "unit": "ratio", "command": command, "note": f"worst at {where}; {cases}"},
+        {"id": "prediction_error_median", "what": "|predicted - measured| / measured, median over candidates", "measured": statistics.median(errors),
+         "spread": [min(errors), max(errors)], "unit": "ratio", "command": command, "note": cases},
+        {"id": "prediction_error_p95", "what": "the same, 95th percentile", "measured": percentile(errors, 95), "spread": [min(errors), max(errors)],
+         "unit": "ratio", "command": command, "note": f"worst: {max(study.rows)[1]}"}])
+
+
+if __name__ == "__main__":
+    main()
