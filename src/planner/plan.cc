@@ -19,24 +19,6 @@ Stage stage_from(const JsonReader& json) {
           .first = json.text_or("first", ""), .last = json.text_or("last", "")};
 }
 
-Json candidate_json(const PlannedCandidate& candidate) {
-  Json json{{"key", candidate.key}, {"family", candidate.family}, {"cut_ids", candidate.cut_ids}, {"tls", candidate.tls},
-            {"tensors", candidate.tensors}, {"latency_us", candidate.latency_us}, {"throughput_ips", candidate.throughput_ips},
-            {"bytes", candidate.bytes}};
-  if (candidate.agreement >= 0) {
-    json["agreement"] = candidate.agreement;
-    json["agreement_interval"] = Json::array({candidate.agreement_interval.low, candidate.agreement_interval.high});
-    json["agreement_n"] = candidate.agreement_n;
-  }
-  json["stages"] = Json::array();
-  for (const auto& stage : candidate.stages) json["stages"].push_back(stage_json(stage));
-  json["answer_us"] = candidate.answer_us;
-  json["overhead_us"] = candidate.overhead_us;
-  json["feasible"] = candidate.feasible;
-  if (!candidate.infeasible_reason.empty()) json["infeasible_reason"] = candidate.infeasible_reason;
-  return json;
-}
-
 Interval interval_from(const JsonReader& json) {
   const auto ends = json.numbers();
   if (ends.size() != 2) json.fail("[low, high]");
@@ -56,7 +38,7 @@ std::string candidate_key(const JsonReader& json) {
 
 PlannedCandidate candidate_from(const JsonReader& json) {
   json.allow_only({"key", "family", "cut_ids", "tls", "tensors", "latency_us", "throughput_ips", "bytes", "agreement", "agreement_interval",
-                   "agreement_n", "stages", "answer_us", "overhead_us", "feasible", "infeasible_reason"});
+                   "agreement_n", "stages", "answer_us", "overhead_us", "feasible", "infeasible_reason", "note"});
   PlannedCandidate candidate;
   candidate.key = candidate_key(json.at("key"));
   candidate.family = json.text_or("family", "");
@@ -79,12 +61,13 @@ PlannedCandidate candidate_from(const JsonReader& json) {
   candidate.overhead_us = json.number_or("overhead_us", 0);
   candidate.feasible = json.boolean_or("feasible", true);
   candidate.infeasible_reason = json.text_or("infeasible_reason", "");
+  candidate.note = json.text_or("note", "");
   return candidate;
 }
 
 Json candidates_json(const std::vector<PlannedCandidate>& candidates) {
   Json json = Json::array();
-  for (const auto& candidate : candidates) json.push_back(candidate_json(candidate));
+  for (const auto& candidate : candidates) json.push_back(to_json(candidate));
   return json;
 }
 
@@ -103,11 +86,30 @@ std::string objective_from(const JsonReader& json) {
 
 }  // namespace
 
+Json to_json(const PlannedCandidate& candidate) {
+  Json json{{"key", candidate.key}, {"family", candidate.family}, {"cut_ids", candidate.cut_ids}, {"tls", candidate.tls},
+            {"tensors", candidate.tensors}, {"latency_us", candidate.latency_us}, {"throughput_ips", candidate.throughput_ips},
+            {"bytes", candidate.bytes}};
+  if (candidate.agreement >= 0) {
+    json["agreement"] = candidate.agreement;
+    json["agreement_interval"] = Json::array({candidate.agreement_interval.low, candidate.agreement_interval.high});
+    json["agreement_n"] = candidate.agreement_n;
+  }
+  json["stages"] = Json::array();
+  for (const auto& stage : candidate.stages) json["stages"].push_back(stage_json(stage));
+  json["answer_us"] = candidate.answer_us;
+  json["overhead_us"] = candidate.overhead_us;
+  json["feasible"] = candidate.feasible;
+  if (!candidate.infeasible_reason.empty()) json["infeasible_reason"] = candidate.infeasible_reason;
+  if (!candidate.note.empty()) json["note"] = candidate.note;
+  return json;
+}
+
 Json to_json(const Plan& plan) {
   Json json{{"schema", "scissionlite.plan/" + std::to_string(kVersion)}, {"model_name", plan.model_name}, {"model_sha256", plan.model_sha256},
             {"objective", plan.objective}, {"machines", plan.machines}, {"link_rtt_us", plan.link_rtt_us}, {"link_up_bps", plan.link_up_bps},
             {"link_down_bps", plan.link_down_bps}, {"constraints", plan.constraints}};
-  json["chosen"] = candidate_json(plan.chosen);
+  json["chosen"] = to_json(plan.chosen);
   json["top"] = candidates_json(plan.top);
   json["families"] = candidates_json(plan.families);
   json["pareto"] = candidates_json(plan.pareto);

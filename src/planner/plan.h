@@ -1,8 +1,8 @@
 // Planner: from what was measured to where to cut.
 //
 // What lives here: plan.json (this file), the cost model (cost.h), constraints (constraints.h), the search (planner.h),
-// the published ScissionTL cost (scissiontl.h). Pure functions of their inputs: no clock, no network, no files.
-// Relies on score, profile. Start here, then planner.h.
+// break-even bandwidths (break_even.h), tables for people (render.h), the published ScissionTL cost (scissiontl.h).
+// Pure functions of their inputs: no clock, no network. Relies on score, profile. Start here, then planner.h.
 #pragma once
 
 #include <string>
@@ -40,8 +40,10 @@ struct PlannedCandidate {
   int64_t agreement_n = 0;
   bool feasible = true;
   std::string infeasible_reason;   // which constraint, by how much
+  std::string note;                // what in it is estimated instead of measured, or ""
 };
 
+/// Where the fastest plan changes as the up rate of the first link changes and everything else stays.
 struct BreakEven {
   std::string below, above;  // candidate keys: best below and above the bandwidth
   double bandwidth_bps = 0;
@@ -62,6 +64,7 @@ struct Plan {
   double planning_us = 0;
   std::string command;
 };
+[[nodiscard]] Json to_json(const PlannedCandidate& candidate);
 [[nodiscard]] Json to_json(const Plan& plan);
 [[nodiscard]] Plan plan_from_json(const Json& json, const std::string& where);
 [[nodiscard]] Plan load_plan(const fs::path& path);
