@@ -4,6 +4,8 @@
 #include "vision/vision.h"
 
 #include <array>
+#include <new>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -70,8 +72,12 @@ Image decode(std::string_view bytes, const std::string& where, const DecodeLimit
   const Kind* kind = find_kind(bytes);
   if (kind == nullptr) job.fail("not an image that can be read (first bytes " + first_bytes(bytes) + "), expected " + kReadable);
   if (kind->decoder == nullptr) job.fail(std::string(kind->name) + " is not supported, expected " + kReadable + "; convert the file first");
-  Decoded decoded = kind->decoder(job);
-  return apply_orientation(std::move(decoded.image), decoded.orientation);
+  try {
+    Decoded decoded = kind->decoder(job);
+    return apply_orientation(std::move(decoded.image), decoded.orientation);
+  } catch (const std::bad_alloc&) {
+    throw ResourceError("[image] " + where + ": not enough memory for its pixels; shrink the image or lower the pixel limit");
+  }
 }
 
 Image load_image(const fs::path& path, const DecodeLimits& limits) {

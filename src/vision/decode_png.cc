@@ -2,7 +2,6 @@
 #include "decode_internal.h"
 #include "vision/exif.h"
 
-#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 
@@ -19,7 +18,7 @@ struct PngReader {
   png_structp png = nullptr;
   png_infop info = nullptr;
   std::vector<uint8_t> pixels;  // (height, width, channels)
-  std::vector<png_bytep> rows;
+  int passes = 1;               // more when interlaced
   char message[128] = "";
   ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
@@ -62,16 +61,28 @@ bool set_transforms(PngReader& reader) {
     png_set_expand(reader.png);       // palette, less than 8 bits, transparent colour
     png_set_scale_16(reader.png);     // v / 257, rounded
     png_set_gray_to_rgb(reader.png);
-    png_set_interlace_handling(reader.png);
+    reader.passes = png_set_interlace_handling(reader.png);
     png_read_update_info(reader.png, reader.info);
   });
 }
 
-bool read_pixels(PngReader& reader) {
-  return guarded(reader, [&] {
-    png_read_image(reader.png, reader.rows.data());
-    png_read_end(reader.png, reader.info);
-  });
+bool read_row(PngReader& reader, uint8_t* row) {
+  return guarded(reader, [&] { png_read_row(reader.png, row, nullptr); });
+}
+
+bool read_end(PngReader& reader) {
+  return guarded(reader, [&] { png_read_end(reader.png, reader.info); });
+}
+
+/// Rows are added as they arrive: a short file with a large header touches little memory before it fails.
+bool read_pixels(PngReader& reader, size_t row_bytes, size_t rows) {
+  reader.pixels.reserve(row_bytes * rows);
+  for (int pass = 0; pass < reader.passes; ++pass)
+    for (size_t y = 0; y < rows; ++y) {
+      if (pass == 0) reader.pixels.resize(row_bytes * (y + 1));
+      if (!read_row(reader, reader.pixels.data() + row_bytes * y)) return false;
+    }
+  return read_end(reader);
 }
 
 int find_orientation(PngReader& reader) {
@@ -103,10 +114,7 @@ Decoded decode_png(const DecodeJob& job) {
   const int64_t width = png_get_image_width(reader.png, reader.info), height = png_get_image_height(reader.png, reader.info);
   job.check_size(width, height);
   if (!set_transforms(reader)) fail();
-  const size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
-  reader.pixels.resize(row_bytes * static_cast<size_t>(height));
-  for (int64_t y = 0; y < height; ++y) reader.rows.push_back(reader.pixels.data() + row_bytes * static_cast<size_t>(y));
-  if (!read_pixels(reader)) fail();
+  if (!read_pixels(reader, png_get_rowbytes(reader.png, reader.info), static_cast<size_t>(height))) fail();
 
   Decoded out;
   out.orientation = find_orientation(reader);

@@ -96,7 +96,7 @@ inline std::string png_file(int width, int height, int colour_type, int depth, c
 }
 
 /// A number as BMP stores it.
-inline std::string little(uint32_t value, int size) {
+inline std::string little(uint64_t value, int size) {
   std::string out;
   for (int i = 0; i < size; ++i) out += static_cast<char>(value >> 8 * i);
   return out;
