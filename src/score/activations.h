@@ -1,7 +1,6 @@
 // Activations of real images: what TLs are fitted on and what cuts are scored with.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -21,10 +20,17 @@ namespace scissionlite {
                                                                    const std::vector<fs::path>& images, const vision::InputSpec& input,
                                                                    const std::string& engine, int threads = 0);
 
+/// The activations that TLs of a cut are fitted on: of the first of `images` whose tensors fit into 1 GiB. `score` and
+/// `prepare` both take their samples from here, so that both fit the same TL.
+[[nodiscard]] std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vector<std::string>& cut_tensors,
+                                                           const std::vector<fs::path>& fit_images, const vision::InputSpec& input,
+                                                           const std::string& engine, int threads = 0);
+
 /// Images split into those TLs are fitted on and those scored: never the same. The split depends on the file's bytes
 /// alone (not on name, order or machine), so that `score` and `prepare` fit the same TL from the same folder.
 struct ImageSplit {
-  std::vector<fs::path> fit, score;
+  std::vector<fs::path> fit, score;       // fit: in order of their hashes, score: in the order given
+  std::string fit_sha256, score_sha256;   // over the hashes of the files' bytes, sorted
 };
 /// @param fit_images  a count ("100") or a share ("0.33", "33%") of `images`; at least one image stays on each side.
 /// Files with equal bytes fall on the same side.

@@ -18,8 +18,8 @@ namespace scissionlite::transfer {
 
 /// A fitted TL for one tensor. Encoder: input `x` (batch dynamic), outputs `code` and, for some families, `range`.
 /// Decoder: the encoder's outputs as inputs, output `x`, same dtype and shape as the encoder's input.
-/// Numerics: whatever the input, the output has the right shape; infinities saturate at the quantiser's range (float16
-/// and float32 crossings: at +-65504, not at all), a NaN becomes some value of that range (float crossings: a NaN).
+/// Numerics: infinities saturate, fp16 at +-65504, uint8 at +-1e30, klt at the fitted range; fp32 and pool pass them on.
+/// A NaN becomes some finite value in klt; elsewhere it stays one or spoils the image's range, as in the uncut model.
 struct Codec {
   Graph encoder, decoder;
   int64_t code_bytes = 0;  // on the wire for one image

@@ -1,0 +1,99 @@
+#include "score/activations.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <map>
+
+#include "engine/engine.h"
+#include "graph/slice.h"
+#include "vision/vision.h"
+
+namespace scissionlite {
+namespace {
+
+constexpr int64_t kFitBytes = int64_t{1} << 30;
+
+std::vector<std::string> names_of(const std::vector<ValueInfo>& infos) {
+  std::vector<std::string> names;
+  for (const auto& info : infos) names.push_back(info.name);
+  return names;
+}
+
+/// Runs the head on images until `limit_bytes` are held (at least one image).
+std::vector<std::vector<Tensor>> collect(const Graph& model, const std::vector<std::string>& tensors, const std::vector<fs::path>& images,
+                                         const vision::InputSpec& input, const std::string& engine, int threads, int64_t limit_bytes) {
+  const auto head = compile(extract(model, names_of(model.inputs), tensors), engine, {.threads = threads});
+  std::vector<std::vector<Tensor>> out(tensors.size());
+  int64_t held = 0;
+  for (const auto& image : images) {
+    const std::vector<Tensor> x{vision::preprocess(vision::load_image(image), input)};
+    const auto values = head->run(x);
+    for (size_t t = 0; t < values.size(); ++t) {
+      out[t].push_back(values[t].clone());  // the engine's own buffer is valid until the next run only
+      held += static_cast<int64_t>(values[t].size_bytes());
+    }
+    if (held > limit_bytes) break;
+  }
+  return out;
+}
+
+/// How many of `n` images TLs are fitted on.
+int64_t fit_count(const std::string& text, int64_t n) {
+  const bool percent = !text.empty() && text.back() == '%';
+  const std::string number = percent ? text.substr(0, text.size() - 1) : text;
+  double value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  const bool is_share = percent || number.find('.') != std::string::npos;
+  if (percent) value /= 100;
+  if (error != std::errc() || end != number.data() + number.size() || !(value > 0) || (is_share && value >= 1))
+    throw InvalidArgument("[images] '" + text + "' images to fit on; expected a count as 100 or a share as 0.33 or 33%");
+  const double count = is_share ? value * static_cast<double>(n) : value;
+  if (count > static_cast<double>(n - 1))
+    throw InvalidArgument("[images] " + text + " images to fit on leave none of " + std::to_string(n) + " different ones to score; give more images or fit on fewer");
+  return std::max<int64_t>(1, std::llround(count));
+}
+
+std::string hash_of(const std::vector<std::string>& sorted_hashes) {
+  Sha256 sha;
+  for (const auto& hash : sorted_hashes) sha.update(hash);
+  return sha.hex();
+}
+
+}  // namespace
+
+std::vector<std::vector<Tensor>> collect_activations(const Graph& model, const std::vector<std::string>& tensors, const std::vector<fs::path>& images,
+                                                     const vision::InputSpec& input, const std::string& engine, int threads) {
+  return collect(model, tensors, images, input, engine, threads, INT64_MAX);
+}
+
+std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vector<std::string>& cut_tensors, const std::vector<fs::path>& fit_images,
+                                             const vision::InputSpec& input, const std::string& engine, int threads) {
+  return collect(model, cut_tensors, fit_images, input, engine, threads, kFitBytes);
+}
+
+ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images) {
+  std::map<std::string, std::vector<fs::path>> by_hash;  // in order of the hashes: as good as random, the same everywhere
+  std::map<fs::path, std::string> hashes;
+  for (const auto& image : images) by_hash[hashes[image] = sha256_hex(read_file(image))].push_back(image);
+  const auto n = static_cast<int64_t>(by_hash.size());
+  if (n < 2) throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
+  const int64_t count = fit_count(fit_images, n);
+  ImageSplit out;
+  std::vector<std::string> fit_hashes, score_hashes;
+  for (const auto& [hash, files] : by_hash) {
+    if (static_cast<int64_t>(fit_hashes.size()) < count) {
+      out.fit.push_back(files.front());  // a copy of the same picture adds nothing
+      fit_hashes.push_back(hash);
+    } else {
+      score_hashes.push_back(hash);
+    }
+  }
+  for (const auto& image : images)
+    if (std::binary_search(score_hashes.begin(), score_hashes.end(), hashes[image])) out.score.push_back(image);
+  out.fit_sha256 = hash_of(fit_hashes);
+  out.score_sha256 = hash_of(score_hashes);
+  return out;
+}
+
+}  // namespace scissionlite
