@@ -1,10 +1,96 @@
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <future>
+#include <iostream>
+
+#include <unistd.h>
+
 #include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "server/server.h"
 
 namespace scissionlite::cli {
+namespace {
 
-Run declare_serve(CLI::App&, Common&) {
-  return []() -> int { throw Unsupported("[serve] not written yet"); };
+struct Options {
+  server::ServerOptions server;
+  std::string control_mode = "none", ready_file;
+  double exit_timeout_s = 30;
+  int64_t max_message_mb = 256;
+};
+
+/// Signals that end the server, blocked in every thread so that only sigwait sees them. Call it before threads start.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void announce(const server::Server& server, const Options& options, const Common& common) {
+  const auto models = server.models();
+  const Json event{{"event", "ready"}, {"address", server.address()}, {"port", server.port()}, {"pid", getpid()}, {"models", models}};
+  if (common.json) std::cout << event.dump() << std::endl;
+  else std::cout << "ready grpc://" << server.address() << " models=" << join(models, ",") << std::endl;
+  if (!options.ready_file.empty()) write_file(options.ready_file, event.dump() + "\n");
+}
+
+/// Drains; a call that will not end (an engine that hangs) must not keep the process alive.
+void stop(server::Server& server, double exit_timeout_s) {
+  auto done = std::async(std::launch::async, [&] { server.shutdown(exit_timeout_s * 1e6); });
+  if (done.wait_for(std::chrono::duration<double>(exit_timeout_s + 2)) == std::future_status::ready) return;
+  log::error("[serve] a request did not end within " + format_fixed(exit_timeout_s, 1) + " s (--exit-timeout-secs); leaving without it");
+  std::cout.flush();
+  std::_Exit(0);
+}
+
+int serve(const Options& given, const Common& common) {
+  Options options = given;
+  if (options.server.model_repository.empty()) throw InvalidArgument("[serve] no --model-repository; give the folder that prepare wrote");
+  if (options.control_mode == "none" && !options.server.load_models.empty()) throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
+  options.server.explicit_control = options.control_mode == "explicit";
+  options.server.max_message_bytes = options.max_message_mb << 20;
+  if (!options.ready_file.empty()) check_writable(options.ready_file);
+  setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
+  const sigset_t signals = block_signals();
+  server::Server server(options.server);
+  server.start();
+  announce(server, options, common);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log::info(std::string("[serve] ") + strsignal(signal) + ": draining for up to " + format_fixed(options.exit_timeout_s, 1) + " s");
+  stop(server, options.exit_timeout_s);
+  return 0;
+}
+
+}  // namespace
+
+Run declare_serve(CLI::App& app, Common& common) {
+  auto options = std::make_shared<Options>();
+  auto& server = options->server;
+  app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
+  app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
+  app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface (there is no authentication)")->capture_default_str();
+  app.add_option("--engine", server.engine, "backend: openvino, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
+  app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_option("--model-control-mode", options->control_mode, "none: serve every model; explicit: load and unload on request")
+      ->check(CLI::IsMember({"none", "explicit"}))->capture_default_str();
+  app.add_option("--load-model", server.load_models, "with explicit: models to load at start, * = all (repeatable)")->type_name("NAME");
+  app.add_option("--strict-readiness", server.strict_readiness, "ready only when every model is")->capture_default_str();
+  app.add_option("--exit-on-error", server.exit_on_error, "do not start when a model cannot be loaded")->capture_default_str();
+  app.add_option("--exit-timeout-secs", options->exit_timeout_s, "longest wait for requests in flight after SIGTERM")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
+  app.add_option("--max-message-mb", options->max_message_mb, "largest request, in MiB")->check(CLI::Range(1, 2047))->capture_default_str();
+  app.add_option("--queue-size", server.queue_size, "requests that may wait, a model")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
+  app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
+  return [options, &common] { return serve(*options, common); };
 }
 
 }  // namespace scissionlite::cli

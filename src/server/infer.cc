@@ -1,0 +1,109 @@
+#include "base/clock.h"
+#include "protocol/wire_internal.h"
+#include "server/infer_internal.h"
+#include "server/validate_internal.h"
+
+namespace scissionlite::server {
+namespace {
+
+/// A batch of nothing is answered without the engine.
+std::vector<Tensor> empty_outputs(const ModelInterface& model) {
+  std::vector<Tensor> outputs;
+  for (const auto& info : model.outputs) {
+    Shape shape = info.shape;
+    for (auto& size : shape) size = std::max<int64_t>(size, 0);
+    outputs.emplace_back(info.dtype, shape);
+  }
+  return outputs;
+}
+
+}  // namespace
+
+Inference::Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
+    : context_(context), request_(std::move(request)), done_(std::move(done)) {
+  job_->arrived_ns = Clock::steady().now_ns();
+  job_->deadline_ns = deadline_ns;
+}
+
+void Inference::start() {
+  try {
+    model_ = context_.repository.find(request_->model_name(), request_->model_version());
+    auto checked = check_request(request_, model_->interface());
+    job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
+    run(std::move(checked));
+  } catch (...) {
+    refuse(current_refusal());
+  }
+}
+
+void Inference::run(CheckedRequest&& checked) {
+  wanted_ = std::move(checked.outputs);
+  job_->batch = checked.batch;
+  job_->inputs = std::move(checked.inputs);
+  if (checked.encoded) {
+    const auto& spec = *model_->interface().image;
+    const bool queued = context_.decoders.submit([self = shared_from_this(), encoded = std::move(*checked.encoded), &spec] { self->decode(encoded, spec); });
+    if (!queued) job_->finish({.code = Code::kUnavailable, .message = "the queue of images to decode is full; retry later", .outputs = {}, .times = {}});
+  } else if (model_->interface().max_batch > 0 && job_->batch == 0) {
+    job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
+  } else {
+    model_->batcher().submit(job_);
+  }
+}
+
+void Inference::decode(const EncodedImages& encoded, const vision::InputSpec& spec) {
+  const int64_t start = Clock::steady().now_ns();
+  try {
+    if (!job_->is_cancelled) job_->inputs[0] = decode_images(encoded, spec, context_.max_pixels);
+    job_->decode_ns = Clock::steady().now_ns() - start;
+    model_->batcher().submit(job_);
+  } catch (...) {
+    const auto refusal = current_refusal();
+    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns);
+    job_->finish({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}});
+  }
+}
+
+void Inference::cancel() {
+  job_->is_cancelled = true;
+  if (model_) model_->batcher().cancel(job_);
+}
+
+void Inference::refuse(const Refusal& refusal) {
+  if (!done_) return;
+  const auto done = std::move(done_);
+  job_->done = nullptr;
+  done({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}});
+}
+
+void Inference::reply(const Outcome& outcome) {
+  Reply reply{.status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
+  if (outcome.code == Code::kOk) {
+    for (const size_t i : wanted_) reply.outputs.push_back(outcome.outputs[i]);
+    reply.head = head_of(outcome, reply.outputs);
+  }
+  const auto done = std::move(done_);
+  done(reply);
+}
+
+inference::ModelInferResponse Inference::head_of(const Outcome& outcome, const std::vector<Tensor>& outputs) const {
+  inference::ModelInferResponse head;
+  const auto& model = model_->interface();
+  head.set_model_name(model.name);
+  head.set_model_version(model.version);
+  head.set_id(request_->id());
+  auto& parameters = *head.mutable_parameters();
+  parameters["model_sha256"].set_string_param(model.sha256);
+  parameters["queue_us"].set_double_param(static_cast<double>(outcome.times.queue_ns) * 1e-3);
+  parameters["decode_us"].set_double_param(static_cast<double>(outcome.times.decode_ns) * 1e-3);
+  parameters["compute_us"].set_double_param(static_cast<double>(outcome.times.input_ns + outcome.times.infer_ns + outcome.times.output_ns) * 1e-3);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    auto* output = head.add_outputs();
+    output->set_name(model.outputs[wanted_[i]].name);
+    output->set_datatype(std::string(dtype_oip_name(outputs[i].dtype())));
+    for (const int64_t size : outputs[i].shape()) output->add_shape(size);
+  }
+  return head;
+}
+
+}  // namespace scissionlite::server

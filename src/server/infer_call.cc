@@ -1,0 +1,136 @@
+#include <grpcpp/impl/codegen/proto_utils.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/clock.h"
+#include "protocol/wire_internal.h"
+#include "server/service_internal.h"
+
+namespace scissionlite::server {
+namespace {
+
+/// The call's deadline on the steady clock; nothing when it has none.
+std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
+  using std::chrono::system_clock;
+  const auto deadline = call.deadline();
+  if (deadline == system_clock::time_point::max()) return std::nullopt;
+  const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - system_clock::now()).count();
+  constexpr int64_t kYearNs = 31'536'000'000'000'000;
+  if (left > kYearNs) return std::nullopt;
+  return Clock::steady().now_ns() + left;
+}
+
+InferContext context_of(const ServiceContext& context) { return {context.repository, context.decoders, context.max_pixels}; }
+
+/// gRPC's own way to say when to come back.
+void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
+  if (retry_after_us <= 0) return;
+  call.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3))));
+}
+
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
+      : call_(call), response_(response) {
+    auto message = std::make_shared<inference::ModelInferRequest>();
+    grpc::ByteBuffer bytes;
+    bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
+    if (const auto parsed = grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()); !parsed.ok()) {
+      Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
+      return;
+    }
+    inference_ = std::make_shared<Inference>(context_of(context), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_->start();
+  }
+  void OnCancel() override {
+    if (inference_) inference_->cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void answer(const Reply& reply) {
+    if (reply.status.ok()) {
+      std::vector<protocol::RawPart> parts;
+      for (const auto& output : reply.outputs) parts.push_back({.tensor = output.clone(), .blob = {}});  // the engine reuses its buffer
+      *response_ = protocol::assemble(reply.head, protocol::kRawOutputField, parts);
+    } else {
+      add_retry_hint(*call_, reply.retry_after_us);
+    }
+    Finish(reply.status);
+  }
+  grpc::CallbackServerContext* call_;
+  grpc::ByteBuffer* response_;
+  std::shared_ptr<Inference> inference_;
+};
+
+/// One request at a time: read, infer, write, read the next.
+class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse> {
+ public:
+  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call) : context_(context), call_(call) { read(); }
+  void OnReadDone(bool ok) override {
+    if (!ok) {  // the client has no more, or has gone
+      Finish(grpc::Status::OK);
+      return;
+    }
+    auto inference = std::make_shared<Inference>(context_of(context_), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+    {
+      const std::lock_guard lock(mutex_);
+      inference_ = inference;
+    }
+    if (is_cancelled_) inference->cancel();
+    inference->start();
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok) read();
+    else Finish({grpc::StatusCode::UNAVAILABLE, "the stream is broken"});
+  }
+  void OnCancel() override {
+    is_cancelled_ = true;
+    std::shared_ptr<Inference> inference;
+    {
+      const std::lock_guard lock(mutex_);
+      inference = inference_;
+    }
+    if (inference) inference->cancel();
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void read() {
+    message_ = std::make_shared<inference::ModelInferRequest>();
+    StartRead(message_.get());
+  }
+  void answer(const Reply& reply) {
+    response_.Clear();
+    if (reply.status.ok()) {
+      auto& out = *response_.mutable_infer_response();
+      out = reply.head;
+      (*out.mutable_parameters())["triton_final_response"].set_bool_param(true);
+      for (const auto& output : reply.outputs) out.add_raw_output_contents(output.data(), output.size_bytes());
+    } else {
+      response_.set_error_message(reply.status.error_message());
+      response_.mutable_infer_response()->set_id(message_->id());
+    }
+    StartWrite(&response_);
+  }
+  ServiceContext context_;
+  grpc::CallbackServerContext* call_;
+  std::shared_ptr<inference::ModelInferRequest> message_;
+  inference::ModelStreamInferResponse response_;
+  std::mutex mutex_;  // guards inference_, which OnCancel reads from another thread
+  std::shared_ptr<Inference> inference_;
+  std::atomic<bool> is_cancelled_{false};
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+  return new UnaryCall(context, call, request, response);
+}
+
+grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) {
+  return new StreamCall(context, call);
+}
+
+}  // namespace scissionlite::server

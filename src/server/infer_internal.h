@@ -1,0 +1,57 @@
+// One inference from a parsed request to its reply: find the model, check, decode images, queue, answer. The gRPC
+// handlers (unary and stream) differ only in how they take the reply.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "inference.pb.h"
+#include "server/repository.h"
+#include "server/validate_internal.h"
+#include "server/work_pool.h"
+
+namespace scissionlite::server {
+
+struct InferContext {
+  Repository& repository;
+  WorkPool& decoders;
+  int64_t max_pixels;
+};
+
+/// `outputs` are views that are valid only while the reply is handed over.
+struct Reply {
+  grpc::Status status;
+  inference::ModelInferResponse head;  // without raw contents
+  std::vector<Tensor> outputs;
+  double retry_after_us = 0;
+};
+
+class Inference : public std::enable_shared_from_this<Inference> {
+ public:
+  /// Called exactly once, from any thread, possibly before `start` returns.
+  using Done = std::function<void(const Reply&)>;
+  Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
+  void start();
+  /// The caller has gone: what still waits is taken out.
+  void cancel();
+
+ private:
+  void run(CheckedRequest&& checked);
+  void decode(const EncodedImages& encoded, const vision::InputSpec& spec);
+  void refuse(const Refusal& refusal);
+  void reply(const Outcome& outcome);
+  [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome, const std::vector<Tensor>& outputs) const;
+
+  InferContext context_;
+  std::shared_ptr<const inference::ModelInferRequest> request_;
+  Done done_;
+  std::shared_ptr<Model> model_;
+  std::shared_ptr<Job> job_ = std::make_shared<Job>();
+  std::vector<size_t> wanted_;  // outputs
+};
+
+}  // namespace scissionlite::server

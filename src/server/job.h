@@ -1,0 +1,46 @@
+// One inference request on its way through a model: its inputs, how long it may take, and who is told the outcome.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "server/refusal.h"
+#include "server/statistics.h"
+
+namespace scissionlite::server {
+
+struct Outcome {
+  Code code = Code::kOk;
+  std::string message;          // why it failed
+  std::vector<Tensor> outputs;  // in the model's order; views of the engine's buffer, valid only inside `done`
+  RequestTimes times;
+  double retry_after_us = 0;    // hint with kUnavailable
+};
+
+/// Times are of the steady clock, in nanoseconds.
+struct Job {
+  std::vector<Tensor> inputs;    // in the model's order
+  int64_t batch = 1;             // items along the first dimension; 1 where the model does not batch
+  int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
+  std::optional<int64_t> deadline_ns;
+  std::function<void(const Outcome&)> done;  // called exactly once, from any thread
+  std::atomic<bool> is_cancelled{false};
+
+  /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards.
+  void finish(const Outcome& outcome) {
+    if (is_finished_.exchange(true)) return;
+    const auto tell = std::move(done);
+    tell(outcome);
+  }
+
+ private:
+  std::atomic<bool> is_finished_{false};
+};
+
+}  // namespace scissionlite::server

@@ -1,0 +1,112 @@
+#include "server/model.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "onnx/onnx.h"
+#include "server/model_config_internal.h"
+
+namespace scissionlite::server {
+namespace {
+
+template <typename Tensors>
+std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<ValueInfo>& values, bool batches) {
+  std::vector<TensorInfo> out;
+  for (const auto& value : values) {
+    const auto it = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name() == value.name; });
+    if (it == tensors.end()) continue;  // an output that the config leaves out stays unnamed to clients
+    TensorInfo info{value.name, dtype_of(it->data_type()), {it->dims().begin(), it->dims().end()}};
+    if (batches) info.shape.insert(info.shape.begin(), -1);
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+/// The hash of the file; @throws InvalidArgument when config or manifest claim another.
+std::string checked_hash(const fs::path& folder, const fs::path& file, const inference::ModelConfig& config) {
+  const auto hash = model_sha256(file);
+  const auto compare = [&](const std::string& claim, const std::string& where) {
+    if (!claim.empty() && claim != hash)
+      throw InvalidArgument("[server] " + where + " claims model_sha256 " + claim + ", but " + file.string() + " has " + hash +
+                            "; the folder mixes files of two models, run prepare again");
+  };
+  const auto it = config.parameters().find("model_sha256");
+  if (it != config.parameters().end()) compare(it->second.string_value(), (folder / "config.pbtxt").string());
+  const auto manifest = folder / "manifest.json";
+  if (fs::exists(manifest)) compare(JsonReader(read_json(manifest, "manifest", 1), manifest.string()).text_or("tail_sha256", ""), manifest.string());
+  return hash;
+}
+
+/// One run on zeros: loads lazily built parts, and shows that the engine can run it. Skipped where a size is unknown.
+void warm_up(Executable& executable, const ModelInterface& interface, int64_t batch) {
+  std::vector<Tensor> inputs;
+  for (const auto& info : interface.inputs) {
+    Shape shape = info.shape;
+    if (interface.max_batch > 0) shape[0] = batch;
+    if (!is_static(shape)) return;
+    Tensor zeros(info.dtype, shape);
+    std::fill_n(zeros.mutable_data(), zeros.size_bytes(), std::byte{0});
+    inputs.push_back(std::move(zeros));
+  }
+  (void)executable.run(inputs);
+}
+
+BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOptions& options) {
+  BatchingOptions out;
+  out.queue_size = options.queue_size;
+  out.combine = config.max_batch_size() > 1 && config.has_dynamic_batching();
+  out.max_batch = std::max(config.max_batch_size(), 1);
+  out.preferred.assign(config.dynamic_batching().preferred_batch_size().begin(), config.dynamic_batching().preferred_batch_size().end());
+  constexpr uint64_t kLongestDelayUs = 10'000'000;
+  out.max_delay_ns = static_cast<int64_t>(std::min(config.dynamic_batching().max_queue_delay_microseconds(), kLongestDelayUs)) * 1000;
+  return out;
+}
+
+std::optional<vision::InputSpec> image_input(const fs::path& folder, const Graph& graph) {
+  const auto path = folder / "input.json";
+  if (!fs::exists(path)) return std::nullopt;
+  auto spec = vision::load_input_spec(path);
+  vision::check_fits(spec, graph, path.string());
+  return spec;
+}
+
+}  // namespace
+
+Model::Model() : config_(std::make_unique<inference::ModelConfig>()) {}
+Model::~Model() = default;
+
+std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, const ModelOptions& options) {
+  auto model = std::shared_ptr<Model>(new Model());
+  auto& config = *model->config_;
+  auto& interface = model->interface_;
+  config = read_config(folder);
+  const bool has_config = fs::exists(folder / "config.pbtxt");
+  const auto file = folder / std::to_string(version) / (config.default_model_filename().empty() ? "model.onnx" : config.default_model_filename());
+  const auto graph = load_model(file);
+  complete_config(config, graph.inputs, graph.outputs, has_config);
+  check_config(config, graph.inputs, graph.outputs);
+  const bool batches = config.max_batch_size() > 0;
+  interface = {.name = config.name(), .version = std::to_string(version), .max_batch = config.max_batch_size(),
+               .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), graph.outputs, batches),
+               .image = image_input(folder, graph), .sha256 = checked_hash(folder, file, config)};
+  if (interface.outputs.size() != graph.outputs.size())
+    throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
+                          std::to_string(graph.outputs.size()) + "; name all of them, or none");
+  (*config.mutable_parameters())["model_sha256"].set_string_value(interface.sha256);
+
+  std::vector<std::unique_ptr<Executable>> executables;
+  executables.push_back(compile(graph, options.engine, {.threads = options.threads, .precision = "f32"}));
+  model->engine_ = executables[0]->info();
+  const auto batching = batching_of(config, options);
+  warm_up(*executables[0], interface, 1);
+  if (batching.combine) warm_up(*executables[0], interface, std::min<int64_t>(2, batching.max_batch));
+  int instances = 0;
+  for (const auto& group : config.instance_group()) instances += group.count();
+  for (int i = 1; i < instances; ++i) executables.push_back(executables[0]->clone());
+  model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_);
+  return model;
+}
+
+}  // namespace scissionlite::server

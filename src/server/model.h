@@ -1,0 +1,65 @@
+// A loaded version of a model: what it expects, its executables behind a queue, its counters.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "server/batcher.h"
+#include "vision/input_spec.h"
+
+namespace inference {
+class ModelConfig;
+}
+
+namespace scissionlite::server {
+
+struct TensorInfo {
+  std::string name;
+  Dtype dtype = Dtype::kUndefined;
+  Shape shape;  // with the batch (-1) in front where the model batches
+};
+
+/// What requests are checked against.
+struct ModelInterface {
+  std::string name, version;
+  int64_t max_batch = 0;  // 0: the model does not batch
+  std::vector<TensorInfo> inputs, outputs;
+  std::optional<vision::InputSpec> image;  // of input 0, when the model's folder has an input.json
+  std::string sha256;                      // of the served file
+};
+
+struct ModelOptions {
+  std::string engine;  // spec; "" = default
+  int threads = 0;     // an executable; 0 = all cores
+  size_t queue_size = 256;
+};
+
+class Model {
+ public:
+  /// Reads `folder`/`version`/model.onnx, compiles it once an instance and runs it once, so that loaded means able to infer.
+  /// @throws what read_config, check_config, load_model and compile throw; InvalidArgument when the manifest's hash is not
+  /// that of the file.
+  [[nodiscard]] static std::shared_ptr<Model> load(const fs::path& folder, int64_t version, const ModelOptions& options);
+  ~Model();
+
+  [[nodiscard]] const ModelInterface& interface() const { return interface_; }
+  [[nodiscard]] const inference::ModelConfig& config() const { return *config_; }
+  [[nodiscard]] const EngineInfo& engine() const { return engine_; }
+  [[nodiscard]] Statistics& statistics() { return *statistics_; }
+  [[nodiscard]] Batcher& batcher() { return *batcher_; }
+  [[nodiscard]] bool is_ready() const { return !batcher_->is_hung(); }
+
+ private:
+  Model();
+  ModelInterface interface_;
+  EngineInfo engine_;
+  std::unique_ptr<inference::ModelConfig> config_;
+  std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
+  std::unique_ptr<Batcher> batcher_;
+};
+
+}  // namespace scissionlite::server

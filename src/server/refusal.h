@@ -1,0 +1,29 @@
+// A request that is not answered with a result, as a value with a gRPC status code.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace scissionlite::server {
+
+/// gRPC's numbers, so that no table is needed between the two.
+enum class Code {
+  kOk = 0, kCancelled = 1, kInvalidArgument = 3, kDeadlineExceeded = 4, kNotFound = 5, kResourceExhausted = 8,
+  kFailedPrecondition = 9, kInternal = 13, kUnavailable = 14,
+};
+
+/// Thrown by whatever finds that a request cannot be served; the text is what the client reads.
+class Refusal : public std::runtime_error {
+ public:
+  Refusal(Code code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  [[nodiscard]] Code code() const { return code_; }
+
+ private:
+  Code code_;
+};
+
+/// The exception in flight as a Refusal: Errors of the library by their code, anything else as kInternal. Call it in a
+/// catch block.
+[[nodiscard]] Refusal current_refusal();
+
+}  // namespace scissionlite::server

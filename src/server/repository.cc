@@ -1,0 +1,177 @@
+#include "server/repository.h"
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "server/model_config_internal.h"
+#include "server/names.h"
+
+namespace scissionlite::server {
+namespace {
+
+/// Versions on disk, oldest first.
+std::vector<int64_t> versions_in(const fs::path& folder) {
+  std::vector<int64_t> versions;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (const auto version = parse_version(entry.path().filename().string()); version && entry.is_directory(error)) versions.push_back(*version);
+  std::sort(versions.begin(), versions.end());
+  return versions;
+}
+
+std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::ModelVersionPolicy& policy) {
+  auto versions = versions_in(folder);
+  if (policy.has_specific()) {
+    const auto& wanted = policy.specific().versions();
+    for (const int64_t version : wanted)
+      if (std::find(versions.begin(), versions.end(), version) == versions.end())
+        throw InvalidArgument("[server] version_policy names version " + std::to_string(version) + ", which " + folder.string() + " does not have");
+    return {wanted.begin(), wanted.end()};
+  }
+  if (versions.empty()) throw InvalidArgument("[server] " + folder.string() + " has no version folder; expected <model>/1/model.onnx");
+  const size_t count = policy.has_all() ? versions.size() : std::max<size_t>(policy.latest().num_versions(), 1);
+  if (versions.size() > count) versions.erase(versions.begin(), versions.end() - static_cast<std::ptrdiff_t>(count));
+  return versions;
+}
+
+}  // namespace
+
+Repository::Repository(std::vector<fs::path> paths, ModelOptions options) : paths_(std::move(paths)), options_(std::move(options)) {
+  for (const auto& path : paths_)
+    if (!fs::is_directory(path))
+      throw InvalidArgument("[server] the model repository '" + path.string() + "' is not a folder; expected <repository>/<model>/1/model.onnx, as prepare writes it");
+  auto names = names_on_disk();
+  std::sort(names.begin(), names.end());
+  if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+    throw InvalidArgument("[server] two model repositories hold a model '" + *twice + "'; names must be unique");
+}
+
+std::vector<std::string> Repository::names_on_disk() const {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& path : paths_)
+    for (const auto& entry : fs::directory_iterator(path, error))
+      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name)) names.push_back(name);
+  return names;
+}
+
+fs::path Repository::folder_of(const std::string& name) const {
+  if (is_model_name(name))
+    for (const auto& path : paths_)
+      if (fs::is_directory(path / name)) return path / name;
+  throw InvalidArgument("failed to load '" + printable(name) + "', failed to poll from model repository" +
+                        (is_model_name(name) ? did_you_mean(name, names_on_disk()) : "; a model name has letters, digits, '.', '_' and '-' only"));
+}
+
+void Repository::set_state(const std::string& name, const std::string& state, const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[name];
+  if (state != "LOADING" || entry.versions.empty()) entry.state = state;
+  entry.reason = reason;
+}
+
+void Repository::load(const std::string& name) {
+  const std::lock_guard one_at_a_time(loading_);
+  const auto folder = folder_of(name);
+  const double start_us = Clock::steady().now_us();
+  set_state(name, "LOADING", "");
+  std::map<int64_t, std::shared_ptr<Model>> versions;
+  try {
+    for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy())) versions[version] = Model::load(folder, version, options_);
+  } catch (const std::exception& e) {
+    const std::lock_guard lock(mutex_);
+    auto& entry = entries_[name];
+    entry.state = entry.versions.empty() ? "UNAVAILABLE" : "READY";  // the old version keeps serving
+    entry.reason = e.what();
+    throw;
+  }
+  const auto newest = versions.rbegin()->second;
+  {
+    const std::lock_guard lock(mutex_);
+    auto& entry = entries_[name];
+    entry.versions.swap(versions);
+    entry.state = "READY";
+    entry.reason = "";
+  }
+  const auto& engine = newest->engine();
+  log::info("[server] loaded '" + name + "' version " + newest->interface().version + " (" + engine.spec + " " + engine.version + ", " + engine.precision +
+            ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " + newest->interface().sha256.substr(0, 12) + ") in " +
+            format_us(Clock::steady().now_us() - start_us));
+}  // `versions` holds the old ones now and ends them here, outside the lock
+
+std::map<std::string, std::string> Repository::load_all() {
+  std::map<std::string, std::string> failures;
+  for (const auto& name : names_on_disk()) {
+    try {
+      load(name);
+    } catch (const std::exception& e) {
+      log::error("[server] model '" + name + "' cannot be served: " + e.what());
+      failures[name] = e.what();
+    }
+  }
+  return failures;
+}
+
+void Repository::unload(const std::string& name) {
+  std::map<int64_t, std::shared_ptr<Model>> old;
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(name);
+  if (it == entries_.end()) return;
+  old.swap(it->second.versions);
+  it->second.state = "UNAVAILABLE";
+  it->second.reason = "unloaded";
+}
+
+std::shared_ptr<Model> Repository::find(const std::string& name, const std::string& version) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(name);
+  if (!version.empty() && !parse_version(version))
+    throw Refusal(Code::kInvalidArgument, "failed to get model version from specified version string '" + printable(version) +
+                                              "' (details: stoll), version should be an integral value > 0");
+  if (it == entries_.end()) throw Refusal(Code::kNotFound, "Request for unknown model: '" + printable(name) + "' is not found");
+  const auto& versions = it->second.versions;
+  if (version.empty()) {
+    if (!versions.empty()) return versions.rbegin()->second;
+    throw Refusal(Code::kUnavailable, "Request for unknown model: '" + printable(name) + "' has no available versions");
+  }
+  const auto found = versions.find(*parse_version(version));
+  if (found == versions.end()) throw Refusal(Code::kNotFound, "Request for unknown model: '" + name + "' version " + version + " is not found");
+  return found->second;
+}
+
+std::vector<std::shared_ptr<Model>> Repository::loaded(const std::string& name) const {
+  std::vector<std::shared_ptr<Model>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, entry] : entries_)
+    if (name.empty() || key == name)
+      for (const auto& [version, model] : entry.versions) out.push_back(model);
+  return out;
+}
+
+std::vector<IndexEntry> Repository::index() const {
+  std::vector<IndexEntry> out;
+  const auto names = names_on_disk();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : entries_) {
+    for (const auto& [version, model] : entry.versions)
+      out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE", model->is_ready() ? "" : "a run of the engine hangs"});
+    if (entry.versions.empty()) out.push_back({name, "1", entry.state, entry.reason});
+  }
+  for (const auto& name : names)
+    if (!entries_.count(name)) out.push_back({name, "", "", ""});
+  return out;
+}
+
+bool Repository::is_ready() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : entries_) {
+    if (entry.state == "LOADING" || (entry.state == "UNAVAILABLE" && entry.reason != "unloaded")) return false;
+    for (const auto& [version, model] : entry.versions)
+      if (!model->is_ready()) return false;
+  }
+  return true;
+}
+
+}  // namespace scissionlite::server

@@ -1,0 +1,117 @@
+#include "server/server.h"
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "base/cpu.h"
+#include "base/text.h"
+#include "server/repository.h"
+#include "server/service_internal.h"
+#include "server/work_pool.h"
+
+namespace scissionlite::server {
+namespace {
+
+constexpr size_t kLoadQueue = 64;
+
+std::string join_address(const std::string& host, int port) {
+  const bool needs_brackets = host.find(':') != std::string::npos && host[0] != '[';
+  return (needs_brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+size_t decode_threads(const ServerOptions& options) {
+  return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
+}
+
+}  // namespace
+
+/// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
+struct Server::Impl {
+  explicit Impl(ServerOptions given)
+      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size}),
+        decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue), service(context()), health(context()) {
+    if (!options.engine.empty()) (void)make_backend(options.engine);
+  }
+
+  ServiceContext context() {
+    return {.repository = repository, .decoders = decoders, .loader = loader, .is_draining = is_draining, .max_pixels = options.max_pixels,
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness};
+  }
+
+  void load_models() {
+    std::map<std::string, std::string> failures;
+    const auto& wanted = options.load_models;
+    if (!options.explicit_control || std::find(wanted.begin(), wanted.end(), "*") != wanted.end()) failures = repository.load_all();
+    else
+      for (const auto& name : wanted) {
+        try {
+          repository.load(name);
+        } catch (const std::exception& e) {
+          failures[name] = e.what();
+        }
+      }
+    if (failures.empty() || !options.exit_on_error) return;
+    const auto& [name, reason] = *failures.begin();
+    throw ModelError("[server] model '" + name + "' cannot be served" + (failures.size() > 1 ? " (nor " + std::to_string(failures.size() - 1) + " others)" : "") + ": " + reason);
+  }
+
+  void listen() {
+    grpc::ServerBuilder builder;
+    const auto limit = static_cast<int>(std::min<int64_t>(options.max_message_bytes, INT32_MAX));
+    builder.SetMaxReceiveMessageSize(limit);
+    builder.SetMaxSendMessageSize(INT32_MAX);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server would silently share the port
+    builder.AddListeningPort(join_address(options.host, options.grpc_port), grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service);
+    builder.RegisterService(&health);
+    grpc = builder.BuildAndStart();
+    if (grpc && port > 0) return;
+    grpc.reset();
+    throw ResourceError("[server] cannot listen on " + join_address(options.host, options.grpc_port) + ": the port is taken or the address is not one of this machine; see who has it with `ss -ltnp 'sport = :" +
+                        std::to_string(options.grpc_port) + "'`, or choose another --grpc-port");
+  }
+
+  ServerOptions options;
+  Repository repository;
+  WorkPool decoders, loader;
+  std::atomic<bool> is_draining{false};
+  Service service;
+  HealthService health;
+  int port = 0;
+  std::unique_ptr<grpc::Server> grpc;
+};
+
+Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+Server::~Server() { shutdown(/*drain_deadline_us=*/0); }
+
+void Server::start() {
+  impl_->load_models();
+  impl_->listen();
+}
+
+int Server::port() const { return impl_->port; }
+
+std::string Server::address() const { return join_address(impl_->options.host, impl_->port); }
+
+std::vector<std::string> Server::models() const {
+  std::vector<std::string> names;
+  for (const auto& model : impl_->repository.loaded())
+    if (names.empty() || names.back() != model->interface().name) names.push_back(model->interface().name);
+  return names;
+}
+
+void Server::shutdown(double drain_deadline_us) {
+  if (!impl_->grpc) return;
+  impl_->is_draining = true;
+  impl_->grpc->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(drain_deadline_us, 1e12))));
+  impl_->grpc->Wait();
+  impl_->grpc.reset();
+}
+
+}  // namespace scissionlite::server

@@ -1,0 +1,58 @@
+// Server: the edge half of the offloader, an Open Inference Protocol v2 server over gRPC.
+//
+// What lives here: the public class (this file); models on disk and in memory (repository.h, model.h); the queue that
+// batches (batcher.h); checks of requests (validate_internal.h); the walk of one request (infer_internal.h); gRPC handlers
+// (service_internal.h). Relies on protocol, engine, onnx, vision. Start with Server, then infer.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+
+namespace scissionlite::server {
+
+struct ServerOptions {
+  std::vector<fs::path> model_repository;
+  std::string host = "127.0.0.1";
+  int grpc_port = 8001;              // 0 = any free
+  std::string engine;                // spec as of make_backend; "" = the default
+  int threads = 0;                   // of the engine, an executable; 0 = all cores
+  int64_t max_message_bytes = int64_t{256} << 20;  // larger requests get RESOURCE_EXHAUSTED
+  size_t queue_size = 256;           // waiting requests a model
+  int decode_threads = 0;            // for encoded images; 0 = one a core
+  int64_t max_pixels = 50'000'000;   // of one decoded image
+  bool explicit_control = false;     // load and unload over the protocol; at start only `load_models`
+  std::vector<std::string> load_models;  // with explicit_control; "*" = all
+  bool strict_readiness = true;      // ready only when every model is
+  bool exit_on_error = true;         // start() throws when a model cannot be loaded
+};
+
+/// Models load in `start`; afterwards everything happens on threads of its own.
+class Server {
+ public:
+  /// @throws InvalidArgument for a repository that is no folder or an unknown engine.
+  explicit Server(ServerOptions options);
+  /// Shuts down without waiting for requests.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Loads the models, then listens. @throws ResourceError when the port cannot be taken (names it), and what loading throws.
+  void start();
+  [[nodiscard]] int port() const;
+  [[nodiscard]] std::string address() const;  // "127.0.0.1:8001"
+  /// Names of the models that are loaded.
+  [[nodiscard]] std::vector<std::string> models() const;
+  /// Not ready from now on, takes no new calls, waits for those in flight, cancels what is left after the deadline.
+  void shutdown(double drain_deadline_us = 30e6);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scissionlite::server

@@ -1,0 +1,67 @@
+// The gRPC handlers. Callback API: a waiting request holds no thread, and a call that is cancelled or past its deadline
+// is known at once.
+#pragma once
+
+#include <atomic>
+
+#include "health.grpc.pb.h"
+#include "inference.grpc.pb.h"
+#include "server/infer_internal.h"
+
+namespace scissionlite::server {
+
+struct ServiceContext {
+  Repository& repository;
+  WorkPool& decoders;
+  WorkPool& loader;               // one thread: loads come one after the other
+  const std::atomic<bool>& is_draining;
+  int64_t max_pixels;
+  bool allow_load;                // --model-control-mode explicit
+  bool strict_readiness;          // ready only when every model is
+
+  [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
+};
+
+/// ModelInfer takes raw bytes: so damaged messages get INTERNAL as Triton answers, and outputs go out without being copied
+/// into a message first.
+using ServiceBase = inference::GRPCInferenceService::WithRawCallbackMethod_ModelInfer<inference::GRPCInferenceService::CallbackService>;
+
+class Service final : public ServiceBase {
+ public:
+  explicit Service(ServiceContext context) : context_(context) {}
+  grpc::ServerUnaryReactor* ServerLive(grpc::CallbackServerContext*, const inference::ServerLiveRequest*, inference::ServerLiveResponse*) override;
+  grpc::ServerUnaryReactor* ServerReady(grpc::CallbackServerContext*, const inference::ServerReadyRequest*, inference::ServerReadyResponse*) override;
+  grpc::ServerUnaryReactor* ModelReady(grpc::CallbackServerContext*, const inference::ModelReadyRequest*, inference::ModelReadyResponse*) override;
+  grpc::ServerUnaryReactor* ServerMetadata(grpc::CallbackServerContext*, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse*) override;
+  grpc::ServerUnaryReactor* ModelMetadata(grpc::CallbackServerContext*, const inference::ModelMetadataRequest*, inference::ModelMetadataResponse*) override;
+  grpc::ServerUnaryReactor* ModelInfer(grpc::CallbackServerContext*, const grpc::ByteBuffer*, grpc::ByteBuffer*) override;
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(grpc::CallbackServerContext*) override;
+  grpc::ServerUnaryReactor* ModelConfig(grpc::CallbackServerContext*, const inference::ModelConfigRequest*, inference::ModelConfigResponse*) override;
+  grpc::ServerUnaryReactor* ModelStatistics(grpc::CallbackServerContext*, const inference::ModelStatisticsRequest*, inference::ModelStatisticsResponse*) override;
+  grpc::ServerUnaryReactor* RepositoryIndex(grpc::CallbackServerContext*, const inference::RepositoryIndexRequest*, inference::RepositoryIndexResponse*) override;
+  grpc::ServerUnaryReactor* RepositoryModelLoad(grpc::CallbackServerContext*, const inference::RepositoryModelLoadRequest*, inference::RepositoryModelLoadResponse*) override;
+  grpc::ServerUnaryReactor* RepositoryModelUnload(grpc::CallbackServerContext*, const inference::RepositoryModelUnloadRequest*, inference::RepositoryModelUnloadResponse*) override;
+
+ private:
+  ServiceContext context_;
+};
+
+/// grpc.health.v1: SERVING while ready, for every service name, as Triton answers.
+class HealthService final : public grpc::health::v1::Health::CallbackService {
+ public:
+  explicit HealthService(ServiceContext context) : context_(context) {}
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext*, const grpc::health::v1::HealthCheckRequest*, grpc::health::v1::HealthCheckResponse*) override;
+
+ private:
+  ServiceContext context_;
+};
+
+/// infer_call.cc: a unary and a streaming call.
+[[nodiscard]] grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
+[[nodiscard]] grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call);
+
+/// describe.cc: loaded models as messages.
+void describe_metadata(const std::vector<std::shared_ptr<Model>>& versions, const Model& model, inference::ModelMetadataResponse& out);
+void describe_statistics(Model& model, inference::ModelStatistics& out);
+
+}  // namespace scissionlite::server

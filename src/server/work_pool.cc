@@ -1,0 +1,41 @@
+#include "server/work_pool.h"
+
+namespace scissionlite::server {
+
+WorkPool::WorkPool(size_t threads, size_t queue_size) : queue_size_(queue_size) {
+  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
+}
+
+WorkPool::~WorkPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  changed_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+bool WorkPool::submit(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_stopping_ || queue_.size() >= queue_size_) return false;
+    queue_.push_back(std::move(work));
+  }
+  changed_.notify_one();
+  return true;
+}
+
+void WorkPool::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const auto work = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    work();
+    lock.lock();
+  }
+}
+
+}  // namespace scissionlite::server

@@ -1,0 +1,86 @@
+"""Writes the small model repository that the tests of the server use. Run with the Python of .deps/venv_ort:
+test_models.py FOLDER"""
+
+import pathlib
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+
+def constant(name, values, dtype=np.float32):
+    return numpy_helper.from_array(np.asarray(values, dtype), name)
+
+
+def write(folder, nodes, inputs, outputs, constants=(), config=None):
+    graph = helper.make_graph(list(nodes), folder.name, list(inputs), list(outputs), list(constants))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    (folder / "1").mkdir(parents=True)
+    onnx.save(model, folder / "1" / "model.onnx")
+    if config is not None:
+        (folder / "config.pbtxt").write_text(f'name: "{folder.name}"\nbackend: "onnxruntime"\n{config}\n')
+
+
+def value(name, dtype, shape):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def affine(folder, batching):
+    """y = 2 x + 1 over (n, k, 4): what every row of the behaviour table is tried on."""
+    nodes = [helper.make_node("Mul", ["x", "two"], ["double"]), helper.make_node("Add", ["double", "one"], ["y"])]
+    config = 'max_batch_size: 8\ninput [ { name: "x" data_type: TYPE_FP32 dims: [ -1, 4 ] } ]\n'
+    config += 'output [ { name: "y" data_type: TYPE_FP32 dims: [ -1, 4 ] } ]\n' + batching
+    write(folder, nodes, [value("x", T.FLOAT, ["n", "k", 4])], [value("y", T.FLOAT, ["n", "k", 4])],
+          [constant("two", [2]), constant("one", [1])], config)
+
+
+def pair(folder):
+    """Two inputs, two outputs, no batching, and no config: everything comes from the graph."""
+    nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Mul", ["a", "b"], ["product"])]
+    write(folder, nodes, [value("a", T.FLOAT, [2, 3]), value("b", T.FLOAT, [2, 3])],
+          [value("sum", T.FLOAT, [2, 3]), value("product", T.FLOAT, [2, 3])])
+
+
+def casts(folder):
+    """One input of each plain type, each given back as FP32."""
+    types = {"b": T.BOOL, "u8": T.UINT8, "i8": T.INT8, "u16": T.UINT16, "i16": T.INT16, "i32": T.INT32, "u32": T.UINT32,
+             "i64": T.INT64, "f16": T.FLOAT16, "f64": T.DOUBLE}
+    nodes = [helper.make_node("Cast", [name], [name + "_f32"], to=T.FLOAT) for name in types]
+    write(folder, nodes, [value(name, dtype, [3]) for name, dtype in types.items()],
+          [value(name + "_f32", T.FLOAT, [3]) for name in types], config="max_batch_size: 0")
+
+
+def heavy(folder):
+    """Some 0.2 s of work on two cores: for deadlines, cancellation, full queues and draining."""
+    nodes, last = [], "x"
+    for i in range(40):
+        nodes.append(helper.make_node("MatMul", [last, "x"], [f"m{i}"]))
+        nodes.append(helper.make_node("Tanh", [f"m{i}"], [f"t{i}"]))
+        last = f"t{i}"
+    nodes.append(helper.make_node("ReduceMean", [last], ["y"], axes=[1, 2], keepdims=0))
+    config = 'max_batch_size: 4\ninput [ { name: "x" data_type: TYPE_FP32 dims: [ 512, 512 ] } ]\n'
+    config += 'output [ { name: "y" data_type: TYPE_FP32 dims: [ ] } ]'
+    write(folder, nodes, [value("x", T.FLOAT, ["n", 512, 512])], [value("y", T.FLOAT, ["n"])], config=config)
+
+
+def wide(folder):
+    """The largest value of 16 MiB: for big messages."""
+    nodes = [helper.make_node("ReduceMax", ["x"], ["y"], keepdims=0)]
+    write(folder, nodes, [value("x", T.FLOAT, [4, 1024, 1024])], [value("y", T.FLOAT, [])], config="max_batch_size: 0")
+
+
+def main():
+    repository = pathlib.Path(sys.argv[1])
+    affine(repository / "m", "dynamic_batching { max_queue_delay_microseconds: 2000 }")
+    affine(repository / "steady", "")
+    pair(repository / "pair")
+    casts(repository / "casts")
+    heavy(repository / "heavy")
+    wide(repository / "wide")
+
+
+if __name__ == "__main__":
+    main()
