@@ -84,7 +84,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();
   app.add_option("--images", options->images, "unlabelled images for learned TLs; one of them becomes the probe");
   app.add_option("--fit-images", options->fit_images, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
-  app.add_option("--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
+  app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--engine", options->engine, "computes activations and the probe's answer (default: the first that is built in)");
   app.add_option("--threads", options->threads, "of the engine; 0 = every core");
   app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")->capture_default_str()->check(CLI::Range(1, 4096));

@@ -1,10 +1,140 @@
+#include <iostream>
+#include <memory>
+
 #include "base/error.h"
+#include "base/progress.h"
+#include "base/text.h"
 #include "cli/command.h"
+#include "onnx/onnx.h"
+#include "ops/cut_cost.h"
+#include "profile/via_edge.h"
 
 namespace scissionlite::cli {
+namespace {
 
-Run declare_profile(CLI::App&, Common&) {
-  return []() -> int { throw Unsupported("[profile] not written yet"); };
+struct Options {
+  std::string model, output, input_spec, cuts, tls, scores, via, via_models, precision = "f32";
+  std::vector<std::string> images;
+  int max_tensors = 3;
+  double max_item_s = 2, budget_s = 120, memory_mb = 1500;
+  bool no_blocks = false, fresh = false;
+  ProfileOptions profile;
+};
+
+void choose(Options& options, const Graph& model) {
+  Graph annotated = model;
+  const auto cuts = ops::find_costed_cuts(annotated, {.max_tensors = options.max_tensors});
+  if (!options.scores.empty()) {
+    const auto scores = load_scores(options.scores);
+    if (scores.model_sha256 != options.profile.model_sha256)
+      throw InvalidArgument("[profile] '" + options.scores + "' is of a model with sha256 " + scores.model_sha256 + ", '" + options.model + "' has " +
+                            options.profile.model_sha256 + "; score this model first");
+    options.profile.chosen = cuts_of_scores(cuts, scores);
+    if (!options.cuts.empty() || !options.tls.empty()) throw InvalidArgument("[profile] --scores says which cuts and TLs to time; leave out --cuts and --tls");
+    return;
+  }
+  std::vector<std::string> tls;
+  for (const auto& spec : split(options.tls, ','))
+    if (!spec.empty()) tls.push_back(spec);
+  options.profile.chosen = choose_profiled(cuts, options.cuts.empty() ? "auto" : options.cuts, tls);
+}
+
+ProfileResult profile_server(Options& options, const Graph& model) {
+  ViaOptions via{.address = options.via, .models = {}};
+  for (const auto& name : split(options.via_models, ','))
+    if (!name.empty()) via.models.push_back(name);
+  if (via.models.empty()) via.models = {options.profile.model_name + "_tail"};
+  if (options.cuts.empty() && options.scores.empty()) options.profile.chosen = {};
+  return profile_via(model, options.profile, via);
+}
+
+void print_summary(const ProfileResult& result, const Options& options) {
+  const auto& p = result.profile;
+  const auto range = [](const Timing& t) { return t.measured() ? format_us(t.median_us) + " (" + format_us(t.ci.low) + " .. " + format_us(t.ci.high) + ")" : "not measured"; };
+  std::cout << "machine     " << p.machine_name << ": " << p.machine.cpu << ", " << p.engine.spec << " " << p.engine.version << ", " << p.engine.threads << " threads, "
+            << p.engine.precision << "\n"
+            << "model       " << p.model_name << ": whole " << range(p.whole) << ", preprocessing " << range(p.preprocess) << "\n\n";
+  std::vector<std::vector<std::string>> rows{{"cut", "bytes", "head", "tail", "head + tail", "TLs timed"}};
+  for (const auto& cut : p.cuts) {
+    std::vector<std::string> tls;
+    for (const auto& [spec, times] : cut.tls) tls.push_back(spec);
+    const bool both = cut.head.measured() && cut.tail.measured();
+    rows.push_back({cut.id, std::to_string(cut.bytes), cut.head.measured() ? format_us(cut.head.median_us) : "-", cut.tail.measured() ? format_us(cut.tail.median_us) : "-",
+                    both ? format_us(cut.head.median_us + cut.tail.median_us) : "-", join(tls)});
+  }
+  std::cout << format_table(rows) << "\n" << result.measured << " of " << result.total << " times measured";
+  if (result.unsettled > 0) std::cout << "; " << result.unsettled << " with an interval wider than " << format_fixed(options.profile.measure.max_ci * 100, 1) << " %";
+  std::cout << "\n";
+  for (const auto& refusal : result.refused) std::cout << "not run: " << refusal << "\n";
+  if (!result.left_out.empty())
+    std::cout << result.left_out.size() << " left out at the end of --budget-s " << options.budget_s << " (first: " << result.left_out.front()
+              << "); the same command with a larger budget goes on from here\n";
+}
+
+int profile(Options& options, const Common& common) {
+  if (!options.output.empty()) check_writable(options.output);
+  const auto model = load_model(options.model);
+  auto& p = options.profile;
+  p.model_name = fs::path(options.model).stem().string();
+  p.model_sha256 = model_sha256(options.model);
+  choose(options, model);
+  p.measure.max_item_us = options.max_item_s * 1e6;
+  p.budget_us = options.budget_s * 1e6;
+  p.memory_bytes = options.memory_mb * 1e6;
+  p.blocks = !options.no_blocks;
+  p.compile.precision = options.precision;
+  if (!options.output.empty()) p.partial = options.output + ".part";
+  if (options.fresh && !p.partial.empty()) fs::remove(p.partial);
+  std::unique_ptr<Progress> bar;
+  size_t shown = 0;
+  p.progress = [&](size_t done, size_t total, const std::string& what) {
+    if (!bar) bar = std::make_unique<Progress>("profile", static_cast<int64_t>(total));
+    bar->advance(static_cast<int64_t>(done - std::min(done, shown)), what);
+    shown = std::max(shown, done);
+  };
+  ProfileResult result;
+  if (!options.via.empty()) {
+    result = profile_server(options, model);
+  } else {
+    p.input = vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+    if (!options.images.empty()) p.images = vision::list_images(options.images);
+    result = profile_model(model, p);
+  }
+  bar.reset();
+  result.profile.command = common.command_line;
+  const auto json = to_json(result.profile);
+  if (!options.output.empty()) write_json(options.output, json);
+  if (common.json) std::cout << json.dump(2) << "\n";
+  else print_summary(result, options);
+  return 0;
+}
+
+}  // namespace
+
+Run declare_profile(CLI::App& app, Common& common) {
+  auto options = std::make_shared<Options>();
+  auto& p = options->profile;
+  app.add_option("model", options->model, "ONNX file (external data beside it)")->required();
+  app.add_option("--name", p.machine_name, "of this machine in plans")->capture_default_str();
+  app.add_option("--engine", p.engine, "what runs the slices; slow:K:ENGINE emulates a machine K times slower (default: the first that is built in)");
+  app.add_option("--threads", p.compile.threads, "of the engine; 0 = every core")->check(CLI::Range(0, 4096));
+  app.add_option("--precision", options->precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  app.add_option("--cuts", options->cuts, "auto (default): one of each row of equal cuts, and small multi-tensor ones; all; single; or ids joined with ','");
+  app.add_option("--tls", options->tls, "transfer layers for every cut, joined with ','; default: fp32, fp16, uint8, pool, and learned ones at the smallest cuts");
+  app.add_option("--scores", options->scores, "time exactly the candidates of this scores.json");
+  app.add_option("--max-tensors", options->max_tensors, "of a cut")->capture_default_str()->check(CLI::Range(1, 16));
+  app.add_option("--images", options->images, "real input, and images to time codecs on (default: synthetic pictures)");
+  app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
+  app.add_option("--max-ci", p.measure.max_ci, "repeat until the 95 % interval of the median is this share of it")->capture_default_str()->check(CLI::Range(0.0, 1.0));
+  app.add_option("--max-seconds", options->max_item_s, "measured time of one slice at most")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--budget-s", options->budget_s, "of all work; what does not fit is left out, least important first")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--memory-mb", options->memory_mb, "of slices compiled at once, estimated")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_flag("--no-blocks", options->no_blocks, "leave out the blocks between neighbouring cuts");
+  app.add_flag("--fresh", options->fresh, "do not go on from an interrupted run (OUTPUT.part)");
+  app.add_option("--via", options->via, "host:port of a running server: time its prepared models through its protocol");
+  app.add_option("--via-models", options->via_models, "their names there, joined with ',' (default: <model>_tail)");
+  app.add_option("-o,--output", options->output, "profile.json to write");
+  return [options, &common] { return profile(*options, common); };
 }
 
 }  // namespace scissionlite::cli

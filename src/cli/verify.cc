@@ -133,7 +133,7 @@ Run declare_verify(CLI::App& app, Common& common) {
   app.add_option("--seed", options->seed, "of the input and the choice of cuts")->capture_default_str();
   app.add_option("--tolerance", options->tolerance, "largest difference, as a share of max|y| (default 1e-4; 1e-3 for packages)")->check(CLI::NonNegativeNumber);
   app.add_option("--image,--images", options->images, "real input instead of random numbers");
-  app.add_option("--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
+  app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--head", options->head, "check this head with --tail instead of slices made here");
   app.add_option("--tail", options->tail, "see --head");
   app.add_option("--package", options->package, "check a device package: hashes, probe; with MODEL also its answers");

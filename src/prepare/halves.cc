@@ -1,10 +1,7 @@
 // The two halves of a candidate as graphs, and a question with its answer.
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
-#include "base/rng.h"
 #include "base/text.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
@@ -12,6 +9,7 @@
 #include "prepare/batch.h"
 #include "prepare/names.h"
 #include "prepare/prepare.h"
+#include "profile/synthetic_image.h"
 #include "score/activations.h"
 #include "transfer/transfer.h"
 
@@ -61,7 +59,7 @@ void make_split(const PrepareOptions& options, const Graph& model, Halves& halve
   if (layer->needs_samples()) {
     if (options.fit_images.empty())
       throw InvalidArgument("[prepare] the transfer layer '" + options.candidate.tl + "' is fitted on images and none was given; give unlabelled ones with --images");
-    samples = collect_activations(model, cut.tensors, options.fit_images, options.input, engine_of(options), options.threads);
+    samples = fit_samples(model, cut.tensors, options.fit_images, options.input, engine_of(options), options.threads);
   }
   auto split = transfer::split(model, cut, *layer, samples);
   halves.head = std::move(split.head);
@@ -82,26 +80,6 @@ void complete_outputs(Graph& tail, const std::vector<Tensor>& answers) {
 }
 
 }  // namespace
-
-vision::Image synthetic_image(int width, int height, uint64_t seed) {
-  Rng rng(seed);
-  vision::Image image{width, height, std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
-  struct Wave {
-    double x, y, phase, weight;
-  };
-  std::vector<Wave> waves[3];
-  for (auto& channel : waves)  // amplitudes fall with frequency, as in photos
-    for (int i = 1; i <= 12; ++i) channel.push_back({rng.uniform(-0.02, 0.02) * i, rng.uniform(-0.02, 0.02) * i, rng.uniform(0, 6.28), 60.0 / i});
-  size_t at = 0;
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (const auto& channel : waves) {
-        double value = 128 + rng.uniform(-4, 4);
-        for (const auto& wave : channel) value += wave.weight * std::sin(wave.x * x + wave.y * y + wave.phase);
-        image.rgb[at++] = static_cast<uint8_t>(std::clamp(value, 0.0, 255.0));
-      }
-  return image;
-}
 
 Halves make_halves(const PrepareOptions& given) {
   PrepareOptions options = given;

@@ -48,7 +48,4 @@ struct Halves {
 };
 [[nodiscard]] Halves make_halves(const PrepareOptions& options);
 
-/// A photo-like picture made from a seed, for when there is none at hand.
-[[nodiscard]] vision::Image synthetic_image(int width, int height, uint64_t seed = 1);
-
 }  // namespace scissionlite

@@ -7,7 +7,8 @@
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
-#include "prepare/prepare.h"
+#include "prepare/repository.h"
+#include "profile/synthetic_image.h"
 
 namespace scissionlite {
 namespace {
