@@ -5,6 +5,7 @@ import numpy as np
 import onnxruntime
 
 options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1  # waiting threads spin, which on a busy machine costs more than they bring
 options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 for model, source, target in zip(*[iter(sys.argv[1:])] * 3):
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

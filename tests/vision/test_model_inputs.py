@@ -51,7 +51,9 @@ def tensors(model, paths):
 
 
 def classes(model, paths):
-    session = onnxruntime.InferenceSession(str(DATA / "models" / f"{model}.onnx"), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # waiting threads spin, which on a busy machine costs more than they bring
+    session = onnxruntime.InferenceSession(str(DATA / "models" / f"{model}.onnx"), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return [int(session.run(None, {name: x})[0].argmax()) for x in tensors(model, paths)]
 
