@@ -4,9 +4,11 @@
 EfficientNet-Lite0 equals the torch network; the nine seeded graphs give answers that vary with the image, the same in
 ONNX Runtime and in torch, and are made again bit for bit; every photo and every input.json can be read.
 """
+import atexit
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ import torch_graph  # noqa: E402
 
 ORT = common.DEPS / "venv_ort/bin/python"
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="scissionlite_assets_"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 LARGEST_ERROR = 1e-4      # between torch and ONNX Runtime, relative to the largest logit
 LARGEST_ERROR_DEEP = 1e-3  # after softmax, or over 121 convolutions
 failures = []

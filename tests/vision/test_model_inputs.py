@@ -5,8 +5,10 @@ the data's README measured, and the PCB model must get its 4 photos right. Slow 
 binomial error that this means; "all" takes every image of both sets and a minute.
 Run with the Python of .deps/venv_ort; needs SCISSIONLITE_TEST_DATA.
 """
+import atexit
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ DATA = pathlib.Path(DATA)
 DUMP, INPUTS = sys.argv[1], pathlib.Path(sys.argv[2])
 ALL = sys.argv[3:] == ["all"]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="scissionlite_inputs_"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 # top-1 % on 300 images a set (imagenet_val227, imagenet_samples256) and the index of ImageNet class 0, from the data's README
 MEASURED = {
     "squeezenet1.1": (51.3, 61.0, 0), "squeezenet1.1_fp16": (55.0, 59.7, 0), "mobilenetv1_1.0": (70.0, 83.7, 1),

@@ -4,9 +4,11 @@
 Decoded pixels must be equal (a tolerance is named where the two programs round differently), resized ones equal to
 one level, tensors equal to the formula of docs/input_json.md.
 """
+import atexit
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ except ImportError as missing:
 FILTERS = {"nearest": Image.NEAREST, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 DUMP = sys.argv[1]
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="scissionlite_oracle_"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 failures = []
 checks = 0
 
