@@ -1,0 +1,72 @@
+// The page's numbers as JSON, for scripts that read a report and for the page's own tips.
+#include "report/view.h"
+
+namespace scissionlite::report {
+namespace {
+
+Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
+
+Json row_json(const CandidateRow& row) {
+  Json json{{"key", row.key}, {"family", row.family}, {"label", row.label}, {"chosen", row.is_chosen}, {"predicted_us", row.predicted_us}};
+  if (row.is_measured()) {
+    json["measured_us"] = row.measured_us;
+    json["p95_us"] = row.p95_us;
+    json["measured_ci"] = interval_json(row.measured_ci);
+    json["n"] = row.n;
+  }
+  json["bytes"] = row.bytes;
+  if (row.agreement >= 0) {
+    json["agreement"] = row.agreement;
+    json["agreement_interval"] = interval_json(row.agreement_interval);
+    json["agreement_n"] = row.agreement_n;
+  }
+  json["speedup_over_local"] = row.speedup;
+  if (!row.problem.empty()) json["problem"] = row.problem;
+  return json;
+}
+
+Json parts_json(const Parts& parts) {
+  return {{"device_us", parts.device}, {"encode_us", parts.encode}, {"wire_us", parts.wire}, {"decode_us", parts.decode}, {"edge_us", parts.edge}, {"answer_us", parts.rest}};
+}
+
+Json cuts_json(const View& view) {
+  Json json = Json::array();
+  for (const auto& bar : view.cuts)
+    json.push_back({{"key", bar.key}, {"latency_us", bar.parts.total()}, {"parts", parts_json(bar.parts)}, {"bytes", bar.bytes}, {"agreement", bar.agreement},
+                    {"feasible", bar.is_feasible}, {"compared", bar.candidates}});
+  return json;
+}
+
+Json points_json(const View& view) {
+  Json json = Json::array();
+  for (const auto& point : view.points)
+    json.push_back({{"key", point.key}, {"latency_us", point.latency_us}, {"bytes", point.bytes}, {"agreement", point.agreement}, {"front", point.on_front}});
+  return json;
+}
+
+Json bandwidth_json(const BandwidthView& view) {
+  Json json{{"link_bps", view.link_bps}, {"curves", Json::array()}, {"break_evens", Json::array()}};
+  for (const auto& curve : view.curves)
+    json["curves"].push_back({{"key", curve.key}, {"label", curve.label}, {"fixed_us", curve.fixed_us}, {"bits", curve.bits}});
+  for (const auto& crossing : view.crossings)
+    json["break_evens"].push_back({{"below", crossing.below}, {"above", crossing.above}, {"bandwidth_bps", crossing.bandwidth_bps}, {"latency_us", crossing.latency_us}});
+  return json;
+}
+
+}  // namespace
+
+Json report_data(const Inputs& inputs) {
+  const View view = make_view(inputs);
+  Json json{{"schema", "scissionlite.report/1"}, {"model", view.model}, {"headline", view.headline}, {"details", view.subline}, {"tables", Json::array()}};
+  for (const auto& table : view.tables) {
+    json["tables"].push_back({{"conditions", table.conditions}, {"rows", Json::array()}});
+    for (const auto& row : table.rows) json["tables"].back()["rows"].push_back(row_json(row));
+  }
+  json["cuts"] = cuts_json(view);
+  json["points"] = points_json(view);
+  json["bandwidth"] = bandwidth_json(view.bandwidth);
+  json["footnotes"] = view.footnotes;
+  return json;
+}
+
+}  // namespace scissionlite::report
