@@ -131,7 +131,7 @@ class Bench {
     if (o_.edge_threads > 0) arguments.insert(arguments.end(), {"--threads", std::to_string(o_.edge_threads)});
     edge_ = std::make_unique<ChildProcess>(arguments, (folder_.path() / "edge.log").string());
     const Json ready = parse_json(edge_->read_line(kStartTimeoutUs), "the edge's ready line");
-    const auto port = JsonReader(ready, "the edge's ready line").at("grpc_port").integer();
+    const auto port = JsonReader(ready, "the edge's ready line").at("port").integer();
     link_ = std::make_unique<net::LinkEmulator>("127.0.0.1:" + std::to_string(port), o_.link);
   }
 

@@ -19,8 +19,6 @@
 namespace scissionlite {
 namespace {
 
-constexpr const char* kThisProgram = "/proc/self/exe";
-
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) throw ResourceError(std::string("[bench] cannot make a pipe: ") + std::strerror(errno) + "; close some files");
@@ -39,7 +37,8 @@ std::string tail_of(const std::string& path) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path) : arguments_(arguments), log_path_(log_path) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log_path, const std::string& program)
+    : arguments_(arguments), log_path_(log_path) {
   const auto in = make_pipe(), out = make_pipe();
   std::vector<std::string> words{"scissionlite"};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -55,7 +54,7 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     if (log >= 0) dup2(log, STDERR_FILENO);
-    execv(kThisProgram, argv.data());
+    execv(program.c_str(), argv.data());
     _exit(127);
   }
   const int reason = errno;
@@ -71,15 +70,32 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std:
   }
 }
 
+void ChildProcess::kill_now() {
+  if (pid_ > 0) kill(pid_, SIGKILL);
+  (void)wait();
+}
+
+int ChildProcess::wait() {
+  int status = 0;
+  if (pid_ <= 0 || waitpid(pid_, &status, 0) != pid_) return -1;
+  pid_ = -1;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 ChildProcess::~ChildProcess() {
   close_input();
+  if (pid_ > 0) end_gently();
+  close(output_);
+}
+
+void ChildProcess::end_gently() {
   constexpr int kPatienceMs = 3000;
   kill(pid_, SIGTERM);
   for (int waited = 0; waitpid(pid_, nullptr, WNOHANG) == 0; waited += 10) {
     if (waited == kPatienceMs) kill(pid_, SIGKILL);
     Clock::steady().sleep_us(10e3);
   }
-  close(output_);
+  pid_ = -1;
 }
 
 void ChildProcess::close_input() {

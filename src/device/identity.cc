@@ -25,10 +25,18 @@ void compare_claim(Edge& edge, const Manifest& manifest) {
     refuse(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256);
 }
 
-/// Always the tail's own tensors: image codecs are the server's, the identity is the tail's.
-std::vector<protocol::WireTensor> probe_inputs(const ProbeTensors& probe) {
+/// For edge-only plans with a codec the probe holds an encoded image, which tests the edge's decoding too.
+std::vector<protocol::WireTensor> probe_inputs(const Manifest& manifest, const ProbeTensors& probe) {
+  const std::string codec = wire_codec(manifest);
   std::vector<protocol::WireTensor> inputs;
-  for (const auto& [name, tensor] : probe.inputs) inputs.push_back({.name = name, .tensor = tensor, .blob = {}, .parameters = {}});
+  for (const auto& [name, tensor] : probe.inputs) {
+    if (codec.empty()) {
+      inputs.push_back({.name = name, .tensor = tensor, .blob = {}, .parameters = {}});
+    } else {
+      const auto bytes = tensor.bytes();
+      inputs.push_back(blob_input(name, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), codec));
+    }
+  }
   return inputs;
 }
 
@@ -77,7 +85,7 @@ void check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& pr
   compare_claim(edge, manifest);
   protocol::InferResult result;
   try {
-    result = edge.infer(make_request(manifest, probe_inputs(probe), "probe"), deadline_us);
+    result = edge.infer(make_request(manifest, probe_inputs(manifest, probe), "probe"), deadline_us);
   } catch (const InvalidArgument& e) {
     refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")");
   }

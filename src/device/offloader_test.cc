@@ -124,14 +124,16 @@ TEST_F(OffloaderTest, EdgeOnlyPlansSendTheirBytes) {
   for (const char* codec : {"png", "raw", "file"}) {
     options_.threads = 1;
     set_infer([&](const auto& request, double) {
-      if (request.id == "probe") return testing::answer_of_tail(request);
       protocol::InferResult result;
       result.id = request.id;
       const auto& input = request.inputs.at(0);
       EXPECT_EQ(std::get<std::string>(input.parameters.at("codec")), codec);
       const std::string& blob = *input.blob;
-      const Tensor scores = Tensor::of<float>({1, 3, 1, 1}, {0.0F, 0.0F, 1.0F});
-      if (std::string(codec) == "raw") {
+      Tensor scores = Tensor::of<float>({1, 3, 1, 1}, {0.0F, 0.0F, 1.0F});
+      if (request.id == "probe") {
+        EXPECT_EQ(blob, std::string("\1\2\3"));
+        scores = parse_probe(read_file(folder_ / "probe.bin"), "").outputs.at(0).second;
+      } else if (std::string(codec) == "raw") {
         EXPECT_EQ(blob.size(), 48u);
         EXPECT_EQ(static_cast<uint8_t>(blob[1]), 20);
       } else {

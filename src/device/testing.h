@@ -111,6 +111,7 @@ inline DevicePackage tiny_package(const fs::path& folder, const std::string& can
   DevicePackage package;
   package.folder = folder;
   const bool is_split = candidate.starts_with("split");
+  const bool is_blob = candidate.starts_with("edge/") && candidate != "edge/tensor";
   const std::string wire = is_split ? "cut0" : "x";
   if (is_split) save_model(tiny_head(), package.head_path());
   save_model(tiny_tail(wire, 1), package.local_path());
@@ -129,7 +130,8 @@ inline DevicePackage tiny_package(const fs::path& folder, const std::string& can
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 48;
   ProbeTensors probe;
   const Tensor cut = Tensor::of<float>({1, 3, 4, 4}, std::span<const float>(values));
-  probe.inputs = {{wire, cut}};
+  if (is_blob) probe.inputs = {{wire, Tensor::of<uint8_t>({3}, {1, 2, 3})}};
+  else probe.inputs = {{wire, cut}};
   probe.outputs = {{"scores", run_tail(cut)}};
   write_file(folder / "probe.bin", serialize(probe));
   return package;

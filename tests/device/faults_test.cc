@@ -1,0 +1,161 @@
+// What a device survives: a wrong tail, a dead, silent, slow or restarted edge. Each image gets exactly one right answer.
+#include "base/clock.h"
+#include "base/stats.h"
+#include "fixture.h"
+
+namespace scissionlite::testing {
+namespace {
+
+using device::EdgeState;
+using device::Offloader;
+using device::OffloaderOptions;
+using device::Origin;
+
+class Faults : public DeviceFixture {
+ protected:
+  void SetUp() override {
+    if (program().empty()) GTEST_SKIP() << "needs SCISSIONLITE_PROGRAM, the path of the scissionlite program";
+  }
+  static OffloaderOptions quick(const std::string& edge) {
+    OffloaderOptions options;
+    options.edge = edge;
+    options.threads = 1;
+    options.connect_timeout_us = 500e3;
+    options.session = {.first_retry_us = 20e3, .longest_retry_us = 100e3, .refused_retry_us = 50e3};
+    return options;
+  }
+  /// One image with its right answer, from `origin`.
+  void expect_answer(Offloader& offloader, Origin origin, uint64_t seed = 7) {
+    const auto image = picture(seed);
+    const auto answer = offloader.answer({.name = "picture", .bytes = {}, .image = image});
+    ASSERT_EQ(answer.error, "");
+    EXPECT_EQ(answer.origin, origin) << answer.note;
+    ASSERT_FALSE(answer.top.empty());
+    EXPECT_EQ(answer.top[0].index, best_class(image));
+  }
+  static bool reaches(const Offloader& offloader, EdgeState state) {
+    for (int i = 0; i < 500 && offloader.edge()->state() != state; ++i) Clock::steady().sleep_us(10e3);
+    return offloader.edge()->state() == state;
+  }
+};
+
+TEST_F(Faults, EveryKindOfCandidateIsAnsweredByTheEdge) {
+  for (const auto& key : {split_key("fp32"), split_key("uint8"), std::string("edge/tensor"), std::string("edge/raw"), std::string("edge/png")}) {
+    const auto package = prepare("net", key);
+    const int port = serve("net");
+    Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+    ASSERT_EQ(offloader.edge()->state(), EdgeState::kReady) << key << ": " << offloader.edge()->reason();
+    for (uint64_t seed = 1; seed < 6; ++seed) expect_answer(offloader, Origin::kEdge, seed);
+  }
+}
+
+TEST_F(Faults, WrongTailOfTheSameNameAndShapesIsRefused) {
+  const auto package = prepare("net", split_key("fp32"));
+  (void)prepare("other", split_key("fp32"), /*seed=*/2);
+  const int port = serve("other");
+  Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+  EXPECT_EQ(offloader.edge()->state(), EdgeState::kRefused);
+  EXPECT_NE(offloader.edge()->reason().find(package.manifest.tail_sha256), std::string::npos) << offloader.edge()->reason();
+  expect_answer(offloader, Origin::kLocal);
+}
+
+TEST_F(Faults, EdgeKilledIsAnsweredLocallyAndResumesAfterARestart) {
+  const auto package = prepare("net", split_key("fp32"));
+  const int port = serve("net");
+  Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+  expect_answer(offloader, Origin::kEdge);
+  edge_->kill_now();
+  expect_answer(offloader, Origin::kLocal);
+  expect_answer(offloader, Origin::kLocal);
+  ASSERT_EQ(serve("net", port), port);
+  ASSERT_TRUE(reaches(offloader, EdgeState::kReady)) << offloader.edge()->reason();
+  expect_answer(offloader, Origin::kEdge);
+}
+
+TEST_F(Faults, EdgeRestartedWithAnotherTailBetweenTwoImagesIsRefused) {
+  const auto package = prepare("net", split_key("fp32"));
+  (void)prepare("other", split_key("fp32"), /*seed=*/2);
+  const int port = serve("net");
+  Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+  expect_answer(offloader, Origin::kEdge);
+  edge_->kill_now();
+  ASSERT_EQ(serve("other", port), port);
+  for (int i = 0; i < 10; ++i) expect_answer(offloader, Origin::kLocal);
+  EXPECT_TRUE(reaches(offloader, EdgeState::kRefused));
+}
+
+TEST_F(Faults, EdgeDownAtStartIsFoundLater) {
+  const auto package = prepare("net", split_key("fp32"));
+  const int port = serve("net");
+  edge_.reset();
+  const double start_us = Clock::steady().now_us();
+  Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+  expect_answer(offloader, Origin::kLocal);
+  EXPECT_LT(Clock::steady().now_us() - start_us, 5e6) << "compiling and the connection's timeout";
+  ASSERT_EQ(serve("net", port), port);
+  ASSERT_TRUE(reaches(offloader, EdgeState::kReady)) << offloader.edge()->reason();
+  expect_answer(offloader, Origin::kEdge);
+}
+
+TEST_F(Faults, BlackHoleIsAnsweredLocallyWithinTheDeadline) {
+  const auto package = prepare("net", split_key("fp32"));
+  net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.rtt_us = 1000});
+  auto options = quick(link.address());
+  options.deadline_us = 150e3;
+  options.call_timeout_us = 200e3;
+  Offloader offloader(package, options);
+  expect_answer(offloader, Origin::kEdge);
+  link.set_options({.rtt_us = 1000, .black_hole = true});
+  for (int i = 0; i < 6; ++i) {
+    const auto answer = offloader.answer({.name = "p", .bytes = {}, .image = picture(3)});
+    EXPECT_EQ(answer.origin, Origin::kLocal);
+    EXPECT_EQ(answer.top.at(0).index, best_class(picture(3)));
+    EXPECT_LT(answer.latency_us, 150e3 + 30e3) << "a busy machine may be a little late";
+  }
+  EXPECT_EQ(offloader.edge()->state(), EdgeState::kDown) << "three misses open the breaker";
+  link.set_options({.rtt_us = 1000});
+  ASSERT_TRUE(reaches(offloader, EdgeState::kReady)) << offloader.edge()->reason();
+  expect_answer(offloader, Origin::kEdge);
+}
+
+TEST_F(Faults, BandwidthDropInMidTransferIsAnsweredLocally) {
+  const auto package = prepare("net", split_key("fp32"));  // 16 kB an image
+  net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.up_bps = 20e6});
+  auto options = quick(link.address());
+  options.deadline_us = 200e3;
+  Offloader offloader(package, options);
+  expect_answer(offloader, Origin::kEdge);
+  link.set_options({.up_bps = 100e3});  // 1.3 s an image
+  const auto answer = offloader.answer({.name = "p", .bytes = {}, .image = picture(3)});
+  EXPECT_EQ(answer.origin, Origin::kLocal);
+  EXPECT_FALSE(answer.is_late) << answer.latency_us;
+}
+
+TEST_F(Faults, LateAnswersOfCancelledCallsDoNotReachOtherImages) {
+  const auto package = prepare("net", split_key("fp32"));
+  net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.rtt_us = 60e3});
+  auto options = quick(link.address());
+  options.deadline_us = 50e3;  // every answer is late
+  options.session.misses_to_open = 1000;
+  options.call_timeout_us = 1e6;
+  Offloader offloader(package, options);
+  for (uint64_t seed = 1; seed <= 12; ++seed) expect_answer(offloader, Origin::kLocal, seed);
+  link.set_options({});
+  Clock::steady().sleep_us(100e3);
+  for (uint64_t seed = 20; seed <= 26; ++seed) {
+    const auto answer = offloader.answer({.name = "p", .bytes = {}, .image = picture(seed)});
+    EXPECT_EQ(answer.top.at(0).index, best_class(picture(seed)));
+  }
+}
+
+TEST_F(Faults, SurvivesAnEdgeThatIsNoServer) {
+  const auto package = prepare("net", split_key("fp32"));
+  (void)prepare("net2", "edge/tensor");
+  const int port = serve("net2");  // a server, but without this tail's tensors
+  Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
+  EXPECT_EQ(offloader.edge()->state(), EdgeState::kRefused) << offloader.edge()->reason();
+  expect_answer(offloader, Origin::kLocal);
+}
+
+}  // namespace
+}  // namespace scissionlite::testing

@@ -1,0 +1,8 @@
+# The device half against a real edge process through the emulated link: faults, identity, modes, overhead.
+add_executable(device_integration device/fixture.cc device/faults_test.cc device/command_test.cc device/overhead_test.cc)
+target_include_directories(device_integration PRIVATE device)
+target_link_libraries(device_integration PRIVATE scissionlite_bench GTest::gtest GTest::gtest_main)
+scissionlite_runtime_path(device_integration)
+add_test(NAME device_integration COMMAND device_integration)
+set_tests_properties(device_integration PROPERTIES LABELS "integration;error" TIMEOUT 600
+                     ENVIRONMENT "SCISSIONLITE_PROGRAM=$<TARGET_FILE:scissionlite>")
