@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "engine/engine.h"
 #include "score/activations.h"
 
 namespace scissionlite::cli {
@@ -96,7 +97,7 @@ Run declare_bench(CLI::App& app, Common& common) {
   app.add_option("--max-tensors", o->max_cut_tensors, "tensors of a cut; must be that of the plan")->check(CLI::Range(1, 16))->capture_default_str();
   app.add_option("--block", o->block, "images in a row with one candidate before the next one's turn")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--pipeline", o->in_flight, "measure throughput too, with this many requests in flight")->check(CLI::Range(0, 256));
-  app.add_option("--input-spec", o->input_path, "input.json; otherwise from the model's metadata or beside it");
+  app.add_option("--input,--input-spec", o->input_path, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--keep", o->keep_path, "keep packages, repository and logs in this folder");
   app.add_option("-o,--output", o->output, "write bench.json here");
   return [o, &common] { return run(*o, common); };

@@ -90,7 +90,8 @@ void write_model_folder(const fs::path& folder, const Graph& model, const std::s
   write_file(folder / "1" / (is_python ? "tail.onnx" : "model.onnx"), bytes);
   if (is_python) write_file(folder / "1" / "model.py", kTritonPythonModel);
   write_json(folder / "manifest.json", to_json(manifest));
-  write_json(folder / "input.json", vision::to_json(input));
+  if (candidate_from_key(manifest.candidate).kind != Candidate::Kind::kSplit)  // a tail takes no image
+    write_json(folder / "input.json", vision::to_json(input));
 }
 
 fs::path model_file(const fs::path& model_folder) {

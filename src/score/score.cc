@@ -142,7 +142,8 @@ class Scorer {
     if (!lacking.empty())
       for (const auto& score : measure(lacking)) cache_.store(key(score.candidate), score);
     std::vector<Score> out;
-    for (const auto& name : names) out.push_back(*cache_.find(key(prefix + name)));
+    for (const auto& name : names)
+      if (const auto found = cache_.find(key(prefix + name))) out.push_back(*found);  // a TL that could not be fitted has none
     return out;
   }
 

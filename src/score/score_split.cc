@@ -51,7 +51,11 @@ std::vector<FittedTl> fit_all(Workbench& bench, const Graph& model, const Cut& c
   std::vector<FittedTl> out;
   for (const auto& spec : tls) {
     const auto layer = transfer::make(spec);
-    out.push_back(prepare(bench, transfer::split(model, cut, *layer, layer->needs_samples() ? samples : std::vector<std::vector<Tensor>>{}), spec));
+    try {
+      out.push_back(prepare(bench, transfer::split(model, cut, *layer, layer->needs_samples() ? samples : std::vector<std::vector<Tensor>>{}), spec));
+    } catch (const InvalidArgument& e) {  // too few images for one TL is no reason to lose the others
+      log::warning("cut " + cut.id + " is scored without " + spec + ": " + e.what());
+    }
   }
   return out;
 }
@@ -62,8 +66,8 @@ std::vector<Score> score_cut(Workbench& bench, const Graph& model, const Cut& cu
   const auto slices = cut_graph(model, cut.tensors);
   const auto fitted = fit_all(bench, model, cut, tls, fit_images);
   const auto head = bench.pool(slices.head), tail = bench.pool(slices.tail);
-  std::vector<Tally> tallies(tls.size(), Tally(bench.images().size()));
-  bench.for_each_image(static_cast<int64_t>(tls.size()), "cut " + cut.id, [&](int worker, int64_t i) {
+  std::vector<Tally> tallies(fitted.size(), Tally(bench.images().size()));
+  bench.for_each_image(static_cast<int64_t>(fitted.size()), "cut " + cut.id, [&](int worker, int64_t i) {
     Workbench::Sample scratch;
     const auto& sample = bench.sample(worker, i, scratch);
     const auto activations = head.run(worker, {&sample.input, 1});
@@ -74,7 +78,7 @@ std::vector<Score> score_cut(Workbench& bench, const Graph& model, const Cut& cu
     }
   });
   std::vector<Score> out;
-  for (size_t t = 0; t < tls.size(); ++t) out.push_back(bench.summarise("split/" + cut.id + "/" + tls[t], tallies[t], fitted[t].note));
+  for (size_t t = 0; t < fitted.size(); ++t) out.push_back(bench.summarise("split/" + cut.id + "/" + fitted[t].spec, tallies[t], fitted[t].note));
   return out;
 }
 
