@@ -31,13 +31,36 @@ step() {  # step RESULT INPUTS... -- COMMAND...: runs the command unless RESULT 
   "$@"
 }
 
+probe_through() {  # probe_through LINK RESULT: an edge, an emulated link before it, and probe from the device's side
+  mkdir -p "$out/empty-repository"
+  rm -f "$out/serve.ready" "$out/emulate.ready"
+  "$program" serve --model-repository "$out/empty-repository" --grpc-port 0 --json >"$out/serve.ready" 2>"$out/serve.log" &
+  local server=$!
+  wait_for_line "$out/serve.ready"
+  "$program" emulate "127.0.0.1:$(port_of "$out/serve.ready")" --link "$1" --json >"$out/emulate.ready" 2>"$out/emulate.log" &
+  local emulator=$!
+  wait_for_line "$out/emulate.ready"
+  "$program" probe "127.0.0.1:$(port_of "$out/emulate.ready")" -o "$2" || { kill "$server" "$emulator"; return 1; }
+  kill "$emulator" "$server"
+  wait "$emulator" "$server" || true
+}
+wait_for_line() {
+  for _ in $(seq 300); do
+    [ -s "$1" ] && return
+    sleep 0.1
+  done
+  echo "no line in $1 after 30 s" >&2
+  return 1
+}
+port_of() { sed -n 's/.*"port": *\([0-9]*\).*/\1/p' "$1" | head -1; }
+
 step "$out/inspect.txt" "$model" -- sh -c "'$program' inspect '$model' | tee '$out/inspect.txt'"
-step "$out/scores.json" "$model" -- "$program" score "$model" --images "$photos" --fit-images 32 --cuts "$cuts" -o "$out/scores.json"
+step "$out/scores.json" "$model" -- "$program" score "$model" --images "$photos" --fit-images 32 --cuts "auto:$cuts" -o "$out/scores.json"
 step "$out/device.json" "$out/scores.json" -- "$program" profile "$model" --name device --engine "slow:$slow:openvino" --threads 1 \
   --images "$photos" --scores "$out/scores.json" -o "$out/device.json"
 step "$out/edge.json" "$out/scores.json" -- "$program" profile "$model" --name edge --engine openvino --threads 1 \
   --images "$photos" --scores "$out/scores.json" -o "$out/edge.json"
-step "$out/network.json" -- "$program" probe --link "$link" -o "$out/network.json"
+step "$out/network.json" -- probe_through "$link" "$out/network.json"
 step "$out/plan.json" "$out/scores.json" "$out/device.json" "$out/edge.json" "$out/network.json" -- \
   "$program" plan --device "$out/device.json" --edge "$out/edge.json" --network "$out/network.json" --scores "$out/scores.json" \
   --min-agreement 0.9 -o "$out/plan.json"
