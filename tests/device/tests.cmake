@@ -4,5 +4,5 @@ target_include_directories(device_integration PRIVATE device)
 target_link_libraries(device_integration PRIVATE scissionlite_bench GTest::gtest GTest::gtest_main)
 scissionlite_runtime_path(device_integration)
 add_test(NAME device_integration COMMAND device_integration)
-set_tests_properties(device_integration PROPERTIES LABELS "integration;error" TIMEOUT 600
+set_tests_properties(device_integration PROPERTIES LABELS "integration;error" TIMEOUT 600 RUN_SERIAL ON
                      ENVIRONMENT "SCISSIONLITE_PROGRAM=$<TARGET_FILE:scissionlite>")

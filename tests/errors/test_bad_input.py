@@ -161,9 +161,9 @@ class BadInput(unittest.TestCase):
     # --- images ---
     def test_unreadable_images(self):
         image = self.write("photo.jpg", b"\xff\xd8\xff\xe0 this is not a photo")
-        for command in (["score", self.good, "--images", image, "-o", self.path / "scores.json"],):
-            self.refused(command, "photo.jpg")
-            self.assertFalse((self.path / "scores.json").exists())
+        other = self.write("photo.png", b"\x89PNG\r\n\x1a\n and nothing more")
+        self.refused(["score", self.good, "--images", image, other, "-o", self.path / "scores.json"], "photo.")
+        self.assertFalse((self.path / "scores.json").exists())
         self.refused(["score", self.good, "--images", self.path / "nothing*.jpg", "-o", self.path / "scores.json"], "nothing*.jpg")
 
     # --- network ---
