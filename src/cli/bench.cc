@@ -1,6 +1,7 @@
 // scissionlite bench: candidates through real processes and an emulated link.
 #include "bench/bench.h"
 
+#include <cmath>
 #include <iostream>
 
 #include "base/log.h"
@@ -18,10 +19,18 @@ struct Options : BenchOptions {
   int64_t limit = 0;
 };
 
+/// A probed link: its round trip holds the protocol's own time, and rates are known to a few per cent.
+bool is_about(const net::LinkOptions& emulated, const Plan& plan) {
+  constexpr double kShare = 0.1, kProtocolUs = 2000;
+  const bool same_rtt = std::abs(emulated.rtt_us - plan.link_rtt_us[0]) <= kShare * emulated.rtt_us + kProtocolUs;
+  const bool same_rate = emulated.up_bps == 0 || std::abs(emulated.up_bps - plan.link_up_bps[0]) <= kShare * emulated.up_bps;
+  return same_rtt && same_rate;
+}
+
 void choose_link(Options& o) {
   if (!o.link_text.empty()) {
     o.link = net::parse_link(o.link_text);
-    if (o.plan && !o.plan->link_rtt_us.empty() && (o.link.rtt_us != o.plan->link_rtt_us[0] || o.link.up_bps != o.plan->link_up_bps[0]))
+    if (o.plan && !o.plan->link_rtt_us.empty() && !is_about(o.link, *o.plan))
       log::warning("[bench] the link " + net::to_string(o.link) + " is not the plan's; its predictions are for another one");
     return;
   }

@@ -16,7 +16,7 @@ struct Options {
   std::string model, output, input_spec, cuts, tls, scores, via, via_models, precision = "f32";
   std::vector<std::string> images;
   int max_tensors = 3;
-  double max_item_s = 2, budget_s = 120, memory_mb = 1500;
+  double max_item_s = 2, pause_ms = 20, budget_s = 120, memory_mb = 1500;
   bool no_blocks = false, fresh = false;
   ProfileOptions profile;
 };
@@ -79,6 +79,7 @@ int profile(Options& options, const Common& common) {
   p.model_sha256 = model_sha256(options.model);
   choose(options, model);
   p.measure.max_item_us = options.max_item_s * 1e6;
+  p.measure.pause_us = options.pause_ms * 1e3;
   p.budget_us = options.budget_s * 1e6;
   p.memory_bytes = options.memory_mb * 1e6;
   p.blocks = !options.no_blocks;
@@ -126,7 +127,10 @@ Run declare_profile(CLI::App& app, Common& common) {
   app.add_option("--images", options->images, "real input, and images to time codecs on (default: synthetic pictures)");
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--max-ci", p.measure.max_ci, "repeat until the 95 % interval of the median is this share of it")->capture_default_str()->check(CLI::Range(0.0, 1.0));
-  app.add_option("--max-seconds", options->max_item_s, "measured time of one slice at most")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--max-seconds", options->max_item_s, "time of one slice with its pauses at most")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--pause-ms", options->pause_ms, "idle before each run, as between the images of a service; 0 = back to back, as in a saturated pipeline")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 10000.0));
   app.add_option("--budget-s", options->budget_s, "of all work; what does not fit is left out, least important first")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--memory-mb", options->memory_mb, "of slices compiled at once, estimated")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--no-blocks", options->no_blocks, "leave out the blocks between neighbouring cuts");

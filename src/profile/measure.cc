@@ -39,10 +39,12 @@ class Turns {
 
   void turn(size_t i) {
     auto& state = states_[i];
+    const bool is_paced = options_.pause_us > 0;
     for (int k = 0; k < options_.burst; ++k) {
+      if (is_paced) clock_.sleep_us(options_.pause_us);
       const double us = items_[i].run_us();
-      state.spent_us += us;
-      if (k > 0 || options_.burst == 1) state.samples_us.push_back(us);
+      state.spent_us += us + options_.pause_us;
+      if (k > 0 || is_paced || options_.burst == 1) state.samples_us.push_back(us);
     }
   }
 

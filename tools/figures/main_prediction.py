@@ -8,12 +8,14 @@ measured latency of the chosen plan over the best measured one. Prediction error
 Example: tools/figures/main_prediction.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA
 """
 import argparse
+import contextlib
 import itertools
 import json
 import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -22,11 +24,23 @@ import figures  # noqa: E402
 RATES = ["1M", "5M", "58.8M", "1000M"]  # bit/s
 RTTS = ["1ms", "27.4ms"]
 SLOWDOWNS = [4, 16]
+FIT_IMAGES = 100
 
 
 def run(words, **more):
     print("+ " + " ".join(map(str, words)), file=sys.stderr)
     return subprocess.run([str(w) for w in words], check=True, **more)
+
+
+@contextlib.contextmanager
+def child(words):
+    """Runs a program that prints one JSON line with its port, and ends it with the block."""
+    process = subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        yield json.loads(process.stdout.readline())["port"]
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def percentile(values, p):
@@ -47,7 +61,7 @@ class Study:
         path = self.work / f"{model.stem}.{name}.json"
         if not path.exists():
             run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
-                 "--images", self.options.images, "--scores", self.scores(model), "-o", path])
+                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "-o", path], stdout=subprocess.DEVNULL)
         return path
 
     def input_json(self, model):
@@ -56,8 +70,24 @@ class Study:
     def scores(self, model):
         path = self.work / f"{model.stem}.scores.json"
         if not path.exists():
-            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--input", self.input_json(model), "--fit-images", 100, "-o", path])
+            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--input", self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", "-o", path],
+                stdout=subprocess.DEVNULL)
         return path
+
+    def probe(self, link, path):
+        """An edge, the emulated link before it, and `probe` from the device's side."""
+        with tempfile.TemporaryDirectory() as models, \
+                child([self.options.scissionlite, "serve", "--model-repository", models, "--grpc-port", 0, "--json"]) as edge_port, \
+                child([self.options.scissionlite, "emulate", f"127.0.0.1:{edge_port}", "--link", link, "--json"]) as port:
+            run([self.options.scissionlite, "probe", f"127.0.0.1:{port}", "-o", path], stdout=subprocess.DEVNULL)
+
+    def contenders(self, plan):
+        """The best of each family and the next best plans that hold the constraints, as far as they are predicted to take
+        at most twice as long as the chosen one: hopeless ones (a raw tensor at 1 Mbit/s) would take hours."""
+        plan = json.loads(plan.read_text())
+        rows = plan["top"] + plan["families"]
+        limit_us = 2 * plan["chosen"]["latency_us"]
+        return sorted({row["key"] for row in rows if row["feasible"] and row["latency_us"] <= limit_us})
 
     def case(self, model, slow, rate, rtt):
         link = f"{rate},{rtt}"
@@ -65,11 +95,12 @@ class Study:
         device, edge = self.profile(model, f"slow{slow}", f"slow:{slow}:openvino"), self.profile(model, "edge", "openvino")
         network, plan, bench = (self.work / f"{tag}.{kind}.json" for kind in ("network", "plan", "bench"))
         if not bench.exists():
-            run([self.options.scissionlite, "probe", "--link", link, "-o", network])
-            run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(model), "--min-agreement", 0.9, "-o", plan],
+            self.probe(link, network)
+            run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(model), "--min-agreement", 0.9, "--top", 4, "-o", plan],
                 stdout=subprocess.DEVNULL)
-            run([self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "-n", self.options.n, "--link", link,
-                 "--device-slow", slow, "--input", self.input_json(model), "--candidates", "families", "-o", bench], stdout=subprocess.DEVNULL)
+            run([self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "-n", self.options.n,
+                 "--link", link, "--device-slow", slow, "--edge-threads", 1, "--input", self.input_json(model), "--block", 25,
+                 "--candidates", ",".join(self.contenders(plan)), "-o", bench], stdout=subprocess.DEVNULL)
         chosen = json.loads(plan.read_text())["chosen"]["key"]
         rows = [row for row in json.loads(bench.read_text())["rows"] if not row.get("error")]
         best = min(row["latency_median_us"] for row in rows)
