@@ -49,13 +49,6 @@ std::string parameter(const std::string& key, const std::string& value) {
   return "parameters { key: " + quoted(key) + " value { string_value: " + quoted(value) + " } }\n";
 }
 
-/// Batches a server should wait for: powers of two up to the largest.
-std::string preferred_batches(int max_batch) {
-  Shape sizes;
-  for (int size = std::min(4, max_batch); size <= max_batch; size *= 2) sizes.push_back(size);
-  return list(sizes);
-}
-
 }  // namespace
 
 RepositoryStyle repository_style(const std::string& name) {
@@ -73,8 +66,7 @@ std::string model_config(const Graph& model, const Manifest& manifest, const Rep
   out += "max_batch_size: " + std::to_string(batched ? options.max_batch : 0) + "\n";
   out += tensor_list("input", model.inputs, batched) + tensor_list("output", model.outputs, batched);
   if (batched)
-    out += "dynamic_batching { preferred_batch_size: " + preferred_batches(options.max_batch) +
-           " max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
+    out += "dynamic_batching { max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
   out += "instance_group [ { kind: KIND_CPU count: 1 } ]\n";
   out += parameter("model_sha256", manifest.tail_sha256);
   out += parameter("scissionlite_model_sha256", manifest.model_sha256);

@@ -17,7 +17,7 @@ enum class RepositoryStyle { kOnnx, kPython };
 struct RepositoryOptions {
   RepositoryStyle style = RepositoryStyle::kOnnx;
   int max_batch = 32;         // used where the batch is dynamic; else the server gets max_batch_size 0
-  int max_queue_delay_us = 500;
+  int max_queue_delay_us = 0;  // waiting for others costs every lone image that long; a busy server batches what has queued up anyway
 };
 
 /// config.pbtxt of a model with these inputs and outputs.
