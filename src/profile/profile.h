@@ -59,7 +59,7 @@ struct Profile {
   Timing preprocess;              // resize, crop, values; from a decoded image
   Timing values;                  // the values alone, of an image that has the right size; unmeasured: as preprocess
   std::map<std::string, Timing> image_encode, image_decode;  // by codec: "file" (decode only), "raw", "png", "jpeg-q90-420", ...
-  std::map<std::string, int64_t> image_bytes;                // mean bytes by codec over the profiling images
+  std::map<std::string, int64_t> image_bytes;                // median bytes by codec over the profiling images
   int64_t input_bytes = 0;   // of the input tensor, one image
   int64_t output_bytes = 0;  // of the outputs, one image
   std::string via;           // address of the stock edge it was measured through, or empty
