@@ -1,0 +1,49 @@
+# The library as one shared object, and what `cmake --install` gives:
+#   bin/scissionlite  lib/libscissionlite.so  include/scissionlite/  lib/cmake/ScissionLite/  share/scissionlite/  share/doc/
+# OpenVINO is found where it was at build time, or, with SCISSIONLITE_BUNDLE_OPENVINO, in lib/scissionlite/ of the installation.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+option(SCISSIONLITE_BUNDLE_OPENVINO "Install OpenVINO's runtime too (100 MB), so that the build tree may go" OFF)
+
+add_library(scissionlite_library SHARED)
+target_sources(scissionlite_library PRIVATE "${PROJECT_BINARY_DIR}/generated/library.cc")
+file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/library.cc" CONTENT "// All code is in the folders' libraries.\n")
+target_link_libraries(scissionlite_library PRIVATE "$<LINK_LIBRARY:WHOLE_ARCHIVE,scissionlite_api>")
+# Names of ours alone are visible: an application may hold other versions of what we link.
+target_link_options(scissionlite_library PRIVATE "LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/library.map")
+set_target_properties(scissionlite_library PROPERTIES OUTPUT_NAME scissionlite EXPORT_NAME scissionlite
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+  LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/library.map")
+target_compile_features(scissionlite_library INTERFACE cxx_std_20)
+target_include_directories(scissionlite_library INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+scissionlite_runtime_path(scissionlite_library)
+
+set(rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+set(rpath_library "$ORIGIN")
+if(TARGET openvino::runtime)
+  set(openvino_libs "${SCISSIONLITE_DEPS}/openvino/openvino/libs")
+  if(SCISSIONLITE_BUNDLE_OPENVINO)
+    list(APPEND rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/scissionlite")
+    list(APPEND rpath_library "$ORIGIN/scissionlite")
+    install(DIRECTORY "${openvino_libs}/" DESTINATION "${CMAKE_INSTALL_LIBDIR}/scissionlite" FILES_MATCHING
+      PATTERN "libopenvino.so*" PATTERN "libopenvino_intel_cpu_plugin.so" PATTERN "libopenvino_onnx_frontend.so*"
+      PATTERN "libopenvino_ir_frontend.so*" PATTERN "libtbb*.so*" PATTERN "libhwloc.so*")
+  else()
+    list(APPEND rpath_program "${openvino_libs}")
+    list(APPEND rpath_library "${openvino_libs}")
+  endif()
+endif()
+set_target_properties(scissionlite PROPERTIES INSTALL_RPATH "${rpath_program}")
+set_target_properties(scissionlite_library PROPERTIES INSTALL_RPATH "${rpath_library}")
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ScissionLite")
+install(TARGETS scissionlite)
+install(TARGETS scissionlite_library EXPORT ScissionLiteTargets)
+install(EXPORT ScissionLiteTargets NAMESPACE ScissionLite:: DESTINATION "${package_dir}")
+configure_package_config_file(cmake/ScissionLiteConfig.cmake.in "${PROJECT_BINARY_DIR}/ScissionLiteConfig.cmake" INSTALL_DESTINATION "${package_dir}"
+  PATH_VARS CMAKE_INSTALL_BINDIR)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/ScissionLiteConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/ScissionLiteConfig.cmake" "${PROJECT_BINARY_DIR}/ScissionLiteConfigVersion.cmake" DESTINATION "${package_dir}")
+install(DIRECTORY include/scissionlite DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY share/ DESTINATION "${CMAKE_INSTALL_DATADIR}/scissionlite" PATTERN "__pycache__" EXCLUDE)
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -1,0 +1,84 @@
+#include "api/internal.h"
+#include "device/offloader.h"
+#include "engine/engine.h"
+
+namespace scissionlite::api {
+namespace {
+
+device::OffloaderOptions offloader_options(const DeviceOptions& options) {
+  device::OffloaderOptions out;
+  out.edge = options.edge;
+  out.engine = options.engine.empty() ? default_backend() : options.engine;
+  out.threads = options.threads;
+  out.deadline_us = options.deadline_us;
+  out.call_timeout_us = options.call_timeout_us;
+  out.local_fallback = options.local_fallback;
+  out.top_k = options.top;
+  return out;
+}
+
+Output public_output(const std::string& name, const Tensor& tensor) {
+  const Tensor values = tensor.to_f32();
+  const auto span = values.as<float>();
+  return {.name = name, .shape = tensor.shape(), .values = {span.begin(), span.end()}};
+}
+
+Answer public_answer(const device::Answer& answer) {
+  const auto& p = answer.parts;
+  Answer out;
+  out.is_from_edge = answer.error.empty() && answer.origin == device::Origin::kEdge;
+  for (const auto& c : answer.top) out.top.push_back({.index = c.index, .label = c.label, .score = c.score});
+  for (const auto& [name, tensor] : answer.outputs) out.outputs.push_back(public_output(name, tensor));
+  out.latency_us = answer.latency_us;
+  out.edge_us = p.edge_queue_us + p.edge_decode_us + p.edge_compute_us;
+  out.wire_us = p.wire_us;
+  out.device_us = p.sum_us() - out.edge_us - out.wire_us;
+  out.sent_bytes = answer.payload_bytes;
+  out.is_late = answer.is_late;
+  out.note = answer.note;
+  out.error = answer.error;
+  return out;
+}
+
+}  // namespace
+
+struct Device::Impl {
+  device::Offloader offloader;
+};
+
+Device::Device(const Path& package, const DeviceOptions& options)
+    : impl_(at_border([&] { return std::unique_ptr<Impl>(new Impl{.offloader = {open_package(package), offloader_options(options)}}); })) {}
+Device::~Device() = default;
+Device::Device(Device&&) noexcept = default;
+Device& Device::operator=(Device&&) noexcept = default;
+
+Answer Device::run(const Path& image) {
+  return at_border([&] {
+    device::Frame frame{.name = image.string(), .bytes = {}, .image = {}};
+    try {
+      frame.bytes = read_file(image);
+    } catch (const scissionlite::Error& e) {
+      Answer answer;
+      answer.error = e.what();
+      return answer;
+    }
+    return public_answer(impl_->offloader.answer(std::move(frame)));
+  });
+}
+
+Answer Device::run(std::span<const uint8_t> rgb, int width, int height) {
+  return at_border([&] {
+    if (width <= 0 || height <= 0 || rgb.size() != static_cast<size_t>(width) * static_cast<size_t>(height) * 3)
+      throw InvalidArgument("[device] got " + std::to_string(rgb.size()) + " bytes for " + std::to_string(width) + " x " + std::to_string(height) +
+                            " pixels, expected width * height * 3 (8-bit RGB)");
+    vision::Image image{.width = width, .height = height, .rgb = {rgb.begin(), rgb.end()}};
+    return public_answer(impl_->offloader.answer({.name = "pixels", .bytes = {}, .image = std::move(image)}));
+  });
+}
+
+std::string Device::edge_problem() const {
+  const auto* edge = impl_->offloader.edge();
+  return edge == nullptr ? "" : edge->reason();
+}
+
+}  // namespace scissionlite::api
