@@ -21,6 +21,7 @@ struct Options {
   double deadline_ms = 0, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
+  bool whole_outputs = false;
 };
 
 std::atomic<bool> g_stop{false};
@@ -51,6 +52,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.call_timeout_us = o.call_timeout_ms * 1e3;
   out.local_fallback = o.fallback == "local";
   out.top_k = o.top;
+  out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
   return out;
 }
@@ -133,6 +135,7 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--engine", o->engine, "engine of the device half, as openvino or slow:4:openvino");
   app.add_option("--slow", o->slow, "pretend a device this many times slower; short for --engine slow:K:...")->check(CLI::Range(1.0, 1e4));
   app.add_option("--threads", o->threads, "threads of the engine; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_flag("--whole-outputs", o->whole_outputs, "fetch every output; otherwise, of a classifier, the best classes only where the edge can tell them");
   app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();

@@ -1,16 +1,11 @@
 #include "device/answer.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "protocol/classification.h"
 
 namespace scissionlite::device {
 namespace {
-
-/// (n), (1, n), (1, n, 1, 1): scores of one image.
-bool is_score_list(const Shape& shape) {
-  return !shape.empty() && std::count_if(shape.begin(), shape.end(), [](int64_t size) { return size != 1; }) <= 1;
-}
 
 std::string label_of(int64_t index, int64_t count, const vision::InputSpec& input) {
   const auto known = static_cast<int64_t>(input.labels.size());
@@ -27,19 +22,14 @@ double Parts::sum_us() const {
          edge_compute_us + local_tail_us + other_us;
 }
 
+Class labelled_class(int64_t index, int64_t count, double score, const vision::InputSpec& input) { return {index, label_of(index, count, input), score}; }
+
 std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k) {
-  if (scores.empty() || !is_score_list(scores.shape())) return {};
+  if (scores.empty() || !protocol::is_score_list(scores.shape())) return {};
   const Tensor values = scores.to_f32();
   const auto v = values.as<float>();
-  std::vector<int64_t> order(v.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto key = [&](int64_t i) { return std::isnan(v[i]) ? -INFINITY : v[i]; };
-  const auto n = std::min<size_t>(order.size(), static_cast<size_t>(std::max(k, 0)));
-  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(n), order.end(),
-                    [&](int64_t a, int64_t b) { return key(a) != key(b) ? key(a) > key(b) : a < b; });
   std::vector<Class> best;
-  for (size_t i = 0; i < n; ++i)
-    best.push_back({order[i], label_of(order[i], values.size(), input), v[static_cast<size_t>(order[i])]});
+  for (const int64_t i : protocol::best_indices(v, k)) best.push_back(labelled_class(i, static_cast<int64_t>(v.size()), v[static_cast<size_t>(i)], input));
   return best;
 }
 

@@ -45,7 +45,7 @@ struct Answer {
   std::string name;
   Origin origin = Origin::kLocal;
   std::vector<Class> top;           // best first; empty when the first output is not a list of scores
-  std::vector<std::pair<std::string, Tensor>> outputs;
+  std::vector<std::pair<std::string, Tensor>> outputs;  // empty when the edge sent classes only, see OffloaderOptions::whole_outputs
   double latency_us = 0;            // from taking the frame to the answer
   Parts parts;
   int64_t payload_bytes = 0;        // tensors or file that were sent; 0 when nothing was
@@ -55,6 +55,8 @@ struct Answer {
   std::string error;                // not empty: there is no answer, and this is why
 };
 
+/// @param count  classes of the model, which tells whether the labels count a background class.
+[[nodiscard]] Class labelled_class(int64_t index, int64_t count, double score, const vision::InputSpec& input);
 /// The `k` best of the first output, with labels. Ties go to the lower index; NaN is last.
 [[nodiscard]] std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k);
 

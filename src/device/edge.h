@@ -19,6 +19,8 @@ class Edge {
   virtual void connect() = 0;
   /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing.
   [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model) = 0;
+  /// Whether it can answer with the best classes instead of all scores (the protocol's classification extension).
+  [[nodiscard]] virtual bool classifies() { return false; }
   [[nodiscard]] virtual protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) = 0;
   /// Changes with every new connection, so that its user knows to check the identity again.
   [[nodiscard]] virtual uint64_t connection_number() = 0;

@@ -1,4 +1,7 @@
+#include <algorithm>
+
 #include "device/edge.h"
+#include "protocol/classification.h"
 
 namespace scissionlite::device {
 namespace {
@@ -13,6 +16,10 @@ class GrpcEdge final : public Edge {
     auto claims = client_.model_config_parameters(model);
     if (claims.empty()) claims = client_.model_metadata(model).properties;
     return claims;
+  }
+  [[nodiscard]] bool classifies() override {
+    const auto extensions = client_.server_metadata().extensions;
+    return std::find(extensions.begin(), extensions.end(), protocol::kClassificationExtension) != extensions.end();
   }
   [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
     return client_.infer(request, deadline_us);

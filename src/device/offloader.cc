@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "device/identity.h"
+#include "protocol/classification.h"
 
 namespace scissionlite::device {
 namespace {
@@ -47,13 +48,28 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (!wants_edge || !has_edge) return;
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us);
   auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
+  choose_answer_form(*probe);
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
         check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
+        edge_classifies_ = !scores_name_.empty() && e.classifies();
       },
       options_.session);
   session_->start();
+}
+
+/// Of a classifier the best classes are enough, when they are much smaller than all scores.
+void Offloader::choose_answer_form(const ProbeTensors& probe) {
+  if (options_.whole_outputs || probe.outputs.empty()) return;
+  const auto& names = package_.manifest.output_names;
+  const auto main = std::find_if(probe.outputs.begin(), probe.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
+  if (main == probe.outputs.end() || !protocol::is_score_list(main->second.shape())) return;
+  constexpr int64_t kWorthIt = 2;
+  const int64_t count = main->second.size();
+  if (kWorthIt * protocol::class_answer_bytes(options_.top_k, count) > static_cast<int64_t>(main->second.size_bytes())) return;
+  scores_name_ = main->first;
+  class_count_ = count;
 }
 
 Offloader::~Offloader() = default;
@@ -139,6 +155,10 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     return false;
   }
   auto request = make_request(package_.manifest, std::move(prepared.wire), std::to_string(next_id_++));
+  if (edge_classifies_ && options_.top_k > 0) {
+    request.outputs = {scores_name_};
+    request.classes = options_.top_k;
+  }
   const double start_us = clock_.now_us();
   try {
     auto result = session_->call(request, budget_us);
@@ -150,7 +170,7 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - parts.edge_queue_us - parts.edge_decode_us - parts.edge_compute_us);
     answer.message_bytes = result.request_bytes;
     answer.payload_bytes = prepared.payload_bytes;
-    for (auto& output : result.outputs) answer.outputs.emplace_back(output.name, std::move(output.tensor));
+    take_outputs(result, answer);
     answer.origin = Origin::kEdge;
     return true;
   } catch (const std::exception& e) {
@@ -159,6 +179,19 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   }
   prepared.wire = std::move(request.inputs);
   return false;
+}
+
+void Offloader::take_outputs(protocol::InferResult& result, Answer& answer) const {
+  for (auto& output : result.outputs) {
+    if (output.strings.empty()) {
+      answer.outputs.emplace_back(output.name, std::move(output.tensor));
+      continue;
+    }
+    for (const auto& element : output.strings) {
+      const auto scored = protocol::parse_class(element);
+      answer.top.push_back(labelled_class(scored.index, class_count_, scored.score, package_.input));
+    }
+  }
 }
 
 /// The model's input from what was sent, when the plan did not compute it.

@@ -34,6 +34,7 @@ struct OffloaderOptions {
   double connect_timeout_us = 2e6;
   bool local_fallback = true;    // false: an image that the edge does not answer is an error
   int top_k = 5;
+  bool whole_outputs = false;    // true: fetch every output; false: of a classifier only the `top_k` classes where the edge can do that
   double probe_tolerance = 2e-3;
   SessionOptions session;
   Clock* clock = &Clock::steady();
@@ -74,7 +75,8 @@ class Offloader {
   [[nodiscard]] const EngineInfo* engine_info() const;
 
  private:
-  void prepare_input(const Frame& frame, Prepared& out);
+  void choose_answer_form(const ProbeTensors& probe);
+  void take_outputs(protocol::InferResult& result, Answer& answer) const;
   void prepare_wire(Frame& frame, Prepared& out, bool keep);
   void encode_image(Frame& frame, Prepared& out);
   [[nodiscard]] vision::Image pixels(Frame& frame, Parts& parts);
@@ -91,6 +93,9 @@ class Offloader {
   std::string codec_;            // of edge-only plans, as sent; "" for tensors
   std::string input_name_;
   double slow_;
+  std::string scores_name_;      // the output that holds the classes' scores; "" when there is none, or whole outputs are wanted
+  int64_t class_count_ = 0;      // its length
+  std::atomic<bool> edge_classifies_{false};
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
   std::atomic<uint64_t> next_id_{1};

@@ -201,7 +201,7 @@ SliceCost CostModel::slice(size_t index, int in, int out) const {
 double CostModel::transfer_us(size_t link, double bytes) const { return (bytes + options_.message_overhead_bytes) * 8e6 / links_[link].up_bps; }
 
 double CostModel::answer_transfer_us(size_t link) const {
-  return (static_cast<double>(machines_[0].output_bytes) + options_.message_overhead_bytes) * 8e6 / links_[link].down_bps;
+  return (static_cast<double>(machines_[0].answer_bytes) + options_.message_overhead_bytes) * 8e6 / links_[link].down_bps;
 }
 
 std::string CostModel::estimate_note(size_t index, int in, int out) const {

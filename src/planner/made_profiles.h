@@ -34,7 +34,7 @@ inline Profile made_profile(const std::string& name, double block_us) {
   p.model_sha256 = std::string(64, 'a');
   p.whole = us(3 * block_us);
   p.preprocess = us(block_us);
-  p.output_bytes = 800;
+  p.output_bytes = p.answer_bytes = 800;
   p.input_bytes = 12000;
   p.blocks = {us(block_us), us(block_us), us(block_us)};
   for (int c = 0; c < 2; ++c) {

@@ -208,6 +208,7 @@ ProfileResult profile_model(const Graph& given, const ProfileOptions& given_opti
   profile.engine.spec = options.engine;
   profile.input_bytes = slices.input_bytes();
   profile.output_bytes = slices.output_bytes();
+  profile.answer_bytes = slices.answer_bytes();
   profile.image_bytes = images.bytes();
   Runner(options, store, result).run(all_tasks(options, slices, images));
   assemble(profile, options, store);

@@ -116,7 +116,7 @@ MachineInfo machine_from(const JsonReader& json) {
 Json to_json(const Profile& profile) {
   Json json{{"schema", "scissionlite.profile/" + std::to_string(kVersion)}, {"machine_name", profile.machine_name}, {"machine", machine_json(profile.machine)},
             {"engine", engine_json(profile.engine)}, {"model_name", profile.model_name}, {"model_sha256", profile.model_sha256},
-            {"model_macs", profile.model_macs}, {"input_bytes", profile.input_bytes}, {"output_bytes", profile.output_bytes},
+            {"model_macs", profile.model_macs}, {"input_bytes", profile.input_bytes}, {"output_bytes", profile.output_bytes}, {"answer_bytes", profile.answer_bytes},
             {"whole", to_json(profile.whole)}, {"preprocess", to_json(profile.preprocess)}, {"values", to_json(profile.values)}};
   put_all(json, "image_encode", profile.image_encode);
   put_all(json, "image_decode", profile.image_decode);
@@ -133,7 +133,7 @@ Json to_json(const Profile& profile) {
 Profile profile_from_json(const Json& json, const std::string& where) {
   check_schema(json, "profile", kVersion, where);
   const JsonReader reader(json, where);
-  reader.allow_only({"schema", "machine_name", "machine", "engine", "model_name", "model_sha256", "model_macs", "input_bytes", "output_bytes", "whole",
+  reader.allow_only({"schema", "machine_name", "machine", "engine", "model_name", "model_sha256", "model_macs", "input_bytes", "output_bytes", "answer_bytes", "whole",
                      "preprocess", "values", "image_encode", "image_decode", "image_bytes", "cuts", "blocks", "via", "command"});
   Profile profile;
   profile.machine_name = reader.at("machine_name").text();
@@ -144,6 +144,7 @@ Profile profile_from_json(const Json& json, const std::string& where) {
   profile.model_macs = count(reader, "model_macs");
   profile.input_bytes = count(reader, "input_bytes");
   profile.output_bytes = count(reader, "output_bytes");
+  profile.answer_bytes = reader.has("answer_bytes") ? count(reader, "answer_bytes") : profile.output_bytes;
   profile.whole = timing_or_none(reader, "whole");
   profile.preprocess = timing_or_none(reader, "preprocess");
   profile.values = timing_or_none(reader, "values");

@@ -62,6 +62,7 @@ struct Profile {
   std::map<std::string, int64_t> image_bytes;                // median bytes by codec over the profiling images
   int64_t input_bytes = 0;   // of the input tensor, one image
   int64_t output_bytes = 0;  // of the outputs, one image
+  int64_t answer_bytes = 0;  // of what the edge sends back: the outputs, or a classifier's five best classes
   std::string via;           // address of the stock edge it was measured through, or empty
   std::string command;
 };

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "graph/slice.h"
 #include "profile/tasks_internal.h"
+#include "protocol/classification.h"
 
 namespace scissionlite::profiling {
 namespace {
@@ -55,7 +56,11 @@ SliceTasks::SliceTasks(const Graph& model, const ProfileOptions& options, std::v
     : model_(with_batch(model, 1)), options_(options), backend_(make_backend(options.engine)), inputs_(std::move(inputs)), weight_bytes_(weight_bytes(model)) {
   if (const auto support = backend_->available(); !support.ok) throw Unsupported("[" + options.engine + "] " + support.reason);
   whole_ = while_doing("compiling the uncut model", [&] { return compile_slice(model_); });
-  for (const auto& tensor : run_copied(*whole_, {inputs_[0]})) output_bytes_ += static_cast<int64_t>(tensor.size_bytes());
+  const auto outputs = run_copied(*whole_, {inputs_[0]});
+  for (const auto& tensor : outputs) output_bytes_ += static_cast<int64_t>(tensor.size_bytes());
+  answer_bytes_ = output_bytes_;
+  constexpr int64_t kClasses = 5;  // as `run` asks for
+  if (!outputs.empty() && protocol::is_score_list(outputs[0].shape())) answer_bytes_ = std::min(output_bytes_, protocol::class_answer_bytes(kClasses, outputs[0].size()));
 }
 
 SliceTasks::Shared SliceTasks::compile_slice(const Graph& graph) const { return backend_->compile(graph, options_.compile); }

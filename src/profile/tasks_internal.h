@@ -35,6 +35,7 @@ class SliceTasks {
   [[nodiscard]] const EngineInfo& engine_info() const { return whole_->info(); }
   [[nodiscard]] int64_t input_bytes() const { return static_cast<int64_t>(inputs_[0].size_bytes()); }
   [[nodiscard]] int64_t output_bytes() const { return output_bytes_; }
+  [[nodiscard]] int64_t answer_bytes() const { return answer_bytes_; }
 
   [[nodiscard]] Task whole();
   [[nodiscard]] Task halves(const Cut& cut);
@@ -59,7 +60,7 @@ class SliceTasks {
   std::unique_ptr<Backend> backend_;
   std::vector<Tensor> inputs_;   // of one image each
   Shared whole_;
-  int64_t output_bytes_ = 0;
+  int64_t output_bytes_ = 0, answer_bytes_ = 0;
   double weight_bytes_ = 0;
   std::map<std::string, std::unique_ptr<transfer::SplitModel>> splits_;  // by cut and TL: fitting one twice costs a second
   std::pair<std::string, std::vector<std::vector<Tensor>>> samples_;      // of the cut last asked for

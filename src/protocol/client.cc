@@ -1,3 +1,4 @@
+#include "protocol/classification.h"
 #include "protocol/client.h"
 
 #include <grpcpp/channel.h>
@@ -56,7 +57,11 @@ inference::ModelInferRequest head_of(const InferRequest& request) {
     for (const int64_t size : input.blob ? input.blob_shape : input.tensor.shape()) out->add_shape(size);
     for (const auto& [key, value] : input.parameters) (*out->mutable_parameters())[key] = to_message(value);
   }
-  for (const auto& output : request.outputs) head.add_outputs()->set_name(output);
+  for (const auto& output : request.outputs) {
+    auto* out = head.add_outputs();
+    out->set_name(output);
+    if (request.classes > 0) (*out->mutable_parameters())[kClassificationExtension].set_int64_param(request.classes);
+  }
   return head;
 }
 
@@ -91,9 +96,10 @@ WireTensor output_of(const std::shared_ptr<inference::ModelInferResponse>& respo
     std::vector<std::string_view> elements;
     if (raw) elements = split_strings(response->raw_output_contents(index), error);
     else elements.assign(given.contents().bytes_contents().begin(), given.contents().bytes_contents().end());
-    if (!error.empty() || elements.size() != 1 || *count != 1)
-      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected 1" + (error.empty() ? "" : "; " + error));
-    out.blob = std::string(elements[0]);
+    if (!error.empty() || static_cast<int64_t>(elements.size()) != *count)
+      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected " + std::to_string(*count) + (error.empty() ? "" : "; " + error));
+    out.strings.assign(elements.begin(), elements.end());
+    if (elements.size() == 1) out.blob = out.strings[0];
     out.blob_shape = shape;
   } else if (raw) {
     const auto& bytes = response->raw_output_contents(index);

@@ -17,12 +17,14 @@ namespace scissionlite::protocol {
 using Parameter = std::variant<bool, int64_t, std::string, double>;
 using Parameters = std::map<std::string, Parameter>;
 
-/// A tensor on the wire. Either `tensor`, or datatype BYTES with one element in `blob` (shape as given, e.g. {1}).
+/// A tensor on the wire. Either `tensor`, or datatype BYTES with one element in `blob` (shape as given, e.g. {1}); in
+/// results BYTES may have several elements, all in `strings`.
 struct WireTensor {
   std::string name;
   Tensor tensor;
   std::optional<std::string> blob;
   Shape blob_shape{1};
+  std::vector<std::string> strings;
   Parameters parameters;
 };
 struct InferRequest {
@@ -30,6 +32,7 @@ struct InferRequest {
   Parameters parameters;
   std::vector<WireTensor> inputs;
   std::vector<std::string> outputs;  // empty: all
+  int64_t classes = 0;               // of each of `outputs` only the best so many classes, as BYTES; 0: whole tensors
 };
 struct InferResult {
   std::string model, version, id;

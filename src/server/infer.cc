@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "protocol/classification.h"
 #include "protocol/wire_internal.h"
 #include "server/infer_internal.h"
 #include "server/validate_internal.h"
@@ -79,14 +80,14 @@ void Inference::refuse(const Refusal& refusal) {
 void Inference::reply(const Outcome& outcome) {
   Reply reply{.status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
   if (outcome.code == Code::kOk) {
-    for (const size_t i : wanted_) reply.outputs.push_back(outcome.outputs[i]);
-    reply.head = head_of(outcome, reply.outputs);
+    reply.head = head_of(outcome);
+    for (const auto& wanted : wanted_) add_output(reply, wanted, outcome.outputs[wanted.index]);
   }
   const auto done = std::move(done_);
   done(reply);
 }
 
-inference::ModelInferResponse Inference::head_of(const Outcome& outcome, const std::vector<Tensor>& outputs) const {
+inference::ModelInferResponse Inference::head_of(const Outcome& outcome) const {
   inference::ModelInferResponse head;
   const auto& model = model_->interface();
   head.set_model_name(model.name);
@@ -97,13 +98,23 @@ inference::ModelInferResponse Inference::head_of(const Outcome& outcome, const s
   parameters["queue_us"].set_double_param(static_cast<double>(outcome.times.queue_ns) * 1e-3);
   parameters["decode_us"].set_double_param(static_cast<double>(outcome.times.decode_ns) * 1e-3);
   parameters["compute_us"].set_double_param(static_cast<double>(outcome.times.input_ns + outcome.times.infer_ns + outcome.times.output_ns) * 1e-3);
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    auto* output = head.add_outputs();
-    output->set_name(model.outputs[wanted_[i]].name);
-    output->set_datatype(std::string(dtype_oip_name(outputs[i].dtype())));
-    for (const int64_t size : outputs[i].shape()) output->add_shape(size);
-  }
   return head;
+}
+
+void Inference::add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const {
+  auto* output = reply.head.add_outputs();
+  output->set_name(model_->interface().outputs[wanted.index].name);
+  Shape shape = tensor.shape();
+  if (wanted.classes > 0) {
+    auto classes = protocol::best_of_each(tensor, wanted.classes, model_->interface().max_batch > 0);
+    output->set_datatype("BYTES");
+    shape = classes.shape;
+    reply.outputs.push_back(std::move(classes.raw));
+  } else {
+    output->set_datatype(std::string(dtype_oip_name(tensor.dtype())));
+    reply.outputs.push_back(tensor);
+  }
+  for (const int64_t size : shape) output->add_shape(size);
 }
 
 }  // namespace scissionlite::server

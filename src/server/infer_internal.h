@@ -44,14 +44,15 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void decode(const EncodedImages& encoded, const vision::InputSpec& spec);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
-  [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome, const std::vector<Tensor>& outputs) const;
+  [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
+  void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;
 
   InferContext context_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
   std::shared_ptr<Model> model_;
   std::shared_ptr<Job> job_ = std::make_shared<Job>();
-  std::vector<size_t> wanted_;  // outputs
+  std::vector<WantedOutput> wanted_;
 };
 
 }  // namespace scissionlite::server

@@ -67,7 +67,7 @@ grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* c
   return answer(call, [&] {
     out->set_name("scissionlite");
     out->set_version(kVersion);
-    for (const char* extension : {"model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out->add_extensions(extension);
+    for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out->add_extensions(extension);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "protocol/classification.h"
 #include "protocol/wire_internal.h"
 #include "server/batcher.h"
 #include "server/names.h"
@@ -189,16 +190,27 @@ class Checker {
     return out;
   }
 
-  [[nodiscard]] std::vector<size_t> wanted_outputs() const {
-    std::vector<size_t> wanted;
+  [[nodiscard]] int64_t wanted_classes(const inference::ModelInferRequest::InferRequestedOutputTensor& output, const TensorInfo& info) const {
+    const auto it = output.parameters().find(protocol::kClassificationExtension);
+    if (it == output.parameters().end()) return 0;
+    if (it->second.parameter_choice_case() != inference::InferParameter::kInt64Param || it->second.int64_param() < 0)
+      refuse("parameter 'classification' of output '" + info.name + "'" + of_model() + " must be an int64 of at least 0");
+    if (it->second.int64_param() > 0 && info.dtype == Dtype::kString)
+      refuse("class result not available for output '" + info.name + "' due to unsupported type 'BYTES'");
+    return it->second.int64_param();
+  }
+
+  [[nodiscard]] std::vector<WantedOutput> wanted_outputs() const {
+    std::vector<WantedOutput> wanted;
     for (const auto& output : request_->outputs()) {
       size_t i = 0;
       while (i < model_.outputs.size() && model_.outputs[i].name != output.name()) ++i;
       if (i == model_.outputs.size()) refuse("unexpected inference output '" + printable(output.name()) + "'" + of_model());
-      if (std::find(wanted.begin(), wanted.end(), i) != wanted.end()) refuse("output '" + output.name() + "' already exists in request");
-      wanted.push_back(i);
+      const auto is_same = [&](const WantedOutput& other) { return other.index == i; };
+      if (std::any_of(wanted.begin(), wanted.end(), is_same)) refuse("output '" + output.name() + "' already exists in request");
+      wanted.push_back({i, wanted_classes(output, model_.outputs[i])});
     }
-    for (size_t i = 0; request_->outputs().empty() && i < model_.outputs.size(); ++i) wanted.push_back(i);
+    for (size_t i = 0; request_->outputs().empty() && i < model_.outputs.size(); ++i) wanted.push_back({i, 0});
     return wanted;
   }
 

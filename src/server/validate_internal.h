@@ -18,10 +18,15 @@ struct EncodedImages {
   std::vector<std::string_view> images;
 };
 
+struct WantedOutput {
+  size_t index = 0;     // in ModelInterface::outputs
+  int64_t classes = 0;  // only the best so many; 0: the whole tensor
+};
+
 struct CheckedRequest {
   std::vector<Tensor> inputs;            // in the model's order, views of the request; inputs[0] is empty with `encoded`
   std::optional<EncodedImages> encoded;
-  std::vector<size_t> outputs;           // wanted, as indices of ModelInterface::outputs
+  std::vector<WantedOutput> outputs;
   int64_t batch = 1;
 };
 
