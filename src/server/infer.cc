@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/clock.h"
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
@@ -7,12 +9,18 @@
 namespace scissionlite::server {
 namespace {
 
-/// A batch of nothing is answered without the engine.
+/// Whether the shapes of a batch of nothing are known without the engine.
+bool sizes_are_known(const ModelInterface& model) {
+  return std::all_of(model.outputs.begin(), model.outputs.end(),
+                     [](const TensorInfo& info) { return std::all_of(info.shape.begin() + 1, info.shape.end(), [](int64_t size) { return size >= 0; }); });
+}
+
+/// A batch of nothing, answered without the engine.
 std::vector<Tensor> empty_outputs(const ModelInterface& model) {
   std::vector<Tensor> outputs;
   for (const auto& info : model.outputs) {
     Shape shape = info.shape;
-    for (auto& size : shape) size = std::max<int64_t>(size, 0);
+    shape[0] = 0;
     outputs.emplace_back(info.dtype, shape);
   }
   return outputs;
@@ -28,7 +36,11 @@ Inference::Inference(InferContext context, std::shared_ptr<const inference::Mode
 
 void Inference::start() {
   try {
-    model_ = context_.repository.find(request_->model_name(), request_->model_version());
+    auto model = context_.repository.find(request_->model_name(), request_->model_version());
+    {
+      const std::lock_guard lock(mutex_);
+      model_ = std::move(model);
+    }
     auto checked = check_request(request_, model_->interface());
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
     run(std::move(checked));
@@ -45,7 +57,7 @@ void Inference::run(CheckedRequest&& checked) {
     const auto& spec = *model_->interface().image;
     const bool queued = context_.decoders.submit([self = shared_from_this(), encoded = std::move(*checked.encoded), &spec] { self->decode(encoded, spec); });
     if (!queued) job_->finish({.code = Code::kUnavailable, .message = "the queue of images to decode is full; retry later", .outputs = {}, .times = {}});
-  } else if (model_->interface().max_batch > 0 && job_->batch == 0) {
+  } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
   } else {
     model_->batcher().submit(job_);
@@ -67,7 +79,12 @@ void Inference::decode(const EncodedImages& encoded, const vision::InputSpec& sp
 
 void Inference::cancel() {
   job_->is_cancelled = true;
-  if (model_) model_->batcher().cancel(job_);
+  std::shared_ptr<Model> model;
+  {
+    const std::lock_guard lock(mutex_);
+    model = model_;
+  }
+  if (model) model->batcher().cancel(job_);
 }
 
 void Inference::refuse(const Refusal& refusal) {
@@ -79,12 +96,19 @@ void Inference::refuse(const Refusal& refusal) {
 
 void Inference::reply(const Outcome& outcome) {
   Reply reply{.status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
-  if (outcome.code == Code::kOk) {
-    reply.head = head_of(outcome);
-    for (const auto& wanted : wanted_) add_output(reply, wanted, outcome.outputs[wanted.index]);
+  try {
+    if (outcome.code == Code::kOk) fill(reply, outcome);
+  } catch (...) {  // else the caller would wait for ever
+    const auto refusal = current_refusal();
+    reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
   }
   const auto done = std::move(done_);
   done(reply);
+}
+
+void Inference::fill(Reply& reply, const Outcome& outcome) const {
+  reply.head = head_of(outcome);
+  for (const auto& wanted : wanted_) add_output(reply, wanted, outcome.outputs[wanted.index]);
 }
 
 inference::ModelInferResponse Inference::head_of(const Outcome& outcome) const {

@@ -23,6 +23,12 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
 
 InferContext context_of(const ServiceContext& context) { return {context.repository, context.decoders, context.max_pixels}; }
 
+/// Of the exception in flight.
+grpc::Status status_in_flight() {
+  const auto refusal = current_refusal();
+  return {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()};
+}
+
 /// gRPC's own way to say when to come back.
 void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
   if (retry_after_us <= 0) return;
@@ -50,14 +56,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
  private:
   void answer(const Reply& reply) {
-    if (reply.status.ok()) {
-      std::vector<protocol::RawPart> parts;
-      for (const auto& output : reply.outputs) parts.push_back({.tensor = output.clone(), .blob = {}});  // the engine reuses its buffer
-      *response_ = protocol::assemble(reply.head, protocol::kRawOutputField, parts);
-    } else {
-      add_retry_hint(*call_, reply.retry_after_us);
+    grpc::Status status = reply.status;
+    try {
+      if (status.ok()) write(reply);
+      else add_retry_hint(*call_, reply.retry_after_us);
+    } catch (...) {
+      status = status_in_flight();
     }
-    Finish(reply.status);
+    Finish(status);
+  }
+  void write(const Reply& reply) {
+    std::vector<protocol::RawPart> parts;
+    for (const auto& output : reply.outputs) parts.push_back({.tensor = output.clone(), .blob = {}});  // the engine reuses its buffer
+    *response_ = protocol::assemble(reply.head, protocol::kRawOutputField, parts);
   }
   grpc::CallbackServerContext* call_;
   grpc::ByteBuffer* response_;
@@ -103,16 +114,24 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
   }
   void answer(const Reply& reply) {
     response_.Clear();
-    if (reply.status.ok()) {
-      auto& out = *response_.mutable_infer_response();
-      out = reply.head;
-      (*out.mutable_parameters())["triton_final_response"].set_bool_param(true);
-      for (const auto& output : reply.outputs) out.add_raw_output_contents(output.data(), output.size_bytes());
-    } else {
-      response_.set_error_message(reply.status.error_message());
+    grpc::Status status = reply.status;
+    try {
+      if (status.ok()) write(reply);
+    } catch (...) {
+      status = status_in_flight();
+    }
+    if (!status.ok()) {
+      response_.Clear();
+      response_.set_error_message(status.error_message());
       response_.mutable_infer_response()->set_id(message_->id());
     }
     StartWrite(&response_);
+  }
+  void write(const Reply& reply) {
+    auto& out = *response_.mutable_infer_response();
+    out = reply.head;
+    (*out.mutable_parameters())["triton_final_response"].set_bool_param(true);
+    for (const auto& output : reply.outputs) out.add_raw_output_contents(output.data(), output.size_bytes());
   }
   ServiceContext context_;
   grpc::CallbackServerContext* call_;

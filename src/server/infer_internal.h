@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -32,7 +33,7 @@ struct Reply {
 
 class Inference : public std::enable_shared_from_this<Inference> {
  public:
-  /// Called exactly once, from any thread, possibly before `start` returns.
+  /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
   Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
   void start();
@@ -44,12 +45,14 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void decode(const EncodedImages& encoded, const vision::InputSpec& spec);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
+  void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;
 
   InferContext context_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
+  std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread
   std::shared_ptr<Model> model_;
   std::shared_ptr<Job> job_ = std::make_shared<Job>();
   std::vector<WantedOutput> wanted_;

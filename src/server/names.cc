@@ -20,10 +20,14 @@ std::optional<int64_t> parse_version(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
-  std::string out(text.substr(0, 100));
+  constexpr size_t kLongest = 100;
+  size_t length = std::min(text.size(), kLongest);
+  const auto continues = [&](size_t i) { return (static_cast<unsigned char>(text[i]) & 0xc0) == 0x80; };
+  while (length < text.size() && length > 0 && continues(length)) --length;  // half a character would not be UTF-8
+  std::string out(text.substr(0, length));
   for (char& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return text.size() > 100 ? out + "..." : out;
+  return length < text.size() ? out + "..." : out;
 }
 
 }  // namespace scissionlite::server

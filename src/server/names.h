@@ -12,7 +12,7 @@ namespace scissionlite::server {
 [[nodiscard]] bool is_model_name(std::string_view name);
 /// "12" -> 12; nothing for other text, 0 and leading zeros (clients parse versions as numbers).
 [[nodiscard]] std::optional<int64_t> parse_version(std::string_view text);
-/// For messages: control characters replaced, at most 100 bytes.
+/// For messages: control characters replaced, at most 100 bytes, cut between characters so that UTF-8 stays UTF-8.
 [[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace scissionlite::server

@@ -1,6 +1,7 @@
 #include "server/service_internal.h"
 
 #include "base/version.h"
+#include "server/names.h"
 
 namespace scissionlite::server {
 namespace {
@@ -97,7 +98,7 @@ grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* 
         describe_statistics(*context_.repository.find(request->name(), request->version()), *out->add_model_stats());
       } catch (const Refusal&) {
         out->clear_model_stats();
-        throw Refusal(Code::kInvalidArgument, "requested model version is not available for model '" + request->name().substr(0, 100) + "'");
+        throw Refusal(Code::kInvalidArgument, "requested model version is not available for model '" + printable(request->name()) + "'");
       }
       return;
     }

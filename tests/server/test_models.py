@@ -1,6 +1,7 @@
 """Writes the small model repository that the tests of the server use. Run with the Python of .deps/venv_ort:
 test_models.py FOLDER"""
 
+import json
 import pathlib
 import sys
 
@@ -72,6 +73,14 @@ def wide(folder):
     write(folder, nodes, [value("x", T.FLOAT, [4, 1024, 1024])], [value("y", T.FLOAT, [])], config="max_batch_size: 0")
 
 
+def pixels(folder):
+    """y = x on a small image, with an input.json: the model that takes encoded images."""
+    write(folder, [helper.make_node("Mul", ["x", "one"], ["y"])], [value("x", T.FLOAT, ["n", 3, 6, 5])],
+          [value("y", T.FLOAT, ["n", 3, 6, 5])], [constant("one", [1])])
+    spec = {"schema": "scissionlite.input/1", "width": 5, "height": 6, "resize": "stretch", "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
+    (folder / "input.json").write_text(json.dumps(spec))
+
+
 def main():
     repository = pathlib.Path(sys.argv[1])
     affine(repository / "m", "dynamic_batching { max_queue_delay_microseconds: 2000 }")
@@ -80,6 +89,7 @@ def main():
     casts(repository / "casts")
     heavy(repository / "heavy")
     wide(repository / "wide")
+    pixels(repository / "pixels")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,7 @@ class Compilation {
       } catch (const ov::Exception&) {
         first = model_;
       }
+      if (first->is_dynamic()) first = model_;  // other sizes are open too: one form for every batch
     }
     try {
       default_ = compile(first);
