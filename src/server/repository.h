@@ -15,6 +15,7 @@
 namespace scissionlite::server {
 
 struct IndexEntry {
+  // The reason of a READY model says why its last reload failed.
   std::string name, version, state, reason;  // state "READY", "UNAVAILABLE", "LOADING"; "" = never loaded
 };
 

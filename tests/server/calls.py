@@ -8,14 +8,12 @@ import unittest
 
 import peers
 
-try:
-    import grpc
-    import numpy as np
-    import tritonclient.grpc as triton
-    from tritonclient.grpc import service_pb2 as pb
-    from tritonclient.grpc import service_pb2_grpc as pb_grpc
-except ImportError as error:
-    peers.skip(f"no tritonclient here ({error}); run tools/install_deps.sh test")
+peers.enter_venv()
+import grpc  # noqa: E402
+import numpy as np  # noqa: E402
+import tritonclient.grpc as triton  # noqa: E402
+from tritonclient.grpc import service_pb2 as pb  # noqa: E402
+from tritonclient.grpc import service_pb2_grpc as pb_grpc  # noqa: E402
 
 TYPES = {"BOOL": np.bool_, "UINT8": np.uint8, "INT8": np.int8, "UINT16": np.uint16, "INT16": np.int16, "INT32": np.int32,
          "UINT32": np.uint32, "INT64": np.int64, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}

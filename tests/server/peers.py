@@ -17,6 +17,15 @@ def skip(reason):
     sys.exit(77)
 
 
+def enter_venv():
+    """Goes on in the Python that has tritonclient; call it before importing that."""
+    venv = DEPS / "venv_tritonclient"
+    if not (venv / "bin" / "python").exists():
+        skip(f"no {venv}; run tools/install_deps.sh test")
+    if pathlib.Path(sys.prefix).resolve() != venv.resolve():
+        os.execv(venv / "bin" / "python", [venv / "bin" / "python", *sys.argv])
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -63,7 +72,9 @@ class Serve:
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
-            raise RuntimeError(f"serve ended with code {self.process.returncode}: {self.stderr()}")
+            text = self.stderr()
+            self.__exit__()
+            raise RuntimeError(f"serve ended with code {self.process.returncode}: {text}")
         self.event = json.loads(line)
         self.port = self.event["port"]
         self.address = f"127.0.0.1:{self.port}"

@@ -3,9 +3,7 @@ stricter where that one crashes or guesses. Driven by unmodified tritonclient an
 
 import struct
 
-import numpy as np
-
-from calls import TYPES, ServerCase, arrays, grpc, infer_request, main, pb, triton
+from calls import TYPES, ServerCase, arrays, grpc, infer_request, main, np, pb, triton
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 GOOD = [("x", "FP32", [1, 2, 4])]

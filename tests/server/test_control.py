@@ -1,0 +1,211 @@
+"""What the server tells about itself and its models, and loading and unloading while it serves: by tritonclient."""
+
+import shutil
+import threading
+import time
+
+import peers
+from calls import ServerCase, arrays, grpc, infer_request, main, np, pb, triton
+
+X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
+
+
+def plain(batch=1, model="m"):
+    return infer_request(model, [("x", "FP32", [batch, 2, 4])], raw=[np.repeat(X, batch, 0).tobytes()])
+
+
+class Descriptions(ServerCase):
+    models = ("m", "steady", "pair", "pixels")
+
+    def test_health(self):
+        self.assertTrue(self.client.is_server_live())
+        self.assertTrue(self.client.is_server_ready())
+        self.assertTrue(self.client.is_model_ready("m"))
+        self.assertTrue(self.client.is_model_ready("m", "1"))
+        for name, version in (("nope", ""), ("m", "2"), ("", "")):
+            self.assertFalse(self.stub.ModelReady(pb.ModelReadyRequest(name=name, version=version)).ready)
+
+    def test_grpc_health_service(self):
+        check = self.channel.unary_unary("/grpc.health.v1.Health/Check", request_serializer=bytes, response_deserializer=bytes)
+        for service in (b"", b"\x0a\x04nope"):
+            self.assertEqual(check(service), b"\x08\x01")
+
+    def test_server_metadata(self):
+        metadata = self.client.get_server_metadata()
+        self.assertEqual(metadata.name, "scissionlite")
+        self.assertIn("statistics", metadata.extensions)
+        self.assertIn("classification", metadata.extensions)
+        self.assertNotIn("system_shared_memory", metadata.extensions)
+
+    def test_model_metadata(self):
+        metadata = self.client.get_model_metadata("m")
+        self.assertEqual((metadata.name, list(metadata.versions), metadata.platform), ("m", ["1"], "onnxruntime_onnx"))
+        self.assertEqual([(t.name, t.datatype, list(t.shape)) for t in metadata.inputs], [("x", "FP32", [-1, -1, 4])])
+        self.assertEqual([(t.name, t.datatype, list(t.shape)) for t in metadata.outputs], [("y", "FP32", [-1, -1, 4])])
+        metadata = self.client.get_model_metadata("pair", "1")  # no config: all from the graph
+        self.assertEqual([(t.name, list(t.shape)) for t in metadata.inputs], [("a", [2, 3]), ("b", [2, 3])])
+        self.fails(lambda: self.client.get_model_metadata("nope"), "NOT_FOUND", "unknown model: 'nope'")
+        self.fails(lambda: self.client.get_model_metadata("m", "7"), "NOT_FOUND", "version 7")
+
+    def test_model_config(self):
+        config = self.client.get_model_config("m").config
+        self.assertEqual((config.name, config.max_batch_size, config.backend), ("m", 8, "onnxruntime"))
+        self.assertEqual([(t.name, list(t.dims)) for t in config.input], [("x", [-1, 4])])
+        self.assertEqual(config.input[0].data_type, 11)
+        self.assertEqual(config.dynamic_batching.max_queue_delay_microseconds, 2000)
+        self.assertEqual(self.client.get_model_config("pair").config.max_batch_size, 0)
+        self.assertGreater(self.client.get_model_config("pixels").config.max_batch_size, 1)  # told from the graph
+        self.fails(lambda: self.client.get_model_config("nope"), "NOT_FOUND", "nope")
+
+    def test_index(self):
+        entries = self.client.get_model_repository_index().models
+        self.assertEqual({(e.name, e.version, e.state, e.reason) for e in entries}, {(name, "1", "READY", "") for name in self.models})
+
+    def test_statistics_count_requests_inferences_and_failures(self):
+        before = self.statistics("steady")
+        for batch in (1, 3, 3, 8):
+            self.stub.ModelInfer(plain(batch, "steady"))
+        after = self.statistics("steady")
+        self.assertEqual(after.inference_count - before.inference_count, 15)
+        self.assertEqual(after.execution_count - before.execution_count, 4)
+        self.assertEqual(after.inference_stats.success.count - before.inference_stats.success.count, 4)
+        for part in ("queue", "compute_input", "compute_infer", "compute_output"):
+            self.assertEqual(getattr(after.inference_stats, part).count - getattr(before.inference_stats, part).count, 4, part)
+        self.assertLess(abs(after.last_inference / 1000 - time.time()), 60)
+        stats = after.inference_stats
+        parts = stats.queue.ns + stats.compute_input.ns + stats.compute_infer.ns + stats.compute_output.ns
+        self.assertLessEqual(parts, stats.success.ns)
+        self.assertGreater(stats.compute_infer.ns, 0)
+        batches = {b.batch_size: b.compute_infer.count for b in after.batch_stats}
+        self.assertEqual((batches[1], batches[3], batches[8]), (1, 2, 1))
+
+    def test_statistics_of_all_and_of_unknown(self):
+        everything = self.client.get_inference_statistics().model_stats
+        self.assertEqual({s.name for s in everything}, set(self.models))
+        self.assertEqual({s.version for s in everything}, {"1"})
+        for name, version in (("nope", ""), ("m", "5")):
+            self.fails(lambda name=name, version=version: self.client.get_inference_statistics(name, version), "INVALID_ARGUMENT",
+                       f"requested model version is not available for model '{name}'")
+
+    def test_loading_is_refused_without_explicit_control(self):
+        self.fails(lambda: self.client.load_model("m"), "UNAVAILABLE", "--model-control-mode explicit")
+        self.fails(lambda: self.client.unload_model("m"), "UNAVAILABLE", "--model-control-mode explicit")
+        self.still_serves()
+
+
+class Control(ServerCase):
+    models = ("m", "steady", "pair")
+    words = ("--model-control-mode", "explicit", "--load-model", "m", "--load-model", "steady")
+
+    def index(self):
+        return {e.name: (e.version, e.state, e.reason) for e in self.client.get_model_repository_index().models}
+
+    def test_only_the_named_models_are_loaded(self):
+        self.assertEqual(sorted(self.server.event["models"]), ["m", "steady"])
+
+    def test_load_and_unload(self):
+        request = infer_request("pair", [("a", "FP32", [2, 3]), ("b", "FP32", [2, 3])], raw=[bytes(24)] * 2)
+        self.assertEqual(self.index()["pair"], ("", "", ""))
+        self.assertFalse(self.client.is_model_ready("pair"))
+        self.fails(lambda: self.stub.ModelInfer(request), "NOT_FOUND", "pair")
+        self.client.load_model("pair")
+        self.assertTrue(self.client.is_model_ready("pair"))
+        self.assertEqual(self.index()["pair"], ("1", "READY", ""))
+        self.stub.ModelInfer(request)
+        self.client.unload_model("pair")
+        self.assertFalse(self.client.is_model_ready("pair"))
+        self.assertEqual(self.index()["pair"], ("1", "UNAVAILABLE", "unloaded"))
+        self.assertNotIn("pair", [e.name for e in self.stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=True)).models])
+        self.fails(lambda: self.stub.ModelInfer(request), "UNAVAILABLE", "no available versions")
+        self.assertTrue(self.client.is_server_ready(), "unloading on request is no fault")
+        self.client.load_model("pair")
+        self.stub.ModelInfer(request)
+        self.client.unload_model("pair")
+
+    def test_unknown_names(self):
+        self.client.unload_model("nope")
+        for name in ("nope", "../repository/m", "", "m/1", "."):
+            self.fails(lambda name=name: self.client.load_model(name), "INTERNAL", "failed to load")
+        self.assertNotIn("nope", self.index())
+        self.still_serves()
+
+    def test_reload_swaps_versions_and_keeps_the_old_when_the_new_is_broken(self):
+        folder = self.repository / "m"
+        shutil.copytree(folder / "1", folder / "2")
+        self.client.load_model("m")
+        self.assertEqual(list(self.client.get_model_metadata("m").versions), ["2"])  # the newest only, Triton's default
+        self.fails(lambda: self.stub.ModelInfer(infer_request(model_version="1")), "NOT_FOUND", "version 1")
+        (folder / "2" / "model.onnx").write_bytes(b"broken")
+        self.fails(lambda: self.client.load_model("m"), "INTERNAL", "model.onnx")
+        self.assertTrue(self.client.is_model_ready("m"))
+        self.assertIn("model.onnx", self.index()["m"][2])
+        self.still_serves()
+        shutil.rmtree(folder / "2")
+        self.client.load_model("m")
+        self.assertEqual(list(self.client.get_model_metadata("m").versions), ["1"])
+        self.assertEqual(self.index()["m"], ("1", "READY", ""))
+
+    def test_requests_go_on_while_a_model_is_reloaded(self):
+        failures, stop = [], threading.Event()
+
+        def ask():
+            while not stop.is_set():
+                try:
+                    np.testing.assert_array_equal(arrays(self.stub.ModelInfer(plain(model="steady")))["y"], 2 * X + 1)
+                except (grpc.RpcError, AssertionError) as error:
+                    failures.append(str(error))
+                    return
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(8):
+            self.client.load_model("steady")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_load_with_overrides_is_refused(self):
+        self.fails(lambda: self.client.load_model("m", config='{"max_batch_size": 2}'), "INVALID_ARGUMENT", "not supported")
+
+
+class BrokenModels(ServerCase):
+    """A repository with one good and one broken model."""
+    models = ("m", "pair")
+    words = ("--exit-on-error", "false")
+
+    @classmethod
+    def setUpClass(cls):
+        make = peers.make_repository
+
+        def make_broken(folder):
+            make(folder)
+            (folder / "pair" / "1" / "model.onnx").write_bytes(b"\x08\x07 broken")
+        peers.make_repository = make_broken
+        try:
+            super().setUpClass()
+        finally:
+            peers.make_repository = make
+
+    def test_the_good_one_is_served_and_the_server_is_not_ready(self):
+        self.still_serves()
+        self.assertTrue(self.client.is_server_live())
+        self.assertFalse(self.client.is_server_ready())
+        self.assertFalse(self.client.is_model_ready("pair"))
+        entry = {e.name: e for e in self.client.get_model_repository_index().models}["pair"]
+        self.assertEqual(entry.state, "UNAVAILABLE")
+        self.assertIn("pair", entry.reason)
+
+    def test_by_default_the_server_does_not_start(self):
+        server = peers.Serve(self.program, self.repository)
+        with self.assertRaisesRegex(RuntimeError, "code [1-9]: [^!]*model 'pair' cannot be served"):
+            server.__enter__()
+
+    def test_not_strict(self):
+        with peers.Serve(self.program, self.repository, "--exit-on-error", "false", "--strict-readiness", "false") as server:
+            with triton.InferenceServerClient(server.address) as client:
+                self.assertTrue(client.is_server_ready())
+
+
+if __name__ == "__main__":
+    main("__main__")
