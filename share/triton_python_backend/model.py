@@ -1,4 +1,4 @@
-"""Triton Python backend that runs the model.onnx beside it in ONNX Runtime, byte for byte the file that other servers
+"""Triton Python backend that runs the tail.onnx (or model.onnx) beside it in ONNX Runtime, byte for byte the file that other servers
 run. Tensor names, types and shapes come from the file; config.pbtxt only repeats them."""
 
 import json
@@ -17,8 +17,11 @@ class TritonPythonModel:
         threads = config.get("parameters", {}).get("threads", {}).get("string_value", "")
         if threads:
             options.intra_op_num_threads = int(threads)
+        names = [name for name in ("tail.onnx", "model.onnx") if os.path.exists(os.path.join(folder, name))]
+        if not names:
+            raise FileNotFoundError(f"{folder} has neither tail.onnx nor model.onnx; run scissionlite prepare again")
         self.session = onnxruntime.InferenceSession(
-            os.path.join(folder, "model.onnx"), options, providers=["CPUExecutionProvider"])
+            os.path.join(folder, names[0]), options, providers=["CPUExecutionProvider"])
         self.inputs = [item.name for item in self.session.get_inputs()]
         self.outputs = [item.name for item in self.session.get_outputs()]
         self.batches = config.get("max_batch_size", 0) > 0

@@ -101,20 +101,25 @@ std::vector<Tensor> axes_reference(const Context& c, std::span<const Tensor> in)
   return {in[0].reshaped(Change(c, in[0].shape(), read_axes(c, in).value_or(std::vector<int64_t>{})))};
 }
 
+/// Below opset 10 the mask has the data's type.
+bool mask_is_bool(const Context& c) { return c.opset >= 10; }
+
 std::vector<ValueInfo> identity_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   auto out = same_as_first(c, in, constants);
   if (c.node.outputs.size() > 1) {  // Dropout's mask: all true in inference
     out.push_back(out[0]);
-    out[1].dtype = Dtype::kBool;
+    if (mask_is_bool(c)) out[1].dtype = Dtype::kBool;
   }
   return out;
 }
 std::vector<Tensor> identity_reference(const Context& c, std::span<const Tensor> in) {
   std::vector<Tensor> out{in[0]};
   if (c.node.outputs.size() > 1) {
-    Tensor mask(Dtype::kBool, in[0].shape());
-    std::fill_n(mask.mutable_data(), mask.size_bytes(), std::byte{1});
-    out.push_back(mask);
+    Tensor mask(mask_is_bool(c) ? Dtype::kBool : in[0].dtype(), in[0].shape());
+    if (mask.dtype() == Dtype::kBool) std::fill_n(mask.mutable_data(), mask.size_bytes(), std::byte{1});
+    else if (mask.dtype() == Dtype::kF32) std::fill_n(mask.mutable_as<float>().data(), mask.size(), 1.0F);
+    else throw Unsupported("[reference] the mask of Dropout below opset 10 is known for float32 only, not " + std::string(dtype_name(mask.dtype())));
+    out.push_back(std::move(mask));
   }
   return out;
 }

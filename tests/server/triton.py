@@ -39,7 +39,7 @@ class Triton:
     """`with Triton(repository) as triton: triton.address`. The repository is in the Python style already."""
 
     def __init__(self, repository, explicit=False, log=None):
-        self.repository, self.explicit = pathlib.Path(repository), explicit
+        self.repository, self.explicit = pathlib.Path(repository).resolve(), explicit
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="triton-"))
         self.log_path = log or self.folder / "log"
 
@@ -54,7 +54,7 @@ class Triton:
             if not os.access(path, os.X_OK):
                 path.chmod(0o755)
         self.port = peers.free_port()
-        environment = dict(os.environ, PYTHONPATH=str(peers.DEPS / "triton_python"), PATH="/usr/bin:/bin")
+        environment = dict(os.environ, PATH="/usr/bin:/bin")
         libraries = [str(peers.DEPS / "pytriton" / "nvidia_pytriton.libs"), str(source / "lib")]
         environment["LD_LIBRARY_PATH"] = ":".join(libraries)
         words = [str(binary), f"--model-repository={self.repository}", f"--backend-directory={backends}",
@@ -63,15 +63,31 @@ class Triton:
         if self.explicit:
             words += ["--model-control-mode=explicit", "--load-model=*"]
         self.log = open(self.log_path, "wb")
-        self.process = subprocess.Popen(words, stdout=self.log, stderr=subprocess.STDOUT, env=environment)
+        self.process = subprocess.Popen(words, stdout=self.log, stderr=subprocess.STDOUT, env=environment,
+                                        cwd=peers.DEPS / "triton_python")  # the stub reads no PYTHONPATH, but looks here first
         self.address = f"127.0.0.1:{self.port}"
         try:
             peers.wait_until_live(self.address, self.process, 60, ready=False)
-            time.sleep(0.5)
+            self.wait_for_models(60)
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def wait_for_models(self, seconds):
+        """Until none is loading; a model that cannot be loaded is an error."""
+        import tritonclient.grpc as client
+        end = time.time() + seconds
+        with client.InferenceServerClient(self.address) as c:
+            while time.time() < end:
+                models = c.get_model_repository_index().models
+                for model in models:
+                    if model.state == "UNAVAILABLE" and model.reason:
+                        raise RuntimeError(f"Triton does not load '{model.name}': {model.reason}")
+                if models and all(model.state == "READY" for model in models):
+                    return
+                time.sleep(0.1)
+        raise RuntimeError(f"Triton has not loaded its models after {seconds} s")
 
     def __exit__(self, *_):
         self.process.terminate()

@@ -1,0 +1,77 @@
+"""Triton's own load generator, unmodified, against our server: it must find all it asks for, see no failure, and its
+report must agree with the server's statistics."""
+
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import peers
+from calls import ServerCase, main, np
+
+FOLDER = peers.DEPS / "perf_analyzer"
+PROGRAM = FOLDER / "bin" / "perf_analyzer"
+
+
+class PerfAnalyzer(ServerCase):
+    models = ("m", "steady", "casts")
+
+    def measure(self, model, concurrency, *words, batch=1):
+        """One window of a second for each; the rows of the CSV."""
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
+        command = [str(PROGRAM), "-m", model, "-u", self.address, "-i", "grpc", "-b", str(batch), "--concurrency-range", concurrency, "-p", "800",
+                   "-s", "90", "-r", "3", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
+        environment = dict(os.environ, LD_LIBRARY_PATH=str(FOLDER / "nvidia" / "cuda_runtime" / "lib"))
+        result = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
+        text = result.stdout + result.stderr
+        self.assertEqual(result.returncode, 0, text)
+        self.assertNotIn("rror", text)
+        self.assertNotIn("ailed", text)
+        with open(folder / "out.csv", newline="") as file:
+            return sorted(csv.DictReader(file), key=lambda row: int(row["Concurrency"])), text
+
+    def test_one_and_four_callers(self):
+        before = self.statistics("m")
+        rows, text = self.measure("m", "1:4:3", "--shape", "x:2,4")
+        self.assertEqual([row["Concurrency"] for row in rows], ["1", "4"])
+        for row in rows:
+            self.assertGreater(float(row["Inferences/Second"]), 10)
+            for column in ("Server Queue", "Server Compute Infer", "p50 latency", "p99 latency"):
+                self.assertGreater(float(row[column]), 0, column)
+            self.assertLessEqual(float(row["p50 latency"]), float(row["p99 latency"]))
+        after = self.statistics("m")
+        self.assertEqual(after.inference_stats.fail.count, before.inference_stats.fail.count)
+        self.assertGreater(after.inference_count - before.inference_count, 100)
+
+    def test_dynamic_batching_shows_in_the_statistics(self):
+        before = self.statistics("m")
+        self.measure("m", "4", "--shape", "x:2,4")
+        after = self.statistics("m")
+        inferences, executions = after.inference_count - before.inference_count, after.execution_count - before.execution_count
+        self.assertLess(executions, 0.7 * inferences)
+        self.assertGreater(max(b.batch_size for b in after.batch_stats), 1)
+
+    def test_batches_of_the_caller(self):
+        before = self.statistics("steady")
+        self.measure("steady", "2", "--shape", "x:3,4", batch=4)
+        after = self.statistics("steady")
+        self.assertEqual(after.inference_count - before.inference_count, 4 * (after.execution_count - before.execution_count))
+
+    def test_own_data(self):
+        values = np.arange(8, dtype=np.float64).tolist()
+        data = pathlib.Path(self.folder.name) / "data.json"
+        data.write_text(json.dumps({"data": [{"x": {"content": values, "shape": [2, 4]}}]}))
+        rows, _ = self.measure("m", "2", "--input-data", str(data))
+        self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
+
+    def test_many_types(self):
+        rows, _ = self.measure("casts", "1")
+        self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
+
+
+if __name__ == "__main__":
+    if not PROGRAM.exists():
+        peers.skip(f"no {PROGRAM}; run tools/install_deps.sh test")
+    main("__main__")
