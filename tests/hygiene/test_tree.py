@@ -1,0 +1,121 @@
+"""What docs/ARCHITECTURE.md says is there, includes point upward in its table, links resolve, and nothing is committed
+that does not belong here."""
+import hashlib
+import os
+import pathlib
+import re
+import unittest
+import urllib.parse
+
+import tree
+
+LARGEST_BYTES = 1 << 20
+INCLUDE = re.compile(r'^\s*#\s*include\s+"(\w+)/[^"]+"', re.M)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
+PLANNED = {"scissionlite-train"}  # the page itself says that these are not there yet
+
+
+def without_fences(markdown):
+    return re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
+
+
+class Architecture(unittest.TestCase):
+    def test_table_names_every_folder_below_src(self):
+        below_src = {path.parts[1] for path in tree.files() if path.parts[0] == "src" and len(path.parts) > 2}
+        self.assertEqual(sorted(name for name, _ in tree.folders()), sorted(below_src))
+
+    def test_what_it_names_exists(self):
+        code = "\n".join(tree.read(path) for path in tree.files() if path.parts[0] in ("src", "include"))
+        words = set(re.findall(r"\w+", code))
+        commands = re.findall(r"SCISSIONLITE_COMMAND\((\w+)", tree.read("src/cli/commands.inc"))
+        for name in re.findall(r"`([^`\n]+)`", without_fences(tree.read("docs/ARCHITECTURE.md"))):
+            with self.subTest(name):
+                self.assertTrue(self.exists(name, code, words, commands), f"docs/ARCHITECTURE.md names `{name}`, which is nowhere in the tree")
+
+    @staticmethod
+    def exists(name, code, words, commands):
+        if name in PLANNED or (tree.ROOT / name).exists():
+            return True
+        program, _, command = name.partition(" ")
+        if program == "scissionlite":
+            return not command or command.split()[0] in commands
+        if "::" in name:  # folder::Name
+            return all(word in words for word in name.split("::"))
+        if re.fullmatch(r"[\w-]+", name):
+            return name in words or (tree.ROOT / "src" / name).is_dir()
+        return "/" not in name and re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", code) is not None  # a file that the program writes
+
+
+class Includes(unittest.TestCase):
+    def test_point_upward_in_the_table(self):
+        order = [name for name, _ in tree.folders()]
+        self.assertGreater(len(order), 10, "the table of folders was not understood")
+        wrong = []
+        for path in tree.files():
+            if path.parts[0] != "src" or path.suffix not in (".h", ".cc", ".inc"):
+                continue
+            for other in INCLUDE.findall(tree.read(path)):
+                if other in order and order.index(other) > order.index(path.parts[1]):
+                    wrong.append(f"{path} includes {other}/, which stands below {path.parts[1]}/ in the table")
+        self.assertEqual(wrong, [])
+
+
+class Contents(unittest.TestCase):
+    def test_no_path_of_a_machine(self):
+        pattern = re.compile(r"(?<![\w.:$}-])/(?:home|root|work|Users)/\w")
+        found = [f"{path}:{number}: {line.strip()[:100]}" for path in tree.files() if tree.is_text(path)
+                 for number, line in enumerate(tree.read(path).splitlines(), 1) if pattern.search(line)]
+        self.assertEqual(found, [], "say where a thing lies by an environment variable or a relative path")
+
+    def test_no_large_file(self):
+        large = {str(path): (tree.ROOT / path).stat().st_size for path in tree.files() if (tree.ROOT / path).stat().st_size > LARGEST_BYTES}
+        self.assertEqual(large, {}, f"files above {LARGEST_BYTES} bytes; have them made by a script under tools/ instead")
+
+    def test_no_file_of_the_data_folder(self):
+        data = os.environ.get("SCISSIONLITE_TEST_DATA", "")
+        if not data or not pathlib.Path(data).is_dir():
+            self.skipTest("SCISSIONLITE_TEST_DATA does not name a folder")
+        ours = {}
+        for path in tree.files():
+            ours.setdefault((tree.ROOT / path).stat().st_size, []).append(path)
+        copies = []
+        for theirs in pathlib.Path(data).rglob("*"):
+            if not theirs.is_file() or theirs.stat().st_size == 0:
+                continue
+            for path in ours.get(theirs.stat().st_size, []):
+                if sha256(tree.ROOT / path) == sha256(theirs):
+                    copies.append(f"{path} is {theirs.relative_to(data)}")
+        self.assertEqual(copies, [])
+
+
+class Links(unittest.TestCase):
+    def test_of_pages_resolve(self):
+        broken = []
+        for path in tree.files():
+            if path.suffix != ".md":
+                continue
+            page = re.sub(r"`[^`\n]*`", "", without_fences(tree.read(path)))
+            for link in LINK.findall(page):
+                if re.match(r"[a-z]+:", link):
+                    continue
+                file, _, anchor = urllib.parse.unquote(link).partition("#")
+                target = (tree.ROOT / path.parent / file) if file else tree.ROOT / path
+                if not target.exists():
+                    broken.append(f"{path}: {link}: no such file")
+                elif anchor and target.suffix == ".md" and anchor not in anchors(target):
+                    broken.append(f"{path}: {link}: no such heading")
+        self.assertEqual(broken, [])
+
+
+def anchors(page):
+    """Headings as GitHub names them."""
+    headings = re.findall(r"^#+\s+(.*?)\s*$", without_fences(page.read_text(encoding="utf-8")), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
