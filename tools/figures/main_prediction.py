@@ -25,6 +25,7 @@ RATES = ["1M", "5M", "58.8M", "1000M"]  # bit/s
 RTTS = ["1ms", "27.4ms"]
 SLOWDOWNS = [4, 16]
 FIT_IMAGES = 100
+MOST = 6  # candidates measured in a case; bench adds local
 
 
 def run(words, **more):
@@ -61,7 +62,7 @@ class Study:
         path = self.work / f"{model.stem}.{name}.json"
         if not path.exists():
             run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
-                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "-o", path], stdout=subprocess.DEVNULL)
+                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "--budget-s", 90, "-o", path], stdout=subprocess.DEVNULL)
         return path
 
     def input_json(self, model):
@@ -82,12 +83,16 @@ class Study:
             run([self.options.scissionlite, "probe", f"127.0.0.1:{port}", "-o", path], stdout=subprocess.DEVNULL)
 
     def contenders(self, plan):
-        """The best of each family and the next best plans that hold the constraints, as far as they are predicted to take
-        at most twice as long as the chosen one: hopeless ones (a raw tensor at 1 Mbit/s) would take hours."""
+        """The chosen plan, the best of each family and the next best plans, as far as they hold the constraints and are
+        predicted to take at most twice as long as the chosen one: hopeless ones (a raw tensor at 1 Mbit/s) would take hours.
+        Not more than MOST, the best edge-only, plain and learned ones always among them."""
         plan = json.loads(plan.read_text())
-        rows = plan["top"] + plan["families"]
         limit_us = 2 * plan["chosen"]["latency_us"]
-        return sorted({row["key"] for row in rows if row["feasible"] and row["latency_us"] <= limit_us})
+        rows = {row["key"]: row for row in plan["top"] + plan["families"] if row["feasible"] and row["latency_us"] <= limit_us}
+        fastest = sorted(rows, key=lambda key: rows[key]["latency_us"])
+        others = [next((key for key in fastest if rows[key]["family"].startswith(family)), None) for family in ("edge", "plain", "learned")]
+        wanted = [plan["chosen"]["key"], *[key for key in others if key], *fastest]
+        return list(dict.fromkeys(wanted))[:MOST]
 
     def case(self, model, slow, rate, rtt):
         link = f"{rate},{rtt}"
@@ -99,7 +104,7 @@ class Study:
             run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(model), "--min-agreement", 0.9, "--top", 4, "-o", plan],
                 stdout=subprocess.DEVNULL)
             run([self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "-n", self.options.n,
-                 "--link", link, "--device-slow", slow, "--edge-threads", 1, "--input", self.input_json(model), "--block", 25,
+                 "--link", link, "--device-slow", slow, "--edge-threads", 1, "--input", self.input_json(model), "--block", 10,
                  "--candidates", ",".join(self.contenders(plan)), "-o", bench], stdout=subprocess.DEVNULL)
         chosen = json.loads(plan.read_text())["chosen"]["key"]
         rows = [row for row in json.loads(bench.read_text())["rows"] if not row.get("error")]
