@@ -14,11 +14,6 @@
 
 namespace scissionlite::planner {
 
-/// What a request or an answer carries besides its tensors and beyond the empty message that `rtt_us` was measured with:
-/// model name, request id, SHA-256 of the tail, tensor names, datatypes and shapes, HTTP/2 headers. Connections are kept
-/// open, so TCP's handshake and slow start do not count. Source: serialised ModelInfer messages of our client.
-inline constexpr double kMessageOverheadBytes = 200;
-
 struct CostOptions {
   bool from_file = true;  // images reach the device as files, which it must decode for all but edge/file; false: as pixels (camera)
   double message_overhead_bytes = kMessageOverheadBytes;

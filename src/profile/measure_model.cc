@@ -118,12 +118,13 @@ std::vector<Task> all_tasks(const ProfileOptions& options, SliceTasks& slices, I
       if (const auto it = options.chosen.tls.find(cut.id); it != options.chosen.tls.end())
         for (const auto& tl : it->second) add(cut, tl);
   };
+  // Joined slices before encoders and decoders alone: a call of its own costs an encoder more than it takes inside the slice.
   each_tl([&](const Cut& cut, const std::string& tl) {
     if (tl == "fp32") slices.note_plain(cut);  // the slice itself: nothing more to time
-    else tasks.push_back(slices.tl_alone(cut, tl));
+    else tasks.push_back(slices.halves_with_tl(cut, tl));
   });
   each_tl([&](const Cut& cut, const std::string& tl) {
-    if (tl != "fp32") tasks.push_back(slices.halves_with_tl(cut, tl));
+    if (tl != "fp32") tasks.push_back(slices.tl_alone(cut, tl));
   });
   const auto singles = single_cuts(options.chosen);
   if (options.blocks)

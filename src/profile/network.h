@@ -8,6 +8,11 @@
 
 namespace scissionlite {
 
+/// What a request or an answer carries besides its tensors and beyond the empty message that `rtt_us` was measured with:
+/// model name, request id, SHA-256 of the tail, tensor names, datatypes and shapes, HTTP/2 headers. Connections are kept
+/// open, so TCP's handshake and slow start do not count. Source: serialised ModelInfer messages of our client.
+inline constexpr double kMessageOverheadBytes = 200;
+
 struct Link {
   std::string from = "device", to = "edge";
   double rtt_us = 0;        // of an empty request and answer through the protocol
