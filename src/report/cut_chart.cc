@@ -11,7 +11,7 @@ namespace {
 
 std::string tip_of(const CutBar& bar) {
   std::string tip = bar.label + (bar.is_chosen ? " (chosen)" : "") + "\n" + ms(bar.parts.total()) + ", " + bytes_text(bar.bytes) + " sent";
-  if (bar.agreement >= 0) tip += ", agreement " + percent(bar.agreement);
+  if (bar.agreement.is_known()) tip += "\nagreement " + percent(bar.agreement.share) + " (" + interval_words(bar.agreement) + ")";
   if (!bar.is_feasible) tip += "\nmisses a constraint of the plan";
   return tip + "\n" + parts_text(bar.parts);
 }
@@ -62,8 +62,16 @@ double axis_top(const std::vector<CutBar>& bars) {
   return top;
 }
 
+/// A bar that is cut off at the top says how high it is, where there is room.
 std::string clipped_mark(double x, double width, double y, double total_us) {
-  return text(x + width / 2, y - 3, "\u2191", "tick", "middle") + element("title", {}, escape(ms(total_us)));
+  constexpr double kRoom = 50;
+  return text(x + width / 2, y - 4, width < kRoom ? "\u2191" : "\u2191 " + ms(total_us), "tick clipped", "middle");
+}
+
+/// Over the bar, inside the frame.
+std::string chosen_mark(double x, double y, const Frame& frame) {
+  constexpr double kHalfWidth = 34;
+  return text(std::clamp(x, frame.x0() + kHalfWidth, frame.x1() - kHalfWidth), y - 8, "\u25bc chosen", "chosen-mark", "middle");
 }
 
 }  // namespace
@@ -84,20 +92,20 @@ std::string cut_chart(const std::vector<CutBar>& bars) {
   const auto columns = columns_of(bars, frame);
   const size_t label_every = std::max<size_t>(1, static_cast<size_t>(std::ceil(34 / columns.step)));
   std::string out = y_axis(frame, scale, 6, [](double v) { return coordinate(v); }, "latency, ms");
-  std::string labels;
+  std::string labels, chosen;
   for (size_t i = 0; i < bars.size(); ++i) {
     const auto& bar = bars[i];
     const double x = columns.x(i, bar.is_end && i > 0), top = std::max(frame.y1(), pixels(bar.parts.total()));
     std::string marks = stack_of(bar, x, columns.width, pixels, frame.y1());
     if (bar.parts.total() > highest) marks += clipped_mark(x, columns.width, frame.y1(), bar.parts.total());
-    if (bar.is_chosen) marks += text(x + columns.width / 2, top - 8, "\u25bc chosen", "chosen-mark", i + 2 > bars.size() ? "end" : "middle");
+    if (bar.is_chosen) chosen = chosen_mark(x + columns.width / 2, top, frame);
     // The whole column takes the pointer, not only the coloured part.
     marks += element("rect", {{"x", coordinate(x - columns.step * 0.1)}, {"y", coordinate(frame.y1())}, {"width", coordinate(columns.step)},
                               {"height", coordinate(frame.y0() - frame.y1())}, {"class", "hit"}});
     out += element("g", {{"class", std::string("bar") + (bar.is_feasible ? "" : " infeasible") + (bar.is_chosen ? " chosen" : "")}, {"data-key", bar.key}, {"data-tip", tip_of(bar)}}, marks);
     if (bar.is_end || i % label_every == 0) labels += text(x + columns.width / 2, frame.y0() + 18, bar_label(bar), bar.is_end ? "tick strong" : "tick", "middle");
   }
-  out += line(frame.x0(), frame.y0(), frame.x1(), frame.y0(), "base") + labels +
+  out += line(frame.x0(), frame.y0(), frame.x1(), frame.y0(), "base") + labels + chosen +
         text((frame.x0() + frame.x1()) / 2, frame.y0() + 42, "cut, from the image (left) to the answer (right)", "axis", "middle");
   const auto fastest = std::min_element(bars.begin(), bars.end(), [](const CutBar& a, const CutBar& b) { return a.parts.total() < b.parts.total(); });
   return svg(frame, "chart-cuts", "Latency by cut", std::to_string(bars.size()) + " stacked bars, one a place to cut. Lowest: " + fastest->label + " with " + ms(fastest->parts.total()) + ".", out);

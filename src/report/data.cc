@@ -6,6 +6,14 @@ namespace {
 
 Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
 
+void add_agreement(Json& json, const Agreement& agreement) {
+  if (!agreement.is_known()) return;
+  json["agreement"] = agreement.share;
+  json["agreement_interval"] = interval_json(agreement.interval);
+  json["agreement_n"] = agreement.n;
+  json["agreement_from"] = agreement.n <= 0 ? "construction" : agreement.is_of_bench ? "bench" : "scores";
+}
+
 Json row_json(const CandidateRow& row) {
   Json json{{"key", row.key}, {"family", row.family}, {"label", row.label}, {"chosen", row.is_chosen}, {"predicted_us", row.predicted_us}};
   if (row.is_measured()) {
@@ -15,11 +23,7 @@ Json row_json(const CandidateRow& row) {
     json["n"] = row.n;
   }
   json["bytes"] = row.bytes;
-  if (row.agreement >= 0) {
-    json["agreement"] = row.agreement;
-    json["agreement_interval"] = interval_json(row.agreement_interval);
-    json["agreement_n"] = row.agreement_n;
-  }
+  add_agreement(json, row.agreement);
   json["speedup_over_local"] = row.speedup;
   if (!row.problem.empty()) json["problem"] = row.problem;
   return json;
@@ -31,16 +35,20 @@ Json parts_json(const Parts& parts) {
 
 Json cuts_json(const View& view) {
   Json json = Json::array();
-  for (const auto& bar : view.cuts)
-    json.push_back({{"key", bar.key}, {"latency_us", bar.parts.total()}, {"parts", parts_json(bar.parts)}, {"bytes", bar.bytes}, {"agreement", bar.agreement},
+  for (const auto& bar : view.cuts) {
+    json.push_back({{"key", bar.key}, {"latency_us", bar.parts.total()}, {"parts", parts_json(bar.parts)}, {"bytes", bar.bytes},
                     {"feasible", bar.is_feasible}, {"compared", bar.candidates}});
+    add_agreement(json.back(), bar.agreement);
+  }
   return json;
 }
 
 Json points_json(const View& view) {
   Json json = Json::array();
-  for (const auto& point : view.points)
-    json.push_back({{"key", point.key}, {"latency_us", point.latency_us}, {"bytes", point.bytes}, {"agreement", point.agreement}, {"front", point.on_front}});
+  for (const auto& point : view.points) {
+    json.push_back({{"key", point.key}, {"latency_us", point.latency_us}, {"bytes", point.bytes}, {"front", point.on_front}});
+    add_agreement(json.back(), point.agreement);
+  }
   return json;
 }
 

@@ -166,7 +166,7 @@ std::vector<std::string> make_footnotes(const View& view, const Inputs& inputs) 
   if (!view.tables.empty())
     add("Every candidate that was planned or measured is in the table, also those that beat splitting and those that failed.");
   add(prediction_note(view));
-  add("Agreement compares with the uncut model, not with labels; intervals are 95 %. Candidates whose intervals overlap are not told apart by these images."
+  add("Agreement compares with the uncut model, not with labels; intervals are 95 %. Each carries its n: images of the bench where it was measured there, else those of the scores. Candidates whose intervals overlap are not told apart by these images."
       " Images that a transfer layer was fitted on are never scored.");
   add(emulation_note(inputs));
   add(missing_families(view, known_candidates(inputs)));

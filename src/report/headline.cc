@@ -17,13 +17,14 @@ std::string compared_to(double speedup) {
 }
 
 std::string agreement_text(const CandidateRow& row, const std::string& metric) {
-  if (row.agreement < 0) return "How often its answer equals the uncut model's was not measured (see `scissionlite score`).";
+  const auto& a = row.agreement;
+  if (!a.is_known()) return "How often its answer equals the uncut model's was not measured (see `scissionlite score`).";
   std::string text = metric == "top1" || metric.empty()
-                         ? "Its answer is the uncut model's on " + percent(row.agreement)
-                         : "Its agreement with the uncut model (" + metric + ") is " + percent(row.agreement);
-  if (row.agreement_n <= 0) return text + ", by construction.";
-  return text + (metric == "top1" || metric.empty() ? " of " : " over ") + std::to_string(row.agreement_n) + " images (95 % interval " +
-         format_fixed(row.agreement_interval.low * 100, 1) + "\u2013" + percent(row.agreement_interval.high) + ").";
+                         ? "Its answer is the uncut model's on " + percent(a.share)
+                         : "Its agreement with the uncut model (" + metric + ") is " + percent(a.share);
+  if (a.n <= 0) return text + ", by construction.";
+  return text + (metric == "top1" || metric.empty() ? " of " : " over ") + std::to_string(a.n) + " images (95 % interval " +
+         format_fixed(a.interval.low * 100, 1) + "\u2013" + percent(a.interval.high) + ").";
 }
 
 /// "Cutting M at 12 with the transfer layer uint8", "Sending the image to the edge (PNG)", "Keeping M on the device".
@@ -58,7 +59,7 @@ std::string rivals_of(const CandidateTable& table, const CandidateRow& chosen) {
       if (kind_of(row) != kind || !row.problem.empty() || row.best_us() <= 0) continue;
       std::string text = std::string(name) + (kind == Kind::kLocal ? "" : " (" + row.label + ")") + (row.is_measured() ? " takes " : " is predicted at ") + ms(row.best_us());
       if (kind != Kind::kLocal) text += " and sends " + bytes_text(row.bytes);
-      if (kind != Kind::kLocal && row.agreement >= 0) text += " at agreement " + percent(row.agreement);
+      if (kind != Kind::kLocal && row.agreement.is_known()) text += " at agreement " + percent(row.agreement.share) + " (" + interval_words(row.agreement) + ")";
       parts.push_back(text);
       break;
     }
@@ -72,7 +73,7 @@ std::string faster_than_chosen(const CandidateTable& table, const CandidateRow& 
   for (const auto& row : table.rows)
     if (row.is_measured() && row.problem.empty() && row.key != chosen.key && row.measured_us < 0.98 * chosen.measured_us)
       return " In this measurement the plan was not the fastest: " + row.label + " took " + ms(row.measured_us) +
-             (row.agreement >= 0 ? " at agreement " + percent(row.agreement) : "") + ".";
+             (row.agreement.is_known() ? " at agreement " + percent(row.agreement.share) + " (" + interval_words(row.agreement) + ")" : "") + ".";
   return "";
 }
 

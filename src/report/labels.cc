@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "report/markup.h"
 #include "report/view.h"
 
 namespace scissionlite::report {
@@ -33,6 +34,16 @@ std::string label_of(const std::string& key) {
   std::vector<std::string> labels;
   for (const auto& part : split(key, '|')) labels.push_back(link_label(part));
   return join(labels, ", then ");
+}
+
+std::string interval_words(const Agreement& agreement) {
+  if (!agreement.is_known()) return "not measured";
+  if (agreement.n <= 0) return "by construction";
+  return "n = " + std::to_string(agreement.n) + ", " + format_fixed(agreement.interval.low * 100, 1) + "\u2013" + percent(agreement.interval.high);
+}
+
+Agreement agreement_of(const PlannedCandidate& candidate) {
+  return {.share = candidate.agreement, .interval = candidate.agreement_interval, .n = candidate.agreement_n};
 }
 
 }  // namespace scissionlite::report

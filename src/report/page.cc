@@ -39,11 +39,12 @@ std::string render_text(const Inputs& inputs) {
   for (const auto& table : view.tables) {
     std::vector<std::vector<std::string>> rows{{"candidate", "median", "p95", "predicted", "bytes", "agreement", "n", "95 % interval", "over local"}};
     for (const auto& row : table.rows) {
-      const bool has_agreement = row.agreement >= 0;
+      const auto& a = row.agreement;
+      const bool has_interval = a.is_known() && a.n > 0;
       rows.push_back({(row.is_chosen ? "* " : "  ") + row.label + (row.problem.empty() ? "" : " [" + row.problem + "]"), row.is_measured() ? ms(row.measured_us) : "-", row.p95_us > 0 ? ms(row.p95_us) : "-",
-                      row.predicted_us > 0 ? ms(row.predicted_us) : "-", row.bytes >= 0 ? bytes_text(row.bytes) : "-", has_agreement ? format_fixed(row.agreement, 3) : "-",
-                      has_agreement && row.agreement_n > 0 ? std::to_string(row.agreement_n) : "-",
-                      has_agreement && row.agreement_n > 0 ? format_fixed(row.agreement_interval.low, 3) + "-" + format_fixed(row.agreement_interval.high, 3) : "-",
+                      row.predicted_us > 0 ? ms(row.predicted_us) : "-", row.bytes >= 0 ? bytes_text(row.bytes) : "-", a.is_known() ? format_fixed(a.share, 3) : "-",
+                      has_interval ? std::to_string(a.n) : "-",
+                      has_interval ? format_fixed(a.interval.low, 3) + "-" + format_fixed(a.interval.high, 3) : "-",
                       row.speedup > 0 ? format_fixed(row.speedup, 2) + "x" : "-"});
     }
     out += "\n" + (table.conditions.empty() ? "" : table.title + ": " + table.conditions + "\n") + format_table(rows);

@@ -30,7 +30,7 @@ std::string mark_of(const ParetoPoint& point, double x, double y, double r) {
 
 std::string tip_of(const ParetoPoint& point) {
   return point.label + (point.is_chosen ? " (chosen)" : "") + "\n" + ms(point.latency_us) + ", " + bytes_text(point.bytes) + " sent" +
-         (point.agreement >= 0 ? ", agreement " + percent(point.agreement) : ", agreement not measured") + (point.on_front ? "\non the Pareto front" : "");
+         (point.agreement.is_known() ? "\nagreement " + percent(point.agreement.share) + " (" + interval_words(point.agreement) + ")" : ", agreement not measured") + (point.on_front ? "\non the Pareto front" : "");
 }
 
 std::string plain(double value, double unit) {
@@ -59,7 +59,7 @@ std::string pareto_chart(const std::vector<ParetoPoint>& points) {
   const double zero = frame.y0() + kZeroLane / 2;
   Frame axis = frame;
   axis.bottom -= kZeroLane;
-  std::string out = y_axis(frame, y, 7, [](double v) { return bytes_text(v); }, "bytes sent an image") +
+  std::string out = y_axis(frame, y, 7, [](double v) { return bytes_text(v); }, "bytes sent an image (log scale)") +
                     element("rect", {{"x", coordinate(frame.x0())}, {"y", coordinate(frame.y0())}, {"width", coordinate(frame.x1() - frame.x0())}, {"height", coordinate(kZeroLane)}, {"class", "lane"}}) +
                     text(frame.x0() - 8, zero + 4, "nothing", "tick", "end") +
                     x_axis(axis, x, 9, [](double v) { return plain(v, 1e3); }, "latency, ms (log scale)");
@@ -73,7 +73,7 @@ std::string pareto_chart(const std::vector<ParetoPoint>& points) {
     if (point.is_chosen)
       marks += element("circle", {{"cx", coordinate(px)}, {"cy", coordinate(py)}, {"r", "11"}, {"class", "ring"}}) +
                text(px + (px > frame.x1() - 80 ? -16 : 16), py + 4, "chosen", "chosen-mark", px > frame.x1() - 80 ? "end" : "start");
-    out += element("g", {{"class", "point " + agreement_class(point.agreement) + (point.on_front ? " front" : " off-front")}, {"data-key", point.key}, {"data-tip", tip_of(point)}}, marks);
+    out += element("g", {{"class", "point " + agreement_class(point.agreement.share) + (point.on_front ? " front" : " off-front")}, {"data-key", point.key}, {"data-tip", tip_of(point)}}, marks);
   }
   return svg(frame, "chart-pareto", "Latency against bytes sent",
              std::to_string(points.size()) + " candidates, " + std::to_string(on_front) + " of them on the Pareto front of latency, bytes and agreement.", out);

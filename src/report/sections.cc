@@ -18,9 +18,9 @@ std::string figure(const std::string& id, const std::string& name, const std::st
   return element("div", {}, element("dt", {}, escape(name)) + element("dd", {{"id", id}}, escape(value) + element("small", {}, escape(small))));
 }
 
-std::string interval_text(const CandidateRow& row) {
-  if (row.agreement_n <= 0) return row.agreement >= 0 ? "by construction" : "not measured";
-  return "n = " + std::to_string(row.agreement_n) + ", " + format_fixed(row.agreement_interval.low * 100, 1) + "\u2013" + percent(row.agreement_interval.high);
+/// "90.5 % (n = 24, 81.7–95.3 %)" in a cell.
+std::string agreement_words(const Agreement& agreement) {
+  return agreement.is_known() ? percent(agreement.share) + element("small", {}, interval_words(agreement)) : "\u2013";
 }
 
 std::string figures_of(const View& view) {
@@ -29,7 +29,7 @@ std::string figures_of(const View& view) {
   if (row.speedup > 0 && row.key != "local")
     out += figure("figure-speedup", "Over the device alone", format_fixed(row.speedup, 2) + "\u00d7", view.local ? "device alone: " + ms(view.local->best_us()) : "");
   out += figure("figure-bytes", "Sent an image", row.key == "local" ? "nothing" : bytes_text(row.bytes), row.bytes_p95 > 0 ? "p95 " + bytes_text(row.bytes_p95) : row.key == "local" ? "all stays on the device" : "mean");
-  return element("dl", {{"class", "figures"}}, out + figure("figure-agreement", "Agreement with the uncut model", percent(row.agreement), interval_text(row)));
+  return element("dl", {{"class", "figures"}}, out + figure("figure-agreement", "Agreement with the uncut model", percent(row.agreement.share), interval_words(row.agreement)));
 }
 
 std::string colour_keys(const std::vector<std::pair<std::string, std::string>>& class_and_words, const std::string& shape = "") {
@@ -98,7 +98,7 @@ std::string cuts_section(const View& view) {
   for (const auto& bar : view.cuts) {
     any_infeasible |= !bar.is_feasible;
     rows.push_back({escape(bar.is_end ? "\u2013" : bar.cut_id), escape(bar.label), ms(bar.parts.total()), ms(bar.parts.device), ms(bar.parts.encode), ms(bar.parts.wire), ms(bar.parts.decode),
-                    ms(bar.parts.edge), ms(bar.parts.rest), bytes_text(bar.bytes), percent(bar.agreement)});
+                    ms(bar.parts.edge), ms(bar.parts.rest), bytes_text(bar.bytes), agreement_words(bar.agreement)});
   }
   std::string note = "Predicted, for this link. Each bar is the fastest candidate at that cut that meets the plan's constraints";
   note += any_infeasible ? "; a faint bar marks a cut where none does." : ".";
@@ -109,9 +109,10 @@ std::string pareto_section(const View& view) {
   const std::string drawing = pareto_chart(view.points);
   if (drawing.empty()) return missing_section("pareto", "Latency, bytes and agreement", "Give `--plan plan.json`, from `scissionlite plan`.");
   Cells rows{{"candidate", "latency", "bytes", "agreement"}};
-  for (const auto& point : view.points)
-    if (point.on_front) rows.push_back({escape(point.label), ms(point.latency_us), bytes_text(point.bytes), percent(point.agreement)});
-  std::sort(rows.begin() + 1, rows.end());
+  auto points = view.points;
+  std::sort(points.begin(), points.end(), [](const ParetoPoint& a, const ParetoPoint& b) { return a.latency_us < b.latency_us; });
+  for (const auto& point : points)
+    if (point.on_front) rows.push_back({escape(point.label), ms(point.latency_us), bytes_text(point.bytes), agreement_words(point.agreement)});
   const std::string keys = colour_keys({{"a5", "agreement 98 % and more"}, {"a4", "95\u201398 %"}, {"a3", "90\u201395 %"}, {"a2", "80\u201390 %"}, {"a1", "under 80 %"}, {"a0", "not measured"}}, " round");
   return section("pareto", heading("Latency, bytes and agreement", "Predicted, for this link. Down and to the left is better. Large marks: no other candidate is at least as good in all three. Circles are splits, squares edge only, the triangle the device alone.") +
                                chart(drawing) + keys + table_details("table-pareto", rows));

@@ -35,7 +35,7 @@ CutBar bar_of(const PlannedCandidate& candidate, const std::string& chosen_key, 
   if (!bar.is_end) bar.cut_id = words[1], bar.tl = words[2];
   bar.parts = parts_of(candidate);
   bar.bytes = candidate.bytes;
-  bar.agreement = candidate.agreement;
+  bar.agreement = agreement_of(candidate);
   bar.is_chosen = candidate.key == chosen_key;
   bar.is_feasible = candidate.feasible;
   bar.candidates = compared;
@@ -53,14 +53,14 @@ struct Best {
 };
 
 bool dominates(const ParetoPoint& a, const ParetoPoint& b) {
-  const bool no_worse = a.latency_us <= b.latency_us && a.bytes <= b.bytes && a.agreement >= b.agreement;
-  return no_worse && (a.latency_us < b.latency_us || a.bytes < b.bytes || a.agreement > b.agreement);
+  const bool no_worse = a.latency_us <= b.latency_us && a.bytes <= b.bytes && a.agreement.share >= b.agreement.share;
+  return no_worse && (a.latency_us < b.latency_us || a.bytes < b.bytes || a.agreement.share > b.agreement.share);
 }
 
 /// First-link bits: what the bandwidth of that link acts on. A request is a little more than its payload.
 double first_link_bits(const PlannedCandidate& candidate) {
   if (candidate.key == "local") return 0;
-  return ((candidate.stages.empty() ? candidate.bytes : candidate.stages[0].bytes) + planner::kMessageOverheadBytes) * 8;
+  return ((candidate.stages.empty() ? candidate.bytes : candidate.stages[0].bytes) + kMessageOverheadBytes) * 8;
 }
 
 /// Keys worth a curve, most important first: the choice, what breaks even with what, one of each family.
@@ -135,7 +135,7 @@ std::vector<ParetoPoint> make_points(const std::vector<PlannedCandidate>& candid
   std::vector<ParetoPoint> points;
   for (const auto& candidate : candidates) {
     if (candidate.latency_us <= 0) continue;
-    points.push_back({candidate.key, candidate.family, label_of(candidate.key), candidate.latency_us, candidate.bytes, candidate.agreement, false,
+    points.push_back({candidate.key, candidate.family, label_of(candidate.key), candidate.latency_us, candidate.bytes, agreement_of(candidate), false,
                       candidate.key == chosen_key});
   }
   for (auto& point : points)

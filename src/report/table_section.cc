@@ -30,10 +30,8 @@ std::string predicted_cell(const CandidateRow& row) {
   return out + small((error < 0 ? "\u2212" : "+") + format_fixed(std::fabs(error) * 100, 1) + " %");
 }
 
-std::string agreement_cell(const CandidateRow& row) {
-  if (row.agreement < 0) return "\u2013";
-  if (row.agreement_n <= 0) return percent(row.agreement) + small("by construction");
-  return percent(row.agreement) + small("n = " + std::to_string(row.agreement_n) + ", " + format_fixed(row.agreement_interval.low * 100, 1) + "\u2013" + percent(row.agreement_interval.high));
+std::string agreement_cell(const Agreement& agreement) {
+  return agreement.is_known() ? percent(agreement.share) + small(interval_words(agreement)) : "\u2013";
 }
 
 std::string speedup_cell(const CandidateRow& row) {
@@ -46,7 +44,7 @@ std::string row_markup(const CandidateRow& row, bool has_measured) {
   std::string cells = element("td", {{"class", "words"}}, name_cell(row));
   if (has_measured) cells += element("td", {{"data-field", "measured"}}, measured_cell(row)) + element("td", {{"data-field", "p95"}}, ms(row.p95_us));
   cells += element("td", {{"data-field", "predicted"}}, predicted_cell(row)) + element("td", {{"data-field", "bytes"}}, bytes_text(row.bytes)) +
-           element("td", {{"data-field", "agreement"}}, agreement_cell(row)) + element("td", {{"data-field", "speedup"}}, speedup_cell(row));
+           element("td", {{"data-field", "agreement"}}, agreement_cell(row.agreement)) + element("td", {{"data-field", "speedup"}}, speedup_cell(row));
   return element("tr", {{"data-key", row.key}, {"class", row.is_chosen ? "chosen" : row.problem.empty() ? "" : "failed"}}, cells);
 }
 
@@ -54,7 +52,7 @@ std::string row_markup(const CandidateRow& row, bool has_measured) {
 
 std::string table_section(const CandidateTable& table, size_t index) {
   std::string head = element("th", {{"scope", "col"}, {"class", "words"}}, "What leaves the device");
-  if (table.has_measured) head += "<th scope=\"col\">Median, measured</th><th scope=\"col\">p95</th>";
+  if (table.has_measured) head += "<th scope=\"col\">Median, 95 %</th><th scope=\"col\">p95</th>";
   head += "<th scope=\"col\">Predicted</th><th scope=\"col\">Bytes an image</th><th scope=\"col\">Agreement, 95 %</th><th scope=\"col\">Over local</th>";
   std::string body;
   for (const auto& row : table.rows) body += row_markup(row, table.has_measured);

@@ -14,16 +14,14 @@ CandidateRow row_of(const PlannedCandidate& candidate, const std::string& chosen
   CandidateRow row{.key = candidate.key, .family = candidate.family, .label = label_of(candidate.key)};
   row.predicted_us = candidate.latency_us;
   row.bytes = candidate.bytes;
-  row.agreement = candidate.agreement;
-  row.agreement_interval = candidate.agreement_interval;
-  row.agreement_n = candidate.agreement_n;
+  row.agreement = agreement_of(candidate);
   row.is_chosen = candidate.key == chosen;
   row.problem = candidate.feasible ? "" : candidate.infeasible_reason.empty() ? "a constraint is not met" : candidate.infeasible_reason;
   return row;
 }
 
-/// Measurements replace what the plan says of bytes; agreement is replaced only by one over at least as many images.
-void add_measurement(CandidateRow& row, const BenchRow& measured) {
+/// Measurements replace what the plan says; agreement too, unless the scores are of another metric than the bench's top-1.
+void add_measurement(CandidateRow& row, const BenchRow& measured, bool is_same_metric) {
   if (row.family.empty()) row.family = measured.family;
   row.measured_us = measured.latency_median_us;
   row.p95_us = measured.latency_p95_us;
@@ -36,19 +34,13 @@ void add_measurement(CandidateRow& row, const BenchRow& measured) {
   }
   row.bytes = measured.bytes_mean;
   row.bytes_p95 = measured.bytes_p95;
-  if (measured.agreement >= 0 && measured.agreement_n >= row.agreement_n) {
-    row.agreement = measured.agreement;
-    row.agreement_interval = measured.agreement_interval;
-    row.agreement_n = measured.agreement_n;
-  }
+  if (measured.agreement >= 0 && measured.agreement_n > 0 && is_same_metric)
+    row.agreement = {.share = measured.agreement, .interval = measured.agreement_interval, .n = measured.agreement_n, .is_of_bench = true};
 }
 
 void add_score(CandidateRow& row, const Scores& scores) {
   const Score* score = scores.find(row.key);
-  if (!score || row.agreement_n >= score->n) return;
-  row.agreement = score->agreement;
-  row.agreement_interval = score->interval;
-  row.agreement_n = score->n;
+  if (score && !row.agreement.is_of_bench) row.agreement = {.share = score->agreement, .interval = score->interval, .n = score->n};
 }
 
 CandidateRow& find_or_add(std::vector<CandidateRow>& rows, const std::string& key) {
@@ -97,8 +89,9 @@ bool is_same_link(const Plan& plan, const BenchResults& bench) {
          (is_close(plan.link_rtt_us[0], bench.link_rtt_us) || std::fabs(plan.link_rtt_us[0] - bench.link_rtt_us) < kProtocolUs);
 }
 
-void add_bench(CandidateTable& table, const BenchResults& bench) {
-  for (const auto& row : bench.rows) add_measurement(find_or_add(table.rows, row.key), row);
+void add_bench(CandidateTable& table, const BenchResults& bench, const Inputs& inputs) {
+  const bool is_same_metric = !inputs.scores || inputs.scores->metric == "top1";
+  for (const auto& row : bench.rows) add_measurement(find_or_add(table.rows, row.key), row, is_same_metric);
 }
 
 CandidateTable plan_table(const Plan& plan) {
@@ -120,12 +113,12 @@ std::vector<CandidateTable> make_tables(const Inputs& inputs) {
     const std::string conditions = conditions_of(bench.link_rtt_us, bench.link_up_bps, bench.device_slowdown);
     if (inputs.plan && !is_plan_measured && is_same_link(*inputs.plan, bench)) {
       tables.front().conditions = conditions;
-      add_bench(tables.front(), bench);
+      add_bench(tables.front(), bench, inputs);
       is_plan_measured = true;
       continue;
     }
     tables.push_back({.title = tables.empty() ? "Candidates" : "Measured under other conditions", .conditions = conditions});
-    add_bench(tables.back(), bench);
+    add_bench(tables.back(), bench, inputs);
   }
   for (auto& table : tables) finish(table, inputs);
   return tables;

@@ -9,6 +9,17 @@
 
 namespace scissionlite::report {
 
+/// How often the answer is the uncut model's, with the images behind it: share, interval and n come from one place.
+struct Agreement {
+  double share = -1;          // -1: not measured
+  Interval interval{};        // 95 %
+  int64_t n = 0;              // images; 0: equal by construction
+  bool is_of_bench = false;   // else of the scores, by way of the plan or not
+  [[nodiscard]] bool is_known() const { return share >= 0; }
+};
+/// "n = 24, 81.7–95.3 %", "by construction" or "not measured".
+[[nodiscard]] std::string interval_words(const Agreement& agreement);
+
 /// One candidate in the table: what the plan predicted beside what the bench measured. Times in microseconds, 0 = absent.
 struct CandidateRow {
   std::string key, family{}, label{};
@@ -17,9 +28,7 @@ struct CandidateRow {
   Interval measured_ci{};
   int64_t n = 0;
   double bytes = -1, bytes_p95 = -1;
-  double agreement = -1;
-  Interval agreement_interval{};
-  int64_t agreement_n = 0;
+  Agreement agreement{};
   double speedup = 0;          // over local, measured over measured or predicted over predicted
   bool is_chosen = false;
   std::string problem{};       // why it could not run, or which constraint it misses
@@ -45,7 +54,8 @@ struct Parts {
 struct CutBar {
   std::string key, label{}, cut_id{}, tl{};
   Parts parts{};
-  double bytes = 0, agreement = -1;
+  double bytes = 0;
+  Agreement agreement{};
   bool is_chosen = false, is_end = false;  // is_end: edge only or local only
   bool is_feasible = true;                 // false: nothing at this place meets the plan's constraints
   int candidates = 1;                      // compared at this place
@@ -53,7 +63,8 @@ struct CutBar {
 
 struct ParetoPoint {
   std::string key, family, label;
-  double latency_us = 0, bytes = 0, agreement = -1;
+  double latency_us = 0, bytes = 0;
+  Agreement agreement{};
   bool on_front = false, is_chosen = false;
 };
 
@@ -115,5 +126,6 @@ void write_headline(View& view, const Inputs& inputs);
 
 /// "split/12/uint8" -> "Split at 12, uint8"; chains joined with ", then ".
 [[nodiscard]] std::string label_of(const std::string& key);
+[[nodiscard]] Agreement agreement_of(const PlannedCandidate& candidate);
 
 }  // namespace scissionlite::report

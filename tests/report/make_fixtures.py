@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the files in tests/fixtures/report: two profiles, scores, a link and a bench of one small, made-up network, in the
+"""Makes what the tests of the report show: two profiles, scores, a link and a bench of one small, made-up network, in the
 formats of docs/formats.md. Sizes and shares are MobileNetV2's; times are invented but in proportion. The plan is then made
 by the program itself:
-    tests/report/make_fixtures.py path/to/scissionlite
+    tests/report/make_fixtures.py path/to/scissionlite FOLDER
 """
 import json
 import math
@@ -10,7 +10,7 @@ import pathlib
 import subprocess
 import sys
 
-OUT = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "report"
+PROGRAM, OUT = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 SHA = "5ee1f00d" * 8
 # position, name, channels, side, share of the MACs in the head
 CUTS = [(2, "stem", 32, 112, 0.036), (5, "block1", 16, 112, 0.090), (13, "block2", 24, 56, 0.185), (21, "block3", 24, 56, 0.240),
@@ -128,7 +128,7 @@ def main():
         write(f"{machine}.json", profile(machine))
     write("scores.json", scores())
     write("network.json", network())
-    subprocess.run([sys.argv[1], "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json",
+    subprocess.run([PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json",
                     "--min-agreement", "0.9", "-o", "plan.json"], check=True, cwd=OUT, stdout=subprocess.DEVNULL)
     write("bench.json", bench(json.loads((OUT / "plan.json").read_text())))
 
