@@ -76,4 +76,5 @@ apt_group test libb64-0d chromium
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
 once peers_triton_client venv venv_tritonclient "tritonclient[grpc]==2.73.0" "numpy<3"
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0
+once peers_triton_python pip_target triton_python onnxruntime==1.32.0 numpy==1.26.4
 once peers_perf_analyzer pip_target perf_analyzer tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.4.127

@@ -118,7 +118,8 @@ std::vector<Tensor> identity_reference(const Context& c, std::span<const Tensor>
     Tensor mask(mask_is_bool(c) ? Dtype::kBool : in[0].dtype(), in[0].shape());
     if (mask.dtype() == Dtype::kBool) std::fill_n(mask.mutable_data(), mask.size_bytes(), std::byte{1});
     else if (mask.dtype() == Dtype::kF32) std::fill_n(mask.mutable_as<float>().data(), mask.size(), 1.0F);
-    else throw Unsupported("[reference] the mask of Dropout below opset 10 is known for float32 only, not " + std::string(dtype_name(mask.dtype())));
+    else if (mask.dtype() == Dtype::kF16) std::fill_n(mask.mutable_as<uint16_t>().data(), mask.size(), f32_to_f16(1.0F));
+    else throw Unsupported("[reference] the mask of Dropout below opset 10 is known for float32 and float16, not " + std::string(dtype_name(mask.dtype())));
     out.push_back(std::move(mask));
   }
   return out;
