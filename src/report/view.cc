@@ -23,7 +23,7 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
   if (inputs.plan) add("the plan", inputs.plan->model_sha256);
   if (inputs.device) add("the device profile", inputs.device->model_sha256);
   if (inputs.edge) add("the edge profile", inputs.edge->model_sha256);
-  if (inputs.scores) add("the scores", inputs.scores->model_sha256);
+  if (inputs.scores) add("the scores file", inputs.scores->model_sha256);
   for (const auto& bench : inputs.benches) add("a bench", bench.model_sha256);
   return out;
 }

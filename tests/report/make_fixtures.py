@@ -96,12 +96,16 @@ def network():
 
 def bench(plan):
     rows, n = [], 100
-    local = next(c for c in plan["families"] if c["key"] == "local")["latency_us"] * 1.02
+
+    def measured_us(i):
+        return plan["families"][i]["latency_us"] * (1.02 + 0.012 * math.sin(3 * i))
+
+    local = measured_us(next(i for i, c in enumerate(plan["families"]) if c["key"] == "local"))
     for i, candidate in enumerate(plan["families"]):
         if candidate["key"].startswith("edge/webp"):
             rows.append({"key": candidate["key"], "family": candidate["family"], "error": "the edge answered INVALID_ARGUMENT: unknown codec 'webp' <img src=x onerror=alert(1)>"})
             continue
-        measured = candidate["latency_us"] * (1.02 + 0.012 * math.sin(3 * i))
+        measured = measured_us(i)
         right = round(candidate.get("agreement", 1) * n)
         stages, last = candidate["stages"], candidate["stages"][-1]
         split = len(stages) > 1
