@@ -64,6 +64,8 @@ std::string tip_of(const Curve& curve, double link_bps) {
 
 std::string crossing_marks(const BandwidthView& view, const Frame& frame, const Scale& x, const Scale& y) {
   std::string out;
+  constexpr double kLabelWidth = 84;
+  const double link = x(view.link_bps);
   double last_label = -1e9;
   int row = 0;
   for (const auto& crossing : view.crossings) {
@@ -71,10 +73,11 @@ std::string crossing_marks(const BandwidthView& view, const Frame& frame, const 
     const double px = x(crossing.bandwidth_bps), py = y(crossing.latency_us);
     row = px - last_label < 96 ? (row + 1) % 3 : 0;
     last_label = px;
+    const bool is_left = px <= link && link < px + kLabelWidth;  // the line of this link would strike it through
     const std::string tip = "Break-even at " + bandwidth(crossing.bandwidth_bps) + ": " + ms(crossing.latency_us) + "\nbelow: " + label_of(crossing.below) + "\nabove: " + label_of(crossing.above);
     out += element("g", {{"class", "crossing"}, {"data-below", crossing.below}, {"data-above", crossing.above}, {"data-tip", tip}},
                    line(px, py, px, frame.y0(), "drop") + element("circle", {{"cx", coordinate(px)}, {"cy", coordinate(py)}, {"r", "5"}}) +
-                       text(px + 5, frame.y0() - 8 - 15 * row, bandwidth(crossing.bandwidth_bps), "crossing-label"));
+                       text(px + (is_left ? -5 : 5), frame.y0() - 8 - 15 * row, bandwidth(crossing.bandwidth_bps), "crossing-label", is_left ? "end" : "start"));
   }
   return out;
 }

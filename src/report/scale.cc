@@ -16,7 +16,7 @@ std::vector<double> linear_ticks(double low, double high, int wanted) {
 }
 
 std::vector<double> log_ticks(double low, double high, int wanted) {
-  const std::vector<std::vector<double>> choices{{1, 2, 3, 4, 5, 6, 7, 8, 9}, {1, 2, 5}, {1, 3}, {1}};
+  const std::vector<std::vector<double>> choices{{1, 2, 3, 4, 5, 6, 8}, {1, 2, 5}, {1, 3}, {1}};
   std::vector<double> out;
   for (const auto& steps : choices) {
     out.clear();
