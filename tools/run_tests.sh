@@ -12,7 +12,7 @@ if [ -z "${SCISSIONLITE_ORT_PYTHON:-}" ] && [ -x "$python" ]; then export SCISSI
 export SCISSIONLITE_DEPS="$deps"
 results="$build/test_results.xml"
 rm -f "$results"
-ctest --test-dir "$build" -j "${JOBS:-$(nproc)}" --timeout 900 --output-on-failure --no-tests=error --output-junit "$results" "$@"
+ctest --test-dir "$build" -j "${JOBS:-$(nproc)}" --timeout 900 --output-on-failure --no-tests=error --test-output-size-passed 4000000 --test-output-size-failed 4000000 --output-junit "$results" "$@"
 code=$?
 /usr/bin/python3 "$root/tools/summarize_tests.py" "$results" || exit 1
 exit $code
