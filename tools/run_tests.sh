@@ -10,6 +10,7 @@ deps="${SCISSIONLITE_DEPS:-$root/.deps}"
 python="$deps/venv_ort/bin/python"
 if [ -z "${SCISSIONLITE_ORT_PYTHON:-}" ] && [ -x "$python" ]; then export SCISSIONLITE_ORT_PYTHON="$python"; fi
 export SCISSIONLITE_DEPS="$deps"
+[ -n "${SCISSIONLITE_TEST_DATA:-}" ] || unset SCISSIONLITE_TEST_DATA
 results="$build/test_results.xml"
 rm -f "$results"
 ctest --test-dir "$build" -j "${JOBS:-$(nproc)}" --timeout 900 --output-on-failure --no-tests=error --test-output-size-passed 4000000 --test-output-size-failed 4000000 --output-junit "$results" "$@"
