@@ -27,9 +27,11 @@ double slow_factor(const std::string& engine_spec) {
   return 1;
 }
 
-Half::Half(const fs::path& model, const std::string& engine, int threads) : where_(model.filename().string()) {
+Half::Half(const fs::path& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.filename().string()) {
   executable_ = while_doing("loading '" + model.string() + "'", [&] {
-    return compile(with_batch(load_model(model), 1), engine, {.threads = threads});
+    const auto graph = load_model(model);
+    if (check) check(graph);
+    return compile(with_batch(graph, 1), engine, {.threads = threads});
   });
   std::vector<Tensor> inputs;
   for (const auto& input : executable_->inputs()) inputs.push_back(zeros(input));

@@ -1,6 +1,7 @@
 // What runs on the device: the head, and the local tail (or the whole model) that answers when the edge does not.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,7 +32,8 @@ double timed_us(Clock& clock, double factor, Body&& body) {
 class Half {
  public:
   /// Compiles and runs once on zeros, so that the first image is not slower than the rest.
-  Half(const fs::path& model, const std::string& engine, int threads);
+  /// @param check  looks at the model before it is compiled, and throws when it is not the expected one.
+  Half(const fs::path& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check = {});
   /// `given` may hold more than the slice needs.
   /// @param keep  copies the results; else they may be views, valid until the next run.
   /// @throws InvalidArgument when an input is missing.

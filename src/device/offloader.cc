@@ -41,7 +41,9 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (wants_edge && !has_edge && !options_.local_fallback)
     throw InvalidArgument("[offload] the package '" + package_.folder.string() + "' (" + package_.manifest.candidate +
                           ") needs an edge; give its address, or allow local answers");
-  if (candidate_.kind == Candidate::Kind::kSplit) head_ = std::make_unique<Half>(package_.head_path(), options_.engine, options_.threads);
+  if (candidate_.kind == Candidate::Kind::kSplit)
+    head_ = std::make_unique<Half>(package_.head_path(), options_.engine, options_.threads,
+                                   [this](const Graph& head) { check_head_names_tail(head, package_.manifest); });
   if (!wants_edge || options_.local_fallback)
     local_ = std::make_unique<Half>(package_.local_path(), options_.engine, options_.threads);
   input_name_ = head_ ? head_->inputs().front().name : local_ ? local_->inputs().front().name : package_.manifest.wire.front().name;

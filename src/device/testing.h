@@ -113,14 +113,19 @@ inline DevicePackage tiny_package(const fs::path& folder, const std::string& can
   const bool is_split = candidate.starts_with("split");
   const bool is_blob = candidate.starts_with("edge/") && candidate != "edge/tensor";
   const std::string wire = is_split ? "cut0" : "x";
-  if (is_split) save_model(tiny_head(), package.head_path());
+  constexpr const char* kTailSha256 = "5ca1e1";
+  if (is_split) {
+    auto head = tiny_head();
+    head.metadata[kTailMetadataKey] = kTailSha256;
+    save_model(head, package.head_path());
+  }
   save_model(tiny_tail(wire, 1), package.local_path());
   auto& m = package.manifest;
   m.role = "device";
   m.model_name = "tiny";
   m.tail_name = "tiny_tail";
   m.candidate = candidate;
-  m.tail_sha256 = "5ca1e1";
+  m.tail_sha256 = kTailSha256;
   m.output_names = {"scores"};
   if (candidate != "local") m.wire = {{.name = wire, .dtype = Dtype::kF32, .shape = {1, 3, 4, 4}, .has_shape = true, .symbols = {}}};
   package.input.width = package.input.height = 4;

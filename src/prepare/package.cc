@@ -21,6 +21,14 @@ void check_hash(const fs::path& folder, const std::string& name, const std::stri
 
 }  // namespace
 
+void check_head_names_tail(const Graph& head, const Manifest& manifest) {
+  const auto found = head.metadata.find(kTailMetadataKey);
+  const auto given = found == head.metadata.end() ? "" : found->second;
+  if (given != manifest.tail_sha256)
+    throw InvalidArgument("[package] head.onnx belongs to tail '" + given + "', the manifest to '" + manifest.tail_sha256 +
+                          "'; the files of two packages were mixed: prepare the package again");
+}
+
 ProbeTensors DevicePackage::load_probe() const {
   const auto path = folder / "probe.bin";
   return parse_probe(read_part(folder, "probe.bin"), path.string());

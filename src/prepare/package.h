@@ -64,4 +64,9 @@ struct DevicePackage {
 /// @throws InvalidArgument when a file is missing or a hash does not match (names both). Cost: reads and hashes every file.
 [[nodiscard]] DevicePackage open_package(const fs::path& folder);
 
+/// Key in the metadata of a head: the hash of the tail that it was made with.
+inline constexpr const char* kTailMetadataKey = "scissionlite.tail_sha256";
+/// @throws InvalidArgument when `head` was made with another tail than the manifest's: files of two packages were mixed.
+void check_head_names_tail(const Graph& head, const Manifest& manifest);
+
 }  // namespace scissionlite

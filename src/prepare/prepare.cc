@@ -40,7 +40,7 @@ std::map<std::string, std::string> facts(const PrepareOptions& options, const st
 std::string serialize_head(const PrepareOptions& options, const Halves& halves, const Manifest& manifest) {
   Graph head = halves.head;
   for (const auto& [key, value] : facts(options, manifest.model_sha256)) head.metadata[key] = value;
-  head.metadata["scissionlite.tail_sha256"] = manifest.tail_sha256;
+  head.metadata[kTailMetadataKey] = manifest.tail_sha256;
   return serialize_model(head);
 }
 

@@ -50,12 +50,8 @@ class Checker {
   }
 
   std::string head_names_tail() {
-    const auto head = load_model(package_.head_path());
-    const auto found = head.metadata.find("scissionlite.tail_sha256");
-    const auto given = found == head.metadata.end() ? "" : found->second;
-    if (given != package_.manifest.tail_sha256)
-      throw InvalidArgument("[verify] head.onnx belongs to tail '" + given + "', the manifest to '" + package_.manifest.tail_sha256 + "'; the files of two packages were mixed");
-    return given.substr(0, 12);
+    while_doing("reading '" + package_.head_path().string() + "'", [&] { check_head_names_tail(load_model(package_.head_path()), package_.manifest); });
+    return package_.manifest.tail_sha256.substr(0, 12);
   }
 
   std::unique_ptr<Executable> compile_file(const fs::path& path) const { return compile(with_batch(load_model(path), 1), engine(), {.threads = options_.threads}); }

@@ -8,7 +8,7 @@ endforeach()
 
 add_test(NAME server_perf_analyzer
          COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_perf_analyzer.py" "$<TARGET_FILE:scissionlite>")
-set_tests_properties(server_perf_analyzer PROPERTIES LABELS integration TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")
+set_tests_properties(server_perf_analyzer PROPERTIES RUN_SERIAL ON LABELS integration TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")
 
 add_test(NAME server_triton
          COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_triton.py" "$<TARGET_FILE:scissionlite>" "${PROJECT_SOURCE_DIR}/build/assets")
