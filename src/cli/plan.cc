@@ -1,9 +1,11 @@
 // scissionlite plan: from profiles, link and scores to where to cut. Everything it knows is in planner/.
+#include <cmath>
 #include <iostream>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "bench/results.h"
 #include "cli/command.h"
 #include "onnx/onnx.h"
 #include "planner/planner.h"
@@ -17,7 +19,7 @@ namespace {
 using namespace planner;  // NOLINT: this file is the planner's command line
 
 struct Options {
-  std::string device, edge, cloud, network, scores, model, output, objective = "latency", images_from = "file";
+  std::string device, edge, cloud, network, scores, model, measured, output, objective = "latency", images_from = "file";
   std::vector<std::string> bandwidths, down_bandwidths, rtts, require, forbid, explain, versus, cost;
   std::string min_agreement, min_agreement_lower;
   bool is_private = false;
@@ -58,6 +60,30 @@ std::vector<Link> load_links(const Options& o, const std::vector<Profile>& machi
   return links;
 }
 
+/// Whether what was measured over one link tells something about another.
+void check_measured_link(const BenchResults& bench, const Link& link, const std::string& path) {
+  constexpr double kRateFactor = 1.5, kRttShare = 0.1, kProtocolUs = 2000;  // a probed round trip holds the protocol's own time
+  const bool same_rate = bench.link_up_bps == 0 || (bench.link_up_bps < kRateFactor * link.up_bps && link.up_bps < kRateFactor * bench.link_up_bps);
+  const bool same_rtt = std::abs(bench.link_rtt_us - link.rtt_us) <= kRttShare * link.rtt_us + kProtocolUs;
+  if (same_rate && same_rtt) return;
+  throw InvalidArgument("[plan] --measured " + path + " was taken over a link of " + format_rate(bench.link_up_bps) + " and " + format_us(bench.link_rtt_us) +
+                        ", the plan's has " + format_rate(link.up_bps) + " and " + format_us(link.rtt_us) + "; run `scissionlite bench` over this link");
+}
+
+/// The rows of bench.json that ran.
+std::vector<MeasuredRun> load_measured(const Options& o, const Profile& device, const Link& link) {
+  std::vector<MeasuredRun> runs;
+  if (o.measured.empty()) return runs;
+  const auto bench = load_bench(o.measured);
+  if (bench.model_sha256 != device.model_sha256)
+    throw InvalidArgument("[plan] --measured " + o.measured + " is of another model (" + bench.model_sha256.substr(0, 12) + ") than the profiles (" +
+                          device.model_sha256.substr(0, 12) + "); bench the profiled file");
+  check_measured_link(bench, link, o.measured);
+  for (const auto& row : bench.rows)
+    if (row.error.empty()) runs.push_back({row.key, row.latency_median_us, row.throughput_ips});
+  return runs;
+}
+
 PlanOptions plan_options(const Options& o, const std::vector<Profile>& machines) {
   std::vector<std::string> names;
   for (const auto& machine : machines) names.push_back(machine.machine_name);
@@ -83,7 +109,8 @@ int plan_measured(const Options& o, const Common& common) {
   if (!o.output.empty()) check_writable(o.output);
   auto machines = load_machines(o);
   const auto links = load_links(o, machines);
-  const auto options = plan_options(o, machines);
+  auto options = plan_options(o, machines);
+  options.measured = load_measured(o, machines[0], links[0]);
   std::optional<Scores> scores;
   if (!o.scores.empty()) scores = load_scores(o.scores);
   const auto graph = load_graph(o, machines[0].model_sha256);
@@ -159,6 +186,7 @@ Run declare_plan(CLI::App& app, Common& common) {
   app.add_option("--images-from", o->images_from, "file: the device gets image files and must decode them; camera: it gets pixels")
       ->check(CLI::IsMember({"file", "camera"}))->capture_default_str();
   declare_constraints(app, *o);
+  app.add_option("--measured", o->measured, "bench.json of a trial: measured latencies take the place of predicted ones")->type_name("FILE");
   app.add_option("--top", o->top, "rows of the table of the best")->check(CLI::Range(1, 10000))->capture_default_str();
   app.add_option("--explain", o->explain, "show every part of one candidate; repeatable")->type_name("KEY")->expected(1)->take_all();
   app.add_option("--versus", o->versus, "two candidates side by side")->type_name("KEY")->expected(2);

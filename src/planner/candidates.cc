@@ -65,7 +65,7 @@ std::optional<Outcome> outcome_of(const CostModel& model, const Agreements& agre
     if (to == kNone) break;
     path = path.then_send(model, m, model.hops()[static_cast<size_t>(to)].bytes);
   }
-  return Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)};
+  return Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0};
 }
 
 std::string family_of(const CostModel& model, const Choice& choice) {
@@ -100,6 +100,7 @@ PlannedCandidate describe(const CostModel& model, const Outcome& outcome) {
     if (to == kNone) break;
   }
   out.latency_us = outcome.latency_us;
+  out.predicted_us = outcome.predicted_us;
   out.throughput_ips = outcome.slowest_us > 0 ? 1e6 / outcome.slowest_us : 0;
   out.bytes = outcome.bytes;
   out.agreement = outcome.agreement.mean;

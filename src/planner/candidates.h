@@ -40,6 +40,7 @@ struct Outcome {
   double slowest_us = 0;  // of machines and wires: throughput is its inverse
   double bytes = 0;
   Agreement agreement;
+  double predicted_us = 0;  // where latency_us is measured: what the model says; else 0
 };
 
 /// Adds one link and the machine after it to what came before.
@@ -65,7 +66,7 @@ void visit_chains(const CostModel& model, const Agreements& agreements, int firs
     if (!middle.possible || !end.possible) continue;
     const auto path = arrived.then_compute(middle, model.links()[1].per_call_us).then_send(model, 1, hops[static_cast<size_t>(second)].bytes).then_compute(end, 0);
     const Choice choice{first, second};
-    visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)});
+    visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0});
   }
 }
 
@@ -75,7 +76,7 @@ void for_each_candidate(const CostModel& model, const Agreements& agreements, Vi
   constexpr int kNone = CostModel::kNone;
   if (const auto local = model.slice(0, kNone, kNone); local.possible) {
     const auto path = Path{}.then_compute(local, 0);
-    visit(Outcome{{}, path.latency_us, path.slowest_us, path.bytes, agreements.of({})});
+    visit(Outcome{{}, path.latency_us, path.slowest_us, path.bytes, agreements.of({}), 0});
   }
   for (int first = 0; first < static_cast<int>(model.hops().size()); ++first) {
     const auto start = model.slice(0, kNone, first);
@@ -84,7 +85,7 @@ void for_each_candidate(const CostModel& model, const Agreements& agreements, Vi
     if (const auto end = model.slice(1, first, kNone); end.possible) {
       const auto path = arrived.then_compute(end, 0);
       const Choice choice{first, kNone};
-      visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)});
+      visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0});
     }
     if (model.machine_count() == 3) visit_chains(model, agreements, first, arrived, visit);
   }

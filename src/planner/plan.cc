@@ -38,7 +38,7 @@ std::string candidate_key(const JsonReader& json) {
 
 PlannedCandidate candidate_from(const JsonReader& json) {
   json.allow_only({"key", "family", "cut_ids", "tls", "tensors", "latency_us", "throughput_ips", "bytes", "agreement", "agreement_interval",
-                   "agreement_n", "stages", "answer_us", "overhead_us", "feasible", "infeasible_reason", "note"});
+                   "agreement_n", "stages", "predicted_us", "answer_us", "overhead_us", "feasible", "infeasible_reason", "note"});
   PlannedCandidate candidate;
   candidate.key = candidate_key(json.at("key"));
   candidate.family = json.text_or("family", "");
@@ -57,6 +57,7 @@ PlannedCandidate candidate_from(const JsonReader& json) {
   }
   if (json.has("stages"))
     for (const auto& stage : json.at("stages").elements()) candidate.stages.push_back(stage_from(stage));
+  candidate.predicted_us = json.has("predicted_us") ? json.at("predicted_us").number_at_least(0) : 0;
   candidate.answer_us = json.number_or("answer_us", 0);
   candidate.overhead_us = json.number_or("overhead_us", 0);
   candidate.feasible = json.boolean_or("feasible", true);
@@ -97,6 +98,7 @@ Json to_json(const PlannedCandidate& candidate) {
   }
   json["stages"] = Json::array();
   for (const auto& stage : candidate.stages) json["stages"].push_back(stage_json(stage));
+  if (candidate.predicted_us > 0) json["predicted_us"] = candidate.predicted_us;
   json["answer_us"] = candidate.answer_us;
   json["overhead_us"] = candidate.overhead_us;
   json["feasible"] = candidate.feasible;

@@ -107,7 +107,8 @@ class Planner::Collector {
 };
 
 Planner::Planner(const CostModel& model, const Scores* scores, PlanOptions options, const Graph* graph)
-    : model_(&model), options_(std::move(options)), agreements_(model, scores), layers_(model.cuts(), graph), checker_(model, options_.constraints, layers_) {
+    : model_(&model), options_(std::move(options)), agreements_(model, scores), layers_(model.cuts(), graph), checker_(model, options_.constraints, layers_),
+      measured_(model, options_.measured) {
   const std::vector<std::string> known{"latency", "throughput", "bytes"};
   if (std::find(known.begin(), known.end(), options_.objective) == known.end())
     throw InvalidArgument("[plan] unknown objective '" + options_.objective + "'" + did_you_mean(options_.objective, known));
@@ -133,7 +134,7 @@ PlannedCandidate Planner::describe_checked(const Outcome& outcome) const {
 
 Plan Planner::plan() const {
   Collector collector(*this);
-  for_each_candidate(*model_, agreements_, [&](const Outcome& outcome) { collector(outcome); });
+  for_each_candidate(*model_, agreements_, [&](const Outcome& outcome) { collector(measured_.applied(outcome)); });
   if (collector.top().empty()) throw InvalidArgument(explain_unmeetable(*model_, agreements_, checker_));
   Plan plan;
   plan.model_name = model_->machine(0).model_name;
@@ -153,7 +154,7 @@ Plan Planner::plan() const {
 PlannedCandidate Planner::candidate(const std::string& key) const {
   const auto outcome = outcome_of(*model_, agreements_, model_->choice_of(key));
   if (!outcome) throw InvalidArgument("[plan] candidate '" + key + "' was not measured on every machine it needs; profile them again with this cut and transfer layer");
-  return describe_checked(*outcome);
+  return describe_checked(measured_.applied(*outcome));
 }
 
 }  // namespace scissionlite::planner

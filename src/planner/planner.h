@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "planner/checker.h"
+#include "planner/measured_runs.h"
 #include "planner/plan.h"
 
 namespace scissionlite::planner {
@@ -13,6 +14,7 @@ struct PlanOptions {
   std::string objective = "latency";  // latency, throughput (pipelined), bytes (then latency)
   std::vector<Constraint> constraints;
   int top = 10;                       // rows of Plan::top
+  std::vector<MeasuredRun> measured;  // what bench ran: takes the place of the prediction
 };
 
 class Planner {
@@ -40,6 +42,7 @@ class Planner {
   Agreements agreements_;
   LayerIndex layers_;
   Checker checker_;
+  MeasuredRuns measured_;
 };
 
 }  // namespace scissionlite::planner

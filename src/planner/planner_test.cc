@@ -287,11 +287,32 @@ TEST(Planner, RefusesAnUnknownObjective) {
   EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {.objective = "speed", .constraints = {}}); }).find("unknown objective 'speed'"), std::string::npos);
 }
 
+TEST(Planner, WhatWasMeasuredTakesThePlaceOfThePrediction) {
+  const auto model = pair_of_machines();
+  EXPECT_EQ(chosen_with(model, {}), "local");
+  PlanOptions options;
+  options.measured = {{.key = "local", .latency_us = 50e3}, {.key = "split/0/uint8", .latency_us = 7.5e3, .throughput_ips = 3}, {.key = "split/77/uint8", .latency_us = 1}};
+  const auto plan = Planner(model, nullptr, options).plan();
+  EXPECT_EQ(plan.chosen.key, "split/0/uint8");
+  EXPECT_EQ(plan.chosen.latency_us, 7.5e3);
+  EXPECT_EQ(plan.chosen.predicted_us, Planner(model, nullptr, {}).candidate("split/0/uint8").latency_us);
+  EXPECT_NEAR(plan.chosen.throughput_ips, 3, 1e-9);
+  const auto unmeasured = Planner(model, nullptr, options).candidate("split/1/uint8");
+  EXPECT_EQ(unmeasured.predicted_us, 0);
+  EXPECT_EQ(unmeasured.latency_us, Planner(model, nullptr, {}).candidate("split/1/uint8").latency_us);
+  options.measured = {{.key = "local", .latency_us = 0}};
+  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, options); }).find("the measured latency of 'local' is 0.000000 us"), std::string::npos);
+  options.measured = {{.key = "local", .latency_us = 1}, {.key = "local", .latency_us = 2}};
+  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, options); }).find("'local' was measured twice"), std::string::npos);
+}
+
 TEST(Planner, PlanJsonRoundTrip) {
   EXPECT_TRUE(rc::check("plan_from_json(to_json(p)) equals p", [](uint64_t seed) {
     Rng rng(seed);
     const auto random = random_case(rng);
-    auto plan = Planner(random.model, &random.scores, {}).plan();
+    PlanOptions options;
+    if (rng.uniform() < 0.5) options.measured = {{.key = "local", .latency_us = rng.uniform(1, 1e5)}};
+    auto plan = Planner(random.model, &random.scores, options).plan();
     plan.planning_us = 12.5;
     plan.command = "scissionlite plan --device 'a b.json'";
     const auto json = to_json(plan);

@@ -61,7 +61,7 @@ std::string candidate_table(const std::vector<PlannedCandidate>& candidates, con
   for (const auto* name : {"answer", "bytes", "images/s", "agreement", ""}) header.emplace_back(name);
   std::vector<Row> rows{header};
   for (const auto& c : candidates) {
-    Row row{c.key, ms(c.latency_us)};
+    Row row{c.key, ms(c.latency_us) + (c.predicted_us > 0 ? " measured" : "")};
     for (size_t m = 0; m < machines.size(); ++m) {
       const auto* stage = stage_at(c, m);
       row.push_back(stage ? ms(stage->decode_us + stage->compute_us + stage->encode_us) : "-");
@@ -83,7 +83,8 @@ std::string explain_text(const PlannedCandidate& c, const Plan& plan) {
   std::vector<Row> rows{{"part", "ms", "share %"}};
   for (const auto& part : parts_of(c, plan.machines))
     if (part.us > 0) rows.push_back({part.name, ms(part.us), format_fixed(c.latency_us > 0 ? 100 * part.us / c.latency_us : 0, 1)});
-  rows.push_back({"latency", ms(c.latency_us), "100.0"});
+  if (c.predicted_us > 0) rows.push_back({"predicted", ms(c.predicted_us), format_fixed(100 * c.predicted_us / c.latency_us, 1)});
+  rows.push_back({c.predicted_us > 0 ? "measured latency" : "latency", ms(c.latency_us), "100.0"});
   text += format_table(rows);
   text += "bytes " + format_fixed(c.bytes, 0) + ", agreement " + agreement_text(c) + ", pipelined " + format_fixed(c.throughput_ips, 1) + " images/s\n";
   if (!c.note.empty()) text += "note: " + c.note + "\n";
@@ -129,7 +130,7 @@ std::string plan_text(const Plan& plan) {
   text += "objective  " + plan.objective + ", " + std::to_string(plan.candidates_considered) + " candidates in " + format_us(plan.planning_us) + "\n";
   for (const auto& c : plan.constraints) text += "constraint " + c + "\n";
   const auto& best = plan.chosen;
-  text += "chosen     " + best.key + ": " + format_us(best.latency_us) + ", " + format_bytes(best.bytes) + ", agreement " + agreement_text(best) + "\n";
+  text += "chosen     " + best.key + ": " + format_us(best.latency_us) + (best.predicted_us > 0 ? " (measured; predicted " + format_us(best.predicted_us) + ")" : "") + ", " + format_bytes(best.bytes) + ", agreement " + agreement_text(best) + "\n";
   text += "\nThe best " + std::to_string(plan.top.size()) + " (times in ms)\n" + candidate_table(plan.top, plan.machines);
   text += "\nThe best of every family\n" + candidate_table(plan.families, plan.machines);
   text += "\nPareto front of latency, bytes and agreement\n" + candidate_table(plan.pareto, plan.machines);
