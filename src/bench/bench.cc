@@ -14,6 +14,7 @@
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "prepare/prepare.h"
+#include "vision/model_input.h"
 
 namespace scissionlite {
 namespace {
@@ -49,6 +50,7 @@ class Bench {
   explicit Bench(const BenchOptions& options)
       : o_(options), folder_(options.keep), model_(load_model(options.model)),
         input_(vision::find_input_spec(model_, options.model, options.input_spec)) {
+    model_ = vision::with_input_size(std::move(model_), input_);
     if (o_.images.empty()) throw InvalidArgument("[bench] there is no image to measure with");
   }
 

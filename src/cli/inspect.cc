@@ -3,18 +3,20 @@
 #include <map>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "graph/cuts.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "ops/ops.h"
+#include "vision/model_input.h"
 
 namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, why;
+  std::string model, why, input_spec;
   bool list_nodes = false, list_cuts = false, all_places = false;
   CutOptions cuts;
 };
@@ -33,7 +35,7 @@ std::string shapes_text(const Cut& cut) {
   std::vector<std::string> parts;
   for (const auto& shape : cut.shapes) {
     std::vector<std::string> sizes;
-    for (size_t i = 1; i < shape.size(); ++i) sizes.push_back(std::to_string(shape[i]));
+    for (size_t i = 1; i < shape.size(); ++i) sizes.push_back(shape[i] < 0 ? "?" : std::to_string(shape[i]));
     parts.push_back(sizes.empty() ? "?" : join(sizes, "x"));
   }
   return join(parts, " + ");
@@ -69,6 +71,18 @@ void print_summary(const Graph& graph, const std::vector<Cut>& cuts, int64_t mac
             << "cuts       " << single << " through one tensor, " << cuts.size() - static_cast<size_t>(single) << " through several\n";
 }
 
+/// Bytes after an operator without a shape rule are unknown, unless the file tells the shape.
+void print_unknown_operators(const Graph& graph) {
+  std::vector<std::string> unknown;
+  for (const auto& node : graph.nodes)
+    if (!ops::find(node.domain, node.op_type))
+      if (const auto name = (node.domain.empty() ? "" : node.domain + ".") + node.op_type; std::find(unknown.begin(), unknown.end(), name) == unknown.end())
+        unknown.push_back(name);
+  if (unknown.empty()) return;
+  std::cout << "unknown    " << join(unknown) << ": no shape rule and no cost here, so what follows may have unknown bytes ('?'); it can be cut all the same, and runs "
+            << "where the engine knows it (docs/adding_an_operator.md)\n";
+}
+
 void print_nodes(const Graph& graph) {
   const auto macs = ops::node_macs(graph);
   std::vector<std::vector<std::string>> rows{{"#", "operator", "name", "output", "shape", "MMACs"}};
@@ -101,8 +115,23 @@ void print_refusals(const Graph& graph) {
   std::cout << "\n" << format_table(rows);
 }
 
+/// The model; sizes that its input leaves open are those of its input.json, where there is one that fits.
+Graph load_sized(const Options& options) {
+  auto model = load_model(options.model);
+  if (options.input_spec.empty() && !vision::has_open_size(model)) return model;
+  try {
+    if (!options.input_spec.empty()) return vision::with_input_size(model, vision::find_input_spec(model, options.model, options.input_spec));
+    if (const auto spec = vision::find_written_input_spec(model, options.model)) return vision::with_input_size(model, *spec);
+  } catch (const InvalidArgument& e) {
+    if (!options.input_spec.empty()) throw;
+    log::warning("[inspect] " + std::string(e.what()));  // an input.json beside it may be another model's
+  }
+  log::warning("[inspect] input '" + model.inputs.front().name + "' leaves sizes open, so bytes and costs are unknown; give an input.json with --input");
+  return model;
+}
+
 int inspect(const Options& options, const Common& common) {
-  Graph graph = load_model(options.model);
+  Graph graph = load_sized(options);
   const auto cuts = ops::find_costed_cuts(graph, options.cuts);
   const int64_t macs = ops::total_macs(graph);
   if (!options.why.empty()) {
@@ -127,6 +156,7 @@ int inspect(const Options& options, const Common& common) {
     return 0;
   }
   print_summary(graph, cuts, macs);
+  print_unknown_operators(graph);
   if (options.list_nodes) print_nodes(graph);
   if (options.list_cuts || (!options.list_nodes && !options.all_places)) print_cuts(cuts, macs);
   if (options.all_places) print_refusals(graph);
@@ -142,6 +172,7 @@ Run declare_inspect(CLI::App& app, Common& common) {
   app.add_flag("--nodes", options->list_nodes, "list the nodes with shapes and cost");
   app.add_flag("--not-cuts", options->all_places, "list every other value and why it is not a cut");
   app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
+  app.add_option("--input,--input-spec", options->input_spec, "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
   app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")
       ->check(CLI::Range(1, 16))->capture_default_str();
   return [options, &common] { return inspect(*options, common); };

@@ -10,6 +10,7 @@
 #include "planner/plan.h"
 #include "prepare/prepare.h"
 #include "score/activations.h"
+#include "vision/model_input.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -40,6 +41,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.model_path = options.model;
   prepare.graph = load_model(options.model);
   prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+  prepare.graph = vision::with_input_size(std::move(prepare.graph), prepare.input);
   prepare.cuts = ops::find_costed_cuts(prepare.graph, {.max_tensors = options.max_tensors});
   if (!options.images.empty()) {
     const auto images = vision::list_images(options.images);

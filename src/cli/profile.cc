@@ -2,12 +2,14 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "profile/via_edge.h"
+#include "vision/model_input.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -18,6 +20,7 @@ struct Options {
   int max_tensors = 3;
   double max_item_s = 2, pause_ms = 20, budget_s = 120, memory_mb = 1500;
   bool no_blocks = false, fresh = false;
+  std::optional<Scores> scored;
   ProfileOptions profile;
 };
 
@@ -25,7 +28,7 @@ void choose(Options& options, const Graph& model) {
   Graph annotated = model;
   const auto cuts = ops::find_costed_cuts(annotated, {.max_tensors = options.max_tensors});
   if (!options.scores.empty()) {
-    const auto scores = load_scores(options.scores);
+    const auto& scores = options.scored.emplace(load_scores(options.scores));
     if (scores.model_sha256 != options.profile.model_sha256)
       throw InvalidArgument("[profile] '" + options.scores + "' is of a model with sha256 " + scores.model_sha256 + ", '" + options.model + "' has " +
                             options.profile.model_sha256 + "; score this model first");
@@ -73,8 +76,12 @@ void print_summary(const ProfileResult& result, const Options& options) {
 
 int profile(Options& options, const Common& common) {
   if (!options.output.empty()) check_writable(options.output);
-  const auto model = load_model(options.model);
+  auto model = load_model(options.model);
   auto& p = options.profile;
+  if (options.via.empty() || vision::has_open_size(model)) {
+    p.input = vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+    model = vision::with_input_size(std::move(model), p.input);
+  }
   p.model_name = fs::path(options.model).stem().string();
   p.model_sha256 = model_sha256(options.model);
   choose(options, model);
@@ -97,9 +104,10 @@ int profile(Options& options, const Common& common) {
   if (!options.via.empty()) {
     result = profile_server(options, model);
   } else {
-    p.input = vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
     if (!options.images.empty()) p.images = vision::list_images(options.images);
+    else log::warning("[profile] no --images: decoding and preprocessing are timed on made-up pictures; photos of your camera tell their real cost");
     result = profile_model(model, p);
+    if (options.scored && p.images.empty()) take_image_bytes(result.profile, *options.scored);
   }
   bar.reset();
   result.profile.command = common.command_line;

@@ -9,6 +9,7 @@
 #include "onnx/onnx.h"
 #include "prepare/verify.h"
 #include "prepare/verify_package.h"
+#include "vision/model_input.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -30,11 +31,22 @@ int wanted_cuts(const Options& options) {
   return static_cast<int>(count);
 }
 
+vision::InputSpec find_spec(const Graph& model, const Options& options) {
+  return vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+}
+
+/// The model; sizes that its input leaves open are those of its input.json.
+Graph load_sized(const Options& options) {
+  auto model = load_model(options.model);
+  if (!vision::has_open_size(model)) return model;
+  const auto spec = find_spec(model, options);
+  return vision::with_input_size(std::move(model), spec);
+}
+
 /// The first image as the model's input; nothing without images.
 std::vector<Tensor> image_inputs(const Graph& model, const Options& options) {
   if (options.images.empty()) return {};
-  const auto spec = vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
-  return {vision::preprocess(vision::load_image(vision::list_images(options.images).front()), spec)};
+  return {vision::preprocess(vision::load_image(vision::list_images(options.images).front()), find_spec(model, options))};
 }
 
 Json check_json(const CutCheck& check) {
@@ -62,7 +74,7 @@ int print_model_result(const VerifyResult& result, const Options& options, doubl
 }
 
 int verify_cuts(const Options& options, const Common& common) {
-  const auto model = load_model(options.model);
+  const auto model = load_sized(options);
   VerifyOptions verify;
   verify.engine = options.engine;
   verify.threads = options.threads;
@@ -85,14 +97,14 @@ int verify_cuts(const Options& options, const Common& common) {
 /// Two files that somebody made, against the model.
 int verify_files(const Options& options, const Common& common) {
   if (options.head.empty() || options.tail.empty()) throw InvalidArgument("[verify] --head and --tail go together");
-  const auto model = load_model(options.model);
+  const auto model = load_sized(options);
   const auto compile = make_compile(options.engine, options.threads);
   auto inputs = image_inputs(model, options);
   if (inputs.empty()) inputs = random_inputs(model, options.seed);
   std::vector<Tensor> expected;
   for (const auto& tensor : compile(model)->run(inputs)) expected.push_back(tensor.clone());
   const bool exact = options.engine == "reference" && options.tolerance < 0;
-  auto check = check_slices(load_model(options.head), load_model(options.tail), compile, inputs, expected, {}, exact, options.tolerance < 0 ? 1e-4 : options.tolerance);
+  auto check = check_slices(load_model(options.head), load_model(options.tail), compile, inputs, expected, {}, exact, options.tolerance);
   check.id = "files";
   if (common.json) std::cout << check_json(check).dump(2) << "\n";
   else std::cout << (check.ok ? "head and tail give the model's answer" : "WRONG: " + check.problem) << (check.ok && exact ? ", bit for bit" : "") << "\n";
@@ -131,7 +143,7 @@ Run declare_verify(CLI::App& app, Common& common) {
   app.add_flag("--all-cuts", options->all_cuts, "every cut, with any engine");
   app.add_flag("--multi", options->multi, "cuts through up to three tensors too");
   app.add_option("--seed", options->seed, "of the input and the choice of cuts")->capture_default_str();
-  app.add_option("--tolerance", options->tolerance, "largest difference, as a share of max|y| (default 1e-4; 1e-3 for packages)")->check(CLI::NonNegativeNumber);
+  app.add_option("--tolerance", options->tolerance, "largest difference, as a share of max|y| (default 1e-4, 2e-3 where half precision crosses; 1e-3 for packages)")->check(CLI::NonNegativeNumber);
   app.add_option("--image,--images", options->images, "real input instead of random numbers");
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--head", options->head, "check this head with --tail instead of slices made here");

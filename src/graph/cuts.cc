@@ -176,16 +176,21 @@ std::string why_not_a_cut(const Graph& graph, const std::string& value) {
     above[static_cast<size_t>(v)] = true;
     for (int source : flow.sources[static_cast<size_t>(v)]) todo.push_back(source);
   }
+  // What the device has when the value is there: the inputs, and every output of the nodes above it.
+  std::vector<bool> is_above(flow.nodes.size(), false), at_hand = above;
   for (size_t n = 0; n < flow.nodes.size(); ++n) {
     const auto& outputs = flow.node_outputs[n];
-    if (std::any_of(outputs.begin(), outputs.end(), [&](int v) { return above[static_cast<size_t>(v)]; })) continue;
+    is_above[n] = std::any_of(outputs.begin(), outputs.end(), [&](int v) { return above[static_cast<size_t>(v)]; });
+    for (int output : outputs) at_hand[static_cast<size_t>(output)] = is_above[n];
+  }
+  for (size_t v = 0; v < flow.values.size(); ++v) at_hand[v] = at_hand[v] || flow.values[v].is_input;
+  for (size_t n = 0; n < flow.nodes.size(); ++n)
     for (int input : flow.node_inputs[n])
-      if (above[static_cast<size_t>(input)] && input != it->second)
+      if (!is_above[n] && at_hand[static_cast<size_t>(input)] && input != it->second)
         return "'" + flow.values[static_cast<size_t>(input)].name + "' goes round it into " + graph.nodes[flow.nodes[n]].label() +
                "; it would have to cross as well";
-  }
   for (size_t v = 0; v < flow.values.size(); ++v)
-    if (above[v] && static_cast<int>(v) != it->second && flow.values[v].is_output)
+    if (at_hand[v] && static_cast<int>(v) != it->second && flow.values[v].is_output)
       return "output '" + flow.values[v].name + "' is produced before it";
   return "";
 }

@@ -56,6 +56,30 @@ TEST(Cuts, PublishedRuleGivesSingleTensorsOnly) {
   EXPECT_EQ(ids(find_cuts(residual(4), {.max_tensors = 1})), (std::vector<std::string>{"a", "d"}));
 }
 
+TEST(Cuts, SaysWhyNotRoundAnInputOrASibling) {
+  Graph g = residual(4);
+  g.inputs.push_back(info("meta", {1, 10}));
+  g.nodes.push_back(node("Add", {"e", "meta"}, {"f"}));
+  g.outputs = {info("f", {1, 10})};
+  EXPECT_NE(why_not_a_cut(g, "a").find("'meta' goes round it into Add"), std::string::npos);
+  Graph halves = residual(4);
+  halves.nodes = {node("Split", {"x"}, {"a", "b"}), node("Sigmoid", {"b"}, {"c"}), node("Mul", {"a", "c"}, {"d"}), node("Flatten", {"d"}, {"e"})};
+  EXPECT_NE(why_not_a_cut(halves, "a").find("'b' goes round it into Sigmoid"), std::string::npos);
+  EXPECT_EQ(ids(find_cuts(halves, {.max_tensors = 1})), (std::vector<std::string>{"d"}));
+}
+
+TEST(Cuts, EveryValueIsACutOrHasAReason) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    Rng rng(seed);
+    const Graph g = random_graph(rng);
+    const auto singles = ids(find_cuts(g, {.max_tensors = 1}));
+    for (const auto& value : data_flow(g).values) {
+      const bool is_cut = std::find(singles.begin(), singles.end(), value.name) != singles.end();
+      EXPECT_EQ(why_not_a_cut(g, value.name).empty(), is_cut) << "seed " << seed << ", value " << value.name << ": " << why_not_a_cut(g, value.name);
+    }
+  }
+}
+
 TEST(Cuts, SaysWhyNot) {
   const Graph g = residual(4);
   EXPECT_EQ(why_not_a_cut(g, "a"), "");

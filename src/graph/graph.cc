@@ -93,6 +93,23 @@ void Graph::check() const {
     if (!known.count(info.name)) throw ModelError("[graph] output '" + info.name + "' is produced by no node");
 }
 
+namespace {
+
+/// Nodes still wait for each other. A name that stands twice looks like a cycle too, and is the likelier mistake.
+[[noreturn]] void refuse_cycle(const Graph& graph, const std::vector<size_t>& waiting) {
+  std::string first;
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    if (waiting[i] == 0) continue;
+    if (first.empty()) first = graph.nodes[i].label();
+    for (const auto& output : graph.nodes[i].outputs)
+      if (graph.initializers.count(output))
+        throw ModelError("[graph] value '" + output + "' is defined twice: as a constant and by " + graph.nodes[i].label() + "; rename one of them");
+  }
+  throw ModelError("[graph] '" + graph.name + "' has a cycle through or before " + first + "; an ONNX graph must have none");
+}
+
+}  // namespace
+
 void sort_nodes(Graph& graph) {
   const auto producers = graph.producers();
   std::vector<size_t> waiting(graph.nodes.size(), 0);
@@ -115,7 +132,7 @@ void sort_nodes(Graph& graph) {
       if (--waiting[follower] == 0) ready.push(follower);
     sorted.push_back(std::move(graph.nodes[i]));
   }
-  if (sorted.size() != graph.nodes.size()) throw ModelError("[graph] '" + graph.name + "' has a cycle; an ONNX graph must have none");
+  if (sorted.size() != graph.nodes.size()) refuse_cycle(graph, waiting);
   graph.nodes = std::move(sorted);
 }
 

@@ -12,6 +12,7 @@
 #include "profile/synthetic_image.h"
 #include "score/activations.h"
 #include "transfer/transfer.h"
+#include "vision/model_input.h"
 
 namespace scissionlite {
 namespace {
@@ -88,6 +89,7 @@ Halves make_halves(const PrepareOptions& given) {
   if (model.inputs.size() != 1)
     throw Unsupported("[prepare] the model '" + model.name + "' has " + std::to_string(model.inputs.size()) + " inputs; packages feed one image to one input");
   vision::check_fits(options.input, model, "the input spec");
+  model = vision::with_input_size(std::move(model), options.input);
   if (options.cuts.empty() && options.candidate.kind == Candidate::Kind::kSplit) options.cuts = ops::find_costed_cuts(model);
   else ops::annotate(model);
 

@@ -1,6 +1,7 @@
 #include "profile/choose_cuts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <set>
 
@@ -106,6 +107,11 @@ ChosenCuts cuts_of_scores(const std::vector<Cut>& cuts, const Scores& scores) {
   }
   renumber(chosen.cuts);
   return chosen;
+}
+
+void take_image_bytes(Profile& profile, const Scores& scores) {
+  for (auto& [codec, bytes] : profile.image_bytes)
+    if (const auto* score = scores.find("edge/" + codec); score && score->bytes_mean > 0) bytes = std::llround(score->bytes_mean);
 }
 
 }  // namespace scissionlite

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/cuts.h"
+#include "profile/profile.h"
 #include "score/scores.h"
 
 namespace scissionlite {
@@ -29,5 +30,9 @@ struct ChosenCuts {
 
 /// Image codecs timed when no scores are given.
 [[nodiscard]] std::vector<std::string> timed_codecs();
+
+/// Without photos of one's own, codecs are timed on made-up pictures, whose sizes say little: those of the scored images
+/// take their place in `profile.image_bytes`.
+void take_image_bytes(Profile& profile, const Scores& scores);
 
 }  // namespace scissionlite

@@ -1,5 +1,6 @@
 #include "profile/profile.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -57,7 +58,8 @@ Json cut_json(const CutProfile& cut) {
   return json;
 }
 
-CutProfile cut_from(const JsonReader& json) {
+/// The cuts stand in order, so what is left out of one written by hand follows from those before it.
+CutProfile cut_from(const JsonReader& json, const std::vector<CutProfile>& before) {
   json.allow_only({"id", "tensors", "bytes", "head_macs", "position", "region", "single", "head", "tail", "tls"});
   CutProfile cut;
   cut.id = json.at("id").text();
@@ -66,9 +68,11 @@ CutProfile cut_from(const JsonReader& json) {
   if (cut.tensors.empty()) json.at("tensors").fail("at least one tensor name");
   cut.bytes = count(json, "bytes");
   cut.head_macs = count(json, "head_macs");
-  cut.position = count(json, "position");
-  const int64_t region = count(json, "region");
+  cut.position = json.has("position") ? count(json, "position") : before.empty() ? 0 : before.back().position + 1;
+  const auto ended = std::count_if(before.begin(), before.end(), [](const auto& other) { return other.single; });
+  const int64_t region = json.has("region") ? count(json, "region") : ended;
   if (region > 1'000'000) json.at("region").fail("a block index below 1000000");
+  if (!before.empty() && region < before.back().region) json.at("region").fail("at least the block of the cut before, " + std::to_string(before.back().region));
   cut.region = static_cast<int>(region);
   cut.single = json.boolean_or("single", cut.tensors.size() == 1);
   cut.head = timing_or_none(json, "head");
@@ -78,13 +82,15 @@ CutProfile cut_from(const JsonReader& json) {
       if (spec.empty() || spec.find_first_of("/|") != std::string::npos) tl.fail("a transfer layer's name without '/' and '|' before it");
       cut.tls[spec] = tl_from(tl);
     }
+  else if (cut.bytes > 0)
+    cut.tls["fp32"].wire_bytes = cut.bytes;  // the tensors as they are can always be sent
   return cut;
 }
 
 void read_cuts(const JsonReader& json, std::vector<CutProfile>& cuts) {
   std::set<std::string> ids;
   for (const auto& element : json.elements()) {
-    cuts.push_back(cut_from(element));
+    cuts.push_back(cut_from(element, cuts));
     if (!ids.insert(cuts.back().id).second) element.at("id").fail("an id that no other cut has");
     if (cuts.size() > 1 && cuts[cuts.size() - 2].position > cuts.back().position) element.at("position").fail("cuts in order of their position");
   }

@@ -77,6 +77,17 @@ TEST(ProfileJson, ByHand) {
   EXPECT_EQ(profile.cuts[0].tls.at("fp16").wire_bytes, 64);
 }
 
+TEST(ProfileJson, WhatIsLeftOutFollowsFromTheOrder) {
+  const auto profile = profile_from_json(parse_json(R"({"schema": "scissionlite.profile/1", "machine_name": "phone", "model_sha256": "x",
+    "cuts": [{"id": "1", "tensors": ["a"], "bytes": 400, "head": 5, "tail": 7}, {"id": "3+2", "tensors": ["b", "c"]}, {"id": "4", "tensors": ["d"], "tls": {}}, {"id": "5", "tensors": ["e"]}]})",
+                                                    "p"), "p");
+  const std::vector<int> regions{profile.cuts[0].region, profile.cuts[1].region, profile.cuts[2].region, profile.cuts[3].region};
+  EXPECT_EQ(regions, (std::vector<int>{0, 1, 1, 2}));
+  EXPECT_LT(profile.cuts[0].position, profile.cuts[3].position);
+  EXPECT_EQ(profile.cuts[0].tls.at("fp32").wire_bytes, 400) << "sent as it is";
+  EXPECT_TRUE(profile.cuts[2].tls.empty()) << "an empty list is meant";
+}
+
 std::string read_cuts(const std::string& cuts) {
   return message_of([&] {
     (void)profile_from_json(parse_json(R"({"schema": "scissionlite.profile/1", "machine_name": "d", "model_sha256": "x", "cuts": )" + cuts + "}", "p.json"), "p.json");
@@ -87,6 +98,8 @@ TEST(ProfileJson, ErrorsNameTheField) {
   EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"], "head": {"median_us": -1}}])").find("p.json.cuts[0].head.median_us: got -1, expected a number of at least 0"), std::string::npos);
   EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"]}, {"id": "1", "tensors": ["b"]}])").find("an id that no other cut has"), std::string::npos);
   EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"], "position": 4}, {"id": "2", "tensors": ["b"], "position": 3}])").find("order of their position"), std::string::npos);
+  EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"], "region": 2}, {"id": "2", "tensors": ["b"], "region": 1}])").find("cuts[1].region: got 1, expected at least the block of the cut before, 2"),
+            std::string::npos);
   EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"], "tls": {"uint8": {}}}])").find("cuts[0].tls.uint8: got {}, expected an object with 'wire_bytes'"), std::string::npos);
   EXPECT_NE(read_cuts(R"([{"id": "1", "tensors": ["a"], "heat": 3}])").find("unknown key 'heat'; did you mean 'head'?"), std::string::npos);
   EXPECT_NE(message_of([] { (void)profile_from_json(parse_json(R"({"schema": "scissionlite.profile/0"})", "p"), "p"); }).find("write the file again"), std::string::npos);

@@ -33,8 +33,42 @@ class ClassIndex {
   int64_t outputs_;
 };
 
-std::map<std::string, int64_t> read_table(const fs::path& path, const ClassIndex& classes) {
-  std::map<std::string, int64_t> out;
+/// Classes by the file that a line names. Folders in a name count where the image lies in such folders too, so that
+/// a/1.png and b/1.png may have different labels; a name that stands once is found wherever the image lies.
+class LabelTable {
+ public:
+  void add(const fs::path& file, int64_t label) {
+    by_path_[file.lexically_normal().generic_string()] = label;
+    const auto [it, is_new] = by_name_.emplace(file.filename().string(), label);
+    if (!is_new && it->second != label) it->second = kSeveral;
+  }
+  /// -1: not named.
+  [[nodiscard]] int64_t of(const fs::path& image, const std::string& where) const {
+    const auto parts = fs::absolute(image).lexically_normal();
+    fs::path rest = parts.relative_path();
+    if (const auto it = by_path_.find(parts.generic_string()); it != by_path_.end()) return it->second;
+    for (; !rest.empty(); rest = without_first(rest))
+      if (const auto it = by_path_.find(rest.generic_string()); it != by_path_.end()) return it->second;
+    const auto it = by_name_.find(image.filename().string());
+    if (it == by_name_.end()) return -1;
+    if (it->second == kSeveral)
+      throw InvalidArgument("[labels] " + where + " names '" + image.filename().string() + "' in several folders with different labels, and '" + image.string() +
+                            "' lies in none of them; keep the folders as the table names them");
+    return it->second;
+  }
+
+ private:
+  static constexpr int64_t kSeveral = -2;
+  static fs::path without_first(const fs::path& path) {
+    fs::path out;
+    for (auto part = std::next(path.begin()); part != path.end(); ++part) out /= *part;
+    return out;
+  }
+  std::map<std::string, int64_t> by_path_, by_name_;
+};
+
+LabelTable read_table(const fs::path& path, const ClassIndex& classes) {
+  LabelTable out;
   int64_t line_number = 0;
   for (auto line : split(read_file(path, uint64_t{64} << 20), '\n')) {
     ++line_number;
@@ -43,7 +77,7 @@ std::map<std::string, int64_t> read_table(const fs::path& path, const ClassIndex
     const auto cells = split(line, '\t');
     const std::string where = path.string() + ":" + std::to_string(line_number);
     if (cells.size() < 2) throw InvalidArgument("[labels] " + where + ": got '" + line + "', expected a file name, a tab and a label");
-    out[fs::path(cells[0]).filename().string()] = classes.of(cells[1], where);
+    out.add(cells[0], classes.of(cells[1], where));
   }
   return out;
 }
@@ -61,10 +95,7 @@ std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs
     return out;
   }
   const auto table = read_table(source, classes);
-  for (const auto& image : images) {
-    const auto it = table.find(image.filename().string());
-    out.push_back(it == table.end() ? -1 : it->second);
-  }
+  for (const auto& image : images) out.push_back(table.of(image, source));
   if (std::all_of(out.begin(), out.end(), [](int64_t label) { return label < 0; }))
     throw InvalidArgument("[labels] none of " + std::to_string(images.size()) + " images is named in '" + source + "'; its first column has to hold file names as '" +
                           (images.empty() ? "photo.jpg" : images[0].filename().string()) + "'");

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "base/cpu.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "score/labels.h"
 #include "score/parallel.h"
 #include "vision/vision.h"
@@ -18,6 +20,9 @@ int thread_count(const ScoreOptions& options) { return options.threads > 0 ? opt
 int worker_count(const ScoreOptions& options, size_t images) {
   return std::max(1, std::min({thread_count(options), kMostWorkers, static_cast<int>(images)}));
 }
+
+/// One class after the other: no two sizes above 1.
+bool is_score_list(const Shape& shape) { return std::count_if(shape.begin(), shape.end(), [](int64_t size) { return size != 1; }) <= 1; }
 
 int64_t bytes_of(const Workbench::Sample& sample) {
   auto bytes = static_cast<int64_t>(sample.input.size_bytes());
@@ -40,9 +45,12 @@ Workbench::Workbench(const Graph& model, const ScoreOptions& options, std::vecto
       whole_(model, options.engine, workers_, threads_each_),
       metric_(make_metric(options.metric)),
       kept_(images_.size()) {
-  if (options.labels.empty()) return;
   Sample scratch;
-  labels_ = load_labels(options.labels, images_, options.input, sample(0, 0, scratch).answer.at(0).size());
+  const auto& first = sample(0, 0, scratch).answer.at(0);
+  if (metric_->spec() == "top1" && !is_score_list(first.shape()))
+    log::warning("[score] the first output has shape " + to_string(first.shape()) + ", which is no list of class scores: top1 compares only where its largest "
+                 "value lies. For detectors and segmenters take --metric cosine or 'cmd:PROGRAM'");
+  if (!options.labels.empty()) labels_ = load_labels(options.labels, images_, options.input, first.size());
 }
 
 Workbench::Sample Workbench::compute(int worker, int64_t image) const {

@@ -13,6 +13,7 @@
 #include "score/measure.h"
 #include "score/score_cache.h"
 #include "transfer/transfer.h"
+#include "vision/model_input.h"
 
 namespace scissionlite {
 namespace {
@@ -78,6 +79,7 @@ class Scorer {
     if (options_.engine.empty()) options_.engine = default_backend();
     model_ = load_model(options_.model);
     vision::check_fits(options_.input, model_, options_.model.string());
+    model_ = vision::with_input_size(std::move(model_), options_.input);
     split_ = split_images(options_.images, options_.fit_images);
     codecs_ = expand_codecs(options_.codecs);
     check_codecs(codecs_);

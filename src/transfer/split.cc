@@ -37,11 +37,12 @@ void set_boundary(Graph& slice, std::vector<ValueInfo>& boundary, const std::vec
   if (dynamic) slice.values.clear();
 }
 
-/// "cut0", or "cut0_1" where the model itself is a slice with such an input.
-std::string wire_name(const Graph& model, size_t i, const std::string& suffix) {
+/// "cut0", or "cut0_1" where the model itself is a slice with such an input, or has such a tensor at the cut.
+std::string wire_name(const Graph& model, const Cut& cut, size_t i, const std::string& suffix) {
   const auto taken = [&](const std::string& name) {
     const auto same = [&](const ValueInfo& info) { return info.name == name; };
-    return std::any_of(model.inputs.begin(), model.inputs.end(), same) || std::any_of(model.outputs.begin(), model.outputs.end(), same);
+    return std::any_of(model.inputs.begin(), model.inputs.end(), same) || std::any_of(model.outputs.begin(), model.outputs.end(), same) ||
+           std::find(cut.tensors.begin(), cut.tensors.end(), name) != cut.tensors.end();
   };
   const std::string wish = "cut" + std::to_string(i);
   std::string name = wish + suffix;
@@ -83,16 +84,19 @@ Codec fit(const Graph& model, const ValueInfo& tensor, const TransferLayer& laye
 
 struct Joiner {
   const Graph& model;
+  const Cut& cut;
   SplitModel& out;
   bool dynamic;
 
   /// A codec's graph with the names it has in the whole: `x` becomes the cut tensor, codes become wire tensors.
   Graph named(const Graph& codec, size_t i, const std::string& tensor) const {
     Graph graph = codec;
-    free_name(graph, tensor);
-    rename_value(graph, "x", tensor);
-    for (const auto* name : {"code", "range"}) rename_value(graph, name, wire_name(model, i, name == std::string("code") ? "" : std::string("_") + name));
-    prefix_nodes(graph, wire_name(model, i, ""));
+    const std::pair<const char*, std::string> names[] = {{"x", tensor}, {"code", wire_name(model, cut, i, "")}, {"range", wire_name(model, cut, i, "_range")}};
+    const std::string own = "scissionlite own ";  // out of the way first: the cut tensor itself may be named "x" or "code"
+    for (const auto& [from, to] : names) rename_value(graph, from, own + from);
+    for (const auto& [from, to] : names) free_name(graph, to);
+    for (const auto& [from, to] : names) rename_value(graph, own + from, to);
+    prefix_nodes(graph, wire_name(model, cut, i, ""));
     if (!dynamic) fix_batch(graph.inputs, 1), fix_batch(graph.outputs, 1);
     return graph;
   }
@@ -128,7 +132,7 @@ SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,
   SplitModel out;
   out.head = out.head_body = slices.head;
   out.tail = out.tail_body = slices.tail;
-  Joiner joiner{model, out, dynamic};
+  Joiner joiner{model, cut, out, dynamic};
   for (size_t i = 0; i < tensors.size(); ++i) {
     out.codecs.push_back(fit(model, tensors[i], layer, i < samples.size() ? std::span<const Tensor>(samples[i]) : std::span<const Tensor>()));
     joiner.add(i, tensors[i]);

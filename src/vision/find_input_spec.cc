@@ -1,5 +1,5 @@
 // Which input.json belongs to a model, and whether it fits.
-#include "vision/input_spec.h"
+#include "vision/model_input.h"
 
 #include "base/error.h"
 #include "base/log.h"
@@ -21,7 +21,7 @@ bool is_file(const fs::path& path) {
 
 [[noreturn]] void refuse_guess(const ValueInfo& input) {
   throw InvalidArgument("[input.json] no input.json for this model, and its input '" + input.name + "' of " +
-                        std::string(dtype_name(input.dtype)) + " " + to_string(input.shape) +
+                        std::string(dtype_name(input.dtype)) + " " + (input.has_shape ? to_string(input.shape) : "of unknown shape") +
                         " does not tell the size of the image; write one (docs/input_json.md) and give it with --input-spec, or put it beside the "
                         "model as <model>.input.json");
 }
@@ -67,6 +67,9 @@ Shape tensor_shape(const InputSpec& spec) {
 void check_fits(const InputSpec& spec, const Graph& model, const std::string& where) {
   const auto& input = image_input(model);
   const Shape shape = tensor_shape(spec);
+  if (input.has_shape && input.shape.size() == shape.size() && input.shape[0] > 1)
+    throw InvalidArgument("[input.json] the model's input '" + input.name + "' of " + to_string(input.shape) + " takes " + std::to_string(input.shape[0]) +
+                          " images at once, and images come one by one; export it with a batch of 1 or an open one");
   bool fits = spec.dtype == input.dtype && (!input.has_shape || input.shape.size() == shape.size());
   for (size_t i = 1; fits && input.has_shape && i < shape.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == shape[i];
   if (fits) return;
@@ -75,8 +78,7 @@ void check_fits(const InputSpec& spec, const Graph& model, const std::string& wh
                         (input.has_shape ? to_string(input.shape) : "of any shape") + "; correct width, height, channels, layout or dtype");
 }
 
-InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const std::optional<fs::path>& given) {
-  if (given) return load_checked(*given, model);
+std::optional<InputSpec> find_written_input_spec(const Graph& model, const fs::path& model_path) {
   if (const auto it = model.metadata.find(kInputMetadataKey); it != model.metadata.end()) {
     const std::string where = "metadata '" + std::string(kInputMetadataKey) + "' of " + model_path.string();
     InputSpec spec = input_spec_from_json(parse_json(it->second, where), where);
@@ -85,6 +87,12 @@ InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const 
   }
   for (const auto& path : {with_suffix(model_path), model_path.parent_path() / "input.json"})
     if (is_file(path)) return load_checked(path, model);
+  return std::nullopt;
+}
+
+InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const std::optional<fs::path>& given) {
+  if (given) return load_checked(*given, model);
+  if (auto written = find_written_input_spec(model, model_path)) return *std::move(written);
   InputSpec spec = guess(model);
   const std::string values = spec.dtype == Dtype::kU8 ? "raw bytes" : spec.channels == "GRAY" ? "values 0 to 1" : "ImageNet's mean and std";
   log::warning("no input.json for '" + model_path.string() + "': assuming " + spec.channels + ", " + std::to_string(spec.width) + " x " +

@@ -161,6 +161,12 @@ TEST(FindInputSpec, MisfitNamesBoth) {
   }
   EXPECT_THROW(check_fits(spec, model({1, 3, 224, 224}, Dtype::kF16), "x"), InvalidArgument);
   EXPECT_NO_THROW(check_fits(spec, model({-1, 3, 224, 224}), "x"));
+  try {
+    check_fits(spec, model({4, 3, 224, 224}), "x");
+    FAIL() << "a batch of four";
+  } catch (const InvalidArgument& e) {
+    EXPECT_NE(std::string(e.what()).find("takes 4 images at once"), std::string::npos) << e.what();
+  }
 }
 
 TEST(Resize, SameSizeIsTheSameAndConstantStaysConstant) {
