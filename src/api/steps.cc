@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "graph/cuts.h"
 #include "ops/cut_cost.h"
+#include "planner/one_cut_list.h"
 #include "planner/planner.h"
 #include "prepare/prepare.h"
 #include "profile/measure_model.h"
@@ -79,7 +80,11 @@ Profile profile(const Model& model, const Scores& scores, const ProfileOptions& 
   return at_border([&] {
     const auto& measured = scores.impl().value;
     require_same_model(model, measured.model_sha256, "profile");
-    return run_profile(model, options, cuts_of_scores(costed_cuts(model, options.max_tensors), measured));
+    auto profile = run_profile(model, options, cuts_of_scores(costed_cuts(model, options.max_tensors), measured));
+    if (!options.images.empty()) return profile;
+    auto value = profile.impl().value;
+    take_image_bytes(value, measured);
+    return wrap<Profile>(std::move(value));
   });
 }
 
@@ -96,7 +101,7 @@ Network probe(const std::string& edge, double time_limit_us) {
 
 Plan plan(const Profile& device, const Profile& edge, const Network& network, const Scores* scores, const PlanOptions& options) {
   return at_border([&] {
-    const std::vector<scissionlite::Profile> machines{device.impl().value, edge.impl().value};
+    const auto machines = planner::with_one_cut_list({device.impl().value, edge.impl().value});
     const std::vector<std::string> names{device.machine(), edge.machine()};
     planner::PlanOptions wanted{.objective = options.objective, .constraints = {}, .top = options.best};
     for (const auto& text : options.require) wanted.constraints.push_back(planner::parse_require(text, names));

@@ -8,6 +8,7 @@
 #include "bench/results.h"
 #include "cli/command.h"
 #include "onnx/onnx.h"
+#include "planner/one_cut_list.h"
 #include "planner/planner.h"
 #include "planner/quantity.h"
 #include "planner/render.h"
@@ -35,7 +36,7 @@ auto load(const std::string& path, const std::string& option, Load&& loader) {
 std::vector<Profile> load_machines(const Options& o) {
   std::vector<Profile> machines{load(o.device, "--device", load_profile), load(o.edge, "--edge", load_profile)};
   if (!o.cloud.empty()) machines.push_back(load_profile(o.cloud));
-  return machines;
+  return with_one_cut_list(std::move(machines));
 }
 
 /// network.json, with what the command line overrides, link by link.

@@ -108,8 +108,8 @@ int run(const Options& o, const Common& common) {
     log::warning("[run] no --edge given: every image is answered locally");
   stop_on_signals();
   if (common.json) std::cout << Json{{"ready", true}, {"candidate", offloader.package().manifest.candidate}}.dump() << std::endl;
-  const auto emit = [](const device::Answer& answer) {
-    std::cout << to_json(answer).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+  const auto emit = [&o](const device::Answer& answer) {
+    std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
   };
   const auto totals = device::run_all(offloader, *source, o.pipeline, g_stop, emit);
   if (common.json) std::cout << Json{{"summary", summary_json(totals, offloader)}}.dump() << std::endl;
@@ -135,7 +135,7 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--engine", o->engine, "engine of the device half, as openvino or slow:4:openvino");
   app.add_option("--slow", o->slow, "pretend a device this many times slower; short for --engine slow:K:...")->check(CLI::Range(1.0, 1e4));
   app.add_option("--threads", o->threads, "threads of the engine; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_flag("--whole-outputs", o->whole_outputs, "fetch every output; otherwise, of a classifier, the best classes only where the edge can tell them");
+  app.add_flag("--whole-outputs", o->whole_outputs, "fetch every output and print all its values; otherwise, of a classifier, its best classes, and of other models what has at most 1,000 values");
   app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();

@@ -13,6 +13,24 @@ std::string label_of(int64_t index, int64_t count, const vision::InputSpec& inpu
   return at >= 0 && at < known ? input.labels[static_cast<size_t>(at)] : "";
 }
 
+bool is_integer(Dtype dtype) { return dtype != Dtype::kF32 && dtype != Dtype::kF64 && dtype != Dtype::kF16 && dtype != Dtype::kBF16; }
+
+/// JSON has no NaN and no infinity: they become null.
+Json values_of(const Tensor& tensor) {
+  if (is_integer(tensor.dtype())) return tensor.to_i64();
+  Json values = Json::array();
+  const Tensor wide = tensor.to_f32();
+  for (const float v : wide.as<float>()) values.push_back(std::isfinite(v) ? Json(v) : Json());
+  return values;
+}
+
+Json output_json(const std::string& name, const Tensor& tensor, bool whole) {
+  constexpr int64_t kMostValues = 1000;  // a longer list makes a line unreadable
+  Json json{{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}};
+  if (whole || tensor.size() <= kMostValues) json["values"] = values_of(tensor);
+  return json;
+}
+
 double rounded(double us) { return std::round(us * 10) / 10; }
 
 }  // namespace
@@ -33,7 +51,7 @@ std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& i
   return best;
 }
 
-Json to_json(const Answer& answer) {
+Json to_json(const Answer& answer, bool whole) {
   Json json{{"path", answer.name}};
   if (!answer.error.empty()) {
     json["error"] = answer.error;
@@ -49,9 +67,8 @@ Json to_json(const Answer& answer) {
     top.push_back(std::move(entry));
   }
   if (!answer.top.empty()) json["top"] = std::move(top);
-  if (answer.top.empty())
-    for (const auto& [name, tensor] : answer.outputs)
-      json["outputs"].push_back({{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}});
+  if (answer.top.empty() || whole)
+    for (const auto& [name, tensor] : answer.outputs) json["outputs"].push_back(output_json(name, tensor, whole));
   json["latency_us"] = rounded(answer.latency_us);
   if (answer.is_late) json["late"] = true;
   const Parts& p = answer.parts;

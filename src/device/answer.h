@@ -60,7 +60,8 @@ struct Answer {
 /// The `k` best of the first output, with labels. Ties go to the lower index; NaN is last.
 [[nodiscard]] std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k);
 
-/// One line of `scissionlite run`: name, origin, top, latency_us, parts, bytes; or name and error.
-[[nodiscard]] Json to_json(const Answer& answer);
+/// One line of `scissionlite run`: name, origin, top, outputs, latency_us, parts, bytes; or name and error. Outputs are
+/// told where there are no classes, or with `whole`; their values (row-major) up to 1,000 of them, or with `whole` all.
+[[nodiscard]] Json to_json(const Answer& answer, bool whole = false);
 
 }  // namespace scissionlite::device

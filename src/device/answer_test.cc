@@ -45,6 +45,25 @@ TEST(AnswerJson, TellsPartsThatAddUp) {
   EXPECT_DOUBLE_EQ(answer.parts.sum_us(), 100);
 }
 
+TEST(AnswerJson, OtherModelsGiveTheirValues) {
+  Answer answer;
+  answer.outputs = {{"boxes", Tensor::of<float>({1, 2, 2}, {0.5F, 1.0F, NAN, -2.0F})}, {"mask", Tensor::of<int64_t>({3}, {int64_t{1} << 40, 0, -1})},
+                    {"map", Tensor(Dtype::kF32, {1, 2, 600})}};
+  const auto json = to_json(answer);
+  EXPECT_EQ(json["outputs"][0]["values"].dump(), "[0.5,1.0,null,-2.0]");
+  EXPECT_EQ(json["outputs"][1]["values"].dump(), "[1099511627776,0,-1]");
+  EXPECT_FALSE(json["outputs"][2].contains("values")) << "1,200 values make a long line";
+  EXPECT_EQ(to_json(answer, /*whole=*/true)["outputs"][2]["values"].size(), 1200u);
+}
+
+TEST(AnswerJson, AClassifiersOutputsAreToldOnlyWhole) {
+  Answer answer;
+  answer.top = {{.index = 1, .label = "", .score = 2}};
+  answer.outputs = {{"scores", Tensor::of<float>({1, 2}, {1.0F, 2.0F})}};
+  EXPECT_FALSE(to_json(answer).contains("outputs"));
+  EXPECT_EQ(to_json(answer, /*whole=*/true)["outputs"][0]["values"].size(), 2u);
+}
+
 TEST(AnswerJson, AnErrorHasNoAnswer) {
   Answer answer;
   answer.name = "a.jpg";

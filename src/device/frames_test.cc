@@ -114,6 +114,9 @@ TEST(Frames, WatchTakesClosedAndMovedFiles) {
   stopper.join();
   fs::remove_all(folder);
   EXPECT_THROW((void)make_watch_source(folder, stop), ResourceError);
+  write_file(folder, "a file now");
+  EXPECT_THROW((void)make_watch_source(folder, stop), InvalidArgument);
+  fs::remove(folder);
 }
 
 }  // namespace

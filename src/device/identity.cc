@@ -31,7 +31,7 @@ std::vector<protocol::WireTensor> probe_inputs(const Manifest& manifest, const P
   std::vector<protocol::WireTensor> inputs;
   for (const auto& [name, tensor] : probe.inputs) {
     if (codec.empty()) {
-      inputs.push_back({.name = name, .tensor = tensor, .blob = {}, .parameters = {}});
+      inputs.push_back({.name = name, .tensor = tensor, .blob = {}, .strings = {}, .parameters = {}});
     } else {
       const auto bytes = tensor.bytes();
       inputs.push_back(blob_input(name, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), codec));
@@ -69,7 +69,7 @@ std::string wire_codec(const Manifest& manifest) {
 }
 
 protocol::WireTensor blob_input(const std::string& name, std::string bytes, const std::string& codec) {
-  return {.name = name, .tensor = {}, .blob = std::move(bytes), .blob_shape = {1}, .parameters = {{"codec", codec}}};
+  return {.name = name, .tensor = {}, .blob = std::move(bytes), .blob_shape = {1}, .strings = {}, .parameters = {{"codec", codec}}};
 }
 
 protocol::InferRequest make_request(const Manifest& manifest, std::vector<protocol::WireTensor> inputs, std::string id) {

@@ -118,7 +118,7 @@ void Offloader::prepare_wire(Frame& frame, Prepared& out, bool keep) {
     const auto found = std::find_if(out.tensors.begin(), out.tensors.end(), [&](const auto& t) { return t.first == wanted.name; });
     // An edge-only plan sends the model's input, whatever the tail calls it.
     const Tensor& tensor = found != out.tensors.end() ? found->second : out.tensors.front().second;
-    out.wire.push_back({.name = wanted.name, .tensor = tensor, .blob = {}, .parameters = {}});
+    out.wire.push_back({.name = wanted.name, .tensor = tensor, .blob = {}, .strings = {}, .parameters = {}});
   }
 }
 

@@ -18,6 +18,9 @@ namespace {
 class WatchSource final : public FrameSource {
  public:
   WatchSource(fs::path folder, const std::atomic<bool>& stop) : folder_(std::move(folder)), stop_(stop) {
+    std::error_code error;
+    if (fs::exists(folder_, error) && !fs::is_directory(folder_, error))
+      throw InvalidArgument("[watch] '" + folder_.string() + "' is a file; give the folder in which images appear");
     fd_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (fd_ < 0 || inotify_add_watch(fd_, folder_.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
       const std::string reason = std::strerror(errno);
@@ -25,8 +28,13 @@ class WatchSource final : public FrameSource {
       throw ResourceError("[watch] cannot watch '" + folder_.string() + "': " + reason + "; give a folder that exists and can be read");
     }
     std::set<fs::path> there;
-    for (const auto& entry : fs::directory_iterator(folder_))
-      if (entry.is_regular_file() && is_image_name(entry.path())) there.insert(entry.path());
+    std::error_code gone;  // a file that vanished meanwhile is none
+    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
+      if (it->is_regular_file(gone) && is_image_name(it->path())) there.insert(it->path());
+    if (error) {
+      close(fd_);
+      throw ResourceError("[watch] cannot read '" + folder_.string() + "': " + error.message() + "; give a folder that exists and can be read");
+    }
     waiting_.assign(there.begin(), there.end());
   }
   ~WatchSource() override { close(fd_); }

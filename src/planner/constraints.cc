@@ -19,7 +19,9 @@ std::vector<std::string> words_of(const std::string& text) {
   return words;
 }
 
-size_t machine_index(const std::string& name, const std::vector<std::string>& machines, const std::string& text) {
+/// The machine named by `words` from `begin` on; names may hold blanks.
+size_t machine_index(const std::vector<std::string>& words, size_t begin, const std::vector<std::string>& machines, const std::string& text) {
+  const std::string name = join({words.begin() + static_cast<std::ptrdiff_t>(begin), words.end()}, " ");
   const auto found = std::find(machines.begin(), machines.end(), name);
   if (found == machines.end()) throw InvalidArgument("[constraint] no machine '" + name + "' in '" + text + "'" + did_you_mean(name, machines));
   return static_cast<size_t>(found - machines.begin());
@@ -31,15 +33,16 @@ size_t machine_index(const std::string& name, const std::vector<std::string>& ma
 
 /// "layer X on M", "layers A..B on M", "machine M": what both options know. False when it is none of them.
 bool parse_common(const std::vector<std::string>& words, const std::vector<std::string>& machines, Constraint& out) {
-  if (words.size() == 2 && words[0] == "machine") {
+  if (words.size() >= 2 && words[0] == "machine") {
     out.kind = Kind::kMachine;
-    out.machine = machine_index(words[1], machines, out.text);
+    out.machine = machine_index(words, 1, machines, out.text);
     return true;
   }
-  if (words.size() < 4 || (words[0] != "layer" && words[0] != "layers") || words[words.size() - 2] != "on") return false;
+  const auto on = static_cast<size_t>(std::find(words.rbegin(), words.rend(), "on").base() - words.begin());  // the word after it
+  if (on < 3 || on == words.size() || (words[0] != "layer" && words[0] != "layers")) return false;
   out.kind = Kind::kLayers;
-  out.machine = machine_index(words.back(), machines, out.text);
-  const std::string name = join({words.begin() + 1, words.end() - 2}, " ");
+  out.machine = machine_index(words, on, machines, out.text);
+  const std::string name = join({words.begin() + 1, words.begin() + static_cast<std::ptrdiff_t>(on) - 1}, " ");
   const auto dots = name.find("..");
   const bool is_range = words[0] == "layers" && dots != std::string::npos;
   if (is_range && (dots == 0 || dots + 2 == name.size())) return false;
@@ -82,16 +85,16 @@ bool parse_cap(const Comparison& c, const std::vector<std::string>& machines, Co
   if (left.size() == 1 && left[0] == "latency") {
     out.kind = Kind::kLatency;
     set_time_limit(out, c.right, what);
-  } else if (left.size() == 3 && left[0] == "time" && left[1] == "on") {
+  } else if (left.size() >= 3 && left[0] == "time" && left[1] == "on") {
     out.kind = Kind::kMachineTime;
-    out.machine = machine_index(left[2], machines, out.text);
+    out.machine = machine_index(left, 2, machines, out.text);
     set_time_limit(out, c.right, what);
   } else if (left.size() == 1 && left[0] == "bytes") {
     out.kind = Kind::kBytes;
     out.limit = parse_bytes(c.right, what);
-  } else if (left.size() == 3 && left[0] == "bytes" && left[1] == "from") {
+  } else if (left.size() >= 3 && left[0] == "bytes" && left[1] == "from") {
     out.kind = Kind::kBytesFrom;
-    out.machine = machine_index(left[2], machines, out.text);
+    out.machine = machine_index(left, 2, machines, out.text);
     out.limit = parse_bytes(c.right, what);
   } else {
     return false;
@@ -103,9 +106,9 @@ bool parse_cap(const Comparison& c, const std::vector<std::string>& machines, Co
 bool parse_floor(const Comparison& c, const std::vector<std::string>& machines, Constraint& out) {
   const auto& left = c.left;
   const std::string what = "constraint '" + out.text + "'";
-  if (left.size() == 3 && left[0] == "blocks" && left[1] == "on") {
+  if (left.size() >= 3 && left[0] == "blocks" && left[1] == "on") {
     out.kind = Kind::kBlocks;
-    out.machine = machine_index(left[2], machines, out.text);
+    out.machine = machine_index(left, 2, machines, out.text);
     out.limit = parse_number(c.right, what);
   } else if (left.size() == 1 && left[0] == "agreement") {
     out.kind = Kind::kAgreement;

@@ -44,6 +44,14 @@ TEST(Constraints, EveryFormOfTheGrammar) {
   EXPECT_EQ(parse_forbid("images leaving", kMachines).kind, Kind::kImages);
 }
 
+TEST(Constraints, MachinesMayHaveBlanksInTheirNames) {
+  const std::vector<std::string> machines{"jetson nano", "edge on desk 1"};
+  for (const auto* text : {"time on jetson nano <= 3ms", "bytes from jetson nano <= 9k", "blocks on jetson nano >= 2", "machine jetson nano", "layer conv 1 on jetson nano"})
+    EXPECT_EQ(parse_require(text, machines).machine, 0u) << text;
+  EXPECT_EQ(parse_require("time on edge on desk 1 <= 3ms", machines).machine, 1u);
+  EXPECT_NE(message_of([&] { (void)parse_require("time on jetson <= 3ms", machines); }).find("no machine 'jetson'"), std::string::npos);
+}
+
 TEST(Constraints, WhatIsNotUnderstoodIsAnsweredWithTheGrammar) {
   for (const auto* text : {"", "latency", "latency >= 5ms", "latency < 5ms", "bytes", "fast please", "layer on edge", "layers ..x on edge", "images leaving", "agreement <= 0.5"})
     EXPECT_NE(message_of([&] { (void)parse_require(text, kMachines); }).find("cannot read --require '" + std::string(text) + "'; expected one of\n  --require: 'layer X on M'"),

@@ -113,7 +113,9 @@ std::vector<ScissionTlPlan> plan_scissiontl(const ScissionTlData& data, const Sc
     plan.ranges = range(0, device[x].last_layer) + " | " + range(device[x].last_layer + 1, device.back().last_layer);
     plans.push_back(plan);
   }
-  if (plans.empty()) throw InvalidArgument("[scissiontl] no cut has a pool TL on both machines, so there is nothing to choose from");
+  if (plans.empty())
+    throw InvalidArgument("[scissiontl] no cut has a pool TL on both machines ('" + data.device.name + "' and '" + data.edge.name +
+                          "': \"pool_tl\" with \"bytes\" above 0), so there is nothing to choose from; the published cost knows no other plans");
   std::stable_sort(plans.begin(), plans.end(), [](const ScissionTlPlan& a, const ScissionTlPlan& b) { return a.seconds < b.seconds; });
   return plans;
 }

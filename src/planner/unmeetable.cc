@@ -43,8 +43,9 @@ Findings look(const CostModel& model, const Agreements& agreements, const Checke
 
 std::string nearest_text(const CostModel& model, const Checker& checker, size_t k, const Nearest& nearest) {
   const auto kind = checker.constraints()[k].kind;
-  if (kind == Constraint::Kind::kLayers || kind == Constraint::Kind::kMachine || kind == Constraint::Kind::kImages) return "";
   const std::string key = model.key(nearest.outcome->choice);
+  if (kind == Constraint::Kind::kLayers || kind == Constraint::Kind::kMachine || kind == Constraint::Kind::kImages)
+    return checker.missed(*nearest.outcome) & ~(uint64_t{1} << k) ? "" : "; without it '" + key + "' is possible";
   if (checker.constraints()[k].needs_scores() && nearest.outcome->agreement.mean < 0) return ": '" + key + "' and all others were not scored";
   return ": the nearest is '" + key + "', whose " + checker.sentence(k, *nearest.outcome);
 }

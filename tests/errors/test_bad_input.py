@@ -130,6 +130,31 @@ class BadInput(unittest.TestCase):
         self.assertEqual(run("inspect", model).returncode, 0)
         self.refused(["verify", model, "--engine", "reference"], "FancyConv", "com.example", code=4)
 
+    def test_a_name_that_stands_twice_is_no_cycle(self):
+        model = conv_model()
+        model.graph.node[1].output[0] = model.graph.node[2].input[0] = "w"
+        self.refused(["inspect", self.write("twice.onnx", model.SerializeToString())], "'w' is defined twice", code=3)
+
+    def test_a_fixed_batch(self):
+        model = conv_model()
+        for value in (model.graph.input[0], model.graph.output[0]):
+            value.type.tensor_type.shape.dim[0].dim_value = 4
+        path = self.write("four.onnx", model.SerializeToString())
+        self.refused(["prepare", path, "--candidate", "local", "--package", self.path / "four"], "4 images at once", code=2)
+        self.assertFalse((self.path / "four").exists())
+
+    def test_open_sizes_need_an_input_json(self):
+        model = conv_model()
+        for i in (2, 3):
+            model.graph.input[0].type.tensor_type.shape.dim[i].dim_param = "side"
+        path = self.write("open.onnx", model.SerializeToString())
+        self.refused(["prepare", path, "--candidate", "local", "--package", self.path / "open"], "does not tell the size", code=2)
+        spec = self.write("open8.json", json.dumps({"schema": "scissionlite.input/1", "width": 8, "height": 8}))
+        shown = run("inspect", path, "--input", spec, "--json")
+        self.assertEqual([cut["bytes"] for cut in json.loads(shown.stdout)["cuts"]], [4 * 36 * 4, 4 * 36 * 4, 16], shown.stderr)
+        done = run("prepare", path, "--candidate", "split/1/uint8", "--input", spec, "--package", self.path / "open")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     # --- commands and options ---
     def test_unknown_command_and_option(self):
         self.refused(["inspct", self.good], "did you mean 'inspect'")
@@ -165,6 +190,10 @@ class BadInput(unittest.TestCase):
         self.refused(["score", self.good, "--images", image, other, "-o", self.path / "scores.json"], "photo.")
         self.assertFalse((self.path / "scores.json").exists())
         self.refused(["score", self.good, "--images", self.path / "nothing*.jpg", "-o", self.path / "scores.json"], "nothing*.jpg")
+
+    def test_watching_a_file(self):
+        self.assertEqual(run("prepare", self.good, "--candidate", "local", "--package", self.path / "local").returncode, 0)
+        self.refused(["run", self.path / "local", "--watch", self.good], "is a file", code=2)
 
     # --- network ---
     def test_busy_port(self):
