@@ -26,6 +26,17 @@ if(SCISSIONLITE_OPENVINO)
   endif()
 endif()
 
+# Debian's config of libtorch asks for gflags, glog and protobuf (libtorch-dev depends on all three).
+set(SCISSIONLITE_TRAIN_FOUND OFF)
+if(SCISSIONLITE_TRAIN)
+  find_package(Torch 1.13 QUIET)
+  if(TORCH_FOUND)
+    set(SCISSIONLITE_TRAIN_FOUND ON)
+  else()
+    message(STATUS "scissionlite-train is left out: no libtorch; install libtorch-dev, or silence this with -DSCISSIONLITE_TRAIN=OFF")
+  endif()
+endif()
+
 if(SCISSIONLITE_TESTS)
   find_package(GTest REQUIRED)
 endif()

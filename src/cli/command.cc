@@ -1,129 +1,58 @@
 #include "cli/command.h"
 
-#include <csignal>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include <unistd.h>
 
-#include "base/error.h"
-#include "base/log.h"
-#include "base/text.h"
-#include "base/version.h"
-
 namespace scissionlite::cli {
 namespace {
 
-struct Row {
-  const char *name, *summary, *example;
-  Declare declare;
-};
-constexpr Row kCommands[] = {
-#define SCISSIONLITE_COMMAND(name, summary, example) {#name, summary, example, declare_##name},
-#include "cli/commands.inc"
-#undef SCISSIONLITE_COMMAND
-};
-
 /// Commands that live in the second program, which links libtorch.
 constexpr const char* kTrainCommands[] = {"train", "calibrate", "prune", "sparsify", "quantize"};
+constexpr const char* kTrainProgram = "scissionlite-train";
 
-std::string quoted_command_line(int argc, const char* const* argv) {
-  std::string out = "scissionlite";
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_of(" \t\n\"'$&|;<>()*?") == std::string::npos;
-    out += plain ? " " + word : " '" + word + "'";
-  }
-  return out;
+/// The program beside this one, or "" when there is none.
+std::string neighbour(const char* program) {
+  std::error_code error;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", error);
+  const auto path = own.parent_path() / program;
+  return !error && access(path.c_str(), X_OK) == 0 ? path.string() : "";
 }
 
-int exit_code(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kInvalidArgument: return 2;
-    case ErrorCode::kModel: return 3;
-    case ErrorCode::kUnsupported: return 4;
-    case ErrorCode::kTransport: return 5;
-    case ErrorCode::kResource: return 6;
-    case ErrorCode::kInternal: break;
-  }
-  return 70;  // EX_SOFTWARE of sysexits.h
-}
-
-/// `scissionlite train ...` runs `scissionlite-train train ...`, as git does.
+/// `scissionlite train ...` runs `scissionlite-train train ...`, as git does: beside this program, else on PATH.
 int run_train_program(int argc, const char* const* argv) {
-  std::vector<char*> words{const_cast<char*>("scissionlite-train")};
+  std::vector<char*> words{const_cast<char*>(kTrainProgram)};
   for (int i = 1; i < argc; ++i) words.push_back(const_cast<char*>(argv[i]));
   words.push_back(nullptr);
-  execvp(words[0], words.data());
-  std::cerr << "scissionlite " << argv[1] << ": error: the program 'scissionlite-train' is not on PATH; '" << argv[1]
-            << "' needs it because it computes gradients (libtorch)\n";
+  if (const auto beside = neighbour(kTrainProgram); !beside.empty()) execv(beside.c_str(), words.data());
+  execvp(kTrainProgram, words.data());
+  std::cerr << "scissionlite " << argv[1] << ": error: the program '" << kTrainProgram << "' is neither beside this one nor on PATH ("
+            << std::strerror(errno) << "); '" << argv[1]
+            << "' needs it because it computes gradients.\nInstall libtorch (Debian: apt install libtorch-dev), configure and build again, "
+            << "see docs/training.md.\n";
   return 4;
 }
 
 }  // namespace
 
 int main(int argc, const char* const* argv) {
-  std::signal(SIGPIPE, SIG_IGN);
   if (argc > 1)
     for (const char* name : kTrainCommands)
-      if (std::string(argv[1]) == name) return run_train_program(argc, argv);
-
-  CLI::App app("ScissionLite: split inference of vision models between a device and an edge server");
-  app.set_version_flag("--version", std::string("scissionlite ") + kVersion);
-  app.require_subcommand(1);
-  app.footer("The road: inspect -> score, profile, probe -> plan -> prepare -> serve and run; bench and report measure and show it.");
-  Common common;
-  common.command_line = quoted_command_line(argc, argv);
-  std::vector<std::pair<CLI::App*, Run>> runs;
-  for (const auto& row : kCommands) {
-    auto* command = app.add_subcommand(row.name, row.summary);
-    command->footer(std::string("Example:\n  ") + row.example);
-    command->add_flag("--json", common.json, "print the result as JSON on stdout");
-    command->add_flag("-v,--verbose", common.verbose, "log what is being done");
-    command->add_flag("-q,--quiet", common.quiet, "log errors only");
-    runs.emplace_back(command, row.declare(*command, common));
-  }
-  if (argc > 1 && argv[1][0] != '-') {
-    std::vector<std::string> names;
-    for (const auto& row : kCommands) names.emplace_back(row.name);
-    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
-      std::cerr << "scissionlite: error: unknown command '" << argv[1] << "'" << did_you_mean(argv[1], names)
-                << "\nRun 'scissionlite --help' for all commands.\n";
-      return 2;
-    }
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    std::cerr << "scissionlite" << (argc > 1 ? std::string(" ") + argv[1] : "") << ": error: " << e.what()
-              << "\nRun with --help for the options and an example.\n";
-    return 2;
-  }
-  log::set_level(common.verbose ? log::Level::kDebug : common.quiet ? log::Level::kError : log::Level::kInfo);
-  for (const auto& [command, run] : runs) {
-    if (!command->parsed()) continue;
-    const std::string prefix = "scissionlite " + command->get_name() + ": error: ";
-    try {
-      const int code = run();
-      std::cout.flush();
-      if (!std::cout) throw ResourceError("[stdout] the result could not be written; is the disk full or the pipe closed?");
-      return code;
-    } catch (const Error& e) {
-      std::cerr << prefix << e.what() << "\n";
-      return exit_code(e.code());
-    } catch (const std::bad_alloc&) {
-      std::cerr << prefix << "out of memory; try a smaller model, fewer images or fewer threads\n";
-      return 6;
-    } catch (const std::exception& e) {
-      std::cerr << prefix << e.what() << " (unexpected; please report it with the command)\n";
-      return 70;
-    }
-  }
-  return 70;
+      if (std::strcmp(argv[1], name) == 0) return run_train_program(argc, argv);
+  const Program program{"scissionlite",
+                        "ScissionLite: split inference of vision models between a device and an edge server",
+                        "The road: inspect -> score, profile, probe -> plan -> prepare -> serve and run; bench and report measure and show it.\n"
+                        "Commands that compute gradients (train) are in the program scissionlite-train; 'scissionlite train' runs it.",
+                        {
+#define SCISSIONLITE_COMMAND(name, summary, example) {#name, summary, example, declare_##name},
+#include "cli/commands.inc"
+#undef SCISSIONLITE_COMMAND
+                        }};
+  return run_program(program, argc, argv);
 }
 
 }  // namespace scissionlite::cli

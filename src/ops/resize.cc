@@ -1,13 +1,8 @@
 // Upsample (opset 7 to 9) and Resize (from 10): nearest and linear.
-#include "ops/support.h"
+#include "ops/resize_rule.h"
 
 namespace scissionlite::ops {
 namespace {
-
-struct Plan {
-  Shape out;
-  std::vector<double> scales;  // output size / input size, per dimension
-};
 
 std::optional<std::vector<float>> floats(const Context& c, std::span<const Tensor> constants, size_t i) {
   if (c.node.inputs.size() <= i || c.node.inputs[i].empty()) return std::vector<float>{};
@@ -16,8 +11,9 @@ std::optional<std::vector<float>> floats(const Context& c, std::span<const Tenso
   return std::vector<float>(t.as<float>().begin(), t.as<float>().end());
 }
 
-/// nullopt when scales and sizes are not known yet.
-std::optional<Plan> read_plan(const Context& c, const Shape& in, std::span<const Tensor> constants) {
+}  // namespace
+
+std::optional<ResizePlan> read_resize_plan(const Context& c, const Shape& in, std::span<const Tensor> constants) {
   const bool upsample = c.node.op_type == "Upsample";
   std::vector<float> scales;
   if (upsample && c.opset < 9) {
@@ -27,7 +23,7 @@ std::optional<Plan> read_plan(const Context& c, const Shape& in, std::span<const
     if (!given) return std::nullopt;
     scales = *given;
   }
-  Plan plan{in, {}};
+  ResizePlan plan{in, {}};
   if (!scales.empty()) {
     if (scales.size() != in.size()) fail(c, "'scales' has " + std::to_string(scales.size()) + " entries for " + to_string(in));
     for (size_t d = 0; d < in.size(); ++d) {
@@ -46,19 +42,19 @@ std::optional<Plan> read_plan(const Context& c, const Shape& in, std::span<const
   return plan;
 }
 
-std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
-  if (!in[0].has_shape) return {unshaped(in[0].dtype)};
-  const auto plan = read_plan(c, in[0].shape, constants);
-  return {plan ? typed(in[0].dtype, plan->out) : unshaped(in[0].dtype)};
+ResizeMode read_resize_mode(const Context& c) {
+  const auto mode = c.node.text_attribute("mode", "nearest");
+  const auto kind = mode == "bilinear" ? std::string("linear") : mode;
+  if (c.node.op_type == "Upsample" || c.opset < 11) return {kind, "asymmetric", "floor"};
+  return {kind, c.node.text_attribute("coordinate_transformation_mode", "half_pixel"), c.node.text_attribute("nearest_mode", "round_prefer_floor")};
 }
 
-/// Position in the input that an output index stands for.
-double source_position(const std::string& mode, int64_t i, double scale, int64_t in, int64_t out) {
+double source_position(const std::string& coordinates, int64_t i, double scale, int64_t in, int64_t out) {
   // in float, as the runtimes do: whether 4 / 1.6 is exactly 2.5 decides which neighbour is nearest
   const auto x = static_cast<float>(i), factor = static_cast<float>(scale);
-  if (mode == "asymmetric") return x / factor;
-  if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<float>(in - 1) / static_cast<float>(out - 1);
-  if (mode == "pytorch_half_pixel") return out > 1 ? (x + 0.5f) / factor - 0.5f : 0;
+  if (coordinates == "asymmetric") return x / factor;
+  if (coordinates == "align_corners") return out == 1 ? 0 : x * static_cast<float>(in - 1) / static_cast<float>(out - 1);
+  if (coordinates == "pytorch_half_pixel") return out > 1 ? (x + 0.5f) / factor - 0.5f : 0;
   return (x + 0.5f) / factor - 0.5f;  // half_pixel
 }
 int64_t nearest_index(const std::string& rounding, double x, int64_t size) {
@@ -70,7 +66,15 @@ int64_t nearest_index(const std::string& rounding, double x, int64_t size) {
   return std::clamp<int64_t>(static_cast<int64_t>(r), 0, size - 1);
 }
 
-std::vector<Tensor> nearest(const Tensor& x, const Plan& plan, const std::string& coordinates, const std::string& rounding) {
+namespace {
+
+std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  if (!in[0].has_shape) return {unshaped(in[0].dtype)};
+  const auto plan = read_resize_plan(c, in[0].shape, constants);
+  return {plan ? typed(in[0].dtype, plan->out) : unshaped(in[0].dtype)};
+}
+
+std::vector<Tensor> nearest(const Tensor& x, const ResizePlan& plan, const std::string& coordinates, const std::string& rounding) {
   Tensor y(x.dtype(), plan.out);
   const auto strides = strides_of(x.shape()), out_strides = strides_of(plan.out);
   std::vector<std::vector<int64_t>> source(plan.out.size());
@@ -113,16 +117,14 @@ Tensor linear_along(const Tensor& x, size_t axis, int64_t size, double scale, co
 }
 
 std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
-  const auto plan = read_plan(c, in[0].shape(), in);
+  const auto plan = read_resize_plan(c, in[0].shape(), in);
   if (!plan) fail(c, "has neither scales nor sizes");
-  const auto mode = c.node.text_attribute("mode", "nearest");
-  const bool old = c.node.op_type == "Upsample" || c.opset < 11;
-  const auto coordinates = old ? std::string("asymmetric") : c.node.text_attribute("coordinate_transformation_mode", "half_pixel");
-  if (mode == "nearest") return nearest(in[0], *plan, coordinates, old ? "floor" : c.node.text_attribute("nearest_mode", "round_prefer_floor"));
-  if (mode != "linear" && mode != "bilinear") throw Unsupported("[" + c.node.label() + "] mode '" + mode + "' has no reference code");
+  const auto mode = read_resize_mode(c);
+  if (mode.kind == "nearest") return nearest(in[0], *plan, mode.coordinates, mode.rounding);
+  if (mode.kind != "linear") throw Unsupported("[" + c.node.label() + "] mode '" + mode.kind + "' has no reference code");
   Tensor y = in[0];
   for (size_t d = 0; d < plan->out.size(); ++d)
-    if (plan->out[d] != y.shape()[d]) y = linear_along(y, d, plan->out[d], plan->scales[d], coordinates);
+    if (plan->out[d] != y.shape()[d]) y = linear_along(y, d, plan->out[d], plan->scales[d], mode.coordinates);
   return {y};
 }
 

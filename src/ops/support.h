@@ -1,4 +1,4 @@
-// What operators share: broadcasting, sliding windows, messages. Private to ops/.
+// What operators share: broadcasting, sliding windows, messages. For ops/ and train/op/.
 #pragma once
 
 #include <algorithm>

@@ -1,0 +1,97 @@
+#include "program/program.h"
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <new>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/version.h"
+
+namespace scissionlite::cli {
+namespace {
+
+std::string quoted_command_line(const std::string& program, int argc, const char* const* argv) {
+  std::string out = program;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_of(" \t\n\"'$&|;<>()*?") == std::string::npos;
+    out += plain ? " " + word : " '" + word + "'";
+  }
+  return out;
+}
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return 2;
+    case ErrorCode::kModel: return 3;
+    case ErrorCode::kUnsupported: return 4;
+    case ErrorCode::kTransport: return 5;
+    case ErrorCode::kResource: return 6;
+    case ErrorCode::kInternal: break;
+  }
+  return 70;  // EX_SOFTWARE of sysexits.h
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, const char* const* argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app(program.description);
+  app.set_version_flag("--version", program.name + " " + kVersion);
+  app.require_subcommand(1);
+  app.footer(program.footer);
+  Common common;
+  common.command_line = quoted_command_line(program.name, argc, argv);
+  std::vector<std::pair<CLI::App*, Run>> runs;
+  for (const auto& row : program.commands) {
+    auto* command = app.add_subcommand(row.name, row.summary);
+    command->footer(std::string("Example:\n  ") + row.example);
+    command->add_flag("--json", common.json, "print the result as JSON on stdout");
+    command->add_flag("-v,--verbose", common.verbose, "log what is being done");
+    command->add_flag("-q,--quiet", common.quiet, "log errors only");
+    runs.emplace_back(command, row.declare(*command, common));
+  }
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> names;
+    for (const auto& row : program.commands) names.emplace_back(row.name);
+    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+      std::cerr << program.name << ": error: unknown command '" << argv[1] << "'" << did_you_mean(argv[1], names) << "\nRun '" << program.name
+                << " --help' for all commands.\n";
+      return 2;
+    }
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    std::cerr << program.name << (argc > 1 ? std::string(" ") + argv[1] : "") << ": error: " << e.what()
+              << "\nRun with --help for the options and an example.\n";
+    return 2;
+  }
+  log::set_level(common.verbose ? log::Level::kDebug : common.quiet ? log::Level::kError : log::Level::kInfo);
+  for (const auto& [command, run] : runs) {
+    if (!command->parsed()) continue;
+    const std::string prefix = program.name + " " + command->get_name() + ": error: ";
+    try {
+      const int code = run();
+      std::cout.flush();
+      if (!std::cout) throw ResourceError("[stdout] the result could not be written; is the disk full or the pipe closed?");
+      return code;
+    } catch (const Error& e) {
+      std::cerr << prefix << e.what() << "\n";
+      return exit_code(e.code());
+    } catch (const std::bad_alloc&) {
+      std::cerr << prefix << "out of memory; try a smaller model, fewer images or fewer threads\n";
+      return 6;
+    } catch (const std::exception& e) {
+      std::cerr << prefix << e.what() << " (unexpected; please report it with the command)\n";
+      return 70;
+    }
+  }
+  return 70;
+}
+
+}  // namespace scissionlite::cli

@@ -1,0 +1,17 @@
+// Random views of an image, so that a model sees more than was photographed. Free of libtorch.
+#pragma once
+
+#include "base/rng.h"
+#include "vision/input_spec.h"
+
+namespace scissionlite::train {
+
+struct AugmentOptions {
+  bool flip = false;  // left and right, half of the time
+  double crop = 1;    // smallest share of the image's area that is looked at; 1: as input.json says
+  double jitter = 0;  // brightness, contrast and saturation change by up to this share
+};
+/// An image of the spec's size. All that is random comes from `rng`. @throws InvalidArgument: options out of range.
+[[nodiscard]] vision::Image augment(const vision::Image& image, const vision::InputSpec& spec, const AugmentOptions& options, Rng& rng);
+
+}  // namespace scissionlite::train

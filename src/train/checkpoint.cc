@@ -1,0 +1,73 @@
+#include "train/checkpoint.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace scissionlite::train {
+namespace {
+
+constexpr std::string_view kMagic = "SCISSIONLITE-CHECKPOINT-1\n";
+constexpr size_t kDigestSize = 64;
+
+Json describe(const std::map<std::string, Tensor>& tensors) {
+  Json list = Json::array();
+  for (const auto& [name, tensor] : tensors) list.push_back({{"name", name}, {"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}});
+  return list;
+}
+
+[[noreturn]] void fail(const fs::path& path, const std::string& what) {
+  throw InvalidArgument("[checkpoint] '" + path.string() + "' " + what + "; delete it to start anew");
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+  const std::string header = Json{{"run", checkpoint.header}, {"tensors", describe(checkpoint.tensors)}}.dump();
+  std::string bytes(kMagic);
+  const uint64_t size = header.size();
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(size >> (8 * i) & 0xff));
+  bytes += header;
+  for (const auto& [name, tensor] : checkpoint.tensors) bytes.append(reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes());
+  bytes += sha256_hex(bytes);
+  write_file(path, bytes);
+}
+
+Checkpoint read_checkpoint(const fs::path& path) {
+  const std::string bytes = read_file(path);
+  if (bytes.compare(0, kMagic.size(), kMagic) != 0) fail(path, "is no checkpoint of scissionlite-train");
+  if (bytes.size() < kMagic.size() + 8 + kDigestSize) fail(path, "is cut short");
+  const std::string_view content(bytes.data(), bytes.size() - kDigestSize);
+  if (sha256_hex(content) != std::string_view(bytes).substr(content.size())) fail(path, "is damaged: its SHA-256 differs from the one it ends with");
+  uint64_t size = 0;
+  for (size_t i = 0; i < 8; ++i) size |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[kMagic.size() + i])) << (8 * i);
+  size_t at = kMagic.size() + 8;
+  if (size > content.size() - at) fail(path, "is damaged: its header is larger than the file");
+  const Json header = parse_json(content.substr(at, size), path.string());
+  at += size;
+  const JsonReader reader(header, path.string());
+  Checkpoint out{reader.at("run").raw(), {}};
+  for (const auto& entry : reader.at("tensors").elements()) {
+    Tensor tensor(dtype_from_name(entry.at("dtype").text()), entry.at("shape").integers());
+    if (tensor.size_bytes() > content.size() - at) fail(path, "is damaged: tensor '" + entry.at("name").text() + "' reaches beyond its end");
+    std::memcpy(tensor.mutable_data(), bytes.data() + at, tensor.size_bytes());
+    at += tensor.size_bytes();
+    out.tensors.emplace(entry.at("name").text(), std::move(tensor));
+  }
+  return out;
+}
+
+void check_same_run(const Json& saved, const Json& now, const std::string& where) {
+  const auto differ = [&](const std::string& key, const std::string& old_value, const std::string& new_value) {
+    throw InvalidArgument("[checkpoint] '" + where + "' belongs to another run: '" + key + "' was " + old_value + ", now it is " + new_value +
+                          "; give the same options to go on, or another file to start anew");
+  };
+  for (const auto& [key, value] : now.items()) {
+    if (!saved.contains(key)) differ(key, "not set", value.dump());
+    if (saved.at(key) != value) differ(key, saved.at(key).dump(), value.dump());
+  }
+  for (const auto& [key, value] : saved.items())
+    if (!now.contains(key)) differ(key, value.dump(), "not set");
+}
+
+}  // namespace scissionlite::train

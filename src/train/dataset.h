@@ -1,0 +1,84 @@
+// Examples by index, and batches of them from a thread that works ahead. Free of libtorch.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/tensor.h"
+#include "train/augment.h"
+
+namespace scissionlite::train {
+
+struct Example {
+  Tensor input;        // batch 1
+  int64_t label = -1;  // -1: unknown
+};
+
+/// Anything that gives examples: image files here, other containers by another class. Read by several threads at once.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  [[nodiscard]] virtual int64_t size() const = 0;
+  /// @param rng  for augmentation; nullptr: as at inference.
+  [[nodiscard]] virtual Example get(int64_t index, Rng* rng) const = 0;
+  /// Changes when the examples do: part of what a checkpoint belongs to.
+  [[nodiscard]] virtual std::string identity() const = 0;
+};
+
+/// Image files, decoded at each use.
+class ImageFiles : public Dataset {
+ public:
+  /// @param labels  one a file, or empty. @throws InvalidArgument when there is no file.
+  ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation);
+  [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(files_.size()); }
+  /// @throws InvalidArgument naming a file that is no image.
+  [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
+  [[nodiscard]] std::string identity() const override;
+
+ private:
+  std::vector<fs::path> files_;
+  std::vector<int64_t> labels_;
+  vision::InputSpec spec_;
+  AugmentOptions augmentation_;
+};
+
+struct Batch {
+  Tensor input;                 // (n, ...)
+  std::vector<int64_t> labels;  // n
+  [[nodiscard]] int64_t size() const { return static_cast<int64_t>(labels.size()); }
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 32;
+  bool shuffle = true, augment = true;
+  uint64_t seed = 1;
+  int ahead = 3;  // batches made before they are asked for
+};
+
+/// Batches of one epoch, made by a thread of its own while the caller computes.
+class EpochReader {
+ public:
+  virtual ~EpochReader() = default;
+  /// nullopt at the end. @throws what the dataset threw.
+  [[nodiscard]] virtual std::optional<Batch> next() = 0;
+};
+
+/// Order and augmentation of an epoch follow from seed, epoch and index alone, so an epoch can be entered anywhere.
+class Loader {
+ public:
+  /// @throws InvalidArgument for an empty dataset or a batch size below 1.
+  Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options);
+  [[nodiscard]] int64_t batches() const;
+  [[nodiscard]] const Dataset& dataset() const { return *dataset_; }
+  /// @param first  batches to skip.
+  [[nodiscard]] std::unique_ptr<EpochReader> epoch(int64_t epoch, int64_t first = 0) const;
+
+ private:
+  std::shared_ptr<const Dataset> dataset_;
+  LoaderOptions options_;
+};
+
+}  // namespace scissionlite::train

@@ -1,0 +1,130 @@
+#include "train/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "train/test_graphs.h"
+
+namespace scissionlite::train {
+namespace {
+
+/// Example i holds i, plus something random when augmented.
+class Numbers : public Dataset {
+ public:
+  explicit Numbers(int64_t size, int64_t broken = -1) : size_(size), broken_(broken) {}
+  [[nodiscard]] int64_t size() const override { return size_; }
+  [[nodiscard]] Example get(int64_t index, Rng* rng) const override {
+    if (index == broken_) throw InvalidArgument("[decode] 'seven.jpg' is no image");
+    return {Tensor::of<float>({1, 1}, {static_cast<float>(index) + (rng ? static_cast<float>(rng->uniform()) / 2 : 0)}), index};
+  }
+  [[nodiscard]] std::string identity() const override { return "numbers"; }
+
+ private:
+  int64_t size_, broken_;
+};
+
+std::vector<float> values_of(const Loader& loader, int64_t epoch, int64_t first = 0) {
+  std::vector<float> out;
+  const auto reader = loader.epoch(epoch, first);
+  while (const auto batch = reader->next())
+    for (const float v : batch->input.as<float>()) out.push_back(v);
+  return out;
+}
+
+TEST(Loader, GivesEachExampleOncePerEpochInAnotherOrder) {
+  const Loader loader(std::make_shared<Numbers>(23), {.batch_size = 5, .augment = false});
+  EXPECT_EQ(loader.batches(), 5);
+  const auto first = values_of(loader, 0), second = values_of(loader, 1);
+  EXPECT_EQ(std::set<float>(first.begin(), first.end()).size(), 23U);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(first, values_of(loader, 0));
+  const Loader in_order(std::make_shared<Numbers>(7), {.batch_size = 3, .shuffle = false, .augment = false});
+  EXPECT_EQ(values_of(in_order, 4), (std::vector<float>{0, 1, 2, 3, 4, 5, 6}));
+}
+
+TEST(Loader, EntersAnEpochAnywhereWithTheSameExamples) {
+  const Loader loader(std::make_shared<Numbers>(23), {.batch_size = 5, .seed = 9});
+  const auto whole = values_of(loader, 3), rest = values_of(loader, 3, 2);
+  EXPECT_EQ(rest, std::vector<float>(whole.begin() + 10, whole.end()));
+  EXPECT_TRUE(values_of(loader, 3, 5).empty());
+}
+
+TEST(Loader, HandsOnWhatTheDatasetThrew) {
+  const Loader loader(std::make_shared<Numbers>(23, 7), {.batch_size = 5, .shuffle = false});
+  const auto reader = loader.epoch(0);
+  EXPECT_TRUE(reader->next());
+  try {
+    while (reader->next()) {}
+    FAIL() << "no error";
+  } catch (const InvalidArgument& e) { EXPECT_STREQ(e.what(), "[decode] 'seven.jpg' is no image"); }
+}
+
+TEST(Loader, CanBeLeftInTheMiddle) {
+  const Loader loader(std::make_shared<Numbers>(1000), {.batch_size = 2});
+  const auto reader = loader.epoch(0);
+  EXPECT_TRUE(reader->next());
+}
+
+TEST(Loader, RefusesNothing) {
+  EXPECT_THROW(Loader(std::make_shared<Numbers>(0), {}), InvalidArgument);
+  EXPECT_THROW(Loader(std::make_shared<Numbers>(1), {.batch_size = 0}), InvalidArgument);
+  EXPECT_THROW(ImageFiles({}, {}, {}, {}), InvalidArgument);
+}
+
+vision::Image striped(int width, int height) {
+  vision::Image image{width, height, {}};
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c) image.rgb.push_back(static_cast<uint8_t>((x * 7 + y * 3 + c * 40) % 256));
+  return image;
+}
+
+vision::InputSpec spec_of(int size) {
+  vision::InputSpec spec;
+  spec.width = spec.height = size;
+  spec.resize = "stretch";
+  return spec;
+}
+
+TEST(Augment, WithoutOptionsIsThePreprocessingItself) {
+  const auto image = striped(40, 30);
+  Rng rng(1);
+  EXPECT_EQ(augment(image, spec_of(16), {}, rng).rgb, vision::resize_and_crop(image, spec_of(16)).rgb);
+}
+
+TEST(Augment, FlipsHalfOfTheTime) {
+  const auto image = striped(16, 16);
+  Rng rng(1);
+  int flipped = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto seen = augment(image, spec_of(16), {.flip = true}, rng);
+    if (seen.rgb == image.rgb) continue;
+    ++flipped;
+    for (int x = 0; x < 16; ++x) EXPECT_EQ(seen.rgb[static_cast<size_t>(x) * 3], image.rgb[static_cast<size_t>(15 - x) * 3]);
+  }
+  EXPECT_GT(flipped, 30);
+  EXPECT_LT(flipped, 70);
+}
+
+TEST(Augment, FollowsFromTheSeedAndKeepsTheSize) {
+  const auto image = striped(50, 37);
+  const AugmentOptions all{.flip = true, .crop = 0.3, .jitter = 0.4};
+  std::set<std::vector<uint8_t>> seen;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    Rng a(seed), b(seed);
+    const auto first = augment(image, spec_of(16), all, a);
+    EXPECT_EQ(first.width, 16);
+    EXPECT_EQ(first.rgb.size(), 16U * 16 * 3);
+    EXPECT_EQ(first.rgb, augment(image, spec_of(16), all, b).rgb);
+    seen.insert(first.rgb);
+  }
+  EXPECT_EQ(seen.size(), 20U);
+  Rng rng(1);
+  EXPECT_THROW((void)augment(image, spec_of(16), {.crop = 0}, rng), InvalidArgument);
+  EXPECT_THROW((void)augment(image, spec_of(16), {.jitter = 1}, rng), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace scissionlite::train

@@ -1,0 +1,47 @@
+#include "train/loss.h"
+
+#include <set>
+
+#include "base/error.h"
+
+namespace scissionlite::train {
+
+torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64_t>& labels, double smoothing) {
+  constexpr int64_t kUnknown = -1;
+  const auto wanted = torch::tensor(labels, torch::kLong);
+  if (wanted.eq(kUnknown).all().item<bool>()) throw InvalidArgument("[train] no example of this batch has a label");
+  return at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::Mean, kUnknown, smoothing);
+}
+
+torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher, double temperature) {
+  if (student.numel() != teacher.numel())
+    throw InvalidArgument("[train] the student answers " + std::to_string(student.numel() / student.size(0)) + " classes, the teacher " +
+                          std::to_string(teacher.numel() / teacher.size(0)));
+  const auto log_student = at::log_softmax(student.flatten(1) / temperature, 1),
+             log_teacher = at::log_softmax(teacher.detach().flatten(1) / temperature, 1);
+  return (log_teacher.exp() * (log_teacher - log_student)).sum(1).mean() * (temperature * temperature);
+}
+
+torch::Tensor feature_difference(const torch::Tensor& student, const torch::Tensor& teacher) {
+  if (student.sizes() != teacher.sizes())
+    throw InvalidArgument("[train] the student's feature has shape " + to_string(Shape(student.sizes().begin(), student.sizes().end())) +
+                          ", the teacher's " + to_string(Shape(teacher.sizes().begin(), teacher.sizes().end())));
+  constexpr double kLeast = 1e-12;
+  return at::mse_loss(student, teacher.detach()) / teacher.detach().var(/*unbiased=*/false).clamp_min(kLeast);
+}
+
+std::string logits_value(const Graph& graph) {
+  static const std::set<std::string> passing{"Reshape", "Flatten", "Squeeze", "Identity"};
+  const auto producers = graph.producers();
+  const auto& output = graph.outputs.at(0).name;
+  for (std::string value = output;;) {
+    const auto it = producers.find(value);
+    if (it == producers.end()) return output;
+    const auto& node = graph.nodes[it->second];
+    if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") return node.inputs[0];
+    if (!passing.count(node.op_type)) return output;
+    value = node.inputs[0];
+  }
+}
+
+}  // namespace scissionlite::train

@@ -1,0 +1,61 @@
+// Conv and ConvTranspose of one to three spatial dimensions, with every kind of padding.
+#include "train/op/support.h"
+
+namespace scissionlite::train::op {
+namespace {
+
+c10::optional<torch::Tensor> bias_of(const Tensors& in) { return given(in, 2) ? c10::optional<torch::Tensor>(in[2]) : c10::nullopt; }
+
+void check_channels(const OpContext& c, const torch::Tensor& x, const torch::Tensor& w, int64_t expected) {
+  if (x.dim() != w.dim() || x.size(1) != expected)
+    fail(c, "weights " + to_string(shape_of(w)) + " expect " + std::to_string(expected) + " input channels, got activation " +
+                to_string(shape_of(x)) + " with group=" + std::to_string(c.node.int_attribute("group", 1)));
+}
+
+}  // namespace
+
+Tensors conv(const OpContext& c, const Tensors& in) {
+  const auto &x = in[0], &w = in[1];
+  const int64_t group = c.node.int_attribute("group", 1);
+  check_channels(c, x, w, w.size(1) * group);
+  auto window = ops::read_window(plain(c), {w.sizes().begin() + 2, w.sizes().end()});
+  (void)ops::window_shape(plain(c), window, shape_of(x), w.size(0));  // settles the pads of auto_pad
+  const std::vector<int64_t> none(window.rank(), 0);
+  if (window.pads_begin == window.pads_end)
+    return {at::convolution(x, w, bias_of(in), window.strides, window.pads_begin, window.dilations, /*transposed=*/false, none, group)};
+  const auto padded = pad_spatial(x, window.pads_begin, window.pads_end, 0);
+  return {at::convolution(padded, w, bias_of(in), window.strides, none, window.dilations, /*transposed=*/false, none, group)};
+}
+
+/// The whole result first, then pads cut it; where output_shape asks for more, only the bias stands.
+Tensors conv_transpose(const OpContext& c, const Tensors& in) {
+  const auto &x = in[0], &w = in[1];
+  const int64_t group = c.node.int_attribute("group", 1);
+  check_channels(c, x, w, w.size(0));
+  const auto window = ops::read_window(plain(c), {w.sizes().begin() + 2, w.sizes().end()});
+  const size_t rank = window.rank();
+  const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0));
+  const auto output_shape = c.node.ints_attribute("output_shape");
+  std::vector<int64_t> begin(rank), end(rank);
+  for (size_t d = 0; d < rank; ++d) {
+    const int64_t in_size = x.size(static_cast<int64_t>(d) + 2), whole = (in_size - 1) * window.strides[d] + window.extent(d);
+    const int64_t full = whole + output_padding[d];
+    int64_t size = full - window.pads_begin[d] - window.pads_end[d], first = window.pads_begin[d];
+    if (!output_shape.empty() || window.auto_pad_same) {
+      size = output_shape.empty() ? in_size * window.strides[d] : output_shape[output_shape.size() - rank + d];
+      const int64_t cut = std::max<int64_t>(0, full - size);
+      first = window.same_lower ? (cut + 1) / 2 : cut / 2;
+    }
+    begin[d] = -first;
+    end[d] = size - (whole - first);
+  }
+  const std::vector<int64_t> none(rank, 0);
+  auto y = at::convolution(x, w, c10::nullopt, window.strides, none, window.dilations, /*transposed=*/true, none, group);
+  y = pad_spatial(y, begin, end, 0);
+  if (!given(in, 2)) return {y};
+  std::vector<int64_t> per_channel(static_cast<size_t>(y.dim()), 1);
+  per_channel[1] = -1;
+  return {y + in[2].view(per_channel)};
+}
+
+}  // namespace scissionlite::train::op

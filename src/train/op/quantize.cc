@@ -1,0 +1,48 @@
+// QuantizeLinear with a straight-through gradient, DequantizeLinear.
+#include "train/op/quantize.h"
+
+#include "train/convert.h"
+
+namespace scissionlite::train::op {
+
+torch::Tensor along(const OpContext& c, const torch::Tensor& t, int64_t axis, int64_t rank) {
+  const auto values = wide(c, t);
+  if (values.numel() == 1) return values.reshape(std::vector<int64_t>{});
+  if (values.dim() != 1)
+    throw Unsupported("[" + c.node.label() + "] scales of shape " + to_string(shape_of(t)) + " (by blocks) have no gradient code");
+  std::vector<int64_t> shape(static_cast<size_t>(rank), 1);
+  shape[static_cast<size_t>(normal_axis(c, axis, rank))] = values.numel();
+  return values.view(shape);
+}
+
+torch::Tensor zero_along(const OpContext& c, const Tensors& in, size_t i, int64_t axis, int64_t rank) {
+  return given(in, i) ? along(c, in[i], axis, rank) : torch::zeros(std::vector<int64_t>{}, c.compute);
+}
+
+torch::Tensor to_codes(const OpContext& c, const torch::Tensor& scaled, const torch::Tensor& zero, torch::ScalarType like) {
+  const auto range = [&]() -> std::pair<double, double> {
+    switch (like) {
+      case torch::kByte: return {0, 255};
+      case torch::kChar: return {-128, 127};
+      case torch::kShort: return {-32768, 32767};
+      case torch::kInt: return {0, 65535};  // how uint16 is held
+      default: fail(c, "quantises to a type that has no gradient code");
+    }
+  }();
+  const auto codes = (straight_through(scaled, at::nan_to_num(scaled, 0).round()) + zero).clamp(range.first, range.second);
+  return carries_gradient(codes) ? codes : codes.to(like);
+}
+
+Tensors quantize(const OpContext& c, const Tensors& in) {
+  const int64_t axis = c.node.int_attribute("axis", 1), rank = in[0].dim();
+  const auto x = wide(c, in[0]);
+  const auto like = given(in, 2) ? in[2].scalar_type() : torch_type(static_cast<Dtype>(c.node.int_attribute("output_dtype", 2)), c.compute);
+  return {to_codes(c, x / along(c, in[1], axis, rank), zero_along(c, in, 2, axis, rank), like)};
+}
+
+Tensors dequantize(const OpContext& c, const Tensors& in) {
+  const int64_t axis = c.node.int_attribute("axis", 1), rank = in[0].dim();
+  return {(wide(c, in[0]) - zero_along(c, in, 2, axis, rank)) * along(c, in[1], axis, rank)};
+}
+
+}  // namespace scissionlite::train::op

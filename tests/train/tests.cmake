@@ -1,0 +1,17 @@
+# The training engine against ONNX Runtime.
+if(NOT TARGET scissionlite_train)
+  add_test(NAME train COMMAND "${CMAKE_COMMAND}" -E echo "[SKIP] built without libtorch; install libtorch-dev and configure with -DSCISSIONLITE_TRAIN=ON")
+  set_tests_properties(train PROPERTIES LABELS unit SKIP_REGULAR_EXPRESSION "\\[SKIP\\]")
+  return()
+endif()
+add_executable(train_probe train/train_probe.cc)
+target_link_libraries(train_probe PRIVATE scissionlite_train)
+scissionlite_runtime_path(train_probe)
+foreach(target test_train train_probe)  # they read the library's precompiled headers, which are -fPIC
+  target_precompile_headers(${target} REUSE_FROM scissionlite_train)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
+endforeach()
+set(train_python "${SCISSIONLITE_DEPS}/venv_ort/bin/python")
+add_test(NAME train_forward COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_forward.py" $<TARGET_FILE:train_probe> "${PROJECT_SOURCE_DIR}" "${SCISSIONLITE_ASSETS}")
+set_tests_properties(train_forward PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
