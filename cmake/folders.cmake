@@ -2,7 +2,7 @@
 function(scissionlite_folder name)
   cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|_fuzz\\.cc$|/cli/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|_fuzz\\.cc$|cli/main\\.cc$")
   set(target scissionlite_${name})
   if(sources)
     add_library(${target} STATIC ${sources})

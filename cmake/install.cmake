@@ -38,6 +38,10 @@ set_target_properties(scissionlite_library PROPERTIES INSTALL_RPATH "${rpath_lib
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ScissionLite")
 install(TARGETS scissionlite)
+if(TARGET scissionlite-train)
+  set_target_properties(scissionlite-train PROPERTIES INSTALL_RPATH "${rpath_program}")
+  install(TARGETS scissionlite-train)
+endif()
 install(TARGETS scissionlite_library EXPORT ScissionLiteTargets)
 install(EXPORT ScissionLiteTargets NAMESPACE ScissionLite:: DESTINATION "${package_dir}")
 configure_package_config_file(cmake/ScissionLiteConfig.cmake.in "${PROJECT_BINARY_DIR}/ScissionLiteConfig.cmake" INSTALL_DESTINATION "${package_dir}"

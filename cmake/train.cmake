@@ -1,6 +1,7 @@
-# The training engine, which links libtorch; nothing else does. Left out where libtorch is not found.
+# The training engine and its program, which link libtorch; nothing else does. Left out where libtorch is not found.
 if(SCISSIONLITE_TRAIN_FOUND)
   scissionlite_folder(train USES score LINK torch Threads::Threads)
+  scissionlite_folder(train_cli USES train program)
   # libtorch's headers take 15 s to read and 5 s more to finish with: they are read once, and files are compiled together.
   target_precompile_headers(scissionlite_train PRIVATE src/train/torch.h)
   set_target_properties(scissionlite_train PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9)
@@ -8,4 +9,7 @@ if(SCISSIONLITE_TRAIN_FOUND)
     set_target_properties(scissionlite_train PROPERTIES
       CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${CCACHE}")
   endif()
+  add_executable(scissionlite-train src/train_cli/main.cc)
+  target_link_libraries(scissionlite-train PRIVATE scissionlite_train_cli)
+  scissionlite_runtime_path(scissionlite-train)
 endif()

@@ -1,5 +1,5 @@
-# The training engine against ONNX Runtime.
-if(NOT TARGET scissionlite_train)
+# The training engine against ONNX Runtime, and scissionlite-train through its command line.
+if(NOT TARGET scissionlite-train)
   add_test(NAME train COMMAND "${CMAKE_COMMAND}" -E echo "[SKIP] built without libtorch; install libtorch-dev and configure with -DSCISSIONLITE_TRAIN=ON")
   set_tests_properties(train PROPERTIES LABELS unit SKIP_REGULAR_EXPRESSION "\\[SKIP\\]")
   return()
@@ -14,4 +14,7 @@ foreach(target test_train train_probe)  # they read the library's precompiled he
 endforeach()
 set(train_python "${SCISSIONLITE_DEPS}/venv_ort/bin/python")
 add_test(NAME train_forward COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_forward.py" $<TARGET_FILE:train_probe> "${PROJECT_SOURCE_DIR}" "${SCISSIONLITE_ASSETS}")
-set_tests_properties(train_forward PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
+add_test(NAME train_command COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_train.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
+add_test(NAME train_hygiene COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/hygiene/test_commands.py" $<TARGET_FILE:scissionlite-train> scissionlite-train src/train_cli/commands.inc 1)
+set_tests_properties(train_forward train_command PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
+set_tests_properties(train_hygiene PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 60)

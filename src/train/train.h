@@ -1,0 +1,61 @@
+// Training: models run on libtorch with gradients and go back to ONNX.
+//
+// What lives here: a graph as a module with gradients (module.h; one function an operator below op/, table op/ops.inc),
+// what of it is trained (parameters.h), losses (loss.h), data (dataset.h, augment.h), optimisers and the loop with its
+// checkpoints (trainer.h), and the job behind `scissionlite-train train` (this file). Relies on score, vision, onnx, ops.
+// Headers without "Private to train/" are free of libtorch. Start with `train_model`, then module.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/augment.h"
+#include "train/options.h"
+#include "train/parameters.h"
+#include "vision/input_spec.h"
+
+namespace scissionlite::train {
+
+/// A teacher whose answers, and optionally inner values, are imitated.
+struct DistillOptions {
+  fs::path teacher;   // ONNX file; empty: none
+  double weight = 1;  // of the teacher's answers, beside 1 for labels where there are any
+  double temperature = 4;
+  std::vector<std::string> features;  // "student_value" or "student_value=teacher_value"
+  double feature_weight = 1;          // of each feature
+};
+
+struct TrainJob {
+  fs::path model, output;
+  std::vector<fs::path> images;
+  std::vector<fs::path> held_out;  // empty: `holdout` of `images`
+  std::string holdout = "0.1";     // count or share; by the bytes of the files, as `score` splits
+  vision::InputSpec input;
+  std::string labels;  // as load_labels; empty: a teacher is needed
+  double label_smoothing = 0;
+  DistillOptions distill;
+  std::vector<std::string> train{"*"}, freeze;
+  std::string cut, side;  // id or tensor names of a cut, and "head" or "tail"
+  int64_t batch_size = 32;
+  AugmentOptions augmentation;
+  bool update_statistics = false;  // of BatchNormalization
+  TrainerOptions trainer;          // its identity is filled in
+  std::string command;             // as typed, for the report
+};
+
+struct TrainReport {
+  std::string model, output, command;
+  int64_t images = 0, held_out = 0;
+  int64_t parameters_trained = 0, values_trained = 0, parameters = 0;
+  std::vector<EpochRecord> epochs;  // the first is before training (epoch 0)
+  int64_t best_epoch = 0;           // the one written
+  bool resumed = false, stopped_early = false;
+  double seconds = 0;
+};
+[[nodiscard]] Json to_json(const TrainReport& report);
+
+/// Trains and writes `output`. @throws InvalidArgument, Unsupported (what the engine cannot run or train, naming the node),
+/// ResourceError (a file that cannot be written, before the work starts).
+TrainReport train_model(const TrainJob& job);
+
+}  // namespace scissionlite::train
