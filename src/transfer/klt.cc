@@ -7,12 +7,11 @@
 #include "base/text.h"
 #include "transfer/families.h"
 #include "transfer/graph_builder.h"
+#include "transfer/klt_graphs.h"
 #include "transfer/klt_internal.h"
 
 namespace scissionlite::transfer {
 namespace {
-
-constexpr int64_t kMostDims = 4096;  // a patch: its covariance takes 128 MiB
 
 struct KltSpec {
   std::string text;
@@ -28,10 +27,6 @@ struct Fitted {
   const KltBasis& basis;
   std::vector<Quantiser> quantisers;  // (channels)
 };
-
-PatchGrid grid_of(const ValueInfo& tensor, int64_t stride) {
-  return {tensor.shape[1], tensor.shape[2], tensor.shape[3], stride};
-}
 
 /// (channels, c, stride, stride): row k is the component that channel k holds, times factor[k].
 Tensor weights(const Fitted& fitted, const std::vector<float>& factors) {
@@ -51,13 +46,6 @@ double mean_projection(const Fitted& fitted, int64_t channel) {
   double sum = 0;
   for (int64_t i = 0; i < grid.dims(); ++i) sum += static_cast<double>(fitted.basis.mean[i / area]) * fitted.basis.vectors(i, fitted.layout.components[channel]);
   return sum;
-}
-
-/// Strides and end padding that both convolutions share: what the last patch has beyond the border.
-std::map<std::string, Attribute> convolution_attributes(const PatchGrid& grid) {
-  const std::vector<int64_t> strides{grid.stride, grid.stride};
-  const std::vector<int64_t> pads{0, 0, grid.rows() * grid.stride - grid.height, grid.columns() * grid.stride - grid.width};
-  return {{"kernel_shape", strides}, {"strides", strides}, {"pads", pads}};
 }
 
 Shape code_shape(const Fitted& fitted) { return {-1, fitted.layout.bytes, fitted.grid.rows(), fitted.grid.columns()}; }
@@ -124,13 +112,6 @@ std::string unpack(GraphBuilder& build, const BitLayout& layout, const std::stri
   return build.concat(parts, 1);
 }
 
-/// What an activation function left: after ReLU nothing is negative, after ReLU6 nothing is above 6.
-std::string restore_range(GraphBuilder& build, const KltBasis& basis, const std::string& x) {
-  constexpr float kRelu6 = 6;
-  if (basis.low != 0) return x;
-  return basis.high == kRelu6 ? build.clip(x, 0, kRelu6) : build.relu(x);
-}
-
 Graph encoder(const FitContext& context, const Fitted& fitted) {
   GraphBuilder build("encode", context.opsets, context.ir_version);
   auto x = build.input("x", context.tensor.dtype, batched(context.tensor));
@@ -151,7 +132,7 @@ Graph decoder(const FitContext& context, const Fitted& fitted) {
   const auto z = build.add(unpack(build, fitted.layout, bytes), build.channels(shifts));
   const auto bias = build.constant(Tensor::of<float>({fitted.grid.channels}, fitted.basis.mean));
   auto x = build.node("ConvTranspose", {z, build.constant(weights(fitted, scales)), bias}, convolution_attributes(fitted.grid));
-  x = restore_range(build, fitted.basis, x);
+  x = restore_range(build, fitted.basis.low, fitted.basis.high, x);
   if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, context.tensor.dtype);
   build.output(x, "x", context.tensor.dtype, batched(context.tensor));
   return build.build();
@@ -164,11 +145,8 @@ class Klt final : public TransferLayer {
   [[nodiscard]] bool needs_samples() const override { return true; }
 
   [[nodiscard]] Support supports(const ValueInfo& tensor) const override {
-    if (auto support = supports_float(tensor, 4); !support.ok) return support;
-    if (tensor.shape.size() != 4) return {false, "needs 4 dimensions, '" + tensor.name + "' is " + to_string(tensor.shape)};
+    if (auto support = supports_patches(tensor, spec_.stride); !support.ok) return support;
     const auto grid = grid_of(tensor, spec_.stride);
-    if (grid.dims() > kMostDims)
-      return {false, "a patch has " + std::to_string(grid.dims()) + " values, at most " + std::to_string(kMostDims) + "; take a smaller stride"};
     if (spec_.components > grid.dims())
       return {false, "a patch of '" + tensor.name + "' has " + std::to_string(grid.dims()) + " components, fewer than " + std::to_string(spec_.components)};
     if (spec_.by_rate() && spec_.bytes < grid.positions())
@@ -186,7 +164,7 @@ class Klt final : public TransferLayer {
       const auto column = basis.projections.col(fitted.layout.components[k]);
       fitted.quantisers.push_back(fit_quantiser({column.data(), column.data() + column.size()}, fitted.layout.levels[k]));
     }
-    Codec codec{encoder(context, fitted), decoder(context, fitted), 0, note(fitted, context.samples.size())};
+    Codec codec{encoder(context, fitted), decoder(context, fitted), 0, note(fitted, context.samples.size()), nullptr};
     codec.code_bytes = wire_bytes(codec.encoder.outputs);
     return codec;
   }
@@ -217,9 +195,14 @@ std::unique_ptr<TransferLayer> make_klt(const std::string& spec) {
   const auto parameters = spec_parameters(spec);
   const auto get = [&](char letter) { const auto it = parameters.find(letter); return it == parameters.end() ? int64_t{0} : it->second; };
   for (const auto& [letter, value] : parameters)
-    if (std::string("scbr").find(letter) == std::string::npos) bad_spec(spec, std::string("unknown parameter '") + letter + "'");
+    if (std::string("scbrq").find(letter) == std::string::npos) bad_spec(spec, std::string("unknown parameter '") + letter + "'");
   KltSpec klt{spec, get('s'), get('c'), get('b'), get('r')};
   if (klt.stride < 1 || klt.stride > 16) bad_spec(spec, "the stride has to lie in 1 .. 16");
+  if (const int64_t step = get('q'); step > 0) {
+    if (klt.by_rate() || klt.components > 0 || klt.bits > 0) bad_spec(spec, "give c and b, or r, or q");
+    if (step > 1000) bad_spec(spec, "the step has to lie in 1 .. 1000 % of the components' rms");
+    return make_coded_klt(spec, klt.stride, step);
+  }
   if (klt.by_rate() && (klt.components > 0 || klt.bits > 0)) bad_spec(spec, "give either c and b or r");
   if (!klt.by_rate() && klt.components < 1) bad_spec(spec, "the number of channels is missing");
   if (!klt.by_rate() && klt.bits != 1 && klt.bits != 2 && klt.bits != 4 && klt.bits != 8)

@@ -7,18 +7,9 @@
 #include <vector>
 
 #include "transfer/bit_layout.h"
-#include "transfer/transfer.h"
+#include "transfer/patches.h"
 
 namespace scissionlite::transfer {
-
-/// Geometry of patches: stride x stride pixels of all channels, zeros beyond the last row and column.
-struct PatchGrid {
-  int64_t channels = 0, height = 0, width = 0, stride = 1;
-  [[nodiscard]] int64_t rows() const { return (height + stride - 1) / stride; }
-  [[nodiscard]] int64_t columns() const { return (width + stride - 1) / stride; }
-  [[nodiscard]] int64_t positions() const { return rows() * columns(); }
-  [[nodiscard]] int64_t dims() const { return channels * stride * stride; }
-};
 
 /// Principal components of the patches, index (channel, dy, dx) as in a convolution's weights.
 struct KltBasis {

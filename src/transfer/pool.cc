@@ -18,7 +18,7 @@ class Pool final : public TransferLayer {
     return {};
   }
   [[nodiscard]] Codec fit(const FitContext& context) const override {
-    Codec codec{encoder(context), decoder(context), 0, "2x2 maximum"};
+    Codec codec{encoder(context), decoder(context), 0, "2x2 maximum", nullptr};
     codec.code_bytes = wire_bytes(codec.encoder.outputs);
     return codec;
   }

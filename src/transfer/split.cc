@@ -77,6 +77,7 @@ Codec fit(const Graph& model, const ValueInfo& tensor, const TransferLayer& laye
     throw Unsupported("[transfer '" + layer.spec() + "'] the shape of '" + tensor.name + "' is unknown, so its bytes are too; give activations of it, or another cut");
   const FitContext context{tensor, model.opsets, model.ir_version, samples};
   if (layer.supports(tensor).ok) return layer.fit(context);
+  if (!layer.may_cross_plainly()) throw InvalidArgument("[transfer '" + layer.spec() + "'] " + layer.supports(tensor).reason);
   auto codec = make("fp32")->fit(context);
   codec.note = "crosses plainly: " + layer.supports(tensor).reason;
   return codec;
@@ -104,6 +105,7 @@ struct Joiner {
   void add(size_t i, const ValueInfo& tensor) {
     const Graph encoder = named(out.codecs[i].encoder, i, tensor.name), decoder = named(out.codecs[i].decoder, i, tensor.name);
     out.wire.insert(out.wire.end(), encoder.outputs.begin(), encoder.outputs.end());
+    if (out.codecs[i].coder) out.coders[wire_name(model, cut, i, "")] = out.codecs[i].coder;
     for (const auto& info : encoder.outputs) free_name(out.head, info.name), free_name(out.tail, info.name);
     const bool is_output = std::any_of(model.outputs.begin(), model.outputs.end(), [&](const ValueInfo& o) { return o.name == tensor.name; });
     const bool is_plain = encoder.nodes.size() == 1 && encoder.nodes[0].op_type == "Identity";

@@ -18,11 +18,15 @@ constexpr Row kFamilies[] = {
 #undef SCISSIONLITE_TRANSFER
 };
 
-std::string prefix_of(const std::string& spec) { return spec.substr(0, spec.find('-')); }
+/// "klt" of "klt-s2-c64-b4", "fp32" of "fp32", "uint" of "uint4": what stands before the parameters, with or without a number.
+bool begins(const std::string& spec, const std::string& prefix) {
+  const auto word = spec.substr(0, spec.find('-'));
+  return word == prefix || (word.find_last_not_of("0123456789") + 1 == prefix.size() && word.starts_with(prefix));
+}
 
 const Row* find_row(const std::string& spec) {
   for (const auto& row : kFamilies)
-    if (prefix_of(spec) == row.prefix) return &row;
+    if (begins(spec, row.prefix)) return &row;
   return nullptr;
 }
 
@@ -89,7 +93,7 @@ int64_t wire_bytes(const std::vector<ValueInfo>& outputs) {
 }
 
 std::vector<std::string> default_specs(const ValueInfo& tensor) {
-  std::vector<std::string> out{"fp32", "fp16", "uint8", "pool"};
+  std::vector<std::string> out{"fp32", "fp16", "uint8", "uint4", "pool"};
   if (!supports_float(tensor, 4).ok || tensor.shape.size() != 4) return out;
   constexpr int64_t kLargestPatch = 1024;  // the eigenvectors of that many dimensions take about a second
   const int64_t channels = tensor.shape[1], height = tensor.shape[2], width = tensor.shape[3];

@@ -5,6 +5,7 @@
 // joins them to head and tail. Relies on graph, ops, engine. Start with `TransferLayer`.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,16 +15,23 @@
 #include "graph/cuts.h"
 #include "graph/graph.h"
 
+namespace scissionlite::coding {
+class CodeModel;
+}
+
 namespace scissionlite::transfer {
 
 /// A fitted TL for one tensor. Encoder: input `x` (batch dynamic), outputs `code` and, for some families, `range`.
 /// Decoder: the encoder's outputs as inputs, output `x`, same dtype and shape as the encoder's input.
-/// Numerics: infinities saturate, fp16 at +-65504, uint8 at +-1e30, klt at the fitted range; fp32 and pool pass them on.
+/// Numerics: infinities saturate, fp16 at +-65504, uint at +-1e30, klt at the fitted range; fp32 and pool pass them on.
 /// A NaN becomes some finite value in klt; elsewhere it stays one or spoils the image's range, as in the uncut model.
 struct Codec {
   Graph encoder, decoder;
-  int64_t code_bytes = 0;  // on the wire for one image
+  int64_t code_bytes = 0;  // on the wire for one image; of an entropy-coded TL the mean over the fitting images
   std::string note;        // what was fitted, for manifests ("explains 99.2 % of the variance")
+  // Entropy coder of `code`, which then is uint8 (n, channels, rows, columns): between two ScissionLite ends the stream
+  // crosses instead of the tensor; a stock server gets the tensor. Null: the tensor crosses always.
+  std::shared_ptr<const coding::CodeModel> coder;
 };
 
 struct FitContext {
@@ -31,9 +39,12 @@ struct FitContext {
   std::vector<Opset> opsets;        // of the host model; encoder and decoder use the same
   int64_t ir_version = 8;
   std::span<const Tensor> samples;  // activations of unlabelled images, batch 1 each; empty for families that need none
+  // Gradients at activations of log p(y), y drawn from the model's own answers: families that can, give directions that
+  // move the answers more bits. Empty: all directions count alike.
+  std::span<const Tensor> gradients{};
 };
 
-/// A family with its parameters fixed: "fp32", "fp16", "uint8", "pool", "klt-s2-c64-b4" (stride 2, 64 channels, 4 bits).
+/// A family with its parameters fixed: "fp32", "fp16", "uint8", "uint4", "pool", "klt-s2-c64-b4" (stride 2, 64 channels, 4 bits).
 class TransferLayer {
  public:
   virtual ~TransferLayer() = default;
@@ -41,6 +52,8 @@ class TransferLayer {
   [[nodiscard]] virtual bool needs_samples() const = 0;
   /// Whether it can take such a tensor; else why not ("needs 4 dimensions").
   [[nodiscard]] virtual Support supports(const ValueInfo& tensor) const = 0;
+  /// Of a cut of several tensors, whether those that it cannot take may cross as they are; else they are an error.
+  [[nodiscard]] virtual bool may_cross_plainly() const { return true; }
   /// @throws InvalidArgument: too few samples, all equal, of another shape (with numbers).
   [[nodiscard]] virtual Codec fit(const FitContext& context) const = 0;
 };
@@ -63,7 +76,8 @@ struct SplitModel {
   Graph head_body, tail_body;      // without TL
   std::vector<Codec> codecs;       // per tensor of the cut
   std::vector<ValueInfo> wire;     // what crosses, batch 1
-  int64_t wire_bytes = 0;          // for one image
+  int64_t wire_bytes = 0;          // for one image; streams by their mean
+  std::map<std::string, std::shared_ptr<const coding::CodeModel>> coders;  // of wire tensors that have one
 };
 /// @param samples  per tensor of the cut, activations of the fitting images; empty when the TL needs none.
 [[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,

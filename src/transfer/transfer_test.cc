@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "graph/slice.h"
+#include "transfer/families.h"
 
 namespace scissionlite::transfer {
 namespace {
@@ -78,7 +79,8 @@ std::vector<Tensor> many(const Shape& shape, int n, uint64_t seed, bool relu = f
   return out;
 }
 
-const std::vector<std::string> kSpecs{"fp32", "fp16", "uint8", "pool", "klt-s2-c16-b8", "klt-s2-c16-b4", "klt-s2-c15-b4", "klt-s1-c4-b2", "klt-s2-c9-b1", "klt-s2-r60"};
+const std::vector<std::string> kSpecs{"fp32", "fp16", "uint8", "uint7", "uint5", "uint4", "uint3", "uint2", "uint1", "pool",
+                                      "klt-s2-c16-b8", "klt-s2-c16-b4", "klt-s2-c15-b4", "klt-s1-c4-b2", "klt-s2-c9-b1", "klt-s2-r60", "klt-s2-q40", "klt-s1-q90"};
 
 /// Encoder and decoder of every codec side by side in one graph over one input: one compilation tests them all.
 /// Outputs: x of each codec, then the wire tensors of all.
@@ -128,7 +130,7 @@ TEST(Transfer, EveryFamilyRunsAtEveryOpset) {
         else EXPECT_EQ(outputs[i].shape(), shape) << kSpecs[i];
         EXPECT_TRUE(bit_equal(first[i], outputs[i])) << "output " << i << " differs from opset 7";
       }
-      for (const auto& codec : codecs) bytes -= codec.code_bytes;
+      for (const auto& codec : codecs) bytes -= codec.coder ? wire_bytes(codec.encoder.outputs) : codec.code_bytes;
       EXPECT_EQ(bytes, 0) << "wire bytes are not those promised";
     }
   }
@@ -157,7 +159,11 @@ TEST(Transfer, ErrorsStayWithinTheirBounds) {
     const double range = *high - *low, largest = std::max(std::abs(*low), std::abs(*high));
     EXPECT_TRUE(bit_equal(round_trip(make("fp32")->fit(context(shape)), x, "openvino"), x));
     EXPECT_LE(largest_error(round_trip(make("fp16")->fit(context(shape)), x, "openvino"), x), largest * 0x1.0p-11 + 1e-7);
-    EXPECT_LE(largest_error(round_trip(make("uint8")->fit(context(shape)), x, "openvino"), x), range / 255 * 0.5001 + 1e-6);
+    for (int bits = 1; bits <= 8; ++bits) {
+      const auto codec = make("uint" + std::to_string(bits))->fit(context(shape));
+      EXPECT_LE(largest_error(round_trip(codec, x, "openvino"), x), range / ((1 << bits) - 1) * 0.5001 + 1e-6) << bits << " bits";
+      EXPECT_LE(codec.code_bytes, (x.size() * bits + 7) / 8 + 2 + 8) << "a part of a byte a plane at most, and the range";
+    }
   }
 }
 
@@ -223,7 +229,7 @@ TEST(Transfer, InfinitySaturates) {
       for (size_t i = 0; i < kSpecs.size(); ++i) {
         if (kSpecs[i] == "fp32" || kSpecs[i] == "pool") continue;  // floats cross as they are
         for (const float v : outputs[i].as<float>()) ASSERT_TRUE(std::isfinite(v)) << kSpecs[i] << " on " << backend << " with " << extreme;
-        if (kSpecs[i] != "fp16" && kSpecs[i] != "uint8") continue;
+        if (kSpecs[i] != "fp16" && kSpecs[i].rfind("uint", 0) != 0) continue;
         EXPECT_EQ(std::signbit(outputs[i].as<float>()[17]), std::signbit(extreme)) << kSpecs[i] << " on " << backend;
       }
     }
@@ -278,7 +284,7 @@ TEST(Transfer, HalfPrecisionModels) {
   for (const auto& sample : many(shape, 20, 17)) samples.push_back(as_half(sample));
   const auto x = as_half(activation(rng, shape));
   EXPECT_FALSE(make("fp16")->supports(context(shape, {}, 13, Dtype::kF16).tensor).ok);
-  for (const auto* spec : {"fp32", "uint8", "pool", "klt-s2-c16-b8"}) {
+  for (const auto* spec : {"fp32", "uint8", "uint6", "pool", "klt-s2-c16-b8"}) {
     const auto codec = make(spec)->fit(context(shape, samples, 13, Dtype::kF16));
     const auto y = round_trip(codec, x, "openvino");
     EXPECT_EQ(y.dtype(), Dtype::kF16) << spec;
@@ -301,7 +307,7 @@ TEST(TransferErrors, SayWhatWasExpected) {
   const auto contains = [](const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; };
   for (const auto& [spec, part] : std::vector<std::pair<std::string, std::string>>{
            {"zip", "known: fp32, fp16"}, {"klt-s2", "the number of channels is missing"}, {"klt", "the stride"}, {"klt-s2-c0-b4", "'c0' is not"}, {"klt-s2-c8-b3", "1, 2, 4 or 8"},
-           {"klt-s2-c8-r9", "either"}, {"klt-x1", "unknown parameter 'x'"}, {"pool-2", "takes no parameters"}, {"klt-s99-c8-b4", "1 .. 16"}, {"klt-s2-s2", "twice"}}) {
+           {"klt-s2-c8-r9", "either"}, {"klt-s2-c8-q9", "or q"}, {"klt-s2-q1001", "1 .. 1000"}, {"klt-x1", "unknown parameter 'x'"}, {"pool-2", "takes no parameters"}, {"uint9", "1 to 8 bits"}, {"uint", "1 to 8 bits"}, {"uint8-s2", "1 to 8 bits"}, {"uint12", "1 to 8 bits"}, {"klt-s99-c8-b4", "1 .. 16"}, {"klt-s2-s2", "twice"}}) {
     const auto text = message([&, s = spec] { (void)make(s); });
     EXPECT_TRUE(contains(text, part)) << spec << ": " << text;
   }

@@ -1,0 +1,124 @@
+// Entropy-coded closed-form TL ("klt-s2-q50"): principal components of patches, one quantiser step, symbols that cross as
+// uint8 (n, components, rows, columns) and, between two ScissionLite ends, as an entropy-coded stream (src/coding).
+//
+// Encoder: one strided convolution, rounding with a wide zero, a shift. Decoder: a shift, one transposed convolution.
+#include "transfer/coded_klt.h"
+
+#include "base/text.h"
+#include "coding/code_model.h"
+#include "transfer/families.h"
+#include "transfer/graph_builder.h"
+#include "transfer/klt_graphs.h"
+
+namespace scissionlite::transfer {
+namespace {
+
+std::vector<float> as_floats(const std::vector<int>& values) { return {values.begin(), values.end()}; }
+
+std::vector<float> top_symbols(const CodedBasis& basis) {
+  std::vector<float> tops;
+  for (const int levels : basis.levels) tops.push_back(static_cast<float>(levels - 1));
+  return tops;
+}
+
+Shape code_shape(const PatchGrid& grid, const CodedBasis& basis) {
+  return {-1, static_cast<int64_t>(basis.zeros.size()), grid.rows(), grid.columns()};
+}
+
+/// (components, c, stride, stride) from (components, dims).
+Tensor convolution_weights(const PatchGrid& grid, const Eigen::MatrixXf& rows) {
+  Tensor out(Dtype::kF32, {rows.rows(), grid.channels, grid.stride, grid.stride});
+  auto values = out.mutable_as<float>();
+  for (Eigen::Index k = 0; k < rows.rows(); ++k)
+    for (Eigen::Index i = 0; i < rows.cols(); ++i) values[static_cast<size_t>(k * rows.cols() + i)] = rows(k, i);
+  return out;
+}
+
+std::vector<float> analysis_bias(const PatchGrid& grid, const CodedBasis& basis) {
+  const int64_t area = grid.stride * grid.stride;
+  std::vector<float> bias;
+  for (Eigen::Index k = 0; k < basis.analysis.rows(); ++k) {
+    double sum = 0;
+    for (Eigen::Index i = 0; i < basis.analysis.cols(); ++i) sum += static_cast<double>(basis.analysis(k, i)) * basis.mean[static_cast<size_t>(i / area)];
+    bias.push_back(static_cast<float>(-sum));
+  }
+  return bias;
+}
+
+Graph encoder(const FitContext& context, const PatchGrid& grid, const CodedBasis& basis) {
+  GraphBuilder build("encode", context.opsets, context.ir_version);
+  auto x = build.input("x", context.tensor.dtype, batched(context.tensor));
+  if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, Dtype::kF32);
+  const auto bias = analysis_bias(grid, basis);
+  const auto z = build.node("Conv", {x, build.constant(convolution_weights(grid, basis.analysis)), build.constant(Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))},
+                            convolution_attributes(grid));
+  const auto round_up = build.scalar(static_cast<float>(kRoundUp));
+  const auto above = build.floor(build.add(build.relu(z), round_up));
+  const auto below = build.floor(build.add(build.relu(build.mul(z, build.scalar(-1))), round_up));
+  auto code = build.relu(build.add(build.sub(above, below), build.channels(as_floats(basis.zeros))));
+  const auto tops = build.channels(top_symbols(basis));
+  code = build.sub(tops, build.relu(build.sub(tops, code)));  // the smaller of both; Min has no broadcast at opset 7
+  build.output(build.cast(code, Dtype::kU8), "code", Dtype::kU8, code_shape(grid, basis));
+  return build.build();
+}
+
+Graph decoder(const FitContext& context, const PatchGrid& grid, const CodedBasis& basis) {
+  GraphBuilder build("decode", context.opsets, context.ir_version);
+  const auto code = build.cast(build.input("code", Dtype::kU8, code_shape(grid, basis)), Dtype::kF32);
+  const auto q = build.sub(code, build.channels(as_floats(basis.zeros)));
+  const auto weights = build.constant(convolution_weights(grid, basis.synthesis.transpose()));
+  auto x = build.node("ConvTranspose", {q, weights, build.constant(Tensor::of<float>({grid.channels}, basis.mean))}, convolution_attributes(grid));
+  x = restore_range(build, basis.low, basis.high, x);
+  if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, context.tensor.dtype);
+  build.output(x, "x", context.tensor.dtype, batched(context.tensor));
+  return build.build();
+}
+
+std::shared_ptr<const coding::CodeModel> fit_coder(const PatchGrid& grid, const CodedBasis& basis, std::span<const Tensor> samples, int64_t& mean_bytes) {
+  constexpr double kStreamBytes = 12;  // header, lanes, check
+  std::vector<Tensor> codes;
+  for (const auto& sample : samples) codes.push_back(codes_of(grid, basis, sample));
+  coding::FitOptions options;
+  options.zeros = {basis.zeros.begin(), basis.zeros.end()};
+  options.levels = basis.levels;
+  auto model = std::make_shared<const coding::CodeModel>(coding::CodeModel::fit(codes, options));
+  double bytes = 0;
+  for (const auto& code : codes) bytes += model->bits(code.as<uint8_t>()) / 8 + kStreamBytes;
+  mean_bytes = static_cast<int64_t>(bytes / static_cast<double>(codes.size()));
+  return model;
+}
+
+class CodedKlt final : public TransferLayer {
+ public:
+  CodedKlt(std::string spec, int64_t stride, int64_t step_percent) : spec_(std::move(spec)), stride_(stride), step_percent_(step_percent) {}
+  [[nodiscard]] std::string spec() const override { return spec_; }
+  [[nodiscard]] bool needs_samples() const override { return true; }
+  [[nodiscard]] Support supports(const ValueInfo& tensor) const override { return supports_patches(tensor, stride_); }
+
+  [[nodiscard]] Codec fit(const FitContext& context) const override {
+    const std::string where = "transfer '" + spec_ + "' at '" + context.tensor.name + "'";
+    if (const auto support = supports(context.tensor); !support.ok) throw InvalidArgument("[" + where + "] " + support.reason);
+    const auto grid = grid_of(context.tensor, stride_);
+    const auto basis = fit_coded_klt({grid, context.samples, context.gradients, static_cast<double>(step_percent_) / 100, where});
+    Codec codec{encoder(context, grid, basis), decoder(context, grid, basis), 0, note(basis, context), nullptr};
+    codec.coder = fit_coder(grid, basis, context.samples, codec.code_bytes);
+    return codec;
+  }
+
+ private:
+  static std::string note(const CodedBasis& basis, const FitContext& context) {
+    return std::to_string(basis.zeros.size()) + " of " + std::to_string(basis.dims) + " components, " + format_fixed(100 * basis.error_share, 1) +
+           " % of the variance lost" + (context.gradients.empty() ? "" : ", weighted by what moves the answers") + "; fitted on " +
+           std::to_string(context.samples.size()) + " images";
+  }
+  std::string spec_;
+  int64_t stride_, step_percent_;
+};
+
+}  // namespace
+
+std::unique_ptr<TransferLayer> make_coded_klt(const std::string& spec, int64_t stride, int64_t step_percent) {
+  return std::make_unique<CodedKlt>(spec, stride, step_percent);
+}
+
+}  // namespace scissionlite::transfer

@@ -1,0 +1,24 @@
+// What the graphs of the KLT families share.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "transfer/graph_builder.h"
+#include "transfer/patches.h"
+
+namespace scissionlite::transfer {
+
+[[nodiscard]] PatchGrid grid_of(const ValueInfo& tensor, int64_t stride);
+/// yes for a float tensor of four known dimensions whose patches are not too large.
+[[nodiscard]] Support supports_patches(const ValueInfo& tensor, int64_t stride);
+/// Strides and end padding that both convolutions share: what the last patch has beyond the border.
+[[nodiscard]] std::map<std::string, Attribute> convolution_attributes(const PatchGrid& grid);
+/// What an activation function left: after ReLU nothing is negative, after ReLU6 nothing is above 6.
+/// @param low, high  the range of the fitting samples.
+[[nodiscard]] std::string restore_range(GraphBuilder& build, float low, float high, const std::string& x);
+
+/// The entropy-coded KLT (coded_klt.cc).
+std::unique_ptr<TransferLayer> make_coded_klt(const std::string& spec, int64_t stride, int64_t step_percent);
+
+}  // namespace scissionlite::transfer
