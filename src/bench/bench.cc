@@ -99,6 +99,7 @@ class Bench {
     prepare.input = input_;
     prepare.cuts = ops::find_costed_cuts(model_, {.max_tensors = o_.max_cut_tensors});
     prepare.fit_images = o_.fit_images;
+    prepare.shelf = o_.shelf;
     prepare.repository = folder_.path() / "models";
     fs::create_directories(prepare.repository);
     Progress progress("preparing", static_cast<int64_t>(contestants_.size()));

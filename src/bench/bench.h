@@ -8,6 +8,7 @@
 #include "bench/results.h"
 #include "net/link.h"
 #include "planner/plan.h"
+#include "transfer/fitted.h"
 
 namespace scissionlite {
 
@@ -16,6 +17,7 @@ struct BenchOptions {
   std::optional<fs::path> input_spec;
   std::optional<Plan> plan;                // its predictions stand beside the measurements
   std::vector<std::string> candidates;     // keys; "local" is added, it is what speed-up is measured against
+  transfer::Shelf shelf;                   // TLs fitted beforehand
   std::vector<fs::path> fit_images, images;  // learned TLs are fitted on the first, everything is measured on the second
   net::LinkOptions link;
   double device_slow = 1;

@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name;
-  std::vector<std::string> images;
+  std::vector<std::string> images, fitted;
   int threads = 0, max_batch = 32, max_tensors = 3;
 };
 
@@ -54,6 +54,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.repository_options.style = repository_style(options.style);
   prepare.repository_options.max_batch = options.max_batch;
   prepare.tail_name = options.tail_name;
+  prepare.shelf = transfer::Shelf(options.fitted, model_sha256(options.model));
   const auto manifest = prepare_candidate(prepare);
 
   if (common.json) {
@@ -63,7 +64,8 @@ int prepare(const Options& options, const Common& common) {
   int64_t wire_bytes = 0;
   for (const auto& info : manifest.wire) wire_bytes += element_count(info.shape) * static_cast<int64_t>(dtype_size(info.dtype));
   std::cout << "candidate   " << manifest.candidate << (manifest.cut_tensors.empty() ? "" : " at " + join(manifest.cut_tensors, " + ")) << "\n";
-  if (prepare.candidate.kind == Candidate::Kind::kSplit) std::cout << "wire        " << format_bytes(static_cast<double>(wire_bytes)) << " an image\n";
+  if (prepare.candidate.kind == Candidate::Kind::kSplit) std::cout << "wire        " << format_bytes(static_cast<double>(wire_bytes)) << " an image"
+              << (manifest.coders.empty() ? "" : ", entropy-coded between ScissionLite ends") << "\n";
   if (!options.package.empty()) std::cout << "package     " << options.package << "\n";
   if (!options.repository.empty() && prepare.candidate.kind == Candidate::Kind::kLocal) {
     std::cout << "repository  not written: a local plan needs no edge\n";
@@ -85,6 +87,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--repository", options->repository, "the edge's model repository; a folder a model is added to it");
   app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();
   app.add_option("--images", options->images, "unlabelled images for learned TLs; one of them becomes the probe");
+  app.add_option("--fitted", options->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
   app.add_option("--fit-images", options->fit_images, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--engine", options->engine, "computes activations and the probe's answer (default: the first that is built in)");

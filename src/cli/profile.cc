@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   std::string model, output, input_spec, cuts, tls, scores, via, via_models, precision = "f32";
-  std::vector<std::string> images;
+  std::vector<std::string> images, fitted;
   int max_tensors = 3;
   double max_item_s = 2, pause_ms = 20, budget_s = 120, memory_mb = 1500;
   bool no_blocks = false, fresh = false;
@@ -39,7 +39,7 @@ void choose(Options& options, const Graph& model) {
   std::vector<std::string> tls;
   for (const auto& spec : split(options.tls, ','))
     if (!spec.empty()) tls.push_back(spec);
-  options.profile.chosen = choose_profiled(cuts, options.cuts.empty() ? "auto" : options.cuts, tls);
+  options.profile.chosen = choose_profiled(cuts, options.cuts.empty() ? "auto" : options.cuts, tls, options.profile.shelf);
 }
 
 ProfileResult profile_server(Options& options, const Graph& model) {
@@ -84,6 +84,7 @@ int profile(Options& options, const Common& common) {
   }
   p.model_name = fs::path(options.model).stem().string();
   p.model_sha256 = model_sha256(options.model);
+  p.shelf = transfer::Shelf(options.fitted, p.model_sha256);
   choose(options, model);
   p.measure.max_item_us = options.max_item_s * 1e6;
   p.measure.pause_us = options.pause_ms * 1e3;
@@ -130,6 +131,7 @@ Run declare_profile(CLI::App& app, Common& common) {
   app.add_option("--precision", options->precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   app.add_option("--cuts", options->cuts, "auto (default): one of each row of equal cuts, and small multi-tensor ones; all; single; or ids joined with ','");
   app.add_option("--tls", options->tls, "transfer layers for every cut, joined with ','; default: fp32, fp16, uint8, pool, and learned ones at the smallest cuts");
+  app.add_option("--fitted", options->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
   app.add_option("--scores", options->scores, "time exactly the candidates of this scores.json");
   app.add_option("--max-tensors", options->max_tensors, "of a cut")->capture_default_str()->check(CLI::Range(1, 16));
   app.add_option("--images", options->images, "real input, and images to time codecs on (default: synthetic pictures)");

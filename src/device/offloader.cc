@@ -51,10 +51,12 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us);
   auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
   choose_answer_form(*probe);
+  coders_ = WireCoders(package_);
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
         check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
+        edge_decodes_ = !coders_.empty() && coders_.are_known_to(e.claims(package_.manifest.tail_name));
         edge_classifies_ = !scores_name_.empty() && e.classifies();
       },
       options_.session);
@@ -120,6 +122,13 @@ void Offloader::prepare_wire(Frame& frame, Prepared& out, bool keep) {
     const Tensor& tensor = found != out.tensors.end() ? found->second : out.tensors.front().second;
     out.wire.push_back({.name = wanted.name, .tensor = tensor, .blob = {}, .strings = {}, .parameters = {}});
   }
+  if (edge_decodes_) out.parts.encode_us += timed_us(clock_, slow_, [&] { encode_wire(out.wire); });
+}
+
+/// Codes become streams where there is a coder.
+void Offloader::encode_wire(std::vector<protocol::WireTensor>& wire) {
+  for (auto& tensor : wire)
+    if (auto stream = coders_.encoded(tensor.name, tensor.tensor)) tensor = std::move(*stream);
 }
 
 void Offloader::encode_image(Frame& frame, Prepared& out) {

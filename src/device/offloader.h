@@ -21,6 +21,7 @@
 #include "device/answer.h"
 #include "device/edge_session.h"
 #include "device/halves.h"
+#include "device/wire_coders.h"
 #include "prepare/package.h"
 
 namespace scissionlite::device {
@@ -78,6 +79,7 @@ class Offloader {
   void choose_answer_form(const ProbeTensors& probe);
   void take_outputs(protocol::InferResult& result, Answer& answer) const;
   void prepare_wire(Frame& frame, Prepared& out, bool keep);
+  void encode_wire(std::vector<protocol::WireTensor>& wire);
   void encode_image(Frame& frame, Prepared& out);
   [[nodiscard]] vision::Image pixels(Frame& frame, Parts& parts);
   [[nodiscard]] double edge_budget_us(const Prepared& prepared) const;
@@ -96,6 +98,8 @@ class Offloader {
   std::string scores_name_;      // the output that holds the classes' scores; "" when there is none, or whole outputs are wanted
   int64_t class_count_ = 0;      // its length
   std::atomic<bool> edge_classifies_{false};
+  WireCoders coders_;
+  std::atomic<bool> edge_decodes_{false};  // it reads the streams of coders_
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
   std::atomic<uint64_t> next_id_{1};

@@ -70,8 +70,15 @@ bool is_known(const SliceCost& cost) { return !std::isnan(cost.total_us()); }
 
 }  // namespace
 
+std::map<std::string, double> scored_bytes(const Scores& scores) {
+  std::map<std::string, double> out;
+  for (const auto& score : scores.scores)
+    if (score.bytes_mean > 0 && score.candidate.starts_with("split/")) out[score.candidate] = score.bytes_mean;
+  return out;
+}
+
 CostModel::CostModel(std::vector<Profile> machines, std::vector<Link> links, CostOptions options)
-    : machines_(std::move(machines)), links_(std::move(links)), options_(options) {
+    : machines_(std::move(machines)), links_(std::move(links)), options_(std::move(options)) {
   check();
   list_hops();
   for (const auto& profile : machines_) tables_.push_back(measure(profile));
@@ -117,14 +124,21 @@ void CostModel::list_hops() {
     for (const auto& profile : machines_)
       for (const auto& [spec, tl] : profile.cuts[c].tls) {
         auto& [bytes, origin] = tls.emplace(spec, std::pair{tl.wire_bytes, &profile}).first->second;
+        if (tl.wire_bytes_vary && bytes > 0 && tl.wire_bytes > 0) {
+          bytes = std::min(bytes, tl.wire_bytes);
+          continue;
+        }
         if (bytes > 0 && tl.wire_bytes > 0 && bytes != tl.wire_bytes)
           throw InvalidArgument("[plan] profiles disagree about what crosses at cut " + cuts()[c].id + " with " + spec + ": " + std::to_string(bytes) +
                                 " bytes in " + who(*origin) + ", " + std::to_string(tl.wire_bytes) + " in " + who(profile) + "; profile both with the same version");
         bytes = std::max(bytes, tl.wire_bytes);
       }
-    for (const auto& [spec, tl] : tls)
-      hops_.push_back({.candidate = {.kind = Candidate::Kind::kSplit, .codec = "", .cut_id = cuts()[c].id, .tl = spec}, .cut = static_cast<int>(c),
-                       .bytes = static_cast<double>(tl.first)});
+    for (const auto& [spec, tl] : tls) {
+      Hop hop{.candidate = {.kind = Candidate::Kind::kSplit, .codec = "", .cut_id = cuts()[c].id, .tl = spec}, .cut = static_cast<int>(c),
+              .bytes = static_cast<double>(tl.first)};
+      if (const auto scored = options_.scored_bytes.find(hop.candidate.key()); scored != options_.scored_bytes.end()) hop.bytes = scored->second;
+      hops_.push_back(std::move(hop));
+    }
   }
 }
 

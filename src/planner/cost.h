@@ -5,6 +5,7 @@
 // Throughput, pipelined: one image per slowest of: a machine's busy time, a link's transfer time.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,10 @@ namespace scissionlite::planner {
 struct CostOptions {
   bool from_file = true;  // images reach the device as files, which it must decode for all but edge/file; false: as pixels (camera)
   double message_overhead_bytes = kMessageOverheadBytes;
+  std::map<std::string, double> scored_bytes;  // mean payload by key of split candidates, as `score` saw it: profiles fit TLs on few images
 };
+/// The means of the split candidates.
+[[nodiscard]] std::map<std::string, double> scored_bytes(const Scores& scores);
 
 /// What may cross a link.
 struct Hop {

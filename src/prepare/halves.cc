@@ -55,7 +55,7 @@ ValueInfo info_of(const std::string& name, const Tensor& tensor) { return {name,
 void make_split(const PrepareOptions& options, const Graph& model, Halves& halves) {
   const auto cut = find_cut(options.cuts, options.candidate.cut_id);
   halves.cut_tensors = cut.tensors;
-  const auto layer = transfer::make(options.candidate.tl);
+  const auto layer = options.shelf.make(options.candidate.tl);
   std::vector<std::vector<Tensor>> samples;
   if (layer->needs_samples()) {
     if (options.fit_images.empty())
@@ -63,6 +63,7 @@ void make_split(const PrepareOptions& options, const Graph& model, Halves& halve
     samples = fit_samples(model, cut.tensors, options.fit_images, options.input, engine_of(options), options.threads);
   }
   auto split = transfer::split(model, cut, *layer, samples);
+  halves.coders = split.coders;
   halves.head = std::move(split.head);
   halves.tail = std::move(split.tail);
 }

@@ -1,4 +1,6 @@
 // manifest.json: what a package or a served model was made from.
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "prepare/package.h"
@@ -46,6 +48,7 @@ Json to_json(const Manifest& m) {
             {"tail_sha256", m.tail_sha256}};
   json["wire"] = Json::array();
   for (const auto& info : m.wire) json["wire"].push_back(value_to_json(info));
+  if (!m.coders.empty()) json["coders"] = m.coders;
   json["output_names"] = m.output_names;
   json["original_output_names"] = m.original_output_names;
   json["batch_dynamic"] = m.batch_dynamic;
@@ -70,6 +73,12 @@ Manifest manifest_from_json(const Json& json, const std::string& where) {
   m.head_sha256 = sha256_from_json(reader, "head_sha256");
   m.tail_sha256 = sha256_from_json(reader, "tail_sha256");
   for (const auto& element : reader.at("wire").elements()) m.wire.push_back(value_from_json(element));
+  if (reader.has("coders"))
+    for (const auto& [name, hash] : json.at("coders").items()) {
+      const auto is_wire = std::any_of(m.wire.begin(), m.wire.end(), [&, n = name](const ValueInfo& info) { return info.name == n; });
+      if (!is_wire) reader.at("coders").fail("hashes by the names of wire tensors; '" + name + "' is none");
+      m.coders[name] = sha256_from_json(reader.at("coders"), name);
+    }
   m.output_names = reader.at("output_names").texts();
   if (reader.has("original_output_names")) m.original_output_names = reader.at("original_output_names").texts();
   m.batch_dynamic = reader.boolean_or("batch_dynamic", false);

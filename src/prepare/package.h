@@ -1,14 +1,15 @@
 // Prepare: a chosen candidate as files that run: the device package and the edge's model repository.
 //
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
-//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin
-//   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  input.json (edge-only plans: codec inputs)
+//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  <wire tensor>.coder
+//   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
 // local.onnx holds the bytes of the edge's model.onnx, TL decoder included: the device answers by itself from the codes
 // that it has computed already, and the answer is the edge's own. Only split plans have a head.onnx.
 // docs/formats.md describes every field.
 // Relies on planner, transfer, vision. Start here.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,7 @@ struct Manifest {
   std::string head_sha256;        // "" when there is no head
   std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
   std::vector<ValueInfo> wire;    // what crosses; empty for local
+  std::map<std::string, std::string> coders;  // wire tensors with an entropy coder: name -> hash of the code model
   std::vector<std::string> output_names;           // as served: letters, digits, '_', '-' and '.' only
   std::vector<std::string> original_output_names;  // in the uncut model, same order
   bool batch_dynamic = false;

@@ -22,6 +22,7 @@ Manifest describe(const PrepareOptions& options, const Halves& halves, const std
   m.model_sha256 = model_sha256(options.model_path);
   m.tail_sha256 = sha256_hex(tail_bytes);
   if (options.candidate.kind != Candidate::Kind::kLocal) m.wire = halves.wire;
+  for (const auto& [name, coder] : halves.coders) m.coders[name] = coder->hash();
   for (const auto& info : halves.tail.outputs) m.output_names.push_back(info.name);
   m.original_output_names = halves.original_output_names;
   m.batch_dynamic = halves.batch_dynamic;
@@ -60,6 +61,7 @@ void write_package(const fs::path& folder, const PrepareOptions& options, const 
   write_file(folder / "local.onnx", tail_bytes);
   write_json(folder / "input.json", vision::to_json(options.input));
   write_file(folder / "probe.bin", serialize(halves.probe));
+  write_coders(folder, halves.coders);
   write_json(folder / "manifest.json", to_json(manifest));
 }
 
@@ -81,6 +83,7 @@ Manifest prepare_candidate(const PrepareOptions& options) {
       edge.role = "edge";
       model_folder = std::make_unique<StagedFolder>(options.repository / manifest.tail_name);
       write_model_folder(model_folder->path(), halves.tail, tail_bytes, edge, options.input, options.repository_options);
+      write_coders(model_folder->path(), halves.coders);
       model_folder->commit();
     }
     if (package) package->commit();

@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "graph/cuts.h"
+#include "prepare/coder_files.h"
 #include "prepare/package.h"
 #include "prepare/repository.h"
+#include "transfer/fitted.h"
 
 namespace scissionlite {
 
@@ -16,6 +18,7 @@ struct PrepareOptions {
   Candidate candidate;
   std::vector<Cut> cuts;           // where candidate.cut_id is looked up; empty: found anew
   vision::InputSpec input;
+  transfer::Shelf shelf;           // TLs fitted beforehand
   std::vector<fs::path> fit_images;  // unlabelled: what TLs are fitted on; the first one also becomes the probe
   std::string engine;              // computes activations and the probe's answer; "" = default_backend()
   int threads = 0;
@@ -43,6 +46,7 @@ struct Halves {
   std::vector<ValueInfo> wire;    // inputs of `tail`, batch 1
   std::vector<std::string> cut_tensors, original_output_names;
   ProbeTensors probe;
+  Coders coders;                  // of wire tensors that may cross as streams
   bool batch_dynamic = false;
   std::string batch_note;
 };

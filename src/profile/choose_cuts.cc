@@ -76,17 +76,18 @@ std::set<std::string> shrinking(const std::vector<Cut>& cuts, int most) {
 
 std::vector<std::string> timed_codecs() { return {"file", "raw", "png", "jpeg-q50-420", "jpeg-q75-420", "jpeg-q90-420", "jpeg-q95-444", "webp-q80"}; }
 
-ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, int learned_cuts) {
+ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, const transfer::Shelf& shelf, int learned_cuts) {
   ChosenCuts chosen{selected(cuts, wanted), {}, timed_codecs()};
   renumber(chosen.cuts);
-  for (const auto& spec : tls) (void)transfer::make(spec);
+  for (const auto& spec : tls) (void)shelf.make(spec);
   const auto learned = shrinking(chosen.cuts, learned_cuts);
   for (const auto& cut : chosen.cuts) {
     auto& specs = chosen.tls[cut.id];
-    specs = tls;
-    if (!tls.empty()) continue;
-    specs = {"fp32", "fp16", "uint8", "pool"};
-    if (cut.is_single() && learned.count(cut.id)) specs = transfer::default_specs(tensor_of(cut));
+    if (!tls.empty()) specs = tls;
+    else if (cut.is_single() && learned.count(cut.id)) specs = transfer::default_specs(tensor_of(cut));
+    else specs = {"fp32", "fp16", "uint8", "pool"};
+    for (const auto& fitted : shelf.fitted_at(cut.tensors))
+      if (std::find(specs.begin(), specs.end(), fitted) == specs.end()) specs.push_back(fitted);
   }
   return chosen;
 }

@@ -8,6 +8,7 @@
 #include "graph/cuts.h"
 #include "profile/profile.h"
 #include "score/scores.h"
+#include "transfer/fitted.h"
 
 namespace scissionlite {
 
@@ -22,8 +23,10 @@ struct ChosenCuts {
 ///   "single"; or ids joined with ','.
 /// @param tls     TL specs for every cut; empty: fp32, fp16, uint8, pool, and the default learned ones at up to
 ///   `learned_cuts` cuts that are smaller than all before them.
+/// @param shelf   TLs fitted beforehand: each is timed at its own cut.
 /// @throws InvalidArgument for an unknown cut or TL.
-[[nodiscard]] ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, int learned_cuts = 6);
+[[nodiscard]] ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, const transfer::Shelf& shelf = {},
+                                         int learned_cuts = 6);
 
 /// Exactly the split and edge-only candidates of a scores.json.
 [[nodiscard]] ChosenCuts cuts_of_scores(const std::vector<Cut>& cuts, const Scores& scores);

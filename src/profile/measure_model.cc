@@ -153,6 +153,7 @@ CutProfile cut_profile(const Cut& cut, const std::vector<std::string>& tls, cons
     TlProfile times;
     times.wire_bytes = store.size(wire_name(cut.id, tl));
     if (times.wire_bytes < 0) continue;  // never fitted: the budget ended before
+    times.wire_bytes_vary = store.size(varies_name(cut.id, tl)) > 0;
     times.encode = timing_of(store, encode_name(cut.id, tl));
     times.decode = timing_of(store, decode_name(cut.id, tl));
     times.head_with_tl = tl == "fp32" ? out.head : timing_of(store, head_name(cut.id, tl));

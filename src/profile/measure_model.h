@@ -19,6 +19,7 @@ struct ProfileOptions {
   vision::InputSpec input;
   std::vector<fs::path> images;        // real input, and what image codecs are timed on; empty: synthetic pictures
   ChosenCuts chosen;
+  transfer::Shelf shelf;               // TLs fitted beforehand
   MeasureOptions measure;
   double budget_us = 120e6;            // of all work; what does not fit is left unmeasured, least important first
   double memory_bytes = 1.5e9;         // of slices that are compiled at once, estimated from their weights

@@ -40,15 +40,17 @@ std::map<std::string, Timing> timings(const JsonReader& json, const std::string&
 }
 
 Json tl_json(const TlProfile& tl) {
-  return {{"wire_bytes", tl.wire_bytes}, {"encode", to_json(tl.encode)}, {"decode", to_json(tl.decode)},
+  Json json{{"wire_bytes", tl.wire_bytes}, {"encode", to_json(tl.encode)}, {"decode", to_json(tl.decode)},
           {"head_with_tl", to_json(tl.head_with_tl)}, {"tail_with_tl", to_json(tl.tail_with_tl)}};
+  if (tl.wire_bytes_vary) json["wire_bytes_vary"] = true;
+  return json;
 }
 
 TlProfile tl_from(const JsonReader& json) {
-  json.allow_only({"wire_bytes", "encode", "decode", "head_with_tl", "tail_with_tl"});
+  json.allow_only({"wire_bytes", "wire_bytes_vary", "encode", "decode", "head_with_tl", "tail_with_tl"});
   if (!json.has("wire_bytes")) json.fail("an object with 'wire_bytes'");
   return {.encode = timing_or_none(json, "encode"), .decode = timing_or_none(json, "decode"), .head_with_tl = timing_or_none(json, "head_with_tl"),
-          .tail_with_tl = timing_or_none(json, "tail_with_tl"), .wire_bytes = count(json, "wire_bytes")};
+          .tail_with_tl = timing_or_none(json, "tail_with_tl"), .wire_bytes = count(json, "wire_bytes"), .wire_bytes_vary = json.boolean_or("wire_bytes_vary", false)};
 }
 
 Json cut_json(const CutProfile& cut) {

@@ -32,6 +32,7 @@ struct TlProfile {
   Timing encode, decode;            // alone
   Timing head_with_tl, tail_with_tl;  // joined slices; may be unmeasured: then head + encode, decode + tail
   int64_t wire_bytes = 0;
+  bool wire_bytes_vary = false;  // entropy-coded: a mean over the images that the profile fitted on
 };
 
 struct CutProfile {

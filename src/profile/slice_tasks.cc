@@ -65,12 +65,17 @@ SliceTasks::SliceTasks(const Graph& model, const ProfileOptions& options, std::v
 
 SliceTasks::Shared SliceTasks::compile_slice(const Graph& graph) const { return backend_->compile(graph, options_.compile); }
 
-MeasureItem SliceTasks::run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs) const {
-  return {name, [executable = std::move(executable), inputs = std::move(inputs)] {
+MeasureItem SliceTasks::run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written, const CodeModels& read) const {
+  auto writer = std::make_shared<TimedStreams>(written, executable->outputs());
+  auto reader = std::make_shared<TimedStreams>(read, executable->inputs());
+  if (!reader->empty()) reader->write(inputs);
+  return {name, [executable = std::move(executable), inputs = std::move(inputs), writer, reader, slow = slow_factor_of(options_.engine)] {
             auto& clock = Clock::steady();
+            const double read_us = reader->empty() ? 0 : timed_us(clock, slow, [&] { reader->read(); });
             const double start_us = clock.now_us();
-            (void)executable->run(inputs);
-            return clock.now_us() - start_us;
+            const auto outputs = executable->run(inputs);
+            const double run_us = clock.now_us() - start_us;
+            return read_us + run_us + (writer->empty() ? 0 : timed_us(clock, slow, [&] { writer->write(outputs); }));
           }};
 }
 
@@ -113,10 +118,11 @@ std::vector<std::vector<Tensor>> SliceTasks::samples(const Cut& cut) {
 const transfer::SplitModel& SliceTasks::split(const Cut& cut, const std::string& tl) {
   auto& slot = splits_[cut.id + "/" + tl];
   if (!slot) {
-    const auto layer = transfer::make(tl);
+    const auto layer = options_.shelf.make(tl);
     slot = std::make_unique<transfer::SplitModel>(
         transfer::split(model_, cut, *layer, layer->needs_samples() ? samples(cut) : std::vector<std::vector<Tensor>>()));
     if (store_) store_->put_size(wire_name(cut.id, tl), slot->wire_bytes);
+    if (store_ && !slot->coders.empty()) store_->put_size(varies_name(cut.id, tl), 1);
   }
   return *slot;
 }
@@ -127,24 +133,23 @@ Task SliceTasks::tl_alone(const Cut& cut, const std::string& tl) {
             const auto& codecs = split(cut, tl).codecs;
             const auto values = crossing(cut);
             // Encoders of several tensors run one after the other, as they do within a head.
-            auto encoders = std::make_shared<std::vector<std::pair<Shared, std::vector<Tensor>>>>();
-            auto decoders = std::make_shared<std::vector<std::pair<Shared, std::vector<Tensor>>>>();
+            std::vector<MeasureItem> encoders, decoders;
             for (size_t i = 0; i < codecs.size(); ++i) {
               const auto encoder_graph = with_batch(codecs[i].encoder, 1), decoder_graph = with_batch(codecs[i].decoder, 1);
               const auto encoder = compile_slice(encoder_graph);
               const auto codes = in_order(decoder_graph.inputs, encoder_graph.outputs, run_copied(*encoder, {values[i]}));
-              encoders->push_back({encoder, {values[i]}});
-              decoders->push_back({compile_slice(decoder_graph), codes});
+              const CodeModels models = codecs[i].coder ? CodeModels{{"code", codecs[i].coder}} : CodeModels{};
+              encoders.push_back(run_item(names[0], encoder, {values[i]}, models));
+              decoders.push_back(run_item(names[1], compile_slice(decoder_graph), codes, {}, models));
             }
-            const auto run_all = [](const std::string& name, auto executables) {
-              return MeasureItem{name, [executables] {
-                                   auto& clock = Clock::steady();
-                                   const double start_us = clock.now_us();
-                                   for (auto& [executable, inputs] : *executables) (void)executable->run(inputs);
-                                   return clock.now_us() - start_us;
+            const auto run_all = [](const std::string& name, std::vector<MeasureItem> items) {
+              return MeasureItem{name, [items = std::move(items)] {
+                                   double us = 0;
+                                   for (const auto& item : items) us += item.run_us();
+                                   return us;
                                  }};
             };
-            return std::vector<MeasureItem>{run_all(names[0], encoders), run_all(names[1], decoders)};
+            return std::vector<MeasureItem>{run_all(names[0], std::move(encoders)), run_all(names[1], std::move(decoders))};
           }};
 }
 
@@ -154,7 +159,7 @@ Task SliceTasks::halves_with_tl(const Cut& cut, const std::string& tl) {
             const auto& model = split(cut, tl);
             const auto head = compile_slice(model.head), tail = compile_slice(model.tail);
             auto codes = in_order(model.tail.inputs, model.head.outputs, run_copied(*head, {inputs_[0]}));
-            return std::vector<MeasureItem>{run_item(names[0], head, {inputs_[0]}), run_item(names[1], tail, std::move(codes))};
+            return std::vector<MeasureItem>{run_item(names[0], head, {inputs_[0]}, /*written=*/model.coders), run_item(names[1], tail, std::move(codes), {}, /*read=*/model.coders)};
           }};
 }
 

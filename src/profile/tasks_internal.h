@@ -7,6 +7,7 @@
 
 #include "profile/measure_model.h"
 #include "profile/partial.h"
+#include "profile/timed_streams.h"
 #include "transfer/transfer.h"
 
 namespace scissionlite::profiling {
@@ -23,6 +24,7 @@ inline std::string tail_name(const std::string& cut, const std::string& tl = "")
 inline std::string encode_name(const std::string& cut, const std::string& tl) { return "encode/" + cut + "/" + tl; }
 inline std::string decode_name(const std::string& cut, const std::string& tl) { return "decode/" + cut + "/" + tl; }
 inline std::string wire_name(const std::string& cut, const std::string& tl) { return "wire/" + cut + "/" + tl; }
+inline std::string varies_name(const std::string& cut, const std::string& tl) { return "varies/" + cut + "/" + tl; }
 inline std::string block_name(size_t index) { return "block/" + std::to_string(index); }
 
 /// Slices of one model on one engine. Outlives the tasks it gives.
@@ -52,7 +54,8 @@ class SliceTasks {
   [[nodiscard]] std::vector<Tensor> crossing(const Cut& cut);
   [[nodiscard]] const transfer::SplitModel& split(const Cut& cut, const std::string& tl);
   [[nodiscard]] std::vector<std::vector<Tensor>> samples(const Cut& cut);
-  [[nodiscard]] MeasureItem run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs) const;
+  /// @param written, read  entropy coders of outputs and inputs, whose work is timed too.
+  [[nodiscard]] MeasureItem run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written = {}, const CodeModels& read = {}) const;
 
   const Graph model_;
   const ProfileOptions& options_;

@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "ops/cut_cost.h"
+#include "protocol/stream_codec.h"
 
 namespace scissionlite {
 namespace {
@@ -18,6 +19,7 @@ struct Served {
   Candidate candidate;
   protocol::InferRequest request;
   int64_t wire_bytes = 0;
+  bool reads_streams = false;  // of the entropy coder: then fewer bytes cross than are sent here
 };
 
 double number(const protocol::Parameters& parameters, const std::string& key) {
@@ -67,6 +69,7 @@ Served find_served(protocol::Client& client, const std::string& name, const Prof
   for (const auto& spec : client.model_metadata(name).inputs) {
     auto tensor = filler(spec);
     served.wire_bytes += static_cast<int64_t>(tensor.size_bytes());
+    served.reads_streams |= claims.count(protocol::coder_claim(spec.name)) > 0;
     served.request.inputs.push_back({.name = spec.name, .tensor = std::move(tensor), .blob = {}, .parameters = {}});
   }
   return served;
@@ -115,6 +118,7 @@ void enter(Profile& profile, const Served& served, const Timing& timing) {
     if (cut.id != served.candidate.cut_id) continue;
     auto& tl = cut.tls[served.candidate.tl];
     tl.wire_bytes = served.wire_bytes;
+    tl.wire_bytes_vary = served.reads_streams;
     tl.tail_with_tl = timing;
     if (served.candidate.tl == "fp32") cut.tail = timing;
     return;

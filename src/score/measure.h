@@ -47,6 +47,7 @@ class Workbench {
   /// Runs `body` for every image on all workers and advances the progress bar by `steps` each.
   void for_each_image(int64_t steps, const std::string& note, const std::function<void(int worker, int64_t image)>& body);
   [[nodiscard]] ExecutablePool pool(const Graph& graph) const { return {graph, options_.engine, workers_, threads_each_}; }
+  [[nodiscard]] int workers() const { return workers_; }
   [[nodiscard]] const ExecutablePool& whole() const { return whole_; }
   [[nodiscard]] const std::vector<fs::path>& images() const { return images_; }
   [[nodiscard]] const ScoreOptions& options() const { return options_; }

@@ -38,10 +38,10 @@ ValueInfo largest_tensor(const Cut& cut) {
 }
 
 /// Specs for a cut; those that no tensor of it can take are left out, a spec named by the user with a warning.
-std::vector<std::string> specs_for(const Cut& cut, const std::vector<std::string>& asked) {
+std::vector<std::string> specs_for(const Cut& cut, const std::vector<std::string>& asked, const transfer::Shelf& shelf) {
   std::vector<std::string> out;
   const auto add = [&](const std::string& spec, bool is_named) {
-    const auto support = transfer::make(spec)->supports(largest_tensor(cut));
+    const auto support = shelf.make(spec)->supports(largest_tensor(cut));
     if (support.ok && std::find(out.begin(), out.end(), spec) == out.end()) out.push_back(spec);
     if (!support.ok && is_named) log::warning("[score] " + spec + " is left out at cut " + cut.id + ": " + support.reason);
   };
@@ -50,6 +50,7 @@ std::vector<std::string> specs_for(const Cut& cut, const std::vector<std::string
     else
       for (const auto& fallback : transfer::default_specs(largest_tensor(cut))) add(fallback, /*is_named=*/false);
   }
+  for (const auto& fitted : shelf.fitted_at(cut.tensors)) add(fitted, /*is_named=*/false);
   return out;
 }
 
@@ -85,7 +86,7 @@ class Scorer {
     check_codecs(codecs_);
     (void)make_metric(options_.metric);
     for (const auto& cut : choose_cuts(ops::find_costed_cuts(model_, {.max_tensors = options_.max_tensors}), options_.cuts))
-      jobs_.push_back({cut, specs_for(cut, options_.tls)});
+      jobs_.push_back({cut, specs_for(cut, options_.tls, options_.shelf)});
     context_ = describe_context();
   }
 
@@ -118,7 +119,7 @@ class Scorer {
     return join({std::to_string(kMeasuringVersion), kVersion, model_sha_, split_.score_sha256, split_.fit_sha256, vision::to_json(options_.input).dump(), labels,
                  options_.metric, options_.engine}, "|");
   }
-  [[nodiscard]] std::string key(const std::string& candidate) const { return sha256_hex(context_ + "|" + candidate); }
+  [[nodiscard]] std::string key(const std::string& candidate) const { return sha256_hex(context_ + "|" + candidate + options_.shelf.content_hash(candidate.substr(candidate.rfind('/') + 1))); }
   [[nodiscard]] std::vector<std::string> missing(const std::string& prefix, const std::vector<std::string>& names) const {
     std::vector<std::string> out;
     for (const auto& name : names)

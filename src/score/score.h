@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "score/scores.h"
+#include "transfer/fitted.h"
 #include "vision/input_spec.h"
 
 namespace scissionlite {
@@ -20,7 +21,8 @@ struct ScoreOptions {
   vision::InputSpec input;
   std::vector<std::string> cuts{"auto"};   // see choose_cuts
   int max_tensors = 3;                     // that may cross at a cut
-  std::vector<std::string> tls{"auto"};    // specs; "auto": transfer::default_specs of each cut's largest tensor
+  std::vector<std::string> tls{"auto"};    // specs; "auto": transfer::default_specs of each cut's largest tensor, and the shelf's
+  transfer::Shelf shelf;                   // TLs fitted beforehand
   std::vector<std::string> codecs{"auto"}; // file, raw, png, tensor, jpeg-q90-420, webp-q80; "auto": a grid; "none"
   std::string metric = "top1";             // see make_metric
   std::string labels;                      // see load_labels; "" = none

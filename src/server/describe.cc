@@ -1,3 +1,4 @@
+#include "protocol/stream_codec.h"
 #include "server/service_internal.h"
 
 namespace scissionlite::server {
@@ -30,6 +31,8 @@ void describe_metadata(const std::vector<std::shared_ptr<Model>>& versions, cons
   properties["model_sha256"] = interface.sha256;
   properties["engine"] = model.engine().spec + " " + model.engine().version;
   properties["precision"] = model.engine().precision;
+  for (const auto& info : interface.inputs)
+    if (info.decoder) properties[protocol::coder_claim(info.name)] = info.decoder->hash();
   if (interface.image) properties["codecs"] = "jpeg,png,webp,raw,file";
 }
 

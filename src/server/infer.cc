@@ -53,9 +53,8 @@ void Inference::run(CheckedRequest&& checked) {
   wanted_ = std::move(checked.outputs);
   job_->batch = checked.batch;
   job_->inputs = std::move(checked.inputs);
-  if (checked.encoded) {
-    const auto& spec = *model_->interface().image;
-    const bool queued = context_.decoders.submit([self = shared_from_this(), encoded = std::move(*checked.encoded), &spec] { self->decode(encoded, spec); });
+  if (checked.encoded || !checked.coded.empty()) {
+    const bool queued = context_.decoders.submit([self = shared_from_this(), checked = std::move(checked)] { self->decode(checked); });
     if (!queued) job_->finish({.code = Code::kUnavailable, .message = "the queue of images to decode is full; retry later", .outputs = {}, .times = {}});
   } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
@@ -64,10 +63,13 @@ void Inference::run(CheckedRequest&& checked) {
   }
 }
 
-void Inference::decode(const EncodedImages& encoded, const vision::InputSpec& spec) {
+void Inference::decode(const CheckedRequest& checked) {
   const int64_t start = Clock::steady().now_ns();
   try {
-    if (!job_->is_cancelled) job_->inputs[0] = decode_images(encoded, spec, context_.max_pixels);
+    const auto& model = model_->interface();
+    if (!job_->is_cancelled && checked.encoded) job_->inputs[0] = decode_images(*checked.encoded, *model.image, context_.max_pixels);
+    for (const auto& coded : checked.coded)
+      if (!job_->is_cancelled) job_->inputs[coded.input] = model.inputs[coded.input].decoder->decode(coded.streams);
     job_->decode_ns = Clock::steady().now_ns() - start;
     model_->batcher().submit(job_);
   } catch (...) {

@@ -42,7 +42,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
 
  private:
   void run(CheckedRequest&& checked);
-  void decode(const EncodedImages& encoded, const vision::InputSpec& spec);
+  void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
   void fill(Reply& reply, const Outcome& outcome) const;

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "onnx/onnx.h"
+#include "prepare/coder_files.h"
+#include "protocol/stream_codec.h"
 #include "server/model_config_internal.h"
 
 namespace scissionlite::server {
@@ -17,7 +19,7 @@ std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<Value
   for (const auto& value : values) {
     const auto it = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.name() == value.name; });
     if (it == tensors.end()) continue;  // an output that the config leaves out stays unnamed to clients
-    TensorInfo info{value.name, dtype_of(it->data_type()), {it->dims().begin(), it->dims().end()}};
+    TensorInfo info{value.name, dtype_of(it->data_type()), {it->dims().begin(), it->dims().end()}, nullptr};
     if (batches) info.shape.insert(info.shape.begin(), -1);
     out.push_back(std::move(info));
   }
@@ -72,6 +74,21 @@ std::optional<vision::InputSpec> image_input(const fs::path& folder, const Graph
   return spec;
 }
 
+/// Gives inputs the decoders whose code models lie in the folder.
+/// @throws InvalidArgument when one is damaged or of another shape than its input.
+void find_decoders(const fs::path& folder, ModelInterface& interface) {
+  for (auto& info : interface.inputs) {
+    if (!fs::exists(folder / coder_file_name(info.name))) continue;
+    const auto model = load_coder(folder, info.name);
+    const auto& one = model->shape();
+    const Shape expected{interface.max_batch > 0 ? -1 : 1, one.channels, one.rows, one.columns};
+    if (info.dtype != Dtype::kU8 || info.shape != expected)
+      throw InvalidArgument("[server] " + (folder / coder_file_name(info.name)).string() + " codes uint8 " + to_string(expected) + ", but the input '" + info.name + "' is " +
+                            std::string(dtype_name(info.dtype)) + " " + to_string(info.shape) + "; the folder mixes files of two models, run prepare again");
+    info.decoder = std::make_shared<StreamDecoder>(model);
+  }
+}
+
 }  // namespace
 
 Model::Model() : config_(std::make_unique<inference::ModelConfig>()) {}
@@ -95,6 +112,12 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
                           std::to_string(graph.outputs.size()) + "; name all of them, or none");
   (*config.mutable_parameters())["model_sha256"].set_string_value(interface.sha256);
+  find_decoders(folder, interface);
+  for (const auto& info : interface.inputs) {
+    auto& parameters = *config.mutable_parameters();
+    if (info.decoder) parameters[protocol::coder_claim(info.name)].set_string_value(info.decoder->hash());
+    else parameters.erase(protocol::coder_claim(info.name));  // a claim in a file proves nothing
+  }
 
   std::vector<std::unique_ptr<Executable>> executables;
   executables.push_back(compile(graph, options.engine, {.threads = options.threads, .precision = "f32"}));

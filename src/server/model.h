@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "server/batcher.h"
+#include "server/stream_decoder.h"
 #include "vision/input_spec.h"
 
 namespace inference {
@@ -21,6 +22,7 @@ struct TensorInfo {
   std::string name;
   Dtype dtype = Dtype::kUndefined;
   Shape shape;  // with the batch (-1) in front where the model batches
+  std::shared_ptr<StreamDecoder> decoder;  // of an input that may come entropy-coded; else null
 };
 
 /// What requests are checked against.

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "protocol/classification.h"
+#include "protocol/stream_codec.h"
 #include "protocol/wire_internal.h"
 #include "server/batcher.h"
 #include "server/names.h"
@@ -113,7 +114,8 @@ class Checker {
     const auto& info = model_.inputs[position];
     const Dtype dtype = dtype_from_oip_name(input.datatype());
     if (dtype == Dtype::kString && input.parameters().count("codec")) {
-      out.encoded = check_images(index, position);
+      if (input.parameters().at("codec").string_param() == protocol::kStreamCodec) out.coded.push_back(check_streams(index, position));
+      else out.encoded = check_images(index, position);
       return;
     }
     if (dtype != info.dtype)
@@ -175,19 +177,37 @@ class Checker {
     const auto& codec = input.parameters().at("codec").string_param();
     if (!model_.image || position != 0) refuse(where + " takes no encoded images: the model's folder has no input.json");
     if (!kCodecs.count(codec)) refuse(where + " has codec '" + printable(codec) + "', expected " + join({kCodecs.begin(), kCodecs.end()}, ", "));
+    return {codec, elements_of(index, where, "image")};
+  }
+
+  CodedInput check_streams(int index, size_t position) {
+    const auto& input = request_->inputs(index);
+    const std::string where = "input '" + printable(input.name()) + "'" + of_model();
+    const auto& decoder = model_.inputs[position].decoder;
+    if (!decoder) refuse(where + " takes no entropy-coded streams: the model's folder has no " + input.name() + ".coder");
+    const auto claim = input.parameters().find("coder");
+    if (claim == input.parameters().end() || claim->second.string_param() != decoder->hash())
+      throw Refusal(Code::kFailedPrecondition, where + " was coded with model " + (claim == input.parameters().end() ? "''" : printable(claim->second.string_param())) +
+                                                   ", but the edge has " + decoder->hash() + "; prepare device and edge from the same model and plan");
+    return {position, elements_of(index, where, "stream")};
+  }
+
+  /// The elements of a BYTES input, one an image of the batch; `what` they are, for messages.
+  std::vector<std::string_view> elements_of(int index, const std::string& where, const std::string& what) {
+    const auto& input = request_->inputs(index);
     const auto count = protocol::checked_count({input.shape().data(), static_cast<size_t>(input.shape_size())});
     if (!count) refuse(where + " has the impossible shape " + shape_text(input.shape()));
-    EncodedImages out{codec, {}};
+    std::vector<std::string_view> elements;
     std::string error;
-    if (input.has_contents()) out.images.assign(input.contents().bytes_contents().begin(), input.contents().bytes_contents().end());
-    else out.images = protocol::split_strings(request_->raw_input_contents(index), error);
+    if (input.has_contents()) elements.assign(input.contents().bytes_contents().begin(), input.contents().bytes_contents().end());
+    else elements = protocol::split_strings(request_->raw_input_contents(index), error);
     if (!error.empty()) refuse("incomplete string data for inference input '" + input.name() + "', " + error);
-    const auto given = static_cast<int64_t>(out.images.size());
+    const auto given = static_cast<int64_t>(elements.size());
     if (given != *count) refuse("expected " + std::to_string(*count) + " string elements for inference input '" + input.name() + "', got " + std::to_string(given));
-    if (given == 0) refuse(where + " holds no image");
+    if (given == 0) refuse(where + " holds no " + what);
     if (model_.max_batch > 0) check_batch(given, input.name());
-    else if (given != 1) refuse(where + " takes one image a request, got " + std::to_string(given));
-    return out;
+    else if (given != 1) refuse(where + " takes one " + what + " a request, got " + std::to_string(given));
+    return elements;
   }
 
   [[nodiscard]] int64_t wanted_classes(const inference::ModelInferRequest::InferRequestedOutputTensor& output, const TensorInfo& info) const {

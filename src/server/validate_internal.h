@@ -18,6 +18,12 @@ struct EncodedImages {
   std::vector<std::string_view> images;
 };
 
+/// Streams of the entropy coder that stand for one input; views of the request's bytes.
+struct CodedInput {
+  size_t input = 0;  // in ModelInterface::inputs
+  std::vector<std::string_view> streams;
+};
+
 struct WantedOutput {
   size_t index = 0;     // in ModelInterface::outputs
   int64_t classes = 0;  // only the best so many; 0: the whole tensor
@@ -26,6 +32,7 @@ struct WantedOutput {
 struct CheckedRequest {
   std::vector<Tensor> inputs;            // in the model's order, views of the request; inputs[0] is empty with `encoded`
   std::optional<EncodedImages> encoded;
+  std::vector<CodedInput> coded;         // their inputs are empty
   std::vector<WantedOutput> outputs;
   int64_t batch = 1;
 };
