@@ -1,4 +1,4 @@
-// The three charts as inline SVG: coloured by the page's style, with a title, a description and a tip on every mark.
+// The charts as inline SVG: coloured by the page's style, with a title, a description and a tip on every mark.
 #pragma once
 
 #include <string>
@@ -13,6 +13,9 @@ namespace scissionlite::report {
 [[nodiscard]] std::string pareto_chart(const std::vector<ParetoPoint>& points);
 /// Latency over bandwidth with break-evens. Empty when there is no curve.
 [[nodiscard]] std::string bandwidth_chart(const BandwidthView& view);
+
+/// Agreement over bytes, a curve a family. Empty when nothing was scored.
+[[nodiscard]] std::string rate_chart(const RateView& view);
 
 /// A part of a latency: its name, its class in the style, its value.
 struct PartKind {

@@ -52,6 +52,18 @@ Json points_json(const View& view) {
   return json;
 }
 
+Json rates_json(const RateView& view) {
+  Json json{{"cut", view.cut_id}, {"curves", Json::array()}};
+  for (const auto& curve : view.curves) {
+    json["curves"].push_back({{"name", curve.name}, {"points", Json::array()}});
+    for (const auto& point : curve.points) {
+      json["curves"].back()["points"].push_back({{"key", point.key}, {"bytes", point.bytes}});
+      add_agreement(json["curves"].back()["points"].back(), point.agreement);
+    }
+  }
+  return json;
+}
+
 Json bandwidth_json(const BandwidthView& view) {
   Json json{{"link_bps", view.link_bps}, {"curves", Json::array()}, {"break_evens", Json::array()}};
   for (const auto& curve : view.curves)
@@ -73,6 +85,7 @@ Json report_data(const Inputs& inputs) {
   json["cuts"] = cuts_json(view);
   json["points"] = points_json(view);
   json["bandwidth"] = bandwidth_json(view.bandwidth);
+  json["rates"] = rates_json(view.rates);
   json["footnotes"] = view.footnotes;
   return json;
 }

@@ -133,6 +133,17 @@ std::string bandwidth_section(const View& view) {
                                   table_details("table-bandwidth", rows) + (crossings.size() > 1 ? element("div", {{"class", "scroll"}}, table_markup(crossings, "table-break-evens")) : ""));
 }
 
+std::string rate_section(const View& view) {
+  const std::string drawing = rate_chart(view.rates);
+  if (drawing.empty()) return missing_section("rate", "Agreement over bytes", "Give `--scores scores.json`, from `scissionlite score`.");
+  Cells rows{{"family", "candidate", "bytes", "agreement"}};
+  for (const auto& curve : view.rates.curves)
+    for (const auto& point : curve.points) rows.push_back({escape(curve.name), escape(point.label), bytes_text(point.bytes), agreement_words(point.agreement)});
+  return section("rate", heading("Agreement over bytes", escape("Measured on images that nothing was fitted on, at cut " + view.rates.cut_id +
+                                                                  ", beside sending the picture itself. Up and to the left is better.")) +
+                             chart(drawing) + table_details("table-rate", rows));
+}
+
 std::string facts_section(const View& view) {
   std::string groups;
   for (size_t i = 0; i < view.facts.size();) {

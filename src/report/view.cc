@@ -57,6 +57,7 @@ View make_view(const Inputs& inputs) {
   }
   view.cuts = make_cut_bars(candidates, chosen);
   view.points = make_points(candidates, chosen);
+  if (inputs.scores) view.rates = make_rate_view(*inputs.scores, chosen);
   view.facts = make_facts(inputs);
   view.commands = make_commands(inputs);
   view.footnotes = make_footnotes(view, inputs);

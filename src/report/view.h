@@ -85,6 +85,22 @@ struct BandwidthView {
   double link_bps = 0;
 };
 
+/// Agreement over bytes at one cut, beside the image codecs.
+struct RatePoint {
+  std::string key, label;
+  double bytes = 0;
+  Agreement agreement{};
+  bool is_chosen = false;
+};
+struct RateCurve {
+  std::string name;               // "KLT, entropy-coded", "JPEG 4:2:0"
+  std::vector<RatePoint> points;  // by bytes
+};
+struct RateView {
+  std::string cut_id;
+  std::vector<RateCurve> curves;  // fewest bytes first
+};
+
 /// A line of "how it was measured".
 struct Fact {
   std::string subject, name, value;
@@ -102,6 +118,7 @@ struct View {
   std::vector<CutBar> cuts;
   std::vector<ParetoPoint> points;
   BandwidthView bandwidth;
+  RateView rates;
   std::vector<std::string> constraints;
   std::vector<Fact> facts;
   std::vector<Command> commands;
@@ -116,6 +133,7 @@ struct View {
 [[nodiscard]] std::vector<CutBar> make_cut_bars(const std::vector<PlannedCandidate>& candidates, const std::string& chosen_key);
 [[nodiscard]] std::vector<ParetoPoint> make_points(const std::vector<PlannedCandidate>& candidates, const std::string& chosen_key);
 [[nodiscard]] BandwidthView make_bandwidth_view(const std::vector<PlannedCandidate>& candidates, const Plan& plan);
+[[nodiscard]] RateView make_rate_view(const Scores& scores, const std::string& chosen_key);
 void write_headline(View& view, const Inputs& inputs);
 [[nodiscard]] std::vector<Fact> make_facts(const Inputs& inputs);
 [[nodiscard]] std::vector<Command> make_commands(const Inputs& inputs);

@@ -182,6 +182,22 @@ def check_cuts(root, data, plan):
         expect(near(sum(parts), number(tip.split("\n")[1]), 0.02), f"parts of '{tip}' do not add up")
 
 
+def check_rates(root, files, data):
+    """Every scored candidate at the shown cut, and every image codec, is a point with its bytes and agreement."""
+    scored = {s["candidate"]: s for s in files["scores"]["scores"]}
+    points = {n.attributes["data-key"]: n.attributes["data-tip"] for n in by_id(root, "chart-rate").all(lambda n: "data-key" in n.attributes)}
+    cut = data["rates"]["cut"]
+    wanted = {key for key, s in scored.items() if s["bytes_mean"] > 0 and (key.startswith(f"split/{cut}/") or key.startswith("edge/")) and key != "edge/tensor"}
+    expect(wanted and set(points) == wanted, f"points of the rate chart {sorted(set(points) ^ wanted)} differ from scores.json")
+    for key in wanted & set(points):
+        _, size, agreement = points[key].split("\n")
+        expect(near(number(size), scored[key]["bytes_mean"]), f"{key}: {size}, scores.json {scored[key]['bytes_mean']}")
+        expect(near(number(agreement.removeprefix("agreement ")), scored[key]["agreement"], at_least=0.0006, share=0), f"{key}: {agreement}, scores.json {scored[key]['agreement']}")
+    for curve in data["rates"]["curves"]:
+        sizes = [point["bytes"] for point in curve["points"]]
+        expect(sizes == sorted(sizes), f"{curve['name']} is drawn by bytes")
+
+
 def check_data(root, data, table):
     """The page, --json and --table hold the same numbers."""
     embedded = json.loads(by_id(root, "data").text())
@@ -237,6 +253,7 @@ def main():
         check_candidates(root, files)
         check_break_evens(root, files)
         check_cuts(root, data, files["plan"])
+        check_rates(root, files, data)
         check_data(root, data, table)
         check_no_requests(page.read_text(), root)
         check_pixels(screenshot(page, folder))
