@@ -92,7 +92,7 @@ class Calibrate(unittest.TestCase):
             (repository / "small_tail" / "cut0.coder").unlink()
         finally:
             server.terminate()
-            server.wait()
+            server.communicate()
         server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE, text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
@@ -101,7 +101,7 @@ class Calibrate(unittest.TestCase):
             other = next(a for a in map(json.loads, plain.stdout.splitlines()) if "latency_us" in a)
         finally:
             server.terminate()
-            server.wait()
+            server.communicate()
         self.assertEqual(answer["top"], other["top"])
         self.assertEqual(answer["origin"], "edge")
         self.assertLess(answer["payload_bytes"], other["payload_bytes"])
@@ -140,7 +140,7 @@ class Calibrate(unittest.TestCase):
         out = self.folder / "refused"
         self.refused(self.calibrate(out, images=empty), "no image")
         self.refused(self.calibrate(out, images=one), "at least two")
-        self.refused(self.calibrate(out, images=same), "different images")
+        self.refused(self.calibrate(out, images=same), "different image")
         self.refused(self.calibrate(out, "--steps", "0"), "1 .. 1000")
         self.refused(run("calibrate", self.model, "--cut", "nowhere", "--images", self.images, "-o", out), "nowhere")
         layers = self.folder / "other"
