@@ -38,3 +38,13 @@ function(scissionlite_tests)
     endif()
   endforeach()
 endfunction()
+
+# scissionlite_coding_isas(): src/coding/codec_<isa>.cc with that instruction set; coders choose at run time.
+function(scissionlite_coding_isas)
+  target_compile_options(scissionlite_coding PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    target_compile_definitions(scissionlite_coding PRIVATE SCISSIONLITE_CODING_AVX2)
+    set_source_files_properties(src/coding/codec_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mbmi2;-mpopcnt")
+    set_source_files_properties(src/coding/codec_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mbmi2;-mpopcnt;-mavx512f;-mavx512bw;-mavx512vl")
+  endif()
+endfunction()

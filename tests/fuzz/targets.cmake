@@ -9,3 +9,4 @@ scissionlite_fuzz(network_json LINK scissionlite_profile SEEDS seeds/network_jso
 scissionlite_fuzz(scores_json LINK scissionlite_score SEEDS seeds/scores_json)
 scissionlite_fuzz(manifest_json LINK scissionlite_prepare SEEDS seeds/manifest_json)
 scissionlite_fuzz(probe_bin LINK scissionlite_prepare SEEDS seeds/probe_bin)
+scissionlite_fuzz(codes LINK scissionlite_coding SEEDS seeds/codes)

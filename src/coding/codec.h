@@ -1,0 +1,62 @@
+// What one instruction set gives to the coder, and the buffers it works in.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "coding/model_data.h"
+
+namespace scissionlite::coding {
+
+inline constexpr int kLanes = kGroup;
+inline constexpr int kPayloadWords = kLanes;     // of 16 bits, in the lanes' start values
+inline constexpr int kMostTail = 1023;           // symbols that the 17th state codes
+inline constexpr uint16_t kMirrored = 0x8000;   // in Workspace::tables: the residual's sign is turned
+inline constexpr size_t kSlackBytes = 6 * kGroup;  // what one group reads at most, on either side of the words
+
+struct Workspace {
+  explicit Workspace(const ModelData& data);
+  std::vector<uint8_t> symbols;     // (positions, padded)
+  std::vector<uint8_t> history;     // (rows + 1, columns + 2, padded), a border of zero values
+  std::vector<uint16_t> activity;   // (rows + 1, columns + 2)
+  std::vector<int16_t> means;       // (padded)
+  std::vector<uint16_t> tables;     // (positions, padded)
+  std::vector<int16_t> residuals;   // (positions, padded)
+  std::vector<uint8_t> words;
+};
+
+/// The interleaved part of a stream.
+struct Interleaved {
+  uint32_t lanes[kLanes] = {};
+  uint8_t* first = nullptr;  // words
+  uint8_t* last = nullptr;
+  int tail = 0;              // symbols at the end of the image that the lanes' start values hold
+  uint16_t payload[kPayloadWords] = {};  // those values; the whole image when tail covers it
+  bool with_quiet = false;   // quiet groups are coded too
+  uint16_t check = 0;        // of the codes; what the 17th state begins and ends with
+};
+
+enum class Damage { kNone, kShort, kLong, kSymbol, kCheck };
+
+struct Codec {
+  const char* name;
+  void (*means)(const ModelData&, const uint8_t* here, int16_t* mean);
+  uint32_t (*remember)(const ModelData&, int group, const int16_t* values, const int16_t* mean, uint8_t* history);
+  /// Tables and residuals of all symbols.
+  void (*analyse)(const ModelData&, Workspace&, bool with_quiet);
+  /// From tables and residuals; words lie at the end of `Workspace::words`.
+  void (*encode)(const ModelData&, Workspace&, Interleaved&);
+  /// Into `Workspace::symbols`. Reads up to kSlackBytes behind `last`.
+  Damage (*decode)(const ModelData&, Workspace&, Interleaved&);
+};
+
+/// Those of this build, fastest first, whether or not this machine has them.
+struct BuiltCodec {
+  const char* needs;  // as base/cpu.h names it, "" for none
+  const Codec* codec;
+};
+[[nodiscard]] const std::vector<BuiltCodec>& built_codecs();
+/// The fastest of this machine, or the one called `name`. @throws InvalidArgument naming those there are.
+[[nodiscard]] const Codec& codec_named(const std::string& name);
+
+}  // namespace scissionlite::coding

@@ -1,0 +1,218 @@
+// The three passes over an image, written once for all instruction sets. `Ops` is PlainOps or one of the same shape.
+#pragma once
+
+#include "coding/codec.h"
+#include "coding/context.h"
+#include "coding/rans.h"
+
+namespace scissionlite::coding {
+namespace {  // see context.h
+
+template <typename Ops>
+struct Passes {
+  /// A position on its way through the image, in raster order.
+  struct Cursor {
+    uint8_t* history;
+    uint16_t* activity;
+    int64_t position;  // 0 .. positions - 1
+  };
+  template <typename Visit>
+  static void each_position(const ModelData& data, Workspace& work, Visit&& visit) {
+    const int64_t padded = data.padded(), wide = data.shape.columns + 2;
+    for (int64_t y = 0; y < data.shape.rows; ++y)
+      for (int64_t x = 0; x < data.shape.columns; ++x) {
+        const int64_t place = (y + 1) * wide + x + 1;
+        if (!visit(Cursor{work.history.data() + place * padded, work.activity.data() + place, y * data.shape.columns + x})) return;
+      }
+  }
+
+  /// Calls visit(group, contexts) for each coded group of a position; it gives the group's values.
+  template <typename Visit>
+  static void each_group(const ModelData& data, Workspace& work, const Cursor& at, bool with_quiet, Visit&& visit) {
+    int16_t* means = work.means.data();
+    Ops::means(data, at.history, means);
+    const uint16_t around = energy_around(at.activity, data.shape.columns + 2);
+    uint32_t sum = 0;
+    for (int group = 0; group < data.groups; ++group) {
+      if (data.quiet[group] && !with_quiet) continue;
+      Contexts contexts;
+      Ops::contexts(data, group, means, around, energy_before(data, group, sum), contexts);
+      alignas(32) int16_t values[kGroup];  // all are written
+      visit(group, contexts, values);
+      sum += Ops::remember(data, group, values, means, at.history);
+    }
+    *at.activity = activity_of(data, sum);
+  }
+
+  static void analyse(const ModelData& data, Workspace& work, bool with_quiet) {
+    each_position(data, work, [&](const Cursor& at) {
+      each_group(data, work, at, with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
+        const int64_t first = at.position * data.padded() + group * kGroup;
+        const uint8_t* symbols = work.symbols.data() + first;
+        uint16_t* tables = work.tables.data() + first;
+        int16_t* residuals = work.residuals.data() + first;
+        for (int j = 0; j < kGroup; ++j) {
+          values[j] = static_cast<int16_t>(symbols[j] - data.zeros[group * kGroup + j]);
+          tables[j] = static_cast<uint16_t>(contexts.table[j] | (contexts.sign[j] & kMirrored));
+          residuals[j] = static_cast<int16_t>((values[j] - contexts.base[j]) * contexts.sign[j]);
+        }
+      });
+      return true;
+    });
+  }
+
+  /// Puts symbol `index` of the image onto a state.
+  static void put(const ModelData& data, const Workspace& work, int64_t index, uint32_t& state, uint8_t*& end) {
+    const int table = work.tables[index] & ~kMirrored, bits = data.row_bits[table];
+    const uint16_t* row = data.rows.data() + table * kRowSymbols;
+    const Bucket bucket = bucket_of(row, work.residuals[index], bits);
+    if (bucket.symbol == kEscape) put_escape(state, work.symbols[index], end);
+    put_bucket(state, row, bucket, bits, end);
+  }
+
+  /// Visits (index of the first symbol, channels) of all coded groups, last one first.
+  template <typename Visit>
+  static void each_group_backwards(const ModelData& data, bool with_quiet, Visit&& visit) {
+    for (int64_t position = data.shape.positions() - 1; position >= 0; --position)
+      for (int group = data.groups - 1; group >= 0; --group)
+        if (!data.quiet[group] || with_quiet) visit(position * data.padded() + group * kGroup, data.channels_of(group));
+  }
+
+  /// The last symbols of the image on one state of its own, until its words fill the payload.
+  struct Tail {
+    uint32_t state;
+    uint8_t buffer[2 * kPayloadWords] = {};
+    uint8_t* end = buffer + sizeof buffer;
+    int symbols = 0;
+    bool is_open = true;
+
+    /// False, and nothing changed, when the payload would not hold it.
+    bool put(const ModelData& data, const Workspace& work, int64_t index) {
+      if (!is_open) return false;
+      uint8_t spill[2 * kPayloadWords + 4];  // a symbol gives two words at most
+      uint8_t* const spill_end = spill + sizeof spill;
+      uint32_t next = state;
+      uint8_t* at = spill_end;
+      Passes::put(data, work, index, next, at);
+      const auto size = spill_end - at;
+      is_open = symbols < kMostTail && end - size >= buffer + 4;  // the state itself takes two words
+      if (!is_open) return false;
+      end -= size, state = next, ++symbols;
+      std::memcpy(end, at, static_cast<size_t>(size));
+      return true;
+    }
+    /// State, words in the order of reading, zeros.
+    void store(uint16_t* payload) const {
+      payload[0] = static_cast<uint16_t>(state >> 16), payload[1] = static_cast<uint16_t>(state);
+      std::memcpy(payload + 2, end, static_cast<size_t>(buffer + sizeof buffer - end));
+    }
+  };
+
+  static void encode(const ModelData& data, Workspace& work, Interleaved& out) {
+    Tail tail{kLowestState | out.check};
+    uint8_t* const stop = work.words.data() + work.words.size();
+    uint8_t* end = stop;
+    bool has_lanes = false;
+    each_group_backwards(data, out.with_quiet, [&](int64_t first, int count) {
+      int j = count - 1;
+      while (j >= 0 && tail.put(data, work, first + j)) --j;
+      if (j >= 0 && !has_lanes) {
+        has_lanes = true;
+        tail.store(out.payload);
+        for (int i = 0; i < kLanes; ++i) out.lanes[i] = kLowestState | out.payload[i];
+      }
+      if (j == kGroup - 1) Ops::put_group(data, &work.tables[first], &work.residuals[first], &work.symbols[first], out.lanes, end);
+      else
+        for (; j >= 0; --j) put(data, work, first + j, out.lanes[j], end);
+    });
+    if (!has_lanes) tail.store(out.payload);
+    out.tail = tail.symbols, out.first = end, out.last = stop;
+  }
+
+  /// Takes one symbol from a state; its value is written, whether or not it is one of the channel's.
+  static void take(const ModelData& data, const Contexts& contexts, int channel, int j, uint32_t& state, const uint8_t*& next, int16_t* values) {
+    const int table = contexts.table[j], bits = data.row_bits[table];
+    const Bucket bucket = take_bucket(state, data.rows.data() + table * kRowSymbols, bits, next);
+    if (bucket.symbol == kEscape) [[unlikely]] values[j] = static_cast<int16_t>(static_cast<int>(take_escape(state, next)) - data.zeros[channel]);
+    else values[j] = static_cast<int16_t>(contexts.base[j] + contexts.sign[j] * residual_of(bucket.symbol, bucket.low, bits));
+  }
+
+  /// Reads the payload once the lanes have given all they hold.
+  struct TailReader {
+    uint32_t state = 0;
+    uint8_t words[2 * kPayloadWords + kSlackBytes] = {};
+    const uint8_t* next = words;
+    void open(const uint16_t* payload) {
+      state = static_cast<uint32_t>(payload[0]) << 16 | payload[1];
+      std::memcpy(words, payload + 2, 2 * (kPayloadWords - 2));
+    }
+    /// Back where an encoder may begin, nothing but zeros left.
+    [[nodiscard]] bool is_spent() const {
+      bool rest_is_zero = true;
+      for (const uint8_t* at = next; at < words + 2 * kPayloadWords; ++at) rest_is_zero = rest_is_zero && *at == 0;
+      return state >> 16 == 1 && next <= words + 2 * (kPayloadWords - 2) && rest_is_zero;
+    }
+  };
+
+  static bool store_payload(Interleaved& in) {
+    bool is_good = true;
+    for (int i = 0; i < kLanes; ++i) is_good = is_good && in.lanes[i] >> 16 == 1, in.payload[i] = static_cast<uint16_t>(in.lanes[i]);
+    return is_good;
+  }
+
+  static Damage decode(const ModelData& data, Workspace& work, Interleaved& in) {
+    int64_t coded = 0;  // symbols
+    for (int group = 0; group < data.groups; ++group)
+      if (!data.quiet[group] || in.with_quiet) coded += data.channels_of(group);
+    int64_t left = coded * data.shape.positions() - in.tail;  // for the lanes
+    if (left < 0) return Damage::kShort;
+    alignas(32) uint32_t lanes[kLanes];
+    std::memcpy(lanes, in.lanes, sizeof lanes);
+    const uint8_t* next = in.first;
+    TailReader tail;
+    bool in_tail = left == 0;
+    if (in_tail) tail.open(in.payload);
+    Damage damage = Damage::kNone;
+    const auto enter_tail = [&] {
+      in_tail = true;
+      std::memcpy(in.lanes, lanes, sizeof lanes);
+      if (!store_payload(in)) damage = Damage::kCheck;
+      tail.open(in.payload);
+    };
+    each_position(data, work, [&](const Cursor& at) {
+      each_group(data, work, at, in.with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
+        const int count = data.channels_of(group), channel = group * kGroup;
+        if (count == kGroup && left >= kGroup) [[likely]] {
+          for (uint32_t escapes = Ops::take_group(data, contexts, lanes, next, values); escapes != 0; escapes &= escapes - 1) {
+            const int j = std::countr_zero(escapes);
+            values[j] = static_cast<int16_t>(static_cast<int>(take_escape(lanes[j], next)) - data.zeros[channel + j]);
+          }
+          left -= kGroup;
+        } else {
+          for (int j = 0; j < count; ++j) {
+            if (left == 0 && !in_tail) enter_tail();
+            if (in_tail) take(data, contexts, channel + j, j, tail.state, tail.next, values);
+            else take(data, contexts, channel + j, j, lanes[j], next, values), --left;
+            if (tail.next > tail.words + 2 * kPayloadWords) tail.next = tail.words, damage = Damage::kCheck;
+          }
+          for (int j = count; j < kGroup; ++j) values[j] = 0;
+        }
+        const bool fits = Ops::to_symbols(data, group, values, work.symbols.data() + at.position * data.padded() + channel);
+        if (next > in.last) next = in.last, damage = Damage::kShort;  // the slack behind it was read, no more
+        else if (!fits && damage == Damage::kNone) damage = Damage::kSymbol;
+      });
+      return damage == Damage::kNone;
+    });
+    if (damage != Damage::kNone) return damage;
+    if (!in_tail) enter_tail();
+    if (damage != Damage::kNone) return damage;
+    if (next != in.last) return Damage::kLong;
+    in.check = static_cast<uint16_t>(tail.state);
+    return tail.is_spent() ? Damage::kNone : Damage::kCheck;
+  }
+
+  static constexpr Codec kCodec{Ops::kName, Ops::means, Ops::remember, analyse, encode, decode};
+};
+
+}  // namespace
+}  // namespace scissionlite::coding
