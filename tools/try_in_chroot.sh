@@ -11,7 +11,7 @@ commands=("$@")
 [ ${#commands[@]} -gt 0 ] || commands=("make demo" "make demo" "make test")
 
 if [ ! -e "$folder/etc/debian_version" ]; then
-  mirror="$(grep -rhoE 'https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -v security | head -1 || true)"
+  mirror="$(grep -rhE '^(deb |URIs:)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -oE 'https?://[^ ]+' | grep -i debian | grep -v security | head -1 || true)"
   debootstrap --variant=minbase --include=git,make,ca-certificates bookworm "$folder" "${mirror:-http://deb.debian.org/debian}"
 fi
 for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/auth.conf.d /etc/pip.conf /etc/ssl/certs \

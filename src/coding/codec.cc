@@ -9,7 +9,6 @@ namespace scissionlite::coding {
 extern const Codec kScalarCodec;
 #ifdef SCISSIONLITE_CODING_AVX2
 extern const Codec kAvx2Codec;
-extern const Codec kAvx512Codec;
 #endif
 
 Workspace::Workspace(const ModelData& data) {
@@ -24,7 +23,7 @@ Workspace::Workspace(const ModelData& data) {
 const std::vector<BuiltCodec>& built_codecs() {
   static const std::vector<BuiltCodec> codecs{
 #ifdef SCISSIONLITE_CODING_AVX2
-      {"avx512bw", &kAvx512Codec}, {"avx2", &kAvx2Codec},
+      {"avx2", &kAvx2Codec},
 #endif
       {"", &kScalarCodec}};
   return codecs;
