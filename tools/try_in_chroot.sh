@@ -16,7 +16,7 @@ if [ ! -e "$folder/etc/debian_version" ]; then
 fi
 for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /etc/apt/auth.conf.d /etc/pip.conf /etc/ssl/certs \
             /usr/local/share/ca-certificates /etc/resolv.conf /etc/hosts; do
-  [ -e "$path" ] && mkdir -p "$folder$(dirname "$path")" && cp -rL "$path" "$folder$(dirname "$path")/"
+  [ -e "$path" ] && mkdir -p "$folder$(dirname "$path")" && cp -rL --remove-destination "$path" "$folder$(dirname "$path")/"
 done
 for mount in proc sys dev; do
   mountpoint -q "$folder/$mount" || mount --rbind "/$mount" "$folder/$mount"
