@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "transfer/coded_klt.h"
 
@@ -48,16 +49,6 @@ MatrixXf symbols(const MatrixXf& z) {
   return z.unaryExpr([](float v) { return std::copysign(std::floor(std::fabs(v) + static_cast<float>(kRoundUp)), v); });
 }
 
-void note_range(CodedBasis& basis, const std::vector<Tensor>& samples, const std::string& where) {
-  basis.low = basis.high = samples[0].as<float>()[0];
-  for (const auto& sample : samples) {
-    const auto [low, high] = std::minmax_element(sample.as<float>().begin(), sample.as<float>().end());
-    basis.low = std::min(basis.low, *low), basis.high = std::max(basis.high, *high);
-  }
-  if (!(basis.high > basis.low))
-    throw InvalidArgument("[" + where + "] all values of all fitting images are " + std::to_string(basis.low) + "; a KLT needs variance, check the images");
-}
-
 /// Keeps the components that ever send a symbol, and notes how far their symbols reach.
 MatrixXf keep_used(CodedBasis& basis, const MatrixXf& q, const std::string& where) {
   constexpr int kMostLevels = 256;
@@ -98,7 +89,7 @@ CodedBasis fit_coded_klt(const CodedFit& fit) {
   if (samples.empty()) throw InvalidArgument("[" + fit.where + "] there is no fitting image; give at least one, better a hundred");
   CodedBasis basis;
   basis.dims = grid.dims();
-  note_range(basis, samples, fit.where);
+  std::tie(basis.low, basis.high) = value_range(samples, fit.where);
   basis.mean = channel_means(grid, samples);
   const auto patches = read_patches(grid, samples, basis.mean, step_for(grid, samples.size()));
   const auto [root, inverse] = sensitivity_roots(fit);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "transfer/klt_internal.h"
 
@@ -14,13 +15,7 @@ KltBasis fit_klt(const PatchGrid& grid, std::span<const Tensor> given, int64_t c
                           std::to_string((components + grid.positions() - 1) / grid.positions()) + " images (about ten times that fits well)");
   KltBasis basis;
   basis.mean = channel_means(grid, samples);
-  basis.low = basis.high = samples[0].as<float>()[0];
-  for (const auto& sample : samples) {
-    const auto [low, high] = std::minmax_element(sample.as<float>().begin(), sample.as<float>().end());
-    basis.low = std::min(basis.low, *low), basis.high = std::max(basis.high, *high);
-  }
-  if (!(basis.high > basis.low))
-    throw InvalidArgument("[" + where + "] all values of all fitting images are " + std::to_string(basis.low) + "; a KLT needs variance, check the images");
+  std::tie(basis.low, basis.high) = value_range(samples, where);
   const auto patches = read_patches(grid, samples, basis.mean, patch_step(total, std::max(8 * grid.dims() + 8192, components)));
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance(patches));  // reads the lower triangle
   if (solver.info() != Eigen::Success) throw InternalError("[" + where + "] the eigenvalues did not converge");

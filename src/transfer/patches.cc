@@ -32,6 +32,17 @@ std::vector<Tensor> checked_samples(const PatchGrid& grid, std::span<const Tenso
   return out;
 }
 
+std::pair<float, float> value_range(const std::vector<Tensor>& samples, const std::string& where) {
+  std::pair<float, float> range{samples[0].as<float>()[0], samples[0].as<float>()[0]};
+  for (const auto& sample : samples) {
+    const auto [low, high] = std::minmax_element(sample.as<float>().begin(), sample.as<float>().end());
+    range = {std::min(range.first, *low), std::max(range.second, *high)};
+  }
+  if (!(range.second > range.first))
+    throw InvalidArgument("[" + where + "] all values of all fitting images are " + std::to_string(range.first) + "; a KLT needs variance, check the images");
+  return range;
+}
+
 std::vector<float> channel_means(const PatchGrid& grid, const std::vector<Tensor>& samples) {
   std::vector<double> sums(grid.channels, 0);
   const int64_t area = grid.height * grid.width;

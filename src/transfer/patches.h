@@ -4,6 +4,7 @@
 #include <Eigen/Dense>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "transfer/transfer.h"
@@ -21,6 +22,8 @@ struct PatchGrid {
 
 /// The samples as float32. @throws InvalidArgument: one of another shape, or a value that is not finite.
 [[nodiscard]] std::vector<Tensor> checked_samples(const PatchGrid& grid, std::span<const Tensor> samples, const std::string& where);
+/// Smallest and largest value over all samples. @throws InvalidArgument when they are equal. @pre there is a sample.
+[[nodiscard]] std::pair<float, float> value_range(const std::vector<Tensor>& samples, const std::string& where);
 [[nodiscard]] std::vector<float> channel_means(const PatchGrid& grid, const std::vector<Tensor>& samples);
 /// Every `step`-th patch over all samples in order, less the channels' means: the same choice on every machine.
 /// @return (dims, patches), index (channel, dy, dx) as in a convolution's weights.
