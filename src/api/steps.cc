@@ -107,8 +107,9 @@ Plan plan(const Profile& device, const Profile& edge, const Network& network, co
     for (const auto& text : options.require) wanted.constraints.push_back(planner::parse_require(text, names));
     for (const auto& text : options.forbid) wanted.constraints.push_back(planner::parse_forbid(text, names));
     const double begin_us = Clock::steady().now_us();
-    const planner::CostModel model(machines, {network.impl().value.links.front()}, {.from_file = options.from_file, .scored_bytes = scores ? planner::scored_bytes(scores->impl().value) : std::map<std::string, double>{}});
-    auto result = planner::Planner(model, scores ? &scores->impl().value : nullptr, wanted).plan();
+    const scissionlite::Scores* known = scores ? &scores->impl().value : nullptr;
+    const planner::CostModel model(machines, {network.impl().value.links.front()}, {.from_file = options.from_file, .scored_bytes = planner::scored_bytes(known)});
+    auto result = planner::Planner(model, known, wanted).plan();
     result.planning_us = Clock::steady().now_us() - begin_us;
     result.command = kCommand;
     return wrap<Plan>(std::move(result));

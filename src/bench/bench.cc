@@ -213,13 +213,12 @@ class Bench {
     return n > skipped + 1 && us > 0 ? static_cast<double>(n - skipped - 1) * 1e6 / us : 0;
   }
 
-  static double planned_us(const PlannedCandidate& c) { return c.predicted_us > 0 ? c.predicted_us : c.latency_us; }
   [[nodiscard]] double predicted_us(const std::string& key) const {
     if (!o_.plan) return 0;
     for (const auto* list : {&o_.plan->top, &o_.plan->families, &o_.plan->pareto})
       for (const auto& candidate : *list)
-        if (candidate.key == key) return planned_us(candidate);
-    return o_.plan->chosen.key == key ? planned_us(o_.plan->chosen) : 0;
+        if (candidate.key == key) return candidate.prediction_us();
+    return o_.plan->chosen.key == key ? o_.plan->chosen.prediction_us() : 0;
   }
 
   BenchResults results() {

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/fitted.h"
 #include "engine/engine.h"
-#include "onnx/onnx.h"
 #include "score/activations.h"
 
 namespace scissionlite::cli {
@@ -76,7 +76,7 @@ int run(Options& o, const Common& common) {
   choose_link(o);
   choose_candidates(o);
   choose_images(o);
-  o.shelf = transfer::Shelf(o.fitted, model_sha256(o.model));
+  o.shelf = load_shelf(o.fitted, o.model);
   const auto results = run_bench(o);
   if (!o.output.empty()) write_json(o.output, to_json(results));
   if (common.json) std::cout << to_json(results).dump(2) << "\n";
@@ -96,7 +96,7 @@ Run declare_bench(CLI::App& app, Common& common) {
   app.add_option("--plan", o->plan_path, "plan.json: its candidates, link and predictions");
   app.add_option("--images", o->image_paths, "image files or folders; a part of them is for fitting TLs and is not measured")->required();
   app.add_option("--fit-images", o->fit, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
-  app.add_option("--fitted", o->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
+  add_fitted_option(app, o->fitted);
   app.add_option("--fit-from", o->fit_paths, "fit on these images instead, and measure on all of --images");
   app.add_option("-n,--limit", o->limit, "measure on at most this many images; 0 is all")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--link", o->link_text, "emulated link, as 58.8M,27.4ms or up=5M,down=20M,rtt=27.4ms,jitter=2ms (default: the plan's)");

@@ -116,9 +116,9 @@ int plan_measured(const Options& o, const Common& common) {
   if (!o.scores.empty()) scores = load_scores(o.scores);
   const auto graph = load_graph(o, machines[0].model_sha256);
   const double begin_us = Clock::steady().now_us();
-  const CostModel model(std::move(machines), links,
-                        {.from_file = o.images_from == "file", .scored_bytes = scores ? scored_bytes(*scores) : std::map<std::string, double>{}});
-  const Planner planner(model, scores ? &*scores : nullptr, options, graph ? &*graph : nullptr);
+  const Scores* known = scores ? &*scores : nullptr;
+  const CostModel model(std::move(machines), links, {.from_file = o.images_from == "file", .scored_bytes = scored_bytes(known)});
+  const Planner planner(model, known, options, graph ? &*graph : nullptr);
   Plan plan = planner.plan();
   plan.planning_us = Clock::steady().now_us() - begin_us;
   plan.command = common.command_line;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "planner/plan.h"
@@ -54,7 +55,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.repository_options.style = repository_style(options.style);
   prepare.repository_options.max_batch = options.max_batch;
   prepare.tail_name = options.tail_name;
-  prepare.shelf = transfer::Shelf(options.fitted, model_sha256(options.model));
+  prepare.shelf = load_shelf(options.fitted, options.model);
   const auto manifest = prepare_candidate(prepare);
 
   if (common.json) {
@@ -87,7 +88,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--repository", options->repository, "the edge's model repository; a folder a model is added to it");
   app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();
   app.add_option("--images", options->images, "unlabelled images for learned TLs; one of them becomes the probe");
-  app.add_option("--fitted", options->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
+  add_fitted_option(app, options->fitted);
   app.add_option("--fit-images", options->fit_images, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--engine", options->engine, "computes activations and the probe's answer (default: the first that is built in)");

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "profile/via_edge.h"
@@ -84,7 +85,7 @@ int profile(Options& options, const Common& common) {
   }
   p.model_name = fs::path(options.model).stem().string();
   p.model_sha256 = model_sha256(options.model);
-  p.shelf = transfer::Shelf(options.fitted, p.model_sha256);
+  p.shelf = load_shelf(options.fitted, options.model);
   choose(options, model);
   p.measure.max_item_us = options.max_item_s * 1e6;
   p.measure.pause_us = options.pause_ms * 1e3;
@@ -131,7 +132,7 @@ Run declare_profile(CLI::App& app, Common& common) {
   app.add_option("--precision", options->precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   app.add_option("--cuts", options->cuts, "auto (default): one of each row of equal cuts, and small multi-tensor ones; all; single; or ids joined with ','");
   app.add_option("--tls", options->tls, "transfer layers for every cut, joined with ','; default: fp32, fp16, uint8, pool, and learned ones at the smallest cuts");
-  app.add_option("--fitted", options->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
+  add_fitted_option(app, options->fitted);
   app.add_option("--scores", options->scores, "time exactly the candidates of this scores.json");
   app.add_option("--max-tensors", options->max_tensors, "of a cut")->capture_default_str()->check(CLI::Range(1, 16));
   app.add_option("--images", options->images, "real input, and images to time codecs on (default: synthetic pictures)");

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "score/metric.h"
 #include "transfer/transfer.h"
@@ -37,7 +38,7 @@ int score(Options& options, const Common& common) {
   job.model = options.model;
   if (!options.output.empty()) check_writable(options.output);
   job.images = vision::list_images(options.images);
-  job.shelf = transfer::Shelf(options.fitted, model_sha256(job.model));
+  job.shelf = load_shelf(options.fitted, job.model);
   std::optional<fs::path> given;
   if (!options.input.empty()) given = options.input;
   job.input = vision::find_input_spec(load_model(job.model), job.model, given);
@@ -69,7 +70,7 @@ Run declare_score(CLI::App& app, Common& common) {
   app.add_option("--cuts", job.cuts, "cuts: auto, auto:<count>, all, none, or ids and tensor names")->delimiter(',')->capture_default_str();
   app.add_option("--max-tensors", job.max_tensors, "most tensors that may cross")->check(CLI::Range(1, 16))->capture_default_str();
   app.add_option("--tls", job.tls, tl_help())->delimiter(',')->capture_default_str();
-  app.add_option("--fitted", options->fitted, "folders of transfer layers that `scissionlite-train calibrate` fitted, or folders of such folders");
+  add_fitted_option(app, options->fitted);
   app.add_option("--codecs", job.codecs, "image codecs of edge-only candidates: auto, none, file, raw, png, tensor, jpeg-q90-420, jpeg-q90-444, webp-q80")
       ->delimiter(',')->capture_default_str();
   app.add_option("--metric", job.metric, "top1, cosine, or 'cmd:PROGRAM' that prints a number in [0, 1] for two .npy files")->capture_default_str();

@@ -20,6 +20,12 @@ Workspace::Workspace(const ModelData& data) {
   means.assign(padded, 0);
 }
 
+namespace {
+
+struct BuiltCodec {
+  const char* needs;  // as base/cpu.h names it, "" for none
+  const Codec* codec;
+};
 const std::vector<BuiltCodec>& built_codecs() {
   static const std::vector<BuiltCodec> codecs{
 #ifdef SCISSIONLITE_CODING_AVX2
@@ -29,7 +35,7 @@ const std::vector<BuiltCodec>& built_codecs() {
   return codecs;
 }
 
-namespace {
+}  // namespace
 
 std::vector<const Codec*> usable_codecs() {
   const auto& isa = this_machine().isa;
@@ -38,8 +44,6 @@ std::vector<const Codec*> usable_codecs() {
     if (*built.needs == 0 || std::find(isa.begin(), isa.end(), built.needs) != isa.end()) usable.push_back(built.codec);
   return usable;
 }
-
-}  // namespace
 
 const Codec& codec_named(const std::string& name) {
   std::string known;

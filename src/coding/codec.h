@@ -50,12 +50,8 @@ struct Codec {
   Damage (*decode)(const ModelData&, Workspace&, Interleaved&);
 };
 
-/// Those of this build, fastest first, whether or not this machine has them.
-struct BuiltCodec {
-  const char* needs;  // as base/cpu.h names it, "" for none
-  const Codec* codec;
-};
-[[nodiscard]] const std::vector<BuiltCodec>& built_codecs();
+/// Those of this build that this machine can run, fastest first.
+[[nodiscard]] std::vector<const Codec*> usable_codecs();
 /// The fastest of this machine, or the one called `name`. @throws InvalidArgument naming those there are.
 [[nodiscard]] const Codec& codec_named(const std::string& name);
 

@@ -4,6 +4,7 @@
 #include "coding/codec.h"
 #include "coding/context.h"
 #include "coding/rans.h"
+#include "coding/stream.h"
 
 namespace scissionlite::coding {
 namespace {  // see context.h
@@ -161,10 +162,7 @@ struct Passes {
   }
 
   static Damage decode(const ModelData& data, Workspace& work, Interleaved& in) {
-    int64_t coded = 0;  // symbols
-    for (int group = 0; group < data.groups; ++group)
-      if (!data.quiet[group] || in.with_quiet) coded += data.channels_of(group);
-    int64_t left = coded * data.shape.positions() - in.tail;  // for the lanes
+    int64_t left = coded_symbols(data, in.with_quiet) - in.tail;  // for the lanes
     if (left < 0) return Damage::kShort;
     alignas(32) uint32_t lanes[kLanes];
     std::memcpy(lanes, in.lanes, sizeof lanes);

@@ -1,9 +1,7 @@
 #include "coding/coder.h"
 
-#include <algorithm>
 #include <cstring>
 
-#include "base/cpu.h"
 #include "base/error.h"
 #include "coding/image.h"
 #include "coding/stream.h"
@@ -12,10 +10,8 @@
 namespace scissionlite::coding {
 
 std::vector<std::string> coder_isas() {
-  const auto& isa = this_machine().isa;
   std::vector<std::string> names;
-  for (const auto& built : built_codecs())
-    if (*built.needs == 0 || std::find(isa.begin(), isa.end(), built.needs) != isa.end()) names.emplace_back(built.codec->name);
+  for (const Codec* codec : usable_codecs()) names.emplace_back(codec->name);
   return names;
 }
 

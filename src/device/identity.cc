@@ -13,7 +13,7 @@ namespace {
                         "package by `scissionlite prepare`, or prepare both again");
 }
 
-void compare_claim(Edge& edge, const Manifest& manifest) {
+std::map<std::string, std::string> compare_claim(Edge& edge, const Manifest& manifest) {
   std::map<std::string, std::string> claims;
   try {
     claims = edge.claims(manifest.tail_name);
@@ -23,6 +23,7 @@ void compare_claim(Edge& edge, const Manifest& manifest) {
   const auto claim = claims.find("model_sha256");
   if (claim != claims.end() && claim->second != manifest.tail_sha256)
     refuse(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256);
+  return claims;
 }
 
 /// For edge-only plans with a codec the probe holds an encoded image, which tests the edge's decoding too.
@@ -81,8 +82,8 @@ protocol::InferRequest make_request(const Manifest& manifest, std::vector<protoc
   return request;
 }
 
-void check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us) {
-  compare_claim(edge, manifest);
+std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us) {
+  auto claims = compare_claim(edge, manifest);
   protocol::InferResult result;
   try {
     result = edge.infer(make_request(manifest, probe_inputs(manifest, probe), "probe"), deadline_us);
@@ -90,6 +91,7 @@ void check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& pr
     refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")");
   }
   compare_answer(edge, manifest, probe, result, tolerance);
+  return claims;
 }
 
 }  // namespace scissionlite::device

@@ -55,8 +55,8 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
-        check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
-        edge_decodes_ = !coders_.empty() && coders_.are_known_to(e.claims(package_.manifest.tail_name));
+        const auto claims = check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
+        edge_decodes_ = coders_.are_known_to(claims);
         edge_classifies_ = !scores_name_.empty() && e.classifies();
       },
       options_.session);

@@ -1,6 +1,7 @@
 #include "device/wire_coders.h"
 
 #include "base/error.h"
+#include "device/identity.h"
 #include "prepare/coder_files.h"
 #include "protocol/stream_codec.h"
 
@@ -28,8 +29,9 @@ std::optional<protocol::WireTensor> WireCoders::encoded(const std::string& name,
   } catch (const InvalidArgument&) {  // of an image with values that are not finite
     return std::nullopt;
   }
-  return protocol::WireTensor{.name = name, .tensor = {}, .blob = std::move(stream), .blob_shape = {1},
-                              .parameters = {{"codec", std::string(protocol::kStreamCodec)}, {"coder", found->second.hash}}};
+  auto input = blob_input(name, std::move(stream), protocol::kStreamCodec);
+  input.parameters["coder"] = found->second.hash;
+  return input;
 }
 
 }  // namespace scissionlite::device

@@ -19,8 +19,7 @@ class WireCoders {
   /// @throws InvalidArgument for a damaged coder file.
   explicit WireCoders(const DevicePackage& package);
 
-  [[nodiscard]] bool empty() const { return coders_.empty(); }
-  /// Whether an edge that claims this reads every stream of this package.
+  /// Whether an edge that claims this reads every stream of this package; no when there are none.
   [[nodiscard]] bool are_known_to(const std::map<std::string, std::string>& claims) const;
   /// The stream of `codes` as an input, or nothing where the tensor has no coder or a symbol that it cannot take.
   [[nodiscard]] std::optional<protocol::WireTensor> encoded(const std::string& name, const Tensor& codes);

@@ -7,8 +7,6 @@ namespace {
 
 constexpr int kNone = CostModel::kNone;
 
-uint64_t pair_key(int first, int second) { return static_cast<uint64_t>(first) << 32 | static_cast<uint32_t>(second); }
-
 Agreement of_score(const Score& score) { return {score.agreement, score.interval, score.n}; }
 const Agreement kExact{1, {1, 1}, 0};
 
@@ -65,7 +63,7 @@ std::optional<Outcome> outcome_of(const CostModel& model, const Agreements& agre
     if (to == kNone) break;
     path = path.then_send(model, m, model.hops()[static_cast<size_t>(to)].bytes);
   }
-  return Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0};
+  return Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)};
 }
 
 std::string family_of(const CostModel& model, const Choice& choice) {

@@ -18,6 +18,9 @@ struct Agreement {
   int64_t n = 0;
 };
 
+/// A choice of hops as one number, to look things up by.
+[[nodiscard]] inline uint64_t pair_key(int first, int second) { return static_cast<uint64_t>(first) << 32 | static_cast<uint32_t>(second); }
+
 /// Looks agreements up. Without scores nothing is known. With scores, what is exact by construction and was not scored
 /// has 1 with n = 0. A chain with two hops takes the score under its own key if there is one, else the other hop's when
 /// one hop is exact or only passes on; otherwise it is not scored.
@@ -66,7 +69,7 @@ void visit_chains(const CostModel& model, const Agreements& agreements, int firs
     if (!middle.possible || !end.possible) continue;
     const auto path = arrived.then_compute(middle, model.links()[1].per_call_us).then_send(model, 1, hops[static_cast<size_t>(second)].bytes).then_compute(end, 0);
     const Choice choice{first, second};
-    visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0});
+    visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)});
   }
 }
 
@@ -76,7 +79,7 @@ void for_each_candidate(const CostModel& model, const Agreements& agreements, Vi
   constexpr int kNone = CostModel::kNone;
   if (const auto local = model.slice(0, kNone, kNone); local.possible) {
     const auto path = Path{}.then_compute(local, 0);
-    visit(Outcome{{}, path.latency_us, path.slowest_us, path.bytes, agreements.of({}), 0});
+    visit(Outcome{{}, path.latency_us, path.slowest_us, path.bytes, agreements.of({})});
   }
   for (int first = 0; first < static_cast<int>(model.hops().size()); ++first) {
     const auto start = model.slice(0, kNone, first);
@@ -85,7 +88,7 @@ void for_each_candidate(const CostModel& model, const Agreements& agreements, Vi
     if (const auto end = model.slice(1, first, kNone); end.possible) {
       const auto path = arrived.then_compute(end, 0);
       const Choice choice{first, kNone};
-      visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice), 0});
+      visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)});
     }
     if (model.machine_count() == 3) visit_chains(model, agreements, first, arrived, visit);
   }

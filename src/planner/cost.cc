@@ -70,9 +70,10 @@ bool is_known(const SliceCost& cost) { return !std::isnan(cost.total_us()); }
 
 }  // namespace
 
-std::map<std::string, double> scored_bytes(const Scores& scores) {
+std::map<std::string, double> scored_bytes(const Scores* scores) {
   std::map<std::string, double> out;
-  for (const auto& score : scores.scores)
+  if (!scores) return out;
+  for (const auto& score : scores->scores)
     if (score.bytes_mean > 0 && score.candidate.starts_with("split/")) out[score.candidate] = score.bytes_mean;
   return out;
 }

@@ -20,8 +20,8 @@ struct CostOptions {
   double message_overhead_bytes = kMessageOverheadBytes;
   std::map<std::string, double> scored_bytes;  // mean payload by key of split candidates, as `score` saw it: profiles fit TLs on few images
 };
-/// The means of the split candidates.
-[[nodiscard]] std::map<std::string, double> scored_bytes(const Scores& scores);
+/// The means of the split candidates; nothing without scores.
+[[nodiscard]] std::map<std::string, double> scored_bytes(const Scores* scores);
 
 /// What may cross a link.
 struct Hop {

@@ -5,12 +5,6 @@
 #include "base/error.h"
 
 namespace scissionlite::planner {
-namespace {
-
-uint64_t number_of(const Choice& choice) { return static_cast<uint64_t>(static_cast<uint32_t>(choice.first)) << 32 | static_cast<uint32_t>(choice.second); }
-
-}  // namespace
-
 MeasuredRuns::MeasuredRuns(const CostModel& model, const std::vector<MeasuredRun>& runs) {
   std::map<std::string, Choice> known{{"local", Choice{}}};
   for (size_t h = 0; h < model.hops().size(); ++h) known[model.hops()[h].candidate.key()] = Choice{static_cast<int>(h), CostModel::kNone};
@@ -18,12 +12,12 @@ MeasuredRuns::MeasuredRuns(const CostModel& model, const std::vector<MeasuredRun
     if (!(run.latency_us > 0)) throw InvalidArgument("[plan] the measured latency of '" + run.key + "' is " + std::to_string(run.latency_us) + " us, expected more than 0");
     const auto found = known.find(run.key);
     if (found == known.end()) continue;
-    if (!runs_.emplace(number_of(found->second), run).second) throw InvalidArgument("[plan] '" + run.key + "' was measured twice; expected one row a candidate");
+    if (!runs_.emplace(pair_key(found->second.first, found->second.second), run).second) throw InvalidArgument("[plan] '" + run.key + "' was measured twice; expected one row a candidate");
   }
 }
 
 Outcome MeasuredRuns::applied(Outcome outcome) const {
-  const auto found = runs_.find(number_of(outcome.choice));
+  const auto found = runs_.find(pair_key(outcome.choice.first, outcome.choice.second));
   if (found == runs_.end()) return outcome;
   outcome.predicted_us = outcome.latency_us;
   outcome.latency_us = found->second.latency_us;

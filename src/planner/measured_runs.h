@@ -25,7 +25,6 @@ class MeasuredRuns {
 
   /// The outcome with the measured latency and throughput, if it ran.
   [[nodiscard]] Outcome applied(Outcome outcome) const;
-  [[nodiscard]] size_t size() const { return runs_.size(); }
 
  private:
   std::unordered_map<uint64_t, MeasuredRun> runs_;  // by choice

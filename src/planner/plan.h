@@ -34,6 +34,7 @@ struct PlannedCandidate {
   double overhead_us = 0;          // fixed cost of the offloader per image
   double latency_us = 0;           // sum of all parts, or as `bench` measured it
   double predicted_us = 0;         // the sum of all parts where `bench` measured the latency; else 0
+  [[nodiscard]] double prediction_us() const { return predicted_us > 0 ? predicted_us : latency_us; }
   double throughput_ips = 0;       // images per second when pipelined: 1 / the slowest stage or wire
   double bytes = 0;                // over all links
   double agreement = -1;           // -1: not scored

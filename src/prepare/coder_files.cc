@@ -6,7 +6,7 @@ namespace scissionlite {
 
 std::string coder_file_name(const std::string& wire_tensor) { return wire_tensor + ".coder"; }
 
-void write_coders(const fs::path& folder, const Coders& coders) {
+void write_coders(const fs::path& folder, const transfer::CodeModels& coders) {
   for (const auto& [name, model] : coders) write_file(folder / coder_file_name(name), model->serialize());
 }
 

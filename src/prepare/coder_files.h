@@ -1,19 +1,17 @@
 // The code models of wire tensors as files beside the halves: "<wire tensor>.coder", the same bytes on both machines.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
 #include "base/file.h"
 #include "coding/code_model.h"
+#include "transfer/transfer.h"
 
 namespace scissionlite {
 
-using Coders = std::map<std::string, std::shared_ptr<const coding::CodeModel>>;  // by wire tensor
-
 [[nodiscard]] std::string coder_file_name(const std::string& wire_tensor);
-void write_coders(const fs::path& folder, const Coders& coders);
+void write_coders(const fs::path& folder, const transfer::CodeModels& coders);
 /// @throws InvalidArgument for a missing or damaged file.
 [[nodiscard]] std::shared_ptr<const coding::CodeModel> load_coder(const fs::path& folder, const std::string& wire_tensor);
 

@@ -46,7 +46,7 @@ struct Halves {
   std::vector<ValueInfo> wire;    // inputs of `tail`, batch 1
   std::vector<std::string> cut_tensors, original_output_names;
   ProbeTensors probe;
-  Coders coders;                  // of wire tensors that may cross as streams
+  transfer::CodeModels coders;    // of wire tensors that may cross as streams
   bool batch_dynamic = false;
   std::string batch_note;
 };

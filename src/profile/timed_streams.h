@@ -1,18 +1,16 @@
 // Entropy coding as part of what is timed: a head writes streams after its run, a tail reads them before.
 #pragma once
 
-#include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "coding/coder.h"
-#include "graph/graph.h"
+#include "transfer/transfer.h"
 
 namespace scissionlite::profiling {
 
-using CodeModels = std::map<std::string, std::shared_ptr<const coding::CodeModel>>;  // by wire tensor
+using transfer::CodeModels;
 
 class TimedStreams {
  public:

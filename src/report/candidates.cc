@@ -57,7 +57,7 @@ double distance_from_plan(const std::vector<PlannedCandidate>& candidates, const
 std::vector<PlannedCandidate> planned_from_profiles(const Inputs& inputs) {
   const auto links = links_of(inputs);
   if (!inputs.device || !inputs.edge || links.empty()) return {};
-  const auto with = [&](bool from_file) { return enumerate(inputs, planner::CostModel({*inputs.device, *inputs.edge}, links, {.from_file = from_file, .scored_bytes = inputs.scores ? planner::scored_bytes(*inputs.scores) : std::map<std::string, double>{}})); };
+  const auto with = [&](bool from_file) { return enumerate(inputs, planner::CostModel({*inputs.device, *inputs.edge}, links, {.from_file = from_file, .scored_bytes = planner::scored_bytes(inputs.scores ? &*inputs.scores : nullptr)})); };
   try {
     auto from_file = with(true);
     const double distance = distance_from_plan(from_file, inputs);

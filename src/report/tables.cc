@@ -12,7 +12,7 @@ namespace {
 
 CandidateRow row_of(const PlannedCandidate& candidate, const std::string& chosen) {
   CandidateRow row{.key = candidate.key, .family = candidate.family, .label = label_of(candidate.key)};
-  row.predicted_us = candidate.predicted_us > 0 ? candidate.predicted_us : candidate.latency_us;
+  row.predicted_us = candidate.prediction_us();
   row.bytes = candidate.bytes;
   row.agreement = agreement_of(candidate);
   row.is_chosen = candidate.key == chosen;

@@ -101,7 +101,8 @@ class Calibration {
     rate.bytes_mean = mean(measured.bytes);
     rate.bytes_p95 = percentile(measured.bytes, 95);
     tl.codecs = distiller.codecs();
-    tl.note = job_hash(step) + " " + rate_json(rate).dump();
+    tl.note = "calibrated on " + std::to_string(images_->size()) + " images in " + std::to_string(job_.views) + " views";
+    tl.record = {{"job", job_hash(step)}, {"rate", rate_json(rate)}};
     transfer::save_fitted(folder, tl);
     return rate;
   }
@@ -117,10 +118,10 @@ class Calibration {
   [[nodiscard]] std::optional<CalibratedRate> known_rate(const fs::path& folder, int64_t step) const {
     if (!fs::exists(folder / "tl.json")) return std::nullopt;
     try {
-      const auto note = transfer::load_fitted(folder).note;
-      if (note.substr(0, 64) != job_hash(step) || note.size() < 66) return std::nullopt;
-      const Json json = parse_json(note.substr(65), (folder / "tl.json").string());
-      const JsonReader r(json, "note");
+      const auto record = transfer::load_fitted(folder).record;
+      const JsonReader reader(record, (folder / "tl.json").string());
+      if (reader.text_or("job", "") != job_hash(step)) return std::nullopt;
+      const auto r = reader.at("rate");
       const auto ends = r.at("agreement_interval").numbers();
       log::info("[calibrate] " + folder.string() + " is there already");
       return CalibratedRate{r.at("spec").text(), folder.string(), step, r.at("bytes_mean").number(), r.at("bytes_p95").number(), r.at("agreement_closed").number(),

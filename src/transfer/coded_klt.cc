@@ -25,23 +25,9 @@ Shape code_shape(const PatchGrid& grid, const CodedBasis& basis) {
   return {-1, static_cast<int64_t>(basis.zeros.size()), grid.rows(), grid.columns()};
 }
 
-/// (components, c, stride, stride) from (components, dims).
-Tensor convolution_weights(const PatchGrid& grid, const Eigen::MatrixXf& rows) {
-  Tensor out(Dtype::kF32, {rows.rows(), grid.channels, grid.stride, grid.stride});
-  auto values = out.mutable_as<float>();
-  for (Eigen::Index k = 0; k < rows.rows(); ++k)
-    for (Eigen::Index i = 0; i < rows.cols(); ++i) values[static_cast<size_t>(k * rows.cols() + i)] = rows(k, i);
-  return out;
-}
-
 std::vector<float> analysis_bias(const PatchGrid& grid, const CodedBasis& basis) {
-  const int64_t area = grid.stride * grid.stride;
   std::vector<float> bias;
-  for (Eigen::Index k = 0; k < basis.analysis.rows(); ++k) {
-    double sum = 0;
-    for (Eigen::Index i = 0; i < basis.analysis.cols(); ++i) sum += static_cast<double>(basis.analysis(k, i)) * basis.mean[static_cast<size_t>(i / area)];
-    bias.push_back(static_cast<float>(-sum));
-  }
+  for (Eigen::Index k = 0; k < basis.analysis.rows(); ++k) bias.push_back(static_cast<float>(-mean_projection(grid, basis.mean, basis.analysis.row(k))));
   return bias;
 }
 

@@ -87,7 +87,7 @@ void save_fitted(const fs::path& folder, const FittedTl& tl) {
   check_name(tl.name);
   StagedFolder staged(folder);
   Json json{{"schema", "scissionlite.tl/" + std::to_string(kVersion)}, {"name", tl.name}, {"model_sha256", tl.model_sha256}, {"cut_id", tl.cut_id},
-            {"tensors", tl.tensors}, {"note", tl.note}, {"command", tl.command}};
+            {"tensors", tl.tensors}, {"note", tl.note}, {"command", tl.command}, {"record", tl.record}};
   json["code_bytes"] = Json::array();
   json["notes"] = Json::array();
   for (size_t i = 0; i < tl.codecs.size(); ++i) {
@@ -106,7 +106,7 @@ FittedTl load_fitted(const fs::path& folder) {
   if (!fs::exists(path)) throw InvalidArgument("[transfer] '" + folder.string() + "' has no tl.json; expected a folder that `scissionlite-train calibrate` wrote");
   const auto json = read_json(path, kSchema, kVersion);
   const JsonReader reader(json, path.string());
-  reader.allow_only({"schema", "name", "model_sha256", "cut_id", "tensors", "note", "command", "code_bytes", "notes"});
+  reader.allow_only({"schema", "name", "model_sha256", "cut_id", "tensors", "note", "command", "record", "code_bytes", "notes"});
   FittedTl tl;
   tl.name = reader.at("name").text();
   check_name(tl.name);
@@ -115,6 +115,7 @@ FittedTl load_fitted(const fs::path& folder) {
   tl.tensors = reader.at("tensors").texts();
   tl.note = reader.text_or("note", "");
   tl.command = reader.text_or("command", "");
+  if (json.contains("record")) tl.record = json["record"];
   const auto bytes = reader.at("code_bytes").integers();
   const auto notes = reader.has("notes") ? reader.at("notes").texts() : std::vector<std::string>(bytes.size());
   if (tl.tensors.empty() || bytes.size() != tl.tensors.size() || notes.size() != tl.tensors.size()) reader.at("code_bytes").fail("one number a tensor");

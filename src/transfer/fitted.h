@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "base/json.h"
 #include "transfer/transfer.h"
 
 namespace scissionlite::transfer {
@@ -21,6 +21,7 @@ struct FittedTl {
   std::vector<Codec> codecs;         // one a tensor
   std::string note;                  // how it was fitted
   std::string command;
+  Json record = Json::object();      // what the command that fitted it wants to find again
 };
 
 /// Writes the folder under its final name when all is there. @throws InvalidArgument for a bad name, ResourceError.

@@ -30,22 +30,9 @@ struct Fitted {
 
 /// (channels, c, stride, stride): row k is the component that channel k holds, times factor[k].
 Tensor weights(const Fitted& fitted, const std::vector<float>& factors) {
-  const auto& grid = fitted.grid;
-  const auto count = static_cast<int64_t>(factors.size());
-  Tensor out(Dtype::kF32, {count, grid.channels, grid.stride, grid.stride});
-  auto values = out.mutable_as<float>();
-  for (int64_t k = 0; k < count; ++k)
-    for (int64_t i = 0; i < grid.dims(); ++i) values[k * grid.dims() + i] = fitted.basis.vectors(i, fitted.layout.components[k]) * factors[k];
-  return out;
-}
-
-/// The projection of the mean on the component of channel k.
-double mean_projection(const Fitted& fitted, int64_t channel) {
-  const auto& grid = fitted.grid;
-  const int64_t area = grid.stride * grid.stride;
-  double sum = 0;
-  for (int64_t i = 0; i < grid.dims(); ++i) sum += static_cast<double>(fitted.basis.mean[i / area]) * fitted.basis.vectors(i, fitted.layout.components[channel]);
-  return sum;
+  Eigen::MatrixXf rows(static_cast<Eigen::Index>(factors.size()), fitted.grid.dims());
+  for (size_t k = 0; k < factors.size(); ++k) rows.row(static_cast<Eigen::Index>(k)) = fitted.basis.vectors.col(fitted.layout.components[k]) * factors[k];
+  return convolution_weights(fitted.grid, rows);
 }
 
 Shape code_shape(const Fitted& fitted) { return {-1, fitted.layout.bytes, fitted.grid.rows(), fitted.grid.columns()}; }
@@ -63,7 +50,7 @@ std::string quantise(GraphBuilder& build, const Fitted& fitted, const std::strin
   for (size_t k = 0; k < fitted.quantisers.size(); ++k) {
     const auto& q = fitted.quantisers[k];
     factors.push_back(top / (q.high - q.low));
-    biases.push_back(static_cast<float>((-mean_projection(fitted, static_cast<int64_t>(k)) - q.low) * factors.back()));
+    biases.push_back(static_cast<float>((-mean_projection(fitted.grid, fitted.basis.mean, fitted.basis.vectors.col(fitted.layout.components[k])) - q.low) * factors.back()));
     levels.push_back(static_cast<float>(fitted.layout.levels[k]));
   }
   const auto bias = build.constant(Tensor::of<float>({static_cast<int64_t>(biases.size())}, biases));

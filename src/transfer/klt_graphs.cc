@@ -26,6 +26,21 @@ std::map<std::string, Attribute> convolution_attributes(const PatchGrid& grid) {
   return {{"kernel_shape", strides}, {"strides", strides}, {"pads", pads}};
 }
 
+Tensor convolution_weights(const PatchGrid& grid, const Eigen::MatrixXf& rows) {
+  Tensor out(Dtype::kF32, {rows.rows(), grid.channels, grid.stride, grid.stride});
+  auto values = out.mutable_as<float>();
+  for (Eigen::Index k = 0; k < rows.rows(); ++k)
+    for (Eigen::Index i = 0; i < rows.cols(); ++i) values[static_cast<size_t>(k * rows.cols() + i)] = rows(k, i);
+  return out;
+}
+
+double mean_projection(const PatchGrid& grid, const std::vector<float>& mean, const Eigen::VectorXf& row) {
+  const int64_t area = grid.stride * grid.stride;
+  double sum = 0;
+  for (Eigen::Index i = 0; i < row.size(); ++i) sum += static_cast<double>(mean[static_cast<size_t>(i / area)]) * row[i];
+  return sum;
+}
+
 std::string restore_range(GraphBuilder& build, float low, float high, const std::string& x) {
   constexpr float kRelu6 = 6;
   if (low != 0) return x;

@@ -14,6 +14,10 @@ namespace scissionlite::transfer {
 [[nodiscard]] Support supports_patches(const ValueInfo& tensor, int64_t stride);
 /// Strides and end padding that both convolutions share: what the last patch has beyond the border.
 [[nodiscard]] std::map<std::string, Attribute> convolution_attributes(const PatchGrid& grid);
+/// (rows, c, stride, stride) from (rows, dims): a row a channel of the code.
+[[nodiscard]] Tensor convolution_weights(const PatchGrid& grid, const Eigen::MatrixXf& rows);
+/// The product of a row of `dims` values with the channels' means.
+[[nodiscard]] double mean_projection(const PatchGrid& grid, const std::vector<float>& mean, const Eigen::VectorXf& row);
 /// What an activation function left: after ReLU nothing is negative, after ReLU6 nothing is above 6.
 /// @param low, high  the range of the fitting samples.
 [[nodiscard]] std::string restore_range(GraphBuilder& build, float low, float high, const std::string& x);

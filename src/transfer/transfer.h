@@ -21,6 +21,8 @@ class CodeModel;
 
 namespace scissionlite::transfer {
 
+using CodeModels = std::map<std::string, std::shared_ptr<const coding::CodeModel>>;  // by wire tensor
+
 /// A fitted TL for one tensor. Encoder: input `x` (batch dynamic), outputs `code` and, for some families, `range`.
 /// Decoder: the encoder's outputs as inputs, output `x`, same dtype and shape as the encoder's input.
 /// Numerics: infinities saturate, fp16 at +-65504, uint at +-1e30, klt at the fitted range; fp32 and pool pass them on.
@@ -77,7 +79,7 @@ struct SplitModel {
   std::vector<Codec> codecs;       // per tensor of the cut
   std::vector<ValueInfo> wire;     // what crosses, batch 1
   int64_t wire_bytes = 0;          // for one image; streams by their mean
-  std::map<std::string, std::shared_ptr<const coding::CodeModel>> coders;  // of wire tensors that have one
+  CodeModels coders;               // of wire tensors that have one
 };
 /// @param samples  per tensor of the cut, activations of the fitting images; empty when the TL needs none.
 [[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,

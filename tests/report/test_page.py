@@ -198,6 +198,28 @@ def check_rates(root, files, data):
         expect(sizes == sorted(sizes), f"{curve['name']} is drawn by bytes")
 
 
+def check_trial(folder, files):
+    """plan --measured: the bench's latencies beside the predictions; one of another model or link is refused."""
+    bench, plan = files["bench"], files["plan"]
+    words = [PROGRAM, *"plan --device device.json --edge edge.json --network network.json --scores scores.json --json --measured".split()]
+
+    def planned(**changes):
+        (folder / "trial.json").write_text(json.dumps({**bench, **changes}))
+        return subprocess.run([*words, "trial.json"], cwd=folder, capture_output=True, text=True)
+
+    shown = {c["key"]: c for part in ("families", "top") for c in json.loads(planned().stdout)[part]}
+    before = {c["key"]: c for part in ("families", "top") for c in plan[part]}
+    ran = {row["key"]: row for row in bench["rows"] if "error" not in row}
+    expect(len(set(ran) & set(shown) & set(before)) >= 3, "several candidates were planned, tried and planned again")
+    for key in set(ran) & set(shown) & set(before):
+        expect(near(shown[key]["latency_us"], ran[key]["latency_median_us"], 1e-9), f"{key}: {shown[key]['latency_us']}, tried {ran[key]['latency_median_us']}")
+        expect(near(shown[key]["predicted_us"], before[key]["latency_us"], 1e-6), f"{key}: predicted {shown[key]['predicted_us']}, before {before[key]['latency_us']}")
+    for changes, word in (({"model_sha256": "b" * 64}, "is of another model (bbbbbbbbbbbb)"), ({"link_up_bps": 50e6}, "was taken over a link of 50.0 Mbit/s"),
+                          ({"link_rtt_us": 90e3}, "run `scissionlite bench` over this link")):
+        refused = planned(**changes)
+        expect(refused.returncode == 2 and word in refused.stderr, f"plan --measured with {changes}: {refused.returncode} {refused.stderr}")
+
+
 def check_data(root, data, table):
     """The page, --json and --table hold the same numbers."""
     embedded = json.loads(by_id(root, "data").text())
@@ -254,6 +276,7 @@ def main():
         check_break_evens(root, files)
         check_cuts(root, data, files["plan"])
         check_rates(root, files, data)
+        check_trial(folder, files)
         check_data(root, data, table)
         check_no_requests(page.read_text(), root)
         check_pixels(screenshot(page, folder))
