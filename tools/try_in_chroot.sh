@@ -5,6 +5,9 @@
 set -euo pipefail
 folder="$1"; shift
 root="$(cd "$(dirname "$0")/.." && pwd)"
+mkdir -p "$folder"
+exec 9>"$folder/.lock"
+flock -n 9 || { echo "try_in_chroot: another trial runs in $folder; wait for it or name another folder" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || { echo "try_in_chroot: needs root" >&2; exit 1; }
 command -v debootstrap >/dev/null || apt-get install -y -q debootstrap >/dev/null
 commands=("$@")
@@ -19,7 +22,9 @@ for path in /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/apt.conf.d /e
   [ -e "$path" ] && mkdir -p "$folder$(dirname "$path")" && cp -rL --remove-destination "$path" "$folder$(dirname "$path")/"
 done
 for mount in proc sys dev; do
-  mountpoint -q "$folder/$mount" || mount --rbind "/$mount" "$folder/$mount"
+  mountpoint -q "$folder/$mount" && continue
+  mount --rbind "/$mount" "$folder/$mount"
+  mount --make-rslave "$folder/$mount"  # so that taking it down leaves the machine's own mounts alone
 done
 trap 'for mount in dev sys proc; do umount -R -l "$folder/$mount" 2>/dev/null || true; done' EXIT
 
