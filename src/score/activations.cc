@@ -46,8 +46,9 @@ int64_t fit_count(const std::string& text, int64_t n) {
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
   const bool is_share = percent || number.find('.') != std::string::npos;
   if (percent) value /= 100;
-  if (error != std::errc() || end != number.data() + number.size() || !(value > 0) || (is_share && value >= 1))
-    throw InvalidArgument("[images] '" + text + "' images to fit on; expected a count as 100 or a share as 0.33 or 33%");
+  if (error != std::errc() || end != number.data() + number.size() || !(value >= 0) || (is_share && value >= 1))
+    throw InvalidArgument("[images] '" + text + "' images to fit on; expected a count as 100, a share as 0.33 or 33%, or 0");
+  if (value == 0) return 0;  // nothing is fitted: every TL is fixed or was fitted beforehand
   const double count = is_share ? value * static_cast<double>(n) : value;
   if (count > static_cast<double>(n - 1))
     throw InvalidArgument("[images] " + text + " images to fit on leave none of " + std::to_string(n) + " different ones to score; give more images or fit on fewer");
@@ -77,7 +78,7 @@ ImageSplit split_images(const std::vector<fs::path>& images, const std::string& 
   std::map<fs::path, std::string> hashes;
   for (const auto& image : images) by_hash[hashes[image] = sha256_hex(read_file(image))].push_back(image);
   const auto n = static_cast<int64_t>(by_hash.size());
-  if (n < 2) throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
+  if (n < 2 && fit_images != "0") throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
   const int64_t count = fit_count(fit_images, n);
   ImageSplit out;
   std::vector<std::string> fit_hashes, score_hashes;

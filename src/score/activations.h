@@ -32,7 +32,8 @@ struct ImageSplit {
   std::vector<fs::path> fit, score;       // fit: in order of their hashes, score: in the order given
   std::string fit_sha256, score_sha256;   // over the hashes of the files' bytes, sorted
 };
-/// @param fit_images  a count ("100") or a share ("0.33", "33%") of `images`; at least one image stays on each side.
+/// @param fit_images  a count ("100") or a share ("0.33", "33%") of `images`; at least one image stays on each side. "0": all are scored, for
+/// TLs that need no fitting or were fitted on other images.
 /// Files with equal bytes fall on the same side.
 /// @throws InvalidArgument when the number is not understood, or fewer than two different images are given.
 [[nodiscard]] ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images = "0.33");

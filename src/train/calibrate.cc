@@ -31,11 +31,7 @@ class Calibration {
     cut_ = find_cut(ops::find_costed_cuts(graph_), job.cut);
     for (const auto step : job.steps)
       if (step < 1 || step > 1000) throw InvalidArgument("[calibrate] a step of " + std::to_string(step) + " %, expected 1 .. 1000");
-    if (job.images.size() < 2)
-      throw InvalidArgument("[calibrate] " + std::to_string(job.images.size()) + " image(s) given; expected at least two, one to fit on and one to measure on (better 50 and more)");
-    auto split = split_images(job.images, job.holdout);
-    held_out_ = std::make_shared<ImageFiles>(split.fit, std::vector<int64_t>{}, job.input, AugmentOptions{});
-    images_ = std::make_shared<ImageFiles>(split.score, std::vector<int64_t>{}, job.input, job.augmentation);
+    choose_images();
     check_writable(job.output / "write_test");
     use_threads(job.threads);
     model_ = std::make_unique<Module>(graph_);
@@ -50,6 +46,20 @@ class Calibration {
   }
 
  private:
+  void choose_images() {
+    auto measured = job_.held_out, fitted = job_.images;
+    if (measured.empty()) {
+      if (fitted.size() < 2)
+        throw InvalidArgument("[calibrate] " + std::to_string(fitted.size()) + " image(s) given; expected at least two, one to fit on and one to measure on (better 50 and more)");
+      auto split = split_images(fitted, job_.holdout);
+      measured = split.fit, fitted = split.score;
+    } else if (fitted.empty()) {
+      throw InvalidArgument("[calibrate] no image to fit on was given; expected at least one in --images (better 50 and more)");
+    }
+    held_out_ = std::make_shared<ImageFiles>(measured, std::vector<int64_t>{}, job_.input, AugmentOptions{});
+    images_ = std::make_shared<ImageFiles>(fitted, std::vector<int64_t>{}, job_.input, job_.augmentation);
+  }
+
   const CutStatistics& statistics() {  // made on first use: a calibration that finds all its rates written needs none
     if (statistics_.activations.empty())
       statistics_ = collect_cut_statistics(*model_, cut_.tensors, images_, {.views = job_.views, .draws = job_.draws, .batch_size = job_.batch_size, .seed = job_.seed});

@@ -16,7 +16,8 @@ namespace scissionlite::train {
 struct CalibrateJob {
   fs::path model, output;            // output: a folder that gets a folder a rate, "<name>-q<step>"
   std::vector<fs::path> images;      // unlabelled
-  std::string holdout = "0.2";       // count or share of `images`: agreement is measured on these, nothing is fitted on them
+  std::vector<fs::path> held_out;    // agreement is measured on these, nothing is fitted on them; empty: a part of `images`
+  std::string holdout = "0.2";       // that part: a count or a share
   vision::InputSpec input;
   std::string cut;                   // id or tensor names
   std::string name = "cal";

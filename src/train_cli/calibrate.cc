@@ -14,7 +14,7 @@ namespace {
 struct Options {
   train::CalibrateJob job;
   std::string model, output, input;
-  std::vector<std::string> images;
+  std::vector<std::string> images, held_out;
   bool no_flip = false;
 };
 
@@ -36,6 +36,7 @@ int calibrate(Options& options, const Common& common) {
   job.command = common.command_line;
   job.augmentation.flip = !options.no_flip;
   job.images = vision::list_images(options.images);
+  if (!options.held_out.empty()) job.held_out = vision::list_images(options.held_out);
   std::optional<fs::path> given;
   if (!options.input.empty()) given = options.input;
   job.input = vision::find_input_spec(load_model(job.model), job.model, given);
@@ -53,6 +54,7 @@ Run declare_calibrate(CLI::App& app, Common& common) {
   app.add_option("model", options->model, "ONNX file")->required();
   app.add_option("--cut", job.cut, "id or tensor names of the cut, as `scissionlite inspect` prints them")->required();
   app.add_option("--images", options->images, "unlabelled image files, folders or globs")->required();
+  app.add_option("--held-out", options->held_out, "images to measure on (default: a part of --images)");
   app.add_option("--holdout", job.holdout, "how many of --images to measure on and not fit on: a count (100) or a share (0.2)")->capture_default_str();
   app.add_option("--input,--input-spec", options->input, "input.json (default: in the model's metadata or beside it)");
   app.add_option("--name", job.name, "the layers are called fit-<name>-q<step>")->capture_default_str();
