@@ -31,6 +31,7 @@ class Calibration {
     cut_ = find_cut(ops::find_costed_cuts(graph_), job.cut);
     for (const auto step : job.steps)
       if (step < 1 || step > 1000) throw InvalidArgument("[calibrate] a step of " + std::to_string(step) + " %, expected 1 .. 1000");
+    (void)parse_sensitivity(job.sensitivity);
     choose_images();
     check_writable(job.output / "write_test");
     use_threads(job.threads);
@@ -62,7 +63,7 @@ class Calibration {
 
   const CutStatistics& statistics() {  // made on first use: a calibration that finds all its rates written needs none
     if (statistics_.activations.empty())
-      statistics_ = collect_cut_statistics(*model_, cut_.tensors, images_, {.views = job_.views, .draws = job_.draws, .batch_size = job_.batch_size, .seed = job_.seed});
+      statistics_ = collect_cut_statistics(*model_, cut_.tensors, images_, {.views = job_.views, .sensitivity = parse_sensitivity(job_.sensitivity), .batch_size = job_.batch_size, .seed = job_.seed});
     return statistics_;
   }
 
@@ -81,7 +82,7 @@ class Calibration {
   /// What a folder has to hold to be kept.
   [[nodiscard]] std::string job_hash(int64_t step) const {
     const Json facts{model_sha256_, cut_.tensors, images_->identity(), held_out_->identity(), job_.stride, step, job_.views, job_.augmentation.flip, job_.augmentation.crop,
-                     job_.augmentation.jitter, job_.draws, job_.epochs, job_.rate, job_.patience, job_.temperature, job_.batch_size, job_.seed, vision::to_json(job_.input)};
+                     job_.augmentation.jitter, job_.sensitivity, job_.epochs, job_.rate, job_.patience, job_.temperature, job_.batch_size, job_.seed, vision::to_json(job_.input)};
     return sha256_hex(facts.dump());
   }
 

@@ -25,7 +25,7 @@ struct CalibrateJob {
   std::vector<int64_t> steps{35, 50, 70, 100, 140};  // quantiser steps in percent of the components' rms: a rate each
   int64_t views = 3;                 // of an image: the first as at inference, the others augmented
   AugmentOptions augmentation{.flip = true, .crop = 0.7, .jitter = 0};
-  int draws = 2;                     // of answers that sensitivities are taken from; 0: every direction counts alike
+  std::string sensitivity = "margin";  // what errors count by: margin, fisher or none (see sensitivity.h)
   int64_t epochs = 0;                // of distilling each decoder
   double rate = 1e-3;                // of Adam in that
   int64_t patience = 3;              // epochs without better agreement on the held-out images

@@ -64,8 +64,9 @@ Run declare_calibrate(CLI::App& app, Common& common) {
   app.add_option("--crop", job.augmentation.crop, "smallest share of an image's area that an augmented view shows")->capture_default_str();
   app.add_flag("--no-flip", options->no_flip, "do not mirror views: where left and right mean something");
   app.add_option("--jitter", job.augmentation.jitter, "change brightness, contrast and saturation of views by up to this share")->capture_default_str();
-  app.add_option("--draws", job.draws, "of answers an image that sensitivities are taken from; 0: every direction of the tensor counts alike")
-      ->check(CLI::Range(0, 100))->capture_default_str();
+  app.add_option("--sensitivity", job.sensitivity,
+                 "what errors count by: margin (how they move the first answer's lead over the second), fisher (how they move all answers) or none (all alike)")
+      ->check(CLI::IsMember({"margin", "fisher", "none"}))->capture_default_str();
   app.add_option("--epochs", job.epochs, "of distilling each decoder from the uncut model; 0: closed form only")->check(CLI::Range(0, 100000))->capture_default_str();
   app.add_option("--lr", job.rate, "learning rate of the distillation")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--patience", job.patience, "epochs without better agreement on the held-out images; then the distillation ends")->check(CLI::Range(1, 100000))->capture_default_str();

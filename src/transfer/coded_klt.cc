@@ -1,8 +1,11 @@
 // Entropy-coded closed-form TL ("klt-s2-q50"): principal components of patches, one quantiser step, symbols that cross as
 // uint8 (n, components, rows, columns) and, between two ScissionLite ends, as an entropy-coded stream (src/coding).
 //
-// Encoder: one strided convolution, rounding with a wide zero, a shift. Decoder: a shift, one transposed convolution.
+// Encoder: one strided convolution, weights by position, rounding with a wide zero, a shift. Decoder: a shift, weights, one
+// transposed convolution of a patch's own symbols and one of the strongest symbols around it.
 #include "transfer/coded_klt.h"
+
+#include <algorithm>
 
 #include "base/text.h"
 #include "coding/code_model.h"
@@ -31,13 +34,52 @@ std::vector<float> analysis_bias(const PatchGrid& grid, const CodedBasis& basis)
   return bias;
 }
 
+/// (1, 1, rows, columns), of the weights or of their inverses.
+Tensor weight_map(const PatchGrid& grid, const CodedBasis& basis, bool inverse) {
+  std::vector<float> values = basis.weights;
+  for (auto& value : values) value = inverse ? 1 / value : value;
+  return Tensor::of<float>({1, 1, grid.rows(), grid.columns()}, values);
+}
+bool is_weighted(const CodedBasis& basis) {
+  return std::any_of(basis.weights.begin(), basis.weights.end(), [](float w) { return w != 1; });
+}
+
+/// Weights (neighbours, channels, 3 stride, 3 stride) of a transposed convolution that spreads a symbol over the eight
+/// patches around its own.
+Tensor around_weights(const PatchGrid& grid, const CodedBasis& basis) {
+  const auto s = grid.stride, side = 3 * s;
+  const auto neighbours = basis.around[0].cols();
+  Tensor out(Dtype::kF32, {neighbours, grid.channels, side, side});
+  auto values = out.mutable_as<float>();
+  std::fill(values.begin(), values.end(), 0.0F);
+  for (int64_t block = 0, i = 0; block < 9; ++block) {
+    if (block == 4) continue;  // its own patch
+    const auto& map = basis.around[static_cast<size_t>(i++)];
+    // Seen from the patch, the symbol is at (block / 3 - 1, block % 3 - 1); seen from the symbol, the patch is opposite.
+    const auto top = (2 - block / 3) * s, left = (2 - block % 3) * s;
+    for (Eigen::Index k = 0; k < neighbours; ++k)
+      for (Eigen::Index d = 0; d < map.rows(); ++d) {
+        const auto c = d / (s * s), y = top + d / s % s, x = left + d % s;
+        values[static_cast<size_t>(((k * grid.channels + c) * side + y) * side + x)] = map(d, k);
+      }
+  }
+  return out;
+}
+std::map<std::string, Attribute> around_attributes(const PatchGrid& grid) {
+  const auto s = grid.stride;
+  const std::vector<int64_t> kernel{3 * s, 3 * s}, strides{s, s};
+  const std::vector<int64_t> pads{s, s, s + grid.rows() * s - grid.height, s + grid.columns() * s - grid.width};
+  return {{"kernel_shape", kernel}, {"strides", strides}, {"pads", pads}};
+}
+
 Graph encoder(const FitContext& context, const PatchGrid& grid, const CodedBasis& basis) {
   GraphBuilder build("encode", context.opsets, context.ir_version);
   auto x = build.input("x", context.tensor.dtype, batched(context.tensor));
   if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, Dtype::kF32);
   const auto bias = analysis_bias(grid, basis);
-  const auto z = build.node("Conv", {x, build.constant(convolution_weights(grid, basis.analysis)), build.constant(Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))},
+  auto z = build.node("Conv", {x, build.constant(convolution_weights(grid, basis.analysis)), build.constant(Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))},
                             convolution_attributes(grid));
+  if (is_weighted(basis)) z = build.mul(z, build.constant(weight_map(grid, basis, /*inverse=*/false)));
   const auto round_up = build.scalar(static_cast<float>(kRoundUp));
   const auto above = build.floor(build.add(build.relu(z), round_up));
   const auto below = build.floor(build.add(build.relu(build.mul(z, build.scalar(-1))), round_up));
@@ -51,9 +93,14 @@ Graph encoder(const FitContext& context, const PatchGrid& grid, const CodedBasis
 Graph decoder(const FitContext& context, const PatchGrid& grid, const CodedBasis& basis) {
   GraphBuilder build("decode", context.opsets, context.ir_version);
   const auto code = build.cast(build.input("code", Dtype::kU8, code_shape(grid, basis)), Dtype::kF32);
-  const auto q = build.sub(code, build.channels(as_floats(basis.zeros)));
+  auto q = build.sub(code, build.channels(as_floats(basis.zeros)));
+  if (is_weighted(basis)) q = build.mul(q, build.constant(weight_map(grid, basis, /*inverse=*/true)));
   const auto weights = build.constant(convolution_weights(grid, basis.synthesis.transpose()));
   auto x = build.node("ConvTranspose", {q, weights, build.constant(Tensor::of<float>({grid.channels}, basis.mean))}, convolution_attributes(grid));
+  if (!basis.around.empty()) {
+    const auto strongest = basis.around[0].cols() < basis.synthesis.cols() ? build.slice(q, 1, 0, basis.around[0].cols()) : q;
+    x = build.add(x, build.node("ConvTranspose", {strongest, build.constant(around_weights(grid, basis))}, around_attributes(grid)));
+  }
   x = restore_range(build, basis.low, basis.high, x);
   if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, context.tensor.dtype);
   build.output(x, "x", context.tensor.dtype, batched(context.tensor));

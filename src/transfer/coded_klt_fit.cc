@@ -10,7 +10,9 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
-constexpr double kFlat = 0.2;          // how much directions count that no gradient points in
+constexpr double kFlat = 0.1;          // how much directions count that no gradient points in
+constexpr double kFlatPositions = 0.1;  // the same of positions
+constexpr double kGradientsToTrust = 8;
 constexpr double kReach = 6;           // components narrower than the step / kReach are zero but for outliers
 constexpr double kSeldom = 1e-4;       // a component with fewer symbols that are not zero is left out
 constexpr int64_t kMostValues = int64_t{1} << 26;  // of patches held at once: 256 MiB
@@ -31,18 +33,17 @@ int64_t step_for(const PatchGrid& grid, size_t samples) {
   return patch_step(total, std::min(kMostValues / grid.dims(), std::max<int64_t>(16 * grid.dims(), 1 << 16)));
 }
 
-/// M^1/2 and its inverse.
-std::pair<MatrixXd, MatrixXd> sensitivity_roots(const CodedFit& fit) {
+/// M^1/2.
+MatrixXd sensitivity_root(const CodedFit& fit) {
   const auto dims = fit.grid.dims();
-  if (fit.gradients.empty()) return {MatrixXd::Identity(dims, dims), MatrixXd::Identity(dims, dims)};
+  if (fit.gradients.empty()) return MatrixXd::Identity(dims, dims);
   const auto gradients = checked_samples(fit.grid, fit.gradients, fit.where);
   const std::vector<float> none(static_cast<size_t>(fit.grid.channels), 0.0F);
   const auto root = eigen(covariance(read_patches(fit.grid, gradients, none, step_for(fit.grid, gradients.size()))), fit.where);
   const double trace = root.values.sum();
-  if (!(trace > 0)) return {MatrixXd::Identity(dims, dims), MatrixXd::Identity(dims, dims)};  // nothing moves the answers
+  if (!(trace > 0)) return MatrixXd::Identity(dims, dims);  // nothing moves the answers
   const Eigen::VectorXd weights = (root.values * (static_cast<double>(dims) / trace)).array() + kFlat;
-  const auto with = [&](const Eigen::VectorXd& diagonal) -> MatrixXd { return root.vectors * diagonal.asDiagonal() * root.vectors.transpose(); };
-  return {with(weights.cwiseSqrt()), with(weights.cwiseSqrt().cwiseInverse())};
+  return root.vectors * weights.cwiseSqrt().asDiagonal() * root.vectors.transpose();
 }
 
 MatrixXf symbols(const MatrixXf& z) {
@@ -50,7 +51,7 @@ MatrixXf symbols(const MatrixXf& z) {
 }
 
 /// Keeps the components that ever send a symbol, and notes how far their symbols reach.
-MatrixXf keep_used(CodedBasis& basis, const MatrixXf& q, const std::string& where) {
+void keep_used(CodedBasis& basis, const MatrixXf& q, const std::string& where) {
   constexpr int kMostLevels = 256;
   std::vector<Eigen::Index> used;
   for (Eigen::Index k = 0; k < q.rows(); ++k)
@@ -64,21 +65,29 @@ MatrixXf keep_used(CodedBasis& basis, const MatrixXf& q, const std::string& wher
     basis.levels.push_back(std::min(zero + std::max(most, 0) + margin + 1, kMostLevels));
   }
   basis.analysis = MatrixXf(basis.analysis(used, Eigen::all));
-  return q(used, Eigen::all);
 }
 
-/// The least-squares map from symbols to patches.
-MatrixXf regression(const MatrixXf& patches, const MatrixXf& q) {
-  constexpr double kRidge = 1e-4;
-  MatrixXd qq = MatrixXd::Zero(q.rows(), q.rows()), xq = MatrixXd::Zero(patches.rows(), q.rows());
-  constexpr Eigen::Index kBlock = 2048;  // sums within a block in float, over blocks in double
-  for (Eigen::Index i = 0; i < q.cols(); i += kBlock) {
-    const auto n = std::min(kBlock, q.cols() - i);
-    const MatrixXf block_qq = q.middleCols(i, n) * q.middleCols(i, n).transpose(), block_xq = patches.middleCols(i, n) * q.middleCols(i, n).transpose();
-    qq += block_qq.cast<double>(), xq += block_xq.cast<double>();
-  }
-  qq.diagonal().array() += kRidge * static_cast<double>(q.cols()) / 100;
-  return qq.ldlt().solve(xq.transpose()).transpose().cast<float>();
+/// Root of the mean energy of the gradients at each position, 1 on average.
+std::vector<float> position_weights(const CodedFit& fit) {
+  const auto positions = fit.grid.positions();
+  std::vector<float> weights(static_cast<size_t>(positions), 1.0F);
+  if (fit.gradients.empty()) return weights;
+  const std::vector<float> none(static_cast<size_t>(fit.grid.channels), 0.0F);
+  Eigen::VectorXd energy = Eigen::VectorXd::Zero(positions);
+  for (const auto& gradient : fit.gradients) energy += read_patches(fit.grid, {gradient}, none, 1).colwise().squaredNorm().transpose().cast<double>();
+  if (!(energy.mean() > 0)) return weights;
+  // Few gradients say little about single positions.
+  const double flat = kFlatPositions + kGradientsToTrust / static_cast<double>(fit.gradients.size());
+  energy = (energy / energy.mean()).array() + flat;
+  energy = (energy / energy.mean()).cwiseSqrt();
+  for (Eigen::Index i = 0; i < positions; ++i) weights[static_cast<size_t>(i)] = static_cast<float>(energy[i]);
+  return weights;
+}
+
+/// Patches times the weights of their positions, as read with `step`.
+void weigh(MatrixXf& patches, const std::vector<float>& weights, int64_t step) {
+  const auto positions = static_cast<int64_t>(weights.size());
+  for (Eigen::Index i = 0; i < patches.cols(); ++i) patches.col(i) *= weights[static_cast<size_t>(i * step % positions)];
 }
 
 }  // namespace
@@ -91,8 +100,11 @@ CodedBasis fit_coded_klt(const CodedFit& fit) {
   basis.dims = grid.dims();
   std::tie(basis.low, basis.high) = value_range(samples, fit.where);
   basis.mean = channel_means(grid, samples);
-  const auto patches = read_patches(grid, samples, basis.mean, step_for(grid, samples.size()));
-  const auto [root, inverse] = sensitivity_roots(fit);
+  basis.weights = position_weights(fit);
+  const auto read_step = step_for(grid, samples.size());
+  auto patches = read_patches(grid, samples, basis.mean, read_step);
+  weigh(patches, basis.weights, read_step);
+  const auto root = sensitivity_root(fit);
   const MatrixXd spread = covariance(patches).selfadjointView<Eigen::Lower>();
   const auto klt = eigen(root * spread * root, fit.where);
   const double step = fit.step * std::sqrt(klt.values.sum() / static_cast<double>(grid.dims()));
@@ -101,15 +113,19 @@ CodedBasis fit_coded_klt(const CodedFit& fit) {
   MatrixXf vectors = klt.vectors.leftCols(reach).cast<float>();
   fix_signs(vectors);
   basis.analysis = (vectors.cast<double>().transpose() * root / step).cast<float>();
-  const auto q = keep_used(basis, symbols(basis.analysis * patches), fit.where);
-  basis.synthesis = regression(patches, q);
-  const MatrixXf error = root.cast<float>() * (patches - basis.synthesis * q);
-  basis.error_share = error.squaredNorm() / (root.cast<float>() * patches).squaredNorm();
+  keep_used(basis, symbols(basis.analysis * patches), fit.where);
+  fit_synthesis(grid, samples, root.cast<float>(), basis);
   return basis;
 }
 
+MatrixXf symbols_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample) {
+  auto patches = read_patches(grid, {sample}, basis.mean, 1);
+  weigh(patches, basis.weights, 1);
+  return symbols(basis.analysis * patches);
+}
+
 Tensor codes_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample) {
-  const MatrixXf q = symbols(basis.analysis * read_patches(grid, {sample.to_f32()}, basis.mean, 1));
+  const MatrixXf q = symbols_of(grid, basis, sample.to_f32());
   Tensor out(Dtype::kU8, {1, static_cast<int64_t>(basis.zeros.size()), grid.rows(), grid.columns()});
   auto codes = out.mutable_as<uint8_t>();
   for (Eigen::Index k = 0; k < q.rows(); ++k)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <limits>
 
@@ -132,6 +133,91 @@ TEST(CodedKlt, WhatMovesTheAnswersIsKeptBetter) {
   const auto plain = make("klt-s2-q70")->fit(context(samples)), weighted = make("klt-s2-q70")->fit(context(samples, gradients));
   EXPECT_LT(error(weighted, others, 0, 2), 0.6 * error(plain, others, 0, 2));
   EXPECT_GT(error(weighted, others, 2, 6), error(plain, others, 2, 6)) << "bits are moved, not added";
+}
+
+/// Gradients alike in all channels, of the upper rows alone.
+std::vector<Tensor> gradients_above(int64_t rows, int n) {
+  std::vector<Tensor> out;
+  Rng rng(14);
+  for (int i = 0; i < n; ++i) {
+    Tensor g(Dtype::kF32, kShape);
+    auto v = g.mutable_as<float>();
+    for (int64_t k = 0; k < g.size(); ++k) v[static_cast<size_t>(k)] = k / kShape[3] % kShape[2] < rows ? static_cast<float>(rng.normal()) : 0.0F;
+    out.push_back(g);
+  }
+  return out;
+}
+
+double error_of_rows(const Codec& codec, const std::vector<Tensor>& images, int64_t from, int64_t to) {
+  double sum = 0;
+  for (const auto& x : images) {
+    const auto y = run(codec.decoder, run(codec.encoder, {x}))[0];
+    for (int64_t i = 0; i < x.size(); ++i) {
+      const int64_t row = i / kShape[3] % kShape[2];
+      const double d = static_cast<double>(x.as<float>()[static_cast<size_t>(i)]) - y.as<float>()[static_cast<size_t>(i)];
+      if (row >= from && row < to) sum += d * d;
+    }
+  }
+  return sum / static_cast<double>(images.size() * kShape[1] * kShape[3] * (to - from));
+}
+
+TEST(CodedKlt, WhereAnswersLookIsKeptBetter) {
+  const auto samples = many(60, 15), others = many(15, 16);
+  const auto plain = make("klt-s2-q70")->fit(context(samples)), weighted = make("klt-s2-q70")->fit(context(samples, gradients_above(4, 60)));
+  EXPECT_LT(error_of_rows(weighted, others, 0, 4), 0.9 * error_of_rows(plain, others, 0, 4));
+  EXPECT_GT(error_of_rows(weighted, others, 4, 10), error_of_rows(plain, others, 4, 10)) << "bits are moved, not added";
+}
+
+TEST(CodedKlt, DecoderIsTheLeastSquaresMap) {
+  const auto samples = many(60, 17), gradients = gradients_above(6, 60);
+  for (const int64_t stride : {1, 2}) {
+    const PatchGrid grid{kShape[1], kShape[2], kShape[3], stride};
+    const auto basis = fit_coded_klt({grid, samples, gradients, 0.5, "test"});
+    ASSERT_EQ(basis.around.size(), 8U);
+    const auto codec = make("klt-s" + std::to_string(stride) + "-q50")->fit(context(samples, gradients));
+    const auto x = many(1, 18)[0];
+    const auto code = codes_of(grid, basis, x);
+    const auto y = run(codec.decoder, {code})[0];
+    const auto at = [&](int64_t k, int64_t row, int64_t column) -> double {  // a symbol over its weight, zero beyond the border
+      if (row < 0 || column < 0 || row >= grid.rows() || column >= grid.columns()) return 0;
+      const auto position = row * grid.columns() + column;
+      return (code.as<uint8_t>()[static_cast<size_t>(k * grid.positions() + position)] - static_cast<double>(basis.zeros[static_cast<size_t>(k)])) /
+             basis.weights[static_cast<size_t>(position)];
+    };
+    for (const auto& [c, row, column] : std::vector<std::array<int64_t, 3>>{{0, 0, 0}, {3, 4, 5}, {5, 9, 8}, {2, 9, 0}}) {
+      const auto d = (c * stride + row % stride) * stride + column % stride;
+      double expected = basis.mean[static_cast<size_t>(c)];
+      for (Eigen::Index k = 0; k < basis.synthesis.cols(); ++k) expected += basis.synthesis(d, k) * at(k, row / stride, column / stride);
+      for (int64_t block = 0, i = 0; block < 9; ++block) {
+        if (block == 4) continue;
+        const auto& map = basis.around[static_cast<size_t>(i++)];
+        for (Eigen::Index k = 0; k < map.cols(); ++k) expected += map(d, k) * at(k, row / stride + block / 3 - 1, column / stride + block % 3 - 1);
+      }
+      EXPECT_NEAR(y.as<float>()[static_cast<size_t>((c * kShape[2] + row) * kShape[3] + column)], expected, 1e-3) << "stride " << stride << ", channel " << c << ", row " << row << ", column " << column;
+    }
+  }
+}
+
+TEST(CodedKlt, PatchesAroundHelpTheDecoder) {
+  const auto samples = many(80, 19), others = many(15, 20);
+  const PatchGrid grid{kShape[1], kShape[2], kShape[3], 1};
+  const auto basis = fit_coded_klt({grid, samples, {}, 2.0, "test"});
+  // The best map from a patch's own symbols alone.
+  Eigen::MatrixXf qq = Eigen::MatrixXf::Zero(basis.analysis.rows(), basis.analysis.rows()), xq = Eigen::MatrixXf::Zero(basis.dims, basis.analysis.rows());
+  for (const auto& x : samples) {
+    const auto q = symbols_of(grid, basis, x);
+    qq += q * q.transpose(), xq += read_patches(grid, {x}, basis.mean, 1) * q.transpose();
+  }
+  const Eigen::MatrixXf alone = qq.ldlt().solve(xq.transpose()).transpose();
+  double error_alone = 0;
+  for (const auto& x : others) error_alone += (read_patches(grid, {x}, basis.mean, 1) - alone * symbols_of(grid, basis, x)).squaredNorm();
+  const auto codec = make("klt-s1-q200")->fit(context(samples));
+  EXPECT_LT(error(codec, others, 0, kShape[1]) * static_cast<double>(element_count(kShape)) * static_cast<double>(others.size()), 0.97 * error_alone);
+}
+
+TEST(CodedKlt, FewPatchesAreNotAskedAboutTheirNeighbours) {
+  const auto samples = many(1, 21);
+  EXPECT_TRUE(fit_coded_klt({PatchGrid{kShape[1], kShape[2], kShape[3], 4}, samples, {}, 0.5, "test"}).around.empty());
 }
 
 TEST(CodedKlt, ErrorsSayWhatToDo) {
