@@ -34,23 +34,12 @@ double between(const JsonReader& json, double low, double high, const char* expe
 }
 
 Json row_json(const PrivacyRow& row, const char* name) {
-  const auto& q = row.quality;
-  Json json{{name, row.candidate}, {"psnr_db", q.psnr_db}, {"psnr_interval", interval_json(q.psnr_interval)}, {"ssim", q.ssim},
-            {"ssim_interval", interval_json(q.ssim_interval)}, {"n", q.n}};
+  Json json{{name, row.candidate}};
+  json.update(to_json(row.quality));
   if (row.examples > 0) json["examples"] = row.examples, json["best_epoch"] = row.best_epoch;
   if (!row.tl_sha256.empty()) json["tl_sha256"] = row.tl_sha256;
   if (!row.pictures.empty()) json["pictures"] = row.pictures;
   return json;
-}
-
-RebuildQuality quality_from(const JsonReader& json) {
-  RebuildQuality q;
-  q.psnr_db = json.at("psnr_db").number_at_least(0);
-  q.psnr_interval = json.has("psnr_interval") ? interval_from(json.at("psnr_interval")) : Interval{q.psnr_db, q.psnr_db};
-  q.ssim = between(json.at("ssim"), -1, 1, "a similarity in [-1, 1]");
-  q.ssim_interval = json.has("ssim_interval") ? interval_from(json.at("ssim_interval")) : Interval{q.ssim, q.ssim};
-  q.n = count(json, "n");
-  return q;
 }
 
 std::vector<std::string> pictures_from(const JsonReader& json, const std::string& key) {
@@ -67,7 +56,7 @@ PrivacyRow row_from(const JsonReader& json, const char* name, size_t originals) 
   json.allow_only({name, "psnr_db", "psnr_interval", "ssim", "ssim_interval", "n", "examples", "best_epoch", "tl_sha256", "pictures"});
   PrivacyRow row;
   row.candidate = json.at(name).text();
-  row.quality = quality_from(json);
+  row.quality = rebuild_quality_from(json);
   row.examples = count(json, "examples");
   row.best_epoch = row.examples > 0 ? count(json, "best_epoch") : 0;
   row.tl_sha256 = json.text_or("tl_sha256", "");
@@ -92,6 +81,21 @@ int side(const JsonReader& json) {
 
 RebuildQuality rebuild_quality(const std::vector<double>& psnr_db, const std::vector<double>& ssim) {
   return {mean(psnr_db), bootstrap_interval(psnr_db), mean(ssim), bootstrap_interval(ssim), static_cast<int64_t>(psnr_db.size())};
+}
+
+Json to_json(const RebuildQuality& quality) {
+  return {{"psnr_db", quality.psnr_db}, {"psnr_interval", interval_json(quality.psnr_interval)}, {"ssim", quality.ssim},
+          {"ssim_interval", interval_json(quality.ssim_interval)}, {"n", quality.n}};
+}
+
+RebuildQuality rebuild_quality_from(const JsonReader& json) {
+  RebuildQuality q;
+  q.psnr_db = json.at("psnr_db").number_at_least(0);
+  q.psnr_interval = json.has("psnr_interval") ? interval_from(json.at("psnr_interval")) : Interval{q.psnr_db, q.psnr_db};
+  q.ssim = between(json.at("ssim"), -1, 1, "a similarity in [-1, 1]");
+  q.ssim_interval = json.has("ssim_interval") ? interval_from(json.at("ssim_interval")) : Interval{q.ssim, q.ssim};
+  q.n = count(json, "n");
+  return q;
 }
 
 const PrivacyRow* Privacy::find(const std::string& candidate_key) const {

@@ -22,6 +22,10 @@ struct RebuildQuality {
 /// From the values of each image. @param psnr_db, ssim  equally many, at least one.
 [[nodiscard]] RebuildQuality rebuild_quality(const std::vector<double>& psnr_db, const std::vector<double>& ssim);
 
+[[nodiscard]] Json to_json(const RebuildQuality& quality);
+/// Reads the fields of `to_json` and leaves others alone. @throws InvalidArgument as `privacy_from_json`.
+[[nodiscard]] RebuildQuality rebuild_quality_from(const JsonReader& json);
+
 struct PrivacyRow {
   std::string candidate;              // key of a split; of a baseline what it is
   RebuildQuality quality{};
