@@ -73,7 +73,7 @@ std::vector<std::string> choose_tls(const Cut& cut, const std::vector<std::strin
   const auto add = [&](const std::string& spec, bool is_named) {
     const auto support = shelf.make(spec)->supports(largest_tensor(cut));
     if (support.ok && std::find(out.begin(), out.end(), spec) == out.end()) out.push_back(spec);
-    if (!support.ok && is_named) log::warning("[score] " + spec + " is left out at cut " + cut.id + ": " + support.reason);
+    if (!support.ok && is_named) log::warning("[transfer layers] " + spec + " is left out at cut " + cut.id + ": " + support.reason);
   };
   for (const auto& spec : asked) {
     if (spec != "auto") add(spec, /*is_named=*/true);

@@ -54,6 +54,7 @@ class Measurement {
     if (job.images.size() < 2)
       throw InvalidArgument("[privacy] " + std::to_string(job.images.size()) + " image(s) given; expected at least two, one to train on and one to judge on (better some hundreds)");
     split_ = split_images(job.images, job.holdout);
+    if (held_out().empty()) throw InvalidArgument("[privacy] holding out '" + job.holdout + "' leaves no image to judge on; give a count (100) or a share (0.2) for --holdout");
     size_ = picture_size(job.input, job.size);
     if (std::min(size_.width, size_.height) < kSmallest)
       throw InvalidArgument("[privacy] pictures of " + std::to_string(size_.width) + " x " + std::to_string(size_.height) + " pixels, expected at least " + std::to_string(kSmallest) + " each way; give a larger --size");
