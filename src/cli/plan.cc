@@ -20,9 +20,9 @@ namespace {
 using namespace planner;  // NOLINT: this file is the planner's command line
 
 struct Options {
-  std::string device, edge, cloud, network, scores, model, measured, output, objective = "latency", images_from = "file";
+  std::string device, edge, cloud, network, scores, privacy, model, measured, output, objective = "latency", images_from = "file";
   std::vector<std::string> bandwidths, down_bandwidths, rtts, require, forbid, explain, versus, cost;
-  std::string min_agreement, min_agreement_lower;
+  std::string min_agreement, min_agreement_lower, max_psnr, max_ssim;
   bool is_private = false;
   int top = 10;
 };
@@ -96,6 +96,8 @@ PlanOptions plan_options(const Options& o, const std::vector<Profile>& machines)
   if (o.is_private) out.constraints.push_back(parse_forbid("images leaving", names));
   if (!o.min_agreement.empty()) out.constraints.push_back(parse_require("agreement >= " + o.min_agreement, names));
   if (!o.min_agreement_lower.empty()) out.constraints.push_back(parse_require("agreement lower >= " + o.min_agreement_lower, names));
+  if (!o.max_psnr.empty()) out.constraints.push_back(parse_require("psnr <= " + o.max_psnr, names));
+  if (!o.max_ssim.empty()) out.constraints.push_back(parse_require("ssim <= " + o.max_ssim, names));
   return out;
 }
 
@@ -114,6 +116,8 @@ int plan_measured(const Options& o, const Common& common) {
   options.measured = load_measured(o, machines[0], links[0]);
   std::optional<Scores> scores;
   if (!o.scores.empty()) scores = load_scores(o.scores);
+  std::optional<Privacy> privacy;
+  if (!o.privacy.empty()) options.privacy = &privacy.emplace(load_privacy(o.privacy));
   const auto graph = load_graph(o, machines[0].model_sha256);
   const double begin_us = Clock::steady().now_us();
   const Scores* known = scores ? &*scores : nullptr;
@@ -172,6 +176,8 @@ void declare_constraints(CLI::App& app, Options& o) {
   app.add_flag("--private", o.is_private, "images do not leave the device (forbid 'images leaving')");
   app.add_option("--min-agreement", o.min_agreement, "least measured agreement with the uncut model (0.97); needs --scores")->type_name("SHARE");
   app.add_option("--min-agreement-lower", o.min_agreement_lower, "the same for the lower end of its 95 % interval")->type_name("SHARE");
+  app.add_option("--max-psnr-db", o.max_psnr, "highest PSNR of the picture rebuilt from what is sent (20); needs --privacy, and excludes what it does not hold")->type_name("DB");
+  app.add_option("--max-ssim", o.max_ssim, "the same for its structural similarity (0.5)")->type_name("SHARE");
 }
 
 }  // namespace
@@ -183,6 +189,7 @@ Run declare_plan(CLI::App& app, Common& common) {
   app.add_option("--cloud", o->cloud, "profile.json of a third machine behind the edge")->type_name("FILE");
   declare_links(app, *o);
   app.add_option("--scores", o->scores, "scores.json: agreement of the candidates")->type_name("FILE");
+  app.add_option("--privacy", o->privacy, "privacy.json: what can be rebuilt of the picture from what candidates send")->type_name("FILE");
   app.add_option("--model", o->model, "the ONNX file, so that any node can be named in constraints")->type_name("FILE");
   app.add_option("--objective", o->objective, "latency, throughput (pipelined) or bytes")->check(CLI::IsMember({"latency", "throughput", "bytes"}))->capture_default_str();
   app.add_option("--images-from", o->images_from, "file: the device gets image files and must decode them; camera: it gets pixels")

@@ -11,7 +11,7 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string plan, device, edge, scores, network, output;
+  std::string plan, device, edge, scores, privacy, network, output;
   std::vector<std::string> benches;
   bool table = false;
 };
@@ -29,6 +29,7 @@ report::Inputs read_inputs(const Options& options, const Common& common) {
   read_into(inputs.device, options.device, [](const std::string& path) { return load_profile(path); });
   read_into(inputs.edge, options.edge, [](const std::string& path) { return load_profile(path); });
   read_into(inputs.scores, options.scores, [](const std::string& path) { return load_scores(path); });
+  read_into(inputs.privacy, options.privacy, [](const std::string& path) { return load_privacy(path); });
   read_into(inputs.network, options.network, [](const std::string& path) { return load_network(path); });
   inputs.command = common.command_line;
   report::check_inputs(inputs);
@@ -59,6 +60,7 @@ Run declare_report(CLI::App& app, Common& common) {
   app.add_option("--device-profile", options->device, "the device's profile.json; with the edge's it gives latency by cut")->type_name("FILE");
   app.add_option("--edge-profile", options->edge, "the edge's profile.json")->type_name("FILE");
   app.add_option("--scores", options->scores, "scores.json, from `scissionlite score`")->type_name("FILE");
+  app.add_option("--privacy", options->privacy, "privacy.json, from `scissionlite-train privacy`")->type_name("FILE");
   app.add_option("--network", options->network, "network.json, from `scissionlite probe`")->type_name("FILE");
   app.add_option("-o,--output", options->output, "the page to write (HTML, one file, readable offline)")->type_name("FILE");
   app.add_flag("--table", options->table, "print the headline and the candidates as text");

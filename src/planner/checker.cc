@@ -1,6 +1,7 @@
 #include "planner/checker.h"
 
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -29,13 +30,16 @@ const char* name_of(Kind kind) {
     case Kind::kBlocks: return "number of blocks on the machine";
     case Kind::kAgreement: return "agreement";
     case Kind::kAgreementLow: return "lower end of agreement";
+    case Kind::kPsnr: return "PSNR of the rebuilt picture";
+    case Kind::kSsim: return "SSIM of the rebuilt picture";
     default: return "";
   }
 }
 
 }  // namespace
 
-Checker::Checker(const CostModel& model, std::vector<Constraint> constraints, const LayerIndex& layers) : model_(&model), constraints_(std::move(constraints)) {
+Checker::Checker(const CostModel& model, std::vector<Constraint> constraints, const LayerIndex& layers, Exposures exposures)
+    : model_(&model), constraints_(std::move(constraints)), exposures_(std::move(exposures)) {
   if (constraints_.size() > 64) throw InvalidArgument("[plan] got " + std::to_string(constraints_.size()) + " constraints, expected at most 64");
   const auto local = model.slice(0, CostModel::kNone, CostModel::kNone);
   for (size_t k = 0; k < constraints_.size(); ++k) {
@@ -76,6 +80,14 @@ bool Checker::holds(size_t k, const Choice& choice) const {
   return before || after;
 }
 
+double Checker::exposed(size_t k, const Choice& choice) const {
+  const auto exposure = exposures_.of(choice);
+  if (exposure.kind == Exposure::Kind::kNothing) return 0;
+  if (exposure.kind == Exposure::Kind::kImage) return std::numeric_limits<double>::infinity();
+  if (exposure.kind == Exposure::Kind::kUnknown) return std::numeric_limits<double>::max();
+  return constraints_[k].kind == Kind::kPsnr ? exposure.quality.psnr_db : exposure.quality.ssim;
+}
+
 double Checker::value(size_t k, const Outcome& outcome) const {
   const auto& c = constraints_[k];
   const auto& choice = outcome.choice;
@@ -88,6 +100,8 @@ double Checker::value(size_t k, const Outcome& outcome) const {
     case Kind::kBlocks: return static_cast<double>(model_->blocks_in(model_->share(c.machine, choice)));
     case Kind::kAgreement: return outcome.agreement.mean;
     case Kind::kAgreementLow: return outcome.agreement.mean < 0 ? -1 : outcome.agreement.interval.low;
+    case Kind::kPsnr:
+    case Kind::kSsim: return exposed(k, choice);
     case Kind::kMachineTime: {
       const int in = c.machine == 0 ? CostModel::kNone : hop(c.machine - 1);
       return c.machine > 0 && in == CostModel::kNone ? 0 : model_->slice(c.machine, in, hop(c.machine)).total_us();
@@ -117,8 +131,20 @@ std::string Checker::format(size_t k, double value) const {
     case Kind::kBytesFrom: return format_fixed(value, 0) + " bytes";
     case Kind::kThroughput: return format_fixed(value, 2) + " images/s";
     case Kind::kBlocks: return format_fixed(value, 0);
+    case Kind::kPsnr: return format_fixed(value, 2) + " dB";
     default: return format_fixed(value, 4);
   }
+}
+
+std::string Checker::exposure_sentence(size_t k, const Choice& choice) const {
+  const auto& text = constraints_[k].text;
+  switch (exposures_.of(choice).kind) {
+    case Exposure::Kind::kNothing: return "sends nothing, which meets '" + text + "'";
+    case Exposure::Kind::kImage: return "sends the picture itself, which '" + text + "' rules out";
+    case Exposure::Kind::kUnknown: return "was not measured by `scissionlite privacy`, as '" + text + "' needs";
+    case Exposure::Kind::kMeasured: break;
+  }
+  return "";
 }
 
 std::string Checker::sentence(size_t k, const Outcome& outcome) const {
@@ -126,6 +152,8 @@ std::string Checker::sentence(size_t k, const Outcome& outcome) const {
   const double given = value(k, outcome), by = miss(k, outcome);
   if (is_claim(c.kind)) return (by > 0 ? "does not meet '" : "meets '") + c.text + "'";
   if (c.needs_scores() && given < 0) return "was not scored, as '" + c.text + "' needs";
+  if (c.needs_privacy())
+    if (auto text = exposure_sentence(k, outcome.choice); !text.empty()) return text;
   const std::string what = std::string(name_of(c.kind)) + " " + format(k, given);
   if (by <= 0) return what + " meets '" + c.text + "'";
   return what + " is " + format(k, by) + (is_floor(c.kind) ? " short of '" : " over '") + c.text + "'";

@@ -78,7 +78,7 @@ double parse_number(const std::string& text, const std::string& what) {
   return value;
 }
 
-/// At most: latency, time on M, bytes, bytes from M.
+/// At most: latency, time on M, bytes, bytes from M, psnr, ssim.
 bool parse_cap(const Comparison& c, const std::vector<std::string>& machines, Constraint& out) {
   const auto& left = c.left;
   const std::string what = "constraint '" + out.text + "'";
@@ -96,6 +96,12 @@ bool parse_cap(const Comparison& c, const std::vector<std::string>& machines, Co
     out.kind = Kind::kBytesFrom;
     out.machine = machine_index(left, 2, machines, out.text);
     out.limit = parse_bytes(c.right, what);
+  } else if (left.size() == 1 && left[0] == "psnr") {
+    out.kind = Kind::kPsnr;
+    out.limit = parse_decibels(c.right, what);
+  } else if (left.size() == 1 && left[0] == "ssim") {
+    out.kind = Kind::kSsim;
+    out.limit = parse_share(c.right, what);
   } else {
     return false;
   }
@@ -130,7 +136,7 @@ bool parse_floor(const Comparison& c, const std::vector<std::string>& machines, 
 std::string constraint_grammar() {
   return "  --require: 'layer X on M', 'layers A..B on M', 'machine M', 'latency <= 50ms' (or '<= 80% of local'),\n"
          "             'time on M <= 30ms', 'throughput >= 10', 'bytes <= 20k', 'bytes from M <= 20k', 'blocks on M >= 3',\n"
-         "             'agreement >= 0.97', 'agreement lower >= 0.95'\n"
+         "             'agreement >= 0.97', 'agreement lower >= 0.95', 'psnr <= 20dB', 'ssim <= 0.5' (of rebuilt pictures)\n"
          "  --forbid:  'layer X on M', 'layers A..B on M', 'machine M', 'images leaving'";
 }
 

@@ -38,7 +38,7 @@ std::string candidate_key(const JsonReader& json) {
 
 PlannedCandidate candidate_from(const JsonReader& json) {
   json.allow_only({"key", "family", "cut_ids", "tls", "tensors", "latency_us", "throughput_ips", "bytes", "agreement", "agreement_interval",
-                   "agreement_n", "stages", "predicted_us", "answer_us", "overhead_us", "feasible", "infeasible_reason", "note"});
+                   "agreement_n", "rebuilt", "stages", "predicted_us", "answer_us", "overhead_us", "feasible", "infeasible_reason", "note"});
   PlannedCandidate candidate;
   candidate.key = candidate_key(json.at("key"));
   candidate.family = json.text_or("family", "");
@@ -54,6 +54,10 @@ PlannedCandidate candidate_from(const JsonReader& json) {
     candidate.agreement_interval = json.has("agreement_interval") ? interval_from(json.at("agreement_interval"))
                                                                   : Interval{candidate.agreement, candidate.agreement};
     candidate.agreement_n = json.integer_or("agreement_n", 0);
+  }
+  if (json.has("rebuilt")) {
+    json.at("rebuilt").allow_only({"psnr_db", "psnr_interval", "ssim", "ssim_interval", "n"});
+    candidate.rebuilt = rebuild_quality_from(json.at("rebuilt"));
   }
   if (json.has("stages"))
     for (const auto& stage : json.at("stages").elements()) candidate.stages.push_back(stage_from(stage));
@@ -96,6 +100,7 @@ Json to_json(const PlannedCandidate& candidate) {
     json["agreement_interval"] = Json::array({candidate.agreement_interval.low, candidate.agreement_interval.high});
     json["agreement_n"] = candidate.agreement_n;
   }
+  if (candidate.rebuilt) json["rebuilt"] = to_json(*candidate.rebuilt);
   json["stages"] = Json::array();
   for (const auto& stage : candidate.stages) json["stages"].push_back(stage_json(stage));
   if (candidate.predicted_us > 0) json["predicted_us"] = candidate.predicted_us;

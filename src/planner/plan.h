@@ -5,10 +5,12 @@
 // Pure functions of their inputs: no clock, no network. Relies on score, profile. Start here, then planner.h.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "score/privacy.h"
 #include "score/scores.h"
 
 namespace scissionlite {
@@ -40,6 +42,7 @@ struct PlannedCandidate {
   double agreement = -1;           // -1: not scored
   Interval agreement_interval;
   int64_t agreement_n = 0;
+  std::optional<RebuildQuality> rebuilt;  // of the picture, from what is sent; where `privacy` measured it
   bool feasible = true;
   std::string infeasible_reason;   // which constraint, by how much
   std::string note;                // what in it is estimated instead of measured, or ""

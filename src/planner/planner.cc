@@ -19,6 +19,9 @@ void check_scores(const CostModel& model, const Scores* scores, const PlanOption
   for (const auto& c : options.constraints)
     if (c.needs_scores() && !scores)
       throw InvalidArgument("[plan] '" + c.text + "' needs scores; run `scissionlite score` and give its file with --scores");
+  for (const auto& c : options.constraints)
+    if (c.needs_privacy() && !options.privacy)
+      throw InvalidArgument("[plan] '" + c.text + "' needs to know what can be rebuilt; run `scissionlite privacy` and give its file with --privacy");
 }
 
 }  // namespace
@@ -107,7 +110,7 @@ class Planner::Collector {
 };
 
 Planner::Planner(const CostModel& model, const Scores* scores, PlanOptions options, const Graph* graph)
-    : model_(&model), options_(std::move(options)), agreements_(model, scores), layers_(model.cuts(), graph), checker_(model, options_.constraints, layers_),
+    : model_(&model), options_(std::move(options)), agreements_(model, scores), layers_(model.cuts(), graph), checker_(model, options_.constraints, layers_, Exposures(model, options_.privacy)),
       measured_(model, options_.measured) {
   const std::vector<std::string> known{"latency", "throughput", "bytes"};
   if (std::find(known.begin(), known.end(), options_.objective) == known.end())
@@ -123,6 +126,7 @@ bool Planner::is_better(const Outcome& a, const Outcome& b) const {
 
 PlannedCandidate Planner::describe_checked(const Outcome& outcome) const {
   auto out = describe(*model_, outcome);
+  if (const auto exposure = checker_.exposures().of(outcome.choice); exposure.kind == Exposure::Kind::kMeasured) out.rebuilt = exposure.quality;
   const uint64_t missed = checker_.missed(outcome);
   out.feasible = missed == 0;
   std::vector<std::string> reasons;

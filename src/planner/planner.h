@@ -15,13 +15,15 @@ struct PlanOptions {
   std::vector<Constraint> constraints;
   int top = 10;                       // rows of Plan::top
   std::vector<MeasuredRun> measured;  // what bench ran: takes the place of the prediction
+  const Privacy* privacy = nullptr;   // what can be rebuilt of the picture; read by the constructor only
 };
 
 class Planner {
  public:
   /// @param scores  null: agreement unknown. @param graph  null: layers are known by cut tensors and ids only.
   /// All are kept by reference.
-  /// @throws InvalidArgument: an unknown objective, scores of another model, a constraint on agreement without scores.
+  /// @throws InvalidArgument: an unknown objective, scores of another model, a constraint on agreement without scores or on
+  /// rebuilt pictures without privacy.
   Planner(const CostModel& model, const Scores* scores, PlanOptions options, const Graph* graph = nullptr);
 
   /// The best candidate that meets all constraints, and the tables around it.

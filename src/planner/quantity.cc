@@ -68,6 +68,12 @@ double parse_share(const std::string& text, const std::string& what) {
   return value;
 }
 
+double parse_decibels(const std::string& text, const std::string& what) {
+  const auto parsed = parse(text);
+  if (!parsed.ok || (!parsed.unit.empty() && parsed.unit != "dB") || parsed.value < 0) refuse(what, text, "decibels of at least 0, as in '20' or '19.5 dB'");
+  return parsed.value;
+}
+
 double parse_rate_bps(const std::string& text, const std::string& what) {
   const auto parsed = parse(text);
   const double scale = parsed.unit.ends_with("bit/s") ? scale_of(parsed.unit, "bit/s") : scale_of(parsed.unit, "bps");

@@ -19,6 +19,8 @@ struct TimeLimit {
 [[nodiscard]] double parse_bytes(const std::string& text, const std::string& what);
 /// A share: "0.97" or "97%".
 [[nodiscard]] double parse_share(const std::string& text, const std::string& what);
+/// Decibels of at least 0: "20", "20dB", "19.5 dB".
+[[nodiscard]] double parse_decibels(const std::string& text, const std::string& what);
 /// "58.8M", "58.8 Mbit/s".
 [[nodiscard]] double parse_rate_bps(const std::string& text, const std::string& what);
 /// "58.8 Mbit/s".

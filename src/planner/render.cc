@@ -18,6 +18,15 @@ std::string agreement_text(const PlannedCandidate& c) {
   return format_fixed(c.agreement, 3) + " [" + format_fixed(c.agreement_interval.low, 3) + ", " + format_fixed(c.agreement_interval.high, 3) + "] n=" + std::to_string(c.agreement_n);
 }
 
+std::string interval_text(const Interval& interval, int decimals) { return " [" + format_fixed(interval.low, decimals) + ", " + format_fixed(interval.high, decimals) + "]"; }
+
+/// What comes of rebuilding the picture from what is sent.
+std::string rebuilt_text(const PlannedCandidate& c) {
+  if (!c.rebuilt) return "not measured";
+  const auto& q = *c.rebuilt;
+  return "PSNR " + format_fixed(q.psnr_db, 2) + " dB" + interval_text(q.psnr_interval, 2) + ", SSIM " + format_fixed(q.ssim, 3) + interval_text(q.ssim_interval, 3) + " n=" + std::to_string(q.n);
+}
+
 const Stage* stage_at(const PlannedCandidate& c, size_t machine) { return machine < c.stages.size() ? &c.stages[machine] : nullptr; }
 
 std::string computes(const Stage& stage) { return stage.first.empty() ? "nothing of the model" : stage.first + " .. " + stage.last; }
@@ -58,7 +67,10 @@ std::string candidate_table(const std::vector<PlannedCandidate>& candidates, con
     header.push_back(machines[m]);
     if (m + 1 < machines.size()) header.push_back("wire");
   }
-  for (const auto* name : {"answer", "bytes", "images/s", "agreement", ""}) header.emplace_back(name);
+  const bool has_rebuilt = std::any_of(candidates.begin(), candidates.end(), [](const PlannedCandidate& c) { return c.rebuilt.has_value(); });
+  for (const auto* name : {"answer", "bytes", "images/s", "agreement"}) header.emplace_back(name);
+  if (has_rebuilt) header.emplace_back("rebuilt dB, SSIM");
+  header.emplace_back("");
   std::vector<Row> rows{header};
   for (const auto& c : candidates) {
     Row row{c.key, ms(c.latency_us) + (c.predicted_us > 0 ? " measured" : "")};
@@ -71,6 +83,7 @@ std::string candidate_table(const std::vector<PlannedCandidate>& candidates, con
     row.push_back(format_fixed(c.bytes, 0));
     row.push_back(format_fixed(c.throughput_ips, 1));
     row.push_back(agreement_text(c));
+    if (has_rebuilt) row.push_back(c.rebuilt ? format_fixed(c.rebuilt->psnr_db, 2) + ", " + format_fixed(c.rebuilt->ssim, 3) : "-");
     row.push_back(c.feasible ? "" : c.infeasible_reason);
     rows.push_back(row);
   }
@@ -87,6 +100,7 @@ std::string explain_text(const PlannedCandidate& c, const Plan& plan) {
   rows.push_back({c.predicted_us > 0 ? "measured latency" : "latency", ms(c.latency_us), "100.0"});
   text += format_table(rows);
   text += "bytes " + format_fixed(c.bytes, 0) + ", agreement " + agreement_text(c) + ", pipelined " + format_fixed(c.throughput_ips, 1) + " images/s\n";
+  if (c.rebuilt) text += "picture rebuilt from it: " + rebuilt_text(c) + "\n";
   if (!c.note.empty()) text += "note: " + c.note + "\n";
   const auto place = std::find_if(plan.top.begin(), plan.top.end(), [&](const PlannedCandidate& other) { return other.key == c.key; });
   if (place != plan.top.end()) text += "place " + std::to_string(place - plan.top.begin() + 1) + " by " + plan.objective + "\n";
@@ -107,6 +121,7 @@ std::string versus_text(const PlannedCandidate& a, const PlannedCandidate& b, co
   row("bytes", a.bytes, b.bytes, 0);
   row("images/s", a.throughput_ips, b.throughput_ips, 1);
   if (a.agreement >= 0 && b.agreement >= 0) row("agreement", a.agreement, b.agreement, 3);
+  if (a.rebuilt && b.rebuilt) row("rebuilt dB", a.rebuilt->psnr_db, b.rebuilt->psnr_db, 2), row("rebuilt SSIM", a.rebuilt->ssim, b.rebuilt->ssim, 3);
   std::string text = format_table(rows);
   for (const auto* c : {&a, &b}) text += c->key + ": agreement " + agreement_text(*c) + ", " + feasible_text(*c) + (c->note.empty() ? "" : ", " + c->note) + "\n";
   return text;
@@ -131,6 +146,7 @@ std::string plan_text(const Plan& plan) {
   for (const auto& c : plan.constraints) text += "constraint " + c + "\n";
   const auto& best = plan.chosen;
   text += "chosen     " + best.key + ": " + format_us(best.latency_us) + (best.predicted_us > 0 ? " (measured; predicted " + format_us(best.predicted_us) + ")" : "") + ", " + format_bytes(best.bytes) + ", agreement " + agreement_text(best) + "\n";
+  if (best.rebuilt) text += "rebuilt    " + rebuilt_text(best) + "\n";
   text += "\nThe best " + std::to_string(plan.top.size()) + " (times in ms)\n" + candidate_table(plan.top, plan.machines);
   text += "\nThe best of every family\n" + candidate_table(plan.families, plan.machines);
   text += "\nPareto front of latency, bytes and agreement\n" + candidate_table(plan.pareto, plan.machines);

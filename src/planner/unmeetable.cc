@@ -47,6 +47,7 @@ std::string nearest_text(const CostModel& model, const Checker& checker, size_t 
   if (kind == Constraint::Kind::kLayers || kind == Constraint::Kind::kMachine || kind == Constraint::Kind::kImages)
     return checker.missed(*nearest.outcome) & ~(uint64_t{1} << k) ? "" : "; without it '" + key + "' is possible";
   if (checker.constraints()[k].needs_scores() && nearest.outcome->agreement.mean < 0) return ": '" + key + "' and all others were not scored";
+  if (nearest.miss > Checker::kNotMeasured) return ": '" + key + "' " + checker.sentence(k, *nearest.outcome) + ", and no other comes nearer";
   return ": the nearest is '" + key + "', whose " + checker.sentence(k, *nearest.outcome);
 }
 

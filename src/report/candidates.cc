@@ -32,7 +32,7 @@ std::vector<planner::Constraint> constraints_of(const Inputs& inputs) {
 }
 
 std::vector<PlannedCandidate> enumerate(const Inputs& inputs, const planner::CostModel& model) {
-  const planner::Planner planner(model, inputs.scores ? &*inputs.scores : nullptr, {.constraints = constraints_of(inputs)});
+  const planner::Planner planner(model, inputs.scores ? &*inputs.scores : nullptr, {.constraints = constraints_of(inputs), .measured = {}, .privacy = inputs.privacy ? &*inputs.privacy : nullptr});
   std::vector<PlannedCandidate> out;
   const auto try_add = [&](const planner::Choice& choice) {
     try {

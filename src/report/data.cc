@@ -64,6 +64,16 @@ Json rates_json(const RateView& view) {
   return json;
 }
 
+/// Without the pictures, which the page holds already.
+Json rebuilt_json(const RebuiltView& view) {
+  Json json{{"images", view.images}, {"width", view.width}, {"height", view.height}, {"rows", Json::array()}};
+  for (const auto& row : view.rows) {
+    json["rows"].push_back({{"key", row.key}, {"label", row.label}, {"chosen", row.is_chosen}, {"baseline", row.is_baseline}});
+    json["rows"].back().update(to_json(row.quality));
+  }
+  return json;
+}
+
 Json bandwidth_json(const BandwidthView& view) {
   Json json{{"link_bps", view.link_bps}, {"curves", Json::array()}, {"break_evens", Json::array()}};
   for (const auto& curve : view.curves)
@@ -86,6 +96,7 @@ Json report_data(const Inputs& inputs) {
   json["points"] = points_json(view);
   json["bandwidth"] = bandwidth_json(view.bandwidth);
   json["rates"] = rates_json(view.rates);
+  if (!view.rebuilt.rows.empty()) json["privacy"] = rebuilt_json(view.rebuilt);
   json["footnotes"] = view.footnotes;
   return json;
 }

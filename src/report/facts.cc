@@ -136,6 +136,10 @@ std::vector<Fact> make_facts(const Inputs& inputs) {
     facts.add("Agreement", "Images", std::to_string(inputs.scores->images) + " scored, " + std::to_string(inputs.scores->images_fitted) + " others used for fitting");
     if (inputs.scores->label_accuracy >= 0) facts.add("Agreement", "Label accuracy of the uncut model", percent(inputs.scores->label_accuracy));
   }
+  if (inputs.privacy) {
+    facts.add("Rebuilt pictures", "Images", std::to_string(inputs.privacy->held_out) + " judged on, " + std::to_string(inputs.privacy->images) + " others learned from");
+    facts.add("Rebuilt pictures", "Size", std::to_string(inputs.privacy->width) + " \u00d7 " + std::to_string(inputs.privacy->height) + " pixels");
+  }
   for (size_t i = 0; i < inputs.benches.size(); ++i)
     add_bench(facts, inputs.benches[i], inputs.benches.size() == 1 ? "Bench" : "Bench " + std::to_string(i + 1));
   facts.add("Page", "Made by", std::string("scissionlite ") + kVersion);
@@ -148,6 +152,7 @@ std::vector<Command> make_commands(const Inputs& inputs) {
     if (!text.empty()) commands.push_back({file, text});
   };
   if (inputs.scores) add("scores", inputs.scores->command);
+  if (inputs.privacy) add("privacy", inputs.privacy->command);
   if (inputs.device) add("device profile", inputs.device->command);
   if (inputs.edge) add("edge profile", inputs.edge->command);
   if (inputs.network) add("network", inputs.network->command);

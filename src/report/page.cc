@@ -18,6 +18,17 @@ constexpr const char* kScript =
 /// The browser itself refuses any request that the page might make.
 constexpr const char* kPolicy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
 
+std::string rebuilt_text(const RebuiltView& rebuilt) {
+  if (rebuilt.rows.empty()) return "";
+  std::vector<std::vector<std::string>> rows{{"picture rebuilt from", "PSNR dB", "95 % interval", "SSIM", "95 % interval", "n"}};
+  for (const auto& row : rebuilt.rows) {
+    const auto& q = row.quality;
+    rows.push_back({(row.is_chosen ? "* " : "  ") + row.label, format_fixed(q.psnr_db, 2), format_fixed(q.psnr_interval.low, 2) + "-" + format_fixed(q.psnr_interval.high, 2), format_fixed(q.ssim, 3),
+                    format_fixed(q.ssim_interval.low, 3) + "-" + format_fixed(q.ssim_interval.high, 3), std::to_string(q.n)});
+  }
+  return "\n" + format_table(rows);
+}
+
 }  // namespace
 
 std::string render_html(const Inputs& inputs) {
@@ -26,7 +37,7 @@ std::string render_html(const Inputs& inputs) {
   for (size_t i = 0; i < view.tables.size(); ++i) body += table_section(view.tables[i], i);
   if (view.tables.empty())
     body += missing_section("candidates", "Candidates", "Give `--plan plan.json` for what is predicted and `--bench bench.json` for what was measured.");
-  body += cuts_section(view) + pareto_section(view) + bandwidth_section(view) + rate_section(view) + facts_section(view) + notes_section(view);
+  body += cuts_section(view) + pareto_section(view) + bandwidth_section(view) + rate_section(view) + privacy_section(view) + facts_section(view) + notes_section(view);
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">" + std::string("<meta http-equiv=\"Content-Security-Policy\" content=\"") + kPolicy +
          "\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">" + element("title", {}, escape("ScissionLite: " + view.model)) +
          "<link rel=\"icon\" href=\"data:,\"><style>" + kStyle + "</style></head>\n<body><main>" + body + "</main>" + element("div", {{"id", "tip"}, {"role", "tooltip"}}) + "\n" +
@@ -49,6 +60,7 @@ std::string render_text(const Inputs& inputs) {
     }
     out += "\n" + (table.conditions.empty() ? "" : table.title + ": " + table.conditions + "\n") + format_table(rows);
   }
+  out += rebuilt_text(view.rebuilt);
   return out + (view.tables.empty() ? "" : "* chosen by the plan; over local = speed-up over running on the device alone\n");
 }
 

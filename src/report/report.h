@@ -14,6 +14,7 @@
 #include "planner/plan.h"
 #include "profile/network.h"
 #include "profile/profile.h"
+#include "score/privacy.h"
 #include "score/scores.h"
 
 namespace scissionlite::report {
@@ -24,6 +25,7 @@ struct Inputs {
   std::vector<BenchResults> benches;  // the first is the main one: that of the plan's link
   std::optional<Profile> device, edge;
   std::optional<Scores> scores;
+  std::optional<Privacy> privacy;
   std::optional<Network> network;
   std::string command;                // that makes this page
 };

@@ -193,7 +193,7 @@ TEST(ReportAgreement, ByConstructionHasNoImages) {
 }
 
 TEST(ReportErrors, NoInputNamesTheOptions) {
-  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --network");
+  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network");
 }
 
 TEST(ReportErrors, InputsOfTwoModelsAreNamed) {
@@ -268,6 +268,47 @@ TEST(ReportNumbers, HaveThreeFiguresAndAUnit) {
 TEST(ReportScale, ALogAxisOfLessThanADecadeStillHasTicks) {
   EXPECT_GE(Scale::logarithmic(30, 160, 0, 1).ticks(7).size(), 5u);
   EXPECT_LE(Scale::logarithmic(1, 1e6, 0, 1).ticks(7).size(), 11u);
+}
+
+Inputs with_privacy() {
+  auto inputs = with_plan();
+  Privacy privacy;
+  privacy.model_sha256 = kSha;
+  privacy.images = 320;
+  privacy.width = privacy.height = 16;
+  privacy.originals = {"iVBORw0KGgo="};
+  privacy.baselines = {{.candidate = "mean picture", .quality = {12, {11, 13}, 0.2, {0.1, 0.3}, 80}, .pictures = privacy.originals}};
+  privacy.candidates = {{.candidate = "split/30/uint8", .quality = {17, {16, 18}, 0.4, {0.3, 0.5}, 80}}, {.candidate = "split/12/uint8", .quality = {21.5, {21, 22}, 0.6, {0.5, 0.7}, 80}, .pictures = privacy.originals}};
+  inputs.privacy = privacy;
+  return inputs;
+}
+
+TEST(ReportPrivacy, BaselinesThenByFallingPsnr) {
+  const auto view = make_view(with_privacy());
+  std::string order;
+  for (const auto& row : view.rebuilt.rows) order += row.label + (row.is_chosen ? "*" : "") + "; ";
+  EXPECT_EQ(order, "Nothing: the mean picture of all; Split at 12, uint8*; Split at 30, uint8; ");
+  const auto page = render_html(with_privacy());
+  EXPECT_TRUE(holds(page, "<img src=\"data:image/png;base64,iVBORw0KGgo=\" alt=\"Held-out picture 1, rebuilt from: Split at 12, uint8\" width=\"16\" height=\"16\">"));
+  EXPECT_TRUE(holds(page, "21.50 dB<small>21.00\u201322.00</small>"));
+  EXPECT_TRUE(holds(page, "trained on 320 images"));
+  EXPECT_TRUE(holds(render_text(with_privacy()), "* Split at 12, uint8"));
+}
+
+TEST(ReportPrivacy, WithoutAFileThePageSaysWhatWouldFillIt) {
+  EXPECT_TRUE(holds(render_html(with_plan()), "Give <code>--privacy privacy.json</code>"));
+}
+
+TEST(ReportPrivacy, OfAnotherModelIsRefused) {
+  auto inputs = with_privacy();
+  inputs.privacy->model_sha256 = kOtherSha;
+  EXPECT_TRUE(holds(error_of(inputs), "the privacy file is of model bbbbbbbbbbbb"));
+}
+
+TEST(ReportPrivacy, WhatIsNoPictureIsNotShown) {
+  auto inputs = with_privacy();
+  inputs.privacy->originals[0] = "x\" onerror=\"alert(1)";
+  EXPECT_FALSE(holds(render_html(inputs), "alert(1)"));
 }
 
 }  // namespace

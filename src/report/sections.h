@@ -16,6 +16,7 @@ namespace scissionlite::report {
 [[nodiscard]] std::string pareto_section(const View& view);
 [[nodiscard]] std::string bandwidth_section(const View& view);
 [[nodiscard]] std::string rate_section(const View& view);
+[[nodiscard]] std::string privacy_section(const View& view);
 [[nodiscard]] std::string facts_section(const View& view);
 [[nodiscard]] std::string notes_section(const View& view);
 

@@ -24,6 +24,7 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
   if (inputs.device) add("the device profile", inputs.device->model_sha256);
   if (inputs.edge) add("the edge profile", inputs.edge->model_sha256);
   if (inputs.scores) add("the scores file", inputs.scores->model_sha256);
+  if (inputs.privacy) add("the privacy file", inputs.privacy->model_sha256);
   for (const auto& bench : inputs.benches) add("a bench", bench.model_sha256);
   return out;
 }
@@ -31,8 +32,8 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
 }  // namespace
 
 void check_inputs(const Inputs& inputs) {
-  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.network)
-    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --network");
+  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network)
+    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network");
   const auto all = identities(inputs);
   for (const auto& [what, sha256] : all)
     if (sha256 != all.front().second)
@@ -58,6 +59,7 @@ View make_view(const Inputs& inputs) {
   view.cuts = make_cut_bars(candidates, chosen);
   view.points = make_points(candidates, chosen);
   if (inputs.scores) view.rates = make_rate_view(*inputs.scores, chosen);
+  if (inputs.privacy) view.rebuilt = make_rebuilt_view(*inputs.privacy, chosen);
   view.facts = make_facts(inputs);
   view.commands = make_commands(inputs);
   view.footnotes = make_footnotes(view, inputs);

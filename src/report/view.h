@@ -101,6 +101,20 @@ struct RateView {
   std::vector<RateCurve> curves;  // fewest bytes first
 };
 
+/// Pictures rebuilt from what one candidate sends, and how near they come.
+struct RebuiltRow {
+  std::string key, label{};               // key: of a baseline its name
+  RebuildQuality quality{};
+  std::vector<std::string> pictures{};    // data: URIs, in the order of the originals
+  bool is_chosen = false, is_baseline = false;
+};
+struct RebuiltView {
+  std::vector<std::string> originals{};   // data: URIs
+  std::vector<RebuiltRow> rows{};         // baselines first, then by falling PSNR
+  int64_t images = 0;                     // that the rebuilding was learned from
+  int width = 0, height = 0;
+};
+
 /// A line of "how it was measured".
 struct Fact {
   std::string subject, name, value;
@@ -119,6 +133,7 @@ struct View {
   std::vector<ParetoPoint> points;
   BandwidthView bandwidth;
   RateView rates;
+  RebuiltView rebuilt;
   std::vector<std::string> constraints;
   std::vector<Fact> facts;
   std::vector<Command> commands;
@@ -134,6 +149,7 @@ struct View {
 [[nodiscard]] std::vector<ParetoPoint> make_points(const std::vector<PlannedCandidate>& candidates, const std::string& chosen_key);
 [[nodiscard]] BandwidthView make_bandwidth_view(const std::vector<PlannedCandidate>& candidates, const Plan& plan);
 [[nodiscard]] RateView make_rate_view(const Scores& scores, const std::string& chosen_key);
+[[nodiscard]] RebuiltView make_rebuilt_view(const Privacy& privacy, const std::string& chosen_key);
 void write_headline(View& view, const Inputs& inputs);
 [[nodiscard]] std::vector<Fact> make_facts(const Inputs& inputs);
 [[nodiscard]] std::vector<Command> make_commands(const Inputs& inputs);

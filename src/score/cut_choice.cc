@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace scissionlite {
 namespace {
@@ -18,6 +19,17 @@ int64_t auto_count(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data() + 5, text.data() + text.size(), count);
   if (error != std::errc() || end != text.data() + text.size() || count < 1) throw InvalidArgument("[score] got '" + text + "', expected auto or auto:<count>, as in auto:20");
   return count;
+}
+
+ValueInfo largest_tensor(const Cut& cut) {
+  ValueInfo info;
+  int64_t most = -1;
+  for (size_t i = 0; i < cut.tensors.size(); ++i) {
+    if (cut.shapes[i].empty()) continue;
+    const int64_t bytes = element_count(cut.shapes[i]);
+    if (bytes > most) most = bytes, info = {cut.tensors[i], cut.dtypes[i], cut.shapes[i], true, {}};
+  }
+  return info;
 }
 
 }  // namespace
@@ -53,6 +65,22 @@ std::vector<Cut> choose_cuts(const std::vector<Cut>& cuts, const std::vector<std
     else if (text != "none")
       add(find_cut(cuts, text));
   }
+  return out;
+}
+
+std::vector<std::string> choose_tls(const Cut& cut, const std::vector<std::string>& asked, const transfer::Shelf& shelf) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& spec, bool is_named) {
+    const auto support = shelf.make(spec)->supports(largest_tensor(cut));
+    if (support.ok && std::find(out.begin(), out.end(), spec) == out.end()) out.push_back(spec);
+    if (!support.ok && is_named) log::warning("[transfer layers] " + spec + " is left out at cut " + cut.id + ": " + support.reason);
+  };
+  for (const auto& spec : asked) {
+    if (spec != "auto") add(spec, /*is_named=*/true);
+    else
+      for (const auto& fallback : transfer::default_specs(largest_tensor(cut))) add(fallback, /*is_named=*/false);
+  }
+  for (const auto& fitted : shelf.fitted_at(cut.tensors)) add(fitted, /*is_named=*/false);
   return out;
 }
 

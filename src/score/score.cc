@@ -26,34 +26,6 @@ struct CutJob {
   std::vector<std::string> tls;
 };
 
-ValueInfo largest_tensor(const Cut& cut) {
-  ValueInfo info;
-  int64_t most = -1;
-  for (size_t i = 0; i < cut.tensors.size(); ++i) {
-    if (cut.shapes[i].empty()) continue;
-    const int64_t bytes = element_count(cut.shapes[i]);
-    if (bytes > most) most = bytes, info = {cut.tensors[i], cut.dtypes[i], cut.shapes[i], true, {}};
-  }
-  return info;
-}
-
-/// Specs for a cut; those that no tensor of it can take are left out, a spec named by the user with a warning.
-std::vector<std::string> specs_for(const Cut& cut, const std::vector<std::string>& asked, const transfer::Shelf& shelf) {
-  std::vector<std::string> out;
-  const auto add = [&](const std::string& spec, bool is_named) {
-    const auto support = shelf.make(spec)->supports(largest_tensor(cut));
-    if (support.ok && std::find(out.begin(), out.end(), spec) == out.end()) out.push_back(spec);
-    if (!support.ok && is_named) log::warning("[score] " + spec + " is left out at cut " + cut.id + ": " + support.reason);
-  };
-  for (const auto& spec : asked) {
-    if (spec != "auto") add(spec, /*is_named=*/true);
-    else
-      for (const auto& fallback : transfer::default_specs(largest_tensor(cut))) add(fallback, /*is_named=*/false);
-  }
-  for (const auto& fitted : shelf.fitted_at(cut.tensors)) add(fitted, /*is_named=*/false);
-  return out;
-}
-
 std::vector<std::string> expand_codecs(const std::vector<std::string>& asked) {
   std::vector<std::string> out;
   for (const auto& codec : asked) {
@@ -86,7 +58,7 @@ class Scorer {
     check_codecs(codecs_);
     (void)make_metric(options_.metric);
     for (const auto& cut : choose_cuts(ops::find_costed_cuts(model_, {.max_tensors = options_.max_tensors}), options_.cuts))
-      jobs_.push_back({cut, specs_for(cut, options_.tls, options_.shelf)});
+      jobs_.push_back({cut, choose_tls(cut, options_.tls, options_.shelf)});
     context_ = describe_context();
   }
 

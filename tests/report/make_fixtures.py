@@ -4,11 +4,14 @@ formats of docs/formats.md. Sizes and shares are MobileNetV2's; times are invent
 by the program itself:
     tests/report/make_fixtures.py path/to/scissionlite FOLDER
 """
+import base64
 import json
 import math
 import pathlib
+import struct
 import subprocess
 import sys
+import zlib
 
 PROGRAM, OUT = (pathlib.Path(word).resolve() for word in sys.argv[1:3])
 SHA = "5ee1f00d" * 8
@@ -89,6 +92,29 @@ def scores():
             "scores": rows, "command": "scissionlite score mobilenetv2_example.onnx --images photos/ --fit-images 132 -o scores.json"}
 
 
+def png(level, grain):
+    """A grey gradient of 16 x 16 with some grain, as base64."""
+    rows = b"".join(b"\0" + bytes(min(255, level + 4 * x + grain * ((x ^ y) & 3)) for x in range(16) for _ in range(3)) for y in range(16))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0)
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")).decode()
+
+
+def privacy():
+    """Of every cut at uint8 that keeps rows and columns: the later, the less can be rebuilt."""
+    def row(name, key, psnr, ssim, grain):
+        return {name: key, "psnr_db": round(psnr, 3), "psnr_interval": [round(psnr - 0.4, 3), round(psnr + 0.4, 3)], "ssim": round(ssim, 4), "ssim_interval": [round(ssim - 0.02, 4), round(ssim + 0.02, 4)],
+                "n": 80, "pictures": [png(40, grain), png(110, grain)]}
+
+    rows = [row("candidate", f"split/{position}/uint8", 28 - 12 * share, 0.93 - 0.6 * share, round(2 + 8 * share)) for position, _, _, side, share in CUTS if side > 1]
+    return {"schema": "scissionlite.privacy/1", "model_sha256": SHA, "images": 320, "held_out": 80, "images_sha256": "cd" * 32, "width": 16, "height": 16, "job": {"epochs": 30},
+            "baselines": [row("name", "mean picture", 12.1, 0.19, 0), row("name", "edge/jpeg-q75-420", 38.2, 0.985, 1)], "candidates": rows,
+            "originals": [png(40, 1), png(110, 1)], "command": "scissionlite-train privacy mobilenetv2_example.onnx --images photos/ --cuts all -o privacy.json"}
+
+
 def network():
     return {"schema": "scissionlite.network/1", "links": [{"from": "device", "to": "edge", **LINK, "per_call_us": 300.0, "n": 64}],
             "command": "scissionlite probe edge-1:8001 -o network.json"}
@@ -132,6 +158,7 @@ def main():
         write(f"{machine}.json", profile(machine))
     write("scores.json", scores())
     write("network.json", network())
+    write("privacy.json", privacy())
     subprocess.run([PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json",
                     "--min-agreement", "0.9", "-o", "plan.json"], check=True, cwd=OUT, stdout=subprocess.DEVNULL)
     write("bench.json", bench(json.loads((OUT / "plan.json").read_text())))

@@ -15,7 +15,7 @@ import tempfile
 PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ["--plan", "plan.json", "--bench", "bench.json", "--device-profile", "device.json", "--edge-profile", "edge.json", "--scores", "scores.json",
-         "--network", "network.json"]
+         "--network", "network.json", "--privacy", "privacy.json"]
 UNITS = {"s": 1e6, "ms": 1e3, "MB": 1e6, "kB": 1e3, "B": 1, "Gbit/s": 1e9, "Mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1, "%": 0.01, "×": 1, "x": 1}
 VOID = {"meta", "link", "br", "img", "input"}
 LATENCY = 0.006  # numbers are shown with three figures
@@ -198,6 +198,25 @@ def check_rates(root, files, data):
         expect(sizes == sorted(sizes), f"{curve['name']} is drawn by bytes")
 
 
+def check_privacy(root, files, data):
+    """A row a candidate with its numbers, and for each one picture under each original, said in words too."""
+    privacy = files["privacy"]
+    wanted = {row.get("name", row.get("candidate")): row for row in privacy["baselines"] + privacy["candidates"]}
+    rows = {row.attributes["data-key"]: {c.attributes.get("data-field"): c.text() for c in row.children if isinstance(c, Node)} for row in by_id(root, "table-privacy").all(lambda n: "data-key" in n.attributes)}
+    expect(set(rows) == set(wanted), f"rebuilt pictures: rows {sorted(set(rows) ^ set(wanted))} differ from privacy.json")
+    for key, cells in rows.items():
+        (low, high), psnr = wanted[key]["psnr_interval"], wanted[key]["psnr_db"]
+        expect(cells["psnr"] == f"{psnr:.2f} dB{low:.2f}–{high:.2f}", f"{key}: PSNR '{cells['psnr']}', privacy.json {psnr}")
+        expect(cells["ssim"].startswith(f"{wanted[key]['ssim']:.3f}") and cells["n"] == str(wanted[key]["n"]), f"{key}: SSIM '{cells['ssim']}' of {cells['n']} images")
+    embedded = {row["key"]: row["psnr_db"] for row in data["privacy"]["rows"]}
+    expect(embedded == {key: row["psnr_db"] for key, row in wanted.items()}, "--json holds the PSNR of every row")
+    shown = [[n.attributes for n in row.all(lambda n: n.tag == "img")] for row in by_id(root, "pictures-privacy").all(lambda n: n.tag == "tr")]
+    expect(len(shown) == 1 + len(wanted) and all(len(row) == len(privacy["originals"]) for row in shown), f"pictures: {[len(row) for row in shown]}")
+    expect([picture["src"] for picture in shown[0]] == ["data:image/png;base64," + text for text in privacy["originals"]], "the originals stand first")
+    alts = [picture["alt"] for row in shown for picture in row]
+    expect(all(alts) and len(set(alts)) == len(alts), "every picture has words of its own")
+
+
 def check_trial(folder, files):
     """plan --measured: the bench's latencies beside the predictions; one of another model or link is refused."""
     bench, plan = files["bench"], files["plan"]
@@ -264,7 +283,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="scissionlite_report_") as name:
         folder = pathlib.Path(name)
         subprocess.run([sys.executable, HERE / "make_fixtures.py", PROGRAM, folder], check=True)
-        files = {part: json.loads((folder / f"{part}.json").read_text()) for part in ("plan", "bench", "scores")}
+        files = {part: json.loads((folder / f"{part}.json").read_text()) for part in ("plan", "bench", "scores", "privacy")}
         table, data = report(folder, "--table"), json.loads(report(folder, "--json"))
         report(folder, *"-o page.html --quiet".split())
         page = folder / "page.html"
@@ -276,6 +295,7 @@ def main():
         check_break_evens(root, files)
         check_cuts(root, data, files["plan"])
         check_rates(root, files, data)
+        check_privacy(root, files, data)
         check_trial(folder, files)
         check_data(root, data, table)
         check_no_requests(page.read_text(), root)
