@@ -102,12 +102,14 @@ class Calibration {
     rate.step = step;
     DecoderDistiller distiller(*model_, cut_.tensors, tl.codecs, {.epochs = job_.epochs, .rate = job_.rate, .patience = job_.patience, .temperature = job_.temperature,
                                                                     .batch_size = job_.batch_size, .seed = job_.seed, .threads = job_.threads, .what = tl.name});
-    rate.agreement_closed = distiller.measure(held_out_).agreement;
+    auto measured = distiller.measure(held_out_);
+    rate.agreement_closed = measured.agreement;
     if (job_.epochs > 0) distiller.train(images_, held_out_, rate.best_epoch, rate.overfitted);
     if (rate.overfitted) log::warning("[calibrate] " + tl.name + ": the decoder fits its " + std::to_string(images_->size()) + " images ever better and others worse; epoch " +
                                       std::to_string(rate.best_epoch) + " is kept (0 is the closed form). More images would help");
-    const auto measured = distiller.measure(held_out_);
+    if (rate.best_epoch > 0) measured = distiller.measure(held_out_);
     rate.agreement = measured.agreement;
+    rate.divergence = measured.divergence;
     rate.interval = wilson_interval(measured.agreeing, measured.images);
     rate.bytes_mean = mean(measured.bytes);
     rate.bytes_p95 = percentile(measured.bytes, 95);
@@ -120,7 +122,7 @@ class Calibration {
 
   static Json rate_json(const CalibratedRate& rate) {
     return {{"spec", rate.spec}, {"folder", rate.folder}, {"step", rate.step}, {"bytes_mean", rate.bytes_mean}, {"bytes_p95", rate.bytes_p95},
-            {"agreement_closed", rate.agreement_closed}, {"agreement", rate.agreement}, {"agreement_interval", {rate.interval.low, rate.interval.high}},
+            {"agreement_closed", rate.agreement_closed}, {"agreement", rate.agreement}, {"divergence", rate.divergence}, {"agreement_interval", {rate.interval.low, rate.interval.high}},
             {"best_epoch", rate.best_epoch}, {"overfitted", rate.overfitted}};
   }
   friend Json scissionlite::train::to_json(const CalibrateReport& report);
@@ -136,7 +138,7 @@ class Calibration {
       const auto ends = r.at("agreement_interval").numbers();
       log::info("[calibrate] " + folder.string() + " is there already");
       return CalibratedRate{r.at("spec").text(), folder.string(), step, r.at("bytes_mean").number(), r.at("bytes_p95").number(), r.at("agreement_closed").number(),
-                            r.at("agreement").number(), {ends.at(0), ends.at(1)}, r.at("best_epoch").integer(), r.boolean_or("overfitted", false)};
+                            r.at("agreement").number(), r.at("divergence").number(), {ends.at(0), ends.at(1)}, r.at("best_epoch").integer(), r.boolean_or("overfitted", false)};
     } catch (const Error&) {  // damaged or of an older version: fitted again
       return std::nullopt;
     }

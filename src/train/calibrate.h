@@ -43,6 +43,7 @@ struct CalibratedRate {
   double bytes_mean = 0, bytes_p95 = 0;   // of the streams
   double agreement_closed = 0;            // before distillation
   double agreement = 0;
+  double divergence = 0;                  // KL of the answers from the uncut model's, nats, mean
   Interval interval;
   int64_t best_epoch = 0;                 // 0: the closed form was best
   bool overfitted = false;                // the loss on fitted images fell while held-out agreement did

@@ -42,7 +42,10 @@ CodedMeasurement DecoderDistiller::measure(const std::shared_ptr<const Dataset>&
     const auto values = model_.run({{model_.graph().inputs[0].name, to_torch(batch->input, model_.compute_type())}}, wanted);
     const auto codes = codes_of(values);
     const auto answers = model_.run(restored(codes), {logits_}).at(logits_);
-    out.agreeing += answers.flatten(1).argmax(1).eq(values.at(logits_).flatten(1).argmax(1)).sum().item<int64_t>();
+    const auto whole = values.at(logits_).flatten(1), coded = answers.flatten(1);
+    out.agreeing += coded.argmax(1).eq(whole.argmax(1)).sum().item<int64_t>();
+    const auto log_p = torch::log_softmax(whole, 1);
+    out.divergence += (log_p.exp() * (log_p - torch::log_softmax(coded, 1))).sum().item<double>();
     for (int64_t i = 0; i < batch->size(); ++i) {
       double bytes = 0;
       for (size_t t = 0; t < codes.size(); ++t) {
@@ -54,6 +57,7 @@ CodedMeasurement DecoderDistiller::measure(const std::shared_ptr<const Dataset>&
     }
     out.images += batch->size();
   }
+  if (out.images > 0) out.divergence /= static_cast<double>(out.images);
   out.agreement = out.images > 0 ? static_cast<double>(out.agreeing) / static_cast<double>(out.images) : 0;
   return out;
 }

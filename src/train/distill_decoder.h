@@ -27,6 +27,7 @@ struct DistillDecoderOptions {
 struct CodedMeasurement {
   int64_t images = 0, agreeing = 0;
   double agreement = 0;
+  double divergence = 0;      // KL of the answers from the uncut model's, nats, mean: finer than agreement
   std::vector<double> bytes;  // an image
 };
 

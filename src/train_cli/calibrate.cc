@@ -21,10 +21,10 @@ struct Options {
 std::string percent(double share) { return format_fixed(100 * share, 1); }
 
 void print_table(const train::CalibrateReport& report) {
-  std::vector<std::vector<std::string>> rows{{"transfer layer", "bytes", "p95", "closed form %", "agreement %", "95 % interval", "best epoch", ""}};
+  std::vector<std::vector<std::string>> rows{{"transfer layer", "bytes", "p95", "closed form %", "agreement %", "95 % interval", "KL, nats", "best epoch", ""}};
   for (const auto& rate : report.rates)
     rows.push_back({rate.spec, format_fixed(rate.bytes_mean, 0), format_fixed(rate.bytes_p95, 0), percent(rate.agreement_closed), percent(rate.agreement),
-                    percent(rate.interval.low) + " .. " + percent(rate.interval.high), std::to_string(rate.best_epoch), rate.overfitted ? "overfits" : ""});
+                    percent(rate.interval.low) + " .. " + percent(rate.interval.high), format_fixed(rate.divergence, 4), std::to_string(rate.best_epoch), rate.overfitted ? "overfits" : ""});
   std::cout << format_table(rows) << "\ncut " << report.cut_id << " (" << join(report.tensors, " + ") << "), fitted on " << report.images << " images in " << report.views
             << " views, measured on " << report.held_out << " others; " << format_fixed(report.seconds, 0) << " s\n";
 }
