@@ -12,7 +12,7 @@ namespace scissionlite::cli {
 namespace {
 
 /// Commands that live in the second program, which links libtorch.
-constexpr const char* kTrainCommands[] = {"train", "calibrate", "privacy", "prune", "sparsify", "quantize"};
+constexpr const char* kTrainCommands[] = {"train", "retrain", "calibrate", "privacy", "prune", "sparsify", "quantize"};
 constexpr const char* kTrainProgram = "scissionlite-train";
 
 /// The program beside this one, or "" when there is none.

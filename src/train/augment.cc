@@ -45,6 +45,26 @@ void flip(Image& image) {
   }
 }
 
+/// Black where the image ends.
+Image shifted(const Image& image, int dx, int dy) {
+  Image out{image.width, image.height, std::vector<uint8_t>(image.rgb.size())};
+  for (int y = 0; y < out.height; ++y)
+    for (int x = 0; x < out.width; ++x) {
+      const int from_x = x + dx, from_y = y + dy;
+      if (from_x < 0 || from_y < 0 || from_x >= image.width || from_y >= image.height) continue;
+      const auto from = (static_cast<size_t>(from_y) * static_cast<size_t>(image.width) + static_cast<size_t>(from_x)) * 3,
+                 to = (static_cast<size_t>(y) * static_cast<size_t>(out.width) + static_cast<size_t>(x)) * 3;
+      std::copy_n(image.rgb.begin() + static_cast<std::ptrdiff_t>(from), 3, out.rgb.begin() + static_cast<std::ptrdiff_t>(to));
+    }
+  return out;
+}
+
+Image random_shift(const Image& image, int most, Rng& rng) {
+  const auto draw = [&] { return static_cast<int>(rng.below(static_cast<uint64_t>(2 * most + 1))) - most; };
+  const int dx = draw(), dy = draw();
+  return shifted(image, dx, dy);
+}
+
 /// v' = contrast * (brightness * (grey + saturation * (v - grey)) - middle) + middle, grey and middle of the image.
 void jitter(Image& image, double strength, Rng& rng) {
   const double brightness = 1 + rng.uniform(-strength, strength), contrast = 1 + rng.uniform(-strength, strength),
@@ -68,8 +88,10 @@ Image augment(const Image& image, const vision::InputSpec& spec, const AugmentOp
     throw InvalidArgument("[augment] crop is " + std::to_string(options.crop) + ", expected a share above 0, up to 1");
   if (!(options.jitter >= 0 && options.jitter < 1))
     throw InvalidArgument("[augment] jitter is " + std::to_string(options.jitter) + ", expected at least 0 and below 1");
+  if (options.shift < 0) throw InvalidArgument("[augment] shift is " + std::to_string(options.shift) + " pixels, expected at least 0");
   Image out = options.crop < 1 ? random_crop(image, spec, options.crop, rng) : vision::resize_and_crop(image, spec);
   if (options.flip && rng.uniform() < 0.5) flip(out);
+  if (options.shift > 0) out = random_shift(out, options.shift, rng);
   if (options.jitter > 0) jitter(out, options.jitter, rng);
   return out;
 }

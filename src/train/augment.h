@@ -9,8 +9,10 @@ namespace scissionlite::train {
 struct AugmentOptions {
   bool flip = false;  // left and right, half of the time
   double crop = 1;    // smallest share of the image's area that is looked at; 1: as input.json says
+  int shift = 0;      // move by up to so many pixels each way; black comes in
   double jitter = 0;  // brightness, contrast and saturation change by up to this share
 };
+[[nodiscard]] inline bool changes_images(const AugmentOptions& options) { return options.flip || options.crop < 1 || options.shift > 0 || options.jitter > 0; }
 /// An image of the spec's size. All that is random comes from `rng`. @throws InvalidArgument: options out of range.
 [[nodiscard]] vision::Image augment(const vision::Image& image, const vision::InputSpec& spec, const AugmentOptions& options, Rng& rng);
 

@@ -16,6 +16,7 @@
 #include "train/sensitivity.h"
 #include "train/trainer.h"
 #include "transfer/fitted.h"
+#include "transfer/refine.h"
 
 namespace scissionlite::train {
 namespace {
@@ -32,6 +33,8 @@ class Calibration {
     for (const auto step : job.steps)
       if (step < 1 || step > 1000) throw InvalidArgument("[calibrate] a step of " + std::to_string(step) + " %, expected 1 .. 1000");
     (void)parse_sensitivity(job.sensitivity);
+    if (job.family != "klt" && job.family != "conv") throw InvalidArgument("[calibrate] unknown family '" + job.family + "', expected klt or conv");
+    if (is_conv() && job.epochs < 1) throw InvalidArgument("[calibrate] conv starts as klt and learns from there; give --epochs, 5 and more");
     choose_images();
     check_writable(job.output / "write_test");
     use_threads(job.threads);
@@ -67,6 +70,8 @@ class Calibration {
     return statistics_;
   }
 
+  [[nodiscard]] bool is_conv() const { return job_.family == "conv"; }
+
   [[nodiscard]] int64_t stride_of(const Shape& shape) const {
     if (job_.stride > 0) return job_.stride;
     return shape.size() == 4 && shape[1] * 4 <= kLargestPatch && shape[2] > 1 && shape[3] > 1 ? 2 : 1;
@@ -76,12 +81,14 @@ class Calibration {
     const auto& activations = statistics().activations[t];
     ValueInfo info{cut_.tensors[t], t < cut_.dtypes.size() ? cut_.dtypes[t] : Dtype::kF32, activations[0].shape(), /*has_shape=*/true, {}};
     const auto layer = transfer::make("klt-s" + std::to_string(stride_of(info.shape)) + "-q" + std::to_string(step));
-    return layer->fit({info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t]});
+    const transfer::FitContext context{info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t]};
+    const auto codec = layer->fit(context);
+    return is_conv() ? transfer::with_refinement(codec, context, job_.hidden, job_.seed) : codec;
   }
 
   /// What a folder has to hold to be kept.
   [[nodiscard]] std::string job_hash(int64_t step) const {
-    const Json facts{model_sha256_, cut_.tensors, images_->identity(), held_out_->identity(), job_.stride, step, job_.views, job_.augmentation.flip, job_.augmentation.crop,
+    const Json facts{model_sha256_, cut_.tensors, images_->identity(), held_out_->identity(), job_.stride, job_.family, job_.hidden, step, job_.views, job_.augmentation.flip, job_.augmentation.crop,
                      job_.augmentation.jitter, job_.sensitivity, job_.epochs, job_.rate, job_.patience, job_.temperature, job_.batch_size, job_.seed, vision::to_json(job_.input)};
     return sha256_hex(facts.dump());
   }
@@ -101,13 +108,15 @@ class Calibration {
     rate.folder = folder.string();
     rate.step = step;
     DecoderDistiller distiller(*model_, cut_.tensors, tl.codecs, {.epochs = job_.epochs, .rate = job_.rate, .patience = job_.patience, .temperature = job_.temperature,
-                                                                    .batch_size = job_.batch_size, .seed = job_.seed, .threads = job_.threads, .what = tl.name});
+                                                                    .batch_size = job_.batch_size, .seed = job_.seed, .threads = job_.threads, .encoder = is_conv(), .what = tl.name});
     auto measured = distiller.measure(held_out_);
     rate.agreement_closed = measured.agreement;
+    rate.bytes_closed = mean(measured.bytes);
     if (job_.epochs > 0) distiller.train(images_, held_out_, rate.best_epoch, rate.overfitted);
     if (rate.overfitted) log::warning("[calibrate] " + tl.name + ": the decoder fits its " + std::to_string(images_->size()) + " images ever better and others worse; epoch " +
                                       std::to_string(rate.best_epoch) + " is kept (0 is the closed form). More images would help");
-    if (rate.best_epoch > 0) measured = distiller.measure(held_out_);
+    if (is_conv()) distiller.fit_coders(*images_);
+    if (rate.best_epoch > 0 || is_conv()) measured = distiller.measure(held_out_);
     rate.agreement = measured.agreement;
     rate.divergence = measured.divergence;
     rate.interval = wilson_interval(measured.agreeing, measured.images);
@@ -122,7 +131,8 @@ class Calibration {
 
   static Json rate_json(const CalibratedRate& rate) {
     return {{"spec", rate.spec}, {"folder", rate.folder}, {"step", rate.step}, {"bytes_mean", rate.bytes_mean}, {"bytes_p95", rate.bytes_p95},
-            {"agreement_closed", rate.agreement_closed}, {"agreement", rate.agreement}, {"divergence", rate.divergence}, {"agreement_interval", {rate.interval.low, rate.interval.high}},
+            {"bytes_closed", rate.bytes_closed}, {"agreement_closed", rate.agreement_closed}, {"agreement", rate.agreement}, {"divergence", rate.divergence},
+            {"agreement_interval", {rate.interval.low, rate.interval.high}},
             {"best_epoch", rate.best_epoch}, {"overfitted", rate.overfitted}};
   }
   friend Json scissionlite::train::to_json(const CalibrateReport& report);
@@ -137,7 +147,7 @@ class Calibration {
       const auto r = reader.at("rate");
       const auto ends = r.at("agreement_interval").numbers();
       log::info("[calibrate] " + folder.string() + " is there already");
-      return CalibratedRate{r.at("spec").text(), folder.string(), step, r.at("bytes_mean").number(), r.at("bytes_p95").number(), r.at("agreement_closed").number(),
+      return CalibratedRate{r.at("spec").text(), folder.string(), step, r.at("bytes_mean").number(), r.at("bytes_p95").number(), r.at("bytes_closed").number(), r.at("agreement_closed").number(),
                             r.at("agreement").number(), r.at("divergence").number(), {ends.at(0), ends.at(1)}, r.at("best_epoch").integer(), r.boolean_or("overfitted", false)};
     } catch (const Error&) {  // damaged or of an older version: fitted again
       return std::nullopt;

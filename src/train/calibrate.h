@@ -21,6 +21,8 @@ struct CalibrateJob {
   vision::InputSpec input;
   std::string cut;                   // id or tensor names
   std::string name = "cal";
+  std::string family = "klt";        // klt: linear, closed form; conv: starts as that, its encoder and a refined decoder learn
+  int64_t hidden = 32;               // channels of conv's refinement
   int64_t stride = 0;                // of patches; 0: 2 where a patch of that has at most 1,024 values, else 1
   std::vector<int64_t> steps{35, 50, 70, 100, 140};  // quantiser steps in percent of the components' rms: a rate each
   int64_t views = 3;                 // of an image: the first as at inference, the others augmented
@@ -41,7 +43,8 @@ struct CalibratedRate {
   std::string spec, folder;
   int64_t step = 0;
   double bytes_mean = 0, bytes_p95 = 0;   // of the streams
-  double agreement_closed = 0;            // before distillation
+  double bytes_closed = 0;                // before distillation
+  double agreement_closed = 0;
   double agreement = 0;
   double divergence = 0;                  // KL of the answers from the uncut model's, nats, mean
   Interval interval;

@@ -15,6 +15,7 @@ namespace scissionlite::train {
 struct Example {
   Tensor input;        // batch 1
   int64_t label = -1;  // -1: unknown
+  Tensor answers{};    // a teacher's logits; empty: not known beforehand
 };
 
 /// Anything that gives examples: image files here, other containers by another class. Read by several threads at once.
@@ -45,9 +46,26 @@ class ImageFiles : public Dataset {
   AugmentOptions augmentation_;
 };
 
+/// Pictures held in memory.
+class Pictures : public Dataset {
+ public:
+  /// @param labels  one a picture. @throws InvalidArgument when there is no picture.
+  Pictures(std::vector<vision::Image> images, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation);
+  [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(images_.size()); }
+  [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
+  [[nodiscard]] std::string identity() const override;
+
+ private:
+  std::vector<vision::Image> images_;
+  std::vector<int64_t> labels_;
+  vision::InputSpec spec_;
+  AugmentOptions augmentation_;
+};
+
 struct Batch {
   Tensor input;                 // (n, ...)
   std::vector<int64_t> labels;  // n
+  Tensor answers;               // (n, ...) of the teacher, or empty
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(labels.size()); }
 };
 

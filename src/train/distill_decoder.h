@@ -1,5 +1,5 @@
-// Decoders of a fitted TL that learn from the uncut model: the head stays as it is, so devices need no new weights.
-// Private to train/.
+// Decoders of a fitted TL that learn from the uncut model: the head stays as it is, so devices need no new weights. With
+// `encoder`, the TL's own encoder learns too, at the bytes that it started with. Private to train/.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,7 @@ struct DistillDecoderOptions {
   int64_t batch_size = 16;
   uint64_t seed = 1;
   int threads = 0;
+  bool encoder = false;  // trained too, by gradients that pass its rounding unchanged
   std::string what;  // for the progress bar
 };
 
@@ -41,12 +42,17 @@ class DecoderDistiller {
   /// epoch of the best agreement on `held_out` (0: as it was).
   /// @param overfitted  the loss fell to the end, and agreement was at its best before.
   void train(const std::shared_ptr<const Dataset>& images, const std::shared_ptr<const Dataset>& held_out, int64_t& best_epoch, bool& overfitted);
-  /// With the decoders as they are now.
+  /// Fits the entropy coders to the codes of these images as the encoders make them now.
+  void fit_coders(const Dataset& images);
+  /// With encoders and decoders as they are now.
   [[nodiscard]] std::vector<transfer::Codec> codecs() const;
 
  private:
-  /// Codes as the decoders take them, from a batch of inputs. Without gradients.
+  /// Codes as the decoders take them, from a batch of inputs; with gradients where encoders are trained.
   [[nodiscard]] std::vector<torch::Tensor> codes_of(const Values& cut);
+  [[nodiscard]] Values trained() const;
+  /// What the codes cost over what those of the encoders at the start cost, by the coders of the start.
+  [[nodiscard]] torch::Tensor relative_bits(const Values& cut, const std::vector<torch::Tensor>& codes);
   [[nodiscard]] Values restored(const std::vector<torch::Tensor>& codes);
 
   Module& model_;
@@ -55,6 +61,7 @@ class DecoderDistiller {
   DistillDecoderOptions options_;
   std::string logits_;
   std::vector<std::unique_ptr<Module>> encoders_, decoders_;
+  std::vector<std::unique_ptr<Module>> first_encoders_;  // as they were; only where encoders are trained
 };
 
 }  // namespace scissionlite::train

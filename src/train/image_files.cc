@@ -3,6 +3,14 @@
 
 namespace scissionlite::train {
 
+namespace {
+
+Tensor seen(const vision::Image& image, const vision::InputSpec& spec, const AugmentOptions& augmentation, Rng* rng) {
+  return vision::to_tensor(rng ? augment(image, spec, augmentation, *rng) : vision::resize_and_crop(image, spec), spec);
+}
+
+}  // namespace
+
 ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation)
     : files_(std::move(files)), labels_(std::move(labels)), spec_(std::move(spec)), augmentation_(augmentation) {
   if (files_.empty()) throw InvalidArgument("[train] there is no image to train on");
@@ -13,9 +21,7 @@ ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels,
 Example ImageFiles::get(int64_t index, Rng* rng) const {
   const auto i = static_cast<size_t>(index);
   return while_doing("reading '" + files_[i].string() + "'", [&] {
-    const auto image = vision::load_image(files_[i]);
-    const auto seen = rng ? augment(image, spec_, augmentation_, *rng) : vision::resize_and_crop(image, spec_);
-    return Example{vision::to_tensor(seen, spec_), labels_.empty() ? -1 : labels_[i]};
+    return Example{seen(vision::load_image(files_[i]), spec_, augmentation_, rng), labels_.empty() ? -1 : labels_[i]};
   });
 }
 
@@ -24,6 +30,28 @@ std::string ImageFiles::identity() const {
   for (size_t i = 0; i < files_.size(); ++i)
     hash.update(files_[i].filename().string() + "\t" + std::to_string(fs::file_size(files_[i])) + "\t" +
                 std::to_string(labels_.empty() ? -1 : labels_[i]) + "\n");
+  hash.update(vision::to_json(spec_).dump());
+  return hash.hex();
+}
+
+Pictures::Pictures(std::vector<vision::Image> images, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation)
+    : images_(std::move(images)), labels_(std::move(labels)), spec_(std::move(spec)), augmentation_(augmentation) {
+  if (images_.empty()) throw InvalidArgument("[train] there is no image to train on");
+  if (labels_.size() != images_.size())
+    throw InvalidArgument("[train] " + std::to_string(images_.size()) + " images, but " + std::to_string(labels_.size()) + " labels");
+}
+
+Example Pictures::get(int64_t index, Rng* rng) const {
+  const auto i = static_cast<size_t>(index);
+  return {seen(images_[i], spec_, augmentation_, rng), labels_[i]};
+}
+
+std::string Pictures::identity() const {
+  Sha256 hash;
+  for (size_t i = 0; i < images_.size(); ++i) {
+    hash.update(std::to_string(labels_[i]));
+    hash.update(std::as_bytes(std::span(images_[i].rgb)));
+  }
   hash.update(vision::to_json(spec_).dump());
   return hash.hex();
 }

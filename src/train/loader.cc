@@ -23,6 +23,18 @@ std::vector<int64_t> order_of(int64_t size, const LoaderOptions& options, int64_
   return order;
 }
 
+/// Puts an example's tensor behind those of the examples before it; the first one makes room for all.
+void put(Tensor& batch, const Tensor& part, size_t i, size_t count, int64_t index) {
+  if (i == 0) {
+    auto shape = part.shape();
+    shape[0] = static_cast<int64_t>(count);
+    batch = Tensor(part.dtype(), shape);
+  }
+  if (part.size_bytes() * count != batch.size_bytes())
+    throw InvalidArgument("[train] example " + std::to_string(index) + " has shape " + to_string(part.shape()) + ", others have " + to_string(batch.shape()));
+  std::memcpy(batch.mutable_data() + i * part.size_bytes(), part.data(), part.size_bytes());
+}
+
 class PrefetchingReader : public EpochReader {
  public:
   PrefetchingReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options, int64_t epoch, int64_t first)
@@ -81,15 +93,8 @@ class PrefetchingReader : public EpochReader {
       const int64_t index = order_[next_ + i];
       Rng rng(mixed(options_.seed, static_cast<uint64_t>(epoch_), static_cast<uint64_t>(index)));
       const auto example = dataset_->get(index, options_.augment ? &rng : nullptr);
-      if (i == 0) {
-        auto shape = example.input.shape();
-        shape[0] = static_cast<int64_t>(count);
-        batch.input = Tensor(example.input.dtype(), shape);
-      }
-      if (example.input.size_bytes() * count != batch.input.size_bytes())
-        throw InvalidArgument("[train] example " + std::to_string(index) + " has shape " + to_string(example.input.shape()) + ", others have " +
-                              to_string(batch.input.shape()));
-      std::memcpy(batch.input.mutable_data() + i * example.input.size_bytes(), example.input.data(), example.input.size_bytes());
+      put(batch.input, example.input, i, count, index);
+      if (!example.answers.empty()) put(batch.answers, example.answers, i, count, index);
       batch.labels.push_back(example.label);
     }
     next_ = end;

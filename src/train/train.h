@@ -27,10 +27,11 @@ struct DistillOptions {
 
 struct TrainJob {
   fs::path model, output;
-  std::vector<fs::path> images;
+  std::vector<fs::path> images;    // or CIFAR's binary files, whose labels are inside
   std::vector<fs::path> held_out;  // empty: `holdout` of `images`
   std::string holdout = "0.1";     // count or share; by the bytes of the files, as `score` splits
   vision::InputSpec input;
+  int64_t classes = 0;  // of a new classifier in place of the last layer; 0: the model's own
   std::string labels;  // as load_labels; empty: a teacher is needed
   double label_smoothing = 0;
   DistillOptions distill;

@@ -21,9 +21,9 @@ struct Options {
 std::string percent(double share) { return format_fixed(100 * share, 1); }
 
 void print_table(const train::CalibrateReport& report) {
-  std::vector<std::vector<std::string>> rows{{"transfer layer", "bytes", "p95", "closed form %", "agreement %", "95 % interval", "KL, nats", "best epoch", ""}};
+  std::vector<std::vector<std::string>> rows{{"transfer layer", "bytes", "p95", "closed form: bytes", "agreement %", "agreement %", "95 % interval", "KL, nats", "best epoch", ""}};
   for (const auto& rate : report.rates)
-    rows.push_back({rate.spec, format_fixed(rate.bytes_mean, 0), format_fixed(rate.bytes_p95, 0), percent(rate.agreement_closed), percent(rate.agreement),
+    rows.push_back({rate.spec, format_fixed(rate.bytes_mean, 0), format_fixed(rate.bytes_p95, 0), format_fixed(rate.bytes_closed, 0), percent(rate.agreement_closed), percent(rate.agreement),
                     percent(rate.interval.low) + " .. " + percent(rate.interval.high), format_fixed(rate.divergence, 4), std::to_string(rate.best_epoch), rate.overfitted ? "overfits" : ""});
   std::cout << format_table(rows) << "\ncut " << report.cut_id << " (" << join(report.tensors, " + ") << "), fitted on " << report.images << " images in " << report.views
             << " views, measured on " << report.held_out << " others; " << format_fixed(report.seconds, 0) << " s\n";
@@ -58,6 +58,9 @@ Run declare_calibrate(CLI::App& app, Common& common) {
   app.add_option("--holdout", job.holdout, "how many of --images to measure on and not fit on: a count (100) or a share (0.2)")->capture_default_str();
   app.add_option("--input,--input-spec", options->input, "input.json (default: in the model's metadata or beside it)");
   app.add_option("--name", job.name, "the layers are called fit-<name>-q<step>")->capture_default_str();
+  app.add_option("--family", job.family, "klt: principal components, with a decoder that learns when --epochs is given; conv: starts as that, and its encoder and a decoder of more layers learn")
+      ->check(CLI::IsMember({"klt", "conv"}))->capture_default_str();
+  app.add_option("--hidden", job.hidden, "conv: channels of the decoder's further layers")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--steps", job.steps, "quantiser steps in percent, separated by commas: each gives one rate")->delimiter(',')->capture_default_str();
   app.add_option("--stride", job.stride, "side of the patches; 0: by the size of the tensor")->check(CLI::Range(0, 16))->capture_default_str();
   app.add_option("--views", job.views, "of each image: as it is, and augmented")->check(CLI::Range(1, 1000))->capture_default_str();

@@ -85,4 +85,8 @@ struct SplitModel {
 [[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,
                                const std::vector<std::vector<Tensor>>& samples = {});
 
+/// Both halves as one model with the TL inside, which answers as they do. Its wire tensors are a cut of it: split there
+/// and sent as they are ("fp32"), it gives the halves again. Source: ScissionLite (arXiv 2105.02019), the Inserter.
+[[nodiscard]] Graph insert(const SplitModel& split);
+
 }  // namespace scissionlite::transfer

@@ -114,6 +114,20 @@ class Calibrate(unittest.TestCase):
         rate = json.loads(result.stdout)["rates"][0]
         self.assertGreaterEqual(rate["agreement"], rate["agreement_closed"])
 
+    def test_conv_learns_at_the_bytes_of_klt(self):
+        layers, scores = self.folder / "conv", self.folder / "conv.json"
+        result = self.calibrate(layers, "--family", "conv", "--hidden", 8, "--steps", "100", "--epochs", 4, "--name", "conv", "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        rate = json.loads(result.stdout)["rates"][0]
+        self.assertGreaterEqual(rate["agreement"], rate["agreement_closed"])
+        self.assertLess(rate["bytes_mean"], 1.15 * rate["bytes_closed"])
+        result = run("score", self.model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", layers, "-o", scores, program=PROGRAM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        scored = next(s for s in json.loads(scores.read_text())["scores"] if s["candidate"].endswith("/fit-conv-q100"))
+        self.assertAlmostEqual(scored["bytes_mean"], rate["bytes_mean"], delta=0.2 * rate["bytes_mean"])
+        self.refused(self.calibrate(self.folder / "none", "--family", "conv"), "conv starts as klt and learns from there; give --epochs")
+        self.refused(self.calibrate(self.folder / "none", "--family", "cnov"), "cnov")
+
     def test_a_killed_calibration_goes_on(self):
         out = self.folder / "killed"
         words = [TRAIN, "calibrate", self.model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "20,40,60,80,100,120", "-o", out, "-q"]

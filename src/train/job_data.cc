@@ -1,0 +1,75 @@
+#include "train/job_data.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "score/activations.h"
+#include "score/labels.h"
+#include "vision/cifar.h"
+
+namespace scissionlite::train {
+namespace {
+
+/// Of the files; those without a label go when there is no teacher to learn from either.
+std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& input, std::vector<fs::path>& files, int64_t classes) {
+  if (job.labels.empty()) return {};
+  auto labels = load_labels(job.labels, files, input, classes);
+  if (!job.distill.teacher.empty()) return labels;
+  size_t kept = 0;
+  for (size_t i = 0; i < files.size(); ++i)
+    if (labels[i] >= 0) {
+      files[kept] = files[i];
+      labels[kept++] = labels[i];
+    }
+  if (kept < files.size())
+    log::warning(std::to_string(files.size() - kept) + " of " + std::to_string(files.size()) + " images have no label and are left out");
+  files.resize(kept);
+  labels.resize(kept);
+  return labels;
+}
+
+
+/// All files are CIFAR's, or none is.
+bool are_cifar(const std::vector<fs::path>& files) {
+  const auto count = std::count_if(files.begin(), files.end(), vision::is_cifar_file);
+  if (count > 0 && count < static_cast<int64_t>(files.size()))
+    throw InvalidArgument("[train] " + std::to_string(count) + " of " + std::to_string(files.size()) + " files are CIFAR's (.bin), the others are not; give files of one kind");
+  return count > 0;
+}
+
+std::shared_ptr<const Dataset> read_pictures(const std::vector<fs::path>& files, const vision::InputSpec& input, const AugmentOptions& augmentation, int64_t classes) {
+  vision::LabelledImages all;
+  for (const auto& file : files) {
+    auto part = vision::read_cifar(file);
+    for (const auto label : part.labels)
+      if (label >= classes)
+        throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " + std::to_string(classes) + " outputs of the model");
+    all.images.insert(all.images.end(), std::make_move_iterator(part.images.begin()), std::make_move_iterator(part.images.end()));
+    all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
+  }
+  return std::make_shared<Pictures>(std::move(all.images), std::move(all.labels), input, augmentation);
+}
+
+JobData load_cifar(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
+  if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR files hold their labels; leave --labels out");
+  if (job.held_out.empty() || !are_cifar(job.held_out))
+    throw InvalidArgument("[train] CIFAR files are not divided; give another one to measure on with --held-out");
+  return {read_pictures(job.images, input, job.augmentation, classes), read_pictures(job.held_out, input, {}, classes)};
+}
+
+}  // namespace
+
+JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
+  if (are_cifar(job.images)) return load_cifar(job, input, classes);
+  auto train = job.images, held_out = job.held_out;
+  if (held_out.empty()) {
+    auto split = split_images(job.images, job.holdout);
+    held_out = std::move(split.fit);  // the part that is a function of the bytes alone
+    train = std::move(split.score);
+  }
+  auto labels = labels_of(job, input, train, classes), held_out_labels = labels_of(job, input, held_out, classes);
+  return {std::make_shared<ImageFiles>(train, std::move(labels), input, job.augmentation),
+          std::make_shared<ImageFiles>(held_out, std::move(held_out_labels), input, AugmentOptions{})};
+}
+
+}  // namespace scissionlite::train

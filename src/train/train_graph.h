@@ -1,0 +1,24 @@
+// The training run that commands share: a graph, what of it is trained, data. Private to train/.
+#pragma once
+
+#include <functional>
+
+#include "train/job_data.h"
+#include "train/pass.h"
+
+namespace scissionlite::train {
+
+/// @throws InvalidArgument: nothing to learn from, features without a teacher; ResourceError: files that cannot be written.
+void check_job(const TrainJob& job);
+
+/// What is trained, in place of the job's model.
+struct GraphJob {
+  Graph graph;
+  Selection selection;
+  bool straight_through = false;  // as in ModuleOptions
+  Json identity = Json::object(); // what a checkpoint belongs to beside the job
+};
+/// @param write  gets the trained graph when the run is finished.
+TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData& data, const std::function<void(const Graph&)>& write);
+
+}  // namespace scissionlite::train
