@@ -12,13 +12,13 @@
 namespace scissionlite {
 namespace {
 
-double now_us() { return Clock::steady().now_us(); }
+double now_us(ProbeTarget& target) { return target.clock().now_us(); }
 
 template <typename Body>
-double time_us(Body&& body) {
-  const double start_us = now_us();
+double time_us(ProbeTarget& target, Body&& body) {
+  const double start_us = now_us(target);
   body();
-  return now_us() - start_us;
+  return now_us(target) - start_us;
 }
 
 struct Line {
@@ -39,7 +39,7 @@ Interval middle_95(const std::vector<double>& values) { return {percentile(value
 
 double send_time_us(ProbeTarget& target, int64_t bytes) {
   target.prepare(bytes);
-  return time_us([&] { target.send(bytes); });
+  return time_us(target, [&] { target.send(bytes); });
 }
 
 /// Round trips: many when they are short, a few when they are long.
@@ -47,9 +47,9 @@ std::vector<double> ping_times(ProbeTarget& target, double budget_us) {
   constexpr int kFewest = 10, kMost = 200;
   std::vector<double> times;
   for (int warm_up = 0; warm_up < 3; ++warm_up) target.ping();
-  const double start_us = now_us();
-  while (static_cast<int>(times.size()) < kMost && (static_cast<int>(times.size()) < kFewest || now_us() - start_us < budget_us))
-    times.push_back(time_us([&] { target.ping(); }));
+  const double start_us = now_us(target);
+  while (static_cast<int>(times.size()) < kMost && (static_cast<int>(times.size()) < kFewest || now_us(target) - start_us < budget_us))
+    times.push_back(time_us(target, [&] { target.ping(); }));
   return times;
 }
 
@@ -69,7 +69,7 @@ std::vector<Point> upload_points(ProbeTarget& target, const ProbeOptions& o, con
   constexpr int kFewestRounds = 3, kMostRounds = 12;
   Progress progress("probing " + o.address, kMostRounds);
   std::vector<Point> points;
-  for (int round = 0; round < kMostRounds && (round < kFewestRounds || now_us() < end_us); ++round) {
+  for (int round = 0; round < kMostRounds && (round < kFewestRounds || now_us(target) < end_us); ++round) {
     for (const int64_t bytes : sizes) points.push_back({static_cast<double>(bytes), send_time_us(target, bytes)});
     progress.advance();
   }
@@ -83,7 +83,7 @@ void measure_down(ProbeTarget& target, const ProbeOptions& o, const LineFit& up,
   std::vector<double> rates;
   for (int i = 0; i <= kRepeats; ++i) {
     ProbeTarget::Reply reply;
-    const double us = time_us([&] { reply = target.ask(o.model); });
+    const double us = time_us(target, [&] { reply = target.ask(o.model); });
     const auto bytes = static_cast<double>(reply.response_bytes);
     if (bytes < kFewestBytes) {
       out.note = "an answer of '" + o.model + "' has only " + format_bytes(bytes) + ", too little to measure the way back; it is taken as fast as the way there";
@@ -126,7 +126,7 @@ LineFit fit_line(const std::vector<Point>& points, uint64_t seed) {
 ProbeResult probe(ProbeTarget& target, const ProbeOptions& o) {
   constexpr double kFastestBps = 1e12;  // faster than this cannot be told from no time at all
   ProbeResult out;
-  const double start_us = now_us();
+  const double start_us = now_us(target);
   const auto pings = ping_times(target, o.time_limit_us * 0.1);
   const auto sizes = choose_sizes(target, o);
   out.up_points = upload_points(target, o, sizes, start_us + o.time_limit_us);

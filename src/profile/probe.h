@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/stats.h"
 #include "profile/network.h"
 
@@ -55,6 +56,8 @@ class ProbeTarget {
     double compute_us = 0;
   };
   [[nodiscard]] virtual Reply ask(const std::string& model) = 0;
+  /// What its times are taken with.
+  [[nodiscard]] virtual Clock& clock() { return Clock::steady(); }
 };
 /// @throws TransportError when nobody answers.
 [[nodiscard]] std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address);
