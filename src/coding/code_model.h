@@ -3,7 +3,7 @@
 // The codes of one image are uint8 symbols (channels, rows, columns), most of them near a channel's zero symbol. A model,
 // fitted at calibration on codes of unlabelled images, predicts each symbol from those before it: its mean linearly from
 // the four neighbouring positions (left, top, top right, top left) over many channels, its spread from how well those and
-// the earlier channels of the same position were predicted. Both pick one of 384 tables for an interleaved rANS coder.
+// the earlier channels of the same position were predicted. Both place a curve of probabilities for an interleaved rANS coder.
 // Relies on base; Eigen in the fit. Start here, then coder.h; the arithmetic of a position is in context.h.
 #pragma once
 

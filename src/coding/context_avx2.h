@@ -21,23 +21,17 @@ struct Avx2Ops : Avx2Lanes {
     }
   }
 
-  static void contexts(const ModelData& data, int group, const int16_t* mean, uint16_t around, uint16_t before, Contexts& out) {
+  static void rates(const ModelData& data, int group, uint16_t around, uint16_t before, Contexts& out) {
     const int k = group * kGroup;
     const __m256i from_around = _mm256_mulhi_epu16(load(&data.spread_around[k]), _mm256_set1_epi16(static_cast<int16_t>(around)));
     const __m256i from_before = _mm256_mulhi_epu16(load(&data.spread_before[k]), _mm256_set1_epi16(static_cast<int16_t>(before)));
     __m256i spread = _mm256_adds_epu16(_mm256_adds_epu16(load(&data.spread_base[k]), from_around), from_before);
     spread = _mm256_max_epu16(spread, _mm256_set1_epi16(1));
-    __m256i spread_class = _mm256_add_epi16(quarter_octaves(spread), load(&data.scales[k]));
-    spread_class = _mm256_min_epi16(_mm256_max_epi16(spread_class, _mm256_setzero_si256()), _mm256_set1_epi16(kClasses - 1));
-
-    const __m256i centre = load(mean + k), half = _mm256_set1_epi16(kMeanUnit / 2);
-    const __m256i base = _mm256_srai_epi16(_mm256_add_epi16(centre, half), 5);
-    const __m256i place = _mm256_srli_epi16(_mm256_add_epi16(_mm256_sub_epi16(centre, _mm256_slli_epi16(base, 5)), half), 1);
-    const __m256i mirrored = _mm256_cmpgt_epi16(place, _mm256_set1_epi16(kFractions - 1));  // -1 or 0
-    const __m256i fraction = _mm256_min_epi16(place, _mm256_sub_epi16(_mm256_set1_epi16(2 * kFractions - 1), place));
-    store(out.table, _mm256_add_epi16(_mm256_slli_epi16(spread_class, 3), fraction));
-    store(out.base, base);
-    store(out.sign, _mm256_or_si256(mirrored, _mm256_set1_epi16(1)));
+    __m256i log = _mm256_add_epi16(log_of_each(spread), load(&data.scales[k]));
+    log = _mm256_min_epi16(_mm256_max_epi16(log, _mm256_setzero_si256()), _mm256_set1_epi16(kCurveEnd));
+    const __m256i rate = curve_at_each(data.fast_rate, places_of(log));
+    store(out.rate, _mm256_mullo_epi16(_mm256_min_epu16(rate, load(&data.rate_reach[k])), load(&data.rate_unit[k])));
+    store(out.width, width_of(rate));
   }
 
   static uint32_t remember(const ModelData& data, int group, const int16_t* values, const int16_t* mean, uint8_t* history) {
@@ -86,13 +80,6 @@ struct Avx2Ops : Avx2Lanes {
       out = _mm256_min_epi16(_mm256_max_epi16(out, load(&data.lows[k])), load(&data.highs[k]));
       store(mean + k, out);
     }
-  }
-
-  /// 4 * log2(spread / 4096), in steps of a quarter of each octave: exponent and two bits of the fraction of a float.
-  static __m256i quarter_octaves(__m256i spread) {
-    const __m256i low = _mm256_unpacklo_epi16(spread, _mm256_setzero_si256()), high = _mm256_unpackhi_epi16(spread, _mm256_setzero_si256());
-    const auto bits = [](__m256i x) { return _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(x)), 21); };
-    return _mm256_sub_epi16(_mm256_packus_epi32(bits(low), bits(high)), _mm256_set1_epi16(4 * 127 + 48));
   }
 };
 

@@ -148,7 +148,8 @@ CodeModel CodeModel::fit(std::span<const Tensor> codes, const FitOptions& option
   finish(data);
   measure(data, samples);
   fit_spreads(data, samples);
-  fit_tables(data, samples);
+  finish(data);
+  fit_curves(data, samples);
   return CodeModel(sealed(std::move(data)));
 }
 
