@@ -53,7 +53,7 @@ std::vector<float> CodeModel::symbol_bits() const {
   constexpr uint16_t kOrdinaryAround = 12288, kOrdinaryBefore = 8192;
   const Workspace still(*data_);
   std::vector<int16_t> means(static_cast<size_t>(data_->padded()));
-  PlainOps::means(*data_, still.history.data() + data_->row_stride() + data_->padded(), means.data());
+  codec_named("").means(*data_, still.history.data() + data_->row_stride() + data_->padded(), means.data());
   std::vector<float> out(static_cast<size_t>(data_->shape.channels) * 256, std::numeric_limits<float>::infinity());
   for (int group = 0; group < data_->groups; ++group) {
     Contexts contexts;

@@ -132,7 +132,7 @@ TEST(CodeModel, WrongFieldsWithAMendedHash) {
   expect_refused(edited(8, 0), "cannot be coded");           // none
   expect_refused(edited(20, static_cast<char>(255)), "a zero symbol");
   expect_refused(edited(20 + 40, 2), "a mark of a quiet group");
-  const size_t fineness = 20 + 40 + 2 + 20 * 14, block = fineness + 20;
+  const size_t fineness = 20 + 40 + 2 + 20 * 14, block = fineness + 20 + 20 * 4;
   expect_refused(edited(fineness, 9), "the fineness of a channel");
   const size_t curves = bytes.size() - 32 - 2 * 2 * 17;
   expect_refused(edited(curves + 3, static_cast<char>(255)), "the curve of rates");

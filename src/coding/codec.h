@@ -18,6 +18,7 @@ struct Workspace {
   std::vector<uint8_t> symbols;     // (positions, padded)
   std::vector<uint8_t> history;     // (rows + 1, columns + 2, padded), a border of zero values
   std::vector<uint16_t> activity;   // (rows + 1, columns + 2)
+  std::vector<int16_t> sums;        // (columns, padded), what the row above gives to means
   std::vector<int16_t> means;       // (padded)
   // (positions, padded), of each symbol's interval; escapes begin at kEscapeSlot. `nearer`: one step nearer to zero, 0 for an escape
   std::vector<uint16_t> lows, frequencies, nearer;

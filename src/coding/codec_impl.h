@@ -15,23 +15,26 @@ struct Passes {
   struct Cursor {
     uint8_t* history;
     uint16_t* activity;
+    const int16_t* sums;
     int64_t position;  // 0 .. positions - 1
   };
   template <typename Visit>
   static void each_position(const ModelData& data, Workspace& work, Visit&& visit) {
     const int64_t padded = data.padded(), wide = data.shape.columns + 2;
-    for (int64_t y = 0; y < data.shape.rows; ++y)
+    for (int64_t y = 0; y < data.shape.rows; ++y) {
+      Ops::above(data, work.history.data() + ((y + 1) * wide + 1) * padded, data.shape.columns, work.sums.data());
       for (int64_t x = 0; x < data.shape.columns; ++x) {
         const int64_t place = (y + 1) * wide + x + 1;
-        if (!visit(Cursor{work.history.data() + place * padded, work.activity.data() + place, y * data.shape.columns + x})) return;
+        if (!visit(Cursor{work.history.data() + place * padded, work.activity.data() + place, work.sums.data() + x * padded, y * data.shape.columns + x})) return;
       }
+    }
   }
 
   /// Calls visit(group, contexts) for each coded group of a position; it gives the group's values.
   template <typename Visit>
   static void each_group(const ModelData& data, Workspace& work, const Cursor& at, bool with_quiet, Visit&& visit) {
     int16_t* means = work.means.data();
-    Ops::means(data, at.history, means);
+    Ops::beside(data, at.history, at.sums, means);
     const uint16_t around = energy_around(at.activity, data.shape.columns + 2);
     uint32_t sum = 0;
     for (int group = 0; group < data.groups; ++group) {
@@ -52,7 +55,7 @@ struct Passes {
       each_group(data, work, at, with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
         const int64_t first = at.position * data.padded() + group * kGroup;
         const uint8_t* symbols = work.symbols.data() + first;
-        for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>(symbols[j] - data.zeros[group * kGroup + j]);
+        for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>(symbols[j] - data.fields[group].zeros[j]);
         Ops::intervals(data, group, contexts, means, values, work.lows.data() + first, work.frequencies.data() + first);
         if constexpr (kSteps) find_nearer(data, group, contexts, means, values, work.nearer.data() + first);
       });
@@ -214,7 +217,10 @@ struct Passes {
     return tail.is_spent() ? Damage::kNone : Damage::kCheck;
   }
 
-  static constexpr Codec kCodec{Ops::kName, Ops::means, Ops::remember, analyse<false>, analyse<true>, encode, decode};
+  /// Means of all channels at the position whose history is at `here`.
+  static void means(const ModelData& data, const uint8_t* here, int16_t* mean) { Ops::above(data, here, 1, mean), Ops::beside(data, here, mean, mean); }
+
+  static constexpr Codec kCodec{Ops::kName, means, Ops::remember, analyse<false>, analyse<true>, encode, decode};
 };
 
 }  // namespace

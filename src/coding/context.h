@@ -1,7 +1,7 @@
 // The arithmetic of one position, in whole numbers, so that every instruction set finds the same intervals.
 //
 // At position p, with history h (symbols less their zero symbol, clamped, plus 64) and errors' energy e of what is coded:
-//   mean[k]   = round(sum over terms of h * w, scaled) + bias[k]                        in 1/32 symbol, clamped to the channel
+//   mean[k]   = round(sum over terms and the channel's own neighbours of h * w, scaled) + bias[k]                        in 1/32 symbol, clamped to the channel
 //   spread[k] = base[k] + around[k] * T(p) + before[k] * P(p, group of k)               in 1/4096 of the channel's scale
 //   T = 8 * (2 left + 2 top + top right + top left) of the positions' mean energies, P = mean energy of earlier groups
 //   rate[k]   = rates(log2(spread * scale))                                             what divides distances from the mean
@@ -81,21 +81,22 @@ struct PlainOps {
 
   static int16_t clamp16(int value) { return static_cast<int16_t>(std::clamp(value, -32768, 32767)); }
 
-  /// means of all channels at the position whose history is at `here`.
-  static void means(const ModelData& data, const uint8_t* here, int16_t* mean) {
-    for (const Block& block : data.blocks) {
-      int16_t* out = mean + block.first_group * kGroup;
-      const int channels = block.groups * kGroup;
-      uint16_t sums[kBlock];
-      for (int k = 0; k < channels; ++k) sums[k] = static_cast<uint16_t>(data.starts[block.first_group * kGroup + k]);
-      const int8_t* weights = block.weights.data();
-      for (const int32_t offset : block.offsets) {
-        const int a = here[offset], b = here[offset + 1];
-        for (int k = 0; k < channels; ++k) sums[k] = static_cast<uint16_t>(sums[k] + a * weights[2 * k] + b * weights[2 * k + 1]);
-        weights += 2 * channels;
-      }
-      for (int k = 0; k < channels; ++k) out[k] = finish_mean(data, block.first_group * kGroup + k, static_cast<int16_t>(sums[k]));
+  /// What the row above gives to the sums behind the means of positions in a row, whose history begins at `here`.
+  static void above(const ModelData& data, const uint8_t* here, int64_t columns, int16_t* sums) {
+    const int64_t padded = data.padded(), stride = data.row_stride();
+    for (int64_t x = 0; x < columns; ++x, here += padded, sums += padded) {
+      for (int64_t k = 0; k < padded; ++k)
+        sums[k] = static_cast<int16_t>(data.starts[k] + here[k - stride] * data.own_above[2 * k] + here[k - stride + padded] * data.own_above[2 * k + 1]);
+      for (const Block& block : data.blocks) add_terms(block, block.beside, block.terms.size(), here, sums);
     }
+  }
+  /// Means of a position from those sums.
+  static void beside(const ModelData& data, const uint8_t* here, const int16_t* sums, int16_t* mean) {
+    const int64_t padded = data.padded(), stride = data.row_stride();
+    for (int64_t k = 0; k < padded; ++k)
+      mean[k] = static_cast<int16_t>(sums[k] + here[k - padded] * data.own_beside[2 * k] + here[k - stride - padded] * data.own_beside[2 * k + 1]);
+    for (const Block& block : data.blocks) add_terms(block, 0, block.beside, here, mean);
+    for (int64_t k = 0; k < padded; ++k) mean[k] = finish_mean(data, static_cast<int>(k), mean[k]);
   }
 
   static void rates(const ModelData& data, int group, uint16_t around, uint16_t before, Contexts& out) {
@@ -160,6 +161,15 @@ struct PlainOps {
   }
 
  private:
+  static void add_terms(const Block& block, size_t first, size_t last, const uint8_t* here, int16_t* sums) {
+    const int channels = block.groups * kGroup;
+    sums += block.first_group * kGroup;
+    for (size_t t = first; t < last; ++t) {
+      const int a = here[block.offsets[t]], b = here[block.offsets[t] + 1];
+      const int8_t* weights = block.weights.data() + t * 2 * channels;
+      for (int k = 0; k < channels; ++k) sums[k] = static_cast<int16_t>(sums[k] + a * weights[2 * k] + b * weights[2 * k + 1]);
+    }
+  }
   static int16_t finish_mean(const ModelData& data, int k, int16_t sum) {
     const int scaled = (int{sum} * data.multipliers[k] + 0x4000) >> 15;
     return std::clamp(clamp16(static_cast<int16_t>(scaled) + data.biases[k]), data.lows[k], data.highs[k]);

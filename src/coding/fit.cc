@@ -131,6 +131,7 @@ void measure(ModelData& data, Samples& samples) {
   samples.around.assign(static_cast<size_t>(samples.images * samples.positions), 0);
   samples.before.assign(samples.around.size() * static_cast<size_t>(data.groups), 0);
   measure_errors(data, samples);
+  finish(data);
   measure_energies(data, samples);
 }
 

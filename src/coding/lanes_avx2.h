@@ -26,15 +26,34 @@ struct Routes {
 };
 constexpr Routes kRoutes{};
 
+/// Numbers in memory, where an instruction finds them: compilers else rebuild them from immediates in every group.
+template <typename Word>
+struct alignas(32) Repeated {
+  Word words[32 / sizeof(Word)];
+  explicit Repeated(int64_t value) {
+    for (Word& word : words) word = static_cast<Word>(value);
+  }
+};
+struct Numbers {
+  Repeated<int16_t> one{1}, curve_end{kCurveEnd}, half_unit{kMeanUnit / 2}, whole{2 * kHalf}, slots{2 * kEscapeSlot}, escape{kEscapeSlot}, all_slots{kSlots};
+  Repeated<int16_t> top_bit{0x8000}, middle_bit{0x80}, high_byte{0xff00}, exponent{127 << 8}, middle_slot{kSlots / 2}, far{16000}, most_error{8191}, most_energy{255};
+  Repeated<int16_t> most_value{kMostValue}, least_value{-kMostValue}, history_zero{kHistoryZero};
+  Repeated<int32_t> slot_mask{kSlots - 1}, word_mask{0xffff};
+};
+// Not const, so that no compiler knows the values.
+alignas(32) Numbers numbers;
+
 struct Avx2Lanes {
   static __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static void store(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
 
   static void intervals(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
     const Channels channels = channels_of(data, group, contexts, means);
-    const __m256i value = load(values), low = slots_below_each(data, channels, _mm256_sub_epi16(value, _mm256_set1_epi16(1)));
+    const __m256i value = load(values), low = slots_below_each(data, channels, _mm256_sub_epi16(value, number(numbers.one)));
     finish_intervals(data, group, low, _mm256_sub_epi16(slots_below_each(data, channels, value), low), lows, frequencies);
   }
+
+  static __m256i number(const auto& repeated) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(repeated.words)); }
 
   static uint32_t take_group(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
     const __m256i first = load(lanes), second = load(lanes + 8);
@@ -42,7 +61,7 @@ struct Avx2Lanes {
     const Channels channels = channels_of(data, group, contexts, means);
     const __m256i edge = likely_edge(data, contexts, channels.mean, slots), here = slots_below_each(data, channels, edge);
     const __m256i is_below = _mm256_cmpgt_epi16(here, slots);  // -1 or 0
-    const __m256i other_edge = _mm256_add_epi16(edge, _mm256_or_si256(_mm256_add_epi16(is_below, is_below), _mm256_set1_epi16(1)));
+    const __m256i other_edge = _mm256_add_epi16(edge, _mm256_or_si256(_mm256_add_epi16(is_below, is_below), number(numbers.one)));
     const __m256i there = slots_below_each(data, channels, other_edge);
     __m256i low = _mm256_min_epi16(here, there), high = _mm256_max_epi16(here, there), value = _mm256_max_epi16(edge, other_edge);
     __m256i is_outside = _mm256_or_si256(_mm256_cmpgt_epi16(low, slots), _mm256_xor_si256(_mm256_cmpgt_epi16(high, slots), _mm256_set1_epi16(-1)));
@@ -57,7 +76,7 @@ struct Avx2Lanes {
 
   static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, uint32_t* lanes, uint8_t*& end) {
     const __m256i low = load(lows), frequency = load(frequencies);
-    uint32_t escapes = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(low, _mm256_set1_epi16(kEscapeSlot))));
+    uint32_t escapes = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(low, number(numbers.escape))));
     for (; escapes != 0; escapes &= ~(3U << (std::bit_width(escapes) - 2))) [[unlikely]] {
       const int j = (std::bit_width(escapes) - 1) / 2;
       put_escape(lanes[j], symbols[j], end);
@@ -72,15 +91,15 @@ struct Avx2Lanes {
 
   static __m256i widen_low(__m256i words) { return _mm256_cvtepu16_epi32(_mm256_castsi256_si128(words)); }
   static __m256i widen_high(__m256i words) { return _mm256_cvtepu16_epi32(_mm256_extracti128_si256(words, 1)); }
-  static __m256i slots_of(__m256i states) { return _mm256_and_si256(states, _mm256_set1_epi32(kSlots - 1)); }
+  static __m256i slots_of(__m256i states) { return _mm256_and_si256(states, number(numbers.slot_mask)); }
 
   /// Points of curves: which piece, in both bytes where shuffles want it, and the rest.
   struct Places {
     __m256i low, high, rest;
   };
   static Places places_of(__m256i x) {  // a byte with its top bit set gives 0
-    return {_mm256_or_si256(_mm256_srli_epi16(x, 8), _mm256_set1_epi16(static_cast<int16_t>(0x8000))),
-            _mm256_or_si256(_mm256_and_si256(x, _mm256_set1_epi16(static_cast<int16_t>(0xff00))), _mm256_set1_epi16(0x80)), _mm256_slli_epi16(x, 8)};
+    return {_mm256_or_si256(_mm256_srli_epi16(x, 8), number(numbers.top_bit)),
+            _mm256_or_si256(_mm256_and_si256(x, number(numbers.high_byte)), number(numbers.middle_bit)), _mm256_slli_epi16(x, 8)};
   }
   static __m256i twice(const std::array<uint8_t, kCurvePieces>& bytes) { return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data()))); }
   static __m256i curve_at_each(const FastCurve& curve, const Places& at) {
@@ -91,7 +110,7 @@ struct Avx2Lanes {
   static __m256i log_of_each(__m256i x) {
     const __m256i low = _mm256_unpacklo_epi16(x, _mm256_setzero_si256()), high = _mm256_unpackhi_epi16(x, _mm256_setzero_si256());
     const auto bits = [](__m256i half) { return _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(half)), 15); };
-    return _mm256_sub_epi16(_mm256_packus_epi32(bits(low), bits(high)), _mm256_set1_epi16(127 << 8));
+    return _mm256_sub_epi16(_mm256_packus_epi32(bits(low), bits(high)), number(numbers.exponent));
   }
 
   /// About 2^20 / rate: CPUs differ in the last bits.
@@ -106,39 +125,39 @@ struct Avx2Lanes {
   };
   static Channels channels_of(const ModelData& data, int group, const Contexts& contexts, const int16_t* means) {
     const int k = group * kGroup;
-    return {load(means + k), load(contexts.rate), load(&data.reach[k]), load(&data.reach_unit[k])};
+    return {load(means + k), load(contexts.rate), load(data.fields[group].reach), load(data.fields[group].reach_unit)};
   }
   static __m256i slots_below_each(const ModelData& data, const Channels& channels, __m256i value) {
-    const __m256i edge = _mm256_sub_epi16(_mm256_add_epi16(_mm256_slli_epi16(value, 5), _mm256_set1_epi16(kMeanUnit / 2)), channels.mean);
+    const __m256i edge = _mm256_sub_epi16(_mm256_add_epi16(_mm256_slli_epi16(value, 5), number(numbers.half_unit)), channels.mean);
     const __m256i distance = _mm256_mullo_epi16(_mm256_min_epu16(_mm256_abs_epi16(edge), channels.reach), channels.unit);
-    const __m256i place = _mm256_min_epu16(_mm256_mulhi_epu16(distance, channels.rate), _mm256_set1_epi16(kCurveEnd));
+    const __m256i place = _mm256_min_epu16(_mm256_mulhi_epu16(distance, channels.rate), number(numbers.curve_end));
     const __m256i outside = curve_at_each(data.fast_shape, places_of(place));
-    const __m256i inside = _mm256_sub_epi16(_mm256_set1_epi16(static_cast<int16_t>(2 * kHalf)), outside);
+    const __m256i inside = _mm256_sub_epi16(number(numbers.whole), outside);
     const __m256i below = _mm256_blendv_epi8(inside, outside, _mm256_srai_epi16(edge, 15));
-    return _mm256_mulhi_epu16(below, _mm256_set1_epi16(2 * kEscapeSlot));
+    return _mm256_mulhi_epu16(below, number(numbers.slots));
   }
   /// Stores intervals; those of no slot become the escape's.
   static void finish_intervals(const ModelData& data, int group, __m256i low, __m256i frequency, uint16_t* lows, uint16_t* frequencies) {
     const __m256i is_escape = _mm256_cmpeq_epi16(frequency, _mm256_setzero_si256());
-    store(lows, _mm256_blendv_epi8(low, _mm256_set1_epi16(kEscapeSlot), is_escape));
+    store(lows, _mm256_blendv_epi8(low, number(numbers.escape), is_escape));
     store(frequencies, _mm256_sub_epi16(frequency, is_escape));
     for (int j = data.channels_of(group); j < kGroup; ++j) lows[j] = 0, frequencies[j] = kSlots;
   }
 
   /// The value nearest to whose upper edge the slots' place in the distribution is, about.
   static __m256i likely_edge(const ModelData& data, const Contexts& contexts, __m256i mean, __m256i slots) {
-    const __m256i outside = _mm256_min_epi16(slots, _mm256_sub_epi16(_mm256_set1_epi16(kEscapeSlot), slots)), one = _mm256_set1_epi16(1);
+    const __m256i outside = _mm256_min_epi16(slots, _mm256_sub_epi16(number(numbers.escape), slots)), one = number(numbers.one);
     const __m256i log = log_of_each(_mm256_or_si256(_mm256_add_epi16(outside, outside), one));
     const __m256i place = _mm256_slli_epi16(curve_at_each(data.fast_guess, places_of(log)), 4);
-    const __m256i distance = _mm256_min_epu16(_mm256_mulhi_epu16(place, load(contexts.width)), _mm256_set1_epi16(16000));
-    const __m256i sign = _mm256_sub_epi16(slots, _mm256_set1_epi16(kSlots / 2));
+    const __m256i distance = _mm256_min_epu16(_mm256_mulhi_epu16(place, load(contexts.width)), number(numbers.far));
+    const __m256i sign = _mm256_sub_epi16(slots, number(numbers.middle_slot));
     return _mm256_srai_epi16(_mm256_add_epi16(mean, _mm256_sign_epi16(distance, _mm256_or_si256(sign, one))), 5);
   }
   /// Gives all slots and value 0 to channels that only fill up the group.
   static __m256i skip_padding(const ModelData& data, int group, __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
-    const __m256i is_channel = _mm256_cmpgt_epi16(_mm256_set1_epi16(static_cast<int16_t>(data.channels_of(group))), _mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    const __m256i is_channel = load(data.fields[group].is_channel);
     low = _mm256_and_si256(low, is_channel), value = _mm256_and_si256(value, is_channel);
-    frequency = _mm256_blendv_epi8(_mm256_set1_epi16(kSlots), frequency, is_channel);
+    frequency = _mm256_blendv_epi8(number(numbers.all_slots), frequency, is_channel);
     return _mm256_and_si256(is_outside, is_channel);
   }
   /// Finds what `likely_edge` missed. Returns the escapes.
@@ -184,7 +203,7 @@ struct Avx2Lanes {
     // state >= f << 19, compared after a shift that loses nothing of the bound
     const __m256i is_full = _mm256_cmpgt_epi32(_mm256_srli_epi32(state, 32 - kProbabilityBits), _mm256_sub_epi32(f, _mm256_set1_epi32(1)));
     const uint32_t mask = mask_of(is_full);
-    const __m256i words = _mm256_permutevar8x32_epi32(_mm256_and_si256(state, _mm256_set1_epi32(0xffff)), route(kRoutes.gather_right[mask]));
+    const __m256i words = _mm256_permutevar8x32_epi32(_mm256_and_si256(state, number(numbers.word_mask)), route(kRoutes.gather_right[mask]));
     const __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(end - 16), packed);
     end -= 2 * std::popcount(mask);

@@ -17,6 +17,7 @@ int32_t offset_of(const ModelData& data, const Term& term) {
 void finish_block(ModelData& data, Block& block) {
   block.offsets.clear();
   for (const Term& term : block.terms) block.offsets.push_back(offset_of(data, term));
+  block.beside = static_cast<size_t>(std::count_if(block.terms.begin(), block.terms.end(), [](const Term& term) { return term.neighbour == 0; }));
   const size_t channels = static_cast<size_t>(block.groups) * kGroup, first = static_cast<size_t>(block.first_group) * kGroup;
   for (size_t t = 0; t < block.terms.size(); ++t)
     for (size_t k = 0; k < channels; ++k) {
@@ -58,6 +59,28 @@ void finish_curves(ModelData& data) {
   data.fast_rate = fast(data.rate_curve), data.fast_shape = fast(data.shape_curve), data.fast_guess = fast(guess);
 }
 
+void finish_fields(ModelData& data) {
+  data.fields.assign(static_cast<size_t>(data.groups), {});
+  for (int64_t k = 0; k < data.padded(); ++k) {
+    GroupFields& to = data.fields[k / kGroup];
+    const int64_t j = k % kGroup;
+    to.spread_base[j] = data.spread_base[k], to.spread_around[j] = data.spread_around[k], to.spread_before[j] = data.spread_before[k];
+    to.scales[j] = data.scales[k], to.inverse[j] = data.inverse[k];
+    to.rate_reach[j] = data.rate_reach[k], to.rate_unit[j] = data.rate_unit[k], to.reach[j] = data.reach[k], to.reach_unit[j] = data.reach_unit[k];
+    to.zeros[j] = data.zeros[k], to.tops[j] = data.tops[k], to.is_channel[j] = k < data.shape.channels ? -1 : 0;
+  }
+}
+
+void finish_own(ModelData& data) {
+  const size_t padded = data.starts.size();
+  data.own_beside.resize(2 * padded), data.own_above.resize(2 * padded);
+  for (size_t k = 0; k < padded; ++k) {
+    const int8_t* own = &data.own[k * kNeighbours];
+    data.own_beside[2 * k] = own[0], data.own_beside[2 * k + 1] = own[3], data.own_above[2 * k] = own[1], data.own_above[2 * k + 1] = own[2];
+    data.starts[k] = static_cast<int16_t>(data.starts[k] - kHistoryZero * (own[0] + own[1] + own[2] + own[3]));
+  }
+}
+
 }  // namespace
 
 ModelData empty_model(const CodeShape& shape, const std::string& where) {
@@ -76,7 +99,7 @@ ModelData empty_model(const CodeShape& shape, const std::string& where) {
   const auto padded = static_cast<size_t>(data.padded());
   data.zeros.assign(padded, 0), data.tops.assign(padded, 0);
   for (auto* field : {&data.multipliers, &data.biases, &data.scales}) field->assign(padded, 0);
-  data.fineness.assign(padded, 0);
+  data.fineness.assign(padded, 0), data.own.assign(padded * kNeighbours, 0);
   for (auto* field : {&data.inverse, &data.spread_base, &data.spread_around, &data.spread_before}) field->assign(padded, 0);
   data.quiet.assign(static_cast<size_t>(data.groups), 0);
   for (int group = 0; group < data.groups; group += kBlock / kGroup)
@@ -88,6 +111,7 @@ void finish(ModelData& data) {
   const auto padded = static_cast<size_t>(data.padded());
   data.starts.assign(padded, 0), data.lows.assign(padded, 0), data.highs.assign(padded, 0);
   for (Block& block : data.blocks) finish_block(data, block);
+  finish_own(data);
   for (size_t k = 0; k < padded; ++k) {
     data.lows[k] = static_cast<int16_t>(-kMeanUnit * data.zeros[k]);
     data.highs[k] = static_cast<int16_t>(kMeanUnit * (data.tops[k] - data.zeros[k]));
@@ -96,6 +120,7 @@ void finish(ModelData& data) {
   for (int group = 1; group < data.groups; ++group) data.before_scale[group] = (uint32_t{512} << 16) / static_cast<uint32_t>(kGroup * group);
   finish_reaches(data);
   finish_curves(data);
+  finish_fields(data);
 }
 
 }  // namespace scissionlite::coding

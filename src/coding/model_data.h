@@ -43,6 +43,7 @@ struct Block {
   int first_group = 0, groups = 0;
   std::vector<Term> terms;
   std::vector<int32_t> offsets;  // (terms), from a position's history to the pair
+  size_t beside = 0;             // the first ones, of the left neighbour; the others are known a row ahead
   std::vector<int8_t> weights;   // (terms, groups, 16, 2)
 };
 
@@ -52,12 +53,21 @@ struct FastCurve {
   std::array<uint8_t, kCurvePieces> value_low{}, value_high{}, drop_low{}, drop_high{};
 };
 
+/// What vector code reads about a group, in one place.
+struct alignas(32) GroupFields {
+  uint16_t spread_base[kGroup], spread_around[kGroup], spread_before[kGroup];
+  int16_t scales[kGroup];
+  uint16_t rate_reach[kGroup], rate_unit[kGroup], reach[kGroup], reach_unit[kGroup], inverse[kGroup];
+  int16_t zeros[kGroup], tops[kGroup], is_channel[kGroup];  // is_channel: -1, or 0 in padding
+};
+
 /// Per channel arrays are padded to whole groups; padding has top 0 and no weights.
 struct ModelData {
   CodeShape shape;
   int groups = 0;
   std::vector<uint8_t> zeros, tops;    // symbol of value 0, largest symbol
   std::vector<Block> blocks;
+  std::vector<int8_t> own;             // (channels, neighbours), weights of the channel itself there
   std::vector<int16_t> multipliers;    // mean = mulhrs(sum of terms, multiplier) + bias
   std::vector<int16_t> biases;
   std::vector<uint16_t> inverse;       // 4096 / mean |error|: errors as energy, 16 = an ordinary one
@@ -72,6 +82,8 @@ struct ModelData {
   std::vector<uint16_t> reach, reach_unit, rate_reach, rate_unit;  // what fineness means for distances and rates
   std::vector<uint32_t> before_scale;  // (groups), 2^16 * 512 / channels before; 0 for the first
   FastCurve fast_rate, fast_shape, fast_guess;  // the last one is about the inverse of shape
+  std::vector<GroupFields> fields;     // (groups)
+  std::vector<int8_t> own_beside, own_above;  // (channels, 2): left and top left; top and top right
   std::string hash;
 
   [[nodiscard]] int64_t padded() const { return int64_t{groups} * kGroup; }

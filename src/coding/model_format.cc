@@ -80,6 +80,7 @@ void read_block(const ModelData& data, Block& block, Reader& from) {
     const auto neighbour = from.at_most(kNeighbours - 1, from.u8(), "a neighbour");
     block.terms.push_back({static_cast<uint8_t>(neighbour), static_cast<uint16_t>(from.at_most(pairs - 1, from.u16(), "a pair of channels"))});
   }
+  if (!std::is_sorted(block.terms.begin(), block.terms.end(), [](const Term& a, const Term& b) { return a.neighbour < b.neighbour; })) from.fail("neighbours are out of order");
   const size_t size = size_t{terms} * block.groups * kGroup * 2;
   if (from.bytes.size() - from.at < size) from.fail("the file ends early");
   const auto* weights = reinterpret_cast<const int8_t*>(from.bytes.data()) + from.at;
@@ -108,6 +109,7 @@ std::string write(const ModelData& data) {
   for (const auto field : kSignedFields)
     for (int64_t k = 0; k < data.shape.channels; ++k) to.u16(static_cast<uint16_t>((data.*field)[k]));
   for (int64_t k = 0; k < data.shape.channels; ++k) to.u8(data.fineness[k]);
+  for (int64_t i = 0; i < data.shape.channels * kNeighbours; ++i) to.u8(static_cast<uint8_t>(data.own[i]));
   for (const Block& block : data.blocks) write_block(block, to);
   write_curve(data.rate_curve, to), write_curve(data.shape_curve, to);
   return to.out;
@@ -127,6 +129,7 @@ ModelData read(Reader& from) {
     for (int64_t k = 0; k < channels; ++k) (data.*field)[k] = static_cast<int16_t>(from.u16());
   for (const int16_t scale : data.scales) from.at_most(8192, static_cast<uint32_t>(std::abs(int{scale})), "a scale");
   for (int64_t k = 0; k < channels; ++k) data.fineness[k] = static_cast<uint8_t>(from.at_most(kMostFineness, from.u8(), "the fineness of a channel"));
+  for (int64_t i = 0; i < channels * kNeighbours; ++i) data.own[i] = static_cast<int8_t>(from.u8());
   for (Block& block : data.blocks) read_block(data, block, from);
   data.rate_curve = read_curve(from, "a value of the curve of rates");
   data.shape_curve = read_curve(from, "a value of the curve of shape");
