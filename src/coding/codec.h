@@ -41,7 +41,7 @@ enum class Damage { kNone, kShort, kLong, kSymbol, kCheck };
 struct Codec {
   const char* name;
   void (*means)(const ModelData&, const uint8_t* here, int16_t* mean);
-  uint32_t (*remember)(const ModelData&, int group, const int16_t* values, const int16_t* mean, uint8_t* history);
+  uint32_t (*remember)(const ModelData&, const GroupFields&, const int16_t* values, const int16_t* mean, uint8_t* history);
   /// Intervals of all symbols, with or without `nearer`.
   void (*analyse)(const ModelData&, Workspace&, bool with_quiet);
   void (*analyse_steps)(const ModelData&, Workspace&, bool with_quiet);

@@ -37,13 +37,14 @@ struct Passes {
     Ops::beside(data, at.history, at.sums, means);
     const uint16_t around = energy_around(at.activity, data.shape.columns + 2);
     uint32_t sum = 0;
-    for (int group = 0; group < data.groups; ++group) {
-      if (data.quiet[group] && !with_quiet) continue;
+    const GroupFields* const end = data.fields.data() + data.groups;
+    for (const GroupFields* fields = data.fields.data(); fields != end; ++fields) {
+      if (fields->is_quiet && !with_quiet) continue;
       Contexts contexts;
-      Ops::rates(data, group, around, energy_before(data, group, sum), contexts);
+      Ops::rates(data, *fields, around, energy_before(*fields, sum), contexts);
       alignas(32) int16_t values[kGroup];  // all are written
-      visit(group, contexts, values);
-      sum += Ops::remember(data, group, values, means, at.history);
+      visit(*fields, contexts, values);
+      sum += Ops::remember(data, *fields, values, means, at.history);
     }
     *at.activity = activity_of(data, sum);
   }
@@ -52,21 +53,21 @@ struct Passes {
   static void analyse(const ModelData& data, Workspace& work, bool with_quiet) {
     const int16_t* means = work.means.data();
     each_position(data, work, [&](const Cursor& at) {
-      each_group(data, work, at, with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
-        const int64_t first = at.position * data.padded() + group * kGroup;
+      each_group(data, work, at, with_quiet, [&](const GroupFields& fields, const Contexts& contexts, int16_t* values) {
+        const int64_t first = at.position * data.padded() + fields.group * kGroup;
         const uint8_t* symbols = work.symbols.data() + first;
-        for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>(symbols[j] - data.fields[group].zeros[j]);
-        Ops::intervals(data, group, contexts, means, values, work.lows.data() + first, work.frequencies.data() + first);
-        if constexpr (kSteps) find_nearer(data, group, contexts, means, values, work.nearer.data() + first);
+        for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>(symbols[j] - fields.zeros[j]);
+        Ops::intervals(data, fields, contexts, means, values, work.lows.data() + first, work.frequencies.data() + first);
+        if constexpr (kSteps) find_nearer(data, fields, contexts, means, values, work.nearer.data() + first);
       });
       return true;
     });
   }
-  static void find_nearer(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* nearer) {
+  static void find_nearer(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* nearer) {
     alignas(32) int16_t stepped[kGroup];
     alignas(32) uint16_t lows[kGroup];
     for (int j = 0; j < kGroup; ++j) stepped[j] = static_cast<int16_t>(values[j] - (values[j] > 0) + (values[j] < 0));
-    Ops::intervals(data, group, contexts, means, stepped, lows, nearer);
+    Ops::intervals(data, fields, contexts, means, stepped, lows, nearer);
     for (int j = 0; j < kGroup; ++j)
       if (lows[j] == kEscapeSlot) nearer[j] = 0;
   }
@@ -186,10 +187,10 @@ struct Passes {
       tail.open(in.payload);
     };
     each_position(data, work, [&](const Cursor& at) {
-      each_group(data, work, at, in.with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
-        const int count = data.channels_of(group), channel = group * kGroup;
+      each_group(data, work, at, in.with_quiet, [&](const GroupFields& fields, const Contexts& contexts, int16_t* values) {
+        const int count = fields.channels, channel = fields.group * kGroup;
         if (left >= count) [[likely]] {
-          for (uint32_t escapes = Ops::take_group(data, group, contexts, means, lanes, next, values); escapes != 0; escapes &= escapes - 1) {
+          for (uint32_t escapes = Ops::take_group(data, fields, contexts, means, lanes, next, values); escapes != 0; escapes &= escapes - 1) {
             const int j = std::countr_zero(escapes);
             values[j] = static_cast<int16_t>(static_cast<int>(take_escape(lanes[j], next)) - data.zeros[channel + j]);
           }
@@ -203,7 +204,7 @@ struct Passes {
           }
           for (int j = count; j < kGroup; ++j) values[j] = 0;
         }
-        const bool fits = Ops::to_symbols(data, group, values, work.symbols.data() + at.position * data.padded() + channel);
+        const bool fits = Ops::to_symbols(data, fields, values, work.symbols.data() + at.position * data.padded() + channel);
         if (next > in.last) next = in.last, damage = Damage::kShort;  // the slack behind it was read, no more
         else if (!fits && damage == Damage::kNone) damage = Damage::kSymbol;
       });

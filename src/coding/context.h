@@ -31,8 +31,8 @@ inline uint16_t energy_around(const uint16_t* activity, int64_t stride) {
   return static_cast<uint16_t>(std::min(8 * sum, 65535U));
 }
 /// P of a group.
-inline uint16_t energy_before(const ModelData& data, int group, uint32_t sum) {
-  return static_cast<uint16_t>(std::min<uint64_t>((uint64_t{sum} * data.before_scale[group]) >> 16, 65535));
+inline uint16_t energy_before(const GroupFields& fields, uint32_t sum) {
+  return static_cast<uint16_t>(std::min<uint64_t>((uint64_t{sum} * fields.before_scale) >> 16, 65535));
 }
 /// What a finished position leaves for later ones: 256 = ordinary.
 inline uint16_t activity_of(const ModelData& data, uint32_t sum) {
@@ -99,9 +99,9 @@ struct PlainOps {
     for (int64_t k = 0; k < padded; ++k) mean[k] = finish_mean(data, static_cast<int>(k), mean[k]);
   }
 
-  static void rates(const ModelData& data, int group, uint16_t around, uint16_t before, Contexts& out) {
+  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint16_t before, Contexts& out) {
     for (int j = 0; j < kGroup; ++j) {
-      const int k = group * kGroup + j;
+      const int k = fields.group * kGroup + j;
       const uint32_t spread = data.spread_base[k] + ((uint32_t{data.spread_around[k]} * around) >> 16) + ((uint32_t{data.spread_before[k]} * before) >> 16);
       const int log = std::clamp(log_of(std::clamp(spread, 1U, 65535U)) + data.scales[k], 0, kCurveEnd);
       out.rate[j] = static_cast<uint16_t>(std::min(curve_at(data.rate_curve, log), data.rate_reach[k]) * data.rate_unit[k]);
@@ -109,19 +109,19 @@ struct PlainOps {
   }
 
   /// Intervals of a group's values; channels that only fill up the group get all slots, which codes nothing.
-  static void intervals(const ModelData& data, int group, const Contexts& contexts, const int16_t* mean, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
+  static void intervals(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* mean, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
     for (int j = 0; j < kGroup; ++j) {
-      const int k = group * kGroup + j;
-      const Interval interval = j < data.channels_of(group) ? interval_of(data, k, values[j], mean[k], contexts.rate[j]) : Interval{0, kSlots};
+      const int k = fields.group * kGroup + j;
+      const Interval interval = j < fields.channels ? interval_of(data, k, values[j], mean[k], contexts.rate[j]) : Interval{0, kSlots};
       lows[j] = static_cast<uint16_t>(interval.low), frequencies[j] = static_cast<uint16_t>(interval.frequency);
     }
   }
 
   /// Stores values (symbols less zero) for later neighbours and returns the energy of their errors.
-  static uint32_t remember(const ModelData& data, int group, const int16_t* values, const int16_t* mean, uint8_t* history) {
+  static uint32_t remember(const ModelData& data, const GroupFields& fields, const int16_t* values, const int16_t* mean, uint8_t* history) {
     uint32_t sum = 0;
     for (int j = 0; j < kGroup; ++j) {
-      const int k = group * kGroup + j, error = std::min(std::abs(values[j] * kMeanUnit - mean[k]), 8191);
+      const int k = fields.group * kGroup + j, error = std::min(std::abs(values[j] * kMeanUnit - mean[k]), 8191);
       sum += std::min<uint32_t>((static_cast<uint32_t>(8 * error) * data.inverse[k]) >> 16, 255);
       history[k] = static_cast<uint8_t>(std::clamp<int>(values[j], -kMostValue, kMostValue) + kHistoryZero);
     }
@@ -136,12 +136,12 @@ struct PlainOps {
   }
 
   /// The inverse but for escapes: gives values, and a bit for each channel whose escape is still to be taken.
-  static uint32_t take_group(const ModelData& data, int group, const Contexts& contexts, const int16_t* mean, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
+  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* mean, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
     uint32_t escapes = 0;
     for (int j = 0; j < kGroup; ++j) {
       values[j] = 0;
-      if (j >= data.channels_of(group)) continue;
-      const Found found = find(data, group * kGroup + j, slot_of(lanes[j]), mean[group * kGroup + j], contexts.rate[j]);
+      if (j >= fields.channels) continue;
+      const Found found = find(data, fields.group * kGroup + j, slot_of(lanes[j]), mean[fields.group * kGroup + j], contexts.rate[j]);
       escapes |= static_cast<uint32_t>(slot_of(lanes[j]) == kEscapeSlot) << j;
       take_interval(lanes[j], found.interval, next);
       values[j] = static_cast<int16_t>(found.value);
@@ -150,10 +150,10 @@ struct PlainOps {
   }
 
   /// Symbols from values; whether all are within their channels' levels.
-  static bool to_symbols(const ModelData& data, int group, const int16_t* values, uint8_t* symbols) {
+  static bool to_symbols(const ModelData& data, const GroupFields& fields, const int16_t* values, uint8_t* symbols) {
     int wrong = 0;
     for (int j = 0; j < kGroup; ++j) {
-      const int k = group * kGroup + j, symbol = values[j] + data.zeros[k];
+      const int k = fields.group * kGroup + j, symbol = values[j] + data.zeros[k];
       wrong |= static_cast<uint32_t>(symbol) > data.tops[k];
       symbols[j] = static_cast<uint8_t>(symbol);
     }

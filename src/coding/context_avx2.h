@@ -22,8 +22,7 @@ struct Avx2Ops : Avx2Lanes {
     for (const Block& block : data.blocks) with_groups(block, [&](auto groups) { beside_of<groups()>(data, block, here, sums, mean); });
   }
 
-  static void rates(const ModelData& data, int group, uint16_t around, uint16_t before, Contexts& out) {
-    const GroupFields& fields = data.fields[group];
+  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint16_t before, Contexts& out) {
     const __m256i from_around = _mm256_mulhi_epu16(load(fields.spread_around), _mm256_set1_epi16(static_cast<int16_t>(around)));
     const __m256i from_before = _mm256_mulhi_epu16(load(fields.spread_before), _mm256_set1_epi16(static_cast<int16_t>(before)));
     __m256i spread = _mm256_adds_epu16(_mm256_adds_epu16(load(fields.spread_base), from_around), from_before);
@@ -35,12 +34,12 @@ struct Avx2Ops : Avx2Lanes {
     store(out.width, width_of(rate));
   }
 
-  static uint32_t remember(const ModelData& data, int group, const int16_t* values, const int16_t* mean, uint8_t* history) {
-    const int k = group * kGroup;
+  static uint32_t remember(const ModelData& data, const GroupFields& fields, const int16_t* values, const int16_t* mean, uint8_t* history) {
+    const int k = fields.group * kGroup;
     const __m256i value = load(values);
     __m256i error = _mm256_abs_epi16(_mm256_sub_epi16(_mm256_slli_epi16(value, 5), load(mean + k)));
     error = _mm256_slli_epi16(_mm256_min_epi16(error, number(numbers.most_error)), 3);
-    const __m256i energy = _mm256_min_epu16(_mm256_mulhi_epu16(error, load(data.fields[group].inverse)), number(numbers.most_energy));
+    const __m256i energy = _mm256_min_epu16(_mm256_mulhi_epu16(error, load(fields.inverse)), number(numbers.most_energy));
     const __m256i most = number(numbers.most_value);
     __m256i kept = _mm256_max_epi16(_mm256_min_epi16(value, most), number(numbers.least_value));
     kept = _mm256_add_epi16(kept, number(numbers.history_zero));
@@ -50,9 +49,9 @@ struct Avx2Ops : Avx2Lanes {
     return static_cast<uint32_t>(_mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4));
   }
 
-  static bool to_symbols(const ModelData& data, int group, const int16_t* values, uint8_t* symbols) {
-    const __m256i symbol = _mm256_add_epi16(load(values), load(data.fields[group].zeros));
-    const __m256i fitting = _mm256_min_epu16(symbol, load(data.fields[group].tops));
+  static bool to_symbols(const ModelData& data, const GroupFields& fields, const int16_t* values, uint8_t* symbols) {
+    const __m256i symbol = _mm256_add_epi16(load(values), load(fields.zeros));
+    const __m256i fitting = _mm256_min_epu16(symbol, load(fields.tops));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(symbols), narrow(_mm256_and_si256(symbol, number(numbers.most_energy))));
     return _mm256_movemask_epi8(_mm256_cmpeq_epi16(symbol, fitting)) == -1;
   }
@@ -93,7 +92,9 @@ struct Avx2Ops : Avx2Lanes {
     for (size_t t = block.beside; t < block.offsets.size(); ++t, weights += 32 * kGroups) {
       __m256i pairs[kColumns];
       for (int x = 0; x < kColumns; ++x) pairs[x] = pair_at(here + x * padded + block.offsets[t]);
+#pragma GCC unroll 4
       for (int g = 0; g < kGroups; ++g)
+#pragma GCC unroll 2
         for (int x = 0; x < kColumns; ++x) sums[x][g] = plus(sums[x][g], pairs[x], weights + 32 * g);
     }
     for (int x = 0; x < kColumns; ++x)
@@ -105,6 +106,7 @@ struct Avx2Ops : Avx2Lanes {
     const int first = block.first_group * kGroup;
     const int64_t padded = data.padded(), stride = data.row_stride();
     __m256i sums[kGroups];
+#pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
       const int64_t k = first + g * kGroup;
       sums[g] = plus(load(from + k), in_turn(here + k - padded, here + k - padded - stride), &data.own_beside[2 * k]);
@@ -112,8 +114,10 @@ struct Avx2Ops : Avx2Lanes {
     const int8_t* weights = block.weights.data();
     for (size_t t = 0; t < block.beside; ++t, weights += 32 * kGroups) {
       const __m256i pair = pair_at(here + block.offsets[t]);
+#pragma GCC unroll 4
       for (int g = 0; g < kGroups; ++g) sums[g] = plus(sums[g], pair, weights + 32 * g);
     }
+#pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
       const int k = first + g * kGroup;
       __m256i out = _mm256_adds_epi16(_mm256_mulhrs_epi16(sums[g], load(&data.multipliers[k])), load(&data.biases[k]));

@@ -97,7 +97,7 @@ void measure_errors(ModelData& data, Samples& samples) {
     for (int group = 0; group < data.groups; ++group) {
       int16_t values[kGroup];
       values_of(data, samples.at(i, p), group, values);
-      codec.remember(data, group, values, means, history);
+      codec.remember(data, data.fields[group], values, means, history);
       for (int j = 0; j < kGroup; ++j) errors[group * kGroup + j] += std::abs(values[j] * kMeanUnit - means[group * kGroup + j]);
     }
   });
@@ -115,10 +115,10 @@ void measure_energies(const ModelData& data, Samples& samples) {
     samples.around[place] = energy_around(activity, data.shape.columns + 2);
     uint32_t sum = 0;
     for (int group = 0; group < data.groups; ++group) {
-      samples.before[place * data.groups + group] = energy_before(data, group, sum);
+      samples.before[place * data.groups + group] = energy_before(data.fields[group], sum);
       int16_t values[kGroup];
       values_of(data, samples.at(i, p), group, values);
-      sum += codec.remember(data, group, values, samples.means.data() + place * samples.padded, history);
+      sum += codec.remember(data, data.fields[group], values, samples.means.data() + place * samples.padded, history);
     }
     *activity = activity_of(data, sum);
   });

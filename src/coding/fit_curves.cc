@@ -34,7 +34,7 @@ std::vector<Edges> edges_of(const ModelData& data, const Samples& samples) {
   for (int64_t i = 0; i < places; ++i)
     for (int group = 0; group < data.groups; ++group) {
       if (data.quiet[group] || (i * 31 + group) % step != 0) continue;
-      PlainOps::rates(data, group, samples.around[i], samples.before[i * data.groups + group], contexts);
+      PlainOps::rates(data, data.fields[group], samples.around[i], samples.before[i * data.groups + group], contexts);
       for (int j = 0; j < data.channels_of(group); ++j) {
         const int64_t k = int64_t{group} * kGroup + j;
         const float edge = static_cast<float>(kMeanUnit * (samples.symbols[i * samples.padded + k] - data.zeros[k]) - samples.means[i * samples.padded + k]);

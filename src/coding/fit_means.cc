@@ -3,6 +3,7 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "coding/fit_internal.h"
@@ -156,8 +157,13 @@ std::vector<Eigen::Index> own_inputs(const std::vector<int>& pairs, Eigen::Index
   return own;
 }
 
-/// The pairs that save most, one after another, given that each channel has its own inputs anyway.
-std::vector<Eigen::Index> best_pairs(const Moments& moments, const std::vector<int>& pairs, Eigen::Index first, Eigen::Index count, const Choice& choice, int terms) {
+/// The pairs that save most, one after another, given that each channel has its own inputs anyway, and what each saves.
+struct Ranked {
+  std::vector<Eigen::Index> pairs;
+  std::vector<double> gains;  // never rising
+};
+Ranked best_pairs(const Moments& moments, const std::vector<int>& pairs, const Block& block, const Choice& choice, int terms) {
+  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup, count = std::min<Eigen::Index>(block.groups * kGroup, moments.cross.cols() - first);
   Search search{moments.inputs, moments.cross.middleCols(first, count), moments.squares.segment(first, count)};
   const Eigen::Index d = search.inputs.rows(), all = (d - 1) / 2;
   search.inputs.diagonal().head(d - 1).array() += choice.ridge * moments.count;
@@ -166,20 +172,42 @@ std::vector<Eigen::Index> best_pairs(const Moments& moments, const std::vector<i
     if (const auto own = own_inputs(pairs, first + k); !own.empty()) search.take_own(k, own);
     if (!choice.helps[first + k]) search.cross.col(k).setZero();
   }
-  std::vector<Eigen::Index> taken;
+  Ranked out;
   std::vector<bool> is_taken(static_cast<size_t>(all), false);
-  while (std::ssize(taken) < std::min<Eigen::Index>(terms, all)) {
+  while (std::ssize(out.pairs) < std::min<Eigen::Index>(terms, all)) {
     double best = 0;
     Eigen::Index pair = -1;
     for (Eigen::Index i = 0; i < all; ++i)
       if (!is_taken[i])
         if (const double gain = search.gain(i, moments.count / 12); gain > best) best = gain, pair = i;
     if (pair < 0) break;
-    taken.push_back(pair), is_taken[pair] = true;
+    out.gains.push_back(out.gains.empty() ? best : std::min(best, out.gains.back()));
+    out.pairs.push_back(pair), is_taken[pair] = true;
     search.take({2 * pair, 2 * pair + 1});
   }
-  std::sort(taken.begin(), taken.end());
-  return taken;
+  return out;
+}
+
+/// Pairs of all blocks, `terms` each on average, where they save most for the work.
+std::vector<std::vector<Eigen::Index>> share_out(const ModelData& data, const Moments& moments, const std::vector<int>& pairs, const Choice& choice, int terms) {
+  std::vector<Ranked> ranked;
+  std::vector<double> gains;  // for each group that a pair has to be added to
+  int64_t budget = 0;
+  for (const Block& block : data.blocks) {
+    ranked.push_back(best_pairs(moments, pairs, block, choice, std::min(2 * terms, kMostTerms)));
+    for (double& gain : ranked.back().gains) gain /= block.groups;
+    for (const double gain : ranked.back().gains) gains.insert(gains.end(), static_cast<size_t>(block.groups), gain);
+    budget += int64_t{terms} * block.groups;
+  }
+  std::sort(gains.begin(), gains.end(), std::greater<>());
+  const double least = gains.empty() || std::ssize(gains) <= budget ? 0 : gains[static_cast<size_t>(budget)];
+  std::vector<std::vector<Eigen::Index>> out;
+  for (const Ranked& block : ranked) {
+    const auto kept = std::count_if(block.gains.begin(), block.gains.end(), [&](double gain) { return gain > least; });
+    out.emplace_back(block.pairs.begin(), block.pairs.begin() + kept);
+    std::sort(out.back().begin(), out.back().end());
+  }
+  return out;
 }
 
 /// Weights of one channel on the inputs of the taken pairs, then its own that are not among them, then the constant.
@@ -217,10 +245,10 @@ void store_channel(ModelData& data, Block& block, int64_t k, Eigen::Index width,
   }
 }
 
-void fit_block(ModelData& data, Block& block, const Moments& moments, const std::vector<int>& pairs, const Choice& choice, int terms) {
+void fit_block(ModelData& data, Block& block, const Moments& moments, const std::vector<int>& pairs, const Choice& choice,
+               const std::vector<Eigen::Index>& taken, int terms) {
   const Eigen::Index first = Eigen::Index{block.first_group} * kGroup, width = 2 * static_cast<Eigen::Index>(pairs.size());
   const Eigen::Index count = std::min<Eigen::Index>(block.groups * kGroup, data.shape.channels - first);
-  const auto taken = terms > 0 ? best_pairs(moments, pairs, first, count, choice, terms) : std::vector<Eigen::Index>{};
   block.terms.clear();
   for (const auto pair : taken) block.terms.push_back({static_cast<uint8_t>(2 * pair / width), static_cast<uint16_t>(pairs[pair % (width / 2)])});
   block.weights.assign(block.terms.size() * block.groups * kGroup * 2, 0);
@@ -246,7 +274,8 @@ void fit_means(ModelData& data, const Samples& samples, int terms) {
   }
   const Choice choice = choose(fitted, held_out);
   fitted += held_out;
-  for (Block& block : data.blocks) fit_block(data, block, fitted, pairs, choice, terms);
+  const auto taken = share_out(data, fitted, pairs, choice, terms);
+  for (size_t i = 0; i < taken.size(); ++i) fit_block(data, data.blocks[i], fitted, pairs, choice, taken[i], terms);
 }
 
 }  // namespace scissionlite::coding

@@ -47,18 +47,18 @@ struct Avx2Lanes {
   static __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static void store(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
 
-  static void intervals(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
-    const Channels channels = channels_of(data, group, contexts, means);
+  static void intervals(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
+    const Channels channels = channels_of(data, fields, contexts, means);
     const __m256i value = load(values), low = slots_below_each(data, channels, _mm256_sub_epi16(value, number(numbers.one)));
-    finish_intervals(data, group, low, _mm256_sub_epi16(slots_below_each(data, channels, value), low), lows, frequencies);
+    finish_intervals(data, fields, low, _mm256_sub_epi16(slots_below_each(data, channels, value), low), lows, frequencies);
   }
 
   static __m256i number(const auto& repeated) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(repeated.words)); }
 
-  static uint32_t take_group(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
+  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
     const __m256i first = load(lanes), second = load(lanes + 8);
     const __m256i slots = _mm256_permute4x64_epi64(_mm256_packus_epi32(slots_of(first), slots_of(second)), 0xd8);
-    const Channels channels = channels_of(data, group, contexts, means);
+    const Channels channels = channels_of(data, fields, contexts, means);
     const __m256i edge = likely_edge(data, contexts, channels.mean, slots), here = slots_below_each(data, channels, edge);
     const __m256i is_below = _mm256_cmpgt_epi16(here, slots);  // -1 or 0
     const __m256i other_edge = _mm256_add_epi16(edge, _mm256_or_si256(_mm256_add_epi16(is_below, is_below), number(numbers.one)));
@@ -67,8 +67,8 @@ struct Avx2Lanes {
     __m256i is_outside = _mm256_or_si256(_mm256_cmpgt_epi16(low, slots), _mm256_xor_si256(_mm256_cmpgt_epi16(high, slots), _mm256_set1_epi16(-1)));
     __m256i frequency = _mm256_sub_epi16(high, low);
     uint32_t escapes = 0;
-    if (data.channels_of(group) < kGroup) [[unlikely]] is_outside = skip_padding(data, group, is_outside, low, frequency, value);
-    if (_mm256_testz_si256(is_outside, is_outside) == 0) [[unlikely]] escapes = search(data, group, contexts, means, slots, is_outside, low, frequency, value);
+    if (fields.channels < kGroup) [[unlikely]] is_outside = skip_padding(data, fields, is_outside, low, frequency, value);
+    if (_mm256_testz_si256(is_outside, is_outside) == 0) [[unlikely]] escapes = search(data, fields, contexts, means, slots, is_outside, low, frequency, value);
     store(values, value);
     step_back(lanes, first, low, frequency, slots, next);
     return escapes;
@@ -123,9 +123,9 @@ struct Avx2Lanes {
   struct Channels {
     __m256i mean, rate, reach, unit;
   };
-  static Channels channels_of(const ModelData& data, int group, const Contexts& contexts, const int16_t* means) {
-    const int k = group * kGroup;
-    return {load(means + k), load(contexts.rate), load(data.fields[group].reach), load(data.fields[group].reach_unit)};
+  static Channels channels_of(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means) {
+    const int k = fields.group * kGroup;
+    return {load(means + k), load(contexts.rate), load(fields.reach), load(fields.reach_unit)};
   }
   static __m256i slots_below_each(const ModelData& data, const Channels& channels, __m256i value) {
     const __m256i edge = _mm256_sub_epi16(_mm256_add_epi16(_mm256_slli_epi16(value, 5), number(numbers.half_unit)), channels.mean);
@@ -137,11 +137,11 @@ struct Avx2Lanes {
     return _mm256_mulhi_epu16(below, number(numbers.slots));
   }
   /// Stores intervals; those of no slot become the escape's.
-  static void finish_intervals(const ModelData& data, int group, __m256i low, __m256i frequency, uint16_t* lows, uint16_t* frequencies) {
+  static void finish_intervals(const ModelData& data, const GroupFields& fields, __m256i low, __m256i frequency, uint16_t* lows, uint16_t* frequencies) {
     const __m256i is_escape = _mm256_cmpeq_epi16(frequency, _mm256_setzero_si256());
     store(lows, _mm256_blendv_epi8(low, number(numbers.escape), is_escape));
     store(frequencies, _mm256_sub_epi16(frequency, is_escape));
-    for (int j = data.channels_of(group); j < kGroup; ++j) lows[j] = 0, frequencies[j] = kSlots;
+    for (int j = fields.channels; j < kGroup; ++j) lows[j] = 0, frequencies[j] = kSlots;
   }
 
   /// The value nearest to whose upper edge the slots' place in the distribution is, about.
@@ -154,14 +154,14 @@ struct Avx2Lanes {
     return _mm256_srai_epi16(_mm256_add_epi16(mean, _mm256_sign_epi16(distance, _mm256_or_si256(sign, one))), 5);
   }
   /// Gives all slots and value 0 to channels that only fill up the group.
-  static __m256i skip_padding(const ModelData& data, int group, __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
-    const __m256i is_channel = load(data.fields[group].is_channel);
+  static __m256i skip_padding(const ModelData& data, const GroupFields& fields, __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
+    const __m256i is_channel = load(fields.is_channel);
     low = _mm256_and_si256(low, is_channel), value = _mm256_and_si256(value, is_channel);
     frequency = _mm256_blendv_epi8(number(numbers.all_slots), frequency, is_channel);
     return _mm256_and_si256(is_outside, is_channel);
   }
   /// Finds what `likely_edge` missed. Returns the escapes.
-  static uint32_t search(const ModelData& data, int group, const Contexts& contexts, const int16_t* means, __m256i slots, __m256i is_outside, __m256i& low, __m256i& frequency,
+  static uint32_t search(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, __m256i slots, __m256i is_outside, __m256i& low, __m256i& frequency,
                          __m256i& value) {
     alignas(32) uint16_t slot[kGroup], outside[kGroup], lows[kGroup], frequencies[kGroup];
     alignas(32) int16_t values[kGroup];
@@ -169,7 +169,7 @@ struct Avx2Lanes {
     uint32_t escapes = 0;
     for (int j = 0; j < kGroup; ++j) {
       if (outside[j] == 0) continue;
-      const Found found = find(data, group * kGroup + j, slot[j], means[group * kGroup + j], contexts.rate[j]);
+      const Found found = find(data, fields.group * kGroup + j, slot[j], means[fields.group * kGroup + j], contexts.rate[j]);
       lows[j] = static_cast<uint16_t>(found.interval.low), frequencies[j] = static_cast<uint16_t>(found.interval.frequency);
       values[j] = static_cast<int16_t>(found.value), escapes |= static_cast<uint32_t>(slot[j] == kEscapeSlot) << j;
     }

@@ -61,6 +61,10 @@ void finish_curves(ModelData& data) {
 
 void finish_fields(ModelData& data) {
   data.fields.assign(static_cast<size_t>(data.groups), {});
+  for (int group = 0; group < data.groups; ++group) {
+    GroupFields& to = data.fields[group];
+    to.group = group, to.channels = data.channels_of(group), to.before_scale = data.before_scale[group], to.is_quiet = data.quiet[group] != 0;
+  }
   for (int64_t k = 0; k < data.padded(); ++k) {
     GroupFields& to = data.fields[k / kGroup];
     const int64_t j = k % kGroup;

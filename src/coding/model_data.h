@@ -59,6 +59,9 @@ struct alignas(32) GroupFields {
   int16_t scales[kGroup];
   uint16_t rate_reach[kGroup], rate_unit[kGroup], reach[kGroup], reach_unit[kGroup], inverse[kGroup];
   int16_t zeros[kGroup], tops[kGroup], is_channel[kGroup];  // is_channel: -1, or 0 in padding
+  int group, channels;
+  uint32_t before_scale;
+  bool is_quiet;
 };
 
 /// Per channel arrays are padded to whole groups; padding has top 0 and no weights.
