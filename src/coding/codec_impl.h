@@ -138,12 +138,23 @@ struct Passes {
     out.tail = tail.symbols, out.first = end, out.last = stop;
   }
 
-  /// Takes one symbol from a state; its value is written, whether or not it is one of the channel's.
-  static void take(const ModelData& data, const Contexts& contexts, int channel, int j, int mean, uint32_t& state, const uint8_t*& next, int16_t* values) {
-    const bool is_escape = slot_of(state) == kEscapeSlot;
-    const Found found = find(data, channel, slot_of(state), mean, contexts.rate[j]);
+  /// The values nearest to the means of a group, where single states look first.
+  struct Likely {
+    alignas(32) int16_t values[kGroup];
+    alignas(32) uint16_t lows[kGroup], frequencies[kGroup];
+    Likely(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means) {
+      for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>((means[fields.group * kGroup + j] + kMeanUnit / 2) >> 5);
+      Ops::intervals(data, fields, contexts, means, values, lows, frequencies);
+    }
+  };
+
+  /// Takes one symbol from a state; its value, whether or not it is one of the channel's.
+  static int16_t take(const ModelData& data, const Contexts& contexts, const Likely& likely, int channel, int j, int mean, uint32_t& state, const uint8_t*& next) {
+    const uint32_t slot = slot_of(state);
+    const bool is_escape = slot == kEscapeSlot, is_likely = !is_escape && slot - likely.lows[j] < likely.frequencies[j];
+    const Found found = is_likely ? Found{likely.values[j], {likely.lows[j], likely.frequencies[j]}} : find(data, channel, slot, mean, contexts.rate[j]);
     take_interval(state, found.interval, next);
-    values[j] = static_cast<int16_t>(is_escape ? static_cast<int>(take_escape(state, next)) - data.zeros[channel] : found.value);
+    return static_cast<int16_t>(is_escape ? static_cast<int>(take_escape(state, next)) - data.zeros[channel] : found.value);
   }
 
   /// Reads the payload once the lanes have given all they hold.
@@ -196,10 +207,11 @@ struct Passes {
           }
           left -= count;
         } else {
+          const Likely likely(data, fields, contexts, means);
           for (int j = 0; j < count; ++j) {
             if (left == 0 && !in_tail) enter_tail();
-            if (in_tail) take(data, contexts, channel + j, j, means[channel + j], tail.state, tail.next, values);
-            else take(data, contexts, channel + j, j, means[channel + j], lanes[j], next, values), --left;
+            if (in_tail) values[j] = take(data, contexts, likely, channel + j, j, means[channel + j], tail.state, tail.next);
+            else values[j] = take(data, contexts, likely, channel + j, j, means[channel + j], lanes[j], next), --left;
             if (tail.next > tail.words + 2 * kPayloadWords) tail.next = tail.words, damage = Damage::kCheck;
           }
           for (int j = count; j < kGroup; ++j) values[j] = 0;
