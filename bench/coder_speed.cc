@@ -1,7 +1,8 @@
 // The entropy coder on codes of a transfer layer: bytes an image and MB/s (10^6 symbols a second) on one core, in CPU time.
-//   coder_speed [--fit N] [--terms N] CODES.npy...   one JSON line a file and instruction set
-// A file holds uint8 (images, channels, rows, columns) whose zero symbol is 128. The model is fitted on the first half (or the
-// first N images); bytes and times are those of the second half. Every image is decoded and compared.
+//   coder_speed [--fit N] [--terms N] [--coder FILE] CODES.npy...   one JSON line a file and instruction set
+// A file holds uint8 (images, channels, rows, columns). With --coder, a layer's fitted code model codes all images. Without, the
+// zero symbol is 128 and a model is fitted on the first half (or the first N images); bytes and times are those of the second
+// half. Every image is decoded and compared.
 #include <fmt/format.h>
 #include <time.h>
 
@@ -26,6 +27,7 @@ constexpr uint8_t kZero = 128;
 struct Options {
   int64_t fit = 0;
   int terms = FitOptions{}.terms;
+  std::string coder;  // a file; empty: fitted here
   std::vector<std::string> files;
 };
 
@@ -69,14 +71,25 @@ Speeds measure(Coder& coder, std::span<const Tensor> images, int rounds) {
   return {median(encode), median(decode), *std::min_element(encode.begin(), encode.end()), *std::min_element(decode.begin(), decode.end())};
 }
 
-void run(const std::string& file, const Options& options) {
-  const auto images = images_of(from_npy(read_file(file), file));
-  const auto half = images.size() / 2, fit = options.fit > 0 ? std::min(static_cast<size_t>(options.fit), half) : half;
-  const std::span<const Tensor> all(images), held_out = all.subspan(half);
+struct Fitted {
+  std::shared_ptr<const CodeModel> model;
+  size_t images = 0;
+  double seconds = 0;
+};
+Fitted fit(std::span<const Tensor> images, const Options& options) {
   const double start = cpu_seconds();
   const FitOptions fitting{.zeros = std::vector<uint8_t>(static_cast<size_t>(images[0].shape()[0]), kZero), .levels = {}, .terms = options.terms};
-  const auto model = std::make_shared<const CodeModel>(CodeModel::fit(all.first(fit), fitting));
-  const double fit_s = (cpu_seconds() - start);
+  return {std::make_shared<const CodeModel>(CodeModel::fit(images, fitting)), images.size(), cpu_seconds() - start};
+}
+
+void run(const std::string& file, const Options& options) {
+  const auto images = images_of(from_npy(read_file(file), file));
+  const std::span<const Tensor> all(images);
+  const auto half = images.size() / 2, first = options.fit > 0 ? std::min(static_cast<size_t>(options.fit), half) : half;
+  const bool is_given = !options.coder.empty();
+  const Fitted fitted = is_given ? Fitted{std::make_shared<const CodeModel>(CodeModel::parse(read_file(options.coder), options.coder)), 0, 0} : fit(all.first(first), options);
+  const auto& model = fitted.model;
+  const auto held_out = is_given ? all : all.subspan(half);
   for (const auto& isa : coder_isas()) {
     Coder coder(model, isa);
     double bytes = 0, bits = 0;
@@ -89,7 +102,7 @@ void run(const std::string& file, const Options& options) {
     fmt::print(R"({{"codes": "{}", "isa": "{}", "symbols": {}, "fit_images": {}, "images": {}, "fit_s": {:.2f}, "model_bytes": {}, "entropy_bytes": {:.1f}, )"
                R"("stream_bytes": {:.1f}, "encode_mb_per_s": {:.1f}, "encode_low": {:.1f}, "decode_mb_per_s": {:.1f}, "decode_low": {:.1f}}})"
                "\n",
-               fs::path(file).stem().string(), isa, images[0].size(), fit, held_out.size(), fit_s, model->serialize().size(), bits / 8 / n, bytes / n, speeds.encode,
+               fs::path(file).stem().string(), isa, images[0].size(), fitted.images, held_out.size(), fitted.seconds, model->serialize().size(), bits / 8 / n, bytes / n, speeds.encode,
                speeds.encode_low, speeds.decode, speeds.decode_low);
     std::fflush(stdout);
   }
@@ -101,6 +114,7 @@ Options parse(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--fit" && i + 1 < argc) options.fit = std::atoll(argv[++i]);
     else if (word == "--terms" && i + 1 < argc) options.terms = std::atoi(argv[++i]);
+    else if (word == "--coder" && i + 1 < argc) options.coder = argv[++i];
     else options.files.push_back(word);
   }
   return options;

@@ -11,30 +11,17 @@
 namespace scissionlite::coding {
 namespace {
 
-/// Bits of a residual in a table.
-double residual_bits(const ModelData& data, int table, int residual) {
-  const uint16_t* row = &data.rows[table * kRowSymbols];
-  const int bits = data.row_bits[table];
-  const Bucket bucket = bucket_of(row, residual, bits);
-  return kProbabilityBits + bits + (bucket.symbol == kEscape ? kEscapeBits : 0) - std::log2(frequency(row, bucket.symbol));
-}
+double bits_of(bool is_escape, uint32_t frequency) { return kProbabilityBits + (is_escape ? kEscapeBits : 0) - std::log2(frequency); }
 
-int sign_of(int value) { return (value > 0) - (value < 0); }
-
-/// Calls visit(index in codes, table, residual, residual one step nearer to zero) for each coded symbol.
+/// Calls visit(index in codes, index in the workspace) for each coded symbol.
 template <typename Visit>
-void each_step(const ModelData& data, std::span<const uint8_t> codes, Visit&& visit) {
-  Workspace work(data);
-  const bool with_quiet = analyse_image(data, codec_named(""), codes, work);
+void each_coded(const ModelData& data, bool with_quiet, Visit&& visit) {
   const int64_t positions = data.shape.positions(), padded = data.padded();
   for (int64_t p = 0; p < positions; ++p)
-    for (int64_t k = 0; k < data.shape.channels; ++k) {
-      if (data.quiet[k / kGroup] && !with_quiet) continue;
-      const int64_t i = p * padded + k;
-      const int residual = work.residuals[i], mirror = work.tables[i] & kMirrored ? -1 : 1;
-      visit(k * positions + p, work.tables[i] & ~kMirrored, residual, residual - mirror * sign_of(work.symbols[i] - data.zeros[k]));
-    }
+    for (int64_t k = 0; k < data.shape.channels; ++k)
+      if (!data.quiet[k / kGroup] || with_quiet) visit(k * positions + p, p * padded + k);
 }
+double bits_at(const Workspace& work, int64_t i) { return bits_of(work.lows[i] == kEscapeSlot, work.frequencies[i]); }
 
 }  // namespace
 
@@ -44,17 +31,21 @@ int CodeModel::levels(int64_t channel) const { return data_->tops.at(static_cast
 std::string CodeModel::hash() const { return data_->hash; }
 
 double CodeModel::bits(std::span<const uint8_t> codes) const {
+  Workspace work(*data_);
+  const bool with_quiet = analyse_image(*data_, codec_named(""), codes, work);
   double sum = 0;
-  each_step(*data_, codes, [&](int64_t, int table, int residual, int) { sum += residual_bits(*data_, table, residual); });
+  each_coded(*data_, with_quiet, [&](int64_t, int64_t at) { sum += bits_at(work, at); });
   return sum;
 }
 
 void CodeModel::step_bits(std::span<const uint8_t> codes, std::span<float> as_is, std::span<float> nearer) const {
   for (const size_t count : {as_is.size(), nearer.size()}) check_count(*data_, count);
   std::fill(as_is.begin(), as_is.end(), 0.0F), std::fill(nearer.begin(), nearer.end(), 0.0F);
-  each_step(*data_, codes, [&](int64_t i, int table, int residual, int stepped) {
-    as_is[i] = static_cast<float>(residual_bits(*data_, table, residual));
-    nearer[i] = static_cast<float>(residual_bits(*data_, table, stepped));
+  Workspace work(*data_);
+  const bool with_quiet = analyse_image(*data_, codec_named(""), codes, work, /*with_steps=*/true);
+  each_coded(*data_, with_quiet, [&](int64_t i, int64_t at) {
+    as_is[i] = static_cast<float>(bits_at(work, at));
+    nearer[i] = static_cast<float>(bits_of(work.nearer[at] == 0, std::max<uint32_t>(1, work.nearer[at])));
   });
 }
 
@@ -62,15 +53,17 @@ std::vector<float> CodeModel::symbol_bits() const {
   constexpr uint16_t kOrdinaryAround = 12288, kOrdinaryBefore = 8192;
   const Workspace still(*data_);
   std::vector<int16_t> means(static_cast<size_t>(data_->padded()));
-  PlainOps::means(*data_, still.history.data() + data_->row_stride() + data_->padded(), means.data());
+  codec_named("").means(*data_, still.history.data() + data_->row_stride() + data_->padded(), means.data());
   std::vector<float> out(static_cast<size_t>(data_->shape.channels) * 256, std::numeric_limits<float>::infinity());
   for (int group = 0; group < data_->groups; ++group) {
     Contexts contexts;
-    PlainOps::contexts(*data_, group, means.data(), kOrdinaryAround, group == 0 ? uint16_t{0} : kOrdinaryBefore, contexts);
+    PlainOps::rates(*data_, data_->fields[group], kOrdinaryAround, group == 0 ? uint16_t{0} : kOrdinaryBefore, contexts);
     for (int j = 0; j < data_->channels_of(group); ++j) {
       const int k = group * kGroup + j;
-      for (int symbol = 0; symbol <= data_->tops[k]; ++symbol)
-        out[k * 256 + symbol] = static_cast<float>(residual_bits(*data_, contexts.table[j], (symbol - data_->zeros[k] - contexts.base[j]) * contexts.sign[j]));
+      for (int symbol = 0; symbol <= data_->tops[k]; ++symbol) {
+        const Interval interval = interval_of(*data_, k, symbol - data_->zeros[k], means[k], contexts.rate[j]);
+        out[k * 256 + symbol] = static_cast<float>(bits_of(interval.low == kEscapeSlot, interval.frequency));
+      }
     }
   }
   return out;

@@ -3,7 +3,7 @@
 // The codes of one image are uint8 symbols (channels, rows, columns), most of them near a channel's zero symbol. A model,
 // fitted at calibration on codes of unlabelled images, predicts each symbol from those before it: its mean linearly from
 // the four neighbouring positions (left, top, top right, top left) over many channels, its spread from how well those and
-// the earlier channels of the same position were predicted. Both pick one of 384 tables for an interleaved rANS coder.
+// the earlier channels of the same position were predicted. Both place a curve of probabilities for an interleaved rANS coder.
 // Relies on base; Eigen in the fit. Start here, then coder.h; the arithmetic of a position is in context.h.
 #pragma once
 
@@ -28,7 +28,7 @@ struct CodeShape {
 struct FitOptions {
   std::vector<uint8_t> zeros;  // (channels), the symbol that stands for 0; empty: the most common one
   std::vector<int> levels;     // (channels), 1 .. 256; empty: 256 each
-  int terms = 96;              // pairs of neighbouring symbols behind the means of 64 channels; 0 .. 512, time grows with it
+  int terms = 48;              // pairs of neighbouring symbols behind the means of 64 channels, on average; 0 .. 512, time grows with it
 };
 
 struct ModelData;

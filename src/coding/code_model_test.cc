@@ -117,8 +117,8 @@ TEST(CodeModel, DamagedFiles) {
   expect_refused(parse(""), "not a code model");
   expect_refused(parse(bytes + "x"), "SHA-256");
   std::string other = bytes;
-  other[7] = 2;
-  expect_refused(parse(other), "version 2");
+  other[7] = 1;
+  expect_refused(parse(other), "version 1 instead of 2");
 }
 
 TEST(CodeModel, WrongFieldsWithAMendedHash) {
@@ -132,7 +132,11 @@ TEST(CodeModel, WrongFieldsWithAMendedHash) {
   expect_refused(edited(8, 0), "cannot be coded");           // none
   expect_refused(edited(20, static_cast<char>(255)), "a zero symbol");
   expect_refused(edited(20 + 40, 2), "a mark of a quiet group");
-  const size_t block = 20 + 40 + 2 + 20 * 14;
+  const size_t fineness = 20 + 40 + 2 + 20 * 14, block = fineness + 20 + 20 * 4;
+  expect_refused(edited(fineness, 9), "the fineness of a channel");
+  const size_t curves = bytes.size() - 32 - 2 * 2 * 17;
+  expect_refused(edited(curves + 3, static_cast<char>(255)), "the curve of rates");
+  expect_refused(edited(curves + 2 * 17, 1), "the curve of shape does not fall");
   expect_refused(edited(block + 1, 16), "the number of terms");
   expect_refused(edited(block + 2, 4), "a neighbour");
   expect_refused(edited(block + 4, 1), "a pair of channels");

@@ -17,6 +17,7 @@ Workspace::Workspace(const ModelData& data) {
   symbols.assign(positions * padded, 0);
   history.assign(places * padded, kHistoryZero);
   activity.assign(places, 0);
+  sums.assign(static_cast<size_t>(data.shape.columns) * padded, 0);
   means.assign(padded, 0);
 }
 

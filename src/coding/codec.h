@@ -11,7 +11,6 @@ namespace scissionlite::coding {
 inline constexpr int kLanes = kGroup;
 inline constexpr int kPayloadWords = kLanes;     // of 16 bits, in the lanes' start values
 inline constexpr int kMostTail = 1023;           // symbols that the 17th state codes
-inline constexpr uint16_t kMirrored = 0x8000;   // in Workspace::tables: the residual's sign is turned
 inline constexpr size_t kSlackBytes = 6 * kGroup;  // what one group reads at most, on either side of the words
 
 struct Workspace {
@@ -19,9 +18,10 @@ struct Workspace {
   std::vector<uint8_t> symbols;     // (positions, padded)
   std::vector<uint8_t> history;     // (rows + 1, columns + 2, padded), a border of zero values
   std::vector<uint16_t> activity;   // (rows + 1, columns + 2)
+  std::vector<int16_t> sums;        // (columns, padded), what the row above gives to means
   std::vector<int16_t> means;       // (padded)
-  std::vector<uint16_t> tables;     // (positions, padded)
-  std::vector<int16_t> residuals;   // (positions, padded)
+  // (positions, padded), of each symbol's interval; escapes begin at kEscapeSlot. `nearer`: one step nearer to zero, 0 for an escape
+  std::vector<uint16_t> lows, frequencies, nearer;
   std::vector<uint8_t> words;
 };
 
@@ -41,10 +41,11 @@ enum class Damage { kNone, kShort, kLong, kSymbol, kCheck };
 struct Codec {
   const char* name;
   void (*means)(const ModelData&, const uint8_t* here, int16_t* mean);
-  uint32_t (*remember)(const ModelData&, int group, const int16_t* values, const int16_t* mean, uint8_t* history);
-  /// Tables and residuals of all symbols.
+  uint32_t (*remember)(const ModelData&, const GroupFields&, const int16_t* values, const int16_t* mean, uint8_t* history);
+  /// Intervals of all symbols, with or without `nearer`.
   void (*analyse)(const ModelData&, Workspace&, bool with_quiet);
-  /// From tables and residuals; words lie at the end of `Workspace::words`.
+  void (*analyse_steps)(const ModelData&, Workspace&, bool with_quiet);
+  /// From the intervals; words lie at the end of `Workspace::words`.
   void (*encode)(const ModelData&, Workspace&, Interleaved&);
   /// Into `Workspace::symbols`. Reads up to kSlackBytes behind `last`.
   Damage (*decode)(const ModelData&, Workspace&, Interleaved&);

@@ -15,60 +15,68 @@ struct Passes {
   struct Cursor {
     uint8_t* history;
     uint16_t* activity;
+    const int16_t* sums;
     int64_t position;  // 0 .. positions - 1
   };
   template <typename Visit>
   static void each_position(const ModelData& data, Workspace& work, Visit&& visit) {
     const int64_t padded = data.padded(), wide = data.shape.columns + 2;
-    for (int64_t y = 0; y < data.shape.rows; ++y)
+    for (int64_t y = 0; y < data.shape.rows; ++y) {
+      Ops::above(data, work.history.data() + ((y + 1) * wide + 1) * padded, data.shape.columns, work.sums.data());
       for (int64_t x = 0; x < data.shape.columns; ++x) {
         const int64_t place = (y + 1) * wide + x + 1;
-        if (!visit(Cursor{work.history.data() + place * padded, work.activity.data() + place, y * data.shape.columns + x})) return;
+        if (!visit(Cursor{work.history.data() + place * padded, work.activity.data() + place, work.sums.data() + x * padded, y * data.shape.columns + x})) return;
       }
+    }
   }
 
   /// Calls visit(group, contexts) for each coded group of a position; it gives the group's values.
   template <typename Visit>
   static void each_group(const ModelData& data, Workspace& work, const Cursor& at, bool with_quiet, Visit&& visit) {
     int16_t* means = work.means.data();
-    Ops::means(data, at.history, means);
+    Ops::beside(data, at.history, at.sums, means);
     const uint16_t around = energy_around(at.activity, data.shape.columns + 2);
     uint32_t sum = 0;
-    for (int group = 0; group < data.groups; ++group) {
-      if (data.quiet[group] && !with_quiet) continue;
+    const GroupFields* const end = data.fields.data() + data.groups;
+    for (const GroupFields* fields = data.fields.data(); fields != end; ++fields) {
+      if (fields->is_quiet && !with_quiet) continue;
       Contexts contexts;
-      Ops::contexts(data, group, means, around, energy_before(data, group, sum), contexts);
+      Ops::rates(data, *fields, around, energy_before(*fields, sum), contexts);
       alignas(32) int16_t values[kGroup];  // all are written
-      visit(group, contexts, values);
-      sum += Ops::remember(data, group, values, means, at.history);
+      visit(*fields, contexts, values);
+      sum += Ops::remember(data, *fields, values, means, at.history);
     }
     *at.activity = activity_of(data, sum);
   }
 
+  template <bool kSteps>
   static void analyse(const ModelData& data, Workspace& work, bool with_quiet) {
+    const int16_t* means = work.means.data();
     each_position(data, work, [&](const Cursor& at) {
-      each_group(data, work, at, with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
-        const int64_t first = at.position * data.padded() + group * kGroup;
+      each_group(data, work, at, with_quiet, [&](const GroupFields& fields, const Contexts& contexts, int16_t* values) {
+        const int64_t first = at.position * data.padded() + fields.group * kGroup;
         const uint8_t* symbols = work.symbols.data() + first;
-        uint16_t* tables = work.tables.data() + first;
-        int16_t* residuals = work.residuals.data() + first;
-        for (int j = 0; j < kGroup; ++j) {
-          values[j] = static_cast<int16_t>(symbols[j] - data.zeros[group * kGroup + j]);
-          tables[j] = static_cast<uint16_t>(contexts.table[j] | (contexts.sign[j] & kMirrored));
-          residuals[j] = static_cast<int16_t>((values[j] - contexts.base[j]) * contexts.sign[j]);
-        }
+        for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>(symbols[j] - fields.zeros[j]);
+        Ops::intervals(data, fields, contexts, means, values, work.lows.data() + first, work.frequencies.data() + first);
+        if constexpr (kSteps) find_nearer(data, fields, contexts, means, values, work.nearer.data() + first);
       });
       return true;
     });
   }
+  static void find_nearer(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* nearer) {
+    alignas(32) int16_t stepped[kGroup];
+    alignas(32) uint16_t lows[kGroup];
+    for (int j = 0; j < kGroup; ++j) stepped[j] = static_cast<int16_t>(values[j] - (values[j] > 0) + (values[j] < 0));
+    Ops::intervals(data, fields, contexts, means, stepped, lows, nearer);
+    for (int j = 0; j < kGroup; ++j)
+      if (lows[j] == kEscapeSlot) nearer[j] = 0;
+  }
 
   /// Puts symbol `index` of the image onto a state.
-  static void put(const ModelData& data, const Workspace& work, int64_t index, uint32_t& state, uint8_t*& end) {
-    const int table = work.tables[index] & ~kMirrored, bits = data.row_bits[table];
-    const uint16_t* row = data.rows.data() + table * kRowSymbols;
-    const Bucket bucket = bucket_of(row, work.residuals[index], bits);
-    if (bucket.symbol == kEscape) put_escape(state, work.symbols[index], end);
-    put_bucket(state, row, bucket, bits, end);
+  static void put(const Workspace& work, int64_t index, uint32_t& state, uint8_t*& end) {
+    const Interval interval{work.lows[index], work.frequencies[index]};
+    if (interval.low == kEscapeSlot) put_escape(state, work.symbols[index], end);
+    put_interval(state, interval, end);
   }
 
   /// Visits (index of the first symbol, channels) of all coded groups, last one first.
@@ -88,13 +96,13 @@ struct Passes {
     bool is_open = true;
 
     /// False, and nothing changed, when the payload would not hold it.
-    bool put(const ModelData& data, const Workspace& work, int64_t index) {
+    bool put(const Workspace& work, int64_t index) {
       if (!is_open) return false;
       uint8_t spill[2 * kPayloadWords + 4];  // a symbol gives two words at most
       uint8_t* const spill_end = spill + sizeof spill;
       uint32_t next = state;
       uint8_t* at = spill_end;
-      Passes::put(data, work, index, next, at);
+      Passes::put(work, index, next, at);
       const auto size = spill_end - at;
       is_open = symbols < kMostTail && end - size >= buffer + 4;  // the state itself takes two words
       if (!is_open) return false;
@@ -116,26 +124,37 @@ struct Passes {
     bool has_lanes = false;
     each_group_backwards(data, out.with_quiet, [&](int64_t first, int count) {
       int j = count - 1;
-      while (j >= 0 && tail.put(data, work, first + j)) --j;
+      while (j >= 0 && tail.put(work, first + j)) --j;
       if (j >= 0 && !has_lanes) {
         has_lanes = true;
         tail.store(out.payload);
         for (int i = 0; i < kLanes; ++i) out.lanes[i] = kLowestState | out.payload[i];
       }
-      if (j == kGroup - 1) Ops::put_group(data, &work.tables[first], &work.residuals[first], &work.symbols[first], out.lanes, end);
+      if (j == count - 1) Ops::put_group(&work.lows[first], &work.frequencies[first], &work.symbols[first], out.lanes, end);
       else
-        for (; j >= 0; --j) put(data, work, first + j, out.lanes[j], end);
+        for (; j >= 0; --j) put(work, first + j, out.lanes[j], end);
     });
     if (!has_lanes) tail.store(out.payload);
     out.tail = tail.symbols, out.first = end, out.last = stop;
   }
 
-  /// Takes one symbol from a state; its value is written, whether or not it is one of the channel's.
-  static void take(const ModelData& data, const Contexts& contexts, int channel, int j, uint32_t& state, const uint8_t*& next, int16_t* values) {
-    const int table = contexts.table[j], bits = data.row_bits[table];
-    const Bucket bucket = take_bucket(state, data.rows.data() + table * kRowSymbols, bits, next);
-    if (bucket.symbol == kEscape) [[unlikely]] values[j] = static_cast<int16_t>(static_cast<int>(take_escape(state, next)) - data.zeros[channel]);
-    else values[j] = static_cast<int16_t>(contexts.base[j] + contexts.sign[j] * residual_of(bucket.symbol, bucket.low, bits));
+  /// The values nearest to the means of a group, where single states look first.
+  struct Likely {
+    alignas(32) int16_t values[kGroup];
+    alignas(32) uint16_t lows[kGroup], frequencies[kGroup];
+    Likely(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means) {
+      for (int j = 0; j < kGroup; ++j) values[j] = static_cast<int16_t>((means[fields.group * kGroup + j] + kMeanUnit / 2) >> 5);
+      Ops::intervals(data, fields, contexts, means, values, lows, frequencies);
+    }
+  };
+
+  /// Takes one symbol from a state; its value, whether or not it is one of the channel's.
+  static int16_t take(const ModelData& data, const Contexts& contexts, const Likely& likely, int channel, int j, int mean, uint32_t& state, const uint8_t*& next) {
+    const uint32_t slot = slot_of(state);
+    const bool is_escape = slot == kEscapeSlot, is_likely = !is_escape && slot - likely.lows[j] < likely.frequencies[j];
+    const Found found = is_likely ? Found{likely.values[j], {likely.lows[j], likely.frequencies[j]}} : find(data, channel, slot, mean, contexts.rate[j]);
+    take_interval(state, found.interval, next);
+    return static_cast<int16_t>(is_escape ? static_cast<int>(take_escape(state, next)) - data.zeros[channel] : found.value);
   }
 
   /// Reads the payload once the lanes have given all they hold.
@@ -168,6 +187,7 @@ struct Passes {
     std::memcpy(lanes, in.lanes, sizeof lanes);
     const uint8_t* next = in.first;
     TailReader tail;
+    const int16_t* means = work.means.data();
     bool in_tail = left == 0;
     if (in_tail) tail.open(in.payload);
     Damage damage = Damage::kNone;
@@ -178,24 +198,25 @@ struct Passes {
       tail.open(in.payload);
     };
     each_position(data, work, [&](const Cursor& at) {
-      each_group(data, work, at, in.with_quiet, [&](int group, const Contexts& contexts, int16_t* values) {
-        const int count = data.channels_of(group), channel = group * kGroup;
-        if (count == kGroup && left >= kGroup) [[likely]] {
-          for (uint32_t escapes = Ops::take_group(data, contexts, lanes, next, values); escapes != 0; escapes &= escapes - 1) {
+      each_group(data, work, at, in.with_quiet, [&](const GroupFields& fields, const Contexts& contexts, int16_t* values) {
+        const int count = fields.channels, channel = fields.group * kGroup;
+        if (left >= count) [[likely]] {
+          for (uint32_t escapes = Ops::take_group(data, fields, contexts, means, lanes, next, values); escapes != 0; escapes &= escapes - 1) {
             const int j = std::countr_zero(escapes);
             values[j] = static_cast<int16_t>(static_cast<int>(take_escape(lanes[j], next)) - data.zeros[channel + j]);
           }
-          left -= kGroup;
+          left -= count;
         } else {
+          const Likely likely(data, fields, contexts, means);
           for (int j = 0; j < count; ++j) {
             if (left == 0 && !in_tail) enter_tail();
-            if (in_tail) take(data, contexts, channel + j, j, tail.state, tail.next, values);
-            else take(data, contexts, channel + j, j, lanes[j], next, values), --left;
+            if (in_tail) values[j] = take(data, contexts, likely, channel + j, j, means[channel + j], tail.state, tail.next);
+            else values[j] = take(data, contexts, likely, channel + j, j, means[channel + j], lanes[j], next), --left;
             if (tail.next > tail.words + 2 * kPayloadWords) tail.next = tail.words, damage = Damage::kCheck;
           }
           for (int j = count; j < kGroup; ++j) values[j] = 0;
         }
-        const bool fits = Ops::to_symbols(data, group, values, work.symbols.data() + at.position * data.padded() + channel);
+        const bool fits = Ops::to_symbols(data, fields, values, work.symbols.data() + at.position * data.padded() + channel);
         if (next > in.last) next = in.last, damage = Damage::kShort;  // the slack behind it was read, no more
         else if (!fits && damage == Damage::kNone) damage = Damage::kSymbol;
       });
@@ -209,7 +230,10 @@ struct Passes {
     return tail.is_spent() ? Damage::kNone : Damage::kCheck;
   }
 
-  static constexpr Codec kCodec{Ops::kName, Ops::means, Ops::remember, analyse, encode, decode};
+  /// Means of all channels at the position whose history is at `here`.
+  static void means(const ModelData& data, const uint8_t* here, int16_t* mean) { Ops::above(data, here, 1, mean), Ops::beside(data, here, mean, mean); }
+
+  static constexpr Codec kCodec{Ops::kName, means, Ops::remember, analyse<false>, analyse<true>, encode, decode};
 };
 
 }  // namespace

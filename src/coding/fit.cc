@@ -97,7 +97,7 @@ void measure_errors(ModelData& data, Samples& samples) {
     for (int group = 0; group < data.groups; ++group) {
       int16_t values[kGroup];
       values_of(data, samples.at(i, p), group, values);
-      codec.remember(data, group, values, means, history);
+      codec.remember(data, data.fields[group], values, means, history);
       for (int j = 0; j < kGroup; ++j) errors[group * kGroup + j] += std::abs(values[j] * kMeanUnit - means[group * kGroup + j]);
     }
   });
@@ -115,10 +115,10 @@ void measure_energies(const ModelData& data, Samples& samples) {
     samples.around[place] = energy_around(activity, data.shape.columns + 2);
     uint32_t sum = 0;
     for (int group = 0; group < data.groups; ++group) {
-      samples.before[place * data.groups + group] = energy_before(data, group, sum);
+      samples.before[place * data.groups + group] = energy_before(data.fields[group], sum);
       int16_t values[kGroup];
       values_of(data, samples.at(i, p), group, values);
-      sum += codec.remember(data, group, values, samples.means.data() + place * samples.padded, history);
+      sum += codec.remember(data, data.fields[group], values, samples.means.data() + place * samples.padded, history);
     }
     *activity = activity_of(data, sum);
   });
@@ -131,6 +131,7 @@ void measure(ModelData& data, Samples& samples) {
   samples.around.assign(static_cast<size_t>(samples.images * samples.positions), 0);
   samples.before.assign(samples.around.size() * static_cast<size_t>(data.groups), 0);
   measure_errors(data, samples);
+  finish(data);
   measure_energies(data, samples);
 }
 
@@ -148,7 +149,8 @@ CodeModel CodeModel::fit(std::span<const Tensor> codes, const FitOptions& option
   finish(data);
   measure(data, samples);
   fit_spreads(data, samples);
-  fit_tables(data, samples);
+  finish(data);
+  fit_curves(data, samples);
   return CodeModel(sealed(std::move(data)));
 }
 

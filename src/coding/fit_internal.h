@@ -25,7 +25,9 @@ void fit_means(ModelData& data, const Samples& samples, int terms);
 void measure(ModelData& data, Samples& samples);
 /// Spreads: for each channel the mean error as a combination of 1, T and P, none negative.
 void fit_spreads(ModelData& data, const Samples& samples);
-/// Rows from counts of residuals, which two-sided exponentials fill up where there are few.
-void fit_tables(ModelData& data, const Samples& samples);
+/// The curves of rates and shape.
+void fit_curves(ModelData& data, const Samples& samples);
+/// The scale of a double exponential whose values, rounded, have that mean |value|.
+[[nodiscard]] double scale_of(double mean_error);
 
 }  // namespace scissionlite::coding

@@ -1,7 +1,9 @@
-// Means: ridge regression of each channel on the four neighbours' most varying channels, cut down to a list of pairs a block.
+// Means: ridge regression of each channel on the four neighbours' most varying channels, cut down to a list of pairs a block,
+// and on the same channel there.
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "coding/fit_internal.h"
@@ -118,71 +120,143 @@ Choice choose(const Moments& fitted, const Moments& held_out) {
   return choice;
 }
 
-/// The part of the moments that some inputs and a run of outputs have.
-Moments part(const Moments& all, const std::vector<Eigen::Index>& inputs, Eigen::Index first, Eigen::Index count) {
-  Moments out;
-  out.inputs = all.inputs(inputs, inputs), out.cross = all.cross(inputs, Eigen::seqN(first, count));
-  out.squares = all.squares.segment(first, count), out.count = all.count;
+/// What the inputs of a block explain, step by step: products with the constant and what was taken so far taken out.
+struct Search {
+  MatrixXd inputs, cross;  // (d, d), (d, channels)
+  VectorXd squares;        // (channels), what is left
+
+  /// Takes out what these inputs explain.
+  void take(const std::vector<Eigen::Index>& taken) {
+    const MatrixXd columns = inputs(Eigen::all, taken), rows = cross(taken, Eigen::all);
+    const MatrixXd inverse = MatrixXd(inputs(taken, taken)).inverse();
+    squares -= (rows.array() * (inverse * rows).array()).colwise().sum().matrix().transpose();
+    cross -= columns * (inverse * rows), inputs -= columns * inverse * columns.transpose();
+  }
+  /// The same for one channel's own inputs; the others' stay as they are.
+  void take_own(Eigen::Index k, const std::vector<Eigen::Index>& own) {
+    const VectorXd rows = cross(own, k), x = MatrixXd(inputs(own, own)).ldlt().solve(rows);
+    squares[k] -= rows.dot(x);
+    cross.col(k) -= inputs(Eigen::all, own) * x;
+  }
+  /// Bits that a pair would save, about; 0 for one that was taken.
+  [[nodiscard]] double gain(Eigen::Index pair, double floor) const {
+    const Eigen::Index i = 2 * pair;
+    const double a = inputs(i, i), b = inputs(i, i + 1), c = inputs(i + 1, i + 1), det = a * c - b * b;
+    if (!(det > 1e-9 * a * c) || a <= 0) return 0;
+    const auto r = cross.row(i).array(), s = cross.row(i + 1).array();
+    return ((c * r * r - 2 * b * r * s + a * s * s) / det / (squares.transpose().array().max(0) + floor)).sum();
+  }
+};
+
+/// Where in the inputs channel k itself is, at each neighbour; empty when it is none of them.
+std::vector<Eigen::Index> own_inputs(const std::vector<int>& pairs, Eigen::Index k) {
+  const auto found = std::lower_bound(pairs.begin(), pairs.end(), static_cast<int>(k / 2));
+  if (found == pairs.end() || *found != k / 2) return {};
+  std::vector<Eigen::Index> own;
+  for (Eigen::Index n = 0; n < kNeighbours; ++n) own.push_back(n * 2 * static_cast<Eigen::Index>(pairs.size()) + 2 * (found - pairs.begin()) + k % 2);
+  return own;
+}
+
+/// The pairs that save most, one after another, given that each channel has its own inputs anyway, and what each saves.
+struct Ranked {
+  std::vector<Eigen::Index> pairs;
+  std::vector<double> gains;  // never rising
+};
+Ranked best_pairs(const Moments& moments, const std::vector<int>& pairs, const Block& block, const Choice& choice, int terms) {
+  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup, count = std::min<Eigen::Index>(block.groups * kGroup, moments.cross.cols() - first);
+  Search search{moments.inputs, moments.cross.middleCols(first, count), moments.squares.segment(first, count)};
+  const Eigen::Index d = search.inputs.rows(), all = (d - 1) / 2;
+  search.inputs.diagonal().head(d - 1).array() += choice.ridge * moments.count;
+  search.take({d - 1});
+  for (Eigen::Index k = 0; k < count; ++k) {
+    if (const auto own = own_inputs(pairs, first + k); !own.empty()) search.take_own(k, own);
+    if (!choice.helps[first + k]) search.cross.col(k).setZero();
+  }
+  Ranked out;
+  std::vector<bool> is_taken(static_cast<size_t>(all), false);
+  while (std::ssize(out.pairs) < std::min<Eigen::Index>(terms, all)) {
+    double best = 0;
+    Eigen::Index pair = -1;
+    for (Eigen::Index i = 0; i < all; ++i)
+      if (!is_taken[i])
+        if (const double gain = search.gain(i, moments.count / 12); gain > best) best = gain, pair = i;
+    if (pair < 0) break;
+    out.gains.push_back(out.gains.empty() ? best : std::min(best, out.gains.back()));
+    out.pairs.push_back(pair), is_taken[pair] = true;
+    search.take({2 * pair, 2 * pair + 1});
+  }
   return out;
 }
 
-/// Inputs (pairs, and the constant last) after leaving out those that matter least to the helped channels.
-std::vector<Eigen::Index> strongest(const Moments& moments, const MatrixXd& weights, const std::vector<Eigen::Index>& inputs, Eigen::Index first,
-                                    const Choice& choice, size_t pairs) {
-  std::vector<double> scores(inputs.size() / 2, 0);
-  for (size_t i = 0; i + 1 < inputs.size(); ++i)
-    for (Eigen::Index k = 0; k < weights.cols(); ++k)
-      if (choice.helps[first + k])
-        scores[i / 2] += weights(i, k) * weights(i, k) * moments.inputs(inputs[i], inputs[i]) / (moments.squares[first + k] + moments.count / 12);
-  std::vector<size_t> order(scores.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return scores[a] > scores[b]; });
-  order.resize(std::min(order.size(), pairs));
-  std::sort(order.begin(), order.end());
-  std::vector<Eigen::Index> kept;
-  for (const size_t pair : order) kept.push_back(inputs[2 * pair]), kept.push_back(inputs[2 * pair + 1]);
-  kept.push_back(inputs.back());
-  return kept;
+/// Pairs of all blocks, `terms` each on average, where they save most for the work.
+std::vector<std::vector<Eigen::Index>> share_out(const ModelData& data, const Moments& moments, const std::vector<int>& pairs, const Choice& choice, int terms) {
+  std::vector<Ranked> ranked;
+  std::vector<double> gains;  // for each group that a pair has to be added to
+  int64_t budget = 0;
+  for (const Block& block : data.blocks) {
+    ranked.push_back(best_pairs(moments, pairs, block, choice, std::min(2 * terms, kMostTerms)));
+    for (double& gain : ranked.back().gains) gain /= block.groups;
+    for (const double gain : ranked.back().gains) gains.insert(gains.end(), static_cast<size_t>(block.groups), gain);
+    budget += int64_t{terms} * block.groups;
+  }
+  std::sort(gains.begin(), gains.end(), std::greater<>());
+  const double least = gains.empty() || std::ssize(gains) <= budget ? 0 : gains[static_cast<size_t>(budget)];
+  std::vector<std::vector<Eigen::Index>> out;
+  for (const Ranked& block : ranked) {
+    const auto kept = std::count_if(block.gains.begin(), block.gains.end(), [&](double gain) { return gain > least; });
+    out.emplace_back(block.pairs.begin(), block.pairs.begin() + kept);
+    std::sort(out.back().begin(), out.back().end());
+  }
+  return out;
 }
 
-/// Whole numbers for channel k of the model, column `column` of the weights.
-void store_channel(ModelData& data, Block& block, int64_t k, const VectorXd& weights, double rms) {
-  const Eigen::Index inputs = weights.size() - 1;
-  const double largest = inputs > 0 ? weights.head(inputs).cwiseAbs().maxCoeff() : 0;
+/// Weights of one channel on the inputs of the taken pairs, then its own that are not among them, then the constant.
+struct ChannelWeights {
+  std::vector<Eigen::Index> inputs;
+  VectorXd weights;
+};
+ChannelWeights solve_channel(const Moments& moments, const std::vector<int>& pairs, const std::vector<Eigen::Index>& taken, Eigen::Index k, const Choice& choice) {
+  ChannelWeights out;
+  for (const auto pair : taken) out.inputs.push_back(2 * pair), out.inputs.push_back(2 * pair + 1);
+  for (const auto own : own_inputs(pairs, k))
+    if (!std::binary_search(taken.begin(), taken.end(), own / 2)) out.inputs.push_back(own);
+  out.inputs.push_back(moments.inputs.rows() - 1);
+  MatrixXd a = moments.inputs(out.inputs, out.inputs);
+  a.diagonal().head(a.rows() - 1).array() += choice.ridge * moments.count;
+  a(a.rows() - 1, a.rows() - 1) += 1e-9 * moments.count;
+  out.weights = a.ldlt().solve(VectorXd(moments.cross(out.inputs, k)));
+  if (!choice.helps[k]) out.weights.setZero(), out.weights[a.rows() - 1] = moments.cross(moments.cross.rows() - 1, k) / moments.count;
+  return out;
+}
+
+/// Whole numbers for channel k of the model.
+void store_channel(ModelData& data, Block& block, int64_t k, Eigen::Index width, const ChannelWeights& from, double rms) {
+  const Eigen::Index inputs = from.weights.size() - 1;
+  const double largest = inputs > 0 ? from.weights.head(inputs).cwiseAbs().maxCoeff() : 0;
   const double unit = std::max({largest / 127, 8 * rms / 32767, 1e-6});  // of a weight; a mean 8 times the usual fits 16 bits
   const double multiplier = std::clamp(std::round(unit * kMeanUnit * 32768), 1.0, 32767.0);
   data.multipliers[k] = static_cast<int16_t>(multiplier);
-  data.biases[k] = static_cast<int16_t>(std::lround(std::clamp(weights[inputs] * kMeanUnit, -16000.0, 16000.0)));
+  data.biases[k] = static_cast<int16_t>(std::lround(std::clamp(from.weights[inputs] * kMeanUnit, -16000.0, 16000.0)));
   const int64_t channels = int64_t{block.groups} * kGroup, column = k - int64_t{block.first_group} * kGroup;
   for (Eigen::Index i = 0; i < inputs; ++i) {
-    const double weight = std::clamp(std::round(weights[i] * kMeanUnit * 32768 / multiplier), -127.0, 127.0);
-    block.weights[(i / 2 * channels + column) * 2 + i % 2] = static_cast<int8_t>(weight);
+    const auto weight = static_cast<int8_t>(std::clamp(std::round(from.weights[i] * kMeanUnit * 32768 / multiplier), -127.0, 127.0));
+    if (i < std::ssize(block.terms) * 2) block.weights[(i / 2 * channels + column) * 2 + i % 2] = weight;
+    else data.own[k * kNeighbours + from.inputs[i] / width] = weight;
   }
 }
 
-void fit_block(ModelData& data, Block& block, const Moments& moments, const std::vector<int>& pairs, const Choice& choice, const MatrixXd& full, size_t terms) {
-  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup;
+void fit_block(ModelData& data, Block& block, const Moments& moments, const std::vector<int>& pairs, const Choice& choice,
+               const std::vector<Eigen::Index>& taken, int terms) {
+  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup, width = 2 * static_cast<Eigen::Index>(pairs.size());
   const Eigen::Index count = std::min<Eigen::Index>(block.groups * kGroup, data.shape.channels - first);
-  std::vector<Eigen::Index> inputs(static_cast<size_t>(full.rows()));
-  std::iota(inputs.begin(), inputs.end(), Eigen::Index{0});
-  MatrixXd weights = full.middleCols(first, count);
-  const bool any = terms > 0 && std::any_of(choice.helps.begin() + first, choice.helps.begin() + first + count, [](bool helps) { return helps; });
-  for (const size_t most : {2 * terms, terms}) {
-    inputs = strongest(moments, weights, inputs, first, choice, any ? most : 0);
-    weights = solve(part(moments, inputs, first, count), choice.ridge);
-  }
   block.terms.clear();
-  for (size_t i = 0; i + 1 < inputs.size(); i += 2) {
-    const auto pair = inputs[i] / 2;
-    const auto per_neighbour = static_cast<Eigen::Index>(pairs.size());
-    block.terms.push_back({static_cast<uint8_t>(pair / per_neighbour), static_cast<uint16_t>(pairs[pair % per_neighbour])});
-  }
+  for (const auto pair : taken) block.terms.push_back({static_cast<uint8_t>(2 * pair / width), static_cast<uint16_t>(pairs[pair % (width / 2)])});
   block.weights.assign(block.terms.size() * block.groups * kGroup * 2, 0);
-  const MatrixXd used = moments.inputs(inputs, inputs) / moments.count;
-  for (Eigen::Index k = 0; k < count; ++k) {
-    VectorXd column = weights.col(k);
-    if (!choice.helps[first + k]) column.setZero(), column[column.size() - 1] = moments.cross(moments.cross.rows() - 1, first + k) / moments.count;
-    store_channel(data, block, first + k, column, std::sqrt(std::max(0.0, column.dot(used * column))));
+  for (Eigen::Index k = first; k < first + count; ++k) {
+    auto solved = solve_channel(moments, pairs, taken, k, choice);
+    if (terms == 0) solved.weights.head(solved.weights.size() - 1).setZero(), solved.weights.tail(1)[0] = moments.cross(moments.cross.rows() - 1, k) / moments.count;
+    const double square = solved.weights.dot(MatrixXd(moments.inputs(solved.inputs, solved.inputs)) * solved.weights) / moments.count;
+    store_channel(data, block, k, width, solved, std::sqrt(std::max(0.0, square)));
   }
 }
 
@@ -200,8 +274,8 @@ void fit_means(ModelData& data, const Samples& samples, int terms) {
   }
   const Choice choice = choose(fitted, held_out);
   fitted += held_out;
-  const MatrixXd full = solve(fitted, choice.ridge);
-  for (Block& block : data.blocks) fit_block(data, block, fitted, pairs, choice, full, static_cast<size_t>(terms));
+  const auto taken = share_out(data, fitted, pairs, choice, terms);
+  for (size_t i = 0; i < taken.size(); ++i) fit_block(data, data.blocks[i], fitted, pairs, choice, taken[i], terms);
 }
 
 }  // namespace scissionlite::coding

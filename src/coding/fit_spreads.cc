@@ -69,7 +69,8 @@ void store(ModelData& data, int64_t k, const Eigen::Vector3d& w) {
   const double ordinary = std::max(w.sum(), kFloor);
   const int octave = static_cast<int>(std::lround(std::log2(ordinary)));
   const double scale = std::exp2(octave);
-  data.scales[k] = static_cast<int16_t>(kClassesPerOctave * (octave - kLowestOctave));
+  data.scales[k] = static_cast<int16_t>(256 * (octave - kLowestOctave - static_cast<int>(std::log2(kSpreadOne))));
+  data.fineness[k] = static_cast<uint8_t>(std::clamp(static_cast<int>(std::lround(std::log2(4 * scale_of(ordinary)))), 0, kMostFineness));
   data.spread_base[k] = to_u16(w[0] / scale * kSpreadOne);
   data.spread_around[k] = to_u16(w[1] / kAround / scale * kSpreadOne * 65536);
   data.spread_before[k] = to_u16(w[2] / kBefore / scale * kSpreadOne * 65536);

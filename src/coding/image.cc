@@ -70,10 +70,11 @@ void clear_quiet(const ModelData& data, Workspace& work) {
   }
 }
 
-bool analyse_image(const ModelData& data, const Codec& codec, std::span<const uint8_t> codes, Workspace& work) {
+bool analyse_image(const ModelData& data, const Codec& codec, std::span<const uint8_t> codes, Workspace& work, bool with_steps) {
   check_count(data, codes.size());
   const int64_t positions = data.shape.positions(), padded = data.padded();
-  work.tables.resize(work.symbols.size()), work.residuals.resize(work.symbols.size());
+  work.lows.resize(work.symbols.size()), work.frequencies.resize(work.symbols.size());
+  if (with_steps) work.nearer.resize(work.symbols.size());
   for (int64_t p = 0; p < positions && padded > data.shape.channels; ++p)  // decoding leaves what it found
     std::memset(work.symbols.data() + p * padded + data.shape.channels, 0, static_cast<size_t>(padded - data.shape.channels));
   transpose(codes.data(), data.shape.channels, positions, positions, work.symbols.data(), padded);
@@ -82,7 +83,7 @@ bool analyse_image(const ModelData& data, const Codec& codec, std::span<const ui
   if (found & 1) beyond_levels(data, codes);
   const bool with_quiet = (found & 2) != 0;
   if (!with_quiet) clear_quiet(data, work);
-  codec.analyse(data, work, with_quiet);
+  (with_steps ? codec.analyse_steps : codec.analyse)(data, work, with_quiet);
   return with_quiet;
 }
 

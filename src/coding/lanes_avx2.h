@@ -26,40 +26,163 @@ struct Routes {
 };
 constexpr Routes kRoutes{};
 
+/// Numbers in memory, where an instruction finds them: compilers else rebuild them from immediates in every group.
+template <typename Word>
+struct alignas(32) Repeated {
+  Word words[32 / sizeof(Word)];
+  explicit Repeated(int64_t value) {
+    for (Word& word : words) word = static_cast<Word>(value);
+  }
+};
+struct Numbers {
+  Repeated<int16_t> one{1}, curve_end{kCurveEnd}, half_unit{kMeanUnit / 2}, whole{2 * kHalf}, slots{2 * kEscapeSlot}, escape{kEscapeSlot}, all_slots{kSlots};
+  Repeated<int16_t> top_bit{0x8000}, middle_bit{0x80}, high_byte{0xff00}, exponent{127 << 8}, middle_slot{kSlots / 2}, far{16000}, most_error{8191}, most_energy{255};
+  Repeated<int16_t> most_value{kMostValue}, least_value{-kMostValue}, history_zero{kHistoryZero};
+  Repeated<int32_t> slot_mask{kSlots - 1}, word_mask{0xffff};
+};
+// Not const, so that no compiler knows the values.
+alignas(32) Numbers numbers;
+
 struct Avx2Lanes {
   static __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static void store(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
 
-  static uint32_t take_group(const ModelData& data, const Contexts& contexts, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
-    return take_halves<Avx2Lanes>(data, contexts, lanes, next, values);
+  static void intervals(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
+    const Channels channels = channels_of(data, fields, contexts, means);
+    const __m256i value = load(values), low = slots_below_each(data, channels, _mm256_sub_epi16(value, number(numbers.one)));
+    finish_intervals(data, fields, low, _mm256_sub_epi16(slots_below_each(data, channels, value), low), lows, frequencies);
   }
 
-  static void put_group(const ModelData& data, const uint16_t* tables, const int16_t* residuals, const uint8_t* symbols, uint32_t* lanes, uint8_t*& end) {
-    const __m256i table = _mm256_and_si256(load(tables), _mm256_set1_epi16(0x7fff)), residual = load(residuals);
-    __m256i bits = _mm256_setzero_si256();
-    for (const int16_t first : data.bit_tables) bits = _mm256_sub_epi16(bits, _mm256_cmpgt_epi16(table, _mm256_set1_epi16(static_cast<int16_t>(first - 1))));
-    Half low = half_of(data, _mm256_castsi256_si128(table), _mm256_castsi256_si128(residual), _mm256_castsi256_si128(bits));
-    Half high = half_of(data, _mm256_extracti128_si256(table, 1), _mm256_extracti128_si256(residual, 1), _mm256_extracti128_si256(bits, 1));
-    if (const uint32_t escapes = low.escapes | high.escapes << 8; escapes != 0) [[unlikely]]
-      for (int j = kGroup - 1; j >= 0; --j)
-        if ((escapes >> j & 1) != 0) put_escape(lanes[j], symbols[j], end);
-    put_half(high, lanes + 8, end);
-    put_half(low, lanes, end);
+  static __m256i number(const auto& repeated) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(repeated.words)); }
+
+  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
+    const __m256i first = load(lanes), second = load(lanes + 8);
+    const __m256i slots = _mm256_permute4x64_epi64(_mm256_packus_epi32(slots_of(first), slots_of(second)), 0xd8);
+    const Channels channels = channels_of(data, fields, contexts, means);
+    const __m256i edge = likely_edge(data, contexts, channels.mean, slots), here = slots_below_each(data, channels, edge);
+    const __m256i is_below = _mm256_cmpgt_epi16(here, slots);  // -1 or 0
+    const __m256i other_edge = _mm256_add_epi16(edge, _mm256_or_si256(_mm256_add_epi16(is_below, is_below), number(numbers.one)));
+    const __m256i there = slots_below_each(data, channels, other_edge);
+    __m256i low = _mm256_min_epi16(here, there), high = _mm256_max_epi16(here, there), value = _mm256_max_epi16(edge, other_edge);
+    __m256i is_outside = _mm256_or_si256(_mm256_cmpgt_epi16(low, slots), _mm256_xor_si256(_mm256_cmpgt_epi16(high, slots), _mm256_set1_epi16(-1)));
+    __m256i frequency = _mm256_sub_epi16(high, low);
+    uint32_t escapes = 0;
+    if (fields.channels < kGroup) [[unlikely]] is_outside = skip_padding(data, fields, is_outside, low, frequency, value);
+    if (_mm256_testz_si256(is_outside, is_outside) == 0) [[unlikely]] escapes = search(data, fields, contexts, means, slots, is_outside, low, frequency, value);
+    store(values, value);
+    step_back(lanes, first, low, frequency, slots, next);
+    return escapes;
+  }
+
+  static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, uint32_t* lanes, uint8_t*& end) {
+    const __m256i low = load(lows), frequency = load(frequencies);
+    uint32_t escapes = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(low, number(numbers.escape))));
+    for (; escapes != 0; escapes &= ~(3U << (std::bit_width(escapes) - 2))) [[unlikely]] {
+      const int j = (std::bit_width(escapes) - 1) / 2;
+      put_escape(lanes[j], symbols[j], end);
+    }
+    put_half(widen_high(low), widen_high(frequency), lanes + 8, end);
+    put_half(widen_low(low), widen_low(frequency), lanes, end);
   }
 
  protected:
   static __m256i route(const uint8_t* order) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(order))); }
   static uint32_t mask_of(__m256i lanes) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes))); }
 
-  // Fields of eight cells.
-  static __m256i start_of(__m256i cells) { return _mm256_and_si256(cells, _mm256_set1_epi32(kSlots - 1)); }
-  static __m256i frequency_of(__m256i cells) { return start_of(_mm256_srli_epi32(cells, 13)); }
-  static __m256i symbol_of(__m256i cells) { return _mm256_and_si256(_mm256_srli_epi32(cells, 26), _mm256_set1_epi32(15)); }
-  static __m256i bits_of(__m256i cells) { return _mm256_srli_epi32(cells, 30); }
+  static __m256i widen_low(__m256i words) { return _mm256_cvtepu16_epi32(_mm256_castsi256_si128(words)); }
+  static __m256i widen_high(__m256i words) { return _mm256_cvtepu16_epi32(_mm256_extracti128_si256(words, 1)); }
+  static __m256i slots_of(__m256i states) { return _mm256_and_si256(states, number(numbers.slot_mask)); }
 
-  static uint32_t twice_above(const uint16_t* row, __m256i slot) {
-    return static_cast<uint32_t>(std::popcount(static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpgt_epi16(load(row), slot)))));
+  /// Points of curves: which piece, in both bytes where shuffles want it, and the rest.
+  struct Places {
+    __m256i low, high, rest;
+  };
+  static Places places_of(__m256i x) {  // a byte with its top bit set gives 0
+    return {_mm256_or_si256(_mm256_srli_epi16(x, 8), number(numbers.top_bit)),
+            _mm256_or_si256(_mm256_and_si256(x, number(numbers.high_byte)), number(numbers.middle_bit)), _mm256_slli_epi16(x, 8)};
   }
+  static __m256i twice(const std::array<uint8_t, kCurvePieces>& bytes) { return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data()))); }
+  static __m256i curve_at_each(const FastCurve& curve, const Places& at) {
+    const __m256i value = _mm256_or_si256(_mm256_shuffle_epi8(twice(curve.value_low), at.low), _mm256_shuffle_epi8(twice(curve.value_high), at.high));
+    const __m256i drop = _mm256_or_si256(_mm256_shuffle_epi8(twice(curve.drop_low), at.low), _mm256_shuffle_epi8(twice(curve.drop_high), at.high));
+    return _mm256_sub_epi16(value, _mm256_mulhi_epu16(drop, at.rest));
+  }
+  static __m256i log_of_each(__m256i x) {
+    const __m256i low = _mm256_unpacklo_epi16(x, _mm256_setzero_si256()), high = _mm256_unpackhi_epi16(x, _mm256_setzero_si256());
+    const auto bits = [](__m256i half) { return _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(half)), 15); };
+    return _mm256_sub_epi16(_mm256_packus_epi32(bits(low), bits(high)), number(numbers.exponent));
+  }
+
+  /// About 2^20 / rate: CPUs differ in the last bits.
+  static __m256i width_of(__m256i rate) {
+    const __m256i low = _mm256_unpacklo_epi16(rate, _mm256_setzero_si256()), high = _mm256_unpackhi_epi16(rate, _mm256_setzero_si256());
+    const auto inverse = [](__m256i half) { return _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_rcp_ps(_mm256_cvtepi32_ps(half)), _mm256_set1_ps(1 << 20))); };
+    return _mm256_packus_epi32(inverse(low), inverse(high));
+  }
+
+  struct Channels {
+    __m256i mean, rate, reach, unit;
+  };
+  static Channels channels_of(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means) {
+    const int k = fields.group * kGroup;
+    return {load(means + k), load(contexts.rate), load(fields.reach), load(fields.reach_unit)};
+  }
+  static __m256i slots_below_each(const ModelData& data, const Channels& channels, __m256i value) {
+    const __m256i edge = _mm256_sub_epi16(_mm256_add_epi16(_mm256_slli_epi16(value, 5), number(numbers.half_unit)), channels.mean);
+    const __m256i distance = _mm256_mullo_epi16(_mm256_min_epu16(_mm256_abs_epi16(edge), channels.reach), channels.unit);
+    const __m256i place = _mm256_min_epu16(_mm256_mulhi_epu16(distance, channels.rate), number(numbers.curve_end));
+    const __m256i outside = curve_at_each(data.fast_shape, places_of(place));
+    const __m256i inside = _mm256_sub_epi16(number(numbers.whole), outside);
+    const __m256i below = _mm256_blendv_epi8(inside, outside, _mm256_srai_epi16(edge, 15));
+    return _mm256_mulhi_epu16(below, number(numbers.slots));
+  }
+  /// Stores intervals; those of no slot become the escape's.
+  static void finish_intervals(const ModelData& data, const GroupFields& fields, __m256i low, __m256i frequency, uint16_t* lows, uint16_t* frequencies) {
+    const __m256i is_escape = _mm256_cmpeq_epi16(frequency, _mm256_setzero_si256());
+    store(lows, _mm256_blendv_epi8(low, number(numbers.escape), is_escape));
+    store(frequencies, _mm256_sub_epi16(frequency, is_escape));
+    for (int j = fields.channels; j < kGroup; ++j) lows[j] = 0, frequencies[j] = kSlots;
+  }
+
+  /// The value nearest to whose upper edge the slots' place in the distribution is, about.
+  static __m256i likely_edge(const ModelData& data, const Contexts& contexts, __m256i mean, __m256i slots) {
+    const __m256i outside = _mm256_min_epi16(slots, _mm256_sub_epi16(number(numbers.escape), slots)), one = number(numbers.one);
+    const __m256i log = log_of_each(_mm256_or_si256(_mm256_add_epi16(outside, outside), one));
+    const __m256i place = _mm256_slli_epi16(curve_at_each(data.fast_guess, places_of(log)), 4);
+    const __m256i distance = _mm256_min_epu16(_mm256_mulhi_epu16(place, load(contexts.width)), number(numbers.far));
+    const __m256i sign = _mm256_sub_epi16(slots, number(numbers.middle_slot));
+    return _mm256_srai_epi16(_mm256_add_epi16(mean, _mm256_sign_epi16(distance, _mm256_or_si256(sign, one))), 5);
+  }
+  /// Gives all slots and value 0 to channels that only fill up the group.
+  static __m256i skip_padding(const ModelData& data, const GroupFields& fields, __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
+    const __m256i is_channel = load(fields.is_channel);
+    low = _mm256_and_si256(low, is_channel), value = _mm256_and_si256(value, is_channel);
+    frequency = _mm256_blendv_epi8(number(numbers.all_slots), frequency, is_channel);
+    return _mm256_and_si256(is_outside, is_channel);
+  }
+  /// Finds what `likely_edge` missed. Returns the escapes.
+  static uint32_t search(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, __m256i slots, __m256i is_outside, __m256i& low, __m256i& frequency,
+                         __m256i& value) {
+    alignas(32) uint16_t slot[kGroup], outside[kGroup], lows[kGroup], frequencies[kGroup];
+    alignas(32) int16_t values[kGroup];
+    store(slot, slots), store(outside, is_outside), store(lows, low), store(frequencies, frequency), store(values, value);
+    uint32_t escapes = 0;
+    for (int j = 0; j < kGroup; ++j) {
+      if (outside[j] == 0) continue;
+      const Found found = find(data, fields.group * kGroup + j, slot[j], means[fields.group * kGroup + j], contexts.rate[j]);
+      lows[j] = static_cast<uint16_t>(found.interval.low), frequencies[j] = static_cast<uint16_t>(found.interval.frequency);
+      values[j] = static_cast<int16_t>(found.value), escapes |= static_cast<uint32_t>(slot[j] == kEscapeSlot) << j;
+    }
+    low = load(lows), frequency = load(frequencies), value = load(values);
+    return escapes;
+  }
+  static void step_back(uint32_t* lanes, __m256i first, __m256i low, __m256i frequency, __m256i slots, const uint8_t*& next) {
+    const __m256i second = load(lanes + 8), above = _mm256_sub_epi16(slots, low);
+    const auto stepped = [](__m256i state, __m256i f, __m256i rest) { return _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srli_epi32(state, kProbabilityBits), f), rest); };
+    store(lanes, refill_half(stepped(first, widen_low(frequency), widen_low(above)), next));
+    store(lanes + 8, refill_half(stepped(second, widen_high(frequency), widen_high(above)), next));
+  }
+
   static __m256i refill_half(__m256i state, const uint8_t*& next) {
     const __m256i is_low = _mm256_cmpeq_epi32(_mm256_srli_epi32(state, 16), _mm256_setzero_si256());
     const uint32_t mask = mask_of(is_low);
@@ -69,85 +192,27 @@ struct Avx2Lanes {
     return _mm256_blendv_epi8(state, filled, is_low);
   }
 
-  /// One of eight lanes: the cell that its slot falls into.
-  template <typename Ops, int kLane>
-  static int cell_of(const ModelData& data, const uint16_t* tables, __m256i slots) {
-    const auto index = static_cast<size_t>(tables[kLane]) * kRowSymbols;
-    const __m256i spread = _mm256_set1_epi16(static_cast<int16_t>((2 * 2 * (kLane % 4) + 1) << 8 | 2 * 2 * (kLane % 4)));
-    const uint32_t above = Ops::twice_above(data.rows.data() + index, _mm256_shuffle_epi8(slots, spread));
-    return static_cast<int>(data.cells[index + kRowSymbols - 1 - above / 2]);
-  }
-  template <typename Ops>
-  static __m256i take_half(const ModelData& data, const uint16_t* tables, uint32_t* lanes, const uint8_t*& next, __m256i& residual) {
-    const __m256i state = load(lanes), slots = start_of(state);
-    const __m256i low = _mm256_permute2x128_si256(slots, slots, 0x00), high = _mm256_permute2x128_si256(slots, slots, 0x11);
-    const __m256i cells = _mm256_setr_epi32(cell_of<Ops, 0>(data, tables, low), cell_of<Ops, 1>(data, tables, low), cell_of<Ops, 2>(data, tables, low),
-                                            cell_of<Ops, 3>(data, tables, low), cell_of<Ops, 4>(data, tables, high), cell_of<Ops, 5>(data, tables, high),
-                                            cell_of<Ops, 6>(data, tables, high), cell_of<Ops, 7>(data, tables, high));
-    const __m256i bits = bits_of(cells), one = _mm256_set1_epi32(1), unit = _mm256_sllv_epi32(one, bits);
-    const __m256i above = _mm256_srli_epi32(state, kProbabilityBits), rest = _mm256_and_si256(above, _mm256_sub_epi32(unit, one));
-    const __m256i scaled = _mm256_mullo_epi32(frequency_of(cells), _mm256_srlv_epi32(above, bits));
-    store(lanes, Ops::refill_half(_mm256_add_epi32(scaled, _mm256_sub_epi32(slots, start_of(cells))), next));
-    const __m256i symbol = symbol_of(cells);
-    residual = _mm256_sllv_epi32(_mm256_sub_epi32(symbol, _mm256_set1_epi32(kCentre)), bits);
-    residual = _mm256_add_epi32(residual, _mm256_sub_epi32(rest, _mm256_srli_epi32(unit, 1)));
-    return _mm256_cmpeq_epi32(symbol, _mm256_set1_epi32(kEscape));
-  }
-  template <typename Ops>
-  static uint32_t take_halves(const ModelData& data, const Contexts& contexts, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
-    __m256i low, high;
-    const __m256i escapes_low = take_half<Ops>(data, contexts.table, lanes, next, low);
-    const __m256i escapes_high = take_half<Ops>(data, contexts.table + 8, lanes + 8, next, high);
-    const __m256i residual = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
-    store(values, _mm256_add_epi16(load(contexts.base), _mm256_sign_epi16(residual, load(contexts.sign))));
-    return mask_of(escapes_low) | mask_of(escapes_high) << 8;
-  }
-
-  struct Half {
-    __m256i cells, low;  // what the eight steps hold
-    uint32_t escapes;
-  };
-  static Half half_of(const ModelData& data, __m128i table16, __m128i residual16, __m128i bits16) {
-    const __m256i table = _mm256_slli_epi32(_mm256_cvtepu16_epi32(table16), 4), bits = _mm256_cvtepu16_epi32(bits16);
-    const __m256i one = _mm256_set1_epi32(1), unit = _mm256_sllv_epi32(one, bits), escape = _mm256_set1_epi32(kEscape);
-    const __m256i from_centre = _mm256_add_epi32(_mm256_cvtepi16_epi32(residual16), _mm256_srli_epi32(unit, 1));
-    const __m256i shifted = _mm256_add_epi32(from_centre, _mm256_sllv_epi32(_mm256_set1_epi32(kCentre), bits));
-    __m256i symbol = _mm256_srav_epi32(shifted, bits);
-    // Below 0 is large as an unsigned number.
-    symbol = _mm256_min_epu32(symbol, escape);
-    const auto* cells = reinterpret_cast<const int*>(data.cells.data());
-    __m256i found = _mm256_i32gather_epi32(cells, _mm256_add_epi32(table, symbol), 4);
-    const __m256i is_empty = _mm256_cmpeq_epi32(frequency_of(found), _mm256_setzero_si256());
-    const __m256i is_escape = _mm256_or_si256(is_empty, _mm256_cmpeq_epi32(symbol, escape));
-    const uint32_t escapes = mask_of(is_escape);
-    if (escapes != 0) [[unlikely]] found = _mm256_blendv_epi8(found, _mm256_i32gather_epi32(cells, _mm256_add_epi32(table, escape), 4), is_escape);
-    return {found, _mm256_andnot_si256(is_escape, _mm256_and_si256(shifted, _mm256_sub_epi32(unit, one))), escapes};
-  }
-
   /// floor(a / b) of four u32 each, a / b < 2^31: exact, since a double holds quotients of such numbers to far below 1 / b.
   static __m128i divide(__m128i a, __m128i b) {
     const __m256d magic = _mm256_set1_pd(0x1p52);
     const __m256d top = _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(_mm256_cvtepu32_epi64(a), _mm256_castpd_si256(magic))), magic);
     return _mm256_cvttpd_epi32(_mm256_div_pd(top, _mm256_cvtepi32_pd(b)));
   }
-  static void put_half(const Half& half, uint32_t* lanes, uint8_t*& end) {
+  static void put_half(__m256i low, __m256i f, uint32_t* lanes, uint8_t*& end) {
     __m256i state = load(lanes);
-    const __m256i f = frequency_of(half.cells), bits = bits_of(half.cells);
-    // state >= f << (19 - bits), compared after a shift that loses nothing of the bound
-    const __m256i quotient_bound = _mm256_srlv_epi32(state, _mm256_sub_epi32(_mm256_set1_epi32(32 - kProbabilityBits), bits));
-    const __m256i is_full = _mm256_cmpgt_epi32(quotient_bound, _mm256_sub_epi32(f, _mm256_set1_epi32(1)));
+    // state >= f << 19, compared after a shift that loses nothing of the bound
+    const __m256i is_full = _mm256_cmpgt_epi32(_mm256_srli_epi32(state, 32 - kProbabilityBits), _mm256_sub_epi32(f, _mm256_set1_epi32(1)));
     const uint32_t mask = mask_of(is_full);
-    const __m256i words = _mm256_permutevar8x32_epi32(_mm256_and_si256(state, _mm256_set1_epi32(0xffff)), route(kRoutes.gather_right[mask]));
+    const __m256i words = _mm256_permutevar8x32_epi32(_mm256_and_si256(state, number(numbers.word_mask)), route(kRoutes.gather_right[mask]));
     const __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(end - 16), packed);
     end -= 2 * std::popcount(mask);
     state = _mm256_blendv_epi8(state, _mm256_srli_epi32(state, 16), is_full);
-    const __m128i low = divide(_mm256_castsi256_si128(state), _mm256_castsi256_si128(f));
-    const __m128i high = divide(_mm256_extracti128_si256(state, 1), _mm256_extracti128_si256(f, 1));
-    const __m256i quotient = _mm256_set_m128i(high, low);
+    const __m128i lower = divide(_mm256_castsi256_si128(state), _mm256_castsi256_si128(f));
+    const __m128i upper = divide(_mm256_extracti128_si256(state, 1), _mm256_extracti128_si256(f, 1));
+    const __m256i quotient = _mm256_set_m128i(upper, lower);
     const __m256i rest = _mm256_sub_epi32(state, _mm256_mullo_epi32(quotient, f));
-    const __m256i upper = _mm256_add_epi32(_mm256_sllv_epi32(quotient, bits), half.low);
-    store(lanes, _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(upper, kProbabilityBits), rest), start_of(half.cells)));
+    store(lanes, _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(quotient, kProbabilityBits), rest), low));
   }
 };
 

@@ -1,5 +1,7 @@
 #include "coding/model_data.h"
 
+#include <cmath>
+
 #include "base/error.h"
 
 namespace scissionlite::coding {
@@ -15,12 +17,72 @@ int32_t offset_of(const ModelData& data, const Term& term) {
 void finish_block(ModelData& data, Block& block) {
   block.offsets.clear();
   for (const Term& term : block.terms) block.offsets.push_back(offset_of(data, term));
+  block.beside = static_cast<size_t>(std::count_if(block.terms.begin(), block.terms.end(), [](const Term& term) { return term.neighbour == 0; }));
   const size_t channels = static_cast<size_t>(block.groups) * kGroup, first = static_cast<size_t>(block.first_group) * kGroup;
   for (size_t t = 0; t < block.terms.size(); ++t)
     for (size_t k = 0; k < channels; ++k) {
       const int8_t* pair = &block.weights[(t * channels + k) * 2];
       data.starts[first + k] = static_cast<int16_t>(data.starts[first + k] - kHistoryZero * (pair[0] + pair[1]));
     }
+}
+
+void finish_reaches(ModelData& data) {
+  for (auto* field : {&data.reach, &data.reach_unit, &data.rate_reach, &data.rate_unit}) field->assign(data.fineness.size(), 0);
+  for (size_t k = 0; k < data.fineness.size(); ++k) {
+    const int fine = data.fineness[k], coarse = kMostFineness - fine;
+    data.reach[k] = static_cast<uint16_t>(65535 >> coarse), data.reach_unit[k] = static_cast<uint16_t>(1 << coarse);
+    data.rate_reach[k] = static_cast<uint16_t>(65535 >> fine), data.rate_unit[k] = static_cast<uint16_t>(1 << fine);
+  }
+}
+
+FastCurve fast(const Curve& curve) {
+  FastCurve out;
+  for (size_t i = 0; i < kCurvePieces; ++i) {
+    const int drop = curve[i] - curve[i + 1];
+    out.value_low[i] = static_cast<uint8_t>(curve[i]), out.value_high[i] = static_cast<uint8_t>(curve[i] >> 8);
+    out.drop_low[i] = static_cast<uint8_t>(drop), out.drop_high[i] = static_cast<uint8_t>(drop >> 8);
+  }
+  return out;
+}
+
+/// Where in the curve of shape `outside` is left, 256 a piece.
+uint16_t place_of(const Curve& shape, double outside) {
+  size_t i = 0;
+  while (i + 1 < kCurvePieces && shape[i + 1] > outside) ++i;
+  const double drop = std::max(1, shape[i] - shape[i + 1]);
+  return static_cast<uint16_t>(std::clamp(256 * (static_cast<double>(i) + (shape[i] - outside) / drop), 0.0, double{kCurveEnd}));
+}
+
+void finish_curves(ModelData& data) {
+  Curve guess{};  // only says where a decoder looks first
+  for (int i = 0; i <= kCurvePieces; ++i) guess[i] = place_of(data.shape_curve, std::exp2(i + 1));  // log2(2 slots + 1) = i, four units a slot
+  data.fast_rate = fast(data.rate_curve), data.fast_shape = fast(data.shape_curve), data.fast_guess = fast(guess);
+}
+
+void finish_fields(ModelData& data) {
+  data.fields.assign(static_cast<size_t>(data.groups), {});
+  for (int group = 0; group < data.groups; ++group) {
+    GroupFields& to = data.fields[group];
+    to.group = group, to.channels = data.channels_of(group), to.before_scale = data.before_scale[group], to.is_quiet = data.quiet[group] != 0;
+  }
+  for (int64_t k = 0; k < data.padded(); ++k) {
+    GroupFields& to = data.fields[k / kGroup];
+    const int64_t j = k % kGroup;
+    to.spread_base[j] = data.spread_base[k], to.spread_around[j] = data.spread_around[k], to.spread_before[j] = data.spread_before[k];
+    to.scales[j] = data.scales[k], to.inverse[j] = data.inverse[k];
+    to.rate_reach[j] = data.rate_reach[k], to.rate_unit[j] = data.rate_unit[k], to.reach[j] = data.reach[k], to.reach_unit[j] = data.reach_unit[k];
+    to.zeros[j] = data.zeros[k], to.tops[j] = data.tops[k], to.is_channel[j] = k < data.shape.channels ? -1 : 0;
+  }
+}
+
+void finish_own(ModelData& data) {
+  const size_t padded = data.starts.size();
+  data.own_beside.resize(2 * padded), data.own_above.resize(2 * padded);
+  for (size_t k = 0; k < padded; ++k) {
+    const int8_t* own = &data.own[k * kNeighbours];
+    data.own_beside[2 * k] = own[0], data.own_beside[2 * k + 1] = own[3], data.own_above[2 * k] = own[1], data.own_above[2 * k + 1] = own[2];
+    data.starts[k] = static_cast<int16_t>(data.starts[k] - kHistoryZero * (own[0] + own[1] + own[2] + own[3]));
+  }
 }
 
 }  // namespace
@@ -41,9 +103,9 @@ ModelData empty_model(const CodeShape& shape, const std::string& where) {
   const auto padded = static_cast<size_t>(data.padded());
   data.zeros.assign(padded, 0), data.tops.assign(padded, 0);
   for (auto* field : {&data.multipliers, &data.biases, &data.scales}) field->assign(padded, 0);
+  data.fineness.assign(padded, 0), data.own.assign(padded * kNeighbours, 0);
   for (auto* field : {&data.inverse, &data.spread_base, &data.spread_around, &data.spread_before}) field->assign(padded, 0);
   data.quiet.assign(static_cast<size_t>(data.groups), 0);
-  data.rows.assign(kTables * kRowSymbols + kRowSymbols, 0);
   for (int group = 0; group < data.groups; group += kBlock / kGroup)
     data.blocks.push_back({.first_group = group, .groups = std::min(kBlock / kGroup, data.groups - group), .terms = {}, .offsets = {}, .weights = {}});
   return data;
@@ -53,29 +115,16 @@ void finish(ModelData& data) {
   const auto padded = static_cast<size_t>(data.padded());
   data.starts.assign(padded, 0), data.lows.assign(padded, 0), data.highs.assign(padded, 0);
   for (Block& block : data.blocks) finish_block(data, block);
+  finish_own(data);
   for (size_t k = 0; k < padded; ++k) {
     data.lows[k] = static_cast<int16_t>(-kMeanUnit * data.zeros[k]);
     data.highs[k] = static_cast<int16_t>(kMeanUnit * (data.tops[k] - data.zeros[k]));
   }
   data.before_scale.assign(static_cast<size_t>(data.groups), 0);
   for (int group = 1; group < data.groups; ++group) data.before_scale[group] = (uint32_t{512} << 16) / static_cast<uint32_t>(kGroup * group);
-  data.row_bits.resize(kTables);
-  data.cells.resize(kTables * kRowSymbols);
-  data.bit_tables.fill(kTables);
-  for (int table = kTables - 1; table >= 0; --table) {
-    const int bits = data.low_bits[table / kFractions];
-    data.row_bits[table] = static_cast<uint8_t>(bits);
-    for (int b = 0; b < bits; ++b) data.bit_tables[b] = static_cast<int16_t>(table);
-    for (int i = 0; i < kRowSymbols; ++i) data.cells[table * kRowSymbols + i] = pack_cell(&data.rows[table * kRowSymbols], i, bits);
-  }
-}
-
-void set_row(ModelData& data, int table, const std::array<uint16_t, kRowSymbols>& frequencies) {
-  uint16_t sum = 0;
-  for (int i = 0; i < kRowSymbols; ++i) {
-    data.rows[table * kRowSymbols + i] = sum;
-    sum = static_cast<uint16_t>(sum + frequencies[i]);
-  }
+  finish_reaches(data);
+  finish_curves(data);
+  finish_fields(data);
 }
 
 }  // namespace scissionlite::coding

@@ -17,16 +17,15 @@ inline constexpr int kNeighbours = 4;      // left, top, top right, top left
 inline constexpr int kMeanUnit = 32;       // means count 1/32 of a symbol
 inline constexpr int kMostValue = 63;      // of a neighbour inside a term; beyond it is clamped
 inline constexpr int kHistoryZero = 64;    // what a neighbour of value 0 is stored as
-inline constexpr int kClassesPerOctave = 4;
-inline constexpr int kClasses = 48;        // of spread: mean |error| from 2^-7 symbols upwards
-inline constexpr int kLowestOctave = -7;
-inline constexpr int kFractions = 8;       // of half a symbol between the mean and its rounding
-inline constexpr int kTables = kClasses * kFractions;
-inline constexpr int kRowSymbols = 16;     // 15 buckets of residuals and the escape
-inline constexpr int kEscape = 15;
-inline constexpr int kCentre = 7;          // the bucket of residual 0
+inline constexpr int kCurvePieces = 16;
+inline constexpr int kCurveEnd = 256 * kCurvePieces - 1;
+inline constexpr int kLowestOctave = -7;   // where the curve of rates begins: a mean |error| of 2^-7 symbols
+inline constexpr int kRateOne = 4096;      // distances of one symbol from the mean are two pieces of the curve of shape
+inline constexpr int kHalf = 1 << 14;      // what that curve begins with: half of the probability
+inline constexpr int kMostFineness = 8;
 inline constexpr int kProbabilityBits = 13;
-inline constexpr int kMostLowBits = 3;     // buckets of 1, 2, 4 or 8 residuals
+inline constexpr uint32_t kEscapeSlot = (1U << kProbabilityBits) - 1;
+inline constexpr int kNoValue = 600;       // of any channel
 inline constexpr int kSpreadOne = 4096;    // a spread equal to the channel's scale
 inline constexpr int64_t kMostChannels = 4096;
 inline constexpr int64_t kMostSymbols = int64_t{1} << 24;
@@ -44,7 +43,25 @@ struct Block {
   int first_group = 0, groups = 0;
   std::vector<Term> terms;
   std::vector<int32_t> offsets;  // (terms), from a position's history to the pair
+  size_t beside = 0;             // the first ones, of the left neighbour; the others are known a row ahead
   std::vector<int8_t> weights;   // (terms, groups, 16, 2)
+};
+
+using Curve = std::array<uint16_t, kCurvePieces + 1>;
+/// Bytes of a curve's values and drops, where a byte shuffle finds them.
+struct FastCurve {
+  std::array<uint8_t, kCurvePieces> value_low{}, value_high{}, drop_low{}, drop_high{};
+};
+
+/// What vector code reads about a group, in one place.
+struct alignas(32) GroupFields {
+  uint16_t spread_base[kGroup], spread_around[kGroup], spread_before[kGroup];
+  int16_t scales[kGroup];
+  uint16_t rate_reach[kGroup], rate_unit[kGroup], reach[kGroup], reach_unit[kGroup], inverse[kGroup];
+  int16_t zeros[kGroup], tops[kGroup], is_channel[kGroup];  // is_channel: -1, or 0 in padding
+  int group, channels;
+  uint32_t before_scale;
+  bool is_quiet;
 };
 
 /// Per channel arrays are padded to whole groups; padding has top 0 and no weights.
@@ -53,21 +70,23 @@ struct ModelData {
   int groups = 0;
   std::vector<uint8_t> zeros, tops;    // symbol of value 0, largest symbol
   std::vector<Block> blocks;
+  std::vector<int8_t> own;             // (channels, neighbours), weights of the channel itself there
   std::vector<int16_t> multipliers;    // mean = mulhrs(sum of terms, multiplier) + bias
   std::vector<int16_t> biases;
   std::vector<uint16_t> inverse;       // 4096 / mean |error|: errors as energy, 16 = an ordinary one
   std::vector<uint16_t> spread_base, spread_around, spread_before;  // spread = base + around * T + before * P
-  std::vector<int16_t> scales;         // (channels), class of a spread of kSpreadOne
+  std::vector<int16_t> scales;         // 256 * log2 of the spread that a channel's unit stands for, from 2^kLowestOctave on
+  std::vector<uint8_t> fineness;       // (channels), 0 .. 8: log2 of how much finer rates are and distances coarser
   std::vector<uint8_t> quiet;          // (groups), 1: no symbol but zero was seen
-  std::array<uint8_t, kClasses> low_bits{};  // never fewer in a wider class
-  std::vector<uint16_t> rows;          // (kTables, 16) cumulative frequencies, and 16 more
+  Curve rate_curve{}, shape_curve{};   // neither ever rises; see context.h
   // Derived by `finish`:
   std::vector<int16_t> starts;         // minus what the terms give for neighbours of value 0
   std::vector<int16_t> lows, highs;    // bounds of a mean
+  std::vector<uint16_t> reach, reach_unit, rate_reach, rate_unit;  // what fineness means for distances and rates
   std::vector<uint32_t> before_scale;  // (groups), 2^16 * 512 / channels before; 0 for the first
-  std::vector<uint8_t> row_bits;       // (kTables)
-  std::vector<uint32_t> cells;         // (kTables, 16), see `pack_cell`
-  std::array<int16_t, kMostLowBits> bit_tables{};  // [b] the first table with more than b low bits
+  FastCurve fast_rate, fast_shape, fast_guess;  // the last one is about the inverse of shape
+  std::vector<GroupFields> fields;     // (groups)
+  std::vector<int8_t> own_beside, own_above;  // (channels, 2): left and top left; top and top right
   std::string hash;
 
   [[nodiscard]] int64_t padded() const { return int64_t{groups} * kGroup; }
@@ -79,16 +98,5 @@ struct ModelData {
 [[nodiscard]] ModelData empty_model(const CodeShape& shape, const std::string& where);
 /// Fills what is derived.
 void finish(ModelData& data);
-/// Writes a row of cumulative frequencies. @pre all sum to 2^13, the escape has 1 at least.
-void set_row(ModelData& data, int table, const std::array<uint16_t, kRowSymbols>& frequencies);
-
-[[nodiscard]] inline int frequency(const uint16_t* row, int symbol) {
-  return (row[symbol + 1] - row[symbol]) & ((1 << kProbabilityBits) - 1);  // the next row begins with 0
-}
-
-/// All that a step needs: start (13 bits), frequency (13), symbol (4), low bits (2), lowest first.
-[[nodiscard]] inline uint32_t pack_cell(const uint16_t* row, int symbol, int bits) {
-  return row[symbol] | static_cast<uint32_t>(frequency(row, symbol)) << 13 | static_cast<uint32_t>(symbol) << 26 | static_cast<uint32_t>(bits) << 30;
-}
 
 }  // namespace scissionlite::coding

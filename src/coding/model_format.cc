@@ -11,7 +11,7 @@ std::shared_ptr<const ModelData> sealed(ModelData data);
 
 namespace {
 
-constexpr std::string_view kMagic = "SLCODES\x01";
+constexpr std::string_view kMagic = "SLCODES\x02";
 constexpr size_t kHashBytes = 32;
 
 struct Writer {
@@ -19,11 +19,6 @@ struct Writer {
   void u8(uint32_t value) { out += static_cast<char>(value & 255); }
   void u16(uint32_t value) { u8(value), u8(value >> 8); }
   void u32(uint64_t value) { u16(static_cast<uint32_t>(value & 0xffff)), u16(static_cast<uint32_t>(value >> 16)); }
-  /// 7 bits a byte, lowest first, the top bit says that more come.
-  void small(uint32_t value) {
-    for (; value >= 128; value >>= 7) u8(128 | (value & 127));
-    u8(value);
-  }
 };
 
 struct Reader {
@@ -44,12 +39,6 @@ struct Reader {
   uint32_t u32() {
     const uint32_t low = u16();
     return low | u16() << 16;
-  }
-  uint32_t small() {
-    uint32_t value = 0, byte = 128;
-    for (int shift = 0; shift < 21 && (byte & 128) != 0; shift += 7) value |= ((byte = u8()) & 127) << shift;
-    if ((byte & 128) != 0) fail("a number is too long");
-    return value;
   }
   uint32_t at_most(uint32_t most, uint32_t value, const char* what) const {
     if (value > most) fail(std::string(what) + " is " + std::to_string(value) + ", at most " + std::to_string(most) + " expected");
@@ -91,6 +80,7 @@ void read_block(const ModelData& data, Block& block, Reader& from) {
     const auto neighbour = from.at_most(kNeighbours - 1, from.u8(), "a neighbour");
     block.terms.push_back({static_cast<uint8_t>(neighbour), static_cast<uint16_t>(from.at_most(pairs - 1, from.u16(), "a pair of channels"))});
   }
+  if (!std::is_sorted(block.terms.begin(), block.terms.end(), [](const Term& a, const Term& b) { return a.neighbour < b.neighbour; })) from.fail("neighbours are out of order");
   const size_t size = size_t{terms} * block.groups * kGroup * 2;
   if (from.bytes.size() - from.at < size) from.fail("the file ends early");
   const auto* weights = reinterpret_cast<const int8_t*>(from.bytes.data()) + from.at;
@@ -98,24 +88,14 @@ void read_block(const ModelData& data, Block& block, Reader& from) {
   from.at += size;
 }
 
-void write_rows(const ModelData& data, Writer& to) {
-  for (const uint8_t bits : data.low_bits) to.u8(bits);
-  for (int table = 0; table < kTables; ++table)
-    for (int i = 0; i < kEscape; ++i) to.small(static_cast<uint32_t>(frequency(&data.rows[table * kRowSymbols], i)));
+void write_curve(const Curve& curve, Writer& to) {
+  for (const uint16_t value : curve) to.u16(value);
 }
-
-void read_rows(ModelData& data, Reader& from) {
-  for (uint8_t& bits : data.low_bits) bits = static_cast<uint8_t>(from.at_most(kMostLowBits, from.u8(), "the number of low bits"));
-  if (!std::is_sorted(data.low_bits.begin(), data.low_bits.end())) from.fail("a wider class has fewer low bits");
-  for (int table = 0; table < kTables; ++table) {
-    std::array<uint16_t, kRowSymbols> frequencies{};
-    uint32_t sum = 0;
-    for (int i = 0; i < kEscape; ++i) sum += frequencies[i] = static_cast<uint16_t>(from.at_most((1 << kProbabilityBits) - 1, from.small(), "a frequency"));
-    if (sum == 0) from.fail("a row of frequencies is empty");
-    from.at_most((1 << kProbabilityBits) - 1, sum, "the sum of a row's frequencies");
-    frequencies[kEscape] = static_cast<uint16_t>((1 << kProbabilityBits) - sum);
-    set_row(data, table, frequencies);
-  }
+Curve read_curve(Reader& from, const char* what) {
+  Curve curve{};
+  uint32_t last = 65535;
+  for (uint16_t& value : curve) last = value = static_cast<uint16_t>(from.at_most(last, from.u16(), what));
+  return curve;
 }
 
 std::string write(const ModelData& data) {
@@ -128,8 +108,10 @@ std::string write(const ModelData& data) {
     for (int64_t k = 0; k < data.shape.channels; ++k) to.u16((data.*field)[k]);
   for (const auto field : kSignedFields)
     for (int64_t k = 0; k < data.shape.channels; ++k) to.u16(static_cast<uint16_t>((data.*field)[k]));
+  for (int64_t k = 0; k < data.shape.channels; ++k) to.u8(data.fineness[k]);
+  for (int64_t i = 0; i < data.shape.channels * kNeighbours; ++i) to.u8(static_cast<uint8_t>(data.own[i]));
   for (const Block& block : data.blocks) write_block(block, to);
-  write_rows(data, to);
+  write_curve(data.rate_curve, to), write_curve(data.shape_curve, to);
   return to.out;
 }
 
@@ -146,8 +128,12 @@ ModelData read(Reader& from) {
   for (const auto field : kSignedFields)
     for (int64_t k = 0; k < channels; ++k) (data.*field)[k] = static_cast<int16_t>(from.u16());
   for (const int16_t scale : data.scales) from.at_most(8192, static_cast<uint32_t>(std::abs(int{scale})), "a scale");
+  for (int64_t k = 0; k < channels; ++k) data.fineness[k] = static_cast<uint8_t>(from.at_most(kMostFineness, from.u8(), "the fineness of a channel"));
+  for (int64_t i = 0; i < channels * kNeighbours; ++i) data.own[i] = static_cast<int8_t>(from.u8());
   for (Block& block : data.blocks) read_block(data, block, from);
-  read_rows(data, from);
+  data.rate_curve = read_curve(from, "a value of the curve of rates");
+  data.shape_curve = read_curve(from, "a value of the curve of shape");
+  if (data.shape_curve[0] != kHalf || data.shape_curve[kCurvePieces] != 0) from.fail("the curve of shape does not fall from a half to nothing");
   return data;
 }
 
@@ -165,7 +151,7 @@ CodeModel CodeModel::parse(std::string_view bytes, const std::string& where) {
   Reader from{bytes.substr(0, bytes.size() - std::min(bytes.size(), kHashBytes)), where};
   if (bytes.substr(0, 7) != kMagic.substr(0, 7)) from.fail("not a code model");
   if (bytes.size() < kMagic.size() + kHashBytes) from.fail("the file ends early");
-  if (bytes[7] != kMagic[7]) from.fail("version " + std::to_string(static_cast<uint8_t>(bytes[7])) + " instead of 1");
+  if (bytes[7] != kMagic[7]) from.fail("version " + std::to_string(static_cast<uint8_t>(bytes[7])) + " instead of 2");
   if (hash_of(from.bytes) != hex(bytes.substr(bytes.size() - kHashBytes))) from.fail("the SHA-256 does not fit the bytes");
   from.at = kMagic.size();
   ModelData data = read(from);

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """coder_mb_per_s: raw codes (10^6 uint8 symbols a second) through the entropy coder on one core, the slower of encoding and
-decoding, context modelling on; slowest of the given codes. Codes come from tools/figures/transfer_codes.py.
+decoding, context modelling on; slowest of the given codes. Codes come from tools/figures/transfer_codes.py --layer; next to
+<name>.npy lies <name>.coder, the layer's code model, or else a model is fitted on half of the codes.
 
-Example: tools/figures/coder_speed.py --program build/release/bench/coder_speed --codes build/figures/codes/*.npy
+Example: cp layers/cal-q100/0.coder codes/cal-q100.coder
+         tools/figures/coder_speed.py --program build/release/bench/coder_speed --codes codes/*.npy --record
 Prints the rows; --record writes them to docs/benchmarks/transfer.json.
 """
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -17,9 +20,11 @@ import figures  # noqa: E402
 COMMAND = "tools/figures/coder_speed.py"
 
 
-def detail(row):
+def detail(row, load):
+    fitted = f"from {row['fit_images']} images" if row["fit_images"] else "of the fitted layer"
     note = (f"encode {row['encode_mb_per_s']:.0f}, decode {row['decode_mb_per_s']:.0f}; {row['symbols']} symbols, {row['stream_bytes']:.0f} bytes an image, "
-            f"entropy {row['entropy_bytes']:.0f}; model {row['model_bytes']} bytes from {row['fit_images']} images; median over rounds of {row['images']} others")
+            f"entropy {row['entropy_bytes']:.0f}; model {row['model_bytes']} bytes {fitted}; median over rounds of {row['images']} other images, CPU time of the thread; "
+            f"load average {load:.1f}")
     return {"id": f"coder_mb_per_s/{row['codes']}/{row['isa']}", "what": f"codes of {row['codes']}, {row['isa']}",
             "measured": min(row["encode_mb_per_s"], row["decode_mb_per_s"]), "spread": [min(row["encode_low"], row["decode_low"]), max(row["encode_mb_per_s"], row["decode_mb_per_s"])],
             "unit": "MB/s", "command": COMMAND, "note": note}
@@ -33,8 +38,10 @@ def main():
     options = parser.parse_args()
     rows, fastest = [], []
     for codes in options.codes:
-        out = subprocess.run([options.program, codes], check=True, capture_output=True, text=True).stdout
-        details = [detail(json.loads(line)) for line in out.splitlines()]
+        coder = pathlib.Path(codes).with_suffix(".coder")
+        given = ["--coder", coder] if coder.exists() else []
+        out = subprocess.run([options.program, *given, codes], check=True, capture_output=True, text=True).stdout
+        details = [detail(json.loads(line), os.getloadavg()[0]) for line in out.splitlines()]
         rows += details
         fastest.append(details[0])  # coder_speed prints the default instruction set first
     worst = min(fastest, key=lambda row: row["measured"])

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Codes of a closed-form transfer layer, to measure entropy coders with: the principal components of patches of a model's inner
 tensor, one quantiser step for all of them. Writes uint8 (images, channels, rows, columns), zero symbol 128, in a fixed random
-order of the photos; basis and step come from the first half. Needs onnxruntime, onnx, numpy and Pillow.
+order of the photos; basis and step come from the first half. With --layer, the codes that a layer of `scissionlite-train
+calibrate` sends for all the photos, with its own zero symbols. Needs onnxruntime, onnx, numpy and Pillow.
 
 Example: tools/figures/transfer_codes.py --model mobilenetv2_1.0.onnx --tensor t32 --stride 2 --components 128 --bytes 2200 \
   --images photos -o codes.npy
+         tools/figures/transfer_codes.py --model mobilenetv2_1.0.onnx --layer layers/cal-q100 --images photos -o cal-q100.npy
 """
 import argparse
+import json
 import pathlib
 
 import numpy as np
@@ -57,10 +60,18 @@ def step_for(z, target):
     return middle
 
 
+def layer_codes(options, files):
+    tensor = json.loads((options.layer / "tl.json").read_text())["tensors"][0]
+    encoder = onnxruntime.InferenceSession(str(options.layer / "0.encoder.onnx"))
+    x = activations(options.model, tensor, files, options.size)
+    return np.concatenate([encoder.run(["code"], {"x": x[i:i + 1]})[0] for i in range(len(x))])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--tensor", required=True)
+    parser.add_argument("--tensor")
+    parser.add_argument("--layer", type=pathlib.Path, help="folder of a fitted layer, instead of --tensor")
     parser.add_argument("--stride", type=int, default=2)
     parser.add_argument("--components", type=int, default=128)
     parser.add_argument("--bytes", type=float, default=2200, help="an image, with static tables: chooses the step")
@@ -70,6 +81,9 @@ def main():
     options = parser.parse_args()
     files = sorted(path for folder in options.images for path in folder.iterdir())
     files = [files[i] for i in np.random.RandomState(0).permutation(len(files))]
+    if options.layer:
+        np.save(options.output, layer_codes(options, files))
+        return
     x = patches(activations(options.model, options.tensor, files, options.size), options.stride)
     half = len(x) // 2
     seen = x[:half].reshape(-1, x.shape[-1])
