@@ -181,7 +181,7 @@ class Retrain(unittest.TestCase):
         self.assertTrue(report["training"]["resumed"])
         self.assertEqual(report["accuracy"], whole["accuracy"])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--tl", "uint4"), "belongs to another run: 'tl' was \"pool\"")
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--tl", "fp16"), "belongs to another run: 'tl' was \"pool\"")
 
     def test_prints_a_table(self):
         result = run(*self.words(self.folder / "table.onnx", "--epochs", 1))
