@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""speedup_vs_fp32_split_paper_link, speedup_vs_fp32_split_best and speedup_vs_local_best: the paper's headline (arXiv 2105.02019)
+through real processes and an emulated link, with candidates that lose at most one point of top-1 on photos that no transfer
+layer was fitted on.
+
+At each point (link, slowdown of the device) the plan names the fastest split in fp32, the fastest split with a transfer layer,
+plain uint8, the best image codec and the file as it is; all of them and local are measured in turns. A point that is there
+already is not measured again.
+
+Example: tools/figures/headline.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA
+"""
+import argparse
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import figures  # noqa: E402
+from main_prediction import Study, run  # noqa: E402
+
+RATES = ["1M", "5M", "58.8M", "1000M"]  # bit/s
+PAPER_RATE, RTT = "58.8M", "27.4ms"
+IMAGES = {4: 40, 16: 24, 64: 10, 100: 8}  # by slowdown: local takes seconds an image on slow devices
+MOST_POINTS_LOST = 1.0
+FIT_IMAGES = 100
+
+
+class Headline(Study):
+    """A study whose candidates are those of scores that lose at most one point."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.model = options.data / "models" / f"{options.model}.onnx"
+        self.points = {}
+
+    def layers(self):
+        """Calibrated at the cuts asked for, on the photos that scoring leaves out: the set of the other photos."""
+        folders = []
+        for cut in self.options.cuts:
+            folder = self.work / f"layers.{cut}"
+            if not folder.exists() or not any(folder.iterdir()):
+                run([self.options.scissionlite, "calibrate", self.model, "--input", self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from,
+                     "--views", 1, "--steps", self.options.steps, "--name", f"c{cut}", "-o", folder], stdout=subprocess.DEVNULL)
+            folders.append(folder)
+        return folders
+
+    def scores(self, model):
+        """Scores of all, and of those that lose little."""
+        path, kept = self.work / f"{model.stem}.all.scores.json", self.work / f"{model.stem}.scores.json"
+        if not kept.exists():
+            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--labels", f"{self.options.images}.tsv", "--input", self.input_json(model),
+                 "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *self.options.cuts, "--fitted", *self.layers(), "-o", path], stdout=subprocess.DEVNULL)
+            data = json.loads(path.read_text())
+            local = next(row for row in data["scores"] if row["candidate"] == "local")
+            data["scores"] = [row for row in data["scores"] if 100 * (local["label_accuracy"] - row["label_accuracy"]) <= MOST_POINTS_LOST]
+            kept.write_text(json.dumps(data))
+        return kept
+
+    def keys(self, plan):
+        """The fastest of each kind, as predicted."""
+        rows = [row for row in json.loads(plan.read_text())["families"] if row["feasible"]]
+
+        def fastest(kind):
+            return min((row for row in rows if kind(row["family"])), key=lambda row: row["latency_us"], default=None)
+
+        found = {"fp32": fastest(lambda f: f == "plain fp32"), "tl": fastest(lambda f: f.endswith("TL") or f in ("plain uint8", "plain fp16")), "uint8": fastest(lambda f: f == "plain uint8"),
+                 "codec": fastest(lambda f: f in ("edge jpeg", "edge webp", "edge png")), "file": fastest(lambda f: f == "edge file"), "raw": fastest(lambda f: f == "edge raw")}
+        return {kind: row["key"] for kind, row in found.items() if row}
+
+    def point(self, slow, rate):
+        tag = f"{self.model.stem}.slow{slow}.{rate}"
+        device, edge = self.profile(self.model, f"slow{slow}", f"slow:{slow}:openvino"), self.profile(self.model, "edge", "openvino")
+        network, plan, bench = (self.work / f"{tag}.{kind}.json" for kind in ("network", "plan", "bench"))
+        if not bench.exists():
+            self.probe(f"{rate},{RTT}", network)
+            run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(self.model), "--min-agreement", 0.5, "-o", plan],
+                stdout=subprocess.DEVNULL)
+            keys = self.keys(plan)
+            run([self.options.scissionlite, "bench", self.model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "--fitted", *self.layers(), "-n", IMAGES[slow],
+                 "--link", f"{rate},{RTT}", "--device-slow", slow, "--edge-threads", 1, "--input", self.input_json(self.model), "--block", 2,
+                 "--candidates", ",".join(dict.fromkeys(keys.values())), "-o", bench], stdout=subprocess.DEVNULL)
+        keys = self.keys(plan)
+        latency = {row["key"]: row["latency_median_us"] for row in json.loads(bench.read_text())["rows"] if not row.get("error")}
+        point = {kind: (key, latency[key]) for kind, key in keys.items() if key in latency}
+        point["local"] = ("local", latency["local"])
+        self.points[slow, rate] = point
+
+
+def milliseconds(us):
+    return f"{us / 1e3:.0f} ms"
+
+
+def best(points, over):
+    """The largest ratio of a kind's latency over that of the best split with a layer, its point, and all ratios."""
+    ratios = {at: point[over][1] / point["tl"][1] for at, point in points.items() if over in point and "tl" in point}
+    at = max(ratios, key=ratios.get)
+    return ratios[at], at, ratios
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scissionlite", required=True)
+    parser.add_argument("--data", required=True, type=pathlib.Path)
+    parser.add_argument("--model", default="resnet50_pruned_q8w")
+    parser.add_argument("--cuts", nargs="*", default=["2", "61"], help="where layers are calibrated, beside the closed-form ones that score fits everywhere")
+    parser.add_argument("--steps", default="50,70,100")
+    parser.add_argument("--rates", nargs="*", default=RATES)
+    parser.add_argument("--slowdowns", nargs="*", type=int, default=list(IMAGES))
+    parser.add_argument("--work", default="build/figures/headline")
+    options = parser.parse_args()
+    options.images, options.fit_from = options.data / "images" / "imagenet_samples256", options.data / "images" / "imagenet_val227"
+    options.inputs, options.again = figures.ROOT / "tests" / "fixtures" / "inputs", []
+    study = Headline(options)
+    for slow, rate in itertools.product(options.slowdowns, options.rates):
+        study.point(slow, rate)
+    shared = {"unit": "ratio", "command": "tools/figures/headline.py"}
+    rows = []
+    paper = {at: point for at, point in study.points.items() if at[1] == PAPER_RATE}
+    for key, over, points, what in (("speedup_vs_fp32_split_paper_link", "fp32", paper, "best fp32 split over best split with a TL, 58.8 Mbit/s, best slowdown"),
+                                    ("speedup_vs_fp32_split_best", "fp32", study.points, "best fp32 split over best split with a TL, best point"),
+                                    ("speedup_vs_local_best", "local", study.points, "local over best split with a TL, best point")):
+        if not points:
+            continue
+        ratio, at, ratios = best(points, over)
+        point = points[at]
+        rows.append({"id": key, "what": f"{options.model}: {what}", "measured": ratio, "spread": [min(ratios.values()), ratio],
+                     "note": f"{at[1]}bit/s, {RTT}, device slowed {at[0]} times: {point[over][0]} {milliseconds(point[over][1])}, {point['tl'][0]} {milliseconds(point['tl'][1])}; spread: over {len(ratios)} points", **shared})
+    for (slow, rate), point in study.points.items():
+        edge = [point[kind] for kind in ("codec", "file", "raw") if kind in point]
+        wins = min(edge, key=lambda e: e[1])[1] < point["tl"][1] if edge else False
+        rows.append({"id": f"headline/{rate}/slow{slow}", "what": f"latency of the best split with a TL, {rate}bit/s, {RTT}, device slowed {slow} times", "measured": point["tl"][1] / 1e3, "spread": None,
+                     "unit": "ms", "command": "tools/figures/headline.py",
+                     "note": "; ".join(f"{kind} {key} {milliseconds(us)}" for kind, (key, us) in point.items()) + ("; edge-only is faster here" if wins else "; the split is faster than every edge-only candidate")})
+    for row in rows:
+        print(row["id"], round(row["measured"], 3), row["note"])
+    if options.rates == RATES and options.slowdowns == list(IMAGES):
+        figures.record("transfer", rows)
+
+
+if __name__ == "__main__":
+    main()
