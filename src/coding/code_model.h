@@ -28,7 +28,7 @@ struct CodeShape {
 struct FitOptions {
   std::vector<uint8_t> zeros;  // (channels), the symbol that stands for 0; empty: the most common one
   std::vector<int> levels;     // (channels), 1 .. 256; empty: 256 each
-  int terms = 48;              // pairs of neighbouring symbols behind the means of 64 channels, on average; 0 .. 512, time grows with it
+  int terms = 56;              // pairs of neighbouring symbols behind the means of 64 channels, on average; 0 .. 512, time grows with it
 };
 
 struct ModelData;

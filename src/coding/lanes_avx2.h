@@ -29,8 +29,8 @@ constexpr Routes kRoutes{};
 /// Numbers in memory, where an instruction finds them: compilers else rebuild them from immediates in every group.
 template <typename Word>
 struct alignas(32) Repeated {
-  Word words[32 / sizeof(Word)];
-  explicit Repeated(int64_t value) {
+  Word words[32 / sizeof(Word)] = {};
+  explicit constexpr Repeated(int64_t value) {
     for (Word& word : words) word = static_cast<Word>(value);
   }
 };
@@ -40,8 +40,8 @@ struct Numbers {
   Repeated<int16_t> most_value{kMostValue}, least_value{-kMostValue}, history_zero{kHistoryZero};
   Repeated<int32_t> slot_mask{kSlots - 1}, word_mask{0xffff};
 };
-// Not const, so that no compiler knows the values.
-alignas(32) Numbers numbers;
+// Not const and "used", so that no compiler knows the values; constinit, so that no code of this instruction set runs before main.
+[[gnu::used]] alignas(32) constinit Numbers numbers;
 
 struct Avx2Lanes {
   static __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
