@@ -32,7 +32,7 @@ Model Model::load(const Path& onnx_file, const Path& input_json) {
   return at_border([&] {
     Impl impl{.path = onnx_file, .sha256 = {}, .graph = load_model(onnx_file), .annotated = {}, .input = {}};
     impl.sha256 = model_sha256(onnx_file);
-    impl.input = vision::find_input_spec(impl.graph, onnx_file, input_json.empty() ? std::nullopt : std::optional<Path>(input_json));
+    impl.input = vision::find_input_spec(impl.graph, onnx_file, input_json);
     impl.graph = vision::with_input_size(std::move(impl.graph), impl.input);
     impl.annotated = impl.graph;
     ops::annotate(impl.annotated);

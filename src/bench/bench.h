@@ -14,7 +14,7 @@ namespace scissionlite {
 
 struct BenchOptions {
   fs::path model;
-  std::optional<fs::path> input_spec;
+  fs::path input_spec;
   std::optional<Plan> plan;                // its predictions stand beside the measurements
   std::vector<std::string> candidates;     // keys; "local" is added, it is what speed-up is measured against
   transfer::Shelf shelf;                   // TLs fitted beforehand

@@ -10,6 +10,7 @@
 #include "cli/fitted.h"
 #include "engine/engine.h"
 #include "score/activations.h"
+#include "transfer/fitted.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -71,12 +72,12 @@ int run(Options& o, const Common& common) {
   o.model = o.model_path;
   o.keep = o.keep_path;
   o.command = common.command_line;
-  if (!o.input_path.empty()) o.input_spec = o.input_path;
+  o.input_spec = o.input_path;
   if (!o.plan_path.empty()) o.plan = load_plan(o.plan_path);
   choose_link(o);
   choose_candidates(o);
   choose_images(o);
-  o.shelf = load_shelf(o.fitted, o.model);
+  o.shelf = transfer::load_shelf(o.fitted, o.model);
   const auto results = run_bench(o);
   if (!o.output.empty()) write_json(o.output, to_json(results));
   if (common.json) std::cout << to_json(results).dump(2) << "\n";

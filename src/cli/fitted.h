@@ -5,13 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
-#include "transfer/fitted.h"
-
 namespace scissionlite::cli {
 
 void add_fitted_option(CLI::App& app, std::vector<std::string>& folders);
-/// An empty shelf without reading the model, when no folder is given. @throws as transfer::Shelf.
-[[nodiscard]] transfer::Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model);
 
 }  // namespace scissionlite::cli

@@ -11,6 +11,7 @@
 #include "planner/plan.h"
 #include "prepare/prepare.h"
 #include "score/activations.h"
+#include "transfer/fitted.h"
 #include "vision/model_input.h"
 
 namespace scissionlite::cli {
@@ -41,7 +42,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.candidate = wanted_candidate(options);
   prepare.model_path = options.model;
   prepare.graph = load_model(options.model);
-  prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+  prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec);
   prepare.graph = vision::with_input_size(std::move(prepare.graph), prepare.input);
   prepare.cuts = ops::find_costed_cuts(prepare.graph, {.max_tensors = options.max_tensors});
   if (!options.images.empty()) {
@@ -55,7 +56,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.repository_options.style = repository_style(options.style);
   prepare.repository_options.max_batch = options.max_batch;
   prepare.tail_name = options.tail_name;
-  prepare.shelf = load_shelf(options.fitted, options.model);
+  prepare.shelf = transfer::load_shelf(options.fitted, options.model);
   const auto manifest = prepare_candidate(prepare);
 
   if (common.json) {

@@ -10,6 +10,7 @@
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "profile/via_edge.h"
+#include "transfer/fitted.h"
 #include "vision/model_input.h"
 
 namespace scissionlite::cli {
@@ -80,12 +81,12 @@ int profile(Options& options, const Common& common) {
   auto model = load_model(options.model);
   auto& p = options.profile;
   if (options.via.empty() || vision::has_open_size(model)) {
-    p.input = vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+    p.input = vision::find_input_spec(model, options.model, options.input_spec);
     model = vision::with_input_size(std::move(model), p.input);
   }
   p.model_name = fs::path(options.model).stem().string();
   p.model_sha256 = model_sha256(options.model);
-  p.shelf = load_shelf(options.fitted, options.model);
+  p.shelf = transfer::load_shelf(options.fitted, options.model);
   choose(options, model);
   p.measure.max_item_us = options.max_item_s * 1e6;
   p.measure.pause_us = options.pause_ms * 1e3;

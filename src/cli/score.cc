@@ -9,6 +9,7 @@
 #include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "score/metric.h"
+#include "transfer/fitted.h"
 #include "transfer/transfer.h"
 #include "vision/vision.h"
 
@@ -38,10 +39,8 @@ int score(Options& options, const Common& common) {
   job.model = options.model;
   if (!options.output.empty()) check_writable(options.output);
   job.images = vision::list_images(options.images);
-  job.shelf = load_shelf(options.fitted, job.model);
-  std::optional<fs::path> given;
-  if (!options.input.empty()) given = options.input;
-  job.input = vision::find_input_spec(load_model(job.model), job.model, given);
+  job.shelf = transfer::load_shelf(options.fitted, job.model);
+  job.input = vision::find_input_spec(load_model(job.model), job.model, options.input);
   if (!options.output.empty() && !options.no_cache) job.cache = options.output + ".cache";
   job.command = common.command_line;
   const auto scores = scissionlite::score(job);

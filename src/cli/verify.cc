@@ -32,7 +32,7 @@ int wanted_cuts(const Options& options) {
 }
 
 vision::InputSpec find_spec(const Graph& model, const Options& options) {
-  return vision::find_input_spec(model, options.model, options.input_spec.empty() ? std::nullopt : std::optional<fs::path>(options.input_spec));
+  return vision::find_input_spec(model, options.model, options.input_spec);
 }
 
 /// The model; sizes that its input leaves open are those of its input.json.

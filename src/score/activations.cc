@@ -38,18 +38,29 @@ std::vector<std::vector<Tensor>> collect(const Graph& model, const std::vector<s
   return out;
 }
 
-/// How many of `n` images TLs are fitted on.
-int64_t fit_count(const std::string& text, int64_t n) {
+/// A count, or a share of all.
+struct Amount {
+  double value = 0;
+  bool is_share = false;
+};
+
+Amount parse_amount(const std::string& text) {
   const bool percent = !text.empty() && text.back() == '%';
   const std::string number = percent ? text.substr(0, text.size() - 1) : text;
-  double value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  const bool is_share = percent || number.find('.') != std::string::npos;
-  if (percent) value /= 100;
-  if (error != std::errc() || end != number.data() + number.size() || !(value >= 0) || (is_share && value >= 1))
+  Amount out{0, percent || number.find('.') != std::string::npos};
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), out.value);
+  if (percent) out.value /= 100;
+  if (error != std::errc() || end != number.data() + number.size() || !(out.value >= 0) || (out.is_share && out.value >= 1))
     throw InvalidArgument("[images] '" + text + "' images to fit on; expected a count as 100, a share as 0.33 or 33%, or 0");
-  if (value == 0) return 0;  // nothing is fitted: every TL is fixed or was fitted beforehand
-  const double count = is_share ? value * static_cast<double>(n) : value;
+  return out;
+}
+
+/// How many of `n` images TLs are fitted on; none when every TL is fixed or was fitted beforehand.
+int64_t fit_count(const std::string& text, int64_t n) {
+  const auto amount = parse_amount(text);
+  if (amount.value == 0) return 0;
+  if (n < 2) throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
+  const double count = amount.is_share ? amount.value * static_cast<double>(n) : amount.value;
   if (count > static_cast<double>(n - 1))
     throw InvalidArgument("[images] " + text + " images to fit on leave none of " + std::to_string(n) + " different ones to score; give more images or fit on fewer");
   return std::max<int64_t>(1, std::llround(count));
@@ -78,7 +89,6 @@ ImageSplit split_images(const std::vector<fs::path>& images, const std::string& 
   std::map<fs::path, std::string> hashes;
   for (const auto& image : images) by_hash[hashes[image] = sha256_hex(read_file(image))].push_back(image);
   const auto n = static_cast<int64_t>(by_hash.size());
-  if (n < 2 && fit_images != "0") throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
   const int64_t count = fit_count(fit_images, n);
   ImageSplit out;
   std::vector<std::string> fit_hashes, score_hashes;

@@ -12,9 +12,11 @@
 #include "score/activations.h"
 #include "train/convert.h"
 #include "train/distill_decoder.h"
+#include "train/hold_out.h"
 #include "train/loss.h"
 #include "train/sensitivity.h"
 #include "train/trainer.h"
+#include "transfer/coded_klt_rates.h"
 #include "transfer/fitted.h"
 #include "transfer/refine.h"
 
@@ -35,7 +37,9 @@ class Calibration {
     (void)parse_sensitivity(job.sensitivity);
     if (job.family != "klt" && job.family != "conv") throw InvalidArgument("[calibrate] unknown family '" + job.family + "', expected klt or conv");
     if (is_conv() && job.epochs < 1) throw InvalidArgument("[calibrate] conv starts as klt and learns from there; give --epochs, 5 and more");
-    choose_images();
+    const auto split = hold_out(job.images, job.held_out, job.holdout, "calibrate");
+    held_out_ = std::make_shared<ImageFiles>(split.measured_on, std::vector<int64_t>{}, job.input, AugmentOptions{});
+    images_ = std::make_shared<ImageFiles>(split.learned_from, std::vector<int64_t>{}, job.input, job.augmentation);
     check_writable(job.output / "write_test");
     use_threads(job.threads);
     model_ = std::make_unique<Module>(graph_);
@@ -50,20 +54,6 @@ class Calibration {
   }
 
  private:
-  void choose_images() {
-    auto measured = job_.held_out, fitted = job_.images;
-    if (measured.empty()) {
-      if (fitted.size() < 2)
-        throw InvalidArgument("[calibrate] " + std::to_string(fitted.size()) + " image(s) given; expected at least two, one to fit on and one to measure on (better 50 and more)");
-      auto split = split_images(fitted, job_.holdout);
-      measured = split.fit, fitted = split.score;
-    } else if (fitted.empty()) {
-      throw InvalidArgument("[calibrate] no image to fit on was given; expected at least one in --images (better 50 and more)");
-    }
-    held_out_ = std::make_shared<ImageFiles>(measured, std::vector<int64_t>{}, job_.input, AugmentOptions{});
-    images_ = std::make_shared<ImageFiles>(fitted, std::vector<int64_t>{}, job_.input, job_.augmentation);
-  }
-
   const CutStatistics& statistics() {  // made on first use: a calibration that finds all its rates written needs none
     if (statistics_.activations.empty())
       statistics_ = collect_cut_statistics(*model_, cut_.tensors, images_, {.views = job_.views, .sensitivity = parse_sensitivity(job_.sensitivity), .batch_size = job_.batch_size, .seed = job_.seed});
@@ -80,9 +70,12 @@ class Calibration {
   [[nodiscard]] transfer::Codec fit_tensor(size_t t, int64_t step) {
     const auto& activations = statistics().activations[t];
     ValueInfo info{cut_.tensors[t], t < cut_.dtypes.size() ? cut_.dtypes[t] : Dtype::kF32, activations[0].shape(), /*has_shape=*/true, {}};
-    const auto layer = transfer::make("klt-s" + std::to_string(stride_of(info.shape)) + "-q" + std::to_string(step));
     const transfer::FitContext context{info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t]};
-    const auto codec = layer->fit(context);
+    if (t == fits_.size()) {
+      const auto stride = stride_of(info.shape);
+      fits_.push_back(std::make_unique<transfer::CodedKltRates>(context, stride, "klt-s" + std::to_string(stride)));
+    }
+    const auto codec = fits_[t]->codec(step);
     return is_conv() ? transfer::with_refinement(codec, context, job_.hidden, job_.seed) : codec;
   }
 
@@ -161,6 +154,7 @@ class Calibration {
   std::shared_ptr<const ImageFiles> images_, held_out_;
   std::unique_ptr<Module> model_;
   CutStatistics statistics_;
+  std::vector<std::unique_ptr<transfer::CodedKltRates>> fits_;  // per tensor; what all rates share
 };
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "score/activations.h"
 #include "score/labels.h"
+#include "train/hold_out.h"
 #include "vision/cifar.h"
 
 namespace scissionlite::train {
@@ -27,7 +27,6 @@ std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& inp
   labels.resize(kept);
   return labels;
 }
-
 
 /// All files are CIFAR's, or none is.
 bool are_cifar(const std::vector<fs::path>& files) {
@@ -61,15 +60,10 @@ JobData load_cifar(const TrainJob& job, const vision::InputSpec& input, int64_t 
 
 JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
   if (are_cifar(job.images)) return load_cifar(job, input, classes);
-  auto train = job.images, held_out = job.held_out;
-  if (held_out.empty()) {
-    auto split = split_images(job.images, job.holdout);
-    held_out = std::move(split.fit);  // the part that is a function of the bytes alone
-    train = std::move(split.score);
-  }
-  auto labels = labels_of(job, input, train, classes), held_out_labels = labels_of(job, input, held_out, classes);
-  return {std::make_shared<ImageFiles>(train, std::move(labels), input, job.augmentation),
-          std::make_shared<ImageFiles>(held_out, std::move(held_out_labels), input, AugmentOptions{})};
+  auto files = hold_out(job.images, job.held_out, job.holdout, "train");
+  auto labels = labels_of(job, input, files.learned_from, classes), held_out_labels = labels_of(job, input, files.measured_on, classes);
+  return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation),
+          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{})};
 }
 
 }  // namespace scissionlite::train

@@ -10,6 +10,7 @@
 #include "score/cut_choice.h"
 #include "score/picture_quality.h"
 #include "train/checkpoint.h"
+#include "train/hold_out.h"
 #include "train/rebuilder.h"
 #include "train/trainer.h"
 #include "vision/model_input.h"
@@ -51,10 +52,7 @@ class Measurement {
       throw Unsupported("[privacy] the model has " + std::to_string(graph_.inputs.size()) + " inputs; pictures are rebuilt for models of one image");
     vision::check_fits(job.input, graph_, job.model.string());
     graph_ = vision::with_input_size(std::move(graph_), job.input);
-    if (job.images.size() < 2)
-      throw InvalidArgument("[privacy] " + std::to_string(job.images.size()) + " image(s) given; expected at least two, one to train on and one to judge on (better some hundreds)");
-    split_ = split_images(job.images, job.holdout);
-    if (held_out().empty()) throw InvalidArgument("[privacy] holding out '" + job.holdout + "' leaves no image to judge on; give a count (100) or a share (0.2) for --holdout");
+    split_ = hold_out(job.images, {}, job.holdout, "privacy");
     size_ = picture_size(job.input, job.size);
     if (std::min(size_.width, size_.height) < kSmallest)
       throw InvalidArgument("[privacy] pictures of " + std::to_string(size_.width) + " x " + std::to_string(size_.height) + " pixels, expected at least " + std::to_string(kSmallest) + " each way; give a larger --size");
@@ -77,9 +75,8 @@ class Measurement {
   }
 
  private:
-  // score's split names its sides the other way round: what it fits on is held out here, as in calibrate.
-  [[nodiscard]] const std::vector<fs::path>& held_out() const { return split_.fit; }
-  [[nodiscard]] const std::vector<fs::path>& trained_on() const { return split_.score; }
+  [[nodiscard]] const std::vector<fs::path>& held_out() const { return split_.measured_on; }
+  [[nodiscard]] const std::vector<fs::path>& trained_on() const { return split_.learned_from; }
 
   void list_cases() {
     for (const auto& cut : choose_cuts(ops::find_costed_cuts(graph_), job_.cuts))
@@ -89,8 +86,8 @@ class Measurement {
 
   /// All that decides the numbers beside the candidate.
   [[nodiscard]] Json job_facts(const std::string& sha256) const {
-    return {{"model_sha256", sha256}, {"input_sha256", sha256_hex(vision::to_json(job_.input).dump())}, {"trained_on_sha256", split_.score_sha256},
-            {"held_out_sha256", split_.fit_sha256}, {"width", size_.width}, {"height", size_.height}, {"views", job_.views}, {"flip", job_.augmentation.flip},
+    return {{"model_sha256", sha256}, {"input_sha256", sha256_hex(vision::to_json(job_.input).dump())}, {"trained_on_sha256", split_.learned_from_sha256},
+            {"held_out_sha256", split_.measured_on_sha256}, {"width", size_.width}, {"height", size_.height}, {"views", job_.views}, {"flip", job_.augmentation.flip},
             {"crop", job_.augmentation.crop}, {"epochs", job_.epochs}, {"patience", job_.patience}, {"rate", job_.rate}, {"batch_size", job_.batch_size},
             {"seed", job_.seed}, {"engine", engine_}, {"version", kMeasuringVersion}};
   }
@@ -103,7 +100,7 @@ class Measurement {
       check_same_run(table_.job, facts, job_.output.string());
       return;
     }
-    table_ = {.model_sha256 = sha256, .images = static_cast<int64_t>(trained_on().size()), .held_out = static_cast<int64_t>(held_out().size()), .images_sha256 = split_.fit_sha256,
+    table_ = {.model_sha256 = sha256, .images = static_cast<int64_t>(trained_on().size()), .held_out = static_cast<int64_t>(held_out().size()), .images_sha256 = split_.measured_on_sha256,
               .width = size_.width, .height = size_.height, .job = facts, .command = job_.command};
   }
 
@@ -179,7 +176,7 @@ class Measurement {
   const PrivacyJob& job_;
   Graph graph_;
   std::string engine_;
-  ImageSplit split_;
+  HeldOut split_;
   PictureSize size_;
   std::vector<Case> cases_;
   Privacy table_;

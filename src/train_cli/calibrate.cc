@@ -37,9 +37,7 @@ int calibrate(Options& options, const Common& common) {
   job.augmentation.flip = !options.no_flip;
   job.images = vision::list_images(options.images);
   if (!options.held_out.empty()) job.held_out = vision::list_images(options.held_out);
-  std::optional<fs::path> given;
-  if (!options.input.empty()) given = options.input;
-  job.input = vision::find_input_spec(load_model(job.model), job.model, given);
+  job.input = vision::find_input_spec(load_model(job.model), job.model, options.input);
   const auto report = train::calibrate(job);
   if (common.json) std::cout << to_json(report).dump(2) << "\n";
   else print_table(report);

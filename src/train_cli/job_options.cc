@@ -91,9 +91,7 @@ void complete(JobOptions& options, const Common& common) {
   check_writable(job.output);
   job.images = vision::list_images(options.images);
   if (!options.held_out.empty()) job.held_out = vision::list_images(options.held_out);
-  std::optional<fs::path> given;
-  if (!options.input.empty()) given = options.input;
-  job.input = vision::find_input_spec(load_model(job.model), job.model, given);
+  job.input = vision::find_input_spec(load_model(job.model), job.model, options.input);
 }
 
 }  // namespace scissionlite::cli

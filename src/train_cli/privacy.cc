@@ -39,10 +39,8 @@ int privacy(Options& options, const Common& common) {
   job.command = common.command_line;
   job.augmentation.flip = !options.no_flip;
   job.images = vision::list_images(options.images);
-  if (!options.fitted.empty()) job.shelf = transfer::Shelf(options.fitted, model_sha256(job.model));
-  std::optional<fs::path> given;
-  if (!options.input.empty()) given = options.input;
-  job.input = vision::find_input_spec(load_model(job.model), job.model, given);
+  job.shelf = transfer::load_shelf(options.fitted, job.model);
+  job.input = vision::find_input_spec(load_model(job.model), job.model, options.input);
   const auto result = train::measure_privacy(job);
   if (common.json) std::cout << to_json(result).dump(2) << "\n";
   else print_table(result, options.output);

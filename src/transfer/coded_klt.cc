@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "coding/code_model.h"
+#include "transfer/coded_klt_rates.h"
 #include "transfer/families.h"
 #include "transfer/graph_builder.h"
 #include "transfer/klt_graphs.h"
@@ -121,6 +122,12 @@ std::shared_ptr<const coding::CodeModel> fit_coder(const PatchGrid& grid, const 
   return model;
 }
 
+std::string note(const CodedBasis& basis, const FitContext& context) {
+  return std::to_string(basis.zeros.size()) + " of " + std::to_string(basis.dims) + " components, " + format_fixed(100 * basis.error_share, 1) +
+         " % of the variance lost" + (context.gradients.empty() ? "" : ", weighted by what moves the answers") + "; fitted on " +
+         std::to_string(context.samples.size()) + " images";
+}
+
 class CodedKlt final : public TransferLayer {
  public:
   CodedKlt(std::string spec, int64_t stride, int64_t step_percent) : spec_(std::move(spec)), stride_(stride), step_percent_(step_percent) {}
@@ -129,26 +136,30 @@ class CodedKlt final : public TransferLayer {
   [[nodiscard]] Support supports(const ValueInfo& tensor) const override { return supports_patches(tensor, stride_); }
 
   [[nodiscard]] Codec fit(const FitContext& context) const override {
-    const std::string where = "transfer '" + spec_ + "' at '" + context.tensor.name + "'";
-    if (const auto support = supports(context.tensor); !support.ok) throw InvalidArgument("[" + where + "] " + support.reason);
-    const auto grid = grid_of(context.tensor, stride_);
-    const auto basis = fit_coded_klt({grid, context.samples, context.gradients, static_cast<double>(step_percent_) / 100, where});
-    Codec codec{encoder(context, grid, basis), decoder(context, grid, basis), 0, note(basis, context), nullptr};
-    codec.coder = fit_coder(grid, basis, context.samples, codec.code_bytes);
-    return codec;
+    return CodedKltRates(context, stride_, spec_).codec(step_percent_);
   }
 
  private:
-  static std::string note(const CodedBasis& basis, const FitContext& context) {
-    return std::to_string(basis.zeros.size()) + " of " + std::to_string(basis.dims) + " components, " + format_fixed(100 * basis.error_share, 1) +
-           " % of the variance lost" + (context.gradients.empty() ? "" : ", weighted by what moves the answers") + "; fitted on " +
-           std::to_string(context.samples.size()) + " images";
-  }
   std::string spec_;
   int64_t stride_, step_percent_;
 };
 
 }  // namespace
+
+CodedKltRates::CodedKltRates(const FitContext& context, int64_t stride, const std::string& name)
+    : context_(context), where_("transfer '" + name + "' at '" + context.tensor.name + "'") {
+  if (const auto support = supports_patches(context.tensor, stride); !support.ok) throw InvalidArgument("[" + where_ + "] " + support.reason);
+  analysis_ = std::make_unique<const CodedAnalysis>(analyse({.grid = grid_of(context.tensor, stride), .samples = context.samples, .gradients = context.gradients, .where = where_}));
+}
+CodedKltRates::~CodedKltRates() = default;
+
+Codec CodedKltRates::codec(int64_t step_percent) const {
+  const auto& grid = analysis_->grid;
+  const auto basis = fit_coded_klt(*analysis_, static_cast<double>(step_percent) / 100, where_);
+  Codec codec{encoder(context_, grid, basis), decoder(context_, grid, basis), 0, note(basis, context_), nullptr};
+  codec.coder = fit_coder(grid, basis, context_.samples, codec.code_bytes);
+  return codec;
+}
 
 std::unique_ptr<TransferLayer> make_coded_klt(const std::string& spec, int64_t stride, int64_t step_percent) {
   return std::make_unique<CodedKlt>(spec, stride, step_percent);

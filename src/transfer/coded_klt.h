@@ -50,6 +50,22 @@ struct CodedFit {
 /// @param root  M^1/2, for the error's measure. @pre the samples are checked.
 void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, const Eigen::MatrixXf& root, CodedBasis& basis);
 
+/// What does not depend on the step, so that several rates are made of one analysis.
+struct CodedAnalysis {
+  PatchGrid grid;
+  std::vector<Tensor> samples;        // float32, checked
+  std::vector<float> mean, weights;   // as in CodedBasis
+  float low = 0, high = 0;
+  Eigen::MatrixXf patches;            // (dims, some of all patches), less the mean, times the weights
+  Eigen::MatrixXd root;               // M^1/2
+  Eigen::MatrixXd vectors;            // of the KLT of root * patches, largest value first
+  Eigen::VectorXd values;
+};
+/// All that `fit_coded_klt` does before it needs `fit.step`. @throws as it does.
+[[nodiscard]] CodedAnalysis analyse(const CodedFit& fit);
+/// @throws InvalidArgument: a step that leaves nothing.
+[[nodiscard]] CodedBasis fit_coded_klt(const CodedAnalysis& analysis, double step, const std::string& where);
+
 /// Symbols of one sample: (components, positions).
 [[nodiscard]] Eigen::MatrixXf symbols_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample);
 

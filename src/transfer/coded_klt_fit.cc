@@ -34,12 +34,11 @@ int64_t step_for(const PatchGrid& grid, size_t samples) {
 }
 
 /// M^1/2.
-MatrixXd sensitivity_root(const CodedFit& fit) {
-  const auto dims = fit.grid.dims();
-  if (fit.gradients.empty()) return MatrixXd::Identity(dims, dims);
-  const auto gradients = checked_samples(fit.grid, fit.gradients, fit.where);
-  const std::vector<float> none(static_cast<size_t>(fit.grid.channels), 0.0F);
-  const auto root = eigen(covariance(read_patches(fit.grid, gradients, none, step_for(fit.grid, gradients.size()))), fit.where);
+MatrixXd sensitivity_root(const PatchGrid& grid, const std::vector<Tensor>& gradients, const std::string& where) {
+  const auto dims = grid.dims();
+  if (gradients.empty()) return MatrixXd::Identity(dims, dims);
+  const std::vector<float> none(static_cast<size_t>(grid.channels), 0.0F);
+  const auto root = eigen(covariance(read_patches(grid, gradients, none, step_for(grid, gradients.size()))), where);
   const double trace = root.values.sum();
   if (!(trace > 0)) return MatrixXd::Identity(dims, dims);  // nothing moves the answers
   const Eigen::VectorXd weights = (root.values * (static_cast<double>(dims) / trace)).array() + kFlat;
@@ -68,16 +67,16 @@ void keep_used(CodedBasis& basis, const MatrixXf& q, const std::string& where) {
 }
 
 /// Root of the mean energy of the gradients at each position, 1 on average.
-std::vector<float> position_weights(const CodedFit& fit) {
-  const auto positions = fit.grid.positions();
+std::vector<float> position_weights(const PatchGrid& grid, const std::vector<Tensor>& gradients) {
+  const auto positions = grid.positions();
   std::vector<float> weights(static_cast<size_t>(positions), 1.0F);
-  if (fit.gradients.empty()) return weights;
-  const std::vector<float> none(static_cast<size_t>(fit.grid.channels), 0.0F);
+  if (gradients.empty()) return weights;
+  const std::vector<float> none(static_cast<size_t>(grid.channels), 0.0F);
   Eigen::VectorXd energy = Eigen::VectorXd::Zero(positions);
-  for (const auto& gradient : fit.gradients) energy += read_patches(fit.grid, {gradient}, none, 1).colwise().squaredNorm().transpose().cast<double>();
+  for (const auto& gradient : gradients) energy += read_patches(grid, {gradient}, none, 1).colwise().squaredNorm().transpose().cast<double>();
   if (!(energy.mean() > 0)) return weights;
   // Few gradients say little about single positions.
-  const double flat = kFlatPositions + kGradientsToTrust / static_cast<double>(fit.gradients.size());
+  const double flat = kFlatPositions + kGradientsToTrust / static_cast<double>(gradients.size());
   energy = (energy / energy.mean()).array() + flat;
   energy = (energy / energy.mean()).cwiseSqrt();
   for (Eigen::Index i = 0; i < positions; ++i) weights[static_cast<size_t>(i)] = static_cast<float>(energy[i]);
@@ -92,31 +91,43 @@ void weigh(MatrixXf& patches, const std::vector<float>& weights, int64_t step) {
 
 }  // namespace
 
-CodedBasis fit_coded_klt(const CodedFit& fit) {
-  const auto& grid = fit.grid;
-  const auto samples = checked_samples(grid, fit.samples, fit.where);
-  if (samples.empty()) throw InvalidArgument("[" + fit.where + "] there is no fitting image; give at least one, better a hundred");
+CodedAnalysis analyse(const CodedFit& fit) {
+  CodedAnalysis out{.grid = fit.grid, .samples = checked_samples(fit.grid, fit.samples, fit.where)};
+  const auto& grid = out.grid;
+  if (out.samples.empty()) throw InvalidArgument("[" + fit.where + "] there is no fitting image; give at least one, better a hundred");
+  const auto gradients = checked_samples(grid, fit.gradients, fit.where);
+  std::tie(out.low, out.high) = value_range(out.samples, fit.where);
+  out.mean = channel_means(grid, out.samples);
+  out.weights = position_weights(grid, gradients);
+  const auto read_step = step_for(grid, out.samples.size());
+  out.patches = read_patches(grid, out.samples, out.mean, read_step);
+  weigh(out.patches, out.weights, read_step);
+  out.root = sensitivity_root(grid, gradients, fit.where);
+  const MatrixXd spread = covariance(out.patches).selfadjointView<Eigen::Lower>();
+  auto klt = eigen(out.root * spread * out.root, fit.where);
+  out.vectors = std::move(klt.vectors);
+  out.values = std::move(klt.values);
+  return out;
+}
+
+CodedBasis fit_coded_klt(const CodedAnalysis& from, double relative_step, const std::string& where) {
   CodedBasis basis;
-  basis.dims = grid.dims();
-  std::tie(basis.low, basis.high) = value_range(samples, fit.where);
-  basis.mean = channel_means(grid, samples);
-  basis.weights = position_weights(fit);
-  const auto read_step = step_for(grid, samples.size());
-  auto patches = read_patches(grid, samples, basis.mean, read_step);
-  weigh(patches, basis.weights, read_step);
-  const auto root = sensitivity_root(fit);
-  const MatrixXd spread = covariance(patches).selfadjointView<Eigen::Lower>();
-  const auto klt = eigen(root * spread * root, fit.where);
-  const double step = fit.step * std::sqrt(klt.values.sum() / static_cast<double>(grid.dims()));
-  const Eigen::Index reach = (klt.values.array() > std::pow(step / kReach, 2)).count();
-  if (reach == 0) throw InvalidArgument("[" + fit.where + "] the step is so wide that every symbol is zero; take a smaller q");
-  MatrixXf vectors = klt.vectors.leftCols(reach).cast<float>();
+  basis.dims = from.grid.dims();
+  basis.mean = from.mean;
+  basis.weights = from.weights;
+  basis.low = from.low, basis.high = from.high;
+  const double step = relative_step * std::sqrt(from.values.sum() / static_cast<double>(basis.dims));
+  const Eigen::Index reach = (from.values.array() > std::pow(step / kReach, 2)).count();
+  if (reach == 0) throw InvalidArgument("[" + where + "] the step is so wide that every symbol is zero; take a smaller q");
+  MatrixXf vectors = from.vectors.leftCols(reach).cast<float>();
   fix_signs(vectors);
-  basis.analysis = (vectors.cast<double>().transpose() * root / step).cast<float>();
-  keep_used(basis, symbols(basis.analysis * patches), fit.where);
-  fit_synthesis(grid, samples, root.cast<float>(), basis);
+  basis.analysis = (vectors.cast<double>().transpose() * from.root / step).cast<float>();
+  keep_used(basis, symbols(basis.analysis * from.patches), where);
+  fit_synthesis(from.grid, from.samples, from.root.cast<float>(), basis);
   return basis;
 }
+
+CodedBasis fit_coded_klt(const CodedFit& fit) { return fit_coded_klt(analyse(fit), fit.step, fit.where); }
 
 MatrixXf symbols_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample) {
   auto patches = read_patches(grid, {sample}, basis.mean, 1);

@@ -127,6 +127,8 @@ FittedTl load_fitted(const fs::path& folder) {
   return tl;
 }
 
+Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model) { return folders.empty() ? Shelf() : Shelf(folders, model_sha256(model)); }
+
 Shelf::Shelf(const std::vector<std::string>& paths, const std::string& model_sha256) {
   for (const auto& text : paths) {
     const fs::path path(text);

@@ -51,4 +51,8 @@ class Shelf {
   std::map<std::string, std::string> hashes_;                   // by spec
 };
 
+/// The TLs of the folders that a command was given for `model`: an empty shelf, without reading the model, when there are none.
+/// @throws as Shelf.
+[[nodiscard]] Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model);
+
 }  // namespace scissionlite::transfer

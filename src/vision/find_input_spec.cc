@@ -90,8 +90,8 @@ std::optional<InputSpec> find_written_input_spec(const Graph& model, const fs::p
   return std::nullopt;
 }
 
-InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const std::optional<fs::path>& given) {
-  if (given) return load_checked(*given, model);
+InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const fs::path& given) {
+  if (!given.empty()) return load_checked(given, model);
   if (auto written = find_written_input_spec(model, model_path)) return *std::move(written);
   InputSpec spec = guess(model);
   const std::string values = spec.dtype == Dtype::kU8 ? "raw bytes" : spec.channels == "GRAY" ? "values 0 to 1" : "ImageNet's mean and std";

@@ -41,11 +41,11 @@ inline constexpr const char* kInputMetadataKey = "scissionlite.input";
 [[nodiscard]] Json to_json(const InputSpec& spec);
 /// Reads a file. A relative "labels_file" in it is read from its folder.
 [[nodiscard]] InputSpec load_input_spec(const fs::path& path);
-/// The spec used for `model`: the file if given, else the model's metadata "scissionlite.input", else a file
+/// The spec used for `model`: the file `given` unless that is empty, else the model's metadata "scissionlite.input", else a file
 /// "<model>.input.json" (mobilenet.onnx: mobilenet.input.json) or "input.json" beside the model, else a default from the
 /// input's shape with a warning.
 /// @throws InvalidArgument when the spec does not fit the model's first input, or none is found and none can be guessed.
-[[nodiscard]] InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const std::optional<fs::path>& given);
+[[nodiscard]] InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const fs::path& given);
 
 /// (1, c, h, w) or (1, h, w, c).
 [[nodiscard]] Shape tensor_shape(const InputSpec& spec);
