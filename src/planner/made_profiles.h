@@ -1,12 +1,11 @@
 // Profiles for tests: small ones with round numbers, and random ones. Not used by the program.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
 #include "base/rng.h"
+#include "base/test_messages.h"
 #include "planner/cost.h"
 
 namespace scissionlite::planner {
@@ -109,16 +108,6 @@ inline Scores random_scores(Rng& rng, const CostModel& model) {
                              .interval = wilson_interval(hits, n), .n = n, .note = ""});
   }
   return scores;
-}
-
-/// The message of the InvalidArgument that `body` throws; "" when it throws none.
-inline std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "";
 }
 
 }  // namespace scissionlite::planner

@@ -2,21 +2,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "base/error.h"
+#include "base/test_messages.h"
 #include "profile/network.h"
 #include "profile/profile.h"
 
 namespace scissionlite {
 namespace {
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "";
-}
 
 Timing any_timing() {
   if (*rc::gen::weightedOneOf<bool>({{1, rc::gen::just(true)}, {4, rc::gen::just(false)}})) return {};

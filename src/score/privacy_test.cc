@@ -5,20 +5,11 @@
 #include <functional>
 
 #include "base/base64.h"
-#include "base/error.h"
+#include "base/test_messages.h"
 #include "vision/vision.h"
 
 namespace scissionlite {
 namespace {
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "";
-}
 
 std::string picture(const char* codec) { return to_base64(vision::encode({8, 8, std::vector<uint8_t>(192, 90)}, codec)); }
 

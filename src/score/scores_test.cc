@@ -3,19 +3,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "base/error.h"
+#include "base/test_messages.h"
 
 namespace scissionlite {
 namespace {
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
-  return "";
-}
 
 TEST(Candidate, KeysAndFamilies) {
   const std::vector<std::pair<std::string, std::string>> cases{

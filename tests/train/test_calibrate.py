@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -15,11 +14,8 @@ import numpy as np
 
 TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_train import small_model, write_png  # noqa: E402  (it takes the programs off sys.argv)
-
-
-def run(*words, program=TRAIN, **more):
-    return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=400, **more)
+from test_train import run, small_model  # noqa: E402  (it takes the programs off sys.argv)
+from support import OnPictures  # noqa: E402
 
 
 def picture(rng):
@@ -31,30 +27,16 @@ def picture(rng):
     return np.clip(np.stack(channels, -1), 0, 255).astype(np.uint8)
 
 
-class Calibrate(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.images = cls.folder / "images"
-        cls.images.mkdir()
-        rng = np.random.default_rng(1)
-        for i in range(80):
-            write_png(cls.images / f"{i:03}.png", picture(rng))
-        cls.model = small_model(cls.folder / "small.onnx")
+class Calibrate(OnPictures):
+    picture = staticmethod(picture)
 
     @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = small_model(cls.folder / "small.onnx")
 
     def calibrate(self, output, *more, images=None, **options):
         return run("calibrate", self.model, "--cut", "r1", "--images", images or self.images, "--views", 2, "-o", output, "-q", *more, **options)
-
-    def refused(self, result, *parts):
-        self.assertGreater(result.returncode, 0, result.stdout)
-        self.assertNotEqual(result.returncode, 70, result.stderr)
-        for part in parts:
-            self.assertIn(part, result.stderr)
 
     def test_rates_are_written_and_bytes_fall(self):
         out = self.folder / "rates"

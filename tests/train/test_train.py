@@ -21,8 +21,8 @@ TRAIN, PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve(), pathlib.Path(sys.argv.
 DATA = os.environ.get("SCISSIONLITE_TEST_DATA", "")
 
 
-def run(*words, program=TRAIN, **more):
-    return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=400, **more)
+def run(*words, program=TRAIN, timeout=400, **more):
+    return subprocess.run([str(program), *map(str, words)], capture_output=True, text=True, timeout=timeout, **more)
 
 
 def write_png(path, pixels):
