@@ -11,6 +11,7 @@
 
 #include "base/rng.h"
 #include "coding/coder.h"
+#include "transfer/coded_klt_rates.h"
 #include "transfer/fitted.h"
 
 namespace scissionlite::transfer {
@@ -228,6 +229,30 @@ TEST(CodedKlt, ErrorsSayWhatToDo) {
   bad[1] = bad[1].clone();
   bad[1].mutable_as<float>()[7] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_NE(message([&] { (void)make("klt-s2-q50")->fit(context(bad)); }).find("not finite"), std::string::npos);
+}
+
+TEST(CodedKlt, GradientsAreCheckedToo) {
+  const auto samples = many(3, 22);
+  const auto refusal = [&](const Tensor& gradient) { return message([&] { (void)make("klt-s2-q50")->fit(context(samples, {gradient})); }); };
+  EXPECT_NE(refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F))).find("expected [1, 6, 10, 9]"), std::string::npos) << refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F)));
+  auto bad = many(1, 23)[0].clone();
+  bad.mutable_as<float>()[5] = std::numeric_limits<float>::infinity();
+  EXPECT_NE(refusal(bad).find("not finite"), std::string::npos);
+}
+
+TEST(CodedKlt, RatesOfOneAnalysisAreThoseOfTheFamily) {
+  const auto samples = many(40, 24), gradients = gradients_above(5, 20);
+  const auto given = context(samples, gradients);
+  const CodedKltRates rates(given, 2, "klt-s2");
+  for (const int64_t step : {90, 40}) {
+    const auto alone = make("klt-s2-q" + std::to_string(step))->fit(given), shared = rates.codec(step);
+    EXPECT_EQ(alone.coder->hash(), shared.coder->hash());
+    const auto x = many(1, 25)[0];
+    const auto code = run(alone.encoder, {x});
+    EXPECT_TRUE(bit_equal(code[0], run(shared.encoder, {x})[0]));
+    EXPECT_TRUE(bit_equal(run(alone.decoder, code)[0], run(shared.decoder, code)[0]));
+  }
+  EXPECT_NE(message([&] { (void)CodedKltRates(given, 100, "klt-s100"); }).find("a patch has"), std::string::npos);
 }
 
 TEST(CodedKlt, AConstantChannelAndOneImageWork) {
