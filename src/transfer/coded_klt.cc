@@ -102,7 +102,7 @@ Graph decoder(const FitContext& context, const PatchGrid& grid, const CodedBasis
     const auto strongest = basis.around[0].cols() < basis.synthesis.cols() ? build.slice(q, 1, 0, basis.around[0].cols()) : q;
     x = build.add(x, build.node("ConvTranspose", {strongest, build.constant(around_weights(grid, basis))}, around_attributes(grid)));
   }
-  x = restore_range(build, basis.low, basis.high, x);
+  if (basis.in_range) x = restore_range(build, basis.low, basis.high, x);
   if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, context.tensor.dtype);
   build.output(x, "x", context.tensor.dtype, batched(context.tensor));
   return build.build();

@@ -25,6 +25,9 @@ struct CodedBasis {
   std::vector<Eigen::MatrixXf> around;
   std::vector<int> zeros, levels;  // (components): the code is q + zero, in 0 .. levels - 1
   float low = 0, high = 0;         // over all samples
+  // Whether what is restored is brought back into the range of a Relu. That takes away error of the values that were zero,
+  // but adds error in directions which the transform had kept well, so it is done only where the weighted error falls.
+  bool in_range = false;
   double error_share = 0;          // of the (weighted) variance that quantisation loses
   int64_t dims = 0;
 };
@@ -46,7 +49,7 @@ struct CodedFit {
 /// Cost: two eigendecompositions of dims, about 4 * patches * dims^2 multiply-adds.
 [[nodiscard]] CodedBasis fit_coded_klt(const CodedFit& fit);
 
-/// Sets `synthesis`, `around` and `error_share` by least squares; all else of the basis is given.
+/// Sets `synthesis` and `around` by least squares, then `in_range` and `error_share`; all else of the basis is given.
 /// @param root  M^1/2, for the error's measure. @pre the samples are checked.
 void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, const Eigen::MatrixXf& root, CodedBasis& basis);
 

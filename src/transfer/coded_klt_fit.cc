@@ -10,7 +10,7 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
-constexpr double kFlat = 0.1;          // how much directions count that no gradient points in
+constexpr double kFlat = 0.02;         // how much directions count that no gradient points in
 constexpr double kFlatPositions = 0.1;  // the same of positions
 constexpr double kGradientsToTrust = 8;
 constexpr double kReach = 6;           // components narrower than the step / kReach are zero but for outliers
@@ -47,6 +47,16 @@ MatrixXd sensitivity_root(const PatchGrid& grid, const std::vector<Tensor>& grad
 
 MatrixXf symbols(const MatrixXf& z) {
   return z.unaryExpr([](float v) { return std::copysign(std::floor(std::fabs(v) + static_cast<float>(kRoundUp)), v); });
+}
+
+/// A code is a byte. Gives the few components whose symbols reach beyond it (the first of a wide tensor at a small step) a
+/// wider step instead of clipping what they hold most of: one of a hundred components at three times the step adds a tenth of
+/// the error, while a clipped one loses the brightest images.
+void fit_into_bytes(CodedBasis& basis, const MatrixXf& patches) {
+  constexpr float kReachOfAByte = 100;  // leaves a fifth for images that were not seen
+  const Eigen::VectorXf most = (basis.analysis * patches).cwiseAbs().rowwise().maxCoeff();
+  for (Eigen::Index k = 0; k < most.size(); ++k)
+    if (most[k] > kReachOfAByte) basis.analysis.row(k) *= kReachOfAByte / most[k];
 }
 
 /// Keeps the components that ever send a symbol, and notes how far their symbols reach.
@@ -122,6 +132,7 @@ CodedBasis fit_coded_klt(const CodedAnalysis& from, double relative_step, const 
   MatrixXf vectors = from.vectors.leftCols(reach).cast<float>();
   fix_signs(vectors);
   basis.analysis = (vectors.cast<double>().transpose() * from.root / step).cast<float>();
+  fit_into_bytes(basis, from.patches);
   keep_used(basis, symbols(basis.analysis * from.patches), where);
   fit_synthesis(from.grid, from.samples, from.root.cast<float>(), basis);
   return basis;

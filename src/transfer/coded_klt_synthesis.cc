@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "transfer/coded_klt.h"
+#include "transfer/klt_graphs.h"
 
 namespace scissionlite::transfer {
 namespace {
@@ -65,16 +66,31 @@ struct Sums {
   }
 };
 
-double error_share_of(const PatchGrid& grid, const std::vector<Tensor>& samples, const MatrixXf& root, const CodedBasis& basis, const MatrixXf& map, int64_t neighbours) {
+/// Mean of a channel, for each row of a patch.
+Eigen::VectorXf means_of_rows(const PatchGrid& grid, const CodedBasis& basis) {
+  const auto area = grid.stride * grid.stride;
+  Eigen::VectorXf out(grid.dims());
+  for (Eigen::Index d = 0; d < out.size(); ++d) out[d] = basis.mean[static_cast<size_t>(d / area)];
+  return out;
+}
+
+/// Decides whether to restore the range, and by what share of the weighted variance patches are missed then.
+void judge(const PatchGrid& grid, const std::vector<Tensor>& samples, const MatrixXf& root, const MatrixXf& map, int64_t neighbours, CodedBasis& basis) {
   constexpr size_t kImages = 64;
-  double error = 0, all = 0;
+  const auto weights = Eigen::Map<const Eigen::VectorXf>(basis.weights.data(), static_cast<Eigen::Index>(basis.weights.size())).asDiagonal();
+  const Eigen::VectorXf mean = means_of_rows(grid, basis);
+  const auto [low, high] = range_to_restore(basis.low, basis.high);
+  double free = 0, in_range = 0, all = 0;
   for (size_t i = 0; i < std::min(kImages, samples.size()); ++i) {
     const MatrixXf patches = read_patches(grid, {samples[i]}, basis.mean, 1);
-    const auto weights = Eigen::Map<const Eigen::VectorXf>(basis.weights.data(), static_cast<Eigen::Index>(basis.weights.size())).asDiagonal();
-    error += (root * (patches - map * features_of(grid, basis, samples[i], neighbours)) * weights).squaredNorm();
+    MatrixXf restored = map * features_of(grid, basis, samples[i], neighbours);
+    free += (root * (patches - restored) * weights).squaredNorm();
+    restored = ((restored.colwise() + mean).cwiseMax(low).cwiseMin(high)).colwise() - mean;
+    in_range += (root * (patches - restored) * weights).squaredNorm();
     all += (root * patches * weights).squaredNorm();
   }
-  return all > 0 ? error / all : 0;
+  basis.in_range = in_range < free;
+  basis.error_share = all > 0 ? std::min(in_range, free) / all : 0;
 }
 
 }  // namespace
@@ -91,7 +107,7 @@ void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, co
   basis.synthesis = map.leftCols(components);
   basis.around.clear();
   for (int64_t i = 0; i < 8 && neighbours > 0; ++i) basis.around.push_back(map.middleCols(components + i * neighbours, neighbours));
-  basis.error_share = error_share_of(grid, samples, root, basis, map, neighbours);
+  judge(grid, samples, root, map, neighbours, basis);
 }
 
 }  // namespace scissionlite::transfer

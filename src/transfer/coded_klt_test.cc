@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -214,6 +215,67 @@ TEST(CodedKlt, PatchesAroundHelpTheDecoder) {
   for (const auto& x : others) error_alone += (read_patches(grid, {x}, basis.mean, 1) - alone * symbols_of(grid, basis, x)).squaredNorm();
   const auto codec = make("klt-s1-q200")->fit(context(samples));
   EXPECT_LT(error(codec, others, 0, kShape[1]) * static_cast<double>(element_count(kShape)) * static_cast<double>(others.size()), 0.97 * error_alone);
+}
+
+/// What a Relu gives.
+std::vector<Tensor> rectified(int n, uint64_t seed) {
+  auto samples = many(n, seed);
+  for (auto& sample : samples)
+    for (auto& v : sample.mutable_as<float>()) v = std::max(v, 0.0F);
+  return samples;
+}
+/// Of answers that look at the difference of two channels only.
+std::vector<Tensor> gradients_of_a_difference(int n, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Tensor> out;
+  const int64_t area = kShape[2] * kShape[3];
+  for (int i = 0; i < n; ++i) {
+    Tensor g(Dtype::kF32, kShape);
+    auto v = g.mutable_as<float>();
+    std::fill(v.begin(), v.end(), 0.0F);
+    for (int64_t k = 0; k < area; ++k) {
+      v[static_cast<size_t>(2 * area + k)] = static_cast<float>(rng.normal());
+      v[static_cast<size_t>(3 * area + k)] = -v[static_cast<size_t>(2 * area + k)];
+    }
+    out.push_back(g);
+  }
+  return out;
+}
+
+TEST(CodedKlt, TheRangeIsRestoredOnlyWhereThatHelps) {
+  const auto samples = rectified(60, 31), others = rectified(10, 32);
+  const PatchGrid grid{kShape[1], kShape[2], kShape[3], 2};
+  EXPECT_TRUE(fit_coded_klt({grid, samples, {}, 1.0, "test"}).in_range) << "all values count alike, so that zeros for what is negative are right";
+  const auto gradients = gradients_of_a_difference(60, 33);
+  EXPECT_FALSE(fit_coded_klt({grid, samples, gradients, 1.0, "test"}).in_range) << "the difference is kept well, each channel is not";
+  const auto codec = make("klt-s2-q100")->fit(context(samples, gradients));
+  const int64_t area = kShape[2] * kShape[3];
+  double error = 0, error_in_range = 0, energy = 0;
+  for (const auto& x : others) {
+    const auto y = run(codec.decoder, run(codec.encoder, {x}))[0];
+    for (int64_t i = 0; i < area; ++i) {
+      const auto a = static_cast<size_t>(2 * area + i), b = static_cast<size_t>(3 * area + i);
+      const double difference = static_cast<double>(x.as<float>()[a]) - x.as<float>()[b];
+      error += std::pow(y.as<float>()[a] - y.as<float>()[b] - difference, 2);
+      error_in_range += std::pow(std::max(y.as<float>()[a], 0.0F) - std::max(y.as<float>()[b], 0.0F) - difference, 2);
+      energy += difference * difference;
+    }
+  }
+  EXPECT_LT(error, 0.2 * energy);
+  EXPECT_LT(error, 0.8 * error_in_range);
+}
+
+TEST(CodedKlt, WideComponentsAreNotClipped) {
+  // One direction holds nearly all the variance: at this step its symbols would reach several hundred.
+  auto samples = many(60, 34), others = many(10, 35);
+  Rng rng(36);
+  for (auto* images : {&samples, &others})
+    for (auto& image : *images) {
+      const auto brightness = static_cast<float>(20 * rng.normal());
+      for (auto& v : image.mutable_as<float>()) v += brightness;
+    }
+  const auto codec = make("klt-s2-q5")->fit(context(samples));
+  EXPECT_LT(error(codec, others, 0, kShape[1]), 4.0) << "of a variance of 400; clipped to 256 levels it was 7.4";
 }
 
 TEST(CodedKlt, FewPatchesAreNotAskedAboutTheirNeighbours) {

@@ -1,5 +1,8 @@
 #include "transfer/klt_graphs.h"
 
+#include <cmath>
+#include <limits>
+
 #include "transfer/families.h"
 
 namespace scissionlite::transfer {
@@ -41,10 +44,16 @@ double mean_projection(const PatchGrid& grid, const std::vector<float>& mean, co
   return sum;
 }
 
+std::pair<float, float> range_to_restore(float low, float high) {
+  constexpr float kRelu6 = 6, kInfinity = std::numeric_limits<float>::infinity();
+  if (low != 0) return {-kInfinity, kInfinity};
+  return {0, high == kRelu6 ? kRelu6 : kInfinity};
+}
+
 std::string restore_range(GraphBuilder& build, float low, float high, const std::string& x) {
-  constexpr float kRelu6 = 6;
-  if (low != 0) return x;
-  return high == kRelu6 ? build.clip(x, 0, kRelu6) : build.relu(x);
+  const auto [least, most] = range_to_restore(low, high);
+  if (std::isinf(least)) return x;
+  return std::isinf(most) ? build.relu(x) : build.clip(x, least, most);
 }
 
 }  // namespace scissionlite::transfer

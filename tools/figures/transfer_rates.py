@@ -29,10 +29,10 @@ SETS = ("imagenet_val227", "imagenet_samples256")
 QUALITIES = (75, 80, 85, 90, 92, 95, 97, 99)
 # Cut, and the options of `calibrate` there.
 LAYERS = {
-    "mobilenetv2_1.0": ("55", ["--steps", "45,52,60,70,80,90"]),
-    "mobilenetv1_1.0": ("31", ["--steps", "45,52,60,70,80,90"]),
-    "squeezenet1.1": ("39", ["--steps", "45,52,60,70,80,90"]),
-    "resnet50_pruned_q8w": ("61", ["--steps", "45,52,60,70,80,90"]),
+    "mobilenetv2_1.0": ("49", ["--stride", "2", "--views", "2", "--steps", "35,40,45,50,55,60,70"]),
+    "mobilenetv1_1.0": ("23", ["--stride", "2", "--views", "2", "--steps", "20,25,30,35,40,50"]),
+    "squeezenet1.1": ("39", ["--stride", "2", "--views", "2", "--steps", "60,70,80,90,100,115,130"]),
+    "resnet50_pruned_q8w": ("53", ["--stride", "2", "--views", "2", "--steps", "50,60,70,80,100,130,160"]),
 }
 ENV = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait do not take the core from others
 
