@@ -16,6 +16,9 @@ struct Example {
   Tensor input;        // batch 1
   int64_t label = -1;  // -1: unknown
   Tensor answers{};    // a teacher's logits; empty: not known beforehand
+  // Of a mixture: what else is in the image, and how much of it.
+  int64_t other_label = -1;
+  double other_share = 0;
 };
 
 /// Anything that gives examples: image files here, other containers by another class. Read by several threads at once.
@@ -62,10 +65,28 @@ class Pictures : public Dataset {
   AugmentOptions augmentation_;
 };
 
+/// Each example mixed with another one of the same data: (1 - s) a + s b, s from Beta(alpha, alpha), at most a half.
+/// Source: Zhang et al., mixup: Beyond Empirical Risk Minimization, 2018.
+class Mixtures : public Dataset {
+ public:
+  /// @param alpha  in (0, 1]; 1: s is uniform. @throws InvalidArgument for another alpha.
+  Mixtures(std::shared_ptr<const Dataset> images, double alpha);
+  [[nodiscard]] int64_t size() const override { return images_->size(); }
+  /// Without `rng`, the image as it is.
+  [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
+  [[nodiscard]] std::string identity() const override { return images_->identity(); }
+
+ private:
+  std::shared_ptr<const Dataset> images_;
+  double alpha_;
+};
+
 struct Batch {
   Tensor input;                 // (n, ...)
   std::vector<int64_t> labels;  // n
-  Tensor answers;               // (n, ...) of the teacher, or empty
+  Tensor answers{};             // (n, ...) of the teacher, or empty
+  std::vector<int64_t> other_labels{};  // n, of mixtures
+  std::vector<double> other_shares{};   // n
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(labels.size()); }
 };
 

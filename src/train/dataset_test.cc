@@ -73,6 +73,31 @@ TEST(Loader, RefusesNothing) {
   EXPECT_THROW(ImageFiles({}, {}, {}, {}), InvalidArgument);
 }
 
+TEST(Mixtures, MixTwoExamplesAndTheirLabels) {
+  const auto numbers = std::make_shared<Numbers>(50);
+  const Mixtures mixtures(numbers, 1);
+  double shares = 0;
+  for (int64_t i = 0; i < 50; ++i) {
+    Rng rng(static_cast<uint64_t>(i) + 3), again(static_cast<uint64_t>(i) + 3);
+    const auto example = mixtures.get(i, &rng);
+    ASSERT_EQ(example.label, i);
+    ASSERT_GE(example.other_share, 0);
+    ASSERT_LE(example.other_share, 0.5);
+    ASSERT_GE(example.other_label, 0);
+    // Numbers adds less than a half to each when augmented.
+    const double mixed = (1 - example.other_share) * static_cast<double>(i) + example.other_share * static_cast<double>(example.other_label);
+    ASSERT_GE(example.input.as<float>()[0], mixed - 1e-4);
+    ASSERT_LT(example.input.as<float>()[0], mixed + 0.5001);
+    ASSERT_EQ(mixtures.get(i, &again).input.as<float>()[0], example.input.as<float>()[0]) << "the same random numbers give the same mixture";
+    shares += example.other_share;
+  }
+  EXPECT_NEAR(shares / 50, 0.25, 0.08);
+  EXPECT_EQ(mixtures.get(7, nullptr).input.as<float>()[0], 7) << "as it is where nothing is random";
+  EXPECT_EQ(mixtures.get(7, nullptr).other_share, 0);
+  EXPECT_THROW(Mixtures(numbers, 0), InvalidArgument);
+  EXPECT_THROW(Mixtures(numbers, 1.5), InvalidArgument);
+}
+
 vision::Image striped(int width, int height) {
   vision::Image image{width, height, {}};
   for (int y = 0; y < height; ++y)

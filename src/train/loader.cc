@@ -96,6 +96,8 @@ class PrefetchingReader : public EpochReader {
       put(batch.input, example.input, i, count, index);
       if (!example.answers.empty()) put(batch.answers, example.answers, i, count, index);
       batch.labels.push_back(example.label);
+      batch.other_labels.push_back(example.other_label);
+      batch.other_shares.push_back(example.other_share);
     }
     next_ = end;
     return batch;

@@ -1,5 +1,6 @@
 #include "train/loss.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -11,6 +12,20 @@ torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64
   const auto wanted = torch::tensor(labels, torch::kLong);
   if (wanted.eq(kUnknown).all().item<bool>()) throw InvalidArgument("[train] no example of this batch has a label");
   return at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::Mean, kUnknown, smoothing);
+}
+
+torch::Tensor label_loss(const torch::Tensor& logits, const Batch& batch, double smoothing) {
+  constexpr int64_t kUnknown = -1;
+  const auto is_mixture = [](double share) { return share > 0; };
+  if (std::none_of(batch.other_shares.begin(), batch.other_shares.end(), is_mixture)) return cross_entropy(logits, batch.labels, smoothing);
+  const auto labels = torch::tensor(batch.labels, torch::kLong), others = torch::tensor(batch.other_labels, torch::kLong);
+  const auto shares = torch::tensor(batch.other_shares, torch::kDouble).to(logits.scalar_type());
+  const auto of = [&](const torch::Tensor& wanted, const torch::Tensor& weights) {
+    return (at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::None, kUnknown, smoothing) * weights).sum();
+  };
+  const auto known = (labels.ne(kUnknown) * (1 - shares)).sum() + (others.ne(kUnknown) * shares).sum();
+  if (known.item<double>() <= 0) throw InvalidArgument("[train] no example of this batch has a label");
+  return (of(labels, 1 - shares) + of(others, shares)) / known;
 }
 
 torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher, double temperature) {

@@ -5,12 +5,15 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "train/dataset.h"
 #include "train/torch.h"
 
 namespace scissionlite::train {
 
 /// Mean over the examples whose label is not -1. `logits` (n, classes, 1...). @throws InvalidArgument when no example has one.
 [[nodiscard]] torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64_t>& labels, double smoothing = 0);
+/// Cross-entropy of a batch; of a mixture (1 - share) of the label's and share of the other label's.
+[[nodiscard]] torch::Tensor label_loss(const torch::Tensor& logits, const Batch& batch, double smoothing = 0);
 /// T^2 times the mean of KL(softmax(teacher / T) || softmax(student / T)).
 /// Source: Hinton et al., Distilling the Knowledge in a Neural Network, 2015.
 [[nodiscard]] torch::Tensor distillation(const torch::Tensor& student, const torch::Tensor& teacher, double temperature);

@@ -149,6 +149,17 @@ TEST(Loss, CrossEntropySkipsUnknownLabels) {
             std::string::npos);
 }
 
+TEST(Loss, LabelsOfMixturesCountByTheirShares) {
+  const auto logits = torch::tensor({{1.0F, -1.0F}, {0.5F, 2.0F}});
+  Batch batch{.labels = {0, 1}};
+  EXPECT_NEAR(label_loss(logits, batch, 0.1).item<double>(), cross_entropy(logits, {0, 1}, 0.1).item<double>(), 1e-6);
+  batch.other_labels = {1, 0}, batch.other_shares = {0.25, 0};
+  const auto of = [&](int64_t row, int64_t label) { return -torch::log_softmax(logits[row], 0)[label].item<double>(); };
+  EXPECT_NEAR(label_loss(logits, batch).item<double>(), (0.75 * of(0, 0) + 0.25 * of(0, 1) + of(1, 1)) / 2, 1e-6);
+  batch.labels = {0, -1}, batch.other_labels = {-1, 0}, batch.other_shares = {0.25, 0.5};
+  EXPECT_NEAR(label_loss(logits, batch).item<double>(), (0.75 * of(0, 0) + 0.5 * of(1, 0)) / 1.25, 1e-6) << "what has no label does not count";
+}
+
 TEST(Loss, DistillationVanishesAtTheTeacherAndIgnoresOffsets) {
   const auto teacher = torch::tensor({{1.0F, 3.0F, -2.0F}, {0.5F, 0.0F, 2.0F}});
   EXPECT_NEAR(distillation(teacher + 5, teacher, 4).item<double>(), 0, 1e-6);

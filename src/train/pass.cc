@@ -29,7 +29,7 @@ Pass::Answers Pass::operator()(const Batch& batch) {
   const auto values = student_.run({{given_, input}}, wanted_);
   Answers out{torch::Tensor(), values.at(logits_), torch::Tensor()};
   if (std::any_of(batch.labels.begin(), batch.labels.end(), [](int64_t label) { return label >= 0; }))
-    out.loss = cross_entropy(out.logits, batch.labels, job_.label_smoothing);
+    out.loss = label_loss(out.logits, batch, job_.label_smoothing);
   if (!batch.answers.empty()) out.teacher_logits = to_torch(batch.answers, student_.compute_type());
   else if (teacher_) ask_teacher(input, out);
   if (out.teacher_logits.defined()) add_teacher(values, out);

@@ -47,6 +47,7 @@ Json identity_of(const TrainJob& job, const JobData& data) {
       {"seed", t.seed},
       {"keep_best", t.keep_best},
       {"patience", t.patience}};
+  if (job.mixup > 0) out["mixup"] = job.mixup;
   if (!job.distill.teacher.empty())
     out["distill"] = {model_sha256(job.distill.teacher), job.distill.weight, job.distill.temperature, job.distill.features,
                       job.distill.feature_weight};
@@ -76,6 +77,7 @@ struct Computed {
 
   Computed(const TrainJob& job, const Module& student, const JobData& data) : train(data.train), held_out(data.held_out) {
     given = student.graph().inputs.at(0).name;
+    if (job.mixup > 0) train = std::make_shared<Mixtures>(data.train, job.mixup);
     const bool compares_features = !job.distill.features.empty();  // then both need the image
     const auto head = compares_features ? "" : frozen_until(student.graph(), student.parameters());
     std::optional<Graph> answers;
@@ -86,8 +88,8 @@ struct Computed {
     }
     if (head.empty() && !answers) return;
     if (!head.empty()) given = head, log::info("nothing is trained before '" + head + "': the engine computes that part");
-    const AheadOptions options{.head = head, .keep = !changes_images(job.augmentation), .threads = job.trainer.threads};
-    train = std::make_shared<Ahead>(data.train, student.graph(), answers ? &*answers : nullptr, options);
+    const AheadOptions options{.head = head, .keep = !changes_images(job.augmentation) && job.mixup == 0, .threads = job.trainer.threads};
+    train = std::make_shared<Ahead>(train, student.graph(), answers ? &*answers : nullptr, options);
     held_out = std::make_shared<Ahead>(data.held_out, student.graph(), answers ? &*answers : nullptr, AheadOptions{head, true, options.threads});
   }
 

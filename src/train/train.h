@@ -39,6 +39,7 @@ struct TrainJob {
   std::string cut, side;  // id or tensor names of a cut, and "head" or "tail"
   int64_t batch_size = 32;
   AugmentOptions augmentation;
+  double mixup = 0;  // alpha of mixtures of two images; 0: none
   bool update_statistics = false;  // of BatchNormalization
   TrainerOptions trainer;          // its identity is filled in
   std::string command;             // as typed, for the report

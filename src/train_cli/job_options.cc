@@ -36,6 +36,7 @@ void declare_data(CLI::App& app, JobOptions& options) {
   app.add_option("--crop", job.augmentation.crop, "look at random parts of the images, at least this share of the area")->capture_default_str();
   app.add_option("--shift", job.augmentation.shift, "move images by up to so many pixels of the model's input each way")->check(CLI::Range(0, 1000))->capture_default_str();
   app.add_option("--jitter", job.augmentation.jitter, "change brightness, contrast and saturation by up to this share")->capture_default_str();
+  app.add_option("--mixup", job.mixup, "mix each image with another one, by a share from Beta(A, A); 1: uniform, 0: none")->check(CLI::Range(0.0, 1.0))->capture_default_str();
 }
 
 void declare_loss(CLI::App& app, JobOptions& options) {

@@ -3,6 +3,7 @@ test_calibrate.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .dep
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -11,10 +12,12 @@ import time
 import unittest
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_train import run, small_model  # noqa: E402  (it takes the programs off sys.argv)
+from test_train import run, small_model, write_png  # noqa: E402  (it takes the programs off sys.argv)
 from support import OnPictures  # noqa: E402
 
 
@@ -148,6 +151,55 @@ class Calibrate(OnPictures):
             locked.mkdir(mode=0o500)
             self.refused(self.calibrate(locked / "x"), "locked")
         self.assertFalse(out.exists() and any(out.iterdir()))
+
+    def with_weights(self, name, change):
+        """The small model, its weights changed by `change` (name to array)."""
+        model = onnx.load(self.model)
+        for initializer in model.graph.initializer:
+            array = numpy_helper.to_array(initializer).copy()
+            change(initializer.name, array)
+            initializer.CopyFrom(numpy_helper.from_array(array, initializer.name))
+        onnx.save(model, self.folder / name)
+        return self.folder / name
+
+    def test_activations_that_are_not_finite(self):
+        def spoil(name, array):
+            if name == "b1":
+                array[3] = np.nan
+        spoilt, out = self.with_weights("nan.onnx", spoil), self.folder / "nan"
+        self.refused(run("calibrate", spoilt, "--cut", "r1", "--images", self.images, "-o", out, "-q"), "'r1'", "not finite")
+        self.assertFalse(out.exists() and any(out.iterdir()))
+
+    def test_a_channel_that_never_changes(self):
+        def still(name, array):
+            if name == "w1":
+                array[2] = 0
+        model, out, scores = self.with_weights("still.onnx", still), self.folder / "still", self.folder / "still.json"
+        result = run("calibrate", model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "40", "-o", out, "--json", "-q")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertGreaterEqual(json.loads(result.stdout)["rates"][0]["agreement"], 0.8)
+        result = run("score", model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", out, "-o", scores, program=PROGRAM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_images_of_another_size(self):
+        tiny, spec, out = self.folder / "tiny", self.folder / "as_they_are.json", self.folder / "sizes"
+        tiny.mkdir()
+        rng = np.random.default_rng(5)
+        for i in range(12):
+            write_png(tiny / f"{i}.png", rng.integers(0, 255, (5 + i, 7, 3), dtype=np.uint8))
+        self.assertEqual(self.calibrate(out, "--steps", "60", images=tiny).returncode, 0, "by default, images are resized to what the model takes")
+        spec.write_text(json.dumps({"schema": "scissionlite.input/1", "width": 12, "height": 12, "resize": "none", "crop": "none", "mean": [0, 0, 0], "std": [255, 255, 255]}))
+        self.refused(self.calibrate(self.folder / "none", "--input", spec, images=tiny), "12", "resize")
+
+    def test_a_full_disk(self):
+        out = self.folder / "full"
+        def no_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+        result = self.calibrate(out, "--steps", "60", preexec_fn=no_room)
+        self.refused(result, str(out))
+        self.assertEqual([p.name for p in out.iterdir()] if out.exists() else [], [], "nothing half-written")
+        self.assertEqual(self.calibrate(out, "--steps", "60").returncode, 0)
 
 
 if __name__ == "__main__":

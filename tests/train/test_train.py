@@ -106,6 +106,17 @@ class Small(unittest.TestCase):
         self.assertEqual(report["images"] + report["held_out"], 120)
         self.assertEqual(report["parameters_trained"], 6)
 
+    def test_mixtures_of_two_images(self):
+        usual = ("--optimizer", "adam", "--lr", 0.02, "--epochs", 6)
+        plain, mixed, again = (self.trained(self.folder / f"{name}.onnx", *usual, *more) for name, more in (("plain", ()), ("mixed", ("--mixup", 0.5)), ("again", ("--mixup", 0.5))))
+        self.assertLess(mixed["epochs"][-1]["metrics"]["loss"], 0.8 * mixed["epochs"][0]["metrics"]["loss"])
+        self.assertGreater(mixed["epochs"][-1]["loss"], plain["epochs"][-1]["loss"], "mixtures are harder than images")
+        self.assertEqual((self.folder / "mixed.onnx").read_bytes(), (self.folder / "again.onnx").read_bytes())
+        taught = run(*self.words(self.folder / "taught.onnx", "--json", *usual, "--mixup", 1, "--distill", self.folder / "plain.onnx", labels=False))
+        self.assertEqual(taught.returncode, 0, taught.stderr)
+        self.assertGreater(json.loads(taught.stdout)["epochs"][-1]["metrics"]["agreement"], 0.8)
+        self.refused(self.words(self.folder / "refused.onnx", "--mixup", 2), "mixup")
+
     def test_prints_a_table(self):
         result = run(*self.words(self.folder / "table.onnx"))
         self.assertEqual(result.returncode, 0, result.stderr)
