@@ -108,17 +108,15 @@ Graph decoder(const FitContext& context, const PatchGrid& grid, const CodedBasis
   return build.build();
 }
 
-std::shared_ptr<const coding::CodeModel> fit_coder(const PatchGrid& grid, const CodedBasis& basis, std::span<const Tensor> samples, int64_t& mean_bytes) {
+std::shared_ptr<const coding::CodeModel> fit_coder(const CodedBasis& basis, int64_t& mean_bytes) {
   constexpr double kStreamBytes = 12;  // header, lanes, check
-  std::vector<Tensor> codes;
-  for (const auto& sample : samples) codes.push_back(codes_of(grid, basis, sample));
   coding::FitOptions options;
   options.zeros = {basis.zeros.begin(), basis.zeros.end()};
   options.levels = basis.levels;
-  auto model = std::make_shared<const coding::CodeModel>(coding::CodeModel::fit(codes, options));
+  auto model = std::make_shared<const coding::CodeModel>(coding::CodeModel::fit(basis.codes, options));
   double bytes = 0;
-  for (const auto& code : codes) bytes += model->bits(code.as<uint8_t>()) / 8 + kStreamBytes;
-  mean_bytes = static_cast<int64_t>(bytes / static_cast<double>(codes.size()));
+  for (const auto& code : basis.codes) bytes += model->bits(code.as<uint8_t>()) / 8 + kStreamBytes;
+  mean_bytes = static_cast<int64_t>(bytes / static_cast<double>(basis.codes.size()));
   return model;
 }
 
@@ -157,7 +155,7 @@ Codec CodedKltRates::codec(int64_t step_percent) const {
   const auto& grid = analysis_->grid;
   const auto basis = fit_coded_klt(*analysis_, static_cast<double>(step_percent) / 100, where_);
   Codec codec{encoder(context_, grid, basis), decoder(context_, grid, basis), 0, note(basis, context_), nullptr};
-  codec.coder = fit_coder(grid, basis, context_.samples, codec.code_bytes);
+  codec.coder = fit_coder(basis, codec.code_bytes);
   return codec;
 }
 

@@ -29,6 +29,7 @@ struct CodedBasis {
   // but adds error in directions which the transform had kept well, so it is done only where the weighted error falls.
   bool in_range = false;
   double error_share = 0;          // of the (weighted) variance that quantisation loses
+  std::vector<Tensor> codes;       // of the samples it was fitted on, as `codes_of` gives them
   int64_t dims = 0;
 };
 
@@ -49,7 +50,7 @@ struct CodedFit {
 /// Cost: two eigendecompositions of dims, about 4 * patches * dims^2 multiply-adds.
 [[nodiscard]] CodedBasis fit_coded_klt(const CodedFit& fit);
 
-/// Sets `synthesis` and `around` by least squares, then `in_range` and `error_share`; all else of the basis is given.
+/// Sets `synthesis` and `around` by least squares, then `in_range` and `error_share`; all else of the basis is given, `codes` too.
 /// @param root  M^1/2, for the error's measure. @pre the samples are checked.
 void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, const Eigen::MatrixXf& root, CodedBasis& basis);
 

@@ -134,6 +134,7 @@ CodedBasis fit_coded_klt(const CodedAnalysis& from, double relative_step, const 
   basis.analysis = (vectors.cast<double>().transpose() * from.root / step).cast<float>();
   fit_into_bytes(basis, from.patches);
   keep_used(basis, symbols(basis.analysis * from.patches), where);
+  for (const auto& sample : from.samples) basis.codes.push_back(codes_of(from.grid, basis, sample));
   fit_synthesis(from.grid, from.samples, from.root.cast<float>(), basis);
   return basis;
 }

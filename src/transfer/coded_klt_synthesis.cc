@@ -24,9 +24,11 @@ MatrixXf moved(const PatchGrid& grid, const MatrixXf& symbols, int64_t dr, int64
   return out;
 }
 
-/// Symbols over weight of a sample, and below them those of the patches around.
-MatrixXf features_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample, int64_t neighbours) {
-  MatrixXf q = symbols_of(grid, basis, sample);
+/// Symbols over weight of a sample's code, and below them those of the patches around.
+MatrixXf features_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& code, int64_t neighbours) {
+  using Rows = Eigen::Matrix<uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  MatrixXf q = Eigen::Map<const Rows>(code.as<uint8_t>().data(), static_cast<Eigen::Index>(basis.zeros.size()), grid.positions()).cast<float>();
+  q.colwise() -= Eigen::Map<const Eigen::VectorXi>(basis.zeros.data(), q.rows()).cast<float>();
   for (Eigen::Index i = 0; i < q.cols(); ++i) q.col(i) /= basis.weights[static_cast<size_t>(i)];
   MatrixXf out(q.rows() + 8 * neighbours, q.cols());
   out.topRows(q.rows()) = q;
@@ -83,7 +85,7 @@ void judge(const PatchGrid& grid, const std::vector<Tensor>& samples, const Matr
   double free = 0, in_range = 0, all = 0;
   for (size_t i = 0; i < std::min(kImages, samples.size()); ++i) {
     const MatrixXf patches = read_patches(grid, {samples[i]}, basis.mean, 1);
-    MatrixXf restored = map * features_of(grid, basis, samples[i], neighbours);
+    MatrixXf restored = map * features_of(grid, basis, basis.codes[i], neighbours);
     free += (root * (patches - restored) * weights).squaredNorm();
     restored = ((restored.colwise() + mean).cwiseMax(low).cwiseMin(high)).colwise() - mean;
     in_range += (root * (patches - restored) * weights).squaredNorm();
@@ -100,9 +102,20 @@ void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, co
   const auto total = grid.positions() * static_cast<int64_t>(samples.size());
   const auto neighbours = neighbours_for(grid, components, total);
   const auto stride = static_cast<size_t>(std::max<int64_t>(1, total / std::max(kMostPatches, 2 * kPatchesAFeature * (components + 8 * neighbours))));
+  // Several samples at once: the sums are large, so that adding to them costs as much as the products of a few patches.
+  constexpr int64_t kColumns = 1024;
+  const auto positions = grid.positions();
+  const auto together = static_cast<size_t>(std::max<int64_t>(1, kColumns / positions));
   Sums sums;
-  for (size_t i = 0; i < samples.size(); i += stride)
-    sums.add(read_patches(grid, {samples[i]}, basis.mean, 1), features_of(grid, basis, samples[i], neighbours));
+  for (size_t i = 0; i < samples.size();) {
+    std::vector<Tensor> block;
+    MatrixXf features(components + 8 * neighbours, static_cast<Eigen::Index>(together) * positions);
+    for (; block.size() < together && i < samples.size(); i += stride) {
+      features.middleCols(static_cast<Eigen::Index>(block.size()) * positions, positions) = features_of(grid, basis, basis.codes[i], neighbours);
+      block.push_back(samples[i]);
+    }
+    sums.add(read_patches(grid, block, basis.mean, 1), features.leftCols(static_cast<Eigen::Index>(block.size()) * positions));
+  }
   const MatrixXf map = sums.solve();
   basis.synthesis = map.leftCols(components);
   basis.around.clear();

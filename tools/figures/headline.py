@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""speedup_vs_fp32_split_paper_link, speedup_vs_fp32_split_best and speedup_vs_local_best: the paper's headline (arXiv 2105.02019)
-through real processes and an emulated link, with candidates that lose at most one point of top-1 on photos that no transfer
+"""speedup_vs_fp32_split_paper_link, speedup_vs_fp32_split_best, speedup_vs_local_best and encoder_share_of_latency: the paper's headline
+(arXiv 2105.02019) through real processes and an emulated link, with candidates that lose at most one point of top-1 on photos that no transfer
 layer was fitted on.
 
 At each point (link, slowdown of the device) the plan names the fastest split in fp32, the fastest split with a transfer layer,
@@ -33,7 +33,7 @@ class Headline(Study):
     def __init__(self, options):
         super().__init__(options)
         self.model = options.data / "models" / f"{options.model}.onnx"
-        self.points = {}
+        self.points, self.encoder_shares = {}, {}
 
     def layers(self):
         """Calibrated at the cuts asked for, on the photos that scoring leaves out: the set of the other photos."""
@@ -86,6 +86,9 @@ class Headline(Study):
         point = {kind: (key, latency[key]) for kind, key in keys.items() if key in latency}
         point["local"] = ("local", latency["local"])
         self.points[slow, rate] = point
+        split = next(row for row in json.loads(plan.read_text())["families"] if row["key"] == keys["tl"]) if "tl" in keys else None
+        if split:
+            self.encoder_shares[slow, rate] = (sum(stage["encode_us"] for stage in split["stages"]) / split["latency_us"], split["key"])
 
 
 def milliseconds(us):
@@ -127,6 +130,11 @@ def main():
         point = points[at]
         rows.append({"id": key, "what": f"{options.model}: {what}", "measured": ratio, "spread": [min(ratios.values()), ratio],
                      "note": f"{at[1]}bit/s, {RTT}, device slowed {at[0]} times: {point[over][0]} {milliseconds(point[over][1])}, {point['tl'][0]} {milliseconds(point['tl'][1])}; spread: over {len(ratios)} points", **shared})
+    if study.encoder_shares:
+        share, key = max(study.encoder_shares.values())
+        (slow, rate), _ = max(study.encoder_shares.items(), key=lambda item: item[1])
+        rows.append({"id": "encoder_share_of_latency", "what": f"{options.model}: share of the encoder in the latency of the best split with a TL, as profiled, worst point", "measured": share,
+                     "spread": [min(s for s, _ in study.encoder_shares.values()), share], "note": f"{key} at {rate}bit/s, {RTT}, device slowed {slow} times; spread: over {len(study.encoder_shares)} points", **shared})
     for (slow, rate), point in study.points.items():
         edge = [point[kind] for kind in ("codec", "file", "raw") if kind in point]
         wins = min(edge, key=lambda e: e[1])[1] < point["tl"][1] if edge else False

@@ -22,8 +22,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
 
 MODEL, CUT, TENSOR = "mobilenetv2_1.0", "49", "t49"
-PEERS = {"entropy_bottleneck": (3000, 300, 30), "factorised_prior": (3000, 300, 30)}  # weights of the squared error
-STEPS, BATCH, SEED = 3000, 32, 1
+PEERS = {"entropy_bottleneck": (6000, 2000, 700), "factorised_prior": (6000, 2000, 700)}  # weights of the squared error
+STEPS, BATCH, SEED = 1500, 16, 1
 
 
 def slices(model, folder):
@@ -72,7 +72,7 @@ def networks(name, channels, spread):
             return x * self.log.exp()
 
     if name == "entropy_bottleneck":
-        return Gains(8 / spread), EntropyBottleneck(channels), Gains(spread / 8)
+        return Gains(2 / spread), EntropyBottleneck(channels), Gains(spread / 2)
     wide, latent = 2 * channels, 2 * channels
     encoder = torch.nn.Sequential(Gains(1 / spread), torch.nn.Conv2d(channels, wide, 3, padding=1), GDN(wide), torch.nn.Conv2d(wide, latent, 3, stride=2, padding=1))
     decoder = torch.nn.Sequential(torch.nn.ConvTranspose2d(latent, wide, 4, stride=2, padding=1), GDN(wide, inverse=True), torch.nn.Conv2d(wide, channels, 3, padding=1), Gains(spread))
@@ -130,12 +130,13 @@ def main():
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--wheels", required=True, type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "transfer", help="of transfer_rates.py")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", choices=sorted(PEERS), help="to look at one; nothing is recorded then")
     options = parser.parse_args()
     sys.path.insert(0, str(options.wheels))
     import torch
     from PIL import Image  # noqa: F401
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     spec = json.loads((figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json").read_text())
     ours = json.loads((options.work / f"{MODEL}.cut{CUT}.fold0.json").read_text())["scores"]
     rows = []

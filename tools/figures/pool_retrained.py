@@ -22,10 +22,11 @@ CUTS = {"resnet20_cifar10_ft": "t31", "neu_steel": "conv_60", "casting": "conv_6
 LABELS = ["--optimizer", "adam", "--schedule", "cosine", "--batch", "32"]
 DEFECTS = [*LABELS, "--epochs", "2", "--lr", "0.0003", "--clip-norm", "5"]
 CASTING = [*LABELS, "--epochs", "8", "--lr", "0.0003", "--clip-norm", "5"]  # small defects: two epochs are too few, and at 0.001 nothing is learned
-CIFAR = [*LABELS, "--epochs", "8", "--lr", "0.001", "--flip", "--shift", "3"]
-TEACHER = ["--distill", "{model}", "--distill-weight", "1", "--temperature", "4"]
+CIFAR = ["--optimizer", "adam", "--schedule", "cosine", "--batch", "64", "--lr", "0.001", "--flip", "--shift", "3"]
+MIXED, LONG, SHORT = ["--mixup", "1"], ["--epochs", "60"], ["--epochs", "30"]
+TEACHER = ["--distill", "{model}", "--distill-weight", "3", "--temperature", "4"]
 RUNS = {  # name: how it is trained beside labels and side
-    "resnet20_cifar10_ft/tail": [*CIFAR, *TEACHER], "resnet20_cifar10_ft/all": [*CIFAR, *TEACHER], "resnet20_cifar10_ft/tail_labels_only": CIFAR,
+    "resnet20_cifar10_ft/tail": [*CIFAR, *LONG, *MIXED, *TEACHER], "resnet20_cifar10_ft/all": [*CIFAR, *SHORT, *TEACHER], "resnet20_cifar10_ft/tail_labels_only": [*CIFAR, *SHORT],
     "neu_steel/tail": DEFECTS, "neu_steel/all": DEFECTS, "casting/tail": CASTING, "casting/all": CASTING,
 }
 
