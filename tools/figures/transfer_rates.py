@@ -30,7 +30,7 @@ QUALITIES = (75, 80, 85, 90, 92, 95, 97, 99)
 # Cut, and the options of `calibrate` there.
 LAYERS = {
     "mobilenetv2_1.0": ("49", ["--stride", "2", "--views", "2", "--steps", "30,36,42,50"]),
-    "mobilenetv1_1.0": ("23", ["--stride", "2", "--views", "2", "--steps", "18,22,28,36,45"]),
+    "mobilenetv1_1.0": ("23", ["--stride", "2", "--views", "2", "--steps", "14,18,22,28,36"]),
     "squeezenet1.1": ("39", ["--stride", "1", "--views", "2", "--steps", "45,55,70,85"]),
     "resnet50_pruned_q8w": ("53", ["--stride", "2", "--views", "1", "--steps", "70,95,130"]),
 }
