@@ -1,6 +1,7 @@
 #include "train/calibrate.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +25,14 @@ namespace scissionlite::train {
 namespace {
 
 constexpr int64_t kLargestPatch = 1024;  // values: the eigenvectors of that many dimensions take seconds
+
+/// A node that reads the value takes no negative numbers.
+bool feeds_partial_function(const Graph& graph, const std::string& value) {
+  static const std::set<std::string> partial{"Sqrt", "Log", "Pow"};
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return partial.count(node.op_type) > 0 && std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end();
+  });
+}
 
 class Calibration {
  public:
@@ -70,7 +79,7 @@ class Calibration {
   [[nodiscard]] transfer::Codec fit_tensor(size_t t, int64_t step) {
     const auto& activations = statistics().activations[t];
     ValueInfo info{cut_.tensors[t], t < cut_.dtypes.size() ? cut_.dtypes[t] : Dtype::kF32, activations[0].shape(), /*has_shape=*/true, {}};
-    const transfer::FitContext context{info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t]};
+    const transfer::FitContext context{info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t], feeds_partial_function(graph_, info.name)};
     if (t == fits_.size()) {
       const auto stride = stride_of(info.shape);
       fits_.push_back(std::make_unique<transfer::CodedKltRates>(context, stride, "klt-s" + std::to_string(stride)));

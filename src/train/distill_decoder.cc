@@ -97,6 +97,8 @@ CodedMeasurement DecoderDistiller::measure(const std::shared_ptr<const Dataset>&
     const auto codes = codes_of(values);
     const auto answers = model_.run(restored(codes), {logits_}).at(logits_);
     const auto whole = values.at(logits_).flatten(1), coded = answers.flatten(1);
+    if (!torch::isfinite(coded).all().item<bool>())
+      throw InvalidArgument("[calibrate] behind what '" + options_.what + "' restores at '" + tensors_[0] + "' the answers are not finite: a layer there cannot take values outside of the range that the model itself gives (Sqrt, Log, Pow); take another cut");
     out.agreeing += coded.argmax(1).eq(whole.argmax(1)).sum().item<int64_t>();
     const auto log_p = torch::log_softmax(whole, 1);
     out.divergence += (log_p.exp() * (log_p - torch::log_softmax(coded, 1))).sum().item<double>();

@@ -57,6 +57,7 @@ class Collector {
     const auto best = std::get<0>(logits.topk(2, 1));
     auto gradients = torch::autograd::grad({(best.select(1, 0) - best.select(1, 1)).sum()}, inputs);
     auto energy = torch::zeros({logits.size(0)}, logits.options());  // over all tensors of the cut
+    check_finite(gradients);
     for (const auto& g : gradients) energy = energy + g.square().flatten(1).sum(1);
     const auto scale = energy.clamp_min(1e-30).pow(-0.25);
     for (size_t t = 0; t < gradients.size(); ++t) {
@@ -65,11 +66,17 @@ class Collector {
       append_each(gradients[t] * scale.reshape(shape), out_.gradients[t]);
     }
   }
+  void check_finite(const std::vector<torch::Tensor>& gradients) const {
+    for (size_t t = 0; t < gradients.size(); ++t)
+      if (!torch::isfinite(gradients[t]).all().item<bool>())
+        throw InvalidArgument("[calibrate] the gradients at '" + tensors_[t] + "' are not finite, as those of Sqrt and Log are at zero; take another cut, or --sensitivity none");
+  }
   void add_draws(const torch::Tensor& log_p, const std::vector<torch::Tensor>& inputs) {
     const int draws = gradients_a_view(Sensitivity::kFisher);
     for (int draw = 0; draw < draws; ++draw) {
       const auto y = torch::multinomial(log_p.detach().exp(), 1);
       const auto gradients = torch::autograd::grad({log_p.gather(1, y).sum()}, inputs, {}, /*retain_graph=*/draw + 1 < draws);
+      check_finite(gradients);
       for (size_t t = 0; t < gradients.size(); ++t) append_each(gradients[t], out_.gradients[t]);
     }
   }

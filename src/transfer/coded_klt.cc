@@ -147,7 +147,7 @@ class CodedKlt final : public TransferLayer {
 CodedKltRates::CodedKltRates(const FitContext& context, int64_t stride, const std::string& name)
     : context_(context), where_("transfer '" + name + "' at '" + context.tensor.name + "'") {
   if (const auto support = supports_patches(context.tensor, stride); !support.ok) throw InvalidArgument("[" + where_ + "] " + support.reason);
-  analysis_ = std::make_unique<const CodedAnalysis>(analyse({.grid = grid_of(context.tensor, stride), .samples = context.samples, .gradients = context.gradients, .where = where_}));
+  analysis_ = std::make_unique<const CodedAnalysis>(analyse({.grid = grid_of(context.tensor, stride), .samples = context.samples, .gradients = context.gradients, .where = where_, .keep_range = context.keep_range}));
 }
 CodedKltRates::~CodedKltRates() = default;
 

@@ -39,6 +39,7 @@ struct CodedFit {
   std::span<const Tensor> gradients;  // of how answers move with them; empty: all directions and positions count alike
   double step = 0.5;                  // over the root mean square of a component
   std::string where;
+  bool keep_range = false;            // as in FitContext
 };
 /// With M = mean of g gT over patches of the gradients (scaled to trace dims, plus kFlat of the identity) and w^2 the mean
 /// energy of the gradients at a position, the error of a patch counts w^2 eT M e: the KLT of w M^1/2 x has white noise of
@@ -50,10 +51,6 @@ struct CodedFit {
 /// Cost: two eigendecompositions of dims, about 4 * patches * dims^2 multiply-adds.
 [[nodiscard]] CodedBasis fit_coded_klt(const CodedFit& fit);
 
-/// Sets `synthesis` and `around` by least squares, then `in_range` and `error_share`; all else of the basis is given, `codes` too.
-/// @param root  M^1/2, for the error's measure. @pre the samples are checked.
-void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, const Eigen::MatrixXf& root, CodedBasis& basis);
-
 /// What does not depend on the step, so that several rates are made of one analysis.
 struct CodedAnalysis {
   PatchGrid grid;
@@ -64,11 +61,15 @@ struct CodedAnalysis {
   Eigen::MatrixXd root;               // M^1/2
   Eigen::MatrixXd vectors;            // of the KLT of root * patches, largest value first
   Eigen::VectorXd values;
+  bool keep_range = false;
 };
 /// All that `fit_coded_klt` does before it needs `fit.step`. @throws as it does.
 [[nodiscard]] CodedAnalysis analyse(const CodedFit& fit);
 /// @throws InvalidArgument: a step that leaves nothing.
 [[nodiscard]] CodedBasis fit_coded_klt(const CodedAnalysis& analysis, double step, const std::string& where);
+
+/// Sets `synthesis` and `around` by least squares, then `in_range` and `error_share`; all else of the basis is given, `codes` too.
+void fit_synthesis(const CodedAnalysis& from, CodedBasis& basis);
 
 /// Symbols of one sample: (components, positions).
 [[nodiscard]] Eigen::MatrixXf symbols_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sample);

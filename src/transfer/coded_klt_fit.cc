@@ -102,7 +102,10 @@ void weigh(MatrixXf& patches, const std::vector<float>& weights, int64_t step) {
 }  // namespace
 
 CodedAnalysis analyse(const CodedFit& fit) {
-  CodedAnalysis out{.grid = fit.grid, .samples = checked_samples(fit.grid, fit.samples, fit.where)};
+  CodedAnalysis out;
+  out.grid = fit.grid;
+  out.samples = checked_samples(fit.grid, fit.samples, fit.where);
+  out.keep_range = fit.keep_range;
   const auto& grid = out.grid;
   if (out.samples.empty()) throw InvalidArgument("[" + fit.where + "] there is no fitting image; give at least one, better a hundred");
   const auto gradients = checked_samples(grid, fit.gradients, fit.where);
@@ -135,7 +138,7 @@ CodedBasis fit_coded_klt(const CodedAnalysis& from, double relative_step, const 
   fit_into_bytes(basis, from.patches);
   keep_used(basis, symbols(basis.analysis * from.patches), where);
   for (const auto& sample : from.samples) basis.codes.push_back(codes_of(from.grid, basis, sample));
-  fit_synthesis(from.grid, from.samples, from.root.cast<float>(), basis);
+  fit_synthesis(from, basis);
   return basis;
 }
 

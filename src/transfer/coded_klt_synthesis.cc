@@ -1,5 +1,6 @@
 // The decoder of the entropy-coded KLT: least squares from the symbols of a patch and of the eight patches around it.
 #include <algorithm>
+#include <tuple>
 
 #include "transfer/coded_klt.h"
 #include "transfer/klt_graphs.h"
@@ -77,8 +78,10 @@ Eigen::VectorXf means_of_rows(const PatchGrid& grid, const CodedBasis& basis) {
 }
 
 /// Decides whether to restore the range, and by what share of the weighted variance patches are missed then.
-void judge(const PatchGrid& grid, const std::vector<Tensor>& samples, const MatrixXf& root, const MatrixXf& map, int64_t neighbours, CodedBasis& basis) {
+void judge(const CodedAnalysis& from, const MatrixXf& map, int64_t neighbours, CodedBasis& basis) {
   constexpr size_t kImages = 64;
+  const auto& [grid, samples] = std::tie(from.grid, from.samples);
+  const MatrixXf root = from.root.cast<float>();
   const auto weights = Eigen::Map<const Eigen::VectorXf>(basis.weights.data(), static_cast<Eigen::Index>(basis.weights.size())).asDiagonal();
   const Eigen::VectorXf mean = means_of_rows(grid, basis);
   const auto [low, high] = range_to_restore(basis.low, basis.high);
@@ -91,13 +94,14 @@ void judge(const PatchGrid& grid, const std::vector<Tensor>& samples, const Matr
     in_range += (root * (patches - restored) * weights).squaredNorm();
     all += (root * patches * weights).squaredNorm();
   }
-  basis.in_range = in_range < free;
-  basis.error_share = all > 0 ? std::min(in_range, free) / all : 0;
+  basis.in_range = from.keep_range || in_range < free;
+  basis.error_share = all > 0 ? (basis.in_range ? in_range : free) / all : 0;
 }
 
 }  // namespace
 
-void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, const MatrixXf& root, CodedBasis& basis) {
+void fit_synthesis(const CodedAnalysis& from, CodedBasis& basis) {
+  const auto& [grid, samples] = std::tie(from.grid, from.samples);
   const auto components = basis.analysis.rows();
   const auto total = grid.positions() * static_cast<int64_t>(samples.size());
   const auto neighbours = neighbours_for(grid, components, total);
@@ -120,7 +124,7 @@ void fit_synthesis(const PatchGrid& grid, const std::vector<Tensor>& samples, co
   basis.synthesis = map.leftCols(components);
   basis.around.clear();
   for (int64_t i = 0; i < 8 && neighbours > 0; ++i) basis.around.push_back(map.middleCols(components + i * neighbours, neighbours));
-  judge(grid, samples, root, map, neighbours, basis);
+  judge(from, map, neighbours, basis);
 }
 
 }  // namespace scissionlite::transfer

@@ -248,6 +248,7 @@ TEST(CodedKlt, TheRangeIsRestoredOnlyWhereThatHelps) {
   EXPECT_TRUE(fit_coded_klt({grid, samples, {}, 1.0, "test"}).in_range) << "all values count alike, so that zeros for what is negative are right";
   const auto gradients = gradients_of_a_difference(60, 33);
   EXPECT_FALSE(fit_coded_klt({grid, samples, gradients, 1.0, "test"}).in_range) << "the difference is kept well, each channel is not";
+  EXPECT_TRUE(fit_coded_klt({.grid = grid, .samples = samples, .gradients = gradients, .step = 1.0, .where = "test", .keep_range = true}).in_range);
   const auto codec = make("klt-s2-q100")->fit(context(samples, gradients));
   const int64_t area = kShape[2] * kShape[3];
   double error = 0, error_in_range = 0, energy = 0;

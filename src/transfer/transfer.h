@@ -44,6 +44,7 @@ struct FitContext {
   // Gradients at activations of log p(y), y drawn from the model's own answers: families that can, give directions that
   // move the answers more bits. Empty: all directions count alike.
   std::span<const Tensor> gradients{};
+  bool keep_range = false;  // what a Relu made must not come back negative, because a layer behind takes no such value (Sqrt, Log, Pow)
 };
 
 /// A family with its parameters fixed: "fp32", "fp16", "uint8", "uint4", "pool", "klt-s2-c64-b4" (stride 2, 64 channels, 4 bits).

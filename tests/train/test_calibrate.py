@@ -170,6 +170,28 @@ class Calibrate(OnPictures):
         self.refused(run("calibrate", spoilt, "--cut", "r1", "--images", self.images, "-o", out, "-q"), "'r1'", "not finite")
         self.assertFalse(out.exists() and any(out.iterdir()))
 
+    def with_node(self, name, node, *constants):
+        """The small model with a node of input "r1" and output "more" before its second convolution."""
+        model = onnx.load(self.model)
+        i = next(i for i, n in enumerate(model.graph.node) if n.name == "conv2")
+        model.graph.node[i].input[0] = "more"
+        model.graph.node.insert(i, node)
+        model.graph.initializer.extend(constants)
+        onnx.save(model, self.folder / name)
+        return self.folder / name
+
+    def test_a_layer_that_takes_no_negative_values(self):
+        power = numpy_helper.from_array(np.array(1.5, np.float32), "exponent")
+        model = self.with_node("pow.onnx", onnx.helper.make_node("Pow", ["r1", "exponent"], ["more"], name="pow"), power)
+        result = run("calibrate", model, "--cut", "r1", "--images", self.images, "--steps", "150", "-o", self.folder / "pow", "-q")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        decoder = onnx.load(self.folder / "pow" / "cal-q150" / "0.decoder.onnx")
+        self.assertIn(decoder.graph.node[-1].op_type, ("Relu", "Clip"), "what is restored is brought back into the range")
+
+    def test_gradients_that_are_not_finite(self):
+        model = self.with_node("sqrt.onnx", onnx.helper.make_node("Sqrt", ["r1"], ["more"], name="root"))
+        self.refused(run("calibrate", model, "--cut", "r1", "--images", self.images, "-o", self.folder / "sqrt", "-q"), "gradients at 'r1'", "--sensitivity none")
+
     def test_a_channel_that_never_changes(self):
         def still(name, array):
             if name == "w1":
