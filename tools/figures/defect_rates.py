@@ -23,7 +23,7 @@ AGREEMENT, MOST_LOST = 0.99, 0.002
 QUALITIES = (5, 10, 15, 20, 30, 40, 50, 60, 75, 85, 92, 98)
 LAYERS = {  # cut, and the options of `calibrate`
     "neu_steel": ("55", ["--stride", "2", "--views", "2", "--steps", "70,85,100,120,140,200"]),
-    "casting": ("55", ["--stride", "2", "--views", "2", "--steps", "70,85,100,120,140,200"]),
+    "casting": ("55", ["--stride", "2", "--views", "2", "--steps", "30,40,50,60,70"]),
 }
 
 
