@@ -156,6 +156,7 @@ Codec CodedKltRates::codec(int64_t step_percent) const {
   const auto basis = fit_coded_klt(*analysis_, static_cast<double>(step_percent) / 100, where_);
   Codec codec{encoder(context_, grid, basis), decoder(context_, grid, basis), 0, note(basis, context_), nullptr};
   codec.coder = fit_coder(basis, codec.code_bytes);
+  codec.restores_range = basis.in_range;
   return codec;
 }
 

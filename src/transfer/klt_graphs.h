@@ -18,10 +18,10 @@ namespace scissionlite::transfer {
 [[nodiscard]] Tensor convolution_weights(const PatchGrid& grid, const Eigen::MatrixXf& rows);
 /// The product of a row of `dims` values with the channels' means.
 [[nodiscard]] double mean_projection(const PatchGrid& grid, const std::vector<float>& mean, const Eigen::VectorXf& row);
-/// What an activation function left: after ReLU nothing is negative, after ReLU6 nothing is above 6.
-/// (0, 6) of a Relu6, (0, infinity) of a Relu, without bounds else. @param low, high  of the fitting samples.
-[[nodiscard]] std::pair<float, float> range_to_restore(float low, float high);
+/// What an activation function left: (0, infinity) of a ReLU, (0, 6) of a ReLU6, without bounds else.
 /// @param low, high  the range of the fitting samples.
+[[nodiscard]] std::pair<float, float> range_to_restore(float low, float high);
+/// Brings `x` back into it.
 [[nodiscard]] std::string restore_range(GraphBuilder& build, float low, float high, const std::string& x);
 
 /// The entropy-coded KLT (coded_klt.cc).

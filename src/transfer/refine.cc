@@ -26,10 +26,9 @@ Tensor zeros(int64_t count) {
   return Tensor::of<float>({count}, values);
 }
 
-Graph refinement(const FitContext& context, int64_t hidden, uint64_t seed) {
+Graph refinement(const FitContext& context, bool restores_range, int64_t hidden, uint64_t seed) {
   const auto& tensor = context.tensor;
   const auto grid = grid_of(tensor, 1);
-  const auto [low, high] = value_range(checked_samples(grid, context.samples, "conv at '" + tensor.name + "'"), "conv at '" + tensor.name + "'");
   Rng rng(seed);
   GraphBuilder build("refine", context.opsets, context.ir_version);
   auto x = build.input("restored", tensor.dtype, batched(tensor));
@@ -37,7 +36,12 @@ Graph refinement(const FitContext& context, int64_t hidden, uint64_t seed) {
   const std::vector<int64_t> pads{1, 1, 1, 1};
   const auto inner = build.relu(build.node("Conv", {x, build.constant(weights(hidden, grid.channels, &rng)), build.constant(zeros(hidden))}, {{"pads", pads}}));
   const auto more = build.node("Conv", {inner, build.constant(weights(grid.channels, hidden, nullptr)), build.constant(zeros(grid.channels))}, {{"pads", pads}});
-  auto y = restore_range(build, low, high, build.add(x, more));
+  auto y = build.add(x, more);
+  if (restores_range) {
+    const auto where = "conv at '" + tensor.name + "'";
+    const auto [low, high] = value_range(checked_samples(grid, context.samples, where), where);
+    y = restore_range(build, low, high, y);
+  }
   if (tensor.dtype != Dtype::kF32) y = build.cast(y, tensor.dtype);
   build.output(y, "x", tensor.dtype, batched(tensor));
   return build.build();
@@ -50,7 +54,7 @@ Codec with_refinement(const Codec& codec, const FitContext& context, int64_t hid
   Codec out = codec;
   Graph decoder = codec.decoder;
   rename_value(decoder, "x", "restored");
-  out.decoder = join(decoder, refinement(context, hidden, seed));
+  out.decoder = join(decoder, refinement(context, codec.restores_range, hidden, seed));
   out.decoder.check();
   out.note += "; " + std::to_string(hidden) + " channels of refinement";
   return out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/rng.h"
 #include "transfer/klt_graphs.h"
 
@@ -42,6 +44,25 @@ TEST(Refinement, ChangesNothingBeforeItIsTrained) {
       EXPECT_EQ(conv.decoder.outputs[0].shape, klt.decoder.outputs[0].shape);
       EXPECT_EQ(conv.coder, klt.coder);
     }
+}
+
+TEST(Refinement, ChangesNothingWhereTheRangeIsNotRestored) {
+  const Shape shape{1, 6, 8, 8};
+  Fit fit(shape, 13);
+  std::vector<Tensor> gradients;  // of answers that look at the difference of two channels only
+  Rng rng(5);
+  for (int i = 0; i < 12; ++i) {
+    std::vector<float> values(static_cast<size_t>(element_count(shape)), 0.0F);
+    for (size_t k = 0; k < 64; ++k) values[k] = static_cast<float>(rng.normal()), values[64 + k] = -values[k];
+    gradients.push_back(Tensor::of<float>(shape, values));
+  }
+  fit.context.gradients = gradients;
+  const auto klt = make("klt-s2-q150")->fit(fit.context), conv = with_refinement(klt, fit.context, 4, 1);
+  ASSERT_FALSE(klt.restores_range);
+  const auto code = run_one(klt.encoder, smooth(shape, 99)), restored = run_one(klt.decoder, code);
+  const auto values = restored.as<float>();
+  ASSERT_LT(*std::min_element(values.begin(), values.end()), 0);
+  EXPECT_LE(max_relative_error(restored, run_one(conv.decoder, code)), 1e-6);
 }
 
 TEST(Refinement, NeedsSamples) {

@@ -34,6 +34,7 @@ struct Codec {
   // Entropy coder of `code`, which then is uint8 (n, channels, rows, columns): between two ScissionLite ends the stream
   // crosses instead of the tensor; a stock server gets the tensor. Null: the tensor crosses always.
   std::shared_ptr<const coding::CodeModel> coder;
+  bool restores_range = true;  // the decoder ends in the range of the Relu before the cut, where there is one
 };
 
 struct FitContext {

@@ -131,8 +131,7 @@ def main():
         rows.append({"id": key, "what": f"{options.model}: {what}", "measured": ratio, "spread": [min(ratios.values()), ratio],
                      "note": f"{at[1]}bit/s, {RTT}, device slowed {at[0]} times: {point[over][0]} {milliseconds(point[over][1])}, {point['tl'][0]} {milliseconds(point['tl'][1])}; spread: over {len(ratios)} points", **shared})
     if study.encoder_shares:
-        share, key = max(study.encoder_shares.values())
-        (slow, rate), _ = max(study.encoder_shares.items(), key=lambda item: item[1])
+        (slow, rate), (share, key) = max(study.encoder_shares.items(), key=lambda item: item[1])
         rows.append({"id": "encoder_share_of_latency", "what": f"{options.model}: share of the encoder in the latency of the best split with a TL, as profiled, worst point", "measured": share,
                      "spread": [min(s for s, _ in study.encoder_shares.values()), share], "note": f"{key} at {rate}bit/s, {RTT}, device slowed {slow} times; spread: over {len(study.encoder_shares)} points", **shared})
     for (slow, rate), point in study.points.items():

@@ -134,8 +134,8 @@ def main():
     parser.add_argument("--only", choices=sorted(PEERS), help="to look at one; nothing is recorded then")
     options = parser.parse_args()
     sys.path.insert(0, str(options.wheels))
+    import numpy as np
     import torch
-    from PIL import Image  # noqa: F401
     torch.set_num_threads(options.threads)
     spec = json.loads((figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json").read_text())
     ours = json.loads((options.work / f"{MODEL}.cut{CUT}.fold0.json").read_text())["scores"]
@@ -143,7 +143,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         head, tail = slices(options.data / "models" / f"{MODEL}.onnx", pathlib.Path(folder))
         fitted_on, others = sorted((options.work / "rest0").iterdir()), sorted((options.work / "fold0").iterdir())
-        x = torch.from_numpy(__import__("numpy").concatenate([activations(head, fitted_on, spec, mirrored)[0] for mirrored in (False, True)]))
+        x = torch.from_numpy(np.concatenate([activations(head, fitted_on, spec, mirrored)[0] for mirrored in (False, True)]))
         test, answers = activations(head, others, spec)
         spread = x.std((0, 2, 3)).clamp_min(1e-3)
         for name, weights in PEERS.items():
