@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <cmath>
 #include <limits>
@@ -82,6 +83,20 @@ TEST(Stats, MedianPercentilesAndIntervals) {
   EXPECT_NEAR(wilson.low, 0.8882, 5e-4);
   EXPECT_NEAR(wilson.high, 0.9785, 5e-4);
   EXPECT_EQ(wilson_interval(0, 0).high, 1);
+}
+
+TEST(Stats, AreaUnderRocIsTheShareOfPairsInTheRightOrder) {
+  EXPECT_DOUBLE_EQ(area_under_roc(std::vector<double>{2, 3}, std::vector<double>{0, 1}), 1);
+  EXPECT_DOUBLE_EQ(area_under_roc(std::vector<double>{0}, std::vector<double>{1, 2}), 0);
+  EXPECT_TRUE(std::isnan(area_under_roc(std::vector<double>{1}, std::vector<double>{})));
+  EXPECT_TRUE(rc::check("equals the count over all pairs, with many ties", [] {
+    const auto positives = *rc::gen::nonEmpty(rc::gen::container<std::vector<double>>(rc::gen::element(0.0, 0.25, 0.5, 1.0, -2.0)));
+    const auto negatives = *rc::gen::nonEmpty(rc::gen::container<std::vector<double>>(rc::gen::element(0.0, 0.25, 0.5, 1.0, -2.0)));
+    double won = 0;
+    for (const double p : positives)
+      for (const double n : negatives) won += p > n ? 1 : p == n ? 0.5 : 0;
+    RC_ASSERT(std::abs(area_under_roc(positives, negatives) - won / static_cast<double>(positives.size() * negatives.size())) < 1e-12);
+  }));
 }
 
 TEST(Stats, MedianIntervalCoversTheMedianNineteenTimesInTwenty) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace scissionlite {
@@ -39,6 +40,18 @@ Interval wilson_interval(int64_t successes, int64_t n) {
   const double centre = (p + z2 / (2 * count)) / denominator;
   const double half = kZ95 * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count)) / denominator;
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+double area_under_roc(std::span<const double> positives, std::span<const double> negatives) {
+  if (positives.empty() || negatives.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> sorted(negatives.begin(), negatives.end());
+  std::sort(sorted.begin(), sorted.end());
+  double won = 0;
+  for (const double score : positives) {
+    const auto [below, above] = std::equal_range(sorted.begin(), sorted.end(), score);
+    won += static_cast<double>(below - sorted.begin()) + static_cast<double>(above - below) / 2;
+  }
+  return won / static_cast<double>(positives.size()) / static_cast<double>(negatives.size());
 }
 
 }  // namespace scissionlite

@@ -19,5 +19,8 @@ struct Interval {
 [[nodiscard]] Interval median_interval(std::vector<double> values);
 /// 95 % Wilson interval of a proportion. Source: E. B. Wilson, JASA 22 (1927), 209-212.
 [[nodiscard]] Interval wilson_interval(int64_t successes, int64_t n);
+/// Area under the ROC curve: the share of pairs in which the positive has the higher score, equal scores counting half.
+/// O(n log n). NaN when either side is empty. Source: Mann and Whitney, Ann. Math. Stat. 18 (1947), 50-60.
+[[nodiscard]] double area_under_roc(std::span<const double> positives, std::span<const double> negatives);
 
 }  // namespace scissionlite

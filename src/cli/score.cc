@@ -1,5 +1,6 @@
 #include "score/score.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -26,11 +27,15 @@ struct Options {
 std::string percent(double share) { return share < 0 ? "-" : format_fixed(100 * share, 1); }
 
 void print_table(const Scores& scores) {
+  const bool has_auc = std::any_of(scores.scores.begin(), scores.scores.end(), [](const Score& score) { return score.label_auc >= 0; });
   std::vector<std::vector<std::string>> rows{{"candidate", "family", "bytes", "p95", scores.metric.substr(0, 20) + " %", "95 % interval", "n", "labels %"}};
-  for (const auto& score : scores.scores)
+  if (has_auc) rows[0].emplace_back("AUC");
+  for (const auto& score : scores.scores) {
     rows.push_back({score.candidate, candidate_from_key(score.candidate).family(), format_fixed(score.bytes_mean, 0), format_fixed(score.bytes_p95, 0),
                     percent(score.agreement), percent(score.interval.low) + " .. " + percent(score.interval.high), std::to_string(score.n),
                     percent(score.label_accuracy)});
+    if (has_auc) rows.back().push_back(score.label_auc < 0 ? "-" : format_fixed(score.label_auc, 4));
+  }
   std::cout << format_table(rows) << "\nscored on " << scores.images << " images, fitted on " << scores.images_fitted << " others\n";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/cpu.h"
 #include "base/log.h"
@@ -23,6 +24,20 @@ int worker_count(const ScoreOptions& options, size_t images) {
 
 /// One class after the other: no two sizes above 1.
 bool is_score_list(const Shape& shape) { return std::count_if(shape.begin(), shape.end(), [](int64_t size) { return size != 1; }) <= 1; }
+
+/// (classes): the answer itself where it is a distribution, else its softmax, so that images can be compared.
+std::vector<float> class_probabilities(const Tensor& answer) {
+  const auto scores = answer.to_f32();
+  std::vector<float> out(scores.as<float>().begin(), scores.as<float>().end());
+  const float sum = std::accumulate(out.begin(), out.end(), 0.0F);
+  constexpr float kRounding = 0.02F;  // of quantised outputs
+  if (std::all_of(out.begin(), out.end(), [](float v) { return v >= 0; }) && std::abs(sum - 1) <= kRounding) return out;
+  const float largest = *std::max_element(out.begin(), out.end());
+  for (float& v : out) v = std::exp(v - largest);
+  const float whole = std::accumulate(out.begin(), out.end(), 0.0F);
+  for (float& v : out) v /= whole;
+  return out;
+}
 
 int64_t bytes_of(const Workbench::Sample& sample) {
   auto bytes = static_cast<int64_t>(sample.input.size_bytes());
@@ -50,7 +65,11 @@ Workbench::Workbench(const Graph& model, const ScoreOptions& options, std::vecto
   if (metric_->spec() == "top1" && !is_score_list(first.shape()))
     log::warning("[score] the first output has shape " + to_string(first.shape()) + ", which is no list of class scores: top1 compares only where its largest "
                  "value lies. For detectors and segmenters take --metric cosine or 'cmd:PROGRAM'");
-  if (!options.labels.empty()) labels_ = load_labels(options.labels, images_, options.input, first.size());
+  if (metric_->spec() == "top1" && first.size() == 1)
+    log::warning("[score] the model answers one number, which is always the largest: top1 cannot tell answers apart. Take --metric cosine or 'cmd:PROGRAM'");
+  if (options.labels.empty()) return;
+  labels_ = load_labels(options.labels, images_, options.input, first.size());
+  if (first.size() > 1 && first.size() <= kMostAucClasses) classes_ = first.size();
 }
 
 Workbench::Sample Workbench::compute(int worker, int64_t image) const {
@@ -80,6 +99,18 @@ void Workbench::judge(int64_t image, const Sample& sample, std::span<const Tenso
   tally.metric[i] = metric_->compare(sample.answer, answer);
   tally.bytes[i] = bytes;
   if (!labels_.empty() && labels_[i] >= 0) tally.label_hit[i] = top1(answer[0]) == labels_[i] ? 1 : 0;
+  if (classes_ > 0) tally.probabilities[i] = class_probabilities(answer[0]);
+}
+
+double Workbench::label_auc(const Tally& tally) const {
+  std::vector<double> areas;
+  for (int64_t c = 0; c < classes_; ++c) {
+    std::vector<double> positives, negatives;
+    for (size_t i = 0; i < labels_.size(); ++i)
+      if (labels_[i] >= 0) (labels_[i] == c ? positives : negatives).push_back(tally.probabilities[i].at(static_cast<size_t>(c)));
+    if (const double area = area_under_roc(positives, negatives); !std::isnan(area)) areas.push_back(area);
+  }
+  return areas.empty() ? -1 : mean(areas);
 }
 
 Score Workbench::summarise(const std::string& candidate, const Tally& tally, const std::string& note) const {
@@ -93,6 +124,7 @@ Score Workbench::summarise(const std::string& candidate, const Tally& tally, con
   const auto labelled = std::count_if(tally.label_hit.begin(), tally.label_hit.end(), [](char hit) { return hit >= 0; });
   const auto right = std::count(tally.label_hit.begin(), tally.label_hit.end(), char{1});
   if (labelled > 0) score.label_accuracy = static_cast<double>(right) / static_cast<double>(labelled);
+  score.label_auc = label_auc(tally);
   score.note = note;
   return score;
 }

@@ -28,7 +28,8 @@ class ExecutablePool {
 struct Tally {
   std::vector<double> metric, bytes;
   std::vector<char> label_hit;  // 1 = right, 0 = wrong, -1 = no label
-  explicit Tally(size_t images) : metric(images), bytes(images), label_hit(images, -1) {}
+  std::vector<std::vector<float>> probabilities;  // (images, classes), where AUC is wanted
+  explicit Tally(size_t images) : metric(images), bytes(images), label_hit(images, -1), probabilities(images) {}
 };
 
 /// The images to score with their input tensors and reference answers, computed on first use and kept up to 1 GiB.
@@ -55,12 +56,14 @@ class Workbench {
 
  private:
   Sample compute(int worker, int64_t image) const;
+  [[nodiscard]] double label_auc(const Tally& tally) const;  // -1 where it has no meaning
   const ScoreOptions& options_;
   std::vector<fs::path> images_;
   int workers_, threads_each_;
   ExecutablePool whole_;
   std::unique_ptr<Metric> metric_;
   std::vector<int64_t> labels_;  // (images), -1 = none; empty without labels
+  int64_t classes_ = 0;  // that AUC is taken over; 0: it is not wanted
   std::vector<std::unique_ptr<Sample>> kept_;
   int64_t kept_bytes_ = 0;
   std::mutex mutex_;

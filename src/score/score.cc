@@ -1,6 +1,7 @@
 #include "score/score.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -20,6 +21,15 @@ namespace {
 
 /// Raised when the way a candidate is fitted or measured changes, so that older caches are not believed.
 constexpr int kMeasuringVersion = 1;
+/// The same for AUC, which only models of few classes are measured for.
+constexpr const char* kAucVersion = "auc1";
+
+bool has_few_classes(const Graph& model) {
+  if (model.outputs.empty() || !model.outputs[0].has_shape) return false;
+  const auto& shape = model.outputs[0].shape;
+  const int64_t classes = std::accumulate(shape.begin(), shape.end(), int64_t{1}, [](int64_t size, int64_t dim) { return size * std::max<int64_t>(dim, 1); });  // a free batch is 1
+  return classes > 1 && classes <= kMostAucClasses;
+}
 
 struct CutJob {
   Cut cut;
@@ -89,7 +99,7 @@ class Scorer {
     model_sha_ = model_sha256(options_.model);
     const auto labels = options_.labels.empty() || options_.labels == "folders" ? options_.labels : sha256_hex(read_file(options_.labels));
     return join({std::to_string(kMeasuringVersion), kVersion, model_sha_, split_.score_sha256, split_.fit_sha256, vision::to_json(options_.input).dump(), labels,
-                 options_.metric, options_.engine}, "|");
+                 options_.metric, options_.engine}, "|") + (has_few_classes(model_) && !labels.empty() ? kAucVersion : "");
   }
   [[nodiscard]] std::string key(const std::string& candidate) const { return sha256_hex(context_ + "|" + candidate + options_.shelf.content_hash(candidate.substr(candidate.rfind('/') + 1))); }
   [[nodiscard]] std::vector<std::string> missing(const std::string& prefix, const std::vector<std::string>& names) const {

@@ -14,6 +14,9 @@
 
 namespace scissionlite {
 
+/// AUC is measured for models of at most so many classes: beyond them most classes have few images.
+constexpr int64_t kMostAucClasses = 32;
+
 struct ScoreOptions {
   fs::path model;
   std::vector<fs::path> images;            // all of them; those fitted on are not scored

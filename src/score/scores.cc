@@ -41,12 +41,13 @@ Json score_json(const Score& score) {
   Json json{{"candidate", score.candidate}, {"agreement", score.agreement}, {"interval", interval_json(score.interval)},
             {"n", score.n}, {"bytes_mean", score.bytes_mean}, {"bytes_p95", score.bytes_p95}};
   if (score.label_accuracy >= 0) json["label_accuracy"] = score.label_accuracy;
+  if (score.label_auc >= 0) json["label_auc"] = score.label_auc;
   if (!score.note.empty()) json["note"] = score.note;
   return json;
 }
 
 Score score_from(const JsonReader& json) {
-  json.allow_only({"candidate", "agreement", "interval", "n", "bytes_mean", "bytes_p95", "label_accuracy", "note"});
+  json.allow_only({"candidate", "agreement", "interval", "n", "bytes_mean", "bytes_p95", "label_accuracy", "label_auc", "note"});
   Score score;
   score.candidate = json.at("candidate").text();
   for (const auto& part : split(score.candidate, '|')) (void)while_doing("reading " + json.where() + ".candidate", [&] { return candidate_from_key(part); });
@@ -56,6 +57,7 @@ Score score_from(const JsonReader& json) {
   score.bytes_mean = json.has("bytes_mean") ? json.at("bytes_mean").number_at_least(0) : 0;
   score.bytes_p95 = json.has("bytes_p95") ? json.at("bytes_p95").number_at_least(0) : score.bytes_mean;
   score.label_accuracy = optional_share(json, "label_accuracy");
+  score.label_auc = optional_share(json, "label_auc");
   score.note = json.text_or("note", "");
   return score;
 }

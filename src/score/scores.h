@@ -35,6 +35,7 @@ struct Score {
   int64_t n = 0;               // images scored
   double bytes_mean = 0, bytes_p95 = 0;
   double label_accuracy = -1;  // -1: no labels
+  double label_auc = -1;       // mean over the classes of each against the rest; -1: no labels, or too many classes
   std::string note;
 };
 struct Scores {

@@ -46,6 +46,7 @@ Scores any_scores() {
     score.bytes_mean = *rc::gen::inRange(0, 1 << 20) / 3.0;
     score.bytes_p95 = score.bytes_mean * 1.25;
     score.label_accuracy = *rc::gen::element(-1.0, 0.5);
+    score.label_auc = *rc::gen::element(-1.0, 0.0, 0.987);
     score.note = *rc::gen::element<std::string>("", "fitted on 132 images, \"quoted\" µ");
     scores.scores.push_back(score);
   }
