@@ -1,0 +1,82 @@
+"""Workers as the orchestrator sees them: processes that are started, asked line by line and ended."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from worker import load_peer
+
+FOLDER = pathlib.Path(__file__).parent
+ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}  # numpy's, which no peer uses
+
+
+class Failed(Exception):
+    """What a peer answered instead of a result."""
+
+
+def first_cores(threads):
+    cores = sorted(os.sched_getaffinity(0))
+    if threads > len(cores):
+        raise SystemExit(f"[engine] {threads} threads asked for, {len(cores)} cores allowed")
+    return cores[:threads]
+
+
+def python_of(peers, venv):
+    python = peers / venv / "bin" / "python"
+    if not python.exists():
+        raise Failed(f"no {python}; run bench/engine/install_peers.sh {peers}")
+    return str(python)
+
+
+def command(peer, model, threads, options):
+    """The words that start a peer's worker."""
+    module = load_peer(peer)
+    if module.VENV is None:
+        return [str(word) for word in module.command(options.worker, model, threads, options.engine)]
+    return [python_of(options.peers_at, module.VENV), str(FOLDER / "worker.py"), peer, str(model), "--threads", str(threads), "--work", str(options.work)]
+
+
+def prepare(peer, model, threads, options):
+    """Conversion or tuning, kept in the work folder; untimed."""
+    module = load_peer(peer)
+    if hasattr(module, "prepare"):
+        done = subprocess.run([*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)], stdout=sys.stderr, env=environment(peer, threads),
+                              preexec_fn=lambda: os.sched_setaffinity(0, first_cores(threads)))
+        if done.returncode != 0:
+            raise Failed(f"preparing {model} for {peer} failed")
+
+
+def environment(peer, threads):
+    extra = getattr(load_peer(peer), "environment", lambda threads: {})
+    return {**os.environ, **ONE_THREAD, **extra(threads)}
+
+
+class Client:
+    def __init__(self, peer, model, threads, options):
+        self.peer, cores = peer, first_cores(threads)
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(command(peer, model, threads, options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+                                        env=environment(peer, threads), preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.loaded = self.reply()
+
+    def reply(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.process.wait()
+            self.errors.seek(0)
+            raise Failed(f"{self.peer} ended with {self.process.returncode}: {self.errors.read()[-500:].strip()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Failed(f"{self.peer}: {answer['error']}")
+        return answer
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return self.reply()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)

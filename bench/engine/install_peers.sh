@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what bench/engine/run.py measures against into virtual environments below OUT: pinned wheels, CPU only. Repeatable: an
+# environment whose pins have not changed is kept.
+#   bench/engine/install_peers.sh [OUT]     OUT: build/peers
+#   PYTHON=python3.11 bench/engine/install_peers.sh
+set -euo pipefail
+root="$(cd "$(dirname "$0")/../.." && pwd)"
+out="${1:-$root/build/peers}"
+python="${PYTHON:-python3}"
+
+# environment NAME BARE REQUIREMENT...: BARE is one more requirement, taken without its dependencies, or "".
+environment() {
+  local name="$1" bare="$2"; shift 2
+  local folder="$out/$name" key="$bare $*"
+  [ -f "$folder/installed" ] && [ "$(cat "$folder/installed")" = "$key" ] && return
+  printf '[peers] %s: %s\n' "$name" "$key" >&2
+  rm -rf "$folder"
+  "$python" -m venv "$folder"
+  local pip=("$folder/bin/pip" install -q --disable-pip-version-check --only-binary=:all:)
+  "${pip[@]}" "$@"
+  [ -z "$bare" ] || "${pip[@]}" --no-deps "$bare"
+  printf '%s' "$key" >"$folder/installed"
+}
+
+mkdir -p "$out"
+# The program pnnx stands alone; its Python module would bring PyTorch with CUDA.
+environment main pnnx==20261020 onnxruntime==1.32.0 openvino==2026.4.1 ncnn==1.0.20261020 onnx==1.23.2 "numpy<3" pillow==12.0.0
+# Apart: TVM wants packages of its own versions.
+environment tvm "" apache-tvm==0.27.0.post1 onnx==1.23.2 "numpy<3"

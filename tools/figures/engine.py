@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer and load_ms: this
+library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
+measured in turns by bench/engine/run.py. Each network stands against its own best peer.
+
+bench/engine/install_peers.sh, tools/make_graphs/make_graphs.py and `bench/engine/run.py --prepare` come before; measurements that are in
+--work already are not made again.
+
+Example: build/peers/main/bin/python tools/figures/engine.py --data $SCISSIONLITE_TEST_DATA
+"""
+import argparse
+import json
+import math
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import figures  # noqa: E402
+
+OURS = "native"
+MOST_DIFFERENCE = 1e-3  # of max|y|, against ONNX Runtime
+COMMAND = "tools/figures/engine.py"
+
+
+def measured(threads, options):
+    """Rows of bench/engine/run.py."""
+    path = options.work / f"{options.engine}.{threads}t.json"
+    if not path.exists():
+        partial, data = path.with_suffix(".partial"), ["--data", options.data] if options.data else []
+        words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
+                 "--engine", options.engine, "--threads", threads, "--rounds", options.rounds, "--runs", options.runs, "-o", partial]
+        subprocess.run([str(word) for word in words], check=True)
+        partial.rename(path)
+    return json.loads(path.read_text())["rows"]
+
+
+def by_network(rows):
+    """{network: {peer: row}} without those that failed."""
+    table = {}
+    for row in rows:
+        if "failed" not in row:
+            table.setdefault(row["network"], {})[row["peer"]] = row
+    return table
+
+
+def check(rows):
+    """Nothing is compared in speed that does not compute the same."""
+    wrong = [f"{row['network']}: {row.get('failed') or describe(row)}" for row in rows if row["peer"] == OURS and not is_right(row)]
+    if wrong:
+        raise SystemExit("[engine] answers differ from ONNX Runtime's: " + "; ".join(wrong))
+
+
+def is_right(row):
+    return "failed" not in row and row["error"] is not None and row["error"] <= MOST_DIFFERENCE and row.get("same_top1") == row.get("photos")
+
+
+def describe(row):
+    return f"error {row['error']}, top-1 same on {row.get('same_top1')} of {row.get('photos')}"
+
+
+def is_usable(row):
+    """Peers whose answers are off (a conversion gone wrong) do not count as the best one."""
+    return row["error"] is not None and row["error"] <= MOST_DIFFERENCE
+
+
+def ratios(table, key):
+    """{network: (the least of the peers' / ours, that peer)}"""
+    found = {}
+    for network, rows in table.items():
+        peers = {peer: row[key] for peer, row in rows.items() if peer != OURS and is_usable(row)}
+        best = min(peers, key=peers.get)
+        found[network] = peers[best] / rows[OURS][key], best
+    return found
+
+
+def geomean(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def listed(found):
+    return "; ".join(f"{network} {ratio:.2f} ({best})" for network, (ratio, best) in sorted(found.items(), key=lambda item: item[1][0]))
+
+
+def summary(key, what, value, found, unit="ratio"):
+    values = [ratio for ratio, _ in found.values()]
+    return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": unit, "command": COMMAND, "note": listed(found)}
+
+
+def speed_rows(tables):
+    rows = []
+    for threads, table in tables.items():
+        found = ratios(table, "median_us")
+        what = f"latency of each network's fastest peer over ours, f32, batch 1, {threads} thread{'s' if threads > 1 else ''}"
+        rows.append(summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks", geomean([ratio for ratio, _ in found.values()]), found))
+        if threads == 1:
+            rows.append(summary("min_vs_best_peer_fp32_1t", f"{what}: worst network", min(ratio for ratio, _ in found.values()), found))
+    return rows
+
+
+def memory_row(table):
+    found = {network: (1 / ratio, best) for network, (ratio, best) in ratios(table, "memory_mib").items()}
+    return summary("peak_memory_vs_best_peer", "peak resident memory of ours over that of each network's leanest peer, one thread (peers: without the interpreter), geometric mean",
+                   geomean([ratio for ratio, _ in found.values()]), found)
+
+
+def load_row(table):
+    times = {network: rows[OURS]["load_ms"] for network, rows in table.items()}
+    peers = {network: min((row["load_ms"], peer) for peer, row in rows.items() if peer != OURS) for network, rows in table.items()}
+    return {"id": "load_ms", "what": "from model file to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
+            "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
+
+
+def network_rows(tables):
+    rows = []
+    for network, of_peer in tables[1].items():
+        for peer, row in of_peer.items():
+            two = tables[2].get(network, {}).get(peer) if 2 in tables else None
+            low, high = row["quartiles_us"]
+            note = f"{row['version']}; load {row['load_ms']:.0f} ms; {row['memory_mib']:.0f} MiB; error {row['error']:.1e}" + (f"; 2 threads {two['median_us'] / 1e3:.3f} ms" if two else "")
+            if "photos" in row:
+                note += f"; top-1 same on {row['same_top1']} of {row['photos']} photos"
+            rows.append({"id": f"engine/{network}/{peer}", "what": "latency, f32, batch 1, one thread (spread: quartiles of round medians)", "measured": row["median_us"] / 1e3, "spread": [low / 1e3, high / 1e3],
+                         "unit": "ms", "command": COMMAND, "note": note})
+    return rows
+
+
+def parsed():
+    build = figures.ROOT / "build"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path)
+    parser.add_argument("--graphs", type=pathlib.Path, default=build / "graphs")
+    parser.add_argument("--peers-at", type=pathlib.Path, default=build / "peers")
+    parser.add_argument("--worker", type=pathlib.Path, default=build / "release" / "bench_engine_worker")
+    parser.add_argument("--engine", default=OURS, help=f"another than {OURS} is a trial: nothing is recorded then")
+    parser.add_argument("--threads", type=int, nargs="+", choices=(1, 2), default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--work", type=pathlib.Path, default=build / "figures" / "engine")
+    return parser.parse_args()
+
+
+def main():
+    options = parsed()
+    options.work.mkdir(parents=True, exist_ok=True)
+    measurements = {threads: measured(threads, options) for threads in options.threads}
+    for rows in measurements.values():
+        check(rows)
+    tables = {threads: by_network(rows) for threads, rows in measurements.items()}
+    rows = speed_rows(tables)
+    if 1 in tables:
+        rows += [memory_row(tables[1]), load_row(tables[1]), *network_rows(tables)]
+    for row in rows:
+        print(row["id"], f"{row['measured']:.4g}", row["note"])
+    if options.engine == OURS and options.threads == [1, 2] and options.data:
+        figures.record("engine", rows)
+
+
+if __name__ == "__main__":
+    main()
