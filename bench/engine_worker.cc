@@ -97,9 +97,7 @@ void serve(Worker& worker) {
   for (std::string line; std::getline(std::cin, line) && line != "quit";) {
     try {
       say(worker.answer(line));
-    } catch (const std::exception& e) {
-      say({{"error", e.what()}});
-    }
+    } catch (const std::exception& e) { say({{"error", e.what()}}); }
   }
 }
 
