@@ -44,10 +44,9 @@ std::optional<std::vector<double>> bias_of(const Rewriter& r, const Node& node, 
   const auto name = input_of(node, 2);
   if (name.empty()) return std::vector<double>(static_cast<size_t>(channels), 0.0);
   const Tensor* bias = r.constant(name);
-  if (!bias) return std::nullopt;
-  if (!is_gemm(node)) return bias->size() == channels && bias->dtype() == Dtype::kF32 ? std::optional(std::vector<double>(bias->as<float>().begin(), bias->as<float>().end())) : std::nullopt;
-  auto values = per_channel(*bias, channels, 2);
-  if (values)
+  if (!bias || (!is_gemm(node) && bias->size() != channels)) return std::nullopt;
+  auto values = per_channel(is_gemm(node) ? *bias : bias->reshaped({1, channels}), channels, 2);
+  if (values && is_gemm(node))
     for (auto& v : *values) v *= node.float_attribute("beta", 1);
   return values;
 }

@@ -110,7 +110,10 @@ std::vector<Case> folding_cases() {
       {"merge_pad", "into AveragePool, where zeros count from then on", 1,
        [](Maker& m) { m.output(m.op("AveragePool", {m.pad(m.input(kImage), kSpatial)}, {{"kernel_shape", Ints{3, 3}}})); }},
       {"merge_pad", "into AveragePool with counted pads", 1,
-       [](Maker& m) { m.output(m.op("AveragePool", {m.pad(m.input(kImage), {0, 0, 1, 1, 0, 0, 1, 0})}, {{"kernel_shape", Ints{3, 3}}, {"pads", kOnes}, {"count_include_pad", int64_t{1}}})); }},
+       [](Maker& m) {
+         m.output(m.op("AveragePool", {m.pad(m.input(kImage), {0, 0, 1, 1, 0, 0, 1, 0})},
+                       {{"kernel_shape", Ints{3, 3}}, {"pads", kOnes}, {"count_include_pad", int64_t{1}}}));
+       }},
       {"merge_pad", "AveragePool with pads that do not count", 0,
        [](Maker& m) { m.output(m.op("AveragePool", {m.pad(m.input(kImage), {0, 0, 1, 1, 0, 0, 1, 0})}, {{"kernel_shape", Ints{3, 3}}, {"pads", kOnes}})); }},
       {"merge_pad", "AveragePool that rounds up", 0,

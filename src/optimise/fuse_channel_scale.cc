@@ -7,8 +7,9 @@ namespace scissionlite::passes {
 namespace {
 
 Node scale_node(Rewriter& r, const Node& like, const Affine& affine) {
-  Node out{like.name, "", "", {affine.data, r.add_constant(like.outputs[0] + "_scale", to_tensor(affine.scale)), r.add_constant(like.outputs[0] + "_offset", to_tensor(affine.offset))},
-           {like.outputs[0]}, {}, like.doc};
+  const auto& result = like.outputs[0];
+  const auto scale = r.add_constant(result + "_scale", to_tensor(affine.scale)), offset = r.add_constant(result + "_offset", to_tensor(affine.offset));
+  Node out{like.name, "", "", {affine.data, scale, offset}, {result}, {}, like.doc};
   make_fused(r, out, "ChannelScale");
   return out;
 }

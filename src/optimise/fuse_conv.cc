@@ -1,4 +1,6 @@
 // Conv + residual Add + activation -> FusedConv. Bias and batch normalisation are in the Conv's own constants by now.
+#include <algorithm>
+
 #include "optimise/match.h"
 #include "optimise/passes.h"
 
@@ -18,9 +20,14 @@ std::optional<size_t> conv_before(const Rewriter& r, size_t add) {
   return best;
 }
 
-/// Both sides have one shape: a residual is never repeated.
+/// A residual is never repeated. An open first size is the batch, the same everywhere; of others it is not known.
+bool have_one_shape(const Rewriter& r, const std::string& a, const std::string& b) {
+  const auto x = r.shape(a), y = r.shape(b);
+  return x && y && !x->empty() && x == y && std::all_of(x->begin() + 1, x->end(), [](int64_t size) { return size >= 0; });
+}
+
 bool absorb_residual(Rewriter& r, size_t add) {
-  if (!is_add(r.node(add)) || r.shape(r.node(add).inputs[0]) != r.shape(r.node(add).inputs[1]) || !r.shape(r.node(add).inputs[0])) return false;
+  if (!is_add(r.node(add)) || !have_one_shape(r, r.node(add).inputs[0], r.node(add).inputs[1])) return false;
   const auto conv = conv_before(r, add);
   if (!conv) return false;
   Node merged = r.node(*conv);

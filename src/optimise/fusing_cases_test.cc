@@ -57,6 +57,11 @@ std::vector<Case> fusing_cases() {
       {"fuse_conv", "a residual after the activation", 1, residual_after_activation},
       {"fuse_conv", "a residual that is repeated", 0, [](Maker& m) { m.output(m.op("Add", {m.conv(m.input(kImage), 4, 4), m.input({4, 1, 1})})); }},
       {"fuse_conv", "a residual that repeats the convolution", 0, [](Maker& m) { m.output(m.op("Add", {m.conv(m.input({1, 4, 6, 5}), 4, 4), m.input({3, 4, 6, 5})})); }},
+      {"fuse_conv", "a residual whose height is open", 0,
+       [](Maker& m) {
+         const auto x = m.input({1, 4, -1, 5});
+         m.output(m.op("Add", {m.conv(x, 4, 4), x}));
+       }},
       {"fuse_conv", "twice the convolution", 0,
        [](Maker& m) {
          const auto y = m.conv(m.input(kImage), 4, 4);

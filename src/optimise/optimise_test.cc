@@ -119,6 +119,18 @@ TEST(Optimise, MakesAFewFusedNodesOfABlock) {
   expect_same_results(before, after);
 }
 
+TEST(Optimise, AGateBehindAConvolutionIsOneNode) {
+  Maker m;
+  const auto ramp = m.clip(m.op("Add", {m.batch_norm(m.conv(m.input({-1, 4, 1, 1}), 4, 8, 1), 8), m.scalar(3)}), 0, 6);
+  m.output(m.op("Div", {ramp, m.scalar(6)}));
+  const Graph before = m.finish();
+  Graph after = before;
+  optimise(after);
+  EXPECT_EQ(types_of(after), std::vector<std::string>{"FusedConv"});
+  EXPECT_EQ(after.nodes[0].text_attribute("activation", ""), "HardSigmoid");
+  expect_same_results(before, after);
+}
+
 TEST(Optimise, DepthwiseAndPointwiseBecomeOneWhenChosen) {
   const Graph before = block();
   Graph after = before;
@@ -191,8 +203,10 @@ TEST(Optimise, APassThatIsLeftOutDoesNotRun) {
 
 TEST(Optimise, UnknownNamesAreRefusedWithTheNearest) {
   Graph graph = block();
-  EXPECT_NE(message_of([&] { optimise(graph, {.leave_out = {"fuse_cov"}, .choose = {}}); }).find("unknown pass to leave out 'fuse_cov'; did you mean 'fuse_conv'?"), std::string::npos);
-  EXPECT_NE(message_of([&] { optimise(graph, {.leave_out = {}, .choose = {"fuse_conv"}}); }).find("unknown pass to choose 'fuse_conv'"), std::string::npos);
+  const auto left_out = message_of([&] { optimise(graph, {.leave_out = {"fuse_cov"}, .choose = {}}); });
+  EXPECT_NE(left_out.find("unknown pass to leave out 'fuse_cov'; did you mean 'fuse_conv'?"), std::string::npos) << left_out;
+  const auto chosen = message_of([&] { optimise(graph, {.leave_out = {}, .choose = {"fuse_conv"}}); });
+  EXPECT_NE(chosen.find("unknown pass to choose 'fuse_conv'"), std::string::npos) << chosen;
 }
 
 TEST(Optimise, LeavesOperatorsItDoesNotKnow) {

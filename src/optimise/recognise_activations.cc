@@ -4,7 +4,7 @@
 //   x * HardSigmoid(x) with alpha 1/6, beta 1/2              -> HardSwish(x)
 //   x * Clip(x + 3, 0, 6) / 6, or times 1 / 6                -> HardSwish(x)
 //   x * Sigmoid(x)                                           -> Swish(x)
-// HardSwish is used below opset 14 too, where ONNX has none.
+// HardSwish is used below opset 14 too, where ONNX has none. Runs before fold_batch_norm, which would take the + 3 for a bias.
 #include <limits>
 
 #include "optimise/match.h"

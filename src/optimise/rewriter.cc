@@ -158,13 +158,20 @@ void Rewriter::finish() {
   sort_nodes(graph_);
 }
 
+namespace {
+
+/// A node without what every rule looks at is left to whoever runs it.
+bool is_whole(const Node& node) { return !node.inputs.empty() && !node.outputs.empty() && !node.outputs[0].empty(); }
+
+}  // namespace
+
 int sweep(Graph& graph, std::initializer_list<Rule> rules) {
   Rewriter rewriter(graph);
   int rewrites = 0;
   const size_t count = rewriter.size();
   for (size_t i = 0; i < count; ++i)
     for (const auto& rule : rules)
-      if (rewriter.alive(i) && rule(rewriter, i)) ++rewrites;
+      if (rewriter.alive(i) && is_whole(rewriter.node(i)) && rule(rewriter, i)) ++rewrites;
   if (rewrites > 0) rewriter.finish();
   return rewrites;
 }
