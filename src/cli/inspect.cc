@@ -10,6 +10,7 @@
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "ops/ops.h"
+#include "optimise/optimise.h"
 #include "vision/model_input.h"
 
 namespace scissionlite::cli {
@@ -17,7 +18,7 @@ namespace {
 
 struct Options {
   std::string model, why, input_spec;
-  bool list_nodes = false, list_cuts = false, all_places = false;
+  bool list_nodes = false, list_cuts = false, all_places = false, optimised = false;
   CutOptions cuts;
 };
 
@@ -53,11 +54,35 @@ Json cut_json(const Cut& cut, int64_t total_macs) {
           {"head_share", total_macs > 0 ? static_cast<double>(cut.head_macs) / static_cast<double>(total_macs) : 0.0}};
 }
 
+std::map<std::string, int> operators_of(const Graph& graph) {
+  std::map<std::string, int> counts;
+  for (const auto& node : graph.nodes) ++counts[(node.domain.empty() ? "" : node.domain + ".") + node.op_type];
+  return counts;
+}
+
+std::string counts_text(const Graph& graph) {
+  std::vector<std::string> counts;
+  for (const auto& [name, count] : operators_of(graph)) counts.push_back(name + " x" + std::to_string(count));
+  return join(counts);
+}
+
+/// What a tuned engine makes of the model before it runs it.
+Json optimised_json(Graph graph) {
+  Json passes = Json::array();
+  for (const auto& report : optimise(graph))
+    passes.push_back({{"pass", report.pass}, {"rewrites", report.rewrites}, {"nodes_before", report.nodes_before}, {"nodes_after", report.nodes_after}});
+  return {{"nodes", graph.nodes.size()}, {"operators", operators_of(graph)}, {"passes", passes}};
+}
+
+void print_optimised(Graph graph) {
+  std::vector<std::vector<std::string>> rows{{"pass", "rewrites", "nodes before", "nodes after"}};
+  for (const auto& report : optimise(graph))
+    rows.push_back({report.pass, std::to_string(report.rewrites), std::to_string(report.nodes_before), std::to_string(report.nodes_after)});
+  std::cout << "\n" << format_table(rows) << "optimised  " << graph.nodes.size() << ": " << counts_text(graph) << "\n";
+}
+
 void print_summary(const Graph& graph, const std::vector<Cut>& cuts, int64_t macs) {
-  std::map<std::string, int> operators;
-  for (const auto& node : graph.nodes) ++operators[(node.domain.empty() ? "" : node.domain + ".") + node.op_type];
-  std::vector<std::string> counts, opsets;
-  for (const auto& [name, count] : operators) counts.push_back(name + " x" + std::to_string(count));
+  std::vector<std::string> opsets;
   for (const auto& opset : graph.opsets) opsets.push_back((opset.domain.empty() ? "ai.onnx" : opset.domain) + " " + std::to_string(opset.version));
   int64_t weights = 0;
   for (const auto& [name, tensor] : graph.initializers) weights += static_cast<int64_t>(tensor.size_bytes());
@@ -65,7 +90,7 @@ void print_summary(const Graph& graph, const std::vector<Cut>& cuts, int64_t mac
   std::cout << "model      " << graph.name << " (opset " << join(opsets) << ", producer '" << graph.producer << "')\n";
   for (const auto& info : graph.inputs) std::cout << "input      " << describe_line(info) << "\n";
   for (const auto& info : graph.outputs) std::cout << "output     " << describe_line(info) << "\n";
-  std::cout << "nodes      " << graph.nodes.size() << ": " << join(counts) << "\n"
+  std::cout << "nodes      " << graph.nodes.size() << ": " << counts_text(graph) << "\n"
             << "cost       " << format_fixed(static_cast<double>(macs) * 1e-6, 1) << " M multiply-accumulates, " << format_bytes(static_cast<double>(weights))
             << " of constants\n"
             << "cuts       " << single << " through one tensor, " << cuts.size() - static_cast<size_t>(single) << " through several\n";
@@ -152,14 +177,16 @@ int inspect(const Options& options, const Common& common) {
     json["macs"] = macs;
     json["cuts"] = Json::array();
     for (const auto& cut : cuts) json["cuts"].push_back(cut_json(cut, macs));
+    if (options.optimised) json["optimised"] = optimised_json(graph);
     std::cout << json.dump(2) << "\n";
     return 0;
   }
   print_summary(graph, cuts, macs);
   print_unknown_operators(graph);
   if (options.list_nodes) print_nodes(graph);
-  if (options.list_cuts || (!options.list_nodes && !options.all_places)) print_cuts(cuts, macs);
+  if (options.list_cuts || (!options.list_nodes && !options.all_places && !options.optimised)) print_cuts(cuts, macs);
   if (options.all_places) print_refusals(graph);
+  if (options.optimised) print_optimised(graph);
   return 0;
 }
 
@@ -171,6 +198,7 @@ Run declare_inspect(CLI::App& app, Common& common) {
   app.add_flag("--cuts", options->list_cuts, "list the cuts (the default)");
   app.add_flag("--nodes", options->list_nodes, "list the nodes with shapes and cost");
   app.add_flag("--not-cuts", options->all_places, "list every other value and why it is not a cut");
+  app.add_flag("--optimise", options->optimised, "list the passes that a tuned engine runs over the model, and what is left (docs/adding_a_pass.md)");
   app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
   app.add_option("--input,--input-spec", options->input_spec, "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
   app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")

@@ -186,27 +186,17 @@ std::vector<Tensor> gather_reference(const Context& c, std::span<const Tensor> i
 }
 
 // ---- Transpose ----
-std::vector<int64_t> permutation(const Context& c, size_t rank) {
-  std::vector<int64_t> perm = c.node.ints_attribute("perm");
-  if (perm.empty())
-    for (size_t i = 0; i < rank; ++i) perm.push_back(static_cast<int64_t>(rank - 1 - i));
-  auto sorted = perm;
-  std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < rank; ++i)
-    if (sorted.size() != rank || sorted[i] != static_cast<int64_t>(i)) fail(c, "'perm' is no permutation of " + std::to_string(rank) + " dimensions");
-  return perm;
-}
 std::vector<ValueInfo> transpose_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
   if (!in[0].has_shape) return {unshaped(in[0].dtype)};
   Shape out;
-  for (int64_t axis : permutation(c, in[0].shape.size())) out.push_back(in[0].shape[static_cast<size_t>(axis)]);
+  for (int64_t axis : read_permutation(c, in[0].shape.size())) out.push_back(in[0].shape[static_cast<size_t>(axis)]);
   return {typed(in[0].dtype, out)};
 }
 std::vector<Tensor> transpose_reference(const Context& c, std::span<const Tensor> in) {
   const auto own = strides_of(in[0].shape());
   Shape shape;
   std::vector<int64_t> strides;
-  for (int64_t axis : permutation(c, own.size())) {
+  for (int64_t axis : read_permutation(c, own.size())) {
     shape.push_back(in[0].shape()[static_cast<size_t>(axis)]);
     strides.push_back(own[static_cast<size_t>(axis)]);
   }
@@ -216,22 +206,6 @@ std::vector<Tensor> transpose_reference(const Context& c, std::span<const Tensor
 }
 
 // ---- Pad ----
-std::optional<std::vector<int64_t>> read_pads(const Context& c, std::span<const Tensor> constants, size_t rank) {
-  auto pads = c.opset < 11 ? std::optional(c.node.ints_attribute("pads")) : integers(c, constants, 1);
-  const auto axes = c.opset < 18 ? std::optional(std::vector<int64_t>{}) : integers(c, constants, 3);
-  if (!pads || !axes) return std::nullopt;
-  if (!axes->empty()) {
-    std::vector<int64_t> full(2 * rank, 0);
-    for (size_t i = 0; i < axes->size(); ++i) {
-      const auto d = static_cast<size_t>(normal_axis(c, (*axes)[i], rank));
-      full[d] = (*pads)[i];
-      full[d + rank] = (*pads)[i + axes->size()];
-    }
-    return full;
-  }
-  if (pads->size() != 2 * rank) fail(c, "'pads' has " + std::to_string(pads->size()) + " entries, expected " + std::to_string(2 * rank));
-  return pads;
-}
 std::vector<ValueInfo> pad_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   if (!in[0].has_shape) return {unshaped(in[0].dtype)};
   const auto pads = read_pads(c, constants, in[0].shape.size());
@@ -359,6 +333,34 @@ std::vector<Tensor> space_to_depth_reference(const Context& c, std::span<const T
 }
 
 }  // namespace
+
+std::vector<int64_t> read_permutation(const Context& c, size_t rank) {
+  std::vector<int64_t> perm = c.node.ints_attribute("perm");
+  if (perm.empty())
+    for (size_t i = 0; i < rank; ++i) perm.push_back(static_cast<int64_t>(rank - 1 - i));
+  auto sorted = perm;
+  std::sort(sorted.begin(), sorted.end());
+  for (size_t i = 0; i < rank; ++i)
+    if (sorted.size() != rank || sorted[i] != static_cast<int64_t>(i)) fail(c, "'perm' is no permutation of " + std::to_string(rank) + " dimensions");
+  return perm;
+}
+
+std::optional<std::vector<int64_t>> read_pads(const Context& c, std::span<const Tensor> constants, size_t rank) {
+  auto pads = c.opset < 11 ? std::optional(c.node.ints_attribute("pads")) : integers(c, constants, 1);
+  const auto axes = c.opset < 18 ? std::optional(std::vector<int64_t>{}) : integers(c, constants, 3);
+  if (!pads || !axes) return std::nullopt;
+  if (!axes->empty()) {
+    std::vector<int64_t> full(2 * rank, 0);
+    for (size_t i = 0; i < axes->size(); ++i) {
+      const auto d = static_cast<size_t>(normal_axis(c, (*axes)[i], rank));
+      full[d] = (*pads)[i];
+      full[d + rank] = (*pads)[i + axes->size()];
+    }
+    return full;
+  }
+  if (pads->size() != 2 * rank) fail(c, "'pads' has " + std::to_string(pads->size()) + " entries, expected " + std::to_string(2 * rank));
+  return pads;
+}
 
 extern const Operator concat, split_op, slice, gather, transpose, pad, expand, tile, depth_to_space, space_to_depth;
 const Operator concat{"", "Concat", concat_shape, no_cost, concat_reference};

@@ -14,6 +14,9 @@
 
 namespace scissionlite::ops {
 
+/// Domain of the operators that are ours: fused forms, which src/optimise makes of ONNX's.
+inline constexpr char kFusedDomain[] = "scissionlite";
+
 /// What an operator sees of its node. An absent optional input is an empty Tensor / ValueInfo without name.
 struct Context {
   const Node& node;

@@ -4,12 +4,6 @@
 namespace scissionlite::ops {
 namespace {
 
-std::optional<std::vector<int64_t>> read_axes(const Context& c, std::span<const Tensor> constants) {
-  if (c.node.has("axes")) return c.node.ints_attribute("axes");
-  if (c.node.inputs.size() < 2 || c.node.inputs[1].empty()) return std::vector<int64_t>{};
-  if (constants.size() < 2 || constants[1].empty()) return std::nullopt;
-  return constants[1].to_i64();
-}
 /// Which dimensions are reduced. No axes: all, unless noop_with_empty_axes.
 std::vector<bool> reduced(const Context& c, const std::vector<int64_t>& axes, size_t rank) {
   std::vector<bool> out(rank, axes.empty() && c.node.int_attribute("noop_with_empty_axes", 0) == 0);

@@ -62,13 +62,6 @@ std::vector<ValueInfo> flatten_shape(const Context& c, std::span<const ValueInfo
 }
 std::vector<Tensor> flatten_reference(const Context& c, std::span<const Tensor> in) { return {in[0].reshaped(flat_shape(c, in[0].shape()))}; }
 
-/// Axes are an attribute below opset 13 and an input from it.
-std::optional<std::vector<int64_t>> read_axes(const Context& c, std::span<const Tensor> constants) {
-  if (c.node.has("axes")) return c.node.ints_attribute("axes");
-  if (c.node.inputs.size() < 2 || c.node.inputs[1].empty()) return std::vector<int64_t>{};
-  if (constants.size() < 2 || constants[1].empty()) return std::nullopt;
-  return constants[1].to_i64();
-}
 Shape squeezed(const Context& c, const Shape& in, std::vector<int64_t> axes) {
   for (auto& axis : axes) axis = normal_axis(c, axis, in.size());
   Shape out;

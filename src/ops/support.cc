@@ -100,6 +100,13 @@ void copy_elements(const Tensor& in, Tensor& out, const Shape& shape, const std:
   }
 }
 
+std::optional<std::vector<int64_t>> read_axes(const Context& c, std::span<const Tensor> constants) {
+  if (c.node.has("axes")) return c.node.ints_attribute("axes");
+  if (c.node.inputs.size() < 2 || c.node.inputs[1].empty()) return std::vector<int64_t>{};
+  if (constants.size() < 2 || constants[1].empty()) return std::nullopt;
+  return constants[1].to_i64();
+}
+
 std::vector<ValueInfo> same_as_first(const Context&, std::span<const ValueInfo> in, std::span<const Tensor>) {
   ValueInfo out = in[0];
   out.name.clear();

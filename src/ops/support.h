@@ -1,4 +1,4 @@
-// What operators share: broadcasting, sliding windows, messages. For ops/ and train/op/.
+// What operators share: broadcasting, sliding windows, messages. For ops/, optimise/ and train/op/.
 #pragma once
 
 #include <algorithm>
@@ -63,6 +63,15 @@ struct Window {
 
 /// Copies elements of any fixed-size dtype: `out[linear] = in[offset]`.
 void copy_elements(const Tensor& in, Tensor& out, const Shape& shape, const std::vector<int64_t>& strides, int64_t base = 0);
+
+/// Begins of all dimensions, then ends, of a Pad node: an attribute below opset 11, an input from it, of chosen axes from 18.
+/// Nothing when they are not constant.
+[[nodiscard]] std::optional<std::vector<int64_t>> read_pads(const Context& c, std::span<const Tensor> constants, size_t rank);
+/// The axes of a reduction or of Squeeze and Unsqueeze: an attribute in old opsets, an input in new ones; empty where not given.
+/// Nothing when they are not constant.
+[[nodiscard]] std::optional<std::vector<int64_t>> read_axes(const Context& c, std::span<const Tensor> constants);
+/// The permutation of a Transpose node. @throws ModelError when it is none.
+[[nodiscard]] std::vector<int64_t> read_permutation(const Context& c, size_t rank);
 
 /// What a Shape node selects of `shape` with its attributes start and end.
 [[nodiscard]] std::vector<int64_t> selected_sizes(const Node& node, const Shape& shape);

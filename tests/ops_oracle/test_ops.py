@@ -222,7 +222,8 @@ class Operators(unittest.TestCase):
         text = "".join(p.read_text() for p in OPS_FOLDER.glob("*.cc"))
         table = set(re.findall(r'const Operator \w+\{"([\w.]*)", "(\w+)"', text)) | {("", t) for t in re.findall(r'^SCISSIONLITE_UNARY\(\w+, "(\w+)"\)$', text, re.M)}
         self.assertGreater(len(table), 80)
-        self.assertEqual(sorted(table - covered), [])
+        # fused forms are no operators of ONNX: src/optimise/*_cases_test.cc compare them with what they are made of
+        self.assertEqual(sorted(entry for entry in table - covered if entry[0] != "scissionlite"), [])
 
     def test_against_onnxruntime(self):
         with tempfile.TemporaryDirectory() as folder:
