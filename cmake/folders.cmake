@@ -47,3 +47,13 @@ function(scissionlite_coding_isas)
     set_source_files_properties(src/coding/codec_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mbmi2;-mpopcnt")
   endif()
 endfunction()
+
+# scissionlite_kernels_isas(): src/kernels/vector/loops_<isa>.cc with that instruction set; kernels choose at run time.
+function(scissionlite_kernels_isas)
+  target_compile_options(scissionlite_kernels PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    target_compile_definitions(scissionlite_kernels PRIVATE SCISSIONLITE_LOOPS_X86)
+    set_source_files_properties(src/kernels/vector/loops_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(src/kernels/vector/loops_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512")
+  endif()
+endfunction()

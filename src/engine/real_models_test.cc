@@ -53,7 +53,7 @@ TEST_P(RealModel, ReferenceAgreesWithTheRuntimes) {
   const Tensor x = random_input(graph_.inputs[0]);
   const Tensor expected = compile(graph_, "reference")->run(std::span(&x, 1))[0];
   const bool half = graph_.inputs[0].dtype == Dtype::kF16;
-  for (const auto& backend : {"onnxruntime", "openvino"}) {
+  for (const auto& backend : {"onnxruntime", "openvino", "native"}) {
     std::unique_ptr<Executable> executable;
     try {
       executable = compile(graph_, backend);

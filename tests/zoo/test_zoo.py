@@ -53,6 +53,9 @@ class Zoo(unittest.TestCase):
     def test_openvino(self):
         self.check("openvino", *(["--all-cuts"] if ALL else []))
 
+    def test_native(self):
+        self.check("native", *(["--all-cuts"] if ALL else []))
+
     def test_onnxruntime(self):
         self.check("onnxruntime", *(["--all-cuts"] if ALL else []))
 

@@ -1,0 +1,65 @@
+#include "engine/backends/native/compilation.h"
+
+#include <algorithm>
+
+#include "base/cpu.h"
+#include "base/version.h"
+#include "engine/backends/native/lowering.h"
+#include "kernels/vector/loops.h"
+#include "ops/ops.h"
+#include "optimise/optimise.h"
+
+namespace scissionlite::native {
+namespace {
+
+/// The optimised graph for inputs of these shapes. @throws Unsupported naming a node whose results' sizes depend on values.
+std::shared_ptr<Graph> specialise(const Graph& graph, const std::vector<Shape>& shapes) {
+  auto out = std::make_shared<Graph>(graph);
+  out->values.clear();
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    out->inputs[i].shape = shapes[i];
+    out->inputs[i].has_shape = true;
+  }
+  for (auto& output : out->outputs) output.has_shape = false;
+  ops::infer_shapes(*out);
+  optimise(*out);
+  for (const auto& node : out->nodes)
+    for (const auto& value : node.outputs) {
+      if (value.empty()) continue;
+      const auto info = out->find_value(value);
+      if (!info || !info->has_shape || !is_static(info->shape) || info->dtype == Dtype::kUndefined)
+        throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value + "' is not known before it runs; try --engine openvino");
+    }
+  return out;
+}
+
+bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
+
+}  // namespace
+
+Compilation::Compilation(const Graph& graph, const CompileOptions& options) : inputs_(graph.inputs), outputs_(graph.outputs), graph_(graph) {
+  const int threads = options.threads > 0 ? options.threads : this_machine().cores;
+  info_ = {.spec = "native", .version = kVersion, .isa = kernels::best_loops().isa, .precision = "f32", .threads = threads};
+  if (const auto shapes = usual_shapes(); !shapes.empty() || inputs_.empty()) (void)program(shapes);
+  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) graph_ = {};  // weights are packed now
+}
+
+std::vector<Shape> Compilation::usual_shapes() const {
+  std::vector<Shape> shapes;
+  for (const auto& input : inputs_) {
+    Shape shape = input.shape;
+    if (!shape.empty() && shape[0] < 0) shape[0] = 1;
+    if (!input.has_shape || !is_static(shape)) return {};
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
+  const std::lock_guard lock(mutex_);
+  auto& program = programs_[shapes];
+  if (!program) program = std::make_shared<const Program>(lower(specialise(graph_, shapes), {&kernels::best_loops(), info_.threads}));
+  return program;
+}
+
+}  // namespace scissionlite::native

@@ -1,0 +1,29 @@
+// What the lowerings share. Private to the native backend.
+#pragma once
+
+#include "engine/backends/native/lowering.h"
+#include "ops/activation.h"
+
+namespace scissionlite::native {
+
+/// As the kernels take it.
+[[nodiscard]] kernels::ActivationArguments arguments_of(const ops::Activation& activation);
+/// Attributes `activation...` of a fused node.
+[[nodiscard]] kernels::ActivationArguments fused_activation(const Lowering& l, const Node& node);
+
+/// Whether a Concat joins float32 images along their channels.
+[[nodiscard]] bool takes_channels(const Lowering& l, const Node& node);
+/// What a Shape node selects.
+[[nodiscard]] std::vector<int64_t> selected(const Node& node, const Shape& shape);
+
+/// Nodes of the chain (1x1 convolution, depthwise, 1x1; the first or the last may be absent) that ends with node `last` and whose
+/// inner values nothing else reads; empty when there is none.
+[[nodiscard]] std::vector<size_t> find_chain(const Lowering& l, size_t last);
+/// Whether keeping what lies between its nodes in the cache is worth rows that two threads both compute.
+[[nodiscard]] bool chain_pays(const Lowering& l, const std::vector<size_t>& chain);
+void lower_chain(Lowering& l, const std::vector<size_t>& chain);
+
+/// Runs the node by the reference code, on plain tensors.
+void lower_reference(Lowering& l, const Node& node);
+
+}  // namespace scissionlite::native

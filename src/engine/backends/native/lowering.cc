@@ -1,0 +1,256 @@
+#include "engine/backends/native/lowering.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/backends/native/lower.h"
+#include "engine/backends/native/memory_plan.h"
+#include "kernels/layout.h"
+#include "kernels/conv/panels.h"
+#include "ops/ops.h"
+
+namespace scissionlite::native {
+
+#define SCISSIONLITE_LOWERING(domain, type, function) bool function(Lowering&, const Node&);
+#include "engine/backends/native/lowerings.inc"
+#undef SCISSIONLITE_LOWERING
+
+namespace {
+
+struct Row {
+  const char* domain;
+  const char* type;
+  Lower lower;
+};
+constexpr Row kRows[] = {
+#define SCISSIONLITE_LOWERING(domain, type, function) {domain, type, function},
+#include "engine/backends/native/lowerings.inc"
+#undef SCISSIONLITE_LOWERING
+};
+
+int64_t slot_bytes(const Slot& slot, int64_t lanes) {
+  if (slot.layout == Layout::kPlain) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
+  return slot.shape[0] * kernels::round_up(slot.shape[1], lanes) * slot.shape[2] * slot.shape[3] * static_cast<int64_t>(sizeof(float));
+}
+
+bool is_one_pixel(const Shape& shape) { return shape[2] == 1 && shape[3] == 1; }
+
+}  // namespace
+
+Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), producers_(program.graph->producers()) {
+  for (const auto& node : graph().nodes)
+    for (const auto& input : node.inputs) ++readers_[input];
+  for (const auto& output : graph().outputs) ++readers_[output.name];
+  for (const auto& input : graph().inputs) {
+    const auto slot = new_slot(input.name, Layout::kPlain);
+    program_.slots.back().place = Slot::Place::kInput;
+    program_.slots.back().input = static_cast<int>(program_.inputs.size());
+    program_.inputs.push_back(slot);
+    places_[input.name].plain = slot;
+  }
+}
+
+ValueInfo Lowering::info(const std::string& value) const {
+  if (const auto it = constants_.find(value); it != constants_.end()) return {value, it->second.dtype(), it->second.shape(), /*has_shape=*/true, {}};
+  return graph().find_value(value).value_or(ValueInfo{});
+}
+
+Tensor Lowering::constant(const std::string& value) const {
+  if (const auto it = constants_.find(value); it != constants_.end()) return it->second;
+  const auto it = graph().initializers.find(value);
+  return it == graph().initializers.end() ? Tensor() : it->second;
+}
+
+std::optional<size_t> Lowering::only_producer(const std::string& value) const {
+  const auto producer = producers_.find(value);
+  const auto readers = readers_.find(value);
+  return producer == producers_.end() || readers == readers_.end() || readers->second != 1 ? std::nullopt : std::optional(producer->second);
+}
+
+bool Lowering::is_f32_image(const std::string& value) const {
+  const auto type = info(value);
+  return type.dtype == Dtype::kF32 && type.has_shape && type.shape.size() == 4;
+}
+
+bool Lowering::is_blocked(const std::string& value) const {
+  const auto it = places_.find(value);
+  return it != places_.end() && it->second.blocked != kNoSlot;
+}
+
+SlotId Lowering::new_slot(const std::string& value, Layout layout) {
+  const auto type = info(value);
+  Slot slot;
+  slot.value = value;
+  slot.dtype = type.dtype;
+  slot.shape = type.shape;
+  slot.layout = layout;
+  slot.bytes = slot_bytes(slot, lanes());
+  program_.slots.push_back(std::move(slot));
+  return static_cast<SlotId>(program_.slots.size() - 1);
+}
+
+SlotId Lowering::make(const std::string& value, Layout layout) {
+  auto& places = places_[value];
+  auto& place = layout == Layout::kPlain ? places.plain : places.blocked;
+  if (place != kNoSlot) return place;  // the whole of a concatenation, made for its first part
+  const auto part = parts_.find(value);
+  place = layout == Layout::kBlocked && part != parts_.end() ? make_part(value, part->second) : new_slot(value, layout);
+  return place;
+}
+
+SlotId Lowering::make_part(const std::string& value, const Part& part) {
+  const auto whole = make(part.whole, Layout::kBlocked);
+  const auto slot = new_slot(value, Layout::kBlocked);
+  program_.slots[static_cast<size_t>(slot)].root = whole;
+  const auto& shape = program_.slots[static_cast<size_t>(slot)].shape;
+  program_.slots[static_cast<size_t>(slot)].offset = part.channel * shape[2] * shape[3] * static_cast<int64_t>(sizeof(float));
+  return slot;
+}
+
+void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
+  const auto slot = new_slot(value, layout);
+  program_.slots[static_cast<size_t>(slot)].root = of;
+  (layout == Layout::kPlain ? places_[value].plain : places_[value].blocked) = slot;
+}
+
+void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
+
+SlotId Lowering::plain(const std::string& value) {
+  auto& places = places_[value];
+  if (places.plain != kNoSlot) return places.plain;
+  if (places.blocked == kNoSlot) {
+    const auto slot = new_slot(value, Layout::kPlain);
+    program_.slots.back().place = Slot::Place::kConstant;
+    program_.slots.back().constant = constant(value);
+    return places_[value].plain = slot;
+  }
+  const auto from = places.blocked;
+  const auto shape = program_.slots[static_cast<size_t>(from)].shape;
+  const int64_t n = shape[0], c = shape[1], pixels = shape[2] * shape[3], lanes = this->lanes();
+  if (is_one_pixel(shape) && (n == 1 || c % lanes == 0)) {  // the same order in memory
+    alias(value, from, Layout::kPlain);
+    return places_[value].plain;
+  }
+  const auto to = places_[value].plain = new_slot(value, Layout::kPlain);
+  add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
+       .run = [=](const Frame& f) { kernels::to_plain(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
+  return to;
+}
+
+SlotId Lowering::blocked(const std::string& value) {
+  if (places_[value].blocked != kNoSlot) return places_[value].blocked;
+  const auto from = plain(value);
+  const auto shape = program_.slots[static_cast<size_t>(from)].shape;
+  const int64_t n = shape[0], c = shape[1], pixels = shape[2] * shape[3], lanes = this->lanes();
+  const auto to = make(value, Layout::kBlocked);
+  add({.node = value, .implementation = "to blocked", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
+       .run = [=](const Frame& f) { kernels::to_blocked(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
+  return to;
+}
+
+void Lowering::add(Step step) { program_.steps.push_back(std::move(step)); }
+
+bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
+  const auto locate = [&](SlotId slot) {
+    int64_t offset = 0;
+    for (; program_.slots[static_cast<size_t>(slot)].root != kNoSlot; slot = program_.slots[static_cast<size_t>(slot)].root) offset += program_.slots[static_cast<size_t>(slot)].offset;
+    return std::pair(slot, offset);
+  };
+  const auto [part_root, part_offset] = locate(part);
+  const auto [whole_root, whole_offset] = locate(whole);
+  const auto& shape = program_.slots[static_cast<size_t>(whole)].shape;
+  return part_root == whole_root && part_offset == whole_offset + channel * shape[2] * shape[3] * static_cast<int64_t>(sizeof(float));
+}
+
+bool Lowering::can_be_part(const std::string& value, const std::set<std::string>& fixed) const {
+  return is_f32_image(value) && constant(value).empty() && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
+}
+
+void Lowering::plan_concatenation(const Node& node, const std::set<std::string>& fixed) {
+  const auto& whole = node.outputs[0];
+  int64_t channel = 0;
+  std::string other;  // the concatenation that holds all inputs where this one would have them
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    const auto& input = node.inputs[i];
+    const int64_t channels = info(input).shape[1];
+    const auto part = parts_.find(input);
+    const bool is_held = part != parts_.end() && part->second.channel == channel && (i == 0 || part->second.whole == other);
+    other = is_held ? part->second.whole : "";
+    const bool is_last = i + 1 == node.inputs.size();  // its unused lanes are the whole's
+    if (channel % lanes() == 0 && (channels % lanes() == 0 || is_last) && can_be_part(input, fixed)) parts_[input] = {whole, channel};
+    channel += channels;
+  }
+  if (!other.empty() && channel % lanes() == 0 && can_be_part(whole, fixed)) parts_[whole] = {other, 0};
+}
+
+/// A value lies in the last concatenation that takes it: the longest one in DenseNet, whose beginnings are all earlier ones.
+void Lowering::plan_concatenations() {
+  std::set<std::string> fixed;  // values whose memory is given
+  for (const auto& input : graph().inputs) fixed.insert(input.name);
+  for (size_t i = graph().nodes.size(); i-- > 0;) {
+    const auto& node = graph().nodes[i];
+    if (node.op_type == "Concat" && node.domain.empty() && is_f32_image(node.outputs[0]) && takes_channels(*this, node)) plan_concatenation(node, fixed);
+  }
+}
+
+namespace {
+
+/// Known without running: Shape of a known shape, and whatever depends on constants only.
+bool fold(Lowering& l, const Node& node) {
+  if (node.op_type == "Shape" && node.domain.empty()) {
+    const auto shape = l.info(node.inputs[0]).shape;
+    const auto sizes = selected(node, shape);
+    l.make_constant(node.outputs[0], Tensor::of<int64_t>({static_cast<int64_t>(sizes.size())}, std::span<const int64_t>(sizes)));
+    return true;
+  }
+  std::vector<Tensor> inputs;
+  for (const auto& input : node.inputs) {
+    inputs.push_back(input.empty() ? Tensor() : l.constant(input));
+    if (!input.empty() && inputs.back().empty()) return false;
+  }
+  const auto results = ops::run_node(l.graph(), node, inputs);
+  for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i)
+    if (!node.outputs[i].empty()) l.make_constant(node.outputs[i], results[i]);
+  return true;
+}
+
+void lower_node(Lowering& l, const Node& node) {
+  if (fold(l, node)) return;
+  for (const auto& row : kRows)
+    if (node.op_type == row.type && node.domain == row.domain && row.lower(l, node)) return;
+  lower_reference(l, node);
+}
+
+/// Chains are found from their ends, the longest first; what belongs to one is lowered where it ends.
+void lower_nodes(Lowering& l) {
+  const auto& nodes = l.graph().nodes;
+  std::map<size_t, std::vector<size_t>> chains;  // by the last node
+  std::set<size_t> taken;
+  for (size_t i = nodes.size(); i-- > 0;) {
+    if (taken.count(i)) continue;
+    const auto chain = find_chain(l, i);
+    if (chain.empty() || std::any_of(chain.begin(), chain.end(), [&](size_t node) { return taken.count(node) > 0; }) || !chain_pays(l, chain)) continue;
+    chains[i] = chain;
+    taken.insert(chain.begin(), chain.end());
+  }
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (const auto chain = chains.find(i); chain != chains.end()) lower_chain(l, chain->second);
+    else if (!taken.count(i)) lower_node(l, nodes[i]);
+  }
+}
+
+}  // namespace
+
+Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options) {
+  Program program;
+  program.graph = std::move(graph);
+  Lowering l(program, options);
+  l.plan_concatenations();
+  lower_nodes(l);
+  for (const auto& output : program.graph->outputs) program.outputs.push_back(l.plain(output.name));
+  plan_memory(program);
+  program.graph.reset();  // with its weights, which are packed now
+  return program;
+}
+
+}  // namespace scissionlite::native

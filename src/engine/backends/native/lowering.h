@@ -1,0 +1,86 @@
+// From the nodes of a graph with known shapes to steps. A row of lowerings.inc turns one kind of node into steps, or declines; what
+// every row declines runs by the reference code.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+
+#include "engine/backends/native/program.h"
+#include "kernels/conv/conv.h"
+
+namespace scissionlite::native {
+
+struct LoweringOptions {
+  const kernels::VectorLoops* loops = nullptr;
+  int threads = 1;
+};
+
+/// @param graph  every shape known (see specialise in native.cc).
+/// @throws Unsupported naming the node whose operator has no code at all.
+[[nodiscard]] Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options);
+
+/// What a lowering builds with.
+class Lowering {
+ public:
+  Lowering(Program& program, const LoweringOptions& options);
+
+  [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.loops; }
+  [[nodiscard]] int64_t lanes() const { return options_.loops->lanes; }
+  [[nodiscard]] int threads() const { return options_.threads; }
+  [[nodiscard]] const Graph& graph() const { return *program_.graph; }
+  [[nodiscard]] int64_t opset(const Node& node) const { return graph().opset(node.domain); }
+
+  /// Type of a value; values of this graph have known shapes.
+  [[nodiscard]] ValueInfo info(const std::string& value) const;
+  /// The value, when it is known now; else an empty Tensor.
+  [[nodiscard]] Tensor constant(const std::string& value) const;
+  [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
+  /// Whether the value lies in a blocked slot, or could without a conversion.
+  [[nodiscard]] bool is_blocked(const std::string& value) const;
+
+  /// A slot of the value in that layout; a conversion is added where there is none yet.
+  [[nodiscard]] SlotId plain(const std::string& value);
+  [[nodiscard]] SlotId blocked(const std::string& value);
+  /// The slot that a step writes the value to: a part of a concatenation's where that saves a copy.
+  [[nodiscard]] SlotId make(const std::string& value, Layout layout);
+  /// The value is the memory of another slot, with another shape.
+  void alias(const std::string& value, SlotId of, Layout layout);
+  void make_constant(const std::string& value, Tensor tensor);
+  void add(Step step);
+
+  [[nodiscard]] const Program& program() const { return program_; }
+
+  /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
+  [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
+
+  /// Decides which values lie in a concatenation from the beginning. Called once, before nodes are lowered.
+  void plan_concatenations();
+  /// Whether blocked slot `part` lies in blocked slot `whole` from that channel on.
+  [[nodiscard]] bool is_in_place(SlotId part, SlotId whole, int64_t channel) const;
+
+ private:
+  struct Part {
+    std::string whole;
+    int64_t channel = 0;
+  };
+  void plan_concatenation(const Node& node, const std::set<std::string>& fixed);
+  [[nodiscard]] bool can_be_part(const std::string& value, const std::set<std::string>& fixed) const;
+  struct Places {
+    SlotId plain = kNoSlot, blocked = kNoSlot;
+  };
+  [[nodiscard]] SlotId new_slot(const std::string& value, Layout layout);
+  [[nodiscard]] SlotId make_part(const std::string& value, const Part& part);
+  Program& program_;
+  LoweringOptions options_;
+  std::map<std::string, Places> places_;
+  std::map<std::string, Tensor> constants_;
+  std::map<std::string, Part> parts_;
+  std::unordered_map<std::string, size_t> producers_;
+  std::map<std::string, int> readers_;  // of each value, the caller of the graph included
+};
+
+/// Adds the steps of a node; false: it cannot, and nothing was added.
+using Lower = bool (*)(Lowering&, const Node&);
+
+}  // namespace scissionlite::native

@@ -1,0 +1,54 @@
+#include "kernels/conv/conv.h"
+
+#include <limits>
+
+#include "base/text.h"
+
+namespace scissionlite::kernels {
+
+#define SCISSIONLITE_CONV(name) extern const ConvImplementation k_conv_##name;
+#include "kernels/conv/conv.inc"
+#undef SCISSIONLITE_CONV
+
+std::string ConvProblem::text() const {
+  const auto part = [](const char* name, int64_t value) { return name + std::to_string(value); };
+  return "conv " + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oc", k) + part("kh", kernel_h) + part("kw", kernel_w) + part("sh", stride_h) + part("sw", stride_w) +
+         part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups);
+}
+
+const std::vector<const ConvImplementation*>& conv_implementations() {
+  static const std::vector<const ConvImplementation*> table{
+#define SCISSIONLITE_CONV(name) &k_conv_##name,
+#include "kernels/conv/conv.inc"
+#undef SCISSIONLITE_CONV
+  };
+  return table;
+}
+
+const ConvImplementation& conv_implementation(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto* row : conv_implementations()) {
+    if (name == row->name) return *row;
+    names.emplace_back(row->name);
+  }
+  throw InvalidArgument("[kernels] unknown convolution '" + name + "'" + did_you_mean(name, names));
+}
+
+ConvChoice usual_conv(const ConvProblem& problem, const VectorLoops& loops) {
+  ConvChoice best;
+  double least = std::numeric_limits<double>::infinity();
+  std::string reasons;
+  for (const auto* row : conv_implementations()) {
+    if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
+      reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
+      continue;
+    }
+    const auto knobs = row->usual(problem, loops);
+    const double cycles = row->estimate(problem, loops, knobs);
+    if (cycles < least) best = {row, knobs}, least = cycles;
+  }
+  if (!best.implementation) throw Unsupported("[kernels] nothing computes " + problem.text() + " (" + reasons + ")");
+  return best;
+}
+
+}  // namespace scissionlite::kernels

@@ -1,0 +1,192 @@
+#include "kernels/conv/conv.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <cmath>
+
+#include "base/rng.h"
+#include "base/test_messages.h"
+#include "kernels/conv/panels.h"
+#include "kernels/layout.h"
+#include "kernels/vector/loops.h"
+
+namespace scissionlite::kernels {
+namespace {
+
+std::vector<float> random_values(Rng& rng, int64_t count) {
+  std::vector<float> out(static_cast<size_t>(count));
+  for (float& v : out) v = static_cast<float>(rng.normal());
+  return out;
+}
+
+double activated(double x, const ActivationArguments& f) {
+  const auto clip = [](double v, double low, double high) { return std::min(std::max(v, low), high); };
+  switch (f.kind) {
+    case ActivationKind::kNone: return x;
+    case ActivationKind::kRelu: return std::max(x, 0.0);
+    case ActivationKind::kClip: return clip(x, f.alpha, f.beta);
+    case ActivationKind::kLeakyRelu: return x > 0 ? x : x * f.alpha;
+    case ActivationKind::kHardSigmoid: return clip(x * f.alpha + f.beta, 0, 1);
+    case ActivationKind::kHardSwish: return x * clip(x / 6 + 0.5, 0, 1);
+    case ActivationKind::kSigmoid: return 1 / (1 + std::exp(-x));
+    case ActivationKind::kSwish: return x / (1 + std::exp(-x));
+    case ActivationKind::kTanh: return std::tanh(x);
+    case ActivationKind::kElu: return x > 0 ? x : f.alpha * (std::exp(x) - 1);
+  }
+  return x;
+}
+
+/// A problem with its data, and the answer in double precision by the loop nest of the definition.
+struct Case {
+  ConvProblem p;
+  ConvEnd end;
+  std::vector<float> x, w, bias, residual;
+
+  Case(ConvProblem problem, ConvEnd end_given, uint64_t seed) : p(problem), end(end_given) {
+    Rng rng(seed);
+    x = random_values(rng, p.n * p.c * p.h * p.w);
+    w = random_values(rng, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w);
+    bias = random_values(rng, p.k);
+    if (end.has_residual) residual = random_values(rng, p.n * p.k * p.out_h() * p.out_w());
+  }
+
+  [[nodiscard]] double one(int64_t n, int64_t k, int64_t row, int64_t column) const {
+    const int64_t in = p.c / p.groups, first = k / (p.k / p.groups) * in;
+    double sum = bias[static_cast<size_t>(k)];
+    for (int64_t c = 0; c < in; ++c)
+      for (int64_t i = 0; i < p.kernel_h; ++i)
+        for (int64_t j = 0; j < p.kernel_w; ++j) {
+          const int64_t at_h = row * p.stride_h - p.top + i * p.dilation_h, at_w = column * p.stride_w - p.left + j * p.dilation_w;
+          if (at_h < 0 || at_h >= p.h || at_w < 0 || at_w >= p.w) continue;
+          sum += static_cast<double>(x[static_cast<size_t>(((n * p.c + first + c) * p.h + at_h) * p.w + at_w)]) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+        }
+    return sum;
+  }
+
+  [[nodiscard]] std::vector<float> expected() const {
+    std::vector<float> y;
+    for (int64_t n = 0; n < p.n; ++n)
+      for (int64_t k = 0; k < p.k; ++k)
+        for (int64_t row = 0; row < p.out_h(); ++row)
+          for (int64_t column = 0; column < p.out_w(); ++column) {
+            const double plus = residual.empty() ? 0 : residual[y.size()];
+            y.push_back(static_cast<float>(activated(one(n, k, row, column) + plus, end.activation)));
+          }
+    return y;
+  }
+
+  /// Through one implementation; buffers end with a zone that must stay as it is.
+  [[nodiscard]] std::vector<float> computed(const ConvImplementation& implementation, const Knobs& knobs, const VectorLoops& loops, int threads) const {
+    constexpr float kUntouched = 12345;
+    const auto conv = implementation.make(p, {w.data(), bias.data()}, end, knobs, loops);
+    const int64_t lanes = loops.lanes, in = p.n * round_up(p.c, lanes) * p.h * p.w, pixels = p.out_h() * p.out_w(), out = p.n * round_up(p.k, lanes) * pixels;
+    std::vector<float> blocked_x(static_cast<size_t>(in)), blocked_r(static_cast<size_t>(out)), y(static_cast<size_t>(out + 64), kUntouched), plain(static_cast<size_t>(p.n * p.k * pixels));
+    std::vector<float> scratch(static_cast<size_t>(conv->scratch_floats(threads) + 64), kUntouched);
+    if (conv->takes_plain_input()) blocked_x = x;
+    else to_blocked(x.data(), blocked_x.data(), p.n, p.c, p.h * p.w, lanes);
+    if (!residual.empty()) to_blocked(residual.data(), blocked_r.data(), p.n, p.k, pixels, lanes);
+    for (int repeat = 0; repeat < 2; ++repeat) conv->run(blocked_x.data(), residual.empty() ? nullptr : blocked_r.data(), y.data(), scratch.data(), threads);
+    for (size_t i = 0; i < 64; ++i) RC_ASSERT(y[static_cast<size_t>(out) + i] == kUntouched && scratch[scratch.size() - 64 + i] == kUntouched);
+    to_plain(y.data(), plain.data(), p.n, p.k, pixels, lanes);
+    return plain;
+  }
+};
+
+/// Errors relative to the largest value, by what the implementation's arithmetic costs.
+double tolerance(const std::string& implementation, const Knobs& knobs) {
+  if (implementation != "winograd") return 1e-5;
+  return knobs.at("m") == 2 ? 2e-5 : knobs.at("m") == 4 ? 1e-4 : 1e-3;
+}
+
+double error_of(const std::vector<float>& got, const std::vector<float>& expected) {
+  double most = 1e-20, error = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    most = std::max(most, std::abs(static_cast<double>(expected[i])));
+    error = std::max(error, std::isnan(got[i]) ? 1e30 : std::abs(static_cast<double>(got[i]) - expected[i]));
+  }
+  return error / most;
+}
+
+/// `is_3x3`: what Winograd takes.
+ConvProblem random_problem(bool is_3x3) {
+  ConvProblem p;
+  p.n = *rc::gen::inRange<int64_t>(1, 3);
+  const auto kind = is_3x3 ? 2 : *rc::gen::inRange(0, 4);
+  p.groups = kind == 0 ? *rc::gen::inRange<int64_t>(2, 5) : 1;
+  p.c = p.groups * *rc::gen::inRange<int64_t>(1, kind == 0 ? 10 : 36);
+  p.k = p.groups * *rc::gen::inRange<int64_t>(1, kind == 0 ? 10 : 70);
+  if (kind == 1) p.groups = p.k = p.c;
+  p.kernel_h = *rc::gen::element<int64_t>(1, 3, 3, 3, 5, 7);
+  p.kernel_w = *rc::gen::element<int64_t>(int64_t{p.kernel_h}, int64_t{p.kernel_h}, 1, 2, 3);
+  p.stride_h = *rc::gen::element<int64_t>(1, 1, 2, 3);
+  p.stride_w = *rc::gen::element<int64_t>(int64_t{p.stride_h}, 1);
+  p.dilation_h = *rc::gen::element<int64_t>(1, 1, 2);
+  p.dilation_w = *rc::gen::element<int64_t>(int64_t{p.dilation_h}, 1);
+  p.top = *rc::gen::inRange<int64_t>(0, 4);
+  p.left = *rc::gen::inRange<int64_t>(0, 4);
+  p.bottom = *rc::gen::element<int64_t>(int64_t{p.top}, 0, 2);
+  p.right = *rc::gen::element<int64_t>(int64_t{p.left}, 1);
+  if (kind == 2) p.kernel_h = p.kernel_w = 3, p.stride_h = p.stride_w = p.dilation_h = p.dilation_w = 1;
+  const int64_t least_h = std::max<int64_t>(1, (p.kernel_h - 1) * p.dilation_h + 1 - p.top - p.bottom), least_w = std::max<int64_t>(1, (p.kernel_w - 1) * p.dilation_w + 1 - p.left - p.right);
+  p.h = least_h + *rc::gen::inRange<int64_t>(0, 14);
+  p.w = least_w + *rc::gen::inRange<int64_t>(0, 18);
+  return p;
+}
+
+ConvEnd random_end() {
+  ConvEnd end;
+  end.has_residual = *rc::gen::arbitrary<bool>();
+  end.activation.kind = static_cast<ActivationKind>(*rc::gen::inRange(0, 10));
+  end.activation.alpha = end.activation.kind == ActivationKind::kClip ? 0.F : 0.2F;
+  end.activation.beta = end.activation.kind == ActivationKind::kClip ? 6.F : 0.5F;
+  return end;
+}
+
+class EveryConvolution : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryConvolution, EqualsTheDefinition) {
+  const auto& implementation = conv_implementation(GetParam());
+  int tried = 0;
+  const auto property = [&] {
+    const auto problem = random_problem(std::string(implementation.name) == "winograd");
+    const auto* loops = *rc::gen::elementOf(all_loops());
+    const auto reason = implementation.reason_against(problem, *loops);
+    RC_PRE(reason.empty());
+    Knobs knobs = implementation.usual(problem, *loops);
+    if (*rc::gen::arbitrary<bool>())
+      for (const auto& range : implementation.knobs(problem, *loops)) knobs[range.name] = *rc::gen::elementOf(range.values);
+    const Case c(problem, random_end(), *rc::gen::arbitrary<uint32_t>());
+    const double error = error_of(c.computed(implementation, knobs, *loops, *rc::gen::inRange(1, 4)), c.expected());
+    std::string text;
+    for (const auto& [name, value] : knobs) text += name + "=" + std::to_string(value) + " ";
+    RC_LOG() << problem.text() << " " << text << loops->isa << " error " << error;
+    RC_ASSERT(error <= tolerance(implementation.name, knobs));
+    ++tried;
+  };
+  EXPECT_TRUE(rc::check("random problems, ends, knobs, threads and instruction sets", property));
+  EXPECT_GT(tried, 20);
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> out;
+  for (const auto* row : conv_implementations()) out.emplace_back(row->name);
+  return out;
+}
+INSTANTIATE_TEST_SUITE_P(Table, EveryConvolution, testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+
+TEST(Convolutions, UnknownNamesAreSaid) {
+  EXPECT_NE(message_of([] { (void)conv_implementation("winogard"); }).find("did you mean 'winograd'?"), std::string::npos);
+}
+
+TEST(Convolutions, TheUsualChoiceIsWinogradForWide3x3AndDirectFor1x1) {
+  ConvProblem p{.c = 64, .h = 56, .w = 56, .k = 64, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "winograd");
+  p = {.c = 64, .h = 56, .w = 56, .k = 64};
+  EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "direct");
+  p = {.c = 64, .h = 56, .w = 56, .k = 64, .kernel_h = 3, .kernel_w = 3, .groups = 64};
+  EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "depthwise");
+}
+
+}  // namespace
+}  // namespace scissionlite::kernels

@@ -1,0 +1,58 @@
+#include "kernels/conv/panels.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace scissionlite::kernels {
+
+void AlignedFloats::Free::operator()(float* p) const { std::free(p); }
+
+AlignedFloats::AlignedFloats(int64_t size) : size_(size) {
+  const auto bytes = static_cast<size_t>(round_up(std::max<int64_t>(size, 1) * static_cast<int64_t>(sizeof(float)), 64));
+  data_.reset(static_cast<float*>(std::aligned_alloc(64, bytes)));
+  if (!data_) throw ResourceError("[kernels] no memory for " + std::to_string(bytes) + " bytes of weights");
+  std::memset(data_.get(), 0, bytes);
+}
+
+std::vector<Panel> cut_panels(int64_t blocks, int vectors) {
+  std::vector<Panel> out;
+  for (int64_t first = 0; first < blocks; first += vectors) {
+    Panel panel;
+    panel.first = first;
+    panel.vectors = static_cast<int>(std::min<int64_t>(vectors, blocks - first));
+    out.push_back(panel);
+  }
+  return out;
+}
+
+AlignedFloats padded_bias(const float* bias, int64_t channels, int64_t lanes) {
+  if (!bias) return {};
+  AlignedFloats out(round_up(channels, lanes));
+  std::copy(bias, bias + channels, out.data());
+  return out;
+}
+
+double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoops& loops) {
+  constexpr double kLatency = 4, kPorts = 2;
+  double cycles = 0;
+  for (int64_t first = 0; first < blocks; first += vectors) {
+    const auto q = std::min<int64_t>(vectors, blocks - first);
+    const int64_t most = loops.panel_pixels[q], tiles = (pixels + most - 1) / most;
+    for (int64_t t = 0, done = 0; t < tiles; ++t) {
+      const int64_t p = (pixels - done) / (tiles - t);
+      cycles += std::max({static_cast<double>(p * q) / kPorts, static_cast<double>(p + q) / kPorts, kLatency});
+      done += p;
+    }
+  }
+  return cycles;
+}
+
+int best_vectors(int64_t blocks, int64_t pixels, const VectorLoops& loops) {
+  int best = 1;
+  for (int q = 2; q <= kMostPanelVectors; ++q)
+    if (panel_cycles(blocks, q, pixels, loops) < panel_cycles(blocks, best, pixels, loops)) best = q;
+  return best;
+}
+
+}  // namespace scissionlite::kernels

@@ -1,0 +1,52 @@
+// Weights of a convolution cut into panels of output vectors, as the panel loop reads them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "kernels/conv/conv.h"
+
+namespace scissionlite::kernels {
+
+[[nodiscard]] inline int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+[[nodiscard]] inline int64_t blocks_of(int64_t channels, int64_t lanes) { return (channels + lanes - 1) / lanes; }
+
+/// 64-byte aligned, zeroed floats.
+class AlignedFloats {
+ public:
+  AlignedFloats() = default;
+  explicit AlignedFloats(int64_t size);
+  [[nodiscard]] float* data() { return data_.get(); }
+  [[nodiscard]] const float* data() const { return data_.get(); }
+  [[nodiscard]] int64_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(float* p) const;
+  };
+  std::unique_ptr<float, Free> data_;
+  int64_t size_ = 0;
+};
+
+/// Output blocks [first, first + vectors) and where their weights begin.
+struct Panel {
+  int64_t first = 0;
+  int vectors = 0;
+  int64_t weights_at = 0;  // floats
+  int64_t steps_at = 0, steps = 0;
+};
+
+/// Blocks of outputs in panels of `vectors`, the last one narrower.
+[[nodiscard]] std::vector<Panel> cut_panels(int64_t blocks, int vectors);
+
+/// Bias padded with zeros to whole blocks; empty for null.
+[[nodiscard]] AlignedFloats padded_bias(const float* bias, int64_t channels, int64_t lanes);
+
+/// Estimated cycles of one input value for all outputs: tiles of P pixels x Q vectors cost the most of their multiply-adds (two
+/// a cycle), their loads (two a cycle) and the latency of a chain of multiply-adds (four cycles).
+[[nodiscard]] double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoops& loops);
+/// The number of vectors with the least of it for runs of `pixels`.
+[[nodiscard]] int best_vectors(int64_t blocks, int64_t pixels, const VectorLoops& loops);
+
+}  // namespace scissionlite::kernels

@@ -1,0 +1,223 @@
+// Winograd convolution F(m x m, 3 x 3): tiles of the input are transformed, multiplied with transformed weights frequency by
+// frequency (a product of matrices each), and transformed back: (m + 2)^2 products a tile instead of 9 m^2.
+// Loop nest: for chunks of tiles { transform the input; for frequencies, for panels: product; transform the output }, a barrier
+// between, all members of the team at one chunk. Working memory of a chunk: (frequencies, blocks in + out, tiles, lanes).
+// Numerics: errors grow with m; relative to max|y| about 1e-6 for 2, 1e-5 for 4, 1e-4 for 6.
+#include <algorithm>
+#include <array>
+
+#include "kernels/conv/panels.h"
+#include "kernels/parallel.h"
+
+namespace scissionlite::kernels {
+namespace {
+
+constexpr int64_t kChunkBytes = 384 << 10;  // of working memory that stays in L2
+
+/// G of F(m, 3): (m + 2, 3), by Toom and Cook's construction with the points 0, 1, -1, ...; see vector/winograd.h.
+std::vector<std::array<double, 3>> weight_transform(int64_t m) {
+  if (m == 2) return {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
+  if (m == 4) return {{.25, 0, 0}, {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+  return {{1, 0, 0}, {-2. / 9, -2. / 9, -2. / 9}, {-2. / 9, 2. / 9, -2. / 9}, {1. / 90, 1. / 45, 2. / 45}, {1. / 90, -1. / 45, 2. / 45},
+          {32. / 45, 16. / 45, 8. / 45}, {32. / 45, -16. / 45, 8. / 45}, {0, 0, 1}};
+}
+
+struct Tiles {
+  int64_t across = 0, down = 0;
+  [[nodiscard]] int64_t count() const { return across * down; }
+};
+Tiles tiles_of(const ConvProblem& p, int64_t m) { return {(p.out_w() + m - 1) / m, (p.out_h() + m - 1) / m}; }
+
+class Winograd final : public Convolution {
+ public:
+  Winograd(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
+      : problem_(p), end_(end), loops_(loops), m_(knobs.at("m")), frequencies_((m_ + 2) * (m_ + 2)), tiles_(tiles_of(p, m_)),
+        chunk_(std::min(knobs.at("tiles"), tiles_.count())), in_blocks_(blocks_of(p.c, loops.lanes)), out_blocks_(blocks_of(p.k, loops.lanes)),
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+    panels_ = cut_panels(out_blocks_, static_cast<int>(knobs.at("vectors")));
+    chunk_ = (tiles_.count() + (tiles_.count() + chunk_ - 1) / chunk_ - 1) / ((tiles_.count() + chunk_ - 1) / chunk_);  // equal ones
+    for (int64_t block = 0; block < in_blocks_; ++block) steps_.push_back(block * chunk_ * loops.lanes);
+    pack(weights);
+  }
+
+  [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
+  [[nodiscard]] int64_t scratch_floats(int) const override { return frequencies_ * (in_blocks_ + out_blocks_) * chunk_ * loops_.lanes; }
+
+  void run(const float* x, const float* residual, float* y, float* scratch, int threads) const override {
+    const int64_t in_image = in_blocks_ * problem_.h * problem_.w * loops_.lanes, out_image = out_blocks_ * problem_.out_h() * problem_.out_w() * loops_.lanes;
+    float* transformed = scratch;
+    float* products = scratch + frequencies_ * in_blocks_ * chunk_ * loops_.lanes;
+    in_team(threads, [&](const Member& member) {
+      for (int64_t n = 0; n < problem_.n; ++n)
+        for (int64_t first = 0; first < tiles_.count(); first += chunk_) {
+          const Range tiles{first, std::min(first + chunk_, tiles_.count())};
+          transform_input(x + n * in_image, tiles, transformed, member);
+          member.barrier();
+          multiply(tiles.end - tiles.begin, transformed, products, member);
+          member.barrier();
+          transform_output(residual ? residual + n * out_image : nullptr, y + n * out_image, tiles, products, member);
+        }
+    });
+  }
+
+ private:
+  /// (frequency, panel, in blocks, lanes in, vectors, lanes out)
+  void pack(const ConvWeights& weights) {
+    const int64_t lanes = loops_.lanes, rows = in_blocks_ * lanes, edge = m_ + 2;
+    weights_ = AlignedFloats(frequencies_ * rows * out_blocks_ * lanes);
+    for (auto& panel : panels_) panel.weights_at = panel.first * lanes * rows;
+    const auto g = weight_transform(m_);
+    std::vector<double> u(static_cast<size_t>(frequencies_));
+    for (const auto& panel : panels_)
+      for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k)
+        for (int64_t c = 0; c < problem_.c; ++c) {
+          transform_weights(g, edge, weights.w + (k * problem_.c + c) * 9, u);
+          for (int64_t f = 0; f < frequencies_; ++f)
+            weights_.data()[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
+        }
+  }
+
+  /// u = G w G^T.
+  static void transform_weights(const std::vector<std::array<double, 3>>& g, int64_t edge, const float* w, std::vector<double>& u) {
+    double half[8][3];
+    for (int64_t i = 0; i < edge; ++i)
+      for (int j = 0; j < 3; ++j) half[i][j] = g[static_cast<size_t>(i)][0] * w[j] + g[static_cast<size_t>(i)][1] * w[3 + j] + g[static_cast<size_t>(i)][2] * w[6 + j];
+    for (int64_t i = 0; i < edge; ++i)
+      for (int64_t j = 0; j < edge; ++j)
+        u[static_cast<size_t>(i * edge + j)] = half[i][0] * g[static_cast<size_t>(j)][0] + half[i][1] * g[static_cast<size_t>(j)][1] + half[i][2] * g[static_cast<size_t>(j)][2];
+  }
+
+  [[nodiscard]] WinogradTilesArguments arguments(Range tiles) const {
+    WinogradTilesArguments a;
+    a.m = static_cast<int>(m_);
+    a.height = problem_.h;
+    a.width = problem_.w;
+    a.out_height = problem_.out_h();
+    a.out_width = problem_.out_w();
+    a.top = problem_.top;
+    a.left = problem_.left;
+    a.tiles_across = tiles_.across;
+    a.first = tiles.begin;
+    a.count = tiles.end - tiles.begin;
+    a.activation = end_.activation;
+    return a;
+  }
+
+  /// Calls `body(block, tiles)` for the member's share of blocks x tiles.
+  template <typename Body>
+  static void for_share(int64_t blocks, Range tiles, const Member& member, const Body& body) {
+    const int64_t count = tiles.end - tiles.begin;
+    const auto items = share_of(blocks * count, member);
+    for (int64_t item = items.begin; item < items.end;) {
+      const int64_t block = item / count, from = item % count, to = std::min(count, from + items.end - item);
+      body(block, Range{tiles.begin + from, tiles.begin + to});
+      item += to - from;
+    }
+  }
+
+  void transform_input(const float* x, Range tiles, float* transformed, const Member& member) const {
+    const int64_t lanes = loops_.lanes;
+    for_share(in_blocks_, tiles, member, [&](int64_t block, Range part) {
+      auto a = arguments(part);
+      a.x = x + block * problem_.h * problem_.w * lanes;
+      a.transformed = transformed + (block * chunk_ + part.begin - tiles.begin) * lanes;
+      a.frequency_stride = in_blocks_ * chunk_ * lanes;
+      loops_.winograd_input(a);
+    });
+  }
+
+  void multiply(int64_t tiles, const float* transformed, float* products, const Member& member) const {
+    const int64_t lanes = loops_.lanes, frequency_weights = in_blocks_ * lanes * out_blocks_ * lanes;
+    const auto panels = static_cast<int64_t>(panels_.size());
+    const auto items = share_of(frequencies_ * panels, member);
+    PanelArguments a;
+    a.x_pixel = a.y_pixel = lanes;
+    a.steps_at = steps_.data();
+    a.steps = in_blocks_;
+    a.pixels = tiles;
+    a.y_vector = chunk_ * lanes;
+    for (int64_t item = items.begin; item < items.end; ++item) {
+      const int64_t f = item / panels;
+      const auto& panel = panels_[static_cast<size_t>(item % panels)];
+      a.x = transformed + f * in_blocks_ * chunk_ * lanes;
+      a.w = weights_.data() + f * frequency_weights + panel.weights_at;
+      a.vectors = panel.vectors;
+      a.y = products + (f * out_blocks_ + panel.first) * chunk_ * lanes;
+      loops_.panel_blocked(a);
+    }
+  }
+
+  void transform_output(const float* residual, float* y, Range tiles, float* products, const Member& member) const {
+    const int64_t lanes = loops_.lanes, out_block = problem_.out_h() * problem_.out_w() * lanes;
+    for_share(out_blocks_, tiles, member, [&](int64_t block, Range part) {
+      auto a = arguments(part);
+      a.y = y + block * out_block;
+      a.residual = residual ? residual + block * out_block : nullptr;
+      a.bias = bias_.size() > 0 ? bias_.data() + block * lanes : nullptr;
+      a.transformed = products + (block * chunk_ + part.begin - tiles.begin) * lanes;
+      a.frequency_stride = out_blocks_ * chunk_ * lanes;
+      loops_.winograd_output(a);
+    });
+  }
+
+  ConvProblem problem_;
+  ConvEnd end_;
+  const VectorLoops& loops_;
+  int64_t m_, frequencies_;
+  Tiles tiles_;
+  int64_t chunk_, in_blocks_, out_blocks_;
+  std::vector<Panel> panels_;
+  std::vector<int64_t> steps_;
+  AlignedFloats weights_, bias_;
+};
+
+std::string reason_against(const ConvProblem& p, const VectorLoops&) {
+  if (p.kernel_h != 3 || p.kernel_w != 3) return "the kernel is not 3x3";
+  if (p.stride_h != 1 || p.stride_w != 1 || p.dilation_h != 1 || p.dilation_w != 1) return "strides and dilations have to be 1";
+  return p.groups != 1 ? "groups" : "";
+}
+
+std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops&) {
+  std::vector<int64_t> tiles;
+  for (const int64_t count : {6, 12, 18, 24, 36, 48, 72, 98, 144, 196})
+    if (tiles.empty() || tiles.back() < tiles_of(p, 2).count()) tiles.push_back(count);
+  return {{"m", {2, 4, 6}}, {"vectors", {1, 2, 3, 4}}, {"tiles", tiles}};
+}
+
+Knobs knobs_with(const ConvProblem& p, const VectorLoops& loops, int64_t m) {
+  const int64_t a_tile = (m + 2) * (m + 2) * (round_up(p.c, loops.lanes) + round_up(p.k, loops.lanes)) * static_cast<int64_t>(sizeof(float));
+  const int64_t tiles = std::min(std::clamp<int64_t>(kChunkBytes / a_tile, 12, 196), tiles_of(p, m).count());
+  return {{"m", m}, {"vectors", best_vectors(blocks_of(p.k, loops.lanes), tiles, loops)}, {"tiles", tiles}};
+}
+
+double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
+  constexpr double kTransformCycles = 1.6;  // a transformed vector, its loads and stores included
+  constexpr double kWeightBytesPerCycle = 6;
+  const int64_t m = knobs.at("m"), frequencies = (m + 2) * (m + 2), tiles = tiles_of(p, m).count(), at_once = std::min(tiles, knobs.at("tiles"));
+  const int64_t blocks = blocks_of(p.k, loops.lanes), in = round_up(p.c, loops.lanes);
+  const double chunks = static_cast<double>(tiles) / static_cast<double>(at_once);
+  const double products = static_cast<double>(frequencies * in) * chunks * panel_cycles(blocks, static_cast<int>(knobs.at("vectors")), at_once, loops);
+  const double weights = chunks * static_cast<double>(frequencies * in * blocks * loops.lanes * 4) / kWeightBytesPerCycle;
+  const double transforms = static_cast<double>(frequencies * tiles * (in / loops.lanes + blocks)) * kTransformCycles * 2;
+  return static_cast<double>(p.n) * (std::max(products, weights) + transforms);
+}
+
+Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
+  Knobs best = knobs_with(p, loops, 2);
+  for (const int64_t m : {4, 6}) {
+    const auto other = knobs_with(p, loops, m);
+    if (estimate(p, loops, other) < estimate(p, loops, best)) best = other;
+  }
+  return best;
+}
+
+}  // namespace
+
+extern const ConvImplementation k_conv_winograd;
+const ConvImplementation k_conv_winograd{
+    "winograd", "Winograd's minimal filtering of 3x3 kernels: fewer products, more traffic", reason_against, knobs, usual, estimate,
+    [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
+      return std::make_unique<Winograd>(p, w, end, knobs, loops);
+    }};
+
+}  // namespace scissionlite::kernels

@@ -1,0 +1,15 @@
+// Between the plain layout (n, c, pixels) and the blocked one (n, blocks, pixels, lanes).
+#pragma once
+
+#include <cstdint>
+
+namespace scissionlite::kernels {
+
+/// Lanes beyond the last channel become 0. One read and one write of the image.
+void to_blocked(const float* plain, float* blocked, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads = 1);
+void to_plain(const float* blocked, float* plain, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads = 1);
+
+/// Copies channels [0, channels) of one image's `from` to channels [at, at + channels) of `to`; both blocked.
+void copy_channels(const float* from, int64_t from_channel, float* to, int64_t to_channel, int64_t channels, int64_t pixels, int64_t lanes);
+
+}  // namespace scissionlite::kernels

@@ -1,0 +1,116 @@
+// Arguments of the vectorised loops, shared by every instruction set. Plain data only: no inline function of a library may be
+// compiled with one instruction set and linked into another.
+//
+// Blocked layout: (blocks, pixels, lanes) of an image; channel c lies in block c / lanes at lane c % lanes. Lanes beyond the last
+// channel hold finite values that nothing reads. Strides and offsets are in floats.
+#pragma once
+
+#include <cstdint>
+
+namespace scissionlite::kernels {
+
+enum class ActivationKind : int { kNone, kRelu, kClip, kLeakyRelu, kHardSigmoid, kHardSwish, kSigmoid, kSwish, kTanh, kElu };
+
+/// y = f(x). kClip: [alpha, beta]; kLeakyRelu, kElu: slope alpha below 0; kHardSigmoid: clip(alpha x + beta, 0, 1).
+struct ActivationArguments {
+  ActivationKind kind = ActivationKind::kNone;
+  float alpha = 0, beta = 0;
+};
+
+/// A product of a run of pixels with one panel of weights:
+/// y[q][p] = f(bias[q] + residual[q][p] + sum over steps s, inputs i of x[p * x_pixel + steps_at[s] + i] * w[s][i][q]).
+/// i counts `lanes` values (blocked input) or `inputs` values, 1, 3, 5, 7 or 11 (plain input); y[q][p] is a vector of `lanes` output channels.
+struct PanelArguments {
+  const float* x = nullptr;
+  int64_t x_pixel = 0;
+  const int64_t* steps_at = nullptr;  // (steps)
+  int64_t steps = 0;
+  const float* w = nullptr;           // (steps, inputs, vectors, lanes)
+  int inputs = 1;                     // of a step of plain input
+  int vectors = 0;                    // output vectors of the panel, 1 to kMostPanelVectors
+  int64_t pixels = 0;
+  float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel
+  int64_t y_pixel = 0, y_vector = 0;
+  const float* residual = nullptr;    // as y; none when null
+  const float* bias = nullptr;        // (vectors, lanes); 0 when null
+  ActivationArguments activation;
+};
+constexpr int kMostPanelVectors = 4;
+
+/// One output row of a depthwise convolution over one channel block.
+struct DepthwiseRowArguments {
+  const float* x = nullptr;  // the block's first pixel: (height, width, lanes)
+  int64_t height = 0, width = 0;
+  const float* w = nullptr;  // (kernel_h, kernel_w, lanes)
+  int64_t kernel_h = 0, kernel_w = 0, stride_w = 0, dilation_h = 1, dilation_w = 1;
+  int64_t row = 0;           // of the input at the window's top; may lie outside
+  int64_t left = 0;          // padding
+  float* y = nullptr;        // (out_width, lanes)
+  int64_t out_width = 0;
+  const float* residual = nullptr;
+  const float* bias = nullptr;
+  ActivationArguments activation;
+};
+
+/// Winograd tiles of an image: input tiles of edge m + 2 overlap by 2.
+struct WinogradTilesArguments {
+  int m = 0;                        // output edge of a tile: 2, 4 or 6
+  const float* x = nullptr;         // a block of the input (height, width, lanes), or null
+  float* y = nullptr;               // a block of the output (out_height, out_width, lanes), or null
+  int64_t height = 0, width = 0, out_height = 0, out_width = 0, top = 0, left = 0;  // padding before
+  int64_t tiles_across = 0;
+  int64_t first = 0, count = 0;     // tiles of this call
+  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * lanes
+  int64_t frequency_stride = 0;
+  const float* residual = nullptr;  // as y
+  const float* bias = nullptr;      // (lanes)
+  ActivationArguments activation;
+};
+
+/// Max or mean over windows of one channel block.
+struct PoolRowArguments {
+  bool is_max = false;
+  const float* x = nullptr;
+  int64_t height = 0, width = 0;
+  int64_t kernel_h = 0, kernel_w = 0, stride_w = 0, dilation_h = 1, dilation_w = 1;
+  int64_t row = 0, left = 0;
+  int64_t padded_bottom = 0, padded_right = 0;  // ends of the padded image, that count_include_pad counts to
+  bool counts_padding = false;
+  float* y = nullptr;
+  int64_t out_width = 0;
+};
+
+enum class BinaryKind : int { kAdd, kSub, kMul, kDiv, kMin, kMax };
+
+/// y = f(a op b) over `count` values. b: as a (kWhole), one value (kOne), or one vector for each of count / pixels / lanes blocks
+/// (kPerChannel: a is blocked).
+struct BinaryArguments {
+  enum class Second : int { kWhole, kOne, kPerChannel };
+  BinaryKind kind = BinaryKind::kAdd;
+  Second second = Second::kWhole;
+  const float* a = nullptr;
+  const float* b = nullptr;
+  bool is_swapped = false;  // b op a
+  float* y = nullptr;
+  int64_t count = 0, pixels = 0;
+  ActivationArguments activation;
+};
+
+/// What one instruction set offers.
+struct VectorLoops {
+  const char* isa;
+  int lanes;
+  int panel_pixels[kMostPanelVectors + 1];  // pixels of the register tile by vectors of the panel
+  void (*panel_blocked)(const PanelArguments&);
+  void (*panel_plain)(const PanelArguments&);
+  void (*depthwise_row)(const DepthwiseRowArguments&);
+  void (*winograd_input)(const WinogradTilesArguments&);
+  void (*winograd_output)(const WinogradTilesArguments&);
+  void (*pool_row)(const PoolRowArguments&);
+  void (*mean)(const float* x, int64_t pixels, float* y);  // of one block
+  void (*binary)(const BinaryArguments&);
+  void (*activate)(const float* x, float* y, int64_t count, const ActivationArguments&);
+  void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
+};
+
+}  // namespace scissionlite::kernels

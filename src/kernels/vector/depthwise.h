@@ -1,0 +1,112 @@
+// Depthwise convolution of one output row and channel block, and pooling: each output vector depends on its own channels only.
+
+/// Columns of the output whose windows lie inside the input: [begin, end).
+struct Columns {
+  int64_t begin, end;
+};
+static SCISSIONLITE_INLINE Columns inner_columns(int64_t width, int64_t extent, int64_t stride, int64_t left, int64_t out_width) {
+  int64_t begin = (left + stride - 1) / stride;
+  int64_t end = width - extent + left >= 0 ? (width - extent + left) / stride + 1 : 0;
+  if (begin > out_width) begin = out_width;
+  if (end > out_width) end = out_width;
+  if (end < begin) end = begin;
+  return {begin, end};
+}
+
+/// First and end of the window's rows that lie inside the input.
+static SCISSIONLITE_INLINE Columns inner_taps(int64_t first, int64_t taps, int64_t dilation, int64_t size) {
+  int64_t begin = 0, end = taps;
+  while (begin < taps && first + begin * dilation < 0) ++begin;
+  while (end > begin && first + (end - 1) * dilation >= size) --end;
+  return {begin, end};
+}
+
+/// P outputs of a row. K is the kernel's width and S the stride where they are known beforehand, else 0.
+template <int P, int K, int S>
+static SCISSIONLITE_INLINE void depthwise_tile(const DepthwiseRowArguments& a, Columns rows, int64_t column, vec low, vec high) {
+  vec sums[P];
+  const vec bias = a.bias ? load(a.bias) : vec{};
+  for (int p = 0; p < P; ++p) sums[p] = bias;
+  const int64_t step = (S > 0 ? S : a.stride_w) * kLanes, tap = S > 0 ? kLanes : a.dilation_w * kLanes;
+  const int64_t width = K > 0 ? K : a.kernel_w;
+  for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
+    const float* x = a.x + ((a.row + kh * a.dilation_h) * a.width + column * (step / kLanes) - a.left) * kLanes;
+    const float* w = a.w + kh * width * kLanes;
+#pragma GCC unroll 8
+    for (int64_t kw = 0; kw < width; ++kw) {
+      const vec weight = load(w + kw * kLanes);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) sums[p] += load(x + kw * tap + p * step) * weight;
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    if (a.residual) sums[p] += load(a.residual + (column + p) * kLanes);
+    store(a.y + (column + p) * kLanes, min_of(high, max_of(low, sums[p])));
+  }
+}
+
+static void depthwise_border(const DepthwiseRowArguments& a, Columns rows, int64_t column, vec low, vec high) {
+  vec sum = a.bias ? load(a.bias) : vec{};
+  const int64_t left = column * a.stride_w - a.left;
+  const Columns taps = inner_taps(left, a.kernel_w, a.dilation_w, a.width);
+  for (int64_t kh = rows.begin; kh < rows.end; ++kh)
+    for (int64_t kw = taps.begin; kw < taps.end; ++kw)
+      sum += load(a.x + ((a.row + kh * a.dilation_h) * a.width + left + kw * a.dilation_w) * kLanes) * load(a.w + (kh * a.kernel_w + kw) * kLanes);
+  if (a.residual) sum += load(a.residual + column * kLanes);
+  store(a.y + column * kLanes, min_of(high, max_of(low, sum)));
+}
+
+template <int K, int S>
+static void depthwise_columns(const DepthwiseRowArguments& a) {
+  constexpr int kTile = 7;
+  const vec low = all(lower_bound(a.activation)), high = all(upper_bound(a.activation));
+  const Columns rows = inner_taps(a.row, a.kernel_h, a.dilation_h, a.height);
+  const Columns inner = inner_columns(a.width, (a.kernel_w - 1) * a.dilation_w + 1, a.stride_w, a.left, a.out_width);
+  int64_t c = 0;
+  for (; c < inner.begin; ++c) depthwise_border(a, rows, c, low, high);
+  for (; c + kTile <= inner.end; c += kTile) depthwise_tile<kTile, K, S>(a, rows, c, low, high);
+  for (; c + 3 <= inner.end; c += 3) depthwise_tile<3, K, S>(a, rows, c, low, high);
+  for (; c < inner.end; ++c) depthwise_tile<1, K, S>(a, rows, c, low, high);
+  for (; c < a.out_width; ++c) depthwise_border(a, rows, c, low, high);
+  if (a.activation.kind > ActivationKind::kClip) activate_stored(a.y, 1, 0, a.out_width, kLanes, a.activation);
+}
+
+static void depthwise_row(const DepthwiseRowArguments& a) {
+  const bool is_dense = a.dilation_w == 1;
+  if (is_dense && a.kernel_w == 3 && a.stride_w == 1) return depthwise_columns<3, 1>(a);
+  if (is_dense && a.kernel_w == 3 && a.stride_w == 2) return depthwise_columns<3, 2>(a);
+  if (is_dense && a.kernel_w == 5 && a.stride_w == 1) return depthwise_columns<5, 1>(a);
+  if (is_dense && a.kernel_w == 5 && a.stride_w == 2) return depthwise_columns<5, 2>(a);
+  depthwise_columns<0, 0>(a);
+}
+
+static void pool_row(const PoolRowArguments& a) {
+  const Columns rows = inner_taps(a.row, a.kernel_h, a.dilation_h, a.height);
+  for (int64_t column = 0; column < a.out_width; ++column) {
+    const int64_t left = column * a.stride_w - a.left;
+    const Columns taps = inner_taps(left, a.kernel_w, a.dilation_w, a.width);
+    vec value = a.is_max ? all(-__builtin_inff()) : vec{};
+    for (int64_t kh = rows.begin; kh < rows.end; ++kh)
+      for (int64_t kw = taps.begin; kw < taps.end; ++kw) {
+        const vec x = load(a.x + ((a.row + kh * a.dilation_h) * a.width + left + kw * a.dilation_w) * kLanes);
+        value = a.is_max ? max_of(x, value) : value + x;
+      }
+    if (!a.is_max) {
+      int64_t counted = (rows.end - rows.begin) * (taps.end - taps.begin);
+      if (a.counts_padding)
+        counted = inner_taps(a.row, a.kernel_h, a.dilation_h, a.padded_bottom).end * inner_taps(left, a.kernel_w, a.dilation_w, a.padded_right).end;
+      value = value / static_cast<float>(counted > 0 ? counted : 1);
+    }
+    store(a.y + column * kLanes, value);
+  }
+}
+
+static void mean(const float* x, int64_t pixels, float* y) {
+  vec sums[4] = {};
+  int64_t p = 0;
+  for (; p + 4 <= pixels; p += 4)
+    for (int i = 0; i < 4; ++i) sums[i] += load(x + (p + i) * kLanes);
+  for (; p < pixels; ++p) sums[0] += load(x + p * kLanes);
+  store(y, (sums[0] + sums[1] + sums[2] + sums[3]) / static_cast<float>(pixels));
+}

@@ -1,0 +1,33 @@
+// The loops of one instruction set: its .cc file defines SCISSIONLITE_ISA, includes this, and is built with the set's flags.
+// Everything lies in a namespace of its own and nothing of a library is used, so that no such code is linked in elsewhere.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/vector/arguments.h"
+
+namespace scissionlite::kernels::SCISSIONLITE_ISA {
+#include "kernels/vector/vec.h"
+// vec.h first
+#include "kernels/vector/depthwise.h"
+#include "kernels/vector/elementwise.h"
+#include "kernels/vector/panel.h"
+#include "kernels/vector/winograd.h"
+
+extern const VectorLoops kLoops;
+#define SCISSIONLITE_TEXT(word) #word
+#define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
+const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
+                         kLanes,
+                         {0, tile_pixels<1>(), tile_pixels<2>(), tile_pixels<3>(), tile_pixels<4>()},
+                         panel<kLanes>,
+                         panel_plain,
+                         depthwise_row,
+                         winograd_input,
+                         winograd_output,
+                         pool_row,
+                         mean,
+                         binary,
+                         activate_all,
+                         scale_shift};
+}  // namespace scissionlite::kernels::SCISSIONLITE_ISA

@@ -1,0 +1,108 @@
+// The register tile: P pixels times Q vectors of output channels stay in registers over all steps. Per input value Q loads of
+// weights, P broadcasts and P * Q multiply-adds, so that loads stay below the two a cycle that machines have.
+// See PanelArguments for the loop nest.
+
+template <int P, int Q, int kInputs>
+static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float* x, vec (&sums)[P][Q]) {
+  const float* w = a.w;
+  const int64_t pixel = a.x_pixel;
+  for (int64_t s = 0; s < a.steps; ++s) {
+    const float* at[P];
+    at[0] = x + a.steps_at[s];
+#pragma GCC unroll 16
+    for (int p = 1; p < P; ++p) {
+      at[p] = at[p - 1] + pixel;
+      asm("" : "+r"(at[p]));  // keeps one pointer a pixel: the compiler would keep one offset a load and run out of registers
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kInputs; ++i) {
+      vec weights[Q];
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; ++q) weights[q] = load(w + q * kLanes);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const vec value = all(at[p][i]);
+#pragma GCC unroll 8
+        for (int q = 0; q < Q; ++q) sums[p][q] += value * weights[q];
+      }
+      w += Q * kLanes;
+    }
+  }
+}
+
+template <int P, int Q, int kInputs>
+static void panel_tile(const PanelArguments& a, int64_t first) {
+  vec sums[P][Q];
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 8
+    for (int q = 0; q < Q; ++q) sums[p][q] = a.bias ? load(a.bias + q * kLanes) : vec{};
+  accumulate<P, Q, kInputs>(a, a.x + first * a.x_pixel, sums);
+  const vec low = all(lower_bound(a.activation)), high = all(upper_bound(a.activation));
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p)
+#pragma GCC unroll 8
+    for (int q = 0; q < Q; ++q) {
+      const int64_t at = q * a.y_vector + (first + p) * a.y_pixel;
+      if (a.residual) sums[p][q] += load(a.residual + at);
+      store(a.y + at, min_of(high, max_of(low, sums[p][q])));
+    }
+  if (a.activation.kind > ActivationKind::kClip) activate_stored(a.y + first * a.y_pixel, Q, a.y_vector, P, a.y_pixel, a.activation);
+}
+
+/// The tallest tile that leaves registers for the weights and one broadcast.
+template <int Q>
+constexpr int tile_pixels() {
+  constexpr int kRegisters = kLanes == 8 ? 16 : 32;  // AVX-512 and arm-64 have 32; SSE's 16 are too few for more anyway
+  return Q == 1 ? (kRegisters == 16 ? 8 : 14) : (kRegisters - Q - 1) / Q > 14 ? 14 : (kRegisters - Q - 1) / Q;
+}
+
+using TileFunction = void (*)(const PanelArguments&, int64_t);
+
+template <int Q, int kInputs, int... P>
+struct TileTable {
+  static constexpr TileFunction kByPixels[] = {nullptr, panel_tile<P, Q, kInputs>...};
+};
+template <int Q, int kInputs, typename Sequence>
+struct TilesOf;
+template <int N, int... P>
+struct Count : Count<N - 1, N, P...> {};
+template <int... P>
+struct Count<0, P...> {
+  template <int Q, int kInputs>
+  using Table = TileTable<Q, kInputs, P...>;
+};
+
+/// Splits the run into tiles whose sizes differ by one at most: a short last tile would leave the multipliers waiting.
+template <int Q, int kInputs>
+static void panel_run(const PanelArguments& a) {
+  constexpr int kMost = tile_pixels<Q>();
+  using Table = typename Count<kMost>::template Table<Q, kInputs>;
+  const int64_t tiles = (a.pixels + kMost - 1) / kMost;
+  int64_t first = 0;
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t size = (a.pixels - first) / (tiles - t);
+    Table::kByPixels[size](a, first);
+    first += size;
+  }
+}
+
+template <int kInputs>
+static void panel(const PanelArguments& a) {
+  switch (a.vectors) {
+    case 1: return panel_run<1, kInputs>(a);
+    case 2: return panel_run<2, kInputs>(a);
+    case 3: return panel_run<3, kInputs>(a);
+    case 4: return panel_run<4, kInputs>(a);
+  }
+}
+
+static void panel_plain(const PanelArguments& a) {
+  switch (a.inputs) {
+    case 3: return panel<3>(a);
+    case 5: return panel<5>(a);
+    case 7: return panel<7>(a);
+    case 11: return panel<11>(a);
+    default: return panel<1>(a);
+  }
+}
