@@ -56,20 +56,33 @@ void to_plain(const float* blocked, float* plain, int64_t images, int64_t channe
   for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t from, int64_t count) { block(blocked + from, plain + at, count, pixels); });
 }
 
-void copy_channels(const float* from, int64_t from_channel, float* to, int64_t to_channel, int64_t channels, int64_t pixels, int64_t lanes) {
-  for (int64_t c = 0; c < channels;) {
-    const int64_t from_lane = (from_channel + c) % lanes, to_lane = (to_channel + c) % lanes;
-    const int64_t count = std::min({lanes - from_lane, lanes - to_lane, channels - c});
-    const float* a = from + (from_channel + c) / lanes * pixels * lanes + from_lane;
-    float* b = to + (to_channel + c) / lanes * pixels * lanes + to_lane;
-    if (count == lanes) {
-      std::memcpy(b, a, static_cast<size_t>(pixels * lanes) * sizeof(float));
-    } else {
-      for (int64_t p = 0; p < pixels; ++p)
-        for (int64_t i = 0; i < count; ++i) b[p * lanes + i] = a[p * lanes + i];
-    }
-    c += count;
+namespace {
+template <int kLanes>
+void gather(const float* const* from, float* to, int64_t pixels) {
+  const float* at[kLanes];
+  std::copy(from, from + kLanes, at);
+  for (int64_t p = 0; p < pixels; ++p, to += kLanes)
+    for (int i = 0; i < kLanes; ++i) to[i] = at[i][p * kLanes];
+}
+
+/// Lane after lane, some of them zeros.
+void gather_some(const float* const* from, float* to, int64_t pixels, int64_t lanes) {
+  for (int64_t i = 0; i < lanes; ++i)
+    for (int64_t p = 0; p < pixels; ++p) to[p * lanes + i] = from[i] ? from[i][p * lanes] : 0;
+}
+}  // namespace
+
+void gather_lanes(const float* const* from, float* to, int64_t pixels, int64_t lanes) {
+  bool is_one_block = true, has_all = true;
+  for (int64_t i = 0; i < lanes; ++i) {
+    is_one_block = is_one_block && from[i] == from[0] + i;
+    has_all = has_all && from[i];
   }
+  if (has_all && is_one_block) std::memcpy(to, from[0], static_cast<size_t>(pixels * lanes) * sizeof(float));
+  else if (!has_all) gather_some(from, to, pixels, lanes);
+  else if (lanes == 16) gather<16>(from, to, pixels);
+  else if (lanes == 8) gather<8>(from, to, pixels);
+  else gather<4>(from, to, pixels);
 }
 
 }  // namespace scissionlite::kernels

@@ -9,7 +9,7 @@ namespace scissionlite::kernels {
 void to_blocked(const float* plain, float* blocked, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads = 1);
 void to_plain(const float* blocked, float* plain, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads = 1);
 
-/// Copies channels [0, channels) of one image's `from` to channels [at, at + channels) of `to`; both blocked.
-void copy_channels(const float* from, int64_t from_channel, float* to, int64_t to_channel, int64_t channels, int64_t pixels, int64_t lanes);
+/// One block of an image: lane i of `to` is what lies at from[i], every `lanes` floats; zeros where from[i] is null.
+void gather_lanes(const float* const* from, float* to, int64_t pixels, int64_t lanes);
 
 }  // namespace scissionlite::kernels

@@ -6,6 +6,13 @@
 namespace scissionlite::testing_graphs {
 namespace {
 
+/// (1, 6, 4, 5) through Reshape, Transpose and Reshape.
+std::string shuffled(Maker& m, const Ints& grouped, const Ints& permutation, const Ints& back) {
+  const auto groups = m.op("Reshape", {m.input({1, 6, 4, 5}), m.ints(grouped)});
+  return m.op("Reshape", {m.op("Transpose", {groups}, {{"perm", permutation}}), m.ints(back)});
+}
+
+
 const Shape kImage{-1, 4, 6, 5};
 
 std::string ramp(Maker& m, const std::string& x) { return m.clip(m.op("Add", {x, m.scalar(3)}), 0, 6); }
@@ -71,6 +78,10 @@ std::vector<Case> recognising_cases() {
       {"recognise_activations", "another * ramp(x) / 6", 0,
        [](Maker& m) { m.output(m.op("Div", {m.op("Mul", {ramp(m, m.input(kImage)), m.input(kImage)}), m.scalar(6)})); }},
 
+      {"recognise_channel_shuffle", "two groups", 1, [](Maker& m) { m.output(shuffled(m, {1, 2, 3, 4, 5}, {0, 2, 1, 3, 4}, {1, 6, 4, 5})); }},
+      {"recognise_channel_shuffle", "three groups", 1, [](Maker& m) { m.output(shuffled(m, {1, 3, 2, 4, 5}, {0, 2, 1, 3, 4}, {1, 6, 4, 5})); }},
+      {"recognise_channel_shuffle", "another permutation", 0, [](Maker& m) { m.output(shuffled(m, {1, 2, 3, 4, 5}, {0, 2, 1, 4, 3}, {1, 6, 5, 4})); }},
+      {"recognise_channel_shuffle", "back to another shape", 0, [](Maker& m) { m.output(shuffled(m, {1, 2, 3, 4, 5}, {0, 2, 1, 3, 4}, {1, 6, 5, 4})); }},
       {"recognise_global_pool", "ReduceMean that keeps dimensions", 1, [](Maker& m) { m.output(m.op("ReduceMean", {m.input(kImage)}, {{"axes", Ints{3, 2}}})); }},
       {"recognise_global_pool", "ReduceMean that drops dimensions", 1,
        [](Maker& m) { m.output(m.op("Relu", {m.op("ReduceMean", {m.input(kImage)}, {{"axes", Ints{-2, -1}}, {"keepdims", int64_t{0}}})})); }},

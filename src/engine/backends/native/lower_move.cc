@@ -17,42 +17,88 @@ bool takes_channels(const Lowering& l, const Node& node) {
   return true;
 }
 
-/// Along channels, blocked; parts that lie in place already are not copied.
+namespace {
+
+/// Every part is a whole number of blocks but the last: no lane moves.
+bool keeps_lanes(const Lowering& l, const Node& node) {
+  for (size_t i = 0; i + 1 < node.inputs.size(); ++i)
+    if (l.info(node.inputs[i]).shape[1] % l.lanes() != 0) return false;
+  return true;
+}
+
+void view_concat(Lowering& l, const Node& node) {
+  Lowering::View whole;
+  for (const auto& input : node.inputs) {
+    const auto part = l.view(input);
+    whole.insert(whole.end(), part.begin(), part.end());
+  }
+  l.set_view(node.outputs[0], std::move(whole));
+}
+
+}  // namespace
+
+/// Along channels, blocked; parts that lie in place already are not copied, and nothing is where lanes move.
 bool lower_concat(Lowering& l, const Node& node) {
   if (!takes_channels(l, node)) return false;
+  if (!keeps_lanes(l, node)) {
+    view_concat(l, node);
+    return true;
+  }
   const auto shape = l.info(node.outputs[0]).shape;
-  const int64_t lanes = l.lanes(), pixels = shape[2] * shape[3], n = shape[0], image = kernels::round_up(shape[1], lanes) * pixels;
+  const int64_t lanes = l.lanes(), block = shape[2] * shape[3] * lanes, n = shape[0], image = kernels::blocks_of(shape[1], lanes) * block;
   struct Source {
     SlotId slot;
-    int64_t channels, at, image;
+    int64_t floats, at;
   };
   std::vector<Source> sources;
   const auto y = l.make(node.outputs[0], Layout::kBlocked);
   Step step{.node = node.label(), .implementation = "copy", .inputs = {}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
-  int64_t at = 0;
+  int64_t channel = 0;
   for (const auto& input : node.inputs) {
     const int64_t channels = l.info(input).shape[1];
     const auto slot = l.blocked(input);
     step.inputs.push_back(slot);
-    if (!l.is_in_place(slot, y, at)) sources.push_back({slot, channels, at, kernels::round_up(channels, lanes) * pixels});
-    at += channels;
+    if (!l.is_in_place(slot, y, channel)) sources.push_back({slot, kernels::blocks_of(channels, lanes) * block, channel / lanes * block});
+    channel += channels;
   }
   if (sources.empty()) step.implementation = "in place";
-  const bool ends_within_block = at % lanes != 0 && !sources.empty() && sources.back().at + sources.back().channels == at;
   step.run = [=](const Frame& f) {
-    for (int64_t i = 0; ends_within_block && i < n; ++i)
-      std::memset(f.floats(y) + (i + 1) * image - pixels * lanes, 0, static_cast<size_t>(pixels * lanes) * sizeof(float));
     for (const auto& source : sources)
-      for (int64_t i = 0; i < n; ++i) kernels::copy_channels(f.floats(source.slot) + i * source.image, 0, f.floats(y) + i * image, source.at, source.channels, pixels, lanes);
+      for (int64_t i = 0; i < n; ++i) std::memcpy(f.floats(y) + i * image + source.at, f.floats(source.slot) + i * source.floats, static_cast<size_t>(source.floats) * sizeof(float));
   };
   l.add(std::move(step));
+  return true;
+}
+
+/// Along channels.
+bool lower_split(Lowering& l, const Node& node) {
+  const int64_t axis = node.int_attribute("axis", 0);
+  if ((axis != 1 && axis != -3) || !l.is_f32_image(node.inputs[0]) || !l.is_blocked(node.inputs[0]) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  const auto whole = l.view(node.inputs[0]);
+  auto at = whole.begin();
+  for (const auto& output : node.outputs) {
+    if (output.empty()) return false;
+    const auto end = at + l.info(output).shape[1];
+    l.set_view(output, {at, end});
+    at = end;
+  }
+  return true;
+}
+
+bool lower_channel_shuffle(Lowering& l, const Node& node) {
+  if (!l.is_f32_image(node.inputs[0]) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  const auto whole = l.view(node.inputs[0]);
+  const auto groups = static_cast<size_t>(node.int_attribute("groups", 1)), each = whole.size() / groups;
+  Lowering::View shuffled;
+  for (size_t i = 0; i < whole.size(); ++i) shuffled.push_back(whole[i % groups * each + i / groups]);
+  l.set_view(node.outputs[0], std::move(shuffled));
   return true;
 }
 
 bool lower_reshape(Lowering& l, const Node& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].empty()) return false;
   const bool is_whole = node.op_type == "Identity" || node.op_type == "Dropout";
-  if (is_whole && l.is_blocked(node.inputs[0])) {
+  if (is_whole && l.is_blocked(node.inputs[0])) {  // an image
     l.alias(node.outputs[0], l.blocked(node.inputs[0]), Layout::kBlocked);
     return true;
   }

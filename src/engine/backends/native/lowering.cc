@@ -5,8 +5,9 @@
 
 #include "engine/backends/native/lower.h"
 #include "engine/backends/native/memory_plan.h"
-#include "kernels/layout.h"
 #include "kernels/conv/panels.h"
+#include "kernels/layout.h"
+#include "kernels/parallel.h"
 #include "ops/ops.h"
 
 namespace scissionlite::native {
@@ -74,7 +75,7 @@ bool Lowering::is_f32_image(const std::string& value) const {
 
 bool Lowering::is_blocked(const std::string& value) const {
   const auto it = places_.find(value);
-  return it != places_.end() && it->second.blocked != kNoSlot;
+  return (it != places_.end() && it->second.blocked != kNoSlot) || views_.count(value) > 0;
 }
 
 SlotId Lowering::new_slot(const std::string& value, Layout layout) {
@@ -115,7 +116,50 @@ void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
 
 void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
 
+Lowering::View Lowering::view(const std::string& value) const {
+  if (const auto it = views_.find(value); it != views_.end()) return it->second;
+  View whole;
+  for (int64_t c = 0; c < info(value).shape[1]; ++c) whole.push_back({value, c});
+  return whole;
+}
+
+/// One pass over the result, block by block.
+void Lowering::gather(const std::string& value) {
+  const auto view = views_.at(value);
+  const auto shape = info(value).shape;
+  const int64_t lanes = this->lanes(), pixels = shape[2] * shape[3], n = shape[0], blocks = kernels::blocks_of(shape[1], lanes);
+  Step step{.node = value, .implementation = "gather", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
+  struct Lane {
+    SlotId slot = kNoSlot;
+    int64_t at = 0, image = 0;  // floats
+  };
+  std::vector<Lane> from(static_cast<size_t>(blocks * lanes));
+  for (size_t c = 0; c < view.size(); ++c) {
+    const auto slot = blocked(view[c].value);
+    if (std::find(step.inputs.begin(), step.inputs.end(), slot) == step.inputs.end()) step.inputs.push_back(slot);
+    from[c] = {slot, view[c].channel / lanes * pixels * lanes + view[c].channel % lanes, kernels::blocks_of(info(view[c].value).shape[1], lanes) * pixels * lanes};
+  }
+  views_.erase(value);
+  const auto to = make(value, Layout::kBlocked);
+  step.outputs = {to};
+  step.run = [=](const Frame& f) {
+    kernels::in_team(f.threads, [&](const kernels::Member& member) {
+      const auto mine = kernels::share_of(n * blocks, member);
+      for (int64_t i = mine.begin; i < mine.end; ++i) {
+        const float* pointers[16];
+        for (int64_t k = 0; k < lanes; ++k) {
+          const auto& lane = from[static_cast<size_t>(i % blocks * lanes + k)];
+          pointers[k] = lane.slot == kNoSlot ? nullptr : f.floats(lane.slot) + i / blocks * lane.image + lane.at;
+        }
+        kernels::gather_lanes(pointers, f.floats(to) + i * pixels * lanes, pixels, lanes);
+      }
+    });
+  };
+  add(std::move(step));
+}
+
 SlotId Lowering::plain(const std::string& value) {
+  if (views_.count(value)) gather(value);
   auto& places = places_[value];
   if (places.plain != kNoSlot) return places.plain;
   if (places.blocked == kNoSlot) {
@@ -138,6 +182,7 @@ SlotId Lowering::plain(const std::string& value) {
 }
 
 SlotId Lowering::blocked(const std::string& value) {
+  if (views_.count(value)) gather(value);
   if (places_[value].blocked != kNoSlot) return places_[value].blocked;
   const auto from = plain(value);
   const auto shape = program_.slots[static_cast<size_t>(from)].shape;

@@ -46,6 +46,15 @@ class Lowering {
   [[nodiscard]] SlotId make(const std::string& value, Layout layout);
   /// The value is the memory of another slot, with another shape.
   void alias(const std::string& value, SlotId of, Layout layout);
+  /// Where each channel of an image comes from: a value with a slot, and its channel.
+  struct Source {
+    std::string value;
+    int64_t channel = 0;
+  };
+  using View = std::vector<Source>;
+  [[nodiscard]] View view(const std::string& value) const;
+  /// The image is a choice of other images' channels; it is gathered when something reads it that needs it in one piece.
+  void set_view(const std::string& value, View view) { views_[value] = std::move(view); }
   void make_constant(const std::string& value, Tensor tensor);
   void add(Step step);
 
@@ -74,6 +83,8 @@ class Lowering {
   Program& program_;
   LoweringOptions options_;
   std::map<std::string, Places> places_;
+  void gather(const std::string& value);
+  std::map<std::string, View> views_;
   std::map<std::string, Tensor> constants_;
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;

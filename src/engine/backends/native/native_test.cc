@@ -5,6 +5,7 @@
 #include "engine/engine.h"
 #include "kernels/vector/loops.h"
 #include "ops/ops.h"
+#include "optimise/optimise.h"
 
 namespace scissionlite {
 namespace {
@@ -39,6 +40,16 @@ struct Builder {
     const auto name = "w" + std::to_string(graph.initializers.size());
     graph.initializers[name] = random_tensor(rng, std::move(shape));
     return name;
+  }
+  std::string ints(const std::vector<int64_t>& values) {
+    const auto name = "w" + std::to_string(graph.initializers.size());
+    graph.initializers[name] = Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values));
+    return name;
+  }
+  std::pair<std::string, std::string> add_split(const std::string& x) {
+    const auto first = add("Split", {x}, {{"axis", int64_t{1}}}), second = first + "_1";
+    graph.nodes.back().outputs.push_back(second);
+    return {first, second};
   }
   std::string conv(const std::string& x, int64_t in, int64_t out, int64_t kernel) {
     const std::vector<int64_t> pads(4, kernel / 2);
@@ -101,6 +112,24 @@ TEST(Native, AConcatenationOfInputsAndOfItself) {
   Builder b({1, 16, 4, 4});
   const auto twice = b.add("Concat", {"x", "x"}, {{"axis", int64_t{1}}});
   expect_like_reference(b.with_output(b.add("Concat", {twice, b.conv(twice, 32, 16, 1), twice}, {{"axis", int64_t{1}}})), {{1, 16, 4, 4}});
+}
+
+TEST(Native, ShuffledChannelsAreGatheredOnce) {
+  Builder b({2, 3, 6, 5});
+  auto left = b.conv("x", 3, 7, 1), right = b.conv("x", 3, 7, 3);
+  for (int unit = 0; unit < 3; ++unit) {
+    const auto joined = b.add("Concat", {left, right}, {{"axis", int64_t{1}}});
+    const auto groups = b.add("Reshape", {joined, b.ints({2, 2, 7, 6, 5})});
+    const auto shuffled = b.add("Reshape", {b.add("Transpose", {groups}, {{"perm", std::vector<int64_t>{0, 2, 1, 3, 4}}}), b.ints({2, 14, 6, 5})});
+    const auto halves = b.add_split(shuffled);
+    left = halves.first;
+    right = b.conv(halves.second, 7, 7, 3);
+  }
+  Graph graph = b.with_output(b.add("Concat", {left, right}, {{"axis", int64_t{1}}}));
+  expect_like_reference(graph, {{2, 3, 6, 5}});
+  optimise(graph);
+  EXPECT_EQ(count_steps(graph, "gather"), 4);  // what each convolution reads, and the answer
+  EXPECT_EQ(count_steps(graph, "reference"), 0);
 }
 
 TEST(Native, SqueezeAndExcite) {
