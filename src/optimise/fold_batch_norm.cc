@@ -22,20 +22,29 @@ int64_t channels_of(const Node& node, const Shape& w) {
   return is_onnx(node, "ConvTranspose") ? w[1] * node.int_attribute("group", 1) : w[0];
 }
 
-/// The output channel that weight `e`, counted in row-major order, adds to.
-int64_t channel_of_weight(const Node& node, const Shape& w, int64_t e) {
-  if (is_gemm(node)) return node.int_attribute("transB", 0) != 0 ? e / w[1] : e % w[1];
+/// Neighbouring weights that add to one output channel: how many, and which channel the i-th group of them adds to.
+struct WeightRuns {
+  int64_t length = 1, channels = 1;  // groups go round the channels of an outer step ...
+  int64_t per_group_in = 0;          // ... which in a ConvTranspose has so many steps a group
+  [[nodiscard]] int64_t channel(int64_t i) const { return per_group_in == 0 ? i % channels : i / channels / per_group_in * channels + i % channels; }
+};
+WeightRuns runs_of(const Node& node, const Shape& w) {
   const int64_t taps = element_count({w.begin() + 2, w.end()});
-  if (!is_onnx(node, "ConvTranspose")) return e / (w[1] * taps);
-  const int64_t per_group_in = w[0] / node.int_attribute("group", 1);
-  return e / (w[1] * taps) / per_group_in * w[1] + e / taps % w[1];
+  if (is_gemm(node)) return node.int_attribute("transB", 0) != 0 ? WeightRuns{w[1], w[0], 0} : WeightRuns{1, w[1], 0};
+  if (is_onnx(node, "ConvTranspose")) return {taps, w[1], w[0] / node.int_attribute("group", 1)};
+  return {w[1] * taps, w[0], 0};
 }
 
 Tensor scaled_weights(const Node& node, const Tensor& weights, const std::vector<double>& scale) {
-  Tensor out = weights.clone();
-  auto values = out.mutable_as<float>();
-  for (size_t e = 0; e < values.size(); ++e)
-    values[e] = static_cast<float>(values[e] * scale[static_cast<size_t>(channel_of_weight(node, weights.shape(), static_cast<int64_t>(e)))]);
+  const auto runs = runs_of(node, weights.shape());
+  Tensor out(Dtype::kF32, weights.shape());
+  const auto from = weights.as<float>();
+  auto to = out.mutable_as<float>();
+  const auto length = static_cast<size_t>(runs.length);
+  for (size_t at = 0; at < to.size(); at += length) {
+    const double factor = scale[static_cast<size_t>(runs.channel(static_cast<int64_t>(at / length)))];
+    for (size_t e = at; e < at + length; ++e) to[e] = static_cast<float>(from[e] * factor);
+  }
   return out;
 }
 

@@ -101,16 +101,13 @@ class Direct final : public Convolution {
     const int64_t taps = problem_.kernel_h * problem_.kernel_w, per_group_out = problem_.k / problem_.groups, per_group_in = problem_.c / problem_.groups;
     const int64_t first_input = blocks_read(panel.first * loops_.lanes, std::min(problem_.k, (panel.first + panel.vectors) * loops_.lanes)).first * frame_.unit();
     const int64_t columns = panel.vectors * loops_.lanes;
-    for (int64_t column = 0; column < columns; ++column) {
-      const int64_t k = panel.first * loops_.lanes + column;
-      if (k >= problem_.k) break;
-      const int64_t group_input = k / per_group_out * per_group_in;
-      for (int64_t c = 0; c < per_group_in; ++c) {
+    for (int64_t c = 0; c < per_group_in; ++c)
+      for (int64_t column = 0; column < std::min(columns, problem_.k - panel.first * loops_.lanes); ++column) {
+        const int64_t k = panel.first * loops_.lanes + column, group_input = k / per_group_out * per_group_in;
         const int64_t at = group_input + c - first_input, block = at / frame_.unit(), lane = at % frame_.unit();
         for (int64_t tap = 0; tap < taps; ++tap)
           weights_.data()[panel.weights_at + ((block * taps + tap) * frame_.unit() + lane) * columns + column] = weights.w[(k * per_group_in + c) * taps + tap];
       }
-    }
   }
 
   /// Runs of pixels, and chunks of runs of about `pixels`.

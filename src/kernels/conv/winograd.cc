@@ -69,8 +69,8 @@ class Winograd final : public Convolution {
     const auto g = weight_transform(m_);
     std::vector<double> u(static_cast<size_t>(frequencies_));
     for (const auto& panel : panels_)
-      for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k)
-        for (int64_t c = 0; c < problem_.c; ++c) {
+      for (int64_t c = 0; c < problem_.c; ++c)  // outputs inside: each frequency's writes go to neighbours
+        for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k) {
           transform_weights(g, edge, weights.w + (k * problem_.c + c) * 9, u);
           for (int64_t f = 0; f < frequencies_; ++f)
             weights_.data()[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);

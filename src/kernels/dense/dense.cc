@@ -17,8 +17,10 @@ Dense::Dense(int64_t k, int64_t n, const Weights& weights, const ActivationArgum
     panel.weights_at = panel.first * lanes * k;
     const int64_t columns = panel.vectors * lanes, filled = std::min(columns, n - panel.first * lanes);
     float* to = weights_.data() + panel.weights_at;
-    for (int64_t i = 0; i < k; ++i)
-      for (int64_t j = 0; j < filled; ++j) to[i * columns + j] = weights.w[i * weights.row + (panel.first * lanes + j) * weights.column];
+    constexpr int64_t kStrip = 64;  // rows at a time, so that neither side of the transposition leaves L1
+    for (int64_t first = 0; first < k; first += kStrip)
+      for (int64_t j = 0; j < filled; ++j)
+        for (int64_t i = first; i < std::min(k, first + kStrip); ++i) to[i * columns + j] = weights.w[i * weights.row + (panel.first * lanes + j) * weights.column];
   }
 }
 
