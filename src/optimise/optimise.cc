@@ -10,7 +10,7 @@
 namespace scissionlite {
 namespace {
 
-/// Each round but the last does something, and what a round leaves to do is what it made possible itself: real models need three.
+/// What a round leaves to do is what it made possible itself, so two or three are usual.
 constexpr int kMostRounds = 16;
 
 bool contains(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }

@@ -44,6 +44,7 @@ struct PassReport {
 /// Runs the passes in the table's order, again and again until none of them changes anything (16 rounds at most). The graph
 /// is checked after each pass, and `graph.values` holds the types of what is there at the end.
 /// Names, types and order of the graph's inputs and outputs stay; so do the results, up to rounding (about 1e-5 of max|y|).
+/// An output that depends on no input becomes a constant of the graph.
 /// Arithmetic is rewritten in float32 only, and not between DequantizeLinear and QuantizeLinear.
 /// @return every run of the first round, and of later rounds those that changed something.
 /// @throws InvalidArgument for a name that no pass has, ModelError for a graph that contradicts itself.

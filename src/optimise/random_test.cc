@@ -97,7 +97,8 @@ class RandomNetwork {
     else inputs.push_back(m_.ints({2, 3}));
     auto pooled = chance(0.5) ? m_.op("ReduceMean", inputs, attributes) : m_.op("AveragePool", {last.name}, {{"kernel_shape", Ints{6, 5}}});
     pooled = m_.op("Flatten", {pooled});
-    output(m_.op("Relu", {m_.op("Add", {m_.op("MatMul", {pooled, m_.weights({last.channels, 5})}), m_.weights({5})})}));
+    // not Relu, which may leave one value near zero to compare with
+    output(m_.op("LeakyRelu", {m_.op("Add", {m_.op("MatMul", {pooled, m_.weights({last.channels, 5})}), m_.weights({5})})}));
   }
 
   Maker m_;
