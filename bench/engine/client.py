@@ -44,7 +44,7 @@ def prepare(peer, model, threads, options):
     if hasattr(module, "prepare"):
         done = subprocess.run([*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)], stdout=sys.stderr, env=environment(peer, threads))
         if done.returncode != 0:
-            raise Failed(f"preparing {model} for {peer} failed")
+            raise Failed(f"preparing {model} for {peer} failed ({done.returncode})")
 
 
 def environment(peer, threads):
