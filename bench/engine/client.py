@@ -42,10 +42,9 @@ def prepare(peer, model, threads, options):
     """Conversion or tuning, kept in the work folder; untimed."""
     module = load_peer(peer)
     if hasattr(module, "prepare"):
-        done = subprocess.run([*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)], stdout=sys.stderr, env=environment(peer, threads),
-                              preexec_fn=lambda: os.sched_setaffinity(0, first_cores(threads)))
+        done = subprocess.run([*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)], stdout=sys.stderr, env=environment(peer, threads))
         if done.returncode != 0:
-            raise Failed(f"preparing {model} for {peer} failed")
+            raise Failed(f"preparing {model} for {peer} failed ({done.returncode})")
 
 
 def environment(peer, threads):

@@ -87,12 +87,23 @@ def summary(key, what, value, found, unit="ratio"):
     return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": unit, "command": COMMAND, "note": listed(found)}
 
 
-def speed_rows(tables):
+def missing(rows):
+    """What a reader must know of peers that did not take part everywhere."""
+    failed = {}
+    for row in rows:
+        if row["peer"] != OURS and not ("failed" not in row and is_usable(row)):
+            failed.setdefault(row["peer"], []).append(row["network"])
+    return "".join(f"; {peer} did not load or answered wrongly: {', '.join(networks)}" for peer, networks in failed.items())
+
+
+def speed_rows(tables, measurements):
     rows = []
     for threads, table in tables.items():
         found = ratios(table, "median_us")
         what = f"latency of each network's fastest peer over ours, f32, batch 1, {threads} thread{'s' if threads > 1 else ''}"
-        rows.append(summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks", geomean([ratio for ratio, _ in found.values()]), found))
+        mean = summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks", geomean([ratio for ratio, _ in found.values()]), found)
+        mean["note"] += missing(measurements[threads])
+        rows.append(mean)
         if threads == 1:
             rows.append(summary("min_vs_best_peer_fp32_1t", f"{what}: worst network", min(ratio for ratio, _ in found.values()), found))
     return rows
@@ -147,7 +158,7 @@ def main():
     for rows in measurements.values():
         check(rows)
     tables = {threads: by_network(rows) for threads, rows in measurements.items()}
-    rows = speed_rows(tables)
+    rows = speed_rows(tables, measurements)
     if 1 in tables:
         rows += [memory_row(tables[1]), load_row(tables[1]), *network_rows(tables)]
     for row in rows:
