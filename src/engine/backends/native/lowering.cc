@@ -62,6 +62,14 @@ Tensor Lowering::constant(const std::string& value) const {
   return it == graph().initializers.end() ? Tensor() : it->second;
 }
 
+void Lowering::release_constants(const Node& node) {
+  for (const auto& input : node.inputs)
+    if (--readers_[input] == 0) {
+      program_.graph->initializers.erase(input);
+      constants_.erase(input);
+    }
+}
+
 std::optional<size_t> Lowering::only_producer(const std::string& value) const {
   const auto producer = producers_.find(value);
   const auto readers = readers_.find(value);
@@ -279,16 +287,21 @@ void lower_nodes(Lowering& l) {
     taken.insert(chain.begin(), chain.end());
   }
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (const auto chain = chains.find(i); chain != chains.end()) lower_chain(l, chain->second);
-    else if (!taken.count(i)) lower_node(l, nodes[i]);
+    if (const auto chain = chains.find(i); chain != chains.end()) {
+      lower_chain(l, chain->second);
+      for (const auto node : chain->second) l.release_constants(nodes[node]);
+    } else if (!taken.count(i)) {
+      lower_node(l, nodes[i]);
+      l.release_constants(nodes[i]);
+    }
   }
 }
 
 }  // namespace
 
-Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options) {
+Program lower(Graph graph, const LoweringOptions& options) {
   Program program;
-  program.graph = std::move(graph);
+  program.graph = std::make_shared<Graph>(std::move(graph));
   Lowering l(program, options);
   l.plan_concatenations();
   lower_nodes(l);

@@ -16,9 +16,9 @@ struct LoweringOptions {
   int threads = 1;
 };
 
-/// @param graph  every shape known (see specialise in native.cc).
+/// @param graph  every shape known (see specialise in compilation.cc); its weights are let go as they are packed.
 /// @throws Unsupported naming the node whose operator has no code at all.
-[[nodiscard]] Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options);
+[[nodiscard]] Program lower(Graph graph, const LoweringOptions& options);
 
 /// What a lowering builds with.
 class Lowering {
@@ -62,6 +62,9 @@ class Lowering {
 
   /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
   [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
+
+  /// Lets go of the constants that no node after this one reads.
+  void release_constants(const Node& node);
 
   /// Decides which values lie in a concatenation from the beginning. Called once, before nodes are lowered.
   void plan_concatenations();

@@ -78,7 +78,7 @@ void expect_like_reference(const Graph& graph, const std::vector<Shape>& shapes,
 
 /// How the steps are done, by implementation.
 int64_t count_steps(const Graph& graph, const std::string& implementation) {
-  const auto program = native::lower(std::make_shared<const Graph>(graph), {&kernels::best_loops(), 1});
+  const auto program = native::lower(graph, {&kernels::best_loops(), 1});
   return std::count_if(program.steps.begin(), program.steps.end(), [&](const auto& step) { return step.implementation == implementation; });
 }
 
