@@ -81,25 +81,66 @@ static void depthwise_row(const DepthwiseRowArguments& a) {
   depthwise_columns<0, 0>(a);
 }
 
-static void pool_row(const PoolRowArguments& a) {
-  const Columns rows = inner_taps(a.row, a.kernel_h, a.dilation_h, a.height);
-  for (int64_t column = 0; column < a.out_width; ++column) {
-    const int64_t left = column * a.stride_w - a.left;
-    const Columns taps = inner_taps(left, a.kernel_w, a.dilation_w, a.width);
-    vec value = a.is_max ? all(-__builtin_inff()) : vec{};
-    for (int64_t kh = rows.begin; kh < rows.end; ++kh)
-      for (int64_t kw = taps.begin; kw < taps.end; ++kw) {
-        const vec x = load(a.x + ((a.row + kh * a.dilation_h) * a.width + left + kw * a.dilation_w) * kLanes);
-        value = a.is_max ? max_of(x, value) : value + x;
+/// P outputs of a row whose windows lie inside the image; K and S as for depthwise_tile.
+template <int P, int K, int S, bool kIsMax>
+static SCISSIONLITE_INLINE void pool_tile(const PoolRowArguments& a, Columns rows, int64_t column, vec scale) {
+  vec values[P];
+  for (int p = 0; p < P; ++p) values[p] = kIsMax ? all(-__builtin_inff()) : vec{};
+  const int64_t step = (S > 0 ? S : a.stride_w) * kLanes, tap = S > 0 ? kLanes : a.dilation_w * kLanes;
+  const int64_t width = K > 0 ? K : a.kernel_w;
+  for (int64_t kh = rows.begin; kh < rows.end; ++kh) {
+    const float* x = a.x + ((a.row + kh * a.dilation_h) * a.width + column * (step / kLanes) - a.left) * kLanes;
+#pragma GCC unroll 8
+    for (int64_t kw = 0; kw < width; ++kw)
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+        const vec v = load(x + kw * tap + p * step);
+        values[p] = kIsMax ? max_of(values[p], v) : values[p] + v;
       }
-    if (!a.is_max) {
-      int64_t counted = (rows.end - rows.begin) * (taps.end - taps.begin);
-      if (a.counts_padding)
-        counted = inner_taps(a.row, a.kernel_h, a.dilation_h, a.padded_bottom).end * inner_taps(left, a.kernel_w, a.dilation_w, a.padded_right).end;
-      value = value / static_cast<float>(counted > 0 ? counted : 1);
-    }
-    store(a.y + column * kLanes, value);
   }
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) store(a.y + (column + p) * kLanes, kIsMax ? values[p] : values[p] * scale);
+}
+
+/// Values that a mean divides by: those inside the image, or inside the padded one.
+static SCISSIONLITE_INLINE int64_t counted(const PoolRowArguments& a, Columns rows, Columns taps, int64_t left) {
+  if (a.counts_padding) return inner_taps(a.row, a.kernel_h, a.dilation_h, a.padded_bottom).end * inner_taps(left, a.kernel_w, a.dilation_w, a.padded_right).end;
+  const int64_t inside = (rows.end - rows.begin) * (taps.end - taps.begin);
+  return inside > 0 ? inside : 1;
+}
+
+template <bool kIsMax>
+static void pool_border(const PoolRowArguments& a, Columns rows, int64_t column) {
+  const int64_t left = column * a.stride_w - a.left;
+  const Columns taps = inner_taps(left, a.kernel_w, a.dilation_w, a.width);
+  vec value = kIsMax ? all(-__builtin_inff()) : vec{};
+  for (int64_t kh = rows.begin; kh < rows.end; ++kh)
+    for (int64_t kw = taps.begin; kw < taps.end; ++kw) {
+      const vec x = load(a.x + ((a.row + kh * a.dilation_h) * a.width + left + kw * a.dilation_w) * kLanes);
+      value = kIsMax ? max_of(value, x) : value + x;
+    }
+  if (!kIsMax) value = value / static_cast<float>(counted(a, rows, taps, left));
+  store(a.y + column * kLanes, value);
+}
+
+template <int K, int S, bool kIsMax>
+static void pool_columns(const PoolRowArguments& a) {
+  const Columns rows = inner_taps(a.row, a.kernel_h, a.dilation_h, a.height);
+  const Columns inner = inner_columns(a.width, (a.kernel_w - 1) * a.dilation_w + 1, a.stride_w, a.left, a.out_width);
+  int64_t c = 0;
+  for (; c < inner.begin; ++c) pool_border<kIsMax>(a, rows, c);
+  const vec scale = all(1.F / static_cast<float>(counted(a, rows, {0, a.kernel_w}, inner.begin * a.stride_w - a.left)));
+  for (; c + 4 <= inner.end; c += 4) pool_tile<4, K, S, kIsMax>(a, rows, c, scale);
+  for (; c < inner.end; ++c) pool_tile<1, K, S, kIsMax>(a, rows, c, scale);
+  for (; c < a.out_width; ++c) pool_border<kIsMax>(a, rows, c);
+}
+
+static void pool_row(const PoolRowArguments& a) {
+  const bool is_dense = a.dilation_w == 1;
+  if (!a.is_max) return pool_columns<0, 0, false>(a);
+  if (is_dense && a.kernel_w == 3 && a.stride_w == 2) return pool_columns<3, 2, true>(a);
+  if (is_dense && a.kernel_w == 2 && a.stride_w == 2) return pool_columns<2, 2, true>(a);
+  pool_columns<0, 0, true>(a);
 }
 
 static void mean(const float* x, int64_t pixels, float* y) {
