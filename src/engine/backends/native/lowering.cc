@@ -53,6 +53,7 @@ Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(
 
 ValueInfo Lowering::info(const std::string& value) const {
   if (const auto it = constants_.find(value); it != constants_.end()) return {value, it->second.dtype(), it->second.shape(), /*has_shape=*/true, {}};
+  if (const auto it = released_.find(value); it != released_.end()) return it->second;
   return graph().find_value(value).value_or(ValueInfo{});
 }
 
@@ -64,7 +65,8 @@ Tensor Lowering::constant(const std::string& value) const {
 
 void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
-    if (--readers_[input] == 0) {
+    if (--readers_[input] == 0 && !constant(input).empty()) {
+      released_[input] = info(input);
       program_.graph->initializers.erase(input);
       constants_.erase(input);
     }
@@ -124,8 +126,9 @@ void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
 
 void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
 
-Lowering::View Lowering::view(const std::string& value) const {
+Lowering::View Lowering::view(const std::string& value) {
   if (const auto it = views_.find(value); it != views_.end()) return it->second;
+  if (!constant(value).empty()) (void)plain(value);  // it is read later than by the node that is being lowered
   View whole;
   for (int64_t c = 0; c < info(value).shape[1]; ++c) whole.push_back({value, c});
   return whole;

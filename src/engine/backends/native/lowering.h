@@ -52,7 +52,7 @@ class Lowering {
     int64_t channel = 0;
   };
   using View = std::vector<Source>;
-  [[nodiscard]] View view(const std::string& value) const;
+  [[nodiscard]] View view(const std::string& value);
   /// The image is a choice of other images' channels; it is gathered when something reads it that needs it in one piece.
   void set_view(const std::string& value, View view) { views_[value] = std::move(view); }
   void make_constant(const std::string& value, Tensor tensor);
@@ -89,6 +89,7 @@ class Lowering {
   void gather(const std::string& value);
   std::map<std::string, View> views_;
   std::map<std::string, Tensor> constants_;
+  std::map<std::string, ValueInfo> released_;  // types of constants that were let go
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
