@@ -151,7 +151,7 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
   const auto property = [&] {
     const auto problem = random_problem(std::string(implementation.name) == "winograd");
     const auto* loops = *rc::gen::elementOf(all_loops());
-    const auto reason = implementation.reason_against(problem, *loops);
+    const auto reason = implementation.reason_against(problem, *loops);  // oneDNN runs with its own choice of instruction set only
     RC_PRE(reason.empty());
     Knobs knobs = implementation.usual(problem, *loops);
     if (*rc::gen::arbitrary<bool>())

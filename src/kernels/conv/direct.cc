@@ -12,6 +12,7 @@
 namespace scissionlite::kernels {
 namespace {
 
+constexpr int64_t kWeightBytes = 24 << 10;  // of L1 that a panel's weights may fill
 constexpr int64_t kSmallCache = 256 << 10;  // bytes of L2 that a chunk of pixels may fill with its input
 
 /// Where the channels of one step begin, and how many it holds.
@@ -36,6 +37,7 @@ class Direct final : public Convolution {
   Direct(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops, bool is_plain)
       : problem_(p), end_(end), loops_(loops), frame_(geometry_of(p, loops, is_plain)), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     panels_ = cut_panels(blocks_of(p.k, loops.lanes), static_cast<int>(knobs.at("vectors")));
+    most_steps_ = knobs.at("steps");
     pack(weights);
     cut_runs(knobs.at("chunk"));
   }
@@ -154,31 +156,38 @@ class Direct final : public Convolution {
     const int64_t lanes = loops_.lanes, out_block = problem_.out_h() * problem_.out_w() * lanes;
     PanelArguments a;
     a.x_pixel = problem_.stride_w * frame_.unit();
-    a.steps_at = steps_.data() + panel.steps_at;
-    a.steps = panel.steps;
-    a.w = weights_.data() + panel.weights_at;
     a.inputs = static_cast<int>(frame_.row);
     a.vectors = panel.vectors;
     a.y_pixel = lanes;
     a.y_vector = out_block;
     a.bias = bias_.size() > 0 ? bias_.data() + panel.first * lanes : nullptr;
-    a.activation = end_.activation;
     auto* const loop = frame_.is_plain ? loops_.panel_plain : loops_.panel_blocked;
-    for (size_t i = chunk.begin; i < chunk.end; ++i) {
-      const int64_t at = panel.first * out_block + runs_[i].y * lanes;
-      a.x = x + runs_[i].x;
-      a.y = y + at;
-      a.residual = residual ? residual + at : nullptr;
-      a.pixels = runs_[i].pixels;
-      loop(a);
+    const int64_t pieces = (panel.steps + most_steps_ - 1) / most_steps_;
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      const auto steps = Range{panel.steps * piece / pieces, panel.steps * (piece + 1) / pieces};
+      a.steps_at = steps_.data() + panel.steps_at + steps.begin;
+      a.steps = steps.end - steps.begin;
+      a.w = weights_.data() + panel.weights_at + steps.begin * step_floats(panel);
+      if (piece > 0) a.bias = nullptr;
+      a.activation = piece + 1 == pieces ? end_.activation : ActivationArguments{};
+      for (size_t i = chunk.begin; i < chunk.end; ++i) {
+        const int64_t at = panel.first * out_block + runs_[i].y * lanes;
+        a.x = x + runs_[i].x;
+        a.y = y + at;
+        a.residual = piece > 0 ? a.y : residual ? residual + at : nullptr;  // what the pieces before have summed up
+        a.pixels = runs_[i].pixels;
+        loop(a);
+      }
     }
   }
+  [[nodiscard]] int64_t step_floats(const Panel& panel) const { return frame_.unit() * frame_.row * panel.vectors * loops_.lanes; }
 
   ConvProblem problem_;
   ConvEnd end_;
   const VectorLoops& loops_;
   Geometry frame_;
   std::vector<Panel> panels_;
+  int64_t most_steps_ = 0;      // of a panel at a time, so that their weights stay in L1
   std::vector<int64_t> steps_;  // offsets of all panels' steps
   AlignedFloats weights_;       // by panel: (steps, inputs, vectors, lanes)
   AlignedFloats bias_;
@@ -190,14 +199,16 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops&) {
   std::vector<int64_t> chunks;
   for (const int64_t size : {14, 28, 56, 112, 224, 448, 896, 3136})
     if (chunks.empty() || chunks.back() < p.out_h() * p.out_w()) chunks.push_back(size);
-  return {{"vectors", {1, 2, 3, 4}}, {"chunk", chunks}};
+  return {{"vectors", {1, 2, 3, 4}}, {"chunk", chunks}, {"steps", {8, 16, 24, 32, 48, 64, 96, 1024}}};
 }
 
 Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
   const int64_t per_pixel = p.c * p.stride_h * p.stride_w * static_cast<int64_t>(sizeof(float));
   const int64_t chunk = std::clamp<int64_t>(kSmallCache / per_pixel, 24, 1024);
   const int64_t run = std::min(run_pixels(p), chunk);
-  return {{"vectors", best_vectors(blocks_of(p.k, loops.lanes), run, loops)}, {"chunk", chunk}};
+  const int vectors = best_vectors(blocks_of(p.k, loops.lanes), run, loops);
+  const int64_t steps = kWeightBytes / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
+  return {{"vectors", vectors}, {"chunk", chunk}, {"steps", std::max<int64_t>(steps, 4)}};
 }
 
 double estimate_with(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs, bool is_plain) {
