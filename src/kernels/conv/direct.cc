@@ -4,6 +4,7 @@
 // Grouped convolutions read the blocks that hold channels of the panel's groups; weights that join two groups are zero.
 // With a plain input (direct_plain, for the few channels of an image) a step is a row of the kernel with all its channels.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "kernels/conv/panels.h"
@@ -13,7 +14,6 @@ namespace scissionlite::kernels {
 namespace {
 
 constexpr int64_t kWeightBytes = 24 << 10;  // of L1 that a panel's weights may fill
-constexpr int64_t kSmallCache = 256 << 10;  // bytes of L2 that a chunk of pixels may fill with its input
 
 /// The image as steps read it: blocked, or, with a plain input, all channels of a pixel together, so that a row of the kernel is one
 /// run of values.
@@ -214,13 +214,27 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops&) {
   return {{"vectors", {1, 2, 3, 4}}, {"chunk", chunks}, {"steps", {8, 16, 24, 32, 48, 64, 96, 1024}}};
 }
 
+/// Bytes that come from beyond L2: the weights for each chunk of pixels, and the input for each panel where a chunk of it does not stay.
+double traffic(const ConvProblem& p, const VectorLoops& loops, int64_t chunk, int vectors) {
+  const int64_t panels = (blocks_of(p.k, loops.lanes) + vectors - 1) / vectors, pixels = p.out_h() * p.out_w();
+  const double chunks = std::ceil(static_cast<double>(pixels) / static_cast<double>(chunk));
+  const double weights = static_cast<double>(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w * 4), input = static_cast<double>(p.c * p.h * p.w * 4);
+  const bool stays = input / chunks <= 0.6 * static_cast<double>(l2_bytes());
+  return chunks * weights + (stays ? 1 : static_cast<double>(panels)) * input;
+}
+
 Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
-  const int64_t per_pixel = p.c * p.stride_h * p.stride_w * static_cast<int64_t>(sizeof(float));
-  const int64_t chunk = std::clamp<int64_t>(kSmallCache / per_pixel, 24, 1024);
-  const int64_t run = std::min(run_pixels(p), chunk);
-  const int vectors = best_vectors(blocks_of(p.k, loops.lanes), run, loops);
-  const int64_t steps = kWeightBytes / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
-  return {{"vectors", vectors}, {"chunk", chunk}, {"steps", std::max<int64_t>(steps, 4)}};
+  Knobs best;
+  double least = 0;
+  for (const int64_t chunk : {24, 49, 98, 196, 392, 784, 1568, 3136}) {
+    const int vectors = best_vectors(blocks_of(p.k, loops.lanes), std::min(run_pixels(p), chunk), loops);
+    const double bytes = traffic(p, loops, chunk, vectors);
+    if (!best.empty() && bytes >= least) continue;
+    const int64_t steps = kWeightBytes / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
+    best = {{"vectors", vectors}, {"chunk", chunk}, {"steps", std::max<int64_t>(steps, 4)}};
+    least = bytes;
+  }
+  return best;
 }
 
 double estimate_with(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs, bool is_plain) {
@@ -229,7 +243,9 @@ double estimate_with(const ConvProblem& p, const VectorLoops& loops, const Knobs
   const int64_t per_group = is_plain ? p.c / p.groups : round_up(p.c / p.groups, loops.lanes);
   const double inputs = static_cast<double>(per_group * p.kernel_h * p.kernel_w);
   const double frame = p.is_padded() ? static_cast<double>(p.c * p.h * p.w) / loops.lanes * 2 : 0;
-  return static_cast<double>(p.n) * (inputs * runs * panel_cycles(blocks, static_cast<int>(knobs.at("vectors")), columns, loops) + frame);
+  const int vectors = static_cast<int>(knobs.at("vectors"));
+  const double products = inputs * runs * panel_cycles(blocks, vectors, columns, loops);
+  return static_cast<double>(p.n) * (std::max(products, traffic(p, loops, knobs.at("chunk"), vectors) / kBytesPerCycle) + frame);
 }
 
 std::string no_reason(const ConvProblem&, const VectorLoops&) { return ""; }

@@ -1,6 +1,7 @@
 #include "kernels/conv/panels.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -38,6 +39,14 @@ AlignedFloats padded_bias(const float* bias, int64_t channels, int64_t lanes) {
   AlignedFloats out(round_up(channels, lanes));
   std::copy(bias, bias + channels, out.data());
   return out;
+}
+
+int64_t l2_bytes() {
+  static const int64_t bytes = [] {
+    const long found = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return found > 0 ? static_cast<int64_t>(found) : int64_t{512} << 10;
+  }();
+  return bytes;
 }
 
 double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoops& loops) {
