@@ -284,7 +284,8 @@ void lower_nodes(Lowering& l) {
   std::set<size_t> taken;
   for (size_t i = nodes.size(); i-- > 0;) {
     if (taken.count(i)) continue;
-    const auto chain = find_chain(l, i);
+    auto chain = find_chain(l, i);
+    if (chain.size() == 3 && !chain_pays(l, chain)) chain.erase(chain.begin());  // perhaps without the first
     if (chain.empty() || std::any_of(chain.begin(), chain.end(), [&](size_t node) { return taken.count(node) > 0; }) || !chain_pays(l, chain)) continue;
     chains[i] = chain;
     taken.insert(chain.begin(), chain.end());
