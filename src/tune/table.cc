@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/stats.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -44,12 +45,39 @@ Json to_json(const Table& table) {
   return json;
 }
 
+namespace {
+
+/// Times by Space::index; failures are 0.
+std::map<uint64_t, std::vector<double>> times_of(const ConvSpace& space, const TuningKey& key, const MeasurementLog& log) {
+  std::map<uint64_t, std::vector<double>> times;
+  for (const auto& line : log.of(key))
+    if (const auto config = space.find(line.implementation, line.knobs)) times[space.space().index(*config)].push_back(line.outcome.median_us);
+  return times;
+}
+
+}  // namespace
+
+void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log) {
+  const ConvSpace space(problem, *options.trial.loops);
+  const auto key = key_of(problem, *options.trial.loops, options.trial.threads);
+  const auto before = times_of(space, key, log);
+  Measurer measurer(problem, options);
+  for (int pass = 0; pass < passes; ++pass) {
+    const auto order = make_searcher("random", space.space(), static_cast<uint64_t>(pass));
+    while (const auto config = order->next()) {
+      const auto known = before.find(space.space().index(*config));
+      if (known != before.end() && static_cast<int>(known->second.size()) > pass) continue;
+      const auto choice = space.choice(*config);
+      log.add(key, {choice.implementation->name, choice.knobs, measurer.measure(choice)});
+    }
+  }
+}
+
 TableLayer table_layer(const kernels::ConvProblem& problem, const MeasureOptions& options, const MeasurementLog& log) {
   const ConvSpace space(problem, *options.trial.loops);
   TableLayer layer{key_of(problem, *options.trial.loops, options.trial.threads), space.space().dimensions(), std::vector<double>(space.space().size(), 0.0)};
-  for (const auto& line : log.of(layer.key))
-    if (const auto config = space.find(line.implementation, line.knobs); config && line.outcome.is_ok())
-      layer.us[space.space().index(*config)] = std::round(line.outcome.median_us * 10) / 10;
+  for (const auto& [index, times] : times_of(space, layer.key, log))
+    if (*std::min_element(times.begin(), times.end()) > 0) layer.us[index] = std::round(median(times) * 10) / 10;
   return layer;
 }
 

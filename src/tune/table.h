@@ -19,7 +19,11 @@ struct Table {
 [[nodiscard]] Table table_from_json(const Json& json, const std::string& where);
 [[nodiscard]] Json to_json(const Table& table);
 
-/// What the log holds of the problem's space on this machine.
+/// Adds to the log until every configuration of the problem has been measured `passes` times, each pass in another order: a busy moment of
+/// the machine spoils one time of each of a few.
+void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log);
+
+/// What the log holds of the problem's space on this machine, medians.
 [[nodiscard]] TableLayer table_layer(const kernels::ConvProblem& problem, const MeasureOptions& options, const MeasurementLog& log);
 
 /// Measurements until one has `share` of the best known speed.

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "kernels/vector/loops.h"
+#include "tune/table.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -55,6 +58,23 @@ TEST_F(Tuning, EndsWhenTimeIsUp) {
   Tuned tuned;
   EXPECT_EQ(run(tuned), 1);  // the usual one
   EXPECT_FALSE(tuned.is_finished);
+}
+
+TEST_F(Tuning, WholeSpacesBecomeTablesOnWhichSearchesAreReplayed) {
+  const kernels::ConvProblem small{.c = 16, .h = 4, .w = 4, .k = 16};
+  MeasurementLog log(folder_ / "log");
+  measure_space(small, options_.measure, 2, log);
+  Table table;
+  table.layers.push_back(table_layer(small, options_.measure, log));
+  const auto& layer = table.layers[0];
+  const auto times = static_cast<int64_t>(layer.us.size()) - std::count(layer.us.begin(), layer.us.end(), 0.0);
+  EXPECT_EQ(log.of(layer.key).size(), 2 * times);
+  EXPECT_EQ(to_json(table_from_json(to_json(table), "table")), to_json(table));
+  for (const auto& row : searchers()) {
+    const auto needed = measurements_needed(layer, row.name, 1, 0.95);
+    EXPECT_GE(needed, 1);
+    EXPECT_LE(needed, times);
+  }
 }
 
 }  // namespace
