@@ -14,7 +14,7 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, trace;
+  std::string model, trace, tuning;
   int threads = 1, repeats = 20, top = 25;
 };
 
@@ -78,7 +78,7 @@ void print(const Explanation& e, const Options& options) {
 
 int explain(const Options& options, const Common& common) {
   if (!options.trace.empty()) check_writable(options.trace);
-  const auto explanation = explain_native(load_model(options.model), {.threads = options.threads}, options.repeats);
+  const auto explanation = explain_native(load_model(options.model), {.threads = options.threads, .tuning = options.tuning}, options.repeats);
   if (!options.trace.empty()) write_json(options.trace, to_trace(explanation));
   if (common.json) std::cout << to_json(explanation).dump(2) << "\n";
   else print(explanation, options);
@@ -93,6 +93,7 @@ Run declare_explain(CLI::App& app, Common& common) {
   app.add_option("--threads", options->threads, "0: every core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--repeats", options->repeats, "runs that the medians are of")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--top", options->top, "print the slowest steps only; 0: all")->check(CLI::Range(0, 100000))->capture_default_str();
+  app.add_option("--tuning", options->tuning, "file of `scissionlite tune` to choose by (default: what the environment variable SCISSIONLITE_TUNING names)");
   app.add_option("--trace", options->trace, "write one run for chrome://tracing or ui.perfetto.dev");
   return [options, &common] { return explain(*options, common); };
 }

@@ -17,6 +17,7 @@ namespace scissionlite {
 struct CompileOptions {
   int threads = 0;                // 0: every core of this process
   std::string precision = "f32";  // f32 or bf16; what really runs is in EngineInfo
+  std::string tuning = "";        // file of `scissionlite tune` for the backend native; empty: what SCISSIONLITE_TUNING names, if anything
 };
 
 /// What runs, for reports and profile files.

@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "base/version.h"
+#include "engine/backends/native/conv_problems.h"
 #include "engine/backends/native/lowering.h"
 #include "kernels/vector/loops.h"
 #include "ops/ops.h"
@@ -33,20 +34,10 @@ Graph specialise(const Graph& graph, const std::vector<Shape>& shapes) {
   return out;
 }
 
-bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
-
-}  // namespace
-
-Compilation::Compilation(const Graph& graph, const CompileOptions& options) : inputs_(graph.inputs), outputs_(graph.outputs), graph_(graph) {
-  const int threads = options.threads > 0 ? options.threads : this_machine().cores;
-  info_ = {.spec = "native", .version = kVersion, .isa = kernels::best_loops().isa, .precision = "f32", .threads = threads};
-  if (const auto shapes = usual_shapes(); !shapes.empty() || inputs_.empty()) (void)program(shapes);
-  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) graph_ = {};  // weights are packed now
-}
-
-std::vector<Shape> Compilation::usual_shapes() const {
+/// Open batches are one image; empty when another size is open.
+std::vector<Shape> shapes_of(const std::vector<ValueInfo>& inputs) {
   std::vector<Shape> shapes;
-  for (const auto& input : inputs_) {
+  for (const auto& input : inputs) {
     Shape shape = input.shape;
     if (!shape.empty() && shape[0] < 0) shape[0] = 1;
     if (!input.has_shape || !is_static(shape)) return {};
@@ -55,11 +46,43 @@ std::vector<Shape> Compilation::usual_shapes() const {
   return shapes;
 }
 
+bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
+
+}  // namespace
+
+Compilation::Compilation(const Graph& graph, const CompileOptions& options) : inputs_(graph.inputs), outputs_(graph.outputs), graph_(graph) {
+  const int threads = options.threads > 0 ? options.threads : this_machine().cores;
+  info_ = {.spec = "native", .version = kVersion, .isa = kernels::best_loops().isa, .precision = "f32", .threads = threads};
+  tuned_ = tune::load_choices(options.tuning, kernels::best_loops(), threads);
+  if (const auto shapes = usual_shapes(); !shapes.empty() || inputs_.empty()) (void)program(shapes);
+  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) graph_ = {};  // weights are packed now
+}
+
+std::vector<Shape> Compilation::usual_shapes() const { return shapes_of(inputs_); }
+
 std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
   auto& program = programs_[shapes];
-  if (!program) program = std::make_shared<const Program>(lower(specialise(graph_, shapes), {&kernels::best_loops(), info_.threads}));
+  if (!program) program = std::make_shared<const Program>(lower(specialise(graph_, shapes), {.loops = &kernels::best_loops(), .threads = info_.threads, .tuned = tuned_.get()}));
   return program;
 }
 
 }  // namespace scissionlite::native
+
+namespace scissionlite {
+
+std::vector<ConvUse> conv_problems(const Graph& graph, int threads) {
+  const auto shapes = native::shapes_of(graph.inputs);
+  if (shapes.empty() && !graph.inputs.empty()) throw Unsupported("[native] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
+  std::vector<kernels::ConvProblem> all;
+  (void)native::lower(native::specialise(graph, shapes), {.loops = &kernels::best_loops(), .threads = threads, .problems = &all});
+  std::vector<ConvUse> uses;
+  for (const auto& problem : all) {
+    const auto it = std::find_if(uses.begin(), uses.end(), [&](const ConvUse& use) { return use.problem == problem; });
+    if (it == uses.end()) uses.push_back({problem, 1});
+    else ++it->count;
+  }
+  return uses;
+}
+
+}  // namespace scissionlite

@@ -6,6 +6,7 @@
 
 #include "engine/backends/native/program.h"
 #include "engine/engine.h"
+#include "tune/choices.h"
 
 namespace scissionlite::native {
 
@@ -25,6 +26,7 @@ class Compilation {
  private:
   std::vector<ValueInfo> inputs_, outputs_;
   EngineInfo info_;
+  std::shared_ptr<const tune::Choices> tuned_;
   Graph graph_;  // without weights where no other shapes can come
   std::mutex mutex_;
   std::map<std::vector<Shape>, std::shared_ptr<const Program>> programs_;

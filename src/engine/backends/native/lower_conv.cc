@@ -3,6 +3,7 @@
 #include "kernels/conv/chain.h"
 #include "kernels/conv/panels.h"
 #include "ops/support.h"
+#include "tune/conv_space.h"
 
 namespace scissionlite::native {
 namespace {
@@ -21,12 +22,6 @@ kernels::ConvProblem problem_of(const Lowering& l, const Node& node, const Shape
   p.top = window.pads_begin[0], p.left = window.pads_begin[1], p.bottom = window.pads_end[0], p.right = window.pads_end[1];
   p.groups = node.int_attribute("group", 1);
   return p;
-}
-
-std::string describe(const kernels::ConvChoice& choice) {
-  std::string text = choice.implementation->name;
-  for (const auto& [name, value] : choice.knobs) text += " " + name + "=" + std::to_string(value);
-  return text;
 }
 
 bool is_plain_window(const kernels::ConvProblem& p) { return p.top >= 0 && p.left >= 0 && p.bottom >= 0 && p.right >= 0 && element_count({p.n, p.c, p.h, p.w, p.k}) > 0; }
@@ -77,9 +72,9 @@ bool is_pointwise(const Stage& s) {
 bool lower_conv(Lowering& l, const Node& node) {
   const auto stage = stage_of(l, node);
   if (!stage) return false;
-  const auto choice = kernels::usual_conv(stage->problem, l.loops());
+  const auto choice = l.choose(stage->problem);
   std::shared_ptr<const kernels::Convolution> conv = choice.implementation->make(stage->problem, stage->weights(), {stage->has_residual, stage->activation}, choice.knobs, l.loops());
-  add_convolution(l, node, std::move(conv), describe(choice), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
+  add_convolution(l, node, std::move(conv), tune::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
   return true;
 }
 

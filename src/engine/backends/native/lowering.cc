@@ -204,6 +204,11 @@ SlotId Lowering::blocked(const std::string& value) {
   return to;
 }
 
+kernels::ConvChoice Lowering::choose(const kernels::ConvProblem& problem) {
+  if (options_.problems) options_.problems->push_back(problem);
+  return tune::choose_conv(problem, loops(), options_.tuned);
+}
+
 void Lowering::add(Step step) { program_.steps.push_back(std::move(step)); }
 
 bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {

@@ -8,12 +8,15 @@
 
 #include "engine/backends/native/program.h"
 #include "kernels/conv/conv.h"
+#include "tune/choices.h"
 
 namespace scissionlite::native {
 
 struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
+  const tune::Choices* tuned = nullptr;                    // null: the usual choices
+  std::vector<kernels::ConvProblem>* problems = nullptr;   // gets what is convolved outside chains, one a node
 };
 
 /// @param graph  every shape known (see specialise in compilation.cc); its weights are let go as they are packed.
@@ -28,6 +31,8 @@ class Lowering {
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.loops; }
   [[nodiscard]] int64_t lanes() const { return options_.loops->lanes; }
   [[nodiscard]] int threads() const { return options_.threads; }
+  /// How to compute it: as tuned, else the usual way.
+  [[nodiscard]] kernels::ConvChoice choose(const kernels::ConvProblem& problem);
   [[nodiscard]] const Graph& graph() const { return *program_.graph; }
   [[nodiscard]] int64_t opset(const Node& node) const { return graph().opset(node.domain); }
 

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/rng.h"
+#include "base/test_messages.h"
+#include "engine/backends/native/conv_problems.h"
+#include "engine/backends/native/explain.h"
 #include "engine/backends/native/lowering.h"
 #include "engine/engine.h"
 #include "kernels/vector/loops.h"
@@ -155,6 +159,35 @@ TEST(Native, OutputsThatAreInputsOrConstants) {
   const auto y = executable->run(std::span(&x, 1))[0];
   EXPECT_NE(y.data(), x.data());
   EXPECT_TRUE(bit_equal(x, y));
+}
+
+class NativeTuning : public testing::Test {
+ protected:
+  NativeTuning() : file_(fs::temp_directory_path() / ("native_tuning_" + std::to_string(getpid()) + ".json")) {
+    Builder b({1, 16, 12, 12});
+    graph_ = b.with_output(b.conv("x", 16, 24, 3));
+  }
+  ~NativeTuning() override { fs::remove(file_); }
+  fs::path file_;
+  Graph graph_;
+};
+
+TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
+  const auto problem = conv_problems(graph_, 1).at(0).problem;
+  tune::Database database;
+  database.add(tune::key_of(problem, kernels::best_loops(), 1), {"direct", {{"chunk", 28}, {"vectors", 1}}, 1, 2, 3, "genetic"});
+  write_json(file_, tune::to_json(database));
+  const auto explanation = explain_native(graph_, {.threads = 1, .tuning = file_.string()}, 1);
+  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const auto& step) { return step.implementation == "direct chunk=28 vectors=1"; }));
+  Rng rng(3);
+  const Tensor x = random_tensor(rng, {1, 16, 12, 12});
+  const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)), got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
+  EXPECT_LE(max_relative_error(got[0], expected[0]), 1e-5);
+}
+
+TEST_F(NativeTuning, OfAnUnreadableFileIsRefused) {
+  write_file(file_, "{\"schema\": \"scissionlite.plan/1\"}");
+  EXPECT_NE(message_of([&] { (void)compile(graph_, "native", {.threads = 1, .tuning = file_.string()}); }).find("expected 'scissionlite.tuning/1'"), std::string::npos);
 }
 
 TEST(Native, AnUnknownOperatorIsNamed) {

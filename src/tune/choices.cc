@@ -1,0 +1,48 @@
+#include "tune/choices.h"
+
+#include <cstdlib>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "tune/conv_space.h"
+
+namespace scissionlite::tune {
+namespace {
+
+std::string text_of(const TuningKey& key) { return key.cpu + ", " + key.isa + ", " + std::to_string(key.threads) + (key.threads == 1 ? " thread" : " threads"); }
+
+}  // namespace
+
+Choices::Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads) : where_(where), loops_(loops) {
+  const TuningKey here{"", "f32", loops.isa, this_machine().cpu, threads};
+  for (const auto& [key, entry] : database.entries) {
+    TuningKey machine = key;
+    machine.problem.clear();
+    if (machine == here) entries_[key.problem] = entry;
+  }
+  if (entries_.empty() && !database.entries.empty())
+    log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
+}
+
+std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& problem) const {
+  const auto it = entries_.find(problem.text());
+  if (it == entries_.end()) return std::nullopt;
+  const auto& entry = it->second;
+  const ConvSpace space(problem, loops_);
+  if (const auto config = space.find(entry.implementation, entry.knobs)) return space.choice(*config);
+  log::warning("[tune] '" + where_ + "' says '" + describe(entry.implementation, entry.knobs) + "' for " + it->first + ", which this version does not have: ignored; tune again");
+  return std::nullopt;
+}
+
+std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
+  const char* variable = std::getenv("SCISSIONLITE_TUNING");
+  const std::string file = !path.empty() ? path : variable ? variable : "";
+  return file.empty() ? nullptr : std::make_shared<const Choices>(load_database(file), file, loops, threads);
+}
+
+kernels::ConvChoice choose_conv(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices) {
+  const auto tuned = choices ? choices->find(problem) : std::nullopt;
+  return tuned ? *tuned : kernels::usual_conv(problem, loops);
+}
+
+}  // namespace scissionlite::tune

@@ -1,0 +1,43 @@
+#include "tune/choices.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/vector/loops.h"
+#include "tune/conv_space.h"
+
+namespace scissionlite::tune {
+namespace {
+
+const kernels::ConvProblem kProblem{.c = 16, .h = 12, .w = 12, .k = 16};
+
+/// What is chosen with an entry of that key.
+std::string chosen(const TuningKey& key, const std::string& implementation, const kernels::Knobs& knobs) {
+  Database database;
+  database.add(key, {implementation, knobs, 1, 2, 3, "genetic"});
+  const Choices choices(database, "tuning.json", kernels::best_loops(), 1);
+  const auto choice = choose_conv(kProblem, kernels::best_loops(), &choices);
+  return describe(choice.implementation->name, choice.knobs);
+}
+
+TEST(Choices, AreTakenWhereTheyFitAndTheUsualOneElsewhere) {
+  const auto& loops = kernels::best_loops();
+  const auto usual = kernels::usual_conv(kProblem, loops);
+  const auto usual_text = describe(usual.implementation->name, usual.knobs);
+  const kernels::Knobs knobs{{"vectors", 1}, {"chunk", 28}};
+  const auto here = key_of(kProblem, loops, 1);
+  EXPECT_EQ(chosen(here, "direct", knobs), "direct chunk=28 vectors=1");
+  auto other = here;
+  other.cpu = "another CPU";
+  EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
+  other = here, other.isa = "sse9";
+  EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
+  other = here, other.threads = 2;
+  EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
+  EXPECT_EQ(chosen(here, "direkt", knobs), usual_text);
+  EXPECT_EQ(chosen(here, "direct", {{"vectors", 99}, {"chunk", 28}}), usual_text);
+  EXPECT_EQ(chosen(here, "direct", {{"vectors", 1}}), usual_text);
+  EXPECT_EQ(chosen(here, "winograd", {{"m", 4}, {"vectors", 1}, {"tiles", 6}}), usual_text);  // cannot compute it
+}
+
+}  // namespace
+}  // namespace scissionlite::tune

@@ -1,0 +1,72 @@
+// What tuning found, by operator, type, instruction set, CPU and threads: a file that several tuners may add to at once, and beside it
+// a log of every measurement, from which a search that was ended goes on.
+#pragma once
+
+#include <compare>
+#include <map>
+
+#include "base/json.h"
+#include "kernels/conv/conv.h"
+#include "tune/searcher.h"
+
+namespace scissionlite::tune {
+
+/// What a time belongs to.
+struct TuningKey {
+  std::string problem;  // ConvProblem::text()
+  std::string dtype = "f32";
+  std::string isa;      // VectorLoops::isa
+  std::string cpu;      // MachineInfo::cpu
+  int threads = 1;
+  auto operator<=>(const TuningKey&) const = default;
+};
+/// On this machine.
+[[nodiscard]] TuningKey key_of(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, int threads);
+
+struct TuningEntry {
+  std::string implementation;
+  kernels::Knobs knobs;
+  double median_us = 0;
+  double usual_us = 0;   // of the choice without tuning, measured in turns with this one
+  int64_t measured = 0;  // configurations
+  std::string method;    // of the search
+};
+
+struct Database {
+  std::map<TuningKey, TuningEntry> entries;
+  /// Keeps the faster where there is one already.
+  void add(const TuningKey& key, const TuningEntry& entry);
+  void merge(const Database& other);
+};
+
+/// "scissionlite.tuning/1". @throws InvalidArgument naming the field.
+[[nodiscard]] Database database_from_json(const Json& json, const std::string& where);
+[[nodiscard]] Json to_json(const Database& database);
+/// @throws InvalidArgument, ResourceError.
+[[nodiscard]] Database load_database(const fs::path& path);
+/// Merges `more` into the file, which is made when it is not there. Takes the lock PATH.lock: others may do the same at once. A file
+/// that is not a tuning file stays as it is. @return what the file holds now. @throws InvalidArgument, ResourceError.
+Database update_database(const fs::path& path, const Database& more);
+
+/// Every measurement of a search, a line of JSON each, beside the database (PATH.log).
+class MeasurementLog {
+ public:
+  /// Reads what is there; lines that were cut off are left out with a warning. No file is made before the first `add`.
+  /// @throws InvalidArgument for a file that is no such log.
+  explicit MeasurementLog(fs::path path);
+  struct Line {
+    std::string implementation;
+    kernels::Knobs knobs;
+    Outcome outcome;
+  };
+  [[nodiscard]] const std::vector<Line>& of(const TuningKey& key) const;
+  /// On disk when it returns; locked as the database is. @throws ResourceError.
+  void add(const TuningKey& key, const Line& line);
+
+ private:
+  void read_line(const std::string& text, const std::string& where);
+  fs::path path_;
+  std::map<TuningKey, std::vector<Line>> lines_;
+};
+
+}  // namespace scissionlite::tune

@@ -1,0 +1,39 @@
+// The search for one convolution's fastest choice: searcher, measurer and log together.
+#pragma once
+
+#include <functional>
+
+#include "tune/conv_space.h"
+#include "tune/database.h"
+#include "tune/measure.h"
+
+namespace scissionlite::tune {
+
+struct TuneOptions {
+  std::string method = "genetic";
+  int64_t budget = 48;      // configurations measured, those of the log included
+  uint64_t seed = 1;
+  double until_us = 0;      // by Clock::steady; no further measurement begins; 0: none
+  MeasureOptions measure;
+};
+
+/// What is told after each measurement.
+struct TuneStep {
+  std::string choice;
+  Outcome outcome;
+  double best_us = 0;  // so far; 0: none yet
+};
+
+struct Tuned {
+  TuningKey key;
+  TuningEntry entry;
+  int64_t failed = 0;
+  bool is_finished = true;  // false: time ran out before the budget
+};
+
+/// The usual choice is measured first, then what the searcher asks for; `log` has what was measured before, and gets the rest. At the
+/// end the best few and the usual one run in turns, so that a busy moment of the machine favours none.
+/// @throws Unsupported when nothing computes the problem, or no choice could be measured (with the reason); ResourceError.
+[[nodiscard]] Tuned tune_conv(const kernels::ConvProblem& problem, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told = {});
+
+}  // namespace scissionlite::tune
