@@ -7,6 +7,7 @@ find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Eigen3 REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(dnnl QUIET)  # libdnnl-dev: one more way to convolve
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)

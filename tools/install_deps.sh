@@ -61,7 +61,7 @@ venv() {  # venv FOLDER REQUIREMENT...: a virtual environment of its own below .
 
 apt_group build build-essential git cmake ninja-build ccache pkg-config lld \
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc nlohmann-json3-dev libcli11-dev \
-  libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libssl-dev libeigen3-dev libgtest-dev librapidcheck-dev \
+  libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libssl-dev libeigen3-dev libdnnl-dev libgtest-dev librapidcheck-dev \
   python3 python3-pip python3-venv
 once openvino pip_target openvino openvino==2026.4.1
 once onnx pip_target onnx onnx==1.23.2
@@ -73,7 +73,7 @@ once skimage pip_target scikit_image scikit-image==0.26.0
 [ "$what" = demo ] && exit 0
 
 # libtorch computes matrix products with whatever libblas is installed: the reference one is fifty times slower than OpenBLAS.
-apt_group test libb64-0d chromium libtorch-dev libopenblas0-pthread
+apt_group test g++-aarch64-linux-gnu qemu-user libb64-0d chromium libtorch-dev libopenblas0-pthread
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
 once peers_triton_client venv venv_tritonclient "tritonclient[grpc]==2.73.0" "numpy<3"
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0

@@ -25,5 +25,5 @@ environment() {
 mkdir -p "$out"
 # The program pnnx stands alone; its Python module would bring PyTorch with CUDA.
 environment main pnnx==20261020 onnxruntime==1.32.0 openvino==2026.4.1 ncnn==1.0.20261020 onnx==1.23.2 "numpy<3" pillow==12.0.0
-# Apart: TVM, with what its tuner learns and measures with.
-environment tvm "" apache-tvm==0.27.0.post1 xgboost-cpu==3.2.0 psutil==7.2.2 cloudpickle==3.1.2 tornado==6.6.1 onnx==1.23.2 "numpy<3"
+# Apart: TVM, with what its tuner learns and measures with; with a newer tvm-ffi the tuner dies (docs/findings.md).
+environment tvm "" apache-tvm==0.27.0.post1 apache-tvm-ffi==0.1.14.post0 xgboost-cpu==3.2.0 psutil==7.2.2 cloudpickle==3.1.2 tornado==6.6.1 onnx==1.23.2 "numpy<3"

@@ -77,7 +77,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
   app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
   app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface (there is no authentication)")->capture_default_str();
-  app.add_option("--engine", server.engine, "backend: openvino, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
+  app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
   app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--model-control-mode", options->control_mode, "none: serve every model; explicit: load and unload on request")
       ->check(CLI::IsMember({"none", "explicit"}))->capture_default_str();

@@ -38,6 +38,18 @@ int64_t copy_typed(const pb::TensorProto& proto, Tensor& out) {
   }
 }
 
+/// The memory of a long string as it is; a copy of a short one, which may lie unaligned inside the message.
+Tensor take_raw_data(pb::TensorProto& proto, Dtype dtype, const Shape& shape) {
+  constexpr size_t kLong = 4096;
+  if (proto.raw_data().size() < kLong) {
+    Tensor out(dtype, shape);
+    std::memcpy(out.mutable_data(), proto.raw_data().data(), proto.raw_data().size());
+    return out;
+  }
+  const std::shared_ptr<const std::string> bytes(proto.release_raw_data());
+  return {dtype, shape, bytes, bytes->data()};
+}
+
 int64_t parse_range_number(const std::string& text, const std::string& key) {
   if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string::npos)
     throw ModelError("[onnx import] external data: '" + key + "' is '" + text + "', expected a number of bytes");
@@ -94,7 +106,7 @@ Tensor TensorReader::read_external(const pb::TensorProto& proto, Dtype dtype, co
   return out;
 }
 
-Tensor TensorReader::read(const pb::TensorProto& proto) {
+Tensor TensorReader::read(pb::TensorProto& proto) {
   const auto dtype = static_cast<Dtype>(proto.data_type());
   if (dtype_size(dtype) == 0)
     throw Unsupported("[onnx import] " + where_ + ": tensor '" + proto.name() + "' has element type " + std::to_string(proto.data_type()) +
@@ -110,12 +122,11 @@ Tensor TensorReader::read(const pb::TensorProto& proto) {
   const int64_t held = proto.has_raw_data() ? static_cast<int64_t>(proto.raw_data().size())
                                             : static_cast<int64_t>(proto.ByteSizeLong()) * static_cast<int64_t>(dtype_size(dtype));
   if (needed > held) fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, the file holds fewer; it is truncated");
-  Tensor out(dtype, shape);
   if (proto.has_raw_data()) {
     if (held != needed) fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, got " + std::to_string(held));
-    std::memcpy(out.mutable_data(), proto.raw_data().data(), static_cast<size_t>(needed));
-    return out;
+    return take_raw_data(proto, dtype, shape);
   }
+  Tensor out(dtype, shape);
   const int64_t given = copy_typed(proto, out);
   if (given != count) fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(count) + " values, got " + std::to_string(given));
   return out;

@@ -19,8 +19,9 @@ class TensorReader {
  public:
   /// @param folder  where external files may lie; nothing outside it is read.
   TensorReader(fs::path folder, std::string where) : folder_(std::move(folder)), where_(std::move(where)) {}
+  /// Large data is taken out of `proto` instead of being copied.
   /// @throws ModelError naming the tensor, what it holds and what it should.
-  [[nodiscard]] Tensor read(const pb::TensorProto& proto);
+  [[nodiscard]] Tensor read(pb::TensorProto& proto);
   /// External files used so far, in order of first use, relative to the folder.
   [[nodiscard]] const std::vector<std::string>& external_files() const { return order_; }
 

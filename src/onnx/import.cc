@@ -1,7 +1,8 @@
 #include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -13,41 +14,49 @@ namespace {
 
 constexpr int64_t kOldestOpset = 7;
 
-pb::ModelProto parse_proto(std::string_view bytes, const std::string& where) {
-  if (bytes.empty()) throw ModelError("[onnx import] " + where + " is empty; expected an ONNX model");
-  constexpr size_t kLargest = (size_t{1} << 31) - 1;
-  if (bytes.size() > kLargest)
-    throw ModelError("[onnx import] " + where + " has " + std::to_string(bytes.size()) +
-                     " bytes; an ONNX file ends at 2 GiB: save the weights as external data");
+void check_size(uint64_t bytes, const std::string& where) {
+  if (bytes == 0) throw ModelError("[onnx import] " + where + " is empty; expected an ONNX model");
+  constexpr uint64_t kLargest = (uint64_t{1} << 31) - 1;
+  if (bytes > kLargest)
+    throw ModelError("[onnx import] " + where + " has " + std::to_string(bytes) + " bytes; an ONNX file ends at 2 GiB: save the weights as external data");
+}
+
+pb::ModelProto parse_proto(google::protobuf::io::ZeroCopyInputStream& stream, uint64_t bytes, const std::string& where) {
   pb::ModelProto model;
-  google::protobuf::io::ArrayInputStream array(bytes.data(), static_cast<int>(bytes.size()));
-  google::protobuf::io::CodedInputStream coded(&array);
+  google::protobuf::io::CodedInputStream coded(&stream);
   coded.SetRecursionLimit(64);
   if (!model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage())
-    throw ModelError("[onnx import] " + where + " (" + std::to_string(bytes.size()) +
+    throw ModelError("[onnx import] " + where + " (" + std::to_string(bytes) +
                      " bytes) is not an ONNX model, or it is truncated or damaged; export or copy it again");
   if (!model.has_graph() || model.opset_import_size() == 0)
     throw ModelError("[onnx import] " + where + " parses, but holds no ONNX graph with an opset; is it another protobuf file?");
   return model;
 }
 
+pb::ModelProto parse_proto(std::string_view bytes, const std::string& where) {
+  check_size(bytes.size(), where);
+  google::protobuf::io::ArrayInputStream array(bytes.data(), static_cast<int>(bytes.size()));
+  return parse_proto(array, bytes.size(), where);
+}
+
+/// Takes the weights out of the model.
 class Importer {
  public:
-  Importer(const pb::ModelProto& model, const fs::path& folder, std::string where)
+  Importer(pb::ModelProto& model, const fs::path& folder, std::string where)
       : model_(model), where_(std::move(where)), reader_(folder, where_) {}
 
   Graph run() {
     import_header();
-    const auto& proto = model_.graph();
+    auto& proto = *model_.mutable_graph();
     graph_.name = proto.name();
-    for (const auto& tensor : proto.initializer()) add_initializer(tensor);
+    for (auto& tensor : *proto.mutable_initializer()) add_initializer(tensor);
     if (proto.sparse_initializer_size() > 0)
       throw Unsupported("[onnx import] " + where_ + ": sparse initializers are not supported; export the model with dense weights");
     for (const auto& value : proto.input())
       if (!graph_.initializers.count(value.name())) graph_.inputs.push_back(value_info(value));
     for (const auto& value : proto.output()) graph_.outputs.push_back(value_info(value));
     for (const auto& value : proto.value_info()) graph_.values.emplace(value.name(), value_info(value));
-    for (const auto& node : proto.node()) graph_.nodes.push_back(import_node(node));
+    for (auto& node : *proto.mutable_node()) graph_.nodes.push_back(import_node(node));
     if (graph_.nodes.empty()) throw ModelError("[onnx import] " + where_ + " has no nodes; there is nothing to run");
     sort_nodes(graph_);
     while_doing("importing '" + where_ + "'", [&] { graph_.check(); });
@@ -69,7 +78,7 @@ class Importer {
                         "with onnx.version_converter");
   }
 
-  void add_initializer(const pb::TensorProto& tensor) {
+  void add_initializer(pb::TensorProto& tensor) {
     if (tensor.name().empty()) throw ModelError("[onnx import] " + where_ + ": an initializer has no name");
     if (!graph_.initializers.emplace(tensor.name(), reader_.read(tensor)).second)
       throw ModelError("[onnx import] " + where_ + ": initializer '" + tensor.name() + "' stands twice");
@@ -99,7 +108,7 @@ class Importer {
     return info;
   }
 
-  Node import_node(const pb::NodeProto& proto) {
+  Node import_node(pb::NodeProto& proto) {
     Node node;
     node.name = proto.name();
     node.op_type = proto.op_type();
@@ -110,18 +119,18 @@ class Importer {
     if (node.op_type.empty()) throw ModelError("[onnx import] " + where_ + ": a node has no operator type");
     if (graph_.opset(node.domain) == 0)
       throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] is of domain '" + node.domain + "', which the model does not import");
-    for (const auto& attribute : proto.attribute())
+    for (auto& attribute : *proto.mutable_attribute())
       if (auto value = import_attribute(node, attribute)) node.attributes.emplace(attribute.name(), std::move(*value));
     return node;
   }
 
-  std::optional<Attribute> import_attribute(const Node& node, const pb::AttributeProto& proto) {
+  std::optional<Attribute> import_attribute(const Node& node, pb::AttributeProto& proto) {
     using A = pb::AttributeProto;
     switch (proto.type()) {
       case A::INT: return proto.i();
       case A::FLOAT: return proto.f();
       case A::STRING: return proto.s();
-      case A::TENSOR: return reader_.read(proto.t());
+      case A::TENSOR: return reader_.read(*proto.mutable_t());
       case A::INTS: return std::vector<int64_t>(proto.ints().begin(), proto.ints().end());
       case A::FLOATS: return std::vector<float>(proto.floats().begin(), proto.floats().end());
       case A::STRINGS: return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
@@ -136,7 +145,7 @@ class Importer {
                       std::to_string(proto.type()) + ", which is not supported");
   }
 
-  const pb::ModelProto& model_;
+  pb::ModelProto& model_;
   std::string where_;
   TensorReader reader_;
   Graph graph_;
@@ -150,8 +159,9 @@ void collect_locations(const pb::TensorProto& tensor, std::vector<std::string>& 
 
 }  // namespace
 
-Graph parse_model(std::string_view bytes, const fs::path& folder, const std::string& where) {
-  const auto proto = parse_proto(bytes, where);
+namespace {
+
+Graph import_proto(pb::ModelProto proto, const fs::path& folder, const std::string& where) {
   try {
     return Importer(proto, folder, where).run();
   } catch (const InvalidArgument& e) {  // shapes that overflow and the like: here the model is at fault
@@ -159,8 +169,18 @@ Graph parse_model(std::string_view bytes, const fs::path& folder, const std::str
   }
 }
 
+}  // namespace
+
+Graph parse_model(std::string_view bytes, const fs::path& folder, const std::string& where) { return import_proto(parse_proto(bytes, where), folder, where); }
+
+/// From the stream, so that weights are in memory once.
 Graph load_model(const fs::path& path) {
-  return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());
+  std::ifstream file(path, std::ios::binary);
+  if (!file || !fs::is_regular_file(path)) return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());  // says what is wrong
+  const auto bytes = fs::file_size(path);
+  check_size(bytes, path.string());
+  google::protobuf::io::IstreamInputStream stream(&file, 1 << 16);
+  return import_proto(parse_proto(stream, bytes, path.string()), path.parent_path(), path.string());
 }
 
 std::string model_sha256(const fs::path& path) {

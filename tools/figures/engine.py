@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer and load_ms: this
+"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms and run_overhead_us: this
 library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
 measured in turns by bench/engine/run.py. Each network stands against its own best peer.
 
@@ -14,6 +14,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
@@ -122,6 +123,27 @@ def load_row(table):
             "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
 
 
+def identity_model(path):
+    """One element in, the same out."""
+    import onnx
+    value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "identity", value[:1], value[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def overhead_row(options):
+    import numpy
+    runs = 20000
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        identity_model(folder / "identity.onnx")
+        numpy.save(folder / "x.npy", numpy.ones(1, numpy.float32))
+        answers = subprocess.run([options.worker, folder / "identity.onnx", "--engine", options.engine], input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n", check=True, capture_output=True, text=True).stdout
+    times = sorted(json.loads(answers.splitlines()[-1])["us"])
+    return {"id": "run_overhead_us", "what": "one run of a model that returns its one element", "measured": times[runs // 2], "spread": [times[runs // 4], times[3 * runs // 4]], "unit": "us", "command": COMMAND,
+            "note": f"median and quartiles of {runs} runs"}
+
+
 def network_rows(tables):
     rows = []
     for network, of_peer in tables[1].items():
@@ -160,7 +182,7 @@ def main():
     tables = {threads: by_network(rows) for threads, rows in measurements.items()}
     rows = speed_rows(tables, measurements)
     if 1 in tables:
-        rows += [memory_row(tables[1]), load_row(tables[1]), *network_rows(tables)]
+        rows += [memory_row(tables[1]), load_row(tables[1]), overhead_row(options), *network_rows(tables)]
     for row in rows:
         print(row["id"], f"{row['measured']:.4g}", row["note"])
     if options.engine == OURS and options.threads == [1, 2] and options.data:

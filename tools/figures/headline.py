@@ -22,7 +22,9 @@ from main_prediction import Study, run  # noqa: E402
 
 RATES = ["1M", "5M", "58.8M", "1000M"]  # bit/s
 PAPER_RATE, RTT = "58.8M", "27.4ms"
-IMAGES = {4: 40, 16: 24, 64: 10, 100: 8}  # by slowdown: local takes seconds an image on slow devices
+IMAGES = {4: 24, 16: 16, 64: 8, 100: 6}  # by slowdown: local takes seconds an image on slow devices
+PROFILE_SECONDS = {4: 120, 16: 180, 64: 420, 100: 600}
+LAYERS = {"2": ["--views", "1", "--steps", "10,15,20,30"], "53": ["--views", "1", "--stride", "2", "--steps", "50,70,95"]}  # cut: how it is calibrated
 MOST_POINTS_LOST = 1.0
 FIT_IMAGES = 100
 
@@ -38,11 +40,11 @@ class Headline(Study):
     def layers(self):
         """Calibrated at the cuts asked for, on the photos that scoring leaves out: the set of the other photos."""
         folders = []
-        for cut in self.options.cuts:
+        for cut, how in LAYERS.items():
             folder = self.work / f"layers.{cut}"
             if not folder.exists() or not any(folder.iterdir()):
-                run([self.options.scissionlite, "calibrate", self.model, "--input", self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from,
-                     "--views", 1, "--steps", self.options.steps, "--name", f"c{cut}", "-o", folder], stdout=subprocess.DEVNULL)
+                run([self.options.scissionlite, "calibrate", self.model, "--input", self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from, *how,
+                     "--name", f"c{cut}", "-o", folder], stdout=subprocess.DEVNULL)
             folders.append(folder)
         return folders
 
@@ -51,7 +53,7 @@ class Headline(Study):
         path, kept = self.work / f"{model.stem}.all.scores.json", self.work / f"{model.stem}.scores.json"
         if not kept.exists():
             run([self.options.scissionlite, "score", model, "--images", self.options.images, "--labels", f"{self.options.images}.tsv", "--input", self.input_json(model),
-                 "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *self.options.cuts, "--fitted", *self.layers(), "-o", path], stdout=subprocess.DEVNULL)
+                 "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *LAYERS, "--fitted", *self.layers(), "-o", path], stdout=subprocess.DEVNULL)
             data = json.loads(path.read_text())
             local = next(row for row in data["scores"] if row["candidate"] == "local")
             data["scores"] = [row for row in data["scores"] if 100 * (local["label_accuracy"] - row["label_accuracy"]) <= MOST_POINTS_LOST]
@@ -71,7 +73,8 @@ class Headline(Study):
 
     def point(self, slow, rate):
         tag = f"{self.model.stem}.slow{slow}.{rate}"
-        device, edge = self.profile(self.model, f"slow{slow}", f"slow:{slow}:openvino"), self.profile(self.model, "edge", "openvino")
+        device = self.profile(self.model, f"slow{slow}", f"slow:{slow}:openvino", PROFILE_SECONDS[slow])
+        edge = self.profile(self.model, "edge", "openvino")
         network, plan, bench = (self.work / f"{tag}.{kind}.json" for kind in ("network", "plan", "bench"))
         if not bench.exists():
             self.probe(f"{rate},{RTT}", network)
@@ -107,8 +110,7 @@ def main():
     parser.add_argument("--scissionlite", required=True)
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--model", default="resnet50_pruned_q8w")
-    parser.add_argument("--cuts", nargs="*", default=["2", "61"], help="where layers are calibrated, beside the closed-form ones that score fits everywhere")
-    parser.add_argument("--steps", default="50,70,100")
+    parser.add_argument("--layers-only", action="store_true", help="fit and score, which need no quiet machine, and stop")
     parser.add_argument("--rates", nargs="*", default=RATES)
     parser.add_argument("--slowdowns", nargs="*", type=int, default=list(IMAGES))
     parser.add_argument("--work", default="build/figures/headline")
@@ -116,6 +118,9 @@ def main():
     options.images, options.fit_from = options.data / "images" / "imagenet_samples256", options.data / "images" / "imagenet_val227"
     options.inputs, options.again = figures.ROOT / "tests" / "fixtures" / "inputs", []
     study = Headline(options)
+    if options.layers_only:
+        study.scores(study.model)
+        return
     for slow, rate in itertools.product(options.slowdowns, options.rates):
         study.point(slow, rate)
     shared = {"unit": "ratio", "command": "tools/figures/headline.py"}
@@ -135,6 +140,8 @@ def main():
         rows.append({"id": "encoder_share_of_latency", "what": f"{options.model}: share of the encoder in the latency of the best split with a TL, as profiled, worst point", "measured": share,
                      "spread": [min(s for s, _ in study.encoder_shares.values()), share], "note": f"{key} at {rate}bit/s, {RTT}, device slowed {slow} times; spread: over {len(study.encoder_shares)} points", **shared})
     for (slow, rate), point in study.points.items():
+        if "tl" not in point:
+            raise SystemExit(f"[headline] no split with a transfer layer was planned at {rate}, slow{slow}: its profile holds too few cuts; raise PROFILE_SECONDS")
         edge = [point[kind] for kind in ("codec", "file", "raw") if kind in point]
         wins = min(edge, key=lambda e: e[1])[1] < point["tl"][1] if edge else False
         rows.append({"id": f"headline/{rate}/slow{slow}", "what": f"latency of the best split with a TL, {rate}bit/s, {RTT}, device slowed {slow} times", "measured": point["tl"][1] / 1e3, "spread": None,

@@ -61,11 +61,11 @@ class Study:
         self.work = pathlib.Path(options.work)
         self.work.mkdir(parents=True, exist_ok=True)
 
-    def profile(self, model, name, engine):
+    def profile(self, model, name, engine, budget_s=90):
         path = self.work / f"{model.stem}.{name}.json"
         if not path.exists():
             run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
-                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "--budget-s", 90, "-o", path], stdout=subprocess.DEVNULL)
+                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "--budget-s", budget_s, "-o", path], stdout=subprocess.DEVNULL)
         return path
 
     def input_json(self, model):

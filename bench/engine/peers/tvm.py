@@ -6,7 +6,8 @@ import json
 import shutil
 
 VENV = "tvm"
-TRIALS_PER_TASK = 64  # at most, before other tasks had theirs: of the pipeline's own example
+TRIALS_PER_TASK = 64  # of the pipeline's own example
+BUILD_SECONDS = 300   # a building process first imports its tensor intrinsics, which alone can take the usual limit of 30
 
 
 def environment(threads):
@@ -36,6 +37,18 @@ def is_prepared(model, folder, budget):
     return record.exists() and record.stat().st_mtime >= model.stat().st_mtime and json.loads(record.read_text())["budget"] >= budget
 
 
+def tune(module, target, folder, budget):
+    """Records in the folder: what static_shape_tuning_pipeline does, with more time to build."""
+    import tvm
+    from tvm import relax
+    from tvm.s_tir import meta_schedule
+    passes = relax.transform
+    with target:
+        lowered = tvm.transform.Sequential([passes.DecomposeOpsForInference(), passes.CanonicalizeBindings(), relax.get_pipeline("zero"), passes.AttachAttrLayoutFreeBuffers()])(module)
+    meta_schedule.relax_integration.tune_relax(lowered, {}, target, str(folder), budget, min(TRIALS_PER_TASK, budget), seed=1,
+                                               builder=meta_schedule.builder.LocalBuilder(timeout_sec=BUILD_SECONDS))
+
+
 def prepare(model, threads, work, budget):
     import numpy as np
     import tvm
@@ -45,7 +58,9 @@ def prepare(model, threads, work, budget):
         return
     folder.mkdir(parents=True, exist_ok=True)
     module, weights = imported(model)
-    pipeline = relax.get_pipeline("static_shape_tuning", target=target, total_trials=budget, work_dir=str(folder), cpu_weight_prepack=True, max_trials_per_task=min(TRIALS_PER_TASK, max(budget, 1)))
+    if budget > 0:
+        tune(module, target, folder, budget)
+    pipeline = relax.get_pipeline("static_shape_tuning", target=target, total_trials=0, work_dir=str(folder), cpu_weight_prepack=True)
     tvm.compile(pipeline(module), target=target).export_library(str(folder / "model.so"))
     np.savez(folder / "weights.npz", *[w.numpy() for w in weights["main"]])
     (folder / "made.json").write_text(json.dumps({"budget": budget, "target": str(target), "tvm": tvm.__version__}))

@@ -39,6 +39,7 @@ ConvChoice usual_conv(const ConvProblem& problem, const VectorLoops& loops) {
   double least = std::numeric_limits<double>::infinity();
   std::string reasons;
   for (const auto* row : conv_implementations()) {
+    if (row->is_measured_only) continue;
     if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
       continue;

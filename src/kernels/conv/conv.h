@@ -74,6 +74,8 @@ struct ConvImplementation {
   /// Estimated cycles of one thread with these knobs: for a first choice only.
   double (*estimate)(const ConvProblem&, const VectorLoops&, const Knobs&);
   std::unique_ptr<Convolution> (*make)(const ConvProblem&, const ConvWeights&, const ConvEnd&, const Knobs&, const VectorLoops&);
+  /// Taken where it was measured to win only: `usual_conv` does not consider it.
+  bool is_measured_only = false;
 };
 
 /// The table, in order of conv.inc.

@@ -95,6 +95,7 @@ struct Case {
 
 /// Errors relative to the largest value, by what the implementation's arithmetic costs.
 double tolerance(const std::string& implementation, const Knobs& knobs) {
+  if (implementation == "onednn") return 1e-4;  // its polynomials of tanh and the like
   if (implementation != "winograd") return 1e-5;
   return knobs.at("m") == 2 ? 2e-5 : knobs.at("m") == 4 ? 1e-4 : 1e-3;
 }
@@ -151,7 +152,7 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
   const auto property = [&] {
     const auto problem = random_problem(std::string(implementation.name) == "winograd");
     const auto* loops = *rc::gen::elementOf(all_loops());
-    const auto reason = implementation.reason_against(problem, *loops);
+    const auto reason = implementation.reason_against(problem, *loops);  // oneDNN runs with its own choice of instruction set only
     RC_PRE(reason.empty());
     Knobs knobs = implementation.usual(problem, *loops);
     if (*rc::gen::arbitrary<bool>())

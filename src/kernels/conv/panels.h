@@ -43,6 +43,11 @@ struct Panel {
 /// Bias padded with zeros to whole blocks; empty for null.
 [[nodiscard]] AlignedFloats padded_bias(const float* bias, int64_t channels, int64_t lanes);
 
+/// Bytes of this machine's L2, of one core.
+[[nodiscard]] int64_t l2_bytes();
+/// Bytes a cycle that come from beyond L2: what streams of weights are bound by.
+constexpr double kBytesPerCycle = 4;
+
 /// Estimated cycles of one input value for all outputs: tiles of P pixels x Q vectors cost the most of their multiply-adds (two
 /// a cycle), their loads (two a cycle) and the latency of a chain of multiply-adds (four cycles).
 [[nodiscard]] double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoops& loops);

@@ -5,14 +5,13 @@
 // Numerics: errors grow with m; relative to max|y| about 1e-6 for 2, 1e-5 for 4, 1e-4 for 6.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "kernels/conv/panels.h"
 #include "kernels/parallel.h"
 
 namespace scissionlite::kernels {
 namespace {
-
-constexpr int64_t kChunkBytes = 384 << 10;  // of working memory that stays in L2
 
 /// G of F(m, 3): (m + 2, 3), by Toom and Cook's construction with the points 0, 1, -1, ...; see vector/winograd.h.
 std::vector<std::array<double, 3>> weight_transform(int64_t m) {
@@ -184,22 +183,38 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops&) {
   return {{"m", {2, 4, 6}}, {"vectors", {1, 2, 3, 4}}, {"tiles", tiles}};
 }
 
-Knobs knobs_with(const ConvProblem& p, const VectorLoops& loops, int64_t m) {
-  const int64_t a_tile = (m + 2) * (m + 2) * (round_up(p.c, loops.lanes) + round_up(p.k, loops.lanes)) * static_cast<int64_t>(sizeof(float));
-  const int64_t tiles = std::min(std::clamp<int64_t>(kChunkBytes / a_tile, 12, 196), tiles_of(p, m).count());
-  return {{"m", m}, {"vectors", best_vectors(blocks_of(p.k, loops.lanes), tiles, loops)}, {"tiles", tiles}};
+/// Bytes that a convolution in chunks of `at_once` tiles moves beyond L2: all weights for each chunk, and what is transformed, written
+/// and read twice, where a chunk of it does not stay in L2.
+double traffic(const ConvProblem& p, const VectorLoops& loops, int64_t m, int64_t at_once) {
+  const int64_t in = round_up(p.c, loops.lanes), out = round_up(p.k, loops.lanes), frequencies = (m + 2) * (m + 2), tiles = tiles_of(p, m).count();
+  const double chunks = std::ceil(static_cast<double>(tiles) / static_cast<double>(at_once));
+  const double weights = static_cast<double>(frequencies * in * out * 4), a_tile = static_cast<double>(frequencies * (in + out) * 4);
+  const bool stays = a_tile * static_cast<double>(at_once) <= static_cast<double>(l2_bytes()) * 0.8;
+  return chunks * weights + (stays ? 0 : 3 * a_tile * static_cast<double>(tiles));
 }
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
   constexpr double kTransformCycles = 1.6;  // a transformed vector, its loads and stores included
-  constexpr double kWeightBytesPerCycle = 6;
   const int64_t m = knobs.at("m"), frequencies = (m + 2) * (m + 2), tiles = tiles_of(p, m).count(), at_once = std::min(tiles, knobs.at("tiles"));
   const int64_t blocks = blocks_of(p.k, loops.lanes), in = round_up(p.c, loops.lanes);
   const double chunks = static_cast<double>(tiles) / static_cast<double>(at_once);
   const double products = static_cast<double>(frequencies * in) * chunks * panel_cycles(blocks, static_cast<int>(knobs.at("vectors")), at_once, loops);
-  const double weights = chunks * static_cast<double>(frequencies * in * blocks * loops.lanes * 4) / kWeightBytesPerCycle;
   const double transforms = static_cast<double>(frequencies * tiles * (in / loops.lanes + blocks)) * kTransformCycles * 2;
-  return static_cast<double>(p.n) * (std::max(products, weights) + transforms);
+  return static_cast<double>(p.n) * (std::max(products, traffic(p, loops, m, at_once) / kBytesPerCycle) + transforms);
+}
+
+/// The chunk with the least estimate.
+Knobs knobs_with(const ConvProblem& p, const VectorLoops& loops, int64_t m) {
+  const int64_t all = tiles_of(p, m).count(), blocks = blocks_of(p.k, loops.lanes);
+  Knobs best;
+  double least = 0;
+  for (const int64_t size : {6, 12, 18, 24, 36, 48, 72, 98, 144, 196}) {
+    const int64_t tiles = std::min(size, all);
+    const Knobs knobs{{"m", m}, {"vectors", best_vectors(blocks, tiles, loops)}, {"tiles", tiles}};
+    const double cycles = estimate(p, loops, knobs);
+    if (best.empty() || cycles < least) best = knobs, least = cycles;
+  }
+  return best;
 }
 
 Knobs usual(const ConvProblem& p, const VectorLoops& loops) {

@@ -19,7 +19,7 @@ struct ActivationArguments {
 
 /// A product of a run of pixels with one panel of weights:
 /// y[q][p] = f(bias[q] + residual[q][p] + sum over steps s, inputs i of x[p * x_pixel + steps_at[s] + i] * w[s][i][q]).
-/// i counts `lanes` values (blocked input) or `inputs` values, 1, 3, 5, 7 or 11 (plain input); y[q][p] is a vector of `lanes` output channels.
+/// i counts `lanes` values (blocked input) or `inputs` values (plain input); y[q][p] is a vector of `lanes` output channels.
 struct PanelArguments {
   const float* x = nullptr;
   int64_t x_pixel = 0;

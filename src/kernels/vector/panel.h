@@ -2,6 +2,20 @@
 // weights, P broadcasts and P * Q multiply-adds, so that loads stay below the two a cycle that machines have.
 // See PanelArguments for the loop nest.
 
+template <int P, int Q>
+static SCISSIONLITE_INLINE void add_input(const float* const (&at)[P], int64_t i, const float* w, vec (&sums)[P][Q]) {
+  vec weights[Q];
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q) weights[q] = load(w + q * kLanes);
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+    const vec value = all(at[p][i]);
+#pragma GCC unroll 8
+    for (int q = 0; q < Q; ++q) sums[p][q] += value * weights[q];
+  }
+}
+
+/// kInputs values a step, a.inputs when it is 0.
 template <int P, int Q, int kInputs>
 static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float* x, vec (&sums)[P][Q]) {
   const float* w = a.w;
@@ -14,18 +28,18 @@ static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float*
       at[p] = at[p - 1] + pixel;
       asm("" : "+r"(at[p]));  // keeps one pointer a pixel: the compiler would keep one offset a load and run out of registers
     }
+    if (kInputs > 0) {
 #pragma GCC unroll 16
-    for (int i = 0; i < kInputs; ++i) {
-      vec weights[Q];
-#pragma GCC unroll 8
-      for (int q = 0; q < Q; ++q) weights[q] = load(w + q * kLanes);
-#pragma GCC unroll 16
-      for (int p = 0; p < P; ++p) {
-        const vec value = all(at[p][i]);
-#pragma GCC unroll 8
-        for (int q = 0; q < Q; ++q) sums[p][q] += value * weights[q];
+      for (int i = 0; i < kInputs; ++i) {
+        add_input(at, i, w, sums);
+        w += Q * kLanes;
       }
-      w += Q * kLanes;
+    } else {
+#pragma GCC unroll 3
+      for (int64_t i = 0; i < a.inputs; ++i) {
+        add_input(at, i, w, sums);
+        w += Q * kLanes;
+      }
     }
   }
 }
@@ -94,15 +108,5 @@ static void panel(const PanelArguments& a) {
     case 2: return panel_run<2, kInputs>(a);
     case 3: return panel_run<3, kInputs>(a);
     case 4: return panel_run<4, kInputs>(a);
-  }
-}
-
-static void panel_plain(const PanelArguments& a) {
-  switch (a.inputs) {
-    case 3: return panel<3>(a);
-    case 5: return panel<5>(a);
-    case 7: return panel<7>(a);
-    case 11: return panel<11>(a);
-    default: return panel<1>(a);
   }
 }

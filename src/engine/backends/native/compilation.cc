@@ -14,20 +14,20 @@ namespace scissionlite::native {
 namespace {
 
 /// The optimised graph for inputs of these shapes. @throws Unsupported naming a node whose results' sizes depend on values.
-std::shared_ptr<Graph> specialise(const Graph& graph, const std::vector<Shape>& shapes) {
-  auto out = std::make_shared<Graph>(graph);
-  out->values.clear();
+Graph specialise(const Graph& graph, const std::vector<Shape>& shapes) {
+  Graph out = graph;
+  out.values.clear();
   for (size_t i = 0; i < shapes.size(); ++i) {
-    out->inputs[i].shape = shapes[i];
-    out->inputs[i].has_shape = true;
+    out.inputs[i].shape = shapes[i];
+    out.inputs[i].has_shape = true;
   }
-  for (auto& output : out->outputs) output.has_shape = false;
-  ops::infer_shapes(*out);
-  optimise(*out);
-  for (const auto& node : out->nodes)
+  for (auto& output : out.outputs) output.has_shape = false;
+  ops::infer_shapes(out);
+  optimise(out);
+  for (const auto& node : out.nodes)
     for (const auto& value : node.outputs) {
       if (value.empty()) continue;
-      const auto info = out->find_value(value);
+      const auto info = out.find_value(value);
       if (!info || !info->has_shape || !is_static(info->shape) || info->dtype == Dtype::kUndefined)
         throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value + "' is not known before it runs; try --engine openvino");
     }

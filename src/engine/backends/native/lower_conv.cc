@@ -116,7 +116,15 @@ std::pair<kernels::ChainProblem, std::vector<Stage>> chain_problem(const Lowerin
 
 }  // namespace
 
-bool chain_pays(const Lowering& l, const std::vector<size_t>& chain) { return chain_problem(l, chain).first.inner_bytes() >= kLeastInnerBytes; }
+bool chain_pays(const Lowering& l, const std::vector<size_t>& chain) {
+  const auto [problem, stages] = chain_problem(l, chain);
+  const int64_t rows = kernels::usual_band_rows(problem, l.loops(), l.threads()), out_h = problem.depthwise.problem.out_h(), bands = (out_h + rows - 1) / rows;
+  int64_t weights = 0;
+  for (const auto& stage : stages) weights += static_cast<int64_t>(stage.w.size_bytes());
+  // saved: what lies between, written and read; paid: weights that do not stay in L2, once more for each band
+  const int64_t paid = weights > kernels::l2_bytes() / 4 ? (bands - 1) * weights : 0;
+  return problem.inner_bytes() >= kLeastInnerBytes && 2 * problem.inner_bytes() > paid;
+}
 
 void lower_chain(Lowering& l, const std::vector<size_t>& chain) {
   const auto [problem, stages] = chain_problem(l, chain);

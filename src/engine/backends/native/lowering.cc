@@ -53,6 +53,7 @@ Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(
 
 ValueInfo Lowering::info(const std::string& value) const {
   if (const auto it = constants_.find(value); it != constants_.end()) return {value, it->second.dtype(), it->second.shape(), /*has_shape=*/true, {}};
+  if (const auto it = released_.find(value); it != released_.end()) return it->second;
   return graph().find_value(value).value_or(ValueInfo{});
 }
 
@@ -60,6 +61,15 @@ Tensor Lowering::constant(const std::string& value) const {
   if (const auto it = constants_.find(value); it != constants_.end()) return it->second;
   const auto it = graph().initializers.find(value);
   return it == graph().initializers.end() ? Tensor() : it->second;
+}
+
+void Lowering::release_constants(const Node& node) {
+  for (const auto& input : node.inputs)
+    if (--readers_[input] == 0 && !constant(input).empty()) {
+      released_[input] = info(input);
+      program_.graph->initializers.erase(input);
+      constants_.erase(input);
+    }
 }
 
 std::optional<size_t> Lowering::only_producer(const std::string& value) const {
@@ -116,8 +126,9 @@ void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
 
 void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
 
-Lowering::View Lowering::view(const std::string& value) const {
+Lowering::View Lowering::view(const std::string& value) {
   if (const auto it = views_.find(value); it != views_.end()) return it->second;
+  if (!constant(value).empty()) (void)plain(value);  // it is read later than by the node that is being lowered
   View whole;
   for (int64_t c = 0; c < info(value).shape[1]; ++c) whole.push_back({value, c});
   return whole;
@@ -194,8 +205,10 @@ SlotId Lowering::blocked(const std::string& value) {
 }
 
 kernels::ConvChoice Lowering::choose(const kernels::ConvProblem& problem) {
-  if (options_.problems) options_.problems->push_back(problem);
-  return tune::choose_conv(problem, loops(), options_.tuned);
+  if (!options_.problems) return tune::choose_conv(problem, loops(), options_.tuned);
+  options_.problems->push_back(problem);
+  const auto& direct = kernels::conv_implementation("direct");  // computes everything, and packs on one thread, as conv_problems promises
+  return {&direct, direct.usual(problem, loops())};
 }
 
 void Lowering::add(Step step) { program_.steps.push_back(std::move(step)); }
@@ -278,22 +291,28 @@ void lower_nodes(Lowering& l) {
   std::set<size_t> taken;
   for (size_t i = nodes.size(); i-- > 0;) {
     if (taken.count(i)) continue;
-    const auto chain = find_chain(l, i);
+    auto chain = find_chain(l, i);
+    if (chain.size() == 3 && !chain_pays(l, chain)) chain.erase(chain.begin());  // perhaps without the first
     if (chain.empty() || std::any_of(chain.begin(), chain.end(), [&](size_t node) { return taken.count(node) > 0; }) || !chain_pays(l, chain)) continue;
     chains[i] = chain;
     taken.insert(chain.begin(), chain.end());
   }
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (const auto chain = chains.find(i); chain != chains.end()) lower_chain(l, chain->second);
-    else if (!taken.count(i)) lower_node(l, nodes[i]);
+    if (const auto chain = chains.find(i); chain != chains.end()) {
+      lower_chain(l, chain->second);
+      for (const auto node : chain->second) l.release_constants(nodes[node]);
+    } else if (!taken.count(i)) {
+      lower_node(l, nodes[i]);
+      l.release_constants(nodes[i]);
+    }
   }
 }
 
 }  // namespace
 
-Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options) {
+Program lower(Graph graph, const LoweringOptions& options) {
   Program program;
-  program.graph = std::move(graph);
+  program.graph = std::make_shared<Graph>(std::move(graph));
   Lowering l(program, options);
   l.plan_concatenations();
   lower_nodes(l);

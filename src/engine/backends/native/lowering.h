@@ -19,9 +19,9 @@ struct LoweringOptions {
   std::vector<kernels::ConvProblem>* problems = nullptr;   // gets what is convolved outside chains, one a node
 };
 
-/// @param graph  every shape known (see specialise in native.cc).
+/// @param graph  every shape known (see specialise in compilation.cc); its weights are let go as they are packed.
 /// @throws Unsupported naming the node whose operator has no code at all.
-[[nodiscard]] Program lower(std::shared_ptr<const Graph> graph, const LoweringOptions& options);
+[[nodiscard]] Program lower(Graph graph, const LoweringOptions& options);
 
 /// What a lowering builds with.
 class Lowering {
@@ -57,7 +57,7 @@ class Lowering {
     int64_t channel = 0;
   };
   using View = std::vector<Source>;
-  [[nodiscard]] View view(const std::string& value) const;
+  [[nodiscard]] View view(const std::string& value);
   /// The image is a choice of other images' channels; it is gathered when something reads it that needs it in one piece.
   void set_view(const std::string& value, View view) { views_[value] = std::move(view); }
   void make_constant(const std::string& value, Tensor tensor);
@@ -67,6 +67,9 @@ class Lowering {
 
   /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
   [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
+
+  /// Lets go of the constants that no node after this one reads.
+  void release_constants(const Node& node);
 
   /// Decides which values lie in a concatenation from the beginning. Called once, before nodes are lowered.
   void plan_concatenations();
@@ -91,6 +94,7 @@ class Lowering {
   void gather(const std::string& value);
   std::map<std::string, View> views_;
   std::map<std::string, Tensor> constants_;
+  std::map<std::string, ValueInfo> released_;  // types of constants that were let go
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included

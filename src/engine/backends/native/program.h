@@ -52,7 +52,7 @@ struct Step {
 };
 
 struct Program {
-  std::shared_ptr<const Graph> graph;  // while lowering: names and types
+  std::shared_ptr<Graph> graph;  // while lowering
   std::vector<Slot> slots;
   std::vector<Step> steps;
   std::vector<SlotId> inputs, outputs;

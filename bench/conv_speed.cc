@@ -1,0 +1,155 @@
+// Our convolutions against oneDNN's default ones, problem by problem: oneDNN chooses algorithm and layouts itself (format any, which
+// its documentation recommends), reorders are not counted. Rounds alternate; medians.
+//   conv_speed PROBLEMS.txt [--threads N] [--rounds N]      one JSON line a problem
+#include <dnnl.hpp>
+#include <omp.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "base/stats.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv/panels.h"
+#include "kernels/vector/loops.h"
+
+namespace scissionlite {
+namespace {
+
+using kernels::AlignedFloats;
+using kernels::ConvProblem;
+
+/// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1ph1pw1g1 ...".
+ConvProblem parse(const std::string& text) {
+  std::map<std::string, int64_t> values;
+  for (size_t i = 0; i < text.size();) {
+    const size_t digits = text.find_first_of("0123456789", i), end = std::min(text.find_first_not_of("0123456789", digits), text.size());
+    values[text.substr(i, digits - i)] = std::stoll(text.substr(digits, end - digits));
+    i = end;
+  }
+  ConvProblem p{.n = values.at("mb"), .c = values.at("ic"), .h = values.at("ih"), .w = values.at("iw"), .k = values.at("oc")};
+  p.kernel_h = values.at("kh"), p.kernel_w = values.at("kw"), p.stride_h = values.at("sh"), p.stride_w = values.at("sw");
+  p.top = p.bottom = values.at("ph"), p.left = p.right = values.at("pw"), p.groups = values.at("g");
+  return p;
+}
+
+AlignedFloats random_floats(int64_t count, Rng& rng) {
+  AlignedFloats out(count);
+  for (int64_t i = 0; i < count; ++i) out.data()[i] = static_cast<float>(rng.uniform(-1, 1));
+  return out;
+}
+
+/// oneDNN as its documentation says.
+class Default {
+ public:
+  explicit Default(const ConvProblem& p) : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+    using dnnl::memory;
+    const auto any = [](memory::dims dims) { return memory::desc(std::move(dims), memory::data_type::f32, memory::format_tag::any); };
+    const memory::dims w = p.groups == 1 ? memory::dims{p.k, p.c, p.kernel_h, p.kernel_w} : memory::dims{p.groups, p.k / p.groups, p.c / p.groups, p.kernel_h, p.kernel_w};
+    const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_auto, any({p.n, p.c, p.h, p.w}), any(w),
+                                               memory::desc({p.k}, memory::data_type::f32, memory::format_tag::a), any({p.n, p.k, p.out_h(), p.out_w()}), {p.stride_h, p.stride_w}, {0, 0},
+                                               {p.top, p.left}, {p.bottom, p.right});
+    const dnnl::convolution_forward::primitive_desc pd(desc, engine_);
+    name_ = pd.impl_info_str();
+    primitive_ = dnnl::convolution_forward(pd);
+    Rng rng(1);
+    const auto filled = [&](const memory::desc& d) {
+      memory m(d, engine_);
+      auto* data = static_cast<float*>(m.get_data_handle());
+      for (size_t i = 0; i < d.get_size() / sizeof(float); ++i) data[i] = static_cast<float>(rng.uniform(-1, 1));
+      return m;
+    };
+    arguments_ = {{DNNL_ARG_SRC, filled(pd.src_desc())}, {DNNL_ARG_WEIGHTS, filled(pd.weights_desc())}, {DNNL_ARG_BIAS, filled(pd.bias_desc())}, {DNNL_ARG_DST, memory(pd.dst_desc(), engine_)}};
+  }
+  void run() {
+    primitive_.execute(stream_, arguments_);
+    stream_.wait();
+  }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  dnnl::convolution_forward primitive_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+  std::string name_;
+};
+
+/// Ours, with what would be taken without tuning.
+class Ours {
+ public:
+  Ours(const ConvProblem& p, int threads) : threads_(threads) {
+    const auto& loops = kernels::best_loops();
+    Rng rng(2);
+    const auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng), bias = random_floats(p.k, rng);
+    choice_ = kernels::usual_conv(p, loops);
+    conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
+    x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
+    y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());
+    scratch_ = AlignedFloats(conv_->scratch_floats(threads));
+  }
+  void run() { conv_->run(x_.data(), nullptr, y_.data(), scratch_.data(), threads_); }
+  [[nodiscard]] std::string name() const { return choice_.implementation->name; }
+
+ private:
+  int threads_;
+  kernels::ConvChoice choice_;
+  std::unique_ptr<kernels::Convolution> conv_;
+  AlignedFloats x_, y_, scratch_;
+};
+
+template <typename Runner>
+double run_us(Runner& runner, int repeats) {
+  const double start = Clock::steady().now_us();
+  for (int i = 0; i < repeats; ++i) runner.run();
+  return (Clock::steady().now_us() - start) / repeats;
+}
+
+Json compare(const ConvProblem& p, int threads, int rounds) {
+  Ours ours(p, threads);
+  Default theirs(p);
+  (void)run_us(ours, 1);
+  constexpr double kRoundUs = 3000;  // each turn is at least so long
+  const double first = run_us(theirs, 2);
+  const int repeats = static_cast<int>(std::clamp(kRoundUs / std::max(first, 1.0), 1.0, 1000.0));
+  std::vector<double> a, b;
+  for (int round = 0; round < rounds; ++round) {
+    a.push_back(run_us(ours, repeats));
+    b.push_back(run_us(theirs, repeats));
+  }
+  return {{"problem", p.text()}, {"macs", p.macs()}, {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.name()}, {"onednn", theirs.name()}, {"threads", threads}};
+}
+
+int run(int argc, char** argv) {
+  int threads = 1, rounds = 7;
+  for (int i = 2; i + 1 < argc; i += 2) (std::string(argv[i]) == "--threads" ? threads : rounds) = std::atoi(argv[i + 1]);
+  std::ifstream file(argc > 1 ? argv[1] : "");
+  if (!file || threads < 1 || rounds < 1) {
+    std::cerr << "usage: conv_speed PROBLEMS.txt [--threads N] [--rounds N]\n";
+    return 2;
+  }
+  omp_set_num_threads(threads);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string kind, problem;
+    if (words >> kind >> problem && kind == "conv") std::cout << compare(parse(problem), threads, rounds).dump() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace scissionlite
+
+int main(int argc, char** argv) {
+  try {
+    return scissionlite::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "conv_speed: error: " << e.what() << "\n";
+    return 1;
+  }
+}

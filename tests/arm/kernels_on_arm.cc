@@ -1,0 +1,89 @@
+// The kernels on another architecture: every way to convolve, on problems with all kinds of borders, against the loop nest of the
+// definition. Built with a cross compiler and run by an emulator, so it needs nothing but the kernels.
+#include <cmath>
+#include <cstdio>
+
+#include "base/rng.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv/panels.h"
+#include "kernels/layout.h"
+#include "kernels/vector/loops.h"
+
+namespace scissionlite::kernels {
+namespace {
+
+std::vector<float> random_values(Rng& rng, int64_t count) {
+  std::vector<float> out(static_cast<size_t>(count));
+  for (float& v : out) v = static_cast<float>(rng.uniform(-1, 1));
+  return out;
+}
+
+double expected(const ConvProblem& p, const std::vector<float>& x, const std::vector<float>& w, int64_t k, int64_t row, int64_t column) {
+  const int64_t in = p.c / p.groups, first = k / (p.k / p.groups) * in;
+  double sum = 0;
+  for (int64_t c = 0; c < in; ++c)
+    for (int64_t i = 0; i < p.kernel_h; ++i)
+      for (int64_t j = 0; j < p.kernel_w; ++j) {
+        const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
+        if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
+        sum += static_cast<double>(x[static_cast<size_t>(((first + c) * p.h + h) * p.w + v)]) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+      }
+  return std::max(sum, 0.0);
+}
+
+/// Largest difference.
+double error(const ConvProblem& p, const ConvImplementation& implementation, const Knobs& knobs) {
+  const auto& loops = best_loops();
+  Rng rng(3);
+  const auto x = random_values(rng, p.c * p.h * p.w), w = random_values(rng, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w);
+  const auto conv = implementation.make(p, {w.data(), nullptr}, {false, {ActivationKind::kRelu, 0, 0}}, knobs, loops);
+  const int64_t pixels = p.out_h() * p.out_w();
+  AlignedFloats in(round_up(p.c, loops.lanes) * p.h * p.w), out(round_up(p.k, loops.lanes) * pixels), scratch(conv->scratch_floats(2));
+  std::vector<float> y(static_cast<size_t>(p.k * pixels));
+  if (conv->takes_plain_input()) std::copy(x.begin(), x.end(), in.data());
+  else to_blocked(x.data(), in.data(), 1, p.c, p.h * p.w, loops.lanes);
+  conv->run(in.data(), nullptr, out.data(), scratch.data(), 2);
+  to_plain(out.data(), y.data(), 1, p.k, pixels, loops.lanes);
+  double most = 0;
+  for (int64_t k = 0; k < p.k; ++k)
+    for (int64_t i = 0; i < pixels; ++i) most = std::max(most, std::abs(y[static_cast<size_t>(k * pixels + i)] - expected(p, x, w, k, i / p.out_w(), i % p.out_w())));
+  return most;
+}
+
+std::vector<ConvProblem> problems() {
+  std::vector<ConvProblem> out;
+  for (const int64_t c : {3, 16, 21})
+    for (const int64_t kernel : {1, 3, 5})
+      for (const int64_t stride : {1, 2})
+        for (const int64_t groups : {int64_t{1}, c}) {
+          ConvProblem p{.c = c, .h = 11, .w = 13, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
+          p.top = p.left = p.bottom = p.right = kernel / 2;
+          p.groups = groups;
+          out.push_back(p);
+        }
+  return out;
+}
+
+int check_all() {
+  int tried = 0, wrong = 0;
+  for (const auto& p : problems())
+    for (const auto* implementation : conv_implementations()) {
+      if (!implementation->reason_against(p, best_loops()).empty()) continue;
+      auto knobs = implementation->usual(p, best_loops());
+      for (const int64_t m : knobs.count("m") ? std::vector<int64_t>{2, 4, 6} : std::vector<int64_t>{0}) {
+        if (m > 0) knobs["m"] = m;
+        const double e = error(p, *implementation, knobs);
+        ++tried;
+        if (e <= 1e-3) continue;
+        ++wrong;
+        std::printf("%s by %s: differs by %g\n", p.text().c_str(), implementation->name, e);
+      }
+    }
+  std::printf("%d convolutions with %d lanes, %d wrong\n", tried, best_loops().lanes, wrong);
+  return tried < 60 || wrong > 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace scissionlite::kernels
+
+int main() { return scissionlite::kernels::check_all(); }
