@@ -23,9 +23,10 @@ TEST(Choices, AreTakenWhereTheyFitAndTheUsualOneElsewhere) {
   const auto& loops = kernels::best_loops();
   const auto usual = kernels::usual_conv(kProblem, loops);
   const auto usual_text = describe(usual.implementation->name, usual.knobs);
-  const kernels::Knobs knobs{{"vectors", 1}, {"chunk", 28}};
+  auto knobs = kernels::conv_implementation("direct").usual(kProblem, loops);
+  knobs["vectors"] = 1;
   const auto here = key_of(kProblem, loops, 1);
-  EXPECT_EQ(chosen(here, "direct", knobs), "direct chunk=28 vectors=1");
+  EXPECT_EQ(chosen(here, "direct", knobs), describe("direct", knobs));
   auto other = here;
   other.cpu = "another CPU";
   EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
@@ -33,8 +34,10 @@ TEST(Choices, AreTakenWhereTheyFitAndTheUsualOneElsewhere) {
   EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
   other = here, other.threads = 2;
   EXPECT_EQ(chosen(other, "direct", knobs), usual_text);
+  auto wrong = knobs;
+  wrong["vectors"] = 99;
   EXPECT_EQ(chosen(here, "direkt", knobs), usual_text);
-  EXPECT_EQ(chosen(here, "direct", {{"vectors", 99}, {"chunk", 28}}), usual_text);
+  EXPECT_EQ(chosen(here, "direct", wrong), usual_text);
   EXPECT_EQ(chosen(here, "direct", {{"vectors", 1}}), usual_text);
   EXPECT_EQ(chosen(here, "winograd", {{"m", 4}, {"vectors", 1}, {"tiles", 6}}), usual_text);  // cannot compute it
 }

@@ -10,6 +10,7 @@
 #include "kernels/vector/loops.h"
 #include "ops/ops.h"
 #include "optimise/optimise.h"
+#include "tune/conv_space.h"
 
 namespace scissionlite {
 namespace {
@@ -174,11 +175,13 @@ class NativeTuning : public testing::Test {
 
 TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
   const auto problem = conv_problems(graph_, 1).at(0).problem;
+  auto knobs = kernels::conv_implementation("direct").usual(problem, kernels::best_loops());
+  knobs["vectors"] = 1;
   tune::Database database;
-  database.add(tune::key_of(problem, kernels::best_loops(), 1), {"direct", {{"chunk", 28}, {"vectors", 1}}, 1, 2, 3, "genetic"});
+  database.add(tune::key_of(problem, kernels::best_loops(), 1), {"direct", knobs, 1, 2, 3, "genetic"});
   write_json(file_, tune::to_json(database));
   const auto explanation = explain_native(graph_, {.threads = 1, .tuning = file_.string()}, 1);
-  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const auto& step) { return step.implementation == "direct chunk=28 vectors=1"; }));
+  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [&](const auto& step) { return step.implementation == tune::describe("direct", knobs); }));
   Rng rng(3);
   const Tensor x = random_tensor(rng, {1, 16, 12, 12});
   const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)), got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
