@@ -10,6 +10,7 @@ deps="${SCISSIONLITE_DEPS:-$root/.deps}"
 python="$deps/venv_ort/bin/python"
 if [ -z "${SCISSIONLITE_ORT_PYTHON:-}" ] && [ -x "$python" ]; then export SCISSIONLITE_ORT_PYTHON="$python"; fi
 export SCISSIONLITE_DEPS="$deps"
+export SCISSIONLITE_ASSETS="${SCISSIONLITE_ASSETS:-$root/build/assets}"
 [ -n "${SCISSIONLITE_TEST_DATA:-}" ] || unset SCISSIONLITE_TEST_DATA
 results="$build/test_results.xml"
 rm -f "$results"
