@@ -17,26 +17,13 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv/panels.h"
 #include "kernels/vector/loops.h"
+#include "tune/conv_space.h"
 
 namespace scissionlite {
 namespace {
 
 using kernels::AlignedFloats;
 using kernels::ConvProblem;
-
-/// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1ph1pw1g1 ...".
-ConvProblem parse(const std::string& text) {
-  std::map<std::string, int64_t> values;
-  for (size_t i = 0; i < text.size();) {
-    const size_t digits = text.find_first_of("0123456789", i), end = std::min(text.find_first_not_of("0123456789", digits), text.size());
-    values[text.substr(i, digits - i)] = std::stoll(text.substr(digits, end - digits));
-    i = end;
-  }
-  ConvProblem p{.n = values.at("mb"), .c = values.at("ic"), .h = values.at("ih"), .w = values.at("iw"), .k = values.at("oc")};
-  p.kernel_h = values.at("kh"), p.kernel_w = values.at("kw"), p.stride_h = values.at("sh"), p.stride_w = values.at("sw");
-  p.top = p.bottom = values.at("ph"), p.left = p.right = values.at("pw"), p.groups = values.at("g");
-  return p;
-}
 
 AlignedFloats random_floats(int64_t count, Rng& rng) {
   AlignedFloats out(count);
@@ -137,7 +124,7 @@ int run(int argc, char** argv) {
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
     std::string kind, problem;
-    if (words >> kind >> problem && kind == "conv") std::cout << compare(parse(problem), threads, rounds).dump() << std::endl;
+    if (words >> kind >> problem && kind == "conv") std::cout << compare(tune::parse_problem("conv " + problem), threads, rounds).dump() << std::endl;
   }
   return 0;
 }

@@ -97,7 +97,7 @@ Json to_json(const std::vector<Layer>& layers) {
   Json json{{"schema", "scissionlite.tuned/1"}, {"layers", Json::array()}};
   for (const auto& layer : layers)
     json["layers"].push_back({{"problem", layer.use.problem.text()}, {"nodes", layer.use.count}, {"usual_us", layer.entry.usual_us}, {"best_us", layer.entry.median_us}, {"speed_up", speed_up(layer)},
-                              {"choice", tune::describe(layer.entry.implementation, layer.entry.knobs)}, {"measured", layer.entry.measured}, {"failed", layer.failed}, {"finished", layer.is_finished}});
+                              {"choice", kernels::describe(layer.entry.implementation, layer.entry.knobs)}, {"measured", layer.entry.measured}, {"failed", layer.failed}, {"finished", layer.is_finished}});
   return json;
 }
 
@@ -107,7 +107,7 @@ void print(const std::vector<Layer>& layers, const Options& options) {
   size_t unfinished = 0;
   for (const auto& layer : layers) {
     rows.push_back({layer.use.problem.text(), std::to_string(layer.use.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1), format_fixed(speed_up(layer), 2),
-                    std::to_string(layer.entry.measured), tune::describe(layer.entry.implementation, layer.entry.knobs)});
+                    std::to_string(layer.entry.measured), kernels::describe(layer.entry.implementation, layer.entry.knobs)});
     usual_us += total_us(layer, layer.entry.usual_us), best_us += total_us(layer, layer.entry.median_us);
     unfinished += !layer.is_finished;
   }

@@ -8,11 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "ops/activation_kind.h"
 #include "ops/ops.h"
 
 namespace scissionlite::ops {
-
-enum class ActivationKind { kNone, kRelu, kClip, kHardSwish, kHardSigmoid, kSigmoid, kSwish, kLeakyRelu, kTanh, kElu };
 
 /// y = f(x). `alpha` and `beta` are low and high of Clip, alpha and beta of HardSigmoid, alpha of LeakyRelu and of Elu; the
 /// others use neither. Gives what the operator of the same name gives.

@@ -28,9 +28,12 @@ std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& pro
   const auto it = entries_.find(problem.text());
   if (it == entries_.end()) return std::nullopt;
   const auto& entry = it->second;
-  const ConvSpace space(problem, loops_);
-  if (const auto config = space.find(entry.implementation, entry.knobs)) return space.choice(*config);
-  log::warning("[tune] '" + where_ + "' says '" + describe(entry.implementation, entry.knobs) + "' for " + it->first + ", which this version does not have: ignored; tune again");
+  for (const auto* implementation : kernels::conv_implementations()) {
+    if (entry.implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
+    const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond
+    if (const auto config = space.find(entry.implementation, entry.knobs)) return space.choice(*config);
+  }
+  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(entry.implementation, entry.knobs) + "' for " + it->first + ", which this version does not have: ignored; tune again");
   return std::nullopt;
 }
 

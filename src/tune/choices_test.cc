@@ -16,17 +16,17 @@ std::string chosen(const TuningKey& key, const std::string& implementation, cons
   database.add(key, {implementation, knobs, 1, 2, 3, "genetic"});
   const Choices choices(database, "tuning.json", kernels::best_loops(), 1);
   const auto choice = choose_conv(kProblem, kernels::best_loops(), &choices);
-  return describe(choice.implementation->name, choice.knobs);
+  return kernels::describe(choice.implementation->name, choice.knobs);
 }
 
 TEST(Choices, AreTakenWhereTheyFitAndTheUsualOneElsewhere) {
   const auto& loops = kernels::best_loops();
   const auto usual = kernels::usual_conv(kProblem, loops);
-  const auto usual_text = describe(usual.implementation->name, usual.knobs);
+  const auto usual_text = kernels::describe(usual.implementation->name, usual.knobs);
   auto knobs = kernels::conv_implementation("direct").usual(kProblem, loops);
   knobs["vectors"] = 1;
   const auto here = key_of(kProblem, loops, 1);
-  EXPECT_EQ(chosen(here, "direct", knobs), describe("direct", knobs));
+  EXPECT_EQ(chosen(here, "direct", knobs), kernels::describe("direct", knobs));
   auto other = here;
   other.cpu = "another CPU";
   EXPECT_EQ(chosen(other, "direct", knobs), usual_text);

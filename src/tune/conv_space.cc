@@ -86,10 +86,4 @@ std::optional<Config> ConvSpace::find(const std::string& implementation, const k
   return used == knobs.size() ? std::optional(config) : std::nullopt;
 }
 
-std::string describe(const std::string& implementation, const kernels::Knobs& knobs) {
-  std::string text = implementation;
-  for (const auto& [name, value] : knobs) text += " " + name + "=" + std::to_string(value);
-  return text;
-}
-
 }  // namespace scissionlite::tune

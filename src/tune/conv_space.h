@@ -32,9 +32,6 @@ class ConvSpace {
   std::optional<Space> space_;
 };
 
-/// "winograd m=4 tiles=12".
-[[nodiscard]] std::string describe(const std::string& implementation, const kernels::Knobs& knobs);
-
 /// The inverse of ConvProblem::text(). "ph3pw3" stands for equal pads on both sides; what is left out is as in ConvProblem, and width as
 /// height. @throws InvalidArgument with the position of what was not understood.
 [[nodiscard]] kernels::ConvProblem parse_problem(const std::string& text);

@@ -48,7 +48,7 @@ class Search {
   [[nodiscard]] Config usual_config() const {
     const auto choice = kernels::usual_conv(problem_, loops());
     const auto config = space_.find(choice.implementation->name, choice.knobs);
-    if (!config) throw InternalError("[tune] the space of " + problem_.text() + " lacks the usual choice " + describe(choice.implementation->name, choice.knobs));
+    if (!config) throw InternalError("[tune] the space of " + problem_.text() + " lacks the usual choice " + kernels::describe(choice.implementation->name, choice.knobs));
     return *config;
   }
 
@@ -71,7 +71,7 @@ class Search {
     const auto outcome = measurer_.measure(choice);
     log_.add(key_, {choice.implementation->name, choice.knobs, outcome});
     take(config, outcome);
-    if (told_) told_({describe(choice.implementation->name, choice.knobs), outcome, best_.empty() ? 0 : best_[0].us});
+    if (told_) told_({kernels::describe(choice.implementation->name, choice.knobs), outcome, best_.empty() ? 0 : best_[0].us});
   }
 
   /// Medians of the best few and of the usual one, which comes first.

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/conv/panels.h"
+#include "kernels/conv/depthwise_filter.h"
 #include "kernels/parallel.h"
 
 namespace scissionlite::kernels {
@@ -67,8 +67,8 @@ Range rows_read(const ConvProblem& p, Range out) {
 class Chain final : public Convolution {
  public:
   Chain(const ChainProblem& problem, int64_t band_rows, const VectorLoops& loops)
-      : depthwise_(problem.depthwise.problem), activation_(problem.depthwise.activation), loops_(loops), band_(std::clamp<int64_t>(band_rows, 1, depthwise_.out_h())),
-        bias_(padded_bias(problem.depthwise.weights.bias, depthwise_.k, loops.lanes)) {
+      : depthwise_(problem.depthwise.problem), loops_(loops), filter_(depthwise_, problem.depthwise.weights, problem.depthwise.activation, loops),
+        band_(std::clamp<int64_t>(band_rows, 1, depthwise_.out_h())) {
     const auto& p = depthwise_;
     blocks_ = blocks_of(p.c, loops.lanes);
     expanded_rows_ = std::min(p.h, (band_ - 1) * p.stride_h + (p.kernel_h - 1) * p.dilation_h + 1);
@@ -77,11 +77,10 @@ class Chain final : public Convolution {
     const int64_t row = p.w * loops.lanes, out_row = p.out_w() * loops.lanes;
     if (problem.expand) expand_ = std::make_unique<Pointwise>(*problem.expand, expanded_rows_ * p.w, p.h * row, expanded_rows_ * row, loops);
     if (problem.project) project_ = std::make_unique<Pointwise>(*problem.project, band_ * p.out_w(), band_ * out_row, p.out_h() * out_row, loops);
-    pack(problem.depthwise.weights.w);
   }
 
   [[nodiscard]] int64_t packed_bytes() const override {
-    return (expand_ ? expand_->packed_bytes() : 0) + (project_ ? project_->packed_bytes() : 0) + weights_.size() * static_cast<int64_t>(sizeof(float));
+    return (expand_ ? expand_->packed_bytes() : 0) + (project_ ? project_->packed_bytes() : 0) + filter_.packed_bytes();
   }
   [[nodiscard]] int64_t scratch_floats(int threads) const override { return threads * member_floats(); }
 
@@ -98,13 +97,6 @@ class Chain final : public Convolution {
   [[nodiscard]] int64_t expanded_floats() const { return expand_ ? blocks_ * expanded_rows_ * depthwise_.w * loops_.lanes : 0; }
   [[nodiscard]] int64_t filtered_floats() const { return project_ ? blocks_ * band_ * depthwise_.out_w() * loops_.lanes : 0; }
   [[nodiscard]] int64_t member_floats() const { return round_up(expanded_floats() + filtered_floats(), 16); }
-
-  void pack(const float* w) {
-    const int64_t taps = depthwise_.kernel_h * depthwise_.kernel_w, lanes = loops_.lanes;
-    weights_ = AlignedFloats(blocks_ * lanes * taps);
-    for (int64_t c = 0; c < depthwise_.c; ++c)
-      for (int64_t tap = 0; tap < taps; ++tap) weights_.data()[(c / lanes * taps + tap) * lanes + c % lanes] = w[c * taps + tap];
-  }
 
   void run_rows(Range rows, const float* x, const float* residual, float* y, float* scratch) const {
     float* filtered = scratch + expanded_floats();
@@ -132,42 +124,22 @@ class Chain final : public Convolution {
   }
 
   void filter_block(int64_t block, Range band, const float* from, Range held, float* y) const {
-    const int64_t lanes = loops_.lanes, row = depthwise_.w * lanes;
-    DepthwiseRowArguments a;
-    a.x = expand_ ? from + block * expanded_rows_ * row - held.begin * row : from + block * depthwise_.h * row;  // row 0 of the image, had it been kept
-    a.height = depthwise_.h;
-    a.width = depthwise_.w;
-    a.w = weights_.data() + block * depthwise_.kernel_h * depthwise_.kernel_w * lanes;
-    a.kernel_h = depthwise_.kernel_h;
-    a.kernel_w = depthwise_.kernel_w;
-    a.stride_w = depthwise_.stride_w;
-    a.dilation_h = depthwise_.dilation_h;
-    a.dilation_w = depthwise_.dilation_w;
-    a.left = depthwise_.left;
-    a.out_width = depthwise_.out_w();
-    a.bias = bias_.size() > 0 ? bias_.data() + block * lanes : nullptr;
-    a.activation = activation_;
-    for (int64_t r = band.begin; r < band.end; ++r) {
-      a.row = r * depthwise_.stride_h - depthwise_.top;
-      a.y = y + (r - band.begin) * a.out_width * lanes;
-      loops_.depthwise_row(a);
-    }
+    const int64_t row = depthwise_.w * loops_.lanes;
+    const float* x = expand_ ? from + block * expanded_rows_ * row - held.begin * row : from + block * depthwise_.h * row;  // row 0 of the image, had it been kept
+    filter_.run_rows(block, band, x, y, nullptr);
   }
 
   ConvProblem depthwise_;
-  ActivationArguments activation_;
   const VectorLoops& loops_;
+  DepthwiseFilter filter_;
   int64_t band_, expanded_rows_ = 0, blocks_ = 0, in_blocks_ = 0, out_blocks_ = 0;
   std::unique_ptr<Pointwise> expand_, project_;
-  AlignedFloats weights_, bias_;  // of the depthwise stage: (blocks, taps, lanes)
 };
-
-bool is_pointwise(const ConvProblem& p) { return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && !p.is_padded() && p.groups == 1; }
 
 void check(const ChainProblem& problem) {
   const auto& d = problem.depthwise.problem;
-  const bool fits_expand = !problem.expand || (is_pointwise(problem.expand->problem) && problem.expand->problem.k == d.c && problem.expand->problem.h == d.h && problem.expand->problem.w == d.w);
-  const bool fits_project = !problem.project || (is_pointwise(problem.project->problem) && problem.project->problem.c == d.k && problem.project->problem.h == d.out_h() && problem.project->problem.w == d.out_w());
+  const bool fits_expand = !problem.expand || (problem.expand->problem.is_pointwise() && problem.expand->problem.k == d.c && problem.expand->problem.h == d.h && problem.expand->problem.w == d.w);
+  const bool fits_project = !problem.project || (problem.project->problem.is_pointwise() && problem.project->problem.c == d.k && problem.project->problem.h == d.out_h() && problem.project->problem.w == d.out_w());
   if (!d.is_depthwise() || !fits_expand || !fits_project || (problem.has_residual && !problem.project)) throw InternalError("[kernels] these convolutions make no chain around " + d.text());
 }
 

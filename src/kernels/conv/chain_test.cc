@@ -3,18 +3,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include "base/rng.h"
 #include "kernels/conv/panels.h"
+#include "kernels/conv/test_values.h"
 #include "kernels/vector/loops.h"
 
 namespace scissionlite::kernels {
 namespace {
-
-std::vector<float> random_values(Rng& rng, int64_t count) {
-  std::vector<float> out(static_cast<size_t>(count));
-  for (float& v : out) v = static_cast<float>(rng.normal());
-  return out;
-}
 
 /// The stages one after the other by implementations that have their own test.
 std::vector<float> in_turn(const ChainProblem& chain, const std::vector<float>& x, const std::vector<float>& residual, const VectorLoops& loops) {

@@ -16,6 +16,12 @@ std::string ConvProblem::text() const {
          part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups);
 }
 
+std::string describe(const std::string& implementation, const Knobs& knobs) {
+  std::string text = implementation;
+  for (const auto& [name, value] : knobs) text += " " + name + "=" + std::to_string(value);
+  return text;
+}
+
 const std::vector<const ConvImplementation*>& conv_implementations() {
   static const std::vector<const ConvImplementation*> table{
 #define SCISSIONLITE_CONV(name) &k_conv_##name,

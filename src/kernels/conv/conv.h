@@ -24,6 +24,9 @@ struct ConvProblem {
   [[nodiscard]] int64_t out_h() const { return (h + top + bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1; }
   [[nodiscard]] int64_t out_w() const { return (w + left + right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1; }
   [[nodiscard]] bool is_padded() const { return top || left || bottom || right; }
+  /// Each output pixel depends on the input pixel in its place only.
+  [[nodiscard]] bool keeps_pixels() const { return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && !is_padded(); }
+  [[nodiscard]] bool is_pointwise() const { return keeps_pixels() && groups == 1; }
   [[nodiscard]] bool is_depthwise() const { return groups == c && k == c && groups > 1; }
   [[nodiscard]] int64_t macs() const { return n * k * out_h() * out_w() * (c / groups) * kernel_h * kernel_w; }
   /// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g1".
@@ -45,6 +48,8 @@ struct ConvEnd {
 
 /// Values of an implementation's knobs by name.
 using Knobs = std::map<std::string, int64_t>;
+/// "winograd m=4 tiles=12".
+[[nodiscard]] std::string describe(const std::string& implementation, const Knobs& knobs);
 struct KnobRange {
   std::string name;
   std::vector<int64_t> values;

@@ -5,20 +5,14 @@
 
 #include <cmath>
 
-#include "base/rng.h"
 #include "base/test_messages.h"
 #include "kernels/conv/panels.h"
+#include "kernels/conv/test_values.h"
 #include "kernels/layout.h"
 #include "kernels/vector/loops.h"
 
 namespace scissionlite::kernels {
 namespace {
-
-std::vector<float> random_values(Rng& rng, int64_t count) {
-  std::vector<float> out(static_cast<size_t>(count));
-  for (float& v : out) v = static_cast<float>(rng.normal());
-  return out;
-}
 
 double activated(double x, const ActivationArguments& f) {
   const auto clip = [](double v, double low, double high) { return std::min(std::max(v, low), high); };
@@ -159,9 +153,7 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
       for (const auto& range : implementation.knobs(problem, *loops)) knobs[range.name] = *rc::gen::elementOf(range.values);
     const Case c(problem, random_end(), *rc::gen::arbitrary<uint32_t>());
     const double error = error_of(c.computed(implementation, knobs, *loops, *rc::gen::inRange(1, 4)), c.expected());
-    std::string text;
-    for (const auto& [name, value] : knobs) text += name + "=" + std::to_string(value) + " ";
-    RC_LOG() << problem.text() << " " << text << loops->isa << " error " << error;
+    RC_LOG() << problem.text() << " " << describe(implementation.name, knobs) << " " << loops->isa << " error " << error;
     RC_ASSERT(error <= tolerance(implementation.name, knobs));
     ++tried;
   };

@@ -1,55 +1,32 @@
 // Depthwise convolution: each channel with its own kernel. Bound by loads and stores; rows of a channel block stay in L1.
-#include "kernels/conv/panels.h"
-#include "kernels/parallel.h"
+#include <algorithm>
+
+#include "kernels/conv/depthwise_filter.h"
 
 namespace scissionlite::kernels {
 namespace {
 
 class Depthwise final : public Convolution {
  public:
-  Depthwise(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
-    const int64_t taps = p.kernel_h * p.kernel_w, lanes = loops.lanes;
-    weights_ = AlignedFloats(round_up(p.c, lanes) * taps);
-    for (int64_t c = 0; c < p.c; ++c)
-      for (int64_t tap = 0; tap < taps; ++tap) weights_.data()[(c / lanes * taps + tap) * lanes + c % lanes] = weights.w[c * taps + tap];
-  }
-  [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
+  Depthwise(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) : problem_(p), lanes_(loops.lanes), filter_(p, weights, end.activation, loops) {}
+  [[nodiscard]] int64_t packed_bytes() const override { return filter_.packed_bytes(); }
 
   void run(const float* x, const float* residual, float* y, float*, int threads) const override {
-    const int64_t blocks = blocks_of(problem_.c, loops_.lanes), rows = problem_.out_h();
+    const int64_t blocks = blocks_of(problem_.c, lanes_), rows = problem_.out_h(), in_plane = problem_.h * problem_.w * lanes_, out_row = problem_.out_w() * lanes_;
     in_team(threads, [&](const Member& member) {
       const auto items = share_of(problem_.n * blocks * rows, member);
-      for (int64_t item = items.begin; item < items.end; ++item) run_row(item / rows, blocks, item % rows, x, residual, y);
+      for (int64_t item = items.begin; item < items.end;) {  // rows of one block at a time
+        const int64_t plane = item / rows, first = item % rows, count = std::min(rows - first, items.end - item);
+        filter_.run_rows(plane % blocks, {first, first + count}, x + plane * in_plane, y + item * out_row, residual ? residual + item * out_row : nullptr);
+        item += count;
+      }
     });
   }
 
  private:
-  void run_row(int64_t block, int64_t blocks, int64_t row, const float* x, const float* residual, float* y) const {
-    const int64_t lanes = loops_.lanes, at = (block * problem_.out_h() + row) * problem_.out_w() * lanes;
-    DepthwiseRowArguments a;
-    a.x = x + block * problem_.h * problem_.w * lanes;
-    a.height = problem_.h;
-    a.width = problem_.w;
-    a.w = weights_.data() + block % blocks * problem_.kernel_h * problem_.kernel_w * lanes;
-    a.kernel_h = problem_.kernel_h;
-    a.kernel_w = problem_.kernel_w;
-    a.stride_w = problem_.stride_w;
-    a.dilation_h = problem_.dilation_h;
-    a.dilation_w = problem_.dilation_w;
-    a.row = row * problem_.stride_h - problem_.top;
-    a.left = problem_.left;
-    a.y = y + at;
-    a.out_width = problem_.out_w();
-    a.residual = residual ? residual + at : nullptr;
-    a.bias = bias_.size() > 0 ? bias_.data() + block % blocks * lanes : nullptr;
-    a.activation = end_.activation;
-    loops_.depthwise_row(a);
-  }
   ConvProblem problem_;
-  ConvEnd end_;
-  const VectorLoops& loops_;
-  AlignedFloats weights_, bias_;  // (blocks, taps, lanes)
+  int64_t lanes_;
+  DepthwiseFilter filter_;
 };
 
 std::string reason_against(const ConvProblem& p, const VectorLoops&) { return p.is_depthwise() ? "" : "not every channel has a kernel of its own"; }

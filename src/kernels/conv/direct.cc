@@ -31,8 +31,7 @@ Geometry geometry_of(const ConvProblem& p, const VectorLoops& loops, bool is_pla
   return {false, loops.lanes, height, width, blocks_of(p.c, loops.lanes), 1};
 }
 
-bool is_one_run(const ConvProblem& p) { return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && !p.is_padded(); }
-int64_t run_pixels(const ConvProblem& p) { return is_one_run(p) ? p.out_h() * p.out_w() : p.out_w(); }
+int64_t run_pixels(const ConvProblem& p) { return p.keeps_pixels() ? p.out_h() * p.out_w() : p.out_w(); }
 
 class Direct final : public Convolution {
  public:
@@ -118,7 +117,7 @@ class Direct final : public Convolution {
 
   /// Runs of pixels, and chunks of runs of about `pixels`.
   void cut_runs(int64_t pixels) {
-    const int64_t columns = run_pixels(problem_), rows = is_one_run(problem_) ? 1 : problem_.out_h();
+    const int64_t columns = run_pixels(problem_), rows = problem_.keeps_pixels() ? 1 : problem_.out_h();
     int64_t open = 0;
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t pieces = std::max<int64_t>(1, (columns + pixels - 1) / pixels);

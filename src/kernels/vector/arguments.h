@@ -7,9 +7,11 @@
 
 #include <cstdint>
 
+#include "ops/activation_kind.h"
+
 namespace scissionlite::kernels {
 
-enum class ActivationKind : int { kNone, kRelu, kClip, kLeakyRelu, kHardSigmoid, kHardSwish, kSigmoid, kSwish, kTanh, kElu };
+using ops::ActivationKind;
 
 /// y = f(x). kClip: [alpha, beta]; kLeakyRelu, kElu: slope alpha below 0; kHardSigmoid: clip(alpha x + beta, 0, 1).
 struct ActivationArguments {

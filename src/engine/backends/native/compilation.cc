@@ -7,7 +7,6 @@
 #include "engine/backends/native/conv_problems.h"
 #include "engine/backends/native/lowering.h"
 #include "kernels/vector/loops.h"
-#include "ops/ops.h"
 #include "optimise/optimise.h"
 
 namespace scissionlite::native {
@@ -22,8 +21,7 @@ Graph specialise(const Graph& graph, const std::vector<Shape>& shapes) {
     out.inputs[i].has_shape = true;
   }
   for (auto& output : out.outputs) output.has_shape = false;
-  ops::infer_shapes(out);
-  optimise(out);
+  optimise(out);  // infers all shapes anew
   for (const auto& node : out.nodes)
     for (const auto& value : node.outputs) {
       if (value.empty()) continue;

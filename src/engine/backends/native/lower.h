@@ -7,14 +7,14 @@
 namespace scissionlite::native {
 
 /// As the kernels take it.
-[[nodiscard]] kernels::ActivationArguments arguments_of(const ops::Activation& activation);
+[[nodiscard]] inline kernels::ActivationArguments arguments_of(const ops::Activation& f) { return {f.kind, f.alpha, f.beta}; }
 /// Attributes `activation...` of a fused node.
-[[nodiscard]] kernels::ActivationArguments fused_activation(const Lowering& l, const Node& node);
+[[nodiscard]] inline kernels::ActivationArguments fused_activation(const Lowering& l, const Node& node) {
+  return node.domain.empty() ? kernels::ActivationArguments{} : arguments_of(ops::read_activation({node, l.opset(node)}));
+}
 
 /// Whether a Concat joins float32 images along their channels.
 [[nodiscard]] bool takes_channels(const Lowering& l, const Node& node);
-/// What a Shape node selects.
-[[nodiscard]] std::vector<int64_t> selected(const Node& node, const Shape& shape);
 
 /// Nodes of the chain (1x1 convolution, depthwise, 1x1; the first or the last may be absent) that ends with node `last` and whose
 /// inner values nothing else reads; empty when there is none.

@@ -3,7 +3,6 @@
 #include "kernels/conv/chain.h"
 #include "kernels/conv/panels.h"
 #include "ops/support.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite::native {
 namespace {
@@ -62,11 +61,6 @@ void add_convolution(Lowering& l, const Node& node, std::shared_ptr<const kernel
   l.add(std::move(step));
 }
 
-bool is_pointwise(const Stage& s) {
-  const auto& p = s.problem;
-  return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 && !p.is_padded() && p.groups == 1;
-}
-
 }  // namespace
 
 bool lower_conv(Lowering& l, const Node& node) {
@@ -74,7 +68,7 @@ bool lower_conv(Lowering& l, const Node& node) {
   if (!stage) return false;
   const auto choice = l.choose(stage->problem);
   std::shared_ptr<const kernels::Convolution> conv = choice.implementation->make(stage->problem, stage->weights(), {stage->has_residual, stage->activation}, choice.knobs, l.loops());
-  add_convolution(l, node, std::move(conv), tune::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
+  add_convolution(l, node, std::move(conv), kernels::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
   return true;
 }
 
@@ -84,7 +78,7 @@ std::vector<size_t> find_chain(const Lowering& l, size_t last) {
   std::vector<size_t> chain{last};
   if (!project) return {};
   const bool is_filter = project->problem.is_depthwise();
-  if (!is_filter && !is_pointwise(*project)) return {};
+  if (!is_filter && !project->problem.is_pointwise()) return {};
   if (!is_filter) {
     const auto filter = l.only_producer(nodes[last].inputs[0]);
     const auto stage = filter ? stage_of(l, nodes[*filter]) : std::nullopt;
@@ -95,7 +89,7 @@ std::vector<size_t> find_chain(const Lowering& l, size_t last) {
   }
   const auto expand = l.only_producer(nodes[chain[0]].inputs[0]);
   const auto stage = expand ? stage_of(l, nodes[*expand]) : std::nullopt;
-  if (stage && is_pointwise(*stage) && !stage->has_residual) chain.insert(chain.begin(), *expand);
+  if (stage && stage->problem.is_pointwise() && !stage->has_residual) chain.insert(chain.begin(), *expand);
   return chain.size() > 1 ? chain : std::vector<size_t>{};
 }
 

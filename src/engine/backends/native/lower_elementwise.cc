@@ -17,10 +17,6 @@ Layout layout_of(const Lowering& l, const std::string& value) { return l.is_bloc
 
 SlotId in_layout(Lowering& l, const std::string& value, Layout layout) { return layout == Layout::kBlocked ? l.blocked(value) : l.plain(value); }
 
-int64_t stored_floats(const Lowering& l, const Shape& shape, Layout layout) {
-  return layout == Layout::kPlain ? element_count(shape) : shape[0] * kernels::round_up(shape[1], l.lanes()) * shape[2] * shape[3];
-}
-
 /// Shares begin at multiples of 16 so that only the last one ends within a vector.
 kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
   const auto units = kernels::share_of((count + 15) / 16, member);
@@ -29,8 +25,8 @@ kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
 
 void add_activation(Lowering& l, const Node& node, const kernels::ActivationArguments& activation) {
   const auto layout = layout_of(l, node.inputs[0]);
-  const int64_t count = stored_floats(l, l.info(node.inputs[0]).shape, layout);
   const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
+  const int64_t count = l.floats_of(y);
   const auto& loops = l.loops();
   l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
@@ -100,9 +96,9 @@ bool lower_binary(Lowering& l, const Node& node) {
   common.kind = kind_of(node.op_type);
   common.second = spread.second;
   common.is_swapped = is_swapped;
-  common.count = stored_floats(l, out.shape, layout);
   common.pixels = is_image ? out.shape[2] * out.shape[3] : 0;
   const auto a = in_layout(l, large, layout), b = spread.second == BinaryArguments::Second::kOne ? l.plain(small) : in_layout(l, small, layout), y = l.make(node.outputs[0], layout);
+  common.count = l.floats_of(y);
   const auto& loops = l.loops();
   l.add({.node = node.label(), .implementation = "vectors", .inputs = {a, b}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {

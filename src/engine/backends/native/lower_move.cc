@@ -106,6 +106,4 @@ bool lower_reshape(Lowering& l, const Node& node) {
   return true;
 }
 
-std::vector<int64_t> selected(const Node& node, const Shape& shape) { return ops::selected_sizes(node, shape); }
-
 }  // namespace scissionlite::native

@@ -258,14 +258,8 @@ void Lowering::plan_concatenations() {
 
 namespace {
 
-/// Known without running: Shape of a known shape, and whatever depends on constants only.
+/// What depends on constants only and was too large for the pass fold_constants: weights stored as int8.
 bool fold(Lowering& l, const Node& node) {
-  if (node.op_type == "Shape" && node.domain.empty()) {
-    const auto shape = l.info(node.inputs[0]).shape;
-    const auto sizes = selected(node, shape);
-    l.make_constant(node.outputs[0], Tensor::of<int64_t>({static_cast<int64_t>(sizes.size())}, std::span<const int64_t>(sizes)));
-    return true;
-  }
   std::vector<Tensor> inputs;
   for (const auto& input : node.inputs) {
     inputs.push_back(input.empty() ? Tensor() : l.constant(input));

@@ -61,6 +61,8 @@ class Lowering {
   /// The image is a choice of other images' channels; it is gathered when something reads it that needs it in one piece.
   void set_view(const std::string& value, View view) { views_[value] = std::move(view); }
   void make_constant(const std::string& value, Tensor tensor);
+  /// That the slot holds, unused lanes included.
+  [[nodiscard]] int64_t floats_of(SlotId slot) const { return program_.slots[static_cast<size_t>(slot)].bytes / static_cast<int64_t>(sizeof(float)); }
   void add(Step step);
 
   [[nodiscard]] const Program& program() const { return program_; }

@@ -10,6 +10,7 @@
 #include "kernels/vector/loops.h"
 #include "ops/ops.h"
 #include "optimise/optimise.h"
+#include "optimise/test_graphs.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite {
@@ -21,51 +22,15 @@ Tensor random_tensor(Rng& rng, Shape shape) {
   return t;
 }
 
-/// A graph written node by node.
-struct Builder {
-  Graph graph;
-  Rng rng{7};
+using testing_graphs::Ints;
+using testing_graphs::Maker;
 
-  explicit Builder(Shape input) {
-    graph.name = "test";
-    graph.opsets = {{"", 13}};
-    graph.inputs = {{"x", Dtype::kF32, std::move(input), /*has_shape=*/true, {}}};
-  }
-  std::string add(const std::string& op, std::vector<std::string> inputs, std::map<std::string, Attribute> attributes = {}) {
-    Node node;
-    node.op_type = op;
-    node.name = op + std::to_string(graph.nodes.size());
-    node.inputs = std::move(inputs);
-    node.outputs = {"v" + std::to_string(graph.nodes.size())};
-    node.attributes = std::move(attributes);
-    graph.nodes.push_back(node);
-    return node.outputs[0];
-  }
-  std::string weights(Shape shape) {
-    const auto name = "w" + std::to_string(graph.initializers.size());
-    graph.initializers[name] = random_tensor(rng, std::move(shape));
-    return name;
-  }
-  std::string ints(const std::vector<int64_t>& values) {
-    const auto name = "w" + std::to_string(graph.initializers.size());
-    graph.initializers[name] = Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values));
-    return name;
-  }
-  std::pair<std::string, std::string> add_split(const std::string& x) {
-    const auto first = add("Split", {x}, {{"axis", int64_t{1}}}), second = first + "_1";
-    graph.nodes.back().outputs.push_back(second);
-    return {first, second};
-  }
-  std::string conv(const std::string& x, int64_t in, int64_t out, int64_t kernel) {
-    const std::vector<int64_t> pads(4, kernel / 2);
-    return add("Conv", {x, weights({out, in, kernel, kernel}), weights({out})}, {{"pads", pads}});
-  }
-  Graph with_output(const std::string& value) {
-    graph.outputs = {{value, Dtype::kF32, {}, /*has_shape=*/false, {}}};
-    ops::infer_shapes(graph);
-    return graph;
-  }
-};
+Graph with_output(Maker& m, const std::string& value) {
+  m.output(value);
+  return m.finish();
+}
+
+std::string concat(Maker& m, const std::vector<std::string>& parts) { return m.op("Concat", parts, {{"axis", int64_t{1}}}); }
 
 void expect_like_reference(const Graph& graph, const std::vector<Shape>& shapes, double tolerance = 1e-5) {
   auto native = compile(graph, "native", {.threads = 2}), reference = compile(graph, "reference");
@@ -88,13 +53,14 @@ int64_t count_steps(const Graph& graph, const std::string& implementation) {
 }
 
 TEST(Native, ConcatenationsOfADenseBlockCopyNothing) {
-  Builder b({1, 3, 12, 12});
-  std::vector<std::string> features{b.conv("x", 3, 32, 3)};
+  Maker m;
+  const auto x = m.input({1, 3, 12, 12});
+  std::vector<std::string> features{m.conv(x, 3, 32, 3)};
   for (int i = 0; i < 3; ++i) {
-    const auto joined = i == 0 ? features[0] : b.add("Concat", features, {{"axis", int64_t{1}}});
-    features.push_back(b.conv(b.add("Relu", {joined}), 32 + 16 * i, 16, 3));
+    const auto joined = i == 0 ? features[0] : concat(m, features);
+    features.push_back(m.conv(m.op("Relu", {joined}), 32 + 16 * i, 16, 3));
   }
-  const Graph graph = b.with_output(b.conv(b.add("Concat", features, {{"axis", int64_t{1}}}), 80, 8, 1));
+  const Graph graph = with_output(m, m.conv(concat(m, features), 80, 8, 1));
   EXPECT_EQ(count_steps(graph, "in place"), 3);
   EXPECT_EQ(count_steps(graph, "copy"), 0);
   expect_like_reference(graph, {{1, 3, 12, 12}, {1, 3, 12, 12}});
@@ -102,35 +68,38 @@ TEST(Native, ConcatenationsOfADenseBlockCopyNothing) {
 
 TEST(Native, ConcatenationsAcrossLanes) {
   for (const auto& channels : std::vector<std::vector<int64_t>>{{5, 7, 3}, {16, 5}, {5, 16}, {16, 16, 3}, {1, 1}}) {
-    Builder b({2, 3, 5, 6});
+    Maker m;
+    const auto x = m.input({2, 3, 5, 6});
     std::vector<std::string> parts;
     int64_t sum = 0;
-    for (const auto c : channels) parts.push_back(b.conv("x", 3, c, 1)), sum += c;
+    for (const auto c : channels) parts.push_back(m.conv(x, 3, c, 1)), sum += c;
     parts.push_back(parts[0]);  // the same value twice
     sum += channels[0];
-    const Graph graph = b.with_output(b.conv(b.add("Concat", parts, {{"axis", int64_t{1}}}), sum, 9, 3));
+    const Graph graph = with_output(m, m.conv(concat(m, parts), sum, 9, 3));
     expect_like_reference(graph, {{2, 3, 5, 6}});
   }
 }
 
 TEST(Native, AConcatenationOfInputsAndOfItself) {
-  Builder b({1, 16, 4, 4});
-  const auto twice = b.add("Concat", {"x", "x"}, {{"axis", int64_t{1}}});
-  expect_like_reference(b.with_output(b.add("Concat", {twice, b.conv(twice, 32, 16, 1), twice}, {{"axis", int64_t{1}}})), {{1, 16, 4, 4}});
+  Maker m;
+  const auto x = m.input({1, 16, 4, 4});
+  const auto twice = concat(m, {x, x});
+  expect_like_reference(with_output(m, concat(m, {twice, m.conv(twice, 32, 16, 1), twice})), {{1, 16, 4, 4}});
 }
 
 TEST(Native, ShuffledChannelsAreGatheredOnce) {
-  Builder b({2, 3, 6, 5});
-  auto left = b.conv("x", 3, 7, 1), right = b.conv("x", 3, 7, 3);
+  Maker m;
+  const auto x = m.input({2, 3, 6, 5});
+  auto left = m.conv(x, 3, 7, 1), right = m.conv(x, 3, 7, 3);
   for (int unit = 0; unit < 3; ++unit) {
-    const auto joined = b.add("Concat", {left, right}, {{"axis", int64_t{1}}});
-    const auto groups = b.add("Reshape", {joined, b.ints({2, 2, 7, 6, 5})});
-    const auto shuffled = b.add("Reshape", {b.add("Transpose", {groups}, {{"perm", std::vector<int64_t>{0, 2, 1, 3, 4}}}), b.ints({2, 14, 6, 5})});
-    const auto halves = b.add_split(shuffled);
-    left = halves.first;
-    right = b.conv(halves.second, 7, 7, 3);
+    const auto joined = concat(m, {left, right});
+    const auto groups = m.op("Reshape", {joined, m.ints({2, 2, 7, 6, 5})});
+    const auto shuffled = m.op("Reshape", {m.op("Transpose", {groups}, {{"perm", Ints{0, 2, 1, 3, 4}}}), m.ints({2, 14, 6, 5})});
+    const auto halves = m.ops("Split", {shuffled}, 2, {{"axis", int64_t{1}}});
+    left = halves[0];
+    right = m.conv(halves[1], 7, 7, 3);
   }
-  Graph graph = b.with_output(b.add("Concat", {left, right}, {{"axis", int64_t{1}}}));
+  Graph graph = with_output(m, concat(m, {left, right}));
   expect_like_reference(graph, {{2, 3, 6, 5}});
   optimise(graph);
   EXPECT_EQ(count_steps(graph, "gather"), 4);  // what each convolution reads, and the answer
@@ -138,35 +107,39 @@ TEST(Native, ShuffledChannelsAreGatheredOnce) {
 }
 
 TEST(Native, SqueezeAndExcite) {
-  Builder b({1, 3, 9, 7});
-  const auto features = b.conv("x", 3, 20, 3);
-  const auto gate = b.add("HardSigmoid", {b.conv(b.add("Relu", {b.conv(b.add("GlobalAveragePool", {features}), 20, 6, 1)}), 6, 20, 1)});
-  expect_like_reference(b.with_output(b.add("HardSwish", {b.add("Mul", {gate, features})})), {{1, 3, 9, 7}});
+  Maker m;
+  const auto x = m.input({1, 3, 9, 7});
+  const auto features = m.conv(x, 3, 20, 3);
+  const auto gate = m.op("HardSigmoid", {m.conv(m.op("Relu", {m.conv(m.op("GlobalAveragePool", {features}), 20, 6, 1)}), 6, 20, 1)});
+  expect_like_reference(with_output(m, m.op("HardSwish", {m.op("Mul", {gate, features})})), {{1, 3, 9, 7}});
 }
 
 TEST(Native, AnOpenBatch) {
-  Builder b({-1, 3, 8, 8});
-  const auto pooled = b.add("GlobalAveragePool", {b.add("MaxPool", {b.conv("x", 3, 10, 3)}, {{"kernel_shape", std::vector<int64_t>{3, 3}}, {"strides", std::vector<int64_t>{2, 2}}})});
-  const auto flat = b.add("Flatten", {pooled});
-  expect_like_reference(b.with_output(b.add("Gemm", {flat, b.weights({5, 10}), b.weights({5})}, {{"transB", int64_t{1}}})), {{1, 3, 8, 8}, {3, 3, 8, 8}, {1, 3, 8, 8}});
+  Maker m;
+  const auto x = m.input({-1, 3, 8, 8});
+  const auto pooled = m.op("GlobalAveragePool", {m.op("MaxPool", {m.conv(x, 3, 10, 3)}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}})});
+  const auto flat = m.op("Flatten", {pooled});
+  expect_like_reference(with_output(m, m.op("Gemm", {flat, m.weights({5, 10}), m.weights({5})}, {{"transB", int64_t{1}}})), {{1, 3, 8, 8}, {3, 3, 8, 8}, {1, 3, 8, 8}});
 }
 
 TEST(Native, OutputsThatAreInputsOrConstants) {
-  Builder b({1, 4});
-  const auto same = b.add("Identity", {"x"});
-  Graph graph = b.with_output(same);
+  Maker m;
+  const auto x = m.input({1, 4});
+  const auto same = m.op("Identity", {x});
+  Graph graph = with_output(m, same);
   auto executable = compile(graph, "native");
-  Tensor x = Tensor::of<float>({1, 4}, {1, 2, 3, 4});
-  const auto y = executable->run(std::span(&x, 1))[0];
-  EXPECT_NE(y.data(), x.data());
-  EXPECT_TRUE(bit_equal(x, y));
+  const Tensor given = Tensor::of<float>({1, 4}, {1, 2, 3, 4});
+  const auto y = executable->run(std::span(&given, 1))[0];
+  EXPECT_NE(y.data(), given.data());
+  EXPECT_TRUE(bit_equal(given, y));
 }
 
 class NativeTuning : public testing::Test {
  protected:
   NativeTuning() : file_(fs::temp_directory_path() / ("native_tuning_" + std::to_string(getpid()) + ".json")) {
-    Builder b({1, 16, 12, 12});
-    graph_ = b.with_output(b.conv("x", 16, 24, 3));
+    Maker m;
+    const auto x = m.input({1, 16, 12, 12});
+    graph_ = with_output(m, m.conv(x, 16, 24, 3));
   }
   ~NativeTuning() override { fs::remove(file_); }
   fs::path file_;
@@ -181,7 +154,7 @@ TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
   database.add(tune::key_of(problem, kernels::best_loops(), 1), {"direct", knobs, 1, 2, 3, "genetic"});
   write_json(file_, tune::to_json(database));
   const auto explanation = explain_native(graph_, {.threads = 1, .tuning = file_.string()}, 1);
-  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [&](const auto& step) { return step.implementation == tune::describe("direct", knobs); }));
+  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [&](const auto& step) { return step.implementation == kernels::describe("direct", knobs); }));
   Rng rng(3);
   const Tensor x = random_tensor(rng, {1, 16, 12, 12});
   const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)), got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
@@ -194,8 +167,9 @@ TEST_F(NativeTuning, OfAnUnreadableFileIsRefused) {
 }
 
 TEST(Native, AnUnknownOperatorIsNamed) {
-  Builder b({1, 4});
-  Graph graph = b.with_output(b.add("Frobnicate", {"x"}));
+  Maker m;
+  const auto x = m.input({1, 4});
+  Graph graph = with_output(m, m.op("Frobnicate", {x}));
   try {
     (void)compile(graph, "native");
     FAIL();

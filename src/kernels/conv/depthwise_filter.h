@@ -1,0 +1,28 @@
+// A depthwise convolution's weights as the row loop reads them, and rows computed with them: what the plain depthwise convolution and the
+// chains around one share.
+#pragma once
+
+#include "kernels/conv/panels.h"
+#include "kernels/parallel.h"
+
+namespace scissionlite::kernels {
+
+class DepthwiseFilter {
+ public:
+  DepthwiseFilter(const ConvProblem& problem, const ConvWeights& weights, const ActivationArguments& activation, const VectorLoops& loops);
+  [[nodiscard]] int64_t packed_bytes() const { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
+
+  /// Output rows of a channel block.
+  /// @param x         pixel (0, 0) of the block in the whole image, (h, w, lanes); rows that the windows do not reach need not exist.
+  /// @param y         of the first of the rows: (rows, out_w, lanes).
+  /// @param residual  as y, or null.
+  void run_rows(int64_t block, Range rows, const float* x, float* y, const float* residual) const;
+
+ private:
+  ConvProblem problem_;
+  ActivationArguments activation_;
+  const VectorLoops& loops_;
+  AlignedFloats weights_, bias_;  // (blocks, taps, lanes), (blocks, lanes)
+};
+
+}  // namespace scissionlite::kernels
