@@ -26,7 +26,7 @@ Json to_json(const Explanation& e) {
   json["steps"] = Json::array();
   for (const auto& step : e.steps)
     json["steps"].push_back({{"node", step.node}, {"implementation", step.implementation}, {"shape", step.shape}, {"macs", step.macs}, {"bytes", step.bytes}, {"median_us", step.median_us},
-                             {"gflops", gflops(step)}, {"share_of_peak", gflops(step) / e.peak_gflops}});
+                             {"gflops", gflops(step)}, {"share_of_peak", gflops(step) / e.peak_gflops}, {"predicted_us", step.predicted_us}, {"is_measured", step.is_measured}, {"instead", step.instead}, {"instead_us", step.instead_us}});
   return json;
 }
 
@@ -62,11 +62,12 @@ void print(const Explanation& e, const Options& options) {
   std::vector<const StepFacts*> sorted;
   for (const auto& step : e.steps) sorted.push_back(&step);
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) { return a->median_us > b->median_us; });
-  std::vector<std::vector<std::string>> rows{{"step", "shape", "done by", "us", "share", "GFLOP/s", "of peak", "GB/s"}};
+  std::vector<std::vector<std::string>> rows{{"step", "shape", "done by", "us", "share", "GFLOP/s", "of peak", "GB/s", "chosen for us", "instead of"}};
   for (size_t i = 0; i < sorted.size() && (options.top == 0 || i < static_cast<size_t>(options.top)); ++i) {
     const auto& step = *sorted[i];
     rows.push_back({step.node, to_string(step.shape), step.implementation, format_fixed(step.median_us, 1), percent(step.median_us / sum_us), step.macs ? format_fixed(gflops(step), 1) : "-",
-                    step.macs ? percent(gflops(step) / e.peak_gflops) : "-", format_fixed(1e-3 * static_cast<double>(step.bytes) / std::max(step.median_us, 0.01), 1)});
+                    step.macs ? percent(gflops(step) / e.peak_gflops) : "-", format_fixed(1e-3 * static_cast<double>(step.bytes) / std::max(step.median_us, 0.01), 1),
+                    step.predicted_us > 0 ? format_fixed(step.predicted_us, 1) + (step.is_measured ? " measured" : " estimated") : "-", step.instead.empty() ? "-" : step.instead + " (+" + format_fixed(step.instead_us, 1) + " us)"});
   }
   std::cout << format_table(rows);
   if (sorted.size() >= rows.size()) std::cout << "... " << sorted.size() - rows.size() + 1 << " more steps (--top 0 shows all)\n";

@@ -3,137 +3,31 @@
 #include <algorithm>
 #include <iostream>
 
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/progress.h"
-#include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "engine/backends/native/conv_problems.h"
+#include "cli/tune_model.h"
 #include "kernels/vector/loops.h"
-#include "onnx/onnx.h"
 #include "tune/table.h"
 
 namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, output, all_of, replay;
+  TuneModelOptions of_model;
+  std::string all_of, replay;
   std::vector<std::string> merge;
-  double seconds = 480;
   int seeds = 20, passes = 5;
-  tune::TuneOptions tune;
 };
-
-/// A convolution of the model, and what was found for it.
-struct Layer {
-  ConvUse use;
-  tune::TuningEntry entry;
-  bool is_recalled = false, is_finished = true;
-  int64_t failed = 0;
-};
-
-double total_us(const Layer& layer, double us) { return us * layer.use.count; }
-
-std::vector<Layer> layers_of(const std::vector<ConvUse>& uses) {
-  std::vector<Layer> layers;
-  for (const auto& use : uses) layers.push_back({use, {}});
-  std::stable_sort(layers.begin(), layers.end(), [](const Layer& a, const Layer& b) { return a.use.problem.macs() * a.use.count > b.use.problem.macs() * b.use.count; });
-  return layers;
-}
-
-/// Most work first; each search may take its share of the time that is left.
-class Tuner {
- public:
-  Tuner(const Options& options, size_t layers) : options_(options), log_(options.output + ".log"), bar_("tune", static_cast<int64_t>(layers) * options.tune.budget), left_(layers) {
-    if (fs::exists(options.output)) known_ = tune::load_database(options.output);
-    if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
-  }
-
-  void run(Layer& layer) {
-    shown_ = 0;
-    const auto& trial = options_.tune.measure.trial;
-    const auto key = tune::key_of(layer.use.problem, *trial.loops, trial.threads);
-    const auto known = known_.entries.find(key);
-    const auto all = static_cast<int64_t>(tune::ConvSpace(layer.use.problem, *trial.loops).space().count_valid());
-    layer.is_recalled = known != known_.entries.end() && known->second.measured >= std::min(options_.tune.budget, all);
-    if (layer.is_recalled) layer.entry = known->second;
-    else search(layer);
-    bar_.advance(options_.tune.budget - std::min(options_.tune.budget, shown_), "");
-    --left_;
-  }
-
-  [[nodiscard]] const tune::MeasurementLog& log() const { return log_; }
-
- private:
-  void search(Layer& layer) {
-    auto tuning = options_.tune;
-    const double now_us = Clock::steady().now_us();
-    if (until_us_ > 0) tuning.until_us = now_us + std::max(1.0, (until_us_ - now_us) / static_cast<double>(left_));
-    const auto tuned = tune::tune_conv(layer.use.problem, tuning, log_, [&](const tune::TuneStep& step) {
-      ++shown_;
-      bar_.advance(1, "best " + format_us(step.best_us) + ", " + layer.use.problem.text());
-      if (!step.outcome.is_ok()) log::debug("[tune] " + layer.use.problem.text() + ", " + step.choice + ": " + step.outcome.failure);
-    });
-    layer.entry = tuned.entry, layer.failed = tuned.failed, layer.is_finished = tuned.is_finished;
-    tune::Database found;
-    found.add(tuned.key, tuned.entry);
-    tune::update_database(options_.output, found);
-  }
-
-  const Options& options_;
-  tune::Database known_;
-  tune::MeasurementLog log_;
-  Progress bar_;
-  size_t left_;
-  double until_us_ = 0;
-  int64_t shown_ = 0;
-};
-
-double speed_up(const Layer& layer) { return layer.entry.median_us > 0 && layer.entry.usual_us > 0 ? layer.entry.usual_us / layer.entry.median_us : 1; }
-
-Json to_json(const std::vector<Layer>& layers) {
-  Json json{{"schema", "scissionlite.tuned/1"}, {"layers", Json::array()}};
-  for (const auto& layer : layers)
-    json["layers"].push_back({{"problem", layer.use.problem.text()}, {"nodes", layer.use.count}, {"usual_us", layer.entry.usual_us}, {"best_us", layer.entry.median_us}, {"speed_up", speed_up(layer)},
-                              {"choice", kernels::describe(layer.entry.implementation, layer.entry.knobs)}, {"measured", layer.entry.measured}, {"failed", layer.failed}, {"finished", layer.is_finished}});
-  return json;
-}
-
-void print(const std::vector<Layer>& layers, const Options& options) {
-  std::vector<std::vector<std::string>> rows{{"problem", "nodes", "usual us", "best us", "speed-up", "measured", "best choice"}};
-  double usual_us = 0, best_us = 0;
-  size_t unfinished = 0;
-  for (const auto& layer : layers) {
-    rows.push_back({layer.use.problem.text(), std::to_string(layer.use.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1), format_fixed(speed_up(layer), 2),
-                    std::to_string(layer.entry.measured), kernels::describe(layer.entry.implementation, layer.entry.knobs)});
-    usual_us += total_us(layer, layer.entry.usual_us), best_us += total_us(layer, layer.entry.median_us);
-    unfinished += !layer.is_finished;
-  }
-  std::cout << format_table(rows) << "\nall of them: " << format_us(usual_us) << " with the usual choices, " << format_us(best_us) << " as tuned\n";
-  if (unfinished > 0) std::cout << unfinished << " searches ended with the time (--seconds); the same command goes on from there\n";
-  std::cout << "use it: SCISSIONLITE_TUNING=" << options.output << " scissionlite ... --engine native\n";
-}
 
 void merge_others(const Options& options) {
-  for (const auto& other : options.merge) tune::update_database(options.output, tune::load_database(other));
-}
-
-int tune_model(const Options& options, const Common& common) {
-  auto layers = layers_of(conv_problems(load_model(options.model), options.tune.measure.trial.threads));
-  {
-    Tuner tuner(options, layers.size());
-    for (auto& layer : layers) tuner.run(layer);
-  }
-  if (common.json) std::cout << to_json(layers).dump(2) << "\n";
-  else print(layers, options);
-  return 0;
+  for (const auto& other : options.merge) tune::update_database(options.of_model.output, tune::load_database(other));
 }
 
 /// Whole spaces of the problems in a file, a line each; what follows the second word of a line is left out.
 int measure_all(const Options& options) {
-  tune::MeasurementLog log(options.output + ".log");
+  tune::MeasurementLog log(options.of_model.output + ".log");
   tune::Table table;
   const auto lines = split(read_file(options.all_of), '\n');
   Progress bar("tune --all-of", static_cast<int64_t>(lines.size()));
@@ -141,12 +35,12 @@ int measure_all(const Options& options) {
     const auto words = split(line, ' ');
     if (words.size() >= 2 && words[0] == "conv") {
       const auto problem = tune::parse_problem(words[0] + " " + words[1]);
-      tune::measure_space(problem, options.tune.measure, options.passes, log);
-      table.layers.push_back(tune::table_layer(problem, options.tune.measure, log));
+      tune::measure_space(problem, options.of_model.tune.measure, options.passes, log);
+      table.layers.push_back(tune::table_layer(problem, options.of_model.tune.measure, log));
     }
     bar.advance();
   }
-  write_json(options.output, to_json(table));
+  write_json(options.of_model.output, to_json(table));
   return 0;
 }
 
@@ -167,13 +61,13 @@ int replay(const Options& options) {
 }
 
 int run(Options& options, const Common& common) {
-  options.tune.measure.trial.loops = &kernels::best_loops();
+  options.of_model.tune.measure.trial.loops = &kernels::best_loops();
   if (!options.replay.empty()) return replay(options);
-  if (options.output.empty()) throw InvalidArgument("[tune] where should what is found go? Give -o tuning.json");
-  check_writable(options.output);
+  if (options.of_model.output.empty()) throw InvalidArgument("[tune] where should what is found go? Give -o tuning.json");
+  check_writable(options.of_model.output);
   if (!options.all_of.empty()) return measure_all(options);
   merge_others(options);
-  if (!options.model.empty()) return tune_model(options, common);
+  if (!options.of_model.model.empty()) return tune_model(options.of_model, common);
   if (options.merge.empty()) throw InvalidArgument("[tune] nothing to do: give a model, or files to --merge");
   return 0;
 }
@@ -184,13 +78,14 @@ Run declare_tune(CLI::App& app, Common& common) {
   auto options = std::make_shared<Options>();
   std::vector<std::string> methods;
   for (const auto& row : tune::searchers()) methods.emplace_back(row.name);
-  app.add_option("model", options->model, "ONNX file");
-  app.add_option("-o,--output", options->output, "tuning.json to add to; beside it lies a log, from which an interrupted search goes on");
-  app.add_option("--method", options->tune.method, "how to search")->check(CLI::IsMember(methods))->capture_default_str();
-  app.add_option("--budget", options->tune.budget, "configurations measured for each distinct convolution")->check(CLI::Range(1, 1000000))->capture_default_str();
-  app.add_option("--seconds", options->seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
-  app.add_option("--threads", options->tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--seed", options->tune.seed, "of the search")->capture_default_str();
+  app.add_option("model", options->of_model.model, "ONNX file");
+  app.add_option("-o,--output", options->of_model.output, "tuning.json to add to; beside it lies a log, from which an interrupted search goes on");
+  app.add_option("--method", options->of_model.tune.method, "how to search")->check(CLI::IsMember(methods))->capture_default_str();
+  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; chains have a dozen, which are all measured")->check(CLI::Range(1, 1000000))->capture_default_str();
+  app.add_option("--seconds", options->of_model.seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
+  app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();
+  app.add_option("--rounds", options->of_model.rounds, "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")->check(CLI::Range(0, 10000))->capture_default_str();
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
   app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
   app.add_option("--passes", options->passes, "of --all-of; the table holds medians")->check(CLI::Range(1, 1000))->capture_default_str();

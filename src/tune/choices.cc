@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "tune/conv_space.h"
+#include "tune/tune_chain.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -22,19 +23,37 @@ Choices::Choices(const Database& database, const std::string& where, const kerne
   }
   if (entries_.empty() && !database.entries.empty())
     log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
+  rates_ = rates_of([this](const std::string& problem) { return entry(problem); });
 }
 
-std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& problem) const {
-  const auto it = entries_.find(problem.text());
-  if (it == entries_.end()) return std::nullopt;
-  const auto& entry = it->second;
+std::optional<TuningEntry> Choices::entry(const std::string& problem) const {
+  const auto it = entries_.find(problem);
+  return it == entries_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
+  const auto& problem = conv.problem;
+  const auto with_end = entry(conv.text()), found = with_end ? with_end : entry(problem.text());
+  if (!found) return std::nullopt;
   for (const auto* implementation : kernels::conv_implementations()) {
-    if (entry.implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
+    if (found->implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond
-    if (const auto config = space.find(entry.implementation, entry.knobs)) return space.choice(*config);
+    if (const auto config = space.find(found->implementation, found->knobs)) return TunedConv{space.choice(*config), found->median_us, found->usual_us};
   }
-  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(entry.implementation, entry.knobs) + "' for " + it->first + ", which this version does not have: ignored; tune again");
+  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + problem.text() + ", which this version does not have: ignored; tune again");
   return std::nullopt;
+}
+
+std::optional<TunedBands> Choices::find(const ChainOfConvs& chain) const {
+  const auto found = entry(chain.text());
+  const auto rows = found ? found->knobs.find(kRows) : kernels::Knobs::const_iterator{};
+  if (!found || found->implementation != kChain || rows == found->knobs.end() || rows->second < 1 || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
+  return TunedBands{rows->second, found->median_us / found->usual_us};
+}
+
+bool Choices::keeps_usual(const std::string& network) const {
+  const auto found = entry(network);
+  return found && found->implementation == kUsual;
 }
 
 std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
@@ -43,9 +62,9 @@ std::shared_ptr<const Choices> load_choices(const std::string& path, const kerne
   return file.empty() ? nullptr : std::make_shared<const Choices>(load_database(file), file, loops, threads);
 }
 
-kernels::ConvChoice choose_conv(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices) {
-  const auto tuned = choices ? choices->find(problem) : std::nullopt;
-  return tuned ? *tuned : kernels::usual_conv(problem, loops);
+kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices) {
+  const auto tuned = choices ? choices->find(conv) : std::nullopt;
+  return tuned ? tuned->choice : kernels::usual_conv(conv.problem, loops);
 }
 
 }  // namespace scissionlite::tune

@@ -3,9 +3,22 @@
 
 #include <memory>
 
+#include "tune/chain_problem.h"
 #include "tune/database.h"
+#include "tune/rates.h"
 
 namespace scissionlite::tune {
+
+/// A tuned convolution: how, and its times.
+struct TunedConv {
+  kernels::ConvChoice choice;
+  double median_us = 0, usual_us = 0;
+};
+/// A tuned chain: rows of a band, and its time over that of its convolutions one by one.
+struct TunedBands {
+  int64_t rows = 0;
+  double ratio = 1;
+};
 
 class Choices {
  public:
@@ -13,14 +26,21 @@ class Choices {
   /// @param where  names the database in messages.
   Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads);
 
-  /// Of an entry whose implementation and knobs are known here, else a warning and nothing.
-  [[nodiscard]] std::optional<kernels::ConvChoice> find(const kernels::ConvProblem& problem) const;
+  /// Of an entry whose implementation and knobs are known here, else a warning and nothing. Where only the convolution without its end was
+  /// tuned, by that.
+  [[nodiscard]] std::optional<TunedConv> find(const ConvWithEnd& conv) const;
+  [[nodiscard]] std::optional<TunedBands> find(const ChainOfConvs& chain) const;
+  /// Whether this network was faster as a whole with the usual choices than as tuned.
+  [[nodiscard]] bool keeps_usual(const std::string& network) const;
+  [[nodiscard]] Rates rates() const { return rates_; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:
   std::string where_;
   const kernels::VectorLoops& loops_;
+  [[nodiscard]] std::optional<TuningEntry> entry(const std::string& problem) const;
   std::map<std::string, TuningEntry> entries_;  // by problem
+  Rates rates_;
 };
 
 /// Of the file at `path`; if that is empty, of the one that the environment variable SCISSIONLITE_TUNING names; null where there is
@@ -28,6 +48,6 @@ class Choices {
 [[nodiscard]] std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads);
 
 /// The tuned choice where there is one, else usual_conv.
-[[nodiscard]] kernels::ConvChoice choose_conv(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices);
+[[nodiscard]] kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
 
 }  // namespace scissionlite::tune

@@ -45,11 +45,12 @@ Json knobs_to_json(const kernels::Knobs& knobs) {
 
 }  // namespace
 
-TuningKey key_of(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, int threads) { return {problem.text(), "f32", loops.isa, this_machine().cpu, threads}; }
+TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads) { return {problem, "f32", loops.isa, this_machine().cpu, threads}; }
+TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads) { return key_of(conv.text(), loops, threads); }
 
 void Database::add(const TuningKey& key, const TuningEntry& entry) {
   const auto [it, is_new] = entries.emplace(key, entry);
-  if (!is_new && entry.median_us < it->second.median_us) it->second = entry;
+  if (!is_new && (entry.method == kOfNetwork || entry.median_us < it->second.median_us)) it->second = entry;
 }
 
 void Database::merge(const Database& other) {

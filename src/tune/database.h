@@ -7,13 +7,14 @@
 
 #include "base/json.h"
 #include "kernels/conv/conv.h"
+#include "tune/conv_with_end.h"
 #include "tune/searcher.h"
 
 namespace scissionlite::tune {
 
 /// What a time belongs to.
 struct TuningKey {
-  std::string problem;  // ConvProblem::text()
+  std::string problem;  // ConvWithEnd::text(), ChainOfConvs::text(), or a rate of rates.h
   std::string dtype = "f32";
   std::string isa;      // VectorLoops::isa
   std::string cpu;      // MachineInfo::cpu
@@ -21,7 +22,8 @@ struct TuningKey {
   auto operator<=>(const TuningKey&) const = default;
 };
 /// On this machine.
-[[nodiscard]] TuningKey key_of(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, int threads);
+[[nodiscard]] TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads);
+[[nodiscard]] TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads);
 
 struct TuningEntry {
   std::string implementation;
@@ -32,9 +34,14 @@ struct TuningEntry {
   std::string method;    // of the search
 };
 
+/// Of verdicts on whole networks: `method`, and their two implementations. `measured` counts rounds.
+constexpr const char* kOfNetwork = "network";
+constexpr const char* kTuned = "tuned";
+constexpr const char* kUsual = "usual";
+
 struct Database {
   std::map<TuningKey, TuningEntry> entries;
-  /// Keeps the faster where there is one already.
+  /// Keeps the faster where there is one already; of verdicts on whole networks the newer.
   void add(const TuningKey& key, const TuningEntry& entry);
   void merge(const Database& other);
 };

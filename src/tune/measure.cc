@@ -25,9 +25,9 @@ kernels::ConvChoice choice_of(const std::string& question) {
 
 }  // namespace
 
-Measurer::Measurer(const kernels::ConvProblem& problem, const MeasureOptions& options) {
-  const auto make = [problem, options]() -> Child::Serve {
-    const auto trial = std::make_shared<Trial>(problem, options.trial);
+Measurer::Measurer(const ConvWithEnd& conv, const MeasureOptions& options) {
+  const auto make = [conv, options]() -> Child::Serve {
+    const auto trial = std::make_shared<Trial>(conv, options.trial);
     return [trial](const std::string& question) { return std::to_string(trial->run(choice_of(question))); };
   };
   child_ = std::make_unique<Child>(make, options.limits);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tune/child.h"
+#include "tune/conv_with_end.h"
 #include "tune/searcher.h"
 #include "tune/trial.h"
 
@@ -16,7 +17,7 @@ struct MeasureOptions {
 
 class Measurer {
  public:
-  Measurer(const kernels::ConvProblem& problem, const MeasureOptions& options);
+  Measurer(const ConvWithEnd& conv, const MeasureOptions& options);
 
   /// The choice's implementation has to exist since before the first call. A failure says why: "no answer within 10.0 s", "crash by
   /// signal 11 (Segmentation fault)", "wrong by 0.3 of the largest value, ...". @throws ResourceError, Unsupported as Child does.

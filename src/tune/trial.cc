@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/stats.h"
 #include "kernels/layout.h"
+#include "ops/activation.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -26,26 +27,32 @@ double now_us() { return Clock::steady().now_us(); }
 
 }  // namespace
 
-Trial::Trial(const kernels::ConvProblem& p, const TrialOptions& options) : problem_(p), options_(options), other_(kOtherBytes / static_cast<int64_t>(sizeof(float))) {
-  const int64_t lanes = options.loops->lanes, pixels = p.h * p.w;
+Trial::Trial(const ConvWithEnd& conv, const TrialOptions& options) : problem_(conv.problem), end_(conv.end), options_(options), other_(kOtherBytes / static_cast<int64_t>(sizeof(float))) {
+  const auto& p = problem_;
+  const int64_t lanes = options.loops->lanes, pixels = p.h * p.w, out_pixels = p.out_h() * p.out_w();
   Rng rng(1);
   fill(w_, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng);
   fill(bias_, p.k, rng);
   fill(plain_x_, p.n * p.c * pixels, rng);
   x_plain_ = kernels::AlignedFloats(static_cast<int64_t>(plain_x_.size()));
   x_blocked_ = kernels::AlignedFloats(p.n * kernels::round_up(p.c, lanes) * pixels);
-  y_ = kernels::AlignedFloats(p.n * kernels::round_up(p.k, lanes) * p.out_h() * p.out_w());
+  y_ = kernels::AlignedFloats(p.n * kernels::round_up(p.k, lanes) * out_pixels);
+  if (end_.has_residual) {
+    fill(plain_residual_, p.n * p.k * out_pixels, rng);
+    residual_ = kernels::AlignedFloats(y_.size());
+    kernels::to_blocked(plain_residual_.data(), residual_.data(), p.n, p.k, out_pixels, lanes);
+  }
   x_source_ = kernels::AlignedFloats(x_blocked_.size());
   std::copy(plain_x_.begin(), plain_x_.end(), x_plain_.data());
   kernels::to_blocked(plain_x_.data(), x_blocked_.data(), p.n, p.c, pixels, lanes);
   std::copy_n(comes_plain() ? x_plain_.data() : x_blocked_.data(), comes_plain() ? x_plain_.size() : x_blocked_.size(), x_source_.data());
   const auto& direct = kernels::conv_implementation("direct");
-  expected_ = result_of(*direct.make(p, {w_.data(), bias_.data()}, {}, direct.usual(p, *options.loops), *options.loops));
+  expected_ = result_of(*direct.make(p, {w_.data(), bias_.data()}, end_, direct.usual(p, *options.loops), *options.loops));
   for (const float v : expected_) largest_ = std::max(largest_, std::abs(static_cast<double>(v)));
   check_reference();
 }
 
-bool Trial::comes_plain() const { return problem_.c <= kImageChannels; }
+bool comes_plain(const kernels::ConvProblem& problem) { return problem.c <= kImageChannels; }
 
 double Trial::one_output(int64_t n, int64_t k, int64_t row, int64_t column) const {
   const auto& p = problem_;
@@ -58,7 +65,8 @@ double Trial::one_output(int64_t n, int64_t k, int64_t row, int64_t column) cons
         if (at_h < 0 || at_h >= p.h || at_w < 0 || at_w >= p.w) continue;
         sum += static_cast<double>(plain_x_[static_cast<size_t>(((n * p.c + first + c) * p.h + at_h) * p.w + at_w)]) * w_[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
       }
-  return sum;
+  if (end_.has_residual) sum += plain_residual_[static_cast<size_t>(((n * p.k + k) * p.out_h() + row) * p.out_w() + column)];
+  return ops::Activation{end_.activation.kind, end_.activation.alpha, end_.activation.beta}(static_cast<float>(sum));
 }
 
 void Trial::check_reference() const {
@@ -77,14 +85,14 @@ void Trial::check_reference() const {
 std::vector<float> Trial::result_of(const kernels::Convolution& conv) {
   scratch_ = kernels::AlignedFloats(conv.scratch_floats(options_.threads));
   std::fill_n(y_.data(), y_.size(), std::numeric_limits<float>::quiet_NaN());
-  conv.run(conv.takes_plain_input() ? x_plain_.data() : x_blocked_.data(), nullptr, y_.data(), scratch_.data(), options_.threads);
+  conv.run(conv.takes_plain_input() ? x_plain_.data() : x_blocked_.data(), residual(), y_.data(), scratch_.data(), options_.threads);
   std::vector<float> plain(static_cast<size_t>(problem_.n * problem_.k * problem_.out_h() * problem_.out_w()));
   kernels::to_plain(y_.data(), plain.data(), problem_.n, problem_.k, problem_.out_h() * problem_.out_w(), options_.loops->lanes);
   return plain;
 }
 
 double Trial::run(const kernels::ConvChoice& choice) {
-  const auto conv = choice.implementation->make(problem_, {w_.data(), bias_.data()}, {}, choice.knobs, *options_.loops);
+  const auto conv = choice.implementation->make(problem_, {w_.data(), bias_.data()}, end_, choice.knobs, *options_.loops);
   const auto result = result_of(*conv);
   double error = 0;
   for (size_t i = 0; i < result.size(); ++i) error = std::isnan(result[i]) ? std::numeric_limits<double>::infinity() : std::max(error, std::abs(static_cast<double>(result[i]) - expected_[i]));
@@ -113,7 +121,7 @@ void Trial::convert_input(const kernels::Convolution& conv) {
 
 void Trial::run_once(const kernels::Convolution& conv) {
   convert_input(conv);
-  conv.run(conv.takes_plain_input() ? x_plain_.data() : x_blocked_.data(), nullptr, y_.data(), scratch_.data(), options_.threads);
+  conv.run(conv.takes_plain_input() ? x_plain_.data() : x_blocked_.data(), residual(), y_.data(), scratch_.data(), options_.threads);
 }
 
 double Trial::time_of(const kernels::Convolution& conv) {

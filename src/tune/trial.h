@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/conv/panels.h"
+#include "tune/conv_with_end.h"
 
 namespace scissionlite::tune {
 
@@ -13,11 +14,14 @@ struct TrialOptions {
   double enough_us = 12e3;   // of runs; no further ones
 };
 
+/// Whether the input of a trial lies plain: pictures do in a network. What asks for the other layout converts it, within its time.
+[[nodiscard]] bool comes_plain(const kernels::ConvProblem& problem);
+
 class Trial {
  public:
   /// Makes up values, and computes what every choice has to give.
   /// @throws InternalError when the reference (`direct`) differs from the loop nest in double precision at some hundred places.
-  Trial(const kernels::ConvProblem& problem, const TrialOptions& options);
+  Trial(const ConvWithEnd& conv, const TrialOptions& options);
 
   /// Packs, verifies all outputs, times. @return the median. @throws InvalidArgument "wrong by ..." when the answer is.
   [[nodiscard]] double run(const kernels::ConvChoice& choice);
@@ -30,11 +34,13 @@ class Trial {
   void run_once(const kernels::Convolution& conv);
   void convert_input(const kernels::Convolution& conv);
   void fill_caches();
-  [[nodiscard]] bool comes_plain() const;
+  [[nodiscard]] bool comes_plain() const { return tune::comes_plain(problem_); }
+  [[nodiscard]] const float* residual() const { return end_.has_residual ? residual_.data() : nullptr; }
   kernels::ConvProblem problem_;
+  kernels::ConvEnd end_;
   TrialOptions options_;
-  std::vector<float> w_, bias_, plain_x_;
-  kernels::AlignedFloats x_plain_, x_blocked_, x_source_, y_, scratch_, other_;
+  std::vector<float> w_, bias_, plain_x_, plain_residual_;
+  kernels::AlignedFloats x_plain_, x_blocked_, x_source_, residual_, y_, scratch_, other_;  // residual_: blocked, empty without one
   std::vector<float> expected_;  // (n, k, h, w)
   double largest_ = 0;           // of expected_
 };

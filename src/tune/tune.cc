@@ -16,9 +16,9 @@ constexpr double kLeastGain = 0.02;  // below, the usual choice stays: the machi
 
 class Search {
  public:
-  Search(const kernels::ConvProblem& problem, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told)
-      : problem_(problem), options_(options), log_(log), told_(told), key_(key_of(problem, loops(), options.measure.trial.threads)), space_(problem, loops()),
-        searcher_(make_searcher(options.method, space_.space(), options.seed)), measurer_(problem, options.measure), usual_(usual_config()) {}
+  Search(const ConvWithEnd& conv, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told)
+      : conv_(conv), options_(options), log_(log), told_(told), key_(key_of(conv, loops(), options.measure.trial.threads)), space_(conv.problem, loops()),
+        searcher_(make_searcher(options.method, space_.space(), options.seed)), measurer_(conv, options.measure), usual_(usual_config()) {}
 
   Tuned run() {
     recall();
@@ -46,9 +46,9 @@ class Search {
   [[nodiscard]] bool is_late() const { return options_.until_us > 0 && Clock::steady().now_us() >= options_.until_us; }
 
   [[nodiscard]] Config usual_config() const {
-    const auto choice = kernels::usual_conv(problem_, loops());
+    const auto choice = kernels::usual_conv(conv_.problem, loops());
     const auto config = space_.find(choice.implementation->name, choice.knobs);
-    if (!config) throw InternalError("[tune] the space of " + problem_.text() + " lacks the usual choice " + kernels::describe(choice.implementation->name, choice.knobs));
+    if (!config) throw InternalError("[tune] the space of " + conv_.text() + " lacks the usual choice " + kernels::describe(choice.implementation->name, choice.knobs));
     return *config;
   }
 
@@ -90,7 +90,7 @@ class Search {
 
   [[nodiscard]] Tuned result(bool is_finished) {
     const auto all = finals();
-    if (all.empty()) throw Unsupported("[tune] no choice for " + problem_.text() + " could be measured; the last one failed: " + last_failure_);
+    if (all.empty()) throw Unsupported("[tune] no choice for " + conv_.text() + " could be measured; the last one failed: " + last_failure_);
     const auto* best = &all[0];
     const double usual_us = all[0].config == usual_ ? all[0].us : 0;
     for (const auto& one : all)
@@ -99,7 +99,7 @@ class Search {
     return {key_, {choice.implementation->name, choice.knobs, best->us, usual_us, measured(), options_.method}, failed_, is_finished};
   }
 
-  kernels::ConvProblem problem_;
+  ConvWithEnd conv_;
   TuneOptions options_;
   MeasurementLog& log_;
   const std::function<void(const TuneStep&)>& told_;
@@ -116,8 +116,8 @@ class Search {
 
 }  // namespace
 
-Tuned tune_conv(const kernels::ConvProblem& problem, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) {
-  return Search(problem, options, log, told).run();
+Tuned tune_conv(const ConvWithEnd& conv, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) {
+  return Search(conv, options, log, told).run();
 }
 
 }  // namespace scissionlite::tune

@@ -34,6 +34,6 @@ struct Tuned {
 /// The usual choice is measured first, then what the searcher asks for; `log` has what was measured before, and gets the rest. At the
 /// end the best few and the usual one run in turns, so that a busy moment of the machine favours none.
 /// @throws Unsupported when nothing computes the problem, or no choice could be measured (with the reason); ResourceError.
-[[nodiscard]] Tuned tune_conv(const kernels::ConvProblem& problem, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told = {});
+[[nodiscard]] Tuned tune_conv(const ConvWithEnd& conv, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told = {});
 
 }  // namespace scissionlite::tune

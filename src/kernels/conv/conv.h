@@ -81,6 +81,8 @@ struct ConvImplementation {
   std::unique_ptr<Convolution> (*make)(const ConvProblem&, const ConvWeights&, const ConvEnd&, const Knobs&, const VectorLoops&);
   /// Taken where it was measured to win only: `usual_conv` does not consider it.
   bool is_measured_only = false;
+  /// What Convolution::takes_plain_input says of all it makes.
+  bool takes_plain_input = false;
 };
 
 /// The table, in order of conv.inc.

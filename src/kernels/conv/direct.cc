@@ -268,6 +268,7 @@ const ConvImplementation k_conv_direct_plain{
     [](const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) { return estimate_with(p, loops, knobs, /*is_plain=*/true); },
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<Direct>(p, w, end, knobs, loops, /*is_plain=*/true);
-    }};
+    },
+    /*is_measured_only=*/false, /*takes_plain_input=*/true};
 
 }  // namespace scissionlite::kernels

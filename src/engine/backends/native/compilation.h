@@ -13,7 +13,8 @@ namespace scissionlite::native {
 class Compilation {
  public:
   /// Compiles at once for the usual shapes: open batches are one image. @throws Unsupported, ModelError.
-  Compilation(const Graph& graph, const CompileOptions& options);
+  /// @param explains whether steps say why they are done as they are, which takes longer.
+  Compilation(const Graph& graph, const CompileOptions& options, bool explains = false);
 
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const { return outputs_; }
@@ -27,6 +28,7 @@ class Compilation {
   std::vector<ValueInfo> inputs_, outputs_;
   EngineInfo info_;
   std::shared_ptr<const tune::Choices> tuned_;
+  bool explains_;
   Graph graph_;  // without weights where no other shapes can come
   std::mutex mutex_;
   std::map<std::vector<Shape>, std::shared_ptr<const Program>> programs_;

@@ -2,17 +2,26 @@
 #pragma once
 
 #include "graph/graph.h"
-#include "kernels/conv/conv.h"
+#include "tune/chain_problem.h"
 
 namespace scissionlite {
 
 struct ConvUse {
-  kernels::ConvProblem problem;
+  tune::ConvWithEnd conv;
   int count = 0;  // nodes of the model
 };
+struct ChainUse {
+  tune::ChainOfConvs chain;
+  int count = 0;
+};
+struct ConvUses {
+  std::string network;           // names the whole in a tuning database (network_text in conv_stage.h)
+  std::vector<ConvUse> convs;
+  std::vector<ChainUse> chains;  // that could be made, also such as share convolutions
+};
 
-/// The distinct convolutions that the native backend computes one by one (not within a chain) for batch 1, in order of the model.
+/// The distinct convolutions and chains that the native backend could compute the model by, for batch 1, in order of the model.
 /// Nothing runs on several threads. @throws Unsupported, ModelError as compile does.
-[[nodiscard]] std::vector<ConvUse> conv_problems(const Graph& graph, int threads);
+[[nodiscard]] ConvUses conv_problems(const Graph& graph, int threads);
 
 }  // namespace scissionlite

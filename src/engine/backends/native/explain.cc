@@ -7,37 +7,12 @@
 #include "base/stats.h"
 #include "engine/backends/native/compilation.h"
 #include "engine/backends/native/run_state.h"
-#include "kernels/parallel.h"
-#include "kernels/vector/loops.h"
+#include "kernels/peak.h"
 
 namespace scissionlite {
 namespace {
 
 double now_us() { return Clock::steady().now_us(); }
-
-/// Multiply-adds of one register tile over data in L1, times two: what a kernel cannot pass.
-double peak_gflops(int threads) {
-  const auto& loops = kernels::best_loops();
-  constexpr int64_t kSteps = 8, kRuns = 400;
-  constexpr int kVectors = 2;
-  const int64_t pixels = loops.panel_pixels[kVectors];
-  std::vector<double> seconds;
-  for (int repeat = 0; repeat < 12; ++repeat) {
-    const double start = now_us();
-    kernels::in_team(threads, [&](const kernels::Member&) {
-      kernels::AlignedFloats x(kSteps * pixels * loops.lanes), w(kSteps * loops.lanes * kVectors * loops.lanes), y(kVectors * pixels * loops.lanes);
-      std::vector<int64_t> steps;
-      for (int64_t s = 0; s < kSteps; ++s) steps.push_back(s * pixels * loops.lanes);
-      kernels::PanelArguments a;
-      a.x = x.data(), a.x_pixel = loops.lanes, a.steps_at = steps.data(), a.steps = kSteps, a.w = w.data(), a.vectors = kVectors, a.pixels = pixels;
-      a.y = y.data(), a.y_pixel = loops.lanes, a.y_vector = pixels * loops.lanes;
-      for (int64_t i = 0; i < kRuns; ++i) loops.panel_blocked(a);
-    });
-    seconds.push_back((now_us() - start) / 1e6);
-  }
-  const double flops = 2.0 * static_cast<double>(threads * kRuns * kSteps * loops.lanes * pixels * kVectors * loops.lanes);
-  return flops / *std::min_element(seconds.begin(), seconds.end()) / 1e9;
-}
 
 std::vector<Tensor> random_inputs(const native::Program& program) {
   Rng rng(1);
@@ -55,6 +30,7 @@ std::vector<Tensor> random_inputs(const native::Program& program) {
 
 StepFacts facts_of(const native::Program& program, const native::Step& step) {
   StepFacts facts{.node = step.node, .implementation = step.implementation, .shape = {}, .macs = step.macs};
+  facts.predicted_us = step.predicted_us, facts.is_measured = step.is_measured, facts.instead = step.instead, facts.instead_us = step.instead_us;
   for (const auto slot : step.inputs) facts.bytes += program.slots[static_cast<size_t>(slot)].bytes;
   for (const auto slot : step.outputs) facts.bytes += program.slots[static_cast<size_t>(slot)].bytes;
   if (!step.outputs.empty()) facts.shape = program.slots[static_cast<size_t>(step.outputs[0])].shape;
@@ -64,7 +40,7 @@ StepFacts facts_of(const native::Program& program, const native::Step& step) {
 }  // namespace
 
 Explanation explain_native(const Graph& graph, const CompileOptions& options, int repeats) {
-  native::Compilation compilation(graph, options);
+  native::Compilation compilation(graph, options, /*explains=*/true);
   const auto shapes = compilation.usual_shapes();
   if (shapes.empty() && !compilation.inputs().empty()) throw Unsupported("[explain] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
   native::RunState state(compilation.program(shapes), compilation.info().threads);
@@ -91,7 +67,7 @@ Explanation explain_native(const Graph& graph, const CompileOptions& options, in
     out.steps.back().median_us = median(times[i]);
   }
   out.run_us = median(whole);
-  out.peak_gflops = peak_gflops(compilation.info().threads);
+  out.peak_gflops = kernels::peak_gflops(compilation.info().threads);
   out.arena_bytes = state.program().arena_bytes;
   out.values_bytes = state.program().values_bytes;
   out.engine = compilation.info();

@@ -11,6 +11,10 @@ struct StepFacts {
   Shape shape;              // of the first output
   int64_t macs = 0, bytes = 0;  // multiply-adds; bytes of inputs and outputs
   double median_us = 0;
+  double predicted_us = 0;   // when it was chosen, without conversions; 0: there was nothing to choose
+  bool is_measured = false;  // the prediction was tuned, not estimated
+  std::string instead = "";  // the best other way; empty: none
+  double instead_us = 0;     // that it was predicted to cost more in all, conversions and consequences for neighbours included
 };
 
 struct Explanation {

@@ -16,12 +16,15 @@ namespace scissionlite::native {
 /// Whether a Concat joins float32 images along their channels.
 [[nodiscard]] bool takes_channels(const Lowering& l, const Node& node);
 
-/// Nodes of the chain (1x1 convolution, depthwise, 1x1; the first or the last may be absent) that ends with node `last` and whose
-/// inner values nothing else reads; empty when there is none.
-[[nodiscard]] std::vector<size_t> find_chain(const Lowering& l, size_t last);
-/// Whether keeping what lies between its nodes in the cache is worth rows that two threads both compute.
-[[nodiscard]] bool chain_pays(const Lowering& l, const std::vector<size_t>& chain);
-void lower_chain(Lowering& l, const std::vector<size_t>& chain);
+/// Whether every part of such a Concat is a whole number of blocks but the last: no lane moves.
+[[nodiscard]] bool keeps_lanes(const Lowering& l, const Node& node);
+
+/// The form that was selected for the node's values, or the one in which its first input lies.
+[[nodiscard]] Layout selected_layout(const Lowering& l, const Node& node);
+[[nodiscard]] bool is_selected_view(const Lowering& l, const Node& node);
+
+/// Nodes that make a chain (conv_stage.h) as one step.
+void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows);
 
 /// Runs the node by the reference code, on plain tensors.
 void lower_reference(Lowering& l, const Node& node);

@@ -12,9 +12,6 @@ namespace {
 using kernels::BinaryArguments;
 using kernels::BinaryKind;
 
-/// Whether the value is better read blocked: it lies so already.
-Layout layout_of(const Lowering& l, const std::string& value) { return l.is_blocked(value) ? Layout::kBlocked : Layout::kPlain; }
-
 SlotId in_layout(Lowering& l, const std::string& value, Layout layout) { return layout == Layout::kBlocked ? l.blocked(value) : l.plain(value); }
 
 /// Shares begin at multiples of 16 so that only the last one ends within a vector.
@@ -24,7 +21,7 @@ kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
 }
 
 void add_activation(Lowering& l, const Node& node, const kernels::ActivationArguments& activation) {
-  const auto layout = layout_of(l, node.inputs[0]);
+  const auto layout = l.is_f32_image(node.inputs[0]) ? selected_layout(l, node) : Layout::kPlain;
   const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
   const int64_t count = l.floats_of(y);
   const auto& loops = l.loops();
@@ -82,6 +79,12 @@ bool lower_activation(Lowering& l, const Node& node) {
   return true;
 }
 
+namespace {
+bool is_read_blocked(const Lowering& l, const Node& node) {
+  return l.choice_of(node) ? selected_layout(l, node) == Layout::kBlocked : l.is_blocked(node.inputs[0]) || l.is_blocked(node.inputs[1]);
+}
+}  // namespace
+
 bool lower_binary(Lowering& l, const Node& node) {
   auto large = node.inputs[0], small = node.inputs[1];
   const auto out = l.info(node.outputs[0]);
@@ -89,7 +92,7 @@ bool lower_binary(Lowering& l, const Node& node) {
   if (is_swapped) std::swap(large, small);
   if (out.dtype != Dtype::kF32 || l.info(large).shape != out.shape || !l.constant(large).empty() || element_count(out.shape) == 0) return false;
   const bool is_image = l.is_f32_image(large);
-  const auto layout = is_image && (l.is_blocked(large) || l.is_blocked(small)) ? Layout::kBlocked : Layout::kPlain;
+  const auto layout = is_image && is_read_blocked(l, node) ? Layout::kBlocked : Layout::kPlain;
   const auto spread = spread_of(out.shape, l.info(small).shape, layout == Layout::kBlocked);
   if (!spread.is_possible) return false;
   BinaryArguments common;

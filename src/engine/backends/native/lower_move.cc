@@ -1,6 +1,7 @@
 // Operators that move values and compute nothing.
 #include <cstring>
 
+#include "engine/backends/native/graph_choices.h"
 #include "engine/backends/native/lower.h"
 #include "kernels/conv/panels.h"
 #include "kernels/layout.h"
@@ -17,14 +18,23 @@ bool takes_channels(const Lowering& l, const Node& node) {
   return true;
 }
 
-namespace {
-
-/// Every part is a whole number of blocks but the last: no lane moves.
 bool keeps_lanes(const Lowering& l, const Node& node) {
   for (size_t i = 0; i + 1 < node.inputs.size(); ++i)
     if (l.info(node.inputs[i]).shape[1] % l.lanes() != 0) return false;
   return true;
 }
+
+Layout selected_layout(const Lowering& l, const Node& node) {
+  if (const auto* choice = l.choice_of(node)) return choice->form == Form::kPlain ? Layout::kPlain : Layout::kBlocked;
+  return l.is_blocked(node.inputs[0]) ? Layout::kBlocked : Layout::kPlain;
+}
+
+bool is_selected_view(const Lowering& l, const Node& node) {
+  const auto* choice = l.choice_of(node);
+  return choice && choice->form == Form::kView;
+}
+
+namespace {
 
 void view_concat(Lowering& l, const Node& node) {
   Lowering::View whole;
@@ -40,7 +50,7 @@ void view_concat(Lowering& l, const Node& node) {
 /// Along channels, blocked; parts that lie in place already are not copied, and nothing is where lanes move.
 bool lower_concat(Lowering& l, const Node& node) {
   if (!takes_channels(l, node)) return false;
-  if (!keeps_lanes(l, node)) {
+  if (!keeps_lanes(l, node) || is_selected_view(l, node)) {
     view_concat(l, node);
     return true;
   }
@@ -73,7 +83,7 @@ bool lower_concat(Lowering& l, const Node& node) {
 /// Along channels.
 bool lower_split(Lowering& l, const Node& node) {
   const int64_t axis = node.int_attribute("axis", 0);
-  if ((axis != 1 && axis != -3) || !l.is_f32_image(node.inputs[0]) || !l.is_blocked(node.inputs[0]) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  if ((axis != 1 && axis != -3) || !l.is_f32_image(node.inputs[0]) || !(l.is_blocked(node.inputs[0]) || is_selected_view(l, node)) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
   const auto whole = l.view(node.inputs[0]);
   auto at = whole.begin();
   for (const auto& output : node.outputs) {
@@ -98,7 +108,7 @@ bool lower_channel_shuffle(Lowering& l, const Node& node) {
 bool lower_reshape(Lowering& l, const Node& node) {
   if (node.outputs.size() > 1 && !node.outputs[1].empty()) return false;
   const bool is_whole = node.op_type == "Identity" || node.op_type == "Dropout";
-  if (is_whole && l.is_blocked(node.inputs[0])) {  // an image
+  if (is_whole && l.is_f32_image(node.inputs[0]) && selected_layout(l, node) == Layout::kBlocked) {
     l.alias(node.outputs[0], l.blocked(node.inputs[0]), Layout::kBlocked);
     return true;
   }

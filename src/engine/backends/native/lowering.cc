@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/backends/native/conv_stage.h"
+#include "engine/backends/native/graph_choices.h"
 #include "engine/backends/native/lower.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
@@ -61,6 +63,15 @@ Tensor Lowering::constant(const std::string& value) const {
   if (const auto it = constants_.find(value); it != constants_.end()) return it->second;
   const auto it = graph().initializers.find(value);
   return it == graph().initializers.end() ? Tensor() : it->second;
+}
+
+bool Lowering::will_be_constant(const std::string& value) const {
+  if (!constant(value).empty() || released_.count(value)) return true;
+  const auto producer = producers_.find(value);
+  if (producer == producers_.end()) return false;
+  if (const auto known = will_be_constant_.find(value); known != will_be_constant_.end()) return known->second;
+  const auto& inputs = graph().nodes[producer->second].inputs;
+  return will_be_constant_[value] = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return input.empty() || will_be_constant(input); });
 }
 
 void Lowering::release_constants(const Node& node) {
@@ -204,57 +215,26 @@ SlotId Lowering::blocked(const std::string& value) {
   return to;
 }
 
-kernels::ConvChoice Lowering::choose(const kernels::ConvProblem& problem) {
-  if (!options_.problems) return tune::choose_conv(problem, loops(), options_.tuned);
-  options_.problems->push_back(problem);
-  const auto& direct = kernels::conv_implementation("direct");  // computes everything, and packs on one thread, as conv_problems promises
-  return {&direct, direct.usual(problem, loops())};
+kernels::ConvChoice Lowering::choose(const Node& node, const tune::ConvWithEnd& conv) const {
+  const auto* choice = choice_of(node);
+  return choice && choice->conv.implementation ? choice->conv : tune::choose_conv(conv, loops(), options_.tuned);
+}
+
+const Choice* Lowering::choice_of(const Node& node) const { return chosen_.empty() ? nullptr : chosen_[static_cast<size_t>(&node - graph().nodes.data())]; }
+
+void Lowering::use(const GraphSelection& selection) {
+  chosen_.assign(graph().nodes.size(), nullptr);
+  for (const auto& choice : selection.choices)
+    for (const auto node : choice.nodes) chosen_[node] = &choice;
+}
+
+void Lowering::explain(const Choice& choice, size_t before) {
+  if (program_.steps.size() <= before) return;
+  auto& step = program_.steps.back();
+  step.predicted_us = choice.us, step.is_measured = choice.is_measured, step.instead = choice.instead, step.instead_us = choice.instead_us;
 }
 
 void Lowering::add(Step step) { program_.steps.push_back(std::move(step)); }
-
-bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
-  const auto locate = [&](SlotId slot) {
-    int64_t offset = 0;
-    for (; program_.slots[static_cast<size_t>(slot)].root != kNoSlot; slot = program_.slots[static_cast<size_t>(slot)].root) offset += program_.slots[static_cast<size_t>(slot)].offset;
-    return std::pair(slot, offset);
-  };
-  const auto [part_root, part_offset] = locate(part);
-  const auto [whole_root, whole_offset] = locate(whole);
-  const auto& shape = program_.slots[static_cast<size_t>(whole)].shape;
-  return part_root == whole_root && part_offset == whole_offset + channel * shape[2] * shape[3] * static_cast<int64_t>(sizeof(float));
-}
-
-bool Lowering::can_be_part(const std::string& value, const std::set<std::string>& fixed) const {
-  return is_f32_image(value) && constant(value).empty() && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
-}
-
-void Lowering::plan_concatenation(const Node& node, const std::set<std::string>& fixed) {
-  const auto& whole = node.outputs[0];
-  int64_t channel = 0;
-  std::string other;  // the concatenation that holds all inputs where this one would have them
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    const auto& input = node.inputs[i];
-    const int64_t channels = info(input).shape[1];
-    const auto part = parts_.find(input);
-    const bool is_held = part != parts_.end() && part->second.channel == channel && (i == 0 || part->second.whole == other);
-    other = is_held ? part->second.whole : "";
-    const bool is_last = i + 1 == node.inputs.size();  // its unused lanes are the whole's
-    if (channel % lanes() == 0 && (channels % lanes() == 0 || is_last) && can_be_part(input, fixed)) parts_[input] = {whole, channel};
-    channel += channels;
-  }
-  if (!other.empty() && channel % lanes() == 0 && can_be_part(whole, fixed)) parts_[whole] = {other, 0};
-}
-
-/// A value lies in the last concatenation that takes it: the longest one in DenseNet, whose beginnings are all earlier ones.
-void Lowering::plan_concatenations() {
-  std::set<std::string> fixed;  // values whose memory is given
-  for (const auto& input : graph().inputs) fixed.insert(input.name);
-  for (size_t i = graph().nodes.size(); i-- > 0;) {
-    const auto& node = graph().nodes[i];
-    if (node.op_type == "Concat" && node.domain.empty() && is_f32_image(node.outputs[0]) && takes_channels(*this, node)) plan_concatenation(node, fixed);
-  }
-}
 
 namespace {
 
@@ -278,27 +258,15 @@ void lower_node(Lowering& l, const Node& node) {
   lower_reference(l, node);
 }
 
-/// Chains are found from their ends, the longest first; what belongs to one is lowered where it ends.
-void lower_nodes(Lowering& l) {
+/// In the order in which what they need is there.
+void lower_choices(Lowering& l, const GraphSelection& selection) {
   const auto& nodes = l.graph().nodes;
-  std::map<size_t, std::vector<size_t>> chains;  // by the last node
-  std::set<size_t> taken;
-  for (size_t i = nodes.size(); i-- > 0;) {
-    if (taken.count(i)) continue;
-    auto chain = find_chain(l, i);
-    if (chain.size() == 3 && !chain_pays(l, chain)) chain.erase(chain.begin());  // perhaps without the first
-    if (chain.empty() || std::any_of(chain.begin(), chain.end(), [&](size_t node) { return taken.count(node) > 0; }) || !chain_pays(l, chain)) continue;
-    chains[i] = chain;
-    taken.insert(chain.begin(), chain.end());
-  }
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    if (const auto chain = chains.find(i); chain != chains.end()) {
-      lower_chain(l, chain->second);
-      for (const auto node : chain->second) l.release_constants(nodes[node]);
-    } else if (!taken.count(i)) {
-      lower_node(l, nodes[i]);
-      l.release_constants(nodes[i]);
-    }
+  for (const auto& choice : selection.choices) {
+    const auto before = l.program().steps.size();
+    if (choice.band_rows > 0) lower_chain(l, choice.nodes, choice.band_rows);
+    else lower_node(l, nodes[choice.nodes[0]]);
+    if (l.options().explains) l.explain(choice, before);
+    for (const auto node : choice.nodes) l.release_constants(nodes[node]);
   }
 }
 
@@ -309,7 +277,9 @@ Program lower(Graph graph, const LoweringOptions& options) {
   program.graph = std::make_shared<Graph>(std::move(graph));
   Lowering l(program, options);
   l.plan_concatenations();
-  lower_nodes(l);
+  const auto selection = select_for(l, options.tuned && options.tuned->keeps_usual(network_text(l)) ? nullptr : options.tuned, options.explains);
+  l.use(selection);
+  lower_choices(l, selection);
   for (const auto& output : program.graph->outputs) program.outputs.push_back(l.plain(output.name));
   plan_memory(program);
   program.graph.reset();  // with its weights, which are packed now

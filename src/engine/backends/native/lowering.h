@@ -15,9 +15,12 @@ namespace scissionlite::native {
 struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
-  const tune::Choices* tuned = nullptr;                    // null: the usual choices
-  std::vector<kernels::ConvProblem>* problems = nullptr;   // gets what is convolved outside chains, one a node
+  const tune::Choices* tuned = nullptr;  // null: the usual choices
+  bool explains = false;                 // steps say why they are done as they are
 };
+
+struct Choice;
+struct GraphSelection;
 
 /// @param graph  every shape known (see specialise in compilation.cc); its weights are let go as they are packed.
 /// @throws Unsupported naming the node whose operator has no code at all.
@@ -31,8 +34,13 @@ class Lowering {
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.loops; }
   [[nodiscard]] int64_t lanes() const { return options_.loops->lanes; }
   [[nodiscard]] int threads() const { return options_.threads; }
-  /// How to compute it: as tuned, else the usual way.
-  [[nodiscard]] kernels::ConvChoice choose(const kernels::ConvProblem& problem);
+  /// How to compute it: as selected for the node, else as tuned, else the usual way.
+  [[nodiscard]] kernels::ConvChoice choose(const Node& node, const tune::ConvWithEnd& conv) const;
+  /// What was selected for the node; null before anything was.
+  [[nodiscard]] const Choice* choice_of(const Node& node) const;
+  /// The selection is referred to.
+  void use(const GraphSelection& selection);
+  [[nodiscard]] const LoweringOptions& options() const { return options_; }
   [[nodiscard]] const Graph& graph() const { return *program_.graph; }
   [[nodiscard]] int64_t opset(const Node& node) const { return graph().opset(node.domain); }
 
@@ -40,6 +48,8 @@ class Lowering {
   [[nodiscard]] ValueInfo info(const std::string& value) const;
   /// The value, when it is known now; else an empty Tensor.
   [[nodiscard]] Tensor constant(const std::string& value) const;
+  /// Whether it is known now, or depends on such values only: nodes without other inputs are computed while lowering.
+  [[nodiscard]] bool will_be_constant(const std::string& value) const;
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
@@ -64,6 +74,8 @@ class Lowering {
   /// That the slot holds, unused lanes included.
   [[nodiscard]] int64_t floats_of(SlotId slot) const { return program_.slots[static_cast<size_t>(slot)].bytes / static_cast<int64_t>(sizeof(float)); }
   void add(Step step);
+  /// Writes why beside the last step, which computes the choice, when there are more than `before` steps.
+  void explain(const Choice& choice, size_t before);
 
   [[nodiscard]] const Program& program() const { return program_; }
 
@@ -75,6 +87,8 @@ class Lowering {
 
   /// Decides which values lie in a concatenation from the beginning. Called once, before nodes are lowered.
   void plan_concatenations();
+  /// Whether the value lies in that concatenation when it is made blocked.
+  [[nodiscard]] bool is_part_of(const std::string& value, const std::string& whole) const;
   /// Whether blocked slot `part` lies in blocked slot `whole` from that channel on.
   [[nodiscard]] bool is_in_place(SlotId part, SlotId whole, int64_t channel) const;
 
@@ -100,6 +114,8 @@ class Lowering {
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
+  std::vector<const Choice*> chosen_;   // by node
+  mutable std::map<std::string, bool> will_be_constant_;
 };
 
 /// Adds the steps of a node; false: it cannot, and nothing was added.

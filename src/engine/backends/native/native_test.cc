@@ -147,7 +147,7 @@ class NativeTuning : public testing::Test {
 };
 
 TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
-  const auto problem = conv_problems(graph_, 1).at(0).problem;
+  const auto problem = conv_problems(graph_, 1).convs.at(0).conv.problem;
   auto knobs = kernels::conv_implementation("direct").usual(problem, kernels::best_loops());
   knobs["vectors"] = 1;
   tune::Database database;

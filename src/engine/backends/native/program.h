@@ -49,6 +49,11 @@ struct Step {
   int64_t scratch_bytes = 0;
   int64_t macs = 0;
   std::function<void(const Frame&)> run;
+  // Why it is done so (graph_choices.h); filled in when asked for.
+  double predicted_us = 0;   // 0: there was nothing to choose
+  bool is_measured = false;  // the prediction was tuned, not estimated
+  std::string instead = "";  // the best other way; empty: none
+  double instead_us = 0;     // that it would cost more in all
 };
 
 struct Program {

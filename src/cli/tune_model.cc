@@ -1,0 +1,176 @@
+#include "cli/tune_model.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "engine/backends/native/conv_problems.h"
+#include "engine/backends/native/network_check.h"
+#include "kernels/vector/loops.h"
+#include "onnx/onnx.h"
+#include "tune/choices.h"
+#include "tune/tune_chain.h"
+
+namespace scissionlite::cli {
+namespace {
+
+/// A convolution or a chain of the model, and what was found for it.
+struct Layer {
+  std::string problem;
+  int count = 0;
+  tune::TuningEntry entry;
+  bool is_chain = false, is_finished = true;
+  int64_t failed = 0;
+};
+
+/// Most work first.
+std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
+  std::stable_sort(uses.begin(), uses.end(), [](const ConvUse& a, const ConvUse& b) { return a.conv.problem.macs() * a.count > b.conv.problem.macs() * b.count; });
+  return uses;
+}
+
+/// Each search may take its share of the time that is left.
+class Tuner {
+ public:
+  Tuner(const TuneModelOptions& options, const ConvUses& uses)
+      : options_(options), log_(options.output + ".log"), bar_("tune", static_cast<int64_t>(uses.convs.size()) * options.tune.budget + static_cast<int64_t>(uses.chains.size()) * kChainSteps),
+        left_(uses.convs.size() + uses.chains.size()) {
+    if (fs::exists(options.output)) known_ = tune::load_database(options.output);
+    if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
+    keep(tune::measure_rates(loops(), threads()));
+  }
+
+  Layer run(const ConvUse& use) {
+    const auto all = static_cast<int64_t>(tune::ConvSpace(use.conv.problem, loops()).space().count_valid());
+    return run({use.conv.text(), use.count, {}}, std::min(options_.tune.budget, all), options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_conv(use.conv, tuning, log_, told); });
+  }
+
+  /// After the convolutions, by whose choices it is judged.
+  Layer run(const ChainUse& use) {
+    const tune::Choices choices(known_, options_.output, loops(), threads());
+    std::vector<kernels::ConvChoice> separate;
+    for (const auto& stage : use.chain.stages) separate.push_back(tune::choose_conv(stage, loops(), &choices));
+    Layer layer{use.chain.text(), use.count, {}};
+    layer.is_chain = true;
+    const auto all = static_cast<int64_t>(use.chain.band_rows(loops(), threads()).size());
+    return run(std::move(layer), all, kChainSteps, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_chain(use.chain, separate, tuning, log_, told); });
+  }
+
+ private:
+  static constexpr int64_t kChainSteps = 12;
+  using Told = std::function<void(const tune::TuneStep&)>;
+  [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.tune.measure.trial.loops; }
+  [[nodiscard]] int threads() const { return options_.tune.measure.trial.threads; }
+
+  template <typename Search>
+  Layer run(Layer layer, int64_t wanted, int64_t steps, const Search& search) {
+    const auto known = known_.entries.find(tune::key_of(layer.problem, loops(), threads()));
+    int64_t shown = 0;
+    if (known != known_.entries.end() && known->second.measured >= wanted) {
+      layer.entry = known->second;
+    } else {
+      const auto tuned = search(with_share_of_time(), [&](const tune::TuneStep& step) {
+        if (++shown <= steps) bar_.advance(1, "best " + format_us(step.best_us) + ", " + layer.problem);
+        if (!step.outcome.is_ok()) log::debug("[tune] " + layer.problem + ", " + step.choice + ": " + step.outcome.failure);
+      });
+      layer.entry = tuned.entry, layer.failed = tuned.failed, layer.is_finished = tuned.is_finished;
+      tune::Database found;
+      found.add(tuned.key, tuned.entry);
+      keep(found);
+    }
+    bar_.advance(steps - std::min(steps, shown), "");
+    --left_;
+    return layer;
+  }
+
+  [[nodiscard]] tune::TuneOptions with_share_of_time() const {
+    auto tuning = options_.tune;
+    const double now_us = Clock::steady().now_us();
+    if (until_us_ > 0) tuning.until_us = now_us + std::max(1.0, (until_us_ - now_us) / static_cast<double>(left_));
+    return tuning;
+  }
+
+  void keep(const tune::Database& found) { known_ = tune::update_database(options_.output, found); }
+
+  const TuneModelOptions& options_;
+  tune::Database known_;
+  tune::MeasurementLog log_;
+  Progress bar_;
+  size_t left_;
+  double until_us_ = 0;
+};
+
+double speed_up(const Layer& layer) { return layer.entry.median_us > 0 && layer.entry.usual_us > 0 ? layer.entry.usual_us / layer.entry.median_us : 1; }
+
+Json to_json(const std::vector<Layer>& layers, const std::optional<NetworkCheck>& check) {
+  Json json{{"schema", "scissionlite.tuned/1"}, {"layers", Json::array()}};
+  for (const auto& layer : layers)
+    json["layers"].push_back({{"problem", layer.problem}, {"nodes", layer.count}, {"usual_us", layer.entry.usual_us}, {"best_us", layer.entry.median_us}, {"speed_up", speed_up(layer)},
+                              {"choice", kernels::describe(layer.entry.implementation, layer.entry.knobs)}, {"measured", layer.entry.measured}, {"failed", layer.failed}, {"finished", layer.is_finished}});
+  if (check)
+    json["network"] = {{"usual_us", check->usual_us}, {"tuned_us", check->tuned_us}, {"speed_up", check->speed_up}, {"speed_up_from", check->from}, {"speed_up_to", check->to}, {"error", check->error}, {"verdict", name_of(check->verdict())}};
+  return json;
+}
+
+void print(const NetworkCheck& check) {
+  std::cout << "the whole network in turns: " << format_us(check.usual_us) << " with the usual choices, " << format_us(check.tuned_us) << " as tuned, " << format_fixed(check.speed_up, 3) << " times as fast ("
+            << format_fixed(check.from, 3) << " to " << format_fixed(check.to, 3) << "); outputs differ by " << check.error << " of the largest value\n";
+  if (check.verdict() == NetworkCheck::Verdict::kFaster) return;
+  if (check.verdict() == NetworkCheck::Verdict::kSlower) std::cout << "tuned is slower: this network keeps the usual choices, the entries stay for others\n";
+  else std::cout << "no difference beyond the noise of this machine was shown; tune again when it is quiet\n";
+}
+
+void print(const std::vector<Layer>& layers, const std::optional<NetworkCheck>& check, const TuneModelOptions& options) {
+  std::vector<std::vector<std::string>> rows{{"problem", "nodes", "usual us", "best us", "speed-up", "measured", "best choice"}};
+  double usual_us = 0, best_us = 0;
+  size_t unfinished = 0;
+  for (const auto& layer : layers) {
+    rows.push_back({layer.problem, std::to_string(layer.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1), format_fixed(speed_up(layer), 2), std::to_string(layer.entry.measured),
+                    layer.is_chain && speed_up(layer) < 1 ? tune::kSeparate : kernels::describe(layer.entry.implementation, layer.entry.knobs)});
+    unfinished += !layer.is_finished;
+    if (layer.is_chain) continue;  // made of convolutions that stand here as well
+    usual_us += layer.entry.usual_us * layer.count, best_us += layer.entry.median_us * layer.count;
+  }
+  std::cout << format_table(rows) << "\nall convolutions one by one: " << format_us(usual_us) << " with the usual choices, " << format_us(best_us) << " as tuned\n";
+  if (unfinished > 0) std::cout << unfinished << " searches ended with the time (--seconds); the same command goes on from there\n";
+  if (check) print(*check);
+  std::cout << "use it: SCISSIONLITE_TUNING=" << options.output << " scissionlite ... --engine native\n";
+}
+
+/// Nothing is used that was not verified as a whole.
+std::optional<NetworkCheck> check(const Graph& graph, const ConvUses& uses, const TuneModelOptions& options) {
+  if (options.rounds == 0) return std::nullopt;
+  const auto& trial = options.tune.measure.trial;
+  tune::Database verdict;
+  const auto add = [&](const char* which, double usual_us, double tuned_us) {
+    verdict.add(tune::key_of(uses.network, *trial.loops, trial.threads), {which, {}, std::min(usual_us, tuned_us), usual_us, options.rounds, tune::kOfNetwork});
+    tune::update_database(options.output, verdict);
+  };
+  add(tune::kTuned, 0, 0);  // an earlier verdict is of other entries
+  const auto found = check_network(graph, trial.threads, options.output, options.rounds);
+  add(found.verdict() == NetworkCheck::Verdict::kSlower ? tune::kUsual : tune::kTuned, found.usual_us, found.tuned_us);
+  return found;
+}
+
+}  // namespace
+
+int tune_model(const TuneModelOptions& options, const Common& common) {
+  const auto graph = load_model(options.model);
+  const auto uses = conv_problems(graph, options.tune.measure.trial.threads);
+  std::vector<Layer> layers;
+  {
+    Tuner tuner(options, uses);
+    for (const auto& use : sorted(uses.convs)) layers.push_back(tuner.run(use));
+    for (const auto& use : uses.chains) layers.push_back(tuner.run(use));
+  }
+  const auto whole = check(graph, uses, options);
+  if (common.json) std::cout << to_json(layers, whole).dump(2) << "\n";
+  else print(layers, whole, options);
+  return 0;
+}
+
+}  // namespace scissionlite::cli

@@ -1,0 +1,87 @@
+"""`scissionlite tune` through the real program on a small inverted residual: its convolutions with their ends, its chains, and the whole network as tuned in turns with the
+usual choices. `explain` then says that the choices are measured ones."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+PROGRAM = sys.argv.pop(1)
+
+
+def run(*words):
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=200)
+
+
+def inverted_residual():
+    """1x1, depthwise 3x3, 1x1, and the sum with what came in."""
+    rng = np.random.default_rng(1)
+    shapes = {"w0": (16, 3, 3, 3), "w1": (32, 16, 1, 1), "w2": (32, 1, 3, 3), "w3": (16, 32, 1, 1)}
+    weights = [numpy_helper.from_array(rng.normal(0, 0.2, shape).astype(np.float32), name) for name, shape in shapes.items()]
+    pads = [1, 1, 1, 1]
+    nodes = [helper.make_node("Conv", ["x", "w0"], ["a"], name="stem", pads=pads), helper.make_node("Conv", ["a", "w1"], ["b"], name="expand"), helper.make_node("Relu", ["b"], ["c"]),
+             helper.make_node("Conv", ["c", "w2"], ["d"], name="filter", pads=pads, group=32), helper.make_node("Relu", ["d"], ["e"]), helper.make_node("Conv", ["e", "w3"], ["f"], name="project"),
+             helper.make_node("Add", ["f", "a"], ["y"])]
+    graph = helper.make_graph(nodes, "inverted", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 14, 14])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 14, 14])], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+class Tune(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.model, self.tuning = (pathlib.Path(self.folder.name) / name for name in ("model.onnx", "tuning.json"))
+        onnx.save(inverted_residual(), self.model)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def tuned(self, *more):
+        done = run("tune", self.model, "-o", self.tuning, "--budget", 4, "--json", *more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def explained(self):
+        done = run("explain", self.model, "--tuning", self.tuning, "--repeats", 2, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)["steps"]
+
+    def test_measures_layers_chains_and_the_whole(self):
+        answer = self.tuned("--rounds", 6)
+        problems = [layer["problem"] for layer in answer["layers"]]
+        self.assertEqual(sum(problem.startswith("chain ") for problem in problems), 3)
+        self.assertTrue(any(problem.endswith("g1 residual") for problem in problems), problems)
+        self.assertTrue(any(problem.endswith("g32 Relu") for problem in problems), problems)
+        self.assertIn(answer["network"]["verdict"], ("faster", "slower", "undecided"))
+        self.assertLess(answer["network"]["error"], 1e-5)
+        kinds = {entry["problem"].split()[0] for entry in json.loads(self.tuning.read_text())["entries"]}
+        self.assertEqual(kinds, {"conv", "chain", "rate", "network"})
+        if answer["network"]["verdict"] != "slower":
+            chosen = [step for step in self.explained() if step["predicted_us"] > 0]
+            self.assertTrue(all(step["is_measured"] for step in chosen if step["macs"] > 0), chosen)
+
+    def test_is_recalled(self):
+        self.tuned("--rounds", 0)
+        log = (self.tuning.parent / "tuning.json.log").read_text()
+        self.assertNotIn("network", self.tuned("--rounds", 0))
+        self.assertEqual((self.tuning.parent / "tuning.json.log").read_text(), log)
+
+    def test_a_chain_is_made_where_it_was_measured_to_be_faster(self):
+        self.tuned("--rounds", 0)
+        for factor, expected in ((0.1, True), (10, False)):
+            content = json.loads(self.tuning.read_text())
+            for entry in content["entries"]:
+                if entry["problem"].startswith("chain "):
+                    entry["median_us"] = entry["usual_us"] * (factor if entry["problem"].count("conv") == 3 else 10)
+            self.tuning.write_text(json.dumps(content))
+            steps = self.explained()
+            self.assertEqual(any(step["implementation"].startswith("chain of 3") for step in steps), expected)
+            self.assertTrue(all(step["instead"] for step in steps if step["macs"] > 0), steps)
+
+
+if __name__ == "__main__":
+    unittest.main()
