@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kFinalists = 2;
 constexpr int kFinalRounds = 5;
+constexpr double kLeastGain = 0.02;  // below, the usual height stays: the machine's own drift is larger
 
 class ChainSearch {
  public:
@@ -70,6 +71,9 @@ class ChainSearch {
     auto rows = ranked();
     if (rows.empty()) throw Unsupported("[tune] no band of " + chain_.text() + " could be measured; the last one failed: " + times_.rbegin()->second.failure);
     if (rows.size() > kFinalists) rows.resize(kFinalists);
+    const int64_t usual = kernels::usual_band_rows(chain_.problem(), *options_.measure.trial.loops, options_.measure.trial.threads);
+    std::erase(rows, usual);
+    rows.insert(rows.begin(), usual);
     std::vector<std::string> questions{kSeparate};
     for (const auto height : rows) questions.push_back(std::to_string(height));
     std::vector<std::vector<double>> times(questions.size());
@@ -79,7 +83,7 @@ class ChainSearch {
         else last_failure_ = outcome.failure;
     size_t best = 0;
     for (size_t i = 1; i < times.size(); ++i)
-      if (!times[i].empty() && (best == 0 || median(times[i]) < median(times[best]))) best = i;
+      if (!times[i].empty() && (best == 0 || median(times[i]) < median(times[best]) * (best == 1 ? 1 - kLeastGain : 1))) best = i;
     if (best == 0 || times[0].empty()) throw Unsupported("[tune] " + chain_.text() + " could not be measured again; the last one failed: " + last_failure_);
     const auto failed = std::count_if(times_.begin(), times_.end(), [](const auto& one) { return !one.second.is_ok(); });
     return {key_, {kChain, {{kRows, rows[best - 1]}}, median(times[best]), median(times[0]), static_cast<int64_t>(times_.size()), "all"}, failed, is_finished};

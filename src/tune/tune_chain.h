@@ -12,8 +12,8 @@ constexpr const char* kChain = "chain";
 constexpr const char* kSeparate = "separate";
 constexpr const char* kRows = "rows";  // the knob
 
-/// Every height of bands is measured once (what the log has is not measured again), then the best two and the separate convolutions in
-/// turns. @param separate how each stage is computed by itself.
+/// Every height of bands is measured once (what the log has is not measured again), then the usual one, the best two and the separate
+/// convolutions in turns; another height than the usual one has to be 2 % faster. @param separate how each stage is computed by itself.
 /// @throws Unsupported when no band height could be measured, with the reason; ResourceError.
 [[nodiscard]] Tuned tune_chain(const ChainOfConvs& chain, const std::vector<kernels::ConvChoice>& separate, const TuneOptions& options, MeasurementLog& log,
                                const std::function<void(const TuneStep&)>& told = {});

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kLeastInnerBytes = 768 << 10;  // below, tensors between the stages of a chain stay in L2 by themselves
 constexpr double kChainOverheadUs = 0.5;         // so that a chain that saves nothing is not made
+constexpr double kMeasuredChainMargin = 1.02;     // of times in turns, that a machine's own drift does not make a chain
 constexpr double kReferenceValuesPerUs = 200;
 constexpr double kLeastChainShare = 0.3;         // of its stages, which it cannot beat by more than what memory took
 
@@ -78,7 +79,7 @@ std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& 
 GraphCosts::Bands GraphCosts::chain(const std::vector<Stage>& stages, double separate_us) const {
   tune::ChainOfConvs convs;
   for (const auto& stage : stages) convs.stages.push_back(stage.with_end());
-  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt) return {tuned->rows, separate_us * tuned->ratio, true};
+  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt) return {tuned->rows, separate_us * tuned->ratio * kMeasuredChainMargin, true};
   const auto problem = chain_problem(stages);
   const int64_t rows = kernels::usual_band_rows(problem, l_.loops(), l_.threads()), out_h = problem.depthwise.problem.out_h(), bands = (out_h + rows - 1) / rows;
   int64_t weights = 0;
