@@ -56,8 +56,7 @@ class Tuner {
     const auto& trial = options_.tune.measure.trial;
     const auto key = tune::key_of(layer.use.problem, *trial.loops, trial.threads);
     const auto known = known_.entries.find(key);
-    const auto all = static_cast<int64_t>(tune::ConvSpace(layer.use.problem, *trial.loops).space().count_valid());
-    layer.is_recalled = known != known_.entries.end() && known->second.measured >= std::min(options_.tune.budget, all);
+    layer.is_recalled = known != known_.entries.end() && (known->second.measured >= options_.tune.budget || known->second.measured >= configurations(layer.use.problem));
     if (layer.is_recalled) layer.entry = known->second;
     else search(layer);
     bar_.advance(options_.tune.budget - std::min(options_.tune.budget, shown_), "");
@@ -67,6 +66,9 @@ class Tuner {
   [[nodiscard]] const tune::MeasurementLog& log() const { return log_; }
 
  private:
+  /// Looks at each: seconds.
+  [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const { return static_cast<int64_t>(tune::ConvSpace(problem, *options_.tune.measure.trial.loops).space().count_valid()); }
+
   void search(Layer& layer) {
     auto tuning = options_.tune;
     const double now_us = Clock::steady().now_us();
@@ -131,21 +133,28 @@ int tune_model(const Options& options, const Common& common) {
   return 0;
 }
 
-/// Whole spaces of the problems in a file, a line each; what follows the second word of a line is left out.
+/// Problems of a file, a line each; what follows the second word of a line is left out.
+std::vector<kernels::ConvProblem> problems_of(const std::string& path) {
+  std::vector<kernels::ConvProblem> problems;
+  for (const auto& line : split(read_file(path), '\n'))
+    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv") problems.push_back(tune::parse_problem(words[0] + " " + words[1]));
+  return problems;
+}
+
+/// Whole spaces, pass by pass over all of them: the times of a configuration lie far apart.
 int measure_all(const Options& options) {
+  constexpr int kRuns = 3;  // of a configuration in a pass
+  auto measure = options.tune.measure;
+  measure.trial.least_runs = measure.trial.most_runs = kRuns;
   tune::MeasurementLog log(options.output + ".log");
+  const auto problems = problems_of(options.all_of);
+  int64_t configurations = 0;
+  for (const auto& problem : problems) configurations += static_cast<int64_t>(tune::ConvSpace(problem, *measure.trial.loops).space().count_valid());
+  Progress bar("tune --all-of", configurations * options.passes);
+  for (int pass = 1; pass <= options.passes; ++pass)
+    for (const auto& problem : problems) tune::measure_space(problem, measure, pass, log, [&] { bar.advance(); });
   tune::Table table;
-  const auto lines = split(read_file(options.all_of), '\n');
-  Progress bar("tune --all-of", static_cast<int64_t>(lines.size()));
-  for (const auto& line : lines) {
-    const auto words = split(line, ' ');
-    if (words.size() >= 2 && words[0] == "conv") {
-      const auto problem = tune::parse_problem(words[0] + " " + words[1]);
-      tune::measure_space(problem, options.tune.measure, options.passes, log);
-      table.layers.push_back(tune::table_layer(problem, options.tune.measure, log));
-    }
-    bar.advance();
-  }
+  for (const auto& problem : problems) table.layers.push_back(tune::table_layer(problem, measure, log));
   write_json(options.output, to_json(table));
   return 0;
 }
@@ -153,7 +162,7 @@ int measure_all(const Options& options) {
 /// Measurements that each method needs for 95 % of the best known speed, by layer and seed.
 int replay(const Options& options) {
   constexpr double kShare = 0.95;
-  const auto table = tune::table_from_json(read_json(options.replay, "tuning_table", 1), options.replay);
+  const auto table = tune::table_from_json(read_json(options.replay, "tuning_table", 2), options.replay);
   Json json{{"schema", "scissionlite.tuning_replay/1"}, {"layers", Json::array()}};
   for (const auto& layer : table.layers) {
     const auto count = std::count_if(layer.us.begin(), layer.us.end(), [](double us) { return us > 0; });
@@ -193,7 +202,7 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("--seed", options->tune.seed, "of the search")->capture_default_str();
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
   app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
-  app.add_option("--passes", options->passes, "of --all-of; the table holds medians")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--replay", options->replay, "print how many measurements each method needs on such a table for 95 % of the best speed");
   app.add_option("--seeds", options->seeds, "of --replay")->check(CLI::Range(1, 10000))->capture_default_str();
   return [options, &common] { return run(*options, common); };

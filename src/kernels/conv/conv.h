@@ -55,6 +55,9 @@ struct KnobRange {
   std::vector<int64_t> values;
 };
 
+/// Numbers that decide what is done: knobs with the same numbers do the same.
+using KnobEffect = std::vector<int64_t>;
+
 /// A convolution with packed weights. Immutable: any number of threads may run it.
 class Convolution {
  public:
@@ -81,6 +84,8 @@ struct ConvImplementation {
   std::unique_ptr<Convolution> (*make)(const ConvProblem&, const ConvWeights&, const ConvEnd&, const Knobs&, const VectorLoops&);
   /// Taken where it was measured to win only: `usual_conv` does not consider it.
   bool is_measured_only = false;
+  /// Null: each setting of the knobs does something else.
+  KnobEffect (*effect)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
 };
 
 /// The table, in order of conv.inc.

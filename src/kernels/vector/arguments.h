@@ -30,6 +30,8 @@ struct PanelArguments {
   const float* w = nullptr;           // (steps, inputs, vectors, lanes)
   int inputs = 1;                     // of a step of plain input
   int vectors = 0;                    // output vectors of the panel, 1 to kMostPanelVectors
+  int most_pixels = 0;                // of a register tile; 0: panel_pixels
+  int64_t ahead = 0;                  // floats of w that the first tile of blocked input prefetches ahead of its reads; 0: none
   int64_t pixels = 0;
   float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel
   int64_t y_pixel = 0, y_vector = 0;
@@ -62,8 +64,9 @@ struct WinogradTilesArguments {
   int64_t height = 0, width = 0, out_height = 0, out_width = 0, top = 0, left = 0;  // padding before
   int64_t tiles_across = 0;
   int64_t first = 0, count = 0;     // tiles of this call
-  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * lanes
+  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * tile_stride
   int64_t frequency_stride = 0;
+  int64_t tile_stride = 0;          // of winograd_input; 0: lanes, which winograd_output always takes
   const float* residual = nullptr;  // as y
   const float* bias = nullptr;      // (lanes)
   ActivationArguments activation;
