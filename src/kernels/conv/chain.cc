@@ -30,7 +30,8 @@ class Pointwise {
     }
   }
 
-  void run(const float* x, int64_t pixels, float* y, const float* residual) const {
+  /// `is_far`: x is not in the cache yet.
+  void run(const float* x, bool is_far, int64_t pixels, float* y, const float* residual) const {
     PanelArguments a;
     a.x = x;
     a.x_pixel = a.y_pixel = loops_.lanes;
@@ -42,6 +43,7 @@ class Pointwise {
     for (const auto& panel : panels_) {
       a.w = weights_.data() + panel.weights_at;
       a.vectors = panel.vectors;
+      a.is_first_read = is_far && panel.first == 0;
       a.y = y + panel.first * out_block_;
       a.residual = residual ? residual + panel.first * out_block_ : nullptr;
       a.bias = bias_.size() > 0 ? bias_.data() + panel.first * loops_.lanes : nullptr;
@@ -108,7 +110,7 @@ class Chain final : public Convolution {
       float* to = project_ ? filtered : y + band.begin * out_row;
       const int64_t to_block = (project_ ? band_ : depthwise_.out_h()) * out_row;
       for (int64_t block = 0; block < blocks_; ++block) filter_block(block, band, expand_ ? scratch : x, held, to + block * to_block);
-      if (project_) project_->run(filtered, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row, residual ? residual + band.begin * out_row : nullptr);
+      if (project_) project_->run(filtered, /*is_far=*/false, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row, residual ? residual + band.begin * out_row : nullptr);
     }
   }
 
@@ -119,7 +121,7 @@ class Chain final : public Convolution {
       for (int64_t block = 0; block < blocks_; ++block)
         std::memmove(expanded + block * block_floats, expanded + block * block_floats + (wanted.begin - held.begin) * row, static_cast<size_t>(kept * row) * sizeof(float));
     const int64_t next = wanted.begin + kept;
-    if (next < wanted.end) expand_->run(x + next * row, (wanted.end - next) * depthwise_.w, expanded + kept * row, nullptr);
+    if (next < wanted.end) expand_->run(x + next * row, /*is_far=*/true, (wanted.end - next) * depthwise_.w, expanded + kept * row, nullptr);
     held = wanted;
   }
 

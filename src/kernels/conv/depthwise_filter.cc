@@ -20,6 +20,7 @@ void DepthwiseFilter::run_rows(int64_t block, Range rows, const float* x, float*
   a.kernel_w = problem_.kernel_w;
   a.stride_w = problem_.stride_w;
   a.dilation_h = problem_.dilation_h;
+  a.stride_h = problem_.stride_h;
   a.dilation_w = problem_.dilation_w;
   a.left = problem_.left;
   a.y = y;

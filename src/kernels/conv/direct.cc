@@ -151,6 +151,7 @@ class Direct final : public Convolution {
     a.most_pixels = most_pixels_;
     a.y_pixel = lanes;
     a.y_vector = out_block;
+    a.is_first_read = panel.first == 0;
     a.bias = bias_.size() > 0 && piece == 0 ? bias_.data() + panel.first * lanes : nullptr;
     a.steps_at = steps_.data() + panel.steps_at + steps.begin;
     a.steps = steps.end - steps.begin;

@@ -6,7 +6,8 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kWeightBytes = 24 << 10;  // of L1 that a panel's weights may fill
+constexpr int64_t kWeightBytes = 24 << 10;     // of L1 that a panel's weights may fill
+constexpr int64_t k1x1WeightBytes = 96 << 10;  // of L2, where a 1x1 kernel's weights are read in one run: y is written once
 
 int64_t run_pixels(const ConvProblem& p) { return p.keeps_pixels() ? p.out_h() * p.out_w() : p.out_w(); }
 
@@ -17,6 +18,13 @@ double traffic(const ConvProblem& p, const VectorLoops& loops, int64_t chunk, in
   const double weights = static_cast<double>(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w * 4), input = static_cast<double>(p.c * p.h * p.w * 4);
   const bool stays = input / chunks <= 0.6 * static_cast<double>(l2_bytes());
   return chunks * weights + (stays ? 1 : static_cast<double>(panels)) * input;
+}
+
+/// Of equal numbers for a 1x1 kernel 3: fewer panels read the input, which is most of the traffic there.
+int usual_vectors(const ConvProblem& p, int64_t pixels, const VectorLoops& loops) {
+  const int64_t blocks = blocks_of(p.k, loops.lanes);
+  const int best = best_vectors(blocks, pixels, loops);
+  return p.keeps_pixels() && blocks >= 3 && panel_cycles(blocks, 3, pixels, loops) <= panel_cycles(blocks, best, pixels, loops) ? 3 : best;
 }
 
 }  // namespace
@@ -33,10 +41,10 @@ Knobs direct_usual(const ConvProblem& p, const VectorLoops& loops) {
   Knobs best;
   double least = 0;
   for (const int64_t chunk : {24, 49, 98, 196, 392, 784, 1568, 3136}) {
-    const int vectors = best_vectors(blocks_of(p.k, loops.lanes), std::min(run_pixels(p), chunk), loops);
+    const int vectors = usual_vectors(p, std::min(run_pixels(p), chunk), loops);
     const double bytes = traffic(p, loops, chunk, vectors);
     if (!best.empty() && bytes >= least) continue;
-    const int64_t steps = kWeightBytes / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
+    const int64_t steps = (p.keeps_pixels() ? k1x1WeightBytes : kWeightBytes) / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
     best = {{"vectors", vectors}, {"pixels", loops.panel_pixels[vectors]}, {"chunk", chunk}, {"steps", std::max<int64_t>(steps, 4)}, {"order", 0}, {"inside", 0}, {"group", 1}, {"frame", 0}, {"ahead", 0}};
     least = bytes;
   }
@@ -50,7 +58,9 @@ double direct_estimate(const ConvProblem& p, const VectorLoops& loops, const Kno
   const double inputs = static_cast<double>(per_group * p.kernel_h * p.kernel_w);
   const double frame = p.is_padded() ? static_cast<double>(p.c * p.h * p.w) / loops.lanes * 2 : 0;
   const int vectors = static_cast<int>(knobs.at("vectors"));
-  const double products = inputs * runs * panel_cycles(blocks, vectors, columns, loops);
+  // of an input beyond L2 each line holds one wanted pixel of `stride_w`: 1.05 to 1.3 times slower on AVX2 (docs/findings.md)
+  const bool wastes_lines = p.kernel_w == 1 && p.stride_w > 1 && p.c * p.h * p.w * 4 > l2_bytes();
+  const double products = inputs * runs * panel_cycles(blocks, vectors, columns, loops) * (wastes_lines ? 1.15 : 1);
   return static_cast<double>(p.n) * (std::max(products, traffic(p, loops, knobs.at("chunk"), vectors) / kBytesPerCycle) + frame);
 }
 

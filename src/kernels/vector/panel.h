@@ -37,6 +37,10 @@ static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float*
       asm("" : "+r"(at[p]));  // keeps one pointer a pixel: the compiler would keep one offset a load and run out of registers
     }
     if (kInputs > 0) {
+      if (a.is_first_read) {  // the next tile's pixels: too short a run for the machine's own prefetching to follow
+#pragma GCC unroll 8
+        for (int line = 0; line < P * kLanes; line += 16) __builtin_prefetch(at[0] + P * pixel + line);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < kInputs; ++i) {
         if (kPrefetches) prefetch_weights<Q>(w, a.ahead);
