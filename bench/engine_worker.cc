@@ -12,14 +12,14 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/npy.h"
-#include "engine/engine.h"
+#include "engine/compile_owned.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite {
 namespace {
 
 struct Options {
-  std::string model, engine = default_backend();
+  std::string model, engine;  // "" = default_backend()
   int threads = 1;
 };
 
@@ -47,7 +47,7 @@ double resident_peak_mib() {
 
 class Worker {
  public:
-  explicit Worker(const Options& options) : engine_(compile(load_model(options.model), options.engine, {.threads = options.threads})) {}
+  explicit Worker(const Options& options) : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads})) {}
 
   [[nodiscard]] std::string version() const { return engine_->info().spec + " " + engine_->info().version; }
 

@@ -13,8 +13,7 @@ namespace scissionlite::native {
 namespace {
 
 /// The optimised graph for inputs of these shapes. @throws Unsupported naming a node whose results' sizes depend on values.
-Graph specialise(const Graph& graph, const std::vector<Shape>& shapes) {
-  Graph out = graph;
+Graph specialise(Graph out, const std::vector<Shape>& shapes) {
   out.values.clear();
   for (size_t i = 0; i < shapes.size(); ++i) {
     out.inputs[i].shape = shapes[i];
@@ -48,12 +47,17 @@ bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(in
 
 }  // namespace
 
-Compilation::Compilation(const Graph& graph, const CompileOptions& options) : inputs_(graph.inputs), outputs_(graph.outputs), graph_(graph) {
+Compilation::Compilation(Graph graph, const CompileOptions& options) : inputs_(graph.inputs), outputs_(graph.outputs) {
   const int threads = options.threads > 0 ? options.threads : this_machine().cores;
   info_ = {.spec = "native", .version = kVersion, .isa = kernels::best_loops().isa, .precision = "f32", .threads = threads};
   tuned_ = tune::load_choices(options.tuning, kernels::best_loops(), threads);
-  if (const auto shapes = usual_shapes(); !shapes.empty() || inputs_.empty()) (void)program(shapes);
-  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) graph_ = {};  // weights are packed now
+  const auto shapes = usual_shapes();
+  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) {
+    programs_[shapes] = make_program(std::move(graph), shapes);
+    return;
+  }
+  graph_ = std::move(graph);
+  if (!shapes.empty()) (void)program(shapes);
 }
 
 std::vector<Shape> Compilation::usual_shapes() const { return shapes_of(inputs_); }
@@ -61,8 +65,12 @@ std::vector<Shape> Compilation::usual_shapes() const { return shapes_of(inputs_)
 std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
   auto& program = programs_[shapes];
-  if (!program) program = std::make_shared<const Program>(lower(specialise(graph_, shapes), {.loops = &kernels::best_loops(), .threads = info_.threads, .tuned = tuned_.get()}));
+  if (!program) program = make_program(graph_, shapes);
   return program;
+}
+
+std::shared_ptr<const Program> Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) const {
+  return std::make_shared<const Program>(lower(specialise(std::move(graph), shapes), {.loops = &kernels::best_loops(), .threads = info_.threads, .tuned = tuned_.get()}));
 }
 
 }  // namespace scissionlite::native

@@ -13,7 +13,7 @@ namespace scissionlite::native {
 class Compilation {
  public:
   /// Compiles at once for the usual shapes: open batches are one image. @throws Unsupported, ModelError.
-  Compilation(const Graph& graph, const CompileOptions& options);
+  Compilation(Graph graph, const CompileOptions& options);
 
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const { return outputs_; }
@@ -27,7 +27,8 @@ class Compilation {
   std::vector<ValueInfo> inputs_, outputs_;
   EngineInfo info_;
   std::shared_ptr<const tune::Choices> tuned_;
-  Graph graph_;  // without weights where no other shapes can come
+  [[nodiscard]] std::shared_ptr<const Program> make_program(Graph graph, const std::vector<Shape>& shapes) const;
+  Graph graph_;  // empty where no other shapes can come
   std::mutex mutex_;
   std::map<std::vector<Shape>, std::shared_ptr<const Program>> programs_;
 };

@@ -67,8 +67,10 @@ void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
     if (--readers_[input] == 0 && !constant(input).empty()) {
       released_[input] = info(input);
+      const auto bytes = static_cast<int64_t>(constant(input).size_bytes());
       program_.graph->initializers.erase(input);
       constants_.erase(input);
+      freed_.add(bytes);
     }
 }
 
@@ -313,6 +315,7 @@ Program lower(Graph graph, const LoweringOptions& options) {
   for (const auto& output : program.graph->outputs) program.outputs.push_back(l.plain(output.name));
   plan_memory(program);
   program.graph.reset();  // with its weights, which are packed now
+  return_freed_memory();
   return program;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "base/memory.h"
 #include "engine/backends/native/program.h"
 #include "kernels/conv/conv.h"
 #include "tune/choices.h"
@@ -100,6 +101,7 @@ class Lowering {
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
+  FreedMemory freed_{int64_t{4} << 20};   // weights that were let go: the heap would keep them between the packed ones
 };
 
 /// Adds the steps of a node; false: it cannot, and nothing was added.
