@@ -3,7 +3,7 @@
 all on the same cores, f32, batch 1, the same input. Each round asks every peer for a few runs, in an order that rotates; a peer's
 figure is the median over rounds of the median of its runs. Answers are compared with ONNX Runtime's.
 
-The two stages are apart: --prepare converts (ncnn) and tunes (TVM) what is not there yet; without it nothing is tuned.
+The two stages are apart: --prepare converts (ncnn), tunes (TVM) what is not there yet, and compiles (native); without it nothing is.
 
 Example:
   bench/engine/install_peers.sh build/peers
@@ -96,7 +96,7 @@ def row(network, client, medians, first_us, options):
     memory = client.ask("memory")
     low, middle, high = np.percentile(medians, [25, 50, 75])
     return {"network": network, "peer": client.peer, "version": client.loaded["version"], "threads": options.threads, "median_us": float(middle), "quartiles_us": [float(low), float(high)],
-            "round_medians_us": medians, "load_ms": client.loaded["load_ms"], "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]}
+            "round_medians_us": medians, "load_ms": client.loaded["load_ms"], "loaded_from": client.loaded.get("from"), "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]}
 
 
 def measure_network(model, photos, options):

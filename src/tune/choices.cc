@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite::tune {
@@ -24,6 +25,11 @@ Choices::Choices(const Database& database, const std::string& where, const kerne
     log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
 }
 
+const TuningEntry* Choices::entry(const kernels::ConvProblem& problem) const {
+  const auto it = entries_.find(problem.text());
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
 std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& problem) const {
   const auto it = entries_.find(problem.text());
   if (it == entries_.end()) return std::nullopt;
@@ -37,15 +43,35 @@ std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& pro
   return std::nullopt;
 }
 
-std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
+std::string choices_file(const std::string& path) {
   const char* variable = std::getenv("SCISSIONLITE_TUNING");
-  const std::string file = !path.empty() ? path : variable ? variable : "";
+  return !path.empty() ? path : variable ? variable : "";
+}
+
+std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
+  const std::string file = choices_file(path);
   return file.empty() ? nullptr : std::make_shared<const Choices>(load_database(file), file, loops, threads);
 }
 
 kernels::ConvChoice choose_conv(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices) {
   const auto tuned = choices ? choices->find(problem) : std::nullopt;
   return tuned ? *tuned : kernels::usual_conv(problem, loops);
+}
+
+std::string reason_of(const kernels::ConvChoice& choice, const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices) {
+  const auto* entry = choices ? choices->entry(problem) : nullptr;
+  if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs)
+    return "measured: " + format_us(entry->median_us) + ", usual choice " + format_us(entry->usual_us) + " (" + entry->method + ", " + std::to_string(entry->measured) + " configurations)";
+  const auto cycles = [](double value) { return format_fixed(value / 1e6, 2) + " million cycles"; };
+  std::string text = "estimated at " + cycles(choice.implementation->estimate(problem, loops, choice.knobs));
+  double least = 0;
+  std::string next;
+  for (const auto* other : kernels::conv_implementations()) {
+    if (other == choice.implementation || other->is_measured_only || !other->reason_against(problem, loops).empty()) continue;
+    const double value = other->estimate(problem, loops, other->usual(problem, loops));
+    if (next.empty() || value < least) next = other->name, least = value;
+  }
+  return next.empty() ? text + "; nothing else computes it" : text + "; next: " + next + " at " + cycles(least);
 }
 
 }  // namespace scissionlite::tune

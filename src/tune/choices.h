@@ -15,6 +15,8 @@ class Choices {
 
   /// Of an entry whose implementation and knobs are known here, else a warning and nothing.
   [[nodiscard]] std::optional<kernels::ConvChoice> find(const kernels::ConvProblem& problem) const;
+  /// Its entry, whether known here or not; null when there is none.
+  [[nodiscard]] const TuningEntry* entry(const kernels::ConvProblem& problem) const;
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:
@@ -27,7 +29,13 @@ class Choices {
 /// neither. @throws InvalidArgument, ResourceError as load_database.
 [[nodiscard]] std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads);
 
+/// The file that load_choices reads, empty where there is none.
+[[nodiscard]] std::string choices_file(const std::string& path);
+
 /// The tuned choice where there is one, else usual_conv.
 [[nodiscard]] kernels::ConvChoice choose_conv(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices);
+
+/// Why `choose_conv` chose it, in words: "estimated at 1.2 M cycles; next: direct at 1.9 M".
+[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Choices* choices);
 
 }  // namespace scissionlite::tune

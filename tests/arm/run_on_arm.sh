@@ -10,7 +10,7 @@ for program in "$compiler" qemu-aarch64; do
   command -v "$program" >/dev/null || { echo "[SKIP] no $program; apt-get install g++-aarch64-linux-gnu qemu-user"; exit 77; }
 done
 mkdir -p "$work"
-sources=("$root"/tests/arm/kernels_on_arm.cc "$root"/src/base/{text,cpu}.cc "$root"/src/kernels/layout.cc "$root"/src/kernels/conv/{conv,panels,direct,compact,image,winograd,depthwise,depthwise_filter}.cc
+sources=("$root"/tests/arm/kernels_on_arm.cc "$root"/src/base/{text,cpu}.cc "$root"/src/kernels/{layout,packed}.cc "$root"/src/kernels/conv/{conv,panels,direct,direct_cut,direct_knobs,compact,image,winograd,depthwise,depthwise_filter}.cc
   "$root"/src/kernels/vector/{loops,loops_base}.cc)
 "$compiler" -std=c++20 -O2 -fopenmp -static -I "$root/src" "${sources[@]}" -o "$work/kernels_on_arm"
 qemu-aarch64 "$work/kernels_on_arm"

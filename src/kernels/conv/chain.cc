@@ -21,13 +21,17 @@ class Pointwise {
     const int64_t lanes = loops.lanes, in_blocks = blocks_of(stage.problem.c, lanes), out_blocks = blocks_of(stage.problem.k, lanes);
     for (int64_t block = 0; block < in_blocks; ++block) steps_.push_back(block * in_block);
     panels_ = cut_panels(out_blocks, best_vectors(out_blocks, pixels, loops));
-    weights_ = AlignedFloats(in_blocks * lanes * out_blocks * lanes);
-    for (auto& panel : panels_) {
-      panel.weights_at = panel.first * lanes * in_blocks * lanes;
+    for (auto& panel : panels_) panel.weights_at = panel.first * lanes * in_blocks * lanes;
+    const auto layout = "pointwise v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + stage.problem.weights_text();
+    weights_ = stage.weights.source.packed<float>(layout, in_blocks * lanes * out_blocks * lanes, [&](float* to) { pack(stage, to); });
+  }
+
+  void pack(const ChainStage& stage, float* to) const {
+    const int64_t lanes = loops_.lanes;
+    for (const auto& panel : panels_)
       for (int64_t c = 0; c < stage.problem.c; ++c)
         for (int64_t j = 0; j < panel.vectors * lanes && panel.first * lanes + j < stage.problem.k; ++j)
-          weights_.data()[panel.weights_at + c * panel.vectors * lanes + j] = stage.weights.w[(panel.first * lanes + j) * stage.problem.c + c];
-    }
+          to[panel.weights_at + c * panel.vectors * lanes + j] = stage.weights.w[(panel.first * lanes + j) * stage.problem.c + c];
   }
 
   /// `is_far`: x is not in the cache yet.
@@ -58,7 +62,8 @@ class Pointwise {
   int64_t out_block_;
   std::vector<int64_t> steps_;
   std::vector<Panel> panels_;
-  AlignedFloats weights_, bias_;
+  Packed<float> weights_;
+  AlignedFloats bias_;
 };
 
 /// Rows [begin, end) of the input that rows of the output reach, inside the image.

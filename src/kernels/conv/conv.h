@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/packed.h"
 #include "kernels/vector/arguments.h"
 
 namespace scissionlite::kernels {
@@ -31,13 +32,17 @@ struct ConvProblem {
   [[nodiscard]] int64_t macs() const { return n * k * out_h() * out_w() * (c / groups) * kernel_h * kernel_w; }
   /// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g1".
   [[nodiscard]] std::string text() const;
+  /// What the weights' order depends on of the problem: "k64 c32 3x3 g1", for the layout of packed weights.
+  [[nodiscard]] std::string weights_text() const;
   bool operator==(const ConvProblem&) const = default;
 };
 
-/// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only.
+/// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only; w within `source.packed`'s
+/// fill function only, as it is null where weights come packed.
 struct ConvWeights {
   const float* w = nullptr;
   const float* bias = nullptr;
+  WeightSource source = {};  // of w
 };
 
 /// What is done with each output value before it is stored: f(value + bias + residual).

@@ -75,8 +75,10 @@ class Direct final : public Convolution {
       size += (to - from) * taps * image_.unit * panel.vectors * loops_.lanes;
       for (int64_t block = from; block < to; ++block) add_steps(block);
     }
-    weights_ = AlignedFloats(size);
-    for (const auto& panel : panels_) pack_panel(panel, weights);
+    const auto layout = "direct v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops_.lanes) + " u" + std::to_string(image_.unit) + " " + problem_.weights_text();
+    weights_ = weights.source.packed<float>(layout, size, [&](float* to) {
+      for (const auto& panel : panels_) pack_panel(panel, weights, to);
+    });
   }
 
   void add_steps(int64_t block) {
@@ -85,7 +87,7 @@ class Direct final : public Convolution {
         steps_.push_back(block * block_floats() + (kh * problem_.dilation_h * cut_.width + kw * problem_.dilation_w) * image_.unit);
   }
 
-  void pack_panel(const Panel& panel, const ConvWeights& weights) {
+  void pack_panel(const Panel& panel, const ConvWeights& weights, float* to) const {
     const int64_t taps = problem_.kernel_h * problem_.kernel_w, per_group_out = problem_.k / problem_.groups, per_group_in = problem_.c / problem_.groups;
     const int64_t first_input = blocks_read(panel.first * loops_.lanes, std::min(problem_.k, (panel.first + panel.vectors) * loops_.lanes)).first * image_.unit;
     const int64_t columns = panel.vectors * loops_.lanes;
@@ -94,7 +96,7 @@ class Direct final : public Convolution {
         const int64_t k = panel.first * loops_.lanes + column, group_input = k / per_group_out * per_group_in;
         const int64_t at = group_input + c - first_input, block = at / image_.unit, lane = at % image_.unit;
         for (int64_t tap = 0; tap < taps; ++tap)
-          weights_.data()[panel.weights_at + ((block * taps + tap) * image_.unit + lane) * columns + column] = weights.w[(k * per_group_in + c) * taps + tap];
+          to[panel.weights_at + ((block * taps + tap) * image_.unit + lane) * columns + column] = weights.w[(k * per_group_in + c) * taps + tap];
       }
   }
 
@@ -183,7 +185,7 @@ class Direct final : public Convolution {
   std::vector<Panel> panels_;
   std::vector<PanelGroup> groups_;
   std::vector<int64_t> steps_;  // offsets of all panels' steps
-  AlignedFloats weights_;       // by panel: (steps, inputs, vectors, lanes)
+  Packed<float> weights_;       // by panel: (steps, inputs, vectors, lanes)
   AlignedFloats bias_;
 };
 

@@ -14,13 +14,9 @@ class Image final : public Convolution {
       : problem_(p), end_(end), loops_(loops), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     panels_ = cut_panels(blocks_of(p.k, loops.lanes), static_cast<int>(knobs.at("vectors")));
     const int64_t lanes = loops.lanes, taps = p.c * p.kernel_h * p.kernel_w;
-    weights_ = AlignedFloats(taps * round_up(p.k, lanes));
-    for (auto& panel : panels_) {
-      panel.weights_at = panel.first * lanes * taps;
-      const int64_t columns = panel.vectors * lanes, first = panel.first * lanes;
-      for (int64_t j = 0; j < std::min(columns, p.k - first); ++j)
-        for (int64_t tap = 0; tap < taps; ++tap) weights_.data()[panel.weights_at + tap * columns + j] = weights.w[(first + j) * taps + tap];
-    }
+    for (auto& panel : panels_) panel.weights_at = panel.first * lanes * taps;
+    const auto layout = "image v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + p.weights_text();
+    weights_ = weights.source.packed<float>(layout, taps * round_up(p.k, lanes), [&](float* to) { pack(weights.w, to); });
   }
 
   [[nodiscard]] bool takes_plain_input() const override { return true; }
@@ -34,6 +30,15 @@ class Image final : public Convolution {
   }
 
  private:
+  void pack(const float* w, float* to) const {
+    const int64_t lanes = loops_.lanes, taps = problem_.c * problem_.kernel_h * problem_.kernel_w;
+    for (const auto& panel : panels_) {
+      const int64_t columns = panel.vectors * lanes, first = panel.first * lanes;
+      for (int64_t j = 0; j < std::min(columns, problem_.k - first); ++j)
+        for (int64_t tap = 0; tap < taps; ++tap) to[panel.weights_at + tap * columns + j] = w[(first + j) * taps + tap];
+    }
+  }
+
   void compute_row(int64_t n, int64_t row, const float* x, const float* residual, float* y) const {
     const auto& p = problem_;
     const float* rows[kMostImageRows];
@@ -67,7 +72,8 @@ class Image final : public Convolution {
   ConvEnd end_;
   const VectorLoops& loops_;
   std::vector<Panel> panels_;
-  AlignedFloats weights_, bias_;  // weights: panel by panel, (c, kernel_h, kernel_w, vectors, lanes)
+  Packed<float> weights_;  // panel by panel, (c, kernel_h, kernel_w, vectors, lanes)
+  AlignedFloats bias_;
 };
 
 std::string reason_against(const ConvProblem& p, const VectorLoops&) {

@@ -80,16 +80,21 @@ class Winograd final : public Convolution {
   /// (frequency, panel, in blocks, lanes in, vectors, lanes out)
   void pack(const ConvWeights& weights) {
     const int64_t lanes = loops_.lanes, rows = in_blocks_ * lanes, edge = m_ + 2;
-    weights_ = AlignedFloats(frequencies_ * rows * out_blocks_ * lanes);
     for (auto& panel : panels_) panel.weights_at = panel.first * lanes * rows;
+    const auto layout = "winograd m" + std::to_string(m_) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + problem_.weights_text();
+    weights_ = weights.source.packed<float>(layout, frequencies_ * rows * out_blocks_ * lanes, [&](float* to) { transform(weights.w, rows, edge, to); });
+  }
+
+  void transform(const float* w, int64_t rows, int64_t edge, float* to) const {
+    const int64_t lanes = loops_.lanes;
     const auto g = weight_transform(m_);
     std::vector<double> u(static_cast<size_t>(frequencies_));
     for (const auto& panel : panels_)
       for (int64_t c = 0; c < problem_.c; ++c)  // outputs inside: each frequency's writes go to neighbours
         for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k) {
-          transform_weights(g, edge, weights.w + (k * problem_.c + c) * 9, u);
+          transform_weights(g, edge, w + (k * problem_.c + c) * 9, u);
           for (int64_t f = 0; f < frequencies_; ++f)
-            weights_.data()[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
+            to[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
         }
   }
 
@@ -207,7 +212,8 @@ class Winograd final : public Convolution {
   int64_t ahead_, group_;    // floats of weights; panels
   std::vector<Panel> panels_;
   std::vector<int64_t> steps_;
-  AlignedFloats weights_, bias_;
+  Packed<float> weights_;
+  AlignedFloats bias_;
 };
 
 std::string reason_against(const ConvProblem& p, const VectorLoops&) {

@@ -21,6 +21,8 @@ namespace scissionlite::native {
 [[nodiscard]] std::vector<size_t> find_chain(const Lowering& l, size_t last);
 /// Whether keeping what lies between its nodes in the cache is worth rows that two threads both compute.
 [[nodiscard]] bool chain_pays(const Lowering& l, const std::vector<size_t>& chain);
+/// The chain that ends with node `last`, or the end of it, when it pays and takes none of the nodes `taken`; else empty.
+[[nodiscard]] std::vector<size_t> choose_chain(Lowering& l, size_t last, const std::set<size_t>& taken);
 void lower_chain(Lowering& l, const std::vector<size_t>& chain);
 
 /// Runs the node by the reference code, on plain tensors.

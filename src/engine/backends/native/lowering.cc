@@ -38,7 +38,9 @@ bool is_one_pixel(const Shape& shape) { return shape[2] == 1 && shape[3] == 1; }
 
 }  // namespace
 
-Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), producers_(program.graph->producers()) {
+Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), store_(options.store), producers_(program.graph->producers()) {
+  if (options_.note)
+    for (const auto& [name, tensor] : graph().initializers) options_.note->constants[name] = info(name);
   for (const auto& node : graph().nodes)
     for (const auto& input : node.inputs) ++readers_[input];
   for (const auto& output : graph().outputs) ++readers_[output.name];
@@ -57,15 +59,9 @@ ValueInfo Lowering::info(const std::string& value) const {
   return graph().find_value(value).value_or(ValueInfo{});
 }
 
-Tensor Lowering::constant(const std::string& value) const {
-  if (const auto it = constants_.find(value); it != constants_.end()) return it->second;
-  const auto it = graph().initializers.find(value);
-  return it == graph().initializers.end() ? Tensor() : it->second;
-}
-
 void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
-    if (--readers_[input] == 0 && !constant(input).empty()) {
+    if (--readers_[input] == 0 && is_constant(input)) {
       released_[input] = info(input);
       const auto bytes = static_cast<int64_t>(constant(input).size_bytes());
       program_.graph->initializers.erase(input);
@@ -126,11 +122,9 @@ void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
   (layout == Layout::kPlain ? places_[value].plain : places_[value].blocked) = slot;
 }
 
-void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
-
 Lowering::View Lowering::view(const std::string& value) {
   if (const auto it = views_.find(value); it != views_.end()) return it->second;
-  if (!constant(value).empty()) (void)plain(value);  // it is read later than by the node that is being lowered
+  if (is_constant(value)) (void)plain(value);  // it is read later than by the node that is being lowered
   View whole;
   for (int64_t c = 0; c < info(value).shape[1]; ++c) whole.push_back({value, c});
   return whole;
@@ -206,13 +200,6 @@ SlotId Lowering::blocked(const std::string& value) {
   return to;
 }
 
-kernels::ConvChoice Lowering::choose(const kernels::ConvProblem& problem) {
-  if (!options_.problems) return tune::choose_conv(problem, loops(), options_.tuned);
-  options_.problems->push_back(problem);
-  const auto& direct = kernels::conv_implementation("direct");  // computes everything, and packs on one thread, as conv_problems promises
-  return {&direct, direct.usual(problem, loops())};
-}
-
 void Lowering::add(Step step) { program_.steps.push_back(std::move(step)); }
 
 bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
@@ -228,7 +215,7 @@ bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
 }
 
 bool Lowering::can_be_part(const std::string& value, const std::set<std::string>& fixed) const {
-  return is_f32_image(value) && constant(value).empty() && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
+  return is_f32_image(value) && !is_constant(value) && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
 }
 
 void Lowering::plan_concatenation(const Node& node, const std::set<std::string>& fixed) {
@@ -268,6 +255,7 @@ bool fold(Lowering& l, const Node& node) {
     if (!input.empty() && inputs.back().empty()) return false;
   }
   const auto results = ops::run_node(l.graph(), node, inputs);
+  l.note_folded(node);
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i)
     if (!node.outputs[i].empty()) l.make_constant(node.outputs[i], results[i]);
   return true;
@@ -287,9 +275,8 @@ void lower_nodes(Lowering& l) {
   std::set<size_t> taken;
   for (size_t i = nodes.size(); i-- > 0;) {
     if (taken.count(i)) continue;
-    auto chain = find_chain(l, i);
-    if (chain.size() == 3 && !chain_pays(l, chain)) chain.erase(chain.begin());  // perhaps without the first
-    if (chain.empty() || std::any_of(chain.begin(), chain.end(), [&](size_t node) { return taken.count(node) > 0; }) || !chain_pays(l, chain)) continue;
+    const auto chain = choose_chain(l, i, taken);
+    if (chain.empty()) continue;
     chains[i] = chain;
     taken.insert(chain.begin(), chain.end());
   }
@@ -314,6 +301,7 @@ Program lower(Graph graph, const LoweringOptions& options) {
   lower_nodes(l);
   for (const auto& output : program.graph->outputs) program.outputs.push_back(l.plain(output.name));
   plan_memory(program);
+  l.note_weights();
   program.graph.reset();  // with its weights, which are packed now
   return_freed_memory();
   return program;

@@ -13,11 +13,33 @@
 
 namespace scissionlite::native {
 
+/// What was chosen for something, and why: "estimated at 1.2 million cycles, ...".
+struct Decision {
+  std::string implementation;
+  kernels::Knobs knobs;
+  std::string reason;
+};
+/// By what it was chosen for: ConvProblem::text(), "chain at VALUE".
+using Decisions = std::map<std::string, Decision>;
+
+/// What a lowering took from its graph, so that another one can do the same without choosing, folding or packing: what a compiled
+/// model (compiled_program.h) keeps.
+struct Lowered {
+  Decisions decisions;
+  std::map<std::string, Tensor> read;             // constants whose values were read as they are
+  std::map<std::string, std::string> identities;  // of the other constants, which were read by packing alone
+  std::set<std::string> folded;                   // first outputs of nodes that are constants
+  std::map<std::string, ValueInfo> constants;     // types of all
+};
+
 struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
   const tune::Choices* tuned = nullptr;                    // null: the usual choices
   std::vector<kernels::ConvProblem>* problems = nullptr;   // gets what is convolved outside chains, one a node
+  kernels::WeightStore* store = nullptr;                   // keeps packed weights; null: each step its own
+  Lowered* note = nullptr;                                 // gets what was done
+  const Lowered* repeat = nullptr;                         // do that again: its decisions and identities
 };
 
 /// @param graph  every shape known (see specialise in compilation.cc); its weights are let go as they are packed.
@@ -34,6 +56,16 @@ class Lowering {
   [[nodiscard]] int threads() const { return options_.threads; }
   /// How to compute it: as tuned, else the usual way.
   [[nodiscard]] kernels::ConvChoice choose(const kernels::ConvProblem& problem);
+  /// As it was decided when the model was compiled; null where it was not, or nothing was compiled.
+  [[nodiscard]] const Decision* decided(const std::string& subject) const;
+  [[nodiscard]] bool repeats() const { return options_.repeat != nullptr; }
+  [[nodiscard]] bool notes() const { return options_.note != nullptr; }
+  void note(const std::string& subject, const Decision& decision);
+  void note_folded(const Node& node);
+  /// Which constants' values are wanted again. Called once, after nodes are lowered.
+  void note_weights();
+  /// Of a decision that was noted or is repeated, else empty.
+  [[nodiscard]] std::string reason_for(const std::string& subject) const;
   [[nodiscard]] const Graph& graph() const { return *program_.graph; }
   [[nodiscard]] int64_t opset(const Node& node) const { return graph().opset(node.domain); }
 
@@ -41,6 +73,10 @@ class Lowering {
   [[nodiscard]] ValueInfo info(const std::string& value) const;
   /// The value, when it is known now; else an empty Tensor.
   [[nodiscard]] Tensor constant(const std::string& value) const;
+  [[nodiscard]] bool is_constant(const std::string& value) const;
+  /// A constant whose values are read by packing only, through `weight_source`; in a compiled model it has a type and no data.
+  [[nodiscard]] Tensor weights(const std::string& value) const;
+  [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
@@ -91,8 +127,22 @@ class Lowering {
   };
   [[nodiscard]] SlotId new_slot(const std::string& value, Layout layout);
   [[nodiscard]] SlotId make_part(const std::string& value, const Part& part);
+  [[nodiscard]] Tensor find_constant(const std::string& value) const;
+  /// Notes who asked for anything packed.
+  class WatchedStore final : public kernels::WeightStore {
+   public:
+    explicit WatchedStore(kernels::WeightStore* store) : store_(store) {}
+    [[nodiscard]] kernels::PackedBytes get(const std::string& key, int64_t bytes, const std::function<void(std::byte*)>& fill) override;
+    [[nodiscard]] bool was_asked(const std::string& identity) const { return asked_.count(identity) > 0; }
+
+   private:
+    kernels::WeightStore* store_;
+    std::set<std::string> asked_;
+  };
   Program& program_;
   LoweringOptions options_;
+  WatchedStore store_;
+  std::map<std::string, std::pair<std::string, Tensor>> sources_;  // identity and values by name, while noting
   std::map<std::string, Places> places_;
   void gather(const std::string& value);
   std::map<std::string, View> views_;

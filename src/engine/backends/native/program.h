@@ -49,6 +49,7 @@ struct Step {
   int64_t scratch_bytes = 0;
   int64_t macs = 0;
   std::function<void(const Frame&)> run;
+  std::string reason = {};     // why that implementation, where it was noted (see Lowered in lowering.h)
 };
 
 struct Program {
