@@ -22,7 +22,7 @@ std::vector<int64_t> values_with(const kernels::KnobRange& range, const kernels:
 
 }  // namespace
 
-ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations) : problem_(problem), lanes_(loops.lanes) {
+ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations) : problem_(problem), loops_(loops), lanes_(loops.lanes) {
   std::vector<Dimension> dimensions{{"implementation", {}, -1}};
   knobs_ = {""};
   for (const auto* implementation : implementations) {
@@ -40,8 +40,9 @@ ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorL
   space_.emplace(std::move(dimensions), [this](const Config& config) { return is_distinct(config); });
 }
 
-/// False for values that do what a smaller one does: more vectors than the output has, chunks larger than all of it.
+/// False for knobs that do not go together, and for values that do what a smaller one does: more vectors than the output has, chunks larger than all of it.
 bool ConvSpace::is_distinct(const Config& config) const {
+  if (const auto* implementation = able_[static_cast<size_t>(config[0])]; implementation->can && !implementation->can(problem_, loops_, choice(config).knobs)) return false;
   int64_t m = 0;
   for (size_t d = 1; d < config.size(); ++d)
     if (space_->counts(config, d) && knobs_[d] == "m") m = space_->value(config, d);

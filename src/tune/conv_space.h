@@ -26,6 +26,7 @@ class ConvSpace {
   [[nodiscard]] std::optional<int> position(const std::string& implementation) const;
   [[nodiscard]] bool is_distinct(const Config& config) const;
   kernels::ConvProblem problem_;
+  const kernels::VectorLoops& loops_;
   int64_t lanes_;
   Implementations able_;              // values of the first dimension
   std::vector<std::string> knobs_;    // of each dimension, without the implementation's name

@@ -81,6 +81,8 @@ struct ConvImplementation {
   std::unique_ptr<Convolution> (*make)(const ConvProblem&, const ConvWeights&, const ConvEnd&, const Knobs&, const VectorLoops&);
   /// Taken where it was measured to win only: `usual_conv` does not consider it.
   bool is_measured_only = false;
+  /// Whether these knobs go together; null: all do.
+  bool (*can)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
 };
 
 /// The table, in order of conv.inc.
