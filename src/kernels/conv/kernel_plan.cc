@@ -70,11 +70,11 @@ int64_t KernelPlan::tiles_across() const { return winograd_edge() ? blocks_of(pr
 
 int64_t KernelPlan::frame_height() const {
   const auto m = winograd_edge();
-  return m ? round_up(problem.out_h(), m) + 2 : problem.h + problem.top + problem.bottom;
+  return m ? round_up(problem.out_h(), m) + 2 : is_depthwise() ? problem.h : problem.h + problem.top + problem.bottom;
 }
 int64_t KernelPlan::frame_width() const {
   const auto m = winograd_edge();
-  return m ? round_up(problem.out_w(), m) + 2 : problem.w + problem.left + problem.right;
+  return m ? round_up(problem.out_w(), m) + 2 : is_depthwise() ? problem.w : problem.w + problem.left + problem.right;
 }
 
 int64_t KernelPlan::rows() const {

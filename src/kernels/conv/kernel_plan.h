@@ -2,7 +2,8 @@
 // read this file only, so that they agree.
 //
 // A kernel computes, of one image, a range of output rows times a range of panels of `vectors` output blocks. Its input has no border:
-// the caller copies what is padded into a frame of zeros. "Rows" are rows of the image, pixels where a convolution keeps them
+// the caller copies what is padded into a frame of zeros; depthwise kernels, for which a copy costs as much as what they compute, know
+// the borders themselves. "Rows" are rows of the image, pixels where a convolution keeps them
 // (1x1), tiles of Winograd.
 #pragma once
 
