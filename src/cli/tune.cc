@@ -13,16 +13,20 @@
 #include "engine/backends/native/conv_problems.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
+#include "tune/generating.h"
 #include "tune/table.h"
 
 namespace scissionlite::cli {
 namespace {
+
+constexpr double kGeneratingSeconds = 60;  // of one measurement that begins with a compiler
 
 struct Options {
   std::string model, output, all_of, replay;
   std::vector<std::string> merge;
   double seconds = 480;
   int seeds = 20, passes = 5;
+  bool is_generating = false;
   tune::TuneOptions tune;
 };
 
@@ -48,6 +52,7 @@ class Tuner {
  public:
   Tuner(const Options& options, size_t layers) : options_(options), log_(options.output + ".log"), bar_("tune", static_cast<int64_t>(layers) * options.tune.budget), left_(layers) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
+    if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
   }
 
@@ -73,11 +78,12 @@ class Tuner {
     auto tuning = options_.tune;
     const double now_us = Clock::steady().now_us();
     if (until_us_ > 0) tuning.until_us = now_us + std::max(1.0, (until_us_ - now_us) / static_cast<double>(left_));
-    const auto tuned = tune::tune_conv(layer.use.problem, tuning, log_, [&](const tune::TuneStep& step) {
+    auto tuned = tune::tune_conv(layer.use.problem, tuning, log_, [&](const tune::TuneStep& step) {
       ++shown_;
       bar_.advance(1, "best " + format_us(step.best_us) + ", " + layer.use.problem.text());
       if (!step.outcome.is_ok()) log::debug("[tune] " + layer.use.problem.text() + ", " + step.choice + ": " + step.outcome.failure);
     });
+    if (generating_) generating_->keep(layer.use.problem, *tuning.measure.trial.loops, tuned.entry);
     layer.entry = tuned.entry, layer.failed = tuned.failed, layer.is_finished = tuned.is_finished;
     tune::Database found;
     found.add(tuned.key, tuned.entry);
@@ -86,6 +92,7 @@ class Tuner {
 
   const Options& options_;
   tune::Database known_;
+  std::optional<tune::Generating> generating_;
   tune::MeasurementLog log_;
   Progress bar_;
   size_t left_;
@@ -119,7 +126,11 @@ void print(const std::vector<Layer>& layers, const Options& options) {
 }
 
 void merge_others(const Options& options) {
-  for (const auto& other : options.merge) tune::update_database(options.output, tune::load_database(other));
+  for (const auto& other : options.merge) {
+    const auto database = tune::load_database(other);
+    tune::copy_kernels(other, database, options.output);
+    tune::update_database(options.output, database);
+  }
 }
 
 int tune_model(const Options& options, const Common& common) {
@@ -177,6 +188,7 @@ int replay(const Options& options) {
 
 int run(Options& options, const Common& common) {
   options.tune.measure.trial.loops = &kernels::best_loops();
+  if (options.is_generating) options.tune.measure.limits.seconds = kGeneratingSeconds;
   if (!options.replay.empty()) return replay(options);
   if (options.output.empty()) throw InvalidArgument("[tune] where should what is found go? Give -o tuning.json");
   check_writable(options.output);
@@ -200,6 +212,7 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("--seconds", options->seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
   app.add_option("--threads", options->tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--seed", options->tune.seed, "of the search")->capture_default_str();
+  app.add_flag("--generate", options->is_generating, "also try kernels generated for each convolution (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
   app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
   app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")->check(CLI::Range(1, 1000))->capture_default_str();

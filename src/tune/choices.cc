@@ -5,7 +5,9 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kernels/conv/generated.h"
 #include "tune/conv_space.h"
+#include "tune/objects.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -30,10 +32,25 @@ const TuningEntry* Choices::entry(const kernels::ConvProblem& problem) const {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
+bool Choices::bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const {
+  try {
+    const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
+    if (!entry.kernel) throw InvalidArgument("[tune] '" + where_ + "' records no kernel of it; tune again");
+    auto kernel = load_kernel(where_, *entry.kernel, plan.target);
+    if (kernel->identity() != plan.identity()) throw InvalidArgument("[tune] the kernel computes '" + kernel->identity() + "', not '" + plan.identity() + "'");
+    kernels::offer_kernel(std::move(kernel));
+    return true;
+  } catch (const Error& e) {
+    log::warning("[tune] " + problem.text() + " is computed as without tuning: " + e.what());
+    return false;
+  }
+}
+
 std::optional<kernels::ConvChoice> Choices::find(const kernels::ConvProblem& problem) const {
   const auto it = entries_.find(problem.text());
   if (it == entries_.end()) return std::nullopt;
   const auto& entry = it->second;
+  if (entry.implementation == "generated" && !bring_kernel(problem, entry)) return std::nullopt;
   for (const auto* implementation : kernels::conv_implementations()) {
     if (entry.implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond

@@ -20,6 +20,8 @@ class Choices {
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:
+  /// Brings the entry's kernel into this process. False, with a warning that says why, when it cannot.
+  [[nodiscard]] bool bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const;
   std::string where_;
   const kernels::VectorLoops& loops_;
   std::map<std::string, TuningEntry> entries_;  // by problem

@@ -37,11 +37,13 @@ ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorL
   space_.emplace(std::move(dimensions), [this](const Config& config) { return is_distinct(config); });
 }
 
-/// False where a smaller value of one knob does the same.
+/// False for knobs that do not go together, and where a smaller value of one knob does the same.
 bool ConvSpace::is_distinct(const Config& config) const {
   const auto* implementation = able_[static_cast<size_t>(config[0])];
-  if (!implementation->effect) return true;
+  if (!implementation->effect && !implementation->can) return true;
   auto knobs = choice(config).knobs;
+  if (implementation->can && !implementation->can(problem_, loops_, knobs)) return false;
+  if (!implementation->effect) return true;
   const auto effect = implementation->effect(problem_, loops_, knobs);
   for (size_t d = 1; d < config.size(); ++d) {
     if (!space_->counts(config, d) || config[d] == 0) continue;

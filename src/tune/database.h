@@ -23,6 +23,14 @@ struct TuningKey {
 /// On this machine.
 [[nodiscard]] TuningKey key_of(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, int threads);
 
+/// A generated kernel, which lies beside the database (objects.h).
+struct KernelRecord {
+  std::string sha256;     // of the shared object, 64 hexadecimal digits
+  std::string target;     // KernelPlan::target
+  int64_t interface = 0;  // kernels::kKernelInterface
+  bool operator==(const KernelRecord&) const = default;
+};
+
 struct TuningEntry {
   std::string implementation;
   kernels::Knobs knobs;
@@ -30,6 +38,7 @@ struct TuningEntry {
   double usual_us = 0;   // of the choice without tuning, measured in turns with this one
   int64_t measured = 0;  // configurations
   std::string method;    // of the search
+  std::optional<KernelRecord> kernel = {};  // of the implementation `generated`
 };
 
 struct Database {

@@ -1,5 +1,13 @@
 # Kernels on arm-64, cross-compiled and emulated.
-add_test(NAME arm_kernels COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/arm/run_on_arm.sh" "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_BINARY_DIR}/arm")
+if(TARGET scissionlite-generate)
+  add_executable(arm_make_kernels arm/make_kernels.cc)
+  target_include_directories(arm_make_kernels PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
+  target_link_libraries(arm_make_kernels PRIVATE scissionlite_generate)
+  add_dependencies(arm_make_kernels scissionlite-generate)
+  set_target_properties(arm_make_kernels PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")  # beside scissionlite-generate
+  set(arm_make_kernels "$<TARGET_FILE:arm_make_kernels>")
+endif()
+add_test(NAME arm_kernels COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/arm/run_on_arm.sh" "${PROJECT_SOURCE_DIR}" "${CMAKE_CURRENT_BINARY_DIR}/arm" ${arm_make_kernels})
 set_tests_properties(arm_kernels PROPERTIES LABELS "integration" TIMEOUT 600 SKIP_RETURN_CODE 77)
 # A model compiled here, run there.
 get_target_property(json_includes nlohmann_json::nlohmann_json INTERFACE_INCLUDE_DIRECTORIES)

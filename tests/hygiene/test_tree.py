@@ -14,7 +14,7 @@ import tree
 LARGEST_BYTES = 1 << 20
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(\w+)/[^"]+"', re.M)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
-PROGRAMS = {"scissionlite-train"}
+PROGRAMS = {"scissionlite-train", "scissionlite-generate"}
 
 
 def without_fences(markdown):

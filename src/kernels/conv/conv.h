@@ -91,6 +91,8 @@ struct ConvImplementation {
   bool is_measured_only = false;
   /// Null: each setting of the knobs does something else.
   KnobEffect (*effect)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
+  /// Whether these knobs go together; null: all do.
+  bool (*can)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
 };
 
 /// The table, in order of conv.inc.

@@ -170,7 +170,8 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
 
 std::vector<std::string> names() {
   std::vector<std::string> out;
-  for (const auto* row : conv_implementations()) out.emplace_back(row->name);
+  for (const auto* row : conv_implementations())
+    if (std::string(row->name) != "generated") out.emplace_back(row->name);  // has no kernel before one is made: src/generate/generate_test.cc
   return out;
 }
 INSTANTIATE_TEST_SUITE_P(Table, EveryConvolution, testing::ValuesIn(names()), [](const auto& info) { return info.param; });
