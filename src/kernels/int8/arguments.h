@@ -48,7 +48,8 @@ struct Int8DepthwiseArguments {
   int64_t y_pixel = 0, pixels = 0, channels = 0;  // channels to be stored
 };
 
-/// y = byte(min(max(round(f(a, b)), low), high) + zero), f = a * a_scale + b * b_scale + offset or (a - a_zero) * (b - b_zero) * a_scale.
+/// y = byte(min(max(round(f(a, b)), low), high)), f = (a * a_scale + offset) + b * b_scale or (a - a_zero) * (b - b_zero) * a_scale + offset: zero points
+/// are in the offset, so that ties go to the even byte as in ONNX Runtime.
 struct Int8BinaryArguments {
   const uint8_t* a = nullptr;
   const uint8_t* b = nullptr;
@@ -56,7 +57,6 @@ struct Int8BinaryArguments {
   int64_t count = 0;
   bool is_product = false, is_a_signed = false, is_b_signed = false;
   float a_scale = 1, b_scale = 1, offset = 0, a_zero = 0, b_zero = 0;
-  int32_t zero = 0;
   float low = 0, high = 255;
 };
 
@@ -79,8 +79,8 @@ struct Int8Loops {
   const int* depthwise_order;    // which channel of a block stands at each place
   void (*panel)(const Int8PanelArguments&);
   void (*depthwise_row)(const Int8DepthwiseArguments&);
-  /// y = int16(x) - zero.
-  void (*widen)(const uint8_t* x, int64_t count, bool is_signed, int32_t zero, int16_t* y);
+  /// y = int16(x) - zero of `count` bytes of each pixel; x's pixels lie x_pixel bytes apart, y's count values.
+  void (*widen)(const uint8_t* x, int64_t x_pixel, int64_t pixels, int64_t count, bool is_signed, int32_t zero, int16_t* y);
   /// Sum of x[i] * w[i] of `rows` rows of w, `k` bytes each.
   void (*dot)(const int16_t* x, const int8_t* w, int64_t k, int64_t rows, int32_t* sums);
   void (*binary)(const Int8BinaryArguments&);

@@ -11,10 +11,9 @@ constexpr int64_t kSlackBytes = 256;  // a vector or a pair may be read that beg
 
 }  // namespace
 
-Band::Band(const Int8Problem& problem, int64_t channels, const Int8Loops& loops)
+Band::Band(const Int8Problem& problem, int64_t channels, int64_t most_bytes, const Int8Loops& loops)
     : p_(problem.conv), is_signed_(problem.is_x_signed), zero_(problem.x_zero), loops_(loops), channels_(channels), columns_(p_.left + p_.w + std::max<int64_t>(p_.right, 0)) {
-  const int64_t most = l2_bytes() / 4;
-  while (out_rows_ < p_.out_h() && rows_of(out_rows_ + 1) * row_values() * 2 <= most) ++out_rows_;
+  while (out_rows_ < p_.out_h() && rows_of(out_rows_ + 1) * row_values() * 2 <= most_bytes) ++out_rows_;
   const int64_t bands = (p_.out_h() + out_rows_ - 1) / out_rows_;
   out_rows_ = (p_.out_h() + bands - 1) / bands;  // all of nearly one size
 }
@@ -24,9 +23,7 @@ int64_t Band::bytes() const { return (rows_of(out_rows_) * row_values() * 2 + kS
 void Band::fill_row(const uint8_t* row, int16_t* to) const {
   std::fill_n(to, p_.left * channels_, int16_t{0});
   int16_t* inner = to + p_.left * channels_;
-  if (channels_ == p_.c) loops_.widen(row, p_.w * channels_, is_signed_, zero_, inner);
-  else
-    for (int64_t i = 0; i < p_.w; ++i) loops_.widen(row + i * p_.c, channels_, is_signed_, zero_, inner + i * channels_);
+  loops_.widen(row, p_.c, p_.w, channels_, is_signed_, zero_, inner);
   std::fill_n(inner + p_.w * channels_, (columns_ - p_.left - p_.w) * channels_, int16_t{0});
 }
 

@@ -8,13 +8,14 @@ namespace scissionlite::kernels {
 /// Rows of `channels` channels, a group's or all: (rows, columns, channels) of int16, columns and rows outside the image 0.
 class Band {
  public:
-  Band(const Int8Problem& problem, int64_t channels, const Int8Loops& loops);
+  /// @param most_bytes  of a band, unless one output row needs more.
+  Band(const Int8Problem& problem, int64_t channels, int64_t most_bytes, const Int8Loops& loops);
 
   [[nodiscard]] int64_t channels() const { return channels_; }
   [[nodiscard]] int64_t row_values() const { return columns_ * channels_; }  // int16
   /// Input rows that `out_rows` rows read.
   [[nodiscard]] int64_t rows_of(int64_t out_rows) const { return (out_rows - 1) * p_.stride_h + (p_.kernel_h - 1) * p_.dilation_h + 1; }
-  /// Output rows at a time: what fits the part of L2 that is meant for it, all of them at most.
+  /// Output rows at a time: as many as fit, all of them at most.
   [[nodiscard]] int64_t out_rows() const { return out_rows_; }
   /// Of a buffer for `out_rows()`, with room to read past its end.
   [[nodiscard]] int64_t bytes() const;

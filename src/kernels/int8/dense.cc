@@ -46,7 +46,7 @@ void Int8Dense::run(const uint8_t* x, int64_t m, uint8_t* y, std::byte* scratch,
     const Range mine = share_of(problem_.n, member);
     const Requantise end{packed.scale.data() + mine.begin, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero), static_cast<float>(problem_.high - problem_.y_zero)};
     for (int64_t row = 0; row < m; ++row) {
-      loops_.widen(x + row * problem_.k, problem_.k, problem_.is_x_signed, problem_.x_zero, wide);
+      loops_.widen(x + row * problem_.k, problem_.k, 1, problem_.k, problem_.is_x_signed, problem_.x_zero, wide);
       int32_t total = 0;
       for (int64_t i = 0; i < problem_.k; ++i) total += wide[i];
       loops_.dot(wide, packed.w.data() + mine.begin * padded_k_, padded_k_, mine.end - mine.begin, sums);

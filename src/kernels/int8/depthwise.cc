@@ -1,4 +1,4 @@
-// Depthwise convolutions of bytes: a band of input rows is widened once, then filtered in blocks of channels.
+// Depthwise convolutions of bytes, a block of channels after the other: a band of its input rows is widened into L1, then filtered.
 #include "kernels/conv/panels.h"
 #include "kernels/int8/band.h"
 #include "kernels/int8/buffer.h"
@@ -7,9 +7,11 @@
 namespace scissionlite::kernels {
 namespace {
 
+constexpr int64_t kBandBytes = 20 << 10;  // of an L1 of 32 KiB, the rest for weights and outputs
+
 class Depthwise final : public Int8Convolution {
  public:
-  Depthwise(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), band_(problem, problem.conv.c, loops), loops_(loops) {
+  Depthwise(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), band_(problem, std::min<int64_t>(loops.depthwise_channels, problem.conv.c), kBandBytes, loops), loops_(loops) {
     const auto& p = problem.conv;
     const int64_t taps = p.kernel_h * p.kernel_w;
     width_ = loops.depthwise_channels, blocks_ = blocks_of(p.c, width_), pairs_ = (taps + 1) / 2;
@@ -30,31 +32,30 @@ class Depthwise final : public Int8Convolution {
 
   void run(const uint8_t* x, uint8_t* y, std::byte* scratch, int threads) const override {
     const auto& p = problem_.conv;
-    const int64_t rows_at_once = std::min(band_.out_rows(), (p.n * p.out_h() + threads - 1) / threads), bands = (p.out_h() + rows_at_once - 1) / rows_at_once;
+    const int64_t bands = (p.out_h() + band_.out_rows() - 1) / band_.out_rows();
     in_team(threads, [&](const Member& member) {
-      const Range mine = share_of(p.n * bands, member);
-      for (int64_t i = mine.begin; i < mine.end; ++i) run_band(x, y, i / bands, i % bands * rows_at_once, rows_at_once, reinterpret_cast<int16_t*>(scratch + member.rank * band_.bytes()));
+      const Range mine = share_of(p.n * bands * blocks_, member);
+      for (int64_t i = mine.begin; i < mine.end; ++i) run_band(x, y, i / (bands * blocks_), i % bands * band_.out_rows(), i / bands % blocks_, reinterpret_cast<int16_t*>(scratch + member.rank * band_.bytes()));
     });
   }
 
  private:
-  void run_band(const uint8_t* x, uint8_t* y, int64_t n, int64_t first, int64_t most, int16_t* rows) const {
+  void run_band(const uint8_t* x, uint8_t* y, int64_t n, int64_t first, int64_t block, int16_t* rows) const {
     const auto& p = problem_.conv;
-    const int64_t count = std::min(most, p.out_h() - first);
-    band_.fill(x + n * p.h * p.w * p.c, 0, first, count, rows);
+    const int64_t count = std::min(band_.out_rows(), p.out_h() - first), c = block * width_;
+    const int64_t from = std::min(c, p.c - band_.channels());  // the last block's band begins earlier where channels run out
+    band_.fill(x + n * p.h * p.w * p.c, from, first, count, rows);
     Int8DepthwiseArguments a;
-    a.x_pixel = p.stride_w * p.c, a.taps_at = taps_at_.data(), a.pairs = pairs_;
+    a.x_pixel = p.stride_w * band_.channels(), a.taps_at = taps_at_.data(), a.pairs = pairs_;
     a.y_pixel = p.c, a.pixels = p.out_w();
     a.end.zero = problem_.y_zero, a.end.low = static_cast<float>(problem_.low - problem_.y_zero), a.end.high = static_cast<float>(problem_.high - problem_.y_zero);
-    for (int64_t row = 0; row < count; ++row)
-      for (int64_t b = 0; b < blocks_; ++b) {
-        const int64_t c = b * width_;
-        a.x = rows + band_.window_at(row) + c;
-        a.w = w_.data() + c * pairs_ * 2, a.bias = bias_.data() + c, a.end.scale = scale_.data() + c;
-        a.y = y + ((n * p.out_h() + first + row) * p.out_w()) * p.c + c;
-        a.channels = std::min(p.c - c, width_);
-        loops_.depthwise_row(a);
-      }
+    a.w = w_.data() + c * pairs_ * 2, a.bias = bias_.data() + c, a.end.scale = scale_.data() + c;
+    a.channels = std::min(p.c - c, width_);
+    for (int64_t row = 0; row < count; ++row) {
+      a.x = rows + band_.window_at(row) + (c - from);
+      a.y = y + ((n * p.out_h() + first + row) * p.out_w()) * p.c + c;
+      loops_.depthwise_row(a);
+    }
   }
 
   Int8Problem problem_;

@@ -24,7 +24,7 @@ Int8Problem flattened(Int8Problem problem) {
 
 class Direct final : public Int8Convolution {
  public:
-  Direct(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(flattened(problem)), band_(problem_, problem_.conv.c / problem_.conv.groups, loops), loops_(loops) {
+  Direct(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(flattened(problem)), band_(problem_, problem_.conv.c / problem_.conv.groups, l2_bytes() / 4, loops), loops_(loops) {
     const auto& p = problem_.conv;
     group_outputs_ = p.k / p.groups;
     panels_ = cut_panels(blocks_of(group_outputs_, loops.lanes), 2);

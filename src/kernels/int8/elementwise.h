@@ -1,20 +1,28 @@
 // What is done value by value, and pooling. A tail shorter than a vector goes through a copy.
 
-static void widen(const uint8_t* x, int64_t count, bool is_signed, int32_t zero, int16_t* y) {
-  const svec zeros = static_cast<int16_t>(zero) - svec{};
+template <bool kIsSigned>
+static SCISSIONLITE_INLINE void widen_run(const uint8_t* x, int64_t count, svec zeros, int16_t* y) {
   int64_t i = 0;
-  if (is_signed)
-    for (; i + 2 * kLanes <= count; i += 2 * kLanes) store_as(y + i, __builtin_convertvector(load_as<sbytes2>(x + i), svec) - zeros);
-  else
-    for (; i + 2 * kLanes <= count; i += 2 * kLanes) store_as(y + i, __builtin_convertvector(load_as<ubytes2>(x + i), svec) - zeros);
-  for (; i < count; ++i) y[i] = static_cast<int16_t>((is_signed ? static_cast<int8_t>(x[i]) : static_cast<int32_t>(x[i])) - zero);
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    if constexpr (kIsSigned) store_as(y + i, __builtin_convertvector(load_as<sbytes2>(x + i), svec) - zeros);
+    else store_as(y + i, __builtin_convertvector(load_as<ubytes2>(x + i), svec) - zeros);
+  }
+  for (; i < count; ++i) y[i] = static_cast<int16_t>((kIsSigned ? static_cast<int8_t>(x[i]) : static_cast<int32_t>(x[i])) - zeros[0]);
+}
+static void widen(const uint8_t* x, int64_t x_pixel, int64_t pixels, int64_t count, bool is_signed, int32_t zero, int16_t* y) {
+  const svec zeros = static_cast<int16_t>(zero) - svec{};
+  if (x_pixel == count) count *= pixels, pixels = 1;
+  for (int64_t p = 0; p < pixels; ++p) {
+    if (is_signed) widen_run<true>(x + p * x_pixel, count, zeros, y + p * count);
+    else widen_run<false>(x + p * x_pixel, count, zeros, y + p * count);
+  }
 }
 
 template <bool kIsProduct>
 static SCISSIONLITE_INLINE void binary_vector(const Int8BinaryArguments& f, const uint8_t* a, const uint8_t* b, uint8_t* y) {
   const fvec x = __builtin_convertvector(bytes_to_lanes(a, f.is_a_signed), fvec), z = __builtin_convertvector(bytes_to_lanes(b, f.is_b_signed), fvec);
-  const fvec v = kIsProduct ? (x - f.a_zero) * (z - f.b_zero) * f.a_scale : x * f.a_scale + z * f.b_scale + f.offset;
-  store_bytes(y, rounded(bounded(v, f.low, f.high)) + f.zero);
+  const fvec v = kIsProduct ? (x - f.a_zero) * (z - f.b_zero) * f.a_scale + f.offset : (x * f.a_scale + f.offset) + z * f.b_scale;
+  store_bytes(y, rounded(bounded(v, f.low, f.high)));
 }
 template <bool kIsProduct>
 static void binary_as(const Int8BinaryArguments& f) {
@@ -52,7 +60,7 @@ static void max_pixel(const Int8PoolArguments& f) {
 }
 
 static void mean_pixel(const Int8PoolArguments& f) {
-  Requantise end{nullptr, f.zero, f.low, f.high};
+  const End end(Requantise{nullptr, f.zero, f.low, f.high});
   for (int64_t c = 0; c < f.channels; c += kLanes) {
     const int64_t count = f.channels - c < kLanes ? f.channels - c : kLanes;
     ivec sum = all(static_cast<int32_t>(-f.taps * f.x_zero));
@@ -87,13 +95,14 @@ static void dequantise(const uint8_t* x, int64_t count, bool is_signed, int32_t 
   for (; i < count; ++i) y[i] = static_cast<float>((is_signed ? static_cast<int8_t>(x[i]) : static_cast<int32_t>(x[i])) - zero) * scale;
 }
 
-static void requantise(const int32_t* sums, const int32_t* bias, const Requantise& end, int64_t count, uint8_t* y) {
+static void requantise(const int32_t* sums, const int32_t* bias, const Requantise& f, int64_t count, uint8_t* y) {
+  const End end(f);
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t part = count - i < kLanes ? count - i : kLanes;
     int32_t sum[kLanes] = {};
     float scale[kLanes] = {};
     uint8_t bytes[kLanes];
-    for (int64_t j = 0; j < part; ++j) sum[j] = sums[i + j] + bias[i + j], scale[j] = end.scale[i + j];
+    for (int64_t j = 0; j < part; ++j) sum[j] = sums[i + j] + bias[i + j], scale[j] = f.scale[i + j];
     store_bytes(bytes, requantised(load_as<ivec>(sum), load_as<fvec>(scale), end));
     for (int64_t j = 0; j < part; ++j) y[i + j] = bytes[j];
   }

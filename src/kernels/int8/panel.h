@@ -8,42 +8,50 @@ constexpr int kPanelPixels = 12;  // 24 sums, 2 weights, 1 pair of 32 registers
 constexpr int kPanelPixels = 6;  // 12 sums, 2 weights, 1 pair, 1 product of 16 registers
 #endif
 
-template <int Q>
-static SCISSIONLITE_INLINE void store_pixel(const Int8PanelArguments& a, const ivec (&sums)[Q], uint8_t* y) {
-  ivec q[Q];
-  for (int j = 0; j < Q; ++j) q[j] = requantised(sums[j] + load_as<ivec>(a.bias + j * kLanes), load_as<fvec>(a.end.scale + j * kLanes), a.end);
-  if (a.channels == Q * kLanes) {
-    if constexpr (Q == 2) store_bytes(y, q[0], q[1]);
-    else store_bytes(y, q[0]);
-    return;
+/// The whole of a tile: scales, sums by pixel.
+template <int Q, int P>
+static SCISSIONLITE_INLINE void store_tile(const Int8PanelArguments& a, const ivec (&sums)[P][Q], uint8_t* y) {
+  const End end(a.end);
+  const int64_t step = a.y_pixel, channels = a.channels;
+  fvec scale[Q];
+  for (int j = 0; j < Q; ++j) scale[j] = load_as<fvec>(a.end.scale + j * kLanes);
+  for (int p = 0; p < P; ++p) {
+    ivec q[Q];
+    for (int j = 0; j < Q; ++j) q[j] = requantised(sums[p][j], scale[j], end);
+    if (channels == Q * kLanes) {
+      if constexpr (Q == 2) store_bytes(y + p * step, q[0], q[1]);
+      else store_bytes(y + p * step, q[0]);
+      continue;
+    }
+    uint8_t bytes[Q * kLanes];
+    for (int j = 0; j < Q; ++j) store_bytes(bytes + j * kLanes, q[j]);
+    for (int64_t c = 0; c < channels; ++c) y[p * step + c] = bytes[c];
   }
-  uint8_t bytes[Q * kLanes];
-  for (int j = 0; j < Q; ++j) store_bytes(bytes + j * kLanes, q[j]);
-  for (int64_t c = 0; c < a.channels; ++c) y[c] = bytes[c];
 }
 
 template <int Q, int P>
 static void tile(const Int8PanelArguments& a, const int16_t* x, int64_t pixel) {
-  ivec sums[P][Q] = {};
+  ivec sums[P][Q];
+  for (int j = 0; j < Q; ++j) {
+    const ivec bias = a.sums ? ivec{} : load_as<ivec>(a.bias + j * kLanes);
+    for (int p = 0; p < P; ++p) sums[p][j] = bias;
+  }
   const int16_t* w = a.w;
-  for (int64_t run = 0; run < a.runs; ++run) {
+  const int64_t runs = a.runs, pairs = a.pairs, step = a.x_pixel;
+  for (int64_t run = 0; run < runs; ++run) {
     const int16_t* at = x + a.runs_at[run];
-    for (int64_t i = 0; i < a.pairs; ++i, at += 2, w += Q * 2 * kLanes) {
+    for (int64_t i = 0; i < pairs; ++i, at += 2, w += Q * 2 * kLanes) {
       svec weights[Q];
       for (int j = 0; j < Q; ++j) weights[j] = load_as<svec>(w + j * 2 * kLanes);
       for (int p = 0; p < P; ++p) {
-        const svec values = pair_at(at + p * a.x_pixel);
+        const svec values = pair_at(at + p * step);
         for (int j = 0; j < Q; ++j) sums[p][j] = dot2(sums[p][j], weights[j], values);
       }
     }
   }
-  for (int p = 0; p < P; ++p) {
-    if (a.sums) {
-      for (int j = 0; j < Q; ++j) store_as(a.sums + ((pixel + p) * Q + j) * kLanes, sums[p][j]);
-    } else {
-      store_pixel<Q>(a, sums[p], a.y + (pixel + p) * a.y_pixel);
-    }
-  }
+  if (!a.sums) return store_tile<Q, P>(a, sums, a.y + pixel * a.y_pixel);
+  for (int p = 0; p < P; ++p)
+    for (int j = 0; j < Q; ++j) store_as(a.sums + ((pixel + p) * Q + j) * kLanes, sums[p][j]);
 }
 
 template <int Q, int P>

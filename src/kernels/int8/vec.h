@@ -77,11 +77,20 @@ constexpr int kInterleaved[] = {0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14
 constexpr int kInterleaved[] = {0, 1, 2, 3, 4, 5, 6, 7};
 #endif
 
-static SCISSIONLITE_INLINE fvec bounded(fvec v, float low, float high) {
-  const fvec l = all(low), h = all(high);
-  v = v > l ? v : l;
-  return v < h ? v : h;
+/// In two instructions, where a comparison and a choice would be four.
+static SCISSIONLITE_INLINE fvec bounded(fvec v, fvec low, fvec high) {
+#if defined(__AVX512BW__)
+  return _mm512_min_ps(_mm512_max_ps(v, low), high);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(_mm256_max_ps(v, low), high);
+#elif defined(__SSE2__)
+  return _mm_min_ps(_mm_max_ps(v, low), high);
+#else
+  v = v > low ? v : low;
+  return v < high ? v : high;
+#endif
 }
+static SCISSIONLITE_INLINE fvec bounded(fvec v, float low, float high) { return bounded(v, all(low), all(high)); }
 
 /// To nearest, ties to even; |v| below 2^22.
 static SCISSIONLITE_INLINE ivec rounded(fvec v) {
@@ -97,9 +106,13 @@ static SCISSIONLITE_INLINE ivec rounded(fvec v) {
 #endif
 }
 
-static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const Requantise& end) {
-  return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero;
-}
+/// What ends all values of a call, in registers: a store of bytes may alias anything, so arguments would be read again after each.
+struct End {
+  explicit SCISSIONLITE_INLINE End(const Requantise& end) : low(all(end.low)), high(all(end.high)), zero(all(end.zero)) {}
+  fvec low, high;
+  ivec zero;
+};
+static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const End& end) { return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero; }
 
 /// The low bytes of each lane.
 static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) { store_as(y, __builtin_convertvector(v, ubytes)); }
