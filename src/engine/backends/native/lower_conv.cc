@@ -8,11 +8,8 @@
 #include "ops/support.h"
 
 namespace scissionlite::native {
-namespace {
 
-constexpr int64_t kLeastInnerBytes = 768 << 10;  // below, tensors between the stages stay in L2 by themselves
-
-kernels::ConvProblem problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w) {
+kernels::ConvProblem conv_problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w) {
   const ops::Context context{node, l.opset(node)};
   auto window = ops::read_window(context, {w[2], w[3]});
   (void)ops::window_shape(context, window, x, w[0]);  // settles auto_pad
@@ -27,6 +24,10 @@ kernels::ConvProblem problem_of(const Lowering& l, const Node& node, const Shape
 }
 
 bool is_plain_window(const kernels::ConvProblem& p) { return p.top >= 0 && p.left >= 0 && p.bottom >= 0 && p.right >= 0 && element_count({p.n, p.c, p.h, p.w, p.k}) > 0; }
+
+namespace {
+
+constexpr int64_t kLeastInnerBytes = 768 << 10;  // below, tensors between the stages stay in L2 by themselves
 
 /// What a node convolves with, when it is a convolution of images with constant weights.
 struct Stage {
@@ -47,7 +48,7 @@ std::optional<Stage> stage_of(const Lowering& l, const Node& node) {
   if (has_bias) stage.bias = l.constant(node.inputs[2]);
   stage.has_residual = node.inputs.size() > 3 && !node.inputs[3].empty();
   if (!l.is_f32_image(node.inputs[0]) || stage.w.dtype() != Dtype::kF32 || stage.w.shape().size() != 4 || (has_bias && stage.bias.empty())) return std::nullopt;
-  stage.problem = problem_of(l, node, l.info(node.inputs[0]).shape, stage.w.shape());
+  stage.problem = conv_problem_of(l, node, l.info(node.inputs[0]).shape, stage.w.shape());
   if (!is_plain_window(stage.problem)) return std::nullopt;
   stage.activation = fused_activation(l, node);
   return stage;

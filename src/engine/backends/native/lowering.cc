@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/backends/native/lower.h"
+#include "engine/backends/native/lower_int8.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
 #include "kernels/layout.h"
@@ -30,7 +31,7 @@ constexpr Row kRows[] = {
 };
 
 int64_t slot_bytes(const Slot& slot, int64_t lanes) {
-  if (slot.layout == Layout::kPlain) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
+  if (slot.layout != Layout::kBlocked) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
   return slot.shape[0] * kernels::round_up(slot.shape[1], lanes) * slot.shape[2] * slot.shape[3] * static_cast<int64_t>(sizeof(float));
 }
 
@@ -81,6 +82,11 @@ bool Lowering::is_f32_image(const std::string& value) const {
   return type.dtype == Dtype::kF32 && type.has_shape && type.shape.size() == 4;
 }
 
+bool Lowering::is_byte_image(const std::string& value) const {
+  const auto type = info(value);
+  return (type.dtype == Dtype::kU8 || type.dtype == Dtype::kI8) && type.has_shape && type.shape.size() == 4;
+}
+
 bool Lowering::is_blocked(const std::string& value) const {
   const auto it = places_.find(value);
   return (it != places_.end() && it->second.blocked != kNoSlot) || views_.count(value) > 0;
@@ -99,8 +105,7 @@ SlotId Lowering::new_slot(const std::string& value, Layout layout) {
 }
 
 SlotId Lowering::make(const std::string& value, Layout layout) {
-  auto& places = places_[value];
-  auto& place = layout == Layout::kPlain ? places.plain : places.blocked;
+  auto& place = places_[value].in(layout);
   if (place != kNoSlot) return place;  // the whole of a concatenation, made for its first part
   const auto part = parts_.find(value);
   place = layout == Layout::kBlocked && part != parts_.end() ? make_part(value, part->second) : new_slot(value, layout);
@@ -119,7 +124,7 @@ SlotId Lowering::make_part(const std::string& value, const Part& part) {
 void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
   const auto slot = new_slot(value, layout);
   program_.slots[static_cast<size_t>(slot)].root = of;
-  (layout == Layout::kPlain ? places_[value].plain : places_[value].blocked) = slot;
+  places_[value].in(layout) = slot;
 }
 
 Lowering::View Lowering::view(const std::string& value) {
@@ -169,6 +174,7 @@ SlotId Lowering::plain(const std::string& value) {
   if (views_.count(value)) gather(value);
   auto& places = places_[value];
   if (places.plain != kNoSlot) return places.plain;
+  if (places.channels_last != kNoSlot) return plain_of_bytes(*this, value, places.channels_last);
   if (places.blocked == kNoSlot) {
     const auto slot = new_slot(value, Layout::kPlain);
     program_.slots.back().place = Slot::Place::kConstant;
@@ -186,6 +192,11 @@ SlotId Lowering::plain(const std::string& value) {
   add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
        .run = [=](const Frame& f) { kernels::to_plain(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
   return to;
+}
+
+SlotId Lowering::channels_last(const std::string& value) {
+  if (const auto slot = places_[value].channels_last; slot != kNoSlot) return slot;
+  return channels_last_of_plain(*this, value, plain(value));
 }
 
 SlotId Lowering::blocked(const std::string& value) {

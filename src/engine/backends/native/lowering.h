@@ -78,12 +78,14 @@ class Lowering {
   [[nodiscard]] Tensor weights(const std::string& value) const;
   [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
+  [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
 
   /// A slot of the value in that layout; a conversion is added where there is none yet.
   [[nodiscard]] SlotId plain(const std::string& value);
   [[nodiscard]] SlotId blocked(const std::string& value);
+  [[nodiscard]] SlotId channels_last(const std::string& value);
   /// The slot that a step writes the value to: a part of a concatenation's where that saves a copy.
   [[nodiscard]] SlotId make(const std::string& value, Layout layout);
   /// The value is the memory of another slot, with another shape.
@@ -123,7 +125,8 @@ class Lowering {
   void plan_concatenation(const Node& node, const std::set<std::string>& fixed);
   [[nodiscard]] bool can_be_part(const std::string& value, const std::set<std::string>& fixed) const;
   struct Places {
-    SlotId plain = kNoSlot, blocked = kNoSlot;
+    SlotId plain = kNoSlot, blocked = kNoSlot, channels_last = kNoSlot;
+    SlotId& in(Layout layout) { return layout == Layout::kPlain ? plain : layout == Layout::kBlocked ? blocked : channels_last; }
   };
   [[nodiscard]] SlotId new_slot(const std::string& value, Layout layout);
   [[nodiscard]] SlotId make_part(const std::string& value, const Part& part);

@@ -13,8 +13,9 @@
 
 namespace scissionlite::native {
 
-/// kBlocked: f32 (n, c, h, w) stored as (n, blocks, h, w, lanes); see kernels/vector/arguments.h.
-enum class Layout { kPlain, kBlocked };
+/// kBlocked: f32 (n, c, h, w) stored as (n, blocks, h, w, lanes); see kernels/vector/arguments.h. kChannelsLast: bytes (n, c, h, w)
+/// stored as (n, h, w, c); see kernels/int8/arguments.h.
+enum class Layout { kPlain, kBlocked, kChannelsLast };
 
 using SlotId = int;
 constexpr SlotId kNoSlot = -1;
@@ -40,6 +41,7 @@ struct Frame {
   std::byte* scratch = nullptr;
   int threads = 1;
   [[nodiscard]] float* floats(SlotId slot) const { return reinterpret_cast<float*>(slots[static_cast<size_t>(slot)]); }
+  [[nodiscard]] uint8_t* bytes(SlotId slot) const { return reinterpret_cast<uint8_t*>(slots[static_cast<size_t>(slot)]); }
 };
 
 struct Step {
