@@ -59,8 +59,8 @@ def build(cmake, includes, work):
     """The runner, one object a source, so that ccache finds what did not change."""
     alone = work / "include"
     alone.mkdir(exist_ok=True)
-    if not (alone / "nlohmann").exists():
-        (alone / "nlohmann").symlink_to(pathlib.Path(includes) / "nlohmann")
+    (alone / "nlohmann").unlink(missing_ok=True)
+    (alone / "nlohmann").symlink_to(pathlib.Path(includes) / "nlohmann")
     fingerprint = work / "build_fingerprint.cc"
     subprocess.run([cmake, f"-DROOT={ROOT}", f"-DOUT={fingerprint}", "-P", ROOT / "cmake" / "fingerprint.cmake"], check=True)
     native = sorted(path for path in (ROOT / "src/engine/backends/native").glob("*.cc") if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
