@@ -1,8 +1,10 @@
 // Our convolutions against oneDNN's default ones, problem by problem: oneDNN chooses algorithm and layouts itself (format any, which
-// its documentation recommends), reorders are not counted. Rounds alternate; medians.
+// its documentation recommends), reorders are not counted. Rounds alternate; medians. With one thread its CPU time counts, so that other
+// programs on the machine disturb through the caches only.
 //   conv_speed PROBLEMS.txt [--threads N] [--rounds N]      one JSON line a problem
 #include <dnnl.hpp>
 #include <omp.h>
+#include <time.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -90,24 +92,31 @@ class Ours {
   AlignedFloats x_, y_, scratch_;
 };
 
+double now_us(int threads) {
+  if (threads > 1) return Clock::steady().now_us();
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
+}
+
 template <typename Runner>
-double run_us(Runner& runner, int repeats) {
-  const double start = Clock::steady().now_us();
+double run_us(Runner& runner, int repeats, int threads) {
+  const double start = now_us(threads);
   for (int i = 0; i < repeats; ++i) runner.run();
-  return (Clock::steady().now_us() - start) / repeats;
+  return (now_us(threads) - start) / repeats;
 }
 
 Json compare(const ConvProblem& p, int threads, int rounds) {
   Ours ours(p, threads);
   Default theirs(p);
-  (void)run_us(ours, 1);
+  (void)run_us(ours, 1, threads);
   constexpr double kRoundUs = 3000;  // each turn is at least so long
-  const double first = run_us(theirs, 2);
+  const double first = run_us(theirs, 2, threads);
   const int repeats = static_cast<int>(std::clamp(kRoundUs / std::max(first, 1.0), 1.0, 1000.0));
   std::vector<double> a, b;
   for (int round = 0; round < rounds; ++round) {
-    a.push_back(run_us(ours, repeats));
-    b.push_back(run_us(theirs, repeats));
+    a.push_back(run_us(ours, repeats, threads));
+    b.push_back(run_us(theirs, repeats, threads));
   }
   return {{"problem", p.text()}, {"macs", p.macs()}, {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.name()}, {"onednn", theirs.name()}, {"threads", threads}};
 }

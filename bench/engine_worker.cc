@@ -1,6 +1,7 @@
 // One engine of the library behind the line protocol of bench/engine/worker.py: the model is loaded, then each line of standard
 // input is answered by one line of JSON.
-//   bench_engine_worker MODEL.onnx [--engine SPEC] [--threads N]
+//   bench_engine_worker MODEL [--engine SPEC] [--threads N]     an ONNX file or a compiled model
+//   bench_engine_worker MODEL.onnx --compile FOLDER [--threads N]     compiles it, and ends
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -12,14 +13,17 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/npy.h"
-#include "engine/engine.h"
+#include "engine/backends/native/compiled.h"
+#include "engine/compile_owned.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite {
 namespace {
 
+constexpr char kUsage[] = "usage: bench_engine_worker MODEL [--engine SPEC] [--threads N] [--compile FOLDER]";
+
 struct Options {
-  std::string model, engine = default_backend();
+  std::string model, engine, compile_to;  // engine "" = default_backend()
   int threads = 1;
 };
 
@@ -29,10 +33,11 @@ Options parse(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--engine" && i + 1 < argc) options.engine = argv[++i];
     else if (word == "--threads" && i + 1 < argc) options.threads = std::atoi(argv[++i]);
+    else if (word == "--compile" && i + 1 < argc) options.compile_to = argv[++i];
     else if (options.model.empty() && !word.starts_with("--")) options.model = word;
-    else throw InvalidArgument(fmt::format("unexpected '{}'; usage: bench_engine_worker MODEL.onnx [--engine SPEC] [--threads N]", word));
+    else throw InvalidArgument(fmt::format("unexpected '{}'; {}", word, kUsage));
   }
-  if (options.model.empty()) throw InvalidArgument("usage: bench_engine_worker MODEL.onnx [--engine SPEC] [--threads N]");
+  if (options.model.empty()) throw InvalidArgument(kUsage);
   if (options.threads < 1) throw InvalidArgument("--threads expects a number from 1 on");
   return options;
 }
@@ -47,7 +52,7 @@ double resident_peak_mib() {
 
 class Worker {
  public:
-  explicit Worker(const Options& options) : engine_(compile(load_model(options.model), options.engine, {.threads = options.threads})) {}
+  explicit Worker(const Options& options) : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads})) {}
 
   [[nodiscard]] std::string version() const { return engine_->info().spec + " " + engine_->info().version; }
 
@@ -103,10 +108,14 @@ void serve(Worker& worker) {
 
 int run(int argc, char** argv) {
   const Options options = parse(argc, argv);
+  if (!options.compile_to.empty()) {
+    (void)compile_model(load_model(options.model), {.model = options.model, .folder = options.compile_to, .threads = options.threads});
+    return 0;
+  }
   const double start_us = Clock::steady().now_us();
   Worker worker(options);
   const double load_ms = (Clock::steady().now_us() - start_us) / 1e3;
-  say({{"load_ms", load_ms}, {"version", worker.version()}});
+  say({{"load_ms", load_ms}, {"version", worker.version()}, {"from", is_compiled(options.model) ? "compiled" : "onnx"}});
   serve(worker);
   return 0;
 }

@@ -2,7 +2,7 @@
 function(scissionlite_folder name)
   cmake_parse_arguments(ARG "" "" "USES;LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cc")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|_fuzz\\.cc$|cli/main\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|_fuzz\\.cc$|_module\\.cc$|cli/main\\.cc$")
   set(target scissionlite_${name})
   if(sources)
     add_library(${target} STATIC ${sources})
@@ -17,10 +17,24 @@ function(scissionlite_folder name)
   set_property(GLOBAL APPEND PROPERTY SCISSIONLITE_FOLDERS ${name})
 endfunction()
 
-# scissionlite_runtime_path(TARGET): finds OpenVINO's libraries below .deps/ at run time.
+# scissionlite_engine_module(NAME TARGET LIBRARIES): src/engine/backends/NAME_module.cc as scissionlite_NAME.so, which programs load when a
+# model is to run on that engine (src/engine/module.h). It links TARGET, whose libraries are in the folder LIBRARIES.
+function(scissionlite_engine_module name target libraries)
+  set(module scissionlite_${name})
+  add_library(${module} MODULE src/engine/backends/${name}_module.cc)
+  target_include_directories(${module} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_link_libraries(${module} PRIVATE ${target})
+  set_target_properties(${module} PROPERTIES PREFIX "" SUFFIX ".so" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}" BUILD_RPATH "${libraries}")
+  set_property(GLOBAL APPEND PROPERTY SCISSIONLITE_ENGINE_MODULES ${module})
+endfunction()
+
+# scissionlite_runtime_path(TARGET): finds engine modules in the build tree, which are built before it.
 function(scissionlite_runtime_path target)
-  if(TARGET openvino::runtime)
-    set_target_properties(${target} PROPERTIES BUILD_RPATH "${SCISSIONLITE_DEPS}/openvino/openvino/libs")
+  get_property(modules GLOBAL PROPERTY SCISSIONLITE_ENGINE_MODULES)
+  if(modules)
+    set_target_properties(${target} PROPERTIES BUILD_RPATH "${PROJECT_BINARY_DIR}")
+    add_dependencies(${target} ${modules})
   endif()
 endfunction()
 
@@ -55,5 +69,8 @@ function(scissionlite_kernels_isas)
     target_compile_definitions(scissionlite_kernels PRIVATE SCISSIONLITE_LOOPS_X86)
     set_source_files_properties(src/kernels/vector/loops_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
     set_source_files_properties(src/kernels/vector/loops_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512")
+    set_source_files_properties(src/kernels/int8/loops_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma")
+    set_source_files_properties(src/kernels/int8/loops_avx512.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mfma;-mprefer-vector-width=512;-Wno-maybe-uninitialized")
+    set_source_files_properties(src/kernels/int8/loops_avx512vnni.cc PROPERTIES COMPILE_OPTIONS "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vnni;-mfma;-mprefer-vector-width=512;-Wno-maybe-uninitialized")
   endif()
 endfunction()

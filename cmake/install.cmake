@@ -1,5 +1,6 @@
 # The library as one shared object, and what `cmake --install` gives:
-#   bin/scissionlite  lib/libscissionlite.so  include/scissionlite/  lib/cmake/ScissionLite/  share/scissionlite/  share/doc/
+#   bin/scissionlite  lib/libscissionlite.so  lib/scissionlite/scissionlite_openvino.so  include/scissionlite/
+#   lib/cmake/ScissionLite/  share/scissionlite/  share/doc/
 # OpenVINO is found where it was at build time, or, with SCISSIONLITE_BUNDLE_OPENVINO, in lib/scissionlite/ of the installation.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -18,19 +19,19 @@ target_compile_features(scissionlite_library INTERFACE cxx_std_20)
 target_include_directories(scissionlite_library INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
 scissionlite_runtime_path(scissionlite_library)
 
-set(rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
-set(rpath_library "$ORIGIN")
-if(TARGET openvino::runtime)
+set(module_dir "${CMAKE_INSTALL_LIBDIR}/scissionlite")
+set(rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN/../${module_dir}")
+set(rpath_library "$ORIGIN;$ORIGIN/scissionlite")
+if(TARGET scissionlite_openvino)
   set(openvino_libs "${SCISSIONLITE_DEPS}/openvino/openvino/libs")
+  install(TARGETS scissionlite_openvino LIBRARY DESTINATION "${module_dir}")
   if(SCISSIONLITE_BUNDLE_OPENVINO)
-    list(APPEND rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/scissionlite")
-    list(APPEND rpath_library "$ORIGIN/scissionlite")
-    install(DIRECTORY "${openvino_libs}/" DESTINATION "${CMAKE_INSTALL_LIBDIR}/scissionlite" FILES_MATCHING
+    set_target_properties(scissionlite_openvino PROPERTIES INSTALL_RPATH "$ORIGIN")
+    install(DIRECTORY "${openvino_libs}/" DESTINATION "${module_dir}" FILES_MATCHING
       PATTERN "libopenvino.so*" PATTERN "libopenvino_intel_cpu_plugin.so" PATTERN "libopenvino_onnx_frontend.so*"
       PATTERN "libopenvino_ir_frontend.so*" PATTERN "libtbb*.so*" PATTERN "libhwloc.so*")
   else()
-    list(APPEND rpath_program "${openvino_libs}")
-    list(APPEND rpath_library "${openvino_libs}")
+    set_target_properties(scissionlite_openvino PROPERTIES INSTALL_RPATH "${openvino_libs}")
   endif()
 endif()
 set_target_properties(scissionlite PROPERTIES INSTALL_RPATH "${rpath_program}")
@@ -41,6 +42,11 @@ install(TARGETS scissionlite)
 if(TARGET scissionlite-train)
   set_target_properties(scissionlite-train PROPERTIES INSTALL_RPATH "${rpath_program}")
   install(TARGETS scissionlite-train)
+endif()
+if(TARGET scissionlite-generate)
+  get_filename_component(halide_libs "${SCISSIONLITE_HALIDE_LIBRARY}" DIRECTORY)
+  set_target_properties(scissionlite-generate PROPERTIES INSTALL_RPATH "${halide_libs}")
+  install(TARGETS scissionlite-generate)
 endif()
 install(TARGETS scissionlite_library EXPORT ScissionLiteTargets)
 install(EXPORT ScissionLiteTargets NAMESPACE ScissionLite:: DESTINATION "${package_dir}")

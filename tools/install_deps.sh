@@ -65,6 +65,7 @@ apt_group build build-essential git cmake ninja-build ccache pkg-config lld \
   python3 python3-pip python3-venv
 once openvino pip_target openvino openvino==2026.4.1
 once onnx pip_target onnx onnx==1.23.2
+once halide pip_target halide halide==21.0.0
 [ "$what" = build ] && exit 0
 
 apt_group demo python3-numpy python3-torch python3-onnx python3-pil opencv-doc

@@ -34,15 +34,20 @@ def command(peer, model, threads, options):
     """The words that start a peer's worker."""
     module = load_peer(peer)
     if module.VENV is None:
-        return [str(word) for word in module.command(options.worker, model, threads, options.engine)]
+        return [str(word) for word in module.command(options.worker, model, threads, options.engine, options.work)]
     return [python_of(options.peers_at, module.VENV), str(FOLDER / "worker.py"), peer, str(model), "--threads", str(threads), "--work", str(options.work)]
 
 
 def prepare(peer, model, threads, options):
     """Conversion or tuning, kept in the work folder; untimed."""
     module = load_peer(peer)
-    if hasattr(module, "prepare"):
-        done = subprocess.run([*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)], stdout=sys.stderr, env=environment(peer, threads))
+    words = None
+    if hasattr(module, "prepare_command"):
+        words = module.prepare_command(options.worker, model, threads, options.engine, options.work)
+    elif hasattr(module, "prepare"):
+        words = [*command(peer, model, threads, options), "--prepare", "--budget", str(options.budget)]
+    if words:
+        done = subprocess.run([str(word) for word in words], stdout=sys.stderr, env=environment(peer, threads))
         if done.returncode != 0:
             raise Failed(f"preparing {model} for {peer} failed ({done.returncode})")
 

@@ -6,6 +6,8 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INPUTS = ROOT / "tests" / "fixtures" / "inputs"
+# The quantised model of the data folder.
+QUANTISED = ("mobilenetv2_1.0_int8",)
 # Trained models of the data folder in f32 that take photos of any size.
 REAL = ("mcunet_320kb", "mobilenetv1_1.0", "mobilenetv2_1.0", "mobilenetv3_large_minimalistic", "resnet50_pruned_q8w", "squeezenet1.1")
 
@@ -46,17 +48,18 @@ def weights_to_floats(graph):
         graph.initializer.remove(initializer)
 
 
-def plain(model, work):
-    """The model as all peers get it: a batch of one, so that none has to allow for others, and weights in f32. Itself where it is so already."""
+def plain(model, work, is_int8=False):
+    """The model as all peers get it: a batch of one, so that none has to allow for others, and weights in f32 unless int8 is what is compared. Itself where it is so already."""
     import onnx
     loaded = onnx.load(str(model))
     is_fixed = all(value.type.tensor_type.shape.dim[0].dim_value == 1 for value in [*free_inputs(loaded.graph), *loaded.graph.output])
-    if is_fixed and all(node.op_type != "DequantizeLinear" for node in loaded.graph.node):
+    if is_fixed and (is_int8 or all(node.op_type != "DequantizeLinear" for node in loaded.graph.node)):
         return model
     path = work / "plain" / model.name
     if not path.exists() or path.stat().st_mtime < model.stat().st_mtime:
         fix_batch(loaded.graph)
-        weights_to_floats(loaded.graph)
+        if not is_int8:
+            weights_to_floats(loaded.graph)
         path.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(loaded, str(path))
     return path

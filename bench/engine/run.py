@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Latency, load time and memory of this library's engine and its peers on the same networks, measured in turns: one process a peer,
-all on the same cores, f32, batch 1, the same input. Each round asks every peer for a few runs, in an order that rotates; a peer's
+all on the same cores, f32 (or int8: quantised models as they are), batch 1, the same input. Each round asks every peer for a few runs, in an order that rotates; a peer's
 figure is the median over rounds of the median of its runs. Answers are compared with ONNX Runtime's.
 
-The two stages are apart: --prepare converts (ncnn) and tunes (TVM) what is not there yet; without it nothing is tuned.
+The two stages are apart: --prepare converts (ncnn), tunes (TVM) what is not there yet, and compiles (native); without it nothing is.
 
 Example:
   bench/engine/install_peers.sh build/peers
@@ -26,6 +26,7 @@ import figures  # noqa: E402
 
 SCHEMA = "scissionlite.engine_bench/1"
 PEERS = ("onnxruntime", "openvino", "ncnn", "tvm", "native")
+INT8_PEERS = ("onnxruntime", "openvino", "native")  # those that run quantised ONNX models as integers
 ORACLE = "onnxruntime"
 WARM_RUNS = 2      # at the start of a turn, as others have used the caches meanwhile
 PAUSE_S = 0.05     # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
@@ -96,14 +97,14 @@ def row(network, client, medians, first_us, options):
     memory = client.ask("memory")
     low, middle, high = np.percentile(medians, [25, 50, 75])
     return {"network": network, "peer": client.peer, "version": client.loaded["version"], "threads": options.threads, "median_us": float(middle), "quartiles_us": [float(low), float(high)],
-            "round_medians_us": medians, "load_ms": client.loaded["load_ms"], "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]}
+            "round_medians_us": medians, "load_ms": client.loaded["load_ms"], "loaded_from": client.loaded.get("from"), "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]}
 
 
 def measure_network(model, photos, options):
     """Rows of one network."""
     folder = options.work / "exchange"
     folder.mkdir(parents=True, exist_ok=True)
-    model = inputs.plain(model, options.work)
+    model = inputs.plain(model, options.work, options.precision == "int8")
     clients, rows = start(model, options)
     try:
         set_input(clients, photos[0] if photos else inputs.noise(model), folder)
@@ -134,7 +135,11 @@ def show(rows):
 def models(options):
     """Paths, each with its photos."""
     found = [(path, []) for path in sorted(options.graphs.glob("*.onnx"))]
-    if options.data:
+    if options.precision == "int8" and options.data:
+        trained = {path.stem for path, _ in found} & set(inputs.REAL)
+        found = [(path, inputs.photos(path.stem, options.data, options.photos) if path.stem in trained else []) for path, _ in found]
+        found += [(options.data / "models" / f"{name}.onnx", inputs.photos(name, options.data, options.photos)) for name in inputs.QUANTISED]
+    elif options.data:
         found += [(options.data / "models" / f"{name}.onnx", inputs.photos(name, options.data, options.photos)) for name in inputs.REAL]
     found = [(path, photos) for path, photos in found if not options.only or path.stem in options.only]
     if not found:
@@ -148,7 +153,8 @@ def parsed():
     parser.add_argument("--data", type=pathlib.Path, help="the data folder: its trained models too, with photos")
     parser.add_argument("--photos", type=int, default=20, help="compared for each trained model")
     parser.add_argument("--only", nargs="+", default=[], metavar="NETWORK")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--peers", nargs="+", choices=PEERS, help="all that run the precision by default")
+    parser.add_argument("--precision", choices=("f32", "int8"), default="f32", help="int8: --graphs are those of tools/make_graphs/quantise_graphs.py")
     parser.add_argument("--peers-at", type=pathlib.Path, default=pathlib.Path("build/peers"), help="of bench/engine/install_peers.sh")
     parser.add_argument("--worker", type=pathlib.Path, default=pathlib.Path("build/release/bench_engine_worker"))
     parser.add_argument("--engine", default="native", help="what peer 'native' runs; others than native are trials")
@@ -159,14 +165,16 @@ def parsed():
     parser.add_argument("--budget", type=int, default=2000, help="trials of TVM's tuning for a network, with --prepare")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/bench_engine"))
     parser.add_argument("-o", "--out", type=pathlib.Path)
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.peers = options.peers or list(INT8_PEERS if options.precision == "int8" else PEERS)
+    return options
 
 
 def prepare_all(options):
     for model, _ in models(options):
         for peer in options.peers:
             try:
-                prepare(peer, inputs.plain(model, options.work), options.threads, options)
+                prepare(peer, inputs.plain(model, options.work, options.precision == "int8"), options.threads, options)
             except Failed as error:
                 print(f"[engine] {error}", file=sys.stderr)
 
@@ -182,7 +190,7 @@ def main():
         show(new)
         rows += new
         if options.out:
-            data = {"schema": SCHEMA, "machine": figures.machine(), "commit": figures.commit(), "engine": options.engine, "threads": options.threads, "rounds": options.rounds, "runs": options.runs, "rows": rows}
+            data = {"schema": SCHEMA, "machine": figures.machine(), "commit": figures.commit(), "engine": options.engine, "precision": options.precision, "threads": options.threads, "rounds": options.rounds, "runs": options.runs, "rows": rows}
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(data, indent=1) + "\n")
 

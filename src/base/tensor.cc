@@ -194,8 +194,13 @@ double max_relative_error(const Tensor& a, const Tensor& b) {
 }
 
 #ifdef __FLT16_MANT_DIG__
-float f16_to_f32(uint16_t h) { return static_cast<float>(std::bit_cast<_Float16>(h)); }
-uint16_t f32_to_f16(float f) { return std::bit_cast<uint16_t>(static_cast<_Float16>(f)); }
+#if defined(__aarch64__)
+using Half = __fp16;  // GCC 12's C++ has no _Float16 there
+#else
+using Half = _Float16;
+#endif
+float f16_to_f32(uint16_t h) { return static_cast<float>(std::bit_cast<Half>(h)); }
+uint16_t f32_to_f16(float f) { return std::bit_cast<uint16_t>(static_cast<Half>(f)); }
 #else  // clang before 15 has no _Float16 on x86
 float f16_to_f32(uint16_t h) {
   const uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16, rest = h & 0x7fff;

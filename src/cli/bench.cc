@@ -103,8 +103,9 @@ Run declare_bench(CLI::App& app, Common& common) {
   app.add_option("--link", o->link_text, "emulated link, as 58.8M,27.4ms or up=5M,down=20M,rtt=27.4ms,jitter=2ms (default: the plan's)");
   app.add_option("--candidates", o->which, "keys joined by commas, families (the plan's best of each family) or all (its best list too)")->capture_default_str();
   app.add_option("--device-slow", o->device_slow, "pretend a device this many times slower")->check(CLI::Range(1.0, 1e4))->capture_default_str();
-  app.add_option("--device-engine", o->device_engine, "engine of the device half (default: " + default_backend() + ")");
-  app.add_option("--edge-engine", o->edge_engine, "engine of the edge half (default: " + default_backend() + ")");
+  const std::string default_engine = " (default: the first that is available of " + join(backend_names()) + ")";  // asking them would load each
+  app.add_option("--device-engine", o->device_engine, "engine of the device half" + default_engine);
+  app.add_option("--edge-engine", o->edge_engine, "engine of the edge half" + default_engine);
   app.add_option("--device-threads", o->device_threads, "threads of the device half; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--edge-threads", o->edge_threads, "threads of the edge half; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--max-tensors", o->max_cut_tensors, "tensors of a cut; must be that of the plan")->check(CLI::Range(1, 16))->capture_default_str();

@@ -9,10 +9,13 @@
 #include "cli/command.h"
 #include "cli/tune_model.h"
 #include "kernels/vector/loops.h"
+#include "tune/objects.h"
 #include "tune/table.h"
 
 namespace scissionlite::cli {
 namespace {
+
+constexpr double kGeneratingSeconds = 60;  // of one measurement that begins with a compiler
 
 struct Options {
   TuneModelOptions of_model;
@@ -22,24 +25,35 @@ struct Options {
 };
 
 void merge_others(const Options& options) {
-  for (const auto& other : options.merge) tune::update_database(options.of_model.output, tune::load_database(other));
+  for (const auto& other : options.merge) {
+    const auto database = tune::load_database(other);
+    tune::copy_kernels(other, database, options.of_model.output);
+    tune::update_database(options.of_model.output, database);
+  }
 }
 
-/// Whole spaces of the problems in a file, a line each; what follows the second word of a line is left out.
+/// Problems of a file, a line each; what follows the second word of a line is left out.
+std::vector<kernels::ConvProblem> problems_of(const std::string& path) {
+  std::vector<kernels::ConvProblem> problems;
+  for (const auto& line : split(read_file(path), '\n'))
+    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv") problems.push_back(tune::parse_problem(words[0] + " " + words[1]));
+  return problems;
+}
+
+/// Whole spaces, pass by pass over all of them: the times of a configuration lie far apart.
 int measure_all(const Options& options) {
+  constexpr int kRuns = 3;  // of a configuration in a pass
+  auto measure = options.of_model.tune.measure;
+  measure.trial.least_runs = measure.trial.most_runs = kRuns;
   tune::MeasurementLog log(options.of_model.output + ".log");
+  const auto problems = problems_of(options.all_of);
+  int64_t configurations = 0;
+  for (const auto& problem : problems) configurations += static_cast<int64_t>(tune::ConvSpace(problem, *measure.trial.loops).space().count_valid());
+  Progress bar("tune --all-of", configurations * options.passes);
+  for (int pass = 1; pass <= options.passes; ++pass)
+    for (const auto& problem : problems) tune::measure_space(problem, measure, pass, log, [&] { bar.advance(); });
   tune::Table table;
-  const auto lines = split(read_file(options.all_of), '\n');
-  Progress bar("tune --all-of", static_cast<int64_t>(lines.size()));
-  for (const auto& line : lines) {
-    const auto words = split(line, ' ');
-    if (words.size() >= 2 && words[0] == "conv") {
-      const auto problem = tune::parse_problem(words[0] + " " + words[1]);
-      tune::measure_space(problem, options.of_model.tune.measure, options.passes, log);
-      table.layers.push_back(tune::table_layer(problem, options.of_model.tune.measure, log));
-    }
-    bar.advance();
-  }
+  for (const auto& problem : problems) table.layers.push_back(tune::table_layer(problem, measure, log));
   write_json(options.of_model.output, to_json(table));
   return 0;
 }
@@ -47,7 +61,7 @@ int measure_all(const Options& options) {
 /// Measurements that each method needs for 95 % of the best known speed, by layer and seed.
 int replay(const Options& options) {
   constexpr double kShare = 0.95;
-  const auto table = tune::table_from_json(read_json(options.replay, "tuning_table", 1), options.replay);
+  const auto table = tune::table_from_json(read_json(options.replay, "tuning_table", 2), options.replay);
   Json json{{"schema", "scissionlite.tuning_replay/1"}, {"layers", Json::array()}};
   for (const auto& layer : table.layers) {
     const auto count = std::count_if(layer.us.begin(), layer.us.end(), [](double us) { return us > 0; });
@@ -62,6 +76,7 @@ int replay(const Options& options) {
 
 int run(Options& options, const Common& common) {
   options.of_model.tune.measure.trial.loops = &kernels::best_loops();
+  if (options.of_model.is_generating) options.of_model.tune.measure.limits.seconds = kGeneratingSeconds;
   if (!options.replay.empty()) return replay(options);
   if (options.of_model.output.empty()) throw InvalidArgument("[tune] where should what is found go? Give -o tuning.json");
   check_writable(options.of_model.output);
@@ -86,9 +101,10 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();
   app.add_option("--rounds", options->of_model.rounds, "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")->check(CLI::Range(0, 10000))->capture_default_str();
+  app.add_flag("--generate", options->of_model.is_generating, "also try kernels generated for each convolution (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
   app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
-  app.add_option("--passes", options->passes, "of --all-of; the table holds medians")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")->check(CLI::Range(1, 1000))->capture_default_str();
   app.add_option("--replay", options->replay, "print how many measurements each method needs on such a table for 95 % of the best speed");
   app.add_option("--seeds", options->seeds, "of --replay")->check(CLI::Range(1, 10000))->capture_default_str();
   return [options, &common] { return run(*options, common); };

@@ -13,6 +13,7 @@
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "tune/choices.h"
+#include "tune/generating.h"
 #include "tune/tune_chain.h"
 
 namespace scissionlite::cli {
@@ -40,13 +41,18 @@ class Tuner {
       : options_(options), log_(options.output + ".log"), bar_("tune", static_cast<int64_t>(uses.convs.size()) * options.tune.budget + static_cast<int64_t>(uses.chains.size()) * kChainSteps),
         left_(uses.convs.size() + uses.chains.size()) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
+    if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
     keep(tune::measure_rates(loops(), threads()));
   }
 
   Layer run(const ConvUse& use) {
-    const auto all = static_cast<int64_t>(tune::ConvSpace(use.conv.problem, loops()).space().count_valid());
-    return run({use.conv.text(), use.count, {}}, std::min(options_.tune.budget, all), options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_conv(use.conv, tuning, log_, told); });
+    const auto is_done = [&](int64_t measured) { return measured >= options_.tune.budget || measured >= configurations(use.conv.problem); };
+    return run({use.conv.text(), use.count, {}}, is_done, options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) {
+      auto tuned = tune::tune_conv(use.conv, tuning, log_, told);
+      if (generating_) generating_->keep(use.conv.problem, loops(), tuned.entry);
+      return tuned;
+    });
   }
 
   /// After the convolutions, by whose choices it is judged.
@@ -57,7 +63,7 @@ class Tuner {
     Layer layer{use.chain.text(), use.count, {}};
     layer.is_chain = true;
     const auto all = static_cast<int64_t>(use.chain.band_rows(loops(), threads()).size());
-    return run(std::move(layer), all, kChainSteps, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_chain(use.chain, separate, tuning, log_, told); });
+    return run(std::move(layer), [&](int64_t measured) { return measured >= all; }, kChainSteps, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_chain(use.chain, separate, tuning, log_, told); });
   }
 
  private:
@@ -66,11 +72,15 @@ class Tuner {
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.tune.measure.trial.loops; }
   [[nodiscard]] int threads() const { return options_.tune.measure.trial.threads; }
 
+  /// Looks at each: seconds.
+  [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const { return static_cast<int64_t>(tune::ConvSpace(problem, loops()).space().count_valid()); }
+
+  /// @param is_done  of the measurements that an earlier search made.
   template <typename Search>
-  Layer run(Layer layer, int64_t wanted, int64_t steps, const Search& search) {
+  Layer run(Layer layer, const std::function<bool(int64_t)>& is_done, int64_t steps, const Search& search) {
     const auto known = known_.entries.find(tune::key_of(layer.problem, loops(), threads()));
     int64_t shown = 0;
-    if (known != known_.entries.end() && known->second.measured >= wanted) {
+    if (known != known_.entries.end() && is_done(known->second.measured)) {
       layer.entry = known->second;
     } else {
       const auto tuned = search(with_share_of_time(), [&](const tune::TuneStep& step) {
@@ -98,6 +108,7 @@ class Tuner {
 
   const TuneModelOptions& options_;
   tune::Database known_;
+  std::optional<tune::Generating> generating_;
   tune::MeasurementLog log_;
   Progress bar_;
   size_t left_;

@@ -10,6 +10,7 @@ struct TuneModelOptions {
   std::string model, output;
   double seconds = 480;  // of all searches
   int rounds = 21;       // of the whole network
+  bool is_generating = false;
   tune::TuneOptions tune;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "engine/compile_owned.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
 
@@ -29,9 +30,10 @@ double slow_factor(const std::string& engine_spec) {
 
 Half::Half(const fs::path& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.filename().string()) {
   executable_ = while_doing("loading '" + model.string() + "'", [&] {
-    const auto graph = load_model(model);
+    auto graph = load_model(model);
     if (check) check(graph);
-    return compile(with_batch(graph, 1), engine, {.threads = threads});
+    graph = with_batch(graph, 1);
+    return compile_owned(std::move(graph), engine, {.threads = threads});
   });
   std::vector<Tensor> inputs;
   for (const auto& input : executable_->inputs()) inputs.push_back(zeros(input));

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "onnx/compiled.h"
 #include "onnx/convert_tensor.h"
 #include "onnx/onnx.h"
 
@@ -175,6 +176,7 @@ Graph parse_model(std::string_view bytes, const fs::path& folder, const std::str
 
 /// From the stream, so that weights are in memory once.
 Graph load_model(const fs::path& path) {
+  if (fs::is_directory(path)) return compiled_graph(path);
   std::ifstream file(path, std::ios::binary);
   if (!file || !fs::is_regular_file(path)) return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());  // says what is wrong
   const auto bytes = fs::file_size(path);
@@ -184,6 +186,7 @@ Graph load_model(const fs::path& path) {
 }
 
 std::string model_sha256(const fs::path& path) {
+  if (fs::is_directory(path)) return load_compiled(path).model_sha256;
   const auto bytes = read_file(path, (uint64_t{1} << 31));
   Sha256 hash;
   hash.update(bytes);

@@ -14,6 +14,7 @@
 
 namespace scissionlite {
 
+/// A folder that `scissionlite compile` wrote is loaded as one node, which the engine that wrote it runs (compiled.h).
 /// @throws ResourceError (no file), ModelError (truncated, empty, not ONNX, an external file missing or outside the
 /// model's folder, a bad tensor), Unsupported (opset below 7, If/Loop/Scan, local functions, string tensors).
 [[nodiscard]] Graph load_model(const fs::path& path);

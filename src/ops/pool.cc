@@ -39,9 +39,24 @@ Tensor slide(const Context& c, const Tensor& x, Each&& each) {
   return y;
 }
 
+/// Bytes are floats while their largest is found: exact.
+Tensor bytes_as_floats(const Tensor& x) {
+  if (x.dtype() == Dtype::kF32) return x;
+  Tensor y(Dtype::kF32, x.shape());
+  const auto values = x.to_i64();
+  std::copy(values.begin(), values.end(), y.mutable_as<float>().begin());
+  return y;
+}
+Tensor floats_as(Dtype dtype, const Tensor& x) {
+  if (dtype == Dtype::kF32) return x;
+  Tensor y(dtype, x.shape());
+  for (size_t i = 0; i < static_cast<size_t>(x.size()); ++i) y.mutable_data()[i] = static_cast<std::byte>(static_cast<int>(x.as<float>()[i]));
+  return y;
+}
+
 std::vector<Tensor> max_pool(const Context& c, std::span<const Tensor> in) {
   if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty()) throw Unsupported("[" + c.node.label() + "] the second output (indices) has no reference code");
-  return {slide(c, in[0], [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
+  return {floats_as(in[0].dtype(), slide(c, bytes_as_floats(in[0]), [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
     float best = -std::numeric_limits<float>::infinity();
     for (int64_t ky = 0; ky < w.kernel[0]; ++ky)
       for (int64_t kx = 0; kx < w.kernel[1]; ++kx) {
@@ -51,7 +66,7 @@ std::vector<Tensor> max_pool(const Context& c, std::span<const Tensor> in) {
         if (v > best || std::isnan(v)) best = v;
       }
     return best;
-  })};
+  }))};
 }
 
 std::vector<Tensor> average_pool(const Context& c, std::span<const Tensor> in) {

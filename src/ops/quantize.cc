@@ -180,22 +180,36 @@ std::vector<ValueInfo> qbinary_shape(const Context& c, std::span<const ValueInfo
   if (!in[0].has_shape || !in[3].has_shape) return {unshaped(in[0].dtype)};
   return {typed(in[0].dtype, broadcast(c, in[0].shape, in[3].shape))};
 }
+/// Zero points are added before rounding, so that ties go to the even byte, as in ONNX Runtime.
 template <typename F>
 std::vector<Tensor> qbinary(const Context& c, std::span<const Tensor> in, F&& f) {
   const Shape out = broadcast(c, in[0].shape(), in[3].shape());
   Tensor y(in[0].dtype(), out);
   const auto t = target(c, y.dtype());
   const auto a = in[0].to_i64(), b = in[3].to_i64();
-  const int64_t a_zero = zero_points(in, 2)[0], b_zero = zero_points(in, 5)[0], y_zero = zero_points(in, 7)[0];
-  const float a_scale = in[1].to_f32().as<float>()[0], b_scale = in[4].to_f32().as<float>()[0], y_scale = in[6].to_f32().as<float>()[0];
   for_each_offset<2>(out, {broadcast_strides(in[0].shape(), out), broadcast_strides(in[3].shape(), out)}, [&](int64_t i, const auto& o) {
-    const float x = static_cast<float>(a[static_cast<size_t>(o[0])] - a_zero) * a_scale, z = static_cast<float>(b[static_cast<size_t>(o[1])] - b_zero) * b_scale;
-    store(y, static_cast<size_t>(i), quantised(f(x, z), y_scale, y_zero), t);
+    store(y, static_cast<size_t>(i), std::nearbyint(f(static_cast<float>(a[static_cast<size_t>(o[0])]), static_cast<float>(b[static_cast<size_t>(o[1])]))), t);
   });
   return {y};
 }
-std::vector<Tensor> qadd_reference(const Context& c, std::span<const Tensor> in) { return qbinary(c, in, [](float a, float b) { return a + b; }); }
-std::vector<Tensor> qmul_reference(const Context& c, std::span<const Tensor> in) { return qbinary(c, in, [](float a, float b) { return a * b; }); }
+struct BinaryScales {
+  float a_scale, a_zero, b_scale, b_zero, y_scale, y_zero;
+};
+BinaryScales binary_scales(std::span<const Tensor> in) {
+  const auto scale = [&](size_t i) { return in[i].to_f32().as<float>()[0]; };
+  const auto zero = [&](size_t i) { return static_cast<float>(zero_points(in, i)[0]); };
+  return {scale(1), zero(2), scale(4), zero(5), scale(6), zero(7)};
+}
+std::vector<Tensor> qadd_reference(const Context& c, std::span<const Tensor> in) {
+  const auto s = binary_scales(in);
+  const float ra = s.a_scale / s.y_scale, rb = s.b_scale / s.y_scale, offset = s.y_zero - std::fma(ra, s.a_zero, rb * s.b_zero);
+  return qbinary(c, in, [&](float a, float b) { return std::fma(b, rb, std::fma(a, ra, offset)); });
+}
+std::vector<Tensor> qmul_reference(const Context& c, std::span<const Tensor> in) {
+  const auto s = binary_scales(in);
+  const float ratio = s.a_scale * s.b_scale / s.y_scale;
+  return qbinary(c, in, [&](float a, float b) { return (a - s.a_zero) * (b - s.b_zero) * ratio + s.y_zero; });
+}
 
 // ---- com.microsoft QLinearGlobalAveragePool: x, x_scale, x_zero, y_scale, y_zero ----
 std::vector<ValueInfo> qpool_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {

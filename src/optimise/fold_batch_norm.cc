@@ -70,6 +70,7 @@ bool fold(Rewriter& r, size_t i) {
   const auto before = affine ? r.inner_producer(affine->data) : std::nullopt;
   if (!before || !ends_in_sum(r.node(*before)) || !r.may_merge(*before, i)) return false;
   Node merged = r.node(*before);
+  const std::string unscaled = merged.inputs[1];
   const Tensor* weights = r.constant(merged.inputs[1]);
   const auto bias = weights_fit(merged, weights, *affine) ? bias_of(r, merged, affine->channels()) : std::nullopt;
   if (!bias) return false;
@@ -79,6 +80,7 @@ bool fold(Rewriter& r, size_t i) {
   set_input(merged, 2, r.add_constant(merged.inputs[1] + "_offset", to_tensor(offset)));
   if (is_gemm(merged)) merged.attributes.erase("beta");
   r.merge(*before, i, std::move(merged));
+  r.drop_if_unread(unscaled);
   return true;
 }
 

@@ -40,13 +40,16 @@ void expect_same_interface(const Graph& before, const Graph& after) {
   }
 }
 
-void expect_same_results(const Graph& before, const Graph& after) {
+/// One step of a byte, of the largest value of the cases, where operators of bytes are formed: halves round differently.
+constexpr double kOneStep = 2.6e-2;
+
+void expect_same_results(const Graph& before, const Graph& after, double tolerance = 1e-5) {
   const auto inputs = random_inputs(before);
   const auto expected = run_nodes(before, inputs), answers = run_nodes(after, inputs);
   for (size_t i = 0; i < expected.size(); ++i) {
     ASSERT_EQ(answers[i].shape(), expected[i].shape()) << i;
     EXPECT_EQ(answers[i].dtype(), expected[i].dtype()) << i;
-    EXPECT_LE(max_relative_error(answers[i].to_f32(), expected[i].to_f32()), 1e-5) << i;
+    EXPECT_LE(max_relative_error(answers[i].to_f32(), expected[i].to_f32()), tolerance) << i;
   }
 }
 
@@ -64,7 +67,7 @@ TEST_P(EveryCase, RewritesWhatItShouldAndKeepsTheResults) {
   Graph after = before;
   EXPECT_EQ(run_to_the_end(GetParam().pass, after), GetParam().rewrites);
   expect_same_interface(before, after);
-  expect_same_results(before, after);
+  expect_same_results(before, after, GetParam().pass == "form_quantised" ? kOneStep : 1e-5);
 }
 
 TEST_P(EveryCase, AllPassesTogetherKeepTheResults) {
@@ -73,7 +76,7 @@ TEST_P(EveryCase, AllPassesTogetherKeepTheResults) {
   Graph after = before;
   optimise(after, {.leave_out = {}, .choose = {"fuse_depthwise_pointwise"}});
   expect_same_interface(before, after);
-  expect_same_results(before, after);
+  expect_same_results(before, after, GetParam().pass == "form_quantised" ? kOneStep : 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, EveryCase, testing::ValuesIn(all_cases()), [](const auto& info) { return info.param.pass + "_" + std::to_string(info.index); });

@@ -143,6 +143,10 @@ std::string Rewriter::add_constant(const std::string& wish, Tensor tensor) {
   return name;
 }
 
+void Rewriter::drop_if_unread(const std::string& constant) {
+  if (!is_read(constant)) graph_.initializers.erase(constant);
+}
+
 void Rewriter::import_fused_domain() {
   if (graph_.opset(ops::kFusedDomain) == 0) graph_.opsets.push_back({ops::kFusedDomain, 1});
 }

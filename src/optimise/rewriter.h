@@ -57,6 +57,8 @@ class Rewriter {
   /// @return the constant's name, made from `wish`.
   std::string add_constant(const std::string& wish, Tensor tensor);
   [[nodiscard]] std::string fresh_name(const std::string& wish) const { return graph_.fresh_name(wish); }
+  /// Lets go of a constant that nothing reads any more, at once: weights that others replace would double the memory taken otherwise.
+  void drop_if_unread(const std::string& constant);
   void import_fused_domain();
 
   /// Closes the holes and sorts.

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/compile_owned.h"
 #include "onnx/onnx.h"
 #include "prepare/coder_files.h"
 #include "protocol/stream_codec.h"
@@ -101,7 +102,7 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   config = read_config(folder);
   const bool has_config = fs::exists(folder / "config.pbtxt");
   const auto file = folder / std::to_string(version) / (config.default_model_filename().empty() ? "model.onnx" : config.default_model_filename());
-  const auto graph = load_model(file);
+  auto graph = load_model(file);
   complete_config(config, graph.inputs, graph.outputs, has_config);
   check_config(config, graph.inputs, graph.outputs);
   const bool batches = config.max_batch_size() > 0;
@@ -120,7 +121,7 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   }
 
   std::vector<std::unique_ptr<Executable>> executables;
-  executables.push_back(compile(graph, options.engine, {.threads = options.threads, .precision = "f32"}));
+  executables.push_back(compile_owned(std::move(graph), options.engine, {.threads = options.threads, .precision = "f32"}));
   model->engine_ = executables[0]->info();
   const auto batching = batching_of(config, options);
   warm_up(*executables[0], interface, 1);

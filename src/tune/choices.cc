@@ -4,7 +4,10 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "kernels/conv/generated.h"
 #include "tune/conv_space.h"
+#include "tune/objects.h"
 #include "tune/tune_chain.h"
 
 namespace scissionlite::tune {
@@ -23,18 +26,38 @@ Choices::Choices(const Database& database, const std::string& where, const kerne
   }
   if (entries_.empty() && !database.entries.empty())
     log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
-  rates_ = rates_of([this](const std::string& problem) { return entry(problem); });
+  rates_ = rates_of([this](const std::string& problem) { const auto* found = entry_of(problem); return found ? std::optional(*found) : std::nullopt; });
 }
 
-std::optional<TuningEntry> Choices::entry(const std::string& problem) const {
+const TuningEntry* Choices::entry_of(const std::string& problem) const {
   const auto it = entries_.find(problem);
-  return it == entries_.end() ? std::nullopt : std::optional(it->second);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+const TuningEntry* Choices::entry(const ConvWithEnd& conv) const {
+  const auto* with_end = entry_of(conv.text());
+  return with_end ? with_end : entry_of(conv.problem.text());
+}
+
+bool Choices::bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const {
+  try {
+    const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
+    if (!entry.kernel) throw InvalidArgument("[tune] '" + where_ + "' records no kernel of it; tune again");
+    auto kernel = load_kernel(where_, *entry.kernel, plan.target);
+    if (kernel->identity() != plan.identity()) throw InvalidArgument("[tune] the kernel computes '" + kernel->identity() + "', not '" + plan.identity() + "'");
+    kernels::offer_kernel(std::move(kernel));
+    return true;
+  } catch (const Error& e) {
+    log::warning("[tune] " + problem.text() + " is computed as without tuning: " + e.what());
+    return false;
+  }
 }
 
 std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
   const auto& problem = conv.problem;
-  const auto with_end = entry(conv.text()), found = with_end ? with_end : entry(problem.text());
+  const auto* found = entry(conv);
   if (!found) return std::nullopt;
+  if (found->implementation == "generated" && !bring_kernel(problem, *found)) return std::nullopt;
   for (const auto* implementation : kernels::conv_implementations()) {
     if (found->implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond
@@ -45,26 +68,47 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
 }
 
 std::optional<TunedBands> Choices::find(const ChainOfConvs& chain) const {
-  const auto found = entry(chain.text());
+  const auto* found = entry_of(chain.text());
   const auto rows = found ? found->knobs.find(kRows) : kernels::Knobs::const_iterator{};
   if (!found || found->implementation != kChain || rows == found->knobs.end() || rows->second < 1 || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
   return TunedBands{rows->second, found->median_us / found->usual_us};
 }
 
 bool Choices::keeps_usual(const std::string& network) const {
-  const auto found = entry(network);
+  const auto* found = entry_of(network);
   return found && found->implementation == kUsual;
 }
 
-std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
+std::string choices_file(const std::string& path) {
   const char* variable = std::getenv("SCISSIONLITE_TUNING");
-  const std::string file = !path.empty() ? path : variable ? variable : "";
+  return !path.empty() ? path : variable ? variable : "";
+}
+
+std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads) {
+  const std::string file = choices_file(path);
   return file.empty() ? nullptr : std::make_shared<const Choices>(load_database(file), file, loops, threads);
 }
 
 kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices) {
   const auto tuned = choices ? choices->find(conv) : std::nullopt;
   return tuned ? tuned->choice : kernels::usual_conv(conv.problem, loops);
+}
+
+std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices) {
+  const auto& problem = conv.problem;
+  const auto* entry = choices ? choices->entry(conv) : nullptr;
+  if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs)
+    return "measured: " + format_us(entry->median_us) + ", usual choice " + format_us(entry->usual_us) + " (" + entry->method + ", " + std::to_string(entry->measured) + " configurations)";
+  const auto cycles = [](double value) { return format_fixed(value / 1e6, 2) + " million cycles"; };
+  std::string text = "estimated at " + cycles(choice.implementation->estimate(problem, loops, choice.knobs));
+  double least = 0;
+  std::string next;
+  for (const auto* other : kernels::conv_implementations()) {
+    if (other == choice.implementation || other->is_measured_only || !other->reason_against(problem, loops).empty()) continue;
+    const double value = other->estimate(problem, loops, other->usual(problem, loops));
+    if (next.empty() || value < least) next = other->name, least = value;
+  }
+  return next.empty() ? text + "; nothing else computes it" : text + "; next: " + next + " at " + cycles(least);
 }
 
 }  // namespace scissionlite::tune

@@ -30,15 +30,19 @@ class Choices {
   /// tuned, by that.
   [[nodiscard]] std::optional<TunedConv> find(const ConvWithEnd& conv) const;
   [[nodiscard]] std::optional<TunedBands> find(const ChainOfConvs& chain) const;
+  /// The entry that it is found by, whether known here or not; null when there is none.
+  [[nodiscard]] const TuningEntry* entry(const ConvWithEnd& conv) const;
   /// Whether this network was faster as a whole with the usual choices than as tuned.
   [[nodiscard]] bool keeps_usual(const std::string& network) const;
   [[nodiscard]] Rates rates() const { return rates_; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:
+  /// Brings the entry's kernel into this process. False, with a warning that says why, when it cannot.
+  [[nodiscard]] bool bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const;
   std::string where_;
   const kernels::VectorLoops& loops_;
-  [[nodiscard]] std::optional<TuningEntry> entry(const std::string& problem) const;
+  [[nodiscard]] const TuningEntry* entry_of(const std::string& problem) const;
   std::map<std::string, TuningEntry> entries_;  // by problem
   Rates rates_;
 };
@@ -47,7 +51,13 @@ class Choices {
 /// neither. @throws InvalidArgument, ResourceError as load_database.
 [[nodiscard]] std::shared_ptr<const Choices> load_choices(const std::string& path, const kernels::VectorLoops& loops, int threads);
 
+/// The file that load_choices reads, empty where there is none.
+[[nodiscard]] std::string choices_file(const std::string& path);
+
 /// The tuned choice where there is one, else usual_conv.
 [[nodiscard]] kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
+
+/// What is known of a choice, in words: "estimated at 1.2 million cycles; next: direct at 1.9 million cycles", or what tuning measured.
+[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
 
 }  // namespace scissionlite::tune

@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "kernels/conv/panels.h"
 
 namespace scissionlite::tune {
 
 namespace {
-
-int64_t tiles_of(const kernels::ConvProblem& p, int64_t m) { return ((p.out_w() + m - 1) / m) * ((p.out_h() + m - 1) / m); }
 
 /// A knob's values, and the usual one, which need not be among them.
 std::vector<int64_t> values_with(const kernels::KnobRange& range, const kernels::Knobs& usual) {
@@ -22,7 +19,7 @@ std::vector<int64_t> values_with(const kernels::KnobRange& range, const kernels:
 
 }  // namespace
 
-ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations) : problem_(problem), lanes_(loops.lanes) {
+ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations) : problem_(problem), loops_(loops) {
   std::vector<Dimension> dimensions{{"implementation", {}, -1}};
   knobs_ = {""};
   for (const auto* implementation : implementations) {
@@ -40,19 +37,42 @@ ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorL
   space_.emplace(std::move(dimensions), [this](const Config& config) { return is_distinct(config); });
 }
 
-/// False for values that do what a smaller one does: more vectors than the output has, chunks larger than all of it.
+/// False for knobs that do not go together, and where a smaller value of one knob does the same.
 bool ConvSpace::is_distinct(const Config& config) const {
-  int64_t m = 0;
-  for (size_t d = 1; d < config.size(); ++d)
-    if (space_->counts(config, d) && knobs_[d] == "m") m = space_->value(config, d);
+  const auto* implementation = able_[static_cast<size_t>(config[0])];
+  if (!implementation->effect && !implementation->can) return true;
+  auto knobs = choice(config).knobs;
+  if (implementation->can && !implementation->can(problem_, loops_, knobs)) return false;
+  if (!implementation->effect) return true;
+  const auto effect = implementation->effect(problem_, loops_, knobs);
   for (size_t d = 1; d < config.size(); ++d) {
     if (!space_->counts(config, d) || config[d] == 0) continue;
-    const int64_t smaller = space_->dimensions()[d].values[static_cast<size_t>(config[d]) - 1];
-    if (knobs_[d] == "vectors" && smaller >= kernels::blocks_of(problem_.k, lanes_)) return false;
-    if (knobs_[d] == "tiles" && m > 0 && smaller >= tiles_of(problem_, m)) return false;
-    if (knobs_[d] == "chunk" && smaller >= problem_.out_h() * problem_.out_w()) return false;
+    const auto& values = space_->dimensions()[d].values;
+    auto& value = knobs.at(knobs_[d]);
+    const int64_t given = value;
+    for (auto i = static_cast<size_t>(config[d]); i-- > 0;) {
+      value = values[i];
+      if (implementation->effect(problem_, loops_, knobs) == effect) return false;
+    }
+    value = given;
   }
   return true;
+}
+
+Config ConvSpace::simplest(Config config) const {
+  const auto* implementation = able_[static_cast<size_t>(config[0])];
+  if (!implementation->effect) return config;
+  const auto effect = implementation->effect(problem_, loops_, choice(config).knobs);
+  Config before;
+  while (before != config) {  // a smaller value of one knob may make a smaller one of another do the same
+    before = config;
+    for (size_t d = 1; d < config.size(); ++d) {
+      if (!space_->counts(config, d)) continue;
+      const int given = config[d];
+      for (config[d] = 0; config[d] < given && implementation->effect(problem_, loops_, choice(config).knobs) != effect;) ++config[d];
+    }
+  }
+  return config;
 }
 
 kernels::ConvChoice ConvSpace::choice(const Config& config) const {

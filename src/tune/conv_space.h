@@ -21,12 +21,14 @@ class ConvSpace {
   [[nodiscard]] kernels::ConvChoice choice(const Config& config) const;
   /// The point with these knobs; nothing when there is none: a name or value that is unknown here.
   [[nodiscard]] std::optional<Config> find(const std::string& implementation, const kernels::Knobs& knobs) const;
+  /// The point that does the same with the smallest values: the one that searches give.
+  [[nodiscard]] Config simplest(Config config) const;
 
  private:
   [[nodiscard]] std::optional<int> position(const std::string& implementation) const;
   [[nodiscard]] bool is_distinct(const Config& config) const;
   kernels::ConvProblem problem_;
-  int64_t lanes_;
+  const kernels::VectorLoops& loops_;
   Implementations able_;              // values of the first dimension
   std::vector<std::string> knobs_;    // of each dimension, without the implementation's name
   std::optional<Space> space_;

@@ -27,10 +27,18 @@ TuningKey key_from_json(const JsonReader& json) {
   return key;
 }
 
+KernelRecord kernel_from_json(const JsonReader& json) {
+  json.allow_only({"sha256", "target", "interface"});
+  KernelRecord kernel{json.at("sha256").text(), json.at("target").text(), json.at("interface").integer()};
+  if (kernel.sha256.size() != 64 || kernel.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) json.at("sha256").fail("64 hexadecimal digits");
+  return kernel;
+}
+
 TuningEntry entry_from_json(const JsonReader& json) {
-  json.allow_only({"problem", "dtype", "isa", "cpu", "threads", "implementation", "knobs", "median_us", "usual_us", "measured", "method"});
+  json.allow_only({"problem", "dtype", "isa", "cpu", "threads", "implementation", "knobs", "median_us", "usual_us", "measured", "method", "kernel"});
   TuningEntry entry{json.at("implementation").text(), knobs_from_json(json.at("knobs")), json.at("median_us").number_at_least(0), json.at("usual_us").number_at_least(0),
-                    json.at("measured").integer(), json.at("method").text()};
+                    json.at("measured").integer(), json.at("method").text(), {}};
+  if (json.has("kernel")) entry.kernel = kernel_from_json(json.at("kernel"));
   if (entry.measured < 0) json.at("measured").fail("a number from 0 on");
   return entry;
 }
@@ -75,6 +83,7 @@ Json to_json(const Database& database) {
     Json row = key_to_json(key);
     row.update({{"implementation", entry.implementation}, {"knobs", knobs_to_json(entry.knobs)}, {"median_us", entry.median_us}, {"usual_us", entry.usual_us},
                 {"measured", entry.measured}, {"method", entry.method}});
+    if (entry.kernel) row["kernel"] = {{"sha256", entry.kernel->sha256}, {"target", entry.kernel->target}, {"interface", entry.kernel->interface}};
     json["entries"].push_back(std::move(row));
   }
   return json;

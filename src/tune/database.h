@@ -25,6 +25,14 @@ struct TuningKey {
 [[nodiscard]] TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads);
 [[nodiscard]] TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads);
 
+/// A generated kernel, which lies beside the database (objects.h).
+struct KernelRecord {
+  std::string sha256;     // of the shared object, 64 hexadecimal digits
+  std::string target;     // KernelPlan::target
+  int64_t interface = 0;  // kernels::kKernelInterface
+  bool operator==(const KernelRecord&) const = default;
+};
+
 struct TuningEntry {
   std::string implementation;
   kernels::Knobs knobs;
@@ -32,6 +40,7 @@ struct TuningEntry {
   double usual_us = 0;   // of the choice without tuning, measured in turns with this one
   int64_t measured = 0;  // configurations
   std::string method;    // of the search
+  std::optional<KernelRecord> kernel = {};  // of the implementation `generated`
 };
 
 /// Of verdicts on whole networks: `method`, and their two implementations. `measured` counts rounds.

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "kernels/vector/loops.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -95,22 +94,6 @@ TEST(Children, ServeManyQuestionsAndAreReplacedWhenTheyDie) {
   EXPECT_EQ(child.ask("die").failure, "crash by signal 9 (Killed)");
   EXPECT_EQ(child.ask("c").answer, "c1");
   EXPECT_EQ(child.starts(), 2);
-}
-
-TEST(ConvSpaces, HoldTheUsualChoiceAndFindEveryPointByItsKnobs) {
-  for (const auto* loops : all_loops()) {
-    const ConvSpace space(kProblem, *loops);
-    const auto usual = usual_conv(kProblem, *loops);
-    EXPECT_TRUE(space.find(usual.implementation->name, usual.knobs).has_value());
-    for (uint64_t i = 0; i < space.space().size(); ++i) {
-      const auto config = space.space().at(i);
-      const auto choice = space.choice(config);
-      EXPECT_EQ(space.find(choice.implementation->name, choice.knobs), config);
-    }
-    EXPECT_FALSE(space.find("direct", {{"vectors", 1}}).has_value());
-    EXPECT_FALSE(space.find("direct", {{"vectors", 17}, {"chunk", 14}}).has_value());
-    EXPECT_FALSE(space.find("no_such", {}).has_value());
-  }
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ std::unique_ptr<Searcher> make_searcher(const std::string& name, const Space& sp
 }
 
 std::optional<Config> Known::draw(Rng& rng) {
-  constexpr int kTries = 64;
+  constexpr int kTries = 1024;  // a tenth or less of a space may be valid
   for (int i = 0; i < kTries; ++i) {
     auto config = space_.at(rng.below(space_.size()));
     if (space_.is_valid(config) && add(config)) return config;

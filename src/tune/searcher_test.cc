@@ -139,6 +139,21 @@ TEST_P(EverySearcher, NeitherRepeatsNorGivesInvalidOnesAndEndsWithAllGiven) {
   }));
 }
 
+/// A twelfth of the points is valid, as in spaces of convolutions.
+TEST(Searchers, AtRandomNeedAsMuchAsChanceWithoutReplacementSays) {
+  const Space space({{"implementation", {0}, -1}, {"a", up_to(60), 0}, {"b", up_to(60), 0}}, [](const Config& config) { return (config[1] * 60 + config[2]) % 12 == 5; });
+  constexpr int kValid = 300, kGood = 5, kSeeds = 2000;
+  double sum = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const auto searcher = make_searcher("random", space, seed);
+    for (auto config = searcher->next(); config; config = searcher->next()) {
+      ++sum;
+      if (((*config)[1] * 60 + (*config)[2]) % (12 * kValid / kGood) == 5) break;
+    }
+  }
+  EXPECT_NEAR(sum / kSeeds, (kValid + 1.0) / (kGood + 1.0), 4);  // four standard errors
+}
+
 TEST_P(EverySearcher, GoesTheSameWayWithTheSameSeed) {
   const Landscape landscape(7);
   EXPECT_EQ(landscape.needed(GetParam(), 5), landscape.needed(GetParam(), 5));

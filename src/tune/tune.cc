@@ -49,7 +49,7 @@ class Search {
     const auto choice = kernels::usual_conv(conv_.problem, loops());
     const auto config = space_.find(choice.implementation->name, choice.knobs);
     if (!config) throw InternalError("[tune] the space of " + conv_.text() + " lacks the usual choice " + kernels::describe(choice.implementation->name, choice.knobs));
-    return *config;
+    return space_.simplest(*config);
   }
 
   /// Lines of knobs that this version does not have are left out.

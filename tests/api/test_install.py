@@ -52,6 +52,24 @@ def uncut(model, photo, tensors, folder):
     return json.loads(run(ORT_PYTHON, ROOT / "tests/api/uncut.py", model, folder / "x.npy", ",".join(tensors)))
 
 
+def test_engine_module(prefix, model):
+    """OpenVINO is loaded when a model runs on it: nothing links it, and without its module the rest works."""
+    module = prefix / "lib/scissionlite/scissionlite_openvino.so"
+    if not module.exists():
+        print(f"[SKIP] {module.name}: built without OpenVINO")
+        return
+    for name in ["bin/scissionlite", "lib/libscissionlite.so"]:
+        expect("openvino" not in run("ldd", prefix / name), f"{name} does not link OpenVINO")
+    verify = [prefix / "bin/scissionlite", "verify", model, "--engine"]
+    expect(subprocess.run([*verify, "openvino"], capture_output=True).returncode == 0, "verify --engine openvino, installed")
+    module.rename(module.with_suffix(".away"))
+    refused = subprocess.run([*verify, "openvino"], capture_output=True, text=True)
+    expect(refused.returncode != 0 and f"no '{module.name}' in " in refused.stderr and str(module.parent) in str(pathlib.Path(re.search(r"\S*/scissionlite(?=[,;])", refused.stderr)[0]).resolve()),
+           f"without its module: {refused.stderr.strip()}")
+    expect(subprocess.run([*verify, "native"], capture_output=True).returncode == 0, "verify --engine native without the module")
+    module.with_suffix(".away").rename(module)
+
+
 def test_header(prefix):
     header = (prefix / "include/scissionlite/scissionlite.h").read_text()
     included = re.findall(r"#\s*include\s*[<\"](.*)[>\"]", header)
@@ -105,6 +123,7 @@ def main():
         run("cmake", "--install", args.build, "--prefix", prefix, "--config", "Release")
         test_installed_files(prefix)
         test_header(prefix)
+        test_engine_module(prefix, model)
         flags = "-Wall -Wextra -Wpedantic -Werror" + (f" -fsanitize={args.sanitize}" if args.sanitize else "")
         run("cmake", "-S", ROOT / "examples/01_hello_split", "-B", build, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DCMAKE_CXX_COMPILER={args.compiler}",
             f"-DCMAKE_CXX_FLAGS={flags}")

@@ -1,10 +1,14 @@
 // The kernels on another architecture: every way to convolve, on problems with all kinds of borders, against the loop nest of the
 // definition. Built with a cross compiler and run by an emulator, so it needs nothing but the kernels.
+//   kernels_on_arm [FOLDER]      FOLDER: generated kernels of plans.h, as make_kernels writes them
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <sstream>
 
+#include "arm/plans.h"
 #include "base/rng.h"
-#include "kernels/conv/conv.h"
+#include "kernels/conv/generated.h"
 #include "kernels/conv/panels.h"
 #include "kernels/layout.h"
 #include "kernels/vector/loops.h"
@@ -83,7 +87,26 @@ int check_all() {
   return tried < 60 || wrong > 0 ? 1 : 0;
 }
 
+int check_generated(const std::string& folder) {
+  int tried = 0, wrong = 0;
+  for (const auto& plan : arm_plans()) {
+    const auto path = folder + "/" + std::to_string(tried++) + ".so";
+    std::ostringstream bytes;
+    bytes << std::ifstream(path, std::ios::binary).rdbuf();
+    offer_kernel(std::make_shared<const KernelObject>(bytes.str(), path));
+    const double e = error(plan.problem, conv_implementation("generated"), plan.knobs);
+    if (e <= 1e-3) continue;
+    ++wrong;
+    std::printf("%s: differs by %g\n", plan.identity().c_str(), e);
+  }
+  std::printf("%d generated kernels, %d wrong\n", tried, wrong);
+  return wrong > 0 ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace scissionlite::kernels
 
-int main() { return scissionlite::kernels::check_all(); }
+int main(int argc, char** argv) {
+  const int result = scissionlite::kernels::check_all();
+  return argc > 1 ? result + scissionlite::kernels::check_generated(argv[1]) : result;
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Cross-compiles the kernels for arm-64 and runs their check under qemu-user.
-#   run_on_arm.sh SOURCE_ROOT WORK_FOLDER
+#   run_on_arm.sh SOURCE_ROOT WORK_FOLDER [MAKE_KERNELS]     the program of make_kernels.cc: generated kernels too
 # Exit 77 (skipped) where the compiler or the emulator is missing.
 set -euo pipefail
 root="$1"
@@ -10,7 +10,14 @@ for program in "$compiler" qemu-aarch64; do
   command -v "$program" >/dev/null || { echo "[SKIP] no $program; apt-get install g++-aarch64-linux-gnu qemu-user"; exit 77; }
 done
 mkdir -p "$work"
-sources=("$root"/tests/arm/kernels_on_arm.cc "$root"/src/base/{text,cpu}.cc "$root"/src/kernels/layout.cc "$root"/src/kernels/conv/{conv,panels,direct,winograd,depthwise,depthwise_filter}.cc
+sources=("$root"/tests/arm/kernels_on_arm.cc "$root"/src/base/{text,cpu}.cc "$root"/src/kernels/{layout,packed}.cc
+  "$root"/src/kernels/conv/{conv,panels,direct,direct_cut,direct_knobs,compact,image,winograd,depthwise,depthwise_filter,generated,kernel_plan,kernel_object}.cc
   "$root"/src/kernels/vector/{loops,loops_base}.cc)
-"$compiler" -std=c++20 -O2 -fopenmp -static -I "$root/src" "${sources[@]}" -o "$work/kernels_on_arm"
-qemu-aarch64 "$work/kernels_on_arm"
+"$compiler" -std=c++20 -O2 -fopenmp -I "$root/src" -I "$root/tests" "${sources[@]}" -o "$work/kernels_on_arm"
+kernels=()
+if [ $# -gt 2 ]; then
+  rm -rf "$work/kernels" && mkdir "$work/kernels"
+  "$3" "$work/kernels"
+  kernels=("$work/kernels")
+fi
+qemu-aarch64 -L /usr/aarch64-linux-gnu "$work/kernels_on_arm" "${kernels[@]}"

@@ -62,6 +62,13 @@ class Worker(unittest.TestCase):
             self.assertIn(words, reply["error"])
         self.assertEqual(len(replies[-1]["us"]), 1, "the next commands work")
 
+    def test_compiled_model(self):
+        compiled = self.at / "compiled"
+        subprocess.run([PROGRAM, self.at / "small.onnx", "--compile", compiled], check=True, timeout=60)
+        done = subprocess.run([PROGRAM, compiled, "--engine", "native"], input=f"input {self.at}/x.npy\nrun 1\noutput {self.at}/y.npy\n", capture_output=True, text=True, timeout=60)
+        self.assertEqual(json.loads(done.stdout.splitlines()[0])["from"], "compiled", done.stdout)
+        np.testing.assert_array_equal(np.load(self.at / "y.npy"), 2 * np.maximum(self.x, 0))
+
     def test_bad_model(self):
         (self.at / "small.onnx").write_bytes(b"not a model")
         code, replies = self.talk()

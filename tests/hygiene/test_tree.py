@@ -4,6 +4,8 @@ import hashlib
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import unittest
 import urllib.parse
 
@@ -12,7 +14,7 @@ import tree
 LARGEST_BYTES = 1 << 20
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(\w+)/[^"]+"', re.M)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
-PROGRAMS = {"scissionlite-train"}
+PROGRAMS = {"scissionlite-train", "scissionlite-generate"}
 
 
 def without_fences(markdown):
@@ -86,6 +88,20 @@ class Contents(unittest.TestCase):
                 if sha256(tree.ROOT / path) == sha256(theirs):
                     copies.append(f"{path} is {theirs.relative_to(data)}")
         self.assertEqual(copies, [])
+
+
+class KernelMatrix(unittest.TestCase):
+    SCRIPT = tree.ROOT / "tools" / "kernel_matrix.py"
+
+    def test_of_the_readme_is_current(self):
+        checked = subprocess.run([sys.executable, self.SCRIPT, "--check"], capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+
+    def test_names_every_operator_once(self):
+        block = tree.read("README.md").partition("<!-- kernel matrix")[2].partition("| way to convolve")[0]
+        listed = re.findall(r"`(\w+)`", block)
+        self.assertEqual(len(listed), tree.read("src/ops/ops.inc").count("SCISSIONLITE_OP("))
+        self.assertEqual(len(listed), len(set(listed)))
 
 
 class Links(unittest.TestCase):

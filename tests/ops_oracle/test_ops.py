@@ -194,6 +194,32 @@ case("QLinearMatMul", [u8(3, 8), scale(0.02), zero(120), const(u8(8, 5)), scale(
 for name in ("QLinearAdd", "QLinearMul"):
     case(name, [u8(2, 3, 4), scale(0.02), zero(120), u8(1, 3, 1), scale(0.03), zero(100), scale(0.06), zero(90)], domain="com.microsoft", tolerance=1)
 case("QLinearGlobalAveragePool", [u8(2, 3, 5, 4), scale(0.02), zero(120), scale(0.015), zero(90)], domain="com.microsoft", tolerance=1)
+
+
+def s8(*shape):
+    return RNG.integers(-128, 128, shape, dtype=np.int8)
+
+
+def codes(kind, *shape):
+    return u8(*shape) if kind == np.uint8 else s8(*shape)
+
+
+# bytes: every layout of channels, both signs, zero points at the ends; sums are exact, so at most a rounding of halves differs
+for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -128, 5), (np.int8, 7, -128)):
+    for c, k, group, size in ((3, 20, 1, (3, 3)), (17, 33, 1, (1, 1)), (24, 24, 24, (3, 3)), (40, 40, 40, (5, 5)), (12, 18, 3, (3, 2))):
+        weights = [const(np.clip(s8(k, c // group, *size), -64, 64)), const(positive(k) * F(0.002)), const(np.zeros(k, np.int8))]
+        ends = [scale(0.04 * (c // group) ** 0.5), zero(y_zero, kind), const(RNG.integers(-5000, 5000, k).astype(np.int32))]
+        case("QLinearConv", [codes(kind, 2, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group, pads=[size[0] // 2, size[1] // 2] * 2, tolerance=1)
+        case("QLinearConv", [codes(kind, 1, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group, pads=[0, 1, 2, 0], strides=[2, 1], tolerance=1)
+    case("QLinearAdd", [codes(kind, 1, 19, 5, 7), scale(0.02), zero(x_zero, kind), codes(kind, 1, 19, 5, 7), scale(0.03), zero(3, kind), scale(0.04), zero(y_zero, kind)], domain="com.microsoft", tolerance=1)
+    case("QLinearMul", [codes(kind, 2, 19, 5, 7), scale(0.02), zero(x_zero, kind), codes(kind, 2, 19, 1, 1), scale(0.03), zero(3, kind), scale(0.04), zero(y_zero, kind)], domain="com.microsoft", tolerance=1)
+    case("MaxPool", [codes(kind, 2, 19, 9, 8)], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 0], tolerance=0)
+    case("QLinearConcat", [scale(0.03), zero(y_zero, kind), codes(kind, 2, 5, 3, 4), scale(0.03), zero(y_zero, kind), codes(kind, 2, 9, 3, 4), scale(0.02), zero(x_zero, kind)], domain="com.microsoft", axis=1, tolerance=1)
+    case("QLinearAveragePool", [codes(kind, 1, 19, 9, 8), scale(0.02), zero(x_zero, kind), scale(0.018), zero(y_zero, kind)], domain="com.microsoft", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], tolerance=1)
+for rows in (1, 3, 9):
+    case("QLinearMatMul", [u8(rows, 67), scale(0.02), zero(12), const(u8(67, 21)), scale(0.01), zero(128), scale(0.15), zero(110)], tolerance=1)
+case("QuantizeLinear", [f(2, 11, 5, 4), scale(0.02), zero(7, np.int8)], tolerance=0)
+case("DequantizeLinear", [u8(2, 11, 5, 4), scale(0.02), zero(7)])
 # half precision is computed wide and rounded once
 case("Conv", [f(1, 4, 9, 8).astype(np.float16), const(f(6, 4, 3, 3).astype(np.float16))], tolerance=4e-3)
 case("Relu", [f(3, 4).astype(np.float16)])

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms and run_overhead_us: this
-library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
-measured in turns by bench/engine/run.py. Each network stands against its own best peer.
+"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms, load_ms_from_onnx and run_overhead_us:
+this library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
+measured in turns by bench/engine/run.py. Each network stands against its own best peer. Ours starts from what `scissionlite compile` writes, which is
+done here first, as ncnn and TVM start from what they converted and tuned.
 
 bench/engine/install_peers.sh, tools/make_graphs/make_graphs.py and `bench/engine/run.py --prepare` come before; measurements that are in
 --work already are not made again.
@@ -28,12 +29,18 @@ def measured(threads, options):
     """Rows of bench/engine/run.py."""
     path = options.work / f"{options.engine}.{threads}t.json"
     if not path.exists():
-        partial, data = path.with_suffix(".partial"), ["--data", options.data] if options.data else []
-        words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
-                 "--engine", options.engine, "--threads", threads, "--rounds", options.rounds, "--runs", options.runs, "-o", partial]
-        subprocess.run([str(word) for word in words], check=True)
+        partial = path.with_suffix(".partial")
+        run_bench(threads, options, "--prepare", "--peers", "native")
+        run_bench(threads, options, "--rounds", options.rounds, "--runs", options.runs, "-o", partial)
         partial.rename(path)
     return json.loads(path.read_text())["rows"]
+
+
+def run_bench(threads, options, *more):
+    data = ["--data", options.data] if options.data else []
+    words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
+             "--engine", options.engine, "--threads", threads, *more]
+    subprocess.run([str(word) for word in words], check=True)
 
 
 def by_network(rows):
@@ -119,8 +126,19 @@ def memory_row(table):
 def load_row(table):
     times = {network: rows[OURS]["load_ms"] for network, rows in table.items()}
     peers = {network: min((row["load_ms"], peer) for peer, row in rows.items() if peer != OURS) for network, rows in table.items()}
-    return {"id": "load_ms", "what": "from model file to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
+    return {"id": "load_ms", "what": "from compiled model to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
             "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
+
+
+def onnx_load_row(table, options):
+    """What loading takes without compiling first: median of a few starts each."""
+    starts, times = 5, {}
+    paths = {path.stem: path for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")}
+    for network in table:
+        loads = [json.loads(subprocess.run([options.worker, paths[network], "--engine", options.engine], input="quit\n", check=True, capture_output=True, text=True).stdout.splitlines()[0])["load_ms"] for _ in range(starts)]
+        times[network] = sorted(loads)[starts // 2]
+    return {"id": "load_ms_from_onnx", "what": "from ONNX file to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
+            "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f}" for network, ms in times.items())}
 
 
 def identity_model(path):
@@ -138,7 +156,11 @@ def overhead_row(options):
         folder = pathlib.Path(folder)
         identity_model(folder / "identity.onnx")
         numpy.save(folder / "x.npy", numpy.ones(1, numpy.float32))
-        answers = subprocess.run([options.worker, folder / "identity.onnx", "--engine", options.engine], input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n", check=True, capture_output=True, text=True).stdout
+        source = folder / "identity.onnx"
+        if options.engine == OURS:
+            source = folder / "compiled"
+            subprocess.run([options.worker, folder / "identity.onnx", "--compile", source], check=True)
+        answers = subprocess.run([options.worker, source, "--engine", options.engine], input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n", check=True, capture_output=True, text=True).stdout
     times = sorted(json.loads(answers.splitlines()[-1])["us"])
     return {"id": "run_overhead_us", "what": "one run of a model that returns its one element", "measured": times[runs // 2], "spread": [times[runs // 4], times[3 * runs // 4]], "unit": "us", "command": COMMAND,
             "note": f"median and quartiles of {runs} runs"}
@@ -182,7 +204,7 @@ def main():
     tables = {threads: by_network(rows) for threads, rows in measurements.items()}
     rows = speed_rows(tables, measurements)
     if 1 in tables:
-        rows += [memory_row(tables[1]), load_row(tables[1]), overhead_row(options), *network_rows(tables)]
+        rows += [memory_row(tables[1]), load_row(tables[1]), onnx_load_row(tables[1], options), overhead_row(options), *network_rows(tables)]
     for row in rows:
         print(row["id"], f"{row['measured']:.4g}", row["note"])
     if options.engine == OURS and options.threads == [1, 2] and options.data:

@@ -2,7 +2,7 @@
 """ga_measurements_vs_random and rl_measurements_vs_random: how many measurements the genetic and the policy-gradient search need to reach 95 % of
 the best known speed, against random search, on whole spaces of real layers measured beforehand (`scissionlite tune --all-of`). Median of 20 seeds
 a layer; the figure is the ratio of geometric means over layers, its spread the smallest and largest ratio of a layer. The searchers'
-constants were set on synthetic landscapes (src/tune/searcher_test.cc), not on these layers.
+constants were set on other layers (bench/tuning/other_layers.json). No search is told the usual choice beforehand.
 
 Example: tools/figures/search.py --program build/release/scissionlite --table bench/tuning/layers.json
 """

@@ -21,16 +21,21 @@ class Pointwise {
     const int64_t lanes = loops.lanes, in_blocks = blocks_of(stage.problem.c, lanes), out_blocks = blocks_of(stage.problem.k, lanes);
     for (int64_t block = 0; block < in_blocks; ++block) steps_.push_back(block * in_block);
     panels_ = cut_panels(out_blocks, best_vectors(out_blocks, pixels, loops));
-    weights_ = AlignedFloats(in_blocks * lanes * out_blocks * lanes);
-    for (auto& panel : panels_) {
-      panel.weights_at = panel.first * lanes * in_blocks * lanes;
-      for (int64_t c = 0; c < stage.problem.c; ++c)
-        for (int64_t j = 0; j < panel.vectors * lanes && panel.first * lanes + j < stage.problem.k; ++j)
-          weights_.data()[panel.weights_at + c * panel.vectors * lanes + j] = stage.weights.w[(panel.first * lanes + j) * stage.problem.c + c];
-    }
+    for (auto& panel : panels_) panel.weights_at = panel.first * lanes * in_blocks * lanes;
+    const auto layout = "pointwise v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + stage.problem.weights_text();
+    weights_ = stage.weights.source.packed<float>(layout, in_blocks * lanes * out_blocks * lanes, [&](float* to) { pack(stage, to); });
   }
 
-  void run(const float* x, int64_t pixels, float* y, const float* residual) const {
+  void pack(const ChainStage& stage, float* to) const {
+    const int64_t lanes = loops_.lanes;
+    for (const auto& panel : panels_)
+      for (int64_t c = 0; c < stage.problem.c; ++c)
+        for (int64_t j = 0; j < panel.vectors * lanes && panel.first * lanes + j < stage.problem.k; ++j)
+          to[panel.weights_at + c * panel.vectors * lanes + j] = stage.weights.w[(panel.first * lanes + j) * stage.problem.c + c];
+  }
+
+  /// `is_far`: x is not in the cache yet.
+  void run(const float* x, bool is_far, int64_t pixels, float* y, const float* residual) const {
     PanelArguments a;
     a.x = x;
     a.x_pixel = a.y_pixel = loops_.lanes;
@@ -42,6 +47,7 @@ class Pointwise {
     for (const auto& panel : panels_) {
       a.w = weights_.data() + panel.weights_at;
       a.vectors = panel.vectors;
+      a.is_first_read = is_far && panel.first == 0;
       a.y = y + panel.first * out_block_;
       a.residual = residual ? residual + panel.first * out_block_ : nullptr;
       a.bias = bias_.size() > 0 ? bias_.data() + panel.first * loops_.lanes : nullptr;
@@ -56,7 +62,8 @@ class Pointwise {
   int64_t out_block_;
   std::vector<int64_t> steps_;
   std::vector<Panel> panels_;
-  AlignedFloats weights_, bias_;
+  Packed<float> weights_;
+  AlignedFloats bias_;
 };
 
 /// Rows [begin, end) of the input that rows of the output reach, inside the image.
@@ -108,7 +115,7 @@ class Chain final : public Convolution {
       float* to = project_ ? filtered : y + band.begin * out_row;
       const int64_t to_block = (project_ ? band_ : depthwise_.out_h()) * out_row;
       for (int64_t block = 0; block < blocks_; ++block) filter_block(block, band, expand_ ? scratch : x, held, to + block * to_block);
-      if (project_) project_->run(filtered, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row, residual ? residual + band.begin * out_row : nullptr);
+      if (project_) project_->run(filtered, /*is_far=*/false, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row, residual ? residual + band.begin * out_row : nullptr);
     }
   }
 
@@ -119,7 +126,7 @@ class Chain final : public Convolution {
       for (int64_t block = 0; block < blocks_; ++block)
         std::memmove(expanded + block * block_floats, expanded + block * block_floats + (wanted.begin - held.begin) * row, static_cast<size_t>(kept * row) * sizeof(float));
     const int64_t next = wanted.begin + kept;
-    if (next < wanted.end) expand_->run(x + next * row, (wanted.end - next) * depthwise_.w, expanded + kept * row, nullptr);
+    if (next < wanted.end) expand_->run(x + next * row, /*is_far=*/true, (wanted.end - next) * depthwise_.w, expanded + kept * row, nullptr);
     held = wanted;
   }
 

@@ -16,6 +16,10 @@ std::string ConvProblem::text() const {
          part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups);
 }
 
+std::string ConvProblem::weights_text() const {
+  return "k" + std::to_string(k) + " c" + std::to_string(c / groups) + " " + std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " g" + std::to_string(groups);
+}
+
 std::string describe(const std::string& implementation, const Knobs& knobs) {
   std::string text = implementation;
   for (const auto& [name, value] : knobs) text += " " + name + "=" + std::to_string(value);

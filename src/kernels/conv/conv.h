@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/packed.h"
 #include "kernels/vector/arguments.h"
 
 namespace scissionlite::kernels {
@@ -31,13 +32,17 @@ struct ConvProblem {
   [[nodiscard]] int64_t macs() const { return n * k * out_h() * out_w() * (c / groups) * kernel_h * kernel_w; }
   /// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g1".
   [[nodiscard]] std::string text() const;
+  /// What the weights' order depends on of the problem: "k64 c32 3x3 g1", for the layout of packed weights.
+  [[nodiscard]] std::string weights_text() const;
   bool operator==(const ConvProblem&) const = default;
 };
 
-/// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only.
+/// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only; w within `source.packed`'s
+/// fill function only, as it is null where weights come packed.
 struct ConvWeights {
   const float* w = nullptr;
   const float* bias = nullptr;
+  WeightSource source = {};  // of w
 };
 
 /// What is done with each output value before it is stored: f(value + bias + residual).
@@ -54,6 +59,9 @@ struct KnobRange {
   std::string name;
   std::vector<int64_t> values;
 };
+
+/// Numbers that decide what is done: knobs with the same numbers do the same.
+using KnobEffect = std::vector<int64_t>;
 
 /// A convolution with packed weights. Immutable: any number of threads may run it.
 class Convolution {
@@ -81,6 +89,10 @@ struct ConvImplementation {
   std::unique_ptr<Convolution> (*make)(const ConvProblem&, const ConvWeights&, const ConvEnd&, const Knobs&, const VectorLoops&);
   /// Taken where it was measured to win only: `usual_conv` does not consider it.
   bool is_measured_only = false;
+  /// Null: each setting of the knobs does something else.
+  KnobEffect (*effect)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
+  /// Whether these knobs go together; null: all do.
+  bool (*can)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
   /// What Convolution::takes_plain_input says of all it makes.
   bool takes_plain_input = false;
 };

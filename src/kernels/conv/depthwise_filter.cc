@@ -5,9 +5,10 @@ namespace scissionlite::kernels {
 DepthwiseFilter::DepthwiseFilter(const ConvProblem& p, const ConvWeights& weights, const ActivationArguments& activation, const VectorLoops& loops)
     : problem_(p), activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
   const int64_t taps = p.kernel_h * p.kernel_w, lanes = loops.lanes;
-  weights_ = AlignedFloats(round_up(p.c, lanes) * taps);
-  for (int64_t c = 0; c < p.c; ++c)
-    for (int64_t tap = 0; tap < taps; ++tap) weights_.data()[(c / lanes * taps + tap) * lanes + c % lanes] = weights.w[c * taps + tap];
+  weights_ = weights.source.packed<float>("depthwise l" + std::to_string(lanes) + " " + p.weights_text(), round_up(p.c, lanes) * taps, [&](float* to) {
+    for (int64_t c = 0; c < p.c; ++c)
+      for (int64_t tap = 0; tap < taps; ++tap) to[(c / lanes * taps + tap) * lanes + c % lanes] = weights.w[c * taps + tap];
+  });
 }
 
 void DepthwiseFilter::run_rows(int64_t block, Range rows, const float* x, float* y, const float* residual) const {
@@ -20,6 +21,7 @@ void DepthwiseFilter::run_rows(int64_t block, Range rows, const float* x, float*
   a.kernel_w = problem_.kernel_w;
   a.stride_w = problem_.stride_w;
   a.dilation_h = problem_.dilation_h;
+  a.stride_h = problem_.stride_h;
   a.dilation_w = problem_.dilation_w;
   a.left = problem_.left;
   a.y = y;

@@ -22,7 +22,8 @@ class DepthwiseFilter {
   ConvProblem problem_;
   ActivationArguments activation_;
   const VectorLoops& loops_;
-  AlignedFloats weights_, bias_;  // (blocks, taps, lanes), (blocks, lanes)
+  Packed<float> weights_;  // (blocks, taps, lanes)
+  AlignedFloats bias_;     // (blocks, lanes)
 };
 
 }  // namespace scissionlite::kernels

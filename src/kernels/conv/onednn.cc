@@ -85,8 +85,9 @@ class ThreadScope {
 class OneDnn final : public Convolution {
  public:
   OneDnn(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), algorithm_(knobs.at("algorithm")), loops_(loops), weights_(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w), bias_(p.k) {
-    std::copy(weights.w, weights.w + weights_.size(), weights_.data());
+      : problem_(p), end_(end), algorithm_(knobs.at("algorithm")), loops_(loops), bias_(p.k) {
+    const int64_t size = p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w;
+    weights_ = weights.source.packed<float>("plain", size, [&](float* to) { std::copy(weights.w, weights.w + size, to); });
     if (weights.bias) std::copy(weights.bias, weights.bias + p.k, bias_.data());
   }
   [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
@@ -132,7 +133,8 @@ class OneDnn final : public Convolution {
   ConvEnd end_;
   int64_t algorithm_;
   const VectorLoops& loops_;
-  AlignedFloats weights_, bias_;
+  Packed<float> weights_;
+  AlignedFloats bias_;
   mutable std::mutex mutex_;
   mutable std::unordered_map<int, std::unique_ptr<Made>> made_;  // by threads
 };

@@ -64,6 +64,24 @@ double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoo
   return cycles;
 }
 
+std::vector<int64_t> panel_pixels_values(const VectorLoops& loops) {
+  std::vector<int64_t> values;
+  for (int64_t pixels = 2; pixels <= loops.panel_pixels[1]; pixels += 2) values.push_back(pixels);
+  for (int q = 1; q <= kMostPanelVectors; ++q) values.push_back(loops.panel_pixels[q]);
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
+int64_t panel_tiles(int64_t blocks, int64_t vectors, int64_t most, int64_t pixels, const VectorLoops& loops) {
+  const auto tiles = [&](int64_t q) {
+    const int64_t tallest = std::min<int64_t>(most, loops.panel_pixels[q]);
+    return (pixels + tallest - 1) / tallest;
+  };
+  constexpr int64_t kNarrow = 1000;
+  return (blocks >= vectors ? tiles(vectors) : 0) + (blocks % vectors ? kNarrow * tiles(blocks % vectors) : 0);
+}
+
 int best_vectors(int64_t blocks, int64_t pixels, const VectorLoops& loops) {
   int best = 1;
   for (int q = 2; q <= kMostPanelVectors; ++q)

@@ -48,6 +48,12 @@ struct Panel {
 /// Bytes a cycle that come from beyond L2: what streams of weights are bound by.
 constexpr double kBytesPerCycle = 4;
 
+/// Values of a knob that bounds the pixels of a register tile.
+[[nodiscard]] std::vector<int64_t> panel_pixels_values(const VectorLoops& loops);
+/// Register tiles of at most `most` pixels that a run of `pixels` is cut into: of the wide panels, and 1000 times those of the last,
+/// narrower one. Numbers that tell settings apart, no costs.
+[[nodiscard]] int64_t panel_tiles(int64_t blocks, int64_t vectors, int64_t most, int64_t pixels, const VectorLoops& loops);
+
 /// Estimated cycles of one input value for all outputs: tiles of P pixels x Q vectors cost the most of their multiply-adds (two
 /// a cycle), their loads (two a cycle) and the latency of a chain of multiply-adds (four cycles).
 [[nodiscard]] double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoops& loops);

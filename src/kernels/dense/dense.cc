@@ -12,11 +12,16 @@ Dense::Dense(int64_t k, int64_t n, const Weights& weights, const ActivationArgum
   const int64_t lanes = loops.lanes, inputs = is_in_vectors_ ? lanes : 1;
   for (int64_t i = 0; i < k; i += inputs) steps_.push_back(i);
   panels_ = cut_panels(blocks_of(n, lanes), kMostPanelVectors);  // m is 1 in most cases: many chains of sums at once
-  weights_ = AlignedFloats(k * round_up(n, lanes));
-  for (auto& panel : panels_) {
-    panel.weights_at = panel.first * lanes * k;
+  for (auto& panel : panels_) panel.weights_at = panel.first * lanes * k;
+  const auto layout = "dense l" + std::to_string(lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  weights_ = weights.source.packed<float>(layout, k * round_up(n, lanes), [&](float* to) { pack(weights, to); });
+}
+
+void Dense::pack(const Weights& weights, float* packed) const {
+  const int64_t lanes = loops_.lanes, k = k_, n = n_;
+  for (const auto& panel : panels_) {
     const int64_t columns = panel.vectors * lanes, filled = std::min(columns, n - panel.first * lanes);
-    float* to = weights_.data() + panel.weights_at;
+    float* to = packed + panel.weights_at;
     constexpr int64_t kStrip = 64;  // rows at a time, so that neither side of the transposition leaves L1
     for (int64_t first = 0; first < k; first += kStrip)
       for (int64_t j = 0; j < filled; ++j)

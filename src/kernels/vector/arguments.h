@@ -30,7 +30,10 @@ struct PanelArguments {
   const float* w = nullptr;           // (steps, inputs, vectors, lanes)
   int inputs = 1;                     // of a step of plain input
   int vectors = 0;                    // output vectors of the panel, 1 to kMostPanelVectors
+  int most_pixels = 0;                // of a register tile; 0: panel_pixels
+  int64_t ahead = 0;                  // floats of w that the first tile of blocked input prefetches ahead of its reads; 0: none
   int64_t pixels = 0;
+  bool is_first_read = false;         // x comes from beyond L2: blocked input is fetched ahead of its use
   float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel
   int64_t y_pixel = 0, y_vector = 0;
   const float* residual = nullptr;    // as y; none when null
@@ -39,6 +42,23 @@ struct PanelArguments {
 };
 constexpr int kMostPanelVectors = 4;
 
+/// One output row of a convolution of a plain image with few channels, all output vectors:
+/// y[q][column] = f(bias[q] + residual[q][column] + sum over rows r, taps k of rows[r][column * stride - left + k] * w[r][k][q]).
+struct ImageRowArguments {
+  const float* const* rows = nullptr;  // (rows): column 0 of each input row that the windows reach; null for one outside the image
+  int64_t row_count = 0, width = 0;    // width of the input; columns outside count as 0
+  const float* w = nullptr;            // panel by panel: (rows, kernel_w, vectors, lanes), the last panel narrower
+  int64_t kernel_w = 0, stride_w = 0, left = 0;
+  int64_t blocks = 0;                  // output vectors
+  int vectors = 0;                     // of a panel, 1 to kMostPanelVectors
+  float* y = nullptr;                  // q-th vector of a column at q * y_vector + column * lanes
+  int64_t y_vector = 0, out_width = 0;
+  const float* residual = nullptr;     // as y; none when null
+  const float* bias = nullptr;         // (blocks, lanes); 0 when null
+  ActivationArguments activation;
+};
+constexpr int64_t kMostImageRows = 64, kMostImageKernel = 11;
+
 /// One output row of a depthwise convolution over one channel block.
 struct DepthwiseRowArguments {
   const float* x = nullptr;  // the block's first pixel: (height, width, lanes)
@@ -46,6 +66,7 @@ struct DepthwiseRowArguments {
   const float* w = nullptr;  // (kernel_h, kernel_w, lanes)
   int64_t kernel_h = 0, kernel_w = 0, stride_w = 0, dilation_h = 1, dilation_w = 1;
   int64_t row = 0;           // of the input at the window's top; may lie outside
+  int64_t stride_h = 0;      // rows that the next output row reads first
   int64_t left = 0;          // padding
   float* y = nullptr;        // (out_width, lanes)
   int64_t out_width = 0;
@@ -62,8 +83,9 @@ struct WinogradTilesArguments {
   int64_t height = 0, width = 0, out_height = 0, out_width = 0, top = 0, left = 0;  // padding before
   int64_t tiles_across = 0;
   int64_t first = 0, count = 0;     // tiles of this call
-  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * lanes
+  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * tile_stride
   int64_t frequency_stride = 0;
+  int64_t tile_stride = 0;          // of winograd_input; 0: lanes, which winograd_output always takes
   const float* residual = nullptr;  // as y
   const float* bias = nullptr;      // (lanes)
   ActivationArguments activation;
@@ -105,6 +127,7 @@ struct VectorLoops {
   int panel_pixels[kMostPanelVectors + 1];  // pixels of the register tile by vectors of the panel
   void (*panel_blocked)(const PanelArguments&);
   void (*panel_plain)(const PanelArguments&);
+  void (*image_row)(const ImageRowArguments&);
   void (*depthwise_row)(const DepthwiseRowArguments&);
   void (*winograd_input)(const WinogradTilesArguments&);
   void (*winograd_output)(const WinogradTilesArguments&);

@@ -52,16 +52,26 @@ std::vector<const VectorLoops*> all_loops() {
   return out;
 }
 
-const VectorLoops& loops_named(const std::string& isa) {
+namespace {
+
+const Row& row_named(const std::string& isa) {
   std::vector<std::string> names;
   for (const auto& row : rows()) {
     names.emplace_back(row.loops->isa);
-    if (isa != row.loops->isa) continue;
-    if (!can_run(row)) throw Unsupported("[kernels] this CPU (" + this_machine().cpu + ") has no " + isa);
-    return *row.loops;
+    if (isa == row.loops->isa) return row;
   }
   throw InvalidArgument("[kernels] unknown instruction set '" + isa + "'" + did_you_mean(isa, names));
 }
+
+}  // namespace
+
+const VectorLoops& loops_named(const std::string& isa) {
+  const auto& row = row_named(isa);
+  if (!can_run(row)) throw Unsupported("[kernels] this CPU (" + this_machine().cpu + ") has no " + isa);
+  return *row.loops;
+}
+
+const VectorLoops& described_loops(const std::string& isa) { return *row_named(isa == "neon" ? "base" : isa).loops; }
 
 const VectorLoops& best_loops() {
   static const VectorLoops& best = [&]() -> const VectorLoops& {

@@ -12,6 +12,8 @@ namespace scissionlite::kernels::SCISSIONLITE_ISA {
 #include "kernels/vector/depthwise.h"
 #include "kernels/vector/elementwise.h"
 #include "kernels/vector/panel.h"
+// panel.h first
+#include "kernels/vector/image.h"
 #include "kernels/vector/winograd.h"
 
 extern const VectorLoops kLoops;
@@ -22,6 +24,7 @@ const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                          {0, tile_pixels<1>(), tile_pixels<2>(), tile_pixels<3>(), tile_pixels<4>()},
                          panel<kLanes>,
                          panel<0>,
+                         image_row,
                          depthwise_row,
                          winograd_input,
                          winograd_output,

@@ -15,8 +15,16 @@ static SCISSIONLITE_INLINE void add_input(const float* const (&at)[P], int64_t i
   }
 }
 
+/// Lines of Q vectors of weights, `ahead` floats behind w.
+template <int Q>
+static SCISSIONLITE_INLINE void prefetch_weights(const float* w, int64_t ahead) {
+  constexpr int kLine = 16;  // floats
+#pragma GCC unroll 8
+  for (int at = 0; at < Q * kLanes; at += kLine) __builtin_prefetch(w + ahead + at);
+}
+
 /// kInputs values a step, a.inputs when it is 0.
-template <int P, int Q, int kInputs>
+template <int P, int Q, int kInputs, bool kPrefetches>
 static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float* x, vec (&sums)[P][Q]) {
   const float* w = a.w;
   const int64_t pixel = a.x_pixel;
@@ -29,8 +37,13 @@ static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float*
       asm("" : "+r"(at[p]));  // keeps one pointer a pixel: the compiler would keep one offset a load and run out of registers
     }
     if (kInputs > 0) {
+      if (a.is_first_read) {  // the next tile's pixels: too short a run for the machine's own prefetching to follow
+#pragma GCC unroll 8
+        for (int line = 0; line < P * kLanes; line += 16) __builtin_prefetch(at[0] + P * pixel + line);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < kInputs; ++i) {
+        if (kPrefetches) prefetch_weights<Q>(w, a.ahead);
         add_input(at, i, w, sums);
         w += Q * kLanes;
       }
@@ -44,14 +57,14 @@ static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float*
   }
 }
 
-template <int P, int Q, int kInputs>
+template <int P, int Q, int kInputs, bool kPrefetches>
 static void panel_tile(const PanelArguments& a, int64_t first) {
   vec sums[P][Q];
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q) sums[p][q] = a.bias ? load(a.bias + q * kLanes) : vec{};
-  accumulate<P, Q, kInputs>(a, a.x + first * a.x_pixel, sums);
+  accumulate<P, Q, kInputs, kPrefetches>(a, a.x + first * a.x_pixel, sums);
   const vec low = all(lower_bound(a.activation)), high = all(upper_bound(a.activation));
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)
@@ -75,7 +88,8 @@ using TileFunction = void (*)(const PanelArguments&, int64_t);
 
 template <int Q, int kInputs, int... P>
 struct TileTable {
-  static constexpr TileFunction kByPixels[] = {nullptr, panel_tile<P, Q, kInputs>...};
+  static constexpr TileFunction kByPixels[] = {nullptr, panel_tile<P, Q, kInputs, false>...};
+  static constexpr TileFunction kPrefetching[] = {nullptr, panel_tile<P, Q, kInputs, (kInputs > 0)>...};  // plain inputs are few: so are their weights
 };
 template <int Q, int kInputs, typename Sequence>
 struct TilesOf;
@@ -87,16 +101,17 @@ struct Count<0, P...> {
   using Table = TileTable<Q, kInputs, P...>;
 };
 
-/// Splits the run into tiles whose sizes differ by one at most: a short last tile would leave the multipliers waiting.
+/// Splits the run into tiles whose sizes differ by one at most: a short last tile would leave the multipliers waiting. Only the first
+/// tile finds its weights out of cache.
 template <int Q, int kInputs>
 static void panel_run(const PanelArguments& a) {
   constexpr int kMost = tile_pixels<Q>();
   using Table = typename Count<kMost>::template Table<Q, kInputs>;
-  const int64_t tiles = (a.pixels + kMost - 1) / kMost;
+  const int64_t most = a.most_pixels > 0 && a.most_pixels < kMost ? a.most_pixels : kMost, tiles = (a.pixels + most - 1) / most;
   int64_t first = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t size = (a.pixels - first) / (tiles - t);
-    Table::kByPixels[size](a, first);
+    (a.ahead > 0 && t == 0 ? Table::kPrefetching : Table::kByPixels)[size](a, first);
     first += size;
   }
 }

@@ -113,7 +113,8 @@ static void output_tile(const WinogradTilesArguments& a, int64_t tile, const flo
 
 template <int M>
 static void input_tiles(const WinogradTilesArguments& a) {
-  for (int64_t t = 0; t < a.count; ++t) input_tile<M>(a, a.first + t, a.transformed + t * kLanes);
+  const int64_t stride = a.tile_stride > 0 ? a.tile_stride : kLanes;
+  for (int64_t t = 0; t < a.count; ++t) input_tile<M>(a, a.first + t, a.transformed + t * stride);
 }
 template <int M>
 static void output_tiles(const WinogradTilesArguments& a) {

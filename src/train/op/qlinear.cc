@@ -6,6 +6,8 @@ namespace scissionlite::train::op {
 
 Tensors conv(const OpContext&, const Tensors&);
 Tensors matmul(const OpContext&, const Tensors&);
+Tensors concat(const OpContext&, const Tensors&);
+Tensors average_pool(const OpContext&, const Tensors&);
 
 namespace {
 
@@ -70,6 +72,21 @@ Tensors qlinear_global_average_pool(const OpContext& c, const Tensors& in) {
   const auto sums = centred(c, in, 0, 1).sum(axes, /*keepdim=*/true);
   const auto scale = wide(c, in[1]) / (wide(c, in[3]) * static_cast<double>(count));
   return {to_codes(c, sums * scale, zero_along(c, in, 4, 1, sums.dim()), in[4].scalar_type())};
+}
+
+// x, x_scale, x_zero, y_scale, y_zero
+Tensors qlinear_average_pool(const OpContext& c, const Tensors& in) {
+  if (c.node.int_attribute("channels_last", 0) != 0) throw Unsupported("[" + c.node.label() + "] channels_last has no gradient code");
+  const auto means = average_pool(c, {dequantised(c, in, 0)})[0];
+  return {to_codes(c, means / wide(c, in[3]), zero_along(c, in, 4, 1, means.dim()), in[4].scalar_type())};
+}
+
+// y_scale, y_zero, then x, x_scale, x_zero of each part
+Tensors qlinear_concat(const OpContext& c, const Tensors& in) {
+  Tensors parts;
+  for (size_t i = 2; i + 2 < in.size(); i += 3) parts.push_back(dequantised(c, in, i));
+  const auto y = concat(c, parts)[0];
+  return {to_codes(c, y / wide(c, in[0]), zero_along(c, in, 1, 1, y.dim()), in[1].scalar_type())};
 }
 
 }  // namespace scissionlite::train::op

@@ -1,6 +1,6 @@
 // A genetic algorithm in the steady state: each measurement may enter the population, which is the best found so far (so the elite
-// never dies). Source of the idea: Woodpecker-DL, arXiv 2008.04567, Sec. 4; differs in: no generations, since a space has some
-// hundred to some thousand points, and a whole generation of children of poor parents is a large part of it.
+// never dies). Source of the idea: Woodpecker-DL, arXiv 2008.04567, Sec. 4; differs in: no generations, since a search has some dozens
+// to some hundred measurements, and a whole generation of children of poor parents is a large part of it.
 #include <algorithm>
 
 #include "tune/searcher.h"
@@ -8,14 +8,15 @@
 namespace scissionlite::tune {
 namespace {
 
-// Set on the synthetic landscapes of searcher_test.cc.
-constexpr size_t kFirst = 8;         // at random before breeding begins
+// Set on bench/tuning/other_layers.json, where half or twice of each changes the number of measurements by some percent only.
+constexpr size_t kFirst = 8;          // at random before breeding begins
 constexpr size_t kPopulation = 8;
 constexpr int kTournament = 3;
-constexpr double kMutation = 0.3;    // of a dimension
+constexpr double kCrossover = 0.7;    // of children; the others have one parent
+constexpr double kMutations = 1;      // dimensions of a child, on average
 constexpr double kFarMutation = 0.2;  // of mutations: to any value instead of the next one
 constexpr double kCategoryMutation = 0.05;
-constexpr int kTries = 40;           // children until one is new
+constexpr int kTries = 300;           // children until one is new and valid
 
 class GeneticSearcher final : public Searcher {
  public:
@@ -24,7 +25,7 @@ class GeneticSearcher final : public Searcher {
   [[nodiscard]] std::optional<Config> next() override {
     if (told_ >= kFirst && !population_.empty())
       for (int i = 0; i < kTries; ++i)
-        if (auto child = mutated(crossed(parent(), parent())); space_.is_valid(child) && known_.add(child)) return child;
+        if (auto child = mutated(bred()); space_.is_valid(child) && known_.add(child)) return child;
     return known_.draw(rng_);
   }
 
@@ -50,6 +51,11 @@ class GeneticSearcher final : public Searcher {
     return population_[best].config;
   }
 
+  [[nodiscard]] Config bred() {
+    const Config& a = parent();
+    return rng_.uniform() < kCrossover ? crossed(a, parent()) : a;
+  }
+
   /// Each dimension from either; one that has a meaning in one of them only, from that one.
   [[nodiscard]] Config crossed(const Config& a, const Config& b) {
     Config child = a;
@@ -65,10 +71,15 @@ class GeneticSearcher final : public Searcher {
       config[0] = any_of(0);
       for (size_t d = 1; d < config.size(); ++d)
         if (space_.dimensions()[d].of == config[0]) config[d] = any_of(d);
+      return space_.settled(std::move(config));
     }
+    std::vector<size_t> open;
     for (size_t d = 1; d < config.size(); ++d)
-      if (space_.counts(config, d) && rng_.uniform() < kMutation) config[d] = rng_.uniform() < kFarMutation ? any_of(d) : config[d] + (rng_.below(2) ? 1 : -1);
-    return space_.settled(std::move(config));
+      if (space_.counts(config, d) && space_.dimensions()[d].values.size() > 1) open.push_back(d);
+    const double rate = open.empty() ? 0 : kMutations / static_cast<double>(open.size());
+    for (const auto d : open)
+      if (rng_.uniform() < rate) config[d] = rng_.uniform() < kFarMutation ? any_of(d) : config[d] + (rng_.below(2) ? 1 : -1);
+    return config;
   }
 
   [[nodiscard]] int any_of(size_t d) { return static_cast<int>(rng_.below(space_.dimensions()[d].values.size())); }

@@ -4,17 +4,25 @@
 #include <map>
 #include <mutex>
 
+#include "engine/backends/native/compiled.h"
 #include "engine/backends/native/program.h"
 #include "engine/engine.h"
+#include "kernels/packed.h"
 #include "tune/choices.h"
 
 namespace scissionlite::native {
 
+/// The optimised graph for inputs of these shapes. @throws Unsupported naming a node whose results' sizes depend on values.
+[[nodiscard]] Graph specialise(Graph graph, const std::vector<Shape>& shapes);
+/// Open batches are one image; empty when another size is open.
+[[nodiscard]] std::vector<Shape> usual_shapes(const std::vector<ValueInfo>& inputs);
+
 class Compilation {
  public:
-  /// Compiles at once for the usual shapes: open batches are one image. @throws Unsupported, ModelError.
+  /// Compiles at once for the usual shapes: open batches are one image. A compiled model (onnx/compiled.h) is opened: nothing is
+  /// optimised, chosen or packed for the shapes that it was compiled for. @throws Unsupported, ModelError, InvalidArgument.
   /// @param explains whether steps say why they are done as they are, which takes longer.
-  Compilation(const Graph& graph, const CompileOptions& options, bool explains = false);
+  Compilation(Graph graph, const CompileOptions& options, bool explains = false);
 
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const { return outputs_; }
@@ -25,11 +33,17 @@ class Compilation {
   [[nodiscard]] std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
  private:
+  void open(const fs::path& folder, int threads);
+  [[nodiscard]] Program make_program(Graph graph, const std::vector<Shape>& shapes);
   std::vector<ValueInfo> inputs_, outputs_;
   EngineInfo info_;
   std::shared_ptr<const tune::Choices> tuned_;
   bool explains_;
-  Graph graph_;  // without weights where no other shapes can come
+  const kernels::VectorLoops* loops_ = nullptr;
+  kernels::PackedInMemory packed_;  // shared by the programs
+  fs::path folder_;                 // of a compiled model
+  std::optional<OpenedModel> opened_;
+  Graph graph_;  // empty where no other shapes can come
   std::mutex mutex_;
   std::map<std::vector<Shape>, std::shared_ptr<const Program>> programs_;
 };

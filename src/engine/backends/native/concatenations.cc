@@ -21,7 +21,7 @@ bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
 }
 
 bool Lowering::can_be_part(const std::string& value, const std::set<std::string>& fixed) const {
-  return is_f32_image(value) && constant(value).empty() && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
+  return is_f32_image(value) && !is_constant(value) && !fixed.count(value) && !parts_.count(value) && info(value).shape[0] == 1;
 }
 
 void Lowering::plan_concatenation(const Node& node, const std::set<std::string>& fixed) {

@@ -5,9 +5,8 @@
 #include "ops/support.h"
 
 namespace scissionlite::native {
-namespace {
 
-kernels::ConvProblem problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w) {
+kernels::ConvProblem conv_problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w) {
   const ops::Context context{node, l.opset(node)};
   auto window = ops::read_window(context, {w[2], w[3]});
   (void)ops::window_shape(context, window, x, w[0]);  // settles auto_pad
@@ -23,6 +22,8 @@ kernels::ConvProblem problem_of(const Lowering& l, const Node& node, const Shape
 
 bool is_plain_window(const kernels::ConvProblem& p) { return p.top >= 0 && p.left >= 0 && p.bottom >= 0 && p.right >= 0 && element_count({p.n, p.c, p.h, p.w, p.k}) > 0; }
 
+namespace {
+
 bool is_convolution(const Node& node) { return node.op_type == "Conv" || node.op_type == "FusedConv"; }
 
 bool has_input(const Node& node, size_t i) { return node.inputs.size() > i && !node.inputs[i].empty(); }
@@ -32,7 +33,7 @@ bool has_input(const Node& node, size_t i) { return node.inputs.size() > i && !n
 std::optional<Stage> coming_stage_of(const Lowering& l, const Node& node) {
   if (!is_convolution(node)) return std::nullopt;
   Stage stage;
-  stage.w = l.constant(node.inputs[1]);
+  stage.w = l.weights(node.inputs[1]);
   const auto w = l.info(node.inputs[1]);
   if (!l.is_f32_image(node.inputs[0]) || w.dtype != Dtype::kF32 || !w.has_shape || w.shape.size() != 4 || !l.will_be_constant(node.inputs[1])) return std::nullopt;
   if (has_input(node, 2)) {
@@ -40,14 +41,14 @@ std::optional<Stage> coming_stage_of(const Lowering& l, const Node& node) {
     stage.bias = l.constant(node.inputs[2]);
   }
   stage.has_residual = has_input(node, 3);
-  stage.problem = problem_of(l, node, l.info(node.inputs[0]).shape, w.shape);
+  stage.problem = conv_problem_of(l, node, l.info(node.inputs[0]).shape, w.shape);
   if (!is_plain_window(stage.problem)) return std::nullopt;
   stage.activation = fused_activation(l, node);
   return stage;
 }
 
 std::optional<Stage> stage_of(const Lowering& l, const Node& node) {
-  const bool is_known = is_convolution(node) && !l.constant(node.inputs[1]).empty() && (!has_input(node, 2) || !l.constant(node.inputs[2]).empty());
+  const bool is_known = is_convolution(node) && l.is_constant(node.inputs[1]) && (!has_input(node, 2) || l.is_constant(node.inputs[2]));
   return is_known ? coming_stage_of(l, node) : std::nullopt;
 }
 
@@ -92,6 +93,8 @@ std::string network_text(const Lowering& l) {
   }
   return "network " + sha256_hex(text).substr(0, 16);
 }
+
+std::string chain_text(size_t stages, int64_t band_rows) { return "chain of " + std::to_string(stages) + " rows=" + std::to_string(band_rows); }
 
 kernels::ChainProblem chain_problem(const std::vector<Stage>& stages) {
   kernels::ChainProblem problem;

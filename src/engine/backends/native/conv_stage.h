@@ -10,10 +10,11 @@ namespace scissionlite::native {
 /// What a node convolves with.
 struct Stage {
   kernels::ConvProblem problem;
-  Tensor w, bias;  // empty where they are constants that are not computed yet
+  Tensor w, bias;  // empty where they are constants that are not computed yet; of a compiled model w has no values
+  kernels::WeightSource source = {};  // of w, where it is about to be packed
   kernels::ActivationArguments activation;
   bool has_residual = false;
-  [[nodiscard]] kernels::ConvWeights weights() const { return {w.as<float>().data(), bias.empty() ? nullptr : bias.as<float>().data()}; }
+  [[nodiscard]] kernels::ConvWeights weights() const { return {w.as<float>().data(), bias.empty() ? nullptr : bias.as<float>().data(), source}; }
   [[nodiscard]] kernels::ConvEnd end() const { return {has_residual, activation}; }
   [[nodiscard]] tune::ConvWithEnd with_end() const { return {problem, end()}; }
   [[nodiscard]] kernels::ChainStage chain_stage() const { return {problem, weights(), activation}; }
@@ -31,6 +32,9 @@ struct Stage {
 
 /// "network " and a hash of its operators, shapes and convolutions: what a verdict on the whole belongs to.
 [[nodiscard]] std::string network_text(const Lowering& l);
+
+/// "chain of 3 rows=2".
+[[nodiscard]] std::string chain_text(size_t stages, int64_t band_rows);
 
 /// For the kernel; refers to the stages' weights.
 [[nodiscard]] kernels::ChainProblem chain_problem(const std::vector<Stage>& stages);

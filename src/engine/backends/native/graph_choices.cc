@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "engine/backends/native/graph_costs.h"
 #include "engine/backends/native/lower.h"
 
@@ -130,7 +131,7 @@ class Builder {
     }
     const auto bands = costs_.chain(stages, separate_us);
     const auto& last = node_at(chain.back());
-    add({.nodes = chain, .text = "chain of " + std::to_string(chain.size()) + " rows=" + std::to_string(bands.rows), .conv = {}, .band_rows = bands.rows, .form = Form::kBlocked, .us = bands.us, .is_measured = bands.is_measured},
+    add({.nodes = chain, .text = chain_text(chain.size(), bands.rows), .conv = {}, .band_rows = bands.rows, .form = Form::kBlocked, .us = bands.us, .is_measured = bands.is_measured},
         {node_at(chain[0]).inputs[0], stages.back().has_residual ? last.inputs[3] : ""}, {Form::kBlocked, Form::kBlocked}, last.outputs);
   }
 
@@ -156,6 +157,20 @@ void explain(const Builder& builder, const Selection& best, int chosen, Choice& 
   }
 }
 
+/// In words, for people who read a compiled model or `explain`.
+std::string reason_of(const Lowering& l, const tune::Choices* tuned, const Choice& choice) {
+  std::string text;
+  if (choice.band_rows > 0) {
+    std::vector<Stage> stages;
+    for (const auto node : choice.nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
+    text = (choice.is_measured ? "measured in bands against one by one; " : "estimated; ") + format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
+  } else if (choice.conv.implementation) {
+    text = tune::reason_of(choice.conv, coming_stage_of(l, l.graph().nodes[choice.nodes[0]])->with_end(), l.loops(), tuned);
+  }
+  if (!choice.instead.empty()) text += (text.empty() ? "" : "; ") + std::string("else ") + choice.instead + ", " + format_us(choice.instead_us) + " more in all";
+  return text;
+}
+
 }  // namespace
 
 GraphSelection select_for(const Lowering& l, const tune::Choices* tuned, bool explains) {
@@ -165,7 +180,9 @@ GraphSelection select_for(const Lowering& l, const tune::Choices* tuned, bool ex
   GraphSelection out{{}, best.us, best.is_exact};
   for (const int i : best.chosen) {
     out.choices.push_back(builder.meanings()[static_cast<size_t>(i)]);
-    if (explains) explain(builder, best, i, out.choices.back());
+    if (!explains) continue;
+    explain(builder, best, i, out.choices.back());
+    out.choices.back().reason = reason_of(l, tuned, out.choices.back());
   }
   return out;
 }

@@ -18,6 +18,7 @@ struct Choice {
   bool is_measured = false;    // else estimated
   std::string instead = "";    // the best way without this one; empty: there is no other
   double instead_us = 0;       // that it would cost more in all, conversions and consequences for neighbours included
+  std::string reason = "";     // the above in words, where it was asked for
 };
 
 struct GraphSelection {
@@ -29,5 +30,11 @@ struct GraphSelection {
 /// @param l        before anything was lowered.
 /// @param explains whether to find out what comes next to each choice: solves once more for each node.
 [[nodiscard]] GraphSelection select_for(const Lowering& l, const tune::Choices* tuned, bool explains);
+
+/// Notes implementations, knobs, chains and forms, with reasons, so that a compiled model shows and repeats them.
+void note_selection(Lowering& l, const GraphSelection& selection);
+
+/// What was noted, without looking for anything. @throws InvalidArgument naming a node whose choice was not noted.
+[[nodiscard]] GraphSelection repeated_selection(const Lowering& l);
 
 }  // namespace scissionlite::native

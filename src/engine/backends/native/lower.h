@@ -13,6 +13,11 @@ namespace scissionlite::native {
   return node.domain.empty() ? kernels::ActivationArguments{} : arguments_of(ops::read_activation({node, l.opset(node)}));
 }
 
+/// The convolution that a node's attributes ask for, of an image x with weights w.
+[[nodiscard]] kernels::ConvProblem conv_problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w);
+/// No pad crops, and there is something to compute.
+[[nodiscard]] bool is_plain_window(const kernels::ConvProblem& p);
+
 /// Whether a Concat joins float32 images along their channels.
 [[nodiscard]] bool takes_channels(const Lowering& l, const Node& node);
 

@@ -20,8 +20,9 @@ void add_convolution(Lowering& l, const Node& node, std::shared_ptr<const kernel
 }  // namespace
 
 bool lower_conv(Lowering& l, const Node& node) {
-  const auto stage = stage_of(l, node);
+  auto stage = stage_of(l, node);
   if (!stage) return false;
+  stage->source = l.weight_source(node.inputs[1]);
   const auto choice = l.choose(node, stage->with_end());
   std::shared_ptr<const kernels::Convolution> conv = choice.implementation->make(stage->problem, stage->weights(), stage->end(), choice.knobs, l.loops());
   add_convolution(l, node, std::move(conv), kernels::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
@@ -30,14 +31,16 @@ bool lower_conv(Lowering& l, const Node& node) {
 
 void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows) {
   std::vector<Stage> stages;  // keep the weights alive
-  for (const auto node : chain) stages.push_back(*stage_of(l, l.graph().nodes[node]));
+  for (const auto node : chain) {
+    stages.push_back(*stage_of(l, l.graph().nodes[node]));
+    stages.back().source = l.weight_source(l.graph().nodes[node].inputs[1]);
+  }
   const auto problem = chain_problem(stages);
   const auto& nodes = l.graph().nodes;
   const auto& last = nodes[chain.back()];
   int64_t macs = 0;
   for (const auto& stage : stages) macs += stage.problem.macs();
-  const std::string text = "chain of " + std::to_string(chain.size()) + " rows=" + std::to_string(band_rows);
-  add_convolution(l, last, kernels::make_chain(problem, band_rows, l.loops()), text, nodes[chain[0]].inputs[0], problem.has_residual ? last.inputs[3] : "", macs);
+  add_convolution(l, last, kernels::make_chain(problem, band_rows, l.loops()), chain_text(chain.size(), band_rows), nodes[chain[0]].inputs[0], problem.has_residual ? last.inputs[3] : "", macs);
 }
 
 }  // namespace scissionlite::native

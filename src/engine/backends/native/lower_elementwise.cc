@@ -90,7 +90,7 @@ bool lower_binary(Lowering& l, const Node& node) {
   const auto out = l.info(node.outputs[0]);
   const bool is_swapped = l.info(large).shape != out.shape;
   if (is_swapped) std::swap(large, small);
-  if (out.dtype != Dtype::kF32 || l.info(large).shape != out.shape || !l.constant(large).empty() || element_count(out.shape) == 0) return false;
+  if (out.dtype != Dtype::kF32 || l.info(large).shape != out.shape || l.is_constant(large) || element_count(out.shape) == 0) return false;
   const bool is_image = l.is_f32_image(large);
   const auto layout = is_image && is_read_blocked(l, node) ? Layout::kBlocked : Layout::kPlain;
   const auto spread = spread_of(out.shape, l.info(small).shape, layout == Layout::kBlocked);

@@ -22,7 +22,7 @@ Tensor view(const Slot& slot, std::byte* data) {
 
 void lower_reference(Lowering& l, const Node& node) {
   check_known(l, node);
-  Step step{.node = node.label(), .implementation = "reference", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
+  Step step{.node = node.label(), .implementation = "reference", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr, .reason = "no faster code for " + node.op_type + " of these types and shapes"};
   std::vector<SlotId> arguments, results;
   for (const auto& input : node.inputs) {
     arguments.push_back(input.empty() ? kNoSlot : l.plain(input));

@@ -6,6 +6,7 @@
 #include "engine/backends/native/conv_stage.h"
 #include "engine/backends/native/graph_choices.h"
 #include "engine/backends/native/lower.h"
+#include "engine/backends/native/lower_int8.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
 #include "kernels/layout.h"
@@ -32,7 +33,7 @@ constexpr Row kRows[] = {
 };
 
 int64_t slot_bytes(const Slot& slot, int64_t lanes) {
-  if (slot.layout == Layout::kPlain) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
+  if (slot.layout != Layout::kBlocked) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
   return slot.shape[0] * kernels::round_up(slot.shape[1], lanes) * slot.shape[2] * slot.shape[3] * static_cast<int64_t>(sizeof(float));
 }
 
@@ -40,7 +41,9 @@ bool is_one_pixel(const Shape& shape) { return shape[2] == 1 && shape[3] == 1; }
 
 }  // namespace
 
-Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), producers_(program.graph->producers()) {
+Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), store_(options.store), producers_(program.graph->producers()) {
+  if (options_.note)
+    for (const auto& [name, tensor] : graph().initializers) options_.note->constants[name] = info(name);
   for (const auto& node : graph().nodes)
     for (const auto& input : node.inputs) ++readers_[input];
   for (const auto& output : graph().outputs) ++readers_[output.name];
@@ -59,14 +62,8 @@ ValueInfo Lowering::info(const std::string& value) const {
   return graph().find_value(value).value_or(ValueInfo{});
 }
 
-Tensor Lowering::constant(const std::string& value) const {
-  if (const auto it = constants_.find(value); it != constants_.end()) return it->second;
-  const auto it = graph().initializers.find(value);
-  return it == graph().initializers.end() ? Tensor() : it->second;
-}
-
 bool Lowering::will_be_constant(const std::string& value) const {
-  if (!constant(value).empty() || released_.count(value)) return true;
+  if (is_constant(value) || released_.count(value)) return true;
   const auto producer = producers_.find(value);
   if (producer == producers_.end()) return false;
   if (const auto known = will_be_constant_.find(value); known != will_be_constant_.end()) return known->second;
@@ -76,10 +73,12 @@ bool Lowering::will_be_constant(const std::string& value) const {
 
 void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
-    if (--readers_[input] == 0 && !constant(input).empty()) {
+    if (--readers_[input] == 0 && is_constant(input)) {
       released_[input] = info(input);
+      const auto bytes = static_cast<int64_t>(constant(input).size_bytes());
       program_.graph->initializers.erase(input);
       constants_.erase(input);
+      freed_.add(bytes);
     }
 }
 
@@ -92,6 +91,11 @@ std::optional<size_t> Lowering::only_producer(const std::string& value) const {
 bool Lowering::is_f32_image(const std::string& value) const {
   const auto type = info(value);
   return type.dtype == Dtype::kF32 && type.has_shape && type.shape.size() == 4;
+}
+
+bool Lowering::is_byte_image(const std::string& value) const {
+  const auto type = info(value);
+  return (type.dtype == Dtype::kU8 || type.dtype == Dtype::kI8) && type.has_shape && type.shape.size() == 4;
 }
 
 bool Lowering::is_blocked(const std::string& value) const {
@@ -112,8 +116,7 @@ SlotId Lowering::new_slot(const std::string& value, Layout layout) {
 }
 
 SlotId Lowering::make(const std::string& value, Layout layout) {
-  auto& places = places_[value];
-  auto& place = layout == Layout::kPlain ? places.plain : places.blocked;
+  auto& place = places_[value].in(layout);
   if (place != kNoSlot) return place;  // the whole of a concatenation, made for its first part
   const auto part = parts_.find(value);
   place = layout == Layout::kBlocked && part != parts_.end() ? make_part(value, part->second) : new_slot(value, layout);
@@ -132,14 +135,12 @@ SlotId Lowering::make_part(const std::string& value, const Part& part) {
 void Lowering::alias(const std::string& value, SlotId of, Layout layout) {
   const auto slot = new_slot(value, layout);
   program_.slots[static_cast<size_t>(slot)].root = of;
-  (layout == Layout::kPlain ? places_[value].plain : places_[value].blocked) = slot;
+  places_[value].in(layout) = slot;
 }
-
-void Lowering::make_constant(const std::string& value, Tensor tensor) { constants_[value] = std::move(tensor); }
 
 Lowering::View Lowering::view(const std::string& value) {
   if (const auto it = views_.find(value); it != views_.end()) return it->second;
-  if (!constant(value).empty()) (void)plain(value);  // it is read later than by the node that is being lowered
+  if (is_constant(value)) (void)plain(value);  // it is read later than by the node that is being lowered
   View whole;
   for (int64_t c = 0; c < info(value).shape[1]; ++c) whole.push_back({value, c});
   return whole;
@@ -184,6 +185,7 @@ SlotId Lowering::plain(const std::string& value) {
   if (views_.count(value)) gather(value);
   auto& places = places_[value];
   if (places.plain != kNoSlot) return places.plain;
+  if (places.channels_last != kNoSlot) return plain_of_bytes(*this, value, places.channels_last);
   if (places.blocked == kNoSlot) {
     const auto slot = new_slot(value, Layout::kPlain);
     program_.slots.back().place = Slot::Place::kConstant;
@@ -201,6 +203,11 @@ SlotId Lowering::plain(const std::string& value) {
   add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
        .run = [=](const Frame& f) { kernels::to_plain(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
   return to;
+}
+
+SlotId Lowering::channels_last(const std::string& value) {
+  if (const auto slot = places_[value].channels_last; slot != kNoSlot) return slot;
+  return channels_last_of_plain(*this, value, plain(value));
 }
 
 SlotId Lowering::blocked(const std::string& value) {
@@ -231,6 +238,7 @@ void Lowering::use(const GraphSelection& selection) {
 void Lowering::explain(const Choice& choice, size_t before) {
   if (program_.steps.size() <= before) return;
   auto& step = program_.steps.back();
+  if (step.reason.empty()) step.reason = choice.reason;
   step.predicted_us = choice.us, step.is_measured = choice.is_measured, step.instead = choice.instead, step.instead_us = choice.instead_us;
 }
 
@@ -246,6 +254,7 @@ bool fold(Lowering& l, const Node& node) {
     if (!input.empty() && inputs.back().empty()) return false;
   }
   const auto results = ops::run_node(l.graph(), node, inputs);
+  l.note_folded(node);
   for (size_t i = 0; i < node.outputs.size() && i < results.size(); ++i)
     if (!node.outputs[i].empty()) l.make_constant(node.outputs[i], results[i]);
   return true;
@@ -265,9 +274,17 @@ void lower_choices(Lowering& l, const GraphSelection& selection) {
     const auto before = l.program().steps.size();
     if (choice.band_rows > 0) lower_chain(l, choice.nodes, choice.band_rows);
     else lower_node(l, nodes[choice.nodes[0]]);
-    if (l.options().explains) l.explain(choice, before);
+    l.explain(choice, before);
     for (const auto node : choice.nodes) l.release_constants(nodes[node]);
   }
+}
+
+GraphSelection selection_of(Lowering& l) {
+  if (l.repeats()) return repeated_selection(l);
+  const auto* tuned = l.options().tuned;
+  auto selection = select_for(l, tuned && tuned->keeps_usual(network_text(l)) ? nullptr : tuned, l.options().explains || l.notes());
+  if (l.notes()) note_selection(l, selection);
+  return selection;
 }
 
 }  // namespace
@@ -277,12 +294,14 @@ Program lower(Graph graph, const LoweringOptions& options) {
   program.graph = std::make_shared<Graph>(std::move(graph));
   Lowering l(program, options);
   l.plan_concatenations();
-  const auto selection = select_for(l, options.tuned && options.tuned->keeps_usual(network_text(l)) ? nullptr : options.tuned, options.explains);
+  const auto selection = selection_of(l);
   l.use(selection);
   lower_choices(l, selection);
   for (const auto& output : program.graph->outputs) program.outputs.push_back(l.plain(output.name));
   plan_memory(program);
+  l.note_weights();
   program.graph.reset();  // with its weights, which are packed now
+  return_freed_memory();
   return program;
 }
 

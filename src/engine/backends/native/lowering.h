@@ -6,17 +6,40 @@
 #include <optional>
 #include <set>
 
+#include "base/memory.h"
 #include "engine/backends/native/program.h"
 #include "kernels/conv/conv.h"
 #include "tune/choices.h"
 
 namespace scissionlite::native {
 
+/// What was chosen for something, and why: "estimated at 1.2 million cycles, ...".
+struct Decision {
+  std::string implementation;
+  kernels::Knobs knobs;
+  std::string reason;
+};
+/// By what it was chosen for: "convolution at VALUE", "chain at VALUE", "form at VALUE", VALUE being the first output (noted_choices.cc).
+using Decisions = std::map<std::string, Decision>;
+
+/// What a lowering took from its graph, so that another one can do the same without choosing, folding or packing: what a compiled
+/// model (compiled_program.h) keeps.
+struct Lowered {
+  Decisions decisions;
+  std::map<std::string, Tensor> read;             // constants whose values were read as they are
+  std::map<std::string, std::string> identities;  // of the other constants, which were read by packing alone
+  std::set<std::string> folded;                   // first outputs of nodes that are constants
+  std::map<std::string, ValueInfo> constants;     // types of all
+};
+
 struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
-  const tune::Choices* tuned = nullptr;  // null: the usual choices
-  bool explains = false;                 // steps say why they are done as they are
+  const tune::Choices* tuned = nullptr;     // null: the usual choices
+  bool explains = false;                    // steps say why they are done as they are
+  kernels::WeightStore* store = nullptr;    // keeps packed weights; null: each step its own
+  Lowered* note = nullptr;                  // gets what was done
+  const Lowered* repeat = nullptr;          // do that again: its decisions and identities
 };
 
 struct Choice;
@@ -41,6 +64,14 @@ class Lowering {
   /// The selection is referred to.
   void use(const GraphSelection& selection);
   [[nodiscard]] const LoweringOptions& options() const { return options_; }
+  /// As it was decided when the model was compiled; null where it was not, or nothing was compiled.
+  [[nodiscard]] const Decision* decided(const std::string& subject) const;
+  [[nodiscard]] bool repeats() const { return options_.repeat != nullptr; }
+  [[nodiscard]] bool notes() const { return options_.note != nullptr; }
+  void note(const std::string& subject, const Decision& decision) { options_.note->decisions[subject] = decision; }
+  void note_folded(const Node& node);
+  /// Which constants' values are wanted again. Called once, after nodes are lowered.
+  void note_weights();
   [[nodiscard]] const Graph& graph() const { return *program_.graph; }
   [[nodiscard]] int64_t opset(const Node& node) const { return graph().opset(node.domain); }
 
@@ -48,15 +79,21 @@ class Lowering {
   [[nodiscard]] ValueInfo info(const std::string& value) const;
   /// The value, when it is known now; else an empty Tensor.
   [[nodiscard]] Tensor constant(const std::string& value) const;
+  [[nodiscard]] bool is_constant(const std::string& value) const;
   /// Whether it is known now, or depends on such values only: nodes without other inputs are computed while lowering.
   [[nodiscard]] bool will_be_constant(const std::string& value) const;
+  /// A constant whose values are read by packing only, through `weight_source`; in a compiled model it has a type and no data.
+  [[nodiscard]] Tensor weights(const std::string& value) const;
+  [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
+  [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
 
   /// A slot of the value in that layout; a conversion is added where there is none yet.
   [[nodiscard]] SlotId plain(const std::string& value);
   [[nodiscard]] SlotId blocked(const std::string& value);
+  [[nodiscard]] SlotId channels_last(const std::string& value);
   /// The slot that a step writes the value to: a part of a concatenation's where that saves a copy.
   [[nodiscard]] SlotId make(const std::string& value, Layout layout);
   /// The value is the memory of another slot, with another shape.
@@ -100,12 +137,27 @@ class Lowering {
   void plan_concatenation(const Node& node, const std::set<std::string>& fixed);
   [[nodiscard]] bool can_be_part(const std::string& value, const std::set<std::string>& fixed) const;
   struct Places {
-    SlotId plain = kNoSlot, blocked = kNoSlot;
+    SlotId plain = kNoSlot, blocked = kNoSlot, channels_last = kNoSlot;
+    SlotId& in(Layout layout) { return layout == Layout::kPlain ? plain : layout == Layout::kBlocked ? blocked : channels_last; }
   };
   [[nodiscard]] SlotId new_slot(const std::string& value, Layout layout);
   [[nodiscard]] SlotId make_part(const std::string& value, const Part& part);
+  [[nodiscard]] Tensor find_constant(const std::string& value) const;
+  /// Notes who asked for anything packed.
+  class WatchedStore final : public kernels::WeightStore {
+   public:
+    explicit WatchedStore(kernels::WeightStore* store) : store_(store) {}
+    [[nodiscard]] kernels::PackedBytes get(const std::string& key, int64_t bytes, const std::function<void(std::byte*)>& fill) override;
+    [[nodiscard]] bool was_asked(const std::string& identity) const { return asked_.count(identity) > 0; }
+
+   private:
+    kernels::WeightStore* store_;
+    std::set<std::string> asked_;
+  };
   Program& program_;
   LoweringOptions options_;
+  WatchedStore store_;
+  std::map<std::string, std::pair<std::string, Tensor>> sources_;  // identity and values by name, while noting
   std::map<std::string, Places> places_;
   void gather(const std::string& value);
   std::map<std::string, View> views_;
@@ -116,6 +168,7 @@ class Lowering {
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
   std::vector<const Choice*> chosen_;   // by node
   mutable std::map<std::string, bool> will_be_constant_;
+  FreedMemory freed_{int64_t{4} << 20};   // weights that were let go: the heap would keep them between the packed ones
 };
 
 /// Adds the steps of a node; false: it cannot, and nothing was added.

@@ -1,6 +1,7 @@
 // The native backend: own kernels over blocked activations, reference code for what has none.
 #include "engine/backends/native/compilation.h"
 #include "engine/backends/native/run_state.h"
+#include "engine/compile_owned.h"
 
 namespace scissionlite {
 namespace {
@@ -39,12 +40,15 @@ class NativeExecutable final : public Executable {
   bool is_ready_ = false;
 };
 
-class NativeBackend final : public Backend {
+class NativeBackend final : public Backend, public OwningBackend {
  public:
   [[nodiscard]] std::string name() const override { return "native"; }
   [[nodiscard]] Support available() const override { return {}; }
   [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
-    return std::make_unique<NativeExecutable>(std::make_shared<native::Compilation>(graph, options));
+    return compile_owned(graph, options);
+  }
+  [[nodiscard]] std::unique_ptr<Executable> compile_owned(Graph graph, const CompileOptions& options) const override {
+    return std::make_unique<NativeExecutable>(std::make_shared<native::Compilation>(std::move(graph), options));
   }
 };
 

@@ -13,8 +13,9 @@
 
 namespace scissionlite::native {
 
-/// kBlocked: f32 (n, c, h, w) stored as (n, blocks, h, w, lanes); see kernels/vector/arguments.h.
-enum class Layout { kPlain, kBlocked };
+/// kBlocked: f32 (n, c, h, w) stored as (n, blocks, h, w, lanes); see kernels/vector/arguments.h. kChannelsLast: bytes (n, c, h, w)
+/// stored as (n, h, w, c); see kernels/int8/arguments.h.
+enum class Layout { kPlain, kBlocked, kChannelsLast };
 
 using SlotId = int;
 constexpr SlotId kNoSlot = -1;
@@ -40,6 +41,7 @@ struct Frame {
   std::byte* scratch = nullptr;
   int threads = 1;
   [[nodiscard]] float* floats(SlotId slot) const { return reinterpret_cast<float*>(slots[static_cast<size_t>(slot)]); }
+  [[nodiscard]] uint8_t* bytes(SlotId slot) const { return reinterpret_cast<uint8_t*>(slots[static_cast<size_t>(slot)]); }
 };
 
 struct Step {
@@ -50,6 +52,7 @@ struct Step {
   int64_t macs = 0;
   std::function<void(const Frame&)> run;
   // Why it is done so (graph_choices.h); filled in when asked for.
+  std::string reason = {};   // in words
   double predicted_us = 0;   // 0: there was nothing to choose
   bool is_measured = false;  // the prediction was tuned, not estimated
   std::string instead = "";  // the best other way; empty: none

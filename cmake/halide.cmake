@@ -1,0 +1,21 @@
+# scissionlite-generate: kernels as Halide pipelines, a program of its own (src/pipelines). Halide comes from the wheel below .deps/; its
+# own CMake config asks for CMake 3.28, newer than Debian 12's, so header and library are looked for here.
+option(SCISSIONLITE_HALIDE "Build scissionlite-generate where Halide is found" ON)
+set(SCISSIONLITE_HALIDE_FOUND OFF)
+if(SCISSIONLITE_HALIDE)
+  find_path(SCISSIONLITE_HALIDE_INCLUDE Halide.h HINTS "${SCISSIONLITE_DEPS}/halide/halide/include")
+  find_library(SCISSIONLITE_HALIDE_LIBRARY Halide HINTS "${SCISSIONLITE_DEPS}/halide/halide/lib64" "${SCISSIONLITE_DEPS}/halide/halide/lib")
+  if(SCISSIONLITE_HALIDE_INCLUDE AND SCISSIONLITE_HALIDE_LIBRARY)
+    set(SCISSIONLITE_HALIDE_FOUND ON)
+  else()
+    message(STATUS "scissionlite-generate is left out: no Halide; run tools/install_deps.sh build, or silence this with -DSCISSIONLITE_HALIDE=OFF")
+  endif()
+endif()
+
+if(SCISSIONLITE_HALIDE_FOUND)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/pipelines/*.cc")
+  add_executable(scissionlite-generate ${sources})
+  target_include_directories(scissionlite-generate SYSTEM PRIVATE "${SCISSIONLITE_HALIDE_INCLUDE}")
+  target_compile_definitions(scissionlite-generate PRIVATE HALIDE_ENABLE_RTTI HALIDE_WITH_EXCEPTIONS)
+  target_link_libraries(scissionlite-generate PRIVATE scissionlite_tune "${SCISSIONLITE_HALIDE_LIBRARY}")
+endif()

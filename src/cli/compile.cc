@@ -1,0 +1,135 @@
+#include "engine/backends/native/compiled.h"
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "kernels/vector/loops.h"
+#include "onnx/onnx.h"
+
+namespace scissionlite::cli {
+namespace {
+
+/// The folder as an engine loads it, where this machine can run it.
+struct Loaded {
+  std::unique_ptr<Executable> engine;
+  double load_us = 0;  // least of a few: the first one reads the files
+};
+
+Loaded load(const CompileModelOptions& options) {
+  constexpr int kLoads = 3;
+  Loaded loaded;
+  for (int i = 0; i < kLoads; ++i) {
+    const double start_us = Clock::steady().now_us();
+    loaded.engine = compile(load_model(options.folder), "native", {.threads = options.threads});
+    const double took_us = Clock::steady().now_us() - start_us;
+    loaded.load_us = i == 0 ? took_us : std::min(loaded.load_us, took_us);
+  }
+  return loaded;
+}
+
+std::vector<Tensor> random_inputs(const std::vector<ValueInfo>& inputs, const std::vector<Shape>& shapes) {
+  Rng rng(1);
+  std::vector<Tensor> out;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Tensor t(inputs[i].dtype, shapes[i]);
+    std::fill_n(t.mutable_data(), t.size_bytes(), std::byte{0});
+    if (inputs[i].dtype == Dtype::kF32)
+      for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
+    out.push_back(std::move(t));
+  }
+  return out;
+}
+
+/// @throws InternalError when the folder does not compute, to the bit, what the model computes in the same engine.
+void check_same(const Graph& graph, const CompileModelOptions& options, const CompiledModel& compiled, Executable& loaded) {
+  const auto direct = compile(graph, "native", {.threads = options.threads, .tuning = options.tuning});
+  const auto inputs = random_inputs(compiled.inputs, compiled.programs.at(0).shapes);
+  const auto expected = direct->run(inputs), given = loaded.run(inputs);
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (!bit_equal(given.at(i), expected[i])) throw InternalError("[compile] output '" + compiled.outputs[i].name + "' of '" + options.folder.string() + "' is not what the model gives");
+}
+
+/// Steps by the first word of how they are done, most work first.
+std::vector<std::pair<std::string, CompiledStep>> by_implementation(const CompiledProgram& program, std::map<std::string, int>& counts) {
+  std::map<std::string, CompiledStep> sums;
+  for (const auto& step : program.steps) {
+    const auto word = step.implementation.substr(0, step.implementation.find(' '));
+    sums[word].macs += step.macs;
+    ++counts[word];
+  }
+  std::vector<std::pair<std::string, CompiledStep>> sorted(sums.begin(), sums.end());
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.macs > b.second.macs; });
+  return sorted;
+}
+
+int64_t total_bytes(const CompiledModel& compiled) {
+  int64_t bytes = 0;
+  for (const auto& file : compiled.files) bytes += file.bytes;
+  return bytes;
+}
+
+void print(const CompiledModel& compiled, const CompileModelOptions& options, const std::optional<Loaded>& loaded) {
+  int64_t macs = 0;
+  for (const auto& step : compiled.programs.at(0).steps) macs += step.macs;
+  std::map<std::string, int> counts;
+  std::vector<std::vector<std::string>> rows{{"done by", "steps", "of multiply-adds"}};
+  for (const auto& [name, sum] : by_implementation(compiled.programs[0], counts))
+    rows.push_back({name, std::to_string(counts[name]), macs > 0 ? format_fixed(100.0 * static_cast<double>(sum.macs) / static_cast<double>(macs), 1) + " %" : "-"});
+  std::cout << format_table(rows) << "\n";
+  std::vector<std::string> batches;
+  for (const auto& program : compiled.programs) batches.push_back(program.shapes.empty() ? "no inputs" : to_string(program.shapes[0]));
+  std::cout << "compiled  " << options.folder.string() << ", " << format_bytes(static_cast<double>(total_bytes(compiled))) << ", of that packed weights " << format_bytes(static_cast<double>(compiled.packed_bytes)) << "\n"
+            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads << (compiled.threads == 1 ? " thread" : " threads") << ", inputs of " << join(batches, "; ") << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
+  if (loaded) std::cout << "loads in  " << format_us(loaded->load_us) << ", and gives what the model gives\n";
+  else std::cout << "not tried here: this CPU does not run " << compiled.isa << "\n";
+  std::cout << "why each step is done as it is: " << (options.folder / kCompiledJson).string() << "\n";
+}
+
+int compile_command(CompileModelOptions options, const Common& common) {
+  Progress bar("compile", static_cast<int64_t>(options.batches.size()) + 4);
+  const auto say = [&](const std::string& doing) { bar.advance(1, doing); };
+  const auto graph = load_model(options.model);
+  const auto compiled = compile_model(graph, options, say);
+  std::optional<Loaded> loaded;
+  if (native::reason_against(compiled, options.folder).empty()) {
+    say("loading it, and comparing with the model");
+    loaded = load(options);
+    if (compiled.isa == kernels::best_loops().isa) check_same(graph, options, compiled, *loaded->engine);
+  }
+  say("done");
+  if (!common.json) {
+    print(compiled, options, loaded);
+    return 0;
+  }
+  auto json = to_json(compiled);
+  json["schema"] = "scissionlite.compile_result/1";
+  json["folder"] = options.folder.string();
+  json["bytes"] = total_bytes(compiled);
+  json["load_us"] = loaded ? Json(loaded->load_us) : Json();
+  std::cout << json.dump(2) << "\n";
+  return 0;
+}
+
+}  // namespace
+
+Run declare_compile(CLI::App& app, Common& common) {
+  auto options = std::make_shared<CompileModelOptions>();
+  app.add_option("model", options->model, "ONNX file")->required();
+  app.add_option("-o,--output", options->folder, "folder to write; an earlier compiled model there is replaced")->required();
+  app.add_option("--batch", options->batches, "batch sizes to compile for, where the model leaves the batch open; they share their weights")->check(CLI::Range(1, 65536))->capture_default_str();
+  app.add_option("--threads", options->threads, "that choices are made for; any number may run it")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--isa", options->isa, "instruction set: avx512, avx2, base (4 lanes, every CPU) or neon, which is base (default: the widest of this CPU)");
+  app.add_option("--tuning", options->tuning, "file of `scissionlite tune` to choose by (default: what the environment variable SCISSIONLITE_TUNING names)");
+  app.add_flag("--portable", options->is_portable, "keep a copy of the model: other batch sizes, CPUs and versions compile from it");
+  return [options, &common] { return compile_command(*options, common); };
+}
+
+}  // namespace scissionlite::cli

@@ -1,0 +1,159 @@
+// Every way to convolve bytes, on every instruction set that this CPU has, against sums in int64 and rounding in double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "base/rng.h"
+#include "kernels/int8/buffer.h"
+#include "kernels/int8/dense.h"
+
+namespace scissionlite::kernels {
+namespace {
+
+int64_t between(Rng& rng, int64_t low, int64_t high) { return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1))); }
+
+struct Case {
+  Int8Problem problem;
+  std::vector<uint8_t> x;
+  std::vector<int16_t> w;
+  std::vector<int32_t> bias;
+  std::vector<float> scale;
+  [[nodiscard]] Int8Weights weights() const { return {w.data(), bias.data(), scale.data()}; }
+  [[nodiscard]] int64_t value(size_t i) const { return (problem.is_x_signed ? static_cast<int8_t>(x[i]) : static_cast<int64_t>(x[i])) - problem.x_zero; }
+};
+
+/// Scales that bring sums into the range of a byte, most of them.
+void set_values(Rng& rng, Case& c, int64_t x_count, int64_t outputs, int64_t length) {
+  auto& p = c.problem;
+  p.is_x_signed = rng.below(2) != 0;
+  const bool is_y_signed = rng.below(2) != 0, is_w_wide = rng.below(2) != 0;
+  const auto least = [](bool is_signed) { return is_signed ? -128 : 0; };
+  p.x_zero = static_cast<int32_t>(least(p.is_x_signed) + between(rng, 0, 255));
+  p.low = least(is_y_signed), p.high = p.low + 255;
+  p.y_zero = static_cast<int32_t>(p.low + between(rng, 0, 255));
+  if (rng.below(3) == 0) p.low = p.y_zero;  // Relu
+  for (int64_t i = 0; i < x_count; ++i) c.x.push_back(static_cast<uint8_t>(rng.below(10) == 0 ? (rng.below(2) ? 255 : 0) : rng.below(256)));
+  const int64_t w_zero = is_w_wide ? between(rng, 0, 255) : 128;
+  for (int64_t i = 0; i < outputs * length; ++i) c.w.push_back(static_cast<int16_t>(between(rng, 0, 255) - w_zero));
+  for (int64_t k = 0; k < outputs; ++k) {
+    c.bias.push_back(static_cast<int32_t>(between(rng, -20000, 20000)));
+    c.scale.push_back(static_cast<float>(rng.uniform(0.2, 1.5) / (std::sqrt(static_cast<double>(length)) * 100)));
+  }
+}
+
+uint8_t rounded(const Case& c, int64_t sum, int64_t k) {
+  const double v = std::nearbyint(static_cast<float>(sum + c.bias[static_cast<size_t>(k)]) * c.scale[static_cast<size_t>(k)]) + c.problem.y_zero;
+  return static_cast<uint8_t>(static_cast<int64_t>(std::min<double>(std::max<double>(v, c.problem.low), c.problem.high)));
+}
+
+std::vector<uint8_t> expected(const Case& c) {
+  const auto& p = c.problem.conv;
+  const int64_t in = p.c / p.groups, per = p.k / p.groups;
+  std::vector<uint8_t> y;
+  for (int64_t n = 0; n < p.n; ++n)
+    for (int64_t row = 0; row < p.out_h(); ++row)
+      for (int64_t column = 0; column < p.out_w(); ++column)
+        for (int64_t k = 0; k < p.k; ++k) {
+          int64_t sum = 0;
+          for (int64_t i = 0; i < p.kernel_h; ++i)
+            for (int64_t j = 0; j < p.kernel_w; ++j) {
+              const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
+              if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
+              for (int64_t ch = 0; ch < in; ++ch) sum += c.value(static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)) * c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
+            }
+          y.push_back(rounded(c, sum, k));
+        }
+  return y;
+}
+
+Case random_case(uint64_t seed) {
+  Rng rng(seed);
+  Case c;
+  auto& p = c.problem.conv;
+  const auto kind = rng.below(5);
+  p.n = between(rng, 1, 2), p.h = between(rng, 1, 12), p.w = between(rng, 1, 14), p.c = between(rng, 1, 40), p.k = between(rng, 1, 40);
+  if (kind >= 1) p.kernel_h = between(rng, 1, 5), p.kernel_w = rng.below(2) ? p.kernel_h : between(rng, 1, 5);
+  if (kind == 2) p.groups = p.k = p.c = std::max<int64_t>(2, p.c);
+  if (kind == 3) p.groups = between(rng, 2, 4), p.c *= p.groups, p.k *= p.groups;
+  if (kind == 4) p.kernel_h = p.kernel_w = 3, p.h = between(rng, 4, 20), p.w = between(rng, 4, 20);
+  if (rng.below(3) == 0 && kind != 4) p.stride_h = between(rng, 1, 3), p.stride_w = between(rng, 1, 3);
+  if (rng.below(4) == 0 && kind != 4) p.dilation_h = between(rng, 1, 2), p.dilation_w = between(rng, 1, 2);
+  const int64_t reach_h = (p.kernel_h - 1) * p.dilation_h, reach_w = (p.kernel_w - 1) * p.dilation_w;
+  p.top = between(rng, 0, reach_h), p.bottom = between(rng, 0, reach_h), p.left = between(rng, 0, reach_w), p.right = between(rng, 0, reach_w);
+  p.h = std::max(p.h, reach_h + 1 - p.top - p.bottom), p.w = std::max(p.w, reach_w + 1 - p.left - p.right);
+  set_values(rng, c, p.n * p.h * p.w * p.c, p.k, p.c / p.groups * p.kernel_h * p.kernel_w);
+  return c;
+}
+
+TEST(Int8Conv, EveryWayOnEveryInstructionSetIsExact) {
+  std::map<std::string, int> tried;
+  for (uint64_t seed = 0; seed < 150; ++seed) {
+    const auto c = random_case(seed);
+    const auto want = expected(c);
+    for (const auto* loops : all_int8_loops())
+      for (const auto* row : int8_conv_implementations()) {
+        if (!row->reason_against(c.problem, c.weights(), *loops).empty()) continue;
+        ++tried[row->name];
+        const auto conv = row->make(c.problem, c.weights(), *loops);
+        const int threads = 1 + static_cast<int>(seed % 2);
+        const auto guard = static_cast<int64_t>(want.size());
+        Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(guard + 64), scratch(conv->scratch_bytes(threads));
+        std::copy(c.x.begin(), c.x.end(), x.data());
+        std::fill_n(y.data(), guard + 64, uint8_t{77});
+        conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
+        ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + guard), want) << c.problem.conv.text() << " by " << row->name << " on " << loops->isa << ", seed " << seed;
+        for (int64_t i = guard; i < guard + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << c.problem.conv.text() << " by " << row->name << " on " << loops->isa;
+      }
+  }
+  for (const auto* row : int8_conv_implementations()) EXPECT_GT(tried[row->name], 20) << row->name;
+}
+
+/// Largest sums there are: bytes and weights of nine bits at their bounds.
+TEST(Int8Conv, ExtremeValuesDoNotSaturate) {
+  for (const int64_t sign : {-1, 1})
+    for (const auto* loops : all_int8_loops())
+      for (const auto* row : int8_conv_implementations()) {
+        Case c;
+        auto& p = c.problem.conv;
+        p.c = 512, p.k = 16, p.h = p.w = 5, p.kernel_h = p.kernel_w = 3;
+        c.x.assign(static_cast<size_t>(p.c * p.h * p.w), 255);
+        c.w.assign(static_cast<size_t>(p.k * p.c * 9), static_cast<int16_t>(sign * 255));
+        c.bias.assign(16, 0);
+        c.scale.assign(16, 1e-7F);
+        c.problem.y_zero = 128;
+        if (!row->reason_against(c.problem, c.weights(), *loops).empty()) continue;
+        const auto conv = row->make(c.problem, c.weights(), *loops);
+        Buffer<uint8_t> y(9 * 16), scratch(conv->scratch_bytes(1));
+        conv->run(c.x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), 1);
+        EXPECT_EQ(std::vector<uint8_t>(y.data(), y.data() + y.size()), expected(c)) << row->name << " on " << loops->isa;
+      }
+}
+
+TEST(Int8Dense, IsExact) {
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    Rng rng(seed);
+    Case c;
+    const int64_t m = between(rng, 1, 3);
+    const Int8DenseProblem size{.k = between(rng, 1, 300), .n = between(rng, 1, 50)};
+    set_values(rng, c, m * size.k, size.n, size.k);
+    const auto& p = c.problem;
+    const Int8DenseProblem problem{size.k, size.n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
+    for (const auto* loops : all_int8_loops()) {
+      const Int8Dense dense(problem, c.weights(), *loops);
+      Buffer<uint8_t> scratch(dense.scratch_bytes(2));
+      std::vector<uint8_t> y(static_cast<size_t>(m * size.n)), want;
+      dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+      for (int64_t row = 0; row < m; ++row)
+        for (int64_t j = 0; j < size.n; ++j) {
+          int64_t sum = 0;
+          for (int64_t i = 0; i < size.k; ++i) sum += c.value(static_cast<size_t>(row * size.k + i)) * c.w[static_cast<size_t>(j * size.k + i)];
+          want.push_back(rounded(c, sum, j));
+        }
+      EXPECT_EQ(y, want) << loops->isa << ", seed " << seed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace scissionlite::kernels

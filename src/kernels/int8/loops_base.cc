@@ -1,0 +1,3 @@
+// Runs everywhere.
+#define SCISSIONLITE_ISA base
+#include "kernels/int8/loops_impl.h"

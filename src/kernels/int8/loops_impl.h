@@ -1,0 +1,34 @@
+// The int8 loops of one instruction set: its .cc file defines SCISSIONLITE_ISA, includes this, and is built with the set's flags.
+// Everything lies in a namespace of its own and nothing of a library is used, so that no such code is linked in elsewhere.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "kernels/int8/arguments.h"
+
+namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
+#include "kernels/int8/vec.h"
+// vec.h first
+#include "kernels/int8/depthwise.h"
+#include "kernels/int8/elementwise.h"
+#include "kernels/int8/panel.h"
+
+extern const Int8Loops kLoops;
+#define SCISSIONLITE_TEXT(word) #word
+#define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
+const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
+                       kLanes,
+                       kPanelPixels,
+                       kDepthwiseChannels,
+                       kInterleaved,
+                       panel,
+                       depthwise_row,
+                       widen,
+                       dot,
+                       binary,
+                       max_pixel,
+                       mean_pixel,
+                       quantise,
+                       dequantise,
+                       requantise};
+}  // namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA

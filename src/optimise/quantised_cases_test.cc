@@ -1,0 +1,62 @@
+// Graphs as quantisers write them: where operators of bytes are formed, and where they must not be.
+#include "optimise/test_cases.h"
+
+namespace scissionlite::testing_graphs {
+namespace {
+
+std::string zero(Maker& m, uint8_t value) { return m.constant(Tensor::of<uint8_t>({}, {value})); }
+std::string quantise(Maker& m, const std::string& x, float scale, uint8_t at) { return m.op("QuantizeLinear", {x, m.scalar(scale), zero(m, at)}); }
+std::string dequantise(Maker& m, const std::string& q, float scale, uint8_t at) { return m.op("DequantizeLinear", {q, m.scalar(scale), zero(m, at)}); }
+/// Bytes and back.
+std::string through(Maker& m, const std::string& x, float scale = 0.02F, uint8_t at = 100) { return dequantise(m, quantise(m, x, scale, at), scale, at); }
+
+/// Weights of one scale for each output, which is dimension `axis`.
+std::string coded(Maker& m, const Shape& shape, int64_t axis = 0) {
+  Tensor codes(Dtype::kI8, shape), scales(Dtype::kF32, {shape[static_cast<size_t>(axis)]}), zeros(Dtype::kI8, {shape[static_cast<size_t>(axis)]});
+  for (auto& v : codes.mutable_as<int8_t>()) v = static_cast<int8_t>(static_cast<int64_t>(m.rng().below(129)) - 64);
+  for (auto& v : scales.mutable_as<float>()) v = static_cast<float>(m.rng().uniform(0.001, 0.004));
+  for (auto& v : zeros.mutable_as<int8_t>()) v = 0;
+  return m.op("DequantizeLinear", {m.constant(codes), m.constant(scales), m.constant(zeros)}, {{"axis", axis}});
+}
+std::string conv(Maker& m, const std::string& x, int64_t in, int64_t out, Attributes attributes = {}) {
+  attributes["pads"] = Ints{1, 1, 1, 1};
+  return m.op("Conv", {x, coded(m, {out, in, 3, 3}), m.weights({out})}, std::move(attributes));
+}
+
+}  // namespace
+
+std::vector<Case> quantised_cases() {
+  return {
+      {"form_quantised", "conv", 1, [](Maker& m) { m.output(through(m, conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9))); }},
+      {"form_quantised", "conv and Relu", 1, [](Maker& m) { m.output(through(m, m.op("Relu", {conv(m, through(m, m.input({2, 5, 6, 7})), 5, 9)}))); }},
+      {"form_quantised", "conv and Clip to 6", 1, [](Maker& m) { m.output(through(m, m.op("Clip", {conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9), m.scalar(0), m.scalar(1)}))); }},
+      {"form_quantised", "conv that another node reads as floats", 0,
+       [](Maker& m) {
+         const auto y = conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9);
+         m.output(through(m, y));
+         m.output(m.op("Exp", {y}));
+       }},
+      {"form_quantised", "conv of floats", 0, [](Maker& m) { m.output(through(m, m.conv(m.input({1, 5, 6, 7}), 5, 9))); }},
+      {"form_quantised", "conv with a bias that is no constant", 0,
+       [](Maker& m) {
+         const auto x = through(m, m.input({1, 5, 6, 7})), bias = m.input({9});
+         m.output(through(m, m.op("Conv", {x, coded(m, {9, 5, 3, 3}), bias})));
+       }},
+      {"form_quantised", "Gemm with turned weights", 1,
+       [](Maker& m) { m.output(through(m, m.op("Gemm", {through(m, m.input({3, 20})), coded(m, {7, 20}), m.weights({7})}, {{"transB", int64_t{1}}}))); }},
+      {"form_quantised", "MatMul", 1, [](Maker& m) { m.output(through(m, m.op("MatMul", {through(m, m.input({2, 3, 20})), coded(m, {20, 7}, 1)}))); }},
+      {"form_quantised", "Gemm with scales along the wrong axis", 0, [](Maker& m) { m.output(through(m, m.op("Gemm", {through(m, m.input({3, 7})), coded(m, {7, 7}, 0)}))); }},
+      {"form_quantised", "Add and Relu", 1, [](Maker& m) { m.output(through(m, m.op("Relu", {m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)})}))); }},
+      {"form_quantised", "Mul by one value a channel", 1, [](Maker& m) { m.output(through(m, m.op("Mul", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 1, 1}), 0.03F, 90)}))); }},
+      {"form_quantised", "GlobalAveragePool", 1, [](Maker& m) { m.output(through(m, m.op("GlobalAveragePool", {through(m, m.input({1, 5, 6, 7}))}), 0.01F, 120)); }},
+      {"form_quantised", "AveragePool", 1, [](Maker& m) { m.output(through(m, m.op("AveragePool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}}), 0.01F, 120)); }},
+      {"form_quantised", "Concat", 1, [](Maker& m) { m.output(through(m, m.op("Concat", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 4, 6, 7}), 0.05F, 10)}, {{"axis", int64_t{1}}}))); }},
+      {"form_quantised", "MaxPool of one scale", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
+      {"form_quantised", "MaxPool to another scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
+      {"form_quantised", "Sigmoid as a table", 1, [](Maker& m) { m.output(through(m, m.op("Sigmoid", {through(m, m.input({1, 5, 6, 7}))}), 0.004F, 0)); }},
+      {"form_quantised", "another scale as a table", 1, [](Maker& m) { m.output(through(m, through(m, m.input({1, 5, 6, 7})), 0.05F, 3)); }},
+      {"form_quantised", "the same scale twice", 1, [](Maker& m) { m.output(m.op("Exp", {through(m, through(m, m.input({1, 5, 6, 7})))})); }},
+  };
+}
+
+}  // namespace scissionlite::testing_graphs
