@@ -14,3 +14,7 @@ sources=("$root"/tests/arm/kernels_on_arm.cc "$root"/src/base/{text,cpu}.cc "$ro
   "$root"/src/kernels/vector/{loops,loops_base}.cc)
 "$compiler" -std=c++20 -O2 -fopenmp -static -I "$root/src" "${sources[@]}" -o "$work/kernels_on_arm"
 qemu-aarch64 "$work/kernels_on_arm"
+bytes=("$root"/tests/arm/int8_on_arm.cc "$root"/src/base/{text,cpu}.cc "$root"/src/kernels/conv/{conv,panels,direct,winograd,depthwise,depthwise_filter}.cc "$root"/src/kernels/vector/{loops,loops_base}.cc
+  "$root"/src/kernels/int8/{band,conv,depthwise,direct,loops,loops_base}.cc)
+"$compiler" -std=c++20 -O2 -fopenmp -static -I "$root/src" "${bytes[@]}" -o "$work/int8_on_arm"
+qemu-aarch64 "$work/int8_on_arm"
