@@ -343,8 +343,8 @@ TEST(ReportExplain, ABadFileIsRefusedWithItsField) {
     } catch (const InvalidArgument& e) { return e.what(); }
     return "";
   };
-  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][1].erase("median_us"); }), "explain.json: steps[1]")) << error_with([](Json& j) { j["steps"][1].erase("median_us"); });
-  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][2]["median_us"] = -1; }), "explain.json: steps[2].median_us"));
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][1].erase("median_us"); }), "explain.json.steps[1]")) << error_with([](Json& j) { j["steps"][1].erase("median_us"); });
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][2]["median_us"] = -1; }), "explain.json.steps[2].median_us"));
   EXPECT_TRUE(holds(error_with([](Json& j) { j["schema"] = "scissionlite.plan/1"; }), "scissionlite.explanation"));
   EXPECT_TRUE(holds(error_with([](Json& j) { j["stepss"] = 1; }), "stepss"));
 }
