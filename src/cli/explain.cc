@@ -81,7 +81,12 @@ int explain(const Options& options, const Common& common) {
   if (!options.trace.empty()) check_writable(options.trace);
   const auto explanation = explain_native(load_model(options.model), {.threads = options.threads, .tuning = options.tuning}, options.repeats);
   if (!options.trace.empty()) write_json(options.trace, to_trace(explanation));
-  if (common.json) std::cout << to_json(explanation).dump(2) << "\n";
+  if (common.json) {
+    Json json = to_json(explanation);
+    json["model_name"] = fs::path(options.model).stem().string();
+    json["command"] = common.command_line;
+    std::cout << json.dump(2) << "\n";
+  }
   else print(explanation, options);
   return 0;
 }

@@ -11,7 +11,7 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string plan, device, edge, scores, privacy, network, output;
+  std::string plan, device, edge, scores, privacy, network, explain, output;
   std::vector<std::string> benches;
   bool table = false;
 };
@@ -31,6 +31,7 @@ report::Inputs read_inputs(const Options& options, const Common& common) {
   read_into(inputs.scores, options.scores, [](const std::string& path) { return load_scores(path); });
   read_into(inputs.privacy, options.privacy, [](const std::string& path) { return load_privacy(path); });
   read_into(inputs.network, options.network, [](const std::string& path) { return load_network(path); });
+  read_into(inputs.explained, options.explain, [](const std::string& path) { return report::load_explained(path); });
   inputs.command = common.command_line;
   report::check_inputs(inputs);
   return inputs;
@@ -62,6 +63,7 @@ Run declare_report(CLI::App& app, Common& common) {
   app.add_option("--scores", options->scores, "scores.json, from `scissionlite score`")->type_name("FILE");
   app.add_option("--privacy", options->privacy, "privacy.json, from `scissionlite-train privacy`")->type_name("FILE");
   app.add_option("--network", options->network, "network.json, from `scissionlite probe`")->type_name("FILE");
+  app.add_option("--explain", options->explain, "explain.json, from `scissionlite explain --json`, of the model or a half of it")->type_name("FILE");
   app.add_option("-o,--output", options->output, "the page to write (HTML, one file, readable offline)")->type_name("FILE");
   app.add_flag("--table", options->table, "print the headline and the candidates as text");
   return [options, &common] { return run_report(*options, common); };

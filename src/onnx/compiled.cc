@@ -14,7 +14,7 @@ bool is_compiled(const fs::path& folder) { return fs::is_regular_file(folder / k
 
 CompiledModel load_compiled(const fs::path& folder) {
   if (!is_compiled(folder))
-    throw InvalidArgument("[compiled] '" + folder.string() + "' has no " + kCompiledJson + "; expected a folder that `scissionlite compile` wrote, or an ONNX file");
+    throw InvalidArgument("[compiled] '" + folder.string() + "' is a folder without " + kCompiledJson + "; expected an ONNX file, or a folder that `scissionlite compile` wrote");
   const auto path = folder / kCompiledJson;
   auto compiled = compiled_from_json(read_json(path, "compiled", 1), path.string());
   for (const auto& file : compiled.files) {

@@ -83,6 +83,16 @@ Json bandwidth_json(const BandwidthView& view) {
   return json;
 }
 
+Json explain_json(const ExplainView& view) {
+  Json json{{"model", view.explained.model_name}, {"run_us", view.explained.run_us}, {"peak_gflops", view.explained.peak_gflops}, {"families", Json::array()}, {"steps", Json::array()}};
+  for (const auto& family : view.families) json["families"].push_back({{"name", family.name}, {"us", family.us}, {"steps", family.steps}});
+  for (const auto i : view.by_time) {
+    const auto& step = view.explained.steps[i];
+    json["steps"].push_back({{"node", step.node}, {"implementation", step.implementation}, {"median_us", step.median_us}, {"share_of_peak", step.share_of_peak}});
+  }
+  return json;
+}
+
 }  // namespace
 
 Json report_data(const Inputs& inputs) {
@@ -97,6 +107,7 @@ Json report_data(const Inputs& inputs) {
   json["bandwidth"] = bandwidth_json(view.bandwidth);
   json["rates"] = rates_json(view.rates);
   if (!view.rebuilt.rows.empty()) json["privacy"] = rebuilt_json(view.rebuilt);
+  if (view.explain) json["explain"] = explain_json(*view.explain);
   json["footnotes"] = view.footnotes;
   return json;
 }

@@ -158,6 +158,7 @@ std::vector<Command> make_commands(const Inputs& inputs) {
   if (inputs.network) add("network", inputs.network->command);
   if (inputs.plan) add("plan", inputs.plan->command);
   for (const auto& bench : inputs.benches) add("bench", bench.command);
+  if (inputs.explained) add("explanation", inputs.explained->command);
   add("report", inputs.command);
   return commands;
 }

@@ -1,6 +1,6 @@
 // Report: one self-contained HTML page, readable offline, from what the other commands wrote.
 //
-// What lives here: the page (this file, page.cc), what it shows as plain data (view.h), three charts as inline SVG
+// What lives here: the page (this file, page.cc), what it shows as plain data (view.h), charts as inline SVG
 // (charts.h), and the tools they are drawn with (markup.h, scale.h). Everything that comes from a file is escaped.
 // Relies on planner, bench. Start here, then view.h.
 #pragma once
@@ -14,6 +14,7 @@
 #include "planner/plan.h"
 #include "profile/network.h"
 #include "profile/profile.h"
+#include "report/explanation.h"
 #include "score/privacy.h"
 #include "score/scores.h"
 
@@ -27,6 +28,7 @@ struct Inputs {
   std::optional<Scores> scores;
   std::optional<Privacy> privacy;
   std::optional<Network> network;
+  std::optional<Explained> explained;  // of the model, or of a half of it
   std::string command;                // that makes this page
 };
 

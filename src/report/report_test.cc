@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/error.h"
 #include "report/markup.h"
 #include "report/scale.h"
@@ -193,7 +195,7 @@ TEST(ReportAgreement, ByConstructionHasNoImages) {
 }
 
 TEST(ReportErrors, NoInputNamesTheOptions) {
-  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network");
+  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain");
 }
 
 TEST(ReportErrors, InputsOfTwoModelsAreNamed) {
@@ -303,6 +305,48 @@ TEST(ReportPrivacy, OfAnotherModelIsRefused) {
   auto inputs = with_privacy();
   inputs.privacy->model_sha256 = kOtherSha;
   EXPECT_TRUE(holds(error_of(inputs), "the privacy file is of model bbbbbbbbbbbb"));
+}
+
+Json explanation_json() {
+  return {{"schema", "scissionlite.explanation/1"}, {"engine", "native"}, {"run_us", 1000}, {"peak_gflops", 50}, {"steps", Json::array({
+            {{"node", "first"}, {"implementation", "direct vectors=3"}, {"shape", {1, 8, 4, 4}}, {"macs", 1000000}, {"bytes", 1024}, {"median_us", 200}, {"gflops", 10}, {"share_of_peak", 0.2}},
+            {{"node", "<i>second</i>"}, {"implementation", "direct vectors=2"}, {"shape", {1, 8, 4, 4}}, {"macs", 0}, {"bytes", 1024}, {"median_us", 300}, {"instead", "<b>winograd"}, {"instead_us", 12}},
+            {{"node", "third"}, {"implementation", "pool"}, {"shape", {1, 8, 1, 1}}, {"macs", 0}, {"bytes", 1024}, {"median_us", 0}}})}};
+}
+
+TEST(ReportExplain, StepsByTimeAndFamiliesByTheirFirstWord) {
+  const auto view = make_explain_view(explained_from_json(explanation_json(), "explain.json"));
+  EXPECT_EQ(view.by_time, (std::vector<size_t>{1, 0, 2}));
+  ASSERT_EQ(view.families.size(), 2u);
+  EXPECT_EQ(view.families[0].name, "direct");
+  EXPECT_EQ(view.families[0].us, 500);
+  EXPECT_EQ(view.families[1].steps, 1);
+}
+
+TEST(ReportExplain, AloneMakesAPageAndNothingOfItIsMarkup) {
+  Inputs inputs;
+  inputs.explained = explained_from_json(explanation_json(), "explain.json");
+  const auto page = render_html(inputs);
+  EXPECT_TRUE(holds(page, "2.0 GFLOP/s, 4.0 % of the 50.0 measured at most"));
+  EXPECT_TRUE(holds(page, "+12.0 \u00b5s"));
+  EXPECT_FALSE(holds(page, "<i>second"));
+  EXPECT_FALSE(holds(page, "<b>winograd"));
+  EXPECT_TRUE(holds(render_html(with_plan()), "Give <code>--explain explain.json</code>"));
+}
+
+TEST(ReportExplain, ABadFileIsRefusedWithItsField) {
+  const auto error_with = [](const std::function<void(Json&)>& edit) -> std::string {
+    Json json = explanation_json();
+    edit(json);
+    try {
+      (void)explained_from_json(json, "explain.json");
+    } catch (const InvalidArgument& e) { return e.what(); }
+    return "";
+  };
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][1].erase("median_us"); }), "explain.json.steps[1]")) << error_with([](Json& j) { j["steps"][1].erase("median_us"); });
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][2]["median_us"] = -1; }), "explain.json.steps[2].median_us"));
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["schema"] = "scissionlite.plan/1"; }), "scissionlite.explanation"));
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["stepss"] = 1; }), "stepss"));
 }
 
 TEST(ReportPrivacy, WhatIsNoPictureIsNotShown) {

@@ -17,6 +17,7 @@ namespace scissionlite::report {
 [[nodiscard]] std::string bandwidth_section(const View& view);
 [[nodiscard]] std::string rate_section(const View& view);
 [[nodiscard]] std::string privacy_section(const View& view);
+[[nodiscard]] std::string explain_section(const View& view);
 [[nodiscard]] std::string facts_section(const View& view);
 [[nodiscard]] std::string notes_section(const View& view);
 

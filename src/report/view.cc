@@ -9,7 +9,7 @@ namespace {
 
 std::string model_of(const Inputs& inputs) {
   for (const auto& name : {inputs.plan ? inputs.plan->model_name : "", inputs.device ? inputs.device->model_name : "", inputs.edge ? inputs.edge->model_name : "",
-                           inputs.benches.empty() ? "" : inputs.benches.front().model_name})
+                           inputs.benches.empty() ? "" : inputs.benches.front().model_name, inputs.explained ? inputs.explained->model_name : ""})
     if (!name.empty()) return name;
   return "the model";
 }
@@ -32,8 +32,8 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
 }  // namespace
 
 void check_inputs(const Inputs& inputs) {
-  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network)
-    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network");
+  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network && !inputs.explained)
+    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain");
   const auto all = identities(inputs);
   for (const auto& [what, sha256] : all)
     if (sha256 != all.front().second)
@@ -60,6 +60,7 @@ View make_view(const Inputs& inputs) {
   view.points = make_points(candidates, chosen);
   if (inputs.scores) view.rates = make_rate_view(*inputs.scores, chosen);
   if (inputs.privacy) view.rebuilt = make_rebuilt_view(*inputs.privacy, chosen);
+  if (inputs.explained) view.explain = make_explain_view(*inputs.explained);
   view.facts = make_facts(inputs);
   view.commands = make_commands(inputs);
   view.footnotes = make_footnotes(view, inputs);

@@ -115,6 +115,21 @@ struct RebuiltView {
   int width = 0, height = 0;
 };
 
+/// Steps with the same kind of code.
+struct ExplainFamily {
+  std::string name;  // "winograd"
+  double us = 0;
+  int steps = 0;
+};
+/// Where the engine's time goes.
+struct ExplainView {
+  Explained explained;
+  std::vector<ExplainFamily> families{};  // most time first
+  std::vector<size_t> family_of_step{};   // of each step
+  std::vector<size_t> by_time{};          // steps, slowest first
+  double sum_us = 0, macs = 0;            // of all steps
+};
+
 /// A line of "how it was measured".
 struct Fact {
   std::string subject, name, value;
@@ -134,6 +149,7 @@ struct View {
   BandwidthView bandwidth;
   RateView rates;
   RebuiltView rebuilt;
+  std::optional<ExplainView> explain;
   std::vector<std::string> constraints;
   std::vector<Fact> facts;
   std::vector<Command> commands;
@@ -150,6 +166,7 @@ struct View {
 [[nodiscard]] BandwidthView make_bandwidth_view(const std::vector<PlannedCandidate>& candidates, const Plan& plan);
 [[nodiscard]] RateView make_rate_view(const Scores& scores, const std::string& chosen_key);
 [[nodiscard]] RebuiltView make_rebuilt_view(const Privacy& privacy, const std::string& chosen_key);
+[[nodiscard]] ExplainView make_explain_view(const Explained& explained);
 void write_headline(View& view, const Inputs& inputs);
 [[nodiscard]] std::vector<Fact> make_facts(const Inputs& inputs);
 [[nodiscard]] std::vector<Command> make_commands(const Inputs& inputs);

@@ -115,6 +115,19 @@ def privacy():
             "originals": [png(40, 1), png(110, 1)], "command": "scissionlite-train privacy mobilenetv2_example.onnx --images photos/ --cuts all -o privacy.json"}
 
 
+def explanation():
+    """Three kinds of code, of which one has no multiply-adds; the slowest step in the middle."""
+    def step(node, implementation, macs, us, **more):
+        gflops = 2e-3 * macs / us
+        return {"node": node, "implementation": implementation, "shape": [1, 32, 28, 28], "macs": macs, "bytes": 200704, "median_us": us, "gflops": gflops, "share_of_peak": gflops / 76.5, **more}
+
+    steps = [step("Conv 'stem'", "direct_plain vectors=2", 10_838_016, 310.5), step("FusedConv 'features/3/conv' <b>", "winograd m=4", 57_802_752, 1205.25,
+             predicted_us=1190.0, is_measured=True, instead="direct vectors=3", instead_us=415.5), step("FusedConv 'features/5/dw'", "depthwise", 1_806_336, 88.125), step("Concat 'c'", "gather", 0, 40.0)]
+    steps += [step(f"FusedConv 'features/{i}/pw'", "direct vectors=3", 9_633_792, 300.0 - i) for i in range(6, 36)]
+    return {"schema": "scissionlite.explanation/1", "engine": "native", "version": "0.1.0", "isa": "avx2", "precision": "f32", "threads": 1, "run_us": 10290.0, "peak_gflops": 76.5,
+            "arena_bytes": 4_900_000, "values_bytes": 19_100_000, "steps": steps, "model_name": "mobilenetv2_example", "command": "scissionlite explain mobilenetv2_example.onnx --json"}
+
+
 def network():
     return {"schema": "scissionlite.network/1", "links": [{"from": "device", "to": "edge", **LINK, "per_call_us": 300.0, "n": 64}],
             "command": "scissionlite probe edge-1:8001 -o network.json"}
@@ -159,6 +172,7 @@ def main():
     write("scores.json", scores())
     write("network.json", network())
     write("privacy.json", privacy())
+    write("explain.json", explanation())
     subprocess.run([PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json",
                     "--min-agreement", "0.9", "-o", "plan.json"], check=True, cwd=OUT, stdout=subprocess.DEVNULL)
     write("bench.json", bench(json.loads((OUT / "plan.json").read_text())))

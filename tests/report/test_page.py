@@ -15,7 +15,7 @@ import tempfile
 PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 HERE = pathlib.Path(__file__).resolve().parent
 FILES = ["--plan", "plan.json", "--bench", "bench.json", "--device-profile", "device.json", "--edge-profile", "edge.json", "--scores", "scores.json",
-         "--network", "network.json", "--privacy", "privacy.json"]
+         "--network", "network.json", "--privacy", "privacy.json", "--explain", "explain.json"]
 UNITS = {"s": 1e6, "ms": 1e3, "MB": 1e6, "kB": 1e3, "B": 1, "Gbit/s": 1e9, "Mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1, "%": 0.01, "×": 1, "x": 1}
 VOID = {"meta", "link", "br", "img", "input"}
 LATENCY = 0.006  # numbers are shown with three figures
@@ -217,6 +217,51 @@ def check_privacy(root, files, data):
     expect(all(alts) and len(set(alts)) == len(alts), "every picture has words of its own")
 
 
+def microseconds(text):
+    return number(text.replace("\u00b5s", "")) if "\u00b5s" in text else number(text)
+
+
+def check_explain(root, explained, data):
+    """Every step is in the table and in the strip of the run, the slowest are bars as long as they take and solid as far as the peak goes."""
+    steps = explained["steps"]
+    total, slowest = sum(s["median_us"] for s in steps), sorted(steps, key=lambda s: -s["median_us"])
+    rows = [[cell.text() for cell in row] for row in table_rows(root, "table-explain")]
+    for cells, step in zip(rows, slowest, strict=True):
+        expect(cells[0] == step["node"] and cells[2] == step["implementation"], f"table of steps: {cells}, explain.json {step}")
+        expect(near(microseconds(cells[3]), step["median_us"]) and near(number(cells[4]), step["median_us"] / total, at_least=0.0006), f"{step['node']}: {cells[3]} and {cells[4]}, explain.json {step['median_us']}")
+        expect((cells[6] == "–") == (step["macs"] == 0), f"{step['node']}: share of peak {cells[6]} of {step['macs']} multiply-adds")
+        expect(("tuned" in cells[8]) == step.get("is_measured", False) and cells[9].startswith(step.get("instead", "–")), f"{step['node']}: {cells[8:]}, explain.json {step}")
+    bars = list(by_id(root, "chart-explain").all(lambda n: "data-step" in n.attributes))
+    expect(len(bars) == 24 and [steps[int(b.attributes["data-step"])] for b in bars] == slowest[:24], f"{len(bars)} bars are the slowest steps in order")
+    longest = None
+    for bar, step in zip(bars, slowest):
+        parts = {n.attributes["class"]: float(n.attributes["width"]) for n in bar.all(lambda n: n.tag == "rect")}
+        longest = longest or parts["pale"] / step["median_us"]
+        expect(near(parts["pale"], longest * step["median_us"], at_least=0.6), f"{step['node']}: bar {parts['pale']}, expected {longest * step['median_us']}")
+        expect(step["macs"] == 0 and "solid" not in parts or near(parts["solid"], parts["pale"] * min(1, step["share_of_peak"]), at_least=0.6), f"{step['node']}: solid {parts}, share of peak {step['share_of_peak']}")
+    strip = [float(n.attributes["width"]) for n in by_id(root, "chart-run").all(lambda n: n.tag == "rect")]
+    expect(len(strip) == len(steps) and all(near(w / sum(strip), s["median_us"] / total, 0.02) for w, s in zip(strip, steps)), "the strip of the run holds every step in order")
+    families = {name: sum(s["median_us"] for s in steps if s["implementation"].split()[0] == name) for name in {s["implementation"].split()[0] for s in steps}}
+    keys = {n.attributes["data-family"]: n.text() for n in by_id(root, "explain").all(lambda n: "data-family" in n.attributes)}
+    expect(set(keys) == set(families) and all(f"{100 * us / total:.1f} %" in keys[name] for name, us in families.items()), f"keys {keys}, expected {families}")
+    expect([s["node"] for s in data["explain"]["steps"]] == [s["node"] for s in slowest], "--json holds the steps, slowest first")
+    note = by_id(root, "explain").text()
+    expect(f"{2e-3 * sum(s['macs'] for s in steps) / explained['run_us']:.1f} GFLOP/s" in note and "76.5 measured at most" in note, "the section says what is reached of the peak")
+
+
+def check_own_explanation(folder):
+    """What `scissionlite explain --json` writes is what `report --explain` reads."""
+    model = HERE.parents[1] / "build" / "assets" / "light" / "squeezenet.onnx"
+    if not model.exists():
+        print(f"[SKIP] the program's own explanation: no {model}; run tools/assets/make_assets.sh")
+        return
+    said = subprocess.run([PROGRAM, "explain", model, "--repeats", "1", "--json"], capture_output=True, text=True, check=True).stdout
+    (folder / "own.json").write_text(said)
+    made = subprocess.run([PROGRAM, "report", "--explain", "own.json", "--json"], cwd=folder, capture_output=True, text=True)
+    expect(made.returncode == 0 and json.loads(made.stdout)["explain"]["model"] == "squeezenet", f"report --explain of its own file: {made.stderr}")
+    expect(made.returncode != 0 or len(json.loads(made.stdout)["explain"]["steps"]) == len(json.loads(said)["steps"]), "all steps of its own file")
+
+
 def check_trial(folder, files):
     """plan --measured: the bench's latencies beside the predictions; one of another model or link is refused."""
     bench, plan = files["bench"], files["plan"]
@@ -283,7 +328,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="scissionlite_report_") as name:
         folder = pathlib.Path(name)
         subprocess.run([sys.executable, HERE / "make_fixtures.py", PROGRAM, folder], check=True)
-        files = {part: json.loads((folder / f"{part}.json").read_text()) for part in ("plan", "bench", "scores", "privacy")}
+        files = {part: json.loads((folder / f"{part}.json").read_text()) for part in ("plan", "bench", "scores", "privacy", "explain")}
         table, data = report(folder, "--table"), json.loads(report(folder, "--json"))
         report(folder, *"-o page.html --quiet".split())
         page = folder / "page.html"
@@ -296,6 +341,8 @@ def main():
         check_cuts(root, data, files["plan"])
         check_rates(root, files, data)
         check_privacy(root, files, data)
+        check_explain(root, files["explain"], data)
+        check_own_explanation(folder)
         check_trial(folder, files)
         check_data(root, data, table)
         check_no_requests(page.read_text(), root)

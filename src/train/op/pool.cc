@@ -42,10 +42,12 @@ torch::Tensor window_sums(const torch::Tensor& padded, const Pool& pool) {
 Tensors max_pool(const OpContext& c, const Tensors& in) {
   if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty())
     throw Unsupported("[" + c.node.label() + "] the second output (indices) has no gradient code");
-  const auto pool = read_pool(c, in[0]);
-  const auto padded = pad_spatial(in[0], pool.window.pads_begin, pool.end, -std::numeric_limits<double>::infinity());
-  return {as_before(at::max_pool2d(as_plane(padded, pool), as_2d(pool.window.kernel), as_2d(pool.window.strides), 0, as_2d(pool.window.dilations)),
-                    pool)};
+  const auto type = in[0].scalar_type();
+  const auto x = at::isFloatingType(type) ? in[0] : in[0].to(at::kFloat);  // bytes have no value below all others to pad with
+  const auto pool = read_pool(c, x);
+  const auto padded = pad_spatial(x, pool.window.pads_begin, pool.end, -std::numeric_limits<double>::infinity());
+  const auto most = at::max_pool2d(as_plane(padded, pool), as_2d(pool.window.kernel), as_2d(pool.window.strides), 0, as_2d(pool.window.dilations));
+  return {as_before(most, pool).to(type)};
 }
 
 /// Divides by the number of elements that count: those inside, and with count_include_pad those of the declared pads.

@@ -10,10 +10,12 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "engine/backends/native/compilation.h"
+#include "engine/backends/native/conv_problems.h"
 #include "engine/backends/native/explain.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "optimise/test_graphs.h"
+#include "tune/generating.h"
 
 namespace scissionlite {
 namespace {
@@ -120,6 +122,41 @@ TEST_F(Compiled, GivesTheSameBits) {
     }
 }
 
+/// A tuning database that says that a generated kernel computes the problem.
+void tune_to_generated(const kernels::ConvProblem& problem, const fs::path& database) {
+  const auto& loops = kernels::best_loops();
+  const auto& row = kernels::conv_implementation("generated");
+  tune::TuningEntry entry{row.name, row.usual(problem, loops), 1, 2, 1, "random", {}};
+  tune::Generating(database, generate::default_tools()).keep(problem, loops, entry);
+  tune::Database found;
+  found.add(tune::key_of(problem, loops, 1), entry);
+  tune::update_database(database, found);
+}
+
+TEST_F(Compiled, KeepsGeneratedKernels) {
+  if (const auto reason = generate::reason_against(generate::default_tools()); !reason.empty()) GTEST_SKIP() << reason;
+  Maker m;
+  const auto graph = with_output(m, m.conv(m.input({1, 16, 9, 8}), 16, 16, 3));
+  const auto database = at_ / "tuning.json";
+  tune_to_generated(conv_problems(graph, 1).convs.at(0).conv.problem, database);
+  const auto compiled = compile_to_folder(graph, {.tuning = database.string()});
+  EXPECT_TRUE(std::any_of(compiled.programs.at(0).steps.begin(), compiled.programs.at(0).steps.end(), [](const auto& step) { return step.implementation.starts_with("generated"); }));
+  fs::remove_all(database);
+  fs::remove_all(tune::kernels_folder(database));
+
+  const auto loaded = load();
+  const auto reference = compile(graph, "reference");
+  const Tensor x = random_tensor(graph.inputs[0].shape);
+  EXPECT_LT(max_relative_error(loaded->run(std::span(&x, 1))[0], reference->run(std::span(&x, 1))[0]), 1e-5);
+
+  const auto object = "kernels.json.d/" + fs::directory_iterator(tune::kernels_folder(folder() / "kernels.json"))->path().filename().string();
+  ASSERT_NE(compiled.file(object), nullptr);
+  flip_bit(object, 1000);
+  EXPECT_NE(refusal().find("corrupt or exchanged"), std::string::npos) << refusal();
+  fs::remove(folder() / object);
+  EXPECT_NE(refusal().find(object), std::string::npos) << refusal();
+}
+
 TEST_F(Compiled, SaysWhyEachStepIsDoneAsItIs) {
   const auto network = compile_to_folder(small_network());
   const auto reasons = [](const CompiledModel& compiled, const std::string& implementation) {
@@ -212,7 +249,7 @@ TEST_F(Compiled, DamageIsFound) {
   write_file(folder() / "compiled.json", "{");
   EXPECT_NE(refusal().find("not valid JSON"), std::string::npos) << refusal();
   fs::remove(folder() / "compiled.json");
-  EXPECT_NE(refusal().find("has no compiled.json"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("is a folder without compiled.json"), std::string::npos) << refusal();
 }
 
 TEST_F(Compiled, WeightsOfAnotherModelAreRefused) {

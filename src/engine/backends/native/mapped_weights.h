@@ -14,7 +14,8 @@ class MappedWeights final : public kernels::WeightStore {
   /// @throws ResourceError when it cannot be mapped, InvalidArgument when a run of bytes lies beyond its end.
   MappedWeights(const fs::path& path, const std::vector<StoredWeights>& weights);
 
-  /// Never fills. Bytes are checked when they are first asked for: one read of them, at the speed of memory.
+  /// Never fills. Bytes are checked when they are first asked for: one read of them, at the speed of memory. Runs of 4 MiB and more are
+  /// read into huge pages, the others stay mapped.
   /// @throws InvalidArgument when they are damaged, of another size, or not there.
   [[nodiscard]] kernels::PackedBytes get(const std::string& key, int64_t bytes, const std::function<void(std::byte*)>& fill) override;
   /// Values stored as they are.
@@ -23,7 +24,7 @@ class MappedWeights final : public kernels::WeightStore {
  private:
   struct Run {
     StoredWeights stored;
-    bool is_checked = false;
+    kernels::PackedBytes checked;  // none before it is first asked for
   };
   fs::path path_;
   std::shared_ptr<const std::byte> mapping_;  // the whole file

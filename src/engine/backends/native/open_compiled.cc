@@ -3,6 +3,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "engine/backends/native/compiled.h"
+#include "engine/backends/native/stored_kernels.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 
@@ -32,6 +33,7 @@ OpenedModel open_compiled(const fs::path& folder, CompiledModel compiled) {
   OpenedModel opened{std::move(compiled), {}, nullptr};
   const auto path = folder / kGraphsJson;
   opened.stored = stored_from_json(parse_json(read_compiled_file(folder, opened.compiled, kGraphsJson), path.string()), path.string());
+  bring_kernels(folder, kernels::loops_named(opened.compiled.isa));
   opened.weights = std::make_shared<MappedWeights>(folder / kWeightsBin, opened.stored.weights);
   for (auto& program : opened.stored.programs)
     for (const auto& [name, identity] : program.values) {

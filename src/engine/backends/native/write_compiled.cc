@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "engine/backends/native/compilation.h"
 #include "engine/backends/native/compiled.h"
+#include "engine/backends/native/stored_kernels.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 
@@ -122,6 +123,7 @@ class Compiler {
     const auto optimised = specialise(graph_, shapes);
     Lowered lowered;
     out_.programs.push_back(described(lower(optimised, {.loops = &loops_, .threads = options_.threads, .tuned = tuned, .store = &packed_, .note = &lowered}), shapes));
+    for (const auto& [subject, decision] : lowered.decisions) decisions_.push_back(decision);
     stored_.programs.push_back(stored_program(optimised, lowered));
     for (const auto& [name, identity] : stored_.programs.back().values)
       if (values_.insert(identity).second) weights_.add(key_of_values(identity), lowered.read.at(name).data(), static_cast<int64_t>(lowered.read.at(name).size_bytes()));
@@ -135,9 +137,11 @@ class Compiler {
     out_.packed_bytes = packed_.total_bytes();
     write_file(folder_.path() / kGraphsJson, to_json(stored_).dump() + "\n");
     if (options_.is_portable) write_file(folder_.path() / kCompiledModel, serialize_model(graph_));
+    const auto kernels = store_kernels(decisions_, out_.tuning, folder_.path());
     say("hashing");
     for (const auto* name : {kGraphsJson, kWeightsBin}) out_.files.push_back(listed(folder_.path(), name));
     if (options_.is_portable) out_.files.push_back(listed(folder_.path(), kCompiledModel));
+    for (const auto& name : kernels) out_.files.push_back(listed(folder_.path(), name));
     write_json(folder_.path() / kCompiledJson, to_json(out_));
   }
 
@@ -150,6 +154,7 @@ class Compiler {
   kernels::PackedInMemory packed_;
   Stored stored_;
   std::set<std::string> values_;  // identities written
+  std::vector<Decision> decisions_;  // of all programs
   CompiledModel out_;
 };
 
