@@ -157,6 +157,14 @@ TEST_F(Compiled, KeepsGeneratedKernels) {
   EXPECT_NE(refusal().find(object), std::string::npos) << refusal();
 }
 
+TEST_F(Compiled, LeavesOutWhatIsPacked) {
+  (void)compile_to_folder(chain_network());
+  int64_t raw_bytes = 0;
+  for (const auto& weights : parse_json(read_file(folder() / "graphs.json"), "graphs.json")["weights"])
+    if (weights["key"].get<std::string>().starts_with("values ")) raw_bytes += weights["bytes"].get<int64_t>();
+  EXPECT_LT(raw_bytes, 4096);  // biases; weights are 15,744
+}
+
 TEST_F(Compiled, SaysWhyEachStepIsDoneAsItIs) {
   const auto network = compile_to_folder(small_network());
   const auto reasons = [](const CompiledModel& compiled, const std::string& implementation) {

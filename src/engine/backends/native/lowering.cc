@@ -75,7 +75,7 @@ void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
     if (--readers_[input] == 0 && is_constant(input)) {
       released_[input] = info(input);
-      const auto bytes = static_cast<int64_t>(constant(input).size_bytes());
+      const auto bytes = static_cast<int64_t>(find_constant(input).size_bytes());
       program_.graph->initializers.erase(input);
       constants_.erase(input);
       freed_.add(bytes);
