@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms, load_ms_from_onnx and run_overhead_us:
+"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms, load_ms_first, load_ms_from_onnx and run_overhead_us:
 this library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
 measured in turns by bench/engine/run.py. Each network stands against its own best peer. Ours starts from what `scissionlite compile` writes, which is
 done here first, as ncnn and TVM start from what they converted and tuned.
@@ -123,22 +123,29 @@ def memory_row(table):
                    geomean([ratio for ratio, _ in found.values()]), found)
 
 
-def load_row(table):
+def first_load_row(table):
     times = {network: rows[OURS]["load_ms"] for network, rows in table.items()}
     peers = {network: min((row["load_ms"], peer) for peer, row in rows.items() if peer != OURS) for network, rows in table.items()}
-    return {"id": "load_ms", "what": "from compiled model to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
-            "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
+    return {"id": "load_ms_first", "what": "from compiled model to ready engine, one start, files perhaps not in memory, geometric mean over networks, one thread", "measured": geomean(list(times.values())),
+            "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND,
+            "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
 
 
-def onnx_load_row(table, options):
-    """What loading takes without compiling first: median of a few starts each."""
+def load_row(name, source, paths, options):
+    """Median of a few starts each, files in memory after the first."""
     starts, times = 5, {}
-    paths = {path.stem: path for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")}
-    for network in table:
-        loads = [json.loads(subprocess.run([options.worker, paths[network], "--engine", options.engine], input="quit\n", check=True, capture_output=True, text=True).stdout.splitlines()[0])["load_ms"] for _ in range(starts)]
+    for network, path in paths.items():
+        loads = [json.loads(subprocess.run([options.worker, path, "--engine", options.engine], input="quit\n", check=True, capture_output=True, text=True).stdout.splitlines()[0])["load_ms"] for _ in range(starts)]
         times[network] = sorted(loads)[starts // 2]
-    return {"id": "load_ms_from_onnx", "what": "from ONNX file to ready engine, geometric mean over networks, one thread", "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())],
-            "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f}" for network, ms in times.items())}
+    return {"id": name, "what": f"from {source} to ready engine, median of {starts} starts, geometric mean over networks, one thread", "measured": geomean(list(times.values())),
+            "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f}" for network, ms in times.items())}
+
+
+def load_rows(table, options):
+    onnx = {path.stem: path for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")}
+    compiled = figures.ROOT / "build" / "bench_engine" / "native"
+    return [load_row("load_ms", "compiled model", {network: compiled / f"{network}.1t" for network in table}, options), first_load_row(table),
+            load_row("load_ms_from_onnx", "ONNX file", {network: onnx[network] for network in table}, options)]
 
 
 def identity_model(path):
@@ -204,7 +211,7 @@ def main():
     tables = {threads: by_network(rows) for threads, rows in measurements.items()}
     rows = speed_rows(tables, measurements)
     if 1 in tables:
-        rows += [memory_row(tables[1]), load_row(tables[1]), onnx_load_row(tables[1], options), overhead_row(options), *network_rows(tables)]
+        rows += [memory_row(tables[1]), *load_rows(tables[1], options), overhead_row(options), *network_rows(tables)]
     for row in rows:
         print(row["id"], f"{row['measured']:.4g}", row["note"])
     if options.engine == OURS and options.threads == [1, 2] and options.data:
