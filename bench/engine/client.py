@@ -58,11 +58,13 @@ def environment(peer, threads):
 
 
 class Client:
-    def __init__(self, peer, model, threads, options):
+    """extra: variables of the worker's environment."""
+
+    def __init__(self, peer, model, threads, options, extra=None):
         self.peer, cores = peer, first_cores(threads)
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(command(peer, model, threads, options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-                                        env=environment(peer, threads), preexec_fn=lambda: os.sched_setaffinity(0, cores))
+                                        env={**environment(peer, threads), **(extra or {})}, preexec_fn=lambda: os.sched_setaffinity(0, cores))
         self.loaded = self.reply()
 
     def reply(self):

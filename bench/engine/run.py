@@ -167,6 +167,8 @@ def parsed():
     parser.add_argument("-o", "--out", type=pathlib.Path)
     options = parser.parse_args()
     options.peers = options.peers or list(INT8_PEERS if options.precision == "int8" else PEERS)
+    if options.precision == "int8":
+        options.work = options.work / "int8"  # quantised graphs have the names of those in f32
     return options
 
 

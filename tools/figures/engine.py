@@ -20,18 +20,22 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
 
+sys.path.insert(0, str(figures.ROOT / "bench" / "engine"))
+from peers import native  # noqa: E402
+
 OURS = "native"
 MOST_DIFFERENCE = 1e-3  # of max|y|, against ONNX Runtime
 COMMAND = "tools/figures/engine.py"
+WORK = figures.ROOT / "build" / "bench_engine"  # of bench/engine/run.py
 
 
-def measured(threads, options):
-    """Rows of bench/engine/run.py."""
-    path = options.work / f"{options.engine}.{threads}t.json"
+def measured(threads, options, *more):
+    """Rows of bench/engine/run.py. More: words for it, which name the file too."""
+    path = options.work / f"{'.'.join([options.engine, *more[1::2], f'{threads}t'])}.json"
     if not path.exists():
         partial = path.with_suffix(".partial")
-        run_bench(threads, options, "--prepare", "--peers", "native")
-        run_bench(threads, options, "--rounds", options.rounds, "--runs", options.runs, "-o", partial)
+        run_bench(threads, options, *more, "--prepare", "--peers", "native")
+        run_bench(threads, options, *more, "--rounds", options.rounds, "--runs", options.runs, "-o", partial)
         partial.rename(path)
     return json.loads(path.read_text())["rows"]
 
@@ -39,7 +43,7 @@ def measured(threads, options):
 def run_bench(threads, options, *more):
     data = ["--data", options.data] if options.data else []
     words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
-             "--engine", options.engine, "--threads", threads, *more]
+             "--engine", options.engine, "--threads", threads, "--work", WORK, *more]
     subprocess.run([str(word) for word in words], check=True)
 
 
@@ -52,15 +56,15 @@ def by_network(rows):
     return table
 
 
-def check(rows):
+def check(rows, most_difference=MOST_DIFFERENCE):
     """Nothing is compared in speed that does not compute the same."""
-    wrong = [f"{row['network']}: {row.get('failed') or describe(row)}" for row in rows if row["peer"] == OURS and not is_right(row)]
+    wrong = [f"{row['network']}: {row.get('failed') or describe(row)}" for row in rows if row["peer"] == OURS and not is_right(row, most_difference)]
     if wrong:
         raise SystemExit("[engine] answers differ from ONNX Runtime's: " + "; ".join(wrong))
 
 
-def is_right(row):
-    return "failed" not in row and row["error"] is not None and row["error"] <= MOST_DIFFERENCE and row.get("same_top1") == row.get("photos")
+def is_right(row, most_difference):
+    return "failed" not in row and row["error"] is not None and row["error"] <= most_difference and row.get("same_top1") == row.get("photos")
 
 
 def describe(row):
@@ -72,11 +76,11 @@ def is_usable(row):
     return row["error"] is not None and row["error"] <= MOST_DIFFERENCE
 
 
-def ratios(table, key):
+def ratios(table, key, counts=is_usable):
     """{network: (the least of the peers' / ours, that peer)}"""
     found = {}
     for network, rows in table.items():
-        peers = {peer: row[key] for peer, row in rows.items() if peer != OURS and is_usable(row)}
+        peers = {peer: row[key] for peer, row in rows.items() if peer != OURS and counts(row)}
         best = min(peers, key=peers.get)
         found[network] = peers[best] / rows[OURS][key], best
     return found
@@ -90,9 +94,9 @@ def listed(found):
     return "; ".join(f"{network} {ratio:.2f} ({best})" for network, (ratio, best) in sorted(found.items(), key=lambda item: item[1][0]))
 
 
-def summary(key, what, value, found, unit="ratio"):
+def summary(key, what, value, found, command=COMMAND):
     values = [ratio for ratio, _ in found.values()]
-    return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": unit, "command": COMMAND, "note": listed(found)}
+    return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": "ratio", "command": command, "note": listed(found)}
 
 
 def missing(rows):
@@ -143,9 +147,10 @@ def load_row(name, source, paths, options):
 
 def load_rows(table, options):
     onnx = {path.stem: path for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")}
-    compiled = figures.ROOT / "build" / "bench_engine" / "native"
-    return [load_row("load_ms", "compiled model", {network: compiled / f"{network}.1t" for network in table}, options), first_load_row(table),
-            load_row("load_ms_from_onnx", "ONNX file", {network: onnx[network] for network in table}, options)]
+    rows = [load_row("load_ms_from_onnx", "ONNX file", {network: onnx[network] for network in table}, options)]
+    if options.engine == OURS:  # others start from the ONNX file
+        rows += [load_row("load_ms", "compiled model", {network: native.compiled(onnx[network], 1, WORK) for network in table}, options), first_load_row(table)]
+    return rows
 
 
 def identity_model(path):
@@ -187,23 +192,25 @@ def network_rows(tables):
     return rows
 
 
-def parsed():
+def parser_of(description, graphs):
+    """What every figure of engines is asked for; graphs: the folder of build that they lie in."""
     build = figures.ROOT / "build"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=pathlib.Path)
-    parser.add_argument("--graphs", type=pathlib.Path, default=build / "graphs")
+    parser.add_argument("--graphs", type=pathlib.Path, default=build / graphs)
     parser.add_argument("--peers-at", type=pathlib.Path, default=build / "peers")
     parser.add_argument("--worker", type=pathlib.Path, default=build / "release" / "bench_engine_worker")
     parser.add_argument("--engine", default=OURS, help=f"another than {OURS} is a trial: nothing is recorded then")
-    parser.add_argument("--threads", type=int, nargs="+", choices=(1, 2), default=[1, 2])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--work", type=pathlib.Path, default=build / "figures" / "engine")
-    return parser.parse_args()
+    return parser
 
 
 def main():
-    options = parsed()
+    parser = parser_of(__doc__, "graphs")
+    parser.add_argument("--threads", type=int, nargs="+", choices=(1, 2), default=[1, 2])
+    options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     measurements = {threads: measured(threads, options) for threads in options.threads}
     for rows in measurements.values():

@@ -8,10 +8,7 @@ in --work already is not made again.
 
 Example: build/peers/main/bin/python tools/figures/engine_int8.py --data $SCISSIONLITE_TEST_DATA
 """
-import argparse
-import json
 import pathlib
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -22,31 +19,6 @@ MOST_DIFFERENCE = 1e-2  # of max|y|, against ONNX Runtime: one step of a byte th
 COMMAND = "tools/figures/engine_int8.py"
 
 
-def measured(options):
-    path = options.work / "native.int8.1t.json"
-    if not path.exists():
-        partial, data = path.with_suffix(".partial"), ["--data", options.data] if options.data else []
-        words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--precision", "int8", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
-                 "--threads", 1, "--rounds", options.rounds, "--runs", options.runs, "-o", partial]
-        subprocess.run([str(word) for word in words], check=True)
-        partial.rename(path)
-    return json.loads(path.read_text())["rows"]
-
-
-def ratio(rows):
-    """(the least of the peers' times / ours, that peer)"""
-    peers = {peer: row["median_us"] for peer, row in rows.items() if peer != engine.OURS}
-    best = min(peers, key=peers.get)
-    return peers[best] / rows[engine.OURS]["median_us"], best
-
-
-def check(rows):
-    wrong = [f"{row['network']}: {row.get('failed') or engine.describe(row)}" for row in rows
-             if row["peer"] == engine.OURS and ("failed" in row or row["error"] > MOST_DIFFERENCE or row.get("same_top1") != row.get("photos"))]
-    if wrong:
-        raise SystemExit("[engine_int8] answers differ from ONNX Runtime's: " + "; ".join(wrong))
-
-
 def network_row(network, peer, row):
     low, high = row["quartiles_us"]
     top1 = f"; top-1 same on {row['same_top1']} of {row['photos']} photos" if "photos" in row else ""
@@ -55,28 +27,18 @@ def network_row(network, peer, row):
 
 
 def main():
-    build = figures.ROOT / "build"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path)
-    parser.add_argument("--graphs", type=pathlib.Path, default=build / "graphs_int8")
-    parser.add_argument("--peers-at", type=pathlib.Path, default=build / "peers")
-    parser.add_argument("--worker", type=pathlib.Path, default=build / "release" / "bench_engine_worker")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--work", type=pathlib.Path, default=build / "figures" / "engine")
-    options = parser.parse_args()
+    options = engine.parser_of(__doc__, "graphs_int8").parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    rows = measured(options)
-    check(rows)
+    rows = engine.measured(1, options, "--precision", "int8")
+    engine.check(rows, MOST_DIFFERENCE)
     table = engine.by_network(rows)
-    found = {network: ratio(of_peer) for network, of_peer in table.items()}
-    values = [value for value, _ in found.values()]
-    out = [{"id": "geomean_vs_best_peer_int8_1t", "what": f"latency of each quantised network's fastest peer over ours, int8, batch 1, 1 thread: geometric mean over {len(found)} networks", "measured": engine.geomean(values),
-            "spread": [min(values), max(values)], "unit": "ratio", "command": COMMAND, "note": engine.listed(found)}]
+    found = engine.ratios(table, "median_us", counts=lambda row: True)
+    what = f"latency of each quantised network's fastest peer over ours, int8, batch 1, 1 thread: geometric mean over {len(found)} networks"
+    out = [engine.summary("geomean_vs_best_peer_int8_1t", what, engine.geomean([ratio for ratio, _ in found.values()]), found, COMMAND)]
     out += [network_row(network, peer, row) for network, of_peer in table.items() for peer, row in of_peer.items()]
     for row in out:
         print(row["id"], f"{row['measured']:.4g}", row["note"])
-    if options.data:
+    if options.engine == engine.OURS and options.data:
         figures.record("engine_int8", out)
 
 

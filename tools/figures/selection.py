@@ -8,21 +8,20 @@ tools/make_graphs/make_graphs.py comes before. Files of tuning that are in --wor
 Example: build/peers/main/bin/python tools/figures/selection.py --data $SCISSIONLITE_TEST_DATA
 """
 import argparse
-import math
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import engine  # noqa: E402
 import figures  # noqa: E402
 
 sys.path.insert(0, str(figures.ROOT / "bench" / "engine"))
 import inputs  # noqa: E402
 import numpy as np  # noqa: E402
 from client import Client  # noqa: E402
-from run import difference, turn  # noqa: E402
+from run import difference, measure  # noqa: E402
 
 COMMAND = "tools/figures/selection.py"
 GRAPHS = ("mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "resnet50", "shufflenet_v2_x1_0")
@@ -44,13 +43,7 @@ def tuned_by(model, threads, options):
 
 def start(model, threads, worker, tuning, options):
     """A worker under that tuning file, or under none."""
-    os.environ.pop(TUNING, None)
-    if tuning:
-        os.environ[TUNING] = str(tuning)
-    try:
-        return Client("native", model, threads, argparse.Namespace(worker=worker, engine="native", peers_at=None, work=options.work))
-    finally:
-        os.environ.pop(TUNING, None)
+    return Client("native", model, threads, argparse.Namespace(worker=worker, engine="native", peers_at=None, work=options.work), {TUNING: str(tuning or "")})
 
 
 def check(clients, model):
@@ -69,22 +62,22 @@ def check(clients, model):
         raise SystemExit(f"[selection] {model}: answers of {', '.join(wrong)} differ from the usual ones")
 
 
-def measured(model, threads, options):
-    """{variant: medians of each round}"""
-    variants = {"usual": (options.worker, None), "tuned": (options.worker, tuned_by(model, threads, options))}
-    if options.before:
-        variants["before"] = (options.before, None)
+def in_turns(variants, model, threads, options):
+    """{variant: medians of each round}; variants: {name: (worker, tuning file or None)}, one of them "usual"."""
     clients = {name: start(model, threads, worker, tuning, options) for name, (worker, tuning) in variants.items()}
     try:
         check(clients, model)
-        medians, names = {name: [] for name in clients}, list(clients)
-        for i in range(options.rounds):
-            for name in names[i % len(names):] + names[:i % len(names)]:
-                medians[name].append(turn(clients[name], options.runs))
-        return medians
+        return measure(clients, options)
     finally:
         for client in clients.values():
             client.close()
+
+
+def measured(model, threads, options):
+    variants = {"usual": (options.worker, None), "tuned": (options.worker, tuned_by(model, threads, options))}
+    if options.before:
+        variants["before"] = (options.before, None)
+    return in_turns(variants, model, threads, options)
 
 
 def ratios(medians, of, over):
@@ -109,8 +102,7 @@ def rows_of(threads, models, options):
         if options.before:
             rows.append(figure(f"selection/{name}/before", "latency of an earlier build over this one's, both with their usual choices", ratios(medians, "before", "usual"), note))
     values = [gain[1] for gain in gains]
-    mean = math.exp(sum(map(math.log, values)) / len(values))
-    rows.append(figure(f"selection_speed_up_{threads}t", f"the same, geometric mean over {len(values)} networks (spread: least and most)", [min(values), mean, max(values)]))
+    rows.append(figure(f"selection_speed_up_{threads}t", f"the same, geometric mean over {len(values)} networks (spread: least and most)", [min(values), engine.geomean(values), max(values)]))
     return rows
 
 

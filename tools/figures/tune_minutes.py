@@ -6,9 +6,7 @@ Example: build/peers/main/bin/python tools/figures/tune_minutes.py --data $SCISS
 """
 import argparse
 import json
-import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,37 +14,14 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
+import selection  # noqa: E402
 
 sys.path.insert(0, str(figures.ROOT / "bench" / "engine"))
 import inputs  # noqa: E402
+import numpy as np  # noqa: E402
 
 COMMAND = "tools/figures/tune_minutes.py"
 NETWORK = "mobilenetv2_1.0"
-
-
-class Engine:
-    """A worker of the engine `native`, with a tuning or without."""
-
-    def __init__(self, model, tuning, options):
-        environment = {key: value for key, value in os.environ.items() if key != "SCISSIONLITE_TUNING"} | ({"SCISSIONLITE_TUNING": str(tuning)} if tuning else {})
-        words = [str(options.worker), str(model), "--engine", "native", "--threads", str(options.threads)]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        self.reply()
-
-    def reply(self):
-        answer = json.loads(self.process.stdout.readline() or '{"error": "the worker ended"}')
-        if "error" in answer:
-            raise SystemExit(f"[tune_minutes] {NETWORK} on native: {answer['error']}")
-        return answer
-
-    def ask(self, words):
-        self.process.stdin.write(words + "\n")
-        self.process.stdin.flush()
-        return self.reply()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=60)
 
 
 def tune(model, tuning, options):
@@ -56,24 +31,10 @@ def tune(model, tuning, options):
     return (time.monotonic() - start) / 60, json.loads(done.stdout)["layers"]
 
 
-def gain(model, tuning, folder, options):
-    """Times without / with the tuning, round by round."""
-    import numpy as np
-    np.save(folder / "x.npy", inputs.noise(model))
-    engines = [Engine(model, None, options), Engine(model, tuning, options)]
-    for engine in engines:
-        engine.ask(f"input {folder / 'x.npy'}")
-        engine.ask("run 5")
-    rounds = [[statistics.median(engine.ask(f"run {options.runs}")["us"]) for engine in engines] for _ in range(options.rounds)]
-    for engine in engines:
-        engine.close()
-    return [usual / tuned for usual, tuned in rounds], [statistics.median(times) / 1e3 for times in zip(*rounds)]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=pathlib.Path, default=figures.ROOT / "build/release/scissionlite")
-    parser.add_argument("--worker", type=pathlib.Path, default=figures.ROOT / "build/release/bench/bench_engine_worker")
+    parser.add_argument("--worker", type=pathlib.Path, default=figures.ROOT / "build/release/bench_engine_worker")
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder whose models/ has the network")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=21)
@@ -84,12 +45,14 @@ def main():
         folder = pathlib.Path(name)
         model, tuning = inputs.plain(options.data / "models" / f"{NETWORK}.onnx", folder), folder / "tuning.json"
         minutes, layers = tune(model, tuning, options)
-        ratios, ms = gain(model, tuning, folder, options)
-    measured = sum(layer["measured"] for layer in layers)
+        options.work = folder
+        medians = selection.in_turns({"usual": (options.worker, None), "tuned": (options.worker, tuning)}, model, options.threads, options)
+    low, middle, high = selection.ratios(medians, "usual", "tuned")
+    measured, chains = sum(layer["measured"] for layer in layers), sum(layer["problem"].startswith("chain ") for layer in layers)
     row = {"id": "tune_minutes_mobilenetv2", "what": f"wall time of `tune` on MobileNetV2, {options.threads} threads, default budget", "measured": round(minutes, 2), "spread": None, "unit": "min",
            "command": COMMAND,
-           "note": f"{measured} measurements of {len(layers)} convolutions; the network runs {statistics.median(ratios):.3f} times as fast as with the usual choices "
-                   f"({min(ratios):.3f} to {max(ratios):.3f} in {options.rounds} rounds), {ms[0]:.2f} and {ms[1]:.2f} ms"}
+           "note": f"{measured} measurements of {len(layers) - chains} convolutions and {chains} chains; the network runs {middle:.3f} times as fast as with the usual choices "
+                   f"(quartiles {low:.3f} to {high:.3f} of {options.rounds} rounds), {np.median(medians['usual']) / 1e3:.2f} and {np.median(medians['tuned']) / 1e3:.2f} ms"}
     print(json.dumps(row, indent=1))
     if not options.dry:
         figures.record("engine", [row])
