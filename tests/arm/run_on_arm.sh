@@ -10,10 +10,27 @@ for program in "$compiler" qemu-aarch64; do
   command -v "$program" >/dev/null || { echo "[SKIP] no $program; apt-get install g++-aarch64-linux-gnu qemu-user"; exit 77; }
 done
 mkdir -p "$work"
-kernels=("$root"/src/base/{text,cpu}.cc "$root"/src/kernels/{layout,packed}.cc
-  "$root"/src/kernels/conv/{conv,panels,direct,direct_cut,direct_knobs,compact,image,winograd,depthwise,depthwise_filter,generated,kernel_plan,kernel_object}.cc
-  "$root"/src/kernels/vector/{loops,loops_base}.cc)
-"$compiler" -std=c++20 -O2 -fopenmp -I "$root/src" -I "$root/tests" "$root"/tests/arm/kernels_on_arm.cc "${kernels[@]}" -o "$work/kernels_on_arm"
+ccache="$(command -v ccache || true)"
+
+# compile SOURCE...: an object each, named by its path, several at once
+compile() {
+  printf '%s\n' "$@" | xargs -P "$(nproc)" -I {} bash -c 'object="${1//\//_}.o"; $2 "$3" -std=c++20 -O2 -fopenmp -I "$4/src" -I "$4/tests" -c "$4/$1" -o "$5/$object"' _ {} "$ccache" "$compiler" "$root" "$work"
+}
+# link PROGRAM SOURCE...: their objects
+link() {
+  local program="$1" objects=()
+  shift
+  for source in "$@"; do objects+=("$work/${source//\//_}.o"); done
+  "$compiler" -fopenmp "${objects[@]}" -o "$work/$program"
+}
+
+kernels=(src/base/{text,cpu}.cc src/kernels/{layout,packed}.cc
+  src/kernels/conv/{conv,panels,direct,direct_cut,direct_knobs,compact,image,winograd,winograd_weights,depthwise,depthwise_filter,generated,kernel_plan,kernel_object}.cc
+  src/kernels/vector/{loops,loops_base}.cc)
+bytes=(src/kernels/int8/{band,conv,depthwise,direct,loops,loops_base}.cc)
+compile tests/arm/{kernels,int8}_on_arm.cc "${kernels[@]}" "${bytes[@]}"
+link kernels_on_arm tests/arm/kernels_on_arm.cc "${kernels[@]}"
+link int8_on_arm tests/arm/int8_on_arm.cc "${kernels[@]}" "${bytes[@]}"
 generated=()
 if [ $# -gt 2 ]; then
   rm -rf "$work/kernels" && mkdir "$work/kernels"
@@ -21,6 +38,4 @@ if [ $# -gt 2 ]; then
   generated=("$work/kernels")
 fi
 qemu-aarch64 -L /usr/aarch64-linux-gnu "$work/kernels_on_arm" "${generated[@]}"
-bytes=("$root"/src/kernels/int8/{band,conv,depthwise,direct,loops,loops_base}.cc)
-"$compiler" -std=c++20 -O2 -fopenmp -I "$root/src" "$root"/tests/arm/int8_on_arm.cc "${kernels[@]}" "${bytes[@]}" -o "$work/int8_on_arm"
 qemu-aarch64 -L /usr/aarch64-linux-gnu "$work/int8_on_arm"
