@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -39,6 +40,11 @@ MachineInfo read_machine() {
 }
 
 }  // namespace
+
+bool has_isa(const std::vector<std::string>& needs) {
+  const auto& isa = this_machine().isa;
+  return std::all_of(needs.begin(), needs.end(), [&](const std::string& need) { return std::find(isa.begin(), isa.end(), need) != isa.end(); });
+}
 
 const MachineInfo& this_machine() {
   static const MachineInfo info = read_machine();

@@ -13,5 +13,7 @@ struct MachineInfo {
 };
 /// Read once from the CPU and the process's affinity.
 [[nodiscard]] const MachineInfo& this_machine();
+/// Whether it has all of these instruction sets, as MachineInfo names them.
+[[nodiscard]] bool has_isa(const std::vector<std::string>& needs);
 
 }  // namespace scissionlite

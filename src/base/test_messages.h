@@ -8,11 +8,12 @@
 
 namespace scissionlite {
 
-/// The message of the InvalidArgument that `body` throws; "" when it throws none.
-inline std::string message_of(const std::function<void()>& body) {
+/// The message of the error that `body` throws; "" when it throws none. Errors of other types go on.
+template <typename E = InvalidArgument>
+std::string message_of(const std::function<void()>& body) {
   try {
     body();
-  } catch (const InvalidArgument& e) {
+  } catch (const E& e) {
     return e.what();
   }
   return "";

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/progress.h"
-#include "base/rng.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "engine/normal_inputs.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 
@@ -35,38 +35,32 @@ Loaded load(const CompileModelOptions& options) {
   return loaded;
 }
 
-std::vector<Tensor> random_inputs(const std::vector<ValueInfo>& inputs, const std::vector<Shape>& shapes) {
-  Rng rng(1);
-  std::vector<Tensor> out;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    Tensor t(inputs[i].dtype, shapes[i]);
-    std::fill_n(t.mutable_data(), t.size_bytes(), std::byte{0});
-    if (inputs[i].dtype == Dtype::kF32)
-      for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
-    out.push_back(std::move(t));
-  }
-  return out;
-}
-
 /// @throws InternalError when the folder does not compute, to the bit, what the model computes in the same engine.
 void check_same(const Graph& graph, const CompileModelOptions& options, const CompiledModel& compiled, Executable& loaded) {
   const auto direct = compile(graph, "native", {.threads = options.threads, .tuning = options.tuning});
-  const auto inputs = random_inputs(compiled.inputs, compiled.programs.at(0).shapes);
+  const auto inputs = normal_inputs(compiled.inputs, compiled.programs.at(0).shapes);
   const auto expected = direct->run(inputs), given = loaded.run(inputs);
   for (size_t i = 0; i < expected.size(); ++i)
     if (!bit_equal(given.at(i), expected[i])) throw InternalError("[compile] output '" + compiled.outputs[i].name + "' of '" + options.folder.string() + "' is not what the model gives");
 }
 
-/// Steps by the first word of how they are done, most work first.
-std::vector<std::pair<std::string, CompiledStep>> by_implementation(const CompiledProgram& program, std::map<std::string, int>& counts) {
-  std::map<std::string, CompiledStep> sums;
+struct Share {
+  std::string by;  // first word of how it is done
+  int64_t macs = 0;
+  int steps = 0;
+};
+
+/// Most work first.
+std::vector<Share> by_implementation(const CompiledProgram& program) {
+  std::map<std::string, Share> sums;
   for (const auto& step : program.steps) {
     const auto word = step.implementation.substr(0, step.implementation.find(' '));
-    sums[word].macs += step.macs;
-    ++counts[word];
+    auto& sum = sums[word];
+    sum.by = word, sum.macs += step.macs, ++sum.steps;
   }
-  std::vector<std::pair<std::string, CompiledStep>> sorted(sums.begin(), sums.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.macs > b.second.macs; });
+  std::vector<Share> sorted;
+  for (const auto& [word, sum] : sums) sorted.push_back(sum);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Share& a, const Share& b) { return a.macs > b.macs; });
   return sorted;
 }
 
@@ -79,10 +73,9 @@ int64_t total_bytes(const CompiledModel& compiled) {
 void print(const CompiledModel& compiled, const CompileModelOptions& options, const std::optional<Loaded>& loaded) {
   int64_t macs = 0;
   for (const auto& step : compiled.programs.at(0).steps) macs += step.macs;
-  std::map<std::string, int> counts;
   std::vector<std::vector<std::string>> rows{{"done by", "steps", "of multiply-adds"}};
-  for (const auto& [name, sum] : by_implementation(compiled.programs[0], counts))
-    rows.push_back({name, std::to_string(counts[name]), macs > 0 ? format_fixed(100.0 * static_cast<double>(sum.macs) / static_cast<double>(macs), 1) + " %" : "-"});
+  for (const auto& sum : by_implementation(compiled.programs[0]))
+    rows.push_back({sum.by, std::to_string(sum.steps), macs > 0 ? format_fixed(100.0 * static_cast<double>(sum.macs) / static_cast<double>(macs), 1) + " %" : "-"});
   std::cout << format_table(rows) << "\n";
   std::vector<std::string> batches;
   for (const auto& program : compiled.programs) batches.push_back(program.shapes.empty() ? "no inputs" : to_string(program.shapes[0]));
