@@ -4,7 +4,6 @@
 //   conv_speed PROBLEMS.txt [--threads N] [--rounds N]      one JSON line a problem
 #include <dnnl.hpp>
 #include <omp.h>
-#include <time.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -92,12 +91,7 @@ class Ours {
   AlignedFloats x_, y_, scratch_;
 };
 
-double now_us(int threads) {
-  if (threads > 1) return Clock::steady().now_us();
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e6 + static_cast<double>(t.tv_nsec) / 1e3;
-}
+double now_us(int threads) { return threads > 1 ? Clock::steady().now_us() : thread_cpu_us(); }
 
 template <typename Runner>
 double run_us(Runner& runner, int repeats, int threads) {

@@ -119,7 +119,8 @@ class Comparison {
 
 kernels::Knobs knobs_of(const ConvProblem& p, std::istringstream& words) {
   auto knobs = kernels::conv_implementation("generated").usual(p, kernels::best_loops());
-  for (std::string word; words >> word;) knobs[word.substr(0, word.find('='))] = std::atoll(word.substr(word.find('=') + 1).c_str());
+  for (std::string word; words >> word;)
+    for (const auto& [name, value] : tune::parse_knobs(word)) knobs[name] = value;
   return knobs;
 }
 

@@ -1,7 +1,5 @@
 #include "generate/generate.h"
 
-#include <unistd.h>
-
 #include <cstdlib>
 
 #include "base/error.h"
@@ -12,32 +10,6 @@ namespace scissionlite::generate {
 namespace {
 
 constexpr const char* kProgram = "scissionlite-generate";
-
-std::string knobs_text(const kernels::Knobs& knobs) {
-  std::string text;
-  for (const auto& [name, value] : knobs) text += (text.empty() ? "" : " ") + name + "=" + std::to_string(value);
-  return text;
-}
-
-/// A folder for what lies between, removed at the end.
-class WorkFolder {
- public:
-  explicit WorkFolder(const fs::path& beside) : path_(beside.string() + ".work-" + std::to_string(getpid())) {
-    std::error_code error;
-    fs::create_directories(path_, error);
-    if (error) throw ResourceError("[generate] no folder '" + path_.string() + "': " + error.message());
-  }
-  ~WorkFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
 
 }  // namespace
 
@@ -58,18 +30,19 @@ std::string reason_against(const Tools& tools) {
 
 void make_kernel(const kernels::KernelPlan& plan, const Tools& tools, const fs::path& object) {
   if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[generate] no kernel " + plan.identity() + ": " + reason);
-  const WorkFolder work(object);
-  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem.text(), knobs_text(plan.knobs), work.file("kernel.o")}); !said.empty()) {
+  const StagedFolder work(object.string() + ".work");  // never committed: removed with all in it
+  const auto file = [&](const char* name) { return (work.path() / name).string(); };
+  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem.text(), kernels::text_of(plan.knobs), file("kernel.o")}); !said.empty()) {
     if (const auto missing = reason_against(tools); !missing.empty()) throw Unsupported("[generate] " + missing);
     throw InternalError("[generate] " + tools.program.filename().string() + " failed: " + said);
   }
-  write_file(work.file("shim.c"), shim_of(plan));
-  const auto said = run_tool(tools.compiler, {"-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-Bsymbolic", "-Wl,--build-id=none", "-s", work.file("shim.c"), work.file("kernel.o"), "-lm", "-o", work.file("kernel.so")});
+  write_file(file("shim.c"), shim_of(plan));
+  const auto said = run_tool(tools.compiler, {"-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-Bsymbolic", "-Wl,--build-id=none", "-s", file("shim.c"), file("kernel.o"), "-lm", "-o", file("kernel.so")});
   if (!said.empty()) {
     if (const auto missing = reason_against(tools); !missing.empty()) throw Unsupported("[generate] " + missing);
     throw InternalError("[generate] '" + tools.compiler + "' does not link " + plan.identity() + ": " + said);
   }
-  fs::rename(work.file("kernel.so"), object);
+  fs::rename(file("kernel.so"), object);
 }
 
 }  // namespace scissionlite::generate

@@ -13,6 +13,7 @@
 #include "base/test_messages.h"
 #include "kernels/conv/generated.h"
 #include "kernels/conv/panels.h"
+#include "kernels/conv/test_reference.h"
 #include "kernels/conv/test_values.h"
 #include "kernels/layout.h"
 #include "kernels/vector/loops.h"
@@ -38,20 +39,6 @@ class Kernels : public testing::Test {
   }
   fs::path folder_ = fs::temp_directory_path() / ("generate_test_" + std::to_string(getpid()));
 };
-
-/// The loop nest of the definition, in double precision.
-double one_output(const ConvProblem& p, const std::vector<float>& x, const std::vector<float>& w, int64_t n, int64_t k, int64_t row, int64_t column) {
-  const int64_t in = p.c / p.groups, first = k / (p.k / p.groups) * in;
-  double sum = 0;
-  for (int64_t c = 0; c < in; ++c)
-    for (int64_t i = 0; i < p.kernel_h; ++i)
-      for (int64_t j = 0; j < p.kernel_w; ++j) {
-        const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
-        if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-        sum += static_cast<double>(x[static_cast<size_t>(((n * p.c + first + c) * p.h + h) * p.w + v)]) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
-      }
-  return sum;
-}
 
 double activated(double x, const ConvEnd& end) {
   const auto& f = end.activation;
@@ -80,7 +67,7 @@ double error_of(const kernels::Convolution& conv, const ConvProblem& p, const st
   double most = 1e-20, error = 0;
   for (int64_t at = 0; at < outputs; ++at) {
     const int64_t k = at / pixels % p.k;
-    const double sum = one_output(p, x, w, at / pixels / p.k, k, at % pixels / p.out_w(), at % p.out_w()) + bias[static_cast<size_t>(k)] + (end.has_residual ? static_cast<double>(residual[static_cast<size_t>(at)]) : 0);
+    const double sum = kernels::one_output(p, x, w, at / pixels / p.k, k, at % pixels / p.out_w(), at % p.out_w()) + bias[static_cast<size_t>(k)] + (end.has_residual ? static_cast<double>(residual[static_cast<size_t>(at)]) : 0);
     const double right = activated(sum, end), difference = std::abs(static_cast<double>(got[static_cast<size_t>(at)]) - right);
     most = std::max(most, std::abs(right)), error = std::max(error, std::isnan(difference) ? 1e30 : difference);
   }

@@ -15,7 +15,7 @@ namespace {
 
 using Matrix = std::vector<std::vector<float>>;
 
-/// B^T, (m + 2, m + 2); of G see pack_for_kernel.
+/// B^T, (m + 2, m + 2); of G see weight_transform.
 Matrix input_transform(int m) {
   if (m == 2) return {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
   if (m == 4) return {{4, 0, -5, 0, 1, 0}, {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};

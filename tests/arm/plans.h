@@ -28,6 +28,7 @@ inline std::vector<KernelPlan> arm_plans() {
   add(depthwise, kGeneratedDepthwise);
   add(three, kGeneratedWinograd2);
   add(three, kGeneratedWinograd4);
+  add(three, kGeneratedWinograd6);
   return out;
 }
 

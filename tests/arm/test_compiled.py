@@ -17,9 +17,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
-SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc" for name in ("text", "cpu", "tensor", "json", "file", "base64", "memory")), "src/graph/graph.cc",
+SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc" for name in ("text", "cpu", "tensor", "json", "file", "descriptor", "base64", "memory")), "src/graph/graph.cc",
            *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")), *(f"src/ops/{name}.cc" for name in ("support", "activation")), "src/kernels/layout.cc", "src/kernels/packed.cc",
-           *(f"src/kernels/conv/{name}.cc" for name in ("conv", "panels", "direct", "direct_cut", "direct_knobs", "compact", "image", "winograd", "depthwise", "depthwise_filter", "generated", "kernel_plan", "kernel_object", "chain")),
+           *(f"src/kernels/conv/{name}.cc" for name in ("conv", "panels", "direct", "direct_cut", "direct_knobs", "compact", "image", "winograd", "winograd_weights", "depthwise", "depthwise_filter", "generated", "kernel_plan", "kernel_object", "chain")),
            "src/kernels/dense/dense.cc", *(f"src/kernels/int8/{name}.cc" for name in ("band", "conv", "depthwise", "direct", "dense", "loops", "loops_base")),
            *(f"src/kernels/vector/{name}.cc" for name in ("loops", "loops_base")))
 NOT_NEEDED = ("native.cc", "explain.cc", "write_compiled.cc", "network_check.cc", "graph_choices.cc", "graph_costs.cc", "selection.cc", "form_paths.cc",

@@ -20,11 +20,13 @@ std::string ConvProblem::weights_text() const {
   return "k" + std::to_string(k) + " c" + std::to_string(c / groups) + " " + std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " g" + std::to_string(groups);
 }
 
-std::string describe(const std::string& implementation, const Knobs& knobs) {
-  std::string text = implementation;
-  for (const auto& [name, value] : knobs) text += " " + name + "=" + std::to_string(value);
+std::string text_of(const Knobs& knobs) {
+  std::string text;
+  for (const auto& [name, value] : knobs) text += (text.empty() ? "" : " ") + name + "=" + std::to_string(value);
   return text;
 }
+
+std::string describe(const std::string& implementation, const Knobs& knobs) { return knobs.empty() ? implementation : implementation + " " + text_of(knobs); }
 
 const std::vector<const ConvImplementation*>& conv_implementations() {
   static const std::vector<const ConvImplementation*> table{

@@ -53,6 +53,8 @@ struct ConvEnd {
 
 /// Values of an implementation's knobs by name.
 using Knobs = std::map<std::string, int64_t>;
+/// "m=4 tiles=12".
+[[nodiscard]] std::string text_of(const Knobs& knobs);
 /// "winograd m=4 tiles=12".
 [[nodiscard]] std::string describe(const std::string& implementation, const Knobs& knobs);
 struct KnobRange {

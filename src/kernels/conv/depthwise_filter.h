@@ -7,6 +7,9 @@
 
 namespace scissionlite::kernels {
 
+/// From (c, taps) to (blocks, taps, lanes). @param to  zeros.
+void pack_depthwise(int64_t c, int64_t taps, int64_t lanes, const float* w, float* to);
+
 class DepthwiseFilter {
  public:
   DepthwiseFilter(const ConvProblem& problem, const ConvWeights& weights, const ActivationArguments& activation, const VectorLoops& loops);

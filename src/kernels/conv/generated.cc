@@ -33,10 +33,7 @@ class Generated final : public Convolution {
  public:
   Generated(const KernelPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
       : plan_(plan), kernel_(std::move(kernel)), end_(end), loops_(loops), bias_(round_up(plan.problem.k, loops.lanes)) {
-    weights_ = weights.source.packed<float>(plan.identity(), packed_kernel_floats(plan), [&](float* to) {
-      const auto packed = pack_for_kernel(plan, weights.w);
-      std::copy(packed.begin(), packed.end(), to);
-    });
+    weights_ = weights.source.packed<float>(plan.identity(), packed_kernel_floats(plan), [&](float* to) { pack_for_kernel(plan, weights.w, to); });
     if (weights.bias) std::copy(weights.bias, weights.bias + plan.problem.k, bias_.data());
     const int64_t step = plan.row_step(), rows = plan.rows(), steps = std::max<int64_t>(1, rows / step);  // a shorter rest joins the last chunk
     const int64_t chunks = std::max<int64_t>(1, steps / plan.knob("rows"));

@@ -4,8 +4,9 @@
 #include <array>
 
 #include "base/text.h"
+#include "kernels/conv/depthwise_filter.h"
 #include "kernels/conv/kernel_object.h"
-#include "kernels/conv/panels.h"
+#include "kernels/conv/winograd_weights.h"
 
 namespace scissionlite::kernels {
 namespace {
@@ -47,11 +48,10 @@ std::vector<int64_t> algorithms(const ConvProblem& p) {
 }  // namespace
 
 int64_t lanes_of_target(const std::string& target) {
-  std::vector<std::string> names;
-  for (const auto& [name, lanes] : kTargets) {
+  for (const auto& [name, lanes] : kTargets)
     if (target == name) return lanes;
-    names.emplace_back(name);
-  }
+  std::vector<std::string> names;
+  for (const auto& known : kTargets) names.emplace_back(known.name);
   throw InvalidArgument("[generate] unknown target '" + target + "'" + did_you_mean(target, names));
 }
 
@@ -141,38 +141,6 @@ Knobs usual_generated_knobs(const ConvProblem& p, int64_t lanes) {
   return knobs;
 }
 
-namespace {
-
-/// G of F(m, 3), (m + 2, 3): the interpolation points are 0, 1, -1, 2, -2, 1/2, -1/2 and infinity.
-/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, and its usual extension to m = 6.
-std::vector<std::array<double, 3>> filter_transform(int64_t m) {
-  if (m == 2) return {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-  if (m == 4)
-    return {{1. / 4, 0, 0}, {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
-  return {{1, 0, 0},
-          {-2. / 9, -2. / 9, -2. / 9},
-          {-2. / 9, 2. / 9, -2. / 9},
-          {1. / 90, 1. / 45, 2. / 45},
-          {1. / 90, -1. / 45, 2. / 45},
-          {32. / 45, 16. / 45, 8. / 45},
-          {32. / 45, -16. / 45, 8. / 45},
-          {0, 0, 1}};
-}
-
-/// Frequencies of one channel's kernel: G w G^T.
-std::vector<double> transformed(const float* w, int64_t m) {
-  const auto g = filter_transform(m);
-  const auto edge = static_cast<size_t>(m + 2);
-  std::vector<double> out(edge * edge);
-  for (size_t u = 0; u < edge; ++u)
-    for (size_t v = 0; v < edge; ++v)
-      for (size_t i = 0; i < 3; ++i)
-        for (size_t j = 0; j < 3; ++j) out[u * edge + v] += g[u][i] * static_cast<double>(w[i * 3 + j]) * g[v][j];
-  return out;
-}
-
-}  // namespace
-
 int64_t packed_kernel_floats(const KernelPlan& plan) {
   const auto& p = plan.problem;
   const int64_t lanes = plan.lanes(), taps = p.kernel_h * p.kernel_w, m = plan.winograd_edge();
@@ -180,28 +148,23 @@ int64_t packed_kernel_floats(const KernelPlan& plan) {
   return plan.panels() * plan.in_blocks() * (m ? (m + 2) * (m + 2) * lanes : taps * step_inputs(plan)) * plan.knob("vectors") * lanes;
 }
 
-std::vector<float> pack_for_kernel(const KernelPlan& plan, const float* weights) {
+void pack_for_kernel(const KernelPlan& plan, const float* weights, float* to) {
   const auto& p = plan.problem;
   const int64_t lanes = plan.lanes(), taps = p.kernel_h * p.kernel_w, vectors = plan.knob("vectors"), in_blocks = plan.in_blocks(), m = plan.winograd_edge();
-  if (plan.is_depthwise()) {
-    std::vector<float> out(static_cast<size_t>(packed_kernel_floats(plan)));
-    for (int64_t c = 0; c < p.c; ++c)
-      for (int64_t tap = 0; tap < taps; ++tap) out[static_cast<size_t>((c / lanes * taps + tap) * lanes + c % lanes)] = weights[c * taps + tap];
-    return out;
-  }
+  if (plan.is_depthwise()) return pack_depthwise(p.c, taps, lanes, weights, to);
   const int64_t inputs = m ? lanes : step_inputs(plan), points = m ? (m + 2) * (m + 2) : taps, width = vectors * lanes;
-  std::vector<float> out(static_cast<size_t>(packed_kernel_floats(plan)));
+  const auto g = m ? weight_transform(m) : std::vector<std::array<double, 3>>{};
+  std::vector<double> frequencies(static_cast<size_t>(points));
   for (int64_t k = 0; k < p.k; ++k)
     for (int64_t c = 0; c < p.c; ++c) {
       const float* from = weights + (k * p.c + c) * taps;
-      const auto frequencies = m ? transformed(from, m) : std::vector<double>(from, from + taps);
+      if (m) transform_weights(g, from, frequencies);
       const int64_t panel = k / width, block = c / lanes;
       for (int64_t i = 0; i < points; ++i) {
         const int64_t step = m ? (panel * points + i) * in_blocks + block : (panel * in_blocks + block) * points + i;
-        out[static_cast<size_t>((step * inputs + c % lanes) * width + k % width)] = static_cast<float>(frequencies[static_cast<size_t>(i)]);
+        to[(step * inputs + c % lanes) * width + k % width] = m ? static_cast<float>(frequencies[static_cast<size_t>(i)]) : from[i];
       }
     }
-  return out;
 }
 
 }  // namespace scissionlite::kernels

@@ -57,8 +57,8 @@ struct KernelPlan {
 /// The order in which kernels read weights, zeros where the problem has none:
 /// direct, im2col (panels, in_blocks, kernel_h, kernel_w, inputs, vectors, lanes); depthwise (blocks, kernel_h, kernel_w, lanes);
 /// Winograd (panels, frequencies, in_blocks, lanes, vectors, lanes). `inputs`: see step_inputs.
-[[nodiscard]] std::vector<float> pack_for_kernel(const KernelPlan& plan, const float* weights);
-/// How many values that is.
+/// @param to  packed_kernel_floats zeros.
+void pack_for_kernel(const KernelPlan& plan, const float* weights, float* to);
 [[nodiscard]] int64_t packed_kernel_floats(const KernelPlan& plan);
 /// Input lanes that carry channels: fewer than `lanes` for an image of few.
 [[nodiscard]] int64_t step_inputs(const KernelPlan& plan);

@@ -9,18 +9,11 @@
 #include <cmath>
 
 #include "kernels/conv/panels.h"
+#include "kernels/conv/winograd_weights.h"
 #include "kernels/parallel.h"
 
 namespace scissionlite::kernels {
 namespace {
-
-/// G of F(m, 3): (m + 2, 3), by Toom and Cook's construction with the points 0, 1, -1, ...; see vector/winograd.h.
-std::vector<std::array<double, 3>> weight_transform(int64_t m) {
-  if (m == 2) return {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-  if (m == 4) return {{.25, 0, 0}, {-1. / 6, -1. / 6, -1. / 6}, {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6}, {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
-  return {{1, 0, 0}, {-2. / 9, -2. / 9, -2. / 9}, {-2. / 9, 2. / 9, -2. / 9}, {1. / 90, 1. / 45, 2. / 45}, {1. / 90, -1. / 45, 2. / 45},
-          {32. / 45, 16. / 45, 8. / 45}, {32. / 45, -16. / 45, 8. / 45}, {0, 0, 1}};
-}
 
 struct Tiles {
   int64_t across = 0, down = 0;
@@ -79,33 +72,23 @@ class Winograd final : public Convolution {
 
   /// (frequency, panel, in blocks, lanes in, vectors, lanes out)
   void pack(const ConvWeights& weights) {
-    const int64_t lanes = loops_.lanes, rows = in_blocks_ * lanes, edge = m_ + 2;
+    const int64_t lanes = loops_.lanes, rows = in_blocks_ * lanes;
     for (auto& panel : panels_) panel.weights_at = panel.first * lanes * rows;
     const auto layout = "winograd m" + std::to_string(m_) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + problem_.weights_text();
-    weights_ = weights.source.packed<float>(layout, frequencies_ * rows * out_blocks_ * lanes, [&](float* to) { transform(weights.w, rows, edge, to); });
+    weights_ = weights.source.packed<float>(layout, frequencies_ * rows * out_blocks_ * lanes, [&](float* to) { transform(weights.w, rows, to); });
   }
 
-  void transform(const float* w, int64_t rows, int64_t edge, float* to) const {
+  void transform(const float* w, int64_t rows, float* to) const {
     const int64_t lanes = loops_.lanes;
     const auto g = weight_transform(m_);
     std::vector<double> u(static_cast<size_t>(frequencies_));
     for (const auto& panel : panels_)
       for (int64_t c = 0; c < problem_.c; ++c)  // outputs inside: each frequency's writes go to neighbours
         for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k) {
-          transform_weights(g, edge, w + (k * problem_.c + c) * 9, u);
+          transform_weights(g, w + (k * problem_.c + c) * 9, u);
           for (int64_t f = 0; f < frequencies_; ++f)
             to[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
         }
-  }
-
-  /// u = G w G^T.
-  static void transform_weights(const std::vector<std::array<double, 3>>& g, int64_t edge, const float* w, std::vector<double>& u) {
-    double half[8][3];
-    for (int64_t i = 0; i < edge; ++i)
-      for (int j = 0; j < 3; ++j) half[i][j] = g[static_cast<size_t>(i)][0] * w[j] + g[static_cast<size_t>(i)][1] * w[3 + j] + g[static_cast<size_t>(i)][2] * w[6 + j];
-    for (int64_t i = 0; i < edge; ++i)
-      for (int64_t j = 0; j < edge; ++j)
-        u[static_cast<size_t>(i * edge + j)] = half[i][0] * g[static_cast<size_t>(j)][0] + half[i][1] * g[static_cast<size_t>(j)][1] + half[i][2] * g[static_cast<size_t>(j)][2];
   }
 
   [[nodiscard]] WinogradTilesArguments arguments(Range tiles) const {

@@ -26,13 +26,12 @@ struct Int8PanelArguments {
   int64_t runs = 0, pairs = 0;       // pairs of values in each run
   const int16_t* w = nullptr;        // (runs * pairs, vectors, lanes, 2)
   int vectors = 1;                   // 1 or 2
-  int64_t pixels = 1;                // 1 to panel_pixels
+  int64_t pixels = 1;
   const int32_t* bias = nullptr;     // (vectors * lanes)
   Requantise end;
   uint8_t* y = nullptr;
   int64_t y_pixel = 0;               // bytes
   int64_t channels = 0;              // to be stored, <= vectors * lanes
-  int32_t* sums = nullptr;           // not null: sums go here, (pixels, vectors * lanes), in place of bias, end and y
 };
 
 /// A row of depthwise outputs, one block of channels.
@@ -74,7 +73,6 @@ struct Int8PoolArguments {
 struct Int8Loops {
   const char* isa;
   int lanes;                     // int32 of a vector
-  int panel_pixels;              // most of a panel
   int depthwise_channels;        // of a block
   const int* depthwise_order;    // which channel of a block stands at each place
   void (*panel)(const Int8PanelArguments&);

@@ -17,13 +17,12 @@ const std::vector<const Int8ConvImplementation*>& int8_conv_implementations() {
   return table;
 }
 
-const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) {
+const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
   const Int8ConvImplementation* best = nullptr;
   double least = std::numeric_limits<double>::infinity();
   std::string reasons;
   for (const auto* row : int8_conv_implementations()) {
-    if (row->is_measured_only) continue;
-    if (const auto reason = row->reason_against(problem, weights, loops); !reason.empty()) {
+    if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
       continue;
     }

@@ -39,19 +39,16 @@ class Int8Convolution {
 
 struct Int8ConvImplementation {
   const char* name;
-  const char* summary;
   /// Why it cannot, or empty.
-  std::string (*reason_against)(const Int8Problem&, const Int8Weights&, const Int8Loops&);
+  std::string (*reason_against)(const Int8Problem&, const Int8Loops&);
   /// Estimated cycles of one thread: for the choice.
   double (*estimate)(const Int8Problem&, const Int8Loops&);
   std::unique_ptr<Int8Convolution> (*make)(const Int8Problem&, const Int8Weights&, const Int8Loops&);
-  /// Taken when asked for by name only.
-  bool is_measured_only = false;
 };
 
 /// The table, in order of conv.inc.
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();
 /// The one with the least estimate.
-[[nodiscard]] const Int8ConvImplementation& usual_int8_conv(const Int8Problem&, const Int8Weights&, const Int8Loops&);
+[[nodiscard]] const Int8ConvImplementation& usual_int8_conv(const Int8Problem&, const Int8Loops&);
 
 }  // namespace scissionlite::kernels

@@ -72,8 +72,8 @@ class Depthwise final : public Int8Convolution {
 
 extern const Int8ConvImplementation k_int8_conv_depthwise;
 const Int8ConvImplementation k_int8_conv_depthwise{
-    "depthwise", "each channel on its own, two taps an instruction",
-    [](const Int8Problem& p, const Int8Weights&, const Int8Loops&) { return std::string(p.conv.is_depthwise() ? "" : "not depthwise"); },
+    "depthwise",  // each channel on its own, two taps an instruction
+    [](const Int8Problem& p, const Int8Loops&) { return std::string(p.conv.is_depthwise() ? "" : "not depthwise"); },
     [](const Int8Problem& p, const Int8Loops& loops) { return static_cast<double>(p.conv.macs()) / loops.lanes; },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Depthwise>(p, w, loops); }};
 

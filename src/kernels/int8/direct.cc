@@ -118,7 +118,8 @@ class Direct final : public Int8Convolution {
 
 extern const Int8ConvImplementation k_int8_conv_direct;
 const Int8ConvImplementation k_int8_conv_direct{
-    "direct", "dot products of 16-bit pairs", [](const Int8Problem&, const Int8Weights&, const Int8Loops&) { return std::string(); },
+    "direct",  // dot products of 16-bit pairs
+    [](const Int8Problem&, const Int8Loops&) { return std::string(); },
     [](const Int8Problem& problem, const Int8Loops& loops) { return static_cast<double>(problem.conv.macs()) / (4 * loops.lanes) * static_cast<double>(round_up(problem.conv.k / problem.conv.groups, loops.lanes)) / static_cast<double>(problem.conv.k / problem.conv.groups); },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct>(p, w, loops); }};
 

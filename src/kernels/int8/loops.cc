@@ -31,22 +31,17 @@ const std::vector<Row>& rows() {
   return table;
 }
 
-bool can_run(const Row& row) {
-  const auto& isa = this_machine().isa;
-  return std::all_of(row.needs.begin(), row.needs.end(), [&](const std::string& need) { return std::find(isa.begin(), isa.end(), need) != isa.end(); });
-}
-
 }  // namespace
 
 std::vector<const Int8Loops*> all_int8_loops() {
   std::vector<const Int8Loops*> out;
   for (const auto& row : rows())
-    if (can_run(row)) out.push_back(row.loops);
+    if (has_isa(row.needs)) out.push_back(row.loops);
   return out;
 }
 
 const Int8Loops& best_int8_loops() {
-  static const Int8Loops& best = [&]() -> const Int8Loops& {
+  static const Int8Loops& best = []() -> const Int8Loops& {
     const char* asked = std::getenv("SCISSIONLITE_ISA");
     const std::string most = asked ? asked : "";
     const auto all = all_int8_loops();

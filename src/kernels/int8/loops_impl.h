@@ -18,7 +18,6 @@ extern const Int8Loops kLoops;
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
 const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                        kLanes,
-                       kPanelPixels,
                        kDepthwiseChannels,
                        kInterleaved,
                        panel,

@@ -33,7 +33,7 @@ template <int Q, int P>
 static void tile(const Int8PanelArguments& a, const int16_t* x, int64_t pixel) {
   ivec sums[P][Q];
   for (int j = 0; j < Q; ++j) {
-    const ivec bias = a.sums ? ivec{} : load_as<ivec>(a.bias + j * kLanes);
+    const ivec bias = load_as<ivec>(a.bias + j * kLanes);
     for (int p = 0; p < P; ++p) sums[p][j] = bias;
   }
   const int16_t* w = a.w;
@@ -49,9 +49,7 @@ static void tile(const Int8PanelArguments& a, const int16_t* x, int64_t pixel) {
       }
     }
   }
-  if (!a.sums) return store_tile<Q, P>(a, sums, a.y + pixel * a.y_pixel);
-  for (int p = 0; p < P; ++p)
-    for (int j = 0; j < Q; ++j) store_as(a.sums + ((pixel + p) * Q + j) * kLanes, sums[p][j]);
+  store_tile<Q, P>(a, sums, a.y + pixel * a.y_pixel);
 }
 
 template <int Q, int P>

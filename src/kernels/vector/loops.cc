@@ -38,10 +38,7 @@ const std::vector<Row>& rows() {
   return table;
 }
 
-bool can_run(const Row& row) {
-  const auto& isa = this_machine().isa;
-  return std::all_of(row.needs.begin(), row.needs.end(), [&](const std::string& need) { return std::find(isa.begin(), isa.end(), need) != isa.end(); });
-}
+bool can_run(const Row& row) { return has_isa(row.needs); }
 
 }  // namespace
 
