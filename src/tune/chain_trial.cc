@@ -5,16 +5,12 @@
 #include <cstring>
 #include <limits>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
-#include "base/stats.h"
 #include "kernels/layout.h"
 
 namespace scissionlite::tune {
 namespace {
-
-constexpr int64_t kOtherBytes = 4 << 20;  // more than an L2 of today holds
 
 std::vector<float> random_values(Rng& rng, int64_t count, double most = 1) {
   std::vector<float> values(static_cast<size_t>(count));
@@ -29,12 +25,10 @@ kernels::AlignedFloats random_image(Rng& rng, int64_t n, int64_t channels, int64
   return image;
 }
 
-double now_us() { return Clock::steady().now_us(); }
-
 }  // namespace
 
 ChainTrial::ChainTrial(const ChainOfConvs& chain, const std::vector<kernels::ConvChoice>& separate, const TrialOptions& options)
-    : options_(options), problem_(chain.problem()), other_(kOtherBytes / static_cast<int64_t>(sizeof(float))) {
+    : options_(options), problem_(chain.problem()) {
   Rng rng(1);
   const int64_t lanes = options.loops->lanes;
   const auto& first = chain.stages.front().problem;
@@ -95,33 +89,23 @@ void ChainTrial::check() const {
   for (int64_t i = 0; i < y.size(); ++i) {
     if (i / block % blocks * lanes + i % lanes >= p.k) continue;
     const double right = expected_[static_cast<size_t>(i)], given = y.data()[i];
-    error = std::isnan(given) ? std::numeric_limits<double>::infinity() : std::max(error, std::abs(given - right));
+    error = with_error_of(error, given, right);
     largest = std::max(largest, std::abs(right));
   }
-  if (error <= options_.most_error * largest) return;
-  char text[96];
-  std::snprintf(text, sizeof text, "wrong by %.2g of the largest value, at most %.2g is allowed", error / largest, options_.most_error);
-  throw InvalidArgument(text);
+  check_error(error, largest, options_);
 }
 
 /// As in a network: the layer before has just written the input, and weights have left the cache since the last image.
-template <typename Run>
-double ChainTrial::timed(const Run& run) {
+double ChainTrial::timed(const std::function<void()>& run) {
   auto& y = stages_.back().y;
   std::fill_n(y.data(), y.size(), std::numeric_limits<float>::quiet_NaN());
   run();
   check();
-  std::vector<double> times;
-  double sum = 0;
-  while (static_cast<int>(times.size()) < options_.least_runs || (static_cast<int>(times.size()) < options_.most_runs && sum < options_.enough_us)) {
-    for (int64_t i = 0; i < other_.size(); i += 16) other_.data()[i] += 1;  // a value in each cache line
+  const auto before = [this] {
+    other_.touch();
     std::memcpy(x_.data(), x_source_.data(), static_cast<size_t>(x_.size()) * sizeof(float));
-    const double start = now_us();
-    run();
-    times.push_back(now_us() - start);
-    sum += times.back();
-  }
-  return median(times);
+  };
+  return time_of(run, before, options_);
 }
 
 double ChainTrial::run(int64_t band_rows) {

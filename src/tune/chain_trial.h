@@ -31,13 +31,13 @@ class ChainTrial {
   void run_all_alone();
   void keep_expected();
   void check() const;
-  template <typename Run>
-  [[nodiscard]] double timed(const Run& run);
+  [[nodiscard]] double timed(const std::function<void()>& run);
   [[nodiscard]] const float* residual() const { return residual_.size() > 0 ? residual_.data() : nullptr; }
   TrialOptions options_;
   kernels::ChainProblem problem_;
   std::vector<Stage> stages_;
-  kernels::AlignedFloats x_, x_source_, residual_, scratch_, plain_, other_;
+  kernels::AlignedFloats x_, x_source_, residual_, scratch_, plain_;
+  OtherData other_;
   std::vector<float> expected_;
 };
 

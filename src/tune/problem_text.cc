@@ -1,6 +1,8 @@
 #include <cctype>
 #include <map>
 
+#include "base/error.h"
+#include "base/text.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite::tune {
@@ -69,6 +71,21 @@ kernels::ConvProblem parse_problem(const std::string& text) {
   fields.finish();
   check(p, text);
   return p;
+}
+
+kernels::Knobs parse_knobs(const std::string& text) {
+  kernels::Knobs knobs;
+  for (const auto& word : split(text, ' ')) {
+    const auto at = word.find('=');
+    size_t used = 0;
+    try {
+      if (at != std::string::npos) knobs[word.substr(0, at)] = std::stoll(word.substr(at + 1), &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used == 0 || used != word.size() - at - 1) throw InvalidArgument("[tune] '" + word + "' is no knob; expected \"algorithm=0 tile_x=6 ...\"");
+  }
+  return knobs;
 }
 
 }  // namespace scissionlite::tune

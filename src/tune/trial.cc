@@ -5,17 +5,15 @@
 #include <cstring>
 #include <limits>
 
-#include "base/clock.h"
+#include "base/error.h"
 #include "base/rng.h"
-#include "base/stats.h"
 #include "kernels/layout.h"
 #include "ops/activation.h"
 
 namespace scissionlite::tune {
 namespace {
 
-constexpr int64_t kOtherBytes = 4 << 20;  // more than an L2 of today holds
-constexpr int64_t kImageChannels = 4;     // up to that an input is a picture, which comes plain; all else comes blocked
+constexpr int64_t kImageChannels = 4;  // up to that an input is a picture, which comes plain; all else comes blocked
 constexpr int kPlacesChecked = 200;
 
 void fill(std::vector<float>& values, int64_t count, Rng& rng) {
@@ -23,11 +21,9 @@ void fill(std::vector<float>& values, int64_t count, Rng& rng) {
   for (float& v : values) v = static_cast<float>(rng.uniform(-1, 1));
 }
 
-double now_us() { return Clock::steady().now_us(); }
-
 }  // namespace
 
-Trial::Trial(const ConvWithEnd& conv, const TrialOptions& options) : problem_(conv.problem), end_(conv.end), options_(options), other_(kOtherBytes / static_cast<int64_t>(sizeof(float))) {
+Trial::Trial(const ConvWithEnd& conv, const TrialOptions& options) : problem_(conv.problem), end_(conv.end), options_(options) {
   const auto& p = problem_;
   const int64_t lanes = options.loops->lanes, pixels = p.h * p.w, out_pixels = p.out_h() * p.out_w();
   Rng rng(1);
@@ -95,18 +91,14 @@ double Trial::run(const kernels::ConvChoice& choice) {
   const auto conv = choice.implementation->make(problem_, {w_.data(), bias_.data()}, end_, choice.knobs, *options_.loops);
   const auto result = result_of(*conv);
   double error = 0;
-  for (size_t i = 0; i < result.size(); ++i) error = std::isnan(result[i]) ? std::numeric_limits<double>::infinity() : std::max(error, std::abs(static_cast<double>(result[i]) - expected_[i]));
-  if (error > options_.most_error * largest_) {
-    char text[96];
-    std::snprintf(text, sizeof text, "wrong by %.2g of the largest value, at most %.2g is allowed", error / largest_, options_.most_error);
-    throw InvalidArgument(text);
-  }
-  return time_of(*conv);
+  for (size_t i = 0; i < result.size(); ++i) error = with_error_of(error, result[i], expected_[i]);
+  check_error(error, largest_, options_);
+  return time_of([&] { run_once(*conv); }, [this] { fill_caches(); }, options_);
 }
 
 /// As in a network: the layer before has just written the input, and everything else has left the cache since the last image.
 void Trial::fill_caches() {
-  for (int64_t i = 0; i < other_.size(); i += 16) other_.data()[i] += 1;  // a value in each cache line
+  other_.touch();
   float* to = comes_plain() ? x_plain_.data() : x_blocked_.data();
   std::memcpy(to, x_source_.data(), static_cast<size_t>(comes_plain() ? x_plain_.size() : x_blocked_.size()) * sizeof(float));
 }
@@ -122,19 +114,6 @@ void Trial::convert_input(const kernels::Convolution& conv) {
 void Trial::run_once(const kernels::Convolution& conv) {
   convert_input(conv);
   conv.run(conv.takes_plain_input() ? x_plain_.data() : x_blocked_.data(), residual(), y_.data(), scratch_.data(), options_.threads);
-}
-
-double Trial::time_of(const kernels::Convolution& conv) {
-  std::vector<double> times;
-  double sum = 0;
-  while (static_cast<int>(times.size()) < options_.least_runs || (static_cast<int>(times.size()) < options_.most_runs && sum < options_.enough_us)) {
-    fill_caches();
-    const double start = now_us();
-    run_once(conv);
-    times.push_back(now_us() - start);
-    sum += times.back();
-  }
-  return median(times);
 }
 
 }  // namespace scissionlite::tune

@@ -1,18 +1,10 @@
 // One convolution's data, on which choices are verified and timed. Runs in the child process of measure.h.
 #pragma once
 
-#include "kernels/conv/panels.h"
 #include "tune/conv_with_end.h"
+#include "tune/trial_timing.h"
 
 namespace scissionlite::tune {
-
-struct TrialOptions {
-  const kernels::VectorLoops* loops = nullptr;
-  int threads = 1;
-  double most_error = 1e-3;  // of max|y|: what a whole network is allowed
-  int least_runs = 5, most_runs = 25;
-  double enough_us = 12e3;   // of runs; no further ones
-};
 
 /// Whether the input of a trial lies plain: pictures do in a network. What asks for the other layout converts it, within its time.
 [[nodiscard]] bool comes_plain(const kernels::ConvProblem& problem);
@@ -30,7 +22,6 @@ class Trial {
   [[nodiscard]] double one_output(int64_t n, int64_t k, int64_t row, int64_t column) const;
   void check_reference() const;
   [[nodiscard]] std::vector<float> result_of(const kernels::Convolution& conv);
-  [[nodiscard]] double time_of(const kernels::Convolution& conv);
   void run_once(const kernels::Convolution& conv);
   void convert_input(const kernels::Convolution& conv);
   void fill_caches();
@@ -40,7 +31,8 @@ class Trial {
   kernels::ConvEnd end_;
   TrialOptions options_;
   std::vector<float> w_, bias_, plain_x_, plain_residual_;
-  kernels::AlignedFloats x_plain_, x_blocked_, x_source_, residual_, y_, scratch_, other_;  // residual_: blocked, empty without one
+  kernels::AlignedFloats x_plain_, x_blocked_, x_source_, residual_, y_, scratch_;  // residual_: blocked, empty without one
+  OtherData other_;
   std::vector<float> expected_;  // (n, k, h, w)
   double largest_ = 0;           // of expected_
 };

@@ -11,8 +11,6 @@ namespace scissionlite::tune {
 namespace {
 
 constexpr size_t kFinalists = 4;
-constexpr int kFinalRounds = 5;
-constexpr double kLeastGain = 0.02;  // below, the usual choice stays: the machine's own drift is larger
 
 class Search {
  public:
@@ -25,7 +23,7 @@ class Search {
     if (!is_measured_.count(usual_)) measure(usual_);
     bool is_finished = true;
     while (measured() < options_.budget) {
-      if (is_late()) {
+      if (is_late(options_)) {
         is_finished = false;
         break;
       }
@@ -43,7 +41,6 @@ class Search {
   };
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.measure.trial.loops; }
   [[nodiscard]] int64_t measured() const { return static_cast<int64_t>(is_measured_.size()); }
-  [[nodiscard]] bool is_late() const { return options_.until_us > 0 && Clock::steady().now_us() >= options_.until_us; }
 
   [[nodiscard]] Config usual_config() const {
     const auto choice = kernels::usual_conv(conv_.problem, loops());
@@ -115,6 +112,8 @@ class Search {
 };
 
 }  // namespace
+
+bool is_late(const TuneOptions& options) { return options.until_us > 0 && Clock::steady().now_us() >= options.until_us; }
 
 Tuned tune_conv(const ConvWithEnd& conv, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) {
   return Search(conv, options, log, told).run();

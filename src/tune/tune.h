@@ -17,6 +17,11 @@ struct TuneOptions {
   MeasureOptions measure;
 };
 
+constexpr int kFinalRounds = 5;        // in which the best few run in turns with the usual choice
+constexpr double kLeastGain = 0.02;    // below, the usual choice stays: the machine's own drift is larger
+/// Whether no further measurement may begin.
+[[nodiscard]] bool is_late(const TuneOptions& options);
+
 /// What is told after each measurement.
 struct TuneStep {
   std::string choice;

@@ -11,8 +11,6 @@ namespace scissionlite::tune {
 namespace {
 
 constexpr size_t kFinalists = 2;
-constexpr int kFinalRounds = 5;
-constexpr double kLeastGain = 0.02;  // below, the usual height stays: the machine's own drift is larger
 
 class ChainSearch {
  public:
@@ -30,7 +28,7 @@ class ChainSearch {
     bool is_finished = true;
     for (const int64_t rows : chain_.band_rows(*options_.measure.trial.loops, options_.measure.trial.threads)) {
       if (times_.count(rows)) continue;
-      if (options_.until_us > 0 && Clock::steady().now_us() >= options_.until_us && !times_.empty()) {
+      if (is_late(options_) && !times_.empty()) {
         is_finished = false;
         break;
       }
