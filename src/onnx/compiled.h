@@ -34,7 +34,7 @@ struct CompiledFile {
   std::string name;  // below the folder
   int64_t bytes = 0;
   std::string sha256;
-  std::string checksum;  // fast_hash, 16 hexadecimal digits: what loading checks
+  std::string checksum;  // fast_hash, 16 hexadecimal digits: what read_compiled_file checks
 };
 
 /// compiled.json ("scissionlite.compiled/1").
@@ -63,6 +63,9 @@ struct CompiledModel {
 /// A type as the project's JSON files have it; `shape` is left out where it is unknown.
 [[nodiscard]] Json value_to_json(const ValueInfo& info);
 [[nodiscard]] ValueInfo value_from_json(const JsonReader& json);
+[[nodiscard]] Json values_to_json(const std::vector<ValueInfo>& values);
+/// An integer of at least `least`. @throws InvalidArgument naming the field.
+[[nodiscard]] int64_t count_from(const JsonReader& json, int64_t least = 0);
 /// 16 hexadecimal digits.
 [[nodiscard]] std::string checksum_text(uint64_t hash);
 

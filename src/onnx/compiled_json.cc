@@ -11,12 +11,6 @@ std::string hex_from(const JsonReader& json, size_t digits) {
   return text;
 }
 
-int64_t count_from(const JsonReader& json, int64_t least = 0) {
-  const auto value = json.integer();
-  if (value < least) json.fail("an integer of at least " + std::to_string(least));
-  return value;
-}
-
 int small_count_from(const JsonReader& json) {
   const auto value = count_from(json, 1);
   if (value > 65536) json.fail("an integer of at most 65536");
@@ -27,12 +21,6 @@ std::vector<ValueInfo> values_from(const JsonReader& json) {
   std::vector<ValueInfo> out;
   for (const auto& element : json.elements()) out.push_back(value_from_json(element));
   return out;
-}
-
-Json values_to_json(const std::vector<ValueInfo>& values) {
-  Json json = Json::array();
-  for (const auto& value : values) json.push_back(value_to_json(value));
-  return json;
 }
 
 CompiledStep step_from(const JsonReader& json) {
@@ -73,6 +61,18 @@ std::string name_from(const JsonReader& json) {
 }
 
 }  // namespace
+
+int64_t count_from(const JsonReader& json, int64_t least) {
+  const auto value = json.integer();
+  if (value < least) json.fail("an integer of at least " + std::to_string(least));
+  return value;
+}
+
+Json values_to_json(const std::vector<ValueInfo>& values) {
+  Json json = Json::array();
+  for (const auto& value : values) json.push_back(value_to_json(value));
+  return json;
+}
 
 std::string checksum_text(uint64_t hash) {
   static constexpr char kHex[] = "0123456789abcdef";

@@ -86,6 +86,11 @@ class Maker {
   Graph graph_;
 };
 
+inline Graph with_output(Maker& m, const std::string& value) {
+  m.output(value);
+  return m.finish();
+}
+
 /// The graph's outputs, by the reference code of each node.
 inline std::vector<Tensor> run_nodes(const Graph& graph, const std::vector<Tensor>& inputs) {
   std::map<std::string, Tensor> values = graph.initializers;

@@ -7,6 +7,7 @@
 namespace scissionlite {
 namespace {
 
+#ifdef SCISSIONLITE_WITH_OPENVINO
 /// Weights stored as int8 with DequantizeLinear become plain constants where activations are not quantised: the plugin
 /// would otherwise keep them compressed and compute with errors near 1e-3. Fully quantised graphs stay as they are.
 Graph with_plain_weights(const Graph& graph) {
@@ -18,8 +19,7 @@ Graph with_plain_weights(const Graph& graph) {
   ops::fold_constants(plain);
   return plain;
 }
-
-#ifndef SCISSIONLITE_WITH_OPENVINO
+#else
 class AbsentBackend final : public Backend {
  public:
   [[nodiscard]] std::string name() const override { return "openvino"; }

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "base/base64.h"
-#include "onnx/compiled.h"
 
 namespace scissionlite::native {
 namespace {

@@ -6,7 +6,7 @@
 
 namespace scissionlite::native {
 
-/// {"int": 3}, {"float": 0.1}, {"ints": [1, 1]}, {"tensor": {"dtype", "shape", "base64"}}, ... @throws Unsupported for text that is not UTF-8.
+/// {"int": 3}, {"float": 0.1}, {"ints": [1, 1]}, {"tensor": {"dtype", "shape", "base64"}}, ...
 [[nodiscard]] Json attribute_to_json(const Attribute& attribute);
 /// @throws InvalidArgument naming the field.
 [[nodiscard]] Attribute attribute_from_json(const JsonReader& json);

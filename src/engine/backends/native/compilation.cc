@@ -91,7 +91,8 @@ std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& sh
 }
 
 Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) {
-  LoweringOptions options{.loops = loops_, .threads = info_.threads, .tuned = tuned_.get(), .explains = explains_, .store = &packed_};
+  LoweringOptions options{.loops = loops_, .threads = info_.threads, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
+  if (!std::all_of(inputs_.begin(), inputs_.end(), is_settled)) options.store = &packed_;  // else no other program can share, and no key is needed
   if (!opened_) return lower(specialise(std::move(graph), shapes), options);
   std::string known;
   for (size_t i = 0; i < opened_->stored.programs.size() && i < opened_->compiled.programs.size(); ++i) {

@@ -7,8 +7,8 @@
 
 #include <csignal>
 
-#include "base/error.h"
 #include "base/rng.h"
+#include "base/test_messages.h"
 #include "engine/backends/native/compilation.h"
 #include "engine/backends/native/conv_problems.h"
 #include "engine/backends/native/explain.h"
@@ -22,27 +22,13 @@ namespace {
 
 using testing_graphs::Ints;
 using testing_graphs::Maker;
-
-Graph with_output(Maker& m, const std::string& value) {
-  m.output(value);
-  return m.finish();
-}
+using testing_graphs::with_output;
 
 Tensor random_tensor(Shape shape) {
   Rng rng(11);
   Tensor t(Dtype::kF32, std::move(shape));
   for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
   return t;
-}
-
-/// The message of the error that `body` throws; "" when it throws none.
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 /// Winograd or direct, a concatenation, a squeeze, a dense layer, and a step by the reference code.
@@ -75,6 +61,19 @@ Graph quantized_network() {
   return with_output(m, m.op("Conv", {x, weights}, {{"pads", Ints{1, 1, 1, 1}}}));
 }
 
+/// Bytes from layer to layer, a residual added.
+Graph byte_network() {
+  Maker m;
+  const auto zero = m.constant(Tensor::scalar<uint8_t>(120)), scale = m.scalar(0.05F);
+  const auto bytes = [&](const std::string& x) { return m.op("DequantizeLinear", {m.op("QuantizeLinear", {x, scale, zero}), scale, zero}); };
+  Tensor w(Dtype::kI8, {8, 8, 3, 3});
+  for (size_t i = 0; i < w.size_bytes(); ++i) w.mutable_as<int8_t>()[i] = static_cast<int8_t>(i * 37 % 251);
+  const auto weights = m.op("DequantizeLinear", {m.constant(w), m.scalar(0.01F), m.constant(Tensor::scalar<int8_t>(0))});
+  const auto x = bytes(m.input({1, 8, 6, 6}));
+  const auto y = bytes(m.op("Relu", {m.op("Conv", {x, weights}, {{"pads", Ints{1, 1, 1, 1}}})}));
+  return with_output(m, bytes(m.op("Add", {y, x})));
+}
+
 class Compiled : public testing::Test {
  protected:
   Compiled() : at_(fs::temp_directory_path() / ("compiled_" + std::to_string(getpid()))) { fs::create_directories(at_); }
@@ -88,7 +87,7 @@ class Compiled : public testing::Test {
   }
   [[nodiscard]] fs::path folder() const { return at_ / "compiled"; }
   [[nodiscard]] std::unique_ptr<Executable> load(int threads = 1) const { return compile(load_model(folder()), "native", {.threads = threads}); }
-  [[nodiscard]] std::string refusal() const { return error_of([&] { (void)load(); }); }
+  [[nodiscard]] std::string refusal() const { return message_of<Error>([&] { (void)load(); }); }
 
   void edit(const std::string& name, const std::function<void(Json&)>& change) const {
     auto json = parse_json(read_file(folder() / name), name);
@@ -111,7 +110,7 @@ void expect_same(Executable& a, Executable& b, const Shape& shape) {
 }
 
 TEST_F(Compiled, GivesTheSameBits) {
-  for (const auto& graph : {small_network(), chain_network(), quantized_network()})
+  for (const auto& graph : {small_network(), chain_network(), quantized_network(), byte_network()})
     for (const int threads : {1, 2}) {
       const auto compiled = compile_to_folder(graph, {.threads = threads});
       auto direct = compile(graph, "native", {.threads = threads}), loaded = load(threads);
@@ -185,7 +184,7 @@ TEST_F(Compiled, BatchesShareTheirWeights) {
   expect_same(*direct, *loaded, {1, 3, 20, 20});
   expect_same(*direct, *loaded, {3, 3, 20, 20});
   const Tensor x = random_tensor({2, 3, 20, 20});
-  const auto refused = error_of([&] { (void)loaded->run(std::span(&x, 1)); });
+  const auto refused = message_of<Error>([&] { (void)loaded->run(std::span(&x, 1)); });
   EXPECT_NE(refused.find("compiled for inputs of (1, 3, 20, 20); (3, 3, 20, 20), got (2, 3, 20, 20)"), std::string::npos) << refused;
 }
 
@@ -218,7 +217,7 @@ TEST_F(Compiled, ForEveryInstructionSet) {
     EXPECT_EQ(loaded->info().isa, compiled.isa);
     EXPECT_LE(max_relative_error(loaded->run(std::span(&x, 1))[0], expected), 1e-5) << isa;
   }
-  EXPECT_NE(error_of([&] { (void)compile_to_folder(graph, {.isa = "avx3"}); }).find("unknown instruction set 'avx3'"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { (void)compile_to_folder(graph, {.isa = "avx3"}); }).find("unknown instruction set 'avx3'"), std::string::npos);
 }
 
 TEST_F(Compiled, OfAnotherBuildIsRefusedOrCompiledAnew) {
@@ -272,10 +271,10 @@ TEST_F(Compiled, ReplacesACompiledModelAndNothingElse) {
   (void)compile_to_folder(chain_network());
   EXPECT_EQ(compile_to_folder(small_network()).model_name, "model");
   fs::remove(folder() / "compiled.json");
-  EXPECT_NE(error_of([&] { (void)compile_to_folder(small_network()); }).find("is no compiled model"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { (void)compile_to_folder(small_network()); }).find("is no compiled model"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder() / "weights.bin"));
-  EXPECT_NE(error_of([&] { (void)compile_model(small_network(-1), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}, .isa = "avx3"}); }).find("avx3"), std::string::npos);
-  EXPECT_NE(error_of([&] { (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}}); }).find("leave --batch out"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { (void)compile_model(small_network(-1), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}, .isa = "avx3"}); }).find("avx3"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}}); }).find("leave --batch out"), std::string::npos);
   EXPECT_FALSE(fs::exists(at_ / "new"));
 }
 
@@ -286,7 +285,7 @@ TEST_F(Compiled, AFullDiskLeavesNothing) {
   const rlimit small{.rlim_cur = 8192, .rlim_max = before.rlim_max};
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   setrlimit(RLIMIT_FSIZE, &small);
-  const auto message = error_of([&] { (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = folder()}); });
+  const auto message = message_of<Error>([&] { (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = folder()}); });
   setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_NE(message.find("cannot write"), std::string::npos) << message;
@@ -296,7 +295,7 @@ TEST_F(Compiled, AFullDiskLeavesNothing) {
 TEST_F(Compiled, OtherEnginesSayWhatTheyCannotRun) {
   (void)compile_to_folder(small_network());
   const auto graph = load_model(folder());
-  EXPECT_NE(error_of([&] { (void)compile(graph, "reference"); }).find("CompiledModel"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] { (void)compile(graph, "reference"); }).find("CompiledModel"), std::string::npos);
   EXPECT_EQ(model_sha256(folder()), model_sha256(at_ / "model.onnx"));
 }
 

@@ -3,30 +3,16 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/rng.h"
 #include "base/stats.h"
 #include "engine/backends/native/compilation.h"
 #include "engine/backends/native/run_state.h"
+#include "engine/normal_inputs.h"
 #include "kernels/peak.h"
 
 namespace scissionlite {
 namespace {
 
 double now_us() { return Clock::steady().now_us(); }
-
-std::vector<Tensor> random_inputs(const native::Program& program) {
-  Rng rng(1);
-  std::vector<Tensor> inputs;
-  for (const auto id : program.inputs) {
-    const auto& slot = program.slots[static_cast<size_t>(id)];
-    Tensor t(slot.dtype, slot.shape);
-    std::fill_n(t.mutable_data(), t.size_bytes(), std::byte{0});
-    if (slot.dtype == Dtype::kF32)
-      for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
-    inputs.push_back(t);
-  }
-  return inputs;
-}
 
 StepFacts facts_of(const native::Program& program, const native::Step& step) {
   StepFacts facts{.node = step.node, .implementation = step.implementation, .shape = {}, .macs = step.macs};
@@ -44,7 +30,7 @@ Explanation explain_native(const Graph& graph, const CompileOptions& options, in
   const auto shapes = compilation.usual_shapes();
   if (shapes.empty() && !compilation.inputs().empty()) throw Unsupported("[explain] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
   native::RunState state(compilation.program(shapes), compilation.info().threads);
-  const auto inputs = random_inputs(state.program());
+  const auto inputs = normal_inputs(compilation.inputs(), shapes);
   state.bind(inputs);
   const auto& steps = state.program().steps;
   std::vector<std::vector<double>> times(steps.size());

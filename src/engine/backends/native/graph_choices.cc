@@ -10,8 +10,6 @@
 namespace scissionlite::native {
 namespace {
 
-const char* name_of(Form form) { return form == Form::kPlain ? "plain" : form == Form::kBlocked ? "blocked" : "view"; }
-
 bool is_one_of(const Node& node, std::initializer_list<const char*> types) {
   return std::any_of(types.begin(), types.end(), [&](const char* type) { return node.op_type == type; });
 }
@@ -55,7 +53,7 @@ class Builder {
 
   void offer(size_t node) {
     const auto& n = node_at(node);
-    if (std::all_of(n.outputs.begin(), n.outputs.end(), [&](const std::string& value) { return value.empty() || l_.will_be_constant(value); }))
+    if (l_.will_be_constant(n))
       return add({.nodes = {node}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0}, {}, {}, {});
     if (const auto stage = coming_stage_of(l_, n)) return offer_convolution(node, *stage);
     if (is_image(n) && offer_image(node)) return;
@@ -145,6 +143,9 @@ class Builder {
 
 /// What computes this choice's nodes when it may not, and what all of it costs more.
 void explain(const Builder& builder, const Selection& best, int chosen, Choice& choice) {
+  const auto& all = builder.problem().alternatives;
+  const auto covers = [&](const Alternative& a) { return &a != &all[static_cast<size_t>(chosen)] && std::find(a.nodes.begin(), a.nodes.end(), static_cast<int>(choice.nodes[0])) != a.nodes.end(); };
+  if (std::none_of(all.begin(), all.end(), covers)) return;
   auto without = builder.problem();
   without.alternatives[static_cast<size_t>(chosen)].us = kImpossible;
   const auto other = select(without);
@@ -177,7 +178,7 @@ GraphSelection select_for(const Lowering& l, const tune::Choices* tuned, bool ex
   const Builder builder(l, tuned);
   const auto best = select(builder.problem());
   if (!(best.us < kImpossible)) throw InternalError("[native] no selection computes every node of '" + l.graph().name + "'");
-  GraphSelection out{{}, best.us, best.is_exact};
+  GraphSelection out;
   for (const int i : best.chosen) {
     out.choices.push_back(builder.meanings()[static_cast<size_t>(i)]);
     if (!explains) continue;

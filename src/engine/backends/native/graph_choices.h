@@ -23,8 +23,6 @@ struct Choice {
 
 struct GraphSelection {
   std::vector<Choice> choices;  // in the order of their last nodes; together they compute every node once
-  double us = 0;
-  bool is_exact = true;
 };
 
 /// @param l        before anything was lowered.

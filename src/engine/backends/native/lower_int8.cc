@@ -19,36 +19,33 @@ Bounds bounds_of(const Node& node, const Quantisation& y) {
   return {static_cast<int32_t>(node.int_attribute("low", y.least())), static_cast<int32_t>(node.int_attribute("high", y.least() + 255))};
 }
 
-SlotId plain_of_bytes(Lowering& l, const std::string& value, SlotId from) {
-  const auto shape = l.info(value).shape;
-  const int64_t n = shape[0], c = shape[1], pixels = shape[2] * shape[3];
-  if (c == 1 || pixels == 1) {
-    l.alias(value, from, Layout::kPlain);
-    return l.make(value, Layout::kPlain);
+namespace {
+
+/// (n, rows, columns) to (n, columns, rows).
+SlotId transposed(Lowering& l, const std::string& value, SlotId from, Layout layout, const char* name, int64_t n, int64_t rows, int64_t columns) {
+  if (rows == 1 || columns == 1) {
+    l.alias(value, from, layout);
+    return l.make(value, layout);
   }
-  const auto to = l.make(value, Layout::kPlain);
-  l.add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
+  const auto to = l.make(value, layout);
+  l.add({.node = value, .implementation = name, .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
            for (int64_t i = 0; i < n; ++i)
-             for (int64_t ch = 0; ch < c; ++ch)
-               for (int64_t p = 0; p < pixels; ++p) f.bytes(to)[(i * c + ch) * pixels + p] = f.bytes(from)[(i * pixels + p) * c + ch];
+             for (int64_t column = 0; column < columns; ++column)
+               for (int64_t row = 0; row < rows; ++row) f.bytes(to)[(i * columns + column) * rows + row] = f.bytes(from)[(i * rows + row) * columns + column];
          }});
   return to;
 }
 
+}  // namespace
+
+SlotId plain_of_bytes(Lowering& l, const std::string& value, SlotId from) {
+  const auto shape = l.info(value).shape;
+  return transposed(l, value, from, Layout::kPlain, "to plain", shape[0], shape[2] * shape[3], shape[1]);
+}
+
 SlotId channels_last_of_plain(Lowering& l, const std::string& value, SlotId from) {
   const auto shape = l.info(value).shape;
-  const int64_t n = shape[0], c = shape[1], pixels = shape[2] * shape[3];
-  if (c == 1 || pixels == 1) {
-    l.alias(value, from, Layout::kChannelsLast);
-    return l.make(value, Layout::kChannelsLast);
-  }
-  const auto to = l.make(value, Layout::kChannelsLast);
-  l.add({.node = value, .implementation = "to channels last", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
-           for (int64_t i = 0; i < n; ++i)
-             for (int64_t p = 0; p < pixels; ++p)
-               for (int64_t ch = 0; ch < c; ++ch) f.bytes(to)[(i * pixels + p) * c + ch] = f.bytes(from)[(i * c + ch) * pixels + p];
-         }});
-  return to;
+  return transposed(l, value, from, Layout::kChannelsLast, "to channels last", shape[0], shape[1], shape[2] * shape[3]);
 }
 
 namespace {
@@ -97,7 +94,7 @@ void add_convolution(Lowering& l, const Node& node, const Product& product, cons
   const auto bounds = bounds_of(node, product.y);
   const kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
   const auto& loops = kernels::best_int8_loops();
-  const auto& way = kernels::usual_int8_conv(problem, weights_of(product), loops);
+  const auto& way = kernels::usual_int8_conv(problem, loops);
   const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(product), loops);
   l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = conv.macs(),
          .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});

@@ -71,6 +71,10 @@ bool Lowering::will_be_constant(const std::string& value) const {
   return will_be_constant_[value] = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return input.empty() || will_be_constant(input); });
 }
 
+bool Lowering::will_be_constant(const Node& node) const {
+  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& value) { return value.empty() || will_be_constant(value); });
+}
+
 void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
     if (--readers_[input] == 0 && is_constant(input)) {
@@ -239,6 +243,7 @@ void Lowering::explain(const Choice& choice, size_t before) {
   if (program_.steps.size() <= before) return;
   auto& step = program_.steps.back();
   if (step.reason.empty()) step.reason = choice.reason;
+  if (choice.instead.empty()) return;  // nothing to choose: what it costs was no part of a choice
   step.predicted_us = choice.us, step.is_measured = choice.is_measured, step.instead = choice.instead, step.instead_us = choice.instead_us;
 }
 

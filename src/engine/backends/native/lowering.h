@@ -23,7 +23,7 @@ struct Decision {
 using Decisions = std::map<std::string, Decision>;
 
 /// What a lowering took from its graph, so that another one can do the same without choosing, folding or packing: what a compiled
-/// model (compiled_program.h) keeps.
+/// model (stored.h) keeps.
 struct Lowered {
   Decisions decisions;
   std::map<std::string, Tensor> read;             // constants whose values were read as they are
@@ -82,6 +82,8 @@ class Lowering {
   [[nodiscard]] bool is_constant(const std::string& value) const;
   /// Whether it is known now, or depends on such values only: nodes without other inputs are computed while lowering.
   [[nodiscard]] bool will_be_constant(const std::string& value) const;
+  /// Whether it only computes constants: no part of what runs.
+  [[nodiscard]] bool will_be_constant(const Node& node) const;
   /// A constant whose values are read by packing only, through `weight_source`; in a compiled model it has a type and no data.
   [[nodiscard]] Tensor weights(const std::string& value) const;
   [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);

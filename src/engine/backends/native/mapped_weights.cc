@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "onnx/compiled.h"
 
@@ -17,33 +18,25 @@ namespace {
 constexpr int64_t kReadBytes = int64_t{4} << 20;  // from here on pack_bytes takes huge pages
 
 std::shared_ptr<const std::byte> map_file(const fs::path& path, int64_t& bytes) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info {};
   void* memory = MAP_FAILED;
-  if (file >= 0 && fstat(file, &info) == 0) {
+  if (file.get() >= 0 && fstat(file.get(), &info) == 0) {
     bytes = info.st_size;
-    if (bytes > 0) memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ, MAP_SHARED, file, 0);
+    if (bytes > 0) memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ, MAP_SHARED, file.get(), 0);
   }
-  const int reason = errno;
-  if (file >= 0) close(file);
-  if (bytes == 0 && file >= 0) return nullptr;
-  if (memory == MAP_FAILED) throw ResourceError("[native] cannot map '" + path.string() + "': " + std::strerror(reason) + "; check the path and its permissions");
+  if (bytes == 0 && file.get() >= 0) return nullptr;
+  if (memory == MAP_FAILED) throw ResourceError("[native] cannot map '" + path.string() + "': " + std::strerror(errno) + "; check the path and its permissions");
   return {static_cast<const std::byte*>(memory), [size = static_cast<size_t>(bytes)](const std::byte* p) { munmap(const_cast<std::byte*>(p), size); }};
 }
 
-struct Closing {
-  int file;
-  ~Closing() { close(file); }
-};
-
 /// Into memory of its own, in huge pages: with small ones, as a mapping has them, the largest convolutions take 5 to 10 % longer.
 kernels::PackedBytes read_run(const fs::path& path, const StoredWeights& stored) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) throw ResourceError("[native] cannot read '" + path.string() + "': " + std::strerror(errno) + "; check the path and its permissions");
-  const Closing closing{file};
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) throw ResourceError("[native] cannot read '" + path.string() + "': " + std::strerror(errno) + "; check the path and its permissions");
   return kernels::pack_bytes(stored.bytes, [&](std::byte* to) {
     for (int64_t done = 0; done < stored.bytes;) {
-      const auto got = pread(file, to + done, static_cast<size_t>(stored.bytes - done), stored.offset + done);
+      const auto got = pread(file.get(), to + done, static_cast<size_t>(stored.bytes - done), stored.offset + done);
       if (got < 0 && errno == EINTR) continue;
       if (got <= 0) throw ResourceError("[native] cannot read '" + path.string() + "': " + (got < 0 ? std::strerror(errno) : "it ends at byte " + std::to_string(stored.offset + done)) + "; compile the model again");
       done += got;

@@ -24,11 +24,7 @@ Tensor random_tensor(Rng& rng, Shape shape) {
 
 using testing_graphs::Ints;
 using testing_graphs::Maker;
-
-Graph with_output(Maker& m, const std::string& value) {
-  m.output(value);
-  return m.finish();
-}
+using testing_graphs::with_output;
 
 std::string concat(Maker& m, const std::vector<std::string>& parts) { return m.op("Concat", parts, {{"axis", int64_t{1}}}); }
 

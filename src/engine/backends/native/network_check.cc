@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/rng.h"
 #include "base/stats.h"
-#include "engine/engine.h"
+#include "engine/backends/native/compilation.h"
+#include "engine/normal_inputs.h"
 #include "tune/child.h"
 
 namespace scissionlite {
@@ -18,21 +18,6 @@ constexpr double kMostError = 1e-3;    // of max|y|, as for every engine
 constexpr int kRunsOfRound = 3;        // of which the least counts: others disturb single ones
 constexpr double kSecondsOfRun = 2;    // at most expected of one run; a limit of time for the child, not a goal
 constexpr double kSecondsToStart = 60;
-
-std::vector<Tensor> random_inputs(const Executable& executable) {
-  Rng rng(1);
-  std::vector<Tensor> inputs;
-  for (const auto& input : executable.inputs()) {
-    Shape shape = input.shape;
-    if (!shape.empty() && shape[0] < 0) shape[0] = 1;
-    Tensor t(input.dtype, shape);
-    std::fill_n(t.mutable_data(), t.size_bytes(), std::byte{0});
-    if (input.dtype == Dtype::kF32)
-      for (float& v : t.mutable_as<float>()) v = static_cast<float>(rng.normal());
-    inputs.push_back(t);
-  }
-  return inputs;
-}
 
 double least_us(Executable& executable, const std::vector<Tensor>& inputs) {
   double least = 0;
@@ -49,7 +34,7 @@ double least_us(Executable& executable, const std::vector<Tensor>& inputs) {
 std::string measure(const Graph& graph, int threads, const std::string& tuning, int rounds) {
   unsetenv("SCISSIONLITE_TUNING");
   const auto usual = compile(graph, "native", {.threads = threads}), tuned = compile(graph, "native", {.threads = threads, .tuning = tuning});
-  const auto inputs = random_inputs(*usual);
+  const auto inputs = normal_inputs(usual->inputs(), native::usual_shapes(usual->inputs()));
   std::vector<Tensor> expected;
   for (const auto& output : usual->run(inputs)) expected.push_back(output.clone());
   const auto given = tuned->run(inputs);

@@ -7,16 +7,9 @@
 namespace scissionlite::native {
 namespace {
 
-const char* name_of(Form form) { return form == Form::kPlain ? "plain" : form == Form::kBlocked ? "blocked" : "view"; }
-
 std::string chain_subject(const Node& last) { return "chain at " + last.outputs[0]; }
 std::string convolution_subject(const Node& node) { return "convolution at " + node.outputs[0]; }
 std::string form_subject(const Node& node) { return "form at " + node.outputs[0]; }
-
-/// Nodes that only compute constants are not part of a compiled model.
-bool is_folded(const Lowering& l, const Node& node) {
-  return std::all_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& value) { return value.empty() || l.will_be_constant(value); });
-}
 
 [[noreturn]] void fail(const Node& node) {
   throw InvalidArgument("[native] the compiled model does not say how to compute [" + node.label() + "]; compile it again with this version");
@@ -48,7 +41,7 @@ Choice choice_of(const Lowering& l, size_t i) {
   if (const auto* decision = l.decided(convolution_subject(node)))
     return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .band_rows = 0, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
   if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .band_rows = 0, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
-  if (!is_folded(l, node)) fail(node);
+  if (!l.will_be_constant(node)) fail(node);
   return {.nodes = {i}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0};
 }
 
@@ -59,7 +52,7 @@ void note_selection(Lowering& l, const GraphSelection& selection) {
     const auto& last = l.graph().nodes[choice.nodes.back()];
     if (choice.band_rows > 0) l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
     else if (choice.conv.implementation) l.note(convolution_subject(last), {choice.conv.implementation->name, choice.conv.knobs, choice.reason});
-    else if (!is_folded(l, last)) l.note(form_subject(last), {name_of(choice.form), {}, choice.reason});
+    else if (!l.will_be_constant(last)) l.note(form_subject(last), {name_of(choice.form), {}, choice.reason});
   }
 }
 

@@ -15,6 +15,7 @@ namespace scissionlite::native {
 /// Forms in which a value can lie, and sets of them as bits. A value that was converted lies in both.
 enum class Form : int { kPlain, kBlocked, kView };
 constexpr int kForms = 3;
+[[nodiscard]] constexpr const char* name_of(Form form) { return form == Form::kPlain ? "plain" : form == Form::kBlocked ? "blocked" : "view"; }
 using FormSet = unsigned;
 [[nodiscard]] constexpr FormSet set_of(Form form) { return 1U << static_cast<unsigned>(form); }
 

@@ -1,7 +1,6 @@
 // graphs.json of a compiled model: what its programs are lowered from, and where weights.bin holds which weights.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -7,18 +7,6 @@
 namespace scissionlite::native {
 namespace {
 
-int64_t count_from(const JsonReader& json) {
-  const auto value = json.integer();
-  if (value < 0) json.fail("an integer of at least 0");
-  return value;
-}
-
-Json values_to_json(const std::vector<ValueInfo>& values) {
-  Json json = Json::array();
-  for (const auto& value : values) json.push_back(value_to_json(value));
-  return json;
-}
-
 std::vector<ValueInfo> values_from(const JsonReader& json) {
   std::vector<ValueInfo> out;
   for (const auto& element : json.elements()) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/cpu.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/version.h"
 #include "engine/backends/native/compilation.h"
@@ -24,11 +25,8 @@ constexpr int64_t kLine = 64, kPage = 4096;
 class WeightsFile {
  public:
   explicit WeightsFile(fs::path path) : path_(std::move(path)), file_(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {
-    if (file_ < 0) fail();
+    if (file_.get() < 0) fail();
   }
-  ~WeightsFile() { close(file_); }
-  WeightsFile(const WeightsFile&) = delete;
-  WeightsFile& operator=(const WeightsFile&) = delete;
 
   void add(const std::string& key, const std::byte* data, int64_t bytes) {
     const int64_t alignment = bytes >= 16 * kPage ? kPage : kLine, offset = (size_ + alignment - 1) / alignment * alignment;
@@ -39,22 +37,17 @@ class WeightsFile {
     size_ = offset + bytes;
   }
   void finish() {
-    if (fsync(file_) != 0) fail();
+    if (fsync(file_.get()) != 0) fail();
   }
   [[nodiscard]] const std::vector<StoredWeights>& written() const { return written_; }
 
  private:
   [[noreturn]] void fail() const { throw ResourceError("[native] cannot write '" + path_.string() + "': " + std::strerror(errno) + "; free some space or choose another place; nothing was changed"); }
   void write(const std::byte* data, int64_t bytes) const {
-    while (bytes > 0) {
-      const auto n = ::write(file_, data, static_cast<size_t>(bytes));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) fail();
-      data += n, bytes -= n;
-    }
+    if (!write_all(file_.get(), {reinterpret_cast<const char*>(data), static_cast<size_t>(bytes)})) fail();
   }
   fs::path path_;
-  int file_;
+  Descriptor file_;
   int64_t size_ = 0;
   std::vector<StoredWeights> written_;
 };
@@ -135,7 +128,7 @@ class Compiler {
     weights_.finish();
     stored_.weights = weights_.written();
     out_.packed_bytes = packed_.total_bytes();
-    write_file(folder_.path() / kGraphsJson, to_json(stored_).dump() + "\n");
+    write_file(folder_.path() / kGraphsJson, graphs_text());
     if (options_.is_portable) write_file(folder_.path() / kCompiledModel, serialize_model(graph_));
     const auto kernels = store_kernels(decisions_, out_.tuning, folder_.path());
     say("hashing");
@@ -143,6 +136,14 @@ class Compiler {
     if (options_.is_portable) out_.files.push_back(listed(folder_.path(), kCompiledModel));
     for (const auto& name : kernels) out_.files.push_back(listed(folder_.path(), name));
     write_json(folder_.path() / kCompiledJson, to_json(out_));
+  }
+
+  [[nodiscard]] std::string graphs_text() const {
+    try {
+      return to_json(stored_).dump() + "\n";
+    } catch (const Json::exception& e) {  // of text in attributes
+      throw Unsupported("[compile] '" + graph_.name + "' cannot be written as JSON, which is UTF-8: " + e.what());
+    }
   }
 
   const Graph& graph_;
