@@ -53,6 +53,7 @@ int check_all() {
             Int8Problem problem{.conv = {.c = c, .h = 9, .w = 11, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride}, .x_zero = 9, .y_zero = 100};
             problem.conv.top = problem.conv.left = problem.conv.bottom = problem.conv.right = kernel / 2;
             problem.conv.groups = groups;
+            problem.most_sum = c * kernel * kernel * 255 * 255;
             if (!row->reason_against(problem, best_int8_loops()).empty()) continue;
             ++tried;
             if (const int bytes = wrong_bytes(problem, *row); bytes > 0) ++wrong, std::printf("%s by %s: %d wrong bytes\n", problem.conv.text().c_str(), row->name, bytes);

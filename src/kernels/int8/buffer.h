@@ -19,6 +19,11 @@ class Buffer {
     if (!data_) throw std::bad_alloc();
     std::fill_n(reinterpret_cast<char*>(data_.get()), bytes, char{0});
   }
+  [[nodiscard]] Buffer copy() const {
+    Buffer out(size_);
+    std::copy_n(data(), size_, out.data());
+    return out;
+  }
   [[nodiscard]] T* data() { return data_.get(); }
   [[nodiscard]] const T* data() const { return data_.get(); }
   [[nodiscard]] int64_t size() const { return size_; }

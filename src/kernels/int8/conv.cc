@@ -1,5 +1,7 @@
 #include "kernels/int8/conv.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 namespace scissionlite::kernels {
@@ -15,6 +17,23 @@ const std::vector<const Int8ConvImplementation*>& int8_conv_implementations() {
 #undef SCISSIONLITE_INT8_CONV
   };
   return table;
+}
+
+void note_weights(Int8Problem& problem, const int16_t* w) {
+  const auto& p = problem.conv;
+  const int64_t length = p.c / p.groups * p.kernel_h * p.kernel_w, least = problem.is_x_signed ? -128 : 0;
+  int64_t most = 0;
+  for (int64_t k = 0; k < p.k; ++k) {
+    int64_t sum = 0;
+    for (int64_t i = 0; i < length; ++i) sum += std::abs(w[k * length + i]);
+    most = std::max(most, sum);
+  }
+  problem.most_sum = most * std::max(problem.x_zero - least, least + 255 - problem.x_zero);
+  problem.has_byte_weights = std::all_of(w, w + p.k * length, [](int16_t v) { return v >= -128 && v <= 127; });
+}
+
+Requantise end_of(const Int8Problem& problem, const float* scale) {
+  return {scale, problem.y_zero, static_cast<float>(problem.low - problem.y_zero), static_cast<float>(problem.high - problem.y_zero)};
 }
 
 const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {

@@ -3,6 +3,7 @@
 // Start here, then direct.cc.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct Int8Problem {
   int32_t x_zero = 0;
   int32_t y_zero = 0;
   int32_t low = 0, high = 255;  // bounds of what is stored: the type's, or an activation's
+  int64_t most_sum = std::numeric_limits<int64_t>::max();  // no |sum|, bias left out, is larger
+  bool has_byte_weights = false;                          // all within [-128, 127]
 };
 
 /// Read while packing only.
@@ -27,6 +30,11 @@ struct Int8Weights {
   const int32_t* bias = nullptr;   // (k), in steps of x_scale * w_scale; null for none
   const float* scale = nullptr;    // (k): x_scale * w_scale / y_scale
 };
+
+/// Notes in the problem what its weights allow: most_sum and has_byte_weights.
+void note_weights(Int8Problem& problem, const int16_t* w);
+/// How an output ends, with the scales of its channels.
+[[nodiscard]] Requantise end_of(const Int8Problem& problem, const float* scale);
 
 /// Packed. Immutable: any number of threads may run it. Sums are exact modulo 2^32; rounding is to nearest, ties to even.
 class Int8Convolution {

@@ -83,6 +83,7 @@ Case random_case(uint64_t seed) {
   p.top = between(rng, 0, reach_h), p.bottom = between(rng, 0, reach_h), p.left = between(rng, 0, reach_w), p.right = between(rng, 0, reach_w);
   p.h = std::max(p.h, reach_h + 1 - p.top - p.bottom), p.w = std::max(p.w, reach_w + 1 - p.left - p.right);
   set_values(rng, c, p.n * p.h * p.w * p.c, p.k, p.c / p.groups * p.kernel_h * p.kernel_w);
+  note_weights(c.problem, c.w.data());
   return c;
 }
 
@@ -109,25 +110,41 @@ TEST(Int8Conv, EveryWayOnEveryInstructionSetIsExact) {
   for (const auto* row : int8_conv_implementations()) EXPECT_GT(tried[row->name], 20) << row->name;
 }
 
-/// Largest sums there are: bytes and weights of nine bits at their bounds.
+/// Largest sums there are: bytes and weights of nine bits at their bounds, of as many channels as the last of Winograd's still takes, and of more.
 TEST(Int8Conv, ExtremeValuesDoNotSaturate) {
-  for (const int64_t sign : {-1, 1})
+  for (const auto [sign, channels] : {std::pair<int64_t, int64_t>{-1, 57}, {1, 57}, {-1, 512}, {1, 512}})
     for (const auto* loops : all_int8_loops())
       for (const auto* row : int8_conv_implementations()) {
         Case c;
         auto& p = c.problem.conv;
-        p.c = 512, p.k = 16, p.h = p.w = 5, p.kernel_h = p.kernel_w = 3;
+        p.c = channels, p.k = 16, p.h = p.w = 5, p.kernel_h = p.kernel_w = 3;
         c.x.assign(static_cast<size_t>(p.c * p.h * p.w), 255);
         c.w.assign(static_cast<size_t>(p.k * p.c * 9), static_cast<int16_t>(sign * 255));
         c.bias.assign(16, 0);
-        c.scale.assign(16, 1e-7F);
+        c.scale.assign(16, 5e-5F / static_cast<float>(channels));
         c.problem.y_zero = 128;
+        note_weights(c.problem, c.w.data());
         if (!row->reason_against(c.problem, *loops).empty()) continue;
         const auto conv = row->make(c.problem, c.weights(), *loops);
         Buffer<uint8_t> y(9 * 16), scratch(conv->scratch_bytes(1));
         conv->run(c.x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), 1);
         EXPECT_EQ(std::vector<uint8_t>(y.data(), y.data() + y.size()), expected(c)) << row->name << " on " << loops->isa;
       }
+}
+
+TEST(Int8Table, LooksUpEveryByteOfEveryLength) {
+  Rng rng(1);
+  std::vector<uint8_t> table(256), x(400);
+  for (auto& v : table) v = static_cast<uint8_t>(rng.below(256));
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(i < 256 ? i : rng.below(256));
+  for (const auto* loops : all_int8_loops())
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{31}, size_t{32}, size_t{33}, size_t{300}, size_t{400}}) {
+      std::vector<uint8_t> y(count + 1, 7), want;
+      loops->look_up(x.data(), static_cast<int64_t>(count), table.data(), y.data());
+      for (size_t i = 0; i < count; ++i) want.push_back(table[x[i]]);
+      want.push_back(7);
+      EXPECT_EQ(y, want) << loops->isa << ", " << count;
+    }
 }
 
 TEST(Int8Dense, IsExact) {

@@ -12,6 +12,8 @@ namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
 #include "kernels/int8/depthwise.h"
 #include "kernels/int8/elementwise.h"
 #include "kernels/int8/panel.h"
+#include "kernels/int8/table.h"
+#include "kernels/int8/winograd.h"
 
 extern const Int8Loops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
@@ -21,7 +23,19 @@ const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                        kDepthwiseChannels,
                        kInterleaved,
                        panel,
+#if defined(__AVX512VNNI__)
+                       byte_panel,
+                       /*sums_in_16_bits=*/false,
+#elif defined(__AVX2__)
+                       byte_panel,
+                       /*sums_in_16_bits=*/true,
+#else
+                       nullptr,
+                       /*sums_in_16_bits=*/false,
+#endif
                        depthwise_row,
+                       winograd_input,
+                       winograd_output,
                        widen,
                        dot,
                        binary,
@@ -29,5 +43,6 @@ const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                        mean_pixel,
                        quantise,
                        dequantise,
-                       requantise};
+                       requantise,
+                       look_up};
 }  // namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA

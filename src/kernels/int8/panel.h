@@ -1,26 +1,38 @@
 // Dot products of a few pixels with one or two vectors of channels: the inner loop of convolutions and products.
-//   for p in pixels, j in channels: y[p][j] = requantised(bias[j] + sum over runs r, i < 2 * pairs of x[p * x_pixel + runs_at[r] + i] * w[r, i, j])
-// Weights lie as (steps, vectors, lanes, 2): a step is a pair of neighbouring values, which one instruction multiplies and adds.
+//   for p in pixels, j in channels: y[p][j] = requantised(bias[j] + sum over runs r, i < steps * kStep of x[p * x_pixel + runs_at[r] + i] * w[r, i, j])
+// Weights lie as (steps, vectors, lanes, kStep): a step is as many neighbouring values as an instruction multiplies and adds.
 
+/// Pixels of a tile of Q vectors: what registers hold. Bytes take weights as operands in memory; of pairs of steps three by three sums are
+/// fastest on AVX2.
+template <typename Arguments, int Q, bool kIsPaired>
+constexpr int pixels_of_tile() {
 #if defined(__AVX512BW__)
-constexpr int kPanelPixels = 12;  // 24 sums, 2 weights, 1 pair of 32 registers
+  return Q == 3 ? 8 : 12;
 #else
-constexpr int kPanelPixels = 6;  // 12 sums, 2 weights, 1 pair, 1 product of 16 registers
+  if (Q == 3) return 3;
+  return kIsPaired && Q == 2 ? 4 : 6;
 #endif
+}
 
 /// The whole of a tile: scales, sums by pixel.
-template <int Q, int P>
-static SCISSIONLITE_INLINE void store_tile(const Int8PanelArguments& a, const ivec (&sums)[P][Q], uint8_t* y) {
+template <int Q, int P, typename Arguments>
+static SCISSIONLITE_INLINE void store_tile(const Arguments& a, const ivec (&sums)[P][Q], int64_t pixel) {
+  if (a.sums) {
+    for (int p = 0; p < P; ++p)
+      for (int j = 0; j < Q; ++j) store_as(a.sums + (pixel + p) * a.sums_pixel + j * kLanes, sums[p][j]);
+    return;
+  }
   const End end(a.end);
   const int64_t step = a.y_pixel, channels = a.channels;
+  uint8_t* y = a.y + pixel * step;
   fvec scale[Q];
   for (int j = 0; j < Q; ++j) scale[j] = load_as<fvec>(a.end.scale + j * kLanes);
   for (int p = 0; p < P; ++p) {
     ivec q[Q];
     for (int j = 0; j < Q; ++j) q[j] = requantised(sums[p][j], scale[j], end);
     if (channels == Q * kLanes) {
-      if constexpr (Q == 2) store_bytes(y + p * step, q[0], q[1]);
-      else store_bytes(y + p * step, q[0]);
+      if constexpr (Q >= 2) store_bytes(y + p * step, q[0], q[1]);
+      if constexpr (Q % 2 == 1) store_bytes(y + p * step + (Q - 1) * kLanes, q[Q - 1]);
       continue;
     }
     uint8_t bytes[Q * kLanes];
@@ -29,44 +41,93 @@ static SCISSIONLITE_INLINE void store_tile(const Int8PanelArguments& a, const iv
   }
 }
 
+/// One step of all pixels.
 template <int Q, int P>
-static void tile(const Int8PanelArguments& a, const int16_t* x, int64_t pixel) {
-  ivec sums[P][Q];
-  for (int j = 0; j < Q; ++j) {
-    const ivec bias = load_as<ivec>(a.bias + j * kLanes);
-    for (int p = 0; p < P; ++p) sums[p][j] = bias;
+static SCISSIONLITE_INLINE void add_step(const int16_t* x, int64_t x_pixel, const int16_t* w, ivec (&sums)[P][Q]) {
+  svec weights[Q];
+  for (int j = 0; j < Q; ++j) weights[j] = load_as<svec>(w + j * 2 * kLanes);
+  for (int p = 0; p < P; ++p) {
+    const svec values = pair_at(x + p * x_pixel);
+    for (int j = 0; j < Q; ++j) sums[p][j] = dot2(sums[p][j], weights[j], values);
   }
-  const int16_t* w = a.w;
-  const int64_t runs = a.runs, pairs = a.pairs, step = a.x_pixel;
-  for (int64_t run = 0; run < runs; ++run) {
-    const int16_t* at = x + a.runs_at[run];
-    for (int64_t i = 0; i < pairs; ++i, at += 2, w += Q * 2 * kLanes) {
-      svec weights[Q];
-      for (int j = 0; j < Q; ++j) weights[j] = load_as<svec>(w + j * 2 * kLanes);
-      for (int p = 0; p < P; ++p) {
-        const svec values = pair_at(at + p * step);
-        for (int j = 0; j < Q; ++j) sums[p][j] = dot2(sums[p][j], weights[j], values);
-      }
+}
+#if defined(__AVX2__)
+template <int Q, int P>
+static SCISSIONLITE_INLINE void add_step(const uint8_t* x, int64_t x_pixel, const int8_t* w, ivec (&sums)[P][Q]) {
+  for (int p = 0; p < P; ++p) {  // weights as operands in memory: there is no register left for them
+    const bytes4 values = quad_at(x + p * x_pixel);
+    for (int j = 0; j < Q; ++j) sums[p][j] = dot4(sums[p][j], load_as<bytes4>(w + j * 4 * kLanes), values);
+  }
+}
+#if !defined(__AVX512VNNI__)
+/// Two steps, whose products are summed in 16 bits.
+template <int Q, int P>
+static SCISSIONLITE_INLINE void add_two_steps(const uint8_t* x, int64_t x_pixel, const int8_t* w, ivec (&sums)[P][Q]) {
+  for (int p = 0; p < P; ++p) {
+    const bytes4 first = quad_at(x + p * x_pixel), second = quad_at(x + p * x_pixel + 4);
+    for (int j = 0; j < Q; ++j) {
+      const svec both = products(load_as<bytes4>(w + j * 4 * kLanes), first) + products(load_as<bytes4>(w + (Q + j) * 4 * kLanes), second);
+      sums[p][j] = dot2(sums[p][j], both, all(int16_t{1}));
     }
   }
-  store_tile<Q, P>(a, sums, a.y + pixel * a.y_pixel);
+}
+#endif
+#endif
+
+template <int Q, int P, bool kIsPaired, typename Arguments>
+static void tile(const Arguments& a, int64_t pixel) {
+  ivec sums[P][Q];
+  for (int j = 0; j < Q; ++j) {
+    const ivec bias = a.bias ? load_as<ivec>(a.bias + j * kLanes) : ivec{};
+    for (int p = 0; p < P; ++p) sums[p][j] = bias;
+  }
+  constexpr int kStep = Arguments::kStep;
+  const auto* x = a.x + pixel * a.x_pixel;
+  const auto* w = a.w;
+  const int64_t runs = a.runs, steps = a.steps, x_pixel = a.x_pixel;
+  for (int64_t run = 0; run < runs; ++run) {
+    const auto* at = x + a.runs_at[run];
+    int64_t i = 0;
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+    if constexpr (kIsPaired)
+      for (; i + 2 <= steps; i += 2, at += 2 * kStep, w += 2 * Q * kStep * kLanes) add_two_steps<Q, P>(at, x_pixel, w, sums);
+#endif
+    for (; i < steps; ++i, at += kStep, w += Q * kStep * kLanes) add_step<Q, P>(at, x_pixel, w, sums);
+  }
+  if constexpr (kStep == 4)
+    for (int64_t i = 0; i < a.extras; ++i) add_step<Q, P>(x + a.extras_at[i], x_pixel, a.extra_w + i * Q * kStep * kLanes, sums);
+  store_tile<Q, P>(a, sums, pixel);
 }
 
-template <int Q, int P>
-static void tile_of(const Int8PanelArguments& a, int64_t pixels, int64_t pixel) {
-  if (pixels == P) return tile<Q, P>(a, a.x + pixel * a.x_pixel, pixel);
-  if constexpr (P > 1) tile_of<Q, P - 1>(a, pixels, pixel);
+template <int Q, int P, bool kIsPaired, typename Arguments>
+static void tile_of(const Arguments& a, int64_t pixels, int64_t pixel) {
+  if (pixels == P) return tile<Q, P, kIsPaired>(a, pixel);
+  if constexpr (P > 1) tile_of<Q, P - 1, kIsPaired>(a, pixels, pixel);
 }
 
 /// Any number of pixels, in tiles of nearly the same size.
-static void panel(const Int8PanelArguments& a) {
-  const int64_t tiles = (a.pixels + kPanelPixels - 1) / kPanelPixels;
+template <int Q, bool kIsPaired, typename Arguments>
+static void tiles_of(const Arguments& a) {
+  constexpr int P = pixels_of_tile<Arguments, Q, kIsPaired>();
+  const int64_t tiles = (a.pixels + P - 1) / P;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;
-    if (a.vectors == 2) tile_of<2, kPanelPixels>(a, end - begin, begin);
-    else tile_of<1, kPanelPixels>(a, end - begin, begin);
+    tile_of<Q, P, kIsPaired>(a, end - begin, begin);
   }
 }
+template <bool kIsPaired, typename Arguments>
+static void panel_of(const Arguments& a) {
+  if (a.vectors == 3) tiles_of<3, kIsPaired>(a);
+  else if (a.vectors == 2) tiles_of<2, kIsPaired>(a);
+  else tiles_of<1, kIsPaired>(a);
+}
+static void panel(const Int8PanelArguments& a) {
+  if (a.vectors == 2) tiles_of<2, false>(a);
+  else tiles_of<1, false>(a);
+}
+#if defined(__AVX2__)
+static void byte_panel(const BytePanelArguments& a) { a.is_paired ? panel_of<true>(a) : panel_of<false>(a); }
+#endif
 
 /// Rows of w against one x; k is a multiple of 64.
 template <int R>
@@ -74,7 +135,7 @@ static SCISSIONLITE_INLINE void dot_rows(const int16_t* x, const int8_t* w, int6
   ivec sum[R] = {};
   for (int64_t i = 0; i < k; i += 2 * kLanes) {
     const svec values = load_as<svec>(x + i);
-    for (int r = 0; r < R; ++r) sum[r] = dot2(sum[r], __builtin_convertvector(load_as<sbytes2>(w + r * k + i), svec), values);
+    for (int r = 0; r < R; ++r) sum[r] = dot2(sum[r], bytes_to_words(reinterpret_cast<const uint8_t*>(w + r * k + i), /*is_signed=*/true), values);
   }
   for (int r = 0; r < R; ++r) {
     int32_t total = 0;

@@ -10,8 +10,10 @@ constexpr int kLanes = 4;
 #endif
 
 typedef int32_t ivec __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t uvec __attribute__((vector_size(kLanes * 4)));  // whose sums wrap
 typedef float fvec __attribute__((vector_size(kLanes * 4)));
 typedef int16_t svec __attribute__((vector_size(kLanes * 4)));
+typedef uint8_t bytes4 __attribute__((vector_size(kLanes * 4)));  // four a lane
 typedef uint8_t ubytes __attribute__((vector_size(kLanes)));      // as many as lanes
 typedef int8_t sbytes __attribute__((vector_size(kLanes)));
 typedef uint8_t ubytes2 __attribute__((vector_size(kLanes * 2)));  // as many as 16-bit values
@@ -55,6 +57,37 @@ static SCISSIONLITE_INLINE ivec dot2(ivec sum, svec w, svec x) {
 #endif
 }
 
+/// Four neighbouring bytes in each lane.
+static SCISSIONLITE_INLINE bytes4 quad_at(const uint8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return reinterpret_cast<bytes4>(all(four));
+}
+
+static SCISSIONLITE_INLINE svec all(int16_t v) { return v - svec{}; }
+
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+/// w[2i] * x[2i] + w[2i + 1] * x[2i + 1] in 16 bits.
+static SCISSIONLITE_INLINE svec products(bytes4 w, bytes4 x) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<svec>(_mm512_maddubs_epi16(reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(w)));
+#else
+  return reinterpret_cast<svec>(_mm256_maddubs_epi16(reinterpret_cast<__m256i>(x), reinterpret_cast<__m256i>(w)));
+#endif
+}
+#endif
+
+#if defined(__AVX2__)
+/// sum + w[4i] * x[4i] + ... + w[4i + 3] * x[4i + 3], signed weights and unsigned x. Without VNNI each pair of products is summed in 16 bits.
+static SCISSIONLITE_INLINE ivec dot4(ivec sum, bytes4 w, bytes4 x) {
+#if defined(__AVX512VNNI__)
+  return reinterpret_cast<ivec>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(w)));
+#else
+  return dot2(sum, products(w, x), all(int16_t{1}));
+#endif
+}
+#endif
+
 /// Pairs (a[i], b[i]) of one half of each 128 bits, and of the other half.
 static SCISSIONLITE_INLINE void interleave(svec a, svec b, svec& first, svec& second) {
 #if defined(__AVX512BW__)
@@ -92,6 +125,17 @@ static SCISSIONLITE_INLINE fvec bounded(fvec v, fvec low, fvec high) {
 }
 static SCISSIONLITE_INLINE fvec bounded(fvec v, float low, float high) { return bounded(v, all(low), all(high)); }
 
+/// x * y + z, rounded once where an instruction does so.
+static SCISSIONLITE_INLINE fvec multiply_add(fvec x, fvec y, fvec z) {
+#if defined(__AVX512BW__)
+  return _mm512_fmadd_ps(x, y, z);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(x, y, z);
+#else
+  return x * y + z;
+#endif
+}
+
 /// To nearest, ties to even; |v| below 2^22.
 static SCISSIONLITE_INLINE ivec rounded(fvec v) {
 #if defined(__AVX512BW__)
@@ -115,7 +159,16 @@ struct End {
 static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const End& end) { return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero; }
 
 /// The low bytes of each lane.
-static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) { store_as(y, __builtin_convertvector(v, ubytes)); }
+static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) {
+#if defined(__AVX512BW__)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(v)));
+#elif defined(__AVX2__)  // a conversion by the compiler takes lane after lane
+  const __m256i low = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), _mm256_set1_epi32(0x0C080400));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(y), _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
+#else
+  store_as(y, __builtin_convertvector(v, ubytes));
+#endif
+}
 
 /// The low bytes of a, then those of b; both within [-128, 255].
 static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec a, ivec b) {
@@ -126,6 +179,19 @@ static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec a, ivec b) {
 #else
   store_bytes(y, a);
   store_bytes(y + kLanes, b);
+#endif
+}
+
+/// The low bytes of four vectors, one after the other.
+static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, const ivec (&v)[4]) {
+#if defined(__AVX2__) && !defined(__AVX512BW__)
+  const __m256i low = _mm256_set1_epi16(255);
+  const __m256i words0 = _mm256_and_si256(_mm256_packs_epi32(reinterpret_cast<__m256i>(v[0]), reinterpret_cast<__m256i>(v[1])), low);
+  const __m256i words1 = _mm256_and_si256(_mm256_packs_epi32(reinterpret_cast<__m256i>(v[2]), reinterpret_cast<__m256i>(v[3])), low);
+  const __m256i ordered = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(words0, words1), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), ordered);
+#else
+  for (int i = 0; i < 4; ++i) store_bytes(y + i * kLanes, v[i]);
 #endif
 }
 
@@ -142,6 +208,28 @@ static SCISSIONLITE_INLINE void store_interleaved(uint8_t* y, ivec first, ivec s
 #endif
 }
 
+// g++ 12 makes conversions between lanes of unlike sizes one lane after the other: instructions by name, where there are.
 static SCISSIONLITE_INLINE ivec bytes_to_lanes(const uint8_t* x, bool is_signed) {
+#if defined(__AVX512BW__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+  return reinterpret_cast<ivec>(is_signed ? _mm512_cvtepi8_epi32(bytes) : _mm512_cvtepu8_epi32(bytes));
+#elif defined(__AVX2__)
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+  return reinterpret_cast<ivec>(is_signed ? _mm256_cvtepi8_epi32(bytes) : _mm256_cvtepu8_epi32(bytes));
+#else
   return is_signed ? __builtin_convertvector(load_as<sbytes>(x), ivec) : __builtin_convertvector(load_as<ubytes>(x), ivec);
+#endif
+}
+
+/// Twice as many, as 16-bit values.
+static SCISSIONLITE_INLINE svec bytes_to_words(const uint8_t* x, bool is_signed) {
+#if defined(__AVX512BW__)
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
+  return reinterpret_cast<svec>(is_signed ? _mm512_cvtepi8_epi16(bytes) : _mm512_cvtepu8_epi16(bytes));
+#elif defined(__AVX2__)
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+  return reinterpret_cast<svec>(is_signed ? _mm256_cvtepi8_epi16(bytes) : _mm256_cvtepu8_epi16(bytes));
+#else
+  return is_signed ? __builtin_convertvector(load_as<sbytes2>(x), svec) : __builtin_convertvector(load_as<ubytes2>(x), svec);
+#endif
 }

@@ -92,7 +92,8 @@ void transpose(Product& p) {
 
 void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
   const auto bounds = bounds_of(node, product.y);
-  const kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
+  kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
+  kernels::note_weights(problem, product.w.data());
   const auto& loops = kernels::best_int8_loops();
   const auto& way = kernels::usual_int8_conv(problem, loops);
   const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(product), loops);

@@ -1,0 +1,97 @@
+// Every way to convolve bytes that can, problem by problem: least and median time of one thread in turns, the estimate that they are chosen by,
+// and which would be taken. Weights are as quantisers make them: seven bits (--weight-bits 8: eight), most of them small.
+//   int8_speed PROBLEMS.txt [--rounds N] [--weight-bits N]      one JSON line a problem
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/rng.h"
+#include "base/stats.h"
+#include "kernels/int8/buffer.h"
+#include "kernels/int8/conv.h"
+#include "tune/conv_space.h"
+
+namespace scissionlite {
+namespace {
+
+using namespace kernels;
+
+/// Nearly normal, within the bits.
+std::vector<int16_t> random_weights(int64_t count, int bits, Rng& rng) {
+  const double most = (1 << (bits - 1)) - 1;
+  std::vector<int16_t> out;
+  for (int64_t i = 0; i < count; ++i) {
+    double sum = 0;
+    for (int k = 0; k < 4; ++k) sum += rng.uniform(-1, 1);
+    out.push_back(static_cast<int16_t>(std::lround(std::clamp(sum * most / 4, -most, most))));
+  }
+  return out;
+}
+
+struct Way {
+  const Int8ConvImplementation* row;
+  std::unique_ptr<Int8Convolution> conv;
+  Buffer<uint8_t> scratch;
+  std::vector<double> us;
+};
+
+Json measure(const ConvProblem& p, int rounds, int bits) {
+  const auto& loops = best_int8_loops();
+  Rng rng(1);
+  Int8Problem problem{.conv = p, .x_zero = 3, .y_zero = 10};
+  const auto w = random_weights(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, bits, rng);
+  const std::vector<float> scale(static_cast<size_t>(p.k), 1e-4F);
+  const std::vector<int32_t> bias(static_cast<size_t>(p.k), 7);
+  note_weights(problem, w.data());
+  Buffer<uint8_t> x(p.n * p.c * p.h * p.w), y(p.n * p.k * p.out_h() * p.out_w());
+  for (int64_t i = 0; i < x.size(); ++i) x[i] = static_cast<uint8_t>(rng.below(256));
+  std::vector<Way> ways;
+  for (const auto* row : int8_conv_implementations()) {
+    if (!row->reason_against(problem, loops).empty()) continue;
+    auto conv = row->make(problem, {w.data(), bias.data(), scale.data()}, loops);
+    const int64_t bytes = conv->scratch_bytes(1);
+    ways.push_back({row, std::move(conv), Buffer<uint8_t>(bytes), {}});
+  }
+  for (int round = 0; round < rounds; ++round)
+    for (auto& way : ways) {
+      const double start = Clock::steady().now_us();
+      way.conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(way.scratch.data()), 1);
+      way.us.push_back(Clock::steady().now_us() - start);
+    }
+  Json out{{"problem", p.text()}, {"macs", p.macs()}, {"isa", loops.isa}, {"usual", usual_int8_conv(problem, loops).name}};
+  for (const auto& way : ways)
+    out["ways"][way.row->name] = {{"least_us", *std::min_element(way.us.begin(), way.us.end())}, {"median_us", median(way.us)}, {"estimated_cycles", way.row->estimate(problem, loops)}};
+  return out;
+}
+
+int run(int argc, char** argv) {
+  int rounds = 31, bits = 7;
+  for (int i = 2; i + 1 < argc; i += 2) (std::string(argv[i]) == "--weight-bits" ? bits : rounds) = std::atoi(argv[i + 1]);
+  std::ifstream file(argc > 1 ? argv[1] : "");
+  if (!file || rounds < 1 || bits < 2 || bits > 8) {
+    std::cerr << "usage: int8_speed PROBLEMS.txt [--rounds N] [--weight-bits 2..8]\n";
+    return 2;
+  }
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string kind, problem;
+    if (words >> kind >> problem && kind == "conv") std::cout << measure(tune::parse_problem("conv " + problem), rounds, bits).dump() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace scissionlite
+
+int main(int argc, char** argv) {
+  try {
+    return scissionlite::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "int8_speed: error: " << e.what() << "\n";
+    return 1;
+  }
+}
