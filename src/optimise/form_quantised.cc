@@ -162,6 +162,30 @@ bool form_table(Rewriter& r, const Site& site) {
   return true;
 }
 
+/// Split of bytes, where each part is quantised as the whole was.
+bool form_split(Rewriter& r, size_t i) {
+  const Node node = r.node(i);
+  const auto x = is_onnx(node, "Split") ? dequantised(r, node.inputs[0]) : std::nullopt;
+  if (!x) return false;
+  for (const auto& output : node.outputs) {
+    if (output.empty() || r.is_output(output) || r.readers(output).empty()) return false;
+    for (const size_t reader : r.readers(output))
+      if (const auto y = quantised(r, reader); !y || !x->is_alike(*y)) return false;
+  }
+  Node made = node;
+  made.inputs[0] = x->value;
+  for (auto& output : made.outputs) {
+    const auto readers = r.readers(output);
+    const auto kept = r.node(readers[0]).outputs[0];
+    for (size_t k = 1; k < readers.size(); ++k)
+      if (!r.bypass(readers[k], kept)) return false;
+    r.erase(readers[0]);
+    output = kept;
+  }
+  r.replace(i, std::move(made));
+  return true;
+}
+
 bool form(Rewriter& r, size_t i) {
   const auto site = site_at(r, i);
   return site && (form_conv(r, *site) || form_matmul(r, *site) || form_binary(r, *site) || form_average(r, *site) || form_concat(r, *site) || form_move(r, *site) || form_table(r, *site));
@@ -186,7 +210,7 @@ bool form_requantisation(Rewriter& r, size_t i) {
 }  // namespace
 
 int form_quantised(Graph& graph) {
-  const int rewrites = sweep(graph, {form, form_requantisation});
+  const int rewrites = sweep(graph, {form, form_split, form_requantisation});
   if (rewrites > 0 && graph.opset("com.microsoft") == 0) graph.opsets.push_back({"com.microsoft", 1});
   return rewrites;
 }

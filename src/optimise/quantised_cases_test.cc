@@ -23,10 +23,30 @@ std::string conv(Maker& m, const std::string& x, int64_t in, int64_t out, Attrib
   return m.op("Conv", {x, coded(m, {out, in, 3, 3}), m.weights({out})}, std::move(attributes));
 }
 
+Tensor some_table(uint8_t factor) {
+  Tensor table(Dtype::kU8, {256});
+  for (size_t code = 0; code < 256; ++code) table.mutable_data()[code] = static_cast<std::byte>(static_cast<uint8_t>(code * factor / 7));
+  return table;
+}
+std::string table(Maker& m, const std::string& x, uint8_t factor) { return m.fused("ByteTable", {x, m.constant(some_table(factor))}); }
+std::string binary(Maker& m, const std::string& type, const std::string& a, const std::string& b, Attributes attributes = {}) {
+  return m.fused(type, {a, m.scalar(0.02F), zero(m, 100), b, m.scalar(0.03F), zero(m, 3), m.scalar(0.04F), zero(m, 50)}, std::move(attributes));
+}
+const Shape kImage{1, 5, 6, 7};
+
 }  // namespace
 
 std::vector<Case> quantised_cases() {
   return {
+      {"merge_byte_tables", "x times a table of x", 1, [](Maker& m) { const auto x = m.input(kImage, Dtype::kU8); m.output(binary(m, "FusedQLinearMul", x, table(m, x, 3))); }},
+      {"merge_byte_tables", "two tables of x added, bounded", 1,
+       [](Maker& m) { const auto x = m.input(kImage, Dtype::kU8); m.output(binary(m, "FusedQLinearAdd", table(m, x, 5), table(m, x, 3), {{"low", int64_t{60}}, {"high", int64_t{200}}})); }},
+      {"merge_byte_tables", "x added to itself", 1, [](Maker& m) { const auto x = m.input(kImage, Dtype::kU8); m.output(binary(m, "FusedQLinearAdd", x, x)); }},
+      {"merge_byte_tables", "a table of a table that another node reads", 1,
+       [](Maker& m) { const auto inner = table(m, m.input(kImage, Dtype::kU8), 3); m.output(table(m, inner, 5)); m.output(inner); }},
+      {"merge_byte_tables", "a table of x times another value", 0, [](Maker& m) { m.output(binary(m, "FusedQLinearMul", m.input(kImage, Dtype::kU8), table(m, m.input(kImage, Dtype::kU8), 3))); }},
+      {"merge_byte_tables", "a table alone", 0, [](Maker& m) { m.output(table(m, m.input(kImage, Dtype::kU8), 3)); }},
+      {"merge_byte_tables", "a table that is no constant", 0, [](Maker& m) { m.output(m.fused("ByteTable", {table(m, m.input(kImage, Dtype::kU8), 3), m.input({256}, Dtype::kU8)})); }},
       {"form_quantised", "conv", 1, [](Maker& m) { m.output(through(m, conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9))); }},
       {"form_quantised", "conv and Relu", 1, [](Maker& m) { m.output(through(m, m.op("Relu", {conv(m, through(m, m.input({2, 5, 6, 7})), 5, 9)}))); }},
       {"form_quantised", "conv and Clip to 6", 1, [](Maker& m) { m.output(through(m, m.op("Clip", {conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9), m.scalar(0), m.scalar(1)}))); }},
@@ -53,6 +73,23 @@ std::vector<Case> quantised_cases() {
       {"form_quantised", "Concat", 1, [](Maker& m) { m.output(through(m, m.op("Concat", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 4, 6, 7}), 0.05F, 10)}, {{"axis", int64_t{1}}}))); }},
       {"form_quantised", "MaxPool of one scale", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
       {"form_quantised", "MaxPool to another scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
+      {"form_quantised", "Split, both parts quantised as the whole", 1,
+       [](Maker& m) {
+         const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});
+         for (const auto& part : parts) m.output(m.op("Exp", {through(m, part)}));
+       }},
+      {"form_quantised", "Split with a part of another scale", 0,
+       [](Maker& m) {
+         const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});
+         m.output(m.op("Exp", {through(m, parts[0])}));
+         m.output(m.op("Exp", {through(m, parts[1], 0.05F)}));
+       }},
+      {"form_quantised", "Split with a part that is read as floats", 0,
+       [](Maker& m) {
+         const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});
+         m.output(m.op("Exp", {through(m, parts[0])}));
+         m.output(parts[1]);
+       }},
       {"form_quantised", "Sigmoid as a table", 1, [](Maker& m) { m.output(through(m, m.op("Sigmoid", {through(m, m.input({1, 5, 6, 7}))}), 0.004F, 0)); }},
       {"form_quantised", "another scale as a table", 1, [](Maker& m) { m.output(through(m, through(m, m.input({1, 5, 6, 7})), 0.05F, 3)); }},
       {"form_quantised", "the same scale twice", 1, [](Maker& m) { m.output(m.op("Exp", {through(m, through(m, m.input({1, 5, 6, 7})))})); }},
