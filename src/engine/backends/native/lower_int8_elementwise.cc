@@ -140,7 +140,8 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
   const auto out = l.info(node.outputs[0]);
   const auto y = quantisation_of(l, node, 6, 7, out.dtype);
   if (!a || !b || !y || element_count(out.shape) == 0) return false;
-  if (l.info(large).shape != out.shape) std::swap(large, small), std::swap(a, b);
+  const bool is_b_large = l.info(large).shape != out.shape;
+  if (is_b_large) std::swap(large, small);
   const auto spread = spread_of(out.shape, l.info(small).shape);
   if (l.info(large).shape != out.shape || !spread) return false;
   const auto layout = layout_of(l, large);
@@ -155,6 +156,8 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
   common.offset = static_cast<float>(y->zero) - (common.is_product ? 0 : std::fma(common.a_scale, common.a_zero, common.b_scale * common.b_zero));
   common.low = static_cast<float>(bounds.low), common.high = static_cast<float>(bounds.high);
   const int64_t count = element_count(out.shape), unit = count / spread->times;
+  /// a is a and b is b, whichever is spread: sums are rounded in that order.
+  const auto place = [=](kernels::Int8BinaryArguments& mine, const uint8_t* of_large, const uint8_t* of_small) { mine.a = is_b_large ? of_small : of_large, mine.b = is_b_large ? of_large : of_small; };
   const auto& loops = kernels::best_int8_loops();
   l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {from_large, from_small}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
          .run = [=, &loops, spread = *spread](const Frame& f) {
@@ -163,12 +166,14 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
              if (spread.times == 1) {  // shares of whole vectors
                const auto part = kernels::share_of((unit + 63) / 64, member);
                const int64_t begin = part.begin * 64;
-               mine.a = f.bytes(from_large) + begin, mine.b = f.bytes(from_small) + begin, mine.y = f.bytes(to) + begin, mine.count = std::min(part.end * 64, unit) - begin;
+               place(mine, f.bytes(from_large) + begin, f.bytes(from_small) + begin);
+               mine.y = f.bytes(to) + begin, mine.count = std::min(part.end * 64, unit) - begin;
                return loops.binary(mine);
              }
              const auto rows = kernels::share_of(spread.times, member);
              for (int64_t i = rows.begin; i < rows.end; ++i) {
-               mine.a = f.bytes(from_large) + i * unit, mine.b = f.bytes(from_small) + i / spread.rows_each * spread.small_step, mine.y = f.bytes(to) + i * unit, mine.count = unit;
+               place(mine, f.bytes(from_large) + i * unit, f.bytes(from_small) + i / spread.rows_each * spread.small_step);
+               mine.y = f.bytes(to) + i * unit, mine.count = unit;
                loops.binary(mine);
              }
            });
@@ -185,12 +190,11 @@ bool lower_byte_table(Lowering& l, const Node& node) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(constant.data());
   const std::vector<uint8_t> table(bytes, bytes + 256);
   const int64_t count = element_count(l.info(node.inputs[0]).shape);
-  l.add({.node = node.label(), .implementation = "table", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
+  const auto& loops = kernels::best_int8_loops();
+  l.add({.node = node.label(), .implementation = "table", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto part = kernels::share_of(count, member);
-             const uint8_t *from = f.bytes(x), *entries = table.data();
-             uint8_t* to = f.bytes(y);
-             for (int64_t i = part.begin; i < part.end; ++i) to[i] = entries[from[i]];
+             loops.look_up(f.bytes(x) + part.begin, part.end - part.begin, table.data(), f.bytes(y) + part.begin);
            });
          }});
   return true;
@@ -217,6 +221,15 @@ bool lower_int8_concat(Lowering& l, const Node& node) {
     parts.push_back({kNoSlot, type.shape[1], channel, is_same ? std::vector<uint8_t>{} : requantisation_table(*x, *y)});
     channel += type.shape[1];
   }
+  if (std::all_of(parts.begin(), parts.end(), [](const Part& part) { return part.table.empty(); })) {  // moved only where something reads them
+    Lowering::View whole;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const auto part = l.view(node.inputs[2 + 3 * i]);
+      whole.insert(whole.end(), part.begin(), part.end());
+    }
+    l.set_view(node.outputs[0], std::move(whole));
+    return true;
+  }
   Step step{.node = node.label(), .implementation = "int8 copy", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
   for (size_t i = 0; i < parts.size(); ++i) {
     parts[i].slot = l.channels_last(node.inputs[2 + 3 * i]);
@@ -225,16 +238,16 @@ bool lower_int8_concat(Lowering& l, const Node& node) {
   const auto to = l.make(node.outputs[0], Layout::kChannelsLast);
   step.outputs = {to};
   const int64_t pixels = out.shape[0] * out.shape[2] * out.shape[3], channels = out.shape[1];
-  step.run = [=](const Frame& f) {
+  const auto& loops = kernels::best_int8_loops();
+  step.run = [=, &loops](const Frame& f) {
     kernels::in_team(f.threads, [&](const kernels::Member& member) {
       const auto mine = kernels::share_of(pixels, member);
       for (const auto& part : parts)
         for (int64_t i = mine.begin; i < mine.end; ++i) {
-          const uint8_t *from = f.bytes(part.slot) + i * part.channels, *table = part.table.data();
+          const uint8_t* from = f.bytes(part.slot) + i * part.channels;
           uint8_t* y = f.bytes(to) + i * channels + part.at;
           if (part.table.empty()) std::memcpy(y, from, static_cast<size_t>(part.channels));
-          else
-            for (int64_t c = 0; c < part.channels; ++c) y[c] = table[from[c]];
+          else loops.look_up(from, part.channels, part.table.data(), y);
         }
     });
   };

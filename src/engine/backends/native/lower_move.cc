@@ -83,7 +83,8 @@ bool lower_concat(Lowering& l, const Node& node) {
 /// Along channels.
 bool lower_split(Lowering& l, const Node& node) {
   const int64_t axis = node.int_attribute("axis", 0);
-  if ((axis != 1 && axis != -3) || !l.is_f32_image(node.inputs[0]) || !(l.is_blocked(node.inputs[0]) || is_selected_view(l, node)) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  const bool is_viewed = l.is_byte_image(node.inputs[0]) || (l.is_f32_image(node.inputs[0]) && (l.is_blocked(node.inputs[0]) || is_selected_view(l, node)));
+  if ((axis != 1 && axis != -3) || !is_viewed || element_count(l.info(node.inputs[0]).shape) == 0) return false;
   const auto whole = l.view(node.inputs[0]);
   auto at = whole.begin();
   for (const auto& output : node.outputs) {
@@ -96,7 +97,7 @@ bool lower_split(Lowering& l, const Node& node) {
 }
 
 bool lower_channel_shuffle(Lowering& l, const Node& node) {
-  if (!l.is_f32_image(node.inputs[0]) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  if (!(l.is_f32_image(node.inputs[0]) || l.is_byte_image(node.inputs[0])) || element_count(l.info(node.inputs[0]).shape) == 0) return false;
   const auto whole = l.view(node.inputs[0]);
   const auto groups = static_cast<size_t>(node.int_attribute("groups", 1)), each = whole.size() / groups;
   Lowering::View shuffled;

@@ -150,8 +150,55 @@ Lowering::View Lowering::view(const std::string& value) {
   return whole;
 }
 
-/// One pass over the result, block by block.
 void Lowering::gather(const std::string& value) {
+  if (is_byte_image(value)) gather_bytes(value);
+  else gather_floats(value);
+}
+
+/// One pass over the result, pixel by pixel: runs of neighbouring channels, and single ones.
+void Lowering::gather_bytes(const std::string& value) {
+  const auto view = views_.at(value);
+  const auto shape = info(value).shape;
+  struct Run {
+    size_t input = 0;             // of the step
+    int64_t from = 0, count = 0;  // bytes of its pixel
+  };
+  std::vector<Run> runs;
+  std::vector<int64_t> pixel_bytes;  // of each input
+  Step step{.node = value, .implementation = "gather", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
+  for (const auto& source : view) {
+    const auto slot = channels_last(source.value);
+    auto input = static_cast<size_t>(std::find(step.inputs.begin(), step.inputs.end(), slot) - step.inputs.begin());
+    if (input == step.inputs.size()) step.inputs.push_back(slot), pixel_bytes.push_back(info(source.value).shape[1]);
+    if (!runs.empty() && runs.back().input == input && runs.back().from + runs.back().count == source.channel) ++runs.back().count;
+    else runs.push_back({input, source.channel, 1});
+  }
+  views_.erase(value);
+  const auto to = make(value, Layout::kChannelsLast);
+  step.outputs = {to};
+  const int64_t pixels = shape[0] * shape[2] * shape[3];
+  step.run = [=, inputs = step.inputs, channels = shape[1]](const Frame& f) {
+    kernels::in_team(f.threads, [&](const kernels::Member& member) {
+      const auto mine = kernels::share_of(pixels, member);
+      uint8_t* y = f.bytes(to) + mine.begin * channels;
+      std::vector<const uint8_t*> x;  // the pixel of each input
+      for (size_t i = 0; i < inputs.size(); ++i) x.push_back(f.bytes(inputs[i]) + mine.begin * pixel_bytes[i]);
+      const auto* const* bases = x.data();
+      for (int64_t p = mine.begin; p < mine.end; ++p) {
+        for (const auto& run : runs) {
+          if (run.count == 1) *y = bases[run.input][run.from];
+          else std::memcpy(y, bases[run.input] + run.from, static_cast<size_t>(run.count));
+          y += run.count;
+        }
+        for (size_t i = 0; i < x.size(); ++i) x[i] += pixel_bytes[i];
+      }
+    });
+  };
+  add(std::move(step));
+}
+
+/// One pass over the result, block by block.
+void Lowering::gather_floats(const std::string& value) {
   const auto view = views_.at(value);
   const auto shape = info(value).shape;
   const int64_t lanes = this->lanes(), pixels = shape[2] * shape[3], n = shape[0], blocks = kernels::blocks_of(shape[1], lanes);
@@ -210,6 +257,7 @@ SlotId Lowering::plain(const std::string& value) {
 }
 
 SlotId Lowering::channels_last(const std::string& value) {
+  if (views_.count(value)) gather(value);
   if (const auto slot = places_[value].channels_last; slot != kNoSlot) return slot;
   return channels_last_of_plain(*this, value, plain(value));
 }

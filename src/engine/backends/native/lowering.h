@@ -162,6 +162,8 @@ class Lowering {
   std::map<std::string, std::pair<std::string, Tensor>> sources_;  // identity and values by name, while noting
   std::map<std::string, Places> places_;
   void gather(const std::string& value);
+  void gather_floats(const std::string& value);
+  void gather_bytes(const std::string& value);
   std::map<std::string, View> views_;
   std::map<std::string, Tensor> constants_;
   std::map<std::string, ValueInfo> released_;  // types of constants that were let go
