@@ -65,8 +65,12 @@ class Study:
         path = self.work / f"{model.stem}.{name}.json"
         if not path.exists():
             run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
-                 "--images", self.options.images, "--scores", self.scores(model), "--no-blocks", "--budget-s", budget_s, "-o", path], stdout=subprocess.DEVNULL)
+                 "--images", self.options.images, "--scores", self.scores(model), *self.fitted_words(), "--no-blocks", "--budget-s", budget_s, "-o", path], stdout=subprocess.DEVNULL)
         return path
+
+    def fitted_words(self):
+        """Of calibrated layers among the candidates."""
+        return []
 
     def input_json(self, model):
         return self.options.inputs / f"{model.stem}.input.json"
