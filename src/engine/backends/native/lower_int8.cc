@@ -54,12 +54,12 @@ namespace {
 struct Product {
   Quantisation x, y;
   Shape shape;              // of the weights
-  std::vector<int16_t> w;   // less their zero points
+  std::vector<int16_t> w;   // less their zero points, outputs first
   std::vector<float> scale;  // (outputs)
   Tensor bias;
 };
 
-/// `axis`: that of the outputs in the weights.
+/// `axis`: that of the outputs in the weights, 0 or of a matrix 1.
 std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) {
   const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype), y = quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype);
   const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]), zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
@@ -70,25 +70,21 @@ std::optional<Product> product_of(const Lowering& l, const Node& node, size_t ax
   if (has_bias) out.bias = l.constant(node.inputs[8]);
   if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs)) return std::nullopt;
   if (!node.inputs[5].empty() && zeros.size() != 1 && zeros.size() != outputs) return std::nullopt;
-  int64_t inner = 1;
-  for (size_t d = axis + 1; d < codes.shape().size(); ++d) inner *= codes.shape()[d];
-  const auto values = codes.to_i64(), zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
-  out.w.resize(values.size());
-  for (size_t i = 0; i < values.size(); ++i) out.w[i] = static_cast<int16_t>(values[i] - zero[zero.size() > 1 ? i / static_cast<size_t>(inner) % static_cast<size_t>(outputs) : 0]);
+  const auto zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
+  const bool is_signed = codes.dtype() == Dtype::kI8;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(codes.data());
+  const auto value = [&](int64_t at, int64_t k) { return static_cast<int16_t>((is_signed ? static_cast<int8_t>(bytes[at]) : bytes[at]) - zero[zero.size() > 1 ? static_cast<size_t>(k) : 0]); };
+  const int64_t rows = codes.size() / std::max<int64_t>(outputs, 1);
+  out.w.resize(static_cast<size_t>(codes.size()));
+  const int64_t at_once = axis == 0 ? 1 : 64;  // outputs: a matrix that lies the other way is read in lines
+  for (int64_t first = 0; first < outputs; first += at_once)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t k = first; k < std::min(outputs, first + at_once); ++k) out.w[static_cast<size_t>(k * rows + i)] = value(axis == 0 ? k * rows + i : i * outputs + k, k);
   for (int64_t k = 0; k < outputs; ++k) out.scale.push_back(x->scale * scales.as<float>()[scales.size() > 1 ? static_cast<size_t>(k) : 0] / y->scale);
   return out;
 }
 
 kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
-
-/// (k, n) to (n, k).
-void transpose(Product& p) {
-  const int64_t k = p.shape[0], n = p.shape[1];
-  std::vector<int16_t> w(p.w.size());
-  for (int64_t i = 0; i < k; ++i)
-    for (int64_t j = 0; j < n; ++j) w[static_cast<size_t>(j * k + i)] = p.w[static_cast<size_t>(i * n + j)];
-  p.w = std::move(w);
-}
 
 void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
   const auto bounds = bounds_of(node, product.y);
@@ -118,9 +114,8 @@ bool lower_int8_conv(Lowering& l, const Node& node) {
 
 bool lower_int8_matmul(Lowering& l, const Node& node) {
   const auto shape = l.info(node.inputs[0]).shape;
-  auto product = product_of(l, node, 1);
+  const auto product = product_of(l, node, 1);
   if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
-  transpose(*product);
   const int64_t k = product->shape[0], n = product->shape[1], m = element_count(shape) / k;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   if (m >= kFewRows) {
