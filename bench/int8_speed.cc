@@ -58,6 +58,7 @@ Json measure(const ConvProblem& p, int rounds, int bits) {
   }
   for (int round = 0; round < rounds; ++round)
     for (auto& way : ways) {
+      if (round == 0) way.conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(way.scratch.data()), 1);  // warm
       const double start = Clock::steady().now_us();
       way.conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(way.scratch.data()), 1);
       way.us.push_back(Clock::steady().now_us() - start);
@@ -70,9 +71,14 @@ Json measure(const ConvProblem& p, int rounds, int bits) {
 
 int run(int argc, char** argv) {
   int rounds = 31, bits = 7;
-  for (int i = 2; i + 1 < argc; i += 2) (std::string(argv[i]) == "--weight-bits" ? bits : rounds) = std::atoi(argv[i + 1]);
+  bool is_known = argc % 2 == 0;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    const std::string option = argv[i];
+    is_known = is_known && (option == "--weight-bits" || option == "--rounds");
+    (option == "--weight-bits" ? bits : rounds) = std::atoi(argv[i + 1]);
+  }
   std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || rounds < 1 || bits < 2 || bits > 8) {
+  if (!file || !is_known || rounds < 1 || bits < 2 || bits > 8) {
     std::cerr << "usage: int8_speed PROBLEMS.txt [--rounds N] [--weight-bits 2..8]\n";
     return 2;
   }

@@ -203,12 +203,12 @@ BinaryScales binary_scales(std::span<const Tensor> in) {
 std::vector<Tensor> qadd_reference(const Context& c, std::span<const Tensor> in) {
   const auto s = binary_scales(in);
   const float ra = s.a_scale / s.y_scale, rb = s.b_scale / s.y_scale, offset = s.y_zero - std::fma(ra, s.a_zero, rb * s.b_zero);
-  return qbinary(c, in, [&](float a, float b) { return std::fma(b, rb, std::fma(a, ra, offset)); });
+  return qbinary(c, in, [&](float a, float b) { return std::fma(a, ra, std::fma(b, rb, offset)); });
 }
 std::vector<Tensor> qmul_reference(const Context& c, std::span<const Tensor> in) {
   const auto s = binary_scales(in);
   const float ratio = s.a_scale * s.b_scale / s.y_scale;
-  return qbinary(c, in, [&](float a, float b) { return (a - s.a_zero) * (b - s.b_zero) * ratio + s.y_zero; });
+  return qbinary(c, in, [&](float a, float b) { return std::fma((a - s.a_zero) * (b - s.b_zero), ratio, s.y_zero); });
 }
 
 // ---- com.microsoft QLinearGlobalAveragePool: x, x_scale, x_zero, y_scale, y_zero ----

@@ -167,20 +167,25 @@ bool form_split(Rewriter& r, size_t i) {
   const Node node = r.node(i);
   const auto x = is_onnx(node, "Split") ? dequantised(r, node.inputs[0]) : std::nullopt;
   if (!x) return false;
+  std::vector<size_t> kept;  // of each part's QuantizeLinear nodes the one whose result stays
   for (const auto& output : node.outputs) {
     if (output.empty() || r.is_output(output) || r.readers(output).empty()) return false;
-    for (const size_t reader : r.readers(output))
+    kept.push_back(r.readers(output)[0]);
+    int results = 0;
+    for (const size_t reader : r.readers(output)) {
       if (const auto y = quantised(r, reader); !y || !x->is_alike(*y)) return false;
+      if (r.is_output(r.node(reader).outputs[0])) kept.back() = reader, ++results;
+    }
+    if (results > 1) return false;  // two names of one value: the copy stays
   }
   Node made = node;
   made.inputs[0] = x->value;
-  for (auto& output : made.outputs) {
-    const auto readers = r.readers(output);
-    const auto kept = r.node(readers[0]).outputs[0];
-    for (size_t k = 1; k < readers.size(); ++k)
-      if (!r.bypass(readers[k], kept)) return false;
-    r.erase(readers[0]);
-    output = kept;
+  for (size_t part = 0; part < kept.size(); ++part) {
+    const auto result = r.node(kept[part]).outputs[0];
+    for (const size_t reader : std::vector<size_t>(r.readers(made.outputs[part])))
+      if (reader != kept[part]) r.bypass(reader, result);
+    r.erase(kept[part]);
+    made.outputs[part] = result;
   }
   r.replace(i, std::move(made));
   return true;

@@ -16,16 +16,19 @@ struct Function {
 std::optional<Function> function_of(const Rewriter& r, const std::string& value) {
   const auto dtype = r.dtype(value);
   if (dtype != Dtype::kU8 && dtype != Dtype::kI8) return std::nullopt;
-  if (const auto maker = r.producer(value); maker && is_fused(r.node(*maker), "ByteTable"))
-    if (const auto* table = r.constant(r.node(*maker).inputs[1])) return Function{r.node(*maker).inputs[0], *table};
+  if (const auto maker = r.producer(value); maker && is_fused(r.node(*maker), "ByteTable") && r.node(*maker).inputs.size() == 2)
+    if (const auto* table = r.constant(r.node(*maker).inputs[1]); table && table->size() == 256) return Function{r.node(*maker).inputs[0], *table};
   Tensor itself(dtype, {256});
   for (int code = 0; code < 256; ++code) itself.mutable_data()[code] = static_cast<std::byte>(code);
   return Function{value, itself};
 }
 
-/// Which inputs are bytes that the operator combines value by value; the others have to be constant.
+constexpr size_t kInputsOfBinary = 7;  // the result's zero point may be missing
+
+/// Which inputs are bytes that the operator combines value by value; the others have to be constant. None of a node that is not complete.
 std::vector<size_t> operands_of(const Node& node) {
-  if (is_fused(node, "ByteTable")) return {0};
+  if (is_fused(node, "ByteTable")) return node.inputs.size() == 2 ? std::vector<size_t>{0} : std::vector<size_t>{};
+  if (node.inputs.size() < kInputsOfBinary) return {};
   const bool is_binary = is_fused(node, "FusedQLinearAdd") || is_fused(node, "FusedQLinearMul") || (node.domain == "com.microsoft" && (node.op_type == "QLinearAdd" || node.op_type == "QLinearMul"));
   return is_binary ? std::vector<size_t>{0, 3} : std::vector<size_t>{};
 }
@@ -33,7 +36,7 @@ std::vector<size_t> operands_of(const Node& node) {
 bool merge(Rewriter& r, size_t i) {
   const Node node = r.node(i);
   const auto operands = operands_of(node);
-  if (operands.empty() || node.inputs.size() <= operands.back()) return false;
+  if (operands.empty()) return false;
   auto inputs = r.constants(i);
   std::optional<std::string> source;
   bool is_shorter = operands.size() > 1;  // a lone table is one already, unless it reads another

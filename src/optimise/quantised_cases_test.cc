@@ -78,6 +78,20 @@ std::vector<Case> quantised_cases() {
          const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});
          for (const auto& part : parts) m.output(m.op("Exp", {through(m, part)}));
        }},
+      {"form_quantised", "Split, a part quantised twice, the second result an output", 1,
+       [](Maker& m) {
+         const auto parts = m.ops("Split", {through(m, m.input({1, 7, 6, 7})), m.ints({3, 4})}, 2, {{"axis", int64_t{1}}});
+         m.output(m.op("Exp", {dequantise(m, quantise(m, parts[0], 0.02F, 100), 0.02F, 100)}));
+         m.output(quantise(m, parts[0], 0.02F, 100));
+         m.output(m.op("Exp", {through(m, parts[1])}));
+       }},
+      {"form_quantised", "Split, a part quantised twice, both results outputs", 0,
+       [](Maker& m) {
+         const auto parts = m.ops("Split", {through(m, m.input({1, 7, 6, 7})), m.ints({3, 4})}, 2, {{"axis", int64_t{1}}});
+         m.output(quantise(m, parts[0], 0.02F, 100));
+         m.output(quantise(m, parts[0], 0.02F, 100));
+         m.output(m.op("Exp", {through(m, parts[1])}));
+       }},
       {"form_quantised", "Split with a part of another scale", 0,
        [](Maker& m) {
          const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});

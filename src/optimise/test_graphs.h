@@ -50,13 +50,14 @@ class Maker {
     graph_.nodes.push_back({name, type, "", std::move(inputs), results, std::move(attributes), ""});
     return results;
   }
-  /// An operator of ours.
-  std::string fused(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) {
+  /// An operator of another domain, ours for example.
+  std::string op_of(const std::string& domain, const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) {
     const auto result = op(type, std::move(inputs), std::move(attributes));
-    graph_.nodes.back().domain = ops::kFusedDomain;
-    if (graph_.opset(ops::kFusedDomain) == 0) graph_.opsets.push_back({ops::kFusedDomain, 1});
+    graph_.nodes.back().domain = domain;
+    if (graph_.opset(domain) == 0) graph_.opsets.push_back({domain, 1});
     return result;
   }
+  std::string fused(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) { return op_of(ops::kFusedDomain, type, std::move(inputs), std::move(attributes)); }
   /// Pads that keep the size at stride 1; weights small enough for deep graphs.
   std::string conv(const std::string& x, int64_t in, int64_t out, int64_t kernel = 3, Attributes attributes = {}, bool bias = true) {
     const auto found = attributes.find("group");

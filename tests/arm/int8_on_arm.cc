@@ -9,6 +9,8 @@
 namespace scissionlite::kernels {
 namespace {
 
+int32_t value(const Int8Problem& problem, uint8_t code) { return problem.is_x_signed ? static_cast<int8_t>(code) : static_cast<int32_t>(code); }
+
 uint8_t expected(const Int8Problem& problem, const std::vector<uint8_t>& x, const std::vector<int16_t>& w, float scale, int64_t row, int64_t column, int64_t k) {
   const auto& p = problem.conv;
   const int64_t in = p.c / p.groups, first = k / (p.k / p.groups) * in;
@@ -17,7 +19,7 @@ uint8_t expected(const Int8Problem& problem, const std::vector<uint8_t>& x, cons
     for (int64_t j = 0; j < p.kernel_w; ++j) {
       const int64_t h = row * p.stride_h - p.top + i, v = column * p.stride_w - p.left + j;
       if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-      for (int64_t c = 0; c < in; ++c) sum += (x[static_cast<size_t>((h * p.w + v) * p.c + first + c)] - problem.x_zero) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+      for (int64_t c = 0; c < in; ++c) sum += (value(problem, x[static_cast<size_t>((h * p.w + v) * p.c + first + c)]) - problem.x_zero) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
     }
   const double y = std::nearbyint(static_cast<float>(sum) * scale) + problem.y_zero;
   return static_cast<uint8_t>(std::min(std::max(y, 0.0), 255.0));
@@ -46,13 +48,14 @@ int wrong_bytes(const Int8Problem& problem, const Int8ConvImplementation& row) {
 int check_all() {
   int tried = 0, wrong = 0;
   for (const int64_t c : {3, 16, 21})
-    for (const int64_t kernel : {1, 3})
+    for (const int64_t kernel : {1, 3, 5})
       for (const int64_t stride : {1, 2})
         for (const int64_t groups : {int64_t{1}, c})
           for (const auto* row : int8_conv_implementations()) {
             Int8Problem problem{.conv = {.c = c, .h = 9, .w = 11, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride}, .x_zero = 9, .y_zero = 100};
             problem.conv.top = problem.conv.left = problem.conv.bottom = problem.conv.right = kernel / 2;
             problem.conv.groups = groups;
+            problem.is_x_signed = c % 2 == 0;
             problem.most_sum = c * kernel * kernel * 255 * 255;
             if (!row->reason_against(problem, best_int8_loops()).empty()) continue;
             ++tried;

@@ -21,15 +21,23 @@ const std::vector<const Int8ConvImplementation*>& int8_conv_implementations() {
 
 void note_weights(Int8Problem& problem, const int16_t* w) {
   const auto& p = problem.conv;
-  const int64_t length = p.c / p.groups * p.kernel_h * p.kernel_w, least = problem.is_x_signed ? -128 : 0;
-  int64_t most = 0;
+  const int64_t channels = p.c / p.groups, taps = p.kernel_h * p.kernel_w, length = channels * taps, least = problem.is_x_signed ? -128 : 0;
+  int64_t most = 0, pairs = 0, large = 0;
   for (int64_t k = 0; k < p.k; ++k) {
     int64_t sum = 0;
-    for (int64_t i = 0; i < length; ++i) sum += std::abs(w[k * length + i]);
+    for (int64_t i = 0; i < length; ++i) {
+      const int64_t size = std::abs(w[k * length + i]);
+      sum += size;
+      const int64_t channel = i / taps;
+      if (channel % 2 == 1 || channel + 1 == channels) continue;
+      ++pairs;
+      large += size + std::abs(w[k * length + i + taps]) > kMostOfWord;
+    }
     most = std::max(most, sum);
   }
   problem.most_sum = most * std::max(problem.x_zero - least, least + 255 - problem.x_zero);
   problem.has_byte_weights = std::all_of(w, w + p.k * length, [](int16_t v) { return v >= -128 && v <= 127; });
+  problem.large_pairs = pairs > 0 ? static_cast<double>(large) / static_cast<double>(pairs) : 0;
 }
 
 Requantise end_of(const Int8Problem& problem, const float* scale) {

@@ -22,6 +22,7 @@ struct Int8Problem {
   int32_t low = 0, high = 255;  // bounds of what is stored: the type's, or an activation's
   int64_t most_sum = std::numeric_limits<int64_t>::max();  // no |sum|, bias left out, is larger
   bool has_byte_weights = false;                          // all within [-128, 127]
+  double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
 };
 
 /// Read while packing only.
@@ -31,7 +32,7 @@ struct Int8Weights {
   const float* scale = nullptr;    // (k): x_scale * w_scale / y_scale
 };
 
-/// Notes in the problem what its weights allow: most_sum and has_byte_weights.
+/// Notes in the problem what its weights allow: the last three of its members. w: (k, c / groups, kernel_h, kernel_w).
 void note_weights(Int8Problem& problem, const int16_t* w);
 /// How an output ends, with the scales of its channels.
 [[nodiscard]] Requantise end_of(const Int8Problem& problem, const float* scale);

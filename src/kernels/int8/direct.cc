@@ -2,8 +2,9 @@
 // output channels. Without padding and strides a 1x1 convolution's image is one long row.
 //
 // Two kinds: pairs of 16-bit values (any weights, exact), and quads of bytes. Where an instruction sums products of bytes in 16 bits,
-// weights that could exceed them are cut, and what was cut off is a step of its own (extras): exact too, with few of them for weights of
-// seven bits, of which even the products of two steps fit.
+// weights that could exceed them are cut, and what was cut off is a step of its own (extras): exact too. Weights of seven bits never exceed the
+// sum of a pair, and rarely that of the pairs of two steps.
+#include <cmath>
 #include <cstdlib>
 
 #include "kernels/conv/panels.h"
@@ -75,7 +76,7 @@ class Direct final : public Int8Convolution {
     const int64_t bands = (p.out_h() + band_.out_rows() - 1) / band_.out_rows(), panels = static_cast<int64_t>(panels_.size());
     const bool shares_panels = p.n * p.out_h() * p.out_w() <= kSmallImage || p.n * p.groups * bands < threads;
     in_team(threads, [&](const Member& member) {
-      auto* rows = reinterpret_cast<Value*>(scratch + member.rank * band_.bytes());
+      auto* rows = is_in_place_ ? nullptr : reinterpret_cast<Value*>(scratch + member.rank * band_.bytes());
       const Range tasks = shares_panels ? Range{0, p.n * p.groups * bands} : share_of(p.n * p.groups * bands, member), mine = shares_panels ? share_of(panels, member) : Range{0, panels};
       if (mine.begin == mine.end) return;
       for (int64_t task = tasks.begin; task < tasks.end; ++task) run_band(x, y, task / (p.groups * bands), task / bands % p.groups, task % bands * band_.out_rows(), mine, rows);
@@ -103,15 +104,16 @@ class Direct final : public Int8Convolution {
     const int64_t lanes = loops_.lanes, channels = band_.channels(), taps = p.kernel_h * p.kernel_w, runs_of_row = p.dilation_w == 1 ? 1 : p.kernel_w;
     for (int64_t o = 0; o < group_outputs_; ++o) {
       const int64_t k = group * group_outputs_ + o;
+      const auto& panel = panel_with(o / lanes);
+      const int64_t values = panel.vectors * lanes * kStep;  // of a step
+      Weight* const w = panel_weights(group, panel) + (o / lanes - panel.first) * lanes * kStep + o % lanes * kStep;
       uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[k]) : 0;  // sums wrap
       for (int64_t tap = 0; tap < taps; ++tap)
         for (int64_t c = 0; c < channels; ++c) {
           const int64_t run = runs_of_row == 1 ? tap / p.kernel_w : tap, at = (runs_of_row == 1 ? tap % p.kernel_w * channels : 0) + c, step = run * run_steps_ + at / kStep;
-          const auto& panel = panel_with(o / lanes);
-          const int64_t vector = o / lanes - panel.first;
-          const int16_t w = weights.w[(k * channels + c) * taps + tap];
-          panel_weights(group, panel)[(step * panel.vectors * lanes + vector * lanes + o % lanes) * kStep + at % kStep] = static_cast<Weight>(w);
-          if (kIsOfBytes) bias -= static_cast<uint32_t>(unsigned_zero(problem_) * w);
+          const int16_t weight = weights.w[(k * channels + c) * taps + tap];
+          w[step * values + at % kStep] = static_cast<Weight>(weight);
+          if (kIsOfBytes) bias -= static_cast<uint32_t>(unsigned_zero(problem_) * weight);
         }
       bias_[group * padded_ + o] = static_cast<int32_t>(bias);
       scale_[group * padded_ + o] = weights.scale[k];
@@ -198,9 +200,8 @@ class Direct final : public Int8Convolution {
     const auto& p = problem_.conv;
     const int64_t count = std::min(band_.out_rows(), p.out_h() - first), lanes = loops_.lanes;
     const Value* from = rows;
-    if constexpr (kIsOfBytes)
-      if (is_in_place_) from = x + first * p.w * p.c;
-    if (from == rows) band_.fill(x + n * p.h * p.w * p.c, group * band_.channels(), first, count, rows);
+    if constexpr (kIsOfBytes) from = is_in_place_ ? x + first * p.w * p.c : rows;
+    if (!is_in_place_) band_.fill(x + n * p.h * p.w * p.c, group * band_.channels(), first, count, rows);
     Arguments a;
     a.x_pixel = p.stride_w * band_.channels();
     a.runs_at = runs_at_.data(), a.runs = static_cast<int64_t>(runs_at_.size()), a.steps = run_steps_;
@@ -231,14 +232,19 @@ class Direct final : public Int8Convolution {
   int64_t group_outputs_ = 0, padded_ = 0, run_steps_ = 0, steps_ = 0;
   std::vector<Panel> panels_;
   std::vector<int64_t> runs_at_;
-  Buffer<Weight> w_;       // (groups, panels, steps, vectors, lanes, kStep)
+  Buffer<Weight> w_;            // (groups, panels, steps, vectors, lanes, kStep)
   std::vector<Extras> extras_;  // (groups, panels)
-  Buffer<int32_t> bias_;   // (groups, padded)
-  Buffer<float> scale_;
+  Buffer<int32_t> bias_;        // (groups, padded)
+  Buffer<float> scale_;         // (groups, padded)
 };
 
-/// Cycles at one multiplication of a vector a cycle, with lanes that no output uses.
-double multiplications(const Int8Problem& problem, const Int8Loops& loops, double values) {
+/// Multiply-adds of a lane in a cycle: a step of pairs is two instructions, one of quads three, where another thread has half of the core; with
+/// VNNI one for the most of eight. Measured beside each other by bench/int8_speed.
+constexpr double kPairs = 3, kQuads = 4, kVnniQuads = 8;
+constexpr int kPairsOfStep = 48;  // of quads: three vectors of eight lanes
+
+/// Cycles at so many multiply-adds of a lane, with lanes that no output uses.
+double cycles_at(const Int8Problem& problem, const Int8Loops& loops, double values) {
   const auto& p = problem.conv;
   const int64_t outputs = p.k / p.groups;
   return static_cast<double>(p.macs()) / (values * loops.lanes) * static_cast<double>(round_up(outputs, loops.lanes)) / static_cast<double>(outputs);
@@ -255,7 +261,7 @@ extern const Int8ConvImplementation k_int8_conv_direct, k_int8_conv_direct_bytes
 const Int8ConvImplementation k_int8_conv_direct{
     "direct",  // dot products of 16-bit pairs
     [](const Int8Problem&, const Int8Loops&) { return std::string(); },
-    [](const Int8Problem& problem, const Int8Loops& loops) { return multiplications(problem, loops, 3) / use_of_steps(problem.conv, 2); },
+    [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_at(problem, loops, kPairs) / use_of_steps(problem.conv, Int8PanelArguments::kStep); },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Pairs>>(p, w, loops); }};
 
 const Int8ConvImplementation k_int8_conv_direct_bytes{
@@ -264,7 +270,10 @@ const Int8ConvImplementation k_int8_conv_direct_bytes{
       if (!loops.byte_panel) return std::string("no instruction multiplies bytes");
       return std::string(problem.has_byte_weights ? "" : "weights need more than a byte");
     },
-    [](const Int8Problem& problem, const Int8Loops& loops) { return multiplications(problem, loops, loops.sums_in_16_bits ? 4 : 8) / use_of_steps(problem.conv, 4); },
+    [](const Int8Problem& problem, const Int8Loops& loops) {
+      const double extras = loops.sums_in_16_bits ? 1 - std::pow(1 - problem.large_pairs, kPairsOfStep) : 0;
+      return cycles_at(problem, loops, loops.sums_in_16_bits ? kQuads : kVnniQuads) * (1 + extras) / use_of_steps(problem.conv, BytePanelArguments::kStep);
+    },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Quads>>(p, w, loops); }};
 
 }  // namespace scissionlite::kernels

@@ -31,7 +31,7 @@ struct Binary {
 template <bool kIsProduct, bool kIsASigned, bool kIsBSigned>
 static SCISSIONLITE_INLINE ivec binary_vector(const Binary& f, const uint8_t* a, const uint8_t* b) {
   const fvec x = __builtin_convertvector(bytes_to_lanes(a, kIsASigned), fvec), z = __builtin_convertvector(bytes_to_lanes(b, kIsBSigned), fvec);
-  const fvec v = kIsProduct ? (x - f.a_zero) * (z - f.b_zero) * f.a_scale + f.offset : multiply_add(x, f.a_scale, multiply_add(z, f.b_scale, f.offset));
+  const fvec v = kIsProduct ? multiply_add((x - f.a_zero) * (z - f.b_zero), f.a_scale, f.offset) : multiply_add(x, f.a_scale, multiply_add(z, f.b_scale, f.offset));
   return rounded(bounded(v, f.low, f.high));
 }
 template <bool kIsProduct, bool kIsASigned, bool kIsBSigned>

@@ -1,4 +1,4 @@
-// Dot products of a few pixels with one or two vectors of channels: the inner loop of convolutions and products.
+// Dot products of a few pixels with one to three vectors of channels: the inner loop of convolutions and products.
 //   for p in pixels, j in channels: y[p][j] = requantised(bias[j] + sum over runs r, i < steps * kStep of x[p * x_pixel + runs_at[r] + i] * w[r, i, j])
 // Weights lie as (steps, vectors, lanes, kStep): a step is as many neighbouring values as an instruction multiplies and adds.
 

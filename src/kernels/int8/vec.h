@@ -123,13 +123,12 @@ static SCISSIONLITE_INLINE fvec bounded(fvec v, fvec low, fvec high) {
   return v < high ? v : high;
 #endif
 }
-static SCISSIONLITE_INLINE fvec bounded(fvec v, float low, float high) { return bounded(v, all(low), all(high)); }
 
 /// x * y + z, rounded once where an instruction does so.
 static SCISSIONLITE_INLINE fvec multiply_add(fvec x, fvec y, fvec z) {
 #if defined(__AVX512BW__)
   return _mm512_fmadd_ps(x, y, z);
-#elif defined(__FMA__)
+#elif defined(__AVX2__) && defined(__FMA__)
   return _mm256_fmadd_ps(x, y, z);
 #else
   return x * y + z;

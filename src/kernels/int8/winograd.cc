@@ -33,10 +33,11 @@ Sizes sizes_of(const ConvProblem& p, int64_t m, const Int8Loops& loops) {
 
 /// Estimated cycles of an image in chunks of `at_once` tiles: products or the traffic of weights and of what L2 does not hold, and transforms.
 double cycles_of(const Sizes& s, int64_t at_once, const Int8Loops& loops) {
-  constexpr double kInputCycles = 3, kOutputCycles = 6, kPairsACycle = 1.2;  // of one vector of one frequency; vectors of pairs
+  constexpr double kInputCycles = 3, kOutputCycles = 6, kPairsACycle = 1.2;  // of one vector of one frequency; vectors of pairs: measured by bench/int8_speed
+  constexpr double kShareOfL2 = 0.8;
   const auto tiles = static_cast<double>(s.tiles), frequencies = static_cast<double>(s.frequencies);
   const double chunks = std::ceil(tiles / static_cast<double>(at_once)), a_tile = frequencies * static_cast<double>(2 * s.channels + 4 * 2 * loops.lanes);
-  const bool stays = a_tile * static_cast<double>(at_once) <= static_cast<double>(l2_bytes()) * 0.8;
+  const bool stays = a_tile * static_cast<double>(at_once) <= static_cast<double>(l2_bytes()) * kShareOfL2;
   const double traffic = chunks * frequencies * static_cast<double>(2 * s.channels * s.outputs) + (stays ? 0 : 2 * a_tile * tiles);
   const double products = tiles * frequencies * static_cast<double>(s.channels * s.outputs) / (2 * kPairsACycle * loops.lanes);
   const double transforms = tiles * frequencies * (static_cast<double>(s.channels) / (2 * loops.lanes) * kInputCycles + static_cast<double>(s.outputs) / loops.lanes * kOutputCycles);
@@ -87,7 +88,7 @@ class Winograd final : public Int8Convolution {
   }
 
  private:
-  /// From one frequency to the next: an odd number of lines of the cache, as tiles read all frequencies at once.
+  /// From one frequency to the next: an odd number of lines of the cache, as tiles read all frequencies at once. No difference could be measured.
   [[nodiscard]] static int64_t spread(int64_t values, int64_t line) { return (blocks_of(values, line) | 1) * line; }
   [[nodiscard]] int64_t panel_channels() const { return 2 * loops_.lanes; }
   [[nodiscard]] int64_t transformed_stride() const { return spread(chunk_ * sizes_.channels, 32); }
@@ -130,7 +131,7 @@ class Winograd final : public Int8Convolution {
     for (int64_t i = 0; i < chunks; ++i) {
       const Range chunk{tiles * i / chunks, tiles * (i + 1) / chunks};
       transform_input(rows, chunk, transformed);
-      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {  // whose sums stay in L1, or near
+      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {  // at a time: sums of all outputs need a multiple of the memory, and gave no other times
         multiply(transformed, chunk.end - chunk.begin, panels_[static_cast<size_t>(panel)], sums);
         transform_output(sums, chunk, panels_[static_cast<size_t>(panel)], y + (n * p.out_h() + first) * p.out_w() * p.k, count);
       }
@@ -197,9 +198,9 @@ class Winograd final : public Int8Convolution {
   Band<int16_t> band_;
   int64_t pairs_ = 0;
   std::vector<Panel> panels_;
-  Buffer<int16_t> w_;
-  Buffer<int32_t> bias_;
-  Buffer<float> scale_;
+  Buffer<int16_t> w_;      // (frequencies, panels, pairs, vectors, lanes, 2)
+  Buffer<int32_t> bias_;   // (outputs in whole vectors)
+  Buffer<float> scale_;    // likewise
 };
 
 template <int64_t M>

@@ -2,43 +2,43 @@
 // The matrices are those of vector/winograd.h with each row of the weights' one multiplied by what makes it whole (see
 // int8/winograd.cc), so that weights and inputs fit 16 bits; the output transform takes those factors back modulo 2^32.
 
-/// One line of the input's transform; of m = 4 it grows values tenfold at most.
+/// One line of the input's transform, its results `t` apart; of m = 4 it grows values tenfold at most.
 template <int M>
-static SCISSIONLITE_INLINE void input_line(const svec* d, int64_t s, svec* v, int64_t t);
+static SCISSIONLITE_INLINE void input_line(const svec* d, svec* v, int64_t t);
 template <>
-SCISSIONLITE_INLINE void input_line<2>(const svec* d, int64_t s, svec* v, int64_t t) {
-  v[0] = d[0] - d[2 * s];
-  v[t] = d[s] + d[2 * s];
-  v[2 * t] = d[2 * s] - d[s];
-  v[3 * t] = d[3 * s] - d[s];
+SCISSIONLITE_INLINE void input_line<2>(const svec* d, svec* v, int64_t t) {
+  v[0] = d[0] - d[2];
+  v[t] = d[1] + d[2];
+  v[2 * t] = d[2] - d[1];
+  v[3 * t] = d[3] - d[1];
 }
 template <>
-SCISSIONLITE_INLINE void input_line<4>(const svec* d, int64_t s, svec* v, int64_t t) {
-  const svec even = d[4 * s] - (d[2 * s] << 2), odd = d[3 * s] - (d[s] << 2);
-  const svec even2 = d[4 * s] - d[2 * s], odd2 = (d[3 * s] - d[s]) << 1;
-  v[0] = ((d[0] - d[2 * s]) << 2) + even2;
+SCISSIONLITE_INLINE void input_line<4>(const svec* d, svec* v, int64_t t) {
+  const svec even = d[4] - (d[2] << 2), odd = d[3] - (d[1] << 2);
+  const svec even2 = d[4] - d[2], odd2 = (d[3] - d[1]) << 1;
+  v[0] = ((d[0] - d[2]) << 2) + even2;
   v[t] = even + odd;
   v[2 * t] = even - odd;
   v[3 * t] = even2 + odd2;
   v[4 * t] = even2 - odd2;
-  v[5 * t] = d[5 * s] - d[3 * s] - (odd2 << 1);
+  v[5 * t] = d[5] - d[3] - (odd2 << 1);
 }
 
 /// One line of the output's transform: 2 times (m = 2) or 24 times (m = 4) what it stands for.
 template <int M>
-static SCISSIONLITE_INLINE void output_line(const uvec* m, int64_t s, uvec* y, int64_t t);
+static SCISSIONLITE_INLINE void output_line(const uvec* m, uvec* y, int64_t t);
 template <>
-SCISSIONLITE_INLINE void output_line<2>(const uvec* m, int64_t s, uvec* y, int64_t t) {  // factors 1 2 2 1
-  y[0] = (m[0] << 1) + (m[s] + m[2 * s]);
-  y[t] = (m[s] - m[2 * s]) + (m[3 * s] << 1);
+SCISSIONLITE_INLINE void output_line<2>(const uvec* m, uvec* y, int64_t t) {  // factors 1 2 2 1
+  y[0] = (m[0] << 1) + (m[1] + m[2]);
+  y[t] = (m[1] - m[2]) + (m[3] << 1);
 }
 template <>
-SCISSIONLITE_INLINE void output_line<4>(const uvec* m, int64_t s, uvec* y, int64_t t) {  // factors 4 6 6 24 24 1
-  const uvec sum1 = (m[s] + m[2 * s]) << 2, difference1 = (m[s] - m[2 * s]) << 2, sum2 = m[3 * s] + m[4 * s], difference2 = (m[3 * s] - m[4 * s]) << 1;
+SCISSIONLITE_INLINE void output_line<4>(const uvec* m, uvec* y, int64_t t) {  // factors 4 6 6 24 24 1
+  const uvec sum1 = (m[1] + m[2]) << 2, difference1 = (m[1] - m[2]) << 2, sum2 = m[3] + m[4], difference2 = (m[3] - m[4]) << 1;
   y[0] = (m[0] << 2) + (m[0] << 1) + sum1 + sum2;
   y[t] = difference1 + difference2;
   y[2 * t] = sum1 + (sum2 << 2);
-  y[3 * t] = difference1 + (difference2 << 2) + (m[5 * s] << 4) + (m[5 * s] << 3);
+  y[3 * t] = difference1 + (difference2 << 2) + (m[5] << 4) + (m[5] << 3);
 }
 
 /// What `output_line` leaves after rows and columns is 4 or 576 times the sum, modulo 2^32: 9 is taken off by its inverse, powers of two by a shift.
@@ -60,11 +60,11 @@ static void input_tiles(const Int8WinogradInputArguments& a) {
       for (int j = 0; j < N; ++j) {  // columns, then rows
         svec d[N];
         for (int i = 0; i < N; ++i) d[i] = load_as<svec>(x + i * x_row + j * x_pixel);
-        input_line<M>(d, 1, half + j, N);
+        input_line<M>(d, half + j, N);
       }
       for (int i = 0; i < N; ++i) {
         svec line[N];
-        input_line<M>(half + i * N, 1, line, 1);
+        input_line<M>(half + i * N, line, 1);
         for (int j = 0; j < N; ++j) store_as(v + (i * N + j) * frequency, line[j]);
       }
     }
@@ -78,11 +78,11 @@ static SCISSIONLITE_INLINE void output_sums(const int32_t* sums, int64_t frequen
   for (int j = 0; j < N; ++j) {
     uvec m[N];
     for (int i = 0; i < N; ++i) m[i] = load_as<uvec>(sums + (i * N + j) * frequency);
-    output_line<M>(m, 1, half + j, N);
+    output_line<M>(m, half + j, N);
   }
   for (int i = 0; i < M; ++i) {
     uvec line[M];
-    output_line<M>(half + i * N, 1, line, 1);
+    output_line<M>(half + i * N, line, 1);
     for (int j = 0; j < M; ++j) y[i * M + j] = whole<M>(line[j]);
   }
 }

@@ -20,7 +20,10 @@ kernels::ConvProblem conv_problem_of(const Lowering& l, const Node& node, const 
   return p;
 }
 
-bool is_plain_window(const kernels::ConvProblem& p) { return p.top >= 0 && p.left >= 0 && p.bottom >= 0 && p.right >= 0 && element_count({p.n, p.c, p.h, p.w, p.k}) > 0; }
+bool is_plain_window(const kernels::ConvProblem& p) {
+  const bool fits = p.h + p.top + p.bottom > (p.kernel_h - 1) * p.dilation_h && p.w + p.left + p.right > (p.kernel_w - 1) * p.dilation_w;
+  return fits && p.top >= 0 && p.left >= 0 && p.bottom >= 0 && p.right >= 0 && element_count({p.n, p.c, p.h, p.w, p.k}) > 0;
+}
 
 namespace {
 

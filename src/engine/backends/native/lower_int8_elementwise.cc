@@ -156,7 +156,7 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
   common.offset = static_cast<float>(y->zero) - (common.is_product ? 0 : std::fma(common.a_scale, common.a_zero, common.b_scale * common.b_zero));
   common.low = static_cast<float>(bounds.low), common.high = static_cast<float>(bounds.high);
   const int64_t count = element_count(out.shape), unit = count / spread->times;
-  /// a is a and b is b, whichever is spread: sums are rounded in that order.
+  // a is a and b is b, whichever is spread: sums are rounded in that order.
   const auto place = [=](kernels::Int8BinaryArguments& mine, const uint8_t* of_large, const uint8_t* of_small) { mine.a = is_b_large ? of_small : of_large, mine.b = is_b_large ? of_large : of_small; };
   const auto& loops = kernels::best_int8_loops();
   l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {from_large, from_small}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
@@ -222,12 +222,9 @@ bool lower_int8_concat(Lowering& l, const Node& node) {
     channel += type.shape[1];
   }
   if (std::all_of(parts.begin(), parts.end(), [](const Part& part) { return part.table.empty(); })) {  // moved only where something reads them
-    Lowering::View whole;
-    for (size_t i = 0; i < parts.size(); ++i) {
-      const auto part = l.view(node.inputs[2 + 3 * i]);
-      whole.insert(whole.end(), part.begin(), part.end());
-    }
-    l.set_view(node.outputs[0], std::move(whole));
+    std::vector<std::string> values;
+    for (size_t i = 0; i < parts.size(); ++i) values.push_back(node.inputs[2 + 3 * i]);
+    l.set_joined_view(node.outputs[0], values);
     return true;
   }
   Step step{.node = node.label(), .implementation = "int8 copy", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};

@@ -34,24 +34,11 @@ bool is_selected_view(const Lowering& l, const Node& node) {
   return choice && choice->form == Form::kView;
 }
 
-namespace {
-
-void view_concat(Lowering& l, const Node& node) {
-  Lowering::View whole;
-  for (const auto& input : node.inputs) {
-    const auto part = l.view(input);
-    whole.insert(whole.end(), part.begin(), part.end());
-  }
-  l.set_view(node.outputs[0], std::move(whole));
-}
-
-}  // namespace
-
 /// Along channels, blocked; parts that lie in place already are not copied, and nothing is where lanes move.
 bool lower_concat(Lowering& l, const Node& node) {
   if (!takes_channels(l, node)) return false;
   if (!keeps_lanes(l, node) || is_selected_view(l, node)) {
-    view_concat(l, node);
+    l.set_joined_view(node.outputs[0], node.inputs);
     return true;
   }
   const auto shape = l.info(node.outputs[0]).shape;
@@ -85,10 +72,15 @@ bool lower_split(Lowering& l, const Node& node) {
   const int64_t axis = node.int_attribute("axis", 0);
   const bool is_viewed = l.is_byte_image(node.inputs[0]) || (l.is_f32_image(node.inputs[0]) && (l.is_blocked(node.inputs[0]) || is_selected_view(l, node)));
   if ((axis != 1 && axis != -3) || !is_viewed || element_count(l.info(node.inputs[0]).shape) == 0) return false;
+  int64_t channels = 0;
+  for (const auto& output : node.outputs) {
+    if (output.empty() || l.info(output).shape[1] < 0) return false;
+    channels += l.info(output).shape[1];
+  }
+  if (channels != l.info(node.inputs[0]).shape[1]) return false;  // the reference code says what is wrong with it
   const auto whole = l.view(node.inputs[0]);
   auto at = whole.begin();
   for (const auto& output : node.outputs) {
-    if (output.empty()) return false;
     const auto end = at + l.info(output).shape[1];
     l.set_view(output, {at, end});
     at = end;

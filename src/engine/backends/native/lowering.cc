@@ -150,6 +150,15 @@ Lowering::View Lowering::view(const std::string& value) {
   return whole;
 }
 
+void Lowering::set_joined_view(const std::string& value, const std::vector<std::string>& parts) {
+  View whole;
+  for (const auto& name : parts) {
+    const auto part = view(name);
+    whole.insert(whole.end(), part.begin(), part.end());
+  }
+  set_view(value, std::move(whole));
+}
+
 void Lowering::gather(const std::string& value) {
   if (is_byte_image(value)) gather_bytes(value);
   else gather_floats(value);

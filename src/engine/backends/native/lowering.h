@@ -109,6 +109,8 @@ class Lowering {
   [[nodiscard]] View view(const std::string& value);
   /// The image is a choice of other images' channels; it is gathered when something reads it that needs it in one piece.
   void set_view(const std::string& value, View view) { views_[value] = std::move(view); }
+  /// The image is those images, one after the other along channels.
+  void set_joined_view(const std::string& value, const std::vector<std::string>& parts);
   void make_constant(const std::string& value, Tensor tensor);
   /// That the slot holds, unused lanes included.
   [[nodiscard]] int64_t floats_of(SlotId slot) const { return program_.slots[static_cast<size_t>(slot)].bytes / static_cast<int64_t>(sizeof(float)); }

@@ -102,6 +102,83 @@ TEST(Native, ShuffledChannelsAreGatheredOnce) {
   EXPECT_EQ(count_steps(graph, "reference"), 0);
 }
 
+Tensor random_bytes(Rng& rng, Shape shape) {
+  Tensor t(Dtype::kU8, std::move(shape));
+  for (auto& v : t.mutable_as<uint8_t>()) v = static_cast<uint8_t>(rng.below(256));
+  return t;
+}
+
+void expect_same_bytes(const Graph& graph, const Tensor& x) {
+  for (const int threads : {1, 2}) {
+    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)), got = compile(graph, "native", {.threads = threads})->run(std::span(&x, 1));
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(got[i].shape(), expected[i].shape()) << i;
+      EXPECT_TRUE(std::equal(got[i].data(), got[i].data() + got[i].size_bytes(), expected[i].data())) << "output " << i << ", " << threads << " threads";
+    }
+  }
+}
+
+struct Bytes {
+  Maker m;
+  std::string x = m.input({2, 6, 3, 5}, Dtype::kU8), scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
+  std::vector<std::string> split(const std::string& value, const Ints& sizes) { return m.ops("Split", {value, m.ints(sizes)}, static_cast<int>(sizes.size()), {{"axis", int64_t{1}}}); }
+  std::string join(const std::vector<std::string>& parts) {
+    std::vector<std::string> inputs{scale, zero};
+    for (const auto& part : parts) inputs.insert(inputs.end(), {part, scale, zero});
+    return m.op_of("com.microsoft", "QLinearConcat", inputs, {{"axis", int64_t{1}}});
+  }
+};
+
+TEST(Native, BytesThatAreSplitShuffledAndJoinedAreGatheredOnce) {
+  Bytes b;
+  const auto halves = b.split(b.m.fused("ChannelShuffle", {b.x}, {{"groups", int64_t{2}}}), {2, 4});
+  b.m.output(b.join({halves[1], halves[0], halves[1]}));
+  const Graph graph = b.m.finish();
+  Rng rng(1);
+  expect_same_bytes(graph, random_bytes(rng, {2, 6, 3, 5}));
+  EXPECT_EQ(count_steps(graph, "gather"), 1);
+  EXPECT_EQ(count_steps(graph, "reference"), 0);
+}
+
+TEST(Native, PartsOfBytesThatAreResultsAndReadByOthers) {
+  Bytes b;
+  Rng rng(2);
+  const auto parts = b.split(b.x, {1, 5});
+  const auto w = b.m.constant([&] {
+    Tensor codes(Dtype::kI8, {3, 5, 3, 3});
+    for (auto& v : codes.mutable_as<int8_t>()) v = static_cast<int8_t>(static_cast<int64_t>(rng.below(127)) - 63);
+    return codes;
+  }());
+  const auto w_zero = b.m.constant(Tensor::of<int8_t>({}, {0})), constant = b.m.constant(random_bytes(rng, {2, 2, 3, 5}));
+  for (const auto& part : parts) b.m.output(part);
+  b.m.output(b.m.op("QLinearConv", {parts[1], b.scale, b.zero, w, b.m.scalar(0.01F), w_zero, b.m.scalar(0.05F), b.zero}, {{"pads", Ints{1, 1, 1, 1}}}));
+  b.m.output(b.join({constant, parts[0]}));
+  expect_same_bytes(b.m.finish(), random_bytes(rng, {2, 6, 3, 5}));
+}
+
+TEST(Native, ASplitOfBytesThatDoesNotAddUp) {
+  Bytes b;
+  for (const auto& part : b.split(b.x, {2, 5})) b.m.output(part);
+  Rng rng(3);
+  const Tensor x = random_bytes(rng, {2, 6, 3, 5});
+  EXPECT_THROW((void)compile(b.m.finish(), "native", {.threads = 1})->run(std::span(&x, 1)), Error);
+}
+
+TEST(Native, AConvolutionOfBytesWithoutAnyOutput) {
+  for (const int64_t stride : {1, 2}) {
+    Maker m;
+    const auto x = m.input({1, 4, 2, 2}, Dtype::kU8), scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
+    Tensor codes(Dtype::kI8, {8, 4, 3, 3});
+    std::fill_n(codes.mutable_as<int8_t>().begin(), codes.size(), int8_t{1});
+    m.output(m.op("QLinearConv", {x, scale, zero, m.constant(codes), scale, m.constant(Tensor::of<int8_t>({}, {0})), scale, zero}, {{"strides", Ints{stride, stride}}}));
+    Rng rng(4);
+    const Tensor input = random_bytes(rng, {1, 4, 2, 2});
+    const auto y = compile(m.finish(), "native", {.threads = 1})->run(std::span(&input, 1));
+    EXPECT_EQ(y[0].size(), 0) << "stride " << stride;
+  }
+}
+
 TEST(Native, SqueezeAndExcite) {
   Maker m;
   const auto x = m.input({1, 3, 9, 7});
