@@ -40,7 +40,7 @@ def main():
     for row in out:
         print(row["id"], f"{row['measured']:.4g}", row["note"])
     if options.engine == engine.OURS and options.data:
-        figures.record("engine_int8", out)
+        figures.record("engine", out)
 
 
 if __name__ == "__main__":
