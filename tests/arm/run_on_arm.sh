@@ -24,10 +24,13 @@ link() {
   "$compiler" -fopenmp "${objects[@]}" -o "$work/$program"
 }
 
-kernels=(src/base/{text,cpu}.cc src/kernels/{layout,packed}.cc
-  src/kernels/conv/{conv,panels,direct,direct_cut,direct_knobs,compact,image,winograd,winograd_weights,depthwise,depthwise_filter,generated,kernel_plan,kernel_object}.cc
-  src/kernels/vector/{loops,loops_base}.cc)
-bytes=(src/kernels/int8/{band,conv,depthwise,direct,winograd,loops,loops_base}.cc)
+# sources_of FOLDER...: of src/kernels, without tests, other instruction sets and oneDNN
+sources_of() {
+  (cd "$root" && ls $(printf 'src/kernels/%s/*.cc ' "$@") | grep -vE '_test|_avx|onednn')
+}
+mapfile -t kernels < <(sources_of conv vector)
+kernels+=(src/base/{text,cpu}.cc src/kernels/{layout,packed}.cc)
+mapfile -t bytes < <(sources_of int8)
 compile tests/arm/{kernels,int8}_on_arm.cc "${kernels[@]}" "${bytes[@]}"
 link kernels_on_arm tests/arm/kernels_on_arm.cc "${kernels[@]}"
 link int8_on_arm tests/arm/int8_on_arm.cc "${kernels[@]}" "${bytes[@]}"

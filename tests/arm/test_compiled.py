@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,9 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc" for name in ("text", "cpu", "tensor", "json", "file", "descriptor", "base64", "memory")), "src/graph/graph.cc",
            *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")), *(f"src/ops/{name}.cc" for name in ("support", "activation")), "src/kernels/layout.cc", "src/kernels/packed.cc",
-           *(f"src/kernels/conv/{name}.cc" for name in ("conv", "panels", "direct", "direct_cut", "direct_knobs", "compact", "image", "winograd", "winograd_weights", "depthwise", "depthwise_filter", "generated", "kernel_plan", "kernel_object", "chain")),
-           "src/kernels/dense/dense.cc", *(f"src/kernels/int8/{name}.cc" for name in ("band", "conv", "depthwise", "direct", "dense", "loops", "loops_base")),
-           *(f"src/kernels/vector/{name}.cc" for name in ("loops", "loops_base")))
+           "src/kernels/dense/dense.cc")
+KERNELS = ("conv", "int8", "vector")  # folders of src/kernels: all but other instruction sets and oneDNN
 NOT_NEEDED = ("native.cc", "explain.cc", "write_compiled.cc", "network_check.cc", "graph_choices.cc", "graph_costs.cc", "selection.cc", "form_paths.cc",
               "stored_kernels.cc")  # the executable around it, reports, compiling, choosing, and generated kernels
 
@@ -66,7 +66,8 @@ def build(cmake, includes, work):
     fingerprint = work / "build_fingerprint.cc"
     subprocess.run([cmake, f"-DROOT={ROOT}", f"-DOUT={fingerprint}", "-P", ROOT / "cmake" / "fingerprint.cmake"], check=True)
     native = sorted(path for path in (ROOT / "src/engine/backends/native").glob("*.cc") if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
-    ccache, sources = [program for program in [shutil.which("ccache")] if program], [*(ROOT / name for name in SOURCES), *native, fingerprint]
+    kernels = [path for folder in KERNELS for path in sorted((ROOT / "src/kernels" / folder).glob("*.cc")) if not re.search("_test|_avx|onednn", path.name)]
+    ccache, sources = [program for program in [shutil.which("ccache")] if program], [*(ROOT / name for name in SOURCES), *kernels, *native, fingerprint]
     objects = [work / f"{source.parent.name}_{source.stem}.o" for source in sources]
 
     def compile_one(source, to):
