@@ -6,9 +6,6 @@
 #include <omp.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -18,6 +15,7 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv/panels.h"
 #include "kernels/vector/loops.h"
+#include "problems.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite {
@@ -116,30 +114,20 @@ Json compare(const ConvProblem& p, int threads, int rounds) {
 }
 
 int run(int argc, char** argv) {
-  int threads = 1, rounds = 7;
-  for (int i = 2; i + 1 < argc; i += 2) (std::string(argv[i]) == "--threads" ? threads : rounds) = std::atoi(argv[i + 1]);
+  std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}};
+  const bool is_understood = read_numbers(argc, argv, numbers);
+  const int threads = numbers["--threads"], rounds = numbers["--rounds"];
   std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || threads < 1 || rounds < 1) {
+  if (!file || !is_understood || threads < 1 || rounds < 1) {
     std::cerr << "usage: conv_speed PROBLEMS.txt [--threads N] [--rounds N]\n";
     return 2;
   }
   omp_set_num_threads(threads);
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string kind, problem;
-    if (words >> kind >> problem && kind == "conv") std::cout << compare(tune::parse_problem("conv " + problem), threads, rounds).dump() << std::endl;
-  }
+  for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) { std::cout << compare(p, threads, rounds).dump() << std::endl; });
   return 0;
 }
 
 }  // namespace
 }  // namespace scissionlite
 
-int main(int argc, char** argv) {
-  try {
-    return scissionlite::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "conv_speed: error: " << e.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return scissionlite::main_of("conv_speed", scissionlite::run, argc, argv); }

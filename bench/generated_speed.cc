@@ -9,10 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
 #include <optional>
-#include <sstream>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -21,6 +18,7 @@
 #include "base/stats.h"
 #include "kernels/conv/panels.h"
 #include "kernels/vector/loops.h"
+#include "problems.h"
 #include "tune/conv_space.h"
 #include "tune/generating.h"
 
@@ -125,28 +123,25 @@ kernels::Knobs knobs_of(const ConvProblem& p, std::istringstream& words) {
 }
 
 int run(int argc, char** argv) {
-  int threads = 1, rounds = 51;
-  for (int i = 2; i + 1 < argc; i += 2) (std::string(argv[i]) == "--threads" ? threads : rounds) = std::atoi(argv[i + 1]);
+  std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 51}};
+  const bool is_understood = read_numbers(argc, argv, numbers);
+  const int threads = numbers["--threads"], rounds = numbers["--rounds"];
   std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || threads < 1 || rounds < 1) {
+  if (!file || !is_understood || threads < 1 || rounds < 1) {
     std::cerr << "usage: generated_speed CASES.txt [--threads N] [--rounds N]\n";
     return 2;
   }
   const tune::Generating generating(fs::temp_directory_path() / ("generated_speed_" + std::to_string(getpid())), generate::default_tools());
   std::string known;
   std::optional<Comparison> comparison;
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string kind, text;
-    if (!(words >> kind >> text) || kind != "conv") continue;
-    const auto p = tune::parse_problem("conv " + text);
+  for_each_problem(file, [&](const ConvProblem& p, std::istringstream& words) {
     if (p.text() != known) {
       if (comparison) std::cout << comparison->run(rounds).dump() << std::endl;
       comparison.emplace(p, threads);
       known = p.text();
     }
     comparison->add({&kernels::conv_implementation("generated"), knobs_of(p, words)});
-  }
+  });
   if (comparison) std::cout << comparison->run(rounds).dump() << std::endl;
   return 0;
 }
@@ -154,11 +149,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace scissionlite
 
-int main(int argc, char** argv) {
-  try {
-    return scissionlite::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "generated_speed: error: " << e.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return scissionlite::main_of("generated_speed", scissionlite::run, argc, argv); }

@@ -3,9 +3,6 @@
 //   int8_speed PROBLEMS.txt [--rounds N] [--weight-bits N]      one JSON line a problem
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -13,6 +10,7 @@
 #include "base/stats.h"
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
+#include "problems.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite {
@@ -70,34 +68,19 @@ Json measure(const ConvProblem& p, int rounds, int bits) {
 }
 
 int run(int argc, char** argv) {
-  int rounds = 31, bits = 7;
-  bool is_known = argc % 2 == 0;
-  for (int i = 2; i + 1 < argc; i += 2) {
-    const std::string option = argv[i];
-    is_known = is_known && (option == "--weight-bits" || option == "--rounds");
-    (option == "--weight-bits" ? bits : rounds) = std::atoi(argv[i + 1]);
-  }
+  std::map<std::string, int> numbers{{"--rounds", 31}, {"--weight-bits", 7}};
+  const bool is_understood = read_numbers(argc, argv, numbers);
+  const int rounds = numbers["--rounds"], bits = numbers["--weight-bits"];
   std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || !is_known || rounds < 1 || bits < 2 || bits > 8) {
+  if (!file || !is_understood || rounds < 1 || bits < 2 || bits > 8) {
     std::cerr << "usage: int8_speed PROBLEMS.txt [--rounds N] [--weight-bits 2..8]\n";
     return 2;
   }
-  for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string kind, problem;
-    if (words >> kind >> problem && kind == "conv") std::cout << measure(tune::parse_problem("conv " + problem), rounds, bits).dump() << std::endl;
-  }
+  for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) { std::cout << measure(p, rounds, bits).dump() << std::endl; });
   return 0;
 }
 
 }  // namespace
 }  // namespace scissionlite
 
-int main(int argc, char** argv) {
-  try {
-    return scissionlite::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "int8_speed: error: " << e.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return scissionlite::main_of("int8_speed", scissionlite::run, argc, argv); }

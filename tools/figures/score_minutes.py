@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""score_minutes: minutes in which `score` fits and measures 10 cuts x 6 kinds of transfer layers x 4 rates on all photos, killed
+"""score_minutes: minutes in which `score` fits and measures up to 10 cuts x 6 kinds of transfer layers x 4 rates on all photos, killed
 once halfway and gone on with; and seconds of planning over the result.
 
 Example: tools/figures/score_minutes.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA

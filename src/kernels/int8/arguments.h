@@ -78,9 +78,9 @@ struct Int8WinogradOutputArguments {
 struct Int8DepthwiseArguments {
   const int16_t* x = nullptr;       // the block's first channel at the first pixel's window
   int64_t x_pixel = 0;              // int16 between neighbouring outputs' windows
-  int64_t x_row = 0, x_column = 0;  // int16 between neighbouring taps
-  int64_t kernel_h = 1, kernel_w = 1;
-  const int16_t* w = nullptr;       // (kernel_w, pairs of rows, depthwise_channels in depthwise_order, 2)
+  const int64_t* taps_at = nullptr;  // (2 * pairs): where each tap lies, from x, int16
+  int64_t pairs = 0;
+  const int16_t* w = nullptr;       // (pairs, depthwise_channels in depthwise_order, 2)
   const int32_t* bias = nullptr;    // (depthwise_channels in depthwise_order)
   Requantise end;                   // its scales likewise
   uint8_t* y = nullptr;

@@ -14,7 +14,8 @@ class Depthwise final : public Int8Convolution {
   Depthwise(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), band_(problem, std::min<int64_t>(loops.depthwise_channels, problem.conv.c), kBandBytes, loops), loops_(loops) {
     const auto& p = problem.conv;
     const int64_t taps = p.kernel_h * p.kernel_w;
-    width_ = loops.depthwise_channels, blocks_ = blocks_of(p.c, width_), pairs_ = (p.kernel_h + 1) / 2 * p.kernel_w;
+    width_ = loops.depthwise_channels, blocks_ = blocks_of(p.c, width_), pairs_ = (taps + 1) / 2;
+    for (int64_t t = 0; t < 2 * pairs_; ++t) taps_at_.push_back(t < taps ? band_.tap_at(t / p.kernel_w, t % p.kernel_w) : 0);  // the odd one out has weight 0
     w_ = Buffer<int16_t>(blocks_ * pairs_ * width_ * 2);
     bias_ = Buffer<int32_t>(blocks_ * width_);
     scale_ = Buffer<float>(blocks_ * width_);
@@ -23,10 +24,7 @@ class Depthwise final : public Int8Convolution {
       if (c >= p.c) continue;
       bias_[i] = weights.bias ? weights.bias[c] : 0;
       scale_[i] = weights.scale[c];
-      for (int64_t t = 0; t < taps; ++t) {
-        const int64_t row = t / p.kernel_w, column = t % p.kernel_w, pair = column * ((p.kernel_h + 1) / 2) + row / 2;
-        w_[(i / width_ * pairs_ * width_ + pair * width_ + i % width_) * 2 + row % 2] = weights.w[c * taps + t];
-      }
+      for (int64_t t = 0; t < taps; ++t) w_[(i / width_ * pairs_ * width_ + t / 2 * width_ + i % width_) * 2 + t % 2] = weights.w[c * taps + t];
     }
   }
 
@@ -48,7 +46,7 @@ class Depthwise final : public Int8Convolution {
     const int64_t from = std::min(c, p.c - band_.channels());  // the last block's band begins earlier where channels run out
     band_.fill(x + n * p.h * p.w * p.c, from, first, count, rows);
     Int8DepthwiseArguments a;
-    a.x_pixel = p.stride_w * band_.channels(), a.x_row = band_.tap_at(1, 0), a.x_column = band_.tap_at(0, 1), a.kernel_h = p.kernel_h, a.kernel_w = p.kernel_w;
+    a.x_pixel = p.stride_w * band_.channels(), a.taps_at = taps_at_.data(), a.pairs = pairs_;
     a.y_pixel = p.c, a.pixels = p.out_w();
     a.w = w_.data() + c * pairs_ * 2, a.bias = bias_.data() + c, a.end = end_of(problem_, scale_.data() + c);
     a.channels = std::min(p.c - c, width_);
@@ -63,7 +61,8 @@ class Depthwise final : public Int8Convolution {
   Band<int16_t> band_;
   const Int8Loops& loops_;
   int64_t width_ = 0, blocks_ = 0, pairs_ = 0;
-  Buffer<int16_t> w_;     // (blocks, kernel_w, pairs of rows, channels in depthwise_order, 2)
+  std::vector<int64_t> taps_at_;
+  Buffer<int16_t> w_;     // (blocks, pairs, channels in depthwise_order, 2)
   Buffer<int32_t> bias_;  // (blocks, channels in depthwise_order)
   Buffer<float> scale_;
 };

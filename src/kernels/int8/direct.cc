@@ -106,7 +106,7 @@ class Direct final : public Int8Convolution {
       const int64_t k = group * group_outputs_ + o;
       const auto& panel = panel_with(o / lanes);
       const int64_t values = panel.vectors * lanes * kStep;  // of a step
-      Weight* const w = panel_weights(group, panel) + (o / lanes - panel.first) * lanes * kStep + o % lanes * kStep;
+      Weight* const w = w_.data() + weights_at(group, panel) + (o / lanes - panel.first) * lanes * kStep + o % lanes * kStep;
       uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[k]) : 0;  // sums wrap
       for (int64_t tap = 0; tap < taps; ++tap)
         for (int64_t c = 0; c < channels; ++c) {
@@ -137,7 +137,9 @@ class Direct final : public Int8Convolution {
     return *std::find_if(panels_.begin(), panels_.end(), [&](const Panel& panel) { return block < panel.first + panel.vectors; });
   }
 
-  [[nodiscard]] Weight* panel_weights(int64_t group, const Panel& panel) { return w_.data() + (group * steps_ * padded_ + steps_ * panel.first * loops_.lanes) * kStep; }
+  /// Where a panel's weights begin.
+  [[nodiscard]] int64_t weights_at(int64_t group, const Panel& panel) const { return (group * steps_ * padded_ + steps_ * panel.first * loops_.lanes) * kStep; }
+  [[nodiscard]] size_t extras_at(int64_t group, size_t panel) const { return static_cast<size_t>(group) * panels_.size() + panel; }
 
   /// Cuts weights for pairs of steps where few are too large for that, else for single steps.
   void cut_weights(int64_t groups) {
@@ -157,9 +159,9 @@ class Direct final : public Int8Convolution {
   /// @return extra steps.
   int64_t cut_panel_weights(int64_t group, size_t i) {
     const int64_t values = panels_[i].vectors * loops_.lanes * kStep;  // of a step
-    Weight* const w = panel_weights(group, panels_[i]);
+    Weight* const w = w_.data() + weights_at(group, panels_[i]);
     std::vector<Weight> all;
-    auto& extras = extras_[static_cast<size_t>(group) * panels_.size() + i];
+    auto& extras = extras_[extras_at(group, i)];
     extras.at.clear();
     for (int64_t first = 0; first < steps_;) {
       const int64_t left = run_steps_ - first % run_steps_, together = is_paired_ && left >= 2 ? 2 : 1;
@@ -208,9 +210,9 @@ class Direct final : public Int8Convolution {
     a.pixels = p.out_w(), a.y_pixel = p.k;
     for (int64_t i = panels.begin; i < panels.end; ++i) {
       const auto& panel = panels_[static_cast<size_t>(i)];
-      const auto& extras = extras_[static_cast<size_t>(group) * panels_.size() + static_cast<size_t>(i)];
+      const auto& extras = extras_[extras_at(group, static_cast<size_t>(i))];
       const int64_t channel = panel.first * lanes;
-      a.w = w_.data() + (group * steps_ * padded_ + steps_ * channel) * kStep;
+      a.w = w_.data() + weights_at(group, panel);
       if constexpr (kIsOfBytes) a.is_paired = is_paired_;
       a.extras_at = extras.at.data(), a.extras = static_cast<int64_t>(extras.at.size()), a.extra_w = extras.w.data();
       a.vectors = panel.vectors;
@@ -238,8 +240,8 @@ class Direct final : public Int8Convolution {
   Buffer<float> scale_;         // (groups, padded)
 };
 
-/// Multiply-adds of a lane in a cycle: a step of pairs is two instructions, one of quads three, where another thread has half of the core; with
-/// VNNI one for the most of eight. Measured beside each other by bench/int8_speed.
+/// Multiply-adds of a lane in a cycle, where another thread has half of the core: a step of pairs is two instructions, one of quads three, or one
+/// with VNNI. The first two as bench/int8_speed measures them.
 constexpr double kPairs = 3, kQuads = 4, kVnniQuads = 8;
 constexpr int kPairsOfStep = 48;  // of quads: three vectors of eight lanes
 

@@ -4,7 +4,7 @@
 
 /// Pixels of a tile of Q vectors: what registers hold. Bytes take weights as operands in memory; of pairs of steps three by three sums are
 /// fastest on AVX2.
-template <typename Arguments, int Q, bool kIsPaired>
+template <int Q, bool kIsPaired>
 constexpr int pixels_of_tile() {
 #if defined(__AVX512BW__)
   return Q == 3 ? 8 : 12;
@@ -108,7 +108,7 @@ static void tile_of(const Arguments& a, int64_t pixels, int64_t pixel) {
 /// Any number of pixels, in tiles of nearly the same size.
 template <int Q, bool kIsPaired, typename Arguments>
 static void tiles_of(const Arguments& a) {
-  constexpr int P = pixels_of_tile<Arguments, Q, kIsPaired>();
+  constexpr int P = pixels_of_tile<Q, kIsPaired>();
   const int64_t tiles = (a.pixels + P - 1) / P;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;

@@ -88,13 +88,11 @@ class Winograd final : public Int8Convolution {
   }
 
  private:
-  /// From one frequency to the next: an odd number of lines of the cache, as tiles read all frequencies at once. No difference could be measured.
-  [[nodiscard]] static int64_t spread(int64_t values, int64_t line) { return (blocks_of(values, line) | 1) * line; }
   [[nodiscard]] int64_t panel_channels() const { return 2 * loops_.lanes; }
-  [[nodiscard]] int64_t transformed_stride() const { return spread(chunk_ * sizes_.channels, 32); }
-  [[nodiscard]] int64_t sums_stride() const { return spread(chunk_ * panel_channels(), 16); }
-  [[nodiscard]] int64_t transformed_bytes() const { return sizes_.frequencies * transformed_stride() * 2; }
-  [[nodiscard]] int64_t sums_bytes() const { return sizes_.frequencies * sums_stride() * 4; }
+  [[nodiscard]] int64_t transformed_stride() const { return chunk_ * sizes_.channels; }
+  [[nodiscard]] int64_t sums_stride() const { return chunk_ * panel_channels(); }
+  [[nodiscard]] int64_t transformed_bytes() const { return round_up(sizes_.frequencies * transformed_stride() * 2, 64); }
+  [[nodiscard]] int64_t sums_bytes() const { return round_up(sizes_.frequencies * sums_stride() * 4, 64); }
   [[nodiscard]] int64_t member_bytes() const { return band_.bytes() + transformed_bytes() + sums_bytes(); }
 
   /// (frequency, panel, pairs, vectors, lanes, 2)
