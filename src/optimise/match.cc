@@ -69,12 +69,13 @@ std::optional<Affine> batch_norm(const Rewriter& r, const Node& node) {
     given[i] = r.constant(node.inputs[i + 1]);
     if (!given[i] || given[i]->dtype() != Dtype::kF32 || given[i]->shape() != given[0]->shape() || given[i]->shape().size() != 1) return std::nullopt;
   }
-  const double epsilon = node.float_attribute("epsilon", 1e-5f);
+  const float epsilon = node.float_attribute("epsilon", 1e-5f);
   Affine out{node.inputs[0], {}, {}};
   for (size_t c = 0; c < static_cast<size_t>(given[0]->size()); ++c) {
-    const auto value = [&](size_t i) { return static_cast<double>(given[i]->as<float>()[c]); };
-    out.scale.push_back(value(0) / std::sqrt(value(3) + epsilon));
-    out.offset.push_back(value(1) - value(2) * out.scale.back());
+    const auto value = [&](size_t i) { return given[i]->as<float>()[c]; };
+    const float scale = 1 / std::sqrt(value(3) + epsilon) * value(0);  // in floats and in this order, as ONNX Runtime: bytes behind it come out the same
+    out.scale.push_back(scale);
+    out.offset.push_back(value(1) - value(2) * scale);
   }
   return out;
 }

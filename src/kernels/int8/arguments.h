@@ -108,6 +108,8 @@ struct Int8PoolArguments {
   // of averages: round((sum - taps * x_zero) * scale) + zero
   int32_t x_zero = 0, zero = 0;
   float scale = 1, low = 0, high = 255;
+  // Of averages in floats, tap after tap: round(sum of (x - x_zero) * scale, / counted, / y_scale, + zero), bounds before the zero
+  float y_scale = 1, counted = 0;     // 0: in integers
 };
 
 struct Int8Loops {

@@ -96,12 +96,19 @@ static SCISSIONLITE_INLINE ivec integer_mean(const Int8PoolArguments& f, int64_t
   for (int64_t t = 0; t < f.taps; ++t) sum += tap_lanes(f, t, c, count);
   return requantised(sum, all(f.scale), end);
 }
+/// As ONNX Runtime's QLinearAveragePool rounds: halves come out as they do there, with the zero point added before.
+static SCISSIONLITE_INLINE ivec float_mean(const Int8PoolArguments& f, int64_t c, int64_t count) {
+  const fvec zero = all(static_cast<float>(f.zero));
+  fvec sum{};
+  for (int64_t t = 0; t < f.taps; ++t) sum += rounded_product(__builtin_convertvector(tap_lanes(f, t, c, count) - f.x_zero, fvec), all(f.scale));
+  return rounded(bounded(sum / f.counted / f.y_scale + zero, f.low + zero, f.high + zero));
+}
 static void mean_pixel(const Int8PoolArguments& f) {
   const End end(Requantise{nullptr, f.zero, f.low, f.high});
   for (int64_t c = 0; c < f.channels; c += kLanes) {
     const int64_t count = f.channels - c < kLanes ? f.channels - c : kLanes;
     uint8_t y[kLanes];
-    store_bytes(y, integer_mean(f, c, count, end));
+    store_bytes(y, f.counted > 0 ? float_mean(f, c, count) : integer_mean(f, c, count, end));
     for (int64_t j = 0; j < count; ++j) f.y[c + j] = y[j];
   }
 }

@@ -71,9 +71,10 @@ static void binary(const BinaryArguments& a) {
   }
 }
 
+/// Rounded twice, as ONNX Runtime's BatchNormalization: bytes that follow come out the same.
 static void scale_shift(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments& f) {
   const vec a = load(scale), b = load(shift);
   with_activation(f, [&](auto apply) {
-    for (int64_t p = 0; p < pixels; ++p) store(y + p * kLanes, apply(load(x + p * kLanes) * a + b));
+    for (int64_t p = 0; p < pixels; ++p) store(y + p * kLanes, apply(rounded_product(load(x + p * kLanes), a) + b));
   });
 }

@@ -9,6 +9,7 @@
 namespace scissionlite::kernels::SCISSIONLITE_ISA {
 #include "kernels/vector/vec.h"
 // vec.h first
+#include "kernels/rounded_product.h"
 #include "kernels/vector/depthwise.h"
 #include "kernels/vector/elementwise.h"
 #include "kernels/vector/panel.h"

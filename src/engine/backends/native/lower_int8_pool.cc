@@ -10,7 +10,8 @@ struct Pool {
   bool is_max = true, is_signed = false, counts_padding = false;
   int64_t n = 0, c = 0, h = 0, w = 0, out_h = 0, out_w = 0;
   std::vector<int64_t> kernel, strides, dilations, before, after;
-  kernels::Int8PoolArguments end;  // of averages; its scale is that of a sum
+  kernels::Int8PoolArguments end;  // of averages; with `is_in_floats` its scale is x's, else that of a sum
+  bool is_in_floats = false;       // window by window, as ONNX Runtime's QLinearAveragePool; its QLinearGlobalAveragePool sums up integers
 };
 
 /// Inputs (or places in the padding) that a window covers in one direction: begin + i * dilation of [0, size).
@@ -32,7 +33,8 @@ void run_pixel(const Pool& p, const kernels::Int8Loops& loops, const uint8_t* x,
   a.x = taps.data(), a.taps = static_cast<int64_t>(taps.size()), a.channels = p.c, a.is_signed = p.is_signed, a.y = y;
   if (p.is_max) return loops.max_pixel(a);
   const int64_t counted = p.counts_padding ? places(top, p.kernel[0], p.dilations[0], -p.before[0], p.h + p.after[0]) * places(left, p.kernel[1], p.dilations[1], -p.before[1], p.w + p.after[1]) : a.taps;
-  a.scale /= static_cast<float>(counted);
+  if (p.is_in_floats) a.counted = static_cast<float>(counted);
+  else a.scale /= static_cast<float>(counted);
   loops.mean_pixel(a);
 }
 
@@ -51,7 +53,7 @@ void add_pool(Lowering& l, const Node& node, const Pool& pool) {
 }
 
 /// Sizes, and what averages end with: x, x_scale, x_zero, y_scale, y_zero.
-std::optional<Pool> pool_of(const Lowering& l, const Node& node, bool is_max) {
+std::optional<Pool> pool_of(const Lowering& l, const Node& node, bool is_max, bool is_in_floats) {
   if (!l.is_byte_image(node.inputs[0]) || node.int_attribute("channels_last", 0) != 0) return std::nullopt;
   const auto in = l.info(node.inputs[0]), out = l.info(node.outputs[0]);
   if (element_count(in.shape) == 0 || element_count(out.shape) == 0 || (node.outputs.size() > 1 && !node.outputs[1].empty())) return std::nullopt;
@@ -62,13 +64,14 @@ std::optional<Pool> pool_of(const Lowering& l, const Node& node, bool is_max) {
   const auto x = quantisation_of(l, node, 1, 2, in.dtype), y = quantisation_of(l, node, 3, 4, out.dtype);
   if (!x || !y) return std::nullopt;
   const auto bounds = bounds_of(node, *y);
-  p.end.x_zero = x->zero, p.end.zero = y->zero, p.end.scale = x->scale / y->scale;
+  p.is_in_floats = is_in_floats;
+  p.end.x_zero = x->zero, p.end.zero = y->zero, p.end.scale = is_in_floats ? x->scale : x->scale / y->scale, p.end.y_scale = y->scale;
   p.end.low = static_cast<float>(bounds.low - y->zero), p.end.high = static_cast<float>(bounds.high - y->zero);
   return p;
 }
 
 bool lower_window(Lowering& l, const Node& node, bool is_max) {
-  auto pool = pool_of(l, node, is_max);
+  auto pool = pool_of(l, node, is_max, /*is_in_floats=*/!is_max);
   if (!pool) return false;
   const ops::Context context{node, l.opset(node)};
   auto window = ops::read_window(context, node.ints_attribute("kernel_shape"));
@@ -86,7 +89,7 @@ bool lower_int8_max_pool(Lowering& l, const Node& node) { return lower_window(l,
 bool lower_int8_average_pool(Lowering& l, const Node& node) { return lower_window(l, node, /*is_max=*/false); }
 
 bool lower_int8_global_average(Lowering& l, const Node& node) {
-  auto pool = pool_of(l, node, /*is_max=*/false);
+  auto pool = pool_of(l, node, /*is_max=*/false, /*is_in_floats=*/false);
   if (!pool) return false;
   pool->kernel = {pool->h, pool->w}, pool->strides = pool->dilations = {1, 1}, pool->before = pool->after = {0, 0};
   add_pool(l, node, *pool);
