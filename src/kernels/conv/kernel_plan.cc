@@ -153,7 +153,7 @@ void pack_for_kernel(const KernelPlan& plan, const float* weights, float* to) {
   const int64_t lanes = plan.lanes(), taps = p.kernel_h * p.kernel_w, vectors = plan.knob("vectors"), in_blocks = plan.in_blocks(), m = plan.winograd_edge();
   if (plan.is_depthwise()) return pack_depthwise(p.c, taps, lanes, weights, to);
   const int64_t inputs = m ? lanes : step_inputs(plan), points = m ? (m + 2) * (m + 2) : taps, width = vectors * lanes;
-  const auto g = m ? weight_transform(m) : std::vector<std::array<double, 3>>{};
+  const auto g = m ? weight_transform(m) : std::vector<std::array<double, kMostWinogradTaps>>{};
   std::vector<double> frequencies(static_cast<size_t>(points));
   for (int64_t k = 0; k < p.k; ++k)
     for (int64_t c = 0; c < p.c; ++c) {

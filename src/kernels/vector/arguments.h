@@ -75,9 +75,10 @@ struct DepthwiseRowArguments {
   ActivationArguments activation;
 };
 
-/// Winograd tiles of an image: input tiles of edge m + 2 overlap by 2.
+/// Winograd tiles of an image: input tiles of edge m + taps - 1 overlap by taps - 1.
 struct WinogradTilesArguments {
-  int m = 0;                        // output edge of a tile: 2, 4 or 6
+  int m = 0;                        // output edge of a tile: 2, 4 or 6 for 3 taps, 3 or 5 for 4
+  int taps = 3;                     // of a kernel's side
   const float* x = nullptr;         // a block of the input (height, width, lanes), or null
   float* y = nullptr;               // a block of the output (out_height, out_width, lanes), or null
   int64_t height = 0, width = 0, out_height = 0, out_width = 0, top = 0, left = 0;  // padding before
