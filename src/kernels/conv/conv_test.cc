@@ -103,11 +103,15 @@ void narrow(ConvProblem& p, const std::string& implementation) {
     p.c = *rc::gen::inRange<int64_t>(1, 5), p.stride_h = p.stride_w = 2, p.dilation_h = p.dilation_w = 1;
     p.kernel_h = *rc::gen::inRange<int64_t>(5, 9), p.kernel_w = *rc::gen::element<int64_t>(int64_t{p.kernel_h}, 1, 3, 7);
   }
+  if (implementation == "strassen") {
+    p.kernel_h = p.kernel_w = p.stride_h = p.stride_w = 1, p.top = p.left = p.bottom = p.right = 0;
+    p.c = *rc::gen::element<int64_t>(16, 25, 31, 48, 64, 90), p.k = *rc::gen::element<int64_t>(15, 16, 32, 57, 96, 125);
+  }
   if (implementation == "compact") p.kernel_h = p.kernel_w = 1, p.top = p.left = p.bottom = p.right = 0, p.stride_h = *rc::gen::inRange<int64_t>(1, 4), p.stride_w = *rc::gen::inRange<int64_t>(2, 4);
 }
 
 ConvProblem random_problem(const std::string& implementation) {
-  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "image" || implementation == "compact";
+  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact";
   ConvProblem p;
   p.n = *rc::gen::inRange<int64_t>(1, 3);
   const auto kind = is_narrow ? 2 : *rc::gen::inRange(0, 4);

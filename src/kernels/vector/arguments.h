@@ -37,6 +37,7 @@ struct PanelArguments {
   float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel
   int64_t y_pixel = 0, y_vector = 0;
   const float* residual = nullptr;    // as y; none when null
+  int64_t residual_vector = 0;        // of the residual where its vectors lie elsewhere than y's; 0: as y
   const float* bias = nullptr;        // (vectors, lanes); 0 when null
   ActivationArguments activation;
 };

@@ -66,12 +66,13 @@ static void panel_tile(const PanelArguments& a, int64_t first) {
     for (int q = 0; q < Q; ++q) sums[p][q] = a.bias ? load(a.bias + q * kLanes) : vec{};
   accumulate<P, Q, kInputs, kPrefetches>(a, a.x + first * a.x_pixel, sums);
   const vec low = all(lower_bound(a.activation)), high = all(upper_bound(a.activation));
+  const int64_t residual_vector = a.residual_vector ? a.residual_vector : a.y_vector;
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q) {
       const int64_t at = q * a.y_vector + (first + p) * a.y_pixel;
-      if (a.residual) sums[p][q] += load(a.residual + at);
+      if (a.residual) sums[p][q] += load(a.residual + q * residual_vector + (first + p) * a.y_pixel);
       store(a.y + at, min_of(high, max_of(low, sums[p][q])));
     }
   if (a.activation.kind > ActivationKind::kClip) activate_stored(a.y + first * a.y_pixel, Q, a.y_vector, P, a.y_pixel, a.activation);
