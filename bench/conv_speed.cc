@@ -1,7 +1,8 @@
 // Our convolutions against oneDNN's default ones, problem by problem: oneDNN chooses algorithm and layouts itself (format any, which
 // its documentation recommends), reorders are not counted. Rounds alternate; medians. With one thread its CPU time counts, so that other
 // programs on the machine disturb through the caches only.
-//   conv_speed PROBLEMS.txt [--threads N] [--rounds N]      one JSON line a problem
+//   conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]      one JSON line a problem
+// With --chosen each line says after the problem what computes it: "conv mb1ic64ih56oc64kh3ph1 winograd m=4 tiles=18".
 #include <dnnl.hpp>
 #include <omp.h>
 
@@ -66,14 +67,12 @@ class Default {
   std::string name_;
 };
 
-/// Ours, with what would be taken without tuning.
 class Ours {
  public:
-  Ours(const ConvProblem& p, int threads) : threads_(threads) {
+  Ours(const ConvProblem& p, const kernels::ConvChoice& choice, int threads) : threads_(threads), choice_(choice) {
     const auto& loops = kernels::best_loops();
     Rng rng(2);
     const auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng), bias = random_floats(p.k, rng);
-    choice_ = kernels::usual_conv(p, loops);
     conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
     x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
     y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());
@@ -98,8 +97,19 @@ double run_us(Runner& runner, int repeats, int threads) {
   return (now_us(threads) - start) / repeats;
 }
 
-Json compare(const ConvProblem& p, int threads, int rounds) {
-  Ours ours(p, threads);
+/// "winograd m=4 tiles=18", with usual values for knobs that are left out.
+kernels::ConvChoice chosen(const ConvProblem& p, std::istringstream& words) {
+  std::string name;
+  words >> name;
+  kernels::ConvChoice choice{&kernels::conv_implementation(name), {}};
+  choice.knobs = choice.implementation->usual(p, kernels::best_loops());
+  for (std::string word; words >> word;)
+    for (const auto& [knob, value] : tune::parse_knobs(word)) choice.knobs[knob] = value;
+  return choice;
+}
+
+Json compare(const ConvProblem& p, const kernels::ConvChoice& choice, int threads, int rounds) {
+  Ours ours(p, choice, threads);
   Default theirs(p);
   (void)run_us(ours, 1, threads);
   constexpr double kRoundUs = 3000;  // each turn is at least so long
@@ -114,16 +124,19 @@ Json compare(const ConvProblem& p, int threads, int rounds) {
 }
 
 int run(int argc, char** argv) {
-  std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}};
+  std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}, {"--chosen", 0}};
   const bool is_understood = read_numbers(argc, argv, numbers);
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
   std::ifstream file(argc > 1 ? argv[1] : "");
   if (!file || !is_understood || threads < 1 || rounds < 1) {
-    std::cerr << "usage: conv_speed PROBLEMS.txt [--threads N] [--rounds N]\n";
+    std::cerr << "usage: conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]\n";
     return 2;
   }
   omp_set_num_threads(threads);
-  for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) { std::cout << compare(p, threads, rounds).dump() << std::endl; });
+  for_each_problem(file, [&](const ConvProblem& p, std::istringstream& words) {
+    const auto choice = numbers["--chosen"] ? chosen(p, words) : kernels::usual_conv(p, kernels::best_loops());
+    std::cout << compare(p, choice, threads, rounds).dump() << std::endl;
+  });
   return 0;
 }
 

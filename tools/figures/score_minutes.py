@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""score_minutes: minutes in which `score` fits and measures up to 10 cuts x 6 kinds of transfer layers x 4 rates on all photos, killed
+"""score_minutes: minutes in which `score` fits and measures 10 cuts x 6 kinds of transfer layers x 4 rates on all photos, killed
 once halfway and gone on with; and seconds of planning over the result.
 
 Example: tools/figures/score_minutes.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA
@@ -27,6 +27,16 @@ def scored_lines(cache):
     return sum(1 for line in cache.read_text().splitlines() if line) if cache.exists() else 0
 
 
+def cuts_of(options, model_words):
+    """The ids of the CUTS cuts with the fewest bytes, of those through one image of at least 7x7."""
+    cuts = json.loads(subprocess.run([str(word) for word in (options.scissionlite, "inspect", *model_words, "--json")], check=True, capture_output=True).stdout)["cuts"]
+    images = [cut for cut in cuts if len(cut["shapes"]) == 1 and len(cut["shapes"][0]) == 4 and min(cut["shapes"][0][2:]) >= 7]
+    least = sorted(images, key=lambda cut: cut["bytes"])[:CUTS]
+    if len(least) < CUTS:
+        raise SystemExit(f"[score_minutes] {options.model} has {len(least)} such cuts, {CUTS} are needed")
+    return [cut["id"] for cut in least]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scissionlite", required=True)
@@ -37,8 +47,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "scores.json"
         cache = out.with_suffix(".json.cache")
-        words = [options.scissionlite, "score", options.data / "models" / f"{options.model}.onnx", "--images", images / "imagenet_samples256", images / "imagenet_val227",
-                 "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json", "--cuts", f"auto:{CUTS}", "--tls", ",".join(FAMILIES.values()), "--codecs", "auto", "-q", "-o", out]
+        model_words = [options.data / "models" / f"{options.model}.onnx", "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json"]
+        words = [options.scissionlite, "score", *model_words, "--images", images / "imagenet_samples256", images / "imagenet_val227", "--cuts", ",".join(cuts_of(options, model_words)), "--tls", ",".join(FAMILIES.values()), "--codecs", "auto", "-q", "-o", out]
         start = time.monotonic()
         first = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL)
         wanted = CUTS * len(FAMILIES) * 4
