@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/backends/native/graph_costs.h"
 #include "engine/backends/native/lower.h"
+#include "ops/resize_rule.h"
 
 namespace scissionlite::native {
 namespace {
@@ -74,11 +75,23 @@ class Builder {
     else if (is_one_of(n, {"Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Swish"})) offer_both(node, pass_us, pass_us);
     else if (is_one_of(n, {"Add", "Sub", "Mul", "Div"})) offer_both(node, pass_us, is_spread(n) ? costs_.reference_us(n.outputs[0]) : pass_us);
     else if (is_one_of(n, {"Identity", "Dropout"})) offer_both(node, 0, 0);
+    else if (is_one_of(n, {"DepthToSpace", "SpaceToDepth"}) || is_nearest(n)) add_form(node, Form::kBlocked, pass_us);
+    else if (is_one_of(n, {"Slice"})) offer_slice(node, pass_us);
     else if (is_one_of(n, {"Split"}) && splits_channels(n)) add_form(node, Form::kView, 0), add_form(node, Form::kPlain, costs_.reference_us(n.inputs[0]));
     else if (is_one_of(n, {"ChannelShuffle"})) add_form(node, Form::kView, 0);
     else if (is_one_of(n, {"Concat"}) && takes_channels(l_, n)) offer_concatenation(node);
     else return false;
     return true;
+  }
+  [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).kind == "nearest"; }
+  /// Channels are a view; rows and columns are copied, in either form.
+  void offer_slice(size_t node, double pass_us) {
+    const auto& n = node_at(node);
+    const auto x = l_.info(n.inputs[0]).shape, y = l_.info(n.outputs[0]).shape;
+    const bool takes_channels = x[1] != y[1], takes_others = x[0] != y[0] || x[2] != y[2] || x[3] != y[3];
+    if (!takes_others) add_form(node, Form::kView, 0);
+    else if (!takes_channels) add_form(node, Form::kBlocked, pass_us);
+    add_form(node, Form::kPlain, pass_us);
   }
   void offer_both(size_t node, double blocked_us, double plain_us) {
     add_form(node, Form::kBlocked, blocked_us);
