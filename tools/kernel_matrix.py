@@ -15,8 +15,11 @@ INT8 = re.compile(r"int8|quantise|byte_table")  # functions of lowerings.inc who
 NOT_ON = {"generated": "where Halide is found", "onednn": "where oneDNN is found"}
 # What stands behind the function of a lowering, where it is not named after it.
 CODE = {"lower_conv": "ways to convolve, below", "lower_gemm": "dense", "lower_matmul": "dense", "lower_reshape": "no code: another view", "lower_binary": "vectors",
-        "lower_activation": "vectors", "lower_batch_norm": "vectors", "lower_channel_scale": "vectors", "lower_pool": "pool", "lower_global_average": "pool",
-        "lower_concat": "in place, else copies", "lower_split": "views of channels", "lower_channel_shuffle": "views of channels"}
+        "lower_activation": "vectors", "lower_batch_norm": "vectors", "lower_channel_scale": "vectors", "lower_unary": "vectors", "lower_cast": "vectors (to and from halves and bytes)", "lower_extreme": "vectors (over the last axes)", "lower_pool": "pool", "lower_global_max": "pool", "lower_global_average": "pool",
+        "lower_concat": "in place, else copies", "lower_split": "views of channels", "lower_channel_shuffle": "views of channels", "lower_slice": "views of channels, else copies",
+        "lower_depth_to_space": "moves of pixels", "lower_space_to_depth": "moves of pixels", "lower_resize": "moves of pixels (nearest)"}
+# What a pass makes other operators of before anything is lowered.
+REWRITTEN = {"ConvTranspose": "Conv and DepthToSpace (constant weights, one group)"}
 
 
 def read(path):
@@ -43,8 +46,9 @@ def lowerings():
     return rows
 
 
-def code_of(functions, is_int8):
-    names = [CODE.get(f, f.removeprefix("lower_").replace("_", " ")) for f in functions if bool(INT8.search(f)) == is_int8]
+def code_of(kind, functions, is_int8):
+    names = [REWRITTEN[kind]] if kind in REWRITTEN and not is_int8 else []
+    names += [CODE.get(f, f.removeprefix("lower_").replace("_", " ")) for f in functions if bool(INT8.search(f)) == is_int8]
     return ", ".join(dict.fromkeys(names))
 
 
@@ -73,7 +77,7 @@ def matrix():
     table, groups = lowerings(), {}
     for operator in operators():
         functions = table.get(operator, [])
-        groups.setdefault((code_of(functions, False), code_of(functions, True)), []).append(label(operator))
+        groups.setdefault((code_of(operator[1], functions, False), code_of(operator[1], functions, True)), []).append(label(operator))
     rest = groups.pop(("", ""), [])
     lines = ["| operators | float32 | 8 bits |", "| --- | --- | --- |"]
     lines += [f"| {', '.join(names)} | {plain or '-'} | {int8 or '-'} |" for (plain, int8), names in groups.items()]

@@ -11,24 +11,57 @@ namespace {
 /// Pixels at a time, so that both sides of the transposition stay in L1.
 constexpr int64_t kStrip = 64;
 
-/// A lane's values are read in order and written `lanes` apart.
+typedef float quad __attribute__((vector_size(16)));
+quad load(const float* p) {
+  quad v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+void store(float* p, quad v) { std::memcpy(p, &v, sizeof(v)); }
+
+/// to[i * to_step + j] = from[j * from_step + i] for i and j up to 4.
+inline void transpose_4x4(const float* from, int64_t from_step, float* to, int64_t to_step) {
+  typedef int32_t order __attribute__((vector_size(16)));
+  const quad a = load(from), b = load(from + from_step), c = load(from + 2 * from_step), d = load(from + 3 * from_step);
+  const quad ac_low = __builtin_shuffle(a, c, order{0, 4, 1, 5}), ac_high = __builtin_shuffle(a, c, order{2, 6, 3, 7});
+  const quad bd_low = __builtin_shuffle(b, d, order{0, 4, 1, 5}), bd_high = __builtin_shuffle(b, d, order{2, 6, 3, 7});
+  store(to, __builtin_shuffle(ac_low, bd_low, order{0, 4, 1, 5}));
+  store(to + to_step, __builtin_shuffle(ac_low, bd_low, order{2, 6, 3, 7}));
+  store(to + 2 * to_step, __builtin_shuffle(ac_high, bd_high, order{0, 4, 1, 5}));
+  store(to + 3 * to_step, __builtin_shuffle(ac_high, bd_high, order{2, 6, 3, 7}));
+}
+
+/// Four lanes of four pixels at a time, what is left over one by one; zeros in lanes without a channel.
 template <int kLanes>
-void block_to_blocked(const float* plain, float* blocked, int64_t channels, int64_t pixels) {
-  for (int64_t first = 0; first < pixels; first += kStrip) {
-    const int64_t end = std::min(first + kStrip, pixels);
-    for (int64_t lane = 0; lane < channels; ++lane)
-      for (int64_t p = first; p < end; ++p) blocked[p * kLanes + lane] = plain[lane * pixels + p];
-    for (int64_t lane = channels; lane < kLanes; ++lane)
-      for (int64_t p = first; p < end; ++p) blocked[p * kLanes + lane] = 0;
+void strip_to_blocked(const float* plain, int64_t step, float* blocked, int64_t channels, int64_t pixels) {
+  const int64_t quads = channels / 4 * 4, whole = pixels / 4 * 4;
+  for (int64_t lane = 0; lane < quads; lane += 4) {
+    for (int64_t p = 0; p < whole; p += 4) transpose_4x4(plain + lane * step + p, step, blocked + p * kLanes + lane, kLanes);
+    for (int64_t p = whole; p < pixels; ++p)
+      for (int64_t i = lane; i < lane + 4; ++i) blocked[p * kLanes + i] = plain[i * step + p];
   }
+  for (int64_t lane = quads; lane < kLanes; ++lane)
+    for (int64_t p = 0; p < pixels; ++p) blocked[p * kLanes + lane] = lane < channels ? plain[lane * step + p] : 0.F;
 }
 template <int kLanes>
-void block_to_plain(const float* blocked, float* plain, int64_t channels, int64_t pixels) {
-  for (int64_t first = 0; first < pixels; first += kStrip) {
-    const int64_t end = std::min(first + kStrip, pixels);
-    for (int64_t lane = 0; lane < channels; ++lane)
-      for (int64_t p = first; p < end; ++p) plain[lane * pixels + p] = blocked[p * kLanes + lane];
+void strip_to_plain(const float* blocked, float* plain, int64_t step, int64_t channels, int64_t pixels) {
+  const int64_t quads = channels / 4 * 4, whole = pixels / 4 * 4;
+  for (int64_t lane = 0; lane < quads; lane += 4) {
+    for (int64_t p = 0; p < whole; p += 4) transpose_4x4(blocked + p * kLanes + lane, kLanes, plain + lane * step + p, step);
+    for (int64_t p = whole; p < pixels; ++p)
+      for (int64_t i = lane; i < lane + 4; ++i) plain[i * step + p] = blocked[p * kLanes + i];
   }
+  for (int64_t lane = quads; lane < channels; ++lane)
+    for (int64_t p = 0; p < pixels; ++p) plain[lane * step + p] = blocked[p * kLanes + lane];
+}
+
+template <int kLanes>
+void block_to_blocked(const float* plain, int64_t step, float* blocked, int64_t channels, int64_t pixels) {
+  for (int64_t first = 0; first < pixels; first += kStrip) strip_to_blocked<kLanes>(plain + first, step, blocked + first * kLanes, channels, std::min(kStrip, pixels - first));
+}
+template <int kLanes>
+void block_to_plain(const float* blocked, float* plain, int64_t step, int64_t channels, int64_t pixels) {
+  for (int64_t first = 0; first < pixels; first += kStrip) strip_to_plain<kLanes>(blocked + first * kLanes, plain + first, step, channels, std::min(kStrip, pixels - first));
 }
 
 /// Calls body(offset in the plain tensor, offset in the blocked one, channels) for each block.
@@ -46,14 +79,19 @@ void for_each_block(int64_t images, int64_t channels, int64_t pixels, int64_t la
 
 }  // namespace
 
+void run_to_blocked(const float* plain, int64_t channel_step, float* blocked, int64_t channels, int64_t pixels, int64_t lanes) {
+  (lanes == 16 ? block_to_blocked<16> : lanes == 8 ? block_to_blocked<8> : block_to_blocked<4>)(plain, channel_step, blocked, channels, pixels);
+}
+void run_to_plain(const float* blocked, float* plain, int64_t channel_step, int64_t channels, int64_t pixels, int64_t lanes) {
+  (lanes == 16 ? block_to_plain<16> : lanes == 8 ? block_to_plain<8> : block_to_plain<4>)(blocked, plain, channel_step, channels, pixels);
+}
+
 void to_blocked(const float* plain, float* blocked, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads) {
-  const auto block = lanes == 16 ? block_to_blocked<16> : lanes == 8 ? block_to_blocked<8> : block_to_blocked<4>;
-  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t to, int64_t count) { block(plain + at, blocked + to, count, pixels); });
+  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t to, int64_t count) { run_to_blocked(plain + at, pixels, blocked + to, count, pixels, lanes); });
 }
 
 void to_plain(const float* blocked, float* plain, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads) {
-  const auto block = lanes == 16 ? block_to_plain<16> : lanes == 8 ? block_to_plain<8> : block_to_plain<4>;
-  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t from, int64_t count) { block(blocked + from, plain + at, count, pixels); });
+  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t from, int64_t count) { run_to_plain(blocked + from, plain + at, pixels, count, pixels, lanes); });
 }
 
 namespace {

@@ -93,7 +93,7 @@ std::vector<Tensor> split_reference(const Context& c, std::span<const Tensor> in
 struct SliceRange {
   std::vector<int64_t> starts, ends, axes, steps;
 };
-std::optional<SliceRange> read_slice(const Context& c, std::span<const Tensor> constants) {
+std::optional<SliceRange> read_range(const Context& c, std::span<const Tensor> constants) {
   SliceRange r;
   if (c.opset < 10) {
     r.starts = c.node.ints_attribute("starts");
@@ -111,42 +111,37 @@ std::optional<SliceRange> read_slice(const Context& c, std::span<const Tensor> c
     fail(c, "starts, ends, axes and steps differ in length");
   return r;
 }
-/// Output shape; `begins` and `steps` per dimension. A dynamic dimension that is sliced becomes unknown.
-Shape sliced(const Context& c, const Shape& in, const SliceRange& r, std::vector<int64_t>& begins, std::vector<int64_t>& steps) {
-  Shape out = in;
-  begins.assign(in.size(), 0);
-  steps.assign(in.size(), 1);
+Sliced sliced(const Context& c, const Shape& in, const SliceRange& r) {
+  Sliced s{in, std::vector<int64_t>(in.size(), 0), std::vector<int64_t>(in.size(), 1)};
   for (size_t i = 0; i < r.starts.size(); ++i) {
     const auto d = static_cast<size_t>(normal_axis(c, r.axes[i], in.size()));
     const int64_t step = r.steps[i], size = in[d];
     if (step == 0) fail(c, "a step is 0");
     if (size < 0) {
-      out[d] = -1;
+      s.shape[d] = -1;
       continue;
     }
     int64_t begin = r.starts[i] < 0 ? r.starts[i] + size : r.starts[i], end = r.ends[i] < 0 ? std::max<int64_t>(r.ends[i], -size - 1) + size : r.ends[i];
     begin = std::clamp<int64_t>(begin, 0, step > 0 ? size : size - 1);
     end = std::clamp<int64_t>(end, step > 0 ? 0 : -1, size);
-    out[d] = std::max<int64_t>(0, step > 0 ? (end - begin + step - 1) / step : (begin - end - step - 1) / -step);
-    begins[d] = begin;
-    steps[d] = step;
+    s.shape[d] = std::max<int64_t>(0, step > 0 ? (end - begin + step - 1) / step : (begin - end - step - 1) / -step);
+    s.begins[d] = begin;
+    s.steps[d] = step;
   }
-  return out;
+  return s;
 }
 std::vector<ValueInfo> slice_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
-  const auto range = read_slice(c, constants);
-  if (!in[0].has_shape || !range) return {unshaped(in[0].dtype)};
-  std::vector<int64_t> begins, steps;
-  return {typed(in[0].dtype, sliced(c, in[0].shape, *range, begins, steps))};
+  const auto slice = in[0].has_shape ? read_slice(c, in[0].shape, constants) : std::nullopt;
+  return {slice ? typed(in[0].dtype, slice->shape) : unshaped(in[0].dtype)};
 }
 std::vector<Tensor> slice_reference(const Context& c, std::span<const Tensor> in) {
-  const auto range = read_slice(c, in);
-  std::vector<int64_t> begins, steps, strides = strides_of(in[0].shape());
-  Tensor y(in[0].dtype(), sliced(c, in[0].shape(), *range, begins, steps));
+  const auto slice = *read_slice(c, in[0].shape(), in);
+  auto strides = strides_of(in[0].shape());
+  Tensor y(in[0].dtype(), slice.shape);
   int64_t base = 0;
   for (size_t d = 0; d < strides.size(); ++d) {
-    base += begins[d] * strides[d];
-    strides[d] *= steps[d];
+    base += slice.begins[d] * strides[d];
+    strides[d] *= slice.steps[d];
   }
   copy_elements(in[0], y, y.shape(), strides, base);
   return {y};
@@ -333,6 +328,11 @@ std::vector<Tensor> space_to_depth_reference(const Context& c, std::span<const T
 }
 
 }  // namespace
+
+std::optional<Sliced> read_slice(const Context& c, const Shape& in, std::span<const Tensor> constants) {
+  const auto range = read_range(c, constants);
+  return range ? std::optional(sliced(c, in, *range)) : std::nullopt;
+}
 
 std::vector<int64_t> read_permutation(const Context& c, size_t rank) {
   std::vector<int64_t> perm = c.node.ints_attribute("perm");

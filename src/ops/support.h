@@ -70,6 +70,13 @@ void copy_elements(const Tensor& in, Tensor& out, const Shape& shape, const std:
 /// The axes of a reduction or of Squeeze and Unsqueeze: an attribute in old opsets, an input in new ones; empty where not given.
 /// Nothing when they are not constant.
 [[nodiscard]] std::optional<std::vector<int64_t>> read_axes(const Context& c, std::span<const Tensor> constants);
+/// What a Slice node takes of each dimension: `shape` values from `begins` on, `steps` apart.
+struct Sliced {
+  Shape shape;
+  std::vector<int64_t> begins, steps;
+};
+/// Nothing when starts, ends, axes or steps are not constant. A dynamic dimension that is sliced becomes unknown.
+[[nodiscard]] std::optional<Sliced> read_slice(const Context& c, const Shape& in, std::span<const Tensor> constants);
 /// The permutation of a Transpose node. @throws ModelError when it is none.
 [[nodiscard]] std::vector<int64_t> read_permutation(const Context& c, size_t rank);
 

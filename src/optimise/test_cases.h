@@ -18,12 +18,13 @@ struct Case {
 std::vector<Case> cleaning_cases();
 std::vector<Case> folding_cases();
 std::vector<Case> recognising_cases();
+std::vector<Case> transposed_cases();
 std::vector<Case> fusing_cases();
 std::vector<Case> quantised_cases();
 
 inline std::vector<Case> all_cases() {
   std::vector<Case> out;
-  for (const auto& list : {cleaning_cases(), folding_cases(), recognising_cases(), fusing_cases(), quantised_cases()}) out.insert(out.end(), list.begin(), list.end());
+  for (const auto& list : {cleaning_cases(), folding_cases(), recognising_cases(), transposed_cases(), fusing_cases(), quantised_cases()}) out.insert(out.end(), list.begin(), list.end());
   return out;
 }
 

@@ -108,10 +108,10 @@ struct PoolRowArguments {
 
 enum class BinaryKind : int { kAdd, kSub, kMul, kDiv, kMin, kMax };
 
-/// y = f(a op b) over `count` values. b: as a (kWhole), one value (kOne), or one vector for each of count / pixels / lanes blocks
-/// (kPerChannel: a is blocked).
+/// y = f(a op b) over `count` values. b: as a (kWhole), one value (kOne), or, where a is count / pixels / lanes blocks, one vector for each
+/// of them (kPerChannel) or one value a pixel, for all of them the same (kPerPixel).
 struct BinaryArguments {
-  enum class Second : int { kWhole, kOne, kPerChannel };
+  enum class Second : int { kWhole, kOne, kPerChannel, kPerPixel };
   BinaryKind kind = BinaryKind::kAdd;
   Second second = Second::kWhole;
   const float* a = nullptr;
@@ -121,6 +121,11 @@ struct BinaryArguments {
   int64_t count = 0, pixels = 0;
   ActivationArguments activation;
 };
+
+enum class UnaryKind : int { kFloor, kCeil, kRound, kNeg, kAbs, kSqrt, kReciprocal };
+
+/// Halves round to the nearest, ties to even. Floats to bytes lose their fraction; beyond the ends they are the ends, and 0 where they are no number.
+enum class CastKind : int { kF32ToF16, kF16ToF32, kF32ToU8, kF32ToI8, kU8ToF32, kI8ToF32 };
 
 /// What one instruction set offers.
 struct VectorLoops {
@@ -137,6 +142,9 @@ struct VectorLoops {
   void (*mean)(const float* x, int64_t pixels, float* y);  // of one block
   void (*binary)(const BinaryArguments&);
   void (*activate)(const float* x, float* y, int64_t count, const ActivationArguments&);
+  void (*unary)(UnaryKind kind, const float* x, float* y, int64_t count);
+  void (*cast)(CastKind kind, const void* x, void* y, int64_t count);
+  void (*extremes)(bool is_max, const float* x, int64_t vectors, float* y);  // of each lane; no number where one of them is none
   void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
 };
 

@@ -47,6 +47,14 @@ static void combine_all(const BinaryArguments& a) {
     return;
   }
   const int64_t blocks = a.count / (a.pixels * kLanes);
+  if (a.second == BinaryArguments::Second::kPerPixel) {
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t p = 0; p < a.pixels; ++p) {
+        const int64_t at = (block * a.pixels + p) * kLanes;
+        store(a.y + at, join(load(a.a + at), all(a.b[p])));
+      }
+    return;
+  }
   for (int64_t block = 0; block < blocks; ++block) {
     const vec b = load(a.b + block * kLanes);
     const int64_t at = block * a.pixels * kLanes;

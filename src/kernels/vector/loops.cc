@@ -32,7 +32,7 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> table{
 #ifdef SCISSIONLITE_LOOPS_X86
       {&avx512::kLoops, {"avx512f", "avx512bw"}},
-      {&avx2::kLoops, {"avx2", "fma"}},
+      {&avx2::kLoops, {"avx2", "fma", "f16c"}},
 #endif
       {&base::kLoops, {}}};
   return table;

@@ -10,11 +10,14 @@ namespace scissionlite::kernels::SCISSIONLITE_ISA {
 #include "kernels/vector/vec.h"
 // vec.h first
 #include "kernels/rounded_product.h"
+#include "kernels/vector/casts.h"
 #include "kernels/vector/depthwise.h"
 #include "kernels/vector/elementwise.h"
+#include "kernels/vector/extremes.h"
 #include "kernels/vector/panel.h"
 // panel.h first
 #include "kernels/vector/image.h"
+#include "kernels/vector/unary.h"
 #include "kernels/vector/winograd.h"
 
 extern const VectorLoops kLoops;
@@ -33,5 +36,8 @@ const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                          mean,
                          binary,
                          activate_all,
+                         unary,
+                         cast,
+                         extremes,
                          scale_shift};
 }  // namespace scissionlite::kernels::SCISSIONLITE_ISA

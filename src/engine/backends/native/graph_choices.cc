@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/backends/native/graph_costs.h"
 #include "engine/backends/native/lower.h"
+#include "ops/resize_rule.h"
 
 namespace scissionlite::native {
 namespace {
@@ -47,8 +48,12 @@ class Builder {
 
   /// The node reads and writes everything in this form.
   void add_form(size_t node, Form form, double us) {
+    add_reads(node, form, us, std::vector<Form>(node_at(node).inputs.size(), form));
+  }
+  /// It reads its inputs in those forms.
+  void add_reads(size_t node, Form form, double us, const std::vector<Form>& forms) {
     const auto& n = node_at(node);
-    add({.nodes = {node}, .text = name_of(form), .conv = {}, .band_rows = 0, .form = form, .us = us}, n.inputs, std::vector<Form>(n.inputs.size(), form), n.outputs);
+    add({.nodes = {node}, .text = name_of(form), .conv = {}, .band_rows = 0, .form = form, .us = us}, n.inputs, forms, n.outputs);
   }
 
   void offer(size_t node) {
@@ -56,6 +61,8 @@ class Builder {
     if (l_.will_be_constant(n))
       return add({.nodes = {node}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0}, {}, {}, {});
     if (const auto stage = coming_stage_of(l_, n)) return offer_convolution(node, *stage);
+    if (is_one_of(n, {"Cast"})) return offer_cast(node);
+    if (is_one_of(n, {"ReduceMin", "ReduceMax"})) return offer_extreme(node);
     if (is_image(n) && offer_image(node)) return;
     add_form(node, Form::kPlain, costs_.reference_us(n.outputs[0]));
   }
@@ -70,15 +77,28 @@ class Builder {
     std::erase_if(values, [&](const std::string& value) { return value.empty() || l_.will_be_constant(value); });
     values.push_back(n.outputs[0]);
     const double pass_us = costs_.pass_us(values);
-    if (is_one_of(n, {"MaxPool", "AveragePool", "GlobalAveragePool", "BatchNormalization", "ChannelScale"})) add_form(node, Form::kBlocked, pass_us);
+    if (is_one_of(n, {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "ChannelScale"})) add_form(node, Form::kBlocked, pass_us);
     else if (is_one_of(n, {"Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Swish"})) offer_both(node, pass_us, pass_us);
-    else if (is_one_of(n, {"Add", "Sub", "Mul", "Div"})) offer_both(node, pass_us, is_spread(n) ? costs_.reference_us(n.outputs[0]) : pass_us);
+    else if (is_one_of(n, {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Reciprocal"})) keeps_lanes_finite(l_, n) ? offer_both(node, pass_us, pass_us) : add_form(node, Form::kPlain, pass_us);
+    else if (is_one_of(n, {"Add", "Sub", "Mul", "Div"})) offer_binary(node, pass_us);
     else if (is_one_of(n, {"Identity", "Dropout"})) offer_both(node, 0, 0);
+    else if (is_one_of(n, {"DepthToSpace", "SpaceToDepth"}) || is_nearest(n)) add_form(node, Form::kBlocked, pass_us);
+    else if (is_one_of(n, {"Slice"})) offer_slice(node, pass_us);
     else if (is_one_of(n, {"Split"}) && splits_channels(n)) add_form(node, Form::kView, 0), add_form(node, Form::kPlain, costs_.reference_us(n.inputs[0]));
     else if (is_one_of(n, {"ChannelShuffle"})) add_form(node, Form::kView, 0);
     else if (is_one_of(n, {"Concat"}) && takes_channels(l_, n)) offer_concatenation(node);
     else return false;
     return true;
+  }
+  [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).kind == "nearest"; }
+  /// Channels are a view; rows and columns are copied, in either form.
+  void offer_slice(size_t node, double pass_us) {
+    const auto& n = node_at(node);
+    const auto x = l_.info(n.inputs[0]).shape, y = l_.info(n.outputs[0]).shape;
+    const bool takes_channels = x[1] != y[1], takes_others = x[0] != y[0] || x[2] != y[2] || x[3] != y[3];
+    if (!takes_others) add_form(node, Form::kView, 0);
+    else if (!takes_channels) add_form(node, Form::kBlocked, pass_us);
+    add_form(node, Form::kPlain, pass_us);
   }
   void offer_both(size_t node, double blocked_us, double plain_us) {
     add_form(node, Form::kBlocked, blocked_us);
@@ -88,10 +108,35 @@ class Builder {
     const int64_t axis = n.int_attribute("axis", 0);
     return axis == 1 || axis == -3;
   }
-  /// One operand is a value a channel: known to vectors only where the other one is blocked.
-  [[nodiscard]] bool is_spread(const Node& n) const {
-    const auto a = l_.info(n.inputs[0]).shape, b = l_.info(n.inputs[1]).shape;
-    return a != b && element_count(a) != 1 && element_count(b) != 1;
+  /// A smaller operand is read plain.
+  void offer_binary(size_t node, double pass_us) {
+    const auto& n = node_at(node);
+    std::vector<Form> forms;
+    for (const auto layout : blocked_reads(l_, n)) forms.push_back(layout == Layout::kBlocked ? Form::kBlocked : Form::kPlain);
+    if (!forms.empty()) add_reads(node, Form::kBlocked, pass_us, forms);
+    add_form(node, Form::kPlain, is_binary_in_rows(l_, n) ? pass_us : costs_.reference_us(n.outputs[0]));
+  }
+  [[nodiscard]] bool is_filled_image(const std::string& value) const { return l_.is_f32_image(value) && element_count(l_.info(value).shape) > 0; }
+  /// Floats lie in either form; halves and bytes are read and made plain.
+  void offer_cast(size_t node) {
+    const auto& n = node_at(node);
+    const bool is_fast = has_fast_cast(l_, n);
+    const double us = is_fast ? costs_.pass_us({n.inputs[0], n.outputs[0]}) : costs_.reference_us(n.outputs[0]);
+    add_form(node, Form::kPlain, us);
+    if (!is_fast) return;
+    const auto plain_or_blocked_us = [&](const std::string& value) { return us + costs_.conversions(value).us[static_cast<size_t>(Form::kBlocked)][static_cast<size_t>(Form::kPlain)] / 2; };
+    if (is_filled_image(n.inputs[0])) add_reads(node, Form::kPlain, plain_or_blocked_us(n.inputs[0]), {Form::kBlocked});
+    if (is_filled_image(n.outputs[0])) add_reads(node, Form::kBlocked, plain_or_blocked_us(n.outputs[0]), {Form::kPlain});
+  }
+  /// Reads either form, and makes a few values.
+  void offer_extreme(size_t node) {
+    const auto& n = node_at(node);
+    const double us = costs_.pass_us({n.inputs[0]});
+    add_form(node, Form::kPlain, us);
+    const bool is_of_images = is_filled_image(n.inputs[0]) && element_count(l_.info(n.outputs[0]).shape) == l_.info(n.inputs[0]).shape[0];
+    std::vector<Form> forms(n.inputs.size(), Form::kPlain);
+    forms[0] = Form::kBlocked;
+    if (is_of_images) add_reads(node, Form::kPlain, us, forms);
   }
 
   /// Parts that lie in place cost nothing, others are copied; where none does, the whole may stay a view of its parts.

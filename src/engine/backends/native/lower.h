@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/backends/native/lowering.h"
+#include "kernels/parallel.h"
 #include "ops/activation.h"
 
 namespace scissionlite::native {
@@ -27,6 +28,19 @@ namespace scissionlite::native {
 /// The form that was selected for the node's values, or the one in which its first input lies.
 [[nodiscard]] Layout selected_layout(const Lowering& l, const Node& node);
 [[nodiscard]] bool is_selected_view(const Lowering& l, const Node& node);
+
+/// Shares begin at multiples of 16 so that only the last one ends within a vector.
+[[nodiscard]] kernels::Range share_of_floats(int64_t count, const kernels::Member& member);
+
+/// Layouts in which Add, Sub, Mul or Div of a blocked image reads its two inputs; empty where it cannot be one.
+[[nodiscard]] std::vector<Layout> blocked_reads(const Lowering& l, const Node& node);
+/// Whether it has code on plain tensors.
+[[nodiscard]] bool is_binary_in_rows(const Lowering& l, const Node& node);
+/// Whether a function of single values leaves something finite in lanes beyond the last channel, which convolutions multiply by 0.
+[[nodiscard]] bool keeps_lanes_finite(const Lowering& l, const Node& node);
+
+/// Whether vectors do this Cast.
+[[nodiscard]] bool has_fast_cast(const Lowering& l, const Node& node);
 
 /// Nodes that make a chain (conv_stage.h) as one step.
 void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows);

@@ -1,5 +1,6 @@
-// Activations, arithmetic of two tensors, and a scale and an offset a channel.
+// Activations and other functions of single values, and a scale and an offset a channel.
 #include <cmath>
+#include <map>
 
 #include "engine/backends/native/lower.h"
 #include "kernels/conv/panels.h"
@@ -9,65 +10,28 @@
 namespace scissionlite::native {
 namespace {
 
-using kernels::BinaryArguments;
-using kernels::BinaryKind;
-
 SlotId in_layout(Lowering& l, const std::string& value, Layout layout) { return layout == Layout::kBlocked ? l.blocked(value) : l.plain(value); }
 
-/// Shares begin at multiples of 16 so that only the last one ends within a vector.
-kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
-  const auto units = kernels::share_of((count + 15) / 16, member);
-  return {units.begin * 16, std::min(units.end * 16, count)};
-}
-
-void add_activation(Lowering& l, const Node& node, const kernels::ActivationArguments& activation) {
-  const auto layout = l.is_f32_image(node.inputs[0]) ? selected_layout(l, node) : Layout::kPlain;
+/// Value by value, in the layout that was selected or else in which the values lie.
+template <typename Run>
+void add_pass(Lowering& l, const Node& node, bool may_be_blocked, const Run& run) {
+  const auto layout = may_be_blocked && l.is_f32_image(node.inputs[0]) ? selected_layout(l, node) : Layout::kPlain;
   const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
   const int64_t count = l.floats_of(y);
-  const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto part = share_of_floats(count, member);
-             loops.activate(f.floats(x) + part.begin, f.floats(y) + part.begin, part.end - part.begin, activation);
+             run(f.floats(x) + part.begin, f.floats(y) + part.begin, part.end - part.begin);
            });
          }});
 }
 
-/// How the smaller operand is spread over the larger one.
-struct Spread {
-  BinaryArguments::Second second = BinaryArguments::Second::kWhole;
-  bool is_possible = false;
-};
-Spread spread_of(const Shape& large, const Shape& small, bool is_large_blocked) {
-  if (large == small) return {BinaryArguments::Second::kWhole, true};
-  if (element_count(small) == 1 && small.size() <= large.size()) return {BinaryArguments::Second::kOne, true};
-  const bool is_per_channel = large.size() == 4 && small.size() == 4 && small[0] == large[0] && small[1] == large[1] && small[2] == 1 && small[3] == 1;
-  return {BinaryArguments::Second::kPerChannel, is_per_channel && is_large_blocked};
-}
-
-BinaryKind kind_of(const std::string& op) {
-  return op == "Add" ? BinaryKind::kAdd : op == "Sub" ? BinaryKind::kSub : op == "Mul" ? BinaryKind::kMul : BinaryKind::kDiv;
-}
-
-/// Runs `common` with the member's share: of values, or of channel blocks where b is one value a channel.
-void run_share(const kernels::VectorLoops& loops, BinaryArguments a, const kernels::Member& member) {
-  kernels::Range part;
-  if (a.second == BinaryArguments::Second::kPerChannel) {
-    const int64_t unit = a.pixels * loops.lanes;
-    const auto blocks = kernels::share_of(a.count / unit, member);
-    a.b += blocks.begin * loops.lanes;
-    part = {blocks.begin * unit, blocks.end * unit};
-  } else {
-    part = share_of_floats(a.count, member);
-    if (a.second == BinaryArguments::Second::kWhole) a.b += part.begin;
-  }
-  a.a += part.begin;
-  a.y += part.begin;
-  a.count = part.end - part.begin;
-  loops.binary(a);
-}
-
 }  // namespace
+
+kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
+  const auto units = kernels::share_of((count + 15) / 16, member);
+  return {units.begin * 16, std::min(units.end * 16, count)};
+}
 
 bool lower_activation(Lowering& l, const Node& node) {
   std::vector<Tensor> constants;
@@ -75,41 +39,24 @@ bool lower_activation(Lowering& l, const Node& node) {
   const auto activation = ops::activation_of({node, l.opset(node)}, constants);
   const auto type = l.info(node.inputs[0]);
   if (!activation || type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;
-  add_activation(l, node, arguments_of(*activation));
+  const auto& loops = l.loops();
+  add_pass(l, node, /*may_be_blocked=*/true, [&loops, f = arguments_of(*activation)](const float* x, float* y, int64_t count) { loops.activate(x, y, count, f); });
   return true;
 }
 
-namespace {
-bool is_read_blocked(const Lowering& l, const Node& node) {
-  return l.choice_of(node) ? selected_layout(l, node) == Layout::kBlocked : l.is_blocked(node.inputs[0]) || l.is_blocked(node.inputs[1]);
+bool keeps_lanes_finite(const Lowering& l, const Node& node) {
+  const bool is_total = node.op_type != "Sqrt" && node.op_type != "Reciprocal";
+  return is_total || (l.is_f32_image(node.inputs[0]) && l.info(node.inputs[0]).shape[1] % l.lanes() == 0);
 }
-}  // namespace
 
-bool lower_binary(Lowering& l, const Node& node) {
-  auto large = node.inputs[0], small = node.inputs[1];
-  const auto out = l.info(node.outputs[0]);
-  const bool is_swapped = l.info(large).shape != out.shape;
-  if (is_swapped) std::swap(large, small);
-  if (out.dtype != Dtype::kF32 || l.info(large).shape != out.shape || l.is_constant(large) || element_count(out.shape) == 0) return false;
-  const bool is_image = l.is_f32_image(large);
-  const auto layout = is_image && is_read_blocked(l, node) ? Layout::kBlocked : Layout::kPlain;
-  const auto spread = spread_of(out.shape, l.info(small).shape, layout == Layout::kBlocked);
-  if (!spread.is_possible) return false;
-  BinaryArguments common;
-  common.kind = kind_of(node.op_type);
-  common.second = spread.second;
-  common.is_swapped = is_swapped;
-  common.pixels = is_image ? out.shape[2] * out.shape[3] : 0;
-  const auto a = in_layout(l, large, layout), b = spread.second == BinaryArguments::Second::kOne ? l.plain(small) : in_layout(l, small, layout), y = l.make(node.outputs[0], layout);
-  common.count = l.floats_of(y);
+bool lower_unary(Lowering& l, const Node& node) {
+  static const std::map<std::string, kernels::UnaryKind> kinds{{"Floor", kernels::UnaryKind::kFloor}, {"Ceil", kernels::UnaryKind::kCeil}, {"Round", kernels::UnaryKind::kRound}, {"Neg", kernels::UnaryKind::kNeg},
+                                                               {"Abs", kernels::UnaryKind::kAbs}, {"Sqrt", kernels::UnaryKind::kSqrt}, {"Reciprocal", kernels::UnaryKind::kReciprocal}};
+  const auto type = l.info(node.inputs[0]);
+  if (type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;
+  const auto kind = kinds.at(node.op_type);
   const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {a, b}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
-           kernels::in_team(f.threads, [&](const kernels::Member& member) {
-             auto mine = common;
-             mine.a = f.floats(a), mine.b = f.floats(b), mine.y = f.floats(y);
-             run_share(loops, mine, member);
-           });
-         }});
+  add_pass(l, node, keeps_lanes_finite(l, node), [&loops, kind](const float* x, float* y, int64_t count) { loops.unary(kind, x, y, count); });
   return true;
 }
 
@@ -157,10 +104,55 @@ bool lower_batch_norm(Lowering& l, const Node& node) {
   return true;
 }
 
+namespace {
+
+/// A run of plain values with a vector of each constant, which go round.
+void scale_run(const kernels::VectorLoops& loops, const float* x, const float* scale, const float* offset, float* y, int64_t count, const kernels::ActivationArguments& activation) {
+  const int64_t whole = count / loops.lanes, rest = count % loops.lanes;
+  loops.scale_shift(x, scale, offset, y, whole, activation);
+  float tail[16] = {};
+  std::copy_n(x + count - rest, rest, tail);
+  loops.scale_shift(tail, scale, offset, tail, 1, activation);
+  std::copy_n(tail, rest, y + count - rest);
+}
+
+bool are_alike(const std::vector<float>& values) { return std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end(); }
+
+/// Plain tensors of any rank: (n, channels, length).
+void add_plain_scale(Lowering& l, const Node& node, std::vector<float> scale, std::vector<float> offset, const kernels::ActivationArguments& activation) {
+  const auto shape = l.info(node.inputs[0]).shape;
+  const bool is_one = are_alike(scale) && are_alike(offset);  // for all values
+  const int64_t count = element_count(shape), lanes = l.lanes();
+  const int64_t channels = is_one ? 1 : shape[1], length = is_one ? count : count / shape[0] / shape[1];
+  // a row of channels of one value each reads the constants in order; else each channel is a run with its constants repeated
+  const bool is_row = length == 1;
+  const int64_t copies = is_row ? 1 : lanes;
+  auto constants = std::make_shared<kernels::AlignedFloats>(2 * (channels * copies + lanes));
+  float *scales = constants->data(), *offsets = scales + channels * copies + lanes;
+  for (int64_t c = 0; c < channels; ++c) std::fill_n(scales + c * copies, copies, scale[static_cast<size_t>(c)]), std::fill_n(offsets + c * copies, copies, offset[static_cast<size_t>(c)]);
+  const int64_t run = is_row ? lanes : is_one ? int64_t{4096} : length, row = is_row ? channels : length, rows = count / row, runs = (row + run - 1) / run;
+  const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
+  const auto& loops = l.loops();
+  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+           kernels::in_team(f.threads, [&](const kernels::Member& member) {
+             const auto mine = kernels::share_of(rows * runs, member);
+             for (int64_t i = mine.begin; i < mine.end; ++i) {
+               const int64_t first = i % runs * run, at = i / runs * row + first, constant = is_row ? first : i / runs % channels * lanes;
+               scale_run(loops, f.floats(x) + at, scales + constant, offsets + constant, f.floats(y) + at, std::min(run, row - first), activation);
+             }
+             (void)constants;  // kept alive by this
+           });
+         }});
+}
+
+}  // namespace
+
 bool lower_channel_scale(Lowering& l, const Node& node) {
   const auto scale = l.constant(node.inputs[1]), offset = l.constant(node.inputs[2]);
-  if (!l.is_f32_image(node.inputs[0]) || scale.dtype() != Dtype::kF32 || offset.dtype() != Dtype::kF32) return false;
-  add_scale(l, node, values_of(scale), values_of(offset), fused_activation(l, node));
+  const auto type = l.info(node.inputs[0]);
+  if (type.dtype != Dtype::kF32 || type.shape.size() < 2 || element_count(type.shape) == 0 || scale.dtype() != Dtype::kF32 || offset.dtype() != Dtype::kF32) return false;
+  if (l.is_f32_image(node.inputs[0])) add_scale(l, node, values_of(scale), values_of(offset), fused_activation(l, node));
+  else add_plain_scale(l, node, values_of(scale), values_of(offset), fused_activation(l, node));
   return true;
 }
 

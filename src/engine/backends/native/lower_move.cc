@@ -34,9 +34,44 @@ bool is_selected_view(const Lowering& l, const Node& node) {
   return choice && choice->form == Form::kView;
 }
 
+namespace {
+
+/// Any type, rank and axis: runs of values from the axis on.
+bool join_plain(Lowering& l, const Node& node) {
+  const auto type = l.info(node.outputs[0]);
+  const auto rank = static_cast<int64_t>(type.shape.size());
+  int64_t axis = node.int_attribute("axis", 1);
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank || element_count(type.shape) == 0) return false;
+  const int64_t outer = element_count({type.shape.begin(), type.shape.begin() + axis});
+  struct Source {
+    SlotId slot;
+    int64_t bytes;  // of a run
+  };
+  std::vector<Source> sources;
+  const auto y = l.make(node.outputs[0], Layout::kPlain);
+  Step step{.node = node.label(), .implementation = "copy", .inputs = {}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
+  for (const auto& input : node.inputs) {
+    step.inputs.push_back(l.plain(input));
+    sources.push_back({step.inputs.back(), element_count(l.info(input).shape) / outer * static_cast<int64_t>(dtype_size(type.dtype))});
+  }
+  step.run = [=](const Frame& f) {
+    uint8_t* to = f.bytes(y);
+    for (int64_t i = 0; i < outer; ++i)
+      for (const auto& source : sources) {
+        std::memcpy(to, f.bytes(source.slot) + i * source.bytes, static_cast<size_t>(source.bytes));
+        to += source.bytes;
+      }
+  };
+  l.add(std::move(step));
+  return true;
+}
+
+}  // namespace
+
 /// Along channels, blocked; parts that lie in place already are not copied, and nothing is where lanes move.
 bool lower_concat(Lowering& l, const Node& node) {
-  if (!takes_channels(l, node)) return false;
+  if (!takes_channels(l, node)) return join_plain(l, node);
   if (!keeps_lanes(l, node) || is_selected_view(l, node)) {
     l.set_joined_view(node.outputs[0], node.inputs);
     return true;

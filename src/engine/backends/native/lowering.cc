@@ -107,6 +107,11 @@ bool Lowering::is_blocked(const std::string& value) const {
   return (it != places_.end() && it->second.blocked != kNoSlot) || views_.count(value) > 0;
 }
 
+bool Lowering::is_plain(const std::string& value) const {
+  const auto it = places_.find(value);
+  return it != places_.end() && it->second.plain != kNoSlot;
+}
+
 SlotId Lowering::new_slot(const std::string& value, Layout layout) {
   const auto type = info(value);
   Slot slot;

@@ -91,6 +91,8 @@ class Lowering {
   [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
+  /// Whether it lies in a plain slot.
+  [[nodiscard]] bool is_plain(const std::string& value) const;
 
   /// A slot of the value in that layout; a conversion is added where there is none yet.
   [[nodiscard]] SlotId plain(const std::string& value);

@@ -5,12 +5,8 @@
 #include "base/test_messages.h"
 #include "engine/backends/native/conv_problems.h"
 #include "engine/backends/native/explain.h"
-#include "engine/backends/native/lowering.h"
-#include "engine/engine.h"
-#include "kernels/vector/loops.h"
+#include "engine/backends/native/test_native.h"
 #include "ops/ops.h"
-#include "optimise/optimise.h"
-#include "optimise/test_graphs.h"
 #include "tune/conv_space.h"
 
 namespace scissionlite {
@@ -25,6 +21,7 @@ Tensor random_tensor(Rng& rng, Shape shape) {
 using testing_graphs::Ints;
 using testing_graphs::Maker;
 using testing_graphs::with_output;
+using testing_native::count_steps;
 
 std::string concat(Maker& m, const std::vector<std::string>& parts) { return m.op("Concat", parts, {{"axis", int64_t{1}}}); }
 
@@ -40,12 +37,6 @@ void expect_like_reference(const Graph& graph, const std::vector<Shape>& shapes,
       EXPECT_LE(max_relative_error(got[i], expected[i]), tolerance) << to_string(shape);
     }
   }
-}
-
-/// How the steps are done, by implementation.
-int64_t count_steps(const Graph& graph, const std::string& implementation) {
-  const auto program = native::lower(graph, {&kernels::best_loops(), 1});
-  return std::count_if(program.steps.begin(), program.steps.end(), [&](const auto& step) { return step.implementation == implementation; });
 }
 
 TEST(Native, ConcatenationsOfADenseBlockCopyNothing) {

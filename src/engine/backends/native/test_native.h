@@ -1,0 +1,38 @@
+// What tests of the native backend share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "engine/backends/native/lowering.h"
+#include "engine/engine.h"
+#include "kernels/vector/loops.h"
+#include "optimise/optimise.h"
+#include "optimise/test_graphs.h"
+
+namespace scissionlite::testing_native {
+
+/// How many steps are done so.
+inline int64_t count_steps(const Graph& graph, const std::string& implementation) {
+  const auto program = native::lower(graph, {&kernels::best_loops(), 1});
+  return std::count_if(program.steps.begin(), program.steps.end(), [&](const auto& step) { return step.implementation == implementation; });
+}
+
+/// The same answers as the reference's, to within `tolerance` of the largest value, by one thread and two, and no step by its code.
+inline void expect_fast_and_like_reference(const Graph& graph, double tolerance = 0) {
+  const auto inputs = testing_graphs::random_inputs(graph);
+  const auto expected = compile(graph, "reference")->run(inputs);
+  for (const int threads : {1, 2}) {
+    const auto got = compile(graph, "native", {.threads = threads})->run(inputs);
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i) {
+      ASSERT_EQ(got[i].shape(), expected[i].shape()) << i;
+      ASSERT_EQ(got[i].dtype(), expected[i].dtype()) << i;
+      EXPECT_LE(max_relative_error(got[i], expected[i]), tolerance) << "output " << i << " " << to_string(got[i].shape()) << ", " << threads << " threads";
+    }
+  }
+  Graph optimised = graph;
+  optimise(optimised);
+  EXPECT_EQ(count_steps(optimised, "reference"), 0);
+}
+
+}  // namespace scissionlite::testing_native
