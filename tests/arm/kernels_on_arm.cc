@@ -1,8 +1,10 @@
 // The kernels on another architecture: every way to convolve, on problems with all kinds of borders, against the loop nest of the
 // definition. Built with a cross compiler and run by an emulator, so it needs nothing but the kernels.
 //   kernels_on_arm [FOLDER]      FOLDER: generated kernels of plans.h, as make_kernels writes them
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -91,10 +93,35 @@ int check_generated(const std::string& folder) {
   return wrong > 0 ? 1 : 0;
 }
 
+/// Casts and rounding against the language's own, every half among the values.
+int check_values() {
+  const auto& loops = best_loops();
+  std::vector<uint16_t> halves(65536), back(65536);
+  for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(i);
+  std::vector<float> x(halves.size()), floors(x.size()), rounded(x.size());
+  std::vector<uint8_t> codes(x.size());
+  const auto count = static_cast<int64_t>(x.size()) - 1;  // a tail
+  loops.cast(CastKind::kF16ToF32, halves.data(), x.data(), count);
+  loops.cast(CastKind::kF32ToF16, x.data(), back.data(), count);
+  loops.cast(CastKind::kF32ToU8, x.data(), codes.data(), count);
+  loops.unary(UnaryKind::kFloor, x.data(), floors.data(), count);
+  loops.unary(UnaryKind::kRound, x.data(), rounded.data(), count);
+  int wrong = 0;
+  for (size_t i = 0; i + 1 < x.size(); ++i) {
+    __fp16 half;
+    std::memcpy(&half, &halves[i], sizeof(half));
+    const float v = half;
+    const bool is_right = std::isnan(v) ? std::isnan(x[i]) && codes[i] == 0 : x[i] == v && back[i] == halves[i] && codes[i] == static_cast<uint8_t>(std::clamp(v, 0.F, 255.F)) && floors[i] == std::floor(v) && rounded[i] == std::nearbyint(v);
+    wrong += is_right ? 0 : 1;
+  }
+  std::printf("%d casts and roundings wrong\n", wrong);
+  return wrong > 0 ? 1 : 0;
+}
+
 }  // namespace
 }  // namespace scissionlite::kernels
 
 int main(int argc, char** argv) {
-  const int result = scissionlite::kernels::check_all();
+  const int result = scissionlite::kernels::check_all() + scissionlite::kernels::check_values();
   return argc > 1 ? result + scissionlite::kernels::check_generated(argv[1]) : result;
 }
