@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/npy.h"
-#include "engine/backends/native/compiled.h"
+#include "engine/backends/native/compiled/compiled.h"
 #include "engine/compile_owned.h"
 #include "onnx/onnx.h"
 

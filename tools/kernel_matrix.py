@@ -41,7 +41,7 @@ def operators():
 def lowerings():
     """{(domain, type): functions in the order in which they are tried}"""
     rows = {}
-    for domain, kind, function in re.findall(r'^SCISSIONLITE_LOWERING\("([^"]*)", "(\w+)", (\w+)\)', read(f"{NATIVE}/lowerings.inc"), re.M):
+    for domain, kind, function in re.findall(r'^SCISSIONLITE_LOWERING\("([^"]*)", "(\w+)", (\w+)\)', read(f"{NATIVE}/lowering/lowerings.inc"), re.M):
         rows.setdefault((domain, kind), []).append(function)
     return rows
 

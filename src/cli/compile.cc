@@ -1,4 +1,4 @@
-#include "engine/backends/native/compiled.h"
+#include "engine/backends/native/compiled/compiled.h"
 
 #include <algorithm>
 #include <iostream>

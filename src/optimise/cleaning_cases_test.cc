@@ -63,6 +63,19 @@ std::vector<Case> cleaning_cases() {
       {"remove_identity", "Expand to the same shape and Tile of one", 2,
        [](Maker& m) { m.output(m.op("Relu", {m.op("Tile", {m.op("Expand", {m.input({2, 3}), m.ints({2, 1})}), m.ints({1, 1})})})); }},
 
+      {"remove_rounding", "Clip, Floor and Cast", 1, [](Maker& m) { m.output(m.op("Cast", {m.op("Floor", {m.clip(m.input(kImage), 0, 255)})}, {{"to", int64_t{2}}})); }},
+      {"remove_rounding", "Relu, Floor and Cast", 1, [](Maker& m) { m.output(m.op("Cast", {m.op("Floor", {m.op("Relu", {m.input(kImage)})})}, {{"to", int64_t{6}}})); }},
+      {"remove_rounding", "Floor, Clip and Cast", 1, [](Maker& m) { m.output(m.op("Cast", {m.clip(m.op("Floor", {m.input(kImage)}), 0, 15)}, {{"to", int64_t{2}}})); }},
+      {"remove_rounding", "a bound between whole numbers", 0, [](Maker& m) { m.output(m.op("Cast", {m.clip(m.op("Floor", {m.input(kImage)}), 0, 1.5)}, {{"to", int64_t{2}}})); }},
+      {"remove_rounding", "values below 0", 0, [](Maker& m) { m.output(m.op("Cast", {m.op("Floor", {m.clip(m.input(kImage), -3, 3)})}, {{"to", int64_t{6}}})); }},
+      {"remove_rounding", "a Cast to halves", 0, [](Maker& m) { m.output(m.op("Cast", {m.op("Floor", {m.clip(m.input(kImage), 0, 255)})}, {{"to", int64_t{10}}})); }},
+      {"remove_rounding", "a Floor that is read elsewhere", 0,
+       [](Maker& m) {
+         const auto floor = m.op("Floor", {m.op("Relu", {m.input(kImage)})});
+         m.output(m.op("Cast", {floor}, {{"to", int64_t{6}}}));
+         m.output(floor);
+       }},
+
       {"remove_dead_code", "a node that nothing reads", 1,
        [](Maker& m) {
          const auto x = m.input(kImage);

@@ -6,10 +6,10 @@
 #include <cstring>
 
 #include "base/log.h"
-#include "engine/backends/native/compilation.h"
-#include "engine/backends/native/graph_choices.h"
+#include "engine/backends/native/choosing/graph_choices.h"
+#include "engine/backends/native/compiled/compilation.h"
+#include "engine/backends/native/compiled/stored_kernels.h"
 #include "engine/backends/native/run_state.h"
-#include "engine/backends/native/stored_kernels.h"
 #include "onnx/onnx.h"
 #include "ops/ops.h"
 #include "optimise/optimise.h"

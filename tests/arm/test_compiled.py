@@ -64,7 +64,7 @@ def build(cmake, includes, work):
     (alone / "nlohmann").symlink_to(pathlib.Path(includes) / "nlohmann")
     fingerprint = work / "build_fingerprint.cc"
     subprocess.run([cmake, f"-DROOT={ROOT}", f"-DOUT={fingerprint}", "-P", ROOT / "cmake" / "fingerprint.cmake"], check=True)
-    native = sorted(path for path in (ROOT / "src/engine/backends/native").glob("*.cc") if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
+    native = sorted(path for path in (ROOT / "src/engine/backends/native").rglob("*.cc") if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
     kernels = [path for folder in KERNELS for path in sorted((ROOT / "src/kernels" / folder).glob("*.cc")) if not re.search("_test|_avx|onednn", path.name)]
     ccache, sources = [program for program in [shutil.which("ccache")] if program], [*(ROOT / name for name in SOURCES), *kernels, *native, fingerprint]
     objects = [work / f"{source.parent.name}_{source.stem}.o" for source in sources]

@@ -1,5 +1,5 @@
 // Any text is a graphs.json or an InvalidArgument; an accepted one survives writing and reading.
-#include "engine/backends/native/stored.h"
+#include "engine/backends/native/compiled/stored.h"
 #include "json_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

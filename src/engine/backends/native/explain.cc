@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/stats.h"
-#include "engine/backends/native/compilation.h"
+#include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/run_state.h"
 #include "engine/normal_inputs.h"
 #include "kernels/peak.h"

@@ -1,5 +1,5 @@
 // The native backend: own kernels over blocked activations, reference code for what has none.
-#include "engine/backends/native/compilation.h"
+#include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/run_state.h"
 #include "engine/compile_owned.h"
 

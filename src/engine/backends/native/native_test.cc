@@ -3,7 +3,7 @@
 
 #include "base/rng.h"
 #include "base/test_messages.h"
-#include "engine/backends/native/conv_problems.h"
+#include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/explain.h"
 #include "engine/backends/native/test_native.h"
 #include "ops/ops.h"

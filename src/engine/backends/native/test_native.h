@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/backends/native/lowering.h"
+#include "engine/backends/native/lowering/lowering.h"
 #include "engine/engine.h"
 #include "kernels/vector/loops.h"
 #include "optimise/optimise.h"

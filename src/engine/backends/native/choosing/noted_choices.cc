@@ -1,0 +1,72 @@
+// A selection as notes of a compiled model, and the selection that such notes stand for.
+#include <algorithm>
+
+#include "engine/backends/native/choosing/graph_choices.h"
+#include "engine/backends/native/lowering/conv_stage.h"
+
+namespace scissionlite::native {
+namespace {
+
+std::string chain_subject(const Node& last) { return "chain at " + last.outputs[0]; }
+std::string convolution_subject(const Node& node) { return "convolution at " + node.outputs[0]; }
+std::string form_subject(const Node& node) { return "form at " + node.outputs[0]; }
+
+[[noreturn]] void fail(const Node& node) {
+  throw InvalidArgument("[native] the compiled model does not say how to compute [" + node.label() + "]; compile it again with this version");
+}
+
+int64_t knob(const Decision& decision, const char* name, const Node& node) {
+  const auto it = decision.knobs.find(name);
+  if (it == decision.knobs.end() || it->second < 1) fail(node);
+  return it->second;
+}
+
+Choice chain_of(const Lowering& l, size_t last, const Decision& decision) {
+  const auto& node = l.graph().nodes[last];
+  const auto length = static_cast<size_t>(knob(decision, "nodes", node));
+  for (auto& nodes : find_chains(l, last))
+    if (nodes.size() == length) return {.nodes = std::move(nodes), .text = decision.implementation, .conv = {}, .band_rows = knob(decision, "rows", node), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
+  fail(node);
+}
+
+Form form_of(const Decision& decision, const Node& node) {
+  for (const auto form : {Form::kPlain, Form::kBlocked, Form::kView})
+    if (decision.implementation == name_of(form)) return form;
+  fail(node);
+}
+
+Choice choice_of(const Lowering& l, size_t i) {
+  const auto& node = l.graph().nodes[i];
+  if (const auto* decision = l.decided(chain_subject(node))) return chain_of(l, i, *decision);
+  if (const auto* decision = l.decided(convolution_subject(node)))
+    return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .band_rows = 0, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
+  if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .band_rows = 0, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
+  if (!l.will_be_constant(node)) fail(node);
+  return {.nodes = {i}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0};
+}
+
+}  // namespace
+
+void note_selection(Lowering& l, const GraphSelection& selection) {
+  for (const auto& choice : selection.choices) {
+    const auto& last = l.graph().nodes[choice.nodes.back()];
+    if (choice.band_rows > 0) l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
+    else if (choice.conv.implementation) l.note(convolution_subject(last), {choice.conv.implementation->name, choice.conv.knobs, choice.reason});
+    else if (!l.will_be_constant(last)) l.note(form_subject(last), {name_of(choice.form), {}, choice.reason});
+  }
+}
+
+GraphSelection repeated_selection(const Lowering& l) {
+  const auto count = l.graph().nodes.size();
+  std::vector<bool> taken(count, false);
+  GraphSelection out;
+  for (size_t i = count; i-- > 0;) {
+    if (taken[i]) continue;
+    out.choices.push_back(choice_of(l, i));
+    for (const auto node : out.choices.back().nodes) taken[node] = true;
+  }
+  std::reverse(out.choices.begin(), out.choices.end());
+  return out;
+}
+
+}  // namespace scissionlite::native

@@ -1,0 +1,150 @@
+#include "engine/backends/native/compiled/compilation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "engine/backends/native/choosing/conv_problems.h"
+#include "engine/backends/native/lowering/conv_stage.h"
+#include "engine/backends/native/lowering/lowering.h"
+#include "kernels/vector/loops.h"
+#include "optimise/optimise.h"
+
+namespace scissionlite::native {
+
+Graph specialise(Graph out, const std::vector<Shape>& shapes) {
+  out.values.clear();
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    out.inputs[i].shape = shapes[i];
+    out.inputs[i].has_shape = true;
+  }
+  for (auto& output : out.outputs) output.has_shape = false;
+  optimise(out);  // infers all shapes anew
+  for (const auto& node : out.nodes)
+    for (const auto& value : node.outputs) {
+      if (value.empty()) continue;
+      const auto info = out.find_value(value);
+      if (!info || !info->has_shape || !is_static(info->shape) || info->dtype == Dtype::kUndefined)
+        throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value + "' is not known before it runs; try --engine openvino");
+    }
+  return out;
+}
+
+std::vector<Shape> usual_shapes(const std::vector<ValueInfo>& inputs) {
+  std::vector<Shape> shapes;
+  for (const auto& input : inputs) {
+    Shape shape = input.shape;
+    if (!shape.empty() && shape[0] < 0) shape[0] = 1;
+    if (!input.has_shape || !is_static(shape)) return {};
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+namespace {
+
+bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
+
+std::string text_of(const std::vector<Shape>& shapes) {
+  std::string text;
+  for (const auto& shape : shapes) text += (text.empty() ? "" : ", ") + to_string(shape);
+  return text;
+}
+
+}  // namespace
+
+Compilation::Compilation(Graph graph, const CompileOptions& options, bool explains) : inputs_(graph.inputs), outputs_(graph.outputs), explains_(explains), loops_(&kernels::best_loops()) {
+  const int threads = options.threads > 0 ? options.threads : this_machine().cores;
+  info_ = {.spec = "native", .version = kVersion, .isa = loops_->isa, .precision = "f32", .threads = threads};
+  folder_ = compiled_folder(graph);
+  if (folder_.empty()) graph_ = std::move(graph);
+  else open(folder_, threads);
+  if (!opened_) tuned_ = tune::load_choices(options.tuning, *loops_, threads);
+  const auto shapes = usual_shapes();
+  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) programs_[shapes] = std::make_shared<const Program>(make_program(std::exchange(graph_, {}), shapes));  // no other shapes can come
+  else if (!shapes.empty()) (void)program(shapes);
+}
+
+/// Opens what fits this machine; else compiles the model that the folder keeps.
+void Compilation::open(const fs::path& folder, int threads) {
+  auto compiled = load_compiled(folder);
+  if (const auto reason = reason_against(compiled, folder); !reason.empty()) {
+    if (!keeps_model(compiled)) throw Unsupported("[native] cannot run '" + folder.string() + "': " + reason);
+    log::info("[native] compiling the model kept in '" + folder.string() + "': " + reason);
+    graph_ = kept_model(compiled, folder);
+    return;
+  }
+  opened_ = open_compiled(folder, std::move(compiled));
+  loops_ = &kernels::loops_named(opened_->compiled.isa);
+  info_.isa = loops_->isa;
+}
+
+std::vector<Shape> Compilation::usual_shapes() const { return opened_ && !opened_->compiled.programs.empty() ? opened_->compiled.programs[0].shapes : native::usual_shapes(inputs_); }
+
+std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
+  const std::lock_guard lock(mutex_);
+  auto& program = programs_[shapes];
+  if (!program) program = std::make_shared<const Program>(make_program(graph_, shapes));
+  return program;
+}
+
+Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) {
+  LoweringOptions options{.loops = loops_, .threads = info_.threads, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
+  if (!std::all_of(inputs_.begin(), inputs_.end(), is_settled)) options.store = &packed_;  // else no other program can share, and no key is needed
+  if (!opened_) return lower(specialise(std::move(graph), shapes), options);
+  std::string known;
+  for (size_t i = 0; i < opened_->stored.programs.size() && i < opened_->compiled.programs.size(); ++i) {
+    const auto& of = opened_->compiled.programs[i].shapes;
+    known += (known.empty() ? "" : "; ") + text_of(of);
+    if (of != shapes) continue;
+    const auto& stored = opened_->stored.programs[i];
+    options.store = opened_->weights.get();
+    options.repeat = &stored.lowered;
+    return while_doing("loading '" + folder_.string() + "'", [&] { return lower(stored.graph, options); });
+  }
+  if (!keeps_model(opened_->compiled))
+    throw Unsupported("[native] '" + folder_.string() + "' is compiled for inputs of " + known + ", got " + text_of(shapes) + "; compile it with --batch for these too, or with --portable, which keeps the model");
+  return lower(specialise(kept_model(opened_->compiled, folder_), shapes), options);
+}
+
+}  // namespace scissionlite::native
+
+namespace scissionlite {
+
+namespace {
+
+/// One more of `key` among the uses, by its text.
+template <typename Use, typename Key>
+void count(std::vector<Use>& uses, const Key& key, const Key& (*key_of)(const Use&)) {
+  const auto it = std::find_if(uses.begin(), uses.end(), [&](const Use& use) { return key_of(use).text() == key.text(); });
+  if (it == uses.end()) uses.push_back({key, 1});
+  else ++it->count;
+}
+const tune::ConvWithEnd& conv_of(const ConvUse& use) { return use.conv; }
+const tune::ChainOfConvs& chain_of(const ChainUse& use) { return use.chain; }
+
+}  // namespace
+
+ConvUses conv_problems(const Graph& graph, int threads) {
+  const auto shapes = native::usual_shapes(graph.inputs);
+  if (shapes.empty() && !graph.inputs.empty()) throw Unsupported("[native] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
+  native::Program program;
+  program.graph = std::make_shared<Graph>(native::specialise(graph, shapes));
+  const native::Lowering l(program, {.loops = &kernels::best_loops(), .threads = threads});
+  ConvUses uses;
+  uses.network = native::network_text(l);
+  for (size_t i = 0; i < program.graph->nodes.size(); ++i) {
+    const auto& node = program.graph->nodes[i];
+    if (const auto stage = native::coming_stage_of(l, node)) count(uses.convs, stage->with_end(), conv_of);
+    for (const auto& nodes : native::find_chains(l, i)) {
+      tune::ChainOfConvs chain;
+      for (const auto at : nodes) chain.stages.push_back(native::stage_of(l, program.graph->nodes[at])->with_end());
+      count(uses.chains, chain, chain_of);
+    }
+  }
+  return uses;
+}
+
+}  // namespace scissionlite

@@ -1,0 +1,51 @@
+// What the lowerings share. Private to the native backend.
+#pragma once
+
+#include "engine/backends/native/lowering/lowering.h"
+#include "kernels/parallel.h"
+#include "ops/activation.h"
+
+namespace scissionlite::native {
+
+/// As the kernels take it.
+[[nodiscard]] inline kernels::ActivationArguments arguments_of(const ops::Activation& f) { return {f.kind, f.alpha, f.beta}; }
+/// Attributes `activation...` of a fused node.
+[[nodiscard]] inline kernels::ActivationArguments fused_activation(const Lowering& l, const Node& node) {
+  return node.domain.empty() ? kernels::ActivationArguments{} : arguments_of(ops::read_activation({node, l.opset(node)}));
+}
+
+/// The convolution that a node's attributes ask for, of an image x with weights w.
+[[nodiscard]] kernels::ConvProblem conv_problem_of(const Lowering& l, const Node& node, const Shape& x, const Shape& w);
+/// No pad crops, and there is something to compute.
+[[nodiscard]] bool is_plain_window(const kernels::ConvProblem& p);
+
+/// Whether a Concat joins float32 images along their channels.
+[[nodiscard]] bool takes_channels(const Lowering& l, const Node& node);
+
+/// Whether every part of such a Concat is a whole number of blocks but the last: no lane moves.
+[[nodiscard]] bool keeps_lanes(const Lowering& l, const Node& node);
+
+/// The form that was selected for the node's values, or the one in which its first input lies.
+[[nodiscard]] Layout selected_layout(const Lowering& l, const Node& node);
+[[nodiscard]] bool is_selected_view(const Lowering& l, const Node& node);
+
+/// Shares begin at multiples of 16 so that only the last one ends within a vector.
+[[nodiscard]] kernels::Range share_of_floats(int64_t count, const kernels::Member& member);
+
+/// Layouts in which Add, Sub, Mul or Div of a blocked image reads its two inputs; empty where it cannot be one.
+[[nodiscard]] std::vector<Layout> blocked_reads(const Lowering& l, const Node& node);
+/// Whether it has code on plain tensors.
+[[nodiscard]] bool is_binary_in_rows(const Lowering& l, const Node& node);
+/// Whether a function of single values leaves something finite in lanes beyond the last channel, which convolutions multiply by 0.
+[[nodiscard]] bool keeps_lanes_finite(const Lowering& l, const Node& node);
+
+/// Whether vectors do this Cast.
+[[nodiscard]] bool has_fast_cast(const Lowering& l, const Node& node);
+
+/// Nodes that make a chain (conv_stage.h) as one step.
+void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows);
+
+/// Runs the node by the reference code, on plain tensors.
+void lower_reference(Lowering& l, const Node& node);
+
+}  // namespace scissionlite::native

@@ -1,0 +1,48 @@
+// Gemm, FusedGemm and MatMul with constant weights.
+#include "engine/backends/native/lowering/lower.h"
+#include "kernels/dense/dense.h"
+
+namespace scissionlite::native {
+namespace {
+
+struct Product {
+  int64_t m = 0, k = 0, n = 0;
+  bool is_transposed = false;  // weights are (n, k)
+};
+
+void add_product(Lowering& l, const Node& node, const Product& p, const std::string& weights_value, const Tensor& bias, const kernels::ActivationArguments& activation) {
+  const auto weights = l.weights(weights_value);
+  const kernels::Dense::Weights w{weights.as<float>().data(), p.is_transposed ? 1 : p.n, p.is_transposed ? p.k : 1, bias.empty() ? nullptr : bias.as<float>().data(), l.weight_source(weights_value)};
+  const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
+  const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
+  l.add({.node = node.label(), .implementation = "dense", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = p.m * p.k * p.n,
+         .run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); }});
+}
+
+}  // namespace
+
+bool lower_gemm(Lowering& l, const Node& node) {
+  const auto x = l.info(node.inputs[0]);
+  const auto weights = l.weights(node.inputs[1]);
+  const bool has_bias = node.inputs.size() > 2 && !node.inputs[2].empty(), is_transposed = node.int_attribute("transB", 0) != 0;
+  const auto bias = has_bias ? l.constant(node.inputs[2]) : Tensor();
+  if (x.dtype != Dtype::kF32 || x.shape.size() != 2 || weights.dtype() != Dtype::kF32 || node.int_attribute("transA", 0) != 0) return false;
+  if (node.float_attribute("alpha", 1) != 1 || (has_bias && node.float_attribute("beta", 1) != 1)) return false;
+  const Product p{x.shape[0], x.shape[1], weights.shape()[is_transposed ? 0 : 1], is_transposed};
+  const bool is_a_row = bias.shape() == Shape{p.n} || bias.shape() == Shape{1, p.n};
+  if (p.m * p.k * p.n == 0 || (has_bias && (bias.empty() || !is_a_row))) return false;
+  add_product(l, node, p, node.inputs[1], bias, fused_activation(l, node));
+  return true;
+}
+
+bool lower_matmul(Lowering& l, const Node& node) {
+  const auto x = l.info(node.inputs[0]);
+  const auto weights = l.weights(node.inputs[1]);
+  if (x.dtype != Dtype::kF32 || x.shape.size() < 2 || weights.dtype() != Dtype::kF32 || weights.shape().size() != 2) return false;
+  const int64_t k = x.shape.back(), n = weights.shape()[1];
+  if (element_count(x.shape) * n == 0) return false;
+  add_product(l, node, {element_count(x.shape) / k, k, n, false}, node.inputs[1], Tensor(), {});
+  return true;
+}
+
+}  // namespace scissionlite::native

@@ -1,0 +1,133 @@
+// Convolutions and products of bytes with constant weights: QLinearConv, QLinearMatMul and their fused forms.
+#include "engine/backends/native/lowering/lower_int8.h"
+
+#include "kernels/int8/conv.h"
+#include "kernels/int8/dense.h"
+#include "ops/support.h"
+
+namespace scissionlite::native {
+
+std::optional<Quantisation> quantisation_of(const Lowering& l, const Node& node, size_t scale, size_t zero, Dtype dtype) {
+  const auto name = [&](size_t i) { return node.inputs.size() > i ? node.inputs[i] : std::string(); };
+  const auto scales = l.constant(name(scale)), zeros = name(zero).empty() ? Tensor() : l.constant(name(zero));
+  if (scales.dtype() != Dtype::kF32 || scales.size() != 1 || (dtype != Dtype::kU8 && dtype != Dtype::kI8)) return std::nullopt;
+  if (!name(zero).empty() && zeros.size() != 1) return std::nullopt;
+  return Quantisation{scales.as<float>()[0], zeros.empty() ? 0 : static_cast<int32_t>(zeros.to_i64()[0]), dtype == Dtype::kI8};
+}
+
+Bounds bounds_of(const Node& node, const Quantisation& y) {
+  return {static_cast<int32_t>(node.int_attribute("low", y.least())), static_cast<int32_t>(node.int_attribute("high", y.least() + 255))};
+}
+
+namespace {
+
+/// (n, rows, columns) to (n, columns, rows).
+SlotId transposed(Lowering& l, const std::string& value, SlotId from, Layout layout, const char* name, int64_t n, int64_t rows, int64_t columns) {
+  if (rows == 1 || columns == 1) {
+    l.alias(value, from, layout);
+    return l.make(value, layout);
+  }
+  const auto to = l.make(value, layout);
+  l.add({.node = value, .implementation = name, .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
+           for (int64_t i = 0; i < n; ++i)
+             for (int64_t column = 0; column < columns; ++column)
+               for (int64_t row = 0; row < rows; ++row) f.bytes(to)[(i * columns + column) * rows + row] = f.bytes(from)[(i * rows + row) * columns + column];
+         }});
+  return to;
+}
+
+}  // namespace
+
+SlotId plain_of_bytes(Lowering& l, const std::string& value, SlotId from) {
+  const auto shape = l.info(value).shape;
+  return transposed(l, value, from, Layout::kPlain, "to plain", shape[0], shape[2] * shape[3], shape[1]);
+}
+
+SlotId channels_last_of_plain(Lowering& l, const std::string& value, SlotId from) {
+  const auto shape = l.info(value).shape;
+  return transposed(l, value, from, Layout::kChannelsLast, "to channels last", shape[0], shape[1], shape[2] * shape[3]);
+}
+
+namespace {
+
+/// What a product with constant weights needs: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias.
+struct Product {
+  Quantisation x, y;
+  Shape shape;              // of the weights
+  std::vector<int16_t> w;   // less their zero points, outputs first
+  std::vector<float> scale;  // (outputs)
+  Tensor bias;
+};
+
+/// `axis`: that of the outputs in the weights, 0 or of a matrix 1.
+std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) {
+  const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype), y = quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype);
+  const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]), zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
+  if (!x || !y || (codes.dtype() != Dtype::kU8 && codes.dtype() != Dtype::kI8) || codes.shape().size() <= axis || scales.dtype() != Dtype::kF32) return std::nullopt;
+  Product out{*x, *y, codes.shape(), {}, {}, {}};
+  const int64_t outputs = codes.shape()[axis];
+  const bool has_bias = node.inputs.size() > 8 && !node.inputs[8].empty();
+  if (has_bias) out.bias = l.constant(node.inputs[8]);
+  if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs)) return std::nullopt;
+  if (!node.inputs[5].empty() && zeros.size() != 1 && zeros.size() != outputs) return std::nullopt;
+  const auto zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
+  const bool is_signed = codes.dtype() == Dtype::kI8;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(codes.data());
+  const auto value = [&](int64_t at, int64_t k) { return static_cast<int16_t>((is_signed ? static_cast<int8_t>(bytes[at]) : bytes[at]) - zero[zero.size() > 1 ? static_cast<size_t>(k) : 0]); };
+  const int64_t rows = codes.size() / std::max<int64_t>(outputs, 1);
+  out.w.resize(static_cast<size_t>(codes.size()));
+  const int64_t at_once = axis == 0 ? 1 : 64;  // outputs: a matrix that lies the other way is read in lines
+  for (int64_t first = 0; first < outputs; first += at_once)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t k = first; k < std::min(outputs, first + at_once); ++k) out.w[static_cast<size_t>(k * rows + i)] = value(axis == 0 ? k * rows + i : i * outputs + k, k);
+  for (int64_t k = 0; k < outputs; ++k) out.scale.push_back(x->scale * scales.as<float>()[scales.size() > 1 ? static_cast<size_t>(k) : 0] / y->scale);
+  return out;
+}
+
+kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
+
+void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
+  const auto bounds = bounds_of(node, product.y);
+  kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
+  kernels::note_weights(problem, product.w.data());
+  const auto& loops = kernels::best_int8_loops();
+  const auto& way = kernels::usual_int8_conv(problem, loops);
+  const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(product), loops);
+  l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = conv.macs(),
+         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});
+}
+
+constexpr int64_t kFewRows = 4;  // below, a product waits for its weights
+
+}  // namespace
+
+bool lower_int8_conv(Lowering& l, const Node& node) {
+  if (!l.is_byte_image(node.inputs[0])) return false;
+  const auto product = product_of(l, node, 0);
+  if (!product || product->shape.size() != 4) return false;
+  const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
+  if (!is_plain_window(conv)) return false;
+  const auto x = l.channels_last(node.inputs[0]), y = l.make(node.outputs[0], Layout::kChannelsLast);
+  add_convolution(l, node, *product, conv, x, y);
+  return true;
+}
+
+bool lower_int8_matmul(Lowering& l, const Node& node) {
+  const auto shape = l.info(node.inputs[0]).shape;
+  const auto product = product_of(l, node, 1);
+  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
+  const int64_t k = product->shape[0], n = product->shape[1], m = element_count(shape) / k;
+  const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
+  if (m >= kFewRows) {
+    add_convolution(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}, x, y);
+    return true;
+  }
+  const auto bounds = bounds_of(node, product->y);
+  const kernels::Int8DenseProblem problem{k, n, product->x.is_signed, product->x.zero, product->y.zero, bounds.low, bounds.high};
+  const auto dense = std::make_shared<const kernels::Int8Dense>(problem, weights_of(*product), kernels::best_int8_loops());
+  l.add({.node = node.label(), .implementation = "int8 dense", .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(l.threads()), .macs = m * k * n,
+         .run = [=](const Frame& f) { dense->run(f.bytes(x), m, f.bytes(y), f.scratch, f.threads); }});
+  return true;
+}
+
+}  // namespace scissionlite::native

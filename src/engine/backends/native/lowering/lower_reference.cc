@@ -1,0 +1,50 @@
+// What nothing faster computes: the reference code of the operator, on plain tensors.
+#include <cstring>
+
+#include "engine/backends/native/lowering/lower.h"
+#include "ops/ops.h"
+
+namespace scissionlite::native {
+namespace {
+
+void check_known(const Lowering& l, const Node& node) {
+  if (!ops::find(node.domain, node.op_type))
+    throw Unsupported("[native] cannot run [" + node.label() + "]: operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
+                      std::to_string(l.opset(node)) + ") has no code; see docs/adding_an_operator.md");
+}
+
+Tensor view(const Slot& slot, std::byte* data) {
+  static const auto kNobody = std::make_shared<int>(0);  // the arena outlives the step
+  return {slot.dtype, slot.shape, kNobody, data};
+}
+
+}  // namespace
+
+void lower_reference(Lowering& l, const Node& node) {
+  check_known(l, node);
+  Step step{.node = node.label(), .implementation = "reference", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr, .reason = "no faster code for " + node.op_type + " of these types and shapes"};
+  std::vector<SlotId> arguments, results;
+  for (const auto& input : node.inputs) {
+    arguments.push_back(input.empty() ? kNoSlot : l.plain(input));
+    if (!input.empty()) step.inputs.push_back(arguments.back());
+  }
+  for (const auto& output : node.outputs) {
+    results.push_back(output.empty() ? kNoSlot : l.make(output, Layout::kPlain));
+    if (!output.empty()) step.outputs.push_back(results.back());
+  }
+  const auto* program = &l.program();
+  const auto graph = std::make_shared<Graph>();
+  graph->opsets = l.graph().opsets;
+  std::vector<Slot> types;
+  for (const auto slot : arguments) types.push_back(slot == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(slot)]);
+  step.run = [=, node = node](const Frame& f) {
+    std::vector<Tensor> in;
+    for (size_t i = 0; i < arguments.size(); ++i) in.push_back(arguments[i] == kNoSlot ? Tensor() : view(types[i], f.slots[static_cast<size_t>(arguments[i])]));
+    const auto out = ops::run_node(*graph, node, in);
+    for (size_t i = 0; i < results.size() && i < out.size(); ++i)
+      if (results[i] != kNoSlot) std::memcpy(f.slots[static_cast<size_t>(results[i])], out[i].data(), out[i].size_bytes());
+  };
+  l.add(std::move(step));
+}
+
+}  // namespace scissionlite::native
