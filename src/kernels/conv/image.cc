@@ -84,9 +84,7 @@ std::string reason_against(const ConvProblem& p, const VectorLoops&) {
 }
 
 std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops& loops) {
-  std::vector<int64_t> vectors;
-  for (int64_t q = 1; q <= std::min<int64_t>(kMostPanelVectors, blocks_of(p.k, loops.lanes)); ++q) vectors.push_back(q);
-  return {{"vectors", vectors}};
+  return {{"vectors", panel_vectors_values(blocks_of(p.k, loops.lanes))}};
 }
 
 Knobs usual(const ConvProblem& p, const VectorLoops& loops) { return {{"vectors", best_vectors(blocks_of(p.k, loops.lanes), p.out_w(), loops)}}; }

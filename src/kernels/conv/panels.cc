@@ -64,6 +64,12 @@ double panel_cycles(int64_t blocks, int vectors, int64_t pixels, const VectorLoo
   return cycles;
 }
 
+std::vector<int64_t> panel_vectors_values(int64_t blocks) {
+  std::vector<int64_t> values;
+  for (int64_t q = 1; q <= std::min<int64_t>(kMostPanelVectors, blocks); ++q) values.push_back(q);
+  return values;
+}
+
 std::vector<int64_t> panel_pixels_values(const VectorLoops& loops) {
   std::vector<int64_t> values;
   for (int64_t pixels = 2; pixels <= loops.panel_pixels[1]; pixels += 2) values.push_back(pixels);

@@ -40,6 +40,12 @@ struct Panel {
 /// Blocks of outputs in panels of `vectors`, the last one narrower.
 [[nodiscard]] std::vector<Panel> cut_panels(int64_t blocks, int vectors);
 
+/// Items of a chunk when all are about equal and none has more than `most`.
+[[nodiscard]] inline int64_t equal_chunk(int64_t items, int64_t most) {
+  const int64_t chunks = (items + most - 1) / most;
+  return (items + chunks - 1) / chunks;
+}
+
 /// Bias padded with zeros to whole blocks; empty for null.
 [[nodiscard]] AlignedFloats padded_bias(const float* bias, int64_t channels, int64_t lanes);
 
@@ -48,6 +54,8 @@ struct Panel {
 /// Bytes a cycle that come from beyond L2: what streams of weights are bound by.
 constexpr double kBytesPerCycle = 4;
 
+/// Values of a knob that is the vectors of a panel, where each does something else.
+[[nodiscard]] std::vector<int64_t> panel_vectors_values(int64_t blocks);
 /// Values of a knob that bounds the pixels of a register tile.
 [[nodiscard]] std::vector<int64_t> panel_pixels_values(const VectorLoops& loops);
 /// Register tiles of at most `most` pixels that a run of `pixels` is cut into: of the wide panels, and 1000 times those of the last,

@@ -19,16 +19,14 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kSums = 4;                       // T1 to T4
+constexpr int64_t kSums = 4;  // T1 to T4
 enum Product : int { kA11, kA12, kS1, kS2, kS3, kS4, kMinusA22, kProducts };  // packed weights
 
 class StrassenConvolution final : public Convolution {
  public:
   StrassenConvolution(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
       : problem_(p), end_(end), loops_(loops), pixels_(p.h * p.w), pairs_((pixels_ + 1) / 2), in_half_(blocks_of(p.c, loops.lanes) / 2), out_half_(blocks_of(p.k, loops.lanes) / 2),
-        most_steps_(knobs.at("steps")), panels_(cut_panels(out_half_, static_cast<int>(knobs.at("vectors")))), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
-    const int64_t chunks = (pairs_ + knobs.at("pairs") - 1) / knobs.at("pairs");
-    chunk_ = (pairs_ + chunks - 1) / chunks;
+        most_steps_(knobs.at("steps")), chunk_(equal_chunk(pairs_, knobs.at("pairs"))), panels_(cut_panels(out_half_, static_cast<int>(knobs.at("vectors")))), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     for (int64_t block = 0; block < in_half_; ++block) image_steps_.push_back(block * pixels_ * loops.lanes), sum_steps_.push_back(block * chunk_ * loops.lanes);
     for (auto& panel : panels_) panel.weights_at = kProducts * panel.first * loops.lanes * half_inputs();
     const auto layout = "strassen v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops.lanes) + " " + p.weights_text();
@@ -196,9 +194,9 @@ class StrassenConvolution final : public Convolution {
   int64_t pixels_, pairs_;
   int64_t in_half_, out_half_;  // blocks
   int64_t most_steps_;          // of a product at a time, so that their weights stay in L1
+  int64_t chunk_;               // pairs
   std::vector<Panel> panels_;   // of the upper half
   AlignedFloats bias_;
-  int64_t chunk_ = 0;  // pairs
   std::vector<int64_t> image_steps_, sum_steps_;
   Packed<float> weights_;
 };
@@ -242,8 +240,8 @@ Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
 }
 
 KnobEffect effect(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
-  const int64_t pairs = (p.h * p.w + 1) / 2, chunks = (pairs + knobs.at("pairs") - 1) / knobs.at("pairs"), in_half = blocks_of(p.c, loops.lanes) / 2;
-  return {std::min(knobs.at("vectors"), blocks_of(p.k, loops.lanes) / 2), (pairs + chunks - 1) / chunks, (in_half + knobs.at("steps") - 1) / knobs.at("steps")};
+  const int64_t in_half = blocks_of(p.c, loops.lanes) / 2;
+  return {std::min(knobs.at("vectors"), blocks_of(p.k, loops.lanes) / 2), equal_chunk((p.h * p.w + 1) / 2, knobs.at("pairs")), (in_half + knobs.at("steps") - 1) / knobs.at("steps")};
 }
 
 }  // namespace

@@ -21,12 +21,6 @@ struct Tiles {
 };
 Tiles tiles_of(const ConvProblem& p, int64_t m) { return {(p.out_w() + m - 1) / m, (p.out_h() + m - 1) / m}; }
 
-/// Tiles of a chunk when all are about equal and none has more than `most`.
-int64_t equal_chunk(int64_t tiles, int64_t most) {
-  const int64_t chunks = (tiles + most - 1) / most;
-  return (tiles + chunks - 1) / chunks;
-}
-
 class Winograd final : public Convolution {
  public:
   Winograd(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)

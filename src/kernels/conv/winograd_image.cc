@@ -30,9 +30,7 @@ class WinogradImage final : public Convolution {
  public:
   WinogradImage(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
       : problem_(p), end_(end), loops_(loops), s_(p, knobs.at("m"), loops.lanes), panels_(cut_panels(s_.out_blocks, static_cast<int>(knobs.at("vectors")))),
-        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
-    const int64_t chunks = (s_.across + knobs.at("tiles") - 1) / knobs.at("tiles");
-    chunk_ = (s_.across + chunks - 1) / chunks;
+        chunk_(equal_chunk(s_.across, knobs.at("tiles"))), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     for (auto& panel : panels_) panel.weights_at = panel.first * loops.lanes * s_.inputs * s_.frequencies;
     const auto layout = "winograd_image m" + std::to_string(s_.m) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops.lanes) + " " + p.weights_text();
     weights_ = weights.source.packed<float>(layout, s_.frequencies * s_.inputs * s_.out_blocks * loops.lanes, [&](float* to) { pack(weights.w, to); });
@@ -183,7 +181,7 @@ class WinogradImage final : public Convolution {
   const VectorLoops& loops_;
   Sizes s_;
   std::vector<Panel> panels_;
-  int64_t chunk_ = 0;  // tiles
+  int64_t chunk_;  // tiles
   Packed<float> weights_;
   AlignedFloats bias_;
 };
@@ -203,9 +201,7 @@ std::vector<int64_t> edges_of(const ConvProblem& p) {
 const std::vector<int64_t> kTiles{6, 8, 12, 16, 20, 24, 32, 48};
 
 std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops& loops) {
-  std::vector<int64_t> vectors;
-  for (int64_t q = 1; q <= std::min<int64_t>(kMostPanelVectors, blocks_of(p.k, loops.lanes)); ++q) vectors.push_back(q);
-  return {{"m", edges_of(p)}, {"vectors", vectors}, {"tiles", kTiles}};
+  return {{"m", edges_of(p)}, {"vectors", panel_vectors_values(blocks_of(p.k, loops.lanes))}, {"tiles", kTiles}};
 }
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {

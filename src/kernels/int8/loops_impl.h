@@ -7,6 +7,8 @@
 #include "kernels/int8/arguments.h"
 
 namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
+#include "kernels/low_bytes.h"
+// low_bytes.h first
 #include "kernels/int8/vec.h"
 // vec.h first
 #include "kernels/rounded_product.h"

@@ -157,17 +157,7 @@ struct End {
 };
 static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const End& end) { return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero; }
 
-/// The low bytes of each lane.
-static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) {
-#if defined(__AVX512BW__)
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(v)));
-#elif defined(__AVX2__)  // a conversion by the compiler takes lane after lane
-  const __m256i low = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), _mm256_set1_epi32(0x0C080400));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(y), _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
-#else
-  store_as(y, __builtin_convertvector(v, ubytes));
-#endif
-}
+static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) { store_low_bytes(y, v); }
 
 /// The low bytes of a, then those of b; both within [-128, 255].
 static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec a, ivec b) {

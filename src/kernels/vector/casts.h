@@ -54,17 +54,6 @@ static void to_halves(const float* __restrict x, uint16_t* __restrict y, int64_t
 static void of_halves(const uint16_t* __restrict x, float* __restrict y, int64_t count) {
   for (int64_t i = vectors_of_halves(x, y, count); i < count; ++i) y[i] = of_half(x[i]);
 }
-/// The low bytes of each lane. A conversion by the compiler takes lane after lane.
-static SCISSIONLITE_INLINE void store_low_bytes(void* y, ivec v) {
-#if defined(__AVX512F__)
-  _mm_storeu_si128(static_cast<__m128i*>(y), _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(v)));
-#elif defined(__AVX2__)
-  const __m256i low = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), _mm256_set1_epi32(0x0C080400));
-  _mm_storel_epi64(static_cast<__m128i*>(y), _mm_unpacklo_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1)));
-#else
-  for (int i = 0; i < kLanes; ++i) static_cast<uint8_t*>(y)[i] = static_cast<uint8_t>(v[i]);
-#endif
-}
 template <typename Byte>
 static void to_bytes(const float* x, Byte* y, int64_t count) {
   constexpr float kLow = static_cast<Byte>(-1) < 0 ? -128.F : 0.F, kHigh = kLow + 255.F;

@@ -7,6 +7,8 @@
 #include "kernels/vector/arguments.h"
 
 namespace scissionlite::kernels::SCISSIONLITE_ISA {
+#include "kernels/low_bytes.h"
+// low_bytes.h first
 #include "kernels/vector/vec.h"
 // vec.h first
 #include "kernels/rounded_product.h"

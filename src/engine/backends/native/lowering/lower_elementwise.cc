@@ -34,8 +34,7 @@ kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
 }
 
 bool lower_activation(Lowering& l, const Node& node) {
-  std::vector<Tensor> constants;
-  for (const auto& input : node.inputs) constants.push_back(input.empty() ? Tensor() : l.constant(input));
+  const auto constants = l.constants_of(node);
   const auto activation = ops::activation_of({node, l.opset(node)}, constants);
   const auto type = l.info(node.inputs[0]);
   if (!activation || type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;

@@ -79,8 +79,7 @@ bool lower_extreme(Lowering& l, const Node& node) {
   const auto type = l.info(node.inputs[0]);
   if (type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;
   const ops::Context context{node, l.opset(node)};
-  std::vector<Tensor> constants;
-  for (const auto& input : node.inputs) constants.push_back(input.empty() ? Tensor() : l.constant(input));
+  const auto constants = l.constants_of(node);
   const auto axes = ops::read_axes(context, constants);
   const auto length = axes ? reduced_length(context, type.shape, *axes) : std::nullopt;
   if (!length) return false;

@@ -89,8 +89,7 @@ bool lower_space_to_depth(Lowering& l, const Node& node) {
 bool lower_resize(Lowering& l, const Node& node) {
   if (!is_image_with_values(l, node)) return false;
   const ops::Context context{node, l.opset(node)};
-  std::vector<Tensor> constants;
-  for (const auto& input : node.inputs) constants.push_back(input.empty() ? Tensor() : l.constant(input));
+  const auto constants = l.constants_of(node);
   const auto shape = l.info(node.inputs[0]).shape;
   const auto plan = ops::read_resize_plan(context, shape, constants);
   const auto mode = ops::read_resize_mode(context);
@@ -110,9 +109,7 @@ namespace {
 
 /// What a Slice takes of each dimension.
 std::optional<ops::Sliced> slice_of(const Lowering& l, const Node& node) {
-  std::vector<Tensor> constants;
-  for (const auto& input : node.inputs) constants.push_back(input.empty() ? Tensor() : l.constant(input));
-  return ops::read_slice({node, l.opset(node)}, l.info(node.inputs[0]).shape, constants);
+  return ops::read_slice({node, l.opset(node)}, l.info(node.inputs[0]).shape, l.constants_of(node));
 }
 bool takes_all(const ops::Sliced& slice, const Shape& shape, size_t d) { return slice.begins[d] == 0 && slice.steps[d] == 1 && slice.shape[d] == shape[d]; }
 

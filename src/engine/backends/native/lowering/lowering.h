@@ -79,6 +79,8 @@ class Lowering {
   [[nodiscard]] ValueInfo info(const std::string& value) const;
   /// The value, when it is known now; else an empty Tensor.
   [[nodiscard]] Tensor constant(const std::string& value) const;
+  /// Those of the node's inputs, one each.
+  [[nodiscard]] std::vector<Tensor> constants_of(const Node& node) const;
   [[nodiscard]] bool is_constant(const std::string& value) const;
   /// Whether it is known now, or depends on such values only: nodes without other inputs are computed while lowering.
   [[nodiscard]] bool will_be_constant(const std::string& value) const;

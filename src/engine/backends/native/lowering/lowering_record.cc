@@ -20,6 +20,12 @@ Tensor Lowering::constant(const std::string& value) const {
   return tensor;
 }
 
+std::vector<Tensor> Lowering::constants_of(const Node& node) const {
+  std::vector<Tensor> out;
+  for (const auto& input : node.inputs) out.push_back(input.empty() ? Tensor() : constant(input));
+  return out;
+}
+
 Tensor Lowering::weights(const std::string& value) const { return find_constant(value); }
 
 kernels::WeightSource Lowering::weight_source(const std::string& value) {
