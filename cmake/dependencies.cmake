@@ -7,7 +7,15 @@ find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Eigen3 REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(dnnl QUIET)  # libdnnl-dev: one more way to convolve
+# oneDNN: one more way to convolve. Debian's config of it ends the whole configuration where OpenCL's headers are missing, which
+# libdnnl-dev only recommends.
+find_package(OpenCL QUIET)
+if(OpenCL_FOUND)
+  find_package(dnnl QUIET)
+endif()
+if(NOT dnnl_FOUND)
+  message(STATUS "oneDNN's convolutions are left out: install libdnnl-dev and ocl-icd-opencl-dev for them")
+endif()
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
