@@ -1,7 +1,7 @@
 // oneDNN's convolutions on blocked activations, as candidates beside ours. A primitive is made for one number of threads, so it is
 // made at the first run with that number.
-#include <dnnl.hpp>
 #include <omp.h>
+#include <dnnl.hpp>
 
 #include <mutex>
 #include <optional>
@@ -64,9 +64,10 @@ dnnl::convolution_forward::primitive_desc describe(const ConvProblem& p, const C
   if (const auto f = eltwise_of(end.activation, is_missing)) post.append_eltwise(1, f->algorithm, f->alpha, f->beta);
   dnnl::primitive_attr attr;
   attr.set_post_ops(post);
-  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, algorithm == kWinograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct, x,
-                                             weights_as(p, memory::format_tag::any, memory::format_tag::any), bias, y, {p.stride_h, p.stride_w}, {p.dilation_h - 1, p.dilation_w - 1},
-                                             {p.top, p.left}, {p.bottom, p.right});
+  const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference,
+                                             algorithm == kWinograd ? dnnl::algorithm::convolution_winograd : dnnl::algorithm::convolution_direct, x,
+                                             weights_as(p, memory::format_tag::any, memory::format_tag::any), bias, y, {p.stride_h, p.stride_w},
+                                             {p.dilation_h - 1, p.dilation_w - 1}, {p.top, p.left}, {p.bottom, p.right});
   return {desc, attr, engine(), /*allow_empty=*/true};
 }
 
@@ -96,14 +97,24 @@ class OneDnn final : public Convolution {
     const ThreadScope scope(threads);
     const auto& made = primitive(threads);
     const auto& pd = made.descriptor;
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, view(pd.src_desc(), x)}, {DNNL_ARG_WEIGHTS, made.weights}, {DNNL_ARG_BIAS, view(pd.bias_desc(), bias_.data())}, {DNNL_ARG_DST, view(pd.dst_desc(), y)}};
-    if (residual) arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, view(pd.dst_desc(), residual));
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, view(pd.src_desc(), x)},
+                                              {DNNL_ARG_WEIGHTS, made.weights},
+                                              {DNNL_ARG_BIAS, view(pd.bias_desc(), bias_.data())},
+                                              {DNNL_ARG_DST, view(pd.dst_desc(), y)}};
+    if (residual && made.has_end) arguments.emplace(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, view(pd.dst_desc(), residual));
     dnnl::stream stream(engine());
     made.primitive.execute(stream, arguments);
     stream.wait();
+    const int64_t count = problem_.n * round_up(problem_.k, loops_.lanes) * problem_.out_h() * problem_.out_w();
     bool is_missing = false;
     (void)eltwise_of(end_.activation, is_missing);
-    if (is_missing) loops_.activate(y, y, problem_.n * round_up(problem_.k, loops_.lanes) * problem_.out_h() * problem_.out_w(), end_.activation);
+    if (residual && !made.has_end) {
+      BinaryArguments sum{.a = y, .b = residual, .y = y, .count = count};
+      sum.activation = end_.activation;
+      loops_.binary(sum);
+    } else if (is_missing || !made.has_end) {
+      loops_.activate(y, y, count, end_.activation);
+    }
   }
 
  private:
@@ -111,6 +122,7 @@ class OneDnn final : public Convolution {
     dnnl::convolution_forward::primitive_desc descriptor;
     dnnl::convolution_forward primitive;
     memory weights;
+    bool has_end = true;  // adds the residual and activates
   };
   static memory view(const memory::desc& desc, const float* data) { return {desc, engine(), const_cast<float*>(data)}; }
 
@@ -120,6 +132,11 @@ class OneDnn final : public Convolution {
     if (made) return *made;
     made = std::make_unique<Made>();
     made->descriptor = describe(problem_, end_, algorithm_, loops_.lanes);
+    if (!made->descriptor) {  // there is one without what follows, or the direct one, which `reason_against` has seen
+      made->has_end = false;
+      made->descriptor = describe(problem_, {}, algorithm_, loops_.lanes);
+      if (!made->descriptor) made->descriptor = describe(problem_, {}, kDirect, loops_.lanes);
+    }
     made->primitive = dnnl::convolution_forward(made->descriptor);
     auto plain = view(weights_as(problem_, memory::format_tag::goihw, memory::format_tag::oihw), weights_.data());
     made->weights = memory(made->descriptor.weights_desc(), engine());
@@ -153,7 +170,13 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops& loops) {
 
 extern const ConvImplementation k_conv_onednn;
 const ConvImplementation k_conv_onednn{
-    "onednn", "oneDNN's own, direct (0) or Winograd (1)", reason_against, knobs, [](const ConvProblem&, const VectorLoops&) { return Knobs{{"algorithm", kDirect}}; },
+    "onednn",
+    "oneDNN's own, direct (0) or Winograd (1)",
+    reason_against,
+    knobs,
+    [](const ConvProblem&, const VectorLoops&) {
+      return Knobs{{"algorithm", kDirect}};
+    },
     [](const ConvProblem& p, const VectorLoops& loops, const Knobs&) { return static_cast<double>(p.macs()) / loops.lanes / 2; },
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<OneDnn>(p, w, end, knobs, loops);
