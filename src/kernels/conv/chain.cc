@@ -11,13 +11,18 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kBandBytes = 320 << 10;
+/// What the rows of a band may take.
+int64_t band_bytes() { return l2_bytes() * 5 / 8; }
 
 /// A 1x1 convolution from and to parts of images, whose blocks lie `in_block` and `out_block` floats apart.
 class Pointwise {
  public:
   Pointwise(const ChainStage& stage, int64_t pixels, int64_t in_block, int64_t out_block, const VectorLoops& loops)
-      : activation_(stage.activation), loops_(loops), out_block_(out_block), bias_(padded_bias(stage.weights.bias, stage.problem.k, loops.lanes)) {
+      : activation_(stage.activation),
+        loops_(loops),
+        channels_(stage.problem.c),
+        out_block_(out_block),
+        bias_(padded_bias(stage.weights.bias, stage.problem.k, loops.lanes)) {
     const int64_t lanes = loops.lanes, in_blocks = blocks_of(stage.problem.c, lanes), out_blocks = blocks_of(stage.problem.k, lanes);
     for (int64_t block = 0; block < in_blocks; ++block) steps_.push_back(block * in_block);
     panels_ = cut_panels(out_blocks, best_vectors(out_blocks, pixels, loops));
@@ -41,12 +46,16 @@ class Pointwise {
     a.x_pixel = a.y_pixel = loops_.lanes;
     a.steps_at = steps_.data();
     a.steps = static_cast<int64_t>(steps_.size());
+    set_short_steps(a, channels_, loops_.lanes, a.steps, 1, a.steps);
     a.pixels = pixels;
     a.y_vector = out_block_;
     a.activation = activation_;
     for (const auto& panel : panels_) {
       a.w = weights_.data() + panel.weights_at;
       a.vectors = panel.vectors;
+      const int64_t floats = a.steps * loops_.lanes * panel.vectors * loops_.lanes;
+      a.next_w = a.w + floats;
+      a.next_floats = std::min(floats, weights_.data() + weights_.size() - a.next_w);
       a.is_first_read = is_far && panel.first == 0;
       a.y = y + panel.first * out_block_;
       a.residual = residual ? residual + panel.first * out_block_ : nullptr;
@@ -59,7 +68,7 @@ class Pointwise {
  private:
   ActivationArguments activation_;
   const VectorLoops& loops_;
-  int64_t out_block_;
+  int64_t channels_, out_block_;
   std::vector<int64_t> steps_;
   std::vector<Panel> panels_;
   Packed<float> weights_;
@@ -68,13 +77,16 @@ class Pointwise {
 
 /// Rows [begin, end) of the input that rows of the output reach, inside the image.
 Range rows_read(const ConvProblem& p, Range out) {
-  return {std::max<int64_t>(0, out.begin * p.stride_h - p.top), std::min(p.h, (out.end - 1) * p.stride_h - p.top + (p.kernel_h - 1) * p.dilation_h + 1)};
+  return {std::max<int64_t>(0, out.begin * p.stride_h - p.top),
+          std::min(p.h, (out.end - 1) * p.stride_h - p.top + (p.kernel_h - 1) * p.dilation_h + 1)};
 }
 
 class Chain final : public Convolution {
  public:
   Chain(const ChainProblem& problem, int64_t band_rows, const VectorLoops& loops)
-      : depthwise_(problem.depthwise.problem), loops_(loops), filter_(depthwise_, problem.depthwise.weights, problem.depthwise.activation, loops),
+      : depthwise_(problem.depthwise.problem),
+        loops_(loops),
+        filter_(depthwise_, problem.depthwise.weights, problem.depthwise.activation, loops),
         band_(std::clamp<int64_t>(band_rows, 1, depthwise_.out_h())) {
     const auto& p = depthwise_;
     blocks_ = blocks_of(p.c, loops.lanes);
@@ -92,7 +104,8 @@ class Chain final : public Convolution {
   [[nodiscard]] int64_t scratch_floats(int threads) const override { return threads * member_floats(); }
 
   void run(const float* x, const float* residual, float* y, float* scratch, int threads) const override {
-    const int64_t in_image = in_blocks_ * depthwise_.h * depthwise_.w * loops_.lanes, out_image = out_blocks_ * depthwise_.out_h() * depthwise_.out_w() * loops_.lanes;
+    const int64_t in_image = in_blocks_ * depthwise_.h * depthwise_.w * loops_.lanes,
+                  out_image = out_blocks_ * depthwise_.out_h() * depthwise_.out_w() * loops_.lanes;
     in_team(threads, [&](const Member& member) {
       float* mine = scratch + member.rank * member_floats();
       for (int64_t n = 0; n < depthwise_.n; ++n)
@@ -115,7 +128,9 @@ class Chain final : public Convolution {
       float* to = project_ ? filtered : y + band.begin * out_row;
       const int64_t to_block = (project_ ? band_ : depthwise_.out_h()) * out_row;
       for (int64_t block = 0; block < blocks_; ++block) filter_block(block, band, expand_ ? scratch : x, held, to + block * to_block);
-      if (project_) project_->run(filtered, /*is_far=*/false, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row, residual ? residual + band.begin * out_row : nullptr);
+      if (project_)
+        project_->run(filtered, /*is_far=*/false, (band.end - band.begin) * depthwise_.out_w(), y + band.begin * out_row,
+                      residual ? residual + band.begin * out_row : nullptr);
     }
   }
 
@@ -124,7 +139,8 @@ class Chain final : public Convolution {
     const int64_t kept = std::max<int64_t>(0, held.end - wanted.begin);
     if (kept > 0)
       for (int64_t block = 0; block < blocks_; ++block)
-        std::memmove(expanded + block * block_floats, expanded + block * block_floats + (wanted.begin - held.begin) * row, static_cast<size_t>(kept * row) * sizeof(float));
+        std::memmove(expanded + block * block_floats, expanded + block * block_floats + (wanted.begin - held.begin) * row,
+                     static_cast<size_t>(kept * row) * sizeof(float));
     const int64_t next = wanted.begin + kept;
     if (next < wanted.end) expand_->run(x + next * row, /*is_far=*/true, (wanted.end - next) * depthwise_.w, expanded + kept * row, nullptr);
     held = wanted;
@@ -132,7 +148,8 @@ class Chain final : public Convolution {
 
   void filter_block(int64_t block, Range band, const float* from, Range held, float* y) const {
     const int64_t row = depthwise_.w * loops_.lanes;
-    const float* x = expand_ ? from + block * expanded_rows_ * row - held.begin * row : from + block * depthwise_.h * row;  // row 0 of the image, had it been kept
+    const float* x =
+        expand_ ? from + block * expanded_rows_ * row - held.begin * row : from + block * depthwise_.h * row;  // row 0 of the image, had it been kept
     filter_.run_rows(block, band, x, y, nullptr);
   }
 
@@ -145,9 +162,12 @@ class Chain final : public Convolution {
 
 void check(const ChainProblem& problem) {
   const auto& d = problem.depthwise.problem;
-  const bool fits_expand = !problem.expand || (problem.expand->problem.is_pointwise() && problem.expand->problem.k == d.c && problem.expand->problem.h == d.h && problem.expand->problem.w == d.w);
-  const bool fits_project = !problem.project || (problem.project->problem.is_pointwise() && problem.project->problem.c == d.k && problem.project->problem.h == d.out_h() && problem.project->problem.w == d.out_w());
-  if (!d.is_depthwise() || !fits_expand || !fits_project || (problem.has_residual && !problem.project)) throw InternalError("[kernels] these convolutions make no chain around " + d.text());
+  const bool fits_expand = !problem.expand || (problem.expand->problem.is_pointwise() && problem.expand->problem.k == d.c &&
+                                               problem.expand->problem.h == d.h && problem.expand->problem.w == d.w);
+  const bool fits_project = !problem.project || (problem.project->problem.is_pointwise() && problem.project->problem.c == d.k &&
+                                                 problem.project->problem.h == d.out_h() && problem.project->problem.w == d.out_w());
+  if (!d.is_depthwise() || !fits_expand || !fits_project || (problem.has_residual && !problem.project))
+    throw InternalError("[kernels] these convolutions make no chain around " + d.text());
 }
 
 }  // namespace
@@ -160,8 +180,9 @@ int64_t ChainProblem::inner_bytes() const {
 int64_t usual_band_rows(const ChainProblem& problem, const VectorLoops& loops, int threads) {
   const auto& d = problem.depthwise.problem;
   const int64_t channels = round_up(d.c, loops.lanes) * static_cast<int64_t>(sizeof(float));
-  const int64_t first = (problem.expand ? d.w * d.kernel_h : 0) * channels, each = ((problem.expand ? d.w * d.stride_h : 0) + (problem.project ? d.out_w() : 0)) * channels;
-  const int64_t rows = std::max<int64_t>(1, (kBandBytes - first) / std::max<int64_t>(1, each) + 1);
+  const int64_t first = (problem.expand ? d.w * d.kernel_h : 0) * channels,
+                each = ((problem.expand ? d.w * d.stride_h : 0) + (problem.project ? d.out_w() : 0)) * channels;
+  const int64_t rows = std::max<int64_t>(1, (band_bytes() - first) / std::max<int64_t>(1, each) + 1);
   return std::clamp<int64_t>(rows, 1, (d.out_h() + threads - 1) / threads);
 }
 

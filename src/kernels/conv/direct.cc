@@ -21,9 +21,17 @@ struct PanelGroup {
 class Direct final : public Convolution {
  public:
   Direct(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops, bool is_plain)
-      : problem_(p), end_(end), loops_(loops), image_(direct_image(p, loops, is_plain)), cut_(cut_direct(p, image_, knobs.at("chunk"), knobs.at("frame") == 1)),
-        order_(static_cast<DirectOrder>(knobs.at("order"))), inside_(static_cast<DirectInside>(knobs.at("inside"))), most_steps_(knobs.at("steps")), most_pixels_(static_cast<int>(knobs.at("pixels"))),
-        ahead_(knobs.at("ahead") * kLineFloats), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+      : problem_(p),
+        end_(end),
+        loops_(loops),
+        image_(direct_image(p, loops, is_plain)),
+        cut_(cut_direct(p, image_, knobs.at("chunk"), knobs.at("frame") == 1)),
+        order_(static_cast<DirectOrder>(knobs.at("order"))),
+        inside_(static_cast<DirectInside>(knobs.at("inside"))),
+        most_steps_(knobs.at("steps")),
+        most_pixels_(static_cast<int>(knobs.at("pixels"))),
+        ahead_(knobs.at("ahead") * kLineFloats),
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     panels_ = cut_panels(blocks_of(p.k, loops.lanes), static_cast<int>(knobs.at("vectors")));
     const auto size = static_cast<size_t>(knobs.at("group"));
     for (size_t begin = 0; begin < panels_.size(); begin += size) groups_.push_back({begin, std::min(begin + size, panels_.size())});
@@ -32,7 +40,9 @@ class Direct final : public Convolution {
 
   [[nodiscard]] bool takes_plain_input() const override { return image_.is_plain; }
   [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
-  [[nodiscard]] int64_t scratch_floats(int threads) const override { return cut_.is_framed ? frame_floats() * (cut_.is_by_chunk ? std::max(threads, 1) : 1) : 0; }
+  [[nodiscard]] int64_t scratch_floats(int threads) const override {
+    return cut_.is_framed ? frame_floats() * (cut_.is_by_chunk ? std::max(threads, 1) : 1) : 0;
+  }
 
   void run(const float* x, const float* residual, float* y, float* scratch, int threads) const override {
     const int64_t out_image = blocks_of(problem_.k, loops_.lanes) * problem_.out_h() * problem_.out_w() * loops_.lanes;
@@ -47,7 +57,8 @@ class Direct final : public Convolution {
           member.barrier();
           image = scratch;
         }
-        compute(image, scratch + (cut_.is_by_chunk ? member.rank * frame_floats() : 0), residual ? residual + n * out_image : nullptr, y + n * out_image, member);
+        compute(image, scratch + (cut_.is_by_chunk ? member.rank * frame_floats() : 0), residual ? residual + n * out_image : nullptr,
+                y + n * out_image, member);
       }
     });
   }
@@ -75,7 +86,8 @@ class Direct final : public Convolution {
       size += (to - from) * taps * image_.unit * panel.vectors * loops_.lanes;
       for (int64_t block = from; block < to; ++block) add_steps(block);
     }
-    const auto layout = "direct v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops_.lanes) + " u" + std::to_string(image_.unit) + " " + problem_.weights_text();
+    const auto layout = "direct v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops_.lanes) + " u" + std::to_string(image_.unit) +
+                        " " + problem_.weights_text();
     weights_ = weights.source.packed<float>(layout, size, [&](float* to) {
       for (const auto& panel : panels_) pack_panel(panel, weights, to);
     });
@@ -88,8 +100,10 @@ class Direct final : public Convolution {
   }
 
   void pack_panel(const Panel& panel, const ConvWeights& weights, float* to) const {
-    const int64_t taps = problem_.kernel_h * problem_.kernel_w, per_group_out = problem_.k / problem_.groups, per_group_in = problem_.c / problem_.groups;
-    const int64_t first_input = blocks_read(panel.first * loops_.lanes, std::min(problem_.k, (panel.first + panel.vectors) * loops_.lanes)).first * image_.unit;
+    const int64_t taps = problem_.kernel_h * problem_.kernel_w, per_group_out = problem_.k / problem_.groups,
+                  per_group_in = problem_.c / problem_.groups;
+    const int64_t first_input =
+        blocks_read(panel.first * loops_.lanes, std::min(problem_.k, (panel.first + panel.vectors) * loops_.lanes)).first * image_.unit;
     const int64_t columns = panel.vectors * loops_.lanes;
     for (int64_t c = 0; c < per_group_in; ++c)
       for (int64_t column = 0; column < std::min(columns, problem_.k - panel.first * loops_.lanes); ++column) {
@@ -109,7 +123,8 @@ class Direct final : public Convolution {
       const bool is_chunks_outside = order_ == DirectOrder::kChunks;
       const int64_t at = is_chunks_outside ? item / groups : item % chunks, group = is_chunks_outside ? item % groups : item / chunks;
       const auto& chunk = cut_.chunks[static_cast<size_t>(at)];
-      if (cut_.is_by_chunk && at != framed) fill_frame(problem_, image_, cut_, chunk.window, x, frame, 0, image_.blocks * chunk.window.rows), framed = at;
+      if (cut_.is_by_chunk && at != framed)
+        fill_frame(problem_, image_, cut_, chunk.window, x, frame, 0, image_.blocks * chunk.window.rows), framed = at;
       compute_item(chunk, groups_[static_cast<size_t>(group)], {cut_.is_by_chunk ? frame : x, residual, y});
     }
   }
@@ -157,9 +172,14 @@ class Direct final : public Convolution {
     a.bias = bias_.size() > 0 && piece == 0 ? bias_.data() + panel.first * lanes : nullptr;
     a.steps_at = steps_.data() + panel.steps_at + steps.begin;
     a.steps = steps.end - steps.begin;
+    if (!image_.is_plain && problem_.groups == 1)
+      set_short_steps(a, problem_.c, lanes, panel.steps, problem_.kernel_h * problem_.kernel_w, steps.end);
     a.w = weights_.data() + panel.weights_at + steps.begin * image_.step_inputs() * panel.vectors * lanes;
     a.ahead = ahead_;
     a.activation = piece + 1 == pieces ? end_.activation : ActivationArguments{};
+    const int64_t floats = a.steps * image_.step_inputs() * panel.vectors * lanes;  // the same number follows, of the next piece or panel
+    const float* const next = a.w + floats;
+    const int64_t next_floats = std::min(floats, weights_.data() + weights_.size() - next), runs = static_cast<int64_t>(end - begin);
     auto* const loop = image_.is_plain ? loops_.panel_plain : loops_.panel_blocked;
     for (size_t i = begin; i < end; ++i) {
       const int64_t at = panel.first * out_block + cut_.runs[i].y * lanes;
@@ -167,6 +187,9 @@ class Direct final : public Convolution {
       a.y = images.y + at;
       a.residual = piece > 0 ? a.y : images.residual ? images.residual + at : nullptr;  // what the pieces before have summed up
       a.pixels = cut_.runs[i].pixels;
+      const auto run = static_cast<int64_t>(i - begin);
+      a.next_w = next + next_floats * run / runs;
+      a.next_floats = next_floats / runs;
       loop(a);
       a.ahead = 0;
     }
@@ -179,9 +202,9 @@ class Direct final : public Convolution {
   DirectCut cut_;
   DirectOrder order_;
   DirectInside inside_;
-  int64_t most_steps_;          // of a panel at a time, so that their weights stay in L1
-  int most_pixels_;             // of a register tile
-  int64_t ahead_;               // floats of weights
+  int64_t most_steps_;  // of a panel at a time, so that their weights stay in L1
+  int most_pixels_;     // of a register tile
+  int64_t ahead_;       // floats of weights
   std::vector<Panel> panels_;
   std::vector<PanelGroup> groups_;
   std::vector<int64_t> steps_;  // offsets of all panels' steps
@@ -210,11 +233,27 @@ std::unique_ptr<Convolution> make(const ConvProblem& p, const ConvWeights& w, co
 }  // namespace
 
 extern const ConvImplementation k_conv_direct;
-const ConvImplementation k_conv_direct{"direct", "every tap of every input channel, register tiles of pixels by output channels", no_reason, direct_knobs, direct_usual, estimate<false>, make<false>,
-                                       /*is_measured_only=*/false, effect<false>};
+const ConvImplementation k_conv_direct{"direct",
+                                       "every tap of every input channel, register tiles of pixels by output channels",
+                                       no_reason,
+                                       direct_knobs,
+                                       direct_usual,
+                                       estimate<false>,
+                                       make<false>,
+                                       /*is_measured_only=*/false,
+                                       effect<false>};
 
 extern const ConvImplementation k_conv_direct_plain;
-const ConvImplementation k_conv_direct_plain{"direct_plain", "direct, from the plain layout of an image with few channels", reason_against_plain, direct_knobs, direct_usual, estimate<true>, make<true>,
-                                              /*is_measured_only=*/false, effect<true>, /*can=*/nullptr, /*takes_plain_input=*/true};
+const ConvImplementation k_conv_direct_plain{"direct_plain",
+                                             "direct, from the plain layout of an image with few channels",
+                                             reason_against_plain,
+                                             direct_knobs,
+                                             direct_usual,
+                                             estimate<true>,
+                                             make<true>,
+                                             /*is_measured_only=*/false,
+                                             effect<true>,
+                                             /*can=*/nullptr,
+                                             /*takes_plain_input=*/true};
 
 }  // namespace scissionlite::kernels

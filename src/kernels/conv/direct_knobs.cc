@@ -6,8 +6,8 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kWeightBytes = 24 << 10;     // of L1 that a panel's weights may fill
-constexpr int64_t k1x1WeightBytes = 96 << 10;  // of L2, where a 1x1 kernel's weights are read in one run: y is written once
+/// What a panel's weights may fill: of L1; of L2 for a 1x1 kernel, whose weights are read in one run, so that y is written once.
+int64_t weight_bytes(const ConvProblem& p) { return p.keeps_pixels() ? l2_bytes() * 3 / 16 : 24 << 10; }
 
 int64_t run_pixels(const ConvProblem& p) { return p.keeps_pixels() ? p.out_h() * p.out_w() : p.out_w(); }
 
@@ -33,8 +33,11 @@ std::vector<KnobRange> direct_knobs(const ConvProblem& p, const VectorLoops& loo
   std::vector<int64_t> chunks;
   for (const int64_t size : {14, 28, 56, 112, 224, 448, 896, 3136})
     if (chunks.empty() || chunks.back() < p.out_h() * p.out_w()) chunks.push_back(size);
-  return {{"vectors", {1, 2, 3, 4}}, {"pixels", panel_pixels_values(loops)}, {"chunk", chunks}, {"steps", {4, 8, 16, 32, 64, 1024}}, {"order", {0, 1}}, {"inside", {0, 1, 2}}, {"group", {1, 2, 8}},
-          {"frame", {0, 1}}, {"ahead", {0, 8}}};
+  return {{"vectors", {1, 2, 3, 4}}, {"pixels", panel_pixels_values(loops)},
+          {"chunk", chunks},         {"steps", {4, 8, 16, 32, 64, 1024}},
+          {"order", {0, 1}},         {"inside", {0, 1, 2}},
+          {"group", {1, 2, 8}},      {"frame", {0, 1}},
+          {"ahead", {0, 8}}};
 }
 
 Knobs direct_usual(const ConvProblem& p, const VectorLoops& loops) {
@@ -44,8 +47,12 @@ Knobs direct_usual(const ConvProblem& p, const VectorLoops& loops) {
     const int vectors = usual_vectors(p, std::min(run_pixels(p), chunk), loops);
     const double bytes = traffic(p, loops, chunk, vectors);
     if (!best.empty() && bytes >= least) continue;
-    const int64_t steps = (p.keeps_pixels() ? k1x1WeightBytes : kWeightBytes) / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
-    best = {{"vectors", vectors}, {"pixels", loops.panel_pixels[vectors]}, {"chunk", chunk}, {"steps", std::max<int64_t>(steps, 4)}, {"order", 0}, {"inside", 0}, {"group", 1}, {"frame", 0}, {"ahead", 0}};
+    const int64_t steps = weight_bytes(p) / (loops.lanes * vectors * loops.lanes * static_cast<int64_t>(sizeof(float)));
+    best = {{"vectors", vectors}, {"pixels", loops.panel_pixels[vectors]},
+            {"chunk", chunk},     {"steps", std::max<int64_t>(steps, 4)},
+            {"order", 0},         {"inside", 0},
+            {"group", 1},         {"frame", 0},
+            {"ahead", 0}};
     least = bytes;
   }
   return best;
@@ -78,8 +85,17 @@ KnobEffect direct_effect(const ConvProblem& p, const VectorLoops& loops, const K
   if (is(DirectInside::kPanelsPiecesRuns) && order == 0) group = 1;  // all panels in turn, however they are grouped
   if (chunks == 1 && (p.is_padded() || is_plain)) frame = 0;         // the chunk's window is all of the image
   const int64_t row_pixels = image.out_width / runs.a_row;
-  return {vectors, panel_tiles(blocks, vectors, knobs.at("pixels"), row_pixels, loops), panel_tiles(blocks, vectors, knobs.at("pixels"), (image.out_width + runs.a_row - 1) / runs.a_row, loops),
-          runs.a_row, runs.a_chunk, pieces, order, inside, group, frame, is_plain ? 0 : knobs.at("ahead")};
+  return {vectors,
+          panel_tiles(blocks, vectors, knobs.at("pixels"), row_pixels, loops),
+          panel_tiles(blocks, vectors, knobs.at("pixels"), (image.out_width + runs.a_row - 1) / runs.a_row, loops),
+          runs.a_row,
+          runs.a_chunk,
+          pieces,
+          order,
+          inside,
+          group,
+          frame,
+          is_plain ? 0 : knobs.at("ahead")};
 }
 
 }  // namespace scissionlite::kernels

@@ -1,6 +1,7 @@
 // Weights of a convolution cut into panels of output vectors, as the panel loop reads them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -44,6 +45,12 @@ struct Panel {
 [[nodiscard]] inline int64_t equal_chunk(int64_t items, int64_t most) {
   const int64_t chunks = (items + most - 1) / most;
   return (items + chunks - 1) / chunks;
+}
+
+/// Tells a product that the last `short_steps` steps of all `steps` hold `channels` modulo lanes values only; the product takes steps up to `end`.
+inline void set_short_steps(PanelArguments& a, int64_t channels, int64_t lanes, int64_t steps, int64_t short_steps, int64_t end) {
+  a.short_inputs = static_cast<int>(channels % lanes);
+  a.short_steps = a.short_inputs == 0 ? 0 : std::clamp<int64_t>(end - (steps - short_steps), 0, a.steps);
 }
 
 /// Bias padded with zeros to whole blocks; empty for null.

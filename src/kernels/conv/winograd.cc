@@ -24,10 +24,22 @@ Tiles tiles_of(const ConvProblem& p, int64_t m) { return {(p.out_w() + m - 1) / 
 class Winograd final : public Convolution {
  public:
   Winograd(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), m_(knobs.at("m")), frequencies_((m_ + 2) * (m_ + 2)), tiles_(tiles_of(p, m_)),
-        chunk_(std::min(knobs.at("tiles"), tiles_.count())), in_blocks_(blocks_of(p.c, loops.lanes)), out_blocks_(blocks_of(p.k, loops.lanes)),
-        most_pixels_(static_cast<int>(knobs.at("pixels"))), most_steps_(knobs.at("steps")), is_panels_outside_(knobs.at("order") == 1), is_tiles_outside_(knobs.at("layout") == 1),
-        ahead_(knobs.at("ahead") * kLineFloats), group_(knobs.at("group")), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+      : problem_(p),
+        end_(end),
+        loops_(loops),
+        m_(knobs.at("m")),
+        frequencies_((m_ + 2) * (m_ + 2)),
+        tiles_(tiles_of(p, m_)),
+        chunk_(std::min(knobs.at("tiles"), tiles_.count())),
+        in_blocks_(blocks_of(p.c, loops.lanes)),
+        out_blocks_(blocks_of(p.k, loops.lanes)),
+        most_pixels_(static_cast<int>(knobs.at("pixels"))),
+        most_steps_(knobs.at("steps")),
+        is_panels_outside_(knobs.at("order") == 1),
+        is_tiles_outside_(knobs.at("layout") == 1),
+        ahead_(knobs.at("ahead") * kLineFloats),
+        group_(knobs.at("group")),
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     panels_ = cut_panels(out_blocks_, static_cast<int>(knobs.at("vectors")));
     group_ = std::min(group_, static_cast<int64_t>(panels_.size()));
     chunk_ = equal_chunk(tiles_.count(), chunk_);
@@ -39,7 +51,8 @@ class Winograd final : public Convolution {
   [[nodiscard]] int64_t scratch_floats(int) const override { return frequencies_ * (in_blocks_ + group_blocks()) * chunk_ * loops_.lanes; }
 
   void run(const float* x, const float* residual, float* y, float* scratch, int threads) const override {
-    const int64_t in_image = in_blocks_ * problem_.h * problem_.w * loops_.lanes, out_image = out_blocks_ * problem_.out_h() * problem_.out_w() * loops_.lanes;
+    const int64_t in_image = in_blocks_ * problem_.h * problem_.w * loops_.lanes,
+                  out_image = out_blocks_ * problem_.out_h() * problem_.out_w() * loops_.lanes;
     float* transformed = scratch;
     float* products = scratch + frequencies_ * in_blocks_ * chunk_ * loops_.lanes;
     in_team(threads, [&](const Member& member) {
@@ -68,7 +81,8 @@ class Winograd final : public Convolution {
   void pack(const ConvWeights& weights) {
     const int64_t lanes = loops_.lanes, rows = in_blocks_ * lanes;
     for (auto& panel : panels_) panel.weights_at = panel.first * lanes * rows;
-    const auto layout = "winograd m" + std::to_string(m_) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + problem_.weights_text();
+    const auto layout =
+        "winograd m" + std::to_string(m_) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(lanes) + " " + problem_.weights_text();
     weights_ = weights.source.packed<float>(layout, frequencies_ * rows * out_blocks_ * lanes, [&](float* to) { transform(weights.w, rows, to); });
   }
 
@@ -81,7 +95,8 @@ class Winograd final : public Convolution {
         for (int64_t k = panel.first * lanes; k < std::min(problem_.k, (panel.first + panel.vectors) * lanes); ++k) {
           transform_weights(g, w + (k * problem_.c + c) * 9, u);
           for (int64_t f = 0; f < frequencies_; ++f)
-            to[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
+            to[f * rows * out_blocks_ * lanes + panel.weights_at + c * panel.vectors * lanes + k - panel.first * lanes] =
+                static_cast<float>(u[static_cast<size_t>(f)]);
         }
   }
 
@@ -136,11 +151,17 @@ class Winograd final : public Convolution {
     a.most_pixels = most_pixels_;
     a.ahead = ahead_;
     a.y_vector = chunk_ * lanes;
+    const auto frequency_of = [&](int64_t item) { return is_panels_outside_ ? item % frequencies_ : item / panels; };
+    const auto panel_of = [&](int64_t item) -> const Panel& {
+      return panels_[static_cast<size_t>(group.begin + (is_panels_outside_ ? item / frequencies_ : item % panels))];
+    };
+    const auto weights_of = [&](int64_t item) { return weights_.data() + frequency_of(item) * frequency_weights + panel_of(item).weights_at; };
     for (int64_t item = items.begin; item < items.end; ++item) {
-      const int64_t f = is_panels_outside_ ? item % frequencies_ : item / panels;
-      const auto& panel = panels_[static_cast<size_t>(group.begin + (is_panels_outside_ ? item / frequencies_ : item % panels))];
+      const int64_t f = frequency_of(item);
+      const auto& panel = panel_of(item);
       a.x = transformed + f * in_blocks_ * chunk_ * lanes;
-      a.w = weights_.data() + f * frequency_weights + panel.weights_at;
+      a.w = weights_of(item);
+      a.next_w = item + 1 < items.end ? weights_of(item + 1) : nullptr;
       a.vectors = panel.vectors;
       a.y = products + (f * group_blocks() + panel.first - first) * chunk_ * lanes;
       sum_up(a);
@@ -150,12 +171,15 @@ class Winograd final : public Convolution {
   /// All steps of a product, in pieces whose weights stay in L1: pieces but the first add to what y holds.
   void sum_up(PanelArguments a) const {
     const int64_t pieces = (in_blocks_ + most_steps_ - 1) / most_steps_, step_floats = loops_.lanes * a.vectors * loops_.lanes;
-    const float* w = a.w;
+    const float *w = a.w, *next_product = a.next_w;
     for (int64_t piece = 0; piece < pieces; ++piece) {
       const Range steps{in_blocks_ * piece / pieces, in_blocks_ * (piece + 1) / pieces};
       a.steps_at = steps_.data() + steps.begin;
       a.steps = steps.end - steps.begin;
+      set_short_steps(a, problem_.c, loops_.lanes, in_blocks_, 1, steps.end);
       a.w = w + steps.begin * step_floats;
+      a.next_w = piece + 1 < pieces ? w + steps.end * step_floats : next_product;
+      a.next_floats = a.next_w ? a.steps * step_floats : 0;
       a.residual = piece > 0 ? a.y : nullptr;
       loops_.panel_blocked(a);
     }
@@ -182,11 +206,11 @@ class Winograd final : public Convolution {
   int64_t m_, frequencies_;
   Tiles tiles_;
   int64_t chunk_, in_blocks_, out_blocks_;
-  int most_pixels_;          // of a register tile
-  int64_t most_steps_;       // of a product at a time
-  bool is_panels_outside_;   // of the products: all frequencies of a panel, then the next panel
-  bool is_tiles_outside_;    // of the transformed input of a frequency
-  int64_t ahead_, group_;    // floats of weights; panels
+  int most_pixels_;         // of a register tile
+  int64_t most_steps_;      // of a product at a time
+  bool is_panels_outside_;  // of the products: all frequencies of a panel, then the next panel
+  bool is_tiles_outside_;   // of the transformed input of a frequency
+  int64_t ahead_, group_;   // floats of weights; panels
   std::vector<Panel> panels_;
   std::vector<int64_t> steps_;
   Packed<float> weights_;
@@ -205,8 +229,9 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops& loops) {
   std::vector<int64_t> tiles;
   for (const int64_t count : {6, 12, 18, 24, 36, 48, 72, 98, 144, 196})
     if (tiles.empty() || tiles.back() < tiles_of(p, 2).count()) tiles.push_back(count);
-  return {{"m", {2, 4, 6}}, {"vectors", {1, 2, 3, 4}}, {"pixels", panel_pixels_values(loops)}, {"tiles", tiles}, {"steps", {8, 1024}}, {"order", {0, 1}}, {"group", {2, kAllPanels}}, {"layout", {0, 1}},
-          {"ahead", {0, 8}}};
+  return {{"m", {2, 4, 6}},           {"vectors", {1, 2, 3, 4}}, {"pixels", panel_pixels_values(loops)},
+          {"tiles", tiles},           {"steps", {8, 1024}},      {"order", {0, 1}},
+          {"group", {2, kAllPanels}}, {"layout", {0, 1}},        {"ahead", {0, 8}}};
 }
 
 /// Bytes that a convolution in chunks of `at_once` tiles moves beyond L2: all weights for each chunk, and what is transformed, written
@@ -224,7 +249,8 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
   const int64_t m = knobs.at("m"), frequencies = (m + 2) * (m + 2), tiles = tiles_of(p, m).count(), at_once = std::min(tiles, knobs.at("tiles"));
   const int64_t blocks = blocks_of(p.k, loops.lanes), in = round_up(p.c, loops.lanes);
   const double chunks = static_cast<double>(tiles) / static_cast<double>(at_once);
-  const double products = static_cast<double>(frequencies * in) * chunks * panel_cycles(blocks, static_cast<int>(knobs.at("vectors")), at_once, loops);
+  const double products =
+      static_cast<double>(frequencies * in) * chunks * panel_cycles(blocks, static_cast<int>(knobs.at("vectors")), at_once, loops);
   const double transforms = static_cast<double>(frequencies * tiles * (in / loops.lanes + blocks)) * kTransformCycles * 2;
   return static_cast<double>(p.n) * (std::max(products, traffic(p, loops, m, at_once) / kBytesPerCycle) + transforms);
 }
@@ -237,7 +263,15 @@ Knobs knobs_with(const ConvProblem& p, const VectorLoops& loops, int64_t m) {
   for (const int64_t size : {6, 12, 18, 24, 36, 48, 72, 98, 144, 196}) {
     const int64_t tiles = std::min(size, all);
     const int vectors = best_vectors(blocks, tiles, loops);
-    const Knobs knobs{{"m", m}, {"vectors", vectors}, {"pixels", loops.panel_pixels[vectors]}, {"tiles", tiles}, {"steps", 1024}, {"order", 0}, {"group", kAllPanels}, {"layout", 0}, {"ahead", 0}};
+    const Knobs knobs{{"m", m},
+                      {"vectors", vectors},
+                      {"pixels", loops.panel_pixels[vectors]},
+                      {"tiles", tiles},
+                      {"steps", 1024},
+                      {"order", 0},
+                      {"group", kAllPanels},
+                      {"layout", 0},
+                      {"ahead", 0}};
     const double cycles = estimate(p, loops, knobs);
     if (best.empty() || cycles < least) best = knobs, least = cycles;
   }
@@ -255,21 +289,37 @@ Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
 
 KnobEffect effect(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
   const int64_t m = knobs.at("m"), all = tiles_of(p, m).count(), chunk = equal_chunk(all, std::min(all, knobs.at("tiles"))), rest = all % chunk;
-  const int64_t blocks = blocks_of(p.k, loops.lanes), vectors = std::min(knobs.at("vectors"), blocks), panels = (blocks + vectors - 1) / vectors, most = knobs.at("pixels");
-  const int64_t steps = blocks_of(p.c, loops.lanes), pieces = (steps + knobs.at("steps") - 1) / knobs.at("steps"), group = std::min(knobs.at("group"), panels);
+  const int64_t blocks = blocks_of(p.k, loops.lanes), vectors = std::min(knobs.at("vectors"), blocks), panels = (blocks + vectors - 1) / vectors,
+                most = knobs.at("pixels");
+  const int64_t steps = blocks_of(p.c, loops.lanes), pieces = (steps + knobs.at("steps") - 1) / knobs.at("steps"),
+                group = std::min(knobs.at("group"), panels);
   const bool is_one_block = steps == 1;  // of the input: then both layouts are the same
-  return {m, vectors, chunk, panel_tiles(blocks, vectors, most, chunk, loops), rest > 0 ? panel_tiles(blocks, vectors, most, rest, loops) : 0, pieces, group == 1 ? 0 : knobs.at("order"), group,
-          is_one_block ? 0 : knobs.at("layout"), knobs.at("ahead")};
+  return {m,
+          vectors,
+          chunk,
+          panel_tiles(blocks, vectors, most, chunk, loops),
+          rest > 0 ? panel_tiles(blocks, vectors, most, rest, loops) : 0,
+          pieces,
+          group == 1 ? 0 : knobs.at("order"),
+          group,
+          is_one_block ? 0 : knobs.at("layout"),
+          knobs.at("ahead")};
 }
 
 }  // namespace
 
 extern const ConvImplementation k_conv_winograd;
 const ConvImplementation k_conv_winograd{
-    "winograd", "Winograd's minimal filtering of 3x3 kernels: fewer products, more traffic", reason_against, knobs, usual, estimate,
+    "winograd",
+    "Winograd's minimal filtering of 3x3 kernels: fewer products, more traffic",
+    reason_against,
+    knobs,
+    usual,
+    estimate,
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<Winograd>(p, w, end, knobs, loops);
     },
-    /*is_measured_only=*/false, effect};
+    /*is_measured_only=*/false,
+    effect};
 
 }  // namespace scissionlite::kernels

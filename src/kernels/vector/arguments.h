@@ -29,9 +29,13 @@ struct PanelArguments {
   int64_t steps = 0;
   const float* w = nullptr;           // (steps, inputs, vectors, lanes)
   int inputs = 1;                     // of a step of plain input
+  int64_t short_steps = 0;            // of blocked input: the last steps, of a block with fewer channels than lanes
+  int short_inputs = 0;               // those channels; weights lie as for whole steps
   int vectors = 0;                    // output vectors of the panel, 1 to kMostPanelVectors
   int most_pixels = 0;                // of a register tile; 0: panel_pixels
   int64_t ahead = 0;                  // floats of w that the first tile of blocked input prefetches ahead of its reads; 0: none
+  const float* next_w = nullptr;      // blocked input: weights that are wanted after this call, brought to L2 meanwhile; `next_floats` of them
+  int64_t next_floats = 0;
   int64_t pixels = 0;
   bool is_first_read = false;         // x comes from beyond L2: blocked input is fetched ahead of its use
   float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel

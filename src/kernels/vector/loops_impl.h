@@ -16,6 +16,11 @@ namespace scissionlite::kernels::SCISSIONLITE_ISA {
 #include "kernels/vector/depthwise.h"
 #include "kernels/vector/elementwise.h"
 #include "kernels/vector/extremes.h"
+#include "kernels/fetch.h"
+#include "kernels/spaced_words.h"
+// spaced_words.h first
+#include "kernels/vector/pixels_at.h"
+// pixels_at.h first
 #include "kernels/vector/panel.h"
 // panel.h first
 #include "kernels/vector/image.h"

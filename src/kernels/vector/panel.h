@@ -3,13 +3,13 @@
 // See PanelArguments for the loop nest.
 
 template <int P, int Q>
-static SCISSIONLITE_INLINE void add_input(const float* const (&at)[P], int64_t i, const float* w, vec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void add_input(const PixelsAt<P>& at, int64_t i, const float* w, vec (&sums)[P][Q]) {
   vec weights[Q];
 #pragma GCC unroll 8
   for (int q = 0; q < Q; ++q) weights[q] = load(w + q * kLanes);
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const vec value = all(at[p][i]);
+    const vec value = at.value(p, i);
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q) sums[p][q] += value * weights[q];
   }
@@ -25,21 +25,17 @@ static SCISSIONLITE_INLINE void prefetch_weights(const float* w, int64_t ahead) 
 
 /// kInputs values a step, a.inputs when it is 0.
 template <int P, int Q, int kInputs, bool kPrefetches>
-static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float* x, vec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float* x, Fetch& fetch, vec (&sums)[P][Q]) {
   const float* w = a.w;
-  const int64_t pixel = a.x_pixel;
-  for (int64_t s = 0; s < a.steps; ++s) {
-    const float* at[P];
-    at[0] = x + a.steps_at[s];
-#pragma GCC unroll 16
-    for (int p = 1; p < P; ++p) {
-      at[p] = at[p - 1] + pixel;
-      asm("" : "+r"(at[p]));  // keeps one pointer a pixel: the compiler would keep one offset a load and run out of registers
-    }
+  const int64_t pixel = a.x_pixel, whole_steps = kInputs > 0 ? a.steps - a.short_steps : a.steps;
+  for (int64_t s = 0; s < whole_steps; ++s) {
+    const float* first = x + a.steps_at[s];
+    const PixelsAt<P> at(first, pixel);
     if (kInputs > 0) {
+      fetch.some();
       if (a.is_first_read) {  // the next tile's pixels: too short a run for the machine's own prefetching to follow
 #pragma GCC unroll 8
-        for (int line = 0; line < P * kLanes; line += 16) __builtin_prefetch(at[0] + P * pixel + line);
+        for (int line = 0; line < P * kLanes; line += 16) __builtin_prefetch(first + P * pixel + line);
       }
 #pragma GCC unroll 16
       for (int i = 0; i < kInputs; ++i) {
@@ -55,16 +51,21 @@ static SCISSIONLITE_INLINE void accumulate(const PanelArguments& a, const float*
       }
     }
   }
+  if (kInputs > 0)
+    for (int64_t s = whole_steps; s < a.steps; ++s, w += kInputs * Q * kLanes) {
+      const PixelsAt<P> at(x + a.steps_at[s], pixel);
+      for (int64_t i = 0; i < a.short_inputs; ++i) add_input(at, i, w + i * Q * kLanes, sums);
+    }
 }
 
 template <int P, int Q, int kInputs, bool kPrefetches>
-static void panel_tile(const PanelArguments& a, int64_t first) {
+static void panel_tile(const PanelArguments& a, int64_t first, Fetch& fetch) {
   vec sums[P][Q];
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p)
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q) sums[p][q] = a.bias ? load(a.bias + q * kLanes) : vec{};
-  accumulate<P, Q, kInputs, kPrefetches>(a, a.x + first * a.x_pixel, sums);
+  accumulate<P, Q, kInputs, kPrefetches>(a, a.x + first * a.x_pixel, fetch, sums);
   const vec low = all(lower_bound(a.activation)), high = all(upper_bound(a.activation));
   const int64_t residual_vector = a.residual_vector ? a.residual_vector : a.y_vector;
 #pragma GCC unroll 16
@@ -85,12 +86,13 @@ constexpr int tile_pixels() {
   return Q == 1 ? (kRegisters == 16 ? 8 : 14) : (kRegisters - Q - 1) / Q > 14 ? 14 : (kRegisters - Q - 1) / Q;
 }
 
-using TileFunction = void (*)(const PanelArguments&, int64_t);
+using TileFunction = void (*)(const PanelArguments&, int64_t, Fetch&);
 
 template <int Q, int kInputs, int... P>
 struct TileTable {
   static constexpr TileFunction kByPixels[] = {nullptr, panel_tile<P, Q, kInputs, false>...};
-  static constexpr TileFunction kPrefetching[] = {nullptr, panel_tile<P, Q, kInputs, (kInputs > 0)>...};  // plain inputs are few: so are their weights
+  static constexpr TileFunction kPrefetching[] = {nullptr,
+                                                  panel_tile<P, Q, kInputs, (kInputs > 0)>...};  // plain inputs are few: so are their weights
 };
 template <int Q, int kInputs, typename Sequence>
 struct TilesOf;
@@ -109,10 +111,11 @@ static void panel_run(const PanelArguments& a) {
   constexpr int kMost = tile_pixels<Q>();
   using Table = typename Count<kMost>::template Table<Q, kInputs>;
   const int64_t most = a.most_pixels > 0 && a.most_pixels < kMost ? a.most_pixels : kMost, tiles = (a.pixels + most - 1) / most;
+  Fetch fetch(a.next_w, a.next_floats * static_cast<int64_t>(sizeof(float)), tiles * a.steps);
   int64_t first = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t size = (a.pixels - first) / (tiles - t);
-    (a.ahead > 0 && t == 0 ? Table::kPrefetching : Table::kByPixels)[size](a, first);
+    (a.ahead > 0 && t == 0 ? Table::kPrefetching : Table::kByPixels)[size](a, first, fetch);
     first += size;
   }
 }

@@ -5,11 +5,19 @@
 
 #include "engine/backends/native/lowering/lowering.h"
 #include "engine/engine.h"
+#include "kernels/conv/panels.h"
 #include "kernels/vector/loops.h"
 #include "optimise/optimise.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite::testing_native {
+
+/// The side of an image at which the 192 channels between the stages of a test's chain do not stay in any of this machine's L2.
+inline int64_t chain_side() {
+  int64_t side = 48;
+  while (192 * side * side * static_cast<int64_t>(sizeof(float)) < 3 * kernels::l2_bytes()) side += 16;
+  return side;
+}
 
 /// How many steps are done so.
 inline int64_t count_steps(const Graph& graph, const std::string& implementation) {

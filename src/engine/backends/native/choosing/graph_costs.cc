@@ -8,11 +8,13 @@
 namespace scissionlite::native {
 namespace {
 
-constexpr int64_t kLeastInnerBytes = 768 << 10;  // below, tensors between the stages of a chain stay in L2 by themselves
 constexpr double kBandOverheadUs = 0.1;          // of each stage of a band, whose loops begin anew: of chains that save the same the one with fewer, taller bands
 constexpr double kMeasuredChainMargin = 1.02;     // of times in turns, that a machine's own drift does not make a chain
 constexpr double kReferenceValuesPerUs = 200;
 constexpr double kLeastChainShare = 0.3;         // of its stages, which it cannot beat by more than what memory took
+
+/// Below, tensors between the stages of a chain stay in L2 by themselves.
+int64_t least_inner_bytes() { return kernels::l2_bytes() * 3 / 2; }
 
 }  // namespace
 
@@ -84,7 +86,7 @@ GraphCosts::Bands GraphCosts::chain(const std::vector<Stage>& stages, double sep
   const int64_t rows = kernels::usual_band_rows(problem, l_.loops(), l_.threads()), out_h = problem.depthwise.problem.out_h(), bands = (out_h + rows - 1) / rows;
   int64_t weights = 0;
   for (const auto& stage : stages) weights += static_cast<int64_t>(stage.w.size_bytes());
-  const double inner = static_cast<double>(problem.inner_bytes()), saved = problem.inner_bytes() >= kLeastInnerBytes ? 2 * inner : 0;
+  const double inner = static_cast<double>(problem.inner_bytes()), saved = problem.inner_bytes() >= least_inner_bytes() ? 2 * inner : 0;
   const double paid = weights > kernels::l2_bytes() / 4 ? static_cast<double>((bands - 1) * weights) : 0;
   return {rows, std::max(kLeastChainShare * separate_us, separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())), false};
 }

@@ -8,6 +8,7 @@
 #include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/vector/loops.h"
+#include "engine/backends/native/test_native.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite::native {
@@ -15,10 +16,12 @@ namespace {
 
 using testing_graphs::Maker;
 
+const int64_t kSide = testing_native::chain_side();
+
 /// A convolution, an activation of its own, and a chain that pays.
 Graph network() {
   Maker m;
-  const auto x = m.input({1, 16, 48, 48});
+  const auto x = m.input({1, 16, kSide, kSide});
   const auto first = m.op("Sigmoid", {m.op("GlobalAveragePool", {m.conv(x, 16, 16, 3)})});
   const auto wide = m.op("Relu", {m.conv(m.op("Mul", {x, first}), 16, 96, 1)});
   const auto deep = m.op("Relu", {m.conv(wide, 96, 96, 3, {{"group", int64_t{96}}})});
@@ -28,7 +31,7 @@ Graph network() {
 
 class NotedChoices : public testing::Test {
  protected:
-  NotedChoices() : graph_(specialise(network(), {{1, 16, 48, 48}})) { first_ = lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .note = &notes_}); }
+  NotedChoices() : graph_(specialise(network(), {{1, 16, kSide, kSide}})) { first_ = lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .note = &notes_}); }
   [[nodiscard]] Program again() { return lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .repeat = &notes_}); }
   /// The only decision about something of this kind.
   [[nodiscard]] Decision& decision(const std::string& kind) {
@@ -60,7 +63,7 @@ TEST_F(NotedChoices, AreRepeatedWithTheirReasons) {
 
 TEST_F(NotedChoices, AreObeyed) {
   auto& convolution = decision("convolution");
-  const auto problem = kernels::ConvProblem{1, 16, 48, 48, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const auto problem = kernels::ConvProblem{1, 16, kSide, kSide, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   const auto* other = &kernels::conv_implementation(convolution.implementation == "direct" ? "winograd" : "direct");
   convolution = {other->name, other->usual(problem, kernels::best_loops()), "because"};
   decision("chain").knobs = {{"nodes", 2}, {"rows", 5}};
@@ -69,7 +72,7 @@ TEST_F(NotedChoices, AreObeyed) {
   ASSERT_NE(expand, graph_.nodes.end());
   ASSERT_EQ(notes_.decisions.count("chain at " + last.outputs[0]), 1U);
   const auto& direct = kernels::conv_implementation("direct");
-  notes_.decisions["convolution at " + expand->outputs[0]] = {"direct", direct.usual({1, 16, 48, 48, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, kernels::best_loops()), ""};
+  notes_.decisions["convolution at " + expand->outputs[0]] = {"direct", direct.usual({1, 16, kSide, kSide, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, kernels::best_loops()), ""};
   const auto program = again();
   EXPECT_TRUE(has_step(program, kernels::describe(convolution.implementation, convolution.knobs)));
   EXPECT_TRUE(has_step(program, "chain of 2 rows=5"));

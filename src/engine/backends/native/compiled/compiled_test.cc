@@ -12,6 +12,7 @@
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/explain.h"
+#include "engine/backends/native/test_native.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "optimise/test_graphs.h"
@@ -45,7 +46,7 @@ Graph small_network(int64_t batch = 1) {
 /// A chain of 1x1, depthwise and 1x1 large enough to pay.
 Graph chain_network() {
   Maker m;
-  const auto x = m.input({1, 16, 48, 48});
+  const auto x = m.input({1, 16, testing_native::chain_side(), testing_native::chain_side()});
   const auto wide = m.op("Relu", {m.conv(x, 16, 96, 1)});
   const auto deep = m.op("Relu", {m.conv(wide, 96, 96, 3, {{"group", int64_t{96}}})});
   return with_output(m, m.op("Add", {m.conv(deep, 96, 16, 1), x}));
