@@ -33,6 +33,8 @@ struct DotPanelArguments {
   const int64_t* extras_at = nullptr;  // bytes only: steps once more, where weights are too large for the sum of a pair
   int64_t extras = 0;
   const Weight* extra_w = nullptr;     // (extras, vectors, lanes, kStep)
+  const void* next_w = nullptr;      // weights that are wanted after this call, brought to L2 meanwhile; `next_bytes` of them
+  int64_t next_bytes = 0;
   int vectors = 1;                   // 1 or 2; of bytes 1 to 3
   int64_t pixels = 1;
   const int32_t* bias = nullptr;     // (vectors * lanes); null for none

@@ -218,7 +218,12 @@ class Direct final : public Int8Convolution {
       a.vectors = panel.vectors;
       a.bias = bias_.data() + group * padded_ + channel, a.end = end_of(problem_, scale_.data() + group * padded_ + channel);
       a.channels = std::min(group_outputs_ - channel, panel.vectors * lanes);
+      const int64_t bytes = steps_ * panel.vectors * lanes * kStep * static_cast<int64_t>(sizeof(Weight));  // the same number follows, of the next panel
+      const auto* const next = reinterpret_cast<const char*>(a.w) + bytes;
+      const int64_t next_bytes = i + 1 < panels.end ? std::min(bytes, reinterpret_cast<const char*>(w_.data() + w_.size()) - next) : 0;
       for (int64_t row = 0; row < count; ++row) {
+        a.next_w = next + next_bytes * row / count;
+        a.next_bytes = next_bytes / count;
         a.x = from + band_.window_at(row);
         a.y = y + ((n * p.out_h() + first + row) * p.out_w()) * p.k + group * group_outputs_ + channel;
         Kind::run(loops_, a);

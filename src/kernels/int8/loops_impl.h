@@ -12,6 +12,9 @@ namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
 #include "kernels/int8/vec.h"
 // vec.h first
 #include "kernels/rounded_product.h"
+#include "kernels/fetch.h"
+#include "kernels/spaced_words.h"
+// spaced_words.h first
 #include "kernels/int8/depthwise.h"
 #include "kernels/int8/elementwise.h"
 #include "kernels/int8/panel.h"

@@ -7,7 +7,7 @@
 template <int Q, bool kIsPaired>
 constexpr int pixels_of_tile() {
 #if defined(__AVX512BW__)
-  return Q == 3 ? 8 : 12;
+  return Q == 3 ? 9 : 14;
 #else
   if (Q == 3) return 3;
   return kIsPaired && Q == 2 ? 4 : 6;
@@ -18,7 +18,9 @@ constexpr int pixels_of_tile() {
 template <int Q, int P, typename Arguments>
 static SCISSIONLITE_INLINE void store_tile(const Arguments& a, const ivec (&sums)[P][Q], int64_t pixel) {
   if (a.sums) {
+#pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
+#pragma GCC unroll 4
       for (int j = 0; j < Q; ++j) store_as(a.sums + (pixel + p) * a.sums_pixel + j * kLanes, sums[p][j]);
     return;
   }
@@ -27,6 +29,7 @@ static SCISSIONLITE_INLINE void store_tile(const Arguments& a, const ivec (&sums
   uint8_t* y = a.y + pixel * step;
   fvec scale[Q];
   for (int j = 0; j < Q; ++j) scale[j] = load_as<fvec>(a.end.scale + j * kLanes);
+#pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
     ivec q[Q];
     for (int j = 0; j < Q; ++j) q[j] = requantised(sums[p][j], scale[j], end);
@@ -41,30 +44,58 @@ static SCISSIONLITE_INLINE void store_tile(const Arguments& a, const ivec (&sums
   }
 }
 
-/// One step of all pixels.
-template <int Q, int P>
-static SCISSIONLITE_INLINE void add_step(const int16_t* x, int64_t x_pixel, const int16_t* w, ivec (&sums)[P][Q]) {
-  svec weights[Q];
-  for (int j = 0; j < Q; ++j) weights[j] = load_as<svec>(w + j * 2 * kLanes);
-  for (int p = 0; p < P; ++p) {
-    const svec values = pair_at(x + p * x_pixel);
-    for (int j = 0; j < Q; ++j) sums[p][j] = dot2(sums[p][j], weights[j], values);
+constexpr int64_t kFetchSteps = 8;  // between two calls of Fetch
+
+/// Where the pixels of a tile are: `value(p, step)` gives what a step reads of pixel p, in all lanes.
+template <int P>
+class StepsAt {
+ public:
+#if defined(__AVX512BW__)
+  template <typename Value>
+  SCISSIONLITE_INLINE StepsAt(const Value* first, int64_t distance) : words_(first, distance * static_cast<int64_t>(sizeof(Value))) {}
+  SCISSIONLITE_INLINE ivec value(int p, int64_t step) const { return reinterpret_cast<ivec>(words_.value(p, step * 4)); }
+
+ private:
+  SpacedWords<P> words_;
+#else
+  template <typename Value>
+  SCISSIONLITE_INLINE StepsAt(const Value* first, int64_t distance) : first_(reinterpret_cast<const char*>(first)), distance_(distance * static_cast<int64_t>(sizeof(Value))) {}
+  SCISSIONLITE_INLINE ivec value(int p, int64_t step) const {
+    int32_t word;
+    __builtin_memcpy(&word, first_ + p * distance_ + step * 4, sizeof word);
+    return all(word);
   }
-}
+
+ private:
+  const char* first_;
+  int64_t distance_;
+#endif
+};
+
+static SCISSIONLITE_INLINE ivec dot_step(ivec sum, const int16_t* w, ivec x) { return dot2(sum, load_as<svec>(w), reinterpret_cast<svec>(x)); }
 #if defined(__AVX2__)
-template <int Q, int P>
-static SCISSIONLITE_INLINE void add_step(const uint8_t* x, int64_t x_pixel, const int8_t* w, ivec (&sums)[P][Q]) {
-  for (int p = 0; p < P; ++p) {  // weights as operands in memory: there is no register left for them
-    const bytes4 values = quad_at(x + p * x_pixel);
-    for (int j = 0; j < Q; ++j) sums[p][j] = dot4(sums[p][j], load_as<bytes4>(w + j * 4 * kLanes), values);
+static SCISSIONLITE_INLINE ivec dot_step(ivec sum, const int8_t* w, ivec x) { return dot4(sum, load_as<bytes4>(w), reinterpret_cast<bytes4>(x)); }
+#endif
+
+/// One step of all pixels. Weights are read for each pixel: the compiler keeps them in registers where there are enough.
+template <int Q, int P, typename Weight>
+static SCISSIONLITE_INLINE void add_step(const StepsAt<P>& x, int64_t step, const Weight* w, ivec (&sums)[P][Q]) {
+  constexpr int kVector = kLanes * 4 / sizeof(Weight);
+#pragma GCC unroll 16
+  for (int p = 0; p < P; ++p) {
+    const ivec values = x.value(p, step);
+#pragma GCC unroll 4
+    for (int j = 0; j < Q; ++j) sums[p][j] = dot_step(sums[p][j], w + j * kVector, values);
   }
 }
-#if !defined(__AVX512VNNI__)
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
 /// Two steps, whose products are summed in 16 bits.
 template <int Q, int P>
-static SCISSIONLITE_INLINE void add_two_steps(const uint8_t* x, int64_t x_pixel, const int8_t* w, ivec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void add_two_steps(const StepsAt<P>& x, int64_t step, const int8_t* w, ivec (&sums)[P][Q]) {
+#pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const bytes4 first = quad_at(x + p * x_pixel), second = quad_at(x + p * x_pixel + 4);
+    const bytes4 first = reinterpret_cast<bytes4>(x.value(p, step)), second = reinterpret_cast<bytes4>(x.value(p, step + 1));
+#pragma GCC unroll 4
     for (int j = 0; j < Q; ++j) {
       const svec both = products(load_as<bytes4>(w + j * 4 * kLanes), first) + products(load_as<bytes4>(w + (Q + j) * 4 * kLanes), second);
       sums[p][j] = dot2(sums[p][j], both, all(int16_t{1}));
@@ -72,13 +103,14 @@ static SCISSIONLITE_INLINE void add_two_steps(const uint8_t* x, int64_t x_pixel,
   }
 }
 #endif
-#endif
 
 template <int Q, int P, bool kIsPaired, typename Arguments>
-static void tile(const Arguments& a, int64_t pixel) {
+static void tile(const Arguments& a, int64_t pixel, Fetch& fetch) {
   ivec sums[P][Q];
+#pragma GCC unroll 4
   for (int j = 0; j < Q; ++j) {
     const ivec bias = a.bias ? load_as<ivec>(a.bias + j * kLanes) : ivec{};
+#pragma GCC unroll 16
     for (int p = 0; p < P; ++p) sums[p][j] = bias;
   }
   constexpr int kStep = Arguments::kStep;
@@ -86,23 +118,26 @@ static void tile(const Arguments& a, int64_t pixel) {
   const auto* w = a.w;
   const int64_t runs = a.runs, steps = a.steps, x_pixel = a.x_pixel;
   for (int64_t run = 0; run < runs; ++run) {
-    const auto* at = x + a.runs_at[run];
+    const StepsAt<P> at(x + a.runs_at[run], x_pixel);
     int64_t i = 0;
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
     if constexpr (kIsPaired)
-      for (; i + 2 <= steps; i += 2, at += 2 * kStep, w += 2 * Q * kStep * kLanes) add_two_steps<Q, P>(at, x_pixel, w, sums);
+      for (; i + 2 <= steps; i += 2, w += 2 * Q * kStep * kLanes) add_two_steps<Q, P>(at, i, w, sums);
 #endif
-    for (; i < steps; ++i, at += kStep, w += Q * kStep * kLanes) add_step<Q, P>(at, x_pixel, w, sums);
+    while (i < steps) {
+      fetch.some();
+      for (const int64_t stop = i + kFetchSteps < steps ? i + kFetchSteps : steps; i < stop; ++i, w += Q * kStep * kLanes) add_step<Q, P>(at, i, w, sums);
+    }
   }
   if constexpr (kStep == 4)
-    for (int64_t i = 0; i < a.extras; ++i) add_step<Q, P>(x + a.extras_at[i], x_pixel, a.extra_w + i * Q * kStep * kLanes, sums);
+    for (int64_t i = 0; i < a.extras; ++i) add_step<Q, P>(StepsAt<P>(x + a.extras_at[i], x_pixel), 0, a.extra_w + i * Q * kStep * kLanes, sums);
   store_tile<Q, P>(a, sums, pixel);
 }
 
 template <int Q, int P, bool kIsPaired, typename Arguments>
-static void tile_of(const Arguments& a, int64_t pixels, int64_t pixel) {
-  if (pixels == P) return tile<Q, P, kIsPaired>(a, pixel);
-  if constexpr (P > 1) tile_of<Q, P - 1, kIsPaired>(a, pixels, pixel);
+static void tile_of(const Arguments& a, int64_t pixels, int64_t pixel, Fetch& fetch) {
+  if (pixels == P) return tile<Q, P, kIsPaired>(a, pixel, fetch);
+  if constexpr (P > 1) tile_of<Q, P - 1, kIsPaired>(a, pixels, pixel, fetch);
 }
 
 /// Any number of pixels, in tiles of nearly the same size.
@@ -110,9 +145,10 @@ template <int Q, bool kIsPaired, typename Arguments>
 static void tiles_of(const Arguments& a) {
   constexpr int P = pixels_of_tile<Q, kIsPaired>();
   const int64_t tiles = (a.pixels + P - 1) / P;
+  Fetch fetch(a.next_w, a.next_bytes, tiles * a.runs * ((a.steps + kFetchSteps - 1) / kFetchSteps));
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;
-    tile_of<Q, P, kIsPaired>(a, end - begin, begin);
+    tile_of<Q, P, kIsPaired>(a, end - begin, begin, fetch);
   }
 }
 template <bool kIsPaired, typename Arguments>

@@ -34,13 +34,6 @@ static SCISSIONLITE_INLINE void store_as(T* p, V v) {
 static SCISSIONLITE_INLINE fvec all(float v) { return v - fvec{}; }
 static SCISSIONLITE_INLINE ivec all(int32_t v) { return v - ivec{}; }
 
-/// Two neighbouring values in each lane.
-static SCISSIONLITE_INLINE svec pair_at(const int16_t* p) {
-  int32_t both;
-  __builtin_memcpy(&both, p, sizeof both);
-  return reinterpret_cast<svec>(all(both));
-}
-
 /// sum + w[2i] * x[2i] + w[2i + 1] * x[2i + 1], modulo 2^32.
 static SCISSIONLITE_INLINE ivec dot2(ivec sum, svec w, svec x) {
 #if defined(__AVX512VNNI__)
@@ -55,13 +48,6 @@ static SCISSIONLITE_INLINE ivec dot2(ivec sum, svec w, svec x) {
   const ivec ws = reinterpret_cast<ivec>(w), xs = reinterpret_cast<ivec>(x);
   return sum + ((ws << 16) >> 16) * ((xs << 16) >> 16) + (ws >> 16) * (xs >> 16);
 #endif
-}
-
-/// Four neighbouring bytes in each lane.
-static SCISSIONLITE_INLINE bytes4 quad_at(const uint8_t* p) {
-  int32_t four;
-  __builtin_memcpy(&four, p, sizeof four);
-  return reinterpret_cast<bytes4>(all(four));
 }
 
 static SCISSIONLITE_INLINE svec all(int16_t v) { return v - svec{}; }

@@ -34,14 +34,15 @@ Sizes sizes_of(const ConvProblem& p, int64_t m, const Int8Loops& loops) {
 /// Estimated cycles of an image in chunks of `at_once` tiles: products or the traffic of weights and of what L2 does not hold, and transforms.
 double cycles_of(const Sizes& s, int64_t at_once, const Int8Loops& loops) {
   constexpr double kInputCycles = 3, kOutputCycles = 6, kPairsACycle = 1.2;  // of one vector of one frequency; vectors of pairs: measured by bench/int8_speed
-  constexpr double kShareOfL2 = 0.8;
+  constexpr double kShareOfL2 = 0.8, kNotHidden = 0.25;  // of the shorter of products and traffic
   const auto tiles = static_cast<double>(s.tiles), frequencies = static_cast<double>(s.frequencies);
   const double chunks = std::ceil(tiles / static_cast<double>(at_once)), a_tile = frequencies * static_cast<double>(2 * s.channels + 4 * 2 * loops.lanes);
   const bool stays = a_tile * static_cast<double>(at_once) <= static_cast<double>(l2_bytes()) * kShareOfL2;
   const double traffic = chunks * frequencies * static_cast<double>(2 * s.channels * s.outputs) + (stays ? 0 : 2 * a_tile * tiles);
   const double products = tiles * frequencies * static_cast<double>(s.channels * s.outputs) / (2 * kPairsACycle * loops.lanes);
   const double transforms = tiles * frequencies * (static_cast<double>(s.channels) / (2 * loops.lanes) * kInputCycles + static_cast<double>(s.outputs) / loops.lanes * kOutputCycles);
-  return std::max(products, traffic / kBytesPerCycle) + transforms;
+  const double memory = traffic / kBytesPerCycle;
+  return std::max(products, memory) + kNotHidden * std::min(products, memory) + transforms;
 }
 
 /// Tiles at a time, with the least estimate.
@@ -167,6 +168,8 @@ class Winograd final : public Int8Convolution {
       a.x = transformed + f * transformed_stride();
       a.w = w_.data() + (f * sizes_.outputs + panel.first * loops_.lanes) * pairs_ * 2;
       a.sums = sums + f * sums_stride();
+      a.next_w = f + 1 < sizes_.frequencies ? a.w + sizes_.outputs * pairs_ * 2 : nullptr;
+      a.next_bytes = a.next_w ? pairs_ * panel_channels() * 2 * static_cast<int64_t>(sizeof(int16_t)) : 0;
       loops_.panel(a);
     }
   }

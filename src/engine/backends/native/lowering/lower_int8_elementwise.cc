@@ -20,11 +20,23 @@ struct End {
 };
 End end_of(const Quantisation& y, const Bounds& bounds) { return {y.scale, y.zero, static_cast<float>(bounds.low - y.zero), static_cast<float>(bounds.high - y.zero)}; }
 
+/// Pixels of a picture from its three planes: whole words, each pixel's fourth byte overwritten by the next.
+void join_three(const uint8_t* planes, int64_t count, uint8_t* y) {
+  const uint8_t *red = planes, *green = planes + count, *blue = planes + 2 * count;
+  for (int64_t i = 0; i + 1 < count; ++i, y += 3) {
+    const uint32_t pixel = static_cast<uint32_t>(red[i]) | static_cast<uint32_t>(green[i]) << 8 | static_cast<uint32_t>(blue[i]) << 16;
+    std::memcpy(y, &pixel, sizeof pixel);
+  }
+  if (count > 0) y[0] = red[count - 1], y[1] = green[count - 1], y[2] = blue[count - 1];
+}
+
 /// Rows of a plain float image, a channel at a time, then together.
 void quantise_plain_rows(const Int8Loops& loops, const End& end, const float* x, int64_t c, int64_t pixels, int64_t first, int64_t count, uint8_t* row, uint8_t* y) {
   for (int64_t ch = 0; ch < c; ++ch) loops.quantise(x + ch * pixels + first, count, end.scale, end.zero, end.low, end.high, row + ch * count);
+  y += first * c;
+  if (c == 3) return join_three(row, count, y);
   for (int64_t i = 0; i < count; ++i)
-    for (int64_t ch = 0; ch < c; ++ch) y[(first + i) * c + ch] = row[ch * count + i];
+    for (int64_t ch = 0; ch < c; ++ch) y[i * c + ch] = row[ch * count + i];
 }
 
 /// A block of a blocked float image.

@@ -169,14 +169,47 @@ void Lowering::gather(const std::string& value) {
   else gather_floats(value);
 }
 
+namespace {
+
+/// Neighbouring channels of an input's pixel, or those of two in turn, as a shuffle of two groups leaves them.
+struct Run {
+  size_t input = 0;  // of the step
+  int64_t from = 0, count = 0;
+  bool is_zipped = false;
+  size_t other = 0;  // of a zipped run: where every second byte is from
+  int64_t other_from = 0;
+};
+
+/// Makes one run of each two in turn: single bytes a, b, a + 1, b + 1 ...
+std::vector<Run> zipped(const std::vector<Run>& runs) {
+  const auto follows = [](const Run& run, const Run& first, int64_t by) { return run.count == 1 && run.input == first.input && run.from == first.from + by; };
+  constexpr int64_t kLeast = 4;
+  std::vector<Run> out;
+  for (size_t i = 0; i < runs.size();) {
+    int64_t pairs = 0;
+    while (i + 2 * static_cast<size_t>(pairs) + 1 < runs.size() && follows(runs[i + 2 * static_cast<size_t>(pairs)], runs[i], pairs) &&
+           follows(runs[i + 2 * static_cast<size_t>(pairs) + 1], runs[i + 1], pairs))
+      ++pairs;
+    if (pairs < kLeast) {
+      out.push_back(runs[i++]);
+      continue;
+    }
+    out.push_back({runs[i].input, runs[i].from, pairs, true, runs[i + 1].input, runs[i + 1].from});
+    i += 2 * static_cast<size_t>(pairs);
+  }
+  return out;
+}
+
+void zip(const uint8_t* __restrict a, const uint8_t* __restrict b, int64_t count, uint8_t* __restrict y) {
+  for (int64_t i = 0; i < count; ++i) y[2 * i] = a[i], y[2 * i + 1] = b[i];
+}
+
+}  // namespace
+
 /// One pass over the result, pixel by pixel: runs of neighbouring channels, and single ones.
 void Lowering::gather_bytes(const std::string& value) {
   const auto view = views_.at(value);
   const auto shape = info(value).shape;
-  struct Run {
-    size_t input = 0;             // of the step
-    int64_t from = 0, count = 0;  // bytes of its pixel
-  };
   std::vector<Run> runs;
   std::vector<int64_t> pixel_bytes;  // of each input
   Step step{.node = value, .implementation = "gather", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr};
@@ -187,6 +220,7 @@ void Lowering::gather_bytes(const std::string& value) {
     if (!runs.empty() && runs.back().input == input && runs.back().from + runs.back().count == source.channel) ++runs.back().count;
     else runs.push_back({input, source.channel, 1});
   }
+  runs = zipped(runs);
   views_.erase(value);
   const auto to = make(value, Layout::kChannelsLast);
   step.outputs = {to};
@@ -200,7 +234,8 @@ void Lowering::gather_bytes(const std::string& value) {
       const auto* const* bases = x.data();
       for (int64_t p = mine.begin; p < mine.end; ++p) {
         for (const auto& run : runs) {
-          if (run.count == 1) *y = bases[run.input][run.from];
+          if (run.is_zipped) zip(bases[run.input] + run.from, bases[run.other] + run.other_from, run.count, y), y += run.count;
+          else if (run.count == 1) *y = bases[run.input][run.from];
           else std::memcpy(y, bases[run.input] + run.from, static_cast<size_t>(run.count));
           y += run.count;
         }
