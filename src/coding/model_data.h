@@ -85,7 +85,7 @@ struct alignas(64) WideFields {
 };
 
 /// What vector code reads about a group, in one place.
-struct alignas(32) GroupFields {
+struct alignas(64) GroupFields {
   uint16_t spread_base[kGroup], spread_around[kGroup], spread_before[kGroup];
   int16_t scales[kGroup];
   uint16_t rate_reach[kGroup], rate_unit[kGroup], reach[kGroup], reach_unit[kGroup], inverse[kGroup];
