@@ -56,7 +56,7 @@ std::vector<float> CodeModel::symbol_bits() const {
   codec_named("").means(*data_, still.history.data() + data_->row_stride() + data_->padded(), means.data());
   std::vector<float> out(static_cast<size_t>(data_->shape.channels) * 256, std::numeric_limits<float>::infinity());
   for (int group = 0; group < data_->groups; ++group) {
-    Contexts contexts;
+    GroupContexts contexts;
     PlainOps::rates(*data_, data_->fields[group], kOrdinaryAround, group == 0 ? uint16_t{0} : kOrdinaryBefore, contexts);
     for (int j = 0; j < data_->channels_of(group); ++j) {
       const int k = group * kGroup + j;

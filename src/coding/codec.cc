@@ -1,14 +1,14 @@
+#include "coding/codec.h"
 #include "base/cpu.h"
 #include "base/error.h"
-#include "coding/codec.h"
 
 #include <algorithm>
 
 namespace scissionlite::coding {
 
 extern const Codec kScalarCodec;
-#ifdef SCISSIONLITE_CODING_AVX2
-extern const Codec kAvx2Codec;
+#ifdef SCISSIONLITE_CODING_X86
+extern const Codec kAvx2Codec, kAvx512Codec;
 #endif
 
 Workspace::Workspace(const ModelData& data) {
@@ -24,25 +24,25 @@ Workspace::Workspace(const ModelData& data) {
 namespace {
 
 struct BuiltCodec {
-  const char* needs;  // as base/cpu.h names it, "" for none
+  std::vector<std::string> needs;  // as base/cpu.h names them
   const Codec* codec;
 };
 const std::vector<BuiltCodec>& built_codecs() {
   static const std::vector<BuiltCodec> codecs{
-#ifdef SCISSIONLITE_CODING_AVX2
-      {"avx2", &kAvx2Codec},
+#ifdef SCISSIONLITE_CODING_X86
+      {{"avx512f", "avx512bw", "avx512vnni"}, &kAvx512Codec},
+      {{"avx2"}, &kAvx2Codec},
 #endif
-      {"", &kScalarCodec}};
+      {{}, &kScalarCodec}};
   return codecs;
 }
 
 }  // namespace
 
 std::vector<const Codec*> usable_codecs() {
-  const auto& isa = this_machine().isa;
   std::vector<const Codec*> usable;
   for (const auto& built : built_codecs())
-    if (*built.needs == 0 || std::find(isa.begin(), isa.end(), built.needs) != isa.end()) usable.push_back(built.codec);
+    if (has_isa(built.needs)) usable.push_back(built.codec);
   return usable;
 }
 

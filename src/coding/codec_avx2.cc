@@ -1,4 +1,4 @@
-// Built with -mavx2 where the compiler has it (CMakeLists.txt); run only where the CPU has it.
+// Built with -mavx2 where the compiler has it (cmake/folders.cmake); run only where the CPU has it.
 #ifdef __AVX2__
 #include "coding/codec_impl.h"
 #include "coding/context_avx2.h"

@@ -6,7 +6,7 @@
 //   T = 8 * (2 left + 2 top + top right + top left) of the positions' mean energies, P = mean energy of earlier groups
 //   rate[k]   = rates(log2(spread * scale))                                             what divides distances from the mean
 //   slots below value v's upper edge = shape((32 v + 16 - mean) * rate), of 2^13
-// `rates` and `shape` are curves of 16 straight pieces. This file is the plain form; context_avx2.h gives the same numbers.
+// `rates` and `shape` are curves of 16 straight pieces. This file is the plain form; context_<isa>.h gives the same numbers.
 // 16-bit sums wrap, products are as the instructions pmaddubsw, pmulhrsw, pmulhuw and pmullw give them.
 #pragma once
 
@@ -20,9 +20,10 @@ namespace scissionlite::coding {
 namespace {  // each instruction set compiles its own: a linker that kept one of several would mix them
 
 /// What the coder needs to know about the 16 channels of a group, beside their means.
-struct Contexts {
+struct GroupContexts {
   alignas(32) uint16_t rate[kGroup];
   alignas(32) uint16_t width[kGroup];  // about 2^20 / rate: where to look first; not filled in by the plain form
+  [[nodiscard]] uint32_t rate_of(int j) const { return rate[j]; }
 };
 
 /// T of a position from the activities of the four neighbours; `stride` positions are in a row.
@@ -76,8 +77,31 @@ inline Found find(const ModelData& data, int k, uint32_t slot, int mean, uint32_
   return {value, {low, high - low}};
 }
 
+/// States of the lanes where one by one can be changed.
+struct LanesInMemory {
+  alignas(32) uint32_t states[kLanes];
+  explicit LanesInMemory(const uint32_t* from) { std::memcpy(states, from, sizeof states); }
+  void store(uint32_t* to) const { std::memcpy(to, states, sizeof states); }
+  void change(auto&& call) { call(states); }
+};
+
+/// Calls with the number of a block's groups, known to the compiler.
+inline void with_groups(const Block& block, auto&& call) {
+  switch (block.groups) {
+    case 1: return call(std::integral_constant<int, 1>());
+    case 2: return call(std::integral_constant<int, 2>());
+    case 3: return call(std::integral_constant<int, 3>());
+    default: call(std::integral_constant<int, kBlock / kGroup>());
+  }
+}
+
 struct PlainOps {
   static constexpr const char* kName = "scalar";
+  using Contexts = GroupContexts;
+  using Lanes = LanesInMemory;
+  using Value = int16_t;
+  using Sum = uint32_t;  // of energies
+  static uint32_t total(Sum sum) { return sum; }
 
   static int16_t clamp16(int value) { return static_cast<int16_t>(std::clamp(value, -32768, 32767)); }
 
@@ -86,30 +110,34 @@ struct PlainOps {
     const int64_t padded = data.padded(), stride = data.row_stride();
     for (int64_t x = 0; x < columns; ++x, here += padded, sums += padded) {
       for (int64_t k = 0; k < padded; ++k)
-        sums[k] = static_cast<int16_t>(data.starts[k] + here[k - stride] * data.own_above[2 * k] + here[k - stride + padded] * data.own_above[2 * k + 1]);
+        sums[k] =
+            static_cast<int16_t>(data.starts[k] + here[k - stride] * data.own_above[2 * k] + here[k - stride + padded] * data.own_above[2 * k + 1]);
       for (const Block& block : data.blocks) add_terms(block, block.beside, block.terms.size(), here, sums);
     }
   }
-  /// Means of a position from those sums.
-  static void beside(const ModelData& data, const uint8_t* here, const int16_t* sums, int16_t* mean) {
-    const int64_t padded = data.padded(), stride = data.row_stride();
-    for (int64_t k = 0; k < padded; ++k)
+  /// Means of a position's block from those sums.
+  static void beside(const ModelData& data, const Block& block, const uint8_t* here, const int16_t* sums, int16_t* mean) {
+    const int64_t padded = data.padded(), stride = data.row_stride(), first = block.first_group * kGroup, end = first + block.groups * kGroup;
+    for (int64_t k = first; k < end; ++k)
       mean[k] = static_cast<int16_t>(sums[k] + here[k - padded] * data.own_beside[2 * k] + here[k - stride - padded] * data.own_beside[2 * k + 1]);
-    for (const Block& block : data.blocks) add_terms(block, 0, block.beside, here, mean);
-    for (int64_t k = 0; k < padded; ++k) mean[k] = finish_mean(data, static_cast<int>(k), mean[k]);
+    add_terms(block, 0, block.beside, here, mean);
+    for (int64_t k = first; k < end; ++k) mean[k] = finish_mean(data, static_cast<int>(k), mean[k]);
   }
 
-  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint16_t before, Contexts& out) {
+  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint32_t sum, GroupContexts& out) {
+    const uint16_t before = energy_before(fields, sum);
     for (int j = 0; j < kGroup; ++j) {
       const int k = fields.group * kGroup + j;
-      const uint32_t spread = data.spread_base[k] + ((uint32_t{data.spread_around[k]} * around) >> 16) + ((uint32_t{data.spread_before[k]} * before) >> 16);
+      const uint32_t spread =
+          data.spread_base[k] + ((uint32_t{data.spread_around[k]} * around) >> 16) + ((uint32_t{data.spread_before[k]} * before) >> 16);
       const int log = std::clamp(log_of(std::clamp(spread, 1U, 65535U)) + data.scales[k], 0, kCurveEnd);
       out.rate[j] = static_cast<uint16_t>(std::min(curve_at(data.rate_curve, log), data.rate_reach[k]) * data.rate_unit[k]);
     }
   }
 
   /// Intervals of a group's values; channels that only fill up the group get all slots, which codes nothing.
-  static void intervals(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* mean, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
+  static void intervals(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* mean, const int16_t* values,
+                        uint16_t* lows, uint16_t* frequencies) {
     for (int j = 0; j < kGroup; ++j) {
       const int k = fields.group * kGroup + j;
       const Interval interval = j < fields.channels ? interval_of(data, k, values[j], mean[k], contexts.rate[j]) : Interval{0, kSlots};
@@ -129,21 +157,22 @@ struct PlainOps {
   }
 
   /// Puts a group onto the lanes: escapes behind the intervals, all in order of channels.
-  static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, uint32_t* lanes, uint8_t*& end) {
+  static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, Lanes& lanes, uint8_t*& end) {
     for (int j = kGroup - 1; j >= 0; --j)
-      if (lows[j] == kEscapeSlot) put_escape(lanes[j], symbols[j], end);
-    for (int j = kGroup - 1; j >= 0; --j) put_interval(lanes[j], {lows[j], frequencies[j]}, end);
+      if (lows[j] == kEscapeSlot) put_escape(lanes.states[j], symbols[j], end);
+    for (int j = kGroup - 1; j >= 0; --j) put_interval(lanes.states[j], {lows[j], frequencies[j]}, end);
   }
 
   /// The inverse but for escapes: gives values, and a bit for each channel whose escape is still to be taken.
-  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* mean, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
+  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* mean, Lanes& lanes,
+                             const uint8_t*& next, int16_t* values) {
     uint32_t escapes = 0;
     for (int j = 0; j < kGroup; ++j) {
       values[j] = 0;
       if (j >= fields.channels) continue;
-      const Found found = find(data, fields.group * kGroup + j, slot_of(lanes[j]), mean[fields.group * kGroup + j], contexts.rate[j]);
-      escapes |= static_cast<uint32_t>(slot_of(lanes[j]) == kEscapeSlot) << j;
-      take_interval(lanes[j], found.interval, next);
+      const Found found = find(data, fields.group * kGroup + j, slot_of(lanes.states[j]), mean[fields.group * kGroup + j], contexts.rate[j]);
+      escapes |= static_cast<uint32_t>(slot_of(lanes.states[j]) == kEscapeSlot) << j;
+      take_interval(lanes.states[j], found.interval, next);
       values[j] = static_cast<int16_t>(found.value);
     }
     return escapes;

@@ -9,20 +9,26 @@ namespace {  // see context.h
 
 struct Avx2Ops : Avx2Lanes {
   static constexpr const char* kName = "avx2";
+  using Contexts = GroupContexts;
+  using Value = int16_t;
+  using Sum = uint32_t;  // of energies
+  static uint32_t total(Sum sum) { return sum; }
 
   static void above(const ModelData& data, const uint8_t* here, int64_t columns, int16_t* sums) {
     const int64_t padded = data.padded();
     for (const Block& block : data.blocks) {
       int64_t x = 0;  // two positions at once, so that weights are loaded half as often
-      for (; x + 2 <= columns; x += 2) with_groups(block, [&](auto groups) { above_of<groups(), 2>(data, block, here + x * padded, sums + x * padded); });
+      for (; x + 2 <= columns; x += 2)
+        with_groups(block, [&](auto groups) { above_of<groups(), 2>(data, block, here + x * padded, sums + x * padded); });
       if (x < columns) with_groups(block, [&](auto groups) { above_of<groups(), 1>(data, block, here + x * padded, sums + x * padded); });
     }
   }
-  static void beside(const ModelData& data, const uint8_t* here, const int16_t* sums, int16_t* mean) {
-    for (const Block& block : data.blocks) with_groups(block, [&](auto groups) { beside_of<groups()>(data, block, here, sums, mean); });
+  static void beside(const ModelData& data, const Block& block, const uint8_t* here, const int16_t* sums, int16_t* mean) {
+    with_groups(block, [&](auto groups) { beside_of<groups()>(data, block, here, sums, mean); });
   }
 
-  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint16_t before, Contexts& out) {
+  static void rates(const ModelData& data, const GroupFields& fields, uint16_t around, uint32_t sum, GroupContexts& out) {
+    const uint16_t before = energy_before(fields, sum);
     const __m256i from_around = _mm256_mulhi_epu16(load(fields.spread_around), _mm256_set1_epi16(static_cast<int16_t>(around)));
     const __m256i from_before = _mm256_mulhi_epu16(load(fields.spread_before), _mm256_set1_epi16(static_cast<int16_t>(before)));
     __m256i spread = _mm256_adds_epu16(_mm256_adds_epu16(load(fields.spread_base), from_around), from_before);
@@ -56,18 +62,10 @@ struct Avx2Ops : Avx2Lanes {
     return _mm256_movemask_epi8(_mm256_cmpeq_epi16(symbol, fitting)) == -1;
   }
 
- private:
+ protected:
   static __m256i widen(const uint8_t* bytes) { return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))); }
   static __m128i narrow(__m256i words) { return _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi16(words, words), 0xd8)); }
 
-  static void with_groups(const Block& block, auto&& call) {
-    switch (block.groups) {
-      case 1: return call(std::integral_constant<int, 1>());
-      case 2: return call(std::integral_constant<int, 2>());
-      case 3: return call(std::integral_constant<int, 3>());
-      default: call(std::integral_constant<int, 4>());
-    }
-  }
   static __m256i pair_at(const uint8_t* bytes) {
     int16_t pair = 0;
     __builtin_memcpy(&pair, bytes, 2);
@@ -75,7 +73,9 @@ struct Avx2Ops : Avx2Lanes {
   }
   /// Bytes of two places, in turn.
   static __m256i in_turn(const uint8_t* a, const uint8_t* b) { return _mm256_or_si256(widen(a), _mm256_slli_epi16(widen(b), 8)); }
-  static __m256i plus(__m256i sum, __m256i values, const int8_t* weights) { return _mm256_add_epi16(sum, _mm256_maddubs_epi16(values, load(weights))); }
+  static __m256i plus(__m256i sum, __m256i values, const int8_t* weights) {
+    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(values, load(weights)));
+  }
 
   template <int kGroups, int kColumns>
   static void above_of(const ModelData& data, const Block& block, const uint8_t* here, int16_t* to) {

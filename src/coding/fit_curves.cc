@@ -30,14 +30,15 @@ struct Edges {
 std::vector<Edges> edges_of(const ModelData& data, const Samples& samples) {
   const int64_t places = samples.images * samples.positions, step = std::max<int64_t>(1, places * data.shape.channels / kMostSeen);
   std::vector<Edges> out;
-  Contexts contexts;
+  GroupContexts contexts;
   for (int64_t i = 0; i < places; ++i)
     for (int group = 0; group < data.groups; ++group) {
       if (data.quiet[group] || (i * 31 + group) % step != 0) continue;
       PlainOps::rates(data, data.fields[group], samples.around[i], samples.before[i * data.groups + group], contexts);
       for (int j = 0; j < data.channels_of(group); ++j) {
         const int64_t k = int64_t{group} * kGroup + j;
-        const float edge = static_cast<float>(kMeanUnit * (samples.symbols[i * samples.padded + k] - data.zeros[k]) - samples.means[i * samples.padded + k]);
+        const float edge =
+            static_cast<float>(kMeanUnit * (samples.symbols[i * samples.padded + k] - data.zeros[k]) - samples.means[i * samples.padded + k]);
         const float rate = static_cast<float>(contexts.rate[j]) / (65536.0F * static_cast<float>(data.rate_unit[k]));
         out.push_back({(edge - kMeanUnit / 2) * rate, (edge + kMeanUnit / 2) * rate});
       }
@@ -73,7 +74,8 @@ Shares improved(const Shares& shares, const std::vector<Edges>& seen) {
 
 void set_shape(ModelData& data, const Shares& shares) {
   double inside = 0;
-  for (int i = 0; i < kCurvePieces; ++i) data.shape_curve[i] = static_cast<uint16_t>(std::lround(kHalf * (1 - std::min(inside, 1.0)))), inside += shares[i];
+  for (int i = 0; i < kCurvePieces; ++i)
+    data.shape_curve[i] = static_cast<uint16_t>(std::lround(kHalf * (1 - std::min(inside, 1.0)))), inside += shares[i];
   data.shape_curve[kCurvePieces] = 0;
 }
 

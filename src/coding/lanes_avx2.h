@@ -35,8 +35,10 @@ struct alignas(32) Repeated {
   }
 };
 struct Numbers {
-  Repeated<int16_t> one{1}, curve_end{kCurveEnd}, half_unit{kMeanUnit / 2}, whole{2 * kHalf}, slots{2 * kEscapeSlot}, escape{kEscapeSlot}, all_slots{kSlots};
-  Repeated<int16_t> top_bit{0x8000}, middle_bit{0x80}, high_byte{0xff00}, exponent{127 << 8}, middle_slot{kSlots / 2}, far{16000}, most_error{8191}, most_energy{255};
+  Repeated<int16_t> one{1}, curve_end{kCurveEnd}, half_unit{kMeanUnit / 2}, whole{2 * kHalf}, slots{2 * kEscapeSlot}, escape{kEscapeSlot},
+      all_slots{kSlots};
+  Repeated<int16_t> top_bit{0x8000}, middle_bit{0x80}, high_byte{0xff00}, exponent{127 << 8}, middle_slot{kSlots / 2}, far{16000}, most_error{8191},
+      most_energy{255};
   Repeated<int16_t> most_value{kMostValue}, least_value{-kMostValue}, history_zero{kHistoryZero};
   Repeated<int32_t> slot_mask{kSlots - 1}, word_mask{0xffff};
 };
@@ -44,10 +46,13 @@ struct Numbers {
 [[gnu::used]] alignas(32) constinit Numbers numbers;
 
 struct Avx2Lanes {
+  using Lanes = LanesInMemory;
+
   static __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
   static void store(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
 
-  static void intervals(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, const int16_t* values, uint16_t* lows, uint16_t* frequencies) {
+  static void intervals(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* means, const int16_t* values,
+                        uint16_t* lows, uint16_t* frequencies) {
     const Channels channels = channels_of(data, fields, contexts, means);
     const __m256i value = load(values), low = slots_below_each(data, channels, _mm256_sub_epi16(value, number(numbers.one)));
     finish_intervals(data, fields, low, _mm256_sub_epi16(slots_below_each(data, channels, value), low), lows, frequencies);
@@ -55,8 +60,9 @@ struct Avx2Lanes {
 
   static __m256i number(const auto& repeated) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(repeated.words)); }
 
-  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, uint32_t* lanes, const uint8_t*& next, int16_t* values) {
-    const __m256i first = load(lanes), second = load(lanes + 8);
+  static uint32_t take_group(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* means, Lanes& lanes,
+                             const uint8_t*& next, int16_t* values) {
+    const __m256i first = load(lanes.states), second = load(lanes.states + 8);
     const __m256i slots = _mm256_permute4x64_epi64(_mm256_packus_epi32(slots_of(first), slots_of(second)), 0xd8);
     const Channels channels = channels_of(data, fields, contexts, means);
     const __m256i edge = likely_edge(data, contexts, channels.mean, slots), here = slots_below_each(data, channels, edge);
@@ -67,22 +73,24 @@ struct Avx2Lanes {
     __m256i is_outside = _mm256_or_si256(_mm256_cmpgt_epi16(low, slots), _mm256_xor_si256(_mm256_cmpgt_epi16(high, slots), _mm256_set1_epi16(-1)));
     __m256i frequency = _mm256_sub_epi16(high, low);
     uint32_t escapes = 0;
-    if (fields.channels < kGroup) [[unlikely]] is_outside = skip_padding(data, fields, is_outside, low, frequency, value);
-    if (_mm256_testz_si256(is_outside, is_outside) == 0) [[unlikely]] escapes = search(data, fields, contexts, means, slots, is_outside, low, frequency, value);
+    if (fields.channels < kGroup) [[unlikely]]
+      is_outside = skip_padding(data, fields, is_outside, low, frequency, value);
+    if (_mm256_testz_si256(is_outside, is_outside) == 0) [[unlikely]]
+      escapes = search(data, fields, contexts, means, slots, is_outside, low, frequency, value);
     store(values, value);
-    step_back(lanes, first, low, frequency, slots, next);
+    step_back(lanes.states, first, low, frequency, slots, next);
     return escapes;
   }
 
-  static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, uint32_t* lanes, uint8_t*& end) {
+  static void put_group(const uint16_t* lows, const uint16_t* frequencies, const uint8_t* symbols, Lanes& lanes, uint8_t*& end) {
     const __m256i low = load(lows), frequency = load(frequencies);
     uint32_t escapes = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi16(low, number(numbers.escape))));
     for (; escapes != 0; escapes &= ~(3U << (std::bit_width(escapes) - 2))) [[unlikely]] {
-      const int j = (std::bit_width(escapes) - 1) / 2;
-      put_escape(lanes[j], symbols[j], end);
-    }
-    put_half(widen_high(low), widen_high(frequency), lanes + 8, end);
-    put_half(widen_low(low), widen_low(frequency), lanes, end);
+        const int j = (std::bit_width(escapes) - 1) / 2;
+        put_escape(lanes.states[j], symbols[j], end);
+      }
+    put_half(widen_high(low), widen_high(frequency), lanes.states + 8, end);
+    put_half(widen_low(low), widen_low(frequency), lanes.states, end);
   }
 
  protected:
@@ -101,7 +109,9 @@ struct Avx2Lanes {
     return {_mm256_or_si256(_mm256_srli_epi16(x, 8), number(numbers.top_bit)),
             _mm256_or_si256(_mm256_and_si256(x, number(numbers.high_byte)), number(numbers.middle_bit)), _mm256_slli_epi16(x, 8)};
   }
-  static __m256i twice(const std::array<uint8_t, kCurvePieces>& bytes) { return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data()))); }
+  static __m256i twice(const std::array<uint8_t, kCurvePieces>& bytes) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data())));
+  }
   static __m256i curve_at_each(const FastCurve& curve, const Places& at) {
     const __m256i value = _mm256_or_si256(_mm256_shuffle_epi8(twice(curve.value_low), at.low), _mm256_shuffle_epi8(twice(curve.value_high), at.high));
     const __m256i drop = _mm256_or_si256(_mm256_shuffle_epi8(twice(curve.drop_low), at.low), _mm256_shuffle_epi8(twice(curve.drop_high), at.high));
@@ -116,14 +126,16 @@ struct Avx2Lanes {
   /// About 2^20 / rate: CPUs differ in the last bits.
   static __m256i width_of(__m256i rate) {
     const __m256i low = _mm256_unpacklo_epi16(rate, _mm256_setzero_si256()), high = _mm256_unpackhi_epi16(rate, _mm256_setzero_si256());
-    const auto inverse = [](__m256i half) { return _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_rcp_ps(_mm256_cvtepi32_ps(half)), _mm256_set1_ps(1 << 20))); };
+    const auto inverse = [](__m256i half) {
+      return _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_rcp_ps(_mm256_cvtepi32_ps(half)), _mm256_set1_ps(1 << 20)));
+    };
     return _mm256_packus_epi32(inverse(low), inverse(high));
   }
 
   struct Channels {
     __m256i mean, rate, reach, unit;
   };
-  static Channels channels_of(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means) {
+  static Channels channels_of(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* means) {
     const int k = fields.group * kGroup;
     return {load(means + k), load(contexts.rate), load(fields.reach), load(fields.reach_unit)};
   }
@@ -137,7 +149,8 @@ struct Avx2Lanes {
     return _mm256_mulhi_epu16(below, number(numbers.slots));
   }
   /// Stores intervals; those of no slot become the escape's.
-  static void finish_intervals(const ModelData& data, const GroupFields& fields, __m256i low, __m256i frequency, uint16_t* lows, uint16_t* frequencies) {
+  static void finish_intervals(const ModelData& data, const GroupFields& fields, __m256i low, __m256i frequency, uint16_t* lows,
+                               uint16_t* frequencies) {
     const __m256i is_escape = _mm256_cmpeq_epi16(frequency, _mm256_setzero_si256());
     store(lows, _mm256_blendv_epi8(low, number(numbers.escape), is_escape));
     store(frequencies, _mm256_sub_epi16(frequency, is_escape));
@@ -145,7 +158,7 @@ struct Avx2Lanes {
   }
 
   /// The value nearest to whose upper edge the slots' place in the distribution is, about.
-  static __m256i likely_edge(const ModelData& data, const Contexts& contexts, __m256i mean, __m256i slots) {
+  static __m256i likely_edge(const ModelData& data, const GroupContexts& contexts, __m256i mean, __m256i slots) {
     const __m256i outside = _mm256_min_epi16(slots, _mm256_sub_epi16(number(numbers.escape), slots)), one = number(numbers.one);
     const __m256i log = log_of_each(_mm256_or_si256(_mm256_add_epi16(outside, outside), one));
     const __m256i place = _mm256_slli_epi16(curve_at_each(data.fast_guess, places_of(log)), 4);
@@ -154,15 +167,16 @@ struct Avx2Lanes {
     return _mm256_srai_epi16(_mm256_add_epi16(mean, _mm256_sign_epi16(distance, _mm256_or_si256(sign, one))), 5);
   }
   /// Gives all slots and value 0 to channels that only fill up the group.
-  static __m256i skip_padding(const ModelData& data, const GroupFields& fields, __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
+  static __m256i skip_padding(const ModelData& data, const GroupFields& fields, __m256i is_outside, __m256i& low, __m256i& frequency,
+                              __m256i& value) {
     const __m256i is_channel = load(fields.is_channel);
     low = _mm256_and_si256(low, is_channel), value = _mm256_and_si256(value, is_channel);
     frequency = _mm256_blendv_epi8(number(numbers.all_slots), frequency, is_channel);
     return _mm256_and_si256(is_outside, is_channel);
   }
   /// Finds what `likely_edge` missed. Returns the escapes.
-  static uint32_t search(const ModelData& data, const GroupFields& fields, const Contexts& contexts, const int16_t* means, __m256i slots, __m256i is_outside, __m256i& low, __m256i& frequency,
-                         __m256i& value) {
+  static uint32_t search(const ModelData& data, const GroupFields& fields, const GroupContexts& contexts, const int16_t* means, __m256i slots,
+                         __m256i is_outside, __m256i& low, __m256i& frequency, __m256i& value) {
     alignas(32) uint16_t slot[kGroup], outside[kGroup], lows[kGroup], frequencies[kGroup];
     alignas(32) int16_t values[kGroup];
     store(slot, slots), store(outside, is_outside), store(lows, low), store(frequencies, frequency), store(values, value);
@@ -178,7 +192,9 @@ struct Avx2Lanes {
   }
   static void step_back(uint32_t* lanes, __m256i first, __m256i low, __m256i frequency, __m256i slots, const uint8_t*& next) {
     const __m256i second = load(lanes + 8), above = _mm256_sub_epi16(slots, low);
-    const auto stepped = [](__m256i state, __m256i f, __m256i rest) { return _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srli_epi32(state, kProbabilityBits), f), rest); };
+    const auto stepped = [](__m256i state, __m256i f, __m256i rest) {
+      return _mm256_add_epi32(_mm256_mullo_epi32(_mm256_srli_epi32(state, kProbabilityBits), f), rest);
+    };
     store(lanes, refill_half(stepped(first, widen_low(frequency), widen_low(above)), next));
     store(lanes + 8, refill_half(stepped(second, widen_high(frequency), widen_high(above)), next));
   }

@@ -1,5 +1,6 @@
 #include "coding/model_data.h"
 
+#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -14,10 +15,26 @@ int32_t offset_of(const ModelData& data, const Term& term) {
   return static_cast<int32_t>(places[term.neighbour] + 2 * term.pair);
 }
 
+Quads quads_of(const Block& block, size_t first, size_t last) {
+  constexpr int kPair = 2 * kGroup;  // channels of two groups
+  const size_t pairs = (static_cast<size_t>(block.groups) + 1) / 2, channels = static_cast<size_t>(block.groups) * kGroup,
+               quads = (last - first + 1) / 2;
+  Quads out{{block.offsets.begin() + static_cast<std::ptrdiff_t>(first), block.offsets.begin() + static_cast<std::ptrdiff_t>(last)},
+            std::vector<Quads::Weights>(quads * pairs * 2)};
+  if (out.offsets.size() % 2 != 0) out.offsets.push_back(out.offsets.back());
+  for (size_t t = first; t < last; ++t)
+    for (size_t k = 0; k < channels; ++k) {
+      Quads::Weights& to = out.weights[((t - first) / 2 * pairs + k / kPair) * 2 + k % 2];
+      std::copy_n(&block.weights[(t * channels + k) * 2], 2, &to.of[k % kPair / 2][(t - first) % 2 * 2]);
+    }
+  return out;
+}
+
 void finish_block(ModelData& data, Block& block) {
   block.offsets.clear();
   for (const Term& term : block.terms) block.offsets.push_back(offset_of(data, term));
   block.beside = static_cast<size_t>(std::count_if(block.terms.begin(), block.terms.end(), [](const Term& term) { return term.neighbour == 0; }));
+  block.quads_beside = quads_of(block, 0, block.beside), block.quads_above = quads_of(block, block.beside, block.terms.size());
   const size_t channels = static_cast<size_t>(block.groups) * kGroup, first = static_cast<size_t>(block.first_group) * kGroup;
   for (size_t t = 0; t < block.terms.size(); ++t)
     for (size_t k = 0; k < channels; ++k) {
@@ -39,6 +56,7 @@ FastCurve fast(const Curve& curve) {
   FastCurve out;
   for (size_t i = 0; i < kCurvePieces; ++i) {
     const int drop = curve[i] - curve[i + 1];
+    out.value[i] = curve[i], out.drop[i] = static_cast<uint16_t>(drop);
     out.value_low[i] = static_cast<uint8_t>(curve[i]), out.value_high[i] = static_cast<uint8_t>(curve[i] >> 8);
     out.drop_low[i] = static_cast<uint8_t>(drop), out.drop_high[i] = static_cast<uint8_t>(drop >> 8);
   }
@@ -53,10 +71,48 @@ uint16_t place_of(const Curve& shape, double outside) {
   return static_cast<uint16_t>(std::clamp(256 * (static_cast<double>(i) + (shape[i] - outside) / drop), 0.0, double{kCurveEnd}));
 }
 
+GuessLine line_of(const Curve& guess) {
+  constexpr float kUnit = 8;  // places / rate * 8 are symbols
+  GuessLine out;
+  for (size_t e = 0; e < kCurvePieces; ++e) {
+    const size_t at = (e + 15) % kCurvePieces;
+    const auto drop = static_cast<float>(guess[e] - guess[e + 1]);
+    out.start[at] = (static_cast<float>(guess[e]) + drop) * kUnit, out.slope[at] = -std::ldexp(drop * kUnit, -static_cast<int>(e));
+  }
+  return out;
+}
+
+/// Lines between the curve's inverse at the ends of half octaves, in the middle of what they miss.
+InverseLine inverse_of(const Curve& rates) {
+  constexpr double kLeastRate = 32768 / 500.0;  // slower ones than any value needs: no edge that is tried wraps around
+  InverseLine out;
+  for (size_t i = 0; i < out.start.size(); ++i) {
+    const double at = 128.0 * static_cast<double>(i), first = rates[i / 2], last = rates[i / 2 + 1];
+    const auto inverse = [&](double half) { return 1 / std::max(kLeastRate, first + (last - first) * (static_cast<double>(i % 2) + half) / 2); };
+    const double slope = (inverse(1) - inverse(0)) / 128, above = (inverse(0) + inverse(1)) / 2 - inverse(0.5);
+    out.slope[i] = static_cast<float>(slope), out.start[i] = static_cast<float>(inverse(0) - above / 2 - slope * at);
+  }
+  return out;
+}
+
 void finish_curves(ModelData& data) {
-  Curve guess{};  // only says where a decoder looks first
+  Curve guess{};                                                                                    // only says where a decoder looks first
   for (int i = 0; i <= kCurvePieces; ++i) guess[i] = place_of(data.shape_curve, std::exp2(i + 1));  // log2(2 slots + 1) = i, four units a slot
   data.fast_rate = fast(data.rate_curve), data.fast_shape = fast(data.shape_curve), data.fast_guess = fast(guess);
+  data.guess_line = line_of(guess), data.inverse_line = inverse_of(data.rate_curve);
+}
+
+WideFields widened(const GroupFields& fields) {
+  const auto both = [](uint32_t half) { return half << 16 | half; };
+  WideFields out;
+  for (int j = 0; j < kGroup; ++j) {
+    out.spread_base[j] = fields.spread_base[j], out.spread_around[j] = fields.spread_around[j], out.spread_before[j] = fields.spread_before[j];
+    out.scales[j] = fields.scales[j] - (127 << 8);
+    out.rate_reach[j] = both(fields.rate_reach[j]), out.fineness[j] = both(static_cast<uint32_t>(std::countr_zero(fields.rate_unit[j])));
+    out.reach[j] = both(fields.reach[j]), out.coarseness[j] = both(static_cast<uint32_t>(std::countr_zero(fields.reach_unit[j])));
+    out.inverse[j] = fields.inverse[j], out.zeros[j] = static_cast<uint32_t>(fields.zeros[j]), out.tops[j] = static_cast<uint32_t>(fields.tops[j]);
+  }
+  return out;
 }
 
 void finish_fields(ModelData& data) {
@@ -73,6 +129,7 @@ void finish_fields(ModelData& data) {
     to.rate_reach[j] = data.rate_reach[k], to.rate_unit[j] = data.rate_unit[k], to.reach[j] = data.reach[k], to.reach_unit[j] = data.reach_unit[k];
     to.zeros[j] = data.zeros[k], to.tops[j] = data.tops[k], to.is_channel[j] = k < data.shape.channels ? -1 : 0;
   }
+  for (GroupFields& fields : data.fields) fields.wide = widened(fields);
 }
 
 void finish_own(ModelData& data) {
@@ -107,7 +164,13 @@ ModelData empty_model(const CodeShape& shape, const std::string& where) {
   for (auto* field : {&data.inverse, &data.spread_base, &data.spread_around, &data.spread_before}) field->assign(padded, 0);
   data.quiet.assign(static_cast<size_t>(data.groups), 0);
   for (int group = 0; group < data.groups; group += kBlock / kGroup)
-    data.blocks.push_back({.first_group = group, .groups = std::min(kBlock / kGroup, data.groups - group), .terms = {}, .offsets = {}, .weights = {}});
+    data.blocks.push_back({.first_group = group,
+                           .groups = std::min(kBlock / kGroup, data.groups - group),
+                           .terms = {},
+                           .offsets = {},
+                           .weights = {},
+                           .quads_beside = {},
+                           .quads_above = {}});
   return data;
 }
 
