@@ -9,7 +9,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "benchmarks"
-SCHEMA = "scissionlite.figures/1"
+SCHEMA = "scissionlite.figures/2"
 ISA = {"avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512_vnni": "avx512vnni", "avx512_bf16": "avx512bf16",
        "avx512_vpopcntdq": "avx512vpopcntdq", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"}
 
@@ -22,7 +22,7 @@ def machine():
             cpu = value.strip()
         if key.strip() in ("flags", "Features"):
             flags = value.split()
-    return {"cpu": cpu, "isa": [ours for theirs, ours in ISA.items() if theirs in flags], "cores": len(os.sched_getaffinity(0))}
+    return {"cpu": cpu, "isa": [ours for theirs, ours in ISA.items() if theirs in flags], "cores": os.cpu_count()}
 
 
 def commit():
@@ -31,13 +31,14 @@ def commit():
 
 
 def record(topic, rows):
-    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id."""
+    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id, each with machine and commit."""
     path = FOLDER / f"{topic}.json"
-    data = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA, "topic": topic}
-    data.update({"schema": SCHEMA, "topic": topic, "commit": commit(), "machine": machine()})
-    kept = {row["id"]: row for row in data.get("figures", [])}
+    data = json.loads(path.read_text()) if path.exists() else {"figures": []}
+    kept = {row["id"]: row for row in data["figures"]}
+    origin = {"commit": commit(), "machine": machine()}
     for row in rows:
-        kept[row["id"]] = row
+        kept[row["id"]] = {**row, **origin}
+    data = {"schema": SCHEMA, "topic": topic}
     data["figures"] = [kept[key] for key in sorted(kept, key=lambda k: (k.split("/")[0], k))]
     FOLDER.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
@@ -52,16 +53,24 @@ def number(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def letter_of(machine):
+    return chr(ord("A") + machine)
+
+
 def markdown():
     lines = ["# Benchmarks", "", "Made from `docs/benchmarks/*.json` by `tools/figures/figures.py markdown`; do not edit.", ""]
     for path in sorted(FOLDER.glob("*.json")):
         data = json.loads(path.read_text())
-        m = data["machine"]
-        lines += [f"## {data['topic']}", "", f"Machine: {m['cpu']}, {m['cores']} cores, {' '.join(m['isa'])}. Commit {data['commit']}.", "",
-                  "| figure | what | measured | spread | unit | command | note |", "|---|---|---|---|---|---|---|"]
+        machines = []
+        for row in data["figures"]:
+            if row["machine"] not in machines:
+                machines.append(row["machine"])
+        lines += [f"## {data['topic']}", ""]
+        lines += [f"Machine {letter_of(i)}: {m['cpu']}, {m['cores']} cores, {' '.join(m['isa'])}." for i, m in enumerate(machines)]
+        lines += ["", "| figure | what | measured | spread | unit | command | machine, commit | note |", "|---|---|---|---|---|---|---|---|"]
         for row in data["figures"]:
             spread = " to ".join(number(v) for v in row["spread"]) if row.get("spread") else ""
-            cells = [f"`{row['id']}`", row["what"], number(row["measured"]), spread, row.get("unit", ""), f"`{row['command']}`", row.get("note", "")]
+            cells = [f"`{row['id']}`", row["what"], number(row["measured"]), spread, row.get("unit", ""), f"`{row['command']}`", f"{letter_of(machines.index(row['machine']))}, {row['commit']}", row.get("note", "")]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines))
