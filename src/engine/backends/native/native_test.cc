@@ -111,8 +111,9 @@ void expect_same_bytes(const Graph& graph, const Tensor& x) {
 }
 
 struct Bytes {
+  explicit Bytes(int64_t channels = 6) : x(m.input({2, channels, 3, 5}, Dtype::kU8)) {}
   Maker m;
-  std::string x = m.input({2, 6, 3, 5}, Dtype::kU8), scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
+  std::string x, scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
   std::vector<std::string> split(const std::string& value, const Ints& sizes) { return m.ops("Split", {value, m.ints(sizes)}, static_cast<int>(sizes.size()), {{"axis", int64_t{1}}}); }
   std::string join(const std::vector<std::string>& parts) {
     std::vector<std::string> inputs{scale, zero};
@@ -122,14 +123,42 @@ struct Bytes {
 };
 
 TEST(Native, BytesThatAreSplitShuffledAndJoinedAreGatheredOnce) {
-  Bytes b;
-  const auto halves = b.split(b.m.fused("ChannelShuffle", {b.x}, {{"groups", int64_t{2}}}), {2, 4});
-  b.m.output(b.join({halves[1], halves[0], halves[1]}));
-  const Graph graph = b.m.finish();
-  Rng rng(1);
-  expect_same_bytes(graph, random_bytes(rng, {2, 6, 3, 5}));
-  EXPECT_EQ(count_steps(graph, "gather"), 1);
-  EXPECT_EQ(count_steps(graph, "reference"), 0);
+  for (const int64_t channels : {6, 48}) {  // few pairs, and as many as are zipped
+    Bytes b(channels);
+    const auto halves = b.split(b.m.fused("ChannelShuffle", {b.x}, {{"groups", int64_t{2}}}), {channels / 3 + 1, channels - channels / 3 - 1});
+    b.m.output(b.join({halves[1], halves[0], halves[1]}));
+    const Graph graph = b.m.finish();
+    Rng rng(1);
+    expect_same_bytes(graph, random_bytes(rng, {2, channels, 3, 5}));
+    EXPECT_EQ(count_steps(graph, "gather"), 1) << channels;
+    EXPECT_EQ(count_steps(graph, "reference"), 0) << channels;
+  }
+}
+
+TEST(Native, PicturesBecomeBytes) {
+  for (const int64_t channels : {1, 3, 4}) {
+    Maker m;
+    const auto x = m.input({2, channels, 5, 7});
+    m.output(m.op("MaxPool", {m.op("QuantizeLinear", {x, m.scalar(0.02F), m.constant(Tensor::of<uint8_t>({}, {100}))})}, {{"kernel_shape", Ints{2, 2}}}));
+    const Graph graph = m.finish();
+    Rng rng(5);
+    Tensor picture(Dtype::kF32, {2, channels, 5, 7});
+    for (auto& v : picture.mutable_as<float>()) v = static_cast<float>(rng.uniform(-3, 3));
+    expect_same_bytes(graph, picture);
+    EXPECT_EQ(count_steps(graph, "reference"), 0) << channels;
+  }
+}
+
+TEST(Native, PoolingOfBytesWithChannelsThatFillNoVector) {
+  for (const int64_t channels : {3, 15, 17, 24, 40, 70}) {
+    Maker m;
+    const auto x = m.input({1, channels, 6, 5}, Dtype::kU8);
+    m.output(m.op("MaxPool", {x}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}}));
+    const Graph graph = m.finish();
+    Rng rng(6);
+    expect_same_bytes(graph, random_bytes(rng, {1, channels, 6, 5}));
+    EXPECT_EQ(count_steps(graph, "reference"), 0) << channels;
+  }
 }
 
 TEST(Native, PartsOfBytesThatAreResultsAndReadByOthers) {
