@@ -37,13 +37,19 @@ def full_text(problem):
     return "conv " + re.sub(r"ph(\d+)pw(\d+)g", r"dh1dw1pt\1pl\2pb\1pr\2g", problem)
 
 
-def with_choices(options):
-    """The list of problems, with what the tuning file chose behind each that it has."""
-    chosen = {}
-    for entry in json.loads(options.tuning.read_text())["entries"]:
-        if entry["threads"] == options.threads and entry["implementation"] != "generated":
+def chosen_lines(tuning, threads):
+    """{problem: line of a list for conv_speed --chosen} of a tuning file."""
+    lines = {}
+    for entry in json.loads(tuning.read_text())["entries"]:
+        if entry["threads"] == threads and entry["implementation"] != "generated":
             knobs = " ".join(f"{name}={value}" for name, value in entry["knobs"].items())
-            chosen[entry["problem"]] = f"{entry['problem']} {entry['implementation']} {knobs}"
+            lines[entry["problem"]] = f"{entry['problem']} {entry['implementation']} {knobs}"
+    return lines
+
+
+def with_choices(options):
+    """The list of problems, with what the tuning file chose behind each, and those that it has not."""
+    chosen = chosen_lines(options.tuning, options.threads)
     problems = [full_text(line.split()[1]) for line in options.problems.read_text().splitlines() if line.startswith("conv ")]
     path = options.tuning.with_suffix(".chosen.txt")
     path.write_text("".join(f"{chosen[problem]}\n" for problem in problems if problem in chosen))
