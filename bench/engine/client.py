@@ -53,8 +53,10 @@ def prepare(peer, model, threads, options):
 
 
 def environment(peer, threads):
+    """Without the caller's settings of OpenMP: ours and ncnn stand beside peers with pools of their own, at which they would not aim."""
     extra = getattr(load_peer(peer), "environment", lambda threads: {})
-    return {**os.environ, **ONE_THREAD, **extra(threads)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    return {**inherited, **ONE_THREAD, **extra(threads)}
 
 
 class Client:
