@@ -36,7 +36,7 @@ class SpacedWords {
       char of[1 << 30];
     };
     __m512 value;
-    if (kScale == 0) asm("vbroadcastss (%1), %0" : "=v"(value) : "r"(base), "m"(*reinterpret_cast<const Memory*>(base)));
+    if constexpr (kScale == 0) asm("vbroadcastss (%1), %0" : "=v"(value) : "r"(base), "m"(*reinterpret_cast<const Memory*>(base)));
     else asm("vbroadcastss (%1,%2,%c3), %0" : "=v"(value) : "r"(base), "r"(index), "i"(kScale), "m"(*reinterpret_cast<const Memory*>(base)));
     return value;
   }
