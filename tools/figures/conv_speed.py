@@ -38,12 +38,14 @@ def full_text(problem):
 
 
 def chosen_lines(tuning, threads):
-    """{problem: line of a list for conv_speed --chosen} of a tuning file."""
+    """{problem: line of a list for conv_speed --chosen} of a tuning file. A convolution that was only tuned with an activation or a residual
+    behind it stands for the bare one."""
     lines = {}
-    for entry in json.loads(tuning.read_text())["entries"]:
-        if entry["threads"] == threads and entry["implementation"] != "generated":
+    for entry in sorted(json.loads(tuning.read_text())["entries"], key=lambda entry: len(entry["problem"].split())):
+        problem = " ".join(entry["problem"].split()[:2])
+        if entry["problem"].startswith("conv ") and entry["threads"] == threads and entry["implementation"] != "generated" and problem not in lines:
             knobs = " ".join(f"{name}={value}" for name, value in entry["knobs"].items())
-            lines[entry["problem"]] = f"{entry['problem']} {entry['implementation']} {knobs}"
+            lines[problem] = f"{problem} {entry['implementation']} {knobs}"
     return lines
 
 

@@ -145,7 +145,7 @@ template <int Q, bool kIsPaired, typename Arguments>
 static void tiles_of(const Arguments& a) {
   constexpr int P = pixels_of_tile<Q, kIsPaired>();
   const int64_t tiles = (a.pixels + P - 1) / P;
-  Fetch fetch(a.next_w, a.next_bytes, tiles * a.runs * ((a.steps + kFetchSteps - 1) / kFetchSteps));
+  Fetch fetch(a.next_w, tiles > 1 ? a.next_bytes : 0, tiles * a.runs * ((a.steps + kFetchSteps - 1) / kFetchSteps));
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t begin = a.pixels * i / tiles, end = a.pixels * (i + 1) / tiles;
     tile_of<Q, P, kIsPaired>(a, end - begin, begin, fetch);

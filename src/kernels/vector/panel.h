@@ -111,7 +111,8 @@ static void panel_run(const PanelArguments& a) {
   constexpr int kMost = tile_pixels<Q>();
   using Table = typename Count<kMost>::template Table<Q, kInputs>;
   const int64_t most = a.most_pixels > 0 && a.most_pixels < kMost ? a.most_pixels : kMost, tiles = (a.pixels + most - 1) / most;
-  Fetch fetch(a.next_w, a.next_floats * static_cast<int64_t>(sizeof(float)), tiles * a.steps);
+  const int64_t next_floats = tiles > 1 ? a.next_floats : 0;  // a single tile reads weights as fast as they come: fetching more would be in its way
+  Fetch fetch(a.next_w, next_floats * static_cast<int64_t>(sizeof(float)), tiles * a.steps);
   int64_t first = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     const int64_t size = (a.pixels - first) / (tiles - t);
