@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/tensor.h"
+#include "kernels/bf16/dense.h"
 #include "kernels/bf16/loops.h"
 #include "kernels/conv/panels.h"
 #include "kernels/conv/test_reference.h"
@@ -71,6 +72,29 @@ TEST(Bf16, EveryWayEqualsTheDefinitionOnRoundedOperands) {
             const Knobs knobs{{"way", static_cast<int64_t>(way->way)}, {"vectors", vectors}, {"steps", threads == 1 ? 1024 : 3}, {"band", threads == 1 ? 512 : 8}};
             EXPECT_LE(error_of(p, *loops, knobs, vectors % 2 == 0, threads), kTolerance) << way->isa << " " << p.text() << " " << text_of(knobs) << " threads " << threads;
           }
+}
+
+TEST(Bf16, DenseEqualsTheDefinitionOnRoundedOperands) {
+  for (const auto* loops : all_loops())
+    for (const int64_t m : {1, 3, 8, 45})
+      for (const auto& [k, n] : {std::pair<int64_t, int64_t>{33, 5}, {64, 64}, {100, 90}})
+        for (const bool is_transposed : {false, true}) {
+          Rng rng(4);
+          const auto x = rounded_values(rng, m * k), w = rounded_values(rng, k * n), bias = random_values(rng, n);
+          const int64_t row = is_transposed ? 1 : n, column = is_transposed ? k : 1;
+          const Bf16Dense dense(k, n, {w.data(), row, column, bias.data()}, {ActivationKind::kRelu, 0, 0}, *loops);
+          std::vector<float> y(static_cast<size_t>(m * n));
+          AlignedFloats scratch(dense.scratch_bytes(m) / static_cast<int64_t>(sizeof(float)));
+          dense.run(x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), m == 3 ? 2 : 1);
+          double error = 0, largest = 0;
+          for (int64_t i = 0; i < m * n; ++i) {
+            double sum = bias[static_cast<size_t>(i % n)];
+            for (int64_t j = 0; j < k; ++j) sum += static_cast<double>(x[static_cast<size_t>(i / n * k + j)]) * w[static_cast<size_t>(j * row + i % n * column)];
+            largest = std::max(largest, std::abs(sum));
+            error = std::max(error, std::abs(y[static_cast<size_t>(i)] - std::max(sum, 0.0)));
+          }
+          EXPECT_LE(error / largest, kTolerance) << loops->isa << " " << m << " x " << k << " x " << n;
+        }
 }
 
 TEST(Bf16, WaysAreThoseOfTheCpu) {
