@@ -103,7 +103,10 @@ Json compare(const ConvProblem& p, int threads, int rounds, bool with_knobs) {
   std::vector<std::vector<double>> us(runners.size());
   for (int round = 0; round < rounds; ++round)
     for (size_t i = 0; i < runners.size(); ++i) us[i].push_back(runners[i]->run_us(repeats));
-  Json json{{"problem", p.text()}, {"macs", p.macs()}, {"threads", threads}, {"usual_bf16", kernels::usual_conv(p, kernels::best_loops(), kernels::Precision::kBf16).implementation->name}};
+  Json json{{"problem", p.text()},
+            {"macs", p.macs()},
+            {"threads", threads},
+            {"usual_bf16", kernels::usual_conv(p, kernels::best_loops(), kernels::Precision::kBf16).implementation->name}};
   for (size_t i = 0; i < runners.size(); ++i) {
     const double took_us = median(us[i]);
     json[names[i]] = {{"by", runners[i]->name()}, {"us", took_us}, {"gflops", 2e-3 * static_cast<double>(p.macs()) / took_us}};
@@ -122,7 +125,8 @@ int run(int argc, char** argv) {
   }
   omp_set_num_threads(threads);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) {
-    if (kernels::conv_implementation("bf16").reason_against(p, kernels::best_loops()).empty()) std::cout << compare(p, threads, rounds, numbers["--knobs"] != 0).dump() << std::endl;
+    if (kernels::conv_implementation("bf16").reason_against(p, kernels::best_loops()).empty())
+      std::cout << compare(p, threads, rounds, numbers["--knobs"] != 0).dump() << std::endl;
   });
   return 0;
 }

@@ -10,18 +10,24 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kFewRows = 4;    // whose product waits for its weights
-constexpr int64_t kTileRows = 8;   // from which on tiles are worth their empty rows
+constexpr int64_t kFewRows = 4;   // whose product waits for its weights
+constexpr int64_t kTileRows = 8;  // from which on tiles are worth their empty rows
 
 const Bf16Loops& loops_for(int64_t m, int lanes) { return bf16_loops(lanes, m < kTileRows ? Bf16Way::kDot : Bf16Way::kTiles); }
 
 }  // namespace
 
 Bf16Dense::Bf16Dense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops)
-    : k_(k), n_(n), activation_(activation), lanes_(loops.lanes), panels_(cut_panels(blocks_of(n, loops.lanes), kMostPanelVectors)), bias_(padded_bias(weights.bias, n, loops.lanes)) {
+    : k_(k),
+      n_(n),
+      activation_(activation),
+      lanes_(loops.lanes),
+      panels_(cut_panels(blocks_of(n, loops.lanes), kMostPanelVectors)),
+      bias_(padded_bias(weights.bias, n, loops.lanes)) {
   const int64_t values = units() * kBf16Unit;
   for (auto& panel : panels_) panel.weights_at = panel.first * lanes_ * values;
-  const auto layout = "dense bf16 l" + std::to_string(lanes_) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  const auto layout = "dense bf16 l" + std::to_string(lanes_) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" +
+                      std::to_string(weights.row) + " c" + std::to_string(weights.column);
   weights_ = weights.source.packed<uint16_t>(layout, values * round_up(n, lanes_), [&](uint16_t* to) { pack(weights, to); });
 }
 
@@ -33,7 +39,8 @@ void Bf16Dense::pack(const Dense::Weights& weights, uint16_t* packed) const {
     uint16_t* const to = packed + panel.weights_at;
     for (int64_t unit = 0; unit < k_; unit += kBf16Unit)  // rows at a time, so that neither side of the transposition leaves L1
       for (int64_t j = 0; j < filled; ++j)
-        for (int64_t i = unit; i < std::min(k_, unit + kBf16Unit); ++i) to[i / 2 * columns * 2 + j * 2 + i % 2] = f32_to_bf16(weights.w[i * weights.row + (first + j) * weights.column]);
+        for (int64_t i = unit; i < std::min(k_, unit + kBf16Unit); ++i)
+          to[i / 2 * columns * 2 + j * 2 + i % 2] = f32_to_bf16(weights.w[i * weights.row + (first + j) * weights.column]);
   }
 }
 
@@ -42,7 +49,9 @@ int64_t Bf16Dense::rows_at_a_time(int64_t m) const {
   return std::min(m, std::max(kBf16Unit, fit / kBf16Unit * kBf16Unit));
 }
 
-int64_t Bf16Dense::scratch_bytes(int64_t m) const { return (units() * rows_at_a_time(m) + 2 * kBf16ReadBehind) * kBf16Unit * static_cast<int64_t>(sizeof(uint16_t)); }
+int64_t Bf16Dense::scratch_bytes(int64_t m) const {
+  return (units() * rows_at_a_time(m) + 2 * kBf16ReadBehind) * kBf16Unit * static_cast<int64_t>(sizeof(uint16_t));
+}
 
 void Bf16Dense::run(const float* x, int64_t m, float* y, std::byte* scratch, int threads) const {
   const auto& loops = loops_for(m, lanes_);
@@ -55,9 +64,11 @@ void Bf16Dense::run(const float* x, int64_t m, float* y, std::byte* scratch, int
     const Bf16Thread thread(loops);
     for (int64_t first = 0; first < m; first += most) {
       const int64_t rows = std::min(most, m - first);
-      for (int64_t unit = rounds.begin; unit < rounds.end; ++unit) round_unit(loops, x + first * k_, rows, unit, rounded + steps_at[static_cast<size_t>(unit)]);
+      for (int64_t unit = rounds.begin; unit < rounds.end; ++unit)
+        round_unit(loops, x + first * k_, rows, unit, rounded + steps_at[static_cast<size_t>(unit)]);
       member.barrier();
-      for (int64_t i = mine.begin; i < mine.end; ++i) run_panel(loops, panels_[static_cast<size_t>(i)], rounded, steps_at.data(), rows, y + first * n_);
+      for (int64_t i = mine.begin; i < mine.end; ++i)
+        run_panel(loops, panels_[static_cast<size_t>(i)], rounded, steps_at.data(), rows, y + first * n_);
       member.barrier();  // others may still read what was rounded
     }
   });

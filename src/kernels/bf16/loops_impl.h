@@ -29,18 +29,13 @@ constexpr auto kWay = Bf16Way::kDot;
 #else
 constexpr auto kWay = Bf16Way::kWidened;
 #endif
-const Bf16Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
-                       kWay,
-                       kLanes,
-                       {0, tile_pixels<1>(), tile_pixels<2>(), tile_pixels<3>(), tile_pixels<4>()},
-                       round_pixels,
-                       panel,
+const Bf16Loops kLoops {
+  SCISSIONLITE_NAME(SCISSIONLITE_ISA), kWay, kLanes, {0, tile_pixels<1>(), tile_pixels<2>(), tile_pixels<3>(), tile_pixels<4>()}, round_pixels, panel,
 #if defined(__AMX_BF16__)
-                       configure_tiles,
-                       release_tiles
+      configure_tiles, release_tiles
 #else
-                       /*enter=*/nullptr,
-                       /*leave=*/nullptr
+      /*enter=*/nullptr,
+      /*leave=*/nullptr
 #endif
 };
 }  // namespace scissionlite::kernels::bf16_loops_of::SCISSIONLITE_ISA

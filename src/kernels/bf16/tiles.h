@@ -6,8 +6,8 @@
 // pixels by two of weights are four products of 16 cycles for four loads of 8. Products take denormals for zero, and sums are rounded after each
 // product to nearest, ties to even.
 
-constexpr int kTileRows = 16;      // pixels of a tile
-constexpr int kMostTiles = 2;      // of pixels, and of output vectors, at a time
+constexpr int kTileRows = 16;       // pixels of a tile
+constexpr int kMostTiles = 2;       // of pixels, and of output vectors, at a time
 constexpr int64_t kTileWords = 32;  // bf16 of a row of weights
 
 /// Of LDTILECFG: palette 1, and the shape of each tile.
@@ -34,7 +34,8 @@ struct Strip {
 // Tiles 0 to 3 are sums (pixels i, vector j at 2 * i + j), 4 and 5 pixels, 6 and 7 weights: the intrinsics take nothing but literals.
 template <int A, int B>
 static SCISSIONLITE_INLINE void multiply(const Bf16PanelArguments& a, const uint16_t* x, const uint16_t* w, Fetch& fetch) {
-  const int64_t x_bytes = a.x_pixel * 2, w_bytes = a.vectors * kTileWords * 2, step = kBf16Pairs * a.vectors * kTileWords, second = kTileRows * a.x_pixel;
+  const int64_t x_bytes = a.x_pixel * 2, w_bytes = a.vectors * kTileWords * 2, step = kBf16Pairs * a.vectors * kTileWords,
+                second = kTileRows * a.x_pixel;
   _tile_zero(0);
   if constexpr (B == 2) _tile_zero(1);
   if constexpr (A == 2) _tile_zero(2);

@@ -40,7 +40,8 @@ TEST(NativePrecision, Bf16IsNearFloat32AndSaysWhatRuns) {
   for (const int64_t batch : {1, 3})
     for (const int threads : {1, 2}) {
       const auto graph = network(batch);
-      const auto engine = compile(graph, "native", {.threads = threads, .precision = "bf16"}), single = compile(graph, "native", {.threads = threads});
+      const auto engine = compile(graph, "native", {.threads = threads, .precision = "bf16"}),
+                 single = compile(graph, "native", {.threads = threads});
       EXPECT_EQ(engine->info().precision, "bf16");
       EXPECT_EQ(single->info().precision, "f32");
       EXPECT_LE(error_of(*engine, graph), kTolerance);
@@ -58,8 +59,10 @@ TEST(NativePrecision, IsF32WhereNothingMultipliesBf16) {
 TEST(NativePrecision, ExplanationsShowIt) {
   const auto explanation = explain_native(network(), {.threads = 1, .precision = "bf16"}, 1);
   EXPECT_EQ(explanation.engine.precision, "bf16");
-  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const StepFacts& step) { return step.implementation == "dense bf16"; }));
-  for (const auto& step : explain_native(network(), {.threads = 1}, 1).steps) EXPECT_EQ(step.implementation.find("bf16"), std::string::npos) << step.implementation;
+  EXPECT_TRUE(
+      std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const StepFacts& step) { return step.implementation == "dense bf16"; }));
+  for (const auto& step : explain_native(network(), {.threads = 1}, 1).steps)
+    EXPECT_EQ(step.implementation.find("bf16"), std::string::npos) << step.implementation;
 }
 
 /// Whatever this CPU would choose: all convolutions that can be are computed in bf16.
@@ -98,7 +101,8 @@ TEST(NativePrecision, CompiledModelsKeepIt) {
     const auto compiled = compile_model(graph, {.model = at / "model.onnx", .folder = at / precision, .precision = precision});
     EXPECT_EQ(load_compiled(at / precision).precision, precision);
     packed[is_bf16] = compiled.packed_bytes;
-    const auto loaded = compile(load_model(at / precision), "native", {.threads = 1}), direct = compile(graph, "native", {.threads = 1, .precision = precision});
+    const auto loaded = compile(load_model(at / precision), "native", {.threads = 1}),
+               direct = compile(graph, "native", {.threads = 1, .precision = precision});
     EXPECT_EQ(loaded->info().precision, precision) << "a compiled model runs as it was compiled";
     const auto inputs = testing_graphs::random_inputs(graph);
     EXPECT_TRUE(bit_equal(loaded->run(inputs)[0], direct->run(inputs)[0]));
@@ -115,7 +119,8 @@ TEST(NativePrecision, UnknownOnesAreRefusedByEveryBackend) {
   for (const auto* backend : {"native", "reference"}) {
     const auto graph = network();
     EXPECT_EQ(message_of([&] { (void)compile(graph, backend, {.precision = "fp16"}); }), "[engine] unknown precision 'fp16'; available: f32, bf16");
-    EXPECT_EQ(message_of([&] { (void)compile_owned(graph, backend, {.precision = "fp16"}); }), "[engine] unknown precision 'fp16'; available: f32, bf16");
+    EXPECT_EQ(message_of([&] { (void)compile_owned(graph, backend, {.precision = "fp16"}); }),
+              "[engine] unknown precision 'fp16'; available: f32, bf16");
   }
 }
 
