@@ -1,6 +1,8 @@
 #include "base/cpu.h"
 
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -16,6 +18,17 @@ struct Flag {
 constexpr Flag kFlags[] = {{"sse4_2", "sse4.2"}, {"avx2", "avx2"}, {"fma", "fma"}, {"f16c", "f16c"}, {"avx512f", "avx512f"},
                            {"avx512bw", "avx512bw"}, {"avx512_vnni", "avx512vnni"}, {"avx512_bf16", "avx512bf16"},
                            {"avx512_vpopcntdq", "avx512vpopcntdq"}, {"amx_int8", "amx_int8"}, {"amx_bf16", "amx_bf16"}, {"asimd", "neon"}};
+
+/// Linux gives a process AMX's tile registers when it asks for them: once, for all of its threads, and kept by what it forks.
+bool may_use_tiles() {
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+bool is_of_tiles(const std::string& isa) { return isa.starts_with("amx_"); }
 
 MachineInfo read_machine() {
   MachineInfo info;
@@ -33,6 +46,7 @@ MachineInfo read_machine() {
   while (words >> word)
     for (const auto& flag : kFlags)
       if (word == flag.kernel_name) info.isa.emplace_back(flag.name);
+  if (std::any_of(info.isa.begin(), info.isa.end(), is_of_tiles) && !may_use_tiles()) std::erase_if(info.isa, is_of_tiles);
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) == 0) info.cores = CPU_COUNT(&set);

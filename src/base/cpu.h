@@ -11,7 +11,7 @@ struct MachineInfo {
   std::vector<std::string> isa;  // of sse4.2, avx2, fma, f16c, avx512f, avx512bw, avx512vnni, avx512bf16, avx512vpopcntdq, amx_int8, amx_bf16, neon
   int cores = 1;                 // that this process may use
 };
-/// Read once from the CPU and the process's affinity.
+/// Read once from the CPU and the process's affinity. AMX is among it where the system lets this process use it, for which that asks.
 [[nodiscard]] const MachineInfo& this_machine();
 /// Whether it has all of these instruction sets, as MachineInfo names them.
 [[nodiscard]] bool has_isa(const std::vector<std::string>& needs);

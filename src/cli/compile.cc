@@ -37,7 +37,7 @@ Loaded load(const CompileModelOptions& options) {
 
 /// @throws InternalError when the folder does not compute, to the bit, what the model computes in the same engine.
 void check_same(const Graph& graph, const CompileModelOptions& options, const CompiledModel& compiled, Executable& loaded) {
-  const auto direct = compile(graph, "native", {.threads = options.threads, .tuning = options.tuning});
+  const auto direct = compile(graph, "native", {.threads = options.threads, .precision = options.precision, .tuning = options.tuning});
   const auto inputs = normal_inputs(compiled.inputs, compiled.programs.at(0).shapes);
   const auto expected = direct->run(inputs), given = loaded.run(inputs);
   for (size_t i = 0; i < expected.size(); ++i)
@@ -80,7 +80,7 @@ void print(const CompiledModel& compiled, const CompileModelOptions& options, co
   std::vector<std::string> batches;
   for (const auto& program : compiled.programs) batches.push_back(program.shapes.empty() ? "no inputs" : to_string(program.shapes[0]));
   std::cout << "compiled  " << options.folder.string() << ", " << format_bytes(static_cast<double>(total_bytes(compiled))) << ", of that packed weights " << format_bytes(static_cast<double>(compiled.packed_bytes)) << "\n"
-            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads << (compiled.threads == 1 ? " thread" : " threads") << ", inputs of " << join(batches, "; ") << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
+            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads << (compiled.threads == 1 ? " thread" : " threads") << ", " << compiled.precision << ", inputs of " << join(batches, "; ") << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
   if (loaded) std::cout << "loads in  " << format_us(loaded->load_us) << ", and gives what the model gives\n";
   else std::cout << "not tried here: this CPU does not run " << compiled.isa << "\n";
   std::cout << "why each step is done as it is: " << (options.folder / kCompiledJson).string() << "\n";
@@ -120,6 +120,7 @@ Run declare_compile(CLI::App& app, Common& common) {
   app.add_option("--batch", options->batches, "batch sizes to compile for, where the model leaves the batch open; they share their weights")->check(CLI::Range(1, 65536))->capture_default_str();
   app.add_option("--threads", options->threads, "that choices are made for; any number may run it")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--isa", options->isa, "instruction set: avx512, avx2, base (4 lanes, every CPU) or neon, which is base (default: the widest of this CPU)");
+  app.add_option("--precision", options->precision, "f32, or bf16: convolutions and dense layers may multiply rounded values where that is faster")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   app.add_option("--tuning", options->tuning, "file of `scissionlite tune` to choose by (default: what the environment variable SCISSIONLITE_TUNING names)");
   app.add_flag("--portable", options->is_portable, "keep a copy of the model: other batch sizes, CPUs and versions compile from it");
   return [options, &common] { return compile_command(*options, common); };

@@ -14,7 +14,7 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, trace, tuning;
+  std::string model, trace, tuning, precision = "f32";
   int threads = 1, repeats = 20, top = 25;
 };
 
@@ -71,7 +71,7 @@ void print(const Explanation& e, const Options& options) {
   }
   std::cout << format_table(rows);
   if (sorted.size() >= rows.size()) std::cout << "... " << sorted.size() - rows.size() + 1 << " more steps (--top 0 shows all)\n";
-  std::cout << "\n" << e.steps.size() << " steps, " << format_fixed(e.run_us / 1e3, 3) << " ms a run with " << e.engine.threads << (e.engine.threads == 1 ? " thread" : " threads") << " of " << e.engine.isa << ", "
+  std::cout << "\n" << e.steps.size() << " steps, " << format_fixed(e.run_us / 1e3, 3) << " ms a run with " << e.engine.threads << (e.engine.threads == 1 ? " thread" : " threads") << " of " << e.engine.isa << " in " << e.engine.precision << ", "
             << format_fixed(2e-3 * static_cast<double>(macs) / e.run_us, 1) << " GFLOP/s of " << format_fixed(e.peak_gflops, 1) << " measured at most\n";
   std::cout << "values take " << format_fixed(static_cast<double>(e.arena_bytes) / 1048576, 1) << " MiB (" << format_fixed(static_cast<double>(e.values_bytes) / 1048576, 1) << " without reuse)\n";
   print_groups(e, sum_us);
@@ -79,7 +79,7 @@ void print(const Explanation& e, const Options& options) {
 
 int explain(const Options& options, const Common& common) {
   if (!options.trace.empty()) check_writable(options.trace);
-  const auto explanation = explain_native(load_model(options.model), {.threads = options.threads, .tuning = options.tuning}, options.repeats);
+  const auto explanation = explain_native(load_model(options.model), {.threads = options.threads, .precision = options.precision, .tuning = options.tuning}, options.repeats);
   if (!options.trace.empty()) write_json(options.trace, to_trace(explanation));
   if (common.json) {
     Json json = to_json(explanation);
@@ -99,6 +99,7 @@ Run declare_explain(CLI::App& app, Common& common) {
   app.add_option("--threads", options->threads, "0: every core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--repeats", options->repeats, "runs that the medians are of")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--top", options->top, "print the slowest steps only; 0: all")->check(CLI::Range(0, 100000))->capture_default_str();
+  app.add_option("--precision", options->precision, "f32, or bf16: convolutions and dense layers may multiply rounded values where that is faster")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   app.add_option("--tuning", options->tuning, "file of `scissionlite tune` to choose by (default: what the environment variable SCISSIONLITE_TUNING names)");
   app.add_option("--trace", options->trace, "write one run for chrome://tracing or ui.perfetto.dev");
   return [options, &common] { return explain(*options, common); };

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "engine/wrappers.h"
+#include "kernels/precision.h"
 
 namespace scissionlite {
 
@@ -73,6 +74,7 @@ std::unique_ptr<Backend> make_backend(const std::string& spec) {
 }
 
 std::unique_ptr<Executable> compile(const Graph& graph, const std::string& spec, const CompileOptions& options) {
+  (void)kernels::precision_named(options.precision);  // refuses others, whatever the backend
   return make_backend(spec.empty() ? default_backend() : spec)->compile(graph, options);
 }
 

@@ -94,7 +94,7 @@ kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLo
   return tuned ? tuned->choice : kernels::usual_conv(conv.problem, loops);
 }
 
-std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices) {
+std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices, kernels::Precision precision) {
   const auto& problem = conv.problem;
   const auto* entry = choices ? choices->entry(conv) : nullptr;
   if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs)
@@ -103,7 +103,7 @@ std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv
   std::string text = "estimated at " + cycles(choice.implementation->estimate(problem, loops, choice.knobs));
   double least = 0;
   std::string next;
-  for (const auto* other : kernels::conv_implementations()) {
+  for (const auto* other : kernels::conv_implementations(precision)) {
     if (other == choice.implementation || other->is_measured_only || !other->reason_against(problem, loops).empty()) continue;
     const double value = other->estimate(problem, loops, other->usual(problem, loops));
     if (next.empty() || value < least) next = other->name, least = value;

@@ -58,6 +58,7 @@ class Choices {
 [[nodiscard]] kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
 
 /// What is known of a choice, in words: "estimated at 1.2 million cycles; next: direct at 1.9 million cycles", or what tuning measured.
-[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
+[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices,
+                                    kernels::Precision precision = kernels::Precision::kF32);
 
 }  // namespace scissionlite::tune

@@ -39,7 +39,7 @@ std::vector<Tensor> run_node(const Graph&, const Node&, std::span<const Tensor>)
 namespace tune {
 std::shared_ptr<const Choices> load_choices(const std::string&, const kernels::VectorLoops&, int) { not_here("load_choices"); }
 kernels::ConvChoice choose_conv(const ConvWithEnd&, const kernels::VectorLoops&, const Choices*) { not_here("choose_conv"); }
-std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*) { not_here("reason_of"); }
+std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*, kernels::Precision) { not_here("reason_of"); }
 std::string ConvWithEnd::text() const { not_here("ConvWithEnd::text"); }
 std::string ChainOfConvs::text() const { not_here("ChainOfConvs::text"); }
 bool Choices::keeps_usual(const std::string&) const { not_here("keeps_usual"); }

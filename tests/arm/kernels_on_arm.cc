@@ -58,17 +58,19 @@ std::vector<ConvProblem> problems() {
   return out;
 }
 
+constexpr double kTolerance = 1e-3, kBf16Tolerance = 0.1;  // of sums of up to 525 products of values below 1, for bf16 rounded to eight bits each
+
 int check_all() {
   int tried = 0, wrong = 0;
   for (const auto& p : problems())
-    for (const auto* implementation : conv_implementations()) {
+    for (const auto* implementation : conv_implementations(Precision::kBf16)) {
       if (!implementation->reason_against(p, best_loops()).empty()) continue;
       auto knobs = implementation->usual(p, best_loops());
       for (const int64_t m : knobs.count("m") ? std::vector<int64_t>{2, 4, 6} : std::vector<int64_t>{0}) {
         if (m > 0) knobs["m"] = m;
         const double e = error(p, *implementation, knobs);
         ++tried;
-        if (e <= 1e-3) continue;
+        if (e <= (implementation->precision == Precision::kBf16 ? kBf16Tolerance : kTolerance)) continue;
         ++wrong;
         std::printf("%s by %s: differs by %g\n", p.text().c_str(), implementation->name, e);
       }

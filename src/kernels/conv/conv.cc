@@ -28,29 +28,34 @@ std::string text_of(const Knobs& knobs) {
 
 std::string describe(const std::string& implementation, const Knobs& knobs) { return knobs.empty() ? implementation : implementation + " " + text_of(knobs); }
 
-const std::vector<const ConvImplementation*>& conv_implementations() {
+const std::vector<const ConvImplementation*>& conv_implementations(Precision precision) {
   static const std::vector<const ConvImplementation*> table{
 #define SCISSIONLITE_CONV(name) &k_conv_##name,
 #include "kernels/conv/conv.inc"
 #undef SCISSIONLITE_CONV
   };
-  return table;
+  static const auto of_f32 = [] {
+    auto rows = table;
+    std::erase_if(rows, [](const ConvImplementation* row) { return row->precision != Precision::kF32; });
+    return rows;
+  }();
+  return precision == Precision::kF32 ? of_f32 : table;
 }
 
 const ConvImplementation& conv_implementation(const std::string& name) {
   std::vector<std::string> names;
-  for (const auto* row : conv_implementations()) {
+  for (const auto* row : conv_implementations(Precision::kBf16)) {
     if (name == row->name) return *row;
     names.emplace_back(row->name);
   }
   throw InvalidArgument("[kernels] unknown convolution '" + name + "'" + did_you_mean(name, names));
 }
 
-ConvChoice usual_conv(const ConvProblem& problem, const VectorLoops& loops) {
+ConvChoice usual_conv(const ConvProblem& problem, const VectorLoops& loops, Precision precision) {
   ConvChoice best;
   double least = std::numeric_limits<double>::infinity();
   std::string reasons;
-  for (const auto* row : conv_implementations()) {
+  for (const auto* row : conv_implementations(precision)) {
     if (row->is_measured_only) continue;
     if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "kernels/packed.h"
+#include "kernels/precision.h"
 #include "kernels/vector/arguments.h"
 
 namespace scissionlite::kernels {
@@ -97,10 +98,12 @@ struct ConvImplementation {
   bool (*can)(const ConvProblem&, const VectorLoops&, const Knobs&) = nullptr;
   /// What Convolution::takes_plain_input says of all it makes.
   bool takes_plain_input = false;
+  /// Of bf16 it is taken only where that may be.
+  Precision precision = Precision::kF32;
 };
 
-/// The table, in order of conv.inc.
-[[nodiscard]] const std::vector<const ConvImplementation*>& conv_implementations();
+/// Those of the table that may compute what is asked for in that precision, in order of conv.inc.
+[[nodiscard]] const std::vector<const ConvImplementation*>& conv_implementations(Precision precision = Precision::kF32);
 /// @throws InvalidArgument naming the known ones.
 [[nodiscard]] const ConvImplementation& conv_implementation(const std::string& name);
 
@@ -110,6 +113,6 @@ struct ConvChoice {
   Knobs knobs;
 };
 /// The one with the least estimate. @throws Unsupported with every implementation's reason when none can.
-[[nodiscard]] ConvChoice usual_conv(const ConvProblem&, const VectorLoops&);
+[[nodiscard]] ConvChoice usual_conv(const ConvProblem&, const VectorLoops&, Precision precision = Precision::kF32);
 
 }  // namespace scissionlite::kernels

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/tensor.h"
 #include "base/test_messages.h"
 #include "kernels/conv/panels.h"
 #include "kernels/conv/test_reference.h"
@@ -38,10 +39,14 @@ struct Case {
   ConvEnd end;
   std::vector<float> x, w, bias, residual;
 
-  Case(ConvProblem problem, ConvEnd end_given, uint64_t seed) : p(problem), end(end_given) {
+  /// @param precision  x and w have values of it: bf16's products of them are exact, so that only the order of sums differs.
+  Case(ConvProblem problem, ConvEnd end_given, uint64_t seed, Precision precision) : p(problem), end(end_given) {
     Rng rng(seed);
     x = random_values(rng, p.n * p.c * p.h * p.w);
     w = random_values(rng, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w);
+    if (precision == Precision::kBf16)
+      for (auto* values : {&x, &w})
+        for (float& v : *values) v = bf16_to_f32(f32_to_bf16(v));
     bias = random_values(rng, p.k);
     if (end.has_residual) residual = random_values(rng, p.n * p.k * p.out_h() * p.out_w());
   }
@@ -111,7 +116,7 @@ void narrow(ConvProblem& p, const std::string& implementation) {
 }
 
 ConvProblem random_problem(const std::string& implementation) {
-  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact";
+  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16";
   ConvProblem p;
   p.n = *rc::gen::inRange<int64_t>(1, 3);
   const auto kind = is_narrow ? 2 : *rc::gen::inRange(0, 4);
@@ -158,7 +163,7 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
     Knobs knobs = implementation.usual(problem, *loops);
     if (*rc::gen::arbitrary<bool>())
       for (const auto& range : implementation.knobs(problem, *loops)) knobs[range.name] = *rc::gen::elementOf(range.values);
-    const Case c(problem, random_end(), *rc::gen::arbitrary<uint32_t>());
+    const Case c(problem, random_end(), *rc::gen::arbitrary<uint32_t>(), implementation.precision);
     double largest = 0;
     const auto expected = c.expected(largest);
     const double error = error_of(c.computed(implementation, knobs, *loops, *rc::gen::inRange(1, 4)), expected, largest);
@@ -172,11 +177,18 @@ TEST_P(EveryConvolution, EqualsTheDefinition) {
 
 std::vector<std::string> names() {
   std::vector<std::string> out;
-  for (const auto* row : conv_implementations())
+  for (const auto* row : conv_implementations(Precision::kBf16))
     if (std::string(row->name) != "generated") out.emplace_back(row->name);  // has no kernel before one is made: src/generate/generate_test.cc
   return out;
 }
 INSTANTIATE_TEST_SUITE_P(Table, EveryConvolution, testing::ValuesIn(names()), [](const auto& info) { return info.param; });
+
+TEST(Convolutions, OfBf16AreTakenWhereThatIsAskedForOnly) {
+  for (const auto* row : conv_implementations()) EXPECT_EQ(row->precision, Precision::kF32) << row->name;
+  EXPECT_EQ(conv_implementation("bf16").precision, Precision::kBf16);
+  const ConvProblem depthwise{.c = 64, .h = 14, .w = 14, .k = 64, .kernel_h = 3, .kernel_w = 3, .groups = 64};
+  EXPECT_NE(conv_implementation("bf16").reason_against(depthwise, best_loops()), "");
+}
 
 TEST(Convolutions, UnknownNamesAreSaid) {
   EXPECT_NE(message_of([] { (void)conv_implementation("winogard"); }).find("did you mean 'winograd'?"), std::string::npos);

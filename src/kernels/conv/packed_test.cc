@@ -45,14 +45,14 @@ std::vector<ConvProblem> problems() {
 TEST(PackedWeights, AreAllThatAConvolutionKeeps) {
   for (const auto* loops : all_loops())
     for (const auto& p : problems())
-      for (const auto* row : conv_implementations()) {
+      for (const auto* row : conv_implementations(Precision::kBf16)) {
         if (!row->reason_against(p, *loops).empty()) continue;
         Rng rng(5);
         const auto w = random_values(rng, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w), bias = random_values(rng, p.k);
         PackedInMemory store;
         const auto knobs = row->usual(p, *loops);
         const auto packing = row->make(p, {w.data(), bias.data(), {&store, "weights"}}, {}, knobs, *loops), alone = row->make(p, {w.data(), bias.data()}, {}, knobs, *loops);
-        EXPECT_GE(store.total_bytes(), static_cast<int64_t>(w.size() * sizeof(float))) << row->name << " " << p.text();
+        EXPECT_GE(store.total_bytes(), static_cast<int64_t>(w.size() * (row->precision == Precision::kBf16 ? sizeof(uint16_t) : sizeof(float)))) << row->name << " " << p.text();
         OnlyKnown known(store);
         const auto packed = row->make(p, {nullptr, bias.data(), {&known, "weights"}}, {}, knobs, *loops);
         EXPECT_EQ(computed(*packed, p, loops->lanes), computed(*alone, p, loops->lanes)) << row->name << " " << p.text();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "kernels/precision.h"
 
 namespace scissionlite::native {
 
@@ -57,6 +58,7 @@ struct Step {
   bool is_measured = false;  // the prediction was tuned, not estimated
   std::string instead = "";  // the best other way; empty: none
   double instead_us = 0;     // that it would cost more in all
+  kernels::Precision precision = kernels::Precision::kF32;  // of what it multiplies
 };
 
 struct Program {
@@ -66,6 +68,8 @@ struct Program {
   std::vector<SlotId> inputs, outputs;
   int64_t arena_bytes = 0, scratch_bytes = 0;
   int64_t values_bytes = 0;  // what the arena's slots would take without reuse
+  /// bf16 where any step multiplies it.
+  [[nodiscard]] kernels::Precision precision() const;
 };
 
 }  // namespace scissionlite::native

@@ -156,7 +156,7 @@ class Builder {
     double least = kImpossible;
     for (auto& way : costs_.convolutions(stage.with_end(), n.inputs[0])) {
       const bool is_plain = way.choice.implementation->takes_plain_input;
-      least = std::min(least, way.us);
+      if (way.choice.implementation->precision == kernels::Precision::kF32) least = std::min(least, way.us);  // which a chain computes in
       auto text = kernels::describe(way.choice.implementation->name, way.choice.knobs);
       add({.nodes = {node}, .text = std::move(text), .conv = std::move(way.choice), .band_rows = 0, .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured}, {n.inputs[0], residual},
           {is_plain ? Form::kPlain : Form::kBlocked, Form::kBlocked}, n.outputs);
@@ -183,7 +183,7 @@ class Builder {
   SelectionProblem problem_;
   std::vector<Choice> meanings_;
   std::map<std::string, int> ids_;
-  std::map<size_t, double> alone_us_;  // of each convolution
+  std::map<size_t, double> alone_us_;  // of each convolution, in float32
 };
 
 /// What computes this choice's nodes when it may not, and what all of it costs more.
@@ -211,7 +211,7 @@ std::string reason_of(const Lowering& l, const tune::Choices* tuned, const Choic
     for (const auto node : choice.nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
     text = (choice.is_measured ? "measured in bands against one by one; " : "estimated; ") + format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
   } else if (choice.conv.implementation) {
-    text = tune::reason_of(choice.conv, coming_stage_of(l, l.graph().nodes[choice.nodes[0]])->with_end(), l.loops(), tuned);
+    text = tune::reason_of(choice.conv, coming_stage_of(l, l.graph().nodes[choice.nodes[0]])->with_end(), l.loops(), tuned, l.precision());
   }
   if (!choice.instead.empty()) text += (text.empty() ? "" : "; ") + std::string("else ") + choice.instead + ", " + format_us(choice.instead_us) + " more in all";
   return text;

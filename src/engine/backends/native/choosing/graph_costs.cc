@@ -53,7 +53,7 @@ double GraphCosts::reference_us(const std::string& value) const { return static_
 std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& conv, const std::string& input) const {
   std::vector<Conv> all;
   size_t usual = 0;
-  for (const auto* row : kernels::conv_implementations()) {
+  for (const auto* row : kernels::conv_implementations(l_.precision())) {
     if (row->is_measured_only || !row->reason_against(conv.problem, l_.loops()).empty()) continue;
     auto knobs = row->usual(conv.problem, l_.loops());
     const double us = cycles_us(row->estimate(conv.problem, l_.loops(), knobs));

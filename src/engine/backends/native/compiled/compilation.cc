@@ -57,19 +57,29 @@ std::string text_of(const std::vector<Shape>& shapes) {
 
 Compilation::Compilation(Graph graph, const CompileOptions& options, bool explains) : inputs_(graph.inputs), outputs_(graph.outputs), explains_(explains), loops_(&kernels::best_loops()) {
   const int threads = options.threads > 0 ? options.threads : this_machine().cores;
-  info_ = {.spec = "native", .version = kVersion, .isa = loops_->isa, .precision = "f32", .threads = threads};
+  info_ = {.spec = "native", .version = kVersion, .isa = loops_->isa, .precision = options.precision, .threads = threads};
+  precision_ = kernels::precision_named(options.precision);
   folder_ = compiled_folder(graph);
   if (folder_.empty()) graph_ = std::move(graph);
   else open(folder_, threads);
-  if (!opened_) tuned_ = tune::load_choices(options.tuning, *loops_, threads);
+  if (!opened_) tuned_ = choices(options.tuning);
   const auto shapes = usual_shapes();
   if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) programs_[shapes] = std::make_shared<const Program>(make_program(std::exchange(graph_, {}), shapes));  // no other shapes can come
   else if (!shapes.empty()) (void)program(shapes);
+  if (const auto it = programs_.find(shapes); it != programs_.end()) info_.precision = kernels::name_of(it->second->precision());
+}
+
+/// Files of `tune` are of float32: what they say of it cannot be weighed against estimates of bf16.
+std::shared_ptr<const tune::Choices> Compilation::choices(const std::string& tuning) const {
+  if (precision_ == kernels::Precision::kF32) return tune::load_choices(tuning, *loops_, info_.threads);
+  if (const auto file = tune::choices_file(tuning); !file.empty()) log::warning("[native] '" + file + "' was tuned in f32, this is compiled in " + kernels::name_of(precision_) + ": ignored");
+  return nullptr;
 }
 
 /// Opens what fits this machine; else compiles the model that the folder keeps.
 void Compilation::open(const fs::path& folder, int threads) {
   auto compiled = load_compiled(folder);
+  precision_ = kernels::precision_named(compiled.precision);
   if (const auto reason = reason_against(compiled, folder); !reason.empty()) {
     if (!keeps_model(compiled)) throw Unsupported("[native] cannot run '" + folder.string() + "': " + reason);
     log::info("[native] compiling the model kept in '" + folder.string() + "': " + reason);
@@ -91,7 +101,7 @@ std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& sh
 }
 
 Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) {
-  LoweringOptions options{.loops = loops_, .threads = info_.threads, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
+  LoweringOptions options{.loops = loops_, .threads = info_.threads, .precision = precision_, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
   if (!std::all_of(inputs_.begin(), inputs_.end(), is_settled)) options.store = &packed_;  // else no other program can share, and no key is needed
   if (!opened_) return lower(specialise(std::move(graph), shapes), options);
   std::string known;

@@ -34,11 +34,13 @@ class Compilation {
 
  private:
   void open(const fs::path& folder, int threads);
+  [[nodiscard]] std::shared_ptr<const tune::Choices> choices(const std::string& tuning) const;
   [[nodiscard]] Program make_program(Graph graph, const std::vector<Shape>& shapes);
   std::vector<ValueInfo> inputs_, outputs_;
   EngineInfo info_;
   std::shared_ptr<const tune::Choices> tuned_;
   bool explains_;
+  kernels::Precision precision_ = kernels::Precision::kF32;  // that programs may have; of a compiled model its own
   const kernels::VectorLoops* loops_ = nullptr;
   kernels::PackedInMemory packed_;  // shared by the programs
   fs::path folder_;                 // of a compiled model

@@ -20,6 +20,7 @@ struct CompileModelOptions {
   int threads = 1;                   // that it will run with
   std::string isa = "";              // "avx512", "avx2", "base"; empty: the widest of this CPU
   std::string tuning = "";           // as CompileOptions::tuning
+  std::string precision = "f32";     // as CompileOptions::precision
   bool is_portable = false;          // keep a copy of the model
 };
 

@@ -92,12 +92,12 @@ std::vector<ValueInfo> outputs_of(const Graph& graph, const Graph& stored) {
 class Compiler {
  public:
   Compiler(const Graph& graph, const CompileModelOptions& options, const CompileProgress& progress)
-      : graph_(graph), options_(options), progress_(progress), loops_(options.isa.empty() ? kernels::best_loops() : kernels::described_loops(options.isa)), folder_(options.folder), weights_(folder_.path() / kWeightsBin) {}
+      : graph_(graph), options_(options), progress_(progress), precision_(kernels::precision_named(options.precision)), loops_(options.isa.empty() ? kernels::best_loops() : kernels::described_loops(options.isa)), folder_(options.folder), weights_(folder_.path() / kWeightsBin) {}
 
   CompiledModel run() {
-    const auto tuned = tune::load_choices(options_.tuning, loops_, options_.threads);
+    const auto tuned = precision_ == kernels::Precision::kF32 ? tune::load_choices(options_.tuning, loops_, options_.threads) : nullptr;  // which are of float32
     out_ = {.model_name = options_.model.stem().string(), .model_sha256 = model_sha256(options_.model), .created_by = kVersion, .engine = "native", .build = build_fingerprint(), .isa = loops_.isa,
-            .lanes = loops_.lanes, .threads = options_.threads, .precision = "f32", .cpu = this_machine().cpu, .tuning = tuned ? tune::choices_file(options_.tuning) : "", .inputs = graph_.inputs,
+            .lanes = loops_.lanes, .threads = options_.threads, .precision = options_.precision, .cpu = this_machine().cpu, .tuning = tuned ? tune::choices_file(options_.tuning) : "", .inputs = graph_.inputs,
             .outputs = {}, .packed_bytes = 0, .programs = {}, .files = {}};
     for (const auto& shapes : shapes_for(graph_, options_.batches)) add_program(shapes, tuned.get());
     out_.outputs = outputs_of(graph_, stored_.programs.at(0).graph);
@@ -115,7 +115,7 @@ class Compiler {
     say("packing weights for " + (shapes.empty() ? "no inputs" : to_string(shapes[0])));
     const auto optimised = specialise(graph_, shapes);
     Lowered lowered;
-    out_.programs.push_back(described(lower(optimised, {.loops = &loops_, .threads = options_.threads, .tuned = tuned, .store = &packed_, .note = &lowered}), shapes));
+    out_.programs.push_back(described(lower(optimised, {.loops = &loops_, .threads = options_.threads, .precision = precision_, .tuned = tuned, .store = &packed_, .note = &lowered}), shapes));
     for (const auto& [subject, decision] : lowered.decisions) decisions_.push_back(decision);
     stored_.programs.push_back(stored_program(optimised, lowered));
     for (const auto& [name, identity] : stored_.programs.back().values)
@@ -149,6 +149,7 @@ class Compiler {
   const Graph& graph_;
   const CompileModelOptions& options_;
   const CompileProgress& progress_;
+  kernels::Precision precision_;
   const kernels::VectorLoops& loops_;
   StagedFolder folder_;
   WeightsFile weights_;

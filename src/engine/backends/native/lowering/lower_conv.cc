@@ -5,7 +5,8 @@
 namespace scissionlite::native {
 namespace {
 
-void add_convolution(Lowering& l, const Node& node, std::shared_ptr<const kernels::Convolution> conv, const std::string& implementation, const std::string& input, const std::string& residual_value, int64_t macs) {
+void add_convolution(Lowering& l, const Node& node, std::shared_ptr<const kernels::Convolution> conv, const std::string& implementation, const std::string& input, const std::string& residual_value, int64_t macs,
+                     kernels::Precision precision = kernels::Precision::kF32) {
   const auto x = conv->takes_plain_input() ? l.plain(input) : l.blocked(input);
   const auto residual = residual_value.empty() ? kNoSlot : l.blocked(residual_value);
   const auto y = l.make(node.outputs[0], Layout::kBlocked);
@@ -14,6 +15,7 @@ void add_convolution(Lowering& l, const Node& node, std::shared_ptr<const kernel
               conv->run(f.floats(x), residual == kNoSlot ? nullptr : f.floats(residual), f.floats(y), reinterpret_cast<float*>(f.scratch), f.threads);
             }};
   if (residual != kNoSlot) step.inputs.push_back(residual);
+  step.precision = precision;
   l.add(std::move(step));
 }
 
@@ -25,7 +27,7 @@ bool lower_conv(Lowering& l, const Node& node) {
   stage->source = l.weight_source(node.inputs[1]);
   const auto choice = l.choose(node, stage->with_end());
   std::shared_ptr<const kernels::Convolution> conv = choice.implementation->make(stage->problem, stage->weights(), stage->end(), choice.knobs, l.loops());
-  add_convolution(l, node, std::move(conv), kernels::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs());
+  add_convolution(l, node, std::move(conv), kernels::describe(choice.implementation->name, choice.knobs), node.inputs[0], stage->has_residual ? node.inputs[3] : "", stage->problem.macs(), choice.implementation->precision);
   return true;
 }
 

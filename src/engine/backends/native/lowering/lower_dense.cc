@@ -1,6 +1,6 @@
 // Gemm, FusedGemm and MatMul with constant weights.
 #include "engine/backends/native/lowering/lower.h"
-#include "kernels/dense/dense.h"
+#include "kernels/bf16/dense.h"
 
 namespace scissionlite::native {
 namespace {
@@ -10,11 +10,28 @@ struct Product {
   bool is_transposed = false;  // weights are (n, k)
 };
 
+/// As decided when the model was compiled, where it was: the CPU then may have had other instructions.
+bool takes_bf16(Lowering& l, const Node& node, const Product& p) {
+  const auto subject = "product at " + node.outputs[0];
+  constexpr const char* kBf16 = "dense bf16";
+  if (l.repeats()) return l.decided(subject) != nullptr;
+  const bool takes = l.precision() == kernels::Precision::kBf16 && kernels::Bf16Dense::pays(p.m, l.loops());
+  if (takes && l.notes()) l.note(subject, {kBf16, {}, ""});
+  return takes;
+}
+
 void add_product(Lowering& l, const Node& node, const Product& p, const std::string& weights_value, const Tensor& bias, const kernels::ActivationArguments& activation) {
   const auto weights = l.weights(weights_value);
   const kernels::Dense::Weights w{weights.as<float>().data(), p.is_transposed ? 1 : p.n, p.is_transposed ? p.k : 1, bias.empty() ? nullptr : bias.as<float>().data(), l.weight_source(weights_value)};
-  const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
+  if (takes_bf16(l, node, p)) {
+    const auto dense = std::make_shared<const kernels::Bf16Dense>(p.k, p.n, w, activation, l.loops());
+    Step step{.node = node.label(), .implementation = "dense bf16", .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(p.m), .macs = p.m * p.k * p.n,
+              .run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.scratch, f.threads); }};
+    step.precision = kernels::Precision::kBf16;
+    return l.add(std::move(step));
+  }
+  const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
   l.add({.node = node.label(), .implementation = "dense", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = p.m * p.k * p.n,
          .run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); }});
 }

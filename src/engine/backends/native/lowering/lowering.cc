@@ -391,6 +391,11 @@ GraphSelection selection_of(Lowering& l) {
 
 }  // namespace
 
+kernels::Precision Program::precision() const {
+  const bool has_bf16 = std::any_of(steps.begin(), steps.end(), [](const Step& step) { return step.precision == kernels::Precision::kBf16; });
+  return has_bf16 ? kernels::Precision::kBf16 : kernels::Precision::kF32;
+}
+
 Program lower(Graph graph, const LoweringOptions& options) {
   Program program;
   program.graph = std::make_shared<Graph>(std::move(graph));

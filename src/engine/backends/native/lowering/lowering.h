@@ -35,6 +35,7 @@ struct Lowered {
 struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
+  kernels::Precision precision = kernels::Precision::kF32;  // that steps may have
   const tune::Choices* tuned = nullptr;     // null: the usual choices
   bool explains = false;                    // steps say why they are done as they are
   kernels::WeightStore* store = nullptr;    // keeps packed weights; null: each step its own
@@ -57,6 +58,7 @@ class Lowering {
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.loops; }
   [[nodiscard]] int64_t lanes() const { return options_.loops->lanes; }
   [[nodiscard]] int threads() const { return options_.threads; }
+  [[nodiscard]] kernels::Precision precision() const { return options_.precision; }
   /// How to compute it: as selected for the node, else as tuned, else the usual way.
   [[nodiscard]] kernels::ConvChoice choose(const Node& node, const tune::ConvWithEnd& conv) const;
   /// What was selected for the node; null before anything was.
