@@ -1,6 +1,6 @@
 // One engine of the library behind the line protocol of bench/engine/worker.py: the model is loaded, then each line of standard
 // input is answered by one line of JSON.
-//   bench_engine_worker MODEL [--engine SPEC] [--threads N]     an ONNX file or a compiled model
+//   bench_engine_worker MODEL [--engine SPEC] [--threads N] [--precision f32|bf16]     an ONNX file or a compiled model
 //   bench_engine_worker MODEL.onnx --compile FOLDER [--threads N]     compiles it, and ends
 #include <fmt/format.h>
 
@@ -20,10 +20,11 @@
 namespace scissionlite {
 namespace {
 
-constexpr char kUsage[] = "usage: bench_engine_worker MODEL [--engine SPEC] [--threads N] [--compile FOLDER]";
+constexpr char kUsage[] = "usage: bench_engine_worker MODEL [--engine SPEC] [--threads N] [--precision f32|bf16] [--compile FOLDER]";
 
 struct Options {
   std::string model, engine, compile_to;  // engine "" = default_backend()
+  std::string precision = "f32";
   int threads = 1;
 };
 
@@ -33,6 +34,7 @@ Options parse(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--engine" && i + 1 < argc) options.engine = argv[++i];
     else if (word == "--threads" && i + 1 < argc) options.threads = std::atoi(argv[++i]);
+    else if (word == "--precision" && i + 1 < argc) options.precision = argv[++i];
     else if (word == "--compile" && i + 1 < argc) options.compile_to = argv[++i];
     else if (options.model.empty() && !word.starts_with("--")) options.model = word;
     else throw InvalidArgument(fmt::format("unexpected '{}'; {}", word, kUsage));
@@ -52,9 +54,10 @@ double resident_peak_mib() {
 
 class Worker {
  public:
-  explicit Worker(const Options& options) : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads})) {}
+  explicit Worker(const Options& options) : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads, .precision = options.precision})) {}
 
   [[nodiscard]] std::string version() const { return engine_->info().spec + " " + engine_->info().version; }
+  [[nodiscard]] std::string precision() const { return engine_->info().precision; }
 
   Json answer(const std::string& line) {
     const auto space = line.find(' ');
@@ -115,7 +118,7 @@ int run(int argc, char** argv) {
   const double start_us = Clock::steady().now_us();
   Worker worker(options);
   const double load_ms = (Clock::steady().now_us() - start_us) / 1e3;
-  say({{"load_ms", load_ms}, {"version", worker.version()}, {"from", is_compiled(options.model) ? "compiled" : "onnx"}});
+  say({{"load_ms", load_ms}, {"version", worker.version()}, {"precision", worker.precision()}, {"from", is_compiled(options.model) ? "compiled" : "onnx"}});
   serve(worker);
   return 0;
 }

@@ -30,12 +30,13 @@ def commit():
     return out.stdout.strip() or "unknown"
 
 
-def record(topic, rows):
-    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id, each with machine and commit."""
+def record(topic, rows, on=None):
+    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id, each with machine and commit. `on`: the
+    machine that they were measured on, where it is another."""
     path = FOLDER / f"{topic}.json"
     data = json.loads(path.read_text()) if path.exists() else {"figures": []}
     kept = {row["id"]: row for row in data["figures"]}
-    origin = {"commit": commit(), "machine": machine()}
+    origin = {"commit": commit(), "machine": on or machine()}
     for row in rows:
         kept[row["id"]] = {**row, **origin}
     data = {"schema": SCHEMA, "topic": topic}
