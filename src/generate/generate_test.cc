@@ -166,6 +166,8 @@ TEST_F(Kernels, AreMadeForOtherInstructionSetsToo) {  // code of AVX-512 is made
 
 TEST(Plans, SayWhyTheyAreInvalid) {
   auto plan = examples()[0].plan;
+  plan.target = "x86-64-avx2";  // which values a knob has depends on the lanes
+  plan.knobs = kernels::usual_generated_knobs(plan.problem, plan.lanes());
   EXPECT_EQ(plan.reason_against(), "");
   plan.knobs["tile_x"] = 14, plan.knobs["vectors"] = 5;
   EXPECT_NE(plan.reason_against().find("a register tile of 70 vectors"), std::string::npos) << plan.reason_against();

@@ -26,6 +26,7 @@ Graph load_model(const fs::path&) { not_here("load_model"); }
 std::string sha256_hex(std::string_view) { not_here("sha256_hex"); }
 namespace log {
 void info(const std::string& message) { std::fprintf(stderr, "%s\n", message.c_str()); }
+void warning(const std::string& message) { info(message); }
 }  // namespace log
 namespace native {
 void bring_kernels(const fs::path& folder, const kernels::VectorLoops&) {
@@ -37,6 +38,7 @@ const Operator* find(const std::string&, const std::string&) { not_here("an oper
 std::vector<Tensor> run_node(const Graph&, const Node&, std::span<const Tensor>) { not_here("an operator's reference code"); }
 }  // namespace ops
 namespace tune {
+std::string choices_file(const std::string&) { not_here("choices_file"); }
 std::shared_ptr<const Choices> load_choices(const std::string&, const kernels::VectorLoops&, int) { not_here("load_choices"); }
 kernels::ConvChoice choose_conv(const ConvWithEnd&, const kernels::VectorLoops&, const Choices*) { not_here("choose_conv"); }
 std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*, kernels::Precision) { not_here("reason_of"); }
