@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """conv_geomean_vs_onednn_default: time of oneDNN's convolutions over ours, geometric mean over all distinct convolutions of the nine
 networks of tools/make_graphs; one thread, f32, both in the layouts they choose themselves, alternating in one process. With --tuning ours are
-as `scissionlite tune` chose them, and --tune makes that file first, network by network; without, the rows end with "/untuned".
+as `scissionlite tune` chose them, and the rows end with "/tuned"; --tune makes that file first, network by network.
 
 Example: tools/figures/conv_speed.py --program build/release/bench/conv_speed
          tools/figures/conv_speed.py --program build/release/bench/conv_speed --tuning build/figures/conv_tuning.json --tune build/release/scissionlite --seconds 120
@@ -87,7 +87,7 @@ def main():
             parser.error("--tune writes the file that --tuning names")
         tune(options)
     rows = measured(options)
-    suffix, how = ("", f"tuned, at most {options.seconds:g} s a network") if options.tuning else ("/untuned", "without tuning")
+    suffix, how = ("/tuned", f"tuned, at most {options.seconds:g} s a network") if options.tuning else ("", "without tuning")
     ratios = sorted(((row["onednn_us"] / row["ours_us"], row["problem"].split()[1], row["ours"]) for row in rows), reverse=True)
     best = ", ".join(f"{ratio:.2f} {problem} ({by})" for ratio, problem, by in ratios[:3])
     shared = {"unit": "ratio", "command": "tools/figures/conv_speed.py"}
