@@ -4,51 +4,16 @@
 // With --knobs each way is measured with all of its knobs, and the best ones are told.
 #include <omp.h>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/rng.h"
 #include "base/stats.h"
+#include "chosen_convolution.h"
 #include "kernels/bf16/loops.h"
-#include "kernels/conv/panels.h"
-#include "kernels/vector/loops.h"
 #include "problems.h"
 
 namespace scissionlite {
 namespace {
 
-using kernels::AlignedFloats;
 using kernels::ConvProblem;
-
-class Runner {
- public:
-  Runner(const ConvProblem& p, const kernels::ConvChoice& choice, int threads) : threads_(threads), choice_(choice) {
-    const auto& loops = kernels::best_loops();
-    Rng rng(2);
-    const auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng), bias = random_floats(p.k, rng);
-    conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
-    x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
-    y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());
-    scratch_ = AlignedFloats(conv_->scratch_floats(threads));
-  }
-  [[nodiscard]] double run_us(int repeats) {
-    const double start = now_us();
-    for (int i = 0; i < repeats; ++i) conv_->run(x_.data(), nullptr, y_.data(), scratch_.data(), threads_);
-    return (now_us() - start) / repeats;
-  }
-  [[nodiscard]] std::string name() const { return kernels::describe(choice_.implementation->name, choice_.knobs); }
-
- private:
-  static AlignedFloats random_floats(int64_t count, Rng& rng) {
-    AlignedFloats out(count);
-    for (int64_t i = 0; i < count; ++i) out.data()[i] = static_cast<float>(rng.uniform(-1, 1));
-    return out;
-  }
-  [[nodiscard]] double now_us() const { return threads_ > 1 ? Clock::steady().now_us() : thread_cpu_us(); }
-  int threads_;
-  kernels::ConvChoice choice_;
-  std::unique_ptr<kernels::Convolution> conv_;
-  AlignedFloats x_, y_, scratch_;
-};
 
 /// Of one way.
 std::vector<kernels::ConvChoice> choices_of(const ConvProblem& p, const kernels::Bf16Loops& way, bool with_knobs) {
@@ -73,9 +38,9 @@ std::vector<kernels::ConvChoice> choices_of(const ConvProblem& p, const kernels:
 
 constexpr double kRoundUs = 2000;  // each turn is at least so long
 
-int repeats_of(Runner& runner) {
-  (void)runner.run_us(1);
-  return static_cast<int>(std::clamp(kRoundUs / std::max(runner.run_us(1), 1.0), 1.0, 1000.0));
+int repeats_of(ChosenConvolution& runner, int threads) {
+  (void)run_us(runner, 1, threads);
+  return static_cast<int>(std::clamp(kRoundUs / std::max(run_us(runner, 1, threads), 1.0), 1.0, 1000.0));
 }
 
 /// The one that is fastest in a few runs.
@@ -83,33 +48,33 @@ kernels::ConvChoice best_of(const ConvProblem& p, const std::vector<kernels::Con
   size_t best = 0;
   double least = 0;
   for (size_t i = 0; choices.size() > 1 && i < choices.size(); ++i) {
-    Runner runner(p, choices[i], threads);
-    const int repeats = repeats_of(runner);
-    const double us = std::min({runner.run_us(repeats), runner.run_us(repeats), runner.run_us(repeats)});
+    ChosenConvolution runner(p, choices[i], threads);
+    const int repeats = repeats_of(runner, threads);
+    const double us = std::min({run_us(runner, repeats, threads), run_us(runner, repeats, threads), run_us(runner, repeats, threads)});
     if (i == 0 || us < least) best = i, least = us;
   }
   return choices[best];
 }
 
 Json compare(const ConvProblem& p, int threads, int rounds, bool with_knobs) {
-  std::vector<std::unique_ptr<Runner>> runners;
+  std::vector<std::unique_ptr<ChosenConvolution>> runners;
   std::vector<std::string> names{"f32"};
-  runners.push_back(std::make_unique<Runner>(p, kernels::usual_conv(p, kernels::best_loops()), threads));
+  runners.push_back(std::make_unique<ChosenConvolution>(p, kernels::usual_conv(p, kernels::best_loops()), threads));
   for (const auto* way : kernels::bf16_loops(kernels::best_loops().lanes)) {
-    runners.push_back(std::make_unique<Runner>(p, best_of(p, choices_of(p, *way, with_knobs), threads), threads));
+    runners.push_back(std::make_unique<ChosenConvolution>(p, best_of(p, choices_of(p, *way, with_knobs), threads), threads));
     names.emplace_back(way->isa);
   }
-  const int repeats = repeats_of(*runners[0]);
+  const int repeats = repeats_of(*runners[0], threads);
   std::vector<std::vector<double>> us(runners.size());
   for (int round = 0; round < rounds; ++round)
-    for (size_t i = 0; i < runners.size(); ++i) us[i].push_back(runners[i]->run_us(repeats));
+    for (size_t i = 0; i < runners.size(); ++i) us[i].push_back(run_us(*runners[i], repeats, threads));
   Json json{{"problem", p.text()},
             {"macs", p.macs()},
             {"threads", threads},
             {"usual_bf16", kernels::usual_conv(p, kernels::best_loops(), kernels::Precision::kBf16).implementation->name}};
   for (size_t i = 0; i < runners.size(); ++i) {
     const double took_us = median(us[i]);
-    json[names[i]] = {{"by", runners[i]->name()}, {"us", took_us}, {"gflops", 2e-3 * static_cast<double>(p.macs()) / took_us}};
+    json[names[i]] = {{"by", kernels::describe(runners[i]->choice().implementation->name, runners[i]->choice().knobs)}, {"us", took_us}, {"gflops", 2e-3 * static_cast<double>(p.macs()) / took_us}};
   }
   return json;
 }

@@ -9,12 +9,9 @@
 #include <cstdlib>
 #include <unordered_map>
 
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/rng.h"
 #include "base/stats.h"
-#include "kernels/conv/conv.h"
-#include "kernels/conv/panels.h"
+#include "chosen_convolution.h"
 #include "kernels/vector/loops.h"
 #include "problems.h"
 #include "tune/conv_space.h"
@@ -22,14 +19,7 @@
 namespace scissionlite {
 namespace {
 
-using kernels::AlignedFloats;
 using kernels::ConvProblem;
-
-AlignedFloats random_floats(int64_t count, Rng& rng) {
-  AlignedFloats out(count);
-  for (int64_t i = 0; i < count; ++i) out.data()[i] = static_cast<float>(rng.uniform(-1, 1));
-  return out;
-}
 
 /// oneDNN as its documentation says.
 class Default {
@@ -67,36 +57,6 @@ class Default {
   std::string name_;
 };
 
-class Ours {
- public:
-  Ours(const ConvProblem& p, const kernels::ConvChoice& choice, int threads) : threads_(threads), choice_(choice) {
-    const auto& loops = kernels::best_loops();
-    Rng rng(2);
-    const auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng), bias = random_floats(p.k, rng);
-    conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
-    x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
-    y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());
-    scratch_ = AlignedFloats(conv_->scratch_floats(threads));
-  }
-  void run() { conv_->run(x_.data(), nullptr, y_.data(), scratch_.data(), threads_); }
-  [[nodiscard]] std::string name() const { return choice_.implementation->name; }
-
- private:
-  int threads_;
-  kernels::ConvChoice choice_;
-  std::unique_ptr<kernels::Convolution> conv_;
-  AlignedFloats x_, y_, scratch_;
-};
-
-double now_us(int threads) { return threads > 1 ? Clock::steady().now_us() : thread_cpu_us(); }
-
-template <typename Runner>
-double run_us(Runner& runner, int repeats, int threads) {
-  const double start = now_us(threads);
-  for (int i = 0; i < repeats; ++i) runner.run();
-  return (now_us(threads) - start) / repeats;
-}
-
 /// "winograd m=4 tiles=18", with usual values for knobs that are left out.
 kernels::ConvChoice chosen(const ConvProblem& p, std::istringstream& words) {
   std::string name;
@@ -109,7 +69,7 @@ kernels::ConvChoice chosen(const ConvProblem& p, std::istringstream& words) {
 }
 
 Json compare(const ConvProblem& p, const kernels::ConvChoice& choice, int threads, int rounds) {
-  Ours ours(p, choice, threads);
+  ChosenConvolution ours(p, choice, threads);
   Default theirs(p);
   (void)run_us(ours, 1, threads);
   constexpr double kRoundUs = 3000;  // each turn is at least so long
@@ -120,7 +80,7 @@ Json compare(const ConvProblem& p, const kernels::ConvChoice& choice, int thread
     a.push_back(run_us(ours, repeats, threads));
     b.push_back(run_us(theirs, repeats, threads));
   }
-  return {{"problem", p.text()}, {"macs", p.macs()}, {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.name()}, {"onednn", theirs.name()}, {"threads", threads}};
+  return {{"problem", p.text()}, {"macs", p.macs()}, {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.choice().implementation->name}, {"onednn", theirs.name()}, {"threads", threads}};
 }
 
 int run(int argc, char** argv) {
