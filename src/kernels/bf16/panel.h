@@ -28,38 +28,14 @@ static SCISSIONLITE_INLINE vec add_products(vec sum, const Words& w, const Words
 constexpr int kWordRegisters = 2;
 #endif
 
-/// Where the pixels of a tile are: `value(p, i)` gives pair i of pixel p in all lanes.
-template <int P>
-class PairsAt {
- public:
-#if defined(__AVX512F__)
-  SCISSIONLITE_INLINE PairsAt(const uint16_t* first, int64_t distance) : words_(first, distance * 2) {}
-  SCISSIONLITE_INLINE vec value(int p, int64_t i) const { return words_.value(p, i * 4); }
-
- private:
-  SpacedWords<P> words_;
-#else
-  SCISSIONLITE_INLINE PairsAt(const uint16_t* first, int64_t distance) : first_(first), distance_(distance) {}
-  SCISSIONLITE_INLINE vec value(int p, int64_t i) const {
-    int32_t word;
-    __builtin_memcpy(&word, first_ + p * distance_ + i * 2, sizeof word);
-    return reinterpret_cast<vec>(word - ivec{});
-  }
-
- private:
-  const uint16_t* first_;
-  int64_t distance_;
-#endif
-};
-
 template <int P, int Q>
-static SCISSIONLITE_INLINE void add_pair(const PairsAt<P>& at, int64_t i, const uint16_t* w, vec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void add_pair(const SpacedWords<P>& at, int64_t i, const uint16_t* w, vec (&sums)[P][Q]) {
   Words weights[Q];
 #pragma GCC unroll 8
   for (int q = 0; q < Q; ++q) weights[q] = words_of(load(reinterpret_cast<const float*>(w) + q * kLanes));
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const Words value = words_of(at.value(p, i));
+    const Words value = words_of(reinterpret_cast<vec>(at.value(p, i * 4)));
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q) sums[p][q] = add_products(sums[p][q], weights[q], value);
   }
@@ -75,7 +51,7 @@ static void panel_tile(const Bf16PanelArguments& a, const uint16_t* x, int64_t y
   const uint16_t* w = a.w;
   const int64_t pixel = a.x_pixel, whole_steps = a.steps - a.short_steps;
   for (int64_t s = 0; s < a.steps; ++s, w += kBf16Pairs * Q * kLanes * 2) {
-    const PairsAt<P> at(x + a.steps_at[s], pixel);
+    const SpacedWords<P> at(x + a.steps_at[s], pixel * 2);
     fetch.some();
     if (s < whole_steps) {
 #pragma GCC unroll 4

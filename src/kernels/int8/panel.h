@@ -46,32 +46,6 @@ static SCISSIONLITE_INLINE void store_tile(const Arguments& a, const ivec (&sums
 
 constexpr int64_t kFetchSteps = 8;  // between two calls of Fetch
 
-/// Where the pixels of a tile are: `value(p, step)` gives what a step reads of pixel p, in all lanes.
-template <int P>
-class StepsAt {
- public:
-#if defined(__AVX512BW__)
-  template <typename Value>
-  SCISSIONLITE_INLINE StepsAt(const Value* first, int64_t distance) : words_(first, distance * static_cast<int64_t>(sizeof(Value))) {}
-  SCISSIONLITE_INLINE ivec value(int p, int64_t step) const { return reinterpret_cast<ivec>(words_.value(p, step * 4)); }
-
- private:
-  SpacedWords<P> words_;
-#else
-  template <typename Value>
-  SCISSIONLITE_INLINE StepsAt(const Value* first, int64_t distance) : first_(reinterpret_cast<const char*>(first)), distance_(distance * static_cast<int64_t>(sizeof(Value))) {}
-  SCISSIONLITE_INLINE ivec value(int p, int64_t step) const {
-    int32_t word;
-    __builtin_memcpy(&word, first_ + p * distance_ + step * 4, sizeof word);
-    return all(word);
-  }
-
- private:
-  const char* first_;
-  int64_t distance_;
-#endif
-};
-
 static SCISSIONLITE_INLINE ivec dot_step(ivec sum, const int16_t* w, ivec x) { return dot2(sum, load_as<svec>(w), reinterpret_cast<svec>(x)); }
 #if defined(__AVX2__)
 static SCISSIONLITE_INLINE ivec dot_step(ivec sum, const int8_t* w, ivec x) { return dot4(sum, load_as<bytes4>(w), reinterpret_cast<bytes4>(x)); }
@@ -79,11 +53,11 @@ static SCISSIONLITE_INLINE ivec dot_step(ivec sum, const int8_t* w, ivec x) { re
 
 /// One step of all pixels. Weights are read for each pixel: the compiler keeps them in registers where there are enough.
 template <int Q, int P, typename Weight>
-static SCISSIONLITE_INLINE void add_step(const StepsAt<P>& x, int64_t step, const Weight* w, ivec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void add_step(const SpacedWords<P>& x, int64_t step, const Weight* w, ivec (&sums)[P][Q]) {
   constexpr int kVector = kLanes * 4 / sizeof(Weight);
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const ivec values = x.value(p, step);
+    const ivec values = x.value(p, step * 4);
 #pragma GCC unroll 4
     for (int j = 0; j < Q; ++j) sums[p][j] = dot_step(sums[p][j], w + j * kVector, values);
   }
@@ -91,10 +65,10 @@ static SCISSIONLITE_INLINE void add_step(const StepsAt<P>& x, int64_t step, cons
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
 /// Two steps, whose products are summed in 16 bits.
 template <int Q, int P>
-static SCISSIONLITE_INLINE void add_two_steps(const StepsAt<P>& x, int64_t step, const int8_t* w, ivec (&sums)[P][Q]) {
+static SCISSIONLITE_INLINE void add_two_steps(const SpacedWords<P>& x, int64_t step, const int8_t* w, ivec (&sums)[P][Q]) {
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    const bytes4 first = reinterpret_cast<bytes4>(x.value(p, step)), second = reinterpret_cast<bytes4>(x.value(p, step + 1));
+    const bytes4 first = reinterpret_cast<bytes4>(x.value(p, step * 4)), second = reinterpret_cast<bytes4>(x.value(p, step * 4 + 4));
 #pragma GCC unroll 4
     for (int j = 0; j < Q; ++j) {
       const svec both = products(load_as<bytes4>(w + j * 4 * kLanes), first) + products(load_as<bytes4>(w + (Q + j) * 4 * kLanes), second);
@@ -116,9 +90,9 @@ static void tile(const Arguments& a, int64_t pixel, Fetch& fetch) {
   constexpr int kStep = Arguments::kStep;
   const auto* x = a.x + pixel * a.x_pixel;
   const auto* w = a.w;
-  const int64_t runs = a.runs, steps = a.steps, x_pixel = a.x_pixel;
+  const int64_t runs = a.runs, steps = a.steps, x_bytes = a.x_pixel * static_cast<int64_t>(sizeof *x);
   for (int64_t run = 0; run < runs; ++run) {
-    const StepsAt<P> at(x + a.runs_at[run], x_pixel);
+    const SpacedWords<P> at(x + a.runs_at[run], x_bytes);
     int64_t i = 0;
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
     if constexpr (kIsPaired)
@@ -130,7 +104,7 @@ static void tile(const Arguments& a, int64_t pixel, Fetch& fetch) {
     }
   }
   if constexpr (kStep == 4)
-    for (int64_t i = 0; i < a.extras; ++i) add_step<Q, P>(StepsAt<P>(x + a.extras_at[i], x_pixel), 0, a.extra_w + i * Q * kStep * kLanes, sums);
+    for (int64_t i = 0; i < a.extras; ++i) add_step<Q, P>(SpacedWords<P>(x + a.extras_at[i], x_bytes), 0, a.extra_w + i * Q * kStep * kLanes, sums);
   store_tile<Q, P>(a, sums, pixel);
 }
 

@@ -5,7 +5,7 @@ template <int P>
 class PixelsAt {
  public:
   SCISSIONLITE_INLINE PixelsAt(const float* first, int64_t distance) : words_(first, distance * kFloat) {}
-  SCISSIONLITE_INLINE vec value(int p, int64_t i) const { return words_.value(p, i * kFloat); }
+  SCISSIONLITE_INLINE vec value(int p, int64_t i) const { return reinterpret_cast<vec>(words_.value(p, i * kFloat)); }
 
  private:
   static constexpr int64_t kFloat = sizeof(float);
