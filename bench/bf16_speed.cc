@@ -81,13 +81,9 @@ Json compare(const ConvProblem& p, int threads, int rounds, bool with_knobs) {
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}, {"--knobs", 0}};
-  const bool is_understood = read_numbers(argc, argv, numbers);
+  std::ifstream file;
+  if (!read_command(argc, argv, "bf16_speed PROBLEMS.txt [--threads N] [--rounds N] [--knobs 1]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
-  std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || !is_understood || threads < 1 || rounds < 1) {
-    std::cerr << "usage: bf16_speed PROBLEMS.txt [--threads N] [--rounds N] [--knobs 1]\n";
-    return 2;
-  }
   omp_set_num_threads(threads);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) {
     if (kernels::conv_implementation("bf16").reason_against(p, kernels::best_loops()).empty())

@@ -85,13 +85,9 @@ Json compare(const ConvProblem& p, const kernels::ConvChoice& choice, int thread
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}, {"--chosen", 0}};
-  const bool is_understood = read_numbers(argc, argv, numbers);
+  std::ifstream file;
+  if (!read_command(argc, argv, "conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
-  std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || !is_understood || threads < 1 || rounds < 1) {
-    std::cerr << "usage: conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]\n";
-    return 2;
-  }
   omp_set_num_threads(threads);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream& words) {
     const auto choice = numbers["--chosen"] ? chosen(p, words) : kernels::usual_conv(p, kernels::best_loops());

@@ -124,13 +124,9 @@ kernels::Knobs knobs_of(const ConvProblem& p, std::istringstream& words) {
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 51}};
-  const bool is_understood = read_numbers(argc, argv, numbers);
+  std::ifstream file;
+  if (!read_command(argc, argv, "generated_speed CASES.txt [--threads N] [--rounds N]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
-  std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || !is_understood || threads < 1 || rounds < 1) {
-    std::cerr << "usage: generated_speed CASES.txt [--threads N] [--rounds N]\n";
-    return 2;
-  }
   const tune::Generating generating(fs::temp_directory_path() / ("generated_speed_" + std::to_string(getpid())), generate::default_tools());
   std::string known;
   std::optional<Comparison> comparison;

@@ -69,13 +69,9 @@ Json measure(const ConvProblem& p, int rounds, int bits) {
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--rounds", 31}, {"--weight-bits", 7}};
-  const bool is_understood = read_numbers(argc, argv, numbers);
+  std::ifstream file;
+  if (!read_command(argc, argv, "int8_speed PROBLEMS.txt [--rounds N] [--weight-bits 2..8]", numbers, file, [&] { return numbers["--rounds"] >= 1 && numbers["--weight-bits"] >= 2 && numbers["--weight-bits"] <= 8; })) return 2;
   const int rounds = numbers["--rounds"], bits = numbers["--weight-bits"];
-  std::ifstream file(argc > 1 ? argv[1] : "");
-  if (!file || !is_understood || rounds < 1 || bits < 2 || bits > 8) {
-    std::cerr << "usage: int8_speed PROBLEMS.txt [--rounds N] [--weight-bits 2..8]\n";
-    return 2;
-  }
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) { std::cout << measure(p, rounds, bits).dump() << std::endl; });
   return 0;
 }

@@ -23,6 +23,16 @@ inline bool read_numbers(int argc, char** argv, std::map<std::string, int>& numb
   return true;
 }
 
+/// Reads a program's words: opens the list and sets the numbers. False, and the usage said, where a word is unknown, there is no list, or the numbers
+/// are not valid.
+inline bool read_command(int argc, char** argv, const char* usage, std::map<std::string, int>& numbers, std::ifstream& list, const std::function<bool()>& are_valid) {
+  const bool is_understood = read_numbers(argc, argv, numbers);
+  list.open(argc > 1 ? argv[1] : "");
+  if (list && is_understood && are_valid()) return true;
+  std::cerr << "usage: " << usage << "\n";
+  return false;
+}
+
 /// Calls `measure` for each convolution of the list, with the rest of its line.
 inline void for_each_problem(std::istream& list, const std::function<void(const kernels::ConvProblem&, std::istringstream&)>& measure) {
   for (std::string line; std::getline(list, line);) {

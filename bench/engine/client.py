@@ -2,14 +2,19 @@
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from worker import load_peer
 
 FOLDER = pathlib.Path(__file__).parent
 ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}  # numpy's, which no peer uses
+
+WARM_RUNS = 2      # at the start of a turn, as others have used the caches meanwhile
+PAUSE_S = 0.05     # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
 
 
 class Failed(Exception):
@@ -59,14 +64,14 @@ def environment(peer, threads):
     return {**inherited, **ONE_THREAD, **extra(threads)}
 
 
-class Client:
-    """extra: variables of the worker's environment."""
+class WorkerProcess:
+    """A worker on these cores; `name` is what messages call it."""
 
-    def __init__(self, peer, model, threads, options, extra=None):
-        self.peer, cores = peer, first_cores(threads)
+    def __init__(self, name, words, environment, cores):
+        self.name = name
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command(peer, model, threads, options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
-                                        env={**environment(peer, threads), **(extra or {})}, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, cores))
         self.loaded = self.reply()
 
     def reply(self):
@@ -74,10 +79,10 @@ class Client:
         if not line:
             self.process.wait()
             self.errors.seek(0)
-            raise Failed(f"{self.peer} ended with {self.process.returncode}: {self.errors.read()[-500:].strip()}")
+            raise Failed(f"{self.name} ended with {self.process.returncode}: {self.errors.read()[-500:].strip()}")
         answer = json.loads(line)
         if "error" in answer:
-            raise Failed(f"{self.peer}: {answer['error']}")
+            raise Failed(f"{self.name}: {answer['error']}")
         return answer
 
     def ask(self, *words):
@@ -88,3 +93,25 @@ class Client:
     def close(self):
         self.process.stdin.close()
         self.process.wait(timeout=60)
+
+
+class Client(WorkerProcess):
+    """A peer's. extra: variables of the worker's environment."""
+
+    def __init__(self, peer, model, threads, options, extra=None):
+        self.peer = peer
+        super().__init__(peer, command(peer, model, threads, options), {**environment(peer, threads), **(extra or {})}, first_cores(threads))
+
+
+def turn(client, runs):
+    time.sleep(PAUSE_S)
+    return statistics.median(client.ask("run", WARM_RUNS + runs)["us"][WARM_RUNS:])
+
+
+def measure(clients, options):
+    """Medians of each round, in turns."""
+    medians, peers = {peer: [] for peer in clients}, list(clients)
+    for i in range(options.rounds):
+        for peer in peers[i % len(peers):] + peers[:i % len(peers)]:
+            medians[peer].append(turn(clients[peer], options.runs))
+    return medians

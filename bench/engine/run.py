@@ -15,11 +15,10 @@ import argparse
 import json
 import pathlib
 import sys
-import time
 
 import inputs
 import numpy as np
-from client import Client, Failed, prepare
+from client import Client, Failed, measure, prepare
 
 sys.path.insert(0, str(inputs.ROOT / "tools" / "figures"))
 import figures  # noqa: E402
@@ -28,8 +27,6 @@ SCHEMA = "scissionlite.engine_bench/1"
 PEERS = ("onnxruntime", "openvino", "ncnn", "tvm", "native")
 INT8_PEERS = ("onnxruntime", "openvino", "native")  # those that run quantised ONNX models as integers
 ORACLE = "onnxruntime"
-WARM_RUNS = 2      # at the start of a turn, as others have used the caches meanwhile
-PAUSE_S = 0.05     # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
 
 
 def start(model, options):
@@ -41,20 +38,6 @@ def start(model, options):
         except Failed as error:
             failed.append({"network": model.stem, "peer": peer, "failed": str(error)})
     return clients, failed
-
-
-def turn(client, runs):
-    time.sleep(PAUSE_S)
-    return float(np.median(client.ask("run", WARM_RUNS + runs)["us"][WARM_RUNS:]))
-
-
-def measure(clients, options):
-    """Medians of each round, in turns."""
-    medians, peers = {peer: [] for peer in clients}, list(clients)
-    for i in range(options.rounds):
-        for peer in peers[i % len(peers):] + peers[:i % len(peers)]:
-            medians[peer].append(turn(clients[peer], options.runs))
-    return medians
 
 
 def answer(client, folder):

@@ -8,69 +8,46 @@ Example: tools/figures/engine_bf16.py --worker build/release/bench_engine_worker
 import argparse
 import json
 import math
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
 
+sys.path.insert(0, str(figures.ROOT / "bench" / "engine"))
+import client  # noqa: E402
+
 COMMAND = "tools/figures/engine_bf16.py"
-PAUSE_S = 0.05
 WAYS = [("native", "bf16"), ("openvino", "bf16"), ("native", "f32"), ("openvino", "f32")]
 INPUT = (1, 3, 224, 224)
 
 
-class Worker:
-    def __init__(self, options, model, engine, precision, core):
-        words = [options.worker, model, "--engine", engine, "--threads", "1", "--precision", precision]
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-        self.loaded = self.reply()
-
-    def reply(self):
-        answer = json.loads(self.process.stdout.readline() or '{"error": "the worker ended"}')
-        if "error" in answer:
-            raise SystemExit(f"[engine_bf16] {answer['error']}")
-        return answer
-
-    def ask(self, *words):
-        print(*words, file=self.process.stdin, flush=True)
-        return self.reply()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+def start(options, model, engine, precision):
+    words = [options.worker, model, "--engine", engine, "--threads", 1, "--precision", precision]
+    return client.WorkerProcess(f"{engine} in {precision}", words, client.environment("native", 1), client.first_cores(1))
 
 
-def measured(options, model, core):
+def measured(options, model):
     """{(engine, precision): row} of one network."""
-    workers = {way: Worker(options, model, *way, core) for way in WAYS}
+    workers = {way: start(options, model, *way) for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         x, y = pathlib.Path(folder) / "x.npy", pathlib.Path(folder) / "y.npy"
         np.save(x, np.random.default_rng(1).standard_normal(INPUT).astype(np.float32))
         outputs = {}
         for way, worker in workers.items():
             worker.ask("input", x)
-            worker.ask("run", 3)
+            worker.ask("run", 1)
             worker.ask("output", y)
             outputs[way] = np.load(y)
-        times = {way: [] for way in WAYS}
-        for turn in range(options.rounds):
-            for i in range(len(WAYS)):
-                way = WAYS[(turn + i) % len(WAYS)]
-                workers[way].ask("run", 2)
-                times[way].append(statistics.median(workers[way].ask("run", options.runs)["us"]))
-                time.sleep(PAUSE_S)
+        times = client.measure(workers, options)
     for worker in workers.values():
         worker.close()
     exact = outputs["openvino", "f32"]
-    return {way: {"ms": statistics.median(times[way]) / 1e3, "spread": [q / 1e3 for q in (np.percentile(times[way], 25), np.percentile(times[way], 75))],
+    return {way: {"ms": statistics.median(times[way]) / 1e3, "spread": [float(np.percentile(times[way], q)) / 1e3 for q in (25, 75)],
                   "error": float(np.abs(outputs[way] - exact).max() / np.abs(exact).max()), "runs_in": workers[way].loaded["precision"], "version": workers[way].loaded["version"]} for way in WAYS}
 
 
@@ -100,10 +77,9 @@ def main():
     if options.record_from:
         written = json.loads(options.record_from.read_text())
         return figures.record("engine", written["rows"], on=written["machine"])
-    core = max(os.sched_getaffinity(0))
     table = {}
     for model in sorted(options.graphs.glob("*.onnx")):
-        table[model.stem] = measured(options, model, core)
+        table[model.stem] = measured(options, model)
         print(model.stem, *(f"{engine}.{precision} {row['ms']:.2f} ms ({row['runs_in']}, {row['error']:.1e})" for (engine, precision), row in table[model.stem].items()), file=sys.stderr)
     rows = rows_of(table)
     print(f"{rows[0]['measured']:.3f} {rows[0]['note']}")

@@ -20,8 +20,8 @@ import figures  # noqa: E402
 sys.path.insert(0, str(figures.ROOT / "bench" / "engine"))
 import inputs  # noqa: E402
 import numpy as np  # noqa: E402
-from client import Client  # noqa: E402
-from run import difference, measure  # noqa: E402
+from client import Client, measure  # noqa: E402
+from run import difference  # noqa: E402
 
 COMMAND = "tools/figures/selection.py"
 GRAPHS = ("mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "resnet50", "shufflenet_v2_x1_0")
