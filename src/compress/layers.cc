@@ -1,0 +1,93 @@
+#include "compress/layers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/ops.h"
+
+namespace scissionlite::compress {
+namespace {
+
+/// Constants that make or scale a class: equal for the channels of one layer.
+std::set<ConstantAxis> makers_of(const ChannelClass& one) {
+  std::set<ConstantAxis> out;
+  for (const auto& member : one.members)
+    if (member.part == Part::kMakes || member.part == Part::kScales) out.insert(member.where);
+  return out;
+}
+
+double share_kept(const std::vector<int>& units, const std::set<int>& removed) {
+  const auto gone = std::count_if(units.begin(), units.end(), [&](int unit) { return removed.count(unit) > 0; });
+  return 1 - static_cast<double>(gone) / static_cast<double>(units.size());
+}
+
+}  // namespace
+
+std::vector<Layer> find_layers(const Channels& channels) {
+  std::vector<Layer> out;
+  std::map<std::set<ConstantAxis>, size_t> known;
+  for (size_t i = 0; i < channels.classes().size(); ++i) {
+    const auto& one = channels.classes()[i];
+    const auto makers = makers_of(one);
+    if (!one.fixed.empty() || makers.empty()) continue;
+    const auto [it, is_new] = known.emplace(makers, out.size());
+    if (is_new) out.push_back({makers.begin()->constant, {}});
+    out[it->second].classes.push_back(static_cast<int>(i));
+  }
+  return out;
+}
+
+std::map<int, std::vector<Member>> scales_of(const Channels& channels, const std::set<std::string>& gates) {
+  std::map<int, std::vector<Member>> out;
+  for (size_t i = 0; i < channels.classes().size(); ++i)
+    for (const auto& member : channels.classes()[i].members)
+      if (member.part == Part::kScales || gates.count(member.where.constant)) out[static_cast<int>(i)].push_back(member);
+  return out;
+}
+
+std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share) {
+  std::set<int> out;
+  for (const auto& layer : layers) {
+    std::vector<std::pair<double, int>> sorted;
+    double sum = 0;
+    for (const int one : layer.classes)
+      if (const auto it = magnitude.find(one); it != magnitude.end()) sorted.emplace_back(it->second, one), sum += it->second * it->second;
+    std::sort(sorted.begin(), sorted.end());
+    double below = 0;
+    for (size_t i = 0; i + 1 < sorted.size(); ++i) {
+      below += sorted[i].first * sorted[i].first;
+      if (sorted[i].first > 0 && below > share * sum) break;
+      out.insert(sorted[i].second);
+    }
+  }
+  const auto keep_largest = [&](const std::vector<int>& units) {
+    if (std::any_of(units.begin(), units.end(), [&](int unit) { return out.count(unit) == 0; })) return;
+    out.erase(*std::max_element(units.begin(), units.end(), [&](int a, int b) { return magnitude.at(a) < magnitude.at(b); }));
+  };
+  for (const auto& [name, value] : channels.values()) keep_largest(value.units);
+  for (const auto& [where, units] : channels.constants()) keep_largest(units);
+  return out;
+}
+
+NetworkSize size_without(const Channels& channels, const std::set<int>& removed) {
+  std::map<std::string, double> left;  // of each constant
+  for (const auto& [where, units] : channels.constants()) left.emplace(where.constant, 1).first->second *= share_kept(units, removed);
+  NetworkSize out;
+  std::set<std::string> read;
+  for (const auto& node : channels.graph().nodes) read.insert(node.inputs.begin(), node.inputs.end());
+  for (const auto& [name, tensor] : channels.graph().initializers) {
+    if (tensor.dtype() != Dtype::kF32 || !read.count(name)) continue;
+    const auto it = left.find(name);
+    out.parameters += std::llround(static_cast<double>(tensor.size()) * (it == left.end() ? 1 : it->second));
+  }
+  const auto& nodes = channels.graph().nodes;
+  const auto macs = ops::node_macs(channels.graph());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (macs[i] == 0) continue;
+    const auto weights = nodes[i].inputs.size() > 1 ? left.find(nodes[i].inputs[1]) : left.end();
+    out.macs += std::llround(static_cast<double>(macs[i]) * (weights == left.end() ? 1 : weights->second));
+  }
+  return out;
+}
+
+}  // namespace scissionlite::compress
