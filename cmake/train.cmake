@@ -1,6 +1,6 @@
 # The training engine and its program, which link libtorch; nothing else does. Left out where libtorch is not found.
 if(SCISSIONLITE_TRAIN_FOUND)
-  scissionlite_folder(train USES score LINK torch Threads::Threads)
+  scissionlite_folder(train USES score compress LINK torch Threads::Threads)
   scissionlite_folder(train_cli USES train program)
   # libtorch's headers take 15 s to read and 5 s more to finish with: they are read once, and files are compiled together.
   target_precompile_headers(scissionlite_train PRIVATE src/train/torch.h)

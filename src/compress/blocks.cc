@@ -33,6 +33,16 @@ class Looked {
       for (const auto& output : node.outputs)
         if (const auto info = single.find_value(output); info && info->has_shape && is_static(info->shape)) shapes_[output] = info->shape;
     for (const auto& info : single.inputs) shapes_[info.name] = info.shape;
+    macs_ = ops::node_macs(single);
+  }
+  void add_costs(Block& block) const {
+    std::set<std::string> constants;
+    for (const size_t node : block.nodes) {
+      block.macs += macs_[node];
+      constants.insert(graph_.nodes[node].inputs.begin(), graph_.nodes[node].inputs.end());
+    }
+    for (const auto& name : constants)
+      if (const auto it = graph_.initializers.find(name); it != graph_.initializers.end() && it->second.dtype() == Dtype::kF32) block.parameters += it->second.size();
   }
   [[nodiscard]] bool is_constant(const std::string& value) const { return value.empty() || graph_.initializers.count(value) > 0; }
   [[nodiscard]] std::optional<Shape> shape(const std::string& value) const {
@@ -83,6 +93,7 @@ class Looked {
   std::map<std::string, std::vector<size_t>> readers_;
   std::map<std::string, Shape> shapes_;
   std::set<std::string> outputs_;
+  std::vector<int64_t> macs_;
 };
 
 std::string gate_name(const Node& node) { return "gate/" + (node.name.empty() ? node.outputs[0] : node.name); }
@@ -94,7 +105,7 @@ std::optional<Block> residual_block(const Graph& graph, const Looked& looked, si
     const auto &shortcut = node.inputs[second_is_branch ? 0 : 1], &branch = node.inputs[second_is_branch ? 1 : 0];
     const auto shape = looked.shape(node.outputs[0]);
     if (!shape || looked.shape(shortcut) != shape || looked.shape(branch) != shape) continue;
-    if (auto nodes = looked.region(shortcut, branch, i)) return Block{gate_name(node), shortcut, node.outputs[0], branch, true, std::move(*nodes)};
+    if (auto nodes = looked.region(shortcut, branch, i)) return Block{gate_name(node), shortcut, node.outputs[0], branch, true, std::move(*nodes), 0, 0};
   }
   return std::nullopt;
 }
@@ -105,14 +116,15 @@ std::optional<Block> plain_layer(const Graph& graph, const Looked& looked, size_
   if (!is_onnx(conv, "Conv") || looked.is_constant(conv.inputs[0])) return std::nullopt;
   const auto shape = looked.shape(conv.inputs[0]);
   if (!shape || looked.shape(conv.outputs[0]) != shape) return std::nullopt;
-  Block block{"", conv.inputs[0], "", "", false, {i}};
+  Block block{"", conv.inputs[0], "", "", false, {i}, 0, 0};
   size_t last = i;
   while (true) {
     const auto& value = graph.nodes[last].outputs[0];
     const auto readers = looked.readers(value);
     if (looked.is_output(value) || readers.size() != 1) break;
     const auto& next = graph.nodes[readers[0]];
-    if (!is_onnx(next, "BatchNormalization") && !is_activation(next)) break;
+    const bool is_scale = is_onnx(next, "Mul") && (looked.is_constant(next.inputs[0]) || looked.is_constant(next.inputs[1]));
+    if (!is_onnx(next, "BatchNormalization") && !is_activation(next) && !is_scale) break;
     last = readers[0];
     block.nodes.insert(last);
   }
@@ -168,6 +180,7 @@ std::vector<Block> find_blocks(const Graph& graph) {
     if (auto block = plain_layer(graph, looked, i)) out.push_back(std::move(*block));
   for (const auto& block : all)
     if (std::none_of(all.begin(), all.end(), [&](const Block& other) { return contains(other, block); })) out.push_back(block);
+  for (auto& block : out) looked.add_costs(block);
   return out;
 }
 

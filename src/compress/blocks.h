@@ -20,6 +20,7 @@ struct Block {
   std::string branch;    // value that is gated
   bool is_residual = true;
   std::set<size_t> nodes;  // that only the branch needs; numbers in the graph
+  int64_t parameters = 0, macs = 0;  // of these nodes, for a batch of one
 };
 
 /// Residual blocks: an Add of a value and of what is computed from this value alone, which nothing else reads. Where there are none,

@@ -129,6 +129,7 @@ Channels::Channels(const Graph& graph) : graph_(graph) {
   Graph single = with_batch(graph_, 1);
   single.values.clear();
   ops::infer_shapes(single);
+  macs_ = ops::node_macs(single);
   for (const auto& node : single.nodes)
     for (const auto& output : node.outputs)
       if (const auto info = single.find_value(output); info && info->has_shape && is_static(info->shape)) shapes_[output] = info->shape;

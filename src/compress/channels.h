@@ -69,11 +69,14 @@ class Channels {
   [[nodiscard]] const std::map<ConstantAxis, std::vector<int>>& constants() const { return constants_; }
   /// Types with a batch of one.
   [[nodiscard]] Shape shape(const std::string& value) const;
+  /// Multiply-accumulates of each node with a batch of one.
+  [[nodiscard]] const std::vector<int64_t>& macs() const { return macs_; }
 
  private:
   friend class Relations;
   Graph graph_;
   std::map<std::string, Shape> shapes_;
+  std::vector<int64_t> macs_;
   std::map<std::string, ChannelAxis> values_;
   std::map<ConstantAxis, std::vector<int>> constants_;
   std::vector<ChannelClass> classes_;

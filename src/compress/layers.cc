@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ops/ops.h"
-
 namespace scissionlite::compress {
 namespace {
 
@@ -81,7 +79,7 @@ NetworkSize size_without(const Channels& channels, const std::set<int>& removed)
     out.parameters += std::llround(static_cast<double>(tensor.size()) * (it == left.end() ? 1 : it->second));
   }
   const auto& nodes = channels.graph().nodes;
-  const auto macs = ops::node_macs(channels.graph());
+  const auto& macs = channels.macs();
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (macs[i] == 0) continue;
     const auto weights = nodes[i].inputs.size() > 1 ? left.find(nodes[i].inputs[1]) : left.end();

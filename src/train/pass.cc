@@ -16,8 +16,8 @@ std::vector<Pass::Feature> Pass::read_features(const std::vector<std::string>& t
   return out;
 }
 
-Pass::Pass(Module& student, std::string given, Module* teacher, const TrainJob& job)
-    : student_(student), given_(std::move(given)), teacher_(teacher), job_(job), features_(read_features(job.distill.features)) {
+Pass::Pass(Module& student, std::string given, Module* teacher, const TrainJob& job, Values more)
+    : student_(student), given_(std::move(given)), teacher_(teacher), job_(job), features_(read_features(job.distill.features)), more_(std::move(more)) {
   logits_ = logits_value(student.graph());
   for (const auto& feature : features_) wanted_.push_back(feature.student), wanted_of_teacher_.push_back(feature.teacher);
   wanted_.push_back(logits_);
@@ -26,7 +26,9 @@ Pass::Pass(Module& student, std::string given, Module* teacher, const TrainJob& 
 
 Pass::Answers Pass::operator()(const Batch& batch) {
   const auto input = to_torch(batch.input, student_.compute_type());
-  const auto values = student_.run({{given_, input}}, wanted_);
+  auto given = more_;
+  given[given_] = input;
+  const auto values = student_.run(given, wanted_);
   Answers out{torch::Tensor(), values.at(logits_), torch::Tensor()};
   if (std::any_of(batch.labels.begin(), batch.labels.end(), [](int64_t label) { return label >= 0; }))
     out.loss = label_loss(out.logits, batch, job_.label_smoothing);

@@ -15,7 +15,8 @@ class Pass {
  public:
   /// @param given    the student's value that batches hold: its input, or what a frozen head gave.
   /// @param teacher  nullptr: none, or its answers come with the batches. All are kept by reference.
-  Pass(Module& student, std::string given, Module* teacher, const TrainJob& job);
+  /// @param more     further values of the student that are given with each batch.
+  Pass(Module& student, std::string given, Module* teacher, const TrainJob& job, Values more = {});
 
   struct Answers {
     torch::Tensor loss, logits, teacher_logits;
@@ -38,7 +39,7 @@ class Pass {
   std::vector<Feature> features_;
   std::vector<std::string> wanted_, wanted_of_teacher_;
   std::string logits_, teacher_logits_;
-  Values teacher_values_;
+  Values teacher_values_, more_;
 };
 
 /// Loss, accuracy where there are labels, agreement where there is a teacher. @pre labels or a teacher.

@@ -5,6 +5,7 @@
 
 #include "train/job_data.h"
 #include "train/pass.h"
+#include "train/trainer.h"
 
 namespace scissionlite::train {
 
@@ -17,6 +18,9 @@ struct GraphJob {
   Selection selection;
   bool straight_through = false;  // as in ModuleOptions
   Json identity = Json::object(); // what a checkpoint belongs to beside the job
+  Values given{};                 // values of the graph that are given with each batch: what has gradients but is no weight
+  Values kept{};                  // as of Trainer
+  std::function<void(Module&, const Trainer::Step&)> after_step{};
 };
 /// @param write  gets the trained graph when the run is finished.
 TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData& data, const std::function<void(const Graph&)>& write);

@@ -74,15 +74,24 @@ void remove_partial_files(const fs::path& checkpoint) {
 
 void use_threads(int threads) { at::set_num_threads(threads > 0 ? threads : this_machine().cores); }
 
-Trainer::Trainer(Module& module, const TrainerOptions& options, Values more)
+Trainer::Trainer(Module& module, const TrainerOptions& options, Values more, Values kept)
     : module_(module),
       options_(options),
       more_(std::move(more)),
+      kept_(std::move(kept)),
       optimizer_(options.optimizer, merged(module.trained(), with_prefix("more/", more_))) {
   (void)learning_rate(options_.schedule, 0, 1, 1);  // refuses what it does not know
 }
 
-Values Trainer::everything() const { return merged(with_prefix("value/", module_.state()), with_prefix("more/", more_)); }
+Values Trainer::everything() const { return merged(with_prefix("value/", module_.state()), merged(with_prefix("more/", more_), with_prefix("kept/", kept_))); }
+
+/// Puts back what `everything` gave.
+void Trainer::put_back(const Values& values) {
+  module_.load_state(below("value/", values));
+  torch::NoGradGuard guard;
+  for (auto& [name, tensor] : more_) tensor.copy_(values.at("more/" + name));
+  for (auto& [name, tensor] : kept_) tensor.copy_(values.at("kept/" + name));
+}
 
 void Trainer::save(const Progress& progress) const {
   Checkpoint out;
@@ -108,30 +117,29 @@ void Trainer::load(Progress& progress) {
   for (const auto& record : header.at("records").elements()) progress.records.push_back(epoch_from_json(record));
   Values tensors;
   for (const auto& [name, tensor] : saved.tensors) tensors[name] = to_torch(tensor, tensor.dtype() == Dtype::kF64 ? torch::kDouble : torch::kFloat);
-  module_.load_state(below("value/", tensors));
+  put_back(tensors);
   torch::NoGradGuard guard;
-  for (auto& [name, tensor] : more_) tensor.copy_(tensors.at("more/" + name));
   optimizer_.load_state(below("optimizer/", tensors));
   progress.best = below("best/", tensors);
   auto generator = at::detail::getDefaultCPUGenerator();
   generator.set_state(tensors.at("random"));
 }
 
-double Trainer::step(const Batch& batch, const Loss& loss, const Progress& at, double rate) {
+double Trainer::step(const Batch& batch, const Loss& loss, const Progress& at, const Step& made) {
   optimizer_.zero_gradients();
   const auto value = loss(batch);
   const double number = value.detach().item<double>();
   const auto where = "epoch " + std::to_string(at.epoch + 1) + ", batch " + std::to_string(at.batch + 1);
   if (!std::isfinite(number))
-    throw InvalidArgument("[train] the loss is not finite in " + where + " at learning rate " + std::to_string(rate) +
+    throw InvalidArgument("[train] the loss is not finite in " + where + " at learning rate " + std::to_string(made.rate) +
                           "; train with a lower --lr, or with --clip-norm 1");
   value.backward();
   const double norm = optimizer_.clip(options_.clip_norm);
   if (!std::isfinite(norm)) throw InvalidArgument("[train] the gradient is not finite in " + where + "; train with a lower --lr");
-  optimizer_.step(rate, at.steps + 1);
+  optimizer_.step(made.rate, made.number);
   if (after_step_) {
     torch::NoGradGuard guard;
-    after_step_();
+    after_step_(made);
   }
   return number;
 }
@@ -182,7 +190,7 @@ TrainResult Trainer::run(const Loader& data, const Loss& loss, const Evaluate& e
     const auto reader = data.epoch(progress.epoch, progress.batch);
     while (const auto batch = reader->next()) {
       rate = learning_rate(options_.schedule, progress.steps, total, per_epoch);
-      const double value = step(*batch, loss, progress, rate);
+      const double value = step(*batch, loss, progress, {rate, progress.steps + 1, total, per_epoch});
       progress.loss_sum += value * static_cast<double>(batch->size());
       progress.examples += batch->size();
       ++progress.batch;
@@ -211,9 +219,7 @@ TrainResult Trainer::run(const Loader& data, const Loss& loss, const Evaluate& e
   result.stopped_early = progress.epoch < options_.epochs;
   result.best_epoch = progress.epoch;
   if (options_.keep_best && !progress.best.empty()) {
-    module_.load_state(below("value/", progress.best));
-    torch::NoGradGuard guard;
-    for (auto& [name, tensor] : more_) tensor.copy_(progress.best.at("more/" + name));
+    put_back(progress.best);
     result.best_epoch = progress.best_epoch;
   }
   result.epochs = progress.records;

@@ -31,11 +31,19 @@ class Trainer {
   /// Builds the loss of a batch, a scalar, from the module (and a teacher, ...).
   using Loss = std::function<torch::Tensor(const Batch&)>;
   using Evaluate = std::function<Evaluation()>;
+  /// A step that was made.
+  struct Step {
+    double rate = 0;     // of this step
+    int64_t number = 0;  // from 1
+    int64_t total = 0;   // of the whole run
+    int64_t per_epoch = 0;
+  };
   /// Runs after each step without gradients, for what must hold of the weights (a sparsity pattern, a range).
-  using AfterStep = std::function<void()>;
+  using AfterStep = std::function<void(const Step&)>;
 
   /// @param more  further tensors to train that are no part of the graph, by names of their own.
-  Trainer(Module& module, const TrainerOptions& options, Values more = {});
+  /// @param kept  tensors that the loss and what follows a step look after: no optimiser moves them, checkpoints hold them.
+  Trainer(Module& module, const TrainerOptions& options, Values more = {}, Values kept = {});
   void set_after_step(AfterStep after_step) { after_step_ = std::move(after_step); }
 
   /// Goes on from the checkpoint if there is one, with the same result as if never stopped (same machine and threads).
@@ -47,12 +55,13 @@ class Trainer {
   void save(const Progress& progress) const;
   void load(Progress& progress);
   [[nodiscard]] Values everything() const;
-  double step(const Batch& batch, const Loss& loss, const Progress& at, double rate);
+  void put_back(const Values& values);
+  double step(const Batch& batch, const Loss& loss, const Progress& at, const Step& made);
   void close_epoch(Progress& progress, const Evaluate& evaluate, double rate, double seconds);
 
   Module& module_;
   TrainerOptions options_;
-  Values more_;
+  Values more_, kept_;
   Optimizer optimizer_;
   AfterStep after_step_;
 };

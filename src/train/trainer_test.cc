@@ -171,7 +171,7 @@ TEST(Trainer, TrainsTensorsBesideTheGraphAndCallsBackAfterSteps) {
   auto offset = torch::zeros({3}).requires_grad_();
   Trainer trainer(run.module, options_with("sgd"), {{"offset", offset}});
   int calls = 0;
-  trainer.set_after_step([&] {
+  trainer.set_after_step([&](const Trainer::Step&) {
     ++calls;
     offset.clamp_(-0.001, 0.001);
   });

@@ -1,0 +1,278 @@
+#include "train/prune.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/text.h"
+#include "compress/channel_gates.h"
+#include "compress/remove_channels.h"
+#include "engine/engine.h"
+#include "graph/slice.h"
+#include "onnx/onnx.h"
+#include "ops/ops.h"
+#include "train/classifier.h"
+#include "train/prune_search.h"
+#include "train/train_graph.h"
+
+namespace scissionlite::train {
+namespace {
+
+constexpr double kRebuiltWithin = 1e-4;  // of the masked network, by the engine
+constexpr int kLatencyRounds = 31;
+constexpr double kBudgetGrowth = 1.6;    // of the strength, per epoch behind the budget
+constexpr double kFreeShare = 0.2;       // of the search in which the strength is left as it is
+
+const compress::Run kEngine = [](const Graph& graph, std::span<const Tensor> inputs) { return compile(with_batch(graph, 1), "native")->run(inputs); };
+
+compress::NetworkSize size_of(const Graph& graph) {
+  Graph single = with_batch(graph, 1);
+  single.values.clear();
+  ops::infer_shapes(single);
+  const auto macs = ops::node_macs(single);
+  return {compress::parameter_count(graph), std::accumulate(macs.begin(), macs.end(), int64_t{0})};
+}
+
+std::vector<Tensor> ones_like_inputs(const Graph& graph, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<Tensor> out;
+  for (const auto& info : with_batch(graph, 1).inputs) {
+    Tensor tensor(Dtype::kF32, info.shape);
+    for (float& v : tensor.mutable_as<float>()) v = static_cast<float>(rng.normal());
+    out.push_back(tensor);
+  }
+  return out;
+}
+
+/// What is searched: the model with gates of channels, and of blocks over that. Channels are related as they are without the latter, since
+/// the gate of a plain layer joins its input's channels with its output's.
+struct Gated {
+  compress::GatedGraph channels;
+  std::vector<compress::Block> blocks;
+  Graph graph;
+
+  Gated(const Graph& model, const PruneJob& job) {
+    const auto folded = compress::Channels(model).graph();
+    channels = job.channels ? compress::with_channel_gates(folded) : compress::GatedGraph{folded, {}};
+    if (job.blocks) blocks = compress::find_blocks(channels.graph);
+    graph = compress::with_gates(channels.graph, blocks);
+  }
+};
+
+/// The searched network without what it does not need, by steps.
+struct Cut {
+  std::map<std::string, float> gates;  // as applied
+  Graph without_blocks;
+  std::set<int> classes;               // of `channels`
+  std::vector<compress::Layer> layers;
+  std::map<int, double> magnitude;
+  compress::Channels channels;
+
+  Cut(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search, const PruneJob& job)
+      : gates(found.gates), without_blocks(apply(searched, gated)), channels(without_blocks) {
+    layers = compress::find_layers(channels);
+    // magnitudes by the entries of scales: classes have other numbers in a graph without blocks
+    std::map<std::pair<compress::ConstantAxis, int64_t>, double> by_entry;
+    for (const auto& [one, value] : found.magnitude)
+      for (const auto& member : search.channels().classes()[static_cast<size_t>(one)].members) by_entry[{member.where, member.index}] = value;
+    for (size_t i = 0; i < channels.classes().size(); ++i)
+      for (const auto& member : channels.classes()[i].members)
+        if (const auto it = by_entry.find({member.where, member.index}); it != by_entry.end()) magnitude.emplace(static_cast<int>(i), it->second);
+    for (size_t i = 0; i < channels.classes().size(); ++i)
+      if (!channels.classes()[i].fixed.empty()) magnitude[static_cast<int>(i)] = 1;
+    if (job.channels) classes = compress::small_classes(channels, layers, magnitude, job.threshold_share);
+  }
+
+ private:
+  Graph apply(const Graph& searched, const Gated& gated) {
+    for (const auto& block : gated.blocks)
+      if (auto& gate = gates.at(block.name); !block.is_residual) gate = gate == 0 ? 0.F : 1.F;
+    return compress::without_gates(searched, gated.blocks, gates);
+  }
+};
+
+double wanted(const std::optional<double>& budget, int64_t whole) { return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget; }
+
+class Pruner {
+ public:
+  explicit Pruner(const PruneJob& job) : job_(job), model_(load_model(job.train.model)) {
+    vision::check_fits(job.train.input, model_, job.train.model.string());
+    if (job.search_epochs < 1 || job.strength < 0 || job.threshold_share < 0 || job.threshold_share >= 1)
+      throw InvalidArgument("[prune] search epochs of at least 1, a strength of at least 0 and a threshold share in [0, 1) are needed");
+    for (const auto& [name, tensor] : model_.initializers)
+      if (tensor.dtype() == Dtype::kF32 && std::any_of(tensor.as<float>().begin(), tensor.as<float>().end(), [](float v) { return !std::isfinite(v); }))
+        throw InvalidArgument("[prune] constant '" + name + "' of '" + job.train.model.string() + "' holds values that are not finite; nothing can be learned from them");
+    if (!job.report.empty()) check_writable(job.report);
+  }
+
+  PruneReport run() {
+    check_job(with_teacher(job_.train));
+    const auto data = load_data(job_.train, job_.train.input, classes_of(model_));
+    const auto whole = size_of(model_);
+    report_.parameters_before = whole.parameters, report_.macs_before = whole.macs;
+    const Gated gated(model_, job_);
+    const Graph rebuilt = search(gated, data);
+    tune(rebuilt, data);
+    const auto left = size_of(result_);
+    report_.parameters_after = left.parameters, report_.macs_after = left.macs;
+    report_.is_within_budget = fits(left, whole);
+    measure_latency();
+    if (!job_.report.empty()) write_file(job_.report, to_json(report_).dump(2) + "\n");
+    return std::move(report_);
+  }
+
+ private:
+  /// Labels say what is right, the model itself how it looked at the images.
+  [[nodiscard]] TrainJob with_teacher(TrainJob job) const {
+    if (job.distill.teacher.empty() && job.distill.weight > 0) job.distill.teacher = job.model;
+    return job;
+  }
+  [[nodiscard]] bool fits(const compress::NetworkSize& size, const compress::NetworkSize& whole) const {
+    return static_cast<double>(size.parameters) <= wanted(job_.budget.parameters, whole.parameters) && static_cast<double>(size.macs) <= wanted(job_.budget.macs, whole.macs);
+  }
+  [[nodiscard]] bool has_budget() const { return job_.budget.parameters || job_.budget.macs; }
+
+  static std::optional<double> score_of(const std::vector<EpochRecord>& epochs, int64_t epoch) {
+    for (const auto& record : epochs)
+      if (record.epoch == epoch) return record.score;
+    return std::nullopt;
+  }
+
+  /// @return the smaller network, not tuned yet.
+  Graph search(const Gated& gated, const JobData& data) {
+    TrainJob job = with_teacher(job_.train);
+    job.trainer.epochs = job_.search_epochs;
+    job.trainer.keep_best = false;
+    job.trainer.patience = 0;
+    if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".search";
+    PruneSearch search(gated.channels.graph, gated.blocks, gated.channels.gates, job_.strength, job.trainer.schedule);
+    check_something_can_go(search, gated);
+    GraphJob what{.graph = gated.graph, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(), .given = search.gates(), .kept = search.state()};
+    std::optional<Found> found;
+    what.after_step = [&](Module& module, const Trainer::Step& step) {
+      search.after_step(module, step);
+      if (step.number % step.per_epoch == 0) follow_budget(search, gated, module, step);
+      if (step.number == step.total) found = search.found(module);
+    };
+    std::optional<Graph> searched;
+    report_.search = train_graph(job, what, data, [&](const Graph& graph) { searched = graph; });
+    if (!searched) throw InternalError("[prune] the search was stopped");
+    if (!found) {  // it had ended before: a checkpoint gave its last state
+      Module module(*searched);
+      found = search.found(module);
+    }
+    report_.before = score_of(report_.search.epochs, 0);
+    report_.searched = score_of(report_.search.epochs, job.trainer.epochs);
+    return rebuild(*searched, gated, *found, search);
+  }
+
+  [[nodiscard]] Json identity() const {
+    return {{"prune", {job_.search_epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
+  }
+
+  void check_something_can_go(const PruneSearch& search, const Gated& gated) const {
+    if (!gated.blocks.empty() || (job_.channels && !search.layers().empty())) return;
+    std::set<std::string> reasons;
+    for (const auto& one : search.channels().classes())
+      if (!one.fixed.empty()) reasons.insert(one.fixed);
+    throw InvalidArgument("[prune] nothing of '" + job_.train.model.string() + "' can be removed: " + join({reasons.begin(), reasons.end()}, "; "));
+  }
+
+  /// The penalty stops when the budget is met, and grows while it is not.
+  void follow_budget(PruneSearch& search, const Gated& gated, Module& module, const Trainer::Step& step) const {
+    const Cut cut(module.export_graph(), gated, search.found(module), search, job_);
+    const auto size = compress::size_without(cut.channels, cut.classes);
+    log::info("left after epoch " + std::to_string(step.number / step.per_epoch) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
+    if (!has_budget()) return;
+    const auto whole = size_of(model_);
+    search.set_penalised(!fits(size, whole));
+    if (!fits(size, whole) && static_cast<double>(step.number) > kFreeShare * static_cast<double>(step.total)) search.scale_strength(kBudgetGrowth);
+  }
+
+  Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
+    const Cut cut(searched, gated, found, search, job_);
+    const auto removal = compress::remove_channels(cut.channels, cut.classes, kEngine);
+    const auto inputs = ones_like_inputs(removal.masked, 3);
+    const auto masked = kEngine(removal.masked, inputs), rebuilt = kEngine(removal.rebuilt, inputs);
+    for (size_t i = 0; i < masked.size(); ++i) report_.largest_error = std::max(report_.largest_error, max_relative_error(rebuilt[i], masked[i]));
+    if (!(report_.largest_error <= kRebuiltWithin)) throw InternalError("[prune] the rebuilt network differs from the masked one by " + std::to_string(report_.largest_error));
+    for (const auto& block : gated.blocks) report_.blocks.push_back({block.name.substr(block.name.find('/') + 1), cut.gates.at(block.name)});
+    for (const auto& layer : cut.layers) {
+      PrunedLayer out{layer.name, static_cast<int64_t>(layer.classes.size()), 0, {}};
+      for (const int one : layer.classes) {
+        out.kept += removal.removed.count(one) == 0;
+        if (const auto it = cut.magnitude.find(one); it != cut.magnitude.end()) out.magnitudes.push_back(it->second);
+      }
+      std::sort(out.magnitudes.begin(), out.magnitudes.end());
+      report_.layers.push_back(std::move(out));
+    }
+    std::set<std::string> reasons;
+    for (const auto& [one, reason] : removal.refused) reasons.insert(reason);
+    report_.refused.assign(reasons.begin(), reasons.end());
+    auto out = compress::without_channel_gates(removal.rebuilt, gated.channels.gates);
+    out.metadata = model_.metadata;
+    return out;
+  }
+
+  void tune(const Graph& rebuilt, const JobData& data) {
+    const TrainJob job = with_teacher(job_.train);
+    const GraphJob what{.graph = rebuilt, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity()};
+    report_.tuning = train_graph(job, what, data, [&](const Graph& graph) {
+      result_ = graph;
+      save_model(graph, job.output);
+    });
+    report_.rebuilt = score_of(report_.tuning.epochs, 0);
+    report_.after = score_of(report_.tuning.epochs, report_.tuning.best_epoch);
+  }
+
+  void measure_latency() {
+    const auto before = compile(with_batch(model_, 1), "native", {.threads = 1}), after = compile(with_batch(result_, 1), "native", {.threads = 1});
+    const auto inputs = ones_like_inputs(model_, 4);
+    std::vector<double> times[2];
+    for (int i = 0; i < kLatencyRounds; ++i)
+      for (const bool is_after : {false, true}) {
+        const double start = Clock::steady().now_us();
+        (void)(is_after ? after : before)->run(inputs);
+        times[is_after].push_back(Clock::steady().now_us() - start);
+      }
+    report_.latency_before_us = median(times[0]), report_.latency_after_us = median(times[1]);
+  }
+
+  const PruneJob& job_;
+  Graph model_, result_;
+  PruneReport report_;
+};
+
+}  // namespace
+
+Json to_json(const PruneReport& report) {
+  Json out{{"schema", "scissionlite.pruning/1"},
+           {"parameters", {{"before", report.parameters_before}, {"after", report.parameters_after}}},
+           {"macs", {{"before", report.macs_before}, {"after", report.macs_after}}},
+           {"latency_us", {{"before", report.latency_before_us}, {"after", report.latency_after_us}}},
+           {"largest_error", report.largest_error},
+           {"is_within_budget", report.is_within_budget},
+           {"refused", report.refused},
+           {"layers", Json::array()},
+           {"blocks", Json::array()},
+           {"score", Json::object()},
+           {"search", to_json(report.search)},
+           {"tuning", to_json(report.tuning)}};
+  for (const auto& layer : report.layers) out["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}, {"magnitudes", layer.magnitudes}});
+  for (const auto& block : report.blocks) out["blocks"].push_back({{"name", block.name}, {"gate", block.gate}});
+  const auto add = [&](const char* name, const std::optional<double>& value) {
+    if (value) out["score"][name] = *value;
+  };
+  add("before", report.before);
+  add("searched", report.searched);
+  add("rebuilt", report.rebuilt);
+  add("after", report.after);
+  return out;
+}
+
+PruneReport prune(const PruneJob& job) { return Pruner(job).run(); }
+
+}  // namespace scissionlite::train

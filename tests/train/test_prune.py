@@ -1,0 +1,215 @@
+"""scissionlite-train prune: smaller models that answer as well, on stripes of CIFAR's format. The graph work is tested by src/compress.
+test_prune.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from test_retrain import CLASSES, pictures, write_cifar  # noqa: E402  (it takes the programs off sys.argv)
+from test_train import run  # noqa: E402
+
+WIDTH = 16
+
+
+class Builder:
+    def __init__(self, seed=3):
+        self.rng, self.arrays, self.nodes = np.random.default_rng(seed), {}, []
+
+    def array(self, name, values):
+        self.arrays[name] = np.asarray(values, np.float32)
+        return name
+
+    def op(self, op, inputs, **attributes):
+        output = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, inputs, [output], name=f"{op.lower()}{len(self.nodes)}", **attributes))
+        return output
+
+    def conv(self, x, inputs, outputs, stride=1, norm=True):
+        key = len(self.nodes)
+        w = self.array(f"w{key}", self.rng.standard_normal((outputs, inputs, 3, 3)) / np.sqrt(4.5 * inputs))
+        y = self.op("Conv", [x, w] if norm else [x, w, self.array(f"b{key}", np.zeros(outputs))], pads=[1, 1, 1, 1], strides=[stride, stride])
+        if not norm:
+            return y
+        names = [self.array(f"{part}{key}", values) for part, values in (("scale", np.ones(outputs)), ("shift", np.zeros(outputs)), ("mean", np.zeros(outputs)), ("var", np.ones(outputs)))]
+        return self.op("BatchNormalization", [y, *names])
+
+    def save(self, x, path):
+        flat = self.op("Flatten", [self.op("GlobalAveragePool", [x])])
+        self.nodes.append(helper.make_node("Gemm", [flat, self.array("w_fc", self.rng.standard_normal((CLASSES, WIDTH)) * 0.3), self.array("b_fc", np.zeros(CLASSES))], ["l"], name="fc", transB=1))
+        graph = helper.make_graph(self.nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])], [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
+                                  [numpy_helper.from_array(v, k) for k, v in self.arrays.items()])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+        return path
+
+
+def residual_model(path):
+    """Stem and three residual blocks, far more than four kinds of stripes need."""
+    b = Builder()
+    x = b.op("Relu", [b.conv("x", 3, WIDTH, stride=2)])
+    for _ in range(3):
+        inner = b.op("Relu", [b.conv(x, WIDTH, WIDTH)])
+        x = b.op("Relu", [b.op("Add", [b.conv(inner, WIDTH, WIDTH), x])])
+    return b.save(x, path)
+
+
+def plain_model(path):
+    """Without BatchNormalization."""
+    b = Builder()
+    x = b.op("Relu", [b.conv("x", 3, WIDTH, stride=2, norm=False)])
+    for _ in range(2):
+        x = b.op("Relu", [b.conv(x, WIDTH, WIDTH, norm=False)])
+    return b.save(x, path)
+
+
+def accuracy(model, images, labels):
+    session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    x = (np.stack(images).astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25
+    return float((session.run(None, {"x": x})[0].argmax(1) == np.array(labels)).mean())
+
+
+def parameters(model):
+    return sum(numpy_helper.to_array(t).size for t in onnx.load(model).graph.initializer)
+
+
+class Prune(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
+        cls.images, cls.labels = pictures(80, 2)
+        cls.test_file = write_cifar(cls.folder / "test.bin", cls.images, cls.labels)
+        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        cls.models = {}
+        for name, make in (("residual", residual_model), ("plain", plain_model)):
+            cls.models[name] = cls.folder / f"{name}.onnx"
+            result = run("train", make(cls.folder / "start.onnx"), "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--epochs", 6, "--batch-statistics",
+                         "--threads", 1, "-q", "-o", cls.models[name])
+            assert result.returncode == 0, result.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def words(self, output, *more, model="residual"):
+        usual = {"--search-epochs": 8, "--epochs": 4, "--lr": 0.02, "--schedule": "cosine"}
+        given = [word for option, value in usual.items() if option not in more for word in (option, value)]
+        return ["prune", self.models[model], "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, *given, "-q", "-o", output, *more]
+
+    def pruned(self, output, *more, model="residual", code=0):
+        result = run(*self.words(output, "--json", *more, model=model))
+        self.assertEqual(result.returncode, code, result.stderr)
+        return json.loads(result.stdout)
+
+    def refused(self, words, *parts):
+        result = run(*words)
+        self.assertGreater(result.returncode, 0, result.stdout)
+        self.assertNotEqual(result.returncode, 70, result.stderr)
+        for part in parts:
+            self.assertIn(part, result.stderr)
+        self.assertFalse((self.folder / "refused.onnx").exists())
+
+    def check(self, report, model, written):
+        """What the report says is what ONNX Runtime and the file say."""
+        self.assertEqual(report["parameters"]["after"], parameters(written))
+        self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels), delta=0.013)
+        self.assertLess(report["parameters"]["after"], report["parameters"]["before"])
+        self.assertLess(report["macs"]["after"], report["macs"]["before"])
+        self.assertGreaterEqual(report["score"]["after"], accuracy(self.models[model], self.images, self.labels) - 0.03)
+        self.assertLessEqual(report["largest_error"], 1e-4)
+
+    def test_a_residual_network_gets_smaller(self):
+        written, saved = self.folder / "small.onnx", self.folder / "report.json"
+        report = self.pruned(written, "--search-epochs", 12, "--report", saved)
+        self.check(report, "residual", written)
+        self.assertLess(report["parameters"]["after"], 0.6 * report["parameters"]["before"])
+        self.assertEqual(len(report["blocks"]), 3)
+        self.assertEqual(json.loads(saved.read_text()), report)
+
+    def test_a_network_without_normalisation_gets_smaller(self):
+        written = self.folder / "small_plain.onnx"
+        report = self.pruned(written, "--strength", 2, "--search-epochs", 20, "--lr", 0.01, model="plain")
+        self.check(report, "plain", written)
+        self.assertEqual({n.op_type for n in onnx.load(written).graph.node}, {n.op_type for n in onnx.load(self.models["plain"]).graph.node})
+
+    def test_a_budget_scales_the_penalty(self):
+        weak = ["--strength", 0.02, "--no-blocks"]
+        free = self.pruned(self.folder / "free.onnx", *weak)
+        held = self.pruned(self.folder / "held.onnx", *weak, "--params", 0.8, "--search-epochs", 40)
+        self.assertLessEqual(held["parameters"]["after"], 0.8 * held["parameters"]["before"])
+        self.assertTrue(held["is_within_budget"])
+        self.assertLess(held["parameters"]["after"], free["parameters"]["after"])
+        missed = self.pruned(self.folder / "missed.onnx", *weak, "--params", 0.01, "--search-epochs", 1, code=1)
+        self.assertFalse(missed["is_within_budget"])
+
+    def test_no_penalty_keeps_all(self):
+        report = self.pruned(self.folder / "all.onnx", "--strength", 0, "--search-epochs", 1, "--epochs", 0, "--threshold-share", 0)
+        self.assertEqual(report["parameters"]["after"], report["parameters"]["before"])
+
+    def test_only_blocks(self):
+        report = self.pruned(self.folder / "blocks.onnx", "--no-channels", "--strength", 3)
+        self.assertTrue(any(block["gate"] == 0 for block in report["blocks"]))
+        shapes = {numpy_helper.to_array(t).shape for t in onnx.load(self.folder / "blocks.onnx").graph.initializer if t.name.startswith("w")}
+        self.assertLessEqual(shapes, {(WIDTH, 3, 3, 3), (WIDTH, WIDTH, 3, 3), (CLASSES, WIDTH)})
+
+    def test_a_killed_run_goes_on(self):
+        more = ["--search-epochs", 12, "--epochs", 2]
+        whole = self.pruned(self.folder / "whole.onnx", *more)
+        checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
+        words = [str(TRAIN), *map(str, self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0))]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        search, end = pathlib.Path(f"{checkpoint}.search"), time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end and not search.exists():
+            time.sleep(0.002)
+        self.assertIsNone(process.poll(), "the run was over before it could be killed")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        resumed = run(*words[1:])
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertTrue(json.loads(resumed.stdout)["search"]["resumed"])
+        self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
+        again = run(*words[1:])  # both parts are there: only what is written is made again
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
+        self.assertEqual(json.loads(again.stdout)["layers"], whole["layers"])
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--strength", 2), "belongs to another run: 'prune'")
+
+    def test_refusals(self):
+        out = self.folder / "refused.onnx"
+        self.refused(self.words(out, "--threshold-share", 1), "threshold")
+        broken = onnx.load(self.models["residual"])
+        for t in broken.graph.initializer:
+            if t.name == "w0":
+                values = numpy_helper.to_array(t).copy()
+                values.flat[5] = np.nan
+                t.CopyFrom(numpy_helper.from_array(values, "w0"))
+        onnx.save(broken, self.folder / "broken.onnx")
+        self.models["broken"] = self.folder / "broken.onnx"
+        self.refused(self.words(out, model="broken"), "'w0'", "not finite")
+        fixed = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"], name="flat"), helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear",
+                                  [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])], [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
+                                  [numpy_helper.from_array(np.zeros((3072, CLASSES), np.float32), "w"), numpy_helper.from_array(np.zeros(CLASSES, np.float32), "b")])
+        onnx.save(helper.make_model(fixed, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "linear.onnx")
+        self.models["linear"] = self.folder / "linear.onnx"
+        self.refused(self.words(out, model="linear"), "nothing of", "output 'l'")
+
+    def test_prints_tables(self):
+        result = run(*self.words(self.folder / "table.onnx", "--search-epochs", 1, "--epochs", 1))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for part in ("layer", "kept", "block", "parameters", "multiply-accumulates", "latency", "wrote"):
+            self.assertIn(part, result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
