@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/inspect_sparsity.h"
 #include "graph/cuts.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
@@ -18,7 +19,7 @@ namespace {
 
 struct Options {
   std::string model, why, input_spec;
-  bool list_nodes = false, list_cuts = false, all_places = false, optimised = false;
+  bool list_nodes = false, list_cuts = false, all_places = false, optimised = false, sparsity = false;
   CutOptions cuts;
 };
 
@@ -178,15 +179,17 @@ int inspect(const Options& options, const Common& common) {
     json["cuts"] = Json::array();
     for (const auto& cut : cuts) json["cuts"].push_back(cut_json(cut, macs));
     if (options.optimised) json["optimised"] = optimised_json(graph);
+    if (options.sparsity) json["sparsity"] = sparsity_json(graph);
     std::cout << json.dump(2) << "\n";
     return 0;
   }
   print_summary(graph, cuts, macs);
   print_unknown_operators(graph);
   if (options.list_nodes) print_nodes(graph);
-  if (options.list_cuts || (!options.list_nodes && !options.all_places && !options.optimised)) print_cuts(cuts, macs);
+  if (options.list_cuts || (!options.list_nodes && !options.all_places && !options.optimised && !options.sparsity)) print_cuts(cuts, macs);
   if (options.all_places) print_refusals(graph);
   if (options.optimised) print_optimised(graph);
+  if (options.sparsity) print_sparsity(graph);
   return 0;
 }
 
@@ -199,6 +202,7 @@ Run declare_inspect(CLI::App& app, Common& common) {
   app.add_flag("--nodes", options->list_nodes, "list the nodes with shapes and cost");
   app.add_flag("--not-cuts", options->all_places, "list every other value and why it is not a cut");
   app.add_flag("--optimise", options->optimised, "list the passes that a tuned engine runs over the model, and what is left (docs/adding_a_pass.md)");
+  app.add_flag("--sparsity", options->sparsity, "list the layers with weights: which satisfy 2:4 sparsity, and which almost do");
   app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
   app.add_option("--input,--input-spec", options->input_spec, "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
   app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")

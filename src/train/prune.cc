@@ -15,13 +15,13 @@
 #include "onnx/onnx.h"
 #include "ops/ops.h"
 #include "train/classifier.h"
+#include "train/compressing.h"
 #include "train/prune_search.h"
 #include "train/train_graph.h"
 
 namespace scissionlite::train {
 namespace {
 
-constexpr double kRebuiltWithin = 1e-4;  // of the masked network, by the engine
 constexpr int kLatencyRounds = 31;
 constexpr double kBudgetGrowth = 1.6;    // of the strength, per epoch behind the budget
 constexpr double kFreeShare = 0.2;       // of the search in which the strength is left as it is
@@ -34,17 +34,6 @@ compress::NetworkSize size_of(const Graph& graph) {
   ops::infer_shapes(single);
   const auto macs = ops::node_macs(single);
   return {compress::parameter_count(graph), std::accumulate(macs.begin(), macs.end(), int64_t{0})};
-}
-
-std::vector<Tensor> ones_like_inputs(const Graph& graph, uint64_t seed) {
-  Rng rng(seed);
-  std::vector<Tensor> out;
-  for (const auto& info : with_batch(graph, 1).inputs) {
-    Tensor tensor(Dtype::kF32, info.shape);
-    for (float& v : tensor.mutable_as<float>()) v = static_cast<float>(rng.normal());
-    out.push_back(tensor);
-  }
-  return out;
 }
 
 /// What is searched: the model with gates of channels, and of blocks over that. Channels are related as they are without the latter, since
@@ -63,7 +52,7 @@ struct Gated {
 };
 
 /// The searched network without what it does not need, by steps.
-struct Cut {
+struct Needed {
   std::map<std::string, float> gates;  // as applied
   Graph without_blocks;
   std::set<int> classes;               // of `channels`
@@ -71,7 +60,7 @@ struct Cut {
   std::map<int, double> magnitude;
   compress::Channels channels;
 
-  Cut(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search, const PruneJob& job)
+  Needed(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search, const PruneJob& job)
       : gates(found.gates), without_blocks(apply(searched, gated)), channels(without_blocks) {
     layers = compress::find_layers(channels);
     // magnitudes by the entries of scales: classes have other numbers in a graph without blocks
@@ -98,19 +87,15 @@ double wanted(const std::optional<double>& budget, int64_t whole) { return !budg
 
 class Pruner {
  public:
-  explicit Pruner(const PruneJob& job) : job_(job), model_(load_model(job.train.model)) {
-    vision::check_fits(job.train.input, model_, job.train.model.string());
+  explicit Pruner(const PruneJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "prune")) {
     if (job.search_epochs < 1 || job.strength < 0 || job.threshold_share < 0 || job.threshold_share >= 1)
       throw InvalidArgument("[prune] search epochs of at least 1, a strength of at least 0 and a threshold share in [0, 1) are needed");
-    for (const auto& [name, tensor] : model_.initializers)
-      if (tensor.dtype() == Dtype::kF32 && std::any_of(tensor.as<float>().begin(), tensor.as<float>().end(), [](float v) { return !std::isfinite(v); }))
-        throw InvalidArgument("[prune] constant '" + name + "' of '" + job.train.model.string() + "' holds values that are not finite; nothing can be learned from them");
     if (!job.report.empty()) check_writable(job.report);
   }
 
   PruneReport run() {
-    check_job(with_teacher(job_.train));
-    const auto data = load_data(job_.train, job_.train.input, classes_of(model_));
+    check_job(train_);
+    const auto data = load_data(train_, train_.input, classes_of(model_));
     const auto whole = size_of(model_);
     report_.parameters_before = whole.parameters, report_.macs_before = whole.macs;
     const Gated gated(model_, job_);
@@ -125,25 +110,14 @@ class Pruner {
   }
 
  private:
-  /// Labels say what is right, the model itself how it looked at the images.
-  [[nodiscard]] TrainJob with_teacher(TrainJob job) const {
-    if (job.distill.teacher.empty() && job.distill.weight > 0) job.distill.teacher = job.model;
-    return job;
-  }
   [[nodiscard]] bool fits(const compress::NetworkSize& size, const compress::NetworkSize& whole) const {
     return static_cast<double>(size.parameters) <= wanted(job_.budget.parameters, whole.parameters) && static_cast<double>(size.macs) <= wanted(job_.budget.macs, whole.macs);
   }
   [[nodiscard]] bool has_budget() const { return job_.budget.parameters || job_.budget.macs; }
 
-  static std::optional<double> score_of(const std::vector<EpochRecord>& epochs, int64_t epoch) {
-    for (const auto& record : epochs)
-      if (record.epoch == epoch) return record.score;
-    return std::nullopt;
-  }
-
   /// @return the smaller network, not tuned yet.
   Graph search(const Gated& gated, const JobData& data) {
-    TrainJob job = with_teacher(job_.train);
+    TrainJob job = train_;
     job.trainer.epochs = job_.search_epochs;
     job.trainer.keep_best = false;
     job.trainer.patience = 0;
@@ -178,13 +152,13 @@ class Pruner {
     std::set<std::string> reasons;
     for (const auto& one : search.channels().classes())
       if (!one.fixed.empty()) reasons.insert(one.fixed);
-    throw InvalidArgument("[prune] nothing of '" + job_.train.model.string() + "' can be removed: " + join({reasons.begin(), reasons.end()}, "; "));
+    throw InvalidArgument("[prune] nothing of '" + train_.model.string() + "' can be removed: " + join({reasons.begin(), reasons.end()}, "; "));
   }
 
   /// The penalty stops when the budget is met, and grows while it is not.
   void follow_budget(PruneSearch& search, const Gated& gated, Module& module, const Trainer::Step& step) const {
-    const Cut cut(module.export_graph(), gated, search.found(module), search, job_);
-    const auto size = compress::size_without(cut.channels, cut.classes);
+    const Needed needed(module.export_graph(), gated, search.found(module), search, job_);
+    const auto size = compress::size_without(needed.channels, needed.classes);
     log::info("left after epoch " + std::to_string(step.number / step.per_epoch) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
     if (!has_budget()) return;
     const auto whole = size_of(model_);
@@ -193,18 +167,15 @@ class Pruner {
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
-    const Cut cut(searched, gated, found, search, job_);
-    const auto removal = compress::remove_channels(cut.channels, cut.classes, kEngine);
-    const auto inputs = ones_like_inputs(removal.masked, 3);
-    const auto masked = kEngine(removal.masked, inputs), rebuilt = kEngine(removal.rebuilt, inputs);
-    for (size_t i = 0; i < masked.size(); ++i) report_.largest_error = std::max(report_.largest_error, max_relative_error(rebuilt[i], masked[i]));
-    if (!(report_.largest_error <= kRebuiltWithin)) throw InternalError("[prune] the rebuilt network differs from the masked one by " + std::to_string(report_.largest_error));
-    for (const auto& block : gated.blocks) report_.blocks.push_back({block.name.substr(block.name.find('/') + 1), cut.gates.at(block.name)});
-    for (const auto& layer : cut.layers) {
+    const Needed needed(searched, gated, found, search, job_);
+    const auto removal = compress::remove_channels(needed.channels, needed.classes, kEngine);
+    report_.largest_error = check_answers_alike(removal.masked, removal.rebuilt, "prune", "without the masked channels");
+    for (const auto& block : gated.blocks) report_.blocks.push_back({block.name.substr(block.name.find('/') + 1), needed.gates.at(block.name)});
+    for (const auto& layer : needed.layers) {
       PrunedLayer out{layer.name, static_cast<int64_t>(layer.classes.size()), 0, {}};
       for (const int one : layer.classes) {
         out.kept += removal.removed.count(one) == 0;
-        if (const auto it = cut.magnitude.find(one); it != cut.magnitude.end()) out.magnitudes.push_back(it->second);
+        if (const auto it = needed.magnitude.find(one); it != needed.magnitude.end()) out.magnitudes.push_back(it->second);
       }
       std::sort(out.magnitudes.begin(), out.magnitudes.end());
       report_.layers.push_back(std::move(out));
@@ -218,7 +189,7 @@ class Pruner {
   }
 
   void tune(const Graph& rebuilt, const JobData& data) {
-    const TrainJob job = with_teacher(job_.train);
+    const auto& job = train_;
     const GraphJob what{.graph = rebuilt, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity()};
     report_.tuning = train_graph(job, what, data, [&](const Graph& graph) {
       result_ = graph;
@@ -230,7 +201,7 @@ class Pruner {
 
   void measure_latency() {
     const auto before = compile(with_batch(model_, 1), "native", {.threads = 1}), after = compile(with_batch(result_, 1), "native", {.threads = 1});
-    const auto inputs = ones_like_inputs(model_, 4);
+    const auto inputs = random_inputs(model_, 4);
     std::vector<double> times[2];
     for (int i = 0; i < kLatencyRounds; ++i)
       for (const bool is_after : {false, true}) {
@@ -242,6 +213,7 @@ class Pruner {
   }
 
   const PruneJob& job_;
+  TrainJob train_;
   Graph model_, result_;
   PruneReport report_;
 };
@@ -263,13 +235,10 @@ Json to_json(const PruneReport& report) {
            {"tuning", to_json(report.tuning)}};
   for (const auto& layer : report.layers) out["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}, {"magnitudes", layer.magnitudes}});
   for (const auto& block : report.blocks) out["blocks"].push_back({{"name", block.name}, {"gate", block.gate}});
-  const auto add = [&](const char* name, const std::optional<double>& value) {
-    if (value) out["score"][name] = *value;
-  };
-  add("before", report.before);
-  add("searched", report.searched);
-  add("rebuilt", report.rebuilt);
-  add("after", report.after);
+  add_score(out["score"], "before", report.before);
+  add_score(out["score"], "searched", report.searched);
+  add_score(out["score"], "rebuilt", report.rebuilt);
+  add_score(out["score"], "after", report.after);
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include "graph/slice.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
+#include "train/accuracy.h"
 #include "train/classifier.h"
 #include "train/convert.h"
 #include "train/loss.h"
@@ -78,20 +79,6 @@ Selection selection_of(const RetrainJob& job, const Graph& original, const Graph
     selection.side = "tail";
   }
   return selection;
-}
-
-/// Accuracy of a whole model as the engine runs it; nullopt without labels.
-std::optional<double> accuracy(const Graph& model, const Dataset& images, int threads) {
-  const auto runner = compile(with_batch(model, 1), default_backend(), {.threads = threads});
-  int64_t right = 0, labelled = 0;
-  for (int64_t i = 0; i < images.size(); ++i) {
-    const auto example = images.get(i, nullptr);
-    if (example.label < 0) continue;
-    const std::vector<Tensor> x{example.input};
-    right += to_torch(runner->run(x)[0], torch::kFloat).flatten().argmax().item<int64_t>() == example.label ? 1 : 0;
-    ++labelled;
-  }
-  return labelled > 0 ? std::optional(static_cast<double>(right) / static_cast<double>(labelled)) : std::nullopt;
 }
 
 /// The original graph with the weights and statistics that `trained` has under the same names.

@@ -145,6 +145,7 @@ TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData
             std::to_string(count_values(trained)) + " values) on " + std::to_string(data.train->size()) + " images, " +
             std::to_string(data.held_out->size()) + " held out");
   Trainer trainer(student, options, {}, what.kept);
+  if (what.after_backward) trainer.set_after_backward([&] { what.after_backward(student); });
   if (what.after_step) trainer.set_after_step([&](const Trainer::Step& step) { what.after_step(student, step); });
   const auto result = trainer.run(
       batches, [&](const Batch& batch) { return pass(batch).loss; }, [&] { return evaluate(pass, held_out); });

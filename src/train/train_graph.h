@@ -21,6 +21,7 @@ struct GraphJob {
   Values given{};                 // values of the graph that are given with each batch: what has gradients but is no weight
   Values kept{};                  // as of Trainer
   std::function<void(Module&, const Trainer::Step&)> after_step{};
+  std::function<void(Module&)> after_backward{};
 };
 /// @param write  gets the trained graph when the run is finished.
 TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData& data, const std::function<void(const Graph&)>& write);

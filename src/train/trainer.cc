@@ -134,6 +134,7 @@ double Trainer::step(const Batch& batch, const Loss& loss, const Progress& at, c
     throw InvalidArgument("[train] the loss is not finite in " + where + " at learning rate " + std::to_string(made.rate) +
                           "; train with a lower --lr, or with --clip-norm 1");
   value.backward();
+  if (after_backward_) after_backward_();
   const double norm = optimizer_.clip(options_.clip_norm);
   if (!std::isfinite(norm)) throw InvalidArgument("[train] the gradient is not finite in " + where + "; train with a lower --lr");
   optimizer_.step(made.rate, made.number);

@@ -45,6 +45,8 @@ class Trainer {
   /// @param kept  tensors that the loss and what follows a step look after: no optimiser moves them, checkpoints hold them.
   Trainer(Module& module, const TrainerOptions& options, Values more = {}, Values kept = {});
   void set_after_step(AfterStep after_step) { after_step_ = std::move(after_step); }
+  /// Runs when gradients are there, before they are clipped: for what must hold of these.
+  void set_after_backward(std::function<void()> after_backward) { after_backward_ = std::move(after_backward); }
 
   /// Goes on from the checkpoint if there is one, with the same result as if never stopped (same machine and threads).
   /// @throws InvalidArgument: a checkpoint of another run; a loss that is not finite (says epoch, step and rate).
@@ -64,6 +66,7 @@ class Trainer {
   Values more_, kept_;
   Optimizer optimizer_;
   AfterStep after_step_;
+  std::function<void()> after_backward_;
 };
 
 /// Sets libtorch's number of threads: `threads`, or every core of this process when 0.

@@ -1,0 +1,132 @@
+"""scissionlite-train sparsify: 2:4 models that answer as well, on stripes of CIFAR's format. Masks and orders of channels are tested by src/compress.
+test_sparsify.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from test_prune import accuracy, residual_model  # noqa: E402  (it takes the programs off sys.argv)
+from test_retrain import pictures, write_cifar  # noqa: E402
+from test_train import run, weights  # noqa: E402
+
+
+def groups_of_four(values):
+    """Weights as (groups, 4) along input channels: those of a convolution by output and place of the kernel."""
+    return np.moveaxis(values, 1, -1).reshape(-1, 4)
+
+
+class Sparsify(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
+        cls.images, cls.labels = pictures(80, 2)
+        cls.test_file = write_cifar(cls.folder / "test.bin", cls.images, cls.labels)
+        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        cls.model = cls.folder / "model.onnx"
+        result = run("train", residual_model(cls.folder / "start.onnx"), "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--epochs", 6, "--batch-statistics",
+                     "--threads", 1, "-q", "-o", cls.model)
+        assert result.returncode == 0, result.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def words(self, output, *more, model=None):
+        usual = {"--epochs": 4, "--lr": 0.01, "--schedule": "cosine", "--escapes": 10}
+        given = [word for option, value in usual.items() if option not in more for word in (option, value)]
+        return ["sparsify", model or self.model, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, *given, "-q", "-o", output, *more]
+
+    def sparsified(self, output, *more):
+        result = run(*self.words(output, "--json", *more))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def refused(self, words, *parts):
+        result = run(*words)
+        self.assertGreater(result.returncode, 0, result.stdout)
+        self.assertNotEqual(result.returncode, 70, result.stderr)
+        for part in parts:
+            self.assertIn(part, result.stderr)
+        self.assertFalse((self.folder / "refused.onnx").exists())
+
+    def test_two_of_four_are_zero_and_it_answers_as_well(self):
+        for optimizer in ("sgd", "adam"):
+            with self.subTest(optimizer=optimizer):
+                written, saved = self.folder / "sparse.onnx", self.folder / "report.json"
+                report = self.sparsified(written, "--report", saved, "--optimizer", optimizer, "--weight-decay", 1e-4, "--lr", 0.01 if optimizer == "sgd" else 0.002)
+                sparse = {layer["name"] for layer in report["layers"] if layer["sparse"]}
+                self.assertEqual(len(sparse), 6)  # not the first convolution, of 3 inputs, nor the classifier, of 4 outputs
+                for name, values in weights(written).items():
+                    if name.startswith("w") and values.ndim == 4 and values.shape[1] == 16:
+                        self.assertTrue((np.count_nonzero(groups_of_four(values), axis=1) == 2).all(), name)
+                self.assertEqual(report["zeros"], 6 * 16 * 16 * 9 // 2)
+                self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels), delta=0.013)
+                self.assertGreaterEqual(report["score"]["after"], report["score"]["before"] - 0.03)
+                self.assertEqual(json.loads(saved.read_text()), report)
+
+    def test_masks_are_of_the_largest(self):
+        self.sparsified(self.folder / "masked.onnx", "--epochs", 0, "--no-permutation")
+        before, after = weights(self.model), weights(self.folder / "masked.onnx")
+        for name, values in before.items():
+            if values.ndim == 4 and values.shape[1] == 16:
+                rows, kept = groups_of_four(values), groups_of_four(after[name])
+                self.assertTrue(((kept == rows) | (kept == 0)).all())
+                np.testing.assert_allclose(np.abs(kept).sum(1), np.sort(np.abs(rows), axis=1)[:, 2:].sum(1), rtol=1e-6)
+            else:
+                np.testing.assert_array_equal(values, after[name])
+
+    def test_an_order_of_channels_keeps_more(self):
+        with_order, without = self.sparsified(self.folder / "a.onnx", "--epochs", 0), self.sparsified(self.folder / "b.onnx", "--epochs", 0, "--no-permutation")
+        self.assertGreater(with_order["permutation_efficacy"], 0.1)
+        self.assertEqual(without["permutation_efficacy"], 0)
+        kept = [sum(layer["kept"] for layer in report["layers"]) for report in (with_order, without)]
+        self.assertGreater(kept[0], kept[1])
+        self.assertAlmostEqual(with_order["score"]["before"], without["score"]["before"], places=6)
+
+    def test_a_killed_run_goes_on(self):
+        more = ["--epochs", 60]
+        self.sparsified(self.folder / "whole.onnx", *more)
+        checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
+        words = [str(TRAIN), *map(str, self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0))]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < end and not checkpoint.exists():
+            time.sleep(0.002)
+        self.assertIsNone(process.poll(), "the run was over before it could be killed")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        resumed = run(*words[1:])
+        self.assertEqual(resumed.returncode, 0, resumed.stderr)
+        self.assertTrue(json.loads(resumed.stdout)["training"]["resumed"])
+        self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
+
+    def test_refusals(self):
+        out = self.folder / "refused.onnx"
+        narrow = onnx.load(self.model)
+        graph = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"], name="flat"), helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear", narrow.graph.input, narrow.graph.output,
+                                  [numpy_helper.from_array(np.zeros((3072, 4), np.float32), "w"), numpy_helper.from_array(np.zeros(4, np.float32), "b")])
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "linear.onnx")
+        self.refused(self.words(out, model=self.folder / "linear.onnx"), "2:4 takes no layer", "4 outputs are no multiple of 8")
+        self.refused(self.words(out, "--permutation", "stripe"), "stripe")
+
+    def test_prints_a_table(self):
+        result = run(*self.words(self.folder / "table.onnx", "--epochs", 1))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for part in ("magnitude kept", "3 inputs are no multiple of 16", "weights are zero", "retrained"):
+            self.assertIn(part, result.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
