@@ -4,10 +4,9 @@
 #include <rapidcheck/gtest.h>
 
 #include <numeric>
-#include <random>
 
 #include "base/error.h"
-#include "compress/permute.h"
+#include "compress/asp_sample.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite::compress {
@@ -91,18 +90,6 @@ TEST(Permutation, FindsTheOneThatLosesNothing) {
     EXPECT_NEAR(kept_by_two_four(m, order), kept_by_half(m), 1e-3) << method;
     EXPECT_NEAR(efficacy(m, order), 1, 1e-6) << method;
   }
-}
-
-/// ASP's published sample: numpy's random numbers of seed 1, 128 rows of 64 columns; default 2852, half of each row 3042 of 4083.
-Magnitudes asp_sample() {
-  Magnitudes m{128, 64, std::vector<float>(64 * 128)};
-  std::mt19937 generator(1);
-  for (int64_t r = 0; r < m.rows; ++r)
-    for (int64_t c = 0; c < m.columns; ++c) {
-      const double high = generator() >> 5, low = generator() >> 6;
-      m.values[static_cast<size_t>(c * m.rows + r)] = static_cast<float>((high * 67108864 + low) / 9007199254740992.0);
-    }
-  return m;
 }
 
 TEST(Permutation, ReachesThePublishedEfficacyOnItsSample) {
