@@ -61,7 +61,7 @@ venv() {  # venv FOLDER REQUIREMENT...: a virtual environment of its own below .
 
 apt_group build build-essential git cmake ninja-build ccache pkg-config lld \
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc nlohmann-json3-dev libcli11-dev \
-  libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libssl-dev libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libgtest-dev librapidcheck-dev \
+  libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libgtest-dev librapidcheck-dev \
   python3 python3-pip python3-venv
 once openvino pip_target openvino openvino==2026.4.1
 once onnx pip_target onnx onnx==1.23.2

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "score/labels.h"
 #include "train/hold_out.h"
-#include "vision/cifar.h"
+#include "vision/labelled_files.h"
 
 namespace scissionlite::train {
 namespace {
@@ -28,18 +28,18 @@ std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& inp
   return labels;
 }
 
-/// All files are CIFAR's, or none is.
-bool are_cifar(const std::vector<fs::path>& files) {
-  const auto count = std::count_if(files.begin(), files.end(), vision::is_cifar_file);
+/// All files hold their labels, or none does.
+bool hold_labels(const std::vector<fs::path>& files) {
+  const auto count = std::count_if(files.begin(), files.end(), vision::is_labelled_file);
   if (count > 0 && count < static_cast<int64_t>(files.size()))
-    throw InvalidArgument("[train] " + std::to_string(count) + " of " + std::to_string(files.size()) + " files are CIFAR's (.bin), the others are not; give files of one kind");
+    throw InvalidArgument("[train] " + std::to_string(count) + " of " + std::to_string(files.size()) + " files hold labelled pictures (CIFAR's .bin, IDX), the others do not; give files of one kind");
   return count > 0;
 }
 
 std::shared_ptr<const Dataset> read_pictures(const std::vector<fs::path>& files, const vision::InputSpec& input, const AugmentOptions& augmentation, int64_t classes) {
   vision::LabelledImages all;
   for (const auto& file : files) {
-    auto part = vision::read_cifar(file);
+    auto part = vision::read_labelled(file);
     for (const auto label : part.labels)
       if (label >= classes)
         throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " + std::to_string(classes) + " outputs of the model");
@@ -49,17 +49,17 @@ std::shared_ptr<const Dataset> read_pictures(const std::vector<fs::path>& files,
   return std::make_shared<Pictures>(std::move(all.images), std::move(all.labels), input, augmentation);
 }
 
-JobData load_cifar(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
-  if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR files hold their labels; leave --labels out");
-  if (job.held_out.empty() || !are_cifar(job.held_out))
-    throw InvalidArgument("[train] CIFAR files are not divided; give another one to measure on with --held-out");
+JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
+  if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR's and IDX files hold their labels; leave --labels out");
+  if (job.held_out.empty() || !hold_labels(job.held_out))
+    throw InvalidArgument("[train] CIFAR's and IDX files are not divided; give another one to measure on with --held-out");
   return {read_pictures(job.images, input, job.augmentation, classes), read_pictures(job.held_out, input, {}, classes)};
 }
 
 }  // namespace
 
 JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
-  if (are_cifar(job.images)) return load_cifar(job, input, classes);
+  if (hold_labels(job.images)) return load_labelled(job, input, classes);
   auto files = hold_out(job.images, job.held_out, job.holdout, "train");
   auto labels = labels_of(job, input, files.learned_from, classes), held_out_labels = labels_of(job, input, files.measured_on, classes);
   return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation),

@@ -11,9 +11,9 @@ namespace scissionlite::train {
 struct JobData {
   std::shared_ptr<const Dataset> train, held_out;
 };
-/// Image files with --labels, or CIFAR's binary files, whose labels are inside.
+/// Image files with --labels, or files that hold labelled pictures (vision/labelled_files.h).
 /// @param input    in place of the job's. @param classes  that the model answers.
-/// @throws InvalidArgument: labels beyond the classes, files of both kinds, CIFAR files with labels beside them or without
+/// @throws InvalidArgument: labels beyond the classes, files of both kinds, labelled pictures with labels beside them or without
 /// others to measure on.
 [[nodiscard]] JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes);
 

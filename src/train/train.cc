@@ -12,7 +12,7 @@
 #include "train/classifier.h"
 #include "train/loss.h"
 #include "train/train_graph.h"
-#include "vision/cifar.h"
+#include "vision/labelled_files.h"
 
 namespace scissionlite::train {
 namespace {
@@ -100,7 +100,7 @@ struct Computed {
 }  // namespace
 
 void check_job(const TrainJob& job) {
-  const bool has_labels = !job.labels.empty() || std::any_of(job.images.begin(), job.images.end(), vision::is_cifar_file);
+  const bool has_labels = !job.labels.empty() || std::any_of(job.images.begin(), job.images.end(), vision::is_labelled_file);
   if (!has_labels && job.distill.teacher.empty())
     throw InvalidArgument("[train] there is nothing to learn from; give --labels, or a teacher with --distill");
   if (!job.distill.features.empty() && job.distill.teacher.empty())

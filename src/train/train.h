@@ -27,7 +27,7 @@ struct DistillOptions {
 
 struct TrainJob {
   fs::path model, output;
-  std::vector<fs::path> images;    // or CIFAR's binary files, whose labels are inside
+  std::vector<fs::path> images;    // or files that hold labelled pictures: CIFAR's, IDX
   std::vector<fs::path> held_out;  // empty: `holdout` of `images`
   std::string holdout = "0.1";     // count or share; by the bytes of the files, as `score` splits
   vision::InputSpec input;

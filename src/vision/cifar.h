@@ -1,14 +1,9 @@
 // CIFAR-10's binary files: small labelled pictures, many in one file.
 #pragma once
 
-#include "vision/vision.h"
+#include "vision/labelled_files.h"
 
 namespace scissionlite::vision {
-
-struct LabelledImages {
-  std::vector<Image> images;
-  std::vector<int64_t> labels;  // one an image
-};
 
 /// Whether the name is that of such a file (".bin").
 [[nodiscard]] bool is_cifar_file(const fs::path& path);

@@ -196,7 +196,7 @@ class Retrain(unittest.TestCase):
         self.refused(self.words(out, cut="f"), "takes no tensor of this cut", "needs 4 dimensions")
         self.refused(self.words(out, "--tl", "uint1", "--side", "sideways"), "sideways")
         self.refused(self.words(out, "--tl", "uint2"), "sends cut0 and cut0_range", "--without-tl")
-        self.refused(self.words(out, "--labels", self.labels), "CIFAR files hold their labels; leave --labels out")
+        self.refused(self.words(out, "--labels", self.labels), "CIFAR's and IDX files hold their labels; leave --labels out")
         self.refused(self.words(out, "--images", self.photos), "nothing to learn from; give --labels")
         self.refused(self.words(out, "--held-out", self.photos), "give another one to measure on with --held-out")
         images, _ = pictures(3, 5)
