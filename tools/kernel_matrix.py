@@ -14,8 +14,8 @@ NATIVE = "src/engine/backends/native"
 INT8 = re.compile(r"int8|quantise|byte_table")  # functions of lowerings.inc whose values are 8-bit
 NOT_ON = {"generated": "where Halide is found", "onednn": "where oneDNN is found"}
 # What stands behind the function of a lowering, where it is not named after it.
-CODE = {"lower_conv": "ways to convolve, below", "lower_gemm": "dense", "lower_matmul": "dense", "lower_reshape": "no code: another view", "lower_binary": "vectors",
-        "lower_activation": "vectors", "lower_batch_norm": "vectors", "lower_channel_scale": "vectors", "lower_unary": "vectors", "lower_cast": "vectors (to and from halves and bytes)", "lower_extreme": "vectors (over the last axes)", "lower_pool": "pool", "lower_global_max": "pool", "lower_global_average": "pool",
+CODE = {"lower_conv": "ways to convolve, below", "lower_gemm": "dense", "lower_matmul": "dense", "lower_reshape": "no code: another view", "lower_strip": "vectors, several operators in strips",
+        "lower_batch_norm": "vectors", "lower_channel_scale": "vectors", "lower_cast": "vectors (to and from halves and bytes)", "lower_extreme": "vectors (over the last axes)", "lower_pool": "pool", "lower_global_max": "pool", "lower_global_average": "pool",
         "lower_concat": "in place, else copies", "lower_split": "views of channels", "lower_channel_shuffle": "views of channels", "lower_slice": "views of channels, else copies",
         "lower_depth_to_space": "moves of pixels", "lower_space_to_depth": "moves of pixels", "lower_resize": "moves of pixels (nearest)"}
 # What a pass makes other operators of before anything is lowered.

@@ -1,7 +1,6 @@
 #include "ops/activation.h"
 
 #include <limits>
-#include <vector>
 
 #include "base/text.h"
 #include "ops/support.h"
@@ -55,13 +54,26 @@ std::string_view activation_name(ActivationKind kind) {
   return "";
 }
 
+std::optional<ActivationKind> activation_named(std::string_view name) {
+  const auto* entry = entry_named(name);
+  return entry ? std::optional(entry->kind) : std::nullopt;
+}
+
+std::vector<ActivationKind> all_activations() {
+  std::vector<ActivationKind> kinds;
+  for (const auto& entry : kEntries) kinds.push_back(entry.kind);
+  return kinds;
+}
+
+size_t constants_of(ActivationKind kind) { return uses_beta(kind) ? 2 : uses_alpha(kind) ? 1 : 0; }
+
 Activation read_activation(const Context& c, const std::string& prefix) {
   const auto name = c.node.text_attribute(prefix + "activation", "");
   if (name.empty()) return {};
   const Entry* entry = entry_named(name);
   if (!entry) {
     std::vector<std::string> names;
-    for (const auto& known : kEntries) names.emplace_back(known.name);
+    for (const auto known : all_activations()) names.emplace_back(activation_name(known));
     fail(c, "has the unknown " + prefix + "activation '" + name + "'" + did_you_mean(name, names));
   }
   return {entry->kind, c.node.float_attribute(prefix + "activation_alpha", 0), c.node.float_attribute(prefix + "activation_beta", 0)};

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/activation.h"
+#include "ops/strip.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite {
@@ -106,6 +106,44 @@ TEST(FusedDepthwisePointwise, RefusesWeightsOfAnotherForm) {
 TEST(ChannelScale, RefusesConstantsForOtherChannels) {
   const auto message = refusal(fused("ChannelScale"), {ones({1, 2, 3, 3}), ones({3}), ones({3})});
   EXPECT_NE(message.find("must have one value a channel of (1, 2, 3, 3)"), std::string::npos) << message;
+}
+
+std::string refusal_of_program(const std::vector<std::string>& program) {
+  Node node{"n", "Strip", ops::kFusedDomain, {"a", "b"}, {"y"}, {{"program", program}}, ""};
+  return refusal(node, {ones({1, 2}), ones({1, 2})});
+}
+
+TEST(Strip, RefusesAProgramThatCannotBe) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{}, "[Strip 'n'] has no steps; expected the attribute 'program', a list of texts such as 'Add %0 %1'"},
+      {{"Ad %0 %1"}, "has the step 'Ad %0 %1' in its program: no step can be 'Ad'; did you mean 'Add'?"},
+      {{"Add %0"}, "has the step 'Add %0' in its program: expected 2 values and 0 constants"},
+      {{"Neg %0", "Clip %2 0"}, "has the step 'Clip %2 0' in its program: expected 1 values and 2 constants"},
+      {{"Add %0 %2"}, "has the step 'Add %0 %2' in its program: values before it are %0 to %1"},
+      {{"Add %0 1"}, "has the step 'Add %0 1' in its program: expected a value such as %0, got '1'"},
+      {{"Add %0 %1x"}, "has the step 'Add %0 %1x' in its program: '1x' is no number"},
+      {{"Elu %0 much"}, "has the step 'Elu %0 much' in its program: 'much' is no number"}};
+  for (const auto& [program, message] : cases) EXPECT_NE(refusal_of_program(program).find(message), std::string::npos) << refusal_of_program(program) << "\nexpected " << message;
+}
+
+TEST(Strip, RefusesOtherTypes) {
+  Node node{"n", "Strip", ops::kFusedDomain, {"a"}, {"y"}, {{"program", std::vector<std::string>{"Neg %0"}}}, ""};
+  const auto message = refusal(node, {Tensor::of<int32_t>({1}, std::vector<int32_t>{1})});
+  EXPECT_NE(message.find("[Strip 'n'] got an input of int32; expected float32"), std::string::npos) << message;
+}
+
+TEST(Strip, IsReadAsItWasWritten) {
+  const ops::StripProgram program{2, {{"Add", {0, 1}}, {"Clip", {2}, {-kInfinity, 0.1F}}, {"Elu", {3}, {1e-38F}}, {"HardSigmoid", {4}, {1.F / 3, 16777217.F}}, {"Min", {5, 2}}}};
+  Node node{"n", "", "", {"a", "b"}, {"y"}, {}, ""};
+  ops::write_strip(node, program);
+  EXPECT_EQ(ops::read_strip({node, 1}), program);
+  EXPECT_EQ(std::get<std::vector<std::string>>(node.attributes.at("program"))[1], "Clip %2 -inf 0.1");
+}
+
+TEST(Strip, HasTheShapeOfItsLastStep) {
+  Maker m;
+  m.output(m.fused("Strip", {m.input({-1, 4, 1, 1}), m.input({6, 5})}, {{"program", std::vector<std::string>{"Neg %0", "Mul %1 %2"}}}));
+  EXPECT_EQ(m.finish().outputs[0].shape, (Shape{-1, 4, 6, 5}));
 }
 
 }  // namespace

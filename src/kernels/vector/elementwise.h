@@ -23,8 +23,8 @@ static SCISSIONLITE_INLINE vec combine(vec a, vec b) {
     case BinaryKind::kSub: return a - b;
     case BinaryKind::kMul: return a * b;
     case BinaryKind::kDiv: return a / b;
-    case BinaryKind::kMin: return min_of(a, b);
-    case BinaryKind::kMax: return max_of(a, b);
+    case BinaryKind::kMin: return (b < a) | (b != b) ? b : a;  // no number where either is none
+    case BinaryKind::kMax: return (b > a) | (b != b) ? b : a;
   }
   return a;
 }

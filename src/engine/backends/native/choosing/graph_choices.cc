@@ -78,9 +78,7 @@ class Builder {
     values.push_back(n.outputs[0]);
     const double pass_us = costs_.pass_us(values);
     if (is_one_of(n, {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "ChannelScale"})) add_form(node, Form::kBlocked, pass_us);
-    else if (is_one_of(n, {"Relu", "Clip", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Swish"})) offer_both(node, pass_us, pass_us);
-    else if (is_one_of(n, {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Reciprocal"})) keeps_lanes_finite(l_, n) ? offer_both(node, pass_us, pass_us) : add_form(node, Form::kPlain, pass_us);
-    else if (is_one_of(n, {"Add", "Sub", "Mul", "Div"})) offer_binary(node, pass_us);
+    else if (is_elementwise(l_, n)) offer_elementwise(node, pass_us);
     else if (is_one_of(n, {"Identity", "Dropout"})) offer_both(node, 0, 0);
     else if (is_one_of(n, {"DepthToSpace", "SpaceToDepth"}) || is_nearest(n)) add_form(node, Form::kBlocked, pass_us);
     else if (is_one_of(n, {"Slice"})) offer_slice(node, pass_us);
@@ -109,12 +107,12 @@ class Builder {
     return axis == 1 || axis == -3;
   }
   /// A smaller operand is read plain.
-  void offer_binary(size_t node, double pass_us) {
+  void offer_elementwise(size_t node, double pass_us) {
     const auto& n = node_at(node);
     std::vector<Form> forms;
     for (const auto layout : blocked_reads(l_, n)) forms.push_back(layout == Layout::kBlocked ? Form::kBlocked : Form::kPlain);
     if (!forms.empty()) add_reads(node, Form::kBlocked, pass_us, forms);
-    add_form(node, Form::kPlain, is_binary_in_rows(l_, n) ? pass_us : costs_.reference_us(n.outputs[0]));
+    add_form(node, Form::kPlain, pass_us);
   }
   [[nodiscard]] bool is_filled_image(const std::string& value) const { return l_.is_f32_image(value) && element_count(l_.info(value).shape) > 0; }
   /// Floats lie in either form; halves and bytes are read and made plain.

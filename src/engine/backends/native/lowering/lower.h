@@ -30,14 +30,15 @@ namespace scissionlite::native {
 [[nodiscard]] bool is_selected_view(const Lowering& l, const Node& node);
 
 /// Shares begin at multiples of 16 so that only the last one ends within a vector.
-[[nodiscard]] kernels::Range share_of_floats(int64_t count, const kernels::Member& member);
+[[nodiscard]] inline kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
+  const auto units = kernels::share_of((count + 15) / 16, member);
+  return {units.begin * 16, std::min(units.end * 16, count)};
+}
 
-/// Layouts in which Add, Sub, Mul or Div of a blocked image reads its two inputs; empty where it cannot be one.
+/// Whether the node is one or several elementwise operators that vectors compute.
+[[nodiscard]] bool is_elementwise(const Lowering& l, const Node& node);
+/// Layouts in which such a node reads its inputs when its result lies blocked; empty where it cannot.
 [[nodiscard]] std::vector<Layout> blocked_reads(const Lowering& l, const Node& node);
-/// Whether it has code on plain tensors.
-[[nodiscard]] bool is_binary_in_rows(const Lowering& l, const Node& node);
-/// Whether a function of single values leaves something finite in lanes beyond the last channel, which convolutions multiply by 0.
-[[nodiscard]] bool keeps_lanes_finite(const Lowering& l, const Node& node);
 
 /// Whether vectors do this Cast.
 [[nodiscard]] bool has_fast_cast(const Lowering& l, const Node& node);

@@ -1,64 +1,11 @@
-// Activations and other functions of single values, and a scale and an offset a channel.
+// A scale and an offset a channel, with an activation.
 #include <cmath>
-#include <map>
 
 #include "engine/backends/native/lowering/lower.h"
 #include "kernels/conv/panels.h"
 #include "kernels/parallel.h"
-#include "ops/support.h"
 
 namespace scissionlite::native {
-namespace {
-
-SlotId in_layout(Lowering& l, const std::string& value, Layout layout) { return layout == Layout::kBlocked ? l.blocked(value) : l.plain(value); }
-
-/// Value by value, in the layout that was selected or else in which the values lie.
-template <typename Run>
-void add_pass(Lowering& l, const Node& node, bool may_be_blocked, const Run& run) {
-  const auto layout = may_be_blocked && l.is_f32_image(node.inputs[0]) ? selected_layout(l, node) : Layout::kPlain;
-  const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
-  const int64_t count = l.floats_of(y);
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
-           kernels::in_team(f.threads, [&](const kernels::Member& member) {
-             const auto part = share_of_floats(count, member);
-             run(f.floats(x) + part.begin, f.floats(y) + part.begin, part.end - part.begin);
-           });
-         }});
-}
-
-}  // namespace
-
-kernels::Range share_of_floats(int64_t count, const kernels::Member& member) {
-  const auto units = kernels::share_of((count + 15) / 16, member);
-  return {units.begin * 16, std::min(units.end * 16, count)};
-}
-
-bool lower_activation(Lowering& l, const Node& node) {
-  const auto constants = l.constants_of(node);
-  const auto activation = ops::activation_of({node, l.opset(node)}, constants);
-  const auto type = l.info(node.inputs[0]);
-  if (!activation || type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;
-  const auto& loops = l.loops();
-  add_pass(l, node, /*may_be_blocked=*/true, [&loops, f = arguments_of(*activation)](const float* x, float* y, int64_t count) { loops.activate(x, y, count, f); });
-  return true;
-}
-
-bool keeps_lanes_finite(const Lowering& l, const Node& node) {
-  const bool is_total = node.op_type != "Sqrt" && node.op_type != "Reciprocal";
-  return is_total || (l.is_f32_image(node.inputs[0]) && l.info(node.inputs[0]).shape[1] % l.lanes() == 0);
-}
-
-bool lower_unary(Lowering& l, const Node& node) {
-  static const std::map<std::string, kernels::UnaryKind> kinds{{"Floor", kernels::UnaryKind::kFloor}, {"Ceil", kernels::UnaryKind::kCeil}, {"Round", kernels::UnaryKind::kRound}, {"Neg", kernels::UnaryKind::kNeg},
-                                                               {"Abs", kernels::UnaryKind::kAbs}, {"Sqrt", kernels::UnaryKind::kSqrt}, {"Reciprocal", kernels::UnaryKind::kReciprocal}};
-  const auto type = l.info(node.inputs[0]);
-  if (type.dtype != Dtype::kF32 || element_count(type.shape) == 0) return false;
-  const auto kind = kinds.at(node.op_type);
-  const auto& loops = l.loops();
-  add_pass(l, node, keeps_lanes_finite(l, node), [&loops, kind](const float* x, float* y, int64_t count) { loops.unary(kind, x, y, count); });
-  return true;
-}
-
 namespace {
 
 /// y = f(x * scale + offset), one value of each a channel.

@@ -1,0 +1,78 @@
+#include "engine/backends/native/lowering/strip_walk.h"
+
+#include <algorithm>
+
+#include "kernels/conv/panels.h"
+#include "ops/support.h"
+
+namespace scissionlite::native {
+namespace {
+
+/// With ones in front, of the rank that is wanted.
+Shape aligned(const Shape& shape, size_t rank) {
+  Shape out(rank - shape.size(), 1);
+  out.insert(out.end(), shape.begin(), shape.end());
+  return out;
+}
+
+std::optional<StripWalk::Operand> in_blocks(const StripWalk& walk, const Shape& result, const Shape& operand) {
+  if (operand == result) return StripWalk::Operand{Second::kWhole, {walk.blocks * walk.length, walk.length}};
+  if (operand.size() > result.size()) return std::nullopt;
+  const auto s = aligned(operand, 4);
+  if (s[0] != 1 && s[0] != result[0]) return std::nullopt;
+  const int64_t image = s[0] == 1 ? 0 : element_count(s) / s[0];  // floats of each
+  if (s[1] == 1 && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kOne, {image, 0}};
+  if (s[1] == result[1] && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kPerChannel, {image, walk.lanes}};
+  return s[1] == 1 && s[2] == result[2] && s[3] == result[3] ? std::optional(StripWalk::Operand{Second::kPerPixel, {image, 0}}) : std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Second> StripWalk::seconds() const {
+  std::vector<Second> out;
+  for (const auto& operand : operands) out.push_back(operand.second);
+  return out;
+}
+
+StripWalk plain_walk(const Shape& result, std::span<const Shape> operands) {
+  StripWalk walk;
+  std::vector<Shape> shapes;
+  for (const auto& operand : operands) shapes.push_back(aligned(operand, result.size()));
+  size_t d = result.size();
+  while (d > 0 && result[d - 1] == 1) --d;
+  const size_t last = d;  // dimensions that go on like the one before this join the row
+  const auto is_repeated = [&](const Shape& shape, size_t i) { return shape[i] != result[i]; };
+  const auto goes_on = [&](size_t i) { return result[i] == 1 || std::all_of(shapes.begin(), shapes.end(), [&](const Shape& shape) { return is_repeated(shape, i) == is_repeated(shape, last - 1); }); };
+  for (; d > 0 && goes_on(d - 1); --d) walk.length *= result[d - 1];
+  walk.outer.assign(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(d));
+  for (const auto& shape : shapes) {
+    auto strides = ops::broadcast_strides(shape, result);
+    strides.resize(d);
+    walk.operands.push_back({last > 0 && is_repeated(shape, last - 1) ? Second::kOne : Second::kWhole, std::move(strides)});
+  }
+  return walk;
+}
+
+std::optional<StripWalk> blocked_walk(const Shape& result, std::span<const Shape> operands, int64_t lanes) {
+  StripWalk walk;
+  walk.lanes = lanes, walk.channels = result[1], walk.blocks = kernels::blocks_of(result[1], lanes);
+  walk.outer = {result[0], walk.blocks}, walk.length = result[2] * result[3] * lanes;
+  for (const auto& operand : operands) {
+    const auto read = in_blocks(walk, result, operand);
+    if (!read) return std::nullopt;
+    walk.operands.push_back(*read);
+  }
+  return walk;
+}
+
+void join_blocks(StripWalk& walk) {
+  const bool is_uniform = std::all_of(walk.operands.begin(), walk.operands.end(), [](const auto& operand) {
+    return operand.second == Second::kWhole || (operand.second == Second::kOne && std::all_of(operand.strides.begin(), operand.strides.end(), [](int64_t stride) { return stride == 0; }));
+  });
+  if (!is_uniform) return;
+  walk.length *= walk.rows();
+  walk.outer.clear();
+  for (auto& operand : walk.operands) operand.strides.clear();
+}
+
+}  // namespace scissionlite::native
