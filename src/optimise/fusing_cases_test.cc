@@ -6,6 +6,13 @@ namespace {
 
 const Shape kImage{-1, 4, 6, 5};
 
+/// As an encoder has it: a range an image.
+void quantiser(Maker& m) {
+  const auto x = m.input(kImage), low = m.input({-1, 1, 1, 1}), scale = m.input({-1, 1, 1, 1});
+  const auto level = m.op("Floor", {m.op("Add", {m.op("Mul", {m.op("Sub", {x, low}), scale}), m.scalar(0.5F)})});
+  m.output(m.clip(level, 0, 255));
+}
+
 /// Two convolutions of one shape, added: the block of a residual network where it changes the number of channels.
 void two_branches(Maker& m) {
   const auto x = m.input(kImage);
@@ -110,6 +117,64 @@ std::vector<Case> fusing_cases() {
        }},
       {"fuse_channel_scale", "a constant for each column", 0, [](Maker& m) { m.output(m.op("Add", {m.op("Mul", {m.input(kImage), m.weights({4, 1, 1})}), m.weights({5})})); }},
       {"fuse_channel_scale", "a scale of zero, then an offset", 1, [](Maker& m) { m.output(m.op("Add", {m.op("Mul", {m.input(kImage), m.scalar(0)}), m.weights({4, 1, 1})})); }},
+
+      {"fuse_elementwise", "a chain with operands an image", 4, quantiser},
+      {"fuse_elementwise", "Clip with attributes, HardSigmoid, LeakyRelu and Elu with constants of their own", 3,
+       [](Maker& m) {
+         auto y = m.op("HardSigmoid", {m.clip(m.input(kImage), -1, 2)}, {{"alpha", 0.3F}, {"beta", 0.1F}});
+         y = m.op("LeakyRelu", {m.op("Neg", {y})}, {{"alpha", 0.1F}});
+         m.output(y);
+       }, 9},
+      {"fuse_elementwise", "branches that meet again", 1,
+       [](Maker& m) {
+         const auto x = m.input(kImage), sum = m.op("Add", {x, m.input(kImage)});
+         m.output(m.op("Mul", {m.op("Tanh", {sum}), m.op("Abs", {sum})}));
+       }},
+      {"fuse_elementwise", "one value twice", 1, [](Maker& m) { m.output(m.op("Mul", {m.op("Abs", {m.input(kImage)}), m.input(kImage)})); }},
+      {"fuse_elementwise", "sums and extremes of three", 1,
+       [](Maker& m) {
+         const auto x = m.input(kImage), y = m.input(kImage);
+         m.output(m.op("Max", {m.op("Sum", {x, y, x}), m.op("Min", {x, y, m.weights({4, 1, 1})}), y}));
+       }},
+      {"fuse_elementwise", "an operand repeated over both sides in turn", 1, [](Maker& m) { m.output(m.op("Sub", {m.weights({5}), m.op("Div", {m.weights({4, 1, 1}), m.op("Exp", {m.input(kImage)})})})); }},
+      {"fuse_elementwise", "ChannelScale of different channels between others", 2,
+       [](Maker& m) {
+         const auto x = m.op("Abs", {m.input(kImage)});
+         m.output(m.op("Floor", {m.fused("ChannelScale", {x, m.weights({4}), m.weights({4})}, {{"activation", std::string("HardSwish")}})}));
+       }},
+      {"fuse_elementwise", "ChannelScale of one value for all, of a matrix", 1,
+       [](Maker& m) {
+         const auto ones = m.constant(Tensor::of<float>({3}, std::vector<float>{2, 2, 2}));
+         m.output(m.op("Floor", {m.fused("ChannelScale", {m.input({-1, 3}), ones, m.weights({3})})}));
+       }},
+      {"fuse_elementwise", "a Strip whose values have two shapes", 3,
+       [](Maker& m) {
+         const std::vector<std::string> program{"Tanh %1", "Abs %2", "Mul %0 %3", "Neg %4"};
+         m.output(m.fused("Strip", {m.input(kImage), m.input({4, 1, 1})}, {{"program", program}}));
+       }},
+      {"fuse_elementwise", "a lone node", 0, [](Maker& m) { m.output(m.op("Mul", {m.input(kImage), m.weights({4, 1, 1})})); }},
+      {"fuse_elementwise", "the value between is an output", 0,
+       [](Maker& m) {
+         const auto y = m.op("Abs", {m.input(kImage)});
+         m.output(y);
+         m.output(m.op("Floor", {y}));
+       }},
+      {"fuse_elementwise", "the value between is read by what is no step", 0,
+       [](Maker& m) {
+         const auto y = m.op("Abs", {m.input(kImage)});
+         m.output(m.op("Floor", {y}));
+         m.output(m.op("GlobalMaxPool", {y}));
+       }},
+      {"fuse_elementwise", "a gate that is repeated over the image", 0, [](Maker& m) { m.output(m.op("Mul", {m.input(kImage), m.op("Sigmoid", {m.input({-1, 4, 1, 1})})})); }},
+      {"fuse_elementwise", "integers", 0, [](Maker& m) { m.output(m.op("Neg", {m.op("Add", {m.op("Cast", {m.input(kImage)}, {{"to", static_cast<int64_t>(Dtype::kI32)}}), m.constant(Tensor::of<int32_t>({1}, std::vector<int32_t>{3}))})})); }},
+      {"fuse_elementwise", "half precision, which is rounded after each node", 0, [](Maker& m) { m.output(m.op("Tanh", {m.op("Tanh", {m.input(kImage, Dtype::kF16)})})); }},
+      {"fuse_elementwise", "Clip whose bound is no constant", 0, [](Maker& m) { m.output(m.op("Clip", {m.op("Abs", {m.input(kImage)}), m.input({})})); }},
+      {"fuse_elementwise", "between DequantizeLinear and QuantizeLinear", 0,
+       [](Maker& m) {
+         const auto scale = m.scalar(0.1F), zero = m.constant(Tensor::of<uint8_t>({}, std::vector<uint8_t>{128}));
+         const auto x = m.op("DequantizeLinear", {m.input(kImage, Dtype::kU8), scale, zero});
+         m.output(m.op("QuantizeLinear", {m.op("Tanh", {m.op("Abs", {x})}), scale, zero}));
+       }},
 
       {"fuse_depthwise_pointwise", "depthwise, then pointwise", 1,
        [](Maker& m) { m.output(m.conv(m.conv(m.input(kImage), 4, 4, 3, {{"group", int64_t{4}}, {"strides", Ints{2, 1}}}, /*bias=*/false), 4, 6, 1)); }},

@@ -10,7 +10,7 @@
 namespace scissionlite {
 namespace {
 
-/// What a round leaves to do is what it made possible itself, so two or three are usual.
+/// What a round leaves to do is what it made possible itself, so three or four are usual.
 constexpr int kMostRounds = 16;
 
 bool contains(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
@@ -30,7 +30,7 @@ std::vector<const Pass*> chosen_passes(const OptimiseOptions& options) {
   check_names(options.choose, choices, "pass to choose");
   std::vector<const Pass*> out;
   for (const auto& pass : all_passes())
-    if (!contains(options.leave_out, pass.name) && (pass.kind == PassKind::kAlways || contains(options.choose, pass.name))) out.push_back(&pass);
+    if (!contains(options.leave_out, pass.name) && (pass.kind != PassKind::kChoice || contains(options.choose, pass.name))) out.push_back(&pass);
   return out;
 }
 
@@ -79,6 +79,7 @@ std::vector<PassReport> optimise(Graph& graph, const OptimiseOptions& options) {
   for (int round = 0; changed && round < kMostRounds; ++round) {
     changed = false;
     for (const auto* pass : chosen) {
+      if (pass->kind == PassKind::kLast && changed) continue;
       auto report = run_pass(*pass, graph);
       changed |= report.rewrites > 0;
       if (round == 0 || report.rewrites > 0) reports.push_back(std::move(report));

@@ -18,6 +18,7 @@ namespace scissionlite {
 enum class PassKind {
   kAlways,
   kChoice,  // pays on some machines and shapes only: runs when asked for
+  kLast,    // takes what the others leave: runs when they have nothing more to do
 };
 
 struct Pass {
@@ -41,7 +42,8 @@ struct PassReport {
   size_t nodes_before = 0, nodes_after = 0;
 };
 
-/// Runs the passes in the table's order, again and again until none of them changes anything (16 rounds at most). The graph
+/// Runs the passes in the table's order, again and again until none of them changes anything (16 rounds at most); those of kind kLast in rounds
+/// in which no other one did. The graph
 /// is checked after each pass, and `graph.values` holds the types of what is there at the end.
 /// Names, types and order of the graph's inputs and outputs stay; so do the results, up to rounding (about 1e-5 of max|y|).
 /// An output that depends on no input becomes a constant of the graph.
