@@ -1,6 +1,7 @@
 // Functions of single values and arithmetic with operands that may be repeated, one or several in a row: all steps over a strip of values that
 // stays in L1, then over the next one.
 #include <algorithm>
+#include <numeric>
 
 #include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/strip_walk.h"
@@ -65,97 +66,237 @@ std::optional<StripWalk> walk_in_blocks(const Lowering& l, const Elementwise& e)
   return walk && can_plan_strip(e.program, walk->seconds()) ? walk : std::nullopt;
 }
 
-/// Strips of a row, as many for each thread where a row is all there is.
+/// A strip is a part of a row or several whole rows.
 struct Strips {
-  int64_t floats = 0, per_row = 0;
+  int64_t floats = 0, per_row = 1;  // of a part
+  int64_t rows = 1;                 // of a strip; more than one where a row is one part
+  [[nodiscard]] int64_t count(const StripWalk& walk) const { return per_row * ((walk.rows() + rows - 1) / rows); }
 };
+/// As large as stays in L1, and some for each thread.
 Strips strips_of(const StripWalk& walk, const StripPlan& plan, int threads) {
-  const bool is_cut = plan.operations.size() > 1;
-  const int64_t in_use = plan.operands + 1 + plan.buffers, most = is_cut ? std::clamp(kStripBytes / static_cast<int64_t>(sizeof(float)) / in_use / kAlignment * kAlignment, kLeastStrip, kMostStrip) : walk.length;
-  int64_t strips = (walk.length + most - 1) / most;
-  if (walk.rows() < 4 * threads) strips = kernels::round_up(strips, threads);
-  const int64_t floats = kernels::round_up((walk.length + strips - 1) / strips, kAlignment);
-  return {floats, (walk.length + floats - 1) / floats};
+  const int64_t in_use = plan.operands + 1 + plan.buffers, most = std::clamp(kStripBytes / static_cast<int64_t>(sizeof(float)) / in_use / kAlignment * kAlignment, kLeastStrip, kMostStrip);
+  int64_t parts = (walk.length + most - 1) / most;
+  if (walk.rows() < 4 * threads) parts = kernels::round_up(parts, threads);
+  Strips strips;
+  strips.floats = kernels::round_up((walk.length + parts - 1) / parts, kAlignment);
+  strips.per_row = (walk.length + strips.floats - 1) / strips.floats;
+  if (strips.per_row == 1) strips.rows = std::clamp<int64_t>(most / walk.length, 1, (walk.rows() + threads - 1) / threads);
+  return strips;
 }
+
+void run_operation(const kernels::VectorLoops& loops, const StripOperation& o, const float* a, const float* b, const float* c, float* y, int64_t count, int64_t pixels) {
+  switch (o.kind) {
+    case StripOperation::Kind::kUnary: return loops.unary(o.unary, a, y, count);
+    case StripOperation::Kind::kActivation: return loops.activate(a, y, count, o.activation);
+    case StripOperation::Kind::kScaleShift: return loops.scale_shift(a, b, c, y, pixels, o.activation);
+    case StripOperation::Kind::kBinary: return loops.binary({.kind = o.binary, .second = o.second, .a = a, .b = b, .is_swapped = o.is_swapped, .y = y, .count = count, .pixels = pixels, .activation = {}});
+  }
+}
+
+/// A vector of the last block's channels, with 1 where no channel is: it may be divided by.
+const float* padded(const float* vector, int64_t channels, int64_t lanes, float* to) {
+  std::fill_n(std::copy_n(vector, channels % lanes, to), lanes - channels % lanes, 1.F);
+  return to;
+}
+
+/// Of the last block.
+void clear_lanes(float* y, int64_t count, int64_t channels, int64_t lanes) {
+  for (int64_t p = 0; p < count; p += lanes) std::fill(y + p + channels % lanes, y + p + lanes, 0.F);
+}
+
+/// What does not go on from row to row is read anew for each.
+bool is_by_row(const StripWalk& walk, const StripOperation& o) {
+  const auto begins_anew = [&](int place) { return place >= 0 && static_cast<size_t>(place) < walk.operands.size() && !walk.operands[static_cast<size_t>(place)].is_continuous; };
+  return begins_anew(o.a) || begins_anew(o.b) || begins_anew(o.c);
+}
+
+/// What all threads share.
+struct StripJob {
+  const kernels::VectorLoops* loops;
+  StripPlan plan;
+  StripWalk walk;
+  Strips strips;
+  std::vector<SlotId> slots;     // of the operands, then of the result
+  std::vector<bool> are_by_row;  // of the operations
+  /// Of each thread, in floats: buffers, and two vectors.
+  [[nodiscard]] int64_t buffer_floats() const { return kernels::round_up(std::max(strips.floats, strips.rows * walk.length), kAlignment); }
+  [[nodiscard]] int64_t scratch_floats() const { return plan.buffers * buffer_floats() + 2 * kAlignment; }
+};
 
 /// One thread's run through its share.
 class StripRun {
  public:
-  /// @param slots  of the operands, then of the result.
-  StripRun(const kernels::VectorLoops& loops, const StripPlan& plan, const StripWalk& walk, const Strips& strips, const std::vector<SlotId>& slots, const Frame& frame, float* scratch)
-      : loops_(loops), plan_(plan), walk_(walk), strips_(strips), slots_(slots), frame_(frame), registers_(static_cast<size_t>(plan.first_buffer() + plan.buffers)), padded_(scratch + plan.buffers * strips.floats) {
-    for (int i = 0; i < plan.buffers; ++i) registers_[static_cast<size_t>(plan.first_buffer() + i)] = scratch + i * strips.floats;
+  StripRun(const StripJob& job, const Frame& frame, float* scratch)
+      : job_(job), frame_(frame), places_(static_cast<size_t>(job.plan.first_buffer() + job.plan.buffers) + job.walk.operands.size() * static_cast<size_t>(job.strips.rows)),
+        rows_(places_.data() + job.plan.first_buffer() + job.plan.buffers), index_(job.walk.outer.size()), padded_(scratch + job.plan.buffers * job.buffer_floats()) {
+    for (int i = 0; i < job.plan.buffers; ++i) places_[static_cast<size_t>(job.plan.first_buffer() + i)] = scratch + i * job.buffer_floats();
   }
   void share(const kernels::Member& member) {
-    const auto mine = kernels::share_of(walk_.rows() * strips_.per_row, member);
-    for (int64_t i = mine.begin; i < mine.end; ++i) strip(i / strips_.per_row, i % strips_.per_row * strips_.floats);
+    const auto& strips = job_.strips;
+    const auto mine = kernels::share_of(strips.count(job_.walk), member);
+    for (int64_t i = mine.begin; i < mine.end; ++i) {
+      const int64_t row = i / strips.per_row * strips.rows, first = i % strips.per_row * strips.floats;
+      if (i == mine.begin || first == 0) find_rows(row);
+      strip(row, first);
+    }
   }
-  /// Floats that a thread needs.
-  [[nodiscard]] static int64_t scratch_floats(const StripPlan& plan, const StripWalk& walk, const Strips& strips) { return plan.buffers * strips.floats + plan.operands * walk.lanes; }
 
  private:
-  void strip(int64_t row, int64_t first) {
-    const int64_t count = std::min(strips_.floats, walk_.length - first);
-    for (size_t i = 0; i < walk_.operands.size(); ++i) registers_[i] = place(i, row, first);
-    float* y = registers_[static_cast<size_t>(plan_.result())] = frame_.floats(slots_.back()) + row * walk_.length + first;
-    for (const auto& operation : plan_.operations) run(operation, count);
-    if (!plan_.makes_finite && has_empty_lanes(row)) clear_lanes(y, count);
-  }
-  float* place(size_t i, int64_t row, int64_t first) {
-    const auto& operand = walk_.operands[i];
-    int64_t at = operand.second == Second::kWhole ? first : operand.second == Second::kPerPixel ? first / walk_.lanes : 0, left = row;
-    for (size_t d = walk_.outer.size(); d-- > 0; left /= walk_.outer[d]) at += left % walk_.outer[d] * operand.strides[d];
-    float* begin = frame_.floats(slots_[i]) + at;
-    if (operand.second != Second::kPerChannel || !has_empty_lanes(row)) return begin;
-    float* padded = padded_ + static_cast<int64_t>(i) * walk_.lanes;  // 1 where no channel is: it may be divided by
-    std::fill_n(std::copy_n(begin, walk_.channels % walk_.lanes, padded), walk_.lanes - walk_.channels % walk_.lanes, 1.F);
-    return padded;
-  }
-  [[nodiscard]] bool has_empty_lanes(int64_t row) const { return walk_.channels % walk_.lanes != 0 && row % walk_.blocks == walk_.blocks - 1; }
-  void clear_lanes(float* y, int64_t count) const {
-    for (int64_t p = 0; p < count; p += walk_.lanes) std::fill(y + p + walk_.channels % walk_.lanes, y + p + walk_.lanes, 0.F);
-  }
-  [[nodiscard]] float* at(int place) const { return registers_[static_cast<size_t>(place)]; }
-  void run(const StripOperation& o, int64_t count) const {
-    switch (o.kind) {
-      case StripOperation::Kind::kUnary: return loops_.unary(o.unary, at(o.a), at(o.y), count);
-      case StripOperation::Kind::kActivation: return loops_.activate(at(o.a), at(o.y), count, o.activation);
-      case StripOperation::Kind::kScaleShift: return loops_.scale_shift(at(o.a), at(o.b), at(o.c), at(o.y), count / walk_.lanes, o.activation);
-      case StripOperation::Kind::kBinary: break;
+  /// Where each operand begins for each row of the strip, by rows.
+  void find_rows(int64_t first_row) {
+    const auto& walk = job_.walk;
+    row_count_ = std::min(job_.strips.rows, walk.rows() - first_row);
+    for (size_t d = walk.outer.size(), left = static_cast<size_t>(first_row); d-- > 0; left /= static_cast<size_t>(walk.outer[d])) index_[d] = static_cast<int64_t>(left) % walk.outer[d];
+    const size_t operands = walk.operands.size();
+    for (size_t i = 0; i < operands; ++i) {
+      const auto& strides = walk.operands[i].strides;
+      rows_[i] = std::inner_product(strides.begin(), strides.end(), index_.begin(), frame_.floats(job_.slots[i]));
     }
-    kernels::BinaryArguments a;
-    a.kind = o.binary, a.second = o.second, a.is_swapped = o.is_swapped;
-    a.a = at(o.a), a.b = at(o.b), a.y = at(o.y), a.count = count, a.pixels = count / walk_.lanes;
-    loops_.binary(a);
+    for (int64_t r = 1; r < row_count_; ++r) next_row(rows_ + (r - 1) * static_cast<int64_t>(operands), rows_ + r * static_cast<int64_t>(operands));
   }
+  void next_row(float* const* from, float** to) {
+    const auto& walk = job_.walk;
+    const size_t operands = walk.operands.size();
+    std::copy_n(from, operands, to);
+    for (size_t d = walk.outer.size(); d-- > 0;) {
+      const bool goes_on = ++index_[d] < walk.outer[d];
+      if (!goes_on) index_[d] = 0;
+      for (size_t i = 0; i < operands; ++i) to[i] += walk.operands[i].strides[d] * (goes_on ? 1 : 1 - walk.outer[d]);
+      if (goes_on) return;
+    }
+  }
+  void strip(int64_t row, int64_t first) {
+    const auto& [loops, plan, walk, strips, slots, are_by_row] = job_;
+    const int64_t count = std::min(strips.per_row == 1 ? walk.length : strips.floats, walk.length - first);
+    for (size_t i = 0; i < walk.operands.size(); ++i) places_[i] = rows_[i] + advance_of(walk.operands[i].second, first);
+    float* y = places_[static_cast<size_t>(plan.result())] = frame_.floats(slots.back()) + row * walk.length + first;
+    for (size_t k = 0; k < plan.operations.size(); ++k) {
+      const auto& o = plan.operations[k];
+      if (are_by_row[k]) run_by_row(o, row, first, count);
+      else run(o, at(o.a), at(o.b), at(o.c), at(o.y), row_count_ * count);
+    }
+    if (plan.makes_finite || walk.channels % walk.lanes == 0) return;
+    for (int64_t r = 0; r < row_count_; ++r)
+      if (has_empty_lanes(row + r)) clear_lanes(y + r * walk.length, count, walk.channels, walk.lanes);
+  }
+  [[nodiscard]] int64_t advance_of(Second second, int64_t first) const { return second == Second::kWhole ? first : second == Second::kPerPixel ? first / job_.walk.lanes : 0; }
+  [[nodiscard]] bool has_empty_lanes(int64_t row) const { return job_.walk.channels % job_.walk.lanes != 0 && row % job_.walk.blocks == job_.walk.blocks - 1; }
+  [[nodiscard]] float* at(int place) const { return place < 0 ? nullptr : places_[static_cast<size_t>(place)]; }
+  /// A value of the operation, row by row.
+  struct Cursor {
+    float* const* rows = nullptr;  // of an operand, `step` apart; else null
+    float* begin = nullptr;
+    int64_t step = 0, advance = 0;
+    bool may_be_padded = false;
+    [[nodiscard]] float* at(int64_t r) const { return rows ? rows[r * step] + advance : begin + r * step; }
+  };
+  [[nodiscard]] Cursor cursor(int place, int64_t first) const {
+    const auto& walk = job_.walk;
+    if (place < 0) return {};
+    if (place >= job_.plan.operands) return {nullptr, at(place), walk.length};
+    const auto second = walk.operands[static_cast<size_t>(place)].second;
+    return {rows_ + place, nullptr, static_cast<int64_t>(walk.operands.size()), advance_of(second, first), second == Second::kPerChannel};
+  }
+  void run_by_row(const StripOperation& o, int64_t row, int64_t first, int64_t count) const {
+    const auto a = cursor(o.a, first), b = cursor(o.b, first), c = cursor(o.c, first), y = cursor(o.y, first);
+    for (int64_t r = 0; r < row_count_; ++r) {
+      const float *second = b.at(r), *third = c.at(r);
+      if (b.may_be_padded && has_empty_lanes(row + r)) {
+        second = padded(second, job_.walk.channels, job_.walk.lanes, padded_);
+        if (third) third = padded(third, job_.walk.channels, job_.walk.lanes, padded_ + job_.walk.lanes);
+      }
+      run(o, a.at(r), second, third, y.at(r), count);
+    }
+  }
+  void run(const StripOperation& o, const float* a, const float* b, const float* c, float* y, int64_t count) const { run_operation(*job_.loops, o, a, b, c, y, count, count / job_.walk.lanes); }
 
-  const kernels::VectorLoops& loops_;
-  const StripPlan& plan_;
-  const StripWalk& walk_;
-  const Strips& strips_;
-  const std::vector<SlotId>& slots_;
+  const StripJob& job_;
   const Frame& frame_;
-  std::vector<float*> registers_;
+  std::vector<float*> places_;  // of values, in the strip's first row; behind them `rows_`
+  float** rows_;                // (rows of the strip, operands)
+  std::vector<int64_t> index_;  // of a row, in `outer`
+  int64_t row_count_ = 1;
   float* padded_;
 };
 
+/// A strip of one operation goes over its rows without cutting them. All that it needs lies in one piece: what comes from memory is much of the time of
+/// a step as short as a gate's.
+struct Single {
+  static constexpr size_t kMostOuter = 4;
+  struct Operand {
+    SlotId slot = kNoSlot;
+    Second second = Second::kWhole;
+    int64_t strides[kMostOuter] = {};
+  };
+  const kernels::VectorLoops* loops;
+  StripOperation operation;
+  Operand a, b;
+  SlotId y;
+  size_t outer_count;
+  int64_t outer[kMostOuter] = {};
+  int64_t rows, length, lanes, blocks, channels;
+  bool is_by_row, makes_finite;
+
+  void run(const Frame& f, const kernels::Member& member) const {
+    const float *x = f.floats(a.slot), *second = b.slot == kNoSlot ? nullptr : f.floats(b.slot);
+    if (is_by_row || !makes_finite) return run_rows(x, second, f.floats(y), member);
+    const auto part = share_of_floats(rows * length, member);
+    if (part.begin < part.end) run_operation(*loops, operation, x + part.begin, second && operation.second == Second::kWhole ? second + part.begin : second, nullptr, f.floats(y) + part.begin, part.end - part.begin, 0);
+  }
+
+ private:
+  [[nodiscard]] int64_t offset(const Operand& operand, int64_t row) const {
+    int64_t at = 0;
+    for (size_t d = outer_count; d-- > 0; row /= outer[d]) at += row % outer[d] * operand.strides[d];
+    return at;
+  }
+  void run_rows(const float* x, const float* second, float* to, const kernels::Member& member) const {
+    const auto mine = kernels::share_of(rows, member);
+    for (int64_t row = mine.begin; row < mine.end; ++row) {
+      float vector[16];
+      const bool has_empty_lanes = channels % lanes != 0 && row % blocks == blocks - 1;
+      const float* of_row = second ? second + offset(b, row) : nullptr;
+      if (has_empty_lanes && b.second == Second::kPerChannel) of_row = padded(of_row, channels, lanes, vector);
+      run_operation(*loops, operation, x + offset(a, row), of_row, nullptr, to + row * length, length, length / lanes);
+      if (has_empty_lanes && !makes_finite) clear_lanes(to + row * length, length, channels, lanes);
+    }
+  }
+};
+
+std::optional<Single> single_of(const Lowering& l, const StripPlan& plan, const StripWalk& walk, const std::vector<SlotId>& slots, SlotId y) {
+  if (plan.operations.size() != 1 || plan.operations[0].kind == StripOperation::Kind::kScaleShift || walk.outer.size() > Single::kMostOuter) return std::nullopt;
+  const auto& o = plan.operations[0];
+  const auto operand = [&](int place) {
+    Single::Operand out;
+    if (place < 0) return out;
+    const auto& read = walk.operands[static_cast<size_t>(place)];
+    out.slot = slots[static_cast<size_t>(place)], out.second = read.second;
+    std::copy(read.strides.begin(), read.strides.end(), out.strides);
+    return out;
+  };
+  Single single{&l.loops(), o, operand(o.a), operand(o.b), y, walk.outer.size(), {}, walk.rows(), walk.length, walk.lanes, walk.blocks, walk.channels, is_by_row(walk, o), plan.makes_finite || walk.channels % walk.lanes == 0};
+  std::copy(walk.outer.begin(), walk.outer.end(), single.outer);
+  return single;
+}
+
 void add_strip(Lowering& l, const Node& node, const Elementwise& e, StripWalk walk, Layout layout) {
-  const auto plan = plan_strip(e.program, walk.seconds());
-  if (layout == Layout::kBlocked && (plan.makes_finite || walk.channels % walk.lanes == 0)) join_blocks(walk);
-  const auto strips = strips_of(walk, plan, l.threads());
-  std::vector<SlotId> slots;
-  for (size_t i = 0; i < e.operands.size(); ++i) slots.push_back(layout == Layout::kBlocked && walk.operands[i].second == Second::kWhole ? l.blocked(e.operands[i]) : l.plain(e.operands[i]));
+  auto job = std::make_shared<StripJob>(StripJob{&l.loops(), plan_strip(e.program, walk.seconds()), {}, {}, {}, {}});
+  if (layout == Layout::kBlocked && (job->plan.makes_finite || walk.channels % walk.lanes == 0)) join_blocks(walk);
+  for (size_t i = 0; i < e.operands.size(); ++i) job->slots.push_back(layout == Layout::kBlocked && walk.operands[i].second == Second::kWhole ? l.blocked(e.operands[i]) : l.plain(e.operands[i]));
+  const auto inputs = job->slots;
   const auto y = l.make(node.outputs[0], layout);
-  const int64_t scratch = kernels::round_up(StripRun::scratch_floats(plan, walk, strips), kAlignment);
-  const auto& loops = l.loops();
-  const auto steps = e.program.steps.size();
-  auto places = slots;
-  places.push_back(y);
-  l.add({.node = node.label(), .implementation = steps == 1 ? "vectors" : "strip of " + std::to_string(steps), .inputs = std::move(slots), .outputs = {y},
-         .scratch_bytes = scratch * l.threads() * static_cast<int64_t>(sizeof(float)), .macs = 0, .run = [=, &loops](const Frame& f) {
-           kernels::in_team(f.threads, [&](const kernels::Member& member) {
-             StripRun(loops, plan, walk, strips, places, f, reinterpret_cast<float*>(f.scratch) + member.rank * scratch).share(member);
-           });
+  job->slots.push_back(y);
+  if (const auto single = single_of(l, job->plan, walk, inputs, y)) {
+    l.add({.node = node.label(), .implementation = "vectors", .inputs = inputs, .outputs = {y}, .scratch_bytes = 0, .macs = 0,
+           .run = [single = *single](const Frame& f) { kernels::in_team(f.threads, [&](const kernels::Member& member) { single.run(f, member); }); }});
+    return;
+  }
+  job->strips = strips_of(walk, job->plan, l.threads());
+  for (const auto& operation : job->plan.operations) job->are_by_row.push_back(is_by_row(walk, operation));
+  job->walk = std::move(walk);
+  l.add({.node = node.label(), .implementation = "strip of " + std::to_string(e.program.steps.size()), .inputs = inputs, .outputs = {y},
+         .scratch_bytes = job->scratch_floats() * l.threads() * static_cast<int64_t>(sizeof(float)), .macs = 0, .run = [job](const Frame& f) {
+           kernels::in_team(f.threads, [&](const kernels::Member& member) { StripRun(*job, f, reinterpret_cast<float*>(f.scratch) + member.rank * job->scratch_floats()).share(member); });
          }});
 }
 

@@ -122,6 +122,16 @@ TEST(Strips, OfWhatAConvolutionReadsAndMakes) {
   }
 }
 
+TEST(Strips, OfNothingButAScaleAndAnOffset) {
+  for (const int64_t channels : {5, 16, 40}) {
+    Maker m;
+    const auto x = m.conv(m.input({2, 3, 9, 7}), 3, channels, 3), scale = m.input({channels, 1, 1}), offset = m.input({2, channels, 1, 1});
+    const Graph graph = with_output(m, m.conv(m.op("Relu", {m.op("Add", {offset, m.op("Mul", {x, scale})})}), channels, 4, 1));
+    EXPECT_EQ(count_steps(optimised(graph), "strip of 3"), 1);
+    expect_fast_and_like_reference(graph, 1e-5);
+  }
+}
+
 TEST(Strips, LieInAConcatenation) {
   Maker m;
   const auto x = m.conv(m.input({1, 3, 8, 8}), 3, 32, 3), y = m.op("Tanh", {m.op("Abs", {x})});
@@ -129,6 +139,19 @@ TEST(Strips, LieInAConcatenation) {
   EXPECT_EQ(count_steps(optimised(graph), "strip of 2"), 2);
   EXPECT_EQ(count_steps(optimised(graph), "in place"), 1);
   expect_fast_and_like_reference(graph, 1e-5);
+}
+
+TEST(Strips, OverShortRowsOfSeveralKinds) {
+  for (const auto& shape : {Shape{2, 24, 7, 7}, Shape{1, 130, 3, 5}, Shape{3, 5, 1, 9}}) {
+    Maker m;
+    const auto x = m.input(shape), y = m.input({shape[2], shape[3]}), z = m.input({shape[1], 1, 1}), image = m.input({shape[0], 1, 1, 1});
+    auto v = m.op("Add", {m.op("Mul", {m.op("Abs", {x}), z}), m.scalar(0.5F)});
+    v = m.op("Sub", {image, m.op("Mul", {m.op("Max", {y, v}), m.op("Neg", {x})})});
+    m.output(m.op("Add", {m.op("Mul", {v, m.weights({shape[1], 1, 1})}), m.weights({shape[1], 1, 1})}));
+    const Graph graph = m.finish();
+    EXPECT_EQ(optimised(graph).nodes.size(), 1u);
+    expect_fast_and_like_reference(graph, 1e-6);  // constants a channel become a product and a sum
+  }
 }
 
 TEST(Strips, SumsAndExtremesOfManyRunByVectors) {
@@ -189,6 +212,7 @@ TEST(StripWalk, RowsAreAsLongAsEveryOperandGoesOnAlike) {
   EXPECT_EQ(walk.outer, (Shape{2, 3}));
   EXPECT_EQ(walk.seconds(), (std::vector{Second::kWhole, Second::kOne, Second::kOne}));
   EXPECT_EQ(walk.operands[1].strides, (std::vector<int64_t>{0, 1}));
+  EXPECT_TRUE(walk.operands[0].is_continuous && !walk.operands[1].is_continuous && walk.operands[2].is_continuous);
   const auto short_rows = native::plain_walk(result, mixed);
   EXPECT_EQ(short_rows.length, 5);
   EXPECT_EQ(short_rows.seconds(), (std::vector{Second::kWhole, Second::kOne, Second::kWhole}));

@@ -16,12 +16,12 @@ Shape aligned(const Shape& shape, size_t rank) {
 }
 
 std::optional<StripWalk::Operand> in_blocks(const StripWalk& walk, const Shape& result, const Shape& operand) {
-  if (operand == result) return StripWalk::Operand{Second::kWhole, {walk.blocks * walk.length, walk.length}};
+  if (operand == result) return StripWalk::Operand{Second::kWhole, {walk.blocks * walk.length, walk.length}, /*is_continuous=*/true};
   if (operand.size() > result.size()) return std::nullopt;
   const auto s = aligned(operand, 4);
   if (s[0] != 1 && s[0] != result[0]) return std::nullopt;
   const int64_t image = s[0] == 1 ? 0 : element_count(s) / s[0];  // floats of each
-  if (s[1] == 1 && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kOne, {image, 0}};
+  if (s[1] == 1 && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kOne, {image, 0}, /*is_continuous=*/image == 0};
   if (s[1] == result[1] && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kPerChannel, {image, walk.lanes}};
   return s[1] == 1 && s[2] == result[2] && s[3] == result[3] ? std::optional(StripWalk::Operand{Second::kPerPixel, {image, 0}}) : std::nullopt;
 }
@@ -48,7 +48,7 @@ StripWalk plain_walk(const Shape& result, std::span<const Shape> operands) {
   for (const auto& shape : shapes) {
     auto strides = ops::broadcast_strides(shape, result);
     strides.resize(d);
-    walk.operands.push_back({last > 0 && is_repeated(shape, last - 1) ? Second::kOne : Second::kWhole, std::move(strides)});
+    walk.operands.push_back({last > 0 && is_repeated(shape, last - 1) ? Second::kOne : Second::kWhole, std::move(strides), shape == result || element_count(shape) == 1});
   }
   return walk;
 }
@@ -66,10 +66,7 @@ std::optional<StripWalk> blocked_walk(const Shape& result, std::span<const Shape
 }
 
 void join_blocks(StripWalk& walk) {
-  const bool is_uniform = std::all_of(walk.operands.begin(), walk.operands.end(), [](const auto& operand) {
-    return operand.second == Second::kWhole || (operand.second == Second::kOne && std::all_of(operand.strides.begin(), operand.strides.end(), [](int64_t stride) { return stride == 0; }));
-  });
-  if (!is_uniform) return;
+  if (!std::all_of(walk.operands.begin(), walk.operands.end(), [](const auto& operand) { return operand.is_continuous; })) return;
   walk.length *= walk.rows();
   walk.outer.clear();
   for (auto& operand : walk.operands) operand.strides.clear();

@@ -13,6 +13,7 @@ struct StripWalk {
   struct Operand {
     Second second = Second::kWhole;  // how it is read along a row
     std::vector<int64_t> strides;    // of `outer`, in floats
+    bool is_continuous = false;      // a row begins where the one before ends, or every row reads the same value
   };
   Shape outer;             // that rows are counted through
   int64_t length = 1;      // floats of a row
