@@ -14,7 +14,6 @@
 #include "chosen_convolution.h"
 #include "kernels/vector/loops.h"
 #include "problems.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite {
 namespace {
@@ -64,7 +63,7 @@ kernels::ConvChoice chosen(const ConvProblem& p, std::istringstream& words) {
   kernels::ConvChoice choice{&kernels::conv_implementation(name), {}};
   choice.knobs = choice.implementation->usual(p, kernels::best_loops());
   for (std::string word; words >> word;)
-    for (const auto& [knob, value] : tune::parse_knobs(word)) choice.knobs[knob] = value;
+    for (const auto& [knob, value] : kernels::parse_knobs(word)) choice.knobs[knob] = value;
   return choice;
 }
 

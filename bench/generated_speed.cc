@@ -19,7 +19,6 @@
 #include "kernels/conv/panels.h"
 #include "kernels/vector/loops.h"
 #include "problems.h"
-#include "tune/conv_space.h"
 #include "tune/generating.h"
 
 namespace scissionlite {
@@ -118,7 +117,7 @@ class Comparison {
 kernels::Knobs knobs_of(const ConvProblem& p, std::istringstream& words) {
   auto knobs = kernels::conv_implementation("generated").usual(p, kernels::best_loops());
   for (std::string word; words >> word;)
-    for (const auto& [name, value] : tune::parse_knobs(word)) knobs[name] = value;
+    for (const auto& [name, value] : kernels::parse_knobs(word)) knobs[name] = value;
   return knobs;
 }
 

@@ -11,7 +11,6 @@
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
 #include "problems.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite {
 namespace {

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <string>
 
-#include "tune/conv_space.h"
+#include "kernels/conv/conv.h"
 
 namespace scissionlite {
 
@@ -38,7 +38,7 @@ inline void for_each_problem(std::istream& list, const std::function<void(const 
   for (std::string line; std::getline(list, line);) {
     std::istringstream words(line);
     std::string kind, problem;
-    if (words >> kind >> problem && kind == "conv") measure(tune::parse_problem("conv " + problem), words);
+    if (words >> kind >> problem && kind == "conv") measure(kernels::parse_problem("conv " + problem), words);
   }
 }
 

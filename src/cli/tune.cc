@@ -36,7 +36,7 @@ void merge_others(const Options& options) {
 std::vector<kernels::ConvProblem> problems_of(const std::string& path) {
   std::vector<kernels::ConvProblem> problems;
   for (const auto& line : split(read_file(path), '\n'))
-    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv") problems.push_back(tune::parse_problem(words[0] + " " + words[1]));
+    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv") problems.push_back(kernels::parse_problem(words[0] + " " + words[1]));
   return problems;
 }
 

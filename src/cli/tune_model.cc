@@ -50,7 +50,7 @@ class Tuner {
     const auto is_done = [&](int64_t measured) { return measured >= options_.tune.budget || measured >= configurations(use.conv.problem); };
     return run({use.conv.text(), use.count, {}}, is_done, options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) {
       auto tuned = tune::tune_conv(use.conv, tuning, log_, told);
-      if (generating_) generating_->keep(use.conv.problem, loops(), tuned.entry);
+      if (generating_) generating_->keep(use.conv.problem.text(), loops(), tuned.entry);
       return tuned;
     });
   }

@@ -32,7 +32,7 @@ void make_kernel(const kernels::KernelPlan& plan, const Tools& tools, const fs::
   if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[generate] no kernel " + plan.identity() + ": " + reason);
   const StagedFolder work(object.string() + ".work");  // never committed: removed with all in it
   const auto file = [&](const char* name) { return (work.path() / name).string(); };
-  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem.text(), kernels::text_of(plan.knobs), file("kernel.o")}); !said.empty()) {
+  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem, kernels::text_of(plan.knobs), file("kernel.o")}); !said.empty()) {
     if (const auto missing = reason_against(tools); !missing.empty()) throw Unsupported("[generate] " + missing);
     throw InternalError("[generate] " + tools.program.filename().string() + " failed: " + said);
   }

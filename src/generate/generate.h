@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/file.h"
-#include "kernels/conv/kernel_plan.h"
+#include "kernels/generated/kernel_plan.h"
 
 namespace scissionlite::generate {
 

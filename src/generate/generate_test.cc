@@ -1,44 +1,19 @@
-// Configurations become kernels that compute what the definition says. Each takes a second to make, so few are tried: all algorithms
-// once, and random ones; SCISSIONLITE_GENERATE_CASES asks for more of them.
-#include "generate/generate.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cmath>
-#include <cstdlib>
-
+// Configurations of convolutions become kernels that compute what the definition says: all algorithms once, and random ones.
 #include "base/cpu.h"
-#include "base/rng.h"
 #include "base/test_messages.h"
+#include "generate/test_kernels.h"
 #include "kernels/conv/generated.h"
 #include "kernels/conv/panels.h"
 #include "kernels/conv/test_reference.h"
 #include "kernels/conv/test_values.h"
 #include "kernels/layout.h"
-#include "kernels/vector/loops.h"
 
 namespace scissionlite::generate {
 namespace {
 
 using kernels::ConvEnd;
 using kernels::ConvProblem;
-using kernels::KernelPlan;
-
-class Kernels : public testing::Test {
- protected:
-  void SetUp() override {
-    if (const auto reason = reason_against(default_tools()); !reason.empty()) GTEST_SKIP() << reason;
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  [[nodiscard]] std::shared_ptr<const kernels::KernelObject> made(const KernelPlan& plan) const {
-    const auto path = folder_ / "kernel.so";
-    make_kernel(plan, default_tools(), path);
-    return std::make_shared<kernels::KernelObject>(read_file(path), "kernel.so");
-  }
-  fs::path folder_ = fs::temp_directory_path() / ("generate_test_" + std::to_string(getpid()));
-};
+using kernels::ConvPlan;
 
 double activated(double x, const ConvEnd& end) {
   const auto& f = end.activation;
@@ -52,8 +27,6 @@ double activated(double x, const ConvEnd& end) {
 
 /// Largest difference from the definition, of the largest value; zones around the buffers must stay as they are.
 double error_of(const kernels::Convolution& conv, const ConvProblem& p, const std::vector<float>& w, const std::vector<float>& bias, const ConvEnd& end, int64_t lanes, int threads) {
-  constexpr float kUntouched = 12345;
-  constexpr size_t kZone = 64;
   Rng rng(7);
   const int64_t pixels = p.out_h() * p.out_w(), outputs = p.n * p.k * pixels;
   const auto x = kernels::random_values(rng, p.n * p.c * p.h * p.w), residual = kernels::random_values(rng, outputs);
@@ -75,7 +48,7 @@ double error_of(const kernels::Convolution& conv, const ConvProblem& p, const st
 }
 
 /// Of one kernel with all kinds of ends.
-void check(const KernelPlan& plan, const std::shared_ptr<const kernels::KernelObject>& kernel, int threads) {
+void check(const ConvPlan& plan, const std::shared_ptr<const kernels::KernelObject>& kernel, int threads) {
   const auto& p = plan.problem;
   Rng rng(3);
   const auto w = kernels::random_values(rng, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w), bias = kernels::random_values(rng, p.k);
@@ -88,9 +61,9 @@ void check(const KernelPlan& plan, const std::shared_ptr<const kernels::KernelOb
     }
 }
 
-KernelPlan plan_with(const ConvProblem& problem, const kernels::Knobs& knobs) {
+ConvPlan plan_with(const ConvProblem& problem, const kernels::Knobs& knobs) {
   const auto& loops = kernels::best_loops();
-  KernelPlan plan{problem, kernels::usual_generated_knobs(problem, loops.lanes), kernels::target_of(loops)};
+  ConvPlan plan{problem, kernels::usual_generated_knobs(problem, loops.lanes), kernels::target_of(loops)};
   for (const auto& [name, value] : knobs) plan.knobs[name] = value;
   return plan;
 }
@@ -99,7 +72,7 @@ ConvProblem padded(int64_t c, int64_t k, int64_t h, int64_t w) { return {.n = 2,
 
 struct Named {
   std::string name;
-  KernelPlan plan;
+  ConvPlan plan;
 };
 std::vector<Named> examples() {
   const auto three = padded(19, 40, 9, 14);
@@ -124,15 +97,14 @@ TEST_F(Kernels, ComputeWhatTheDefinitionSays) {
   std::vector<std::shared_ptr<const kernels::KernelObject>> kept;  // several are loaded at once
   for (const auto& [name, plan] : examples()) {
     SCOPED_TRACE(name);
-    kept.push_back(made(plan));
+    kept.push_back(made(plan.plan()));
     check(plan, kept.back(), name == "Direct" ? 3 : 1);
   }
 }
 
 TEST_F(Kernels, OfRandomConfigurationsToo) {
-  const char* asked = std::getenv("SCISSIONLITE_GENERATE_CASES");
   Rng rng(static_cast<uint64_t>(getpid()));
-  for (int tried = 0, wanted = asked ? std::atoi(asked) : 3; tried < wanted;) {
+  for (int tried = 0, wanted = random_cases(); tried < wanted;) {
     ConvProblem p = padded(1 + static_cast<int64_t>(rng.below(40)), 1 + static_cast<int64_t>(rng.below(40)), 3 + static_cast<int64_t>(rng.below(12)), 3 + static_cast<int64_t>(rng.below(12)));
     if (rng.below(3) == 0) p.groups = p.k = p.c = p.c + 1;
     if (rng.below(3) == 0) p.stride_w = 2, p.kernel_h = 5, p.top = 0, p.left = 2, p.bottom = 3;
@@ -140,7 +112,7 @@ TEST_F(Kernels, OfRandomConfigurationsToo) {
     for (const auto& range : kernels::generated_knobs(p, plan.lanes())) plan.knobs[range.name] = range.values[rng.below(range.values.size())];
     if (!plan.reason_against().empty()) continue;
     ++tried;
-    check(plan, made(plan), 1 + static_cast<int>(rng.below(3)));
+    check(plan, made(plan.plan()), 1 + static_cast<int>(rng.below(3)));
   }
 }
 
@@ -148,7 +120,7 @@ TEST_F(Kernels, OfOtherPlansAreRefused) {
   const auto plan = examples()[3].plan;
   auto other = plan;
   other.knobs["rows"] = 2;
-  const auto kernel = made(plan);
+  const auto kernel = made(plan.plan());
   const float weight = 0;
   const auto message = message_of([&] { (void)kernels::make_generated(other, kernel, {&weight, nullptr}, {}, kernels::best_loops()); });
   EXPECT_NE(message.find("was expected"), std::string::npos) << message;
@@ -159,7 +131,7 @@ TEST_F(Kernels, AreMadeForOtherInstructionSetsToo) {  // code of AVX-512 is made
     auto plan = examples()[0].plan;
     plan.target = target;
     plan.knobs = kernels::usual_generated_knobs(plan.problem, plan.lanes());
-    make_kernel(plan, default_tools(), folder_ / (target + ".so"));
+    make_kernel(plan.plan(), default_tools(), folder_ / (target + ".so"));
     EXPECT_NE(read_file(folder_ / (target + ".so")).find(plan.identity()), std::string::npos);
   }
 }
@@ -176,11 +148,11 @@ TEST(Plans, SayWhyTheyAreInvalid) {
   plan.knobs.erase("rows");
   plan.knobs["vectors"] = 1;
   EXPECT_EQ(plan.reason_against(), "knob 'rows' is missing");
-  plan.problem.groups = 2;
+  plan.problem.groups = 2, plan.problem.c = 20;
   EXPECT_NE(plan.reason_against().find("groups"), std::string::npos);
   const auto message = message_of([] { (void)kernels::lanes_of_target("x86-64-avx22"); });
   EXPECT_NE(message.find("did you mean 'x86-64-avx2'?"), std::string::npos) << message;
-  EXPECT_NE(message_of([&] { make_kernel(plan, default_tools(), "never.so"); }).find("no kernel"), std::string::npos);
+  EXPECT_NE(message_of([&] { make_kernel(plan.plan(), default_tools(), "never.so"); }).find("no kernel"), std::string::npos);
 }
 
 TEST_F(Kernels, NeedACompilerAndSaySo) {
@@ -188,7 +160,7 @@ TEST_F(Kernels, NeedACompilerAndSaySo) {
   tools.compiler = "no-such-compiler";
   EXPECT_NE(reason_against(tools).find("install gcc"), std::string::npos) << reason_against(tools);
   try {
-    make_kernel(examples()[5].plan, tools, folder_ / "never.so");
+    make_kernel(examples()[5].plan.plan(), tools, folder_ / "never.so");
     FAIL() << "a kernel without a compiler";
   } catch (const Unsupported& e) {
     EXPECT_NE(std::string(e.what()).find("no C compiler to link kernels with: 'no-such-compiler'"), std::string::npos) << e.what();

@@ -1,48 +1,29 @@
-// The inputs of a pipeline, with every extent and stride that is known set, so that the code computes no addresses from them.
+// What pipelines of all kinds share: what a kind is, buffers whose extents and strides are known, and images with borders.
 #pragma once
 
 #include <Halide.h>
 
-#include "kernels/conv/kernel_plan.h"
+#include "kernels/generated/kernel_plan.h"
 
 namespace scissionlite::pipelines {
 
+struct Pipeline {
+  Halide::Func out;
+  std::vector<Halide::Argument> arguments;
+};
+/// A kind defines k_pipeline_<kind>.
+struct PipelineKind {
+  bool may_have_residual;  // then there are two functions
+  Pipeline (*make)(const kernels::KernelPlan& plan, bool has_residual);
+};
+
 inline int as_int(int64_t value) { return static_cast<int>(value); }
 
-struct Sizes {
-  explicit Sizes(const kernels::KernelPlan& plan);
-  int lanes, inputs, vectors, panels, in_blocks, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-  int in_width;       // of the frame; all pixels where they are kept
-  int out_width, out_rows;
-  int tile_x, tile_y, unroll;
-};
-
-/// See KernelCall for what they hold.
-struct Buffers {
-  Buffers(const kernels::KernelPlan& plan, bool has_residual);
-  [[nodiscard]] std::vector<Halide::Argument> arguments() const;
-  /// clip(value + residual) at an output's place.
-  [[nodiscard]] Halide::Expr ended(const Halide::Expr& value, const std::vector<Halide::Expr>& place) const;
-
-  Sizes sizes;
-  Halide::ImageParam x;     // (lane, column, row, block)
-  Halide::ImageParam w;     // direct (lane, vector, input, kernel column, kernel row, block, panel), depthwise (lane, column, row, block),
-                            // Winograd (lane, vector, input, block, frequency, panel)
-  Halide::ImageParam bias;  // (lane, vector, panel)
-  Halide::ImageParam residual;
-  Halide::Param<int> block{"block"}, blocks{"blocks"}, row{"row"}, rows{"rows"};
-  Halide::Param<float> low{"low"}, high{"high"};
-  bool has_residual;
-};
-
-/// Sets extent and stride of the dimensions from `first` on, each lying within the next; returns the stride of what would come next.
+/// Sets extent and stride of the dimensions from the first on, each lying within the next, so that the code computes no addresses from
+/// them; returns the stride of what would come next.
 int fix_dimensions(Halide::ImageParam& buffer, const std::vector<int>& extents);
 
-/// Outputs (lane, vector, column, row, panel), with rows (columns where pixels are kept) and panels as the call says.
-void fix_output(Halide::Func& out, const kernels::KernelPlan& plan);
-
-Halide::Func direct(const kernels::KernelPlan& plan, const Buffers& buffers);
-Halide::Func depthwise(const kernels::KernelPlan& plan, const Buffers& buffers);
-Halide::Func winograd(const kernels::KernelPlan& plan, const Buffers& buffers);
+/// An image (lane, column, row, block) with `outside` beyond its columns and rows.
+[[nodiscard]] Halide::Func bordered(const Halide::ImageParam& image, int64_t width, int64_t height, const Halide::Expr& outside);
 
 }  // namespace scissionlite::pipelines

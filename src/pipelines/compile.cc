@@ -5,7 +5,22 @@
 #include "pipelines/pipelines.h"
 
 namespace scissionlite::pipelines {
+
+#define SCISSIONLITE_KERNEL_KIND(name) extern const PipelineKind k_pipeline_##name;
+#include "kernels/generated/kernel_kinds.inc"
+#undef SCISSIONLITE_KERNEL_KIND
+
 namespace {
+
+struct Row {
+  const char* kind;
+  const PipelineKind* pipeline;
+};
+const Row kRows[] = {
+#define SCISSIONLITE_KERNEL_KIND(name) {#name, &k_pipeline_##name},
+#include "kernels/generated/kernel_kinds.inc"
+#undef SCISSIONLITE_KERNEL_KIND
+};
 
 Halide::Target target_of(const std::string& name) {
   using T = Halide::Target;
@@ -16,9 +31,9 @@ Halide::Target target_of(const std::string& name) {
   return target;
 }
 
-Halide::Func pipeline_of(const kernels::KernelPlan& plan, const Buffers& buffers) {
-  if (plan.is_depthwise()) return depthwise(plan, buffers);
-  return plan.winograd_edge() ? winograd(plan, buffers) : direct(plan, buffers);
+const PipelineKind& kind_of(const kernels::KernelPlan& plan) {
+  const std::string name = kernels::kernel_kind_of(plan.problem).name;
+  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& row) { return name == row.kind; })->pipeline;
 }
 
 }  // namespace
@@ -26,11 +41,12 @@ Halide::Func pipeline_of(const kernels::KernelPlan& plan, const Buffers& buffers
 void compile(const kernels::KernelPlan& plan, const std::string& path) {
   if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[generate] no kernel " + plan.identity() + ": " + reason);
   try {
-    const auto target = target_of(plan.target);
+    const auto& kind = kind_of(plan);
     std::vector<Halide::Module> modules;
     for (const bool has_residual : {false, true}) {
-      const Buffers buffers(plan, has_residual);
-      modules.push_back(pipeline_of(plan, buffers).compile_to_module(buffers.arguments(), has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain", target));
+      if (has_residual && !kind.may_have_residual) continue;
+      auto pipeline = kind.make(plan, has_residual);
+      modules.push_back(pipeline.out.compile_to_module(pipeline.arguments, has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain", target_of(plan.target)));
     }
     Halide::link_modules("scissionlite_generated", modules).compile({{Halide::OutputFileType::object, path}});
   } catch (const Halide::Error& e) {

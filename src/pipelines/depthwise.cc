@@ -1,31 +1,20 @@
 // Depthwise convolution: a register tile of tile_y x tile_x pixels of one channel block. An input value that several rows of the tile
 // need is loaded once, and the kernel is unrolled, so that its weights are operands of the multiply-adds. Padded input is not copied: Halide
 // makes loops of their own for tiles at the borders, and where a tile's place is fixed, taps outside the image leave no code at all.
-#include "pipelines/buffers.h"
+#include "pipelines/conv_buffers.h"
 
 namespace scissionlite::pipelines {
 
-using Halide::Expr;
 using Halide::Func;
 using Halide::RDom;
 using Halide::TailStrategy;
 using Halide::Var;
 
-namespace {
-
-/// The image, zero outside.
-Func bordered(const kernels::ConvProblem& p, const Buffers& b) {
-  const Halide::Region inside{{Expr(), Expr()}, {0, as_int(p.w)}, {0, as_int(p.h)}, {Expr(), Expr()}};
-  return p.is_padded() ? Halide::BoundaryConditions::constant_exterior(b.x, 0.F, inside) : Func(b.x);
-}
-
-}  // namespace
-
-Func depthwise(const kernels::KernelPlan& plan, const Buffers& b) {
+Func depthwise(const kernels::ConvPlan& plan, const Buffers& b) {
   const auto& s = b.sizes;
   const auto& p = plan.problem;
   const int left = as_int(p.left), top = as_int(p.top);
-  const Func x_in = bordered(p, b);
+  const Func x_in = p.is_padded() ? bordered(b.x, p.w, p.h, 0.F) : Func(b.x);
   Var lane("lane"), vector("vector"), column("column"), row("row"), panel("panel");
   RDom r({{0, s.kernel_w}, {0, s.kernel_h}}, "r");
   Func sum("sum"), out("out");

@@ -1,6 +1,6 @@
 // Direct convolution and im2col: a register tile of tile_x pixels times `vectors` vectors of output channels stays in registers over
 // the whole reduction.
-#include "pipelines/buffers.h"
+#include "pipelines/conv_buffers.h"
 
 namespace scissionlite::pipelines {
 
@@ -18,7 +18,7 @@ struct Stages {
   Func columns{"columns"}, sum{"sum"}, out{"out"};
 };
 
-Stages algorithm(const kernels::KernelPlan& plan, const Buffers& b) {
+Stages algorithm(const kernels::ConvPlan& plan, const Buffers& b) {
   const auto& s = b.sizes;
   Stages g;
   g.r = RDom({{0, s.inputs}, {0, s.kernel_w}, {0, s.kernel_h}, {b.block, b.blocks}}, "r");
@@ -30,7 +30,7 @@ Stages algorithm(const kernels::KernelPlan& plan, const Buffers& b) {
   return g;
 }
 
-void schedule(const kernels::KernelPlan& plan, const Sizes& s, Stages& g) {
+void schedule(const kernels::ConvPlan& plan, const Sizes& s, Stages& g) {
   Var tile("tile"), pixel("pixel");
   g.out.bound(g.lane, 0, s.lanes).bound(g.vector, 0, s.vectors);
   // the last tile of a run moves back and computes some pixels twice: a shorter one would need code of its own for each size
@@ -49,7 +49,7 @@ void schedule(const kernels::KernelPlan& plan, const Sizes& s, Stages& g) {
 
 }  // namespace
 
-Func direct(const kernels::KernelPlan& plan, const Buffers& buffers) {
+Func direct(const kernels::ConvPlan& plan, const Buffers& buffers) {
   auto stages = algorithm(plan, buffers);
   schedule(plan, buffers.sizes, stages);
   fix_output(stages.out, plan);

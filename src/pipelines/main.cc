@@ -1,9 +1,9 @@
 // scissionlite-generate TARGET PROBLEM KNOBS OBJECT: a kernel as an object file. Run by src/generate, for one kernel a process.
 //   scissionlite-generate x86-64-avx2 "conv mb1ic64ih56..." "algorithm=0 tile_x=6 ..." kernel.o
+// The problem's first word tells the kind: "conv ...", "chain conv ... + conv ...", "pool max ...".
 #include <iostream>
 
 #include "pipelines/pipelines.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite {
 namespace {
@@ -13,7 +13,7 @@ int run(int argc, char** argv) {
     std::cerr << "usage: scissionlite-generate TARGET PROBLEM KNOBS OBJECT\n";
     return 2;
   }
-  pipelines::compile({tune::parse_problem(argv[2]), tune::parse_knobs(argv[3]), argv[1]}, argv[4]);
+  pipelines::compile({argv[2], kernels::parse_knobs(argv[3]), argv[1]}, argv[4]);
   return 0;
 }
 

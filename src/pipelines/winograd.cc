@@ -1,7 +1,7 @@
 // Winograd's F(m, 3) for 3x3 kernels: tiles of m + 2 input pixels to frequencies, a product of matrices a frequency, and back. Tiles are
 // counted through the image; what the last ones have beyond its end is not stored.
 // Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016; m = 6 with the further points 1/2 and -1/2.
-#include "pipelines/buffers.h"
+#include "pipelines/conv_buffers.h"
 
 namespace scissionlite::pipelines {
 
@@ -54,7 +54,7 @@ struct Stages {
   Func input_half{"input_half"}, input{"input"}, sum{"sum"}, product{"product"}, output_half{"output_half"}, output{"output"}, out{"out"};
 };
 
-Stages algorithm(const kernels::KernelPlan& plan, const Buffers& b, int m) {
+Stages algorithm(const kernels::ConvPlan& plan, const Buffers& b, int m) {
   const int across = as_int(plan.tiles_across()), height = as_int(plan.problem.out_h()), width = as_int(plan.problem.out_w());
   const auto to = input_transform(m), back = output_transform(m);
   Stages g;
@@ -107,7 +107,7 @@ void fix_pixels(Func& out, const Sizes& s) {
 
 }  // namespace
 
-Func winograd(const kernels::KernelPlan& plan, const Buffers& buffers) {
+Func winograd(const kernels::ConvPlan& plan, const Buffers& buffers) {
   const int m = as_int(plan.winograd_edge());
   auto stages = algorithm(plan, buffers, m);
   schedule(buffers.sizes, stages, m);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite::tune {
 namespace {

@@ -5,7 +5,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "kernels/conv/generated.h"
+#include "kernels/generated/kernel_store.h"
 #include "tune/conv_space.h"
 #include "tune/objects.h"
 #include "tune/tune_chain.h"
@@ -39,7 +39,7 @@ const TuningEntry* Choices::entry(const ConvWithEnd& conv) const {
   return with_end ? with_end : entry_of(conv.problem.text());
 }
 
-bool Choices::bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const {
+bool Choices::bring_kernel(const std::string& problem, const TuningEntry& entry) const {
   try {
     const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
     if (!entry.kernel) throw InvalidArgument("[tune] '" + where_ + "' records no kernel of it; tune again");
@@ -48,7 +48,7 @@ bool Choices::bring_kernel(const kernels::ConvProblem& problem, const TuningEntr
     kernels::offer_kernel(std::move(kernel));
     return true;
   } catch (const Error& e) {
-    log::warning("[tune] " + problem.text() + " is computed as without tuning: " + e.what());
+    log::warning("[tune] " + problem + " is computed as without tuning: " + e.what());
     return false;
   }
 }
@@ -57,7 +57,7 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
   const auto& problem = conv.problem;
   const auto* found = entry(conv);
   if (!found) return std::nullopt;
-  if (found->implementation == "generated" && !bring_kernel(problem, *found)) return std::nullopt;
+  if (found->implementation == "generated" && !bring_kernel(problem.text(), *found)) return std::nullopt;
   for (const auto* implementation : kernels::conv_implementations()) {
     if (found->implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond

@@ -39,7 +39,7 @@ class Choices {
 
  private:
   /// Brings the entry's kernel into this process. False, with a warning that says why, when it cannot.
-  [[nodiscard]] bool bring_kernel(const kernels::ConvProblem& problem, const TuningEntry& entry) const;
+  [[nodiscard]] bool bring_kernel(const std::string& problem, const TuningEntry& entry) const;
   std::string where_;
   const kernels::VectorLoops& loops_;
   [[nodiscard]] const TuningEntry* entry_of(const std::string& problem) const;

@@ -34,10 +34,4 @@ class ConvSpace {
   std::optional<Space> space_;
 };
 
-/// The inverse of ConvProblem::text(). "ph3pw3" stands for equal pads on both sides; what is left out is as in ConvProblem, and width as
-/// height. @throws InvalidArgument with the position of what was not understood.
-[[nodiscard]] kernels::ConvProblem parse_problem(const std::string& text);
-/// The inverse of kernels::text_of. @throws InvalidArgument naming the word that was not understood.
-[[nodiscard]] kernels::Knobs parse_knobs(const std::string& text);
-
 }  // namespace scissionlite::tune

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "ops/activation.h"
-#include "tune/conv_space.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -39,7 +38,7 @@ std::string ConvWithEnd::text() const {
 
 ConvWithEnd parse_conv_with_end(const std::string& text) {
   const auto words = split(text, ' ');
-  ConvWithEnd out(parse_problem(words.size() < 2 ? text : words[0] + " " + words[1]));
+  ConvWithEnd out(kernels::parse_problem(words.size() < 2 ? text : words[0] + " " + words[1]));
   for (size_t i = 2; i < words.size(); ++i) {
     if (words[i] == "residual") out.end.has_residual = true;
     else out.end.activation = parse_activation(words[i], text);

@@ -16,7 +16,7 @@ struct ConvWithEnd {
   [[nodiscard]] std::string text() const;
 };
 
-/// The inverse of text(); parameters are usual ones of the activation. The same shorthands as in parse_problem.
+/// The inverse of text(); parameters are usual ones of the activation. The same shorthands as in kernels::parse_problem.
 /// @throws InvalidArgument saying what was not understood.
 [[nodiscard]] ConvWithEnd parse_conv_with_end(const std::string& text);
 

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "base/test_messages.h"
-#include "tune/conv_space.h"
+#include "kernels/conv/conv.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -105,12 +105,12 @@ TEST_F(Databases, LogsOfOtherKindsAreRefused) {
 
 TEST(ProblemTexts, AreReadInBothForms) {
   const kernels::ConvProblem p{.c = 3, .h = 224, .w = 112, .k = 64, .kernel_h = 7, .kernel_w = 7, .stride_h = 2, .stride_w = 2, .top = 3, .left = 3, .bottom = 3, .right = 3};
-  EXPECT_EQ(parse_problem(p.text()), p);
-  EXPECT_EQ(parse_problem("conv mb1ic3ih224iw112oc64kh7kw7sh2sw2ph3pw3g1"), p);
+  EXPECT_EQ(kernels::parse_problem(p.text()), p);
+  EXPECT_EQ(kernels::parse_problem("conv mb1ic3ih224iw112oc64kh7kw7sh2sw2ph3pw3g1"), p);
 }
 
 TEST(ProblemTexts, ThatAreNoneAreRefused) {
-  const auto refusal = [](const std::string& text) { return message_of([&] { (void)parse_problem(text); }); };
+  const auto refusal = [](const std::string& text) { return message_of([&] { (void)kernels::parse_problem(text); }); };
   EXPECT_NE(refusal("gemm m3").find("expected 'conv '"), std::string::npos);
   EXPECT_NE(refusal("conv ic3ih").find("position 10: expected a number"), std::string::npos);
   EXPECT_NE(refusal("conv ic3ih4zz4").find("unknown field 'zz'"), std::string::npos);

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "kernels/conv/generated.h"
+#include "kernels/generated/kernel_store.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -34,7 +34,7 @@ Generating::~Generating() {
   fs::remove(kernels_folder(database_), ignored);  // when it is empty
 }
 
-void Generating::keep(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, TuningEntry& entry) const {
+void Generating::keep(const std::string& problem, const kernels::VectorLoops& loops, TuningEntry& entry) const {
   if (entry.implementation != "generated") return;
   const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops)};
   entry.kernel = store_kernel(database_, read_file(made(work_, tools_, plan)), plan.target);

@@ -6,7 +6,7 @@
 
 namespace scissionlite::tune {
 
-/// While it lives, the row `generated` makes a kernel for every configuration that is asked of it, in this process and in the children
+/// While it lives, a kernel is made of every plan that is asked for (kernels::kernel_of), in this process and in the children
 /// that measure. One at a time.
 class Generating {
  public:
@@ -17,7 +17,8 @@ class Generating {
   Generating& operator=(const Generating&) = delete;
 
   /// Stores the kernel of an entry that won beside the database, and records it in the entry. Nothing for other implementations.
-  void keep(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, TuningEntry& entry) const;
+  /// @param problem  of the kernel: KernelPlan::problem.
+  void keep(const std::string& problem, const kernels::VectorLoops& loops, TuningEntry& entry) const;
 
  private:
   fs::path database_, work_;

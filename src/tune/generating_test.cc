@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/test_messages.h"
-#include "kernels/conv/generated.h"
+#include "kernels/generated/conv_plan.h"
 #include "kernels/vector/loops.h"
 #include "tune/choices.h"
 #include "tune/measure.h"
@@ -41,7 +41,7 @@ class GeneratedKernels : public testing::Test {
     refused.knobs["tile_x"] = 8, refused.knobs["tile_y"] = 4;
     EXPECT_NE(measurer.measure(refused).failure.find("a register tile of 32 vectors"), std::string::npos);
     TuningEntry entry{row.name, choice.knobs, outcome.median_us, 2 * outcome.median_us, 1, "random", {}};
-    generating.keep(kProblem, loops_, entry);
+    generating.keep(kProblem.text(), loops_, entry);
     Database found;
     found.add(key_of(kProblem, loops_, 1), entry);
     update_database(database_, found);

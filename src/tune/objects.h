@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "kernels/conv/kernel_object.h"
+#include "kernels/generated/kernel_object.h"
 #include "tune/database.h"
 
 namespace scissionlite::tune {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/conv/kernel_plan.h"
+#include "kernels/generated/conv_plan.h"
 
 namespace scissionlite::kernels {
 

@@ -37,6 +37,9 @@ struct ConvProblem {
   [[nodiscard]] std::string weights_text() const;
   bool operator==(const ConvProblem&) const = default;
 };
+/// The inverse of ConvProblem::text(). "ph3pw3" stands for equal pads on both sides; what is left out is as in ConvProblem, and width as
+/// height. @throws InvalidArgument with the position of what was not understood.
+[[nodiscard]] ConvProblem parse_problem(const std::string& text);
 
 /// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only; w within `source.packed`'s
 /// fill function only, as it is null where weights come packed.
@@ -56,6 +59,8 @@ struct ConvEnd {
 using Knobs = std::map<std::string, int64_t>;
 /// "m=4 tiles=12".
 [[nodiscard]] std::string text_of(const Knobs& knobs);
+/// The inverse of text_of. @throws InvalidArgument naming the word that was not understood.
+[[nodiscard]] Knobs parse_knobs(const std::string& text);
 /// "winograd m=4 tiles=12".
 [[nodiscard]] std::string describe(const std::string& implementation, const Knobs& knobs);
 struct KnobRange {

@@ -4,40 +4,21 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <map>
-#include <mutex>
 
 #include "kernels/conv/panels.h"
+#include "kernels/generated/calls.h"
 #include "kernels/parallel.h"
 
 namespace scissionlite::kernels {
 namespace {
 
-struct Kernels {
-  std::mutex mutex;
-  std::map<std::string, std::shared_ptr<const KernelObject>> known;  // by identity
-  std::map<std::string, int> by_problem;                            // target and problem
-  KernelMaker maker;
-};
-Kernels& kernels() {
-  static Kernels instance;
-  return instance;
-}
-
-constexpr float kNoBound = std::numeric_limits<float>::infinity();
-float low_of(const ActivationArguments& f) { return f.kind == ActivationKind::kRelu ? 0.F : f.kind == ActivationKind::kClip ? f.alpha : -kNoBound; }
-float high_of(const ActivationArguments& f) { return f.kind == ActivationKind::kClip ? f.beta : kNoBound; }
-
 class Generated final : public Convolution {
  public:
-  Generated(const KernelPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
+  Generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
       : plan_(plan), kernel_(std::move(kernel)), end_(end), loops_(loops), bias_(round_up(plan.problem.k, loops.lanes)) {
     weights_ = weights.source.packed<float>(plan.identity(), packed_kernel_floats(plan), [&](float* to) { pack_for_kernel(plan, weights.w, to); });
     if (weights.bias) std::copy(weights.bias, weights.bias + plan.problem.k, bias_.data());
-    const int64_t step = plan.row_step(), rows = plan.rows(), steps = std::max<int64_t>(1, rows / step);  // a shorter rest joins the last chunk
-    const int64_t chunks = std::max<int64_t>(1, steps / plan.knob("rows"));
-    for (int64_t i = 0; i < chunks; ++i) chunks_.push_back({steps * i / chunks * step, i + 1 == chunks ? rows : steps * (i + 1) / chunks * step});
+    chunks_ = cut_rows(plan.rows(), plan.row_step(), plan.knob("rows"));
     for (const auto& chunk : chunks_) most_frame_ = std::max(most_frame_, frame_floats(input_rows(chunk)));
   }
   [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
@@ -55,7 +36,7 @@ class Generated final : public Convolution {
       for (int64_t item = items.begin; item < items.end; ++item) {
         const int64_t n = item / (groups * chunks), inner = item % (groups * chunks);
         const int64_t group = is_chunk_outside ? inner % groups : inner / chunks, chunk = is_chunk_outside ? inner / groups : inner % chunks;
-        KernelCall call{.w = weights_.data(), .bias = bias_.data(), .residual = residual ? residual + n * out_image : nullptr, .y = y + n * out_image};
+        ConvCall call{.w = weights_.data(), .bias = bias_.data(), .residual = residual ? residual + n * out_image : nullptr, .y = y + n * out_image};
         call.panel = group * per_call;
         call.panels = std::min(per_call, plan_.panels() - call.panel);
         call.row = chunks_[static_cast<size_t>(chunk)].begin;
@@ -84,7 +65,7 @@ class Generated final : public Convolution {
   }
   [[nodiscard]] int64_t frame_floats(Range rows) const { return (rows.end - rows.begin) * plan_.frame_width() * loops_.lanes * (plan_.is_depthwise() ? 1 : plan_.in_blocks()); }
 
-  void point_to_input(KernelCall& call, const float* image, int64_t n, Frame& frame) const {
+  void point_to_input(ConvCall& call, const float* image, int64_t n, Frame& frame) const {
     const auto& p = plan_.problem;
     call.x_block = call.block;
     if (!plan_.has_frame()) {
@@ -117,7 +98,7 @@ class Generated final : public Convolution {
     }
   }
 
-  void compute(KernelCall& call) const {
+  void compute(ConvCall& call) const {
     const int64_t parts = plan_.knob("split"), blocks = call.blocks;
     for (int64_t part = 0; part < parts; ++part) {
       call.block = blocks * part / parts + (plan_.is_depthwise() ? call.panel : 0);
@@ -125,7 +106,7 @@ class Generated final : public Convolution {
       const bool is_last = part + 1 == parts;
       call.low = is_last ? low_of(end_.activation) : -kNoBound;
       call.high = is_last ? high_of(end_.activation) : kNoBound;
-      kernel_->run(call);
+      kernel_->run(&call);
       call.residual = call.y;
       call.bias = zeros_.data();
     }
@@ -133,7 +114,7 @@ class Generated final : public Convolution {
   }
 
   /// What is more than a clip, over what the call has just written.
-  void activate(const KernelCall& call) const {
+  void activate(const ConvCall& call) const {
     const auto& p = plan_.problem;
     const int64_t lanes = loops_.lanes, m = plan_.winograd_edge(), vectors = plan_.knob("vectors"), plane = p.out_h() * p.out_w();
     const auto over = [&](float* block, int64_t first, int64_t count) { loops_.activate(block + first * lanes, block + first * lanes, count * lanes, end_.activation); };
@@ -151,7 +132,7 @@ class Generated final : public Convolution {
     }
   }
 
-  KernelPlan plan_;
+  ConvPlan plan_;
   std::shared_ptr<const KernelObject> kernel_;
   ConvEnd end_;
   const VectorLoops& loops_;
@@ -162,45 +143,17 @@ class Generated final : public Convolution {
   int64_t most_frame_ = 0;
 };
 
-std::shared_ptr<const KernelObject> kernel_of(const KernelPlan& plan) {
-  KernelMaker maker;
-  {
-    const std::lock_guard lock(kernels().mutex);
-    if (const auto it = kernels().known.find(plan.identity()); it != kernels().known.end()) return it->second;
-    maker = kernels().maker;
-  }
-  if (!maker) throw Unsupported("[kernels] there is no kernel '" + plan.identity() + "'; give the tuning database that has it, or make it with `scissionlite tune --generate`");
-  auto kernel = maker(plan);
-  offer_kernel(kernel);
-  return kernel;
-}
-
 std::string reason_against(const ConvProblem& p, const VectorLoops& loops) {
   if (auto reason = reason_against_generating(p); !reason.empty()) return reason;
-  const std::lock_guard lock(kernels().mutex);
-  if (kernels().maker || kernels().by_problem.count(target_of(loops) + " " + p.text())) return "";
-  return "there is no kernel of it; `scissionlite tune --generate` makes one";
+  return may_have_kernel(p.text(), target_of(loops)) ? "" : "there is no kernel of it; `scissionlite tune --generate` makes one";
 }
 
-KernelPlan plan_of(const ConvProblem& p, const Knobs& knobs, const VectorLoops& loops) { return {p, knobs, target_of(loops)}; }
+ConvPlan plan_of(const ConvProblem& p, const Knobs& knobs, const VectorLoops& loops) { return {p, knobs, target_of(loops)}; }
 
 }  // namespace
 
-void offer_kernel(std::shared_ptr<const KernelObject> kernel) {
-  const std::lock_guard lock(kernels().mutex);
-  const auto& identity = kernel->identity();  // version, target, problem in two words, then "generated" and knobs
-  const auto from = identity.find(' '), to = identity.find(" generated");
-  if (from != std::string::npos && to != std::string::npos) ++kernels().by_problem[identity.substr(from + 1, to - from - 1)];
-  kernels().known[identity] = std::move(kernel);
-}
-
-void set_kernel_maker(KernelMaker maker) {
-  const std::lock_guard lock(kernels().mutex);
-  kernels().maker = std::move(maker);
-}
-
-std::unique_ptr<Convolution> make_generated(const KernelPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) {
-  if (kernel->identity() != plan.identity()) throw InvalidArgument("[kernels] the kernel is '" + kernel->identity() + "', but '" + plan.identity() + "' was expected");
+std::unique_ptr<Convolution> make_generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) {
+  check_identity(*kernel, plan.plan());
   return std::make_unique<Generated>(plan, std::move(kernel), weights, end, loops);
 }
 
@@ -211,8 +164,7 @@ const ConvImplementation k_conv_generated{
     [](const ConvProblem& p, const VectorLoops& loops, const Knobs&) { return static_cast<double>(p.macs()) / loops.lanes / 2; },
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) {
       const auto plan = plan_of(p, knobs, loops);
-      if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[kernels] no kernel " + plan.identity() + ": " + reason);
-      return make_generated(plan, kernel_of(plan), w, end, loops);
+      return make_generated(plan, kernel_of(plan.plan()), w, end, loops);
     },
     /*is_measured_only=*/true, /*effect=*/nullptr, [](const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) { return plan_of(p, knobs, loops).reason_against().empty(); }};
 

@@ -127,7 +127,7 @@ void tune_to_generated(const kernels::ConvProblem& problem, const fs::path& data
   const auto& loops = kernels::best_loops();
   const auto& row = kernels::conv_implementation("generated");
   tune::TuningEntry entry{row.name, row.usual(problem, loops), 1, 2, 1, "random", {}};
-  tune::Generating(database, generate::default_tools()).keep(problem, loops, entry);
+  tune::Generating(database, generate::default_tools()).keep(problem.text(), loops, entry);
   tune::Database found;
   found.add(tune::key_of(problem, loops, 1), entry);
   tune::update_database(database, found);

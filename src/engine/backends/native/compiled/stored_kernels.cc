@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "kernels/conv/generated.h"
+#include "kernels/generated/kernel_store.h"
 #include "tune/objects.h"
 
 namespace scissionlite::native {

@@ -1,4 +1,4 @@
-#include "kernels/conv/kernel_object.h"
+#include "kernels/generated/kernel_object.h"
 
 #include <dlfcn.h>
 #include <sys/mman.h>
@@ -34,7 +34,7 @@ KernelObject::KernelObject(std::string_view bytes, const std::string& where) : f
   handle_ = dlopen(("/proc/self/fd/" + std::to_string(file_)).c_str(), RTLD_NOW | RTLD_LOCAL);
   const std::string refusal = handle_ ? "" : dlerror();
   const auto* identity = handle_ ? static_cast<const char*>(dlsym(handle_, kKernelIdentitySymbol)) : nullptr;
-  function_ = handle_ ? reinterpret_cast<void (*)(const KernelCall*)>(dlsym(handle_, kKernelSymbol)) : nullptr;
+  function_ = handle_ ? reinterpret_cast<void (*)(const void*)>(dlsym(handle_, kKernelSymbol)) : nullptr;
   if (identity) identity_ = identity;
   if (identity && function_) return;
   if (handle_) dlclose(handle_);
