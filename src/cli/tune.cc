@@ -96,12 +96,12 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("model", options->of_model.model, "ONNX file");
   app.add_option("-o,--output", options->of_model.output, "tuning.json to add to; beside it lies a log, from which an interrupted search goes on");
   app.add_option("--method", options->of_model.tune.method, "how to search")->check(CLI::IsMember(methods))->capture_default_str();
-  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; chains have a dozen, which are all measured")->check(CLI::Range(1, 1000000))->capture_default_str();
+  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; chains have a dozen, which are all measured, and with --generate as many again as this says")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--seconds", options->of_model.seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
   app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();
   app.add_option("--rounds", options->of_model.rounds, "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")->check(CLI::Range(0, 10000))->capture_default_str();
-  app.add_flag("--generate", options->of_model.is_generating, "also try kernels generated for each convolution (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
+  app.add_flag("--generate", options->of_model.is_generating, "also try kernels generated for each convolution, each chain of a depthwise and a 1x1 one, and each pooling (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
   app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
   app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")->check(CLI::Range(1, 1000))->capture_default_str();

@@ -14,17 +14,19 @@
 #include "onnx/onnx.h"
 #include "tune/choices.h"
 #include "tune/generating.h"
+#include "kernels/generated/chain_plan.h"
 #include "tune/tune_chain.h"
+#include "tune/tune_pool.h"
 
 namespace scissionlite::cli {
 namespace {
 
-/// A convolution or a chain of the model, and what was found for it.
+/// A convolution, a chain or a pooling of the model, and what was found for it.
 struct Layer {
   std::string problem;
   int count = 0;
   tune::TuningEntry entry;
-  bool is_chain = false, is_finished = true;
+  bool is_conv = true, is_chain = false, is_finished = true;
   int64_t failed = 0;
 };
 
@@ -38,8 +40,7 @@ std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
 class Tuner {
  public:
   Tuner(const TuneModelOptions& options, const ConvUses& uses)
-      : options_(options), log_(options.output + ".log"), bar_("tune", static_cast<int64_t>(uses.convs.size()) * options.tune.budget + static_cast<int64_t>(uses.chains.size()) * kChainSteps),
-        left_(uses.convs.size() + uses.chains.size()) {
+      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.chains.size() + (options.is_generating ? uses.pools.size() : 0)) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
     if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
@@ -61,19 +62,40 @@ class Tuner {
     std::vector<kernels::ConvChoice> separate;
     for (const auto& stage : use.chain.stages) separate.push_back(tune::choose_conv(stage, loops(), &choices));
     Layer layer{use.chain.text(), use.count, {}};
-    layer.is_chain = true;
-    const auto all = static_cast<int64_t>(use.chain.band_rows(loops(), threads()).size());
-    return run(std::move(layer), [&](int64_t measured) { return measured >= all; }, kChainSteps, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_chain(use.chain, separate, tuning, log_, told); });
+    layer.is_conv = false, layer.is_chain = true;
+    return run(std::move(layer), tune::chain_ways(use.chain, separate, options_.tune.measure));
+  }
+
+  /// Only while kernels are generated: our own loops are the only other way.
+  Layer run(const PoolUse& use) {
+    Layer layer{use.pool.text(), use.count, {}};
+    layer.is_conv = false;
+    return run(std::move(layer), tune::pool_ways(use.pool, options_.tune.measure));
   }
 
  private:
-  static constexpr int64_t kChainSteps = 12;
+  static constexpr int64_t kOwnSteps = 12;  // of chains and poolings, at most and about
+  [[nodiscard]] static int64_t steps(const TuneModelOptions& options, const ConvUses& uses) {
+    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), chains = static_cast<int64_t>(uses.chains.size()), pools = static_cast<int64_t>(options.is_generating ? uses.pools.size() : 0);
+    const auto generated = options.is_generating ? pools + std::count_if(uses.chains.begin(), uses.chains.end(), [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); }) : 0;
+    return convs * budget + (chains + pools) * kOwnSteps + generated * budget;
+  }
   using Told = std::function<void(const tune::TuneStep&)>;
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.tune.measure.trial.loops; }
   [[nodiscard]] int threads() const { return options_.tune.measure.trial.threads; }
 
   /// Looks at each: seconds.
   [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const { return static_cast<int64_t>(tune::ConvSpace(problem, loops()).space().count_valid()); }
+
+  Layer run(Layer layer, const tune::Ways& ways) {
+    const int64_t budget = options_.tune.budget;
+    return run(std::move(layer), [&](int64_t measured) { return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget); },
+               kOwnSteps + (ways.generated ? budget : 0), [&](const tune::TuneOptions& tuning, const Told& told) {
+                 auto tuned = tune::tune_ways(ways, tuning, log_, told);
+                 if (ways.generated) generating_->keep(ways.generated->problem, loops(), tuned.entry);
+                 return tuned;
+               });
+  }
 
   /// @param is_done  of the measurements that an earlier search made.
   template <typename Search>
@@ -143,7 +165,7 @@ void print(const std::vector<Layer>& layers, const std::optional<NetworkCheck>& 
     rows.push_back({layer.problem, std::to_string(layer.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1), format_fixed(speed_up(layer), 2), std::to_string(layer.entry.measured),
                     layer.is_chain && speed_up(layer) < 1 ? tune::kSeparate : kernels::describe(layer.entry.implementation, layer.entry.knobs)});
     unfinished += !layer.is_finished;
-    if (layer.is_chain) continue;  // made of convolutions that stand here as well
+    if (!layer.is_conv) continue;  // a chain is made of convolutions that stand here as well
     usual_us += layer.entry.usual_us * layer.count, best_us += layer.entry.median_us * layer.count;
   }
   std::cout << format_table(rows) << "\nall convolutions one by one: " << format_us(usual_us) << " with the usual choices, " << format_us(best_us) << " as tuned\n";
@@ -177,6 +199,8 @@ int tune_model(const TuneModelOptions& options, const Common& common) {
     Tuner tuner(options, uses);
     for (const auto& use : sorted(uses.convs)) layers.push_back(tuner.run(use));
     for (const auto& use : uses.chains) layers.push_back(tuner.run(use));
+    if (options.is_generating)
+      for (const auto& use : uses.pools) layers.push_back(tuner.run(use));
   }
   const auto whole = check(graph, uses, options);
   if (common.json) std::cout << to_json(layers, whole).dump(2) << "\n";

@@ -56,7 +56,7 @@ class ChainTuning : public testing::Test {
   int64_t run(Tuned& tuned) {
     MeasurementLog log(folder_ / "log");
     int64_t steps = 0;
-    tuned = tune_chain(chain_, usual(), options_, log, [&](const TuneStep&) { ++steps; });
+    tuned = tune_ways(chain_ways(chain_, usual(), options_.measure), options_, log, [&](const TuneStep&) { ++steps; });
     return steps;
   }
   fs::path folder_;

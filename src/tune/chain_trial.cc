@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "kernels/generated/chain_kernel.h"
 #include "kernels/layout.h"
 
 namespace scissionlite::tune {
@@ -108,10 +109,16 @@ double ChainTrial::timed(const std::function<void()>& run) {
   return time_of(run, before, options_);
 }
 
-double ChainTrial::run(int64_t band_rows) {
-  const auto chain = kernels::make_chain(problem_, band_rows, *options_.loops);
-  kernels::AlignedFloats scratch(chain->scratch_floats(options_.threads));
-  return timed([&] { chain->run(x_.data(), residual(), stages_.back().y.data(), scratch.data(), options_.threads); });
+double ChainTrial::timed(const kernels::Convolution& chain) {
+  kernels::AlignedFloats scratch(chain.scratch_floats(options_.threads));
+  return timed([&] { chain.run(x_.data(), residual(), stages_.back().y.data(), scratch.data(), options_.threads); });
+}
+
+double ChainTrial::run(int64_t band_rows) { return timed(*kernels::make_chain(problem_, band_rows, *options_.loops)); }
+
+double ChainTrial::run_generated(const kernels::Knobs& knobs) {
+  const auto kernel = kernels::kernel_of({kernels::generated_problem(problem_), knobs, kernels::target_of(*options_.loops)});
+  return timed(*kernels::make_generated_chain(problem_, knobs, kernel, *options_.loops));
 }
 
 double ChainTrial::run_separate() {

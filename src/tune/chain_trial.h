@@ -15,6 +15,8 @@ class ChainTrial {
 
   /// In bands of so many rows. @return the median in us. @throws InvalidArgument "wrong by ..." when it differs from its stages by `direct`.
   [[nodiscard]] double run(int64_t band_rows);
+  /// By a generated kernel with these knobs, which may be made first. @throws as kernels::kernel_of too.
+  [[nodiscard]] double run_generated(const kernels::Knobs& knobs);
   /// One by one, each reading what the one before has just written.
   [[nodiscard]] double run_separate();
 
@@ -32,6 +34,7 @@ class ChainTrial {
   void keep_expected();
   void check() const;
   [[nodiscard]] double timed(const std::function<void()>& run);
+  [[nodiscard]] double timed(const kernels::Convolution& chain);
   [[nodiscard]] const float* residual() const { return residual_.size() > 0 ? residual_.data() : nullptr; }
   TrialOptions options_;
   kernels::ChainProblem problem_;

@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kernels/generated/chain_plan.h"
 #include "kernels/generated/kernel_store.h"
 #include "tune/conv_space.h"
 #include "tune/objects.h"
@@ -39,17 +40,18 @@ const TuningEntry* Choices::entry(const ConvWithEnd& conv) const {
   return with_end ? with_end : entry_of(conv.problem.text());
 }
 
-bool Choices::bring_kernel(const std::string& problem, const TuningEntry& entry) const {
+std::optional<kernels::KernelPlan> Choices::bring_kernel(const std::string& problem, const TuningEntry& entry) const {
   try {
-    const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
+    kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
     if (!entry.kernel) throw InvalidArgument("[tune] '" + where_ + "' records no kernel of it; tune again");
     auto kernel = load_kernel(where_, *entry.kernel, plan.target);
     if (kernel->identity() != plan.identity()) throw InvalidArgument("[tune] the kernel computes '" + kernel->identity() + "', not '" + plan.identity() + "'");
+    if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[tune] there is no such kernel: " + reason + "; tune again");
     kernels::offer_kernel(std::move(kernel));
-    return true;
+    return plan;
   } catch (const Error& e) {
     log::warning("[tune] " + problem + " is computed as without tuning: " + e.what());
-    return false;
+    return std::nullopt;
   }
 }
 
@@ -57,7 +59,7 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
   const auto& problem = conv.problem;
   const auto* found = entry(conv);
   if (!found) return std::nullopt;
-  if (found->implementation == "generated" && !bring_kernel(problem.text(), *found)) return std::nullopt;
+  if (found->implementation == kGenerated && !bring_kernel(problem.text(), *found)) return std::nullopt;
   for (const auto* implementation : kernels::conv_implementations()) {
     if (found->implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond
@@ -67,11 +69,28 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
   return std::nullopt;
 }
 
-std::optional<TunedBands> Choices::find(const ChainOfConvs& chain) const {
+std::optional<TunedChain> Choices::find(const ChainOfConvs& chain) const {
   const auto* found = entry_of(chain.text());
-  const auto rows = found ? found->knobs.find(kRows) : kernels::Knobs::const_iterator{};
-  if (!found || found->implementation != kChain || rows == found->knobs.end() || rows->second < 1 || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
-  return TunedBands{rows->second, found->median_us / found->usual_us};
+  if (!found || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
+  TunedChain out{0, std::nullopt, found->median_us / found->usual_us};
+  if (found->implementation == kGenerated) {
+    const auto problem = kernels::generated_problem(chain.problem());
+    out.kernel = problem.empty() ? std::nullopt : bring_kernel(problem, *found);
+    return out.kernel ? std::optional(out) : std::nullopt;
+  }
+  const auto rows = found->knobs.find(kRows);
+  if (found->implementation != kChain || rows == found->knobs.end() || rows->second < 1) return std::nullopt;
+  out.rows = rows->second;
+  return out;
+}
+
+std::optional<TunedPool> Choices::find(const kernels::PoolProblem& pool) const {
+  const auto* found = entry_of(pool.text());
+  if (!found || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
+  TunedPool out{std::nullopt, found->median_us, found->usual_us};
+  if (found->implementation != kGenerated) return out;
+  out.kernel = bring_kernel(pool.text(), *found);
+  return out.kernel ? std::optional(out) : std::nullopt;
 }
 
 bool Choices::keeps_usual(const std::string& network) const {

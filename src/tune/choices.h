@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "kernels/generated/kernel_plan.h"
+#include "kernels/pool/pool.h"
 #include "tune/chain_problem.h"
 #include "tune/database.h"
 #include "tune/rates.h"
@@ -14,10 +16,16 @@ struct TunedConv {
   kernels::ConvChoice choice;
   double median_us = 0, usual_us = 0;
 };
-/// A tuned chain: rows of a band, and its time over that of its convolutions one by one.
-struct TunedBands {
-  int64_t rows = 0;
+/// A tuned chain: rows of a band, or a generated kernel, and its time over that of its convolutions one by one.
+struct TunedChain {
+  int64_t rows = 0;  // 0: of the kernel
+  std::optional<kernels::KernelPlan> kernel;
   double ratio = 1;
+};
+/// A tuned pooling: a generated kernel, none where our own loops are faster; its time, and that of the loops.
+struct TunedPool {
+  std::optional<kernels::KernelPlan> kernel;
+  double median_us = 0, usual_us = 0;
 };
 
 class Choices {
@@ -29,7 +37,9 @@ class Choices {
   /// Of an entry whose implementation and knobs are known here, else a warning and nothing. Where only the convolution without its end was
   /// tuned, by that.
   [[nodiscard]] std::optional<TunedConv> find(const ConvWithEnd& conv) const;
-  [[nodiscard]] std::optional<TunedBands> find(const ChainOfConvs& chain) const;
+  /// Nothing, with a warning, where the kernel is missing or not what was recorded.
+  [[nodiscard]] std::optional<TunedChain> find(const ChainOfConvs& chain) const;
+  [[nodiscard]] std::optional<TunedPool> find(const kernels::PoolProblem& pool) const;
   /// The entry that it is found by, whether known here or not; null when there is none.
   [[nodiscard]] const TuningEntry* entry(const ConvWithEnd& conv) const;
   /// Whether this network was faster as a whole with the usual choices than as tuned.
@@ -38,8 +48,9 @@ class Choices {
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
  private:
-  /// Brings the entry's kernel into this process. False, with a warning that says why, when it cannot.
-  [[nodiscard]] bool bring_kernel(const std::string& problem, const TuningEntry& entry) const;
+  /// Brings the entry's kernel into this process.
+  /// @param problem  of the kernel. Nothing, with a warning that says why, when it cannot.
+  [[nodiscard]] std::optional<kernels::KernelPlan> bring_kernel(const std::string& problem, const TuningEntry& entry) const;
   std::string where_;
   const kernels::VectorLoops& loops_;
   [[nodiscard]] const TuningEntry* entry_of(const std::string& problem) const;

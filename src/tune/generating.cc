@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "kernels/generated/kernel_store.h"
+#include "tune/ways.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -35,7 +36,7 @@ Generating::~Generating() {
 }
 
 void Generating::keep(const std::string& problem, const kernels::VectorLoops& loops, TuningEntry& entry) const {
-  if (entry.implementation != "generated") return;
+  if (entry.implementation != kGenerated) return;
   const kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops)};
   entry.kernel = store_kernel(database_, read_file(made(work_, tools_, plan)), plan.target);
 }

@@ -9,9 +9,12 @@
 
 #include "base/test_messages.h"
 #include "kernels/generated/conv_plan.h"
+#include "kernels/generated/kernel_store.h"
 #include "kernels/vector/loops.h"
 #include "tune/choices.h"
 #include "tune/measure.h"
+#include "tune/tune_chain.h"
+#include "tune/tune_pool.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -51,6 +54,12 @@ class GeneratedKernels : public testing::Test {
   [[nodiscard]] std::string chosen() const { return choose_conv(kProblem, loops_, load_choices(database_.string(), loops_, 1).get()).implementation->name; }
   [[nodiscard]] std::string refusal() const { return message_of([&] { (void)load_kernel(database_, record(), kernels::target_of(loops_)); }); }
 
+  /// Of windows that begin a row earlier: as long a text.
+  [[nodiscard]] static kernels::KernelPlan shifted(kernels::KernelPlan plan) {
+    plan.problem.replace(plan.problem.find("pt0"), 3, "pt1");
+    return plan;
+  }
+
   fs::path folder_ = fs::temp_directory_path() / ("tune_generating_test_" + std::to_string(getpid())), database_ = folder_ / "tuning.json";
   const kernels::VectorLoops& loops_ = kernels::best_loops();
 };
@@ -76,6 +85,66 @@ TEST_F(GeneratedKernels, GoFromSearchToEngineAndAreCheckedOnTheWay) {
   fs::remove(object());
   EXPECT_NE(refusal().find("is missing; copy the folder along"), std::string::npos) << refusal();
   EXPECT_EQ(chosen(), "depthwise");
+}
+
+/// A search for a chain or a pooling tries kernels, and keeps the one that won.
+TEST_F(GeneratedKernels, AreCandidatesForChainsAndPoolings) {
+  const auto chain = parse_chain("chain conv ic16ih12oc16kh3ph1g16 Relu + conv ic16ih12oc16 residual");
+  const kernels::PoolProblem pool{.c = 16, .h = 12, .w = 12, .out_h = 6, .out_w = 6, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
+  TuneOptions options{.budget = 3, .measure = {}};
+  options.measure.trial.loops = &loops_;
+  options.measure.trial.enough_us = 300;
+  options.measure.limits.seconds = 60;
+  const auto separate = [&](const ChainOfConvs& of) {
+    std::vector<kernels::ConvChoice> out;
+    for (const auto& stage : of.stages) out.push_back(kernels::usual_conv(stage.problem, loops_));
+    return out;
+  };
+  EXPECT_FALSE(pool_ways(pool, options.measure).generated.has_value());  // without a maker
+  const Generating generating(database_, generate::default_tools());
+  for (const auto& ways : {chain_ways(chain, separate(chain), options.measure), pool_ways(pool, options.measure)}) {
+    MeasurementLog log(folder_ / "log");
+    std::vector<std::string> told;
+    auto tuned = tune_ways(ways, options, log, [&](const TuneStep& step) {
+      told.push_back(step.choice);
+      EXPECT_TRUE(step.outcome.is_ok()) << step.choice << ": " << step.outcome.failure;
+    });
+    EXPECT_EQ(std::count_if(told.begin(), told.end(), [](const std::string& choice) { return choice.starts_with("generated "); }), 3);
+    EXPECT_EQ(tuned.entry.measured, measurements(ways, options.budget));
+    EXPECT_TRUE(tuned.is_finished && tuned.failed == 0 && tuned.entry.median_us > 0 && tuned.entry.usual_us > 0);
+    const auto known = told.size();
+    (void)tune_ways(ways, options, log, [&](const TuneStep& step) { told.push_back(step.choice); });
+    EXPECT_EQ(told.size(), known);  // recalled
+    generating.keep(ways.generated->problem, loops_, tuned.entry);
+    EXPECT_EQ(tuned.entry.kernel.has_value(), tuned.entry.implementation == kGenerated);
+  }
+  const auto with_expand = parse_chain("chain conv ic8ih12oc16 + conv ic16ih12oc16kh3ph1g16 + conv ic16ih12oc16");
+  EXPECT_FALSE(chain_ways(with_expand, separate(with_expand), options.measure).generated.has_value());
+}
+
+/// Whatever is wrong with a configuration, no time of it counts.
+TEST_F(GeneratedKernels, ThatAreWrongAreNoCandidates) {
+  const kernels::PoolProblem pool{.c = 16, .h = 12, .w = 12, .out_h = 6, .out_w = 6, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
+  MeasureOptions options;
+  options.trial.loops = &loops_;
+  options.limits.seconds = 60;
+  kernels::set_kernel_maker([this](const kernels::KernelPlan& plan) {  // of other windows, under the name of the right ones
+    auto other = shifted(plan);
+    const auto path = folder_ / "kernel.so";
+    generate::make_kernel(other, generate::default_tools(), path);
+    auto bytes = read_file(path);
+    const auto right = plan.identity(), wrong = other.identity();
+    bytes.replace(bytes.find(wrong), wrong.size(), right);
+    return std::make_shared<const kernels::KernelObject>(bytes, "kernel.so");
+  });
+  const auto ways = pool_ways(pool, options);
+  MeasurementLog log(folder_ / "log");
+  std::string failure;
+  const auto tuned = tune_ways(ways, {.budget = 1, .measure = options}, log, [&](const TuneStep& step) { failure += step.outcome.failure; });
+  kernels::set_kernel_maker(nullptr);
+  EXPECT_NE(failure.find("wrong by"), std::string::npos) << failure;
+  EXPECT_EQ(tuned.failed, 1);
+  EXPECT_EQ(tuned.entry.implementation, kLoops);
 }
 
 TEST(KernelRecords, OfOtherMachinesAndVersionsAreRefused) {

@@ -31,6 +31,11 @@ void set_kernel_maker(KernelMaker maker) {
   kernels().maker = std::move(maker);
 }
 
+bool has_kernel_maker() {
+  const std::lock_guard lock(kernels().mutex);
+  return static_cast<bool>(kernels().maker);
+}
+
 bool may_have_kernel(const std::string& problem, const std::string& target) {
   const std::lock_guard lock(kernels().mutex);
   return kernels().maker || kernels().by_problem.count(target + " " + problem);

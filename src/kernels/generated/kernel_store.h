@@ -18,6 +18,7 @@ void offer_kernel(std::shared_ptr<const KernelObject> kernel);
 using KernelMaker = std::function<std::shared_ptr<const KernelObject>(const KernelPlan&)>;
 /// Null: none any more.
 void set_kernel_maker(KernelMaker maker);
+[[nodiscard]] bool has_kernel_maker();
 
 /// Whether there is some kernel of the problem, or a maker.
 [[nodiscard]] bool may_have_kernel(const std::string& problem, const std::string& target);

@@ -53,13 +53,13 @@ class Builder {
   /// It reads its inputs in those forms.
   void add_reads(size_t node, Form form, double us, const std::vector<Form>& forms) {
     const auto& n = node_at(node);
-    add({.nodes = {node}, .text = name_of(form), .conv = {}, .band_rows = 0, .form = form, .us = us}, n.inputs, forms, n.outputs);
+    add({.nodes = {node}, .text = name_of(form), .conv = {}, .form = form, .us = us}, n.inputs, forms, n.outputs);
   }
 
   void offer(size_t node) {
     const auto& n = node_at(node);
     if (l_.will_be_constant(n))
-      return add({.nodes = {node}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0}, {}, {}, {});
+      return add({.nodes = {node}, .text = "constant", .conv = {}, .form = Form::kPlain, .us = 0}, {}, {}, {});
     if (const auto stage = coming_stage_of(l_, n)) return offer_convolution(node, *stage);
     if (is_one_of(n, {"Cast"})) return offer_cast(node);
     if (is_one_of(n, {"ReduceMin", "ReduceMax"})) return offer_extreme(node);
@@ -77,7 +77,8 @@ class Builder {
     std::erase_if(values, [&](const std::string& value) { return value.empty() || l_.will_be_constant(value); });
     values.push_back(n.outputs[0]);
     const double pass_us = costs_.pass_us(values);
-    if (is_one_of(n, {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "ChannelScale"})) add_form(node, Form::kBlocked, pass_us);
+    if (is_one_of(n, {"MaxPool", "AveragePool"})) offer_pool(node, pass_us);
+    else if (is_one_of(n, {"GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "ChannelScale"})) add_form(node, Form::kBlocked, pass_us);
     else if (is_elementwise(l_, n)) offer_elementwise(node, pass_us);
     else if (is_one_of(n, {"Identity", "Dropout"})) offer_both(node, 0, 0);
     else if (is_one_of(n, {"DepthToSpace", "SpaceToDepth"}) || is_nearest(n)) add_form(node, Form::kBlocked, pass_us);
@@ -87,6 +88,14 @@ class Builder {
     else if (is_one_of(n, {"Concat"}) && takes_channels(l_, n)) offer_concatenation(node);
     else return false;
     return true;
+  }
+  /// By our own loops, and by a generated kernel where one was measured to be faster.
+  void offer_pool(size_t node, double pass_us) {
+    const auto& n = node_at(node);
+    const auto tuned = costs_.pool(n);
+    add_form(node, Form::kBlocked, tuned ? tuned->usual_us : pass_us);
+    if (!tuned || !tuned->kernel) return;
+    add({.nodes = {node}, .text = kernel_text(*tuned->kernel), .conv = {}, .kernel = tuned->kernel, .form = Form::kBlocked, .us = tuned->median_us, .is_measured = true}, n.inputs, std::vector<Form>(n.inputs.size(), Form::kBlocked), n.outputs);
   }
   [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).kind == "nearest"; }
   /// Channels are a view; rows and columns are copied, in either form.
@@ -156,7 +165,7 @@ class Builder {
       const bool is_plain = way.choice.implementation->takes_plain_input;
       if (way.choice.implementation->precision == kernels::Precision::kF32) least = std::min(least, way.us);  // which a chain computes in
       auto text = kernels::describe(way.choice.implementation->name, way.choice.knobs);
-      add({.nodes = {node}, .text = std::move(text), .conv = std::move(way.choice), .band_rows = 0, .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured}, {n.inputs[0], residual},
+      add({.nodes = {node}, .text = std::move(text), .conv = std::move(way.choice), .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured}, {n.inputs[0], residual},
           {is_plain ? Form::kPlain : Form::kBlocked, Form::kBlocked}, n.outputs);
     }
     alone_us_[node] = least;
@@ -170,9 +179,10 @@ class Builder {
       stages.push_back(*stage_of(l_, node_at(node)));
       separate_us += alone_us_.at(node);
     }
-    const auto bands = costs_.chain(stages, separate_us);
+    auto way = costs_.chain(stages, separate_us);
     const auto& last = node_at(chain.back());
-    add({.nodes = chain, .text = chain_text(chain.size(), bands.rows), .conv = {}, .band_rows = bands.rows, .form = Form::kBlocked, .us = bands.us, .is_measured = bands.is_measured},
+    auto text = way.kernel ? kernel_text(*way.kernel) : chain_text(chain.size(), way.rows);
+    add({.nodes = chain, .text = std::move(text), .conv = {}, .band_rows = way.rows, .kernel = std::move(way.kernel), .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured},
         {node_at(chain[0]).inputs[0], stages.back().has_residual ? last.inputs[3] : ""}, {Form::kBlocked, Form::kBlocked}, last.outputs);
   }
 
@@ -204,10 +214,12 @@ void explain(const Builder& builder, const Selection& best, int chosen, Choice& 
 /// In words, for people who read a compiled model or `explain`.
 std::string reason_of(const Lowering& l, const tune::Choices* tuned, const Choice& choice) {
   std::string text;
-  if (choice.band_rows > 0) {
+  if (choice.is_chain()) {
     std::vector<Stage> stages;
     for (const auto node : choice.nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
-    text = (choice.is_measured ? "measured in bands against one by one; " : "estimated; ") + format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
+    text = (choice.kernel ? "measured as one kernel against one by one; " : choice.is_measured ? "measured in bands against one by one; " : "estimated; ") + format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
+  } else if (choice.kernel) {
+    text = "measured: " + format_us(choice.us);
   } else if (choice.conv.implementation) {
     text = tune::reason_of(choice.conv, coming_stage_of(l, l.graph().nodes[choice.nodes[0]])->with_end(), l.loops(), tuned, l.precision());
   }

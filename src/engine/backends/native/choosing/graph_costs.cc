@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/backends/native/lowering/lower.h"
 #include "kernels/conv/panels.h"
 #include "tune/trial.h"
 
@@ -78,17 +79,22 @@ std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& 
 
 /// Estimated, a chain saves writing and reading what lies between its stages where that is too large for L2, and reads weights that do not
 /// stay in L2 once more for each band.
-GraphCosts::Bands GraphCosts::chain(const std::vector<Stage>& stages, double separate_us) const {
+GraphCosts::Chain GraphCosts::chain(const std::vector<Stage>& stages, double separate_us) const {
   tune::ChainOfConvs convs;
   for (const auto& stage : stages) convs.stages.push_back(stage.with_end());
-  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt) return {tuned->rows, separate_us * tuned->ratio * kMeasuredChainMargin, true};
+  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt) return {tuned->rows, tuned->kernel, separate_us * tuned->ratio * kMeasuredChainMargin, true};
   const auto problem = chain_problem(stages);
   const int64_t rows = kernels::usual_band_rows(problem, l_.loops(), l_.threads()), out_h = problem.depthwise.problem.out_h(), bands = (out_h + rows - 1) / rows;
   int64_t weights = 0;
   for (const auto& stage : stages) weights += static_cast<int64_t>(stage.w.size_bytes());
   const double inner = static_cast<double>(problem.inner_bytes()), saved = problem.inner_bytes() >= least_inner_bytes() ? 2 * inner : 0;
   const double paid = weights > kernels::l2_bytes() / 4 ? static_cast<double>((bands - 1) * weights) : 0;
-  return {rows, std::max(kLeastChainShare * separate_us, separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())), false};
+  return {rows, std::nullopt, std::max(kLeastChainShare * separate_us, separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())), false};
+}
+
+std::optional<tune::TunedPool> GraphCosts::pool(const Node& node) const {
+  const auto problem = tuned_ ? pool_problem_of(l_, node) : std::nullopt;
+  return problem ? tuned_->find(*problem) : std::nullopt;
 }
 
 }  // namespace scissionlite::native

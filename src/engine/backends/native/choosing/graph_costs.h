@@ -26,13 +26,16 @@ class GraphCosts {
   /// Every implementation that can, with its usual knobs; of a tuned convolution the tuned one first.
   [[nodiscard]] std::vector<Conv> convolutions(const tune::ConvWithEnd& conv, const std::string& input) const;
 
-  struct Bands {
-    int64_t rows = 0;
+  struct Chain {
+    int64_t rows = 0;                           // of a band
+    std::optional<kernels::KernelPlan> kernel;  // instead
     double us = 0;
     bool is_measured = false;
   };
   /// A chain of stages that take `separate_us` one by one.
-  [[nodiscard]] Bands chain(const std::vector<Stage>& stages, double separate_us) const;
+  [[nodiscard]] Chain chain(const std::vector<Stage>& stages, double separate_us) const;
+  /// A pooling where it was tuned.
+  [[nodiscard]] std::optional<tune::TunedPool> pool(const Node& node) const;
 
  private:
   [[nodiscard]] double bytes_of(const std::string& value, Form form) const;

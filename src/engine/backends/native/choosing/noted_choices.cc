@@ -3,11 +3,15 @@
 
 #include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/conv_stage.h"
+#include "engine/backends/native/lowering/lower.h"
+#include "kernels/generated/chain_plan.h"
+#include "tune/ways.h"
 
 namespace scissionlite::native {
 namespace {
 
 std::string chain_subject(const Node& last) { return "chain at " + last.outputs[0]; }
+std::string kernel_subject(const Node& node) { return "kernel at " + node.outputs[0]; }
 std::string convolution_subject(const Node& node) { return "convolution at " + node.outputs[0]; }
 std::string form_subject(const Node& node) { return "form at " + node.outputs[0]; }
 
@@ -21,11 +25,27 @@ int64_t knob(const Decision& decision, const char* name, const Node& node) {
   return it->second;
 }
 
+/// By a generated kernel.
+Choice of_kernel(std::vector<size_t> nodes, kernels::KernelPlan plan, const Decision& decision) {
+  return {.nodes = std::move(nodes), .text = kernel_text(plan), .conv = {}, .kernel = std::move(plan), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
+}
+
+/// The kernel computes a depthwise convolution and the 1x1 behind it.
+Choice generated_chain_of(const Lowering& l, size_t last, const Decision& decision) {
+  for (auto& nodes : find_chains(l, last)) {
+    std::vector<Stage> stages;
+    for (const auto node : nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
+    if (auto problem = kernels::generated_problem(chain_problem(stages)); !problem.empty()) return of_kernel(std::move(nodes), {std::move(problem), decision.knobs, kernels::target_of(l.loops())}, decision);
+  }
+  fail(l.graph().nodes[last]);
+}
+
 Choice chain_of(const Lowering& l, size_t last, const Decision& decision) {
   const auto& node = l.graph().nodes[last];
+  if (decision.implementation == tune::kGenerated) return generated_chain_of(l, last, decision);
   const auto length = static_cast<size_t>(knob(decision, "nodes", node));
   for (auto& nodes : find_chains(l, last))
-    if (nodes.size() == length) return {.nodes = std::move(nodes), .text = decision.implementation, .conv = {}, .band_rows = knob(decision, "rows", node), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
+    if (nodes.size() == length) return {.nodes = std::move(nodes), .text = chain_text(length, knob(decision, "rows", node)), .conv = {}, .band_rows = knob(decision, "rows", node), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
   fail(node);
 }
 
@@ -39,10 +59,15 @@ Choice choice_of(const Lowering& l, size_t i) {
   const auto& node = l.graph().nodes[i];
   if (const auto* decision = l.decided(chain_subject(node))) return chain_of(l, i, *decision);
   if (const auto* decision = l.decided(convolution_subject(node)))
-    return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .band_rows = 0, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
-  if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .band_rows = 0, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
+    return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
+  if (const auto* decision = l.decided(kernel_subject(node))) {
+    const auto pool = pool_problem_of(l, node);
+    if (!pool) fail(node);
+    return of_kernel({i}, {pool->text(), decision->knobs, kernels::target_of(l.loops())}, *decision);
+  }
+  if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
   if (!l.will_be_constant(node)) fail(node);
-  return {.nodes = {i}, .text = "constant", .conv = {}, .band_rows = 0, .form = Form::kPlain, .us = 0};
+  return {.nodes = {i}, .text = "constant", .conv = {}, .form = Form::kPlain, .us = 0};
 }
 
 }  // namespace
@@ -50,7 +75,8 @@ Choice choice_of(const Lowering& l, size_t i) {
 void note_selection(Lowering& l, const GraphSelection& selection) {
   for (const auto& choice : selection.choices) {
     const auto& last = l.graph().nodes[choice.nodes.back()];
-    if (choice.band_rows > 0) l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
+    if (choice.kernel) l.note(choice.is_chain() ? chain_subject(last) : kernel_subject(last), {tune::kGenerated, choice.kernel->knobs, choice.reason});
+    else if (choice.is_chain()) l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
     else if (choice.conv.implementation) l.note(convolution_subject(last), {choice.conv.implementation->name, choice.conv.knobs, choice.reason});
     else if (!l.will_be_constant(last)) l.note(form_subject(last), {name_of(choice.form), {}, choice.reason});
   }

@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/lowering/conv_stage.h"
+#include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/vector/loops.h"
 #include "optimise/optimise.h"
@@ -135,6 +136,8 @@ void count(std::vector<Use>& uses, const Key& key, const Key& (*key_of)(const Us
 const tune::ConvWithEnd& conv_of(const ConvUse& use) { return use.conv; }
 const tune::ChainOfConvs& chain_of(const ChainUse& use) { return use.chain; }
 
+const kernels::PoolProblem& pool_of(const PoolUse& use) { return use.pool; }
+
 }  // namespace
 
 ConvUses conv_problems(const Graph& graph, int threads) {
@@ -148,6 +151,7 @@ ConvUses conv_problems(const Graph& graph, int threads) {
   for (size_t i = 0; i < program.graph->nodes.size(); ++i) {
     const auto& node = program.graph->nodes[i];
     if (const auto stage = native::coming_stage_of(l, node)) count(uses.convs, stage->with_end(), conv_of);
+    if (const auto pool = native::pool_problem_of(l, node)) count(uses.pools, *pool, pool_of);
     for (const auto& nodes : native::find_chains(l, i)) {
       tune::ChainOfConvs chain;
       for (const auto at : nodes) chain.stages.push_back(native::stage_of(l, program.graph->nodes[at])->with_end());

@@ -99,6 +99,8 @@ std::string network_text(const Lowering& l) {
 
 std::string chain_text(size_t stages, int64_t band_rows) { return "chain of " + std::to_string(stages) + " rows=" + std::to_string(band_rows); }
 
+std::string kernel_text(const kernels::KernelPlan& plan) { return std::string("generated ") + kernels::describe(kernels::kernel_kind_of(plan.problem).name, plan.knobs); }
+
 kernels::ChainProblem chain_problem(const std::vector<Stage>& stages) {
   kernels::ChainProblem problem;
   for (const auto& stage : stages) {

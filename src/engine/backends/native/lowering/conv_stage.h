@@ -3,6 +3,7 @@
 
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/conv/chain.h"
+#include "kernels/generated/kernel_plan.h"
 #include "tune/chain_problem.h"
 
 namespace scissionlite::native {
@@ -35,6 +36,8 @@ struct Stage {
 
 /// "chain of 3 rows=2".
 [[nodiscard]] std::string chain_text(size_t stages, int64_t band_rows);
+/// "generated chain order=0 rows=4 ...": of a kernel of another kind than convolutions.
+[[nodiscard]] std::string kernel_text(const kernels::KernelPlan& plan);
 
 /// For the kernel; refers to the stages' weights.
 [[nodiscard]] kernels::ChainProblem chain_problem(const std::vector<Stage>& stages);

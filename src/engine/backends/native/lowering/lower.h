@@ -3,6 +3,7 @@
 
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/parallel.h"
+#include "kernels/pool/pool.h"
 #include "ops/activation.h"
 
 namespace scissionlite::native {
@@ -43,8 +44,11 @@ namespace scissionlite::native {
 /// Whether vectors do this Cast.
 [[nodiscard]] bool has_fast_cast(const Lowering& l, const Node& node);
 
+/// What a MaxPool or AveragePool of images asks for; nothing where only the reference code does it.
+[[nodiscard]] std::optional<kernels::PoolProblem> pool_problem_of(const Lowering& l, const Node& node);
+
 /// Nodes that make a chain (conv_stage.h) as one step.
-void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows);
+void lower_chain(Lowering& l, const Choice& choice);
 
 /// Runs the node by the reference code, on plain tensors.
 void lower_reference(Lowering& l, const Node& node);

@@ -1,6 +1,8 @@
 // Conv and FusedConv of images with constant weights, one by one and as chains around a depthwise one.
+#include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/conv_stage.h"
 #include "engine/backends/native/lowering/lower.h"
+#include "kernels/generated/chain_kernel.h"
 
 namespace scissionlite::native {
 namespace {
@@ -31,7 +33,8 @@ bool lower_conv(Lowering& l, const Node& node) {
   return true;
 }
 
-void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_rows) {
+void lower_chain(Lowering& l, const Choice& choice) {
+  const auto& chain = choice.nodes;
   std::vector<Stage> stages;  // keep the weights alive
   for (const auto node : chain) {
     stages.push_back(*stage_of(l, l.graph().nodes[node]));
@@ -42,7 +45,8 @@ void lower_chain(Lowering& l, const std::vector<size_t>& chain, int64_t band_row
   const auto& last = nodes[chain.back()];
   int64_t macs = 0;
   for (const auto& stage : stages) macs += stage.problem.macs();
-  add_convolution(l, last, kernels::make_chain(problem, band_rows, l.loops()), chain_text(chain.size(), band_rows), nodes[chain[0]].inputs[0], problem.has_residual ? last.inputs[3] : "", macs);
+  auto conv = choice.kernel ? kernels::make_generated_chain(problem, choice.kernel->knobs, kernels::kernel_of(*choice.kernel), l.loops()) : kernels::make_chain(problem, choice.band_rows, l.loops());
+  add_convolution(l, last, std::move(conv), choice.text, nodes[chain[0]].inputs[0], problem.has_residual ? last.inputs[3] : "", macs);
 }
 
 }  // namespace scissionlite::native

@@ -1,6 +1,8 @@
 // Pooling of images.
+#include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/lower.h"
 #include "kernels/conv/panels.h"
+#include "kernels/generated/pool_kernel.h"
 #include "kernels/parallel.h"
 #include "ops/support.h"
 
@@ -17,47 +19,34 @@ Planes planes_of(const Lowering& l, const std::string& value) {
   return {shape[0] * kernels::blocks_of(shape[1], l.lanes()), shape[2], shape[3]};
 }
 
-kernels::PoolRowArguments arguments(const Node& node, const ops::Window& window, const Planes& in, const Planes& out) {
-  kernels::PoolRowArguments a;
-  a.is_max = node.op_type == "MaxPool";
-  a.height = in.h, a.width = in.w;
-  a.kernel_h = window.kernel[0], a.kernel_w = window.kernel[1];
-  a.stride_w = window.strides[1];
-  a.dilation_h = window.dilations[0], a.dilation_w = window.dilations[1];
-  a.left = window.pads_begin[1];
-  a.padded_bottom = in.h + window.pads_end[0], a.padded_right = in.w + window.pads_end[1];
-  a.counts_padding = node.int_attribute("count_include_pad", 0) != 0;
-  a.out_width = out.w;
-  return a;
-}
-
 }  // namespace
 
-bool lower_pool(Lowering& l, const Node& node) {
+std::optional<kernels::PoolProblem> pool_problem_of(const Lowering& l, const Node& node) {
   const bool wants_indices = node.outputs.size() > 1 && !node.outputs[1].empty();
-  if (!l.is_f32_image(node.inputs[0]) || wants_indices) return false;
+  if ((node.op_type != "MaxPool" && node.op_type != "AveragePool") || !node.domain.empty() || !l.is_f32_image(node.inputs[0]) || wants_indices) return std::nullopt;
   const ops::Context context{node, l.opset(node)};
   auto window = ops::read_window(context, node.ints_attribute("kernel_shape"));
-  const auto shape = l.info(node.inputs[0]).shape;
-  if (window.rank() != 2 || element_count(shape) == 0) return false;
-  (void)ops::window_shape(context, window, shape, shape[1]);
-  const Planes in = planes_of(l, node.inputs[0]), out = planes_of(l, node.outputs[0]);
-  const auto common = arguments(node, window, in, out);
-  const int64_t lanes = l.lanes(), stride_h = window.strides[0], top = window.pads_begin[0];
-  const auto& loops = l.loops();
+  const auto x = l.info(node.inputs[0]).shape;
+  if (window.rank() != 2 || element_count(x) == 0) return std::nullopt;
+  const auto y = ops::window_shape(context, window, x, x[1]);  // settles auto_pad
+  kernels::PoolProblem p;
+  p.is_max = node.op_type == "MaxPool";
+  p.n = x[0], p.c = x[1], p.h = x[2], p.w = x[3], p.out_h = y[2], p.out_w = y[3];
+  p.kernel_h = window.kernel[0], p.kernel_w = window.kernel[1], p.stride_h = window.strides[0], p.stride_w = window.strides[1];
+  p.dilation_h = window.dilations[0], p.dilation_w = window.dilations[1];
+  p.top = window.pads_begin[0], p.left = window.pads_begin[1], p.bottom = window.pads_end[0], p.right = window.pads_end[1];
+  p.counts_padding = !p.is_max && node.int_attribute("count_include_pad", 0) != 0;
+  return p;
+}
+
+bool lower_pool(Lowering& l, const Node& node) {
+  const auto problem = pool_problem_of(l, node);
+  if (!problem) return false;
+  const auto* choice = l.choice_of(node);
+  const auto* kernel = choice && choice->kernel ? &*choice->kernel : nullptr;
+  const std::shared_ptr<const kernels::Pooling> pooling = kernel ? kernels::make_generated_pooling(*problem, kernel->knobs, kernels::kernel_of(*kernel), l.loops()) : kernels::make_pooling(*problem, l.loops());
   const auto x = l.blocked(node.inputs[0]), y = l.make(node.outputs[0], Layout::kBlocked);
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
-           kernels::in_team(f.threads, [&](const kernels::Member& member) {
-             const auto rows = kernels::share_of(out.count * out.h, member);
-             for (int64_t row = rows.begin; row < rows.end; ++row) {
-               auto a = common;
-               a.x = f.floats(x) + row / out.h * in.floats(lanes);
-               a.row = row % out.h * stride_h - top;
-               a.y = f.floats(y) + row * out.w * lanes;
-               loops.pool_row(a);
-             }
-           });
-         }});
+  l.add({.node = node.label(), .implementation = kernel ? choice->text : "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) { pooling->run(f.floats(x), f.floats(y), f.threads); }});
   return true;
 }
 

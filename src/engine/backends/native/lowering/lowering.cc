@@ -374,7 +374,7 @@ void lower_choices(Lowering& l, const GraphSelection& selection) {
   const auto& nodes = l.graph().nodes;
   for (const auto& choice : selection.choices) {
     const auto before = l.program().steps.size();
-    if (choice.band_rows > 0) lower_chain(l, choice.nodes, choice.band_rows);
+    if (choice.is_chain()) lower_chain(l, choice);
     else lower_node(l, nodes[choice.nodes[0]]);
     l.explain(choice, before);
     for (const auto node : choice.nodes) l.release_constants(nodes[node]);

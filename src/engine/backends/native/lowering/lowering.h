@@ -19,7 +19,7 @@ struct Decision {
   kernels::Knobs knobs;
   std::string reason;
 };
-/// By what it was chosen for: "convolution at VALUE", "chain at VALUE", "form at VALUE", VALUE being the first output (noted_choices.cc).
+/// By what it was chosen for: "convolution at VALUE", "chain at VALUE", "kernel at VALUE", "form at VALUE", VALUE being the first output (noted_choices.cc).
 using Decisions = std::map<std::string, Decision>;
 
 /// What a lowering took from its graph, so that another one can do the same without choosing, folding or packing: what a compiled
