@@ -40,8 +40,8 @@ class Tune(unittest.TestCase):
     def tearDown(self):
         self.folder.cleanup()
 
-    def tuned(self, *more):
-        done = run("tune", self.model, "-o", self.tuning, "--budget", 4, "--json", *more)
+    def tuned(self, *more, budget=4):
+        done = run("tune", self.model, "-o", self.tuning, "--budget", budget, "--json", *more)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
@@ -67,7 +67,7 @@ class Tune(unittest.TestCase):
     def test_kernels_are_generated_for_convolutions_chains_and_poolings(self):
         if not pathlib.Path(PROGRAM).with_name("scissionlite-generate").exists():
             self.skipTest("scissionlite-generate was not built: Halide is missing")
-        answer = self.tuned("--rounds", 4, "--generate", "--budget", 2, "--seconds", 0)
+        answer = self.tuned("--rounds", 4, "--generate", "--seconds", 0, budget=2)
         self.assertLess(answer["network"]["error"], 1e-5)
         self.assertTrue(all(layer["failed"] == 0 for layer in answer["layers"] if layer["problem"].split()[0] in ("chain", "pool")), answer["layers"])
         lines = [json.loads(line) for line in (self.tuning.parent / "tuning.json.log").read_text().splitlines()[1:]]
