@@ -41,7 +41,7 @@ std::vector<KnobRange> knobs_of(const std::string& problem, int64_t lanes) {
 }
 
 Knobs usual(const std::string& problem, int64_t lanes) {
-  return largest_up_to(knobs_of(problem, lanes), {{"rows", 4}, {"tile_x", 7}, {"vectors", 2}, {"filter_x", 4}, {"filter_y", 1}, {"order", 0}, {"unroll", lanes}, {"split", 1}});
+  return largest_up_to(knobs_of(problem, lanes), {{"rows", 4}, {"tile_x", 7}, {"vectors", 2}, {"filter_x", 7}, {"filter_y", 1}, {"order", 0}, {"unroll", lanes}, {"split", 1}});
 }
 
 std::string reason_against_knobs(const KernelPlan& generic) {
