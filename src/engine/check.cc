@@ -43,6 +43,7 @@ class CheckBackend final : public Backend {
     const auto support = oracle_->available();
     return support.ok ? inner_->available() : support;
   }
+  [[nodiscard]] bool runs_compiled() const override { return oracle_->runs_compiled() && inner_->runs_compiled(); }
   [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
     return std::make_unique<CheckExecutable>(oracle_->compile(graph, options), inner_->compile(graph, options));
   }

@@ -55,6 +55,8 @@ class Backend {
   [[nodiscard]] virtual std::string name() const = 0;
   /// Whether it is built in and can run here; else how to get it.
   [[nodiscard]] virtual Support available() const = 0;
+  /// Whether it takes models that `scissionlite compile` wrote (onnx/compiled.h).
+  [[nodiscard]] virtual bool runs_compiled() const { return false; }
   /// @throws Unsupported naming node and domain, ModelError.
   [[nodiscard]] virtual std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const = 0;
 };

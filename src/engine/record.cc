@@ -43,6 +43,7 @@ class RecordBackend final : public Backend {
   RecordBackend(std::string folder, std::unique_ptr<Backend> inner) : folder_(std::move(folder)), inner_(std::move(inner)) {}
   [[nodiscard]] std::string name() const override { return "record"; }
   [[nodiscard]] Support available() const override { return inner_->available(); }
+  [[nodiscard]] bool runs_compiled() const override { return inner_->runs_compiled(); }
   [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
     return std::make_unique<RecordExecutable>(folder_, inner_->compile(graph, options));
   }

@@ -40,6 +40,7 @@ class SlowBackend final : public Backend {
   SlowBackend(double factor, std::unique_ptr<Backend> inner, Clock& clock) : factor_(factor), inner_(std::move(inner)), clock_(clock) {}
   [[nodiscard]] std::string name() const override { return "slow"; }
   [[nodiscard]] Support available() const override { return inner_->available(); }
+  [[nodiscard]] bool runs_compiled() const override { return inner_->runs_compiled(); }
   [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
     return std::make_unique<SlowExecutable>(factor_, inner_->compile(graph, options), clock_);
   }

@@ -3,6 +3,15 @@
 #include "base/error.h"
 
 namespace scissionlite {
+namespace {
+
+/// An attribute of the node, when the graph is one from `compiled_graph`; else empty.
+fs::path path_of_compiled(const Graph& graph, const std::string& attribute) {
+  if (graph.nodes.size() != 1 || graph.nodes[0].op_type != kCompiledNode || graph.nodes[0].domain != "scissionlite") return {};
+  return graph.nodes[0].text_attribute(attribute, "");
+}
+
+}  // namespace
 
 const CompiledFile* CompiledModel::file(const std::string& name) const {
   for (const auto& file : files)
@@ -36,7 +45,7 @@ std::string read_compiled_file(const fs::path& folder, const CompiledModel& comp
   return bytes;
 }
 
-Graph compiled_graph(const fs::path& folder) {
+Graph compiled_graph(const fs::path& folder, const fs::path& model) {
   const auto compiled = load_compiled(folder);
   Graph graph;
   graph.name = compiled.model_name;
@@ -44,16 +53,17 @@ Graph compiled_graph(const fs::path& folder) {
   graph.producer = "scissionlite compile " + compiled.created_by;
   graph.inputs = compiled.inputs;
   graph.outputs = compiled.outputs;
+  graph.metadata = compiled.metadata;
   Node node{.name = compiled.model_name, .op_type = kCompiledNode, .domain = "scissionlite", .inputs = {}, .outputs = {}, .attributes = {{"folder", fs::absolute(folder).string()}}, .doc = {}};
+  if (!model.empty()) node.attributes["model"] = fs::absolute(model).string();
   for (const auto& input : compiled.inputs) node.inputs.push_back(input.name);
   for (const auto& output : compiled.outputs) node.outputs.push_back(output.name);
   graph.nodes.push_back(std::move(node));
   return graph;
 }
 
-fs::path compiled_folder(const Graph& graph) {
-  if (graph.nodes.size() != 1 || graph.nodes[0].op_type != kCompiledNode || graph.nodes[0].domain != "scissionlite") return {};
-  return graph.nodes[0].text_attribute("folder", "");
-}
+fs::path compiled_folder(const Graph& graph) { return path_of_compiled(graph, "folder"); }
+
+fs::path model_of_compiled(const Graph& graph) { return path_of_compiled(graph, "model"); }
 
 }  // namespace scissionlite

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct CompiledModel {
   std::string cpu;     // that choices were made on
   std::string tuning;  // file of the choices that were measured, "" without
   std::vector<ValueInfo> inputs, outputs;
+  std::map<std::string, std::string> metadata;  // of the model: how images are prepared, which tail a head belongs to
   int64_t packed_bytes = 0;
   std::vector<CompiledProgram> programs;
   std::vector<CompiledFile> files;
@@ -77,8 +79,12 @@ struct CompiledModel {
 [[nodiscard]] std::string read_compiled_file(const fs::path& folder, const CompiledModel& compiled, const std::string& name);
 
 /// One node that stands for the whole: what `load_model` gives for such a folder.
-[[nodiscard]] Graph compiled_graph(const fs::path& folder);
+/// @param model  the ONNX file that it was compiled from, where that is kept elsewhere: what the folder lacks or cannot run here is
+/// compiled from it. Empty: only a copy in the folder serves so.
+[[nodiscard]] Graph compiled_graph(const fs::path& folder, const fs::path& model = {});
 /// The folder, when the graph is one from `compiled_graph`; else empty.
 [[nodiscard]] fs::path compiled_folder(const Graph& graph);
+/// The `model` that it was given; empty when there was none.
+[[nodiscard]] fs::path model_of_compiled(const Graph& graph);
 
 }  // namespace scissionlite

@@ -111,6 +111,7 @@ Json to_json(const CompiledModel& c) {
   Json json{{"schema", "scissionlite.compiled/1"}, {"model_name", c.model_name}, {"model_sha256", c.model_sha256}, {"created_by", c.created_by}, {"engine", c.engine}, {"build", c.build},
             {"isa", c.isa}, {"lanes", c.lanes}, {"threads", c.threads}, {"precision", c.precision}, {"cpu", c.cpu}, {"tuning", c.tuning},
             {"inputs", values_to_json(c.inputs)}, {"outputs", values_to_json(c.outputs)}, {"packed_bytes", c.packed_bytes}, {"files", Json::array()}, {"programs", Json::array()}};
+  if (!c.metadata.empty()) json["metadata"] = c.metadata;
   for (const auto& file : c.files) json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"checksum", file.checksum}});
   for (const auto& program : c.programs) json["programs"].push_back(program_to_json(program));
   return json;
@@ -119,7 +120,7 @@ Json to_json(const CompiledModel& c) {
 CompiledModel compiled_from_json(const Json& json, const std::string& where) {
   check_schema(json, "compiled", 1, where);
   const JsonReader reader(json, where);
-  reader.allow_only({"schema", "model_name", "model_sha256", "created_by", "engine", "build", "isa", "lanes", "threads", "precision", "cpu", "tuning", "inputs", "outputs", "packed_bytes", "files", "programs"});
+  reader.allow_only({"schema", "model_name", "model_sha256", "created_by", "engine", "build", "isa", "lanes", "threads", "precision", "cpu", "tuning", "inputs", "outputs", "metadata", "packed_bytes", "files", "programs"});
   CompiledModel c;
   c.model_name = reader.at("model_name").text();
   c.model_sha256 = hex_from(reader.at("model_sha256"), 64);
@@ -134,6 +135,8 @@ CompiledModel compiled_from_json(const Json& json, const std::string& where) {
   c.tuning = reader.at("tuning").text();
   c.inputs = values_from(reader.at("inputs"));
   c.outputs = values_from(reader.at("outputs"));
+  if (reader.has("metadata"))
+    for (const auto& [key, value] : reader.at("metadata").members()) c.metadata[key] = value.text();
   c.packed_bytes = count_from(reader.at("packed_bytes"));
   for (const auto& file : reader.at("files").elements()) {
     file.allow_only({"name", "bytes", "sha256", "checksum"});

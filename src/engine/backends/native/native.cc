@@ -44,6 +44,7 @@ class NativeBackend final : public Backend, public OwningBackend {
  public:
   [[nodiscard]] std::string name() const override { return "native"; }
   [[nodiscard]] Support available() const override { return {}; }
+  [[nodiscard]] bool runs_compiled() const override { return true; }
   [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
     return compile_owned(graph, options);
   }

@@ -46,6 +46,10 @@ std::vector<Shape> usual_shapes(const std::vector<ValueInfo>& inputs) {
 
 namespace {
 
+std::string how_to_compile_for_here(const fs::path& folder) {
+  return "; compile the model again here (`scissionlite compile MODEL -o " + folder.string() + "`), elsewhere with --isa " + kernels::best_loops().isa + ", or with --portable, which keeps the model to compile from";
+}
+
 bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
 
 std::string text_of(const std::vector<Shape>& shapes) {
@@ -62,7 +66,7 @@ Compilation::Compilation(Graph graph, const CompileOptions& options, bool explai
   precision_ = kernels::precision_named(options.precision);
   folder_ = compiled_folder(graph);
   if (folder_.empty()) graph_ = std::move(graph);
-  else open(folder_, threads);
+  else open(graph);
   if (!opened_) tuned_ = choices(options.tuning);
   const auto shapes = usual_shapes();
   if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) programs_[shapes] = std::make_shared<const Program>(make_program(std::exchange(graph_, {}), shapes));  // no other shapes can come
@@ -77,20 +81,25 @@ std::shared_ptr<const tune::Choices> Compilation::choices(const std::string& tun
   return nullptr;
 }
 
-/// Opens what fits this machine; else compiles the model that the folder keeps.
-void Compilation::open(const fs::path& folder, int threads) {
-  auto compiled = load_compiled(folder);
+/// Opens what fits this machine; else compiles the model that lies beside the folder or is kept in it.
+void Compilation::open(const Graph& graph) {
+  beside_ = model_of_compiled(graph);
+  auto compiled = load_compiled(folder_);
   precision_ = kernels::precision_named(compiled.precision);
-  if (const auto reason = reason_against(compiled, folder); !reason.empty()) {
-    if (!keeps_model(compiled)) throw Unsupported("[native] cannot run '" + folder.string() + "': " + reason);
-    log::info("[native] compiling the model kept in '" + folder.string() + "': " + reason);
-    graph_ = kept_model(compiled, folder);
+  if (const auto reason = reason_against(compiled); !reason.empty()) {
+    if (!beside_.empty()) log::info("[native] compiling '" + beside_.string() + "' instead of opening '" + folder_.string() + "': " + reason);
+    else if (keeps_model(compiled)) log::info("[native] compiling the model kept in '" + folder_.string() + "': " + reason);
+    else throw Unsupported("[native] cannot run '" + folder_.string() + "': " + reason + how_to_compile_for_here(folder_));
+    graph_ = source(compiled);
     return;
   }
-  opened_ = open_compiled(folder, std::move(compiled));
+  if (compiled.threads != info_.threads) log::info("[native] '" + folder_.string() + "' was made for " + std::to_string(compiled.threads) + " threads, it runs with " + std::to_string(info_.threads));
+  opened_ = open_compiled(folder_, std::move(compiled));
   loops_ = &kernels::loops_named(opened_->compiled.isa);
   info_.isa = loops_->isa;
 }
+
+Graph Compilation::source(const CompiledModel& compiled) const { return beside_.empty() ? kept_model(compiled, folder_) : model_beside(compiled, beside_); }
 
 std::vector<Shape> Compilation::usual_shapes() const { return opened_ && !opened_->compiled.programs.empty() ? opened_->compiled.programs[0].shapes : native::usual_shapes(inputs_); }
 
@@ -115,9 +124,9 @@ Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes)
     options.repeat = &stored.lowered;
     return while_doing("loading '" + folder_.string() + "'", [&] { return lower(stored.graph, options); });
   }
-  if (!keeps_model(opened_->compiled))
+  if (beside_.empty() && !keeps_model(opened_->compiled))
     throw Unsupported("[native] '" + folder_.string() + "' is compiled for inputs of " + known + ", got " + text_of(shapes) + "; compile it with --batch for these too, or with --portable, which keeps the model");
-  return lower(specialise(kept_model(opened_->compiled, folder_), shapes), options);
+  return lower(specialise(source(opened_->compiled), shapes), options);
 }
 
 }  // namespace scissionlite::native

@@ -33,7 +33,8 @@ class Compilation {
   [[nodiscard]] std::shared_ptr<const Program> program(const std::vector<Shape>& shapes);
 
  private:
-  void open(const fs::path& folder, int threads);
+  void open(const Graph& compiled);
+  [[nodiscard]] Graph source(const CompiledModel& compiled) const;
   [[nodiscard]] std::shared_ptr<const tune::Choices> choices(const std::string& tuning) const;
   [[nodiscard]] Program make_program(Graph graph, const std::vector<Shape>& shapes);
   std::vector<ValueInfo> inputs_, outputs_;
@@ -44,6 +45,7 @@ class Compilation {
   const kernels::VectorLoops* loops_ = nullptr;
   kernels::PackedInMemory packed_;  // shared by the programs
   fs::path folder_;                 // of a compiled model
+  fs::path beside_;                 // the file that it was compiled from, where that lies elsewhere
   std::optional<OpenedModel> opened_;
   Graph graph_;  // empty where no other shapes can come
   std::mutex mutex_;

@@ -42,12 +42,14 @@ struct OpenedModel {
   Stored stored;
   std::shared_ptr<MappedWeights> weights;
 };
-/// Why this build on this machine cannot run it, and what to do; empty when it can.
-[[nodiscard]] std::string reason_against(const CompiledModel& compiled, const fs::path& folder);
+/// Why this build on this machine cannot run it; empty when it can.
+[[nodiscard]] std::string reason_against(const CompiledModel& compiled);
 /// @throws InvalidArgument when a file is missing, damaged or of something else.
 [[nodiscard]] OpenedModel open_compiled(const fs::path& folder, CompiledModel compiled);
 /// Its copy of the model. @throws InvalidArgument when there is none, or it is another model.
 [[nodiscard]] Graph kept_model(const CompiledModel& compiled, const fs::path& folder);
+/// The file that it was compiled from. @throws InvalidArgument when it is another model; ResourceError, ModelError as load_model.
+[[nodiscard]] Graph model_beside(const CompiledModel& compiled, const fs::path& model);
 [[nodiscard]] bool keeps_model(const CompiledModel& compiled);
 
 }  // namespace native

@@ -196,6 +196,29 @@ TEST_F(Compiled, OtherBatchesComeFromAKeptModel) {
   expect_same(*direct, *loaded, {2, 3, 20, 20});
 }
 
+/// The model is no part of the folder, but lies where a package has it.
+TEST_F(Compiled, WhatDoesNotFitComesFromTheModelBeside) {
+  const auto graph = small_network(-1);
+  (void)compile_to_folder(graph);
+  const auto beside = compiled_graph(folder(), at_ / "model.onnx");
+  auto direct = compile(graph, "native", {.threads = 1}), loaded = compile(beside, "native", {.threads = 1});
+  for (const int64_t batch : {1, 2}) expect_same(*direct, *loaded, {batch, 3, 20, 20});
+  edit("compiled.json", [](Json& json) { json["build"] = "0123456789abcdef"; });
+  loaded = compile(compiled_graph(folder(), at_ / "model.onnx"), "native", {.threads = 1});
+  for (const int64_t batch : {1, 2}) expect_same(*direct, *loaded, {batch, 3, 20, 20});
+  save_model(chain_network(), at_ / "model.onnx");
+  const auto refused = message_of<Error>([&] { (void)compile(compiled_graph(folder(), at_ / "model.onnx"), "native", {.threads = 1}); });
+  EXPECT_NE(refused.find("compiled was a model with"), std::string::npos) << refused;
+}
+
+TEST_F(Compiled, CarriesTheModelsMetadata) {
+  auto graph = small_network();
+  EXPECT_TRUE(compile_to_folder(graph).metadata.empty());
+  graph.metadata = {{"scissionlite.input", "{\"width\": 20}"}, {"author", "Zo\u00eb"}};
+  (void)compile_to_folder(graph);
+  EXPECT_EQ(load_model(folder()).metadata, graph.metadata);
+}
+
 TEST_F(Compiled, ForEveryInstructionSet) {
   const auto graph = small_network();
   auto reference = compile(graph, "reference");

@@ -98,7 +98,7 @@ class Compiler {
     const auto tuned = precision_ == kernels::Precision::kF32 ? tune::load_choices(options_.tuning, loops_, options_.threads) : nullptr;  // which are of float32
     out_ = {.model_name = options_.model.stem().string(), .model_sha256 = model_sha256(options_.model), .created_by = kVersion, .engine = "native", .build = build_fingerprint(), .isa = loops_.isa,
             .lanes = loops_.lanes, .threads = options_.threads, .precision = options_.precision, .cpu = this_machine().cpu, .tuning = tuned ? tune::choices_file(options_.tuning) : "", .inputs = graph_.inputs,
-            .outputs = {}, .packed_bytes = 0, .programs = {}, .files = {}};
+            .outputs = {}, .metadata = graph_.metadata, .packed_bytes = 0, .programs = {}, .files = {}};
     for (const auto& shapes : shapes_for(graph_, options_.batches)) add_program(shapes, tuned.get());
     out_.outputs = outputs_of(graph_, stored_.programs.at(0).graph);
     write();
