@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -229,6 +230,13 @@ struct PlanOptions {
 
 // --- Preparing ---
 
+/// What the engine "native" is to start from at once, instead of optimising, choosing and packing at each start.
+struct CompileFor {
+  int threads = 1;             // that choices are made for; any number may run it
+  std::string isa{};           // "avx512", "avx2", "base" (every CPU), "neon"; empty: the widest of this CPU
+  Path tuning{};               // file of `scissionlite tune`; empty: what SCISSIONLITE_TUNING names, if anything
+};
+
 struct PrepareOptions {
   Path package{};                     // the device's folder; empty: not written
   Path repository{};                  // the edge's; a folder a model is added; empty: not written
@@ -239,6 +247,10 @@ struct PrepareOptions {
   int max_batch = 32;
   std::string engine{};
   int threads = 0;
+  /// Compiled models beside the ONNX files, which Device and Edge run with the engine "native" where they can; else, and with other
+  /// engines, the ONNX files. None: not written. @throws kUnsupported when "native" cannot compile a half.
+  std::optional<CompileFor> compile_device{}, compile_edge{};
+  std::vector<int64_t> edge_batches{};  // that the edge's is compiled for; empty: those that it loads with, 1 and 2. Others are compiled as they come
 };
 
 /// What was written.

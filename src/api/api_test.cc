@@ -145,6 +145,25 @@ TEST_F(Api, TheWholeRoadGivesTheUncutModelsAnswers) {
   expect_answer(alone, 0, 2e-3F);
 }
 
+TEST_F(Api, CompiledHalvesGiveTheUncutModelsAnswers) {
+  const auto m = model();
+  const sl::CompileFor narrow{.isa = "base"};
+  sl::prepare(m, "split/" + m.cuts()[0].id + "/fp32", {.package = folder_ / "device", .repository = folder_ / "repository", .threads = 1, .compile_device = narrow, .compile_edge = narrow, .edge_batches = {1, 4}});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "device" / "head.compiled" / "compiled.json"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "repository" / "small_tail" / "1" / "model.compiled" / "compiled.json"));
+  for (const std::string engine : {"native", "reference"}) {
+    sl::Edge server({.repositories = {folder_ / "repository"}, .engine = engine, .threads = 1});
+    sl::Device client(folder_ / "device", {.edge = server.address(), .engine = engine, .threads = 1});
+    const auto answer = client.run(image(0));
+    EXPECT_TRUE(answer.is_from_edge) << answer.note;
+    expect_answer(answer, 0, 1e-5F);
+    server.stop();
+    expect_answer(client.run(image(0)), 0, 1e-5F);
+  }
+  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(m, "local", {.package = folder_ / "other", .threads = 1, .compile_device = sl::CompileFor{.isa = "avx3"}}); }).find("avx3"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
+}
+
 TEST_F(Api, PixelsAndFilesGiveTheSameAnswer) {
   sl::prepare(model(), "local", {.package = folder_ / "device", .threads = 1});
   sl::Device device(folder_ / "device", {.top = 2, .threads = 1});

@@ -50,6 +50,14 @@ int64_t wire_bytes(const Manifest& manifest) {
   return bytes;
 }
 
+CompileModelOptions compile_options(const CompileFor& options) {
+  CompileModelOptions out;
+  out.threads = options.threads;
+  out.isa = options.isa;
+  out.tuning = options.tuning.string();
+  return out;
+}
+
 }  // namespace
 
 Scores score(const Model& model, const ScoreOptions& options) {
@@ -135,6 +143,11 @@ Prepared prepare(const Model& model, const std::string& candidate, const Prepare
     job.repository = options.repository;
     job.repository_options.max_batch = options.max_batch;
     job.tail_name = options.served_name;
+    if (options.compile_device) job.compile = compile_options(*options.compile_device);
+    if (options.compile_edge) {
+      job.repository_options.compile = compile_options(*options.compile_edge);
+      job.repository_options.compile->batches = options.edge_batches;
+    }
     const auto manifest = prepare_candidate(job);
     return Prepared{.candidate = manifest.candidate, .served_name = manifest.tail_name, .tail_sha256 = manifest.tail_sha256, .wire_bytes = wire_bytes(manifest), .is_batch_dynamic = manifest.batch_dynamic};
   });

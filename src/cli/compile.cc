@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/compile_options.h"
 #include "engine/normal_inputs.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
@@ -92,7 +93,7 @@ int compile_command(CompileModelOptions options, const Common& common) {
   const auto graph = load_model(options.model);
   const auto compiled = compile_model(graph, options, say);
   std::optional<Loaded> loaded;
-  if (native::reason_against(compiled, options.folder).empty()) {
+  if (native::reason_against(compiled).empty()) {
     say("loading it, and comparing with the model");
     loaded = load(options);
     if (compiled.isa == kernels::best_loops().isa) check_same(graph, options, compiled, *loaded->engine);
@@ -117,11 +118,9 @@ Run declare_compile(CLI::App& app, Common& common) {
   auto options = std::make_shared<CompileModelOptions>();
   app.add_option("model", options->model, "ONNX file")->required();
   app.add_option("-o,--output", options->folder, "folder to write; an earlier compiled model there is replaced")->required();
-  app.add_option("--batch", options->batches, "batch sizes to compile for, where the model leaves the batch open; they share their weights")->check(CLI::Range(1, 65536))->capture_default_str();
-  app.add_option("--threads", options->threads, "that choices are made for; any number may run it")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--isa", options->isa, "instruction set: avx512, avx2, base (4 lanes, every CPU) or neon, which is base (default: the widest of this CPU)");
+  add_batch_option(app, *options)->capture_default_str();
+  add_target_options(app, *options);
   app.add_option("--precision", options->precision, "f32, or bf16: convolutions and dense layers may multiply rounded values where that is faster")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
-  app.add_option("--tuning", options->tuning, "file of `scissionlite tune` to choose by (default: what the environment variable SCISSIONLITE_TUNING names)");
   app.add_flag("--portable", options->is_portable, "keep a copy of the model: other batch sizes, CPUs and versions compile from it");
   return [options, &common] { return compile_command(*options, common); };
 }

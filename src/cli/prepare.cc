@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/compile_options.h"
 #include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
@@ -21,7 +22,30 @@ struct Options {
   std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name;
   std::vector<std::string> images, fitted;
   int threads = 0, max_batch = 32, max_tensors = 3;
+  bool compile = false;
+  CompileModelOptions device, edge;  // what the halves are compiled for
 };
+
+constexpr const char* kPython = "python";
+
+/// Which folders get compiled forms. @throws InvalidArgument when none would.
+void set_compiled(const Options& options, PrepareOptions& prepare) {
+  if (!options.compile) return;
+  const bool has_edge = !options.repository.empty() && prepare.candidate.kind != Candidate::Kind::kLocal;
+  if (!options.package.empty()) prepare.compile = options.device;
+  if (has_edge && options.style != kPython) prepare.repository_options.compile = options.edge;
+  if (prepare.compile || prepare.repository_options.compile) return;
+  if (has_edge) throw InvalidArgument("[prepare] --compile: Triton's Python backend runs the ONNX file of a repository of style python; take --repo-style onnx, or give a --package");
+  throw InvalidArgument("[prepare] --compile: a local plan needs no edge; give a --package");
+}
+
+void print_compiled(const Options& options, const PrepareOptions& prepare, const Manifest& manifest) {
+  std::vector<std::string> forms;
+  for (const auto& [path, hash] : manifest.compiled) forms.push_back((fs::path(options.package) / path).string());
+  if (prepare.repository_options.compile) forms.push_back((fs::path(options.repository) / manifest.tail_name / form_path("1/model.onnx")).string());
+  const bool is_left_out = !options.repository.empty() && options.style == kPython;
+  std::cout << "compiled    " << join(forms, ", ") << ", for --engine native" << (is_left_out ? "; not for Triton's Python backend" : "") << "\n";
+}
 
 /// The candidate asked for by name or chosen by the plan; `key` of the plan is checked against the model.
 Candidate wanted_candidate(const Options& options) {
@@ -56,6 +80,7 @@ int prepare(const Options& options, const Common& common) {
   prepare.repository_options.style = repository_style(options.style);
   prepare.repository_options.max_batch = options.max_batch;
   prepare.tail_name = options.tail_name;
+  set_compiled(options, prepare);
   prepare.shelf = transfer::load_shelf(options.fitted, options.model);
   const auto manifest = prepare_candidate(prepare);
 
@@ -75,6 +100,7 @@ int prepare(const Options& options, const Common& common) {
     std::cout << "repository  " << (fs::path(options.repository) / manifest.tail_name).string() << ", sha256 " << manifest.tail_sha256.substr(0, 12) << "...\n"
               << "batch       " << (manifest.batch_dynamic ? "dynamic, at most " + std::to_string(options.max_batch) : "fixed: " + manifest.batch_note) << "\n";
   }
+  if (options.compile) print_compiled(options, prepare, manifest);
   return 0;
 }
 
@@ -97,6 +123,11 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")->capture_default_str()->check(CLI::Range(1, 4096));
   app.add_option("--max-tensors", options->max_tensors, "tensors of a cut; must be that of the plan")->capture_default_str()->check(CLI::Range(1, 16));
   app.add_option("--name", options->tail_name, "the model's name in the repository (default: <model>_tail, or <model> for edge-only plans)");
+  options->edge.batches.clear();
+  auto* compile = app.add_flag("--compile", options->compile, "write compiled models beside the ONNX files too: `run` and `serve` with --engine native start faster from them");
+  for (const auto& [half, name] : {std::pair(&options->device, "device-"), std::pair(&options->edge, "edge-")})
+    for (auto* option : add_target_options(app, *half, name)) option->needs(compile)->group("Compiling (see `compile --help`)");
+  add_batch_option(app, options->edge, "edge-")->needs(compile)->group("Compiling (see `compile --help`)");
   return [options, &common] { return prepare(*options, common); };
 }
 

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "engine/compile_owned.h"
 #include "graph/slice.h"
-#include "onnx/onnx.h"
 
 namespace scissionlite::device {
 namespace {
@@ -28,9 +27,9 @@ double slow_factor(const std::string& engine_spec) {
   return 1;
 }
 
-Half::Half(const fs::path& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.filename().string()) {
-  executable_ = while_doing("loading '" + model.string() + "'", [&] {
-    auto graph = load_model(model);
+Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.onnx.filename().string()) {
+  executable_ = while_doing("loading '" + model.onnx.string() + "'", [&] {
+    auto graph = load_packaged(model, engine);
     if (check) check(graph);
     graph = with_batch(graph, 1);
     return compile_owned(std::move(graph), engine, {.threads = threads});

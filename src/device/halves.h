@@ -33,7 +33,7 @@ class Half {
  public:
   /// Compiles and runs once on zeros, so that the first image is not slower than the rest.
   /// @param check  looks at the model before it is compiled, and throws when it is not the expected one.
-  Half(const fs::path& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check = {});
+  Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check = {});
   /// `given` may hold more than the slice needs.
   /// @param keep  copies the results; else they may be views, valid until the next run.
   /// @throws InvalidArgument when an input is missing.

@@ -11,19 +11,9 @@ namespace {
 constexpr char kSchema[] = "manifest";
 constexpr int kVersion = 1;
 
-Json value_to_json(const ValueInfo& info) {
-  return {{"name", info.name}, {"dtype", dtype_name(info.dtype)}, {"shape", info.shape}};
-}
-
-ValueInfo value_from_json(const JsonReader& json) {
-  json.allow_only({"name", "dtype", "shape"});
-  ValueInfo info;
-  info.name = json.at("name").text();
-  info.dtype = dtype_from_name(json.at("dtype").text());
-  if (info.dtype == Dtype::kUndefined) json.at("dtype").fail("a type such as float32 or uint8");
-  info.shape = json.at("shape").integers();
-  info.has_shape = true;
-  return info;
+ValueInfo wire_from_json(const JsonReader& json) {
+  if (!json.has("shape")) json.fail("a tensor of known shape");
+  return value_from_json(json);
 }
 
 std::string sha256_from_json(const JsonReader& json, const std::string& key) {
@@ -46,9 +36,9 @@ Json to_json(const Manifest& m) {
             {"model_sha256", m.model_sha256},
             {"head_sha256", m.head_sha256},
             {"tail_sha256", m.tail_sha256}};
-  json["wire"] = Json::array();
-  for (const auto& info : m.wire) json["wire"].push_back(value_to_json(info));
+  json["wire"] = values_to_json(m.wire);
   if (!m.coders.empty()) json["coders"] = m.coders;
+  if (!m.compiled.empty()) json["compiled"] = m.compiled;
   json["output_names"] = m.output_names;
   json["original_output_names"] = m.original_output_names;
   json["batch_dynamic"] = m.batch_dynamic;
@@ -72,13 +62,14 @@ Manifest manifest_from_json(const Json& json, const std::string& where) {
   m.model_sha256 = sha256_from_json(reader, "model_sha256");
   m.head_sha256 = sha256_from_json(reader, "head_sha256");
   m.tail_sha256 = sha256_from_json(reader, "tail_sha256");
-  for (const auto& element : reader.at("wire").elements()) m.wire.push_back(value_from_json(element));
+  for (const auto& element : reader.at("wire").elements()) m.wire.push_back(wire_from_json(element));
   if (reader.has("coders"))
     for (const auto& [name, hash] : json.at("coders").items()) {
       const auto is_wire = std::any_of(m.wire.begin(), m.wire.end(), [&, n = name](const ValueInfo& info) { return info.name == n; });
       if (!is_wire) reader.at("coders").fail("hashes by the names of wire tensors; '" + name + "' is none");
       m.coders[name] = sha256_from_json(reader.at("coders"), name);
     }
+  if (reader.has("compiled")) m.compiled = compiled_forms_from_json(reader.at("compiled"));
   m.output_names = reader.at("output_names").texts();
   if (reader.has("original_output_names")) m.original_output_names = reader.at("original_output_names").texts();
   m.batch_dynamic = reader.boolean_or("batch_dynamic", false);

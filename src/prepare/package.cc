@@ -30,6 +30,11 @@ void check_head_names_tail(const Graph& head, const Manifest& manifest) {
                           "'; the files of two packages were mixed: prepare the package again");
 }
 
+PackagedModel DevicePackage::with_form(const fs::path& onnx) const {
+  const auto form = form_path(onnx);
+  return {onnx, manifest.compiled.count(form.filename().string()) > 0 ? form : fs::path()};
+}
+
 ProbeTensors DevicePackage::load_probe() const {
   const auto path = folder / "probe.bin";
   return parse_probe(read_part(folder, "probe.bin"), path.string());
@@ -52,6 +57,7 @@ DevicePackage open_package(const fs::path& folder) {
     if (const auto given = load_coder(folder, name)->hash(); given != hash)
       throw InvalidArgument("[package] '" + (folder / coder_file_name(name)).string() + "' is code model " + given + ", the manifest expects " + hash +
                             "; the file was changed or replaced: prepare the package again");
+  for (const auto& [path, hash] : m.compiled) check_form(folder, path, hash, path == form_path("head.onnx") ? m.head_sha256 : m.tail_sha256);
   (void)read_part(folder, "input.json");
   package.input = vision::load_input_spec(folder / "input.json");
   (void)package.load_probe();

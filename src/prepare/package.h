@@ -3,6 +3,7 @@
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
 //   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  <wire tensor>.coder
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
+// Where it was asked for, the compiled form of each ONNX file lies beside it (compiled_form.h): head.compiled/, 1/model.compiled/.
 // local.onnx holds the bytes of the edge's model.onnx, TL decoder included: the device answers by itself from the codes
 // that it has computed already, and the answer is the edge's own. Only split plans have a head.onnx.
 // docs/formats.md describes every field.
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "graph/graph.h"
+#include "prepare/compiled_form.h"
 #include "score/scores.h"
 #include "vision/input_spec.h"
 
@@ -36,6 +38,7 @@ struct Manifest {
   std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
   std::vector<ValueInfo> wire;    // what crosses; empty for local
   std::map<std::string, std::string> coders;  // wire tensors with an entropy coder: name -> hash of the code model
+  CompiledForms compiled;         // of the ONNX files in this folder
   std::vector<std::string> output_names;           // as served: letters, digits, '_', '-' and '.' only
   std::vector<std::string> original_output_names;  // in the uncut model, same order
   bool batch_dynamic = false;
@@ -61,9 +64,15 @@ struct DevicePackage {
   vision::InputSpec input;
   [[nodiscard]] fs::path head_path() const { return folder / "head.onnx"; }
   [[nodiscard]] fs::path local_path() const { return folder / "local.onnx"; }
+  [[nodiscard]] PackagedModel head() const { return with_form(head_path()); }
+  [[nodiscard]] PackagedModel local() const { return with_form(local_path()); }
   [[nodiscard]] ProbeTensors load_probe() const;
+
+ private:
+  [[nodiscard]] PackagedModel with_form(const fs::path& onnx) const;
 };
-/// @throws InvalidArgument when a file is missing or a hash does not match (names both). Cost: reads and hashes every file.
+/// @throws InvalidArgument when a file is missing or a hash does not match (names both). Cost: reads and hashes every file, but of compiled
+/// forms what check_form says.
 [[nodiscard]] DevicePackage open_package(const fs::path& folder);
 
 /// Key in the metadata of a head: the hash of the tail that it was made with.

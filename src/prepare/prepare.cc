@@ -59,6 +59,10 @@ void write_package(const fs::path& folder, const PrepareOptions& options, const 
     write_file(folder / "head.onnx", head);
   }
   write_file(folder / "local.onnx", tail_bytes);
+  if (options.compile) {
+    if (!halves.head.nodes.empty()) write_form(folder, "head.onnx", *options.compile, manifest.compiled);
+    write_form(folder, "local.onnx", *options.compile, manifest.compiled);
+  }
   write_json(folder / "input.json", vision::to_json(options.input));
   write_file(folder / "probe.bin", serialize(halves.probe));
   write_coders(folder, halves.coders);
@@ -72,6 +76,8 @@ Manifest prepare_candidate(const PrepareOptions& options) {
     const bool wants_repository = !options.repository.empty() && options.candidate.kind != Candidate::Kind::kLocal;
     // Both are made before the work, so that a place that cannot be written is found at once.
     std::unique_ptr<StagedFolder> package, model_folder;
+    if (options.compile) check_form_options(*options.compile);
+    if (wants_repository) check_repository_options(options.repository_options);
     if (!options.package.empty()) package = std::make_unique<StagedFolder>(options.package);
     if (wants_repository) check_writable(options.repository / ".write_test");
     const auto halves = make_halves(options);
@@ -81,6 +87,7 @@ Manifest prepare_candidate(const PrepareOptions& options) {
     if (wants_repository) {
       Manifest edge = manifest;
       edge.role = "edge";
+      edge.compiled.clear();  // those are the device's
       model_folder = std::make_unique<StagedFolder>(options.repository / manifest.tail_name);
       write_model_folder(model_folder->path(), halves.tail, tail_bytes, edge, options.input, options.repository_options);
       write_coders(model_folder->path(), halves.coders);

@@ -1,6 +1,7 @@
 // Building the two halves of a candidate: device package and model repository.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct PrepareOptions {
   std::string engine;              // computes activations and the probe's answer; "" = default_backend()
   int threads = 0;
   fs::path package;                // device folder; empty: not written
+  std::optional<CompileModelOptions> compile;  // compiled forms of the device's models; none: not written
   fs::path repository;             // holds a folder a model; empty: not written
   RepositoryOptions repository_options;
   std::string tail_name;           // in the repository; "" = "<model>_tail", or "<model>" for edge-only plans
@@ -33,10 +35,12 @@ struct PrepareOptions {
 ///   split/...  head.onnx = model up to the cut + TL encoder, model.onnx = TL decoder + rest
 ///   edge/...   no head; model.onnx = the whole model; input.json lets the server decode images
 ///   local      no repository; local.onnx = the whole model
+/// Compiled forms are written beside the ONNX files, whatever engine the candidate was planned with: only `native` runs them.
 /// The head's metadata carries input.json ("scissionlite.input"), the tail's hash and the candidate.
 /// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit; Unsupported: a chain of machines,
 /// a model of several inputs; ResourceError: a folder that cannot be written.
-/// Cost: one run a fitting image, the fit, two compilations of the tail, a few runs.
+/// With compiled forms also Unsupported, where the engine `native` cannot compile a half.
+/// Cost: one run a fitting image, the fit, two compilations of the tail, a few runs; a compilation for each form and batch.
 [[nodiscard]] Manifest prepare_candidate(const PrepareOptions& options);
 
 /// The halves as graphs, before anything is written.

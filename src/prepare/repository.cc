@@ -45,6 +45,15 @@ std::string tensor_list(const std::string& key, const std::vector<ValueInfo>& te
   return key + " [\n" + join(entries, ",\n") + "\n]\n";
 }
 
+bool forms_batches(const Manifest& manifest, const RepositoryOptions& options) { return manifest.batch_dynamic && options.max_batch > 1; }
+
+CompileModelOptions form_options(const Manifest& manifest, const RepositoryOptions& options) {
+  auto compile = *options.compile;
+  if (!forms_batches(manifest, options)) compile.batches = {1};
+  else if (compile.batches.empty()) compile.batches = {1, 2};
+  return compile;
+}
+
 std::string parameter(const std::string& key, const std::string& value) {
   return "parameters { key: " + quoted(key) + " value { string_value: " + quoted(value) + " } }\n";
 }
@@ -58,7 +67,7 @@ RepositoryStyle repository_style(const std::string& name) {
 }
 
 std::string model_config(const Graph& model, const Manifest& manifest, const RepositoryOptions& options) {
-  const bool batched = manifest.batch_dynamic && options.max_batch > 1;
+  const bool batched = forms_batches(manifest, options);
   const bool is_python = options.style == RepositoryStyle::kPython;
   std::string out = "# " + manifest.candidate + " of " + plain_name(manifest.model_name) + ", written by ScissionLite " + manifest.created_by + "\n";
   out += "name: " + quoted(manifest.tail_name) + "\n";
@@ -75,11 +84,22 @@ std::string model_config(const Graph& model, const Manifest& manifest, const Rep
   return out;
 }
 
-void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, const Manifest& manifest,
+void check_repository_options(const RepositoryOptions& options) {
+  if (!options.compile) return;
+  check_form_options(*options.compile);
+  if (options.style == RepositoryStyle::kPython)
+    throw InvalidArgument("[prepare] a repository of style python cannot be compiled: Triton's Python backend runs the ONNX file; take the style onnx");
+  for (const auto batch : options.compile->batches)
+    if (batch > options.max_batch)
+      throw InvalidArgument("[prepare] asked to compile for batches of " + std::to_string(batch) + ", but the server forms none over " + std::to_string(options.max_batch) + "; raise the largest batch, or leave it out");
+}
+
+void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest,
                         const vision::InputSpec& input, const RepositoryOptions& options) {
   write_file(folder / "config.pbtxt", model_config(model, manifest, options));
   const bool is_python = options.style == RepositoryStyle::kPython;
   write_file(folder / "1" / (is_python ? "tail.onnx" : "model.onnx"), bytes);
+  if (options.compile) write_form(folder, "1/model.onnx", form_options(manifest, options), manifest.compiled);
   if (is_python) write_file(folder / "1" / "model.py", kTritonPythonModel);
   write_json(folder / "manifest.json", to_json(manifest));
   if (candidate_from_key(manifest.candidate).kind != Candidate::Kind::kSplit)  // a tail takes no image

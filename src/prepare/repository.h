@@ -1,6 +1,7 @@
 // The edge's model folder: laid out so that this server, Triton, KServe and OpenVINO Model Server all load it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/file.h"
@@ -18,14 +19,20 @@ struct RepositoryOptions {
   RepositoryStyle style = RepositoryStyle::kOnnx;
   int max_batch = 32;         // used where the batch is dynamic; else the server gets max_batch_size 0
   int max_queue_delay_us = 0;  // waiting for others costs every lone image that long; a busy server batches what has queued up anyway
+  /// The compiled form of the model, in the style kOnnx only; none: not written. Without batches: those that a server loads with, 1 and,
+  /// where it forms batches, 2.
+  std::optional<CompileModelOptions> compile;
 };
 
 /// config.pbtxt of a model with these inputs and outputs.
 [[nodiscard]] std::string model_config(const Graph& model, const Manifest& manifest, const RepositoryOptions& options);
 
-/// Fills `folder` (a folder under construction) with config.pbtxt, the model, manifest.json and input.json.
+/// @throws InvalidArgument for options that exclude each other.
+void check_repository_options(const RepositoryOptions& options);
+
+/// Fills `folder` (a folder under construction) with config.pbtxt, the model, its compiled form, manifest.json and input.json.
 /// @param bytes  of `model`, as hashed in the manifest.
-void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, const Manifest& manifest,
+void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest,
                         const vision::InputSpec& input, const RepositoryOptions& options);
 
 /// The ONNX file of a model folder of either style. @throws InvalidArgument when there is none.

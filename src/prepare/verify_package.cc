@@ -1,6 +1,7 @@
 #include "prepare/verify_package.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -8,6 +9,7 @@
 #include "graph/slice.h"
 #include "onnx/onnx.h"
 #include "prepare/repository.h"
+#include "prepare/verify.h"
 #include "profile/synthetic_image.h"
 #include "vision/model_input.h"
 
@@ -22,6 +24,8 @@ class Checker {
     if (!step("package: files and hashes", [&] { return open(); })) return findings_;
     if (is_split()) step("head: names its tail", [&] { return head_names_tail(); });
     step("probe: local.onnx gives the stored answer", [&] { return probe(package_.local_path()); });
+    for (const auto& model : {package_.head(), package_.local()})
+      if (!model.form.empty()) check_compiled(model, model.form.filename().string());
     if (!options_.repository.empty() && !is_local()) check_repository();
     if (!options_.model.empty()) check_against_model();
     return findings_;
@@ -103,12 +107,57 @@ class Checker {
       return "sha256 " + given.substr(0, 12);
     });
     step("repository: manifest and config", [&] { return check_claims(folder); });
-    if (there) step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
+    if (!there) return;
+    step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
+    for (const auto& [path, hash] : edge_.compiled)
+      if (step("repository: " + path, [&, p = path, h = hash] { return check_form(folder, p, h, edge_.tail_sha256), h.substr(0, 12); })) check_compiled({file, folder / path}, path);
   }
 
-  std::string check_claims(const fs::path& folder) const {
+  /// A compiled form against its ONNX file, whatever engine the rest is checked with.
+  void check_compiled(const PackagedModel& model, const std::string& name) {
+    if (!step("compiled: every byte of " + name, [&] { return check_form_bytes(model.form), load_compiled(model.form).isa; })) return;
+    step("compiled: " + name + " answers as its ONNX file", [&] { return compare_form(model); });
+  }
+
+  [[nodiscard]] std::string compare_form(const PackagedModel& model) const {
+    const auto compiled = load_compiled(model.form);
+    if (const auto reason = native::reason_against(compiled); !reason.empty()) return "not tried here: " + reason;
+    const CompileOptions threads{.threads = options_.threads};
+    const auto form = compile(compiled_graph(model.form), "native", threads), onnx = compile(load_model(model.onnx), "native", threads);
+    double worst = 0;
+    for (const auto& program : compiled.programs) {
+      const auto inputs = inputs_of(model.form, program.shapes);
+      const auto given = form->run(inputs), expected = onnx->run(inputs);
+      for (size_t o = 0; o < expected.size(); ++o) {
+        const double error = max_relative_error(given.at(o), expected[o]);
+        if (!(error <= allowed(expected[o])))
+          throw InvalidArgument("[verify] '" + model.form.string() + "' answers otherwise than '" + model.onnx.string() + "' in output '" + compiled.outputs[o].name + "': by " + Json(error).dump() + " of its largest value, allowed " +
+                                Json(allowed(expected[o])).dump() + "; prepare the package again");
+        worst = std::max(worst, error);
+      }
+    }
+    return "largest difference " + Json(worst).dump() + ", batches compiled for: " + std::to_string(compiled.programs.size());
+  }
+
+  static std::vector<Tensor> inputs_of(const fs::path& form, const std::vector<Shape>& shapes) {
+    Graph graph = compiled_graph(form);
+    for (size_t i = 0; i < shapes.size(); ++i) graph.inputs.at(i).shape = shapes[i];
+    return random_inputs(graph, /*seed=*/1);
+  }
+
+  /// Codes are rounded: sums in another order may make one a step larger.
+  [[nodiscard]] double allowed(const Tensor& expected) const {
+    if (dtype_size(expected.dtype()) > 1 || expected.size() == 0) return options_.tolerance;
+    const auto values = expected.to_f32();
+    double largest = 0;
+    for (const float v : values.as<float>()) largest = std::max(largest, std::abs(double{v}));
+    return std::max(options_.tolerance, 1.001 / std::max(largest, 1.0));
+  }
+
+  std::string check_claims(const fs::path& folder) {
     const auto where = (folder / "manifest.json").string();
-    const auto edge = manifest_from_json(parse_json(read_file(where), where), where);
+    edge_ = manifest_from_json(parse_json(read_file(where), where), where);
+    const auto& edge = edge_;
     const auto& device = package_.manifest;
     if (edge.role != "edge") throw InvalidArgument("[verify] " + where + " has role '" + edge.role + "', expected 'edge'");
     if (edge.tail_sha256 != device.tail_sha256 || edge.model_sha256 != device.model_sha256)
@@ -157,6 +206,7 @@ class Checker {
 
   const PackageVerifyOptions& options_;
   DevicePackage package_;
+  Manifest edge_;  // of the repository, once it is read
   std::vector<PackageFinding> findings_;
 };
 

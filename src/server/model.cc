@@ -8,6 +8,7 @@
 #include "engine/compile_owned.h"
 #include "onnx/onnx.h"
 #include "prepare/coder_files.h"
+#include "prepare/compiled_form.h"
 #include "protocol/stream_codec.h"
 #include "server/model_config_internal.h"
 
@@ -27,8 +28,14 @@ std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<Value
   return out;
 }
 
+/// manifest.json, where the folder has one; else an empty object.
+Json read_manifest(const fs::path& folder) {
+  const auto path = folder / "manifest.json";
+  return fs::exists(path) ? read_json(path, "manifest", 1) : Json::object();
+}
+
 /// The hash of the file; @throws InvalidArgument when config or manifest claim another.
-std::string checked_hash(const fs::path& folder, const fs::path& file, const inference::ModelConfig& config) {
+std::string checked_hash(const fs::path& folder, const fs::path& file, const inference::ModelConfig& config, const JsonReader& manifest) {
   const auto hash = model_sha256(file);
   const auto compare = [&](const std::string& claim, const std::string& where) {
     if (!claim.empty() && claim != hash)
@@ -37,9 +44,18 @@ std::string checked_hash(const fs::path& folder, const fs::path& file, const inf
   };
   const auto it = config.parameters().find("model_sha256");
   if (it != config.parameters().end()) compare(it->second.string_value(), (folder / "config.pbtxt").string());
-  const auto manifest = folder / "manifest.json";
-  if (fs::exists(manifest)) compare(JsonReader(read_json(manifest, "manifest", 1), manifest.string()).text_or("tail_sha256", ""), manifest.string());
+  compare(manifest.text_or("tail_sha256", ""), manifest.where());
   return hash;
+}
+
+/// The file, with its compiled form where the manifest lists one. @throws InvalidArgument when that is not what was written with the file.
+PackagedModel packaged(const fs::path& folder, const fs::path& file, const std::string& hash, const JsonReader& manifest) {
+  if (!manifest.has("compiled")) return {file, {}};
+  const auto forms = compiled_forms_from_json(manifest.at("compiled"));
+  const auto listed = forms.find(form_path(file).lexically_relative(folder).generic_string());
+  if (listed == forms.end()) return {file, {}};
+  check_form(folder, listed->first, listed->second, hash);
+  return {file, form_path(file)};
 }
 
 /// One run on zeros: loads lazily built parts, and shows that the engine can run it. Skipped where a size is unknown.
@@ -102,13 +118,16 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   config = read_config(folder);
   const bool has_config = fs::exists(folder / "config.pbtxt");
   const auto file = folder / std::to_string(version) / (config.default_model_filename().empty() ? "model.onnx" : config.default_model_filename());
-  auto graph = load_model(file);
+  const auto manifest_json = read_manifest(folder);
+  const JsonReader manifest(manifest_json, (folder / "manifest.json").string());
+  const auto hash = checked_hash(folder, file, config, manifest);
+  auto graph = load_packaged(packaged(folder, file, hash, manifest), options.engine);
   complete_config(config, graph.inputs, graph.outputs, has_config);
   check_config(config, graph.inputs, graph.outputs);
   const bool batches = config.max_batch_size() > 0;
   interface = {.name = config.name(), .version = std::to_string(version), .max_batch = config.max_batch_size(),
                .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), graph.outputs, batches),
-               .image = image_input(folder, graph), .sha256 = checked_hash(folder, file, config)};
+               .image = image_input(folder, graph), .sha256 = hash};
   if (interface.outputs.size() != graph.outputs.size())
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
                           std::to_string(graph.outputs.size()) + "; name all of them, or none");

@@ -36,6 +36,9 @@ std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::Mo
   return versions;
 }
 
+/// What a `prepare` that was ended left, or one that runs is writing (StagedFolder).
+bool is_unfinished(const std::string& name) { return name.find(".partial-") != std::string::npos; }
+
 }  // namespace
 
 Repository::Repository(std::vector<fs::path> paths, ModelOptions options) : paths_(std::move(paths)), options_(std::move(options)) {
@@ -53,7 +56,7 @@ std::vector<std::string> Repository::names_on_disk() const {
   std::error_code error;
   for (const auto& path : paths_)
     for (const auto& entry : fs::directory_iterator(path, error))
-      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name)) names.push_back(name);
+      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name) && !is_unfinished(name)) names.push_back(name);
   return names;
 }
 

@@ -81,7 +81,7 @@ std::string DeviceFixture::split_key(const std::string& tl) const {
   return "";
 }
 
-DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed) {
+DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed, const std::optional<CompileModelOptions>& compile) {
   PrepareOptions options;
   options.graph = small_network(seed);
   options.model_path = folder_ / (name + ".onnx");
@@ -91,14 +91,16 @@ DevicePackage DeviceFixture::prepare(const std::string& name, const std::string&
   options.package = package(name);
   options.repository = repository(name);
   options.tail_name = "tail";
+  options.compile = options.repository_options.compile = compile;
   fs::create_directories(options.repository);
   (void)prepare_candidate(options);
   return open_package(options.package);
 }
 
-int DeviceFixture::serve(const std::string& name, int port) {
+int DeviceFixture::serve(const std::string& name, int port, const std::string& engine) {
   edge_.reset();
-  const std::vector<std::string> arguments{"serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--json"};
+  std::vector<std::string> arguments{"serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--json"};
+  if (!engine.empty()) arguments.insert(arguments.end(), {"--engine", engine, "--threads", "1"});
   edge_ = std::make_unique<ChildProcess>(arguments, (folder_ / "edge.log").string(), program());
   const Json ready = parse_json(edge_->read_line(30e6), "ready line");
   return ready.at("port").get<int>();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bench/process.h"
@@ -25,11 +26,14 @@ class DeviceFixture : public ::testing::Test {
   ~DeviceFixture() override;
 
   /// Package and repository of a candidate of the network with weights from `seed`; the tail is called "tail".
-  DevicePackage prepare(const std::string& name, const std::string& candidate, uint64_t seed = 1);
+  /// @param compile  what both are compiled for; none: not compiled.
+  DevicePackage prepare(const std::string& name, const std::string& candidate, uint64_t seed = 1, const std::optional<CompileModelOptions>& compile = std::nullopt);
   [[nodiscard]] fs::path repository(const std::string& name) const { return folder_ / (name + "-models"); }
   [[nodiscard]] fs::path package(const std::string& name) const { return folder_ / (name + "-package"); }
-  /// Starts `scissionlite serve`; port 0 takes any. Returns its port.
-  int serve(const std::string& name, int port = 0);
+  /// Starts `scissionlite serve`; port 0 takes any, no engine the usual one. Returns its port.
+  int serve(const std::string& name, int port = 0, const std::string& engine = "");
+  /// What it logged.
+  [[nodiscard]] std::string edge_log() const { return read_file(folder_ / "edge.log"); }
   /// The key of a split in the middle of the network.
   [[nodiscard]] std::string split_key(const std::string& tl) const;
   /// Best class of the uncut network.

@@ -19,9 +19,9 @@ PHOTOS = ASSETS / "photos"
 SCORE_TOLERANCE = 1e-4
 
 
-def prepare(model, candidate, folder, style):
+def prepare(model, candidate, folder, style, *more):
     words = [PROGRAM, "prepare", model, "--candidate", candidate, "--package", folder / "package", "--repository", folder / "repository",
-             "--repo-style", style, "--images", PHOTOS]
+             "--repo-style", style, "--images", PHOTOS, *more]
     subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=120)
 
 
@@ -122,6 +122,18 @@ class SqueezeNet(Pair, unittest.TestCase):
     """An old opset, and weights made up: the answers differ little from photo to photo."""
     model = ASSETS / "light" / "squeezenet.onnx"
     cut, other_cut = "split/r26/uint8", "split/r25/uint8"
+
+    def test_a_compiled_model_beside_the_onnx_file_does_not_disturb_triton(self):
+        folder = self.folder / "compiled"
+        prepare(self.model, self.cut, folder, "onnx", "--compile")
+        version = folder / "repository" / self.tail / "1"
+        self.assertEqual(sorted(path.name for path in version.iterdir()), ["model.compiled", "model.onnx"])
+        (folder / "python").mkdir()
+        triton.python_style(folder / "repository", folder / "python")
+        self.assertTrue((folder / "python" / self.tail / "1" / "model.compiled" / "compiled.json").exists())
+        with triton.Triton(folder / "python", log=folder / "log") as stock, peers.Serve(PROGRAM, folder / "repository", "--engine", "native") as ours:
+            self.check_same(self.answers(stock.address), self.answers(ours.address))
+        self.assertNotIn("ignore", (folder / "log").read_text())
 
 
 if __name__ == "__main__":

@@ -206,6 +206,18 @@ class Wrong(unittest.TestCase):
                 self.refused(part)
                 self.refused_by_run(part)
 
+    def test_compiled_forms_of_the_tail_before_it_was_changed(self):
+        """Every hash of ONNX files is right again, but the forms answer as before."""
+        made = run("prepare", MODEL, "--candidate", f"split/{FIRST_CUT}/fp32", "--package", self.device, "--repository", self.repository, "--images", PHOTO, "-q", "--compile")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        right = self.verify(MODEL)
+        self.assertEqual(right.returncode, 0, right.stdout + right.stderr)
+        for form in ("head.compiled", "local.compiled", "1/model.compiled"):
+            self.assertIn(f"ok     compiled: {form} answers as its ONNX file", right.stdout)
+        self.change_tail(shift_bias)
+        self.refused("WRONG  package", self.device / "local.compiled", "was compiled from a model with sha256")
+        self.refused_by_run("local.compiled", "was compiled from a model with sha256")
+
     def test_files_of_two_cuts(self):
         result = run("verify", MODEL, "--head", self.device / "head.onnx", "--tail", self.other / "models/squeezenet_tail/1/model.onnx")
         self.assertIn(result.returncode, range(1, 70))
