@@ -43,6 +43,7 @@ void check_form_options(const CompileModelOptions& options) {
 void write_form(const fs::path& folder, const std::string& onnx, CompileModelOptions options, CompiledForms& forms) {
   options.model = folder / onnx;
   options.folder = form_path(options.model);
+  if (options.batches.empty()) options.batches = {1};
   while_doing("compiling " + onnx, [&] { (void)compile_model(load_model(options.model), options); });
   forms[form_path(onnx).generic_string()] = sha256_hex(read_file(options.folder / kCompiledJson));
 }

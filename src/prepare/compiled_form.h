@@ -23,7 +23,7 @@ using CompiledForms = std::map<std::string, std::string>;
 
 /// Checks before long work what needs no model. @throws InvalidArgument: an unknown instruction set; ResourceError: no such tuning file.
 void check_form_options(const CompileModelOptions& options);
-/// Writes the form of `folder`/`onnx` and notes it in `forms`. @param options  `model` and `folder` are set here.
+/// Writes the form of `folder`/`onnx` and notes it in `forms`. @param options  `model` and `folder` are set here; without batches for one image.
 /// @throws Unsupported when the engine `native` cannot compile the model, and what compile_model throws.
 void write_form(const fs::path& folder, const std::string& onnx, CompileModelOptions options, CompiledForms& forms);
 

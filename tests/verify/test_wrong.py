@@ -215,8 +215,13 @@ class Wrong(unittest.TestCase):
         for form in ("head.compiled", "local.compiled", "1/model.compiled"):
             self.assertIn(f"ok     compiled: {form} answers as its ONNX file", right.stdout)
         self.change_tail(shift_bias)
-        self.refused("WRONG  package", self.device / "local.compiled", "was compiled from a model with sha256")
-        self.refused_by_run("local.compiled", "was compiled from a model with sha256")
+        for form in ("head.compiled", "local.compiled"):  # the head names the changed tail, so that it is another file too
+            self.refused("WRONG  package", self.device / form, "was compiled from a model with sha256")
+            self.refused_by_run(form, "was compiled from a model with sha256")
+            manifest = json.loads((self.device / "manifest.json").read_text())
+            del manifest["compiled"][form]
+            (self.device / "manifest.json").write_text(json.dumps(manifest))
+        self.refused("WRONG  repository: 1/model.compiled", "was compiled from a model with sha256")
 
     def test_files_of_two_cuts(self):
         result = run("verify", MODEL, "--head", self.device / "head.onnx", "--tail", self.other / "models/squeezenet_tail/1/model.onnx")
