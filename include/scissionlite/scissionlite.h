@@ -234,7 +234,7 @@ struct PlanOptions {
 struct CompileFor {
   int threads = 1;             // that choices are made for; any number may run it
   std::string isa{};           // "avx512", "avx2", "base" (every CPU), "neon"; empty: the widest of this CPU
-  Path tuning{};               // file of `scissionlite tune`; empty: what SCISSIONLITE_TUNING names, if anything
+  Path tuning{};               // file of `scissionlite tune`; empty: the one that the environment names, if any
 };
 
 struct PrepareOptions {
