@@ -23,6 +23,7 @@ namespace {
 
 std::vector<PassReport> optimise(Graph&, const OptimiseOptions&) { not_here("optimise"); }
 Graph load_model(const fs::path&) { not_here("load_model"); }
+std::string model_sha256(const fs::path&) { not_here("model_sha256"); }
 std::string sha256_hex(std::string_view) { not_here("sha256_hex"); }
 namespace log {
 void info(const std::string& message) { std::fprintf(stderr, "%s\n", message.c_str()); }
