@@ -83,6 +83,13 @@ Json bandwidth_json(const BandwidthView& view) {
   return json;
 }
 
+Json pruning_json(const Pruned& pruned) {
+  const auto both = [](const BeforeAfter& values) { return Json{{"before", values.before}, {"after", values.after}}; };
+  Json json{{"parameters", both(pruned.parameters)}, {"macs", both(pruned.macs)}, {"latency_us", both(pruned.latency_us)}, {"layers", Json::array()}};
+  for (const auto& layer : pruned.layers) json["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}});
+  return json;
+}
+
 Json explain_json(const ExplainView& view) {
   Json json{{"model", view.explained.model_name}, {"run_us", view.explained.run_us}, {"peak_gflops", view.explained.peak_gflops}, {"families", Json::array()}, {"steps", Json::array()}};
   for (const auto& family : view.families) json["families"].push_back({{"name", family.name}, {"us", family.us}, {"steps", family.steps}});
@@ -108,6 +115,7 @@ Json report_data(const Inputs& inputs) {
   json["rates"] = rates_json(view.rates);
   if (!view.rebuilt.rows.empty()) json["privacy"] = rebuilt_json(view.rebuilt);
   if (view.explain) json["explain"] = explain_json(*view.explain);
+  if (view.pruned) json["pruning"] = pruning_json(*view.pruned);
   json["footnotes"] = view.footnotes;
   return json;
 }

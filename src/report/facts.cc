@@ -159,6 +159,7 @@ std::vector<Command> make_commands(const Inputs& inputs) {
   if (inputs.plan) add("plan", inputs.plan->command);
   for (const auto& bench : inputs.benches) add("bench", bench.command);
   if (inputs.explained) add("explanation", inputs.explained->command);
+  if (inputs.pruned) add("pruning", inputs.pruned->command);
   add("report", inputs.command);
   return commands;
 }

@@ -15,6 +15,7 @@
 #include "profile/network.h"
 #include "profile/profile.h"
 #include "report/explanation.h"
+#include "report/pruned.h"
 #include "score/privacy.h"
 #include "score/scores.h"
 
@@ -29,6 +30,7 @@ struct Inputs {
   std::optional<Privacy> privacy;
   std::optional<Network> network;
   std::optional<Explained> explained;  // of the model, or of a half of it
+  std::optional<Pruned> pruned;
   std::string command;                // that makes this page
 };
 

@@ -195,7 +195,7 @@ TEST(ReportAgreement, ByConstructionHasNoImages) {
 }
 
 TEST(ReportErrors, NoInputNamesTheOptions) {
-  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain");
+  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning");
 }
 
 TEST(ReportErrors, InputsOfTwoModelsAreNamed) {
@@ -305,6 +305,37 @@ TEST(ReportPrivacy, OfAnotherModelIsRefused) {
   auto inputs = with_privacy();
   inputs.privacy->model_sha256 = kOtherSha;
   EXPECT_TRUE(holds(error_of(inputs), "the privacy file is of model bbbbbbbbbbbb"));
+}
+
+Json pruning_json() {
+  const auto both = [](double before, double after) { return Json{{"before", before}, {"after", after}}; };
+  return {{"schema", "scissionlite.pruning/1"}, {"parameters", both(1000, 400)}, {"macs", both(5e6, 3e6)}, {"latency_us", both(500, 300)}, {"largest_error", 1e-7}, {"is_within_budget", true}, {"refused", Json::array({"<u>why"})},
+          {"layers", Json::array({{{"name", "<i>first"}, {"channels", 4}, {"kept", 1}, {"magnitudes", {0, 0, 0.1, 0.9}}}})}, {"blocks", Json::array({{{"name", "block"}, {"gate", 0}}, {{"name", "other"}, {"gate", 0.5}}})},
+          {"score", {{"before", 0.9}, {"after", 0.91}}}, {"search", Json::object()}, {"tuning", {{"command", "scissionlite-train prune x"}}}};
+}
+
+TEST(ReportPruning, AloneMakesAPageAndNothingOfItIsMarkup) {
+  Inputs inputs;
+  inputs.pruned = pruned_from_json(pruning_json(), "pruning.json");
+  const auto page = render_html(inputs);
+  EXPECT_TRUE(holds(page, "60.0 % of the parameters and 40.0 % of the multiply-accumulates went, 1 of 2 blocks"));
+  EXPECT_TRUE(holds(page, "1 of 4 channels are left (25.0 %)"));
+  EXPECT_TRUE(holds(page, "removed"));
+  EXPECT_FALSE(holds(page, "<i>first"));
+  EXPECT_FALSE(holds(page, "<u>why"));
+  EXPECT_FALSE(holds(render_html(with_plan()), "What pruning took out"));
+  EXPECT_EQ(report_data(inputs)["pruning"]["layers"][0]["kept"], 1);
+}
+
+TEST(ReportPruning, SaysWhatIsWrongInTheFile) {
+  auto json = pruning_json();
+  json["layers"][0]["kept"] = 5;
+  try {
+    (void)pruned_from_json(json, "pruning.json");
+    FAIL() << "took more channels than there were";
+  } catch (const InvalidArgument& e) {
+    EXPECT_TRUE(holds(e.what(), "pruning.json.layers[0].kept")) << e.what();
+  }
 }
 
 Json explanation_json() {

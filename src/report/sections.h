@@ -18,6 +18,8 @@ namespace scissionlite::report {
 [[nodiscard]] std::string rate_section(const View& view);
 [[nodiscard]] std::string privacy_section(const View& view);
 [[nodiscard]] std::string explain_section(const View& view);
+/// "" where nothing was pruned.
+[[nodiscard]] std::string pruning_section(const View& view);
 [[nodiscard]] std::string facts_section(const View& view);
 [[nodiscard]] std::string notes_section(const View& view);
 

@@ -150,6 +150,7 @@ struct View {
   RateView rates;
   RebuiltView rebuilt;
   std::optional<ExplainView> explain;
+  std::optional<Pruned> pruned;
   std::vector<std::string> constraints;
   std::vector<Fact> facts;
   std::vector<Command> commands;

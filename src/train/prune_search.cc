@@ -31,7 +31,8 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
     : channels_(graph), layers_(compress::find_layers(channels_)), blocks_(std::move(blocks)), strength_(torch::tensor({static_cast<float>(strength), 1.0F})), schedule_(schedule) {
   const auto whole = compress::size_without(channels_, {});
   const auto scales = compress::scales_of(channels_, channel_gates);
-  for (const auto& layer : layers_) {
+  for (size_t at = 0; at < layers_.size(); ++at) {
+    const auto& layer = layers_[at];
     double squares = 0, count = 0;
     // channels of a layer cost alike
     const double cost = cost_between(whole, compress::size_without(channels_, {layer.classes[0]}));
@@ -39,7 +40,7 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
     for (const int one : layer.classes) {
       const auto found = scales.find(one);
       if (found == scales.end()) continue;
-      Group group{one, {}, 0, cost};
+      Group group{one, at, {}, 0, cost};
       for (const auto& member : found->second) {
         const double value = channels_.graph().initializers.at(member.where.constant).to_f32().as<float>()[static_cast<size_t>(member.index)];
         squares += value * value;
@@ -87,12 +88,20 @@ void PruneSearch::shrink_channels(Module& module, double share) const {
   if (share == 0) return;
   std::map<std::string, float*> values;
   for (const auto& [name, tensor] : module.trained()) values[name] = tensor.data_ptr<float>();
-  for (const auto& group : groups_) {
+  std::vector<double> norms(groups_.size(), -1), sums(layers_.size(), 0), counts(layers_.size(), 0);
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const auto& group = groups_[i];
     if (std::any_of(group.scales.begin(), group.scales.end(), [&](const auto& scale) { return !values.count(scale.first); })) continue;  // frozen
     double squares = 0;
     for (const auto& [name, index] : group.scales) squares += std::pow(values.at(name)[index], 2);
-    const double norm = std::sqrt(squares / static_cast<double>(group.scales.size()));
-    const double left = norm > 0 ? std::max(0.0, 1 - share * group.cost * group.first / norm) : 0;
+    norms[i] = std::sqrt(squares / static_cast<double>(group.scales.size()));
+    sums[group.layer] += norms[i];
+    ++counts[group.layer];
+  }
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const auto& group = groups_[i];
+    if (norms[i] <= 0 || norms[i] >= sums[group.layer] / counts[group.layer]) continue;
+    const double left = std::max(0.0, 1 - share * group.cost * group.first / norms[i]);
     for (const auto& [name, index] : group.scales) values.at(name)[index] *= static_cast<float>(left);
   }
 }
@@ -107,7 +116,7 @@ void PruneSearch::move_gates(double rate, double share) {
     momentum.fill_(speed);
     // beyond zero there is nothing: momentum must not carry a gate through it
     const double after = moved == 0 ? 0 : moved + kGateMomentum * speed;
-    gate.fill_(after * moved < 0 ? 0 : after);
+    gate.fill_(after * moved < 0 ? 0 : std::min(after, 1.0));  // more than one would make up for scales that shrink
     gate.mutable_grad().reset();
   }
 }
