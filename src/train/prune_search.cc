@@ -7,6 +7,7 @@ namespace scissionlite::train {
 namespace {
 
 constexpr double kGateMomentum = 0.9;
+constexpr float kShiftLeft = 0.9F;  // of the shift of a channel without scale, a step: what stays cannot be told from a bias of the next layer, but for padding
 constexpr double kLeastCost = 0.5, kMostCost = 2;  // beside the average: a channel's part of the penalty
 
 double soft(double value, double by) { return value > by ? value - by : value < -by ? value + by : 0; }
@@ -40,13 +41,15 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
     for (const int one : layer.classes) {
       const auto found = scales.find(one);
       if (found == scales.end()) continue;
-      Group group{one, at, {}, 0, cost};
+      Group group{one, at, {}, {}, 0, cost};
       for (const auto& member : found->second) {
         const double value = channels_.graph().initializers.at(member.where.constant).to_f32().as<float>()[static_cast<size_t>(member.index)];
         squares += value * value;
         ++count;
         group.scales.emplace_back(member.where.constant, member.index);
       }
+      for (const auto& member : channels_.classes()[static_cast<size_t>(one)].members)
+        if (member.part == compress::Part::kShifts) group.shifts.emplace_back(member.where.constant, member.index);
       groups_.push_back(std::move(group));
     }
     for (size_t i = from; i < groups_.size(); ++i) groups_[i].first = std::sqrt(squares / std::max(1.0, count));
@@ -100,6 +103,9 @@ void PruneSearch::shrink_channels(Module& module, double share) const {
   }
   for (size_t i = 0; i < groups_.size(); ++i) {
     const auto& group = groups_[i];
+    if (norms[i] == 0)
+      for (const auto& [name, index] : group.shifts)
+        if (const auto it = values.find(name); it != values.end()) it->second[index] *= kShiftLeft;
     if (norms[i] <= 0 || norms[i] >= sums[group.layer] / counts[group.layer]) continue;
     const double left = std::max(0.0, 1 - share * group.cost * group.first / norms[i]);
     for (const auto& [name, index] : group.scales) values.at(name)[index] *= static_cast<float>(left);

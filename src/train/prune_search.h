@@ -1,7 +1,7 @@
 // How much of each channel and block a network needs, learned with its weights. Private to train/.
 //
 // After each step a proximal step: the scales of a channel (of all layers that have it through residuals, as a group) that are smaller than
-// their layer's mean lose a fixed amount of their norm, down to zero, and a block's gate moves by accelerated proximal gradient under an l1
+// their layer's mean lose a fixed amount of their norm, down to zero, where their shifts follow, and a block's gate moves by accelerated proximal gradient under an l1
 // penalty. What the loss holds on to stays; no proportion is asked for. Only what is below the mean is pushed, since a layer as a whole can shrink
 // for nothing where the next normalisation scales it up again. Sources: Zhuang et al., Neuron-level Structured Pruning using Polarization
 // Regularizer, 2020 (t = 1); Liu et al., Network Slimming, 2017; Huang and Wang, Data-Driven Sparse Structure Selection, 2018.
@@ -50,6 +50,7 @@ class PruneSearch {
     int one;
     size_t layer;
     std::vector<std::pair<std::string, int64_t>> scales;  // parameter, index
+    std::vector<std::pair<std::string, int64_t>> shifts;  // biases, and BatchNormalization's shifts
     double first = 0;                                     // root mean square of the layer's scales at the start
     double cost = 1;                                      // beside the average channel's
   };
