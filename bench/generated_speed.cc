@@ -1,9 +1,9 @@
 // Generated kernels against what the engine has without them, problem by problem: convolutions against the usual choice and oneDNN's on the
-// same blocked layout, chains of a depthwise and a 1x1 convolution against these one by one and in bands, poolings against our own loops. Every
+// same blocked layout, chains of a depthwise and a 1x1 convolution against these one by one and in bands, poolings and strips against our own loops. Every
 // choice of a problem is made first and compared with the first one's output; then rounds go through all of them in turns; medians, and the
 // least, which a busy machine disturbs less.
 //   generated_speed CASES.txt [--threads N] [--rounds N]      one JSON line a problem
-// A case: "conv mb1ic64ih56oc64kh3ph1 algorithm=0 tile_x=6 vectors=2", "chain conv ... + conv ... rows=4", "pool max ... tile_x=4"; knobs that
+// A case: "conv mb1ic64ih56oc64kh3ph1 algorithm=0 tile_x=6 vectors=2", "chain conv ... + conv ... rows=4", "pool max ... tile_x=4", "strip ...; Mul %0 %1 vectors=4"; knobs that
 // are left out are the usual ones. Lines of one problem stand together.
 #include <unistd.h>
 
@@ -21,6 +21,7 @@
 #include "kernels/conv/panels.h"
 #include "kernels/generated/chain_kernel.h"
 #include "kernels/generated/pool_kernel.h"
+#include "kernels/generated/strip_kernel.h"
 #include "kernels/vector/loops.h"
 #include "problems.h"
 #include "tune/generating.h"
@@ -195,10 +196,35 @@ class PoolComparison final : public Comparison {
   kernels::PoolProblem p_;
 };
 
+class StripComparison final : public Comparison {
+ public:
+  StripComparison(const kernels::StripProblem& p, int threads) : Comparison(p.text(), threads), p_(p) {
+    Rng rng(1);
+    const int64_t whole = p.n * kernels::round_up(p.c, loops_.lanes) * p.h * p.w;
+    for (const auto& operand : p.operands) {
+      operands_.push_back(random_floats(rng, operand.second == kernels::Second::kWhole ? whole : p.floats_of(operand) * (operand.is_own ? p.n : 1)));
+      pointers_.push_back(operands_.back().data());
+    }
+    y_ = AlignedFloats(whole);
+    add("vectors", [this] { return run_of(kernels::make_strip(p_.program, kernels::joined_walk(p_, loops_.lanes), loops_, threads_)); });
+  }
+
+ private:
+  std::function<void()> run_of(std::shared_ptr<const kernels::Strip> strip) {
+    auto scratch = std::make_shared<AlignedFloats>(strip->scratch_floats());
+    return [this, strip, scratch] { strip->run(pointers_.data(), y_.data(), scratch->data(), threads_); };
+  }
+  std::function<void()> generated(const kernels::KernelPlan& plan) override { return run_of(kernels::make_generated_strip(p_, plan.knobs, kernels::kernel_of(plan), loops_)); }
+  kernels::StripProblem p_;
+  std::vector<AlignedFloats> operands_;
+  std::vector<const float*> pointers_;
+};
+
 std::unique_ptr<Comparison> comparison_of(const std::string& problem, int threads) {
   const std::string kind = kernels::kernel_kind_of(problem).name;
   if (kind == "conv") return std::make_unique<ConvComparison>(kernels::parse_problem(problem), threads);
   if (kind == "chain") return std::make_unique<ChainComparison>(kernels::chain_plan({problem, {}, ""}), threads);
+  if (kind == "strip") return std::make_unique<StripComparison>(kernels::parse_strip(problem), threads);
   return std::make_unique<PoolComparison>(kernels::parse_pool(problem), threads);
 }
 

@@ -17,11 +17,12 @@
 #include "kernels/generated/chain_plan.h"
 #include "tune/tune_chain.h"
 #include "tune/tune_pool.h"
+#include "tune/tune_strip.h"
 
 namespace scissionlite::cli {
 namespace {
 
-/// A convolution, a chain or a pooling of the model, and what was found for it.
+/// A convolution, a chain, a pooling or a strip of the model, and what was found for it.
 struct Layer {
   std::string problem;
   int count = 0;
@@ -40,7 +41,7 @@ std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
 class Tuner {
  public:
   Tuner(const TuneModelOptions& options, const ConvUses& uses)
-      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.chains.size() + (options.is_generating ? uses.pools.size() : 0)) {
+      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.chains.size() + static_cast<size_t>(kernel_uses(options, uses))) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
     if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
@@ -67,18 +68,17 @@ class Tuner {
   }
 
   /// Only while kernels are generated: our own loops are the only other way.
-  Layer run(const PoolUse& use) {
-    Layer layer{use.pool.text(), use.count, {}};
-    layer.is_conv = false;
-    return run(std::move(layer), tune::pool_ways(use.pool, options_.tune.measure));
-  }
+  Layer run(const PoolUse& use) { return run_kernel(use.pool.text(), use.count, tune::pool_ways(use.pool, options_.tune.measure)); }
+  Layer run(const StripUse& use) { return run_kernel(use.strip.text(), use.count, tune::strip_ways(use.strip, options_.tune.measure)); }
 
  private:
-  static constexpr int64_t kOwnSteps = 12;  // of chains and poolings, at most and about
+  static constexpr int64_t kOwnSteps = 12;  // of chains, poolings and strips, at most and about
+  /// Poolings and strips are searched only while kernels are generated.
+  [[nodiscard]] static int64_t kernel_uses(const TuneModelOptions& options, const ConvUses& uses) { return options.is_generating ? static_cast<int64_t>(uses.pools.size() + uses.strips.size()) : 0; }
   [[nodiscard]] static int64_t steps(const TuneModelOptions& options, const ConvUses& uses) {
-    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), chains = static_cast<int64_t>(uses.chains.size()), pools = static_cast<int64_t>(options.is_generating ? uses.pools.size() : 0);
-    const auto generated = options.is_generating ? pools + std::count_if(uses.chains.begin(), uses.chains.end(), [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); }) : 0;
-    return convs * budget + (chains + pools) * kOwnSteps + generated * budget;
+    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), chains = static_cast<int64_t>(uses.chains.size()), alone = kernel_uses(options, uses);
+    const auto generated = options.is_generating ? alone + std::count_if(uses.chains.begin(), uses.chains.end(), [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); }) : 0;
+    return convs * budget + (chains + alone) * kOwnSteps + generated * budget;
   }
   using Told = std::function<void(const tune::TuneStep&)>;
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.tune.measure.trial.loops; }
@@ -87,6 +87,11 @@ class Tuner {
   /// Looks at each: seconds.
   [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const { return static_cast<int64_t>(tune::ConvSpace(problem, loops()).space().count_valid()); }
 
+  Layer run_kernel(const std::string& problem, int count, const tune::Ways& ways) {
+    Layer layer{problem, count, {}};
+    layer.is_conv = false;
+    return run(std::move(layer), ways);
+  }
   Layer run(Layer layer, const tune::Ways& ways) {
     const int64_t budget = options_.tune.budget;
     return run(std::move(layer), [&](int64_t measured) { return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget); },
@@ -199,8 +204,10 @@ int tune_model(const TuneModelOptions& options, const Common& common) {
     Tuner tuner(options, uses);
     for (const auto& use : sorted(uses.convs)) layers.push_back(tuner.run(use));
     for (const auto& use : uses.chains) layers.push_back(tuner.run(use));
-    if (options.is_generating)
+    if (options.is_generating) {
       for (const auto& use : uses.pools) layers.push_back(tuner.run(use));
+      for (const auto& use : uses.strips) layers.push_back(tuner.run(use));
+    }
   }
   const auto whole = check(graph, uses, options);
   if (common.json) std::cout << to_json(layers, whole).dump(2) << "\n";

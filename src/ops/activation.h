@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ops/activation_kind.h"
+#include "ops/activation_names.h"
 #include "ops/ops.h"
 
 namespace scissionlite::ops {
@@ -24,14 +24,6 @@ struct Activation {
   [[nodiscard]] inline float operator()(float x) const;
   bool operator==(const Activation&) const = default;
 };
-
-/// The operator's name, which is the value of the attribute; "" for none.
-[[nodiscard]] std::string_view activation_name(ActivationKind kind);
-/// Nothing for another operator's name.
-[[nodiscard]] std::optional<ActivationKind> activation_named(std::string_view name);
-[[nodiscard]] std::vector<ActivationKind> all_activations();
-/// How many of alpha and beta it uses.
-[[nodiscard]] size_t constants_of(ActivationKind kind);
 
 /// Attributes `activation` (a name, absent or "" for none), `activation_alpha` and `activation_beta`, each behind `prefix`.
 /// @throws ModelError for another name.

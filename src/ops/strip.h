@@ -7,29 +7,12 @@
 
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "ops/activation.h"
 #include "ops/ops.h"
+#include "ops/strip_program.h"
 
 namespace scissionlite::ops {
-
-/// Of float32: Add, Sub, Mul, Div, Min, Max of two values; Floor, Ceil, Round, Neg, Abs, Sqrt, Reciprocal; and every activation of activation.h.
-struct StripStep {
-  std::string op;                     // "Add", "Floor", "Clip": the operator's name
-  std::vector<int> operands;          // numbers of earlier values
-  std::vector<float> constants = {};  // of an activation, as far as it has them: alpha and beta of Activation
-  bool operator==(const StripStep&) const = default;
-};
-
-struct StripProgram {
-  int inputs = 0;
-  std::vector<StripStep> steps;  // one or more
-  /// The number of a step's result.
-  [[nodiscard]] int value_of(size_t step) const { return inputs + static_cast<int>(step); }
-  bool operator==(const StripProgram&) const = default;
-};
 
 /// The program of a Strip. @throws ModelError naming the node and the step that cannot be one.
 [[nodiscard]] StripProgram read_strip(const Context& c);
@@ -38,10 +21,6 @@ void write_strip(Node& node, const StripProgram& program);
 /// A node as a program over its own inputs; nothing for an operator that no step can be. `constants[i]` is the value of input i where it
 /// is known. Sum, Min and Max of more than two values are several steps; bounds of Clip become constants of its step, so that inputs may be left that no step reads.
 [[nodiscard]] std::optional<StripProgram> strip_of(const Context& c, std::span<const Tensor> constants);
-
-[[nodiscard]] StripStep step_of(const Activation& activation, int operand);
-/// The function that the step is; nothing for other operators.
-[[nodiscard]] std::optional<Activation> activation_of(const StripStep& step);
 
 /// Shape of each step's result, -1 where it is open. @throws ModelError when they do not fit.
 [[nodiscard]] std::vector<Shape> step_shapes(const Context& c, const StripProgram& program, std::span<const Shape> inputs);

@@ -14,6 +14,7 @@ struct Pipeline {
 /// A kind defines k_pipeline_<kind>.
 struct PipelineKind {
   bool may_have_residual;  // then there are two functions
+  bool rounds_as_written;  // operations keep their order, nothing is contracted, and what is no number stays none
   Pipeline (*make)(const kernels::KernelPlan& plan, bool has_residual);
 };
 

@@ -115,6 +115,6 @@ Pipeline make(const kernels::KernelPlan& generic, bool has_residual) {
 }  // namespace
 
 extern const PipelineKind k_pipeline_chain;
-const PipelineKind k_pipeline_chain{/*may_have_residual=*/true, make};
+const PipelineKind k_pipeline_chain{/*may_have_residual=*/true, /*rounds_as_written=*/false, make};
 
 }  // namespace scissionlite::pipelines

@@ -22,12 +22,13 @@ const Row kRows[] = {
 #undef SCISSIONLITE_KERNEL_KIND
 };
 
-Halide::Target target_of(const std::string& name) {
+Halide::Target target_of(const std::string& name, bool rounds_as_written) {
   using T = Halide::Target;
   T target(T::Linux, name.rfind("arm-64", 0) == 0 ? T::ARM : T::X86, 64);
   target.set_features({T::NoRuntime, T::NoAsserts, T::NoBoundsQuery});
   if (name == "x86-64-avx2" || name == "x86-64-avx512") target.set_features({T::SSE41, T::AVX, T::AVX2, T::FMA, T::F16C});
   if (name == "x86-64-avx512") target.set_features({T::AVX512, T::AVX512_Skylake});
+  if (rounds_as_written) target.set_feature(T::StrictFloat);
   return target;
 }
 
@@ -46,9 +47,10 @@ void compile(const kernels::KernelPlan& plan, const std::string& path) {
     for (const bool has_residual : {false, true}) {
       if (has_residual && !kind.may_have_residual) continue;
       auto pipeline = kind.make(plan, has_residual);
-      modules.push_back(pipeline.out.compile_to_module(pipeline.arguments, has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain", target_of(plan.target)));
+      modules.push_back(pipeline.out.compile_to_module(pipeline.arguments, has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain", target_of(plan.target, kind.rounds_as_written)));
     }
-    Halide::link_modules("scissionlite_generated", modules).compile({{Halide::OutputFileType::object, path}});
+    const auto all = modules.size() == 1 ? modules[0] : Halide::link_modules("scissionlite_generated", modules);  // which forgets that floats are strict
+    all.compile({{Halide::OutputFileType::object, path}});
   } catch (const Halide::Error& e) {
     throw InternalError("[generate] Halide does not compile " + plan.identity() + ": " + e.what());
   }

@@ -1,6 +1,6 @@
 // scissionlite-generate TARGET PROBLEM KNOBS OBJECT: a kernel as an object file. Run by src/generate, for one kernel a process.
 //   scissionlite-generate x86-64-avx2 "conv mb1ic64ih56..." "algorithm=0 tile_x=6 ..." kernel.o
-// The problem's first word tells the kind: "conv ...", "chain conv ... + conv ...", "pool max ...".
+// The problem's first word tells the kind: "conv ...", "chain conv ... + conv ...", "pool max ...", "strip ...; Mul %0 %1".
 #include <iostream>
 
 #include "pipelines/pipelines.h"

@@ -1,6 +1,6 @@
 // Generated kernels as Halide pipelines: the program scissionlite-generate, which turns a KernelPlan into an object file.
 //
-// What lives here: a file a kind of kernel (conv.cc and its algorithms direct.cc, depthwise.cc, winograd.cc; chain.cc, pool.cc), each an
+// What lives here: a file a kind of kernel (conv.cc and its algorithms direct.cc, depthwise.cc, winograd.cc; chain.cc, pool.cc, strip.cc), each an
 // algorithm followed by its schedule, and what they share (buffers.h, conv_buffers.h). Relies on kernels/generated for problems and layouts;
 // nothing else may include Halide. It is a program of its own because libHalide.so holds a whole LLVM: nobody who runs a network loads it,
 // and a crash of the compiler is that of a child process.

@@ -72,6 +72,6 @@ Pipeline make(const kernels::KernelPlan& generic, bool) {
 }  // namespace
 
 extern const PipelineKind k_pipeline_pool;
-const PipelineKind k_pipeline_pool{/*may_have_residual=*/false, make};
+const PipelineKind k_pipeline_pool{/*may_have_residual=*/false, /*rounds_as_written=*/false, make};
 
 }  // namespace scissionlite::pipelines

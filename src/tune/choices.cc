@@ -84,12 +84,12 @@ std::optional<TunedChain> Choices::find(const ChainOfConvs& chain) const {
   return out;
 }
 
-std::optional<TunedPool> Choices::find(const kernels::PoolProblem& pool) const {
-  const auto* found = entry_of(pool.text());
+std::optional<TunedKernel> Choices::find_kernel(const std::string& problem) const {
+  const auto* found = entry_of(problem);
   if (!found || found->median_us <= 0 || found->usual_us <= 0) return std::nullopt;
-  TunedPool out{std::nullopt, found->median_us, found->usual_us};
+  TunedKernel out{std::nullopt, found->median_us, found->usual_us};
   if (found->implementation != kGenerated) return out;
-  out.kernel = bring_kernel(pool.text(), *found);
+  out.kernel = bring_kernel(problem, *found);
   return out.kernel ? std::optional(out) : std::nullopt;
 }
 

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "kernels/generated/kernel_plan.h"
-#include "kernels/pool/pool.h"
 #include "tune/chain_problem.h"
 #include "tune/database.h"
 #include "tune/rates.h"
@@ -22,8 +21,8 @@ struct TunedChain {
   std::optional<kernels::KernelPlan> kernel;
   double ratio = 1;
 };
-/// A tuned pooling: a generated kernel, none where our own loops are faster; its time, and that of the loops.
-struct TunedPool {
+/// A tuned pooling or strip: a generated kernel, none where our own loops are faster; its time, and that of the loops.
+struct TunedKernel {
   std::optional<kernels::KernelPlan> kernel;
   double median_us = 0, usual_us = 0;
 };
@@ -39,7 +38,8 @@ class Choices {
   [[nodiscard]] std::optional<TunedConv> find(const ConvWithEnd& conv) const;
   /// Nothing, with a warning, where the kernel is missing or not what was recorded.
   [[nodiscard]] std::optional<TunedChain> find(const ChainOfConvs& chain) const;
-  [[nodiscard]] std::optional<TunedPool> find(const kernels::PoolProblem& pool) const;
+  /// @param problem  the text of a pooling or a strip.
+  [[nodiscard]] std::optional<TunedKernel> find_kernel(const std::string& problem) const;
   /// The entry that it is found by, whether known here or not; null when there is none.
   [[nodiscard]] const TuningEntry* entry(const ConvWithEnd& conv) const;
   /// Whether this network was faster as a whole with the usual choices than as tuned.

@@ -15,6 +15,7 @@
 #include "tune/measure.h"
 #include "tune/tune_chain.h"
 #include "tune/tune_pool.h"
+#include "tune/tune_strip.h"
 
 namespace scissionlite::tune {
 namespace {
@@ -87,8 +88,8 @@ TEST_F(GeneratedKernels, GoFromSearchToEngineAndAreCheckedOnTheWay) {
   EXPECT_EQ(chosen(), "depthwise");
 }
 
-/// A search for a chain or a pooling tries kernels, and keeps the one that won.
-TEST_F(GeneratedKernels, AreCandidatesForChainsAndPoolings) {
+/// A search for a chain, a pooling or a strip tries kernels, and keeps the one that won.
+TEST_F(GeneratedKernels, AreCandidatesForChainsPoolingsAndStrips) {
   const auto chain = parse_chain("chain conv ic16ih12oc16kh3ph1g16 Relu + conv ic16ih12oc16 residual");
   const kernels::PoolProblem pool{.c = 16, .h = 12, .w = 12, .out_h = 6, .out_w = 6, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2};
   TuneOptions options{.budget = 3, .measure = {}};
@@ -100,9 +101,11 @@ TEST_F(GeneratedKernels, AreCandidatesForChainsAndPoolings) {
     for (const auto& stage : of.stages) out.push_back(kernels::usual_conv(stage.problem, loops_));
     return out;
   };
+  const auto strip = kernels::parse_strip("strip mb1ic20ih12iw12 whole channel; Mul %0 %1; Sqrt %2; Clip %3 0.5 2");
   EXPECT_FALSE(pool_ways(pool, options.measure).generated.has_value());  // without a maker
+  EXPECT_FALSE(strip_ways(strip, options.measure).generated.has_value());
   const Generating generating(database_, generate::default_tools());
-  for (const auto& ways : {chain_ways(chain, separate(chain), options.measure), pool_ways(pool, options.measure)}) {
+  for (const auto& ways : {chain_ways(chain, separate(chain), options.measure), pool_ways(pool, options.measure), strip_ways(strip, options.measure)}) {
     MeasurementLog log(folder_ / "log");
     std::vector<std::string> told;
     auto tuned = tune_ways(ways, options, log, [&](const TuneStep& step) {
@@ -120,6 +123,7 @@ TEST_F(GeneratedKernels, AreCandidatesForChainsAndPoolings) {
   }
   const auto with_expand = parse_chain("chain conv ic8ih12oc16 + conv ic16ih12oc16kh3ph1g16 + conv ic16ih12oc16");
   EXPECT_FALSE(chain_ways(with_expand, separate(with_expand), options.measure).generated.has_value());
+  EXPECT_FALSE(strip_ways(kernels::parse_strip("strip mb1ic20ih12iw12 whole; Abs %0; Tanh %1"), options.measure).generated.has_value());
 }
 
 /// Whatever is wrong with a configuration, no time of it counts.

@@ -6,9 +6,6 @@
 
 namespace scissionlite::tune {
 
-/// Our own loops in entries and logs of poolings.
-constexpr const char* kLoops = "vectors";
-
 /// Our own loops, which are the baseline, and, while kernels can be made (Generating), `budget` configurations of one.
 [[nodiscard]] Ways pool_ways(const kernels::PoolProblem& problem, const MeasureOptions& options);
 

@@ -1,5 +1,5 @@
-// The fastest of a few ways to compute something and of the configurations of a generated kernel: what the searches for chains and for
-// poolings share.
+// The fastest of a few ways to compute something and of the configurations of a generated kernel: what the searches for chains,
+// poolings and strips share.
 #pragma once
 
 #include <compare>
@@ -18,6 +18,8 @@ struct Way {
 };
 /// The implementation of generated kernels.
 constexpr const char* kGenerated = "generated";
+/// Our own loops in entries and logs of poolings and strips.
+constexpr const char* kLoops = "vectors";
 
 struct Ways {
   TuningKey key;

@@ -29,7 +29,7 @@ sources_of() {
   (cd "$root" && ls $(printf 'src/kernels/%s/*.cc ' "$@") | grep -vE '_test|_avx|onednn')
 }
 mapfile -t kernels < <(sources_of conv generated pool vector bf16)
-kernels+=(src/base/{text,cpu,tensor}.cc src/kernels/{layout,packed,precision,problem_fields}.cc)
+kernels+=(src/kernels/strip/strip_{plan,problem,run}.cc src/ops/{activation_names,strip_program}.cc src/base/{text,cpu,tensor}.cc src/kernels/{layout,packed,precision,problem_fields}.cc)
 mapfile -t bytes < <(sources_of int8)
 compile tests/arm/{kernels,int8}_on_arm.cc "${kernels[@]}" "${bytes[@]}"
 link kernels_on_arm tests/arm/kernels_on_arm.cc "${kernels[@]}"

@@ -19,15 +19,17 @@ def run(*words):
 
 
 def inverted_residual():
-    """1x1, depthwise 3x3, 1x1, the sum with what came in, and a pooling."""
+    """1x1, depthwise 3x3, 1x1, the sum with what came in, elementwise steps, and a pooling."""
     rng = np.random.default_rng(1)
     shapes = {"w0": (16, 3, 3, 3), "w1": (32, 16, 1, 1), "w2": (32, 1, 3, 3), "w3": (16, 32, 1, 1)}
     weights = [numpy_helper.from_array(rng.normal(0, 0.2, shape).astype(np.float32), name) for name, shape in shapes.items()]
+    weights += [numpy_helper.from_array(np.array(value, np.float32), name) for name, value in (("slope", 0.5), ("offset", 0.25))]
     pads = [1, 1, 1, 1]
     nodes = [helper.make_node("Conv", ["x", "w0"], ["a"], name="stem", pads=pads), helper.make_node("Conv", ["a", "w1"], ["b"], name="expand"), helper.make_node("Relu", ["b"], ["c"]),
              helper.make_node("Conv", ["c", "w2"], ["d"], name="filter", pads=pads, group=32), helper.make_node("Relu", ["d"], ["e"]), helper.make_node("Conv", ["e", "w3"], ["f"], name="project"),
-             helper.make_node("Add", ["f", "a"], ["s"]), helper.make_node("MaxPool", ["s"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=pads)]
-    graph = helper.make_graph(nodes, "inverted", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 14, 14])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 7, 7])], weights)
+             helper.make_node("Add", ["f", "a"], ["s"]), helper.make_node("Mul", ["s", "slope"], ["m"]), helper.make_node("Sub", ["m", "offset"], ["o"]), helper.make_node("Max", ["o", "s"], ["t"], name="bend"),
+             helper.make_node("MaxPool", ["t"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=pads)]
+    graph = helper.make_graph(nodes, "inverted", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 34, 34])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 17, 17])], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
@@ -64,18 +66,18 @@ class Tune(unittest.TestCase):
             chosen = [step for step in self.explained() if step["predicted_us"] > 0]
             self.assertTrue(all(step["is_measured"] for step in chosen if step["macs"] > 0), chosen)
 
-    def test_kernels_are_generated_for_convolutions_chains_and_poolings(self):
+    def test_kernels_are_generated_for_convolutions_chains_poolings_and_strips(self):
         if not pathlib.Path(PROGRAM).with_name("scissionlite-generate").exists():
             self.skipTest("scissionlite-generate was not built: Halide is missing")
         answer = self.tuned("--rounds", 4, "--generate", "--seconds", 0, budget=2)
         self.assertLess(answer["network"]["error"], 1e-5)
-        self.assertTrue(all(layer["failed"] == 0 for layer in answer["layers"] if layer["problem"].split()[0] in ("chain", "pool")), answer["layers"])
+        self.assertTrue(all(layer["failed"] == 0 for layer in answer["layers"] if layer["problem"].split()[0] in ("chain", "pool", "strip")), answer["layers"])
         lines = [json.loads(line) for line in (self.tuning.parent / "tuning.json.log").read_text().splitlines()[1:]]
         made = [line["problem"].split()[0] for line in lines if line["implementation"] == "generated" and "median_us" in line]
-        self.assertEqual((made.count("chain"), made.count("pool")), (2, 2))  # of the three chains one is a depthwise and a 1x1 convolution
+        self.assertEqual((made.count("chain"), made.count("pool"), made.count("strip")), (2, 2, 2))  # of the three chains one is a depthwise and a 1x1 convolution
         if answer["network"]["verdict"] != "slower":
-            won = {layer["problem"].split()[0] for layer in answer["layers"] if layer["choice"].startswith("generated") and layer["problem"].startswith("pool")}
-            named = {step["implementation"].split()[1] for step in self.explained() if step["implementation"].startswith("generated pool")}
+            won = {layer["problem"].split()[0] for layer in answer["layers"] if layer["choice"].startswith("generated") and layer["problem"].startswith(("pool", "strip"))}
+            named = {step["implementation"].split()[1] for step in self.explained() if step["implementation"].startswith(("generated pool", "generated strip"))}
             self.assertEqual(named, won)
 
     def test_is_recalled(self):

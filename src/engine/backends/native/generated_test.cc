@@ -1,4 +1,4 @@
-// Chains and poolings that a tuning database says to compute by generated kernels: chosen, named, right, kept by a compiled model; and computed
+// Chains, poolings and strips that a tuning database says to compute by generated kernels: chosen, named, right, kept by a compiled model; and computed
 // as without tuning where a kernel is missing or is not what was recorded.
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -19,13 +19,14 @@ namespace {
 using testing_graphs::Ints;
 using testing_graphs::Maker;
 
-/// A strided 1x1, a depthwise and a 1x1 convolution with a residual, and both kinds of pooling.
+/// A depthwise and a 1x1 convolution with a residual, elementwise steps, and both kinds of pooling.
 Graph network() {
   Maker m;
-  const auto x = m.op("Relu", {m.conv(m.input({1, 3, 22, 22}), 3, 24, 3)});
+  const auto x = m.op("Relu", {m.conv(m.input({1, 3, 30, 30}), 3, 24, 3)});
   const auto deep = m.op("Relu", {m.conv(x, 24, 24, 3, {{"group", int64_t{24}}})});
   const auto sum = m.op("Add", {m.conv(deep, 24, 24, 1), x});
-  const auto most = m.op("MaxPool", {sum}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
+  const auto bent = m.op("Max", {sum, m.op("Add", {m.op("Mul", {sum, m.weights({24, 1, 1})}), m.scalar(0.25F)})});
+  const auto most = m.op("MaxPool", {bent}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}});
   m.output(m.op("AveragePool", {most}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"count_include_pad", int64_t{1}}}));
   return m.finish();
 }
@@ -54,7 +55,8 @@ class GeneratedKernelsOfAModel : public testing::Test {
     for (const auto& use : uses.chains)
       if (const auto kernel = kernels::generated_problem(use.chain.problem()); !kernel.empty()) add(use.chain.text(), kernel);
     for (const auto& use : uses.pools) add(use.pool.text(), use.pool.text());
-    EXPECT_EQ(found.entries.size(), 3);
+    for (const auto& use : uses.strips) add(use.strip.text(), use.strip.text());
+    EXPECT_EQ(found.entries.size(), 4);
     tune::update_database(database_, found);
   }
   [[nodiscard]] std::vector<std::string> steps_of(const Graph& graph, const std::string& tuning) const {
@@ -65,7 +67,7 @@ class GeneratedKernelsOfAModel : public testing::Test {
   }
   [[nodiscard]] double error_of(const Graph& graph, const std::string& tuning) const { return max_relative_error(compile(graph, "native", {.threads = 1, .tuning = tuning})->run(inputs_)[0], expected_); }
 
-  const std::vector<std::string> all_{"generated chain", "generated pool", "generated pool"};
+  const std::vector<std::string> all_{"generated chain", "generated strip", "generated pool", "generated pool"};
   const kernels::VectorLoops& loops_ = kernels::best_loops();
   fs::path at_ = fs::temp_directory_path() / ("native_generated_" + std::to_string(getpid())), database_ = at_ / "tuning.json";
   Graph graph_ = network();

@@ -1,8 +1,9 @@
-// What a model convolves and pools with, for those who tune it.
+// What a model computes that can be tuned: convolutions, chains, poolings and strips.
 #pragma once
 
 #include "graph/graph.h"
 #include "kernels/pool/pool.h"
+#include "kernels/strip/strip_problem.h"
 #include "tune/chain_problem.h"
 
 namespace scissionlite {
@@ -19,14 +20,19 @@ struct PoolUse {
   kernels::PoolProblem pool;
   int count = 0;
 };
+struct StripUse {
+  kernels::StripProblem strip;
+  int count = 0;
+};
 struct ConvUses {
   std::string network;           // names the whole in a tuning database (network_text in conv_stage.h)
   std::vector<ConvUse> convs;
   std::vector<ChainUse> chains;  // that could be made, also such as share convolutions
   std::vector<PoolUse> pools;
+  std::vector<StripUse> strips;  // of several steps over many values: of others a kernel has nothing to gain
 };
 
-/// The distinct convolutions, chains and poolings that the native backend could compute the model by, for batch 1, in order of the model.
+/// The distinct convolutions, chains, poolings and strips that the native backend could compute the model by, for batch 1, in order of the model.
 /// Nothing runs on several threads. @throws Unsupported, ModelError as compile does.
 [[nodiscard]] ConvUses conv_problems(const Graph& graph, int threads);
 

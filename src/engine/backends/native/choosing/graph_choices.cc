@@ -89,13 +89,17 @@ class Builder {
     else return false;
     return true;
   }
-  /// By our own loops, and by a generated kernel where one was measured to be faster.
   void offer_pool(size_t node, double pass_us) {
     const auto& n = node_at(node);
-    const auto tuned = costs_.pool(n);
-    add_form(node, Form::kBlocked, tuned ? tuned->usual_us : pass_us);
+    offer_blocked(node, pass_us, std::vector<Form>(n.inputs.size(), Form::kBlocked));
+  }
+  /// By our own loops, and by a generated kernel where one was measured to be faster.
+  void offer_blocked(size_t node, double pass_us, const std::vector<Form>& forms) {
+    const auto& n = node_at(node);
+    const auto tuned = costs_.kernel(n);
+    add_reads(node, Form::kBlocked, tuned ? tuned->usual_us : pass_us, forms);
     if (!tuned || !tuned->kernel) return;
-    add({.nodes = {node}, .text = kernel_text(*tuned->kernel), .conv = {}, .kernel = tuned->kernel, .form = Form::kBlocked, .us = tuned->median_us, .is_measured = true}, n.inputs, std::vector<Form>(n.inputs.size(), Form::kBlocked), n.outputs);
+    add({.nodes = {node}, .text = kernel_text(*tuned->kernel), .conv = {}, .kernel = tuned->kernel, .form = Form::kBlocked, .us = tuned->median_us, .is_measured = true}, n.inputs, forms, n.outputs);
   }
   [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).kind == "nearest"; }
   /// Channels are a view; rows and columns are copied, in either form.
@@ -120,7 +124,7 @@ class Builder {
     const auto& n = node_at(node);
     std::vector<Form> forms;
     for (const auto layout : blocked_reads(l_, n)) forms.push_back(layout == Layout::kBlocked ? Form::kBlocked : Form::kPlain);
-    if (!forms.empty()) add_reads(node, Form::kBlocked, pass_us, forms);
+    if (!forms.empty()) offer_blocked(node, pass_us, forms);
     add_form(node, Form::kPlain, pass_us);
   }
   [[nodiscard]] bool is_filled_image(const std::string& value) const { return l_.is_f32_image(value) && element_count(l_.info(value).shape) > 0; }

@@ -92,9 +92,9 @@ GraphCosts::Chain GraphCosts::chain(const std::vector<Stage>& stages, double sep
   return {rows, std::nullopt, std::max(kLeastChainShare * separate_us, separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())), false};
 }
 
-std::optional<tune::TunedPool> GraphCosts::pool(const Node& node) const {
-  const auto problem = tuned_ ? pool_problem_of(l_, node) : std::nullopt;
-  return problem ? tuned_->find(*problem) : std::nullopt;
+std::optional<tune::TunedKernel> GraphCosts::kernel(const Node& node) const {
+  const auto problem = tuned_ ? kernel_problem_of(l_, node) : "";
+  return problem.empty() ? std::nullopt : tuned_->find_kernel(problem);
 }
 
 }  // namespace scissionlite::native

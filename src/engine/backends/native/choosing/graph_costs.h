@@ -34,8 +34,8 @@ class GraphCosts {
   };
   /// A chain of stages that take `separate_us` one by one.
   [[nodiscard]] Chain chain(const std::vector<Stage>& stages, double separate_us) const;
-  /// A pooling where it was tuned.
-  [[nodiscard]] std::optional<tune::TunedPool> pool(const Node& node) const;
+  /// A pooling or a strip where it was tuned.
+  [[nodiscard]] std::optional<tune::TunedKernel> kernel(const Node& node) const;
 
  private:
   [[nodiscard]] double bytes_of(const std::string& value, Form form) const;

@@ -61,9 +61,9 @@ Choice choice_of(const Lowering& l, size_t i) {
   if (const auto* decision = l.decided(convolution_subject(node)))
     return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
   if (const auto* decision = l.decided(kernel_subject(node))) {
-    const auto pool = pool_problem_of(l, node);
-    if (!pool) fail(node);
-    return of_kernel({i}, {pool->text(), decision->knobs, kernels::target_of(l.loops())}, *decision);
+    auto problem = kernel_problem_of(l, node);
+    if (problem.empty()) fail(node);
+    return of_kernel({i}, {std::move(problem), decision->knobs, kernels::target_of(l.loops())}, *decision);
   }
   if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
   if (!l.will_be_constant(node)) fail(node);

@@ -144,8 +144,13 @@ void count(std::vector<Use>& uses, const Key& key, const Key& (*key_of)(const Us
 }
 const tune::ConvWithEnd& conv_of(const ConvUse& use) { return use.conv; }
 const tune::ChainOfConvs& chain_of(const ChainUse& use) { return use.chain; }
-
 const kernels::PoolProblem& pool_of(const PoolUse& use) { return use.pool; }
+const kernels::StripProblem& strip_of(const StripUse& use) { return use.strip; }
+
+constexpr int64_t kLeastStripValues = 1 << 14;  // 64 KiB: below, calls are much of a strip's time
+
+/// A single step waits for memory, whoever computes it.
+bool is_worth_a_kernel(const kernels::StripProblem& p) { return p.program.steps.size() > 1 && p.n * p.c * p.h * p.w >= kLeastStripValues; }
 
 }  // namespace
 
@@ -161,6 +166,7 @@ ConvUses conv_problems(const Graph& graph, int threads) {
     const auto& node = program.graph->nodes[i];
     if (const auto stage = native::coming_stage_of(l, node)) count(uses.convs, stage->with_end(), conv_of);
     if (const auto pool = native::pool_problem_of(l, node)) count(uses.pools, *pool, pool_of);
+    if (const auto strip = native::strip_problem_of(l, node); strip && is_worth_a_kernel(*strip)) count(uses.strips, *strip, strip_of);
     for (const auto& nodes : native::find_chains(l, i)) {
       tune::ChainOfConvs chain;
       for (const auto at : nodes) chain.stages.push_back(native::stage_of(l, program.graph->nodes[at])->with_end());

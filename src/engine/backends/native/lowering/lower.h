@@ -4,6 +4,7 @@
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/parallel.h"
 #include "kernels/pool/pool.h"
+#include "kernels/strip/strip.h"
 #include "ops/activation.h"
 
 namespace scissionlite::native {
@@ -46,6 +47,12 @@ namespace scissionlite::native {
 
 /// What a MaxPool or AveragePool of images asks for; nothing where only the reference code does it.
 [[nodiscard]] std::optional<kernels::PoolProblem> pool_problem_of(const Lowering& l, const Node& node);
+
+/// What an elementwise node of blocked images asks for; nothing where it is none, or the lowering computes it otherwise.
+[[nodiscard]] std::optional<kernels::StripProblem> strip_problem_of(const Lowering& l, const Node& node);
+
+/// The problem of a kernel that may compute the node: of a pooling or an elementwise program; empty for all others.
+[[nodiscard]] std::string kernel_problem_of(const Lowering& l, const Node& node);
 
 /// Nodes that make a chain (conv_stage.h) as one step.
 void lower_chain(Lowering& l, const Choice& choice);

@@ -39,6 +39,12 @@ std::optional<kernels::PoolProblem> pool_problem_of(const Lowering& l, const Nod
   return p;
 }
 
+std::string kernel_problem_of(const Lowering& l, const Node& node) {
+  if (const auto pool = pool_problem_of(l, node)) return pool->text();
+  const auto strip = strip_problem_of(l, node);
+  return strip ? strip->text() : "";
+}
+
 bool lower_pool(Lowering& l, const Node& node) {
   const auto problem = pool_problem_of(l, node);
   if (!problem) return false;

@@ -4,9 +4,9 @@
 
 #include <cstring>
 
-#include "engine/backends/native/lowering/strip_walk.h"
 #include "engine/backends/native/run_state.h"
 #include "engine/backends/native/test_native.h"
+#include "kernels/strip/strip_walk.h"
 
 namespace scissionlite {
 namespace {
@@ -165,9 +165,9 @@ TEST(Strips, SumsAndExtremesOfManyRunByVectors) {
   expect_fast_and_like_reference(m.finish());
 }
 
-using native::plan_strip;
-using native::Second;
-using native::StripOperation;
+using kernels::plan_strip;
+using kernels::Second;
+using kernels::StripOperation;
 
 TEST(StripPlan, AChainNeedsNoMemoryButTheResults) {
   const auto plan = plan_strip({1, {{"Abs", {0}}, {"Tanh", {1}}, {"Neg", {2}}}}, {Second::kWhole});
@@ -207,13 +207,13 @@ TEST(StripPlan, KnowsWhatLeavesLanesThatAreNoNumber) {
 TEST(StripWalk, RowsAreAsLongAsEveryOperandGoesOnAlike) {
   const Shape result{2, 3, 4, 5};
   const std::vector<Shape> per_channel{result, {3, 1, 1}, {}}, mixed{result, {4, 1}, {2, 1, 4, 5}};
-  const auto walk = native::plain_walk(result, per_channel);
+  const auto walk = kernels::plain_walk(result, per_channel);
   EXPECT_EQ(walk.length, 20);
   EXPECT_EQ(walk.outer, (Shape{2, 3}));
   EXPECT_EQ(walk.seconds(), (std::vector{Second::kWhole, Second::kOne, Second::kOne}));
   EXPECT_EQ(walk.operands[1].strides, (std::vector<int64_t>{0, 1}));
   EXPECT_TRUE(walk.operands[0].is_continuous && !walk.operands[1].is_continuous && walk.operands[2].is_continuous);
-  const auto short_rows = native::plain_walk(result, mixed);
+  const auto short_rows = kernels::plain_walk(result, mixed);
   EXPECT_EQ(short_rows.length, 5);
   EXPECT_EQ(short_rows.seconds(), (std::vector{Second::kWhole, Second::kOne, Second::kWhole}));
   EXPECT_EQ(short_rows.operands[2].strides, (std::vector<int64_t>{20, 0, 5}));

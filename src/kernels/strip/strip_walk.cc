@@ -1,11 +1,11 @@
-#include "engine/backends/native/lowering/strip_walk.h"
+#include "kernels/strip/strip_walk.h"
 
 #include <algorithm>
 
 #include "kernels/conv/panels.h"
 #include "ops/support.h"
 
-namespace scissionlite::native {
+namespace scissionlite::kernels {
 namespace {
 
 /// With ones in front, of the rank that is wanted.
@@ -15,15 +15,16 @@ Shape aligned(const Shape& shape, size_t rank) {
   return out;
 }
 
-std::optional<StripWalk::Operand> in_blocks(const StripWalk& walk, const Shape& result, const Shape& operand) {
-  if (operand == result) return StripWalk::Operand{Second::kWhole, {walk.blocks * walk.length, walk.length}, /*is_continuous=*/true};
+/// How the operand of an image is read.
+std::optional<StripProblem::Operand> operand_of(const Shape& result, const Shape& operand) {
+  if (operand == result) return StripProblem::Operand{};
   if (operand.size() > result.size()) return std::nullopt;
   const auto s = aligned(operand, 4);
   if (s[0] != 1 && s[0] != result[0]) return std::nullopt;
-  const int64_t image = s[0] == 1 ? 0 : element_count(s) / s[0];  // floats of each
-  if (s[1] == 1 && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kOne, {image, 0}, /*is_continuous=*/image == 0};
-  if (s[1] == result[1] && s[2] == 1 && s[3] == 1) return StripWalk::Operand{Second::kPerChannel, {image, walk.lanes}};
-  return s[1] == 1 && s[2] == result[2] && s[3] == result[3] ? std::optional(StripWalk::Operand{Second::kPerPixel, {image, 0}}) : std::nullopt;
+  const bool is_own = s[0] != 1;
+  if (s[1] == 1 && s[2] == 1 && s[3] == 1) return StripProblem::Operand{Second::kOne, is_own};
+  if (s[1] == result[1] && s[2] == 1 && s[3] == 1) return StripProblem::Operand{Second::kPerChannel, is_own};
+  return s[1] == 1 && s[2] == result[2] && s[3] == result[3] ? std::optional(StripProblem::Operand{Second::kPerPixel, is_own}) : std::nullopt;
 }
 
 }  // namespace
@@ -53,14 +54,29 @@ StripWalk plain_walk(const Shape& result, std::span<const Shape> operands) {
   return walk;
 }
 
-std::optional<StripWalk> blocked_walk(const Shape& result, std::span<const Shape> operands, int64_t lanes) {
-  StripWalk walk;
-  walk.lanes = lanes, walk.channels = result[1], walk.blocks = kernels::blocks_of(result[1], lanes);
-  walk.outer = {result[0], walk.blocks}, walk.length = result[2] * result[3] * lanes;
+std::optional<StripProblem> strip_problem(const ops::StripProgram& program, const Shape& result, std::span<const Shape> operands) {
+  if (result.size() != 4) return std::nullopt;
+  StripProblem problem{result[0], result[1], result[2], result[3], {}, program};
   for (const auto& operand : operands) {
-    const auto read = in_blocks(walk, result, operand);
+    const auto read = operand_of(result, operand);
     if (!read) return std::nullopt;
-    walk.operands.push_back(*read);
+    problem.operands.push_back(*read);
+  }
+  return can_plan_strip(program, problem.seconds()) ? std::optional(std::move(problem)) : std::nullopt;
+}
+
+StripWalk walk_of(const StripProblem& p, int64_t lanes) {
+  StripWalk walk;
+  walk.lanes = lanes, walk.channels = p.c, walk.blocks = blocks_of(p.c, lanes);
+  walk.outer = {p.n, walk.blocks}, walk.length = p.h * p.w * lanes;
+  for (const auto& operand : p.operands) {
+    const int64_t image = operand.is_own ? p.floats_of(operand) : 0;
+    switch (operand.second) {
+      case Second::kWhole: walk.operands.push_back({Second::kWhole, {walk.blocks * walk.length, walk.length}, /*is_continuous=*/true}); break;
+      case Second::kOne: walk.operands.push_back({Second::kOne, {image, 0}, /*is_continuous=*/image == 0}); break;
+      case Second::kPerChannel: walk.operands.push_back({Second::kPerChannel, {image, lanes}}); break;
+      case Second::kPerPixel: walk.operands.push_back({Second::kPerPixel, {image, 0}}); break;
+    }
   }
   return walk;
 }
@@ -72,4 +88,4 @@ void join_blocks(StripWalk& walk) {
   for (auto& operand : walk.operands) operand.strides.clear();
 }
 
-}  // namespace scissionlite::native
+}  // namespace scissionlite::kernels

@@ -1,13 +1,14 @@
-// How a pass over a result goes: rows of it, and where each operand lies that is repeated over rows or along them. Private to the native backend.
+// How a pass over a result goes: rows of it, and where each operand lies that is repeated over rows or along them.
 #pragma once
 
 #include <optional>
 #include <span>
 
 #include "base/tensor.h"
-#include "engine/backends/native/lowering/strip_plan.h"
+#include "kernels/strip/strip_plan.h"
+#include "kernels/strip/strip_problem.h"
 
-namespace scissionlite::native {
+namespace scissionlite::kernels {
 
 struct StripWalk {
   struct Operand {
@@ -27,11 +28,13 @@ struct StripWalk {
 /// Over plain tensors of any rank; operands are broadcast to `result`.
 [[nodiscard]] StripWalk plain_walk(const Shape& result, std::span<const Shape> operands);
 
-/// Over an image in blocks, with operands of its shape in blocks too and all others plain: one value, or one an image, a channel or a pixel, of all
-/// images or of each its own. Nothing where an operand is none of these.
-[[nodiscard]] std::optional<StripWalk> blocked_walk(const Shape& result, std::span<const Shape> operands, int64_t lanes);
+/// What a program over an image in blocks asks for, with operands of its shape in blocks too and all others plain: one value, or one an image, a
+/// channel or a pixel, of all images or of each its own. Nothing where an operand is none of these, or a step has none of the result's shape.
+[[nodiscard]] std::optional<StripProblem> strip_problem(const ops::StripProgram& program, const Shape& result, std::span<const Shape> operands);
+
+[[nodiscard]] StripWalk walk_of(const StripProblem& problem, int64_t lanes);
 
 /// Makes one row of all blocks, where no operand is read otherwise in one than in another.
 void join_blocks(StripWalk& walk);
 
-}  // namespace scissionlite::native
+}  // namespace scissionlite::kernels

@@ -1,14 +1,12 @@
-#include "engine/backends/native/lowering/strip_plan.h"
+#include "kernels/strip/strip_plan.h"
 
 #include <algorithm>
 #include <map>
 #include <string>
 
-namespace scissionlite::native {
+namespace scissionlite::kernels {
 namespace {
 
-using kernels::BinaryKind;
-using kernels::UnaryKind;
 using ops::StripProgram;
 using ops::StripStep;
 
@@ -61,7 +59,7 @@ class Planner {
     const auto is_of_channels = [](const StripOperation& o, BinaryKind kind) { return o.kind == StripOperation::Kind::kBinary && o.binary == kind && o.second == Second::kPerChannel; };
     if (is_of_channels(last, BinaryKind::kMul) && is_of_channels(next, BinaryKind::kAdd)) {
       last.kind = StripOperation::Kind::kScaleShift, last.c = next.b;
-    } else if (last.kind == StripOperation::Kind::kScaleShift && last.activation.kind == kernels::ActivationKind::kNone && next.kind == StripOperation::Kind::kActivation) {
+    } else if (last.kind == StripOperation::Kind::kScaleShift && last.activation.kind == ActivationKind::kNone && next.kind == StripOperation::Kind::kActivation) {
       last.activation = next.activation;
     } else {
       return false;
@@ -136,4 +134,4 @@ bool can_plan_strip(const StripProgram& program, const std::vector<Second>& seco
   });
 }
 
-}  // namespace scissionlite::native
+}  // namespace scissionlite::kernels

@@ -1,25 +1,24 @@
-// An elementwise program as calls of vector loops over registers: its operands, pieces of scratch memory and the result's own memory. Private to the
-// native backend.
+// An elementwise program as calls of vector loops over registers: its operands, pieces of scratch memory and the result's own memory.
 #pragma once
 
 #include <vector>
 
 #include "kernels/vector/arguments.h"
-#include "ops/strip.h"
+#include "ops/strip_program.h"
 
-namespace scissionlite::native {
+namespace scissionlite::kernels {
 
-using Second = kernels::BinaryArguments::Second;
+using Second = BinaryArguments::Second;
 
 /// One call. Registers are numbered: operands of the program first, the result, then buffers.
 struct StripOperation {
   enum class Kind { kBinary, kUnary, kActivation, kScaleShift };
   Kind kind = Kind::kActivation;
-  kernels::BinaryKind binary = kernels::BinaryKind::kAdd;
+  BinaryKind binary = BinaryKind::kAdd;
   Second second = Second::kWhole;               // of a binary one: how b is read
   bool is_swapped = false;                      // b op a
-  kernels::UnaryKind unary = kernels::UnaryKind::kNeg;
-  kernels::ActivationArguments activation;      // of kActivation, and what ends kScaleShift
+  UnaryKind unary = UnaryKind::kNeg;
+  ActivationArguments activation;      // of kActivation, and what ends kScaleShift
   int a = -1, b = -1, c = -1;                   // kScaleShift: a * b + c, of which b and c hold a value a channel
   int y = -1;
 };
@@ -38,4 +37,4 @@ struct StripPlan {
 /// Whether one operand of each step has a value for each of the result's.
 [[nodiscard]] bool can_plan_strip(const ops::StripProgram& program, const std::vector<Second>& seconds);
 
-}  // namespace scissionlite::native
+}  // namespace scissionlite::kernels
