@@ -15,6 +15,7 @@
 #include "kernels/conv/test_reference.h"
 #include "kernels/generated/chain_kernel.h"
 #include "kernels/generated/pool_kernel.h"
+#include "kernels/generated/strip_kernel.h"
 #include "kernels/layout.h"
 #include "kernels/vector/loops.h"
 
@@ -132,9 +133,30 @@ double pool_error(const KernelPlan& plan) {
   return most;
 }
 
+/// Of the strip in plans.h.
+double strip_error(const KernelPlan& plan) {
+  const auto p = parse_strip(plan.problem);
+  const int64_t pixels = p.h * p.w;
+  Rng rng(3);
+  const auto x = random_values(rng, p.c * pixels), channel = random_values(rng, p.c), pixel = random_values(rng, pixels);
+  const auto strip = make_generated_strip(p, plan.knobs, kernel_of(plan), best_loops());
+  const auto y = through(x, p.c, pixels, p.c, pixels, [&](const float* in, float* out) {
+    const float* inputs[] = {in, channel.data(), pixel.data()};
+    strip->run(inputs, out, nullptr, 2);
+  });
+  double most = 0;
+  for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
+    const auto at = static_cast<size_t>(i);
+    const float value = x[at], scaled = value * channel[at / static_cast<size_t>(pixels)];
+    most = std::max(most, static_cast<double>(std::abs(y[at] - std::clamp(std::max(scaled, pixel[at % static_cast<size_t>(pixels)]) + value, -0.5F, 1.F))));
+  }
+  return most;
+}
+
 double generated_error(const KernelPlan& plan) {
   const std::string kind = kernel_kind_of(plan.problem).name;
   if (kind == "chain") return chain_error(plan);
+  if (kind == "strip") return strip_error(plan);
   return kind == "pool" ? pool_error(plan) : error(parse_problem(plan.problem), conv_implementation("generated"), plan.knobs);
 }
 

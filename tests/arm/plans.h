@@ -36,6 +36,7 @@ inline std::vector<KernelPlan> arm_plans() {
   add_any("chain " + depthwise.text() + " + " + behind.text(), {{"rows", 3}});
   add_any("pool max mb1ic21ih11iw13oh6ow7kh3kw3sh2sw2dh1dw1pt1pl1pb1pr1cp0", {{"steps", 2}});
   add_any("pool average mb1ic21ih11iw13oh6ow7kh3kw3sh2sw2dh1dw1pt1pl1pb1pr1cp0", {});
+  add_any("strip mb1ic21ih11iw13 whole channel pixel; Mul %0 %1; Max %3 %2; Add %4 %0; Clip %5 -0.5 1", {{"values", 4096}});
   return out;
 }
 
