@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv/panels.h"
+#include "kernels/sparse24/weights.h"
 #include "kernels/vector/loops.h"
 
 namespace scissionlite {
@@ -20,7 +21,9 @@ class ChosenConvolution {
   ChosenConvolution(const kernels::ConvProblem& p, kernels::ConvChoice choice, int threads) : threads_(threads), choice_(std::move(choice)) {
     const auto& loops = kernels::best_loops();
     Rng rng(2);
-    const auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng), bias = random_floats(p.k, rng);
+    auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng);
+    const auto bias = random_floats(p.k, rng);
+    if (p.is_two_four) kernels::make_two_four(w.data(), p.k, p.c / p.groups);
     conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
     x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
     y_ = kernels::AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());

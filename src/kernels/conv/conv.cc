@@ -13,7 +13,7 @@ namespace scissionlite::kernels {
 std::string ConvProblem::text() const {
   const auto part = [](const char* name, int64_t value) { return name + std::to_string(value); };
   return "conv " + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oc", k) + part("kh", kernel_h) + part("kw", kernel_w) + part("sh", stride_h) + part("sw", stride_w) +
-         part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups);
+         part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups) + (is_two_four ? "sparse24" : "");
 }
 
 std::string ConvProblem::weights_text() const {

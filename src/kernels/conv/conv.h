@@ -22,6 +22,7 @@ struct ConvProblem {
   int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int64_t top = 0, left = 0, bottom = 0, right = 0;
   int64_t groups = 1;
+  bool is_two_four = false;  // of every four consecutive input channels at most two have weights that are not 0, for each output and place of the kernel
 
   [[nodiscard]] int64_t out_h() const { return (h + top + bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1; }
   [[nodiscard]] int64_t out_w() const { return (w + left + right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1; }
@@ -31,7 +32,7 @@ struct ConvProblem {
   [[nodiscard]] bool is_pointwise() const { return keeps_pixels() && groups == 1; }
   [[nodiscard]] bool is_depthwise() const { return groups == c && k == c && groups > 1; }
   [[nodiscard]] int64_t macs() const { return n * k * out_h() * out_w() * (c / groups) * kernel_h * kernel_w; }
-  /// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g1".
+  /// "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g1", and "sparse24" behind it where weights are 2:4.
   [[nodiscard]] std::string text() const;
   /// What the weights' order depends on of the problem: "k64 c32 3x3 g1", for the layout of packed weights.
   [[nodiscard]] std::string weights_text() const;

@@ -6,6 +6,8 @@
 namespace scissionlite::kernels {
 namespace {
 
+constexpr int64_t kTwoFourPattern = 24;
+
 void check(const ConvProblem& p, const std::string& text) {
   const bool is_positive = p.n > 0 && p.c > 0 && p.h > 0 && p.w > 0 && p.k > 0 && p.kernel_h > 0 && p.kernel_w > 0 && p.stride_h > 0 && p.stride_w > 0 && p.dilation_h > 0 && p.dilation_w > 0 && p.groups > 0;
   if (!is_positive || p.c % p.groups || p.k % p.groups || p.h + p.top + p.bottom < (p.kernel_h - 1) * p.dilation_h + 1 || p.w + p.left + p.right < (p.kernel_w - 1) * p.dilation_w + 1)
@@ -25,6 +27,9 @@ ConvProblem parse_problem(const std::string& text) {
   const int64_t vertical = fields.take("ph", 0), horizontal = fields.take("pw", vertical);
   p.top = fields.take("pt", vertical), p.left = fields.take("pl", horizontal), p.bottom = fields.take("pb", vertical), p.right = fields.take("pr", horizontal);
   p.groups = fields.take("g", 1);
+  const int64_t pattern = fields.take("sparse", 0);
+  if (pattern != 0 && pattern != kTwoFourPattern) throw InvalidArgument("[kernels] '" + text + "' has weights of the pattern " + std::to_string(pattern) + "; known is sparse" + std::to_string(kTwoFourPattern));
+  p.is_two_four = pattern == kTwoFourPattern;
   fields.finish();
   check(p, text);
   return p;

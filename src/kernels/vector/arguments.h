@@ -110,6 +110,27 @@ struct PoolRowArguments {
   int64_t out_width = 0;
 };
 
+/// A tile of sums, (lanes of channels, lanes of pixels), to a block: y[pixel] = f(bias + residual[pixel] + column `pixel` of the tile).
+struct TileEndArguments {
+  const float* tile = nullptr;
+  int64_t pixels = 0;               // up to lanes
+  const float* bias = nullptr;      // (lanes), or null
+  const float* residual = nullptr;  // as y, or null
+  float* y = nullptr;               // (pixels, lanes)
+  ActivationArguments activation;
+};
+
+/// sums[row] = the sum over groups g and i < 2 of values[g][row][i] * x[4 g + places[g][row][i]], all of them vectors of pixels.
+/// Values and places lie by `kTwoFourRows` rows: (lanes / rows, groups, rows, 2).
+struct TwoFourTileArguments {
+  const float* x = nullptr;  // (4 groups, lanes)
+  int64_t groups = 0;
+  const float* values = nullptr;
+  const uint8_t* places = nullptr;
+  float* sums = nullptr;     // (lanes, lanes)
+};
+constexpr int kTwoFourRows = 4;
+
 enum class BinaryKind : int { kAdd, kSub, kMul, kDiv, kMin, kMax };
 
 /// y = f(a op b) over `count` values. b: as a (kWhole), one value (kOne), or, where a is count / pixels / lanes blocks, one vector for each
@@ -150,6 +171,9 @@ struct VectorLoops {
   void (*cast)(CastKind kind, const void* x, void* y, int64_t count);
   void (*extremes)(bool is_max, const float* x, int64_t vectors, float* y);  // of each lane; no number where one of them is none
   void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
+  void (*block_to_tile)(const float* x, int64_t pixels, float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
+  void (*tile_to_block)(const TileEndArguments&);
+  void (*two_four_tile)(const TwoFourTileArguments&);
 };
 
 }  // namespace scissionlite::kernels

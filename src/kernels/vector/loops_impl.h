@@ -24,6 +24,7 @@ namespace scissionlite::kernels::SCISSIONLITE_ISA {
 #include "kernels/vector/panel.h"
 // panel.h first
 #include "kernels/vector/image.h"
+#include "kernels/vector/two_four.h"
 #include "kernels/vector/unary.h"
 #include "kernels/vector/winograd.h"
 
@@ -46,5 +47,8 @@ const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                          unary,
                          cast,
                          extremes,
-                         scale_shift};
+                         scale_shift,
+                         block_to_tile,
+                         tile_to_block,
+                         two_four_tile};
 }  // namespace scissionlite::kernels::SCISSIONLITE_ISA

@@ -1,0 +1,141 @@
+#include "kernels/sparse24/product_code.h"
+
+#include <algorithm>
+
+namespace scissionlite::kernels {
+namespace {
+
+constexpr int kRows = ProductCode::kLanes;  // sums are registers 0 to 15
+constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4;
+constexpr int kFirstOther = 16, kOthers = 16;  // registers of inputs, or of a transposition
+constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth;
+
+/// A pointer that moves on where offsets would no longer fit a byte.
+class Cursor {
+ public:
+  Cursor(Assembler& assembler, Pointer pointer, int64_t unit) : assembler_(assembler), pointer_(pointer), unit_(unit) {}
+  /// The offset from where the pointer is now.
+  int64_t offset_of(int64_t at) {
+    if (!Assembler::is_short(at - base_, unit_)) {
+      const int64_t base = at + 128 * unit_;  // what follows lies ahead
+      assembler_.advance(pointer_, static_cast<int32_t>(base - base_));
+      base_ = base;
+    }
+    return at - base_;
+  }
+
+ private:
+  Assembler& assembler_;
+  Pointer pointer_;
+  int64_t unit_, base_ = 0;
+};
+
+/// Registers 0 to 15 as rows: afterwards their columns.
+void write_transposition(Assembler& to) {
+  for (int row = 0; row < kRows; row += 4) {  // of each 128 bits: four rows of four columns
+    const int a = row, b = row + 1, c = row + 2, d = row + 3, other = kFirstOther + row;
+    to.low_floats(other, a, b), to.high_floats(other + 1, a, b), to.low_floats(other + 2, c, d), to.high_floats(other + 3, c, d);
+    to.low_pairs(a, other, other + 2), to.high_pairs(b, other, other + 2), to.low_pairs(c, other + 1, other + 3), to.high_pairs(d, other + 1, other + 3);
+  }
+  constexpr uint8_t kEven = 0x88, kOdd = 0xDD;  // quarters 0 and 2 of both, 1 and 3
+  for (int column = 0; column < 4; ++column) {  // 128 bits at a time: register column + 4 q becomes the q-th quarters
+    const int a = column, b = column + 4, c = column + 8, d = column + 12, other = kFirstOther + 4 * column;
+    to.quarters(other, a, b, kEven), to.quarters(other + 1, a, b, kOdd), to.quarters(other + 2, c, d, kEven), to.quarters(other + 3, c, d, kOdd);
+    to.quarters(a, other, other + 2, kEven), to.quarters(b, other + 1, other + 3, kEven), to.quarters(c, other, other + 2, kOdd), to.quarters(d, other + 1, other + 3, kOdd);
+  }
+}
+
+/// Of complete sums. Bounds follow the weights: kWeights points at them.
+void write_end(Assembler& to, const ProductEnd& end) {
+  write_transposition(to);
+  constexpr int kLower = kFirstOther, kUpper = kFirstOther + 1;
+  if (end.is_bounded) to.load_one(kLower, kWeights, 0), to.load_one(kUpper, kWeights, kFloatBytes);
+  for (int pixel = 0; pixel < kRows; ++pixel) {
+    if (end.has_residual) to.add(pixel, pixel, kResidual, pixel * kRowBytes);
+    if (end.is_bounded) to.greater(pixel, kLower, pixel), to.less(pixel, kUpper, pixel);
+    to.store(pixel, kY, pixel * kRowBytes);
+  }
+  to.leave();
+}
+
+/// Writes the code of one (block, piece) and appends the weights that it reads.
+class PartWriter {
+ public:
+  PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to, std::vector<float>& weights)
+      : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to), weights_(weights) {
+    write_end(to, end);
+  }
+
+  void write(int64_t first_output, int64_t first_group, int64_t end_group) {
+    const int outputs = static_cast<int>(std::min<int64_t>(kRows, layout_.outputs - first_output));
+    first_weight_ = weights_.size();
+    Cursor inputs(to_, kX, kRowBytes), values(to_, kWeights, kFloatBytes);
+    for (int row = 0; row < kRows; ++row) {
+      if (first_group > 0) to_.load(row, kSums, row * kRowBytes);
+      else if (bias_ && row < outputs) to_.load_one(row, kWeights, next_weight(values, bias_[first_output + row]));
+      else to_.zero(row);
+    }
+    for (int64_t group = first_group; group < end_group; ++group) write_group(first_output, outputs, group, (group - first_group) * kTwoFourGroup * kRowBytes, inputs, values);
+    if (end_group == layout_.groups()) return leave_to_end(values);
+    for (int row = 0; row < kRows; ++row) to_.store(row, kSums, row * kRowBytes);
+    to_.leave();
+  }
+
+ private:
+  /// The offset at which code finds it.
+  int64_t next_weight(Cursor& values, float weight) {
+    weights_.push_back(weight);
+    return values.offset_of(static_cast<int64_t>(weights_.size() - 1 - first_weight_) * kFloatBytes);
+  }
+
+  void write_group(int64_t first_output, int outputs, int64_t group, int64_t x_at, Cursor& inputs, Cursor& values) {
+    std::array<bool, kTwoFourGroup> is_loaded{};
+    const int registers = kFirstOther + static_cast<int>(group * kTwoFourGroup % kOthers);
+    for (size_t i = 0; i < kTwoFourKept; ++i)
+      for (int row = 0; row < outputs; ++row) {
+        const auto kept = layout_.group(packed_, first_output + row, group);
+        if (kept.values[i] == 0) continue;
+        const int place = kept.places[i];
+        if (auto& is_there = is_loaded[static_cast<size_t>(place)]; !is_there) {
+          to_.load(registers + place, kX, inputs.offset_of(x_at + place * kRowBytes));
+          is_there = true;
+        }
+        to_.add_product_of_one(row, registers + place, kWeights, next_weight(values, kept.values[i]));
+      }
+  }
+
+  void leave_to_end(Cursor& values) {
+    if (end_.is_bounded) {
+      const int64_t at = next_weight(values, end_.lower);
+      weights_.push_back(end_.upper);
+      to_.advance(kWeights, static_cast<int32_t>(at));
+    }
+    to_.jump(0);
+  }
+
+  const TwoFourLayout& layout_;
+  const std::byte* packed_;
+  const float* bias_;
+  const ProductEnd& end_;
+  Assembler& to_;
+  std::vector<float>& weights_;
+  size_t first_weight_ = 0;  // of the part
+};
+
+}  // namespace
+
+ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductEnd& end)
+    : piece_groups_(piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes), pieces_((layout.groups() + piece_groups - 1) / piece_groups) {
+  Assembler assembler;
+  std::vector<float> weights;
+  PartWriter writer(layout, packed, bias, end, assembler, weights);
+  for (int64_t block = 0; block < blocks_; ++block)
+    for (int64_t piece = 0; piece < pieces_; ++piece) {
+      parts_.push_back({assembler.size(), static_cast<int64_t>(weights.size())});
+      writer.write(block * kLanes, piece * piece_groups, std::min(layout.groups(), (piece + 1) * piece_groups));
+    }
+  code_ = ExecutableCode(assembler.code());
+  weights_ = Packed<float>(pack_bytes(static_cast<int64_t>(weights.size() * sizeof(float)), [&](std::byte* to) { std::copy(weights.begin(), weights.end(), reinterpret_cast<float*>(to)); }));
+}
+
+}  // namespace scissionlite::kernels

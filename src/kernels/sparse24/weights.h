@@ -1,0 +1,57 @@
+// Weights in NVIDIA's 2:4 pattern, packed: of each group of four consecutive inputs an output keeps two.
+//
+// Layout (TwoFourLayout), all rows of one matrix, by output:
+//   values   f32, (outputs, groups, 2): the two that are kept, by ascending input; a group with fewer non-zeros keeps zeros
+//   indices  bytes, (outputs, index_row_bytes): four bits a group, the lower half of a byte first; bits 0-1 say which of the group's inputs
+//            the first value belongs to, bits 2-3 the second one, which is greater: what Tensor Cores take as metadata of 32-bit values'
+//            groups of four (Mishra et al., arXiv 2104.08378, Sec. 3)
+// Inputs beyond the last are zeros: the last group may be short. 8.5 bytes a group instead of 16.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace scissionlite::kernels {
+
+constexpr int64_t kTwoFourGroup = 4, kTwoFourKept = 2;
+
+/// A matrix as it lies in memory: element (output, input) at w[output * output_step + input * input_step].
+struct MatrixView {
+  const float* w = nullptr;
+  int64_t outputs = 0, inputs = 0;
+  int64_t output_step = 0, input_step = 1;  // floats
+  [[nodiscard]] float at(int64_t output, int64_t input) const { return input < inputs ? w[output * output_step + input * input_step] : 0.F; }
+};
+
+/// No group has more than two non-zeros. Reads as far as the first that has.
+[[nodiscard]] bool is_two_four(const MatrixView& matrix);
+
+/// What a group keeps.
+struct TwoFourGroup {
+  std::array<float, kTwoFourKept> values{};
+  std::array<int, kTwoFourKept> places{};  // 0 to 3, ascending
+};
+
+struct TwoFourLayout {
+  int64_t outputs = 0, inputs = 0;
+  [[nodiscard]] int64_t groups() const { return (inputs + kTwoFourGroup - 1) / kTwoFourGroup; }
+  [[nodiscard]] int64_t value_bytes() const { return outputs * groups() * kTwoFourKept * static_cast<int64_t>(sizeof(float)); }
+  [[nodiscard]] int64_t index_row_bytes() const { return (groups() + 1) / 2; }
+  [[nodiscard]] int64_t bytes() const { return value_bytes() + outputs * index_row_bytes(); }
+  /// Of packed bytes.
+  [[nodiscard]] TwoFourGroup group(const std::byte* packed, int64_t output, int64_t group) const;
+};
+
+/// What a matrix keeps of a group. Of more than two non-zeros the first two: see is_two_four.
+[[nodiscard]] TwoFourGroup two_four_group(const MatrixView& matrix, int64_t output, int64_t group);
+
+/// Writes TwoFourLayout::bytes() bytes into zeros.
+void pack_two_four(const MatrixView& matrix, std::byte* packed);
+/// The inverse: w is (outputs, inputs).
+void unpack_two_four(const TwoFourLayout& layout, const std::byte* packed, float* w);
+
+/// Keeps the two largest magnitudes of each group of w (outputs, inputs): weights for tests and measurements.
+void make_two_four(float* w, int64_t outputs, int64_t inputs);
+
+}  // namespace scissionlite::kernels

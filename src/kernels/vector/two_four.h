@@ -1,0 +1,65 @@
+// Products with 2:4 sparse weights (kernels/sparse24). vec.h first.
+// A tile is what kLanes pixels hold: a row of kLanes values a channel. Pixels lie in lanes there, so that a weight is one multiply-add.
+
+/// Calls emit(column, vec) with what lies at row(0)[column], row(1)[column], ... for each of kLanes columns.
+template <typename Row, typename Emit>
+static SCISSIONLITE_INLINE void columns_of(const Row& row, const Emit& emit) {
+#if defined(__AVX512F__)
+  for (int column = 0; column < kLanes; column += 4) {
+    const auto gathered = [&](int first) {  // lane by lane of 128 bits: rows first, first + 4, ...
+      __m512 v = _mm512_broadcast_f32x4(_mm_loadu_ps(row(first) + column));
+      v = _mm512_mask_broadcast_f32x4(v, 0x00F0, _mm_loadu_ps(row(first + 4) + column));
+      v = _mm512_mask_broadcast_f32x4(v, 0x0F00, _mm_loadu_ps(row(first + 8) + column));
+      return _mm512_mask_broadcast_f32x4(v, 0xF000, _mm_loadu_ps(row(first + 12) + column));
+    };
+    const __m512 a = gathered(0), b = gathered(1), c = gathered(2), d = gathered(3);
+    const __m512 ab_low = _mm512_unpacklo_ps(a, b), ab_high = _mm512_unpackhi_ps(a, b), cd_low = _mm512_unpacklo_ps(c, d), cd_high = _mm512_unpackhi_ps(c, d);
+    emit(column, static_cast<vec>(_mm512_shuffle_ps(ab_low, cd_low, 0x44)));
+    emit(column + 1, static_cast<vec>(_mm512_shuffle_ps(ab_low, cd_low, 0xEE)));
+    emit(column + 2, static_cast<vec>(_mm512_shuffle_ps(ab_high, cd_high, 0x44)));
+    emit(column + 3, static_cast<vec>(_mm512_shuffle_ps(ab_high, cd_high, 0xEE)));
+  }
+#else
+  for (int column = 0; column < kLanes; ++column) {
+    float values[kLanes];
+    for (int i = 0; i < kLanes; ++i) values[i] = row(i)[column];
+    emit(column, load(values));
+  }
+#endif
+}
+
+/// x (pixels, lanes) of a block to tile[lane * kLanes + pixel]; zeros for pixels beyond.
+static void block_to_tile(const float* x, int64_t pixels, float* tile) {
+  static const float zeros[kLanes] = {};
+  columns_of([&](int pixel) { return pixel < pixels ? x + pixel * kLanes : zeros; }, [&](int lane, vec v) { store(tile + lane * kLanes, v); });
+}
+
+static void tile_to_block(const TileEndArguments& a) {
+  const vec bias = a.bias ? load(a.bias) : vec{};
+  with_activation(a.activation, [&](auto apply) {
+    columns_of([&](int lane) { return a.tile + lane * kLanes; },
+               [&](int pixel, vec v) {
+                 if (pixel >= a.pixels) return;
+                 v += bias;
+                 if (a.residual) v += load(a.residual + pixel * kLanes);
+                 store(a.y + pixel * kLanes, apply(v));
+               });
+  });
+}
+
+static void two_four_tile(const TwoFourTileArguments& a) {
+  constexpr int kRows = kTwoFourRows, kEntries = 2 * kRows;
+  for (int row = 0; row < kLanes; row += kRows) {
+    float* const sums = a.sums + row * kLanes;
+    vec sum[kRows] = {}, second[kRows] = {};
+    const float* values = a.values + row / kRows * a.groups * kEntries;
+    const uint8_t* places = a.places + row / kRows * a.groups * kEntries;
+    const float* x = a.x;
+    for (int64_t group = 0; group < a.groups; ++group, values += kEntries, places += kEntries, x += 4 * kLanes)
+      for (int i = 0; i < kRows; ++i) {
+        sum[i] += load(x + places[2 * i] * kLanes) * values[2 * i];
+        second[i] += load(x + places[2 * i + 1] * kLanes) * values[2 * i + 1];
+      }
+    for (int i = 0; i < kRows; ++i) store(sums + i * kLanes, sum[i] + second[i]);
+  }
+}
