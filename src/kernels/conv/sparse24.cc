@@ -44,7 +44,7 @@ class Sparse24 final : public Convolution {
       : problem_(p), end_(end), loops_(loops), pixels_(p.h * p.w), blocks_(blocks_of(p.k, loops.lanes)), layout_{p.k, p.c}, bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     chunk_ = equal_chunk(blocks_of(pixels_, loops.lanes), knobs.at("tiles"));
     packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) { pack_two_four({weights.w, p.k, p.c, p.c, 1}, to); });
-    if (knobs.at("code") && can_generate(loops)) code_.emplace(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, knobs.at("inputs") / kTwoFourGroup, product_end(end));
+    if (knobs.at("code") && can_generate(loops)) code_.emplace(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, std::min(knobs.at("inputs") / kTwoFourGroup, layout_.groups()), chunk_, product_end(end));
     else places_.emplace(layout_, packed_.data(), loops.lanes);
   }
 
@@ -96,30 +96,24 @@ class Sparse24 final : public Convolution {
 
   void run_code(const float* inputs, const Range& tiles, int64_t block, const float* residual, float* y, float* sums) const {
     const int64_t pieces = code_->pieces();
-    float* const spare = sums + std::max(chunk_, kTilesAtOnce) * sums_floats();
     for (int64_t piece = 0; piece < pieces; ++piece)
       for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
-        const int64_t at = (block * pixels_ + tile * loops_.lanes) * loops_.lanes, floats = pixels_of(tile) * loops_.lanes;
-        const float* const x = inputs + (tile - tiles.begin) * tile_floats();
-        float* const of_tile = sums + (tile - tiles.begin) * sums_floats();
-        if (piece + 1 < pieces) code_->run(block, piece, x, of_tile, nullptr, nullptr);
-        else if (floats == sums_floats()) code_->run(block, piece, x, of_tile, y + at, residual ? residual + at : nullptr);
-        else run_short(piece, x, block, of_tile, {residual ? residual + at : nullptr, y + at, spare, floats});
-        if (piece + 1 == pieces && end_.activation.kind != ActivationKind::kNone && !is_bound(end_.activation)) loops_.activate(y + at, y + at, floats, end_.activation);
+        const int64_t at = (block * pixels_ + tile * loops_.lanes) * loops_.lanes, floats = pixels_of(tile) * loops_.lanes, number = tile - tiles.begin;
+        const ProductCode::Tile part{inputs + number * tile_floats(), sums + number * sums_floats(), y + at, residual ? residual + at : nullptr, number};
+        const bool is_last = piece + 1 == pieces;
+        if (is_last && floats < sums_floats()) run_short(block, part, floats, sums + std::max(chunk_, kTilesAtOnce) * sums_floats());
+        else code_->run(block, piece, part);
+        if (is_last && end_.activation.kind != ActivationKind::kNone && !is_bound(end_.activation)) loops_.activate(y + at, y + at, floats, end_.activation);
       }
   }
 
-  /// An output tile with fewer pixels than the code writes.
-  struct ShortTile {
-    const float* residual;
-    float *y, *spare;
-    int64_t floats;
-  };
-  void run_short(int64_t piece, const float* x, int64_t block, float* sums, const ShortTile& tile) const {
-    float* const residual = tile.spare + sums_floats();
-    if (tile.residual) std::copy_n(tile.residual, tile.floats, residual);
-    code_->run(block, piece, x, sums, tile.spare, residual);
-    std::copy_n(tile.spare, tile.floats, tile.y);
+  /// The last piece of a tile with fewer pixels than the code reads and writes. @param spare  an output and a residual.
+  void run_short(int64_t block, ProductCode::Tile tile, int64_t floats, float* spare) const {
+    float *const y = tile.y, *const residual = spare + sums_floats();
+    if (tile.residual) std::copy_n(tile.residual, floats, residual);
+    tile.y = spare, tile.residual = residual;
+    code_->run(block, code_->pieces() - 1, tile);
+    std::copy_n(spare, floats, y);
   }
 
   void run_places(const float* inputs, const Range& tiles, int64_t block, const float* residual, float* y, float* sums) const {

@@ -10,7 +10,8 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kRegisterBytes = 64, kFloatBytes = 4;
+constexpr size_t kRegisterBytes = 64;
+constexpr int64_t kFloatBytes = 4;
 
 }  // namespace
 
@@ -30,7 +31,7 @@ void Assembler::word(int32_t value) {
 
 void Assembler::with_memory(Operation operation, int reg, int second, Pointer base, int64_t offset, Memory memory) {
   const int number = static_cast<int>(base);
-  const int64_t unit = memory == Memory::kWhole ? kRegisterBytes : kFloatBytes;
+  const int64_t unit = memory == Memory::kWhole ? int64_t{kRegisterBytes} : kFloatBytes;
   evex(operation, reg, second, memory == Memory::kBroadcast, !(number & 8), true);
   const int registers = (reg & 7) << 3 | (number & 7);
   if (is_short(offset, unit)) return bytes({static_cast<uint8_t>(0x40 | registers), static_cast<uint8_t>(offset / unit)});
@@ -59,6 +60,12 @@ void Assembler::quarters(int z, int a, int b, uint8_t order) {
   with_registers({3, 1, 0x23}, z, a, b);
   code_.push_back(order);
 }
+void Assembler::fetch(Pointer base, int64_t offset) {
+  constexpr int kToL2 = 2;
+  const int number = static_cast<int>(base);
+  bytes({static_cast<uint8_t>(0x40 | number >> 3), 0x0F, 0x18, static_cast<uint8_t>(0x80 | kToL2 << 3 | (number & 7))});
+  word(static_cast<int32_t>(offset));
+}
 void Assembler::advance(Pointer pointer, int32_t count) {
   const int number = static_cast<int>(pointer);
   bytes({static_cast<uint8_t>(0x48 | number >> 3), 0x81, static_cast<uint8_t>(0xC0 | (number & 7))});
@@ -70,11 +77,21 @@ void Assembler::jump(int64_t to) {
   code_.push_back(0xE9);
   word(static_cast<int32_t>(distance));
 }
+int64_t Assembler::constants(const std::vector<float>& values) {
+  code_.resize((code_.size() + kRegisterBytes - 1) / kRegisterBytes * kRegisterBytes, 0xCC);  // int3, should it ever be run
+  const int64_t at = size();
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(values.data());
+  code_.insert(code_.end(), bytes, bytes + values.size() * sizeof(float));
+  return at;
+}
 void Assembler::leave() { code_.push_back(0xC3); }
 
 ExecutableCode::ExecutableCode(const std::vector<uint8_t>& code) : bytes_(static_cast<int64_t>(code.size())) {
   void* const memory = mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw ResourceError("[sparse24] no memory for " + std::to_string(code.size()) + " bytes of generated code (" + std::strerror(errno) + ")");
+#ifdef MADV_HUGEPAGE
+  (void)madvise(memory, code.size(), MADV_HUGEPAGE);  // less to look up where code is large; a hint
+#endif
   std::memcpy(memory, code.data(), code.size());
   if (mprotect(memory, code.size(), PROT_READ | PROT_EXEC) != 0) {
     const std::string reason = std::strerror(errno);

@@ -9,7 +9,7 @@
 namespace scissionlite::kernels {
 
 /// General registers by their number in x86's encoding: the first arguments of a function (System V).
-enum class Pointer : int { kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFifth = 8 };
+enum class Pointer : int { kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFifth = 8, kSixth = 9 };
 
 /// Where code is written. Registers z are 0 to 31, offsets in bytes. Offsets that fit a byte of the unit (64 bytes, of broadcasts 4) are
 /// encoded as such, which makes 7 bytes an instruction; others take 10.
@@ -31,9 +31,12 @@ class Assembler {
   void high_pairs(int z, int a, int b);                                        // vunpckhpd z, a, b
   /// 128 bits at a time: those of a that `order` names in its lower four bits, and those of b.
   void quarters(int z, int a, int b, uint8_t order);                           // vshuff32x4 z, a, b, order
+  void fetch(Pointer base, int64_t offset);                                    // prefetcht1 [base + offset]: to L2
   void advance(Pointer pointer, int32_t bytes);                                // add pointer, bytes
   void jump(int64_t to);                                                       // jmp to where code().size() was `to`
   void leave();                                                                // ret
+  /// Constants between code, from a multiple of 64 bytes on. Where they begin.
+  int64_t constants(const std::vector<float>& values);
   [[nodiscard]] const std::vector<uint8_t>& code() const { return code_; }
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(code_.size()); }
   /// Whether an offset of that unit is encoded in one byte.

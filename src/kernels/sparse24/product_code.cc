@@ -6,9 +6,9 @@ namespace scissionlite::kernels {
 namespace {
 
 constexpr int kRows = ProductCode::kLanes;  // sums are registers 0 to 15
-constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4;
+constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4, kLineBytes = 64;
 constexpr int kFirstOther = 16, kOthers = 16;  // registers of inputs, or of a transposition
-constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth;
+constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth, kNext = Pointer::kSixth;
 
 /// A pointer that moves on where offsets would no longer fit a byte.
 class Cursor {
@@ -58,50 +58,61 @@ void write_end(Assembler& to, const ProductEnd& end) {
   to.leave();
 }
 
-/// Writes the code of one (block, piece) and appends the weights that it reads.
+/// Groups [begin, end) of a block's outputs.
+struct PartGroups {
+  int64_t first_output = 0, begin = 0, end = 0;
+};
+
+/// Writes the code of one (block, piece) and collects the weights that it reads.
 class PartWriter {
  public:
-  PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to, std::vector<float>& weights)
-      : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to), weights_(weights) {
-    write_end(to, end);
-  }
+  PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to) : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to) {}
 
-  void write(int64_t first_output, int64_t first_group, int64_t end_group) {
-    const int outputs = static_cast<int>(std::min<int64_t>(kRows, layout_.outputs - first_output));
-    first_weight_ = weights_.size();
+  /// @param lines  that it is to bring to L2 while it runs.
+  void write(const PartGroups& part, int64_t lines) {
+    outputs_ = static_cast<int>(std::min<int64_t>(kRows, layout_.outputs - part.first_output));
+    products_ = (part.end - part.begin) * kTwoFourKept * outputs_;
+    lines_ = lines;
     Cursor inputs(to_, kX, kRowBytes), values(to_, kWeights, kFloatBytes);
     for (int row = 0; row < kRows; ++row) {
-      if (first_group > 0) to_.load(row, kSums, row * kRowBytes);
-      else if (bias_ && row < outputs) to_.load_one(row, kWeights, next_weight(values, bias_[first_output + row]));
+      if (part.begin > 0) to_.load(row, kSums, row * kRowBytes);
+      else if (bias_ && row < outputs_) to_.load_one(row, kWeights, next_weight(values, bias_[part.first_output + row]));
       else to_.zero(row);
     }
-    for (int64_t group = first_group; group < end_group; ++group) write_group(first_output, outputs, group, (group - first_group) * kTwoFourGroup * kRowBytes, inputs, values);
-    if (end_group == layout_.groups()) return leave_to_end(values);
+    for (int64_t group = part.begin; group < part.end; ++group) write_group(part, group, inputs, values);
+    if (part.end == layout_.groups()) return leave_to_end(values);
     for (int row = 0; row < kRows; ++row) to_.store(row, kSums, row * kRowBytes);
     to_.leave();
   }
+  [[nodiscard]] const std::vector<float>& weights() const { return weights_; }
 
  private:
   /// The offset at which code finds it.
   int64_t next_weight(Cursor& values, float weight) {
     weights_.push_back(weight);
-    return values.offset_of(static_cast<int64_t>(weights_.size() - 1 - first_weight_) * kFloatBytes);
+    return values.offset_of((static_cast<int64_t>(weights_.size()) - 1) * kFloatBytes);
   }
 
-  void write_group(int64_t first_output, int outputs, int64_t group, int64_t x_at, Cursor& inputs, Cursor& values) {
+  void write_group(const PartGroups& part, int64_t group, Cursor& inputs, Cursor& values) {
     std::array<bool, kTwoFourGroup> is_loaded{};
     const int registers = kFirstOther + static_cast<int>(group * kTwoFourGroup % kOthers);
     for (size_t i = 0; i < kTwoFourKept; ++i)
-      for (int row = 0; row < outputs; ++row) {
-        const auto kept = layout_.group(packed_, first_output + row, group);
+      for (int row = 0; row < outputs_; ++row) {
+        fetch_lines();
+        const auto kept = layout_.group(packed_, part.first_output + row, group);
         if (kept.values[i] == 0) continue;
         const int place = kept.places[i];
         if (auto& is_there = is_loaded[static_cast<size_t>(place)]; !is_there) {
-          to_.load(registers + place, kX, inputs.offset_of(x_at + place * kRowBytes));
+          to_.load(registers + place, kX, inputs.offset_of(((group - part.begin) * kTwoFourGroup + place) * kRowBytes));
           is_there = true;
         }
         to_.add_product_of_one(row, registers + place, kWeights, next_weight(values, kept.values[i]));
       }
+  }
+
+  /// In between, so that they never wait for each other.
+  void fetch_lines() {
+    for (++product_; fetched_ < lines_ * product_ / products_; ++fetched_) to_.fetch(kNext, fetched_ * kLineBytes);
   }
 
   void leave_to_end(Cursor& values) {
@@ -118,24 +129,29 @@ class PartWriter {
   const float* bias_;
   const ProductEnd& end_;
   Assembler& to_;
-  std::vector<float>& weights_;
-  size_t first_weight_ = 0;  // of the part
+  std::vector<float> weights_;
+  int outputs_ = 0;
+  int64_t products_ = 0, product_ = 0;  // all of the part, zeros among them, and written ones
+  int64_t lines_ = 0, fetched_ = 0;
 };
 
 }  // namespace
 
-ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductEnd& end)
-    : piece_groups_(piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes), pieces_((layout.groups() + piece_groups - 1) / piece_groups) {
+ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles, const ProductEnd& end)
+    : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups) {
+  constexpr int64_t kProductBytes = 11, kInputBytes = 7;  // code and weight; a load
+  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = (part_bytes / kLineBytes + tiles - 1) / tiles;
   Assembler assembler;
-  std::vector<float> weights;
-  PartWriter writer(layout, packed, bias, end, assembler, weights);
-  for (int64_t block = 0; block < blocks_; ++block)
-    for (int64_t piece = 0; piece < pieces_; ++piece) {
-      parts_.push_back({assembler.size(), static_cast<int64_t>(weights.size())});
-      writer.write(block * kLanes, piece * piece_groups, std::min(layout.groups(), (piece + 1) * piece_groups));
+  write_end(assembler, end);
+  for (int64_t first = 0; first < layout.outputs; first += kLanes)
+    for (int64_t begin = 0; begin < layout.groups(); begin += piece_groups) {
+      PartWriter writer(layout, packed, bias, end, assembler);
+      Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
+      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines);
+      part.weights_at = assembler.constants(writer.weights());
+      parts_.push_back(part);
     }
   code_ = ExecutableCode(assembler.code());
-  weights_ = Packed<float>(pack_bytes(static_cast<int64_t>(weights.size() * sizeof(float)), [&](std::byte* to) { std::copy(weights.begin(), weights.end(), reinterpret_cast<float*>(to)); }));
 }
 
 }  // namespace scissionlite::kernels

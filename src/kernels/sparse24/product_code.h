@@ -4,14 +4,15 @@
 //   sums[output][pixel] (+)= the sum over the piece's inputs of w[output][input] * x[input][pixel],
 // the 16 sums in registers, groups of four inputs one after the other: their rows of x are loaded once, and each non-zero is one
 // vfmadd231ps with the weight as broadcast memory operand, 7 bytes of code and 4 of weights. Zeros cost nothing.
-// Weights lie in the order in which the code reads them: by block, a bias for each output, then by piece, group, first and second of a
-// group, output. The last piece's sums are transposed in registers to (pixel, output), end as asked for and are stored: code that all blocks
-// share and jump to. Bound: 2 multiply-adds a cycle while a piece's code stays in L1.
+// Weights lie behind the code that reads them, in the order in which it does: a bias for each output before the first piece, then by group,
+// first and second of a group, output. The last piece's sums are transposed in registers to (pixel, output), end as asked for and are
+// stored: code that all blocks share and jump to. While a part runs it brings the next one's code and weights to L2.
+// Bound: 2 multiply-adds a cycle while a piece's code stays in L1; 11 bytes a non-zero from beyond L2, once for all tiles in a row.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
-#include "kernels/packed.h"
 #include "kernels/sparse24/assembler.h"
 #include "kernels/sparse24/weights.h"
 
@@ -30,29 +31,34 @@ class ProductCode {
 
   /// @param bias          (outputs), or null.
   /// @param piece_groups  groups of four inputs of a piece; the last piece may be shorter.
-  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductEnd& end);
+  /// @param tiles         that a part is run for before the next one: each brings its share of the next one to L2.
+  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles, const ProductEnd& end);
 
-  [[nodiscard]] int64_t blocks() const { return blocks_; }
   [[nodiscard]] int64_t pieces() const { return pieces_; }
-  /// @param x         a tile, (4 groups of the matrix, 16): the whole, of which the piece reads its rows.
-  /// @param sums      (16 outputs, 16 pixels): what pieces but the first start from, and what pieces but the last leave.
-  /// @param y         of the last piece: (16 pixels, 16 outputs).
-  /// @param residual  as y, where the end has one.
-  void run(int64_t block, int64_t piece, const float* x, float* sums, float* y, const float* residual) const {
-    const auto& part = parts_[static_cast<size_t>(block * pieces_ + piece)];
-    reinterpret_cast<Function*>(code_.at(part.code_at))(x + piece * piece_groups_ * kTwoFourGroup * kLanes, weights_.data() + part.weights_at, sums, y, residual);
+  struct Tile {
+    const float* x = nullptr;         // (4 groups of the matrix, 16): the whole, of which a piece reads its rows
+    float* sums = nullptr;            // (16 outputs, 16 pixels): what pieces but the first start from, and what pieces but the last leave
+    float* y = nullptr;               // of the last piece: (16 pixels, 16 outputs)
+    const float* residual = nullptr;  // as y, where the end has one
+    int64_t number = 0;               // among the tiles in a row
+  };
+  void run(int64_t block, int64_t piece, const Tile& tile) const {
+    const auto at = static_cast<size_t>(block * pieces_ + piece);
+    const auto& part = parts_[at];
+    const auto* const next = code_.at(parts_[std::min(at + 1, parts_.size() - 1)].code_at + tile.number * part.fetched_bytes);
+    reinterpret_cast<Function*>(code_.at(part.code_at))(tile.x + piece * piece_groups_ * kTwoFourGroup * kLanes, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, tile.y, tile.residual, next);
   }
-  [[nodiscard]] int64_t bytes() const { return code_.bytes() + weights_.size() * static_cast<int64_t>(sizeof(float)); }
+  [[nodiscard]] int64_t bytes() const { return code_.bytes(); }
 
  private:
-  using Function = void(const float* x, const float* weights, float* sums, float* y, const float* residual);
+  using Function = void(const float* x, const float* weights, float* sums, float* y, const float* residual, const uint8_t* next);
   struct Part {
-    int64_t code_at = 0, weights_at = 0;  // bytes, floats
+    int64_t code_at = 0, weights_at = 0;  // bytes
+    int64_t fetched_bytes = 0;            // of the next part, in one run
   };
-  int64_t piece_groups_, blocks_, pieces_;
-  std::vector<Part> parts_;
+  int64_t piece_groups_, pieces_;
+  std::vector<Part> parts_;  // by block and piece
   ExecutableCode code_;
-  Packed<float> weights_;
 };
 
 }  // namespace scissionlite::kernels
