@@ -41,10 +41,10 @@ struct PlacesOfWeights {
 class Sparse24 final : public Convolution {
  public:
   Sparse24(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), pixels_(p.h * p.w), blocks_(blocks_of(p.k, loops.lanes)), layout_{p.k, p.c}, bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+      : problem_(p), end_(end), loops_(loops), pixels_(p.h * p.w), blocks_(blocks_of(p.k, loops.lanes)), layout_{p.k, p.c}, knob_inputs_(knobs.at("inputs")), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     chunk_ = equal_chunk(blocks_of(pixels_, loops.lanes), knobs.at("tiles"));
     packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) { pack_two_four({weights.w, p.k, p.c, p.c, 1}, to); });
-    if (knobs.at("code") && can_generate(loops)) code_.emplace(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, std::min(knobs.at("inputs") / kTwoFourGroup, layout_.groups()), chunk_, product_end(end));
+    if (knobs.at("code") && can_generate(loops)) code_.emplace(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, std::min(knobs.at("inputs") / kTwoFourGroup, layout_.groups()), ProductRuns{chunk_, lines_a_run()}, product_end(end));
     else places_.emplace(layout_, packed_.data(), loops.lanes);
   }
 
@@ -64,7 +64,7 @@ class Sparse24 final : public Convolution {
         if (at != transposed) transpose(x + n * in_image, range, inputs), transposed = at;
         const float* const added = residual ? residual + n * out_image : nullptr;
         float* const sums = inputs + chunk_ * tile_floats();
-        if (code_) run_code(inputs, range, item % blocks_, added, y + n * out_image, sums);
+        if (code_) run_code({x + n * in_image, inputs, added, y + n * out_image, sums}, range, item % blocks_);
         else run_places(inputs, range, item % blocks_, added, y + n * out_image, sums);
       }
     });
@@ -94,16 +94,34 @@ class Sparse24 final : public Convolution {
         loops_.block_to_tile(x + (block * pixels_ + tile * lanes) * lanes, pixels_of(tile), to + (tile - tiles.begin) * tile_floats() + block * lanes * lanes);
   }
 
-  void run_code(const float* inputs, const Range& tiles, int64_t block, const float* residual, float* y, float* sums) const {
-    const int64_t pieces = code_->pieces();
+  /// Input lines of the next chunk that a run of the code brings to L2.
+  [[nodiscard]] int64_t lines_a_run() const {
+    const int64_t lines = blocks_of(problem_.c, loops_.lanes) * loops_.lanes, runs = blocks_ * blocks_of(problem_.c, knob_inputs_);  // of a tile
+    return pixels_ > chunk_ * loops_.lanes ? blocks_of(lines, runs) : 0;
+  }
+  /// Where those of run `number` lie, of the chunk whose first pixel is `first`; null behind the last one.
+  [[nodiscard]] const float* next_input(const float* x, int64_t first, int64_t number) const {
+    const int64_t lanes = loops_.lanes, pixels = std::min(pixels_ - first, chunk_ * lanes), line = number * lines_a_run();
+    if (pixels <= 0 || line >= blocks_of(problem_.c, lanes) * pixels) return nullptr;
+    return x + (line / pixels * pixels_ + first + line % pixels) * lanes;
+  }
+
+  struct Images {
+    const float *x, *tiles, *residual;  // the image, tiles of its chunk
+    float *y, *sums;
+  };
+  void run_code(const Images& images, const Range& tiles, int64_t block) const {
+    const int64_t pieces = code_->pieces(), count = tiles.end - tiles.begin;
     for (int64_t piece = 0; piece < pieces; ++piece)
-      for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
-        const int64_t at = (block * pixels_ + tile * loops_.lanes) * loops_.lanes, floats = pixels_of(tile) * loops_.lanes, number = tile - tiles.begin;
-        const ProductCode::Tile part{inputs + number * tile_floats(), sums + number * sums_floats(), y + at, residual ? residual + at : nullptr, number};
+      for (int64_t number = 0; number < count; ++number) {
+        const int64_t tile = tiles.begin + number, at = (block * pixels_ + tile * loops_.lanes) * loops_.lanes, floats = pixels_of(tile) * loops_.lanes;
+        float* const y = images.y + at;
+        const ProductCode::Tile part{.x = images.tiles + number * tile_floats(), .sums = images.sums + number * sums_floats(), .y = y, .residual = images.residual ? images.residual + at : nullptr,
+                                     .next_x = next_input(images.x, tiles.end * loops_.lanes, (block * pieces + piece) * count + number), .number = number};
         const bool is_last = piece + 1 == pieces;
-        if (is_last && floats < sums_floats()) run_short(block, part, floats, sums + std::max(chunk_, kTilesAtOnce) * sums_floats());
+        if (is_last && floats < sums_floats()) run_short(block, part, floats, images.sums + std::max(chunk_, kTilesAtOnce) * sums_floats());
         else code_->run(block, piece, part);
-        if (is_last && end_.activation.kind != ActivationKind::kNone && !is_bound(end_.activation)) loops_.activate(y + at, y + at, floats, end_.activation);
+        if (is_last && end_.activation.kind != ActivationKind::kNone && !is_bound(end_.activation)) loops_.activate(y, y, floats, end_.activation);
       }
   }
 
@@ -148,7 +166,8 @@ class Sparse24 final : public Convolution {
   const VectorLoops& loops_;
   int64_t pixels_, blocks_;  // of an image; of outputs
   TwoFourLayout layout_;
-  int64_t chunk_ = 0;  // tiles
+  int64_t knob_inputs_;  // of a piece
+  int64_t chunk_ = 0;    // tiles
   AlignedFloats bias_;
   Packed<std::byte> packed_;
   std::optional<ProductCode> code_;

@@ -45,6 +45,10 @@ void Assembler::with_registers(Operation operation, int reg, int second, int thi
 }
 
 void Assembler::zero(int z) { with_registers({1, 1, 0xEF}, z, z, z); }
+void Assembler::load_seventh(Pointer to) {
+  const int number = static_cast<int>(to);
+  bytes({static_cast<uint8_t>(0x48 | number >> 3 << 2), 0x8B, static_cast<uint8_t>(0x44 | (number & 7) << 3), 0x24, 8});
+}
 void Assembler::load(int z, Pointer base, int64_t offset) { with_memory({1, 0, 0x10}, z, 0, base, offset, Memory::kWhole); }
 void Assembler::load_one(int z, Pointer base, int64_t offset) { with_memory({2, 1, 0x18}, z, 0, base, offset, Memory::kFloat); }
 void Assembler::store(int z, Pointer base, int64_t offset) { with_memory({1, 0, 0x11}, z, 0, base, offset, Memory::kWhole); }
@@ -60,12 +64,13 @@ void Assembler::quarters(int z, int a, int b, uint8_t order) {
   with_registers({3, 1, 0x23}, z, a, b);
   code_.push_back(order);
 }
-void Assembler::fetch(Pointer base, int64_t offset) {
-  constexpr int kToL2 = 2;
+void Assembler::prefetch(uint8_t opcode, int hint, Pointer base, int64_t offset) {
   const int number = static_cast<int>(base);
-  bytes({static_cast<uint8_t>(0x40 | number >> 3), 0x0F, 0x18, static_cast<uint8_t>(0x80 | kToL2 << 3 | (number & 7))});
+  bytes({static_cast<uint8_t>(0x40 | number >> 3), 0x0F, opcode, static_cast<uint8_t>(0x80 | hint << 3 | (number & 7))});
   word(static_cast<int32_t>(offset));
 }
+void Assembler::fetch(Pointer base, int64_t offset) { prefetch(0x18, 2, base, offset); }
+void Assembler::fetch_to_write(Pointer base, int64_t offset) { prefetch(0x0D, 1, base, offset); }
 void Assembler::advance(Pointer pointer, int32_t count) {
   const int number = static_cast<int>(pointer);
   bytes({static_cast<uint8_t>(0x48 | number >> 3), 0x81, static_cast<uint8_t>(0xC0 | (number & 7))});

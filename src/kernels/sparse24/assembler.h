@@ -8,14 +8,15 @@
 
 namespace scissionlite::kernels {
 
-/// General registers by their number in x86's encoding: the first arguments of a function (System V).
-enum class Pointer : int { kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFifth = 8, kSixth = 9 };
+/// General registers by their number in x86's encoding: the first arguments of a function (System V), and one that it may use.
+enum class Pointer : int { kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFifth = 8, kSixth = 9, kOther = 0 };
 
 /// Where code is written. Registers z are 0 to 31, offsets in bytes. Offsets that fit a byte of the unit (64 bytes, of broadcasts 4) are
 /// encoded as such, which makes 7 bytes an instruction; others take 10.
 class Assembler {
  public:
   void zero(int z);                                                            // vpxord z, z, z
+  void load_seventh(Pointer to);                                               // mov to, [rsp + 8]: the function's seventh argument
   void load(int z, Pointer base, int64_t offset);                              // vmovups z, [base + offset]: 64 bytes
   void load_one(int z, Pointer base, int64_t offset);                          // vbroadcastss z, [base + offset]
   void store(int z, Pointer base, int64_t offset);                             // vmovups [base + offset], z
@@ -32,6 +33,7 @@ class Assembler {
   /// 128 bits at a time: those of a that `order` names in its lower four bits, and those of b.
   void quarters(int z, int a, int b, uint8_t order);                           // vshuff32x4 z, a, b, order
   void fetch(Pointer base, int64_t offset);                                    // prefetcht1 [base + offset]: to L2
+  void fetch_to_write(Pointer base, int64_t offset);                           // prefetchw [base + offset]
   void advance(Pointer pointer, int32_t bytes);                                // add pointer, bytes
   void jump(int64_t to);                                                       // jmp to where code().size() was `to`
   void leave();                                                                // ret
@@ -51,6 +53,7 @@ class Assembler {
   enum class Memory { kWhole, kFloat, kBroadcast };
   void evex(Operation operation, int reg, int second, bool is_broadcast, bool has_low_rm, bool has_low_index);
   void with_memory(Operation operation, int reg, int second, Pointer base, int64_t offset, Memory memory);
+  void prefetch(uint8_t opcode, int hint, Pointer base, int64_t offset);
   void with_registers(Operation operation, int reg, int second, int third);
   void bytes(std::initializer_list<uint8_t> more) { code_.insert(code_.end(), more); }
   void word(int32_t value);

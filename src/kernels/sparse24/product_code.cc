@@ -8,7 +8,7 @@ namespace {
 constexpr int kRows = ProductCode::kLanes;  // sums are registers 0 to 15
 constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4, kLineBytes = 64;
 constexpr int kFirstOther = 16, kOthers = 16;  // registers of inputs, or of a transposition
-constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth, kNext = Pointer::kSixth;
+constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth, kNext = Pointer::kSixth, kNextX = Pointer::kOther;
 
 /// A pointer that moves on where offsets would no longer fit a byte.
 class Cursor {
@@ -68,11 +68,13 @@ class PartWriter {
  public:
   PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to) : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to) {}
 
-  /// @param lines  that it is to bring to L2 while it runs.
-  void write(const PartGroups& part, int64_t lines) {
+  /// @param lines        of the next part that it is to bring to L2 while it runs.
+  /// @param input_lines  likewise.
+  void write(const PartGroups& part, int64_t lines, int64_t input_lines) {
     outputs_ = static_cast<int>(std::min<int64_t>(kRows, layout_.outputs - part.first_output));
     products_ = (part.end - part.begin) * kTwoFourKept * outputs_;
-    lines_ = lines;
+    lines_ = lines, input_lines_ = input_lines, rows_written_ = part.end == layout_.groups() ? kRows : 0;
+    if (input_lines > 0) to_.load_seventh(kNextX);
     Cursor inputs(to_, kX, kRowBytes), values(to_, kWeights, kFloatBytes);
     for (int row = 0; row < kRows; ++row) {
       if (part.begin > 0) to_.load(row, kSums, row * kRowBytes);
@@ -113,6 +115,8 @@ class PartWriter {
   /// In between, so that they never wait for each other.
   void fetch_lines() {
     for (++product_; fetched_ < lines_ * product_ / products_; ++fetched_) to_.fetch(kNext, fetched_ * kLineBytes);
+    for (; inputs_fetched_ < input_lines_ * product_ / products_; ++inputs_fetched_) to_.fetch(kNextX, inputs_fetched_ * kLineBytes);
+    for (; outputs_fetched_ < rows_written_ * product_ / products_; ++outputs_fetched_) to_.fetch_to_write(kY, (kRows + outputs_fetched_) * kRowBytes);
   }
 
   void leave_to_end(Cursor& values) {
@@ -132,22 +136,24 @@ class PartWriter {
   std::vector<float> weights_;
   int outputs_ = 0;
   int64_t products_ = 0, product_ = 0;  // all of the part, zeros among them, and written ones
-  int64_t lines_ = 0, fetched_ = 0;
+  int64_t lines_ = 0, fetched_ = 0;                // of the next part
+  int64_t input_lines_ = 0, inputs_fetched_ = 0;
+  int64_t rows_written_ = 0, outputs_fetched_ = 0;  // of the next tile's output
 };
 
 }  // namespace
 
-ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles, const ProductEnd& end)
+ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductRuns& runs, const ProductEnd& end)
     : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups) {
   constexpr int64_t kProductBytes = 11, kInputBytes = 7;  // code and weight; a load
-  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = (part_bytes / kLineBytes + tiles - 1) / tiles;
+  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = (part_bytes / kLineBytes + runs.tiles - 1) / runs.tiles;
   Assembler assembler;
   write_end(assembler, end);
   for (int64_t first = 0; first < layout.outputs; first += kLanes)
     for (int64_t begin = 0; begin < layout.groups(); begin += piece_groups) {
       PartWriter writer(layout, packed, bias, end, assembler);
       Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
-      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines);
+      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines, runs.input_lines);
       part.weights_at = assembler.constants(writer.weights());
       parts_.push_back(part);
     }

@@ -25,14 +25,19 @@ struct ProductEnd {
   float lower = 0, upper = 0;
 };
 
+/// How a part is run, for what it brings to L2 meanwhile.
+struct ProductRuns {
+  int64_t tiles = 1;        // for so many in a row, before the next part: each brings its share of that one's code and weights
+  int64_t input_lines = 0;  // of 64 bytes, at Tile::next_x
+};
+
 class ProductCode {
  public:
   static constexpr int64_t kLanes = 16;  // outputs of a block, pixels of a tile
 
   /// @param bias          (outputs), or null.
   /// @param piece_groups  groups of four inputs of a piece; the last piece may be shorter.
-  /// @param tiles         that a part is run for before the next one: each brings its share of the next one to L2.
-  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles, const ProductEnd& end);
+  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductRuns& runs, const ProductEnd& end);
 
   [[nodiscard]] int64_t pieces() const { return pieces_; }
   struct Tile {
@@ -40,18 +45,19 @@ class ProductCode {
     float* sums = nullptr;            // (16 outputs, 16 pixels): what pieces but the first start from, and what pieces but the last leave
     float* y = nullptr;               // of the last piece: (16 pixels, 16 outputs)
     const float* residual = nullptr;  // as y, where the end has one
+    const float* next_x = nullptr;    // what will soon be read
     int64_t number = 0;               // among the tiles in a row
   };
   void run(int64_t block, int64_t piece, const Tile& tile) const {
     const auto at = static_cast<size_t>(block * pieces_ + piece);
     const auto& part = parts_[at];
     const auto* const next = code_.at(parts_[std::min(at + 1, parts_.size() - 1)].code_at + tile.number * part.fetched_bytes);
-    reinterpret_cast<Function*>(code_.at(part.code_at))(tile.x + piece * piece_groups_ * kTwoFourGroup * kLanes, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, tile.y, tile.residual, next);
+    reinterpret_cast<Function*>(code_.at(part.code_at))(tile.x + piece * piece_groups_ * kTwoFourGroup * kLanes, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, tile.y, tile.residual, next, tile.next_x);
   }
   [[nodiscard]] int64_t bytes() const { return code_.bytes(); }
 
  private:
-  using Function = void(const float* x, const float* weights, float* sums, float* y, const float* residual, const uint8_t* next);
+  using Function = void(const float* x, const float* weights, float* sums, float* y, const float* residual, const uint8_t* next, const float* next_x);
   struct Part {
     int64_t code_at = 0, weights_at = 0;  // bytes
     int64_t fetched_bytes = 0;            // of the next part, in one run

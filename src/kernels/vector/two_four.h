@@ -31,6 +31,8 @@ static SCISSIONLITE_INLINE void columns_of(const Row& row, const Emit& emit) {
 /// x (pixels, lanes) of a block to tile[lane * kLanes + pixel]; zeros for pixels beyond.
 static void block_to_tile(const float* x, int64_t pixels, float* tile) {
   static const float zeros[kLanes] = {};
+  constexpr int64_t kAhead = 2 * kLanes * kLanes;  // the next tiles of a block follow
+  for (int64_t i = 0; i < kLanes; ++i) __builtin_prefetch(x + kAhead + i * kLanes);
   columns_of([&](int pixel) { return pixel < pixels ? x + pixel * kLanes : zeros; }, [&](int lane, vec v) { store(tile + lane * kLanes, v); });
 }
 
