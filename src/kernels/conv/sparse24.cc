@@ -198,7 +198,8 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
 
 Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
   constexpr int64_t kUsualInputs = 256;  // 28 KB of code and 8 KB of weights at most
-  const int64_t tile_bytes = round_up(p.c, loops.lanes) * loops.lanes * static_cast<int64_t>(sizeof(float)), most = l2_bytes() / 2 / tile_bytes;
+  constexpr int64_t kUsualTiles = 16;    // enough for a part's code to come from beyond L2 meanwhile
+  const int64_t tile_bytes = round_up(p.c, loops.lanes) * loops.lanes * static_cast<int64_t>(sizeof(float)), most = std::min(kUsualTiles, l2_bytes() / 2 / tile_bytes);
   int64_t tiles = kTiles.front();
   for (const int64_t value : kTiles)
     if (value <= most) tiles = value;

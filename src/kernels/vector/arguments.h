@@ -131,6 +131,23 @@ struct TwoFourTileArguments {
 };
 constexpr int kTwoFourRows = 4;
 
+/// One vector of outputs of a few rows: y[row] = f(bias + the sum over groups g, i < 2 of values[g][i] * x[row][4 g + places[g][i]]), places by lane.
+/// Weights lie by strips of kTwoFourStrip groups: places (lanes of 32 bits, four for each group, the first group lowest, the first value's
+/// place below the second's), then values (groups, 2, lanes).
+struct TwoFourRowsArguments {
+  const float* x = nullptr;     // of whole strips
+  int64_t x_row = 0;
+  const float* rest = nullptr;  // (rows, 4 kTwoFourStrip): what follows, filled up; null: nothing does
+  int rows = 1;                 // up to kMostTwoFourRows
+  int64_t strips = 0;           // whole ones
+  const float* w = nullptr;
+  const float* bias = nullptr;  // (lanes), or null
+  float* y = nullptr;           // (lanes) a row
+  int64_t y_row = 0;
+  ActivationArguments activation;
+};
+constexpr int kTwoFourStrip = 8, kMostTwoFourRows = 4;
+
 enum class BinaryKind : int { kAdd, kSub, kMul, kDiv, kMin, kMax };
 
 /// y = f(a op b) over `count` values. b: as a (kWhole), one value (kOne), or, where a is count / pixels / lanes blocks, one vector for each
@@ -174,6 +191,7 @@ struct VectorLoops {
   void (*block_to_tile)(const float* x, int64_t pixels, float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
   void (*tile_to_block)(const TileEndArguments&);
   void (*two_four_tile)(const TwoFourTileArguments&);
+  void (*two_four_rows)(const TwoFourRowsArguments&);
 };
 
 }  // namespace scissionlite::kernels

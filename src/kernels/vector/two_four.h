@@ -65,3 +65,60 @@ static void two_four_tile(const TwoFourTileArguments& a) {
     for (int i = 0; i < kRows; ++i) store(sums + i * kLanes, sum[i] + second[i]);
   }
 }
+
+/// Four floats for every four lanes.
+static SCISSIONLITE_INLINE vec quad_of(const float* x) {
+#if defined(__AVX512F__)
+  return static_cast<vec>(_mm512_broadcast_f32x4(_mm_loadu_ps(x)));
+#elif defined(__AVX2__)
+  return static_cast<vec>(_mm256_broadcast_ps(reinterpret_cast<const __m128*>(x)));
+#else
+  return load(x);
+#endif
+}
+/// Of each quad what the lower two bits of `places` say.
+static SCISSIONLITE_INLINE vec placed(vec quads, ivec places) {
+#if defined(__AVX512F__)
+  return static_cast<vec>(_mm512_permutevar_ps(static_cast<__m512>(quads), reinterpret_cast<__m512i>(places)));
+#elif defined(__AVX2__)
+  return static_cast<vec>(_mm256_permutevar_ps(static_cast<__m256>(quads), reinterpret_cast<__m256i>(places)));
+#else
+  vec out;
+  for (int i = 0; i < kLanes; ++i) out[i] = quads[places[i] & 3];
+  return out;
+#endif
+}
+
+template <int kRows>
+static void two_four_rows_of(const TwoFourRowsArguments& a) {
+  constexpr int kChains = 4, kInputs = 4 * kTwoFourStrip;
+  constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kAhead = 4 * kStripFloats;
+  vec sums[kRows][kChains] = {};
+  const float* w = a.w;
+  const auto add_strip = [&](const float* x, int64_t x_row) {
+    for (int64_t i = 0; i < kStripFloats; i += 16) __builtin_prefetch(w + kAhead + i);
+    const vec bits = load(w);
+    ivec places = reinterpret_cast<const ivec&>(bits);
+    w += kLanes;
+#pragma GCC unroll 8
+    for (int group = 0; group < kTwoFourStrip; ++group) {
+      for (int i = 0; i < 2; ++i, w += kLanes, places >>= 2) {
+        const vec values = load(w);
+        for (int row = 0; row < kRows; ++row) sums[row][2 * (group % 2) + i] += placed(quad_of(x + row * x_row + 4 * group), places) * values;
+      }
+    }
+  };
+  for (int64_t strip = 0; strip < a.strips; ++strip) add_strip(a.x + strip * kInputs, a.x_row);
+  if (a.rest) add_strip(a.rest, kInputs);
+  const vec bias = a.bias ? load(a.bias) : vec{};
+  for (int row = 0; row < kRows; ++row) store(a.y + row * a.y_row, activate(bias + ((sums[row][0] + sums[row][1]) + (sums[row][2] + sums[row][3])), a.activation));
+}
+
+static void two_four_rows(const TwoFourRowsArguments& a) {
+  switch (a.rows) {
+    case 1: return two_four_rows_of<1>(a);
+    case 2: return two_four_rows_of<2>(a);
+    case 3: return two_four_rows_of<3>(a);
+    default: return two_four_rows_of<4>(a);
+  }
+}

@@ -1,6 +1,7 @@
 // Gemm, FusedGemm and MatMul with constant weights.
 #include "engine/backends/native/lowering/lower.h"
 #include "kernels/bf16/dense.h"
+#include "kernels/dense/two_four_dense.h"
 
 namespace scissionlite::native {
 namespace {
@@ -10,30 +11,38 @@ struct Product {
   bool is_transposed = false;  // weights are (n, k)
 };
 
-/// As decided when the model was compiled, where it was: the CPU then may have had other instructions.
-bool takes_bf16(Lowering& l, const Node& node, const Product& p) {
+constexpr const char *kDense = "dense", *kBf16 = "dense bf16", *kSparse = "dense sparse24";
+
+/// As decided when the model was compiled, where it was: the CPU then may have had other instructions. What is not noted is dense.
+std::string way_of(Lowering& l, const Node& node, const Product& p, const std::string& weights_value) {
   const auto subject = "product at " + node.outputs[0];
-  constexpr const char* kBf16 = "dense bf16";
-  if (l.repeats()) return l.decided(subject) != nullptr;
-  const bool takes = l.precision() == kernels::Precision::kBf16 && kernels::Bf16Dense::pays(p.m, l.loops());
-  if (takes && l.notes()) l.note(subject, {kBf16, {}, ""});
-  return takes;
+  if (l.repeats()) return l.decided(subject) ? l.decided(subject)->implementation : kDense;
+  const bool takes_bf16 = l.precision() == kernels::Precision::kBf16 && kernels::Bf16Dense::pays(p.m, l.loops());
+  const bool takes_sparse = !takes_bf16 && kernels::TwoFourDense::pays(p.m, l.loops()) && l.is_two_four(weights_value, !p.is_transposed);
+  const std::string way = takes_bf16 ? kBf16 : takes_sparse ? kSparse : kDense;
+  if (way != kDense && l.notes()) l.note(subject, {way, {}, ""});
+  return way;
 }
 
 void add_product(Lowering& l, const Node& node, const Product& p, const std::string& weights_value, const Tensor& bias, const kernels::ActivationArguments& activation) {
   const auto weights = l.weights(weights_value);
   const kernels::Dense::Weights w{weights.as<float>().data(), p.is_transposed ? 1 : p.n, p.is_transposed ? p.k : 1, bias.empty() ? nullptr : bias.as<float>().data(), l.weight_source(weights_value)};
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  if (takes_bf16(l, node, p)) {
+  const auto way = way_of(l, node, p, weights_value);
+  Step step{.node = node.label(), .implementation = way, .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = p.m * p.k * p.n};
+  if (way == kBf16) {
     const auto dense = std::make_shared<const kernels::Bf16Dense>(p.k, p.n, w, activation, l.loops());
-    Step step{.node = node.label(), .implementation = "dense bf16", .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(p.m), .macs = p.m * p.k * p.n,
-              .run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.scratch, f.threads); }};
+    step.scratch_bytes = dense->scratch_bytes(p.m);
+    step.run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.scratch, f.threads); };
     step.precision = kernels::Precision::kBf16;
-    return l.add(std::move(step));
+  } else if (way == kSparse) {
+    const auto dense = std::make_shared<const kernels::TwoFourDense>(p.k, p.n, w, activation, l.loops());
+    step.run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); };
+  } else {
+    const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
+    step.run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); };
   }
-  const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
-  l.add({.node = node.label(), .implementation = "dense", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = p.m * p.k * p.n,
-         .run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); }});
+  l.add(std::move(step));
 }
 
 }  // namespace

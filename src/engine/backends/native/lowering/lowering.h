@@ -91,6 +91,9 @@ class Lowering {
   /// A constant whose values are read by packing only, through `weight_source`; in a compiled model it has a type and no data.
   [[nodiscard]] Tensor weights(const std::string& value) const;
   [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);
+  /// Whether weights that are known, (outputs, inputs, ...) with 1x1 kernels or transposed (inputs, outputs), are 2:4 sparse along four inputs
+  /// or more. False in a compiled model, which repeats what was decided. Reads them once.
+  [[nodiscard]] bool is_two_four(const std::string& value, bool is_transposed) const;
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
   [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
@@ -180,6 +183,7 @@ class Lowering {
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
   std::vector<const Choice*> chosen_;   // by node
   mutable std::map<std::string, bool> will_be_constant_;
+  mutable std::map<std::pair<std::string, bool>, bool> two_four_;  // by value and is_transposed
   FreedMemory freed_{int64_t{4} << 20};   // weights that were let go: the heap would keep them between the packed ones
 };
 

@@ -1,5 +1,6 @@
 // What a lowering reads of constants and chooses, noted for a compiled model or repeated from one.
 #include "engine/backends/native/compiled/stored.h"
+#include "kernels/sparse24/weights.h"
 
 namespace scissionlite::native {
 
@@ -27,6 +28,17 @@ std::vector<Tensor> Lowering::constants_of(const Node& node) const {
 }
 
 Tensor Lowering::weights(const std::string& value) const { return find_constant(value); }
+
+bool Lowering::is_two_four(const std::string& value, bool is_transposed) const {
+  const auto tensor = repeats() ? Tensor() : weights(value);
+  if (tensor.empty() || tensor.dtype() != Dtype::kF32 || tensor.shape().size() < 2) return false;
+  const auto [it, is_new] = two_four_.try_emplace({value, is_transposed}, false);
+  if (is_new) {
+    const int64_t first = tensor.shape()[0], second = tensor.size() / first, outputs = is_transposed ? second : first, inputs = is_transposed ? first : second;
+    it->second = inputs >= kernels::kTwoFourGroup && kernels::is_two_four({tensor.as<float>().data(), outputs, inputs, is_transposed ? 1 : inputs, is_transposed ? outputs : 1});
+  }
+  return it->second;
+}
 
 kernels::WeightSource Lowering::weight_source(const std::string& value) {
   if (!options_.store) return {};

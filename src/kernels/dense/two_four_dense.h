@@ -1,0 +1,28 @@
+// Products with a constant matrix that is 2:4 sparse: fully connected layers for a few rows, which are bound by reading their weights.
+#pragma once
+
+#include "kernels/dense/dense.h"
+
+namespace scissionlite::kernels {
+
+/// Dense for weights of which each output reads two at most of every four consecutive inputs: 8.5 bytes of them instead of 16.
+/// Immutable. Reads w once for each kMostTwoFourRows rows of x.
+class TwoFourDense {
+ public:
+  TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops);
+  /// Whether it is faster than Dense for m rows: more of them are bound by multiply-adds, of which it saves none.
+  [[nodiscard]] static bool pays(int64_t m, const VectorLoops& loops) { return loops.lanes > 4 && m <= kMostTwoFourRows; }
+  void run(const float* x, int64_t m, float* y, int threads) const;
+  [[nodiscard]] int64_t packed_bytes() const { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
+
+ private:
+  void pack(const Dense::Weights& weights, float* packed) const;
+  void run_block(int64_t block, const float* x, const float* rest, int rows, float* y) const;
+  int64_t k_, n_, strips_;  // strips: of four times kTwoFourStrip inputs, the last one filled up
+  ActivationArguments activation_;
+  const VectorLoops& loops_;
+  Packed<float> weights_;  // by block of outputs: as TwoFourRowsArguments
+  AlignedFloats bias_;
+};
+
+}  // namespace scissionlite::kernels
