@@ -106,6 +106,11 @@ TEST_F(Databases, LogsOfOtherKindsAreRefused) {
 TEST(ProblemTexts, AreReadInBothForms) {
   const kernels::ConvProblem p{.c = 3, .h = 224, .w = 112, .k = 64, .kernel_h = 7, .kernel_w = 7, .stride_h = 2, .stride_w = 2, .top = 3, .left = 3, .bottom = 3, .right = 3};
   EXPECT_EQ(kernels::parse_problem(p.text()), p);
+  auto sparse = p;
+  sparse.is_two_four = true;
+  EXPECT_EQ(sparse.text(), p.text() + "sparse24");
+  EXPECT_EQ(kernels::parse_problem(sparse.text()), sparse);
+  EXPECT_NE(message_of([&] { (void)kernels::parse_problem(p.text() + "sparse13"); }).find("known is sparse24"), std::string::npos);
   EXPECT_EQ(kernels::parse_problem("conv mb1ic3ih224iw112oc64kh7kw7sh2sw2ph3pw3g1"), p);
 }
 

@@ -186,11 +186,11 @@ std::vector<KnobRange> knobs(const ConvProblem&, const VectorLoops& loops) {
 }
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
-  // products a cycle; cycles of a transposition and a call; of the portable loop, which is there to be right
-  constexpr double kCodeProducts = 1.7, kTileCycles = 60, kCodeBytes = 11, kLoopProducts = 0.4;
-  const int64_t tiles = blocks_of(p.h * p.w, loops.lanes), outputs = blocks_of(p.k, loops.lanes) * loops.lanes;
-  const auto products = static_cast<double>(tiles * outputs * p.c) / 2;
-  const auto around = static_cast<double>(tiles * (blocks_of(p.c, loops.lanes) + blocks_of(p.k, loops.lanes))) * kTileCycles;
+  // products a cycle; cycles of a block of a tile of the input and of the output; bytes a product; products a cycle of the portable loop, which is there to be right
+  constexpr double kCodeProducts = 1.85, kInputCycles = 150, kOutputCycles = 90, kCodeBytes = 11, kLoopProducts = 0.4;
+  const int64_t tiles = blocks_of(p.h * p.w, loops.lanes);
+  const auto products = static_cast<double>(tiles * p.k * p.c) / 2;
+  const double around = static_cast<double>(tiles) * (static_cast<double>(blocks_of(p.c, loops.lanes)) * kInputCycles + static_cast<double>(blocks_of(p.k, loops.lanes)) * kOutputCycles);
   if (!knobs.at("code")) return static_cast<double>(p.n) * (products / kLoopProducts + around);
   const double code = static_cast<double>(p.k * p.c) / 2 * kCodeBytes / kBytesPerCycle * static_cast<double>(blocks_of(tiles, knobs.at("tiles")));
   return static_cast<double>(p.n) * (std::max(products / kCodeProducts, code) + around);

@@ -92,7 +92,7 @@ static SCISSIONLITE_INLINE vec placed(vec quads, ivec places) {
 template <int kRows>
 static void two_four_rows_of(const TwoFourRowsArguments& a) {
   constexpr int kChains = 4, kInputs = 4 * kTwoFourStrip;
-  constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kAhead = 4 * kStripFloats;
+  constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kAhead = 16 * kStripFloats;
   vec sums[kRows][kChains] = {};
   const float* w = a.w;
   const auto add_strip = [&](const float* x, int64_t x_row) {

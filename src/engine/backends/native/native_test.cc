@@ -6,6 +6,7 @@
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/explain.h"
 #include "engine/backends/native/test_native.h"
+#include "kernels/sparse24/weights.h"
 #include "ops/ops.h"
 #include "tune/conv_space.h"
 
@@ -225,6 +226,35 @@ TEST(Native, OutputsThatAreInputsOrConstants) {
   const auto y = executable->run(std::span(&given, 1))[0];
   EXPECT_NE(y.data(), given.data());
   EXPECT_TRUE(bit_equal(given, y));
+}
+
+/// A 1x1 convolution and a fully connected layer, with 2:4 weights or with dense ones.
+Graph pointwise_and_dense(bool is_two_four) {
+  constexpr int64_t kIn = 128, kOut = 256, kClasses = 96;
+  Maker m;
+  Rng rng(5);
+  const auto weights = [&](int64_t outputs, int64_t inputs) {
+    Tensor w = random_tensor(rng, {outputs, inputs});
+    if (is_two_four) kernels::make_two_four(w.mutable_as<float>().data(), outputs, inputs);
+    return w;
+  };
+  const auto x = m.op("Relu", {m.input({1, kIn, 14, 14})});
+  const auto y = m.op("Conv", {x, m.constant(weights(kOut, kIn).reshaped({kOut, kIn, 1, 1}))});
+  const auto flat = m.op("Flatten", {m.op("GlobalAveragePool", {y})});
+  return with_output(m, m.op("Gemm", {flat, m.constant(weights(kClasses, kOut))}, {{"transB", int64_t{1}}}));
+}
+
+TEST(Native, TwoFourWeightsAreSeenInTheModel) {
+  if (kernels::best_loops().lanes != 16) GTEST_SKIP() << "[SKIP] needs avx512: without it dense ways are expected to be faster";
+  for (const bool is_two_four : {true, false}) {
+    const Graph graph = pointwise_and_dense(is_two_four);
+    const auto steps = explain_native(graph, {.threads = 1}, 1).steps;
+    const auto has = [&](const std::string& way) { return std::any_of(steps.begin(), steps.end(), [&](const auto& step) { return step.implementation.starts_with(way); }); };
+    EXPECT_EQ(has("sparse24"), is_two_four);
+    EXPECT_EQ(has("dense sparse24"), is_two_four);
+    expect_like_reference(graph, {{1, 128, 14, 14}});
+    EXPECT_EQ(conv_problems(graph, 1).convs.at(0).conv.problem.is_two_four, is_two_four);
+  }
 }
 
 class NativeTuning : public testing::Test {
