@@ -28,7 +28,7 @@ link() {
 sources_of() {
   (cd "$root" && ls $(printf 'src/kernels/%s/*.cc ' "$@") | grep -vE '_test|_avx|onednn')
 }
-mapfile -t kernels < <(sources_of conv generated pool vector bf16)
+mapfile -t kernels < <(sources_of conv generated pool sparse24 vector bf16)
 kernels+=(src/kernels/strip/strip_{plan,problem,run}.cc src/ops/{activation_names,strip_program}.cc src/base/{text,cpu,tensor}.cc src/kernels/{layout,packed,precision,problem_fields}.cc)
 mapfile -t bytes < <(sources_of int8)
 compile tests/arm/{kernels,int8}_on_arm.cc "${kernels[@]}" "${bytes[@]}"
