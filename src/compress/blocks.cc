@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "compress/one_image.h"
 #include "compress/slice_constant.h"
-#include "graph/slice.h"
 #include "ops/ops.h"
 
 namespace scissionlite::compress {
@@ -26,13 +26,8 @@ class Looked {
     for (size_t i = 0; i < graph.nodes.size(); ++i)
       for (const auto& input : graph.nodes[i].inputs) readers_[input].push_back(i);
     for (const auto& info : graph.outputs) outputs_.insert(info.name);
-    Graph single = with_batch(graph, 1);
-    single.values.clear();
-    ops::infer_shapes(single);
-    for (const auto& node : single.nodes)
-      for (const auto& output : node.outputs)
-        if (const auto info = single.find_value(output); info && info->has_shape && is_static(info->shape)) shapes_[output] = info->shape;
-    for (const auto& info : single.inputs) shapes_[info.name] = info.shape;
+    const Graph single = for_one_image(graph);
+    shapes_ = known_shapes(single);
     macs_ = ops::node_macs(single);
   }
   void add_costs(Block& block) const {

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "compress/channel_rules.h"
-#include "graph/slice.h"
+#include "compress/one_image.h"
 
 namespace scissionlite::compress {
 
@@ -126,14 +126,9 @@ void Relations::finish() {
 Channels::Channels(const Graph& graph) : graph_(graph) {
   ops::fold_constants(graph_);
   check_supported(graph_);
-  Graph single = with_batch(graph_, 1);
-  single.values.clear();
-  ops::infer_shapes(single);
+  const Graph single = for_one_image(graph_);
   macs_ = ops::node_macs(single);
-  for (const auto& node : single.nodes)
-    for (const auto& output : node.outputs)
-      if (const auto info = single.find_value(output); info && info->has_shape && is_static(info->shape)) shapes_[output] = info->shape;
-  for (const auto& info : single.inputs) shapes_[info.name] = info.shape;
+  shapes_ = known_shapes(single);
   for (const auto& [name, tensor] : graph_.initializers) shapes_[name] = tensor.shape();
 
   Relations relations(*this);

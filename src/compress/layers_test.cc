@@ -6,9 +6,9 @@
 #include <numeric>
 
 #include "compress/channel_gates.h"
+#include "compress/one_image.h"
 #include "compress/remove_channels.h"
 #include "compress/test_random_cnn.h"
-#include "graph/slice.h"
 
 namespace scissionlite::compress {
 namespace {
@@ -16,8 +16,6 @@ namespace {
 using testing_graphs::Maker;
 using testing_graphs::random_inputs;
 using testing_graphs::run_nodes;
-
-const Run kReference = [](const Graph& graph, std::span<const Tensor> inputs) { return run_nodes(graph, {inputs.begin(), inputs.end()}); };
 
 Graph two_layers() {
   Maker m;
@@ -66,10 +64,7 @@ RC_GTEST_PROP(SizeWithout, IsThatOfTheRebuiltNetwork, ()) {
   for (size_t i = 0; i < channels.classes().size(); ++i) magnitude.emplace(static_cast<int>(i), 1);  // of what is fixed
   const auto removal = remove_channels(channels, small_classes(channels, layers, magnitude, 1e-3), kReference);
   const auto size = size_without(channels, removal.removed);
-  Graph single = with_batch(removal.rebuilt, 1);
-  single.values.clear();
-  ops::infer_shapes(single);
-  const auto macs = ops::node_macs(single);
+  const auto macs = ops::node_macs(for_one_image(removal.rebuilt));
   RC_ASSERT(size.macs > 0);
   RC_ASSERT(size.macs == std::accumulate(macs.begin(), macs.end(), int64_t{0}));
   // constants that several nodes read get a bias of their own for each

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
+#include "compress/slice_constant.h"
 #include "compress/sparse_rows.h"
 
 namespace scissionlite::compress {
@@ -20,17 +20,6 @@ std::vector<int64_t> sources(const std::vector<int>& units, const std::map<int, 
     const auto it = order.find(unit);
     out.push_back(places.at(it == order.end() ? unit : it->second)[seen[unit]++]);
   }
-  return out;
-}
-
-Tensor gathered(const Tensor& tensor, size_t axis, const std::vector<int64_t>& from) {
-  Tensor out(tensor.dtype(), tensor.shape());
-  int64_t outer = 1, inner = 1;
-  for (size_t d = 0; d < tensor.shape().size(); ++d) (d < axis ? outer : d > axis ? inner : outer) *= d == axis ? 1 : tensor.shape()[d];
-  const auto size = static_cast<int64_t>(from.size());
-  const auto bytes = static_cast<size_t>(inner) * dtype_size(tensor.dtype());
-  for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < size; ++i) std::memcpy(out.mutable_data() + static_cast<size_t>(o * size + i) * bytes, tensor.data() + static_cast<size_t>(o * size + from[static_cast<size_t>(i)]) * bytes, bytes);
   return out;
 }
 

@@ -13,8 +13,6 @@ using testing_graphs::Maker;
 using testing_graphs::random_inputs;
 using testing_graphs::run_nodes;
 
-const Run kReference = [](const Graph& graph, std::span<const Tensor> inputs) { return run_nodes(graph, {inputs.begin(), inputs.end()}); };
-
 /// A share of the removable classes; one channel of each value and constant stays.
 std::set<int> some_classes(const Channels& channels, Rng& rng, double share) {
   std::set<int> kept, out;

@@ -18,20 +18,26 @@ struct Rows {
 
 }  // namespace
 
-Tensor take(const Tensor& tensor, size_t axis, const std::vector<bool>& kept) {
+Tensor gathered(const Tensor& tensor, size_t axis, const std::vector<int64_t>& from) {
   const Rows rows(tensor.shape(), axis);
   auto shape = tensor.shape();
-  shape[axis] = std::count(kept.begin(), kept.end(), true);
+  shape[axis] = static_cast<int64_t>(from.size());
   Tensor out(tensor.dtype(), shape);
   const auto bytes = static_cast<size_t>(rows.inner) * dtype_size(tensor.dtype());
   auto* to = out.mutable_data();
   for (int64_t o = 0; o < rows.outer; ++o)
-    for (int64_t i = 0; i < rows.size; ++i) {
-      if (!kept[static_cast<size_t>(i)]) continue;
+    for (const int64_t i : from) {
       std::memcpy(to, tensor.data() + static_cast<size_t>(o * rows.size + i) * bytes, bytes);
       to += bytes;
     }
   return out;
+}
+
+Tensor take(const Tensor& tensor, size_t axis, const std::vector<bool>& kept) {
+  std::vector<int64_t> from;
+  for (size_t i = 0; i < kept.size(); ++i)
+    if (kept[i]) from.push_back(static_cast<int64_t>(i));
+  return gathered(tensor, axis, from);
 }
 
 void zero_slice(Tensor& tensor, size_t axis, int64_t index) {

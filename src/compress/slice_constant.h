@@ -7,7 +7,9 @@
 
 namespace scissionlite::compress {
 
-/// Entries along `axis` that are kept. Any type.
+/// Entries along `axis`, in the order of `from`. Any type.
+[[nodiscard]] Tensor gathered(const Tensor& tensor, size_t axis, const std::vector<int64_t>& from);
+/// Those that are kept.
 [[nodiscard]] Tensor take(const Tensor& tensor, size_t axis, const std::vector<bool>& kept);
 /// In place, of a tensor that is not shared.
 void zero_slice(Tensor& tensor, size_t axis, int64_t index);

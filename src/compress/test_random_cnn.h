@@ -3,9 +3,13 @@
 
 #include <set>
 
+#include "compress/remove_channels.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite::compress {
+
+/// By the reference code of each node.
+inline const Run kReference = [](const Graph& graph, std::span<const Tensor> inputs) { return testing_graphs::run_nodes(graph, {inputs.begin(), inputs.end()}); };
 
 /// Convolutions of all kinds, BatchNormalization, residuals, concatenations, squeeze and excitation, shuffles, splits, and a classifier of
 /// one of several forms. Images of 6 x 5 pixels.

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.h"
 #include "engine/engine.h"
+#include "engine/normal_inputs.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
 
@@ -29,20 +29,15 @@ Graph load_to_compress(const TrainJob& job, const std::string& command) {
   return graph;
 }
 
-std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed) {
-  Rng rng(seed);
-  std::vector<Tensor> out;
-  for (const auto& info : with_batch(graph, 1).inputs) {
-    Tensor tensor(Dtype::kF32, info.shape);
-    for (float& v : tensor.mutable_as<float>()) v = static_cast<float>(rng.normal());
-    out.push_back(tensor);
-  }
-  return out;
+std::vector<Tensor> inputs_at_random(const Executable& model) {
+  std::vector<Shape> shapes;
+  for (const auto& info : model.inputs()) shapes.push_back(info.shape);
+  return normal_inputs(model.inputs(), shapes);
 }
 
 double largest_difference(const Graph& a, const Graph& b) {
-  const auto inputs = random_inputs(a, 3);
   const auto first = compile(with_batch(a, 1), "native"), second = compile(with_batch(b, 1), "native");
+  const auto inputs = inputs_at_random(*first);
   const auto expected = first->run(inputs), answers = second->run(inputs);
   double largest = 0;
   for (size_t i = 0; i < expected.size(); ++i) largest = std::max(largest, max_relative_error(answers[i], expected[i]));

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "graph/graph.h"
+#include "engine/engine.h"
 #include "train/train.h"
 
 namespace scissionlite::train {
@@ -15,8 +15,8 @@ namespace scissionlite::train {
 /// The job's model. @param command  of messages. @throws InvalidArgument for constants that are not finite, and images that do not fit.
 [[nodiscard]] Graph load_to_compress(const TrainJob& job, const std::string& command);
 
-/// Inputs at random, a batch of one.
-[[nodiscard]] std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed);
+/// The same at each call.
+[[nodiscard]] std::vector<Tensor> inputs_at_random(const Executable& model);
 
 /// Largest relative difference of what both answer to a random input, by the engine.
 [[nodiscard]] double largest_difference(const Graph& a, const Graph& b);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -13,7 +12,6 @@
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
-#include "ops/ops.h"
 #include "train/classifier.h"
 #include "train/compressing.h"
 #include "train/prune_search.h"
@@ -28,13 +26,7 @@ constexpr double kFreeShare = 0.2;       // of the search in which the strength 
 
 const compress::Run kEngine = [](const Graph& graph, std::span<const Tensor> inputs) { return compile(with_batch(graph, 1), "native")->run(inputs); };
 
-compress::NetworkSize size_of(const Graph& graph) {
-  Graph single = with_batch(graph, 1);
-  single.values.clear();
-  ops::infer_shapes(single);
-  const auto macs = ops::node_macs(single);
-  return {compress::parameter_count(graph), std::accumulate(macs.begin(), macs.end(), int64_t{0})};
-}
+compress::NetworkSize size_of(const Graph& graph) { return compress::size_without(compress::Channels(graph), {}); }
 
 /// What is searched: the model with gates of channels, and of blocks over that. Channels are related as they are without the latter, since
 /// the gate of a plain layer joins its input's channels with its output's.
@@ -96,22 +88,22 @@ class Pruner {
   PruneReport run() {
     check_job(train_);
     const auto data = load_data(train_, train_.input, classes_of(model_));
-    const auto whole = size_of(model_);
-    report_.parameters_before = whole.parameters, report_.macs_before = whole.macs;
+    whole_ = size_of(model_);
+    report_.parameters_before = whole_.parameters, report_.macs_before = whole_.macs;
     const Gated gated(model_, job_);
     const Graph rebuilt = search(gated, data);
     tune(rebuilt, data);
     const auto left = size_of(result_);
     report_.parameters_after = left.parameters, report_.macs_after = left.macs;
-    report_.is_within_budget = fits(left, whole);
+    report_.is_within_budget = fits(left);
     measure_latency();
     if (!job_.report.empty()) write_file(job_.report, to_json(report_).dump(2) + "\n");
     return std::move(report_);
   }
 
  private:
-  [[nodiscard]] bool fits(const compress::NetworkSize& size, const compress::NetworkSize& whole) const {
-    return static_cast<double>(size.parameters) <= wanted(job_.budget.parameters, whole.parameters) && static_cast<double>(size.macs) <= wanted(job_.budget.macs, whole.macs);
+  [[nodiscard]] bool fits(const compress::NetworkSize& size) const {
+    return static_cast<double>(size.parameters) <= wanted(job_.budget.parameters, whole_.parameters) && static_cast<double>(size.macs) <= wanted(job_.budget.macs, whole_.macs);
   }
   [[nodiscard]] bool has_budget() const { return job_.budget.parameters || job_.budget.macs; }
 
@@ -161,9 +153,8 @@ class Pruner {
     const auto size = compress::size_without(needed.channels, needed.classes);
     log::info("left after epoch " + std::to_string(step.number / step.per_epoch) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
     if (!has_budget()) return;
-    const auto whole = size_of(model_);
-    search.set_penalised(!fits(size, whole));
-    if (!fits(size, whole) && static_cast<double>(step.number) > kFreeShare * static_cast<double>(step.total)) search.scale_strength(kBudgetGrowth);
+    search.set_penalised(!fits(size));
+    if (!fits(size) && static_cast<double>(step.number) > kFreeShare * static_cast<double>(step.total)) search.scale_strength(kBudgetGrowth);
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
@@ -201,7 +192,7 @@ class Pruner {
 
   void measure_latency() {
     const auto before = compile(with_batch(model_, 1), "native", {.threads = 1}), after = compile(with_batch(result_, 1), "native", {.threads = 1});
-    const auto inputs = random_inputs(model_, 4);
+    const auto inputs = inputs_at_random(*before);
     std::vector<double> times[2];
     for (int i = 0; i < kLatencyRounds; ++i)
       for (const bool is_after : {false, true}) {
@@ -215,6 +206,7 @@ class Pruner {
   const PruneJob& job_;
   TrainJob train_;
   Graph model_, result_;
+  compress::NetworkSize whole_;
   PruneReport report_;
 };
 

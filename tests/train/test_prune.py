@@ -2,11 +2,7 @@
 test_prune.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
 import json
 import pathlib
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 import numpy as np
@@ -14,9 +10,8 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_retrain import CLASSES, pictures, write_cifar  # noqa: E402  (it takes the programs off sys.argv)
+from stripes import CLASSES, OnStripes  # noqa: E402  (it takes the programs off sys.argv)
 from test_train import run  # noqa: E402
 
 WIDTH = 16
@@ -82,51 +77,29 @@ def parameters(model):
     return sum(numpy_helper.to_array(t).size for t in onnx.load(model).graph.initializer)
 
 
-class Prune(unittest.TestCase):
+class Prune(OnStripes):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
-        cls.images, cls.labels = pictures(80, 2)
-        cls.test_file = write_cifar(cls.folder / "test.bin", cls.images, cls.labels)
-        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        super().setUpClass()
         cls.models = {}
         for name, make in (("residual", residual_model), ("plain", plain_model)):
             cls.models[name] = cls.folder / f"{name}.onnx"
-            result = run("train", make(cls.folder / "start.onnx"), "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--epochs", 6, "--batch-statistics",
-                         "--threads", 1, "-q", "-o", cls.models[name])
-            assert result.returncode == 0, result.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+            cls.trained(make(cls.folder / "start.onnx"), cls.models[name], "--epochs", 6, "--batch-statistics")
 
     def words(self, output, *more, model="residual"):
         usual = {"--search-epochs": 8, "--epochs": 4, "--lr": 0.02, "--schedule": "cosine"}
-        given = [word for option, value in usual.items() if option not in more for word in (option, value)]
-        return ["prune", self.models[model], "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, *given, "-q", "-o", output, *more]
+        return ["prune", self.models[model], "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
 
     def pruned(self, output, *more, model="residual", code=0):
-        result = run(*self.words(output, "--json", *more, model=model))
-        self.assertEqual(result.returncode, code, result.stderr)
-        return json.loads(result.stdout)
-
-    def refused(self, words, *parts):
-        result = run(*words)
-        self.assertGreater(result.returncode, 0, result.stdout)
-        self.assertNotEqual(result.returncode, 70, result.stderr)
-        for part in parts:
-            self.assertIn(part, result.stderr)
-        self.assertFalse((self.folder / "refused.onnx").exists())
+        return self.report(self.words(output, "--json", *more, model=model), code)
 
     def check(self, report, model, written):
         """What the report says is what ONNX Runtime and the file say."""
         self.assertEqual(report["parameters"]["after"], parameters(written))
-        self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels), delta=0.013)
+        self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels_of_images), delta=0.013)
         self.assertLess(report["parameters"]["after"], report["parameters"]["before"])
         self.assertLess(report["macs"]["after"], report["macs"]["before"])
-        self.assertGreaterEqual(report["score"]["after"], accuracy(self.models[model], self.images, self.labels) - 0.03)
+        self.assertGreaterEqual(report["score"]["after"], accuracy(self.models[model], self.images, self.labels_of_images) - 0.03)
         self.assertLessEqual(report["largest_error"], 1e-4)
 
     def test_a_residual_network_gets_smaller(self):
@@ -167,22 +140,12 @@ class Prune(unittest.TestCase):
         more = ["--search-epochs", 12, "--epochs", 2]
         whole = self.pruned(self.folder / "whole.onnx", *more)
         checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
-        words = [str(TRAIN), *map(str, self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0))]
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        search, end = pathlib.Path(f"{checkpoint}.search"), time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < end and not search.exists():
-            time.sleep(0.002)
-        self.assertIsNone(process.poll(), "the run was over before it could be killed")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        resumed = run(*words[1:])
-        self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        self.assertTrue(json.loads(resumed.stdout)["search"]["resumed"])
+        words = self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
+        self.assertTrue(self.resumed(words, f"{checkpoint}.search")["search"]["resumed"])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        again = run(*words[1:])  # both parts are there: only what is written is made again
-        self.assertEqual(again.returncode, 0, again.stderr)
+        again = self.report(words)  # both parts are there: only what is written is made again
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        self.assertEqual(json.loads(again.stdout)["layers"], whole["layers"])
+        self.assertEqual(again["layers"], whole["layers"])
         self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--strength", 2), "belongs to another run: 'prune'")
 
     def test_refusals(self):

@@ -2,11 +2,8 @@
 test_retrain.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
 import json
 import pathlib
-import signal
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 import numpy as np
@@ -14,11 +11,10 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
-TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+PROGRAM = pathlib.Path(sys.argv[2]).resolve()
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_train import run, weights, write_png  # noqa: E402  (it takes the programs off sys.argv)
-
-CLASSES = 4
+from stripes import CLASSES, OnStripes, pictures, write_cifar  # noqa: E402  (it takes the programs off sys.argv)
+from test_train import run, weights, write_png  # noqa: E402
 
 
 def cifar_model(path):
@@ -36,67 +32,25 @@ def cifar_model(path):
     return path
 
 
-def pictures(count, seed):
-    """Stripes, their direction and width the class: what pooling blurs."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0:32, 0:32]
-    images, labels = [], []
-    for i in range(count):
-        label = i % CLASSES
-        along, period = (x if label < 2 else y) + rng.integers(0, 8), (4, 8)[label % 2]
-        stripes = np.where((along // (period // 2)) % 2, 170, 80)[..., None] + rng.normal(0, 20, (32, 32, 3)) + rng.uniform(-30, 30, 3)
-        images.append(np.clip(stripes, 0, 255).astype(np.uint8))
-        labels.append(label)
-    return images, labels
-
-
-def write_cifar(path, images, labels):
-    path.write_bytes(b"".join(bytes([label]) + image.transpose(2, 0, 1).tobytes() for image, label in zip(images, labels)))
-    return path
-
-
-class Retrain(unittest.TestCase):
+class Retrain(OnStripes):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
-        images, labels = pictures(80, 2)
-        cls.test_file = write_cifar(cls.folder / "test.bin", images, labels)
+        super().setUpClass()
         cls.photos = cls.folder / "photos"
         cls.photos.mkdir()
-        for i, image in enumerate(images[:12]):
+        for i, image in enumerate(cls.images[:12]):
             write_png(cls.photos / f"{i:02}.png", image)
         cls.labels = cls.folder / "labels.tsv"
-        cls.labels.write_text("".join(f"{i:02}.png\t{label}\n" for i, label in enumerate(labels[:12])))
-        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        cls.labels.write_text("".join(f"{i:02}.png\t{label}\n" for i, label in enumerate(cls.labels_of_images[:12])))
         cls.model = cls.folder / "model.onnx"
-        result = run("train", cifar_model(cls.folder / "start.onnx"), "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--epochs", 8,
-                     "--threads", 1, "-q", "--json", "-o", cls.model)
-        assert result.returncode == 0, result.stderr
-        cls.uncut = json.loads(result.stdout)["epochs"][-1]["metrics"]["accuracy"]
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+        cls.uncut = cls.trained(cifar_model(cls.folder / "start.onnx"), cls.model, "--epochs", 8)["epochs"][-1]["metrics"]["accuracy"]
 
     def words(self, output, *more, cut="r1"):
         usual = {"--images": self.train_file, "--held-out": self.test_file, "--epochs": 6, "--lr": 0.005, "--optimizer": "adam"}
-        given = [word for option, value in usual.items() if option not in more for word in (option, value)]
-        return ["retrain", self.model, "--cut", cut, "--threads", 1, *given, "-q", "-o", output, *more]
+        return ["retrain", self.model, "--cut", cut, "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
 
     def retrained(self, output, *more):
-        result = run(*self.words(output, "--json", *more))
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return json.loads(result.stdout)
-
-    def refused(self, words, *parts):
-        result = run(*words)
-        self.assertGreater(result.returncode, 0, result.stdout)
-        self.assertNotEqual(result.returncode, 70, result.stderr)
-        for part in parts:
-            self.assertIn(part, result.stderr)
-        self.assertFalse((self.folder / "refused.onnx").exists())
+        return self.report(self.words(output, "--json", *more))
 
     def test_accuracy_comes_back(self):
         for side in ("tail", "all"):
@@ -167,17 +121,7 @@ class Retrain(unittest.TestCase):
         more = ["--epochs", 60, "--side", "tail"]
         whole = self.retrained(self.folder / "whole.onnx", *more)
         checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
-        words = [str(TRAIN), *map(str, self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0))]
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < end and not checkpoint.exists():
-            time.sleep(0.002)
-        self.assertIsNone(process.poll(), "the run was over before it could be killed")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        resumed = run(*words[1:])
-        self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        report = json.loads(resumed.stdout)
+        report = self.resumed(self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0), checkpoint)
         self.assertTrue(report["training"]["resumed"])
         self.assertEqual(report["accuracy"], whole["accuracy"])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())

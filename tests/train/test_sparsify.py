@@ -2,21 +2,16 @@
 test_sparsify.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
 import json
 import pathlib
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-TRAIN, PROGRAM = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_prune import accuracy, residual_model  # noqa: E402  (it takes the programs off sys.argv)
-from test_retrain import pictures, write_cifar  # noqa: E402
+from stripes import OnStripes  # noqa: E402  (it takes the programs off sys.argv)
+from test_prune import accuracy, residual_model  # noqa: E402
 from test_train import run, weights  # noqa: E402
 
 
@@ -25,41 +20,19 @@ def groups_of_four(values):
     return np.moveaxis(values, 1, -1).reshape(-1, 4)
 
 
-class Sparsify(unittest.TestCase):
+class Sparsify(OnStripes):
     @classmethod
     def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
-        cls.images, cls.labels = pictures(80, 2)
-        cls.test_file = write_cifar(cls.folder / "test.bin", cls.images, cls.labels)
-        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        super().setUpClass()
         cls.model = cls.folder / "model.onnx"
-        result = run("train", residual_model(cls.folder / "start.onnx"), "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--epochs", 6, "--batch-statistics",
-                     "--threads", 1, "-q", "-o", cls.model)
-        assert result.returncode == 0, result.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+        cls.trained(residual_model(cls.folder / "start.onnx"), cls.model, "--epochs", 6, "--batch-statistics")
 
     def words(self, output, *more, model=None):
         usual = {"--epochs": 4, "--lr": 0.01, "--schedule": "cosine", "--escapes": 10}
-        given = [word for option, value in usual.items() if option not in more for word in (option, value)]
-        return ["sparsify", model or self.model, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, *given, "-q", "-o", output, *more]
+        return ["sparsify", model or self.model, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
 
     def sparsified(self, output, *more):
-        result = run(*self.words(output, "--json", *more))
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return json.loads(result.stdout)
-
-    def refused(self, words, *parts):
-        result = run(*words)
-        self.assertGreater(result.returncode, 0, result.stdout)
-        self.assertNotEqual(result.returncode, 70, result.stderr)
-        for part in parts:
-            self.assertIn(part, result.stderr)
-        self.assertFalse((self.folder / "refused.onnx").exists())
+        return self.report(self.words(output, "--json", *more))
 
     def test_two_of_four_are_zero_and_it_answers_as_well(self):
         for optimizer in ("sgd", "adam"):
@@ -72,7 +45,7 @@ class Sparsify(unittest.TestCase):
                     if name.startswith("w") and values.ndim == 4 and values.shape[1] == 16:
                         self.assertTrue((np.count_nonzero(groups_of_four(values), axis=1) == 2).all(), name)
                 self.assertEqual(report["zeros"], 6 * 16 * 16 * 9 // 2)
-                self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels), delta=0.013)
+                self.assertAlmostEqual(report["score"]["after"], accuracy(written, self.images, self.labels_of_images), delta=0.013)
                 self.assertGreaterEqual(report["score"]["after"], report["score"]["before"] - 0.03)
                 self.assertEqual(json.loads(saved.read_text()), report)
 
@@ -99,17 +72,8 @@ class Sparsify(unittest.TestCase):
         more = ["--epochs", 60]
         self.sparsified(self.folder / "whole.onnx", *more)
         checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
-        words = [str(TRAIN), *map(str, self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0))]
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < end and not checkpoint.exists():
-            time.sleep(0.002)
-        self.assertIsNone(process.poll(), "the run was over before it could be killed")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        resumed = run(*words[1:])
-        self.assertEqual(resumed.returncode, 0, resumed.stderr)
-        self.assertTrue(json.loads(resumed.stdout)["training"]["resumed"])
+        words = self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
+        self.assertTrue(self.resumed(words, checkpoint)["training"]["resumed"])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
 
     def test_refusals(self):

@@ -4,6 +4,7 @@
 
 #include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/lower.h"
+#include "kernels/conv/panels.h"
 #include "kernels/generated/strip_kernel.h"
 #include "kernels/parallel.h"
 #include "kernels/strip/strip_run.h"
@@ -139,12 +140,14 @@ Operands operands_of(Lowering& l, const Node& node, const Elementwise& e, const 
   return out;
 }
 
+/// Where its operands lie stands behind its own scratch, so that a run asks for no memory.
 void add_step(Lowering& l, const Node& node, const std::string& implementation, Operands operands, std::shared_ptr<const kernels::Strip> strip) {
-  const auto scratch_bytes = strip->scratch_floats() * static_cast<int64_t>(sizeof(float));
-  l.add({.node = node.label(), .implementation = implementation, .inputs = operands.inputs, .outputs = {operands.y}, .scratch_bytes = scratch_bytes, .macs = 0, .run = [operands, strip](const Frame& f) {
-           std::vector<const float*> inputs;
-           for (const auto slot : operands.inputs) inputs.push_back(f.floats(slot));
-           strip->run(inputs.data(), f.floats(operands.y), reinterpret_cast<float*>(f.scratch), f.threads);
+  const auto own_bytes = kernels::round_up(strip->scratch_floats() * static_cast<int64_t>(sizeof(float)), static_cast<int64_t>(alignof(const float*)));
+  const auto scratch_bytes = own_bytes + static_cast<int64_t>(operands.inputs.size() * sizeof(const float*));
+  l.add({.node = node.label(), .implementation = implementation, .inputs = operands.inputs, .outputs = {operands.y}, .scratch_bytes = scratch_bytes, .macs = 0, .run = [operands, strip, own_bytes](const Frame& f) {
+           auto** const inputs = reinterpret_cast<const float**>(f.scratch + own_bytes);
+           for (size_t i = 0; i < operands.inputs.size(); ++i) inputs[i] = f.floats(operands.inputs[i]);
+           strip->run(inputs, f.floats(operands.y), reinterpret_cast<float*>(f.scratch), f.threads);
          }});
 }
 
