@@ -15,6 +15,7 @@
 #include "base/npy.h"
 #include "engine/backends/native/compiled/compiled.h"
 #include "engine/compile_owned.h"
+#include "kernels/peak.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite {
@@ -65,8 +66,9 @@ class Worker {
     if (command == "input") return input(argument);
     if (command == "run") return run(std::atoi(argument.c_str()));
     if (command == "output") return output(argument);
+    if (command == "peak") return {{"gflops", kernels::peak_gflops(engine_->info().threads)}};
     if (command == "memory") return {{"peak_mib", resident_peak_mib()}, {"base_mib", 0.0}};
-    throw InvalidArgument(fmt::format("unknown command '{}'; known: input, run, output, memory, quit", command));
+    throw InvalidArgument(fmt::format("unknown command '{}'; known: input, run, output, memory, peak, quit", command));
   }
 
  private:

@@ -14,6 +14,7 @@ FOLDER = pathlib.Path(__file__).parent
 ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}  # numpy's, which no peer uses
 
 WARM_RUNS = 2      # at the start of a turn, as others have used the caches meanwhile
+QUIET_EVERY_S = 0.5
 PAUSE_S = 0.05     # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
 
 
@@ -108,10 +109,28 @@ def turn(client, runs):
     return statistics.median(client.ask("run", WARM_RUNS + runs)["us"][WARM_RUNS:])
 
 
-def measure(clients, options):
+class Quiet:
+    """Waits for rounds in which nobody else uses the cores: what a core multiplies and adds at most, of which a program on the core's other hardware thread takes a part, is
+    asked of this library's worker before each round. A round starts when it is at least options.quiet_gflops, or when options.patience_s have been waited in all."""
+
+    def __init__(self, options):
+        self.wanted, self.left_s = options.quiet_gflops, options.patience_s
+
+    def wait(self, client):
+        """@return the peak that the round starts with."""
+        while True:
+            peak = client.ask("peak")["gflops"]
+            if peak >= self.wanted or self.left_s <= 0:
+                return peak
+            time.sleep(QUIET_EVERY_S)
+            self.left_s -= QUIET_EVERY_S
+
+
+def measure(clients, options, before_round=lambda: None):
     """Medians of each round, in turns."""
     medians, peers = {peer: [] for peer in clients}, list(clients)
     for i in range(options.rounds):
+        before_round()
         for peer in peers[i % len(peers):] + peers[:i % len(peers)]:
             medians[peer].append(turn(clients[peer], options.runs))
     return medians

@@ -18,7 +18,7 @@ import sys
 
 import inputs
 import numpy as np
-from client import Client, Failed, measure, prepare
+from client import Client, Failed, Quiet, measure, prepare
 
 sys.path.insert(0, str(inputs.ROOT / "tools" / "figures"))
 import figures  # noqa: E402
@@ -92,8 +92,9 @@ def measure_network(model, photos, options):
     try:
         set_input(clients, photos[0] if photos else inputs.noise(model), folder)
         firsts, found = answers(clients, folder)
-        medians = measure(clients, options)
-        made = {peer: row(model.stem, client, medians[peer], firsts[peer], options) for peer, client in clients.items()}
+        peaks = []  # of the machine before each round
+        medians = measure(clients, options, lambda: peaks.append(options.quiet.wait(clients["native"])) if "native" in clients else None)
+        made = {peer: row(model.stem, client, medians[peer], firsts[peer], options) | {"peaks_gflops": peaks} for peer, client in clients.items()}
         same, largest = agreement(clients, photos, folder) if photos else ({}, {})
         for peer, values in made.items():
             values["error"] = max(difference(found[peer], found[ORACLE]), largest.get(peer, 0.0)) if ORACLE in found else None
@@ -144,11 +145,14 @@ def parsed():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5, help="timed, of each peer in a round")
+    parser.add_argument("--quiet-gflops", type=float, default=0, help="a round waits until the cores multiply and add this much: what they do when nobody else is on them")
+    parser.add_argument("--patience-s", type=float, default=600, help="how long rounds wait for that in all")
     parser.add_argument("--prepare", action="store_true", help="only convert and tune")
     parser.add_argument("--budget", type=int, default=2000, help="trials of TVM's tuning for a network, with --prepare")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("build/bench_engine"))
     parser.add_argument("-o", "--out", type=pathlib.Path)
     options = parser.parse_args()
+    options.quiet = Quiet(options)
     options.peers = options.peers or list(INT8_PEERS if options.precision == "int8" else PEERS)
     if options.precision == "int8":
         options.work = options.work / "int8"  # quantised graphs have the names of those in f32

@@ -35,7 +35,7 @@ def measured(threads, options, *more):
     if not path.exists():
         partial = path.with_suffix(".partial")
         run_bench(threads, options, *more, "--prepare", "--peers", "native")
-        run_bench(threads, options, *more, "--rounds", options.rounds, "--runs", options.runs, "-o", partial)
+        run_bench(threads, options, *more, "--rounds", options.rounds, "--runs", options.runs, "--quiet-gflops", threads * options.quiet_gflops, "--patience-s", options.patience_s, "-o", partial)
         partial.rename(path)
     return json.loads(path.read_text())["rows"]
 
@@ -99,6 +99,12 @@ def summary(key, what, value, found, command=COMMAND):
     return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": "ratio", "command": command, "note": listed(found)}
 
 
+def loaded(rows):
+    """How busy others kept the cores: the machine's peak before each round."""
+    peaks = sorted(peak for row in rows if row["peer"] == OURS for peak in row.get("peaks_gflops", []))
+    return f"; cores at {peaks[len(peaks) // 10]:.0f}, {peaks[len(peaks) // 2]:.0f}, {peaks[-1]:.0f} GFLOP/s (tenth, half and best of rounds)" if peaks else ""
+
+
 def missing(rows):
     """What a reader must know of peers that did not take part everywhere."""
     failed = {}
@@ -114,7 +120,7 @@ def speed_rows(tables, measurements):
         found = ratios(table, "median_us")
         what = f"latency of each network's fastest peer over ours, f32, batch 1, {threads} thread{'s' if threads > 1 else ''}"
         mean = summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks", geomean([ratio for ratio, _ in found.values()]), found)
-        mean["note"] += missing(measurements[threads])
+        mean["note"] += missing(measurements[threads]) + loaded(measurements[threads])
         rows.append(mean)
         if threads == 1:
             rows.append(summary("min_vs_best_peer_fp32_1t", f"{what}: worst network", min(ratio for ratio, _ in found.values()), found))
@@ -203,6 +209,8 @@ def parser_of(description, graphs):
     parser.add_argument("--engine", default=OURS, help=f"another than {OURS} is a trial: nothing is recorded then")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--quiet-gflops", type=float, default=0, help="a core's, without others on it: rounds wait for that (bench/engine/run.py)")
+    parser.add_argument("--patience-s", type=float, default=600, help="how long they wait in all")
     parser.add_argument("--work", type=pathlib.Path, default=build / "figures" / "engine")
     return parser
 
