@@ -131,6 +131,12 @@ std::vector<torch::Tensor> Module::forward(const std::vector<torch::Tensor>& inp
   return out;
 }
 
+/// In the type and, for pictures, the layout that operators run in: channels innermost, which convolutions read and write as it is and hand on.
+torch::Tensor Module::as_computed(const torch::Tensor& given) const {
+  const auto tensor = given.to(compute_type());
+  return tensor.dim() == 4 && compute_type() == torch::kFloat ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
+}
+
 const Module::Plan& Module::plan(const Values& given, const std::vector<std::string>& wanted) {
   const auto [it, is_new] = plans_.try_emplace({names_of(given), wanted});
   auto& plan = it->second;
@@ -177,7 +183,7 @@ Values Module::run(const Values& given, const std::vector<std::string>& wanted) 
   for (const auto& [name, tensor] : given) {
     for (const auto& info : graph_.inputs)
       if (info.name == name) check_input(info, tensor);
-    values[name] = tensor.is_floating_point() ? tensor.to(compute_type()) : tensor;
+    values[name] = tensor.is_floating_point() ? as_computed(tensor) : tensor;
     if (tensor.dim() > 0) batch = tensor.size(0);
   }
   const auto& steps = plan(given, wanted);

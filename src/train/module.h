@@ -70,6 +70,7 @@ class Module {
     std::vector<std::vector<std::string>> dead;  // per step: values not needed after it
   };
   const Plan& plan(const Values& given, const std::vector<std::string>& wanted);
+  [[nodiscard]] torch::Tensor as_computed(const torch::Tensor& given) const;
   void run_node(size_t index, int64_t batch, std::unordered_map<std::string, torch::Tensor>& values);
   torch::Tensor constant(const std::string& name);
   void weights_changed();

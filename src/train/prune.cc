@@ -21,8 +21,7 @@ namespace scissionlite::train {
 namespace {
 
 constexpr int kLatencyRounds = 31;
-constexpr double kBudgetGrowth = 1.6;    // of the strength, per epoch behind the budget
-constexpr double kFreeShare = 0.2;       // of the search in which the strength is left as it is
+constexpr int64_t kBudgetChecks = 8;  // an epoch
 
 const compress::Run kEngine = [](const Graph& graph, std::span<const Tensor> inputs) { return compile(with_batch(graph, 1), "native")->run(inputs); };
 
@@ -77,6 +76,8 @@ struct Needed {
 
 double wanted(const std::optional<double>& budget, int64_t whole) { return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget; }
 
+int64_t steps_between_checks(const Trainer::Step& step) { return std::max<int64_t>(1, step.per_epoch / kBudgetChecks); }
+
 class Pruner {
  public:
   explicit Pruner(const PruneJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "prune")) {
@@ -95,15 +96,20 @@ class Pruner {
     tune(rebuilt, data);
     const auto left = size_of(result_);
     report_.parameters_after = left.parameters, report_.macs_after = left.macs;
-    report_.is_within_budget = fits(left);
+    report_.is_within_budget = share_met(left) == 1;
     measure_latency();
     if (!job_.report.empty()) write_file(job_.report, to_json(report_).dump(2) + "\n");
     return std::move(report_);
   }
 
  private:
-  [[nodiscard]] bool fits(const compress::NetworkSize& size) const {
-    return static_cast<double>(size.parameters) <= wanted(job_.budget.parameters, whole_.parameters) && static_cast<double>(size.macs) <= wanted(job_.budget.macs, whole_.macs);
+  /// 1 where both budgets are met, 0 where nothing has gone yet.
+  [[nodiscard]] double share_met(const compress::NetworkSize& size) const {
+    const auto share = [](int64_t whole, int64_t left, double wanted) {
+      const double way = static_cast<double>(whole) - wanted;
+      return way > 0 ? std::clamp(static_cast<double>(whole - left) / way, 0.0, 1.0) : 1;
+    };
+    return std::min(share(whole_.parameters, size.parameters, wanted(job_.budget.parameters, whole_.parameters)), share(whole_.macs, size.macs, wanted(job_.budget.macs, whole_.macs)));
   }
   [[nodiscard]] bool has_budget() const { return job_.budget.parameters || job_.budget.macs; }
 
@@ -113,6 +119,7 @@ class Pruner {
     job.trainer.epochs = job_.search_epochs;
     job.trainer.keep_best = false;
     job.trainer.patience = 0;
+    job.trainer.schedule.epochs_after = train_.trainer.epochs;
     if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".search";
     PruneSearch search(gated.channels.graph, gated.blocks, gated.channels.gates, job_.strength, job.trainer.schedule);
     check_something_can_go(search, gated);
@@ -120,7 +127,7 @@ class Pruner {
     std::optional<Found> found;
     what.after_step = [&](Module& module, const Trainer::Step& step) {
       search.after_step(module, step);
-      if (step.number % step.per_epoch == 0) follow_budget(search, gated, module, step);
+      if (step.number % steps_between_checks(step) == 0 || step.number == step.total) follow_budget(search, gated, module, step);
       if (step.number == step.total) found = search.found(module);
     };
     std::optional<Graph> searched;
@@ -136,7 +143,7 @@ class Pruner {
   }
 
   [[nodiscard]] Json identity() const {
-    return {{"prune", {job_.search_epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
+    return {{"prune", {job_.search_epochs, train_.trainer.epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
   }
 
   void check_something_can_go(const PruneSearch& search, const Gated& gated) const {
@@ -147,14 +154,15 @@ class Pruner {
     throw InvalidArgument("[prune] nothing of '" + train_.model.string() + "' can be removed: " + join({reasons.begin(), reasons.end()}, "; "));
   }
 
-  /// The penalty stops when the budget is met, and grows while it is not.
+  /// The penalty is as strong as the budget needs, and stops when it is met.
   void follow_budget(PruneSearch& search, const Gated& gated, Module& module, const Trainer::Step& step) const {
-    const Needed needed(module.export_graph(), gated, search.found(module), search, job_);
+    const auto found = search.found(module);
+    const Needed needed(module.export_graph(), gated, found, search, job_);
     const auto size = compress::size_without(needed.channels, needed.classes);
-    log::info("left after epoch " + std::to_string(step.number / step.per_epoch) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
-    if (!has_budget()) return;
-    search.set_penalised(!fits(size));
-    if (!fits(size) && static_cast<double>(step.number) > kFreeShare * static_cast<double>(step.total)) search.scale_strength(kBudgetGrowth);
+    log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
+    if (!has_budget() || search.is_at_end()) return;
+    search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share), share_met(size) == 1);
+    search.follow([&](const compress::NetworkSize& left) { return share_met(left); }, module, step, steps_between_checks(step));
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
@@ -180,7 +188,8 @@ class Pruner {
   }
 
   void tune(const Graph& rebuilt, const JobData& data) {
-    const auto& job = train_;
+    TrainJob job = train_;
+    job.trainer.schedule.epochs_before = job_.search_epochs;
     const GraphJob what{.graph = rebuilt, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity()};
     report_.tuning = train_graph(job, what, data, [&](const Graph& graph) {
       result_ = graph;

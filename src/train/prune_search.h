@@ -7,6 +7,7 @@
 // Regularizer, 2020 (t = 1); Liu et al., Network Slimming, 2017; Huang and Wang, Data-Driven Sparse Structure Selection, 2018.
 #pragma once
 
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,9 +38,14 @@ class PruneSearch {
   [[nodiscard]] Values state() const;
   /// The proximal step.
   void after_step(Module& module, const Trainer::Step& step);
-  void scale_strength(double factor);
-  /// Whether there is a penalty from now on.
-  void set_penalised(bool is_penalised);
+  /// How much of the way to its budget a network of some size is: 1 at the end.
+  using ShareMet = std::function<double(const compress::NetworkSize&)>;
+  /// Sets the least strength with which the network is on its way after so many steps more, if what is small goes on shrinking and the loss holds on to nothing of
+  /// it. The way is even, and ends when a fifth of the search is left.
+  void follow(const ShareMet& share_met, Module& module, const Trainer::Step& step, int64_t steps);
+  /// These channels, and blocks whose gate is zero, stay away from now on. At the end of the way there is no penalty any more.
+  void hold(const std::set<int>& classes, bool is_at_end);
+  [[nodiscard]] bool is_at_end() const;
   [[nodiscard]] Found found(Module& module) const;
   [[nodiscard]] const compress::Channels& channels() const { return channels_; }
   [[nodiscard]] const std::vector<compress::Layer>& layers() const { return layers_; }
@@ -56,7 +62,16 @@ class PruneSearch {
   };
   void shrink_channels(Module& module, double share) const;
   void move_gates(double rate, double share);
+  void prepare_rates(const Trainer::Step& step);
   [[nodiscard]] double share_of(const Trainer::Step& step);
+  /// Sizes of the groups now (-1: frozen), and whether each is below its layer's mean.
+  struct Norms {
+    std::vector<double> of;
+    std::vector<bool> is_small;
+  };
+  [[nodiscard]] Norms norms(const std::map<std::string, float*>& values) const;
+  /// The network without groups and gates that lose `strength` of their first size.
+  [[nodiscard]] compress::NetworkSize size_after(const Norms& norms, double strength) const;
 
   compress::Channels channels_;
   std::vector<compress::Layer> layers_;
@@ -64,9 +79,12 @@ class PruneSearch {
   std::vector<Group> groups_;  // layer by layer
   std::map<std::string, double> block_cost_;
   Values gates_, momentum_;
-  torch::Tensor strength_;  // and whether it counts, 1 or 0
+  compress::NetworkSize whole_;
+  enum { kStrength, kAtEnd, kHolds };
+  torch::Tensor strength_;       // and whether the budget is met, and whether something is held, 1 or 0
+  torch::Tensor held_;           // of groups, 1 or 0
   ScheduleOptions schedule_;
-  double sum_of_rates_ = 0;
+  std::vector<double> rates_;    // of each step's part in the search's penalty: they add up to one
 };
 
 }  // namespace scissionlite::train

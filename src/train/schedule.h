@@ -12,6 +12,7 @@ struct ScheduleOptions {
   double warmup_epochs = 0;  // rises linearly from 0, then the schedule starts
   double step_epochs = 10, gamma = 0.1;
   double final_share = 0;
+  int64_t epochs_before = 0, epochs_after = 0;  // of runs beside this one that follow the same schedule
 };
 /// Rate of step `step` (from 0) of `steps`, with `steps_per_epoch` to an epoch.
 /// @throws InvalidArgument for an unknown kind or a rate that is not positive.

@@ -225,6 +225,10 @@ TEST(Schedule, RisesAndFalls) {
   EXPECT_NEAR(learning_rate(cosine, 10, 100, 10), 1, 1e-12);
   EXPECT_NEAR(learning_rate(cosine, 55, 100, 10), 0.55, 1e-12);
   EXPECT_NEAR(learning_rate(cosine, 100, 100, 10), 0.1, 1e-12);
+  auto first = cosine, second = cosine;
+  first.epochs_after = 6, second.epochs_before = 4;
+  EXPECT_EQ(learning_rate(first, 15, 40, 10), learning_rate(cosine, 15, 100, 10));
+  EXPECT_EQ(learning_rate(second, 15, 60, 10), learning_rate(cosine, 55, 100, 10));
   const ScheduleOptions step{.kind = "step", .rate = 1, .step_epochs = 2, .gamma = 0.5};
   EXPECT_EQ(learning_rate(step, 19, 100, 10), 1);
   EXPECT_EQ(learning_rate(step, 20, 100, 10), 0.5);
