@@ -21,7 +21,7 @@ namespace scissionlite::train {
 namespace {
 
 constexpr int kLatencyRounds = 31;
-constexpr int64_t kBudgetChecks = 8;  // an epoch
+constexpr double kWithoutBudget = 0.25;
 
 const compress::Run kEngine = [](const Graph& graph, std::span<const Tensor> inputs) { return compile(with_batch(graph, 1), "native")->run(inputs); };
 
@@ -76,7 +76,11 @@ struct Needed {
 
 double wanted(const std::optional<double>& budget, int64_t whole) { return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget; }
 
-int64_t steps_between_checks(const Trainer::Step& step) { return std::max<int64_t>(1, step.per_epoch / kBudgetChecks); }
+/// What has no budget weighs less beside what has.
+CostWeights cost_weights(const PruneBudget& budget) {
+  if (budget.parameters.has_value() == budget.macs.has_value()) return {};
+  return budget.parameters ? CostWeights{1, kWithoutBudget} : CostWeights{kWithoutBudget, 1};
+}
 
 class Pruner {
  public:
@@ -121,13 +125,13 @@ class Pruner {
     job.trainer.patience = 0;
     job.trainer.schedule.epochs_after = train_.trainer.epochs;
     if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".search";
-    PruneSearch search(gated.channels.graph, gated.blocks, gated.channels.gates, job_.strength, job.trainer.schedule);
+    PruneSearch search(gated.channels.graph, gated.blocks, gated.channels.gates, job_.strength, cost_weights(job_.budget), job.trainer.schedule);
     check_something_can_go(search, gated);
     GraphJob what{.graph = gated.graph, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(), .given = search.gates(), .kept = search.state()};
     std::optional<Found> found;
     what.after_step = [&](Module& module, const Trainer::Step& step) {
       search.after_step(module, step);
-      if (step.number % steps_between_checks(step) == 0 || step.number == step.total) follow_budget(search, gated, module, step);
+      if (step.number % PruneSearch::steps_between_checks(step) == 0 || step.number == step.total) follow_budget(search, gated, module, step);
       if (step.number == step.total) found = search.found(module);
     };
     std::optional<Graph> searched;
@@ -162,7 +166,7 @@ class Pruner {
     log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
     if (!has_budget() || search.is_at_end()) return;
     search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share), share_met(size) == 1);
-    search.follow([&](const compress::NetworkSize& left) { return share_met(left); }, module, step, steps_between_checks(step));
+    search.follow([&](const compress::NetworkSize& left) { return share_met(left); }, module, step);
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {

@@ -8,10 +8,15 @@ namespace scissionlite::train {
 namespace {
 
 constexpr double kGateMomentum = 0.9;
+constexpr double kGateRate = 0.1;     // of the learning rate: a gate's gradient is the sum over a whole block's values
+constexpr double kAlike = 1 + 1e-6;  // gates start at the same value
 constexpr float kShiftLeft = 0.9F;  // of the shift of a channel without scale, a step: what stays cannot be told from a bias of the next layer, but for padding
 constexpr double kWay = 0.8;          // of the search: when a budget has to be met, so that what is left settles without penalty
-constexpr double kMostAtOnce = 0.5;  // of a channel's first size that may go in an epoch
-constexpr double kLeastCost = 0.5, kMostCost = 2;  // beside the average: a channel's part of the penalty
+constexpr double kReachOver = 1.5;   // times the size at which channels are taken out on the way to a budget: up to there they are penalised
+constexpr double kSmallGate = 0.2;    // a block is not taken out on that way before its gate says so: it goes at once
+constexpr int64_t kBudgetChecks = 8;  // an epoch
+constexpr int kHalvings = 20;
+constexpr double kLeastCost = 0.2, kMostCost = 4;  // beside the average: a channel's part of the penalty
 
 double soft(double value, double by) { return value > by ? value - by : value < -by ? value + by : 0; }
 
@@ -20,25 +25,25 @@ void normalise(std::vector<double*> costs) {
   double sum = 0;
   for (const double* cost : costs) sum += *cost;
   const double mean = costs.empty() ? 1 : sum / static_cast<double>(costs.size());
-  for (double* cost : costs) *cost = mean > 0 ? std::clamp(std::sqrt(*cost / mean), kLeastCost, kMostCost) : 1;
+  for (double* cost : costs) *cost = mean > 0 ? std::clamp(*cost / mean, kLeastCost, kMostCost) : 1;
 }
 
-/// Parameters and multiply-accumulates as one number: the mean of their shares of the network.
-double cost_between(const compress::NetworkSize& whole, const compress::NetworkSize& left) {
+/// What a part costs: its shares of the network's parameters and multiply-accumulates, weighted.
+double cost_between(const compress::NetworkSize& whole, const compress::NetworkSize& left, const CostWeights& weights) {
   const auto share = [](int64_t all, int64_t rest) { return all > 0 ? static_cast<double>(all - rest) / static_cast<double>(all) : 0; };
-  return (share(whole.parameters, left.parameters) + share(whole.macs, left.macs)) / 2;
+  return weights.parameters * share(whole.parameters, left.parameters) + weights.macs * share(whole.macs, left.macs);
 }
 
 }  // namespace
 
-PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks, std::set<std::string> channel_gates, double strength, const ScheduleOptions& schedule)
-    : channels_(graph), layers_(compress::find_layers(channels_)), blocks_(std::move(blocks)), whole_(compress::size_without(channels_, {})), strength_(torch::tensor({static_cast<float>(strength), 0.0F, 0.0F})), schedule_(schedule) {
+PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks, std::set<std::string> channel_gates, double strength, const CostWeights& weights, const ScheduleOptions& schedule)
+    : channels_(graph), layers_(compress::find_layers(channels_)), blocks_(std::move(blocks)), whole_(compress::size_without(channels_, {})), strength_(torch::tensor({static_cast<float>(strength), 0.0F, 0.0F, INFINITY})), schedule_(schedule) {
   const auto scales = compress::scales_of(channels_, channel_gates);
   for (size_t at = 0; at < layers_.size(); ++at) {
     const auto& layer = layers_[at];
     double squares = 0, count = 0;
     // channels of a layer cost alike
-    const double cost = cost_between(whole_, compress::size_without(channels_, {layer.classes[0]}));
+    const double cost = cost_between(whole_, compress::size_without(channels_, {layer.classes[0]}), weights);
     const size_t from = groups_.size();
     for (const int one : layer.classes) {
       const auto found = scales.find(one);
@@ -54,7 +59,11 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
         if (member.part == compress::Part::kShifts) group.shifts.emplace_back(member.where.constant, member.index);
       groups_.push_back(std::move(group));
     }
-    for (size_t i = from; i < groups_.size(); ++i) groups_[i].first = std::sqrt(squares / std::max(1.0, count));
+    // a channel of many layers has as many scales that hold on to it
+    for (size_t i = from; i < groups_.size(); ++i) {
+      groups_[i].cost /= static_cast<double>(std::max<size_t>(1, groups_[i].scales.size()));
+      groups_[i].first = std::sqrt(squares / std::max(1.0, count));
+    }
   }
   std::vector<double*> costs;
   for (auto& group : groups_) costs.push_back(&group.cost);
@@ -64,14 +73,15 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
   for (const auto& block : blocks_) {
     gates_[block.name] = torch::ones({}).requires_grad_();
     momentum_["momentum/" + block.name] = torch::zeros({});
-    costs.push_back(&(block_cost_[block.name] = cost_between(whole_, {whole_.parameters - block.parameters, whole_.macs - block.macs})));
+    costs.push_back(&(block_cost_[block.name] = cost_between(whole_, {whole_.parameters - block.parameters, whole_.macs - block.macs}, weights)));
   }
   normalise(costs);
   held_ = torch::zeros({static_cast<int64_t>(groups_.size())});
+  leaving_ = torch::zeros({static_cast<int64_t>(groups_.size() + blocks_.size())});
 }
 
 Values PruneSearch::state() const {
-  Values out{{"strength", strength_}, {"held", held_}};
+  Values out{{"strength", strength_}, {"held", held_}, {"leaving", leaving_}};
   out.insert(gates_.begin(), gates_.end());
   out.insert(momentum_.begin(), momentum_.end());
   return out;
@@ -118,14 +128,17 @@ PruneSearch::Norms PruneSearch::norms(const std::map<std::string, float*>& value
 
 void PruneSearch::after_step(Module& module, const Trainer::Step& step) {
   const double share = share_of(step);
-  shrink_channels(module, share);
-  move_gates(step.rate, share);
+  const auto until = steps_between_checks(step) - (step.number - 1) % steps_between_checks(step);  // with this step
+  const double left = static_cast<double>(until - 1) / static_cast<double>(until);
+  shrink_channels(module, share, left);
+  move_gates(step.rate, share, left);
 }
 
-void PruneSearch::shrink_channels(Module& module, double share) const {
+void PruneSearch::shrink_channels(Module& module, double share, double left_of_leaving) const {
   const auto values = values_of(module);
   const auto now = norms(values);
-  const auto* held = held_.data_ptr<float>();
+  const auto *held = held_.data_ptr<float>(), *leaving = leaving_.data_ptr<float>();
+  const double reach = strength_[kReach].item<double>();
   for (size_t i = 0; i < groups_.size(); ++i) {
     const auto& group = groups_[i];
     if (now.of[i] < 0) continue;
@@ -133,22 +146,30 @@ void PruneSearch::shrink_channels(Module& module, double share) const {
     if (is_away)
       for (const auto& [name, index] : group.shifts)
         if (const auto it = values.find(name); it != values.end()) it->second[index] *= kShiftLeft;
-    const double left = is_away ? 0 : now.is_small[i] ? std::max(0.0, 1 - share * group.cost * group.first / now.of[i]) : 1;
+    const bool is_pushed = now.is_small[i] && now.of[i] <= reach * group.cost * group.first;
+    const double left = is_away ? 0 : leaving[i] != 0 ? left_of_leaving : is_pushed ? std::max(0.0, 1 - share * group.cost * group.first / now.of[i]) : 1;
     for (const auto& [name, index] : group.scales) values.at(name)[index] *= static_cast<float>(left);
   }
 }
 
-void PruneSearch::move_gates(double rate, double share) {
+void PruneSearch::move_gates(double rate, double share, double left_of_leaving) {
   const bool holds_blocks = strength_[kHolds].item<double>() != 0;
-  for (auto& [name, gate] : gates_) {
+  const double reach = strength_[kReach].item<double>();
+  double mean = 0;
+  for (const auto& [name, gate] : gates_) mean += gate.item<double>() / static_cast<double>(gates_.size());
+  const auto* leaving = leaving_.data_ptr<float>() + groups_.size();
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const auto& name = blocks_[i].name;
+    auto& gate = gates_.at(name);
     if (!gate.grad().defined()) continue;
     auto& momentum = momentum_.at("momentum/" + name);
     const double before = gate.item<double>();
-    const double moved = soft(before - rate * gate.grad().item<double>(), share * block_cost_.at(name));
-    if (before == 0 && holds_blocks) {
+    if (leaving[i] != 0 || (before == 0 && holds_blocks)) {
+      gate.mul_(left_of_leaving);
       gate.mutable_grad().reset();
       continue;
     }
+    const double moved = soft(before - kGateRate * rate * gate.grad().item<double>(), before <= mean * kAlike && before <= reach * block_cost_.at(name) ? share * block_cost_.at(name) : 0);
     const double speed = moved - before + kGateMomentum * momentum.item<double>();
     momentum.fill_(speed);
     // beyond zero there is nothing: momentum must not carry a gate through it
@@ -158,37 +179,47 @@ void PruneSearch::move_gates(double rate, double share) {
   }
 }
 
-compress::NetworkSize PruneSearch::size_after(const Norms& norms, double strength) const {
-  std::set<int> away;
-  for (size_t i = 0; i < groups_.size(); ++i)
-    if (norms.of[i] == 0 || (norms.is_small[i] && norms.of[i] <= strength * groups_[i].cost * groups_[i].first)) away.insert(groups_[i].one);
-  auto left = compress::size_without(channels_, away);
-  // blocks as much smaller as the network is
-  const double parameters = static_cast<double>(left.parameters) / static_cast<double>(std::max<int64_t>(1, whole_.parameters)), macs = static_cast<double>(left.macs) / static_cast<double>(std::max<int64_t>(1, whole_.macs));
-  for (const auto& block : blocks_) {
-    if (gates_.at(block.name).item<double>() > strength * block_cost_.at(block.name)) continue;
-    left.parameters -= static_cast<int64_t>(parameters * static_cast<double>(block.parameters));
-    left.macs -= static_cast<int64_t>(macs * static_cast<double>(block.macs));
-  }
-  return left;
+PruneSearch::Small PruneSearch::below(const Norms& norms, double size) const {
+  Small out{std::vector<bool>(groups_.size()), std::vector<bool>(blocks_.size())};
+  for (size_t i = 0; i < groups_.size(); ++i) out.groups[i] = norms.of[i] == 0 || (norms.is_small[i] && norms.of[i] <= size * groups_[i].cost * groups_[i].first);
+  for (size_t i = 0; i < blocks_.size(); ++i) out.blocks[i] = gates_.at(blocks_[i].name).item<double>() <= std::min(kSmallGate, size * block_cost_.at(blocks_[i].name));
+  return out;
 }
 
-void PruneSearch::follow(const ShareMet& share_met, Module& module, const Trainer::Step& step, int64_t steps) {
+compress::NetworkSize PruneSearch::size_without(const Small& small) const {
+  std::set<int> away;
+  for (size_t i = 0; i < groups_.size(); ++i)
+    if (small.groups[i]) away.insert(groups_[i].one);
+  auto out = compress::size_without(channels_, away);
+  // blocks as much smaller as the network is
+  const double parameters = static_cast<double>(out.parameters) / static_cast<double>(std::max<int64_t>(1, whole_.parameters)), macs = static_cast<double>(out.macs) / static_cast<double>(std::max<int64_t>(1, whole_.macs));
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (!small.blocks[i]) continue;
+    out.parameters -= static_cast<int64_t>(parameters * static_cast<double>(blocks_[i].parameters));
+    out.macs -= static_cast<int64_t>(macs * static_cast<double>(blocks_[i].macs));
+  }
+  return out;
+}
+
+int64_t PruneSearch::steps_between_checks(const Trainer::Step& step) { return std::max<int64_t>(1, step.per_epoch / kBudgetChecks); }
+
+void PruneSearch::follow(const ShareMet& share_met, Module& module, const Trainer::Step& step) {
   prepare_rates(step);
+  const auto next = step.number + steps_between_checks(step);
+  const double wanted = std::min(1.0, static_cast<double>(next) / (kWay * static_cast<double>(step.total)));
   const auto now = norms(values_of(module));
-  const double wanted = std::min(1.0, static_cast<double>(step.number + steps) / (kWay * static_cast<double>(step.total)));
-  double due = 0;  // of the search's penalty, until then
-  for (auto i = step.number; i < std::min(step.number + steps, step.total); ++i) due += rates_[static_cast<size_t>(i)];
-  if (due <= 0) return;
-  double least = 0, most = kMostAtOnce * static_cast<double>(steps) / static_cast<double>(step.per_epoch);  // lost until then
-  const auto is_enough = [&](double lost) { return share_met(size_after(now, lost)) >= wanted; };
+  double least = 0, most = 1 / kLeastCost;
+  const auto is_enough = [&](double size) { return share_met(size_without(below(now, size))) >= wanted; };
   if (is_enough(least)) most = least;
-  else if (is_enough(most))
-    for (int i = 0; i < 20; ++i) {
-      const double middle = (least + most) / 2;
-      (is_enough(middle) ? most : least) = middle;
-    }
-  strength_[kStrength].fill_(most / due);
+  for (int i = 0; i < kHalvings && most > least; ++i) {
+    const double middle = (least + most) / 2;
+    (is_enough(middle) ? most : least) = middle;
+  }
+  const auto small = below(now, most);
+  auto* leaving = leaving_.data_ptr<float>();
+  for (size_t i = 0; i < groups_.size(); ++i) leaving[i] = small.groups[i];
+  for (size_t i = 0; i < blocks_.size(); ++i) leaving[groups_.size() + i] = small.blocks[i];
+  strength_[kReach].fill_(kReachOver * most);
 }
 
 void PruneSearch::hold(const std::set<int>& classes, bool is_at_end) {
