@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET, IR_VERSION = 17, 8
-SIDE, CLASSES = 224, 1000
+SHAPE, CLASSES = (3, 224, 224), 1000
 CHUNK = 1 << 20  # random numbers at a time
 
 
@@ -36,10 +36,10 @@ def rounded(values, digits=6):
 
 
 class Net:
-    def __init__(self, name, seed=1):
-        self.name, self.seed = name, seed
+    def __init__(self, name, seed=1, shape=SHAPE, classes=CLASSES):
+        self.name, self.seed, self.classes = name, seed, classes
         self.nodes, self.initializers, self.parameters = [], [], 0
-        self.input = Value("input", self.normal("input", (1, 3, SIDE, SIDE)))
+        self.input = Value("input", self.normal("input", (1, *shape)))
 
     # Numbers
 
@@ -179,7 +179,7 @@ class Net:
 
     def model(self, y):
         """The graph from the input to `y`, checked."""
-        check_scale(self.name, y.array)
+        check_scale(self.name, y.array, self.classes)
         floats = TensorProto.FLOAT
         graph = helper.make_graph(self.nodes, self.name, [helper.make_tensor_value_info("input", floats, self.input.array.shape)],
                                   [helper.make_tensor_value_info(y.name, floats, y.array.shape)], self.initializers)
@@ -188,8 +188,8 @@ class Net:
         return made
 
 
-def check_scale(name, logits):
+def check_scale(name, logits, classes):
     """Answers of a network worth measuring: finite, of ordinary size, all different."""
     distinct, deviation = len(np.unique(logits)), float(logits.std())
-    if logits.shape != (1, CLASSES) or not np.isfinite(logits).all() or distinct < 0.99 * CLASSES or not 0.02 < deviation < 50:
-        raise SystemExit(f"[make_graphs] {name}: logits of shape {logits.shape}, {distinct} distinct, deviation {deviation:.3g}; expected (1, {CLASSES}), all different, about one")
+    if logits.shape != (1, classes) or not np.isfinite(logits).all() or distinct < 0.99 * classes or not 0.02 < deviation < 50:
+        raise SystemExit(f"[make_graphs] {name}: logits of shape {logits.shape}, {distinct} distinct, deviation {deviation:.3g}; expected (1, {classes}), all different, about one")
