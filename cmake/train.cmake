@@ -1,7 +1,8 @@
 # The training engine and its program, which link libtorch; nothing else does. Left out where libtorch is not found.
 if(SCISSIONLITE_TRAIN_FOUND)
-  scissionlite_folder(train USES score compress LINK torch Threads::Threads)
+  scissionlite_folder(train USES profile compress LINK torch Threads::Threads)
   scissionlite_folder(train_cli USES train program)
+  target_link_options(scissionlite_train PUBLIC -Wl,--as-needed)  # profiles are read, but no server is talked to: without gRPC
   # libtorch's headers take 15 s to read and 5 s more to finish with: they are read once, and files are compiled together.
   target_precompile_headers(scissionlite_train PRIVATE src/train/torch.h)
   set_target_properties(scissionlite_train PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9)

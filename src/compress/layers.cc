@@ -19,6 +19,13 @@ double share_kept(const std::vector<int>& units, const std::set<int>& removed) {
   return 1 - static_cast<double>(gone) / static_cast<double>(units.size());
 }
 
+/// Shares of the constants that channels index.
+std::map<std::string, double> shares_of_constants(const Channels& channels, const std::set<int>& removed) {
+  std::map<std::string, double> out;
+  for (const auto& [where, units] : channels.constants()) out.emplace(where.constant, 1).first->second *= share_kept(units, removed);
+  return out;
+}
+
 }  // namespace
 
 std::vector<Layer> find_layers(const Channels& channels) {
@@ -43,7 +50,8 @@ std::map<int, std::vector<Member>> scales_of(const Channels& channels, const std
   return out;
 }
 
-std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share) {
+std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share,
+                            int64_t multiple) {
   std::set<int> out;
   for (const auto& layer : layers) {
     std::vector<std::pair<double, int>> sorted;
@@ -52,11 +60,13 @@ std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& 
       if (const auto it = magnitude.find(one); it != magnitude.end()) sorted.emplace_back(it->second, one), sum += it->second * it->second;
     std::sort(sorted.begin(), sorted.end());
     double below = 0;
-    for (size_t i = 0; i + 1 < sorted.size(); ++i) {
-      below += sorted[i].first * sorted[i].first;
-      if (sorted[i].first > 0 && below > share * sum) break;
-      out.insert(sorted[i].second);
+    size_t small = 0;
+    for (; small + 1 < sorted.size(); ++small) {
+      below += sorted[small].first * sorted[small].first;
+      if (sorted[small].first > 0 && below > share * sum) break;
     }
+    while (small > 0 && static_cast<int64_t>(layer.classes.size() - small) % multiple != 0) --small;
+    for (size_t i = 0; i < small; ++i) out.insert(sorted[i].second);
   }
   const auto keep_largest = [&](const std::vector<int>& units) {
     if (std::any_of(units.begin(), units.end(), [&](int unit) { return out.count(unit) == 0; })) return;
@@ -67,9 +77,33 @@ std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& 
   return out;
 }
 
+std::vector<NodeWork> node_work(const Channels& channels, const std::set<int>& removed) {
+  const auto left = shares_of_constants(channels, removed);
+  const auto& constants = channels.graph().initializers;
+  const auto bytes_of = [&](const std::string& value) {
+    if (value.empty()) return 0.0;
+    if (const auto constant = constants.find(value); constant != constants.end()) {
+      const auto share = left.find(value);
+      return static_cast<double>(constant->second.size_bytes()) * (share == left.end() ? 1 : share->second);
+    }
+    double elements = 1;
+    for (const int64_t size : channels.shape(value)) elements *= static_cast<double>(std::max<int64_t>(size, 1));
+    const auto* axis = channels.value(value);
+    return 4 * elements * (axis ? share_kept(axis->units, removed) : 1);  // of float32
+  };
+  std::vector<NodeWork> out;
+  const auto& nodes = channels.graph().nodes;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const auto weights = nodes[i].inputs.size() > 1 ? left.find(nodes[i].inputs[1]) : left.end();
+    out.push_back({static_cast<double>(channels.macs()[i]) * (weights == left.end() ? 1 : weights->second), 0});
+    for (const auto& input : nodes[i].inputs) out.back().bytes += bytes_of(input);
+    for (const auto& output : nodes[i].outputs) out.back().bytes += bytes_of(output);
+  }
+  return out;
+}
+
 NetworkSize size_without(const Channels& channels, const std::set<int>& removed) {
-  std::map<std::string, double> left;  // of each constant
-  for (const auto& [where, units] : channels.constants()) left.emplace(where.constant, 1).first->second *= share_kept(units, removed);
+  const auto left = shares_of_constants(channels, removed);
   NetworkSize out;
   std::set<std::string> read;
   for (const auto& node : channels.graph().nodes) read.insert(node.inputs.begin(), node.inputs.end());
@@ -78,13 +112,7 @@ NetworkSize size_without(const Channels& channels, const std::set<int>& removed)
     const auto it = left.find(name);
     out.parameters += std::llround(static_cast<double>(tensor.size()) * (it == left.end() ? 1 : it->second));
   }
-  const auto& nodes = channels.graph().nodes;
-  const auto& macs = channels.macs();
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    if (macs[i] == 0) continue;
-    const auto weights = nodes[i].inputs.size() > 1 ? left.find(nodes[i].inputs[1]) : left.end();
-    out.macs += std::llround(static_cast<double>(macs[i]) * (weights == left.end() ? 1 : weights->second));
-  }
+  for (const auto& work : node_work(channels, removed)) out.macs += std::llround(work.macs);
   return out;
 }
 

@@ -25,7 +25,15 @@ struct Layer {
 /// squares, and all that are zero. One of each layer stays, and one of each value. The threshold follows from the layer's own
 /// distribution. Source: Ye et al., Accelerating CNN by Optimal Thresholding, 2020.
 /// @param magnitude  of each class of a layer.
-[[nodiscard]] std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share);
+/// @param multiple   what is left of a layer is a multiple of it, by the largest of the small ones; or the layer stays whole.
+[[nodiscard]] std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share, int64_t multiple = 1);
+
+/// What a node computes for a batch of one.
+struct NodeWork {
+  double macs = 0, bytes = 0;  // bytes that it reads and writes, constants included
+};
+/// Of each node of the network without these classes, which is not built.
+[[nodiscard]] std::vector<NodeWork> node_work(const Channels& channels, const std::set<int>& removed);
 
 /// Weights, and multiply-accumulates for a batch of one.
 struct NetworkSize {

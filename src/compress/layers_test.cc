@@ -43,6 +43,19 @@ TEST(SmallClasses, FollowEachLayersOwnDistribution) {
   EXPECT_EQ(small, std::set<int>(layers[0].classes.begin(), layers[0].classes.begin() + 5));
 }
 
+TEST(SmallClasses, LeaveAMultipleOfALayerOrAllOfIt) {
+  const Channels channels(two_layers());
+  const auto layers = find_layers(channels);
+  std::map<int, double> magnitude;
+  for (size_t i = 0; i < 8; ++i) magnitude[layers[0].classes[i]] = i < 5 ? 0.001 * static_cast<double>(i) : 1;
+  for (size_t i = 0; i < 4; ++i) magnitude[layers[1].classes[i]] = i < 1 ? 0 : 1;
+  const auto& first = layers[0].classes;
+  // three of eight are large: with the largest small one there are four; three of four stay four
+  EXPECT_EQ(small_classes(channels, layers, magnitude, 1e-3, 4), std::set<int>(first.begin(), first.begin() + 4));
+  EXPECT_EQ(small_classes(channels, layers, magnitude, 1e-3, 3), (std::set<int>{first[0], first[1], first[2], first[3], first[4], layers[1].classes[0]}));
+  EXPECT_TRUE(small_classes(channels, layers, magnitude, 1e-3, 16).empty());
+}
+
 TEST(SmallClasses, LeaveOneOfALayerThatIsZero) {
   const Channels channels(two_layers());
   const auto layers = find_layers(channels);

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -26,6 +27,7 @@ struct BeforeAfter {
 struct Pruned {
   std::string model, output, command;
   BeforeAfter parameters, macs, latency_us;
+  std::optional<std::pair<std::string, BeforeAfter>> predicted;  // machine of a profile, and microseconds on it
   std::optional<double> score_before, score_searched, score_rebuilt, score_after;
   std::vector<PrunedWidth> layers;
   std::vector<PrunedGate> blocks;

@@ -50,6 +50,7 @@ std::string totals_table(const Pruned& pruned) {
   add("parameters", pruned.parameters, whole);
   add("multiply-accumulates", pruned.macs, whole);
   add("latency, native, one thread", pruned.latency_us, [](double us) { return ms(us); });
+  if (pruned.predicted) add("latency predicted on " + escape(pruned.predicted->first), pruned.predicted->second, [](double us) { return ms(us); });
   rows.push_back({"right on held-out images", share_text(pruned.score_before), share_text(pruned.score_after), ""});
   return element("div", {{"class", "scroll"}}, table_markup(rows, "table-pruning"));
 }

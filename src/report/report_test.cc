@@ -327,6 +327,18 @@ TEST(ReportPruning, AloneMakesAPageAndNothingOfItIsMarkup) {
   EXPECT_EQ(report_data(inputs)["pruning"]["layers"][0]["kept"], 1);
 }
 
+TEST(ReportPruning, ShowsTheLatencyPredictedOnAnotherMachine) {
+  auto json = pruning_json();
+  json["budget"] = {{"latency_us", 2000}};
+  json["predicted_latency_us"] = {{"machine", "<b>phone"}, {"before", 4000}, {"after", 1900}};
+  Inputs inputs;
+  inputs.pruned = pruned_from_json(json, "pruning.json");
+  const auto page = render_html(inputs);
+  EXPECT_TRUE(holds(page, "latency predicted on &lt;b&gt;phone"));
+  EXPECT_TRUE(holds(page, "0.475"));
+  EXPECT_FALSE(holds(page, "<b>phone"));
+}
+
 TEST(ReportPruning, SaysWhatIsWrongInTheFile) {
   auto json = pruning_json();
   json["layers"][0]["kept"] = 5;

@@ -14,6 +14,7 @@
 #include "onnx/onnx.h"
 #include "train/classifier.h"
 #include "train/compressing.h"
+#include "train/expected_latency.h"
 #include "train/prune_search.h"
 #include "train/train_graph.h"
 
@@ -63,7 +64,7 @@ struct Needed {
         if (const auto it = by_entry.find({member.where, member.index}); it != by_entry.end()) magnitude.emplace(static_cast<int>(i), it->second);
     for (size_t i = 0; i < channels.classes().size(); ++i)
       if (!channels.classes()[i].fixed.empty()) magnitude[static_cast<int>(i)] = 1;
-    if (job.channels) classes = compress::small_classes(channels, layers, magnitude, job.threshold_share);
+    if (job.channels) classes = compress::small_classes(channels, layers, magnitude, job.threshold_share, job.width_multiple);
   }
 
  private:
@@ -78,7 +79,8 @@ double wanted(const std::optional<double>& budget, int64_t whole) { return !budg
 
 /// What has no budget weighs less beside what has.
 CostWeights cost_weights(const PruneBudget& budget) {
-  if (budget.parameters.has_value() == budget.macs.has_value()) return {};
+  const bool has_work = budget.macs || budget.latency_us;
+  if (budget.parameters.has_value() == has_work) return {};
   return budget.parameters ? CostWeights{1, kWithoutBudget} : CostWeights{kWithoutBudget, 1};
 }
 
@@ -87,6 +89,9 @@ class Pruner {
   explicit Pruner(const PruneJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "prune")) {
     if (job.search_epochs < 1 || job.strength < 0 || job.threshold_share < 0 || job.threshold_share >= 1)
       throw InvalidArgument("[prune] search epochs of at least 1, a strength of at least 0 and a threshold share in [0, 1) are needed");
+    if (job.width_multiple < 1) throw InvalidArgument("[prune] widths are to be multiples of " + std::to_string(job.width_multiple) + "; expected at least 1");
+    if (job.budget.latency_us && job.profile.empty()) throw InvalidArgument("[prune] a budget of latency (--latency-ms) needs the times of a machine; give the model's profile with --profile");
+    if (!job.profile.empty()) read_profile();
     if (!job.report.empty()) check_writable(job.report);
   }
 
@@ -100,22 +105,31 @@ class Pruner {
     tune(rebuilt, data);
     const auto left = size_of(result_);
     report_.parameters_after = left.parameters, report_.macs_after = left.macs;
-    report_.is_within_budget = share_met(left) == 1;
+    const auto predicted_us = predict(compress::Channels(result_), {});
+    if (predicted_us) report_.predicted = {machine_, latency_->whole_us(), *predicted_us};
+    report_.budget = job_.budget;
+    report_.is_within_budget = share_met(left, predicted_us) == 1;
     measure_latency();
     if (!job_.report.empty()) write_file(job_.report, to_json(report_).dump(2) + "\n");
     return std::move(report_);
   }
 
  private:
-  /// 1 where both budgets are met, 0 where nothing has gone yet.
-  [[nodiscard]] double share_met(const compress::NetworkSize& size) const {
-    const auto share = [](int64_t whole, int64_t left, double wanted) {
-      const double way = static_cast<double>(whole) - wanted;
-      return way > 0 ? std::clamp(static_cast<double>(whole - left) / way, 0.0, 1.0) : 1;
-    };
-    return std::min(share(whole_.parameters, size.parameters, wanted(job_.budget.parameters, whole_.parameters)), share(whole_.macs, size.macs, wanted(job_.budget.macs, whole_.macs)));
+  void read_profile() {
+    const auto profile = load_profile(job_.profile);
+    latency_.emplace(model_, model_sha256(train_.model), profile, job_.profile.string());
+    machine_ = profile.machine_name;
+    log::info("latency is predicted from " + std::to_string(latency_->pieces()) + " pieces of the model, as timed on '" + machine_ + "'");
   }
-  [[nodiscard]] bool has_budget() const { return job_.budget.parameters || job_.budget.macs; }
+  /// Latency in microseconds; nothing where there is no profile.
+  [[nodiscard]] std::optional<double> predict(const compress::Channels& channels, const std::set<int>& removed) const { return latency_ ? std::optional(latency_->us(channels, removed)) : std::nullopt; }
+  /// 1 where all budgets are met, 0 where nothing has gone yet.
+  [[nodiscard]] double share_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
+    const auto share = [](double whole, double left, double wanted) { return whole > wanted ? std::clamp((whole - left) / (whole - wanted), 0.0, 1.0) : 1; };
+    const auto of = [&](int64_t whole, int64_t left, const std::optional<double>& budget) { return share(static_cast<double>(whole), static_cast<double>(left), wanted(budget, whole)); };
+    return std::min({of(whole_.parameters, size.parameters, job_.budget.parameters), of(whole_.macs, size.macs, job_.budget.macs),
+                     job_.budget.latency_us ? share(latency_->whole_us(), *latency_us, *job_.budget.latency_us) : 1});
+  }
 
   /// @return the smaller network, not tuned yet.
   Graph search(const Gated& gated, const JobData& data) {
@@ -147,7 +161,10 @@ class Pruner {
   }
 
   [[nodiscard]] Json identity() const {
-    return {{"prune", {job_.search_epochs, train_.trainer.epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
+    Json out{{"prune", {job_.search_epochs, train_.trainer.epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
+    if (job_.width_multiple != 1) out["width_multiple"] = job_.width_multiple;
+    if (job_.budget.latency_us) out["latency"] = {*job_.budget.latency_us, sha256_hex(read_file(job_.profile))};
+    return out;
   }
 
   void check_something_can_go(const PruneSearch& search, const Gated& gated) const {
@@ -163,10 +180,13 @@ class Pruner {
     const auto found = search.found(module);
     const Needed needed(module.export_graph(), gated, found, search, job_);
     const auto size = compress::size_without(needed.channels, needed.classes);
-    log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates");
-    if (!has_budget() || search.is_at_end()) return;
-    search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share), share_met(size) == 1);
-    search.follow([&](const compress::NetworkSize& left) { return share_met(left); }, module, step);
+    const auto latency_us = predict(needed.channels, needed.classes);
+    log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates" +
+              (latency_us ? ", " + format_us(*latency_us) + " predicted on '" + machine_ + "'" : ""));
+    if (!job_.budget.is_given() || search.is_at_end()) return;
+    search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share, job_.width_multiple), share_met(size, latency_us) == 1);
+    const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(search.channels(), away)); };
+    search.follow(met, module, step);
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
@@ -220,8 +240,22 @@ class Pruner {
   TrainJob train_;
   Graph model_, result_;
   compress::NetworkSize whole_;
+  std::optional<ExpectedLatency> latency_;
+  std::string machine_;  // of the profile
   PruneReport report_;
 };
+
+}  // namespace
+
+namespace {
+
+Json to_json(const PruneBudget& budget) {
+  Json out = Json::object();
+  if (budget.parameters) out["parameters"] = *budget.parameters;
+  if (budget.macs) out["macs"] = *budget.macs;
+  if (budget.latency_us) out["latency_us"] = *budget.latency_us;
+  return out;
+}
 
 }  // namespace
 
@@ -230,6 +264,7 @@ Json to_json(const PruneReport& report) {
            {"parameters", {{"before", report.parameters_before}, {"after", report.parameters_after}}},
            {"macs", {{"before", report.macs_before}, {"after", report.macs_after}}},
            {"latency_us", {{"before", report.latency_before_us}, {"after", report.latency_after_us}}},
+           {"budget", to_json(report.budget)},
            {"largest_error", report.largest_error},
            {"is_within_budget", report.is_within_budget},
            {"refused", report.refused},
@@ -238,6 +273,7 @@ Json to_json(const PruneReport& report) {
            {"score", Json::object()},
            {"search", to_json(report.search)},
            {"tuning", to_json(report.tuning)}};
+  if (report.predicted) out["predicted_latency_us"] = {{"machine", report.predicted->machine}, {"before", report.predicted->before_us}, {"after", report.predicted->after_us}};
   for (const auto& layer : report.layers) out["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}, {"magnitudes", layer.magnitudes}});
   for (const auto& block : report.blocks) out["blocks"].push_back({{"name", block.name}, {"gate", block.gate}});
   add_score(out["score"], "before", report.before);

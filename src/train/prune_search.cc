@@ -17,15 +17,16 @@ constexpr double kSmallGate = 0.2;    // a block is not taken out on that way be
 constexpr int64_t kBudgetChecks = 8;  // an epoch
 constexpr int kHalvings = 20;
 constexpr double kLeastCost = 0.2, kMostCost = 4;  // beside the average: a channel's part of the penalty
+constexpr double kMostBlockCost = 1;               // a gate that the loss does not hold on to vanishes within the search, not sooner
 
 double soft(double value, double by) { return value > by ? value - by : value < -by ? value + by : 0; }
 
 /// Costs beside their mean, within bounds.
-void normalise(std::vector<double*> costs) {
+void normalise(std::vector<double*> costs, double most) {
   double sum = 0;
   for (const double* cost : costs) sum += *cost;
   const double mean = costs.empty() ? 1 : sum / static_cast<double>(costs.size());
-  for (double* cost : costs) *cost = mean > 0 ? std::clamp(*cost / mean, kLeastCost, kMostCost) : 1;
+  for (double* cost : costs) *cost = mean > 0 ? std::clamp(*cost / mean, kLeastCost, most) : 1;
 }
 
 /// What a part costs: its shares of the network's parameters and multiply-accumulates, weighted.
@@ -67,7 +68,7 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
   }
   std::vector<double*> costs;
   for (auto& group : groups_) costs.push_back(&group.cost);
-  normalise(costs);
+  normalise(costs, kMostCost);
 
   costs.clear();
   for (const auto& block : blocks_) {
@@ -75,7 +76,7 @@ PruneSearch::PruneSearch(const Graph& graph, std::vector<compress::Block> blocks
     momentum_["momentum/" + block.name] = torch::zeros({});
     costs.push_back(&(block_cost_[block.name] = cost_between(whole_, {whole_.parameters - block.parameters, whole_.macs - block.macs}, weights)));
   }
-  normalise(costs);
+  normalise(costs, kMostBlockCost);
   held_ = torch::zeros({static_cast<int64_t>(groups_.size())});
   leaving_ = torch::zeros({static_cast<int64_t>(groups_.size() + blocks_.size())});
 }
@@ -186,19 +187,19 @@ PruneSearch::Small PruneSearch::below(const Norms& norms, double size) const {
   return out;
 }
 
-compress::NetworkSize PruneSearch::size_without(const Small& small) const {
+double PruneSearch::share_without(const Small& small, const ShareMet& share_met) const {
   std::set<int> away;
   for (size_t i = 0; i < groups_.size(); ++i)
     if (small.groups[i]) away.insert(groups_[i].one);
-  auto out = compress::size_without(channels_, away);
+  auto left = compress::size_without(channels_, away);
   // blocks as much smaller as the network is
-  const double parameters = static_cast<double>(out.parameters) / static_cast<double>(std::max<int64_t>(1, whole_.parameters)), macs = static_cast<double>(out.macs) / static_cast<double>(std::max<int64_t>(1, whole_.macs));
+  const double parameters = static_cast<double>(left.parameters) / static_cast<double>(std::max<int64_t>(1, whole_.parameters)), macs = static_cast<double>(left.macs) / static_cast<double>(std::max<int64_t>(1, whole_.macs));
   for (size_t i = 0; i < blocks_.size(); ++i) {
     if (!small.blocks[i]) continue;
-    out.parameters -= static_cast<int64_t>(parameters * static_cast<double>(blocks_[i].parameters));
-    out.macs -= static_cast<int64_t>(macs * static_cast<double>(blocks_[i].macs));
+    left.parameters -= static_cast<int64_t>(parameters * static_cast<double>(blocks_[i].parameters));
+    left.macs -= static_cast<int64_t>(macs * static_cast<double>(blocks_[i].macs));
   }
-  return out;
+  return share_met(left, away);
 }
 
 int64_t PruneSearch::steps_between_checks(const Trainer::Step& step) { return std::max<int64_t>(1, step.per_epoch / kBudgetChecks); }
@@ -209,7 +210,7 @@ void PruneSearch::follow(const ShareMet& share_met, Module& module, const Traine
   const double wanted = std::min(1.0, static_cast<double>(next) / (kWay * static_cast<double>(step.total)));
   const auto now = norms(values_of(module));
   double least = 0, most = 1 / kLeastCost;
-  const auto is_enough = [&](double size) { return share_met(size_without(below(now, size))) >= wanted; };
+  const auto is_enough = [&](double size) { return share_without(below(now, size), share_met) >= wanted; };
   if (is_enough(least)) most = least;
   for (int i = 0; i < kHalvings && most > least; ++i) {
     const double middle = (least + most) / 2;

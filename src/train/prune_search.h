@@ -44,8 +44,8 @@ class PruneSearch {
   [[nodiscard]] Values state() const;
   /// The proximal step.
   void after_step(Module& module, const Trainer::Step& step);
-  /// How much of the way to its budget a network of some size is: 1 at the end.
-  using ShareMet = std::function<double(const compress::NetworkSize&)>;
+  /// How much of the way to its budgets a network of some size, without these classes, is: 1 at the end.
+  using ShareMet = std::function<double(const compress::NetworkSize&, const std::set<int>& away)>;
   /// Steps between two calls of `follow`.
   [[nodiscard]] static int64_t steps_between_checks(const Trainer::Step& step);
   /// Keeps the network on its way to a budget, which is even and ends when a fifth of the search is left: what is smallest for what it costs, and has to go for that, goes to zero
@@ -83,7 +83,7 @@ class PruneSearch {
     std::vector<bool> groups, blocks;
   };
   [[nodiscard]] Small below(const Norms& norms, double size) const;
-  [[nodiscard]] compress::NetworkSize size_without(const Small& small) const;
+  [[nodiscard]] double share_without(const Small& small, const ShareMet& share_met) const;
 
   compress::Channels channels_;
   std::vector<compress::Layer> layers_;

@@ -90,11 +90,15 @@ SparsifyReport sparsify(const SparsifyJob& job) {
   graph.metadata = model.metadata;
   report.before = accuracy(graph, *data.held_out, train.trainer.threads);
   const auto masks = masks_of(graph, layers);
+  const auto dense = graph.initializers;
+  std::set<std::string> counted;  // layers may share their weights
   for (const auto& layer : layers) {
+    const auto& whole = dense.at(layer.weights);
     auto& weights = graph.initializers.at(layer.weights);
-    const double all = magnitude(weights);
-    if (const auto it = masks.find(layer.weights); it != masks.end()) weights = compress::masked(weights, it->second);
+    if (const auto it = masks.find(layer.weights); it != masks.end()) weights = compress::masked(whole, it->second);
+    const double all = magnitude(whole);
     report.layers.push_back({layer.node, layer.op_type, layer.not_eligible, layer.outputs, layer.inputs, layer.taps, all > 0 ? magnitude(weights) / all : 1});
+    if (!counted.insert(layer.weights).second) continue;
     const auto share = compress::two_four_share(layer, weights);
     report.weights += share.values, report.zeros += share.zeros;
   }

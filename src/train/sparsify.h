@@ -26,7 +26,7 @@ struct SparsifiedLayer {
 struct SparsifyReport {
   std::vector<SparsifiedLayer> layers;
   double permutation_efficacy = 0;  // of the gap between the order as it was and half of each row, over the layers in a new order
-  int64_t weights = 0, zeros = 0;   // of all layers
+  int64_t weights = 0, zeros = 0;   // of all layers; weights that layers share count once
   std::optional<double> before, masked, after;  // share of right held-out answers, or of agreement where there are no labels
   TrainReport training;
 };

@@ -12,8 +12,8 @@ namespace {
 struct Options {
   JobOptions common;
   train::PruneJob job;
-  double parameters = 0, macs = 0;
-  std::string report;
+  double parameters = 0, macs = 0, latency_ms = 0;
+  std::string report, profile;
   bool no_blocks = false, no_channels = false, frozen_statistics = false;
 };
 
@@ -35,6 +35,7 @@ void print_table(const train::PruneReport& report) {
   add("parameters", static_cast<double>(report.parameters_before), static_cast<double>(report.parameters_after), 0);
   add("multiply-accumulates", static_cast<double>(report.macs_before), static_cast<double>(report.macs_after), 0);
   add("latency, native, 1 thread (us)", report.latency_before_us, report.latency_after_us, 1);
+  if (report.predicted) add(("predicted on " + report.predicted->machine + " (us)").c_str(), report.predicted->before_us, report.predicted->after_us, 1);
   rows.push_back({"held out (%)", percent(report.before), percent(report.after), "-"});
   std::cout << format_table(rows) << "\nsearched: " << percent(report.searched) << " %, rebuilt: " << percent(report.rebuilt) << " %, tuned: " << percent(report.after) << " %\n";
   for (const auto& reason : report.refused) std::cout << "kept some small channels: " << reason << "\n";
@@ -49,6 +50,8 @@ int prune(Options& options, const Common& common) {
   job.train.update_statistics = !options.frozen_statistics;
   if (options.parameters > 0) job.budget.parameters = options.parameters;
   if (options.macs > 0) job.budget.macs = options.macs;
+  if (options.latency_ms > 0) job.budget.latency_us = 1e3 * options.latency_ms;
+  job.profile = options.profile;
   job.blocks = !options.no_blocks;
   job.channels = !options.no_channels;
   job.report = options.report;
@@ -69,8 +72,11 @@ Run declare_prune(CLI::App& app, Common& common) {
   app.add_option("--search-epochs", job.search_epochs, "epochs of learning what is needed; --epochs are those of fine-tuning the smaller network")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--strength", job.strength, "of the penalty: share of its first size that a channel's scale or a block's gate loses over the search if nothing holds it")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--threshold-share", job.threshold_share, "of a layer's squared scales that may go with its smallest channels")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--width-multiple", job.width_multiple, "channels left of a layer are a multiple of this, or all of them; 16 for sparsify and for the vectors of engines")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--params", options->parameters, "budget: at most so many parameters, or such a share of the model's; scales the penalty")->check(CLI::PositiveNumber);
   app.add_option("--flops", options->macs, "budget: at most so many multiply-accumulates, or such a share of the model's; scales the penalty")->check(CLI::PositiveNumber);
+  const auto profile = app.add_option("--profile", options->profile, "profile.json of this model (`scissionlite profile`): the smaller model's latency on that machine is predicted from it");
+  app.add_option("--latency-ms", options->latency_ms, "budget: predicted to take at most so many milliseconds on the machine of --profile; scales the penalty")->check(CLI::PositiveNumber)->needs(profile);
   app.add_flag("--no-blocks", options->no_blocks, "keep all blocks");
   app.add_flag("--no-channels", options->no_channels, "keep all channels of the blocks that stay");
   app.add_option("--freeze", shared.job.freeze, "globs on names of weights or of the nodes that use them, which stay as they are");

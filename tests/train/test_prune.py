@@ -1,5 +1,6 @@
 """scissionlite-train prune: smaller models that answer as well, on stripes of CIFAR's format. The graph work is tested by src/compress.
 test_prune.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+import hashlib
 import json
 import pathlib
 import sys
@@ -12,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from stripes import CLASSES, OnStripes  # noqa: E402  (it takes the programs off sys.argv)
-from test_train import run  # noqa: E402
+from test_train import PROGRAM, run  # noqa: E402
 
 WIDTH = 16
 
@@ -70,11 +71,12 @@ def plain_model(path):
 def accuracy(model, images, labels):
     session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     x = (np.stack(images).astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25
-    return float((session.run(None, {"x": x})[0].argmax(1) == np.array(labels)).mean())
+    batches = np.split(x, len(x)) if session.get_inputs()[0].shape[0] == 1 else [x]
+    return float((np.concatenate([session.run(None, {"x": batch})[0] for batch in batches]).argmax(1) == np.array(labels)).mean())
 
 
 def parameters(model):
-    return sum(numpy_helper.to_array(t).size for t in onnx.load(model).graph.initializer)
+    return sum(numpy_helper.to_array(t).size for t in onnx.load(model).graph.initializer if t.data_type == TensorProto.FLOAT)
 
 
 class Prune(OnStripes):
@@ -125,6 +127,64 @@ class Prune(OnStripes):
         self.assertLess(held["parameters"]["after"], free["parameters"]["after"])
         missed = self.pruned(self.folder / "missed.onnx", *weak, "--params", 0.01, "--search-epochs", 1, code=1)
         self.assertFalse(missed["is_within_budget"])
+
+    def profile(self, name, **more):
+        """A profile by hand, without pieces unless given, of the residual model."""
+        path = self.folder / name
+        sha256 = hashlib.sha256(self.models["residual"].read_bytes()).hexdigest()
+        path.write_text(json.dumps({"schema": "scissionlite.profile/1", "machine_name": "phone", "model_sha256": sha256, "whole": 4000, "cuts": []} | more))
+        return path
+
+    def test_a_budget_of_latency(self):
+        weak = ["--strength", 0.02, "--no-blocks", "--profile", self.profile("phone.json")]
+        held = self.pruned(self.folder / "fast.onnx", *weak, "--latency-ms", 3, "--search-epochs", 40)
+        predicted = held["predicted_latency_us"]
+        self.assertEqual((predicted["machine"], predicted["before"], held["budget"]), ("phone", 4000, {"latency_us": 3000}))
+        self.assertLessEqual(predicted["after"], 3000)
+        self.assertAlmostEqual(predicted["after"], 4000 * held["macs"]["after"] / held["macs"]["before"], delta=1)  # one piece
+        self.assertTrue(held["is_within_budget"])
+        missed = self.pruned(self.folder / "slow.onnx", *weak, "--latency-ms", 0.01, "--search-epochs", 1, code=1)
+        self.assertFalse(missed["is_within_budget"])
+        self.assertGreater(missed["predicted_latency_us"]["after"], 10)
+
+    def test_pieces_of_a_real_profile(self):
+        path = self.folder / "here.json"
+        result = run("profile", self.models["residual"], "--name", "here", "--engine", "native", "--threads", 1, "--input", self.folder / "input.json", "--cuts", "single", "--tls", "fp32", "--max-seconds", 0.2, "-o", path, program=PROGRAM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        profile = json.loads(path.read_text())
+        self.assertGreater(len(profile["blocks"]), 4)
+        report = self.pruned(self.folder / "here.onnx", "--no-channels", "--strength", 3, "--profile", path)
+        self.assertTrue(any(block["gate"] == 0 for block in report["blocks"]))
+        predicted, whole = report["predicted_latency_us"], profile["whole"]["median_us"]
+        self.assertAlmostEqual(predicted["before"], whole)
+        # what a block takes that is gone: its pieces between the cuts, on the scale of the whole; the activation behind it stays
+        cuts = [cut["tensors"][0] for cut in profile["cuts"]]
+        scale, gone = whole / sum(block["median_us"] for block in profile["blocks"]), 0
+        nodes = {node.name: node for node in onnx.load(self.models["residual"]).graph.node}
+        for block in report["blocks"]:
+            if block["gate"] == 0:
+                gone += scale * profile["blocks"][cuts.index(nodes[block["name"]].output[0])]["median_us"]
+        self.assertLess(predicted["after"], whole)
+        self.assertAlmostEqual(predicted["after"], whole - gone, delta=0.01 * whole)
+
+    def test_profiles_that_are_refused(self):
+        out = self.folder / "refused.onnx"
+        self.refused(self.words(out, "--latency-ms", 3), "--latency-ms", "--profile")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.folder / "no.json"), "no.json")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("other.json"), model="plain"), "other.json", "is of a model", "scissionlite profile")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("empty.json", whole=None)), "empty.json", "no time of the whole model")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("cuts.json", cuts=[{"id": "1", "tensors": ["nowhere"], "head": 100}])), "cuts.json", "'nowhere'")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("schema.json", schema="scissionlite.plan/1")), "schema.json", "profile")
+        checkpoint = self.folder / "latency.checkpoint"
+        more = ["--checkpoint", checkpoint, "--search-epochs", 1, "--epochs", 1, "--latency-ms", 5]
+        self.pruned(self.folder / "latency.onnx", *more, "--profile", self.profile("phone.json"))
+        self.refused(self.words(out, *more, "--profile", self.profile("faster.json", whole=2000)), "belongs to another run: 'latency' was")
+
+    def test_widths_are_multiples(self):
+        report = self.pruned(self.folder / "eights.onnx", "--search-epochs", 12, "--strength", 3, "--no-blocks", "--width-multiple", 8)
+        self.assertTrue({layer["kept"] for layer in report["layers"]} <= {8, 16}, report["layers"])
+        self.assertIn(8, {layer["kept"] for layer in report["layers"]})
+        self.refused(self.words(self.folder / "refused.onnx", "--width-multiple", 0), "--width-multiple")
 
     def test_no_penalty_keeps_all(self):
         report = self.pruned(self.folder / "all.onnx", "--strength", 0, "--search-epochs", 1, "--epochs", 0, "--threshold-share", 0)

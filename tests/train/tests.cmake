@@ -21,5 +21,7 @@ add_test(NAME train_hygiene COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR
 add_test(NAME train_retrain COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_retrain.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
 add_test(NAME train_prune COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_prune.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
 add_test(NAME train_sparsify COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_sparsify.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
-set_tests_properties(train_forward train_command train_calibrate train_privacy train_retrain train_prune train_sparsify PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
+add_test(NAME train_compress_errors COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_compress_errors.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
+add_test(NAME train_road COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_road.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
+set_tests_properties(train_forward train_command train_calibrate train_privacy train_retrain train_prune train_sparsify train_compress_errors train_road PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
 set_tests_properties(train_hygiene PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 60)
