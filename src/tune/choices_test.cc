@@ -42,5 +42,21 @@ TEST(Choices, AreTakenWhereTheyFitAndTheUsualOneElsewhere) {
   EXPECT_EQ(chosen(here, "winograd", {{"m", 4}, {"vectors", 1}, {"tiles", 6}}), usual_text);  // cannot compute it
 }
 
+TEST(Choices, OfSparseWeightsAreNotThoseOfTheirDenseTwin) {
+  const auto& loops = kernels::best_loops();
+  auto sparse = kProblem;
+  sparse.is_two_four = true;
+  Database database;
+  const auto add = [&](const kernels::ConvProblem& p, const char* implementation) { database.add(key_of(p, loops, 1), {implementation, kernels::conv_implementation(implementation).usual(p, loops), 1, 2, 3, "genetic"}); };
+  const auto finds = [&](const kernels::ConvProblem& p) { return Choices(database, "tuning.json", loops, 1).find(p).has_value(); };
+  add(kProblem, "direct");
+  EXPECT_TRUE(finds(kProblem));
+  EXPECT_FALSE(finds(sparse));  // what is fastest of dense weights says nothing of the half of them
+  add(sparse, "sparse24");
+  const Choices choices(database, "tuning.json", loops, 1);
+  EXPECT_STREQ(choose_conv(sparse, loops, &choices).implementation->name, "sparse24");
+  EXPECT_STREQ(choose_conv(kProblem, loops, &choices).implementation->name, "direct");
+}
+
 }  // namespace
 }  // namespace scissionlite::tune

@@ -1,48 +1,24 @@
 #include "kernels/dense/two_four_dense.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/parallel.h"
-#include "kernels/sparse24/weights.h"
+#include "kernels/sparse24/strips.h"
 
 namespace scissionlite::kernels {
-namespace {
-
-constexpr int64_t kStripInputs = kTwoFourGroup * kTwoFourStrip;
-
-int64_t strip_floats(int64_t lanes) { return (1 + kTwoFourKept * kTwoFourStrip) * lanes; }
-
-}  // namespace
 
 TwoFourDense::TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops)
-    : k_(k), n_(n), strips_((k + kStripInputs - 1) / kStripInputs), activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, n, loops.lanes)) {
-  const auto layout = "dense sparse24 l" + std::to_string(loops.lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
-  weights_ = weights.source.packed<float>(layout, blocks_of(n, loops.lanes) * strips_ * strip_floats(loops.lanes), [&](float* to) { pack(weights, to); });
-}
-
-void TwoFourDense::pack(const Dense::Weights& weights, float* packed) const {
-  const int64_t lanes = loops_.lanes;
-  const MatrixView matrix{weights.w, n_, k_, weights.column, weights.row};
-  for (int64_t output = 0; output < n_; ++output)
-    for (int64_t strip = 0; strip < strips_; ++strip) {
-      float* const to = packed + (output / lanes * strips_ + strip) * strip_floats(lanes) + output % lanes;
-      uint32_t places = 0;
-      for (int64_t group = 0; group < kTwoFourStrip; ++group) {
-        const auto kept = two_four_group(matrix, output, strip * kTwoFourStrip + group);
-        for (size_t i = 0; i < kTwoFourKept; ++i) to[(1 + group * kTwoFourKept + static_cast<int64_t>(i)) * lanes] = kept.values[i];
-        places |= static_cast<uint32_t>(kept.places[0] | kept.places[1] << 2) << (4 * group);
-      }
-      std::memcpy(to, &places, sizeof(places));
-    }
+    : k_(k), n_(n), layout_{n, k, loops.lanes}, activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, n, loops.lanes)) {
+  const auto text = "dense sparse24 l" + std::to_string(loops.lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  weights_ = weights.source.packed<float>(text, layout_.floats(), [&](float* to) { pack_strips({weights.w, n, k, weights.column, weights.row}, loops.lanes, to); });
 }
 
 void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, int rows, float* y) const {
   const int64_t lanes = loops_.lanes, outputs = std::min(lanes, n_ - block * lanes);
   alignas(64) float short_block[kMostTwoFourRows * 16];  // whole vectors would reach beyond the row
   TwoFourRowsArguments a;
-  a.x = x, a.x_row = k_, a.rest = rest, a.rows = rows, a.strips = k_ / kStripInputs;
-  a.w = weights_.data() + block * strips_ * strip_floats(lanes);
+  a.x = x, a.x_row = k_, a.rest = rest, a.rows = rows, a.strips = k_ / strip_inputs();
+  a.w = weights_.data() + block * layout_.block_floats();
   a.bias = bias_.size() > 0 ? bias_.data() + block * lanes : nullptr;
   a.y = outputs < lanes ? short_block : y + block * lanes, a.y_row = outputs < lanes ? lanes : n_;
   a.activation = activation_;
@@ -52,6 +28,7 @@ void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, i
 }
 
 void TwoFourDense::run(const float* x, int64_t m, float* y, int threads) const {
+  constexpr int64_t kStripInputs = kTwoFourGroup * kTwoFourStrip;
   const int64_t whole = k_ / kStripInputs * kStripInputs;
   in_team(threads, [&](const Member& member) {
     const auto mine = share_of(blocks_of(n_, loops_.lanes), member);

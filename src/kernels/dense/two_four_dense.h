@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/dense/dense.h"
+#include "kernels/sparse24/strips.h"
 
 namespace scissionlite::kernels {
 
@@ -16,12 +17,12 @@ class TwoFourDense {
   [[nodiscard]] int64_t packed_bytes() const { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
 
  private:
-  void pack(const Dense::Weights& weights, float* packed) const;
   void run_block(int64_t block, const float* x, const float* rest, int rows, float* y) const;
-  int64_t k_, n_, strips_;  // strips: of four times kTwoFourStrip inputs, the last one filled up
+  int64_t k_, n_;
+  StripLayout layout_;
   ActivationArguments activation_;
   const VectorLoops& loops_;
-  Packed<float> weights_;  // by block of outputs: as TwoFourRowsArguments
+  Packed<float> weights_;
   AlignedFloats bias_;
 };
 

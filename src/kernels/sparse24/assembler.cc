@@ -11,7 +11,7 @@ namespace scissionlite::kernels {
 namespace {
 
 constexpr size_t kRegisterBytes = 64;
-constexpr int64_t kFloatBytes = 4;
+constexpr int64_t kFloatBytes = 4, kQuarterBytes = 16;
 
 }  // namespace
 
@@ -31,7 +31,7 @@ void Assembler::word(int32_t value) {
 
 void Assembler::with_memory(Operation operation, int reg, int second, Pointer base, int64_t offset, Memory memory) {
   const int number = static_cast<int>(base);
-  const int64_t unit = memory == Memory::kWhole ? int64_t{kRegisterBytes} : kFloatBytes;
+  const int64_t unit = memory == Memory::kWhole ? int64_t{kRegisterBytes} : memory == Memory::kQuarter ? kQuarterBytes : kFloatBytes;
   evex(operation, reg, second, memory == Memory::kBroadcast, !(number & 8), true);
   const int registers = (reg & 7) << 3 | (number & 7);
   if (is_short(offset, unit)) return bytes({static_cast<uint8_t>(0x40 | registers), static_cast<uint8_t>(offset / unit)});
@@ -63,6 +63,11 @@ void Assembler::high_pairs(int z, int a, int b) { with_registers({1, 1, 0x15, tr
 void Assembler::quarters(int z, int a, int b, uint8_t order) {
   with_registers({3, 1, 0x23}, z, a, b);
   code_.push_back(order);
+}
+void Assembler::load_quarter(int z, Pointer base, int64_t offset) { with_memory({2, 1, 0x1A}, z, 0, base, offset, Memory::kQuarter); }
+void Assembler::insert_quarter(int z, int quarter, Pointer base, int64_t offset) {
+  with_memory({3, 1, 0x18}, z, z, base, offset, Memory::kQuarter);
+  code_.push_back(static_cast<uint8_t>(quarter));
 }
 void Assembler::prefetch(uint8_t opcode, int hint, Pointer base, int64_t offset) {
   const int number = static_cast<int>(base);

@@ -32,6 +32,9 @@ class Assembler {
   void high_pairs(int z, int a, int b);                                        // vunpckhpd z, a, b
   /// 128 bits at a time: those of a that `order` names in its lower four bits, and those of b.
   void quarters(int z, int a, int b, uint8_t order);                           // vshuff32x4 z, a, b, order
+  /// 128 bits of memory for each 128 bits, or for one of them.
+  void load_quarter(int z, Pointer base, int64_t offset);                      // vbroadcastf32x4 z, [base + offset]
+  void insert_quarter(int z, int quarter, Pointer base, int64_t offset);       // vinsertf32x4 z, z, [base + offset], quarter
   void fetch(Pointer base, int64_t offset);                                    // prefetcht1 [base + offset]: to L2
   void fetch_to_write(Pointer base, int64_t offset);                           // prefetchw [base + offset]
   void advance(Pointer pointer, int32_t bytes);                                // add pointer, bytes
@@ -49,8 +52,8 @@ class Assembler {
     uint8_t map, prefix, opcode;  // 1: 0F, 2: 0F38, 3: 0F3A; 0: none, 1: 66
     bool is_wide = false;         // of 64-bit elements
   };
-  /// What is read from memory: 64 bytes, a float, or a float for all elements of an operation.
-  enum class Memory { kWhole, kFloat, kBroadcast };
+  /// What is read from memory: 64 bytes, 16, a float, or a float for all elements of an operation.
+  enum class Memory { kWhole, kQuarter, kFloat, kBroadcast };
   void evex(Operation operation, int reg, int second, bool is_broadcast, bool has_low_rm, bool has_low_index);
   void with_memory(Operation operation, int reg, int second, Pointer base, int64_t offset, Memory memory);
   void prefetch(uint8_t opcode, int hint, Pointer base, int64_t offset);

@@ -1,14 +1,16 @@
 #include "kernels/sparse24/product_code.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace scissionlite::kernels {
 namespace {
 
 constexpr int kRows = ProductCode::kLanes;  // sums are registers 0 to 15
-constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4, kLineBytes = 64;
-constexpr int kFirstOther = 16, kOthers = 16;  // registers of inputs, or of a transposition
-constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kY = Pointer::kFourth, kResidual = Pointer::kFifth, kNext = Pointer::kSixth, kNextX = Pointer::kOther;
+constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4, kLineBytes = 64, kQuadBytes = 16;
+constexpr int kInputs = 16, kInputRegisters = 8;                // of x
+constexpr int kTransposed = 24, kLower = 30, kUpper = 31;       // five of a transposition, and the bounds
+constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kNext = Pointer::kFourth, kComplete = Pointer::kFifth, kY = Pointer::kSixth, kResidual = Pointer::kOther;
 
 /// A pointer that moves on where offsets would no longer fit a byte.
 class Cursor {
@@ -30,32 +32,44 @@ class Cursor {
   int64_t unit_, base_ = 0;
 };
 
-/// Registers 0 to 15 as rows: afterwards their columns.
-void write_transposition(Assembler& to) {
-  for (int row = 0; row < kRows; row += 4) {  // of each 128 bits: four rows of four columns
-    const int a = row, b = row + 1, c = row + 2, d = row + 3, other = kFirstOther + row;
-    to.low_floats(other, a, b), to.high_floats(other + 1, a, b), to.low_floats(other + 2, c, d), to.high_floats(other + 3, c, d);
-    to.low_pairs(a, other, other + 2), to.high_pairs(b, other, other + 2), to.low_pairs(c, other + 1, other + 3), to.high_pairs(d, other + 1, other + 3);
+/// Instructions that are written between others, one after the other.
+using Steps = std::vector<std::function<void()>>;
+
+/// How complete sums of a tile become its output: 16 quarters of rows are loaded, which transposes 128 bits at a time, and each of those is
+/// transposed by shuffles. So only 32 of its operations need the one unit that shuffles.
+Steps end_steps(Assembler& to, const ProductEnd& end) {
+  constexpr int a = kTransposed, b = a + 1, c = a + 2, d = a + 3, other = a + 4;
+  Steps steps;
+  for (int column = 0; column < kRows; column += 4) {
+    for (int row = 0; row < 4; ++row)
+      for (int quarter = 0; quarter < 4; ++quarter) {
+        const int64_t at = (row + 4 * quarter) * kRowBytes + column * kFloatBytes;
+        steps.emplace_back([&to, row, quarter, at] { quarter == 0 ? to.load_quarter(kTransposed + row, kComplete, at) : to.insert_quarter(kTransposed + row, quarter, kComplete, at); });
+      }
+    steps.emplace_back([&to] { to.low_floats(other, a, b); });
+    steps.emplace_back([&to] { to.high_floats(b, a, b); });
+    steps.emplace_back([&to] { to.low_floats(a, c, d); });
+    steps.emplace_back([&to] { to.high_floats(d, c, d); });
+    steps.emplace_back([&to] { to.low_pairs(c, other, a); });
+    steps.emplace_back([&to] { to.high_pairs(other, other, a); });
+    steps.emplace_back([&to] { to.low_pairs(a, b, d); });
+    steps.emplace_back([&to] { to.high_pairs(b, b, d); });
+    const int pixels[] = {c, other, a, b};
+    for (int i = 0; i < 4; ++i) {
+      const int z = pixels[i];
+      const int64_t at = (column + i) * kRowBytes;
+      if (end.has_residual) steps.emplace_back([&to, z, at] { to.add(z, z, kResidual, at); });
+      if (end.is_bounded) steps.emplace_back([&to, z] { to.greater(z, kLower, z); }), steps.emplace_back([&to, z] { to.less(z, kUpper, z); });
+      steps.emplace_back([&to, z, at] { to.store(z, kY, at); });
+    }
   }
-  constexpr uint8_t kEven = 0x88, kOdd = 0xDD;  // quarters 0 and 2 of both, 1 and 3
-  for (int column = 0; column < 4; ++column) {  // 128 bits at a time: register column + 4 q becomes the q-th quarters
-    const int a = column, b = column + 4, c = column + 8, d = column + 12, other = kFirstOther + 4 * column;
-    to.quarters(other, a, b, kEven), to.quarters(other + 1, a, b, kOdd), to.quarters(other + 2, c, d, kEven), to.quarters(other + 3, c, d, kOdd);
-    to.quarters(a, other, other + 2, kEven), to.quarters(b, other + 1, other + 3, kEven), to.quarters(c, other, other + 2, kOdd), to.quarters(d, other + 1, other + 3, kOdd);
-  }
+  return steps;
 }
 
-/// Of complete sums. Bounds follow the weights: kWeights points at them.
-void write_end(Assembler& to, const ProductEnd& end) {
-  write_transposition(to);
-  constexpr int kLower = kFirstOther, kUpper = kFirstOther + 1;
+/// Where kWeights points the bounds lie first.
+void prepare_end(Assembler& to, const ProductEnd& end) {
+  if (end.has_residual) to.load_seventh(kResidual);
   if (end.is_bounded) to.load_one(kLower, kWeights, 0), to.load_one(kUpper, kWeights, kFloatBytes);
-  for (int pixel = 0; pixel < kRows; ++pixel) {
-    if (end.has_residual) to.add(pixel, pixel, kResidual, pixel * kRowBytes);
-    if (end.is_bounded) to.greater(pixel, kLower, pixel), to.less(pixel, kUpper, pixel);
-    to.store(pixel, kY, pixel * kRowBytes);
-  }
-  to.leave();
 }
 
 /// Groups [begin, end) of a block's outputs.
@@ -68,13 +82,15 @@ class PartWriter {
  public:
   PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to) : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to) {}
 
-  /// @param lines        of the next part that it is to bring to L2 while it runs.
-  /// @param input_lines  likewise.
-  void write(const PartGroups& part, int64_t lines, int64_t input_lines) {
+  /// @param lines  of the next part that it is to bring to L2 while it runs.
+  void write(const PartGroups& part, int64_t lines) {
     outputs_ = static_cast<int>(std::min<int64_t>(kRows, layout_.outputs - part.first_output));
     products_ = (part.end - part.begin) * kTwoFourKept * outputs_;
-    lines_ = lines, input_lines_ = input_lines, rows_written_ = part.end == layout_.groups() ? kRows : 0;
-    if (input_lines > 0) to_.load_seventh(kNextX);
+    lines_ = lines;
+    if (part.end == layout_.groups()) {
+      prepare_end(to_, end_), steps_ = end_steps(to_, end_), rows_written_ = kRows;
+      if (end_.is_bounded) weights_ = {end_.lower, end_.upper};
+    }
     Cursor inputs(to_, kX, kRowBytes), values(to_, kWeights, kFloatBytes);
     for (int row = 0; row < kRows; ++row) {
       if (part.begin > 0) to_.load(row, kSums, row * kRowBytes);
@@ -82,7 +98,7 @@ class PartWriter {
       else to_.zero(row);
     }
     for (int64_t group = part.begin; group < part.end; ++group) write_group(part, group, inputs, values);
-    if (part.end == layout_.groups()) return leave_to_end(values);
+    for (; stepped_ < steps_.size(); ++stepped_) steps_[stepped_]();
     for (int row = 0; row < kRows; ++row) to_.store(row, kSums, row * kRowBytes);
     to_.leave();
   }
@@ -97,10 +113,10 @@ class PartWriter {
 
   void write_group(const PartGroups& part, int64_t group, Cursor& inputs, Cursor& values) {
     std::array<bool, kTwoFourGroup> is_loaded{};
-    const int registers = kFirstOther + static_cast<int>(group * kTwoFourGroup % kOthers);
+    const int registers = kInputs + static_cast<int>(group * kTwoFourGroup % kInputRegisters);
     for (size_t i = 0; i < kTwoFourKept; ++i)
       for (int row = 0; row < outputs_; ++row) {
-        fetch_lines();
+        write_between();
         const auto kept = layout_.group(packed_, part.first_output + row, group);
         if (kept.values[i] == 0) continue;
         const int place = kept.places[i];
@@ -112,22 +128,15 @@ class PartWriter {
       }
   }
 
-  /// In between, so that they never wait for each other.
-  void fetch_lines() {
+  /// In between, so that they never wait for each other. What was stored just before is not yet read.
+  void write_between() {
     for (++product_; fetched_ < lines_ * product_ / products_; ++fetched_) to_.fetch(kNext, fetched_ * kLineBytes);
-    for (; inputs_fetched_ < input_lines_ * product_ / products_; ++inputs_fetched_) to_.fetch(kNextX, inputs_fetched_ * kLineBytes);
-    for (; outputs_fetched_ < rows_written_ * product_ / products_; ++outputs_fetched_) to_.fetch_to_write(kY, (kRows + outputs_fetched_) * kRowBytes);
+    for (; outputs_fetched_ < rows_written_ * product_ / products_; ++outputs_fetched_) to_.fetch_to_write(kY, (kTilesAhead * kRows + outputs_fetched_) * kRowBytes);
+    const int64_t first = products_ / kWaitingShare;
+    for (; product_ > first && stepped_ < steps_.size() * static_cast<size_t>(product_ - first) / static_cast<size_t>(products_ - first); ++stepped_) steps_[stepped_]();
   }
 
-  void leave_to_end(Cursor& values) {
-    if (end_.is_bounded) {
-      const int64_t at = next_weight(values, end_.lower);
-      weights_.push_back(end_.upper);
-      to_.advance(kWeights, static_cast<int32_t>(at));
-    }
-    to_.jump(0);
-  }
-
+  static constexpr int64_t kTilesAhead = 3, kWaitingShare = 8;
   const TwoFourLayout& layout_;
   const std::byte* packed_;
   const float* bias_;
@@ -137,23 +146,27 @@ class PartWriter {
   int outputs_ = 0;
   int64_t products_ = 0, product_ = 0;  // all of the part, zeros among them, and written ones
   int64_t lines_ = 0, fetched_ = 0;                // of the next part
-  int64_t input_lines_ = 0, inputs_fetched_ = 0;
-  int64_t rows_written_ = 0, outputs_fetched_ = 0;  // of the next tile's output
+  int64_t rows_written_ = 0, outputs_fetched_ = 0;  // of a later tile's output
+  Steps steps_;  // of the end of the tile before
+  size_t stepped_ = 0;
 };
 
 }  // namespace
 
 ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductRuns& runs, const ProductEnd& end)
-    : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups) {
+    : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes) {
   constexpr int64_t kProductBytes = 11, kInputBytes = 7;  // code and weight; a load
-  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = (part_bytes / kLineBytes + runs.tiles - 1) / runs.tiles;
+  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = runs.tiles == 0 ? 0 : (part_bytes / kLineBytes + runs.tiles - 1) / runs.tiles;
   Assembler assembler;
-  write_end(assembler, end);
-  for (int64_t first = 0; first < layout.outputs; first += kLanes)
-    for (int64_t begin = 0; begin < layout.groups(); begin += piece_groups) {
+  prepare_end(assembler, end);
+  for (const auto& step : end_steps(assembler, end)) step();
+  assembler.leave();
+  finish_.weights_at = assembler.constants({end.lower, end.upper});
+  for (int64_t begin = 0; begin < layout.groups(); begin += piece_groups)
+    for (int64_t first = 0; first < layout.outputs; first += kLanes) {
       PartWriter writer(layout, packed, bias, end, assembler);
       Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
-      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines, runs.input_lines);
+      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines);
       part.weights_at = assembler.constants(writer.weights());
       parts_.push_back(part);
     }

@@ -90,6 +90,8 @@ TEST(Assembler, WritesWhatGnuAsWrites) {
   EXPECT_EQ(code_of([](Assembler& a) { a.low_pairs(7, 25, 18); }), (Bytes{0x62, 0xb1, 0xb5, 0x40, 0x14, 0xfa}));
   EXPECT_EQ(code_of([](Assembler& a) { a.high_pairs(30, 6, 31); }), (Bytes{0x62, 0x01, 0xcd, 0x48, 0x15, 0xf7}));
   EXPECT_EQ(code_of([](Assembler& a) { a.quarters(11, 28, 3, 0x88); }), (Bytes{0x62, 0x73, 0x1d, 0x40, 0x23, 0xdb, 0x88}));
+  EXPECT_EQ(code_of([&](Assembler& a) { a.load_quarter(24, kR8, 48); }), (Bytes{0x62, 0x42, 0x7d, 0x48, 0x1a, 0x40, 0x03}));
+  EXPECT_EQ(code_of([&](Assembler& a) { a.insert_quarter(27, 3, kR8, 1008); }), (Bytes{0x62, 0x43, 0x25, 0x40, 0x18, 0x58, 0x3f, 0x03}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.fetch(kR9, 1000); }), (Bytes{0x41, 0x0f, 0x18, 0x91, 0xe8, 0x03, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.fetch(kRax, 1000); }), (Bytes{0x40, 0x0f, 0x18, 0x90, 0xe8, 0x03, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.fetch_to_write(kRcx, 1024); }), (Bytes{0x40, 0x0f, 0x0d, 0x89, 0x00, 0x04, 0x00, 0x00}));
@@ -107,15 +109,18 @@ TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
   std::vector<std::byte> packed(static_cast<size_t>(layout.bytes()));
   pack_two_four({w.data(), kOutputs, kInputs, kInputs, 1}, packed.data());
   const std::vector<float> bias{0.25F, 0, 7};
-  for (const int64_t piece_groups : {1, 2}) {
-    const ProductCode code(layout, packed.data(), bias.data(), piece_groups, {.tiles = 2, .input_lines = 3}, {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
+  for (const auto& [piece_groups, is_in_code] : {std::pair<int64_t, bool>{1, false}, {1, true}, {2, false}, {2, true}}) {
+    const ProductCode code(layout, packed.data(), bias.data(), piece_groups, {.tiles = 2}, {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
     AlignedFloats x(2 * kInputs * kLanes), sums(kLanes * kLanes), y(kLanes * kLanes), residual(kLanes * kLanes);
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
       x.data()[pixel] = static_cast<float>(pixel) - 4, x.data()[7 * kLanes + pixel] = 1;
       residual.data()[pixel * kLanes + 2] = static_cast<float>(-pixel);
       x.data()[kLanes + pixel] = pixel == 5 ? NAN : 3;
     }
-    for (int64_t piece = 0; piece < code.pieces(); ++piece) code.run(0, piece, {.x = x.data(), .sums = sums.data(), .y = y.data(), .residual = residual.data(), .next_x = x.data()});
+    AlignedFloats nobody(kLanes * kLanes);
+    for (int64_t piece = 0; piece < code.pieces(); ++piece) code.run(0, piece, {.x = x.data() + piece * piece_groups * kTwoFourGroup * kLanes, .sums = sums.data()}, {nobody.data(), nobody.data(), residual.data()});
+    if (is_in_code) code.run(0, code.pieces() - 1, {.x = x.data(), .sums = nobody.data()}, {sums.data(), y.data(), residual.data()});
+    else code.finish({sums.data(), y.data(), residual.data()});
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
       const float* const at = y.data() + pixel * kLanes;
       EXPECT_EQ(at[0], std::clamp(static_cast<float>(pixel) - 2.75F, 0.F, 6.F));

@@ -3,8 +3,8 @@
 // Layout (TwoFourLayout), all rows of one matrix, by output:
 //   values   f32, (outputs, groups, 2): the two that are kept, by ascending input; a group with fewer non-zeros keeps zeros
 //   indices  bytes, (outputs, index_row_bytes): four bits a group, the lower half of a byte first; bits 0-1 say which of the group's inputs
-//            the first value belongs to, bits 2-3 the second one, which is greater: what Tensor Cores take as metadata of 32-bit values'
-//            groups of four (Mishra et al., arXiv 2104.08378, Sec. 3)
+//            the first value belongs to, bits 2-3 the second one, which is greater: what Tensor Cores take as metadata of 16-bit values
+//            (Mishra et al., arXiv 2104.08378, Sec. 3; docs/formats.md says how to go from one to the other)
 // Inputs beyond the last are zeros: the last group may be short. 8.5 bytes a group instead of 16.
 #pragma once
 

@@ -120,17 +120,6 @@ struct TileEndArguments {
   ActivationArguments activation;
 };
 
-/// sums[row] = the sum over groups g and i < 2 of values[g][row][i] * x[4 g + places[g][row][i]], all of them vectors of pixels.
-/// Values and places lie by `kTwoFourRows` rows: (lanes / rows, groups, rows, 2).
-struct TwoFourTileArguments {
-  const float* x = nullptr;  // (4 groups, lanes)
-  int64_t groups = 0;
-  const float* values = nullptr;
-  const uint8_t* places = nullptr;
-  float* sums = nullptr;     // (lanes, lanes)
-};
-constexpr int kTwoFourRows = 4;
-
 /// One vector of outputs of a few rows: y[row] = f(bias + the sum over groups g, i < 2 of values[g][i] * x[row][4 g + places[g][i]]), places by lane.
 /// Weights lie by strips of kTwoFourStrip groups: places (lanes of 32 bits, four for each group, the first group lowest, the first value's
 /// place below the second's), then values (groups, 2, lanes).
@@ -147,6 +136,19 @@ struct TwoFourRowsArguments {
   ActivationArguments activation;
 };
 constexpr int kTwoFourStrip = 8, kMostTwoFourRows = 4;
+
+/// For `lanes` outputs and tiles of `lanes` pixels: sums[tile][output] (+)= the sum over groups g, i < 2 of values[g][i][output] * x[tile][4 g + places[g][i][output]],
+/// all but values and places vectors of pixels. Weights lie as TwoFourRowsArguments says.
+struct TwoFourTilesArguments {
+  const float* x = nullptr;   // (tiles, kTwoFourPiece, lanes), of which the first 4 kTwoFourStrip strips inputs are read
+  int tiles = 1;              // up to VectorLoops::most_two_four_tiles
+  int64_t strips = 0;         // up to a piece
+  const float* w = nullptr;
+  const float* next = nullptr;  // likewise: what will be read next; or null
+  float* sums = nullptr;      // (tiles, lanes, lanes)
+  bool adds = false;          // to what is there
+};
+constexpr int64_t kTwoFourPiece = 128;  // inputs: tiles of so many stay in L1
 
 enum class BinaryKind : int { kAdd, kSub, kMul, kDiv, kMin, kMax };
 
@@ -190,7 +192,8 @@ struct VectorLoops {
   void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
   void (*block_to_tile)(const float* x, int64_t pixels, float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
   void (*tile_to_block)(const TileEndArguments&);
-  void (*two_four_tile)(const TwoFourTileArguments&);
+  void (*two_four_tiles)(const TwoFourTilesArguments&);
+  int most_two_four_tiles;
   void (*two_four_rows)(const TwoFourRowsArguments&);
 };
 

@@ -50,6 +50,7 @@ const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                          scale_shift,
                          block_to_tile,
                          tile_to_block,
-                         two_four_tile,
+                         two_four_tiles,
+                         kMostTwoFourTiles,
                          two_four_rows};
 }  // namespace scissionlite::kernels::SCISSIONLITE_ISA

@@ -1,6 +1,13 @@
 // Products with 2:4 sparse weights (kernels/sparse24). vec.h first.
 // A tile is what kLanes pixels hold: a row of kLanes values a channel. Pixels lie in lanes there, so that a weight is one multiply-add.
 
+/// An address in a register of its own: with an index beside it an operand in memory is an operation more.
+#if defined(__GNUC__)
+#define SCISSIONLITE_KEEP_ADDRESS(address) asm("" : "+r"(address))
+#else
+#define SCISSIONLITE_KEEP_ADDRESS(address)
+#endif
+
 /// Calls emit(column, vec) with what lies at row(0)[column], row(1)[column], ... for each of kLanes columns.
 template <typename Row, typename Emit>
 static SCISSIONLITE_INLINE void columns_of(const Row& row, const Emit& emit) {
@@ -31,8 +38,7 @@ static SCISSIONLITE_INLINE void columns_of(const Row& row, const Emit& emit) {
 /// x (pixels, lanes) of a block to tile[lane * kLanes + pixel]; zeros for pixels beyond.
 static void block_to_tile(const float* x, int64_t pixels, float* tile) {
   static const float zeros[kLanes] = {};
-  constexpr int64_t kAhead = 2 * kLanes * kLanes;  // the next tiles of a block follow
-  for (int64_t i = 0; i < kLanes; ++i) __builtin_prefetch(x + kAhead + i * kLanes);
+  if (pixels >= kLanes) return columns_of([&](int pixel) { return x + pixel * kLanes; }, [&](int lane, vec v) { store(tile + lane * kLanes, v); });
   columns_of([&](int pixel) { return pixel < pixels ? x + pixel * kLanes : zeros; }, [&](int lane, vec v) { store(tile + lane * kLanes, v); });
 }
 
@@ -49,21 +55,57 @@ static void tile_to_block(const TileEndArguments& a) {
   });
 }
 
-static void two_four_tile(const TwoFourTileArguments& a) {
-  constexpr int kRows = kTwoFourRows, kEntries = 2 * kRows;
-  for (int row = 0; row < kLanes; row += kRows) {
-    float* const sums = a.sums + row * kLanes;
-    vec sum[kRows] = {}, second[kRows] = {};
-    const float* values = a.values + row / kRows * a.groups * kEntries;
-    const uint8_t* places = a.places + row / kRows * a.groups * kEntries;
-    const float* x = a.x;
-    for (int64_t group = 0; group < a.groups; ++group, values += kEntries, places += kEntries, x += 4 * kLanes)
-      for (int i = 0; i < kRows; ++i) {
-        sum[i] += load(x + places[2 * i] * kLanes) * values[2 * i];
-        second[i] += load(x + places[2 * i + 1] * kLanes) * values[2 * i + 1];
+constexpr int kMostTwoFourTiles = kLanes == 16 ? 4 : 3, kOutputsAtOnce = 4;  // sums in registers; more of them need no fewer loads
+
+/// kOutputsAtOnce outputs from a lane of the block on. A value is one multiply-add a tile with a row of x as operand in memory: the place is its address.
+template <int kTiles>
+static void two_four_outputs(const TwoFourTilesArguments& a, int first) {
+  constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kTileBytes = kTwoFourPiece * kLanes * 4, kLineFloats = 16;
+  constexpr int kRowShift = kLanes == 16 ? 6 : kLanes == 8 ? 5 : 4;  // of the bytes of a row of x
+  vec sums[kOutputsAtOnce][kTiles];
+#pragma GCC unroll 4
+  for (int i = 0; i < kOutputsAtOnce; ++i)
+#pragma GCC unroll 4
+    for (int tile = 0; tile < kTiles; ++tile) sums[i][tile] = a.adds ? load(a.sums + (tile * kLanes + first + i) * kLanes) : vec{};
+  const char* x = reinterpret_cast<const char*>(a.x);
+  const float* next = a.next ? a.next + first / kOutputsAtOnce * (a.strips * kStripFloats / (kLanes / kOutputsAtOnce)) : nullptr;
+  for (int64_t strip = 0; strip < a.strips; ++strip) {
+    const float* const w = a.w + strip * kStripFloats;
+    uint32_t places[kOutputsAtOnce];
+    for (int i = 0; i < kOutputsAtOnce; ++i) {
+      __builtin_memcpy(&places[i], w + first + i, sizeof(uint32_t));
+      places[i] = places[i] << kRowShift | places[i] >> (32 - kRowShift);
+    }
+    for (int64_t i = 0; next && i <= kStripFloats / (kLanes / kOutputsAtOnce); i += kLineFloats) __builtin_prefetch(next + i);
+    if (next) next += kStripFloats / (kLanes / kOutputsAtOnce);
+    const float* values = w + kLanes + first;
+    for (int group = 0; group < kTwoFourStrip; ++group, values += 2 * kLanes, x += 4 * kLanes * 4)
+#pragma GCC unroll 4
+      for (int i = 0; i < kOutputsAtOnce; ++i) {
+#pragma GCC unroll 2
+        for (int kept = 0; kept < 2; ++kept) {
+          const char* row = x + ((kept ? places[i] >> 2 : places[i]) & uint32_t{3} << kRowShift);
+          SCISSIONLITE_KEEP_ADDRESS(row);
+          const float value = values[kept * kLanes + i];
+#pragma GCC unroll 4
+          for (int tile = 0; tile < kTiles; ++tile) sums[i][tile] += load(reinterpret_cast<const float*>(row + tile * kTileBytes)) * value;
+        }
+        places[i] = places[i] >> 4 | places[i] << 28;
       }
-    for (int i = 0; i < kRows; ++i) store(sums + i * kLanes, sum[i] + second[i]);
   }
+#pragma GCC unroll 4
+  for (int i = 0; i < kOutputsAtOnce; ++i)
+#pragma GCC unroll 4
+    for (int tile = 0; tile < kTiles; ++tile) store(a.sums + (tile * kLanes + first + i) * kLanes, sums[i][tile]);
+}
+
+static void two_four_tiles(const TwoFourTilesArguments& a) {
+  for (int first = 0; first < kLanes; first += kOutputsAtOnce) switch (a.tiles) {
+      case 1: two_four_outputs<1>(a, first); break;
+      case 2: two_four_outputs<2>(a, first); break;
+      case 3: two_four_outputs<3>(a, first); break;
+      default: two_four_outputs<kMostTwoFourTiles>(a, first);
+    }
 }
 
 /// Four floats for every four lanes.

@@ -1,0 +1,28 @@
+#include "kernels/sparse24/strips.h"
+
+#include <cstring>
+
+#include "kernels/vector/arguments.h"
+
+namespace scissionlite::kernels {
+
+int64_t strip_inputs() { return kTwoFourGroup * kTwoFourStrip; }
+int64_t StripLayout::strips() const { return (inputs + strip_inputs() - 1) / strip_inputs(); }
+int64_t StripLayout::strip_floats() const { return (1 + kTwoFourKept * kTwoFourStrip) * lanes; }
+
+void pack_strips(const MatrixView& matrix, int64_t lanes, float* packed) {
+  const StripLayout layout{matrix.outputs, matrix.inputs, lanes};
+  for (int64_t output = 0; output < matrix.outputs; ++output)
+    for (int64_t strip = 0; strip < layout.strips(); ++strip) {
+      float* const to = packed + output / lanes * layout.block_floats() + strip * layout.strip_floats() + output % lanes;
+      uint32_t places = 0;
+      for (int64_t group = 0; group < kTwoFourStrip; ++group) {
+        const auto kept = two_four_group(matrix, output, strip * kTwoFourStrip + group);
+        for (size_t i = 0; i < kTwoFourKept; ++i) to[(1 + group * kTwoFourKept + static_cast<int64_t>(i)) * lanes] = kept.values[i];
+        places |= static_cast<uint32_t>(kept.places[0] | kept.places[1] << 2) << (4 * group);
+      }
+      std::memcpy(to, &places, sizeof(places));
+    }
+}
+
+}  // namespace scissionlite::kernels
