@@ -73,7 +73,7 @@ Json compare(ConvProblem p, bool is_tuned, int threads, int rounds) {
   OnednnConvolution onednn(p);
   p.is_two_four = true;
   const auto& row = kernels::conv_implementation("sparse24");
-  ChosenConvolution sparse(p, is_tuned ? fastest(p, settings(p, row.name, {"inputs", "tiles"}), threads) : kernels::ConvChoice{&row, row.usual(p, loops)}, threads);
+  ChosenConvolution sparse(p, is_tuned ? fastest(p, settings(p, row.name, {"code", "order", "inputs", "tiles"}), threads) : kernels::ConvChoice{&row, row.usual(p, loops)}, threads);
   const int repeats = repeats_of(std::max(run_us(dense, 2, threads), std::max(run_us(onednn, 2, threads), run_us(sparse, 2, threads))));
   std::vector<double> of_dense, of_onednn, of_sparse;
   for (int round = 0; round < rounds; ++round) {

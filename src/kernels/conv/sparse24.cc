@@ -16,22 +16,32 @@ std::string reason_against(const ConvProblem& p, const VectorLoops&) {
 const std::vector<int64_t> kInputs{32, 64, 128, 256, 512}, kTiles{1, 4, 8, 16, 32, 64, 128};
 
 std::vector<KnobRange> knobs(const ConvProblem&, const VectorLoops& loops) {
-  return {{"code", can_generate_sparse24(loops) ? std::vector<int64_t>{1, 0} : std::vector<int64_t>{0}}, {"order", {0, 1}}, {"inputs", kInputs}, {"tiles", kTiles}};
+  return {{"code", can_generate_sparse24(loops) ? std::vector<int64_t>{1, 0} : std::vector<int64_t>{0}},
+          {"order", {0, 1}},
+          {"inputs", kInputs},
+          {"tiles", kTiles}};
 }
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
   // products a cycle; cycles of a block of a tile of the input and of the output; bytes a product
-  constexpr double kCodeProducts = 1.7, kInputCycles = 90, kOutputCycles = 40, kCodeBytes = 11, kStripProducts = 1.35, kStripOutputCycles = 80, kStripBytes = 4.25;
-  const int64_t tiles = blocks_of(p.h * p.w, loops.lanes), rest = p.h * p.w % loops.lanes, rows = rest <= kMostTwoFourRows ? rest : 0, whole = blocks_of(p.h * p.w - rows, loops.lanes);
-  const double weights = static_cast<double>(p.k * p.c) / 2, in = static_cast<double>(blocks_of(p.c, loops.lanes)), out = static_cast<double>(blocks_of(p.k, loops.lanes));
+  constexpr double kCodeProducts = 1.7, kInputCycles = 90, kOutputCycles = 40, kCodeBytes = 11, kStripProducts = 1.35, kStripOutputCycles = 80,
+                   kStripBytes = 4.25;
+  const int64_t tiles = blocks_of(p.h * p.w, loops.lanes), rest = p.h * p.w % loops.lanes, rows = rest <= kMostTwoFourRows ? rest : 0,
+                whole = blocks_of(p.h * p.w - rows, loops.lanes);
+  const double weights = static_cast<double>(p.k * p.c) / 2, in = static_cast<double>(blocks_of(p.c, loops.lanes)),
+               out = static_cast<double>(blocks_of(p.k, loops.lanes));
   if (!knobs.at("code")) {
     constexpr double kRowProducts = 1.5, kBlockCycles = 40;  // of a pixel's row against a lane of a tile; of calls
     const double filled = static_cast<double>(p.k * round_up(p.c, strip_inputs())) / 2;
-    const double groups = static_cast<double>(blocks_of(whole, loops.most_two_four_tiles) + (rows > 0 ? 1 : 0)), products = filled * (static_cast<double>(whole) + static_cast<double>(rows) * kRowProducts / static_cast<double>(loops.lanes)) / kStripProducts;
-    return static_cast<double>(p.n) * (std::max(products, weights * kStripBytes / kBytesPerCycle * groups) + kBlockCycles * out * groups + static_cast<double>(whole) * (in * kInputCycles + out * kStripOutputCycles));
+    const double groups = static_cast<double>(blocks_of(whole, loops.most_two_four_tiles) + (rows > 0 ? 1 : 0)),
+                 products = filled * (static_cast<double>(whole) + static_cast<double>(rows) * kRowProducts / static_cast<double>(loops.lanes)) /
+                            kStripProducts;
+    return static_cast<double>(p.n) * (std::max(products, weights * kStripBytes / kBytesPerCycle * groups) + kBlockCycles * out * groups +
+                                       static_cast<double>(whole) * (in * kInputCycles + out * kStripOutputCycles));
   }
   const double code = weights * kCodeBytes / kBytesPerCycle * static_cast<double>(blocks_of(tiles, knobs.at("tiles")));
-  return static_cast<double>(p.n) * (std::max(weights * static_cast<double>(tiles) / kCodeProducts, code) + static_cast<double>(tiles) * (in * kInputCycles + out * kOutputCycles));
+  return static_cast<double>(p.n) * (std::max(weights * static_cast<double>(tiles) / kCodeProducts, code) +
+                                     static_cast<double>(tiles) * (in * kInputCycles + out * kOutputCycles));
 }
 
 Knobs usual_code(const ConvProblem& p, const VectorLoops& loops) {
@@ -63,10 +73,16 @@ KnobEffect effect(const ConvProblem& p, const VectorLoops& loops, const Knobs& k
 
 extern const ConvImplementation k_conv_sparse24;
 const ConvImplementation k_conv_sparse24{
-    "sparse24", "1x1 with 2:4 sparse weights: the half of the products that is not zero", reason_against, knobs, usual, estimate,
+    "sparse24",
+    "1x1 with 2:4 sparse weights: the half of the products that is not zero",
+    reason_against,
+    knobs,
+    usual,
+    estimate,
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) {
       return knobs.at("code") && can_generate_sparse24(loops) ? make_sparse24_code(p, w, end, knobs, loops) : make_sparse24_strips(p, w, end, loops);
     },
-    /*is_measured_only=*/false, effect};
+    /*is_measured_only=*/false,
+    effect};
 
 }  // namespace scissionlite::kernels

@@ -9,7 +9,8 @@
 namespace scissionlite::kernels {
 
 /// Code that is generated for the weights, where the CPU has AVX-512: sparse24_code.cc.
-std::unique_ptr<Convolution> make_sparse24_code(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops);
+std::unique_ptr<Convolution> make_sparse24_code(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs,
+                                                const VectorLoops& loops);
 [[nodiscard]] bool can_generate_sparse24(const VectorLoops& loops);
 /// Loops over places, of a vector of outputs where pixels are few: sparse24_strips.cc.
 std::unique_ptr<Convolution> make_sparse24_strips(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops);

@@ -14,16 +14,29 @@ namespace {
 bool is_bound(const ActivationArguments& f) { return f.kind == ActivationKind::kRelu || f.kind == ActivationKind::kClip; }
 ProductEnd product_end(const ConvEnd& end) {
   const auto& f = end.activation;
-  return {end.has_residual, is_bound(f), f.kind == ActivationKind::kClip ? f.alpha : 0, f.kind == ActivationKind::kClip ? f.beta : std::numeric_limits<float>::infinity()};
+  return {end.has_residual, is_bound(f), f.kind == ActivationKind::kClip ? f.alpha : 0,
+          f.kind == ActivationKind::kClip ? f.beta : std::numeric_limits<float>::infinity()};
 }
 
 class Sparse24Code final : public Convolution {
  public:
   Sparse24Code(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : images_(p.n), end_(end), loops_(loops), x_(p.c, p.h * p.w, loops), y_(p.k, p.h * p.w, loops), layout_{p.k, p.c}, tiles_(blocks_of(p.h * p.w, kLanes)), chunk_(equal_chunk(tiles_, knobs.at("tiles"))),
-        piece_blocks_(std::min(knobs.at("inputs") / kLanes, x_.blocks())), is_tile_by_tile_(knobs.at("order") == 1), bias_(padded_bias(weights.bias, p.k, kLanes)) {
-    packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) { pack_two_four({weights.w, p.k, p.c, p.c, 1}, to); });
-    code_ = std::make_unique<const ProductCode>(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, piece_blocks_ * kLanes / kTwoFourGroup, ProductRuns{is_tile_by_tile_ ? 0 : chunk_}, product_end(end));
+      : images_(p.n),
+        end_(end),
+        loops_(loops),
+        x_(p.c, p.h * p.w, loops),
+        y_(p.k, p.h * p.w, loops),
+        layout_{p.k, p.c},
+        tiles_(blocks_of(p.h * p.w, kLanes)),
+        chunk_(equal_chunk(tiles_, knobs.at("tiles"))),
+        piece_blocks_(std::min(knobs.at("inputs") / kLanes, x_.blocks())),
+        is_tile_by_tile_(knobs.at("order") == 1),
+        bias_(padded_bias(weights.bias, p.k, kLanes)) {
+    packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) {
+      pack_two_four({weights.w, p.k, p.c, p.c, 1}, to);
+    });
+    code_ = std::make_unique<const ProductCode>(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr,
+                                                piece_blocks_ * kLanes / kTwoFourGroup, ProductRuns{is_tile_by_tile_ ? 0 : chunk_}, product_end(end));
   }
 
   [[nodiscard]] int64_t packed_bytes() const override { return packed_.size() + code_->bytes(); }
@@ -66,14 +79,20 @@ class Sparse24Code final : public Convolution {
     for (int64_t item = items.begin; item < items.end;) {
       const int64_t at = item / y_.blocks(), chunk = at % chunks(), first = item % y_.blocks(), end = std::min(y_.blocks(), first + items.end - item);
       for (int64_t piece = 0; piece < code_->pieces(); ++piece)
-        units.push_back({at / chunks(), piece, {chunk * chunk_, std::min(tiles_, (chunk + 1) * chunk_)}, {first, end}, {piece * piece_blocks_, std::min(x_.blocks(), (piece + 1) * piece_blocks_)}});
+        units.push_back({at / chunks(),
+                         piece,
+                         {chunk * chunk_, std::min(tiles_, (chunk + 1) * chunk_)},
+                         {first, end},
+                         {piece * piece_blocks_, std::min(x_.blocks(), (piece + 1) * piece_blocks_)}});
       item += end - first;
     }
     return units;
   }
 
   [[nodiscard]] int64_t unit_floats() const { return (is_tile_by_tile_ ? 1 : chunk_) * piece_blocks_ * kTileFloats; }
-  [[nodiscard]] int64_t member_floats() const { return 2 * unit_floats() + (kOtherTiles + (code_->pieces() > 1 ? chunk_ * y_.blocks() : 0)) * kTileFloats; }
+  [[nodiscard]] int64_t member_floats() const {
+    return 2 * unit_floats() + (kOtherTiles + (code_->pieces() > 1 ? chunk_ * y_.blocks() : 0)) * kTileFloats;
+  }
 
   /// To (tiles, channels, lanes of pixels).
   struct Transposition {
@@ -101,9 +120,13 @@ class Sparse24Code final : public Convolution {
   };
   static constexpr int64_t kOtherTiles = 4;
   struct Sums {
-    explicit Sums(float* at) : turns{at, at + kTileFloats}, y(at + 2 * kTileFloats), residual(at + 3 * kTileFloats), of_tiles(at + kOtherTiles * kTileFloats) { clear(); }
+    explicit Sums(float* at)
+        : turns{at, at + kTileFloats}, y(at + 2 * kTileFloats), residual(at + 3 * kTileFloats), of_tiles(at + kOtherTiles * kTileFloats) {
+      clear();
+    }
     void clear() { pending = {{turns[0], y, residual}, nullptr, 0}; }
-    float *turns[2], *y, *residual, *of_tiles;  // two in turn where there is one piece, a whole output and residual, (blocks, chunk) where there are pieces
+    float *turns[2], *y, *residual,
+        *of_tiles;  // two in turn where there is one piece, a whole output and residual, (blocks, chunk) where there are pieces
     Pending pending;
     int64_t turn = 0;
   };
@@ -151,12 +174,14 @@ class Sparse24Code final : public Convolution {
   }
 
   void run_part_by_part(const Images& images, Sums& sums, const Unit& unit, const Transposition& next) const {
-    const int64_t count = unit.tiles.end - unit.tiles.begin, parts = count * (unit.blocks.end - unit.blocks.begin), tile_floats = (unit.inputs.end - unit.inputs.begin) * kTileFloats;
+    const int64_t count = unit.tiles.end - unit.tiles.begin, parts = count * (unit.blocks.end - unit.blocks.begin),
+                  tile_floats = (unit.inputs.end - unit.inputs.begin) * kTileFloats;
     int64_t done = 0, transposed = 0;
     for (int64_t block = unit.blocks.begin; block < unit.blocks.end; ++block)
       for (int64_t number = 0; number < count; ++number, ++done) {
         transposed = transpose(next, transposed, next.count() * done / parts);
-        for (int64_t i = transposed; i < next.count() * (done + 1) / parts; ++i) x_.fetch(next.x, next.inputs.begin + next.at(i).first, next.tiles.begin + next.at(i).second);
+        for (int64_t i = transposed; i < next.count() * (done + 1) / parts; ++i)
+          x_.fetch(next.x, next.inputs.begin + next.at(i).first, next.tiles.begin + next.at(i).second);
         run_part(images, sums, unit, block, unit.tiles.begin + number, images.tiles + number * tile_floats);
       }
     (void)transpose(next, transposed, next.count());
@@ -179,7 +204,8 @@ class Sparse24Code final : public Convolution {
 
 bool can_generate_sparse24(const VectorLoops& loops) { return assembles_for_this_cpu() && loops.lanes == ProductCode::kLanes; }
 
-std::unique_ptr<Convolution> make_sparse24_code(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) {
+std::unique_ptr<Convolution> make_sparse24_code(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs,
+                                                const VectorLoops& loops) {
   return std::make_unique<Sparse24Code>(p, weights, end, knobs, loops);
 }
 

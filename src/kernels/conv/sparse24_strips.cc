@@ -10,12 +10,22 @@ namespace {
 class Sparse24Strips final : public Convolution {
  public:
   Sparse24Strips(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
-      : images_(p.n), inputs_(p.c), end_(end), loops_(loops), x_(p.c, p.h * p.w, loops), y_(p.k, p.h * p.w, loops), layout_{p.k, p.c, loops.lanes}, bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+      : images_(p.n),
+        inputs_(p.c),
+        end_(end),
+        loops_(loops),
+        x_(p.c, p.h * p.w, loops),
+        y_(p.k, p.h * p.w, loops),
+        layout_{p.k, p.c, loops.lanes},
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     const int64_t pixels = x_.pixels(), rest = pixels % loops.lanes;
     rows_ = rest <= kMostTwoFourRows ? rest : 0;
     tiles_ = blocks_of(pixels - rows_, loops.lanes);
     group_ = tiles_ > 0 ? equal_chunk(tiles_, loops.most_two_four_tiles) : 0;
-    weights_ = weights.source.packed<float>("sparse24 strips l" + std::to_string(loops.lanes) + " " + p.weights_text(), layout_.floats(), [&](float* to) { pack_strips({weights.w, p.k, p.c, p.c, 1}, loops.lanes, to); });
+    weights_ =
+        weights.source.packed<float>("sparse24 strips l" + std::to_string(loops.lanes) + " " + p.weights_text(), layout_.floats(), [&](float* to) {
+          pack_strips({weights.w, p.k, p.c, p.c, 1}, loops.lanes, to);
+        });
   }
 
   [[nodiscard]] int64_t packed_bytes() const override { return weights_.size() * static_cast<int64_t>(sizeof(float)); }
@@ -26,7 +36,8 @@ class Sparse24Strips final : public Convolution {
       const auto units = units_of(share_of(images_ * units_of_image() * y_.blocks(), member));
       for (size_t i = 0; i < units.size(); ++i) {
         const auto& unit = units[i];
-        const Images images{x + unit.n * x_.image_floats(), residual ? residual + unit.n * y_.image_floats() : nullptr, y + unit.n * y_.image_floats(), scratch + member.rank * member_floats()};
+        const Images images{x + unit.n * x_.image_floats(), residual ? residual + unit.n * y_.image_floats() : nullptr,
+                            y + unit.n * y_.image_floats(), scratch + member.rank * member_floats()};
         if (unit.tiles.begin == tiles_) run_rows(images, unit);
         else run_tiles(images, unit, i + 1 < units.size() ? &units[i + 1] : nullptr, x);
       }
@@ -49,9 +60,11 @@ class Sparse24Strips final : public Convolution {
   [[nodiscard]] std::vector<Unit> units_of(const Range& items) const {
     std::vector<Unit> units;
     for (int64_t item = items.begin; item < items.end;) {
-      const int64_t at = item / y_.blocks(), first = at % units_of_image() * group_, begin = item % y_.blocks(), end = std::min(y_.blocks(), begin + items.end - item);
+      const int64_t at = item / y_.blocks(), first = at % units_of_image() * group_, begin = item % y_.blocks(),
+                    end = std::min(y_.blocks(), begin + items.end - item);
       const bool is_of_rows = first >= tiles_;
-      for (int64_t piece = 0; piece < (is_of_rows ? 1 : pieces()); ++piece) units.push_back({at / units_of_image(), piece, {std::min(tiles_, first), std::min(tiles_, first + group_)}, {begin, end}});
+      for (int64_t piece = 0; piece < (is_of_rows ? 1 : pieces()); ++piece)
+        units.push_back({at / units_of_image(), piece, {std::min(tiles_, first), std::min(tiles_, first + group_)}, {begin, end}});
       item += end - begin;
     }
     return units;
@@ -61,17 +74,25 @@ class Sparse24Strips final : public Convolution {
   [[nodiscard]] int64_t tile_stride() const { return kTwoFourPiece * loops_.lanes; }
   [[nodiscard]] int64_t row_floats() const { return layout_.strips() * strip_inputs(); }
   /// Tiles of a piece of the input and of sums, or rows of the input.
-  [[nodiscard]] int64_t member_floats() const { return std::max(group_ * (tile_stride() + y_.blocks() * tile_floats()), round_up(rows_ * row_floats(), 16)); }
+  [[nodiscard]] int64_t member_floats() const {
+    return std::max(group_ * (tile_stride() + y_.blocks() * tile_floats()), round_up(rows_ * row_floats(), 16));
+  }
   /// Blocks of inputs.
-  [[nodiscard]] Range inputs_of(int64_t piece) const { return {piece * kTwoFourPiece / loops_.lanes, std::min(x_.blocks(), (piece + 1) * kTwoFourPiece / loops_.lanes)}; }
-  [[nodiscard]] int64_t strips_of(int64_t piece) const { return std::min(layout_.strips() - piece * kTwoFourPiece / strip_inputs(), kTwoFourPiece / strip_inputs()); }
+  [[nodiscard]] Range inputs_of(int64_t piece) const {
+    return {piece * kTwoFourPiece / loops_.lanes, std::min(x_.blocks(), (piece + 1) * kTwoFourPiece / loops_.lanes)};
+  }
+  [[nodiscard]] int64_t strips_of(int64_t piece) const {
+    return std::min(layout_.strips() - piece * kTwoFourPiece / strip_inputs(), kTwoFourPiece / strip_inputs());
+  }
 
   void transpose(const Images& images, const Unit& unit) const {
     const auto inputs = inputs_of(unit.piece);
     for (int64_t tile = unit.tiles.begin; tile < unit.tiles.end; ++tile) {
       float* const to = images.scratch + (tile - unit.tiles.begin) * tile_stride();
-      for (int64_t block = inputs.begin; block < inputs.end; ++block) x_.transpose(images.x, block, tile, to + (block - inputs.begin) * tile_floats());
-      std::fill(to + (inputs.end - inputs.begin) * tile_floats(), to + strips_of(unit.piece) * strip_inputs() * loops_.lanes, 0.F);  // what fills the last strip
+      for (int64_t block = inputs.begin; block < inputs.end; ++block)
+        x_.transpose(images.x, block, tile, to + (block - inputs.begin) * tile_floats());
+      std::fill(to + (inputs.end - inputs.begin) * tile_floats(), to + strips_of(unit.piece) * strip_inputs() * loops_.lanes,
+                0.F);  // what fills the last strip
     }
   }
 
@@ -88,7 +109,8 @@ class Sparse24Strips final : public Convolution {
       a.next = block + 1 < y_.blocks() ? a.w + layout_.block_floats() : nullptr;
       a.sums = images.scratch + group_ * tile_stride() + block * group_ * tile_floats();
       loops_.two_four_tiles(a);
-      for (int64_t tile = unit.tiles.begin; is_last && tile < unit.tiles.end; ++tile) finish(images, a.sums + (tile - unit.tiles.begin) * tile_floats(), block, tile);
+      for (int64_t tile = unit.tiles.begin; is_last && tile < unit.tiles.end; ++tile)
+        finish(images, a.sums + (tile - unit.tiles.begin) * tile_floats(), block, tile);
     }
   }
   /// The share `number` of `count` of a unit's input.
@@ -114,7 +136,9 @@ class Sparse24Strips final : public Convolution {
     const int64_t lanes = loops_.lanes, first = x_.pixels() - rows_;
     std::fill_n(images.scratch, rows_ * row_floats(), 0.F);
     for (int64_t row = 0; row < rows_; ++row)
-      for (int64_t block = 0; block < x_.blocks(); ++block) std::copy_n(images.x + (block * x_.pixels() + first + row) * lanes, std::min(lanes, inputs_ - block * lanes), images.scratch + row * row_floats() + block * lanes);
+      for (int64_t block = 0; block < x_.blocks(); ++block)
+        std::copy_n(images.x + (block * x_.pixels() + first + row) * lanes, std::min(lanes, inputs_ - block * lanes),
+                    images.scratch + row * row_floats() + block * lanes);
     TwoFourRowsArguments a;
     a.x = images.scratch, a.x_row = row_floats(), a.rows = static_cast<int>(rows_), a.strips = layout_.strips(), a.y_row = lanes;
     if (!images.residual) a.activation = end_.activation;
@@ -142,6 +166,8 @@ class Sparse24Strips final : public Convolution {
 
 }  // namespace
 
-std::unique_ptr<Convolution> make_sparse24_strips(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) { return std::make_unique<Sparse24Strips>(p, weights, end, loops); }
+std::unique_ptr<Convolution> make_sparse24_strips(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) {
+  return std::make_unique<Sparse24Strips>(p, weights, end, loops);
+}
 
 }  // namespace scissionlite::kernels
