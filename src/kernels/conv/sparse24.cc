@@ -24,8 +24,8 @@ std::vector<KnobRange> knobs(const ConvProblem&, const VectorLoops& loops) {
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
   // products a cycle; cycles of a block of a tile of the input and of the output; bytes a product
-  constexpr double kCodeProducts = 1.7, kInputCycles = 90, kOutputCycles = 40, kCodeBytes = 11, kStripProducts = 1.35, kStripOutputCycles = 80,
-                   kStripBytes = 4.25;
+  constexpr double kCodeProducts = 1.7, kInputCycles = 90, kOutputCycles = 60, kCodeBytes = 11, kWideStripProducts = 1.35, kNarrowStripProducts = 0.4,
+                   kStripOutputCycles = 80, kStripBytes = 4.25;
   const int64_t tiles = blocks_of(p.h * p.w, loops.lanes), rest = p.h * p.w % loops.lanes, rows = rest <= kMostTwoFourRows ? rest : 0,
                 whole = blocks_of(p.h * p.w - rows, loops.lanes);
   const double weights = static_cast<double>(p.k * p.c) / 2, in = static_cast<double>(blocks_of(p.c, loops.lanes)),
@@ -35,7 +35,7 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
     const double filled = static_cast<double>(p.k * round_up(p.c, strip_inputs())) / 2;
     const double groups = static_cast<double>(blocks_of(whole, loops.most_two_four_tiles) + (rows > 0 ? 1 : 0)),
                  products = filled * (static_cast<double>(whole) + static_cast<double>(rows) * kRowProducts / static_cast<double>(loops.lanes)) /
-                            kStripProducts;
+                            (loops.lanes > 4 ? kWideStripProducts : kNarrowStripProducts);
     return static_cast<double>(p.n) * (std::max(products, weights * kStripBytes / kBytesPerCycle * groups) + kBlockCycles * out * groups +
                                        static_cast<double>(whole) * (in * kInputCycles + out * kStripOutputCycles));
   }
