@@ -182,7 +182,7 @@ void PruneSearch::move_gates(double rate, double share, double left_of_leaving) 
 
 PruneSearch::Small PruneSearch::below(const Norms& norms, double size) const {
   Small out{std::vector<bool>(groups_.size()), std::vector<bool>(blocks_.size())};
-  for (size_t i = 0; i < groups_.size(); ++i) out.groups[i] = norms.of[i] == 0 || (norms.is_small[i] && norms.of[i] <= size * groups_[i].cost * groups_[i].first);
+  for (size_t i = 0; i < groups_.size(); ++i) out.groups[i] = norms.of[i] >= 0 && norms.of[i] <= size * groups_[i].cost * groups_[i].first;
   for (size_t i = 0; i < blocks_.size(); ++i) out.blocks[i] = gates_.at(blocks_[i].name).item<double>() <= std::min(kSmallGate, size * block_cost_.at(blocks_[i].name));
   return out;
 }

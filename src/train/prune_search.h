@@ -78,7 +78,7 @@ class PruneSearch {
     std::vector<bool> is_small;
   };
   [[nodiscard]] Norms norms(const std::map<std::string, float*>& values) const;
-  /// Groups below their layer's mean, and blocks, that are at most `size` of their first size, a unit of cost.
+  /// Groups and blocks that are at most `size` of their first size, a unit of cost.
   struct Small {
     std::vector<bool> groups, blocks;
   };
