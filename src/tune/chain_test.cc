@@ -81,6 +81,19 @@ TEST_F(ChainTuning, MeasuresEveryBandOnceAndIsChosenBy) {
   EXPECT_DOUBLE_EQ(bands->ratio, tuned.entry.median_us / tuned.entry.usual_us);
 }
 
+TEST_F(ChainTuning, OfTwoFourWeightsComparesWithWaysThatLeaveOutTheirZeros) {
+  chain_ = parse_chain("chain conv mb1ic32ih14iw14oc32kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g32 Clip + conv mb1ic32ih14iw14oc32kh1kw1sh1sw1dh1dw1pt0pl0pb0pr0g1sparse24");
+  std::vector<kernels::ConvChoice> separate = usual();
+  const auto& sparse = kernels::conv_implementation("sparse24");
+  const auto& problem = chain_.stages.back().problem;
+  if (const auto reason = sparse.reason_against(problem, kernels::best_loops()); !reason.empty()) GTEST_SKIP() << "[SKIP] " << reason;
+  separate.back() = {&sparse, sparse.usual(problem, kernels::best_loops())};
+  MeasurementLog log(folder_ / "log");
+  const auto tuned = tune_ways(chain_ways(chain_, separate, options_.measure), options_, log, [](const TuneStep&) {});
+  EXPECT_EQ(tuned.failed, 0);
+  EXPECT_GT(tuned.entry.usual_us, 0);
+}
+
 TEST_F(ChainTuning, EndsWhenTimeIsUp) {
   options_.until_us = 1;
   Tuned tuned;

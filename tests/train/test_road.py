@@ -43,7 +43,7 @@ class Road(unittest.TestCase):
 
     def road(self, *more, code=0):
         words = [sys.executable, ROOT / "tools" / "figures" / "road.py", "--programs", TRAIN.parent, "--work", self.work, "--model", self.model, "--input", self.input, "--images", self.images, "--labels", self.labels,
-                 "--classes", CLASSES, "--threads", 1, "--epochs", 6, "--search-epochs", 8, "--retrain-epochs", 6, "--lr", 0.01, "--latency-share", 0.8, "--slow", SLOW, "--tune-budget", 2, "--tune-seconds", 10, "--rounds", 1, "--seconds", 0.02,
+                 "--classes", CLASSES, "--threads", 1, "--epochs", 6, "--search-epochs", 8, "--retrain-epochs", 6, "--sparse-epochs", 6, "--lr", 0.01, "--latency-share", 0.8, "--slow", SLOW, "--tune-budget", 2, "--tune-seconds", 10, "--rounds", 1, "--seconds", 0.02,
                  "--profile-seconds", 10, "--fit-images", 10, "--cuts", 2, "--min-agreement", 0.5, *more]
         result = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=800)
         self.assertEqual(result.returncode, code, result.stderr[-3000:])

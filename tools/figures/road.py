@@ -88,7 +88,7 @@ class Road:
                            "--latency-ms", budget_ms)
 
     def sparse(self):
-        return self.trains("sparsify", self.model("pruned"), "sparse", "--epochs", self.options.retrain_epochs, "--lr", self.options.lr / 3)
+        return self.trains("sparsify", self.model("pruned"), "sparse", "--epochs", self.options.sparse_epochs, "--lr", self.options.lr)
 
     def tuned(self):
         """Searched on the edge; what a real device needs is a `scissionlite tune` there."""
@@ -225,7 +225,8 @@ def parse():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3, help="of the first training")
     parser.add_argument("--search-epochs", type=int, default=3, help="of pruning")
-    parser.add_argument("--retrain-epochs", type=int, default=1, help="after pruning, and under 2:4 masks")
+    parser.add_argument("--retrain-epochs", type=int, default=1, help="after pruning")
+    parser.add_argument("--sparse-epochs", type=int, default=3, help="under 2:4 masks, which take more than pruning did")
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--latency-share", type=float, default=0.7, help="budget of pruning: share of the dense model's latency on the device")
     parser.add_argument("--width-multiple", type=int, default=16, help="of pruned layers: 2:4 takes inputs that are a multiple of 16")
