@@ -230,7 +230,7 @@ def parse():
     parser.add_argument("--lr", type=float, default=0.001)
     parser.add_argument("--latency-share", type=float, default=0.7, help="budget of pruning: share of the dense model's latency on the device")
     parser.add_argument("--width-multiple", type=int, default=16, help="of pruned layers: 2:4 takes inputs that are a multiple of 16")
-    parser.add_argument("--slow", type=float, default=8, help="the device is so many times slower than this machine")
+    parser.add_argument("--slow", type=float, default=16, help="the device is so many times slower than this machine")
     parser.add_argument("--tune-budget", type=int, default=60, help="configurations measured for each convolution")
     parser.add_argument("--tune-seconds", type=float, default=150)
     parser.add_argument("--rounds", type=int, default=3, help="in which all steps are timed in turns")
