@@ -86,7 +86,7 @@ class CompressErrors(OnStripes):
         cls.trained(residual_model(cls.folder / "start.onnx"), cls.model, "--epochs", 6, "--batch-statistics")
 
     def words(self, command, output, *more, model=None, data=None):
-        usual = {"--epochs": 2, "--lr": 0.01, "--schedule": "cosine"} | ({"--search-epochs": 4} if command == "prune" else {"--escapes": 10})
+        usual = {"--lr": 0.01, "--schedule": "cosine"} | ({"--search-epochs": 4, "--epochs": 4} if command == "prune" else {"--epochs": 2, "--escapes": 10})
         data = data or ["--images", self.train_file, "--held-out", self.test_file]
         return [command, model or self.model, *data, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
 
