@@ -185,6 +185,7 @@ class Pruner {
               (latency_us ? ", " + format_us(*latency_us) + " predicted on '" + machine_ + "'" : ""));
     if (!job_.budget.is_given() || search.is_at_end()) return;
     search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share, job_.width_multiple), share_met(size, latency_us) == 1);
+    if (search.is_at_end()) return;
     const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(search.channels(), away)); };
     search.follow(met, module, step);
   }
