@@ -19,11 +19,24 @@ double share_kept(const std::vector<int>& units, const std::set<int>& removed) {
   return 1 - static_cast<double>(gone) / static_cast<double>(units.size());
 }
 
-/// Shares of the constants that channels index.
-std::map<std::string, double> shares_of_constants(const Channels& channels, const std::set<int>& removed) {
-  std::map<std::string, double> out;
+using Shares = std::map<std::string, double>;
+
+/// Of the constants that channels index.
+Shares shares_of_constants(const Channels& channels, const std::set<int>& removed) {
+  Shares out;
   for (const auto& [where, units] : channels.constants()) out.emplace(where.constant, 1).first->second *= share_kept(units, removed);
   return out;
+}
+
+double share_of(const Shares& shares, const std::string& constant) {
+  const auto it = shares.find(constant);
+  return it == shares.end() ? 1 : it->second;
+}
+
+/// Of a node, where so much of its weights is left.
+double macs_of(const Channels& channels, size_t node, const Shares& left) {
+  const auto& inputs = channels.graph().nodes[node].inputs;
+  return static_cast<double>(channels.macs()[node]) * (inputs.size() > 1 ? share_of(left, inputs[1]) : 1);
 }
 
 }  // namespace
@@ -82,10 +95,7 @@ std::vector<NodeWork> node_work(const Channels& channels, const std::set<int>& r
   const auto& constants = channels.graph().initializers;
   const auto bytes_of = [&](const std::string& value) {
     if (value.empty()) return 0.0;
-    if (const auto constant = constants.find(value); constant != constants.end()) {
-      const auto share = left.find(value);
-      return static_cast<double>(constant->second.size_bytes()) * (share == left.end() ? 1 : share->second);
-    }
+    if (const auto constant = constants.find(value); constant != constants.end()) return static_cast<double>(constant->second.size_bytes()) * share_of(left, value);
     double elements = 1;
     for (const int64_t size : channels.shape(value)) elements *= static_cast<double>(std::max<int64_t>(size, 1));
     const auto* axis = channels.value(value);
@@ -94,25 +104,25 @@ std::vector<NodeWork> node_work(const Channels& channels, const std::set<int>& r
   std::vector<NodeWork> out;
   const auto& nodes = channels.graph().nodes;
   for (size_t i = 0; i < nodes.size(); ++i) {
-    const auto weights = nodes[i].inputs.size() > 1 ? left.find(nodes[i].inputs[1]) : left.end();
-    out.push_back({static_cast<double>(channels.macs()[i]) * (weights == left.end() ? 1 : weights->second), 0});
+    out.push_back({macs_of(channels, i, left), 0});
     for (const auto& input : nodes[i].inputs) out.back().bytes += bytes_of(input);
     for (const auto& output : nodes[i].outputs) out.back().bytes += bytes_of(output);
   }
   return out;
 }
 
-NetworkSize size_without(const Channels& channels, const std::set<int>& removed) {
+NetworkSize size_without(const Channels& channels, const std::set<int>& removed, const std::set<size_t>& gone) {
   const auto left = shares_of_constants(channels, removed);
   NetworkSize out;
   std::set<std::string> read;
-  for (const auto& node : channels.graph().nodes) read.insert(node.inputs.begin(), node.inputs.end());
-  for (const auto& [name, tensor] : channels.graph().initializers) {
-    if (tensor.dtype() != Dtype::kF32 || !read.count(name)) continue;
-    const auto it = left.find(name);
-    out.parameters += std::llround(static_cast<double>(tensor.size()) * (it == left.end() ? 1 : it->second));
+  const auto& nodes = channels.graph().nodes;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (gone.count(i)) continue;
+    read.insert(nodes[i].inputs.begin(), nodes[i].inputs.end());
+    out.macs += std::llround(macs_of(channels, i, left));
   }
-  for (const auto& work : node_work(channels, removed)) out.macs += std::llround(work.macs);
+  for (const auto& [name, tensor] : channels.graph().initializers)
+    if (tensor.dtype() == Dtype::kF32 && read.count(name)) out.parameters += std::llround(static_cast<double>(tensor.size()) * share_of(left, name));
   return out;
 }
 

@@ -39,7 +39,7 @@ struct NodeWork {
 struct NetworkSize {
   int64_t parameters = 0, macs = 0;
 };
-/// Of the network without these classes, which is not built. Parameters are elements of constants that channels index.
-[[nodiscard]] NetworkSize size_without(const Channels& channels, const std::set<int>& removed);
+/// Of the network without these classes and these of its graph's nodes, which is not built. Parameters are elements of constants of float32 that other nodes read.
+[[nodiscard]] NetworkSize size_without(const Channels& channels, const std::set<int>& removed, const std::set<size_t>& gone = {});
 
 }  // namespace scissionlite::compress

@@ -84,6 +84,20 @@ RC_GTEST_PROP(SizeWithout, IsThatOfTheRebuiltNetwork, ()) {
   RC_ASSERT(std::abs(size.parameters - parameter_count(removal.rebuilt)) <= 0.05 * static_cast<double>(size.parameters) + 32);
 }
 
+TEST(SizeWithout, NodesThatAreGoneCostNothing) {
+  const Channels channels(two_layers());
+  const auto& nodes = channels.graph().nodes;
+  const auto whole = size_without(channels, {});
+  NetworkSize sum;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const auto left = size_without(channels, {}, {i});
+    sum.parameters += whole.parameters - left.parameters, sum.macs += whole.macs - left.macs;
+  }
+  EXPECT_GT(whole.parameters, 0);
+  EXPECT_EQ(sum.parameters, whole.parameters);
+  EXPECT_EQ(sum.macs, whole.macs);
+}
+
 RC_GTEST_PROP(ChannelGates, AreTakenOutWithWhatTheyMultiply, ()) {
   const auto seed = *rc::gen::inRange<uint64_t>(0, 1 << 30);
   const auto graph = RandomCnn(*rc::gen::element<int64_t>(9, 13, 18), seed).make(*rc::gen::inRange(1, 12));

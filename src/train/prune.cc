@@ -17,6 +17,7 @@
 #include "train/expected_latency.h"
 #include "train/prune_search.h"
 #include "train/train_graph.h"
+#include "train/way_to_budget.h"
 
 namespace scissionlite::train {
 namespace {
@@ -52,13 +53,13 @@ struct Needed {
   std::map<int, double> magnitude;
   compress::Channels channels;
 
-  Needed(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search, const PruneJob& job)
+  Needed(const Graph& searched, const Gated& gated, const Found& found, const Prunable& prunable, const PruneJob& job)
       : gates(found.gates), without_blocks(apply(searched, gated)), channels(without_blocks) {
     layers = compress::find_layers(channels);
     // magnitudes by the entries of scales: classes have other numbers in a graph without blocks
     std::map<std::pair<compress::ConstantAxis, int64_t>, double> by_entry;
     for (const auto& [one, value] : found.magnitude)
-      for (const auto& member : search.channels().classes()[static_cast<size_t>(one)].members) by_entry[{member.where, member.index}] = value;
+      for (const auto& member : prunable.channels().classes()[static_cast<size_t>(one)].members) by_entry[{member.where, member.index}] = value;
     for (size_t i = 0; i < channels.classes().size(); ++i)
       for (const auto& member : channels.classes()[i].members)
         if (const auto it = by_entry.find({member.where, member.index}); it != by_entry.end()) magnitude.emplace(static_cast<int>(i), it->second);
@@ -139,14 +140,23 @@ class Pruner {
     job.trainer.patience = 0;
     job.trainer.schedule.epochs_after = train_.trainer.epochs;
     if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".search";
-    PruneSearch search(gated.channels.graph, gated.blocks, gated.channels.gates, job_.strength, cost_weights(job_.budget), job.trainer.schedule);
-    check_something_can_go(search, gated);
+    const Prunable prunable(gated.channels.graph, gated.blocks, gated.channels.gates);
+    check_something_can_go(prunable);
+    const auto weights = cost_weights(job_.budget);
+    std::optional<WayToBudget> way;
+    if (job_.budget.is_given()) way.emplace(prunable, weights, job_.width_multiple);
+    PruneSearch search(prunable, job_.strength, weights, job.trainer.schedule, way ? &*way : nullptr);
     GraphJob what{.graph = gated.graph, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(), .given = search.gates(), .kept = search.state()};
+    if (way) what.kept.merge(way->state());
     std::optional<Found> found;
     what.after_step = [&](Module& module, const Trainer::Step& step) {
+      if (way) way->note(module, search.gates());
       search.after_step(module, step);
-      if (step.number % PruneSearch::steps_between_checks(step) == 0 || step.number == step.total) follow_budget(search, gated, module, step);
-      if (step.number == step.total) found = search.found(module);
+      const bool is_last = step.number == step.total;
+      if (is_last) found = search.found(module);
+      if (is_last || step.number % step.per_epoch == 0) log_what_is_left(Needed(module.export_graph(), gated, search.found(module), prunable, job_), step);
+      if (way && !way->is_at_end() && (is_last || step.number % WayToBudget::steps_between_checks(step) == 0))
+        follow(*way, search, prunable, Needed(module.export_graph(), gated, search.found(module), prunable, job_), module, step);
     };
     std::optional<Graph> searched;
     report_.search = train_graph(job, what, data, [&](const Graph& graph) { searched = graph; });
@@ -157,7 +167,7 @@ class Pruner {
     }
     report_.before = score_of(report_.search.epochs, 0);
     report_.searched = score_of(report_.search.epochs, job.trainer.epochs);
-    return rebuild(*searched, gated, *found, search);
+    return rebuild(*searched, gated, *found, prunable);
   }
 
   [[nodiscard]] Json identity() const {
@@ -167,31 +177,31 @@ class Pruner {
     return out;
   }
 
-  void check_something_can_go(const PruneSearch& search, const Gated& gated) const {
-    if (!gated.blocks.empty() || (job_.channels && !search.layers().empty())) return;
+  void check_something_can_go(const Prunable& prunable) const {
+    if (!prunable.blocks().empty() || (job_.channels && !prunable.layers().empty())) return;
     std::set<std::string> reasons;
-    for (const auto& one : search.channels().classes())
+    for (const auto& one : prunable.channels().classes())
       if (!one.fixed.empty()) reasons.insert(one.fixed);
     throw InvalidArgument("[prune] nothing of '" + train_.model.string() + "' can be removed: " + join({reasons.begin(), reasons.end()}, "; "));
   }
 
-  /// The penalty is as strong as the budget needs, and stops when it is met.
-  void follow_budget(PruneSearch& search, const Gated& gated, Module& module, const Trainer::Step& step) const {
-    const auto found = search.found(module);
-    const Needed needed(module.export_graph(), gated, found, search, job_);
+  void log_what_is_left(const Needed& needed, const Trainer::Step& step) const {
     const auto size = compress::size_without(needed.channels, needed.classes);
     const auto latency_us = predict(needed.channels, needed.classes);
     log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates" +
               (latency_us ? ", " + format_us(*latency_us) + " predicted on '" + machine_ + "'" : ""));
-    if (!job_.budget.is_given() || search.is_at_end()) return;
-    search.hold(compress::small_classes(search.channels(), search.layers(), found.magnitude, job_.threshold_share, job_.width_multiple), share_met(size, latency_us) == 1);
-    if (search.is_at_end()) return;
-    const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(search.channels(), away)); };
-    search.follow(met, module, step);
   }
 
-  Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const PruneSearch& search) {
-    const Needed needed(searched, gated, found, search, job_);
+  /// What has gone stays away; what is to leave next is chosen, unless the budgets are met.
+  void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Needed& needed, Module& module, const Trainer::Step& step) const {
+    way.hold(compress::small_classes(prunable.channels(), prunable.layers(), search.found(module).magnitude, job_.threshold_share, job_.width_multiple));
+    if (share_met(compress::size_without(needed.channels, needed.classes), predict(needed.channels, needed.classes)) == 1) return way.end();
+    const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(prunable.channels(), away)); };
+    way.follow(met, module, search.gates(), step);
+  }
+
+  Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const Prunable& prunable) {
+    const Needed needed(searched, gated, found, prunable, job_);
     const auto removal = compress::remove_channels(needed.channels, needed.classes, kEngine);
     report_.largest_error = check_answers_alike(removal.masked, removal.rebuilt, "prune", "without the masked channels");
     for (const auto& block : gated.blocks) report_.blocks.push_back({block.name.substr(block.name.find('/') + 1), needed.gates.at(block.name)});

@@ -10,7 +10,8 @@
 
 namespace scissionlite::train {
 
-/// What the search has to reach; it only scales the penalty. Nothing given: the network keeps what the loss holds on to.
+/// What the search has to reach: what the loss misses least for what it costs is taken out until it is met. Nothing given: the network
+/// keeps what the loss holds on to.
 struct PruneBudget {
   std::optional<double> parameters, macs;  // at most so many, or such a share of the model's where the value is at most 1
   std::optional<double> latency_us;        // at most so long on the machine of the job's profile, as ExpectedLatency predicts

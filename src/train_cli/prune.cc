@@ -73,10 +73,10 @@ Run declare_prune(CLI::App& app, Common& common) {
   app.add_option("--strength", job.strength, "of the penalty: share of its first size that a channel's scale or a block's gate loses over the search if nothing holds it")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--threshold-share", job.threshold_share, "of a layer's squared scales that may go with its smallest channels")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   app.add_option("--width-multiple", job.width_multiple, "channels left of a layer are a multiple of this, or all of them; 16 for sparsify and for the vectors of engines")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--params", options->parameters, "budget: at most so many parameters, or such a share of the model's; scales the penalty")->check(CLI::PositiveNumber);
-  app.add_option("--flops", options->macs, "budget: at most so many multiply-accumulates, or such a share of the model's; scales the penalty")->check(CLI::PositiveNumber);
+  app.add_option("--params", options->parameters, "budget: at most so many parameters, or such a share of the model's; what the loss misses least for its cost goes until then")->check(CLI::PositiveNumber);
+  app.add_option("--flops", options->macs, "budget: at most so many multiply-accumulates, or such a share of the model's; what the loss misses least for its cost goes until then")->check(CLI::PositiveNumber);
   const auto profile = app.add_option("--profile", options->profile, "profile.json of this model (`scissionlite profile`): the smaller model's latency on that machine is predicted from it");
-  app.add_option("--latency-ms", options->latency_ms, "budget: predicted to take at most so many milliseconds on the machine of --profile; scales the penalty")->check(CLI::PositiveNumber)->needs(profile);
+  app.add_option("--latency-ms", options->latency_ms, "budget: predicted to take at most so many milliseconds on the machine of --profile; what the loss misses least for its cost goes until then")->check(CLI::PositiveNumber)->needs(profile);
   app.add_flag("--no-blocks", options->no_blocks, "keep all blocks");
   app.add_flag("--no-channels", options->no_channels, "keep all channels of the blocks that stay");
   app.add_option("--freeze", shared.job.freeze, "globs on names of weights or of the nodes that use them, which stay as they are");

@@ -13,8 +13,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stripes import CLASSES, OnStripes, pictures, write_cifar  # noqa: E402  (it takes the programs off sys.argv)
-from test_prune import WIDTH, Builder, accuracy, parameters, plain_model, residual_model  # noqa: E402
+from small_models import WIDTH, Builder, OnTrainedModel, accuracy, parameters, plain_model  # noqa: E402  (it takes the programs off sys.argv)
+from stripes import CLASSES, pictures, write_cifar  # noqa: E402
 from test_train import run, weights, write_png  # noqa: E402
 
 COMMANDS = ("prune", "sparsify")
@@ -78,17 +78,10 @@ def with_value(model, name, value, path):
     return path
 
 
-class CompressErrors(OnStripes):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.model = cls.folder / "model.onnx"
-        cls.trained(residual_model(cls.folder / "start.onnx"), cls.model, "--epochs", 6, "--batch-statistics")
-
+class CompressErrors(OnTrainedModel):
     def words(self, command, output, *more, model=None, data=None):
         usual = {"--lr": 0.01, "--schedule": "cosine"} | ({"--search-epochs": 4, "--epochs": 4} if command == "prune" else {"--epochs": 2, "--escapes": 10})
-        data = data or ["--images", self.train_file, "--held-out", self.test_file]
-        return [command, model or self.model, *data, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
+        return self.on_stripes(command, model or self.residual, output, *self.with_defaults(usual, more), data=data)
 
     def refused_by_both(self, *parts, model=None, data=None, more=(), code=2, **options):
         """The output and the report that were there stay, and nothing lies beside them."""
@@ -161,13 +154,13 @@ class CompressErrors(OnStripes):
     def test_weights_that_are_not_finite(self):
         for name, value in (("w0", np.nan), ("w3", np.inf), ("mean0", -np.inf), ("b_fc", np.nan)):
             if name == "b_fc":
-                broken = onnx.load(self.model)
+                broken = onnx.load(self.residual)
                 for t in broken.graph.initializer:
                     if t.name == name:
                         t.CopyFrom(numpy_helper.from_array(np.full(CLASSES, value, np.float32), name))
                 onnx.save(broken, self.folder / "broken.onnx")
             else:
-                with_value(self.model, name, value, self.folder / "broken.onnx")
+                with_value(self.residual, name, value, self.folder / "broken.onnx")
             with self.subTest(name=name, value=value):
                 self.refused_by_both(f"constant '{name}'", "broken.onnx", "not finite", model=self.folder / "broken.onnx")
 
@@ -212,11 +205,11 @@ class CompressErrors(OnStripes):
         for command in COMMANDS:
             for option in ("-o", "--report", "--checkpoint"):
                 with self.subTest(command=command, option=option):
-                    place = self.model / "below_a_file"
+                    place = self.residual / "below_a_file"
                     more = [] if option == "-o" else [option, place]
                     result = run(*self.words(command, place if option == "-o" else self.folder / "refused.onnx", *more))
                     self.assertEqual(result.returncode, 6, result.stderr)
-                    self.assertIn("'" + str(self.model) + "': Not a directory", result.stderr)
+                    self.assertIn("'" + str(self.residual) + "': Not a directory", result.stderr)
                     self.assertFalse((self.folder / "refused.onnx").exists())
 
     def test_a_full_disk(self):

@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from stripes import CLASSES, TRAIN, pictures  # noqa: E402  (it takes the programs off sys.argv)
-from test_prune import residual_model  # noqa: E402
+from small_models import residual_model  # noqa: E402
 from test_train import weights, write_png  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

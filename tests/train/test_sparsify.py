@@ -10,8 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from stripes import OnStripes  # noqa: E402  (it takes the programs off sys.argv)
-from test_prune import accuracy, residual_model  # noqa: E402
+from small_models import OnTrainedModel, accuracy  # noqa: E402  (it takes the programs off sys.argv)
 from test_train import run, weights  # noqa: E402
 
 
@@ -20,16 +19,10 @@ def groups_of_four(values):
     return np.moveaxis(values, 1, -1).reshape(-1, 4)
 
 
-class Sparsify(OnStripes):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.model = cls.folder / "model.onnx"
-        cls.trained(residual_model(cls.folder / "start.onnx"), cls.model, "--epochs", 6, "--batch-statistics")
-
+class Sparsify(OnTrainedModel):
     def words(self, output, *more, model=None):
         usual = {"--epochs": 4, "--lr": 0.01, "--schedule": "cosine", "--escapes": 10}
-        return ["sparsify", model or self.model, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
+        return ["sparsify", model or self.residual, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
 
     def sparsified(self, output, *more):
         return self.report(self.words(output, "--json", *more))
@@ -51,7 +44,7 @@ class Sparsify(OnStripes):
 
     def test_masks_are_of_the_largest(self):
         self.sparsified(self.folder / "masked.onnx", "--epochs", 0, "--no-permutation")
-        before, after = weights(self.model), weights(self.folder / "masked.onnx")
+        before, after = weights(self.residual), weights(self.folder / "masked.onnx")
         for name, values in before.items():
             if values.ndim == 4 and values.shape[1] == 16:
                 rows, kept = groups_of_four(values), groups_of_four(after[name])
@@ -78,7 +71,7 @@ class Sparsify(OnStripes):
 
     def test_refusals(self):
         out = self.folder / "refused.onnx"
-        narrow = onnx.load(self.model)
+        narrow = onnx.load(self.residual)
         graph = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"], name="flat"), helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear", narrow.graph.input, narrow.graph.output,
                                   [numpy_helper.from_array(np.zeros((3072, 4), np.float32), "w"), numpy_helper.from_array(np.zeros(4, np.float32), "b")])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "linear.onnx")

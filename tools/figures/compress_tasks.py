@@ -17,8 +17,8 @@ FASHION_IMAGES = 10000  # to learn from; the whole test set is measured on
 SGD = ["--optimizer", "sgd", "--schedule", "cosine", "--clip-norm", "5"]
 CIFAR = ["--flip", "--shift", "4", "--batch", "64"]
 WORDS = {  # what all methods are trained with; epochs are the figure's
-    "resnet20": [*CIFAR, "--lr", "0.02", "--weight-decay", "0.0005"],
-    "resnet56": [*CIFAR, "--lr", "0.02", "--weight-decay", "0.0005"],
+    "resnet20": [*CIFAR, "--lr", "0.01", "--weight-decay", "0.0005"],
+    "resnet56": [*CIFAR, "--lr", "0.01", "--weight-decay", "0.0005"],
     "vgg_fashion": ["--flip", "--shift", "2", "--batch", "64", "--lr", "0.02", "--weight-decay", "0.0005"],
     "neu_steel": ["--flip", "--batch", "32", "--lr", "0.01", "--weight-decay", "0.0001"],
 }
@@ -28,7 +28,6 @@ BASE = {  # how the dense networks were trained
     "neu_steel": ["--epochs", "10", "--lr", "0.01", "--classes", "6", "--flip", "--batch", "32", "--weight-decay", "0.0001"],
 }
 STEEL_INPUT = {"schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1.0, "mean": [127.5] * 3, "std": [127.5] * 3}
-FASHION_INPUT = {"schema": "scissionlite.input/1", "width": 28, "height": 28, "resize": "none", "channels": "GRAY", "mean": [0.286], "std": [0.353]}
 STUDENT_T = {2: 4.303, 3: 3.182, 4: 2.776}  # 95 %, by degrees of freedom
 
 
@@ -80,9 +79,9 @@ class Task:
                 shorter = data[:4] + FASHION_IMAGES.to_bytes(4, "big") + data[8:header + size * FASHION_IMAGES]
                 (self.base / f"train-{part}-ubyte.gz").write_bytes(gzip.compress(shorter, 1))
         untrained = self.base / "untrained.onnx"
-        if not untrained.exists():
+        if not untrained.with_suffix(".input.json").exists():
             run([self.options.python, figures.ROOT / "tools" / "make_graphs" / "make_vgg_small.py", untrained])
-        self.train_base(untrained, FASHION_INPUT)
+        self.train_base(untrained, json.loads(untrained.with_suffix(".input.json").read_text()))
 
     def prepare_neu(self):
         source = self.options.data / "industrial" / "neu_steel"
@@ -115,13 +114,6 @@ class Task:
             used.unlink(missing_ok=True)
         return json.loads(done.stdout)
 
-    def kept(self, path, make):
-        """What `make()` gives, made once."""
-        if not path.exists():
-            made = make()
-            path.write_text(json.dumps(made, indent=1) + "\n")
-        return json.loads(path.read_text())
-
     def dense(self, seed, epochs):
         """Accuracy of the dense network before and after fine-tuning, shared by the figures."""
         output = self.base / f"dense.{epochs}.{seed}.onnx"
@@ -130,4 +122,4 @@ class Task:
             report = self.scissionlite("train", self.model, output, seed, WORDS[self.name], "--epochs", epochs, "--batch-statistics")
             return {"accuracy": report["epochs"][-1]["accuracy"], "before": report["epochs"][0]["accuracy"]}
 
-        return self.kept(output.with_suffix(".json"), make)
+        return figures.kept(output.with_suffix(".json"), make)

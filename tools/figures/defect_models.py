@@ -62,11 +62,11 @@ def auc(scores, labels):
     return (rank_sum - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
 
 
-def measure(programs, work, model, folder, rows, *more):
+def measure(programs, work, model, folder, rows, *more, environment=None):
     """Accuracy and, for two classes, AUC of the answers of `scissionlite run`. More: words for it."""
     package = work / "local_package"
     subprocess.run([programs / "scissionlite", "prepare", model, "--candidate", "local", "--package", package, "-q"], check=True, stdout=subprocess.DEVNULL)
-    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more], check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more], check=True, capture_output=True, text=True, env=environment).stdout.splitlines()
     answers = {pathlib.Path(a["path"]).name: a["outputs"][0]["values"] for a in map(json.loads, lines) if "outputs" in a}
     right = sum(max(range(len(answers[file])), key=answers[file].__getitem__) == label for file, label in rows)
     out = {"accuracy": right / len(rows), "images": len(rows)}

@@ -48,6 +48,16 @@ def record(topic, rows, on=None):
     print(f"{path.relative_to(ROOT)}: " + ", ".join(row["id"] for row in rows), file=sys.stderr)
 
 
+def kept(path, make):
+    """What `make()` gives, made once: from the file of an earlier run where there is one."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(make(), indent=1) + "\n")
+        partial.rename(path)
+    return json.loads(path.read_text())
+
+
 def number(value):
     if value is None:
         return "not measured"

@@ -52,15 +52,16 @@ def check_cut(options, model, cut):
 
 def run(options, key):
     name, variant = key.split("/")
-    target = options.work / f"{name}.{variant}.json"
-    if not target.exists():
+
+    def make():
         model, images = data_of(options, name)
         words = [options.programs / "scissionlite-train", "retrain", model, "--cut", CUTS[name], "--tl", "pool", "--side", variant.split("_")[0], *images,
                  *[str(model) if word == "{model}" else word for word in RUNS[key]], "--threads", str(options.threads), "--checkpoint", options.work / f"{name}.{variant}.checkpoint",
                  "--json", "-q", "-o", options.work / f"{name}.{variant}.onnx"]
         report = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
-        target.write_text(json.dumps(json.loads(report) | {"head_share": check_cut(options, model, CUTS[name])}, indent=1) + "\n")
-    return json.loads(target.read_text())
+        return json.loads(report) | {"head_share": check_cut(options, model, CUTS[name])}
+
+    return figures.kept(options.work / f"{name}.{variant}.json", make)
 
 
 def interval(report):

@@ -20,17 +20,21 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
+from compress_tasks import STEEL_INPUT  # noqa: E402
 from defect_models import measure, split, write_part  # noqa: E402
 from headline import slowed  # noqa: E402
 
 COMMAND = "tools/figures/road.py"
-INPUT = {"schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1, "mean": [127.5, 127.5, 127.5], "std": [127.5, 127.5, 127.5]}
 STEPS = {"dense": "as trained", "pruned": "pruned", "sparse": "pruned, then 2:4", "tuned": "pruned, 2:4, tuned"}
 MODEL_OF = {"tuned": "sparse"}  # tuning changes how a model runs, not the model
 ENGINES = ["native", "openvino"]
 INDEX_BITS = 2  # of each weight that 2:4 keeps, as NVIDIA's format stores its place among four
 MET, MISSED = 0, 1  # exit codes of prune: its budget
 STRENGTH = 2  # of the penalty: a search of few epochs, which stops by its budget
+
+
+def environment(tuning):
+    return {key: value for key, value in os.environ.items() if key != "SCISSIONLITE_TUNING"} | ({"SCISSIONLITE_TUNING": str(tuning)} if tuning else {})
 
 
 class Road:
@@ -47,20 +51,13 @@ class Road:
     def program(self, name, *words, tuning=None, codes=(0,)):
         words = [str(word) for word in (self.options.programs / name, *words)]
         print("+ " + " ".join(words), file=sys.stderr, flush=True)
-        environment = {key: value for key, value in os.environ.items() if key != "SCISSIONLITE_TUNING"} | ({"SCISSIONLITE_TUNING": str(tuning)} if tuning else {})
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment)
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment(tuning))
         if done.returncode not in codes:
             raise SystemExit(f"[road] '{' '.join(words)}' ended with {done.returncode}; its message stands above. What is in {self.work} stays: the same command goes on from there")
         return done.stdout
 
     def kept(self, name, make):
-        """What make() gives, from the file of an earlier run where there is one."""
-        path = self.work / f"{name}.json"
-        if not path.exists():
-            partial = path.with_suffix(".partial")
-            partial.write_text(json.dumps(make(), indent=1) + "\n")
-            partial.rename(path)
-        return json.loads(path.read_text())
+        return figures.kept(self.work / f"{name}.json", make)
 
     def model(self, step):
         return self.work / f"{MODEL_OF.get(step, step)}.onnx"
@@ -78,7 +75,7 @@ class Road:
     def dense(self):
         o = self.options
         if not o.input.exists():
-            o.input.write_text(json.dumps(INPUT, indent=1) + "\n")
+            o.input.write_text(json.dumps(STEEL_INPUT, indent=1) + "\n")
         return self.trains("train", o.model, "dense", "--input", o.input, "--classes", o.classes, "--epochs", o.epochs, "--lr", o.lr, "--batch-statistics")
 
     def pruned(self):
@@ -131,12 +128,7 @@ class Road:
     def accuracy(self, step):
         folder = self.work / step
         folder.mkdir(exist_ok=True)
-        if self.tuning(step):
-            os.environ["SCISSIONLITE_TUNING"] = str(self.tuning(step))
-        try:
-            return measure(self.options.programs, folder, self.model(step), self.test, self.test_rows, "--engine", ENGINES[0])["accuracy"]
-        finally:
-            os.environ.pop("SCISSIONLITE_TUNING", None)
+        return measure(self.options.programs, folder, self.model(step), self.test, self.test_rows, "--engine", ENGINES[0], environment=environment(self.tuning(step)))["accuracy"]
 
     def weight_bytes(self, step):
         """Of convolutions and dense layers; of layers that satisfy 2:4 the kept half and the places of its values."""

@@ -27,7 +27,7 @@ class Sparsifying(compress_tasks.Task):
             report = self.scissionlite("sparsify", self.model, output, seed, WORDS[self.name], "--epochs", EPOCHS[self.name])
             return {"accuracy": report["score"]["after"], **{key: report["score"].get(key) for key in ("before", "masked")}}
 
-        return self.kept(output.with_suffix(".json"), make)
+        return figures.kept(output.with_suffix(".json"), make)
 
     def points_lost(self, seed):
         return 100 * (self.dense(seed, EPOCHS[self.name])["accuracy"] - self.sparse(seed)["accuracy"])

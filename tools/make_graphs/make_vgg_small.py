@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A VGG-style network for small grey pictures (1 x 28 x 28, ten classes; Fashion-MNIST): three stages of two 3x3 convolutions with
-BatchNorm and a hidden dense layer, seeded, not trained, with its input.json in the metadata. The same seed gives the same bytes.
+BatchNorm and a hidden dense layer, seeded, not trained, with its input.json in the metadata and beside it. The same seed gives the same bytes.
 Plan after Simonyan and Zisserman, ICLR 2015, at the widths that pictures of this size are usually given.
 
 Example: tools/make_graphs/make_vgg_small.py build/graphs_small/vgg_fashion.onnx
@@ -38,6 +38,7 @@ def main():
     entry.key, entry.value = "scissionlite.input", json.dumps(INPUT)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write(model, options.out)
+    options.out.with_suffix(".input.json").write_text(json.dumps(INPUT, indent=1) + "\n")
     print(f"[make_vgg_small] {len(model.graph.node)} nodes, {net.parameters} parameters")
 
 

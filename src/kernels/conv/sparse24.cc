@@ -32,7 +32,7 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
                out = static_cast<double>(blocks_of(p.k, loops.lanes));
   if (!knobs.at("code")) {
     constexpr double kRowProducts = 1.5, kBlockCycles = 40;  // of a pixel's row against a lane of a tile; of calls
-    const double filled = static_cast<double>(p.k * round_up(p.c, strip_inputs())) / 2;
+    const double filled = static_cast<double>(p.k * round_up(p.c, kStripInputs)) / 2;
     const double groups = static_cast<double>(blocks_of(whole, loops.most_two_four_tiles) + (rows > 0 ? 1 : 0)),
                  products = filled * (static_cast<double>(whole) + static_cast<double>(rows) * kRowProducts / static_cast<double>(loops.lanes)) /
                             (loops.lanes > 4 ? kWideStripProducts : kNarrowStripProducts);

@@ -36,7 +36,7 @@ class Sparse24Code final : public Convolution {
       pack_two_four({weights.w, p.k, p.c, p.c, 1}, to);
     });
     code_ = std::make_unique<const ProductCode>(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr,
-                                                piece_blocks_ * kLanes / kTwoFourGroup, ProductRuns{is_tile_by_tile_ ? 0 : chunk_}, product_end(end));
+                                                piece_blocks_ * kLanes / kTwoFourGroup, is_tile_by_tile_ ? 0 : chunk_, product_end(end));
   }
 
   [[nodiscard]] int64_t packed_bytes() const override { return packed_.size() + code_->bytes(); }

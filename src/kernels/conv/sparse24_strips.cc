@@ -72,7 +72,7 @@ class Sparse24Strips final : public Convolution {
 
   [[nodiscard]] int64_t tile_floats() const { return loops_.lanes * loops_.lanes; }
   [[nodiscard]] int64_t tile_stride() const { return kTwoFourPiece * loops_.lanes; }
-  [[nodiscard]] int64_t row_floats() const { return layout_.strips() * strip_inputs(); }
+  [[nodiscard]] int64_t row_floats() const { return layout_.strips() * kStripInputs; }
   /// Tiles of a piece of the input and of sums, or rows of the input.
   [[nodiscard]] int64_t member_floats() const {
     return std::max(group_ * (tile_stride() + y_.blocks() * tile_floats()), round_up(rows_ * row_floats(), 16));
@@ -82,7 +82,7 @@ class Sparse24Strips final : public Convolution {
     return {piece * kTwoFourPiece / loops_.lanes, std::min(x_.blocks(), (piece + 1) * kTwoFourPiece / loops_.lanes)};
   }
   [[nodiscard]] int64_t strips_of(int64_t piece) const {
-    return std::min(layout_.strips() - piece * kTwoFourPiece / strip_inputs(), kTwoFourPiece / strip_inputs());
+    return std::min(layout_.strips() - piece * kTwoFourPiece / kStripInputs, kTwoFourPiece / kStripInputs);
   }
 
   void transpose(const Images& images, const Unit& unit) const {
@@ -91,7 +91,7 @@ class Sparse24Strips final : public Convolution {
       float* const to = images.scratch + (tile - unit.tiles.begin) * tile_stride();
       for (int64_t block = inputs.begin; block < inputs.end; ++block)
         x_.transpose(images.x, block, tile, to + (block - inputs.begin) * tile_floats());
-      std::fill(to + (inputs.end - inputs.begin) * tile_floats(), to + strips_of(unit.piece) * strip_inputs() * loops_.lanes,
+      std::fill(to + (inputs.end - inputs.begin) * tile_floats(), to + strips_of(unit.piece) * kStripInputs * loops_.lanes,
                 0.F);  // what fills the last strip
     }
   }
@@ -100,7 +100,7 @@ class Sparse24Strips final : public Convolution {
     transpose(images, unit);
     TwoFourTilesArguments a;
     a.x = images.scratch, a.tiles = static_cast<int>(unit.tiles.end - unit.tiles.begin), a.strips = strips_of(unit.piece), a.adds = unit.piece > 0;
-    const float* w = weights_.data() + unit.piece * (kTwoFourPiece / strip_inputs()) * layout_.strip_floats();
+    const float* w = weights_.data() + unit.piece * (kTwoFourPiece / kStripInputs) * layout_.strip_floats();
     const bool is_last = unit.piece + 1 == pieces();
     const int64_t blocks = unit.blocks.end - unit.blocks.begin;
     for (int64_t block = unit.blocks.begin; block < unit.blocks.end; ++block) {

@@ -17,7 +17,7 @@ void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, i
   const int64_t lanes = loops_.lanes, outputs = std::min(lanes, n_ - block * lanes);
   alignas(64) float short_block[kMostTwoFourRows * 16];  // whole vectors would reach beyond the row
   TwoFourRowsArguments a;
-  a.x = x, a.x_row = k_, a.rest = rest, a.rows = rows, a.strips = k_ / strip_inputs();
+  a.x = x, a.x_row = k_, a.rest = rest, a.rows = rows, a.strips = k_ / kStripInputs;
   a.w = weights_.data() + block * layout_.block_floats();
   a.bias = bias_.size() > 0 ? bias_.data() + block * lanes : nullptr;
   a.y = outputs < lanes ? short_block : y + block * lanes, a.y_row = outputs < lanes ? lanes : n_;
@@ -28,7 +28,6 @@ void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, i
 }
 
 void TwoFourDense::run(const float* x, int64_t m, float* y, int threads) const {
-  constexpr int64_t kStripInputs = kTwoFourGroup * kTwoFourStrip;
   const int64_t whole = k_ / kStripInputs * kStripInputs;
   in_team(threads, [&](const Member& member) {
     const auto mine = share_of(blocks_of(n_, loops_.lanes), member);

@@ -153,10 +153,10 @@ class PartWriter {
 
 }  // namespace
 
-ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductRuns& runs, const ProductEnd& end)
+ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles_in_row, const ProductEnd& end)
     : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes) {
   constexpr int64_t kProductBytes = 11, kInputBytes = 7;  // code and weight; a load
-  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = runs.tiles == 0 ? 0 : (part_bytes / kLineBytes + runs.tiles - 1) / runs.tiles;
+  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = tiles_in_row == 0 ? 0 : (part_bytes / kLineBytes + tiles_in_row - 1) / tiles_in_row;
   Assembler assembler;
   prepare_end(assembler, end);
   for (const auto& step : end_steps(assembler, end)) step();

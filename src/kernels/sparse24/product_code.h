@@ -26,18 +26,14 @@ struct ProductEnd {
   float lower = 0, upper = 0;
 };
 
-/// How a part is run, for what it brings to L2 meanwhile.
-struct ProductRuns {
-  int64_t tiles = 1;  // for so many in a row, before the next part: each brings its share of that one's code and weights; 0: none of it
-};
-
 class ProductCode {
  public:
   static constexpr int64_t kLanes = 16;  // outputs of a block, pixels of a tile
 
   /// @param bias          (outputs), or null.
   /// @param piece_groups  groups of four inputs of a piece; the last piece may be shorter.
-  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, const ProductRuns& runs, const ProductEnd& end);
+  /// @param tiles_in_row  that a part is run for before the next: each brings its share of that one's code and weights to L2; 0: none of it.
+  ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles_in_row, const ProductEnd& end);
 
   [[nodiscard]] int64_t pieces() const { return pieces_; }
   /// Complete sums and what becomes of them.

@@ -110,7 +110,7 @@ TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
   pack_two_four({w.data(), kOutputs, kInputs, kInputs, 1}, packed.data());
   const std::vector<float> bias{0.25F, 0, 7};
   for (const auto& [piece_groups, is_in_code] : {std::pair<int64_t, bool>{1, false}, {1, true}, {2, false}, {2, true}}) {
-    const ProductCode code(layout, packed.data(), bias.data(), piece_groups, {.tiles = 2}, {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
+    const ProductCode code(layout, packed.data(), bias.data(), piece_groups, /*tiles_in_row=*/2, {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
     AlignedFloats x(2 * kInputs * kLanes), sums(kLanes * kLanes), y(kLanes * kLanes), residual(kLanes * kLanes);
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
       x.data()[pixel] = static_cast<float>(pixel) - 4, x.data()[7 * kLanes + pixel] = 1;

@@ -2,12 +2,9 @@
 
 #include <cstring>
 
-#include "kernels/vector/arguments.h"
-
 namespace scissionlite::kernels {
 
-int64_t strip_inputs() { return kTwoFourGroup * kTwoFourStrip; }
-int64_t StripLayout::strips() const { return (inputs + strip_inputs() - 1) / strip_inputs(); }
+int64_t StripLayout::strips() const { return (inputs + kStripInputs - 1) / kStripInputs; }
 int64_t StripLayout::strip_floats() const { return (1 + kTwoFourKept * kTwoFourStrip) * lanes; }
 
 void pack_strips(const MatrixView& matrix, int64_t lanes, float* packed) {

@@ -2,8 +2,11 @@
 #pragma once
 
 #include "kernels/sparse24/weights.h"
+#include "kernels/vector/arguments.h"
 
 namespace scissionlite::kernels {
+
+constexpr int64_t kStripInputs = kTwoFourGroup * kTwoFourStrip;
 
 /// (blocks of `lanes` outputs, strips, 1 + 2 kTwoFourStrip, lanes): places, then values. Inputs and outputs beyond the last are zeros.
 struct StripLayout {
@@ -13,9 +16,6 @@ struct StripLayout {
   [[nodiscard]] int64_t block_floats() const { return strips() * strip_floats(); }
   [[nodiscard]] int64_t floats() const { return (outputs + lanes - 1) / lanes * block_floats(); }
 };
-
-/// Inputs of a strip.
-[[nodiscard]] int64_t strip_inputs();
 
 /// Writes StripLayout::floats() floats into zeros.
 void pack_strips(const MatrixView& matrix, int64_t lanes, float* packed);
