@@ -24,7 +24,7 @@ class Sparse24Strips final : public Convolution {
     group_ = tiles_ > 0 ? equal_chunk(tiles_, loops.most_two_four_tiles) : 0;
     weights_ =
         weights.source.packed<float>("sparse24 strips l" + std::to_string(loops.lanes) + " " + p.weights_text(), layout_.floats(), [&](float* to) {
-          pack_strips({weights.w, p.k, p.c, p.c, 1}, loops.lanes, to);
+          pack_strips({weights.w, p.k, p.c, p.c, 1}, layout_, to);
         });
   }
 

@@ -7,10 +7,10 @@
 
 namespace scissionlite::kernels {
 
-TwoFourDense::TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops)
-    : k_(k), n_(n), layout_{n, k, loops.lanes}, activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, n, loops.lanes)) {
-  const auto text = "dense sparse24 l" + std::to_string(loops.lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
-  weights_ = weights.source.packed<float>(text, layout_.floats(), [&](float* to) { pack_strips({weights.w, n, k, weights.column, weights.row}, loops.lanes, to); });
+TwoFourDense::TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops, Precision precision)
+    : k_(k), n_(n), layout_{n, k, loops.lanes, precision == Precision::kBf16}, activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, n, loops.lanes)) {
+  const auto text = std::string("dense sparse24 ") + (layout_.is_bf16 ? "bf16 l" : "l") + std::to_string(loops.lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  weights_ = weights.source.packed<float>(text, layout_.floats(), [&](float* to) { pack_strips({weights.w, n, k, weights.column, weights.row}, layout_, to); });
 }
 
 void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, int rows, float* y) const {
@@ -22,7 +22,7 @@ void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, i
   a.bias = bias_.size() > 0 ? bias_.data() + block * lanes : nullptr;
   a.y = outputs < lanes ? short_block : y + block * lanes, a.y_row = outputs < lanes ? lanes : n_;
   a.activation = activation_;
-  loops_.two_four_rows(a);
+  layout_.is_bf16 ? loops_.two_four_rows_bf16(a) : loops_.two_four_rows(a);
   if (outputs == lanes) return;
   for (int row = 0; row < rows; ++row) std::copy_n(short_block + row * lanes, outputs, y + row * n_ + block * lanes);
 }

@@ -2,15 +2,17 @@
 #pragma once
 
 #include "kernels/dense/dense.h"
+#include "kernels/precision.h"
 #include "kernels/sparse24/strips.h"
 
 namespace scissionlite::kernels {
 
-/// Dense for weights of which each output reads two at most of every four consecutive inputs: 8.5 bytes of them instead of 16.
+/// Dense for weights of which each output reads two at most of every four consecutive inputs: 8.5 bytes of them instead of 16, or 4.5 instead of 8
+/// where the weights, and only they, are rounded to bf16.
 /// Immutable. Reads w once for each kMostTwoFourRows rows of x.
 class TwoFourDense {
  public:
-  TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops);
+  TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops, Precision precision = Precision::kF32);
   /// Whether it is faster than Dense for m rows: more of them are bound by multiply-adds, of which it saves none.
   [[nodiscard]] static bool pays(int64_t m, const VectorLoops& loops) { return loops.lanes > 4 && m <= kMostTwoFourRows; }
   void run(const float* x, int64_t m, float* y, int threads) const;

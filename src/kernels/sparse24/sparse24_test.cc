@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "base/tensor.h"
 #include "kernels/conv/panels.h"
 #include "kernels/conv/test_values.h"
 #include "kernels/dense/two_four_dense.h"
@@ -136,13 +137,16 @@ TEST(TwoFourDense, EqualsTheDefinition) {
   for (const auto* loops : all_loops())
     for (const int64_t m : {1, 2, 3, 4, 7})
       for (const auto& [k, n] : {std::pair<int64_t, int64_t>{4, 1}, {33, 5}, {64, 64}, {100, 90}, {31, 17}})
-        for (const bool is_transposed : {false, true}) {
+        for (const auto& [is_transposed, precision] : {std::pair{false, Precision::kF32}, {true, Precision::kF32}, {false, Precision::kBf16}, {true, Precision::kBf16}}) {
           Rng rng(4);
-          const auto x = random_values(rng, m * k), by_output = two_four_values(rng, n, k), bias = random_values(rng, n);
+          const auto x = random_values(rng, m * k), bias = random_values(rng, n);
+          auto by_output = two_four_values(rng, n, k);
           std::vector<float> w(by_output.size());
           const int64_t row = is_transposed ? 1 : n, column = is_transposed ? k : 1;
           for (int64_t i = 0; i < n * k; ++i) w[static_cast<size_t>(i % k * row + i / k * column)] = by_output[static_cast<size_t>(i)];
-          const TwoFourDense dense(k, n, {w.data(), row, column, bias.data()}, {ActivationKind::kRelu, 0, 0}, *loops);
+          const TwoFourDense dense(k, n, {w.data(), row, column, bias.data()}, {ActivationKind::kRelu, 0, 0}, *loops, precision);
+          if (precision == Precision::kBf16)
+            for (float& value : by_output) value = bf16_to_f32(f32_to_bf16(value));
           constexpr float kUntouched = 12345;
           std::vector<float> y(static_cast<size_t>(m * n) + 16, kUntouched);
           dense.run(x.data(), m, y.data(), m == 3 ? 2 : 1);

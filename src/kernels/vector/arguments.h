@@ -122,7 +122,7 @@ struct TileEndArguments {
 
 /// One vector of outputs of a few rows: y[row] = f(bias + the sum over groups g, i < 2 of values[g][i] * x[row][4 g + places[g][i]]), places by lane.
 /// Weights lie by strips of kTwoFourStrip groups: places (lanes of 32 bits, four for each group, the first group lowest, the first value's
-/// place below the second's), then values (groups, 2, lanes).
+/// place below the second's), then values (groups, 2, lanes), or as bf16 (groups, lanes, 2).
 struct TwoFourRowsArguments {
   const float* x = nullptr;     // of whole strips
   int64_t x_row = 0;
@@ -195,6 +195,7 @@ struct VectorLoops {
   void (*two_four_tiles)(const TwoFourTilesArguments&);
   int most_two_four_tiles;
   void (*two_four_rows)(const TwoFourRowsArguments&);
+  void (*two_four_rows_bf16)(const TwoFourRowsArguments&);
 };
 
 }  // namespace scissionlite::kernels

@@ -52,5 +52,6 @@ const VectorLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                          tile_to_block,
                          two_four_tiles,
                          kMostTwoFourTiles,
-                         two_four_rows};
+                         two_four_rows<false>,
+                         two_four_rows<true>};
 }  // namespace scissionlite::kernels::SCISSIONLITE_ISA

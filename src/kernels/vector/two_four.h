@@ -131,10 +131,24 @@ static SCISSIONLITE_INLINE vec placed(vec quads, ivec places) {
 #endif
 }
 
-template <int kRows>
+/// The values of a group, of which w stands behind afterwards.
+template <bool kIsBf16>
+static SCISSIONLITE_INLINE void group_values(const float*& w, vec values[2]) {
+  if constexpr (kIsBf16) {
+    const vec both = load(w);
+    const ivec bits = reinterpret_cast<const ivec&>(both), first = bits << 16, second = bits & ~0xffff;
+    values[0] = reinterpret_cast<const vec&>(first), values[1] = reinterpret_cast<const vec&>(second);
+    w += kLanes;
+  } else {
+    values[0] = load(w), values[1] = load(w + kLanes);
+    w += 2 * kLanes;
+  }
+}
+
+template <int kRows, bool kIsBf16>
 static void two_four_rows_of(const TwoFourRowsArguments& a) {
   constexpr int kChains = 4, kInputs = 4 * kTwoFourStrip;
-  constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kAhead = 16 * kStripFloats;
+  constexpr int64_t kStripFloats = (1 + (kIsBf16 ? 1 : 2) * kTwoFourStrip) * kLanes, kAhead = 16 * kStripFloats;
   vec sums[kRows][kChains] = {};
   const float* w = a.w;
   const auto add_strip = [&](const float* x, int64_t x_row) {
@@ -144,10 +158,10 @@ static void two_four_rows_of(const TwoFourRowsArguments& a) {
     w += kLanes;
 #pragma GCC unroll 8
     for (int group = 0; group < kTwoFourStrip; ++group) {
-      for (int i = 0; i < 2; ++i, w += kLanes, places >>= 2) {
-        const vec values = load(w);
-        for (int row = 0; row < kRows; ++row) sums[row][2 * (group % 2) + i] += placed(quad_of(x + row * x_row + 4 * group), places) * values;
-      }
+      vec values[2];
+      group_values<kIsBf16>(w, values);
+      for (int i = 0; i < 2; ++i, places >>= 2)
+        for (int row = 0; row < kRows; ++row) sums[row][2 * (group % 2) + i] += placed(quad_of(x + row * x_row + 4 * group), places) * values[i];
     }
   };
   for (int64_t strip = 0; strip < a.strips; ++strip) add_strip(a.x + strip * kInputs, a.x_row);
@@ -156,11 +170,12 @@ static void two_four_rows_of(const TwoFourRowsArguments& a) {
   for (int row = 0; row < kRows; ++row) store(a.y + row * a.y_row, activate(bias + ((sums[row][0] + sums[row][1]) + (sums[row][2] + sums[row][3])), a.activation));
 }
 
+template <bool kIsBf16>
 static void two_four_rows(const TwoFourRowsArguments& a) {
   switch (a.rows) {
-    case 1: return two_four_rows_of<1>(a);
-    case 2: return two_four_rows_of<2>(a);
-    case 3: return two_four_rows_of<3>(a);
-    default: return two_four_rows_of<4>(a);
+    case 1: return two_four_rows_of<1, kIsBf16>(a);
+    case 2: return two_four_rows_of<2, kIsBf16>(a);
+    case 3: return two_four_rows_of<3, kIsBf16>(a);
+    default: return two_four_rows_of<4, kIsBf16>(a);
   }
 }

@@ -9,6 +9,7 @@
 #include "engine/backends/native/test_native.h"
 #include "engine/compile_owned.h"
 #include "kernels/bf16/dense.h"
+#include "kernels/dense/two_four_dense.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite {
@@ -63,6 +64,22 @@ TEST(NativePrecision, ExplanationsShowIt) {
       std::any_of(explanation.steps.begin(), explanation.steps.end(), [](const StepFacts& step) { return step.implementation == "dense bf16"; }));
   for (const auto& step : explain_native(network(), {.threads = 1}, 1).steps)
     EXPECT_EQ(step.implementation.find("bf16"), std::string::npos) << step.implementation;
+}
+
+TEST(NativePrecision, SparseProductsReadWeightsOfBf16) {
+  constexpr int64_t kInputs = 200, kOutputs = 70;
+  if (!kernels::TwoFourDense::pays(1, kernels::best_loops())) GTEST_SKIP() << "[SKIP] this CPU's vectors are too short for 2:4 products";
+  Maker m;
+  const auto w = m.weights({kOutputs, kInputs});
+  auto graph = with_output(m, m.op("Gemm", {m.input({1, kInputs}), w, m.weights({kOutputs})}, {{"transB", int64_t{1}}}));
+  kernels::make_two_four(graph.initializers.at(w).mutable_as<float>().data(), kOutputs, kInputs);
+  const auto explanation = explain_native(graph, {.threads = 1, .precision = "bf16"}, 1);
+  ASSERT_EQ(explanation.steps.size(), 1U);
+  EXPECT_EQ(explanation.steps[0].implementation, "dense sparse24 bf16");
+  EXPECT_EQ(explanation.engine.precision, "bf16");
+  const auto engine = compile(graph, "native", {.threads = 1, .precision = "bf16"});
+  EXPECT_LE(error_of(*engine, graph), kTolerance);
+  EXPECT_GT(error_of(*engine, graph), 1e-5) << "nothing was rounded";
 }
 
 /// Whatever this CPU would choose: all convolutions that can be are computed in bf16.

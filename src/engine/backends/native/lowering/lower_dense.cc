@@ -11,15 +11,16 @@ struct Product {
   bool is_transposed = false;  // weights are (n, k)
 };
 
-constexpr const char *kDense = "dense", *kBf16 = "dense bf16", *kSparse = "dense sparse24";
+constexpr const char *kDense = "dense", *kBf16 = "dense bf16", *kSparse = "dense sparse24", *kSparseBf16 = "dense sparse24 bf16";
 
 /// As decided when the model was compiled, where it was: the CPU then may have had other instructions. What is not noted is dense.
 std::string way_of(Lowering& l, const Node& node, const Product& p, const std::string& weights_value) {
   const auto subject = "product at " + node.outputs[0];
   if (l.repeats()) return l.decided(subject) ? l.decided(subject)->implementation : kDense;
-  const bool takes_bf16 = l.precision() == kernels::Precision::kBf16 && kernels::Bf16Dense::pays(p.m, l.loops());
-  const bool takes_sparse = !takes_bf16 && kernels::TwoFourDense::pays(p.m, l.loops()) && l.is_two_four(weights_value, !p.is_transposed);
-  const std::string way = takes_bf16 ? kBf16 : takes_sparse ? kSparse : kDense;
+  const bool is_bf16 = l.precision() == kernels::Precision::kBf16;
+  std::string way = kDense;
+  if (kernels::TwoFourDense::pays(p.m, l.loops()) && l.is_two_four(weights_value, !p.is_transposed)) way = is_bf16 ? kSparseBf16 : kSparse;
+  else if (is_bf16 && kernels::Bf16Dense::pays(p.m, l.loops())) way = kBf16;
   if (way != kDense && l.notes()) l.note(subject, {way, {}, ""});
   return way;
 }
@@ -35,8 +36,9 @@ void add_product(Lowering& l, const Node& node, const Product& p, const std::str
     step.scratch_bytes = dense->scratch_bytes(p.m);
     step.run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.scratch, f.threads); };
     step.precision = kernels::Precision::kBf16;
-  } else if (way == kSparse) {
-    const auto dense = std::make_shared<const kernels::TwoFourDense>(p.k, p.n, w, activation, l.loops());
+  } else if (way == kSparse || way == kSparseBf16) {
+    step.precision = way == kSparse ? kernels::Precision::kF32 : kernels::Precision::kBf16;
+    const auto dense = std::make_shared<const kernels::TwoFourDense>(p.k, p.n, w, activation, l.loops(), step.precision);
     step.run = [=](const Frame& f) { dense->run(f.floats(x), p.m, f.floats(y), f.threads); };
   } else {
     const auto dense = std::make_shared<const kernels::Dense>(p.k, p.n, w, activation, l.loops());
