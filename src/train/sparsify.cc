@@ -11,6 +11,7 @@
 #include "train/classifier.h"
 #include "train/compressing.h"
 #include "train/convert.h"
+#include "train/reconstruct.h"
 #include "train/train_graph.h"
 
 namespace scissionlite::train {
@@ -67,6 +68,7 @@ Json to_json(const SparsifyReport& report) {
     out["layers"].push_back({{"name", layer.name}, {"op", layer.op_type}, {"outputs", layer.outputs}, {"inputs", layer.inputs}, {"taps", layer.taps}, {"sparse", layer.note.empty()}, {"kept", layer.kept}, {"note", layer.note}});
   add_score(out["score"], "before", report.before);
   add_score(out["score"], "masked", report.masked);
+  add_score(out["score"], "reconstructed", report.reconstructed);
   add_score(out["score"], "after", report.after);
   return out;
 }
@@ -102,12 +104,19 @@ SparsifyReport sparsify(const SparsifyJob& job) {
     const auto share = compress::two_four_share(layer, weights);
     report.weights += share.values, report.zeros += share.zeros;
   }
+  if (job.reconstruction_images > 0) {
+    Graph whole = graph;
+    whole.initializers = dense;
+    graph = reconstruct(whole, graph, layers, masks, *data.train, job.reconstruction_images, train.trainer.threads);
+    graph.metadata = model.metadata;
+  }
   const Masking masking(masks);
   GraphJob what{.graph = graph, .selection = {train.train, train.freeze, {}, ""}, .straight_through = false, .identity = {{"sparsify", {job.permutes, job.permutation.method, job.permutation.escapes, job.permutation.seed}}}};
+  if (job.reconstruction_images > 0) what.identity["reconstruction"] = job.reconstruction_images;
   what.after_backward = [&](Module& module) { masking.gradients(module); };
   what.after_step = [&](Module& module, const Trainer::Step&) { masking.weights(module); };
   report.training = train_graph(train, what, data, [&](const Graph& trained) { save_model(trained, train.output); });
-  report.masked = score_of(report.training.epochs, 0);
+  (job.reconstruction_images > 0 ? report.reconstructed : report.masked) = score_of(report.training.epochs, 0);
   report.after = score_of(report.training.epochs, report.training.best_epoch);
   if (!job.report.empty()) write_file(job.report, to_json(report).dump(2) + "\n");
   return report;

@@ -15,6 +15,7 @@ struct SparsifyJob {
   TrainJob train;  // its epochs are those of the retraining; the uncut model is the teacher by default
   bool permutes = true;
   compress::PermutationOptions permutation;
+  int64_t reconstruction_images = 0;  // that the weights left are fitted to before they are retrained (reconstruct.h); 0: they are not
   fs::path report;  // JSON; empty: none
 };
 
@@ -27,7 +28,7 @@ struct SparsifyReport {
   std::vector<SparsifiedLayer> layers;
   double permutation_efficacy = 0;  // of the gap between the order as it was and half of each row, over the layers in a new order
   int64_t weights = 0, zeros = 0;   // of all layers; weights that layers share count once
-  std::optional<double> before, masked, after;  // share of right held-out answers, or of agreement where there are no labels
+  std::optional<double> before, masked, reconstructed, after;  // share of right held-out answers, or of agreement where there are no labels
   TrainReport training;
 };
 [[nodiscard]] Json to_json(const SparsifyReport& report);

@@ -23,7 +23,7 @@ void print_table(const train::SparsifyReport& report) {
   const auto percent = [](const std::optional<double>& share) { return share ? format_fixed(100 * *share, 2) + " %" : "-"; };
   std::cout << format_table(rows) << "\nchannels in order: " << format_fixed(100 * report.permutation_efficacy, 1) << " % of the gap to half of each row closed\n"
             << report.zeros << " of " << report.weights << " weights are zero (" << format_fixed(100.0 * static_cast<double>(report.zeros) / static_cast<double>(report.weights), 1) << " %)\nheld out: " << percent(report.before)
-            << " dense, " << percent(report.masked) << " masked, " << percent(report.after) << " retrained\nwrote " << report.training.output << "\n";
+            << " dense, " << (report.reconstructed ? percent(report.reconstructed) + " reconstructed, " : percent(report.masked) + " masked, ") << percent(report.after) << " retrained\nwrote " << report.training.output << "\n";
 }
 
 int sparsify(Options& options, const Common& common) {
@@ -50,6 +50,7 @@ Run declare_sparsify(CLI::App& app, Common& common) {
   app.add_option("--permutation", permutation.method, "how that order is searched for: swaps of two channels, or stripes of eight")->check(CLI::IsMember({"swaps", "stripes"}))->capture_default_str();
   app.add_option("--escapes", permutation.escapes, "random changes from the best order found, each searched on from")->check(CLI::Range(0, 1 << 30))->capture_default_str();
   app.add_option("--permutation-seconds", permutation.seconds, "at most, for all layers")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--reconstruct", options->job.reconstruction_images, "before retraining fit the weights that masks left, layer by layer, to the values that so many of --images have in the dense model; no labels are needed; 0: do not")->check(CLI::Range(0, 1 << 20))->capture_default_str();
   app.add_option("--freeze", shared.job.freeze, "globs on names of weights or of the nodes that use them, which are not retrained");
   app.add_flag("--frozen-statistics", options->frozen_statistics, "BatchNormalization keeps its statistics (default: it follows the batches)");
   declare_loss(app, shared);

@@ -65,11 +65,15 @@ def plain_model(path):
     return b.save(x, path)
 
 
-def accuracy(model, images, labels):
+def answers(model, images):
     session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     x = (np.stack(images).astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25
     batches = np.split(x, len(x)) if session.get_inputs()[0].shape[0] == 1 else [x]
-    return float((np.concatenate([session.run(None, {"x": batch})[0] for batch in batches]).argmax(1) == np.array(labels)).mean())
+    return np.concatenate([session.run(None, {"x": batch})[0] for batch in batches])
+
+
+def accuracy(model, images, labels):
+    return float((answers(model, images).argmax(1) == np.array(labels)).mean())
 
 
 def parameters(model):

@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from small_models import OnTrainedModel, accuracy  # noqa: E402  (it takes the programs off sys.argv)
+from small_models import OnTrainedModel, accuracy, answers  # noqa: E402  (it takes the programs off sys.argv)
 from test_train import run, weights  # noqa: E402
 
 
@@ -22,7 +22,7 @@ def groups_of_four(values):
 class Sparsify(OnTrainedModel):
     def words(self, output, *more, model=None):
         usual = {"--epochs": 4, "--lr": 0.01, "--schedule": "cosine", "--escapes": 10}
-        return ["sparsify", model or self.residual, "--images", self.train_file, "--held-out", self.test_file, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *self.with_defaults(usual, more)]
+        return self.on_stripes("sparsify", model or self.residual, output, *self.with_defaults(usual, more))
 
     def sparsified(self, output, *more):
         return self.report(self.words(output, "--json", *more))
@@ -52,6 +52,21 @@ class Sparsify(OnTrainedModel):
                 np.testing.assert_allclose(np.abs(kept).sum(1), np.sort(np.abs(rows), axis=1)[:, 2:].sum(1), rtol=1e-6)
             else:
                 np.testing.assert_array_equal(values, after[name])
+
+    def test_weights_that_are_left_are_fitted_without_labels_or_training(self):
+        """On top of equal masks, and closer to the dense model's answers than they are."""
+        found = {}
+        for images in (0, 100):
+            written = self.folder / f"fitted{images}.onnx"
+            report = self.sparsified(written, "--epochs", 0, "--no-permutation", "--reconstruct", images)
+            self.assertEqual("reconstructed" in report["score"], images > 0)
+            self.assertEqual(report["zeros"], 6 * 16 * 16 * 9 // 2)
+            found[images] = {name: values == 0 for name, values in weights(written).items() if values.ndim == 4}, answers(written, self.images)
+        for name, zeros in found[0][0].items():
+            np.testing.assert_array_equal(zeros, found[100][0][name])
+        dense = answers(self.residual, self.images)
+        masked, fitted = (np.linalg.norm(found[images][1] - dense) for images in (0, 100))
+        self.assertLess(fitted, 0.5 * masked)
 
     def test_an_order_of_channels_keeps_more(self):
         with_order, without = self.sparsified(self.folder / "a.onnx", "--epochs", 0), self.sparsified(self.folder / "b.onnx", "--epochs", 0, "--no-permutation")

@@ -120,6 +120,6 @@ class Task:
 
         def make():
             report = self.scissionlite("train", self.model, output, seed, WORDS[self.name], "--epochs", epochs, "--batch-statistics")
-            return {"accuracy": report["epochs"][-1]["accuracy"], "before": report["epochs"][0]["accuracy"]}
+            return {"accuracy": report["epochs"][-1]["metrics"]["accuracy"], "before": report["epochs"][0]["metrics"]["accuracy"]}
 
         return figures.kept(output.with_suffix(".json"), make)
