@@ -78,13 +78,6 @@ struct Needed {
 
 double wanted(const std::optional<double>& budget, int64_t whole) { return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget; }
 
-/// What has no budget weighs less beside what has.
-CostWeights cost_weights(const PruneBudget& budget) {
-  const bool has_work = budget.macs || budget.latency_us;
-  if (budget.parameters.has_value() == has_work) return {};
-  return budget.parameters ? CostWeights{1, kWithoutBudget} : CostWeights{kWithoutBudget, 1};
-}
-
 class Pruner {
  public:
   explicit Pruner(const PruneJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "prune")) {
@@ -124,12 +117,29 @@ class Pruner {
   }
   /// Latency in microseconds; nothing where there is no profile.
   [[nodiscard]] std::optional<double> predict(const compress::Channels& channels, const std::set<int>& removed) const { return latency_ ? std::optional(latency_->us(channels, removed)) : std::nullopt; }
-  /// 1 where all budgets are met, 0 where nothing has gone yet.
-  [[nodiscard]] double share_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
+  /// How much of the way to each budget is done: 1 where it is met or not given, 0 where nothing has gone yet.
+  struct SharesMet {
+    double parameters, work;  // work: of multiply-accumulates and latency, whichever is behind
+  };
+  [[nodiscard]] SharesMet shares_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
     const auto share = [](double whole, double left, double wanted) { return whole > wanted ? std::clamp((whole - left) / (whole - wanted), 0.0, 1.0) : 1; };
     const auto of = [&](int64_t whole, int64_t left, const std::optional<double>& budget) { return share(static_cast<double>(whole), static_cast<double>(left), wanted(budget, whole)); };
-    return std::min({of(whole_.parameters, size.parameters, job_.budget.parameters), of(whole_.macs, size.macs, job_.budget.macs),
-                     job_.budget.latency_us ? share(latency_->whole_us(), *latency_us, *job_.budget.latency_us) : 1});
+    return {of(whole_.parameters, size.parameters, job_.budget.parameters),
+            std::min(of(whole_.macs, size.macs, job_.budget.macs), job_.budget.latency_us ? share(latency_->whole_us(), *latency_us, *job_.budget.latency_us) : 1)};
+  }
+  [[nodiscard]] double share_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
+    const auto shares = shares_met(size, latency_us);
+    return std::min(shares.parameters, shares.work);
+  }
+  /// What is further from its budget weighs more, and what has none less than what has.
+  [[nodiscard]] CostWeights cost_weights(const SharesMet& met) const {
+    const auto& budget = job_.budget;
+    const bool has_work = budget.macs || budget.latency_us;
+    if (!budget.is_given()) return {};
+    if (!has_work) return {1, kWithoutBudget};
+    if (!budget.parameters) return {kWithoutBudget, 1};
+    const double parameters = 1 - met.parameters, work = 1 - met.work, most = std::max(parameters, work);
+    return most > 0 ? CostWeights{parameters / most, work / most} : CostWeights{};
   }
 
   /// @return the smaller network, not tuned yet.
@@ -142,10 +152,9 @@ class Pruner {
     if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".search";
     const Prunable prunable(gated.channels.graph, gated.blocks, gated.channels.gates);
     check_something_can_go(prunable);
-    const auto weights = cost_weights(job_.budget);
     std::optional<WayToBudget> way;
-    if (job_.budget.is_given()) way.emplace(prunable, weights, job_.width_multiple);
-    PruneSearch search(prunable, job_.strength, weights, job.trainer.schedule, way ? &*way : nullptr);
+    if (job_.budget.is_given()) way.emplace(prunable, job_.width_multiple);
+    PruneSearch search(prunable, job_.strength, cost_weights({0, 0}), job.trainer.schedule, way ? &*way : nullptr);
     GraphJob what{.graph = gated.graph, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(), .given = search.gates(), .kept = search.state()};
     if (way) what.kept.merge(way->state());
     std::optional<Found> found;
@@ -195,9 +204,10 @@ class Pruner {
   /// What has gone stays away; what is to leave next is chosen, unless the budgets are met.
   void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Needed& needed, Module& module, const Trainer::Step& step) const {
     way.hold(compress::small_classes(prunable.channels(), prunable.layers(), search.found(module).magnitude, job_.threshold_share, job_.width_multiple));
-    if (share_met(compress::size_without(needed.channels, needed.classes), predict(needed.channels, needed.classes)) == 1) return way.end();
+    const auto shares = shares_met(compress::size_without(needed.channels, needed.classes), predict(needed.channels, needed.classes));
+    if (std::min(shares.parameters, shares.work) == 1) return way.end();
     const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(prunable.channels(), away)); };
-    way.follow(met, module, search.gates(), step);
+    way.follow(met, cost_weights(shares), module, search.gates(), step);
   }
 
   Graph rebuild(const Graph& searched, const Gated& gated, const Found& found, const Prunable& prunable) {

@@ -17,8 +17,8 @@ torch::Tensor flags(size_t count) { return torch::zeros({static_cast<int64_t>(co
 
 }  // namespace
 
-WayToBudget::WayToBudget(const Prunable& prunable, const CostWeights& weights, int64_t multiple)
-    : prunable_(prunable), weights_(weights), multiple_(multiple), held_(flags(prunable.groups().size())), at_end_(torch::zeros({})) {
+WayToBudget::WayToBudget(const Prunable& prunable, int64_t multiple)
+    : prunable_(prunable), multiple_(multiple), held_(flags(prunable.groups().size())), at_end_(torch::zeros({})) {
   const auto count = prunable.groups().size() + prunable.blocks().size();
   importance_ = flags(count), leaving_ = flags(count), next_ = flags(count);
 }
@@ -68,9 +68,9 @@ std::set<size_t> WayToBudget::away(const Values& gates) const {
   return out;
 }
 
-std::vector<WayToBudget::Candidate> WayToBudget::candidates(const Module& module, const Values& gates, const std::set<size_t>& away) const {
+std::vector<WayToBudget::Candidate> WayToBudget::candidates(const CostWeights& weights, const Module& module, const Values& gates, const std::set<size_t>& away) const {
   const auto& groups = prunable_.groups();
-  const auto costs = prunable_.costs_of_layers(weights_, gone(away)), block_costs = prunable_.costs_of_blocks(weights_, gone(away));
+  const auto costs = prunable_.costs_of_layers(weights, gone(away)), block_costs = prunable_.costs_of_blocks(weights, gone(away));
   const auto sizes = prunable_.sizes(trained_values(module));
   const auto* importance = importance_.data_ptr<float>();
   std::vector<int64_t> widths;
@@ -106,11 +106,11 @@ double WayToBudget::left_of_leaving(const Trainer::Step& step) {
   return static_cast<double>(until - 1) / static_cast<double>(until);
 }
 
-void WayToBudget::follow(const ShareMet& share_met, const Module& module, const Values& gates, const Trainer::Step& step) {
+void WayToBudget::follow(const ShareMet& share_met, const CostWeights& weights, const Module& module, const Values& gates, const Trainer::Step& step) {
   const auto next = step.number + steps_between_checks(step);
   const double wanted = std::min(1.0, static_cast<double>(next) / (kWay * static_cast<double>(step.total)));
   const auto gone_already = away(gates);
-  const auto all = candidates(module, gates, gone_already);
+  const auto all = candidates(weights, module, gates, gone_already);
   std::vector<Candidate> sorted;
   std::copy_if(all.begin(), all.end(), std::back_inserter(sorted), [](const auto& one) { return one.may_leave; });
   const auto is_enough = [&](size_t count) {

@@ -20,7 +20,7 @@ class WayToBudget {
  public:
   /// @param prunable  outlives the way.
   /// @param multiple  what is left of a layer is a multiple of it.
-  WayToBudget(const Prunable& prunable, const CostWeights& weights, int64_t multiple);
+  WayToBudget(const Prunable& prunable, int64_t multiple);
 
   /// What a checkpoint has to hold.
   [[nodiscard]] Values state() const;
@@ -32,7 +32,8 @@ class WayToBudget {
   /// Steps between two calls of `follow`.
   [[nodiscard]] static int64_t steps_between_checks(const Trainer::Step& step);
   /// Keeps the network on its way, which is even and ends when a fifth of the search is left: what is to go goes to zero until the next call.
-  void follow(const ShareMet& share_met, const Module& module, const Values& gates, const Trainer::Step& step);
+  /// @param weights  of what is to be saved.
+  void follow(const ShareMet& share_met, const CostWeights& weights, const Module& module, const Values& gates, const Trainer::Step& step);
   /// These channels, and blocks whose gate is zero, stay away from now on.
   void hold(const std::set<int>& classes);
   /// The budget is met: nothing leaves any more.
@@ -58,12 +59,11 @@ class WayToBudget {
     bool may_leave;              // not only be penalised
   };
   /// By their worth.
-  [[nodiscard]] std::vector<Candidate> candidates(const Module& module, const Values& gates, const std::set<size_t>& away) const;
+  [[nodiscard]] std::vector<Candidate> candidates(const CostWeights& weights, const Module& module, const Values& gates, const std::set<size_t>& away) const;
   [[nodiscard]] std::set<size_t> away(const Values& gates) const;
   [[nodiscard]] Prunable::Gone gone(const std::set<size_t>& members) const;
 
   const Prunable& prunable_;
-  CostWeights weights_;
   int64_t multiple_;
   torch::Tensor importance_;            // of groups, then of blocks: mean of g^2, recent steps count more
   torch::Tensor held_, leaving_, next_;  // the same, 1 or 0

@@ -10,7 +10,7 @@ namespace {
 /// small_network's four channels, with gradients of their scales by hand, on the way to a share of its parameters.
 class Way {
  public:
-  Way(double share, int64_t multiple) : prunable_(small_network(), {}, {}), module_(small_network()), way_(prunable_, {1, 0}, multiple), share_(share) {
+  Way(double share, int64_t multiple) : prunable_(small_network(), {}, {}), module_(small_network()), way_(prunable_, multiple), share_(share) {
     module_.train({});
     for (const auto& [name, tensor] : module_.trained()) tensor.mutable_grad() = torch::zeros_like(tensor);
   }
@@ -25,7 +25,7 @@ class Way {
     way_.note(module_, {});
     const auto whole = static_cast<double>(prunable_.whole().parameters);
     const auto met = [&](const compress::NetworkSize& left, const std::set<int>&) { return std::clamp((whole - static_cast<double>(left.parameters)) / (whole * (1 - share_)), 0.0, 1.0); };
-    way_.follow(met, module_, {}, {.rate = 0.1, .number = step, .total = total, .per_epoch = 8});
+    way_.follow(met, {1, 0}, module_, {}, {.rate = 0.1, .number = step, .total = total, .per_epoch = 8});
     std::vector<size_t> out;
     for (size_t i = 0; i < gradients.size(); ++i)
       if (way_.is_leaving(i)) out.push_back(i);
