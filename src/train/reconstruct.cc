@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "train/convert.h"
 #include "train/module.h"
 #include "train/trainer.h"
@@ -11,8 +12,9 @@
 namespace scissionlite::train {
 namespace {
 
-constexpr int64_t kBatch = 16, kIterations = 40;
-constexpr double kRidge = 0.01;  // lambda, of the mean square of an input
+constexpr int64_t kMostBatch = 16, kIterations = 40;
+constexpr double kRidges[] = {0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};  // lambda, of the mean square of an input
+constexpr int64_t kOneBatchIn = 4;  // says which of them, and whether any, is best
 constexpr double kEnough = 1e-4;  // of the first residual
 
 /// A convolution or product as a matrix product of rows: (rows, inputs times taps) times (inputs times taps, outputs).
@@ -47,16 +49,18 @@ class LayerRows {
 /// Sums over all rows seen.
 struct Sums {
   torch::Tensor gram, cross;  // X'X, and Y'X
+  Sums(int64_t inputs, int64_t outputs) : gram(torch::zeros({inputs, inputs})), cross(torch::zeros({outputs, inputs})) {}
   void add(const torch::Tensor& x, const torch::Tensor& y) {
-    if (!gram.defined()) gram = torch::zeros({x.size(1), x.size(1)}), cross = torch::zeros({y.size(1), x.size(1)});
     gram.addmm_(x.t(), x);
     cross.addmm_(y.t(), x);
   }
+  void add(const Sums& other) { gram += other.gram, cross += other.cross; }
 };
 
 /// Conjugate gradients from w on, preconditioned by the diagonal, each row by itself and within its mask.
-torch::Tensor solve(const Sums& sums, const torch::Tensor& w, const torch::Tensor& mask) {
-  const double ridge = kRidge * sums.gram.diagonal().mean().item<double>();
+/// @param ridges  of each column, as a share of the columns' mean square.
+torch::Tensor solve(const Sums& sums, const torch::Tensor& w, const torch::Tensor& mask, const torch::Tensor& ridges) {
+  const auto ridge = ridges * sums.gram.diagonal().mean();
   const auto diagonal = sums.gram.diagonal() + ridge;
   const auto apply = [&](const torch::Tensor& v) { return (v.matmul(sums.gram) + ridge * v) * mask; };
   auto x = w.clone();
@@ -124,15 +128,53 @@ class HalfwayThrough {
 /// How far values are from the dense ones, as a share of those: by the sums alone, less a constant.
 double loss(const Sums& sums, const torch::Tensor& w) { return ((w.matmul(sums.gram) * w).sum() - 2 * (sums.cross * w).sum()).item<double>(); }
 
+/// The weights, and the bias where there is one, of a layer that both networks have come to.
+void fit(const compress::SparseLayer& layer, const Node& node, const LayerRows& rows, const Tensor& mask, HalfwayThrough& before, HalfwayThrough& after) {
+  auto& module = after.module();
+  const auto weights = module.parameter(layer.weights).to(torch::kFloat);
+  const auto bias_name = node.inputs.size() > 2 ? node.inputs[2] : "";
+  auto w = rows.matrix(weights), kept = rows.matrix(to_torch(mask, torch::kFloat));
+  const auto reads_bias = [&](const Node& it) { return std::count(it.inputs.begin(), it.inputs.end(), bias_name) > 0; };
+  const auto& nodes = module.graph().nodes;
+  const bool has_bias = !bias_name.empty() && std::count_if(nodes.begin(), nodes.end(), reads_bias) == 1 && module.graph().initializers.count(bias_name) > 0 && module.graph().initializers.at(bias_name).size() == w.size(0);
+  auto ridge = torch::ones({w.size(1)});
+  if (has_bias) {  // the weight of an input that is always one
+    w = torch::cat({w, module.parameter(bias_name).to(torch::kFloat).reshape({-1, 1})}, 1);
+    kept = torch::cat({kept, torch::ones({w.size(0), 1})}, 1);
+    ridge = torch::cat({ridge, torch::zeros({1})});
+  }
+  Sums fitted_to(w.size(1), w.size(0)), checked(w.size(1), w.size(0));
+  for (size_t batch = 0; batch < after.batches(); ++batch) {
+    auto x = rows.of_input(after.value(batch, node.inputs[0]), weights);
+    if (!x.defined()) return;
+    if (has_bias) x = torch::cat({x, torch::ones({x.size(0), 1})}, 1);
+    (static_cast<int64_t>(batch) % kOneBatchIn == kOneBatchIn - 1 ? checked : fitted_to).add(x, rows.of_output(before.value(batch, node.outputs[0])));
+  }
+  double best = 0, least = loss(checked, w);
+  for (const double share : kRidges)
+    if (const double now = loss(checked, solve(fitted_to, w, kept, share * ridge)); now < least) best = share, least = now;
+  log::debug("reconstructed " + layer.node + (best > 0 ? ", ridge " + format_fixed(best, 3) : ": kept as it was"));
+  if (best == 0) return;
+  fitted_to.add(checked);
+  const auto fitted = solve(fitted_to, w, kept, best * ridge);
+  if (!fitted.isfinite().all().item<bool>()) return;
+  module.assign(layer.weights, rows.weights(fitted.narrow(1, 0, ridge.size(0) - has_bias), weights));
+  if (has_bias) module.assign(bias_name, fitted.select(1, ridge.size(0) - 1).reshape(module.parameter(bias_name).sizes()));
+}
+
 }  // namespace
 
 Graph reconstruct(const Graph& dense, const Graph& sparse, const std::vector<compress::SparseLayer>& layers, const std::map<std::string, Tensor>& masks, const Dataset& images, int64_t count, int threads) {
   use_threads(threads);
   torch::NoGradGuard guard;
   std::vector<torch::Tensor> batches;
-  for (int64_t begin = 0; begin < std::min(count, images.size()); begin += kBatch) {
+  const int64_t size = std::clamp<int64_t>(count / kOneBatchIn, 1, kMostBatch);
+  for (int64_t begin = 0; begin < count; begin += size) {
     std::vector<torch::Tensor> inputs;
-    for (int64_t i = begin; i < std::min({begin + kBatch, count, images.size()}); ++i) inputs.push_back(to_torch(images.get(i, nullptr).input, torch::kFloat));
+    for (int64_t i = begin; i < std::min(begin + size, count); ++i) {
+      Rng rng(static_cast<uint64_t>(i));
+      inputs.push_back(to_torch(images.get(i % images.size(), i < images.size() ? nullptr : &rng).input, torch::kFloat));
+    }
     batches.push_back(torch::cat(inputs));
   }
   HalfwayThrough before(dense, batches), after(sparse, batches);
@@ -142,23 +184,8 @@ Graph reconstruct(const Graph& dense, const Graph& sparse, const std::vector<com
     const auto node = std::find_if(sparse.nodes.begin(), sparse.nodes.end(), [&](const Node& it) { return it.label() == layer.node && it.inputs.size() > 1 && it.inputs[1] == layer.weights; });
     if (mask == masks.end() || node == sparse.nodes.end() || !LayerRows::takes(layer, *node) || !done.insert(layer.weights).second) continue;
     const LayerRows rows(layer, *node);
-    const auto at = static_cast<size_t>(node - sparse.nodes.begin());
-    before.advance(at), after.advance(at);
-    const auto weights = after.module().parameter(layer.weights).to(torch::kFloat);
-    torch::Tensor bias;
-    if (node->inputs.size() > 2 && !node->inputs[2].empty()) bias = to_torch(sparse.initializers.at(node->inputs[2]), torch::kFloat).flatten();
-    Sums sums;
-    for (size_t batch = 0; batch < batches.size(); ++batch) {
-      const auto seen = rows.of_input(after.value(batch, node->inputs[0]), weights);
-      if (!seen.defined()) break;
-      const auto wanted = rows.of_output(before.value(batch, node->outputs[0]));
-      sums.add(seen, bias.defined() ? wanted - bias : wanted);
-    }
-    if (!sums.gram.defined()) continue;
-    const auto w = rows.matrix(weights), fitted = solve(sums, w, rows.matrix(to_torch(mask->second, torch::kFloat)));
-    const bool is_better = loss(sums, fitted) < loss(sums, w);  // never where numbers are not finite
-    if (is_better) after.module().assign(layer.weights, rows.weights(fitted, weights));
-    log::debug("reconstructed " + layer.node + (is_better ? "" : ": kept as it was"));
+    before.advance(static_cast<size_t>(node - sparse.nodes.begin())), after.advance(static_cast<size_t>(node - sparse.nodes.begin()));
+    fit(layer, *node, rows, mask->second, before, after);
   }
   return after.module().export_graph();
 }

@@ -17,8 +17,8 @@ import figures  # noqa: E402
 
 COMMAND = "tools/figures/sparse24_agreement.py"
 SETS = ("imagenet_val227", "imagenet_samples256")
-WORDS = ["--epochs", 20, "--batch", 16, "--flip", "--crop", 0.5, "--jitter", 0.2, "--frozen-statistics", "--schedule", "cosine", "--clip-norm", 5, "--reconstruct", 300]
-MODELS = {"mobilenetv2_1.0": ["--optimizer", "adam", "--lr", 0.0005], "mobilenetv1_1.0": ["--optimizer", "adam", "--lr", 0.0005], "squeezenet1.1": ["--optimizer", "adam", "--lr", 0.0003]}
+WORDS = ["--epochs", 10, "--batch", 16, "--flip", "--crop", 0.5, "--jitter", 0.2, "--frozen-statistics", "--schedule", "cosine", "--clip-norm", 5, "--reconstruct", 300]
+MODELS = {"mobilenetv2_1.0": ["--optimizer", "adam", "--lr", 0.0002], "mobilenetv1_1.0": ["--optimizer", "adam", "--lr", 0.0002], "squeezenet1.1": ["--optimizer", "adam", "--lr", 0.0002]}
 Z = 1.96
 
 
