@@ -48,7 +48,7 @@ struct Case {
     if (precision == Precision::kBf16)
       for (auto* values : {&x, &w})
         for (float& v : *values) v = bf16_to_f32(f32_to_bf16(v));
-    if (p.is_two_four) make_two_four(w.data(), p.k, p.c);
+    if (p.is_two_four) make_two_four(w.data(), p.k, p.c, p.kernel_h * p.kernel_w);
     bias = random_values(rng, p.k);
     if (end.has_residual) residual = random_values(rng, p.n * p.k * p.out_h() * p.out_w());
   }
@@ -118,11 +118,17 @@ void narrow(ConvProblem& p, const std::string& implementation) {
     p.kernel_h = p.kernel_w = p.stride_h = p.stride_w = 1, p.top = p.left = p.bottom = p.right = 0, p.is_two_four = true;
     p.c = *rc::gen::inRange<int64_t>(1, 150);
   }
+  if (implementation == "sparse24_window") {
+    p.is_two_four = true;
+    p.c = *rc::gen::inRange<int64_t>(1, 70);
+    p.kernel_h = *rc::gen::inRange<int64_t>(1, 6), p.kernel_w = *rc::gen::element<int64_t>(int64_t{p.kernel_h}, 1, 2, 3, 5);
+    p.bottom = *rc::gen::inRange<int64_t>(0, 4), p.right = *rc::gen::inRange<int64_t>(0, 4);
+  }
   if (implementation == "compact") p.kernel_h = p.kernel_w = 1, p.top = p.left = p.bottom = p.right = 0, p.stride_h = *rc::gen::inRange<int64_t>(1, 4), p.stride_w = *rc::gen::inRange<int64_t>(2, 4);
 }
 
 ConvProblem random_problem(const std::string& implementation) {
-  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16" || implementation == "sparse24";
+  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16" || implementation.starts_with("sparse24");
   ConvProblem p;
   p.n = *rc::gen::inRange<int64_t>(1, 3);
   const auto kind = is_narrow ? 2 : *rc::gen::inRange(0, 4);
