@@ -22,6 +22,7 @@ class Sparse24Code final : public Convolution {
         piece_blocks_(std::min(knobs.at("inputs") / kLanes, x_.blocks())),
         is_tile_by_tile_(knobs.at("order") == 1),
         bias_(padded_bias(weights.bias, p.k, kLanes)) {
+    for (int64_t tile = 0; tile < tiles_; ++tile) runs_.push_back({0, y_.pixels_of(tile), tile * kLanes});
     packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) {
       pack_two_four({weights.w, p.k, p.c, p.c, 1}, to);
     });
@@ -117,8 +118,7 @@ class Sparse24Code final : public Convolution {
     const int64_t at = y_.at(block, 0), number = tile - unit.tiles.begin;
     float* const to = code_->pieces() > 1 ? sums.of_tiles + (block * chunk_ + number) * kTileFloats : sums.turns[sums.turn++ % 2];
     code_->run(block, unit.piece, {x, to, is_tile_by_tile_ ? 0 : number}, sums.ends.before());
-    const OutputRun pixels{0, y_.pixels_of(tile), tile * kLanes};
-    if (unit.piece + 1 == code_->pieces()) sums.ends.next(to, {images.y + at, images.residual ? images.residual + at : nullptr}, {&pixels, 1});
+    if (unit.piece + 1 == code_->pieces()) sums.ends.next(to, {images.y + at, images.residual ? images.residual + at : nullptr}, std::span(runs_).subspan(static_cast<size_t>(tile), 1));
   }
 
   void run_tile_by_tile(const Images& images, Sums& sums, const Unit& unit, const float* x, float* to) const {
@@ -156,6 +156,7 @@ class Sparse24Code final : public Convolution {
   int64_t tiles_, chunk_;  // of an image; tiles of a chunk
   int64_t piece_blocks_;   // of inputs
   bool is_tile_by_tile_;
+  std::vector<OutputRun> runs_;  // one a tile
   AlignedFloats bias_;
   Packed<std::byte> packed_;
   std::unique_ptr<const ProductCode> code_;

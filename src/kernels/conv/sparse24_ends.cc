@@ -30,7 +30,7 @@ ProductEnd product_end(const ConvEnd& end) {
 void TileEnds::next(const float* sums, const Block& block, std::span<const OutputRun> runs) {
   store();
   block_ = block;
-  runs_.assign(runs.begin(), runs.end());
+  runs_ = runs;
   if (runs_.empty()) return clear();
   const bool is_whole = runs_[0].count == kLanes;
   tile_ = {sums, is_whole ? block.y + runs_[0].pixel * kLanes : y_, residual_};

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
 #include "kernels/conv/conv.h"
 #include "kernels/sparse24/product_code.h"
@@ -31,13 +30,13 @@ class TileEnds {
   TileEnds(const ProductCode& code, const ConvEnd& end, const VectorLoops& loops, float* scratch) : code_(code), end_(end), loops_(loops), y_(scratch), residual_(scratch + kTileFloats) { clear(); }
   /// What the code of a last piece is to end.
   [[nodiscard]] const ProductCode::Complete& before() const { return tile_; }
-  /// That was ended; now `sums` are complete, and stay until they are ended.
+  /// That was ended; now `sums` are complete, and they and `runs` stay until they are ended.
   void next(const float* sums, const Block& block, std::span<const OutputRun> runs);
   /// Ends the last one.
   void finish();
 
  private:
-  void clear() { tile_ = {y_, y_, residual_}, runs_.clear(); }
+  void clear() { tile_ = {y_, y_, residual_}, runs_ = {}; }
   void store() const;
   const ProductCode& code_;
   const ConvEnd& end_;
@@ -45,7 +44,7 @@ class TileEnds {
   float *y_, *residual_;  // of a tile that is no 16 pixels one after the other
   ProductCode::Complete tile_;
   Block block_;
-  std::vector<OutputRun> runs_;  // none: there is no tile
+  std::span<const OutputRun> runs_;  // none: there is no tile
 };
 
 }  // namespace scissionlite::kernels

@@ -114,8 +114,8 @@ TEST(Assembler, WritesWhatGnuAsWrites) {
   EXPECT_EQ(code_of([&](Assembler& a) { a.fetch_to_write(kRcx, 1024); }), (Bytes{0x40, 0x0f, 0x0d, 0x89, 0x00, 0x04, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.advance(kRsi, 1024); }), (Bytes{0x48, 0x81, 0xc6, 0x00, 0x04, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.load_seventh(kRax); }), (Bytes{0x48, 0x8b, 0x44, 0x24, 0x08}));
-  EXPECT_EQ(code_of([](Assembler& a) { a.leave(); }), (Bytes{0xc3}));
-  EXPECT_EQ(code_of([](Assembler& a) { a.leave(), a.jump(0); }), (Bytes{0xc3, 0xe9, 0xfa, 0xff, 0xff, 0xff}));
+  EXPECT_EQ(code_of([](Assembler& a) { a.leave(); }), (Bytes{0xc5, 0xf8, 0x77, 0xc3}));
+  EXPECT_EQ(code_of([](Assembler& a) { a.zero(17), a.jump(0); }), (Bytes{0x62, 0xa1, 0x75, 0x40, 0xef, 0xc9, 0xe9, 0xf5, 0xff, 0xff, 0xff}));
 }
 
 TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
