@@ -11,7 +11,7 @@
 #include "kernels/conv/test_reference.h"
 #include "kernels/conv/test_values.h"
 #include "kernels/layout.h"
-#include "kernels/sparse24/weights.h"
+#include "kernels/sparse24/product_code.h"
 #include "kernels/vector/loops.h"
 
 namespace scissionlite::kernels {
@@ -166,6 +166,7 @@ class EveryConvolution : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryConvolution, EqualsTheDefinition) {
   const auto& implementation = conv_implementation(GetParam());
+  if (GetParam() == "sparse24_window" && !(assembles_for_this_cpu() && all_loops().front()->lanes == ProductCode::kLanes)) GTEST_SKIP() << "[SKIP] needs avx512";
   int tried = 0;
   const auto property = [&] {
     const auto problem = random_problem(implementation.name);
@@ -213,6 +214,20 @@ TEST(Convolutions, TheUsualChoiceIsWinogradForWide3x3AndDirectFor1x1) {
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "direct");
   p = {.c = 64, .h = 56, .w = 56, .k = 64, .kernel_h = 3, .kernel_w = 3, .groups = 64};
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "depthwise");
+}
+
+TEST(Convolutions, OfTwoFourWeightsAreTakenWithStridesWhereCodeCanBeGenerated) {
+  const ConvProblem strided{.c = 128, .h = 28, .w = 28, .k = 256, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  for (const auto* loops : all_loops())
+    for (const bool is_two_four : {true, false}) {
+      auto p = strided;
+      p.is_two_four = is_two_four;
+      const bool is_taken = is_two_four && assembles_for_this_cpu() && loops->lanes == ProductCode::kLanes;
+      EXPECT_EQ(std::string(usual_conv(p, *loops).implementation->name) == "sparse24_window", is_taken) << loops->isa;
+    }
+  ConvProblem grouped = strided;
+  grouped.groups = 2, grouped.is_two_four = true;
+  EXPECT_EQ(conv_implementation("sparse24_window").reason_against(grouped, best_loops()), "groups");
 }
 
 TEST(Convolutions, TheUsualChoiceReadsImagesAsTheyAreAndGathersStrided1x1) {

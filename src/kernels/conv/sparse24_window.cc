@@ -159,7 +159,7 @@ KnobEffect effect(const ConvProblem& p, const VectorLoops&, const Knobs& knobs) 
 }
 
 double estimate(const ConvProblem& p, const VectorLoops&, const Knobs& knobs) {
-  constexpr double kProducts = 1.7, kFillCycles = 130, kPartCycles = 40, kOutputCycles = 60, kCodeBytes = 11.5;  // a cycle; of 16 channels of 16 positions; of a tile; bytes a product
+  constexpr double kProducts = 1.85, kFillCycles = 130, kPartCycles = 40, kOutputCycles = 60, kCodeBytes = 11.5;  // a cycle; of 16 channels of 16 positions; of a tile; bytes a product
   const PhaseLayout planes(p, knobs.at("rows"));
   const auto layout = layout_of(p);
   const double blocks = static_cast<double>(blocks_of(p.k, kLanes)), bands = static_cast<double>(planes.bands()), tiles = static_cast<double>(planes.tiles(0)) * bands, weights = static_cast<double>(p.k * layout.groups() * kTwoFourKept),

@@ -131,7 +131,7 @@ TEST_F(Compiled, KeepsTwoFourWeightsOfWindowsPacked) {
   Maker m;
   const auto x = m.op("Relu", {m.input({1, kChannels, 14, 14})});
   const Graph graph = with_output(m, m.op("Conv", {x, m.constant(w)}, {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}}));
-  const auto problem = native::conv_problems(graph, 1).convs.at(0).conv.problem;
+  const auto problem = conv_problems(graph, 1).convs.at(0).conv.problem;
   const auto& sparse = kernels::conv_implementation("sparse24_window");
   if (const auto reason = sparse.reason_against(problem, loops); !reason.empty()) GTEST_SKIP() << "[SKIP] " << reason;
   tune::Database database;
