@@ -23,7 +23,7 @@ class ChosenConvolution {
     Rng rng(2);
     auto w = random_floats(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng);
     const auto bias = random_floats(p.k, rng);
-    if (p.is_two_four) kernels::make_two_four(w.data(), p.k, p.c / p.groups);
+    if (p.is_two_four) kernels::make_two_four(w.data(), p.k, p.c / p.groups, p.kernel_h * p.kernel_w);
     conv_ = choice_.implementation->make(p, {w.data(), bias.data()}, {}, choice_.knobs, loops);
     x_ = random_floats(p.n * kernels::round_up(p.c, loops.lanes) * p.h * p.w, rng);
     y_ = kernels::AlignedFloats(p.n * kernels::round_up(p.k, loops.lanes) * p.out_h() * p.out_w());

@@ -41,7 +41,7 @@ ChainTrial::ChainTrial(const ChainOfConvs& chain, const std::vector<kernels::Con
     const auto& p = conv.problem;
     const int64_t products = p.c / p.groups * p.kernel_h * p.kernel_w;
     Stage stage{conv, random_values(rng, p.k * products, 1 / std::sqrt(static_cast<double>(products))), random_values(rng, p.k), kernels::AlignedFloats(p.n * kernels::round_up(p.k, lanes) * p.out_h() * p.out_w()), nullptr};
-    if (p.is_two_four) kernels::make_two_four(stage.w.data(), p.k, p.c);
+    if (p.is_two_four) kernels::make_two_four(stage.w.data(), p.k, p.c, p.kernel_h * p.kernel_w);
     stages_.push_back(std::move(stage));
   }
   const auto& last = chain.stages.back().problem;

@@ -29,7 +29,7 @@ Trial::Trial(const ConvWithEnd& conv, const TrialOptions& options) : problem_(co
   const int64_t lanes = options.loops->lanes, pixels = p.h * p.w, out_pixels = p.out_h() * p.out_w();
   Rng rng(1);
   fill(w_, p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, rng);
-  if (p.is_two_four) kernels::make_two_four(w_.data(), p.k, p.c);
+  if (p.is_two_four) kernels::make_two_four(w_.data(), p.k, p.c, p.kernel_h * p.kernel_w);
   fill(bias_, p.k, rng);
   fill(plain_x_, p.n * p.c * pixels, rng);
   x_plain_ = kernels::AlignedFloats(static_cast<int64_t>(plain_x_.size()));

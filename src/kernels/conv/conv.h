@@ -22,7 +22,7 @@ struct ConvProblem {
   int64_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int64_t top = 0, left = 0, bottom = 0, right = 0;
   int64_t groups = 1;
-  bool is_two_four = false;  // weights of a pointwise one: of every four consecutive input channels each output reads two at most
+  bool is_two_four = false;  // weights of one group: of every four consecutive input channels each output reads two at most by each tap of the kernel
 
   [[nodiscard]] int64_t out_h() const { return (h + top + bottom - (kernel_h - 1) * dilation_h - 1) / stride_h + 1; }
   [[nodiscard]] int64_t out_w() const { return (w + left + right - (kernel_w - 1) * dilation_w - 1) / stride_w + 1; }

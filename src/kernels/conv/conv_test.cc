@@ -11,7 +11,7 @@
 #include "kernels/conv/test_reference.h"
 #include "kernels/conv/test_values.h"
 #include "kernels/layout.h"
-#include "kernels/sparse24/weights.h"
+#include "kernels/sparse24/product_code.h"
 #include "kernels/vector/loops.h"
 
 namespace scissionlite::kernels {
@@ -48,7 +48,7 @@ struct Case {
     if (precision == Precision::kBf16)
       for (auto* values : {&x, &w})
         for (float& v : *values) v = bf16_to_f32(f32_to_bf16(v));
-    if (p.is_two_four) make_two_four(w.data(), p.k, p.c);
+    if (p.is_two_four) make_two_four(w.data(), p.k, p.c, p.kernel_h * p.kernel_w);
     bias = random_values(rng, p.k);
     if (end.has_residual) residual = random_values(rng, p.n * p.k * p.out_h() * p.out_w());
   }
@@ -118,11 +118,17 @@ void narrow(ConvProblem& p, const std::string& implementation) {
     p.kernel_h = p.kernel_w = p.stride_h = p.stride_w = 1, p.top = p.left = p.bottom = p.right = 0, p.is_two_four = true;
     p.c = *rc::gen::inRange<int64_t>(1, 150);
   }
+  if (implementation == "sparse24_window") {
+    p.is_two_four = true;
+    p.c = *rc::gen::inRange<int64_t>(1, 70);
+    p.kernel_h = *rc::gen::inRange<int64_t>(1, 6), p.kernel_w = *rc::gen::element<int64_t>(int64_t{p.kernel_h}, 1, 2, 3, 5);
+    p.bottom = *rc::gen::inRange<int64_t>(0, 4), p.right = *rc::gen::inRange<int64_t>(0, 4);
+  }
   if (implementation == "compact") p.kernel_h = p.kernel_w = 1, p.top = p.left = p.bottom = p.right = 0, p.stride_h = *rc::gen::inRange<int64_t>(1, 4), p.stride_w = *rc::gen::inRange<int64_t>(2, 4);
 }
 
 ConvProblem random_problem(const std::string& implementation) {
-  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16" || implementation == "sparse24";
+  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16" || implementation.starts_with("sparse24");
   ConvProblem p;
   p.n = *rc::gen::inRange<int64_t>(1, 3);
   const auto kind = is_narrow ? 2 : *rc::gen::inRange(0, 4);
@@ -160,6 +166,7 @@ class EveryConvolution : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryConvolution, EqualsTheDefinition) {
   const auto& implementation = conv_implementation(GetParam());
+  if (GetParam() == "sparse24_window" && !(assembles_for_this_cpu() && all_loops().front()->lanes == ProductCode::kLanes)) GTEST_SKIP() << "[SKIP] needs avx512";
   int tried = 0;
   const auto property = [&] {
     const auto problem = random_problem(implementation.name);
@@ -207,6 +214,20 @@ TEST(Convolutions, TheUsualChoiceIsWinogradForWide3x3AndDirectFor1x1) {
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "direct");
   p = {.c = 64, .h = 56, .w = 56, .k = 64, .kernel_h = 3, .kernel_w = 3, .groups = 64};
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "depthwise");
+}
+
+TEST(Convolutions, OfTwoFourWeightsAreTakenWithStridesWhereCodeCanBeGenerated) {
+  const ConvProblem strided{.c = 128, .h = 28, .w = 28, .k = 256, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  for (const auto* loops : all_loops())
+    for (const bool is_two_four : {true, false}) {
+      auto p = strided;
+      p.is_two_four = is_two_four;
+      const bool is_taken = is_two_four && assembles_for_this_cpu() && loops->lanes == ProductCode::kLanes;
+      EXPECT_EQ(std::string(usual_conv(p, *loops).implementation->name) == "sparse24_window", is_taken) << loops->isa;
+    }
+  ConvProblem grouped = strided;
+  grouped.groups = 2, grouped.is_two_four = true;
+  EXPECT_EQ(conv_implementation("sparse24_window").reason_against(grouped, best_loops()), "groups");
 }
 
 TEST(Convolutions, TheUsualChoiceReadsImagesAsTheyAreAndGathersStrided1x1) {

@@ -2,21 +2,11 @@
 //   order 0  over blocks of outputs { over tiles { product } }, and the next unit is transposed meanwhile: the code of a part stays in L1;
 //   order 1  over tiles { transpose; over blocks of outputs { product } }: the tile stays in L1, and all code of a piece where outputs are few.
 // Sums of pieces but the last wait in memory; complete ones are transposed and stored while the next tile is computed.
-#include <limits>
-
 #include "kernels/conv/sparse24.h"
-#include "kernels/sparse24/product_code.h"
+#include "kernels/conv/sparse24_ends.h"
 
 namespace scissionlite::kernels {
 namespace {
-
-/// Relu and Clip are done by the code itself.
-bool is_bound(const ActivationArguments& f) { return f.kind == ActivationKind::kRelu || f.kind == ActivationKind::kClip; }
-ProductEnd product_end(const ConvEnd& end) {
-  const auto& f = end.activation;
-  return {end.has_residual, is_bound(f), f.kind == ActivationKind::kClip ? f.alpha : 0,
-          f.kind == ActivationKind::kClip ? f.beta : std::numeric_limits<float>::infinity()};
-}
 
 class Sparse24Code final : public Convolution {
  public:
@@ -32,11 +22,12 @@ class Sparse24Code final : public Convolution {
         piece_blocks_(std::min(knobs.at("inputs") / kLanes, x_.blocks())),
         is_tile_by_tile_(knobs.at("order") == 1),
         bias_(padded_bias(weights.bias, p.k, kLanes)) {
+    for (int64_t tile = 0; tile < tiles_; ++tile) runs_.push_back({0, y_.pixels_of(tile), tile * kLanes});
     packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout_.bytes(), [&](std::byte* to) {
       pack_two_four({weights.w, p.k, p.c, p.c, 1}, to);
     });
     code_ = std::make_unique<const ProductCode>(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr,
-                                                piece_blocks_ * kLanes / kTwoFourGroup, is_tile_by_tile_ ? 0 : chunk_, product_end(end));
+                                                order_of_rows(layout_, piece_blocks_ * kLanes / kTwoFourGroup, is_tile_by_tile_ ? 0 : chunk_), product_end(end));
   }
 
   [[nodiscard]] int64_t packed_bytes() const override { return packed_.size() + code_->bytes(); }
@@ -46,7 +37,8 @@ class Sparse24Code final : public Convolution {
     in_team(threads, [&](const Member& member) {
       const auto units = units_of(share_of(images_ * chunks() * y_.blocks(), member));
       float* const inputs[] = {scratch + member.rank * member_floats(), scratch + member.rank * member_floats() + unit_floats()};
-      Sums sums(inputs[1] + unit_floats());
+      float* const kept = inputs[1] + unit_floats();
+      Sums sums{{kept, kept + kTileFloats}, kept + 2 * kTileFloats + TileEnds::kFloats, {*code_, end_, loops_, kept + 2 * kTileFloats}};
       for (size_t i = 0; i < units.size(); ++i) {
         const auto& unit = units[i];
         const Images images{inputs[i % 2], residual ? residual + unit.n * y_.image_floats() : nullptr, y + unit.n * y_.image_floats()};
@@ -58,7 +50,7 @@ class Sparse24Code final : public Convolution {
           if (i + 1 < units.size()) next = {x + units[i + 1].n * x_.image_floats(), units[i + 1].tiles, units[i + 1].inputs, inputs[(i + 1) % 2]};
           run_part_by_part(images, sums, unit, next);
         }
-        if (unit.piece + 1 == code_->pieces()) finish(sums);
+        if (unit.piece + 1 == code_->pieces()) sums.ends.finish();
       }
     });
   }
@@ -91,7 +83,7 @@ class Sparse24Code final : public Convolution {
 
   [[nodiscard]] int64_t unit_floats() const { return (is_tile_by_tile_ ? 1 : chunk_) * piece_blocks_ * kTileFloats; }
   [[nodiscard]] int64_t member_floats() const {
-    return 2 * unit_floats() + (kOtherTiles + (code_->pieces() > 1 ? chunk_ * y_.blocks() : 0)) * kTileFloats;
+    return 2 * unit_floats() + TileEnds::kFloats + (2 + (code_->pieces() > 1 ? chunk_ * y_.blocks() : 0)) * kTileFloats;
   }
 
   /// To (tiles, channels, lanes of pixels).
@@ -112,22 +104,9 @@ class Sparse24Code final : public Convolution {
     return end;
   }
 
-  /// A tile whose sums are complete; the next part's code ends it.
-  struct Pending {
-    ProductCode::Complete tile;
-    float* y = nullptr;  // `tile.y`, or where that goes as the output has fewer pixels
-    int64_t floats = 0;  // 0: there is none
-  };
-  static constexpr int64_t kOtherTiles = 4;
   struct Sums {
-    explicit Sums(float* at)
-        : turns{at, at + kTileFloats}, y(at + 2 * kTileFloats), residual(at + 3 * kTileFloats), of_tiles(at + kOtherTiles * kTileFloats) {
-      clear();
-    }
-    void clear() { pending = {{turns[0], y, residual}, nullptr, 0}; }
-    float *turns[2], *y, *residual,
-        *of_tiles;  // two in turn where there is one piece, a whole output and residual, (blocks, chunk) where there are pieces
-    Pending pending;
+    float *turns[2], *of_tiles;  // two in turn where there is one piece, (blocks, chunk) where there are pieces
+    TileEnds ends;
     int64_t turn = 0;
   };
   struct Images {
@@ -136,28 +115,10 @@ class Sparse24Code final : public Convolution {
   };
 
   void run_part(const Images& images, Sums& sums, const Unit& unit, int64_t block, int64_t tile, const float* x) const {
-    const int64_t at = y_.at(block, tile), floats = y_.pixels_of(tile) * kLanes, number = tile - unit.tiles.begin;
+    const int64_t at = y_.at(block, 0), number = tile - unit.tiles.begin;
     float* const to = code_->pieces() > 1 ? sums.of_tiles + (block * chunk_ + number) * kTileFloats : sums.turns[sums.turn++ % 2];
-    code_->run(block, unit.piece, {x, to, is_tile_by_tile_ ? 0 : number}, sums.pending.tile);
-    if (unit.piece + 1 < code_->pieces()) return;
-    end(sums.pending);
-    sums.pending = {{to, images.y + at, images.residual ? images.residual + at : nullptr}, images.y + at, floats};
-    if (floats == kTileFloats) return;
-    sums.pending.tile.y = sums.y;
-    if (!images.residual) return;
-    std::copy_n(images.residual + at, floats, sums.residual);
-    sums.pending.tile.residual = sums.residual;
-  }
-  /// What code does not do.
-  void end(const Pending& tile) const {
-    if (tile.floats == 0) return;
-    if (tile.y != tile.tile.y) std::copy_n(tile.tile.y, tile.floats, tile.y);
-    if (end_.activation.kind != ActivationKind::kNone && !is_bound(end_.activation)) loops_.activate(tile.y, tile.y, tile.floats, end_.activation);
-  }
-  void finish(Sums& sums) const {
-    if (sums.pending.floats > 0) code_->finish(sums.pending.tile);
-    end(sums.pending);
-    sums.clear();
+    code_->run(block, unit.piece, {x, to, is_tile_by_tile_ ? 0 : number}, sums.ends.before());
+    if (unit.piece + 1 == code_->pieces()) sums.ends.next(to, {images.y + at, images.residual ? images.residual + at : nullptr}, std::span(runs_).subspan(static_cast<size_t>(tile), 1));
   }
 
   void run_tile_by_tile(const Images& images, Sums& sums, const Unit& unit, const float* x, float* to) const {
@@ -195,6 +156,7 @@ class Sparse24Code final : public Convolution {
   int64_t tiles_, chunk_;  // of an image; tiles of a chunk
   int64_t piece_blocks_;   // of inputs
   bool is_tile_by_tile_;
+  std::vector<OutputRun> runs_;  // one a tile
   AlignedFloats bias_;
   Packed<std::byte> packed_;
   std::unique_ptr<const ProductCode> code_;

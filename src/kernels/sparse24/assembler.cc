@@ -94,7 +94,7 @@ int64_t Assembler::constants(const std::vector<float>& values) {
   code_.insert(code_.end(), bytes, bytes + values.size() * sizeof(float));
   return at;
 }
-void Assembler::leave() { code_.push_back(0xC3); }
+void Assembler::leave() { bytes({0xC5, 0xF8, 0x77, 0xC3}); }
 
 ExecutableCode::ExecutableCode(const std::vector<uint8_t>& code) : bytes_(static_cast<int64_t>(code.size())) {
   void* const memory = mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -39,7 +39,7 @@ class Assembler {
   void fetch_to_write(Pointer base, int64_t offset);                           // prefetchw [base + offset]
   void advance(Pointer pointer, int32_t bytes);                                // add pointer, bytes
   void jump(int64_t to);                                                       // jmp to where code().size() was `to`
-  void leave();                                                                // ret
+  void leave();                                                                // vzeroupper; ret: what follows may have no AVX
   /// Constants between code, from a multiple of 64 bytes on. Where they begin.
   int64_t constants(const std::vector<float>& values);
   [[nodiscard]] const std::vector<uint8_t>& code() const { return code_; }

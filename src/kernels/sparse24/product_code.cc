@@ -72,7 +72,7 @@ void prepare_end(Assembler& to, const ProductEnd& end) {
   if (end.is_bounded) to.load_one(kLower, kWeights, 0), to.load_one(kUpper, kWeights, kFloatBytes);
 }
 
-/// Groups [begin, end) of a block's outputs.
+/// Groups [begin, end) of the order, for a block's outputs.
 struct PartGroups {
   int64_t first_output = 0, begin = 0, end = 0;
 };
@@ -80,7 +80,8 @@ struct PartGroups {
 /// Writes the code of one (block, piece) and collects the weights that it reads.
 class PartWriter {
  public:
-  PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductEnd& end, Assembler& to) : layout_(layout), packed_(packed), bias_(bias), end_(end), to_(to) {}
+  PartWriter(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductOrder& order, const ProductEnd& end, Assembler& to)
+      : layout_(layout), packed_(packed), bias_(bias), order_(order), end_(end), to_(to) {}
 
   /// @param lines  of the next part that it is to bring to L2 while it runs.
   void write(const PartGroups& part, int64_t lines) {
@@ -97,7 +98,7 @@ class PartWriter {
       else if (bias_ && row < outputs_) to_.load_one(row, kWeights, next_weight(values, bias_[part.first_output + row]));
       else to_.zero(row);
     }
-    for (int64_t group = part.begin; group < part.end; ++group) write_group(part, group, inputs, values);
+    for (int64_t i = part.begin; i < part.end; ++i) write_group(part, i, inputs, values);
     for (; stepped_ < steps_.size(); ++stepped_) steps_[stepped_]();
     for (int row = 0; row < kRows; ++row) to_.store(row, kSums, row * kRowBytes);
     to_.leave();
@@ -111,17 +112,19 @@ class PartWriter {
     return values.offset_of((static_cast<int64_t>(weights_.size()) - 1) * kFloatBytes);
   }
 
-  void write_group(const PartGroups& part, int64_t group, Cursor& inputs, Cursor& values) {
+  void write_group(const PartGroups& part, int64_t number, Cursor& inputs, Cursor& values) {
+    const auto& group = order_.groups[static_cast<size_t>(number)];
     std::array<bool, kTwoFourGroup> is_loaded{};
-    const int registers = kInputs + static_cast<int>(group * kTwoFourGroup % kInputRegisters);
+    const int registers = kInputs + static_cast<int>(number * kTwoFourGroup % kInputRegisters);
     for (size_t i = 0; i < kTwoFourKept; ++i)
       for (int row = 0; row < outputs_; ++row) {
         write_between();
-        const auto kept = layout_.group(packed_, part.first_output + row, group);
+        const auto kept = layout_.group(packed_, part.first_output + row, group.group);
         if (kept.values[i] == 0) continue;
         const int place = kept.places[i];
         if (auto& is_there = is_loaded[static_cast<size_t>(place)]; !is_there) {
-          to_.load(registers + place, kX, inputs.offset_of(((group - part.begin) * kTwoFourGroup + place) * kRowBytes));
+          const int64_t at = group.at[static_cast<size_t>(place)] * kFloatBytes;
+          to_.load(registers + place, kX, order_.are_rows ? inputs.offset_of(at) : at);
           is_there = true;
         }
         to_.add_product_of_one(row, registers + place, kWeights, next_weight(values, kept.values[i]));
@@ -140,6 +143,7 @@ class PartWriter {
   const TwoFourLayout& layout_;
   const std::byte* packed_;
   const float* bias_;
+  const ProductOrder& order_;
   const ProductEnd& end_;
   Assembler& to_;
   std::vector<float> weights_;
@@ -153,23 +157,34 @@ class PartWriter {
 
 }  // namespace
 
-ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, int64_t piece_groups, int64_t tiles_in_row, const ProductEnd& end)
-    : piece_groups_(piece_groups), pieces_((layout.groups() + piece_groups - 1) / piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes) {
-  constexpr int64_t kProductBytes = 11, kInputBytes = 7;  // code and weight; a load
-  const int64_t part_bytes = piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * kInputBytes), lines = tiles_in_row == 0 ? 0 : (part_bytes / kLineBytes + tiles_in_row - 1) / tiles_in_row;
+ProductOrder order_of_rows(const TwoFourLayout& layout, int64_t piece_groups, int64_t tiles_in_row) {
+  ProductOrder order{.groups = {}, .piece_groups = piece_groups, .tiles_in_row = tiles_in_row, .are_rows = true};
+  for (int64_t group = 0; group < layout.groups(); ++group) {
+    order.groups.push_back({group, {}});
+    for (int64_t place = 0; place < kTwoFourGroup; ++place)
+      order.groups.back().at[static_cast<size_t>(place)] = (group % piece_groups * kTwoFourGroup + place) * ProductCode::kLanes;
+  }
+  return order;
+}
+
+ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductOrder& order, const ProductEnd& end)
+    : pieces_((layout.groups() + order.piece_groups - 1) / order.piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes), is_block_by_block_(order.is_block_by_block) {
+  constexpr int64_t kProductBytes = 11;  // code and weight
+  const int64_t load_bytes = order.are_rows ? 7 : 10, part_bytes = order.piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * load_bytes);
+  const int64_t lines = order.tiles_in_row == 0 ? 0 : (part_bytes / kLineBytes + order.tiles_in_row - 1) / order.tiles_in_row;
   Assembler assembler;
   prepare_end(assembler, end);
   for (const auto& step : end_steps(assembler, end)) step();
   assembler.leave();
   finish_.weights_at = assembler.constants({end.lower, end.upper});
-  for (int64_t begin = 0; begin < layout.groups(); begin += piece_groups)
-    for (int64_t first = 0; first < layout.outputs; first += kLanes) {
-      PartWriter writer(layout, packed, bias, end, assembler);
-      Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
-      writer.write({first, begin, std::min(layout.groups(), begin + piece_groups)}, lines);
-      part.weights_at = assembler.constants(writer.weights());
-      parts_.push_back(part);
-    }
+  for (int64_t i = 0; i < pieces_ * blocks_; ++i) {
+    const int64_t block = is_block_by_block_ ? i / pieces_ : i % blocks_, piece = is_block_by_block_ ? i % pieces_ : i / blocks_, begin = piece * order.piece_groups;
+    PartWriter writer(layout, packed, bias, order, end, assembler);
+    Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
+    writer.write({block * kLanes, begin, std::min(layout.groups(), begin + order.piece_groups)}, lines);
+    part.weights_at = assembler.constants(writer.weights());
+    parts_.push_back(part);
+  }
   code_ = ExecutableCode(assembler.code());
 }
 

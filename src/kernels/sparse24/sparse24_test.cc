@@ -1,6 +1,7 @@
 // 2:4 sparse weights: their packed form, the code that is generated for them, and dense layers. Convolutions: conv_test.cc.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "base/tensor.h"
@@ -13,23 +14,23 @@
 namespace scissionlite::kernels {
 namespace {
 
-std::vector<float> two_four_values(Rng& rng, int64_t outputs, int64_t inputs) {
-  auto w = random_values(rng, outputs * inputs);
-  make_two_four(w.data(), outputs, inputs);
+std::vector<float> two_four_values(Rng& rng, int64_t outputs, int64_t inputs, int64_t taps = 1) {
+  auto w = random_values(rng, outputs * inputs * taps);
+  make_two_four(w.data(), outputs, inputs, taps);
   for (size_t i = 0; i < w.size(); i += 7) w[i] = 0;  // groups with fewer non-zeros
   return w;
 }
 
 TEST(TwoFour, PackingIsInvertible) {
   Rng rng(1);
-  for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{1, 1}, {3, 4}, {5, 7}, {16, 64}, {9, 30}, {2, 12}}) {
-    const auto w = two_four_values(rng, outputs, inputs);
-    const TwoFourLayout layout{outputs, inputs};
+  for (const auto& [outputs, inputs, taps] : {std::array<int64_t, 3>{1, 1, 1}, {3, 4, 1}, {5, 7, 1}, {16, 64, 1}, {9, 30, 1}, {2, 12, 1}, {5, 7, 9}, {3, 16, 4}, {2, 1, 3}}) {
+    const auto w = two_four_values(rng, outputs, inputs, taps);
+    const TwoFourLayout layout{outputs, inputs, taps};
     std::vector<std::byte> packed(static_cast<size_t>(layout.bytes()));
-    pack_two_four({w.data(), outputs, inputs, inputs, 1}, packed.data());
+    pack_two_four(conv_view(w.data(), outputs, inputs, taps), packed.data());
     std::vector<float> back(w.size(), 99);
     unpack_two_four(layout, packed.data(), back.data());
-    EXPECT_EQ(back, w) << outputs << " x " << inputs;
+    EXPECT_EQ(back, w) << outputs << " x " << inputs << " x " << taps;
   }
 }
 
@@ -43,6 +44,22 @@ TEST(TwoFour, LayoutIsValuesThenTwoBitPlaces) {
   EXPECT_EQ(std::vector<float>(values, values + 6), (std::vector<float>{5, 6, 7, 0, 8, 9}));
   EXPECT_EQ(std::to_integer<int>(packed[24]), 0b0100'1101);
   EXPECT_EQ(std::to_integer<int>(packed[25]), 0b1110);
+}
+
+TEST(TwoFour, LayoutIsTapByTap) {
+  const std::vector<float> w{0, 1, 2, 0, 3, 4, 0, 5};  // one output, four inputs, two taps: 0 2 3 0 and 1 0 4 5
+  EXPECT_FALSE(is_two_four(conv_view(w.data(), 1, 4, 2)));
+  auto kept = w;
+  make_two_four(kept.data(), 1, 4, 2);
+  EXPECT_EQ(kept, (std::vector<float>{0, 0, 2, 0, 3, 4, 0, 5}));
+  EXPECT_TRUE(is_two_four(conv_view(kept.data(), 1, 4, 2)));
+  const TwoFourLayout layout{1, 4, 2};
+  ASSERT_EQ(layout.bytes(), 2 * 8 + 1);
+  std::vector<std::byte> packed(17);
+  pack_two_four(conv_view(kept.data(), 1, 4, 2), packed.data());
+  const auto* values = reinterpret_cast<const float*>(packed.data());
+  EXPECT_EQ(std::vector<float>(values, values + 4), (std::vector<float>{2, 3, 4, 5}));
+  EXPECT_EQ(std::to_integer<int>(packed[16]), 0b1110'1001);
 }
 
 TEST(TwoFour, WhatIsAndWhatIsNot) {
@@ -98,8 +115,8 @@ TEST(Assembler, WritesWhatGnuAsWrites) {
   EXPECT_EQ(code_of([&](Assembler& a) { a.fetch_to_write(kRcx, 1024); }), (Bytes{0x40, 0x0f, 0x0d, 0x89, 0x00, 0x04, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.advance(kRsi, 1024); }), (Bytes{0x48, 0x81, 0xc6, 0x00, 0x04, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.load_seventh(kRax); }), (Bytes{0x48, 0x8b, 0x44, 0x24, 0x08}));
-  EXPECT_EQ(code_of([](Assembler& a) { a.leave(); }), (Bytes{0xc3}));
-  EXPECT_EQ(code_of([](Assembler& a) { a.leave(), a.jump(0); }), (Bytes{0xc3, 0xe9, 0xfa, 0xff, 0xff, 0xff}));
+  EXPECT_EQ(code_of([](Assembler& a) { a.leave(); }), (Bytes{0xc5, 0xf8, 0x77, 0xc3}));
+  EXPECT_EQ(code_of([](Assembler& a) { a.zero(17), a.jump(0); }), (Bytes{0x62, 0xa1, 0x75, 0x40, 0xef, 0xc9, 0xe9, 0xf5, 0xff, 0xff, 0xff}));
 }
 
 TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
@@ -111,7 +128,7 @@ TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
   pack_two_four({w.data(), kOutputs, kInputs, kInputs, 1}, packed.data());
   const std::vector<float> bias{0.25F, 0, 7};
   for (const auto& [piece_groups, is_in_code] : {std::pair<int64_t, bool>{1, false}, {1, true}, {2, false}, {2, true}}) {
-    const ProductCode code(layout, packed.data(), bias.data(), piece_groups, /*tiles_in_row=*/2, {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
+    const ProductCode code(layout, packed.data(), bias.data(), order_of_rows(layout, piece_groups, /*tiles_in_row=*/2), {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
     AlignedFloats x(2 * kInputs * kLanes), sums(kLanes * kLanes), y(kLanes * kLanes), residual(kLanes * kLanes);
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
       x.data()[pixel] = static_cast<float>(pixel) - 4, x.data()[7 * kLanes + pixel] = 1;

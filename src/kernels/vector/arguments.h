@@ -110,6 +110,15 @@ struct PoolRowArguments {
   int64_t out_width = 0;
 };
 
+/// Any `lanes` pixels of a block, and where they go: rows of neighbouring pixels, one a channel.
+struct PixelRowsArguments {
+  const float* x = nullptr;         // (pixels, lanes)
+  const int32_t* pixels = nullptr;  // (lanes): which; negative: zeros
+  float* rows = nullptr;            // (channels, lanes), `step` floats from one to the next
+  int64_t step = 0;
+  int64_t channels = 0;  // that are written, up to lanes
+};
+
 /// A tile of sums, (lanes of channels, lanes of pixels), to a block: y[pixel] = f(bias + residual[pixel] + column `pixel` of the tile).
 struct TileEndArguments {
   const float* tile = nullptr;
@@ -191,6 +200,7 @@ struct VectorLoops {
   void (*extremes)(bool is_max, const float* x, int64_t vectors, float* y);  // of each lane; no number where one of them is none
   void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
   void (*block_to_tile)(const float* x, int64_t pixels, float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
+  void (*pixels_to_rows)(const PixelRowsArguments&);
   void (*tile_to_block)(const TileEndArguments&);
   void (*two_four_tiles)(const TwoFourTilesArguments&);
   int most_two_four_tiles;

@@ -42,6 +42,16 @@ static void block_to_tile(const float* x, int64_t pixels, float* tile) {
   columns_of([&](int pixel) { return pixel < pixels ? x + pixel * kLanes : zeros; }, [&](int lane, vec v) { store(tile + lane * kLanes, v); });
 }
 
+static void pixels_to_rows(const PixelRowsArguments& a) {
+  static const float zeros[kLanes] = {};
+  const float* pixels[kLanes];
+  for (int i = 0; i < kLanes; ++i) pixels[i] = a.pixels[i] < 0 ? zeros : a.x + static_cast<int64_t>(a.pixels[i]) * kLanes;
+  if (a.channels >= kLanes) return columns_of([&](int pixel) { return pixels[pixel]; }, [&](int lane, vec v) { store(a.rows + lane * a.step, v); });
+  columns_of([&](int pixel) { return pixels[pixel]; }, [&](int lane, vec v) {
+    if (lane < a.channels) store(a.rows + lane * a.step, v);
+  });
+}
+
 static void tile_to_block(const TileEndArguments& a) {
   const vec bias = a.bias ? load(a.bias) : vec{};
   with_activation(a.activation, [&](auto apply) {

@@ -257,6 +257,25 @@ TEST(Native, TwoFourWeightsAreSeenInTheModel) {
   }
 }
 
+/// A 3x3 convolution, a strided one, and a strided 1x1, with 2:4 weights at each place of the kernel, or with three of a group at one place.
+Graph windows(bool is_two_four, int64_t batch) {
+  constexpr int64_t kChannels = 20;
+  Maker m;
+  Rng rng(6);
+  const auto weights = [&](int64_t kernel) {
+    Tensor w = random_tensor(rng, {kChannels, kChannels, kernel, kernel});
+    const int64_t taps = kernel * kernel;
+    auto values = w.mutable_as<float>();
+    kernels::make_two_four(values.data(), kChannels, kChannels, taps);
+    for (int64_t channel = 0; channel < 3 && !is_two_four; ++channel) values[static_cast<size_t>(channel * taps + taps - 1)] = 1;
+    return m.constant(w);
+  };
+  const auto x = m.op("Relu", {m.input({batch, kChannels, 15, 13})});
+  const auto y = m.op("Relu", {m.op("Add", {m.op("Conv", {x, weights(3)}, {{"pads", Ints{1, 1, 1, 1}}}), x})});
+  const auto z = m.op("Relu", {m.op("Conv", {y, weights(3)}, {{"pads", Ints{1, 0, 0, 1}}, {"strides", Ints{2, 2}}})});
+  return with_output(m, m.op("Conv", {z, weights(1)}, {{"strides", Ints{2, 2}}}));
+}
+
 class NativeTuning : public testing::Test {
  protected:
   NativeTuning() : file_(fs::temp_directory_path() / ("native_tuning_" + std::to_string(getpid()) + ".json")) {
@@ -282,6 +301,32 @@ TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
   const Tensor x = random_tensor(rng, {1, 16, 12, 12});
   const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)), got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
   EXPECT_LE(max_relative_error(got[0], expected[0]), 1e-5);
+}
+
+TEST_F(NativeTuning, TakesTheSparseWayOfWindowsWhereItIsFaster) {
+  const auto& loops = kernels::best_loops();
+  const auto& sparse = kernels::conv_implementation("sparse24_window");
+  for (const auto& [is_two_four, batch] : {std::pair<bool, int64_t>{true, 1}, {true, 2}, {false, 1}}) {
+    const Graph graph = windows(is_two_four, batch);
+    tune::Database database;
+    const auto convs = conv_problems(graph, 1).convs;
+    ASSERT_EQ(convs.size(), 3U);
+    for (const auto& use : convs) {
+      const auto& problem = use.conv.problem;
+      EXPECT_EQ(problem.is_two_four, is_two_four) << problem.text();
+      const auto reason = sparse.reason_against(problem, loops);
+      if (!is_two_four) EXPECT_EQ(reason, "weights are not 2:4 sparse");
+      else if (!reason.empty()) GTEST_SKIP() << "[SKIP] " << reason;
+      else database.add(tune::key_of(problem, loops, 1), {sparse.name, sparse.usual(problem, loops), 1, 2, 3, "genetic"});
+    }
+    write_json(file_, tune::to_json(database));
+    const auto steps = explain_native(graph, {.threads = 1, .tuning = file_.string()}, 1).steps;
+    EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const auto& step) { return step.implementation.starts_with("sparse24_window"); }), is_two_four ? 3 : 0);
+    Rng rng(3);
+    const Tensor x = random_tensor(rng, {batch, 20, 15, 13});
+    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)), got = compile(graph, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
+    EXPECT_LE(max_relative_error(got[0], expected[0]), 1e-5);
+  }
 }
 
 TEST_F(NativeTuning, OfAnUnreadableFileIsRefused) {

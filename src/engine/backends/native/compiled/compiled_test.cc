@@ -13,6 +13,7 @@
 #include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/explain.h"
 #include "engine/backends/native/test_native.h"
+#include "kernels/sparse24/weights.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "optimise/test_graphs.h"
@@ -120,6 +121,29 @@ TEST_F(Compiled, GivesTheSameBits) {
       expect_same(*direct, *loaded, graph.inputs[0].shape);
       EXPECT_EQ(compiled.programs.at(0).steps.size(), explain_native(load_model(folder()), {.threads = threads}, 1).steps.size());
     }
+}
+
+TEST_F(Compiled, KeepsTwoFourWeightsOfWindowsPacked) {
+  constexpr int64_t kChannels = 64, kTaps = 9;
+  const auto& loops = kernels::best_loops();
+  Tensor w = random_tensor({kChannels, kChannels, 3, 3});
+  kernels::make_two_four(w.mutable_as<float>().data(), kChannels, kChannels, kTaps);
+  Maker m;
+  const auto x = m.op("Relu", {m.input({1, kChannels, 14, 14})});
+  const Graph graph = with_output(m, m.op("Conv", {x, m.constant(w)}, {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}}));
+  const auto problem = conv_problems(graph, 1).convs.at(0).conv.problem;
+  const auto& sparse = kernels::conv_implementation("sparse24_window");
+  if (const auto reason = sparse.reason_against(problem, loops); !reason.empty()) GTEST_SKIP() << "[SKIP] " << reason;
+  tune::Database database;
+  database.add(tune::key_of(problem, loops, 1), {sparse.name, sparse.usual(problem, loops), 1, 2, 1, "random", {}});
+  tune::update_database(at_ / "tuning.json", database);
+  const auto compiled = compile_to_folder(graph, {.threads = 1, .tuning = (at_ / "tuning.json").string()});
+  const auto& steps = compiled.programs.at(0).steps;
+  EXPECT_TRUE(std::any_of(steps.begin(), steps.end(), [](const auto& step) { return step.implementation.starts_with("sparse24_window"); }));
+  const int64_t groups = kChannels * kTaps * kChannels / kernels::kTwoFourGroup;
+  EXPECT_EQ(static_cast<int64_t>(fs::file_size(folder() / "weights.bin")), groups * 8 + groups / 2);
+  auto direct = compile(graph, "native", {.threads = 1, .tuning = (at_ / "tuning.json").string()}), loaded = load(1);
+  expect_same(*direct, *loaded, graph.inputs[0].shape);
 }
 
 /// A tuning database that says that a generated kernel computes the problem.

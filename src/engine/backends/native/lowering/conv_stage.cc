@@ -46,7 +46,7 @@ std::optional<Stage> coming_stage_of(const Lowering& l, const Node& node) {
   stage.has_residual = has_input(node, 3);
   stage.problem = conv_problem_of(l, node, l.info(node.inputs[0]).shape, w.shape);
   if (!is_plain_window(stage.problem)) return std::nullopt;
-  stage.problem.is_two_four = stage.problem.is_pointwise() && l.is_two_four(node.inputs[1], /*is_transposed=*/false);
+  stage.problem.is_two_four = stage.problem.groups == 1 && l.is_two_four(node.inputs[1], /*is_transposed=*/false);
   stage.activation = fused_activation(l, node);
   return stage;
 }

@@ -91,8 +91,8 @@ class Lowering {
   /// A constant whose values are read by packing only, through `weight_source`; in a compiled model it has a type and no data.
   [[nodiscard]] Tensor weights(const std::string& value) const;
   [[nodiscard]] kernels::WeightSource weight_source(const std::string& value);
-  /// Whether weights that are known, (outputs, inputs, ...) with 1x1 kernels or transposed (inputs, outputs), are 2:4 sparse along four inputs
-  /// or more. False in a compiled model, which repeats what was decided. Reads them once.
+  /// Whether weights that are known, (outputs, inputs, ...) or transposed (inputs, outputs), are 2:4 sparse along four inputs or more, at each
+  /// place of a kernel by itself. False in a compiled model, which repeats what was decided. Reads them once.
   [[nodiscard]] bool is_two_four(const std::string& value, bool is_transposed) const;
   [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
   [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
