@@ -27,7 +27,8 @@ class Sparse24Code final : public Convolution {
       pack_two_four({weights.w, p.k, p.c, p.c, 1}, to);
     });
     code_ = std::make_unique<const ProductCode>(layout_, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr,
-                                                order_of_rows(layout_, piece_blocks_ * kLanes / kTwoFourGroup, is_tile_by_tile_ ? 0 : chunk_), product_end(end));
+                                                order_of_rows(layout_, piece_blocks_ * kLanes / kTwoFourGroup, is_tile_by_tile_ ? 0 : chunk_),
+                                                product_end(end));
   }
 
   [[nodiscard]] int64_t packed_bytes() const override { return packed_.size() + code_->bytes(); }
@@ -118,7 +119,8 @@ class Sparse24Code final : public Convolution {
     const int64_t at = y_.at(block, 0), number = tile - unit.tiles.begin;
     float* const to = code_->pieces() > 1 ? sums.of_tiles + (block * chunk_ + number) * kTileFloats : sums.turns[sums.turn++ % 2];
     code_->run(block, unit.piece, {x, to, is_tile_by_tile_ ? 0 : number}, sums.ends.before());
-    if (unit.piece + 1 == code_->pieces()) sums.ends.next(to, {images.y + at, images.residual ? images.residual + at : nullptr}, std::span(runs_).subspan(static_cast<size_t>(tile), 1));
+    if (unit.piece + 1 == code_->pieces())
+      sums.ends.next(to, {images.y + at, images.residual ? images.residual + at : nullptr}, std::span(runs_).subspan(static_cast<size_t>(tile), 1));
   }
 
   void run_tile_by_tile(const Images& images, Sums& sums, const Unit& unit, const float* x, float* to) const {

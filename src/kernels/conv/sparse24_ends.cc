@@ -24,7 +24,8 @@ bool is_bound(const ActivationArguments& f) { return f.kind == ActivationKind::k
 
 ProductEnd product_end(const ConvEnd& end) {
   const auto& f = end.activation;
-  return {end.has_residual, is_bound(f), f.kind == ActivationKind::kClip ? f.alpha : 0, f.kind == ActivationKind::kClip ? f.beta : std::numeric_limits<float>::infinity()};
+  return {end.has_residual, is_bound(f), f.kind == ActivationKind::kClip ? f.alpha : 0,
+          f.kind == ActivationKind::kClip ? f.beta : std::numeric_limits<float>::infinity()};
 }
 
 void TileEnds::next(const float* sums, const Block& block, std::span<const OutputRun> runs) {

@@ -27,7 +27,10 @@ class TileEnds {
   };
 
   /// @param scratch  kFloats of working memory.
-  TileEnds(const ProductCode& code, const ConvEnd& end, const VectorLoops& loops, float* scratch) : code_(code), end_(end), loops_(loops), y_(scratch), residual_(scratch + kTileFloats) { clear(); }
+  TileEnds(const ProductCode& code, const ConvEnd& end, const VectorLoops& loops, float* scratch)
+      : code_(code), end_(end), loops_(loops), y_(scratch), residual_(scratch + kTileFloats) {
+    clear();
+  }
   /// What the code of a last piece is to end.
   [[nodiscard]] const ProductCode::Complete& before() const { return tile_; }
   /// That was ended; now `sums` are complete, and they and `runs` stay until they are ended.

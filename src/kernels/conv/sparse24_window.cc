@@ -23,7 +23,8 @@ ProductOrder order_of(const ConvProblem& p, const PhaseLayout& planes, int64_t p
     for (int64_t tap = 0; tap < layout.taps; ++tap) {
       GroupInputs group{tap * layout.tap_groups() + channels, {}};
       for (int64_t place = 0; place < kTwoFourGroup; ++place)
-        group.at[static_cast<size_t>(place)] = (channels * kTwoFourGroup + place) * planes.channel_floats() + planes.tap_at(tap / p.kernel_w, tap % p.kernel_w);
+        group.at[static_cast<size_t>(place)] =
+            (channels * kTwoFourGroup + place) * planes.channel_floats() + planes.tap_at(tap / p.kernel_w, tap % p.kernel_w);
       order.groups.push_back(group);
     }
   return order;
@@ -32,10 +33,17 @@ ProductOrder order_of(const ConvProblem& p, const PhaseLayout& planes, int64_t p
 class Sparse24Window final : public Convolution {
  public:
   Sparse24Window(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), planes_(p, knobs.at("rows")), chunk_(equal_chunk(planes_.tiles(0), knobs.at("tiles"))), bias_(padded_bias(weights.bias, p.k, kLanes)) {
+      : problem_(p),
+        end_(end),
+        loops_(loops),
+        planes_(p, knobs.at("rows")),
+        chunk_(equal_chunk(planes_.tiles(0), knobs.at("tiles"))),
+        bias_(padded_bias(weights.bias, p.k, kLanes)) {
     const auto layout = layout_of(p);
-    packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout.bytes(), [&](std::byte* to) { pack_two_four(conv_view(weights.w, p.k, p.c, layout.taps), to); });
-    code_ = std::make_unique<const ProductCode>(layout, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr, order_of(p, planes_, equal_chunk(layout.groups(), knobs.at("groups")), chunk_), product_end(end));
+    packed_ = weights.source.packed<std::byte>("sparse24 " + p.weights_text(), layout.bytes(),
+                                               [&](std::byte* to) { pack_two_four(conv_view(weights.w, p.k, p.c, layout.taps), to); });
+    code_ = std::make_unique<const ProductCode>(layout, packed_.data(), bias_.size() > 0 ? bias_.data() : nullptr,
+                                                order_of(p, planes_, equal_chunk(layout.groups(), knobs.at("groups")), chunk_), product_end(end));
     find_runs();
   }
 
@@ -53,7 +61,8 @@ class Sparse24Window final : public Convolution {
         if (i > 0) member.barrier();  // the planes of the band before are read
         planes_.fill(x + n * x_image, band, share_of(planes_.items(), member), loops_, planes);
         member.barrier();
-        run_band(planes, {y + n * y_image, residual ? residual + n * y_image : nullptr}, own, band, share_of(blocks_of(p.k, kLanes) * chunks(band), member));
+        run_band(planes, {y + n * y_image, residual ? residual + n * y_image : nullptr}, own, band,
+                 share_of(blocks_of(p.k, kLanes) * chunks(band), member));
       }
     });
   }
@@ -90,7 +99,8 @@ class Sparse24Window final : public Convolution {
     runs_.push_back(run);
   }
   [[nodiscard]] std::span<const OutputRun> runs_of(int64_t band, int64_t tile) const {
-    const auto at = static_cast<size_t>(first_tile_[static_cast<size_t>(band)] + tile), first = static_cast<size_t>(runs_at_[at]), end = static_cast<size_t>(runs_at_[at + 1]);
+    const auto at = static_cast<size_t>(first_tile_[static_cast<size_t>(band)] + tile), first = static_cast<size_t>(runs_at_[at]),
+               end = static_cast<size_t>(runs_at_[at + 1]);
     return std::span(runs_).subspan(first, end - first);
   }
 
@@ -99,7 +109,8 @@ class Sparse24Window final : public Convolution {
     TileEnds ends(*code_, end_, loops_, own);
     for (int64_t item = items.begin; item < items.end; ++item) {
       const int64_t block = item / chunks(band), first = item % chunks(band) * chunk_, at = block * block_floats();
-      const Chunk chunk{block, band, {first, std::min(planes_.tiles(band), first + chunk_)}, {image.y + at, image.residual ? image.residual + at : nullptr}};
+      const Chunk chunk{
+          block, band, {first, std::min(planes_.tiles(band), first + chunk_)}, {image.y + at, image.residual ? image.residual + at : nullptr}};
       run_chunk(planes, chunk, own + TileEnds::kFloats, ends);
       ends.finish();
     }
@@ -137,7 +148,9 @@ std::string reason_against(const ConvProblem& p, const VectorLoops& loops) {
   if (!p.is_two_four) return "weights are not 2:4 sparse";
   if (!can_generate_sparse24(loops)) return "its code needs AVX-512, on Linux";
   constexpr int64_t kMostFloats = (int64_t{1} << 31) / static_cast<int64_t>(sizeof(float));  // what an address in an instruction reaches
-  return p.c * (p.h + p.top + p.bottom + p.stride_h * p.kernel_h) * (p.w + p.left + p.right + 2 * PhaseLayout::kTile) < kMostFloats ? "" : "more than 2 GiB of input";
+  return p.c * (p.h + p.top + p.bottom + p.stride_h * p.kernel_h) * (p.w + p.left + p.right + 2 * PhaseLayout::kTile) < kMostFloats
+             ? ""
+             : "more than 2 GiB of input";
 }
 
 const std::vector<int64_t> kGroups{24, 32, 48, 64, 96, 128}, kTiles{4, 8, 16, 32, 64}, kRows{4, 7, 8, 14, 16, 28, 56, 1024};
@@ -155,17 +168,21 @@ Knobs usual(const ConvProblem& p, const VectorLoops&) {
 }
 
 KnobEffect effect(const ConvProblem& p, const VectorLoops&, const Knobs& knobs) {
-  return {equal_chunk(p.out_h(), knobs.at("rows")), equal_chunk(layout_of(p).groups(), knobs.at("groups")), equal_chunk(PhaseLayout(p, knobs.at("rows")).tiles(0), knobs.at("tiles"))};
+  return {equal_chunk(p.out_h(), knobs.at("rows")), equal_chunk(layout_of(p).groups(), knobs.at("groups")),
+          equal_chunk(PhaseLayout(p, knobs.at("rows")).tiles(0), knobs.at("tiles"))};
 }
 
 double estimate(const ConvProblem& p, const VectorLoops&, const Knobs& knobs) {
-  constexpr double kProducts = 1.85, kFillCycles = 130, kPartCycles = 40, kOutputCycles = 60, kCodeBytes = 11.5;  // a cycle; of 16 channels of 16 positions; of a tile; bytes a product
+  constexpr double kProducts = 1.85, kFillCycles = 130, kPartCycles = 40, kOutputCycles = 60,
+                   kCodeBytes = 11.5;  // a cycle; of 16 channels of 16 positions; of a tile; bytes a product
   const PhaseLayout planes(p, knobs.at("rows"));
   const auto layout = layout_of(p);
-  const double blocks = static_cast<double>(blocks_of(p.k, kLanes)), bands = static_cast<double>(planes.bands()), tiles = static_cast<double>(planes.tiles(0)) * bands, weights = static_cast<double>(p.k * layout.groups() * kTwoFourKept),
+  const double blocks = static_cast<double>(blocks_of(p.k, kLanes)), bands = static_cast<double>(planes.bands()),
+               tiles = static_cast<double>(planes.tiles(0)) * bands, weights = static_cast<double>(p.k * layout.groups() * kTwoFourKept),
                pieces = static_cast<double>(blocks_of(layout.groups(), knobs.at("groups")));
   return static_cast<double>(p.n) *
-         (std::max(weights * tiles / kProducts, bands * weights * kCodeBytes / kBytesPerCycle) + bands * static_cast<double>(planes.items()) * kFillCycles + blocks * tiles * (pieces * kPartCycles + kOutputCycles));
+         (std::max(weights * tiles / kProducts, bands * weights * kCodeBytes / kBytesPerCycle) +
+          bands * static_cast<double>(planes.items()) * kFillCycles + blocks * tiles * (pieces * kPartCycles + kOutputCycles));
 }
 
 }  // namespace
