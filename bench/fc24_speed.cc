@@ -1,6 +1,6 @@
 // Fully connected layers for one row of inputs with 2:4 sparse weights that are streamed from memory, against dense ones: ours and oneDNN's in float32, ours in bf16.
-// As many copies of the weights take turns as together fill --mb megabytes, more than caches hold, so that each run reads its weights from memory. Rounds alternate; medians.
-// With one thread its CPU time counts.
+// Each way has as many copies of its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so that each run reads its weights from
+// memory, and each copy was read once before it counts. Medians of CPU time, one thread.
 //   fc24_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N]      one JSON line a layer
 #include <omp.h>
 
@@ -36,8 +36,6 @@ struct Way {
   }
 };
 
-int64_t copies_of(double bytes, double megabytes) { return std::max<int64_t>(2, static_cast<int64_t>(std::ceil(megabytes * 1e6 / bytes))); }
-
 /// oneDNN's inner product, as its documentation says.
 std::function<void()> onednn_product(int64_t k, int64_t n, const float* x) {
   using dnnl::memory;
@@ -70,9 +68,12 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
   const Dense::Weights weights{w.data(), 1, k, bias.data()};
   const double values = static_cast<double>(n * k);
   std::vector<Way> ways{{"dense", 4 * values}, {"onednn", 4 * values}, {"dense_bf16", 2 * values}, {"sparse24", 8.5 / 4 * values}, {"sparse24_bf16", 4.5 / 4 * values}};
+  double all_bytes = 0;
+  for (const auto& way : ways) all_bytes += way.weight_bytes;
+  const auto copies = static_cast<int64_t>(std::ceil(megabytes * 1e6 / all_bytes));
   for (auto& way : ways) {
     if (way.name == "sparse24") kernels::make_two_four(w.data(), n, k);  // behind the dense ones
-    for (int64_t i = 0; i < copies_of(way.weight_bytes, megabytes); ++i) {
+    for (int64_t i = 0; i < copies; ++i) {
       if (way.name == "onednn") {
         way.copies.push_back(onednn_product(k, n, x.data()));
       } else if (way.name == "dense") {
@@ -86,9 +87,12 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
       }
     }
   }
-  for (int round = 0; round < rounds; ++round)
-    for (auto& way : ways) way.run();
-  Json json{{"inputs", k}, {"outputs", n}, {"megabytes", megabytes}, {"rounds", rounds}};
+  for (int64_t round = -copies; round < std::max<int64_t>(rounds, copies); ++round)
+    for (auto& way : ways) {
+      if (round == 0) way.us.clear();
+      way.run();
+    }
+  Json json{{"inputs", k}, {"outputs", n}, {"megabytes", megabytes}, {"copies", copies}};
   std::map<std::string, double> us;
   for (const auto& way : ways) {
     us[way.name] = median(way.us);
@@ -112,7 +116,7 @@ int run(int argc, char** argv) {
     else if (std::sscanf(word.c_str(), "%ldx%ld", &k, &n) == 2 && k > 0 && n > 0) layers.emplace_back(k, n);
     else is_understood = false;
   }
-  if (!is_understood || layers.empty() || megabytes < 0 || rounds < 1) {
+  if (!is_understood || layers.empty() || megabytes <= 0 || rounds < 1) {
     std::cerr << "usage: fc24_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N]\n";
     return 2;
   }

@@ -3,7 +3,7 @@
 f32, one run.
 
 layers    every distinct convolution of the nine networks of tools/make_graphs that 2:4 takes (ASP's rules: no groups, input channels a multiple of 16, outputs of 8), by
-          bench/sparse24_speed: ours sparse, ours dense, oneDNN; and OpenVINO (bench/compress/openvino_layers.py), which takes its turn after each; fully connected layers of the
+          bench/sparse24_speed: ours sparse and ours dense, each with the knobs that are fastest, as `tune` finds them, oneDNN; and OpenVINO (bench/compress/openvino_layers.py), which takes its turn after each; fully connected layers of the
           same networks by bench/fc24_speed, weights from memory. Where nothing else is said no layer is left out and none counts as dense.
 products  the same fully connected layers: how much of the ratio of bytes, 16 to 8.5 (bf16: 8 to 4.5), is gained.
 networks  the nine networks with 2:4 weights (magnitudes) by engine native, beside the best of native, OpenVINO and ONNX Runtime on the dense ones (bench/engine/run.py).
@@ -93,7 +93,7 @@ def layers(options):
     one, rows = options.work / "problem.txt", []
     for i, problem in enumerate(problems):
         one.write_text(f"conv {problem}\n")
-        ours = lines_of([options.programs / "sparse24_speed", one, "--rounds", options.rounds])
+        ours = lines_of([options.programs / "sparse24_speed", one, "--rounds", options.rounds, "--tuned", 1])
         peer.stdin.write(f"conv {problem}\n")
         peer.stdin.flush()
         theirs = json.loads(peer.stdout.readline())
