@@ -60,10 +60,6 @@ void Assembler::low_floats(int z, int a, int b) { with_registers({1, 0, 0x14}, z
 void Assembler::high_floats(int z, int a, int b) { with_registers({1, 0, 0x15}, z, a, b); }
 void Assembler::low_pairs(int z, int a, int b) { with_registers({1, 1, 0x14, true}, z, a, b); }
 void Assembler::high_pairs(int z, int a, int b) { with_registers({1, 1, 0x15, true}, z, a, b); }
-void Assembler::quarters(int z, int a, int b, uint8_t order) {
-  with_registers({3, 1, 0x23}, z, a, b);
-  code_.push_back(order);
-}
 void Assembler::load_quarter(int z, Pointer base, int64_t offset) { with_memory({2, 1, 0x1A}, z, 0, base, offset, Memory::kQuarter); }
 void Assembler::insert_quarter(int z, int quarter, Pointer base, int64_t offset) {
   with_memory({3, 1, 0x18}, z, z, base, offset, Memory::kQuarter);

@@ -30,8 +30,6 @@ class Assembler {
   void high_floats(int z, int a, int b);                                       // vunpckhps z, a, b
   void low_pairs(int z, int a, int b);                                         // vunpcklpd z, a, b
   void high_pairs(int z, int a, int b);                                        // vunpckhpd z, a, b
-  /// 128 bits at a time: those of a that `order` names in its lower four bits, and those of b.
-  void quarters(int z, int a, int b, uint8_t order);                           // vshuff32x4 z, a, b, order
   /// 128 bits of memory for each 128 bits, or for one of them.
   void load_quarter(int z, Pointer base, int64_t offset);                      // vbroadcastf32x4 z, [base + offset]
   void insert_quarter(int z, int quarter, Pointer base, int64_t offset);       // vinsertf32x4 z, z, [base + offset], quarter

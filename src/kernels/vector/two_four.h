@@ -145,9 +145,8 @@ static SCISSIONLITE_INLINE vec placed(vec quads, ivec places) {
 template <bool kIsBf16>
 static SCISSIONLITE_INLINE void group_values(const float*& w, vec values[2]) {
   if constexpr (kIsBf16) {
-    const vec both = load(w);
-    const ivec bits = reinterpret_cast<const ivec&>(both), first = bits << 16, second = bits & ~0xffff;
-    values[0] = reinterpret_cast<const vec&>(first), values[1] = reinterpret_cast<const vec&>(second);
+    const ivec both = reinterpret_cast<ivec>(load(w));
+    values[0] = reinterpret_cast<vec>(both << 16), values[1] = reinterpret_cast<vec>(both & ~0xffff);
     w += kLanes;
   } else {
     values[0] = load(w), values[1] = load(w + kLanes);
@@ -158,13 +157,12 @@ static SCISSIONLITE_INLINE void group_values(const float*& w, vec values[2]) {
 template <int kRows, bool kIsBf16>
 static void two_four_rows_of(const TwoFourRowsArguments& a) {
   constexpr int kChains = 4, kInputs = 4 * kTwoFourStrip;
-  constexpr int64_t kStripFloats = (1 + (kIsBf16 ? 1 : 2) * kTwoFourStrip) * kLanes, kAhead = 16 * kStripFloats;
+  constexpr int64_t kStripFloats = (1 + (kIsBf16 ? 1 : 2) * kTwoFourStrip) * kLanes, kAhead = 8 * kStripFloats;
   vec sums[kRows][kChains] = {};
   const float* w = a.w;
   const auto add_strip = [&](const float* x, int64_t x_row) {
     for (int64_t i = 0; i < kStripFloats; i += 16) __builtin_prefetch(w + kAhead + i);
-    const vec bits = load(w);
-    ivec places = reinterpret_cast<const ivec&>(bits);
+    ivec places = reinterpret_cast<ivec>(load(w));
     w += kLanes;
 #pragma GCC unroll 8
     for (int group = 0; group < kTwoFourStrip; ++group) {
