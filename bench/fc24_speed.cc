@@ -15,6 +15,7 @@
 #include "kernels/bf16/dense.h"
 #include "kernels/dense/two_four_dense.h"
 #include "onednn_convolution.h"
+#include "problems.h"
 
 namespace scissionlite {
 namespace {
@@ -128,11 +129,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace scissionlite
 
-int main(int argc, char** argv) {
-  try {
-    return scissionlite::run(argc, argv);
-  } catch (const std::exception& e) {
-    std::cerr << "fc24_speed: error: " << e.what() << "\n";
-    return 1;
-  }
-}
+int main(int argc, char** argv) { return scissionlite::main_of("fc24_speed", scissionlite::run, argc, argv); }
