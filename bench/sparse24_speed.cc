@@ -1,8 +1,8 @@
 // Convolutions with 2:4 sparse weights against dense ones, problem by problem: our usual dense way and oneDNN's. Rounds alternate; medians.
 // With one thread its CPU time counts, so that other programs on the machine disturb through the caches only.
 //   sparse24_speed PROBLEMS.txt [--threads N] [--rounds N] [--tuned 1]      one JSON line a problem
-// Problems of one group whose channels are a multiple of four. With --tuned the best of the sparse implementation's knobs, found in a first pass of few
-// rounds, stands for it, and of the dense direct one for dense 1x1 of stride 1.
+// Problems of one group whose channels are a multiple of four. With --tuned the best knobs of the sparse and of the dense direct implementation, found in a
+// first pass of few rounds, stand for 1x1 of stride 1; wider kernels and strides have the usual ones on both sides.
 #include <omp.h>
 
 #include <cstdlib>
@@ -76,7 +76,7 @@ Json compare(ConvProblem p, bool is_tuned, int threads, int rounds) {
   OnednnConvolution onednn(p);
   p.is_two_four = true;
   const auto& row = sparse_row(p);
-  ChosenConvolution sparse(p, is_tuned ? fastest(p, settings(p, row.name, {"code", "order", "inputs", "groups", "tiles"}), threads) : kernels::ConvChoice{&row, row.usual(p, loops)}, threads);
+  ChosenConvolution sparse(p, is_tuned && p.is_pointwise() ? fastest(p, settings(p, row.name, {"code", "order", "inputs", "tiles"}), threads) : kernels::ConvChoice{&row, row.usual(p, loops)}, threads);
   const int repeats = repeats_of(std::max(run_us(dense, 2, threads), std::max(run_us(onednn, 2, threads), run_us(sparse, 2, threads))));
   std::vector<double> of_dense, of_onednn, of_sparse;
   for (int round = 0; round < rounds; ++round) {

@@ -161,11 +161,14 @@ class Pruner {
     what.after_step = [&](Module& module, const Trainer::Step& step) {
       if (way) way->note(module, search.gates());
       search.after_step(module, step);
-      const bool is_last = step.number == step.total;
-      if (is_last) found = search.found(module);
-      if (is_last || step.number % step.per_epoch == 0) log_what_is_left(Needed(module.export_graph(), gated, search.found(module), prunable, job_), step);
-      if (way && !way->is_at_end() && (is_last || step.number % WayToBudget::steps_between_checks(step) == 0))
-        follow(*way, search, prunable, Needed(module.export_graph(), gated, search.found(module), prunable, job_), module, step);
+      const bool is_last = step.number == step.total, is_logged = is_last || step.number % step.per_epoch == 0,
+                 is_checked = way && !way->is_at_end() && (is_last || step.number % WayToBudget::steps_between_checks(step) == 0);
+      if (!is_logged && !is_checked) return;
+      const auto now = search.found(module);
+      if (is_last) found = now;
+      const Needed needed(module.export_graph(), gated, now, prunable, job_);
+      if (is_logged) log_what_is_left(needed, step);
+      if (is_checked) follow(*way, search, prunable, now, needed, module, step);
     };
     std::optional<Graph> searched;
     report_.search = train_graph(job, what, data, [&](const Graph& graph) { searched = graph; });
@@ -202,8 +205,8 @@ class Pruner {
   }
 
   /// What has gone stays away; what is to leave next is chosen, unless the budgets are met.
-  void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Needed& needed, Module& module, const Trainer::Step& step) const {
-    way.hold(compress::small_classes(prunable.channels(), prunable.layers(), search.found(module).magnitude, job_.threshold_share, job_.width_multiple));
+  void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Found& now, const Needed& needed, const Module& module, const Trainer::Step& step) const {
+    way.hold(compress::small_classes(prunable.channels(), prunable.layers(), now.magnitude, job_.threshold_share, job_.width_multiple));
     const auto shares = shares_met(compress::size_without(needed.channels, needed.classes), predict(needed.channels, needed.classes));
     if (std::min(shares.parameters, shares.work) == 1) return way.end();
     const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(prunable.channels(), away)); };

@@ -3,7 +3,7 @@
 f32, one run.
 
 layers    every distinct convolution of the nine networks of tools/make_graphs that 2:4 takes (ASP's rules: no groups, input channels a multiple of 16, outputs of 8), by
-          bench/sparse24_speed: ours sparse and ours dense, each with the knobs that are fastest, as `tune` finds them, oneDNN; and OpenVINO (bench/compress/openvino_layers.py), which takes its turn after each; fully connected layers of the
+          bench/sparse24_speed: ours sparse and ours dense (1x1 of stride 1 with the knobs that are fastest, as `tune` finds them; others with the usual ones), oneDNN; and OpenVINO (bench/compress/openvino_layers.py), which takes its turn after each; fully connected layers of the
           same networks by bench/fc24_speed, weights from memory. Where nothing else is said no layer is left out and none counts as dense.
 products  the same fully connected layers: how much of the ratio of bytes, 16 to 8.5 (bf16: 8 to 4.5), is gained.
 networks  the nine networks with 2:4 weights (magnitudes) by engine native, beside the best of native, OpenVINO and ONNX Runtime on the dense ones (bench/engine/run.py).
@@ -140,7 +140,7 @@ def networks(options):
 
 
 def times_faster(row):
-    return min(us for us in (row["dense_us"], row["onednn_us"], row["openvino_us"] if row["openvino_us"] >= LEAST_US else math.inf) if us) / row["sparse_us"]
+    return min(us for us in (row["dense_us"], row["onednn_us"], row["openvino_us"] if row["openvino_us"] >= LEAST_US else math.inf)) / row["sparse_us"]
 
 
 def figure(name, what, values, note, unit="times"):
