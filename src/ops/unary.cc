@@ -80,9 +80,13 @@ std::vector<Tensor> run_clip(const Context& c, std::span<const Tensor> in) {
   constexpr float kMost = std::numeric_limits<float>::infinity();
   const float low = bound(1, "min", -kMost), high = bound(2, "max", kMost);
   const auto clamp = [&](auto x) { return x < low ? static_cast<decltype(x)>(low) : x > high ? static_cast<decltype(x)>(high) : x; };
-  if (in[0].dtype() == Dtype::kI64) return {map_typed<int64_t>(in[0], clamp)};
-  if (in[0].dtype() == Dtype::kI32) return {map_typed<int32_t>(in[0], clamp)};
-  return map(in[0], clamp);
+  switch (in[0].dtype()) {
+    case Dtype::kI64: return {map_typed<int64_t>(in[0], clamp)};
+    case Dtype::kI32: return {map_typed<int32_t>(in[0], clamp)};
+    case Dtype::kI8: return {map_typed<int8_t>(in[0], clamp)};
+    case Dtype::kU8: return {map_typed<uint8_t>(in[0], clamp)};
+    default: return map(in[0], clamp);
+  }
 }
 
 std::vector<Tensor> run_prelu(const Context& c, std::span<const Tensor> in) {

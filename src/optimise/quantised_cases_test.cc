@@ -33,11 +33,30 @@ std::string binary(Maker& m, const std::string& type, const std::string& a, cons
   return m.fused(type, {a, m.scalar(0.02F), zero(m, 100), b, m.scalar(0.03F), zero(m, 3), m.scalar(0.04F), zero(m, 50)}, std::move(attributes));
 }
 const Shape kImage{1, 5, 6, 7};
+std::string clip(Maker& m, const std::string& x, const std::string& low, const std::string& high) { return m.op("Clip", {x, low, high}); }
 
 }  // namespace
 
 std::vector<Case> quantised_cases() {
   return {
+      {"merge_byte_clip", "behind a conv of bytes", 1, [](Maker& m) { m.output(clip(m, quantise(m, conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9), 0.02F, 0), "", zero(m, 3))); }},
+      {"merge_byte_clip", "behind a bounded sum", 1,
+       [](Maker& m) { m.output(clip(m, binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8), {{"low", int64_t{60}}, {"high", int64_t{200}}}), zero(m, 20), zero(m, 90))); }},
+      {"merge_byte_clip", "bounds above those before", 1,
+       [](Maker& m) { m.output(clip(m, binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8), {{"high", int64_t{20}}}), zero(m, 40), zero(m, 90))); }},
+      {"merge_byte_clip", "bounds below those before", 1,
+       [](Maker& m) { m.output(clip(m, binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8), {{"low", int64_t{120}}}), zero(m, 40), zero(m, 90))); }},
+      {"merge_byte_clip", "of an input", 1, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), zero(m, 20), zero(m, 90))); }},
+      {"merge_byte_clip", "of signed bytes", 1, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kI8), m.constant(Tensor::of<int8_t>({}, {-7})), m.constant(Tensor::of<int8_t>({}, {8})))); }},
+      {"merge_byte_clip", "of a sum that another node reads", 1,
+       [](Maker& m) {
+         const auto sum = binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8));
+         m.output(clip(m, sum, "", zero(m, 90)));
+         m.output(sum);
+       }},
+      {"merge_byte_clip", "of floats", 0, [](Maker& m) { m.output(m.clip(m.input(kImage), 0, 3)); }},
+      {"merge_byte_clip", "a bound that is no constant", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), "", m.input({}, Dtype::kU8))); }},
+      {"merge_byte_clip", "bounds in the wrong order", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), zero(m, 9), zero(m, 3))); }},
       {"merge_byte_tables", "x times a table of x", 1, [](Maker& m) { const auto x = m.input(kImage, Dtype::kU8); m.output(binary(m, "FusedQLinearMul", x, table(m, x, 3))); }},
       {"merge_byte_tables", "two tables of x added, bounded", 1,
        [](Maker& m) { const auto x = m.input(kImage, Dtype::kU8); m.output(binary(m, "FusedQLinearAdd", table(m, x, 5), table(m, x, 3), {{"low", int64_t{60}}, {"high", int64_t{200}}})); }},

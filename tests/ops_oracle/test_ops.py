@@ -60,6 +60,8 @@ case("PRelu", [f(2, 3, 4, 4), const(f(3, 1, 1))])
 case("Clip", [f(3, 9)], opset=7, min=-0.5, max=1.0)
 case("Clip", [f(3, 9), const(np.array(0, F)), const(np.array(2, F))])
 case("Clip", [f(3, 9), const(np.array(0, F))])
+case("Clip", [u8(3, 9), const(np.array(20, np.uint8)), const(np.array(90, np.uint8))])
+case("Clip", [s8(3, 9), const(np.array(-3, np.int8)), const(np.array(7, np.int8))])
 case("Not", [RNG.integers(0, 2, (3, 4)).astype(B)])
 for name in ("Add", "Sub", "Mul", "Div"):
     case(name, [f(2, 3, 4, 5), positive(3, 1, 5)])

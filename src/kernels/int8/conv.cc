@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <numeric>
 
 namespace scissionlite::kernels {
 
@@ -21,7 +22,7 @@ const std::vector<const Int8ConvImplementation*>& int8_conv_implementations() {
 
 void note_weights(Int8Problem& problem, const int16_t* w) {
   const auto& p = problem.conv;
-  const int64_t channels = p.c / p.groups, taps = p.kernel_h * p.kernel_w, length = channels * taps, least = problem.is_x_signed ? -128 : 0;
+  const int64_t channels = p.c / p.groups, taps = p.kernel_h * p.kernel_w, length = channels * taps;
   int64_t most = 0, pairs = 0, large = 0;
   for (int64_t k = 0; k < p.k; ++k) {
     int64_t sum = 0;
@@ -35,8 +36,13 @@ void note_weights(Int8Problem& problem, const int16_t* w) {
     }
     most = std::max(most, sum);
   }
-  problem.most_sum = most * std::max(problem.x_zero - least, least + 255 - problem.x_zero);
+  problem.most_sum = most * std::max(std::abs(problem.x_zero - problem.least_x()), std::abs(problem.most_x() - problem.x_zero));
   problem.has_byte_weights = std::all_of(w, w + p.k * length, [](int16_t v) { return v >= -128 && v <= 127; });
+  const auto [least, largest] = std::minmax_element(w, w + p.k * length);
+  problem.w_least = *least, problem.w_most = *largest;
+  int32_t step = 0;
+  for (int64_t i = 0; i < p.k * length; ++i) step = std::gcd(step, w[i] - problem.w_least);
+  problem.w_step = std::max(step, 1);
   problem.large_pairs = pairs > 0 ? static_cast<double>(large) / static_cast<double>(pairs) : 0;
 }
 

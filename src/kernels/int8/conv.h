@@ -3,6 +3,7 @@
 // Start here, then direct.cc.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
@@ -20,9 +21,13 @@ struct Int8Problem {
   int32_t x_zero = 0;
   int32_t y_zero = 0;
   int32_t low = 0, high = 255;  // bounds of what is stored: the type's, or an activation's
+  int32_t x_low = -128, x_high = 255;             // no code of x is outside: the type's, or fewer
   int64_t most_sum = std::numeric_limits<int64_t>::max();  // no |sum|, bias left out, is larger
   bool has_byte_weights = false;                          // all within [-128, 127]
+  int32_t w_least = -255, w_most = 255, w_step = 1;         // weights are w_least + i * w_step
   double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
+  [[nodiscard]] int32_t least_x() const { return std::max(x_low, is_x_signed ? -128 : 0); }
+  [[nodiscard]] int32_t most_x() const { return std::min(x_high, is_x_signed ? 127 : 255); }
 };
 
 /// Read while packing only.
@@ -32,7 +37,7 @@ struct Int8Weights {
   const float* scale = nullptr;    // (k): x_scale * w_scale / y_scale
 };
 
-/// Notes in the problem what its weights allow: the last three of its members. w: (k, c / groups, kernel_h, kernel_w).
+/// Notes in the problem what its weights allow: its last members, from most_sum on. Codes of x are noted before. w: (k, c / groups, kernel_h, kernel_w).
 void note_weights(Int8Problem& problem, const int16_t* w);
 /// How an output ends, with the scales of its channels.
 [[nodiscard]] Requantise end_of(const Int8Problem& problem, const float* scale);

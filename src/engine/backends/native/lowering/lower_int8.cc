@@ -50,6 +50,28 @@ SlotId channels_last_of_plain(Lowering& l, const std::string& value, SlotId from
 
 namespace {
 
+/// Whether the node moves or chooses values of its first input.
+bool moves_codes(const Node& node) {
+  static const std::set<std::string> moving{"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
+  return node.domain.empty() && moving.count(node.op_type) > 0;
+}
+
+/// Codes that a value takes, as far as the operator that makes it says.
+Bounds codes_of(const Lowering& l, const std::string& value) {
+  const Bounds any{-128, 255};
+  const Node* node = l.producer(value);
+  while (node && moves_codes(*node)) node = l.producer(node->inputs[0]);
+  if (!node || node->domain != ops::kFusedDomain) return any;
+  if (node->op_type == "ByteTable") {
+    const auto table = l.constant(node->inputs[1]);
+    if (table.size() != 256) return any;
+    const auto codes = table.to_i64();
+    const auto [least, most] = std::minmax_element(codes.begin(), codes.end());
+    return {static_cast<int32_t>(*least), static_cast<int32_t>(*most)};
+  }
+  return {static_cast<int32_t>(node->int_attribute("low", any.low)), static_cast<int32_t>(node->int_attribute("high", any.high))};
+}
+
 /// What a product with constant weights needs: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias.
 struct Product {
   Quantisation x, y;
@@ -89,6 +111,8 @@ kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.e
 void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
   const auto bounds = bounds_of(node, product.y);
   kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
+  const auto codes = codes_of(l, node.inputs[0]);
+  problem.x_low = codes.low, problem.x_high = codes.high;
   kernels::note_weights(problem, product.w.data());
   const auto& loops = kernels::best_int8_loops();
   const auto& way = kernels::usual_int8_conv(problem, loops);

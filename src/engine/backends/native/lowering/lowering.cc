@@ -86,6 +86,11 @@ void Lowering::release_constants(const Node& node) {
     }
 }
 
+const Node* Lowering::producer(const std::string& value) const {
+  const auto it = producers_.find(value);
+  return it == producers_.end() ? nullptr : &graph().nodes[it->second];
+}
+
 std::optional<size_t> Lowering::only_producer(const std::string& value) const {
   const auto producer = producers_.find(value);
   const auto readers = readers_.find(value);

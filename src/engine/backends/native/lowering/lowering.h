@@ -129,6 +129,8 @@ class Lowering {
 
   [[nodiscard]] const Program& program() const { return program_; }
 
+  /// The node that makes the value; null for inputs and constants.
+  [[nodiscard]] const Node* producer(const std::string& value) const;
   /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
   [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
 

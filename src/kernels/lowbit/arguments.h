@@ -1,0 +1,81 @@
+// Plain structures between kernels of few-bit values and the loops of one instruction set; free of library code.
+//
+// Bit planes: of n values of q bits, plane s holds bit s of each: value i is bit i % 8 of byte i / 8, and bits past the last value are 0. An image of
+// planes lies channels last: (pixels, q, plane_bytes), plane_bytes = ceil(channels / 8).
+//
+// Look-ups (the loops' `add_look_ups`): a product of weights of one bit with any activations needs no multiplication. The sums of every choice among
+// `group` neighbouring activations are a table; bits of `group` neighbouring weights say which entry an output adds. One instruction looks up for a whole
+// vector of outputs, so that it does the work of `group` * `outputs` multiply-adds. Weights of p bits are p planes, activations of more bits than
+// entries have room for are cut in parts of kPartBits. Source: the idea of tables over bits of weights is T-MAC's (arXiv 2407.00088), here with tables
+// made once for each pixel of an image, of all kernel taps and outputs, and 64 entries where one instruction reads as many.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/int8/arguments.h"
+
+namespace scissionlite::kernels {
+
+constexpr int kPartBits = 4;  // of activations, in one table: its entries stay below 6 * 15, and two of them within a byte
+
+/// sums[v][p][o] (+)= (sum over runs r, i < steps of tables[p * pixel_bytes + runs_at[r] + i * entries][codes[v][r][i][o]]) << shift, modulo 2^32.
+/// What is summed before the shift fits 16 bits.
+struct LookUpArguments {
+  const uint8_t* tables = nullptr;
+  int64_t pixel_bytes = 0;           // from one pixel's window to the next
+  const int64_t* runs_at = nullptr;  // bytes
+  int64_t runs = 0, steps = 0;
+  const uint8_t* codes = nullptr;    // (vectors, runs, steps, outputs): entries, outputs at place_of_output
+  int64_t vectors = 1, codes_vector = 0;  // vectors of outputs, and bytes from one's codes to the next one's
+  int64_t pixels = 0;
+  int64_t together = 1;              // entries whose sum fits a byte
+  int shift = 0;
+  bool adds = false;                 // to what is there
+  int32_t* sums = nullptr;           // (vectors, pixels, outputs), channels in their order
+  int64_t sums_vector = 0;           // int32
+};
+
+/// Tables of `pixels` pixels: that of activations i * group ... of a pixel begins at tables + pixel * tables_pixel + i * entries.
+struct TablesArguments {
+  const uint8_t* planes = nullptr;  // of the first pixel's first plane; four bytes past the last one may be read
+  int64_t planes_pixel = 0, plane_bytes = 0;
+  int bits = 1;                     // planes to be read, at most kPartBits
+  int64_t pixels = 0;
+  int64_t channels = 0;             // bits of a plane; what follows them may be anything
+  int64_t first = 0, count = 0;     // tables; first is a multiple of LowBitLoops::tables_at_once
+  uint8_t* tables = nullptr;
+  int64_t tables_pixel = 0;         // bytes
+  int32_t* sums = nullptr;          // if given, those of each pixel's activations << shift are added here
+  int shift = 0;
+};
+
+/// y[p][c] = requantised(sums[p][c] * factor + bias[c] + (x_sums ? x_sums[p] * x_factor : 0)).
+struct LowBitEndArguments {
+  const int32_t* sums = nullptr;    // (pixels, outputs)
+  int64_t pixels = 0, channels = 0;  // channels to be stored, <= outputs
+  int32_t factor = 1, x_factor = 0;
+  const int32_t* x_sums = nullptr;
+  const int32_t* bias = nullptr;    // (outputs)
+  Requantise end;                   // its scales likewise
+  uint8_t* y = nullptr;
+  int64_t y_pixel = 0;              // bytes
+};
+
+struct LowBitLoops {
+  const char* isa;
+  int outputs;  // that one look-up serves: bytes of a vector
+  int group;    // activations of a table
+  int entries;  // 2^group, bytes
+  int tables_at_once;  // that begin at a whole byte of a plane
+  int pixels;   // that registers hold the sums of
+  void (*add_look_ups)(const LookUpArguments&);
+  void (*make_tables)(const TablesArguments&);
+  void (*end)(const LowBitEndArguments&);
+  /// Planes of `bits` bits of (x - least) of `pixels` pixels of `channels` bytes each, modulo 256, where x may have its top bit turned (signed bytes).
+  void (*pack_planes)(const uint8_t* x, int64_t pixels, int64_t channels, uint8_t turned, uint8_t least, int bits, uint8_t* planes);
+};
+
+/// Where an output's code lies in a vector of them: four neighbouring bytes are the same output of each quarter.
+[[nodiscard]] inline int64_t place_of_output(int64_t output, int64_t outputs) { return output % (outputs / 4) * 4 + output / (outputs / 4); }
+
+}  // namespace scissionlite::kernels

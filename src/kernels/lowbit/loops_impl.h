@@ -1,0 +1,26 @@
+// The loops of few-bit values of one instruction set: its .cc file defines SCISSIONLITE_ISA, includes this, and is built with the set's flags.
+// Everything lies in a namespace of its own and nothing of a library is used, so that no such code is linked in elsewhere.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "kernels/lowbit/arguments.h"
+
+namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
+#include "kernels/low_bytes.h"
+// low_bytes.h first
+#include "kernels/int8/vec.h"
+// vec.h first
+#include "kernels/lowbit/look_up.h"
+// look_up.h first
+#include "kernels/lowbit/end.h"
+#include "kernels/lowbit/planes.h"
+#include "kernels/lowbit/tables.h"
+
+extern const LowBitLoops kLoops;
+#define SCISSIONLITE_TEXT(word) #word
+#define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, add_look_ups, make_tables, end_pixels, pack_planes};
+}  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

@@ -1,0 +1,170 @@
+// Weights and activations of 1 to 8 bits in every encoding, by every way to convolve bytes that takes them, on every instruction set that this CPU has, against
+// sums in int64 and rounding in double.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "base/rng.h"
+#include "kernels/int8/buffer.h"
+#include "kernels/int8/conv.h"
+
+namespace scissionlite::kernels {
+namespace {
+
+enum class Encoding { kTwos, kUnsigned, kBipolar };
+constexpr std::pair<Encoding, const char*> kEncodings[] = {{Encoding::kTwos, "two's complement"}, {Encoding::kUnsigned, "unsigned"}, {Encoding::kBipolar, "bipolar"}};
+
+int64_t between(Rng& rng, int64_t low, int64_t high) { return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1))); }
+
+int16_t weight_of(Encoding encoding, int bits, int64_t code) {
+  if (encoding == Encoding::kTwos) return static_cast<int16_t>(code - (int64_t{1} << (bits - 1)));
+  return static_cast<int16_t>(encoding == Encoding::kUnsigned ? code : 2 * code - ((1 << bits) - 1));
+}
+
+struct Case {
+  Int8Problem problem;
+  std::vector<uint8_t> x;
+  std::vector<int16_t> w;
+  std::vector<int32_t> bias;
+  std::vector<float> scale;
+};
+
+/// Codes of x from `least` on; one in four at its bounds.
+Case case_of(const ConvProblem& conv, int weight_bits, Encoding encoding, int x_bits, int32_t x_zero, int32_t least, uint64_t seed) {
+  Rng rng(seed);
+  Case c;
+  auto& p = c.problem;
+  p.conv = conv;
+  p.x_zero = x_zero, p.x_low = least, p.x_high = least + (1 << x_bits) - 1;
+  p.is_x_signed = least < 0;
+  p.y_zero = static_cast<int32_t>(between(rng, 0, 20)), p.low = p.y_zero, p.high = p.low + (1 << between(rng, 1, 7)) - 1;
+  for (int64_t i = 0; i < conv.n * conv.h * conv.w * conv.c; ++i) {
+    const auto kind = rng.below(8);
+    c.x.push_back(static_cast<uint8_t>(kind == 0 ? p.x_low : kind == 1 ? p.x_high : between(rng, p.x_low, p.x_high)));
+  }
+  const int64_t length = conv.c / conv.groups * conv.kernel_h * conv.kernel_w;
+  for (int64_t i = 0; i < conv.k * length; ++i) c.w.push_back(weight_of(encoding, weight_bits, between(rng, 0, (1 << weight_bits) - 1)));
+  const double spread = std::sqrt(static_cast<double>(length)) * (1 << weight_bits) * (1 << x_bits);
+  for (int64_t k = 0; k < conv.k; ++k) {
+    c.bias.push_back(static_cast<int32_t>(between(rng, -2, 2) * static_cast<int64_t>(spread)));
+    c.scale.push_back(static_cast<float>(rng.uniform(4, 200) / spread));
+  }
+  note_weights(p, c.w.data());
+  return c;
+}
+
+std::vector<uint8_t> expected(const Case& c) {
+  const auto& p = c.problem.conv;
+  const int64_t in = p.c / p.groups, per = p.k / p.groups;
+  std::vector<uint8_t> y;
+  for (int64_t n = 0; n < p.n; ++n)
+    for (int64_t row = 0; row < p.out_h(); ++row)
+      for (int64_t column = 0; column < p.out_w(); ++column)
+        for (int64_t k = 0; k < p.k; ++k) {
+          int64_t sum = c.bias[static_cast<size_t>(k)];
+          for (int64_t i = 0; i < p.kernel_h; ++i)
+            for (int64_t j = 0; j < p.kernel_w; ++j) {
+              const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
+              if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
+              for (int64_t ch = 0; ch < in; ++ch) {
+                const uint8_t byte = c.x[static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)];
+                const int64_t value = (c.problem.is_x_signed ? static_cast<int8_t>(byte) : static_cast<int64_t>(byte)) - c.problem.x_zero;
+                sum += value * c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
+              }
+            }
+          const double v = std::nearbyint(static_cast<float>(sum) * c.scale[static_cast<size_t>(k)]) + c.problem.y_zero;
+          y.push_back(static_cast<uint8_t>(static_cast<int64_t>(std::clamp<double>(v, c.problem.low, c.problem.high))));
+        }
+  return y;
+}
+
+std::map<std::string, int> tried;
+
+void expect_exact(const Case& c, int threads, const std::string& what) {
+  const auto want = expected(c);
+  const auto size = static_cast<int64_t>(want.size());
+  for (const auto* loops : all_int8_loops())
+    for (const auto* row : int8_conv_implementations()) {
+      if (!row->reason_against(c.problem, *loops).empty()) continue;
+      ++tried[row->name];
+      const auto conv = row->make(c.problem, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
+      Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
+      std::copy(c.x.begin(), c.x.end(), x.data());
+      std::fill_n(y.data(), size + 64, uint8_t{77});
+      std::fill_n(scratch.data(), scratch.size(), uint8_t{0xA5});  // as another step leaves it
+      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
+      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << c.problem.conv.text() << " by " << row->name << " on " << loops->isa << ", " << what;
+      for (int64_t i = size; i < size + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << c.problem.conv.text() << " by " << row->name << " on " << loops->isa;
+    }
+}
+
+/// Channels that are a multiple of nothing, pads on some sides, strides, dilation, groups, images, 1x1.
+ConvProblem random_shape(Rng& rng) {
+  ConvProblem p;
+  const auto kind = rng.below(6);
+  p.n = between(rng, 1, 2), p.h = between(rng, 1, 9), p.w = between(rng, 1, 19), p.c = between(rng, 1, 75), p.k = between(rng, 1, 140);
+  if (kind >= 2) p.kernel_h = between(rng, 1, 4), p.kernel_w = between(rng, 1, 4);
+  if (kind == 3) p.groups = between(rng, 2, 4), p.c = between(rng, 1, 20) * p.groups, p.k = between(rng, 1, 30) * p.groups;
+  if (kind == 4) p.groups = p.k = p.c = between(rng, 2, 40);
+  if (kind == 5) p.kernel_h = p.kernel_w = 3;
+  if (kind != 1 && kind != 5 && rng.below(2)) p.stride_h = between(rng, 1, 3), p.stride_w = between(rng, 1, 3);
+  if (kind != 5 && rng.below(3) == 0) p.dilation_h = between(rng, 1, 2), p.dilation_w = between(rng, 1, 3);
+  const int64_t reach_h = (p.kernel_h - 1) * p.dilation_h, reach_w = (p.kernel_w - 1) * p.dilation_w;
+  p.top = between(rng, 0, reach_h), p.bottom = between(rng, 0, reach_h), p.left = between(rng, 0, reach_w), p.right = between(rng, 0, reach_w);
+  p.h = std::max(p.h, reach_h + 1 - p.top - p.bottom), p.w = std::max(p.w, reach_w + 1 - p.left - p.right);
+  return p;
+}
+
+TEST(LowBit, AllBitsAndEncodingsAreExact) {
+  uint64_t seed = 0;
+  for (int weight_bits = 1; weight_bits <= 8; ++weight_bits)
+    for (int x_bits = 1; x_bits <= 8; ++x_bits)
+      for (const auto& [encoding, name] : kEncodings) {
+        Rng rng(++seed);
+        const std::string what = "w" + std::to_string(weight_bits) + "a" + std::to_string(x_bits) + ", " + name;
+        for (int turn = 0; turn < 2; ++turn) expect_exact(case_of(random_shape(rng), weight_bits, encoding, x_bits, 0, 0, seed), 1 + turn, what);
+      }
+  for (const auto* row : int8_conv_implementations()) EXPECT_GT(tried[row->name], 20) << row->name;
+}
+
+/// Zero points within the codes, at their ends and outside of them; signed codes: pads are then no zeros.
+TEST(LowBit, ZeroPointsOfActivations) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    Rng rng(seed);
+    const int x_bits = static_cast<int>(between(rng, 1, 8));
+    const auto least = static_cast<int32_t>(rng.below(2) ? between(rng, -128, 127 - ((1 << x_bits) - 1)) : between(rng, 0, 255 - ((1 << x_bits) - 1)));
+    const auto zero = static_cast<int32_t>(rng.below(2) ? between(rng, least, least + (1 << x_bits) - 1) : between(rng, least < 0 ? -128 : 0, least < 0 ? 127 : 255));
+    expect_exact(case_of(random_shape(rng), static_cast<int>(between(rng, 1, 4)), kEncodings[seed % 3].first, x_bits, zero, least, seed), 1, "codes from " + std::to_string(least) + ", zero " + std::to_string(zero));
+  }
+}
+
+/// Every product at its largest, over more channels than a word sums; more columns than a block has, more outputs than a vector.
+TEST(LowBit, LargestSumsAndManyBlocks) {
+  for (const auto& [weight_bits, x_bits] : {std::pair{1, 1}, {1, 4}, {2, 4}, {8, 8}, {1, 8}}) {
+    auto c = case_of({.c = 1300, .h = 3, .w = 4, .k = 70, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}, weight_bits, Encoding::kTwos, x_bits, 0, 0, 1);
+    std::fill(c.x.begin(), c.x.end(), static_cast<uint8_t>((1 << x_bits) - 1));
+    std::fill(c.w.begin(), c.w.end(), static_cast<int16_t>(-(1 << (weight_bits - 1))));
+    c.w[0] = static_cast<int16_t>(c.w[0] + (1 << weight_bits) - 1);
+    note_weights(c.problem, c.w.data());
+    c.problem.y_zero = 100;
+    c.problem.low = 0, c.problem.high = 255;
+    expect_exact(c, 1, "largest");
+  }
+  expect_exact(case_of({.n = 2, .c = 67, .h = 5, .w = 151, .k = 131, .kernel_h = 3, .kernel_w = 3, .stride_w = 2, .top = 1, .left = 1}, 2, Encoding::kTwos, 2, 0, 0, 2), 3, "wide");
+  expect_exact(case_of({.n = 3, .c = 131, .h = 11, .w = 13, .k = 65}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1");
+  expect_exact(case_of({.n = 1, .c = 60, .h = 13, .w = 15, .k = 65, .stride_h = 2, .stride_w = 2}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1, stride 2");
+}
+
+/// Weights that are all alike: no step between them.
+TEST(LowBit, ConstantWeights) {
+  for (const int16_t value : {-1, 0, 1, 3}) {
+    auto c = case_of({.c = 19, .h = 4, .w = 5, .k = 9, .kernel_h = 3, .kernel_w = 3}, 1, Encoding::kBipolar, 2, 0, 0, 4);
+    std::fill(c.w.begin(), c.w.end(), value);
+    note_weights(c.problem, c.w.data());
+    expect_exact(c, 1, "constant " + std::to_string(value));
+  }
+}
+
+}  // namespace
+}  // namespace scissionlite::kernels
