@@ -51,10 +51,14 @@ Requantise end_of(const Int8Problem& problem, const float* scale) {
 }
 
 const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
+  const auto can_pack = [&](const Int8ConvImplementation* row) { return row->keeps_packed && row->reason_against(problem, loops).empty(); };
+  const auto& table = int8_conv_implementations();
+  const bool is_packed = problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(table.begin(), table.end(), can_pack);
   const Int8ConvImplementation* best = nullptr;
   double least = std::numeric_limits<double>::infinity();
   std::string reasons;
-  for (const auto* row : int8_conv_implementations()) {
+  for (const auto* row : table) {
+    if (is_packed && !row->keeps_packed) continue;
     if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
       continue;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <memory>
 #include <string>
@@ -26,6 +27,8 @@ struct Int8Problem {
   bool has_byte_weights = false;                          // all within [-128, 127]
   int32_t w_least = -255, w_most = 255, w_step = 1;         // weights are w_least + i * w_step
   double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
+  /// That tell the weights apart.
+  [[nodiscard]] int weight_bits() const { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>((w_most - w_least) / w_step)))); }
   [[nodiscard]] int32_t least_x() const { return std::max(x_low, is_x_signed ? -128 : 0); }
   [[nodiscard]] int32_t most_x() const { return std::min(x_high, is_x_signed ? 127 : 255); }
 };
@@ -58,11 +61,14 @@ struct Int8ConvImplementation {
   /// Estimated cycles of one thread: for the choice.
   double (*estimate)(const Int8Problem&, const Int8Loops&);
   std::unique_ptr<Int8Convolution> (*make)(const Int8Problem&, const Int8Weights&, const Int8Loops&);
+  bool keeps_packed = false;  // weights of few bits take no more memory than these and what padding needs
 };
+/// Weights of so many bits or fewer stay packed, where any way that can keep them so.
+constexpr int kMostBitsPacked = 4;
 
 /// The table, in order of conv.inc.
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();
-/// The one with the least estimate.
+/// The one with the least estimate; weights of few bits (kMostBitsPacked) stay packed, but for depthwise ones, which are few.
 [[nodiscard]] const Int8ConvImplementation& usual_int8_conv(const Int8Problem&, const Int8Loops&);
 
 }  // namespace scissionlite::kernels

@@ -18,8 +18,8 @@ namespace scissionlite::kernels {
 
 constexpr int kPartBits = 4;  // of activations, in one table: its entries stay below 6 * 15, and two of them within a byte
 
-/// sums[v][p][o] (+)= (sum over runs r, i < steps of tables[p * pixel_bytes + runs_at[r] + i * entries][codes[v][r][i][o]]) << shift, modulo 2^32.
-/// What is summed before the shift fits 16 bits.
+/// words[v][p][o] (+)= sum over runs r, i < steps of tables[p * pixel_bytes + runs_at[r] + i * entries][codes[v][r][i][o]], in 16 bits, and where these end
+/// sums[v][p][o] (+)= words[v][p][o] << shift, modulo 2^32.
 struct LookUpArguments {
   const uint8_t* tables = nullptr;
   int64_t pixel_bytes = 0;           // from one pixel's window to the next
@@ -29,8 +29,11 @@ struct LookUpArguments {
   int64_t vectors = 1, codes_vector = 0;  // vectors of outputs, and bytes from one's codes to the next one's
   int64_t pixels = 0;
   int64_t together = 1;              // entries whose sum fits a byte
+  bool begins = true, ends = true;   // there are no words yet; words are not kept
+  uint8_t* words = nullptr;          // (vectors, pixels, 2 * outputs bytes)
+  int64_t words_vector = 0;          // bytes
   int shift = 0;
-  bool adds = false;                 // to what is there
+  bool adds = false;                 // to the sums that are there
   int32_t* sums = nullptr;           // (vectors, pixels, outputs), channels in their order
   int64_t sums_vector = 0;           // int32
 };
@@ -61,6 +64,27 @@ struct LowBitEndArguments {
   int64_t y_pixel = 0;              // bytes
 };
 
+/// Weights back to bytes: w = least + step * u, u of `bits` bits, packed as unpack.h has them.
+struct UnpackArguments {
+  const uint8_t* packed = nullptr;
+  int bits = 1, least = 0, step = 1;  // step is 1 or 2
+  int64_t units = 0;                  // of 4 * outputs bytes
+  int8_t* w = nullptr;
+};
+
+constexpr int64_t kFetchBytes = 2048;  // packed weights are asked for so far ahead
+
+/// sums[m][o] = sum over i < 4 * steps of x[m][i] * u[i][o], o < outputs (four vectors of int32).
+struct LowBitDenseArguments {
+  const uint8_t* x = nullptr;
+  int64_t x_row = 0;               // bytes
+  int64_t rows = 1, steps = 0;     // rows: 1 to 3
+  const uint8_t* packed = nullptr;  // (steps) units; their bytes are (outputs, 4)
+  int bits = 1;
+  int32_t* sums = nullptr;
+  int64_t sums_row = 0;            // int32
+};
+
 struct LowBitLoops {
   const char* isa;
   int outputs;  // that one look-up serves: bytes of a vector
@@ -71,6 +95,9 @@ struct LowBitLoops {
   void (*add_look_ups)(const LookUpArguments&);
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);
+  void (*unpack)(const UnpackArguments&);
+  void (*dense_rows)(const LowBitDenseArguments&);
+  int most_bits_of_dense;  // of weights that it takes
   /// Planes of `bits` bits of (x - least) of `pixels` pixels of `channels` bytes each, modulo 256, where x may have its top bit turned (signed bytes).
   void (*pack_planes)(const uint8_t* x, int64_t pixels, int64_t channels, uint8_t turned, uint8_t least, int bits, uint8_t* planes);
 };

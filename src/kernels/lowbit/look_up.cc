@@ -16,7 +16,7 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kTileBytes = 24 << 10;   // of tables that a tile of pixels reads, beside codes
+constexpr int64_t kTileBytes = 28 << 10;   // of tables that a tile of pixels reads, beside codes
 constexpr int64_t kMostColumns = 64;       // output pixels of a row at a time
 constexpr int64_t kMostOfSum = 65535;      // see LookUpArguments
 constexpr int64_t kPlaneSlack = 8;         // bytes read past a plane
@@ -35,13 +35,12 @@ FewBits few_bits_of(const Int8Problem& problem) {
   const int32_t least = std::min(problem.least_x(), problem.x_zero), most = std::max(problem.most_x(), problem.x_zero);
   return {static_cast<uint8_t>(offset), static_cast<uint8_t>(least + offset), bits_for(most - least), problem.x_zero - least};
 }
-int weight_bits_of(const Int8Problem& problem) { return bits_for((problem.w_most - problem.w_least) / problem.w_step); }
 
 class LookUp final : public Int8Convolution {
  public:
   LookUp(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& loops) : problem_(in_one_row(problem)), x_(few_bits_of(problem)), loops_(loops) {
     const auto& p = problem_.conv;
-    w_bits_ = weight_bits_of(problem_);
+    w_bits_ = problem_.weight_bits();
     parts_ = (x_.bits + kPartBits - 1) / kPartBits;
     group_channels_ = p.c / p.groups, group_outputs_ = p.k / p.groups;
     vectors_ = (group_outputs_ + loops.outputs - 1) / loops.outputs;
@@ -80,6 +79,7 @@ class LookUp final : public Int8Convolution {
     uint8_t* tables;   // (slots, parts, blocks, pixels, count, entries)
     int32_t* x_sums;   // (slots, pixels, groups)
     uint8_t* planes;   // (pixels, bits, plane_bytes)
+    uint8_t* words;    // (vectors, columns, 2 * outputs)
     int32_t* sums;     // (vectors, columns, outputs)
     int32_t* windows;  // (columns)
     std::vector<int64_t> row_of;  // by slot, what is in it: input row and block of columns; -1: nothing
@@ -89,6 +89,7 @@ class LookUp final : public Int8Convolution {
       tables = at, at += of.slots_ * of.slot_bytes_;
       x_sums = reinterpret_cast<int32_t*>(at), at += round_up(of.slots_ * of.pixels_ * of.problem_.conv.groups * 4, 64);
       planes = at, at += of.planes_size();
+      words = at, at += of.sums_size() / 2;
       sums = reinterpret_cast<int32_t*>(at), at += of.sums_size();
       windows = reinterpret_cast<int32_t*>(at);
     }
@@ -132,7 +133,7 @@ class LookUp final : public Int8Convolution {
     const auto& p = problem_.conv;
     slots_ = (p.kernel_h - 1) * p.dilation_h + 1;
     slot_bytes_ = parts_ * tables_ * pixels_ * loops_.entries;
-    thread_bytes_ = slots_ * slot_bytes_ + round_up(slots_ * pixels_ * p.groups * 4, 64) + planes_size() + sums_size() + round_up(columns_ * 4, 64);
+    thread_bytes_ = slots_ * slot_bytes_ + round_up(slots_ * pixels_ * p.groups * 4, 64) + planes_size() + sums_size() / 2 + sums_size() + round_up(columns_ * 4, 64);
   }
   /// Where a part's block begins in a slot; pixels of a block lie block.count * entries apart.
   [[nodiscard]] int64_t block_at(int64_t part, const Block& block) const { return (part * tables_ + block.first) * pixels_ * loops_.entries; }
@@ -245,23 +246,30 @@ class LookUp final : public Int8Convolution {
   void add_group(int64_t g, int64_t out_row, int64_t columns, Work& work) const {
     const auto& p = problem_.conv;
     const int64_t most_code = (1 << std::min(x_.bits, kPartBits)) - 1;
-    LookUpArguments a{.vectors = vectors_, .pixels = columns, .together = 255 / (loops_.group * most_code), .sums = work.sums, .sums_vector = columns * loops_.outputs};
+    LookUpArguments a{.vectors = vectors_, .pixels = columns, .together = 255 / (loops_.group * most_code), .words = work.words, .words_vector = columns * 2 * loops_.outputs, .sums = work.sums,
+                      .sums_vector = columns * loops_.outputs};
+    const size_t first = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)], end = segments_end_[static_cast<size_t>(g)];
+    const auto most_of = [&](size_t i) { return segments_[i].steps * p.kernel_h * p.kernel_w * loops_.group * most_code; };
     for (int64_t part = 0; part < parts_; ++part)
-      for (size_t i = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)]; i < segments_end_[static_cast<size_t>(g)]; ++i) {
-        const auto& s = segments_[i];
-        const auto& block = blocks_[s.block];
-        const int64_t pixel = block.count * loops_.entries;
-        a.runs = 0;
-        for (int64_t row = 0; row < p.kernel_h; ++row)
-          for (int64_t tap = 0; tap < (s.is_joined ? 1 : p.kernel_w); ++tap)
-            work.runs_at[static_cast<size_t>(a.runs++)] = (out_row * p.stride_h + row * p.dilation_h) % slots_ * slot_bytes_ + tap * p.dilation_w * pixel;
-        a.tables = work.tables + block_at(part, block) + s.first * loops_.entries, a.pixel_bytes = pixel_step() * pixel;
-        a.runs_at = work.runs_at.data(), a.steps = s.steps * (s.is_joined ? p.kernel_w : 1), a.codes_vector = s.codes_vector;
-        for (int plane = 0; plane < w_bits_; ++plane) {
+      for (int plane = 0; plane < w_bits_; ++plane) {
+        int64_t in_words = 0;  // at most
+        for (size_t i = first; i < end; ++i) {
+          const auto& s = segments_[i];
+          const auto& block = blocks_[s.block];
+          const int64_t pixel = block.count * loops_.entries;
+          a.begins = in_words == 0;
+          in_words += most_of(i);
+          a.ends = i + 1 == end || in_words + most_of(i + 1) > kMostOfSum;
+          a.runs = 0;
+          for (int64_t row = 0; row < p.kernel_h; ++row)
+            for (int64_t tap = 0; tap < (s.is_joined ? 1 : p.kernel_w); ++tap)
+              work.runs_at[static_cast<size_t>(a.runs++)] = (out_row * p.stride_h + row * p.dilation_h) % slots_ * slot_bytes_ + tap * p.dilation_w * pixel;
+          a.tables = work.tables + block_at(part, block) + s.first * loops_.entries, a.pixel_bytes = pixel_step() * pixel;
+          a.runs_at = work.runs_at.data(), a.steps = s.steps * (s.is_joined ? p.kernel_w : 1), a.codes_vector = s.codes_vector;
           a.codes = codes_.data() + s.codes + plane * vectors_ * s.codes_vector;
           a.shift = plane + static_cast<int>(part) * kPartBits;
           loops_.add_look_ups(a);
-          a.adds = true;
+          if (a.ends) in_words = 0, a.adds = true;
         }
       }
   }
@@ -306,7 +314,7 @@ extern const Int8ConvImplementation k_int8_conv_look_up;
 const Int8ConvImplementation k_int8_conv_look_up{
     "look up",
     [](const Int8Problem& problem, const Int8Loops&) {
-      return weight_bits_of(problem) > kMostWeightBits ? "weights of " + std::to_string(weight_bits_of(problem)) + " bits" : std::string();
+      return problem.weight_bits() > kMostWeightBits ? "weights of " + std::to_string(problem.weight_bits()) + " bits" : std::string();
     },
     [](const Int8Problem& problem, const Int8Loops& bytes) {
       const auto& p = problem.conv;
@@ -316,8 +324,9 @@ const Int8ConvImplementation k_int8_conv_look_up{
       const int64_t outputs = p.k / p.groups, vectors = (outputs + loops.outputs - 1) / loops.outputs;
       const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) * static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
       const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * static_cast<double>(3 * parts + x_bits);
-      return tables * static_cast<double>(vectors * weight_bits_of(problem) * parts) * instructions / at_once + made;
+      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / at_once + made;
     },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); }};
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); },
+    /*keeps_packed=*/true};
 
 }  // namespace scissionlite::kernels

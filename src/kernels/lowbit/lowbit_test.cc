@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
+#include "kernels/lowbit/dense.h"
 
 namespace scissionlite::kernels {
 namespace {
@@ -154,6 +155,51 @@ TEST(LowBit, LargestSumsAndManyBlocks) {
   expect_exact(case_of({.n = 2, .c = 67, .h = 5, .w = 151, .k = 131, .kernel_h = 3, .kernel_w = 3, .stride_w = 2, .top = 1, .left = 1}, 2, Encoding::kTwos, 2, 0, 0, 2), 3, "wide");
   expect_exact(case_of({.n = 3, .c = 131, .h = 11, .w = 13, .k = 65}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1");
   expect_exact(case_of({.n = 1, .c = 60, .h = 13, .w = 15, .k = 65, .stride_h = 2, .stride_w = 2}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1, stride 2");
+}
+
+/// As a 1x1 convolution of m pixels; every number of bits that each instruction set takes, odd lengths, one to five rows.
+TEST(LowBit, ProductsOfAFewRowsAreExact) {
+  int tried_bits[kMostPackedBits + 1] = {};
+  for (uint64_t seed = 0; seed < 120; ++seed) {
+    Rng rng(seed);
+    const int64_t m = between(rng, 1, 5), k = between(rng, 1, 300), n = between(rng, 1, 150);
+    const bool is_signed = rng.below(2) != 0;
+    const auto c = case_of({.c = k, .h = 1, .w = m, .k = n}, static_cast<int>(1 + seed % kMostPackedBits), kEncodings[rng.below(3)].first, 8, static_cast<int32_t>(between(rng, is_signed ? -128 : 0, is_signed ? 127 : 255)), is_signed ? -128 : 0, seed);
+    const auto& p = c.problem;
+    const auto want = expected(c);
+    const auto code = weight_code_of(p);
+    for (const auto* bytes : all_int8_loops()) {
+      const auto& loops = low_bit_loops_beside(*bytes);
+      if (!LowBitDense::takes(code, loops)) continue;
+      ++tried_bits[code.bits];
+      const LowBitDense dense({k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high}, {c.w.data(), c.bias.data(), c.scale.data()}, code, loops);
+      Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
+      std::fill_n(y.data(), y.size(), uint8_t{77});
+      dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
+      for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
+      EXPECT_LE(dense.weight_bytes(), (k + 3) / 4 * 4 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
+    }
+  }
+  for (int bits = 1; bits <= kMostPackedBits; ++bits) EXPECT_GT(tried_bits[bits], 5) << bits;
+}
+
+TEST(LowBit, PackedWeightsComeBack) {
+  Rng rng(1);
+  for (const auto* bytes : all_int8_loops())
+    for (int bits = 1; bits <= kMostPackedBits; ++bits)
+      for (const int step : {1, 2}) {
+        const auto& loops = low_bit_loops_beside(*bytes);
+        const int64_t unit = PackedWeights::unit_values(loops), count = 3 * unit + between(rng, 1, unit);
+        const int least = step == 2 ? 1 - (1 << bits) : -(1 << (bits - 1));
+        std::vector<uint8_t> u;
+        for (int64_t i = 0; i < count; ++i) u.push_back(static_cast<uint8_t>(rng.below(uint64_t{1} << bits)));
+        const PackedWeights packed(u.data(), count, {bits, least, step}, loops);
+        EXPECT_EQ(packed.bytes(), 4 * unit * bits / 8);
+        std::vector<int8_t> w(static_cast<size_t>(3 * unit));
+        packed.unpack(unit, count - unit, w.data());
+        for (int64_t i = unit; i < count; ++i) ASSERT_EQ(w[static_cast<size_t>(i - unit)], least + step * u[static_cast<size_t>(i)]) << loops.isa << ", " << bits << " bits, value " << i;
+      }
 }
 
 /// Weights that are all alike: no step between them.

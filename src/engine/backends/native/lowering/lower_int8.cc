@@ -3,6 +3,7 @@
 
 #include "kernels/int8/conv.h"
 #include "kernels/int8/dense.h"
+#include "kernels/lowbit/dense.h"
 #include "ops/support.h"
 
 namespace scissionlite::native {
@@ -121,6 +122,24 @@ void add_convolution(Lowering& l, const Node& node, const Product& product, cons
          .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});
 }
 
+template <typename Dense>
+void add_dense_step(Lowering& l, const Node& node, const std::string& name, std::shared_ptr<const Dense> dense, int64_t m, int64_t macs, SlotId x, SlotId y) {
+  l.add({.node = node.label(), .implementation = name, .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(l.threads()), .macs = macs,
+         .run = [=](const Frame& f) { dense->run(f.bytes(x), m, f.bytes(y), f.scratch, f.threads); }});
+}
+
+/// A product of a few rows waits for its weights: those of few bits stay packed.
+void add_dense(Lowering& l, const Node& node, const Product& product, const kernels::Int8DenseProblem& problem, int64_t m, SlotId x, SlotId y) {
+  const auto& loops = kernels::best_int8_loops();
+  const auto& few_bits = kernels::low_bit_loops_beside(loops);
+  kernels::Int8Problem as_conv{.conv = {.c = problem.k, .h = 1, .w = m, .k = problem.n}};
+  kernels::note_weights(as_conv, product.w.data());
+  const auto code = kernels::weight_code_of(as_conv);
+  const int64_t macs = m * problem.k * problem.n;
+  if (kernels::LowBitDense::takes(code, few_bits)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights_of(product), code, few_bits), m, macs, x, y);
+  else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights_of(product), loops), m, macs, x, y);
+}
+
 constexpr int64_t kFewRows = 4;  // below, a product waits for its weights
 
 }  // namespace
@@ -146,11 +165,7 @@ bool lower_int8_matmul(Lowering& l, const Node& node) {
     add_convolution(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}, x, y);
     return true;
   }
-  const auto bounds = bounds_of(node, product->y);
-  const kernels::Int8DenseProblem problem{k, n, product->x.is_signed, product->x.zero, product->y.zero, bounds.low, bounds.high};
-  const auto dense = std::make_shared<const kernels::Int8Dense>(problem, weights_of(*product), kernels::best_int8_loops());
-  l.add({.node = node.label(), .implementation = "int8 dense", .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(l.threads()), .macs = m * k * n,
-         .run = [=](const Frame& f) { dense->run(f.bytes(x), m, f.bytes(y), f.scratch, f.threads); }});
+  add_dense(l, node, *product, {k, n, product->x.is_signed, product->x.zero, product->y.zero, bounds_of(node, product->y).low, bounds_of(node, product->y).high}, m, x, y);
   return true;
 }
 
