@@ -50,8 +50,13 @@ Requantise end_of(const Int8Problem& problem, const float* scale) {
   return {scale, problem.y_zero, static_cast<float>(problem.low - problem.y_zero), static_cast<float>(problem.high - problem.y_zero)};
 }
 
+std::string reason_against(const Int8ConvImplementation& row, const Int8Problem& problem, const Int8Loops& loops) {
+  if (!row.takes_planes && (problem.has_x_planes || problem.y_plane_bits > 0)) return "reads and writes bytes, not planes";
+  return row.reason_against(problem, loops);
+}
+
 const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
-  const auto can_pack = [&](const Int8ConvImplementation* row) { return row->keeps_packed && row->reason_against(problem, loops).empty(); };
+  const auto can_pack = [&](const Int8ConvImplementation* row) { return row->keeps_packed && reason_against(*row, problem, loops).empty(); };
   const auto& table = int8_conv_implementations();
   const bool is_packed = problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(table.begin(), table.end(), can_pack);
   const Int8ConvImplementation* best = nullptr;
@@ -59,7 +64,7 @@ const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const 
   std::string reasons;
   for (const auto* row : table) {
     if (is_packed && !row->keeps_packed) continue;
-    if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
+    if (const auto reason = reason_against(*row, problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
       continue;
     }

@@ -10,6 +10,7 @@
 // made once for each pixel of an image, of all kernel taps and outputs, and 64 entries where one instruction reads as many.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/int8/arguments.h"
@@ -52,7 +53,18 @@ struct TablesArguments {
   int shift = 0;
 };
 
-/// y[p][c] = requantised(sums[p][c] * factor + bias[c] + (x_sums ? x_sums[p] * x_factor : 0)).
+/// Planes of `bits` bits of (x - least), modulo 256, where x may have its top bit turned (signed bytes).
+struct PackPlanesArguments {
+  const uint8_t* x = nullptr;
+  int64_t x_pixel = 0;              // bytes
+  int64_t pixels = 0, channels = 0;
+  uint8_t turned = 0, least = 0;
+  int bits = 1;
+  uint8_t* planes = nullptr;        // of the first pixel's first channel
+  int64_t planes_pixel = 0, plane_bytes = 0;
+};
+
+/// y[p][c] = requantised(sums[p][c] * factor + bias[c] + (x_sums ? x_sums[p] * x_factor : 0)), as a byte or in planes.
 struct LowBitEndArguments {
   const int32_t* sums = nullptr;    // (pixels, outputs)
   int64_t pixels = 0, channels = 0;  // channels to be stored, <= outputs
@@ -60,8 +72,10 @@ struct LowBitEndArguments {
   const int32_t* x_sums = nullptr;
   const int32_t* bias = nullptr;    // (outputs)
   Requantise end;                   // its scales likewise
-  uint8_t* y = nullptr;
+  uint8_t* y = nullptr;             // of the first pixel's first channel
   int64_t y_pixel = 0;              // bytes
+  int y_bits = 0;                   // of planes; 0: bytes
+  int64_t plane_bytes = 0;
 };
 
 /// Weights back to bytes: w = least + step * u, u of `bits` bits, packed as unpack.h has them.
@@ -98,8 +112,9 @@ struct LowBitLoops {
   void (*unpack)(const UnpackArguments&);
   void (*dense_rows)(const LowBitDenseArguments&);
   int most_bits_of_dense;  // of weights that it takes
-  /// Planes of `bits` bits of (x - least) of `pixels` pixels of `channels` bytes each, modulo 256, where x may have its top bit turned (signed bytes).
-  void (*pack_planes)(const uint8_t* x, int64_t pixels, int64_t channels, uint8_t turned, uint8_t least, int bits, uint8_t* planes);
+  void (*pack_planes)(const PackPlanesArguments&);
+  /// The inverse: y (pixels, channels) without gaps.
+  void (*unpack_planes)(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y);
 };
 
 /// Where an output's code lies in a vector of them: four neighbouring bytes are the same output of each quarter.

@@ -1,4 +1,4 @@
-// From sums to bytes. Included by the loops of one instruction set only, inside its own namespace, after look_up.h.
+// From sums to bytes or planes. Included by the loops of one instruction set only, inside its own namespace, after planes.h.
 
 /// Of all outputs of a pixel; kIsPlain: codes from 0 on, of which 0 is the least, and `factor` is 1 or 2.
 template <bool kIsPlain>
@@ -35,13 +35,18 @@ static void end_all(const LowBitEndArguments& a) {
   for (int64_t p = 0; p < a.pixels; ++p) {
     const int32_t* const sums = a.sums + p * kOutputs;
     const uvec offset = reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
-    if (a.channels == kOutputs) {
+    if (a.channels == kOutputs && a.y_bits == 0) {
       end_pixel<kIsPlain>(a, end, sums, offset, a.y + p * a.y_pixel);
-    } else {
-      uint8_t bytes[kOutputs];
-      end_pixel<kIsPlain>(a, end, sums, offset, bytes);
-      for (int64_t c = 0; c < a.channels; ++c) a.y[p * a.y_pixel + c] = bytes[c];
+      continue;
     }
+    alignas(64) uint8_t bytes[kOutputs];
+    end_pixel<kIsPlain>(a, end, sums, offset, bytes);
+    if (a.y_bits == 0) {
+      for (int64_t c = 0; c < a.channels; ++c) a.y[p * a.y_pixel + c] = bytes[c];
+      continue;
+    }
+    for (int64_t c = a.channels; c < kOutputs; ++c) bytes[c] = 0;
+    store_planes(load_as<codevec>(bytes), a.channels, a.y_bits, a.y + p * a.y_pixel, a.plane_bytes);
   }
 }
 static void end_pixels(const LowBitEndArguments& a) {

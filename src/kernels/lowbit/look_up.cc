@@ -193,11 +193,13 @@ class LookUp final : public Int8Convolution {
     // [from, to) of the pixels lie in the image
     const auto within = [&](int64_t w) { return std::clamp<int64_t>(w <= 0 ? 0 : (w + step - 1) / step, 0, pixels_); };
     const int64_t from = h < 0 || h >= p.h ? pixels_ : within(-first), to = h < 0 || h >= p.h ? pixels_ : std::max(from, within(p.w - first));
-    const auto* const of_row = x + ((image * p.h + h) * p.w + first) * p.c;
+    const auto* const of_row = x + ((image * p.h + h) * p.w + first) * (problem_.has_x_planes ? bytes : p.c);
     pad_planes(work.planes, 0, from);
-    if (step == 1) loops_.pack_planes(of_row + from * p.c, to - from, p.c, x_.turned, x_.least, x_.bits, work.planes + from * bytes);
+    if (!problem_.has_x_planes)
+      loops_.pack_planes({.x = of_row + from * step * p.c, .x_pixel = step * p.c, .pixels = to - from, .channels = p.c, .turned = x_.turned, .least = x_.least, .bits = x_.bits, .planes = work.planes + from * bytes,
+                          .planes_pixel = bytes, .plane_bytes = plane_bytes_});
     else
-      for (int64_t i = from; i < to; ++i) loops_.pack_planes(of_row + i * step * p.c, 1, p.c, x_.turned, x_.least, x_.bits, work.planes + i * bytes);
+      for (int64_t i = from; i < to; ++i) std::copy_n(of_row + i * step * bytes, bytes, work.planes + i * bytes);
     pad_planes(work.planes, to, pixels_);
     const bool sums_all = problem_.w_least != 0 && p.groups == 1;
     std::fill_n(x_sums, pixels_ * p.groups, 0);
@@ -230,6 +232,7 @@ class LookUp final : public Int8Convolution {
   void run_row(const uint8_t* x, uint8_t* y, int64_t columns_block, int64_t out_row, Work& work) const {
     const auto& p = problem_.conv;
     const int64_t image = columns_block / column_blocks_, first = columns_block % column_blocks_ * columns_, columns = std::min(columns_, p.out_w() - first);
+    const int64_t y_plane = (p.k + 7) / 8, y_pixel = problem_.y_plane_bits > 0 ? problem_.y_plane_bits * y_plane : p.k;
     for (int64_t i = 0; i < p.kernel_h; ++i) make_row(x, columns_block, out_row * p.stride_h + i * p.dilation_h, work);
     for (int64_t g = 0; g < p.groups; ++g) {
       add_group(g, out_row, columns, work);
@@ -238,7 +241,8 @@ class LookUp final : public Int8Convolution {
         const int64_t channel = v * loops_.outputs, at = g * vectors_ * loops_.outputs + channel;
         loops_.end({.sums = work.sums + v * columns * loops_.outputs, .pixels = columns, .channels = std::min<int64_t>(loops_.outputs, group_outputs_ - channel), .factor = problem_.w_step, .x_factor = problem_.w_least,
                     .x_sums = problem_.w_least != 0 ? work.windows : nullptr, .bias = bias_.data() + at, .end = end_of(problem_, scale_.data() + at),
-                    .y = y + ((image * p.out_h() + out_row) * p.out_w() + first) * p.k + g * group_outputs_ + channel, .y_pixel = p.k});
+                    .y = y + ((image * p.out_h() + out_row) * p.out_w() + first) * y_pixel + (g * group_outputs_ + channel) / (problem_.y_plane_bits > 0 ? 8 : 1), .y_pixel = y_pixel,
+                    .y_bits = problem_.y_plane_bits, .plane_bytes = y_plane});
       }
     }
   }
@@ -314,6 +318,7 @@ extern const Int8ConvImplementation k_int8_conv_look_up;
 const Int8ConvImplementation k_int8_conv_look_up{
     "look up",
     [](const Int8Problem& problem, const Int8Loops&) {
+      if (problem.y_plane_bits > 0 && problem.conv.groups > 1 && problem.conv.k / problem.conv.groups % 8 != 0) return std::string("outputs of two groups share a byte of a plane");
       return problem.weight_bits() > kMostWeightBits ? "weights of " + std::to_string(problem.weight_bits()) + " bits" : std::string();
     },
     [](const Int8Problem& problem, const Int8Loops& bytes) {
@@ -327,6 +332,6 @@ const Int8ConvImplementation k_int8_conv_look_up{
       return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / at_once + made;
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); },
-    /*keeps_packed=*/true};
+    /*keeps_packed=*/true, /*takes_planes=*/true};
 
 }  // namespace scissionlite::kernels

@@ -15,8 +15,9 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 // vec.h first
 #include "kernels/lowbit/look_up.h"
 // look_up.h first
-#include "kernels/lowbit/end.h"
 #include "kernels/lowbit/planes.h"
+// planes.h first
+#include "kernels/lowbit/end.h"
 #include "kernels/lowbit/tables.h"
 #include "kernels/lowbit/unpack.h"
 // unpack.h first
@@ -31,5 +32,6 @@ const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, 
 #else
                          /*most_bits_of_dense=*/7,
 #endif
-                         pack_planes};
+                         pack_planes,
+                         unpack_planes};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA
