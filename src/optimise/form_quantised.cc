@@ -139,10 +139,7 @@ bool form_concat(Rewriter& r, const Site& site) {
   return true;
 }
 
-/// What only chooses or moves values of its first input.
-bool moves_values(const Node& node) { return is_onnx(node, {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"}) && node.outputs.size() == 1; }
-
-/// That is done to the bytes, where both sides stand for the same.
+/// What only moves or chooses values is done to the bytes, where both sides stand for the same.
 bool form_move(Rewriter& r, const Site& site) {
   const Node node = r.node(site.inner);
   if (!moves_values(node) || site.activation) return false;
@@ -194,24 +191,6 @@ bool form_split(Rewriter& r, size_t i) {
   return true;
 }
 
-/// Likewise where no QuantizeLinear follows: DequantizeLinear comes behind it, so that what reads the result finds it before itself.
-bool delay_dequantise(Rewriter& r, size_t i) {
-  const Node node = r.node(i);
-  const auto x = moves_values(node) ? dequantised(r, node.inputs[0]) : std::nullopt;
-  if (!x || x->scale_value <= 0 || r.is_output(node.outputs[0])) return false;
-  if (const auto& readers = r.readers(node.outputs[0]); readers.size() == 1)
-    if (const auto y = quantised(r, readers[0]); y && x->is_alike(*y)) return false;  // form_move's
-  Node made = node, back = r.node(*r.producer(node.inputs[0]));
-  made.inputs[0] = x->value;
-  made.outputs[0] = r.fresh_name(node.outputs[0] + "_codes");
-  back.name = node.name + "_dequantised";
-  back.inputs[0] = made.outputs[0];
-  back.outputs = node.outputs;
-  r.replace(i, std::move(made));
-  r.insert_after(i, std::move(back));
-  return true;
-}
-
 bool form(Rewriter& r, size_t i) {
   const auto site = site_at(r, i);
   return site && (form_conv(r, *site) || form_matmul(r, *site) || form_binary(r, *site) || form_average(r, *site) || form_concat(r, *site) || form_move(r, *site) || form_table(r, *site));
@@ -236,7 +215,7 @@ bool form_requantisation(Rewriter& r, size_t i) {
 }  // namespace
 
 int form_quantised(Graph& graph) {
-  const int rewrites = sweep(graph, {form, form_split, form_requantisation, delay_dequantise});
+  const int rewrites = sweep(graph, {form, form_split, form_requantisation});
   if (rewrites > 0 && graph.opset("com.microsoft") == 0) graph.opsets.push_back({"com.microsoft", 1});
   return rewrites;
 }

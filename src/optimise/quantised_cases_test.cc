@@ -54,6 +54,9 @@ std::vector<Case> quantised_cases() {
          m.output(clip(m, sum, "", zero(m, 90)));
          m.output(sum);
        }},
+      {"merge_byte_clip", "behind a MaxPool of a sum", 2,
+       [](Maker& m) { m.output(clip(m, m.op("MaxPool", {binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8))}, {{"kernel_shape", Ints{2, 2}}}), "", zero(m, 90))); }},
+      {"merge_byte_clip", "behind a MaxPool of an input", 1, [](Maker& m) { m.output(clip(m, m.op("MaxPool", {m.input(kImage, Dtype::kU8)}, {{"kernel_shape", Ints{2, 2}}}), "", zero(m, 90))); }},
       {"merge_byte_clip", "of floats", 0, [](Maker& m) { m.output(m.clip(m.input(kImage), 0, 3)); }},
       {"merge_byte_clip", "a bound that is no constant", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), "", m.input({}, Dtype::kU8))); }},
       {"merge_byte_clip", "bounds in the wrong order", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), zero(m, 9), zero(m, 3))); }},
@@ -90,12 +93,17 @@ std::vector<Case> quantised_cases() {
       {"form_quantised", "GlobalAveragePool", 1, [](Maker& m) { m.output(through(m, m.op("GlobalAveragePool", {through(m, m.input({1, 5, 6, 7}))}), 0.01F, 120)); }},
       {"form_quantised", "AveragePool", 1, [](Maker& m) { m.output(through(m, m.op("AveragePool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}}), 0.01F, 120)); }},
       {"form_quantised", "Concat", 1, [](Maker& m) { m.output(through(m, m.op("Concat", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 4, 6, 7}), 0.05F, 10)}, {{"axis", int64_t{1}}}))); }},
-      {"form_quantised", "MaxPool before a conv that reads it", 2,
+      {"order_quantised", "MaxPool before a conv that reads it", 1,
        [](Maker& m) { m.output(through(m, conv(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 5, 9))); }},
-      {"form_quantised", "Flatten that floats read", 1, [](Maker& m) { m.output(m.op("Exp", {m.op("Flatten", {through(m, m.input({1, 5, 6, 7}))})})); }},
-      {"form_quantised", "MaxPool that is the result", 0, [](Maker& m) { m.output(m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}})); }},
+      {"order_quantised", "MaxPool between two scales", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
+      {"order_quantised", "MaxPool of one scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
+      {"order_quantised", "Flatten that floats read", 1, [](Maker& m) { m.output(m.op("Exp", {m.op("Flatten", {through(m, m.input({1, 5, 6, 7}))})})); }},
+      {"order_quantised", "MaxPool that is the result", 0, [](Maker& m) { m.output(m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}})); }},
+      {"order_quantised", "conv, Relu, MaxPool and Flatten before QuantizeLinear", 1,
+       [](Maker& m) { m.output(through(m, m.op("Flatten", {m.op("MaxPool", {m.op("Relu", {conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9)})}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}})}))); }},
+      {"order_quantised", "MaxPool of an input before QuantizeLinear", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {m.input({1, 5, 6, 7})}, {{"kernel_shape", Ints{2, 2}}}))); }},
       {"form_quantised", "MaxPool of one scale", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
-      {"form_quantised", "MaxPool to another scale, which a table does behind it", 2, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
+      {"form_quantised", "MaxPool to another scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
       {"form_quantised", "Split, both parts quantised as the whole", 1,
        [](Maker& m) {
          const auto parts = m.ops("Split", {through(m, m.input({1, 6, 6, 7})), m.ints({2, 4})}, 2, {{"axis", int64_t{1}}});
