@@ -1,6 +1,7 @@
 #include "kernels/int8/conv.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
@@ -38,10 +39,16 @@ void note_weights(Int8Problem& problem, const int16_t* w) {
   }
   problem.most_sum = most * std::max(std::abs(problem.x_zero - problem.least_x()), std::abs(problem.most_x() - problem.x_zero));
   problem.has_byte_weights = std::all_of(w, w + p.k * length, [](int16_t v) { return v >= -128 && v <= 127; });
-  const auto [least, largest] = std::minmax_element(w, w + p.k * length);
-  problem.w_least = *least, problem.w_most = *largest;
+  std::array<bool, 1 << 16> is_there{};  // by value
+  for (int64_t i = 0; i < p.k * length; ++i) is_there[static_cast<uint16_t>(w[i])] = true;
+  bool is_first = true;
   int32_t step = 0;
-  for (int64_t i = 0; i < p.k * length; ++i) step = std::gcd(step, w[i] - problem.w_least);
+  for (int32_t value = -(1 << 15); value < 1 << 15; ++value) {
+    if (!is_there[static_cast<uint16_t>(value)]) continue;
+    if (is_first) problem.w_least = value, is_first = false;
+    problem.w_most = value;
+    step = std::gcd(step, value - problem.w_least);
+  }
   problem.w_step = std::max(step, 1);
   problem.large_pairs = pairs > 0 ? static_cast<double>(large) / static_cast<double>(pairs) : 0;
 }

@@ -156,26 +156,31 @@ class LookUp final : public Int8Convolution {
       segments_end_.push_back(segments_.size());
     }
     codes_ = Buffer<uint8_t>(size);
-    for (int64_t k = 0; k < p.k; ++k) pack_output(k, weights);
+    std::vector<uint8_t> u_of;  // by w less the least
+    for (int32_t w = problem_.w_least; w <= problem_.w_most; ++w) u_of.push_back(static_cast<uint8_t>((w - problem_.w_least) / problem_.w_step));
+    for (int64_t k = 0; k < p.k; ++k) pack_output(k, weights, u_of);
   }
 
-  void pack_output(int64_t k, const Int8Weights& weights) {
+  void pack_output(int64_t k, const Int8Weights& weights, const std::vector<uint8_t>& u_of) {
     const auto& p = problem_.conv;
     const int64_t g = k / group_outputs_, o = k % group_outputs_, taps = p.kernel_h * p.kernel_w, lanes = loops_.outputs, place = place_of_output(o % lanes, lanes), first_channel = g * group_channels_;
     uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[k]) : 0;  // sums wrap
     for (size_t i = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)]; i < segments_end_[static_cast<size_t>(g)]; ++i) {
       const auto& s = segments_[i];
-      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group;  // channel of the segment's first table
-      for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t c = std::max(first, first_channel); c < std::min(first + s.steps * loops_.group, first_channel + group_channels_); ++c) {
-          const int32_t w = weights.w[(k * group_channels_ + c - first_channel) * taps + tap];
-          bias -= static_cast<uint32_t>(x_.zero * w);
-          const auto u = static_cast<uint32_t>((w - problem_.w_least) / problem_.w_step);
-          for (int plane = 0; plane < w_bits_; ++plane) {
-            uint8_t* const codes = codes_.data() + s.codes + (plane * vectors_ + o / lanes) * s.codes_vector;
-            codes[(tap * s.steps + (c - first) / loops_.group) * lanes + place] |= static_cast<uint8_t>((u >> plane & 1) << ((c - first) % loops_.group));
+      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group - first_channel;  // the group's channel of the segment's first table; it may lie before the group
+      for (int64_t step = 0; step < s.steps; ++step) {
+        const int64_t from = first + step * loops_.group;
+        for (int64_t c = std::max<int64_t>(from, 0); c < std::min(from + loops_.group, group_channels_); ++c)
+          for (int64_t tap = 0; tap < taps; ++tap) {
+            const int32_t w = weights.w[(k * group_channels_ + c) * taps + tap];
+            bias -= static_cast<uint32_t>(x_.zero * w);
+            const uint32_t u = u_of[static_cast<size_t>(w - problem_.w_least)];
+            for (int plane = 0; plane < w_bits_; ++plane) {
+              uint8_t* const codes = codes_.data() + s.codes + (plane * vectors_ + o / lanes) * s.codes_vector;
+              codes[(tap * s.steps + step) * lanes + place] |= static_cast<uint8_t>((u >> plane & 1) << (c - from));
+            }
           }
-        }
+      }
     }
     bias_[g * vectors_ * lanes + o] = static_cast<int32_t>(bias);
     scale_[g * vectors_ * lanes + o] = weights.scale[k];
