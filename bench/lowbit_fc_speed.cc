@@ -51,7 +51,7 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
   for (int64_t i = 0; i < k; ++i) x[i] = static_cast<uint8_t>(rng.below(256));
   std::vector<Way> ways{{"onednn", static_cast<double>(n * k)}};
   double all_bytes = ways[0].weight_bytes;
-  for (int bits = 1; bits <= loops.most_bits_of_dense; ++bits) {
+  for (int bits = 1; bits <= kMostPackedBits; ++bits) {
     ways.push_back({"w" + std::to_string(bits), static_cast<double>(n * k) * bits / 8});
     all_bytes += ways.back().weight_bytes;
   }

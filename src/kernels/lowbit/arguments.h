@@ -82,22 +82,21 @@ struct LowBitEndArguments {
 struct UnpackArguments {
   const uint8_t* packed = nullptr;
   int bits = 1, least = 0, step = 1;  // step is 1 or 2
-  int64_t units = 0;                  // of 4 * outputs bytes
+  int64_t units = 0;                  // of 8 * outputs bytes
   int8_t* w = nullptr;
 };
 
 constexpr int64_t kFetchBytes = 2048;  // packed weights are asked for so far ahead
 
-/// sums[m][o] = sum over i < 4 * steps of x[m][i] * u[i][o], o < outputs (four vectors of int32).
+/// sums[o] = sum over i < 8 * units of x[i] * u[i][o], o < outputs (four vectors of int32), modulo 2^32 / 128: of 65536 inputs it is exact.
 struct LowBitDenseArguments {
-  const uint8_t* x = nullptr;
-  int64_t x_row = 0;               // bytes
-  int64_t rows = 1, steps = 0;     // rows: 1 to 3
-  const uint8_t* packed = nullptr;  // (steps) units; their bytes are (outputs, 4)
+  const uint8_t* x = nullptr;       // signed bytes
+  int64_t units = 0;                // of packed weights: two steps of four inputs
+  const uint8_t* packed = nullptr;  // their bytes are (2, outputs, 4)
   int bits = 1;
   int32_t* sums = nullptr;
-  int64_t sums_row = 0;            // int32
 };
+constexpr int64_t kMostInputsOfDense = 65536;  // a sum of 128 * 240 each stays below 2^31
 
 struct LowBitLoops {
   const char* isa;
@@ -110,8 +109,7 @@ struct LowBitLoops {
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);
   void (*unpack)(const UnpackArguments&);
-  void (*dense_rows)(const LowBitDenseArguments&);
-  int most_bits_of_dense;  // of weights that it takes
+  void (*dense_row)(const LowBitDenseArguments&);
   void (*pack_planes)(const PackPlanesArguments&);
   /// The inverse: y (pixels, channels) without gaps.
   void (*unpack_planes)(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y);

@@ -8,8 +8,8 @@ namespace scissionlite::kernels {
 
 class LowBitDense {
  public:
-  /// Whether weights so coded can be kept packed there.
-  [[nodiscard]] static bool takes(const WeightCode& code, const LowBitLoops& loops) { return code.bits <= loops.most_bits_of_dense; }
+  /// Whether it computes that.
+  [[nodiscard]] static bool takes(const Int8DenseProblem& problem, const WeightCode& code) { return code.can_be_packed() && problem.k <= kMostInputsOfDense; }
   /// @param w  as Int8Weights has it, (n, k), of `code`.
   LowBitDense(const Int8DenseProblem& problem, const Int8Weights& weights, const WeightCode& code, const LowBitLoops& loops);
   [[nodiscard]] int64_t scratch_bytes(int threads) const;
@@ -17,11 +17,10 @@ class LowBitDense {
   [[nodiscard]] int64_t weight_bytes() const { return weights_.bytes(); }
 
  private:
-  static constexpr int64_t kRows = 3;  // at a time
   Int8DenseProblem problem_;
   const LowBitLoops& loops_;
-  int64_t steps_;           // of four inputs
-  PackedWeights weights_;   // (panels of `outputs`, steps) units
+  int64_t units_;           // of eight inputs
+  PackedWeights weights_;   // (panels of `outputs`, units)
   Buffer<int32_t> bias_;    // (panels, outputs)
   Buffer<float> scale_;     // likewise
 };

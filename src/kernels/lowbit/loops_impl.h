@@ -26,12 +26,5 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 extern const LowBitLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, add_look_ups, make_tables, end_pixels, unpack, dense_rows,
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
-                         /*most_bits_of_dense=*/6,  // products of pairs are summed in 16 bits
-#else
-                         /*most_bits_of_dense=*/7,
-#endif
-                         pack_planes,
-                         unpack_planes};
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

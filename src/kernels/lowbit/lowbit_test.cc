@@ -253,15 +253,16 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
     const auto code = weight_code_of(p);
     for (const auto* bytes : all_int8_loops()) {
       const auto& loops = low_bit_loops_beside(*bytes);
-      if (!LowBitDense::takes(code, loops)) continue;
+      const Int8DenseProblem problem{k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
+      if (!LowBitDense::takes(problem, code)) continue;
       ++tried_bits[code.bits];
-      const LowBitDense dense({k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high}, {c.w.data(), c.bias.data(), c.scale.data()}, code, loops);
+      const LowBitDense dense(problem, {c.w.data(), c.bias.data(), c.scale.data()}, code, loops);
       Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
       std::fill_n(y.data(), y.size(), uint8_t{77});
       dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
       ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
       for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
-      EXPECT_LE(dense.weight_bytes(), (k + 3) / 4 * 4 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
+      EXPECT_LE(dense.weight_bytes(), (k + 7) / 8 * 8 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
     }
   }
   for (int bits = 1; bits <= kMostPackedBits; ++bits) EXPECT_GT(tried_bits[bits], 5) << bits;

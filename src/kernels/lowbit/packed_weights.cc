@@ -5,29 +5,21 @@
 namespace scissionlite::kernels {
 namespace {
 
-/// One unit (unpack.h): u (4, outputs) to its bytes.
+/// One unit (unpack.h): u (8, outputs) to its bytes.
 void pack_unit(const uint8_t* u, int bits, int64_t outputs, uint8_t* to) {
-  const auto value = [&](int64_t v, int64_t i) { return static_cast<unsigned>(u[v * outputs + i]); };
   unsigned shift = 0;
-  if (bits & 4) {
-    for (int64_t v = 0; v < 2; ++v)
-      for (int64_t i = 0; i < outputs; ++i) to[v * outputs + i] = static_cast<uint8_t>((value(v, i) & 15) | (value(v + 2, i) & 15) << 4);
-    to += 2 * outputs, shift += 4;
+  for (const unsigned width : {4U, 2U, 1U}) {
+    if ((static_cast<unsigned>(bits) & width) == 0) continue;
+    const unsigned fields = 8 / width;                     // of a byte
+    const auto vectors = static_cast<int64_t>(width);      // that hold those of all eight
+    for (int64_t v = 0; v < vectors; ++v)
+      for (int64_t i = 0; i < outputs; ++i) {
+        unsigned byte = 0;
+        for (unsigned f = 0; f < fields; ++f) byte |= (static_cast<unsigned>(u[(v + f * vectors) * outputs + i]) >> shift & ((1U << width) - 1)) << (width * f);
+        *to++ = static_cast<uint8_t>(byte);
+      }
+    shift += width;
   }
-  if (bits & 2) {
-    for (int64_t i = 0; i < outputs; ++i) {
-      unsigned byte = 0;
-      for (unsigned v = 0; v < 4; ++v) byte |= (value(v, i) >> shift & 3) << (2 * v);
-      to[i] = static_cast<uint8_t>(byte);
-    }
-    to += outputs, shift += 2;
-  }
-  if (bits & 1)
-    for (int64_t i = 0; i < outputs / 2; ++i) {
-      unsigned byte = 0;
-      for (unsigned v = 0; v < 4; ++v) byte |= (value(v, i) >> shift & 1) << (2 * v) | (value(v, i + outputs / 2) >> shift & 1) << (2 * v + 1);
-      to[i] = static_cast<uint8_t>(byte);
-    }
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class PackedWeights {
   PackedWeights() = default;
   /// @param w  bytes of u (not of w); those past the last whole unit are 0. Units (unpack.h) begin at multiples of unit_values().
   PackedWeights(const uint8_t* u, int64_t count, const WeightCode& code, const LowBitLoops& loops);
-  [[nodiscard]] static int64_t unit_values(const LowBitLoops& loops) { return int64_t{4} * loops.outputs; }
+  [[nodiscard]] static int64_t unit_values(const LowBitLoops& loops) { return int64_t{8} * loops.outputs; }
   [[nodiscard]] int64_t bytes() const { return packed_.size(); }
   /// The packed unit that begins with value `first`.
   [[nodiscard]] const uint8_t* at(int64_t first) const { return packed_.data() + first * code_.bits / 8; }

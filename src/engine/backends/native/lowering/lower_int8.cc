@@ -84,7 +84,7 @@ void add_dense(Lowering& l, const Node& node, const Product& product, const kern
   kernels::note_weights(as_conv, product.w.data());
   const auto code = kernels::weight_code_of(as_conv);
   const int64_t macs = m * problem.k * problem.n;
-  if (kernels::LowBitDense::takes(code, few_bits)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights_of(product), code, few_bits), m, macs, x, y);
+  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights_of(product), code, few_bits), m, macs, x, y);
   else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights_of(product), loops), m, macs, x, y);
 }
 
