@@ -82,6 +82,7 @@ std::vector<uint8_t> expected(const Case& c) {
 }
 
 std::map<std::string, int> tried;
+int cells = 0;  // compared
 
 /// (pixels, bits, plane_bytes), bit by bit.
 std::vector<uint8_t> planes_of(const std::vector<uint8_t>& codes, int64_t channels, int bits) {
@@ -104,7 +105,7 @@ void expect_exact_in_planes(Case c, int threads, const std::string& what) {
   for (const auto* loops : all_int8_loops())
     for (const auto* row : int8_conv_implementations()) {
       if (!reason_against(*row, p, *loops).empty()) continue;
-      ++tried[std::string(row->name) + " in planes"];
+      ++tried[std::string(row->name) + " in planes"], ++cells;
       const auto conv = row->make(p, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
       const auto size = static_cast<int64_t>(want.size());
       Buffer<uint8_t> x(static_cast<int64_t>(x_planes.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
@@ -123,7 +124,7 @@ void expect_exact(const Case& c, int threads, const std::string& what) {
   for (const auto* loops : all_int8_loops())
     for (const auto* row : int8_conv_implementations()) {
       if (!row->reason_against(c.problem, *loops).empty()) continue;
-      ++tried[row->name];
+      ++tried[row->name], ++cells;
       const auto conv = row->make(c.problem, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
       Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
       std::copy(c.x.begin(), c.x.end(), x.data());
@@ -165,6 +166,7 @@ TEST(LowBit, AllBitsAndEncodingsAreExact) {
           expect_exact_in_planes(c, 1 + turn, what);
         }
       }
+  RecordProperty("cells", cells);
   for (const auto* row : int8_conv_implementations()) {
     EXPECT_GT(tried[row->name], 20) << row->name;
     if (row->takes_planes) EXPECT_GT(tried[std::string(row->name) + " in planes"], 20) << row->name;
