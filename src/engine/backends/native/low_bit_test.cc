@@ -88,7 +88,7 @@ TEST(LowBitModels, MoveAFractionOfWhatTheirOperatorsWould) {
   for (int i = 0; i < 3; ++i) x = through(m, m.op("Relu", {conv(m, x, 64, 64, bits)}), 0.3F, bits.activations);
   const auto facts = explain_native(testing_graphs::with_output(m, x), {.threads = 1}, 1);
   EXPECT_GT(facts.traffic_bytes, 0);
-  EXPECT_GT(facts.operator_traffic_bytes, 8 * facts.traffic_bytes);
+  EXPECT_GT(facts.operator_traffic_bytes, 4 * facts.traffic_bytes);  // most of what is left are the floats of input and result
   const auto looked_up = std::count_if(facts.steps.begin(), facts.steps.end(), [](const auto& step) { return step.implementation == "int8 look up" || step.implementation == "int8 bit serial"; });
   if (kernels::best_int8_loops().lanes >= 8) EXPECT_EQ(looked_up, 3);
 }
