@@ -1,7 +1,6 @@
 // Plain structures between kernels of few-bit values and the loops of one instruction set; free of library code.
 //
-// Bit planes: of n values of q bits, plane s holds bit s of each: value i is bit i % 8 of byte i / 8, and bits past the last value are 0. An image of
-// planes lies channels last: (pixels, q, plane_bytes), plane_bytes = ceil(channels / 8).
+// Bit planes: of n values of q bits, plane s holds bit s of each: value i is bit i % 8 of byte i / 8, and bits past the last value are 0.
 //
 // Look-ups (the loops' `add_look_ups`): a product of weights of one bit with any activations needs no multiplication. The sums of every choice among
 // `group` neighbouring activations are a table; bits of `group` neighbouring weights say which entry an output adds. One instruction looks up for a whole
@@ -61,6 +60,17 @@ struct LowBitEndArguments {
   int64_t y_pixel = 0;              // bytes
 };
 
+/// Planes of `bits` bits of (x - least) modulo 256, where x may have its top bit turned (signed bytes): plane s of pixel i from planes + i * planes_pixel + s * plane_bytes.
+struct PlanesArguments {
+  const uint8_t* x = nullptr;
+  int64_t x_pixel = 0;              // bytes
+  int64_t pixels = 0, channels = 0;
+  uint8_t turned = 0, least = 0;
+  int bits = 1;
+  uint8_t* planes = nullptr;
+  int64_t planes_pixel = 0, plane_bytes = 0;  // distances
+};
+
 struct LowBitLoops {
   const char* isa;
   int outputs;  // that one look-up serves: bytes of a vector
@@ -71,8 +81,7 @@ struct LowBitLoops {
   void (*add_look_ups)(const LookUpArguments&);
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);
-  /// Planes of `bits` bits of (x - least) of `pixels` pixels of `channels` bytes each, modulo 256, where x may have its top bit turned (signed bytes).
-  void (*pack_planes)(const uint8_t* x, int64_t pixels, int64_t channels, uint8_t turned, uint8_t least, int bits, uint8_t* planes);
+  void (*pack_planes)(const PlanesArguments&);
 };
 
 /// Where an output's code lies in a vector of them: four neighbouring bytes are the same output of each quarter.

@@ -3,9 +3,13 @@
 /// Bit s of eight bytes, side by side.
 static SCISSIONLITE_INLINE uint8_t bits_of_word(uint64_t word, int s) { return static_cast<uint8_t>(((word >> s & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56); }
 
-static void pack_planes(const uint8_t* x, int64_t pixels, int64_t channels, uint8_t turned, uint8_t least, int bits, uint8_t* planes) {
-  const int64_t plane_bytes = (channels + 7) / 8;
-  for (int64_t p = 0; p < pixels; ++p, x += channels, planes += bits * plane_bytes) {
+static void pack_planes(const PlanesArguments& a) {
+  const int bits = a.bits;
+  const int64_t plane_bytes = a.plane_bytes, channels = a.channels;
+  const uint8_t turned = a.turned, least = a.least;
+  for (int64_t p = 0; p < a.pixels; ++p) {
+    const uint8_t* const x = a.x + p * a.x_pixel;
+    uint8_t* const planes = a.planes + p * a.planes_pixel;
     int64_t c = 0;
 #if defined(__AVX512BW__)
     for (; c + 64 <= channels; c += 64) {
