@@ -27,7 +27,7 @@ struct BitSerialArguments {
   int64_t sums_pixel = 0;          // int32
 };
 
-/// sums[p * sums_pixel] = sum over s < bits of 2^s * popcount of `bytes` bytes of plane s of pixel p.
+/// sums[p * sums_pixel] = sum over s < bits of 2^s * popcount of `bytes` bytes of plane s of pixel p; seven bytes past them may be read.
 struct PlaneSumsArguments {
   const uint8_t* planes = nullptr;
   int64_t planes_pixel = 0, plane_bytes = 0;  // from one to the next

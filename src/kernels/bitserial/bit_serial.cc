@@ -14,7 +14,7 @@ namespace {
 
 constexpr int64_t kMostColumns = 64;  // output pixels of a row at a time
 constexpr int64_t kMostPixels = 64;   // of some rows, whose sums stay in L1
-constexpr int64_t kWordBytes = 4, kWordBits = 32;
+constexpr int64_t kWordBytes = 4, kWordBits = 32, kSlackBytes = 7;  // bytes read past the last plane
 
 /// Words of 32 bits that a window reads of one plane: runs of neighbouring bytes, of a kernel row or, with holes between taps, of a tap.
 struct WindowWords {
@@ -33,7 +33,7 @@ class BitSerial final : public Int8Convolution {
     words_ = round_up(p.kernel_h * window_.of_row(), loops.words_at_once);
     vectors_ = (outputs_.of_group() + loops.lanes - 1) / loops.lanes;
     plane_bytes_ = rows_.pixels() * window_.tap_bytes;
-    slot_bytes_ = round_up(p.groups * x_bits_ * plane_bytes_ + kWordBytes, 64);
+    slot_bytes_ = round_up(p.groups * x_bits_ * plane_bytes_ + kSlackBytes, 64);
     w_ = Buffer<uint32_t>(p.groups * vectors_ * w_bits_ * words_ * loops.lanes);
     for (int64_t k = 0; k < p.k; ++k) pack_output(k, weights);
   }

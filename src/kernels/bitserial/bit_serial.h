@@ -114,14 +114,14 @@ static void count_bits(const BitSerialArguments& a) {
 }
 
 static void sum_planes(const PlaneSumsArguments& a) {
+  const int64_t whole = (a.bytes - 1) / 8 * 8;
+  const uint64_t rest = ~0ULL >> 8 * (8 - (a.bytes - whole));  // little endian: the first bytes
   for (int64_t p = 0; p < a.pixels; ++p) {
     uint32_t sum = 0;
     for (int s = 0; s < a.bits; ++s) {
       const uint8_t* const plane = a.planes + p * a.planes_pixel + s * a.plane_bytes;
-      uint32_t count = 0;
-      int64_t i = 0;
-      for (; i + 8 <= a.bytes; i += 8) count += static_cast<uint32_t>(__builtin_popcountll(load_as<uint64_t>(plane + i)));
-      for (; i < a.bytes; ++i) count += static_cast<uint32_t>(__builtin_popcount(plane[i]));
+      uint32_t count = static_cast<uint32_t>(__builtin_popcountll(load_as<uint64_t>(plane + whole) & rest));
+      for (int64_t i = 0; i < whole; i += 8) count += static_cast<uint32_t>(__builtin_popcountll(load_as<uint64_t>(plane + i)));
       sum += count << s;
     }
     a.sums[p * a.sums_pixel] = static_cast<int32_t>(sum);

@@ -46,10 +46,11 @@ static SCISSIONLITE_INLINE uvec bits_of_lanes(uvec v) { return kCountsLanes ? co
 /// sum + w0 * x0 + w1 * x1, bit by bit: what is even stays in `sum`, the carry is returned.
 static SCISSIONLITE_INLINE uvec add_products(uvec& sum, uvec w0, uvec x0, uvec w1, uvec x1) {
 #if defined(__AVX512F__)
-  // three instructions for two products: of the sum's bit before, between and behind them the carry follows
+  // Three instructions for two products: of the sum's bit before, between and behind them the carry follows. Each result takes the place of an operand that is not
+  // needed any more (the first), so that nothing is copied.
   const auto m = [](uvec v) { return reinterpret_cast<__m512i>(v); };
-  const __m512i between = _mm512_ternarylogic_epi32(m(sum), m(w0), m(x0), 0x78);  // a ^ (b & c)
-  const __m512i behind = _mm512_ternarylogic_epi32(between, m(w1), m(x1), 0x78);
+  const __m512i between = _mm512_ternarylogic_epi32(m(x0), m(w0), m(sum), 0x6A);  // (a & b) ^ c
+  const __m512i behind = _mm512_ternarylogic_epi32(m(x1), m(w1), between, 0x6A);
   const __m512i carry = _mm512_ternarylogic_epi32(m(sum), between, behind, 0x74);  // b ? ~c : a
   sum = reinterpret_cast<uvec>(behind);
   return reinterpret_cast<uvec>(carry);

@@ -29,19 +29,29 @@ static SCISSIONLITE_INLINE void end_pixel(const LowBitEndArguments& a, const End
   store_bytes(to, q);
 }
 
+/// Of the first `channels` outputs of a pixel.
+static SCISSIONLITE_INLINE void end_some(const LowBitEndArguments& a, const End& end, const int32_t* sums, uvec offset, uint8_t* to) {
+  for (int64_t c = 0; c < a.channels; c += kLanes) {
+    const uvec sum = load_as<uvec>(sums + c) * reinterpret_cast<uvec>(all(a.factor)) + load_as<uvec>(a.bias + c) + offset;
+    const ivec q = requantised(reinterpret_cast<ivec>(sum), load_as<fvec>(a.end.scale + c), end);
+    if (c + kLanes <= a.channels) {
+      store_bytes(to + c, q);
+    } else {
+      uint8_t bytes[kLanes];
+      store_bytes(bytes, q);
+      for (int64_t i = c; i < a.channels; ++i) to[i] = bytes[i - c];
+    }
+  }
+}
+
 template <bool kIsPlain>
 static void end_all(const LowBitEndArguments& a) {
   const End end(a.end);
   for (int64_t p = 0; p < a.pixels; ++p) {
     const int32_t* const sums = a.sums + p * kOutputs;
     const uvec offset = reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
-    if (a.channels == kOutputs) {
-      end_pixel<kIsPlain>(a, end, sums, offset, a.y + p * a.y_pixel);
-    } else {
-      uint8_t bytes[kOutputs];
-      end_pixel<kIsPlain>(a, end, sums, offset, bytes);
-      for (int64_t c = 0; c < a.channels; ++c) a.y[p * a.y_pixel + c] = bytes[c];
-    }
+    if (a.channels == kOutputs) end_pixel<kIsPlain>(a, end, sums, offset, a.y + p * a.y_pixel);
+    else end_some(a, end, sums, offset, a.y + p * a.y_pixel);
   }
 }
 static void end_pixels(const LowBitEndArguments& a) {
