@@ -20,7 +20,7 @@ struct BitSerialArguments {
   int64_t x_pixel = 0, x_plane = 0;  // bytes from one to the next
   int x_bits = 1, w_bits = 1;
   const int64_t* at = nullptr;     // (words): where each 32 bits lie, bytes
-  int64_t words = 0;               // a multiple of BitSerialLoops::words_at_once
+  int64_t words = 0;               // a multiple of BitSerialLoops::words_unit
   const uint32_t* w = nullptr;     // (w_bits, words, lanes)
   int64_t pixels = 0;
   int32_t* sums = nullptr;         // of one vector of outputs
@@ -37,11 +37,17 @@ struct PlaneSumsArguments {
   int64_t sums_pixel = 0;          // int32
 };
 
+/// Estimated: for the choice.
+struct BitSerialCycles {
+  double word;   // of products of a vector
+  double pixel;  // of a vector and a sum s + t of planes: what begins and ends a pixel
+};
+
 struct BitSerialLoops {
   const char* isa;
   int lanes;          // outputs of a vector
-  int words_at_once;  // 2^kDepth
-  double cycles;      // of a word of products of a vector, about: for the choice
+  int words_unit;     // words are a multiple of it
+  BitSerialCycles cycles;
   void (*count_bits)(const BitSerialArguments&);
   void (*sum_planes)(const PlaneSumsArguments&);
 };

@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMostColumns = 64;  // output pixels of a row at a time
 constexpr int64_t kMostPixels = 64;   // of some rows, whose sums stay in L1
+constexpr double kInputCycles = 28, kPlaneCycles = 10;  // estimated, of an input pixel, and of 64 bits of a plane of it
 constexpr int64_t kWordBytes = 4, kWordBits = 32, kSlackBytes = 7;  // bytes read past the last plane
 
 /// Words of 32 bits that a window reads of one plane: runs of neighbouring bytes, of a kernel row or, with holes between taps, of a tap.
@@ -30,7 +31,7 @@ class BitSerial final : public Int8Convolution {
       : problem_(InputRows::in_one_row(problem)), few_bits_(few_bits), loops_(loops), window_(problem_.conv), outputs_(problem_, weights, few_bits), out_rows_(most_rows(problem_.conv)),
         rows_(problem_, kMostColumns, out_rows_) {
     const auto& p = problem_.conv;
-    words_ = round_up(p.kernel_h * window_.of_row(), loops.words_at_once);
+    words_ = round_up(p.kernel_h * window_.of_row(), loops.words_unit);
     vectors_ = (outputs_.of_group() + loops.lanes - 1) / loops.lanes;
     plane_bytes_ = rows_.pixels() * window_.tap_bytes;
     slot_bytes_ = round_up(p.groups * x_bits_ * plane_bytes_ + kSlackBytes, 64);
@@ -134,7 +135,7 @@ class BitSerial final : public Int8Convolution {
     }
   }
 
-  /// Where the words of an output row's first window lie, of a group's first plane; what fills the last step reads the first word again, times 0.
+  /// Where the words of an output row's first window lie, of a group's first plane; what fills the last unit reads the first word again, times 0.
   void set_places(int64_t out_row, int64_t* at) const {
     const auto& p = problem_.conv;
     int64_t* const end = at + words_;
@@ -166,9 +167,11 @@ const Int8ConvImplementation k_int8_conv_bit_serial{
       const auto& p = problem.conv;
       const auto& loops = bit_serial_loops_beside(bytes);
       const WindowWords window(p);
-      const int64_t x_bits = few_bits_of(problem).bits, vectors = (p.k / p.groups + loops.lanes - 1) / loops.lanes, words = round_up(p.kernel_h * window.of_row(), loops.words_at_once);
-      const double pixels = static_cast<double>(p.n * p.out_h() * p.out_w());
-      return pixels * static_cast<double>(p.groups * vectors * words * x_bits * weight_bits_of(problem)) * loops.cycles;
+      const int64_t x_bits = few_bits_of(problem).bits, w_bits = weight_bits_of(problem), channels = p.c / p.groups, vectors = p.groups * ((p.k / p.groups + loops.lanes - 1) / loops.lanes);
+      const int64_t words = round_up(p.kernel_h * window.of_row(), loops.words_unit);
+      const double of_vector = static_cast<double>(words * x_bits * w_bits) * loops.cycles.word + static_cast<double>(x_bits + w_bits - 1) * loops.cycles.pixel;
+      const double of_input = kInputCycles + kPlaneCycles * static_cast<double>(x_bits * ((channels + 63) / 64));
+      return static_cast<double>(p.n * p.out_h() * p.out_w() * vectors) * of_vector + static_cast<double>(p.n * p.h * p.w * p.groups) * of_input;
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
       return std::make_unique<BitSerial>(p, w, low_bit_loops_beside(loops), bit_serial_loops_beside(loops));

@@ -1,24 +1,24 @@
 // Sums of products of bit planes, for one vector of outputs and tiles of pixels (arguments.h). Included by the loops of one instruction set only, inside its own
 // namespace, after counts.h and kernels/spaced_words.h.
 
-// How many adders save counts, and pixels whose adders and counts registers hold.
+// How many adders save counts, and pixels whose adders and counts registers hold. Cycles as bench/int8_speed measures them beside other ways (of NEON: counted).
 #if defined(__AVX512VPOPCNTDQ__)
 constexpr int kDepth = 1, kPixelsOfTile = 8;
-constexpr double kCycles = 1.6;
+constexpr BitSerialCycles kCycles{.word = 1.22, .pixel = 3};
 #elif defined(__AVX512BW__)
 constexpr int kDepth = 3, kPixelsOfTile = 4;
-constexpr double kCycles = 2;
+constexpr BitSerialCycles kCycles{.word = 1.47, .pixel = 17};
 #elif defined(__AVX2__)
-constexpr int kDepth = 2, kPixelsOfTile = 2;
-constexpr double kCycles = 3;
+constexpr int kDepth = 1, kPixelsOfTile = 4;
+constexpr BitSerialCycles kCycles{.word = 2.75, .pixel = 17};
 #elif defined(__aarch64__)
 constexpr int kDepth = 0, kPixelsOfTile = 8;
-constexpr double kCycles = 2;
+constexpr BitSerialCycles kCycles{.word = 1.5, .pixel = 10};
 #else
 constexpr int kDepth = 2, kPixelsOfTile = 2;
-constexpr double kCycles = 4;
+constexpr BitSerialCycles kCycles{.word = 2.15, .pixel = 34};
 #endif
-constexpr int kWordsAtOnce = 1 << kDepth;
+constexpr int kWordsAtOnce = 1 << kDepth, kWordsUnit = kDepth > 0 ? 2 : 1;
 
 /// What adders keep: bits of 2^level of each pixel.
 template <int P>
@@ -48,12 +48,36 @@ static SCISSIONLITE_INLINE void add_words(Adders<P>& adders, const SpacedWords<P
   }
 }
 
+/// What is left of words, less than kWordsAtOnce: 2^L and 2^(L - 1) ... of them, with nothing else to add in the levels from L on.
+template <int L, int P>
+static SCISSIONLITE_INLINE void add_rest(Adders<P>& adders, const SpacedWords<P>& x, const int64_t* at, const uint32_t* w, int64_t words, uvec (&counts)[P]) {
+  if constexpr (L > 0) {
+    constexpr int kWords = 1 << L;
+    if (words & kWords) {
+      uvec carries[P];
+      add_words<L>(adders, x, at, w, carries);
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int l = L; l < kDepth; ++l) {
+          const uvec sum = adders.of[l][p];
+          adders.of[l][p] = sum ^ carries[p];
+          carries[p] &= sum;
+        }
+        counts[p] += bits_of_lanes(carries[p]);
+      }
+      at += kWords, w += kWords * kLanes;
+    }
+    add_rest<L - 1>(adders, x, at, w, words, counts);
+  }
+}
+
 /// counts[p] += of one pair of planes, in steps of 2^kDepth.
 template <int P>
 static SCISSIONLITE_INLINE void count_planes(Adders<P>& adders, const BitSerialArguments& a, const uint8_t* x_plane, const uint32_t* w, uvec (&counts)[P]) {
   const SpacedWords<P> x(x_plane, a.x_pixel);
   const int64_t* const at = a.at;
-  const int64_t words = a.words;
+  const int64_t words = a.words / kWordsAtOnce * kWordsAtOnce;
   uvec carries[P];
   if constexpr (kCountsLanes) {
     for (int64_t i = 0; i < words; i += kWordsAtOnce, w += kWordsAtOnce * kLanes) {
@@ -74,6 +98,7 @@ static SCISSIONLITE_INLINE void count_planes(Adders<P>& adders, const BitSerialA
       for (int p = 0; p < P; ++p) counts[p] += sums_of_bytes(reinterpret_cast<uvec>(of_bytes[p]));
     }
   }
+  add_rest<kDepth - 1>(adders, x, at + words, w, a.words, counts);
 }
 
 /// Pairs of planes of the largest s + t first: what is summed is doubled before the next.

@@ -21,5 +21,5 @@ namespace scissionlite::kernels::bit_serial_loops::SCISSIONLITE_ISA {
 extern const BitSerialLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const BitSerialLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kLanes, kWordsAtOnce, kCycles, count_bits, sum_planes};
+const BitSerialLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kLanes, kWordsUnit, kCycles, count_bits, sum_planes};
 }  // namespace scissionlite::kernels::bit_serial_loops::SCISSIONLITE_ISA

@@ -78,6 +78,7 @@ struct LowBitLoops {
   int entries;  // 2^group, bytes
   int tables_at_once;  // that begin at a whole byte of a plane
   int pixels;   // that registers hold the sums of
+  double instructions_of_cycle;  // of look-ups, estimated: for the choice
   void (*add_look_ups)(const LookUpArguments&);
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);

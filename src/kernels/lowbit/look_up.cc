@@ -215,11 +215,11 @@ const Int8ConvImplementation k_int8_conv_look_up{
       const auto& p = problem.conv;
       const auto& loops = low_bit_loops_beside(bytes);
       const int64_t x_bits = few_bits_of(problem).bits, parts = (x_bits + kPartBits - 1) / kPartBits, most = (1 << std::min<int64_t>(x_bits, kPartBits)) - 1;
-      const double instructions = 2 + 2.0 / static_cast<double>(255 / (loops.group * most)), at_once = loops.outputs > 16 ? 2 : 0.2;  // of a cycle; without shuffles of bytes code by code
+      const double instructions = 2 + 2.0 / static_cast<double>(255 / (loops.group * most));
       const int64_t outputs = p.k / p.groups, vectors = (outputs + loops.outputs - 1) / loops.outputs;
       const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) * static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
       const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * static_cast<double>(3 * parts + x_bits);
-      return tables * static_cast<double>(vectors * weight_bits_of(problem) * parts) * instructions / at_once + made;
+      return tables * static_cast<double>(vectors * weight_bits_of(problem) * parts) * instructions / loops.instructions_of_cycle + made;
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); }};
 
