@@ -30,7 +30,7 @@ sources_of() {
 }
 mapfile -t kernels < <(sources_of conv generated pool sparse24 vector bf16)
 kernels+=(src/kernels/strip/strip_{plan,problem,run}.cc src/ops/{activation_names,strip_program}.cc src/base/{text,cpu,tensor}.cc src/kernels/{layout,packed,precision,problem_fields}.cc)
-mapfile -t bytes < <(sources_of int8 lowbit)
+mapfile -t bytes < <(sources_of bitserial int8 lowbit)
 compile tests/arm/{kernels,int8}_on_arm.cc "${kernels[@]}" "${bytes[@]}"
 link kernels_on_arm tests/arm/kernels_on_arm.cc "${kernels[@]}"
 link int8_on_arm tests/arm/int8_on_arm.cc "${kernels[@]}" "${bytes[@]}"

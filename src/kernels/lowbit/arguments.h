@@ -1,7 +1,6 @@
 // Plain structures between kernels of few-bit values and the loops of one instruction set; free of library code.
 //
-// Bit planes: of n values of q bits, plane s holds bit s of each: value i is bit i % 8 of byte i / 8, and bits past the last value are 0. An image of
-// planes lies channels last: (pixels, q, plane_bytes), plane_bytes = ceil(channels / 8).
+// Bit planes: of n values of q bits, plane s holds bit s of each: value i is bit i % 8 of byte i / 8, and bits past the last value are 0.
 //
 // Look-ups (the loops' `add_look_ups`): a product of weights of one bit with any activations needs no multiplication. The sums of every choice among
 // `group` neighbouring activations are a table; bits of `group` neighbouring weights say which entry an output adds. One instruction looks up for a whole
@@ -105,6 +104,7 @@ struct LowBitLoops {
   int entries;  // 2^group, bytes
   int tables_at_once;  // that begin at a whole byte of a plane
   int pixels;   // that registers hold the sums of
+  double instructions_of_cycle;  // of look-ups, estimated: for the choice
   void (*add_look_ups)(const LookUpArguments&);
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);

@@ -29,24 +29,40 @@ static SCISSIONLITE_INLINE void end_pixel(const LowBitEndArguments& a, const End
   store_bytes(to, q);
 }
 
+/// Of the first `channels` outputs of a pixel.
+static SCISSIONLITE_INLINE void end_some(const LowBitEndArguments& a, const End& end, const int32_t* sums, uvec offset, uint8_t* to) {
+  for (int64_t c = 0; c < a.channels; c += kLanes) {
+    const uvec sum = load_as<uvec>(sums + c) * reinterpret_cast<uvec>(all(a.factor)) + load_as<uvec>(a.bias + c) + offset;
+    const ivec q = requantised(reinterpret_cast<ivec>(sum), load_as<fvec>(a.end.scale + c), end);
+    if (c + kLanes <= a.channels) {
+      store_bytes(to + c, q);
+    } else {
+      uint8_t bytes[kLanes];
+      store_bytes(bytes, q);
+      for (int64_t i = c; i < a.channels; ++i) to[i] = bytes[i - c];
+    }
+  }
+}
+
+/// To bit planes; of outputs that are not there, 0.
+template <bool kIsPlain>
+static SCISSIONLITE_INLINE void end_planes(const LowBitEndArguments& a, const End& end, const int32_t* sums, uvec offset, uint8_t* to) {
+  alignas(64) uint8_t bytes[kOutputs];
+  end_pixel<kIsPlain>(a, end, sums, offset, bytes);
+  for (int64_t c = a.channels; c < kOutputs; ++c) bytes[c] = 0;
+  store_planes(load_as<codevec>(bytes), a.channels, a.y_bits, to, a.plane_bytes);
+}
+
 template <bool kIsPlain>
 static void end_all(const LowBitEndArguments& a) {
   const End end(a.end);
   for (int64_t p = 0; p < a.pixels; ++p) {
     const int32_t* const sums = a.sums + p * kOutputs;
     const uvec offset = reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
-    if (a.channels == kOutputs && a.y_bits == 0) {
-      end_pixel<kIsPlain>(a, end, sums, offset, a.y + p * a.y_pixel);
-      continue;
-    }
-    alignas(64) uint8_t bytes[kOutputs];
-    end_pixel<kIsPlain>(a, end, sums, offset, bytes);
-    if (a.y_bits == 0) {
-      for (int64_t c = 0; c < a.channels; ++c) a.y[p * a.y_pixel + c] = bytes[c];
-      continue;
-    }
-    for (int64_t c = a.channels; c < kOutputs; ++c) bytes[c] = 0;
-    store_planes(load_as<codevec>(bytes), a.channels, a.y_bits, a.y + p * a.y_pixel, a.plane_bytes);
+    uint8_t* const to = a.y + p * a.y_pixel;
+    if (a.y_bits > 0) end_planes<kIsPlain>(a, end, sums, offset, to);
+    else if (a.channels == kOutputs) end_pixel<kIsPlain>(a, end, sums, offset, to);
+    else end_some(a, end, sums, offset, to);
   }
 }
 static void end_pixels(const LowBitEndArguments& a) {

@@ -4,10 +4,16 @@
 // Of each pixel of a tile: bytes are summed as long as they cannot overflow, then added to words. A word holds two outputs' bytes, even + 256 * odd: `whole` is the sum
 // of such words modulo 2^16, `odd` that of their upper bytes, so that even sums are whole - 256 * odd. That is three instructions for each `together` look-ups.
 
+// Instructions a cycle as bench/int8_speed measures them beside other ways (of NEON: supposed).
 #if defined(__AVX512VBMI__)
 constexpr int kGroup = 6;
+constexpr double kInstructionsOfCycle = 1.5;
+#elif defined(__AVX512BW__) || defined(__AVX2__) || defined(__aarch64__)
+constexpr int kGroup = 4;
+constexpr double kInstructionsOfCycle = 2;
 #else
 constexpr int kGroup = 4;
+constexpr double kInstructionsOfCycle = 0.2;  // without shuffles of bytes code by code
 #endif
 constexpr int kEntries = 1 << kGroup;
 #if defined(__AVX512BW__)

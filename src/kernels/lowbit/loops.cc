@@ -1,8 +1,6 @@
 #include "kernels/lowbit/loops.h"
 
-#include <string>
-
-#include "base/cpu.h"
+#include "kernels/lowbit/loops_beside.h"
 
 namespace scissionlite::kernels {
 
@@ -13,33 +11,13 @@ namespace scissionlite::kernels {
 #include "kernels/lowbit/loops.inc"
 #undef SCISSIONLITE_LOW_BIT_LOOPS
 
-namespace {
-
-struct Row {
-  const LowBitLoops* loops;
-  std::string beside;
-  std::vector<std::string> needs;
-};
-
-const std::vector<Row>& rows() {
-  static const std::vector<Row> table{
+const LowBitLoops& low_bit_loops_beside(const Int8Loops& loops) {
+  static const std::vector<LoopsRow<LowBitLoops>> rows{
 #define SCISSIONLITE_LOW_BIT_LOOPS(name, beside, ...) {&low_bit_loops::name::kLoops, beside, {__VA_ARGS__}},
 #include "kernels/lowbit/loops.inc"
 #undef SCISSIONLITE_LOW_BIT_LOOPS
   };
-  return table;
-}
-
-}  // namespace
-
-const LowBitLoops& low_bit_loops_beside(const Int8Loops& loops) {
-  bool is_wider = true;
-  for (const auto* bytes : all_int8_loops()) {  // fastest first
-    is_wider = is_wider && bytes != &loops;
-    for (const auto& row : rows())
-      if (!is_wider && row.beside == bytes->isa && has_isa(row.needs)) return *row.loops;
-  }
-  return *rows().back().loops;
+  return loops_beside(rows, loops);
 }
 
 }  // namespace scissionlite::kernels

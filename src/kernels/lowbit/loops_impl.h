@@ -26,5 +26,5 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 extern const LowBitLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes};
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

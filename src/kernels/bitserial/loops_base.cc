@@ -1,0 +1,3 @@
+// Runs everywhere.
+#define SCISSIONLITE_ISA base
+#include "kernels/bitserial/loops_impl.h"
