@@ -82,6 +82,8 @@ std::vector<Tensor> run_clip(const Context& c, std::span<const Tensor> in) {
   const auto clamp = [&](auto x) { return x < low ? static_cast<decltype(x)>(low) : x > high ? static_cast<decltype(x)>(high) : x; };
   if (in[0].dtype() == Dtype::kI64) return {map_typed<int64_t>(in[0], clamp)};
   if (in[0].dtype() == Dtype::kI32) return {map_typed<int32_t>(in[0], clamp)};
+  if (in[0].dtype() == Dtype::kU8) return {map_typed<uint8_t>(in[0], clamp)};
+  if (in[0].dtype() == Dtype::kI8) return {map_typed<int8_t>(in[0], clamp)};
   return map(in[0], clamp);
 }
 
