@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "graph/slice.h"
 #include "ops/ops.h"
@@ -17,6 +18,20 @@ Node fake_quantize(const std::string& value, const std::string& step, const comp
   const auto result = value + "_of_" + step;
   return {result, "FakeQuantize", ops::kFusedDomain, {value, step}, {result},
           {{"low", int64_t{range.low - zero_point}}, {"high", int64_t{range.high - zero_point}}, {"is_odd", int64_t{range.is_odd}}, {"axis", axis}}, ""};
+}
+
+/// Of a layer with a bias or a BatchNormalization: the node behind it that makes integers of its bias. What computed `result` makes `unrounded` then.
+std::optional<Node> round_offset(const compress::LowBitModel& model, const compress::LowBitLayer& layer, const std::string& x_step, const std::string& w_step, const std::string& unrounded) {
+  const auto& node = model.graph.nodes[layer.node];
+  const auto bias = node.inputs.size() > 2 ? node.inputs[2] : "";
+  if (node.op_type == "MatMul" || (bias.empty() && layer.batch_norm < 0)) return std::nullopt;
+  Node out{layer.name + "/offset", "RoundOffset", ops::kFusedDomain, {unrounded, x_step, w_step, bias}, {node.outputs[0]}, {}, ""};
+  if (layer.batch_norm < 0) return out;
+  const auto& norm = model.graph.nodes[static_cast<size_t>(layer.batch_norm)];
+  out.inputs.insert(out.inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
+  out.outputs = {norm.outputs[0]};
+  out.attributes["epsilon"] = norm.float_attribute("epsilon", 1e-5F);
+  return out;
 }
 
 /// Elements of a value for one image; 1 where the shape is not known.
@@ -44,7 +59,11 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
     return nodes.back().outputs[0];
   });
   graph_.inputs = inputs;
-  std::map<std::string, Node> before;  // by layer
+  std::map<size_t, std::string> read_step;  // by node
+  for (size_t p = 0; p < model.points.size(); ++p)
+    for (const auto& reader : model.points[p].readers)
+      if (reader.input == 0) read_step[reader.node] = of_points_[p];
+  std::map<std::string, Node> before, behind;  // by the layer, and by what rounds its bias behind it: the layer or its BatchNormalization
   for (size_t l = 0; l < model.layers.size(); ++l) {
     const auto& layer = model.layers[l];
     const auto& bits = model.plan.layers[l];
@@ -53,6 +72,8 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
     const auto count = static_cast<double>(layer.weights.inputs * layer.weights.taps * (values.size() > 1 ? 1 : layer.weights.outputs));
     of_layers_.push_back(add_step("step/" + layer.name, values, count, range));
     before[layer.name] = fake_quantize(layer.weights.weights, of_layers_.back(), range, 0, layer.weights.is_transposed ? 1 : 0);
+    const auto& last = model.graph.nodes[layer.batch_norm < 0 ? layer.node : static_cast<size_t>(layer.batch_norm)];
+    if (auto node = round_offset(model, layer, read_step.at(layer.node), of_layers_.back(), graph_.fresh_name(last.outputs[0] + "/unrounded"))) behind[last.name] = std::move(*node);
     if (layer.batch_norm < 0) continue;
     const auto& scale = model.graph.nodes[static_cast<size_t>(layer.batch_norm)].inputs[1];
     double sum = 0;
@@ -63,6 +84,7 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
   for (auto& node : graph_.nodes) {
     if (const auto it = before.find(node.name); it != before.end()) nodes.push_back(it->second), node.inputs[1] = it->second.outputs[0];
     nodes.push_back(std::move(node));
+    if (const auto it = behind.find(nodes.back().name); it != behind.end()) nodes.back().outputs[0] = it->second.inputs[0], nodes.push_back(it->second);
   }
   graph_.nodes = std::move(nodes);
   if (graph_.opset(ops::kFusedDomain) == 0) graph_.opsets.push_back({ops::kFusedDomain, 1});

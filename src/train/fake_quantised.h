@@ -7,7 +7,8 @@
 
 namespace scissionlite::train {
 
-/// The network of a LowBitModel with FakeQuantize nodes. Steps are inputs of its graph, given with each batch.
+/// The network of a LowBitModel with FakeQuantize nodes, and biases as they are when they are integers (RoundOffset; in training by running statistics). Steps are
+/// inputs of its graph, given with each batch.
 class FakeQuantised {
  public:
   /// @param steps  to start from.

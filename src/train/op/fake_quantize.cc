@@ -1,4 +1,5 @@
-// FakeQuantize of our own domain: the value that a code stands for, with the gradients of learned step sizes. It is in graphs that are trained only.
+// FakeQuantize and RoundOffset of our own domain: the value that a code stands for, with the gradients of learned step sizes, and biases as the integers
+// that are written. They are in graphs that are trained only.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -111,6 +112,20 @@ Tensors fake_quantize(const OpContext& c, const Tensors& in) {
   const int64_t axis = x.dim() > 0 ? normal_axis(c, c.node.int_attribute("axis", 0), x.dim()) : 0;
   if (step.numel() != 1 && (x.dim() == 0 || step.numel() != x.size(axis))) fail(c, std::to_string(step.numel()) + " steps do not fit axis " + std::to_string(axis) + " of " + to_string(shape_of(x)));
   return {FakeQuantize::apply(x, step, static_cast<double>(c.node.int_attribute("low", 0)), static_cast<double>(c.node.int_attribute("high", 255)), c.node.int_attribute("is_odd", 0) != 0, axis)};
+}
+
+/// Inputs y, the step of what the layer read, steps of its weights, and where they are there its bias and BatchNormalization's scale, shift, mean and variance.
+/// y = a (products) + offset, a channel, with offset a multiple of a times both steps: what the layer gives once its bias is an integer. The gradient is y's.
+Tensors round_offset(const OpContext& c, const Tensors& in) {
+  torch::NoGradGuard guard;
+  const auto wide_double = [&](size_t i, double otherwise) { return given(in, i) ? in[i].detach().to(torch::kDouble) : torch::full({1}, otherwise, torch::kDouble); };
+  const auto scale = wide_double(4, 1) / (wide_double(7, 1) + (given(in, 7) ? static_cast<double>(c.node.float_attribute("epsilon", 1e-5F)) : 0)).sqrt();
+  const auto offset = (wide_double(3, 0).flatten() - wide_double(6, 0)) * scale + wide_double(5, 0), unit = wide_double(1, 1) * wide_double(2, 1) * scale;
+  const auto correction = at::where(unit > 0, (offset / unit).round() * unit - offset, at::zeros_like(unit)).to(in[0].scalar_type());
+  std::vector<int64_t> shape(static_cast<size_t>(in[0].dim()), 1);
+  shape[1] = -1;
+  const at::AutoGradMode with_gradients(in[0].requires_grad());
+  return {in[0] + correction.view(shape)};
 }
 
 }  // namespace scissionlite::train::op
