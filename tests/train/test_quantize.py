@@ -166,11 +166,14 @@ class Quantize(OnTrainedModel):
         self.assertGreater(report["score"]["written"], 0.9)
 
     def test_a_killed_run_goes_on(self):
-        more = ["--epochs", 40, "--progressive", "4"]
+        """Killed in its first stage; and, once all stages are done, from the last one's checkpoint."""
+        more = ["--epochs", 12, "--progressive", "4"]
         self.quantized(self.folder / "whole.onnx", *more)
         checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
         words = self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
-        self.assertTrue(self.resumed(words, checkpoint)["stages"][-1]["training"]["resumed"])
+        self.assertEqual([stage["training"]["resumed"] for stage in self.resumed(words, self.folder / "run.checkpoint.stage1")["stages"]], [True, False])
+        self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
+        self.assertEqual([stage["training"]["resumed"] for stage in self.report(words)["stages"]], [True, True])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
         self.refused(self.words(self.folder / "refused.onnx", *more, "--activation-bits", 3, "--checkpoint", checkpoint), "belongs to another run: 'quantize' was")
 
