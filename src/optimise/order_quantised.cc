@@ -1,5 +1,6 @@
 // QuantizeLinear goes before what only moves or chooses values (MaxPool, Reshape, ...), DequantizeLinear behind it: then that is done to the bytes, and the operators on both sides have
-// their codes beside them. Exact: the largest code is that of the largest value.
+// their codes beside them. Exact: the largest code is that of the largest value. A sum of codes that is quantised more than once, as a residual's is that convolutions and the next sum read with
+// different bits, is computed for each: in bytes that costs less than one sum in floats.
 #include "optimise/passes.h"
 #include "optimise/quantised.h"
 
@@ -37,8 +38,35 @@ bool advance_quantise(Rewriter& r, size_t i) {
   }
 }
 
+/// Node i is one of several QuantizeLinear behind a sum of codes, or its activation: it gets a sum of its own.
+bool clone_sum(Rewriter& r, size_t i) {
+  if (!quantised(r, i)) return false;
+  const auto read = r.node(i).inputs[0];
+  const auto& readers = r.readers(read);
+  const auto last = r.producer(read);
+  if (!last || readers.size() < 2 || readers.back() == i || r.is_output(read)) return false;  // the last one keeps the sum
+  if (!std::all_of(readers.begin(), readers.end(), [&](size_t reader) { return quantised(r, reader).has_value(); })) return false;
+  std::vector<size_t> chain{*last};
+  if (activation_of(r, *last))
+    if (const auto before = r.inner_producer(r.node(*last).inputs[0])) chain.push_back(*before);
+  const Node& sum = r.node(chain.back());
+  if (!is_add(sum) || !std::all_of(sum.inputs.begin(), sum.inputs.end(), [&](const auto& input) { return dequantised(r, input).has_value(); })) return false;
+  Node reader = r.node(i);
+  std::vector<Node> copies;
+  for (size_t k = 0; k < chain.size(); ++k) {
+    Node copy = r.node(chain[k]);
+    copy.name = copy.name + "_" + reader.name;
+    copy.outputs[0] = r.fresh_name(copy.outputs[0] + "_" + reader.name);
+    (k == 0 ? reader.inputs[0] : copies.back().inputs[0]) = copy.outputs[0];
+    copies.push_back(std::move(copy));
+  }
+  r.replace(i, std::move(reader));
+  for (auto& copy : copies) r.insert_after(*last, std::move(copy));
+  return true;
+}
+
 }  // namespace
 
-int order_quantised(Graph& graph) { return sweep(graph, {delay_dequantise, advance_quantise}); }
+int order_quantised(Graph& graph) { return sweep(graph, {delay_dequantise, advance_quantise, clone_sum}); }
 
 }  // namespace scissionlite::passes

@@ -95,6 +95,29 @@ std::vector<Case> quantised_cases() {
       {"form_quantised", "Concat", 1, [](Maker& m) { m.output(through(m, m.op("Concat", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 4, 6, 7}), 0.05F, 10)}, {{"axis", int64_t{1}}}))); }},
       {"order_quantised", "MaxPool before a conv that reads it", 1,
        [](Maker& m) { m.output(through(m, conv(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 5, 9))); }},
+      {"order_quantised", "a sum and Relu that is quantised twice", 1,
+       [](Maker& m) {
+         const auto sum = m.op("Relu", {m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)})});
+         m.output(through(m, sum, 0.02F, 0));
+         m.output(through(m, sum, 0.1F, 0));
+       }},
+      {"order_quantised", "a sum that is quantised three times", 2,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)});
+         for (const float scale : {0.02F, 0.05F, 0.1F}) m.output(through(m, sum, scale));
+       }},
+      {"order_quantised", "a sum that floats read as well", 0,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)});
+         m.output(through(m, sum));
+         m.output(m.op("Exp", {sum}));
+       }},
+      {"order_quantised", "a sum of floats that is quantised twice", 0,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {m.input({1, 5, 6, 7}), m.input({1, 5, 6, 7})});
+         m.output(through(m, sum));
+         m.output(through(m, sum, 0.3F));
+       }},
       {"order_quantised", "MaxPool between two scales", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
       {"order_quantised", "MaxPool of one scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
       {"order_quantised", "Flatten that floats read", 1, [](Maker& m) { m.output(m.op("Exp", {m.op("Flatten", {through(m, m.input({1, 5, 6, 7}))})})); }},
