@@ -35,7 +35,7 @@ Encoding encoding_named(const std::string& name) {
   throw InvalidArgument("[low bits] unknown encoding '" + name + "'; available: " + join(known, ", ") + did_you_mean(name, known));
 }
 
-Encoding usual_encoding(int bits) { return bits == 1 ? Encoding::kBipolar : Encoding::kTwos; }
+Encoding usual_encoding(int bits, bool has_negative) { return bits > 1 ? Encoding::kTwos : has_negative ? Encoding::kBipolar : Encoding::kUnsigned; }
 
 float CodeRange::code(float v) const {
   if (is_odd) return 2 * std::clamp(std::floor(v / 2), static_cast<float>((low - 1) / 2), static_cast<float>((high - 1) / 2)) + 1;

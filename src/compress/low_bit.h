@@ -23,8 +23,8 @@ enum class Encoding {
 [[nodiscard]] const char* encoding_name(Encoding encoding);
 /// @throws InvalidArgument naming near ones.
 [[nodiscard]] Encoding encoding_named(const std::string& name);
-/// Bipolar for one bit, which is -1 or 1, and two's complement for more.
-[[nodiscard]] Encoding usual_encoding(int bits);
+/// Two's complement; for one bit bipolar, -1 or 1, or where no weight is negative (a shortcut that only picks channels, of zeros and ones) unsigned.
+[[nodiscard]] Encoding usual_encoding(int bits, bool has_negative = true);
 
 /// Codes that a value of some bits can have.
 struct CodeRange {

@@ -258,7 +258,9 @@ std::vector<LowBitLayer> find_low_bit_layers(const Graph& graph) {
     const size_t n = by_label.at(one.node);
     const auto& node = graph.nodes[n];
     layer_of[n] = out.size();
-    out.push_back({n, node.name, one, batch_norm_behind(graph, readers, node), false, false, reason_against(graph, node, one, is_constant, producers)});
+    const auto weights = graph.initializers.at(one.weights).as<float>();
+    const bool has_negative = std::any_of(weights.begin(), weights.end(), [](float v) { return v < 0; });
+    out.push_back({n, node.name, one, batch_norm_behind(graph, readers, node), has_negative, false, false, reason_against(graph, node, one, is_constant, producers)});
   }
   std::set<std::string> from_input, to_output;  // values that meet no layer on the way
   for (const auto& info : graph.inputs) from_input.insert(info.name);

@@ -14,6 +14,7 @@ struct LowBitLayer {
   std::string name;          // of the node
   SparseLayer weights;       // shape and constant
   int64_t batch_norm = -1;   // node of the BatchNormalization that alone reads the layer: it is folded when the model is written; -1: none
+  bool has_negative = true;  // some weight is below zero
   bool is_first = false;     // reads an input of the network through no other layer
   bool is_last = false;      // its results reach an output through no other layer
   std::string not_eligible;  // why it stays float, or empty

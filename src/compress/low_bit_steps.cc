@@ -13,6 +13,7 @@ constexpr double kSmallestShare = 0.02;  // of the range: steps below it are not
 // Of the weights' widest step. Beyond 1 few values may lie better between codes; with many codes cutting the range short does not pay, but small
 // changes of the step matter.
 constexpr double kLargestWeightShare = 1.3, kSmallestShareOfManyCodes = 0.4;
+constexpr double kStepOfNothing = 1e-12;  // odd codes are never zero: their step is
 constexpr int kManyCodes = 7, kFewestTried = 64, kTriedPerCode = 3;
 
 struct Fit {
@@ -50,10 +51,10 @@ float fit_step(std::span<const float> values, const CodeRange& range) {
   if (range.is_odd && range.high == 1) {
     double sum = 0;
     for (const float v : values) sum += std::abs(v);
-    return sum > 0 ? static_cast<float>(sum / static_cast<double>(values.size())) : 1;
+    return static_cast<float>(sum > 0 ? sum / static_cast<double>(values.size()) : kStepOfNothing);
   }
   const double widest = widest_step(values, range);
-  if (!(widest > 0)) return 1;
+  if (!(widest > 0)) return range.is_odd ? static_cast<float>(kStepOfNothing) : 1;
   double best = widest, least = try_step(values, range, widest).error;
   const double smallest = range.high < kManyCodes ? kSmallestShare : kSmallestShareOfManyCodes;
   const int tried = std::max(kFewestTried, kTriedPerCode * range.high);

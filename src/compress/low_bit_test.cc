@@ -102,6 +102,17 @@ TEST(CodeRange, BitsOutOfRangeAreRefused) {
   EXPECT_NE(message([] { (void)encoding_named("bipola"); }).find("did you mean 'bipolar'"), std::string::npos);
 }
 
+TEST(Encoding, OfOneBitIsZeroOrOneWhereNoWeightIsNegative) {
+  EXPECT_EQ(usual_encoding(1), Encoding::kBipolar);
+  EXPECT_EQ(usual_encoding(1, /*has_negative=*/false), Encoding::kUnsigned);
+  EXPECT_EQ(usual_encoding(2, /*has_negative=*/false), Encoding::kTwos);
+  Maker m;
+  const auto ready = ready_for_low_bits(testing_graphs::with_output(m, m.op("Conv", {m.conv(m.input({1, 3, 6, 6}), 3, 4), m.weights({2, 4, 1, 1}, 0, 1)})));
+  const auto layers = find_low_bit_layers(ready);
+  EXPECT_TRUE(layers[0].has_negative);
+  EXPECT_FALSE(layers[1].has_negative);
+}
+
 TEST(LowBitPlan, GoesThroughJson) {
   const LowBitPlan plan{{{"a", 1, Encoding::kBipolar, 2}, {"b", 8, Encoding::kTwos, 8}, {"c", 3, Encoding::kUnsigned, 5}}, 7};
   EXPECT_EQ(low_bit_plan_from_json(JsonReader(to_json(plan), "plan")), plan);
@@ -133,7 +144,10 @@ RC_GTEST_PROP(FitStep, ErrsHardlyMoreThanTheBestStep, ()) {
 
 TEST(FitStep, IsDefinedWhereThereIsNothingToFit) {
   EXPECT_EQ(fit_step(std::vector<float>(5, 0), weight_range(2, Encoding::kTwos)), 1);
-  EXPECT_EQ(fit_step(std::vector<float>(5, 0), weight_range(1, Encoding::kBipolar)), 1);
+  for (const int bits : {1, 3}) {
+    const auto step = fit_step(std::vector<float>(5, 0), weight_range(bits, Encoding::kBipolar));
+    EXPECT_TRUE(step > 0 && step < 1e-9) << bits;
+  }
   EXPECT_EQ(fit_step(std::vector<float>{-1, -2}, weight_range(2, Encoding::kUnsigned)), 1);
   EXPECT_FLOAT_EQ(fit_step(std::vector<float>(5, 0.5F), weight_range(1, Encoding::kBipolar)), 0.5F);
 }

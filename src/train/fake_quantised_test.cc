@@ -91,8 +91,14 @@ class Noise : public Dataset {
   [[nodiscard]] std::string identity() const override { return "noise"; }
 };
 
-compress::LowBitModel low_bit_model(int weight_bits, int activation_bits, compress::Encoding encoding) {
-  auto graph = with_biases(compress::ready_for_low_bits(small_network()));
+compress::LowBitModel low_bit_model(int weight_bits, int activation_bits, compress::Encoding encoding, bool has_zeros = false) {
+  auto network = small_network();
+  if (has_zeros) {  // the first output's weights
+    Tensor weights = network.initializers.at("conv.w").clone();
+    std::fill_n(weights.mutable_as<float>().begin(), 27, 0.0F);
+    network.initializers["conv.w"] = weights;
+  }
+  auto graph = with_biases(compress::ready_for_low_bits(network));
   compress::LowBitPlan plan;
   for (const auto& layer : compress::find_low_bit_layers(graph)) plan.layers.push_back({layer.name, weight_bits, encoding, activation_bits});
   return compress::with_plan(graph, plan);
@@ -117,7 +123,8 @@ double difference_when_written(const compress::LowBitModel& model) {
 TEST(FakeQuantised, IsWhatIsWritten) {
   for (int bits = 1; bits <= 8; ++bits)
     for (const auto encoding : {compress::Encoding::kTwos, compress::Encoding::kUnsigned, compress::Encoding::kBipolar})
-      if (bits < 8 || encoding != compress::Encoding::kBipolar) EXPECT_LT(difference_when_written(low_bit_model(bits, bits, encoding)), 1e-4) << bits << encoding_name(encoding);
+      for (const bool has_zeros : {false, true})
+        if (bits < 8 || encoding != compress::Encoding::kBipolar) EXPECT_LT(difference_when_written(low_bit_model(bits, bits, encoding, has_zeros)), 1e-4) << bits << encoding_name(encoding) << has_zeros;
 }
 
 TEST(FitLowBits, StatisticsBringMeansBack) {

@@ -36,10 +36,10 @@ constexpr int kBitsOfFloat = 32;
 LayerBits usual_bits(const QuantiseJob& job, const compress::LowBitLayer& layer) {
   const bool is_wide = layer.is_first || layer.is_last;
   const int weight_bits = is_wide ? job.first_last_bits : job.weight_bits;
-  return {layer.name, weight_bits, job.encoding && !is_wide ? *job.encoding : compress::usual_encoding(weight_bits), is_wide ? job.first_last_bits : job.activation_bits};
+  return {layer.name, weight_bits, job.encoding && !is_wide ? *job.encoding : compress::usual_encoding(weight_bits, layer.has_negative), is_wide ? job.first_last_bits : job.activation_bits};
 }
 
-void apply_rules(const QuantiseJob& job, LowBitPlan& plan) {
+void apply_rules(const QuantiseJob& job, const std::map<std::string, bool>& has_negative, LowBitPlan& plan) {
   for (const auto& rule : job.rules) {
     bool matches = false;
     std::vector<std::string> names;
@@ -47,7 +47,7 @@ void apply_rules(const QuantiseJob& job, LowBitPlan& plan) {
       names.push_back(layer.name);
       if (!glob_matches(rule.glob, layer.name)) continue;
       matches = true;
-      if (rule.weight_bits) layer.weight_bits = *rule.weight_bits, layer.encoding = job.encoding.value_or(compress::usual_encoding(*rule.weight_bits));
+      if (rule.weight_bits) layer.weight_bits = *rule.weight_bits, layer.encoding = job.encoding.value_or(compress::usual_encoding(*rule.weight_bits, has_negative.at(layer.name)));
       if (rule.encoding) layer.encoding = *rule.encoding;
       if (rule.activation_bits) layer.activation_bits = *rule.activation_bits;
     }
@@ -62,13 +62,15 @@ LowBitPlan plan_of(const QuantiseJob& job, const Graph& graph) {
   }
   LowBitPlan plan{{}, job.residual_bits};
   std::vector<std::string> reasons;
+  std::map<std::string, bool> has_negative;
   for (const auto& layer : compress::find_low_bit_layers(graph)) {
+    has_negative[layer.name] = layer.has_negative;
     if (layer.not_eligible.empty()) plan.layers.push_back(usual_bits(job, layer));
     else reasons.push_back(layer.name + ": " + layer.not_eligible);
   }
   if (plan.layers.empty())
     throw InvalidArgument("[quantize] '" + job.train.model.string() + "' has no layer to quantise, that is no Conv, Gemm or MatMul with constant float32 weights" + (reasons.empty() ? "" : ": " + join(reasons, "; ")));
-  apply_rules(job, plan);
+  apply_rules(job, has_negative, plan);
   return plan;
 }
 

@@ -24,7 +24,7 @@ struct BitsRule {
 struct QuantiseJob {
   TrainJob train;  // 0 epochs: without gradients; the float model is the teacher by default
   int weight_bits = 2, activation_bits = 2, residual_bits = 8, first_last_bits = 8;
-  std::optional<compress::Encoding> encoding;  // of weights; default: bipolar for 1 bit, else two's complement
+  std::optional<compress::Encoding> encoding;  // of weights but those of the first and the last layer; default: usual_encoding
   std::vector<BitsRule> rules;                 // after all of these, in order
   fs::path plan;                               // JSON (docs/formats.md) in place of them; empty: none
   bool one_step_a_layer = false;               // for weights; else one an output

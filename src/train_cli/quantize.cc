@@ -56,7 +56,7 @@ Run declare_quantize(CLI::App& app, Common& common) {
   const auto bits = [&](const char* name, int& value, const char* help) { app.add_option(name, value, help)->check(CLI::Range(1, compress::kMostBits))->capture_default_str(); };
   bits("--weight-bits", job.weight_bits, "of weights");
   bits("--activation-bits", job.activation_bits, "of what layers read");
-  app.add_option("--encoding", options->encoding, "of weights: twos (two's complement), unsigned, bipolar (sums of -2^s and 2^s; default for 1 bit); first and last layer: twos")->check(CLI::IsMember({"twos", "unsigned", "bipolar"}));
+  app.add_option("--encoding", options->encoding, "of weights: twos (two's complement), unsigned, bipolar (sums of -2^s and 2^s); default: twos, for 1 bit bipolar or, where no weight is negative, unsigned; first and last layer keep the default")->check(CLI::IsMember({"twos", "unsigned", "bipolar"}));
   bits("--residual-bits", job.residual_bits, "of what sums, means and concatenations read");
   bits("--first-last-bits", job.first_last_bits, "of weights and inputs of the first and the last layer");
   const auto rules = app.add_option("--bits", options->rules, "other bits for the layers whose names match, later ones win: GLOB=w2a4, GLOB=w1, GLOB=w2a4:bipolar");
