@@ -22,7 +22,7 @@ double gflops(const StepFacts& step) { return step.median_us > 0 ? 2e-3 * static
 
 Json to_json(const Explanation& e) {
   Json json{{"schema", "scissionlite.explanation/1"}, {"engine", e.engine.spec}, {"version", e.engine.version}, {"isa", e.engine.isa}, {"precision", e.engine.precision}, {"threads", e.engine.threads},
-            {"run_us", e.run_us}, {"peak_gflops", e.peak_gflops}, {"arena_bytes", e.arena_bytes}, {"values_bytes", e.values_bytes}};
+            {"run_us", e.run_us}, {"peak_gflops", e.peak_gflops}, {"arena_bytes", e.arena_bytes}, {"values_bytes", e.values_bytes}, {"traffic_bytes", e.traffic_bytes}, {"operator_traffic_bytes", e.operator_traffic_bytes}};
   json["steps"] = Json::array();
   for (const auto& step : e.steps)
     json["steps"].push_back({{"node", step.node}, {"implementation", step.implementation}, {"shape", step.shape}, {"macs", step.macs}, {"bytes", step.bytes}, {"median_us", step.median_us},
@@ -73,7 +73,9 @@ void print(const Explanation& e, const Options& options) {
   if (sorted.size() >= rows.size()) std::cout << "... " << sorted.size() - rows.size() + 1 << " more steps (--top 0 shows all)\n";
   std::cout << "\n" << e.steps.size() << " steps, " << format_fixed(e.run_us / 1e3, 3) << " ms a run with " << e.engine.threads << (e.engine.threads == 1 ? " thread" : " threads") << " of " << e.engine.isa << " in " << e.engine.precision << ", "
             << format_fixed(2e-3 * static_cast<double>(macs) / e.run_us, 1) << " GFLOP/s of " << format_fixed(e.peak_gflops, 1) << " measured at most\n";
-  std::cout << "values take " << format_fixed(static_cast<double>(e.arena_bytes) / 1048576, 1) << " MiB (" << format_fixed(static_cast<double>(e.values_bytes) / 1048576, 1) << " without reuse)\n";
+  std::cout << "values take " << format_fixed(static_cast<double>(e.arena_bytes) / 1048576, 1) << " MiB (" << format_fixed(static_cast<double>(e.values_bytes) / 1048576, 1) << " without reuse); steps read and write " << format_fixed(static_cast<double>(e.traffic_bytes) / 1048576, 1) << " MiB of them";
+  if (e.operator_traffic_bytes > 0) std::cout << ", operator by operator it would be " << format_fixed(static_cast<double>(e.operator_traffic_bytes) / 1048576, 1) << " MiB";
+  std::cout << "\n";
   print_groups(e, sum_us);
 }
 

@@ -139,10 +139,10 @@ bool form_concat(Rewriter& r, const Site& site) {
   return true;
 }
 
-/// What only chooses or moves values is done to the bytes, where both sides stand for the same.
+/// What only moves or chooses values is done to the bytes, where both sides stand for the same.
 bool form_move(Rewriter& r, const Site& site) {
   const Node node = r.node(site.inner);
-  if (!is_onnx(node, {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"}) || node.outputs.size() > 1 || site.activation) return false;
+  if (!moves_values(node) || site.activation) return false;
   const auto x = dequantised(r, node.inputs[0]);
   if (!x || !x->is_alike(site.y)) return false;
   Node made = node;

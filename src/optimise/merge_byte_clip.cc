@@ -1,6 +1,7 @@
 // Clip of bytes, which is how a quantised model says that it keeps fewer bits than a byte has -> the bounds of the operator of bytes before it, or a ByteTable.
 #include "optimise/match.h"
 #include "optimise/passes.h"
+#include "optimise/quantised.h"
 
 namespace scissionlite::passes {
 namespace {
@@ -65,9 +66,17 @@ bool into_table(Rewriter& r, size_t i, const ByteRange& range) {
   return true;
 }
 
+/// Before what only moves or chooses codes, where it may reach an operator with bounds.
+bool before_mover(Rewriter& r, size_t i) {
+  const auto before = r.inner_producer(r.node(i).inputs[0]);
+  if (!before || !moves_values(r.node(*before)) || !r.producer(r.node(*before).inputs[0])) return false;
+  swap_with_mover(r, *before, i);
+  return true;
+}
+
 bool merge(Rewriter& r, size_t i) {
   const auto range = range_of_clip(r, r.node(i));
-  return range && (into_bounds(r, i, *range) || into_table(r, i, *range));
+  return range && (before_mover(r, i) || into_bounds(r, i, *range) || into_table(r, i, *range));
 }
 
 }  // namespace

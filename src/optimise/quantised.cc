@@ -10,6 +10,7 @@ bool is_byte(Dtype dtype) { return dtype == Dtype::kU8 || dtype == Dtype::kI8; }
 /// Scale and zero point of one value each.
 std::optional<Codes> codes_of(const Rewriter& r, const std::string& value, Dtype dtype, const std::string& scale, const std::string& zero) {
   const Tensor *scales = r.constant(scale), *zeros = zero.empty() ? nullptr : r.constant(zero);
+  if (dtype == Dtype::kUndefined && zeros) dtype = zeros->dtype();  // of a value that a pass made
   if (!is_byte(dtype) || !scales || scales->dtype() != Dtype::kF32 || scales->size() != 1 || (!zero.empty() && (!zeros || zeros->size() != 1))) return std::nullopt;
   return Codes{value, scale, zero, dtype, scales->as<float>()[0], zeros ? zeros->to_i64()[0] : 0};
 }
@@ -20,6 +21,19 @@ int64_t byte_of(float value, const Codes& y) {
 }
 
 }  // namespace
+
+bool moves_values(const Node& node) { return is_onnx(node, {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"}) && node.outputs.size() == 1; }
+
+void swap_with_mover(Rewriter& r, size_t mover, size_t i) {
+  Node first = r.node(i), second = r.node(mover);
+  second.outputs = first.outputs;
+  first.inputs[0] = second.inputs[0];
+  first.outputs[0] = r.fresh_name(second.outputs[0] + "_before");
+  second.inputs[0] = first.outputs[0];
+  r.erase(i);
+  r.replace(mover, std::move(first));
+  r.insert_after(mover, std::move(second));
+}
 
 std::optional<Codes> dequantised(const Rewriter& r, const std::string& value) {
   const auto maker = r.producer(value);

@@ -54,6 +54,9 @@ std::vector<Case> quantised_cases() {
          m.output(clip(m, sum, "", zero(m, 90)));
          m.output(sum);
        }},
+      {"merge_byte_clip", "behind a MaxPool of a sum", 2,
+       [](Maker& m) { m.output(clip(m, m.op("MaxPool", {binary(m, "FusedQLinearAdd", m.input(kImage, Dtype::kU8), m.input(kImage, Dtype::kU8))}, {{"kernel_shape", Ints{2, 2}}}), "", zero(m, 90))); }},
+      {"merge_byte_clip", "behind a MaxPool of an input", 1, [](Maker& m) { m.output(clip(m, m.op("MaxPool", {m.input(kImage, Dtype::kU8)}, {{"kernel_shape", Ints{2, 2}}}), "", zero(m, 90))); }},
       {"merge_byte_clip", "of floats", 0, [](Maker& m) { m.output(m.clip(m.input(kImage), 0, 3)); }},
       {"merge_byte_clip", "a bound that is no constant", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), "", m.input({}, Dtype::kU8))); }},
       {"merge_byte_clip", "bounds in the wrong order", 0, [](Maker& m) { m.output(clip(m, m.input(kImage, Dtype::kU8), zero(m, 9), zero(m, 3))); }},
@@ -90,6 +93,38 @@ std::vector<Case> quantised_cases() {
       {"form_quantised", "GlobalAveragePool", 1, [](Maker& m) { m.output(through(m, m.op("GlobalAveragePool", {through(m, m.input({1, 5, 6, 7}))}), 0.01F, 120)); }},
       {"form_quantised", "AveragePool", 1, [](Maker& m) { m.output(through(m, m.op("AveragePool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}}), 0.01F, 120)); }},
       {"form_quantised", "Concat", 1, [](Maker& m) { m.output(through(m, m.op("Concat", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 4, 6, 7}), 0.05F, 10)}, {{"axis", int64_t{1}}}))); }},
+      {"order_quantised", "MaxPool before a conv that reads it", 1,
+       [](Maker& m) { m.output(through(m, conv(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 5, 9))); }},
+      {"order_quantised", "a sum and Relu that is quantised twice", 1,
+       [](Maker& m) {
+         const auto sum = m.op("Relu", {m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)})});
+         m.output(through(m, sum, 0.02F, 0));
+         m.output(through(m, sum, 0.1F, 0));
+       }},
+      {"order_quantised", "a sum that is quantised three times", 2,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)});
+         for (const float scale : {0.02F, 0.05F, 0.1F}) m.output(through(m, sum, scale));
+       }},
+      {"order_quantised", "a sum that floats read as well", 0,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {through(m, m.input({1, 5, 6, 7})), through(m, m.input({1, 5, 6, 7}), 0.03F, 90)});
+         m.output(through(m, sum));
+         m.output(m.op("Exp", {sum}));
+       }},
+      {"order_quantised", "a sum of floats that is quantised twice", 0,
+       [](Maker& m) {
+         const auto sum = m.op("Add", {m.input({1, 5, 6, 7}), m.input({1, 5, 6, 7})});
+         m.output(through(m, sum));
+         m.output(through(m, sum, 0.3F));
+       }},
+      {"order_quantised", "MaxPool between two scales", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
+      {"order_quantised", "MaxPool of one scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
+      {"order_quantised", "Flatten that floats read", 1, [](Maker& m) { m.output(m.op("Exp", {m.op("Flatten", {through(m, m.input({1, 5, 6, 7}))})})); }},
+      {"order_quantised", "MaxPool that is the result", 0, [](Maker& m) { m.output(m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}})); }},
+      {"order_quantised", "conv, Relu, MaxPool and Flatten before QuantizeLinear", 1,
+       [](Maker& m) { m.output(through(m, m.op("Flatten", {m.op("MaxPool", {m.op("Relu", {conv(m, through(m, m.input({1, 5, 6, 7})), 5, 9)})}, {{"kernel_shape", Ints{3, 3}}, {"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}})}))); }},
+      {"order_quantised", "MaxPool of an input before QuantizeLinear", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {m.input({1, 5, 6, 7})}, {{"kernel_shape", Ints{2, 2}}}))); }},
       {"form_quantised", "MaxPool of one scale", 1, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}))); }},
       {"form_quantised", "MaxPool to another scale", 0, [](Maker& m) { m.output(through(m, m.op("MaxPool", {through(m, m.input({1, 5, 6, 7}))}, {{"kernel_shape", Ints{2, 2}}}), 0.05F)); }},
       {"form_quantised", "Split, both parts quantised as the whole", 1,

@@ -109,6 +109,7 @@ std::string note_of(const ExplainView& view) {
     text += " It computes " + format_fixed(reached, 1) + " GFLOP/s, " + percent(reached / e.peak_gflops) + " of the " + format_fixed(e.peak_gflops, 1) + " measured at most on this machine.";
   }
   if (e.values_bytes > 0) text += " Values take " + bytes_text(e.arena_bytes) + " (" + bytes_text(e.values_bytes) + " without reuse).";
+  if (e.traffic_bytes > 0) text += " Steps read and write " + bytes_text(e.traffic_bytes) + " of values" + (e.operator_traffic_bytes > 0 ? "; operator by operator it would be " + bytes_text(e.operator_traffic_bytes) : "") + ".";
   return text + " First one run from input to output, then the slowest steps; the solid part of a bar is the time that the step would take at the peak, the pale rest is what could be gained at most.";
 }
 

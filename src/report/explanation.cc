@@ -30,7 +30,7 @@ ExplainedStep step_from(const JsonReader& json) {
 Explained explained_from_json(const Json& raw, const std::string& where) {
   check_schema(raw, "explanation", kVersion, where);
   const JsonReader json(raw, where);
-  json.allow_only({"schema", "model_name", "engine", "version", "isa", "precision", "threads", "run_us", "peak_gflops", "arena_bytes", "values_bytes", "steps", "command"});
+  json.allow_only({"schema", "model_name", "engine", "version", "isa", "precision", "threads", "run_us", "peak_gflops", "arena_bytes", "values_bytes", "traffic_bytes", "operator_traffic_bytes", "steps", "command"});
   Explained out;
   out.model_name = json.text_or("model_name", "");
   out.engine = json.at("engine").text();
@@ -43,6 +43,8 @@ Explained explained_from_json(const Json& raw, const std::string& where) {
   out.peak_gflops = json.at("peak_gflops").number_at_least(0);
   out.arena_bytes = not_negative(json, "arena_bytes");
   out.values_bytes = not_negative(json, "values_bytes");
+  out.traffic_bytes = not_negative(json, "traffic_bytes");
+  out.operator_traffic_bytes = not_negative(json, "operator_traffic_bytes");
   for (const auto& step : json.at("steps").elements()) out.steps.push_back(step_from(step));
   return out;
 }

@@ -24,7 +24,7 @@ struct ExplainedStep {
 struct Explained {
   std::string model_name, engine, version, isa, precision, command;
   int64_t threads = 1;
-  double run_us = 0, peak_gflops = 0, arena_bytes = 0, values_bytes = 0;
+  double run_us = 0, peak_gflops = 0, arena_bytes = 0, values_bytes = 0, traffic_bytes = 0, operator_traffic_bytes = 0;
   std::vector<ExplainedStep> steps;  // in the order in which they run
 };
 

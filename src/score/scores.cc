@@ -74,6 +74,7 @@ std::string Candidate::family() const {
   if (kind == Kind::kLocal) return "local";
   if (kind == Kind::kEdge) return "edge " + codec.substr(0, codec.find('-'));
   if (tl == "fp32" || tl == "fp16" || tl.starts_with("uint")) return "plain " + tl;
+  if (tl.rfind("codes", 0) == 0) return "packed codes";
   return tl == "pool" || tl.rfind("pool-", 0) == 0 ? "pool TL" : "learned TL";
 }
 

@@ -20,7 +20,7 @@ struct Candidate {
   std::string cut_id;  // of kSplit
   std::string tl;      // of kSplit
   [[nodiscard]] std::string key() const;
-  /// "local", "edge file", "edge jpeg", "plain uint8", "pool TL", "learned TL": the family of the table.
+  /// "local", "edge file", "edge jpeg", "plain uint8", "packed codes", "pool TL", "learned TL": the family of the table.
   [[nodiscard]] std::string family() const;
 };
 /// @throws InvalidArgument saying the grammar.

@@ -11,7 +11,7 @@ namespace {
 TEST(Candidate, KeysAndFamilies) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"local", "local"}, {"edge/file", "edge file"}, {"edge/jpeg-q90-420", "edge jpeg"}, {"edge/webp-q80", "edge webp"}, {"split/12/fp32", "plain fp32"},
-      {"split/12+9/uint8", "plain uint8"}, {"split/7/uint3", "plain uint3"}, {"split/7/pool", "pool TL"}, {"split/7/klt-s2-c64-b4", "learned TL"}};
+      {"split/12+9/uint8", "plain uint8"}, {"split/7/uint3", "plain uint3"}, {"split/7/codes2", "packed codes"}, {"split/7/pool", "pool TL"}, {"split/7/klt-s2-c64-b4", "learned TL"}};
   for (const auto& [key, family] : cases) {
     EXPECT_EQ(candidate_from_key(key).key(), key);
     EXPECT_EQ(candidate_from_key(key).family(), family);

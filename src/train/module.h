@@ -35,6 +35,7 @@ class Module {
   [[nodiscard]] const Graph& graph() const { return graph_; }
   [[nodiscard]] const ModuleOptions& options() const { return options_; }
   void set_update_statistics(bool update);
+  void set_statistics_momentum(double momentum) { options_.statistics_momentum = momentum; }
   [[nodiscard]] torch::ScalarType compute_type() const { return options_.double_precision ? torch::kDouble : torch::kFloat; }
 
   /// Everything that can be trained, in the order of first use.

@@ -31,7 +31,7 @@ std::optional<Role> role_of(const Node& node, size_t i) {
 /// Operators through which a weight is still that weight.
 bool passes_weights(const std::string& type) {
   static const std::set<std::string> types{"Reshape",  "Unsqueeze", "Squeeze",        "Flatten",         "Transpose",
-                                           "Identity", "Cast",      "QuantizeLinear", "DequantizeLinear"};
+                                           "Identity", "Cast",      "QuantizeLinear", "DequantizeLinear", "FakeQuantize"};
   return types.count(type) > 0;
 }
 

@@ -139,12 +139,14 @@ TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData
   options.identity.update(what.identity);
   const Loader batches(computed.train, {.batch_size = job.batch_size, .seed = options.seed});
   const Loader held_out(computed.held_out, {.batch_size = job.batch_size, .shuffle = false, .augment = false});
-  Pass pass(student, computed.given, computed.teacher.get(), job, what.given);
+  auto given = what.given;
+  given.insert(what.more.begin(), what.more.end());
+  Pass pass(student, computed.given, computed.teacher.get(), job, given);
   const auto trained = student.trained();
   log::info("training " + std::to_string(trained.size()) + " of " + std::to_string(student.parameters().size()) + " parameters (" +
             std::to_string(count_values(trained)) + " values) on " + std::to_string(data.train->size()) + " images, " +
             std::to_string(data.held_out->size()) + " held out");
-  Trainer trainer(student, options, {}, what.kept);
+  Trainer trainer(student, options, what.more, what.kept);
   if (what.after_backward) trainer.set_after_backward([&] { what.after_backward(student); });
   if (what.after_step) trainer.set_after_step([&](const Trainer::Step& step) { what.after_step(student, step); });
   const auto result = trainer.run(

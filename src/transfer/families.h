@@ -12,6 +12,7 @@ namespace scissionlite::transfer {
 using Maker = std::unique_ptr<TransferLayer> (*)(const std::string& spec);
 std::unique_ptr<TransferLayer> make_plain(const std::string& spec);
 std::unique_ptr<TransferLayer> make_uint(const std::string& spec);
+std::unique_ptr<TransferLayer> make_codes(const std::string& spec);
 std::unique_ptr<TransferLayer> make_pool(const std::string& spec);
 std::unique_ptr<TransferLayer> make_klt(const std::string& spec);
 

@@ -93,6 +93,7 @@ int64_t wire_bytes(const std::vector<ValueInfo>& outputs) {
 }
 
 std::vector<std::string> default_specs(const ValueInfo& tensor) {
+  if (tensor.dtype == Dtype::kU8) return {"fp32", "codes4", "codes2", "codes1"};
   std::vector<std::string> out{"fp32", "fp16", "uint8", "uint4", "pool"};
   if (!supports_float(tensor, 4).ok || tensor.shape.size() != 4) return out;
   constexpr int64_t kLargestPatch = 1024;  // the eigenvectors of that many dimensions take about a second

@@ -323,5 +323,36 @@ TEST(TransferErrors, SayWhatWasExpected) {
   EXPECT_TRUE(contains(layer->supports(context(shape, {}, 13, Dtype::kI64).tensor).reason, "int64"));
 }
 
+/// Every code there is, and larger ones, which saturate; odd counts; each opset and backend.
+TEST(Codes, CrossAsTheyAre) {
+  for (const auto& backend : available_backends())
+    for (const int64_t opset : {int64_t{7}, int64_t{13}, int64_t{21}})
+      for (int bits = 1; bits <= 7; ++bits)
+        for (const Shape& shape : {Shape{1, 5, 3, 7}, Shape{1, 64, 2, 2}, Shape{1, 11}}) {
+          SCOPED_TRACE(backend + ", opset " + std::to_string(opset) + ", " + std::to_string(bits) + " bits, " + to_string(shape));
+          const auto codec = make("codes" + std::to_string(bits))->fit(context(shape, {}, opset, Dtype::kU8));
+          EXPECT_EQ(codec.code_bytes, wire_bytes(codec.encoder.outputs));
+          EXPECT_LE(codec.code_bytes, element_count(shape) * bits / 8 + 3);
+          Tensor x(Dtype::kU8, shape);
+          const int top = (1 << bits) - 1;
+          auto values = x.mutable_as<uint8_t>();
+          for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<uint8_t>(i % 9 == 8 ? 255 : static_cast<int>(i) & top);
+          const auto back = round_trip(codec, x, backend);
+          ASSERT_EQ(back.dtype(), Dtype::kU8);
+          ASSERT_EQ(back.shape(), shape);
+          for (size_t i = 0; i < values.size(); ++i) ASSERT_EQ(back.as<uint8_t>()[i], std::min<int>(values[i], top)) << i;
+        }
+}
+
+TEST(Codes, AreTriedOfBytesOnly) {
+  const ValueInfo bytes{"q", Dtype::kU8, {1, 8, 4, 4}, true, {}}, floats{"x", Dtype::kF32, {1, 8, 4, 4}, true, {}}, one{"q", Dtype::kU8, {8}, true, {}};
+  EXPECT_EQ(default_specs(bytes), (std::vector<std::string>{"fp32", "codes4", "codes2", "codes1"}));
+  for (const auto& spec : default_specs(floats)) EXPECT_NE(spec.substr(0, 5), "codes");
+  EXPECT_TRUE(make("codes2")->supports(bytes).ok);
+  EXPECT_NE(make("codes2")->supports(floats).reason.find("is float32"), std::string::npos);
+  EXPECT_NE(make("codes2")->supports(one).reason.find("two dimensions"), std::string::npos);
+  for (const auto* spec : {"codes", "codes0", "codes8", "codes12", "codes2-b3"}) EXPECT_THROW((void)make(spec), InvalidArgument) << spec;
+}
+
 }  // namespace
 }  // namespace scissionlite::transfer

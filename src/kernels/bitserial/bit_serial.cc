@@ -104,14 +104,14 @@ class BitSerial final : public Int8Convolution {
       for (int64_t i = 0; i < p.kernel_h; ++i) make_row(x, block, rows_.row_of(row, i), work, kept);
       set_places(row, work.at + (row - rows.begin) * words_);
     }
-    const int64_t columns = rows_.columns_of(block), count = rows.end - rows.begin, sums_row = columns * few_bits_.outputs, y_row = p.out_w() * p.k;
-    uint8_t* const to = y + (block / rows_.blocks() * p.out_h() + rows.begin) * y_row + rows_.first_column(block) * p.k;
+    const int64_t columns = rows_.columns_of(block), count = rows.end - rows.begin, sums_row = columns * few_bits_.outputs;
+    const int64_t first = (block / rows_.blocks() * p.out_h() + rows.begin) * p.out_w() + rows_.first_column(block);  // pixel
     for (int64_t i = outputs.begin, group = -1; i < outputs.end; ++i) {
       const int64_t now = i / outputs_.vectors(), vector = i % outputs_.vectors();
       if (std::exchange(group, now) != now && outputs_.needs_windows())
         for (int64_t row = 0; row < count; ++row) rows_.sum_windows(work.x_sums, group, rows.begin + row, columns, work.windows + row * columns);
       count_outputs(group, vector, columns, count, work);
-      for (int64_t row = 0; row < count; ++row) outputs_.end(group, vector, work.sums + row * sums_row, columns, work.windows + row * columns, to + row * y_row);
+      for (int64_t row = 0; row < count; ++row) outputs_.end(group, vector, work.sums + row * sums_row, columns, work.windows + row * columns, y, first + row * p.out_w());
     }
   }
 
@@ -158,7 +158,7 @@ class BitSerial final : public Int8Convolution {
   const BitSerialLoops& loops_;
   WindowWords window_;
   LowBitOutputs outputs_;
-  int x_bits_ = few_bits_of(problem_).bits, w_bits_ = weight_bits_of(problem_);
+  int x_bits_ = few_bits_of(problem_).bits, w_bits_ = problem_.weight_bits();
   int64_t out_rows_;  // at a time
   InputRows rows_;
   int64_t words_ = 0, vectors_ = 1, plane_bytes_ = 0, slot_bytes_ = 0;
@@ -175,7 +175,7 @@ const Int8ConvImplementation k_int8_conv_bit_serial{
       const auto& p = problem.conv;
       const auto& loops = bit_serial_loops_beside(bytes);
       const WindowWords window(p);
-      const int64_t x_bits = few_bits_of(problem).bits, w_bits = weight_bits_of(problem), channels = p.c / p.groups, vectors = p.groups * ((p.k / p.groups + loops.lanes - 1) / loops.lanes);
+      const int64_t x_bits = few_bits_of(problem).bits, w_bits = problem.weight_bits(), channels = p.c / p.groups, vectors = p.groups * ((p.k / p.groups + loops.lanes - 1) / loops.lanes);
       const int64_t words = round_up(p.kernel_h * window.of_row(), loops.words_unit);
       const double of_vector = static_cast<double>(words * x_bits * w_bits) * loops.cycles.word + static_cast<double>(x_bits + w_bits - 1) * loops.cycles.pixel;
       const double of_input = kInputCycles + kPlaneCycles * static_cast<double>(x_bits * ((channels + 63) / 64));
@@ -183,6 +183,7 @@ const Int8ConvImplementation k_int8_conv_bit_serial{
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
       return std::make_unique<BitSerial>(p, w, low_bit_loops_beside(loops), bit_serial_loops_beside(loops));
-    }};
+    },
+    /*keeps_packed=*/true, /*takes_planes=*/true};
 
 }  // namespace scissionlite::kernels

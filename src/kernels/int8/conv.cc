@@ -1,6 +1,7 @@
 #include "kernels/int8/conv.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <limits>
 #include <numeric>
@@ -38,10 +39,16 @@ void note_weights(Int8Problem& problem, const int16_t* w) {
   }
   problem.most_sum = most * std::max(std::abs(problem.x_zero - problem.least_x()), std::abs(problem.most_x() - problem.x_zero));
   problem.has_byte_weights = std::all_of(w, w + p.k * length, [](int16_t v) { return v >= -128 && v <= 127; });
-  const auto [least, largest] = std::minmax_element(w, w + p.k * length);
-  problem.w_least = *least, problem.w_most = *largest;
+  std::array<bool, 1 << 16> is_there{};  // by value
+  for (int64_t i = 0; i < p.k * length; ++i) is_there[static_cast<uint16_t>(w[i])] = true;
+  bool is_first = true;
   int32_t step = 0;
-  for (int64_t i = 0; i < p.k * length; ++i) step = std::gcd(step, w[i] - problem.w_least);
+  for (int32_t value = -(1 << 15); value < 1 << 15; ++value) {
+    if (!is_there[static_cast<uint16_t>(value)]) continue;
+    if (is_first) problem.w_least = value, is_first = false;
+    problem.w_most = value;
+    step = std::gcd(step, value - problem.w_least);
+  }
   problem.w_step = std::max(step, 1);
   problem.large_pairs = pairs > 0 ? static_cast<double>(large) / static_cast<double>(pairs) : 0;
 }
@@ -50,12 +57,21 @@ Requantise end_of(const Int8Problem& problem, const float* scale) {
   return {scale, problem.y_zero, static_cast<float>(problem.low - problem.y_zero), static_cast<float>(problem.high - problem.y_zero)};
 }
 
+std::string reason_against(const Int8ConvImplementation& row, const Int8Problem& problem, const Int8Loops& loops) {
+  if (!row.takes_planes && (problem.has_x_planes || problem.y_plane_bits > 0)) return "reads and writes bytes, not planes";
+  return row.reason_against(problem, loops);
+}
+
 const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
+  const auto can_pack = [&](const Int8ConvImplementation* row) { return row->keeps_packed && reason_against(*row, problem, loops).empty(); };
+  const auto& table = int8_conv_implementations();
+  const bool is_packed = problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(table.begin(), table.end(), can_pack);
   const Int8ConvImplementation* best = nullptr;
   double least = std::numeric_limits<double>::infinity();
   std::string reasons;
-  for (const auto* row : int8_conv_implementations()) {
-    if (const auto reason = row->reason_against(problem, loops); !reason.empty()) {
+  for (const auto* row : table) {
+    if (is_packed && !row->keeps_packed) continue;
+    if (const auto reason = reason_against(*row, problem, loops); !reason.empty()) {
       reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
       continue;
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <memory>
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace scissionlite::kernels {
 
-/// x and y are bytes, channels last.
+/// x and y are bytes, channels last, or bit planes (lowbit/arguments.h) of codes from 0 on.
 struct Int8Problem {
   ConvProblem conv;
   bool is_x_signed = false;
@@ -22,10 +23,14 @@ struct Int8Problem {
   int32_t y_zero = 0;
   int32_t low = 0, high = 255;  // bounds of what is stored: the type's, or an activation's
   int32_t x_low = -128, x_high = 255;             // no code of x is outside: the type's, or fewer
+  bool has_x_planes = false;  // of bits_of_codes(x_high) bits; the zero point is 0
+  int y_plane_bits = 0;       // bits_of_codes(high); 0: y is bytes
   int64_t most_sum = std::numeric_limits<int64_t>::max();  // no |sum|, bias left out, is larger
   bool has_byte_weights = false;                          // all within [-128, 127]
   int32_t w_least = -255, w_most = 255, w_step = 1;         // weights are w_least + i * w_step
   double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
+  /// That tell the weights apart.
+  [[nodiscard]] int weight_bits() const { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>((w_most - w_least) / w_step)))); }
   [[nodiscard]] int32_t least_x() const { return std::max(x_low, is_x_signed ? -128 : 0); }
   [[nodiscard]] int32_t most_x() const { return std::min(x_high, is_x_signed ? 127 : 255); }
 };
@@ -58,11 +63,19 @@ struct Int8ConvImplementation {
   /// Estimated cycles of one thread: for the choice.
   double (*estimate)(const Int8Problem&, const Int8Loops&);
   std::unique_ptr<Int8Convolution> (*make)(const Int8Problem&, const Int8Weights&, const Int8Loops&);
+  bool keeps_packed = false;  // weights of few bits take no more memory than these and what padding needs
+  bool takes_planes = false;  // reads and writes bit planes
 };
+/// That codes of 0 to `high` have.
+[[nodiscard]] inline int bits_of_codes(int32_t high) { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(high)))); }
+/// The row's reason, or that it knows no planes.
+[[nodiscard]] std::string reason_against(const Int8ConvImplementation& row, const Int8Problem& problem, const Int8Loops& loops);
+/// Weights of so many bits or fewer stay packed, where any way that can keep them so.
+constexpr int kMostBitsPacked = 4;
 
 /// The table, in order of conv.inc.
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();
-/// The one with the least estimate.
+/// The one with the least estimate; weights of few bits (kMostBitsPacked) stay packed, but for depthwise ones, which are few.
 [[nodiscard]] const Int8ConvImplementation& usual_int8_conv(const Int8Problem&, const Int8Loops&);
 
 }  // namespace scissionlite::kernels

@@ -3,13 +3,15 @@
 //
 // Two kinds: pairs of 16-bit values (any weights, exact), and quads of bytes. Where an instruction sums products of bytes in 16 bits,
 // weights that could exceed them are cut, and what was cut off is a step of its own (extras): exact too. Weights of seven bits never exceed the
-// sum of a pair, and rarely that of the pairs of two steps.
+// sum of a pair, and rarely that of the pairs of two steps. Weights of up to seven bits may stay packed in memory (lowbit/packed_weights.h): each panel's are unpacked before a
+// band of rows is multiplied by them.
 #include <cmath>
 #include <cstdlib>
 
 #include "kernels/conv/panels.h"
 #include "kernels/int8/band.h"
 #include "kernels/int8/buffer.h"
+#include "kernels/lowbit/packed_weights.h"
 #include "kernels/parallel.h"
 
 namespace scissionlite::kernels {
@@ -29,6 +31,9 @@ struct Quads {
   using Arguments = BytePanelArguments;
   static void run(const Int8Loops& loops, const Arguments& a) { loops.byte_panel(a); }
 };
+
+/// The largest magnitude of a weight.
+int32_t most_of(const Int8Problem& problem) { return std::max(std::abs(problem.w_least), std::abs(problem.w_most)); }
 
 /// All pixels in rows of what fits a band.
 Int8Problem flattened(Int8Problem problem, int64_t value_bytes) {
@@ -51,7 +56,8 @@ class Direct final : public Int8Convolution {
   static constexpr bool kIsOfBytes = kStep == 4;
 
  public:
-  Direct(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops)
+  /// @param unpacking  of quads whose weights are to stay packed; null: they do not.
+  Direct(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops, const LowBitLoops* unpacking = nullptr)
       : problem_(flattened(problem, sizeof(Value))), band_(problem_, problem_.conv.c / problem_.conv.groups, l2_bytes() / 4, loops), loops_(loops),
         is_in_place_(kIsOfBytes && problem_.conv.is_pointwise() && !problem_.is_x_signed && problem_.conv.c % kStep == 0) {
     const auto& p = problem_.conv;
@@ -65,21 +71,24 @@ class Direct final : public Int8Convolution {
     scale_ = Buffer<float>(p.groups * padded_);
     extras_.resize(static_cast<size_t>(p.groups) * panels_.size());
     for (int64_t g = 0; g < p.groups; ++g) pack(g, weights);
-    if constexpr (kIsOfBytes)
-      if (loops.sums_in_16_bits) cut_weights(p.groups);
+    if constexpr (kIsOfBytes) {
+      if (unpacking) keep_packed(*unpacking);
+      else if (loops.sums_in_16_bits) cut_weights(p.groups);
+    }
   }
 
-  [[nodiscard]] int64_t scratch_bytes(int threads) const override { return is_in_place_ ? 0 : band_.bytes() * threads; }
+  [[nodiscard]] int64_t scratch_bytes(int threads) const override { return thread_bytes() * threads; }
 
   void run(const uint8_t* x, uint8_t* y, std::byte* scratch, int threads) const override {
     const auto& p = problem_.conv;
     const int64_t bands = (p.out_h() + band_.out_rows() - 1) / band_.out_rows(), panels = static_cast<int64_t>(panels_.size());
     const bool shares_panels = p.n * p.out_h() * p.out_w() <= kSmallImage || p.n * p.groups * bands < threads;
     in_team(threads, [&](const Member& member) {
-      auto* rows = is_in_place_ ? nullptr : reinterpret_cast<Value*>(scratch + member.rank * band_.bytes());
+      auto* unpacked = reinterpret_cast<Weight*>(scratch + member.rank * thread_bytes());
+      auto* rows = is_in_place_ ? nullptr : reinterpret_cast<Value*>(reinterpret_cast<std::byte*>(unpacked) + unpacked_bytes_);
       const Range tasks = shares_panels ? Range{0, p.n * p.groups * bands} : share_of(p.n * p.groups * bands, member), mine = shares_panels ? share_of(panels, member) : Range{0, panels};
       if (mine.begin == mine.end) return;
-      for (int64_t task = tasks.begin; task < tasks.end; ++task) run_band(x, y, task / (p.groups * bands), task / bands % p.groups, task % bands * band_.out_rows(), mine, rows);
+      for (int64_t task = tasks.begin; task < tasks.end; ++task) run_band(x, y, task / (p.groups * bands), task / bands % p.groups, task % bands * band_.out_rows(), mine, rows, unpacked);
     });
   }
 
@@ -93,8 +102,7 @@ class Direct final : public Int8Convolution {
   void set_runs() {
     const auto& p = problem_.conv;
     const bool is_joined = p.dilation_w == 1;
-    const int64_t length = is_joined ? p.kernel_w * band_.channels() : band_.channels();
-    run_steps_ = (length + kStep - 1) / kStep;
+    run_steps_ = (run_length() + kStep - 1) / kStep;
     for (int64_t i = 0; i < p.kernel_h; ++i)
       for (int64_t j = 0; j < (is_joined ? 1 : p.kernel_w); ++j) runs_at_.push_back(band_.tap_at(i, j));
   }
@@ -133,6 +141,36 @@ class Direct final : public Int8Convolution {
   }
   /// Whether runs are worth narrow tiles and pairs of steps: below, what begins and ends a tile counts more.
   [[nodiscard]] bool is_long() const { return run_steps_ >= 12; }
+  [[nodiscard]] int64_t thread_bytes() const { return unpacked_bytes_ + (is_in_place_ ? 0 : band_.bytes()); }
+
+  /// Packs each panel by itself.
+  void keep_packed(const LowBitLoops& unpacking) {
+    const auto code = weight_code_of(problem_);
+    const int64_t lanes = loops_.lanes, values_of_vector = steps_ * lanes * kStep;
+    is_paired_ = loops_.sums_in_16_bits && is_long() && most_of(problem_) <= kMostOfWord / 4;
+    for (int64_t g = 0; g < problem_.conv.groups; ++g)
+      for (const auto& panel : panels_) {
+        const Weight* const w = w_.data() + weights_at(g, panel);
+        Buffer<uint8_t> u(panel.vectors * values_of_vector);
+        for (int64_t i = 0; i < u.size(); ++i) u[i] = static_cast<uint8_t>((w[i] - code.least) / code.step);
+        packed_.emplace_back(u.data(), u.size(), code, unpacking);
+        unpacked_bytes_ = std::max(unpacked_bytes_, round_up(u.size(), PackedWeights::unit_values(unpacking)));
+      }
+    w_ = {};
+  }
+  /// Unpacks a panel's weights. What steps have too much is 0, which codes need not be able to say.
+  const Weight* unpack(const PackedWeights& packed, const Panel& panel, Weight* to) const {
+    const int64_t vector = loops_.lanes * kStep, length = run_length();
+    packed.unpack(0, steps_ * panel.vectors * vector, reinterpret_cast<int8_t*>(to));
+    if (length % kStep != 0)
+      for (int64_t run = 1; run <= static_cast<int64_t>(runs_at_.size()); ++run)
+        for (int64_t i = (run * run_steps_ - 1) * panel.vectors * vector; i < run * run_steps_ * panel.vectors * vector; ++i)
+          if (i % kStep >= length % kStep) to[i] = 0;
+    return to;
+  }
+  /// Values of a run of neighbours.
+  [[nodiscard]] int64_t run_length() const { return (problem_.conv.dilation_w == 1 ? problem_.conv.kernel_w : 1) * band_.channels(); }
+
   [[nodiscard]] const Panel& panel_with(int64_t block) const {
     return *std::find_if(panels_.begin(), panels_.end(), [&](const Panel& panel) { return block < panel.first + panel.vectors; });
   }
@@ -198,7 +236,7 @@ class Direct final : public Int8Convolution {
     }
   }
 
-  void run_band(const uint8_t* x, uint8_t* y, int64_t n, int64_t group, int64_t first, const Range& panels, Value* rows) const {
+  void run_band(const uint8_t* x, uint8_t* y, int64_t n, int64_t group, int64_t first, const Range& panels, Value* rows, Weight* unpacked) const {
     const auto& p = problem_.conv;
     const int64_t count = std::min(band_.out_rows(), p.out_h() - first), lanes = loops_.lanes;
     const Value* from = rows;
@@ -212,7 +250,9 @@ class Direct final : public Int8Convolution {
       const auto& panel = panels_[static_cast<size_t>(i)];
       const auto& extras = extras_[extras_at(group, static_cast<size_t>(i))];
       const int64_t channel = panel.first * lanes;
-      a.w = w_.data() + weights_at(group, panel);
+      if constexpr (kIsOfBytes)
+        if (!packed_.empty()) a.w = unpack(packed_[extras_at(group, static_cast<size_t>(i))], panel, unpacked);
+      if (packed_.empty()) a.w = w_.data() + weights_at(group, panel);
       if constexpr (kIsOfBytes) a.is_paired = is_paired_;
       a.extras_at = extras.at.data(), a.extras = static_cast<int64_t>(extras.at.size()), a.extra_w = extras.w.data();
       a.vectors = panel.vectors;
@@ -220,7 +260,7 @@ class Direct final : public Int8Convolution {
       a.channels = std::min(group_outputs_ - channel, panel.vectors * lanes);
       const int64_t bytes = steps_ * panel.vectors * lanes * kStep * static_cast<int64_t>(sizeof(Weight));  // the same number follows, of the next panel
       const auto* const next = reinterpret_cast<const char*>(a.w) + bytes;
-      const int64_t next_bytes = i + 1 < panels.end ? std::min(bytes, reinterpret_cast<const char*>(w_.data() + w_.size()) - next) : 0;
+      const int64_t next_bytes = i + 1 < panels.end && packed_.empty() ? std::min(bytes, reinterpret_cast<const char*>(w_.data() + w_.size()) - next) : 0;
       for (int64_t row = 0; row < count; ++row) {
         a.next_w = next + next_bytes * row / count;
         a.next_bytes = next_bytes / count;
@@ -239,7 +279,9 @@ class Direct final : public Int8Convolution {
   int64_t group_outputs_ = 0, padded_ = 0, run_steps_ = 0, steps_ = 0;
   std::vector<Panel> panels_;
   std::vector<int64_t> runs_at_;
-  Buffer<Weight> w_;            // (groups, panels, steps, vectors, lanes, kStep)
+  Buffer<Weight> w_;            // (groups, panels, steps, vectors, lanes, kStep); none when they are packed
+  std::vector<PackedWeights> packed_;  // (groups, panels), of the same order
+  int64_t unpacked_bytes_ = 0;         // a panel's at most
   std::vector<Extras> extras_;  // (groups, panels)
   Buffer<int32_t> bias_;        // (groups, padded)
   Buffer<float> scale_;         // (groups, padded)
@@ -256,15 +298,28 @@ double cycles_at(const Int8Problem& problem, const Int8Loops& loops, double valu
   const int64_t outputs = p.k / p.groups;
   return static_cast<double>(p.macs()) / (values * loops.lanes) * static_cast<double>(round_up(outputs, loops.lanes)) / static_cast<double>(outputs);
 }
+/// Cycles to unpack a vector of weights.
+constexpr double kUnpacked = 3.5;
+double cycles_to_unpack(const Int8Problem& problem, const Int8Loops& loops) {
+  const auto& p = problem.conv;
+  const double bands = std::max(1.0, static_cast<double>(p.n * p.h * p.w * p.c) / (static_cast<double>(l2_bytes()) / 4));
+  return bands * kUnpacked * static_cast<double>(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w) / (4.0 * loops.lanes);
+}
 /// Of the values that a run's steps read, those that are there: of a group with one channel a quad reads four for one.
 double use_of_steps(const ConvProblem& p, int64_t step) {
   const int64_t length = p.c / p.groups * (p.dilation_w == 1 ? p.kernel_w : 1);
   return static_cast<double>(length) / static_cast<double>(round_up(length, step));
 }
 
+std::string reason_against_bytes(const Int8Problem& problem, const Int8Loops& loops) {
+  if (!loops.byte_panel) return "no instruction multiplies bytes";
+  return problem.has_byte_weights ? "" : "weights need more than a byte";
+}
+double cycles_of_bytes(const Int8Problem& problem, const Int8Loops& loops) { return cycles_at(problem, loops, loops.sums_in_16_bits ? kQuads : kVnniQuads) / use_of_steps(problem.conv, BytePanelArguments::kStep); }
+
 }  // namespace
 
-extern const Int8ConvImplementation k_int8_conv_direct, k_int8_conv_direct_bytes;
+extern const Int8ConvImplementation k_int8_conv_direct, k_int8_conv_direct_bytes, k_int8_conv_unpacked;
 const Int8ConvImplementation k_int8_conv_direct{
     "direct",  // dot products of 16-bit pairs
     [](const Int8Problem&, const Int8Loops&) { return std::string(); },
@@ -273,14 +328,19 @@ const Int8ConvImplementation k_int8_conv_direct{
 
 const Int8ConvImplementation k_int8_conv_direct_bytes{
     "direct bytes",  // dot products of quads of bytes
-    [](const Int8Problem& problem, const Int8Loops& loops) {
-      if (!loops.byte_panel) return std::string("no instruction multiplies bytes");
-      return std::string(problem.has_byte_weights ? "" : "weights need more than a byte");
-    },
-    [](const Int8Problem& problem, const Int8Loops& loops) {
-      const double extras = loops.sums_in_16_bits ? 1 - std::pow(1 - problem.large_pairs, kPairsOfStep) : 0;
-      return cycles_at(problem, loops, loops.sums_in_16_bits ? kQuads : kVnniQuads) * (1 + extras) / use_of_steps(problem.conv, BytePanelArguments::kStep);
-    },
+    reason_against_bytes,
+    [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_of_bytes(problem, loops) * (1 + (loops.sums_in_16_bits ? 1 - std::pow(1 - problem.large_pairs, kPairsOfStep) : 0)); },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Quads>>(p, w, loops); }};
+
+const Int8ConvImplementation k_int8_conv_unpacked{
+    "unpacked",  // the same, of weights that stay packed in memory
+    [](const Int8Problem& problem, const Int8Loops& loops) {
+      if (auto reason = reason_against_bytes(problem, loops); !reason.empty()) return reason;
+      if (!weight_code_of(problem).can_be_packed()) return std::string("weights of eight bits are bytes already");
+      return std::string(loops.sums_in_16_bits && most_of(problem) > kMostOfWord / 2 ? "weights may exceed the sum of a pair" : "");
+    },
+    [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_of_bytes(problem, loops) + cycles_to_unpack(problem, loops); },
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Quads>>(p, w, loops, &low_bit_loops_beside(loops)); },
+    /*keeps_packed=*/true};
 
 }  // namespace scissionlite::kernels

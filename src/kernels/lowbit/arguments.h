@@ -9,6 +9,7 @@
 // made once for each pixel of an image, of all kernel taps and outputs, and 64 entries where one instruction reads as many.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "kernels/int8/arguments.h"
@@ -17,8 +18,8 @@ namespace scissionlite::kernels {
 
 constexpr int kPartBits = 4;  // of activations, in one table: its entries stay below 6 * 15, and two of them within a byte
 
-/// sums[v][p][o] (+)= (sum over runs r, i < steps of tables[p * pixel_bytes + runs_at[r] + i * entries][codes[v][r][i][o]]) << shift, modulo 2^32.
-/// What is summed before the shift fits 16 bits.
+/// words[v][p][o] (+)= sum over runs r, i < steps of tables[p * pixel_bytes + runs_at[r] + i * entries][codes[v][r][i][o]], in 16 bits, and where these end
+/// sums[v][p][o] (+)= words[v][p][o] << shift, modulo 2^32.
 struct LookUpArguments {
   const uint8_t* tables = nullptr;
   int64_t pixel_bytes = 0;           // from one pixel's window to the next
@@ -28,8 +29,11 @@ struct LookUpArguments {
   int64_t vectors = 1, codes_vector = 0;  // vectors of outputs, and bytes from one's codes to the next one's
   int64_t pixels = 0;
   int64_t together = 1;              // entries whose sum fits a byte
+  bool begins = true, ends = true;   // there are no words yet; words are not kept
+  uint8_t* words = nullptr;          // (vectors, pixels, 2 * outputs bytes)
+  int64_t words_vector = 0;          // bytes
   int shift = 0;
-  bool adds = false;                 // to what is there
+  bool adds = false;                 // to the sums that are there
   int32_t* sums = nullptr;           // (vectors, pixels, outputs), channels in their order
   int64_t sums_vector = 0;           // int32
 };
@@ -48,7 +52,18 @@ struct TablesArguments {
   int shift = 0;
 };
 
-/// y[p][c] = requantised(sums[p][c] * factor + bias[c] + (x_sums ? x_sums[p] * x_factor : 0)).
+/// Planes of `bits` bits of (x - least), modulo 256, where x may have its top bit turned (signed bytes).
+struct PackPlanesArguments {
+  const uint8_t* x = nullptr;
+  int64_t x_pixel = 0;              // bytes
+  int64_t pixels = 0, channels = 0;
+  uint8_t turned = 0, least = 0;
+  int bits = 1;
+  uint8_t* planes = nullptr;        // of the first pixel's first channel
+  int64_t planes_pixel = 0, plane_bytes = 0;
+};
+
+/// y[p][c] = requantised(sums[p][c] * factor + bias[c] + (x_sums ? x_sums[p] * x_factor : 0)), as a byte or in planes.
 struct LowBitEndArguments {
   const int32_t* sums = nullptr;    // (pixels, outputs)
   int64_t pixels = 0, channels = 0;  // channels to be stored, <= outputs
@@ -56,20 +71,31 @@ struct LowBitEndArguments {
   const int32_t* x_sums = nullptr;
   const int32_t* bias = nullptr;    // (outputs)
   Requantise end;                   // its scales likewise
-  uint8_t* y = nullptr;
+  uint8_t* y = nullptr;             // of the first pixel's first channel
   int64_t y_pixel = 0;              // bytes
+  int y_bits = 0;                   // of planes; 0: bytes
+  int64_t plane_bytes = 0;
 };
 
-/// Planes of `bits` bits of (x - least) modulo 256, where x may have its top bit turned (signed bytes): plane s of pixel i from planes + i * planes_pixel + s * plane_bytes.
-struct PlanesArguments {
-  const uint8_t* x = nullptr;
-  int64_t x_pixel = 0;              // bytes
-  int64_t pixels = 0, channels = 0;
-  uint8_t turned = 0, least = 0;
-  int bits = 1;
-  uint8_t* planes = nullptr;
-  int64_t planes_pixel = 0, plane_bytes = 0;  // distances
+/// Weights back to bytes: w = least + step * u, u of `bits` bits, packed as unpack.h has them.
+struct UnpackArguments {
+  const uint8_t* packed = nullptr;
+  int bits = 1, least = 0, step = 1;  // step is 1 or 2
+  int64_t units = 0;                  // of 8 * outputs bytes
+  int8_t* w = nullptr;
 };
+
+constexpr int64_t kFetchBytes = 2048;  // packed weights are asked for so far ahead
+
+/// sums[o] = sum over i < 8 * units of x[i] * u[i][o], o < outputs (four vectors of int32), modulo 2^32 / 128: of 65536 inputs it is exact.
+struct LowBitDenseArguments {
+  const uint8_t* x = nullptr;       // signed bytes
+  int64_t units = 0;                // of packed weights: two steps of four inputs
+  const uint8_t* packed = nullptr;  // their bytes are (2, outputs, 4)
+  int bits = 1;
+  int32_t* sums = nullptr;
+};
+constexpr int64_t kMostInputsOfDense = 65536;  // a sum of 128 * 240 each stays below 2^31
 
 struct LowBitLoops {
   const char* isa;
@@ -82,7 +108,11 @@ struct LowBitLoops {
   void (*add_look_ups)(const LookUpArguments&);
   void (*make_tables)(const TablesArguments&);
   void (*end)(const LowBitEndArguments&);
-  void (*pack_planes)(const PlanesArguments&);
+  void (*unpack)(const UnpackArguments&);
+  void (*dense_row)(const LowBitDenseArguments&);
+  void (*pack_planes)(const PackPlanesArguments&);
+  /// The inverse: y (pixels, channels) without gaps.
+  void (*unpack_planes)(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y);
 };
 
 /// Where an output's code lies in a vector of them: four neighbouring bytes are the same output of each quarter.

@@ -1,4 +1,4 @@
-// From sums to bytes. Included by the loops of one instruction set only, inside its own namespace, after look_up.h.
+// From sums to bytes or planes. Included by the loops of one instruction set only, inside its own namespace, after planes.h.
 
 /// Of all outputs of a pixel; kIsPlain: codes from 0 on, of which 0 is the least, and `factor` is 1 or 2.
 template <bool kIsPlain>
@@ -44,14 +44,25 @@ static SCISSIONLITE_INLINE void end_some(const LowBitEndArguments& a, const End&
   }
 }
 
+/// To bit planes; of outputs that are not there, 0.
+template <bool kIsPlain>
+static SCISSIONLITE_INLINE void end_planes(const LowBitEndArguments& a, const End& end, const int32_t* sums, uvec offset, uint8_t* to) {
+  alignas(64) uint8_t bytes[kOutputs];
+  end_pixel<kIsPlain>(a, end, sums, offset, bytes);
+  for (int64_t c = a.channels; c < kOutputs; ++c) bytes[c] = 0;
+  store_planes(load_as<codevec>(bytes), a.channels, a.y_bits, to, a.plane_bytes);
+}
+
 template <bool kIsPlain>
 static void end_all(const LowBitEndArguments& a) {
   const End end(a.end);
   for (int64_t p = 0; p < a.pixels; ++p) {
     const int32_t* const sums = a.sums + p * kOutputs;
     const uvec offset = reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
-    if (a.channels == kOutputs) end_pixel<kIsPlain>(a, end, sums, offset, a.y + p * a.y_pixel);
-    else end_some(a, end, sums, offset, a.y + p * a.y_pixel);
+    uint8_t* const to = a.y + p * a.y_pixel;
+    if (a.y_bits > 0) end_planes<kIsPlain>(a, end, sums, offset, to);
+    else if (a.channels == kOutputs) end_pixel<kIsPlain>(a, end, sums, offset, to);
+    else end_some(a, end, sums, offset, to);
   }
 }
 static void end_pixels(const LowBitEndArguments& a) {

@@ -41,7 +41,7 @@ class InputRows {
   [[nodiscard]] int64_t slot_of(int64_t out_row, int64_t i) const { return row_of(out_row, i) % slots_; }
   [[nodiscard]] int64_t row_of(int64_t out_row, int64_t i) const { return out_row * problem_.conv.stride_h + i * problem_.conv.dilation_h; }
 
-  /// Planes of channels [channel, channel + channels) of a block's pixels of row `row`, which may lie outside the image.
+  /// Planes of channels [channel, channel + channels), which of an image that lies in planes begin with a byte, of a block's pixels of row `row`, which may lie outside the image.
   void make_planes(const LowBitLoops& loops, const uint8_t* x, int64_t block, int64_t row, int64_t channel, int64_t channels, const PlanesPlace& to) const;
 
   /// sums[column] = the sum of x over the window of that column of output row `out_row`, by x_sums: (slots, pixels, groups).
@@ -65,6 +65,7 @@ class InputRows {
   };
 
  private:
+  void copy_planes(const uint8_t* x, int64_t first, int64_t step, int64_t channel, int64_t channels, int64_t pixels, const PlanesPlace& to) const;
   void pad_planes(int64_t channels, int64_t from, int64_t to, const PlanesPlace& place) const;
   Int8Problem problem_;
   FewBits x_;

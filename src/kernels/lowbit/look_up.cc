@@ -10,7 +10,7 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kTileBytes = 24 << 10;   // of tables that a tile of pixels reads, beside codes
+constexpr int64_t kTileBytes = 28 << 10;   // of tables that a tile of pixels reads, beside codes
 constexpr int64_t kMostColumns = 64;       // output pixels of a row at a time
 constexpr int64_t kMostOfSum = 65535;      // see LookUpArguments
 constexpr int64_t kPlaneSlack = 8;         // bytes read past a plane
@@ -52,6 +52,7 @@ class LookUp final : public Int8Convolution {
     uint8_t* tables;   // (slots, parts, blocks, pixels, count, entries)
     int32_t* x_sums;   // (slots, pixels, groups)
     uint8_t* planes;   // (pixels, bits, plane_bytes)
+    uint8_t* words;    // (vectors, columns, 2 * outputs)
     int32_t* sums;     // (vectors, columns, outputs)
     int32_t* windows;  // (columns)
     InputRows::Kept kept;
@@ -61,6 +62,7 @@ class LookUp final : public Int8Convolution {
       tables = at, at += of.rows_.slots() * of.slot_bytes_;
       x_sums = reinterpret_cast<int32_t*>(at), at += of.x_sums_size();
       planes = at, at += of.planes_size();
+      words = at, at += of.sums_size() / 2;
       sums = reinterpret_cast<int32_t*>(at), at += of.sums_size();
       windows = reinterpret_cast<int32_t*>(at);
     }
@@ -89,7 +91,7 @@ class LookUp final : public Int8Convolution {
 
   void set_scratch() {
     slot_bytes_ = parts_ * tables_ * rows_.pixels() * loops_.entries;
-    thread_bytes_ = rows_.slots() * slot_bytes_ + x_sums_size() + planes_size() + sums_size() + round_up(rows_.columns() * 4, 64);
+    thread_bytes_ = rows_.slots() * slot_bytes_ + x_sums_size() + planes_size() + sums_size() / 2 + sums_size() + round_up(rows_.columns() * 4, 64);
   }
   /// Where a part's block begins in a slot; pixels of a block lie block.count * entries apart.
   [[nodiscard]] int64_t block_at(int64_t part, const Block& block) const { return (part * tables_ + block.first) * rows_.pixels() * loops_.entries; }
@@ -118,15 +120,18 @@ class LookUp final : public Int8Convolution {
     const int64_t g = k / outputs_.of_group(), o = k % outputs_.of_group(), taps = p.kernel_h * p.kernel_w, lanes = loops_.outputs, place = place_of_output(o % lanes, lanes), first_channel = g * group_channels_;
     for (size_t i = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)]; i < segments_end_[static_cast<size_t>(g)]; ++i) {
       const auto& s = segments_[i];
-      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group;  // channel of the segment's first table
-      for (int64_t tap = 0; tap < taps; ++tap)
-        for (int64_t c = std::max(first, first_channel); c < std::min(first + s.steps * loops_.group, first_channel + group_channels_); ++c) {
-          const uint32_t u = few_bits_of_weight(problem_, weights.w[(k * group_channels_ + c - first_channel) * taps + tap]);
-          for (int plane = 0; plane < w_bits_; ++plane) {
-            uint8_t* const codes = codes_.data() + s.codes + (plane * outputs_.vectors() + o / lanes) * s.codes_vector;
-            codes[(tap * s.steps + (c - first) / loops_.group) * lanes + place] |= static_cast<uint8_t>((u >> plane & 1) << ((c - first) % loops_.group));
+      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group - first_channel;  // the group's channel of the segment's first table; it may lie before the group
+      for (int64_t step = 0; step < s.steps; ++step) {
+        const int64_t from = first + step * loops_.group;
+        for (int64_t c = std::max<int64_t>(from, 0); c < std::min(from + loops_.group, group_channels_); ++c)
+          for (int64_t tap = 0; tap < taps; ++tap) {
+            const uint32_t u = few_bits_of_weight(problem_, weights.w[(k * group_channels_ + c) * taps + tap]);
+            for (int plane = 0; plane < w_bits_; ++plane) {
+              uint8_t* const codes = codes_.data() + s.codes + (plane * outputs_.vectors() + o / lanes) * s.codes_vector;
+              codes[(tap * s.steps + step) * lanes + place] |= static_cast<uint8_t>((u >> plane & 1) << (c - from));
+            }
           }
-        }
+      }
     }
   }
 
@@ -157,35 +162,42 @@ class LookUp final : public Int8Convolution {
   void run_row(const uint8_t* x, uint8_t* y, int64_t columns_block, int64_t out_row, Work& work) const {
     const auto& p = problem_.conv;
     const int64_t image = columns_block / rows_.blocks(), columns = rows_.columns_of(columns_block);
-    uint8_t* const to = y + ((image * p.out_h() + out_row) * p.out_w() + rows_.first_column(columns_block)) * p.k;
+    const int64_t pixel = (image * p.out_h() + out_row) * p.out_w() + rows_.first_column(columns_block);
     for (int64_t i = 0; i < p.kernel_h; ++i) make_row(x, columns_block, rows_.row_of(out_row, i), work);
     for (int64_t g = 0; g < p.groups; ++g) {
       add_group(g, out_row, columns, work);
       if (outputs_.needs_windows()) rows_.sum_windows(work.x_sums, g, out_row, columns, work.windows);
-      for (int64_t v = 0; v < outputs_.vectors(); ++v) outputs_.end(g, v, work.sums + v * columns * loops_.outputs, columns, work.windows, to);
+      for (int64_t v = 0; v < outputs_.vectors(); ++v) outputs_.end(g, v, work.sums + v * columns * loops_.outputs, columns, work.windows, y, pixel);
     }
   }
 
   void add_group(int64_t g, int64_t out_row, int64_t columns, Work& work) const {
     const auto& p = problem_.conv;
     const int64_t most_code = (1 << std::min(x_.bits, kPartBits)) - 1;
-    LookUpArguments a{.vectors = outputs_.vectors(), .pixels = columns, .together = 255 / (loops_.group * most_code), .sums = work.sums, .sums_vector = columns * loops_.outputs};
+    LookUpArguments a{.vectors = outputs_.vectors(), .pixels = columns, .together = 255 / (loops_.group * most_code), .words = work.words, .words_vector = columns * 2 * loops_.outputs, .sums = work.sums,
+                      .sums_vector = columns * loops_.outputs};
+    const size_t first = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)], end = segments_end_[static_cast<size_t>(g)];
+    const auto most_of = [&](size_t i) { return segments_[i].steps * p.kernel_h * p.kernel_w * loops_.group * most_code; };
     for (int64_t part = 0; part < parts_; ++part)
-      for (size_t i = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)]; i < segments_end_[static_cast<size_t>(g)]; ++i) {
-        const auto& s = segments_[i];
-        const auto& block = blocks_[s.block];
-        const int64_t pixel = block.count * loops_.entries;
-        a.runs = 0;
-        for (int64_t row = 0; row < p.kernel_h; ++row)
-          for (int64_t tap = 0; tap < (s.is_joined ? 1 : p.kernel_w); ++tap)
-            work.runs_at[static_cast<size_t>(a.runs++)] = rows_.slot_of(out_row, row) * slot_bytes_ + tap * p.dilation_w * pixel;
-        a.tables = work.tables + block_at(part, block) + s.first * loops_.entries, a.pixel_bytes = rows_.pixel_step() * pixel;
-        a.runs_at = work.runs_at.data(), a.steps = s.steps * (s.is_joined ? p.kernel_w : 1), a.codes_vector = s.codes_vector;
-        for (int plane = 0; plane < w_bits_; ++plane) {
+      for (int plane = 0; plane < w_bits_; ++plane) {
+        int64_t in_words = 0;  // at most
+        for (size_t i = first; i < end; ++i) {
+          const auto& s = segments_[i];
+          const auto& block = blocks_[s.block];
+          const int64_t pixel = block.count * loops_.entries;
+          a.begins = in_words == 0;
+          in_words += most_of(i);
+          a.ends = i + 1 == end || in_words + most_of(i + 1) > kMostOfSum;
+          a.runs = 0;
+          for (int64_t row = 0; row < p.kernel_h; ++row)
+            for (int64_t tap = 0; tap < (s.is_joined ? 1 : p.kernel_w); ++tap)
+              work.runs_at[static_cast<size_t>(a.runs++)] = rows_.slot_of(out_row, row) * slot_bytes_ + tap * p.dilation_w * pixel;
+          a.tables = work.tables + block_at(part, block) + s.first * loops_.entries, a.pixel_bytes = rows_.pixel_step() * pixel;
+          a.runs_at = work.runs_at.data(), a.steps = s.steps * (s.is_joined ? p.kernel_w : 1), a.codes_vector = s.codes_vector;
           a.codes = codes_.data() + s.codes + plane * outputs_.vectors() * s.codes_vector;
           a.shift = plane + static_cast<int>(part) * kPartBits;
           loops_.add_look_ups(a);
-          a.adds = true;
+          if (a.ends) in_words = 0, a.adds = true;
         }
       }
   }
@@ -194,7 +206,7 @@ class LookUp final : public Int8Convolution {
   FewBits x_;
   const LowBitLoops& loops_;
   LowBitOutputs outputs_;
-  int w_bits_ = weight_bits_of(problem_);
+  int w_bits_ = problem_.weight_bits();
   int64_t parts_ = (x_.bits + kPartBits - 1) / kPartBits, group_channels_ = problem_.conv.c / problem_.conv.groups, plane_bytes_ = (problem_.conv.c + 7) / 8;
   int64_t tables_ = (problem_.conv.c + loops_.group - 1) / loops_.group;
   InputRows rows_;
@@ -219,8 +231,9 @@ const Int8ConvImplementation k_int8_conv_look_up{
       const int64_t outputs = p.k / p.groups, vectors = (outputs + loops.outputs - 1) / loops.outputs;
       const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) * static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
       const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * static_cast<double>(3 * parts + x_bits);
-      return tables * static_cast<double>(vectors * weight_bits_of(problem) * parts) * instructions / loops.instructions_of_cycle + made;
+      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / loops.instructions_of_cycle + made;
     },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); }};
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); },
+    /*keeps_packed=*/true, /*takes_planes=*/true};
 
 }  // namespace scissionlite::kernels

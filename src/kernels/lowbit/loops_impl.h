@@ -15,12 +15,16 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 // vec.h first
 #include "kernels/lowbit/look_up.h"
 // look_up.h first
-#include "kernels/lowbit/end.h"
 #include "kernels/lowbit/planes.h"
+// planes.h first
+#include "kernels/lowbit/end.h"
 #include "kernels/lowbit/tables.h"
+#include "kernels/lowbit/unpack.h"
+// unpack.h first
+#include "kernels/lowbit/dense_rows.h"
 
 extern const LowBitLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, pack_planes};
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

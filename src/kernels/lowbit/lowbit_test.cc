@@ -8,6 +8,8 @@
 #include "base/rng.h"
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
+#include "kernels/lowbit/dense.h"
+#include "kernels/lowbit/max_planes.h"
 
 namespace scissionlite::kernels {
 namespace {
@@ -80,6 +82,41 @@ std::vector<uint8_t> expected(const Case& c) {
 }
 
 std::map<std::string, int> tried;
+int cells = 0;  // compared
+
+/// (pixels, bits, plane_bytes), bit by bit.
+std::vector<uint8_t> planes_of(const std::vector<uint8_t>& codes, int64_t channels, int bits) {
+  const int64_t pixels = static_cast<int64_t>(codes.size()) / channels, plane_bytes = (channels + 7) / 8;
+  std::vector<uint8_t> planes(static_cast<size_t>(pixels * bits * plane_bytes));
+  for (int64_t p = 0; p < pixels; ++p)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int s = 0; s < bits; ++s) planes[static_cast<size_t>((p * bits + s) * plane_bytes + c / 8)] |= static_cast<uint8_t>((codes[static_cast<size_t>(p * channels + c)] >> s & 1) << (c % 8));
+  return planes;
+}
+
+/// From planes to planes, by the ways that take them.
+void expect_exact_in_planes(Case c, int threads, const std::string& what) {
+  auto& p = c.problem;
+  if (p.is_x_signed || p.x_zero != 0 || p.x_low < 0) return;
+  p.y_zero = p.low = 0;
+  p.high = std::min(p.high, 15);
+  p.has_x_planes = true, p.y_plane_bits = bits_of_codes(p.high);
+  const auto want = planes_of(expected(c), p.conv.k, p.y_plane_bits), x_planes = planes_of(c.x, p.conv.c, bits_of_codes(p.x_high));
+  for (const auto* loops : all_int8_loops())
+    for (const auto* row : int8_conv_implementations()) {
+      if (!reason_against(*row, p, *loops).empty()) continue;
+      ++tried[std::string(row->name) + " in planes"], ++cells;
+      const auto conv = row->make(p, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
+      const auto size = static_cast<int64_t>(want.size());
+      Buffer<uint8_t> x(static_cast<int64_t>(x_planes.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
+      std::copy(x_planes.begin(), x_planes.end(), x.data());
+      std::fill_n(y.data(), size + 64, uint8_t{77});
+      std::fill_n(scratch.data(), scratch.size(), uint8_t{0xA5});
+      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
+      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << p.conv.text() << " by " << row->name << " on " << loops->isa << ", planes, " << what;
+      for (int64_t i = size; i < size + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << p.conv.text() << " by " << row->name << " on " << loops->isa << ", planes";
+    }
+}
 
 void expect_exact(const Case& c, int threads, const std::string& what) {
   const auto want = expected(c);
@@ -87,7 +124,7 @@ void expect_exact(const Case& c, int threads, const std::string& what) {
   for (const auto* loops : all_int8_loops())
     for (const auto* row : int8_conv_implementations()) {
       if (!row->reason_against(c.problem, *loops).empty()) continue;
-      ++tried[row->name];
+      ++tried[row->name], ++cells;
       const auto conv = row->make(c.problem, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
       Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
       std::copy(c.x.begin(), c.x.end(), x.data());
@@ -123,9 +160,17 @@ TEST(LowBit, AllBitsAndEncodingsAreExact) {
       for (const auto& [encoding, name] : kEncodings) {
         Rng rng(++seed);
         const std::string what = "w" + std::to_string(weight_bits) + "a" + std::to_string(x_bits) + ", " + name;
-        for (int turn = 0; turn < 2; ++turn) expect_exact(case_of(random_shape(rng), weight_bits, encoding, x_bits, 0, 0, seed), 1 + turn, what);
+        for (int turn = 0; turn < 2; ++turn) {
+          const auto c = case_of(random_shape(rng), weight_bits, encoding, x_bits, 0, 0, seed);
+          expect_exact(c, 1 + turn, what);
+          expect_exact_in_planes(c, 1 + turn, what);
+        }
       }
-  for (const auto* row : int8_conv_implementations()) EXPECT_GT(tried[row->name], 20) << row->name;
+  RecordProperty("cells", cells);
+  for (const auto* row : int8_conv_implementations()) {
+    EXPECT_GT(tried[row->name], 20) << row->name;
+    if (row->takes_planes) EXPECT_GT(tried[std::string(row->name) + " in planes"], 20) << row->name;
+  }
 }
 
 /// Zero points within the codes, at their ends and outside of them; signed codes: pads are then no zeros.
@@ -163,6 +208,93 @@ TEST(LowBit, MoreThreadsThanRows) {
     expect_exact(case_of({.c = 33, .h = 1, .w = 9, .k = 300, .kernel_h = 1, .kernel_w = 3, .left = 1, .right = 1}, 2, Encoding::kTwos, 2, 1, 0, 6), threads, "a row");
     expect_exact(case_of({.n = 2, .c = 34, .h = 3, .w = 4, .k = 160, .kernel_h = 3, .kernel_w = 3, .groups = 2}, 1, Encoding::kUnsigned, 3, 0, 0, 7), threads, "groups");
   }
+}
+
+/// Every pair of codes, windows over edges, strides and dilation, channels of less and more than a word.
+TEST(LowBit, LargestOfPlanes) {
+  for (const int64_t channels : {1, 8, 13, 64, 70, 131})
+    for (int bits = 1; bits <= 4; ++bits) {
+      Rng rng(static_cast<uint64_t>(channels * 8 + bits));
+      const MaxOfPlanes p{.n = 2, .channels = channels, .h = 7, .w = 9, .out_h = 4, .out_w = 3, .kernel_h = 3, .kernel_w = 2, .stride_h = 2, .stride_w = 3, .dilation_h = 1, .dilation_w = 2, .top = 1, .left = 1, .bits = bits};
+      std::vector<uint8_t> x(static_cast<size_t>(p.n * p.h * p.w * channels)), want(static_cast<size_t>(p.n * p.out_h * p.out_w * channels));
+      for (auto& code : x) code = static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
+      for (int64_t i = 0; i < p.n * p.out_h * p.out_w; ++i)
+        for (int64_t tap = 0; tap < p.kernel_h * p.kernel_w; ++tap) {
+          const int64_t h = i / p.out_w % p.out_h * p.stride_h - p.top + tap / p.kernel_w, w = i % p.out_w * p.stride_w - p.left + tap % p.kernel_w * p.dilation_w;
+          if (h < 0 || h >= p.h || w < 0 || w >= p.w) continue;
+          for (int64_t c = 0; c < channels; ++c) {
+            auto& most = want[static_cast<size_t>(i * channels + c)];
+            most = std::max(most, x[static_cast<size_t>(((i / (p.out_h * p.out_w) * p.h + h) * p.w + w) * channels + c)]);
+          }
+        }
+      const auto planes = planes_of(x, channels, bits), want_planes = planes_of(want, channels, bits);
+      std::vector<uint8_t> y(want_planes.size(), 77);
+      max_of_planes(p, planes.data(), y.data(), 2);
+      EXPECT_EQ(y, want_planes) << channels << " channels, " << bits << " bits";
+    }
+}
+
+TEST(LowBit, PlanesComeBack) {
+  for (const auto* bytes : all_int8_loops())
+    for (const int64_t channels : {1, 7, 8, 33, 64, 130})
+      for (int bits = 1; bits <= 8; ++bits) {
+        const auto& loops = low_bit_loops_beside(*bytes);
+        Rng rng(static_cast<uint64_t>(channels * 8 + bits));
+        std::vector<uint8_t> x(static_cast<size_t>(5 * channels));
+        for (auto& code : x) code = static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
+        const int64_t plane_bytes = (channels + 7) / 8;
+        std::vector<uint8_t> planes(static_cast<size_t>(5 * bits * plane_bytes), 77), back(x.size());
+        loops.pack_planes({.x = x.data(), .x_pixel = channels, .pixels = 5, .channels = channels, .bits = bits, .planes = planes.data(), .planes_pixel = bits * plane_bytes, .plane_bytes = plane_bytes});
+        EXPECT_EQ(planes, planes_of(x, channels, bits)) << loops.isa << ", " << channels << " channels, " << bits << " bits";
+        loops.unpack_planes(planes.data(), 5, channels, bits, back.data());
+        EXPECT_EQ(back, x) << loops.isa << ", " << channels << " channels, " << bits << " bits";
+      }
+}
+
+/// As a 1x1 convolution of m pixels; every number of bits that each instruction set takes, odd lengths, one to five rows.
+TEST(LowBit, ProductsOfAFewRowsAreExact) {
+  int tried_bits[kMostPackedBits + 1] = {};
+  for (uint64_t seed = 0; seed < 120; ++seed) {
+    Rng rng(seed);
+    const int64_t m = between(rng, 1, 5), k = between(rng, 1, 300), n = between(rng, 1, 150);
+    const bool is_signed = rng.below(2) != 0;
+    const auto c = case_of({.c = k, .h = 1, .w = m, .k = n}, static_cast<int>(1 + seed % kMostPackedBits), kEncodings[rng.below(3)].first, 8, static_cast<int32_t>(between(rng, is_signed ? -128 : 0, is_signed ? 127 : 255)), is_signed ? -128 : 0, seed);
+    const auto& p = c.problem;
+    const auto want = expected(c);
+    const auto code = weight_code_of(p);
+    for (const auto* bytes : all_int8_loops()) {
+      const auto& loops = low_bit_loops_beside(*bytes);
+      const Int8DenseProblem problem{k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
+      if (!LowBitDense::takes(problem, code)) continue;
+      ++tried_bits[code.bits];
+      const LowBitDense dense(problem, {c.w.data(), c.bias.data(), c.scale.data()}, code, loops);
+      Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
+      std::fill_n(y.data(), y.size(), uint8_t{77});
+      dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
+      for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
+      EXPECT_LE(dense.weight_bytes(), (k + 7) / 8 * 8 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
+    }
+  }
+  for (int bits = 1; bits <= kMostPackedBits; ++bits) EXPECT_GT(tried_bits[bits], 5) << bits;
+}
+
+TEST(LowBit, PackedWeightsComeBack) {
+  Rng rng(1);
+  for (const auto* bytes : all_int8_loops())
+    for (int bits = 1; bits <= kMostPackedBits; ++bits)
+      for (const int step : {1, 2}) {
+        const auto& loops = low_bit_loops_beside(*bytes);
+        const int64_t unit = PackedWeights::unit_values(loops), count = 3 * unit + between(rng, 1, unit);
+        const int least = step == 2 ? 1 - (1 << bits) : -(1 << (bits - 1));
+        std::vector<uint8_t> u;
+        for (int64_t i = 0; i < count; ++i) u.push_back(static_cast<uint8_t>(rng.below(uint64_t{1} << bits)));
+        const PackedWeights packed(u.data(), count, {bits, least, step}, loops);
+        EXPECT_EQ(packed.bytes(), 4 * unit * bits / 8);
+        std::vector<int8_t> w(static_cast<size_t>(3 * unit));
+        packed.unpack(unit, count - unit, w.data());
+        for (int64_t i = unit; i < count; ++i) ASSERT_EQ(w[static_cast<size_t>(i - unit)], least + step * u[static_cast<size_t>(i)]) << loops.isa << ", " << bits << " bits, value " << i;
+      }
 }
 
 /// Weights that are all alike: no step between them.

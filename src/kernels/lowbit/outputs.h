@@ -16,10 +16,10 @@ class LowBitOutputs {
   [[nodiscard]] int64_t vectors() const { return vectors_; }
   /// Whether ending needs the sums of x over windows.
   [[nodiscard]] bool needs_windows() const { return problem_.w_least != 0; }
-  /// To bytes: sums of u * x of a vector of a group's outputs: (pixels, outputs).
+  /// To bytes or planes: sums of u * x of a vector of a group's outputs: (pixels, outputs).
   /// @param windows  sums of x: (pixels), read if they are needed.
-  /// @param y        of the first pixel.
-  void end(int64_t group, int64_t vector, const int32_t* sums, int64_t pixels, const int32_t* windows, uint8_t* y) const;
+  /// @param y        the result, of which `pixel` is the first one.
+  void end(int64_t group, int64_t vector, const int32_t* sums, int64_t pixels, const int32_t* windows, uint8_t* y, int64_t pixel) const;
 
  private:
   Int8Problem problem_;

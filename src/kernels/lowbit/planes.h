@@ -1,9 +1,11 @@
-// Bytes to bit planes. Included by the loops of one instruction set only, inside its own namespace, after kernels/int8/vec.h.
+// Bytes to bit planes and back. Included by the loops of one instruction set only, inside its own namespace, after look_up.h.
 
 typedef uint8_t eightbytes __attribute__((vector_size(8)));
 
 /// Bit s of eight bytes, side by side.
 static SCISSIONLITE_INLINE uint8_t bits_of_word(uint64_t word, int s) { return static_cast<uint8_t>(((word >> s & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56); }
+/// Eight bits as eight bytes of 0 or 1.
+static SCISSIONLITE_INLINE uint64_t word_of_bits(uint8_t bits) { return ((bits * 0x0101010101010101ULL & 0x8040201008040201ULL) + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL; }
 
 /// Up to eight bytes.
 static SCISSIONLITE_INLINE void store_some(uint8_t* to, uint64_t word, int64_t bytes) {
@@ -14,7 +16,23 @@ static SCISSIONLITE_INLINE void store_some(uint8_t* to, uint64_t word, int64_t b
     for (int64_t i = 0; i < bytes; ++i, word >>= 8) to[i] = static_cast<uint8_t>(word);
 }
 
-static void pack_planes(const PlanesArguments& a) {
+/// The planes of a vector of bytes, of which `count` are there; the rest have to be 0.
+static SCISSIONLITE_INLINE void store_planes(codevec v, int64_t count, int bits, uint8_t* planes, int64_t plane_bytes) {
+  for (int s = 0; s < bits; ++s) {
+#if defined(__AVX512BW__)
+    const uint64_t mask = _mm512_test_epi8_mask(reinterpret_cast<__m512i>(v), _mm512_set1_epi8(static_cast<char>(1 << s)));
+#elif defined(__AVX2__)
+    const uint64_t mask = static_cast<uint32_t>(_mm256_movemask_epi8(_mm256_sll_epi16(reinterpret_cast<__m256i>(v), _mm_cvtsi32_si128(7 - s))));
+#else
+    uint64_t words[2];
+    __builtin_memcpy(words, &v, sizeof words);
+    const uint64_t mask = static_cast<uint64_t>(bits_of_word(words[0], s)) | static_cast<uint64_t>(bits_of_word(words[1], s)) << 8;
+#endif
+    store_some(planes + s * plane_bytes, mask, (count + 7) / 8);
+  }
+}
+
+static void pack_planes(const PackPlanesArguments& a) {
   const int bits = a.bits;
   const int64_t plane_bytes = a.plane_bytes, channels = a.channels;
   for (int64_t p = 0; p < a.pixels; ++p) {
@@ -51,4 +69,14 @@ static void pack_planes(const PlanesArguments& a) {
     }
 #endif
   }
+}
+
+static void unpack_planes(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y) {
+  const int64_t plane_bytes = (channels + 7) / 8;
+  for (int64_t p = 0; p < pixels; ++p, planes += bits * plane_bytes, y += channels)
+    for (int64_t c = 0; c < channels; c += 8) {
+      uint64_t word = 0;
+      for (int s = 0; s < bits; ++s) word |= word_of_bits(planes[s * plane_bytes + c / 8]) << s;
+      __builtin_memcpy(y + c, &word, static_cast<size_t>(channels - c < 8 ? channels - c : 8));
+    }
 }

@@ -7,7 +7,9 @@
 #include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/run_state.h"
 #include "engine/normal_inputs.h"
+#include "graph/data_flow.h"
 #include "kernels/peak.h"
+#include "ops/ops.h"
 
 namespace scissionlite {
 namespace {
@@ -21,6 +23,23 @@ StepFacts facts_of(const native::Program& program, const native::Step& step) {
   for (const auto slot : step.outputs) facts.bytes += program.slots[static_cast<size_t>(slot)].bytes;
   if (!step.outputs.empty()) facts.shape = program.slots[static_cast<size_t>(step.outputs[0])].shape;
   return facts;
+}
+
+/// Values that the model's operators read and write one by one; weights are none. 0 where a size is unknown.
+int64_t traffic_by_operators(Graph graph, const std::vector<Shape>& shapes) {
+  for (size_t i = 0; i < graph.inputs.size() && i < shapes.size(); ++i) graph.inputs[i].shape = shapes[i], graph.inputs[i].has_shape = true;
+  graph.values.clear();
+  ops::infer_shapes(graph);
+  const auto flow = data_flow(graph);
+  int64_t bytes = 0;
+  for (const auto* lists : {&flow.node_inputs, &flow.node_outputs})
+    for (const auto& values : *lists)
+      for (const int value : values) {
+        const auto& one = flow.values[static_cast<size_t>(value)];
+        if (!one.known_bytes) return 0;
+        bytes += one.bytes;
+      }
+  return bytes;
 }
 
 }  // namespace
@@ -56,6 +75,8 @@ Explanation explain_native(const Graph& graph, const CompileOptions& options, in
   out.peak_gflops = kernels::peak_gflops(compilation.info().threads);
   out.arena_bytes = state.program().arena_bytes;
   out.values_bytes = state.program().values_bytes;
+  for (const auto& step : out.steps) out.traffic_bytes += step.bytes;
+  out.operator_traffic_bytes = traffic_by_operators(graph, shapes);
   out.engine = compilation.info();
   return out;
 }

@@ -22,6 +22,8 @@ struct Explanation {
   double run_us = 0;             // median of a whole run, untimed inside
   double peak_gflops = 0;        // measured here: multiply-adds in registers, all threads
   int64_t arena_bytes = 0, values_bytes = 0;  // memory for values with and without reuse
+  int64_t traffic_bytes = 0;                  // of values that steps read and write
+  int64_t operator_traffic_bytes = 0;         // the same, were each operator of the model computed by itself, with values as the model has them; 0: not all shapes are known
   EngineInfo engine;
 };
 

@@ -2,6 +2,7 @@
 // bytes as the reference code.
 #include <gtest/gtest.h>
 
+#include "engine/backends/native/explain.h"
 #include "engine/backends/native/test_native.h"
 #include "kernels/int8/loops.h"
 
@@ -89,6 +90,19 @@ TEST(LowBitModels, ProductsOfBitsAreCounted) {
   const auto graph = many_outputs({1, 1});
   if (kernels::best_int8_loops().lanes >= 16) EXPECT_EQ(testing_native::count_steps(graph, "int8 bit serial"), 2);
   testing_native::expect_fast_and_like_reference(graph);
+}
+
+/// Two convolutions of 64 channels at 2 bits: what lies between them are planes, not floats.
+TEST(LowBitModels, MoveAFractionOfWhatTheirOperatorsWould) {
+  Maker m;
+  const Bits bits{1, 2};
+  auto x = through(m, m.input({1, 64, 14, 14}), 0.3F, bits.activations);
+  for (int i = 0; i < 3; ++i) x = through(m, m.op("Relu", {conv(m, x, 64, 64, bits)}), 0.3F, bits.activations);
+  const auto facts = explain_native(testing_graphs::with_output(m, x), {.threads = 1}, 1);
+  EXPECT_GT(facts.traffic_bytes, 0);
+  EXPECT_GT(facts.operator_traffic_bytes, 4 * facts.traffic_bytes);  // most of what is left are the floats of input and result
+  const auto looked_up = std::count_if(facts.steps.begin(), facts.steps.end(), [](const auto& step) { return step.implementation == "int8 look up" || step.implementation == "int8 bit serial"; });
+  if (kernels::best_int8_loops().lanes >= 8) EXPECT_EQ(looked_up, 3);
 }
 
 }  // namespace

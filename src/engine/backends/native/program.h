@@ -15,8 +15,8 @@
 namespace scissionlite::native {
 
 /// kBlocked: f32 (n, c, h, w) stored as (n, blocks, h, w, lanes); see kernels/vector/arguments.h. kChannelsLast: bytes (n, c, h, w)
-/// stored as (n, h, w, c); see kernels/int8/arguments.h.
-enum class Layout { kPlain, kBlocked, kChannelsLast };
+/// stored as (n, h, w, c); see kernels/int8/arguments.h. kPlanes: bytes of few bits as bit planes, channels last; see kernels/lowbit/arguments.h.
+enum class Layout { kPlain, kBlocked, kChannelsLast, kPlanes };
 
 using SlotId = int;
 constexpr SlotId kNoSlot = -1;
@@ -28,6 +28,7 @@ struct Slot {
   Dtype dtype = Dtype::kUndefined;
   Shape shape;
   Layout layout = Layout::kPlain;
+  int plane_bits = 0;        // of kPlanes
   int64_t bytes = 0;
   Place place = Place::kArena;
   int input = -1;            // of kInput: which one

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "engine/backends/native/lowering/lower_int8.h"
+#include "engine/backends/native/lowering/lower_planes.h"
 #include "kernels/conv/panels.h"
 #include "kernels/parallel.h"
 #include "ops/support.h"
@@ -198,9 +199,10 @@ bool lower_byte_table(Lowering& l, const Node& node) {
   const auto constant = l.constant(node.inputs[1]);
   if (constant.size() != 256) return false;
   const auto layout = layout_of(l, node.inputs[0]);
-  const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
   const auto* bytes = reinterpret_cast<const uint8_t*>(constant.data());
   const std::vector<uint8_t> table(bytes, bytes + 256);
+  if (wants_planes(l, node.outputs[0])) return lower_table_to_planes(l, node, table);
+  const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
   const int64_t count = element_count(l.info(node.inputs[0]).shape);
   const auto& loops = kernels::best_int8_loops();
   l.add({.node = node.label(), .implementation = "table", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {

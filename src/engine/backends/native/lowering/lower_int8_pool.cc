@@ -1,5 +1,6 @@
 // Pooling of images of bytes, channels last.
 #include "engine/backends/native/lowering/lower_int8.h"
+#include "engine/backends/native/lowering/lower_planes.h"
 #include "kernels/parallel.h"
 #include "ops/support.h"
 
@@ -85,7 +86,7 @@ bool lower_window(Lowering& l, const Node& node, bool is_max) {
 
 }  // namespace
 
-bool lower_int8_max_pool(Lowering& l, const Node& node) { return lower_window(l, node, /*is_max=*/true); }
+bool lower_int8_max_pool(Lowering& l, const Node& node) { return lower_max_of_planes(l, node) || lower_window(l, node, /*is_max=*/true); }
 bool lower_int8_average_pool(Lowering& l, const Node& node) { return lower_window(l, node, /*is_max=*/false); }
 
 bool lower_int8_global_average(Lowering& l, const Node& node) {

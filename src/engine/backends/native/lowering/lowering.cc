@@ -7,6 +7,7 @@
 #include "engine/backends/native/lowering/conv_stage.h"
 #include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/lower_int8.h"
+#include "engine/backends/native/lowering/lower_planes.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
 #include "kernels/layout.h"
@@ -33,6 +34,7 @@ constexpr Row kRows[] = {
 };
 
 int64_t slot_bytes(const Slot& slot, int64_t lanes) {
+  if (slot.layout == Layout::kPlanes) return slot.shape[0] * slot.shape[2] * slot.shape[3] * slot.plane_bits * ((slot.shape[1] + 7) / 8);
   if (slot.layout != Layout::kBlocked) return element_count(slot.shape) * static_cast<int64_t>(dtype_size(slot.dtype));
   return slot.shape[0] * kernels::round_up(slot.shape[1], lanes) * slot.shape[2] * slot.shape[3] * static_cast<int64_t>(sizeof(float));
 }
@@ -45,8 +47,13 @@ Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(
   if (options_.note)
     for (const auto& [name, tensor] : graph().initializers) options_.note->constants[name] = info(name);
   for (const auto& node : graph().nodes)
-    for (const auto& input : node.inputs) ++readers_[input];
+    for (const auto& input : node.inputs) {
+      ++readers_[input];
+      auto& nodes = reader_nodes_[input];
+      if (nodes.empty() || nodes.back() != &node) nodes.push_back(&node);
+    }
   for (const auto& output : graph().outputs) ++readers_[output.name];
+  for (const auto& node : graph().nodes) note_table_range(node);
   for (const auto& input : graph().inputs) {
     const auto slot = new_slot(input.name, Layout::kPlain);
     program_.slots.back().place = Slot::Place::kInput;
@@ -91,6 +98,30 @@ const Node* Lowering::producer(const std::string& value) const {
   return it == producers_.end() ? nullptr : &graph().nodes[it->second];
 }
 
+void Lowering::note_table_range(const Node& node) {
+  if (node.domain != ops::kFusedDomain || node.op_type != "ByteTable" || node.inputs.size() != 2) return;
+  const auto table = find_constant(node.inputs[1]);
+  if (table.size() != 256) return;
+  const auto codes = table.to_i64();
+  const auto [least, most] = std::minmax_element(codes.begin(), codes.end());
+  table_ranges_[node.outputs[0]] = {static_cast<int32_t>(*least), static_cast<int32_t>(*most)};
+}
+
+std::optional<std::pair<int32_t, int32_t>> Lowering::table_range(const std::string& value) const {
+  const auto it = table_ranges_.find(value);
+  return it == table_ranges_.end() ? std::nullopt : std::optional(it->second);
+}
+
+const std::vector<const Node*>& Lowering::readers(const std::string& value) const {
+  static const std::vector<const Node*> kNone;
+  const auto it = reader_nodes_.find(value);
+  return it == reader_nodes_.end() ? kNone : it->second;
+}
+
+bool Lowering::is_output(const std::string& value) const {
+  return std::any_of(graph().outputs.begin(), graph().outputs.end(), [&](const ValueInfo& output) { return output.name == value; });
+}
+
 std::optional<size_t> Lowering::only_producer(const std::string& value) const {
   const auto producer = producers_.find(value);
   const auto readers = readers_.find(value);
@@ -124,6 +155,7 @@ SlotId Lowering::new_slot(const std::string& value, Layout layout) {
   slot.dtype = type.dtype;
   slot.shape = type.shape;
   slot.layout = layout;
+  if (layout == Layout::kPlanes) slot.plane_bits = plane_bits(*this, value);
   slot.bytes = slot_bytes(slot, lanes());
   program_.slots.push_back(std::move(slot));
   return static_cast<SlotId>(program_.slots.size() - 1);
@@ -290,7 +322,7 @@ SlotId Lowering::plain(const std::string& value) {
   if (views_.count(value)) gather(value);
   auto& places = places_[value];
   if (places.plain != kNoSlot) return places.plain;
-  if (places.channels_last != kNoSlot) return plain_of_bytes(*this, value, places.channels_last);
+  if (places.channels_last != kNoSlot || places.planes != kNoSlot) return plain_of_bytes(*this, value, channels_last(value));
   if (places.blocked == kNoSlot) {
     const auto slot = new_slot(value, Layout::kPlain);
     program_.slots.back().place = Slot::Place::kConstant;
@@ -313,7 +345,18 @@ SlotId Lowering::plain(const std::string& value) {
 SlotId Lowering::channels_last(const std::string& value) {
   if (views_.count(value)) gather(value);
   if (const auto slot = places_[value].channels_last; slot != kNoSlot) return slot;
+  if (const auto slot = places_[value].planes; slot != kNoSlot) return bytes_of_planes(*this, value, slot);
   return channels_last_of_plain(*this, value, plain(value));
+}
+
+bool Lowering::has_planes(const std::string& value) const {
+  const auto it = places_.find(value);
+  return it != places_.end() && it->second.planes != kNoSlot;
+}
+
+SlotId Lowering::planes(const std::string& value) {
+  if (const auto slot = places_[value].planes; slot != kNoSlot) return slot;
+  return planes_of_bytes(*this, value, channels_last(value));
 }
 
 SlotId Lowering::blocked(const std::string& value) {

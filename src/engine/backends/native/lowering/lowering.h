@@ -105,6 +105,9 @@ class Lowering {
   [[nodiscard]] SlotId plain(const std::string& value);
   [[nodiscard]] SlotId blocked(const std::string& value);
   [[nodiscard]] SlotId channels_last(const std::string& value);
+  [[nodiscard]] SlotId planes(const std::string& value);
+  /// Whether it lies in planes.
+  [[nodiscard]] bool has_planes(const std::string& value) const;
   /// The slot that a step writes the value to: a part of a concatenation's where that saves a copy.
   [[nodiscard]] SlotId make(const std::string& value, Layout layout);
   /// The value is the memory of another slot, with another shape.
@@ -131,6 +134,11 @@ class Lowering {
 
   /// The node that makes the value; null for inputs and constants.
   [[nodiscard]] const Node* producer(const std::string& value) const;
+  /// The nodes that read it, each once.
+  [[nodiscard]] const std::vector<const Node*>& readers(const std::string& value) const;
+  [[nodiscard]] bool is_output(const std::string& value) const;
+  /// The least and the largest code that a ByteTable makes; nothing for other values. Known after its table was let go, too.
+  [[nodiscard]] std::optional<std::pair<int32_t, int32_t>> table_range(const std::string& value) const;
   /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
   [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
 
@@ -149,11 +157,15 @@ class Lowering {
     std::string whole;
     int64_t channel = 0;
   };
+  void note_table_range(const Node& node);
   void plan_concatenation(const Node& node, const std::set<std::string>& fixed);
   [[nodiscard]] bool can_be_part(const std::string& value, const std::set<std::string>& fixed) const;
   struct Places {
-    SlotId plain = kNoSlot, blocked = kNoSlot, channels_last = kNoSlot;
-    SlotId& in(Layout layout) { return layout == Layout::kPlain ? plain : layout == Layout::kBlocked ? blocked : channels_last; }
+    SlotId plain = kNoSlot, blocked = kNoSlot, channels_last = kNoSlot, planes = kNoSlot;
+    SlotId& in(Layout layout) {
+      SlotId* const by_layout[] = {&plain, &blocked, &channels_last, &planes};
+      return *by_layout[static_cast<size_t>(layout)];
+    }
   };
   [[nodiscard]] SlotId new_slot(const std::string& value, Layout layout);
   [[nodiscard]] SlotId make_part(const std::string& value, const Part& part);
@@ -182,6 +194,8 @@ class Lowering {
   std::map<std::string, ValueInfo> released_;  // types of constants that were let go
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
+  std::map<std::string, std::vector<const Node*>> reader_nodes_;
+  std::map<std::string, std::pair<int32_t, int32_t>> table_ranges_;  // by value that the table makes
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
   std::vector<const Choice*> chosen_;   // by node
   mutable std::map<std::string, bool> will_be_constant_;

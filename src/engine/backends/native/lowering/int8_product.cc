@@ -1,0 +1,62 @@
+#include "engine/backends/native/lowering/int8_product.h"
+
+#include <algorithm>
+#include <set>
+
+namespace scissionlite::native {
+namespace {
+
+/// Whether the node moves or chooses values of its first input.
+bool moves_codes(const Node& node) {
+  static const std::set<std::string> moving{"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
+  return node.domain.empty() && moving.count(node.op_type) > 0;
+}
+
+}  // namespace
+
+Bounds codes_of(const Lowering& l, const std::string& value) {
+  const Bounds any{-128, 255};
+  const Node* node = l.producer(value);
+  while (node && moves_codes(*node)) node = l.producer(node->inputs[0]);
+  if (!node || node->domain != ops::kFusedDomain) return any;
+  if (node->op_type == "ByteTable") {
+    const auto range = l.table_range(node->outputs[0]);
+    return range ? Bounds{range->first, range->second} : any;
+  }
+  return {static_cast<int32_t>(node->int_attribute("low", any.low)), static_cast<int32_t>(node->int_attribute("high", any.high))};
+}
+
+std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) {
+  const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype), y = quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype);
+  const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]), zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
+  if (!x || !y || (codes.dtype() != Dtype::kU8 && codes.dtype() != Dtype::kI8) || codes.shape().size() <= axis || scales.dtype() != Dtype::kF32) return std::nullopt;
+  Product out{*x, *y, codes.shape(), {}, {}, {}};
+  const int64_t outputs = codes.shape()[axis];
+  const bool has_bias = node.inputs.size() > 8 && !node.inputs[8].empty();
+  if (has_bias) out.bias = l.constant(node.inputs[8]);
+  if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs)) return std::nullopt;
+  if (!node.inputs[5].empty() && zeros.size() != 1 && zeros.size() != outputs) return std::nullopt;
+  const auto zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
+  const bool is_signed = codes.dtype() == Dtype::kI8;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(codes.data());
+  const auto value = [&](int64_t at, int64_t k) { return static_cast<int16_t>((is_signed ? static_cast<int8_t>(bytes[at]) : bytes[at]) - zero[zero.size() > 1 ? static_cast<size_t>(k) : 0]); };
+  const int64_t rows = codes.size() / std::max<int64_t>(outputs, 1);
+  out.w.resize(static_cast<size_t>(codes.size()));
+  const int64_t at_once = axis == 0 ? 1 : 64;  // outputs: a matrix that lies the other way is read in lines
+  for (int64_t first = 0; first < outputs; first += at_once)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t k = first; k < std::min(outputs, first + at_once); ++k) out.w[static_cast<size_t>(k * rows + i)] = value(axis == 0 ? k * rows + i : i * outputs + k, k);
+  for (int64_t k = 0; k < outputs; ++k) out.scale.push_back(x->scale * scales.as<float>()[scales.size() > 1 ? static_cast<size_t>(k) : 0] / y->scale);
+  return out;
+}
+
+kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
+
+kernels::Int8Problem int8_problem_of(const Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv) {
+  const auto bounds = bounds_of(node, product.y), codes = codes_of(l, node.inputs[0]);
+  kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high, codes.low, codes.high};
+  kernels::note_weights(problem, product.w.data());
+  return problem;
+}
+
+}  // namespace scissionlite::native

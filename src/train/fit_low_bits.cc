@@ -1,0 +1,147 @@
+#include "train/fit_low_bits.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/text.h"
+#include "train/convert.h"
+
+namespace scissionlite::train {
+namespace {
+
+constexpr int64_t kBatch = 16, kImagesForBiases = 64;
+
+/// Inputs of some images, in batches; the same at each call.
+class Batches {
+ public:
+  Batches(const Dataset& images, int64_t count, uint64_t seed) : images_(images) {
+    std::vector<int64_t> all(static_cast<size_t>(images.size()));
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    Rng rng(seed);
+    const auto wanted = static_cast<size_t>(std::min(count, images.size()));
+    for (size_t i = 0; i < wanted; ++i) std::swap(all[i], all[i + rng.below(all.size() - i)]);
+    chosen_.assign(all.begin(), all.begin() + static_cast<int64_t>(wanted));
+  }
+  /// @param most  images at most.
+  template <typename F>
+  void each(F&& f, int64_t most = INT64_MAX) const {
+    const auto end = std::min(static_cast<int64_t>(chosen_.size()), most);
+    for (int64_t at = 0; at < end; at += kBatch) {
+      std::vector<torch::Tensor> inputs;
+      for (int64_t i = at; i < std::min(end, at + kBatch); ++i) inputs.push_back(to_torch(images_.get(chosen_[static_cast<size_t>(i)], nullptr).input, torch::kFloat));
+      f(torch::cat(inputs));
+    }
+  }
+
+ private:
+  const Dataset& images_;
+  std::vector<int64_t> chosen_;
+};
+
+/// Mean of each output of a layer, and over how many it is.
+torch::Tensor channel_sums(const torch::Tensor& y, bool is_conv) { return is_conv ? y.flatten(2).to(torch::kDouble).sum(c10::IntArrayRef{0, 2}) : y.reshape({-1, y.size(-1)}).to(torch::kDouble).sum(0); }
+double channel_count(const torch::Tensor& y, bool is_conv) { return static_cast<double>(y.numel()) / static_cast<double>(is_conv ? y.size(1) : y.size(-1)); }
+
+Values with_input(const Module& module, const Values& given, const torch::Tensor& input) {
+  Values out = given;
+  out[module.graph().inputs.at(0).name] = input;
+  return out;
+}
+
+/// Means of a layer's outputs by the channel.
+torch::Tensor means(Module& module, const Values& given, const std::string& value, bool is_conv, const Batches& batches) {
+  torch::Tensor sum;
+  double count = 0;
+  batches.each(
+      [&](const torch::Tensor& input) {
+        const auto y = module.run(with_input(module, given, input), {value}).at(value);
+        const auto sums = channel_sums(y, is_conv);
+        sum = sum.defined() ? sum + sums : sums;
+        count += channel_count(y, is_conv);
+      },
+      kImagesForBiases);
+  return sum / count;
+}
+
+bool has_batch_norm(const compress::LowBitModel& model) {
+  return std::any_of(model.graph.nodes.begin(), model.graph.nodes.end(), [](const Node& node) { return node.op_type == "BatchNormalization"; });
+}
+
+/// Averages over batches, each of which is normalised by its own statistics.
+void fit_statistics(Module& module, const Values& given, const Batches& batches) {
+  module.train({});
+  module.set_update_statistics(true);
+  double batch = 0;
+  batches.each([&](const torch::Tensor& input) {
+    module.set_statistics_momentum(1 / ++batch);
+    (void)module.run(with_input(module, given, input), {module.graph().outputs.at(0).name});
+  });
+  module.set_update_statistics(false);
+}
+
+}  // namespace
+
+Graph with_biases(const Graph& graph) {
+  Graph out = graph;
+  for (const auto& layer : compress::find_low_bit_layers(graph)) {
+    auto& node = out.nodes[layer.node];
+    if (layer.batch_norm >= 0 || !layer.not_eligible.empty() || node.op_type == "MatMul" || (node.inputs.size() > 2 && !node.inputs[2].empty())) continue;
+    const auto name = out.fresh_name(node.name + "_bias");
+    out.initializers[name] = Tensor::of<float>({layer.weights.outputs}, std::vector<float>(static_cast<size_t>(layer.weights.outputs), 0));
+    node.inputs.resize(3);
+    node.inputs[2] = name;
+  }
+  return out;
+}
+
+compress::LowBitSteps fit_steps(const compress::LowBitModel& model, Module& network, const Values& given, const Dataset& images, const FitOptions& options) {
+  compress::LowBitSteps out;
+  for (size_t l = 0; l < model.layers.size(); ++l) {
+    const auto& layer = model.layers[l].weights;
+    const auto& bits = model.plan.layers[l];
+    out.weights.push_back(compress::fit_weight_steps(layer, model.graph.initializers.at(layer.weights), compress::weight_range(bits.weight_bits, bits.encoding), options.one_step_a_layer));
+  }
+  torch::NoGradGuard guard;
+  std::set<std::string> names;
+  for (const auto& point : model.points) names.insert(point.value);
+  const std::vector<std::string> wanted(names.begin(), names.end());
+  std::map<std::string, compress::Histogram> histograms;
+  const Batches batches(images, options.images, options.seed);
+  for (const bool counts : {false, true})
+    batches.each([&](const torch::Tensor& input) {
+      for (const auto& [name, value] : network.run(with_input(network, given, input), wanted)) {
+        const auto flat = value.to(torch::kFloat).contiguous();
+        const std::span<const float> values(flat.data_ptr<float>(), static_cast<size_t>(flat.numel()));
+        if (counts) histograms[name].count(values);
+        else histograms[name].widen(values, name);
+      }
+    });
+  for (const auto& point : model.points) out.activations.push_back(histograms.at(point.value).fit(point.bits, point.is_signed));
+  return out;
+}
+
+compress::LowBitModel with_constants_of(compress::LowBitModel model, const Graph& trained) {
+  for (auto& [name, tensor] : model.graph.initializers)
+    if (const auto it = trained.initializers.find(name); it != trained.initializers.end() && it->second.shape() == tensor.shape()) tensor = it->second;
+  return model;
+}
+
+compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Dataset& images, const FitOptions& options) {
+  torch::NoGradGuard guard;
+  const FakeQuantised network(model, steps);
+  const Batches batches(images, options.images, options.seed);
+  Module module(network.graph());
+  if (has_batch_norm(model)) fit_statistics(module, network.steps(), batches);
+  Module whole(model.graph);
+  for (const auto& layer : model.layers) {
+    const auto& node = model.graph.nodes[layer.node];
+    if (layer.batch_norm >= 0 || node.inputs.size() < 3 || node.inputs[2].empty()) continue;
+    const bool is_conv = node.op_type == "Conv";
+    const auto wanted = means(whole, {}, node.outputs[0], is_conv, batches), found = means(module, network.steps(), node.outputs[0], is_conv, batches);
+    const auto bias = module.parameter(node.inputs[2]).detach();
+    module.assign(node.inputs[2], bias + (wanted - found).to(bias.scalar_type()).expand({wanted.numel()}).reshape(bias.numel() == wanted.numel() ? bias.sizes() : wanted.sizes()));
+  }
+  return with_constants_of(model, module.export_graph());
+}
+
+}  // namespace scissionlite::train
