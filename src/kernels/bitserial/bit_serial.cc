@@ -43,14 +43,16 @@ class BitSerial final : public Int8Convolution {
 
   void run(const uint8_t* x, uint8_t* y, std::byte* scratch, int threads) const override {
     const auto& p = problem_.conv;
-    const int64_t blocks = p.n * rows_.blocks(), rows = std::clamp<int64_t>(blocks * p.out_h() / threads, 1, out_rows_), of_block = (p.out_h() + rows - 1) / rows;
+    const int64_t blocks = p.n * rows_.blocks(), rows = std::clamp<int64_t>(blocks * p.out_h() / threads, 1, out_rows_), of_block = (p.out_h() + rows - 1) / rows, tasks = blocks * of_block;
+    const bool shares_outputs = tasks < threads;  // each thread then makes the planes for itself
     in_team(threads, [&](const Member& member) {
-      const Range mine = share_of(blocks * of_block, member);
+      const Range all{0, p.groups * outputs_.vectors()}, mine = shares_outputs ? Range{0, tasks} : share_of(tasks, member), outputs = shares_outputs ? share_of(all.end, member) : all;
+      if (outputs.begin == outputs.end) return;
       Work work(*this, scratch + member.rank * Work(*this, nullptr).bytes);
       InputRows::Kept kept(rows_);
       for (int64_t task = mine.begin; task < mine.end; ++task) {
         const int64_t first = task % of_block * rows;
-        run_rows(x, y, task / of_block, first, std::min(first + rows, p.out_h()), work, kept);
+        run_rows(x, y, task / of_block, {first, std::min(first + rows, p.out_h())}, outputs, work, kept);
       }
     });
   }
@@ -67,7 +69,7 @@ class BitSerial final : public Int8Convolution {
       int64_t end = 0;
       const auto take = [&](auto*& to, int64_t count) {
         using Value = std::remove_reference_t<decltype(*to)>;
-        to = reinterpret_cast<Value*>(scratch + end);
+        to = scratch ? reinterpret_cast<Value*>(scratch + end) : nullptr;
         end += round_up(count * static_cast<int64_t>(sizeof(Value)), 64);
       };
       const int64_t pixels = of.out_rows_ * of.rows_.columns();
@@ -95,28 +97,34 @@ class BitSerial final : public Int8Convolution {
       }
   }
 
-  void run_rows(const uint8_t* x, uint8_t* y, int64_t block, int64_t first, int64_t end, const Work& work, InputRows::Kept& kept) const {
+  /// `outputs`: which vectors of outputs (LowBitLoops::outputs), counted over all conv groups.
+  void run_rows(const uint8_t* x, uint8_t* y, int64_t block, const Range& rows, const Range& outputs, const Work& work, InputRows::Kept& kept) const {
     const auto& p = problem_.conv;
-    const int64_t columns = rows_.columns_of(block), outputs = few_bits_.outputs, image = block / rows_.blocks(), of_vector = w_bits_ * words_ * loops_.lanes;
-    for (int64_t row = first; row < end; ++row) {
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
       for (int64_t i = 0; i < p.kernel_h; ++i) make_row(x, block, rows_.row_of(row, i), work, kept);
-      set_places(row, work.at + (row - first) * words_);
+      set_places(row, work.at + (row - rows.begin) * words_);
     }
-    BitSerialArguments a{.x_pixel = rows_.pixel_step() * window_.tap_bytes, .x_plane = plane_bytes_, .x_bits = x_bits_, .w_bits = w_bits_, .words = words_, .pixels = columns, .sums_pixel = outputs};
-    for (int64_t g = 0; g < p.groups; ++g) {
-      if (outputs_.needs_windows())
-        for (int64_t row = first; row < end; ++row) rows_.sum_windows(work.x_sums, g, row, columns, work.windows + (row - first) * columns);
-      a.x = work.planes + g * x_bits_ * plane_bytes_;
-      for (int64_t v = 0; v < vectors_; ++v) {
-        const int64_t lane = v * loops_.lanes % outputs, of_end = v * loops_.lanes / outputs;
-        a.w = w_.data() + (g * vectors_ + v) * of_vector;
-        for (int64_t row = 0; row < end - first; ++row) {
-          a.at = work.at + row * words_, a.sums = work.sums + row * columns * outputs + lane;
-          loops_.count_bits(a);
-        }
-        if (lane + loops_.lanes < outputs && v + 1 < vectors_) continue;
-        for (int64_t row = 0; row < end - first; ++row)
-          outputs_.end(g, of_end, work.sums + row * columns * outputs, columns, work.windows + row * columns, y, (image * p.out_h() + first + row) * p.out_w() + rows_.first_column(block));
+    const int64_t columns = rows_.columns_of(block), count = rows.end - rows.begin, sums_row = columns * few_bits_.outputs;
+    const int64_t first = (block / rows_.blocks() * p.out_h() + rows.begin) * p.out_w() + rows_.first_column(block);  // pixel
+    for (int64_t i = outputs.begin, group = -1; i < outputs.end; ++i) {
+      const int64_t now = i / outputs_.vectors(), vector = i % outputs_.vectors();
+      if (std::exchange(group, now) != now && outputs_.needs_windows())
+        for (int64_t row = 0; row < count; ++row) rows_.sum_windows(work.x_sums, group, rows.begin + row, columns, work.windows + row * columns);
+      count_outputs(group, vector, columns, count, work);
+      for (int64_t row = 0; row < count; ++row) outputs_.end(group, vector, work.sums + row * sums_row, columns, work.windows + row * columns, y, first + row * p.out_w());
+    }
+  }
+
+  /// Sums of a vector of outputs of some rows, of as many of it as the group has.
+  void count_outputs(int64_t group, int64_t vector, int64_t columns, int64_t rows, const Work& work) const {
+    const int64_t outputs = few_bits_.outputs, of_end = outputs / loops_.lanes, end = std::min(vectors_, (vector + 1) * of_end);
+    BitSerialArguments a{.x = work.planes + group * x_bits_ * plane_bytes_, .x_pixel = rows_.pixel_step() * window_.tap_bytes, .x_plane = plane_bytes_, .x_bits = x_bits_, .w_bits = w_bits_, .words = words_,
+                         .pixels = columns, .sums_pixel = outputs};
+    for (int64_t v = vector * of_end; v < end; ++v) {
+      a.w = w_.data() + (group * vectors_ + v) * w_bits_ * words_ * loops_.lanes;
+      for (int64_t row = 0; row < rows; ++row) {
+        a.at = work.at + row * words_, a.sums = work.sums + row * columns * outputs + v % of_end * loops_.lanes;
+        loops_.count_bits(a);
       }
     }
   }

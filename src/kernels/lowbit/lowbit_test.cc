@@ -201,6 +201,15 @@ TEST(LowBit, LargestSumsAndManyBlocks) {
   expect_exact(case_of({.n = 1, .c = 60, .h = 13, .w = 15, .k = 65, .stride_h = 2, .stride_w = 2}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1, stride 2");
 }
 
+/// Fewer blocks of rows than threads.
+TEST(LowBit, MoreThreadsThanRows) {
+  for (const int threads : {2, 3, 7}) {
+    expect_exact(case_of({.c = 70, .h = 3, .w = 5, .k = 200}, 1, Encoding::kBipolar, 1, 0, 0, 5), threads, "1x1");
+    expect_exact(case_of({.c = 33, .h = 1, .w = 9, .k = 300, .kernel_h = 1, .kernel_w = 3, .left = 1, .right = 1}, 2, Encoding::kTwos, 2, 1, 0, 6), threads, "a row");
+    expect_exact(case_of({.n = 2, .c = 34, .h = 3, .w = 4, .k = 160, .kernel_h = 3, .kernel_w = 3, .groups = 2}, 1, Encoding::kUnsigned, 3, 0, 0, 7), threads, "groups");
+  }
+}
+
 /// Every pair of codes, windows over edges, strides and dilation, channels of less and more than a word.
 TEST(LowBit, LargestOfPlanes) {
   for (const int64_t channels : {1, 8, 13, 64, 70, 131})

@@ -68,15 +68,27 @@ TEST(LowBitModels, GiveTheBytesOfTheReference) {
     }
 }
 
-/// Where look-ups are to be faster: one bit, many outputs.
-TEST(LowBitModels, ManyOutputsOfOneBitAreLookedUp) {
+/// Two convolutions of 256 channels each behind one of eight bits.
+Graph many_outputs(const Bits& bits) {
   Maker m;
-  const Bits bits{1, 2};
   auto x = m.op("Relu", {conv(m, through(m, m.input({1, 3, 14, 14}), 0.01F, 8), 3, 256, {8, 8})});
   for (int i = 0; i < 2; ++i) x = m.op("Relu", {conv(m, through(m, x, 0.3F, bits.activations), 256, 256, bits)});
   auto graph = testing_graphs::with_output(m, through(m, x, 0.3F, bits.activations));
   optimise(graph);
+  return graph;
+}
+
+/// Where look-ups are to be faster: weights of one bit, many outputs.
+TEST(LowBitModels, ManyOutputsOfOneBitAreLookedUp) {
+  const auto graph = many_outputs({1, 2});
   if (kernels::best_int8_loops().lanes >= 8) EXPECT_EQ(testing_native::count_steps(graph, "int8 look up"), 2);
+  testing_native::expect_fast_and_like_reference(graph);
+}
+
+/// Where counts of bits are: activations of one bit, too, on vectors of sixteen.
+TEST(LowBitModels, ProductsOfBitsAreCounted) {
+  const auto graph = many_outputs({1, 1});
+  if (kernels::best_int8_loops().lanes >= 16) EXPECT_EQ(testing_native::count_steps(graph, "int8 bit serial"), 2);
   testing_native::expect_fast_and_like_reference(graph);
 }
 
