@@ -32,6 +32,10 @@ def u8(*shape):
     return RNG.integers(0, 256, shape, dtype=np.uint8)
 
 
+def s8(*shape):
+    return RNG.integers(-128, 128, shape, dtype=np.int8)
+
+
 class Const(np.ndarray):
     """Marks an input that stands in the model as an initializer."""
 
