@@ -2,40 +2,19 @@
 // Each way has as many copies of its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so that each run reads its weights from
 // memory, and each copy was read once before it counts. Medians of CPU time, one thread.
 //   fc24_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N]      one JSON line a layer
-#include <omp.h>
-
-#include <cstdlib>
-#include <functional>
-#include <iostream>
-
-#include "base/clock.h"
-#include "base/json.h"
 #include "base/stats.h"
 #include "chosen_convolution.h"
 #include "kernels/bf16/dense.h"
 #include "kernels/dense/two_four_dense.h"
 #include "onednn_convolution.h"
 #include "problems.h"
+#include "streamed_products.h"
 
 namespace scissionlite {
 namespace {
 
 using kernels::Dense;
 using kernels::Precision;
-
-/// A way to compute the layer, with weights in several places that take turns.
-struct Way {
-  std::string name;
-  double weight_bytes = 0;                    // that a run has to read
-  std::vector<std::function<void()>> copies = {};
-  size_t next = 0;
-  std::vector<double> us = {};
-  void run() {
-    const double start = thread_cpu_us();
-    copies[next++ % copies.size()]();
-    us.push_back(thread_cpu_us() - start);
-  }
-};
 
 /// oneDNN's inner product, as its documentation says.
 std::function<void()> onednn_product(int64_t k, int64_t n, const float* x) {
@@ -68,10 +47,8 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
   float* const to = const_cast<float*>(y.data());
   const Dense::Weights weights{w.data(), 1, k, bias.data()};
   const double values = static_cast<double>(n * k);
-  std::vector<Way> ways{{"dense", 4 * values}, {"onednn", 4 * values}, {"dense_bf16", 2 * values}, {"sparse24", 8.5 / 4 * values}, {"sparse24_bf16", 4.5 / 4 * values}};
-  double all_bytes = 0;
-  for (const auto& way : ways) all_bytes += way.weight_bytes;
-  const auto copies = static_cast<int64_t>(std::ceil(megabytes * 1e6 / all_bytes));
+  std::vector<StreamedWay> ways{{"dense", 4 * values}, {"onednn", 4 * values}, {"dense_bf16", 2 * values}, {"sparse24", 8.5 / 4 * values}, {"sparse24_bf16", 4.5 / 4 * values}};
+  const int64_t copies = copies_of(ways, megabytes);
   for (auto& way : ways) {
     if (way.name == "sparse24") kernels::make_two_four(w.data(), n, k);  // behind the dense ones
     for (int64_t i = 0; i < copies; ++i) {
@@ -88,11 +65,7 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
       }
     }
   }
-  for (int64_t round = -copies; round < std::max<int64_t>(rounds, copies); ++round)
-    for (auto& way : ways) {
-      if (round == 0) way.us.clear();
-      way.run();
-    }
+  take_turns(ways, copies, rounds);
   Json json{{"inputs", k}, {"outputs", n}, {"megabytes", megabytes}, {"copies", copies}};
   std::map<std::string, double> us;
   for (const auto& way : ways) {
@@ -105,25 +78,7 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
 }
 
 int run(int argc, char** argv) {
-  double megabytes = 1024;
-  int rounds = 31;
-  std::vector<std::pair<int64_t, int64_t>> layers;
-  bool is_understood = true;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    int64_t k = 0, n = 0;
-    if (word == "--mb" && i + 1 < argc) megabytes = std::atof(argv[++i]);
-    else if (word == "--rounds" && i + 1 < argc) rounds = std::atoi(argv[++i]);
-    else if (std::sscanf(word.c_str(), "%ldx%ld", &k, &n) == 2 && k > 0 && n > 0) layers.emplace_back(k, n);
-    else is_understood = false;
-  }
-  if (!is_understood || layers.empty() || megabytes <= 0 || rounds < 1) {
-    std::cerr << "usage: fc24_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N]\n";
-    return 2;
-  }
-  omp_set_num_threads(1);
-  for (const auto& [k, n] : layers) std::cout << compare(k, n, megabytes, rounds).dump() << std::endl;
-  return 0;
+  return compare_layers("fc24_speed", argc, argv, compare);
 }
 
 }  // namespace

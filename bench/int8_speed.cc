@@ -10,6 +10,7 @@
 #include "base/stats.h"
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
+#include "lowbit_weights.h"
 #include "problems.h"
 
 namespace scissionlite {
@@ -19,11 +20,7 @@ using namespace kernels;
 
 /// Nearly normal, within the bits; of one bit -1 and 1.
 std::vector<int16_t> random_weights(int64_t count, int bits, Rng& rng) {
-  if (bits == 1) {
-    std::vector<int16_t> out;
-    for (int64_t i = 0; i < count; ++i) out.push_back(rng.below(2) ? 1 : -1);
-    return out;
-  }
+  if (bits == 1) return lowbit_weights(count, bits, rng);
   const double most = (1 << (bits - 1)) - 1;
   std::vector<int16_t> out;
   for (int64_t i = 0; i < count; ++i) {

@@ -10,6 +10,7 @@
 #include "base/stats.h"
 #include "kernels/int8/buffer.h"
 #include "kernels/int8/conv.h"
+#include "lowbit_weights.h"
 #include "onednn_bytes.h"
 #include "problems.h"
 
@@ -24,21 +25,11 @@ struct Way {
   std::vector<double> us = {};
 };
 
-/// Of one bit -1 and 1, else two's complement.
-std::vector<int16_t> random_weights(int64_t count, int bits, Rng& rng) {
-  std::vector<int16_t> out;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto code = static_cast<int64_t>(rng.below(uint64_t{1} << bits));
-    out.push_back(static_cast<int16_t>(bits == 1 ? 2 * code - 1 : code - (int64_t{1} << (bits - 1))));
-  }
-  return out;
-}
-
 Json measure(const ConvProblem& p, int rounds, int bits, int x_bits, bool is_of_all) {
   const auto& loops = best_int8_loops();
   Rng rng(1);
   Int8Problem problem{.conv = p, .x_low = 0, .x_high = (1 << x_bits) - 1};
-  const auto w = random_weights(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, bits, rng);
+  const auto w = lowbit_weights(p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w, bits, rng);
   const std::vector<float> scale(static_cast<size_t>(p.k), 1e-3F);
   const std::vector<int32_t> bias(static_cast<size_t>(p.k), 7);
   problem.high = problem.x_high;

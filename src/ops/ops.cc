@@ -174,6 +174,11 @@ void fold_constants(Graph& graph, int64_t limit_bytes) {
   graph.nodes = std::move(kept);
 }
 
+bool moves_values(const Node& node) {
+  static const std::set<std::string> names{"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
+  return node.domain.empty() && names.count(node.op_type) > 0 && node.outputs.size() == 1;
+}
+
 std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<const Tensor> inputs) {
   const Operator* op = find(node.domain, node.op_type);
   const Context context{node, graph.opset(node.domain)};

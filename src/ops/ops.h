@@ -44,6 +44,9 @@ struct Operator {
 [[nodiscard]] const Operator* find(const std::string& domain, const std::string& type);
 [[nodiscard]] std::vector<const Operator*> all();
 
+/// Whether the node only moves or chooses values of its first input, of whatever type: codes of numbers in place of the numbers, for example.
+[[nodiscard]] bool moves_values(const Node& node);
+
 /// Fills `graph.values` with dtype and shape of every inner value that the rules can tell (and of outputs that lack
 /// one). Unknown operators leave their outputs unknown; nothing is thrown for them.
 /// @throws ModelError when shapes contradict each other.

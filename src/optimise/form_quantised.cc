@@ -142,7 +142,7 @@ bool form_concat(Rewriter& r, const Site& site) {
 /// What only moves or chooses values is done to the bytes, where both sides stand for the same.
 bool form_move(Rewriter& r, const Site& site) {
   const Node node = r.node(site.inner);
-  if (!moves_values(node) || site.activation) return false;
+  if (!ops::moves_values(node) || site.activation) return false;
   const auto x = dequantised(r, node.inputs[0]);
   if (!x || !x->is_alike(site.y)) return false;
   Node made = node;

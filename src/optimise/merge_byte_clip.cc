@@ -69,7 +69,7 @@ bool into_table(Rewriter& r, size_t i, const ByteRange& range) {
 /// Before what only moves or chooses codes, where it may reach an operator with bounds.
 bool before_mover(Rewriter& r, size_t i) {
   const auto before = r.inner_producer(r.node(i).inputs[0]);
-  if (!before || !moves_values(r.node(*before)) || !r.producer(r.node(*before).inputs[0])) return false;
+  if (!before || !ops::moves_values(r.node(*before)) || !r.producer(r.node(*before).inputs[0])) return false;
   swap_with_mover(r, *before, i);
   return true;
 }

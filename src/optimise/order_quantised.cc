@@ -10,7 +10,7 @@ namespace {
 /// DequantizeLinear, then node i.
 bool delay_dequantise(Rewriter& r, size_t i) {
   const Node node = r.node(i);
-  const auto x = moves_values(node) ? dequantised(r, node.inputs[0]) : std::nullopt;
+  const auto x = ops::moves_values(node) ? dequantised(r, node.inputs[0]) : std::nullopt;
   if (!x || x->scale_value <= 0 || r.is_output(node.outputs[0])) return false;
   if (const auto& readers = r.readers(node.outputs[0]); readers.size() == 1)
     if (const auto y = quantised(r, readers[0]); y && x->is_alike(*y)) return false;  // form_quantised takes both sides away
@@ -31,7 +31,7 @@ bool advance_quantise(Rewriter& r, size_t i) {
   while (true) {
     const auto y = quantised(r, i);
     const auto before = y && y->scale_value > 0 ? r.inner_producer(r.node(i).inputs[0]) : std::nullopt;
-    if (!before || !moves_values(r.node(*before)) || dequantised(r, r.node(*before).inputs[0]) || !r.producer(r.node(*before).inputs[0])) return has_moved;
+    if (!before || !ops::moves_values(r.node(*before)) || dequantised(r, r.node(*before).inputs[0]) || !r.producer(r.node(*before).inputs[0])) return has_moved;
     swap_with_mover(r, *before, i);
     i = *before;
     has_moved = true;

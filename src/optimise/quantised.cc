@@ -22,8 +22,6 @@ int64_t byte_of(float value, const Codes& y) {
 
 }  // namespace
 
-bool moves_values(const Node& node) { return is_onnx(node, {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"}) && node.outputs.size() == 1; }
-
 void swap_with_mover(Rewriter& r, size_t mover, size_t i) {
   Node first = r.node(i), second = r.node(mover);
   second.outputs = first.outputs;

@@ -37,8 +37,6 @@ struct ByteBounds {
 };
 [[nodiscard]] std::optional<ByteBounds> bounds_of(const ops::Activation& activation, const Codes& y);
 
-/// What only moves or chooses values of its first input.
-[[nodiscard]] bool moves_values(const Node& node);
 /// Node i, a function of one value each that is monotone or follows moves only, reads node `mover` alone: it goes before it.
 void swap_with_mover(Rewriter& r, size_t mover, size_t i);
 

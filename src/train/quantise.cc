@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
+#include "score/metric.h"
 #include "train/accuracy.h"
 #include "train/classifier.h"
 #include "train/compressing.h"
@@ -95,10 +96,6 @@ int64_t elements_of_constants(const Graph& graph) {
 Tensor answers_of(Executable& executable, const Tensor& image) {
   const std::vector<Tensor> inputs{image};
   return executable.run(inputs)[0].to_f32();
-}
-int64_t top_of(const Tensor& scores) {
-  const auto values = scores.as<float>();
-  return std::max_element(values.begin(), values.end()) - values.begin();
 }
 
 class Quantiser {
@@ -257,14 +254,14 @@ class Quantiser {
     for (int64_t i = 0; i < data_->held_out->size(); ++i) {
       const auto example = data_->held_out->get(i, nullptr);
       const Tensor found = answers_of(*runner, example.input).clone();
-      const int64_t top = top_of(found);
+      const int64_t top = top1(found);
       if (example.label >= 0) ++labelled, right += top == example.label;
-      else like_float += top == top_of(answers_of(*teacher, example.input));
+      else like_float += top == top1(answers_of(*teacher, example.input));
       if (i >= kImagesCompared) continue;
       auto given = network.steps();
       given[module.graph().inputs.at(0).name] = to_torch(example.input, torch::kFloat);
       const Tensor expected = from_torch(module.run(given, {module.graph().outputs.at(0).name}).begin()->second, Dtype::kF32);
-      ++compared, alike += top == top_of(expected);
+      ++compared, alike += top == top1(expected);
       report_.largest_difference = std::max(report_.largest_difference, max_relative_error(found.reshaped({found.size()}), expected.reshaped({expected.size()})));
     }
     const auto share = [](int64_t part, int64_t whole) { return static_cast<double>(part) / static_cast<double>(std::max<int64_t>(1, whole)); };

@@ -9,12 +9,6 @@ namespace {
 
 constexpr int kMostBits = 7;  // eight are a byte each already
 
-int64_t elements(const ValueInfo& tensor) {
-  Shape one = tensor.shape;
-  one[0] = 1;
-  return element_count(one);
-}
-
 class Codes final : public TransferLayer {
  public:
   explicit Codes(int bits) : bits_(bits) {}
@@ -22,11 +16,11 @@ class Codes final : public TransferLayer {
   [[nodiscard]] bool needs_samples() const override { return false; }
   [[nodiscard]] Support supports(const ValueInfo& tensor) const override {
     if (tensor.dtype != Dtype::kU8) return {false, "takes codes, uint8; '" + tensor.name + "' is " + std::string(dtype_name(tensor.dtype))};
-    if (!tensor.has_shape || tensor.shape.size() < 2 || elements(tensor) <= 0) return {false, "needs a known shape of two dimensions or more; '" + tensor.name + "' has " + to_string(tensor.shape)};
+    if (!tensor.has_shape || tensor.shape.size() < 2 || elements_of_image(tensor) <= 0) return {false, "needs a known shape of two dimensions or more; '" + tensor.name + "' has " + to_string(tensor.shape)};
     return {};
   }
   [[nodiscard]] Codec fit(const FitContext& context) const override {
-    const int64_t count = elements(context.tensor), bytes = packed_bytes(count, bits_);
+    const int64_t count = elements_of_image(context.tensor), bytes = packed_bytes(count, bits_);
     const auto shape = batched(context.tensor);
     GraphBuilder encode("encode", context.opsets, context.ir_version);
     const auto levels = encode.clip(encode.cast(encode.input("x", Dtype::kU8, shape), Dtype::kF32), 0, static_cast<float>((1 << bits_) - 1));

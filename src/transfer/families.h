@@ -25,6 +25,8 @@ std::unique_ptr<TransferLayer> make_klt(const std::string& spec);
 [[nodiscard]] Support supports_float(const ValueInfo& tensor, size_t rank);
 /// Shape of the tensor with a dynamic batch; a first dimension over 1 is no batch and stays.
 [[nodiscard]] Shape batched(const ValueInfo& tensor);
+/// Of one image.
+[[nodiscard]] int64_t elements_of_image(const ValueInfo& tensor);
 /// Wire bytes of one image over the outputs of an encoder.
 [[nodiscard]] int64_t wire_bytes(const std::vector<ValueInfo>& outputs);
 

@@ -82,6 +82,12 @@ Shape batched(const ValueInfo& tensor) {
   return shape;
 }
 
+int64_t elements_of_image(const ValueInfo& tensor) {
+  Shape one = tensor.shape;
+  one[0] = 1;
+  return element_count(one);
+}
+
 int64_t wire_bytes(const std::vector<ValueInfo>& outputs) {
   int64_t bytes = 0;
   for (const auto& info : outputs) {

@@ -13,12 +13,6 @@ constexpr float kLargest = 1e30F;    // what infinity saturates to; high - low s
 constexpr float kSmallest = 1e-30F;  // narrowest range: a constant image divides by this and gets code 0
 constexpr int kWhole = 8;            // bits that need no packing
 
-int64_t elements(const ValueInfo& tensor) {
-  Shape one = tensor.shape;
-  one[0] = 1;
-  return element_count(one);
-}
-
 float top_level(int bits) { return static_cast<float>((1 << bits) - 1); }
 
 Graph encoder(const FitContext& context, int bits) {
@@ -35,8 +29,8 @@ Graph encoder(const FitContext& context, int bits) {
   if (bits == kWhole) {
     build.output(build.cast(level, Dtype::kU8), "code", Dtype::kU8, shape);
   } else {
-    const auto packed = pack_bits(build, level, elements(context.tensor), bits);
-    build.output(build.cast(packed, Dtype::kU8), "code", Dtype::kU8, {-1, packed_bytes(elements(context.tensor), bits)});
+    const auto packed = pack_bits(build, level, elements_of_image(context.tensor), bits);
+    build.output(build.cast(packed, Dtype::kU8), "code", Dtype::kU8, {-1, packed_bytes(elements_of_image(context.tensor), bits)});
   }
   build.output(range, "range", Dtype::kF32, {-1, 2});
   return build.build();
@@ -45,10 +39,10 @@ Graph encoder(const FitContext& context, int bits) {
 Graph decoder(const FitContext& context, int bits) {
   GraphBuilder build("decode", context.opsets, context.ir_version);
   const auto shape = batched(context.tensor);
-  const Shape code_shape = bits == kWhole ? shape : Shape{-1, packed_bytes(elements(context.tensor), bits)};
+  const Shape code_shape = bits == kWhole ? shape : Shape{-1, packed_bytes(elements_of_image(context.tensor), bits)};
   auto level = build.cast(build.input("code", Dtype::kU8, code_shape), Dtype::kF32);
   const auto range = build.input("range", Dtype::kF32, {-1, 2});
-  if (bits != kWhole) level = build.reshape(unpack_bits(build, level, elements(context.tensor), bits), shape);
+  if (bits != kWhole) level = build.reshape(unpack_bits(build, level, elements_of_image(context.tensor), bits), shape);
   std::vector<int64_t> one_each(shape.size(), 1);
   one_each[0] = -1;
   const auto low = build.reshape(build.slice(range, 1, 0, 1), one_each);

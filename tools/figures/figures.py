@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "benchmarks"
 SCHEMA = "scissionlite.figures/2"
 ISA = {"avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512_vnni": "avx512vnni", "avx512_bf16": "avx512bf16",
-       "avx512_vpopcntdq": "avx512vpopcntdq", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"}
+       "avx512_vpopcntdq": "avx512vpopcntdq", "avx512vbmi": "avx512vbmi", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"}
 
 
 def machine():

@@ -15,6 +15,9 @@
 
 namespace scissionlite::kernels {
 
+/// That codes of 0 to `high` have, one at least.
+[[nodiscard]] inline int bits_of_codes(int32_t high) { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(high)))); }
+
 /// x and y are bytes, channels last, or bit planes (lowbit/arguments.h) of codes from 0 on.
 struct Int8Problem {
   ConvProblem conv;
@@ -30,7 +33,7 @@ struct Int8Problem {
   int32_t w_least = -255, w_most = 255, w_step = 1;         // weights are w_least + i * w_step
   double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
   /// That tell the weights apart.
-  [[nodiscard]] int weight_bits() const { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>((w_most - w_least) / w_step)))); }
+  [[nodiscard]] int weight_bits() const { return bits_of_codes((w_most - w_least) / w_step); }
   [[nodiscard]] int32_t least_x() const { return std::max(x_low, is_x_signed ? -128 : 0); }
   [[nodiscard]] int32_t most_x() const { return std::min(x_high, is_x_signed ? 127 : 255); }
 };
@@ -66,8 +69,6 @@ struct Int8ConvImplementation {
   bool keeps_packed = false;  // weights of few bits take no more memory than these and what padding needs
   bool takes_planes = false;  // reads and writes bit planes
 };
-/// That codes of 0 to `high` have.
-[[nodiscard]] inline int bits_of_codes(int32_t high) { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(high)))); }
 /// The row's reason, or that it knows no planes.
 [[nodiscard]] std::string reason_against(const Int8ConvImplementation& row, const Int8Problem& problem, const Int8Loops& loops);
 /// Weights of so many bits or fewer stay packed, where any way that can keep them so.

@@ -152,7 +152,7 @@ class Direct final : public Int8Convolution {
       for (const auto& panel : panels_) {
         const Weight* const w = w_.data() + weights_at(g, panel);
         Buffer<uint8_t> u(panel.vectors * values_of_vector);
-        for (int64_t i = 0; i < u.size(); ++i) u[i] = static_cast<uint8_t>((w[i] - code.least) / code.step);
+        for (int64_t i = 0; i < u.size(); ++i) u[i] = static_cast<uint8_t>(code.u_of(w[i]));
         packed_.emplace_back(u.data(), u.size(), code, unpacking);
         unpacked_bytes_ = std::max(unpacked_bytes_, round_up(u.size(), PackedWeights::unit_values(unpacking)));
       }

@@ -1,27 +1,15 @@
 // Every way to convolve bytes, on every instruction set that this CPU has, against sums in int64 and rounding in double.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <map>
 
-#include "base/rng.h"
-#include "kernels/int8/buffer.h"
 #include "kernels/int8/dense.h"
+#include "kernels/int8/test_byte_conv.h"
 
 namespace scissionlite::kernels {
 namespace {
 
-int64_t between(Rng& rng, int64_t low, int64_t high) { return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1))); }
-
-struct Case {
-  Int8Problem problem;
-  std::vector<uint8_t> x;
-  std::vector<int16_t> w;
-  std::vector<int32_t> bias;
-  std::vector<float> scale;
-  [[nodiscard]] Int8Weights weights() const { return {w.data(), bias.data(), scale.data()}; }
-  [[nodiscard]] int64_t value(size_t i) const { return (problem.is_x_signed ? static_cast<int8_t>(x[i]) : static_cast<int64_t>(x[i])) - problem.x_zero; }
-};
+using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::rounded;
 
 /// Codes over the whole byte less a zero point in its middle or anywhere; small ones, of which even two steps are summed in 16 bits; such with a few large ones.
 std::vector<int16_t> some_weights(Rng& rng, int64_t count) {
@@ -55,31 +43,6 @@ void set_values(Rng& rng, Case& c, int64_t x_count, int64_t outputs, int64_t len
   }
 }
 
-uint8_t rounded(const Case& c, int64_t sum, int64_t k) {
-  const double v = std::nearbyint(static_cast<float>(sum + c.bias[static_cast<size_t>(k)]) * c.scale[static_cast<size_t>(k)]) + c.problem.y_zero;
-  return static_cast<uint8_t>(static_cast<int64_t>(std::min<double>(std::max<double>(v, c.problem.low), c.problem.high)));
-}
-
-std::vector<uint8_t> expected(const Case& c) {
-  const auto& p = c.problem.conv;
-  const int64_t in = p.c / p.groups, per = p.k / p.groups;
-  std::vector<uint8_t> y;
-  for (int64_t n = 0; n < p.n; ++n)
-    for (int64_t row = 0; row < p.out_h(); ++row)
-      for (int64_t column = 0; column < p.out_w(); ++column)
-        for (int64_t k = 0; k < p.k; ++k) {
-          int64_t sum = 0;
-          for (int64_t i = 0; i < p.kernel_h; ++i)
-            for (int64_t j = 0; j < p.kernel_w; ++j) {
-              const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
-              if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-              for (int64_t ch = 0; ch < in; ++ch) sum += c.value(static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)) * c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
-            }
-          y.push_back(rounded(c, sum, k));
-        }
-  return y;
-}
-
 Case random_case(uint64_t seed) {
   Rng rng(seed);
   Case c;
@@ -109,14 +72,7 @@ void expect_exact(const Case& c, int threads, const std::string& what) {
     for (const auto* row : int8_conv_implementations()) {
       if (!row->reason_against(c.problem, *loops).empty()) continue;
       ++tried[row->name];
-      const auto conv = row->make(c.problem, c.weights(), *loops);
-      const auto guard = static_cast<int64_t>(want.size());
-      Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(guard + 64), scratch(conv->scratch_bytes(threads));
-      std::copy(c.x.begin(), c.x.end(), x.data());
-      std::fill_n(y.data(), guard + 64, uint8_t{77});
-      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
-      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + guard), want) << c.problem.conv.text() << " by " << row->name << " on " << loops->isa << ", " << what;
-      for (int64_t i = guard; i < guard + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << c.problem.conv.text() << " by " << row->name << " on " << loops->isa;
+      ASSERT_NO_FATAL_FAILURE(testing_bytes::expect_exact_by(*row, *loops, c, c.x, want, threads, what));
     }
 }
 

@@ -87,7 +87,7 @@ struct UnpackArguments {
 
 constexpr int64_t kFetchBytes = 2048;  // packed weights are asked for so far ahead
 
-/// sums[o] = sum over i < 8 * units of x[i] * u[i][o], o < outputs (four vectors of int32), modulo 2^32 / 128: of 65536 inputs it is exact.
+/// sums[o] = sum over i < 8 * units of x[i] * u[i][o], o < outputs (four vectors of int32); exact for kMostInputsOfDense inputs and fewer.
 struct LowBitDenseArguments {
   const uint8_t* x = nullptr;       // signed bytes
   int64_t units = 0;                // of packed weights: two steps of four inputs

@@ -20,7 +20,7 @@ LowBitDense::LowBitDense(const Int8DenseProblem& problem, const Int8Weights& wei
   for (int64_t j = 0; j < n; ++j) {
     uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[j]) : 0;  // sums wrap
     for (int64_t i = 0; i < k; ++i) {
-      const int32_t w = weights.w[j * k + i], of = (w - code.least) / code.step;
+      const int32_t w = weights.w[j * k + i], of = code.u_of(w);
       bias -= static_cast<uint32_t>(zero * w);
       bias += static_cast<uint32_t>(kMiddle * code.step * of);
       u[(((j / outputs * units_ + i / kInputs) * 2 + i / 4 % 2) * outputs + j % outputs) * 4 + i % 4] = static_cast<uint8_t>(of);

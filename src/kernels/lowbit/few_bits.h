@@ -3,15 +3,12 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 
 #include "kernels/int8/conv.h"
 
 namespace scissionlite::kernels {
 
 constexpr int kMostWeightBits = 8;
-
-[[nodiscard]] inline int bits_for(int64_t most) { return std::max(1, static_cast<int>(std::bit_width(static_cast<uint64_t>(most)))); }
 
 /// Codes of x, from 0 on.
 struct FewBits {
@@ -23,7 +20,7 @@ struct FewBits {
 [[nodiscard]] inline FewBits few_bits_of(const Int8Problem& problem) {
   const int32_t offset = problem.is_x_signed ? 128 : 0;
   const int32_t least = std::min(problem.least_x(), problem.x_zero), most = std::max(problem.most_x(), problem.x_zero);
-  return {static_cast<uint8_t>(offset), static_cast<uint8_t>(least + offset), bits_for(most - least), problem.x_zero - least};
+  return {static_cast<uint8_t>(offset), static_cast<uint8_t>(least + offset), bits_of_codes(most - least), problem.x_zero - least};
 }
 
 /// u of a weight.

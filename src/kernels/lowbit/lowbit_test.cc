@@ -5,32 +5,22 @@
 #include <cmath>
 #include <map>
 
-#include "base/rng.h"
-#include "kernels/int8/buffer.h"
-#include "kernels/int8/conv.h"
+#include "kernels/int8/test_byte_conv.h"
 #include "kernels/lowbit/dense.h"
 #include "kernels/lowbit/max_planes.h"
 
 namespace scissionlite::kernels {
 namespace {
 
+using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::expect_exact_by;
+
 enum class Encoding { kTwos, kUnsigned, kBipolar };
 constexpr std::pair<Encoding, const char*> kEncodings[] = {{Encoding::kTwos, "two's complement"}, {Encoding::kUnsigned, "unsigned"}, {Encoding::kBipolar, "bipolar"}};
-
-int64_t between(Rng& rng, int64_t low, int64_t high) { return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1))); }
 
 int16_t weight_of(Encoding encoding, int bits, int64_t code) {
   if (encoding == Encoding::kTwos) return static_cast<int16_t>(code - (int64_t{1} << (bits - 1)));
   return static_cast<int16_t>(encoding == Encoding::kUnsigned ? code : 2 * code - ((1 << bits) - 1));
 }
-
-struct Case {
-  Int8Problem problem;
-  std::vector<uint8_t> x;
-  std::vector<int16_t> w;
-  std::vector<int32_t> bias;
-  std::vector<float> scale;
-};
 
 /// Codes of x from `least` on; one in four at its bounds.
 Case case_of(const ConvProblem& conv, int weight_bits, Encoding encoding, int x_bits, int32_t x_zero, int32_t least, uint64_t seed) {
@@ -54,31 +44,6 @@ Case case_of(const ConvProblem& conv, int weight_bits, Encoding encoding, int x_
   }
   note_weights(p, c.w.data());
   return c;
-}
-
-std::vector<uint8_t> expected(const Case& c) {
-  const auto& p = c.problem.conv;
-  const int64_t in = p.c / p.groups, per = p.k / p.groups;
-  std::vector<uint8_t> y;
-  for (int64_t n = 0; n < p.n; ++n)
-    for (int64_t row = 0; row < p.out_h(); ++row)
-      for (int64_t column = 0; column < p.out_w(); ++column)
-        for (int64_t k = 0; k < p.k; ++k) {
-          int64_t sum = c.bias[static_cast<size_t>(k)];
-          for (int64_t i = 0; i < p.kernel_h; ++i)
-            for (int64_t j = 0; j < p.kernel_w; ++j) {
-              const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
-              if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-              for (int64_t ch = 0; ch < in; ++ch) {
-                const uint8_t byte = c.x[static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)];
-                const int64_t value = (c.problem.is_x_signed ? static_cast<int8_t>(byte) : static_cast<int64_t>(byte)) - c.problem.x_zero;
-                sum += value * c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
-              }
-            }
-          const double v = std::nearbyint(static_cast<float>(sum) * c.scale[static_cast<size_t>(k)]) + c.problem.y_zero;
-          y.push_back(static_cast<uint8_t>(static_cast<int64_t>(std::clamp<double>(v, c.problem.low, c.problem.high))));
-        }
-  return y;
 }
 
 std::map<std::string, int> tried;
@@ -106,33 +71,17 @@ void expect_exact_in_planes(Case c, int threads, const std::string& what) {
     for (const auto* row : int8_conv_implementations()) {
       if (!reason_against(*row, p, *loops).empty()) continue;
       ++tried[std::string(row->name) + " in planes"], ++cells;
-      const auto conv = row->make(p, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
-      const auto size = static_cast<int64_t>(want.size());
-      Buffer<uint8_t> x(static_cast<int64_t>(x_planes.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
-      std::copy(x_planes.begin(), x_planes.end(), x.data());
-      std::fill_n(y.data(), size + 64, uint8_t{77});
-      std::fill_n(scratch.data(), scratch.size(), uint8_t{0xA5});
-      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
-      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << p.conv.text() << " by " << row->name << " on " << loops->isa << ", planes, " << what;
-      for (int64_t i = size; i < size + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << p.conv.text() << " by " << row->name << " on " << loops->isa << ", planes";
+      ASSERT_NO_FATAL_FAILURE(expect_exact_by(*row, *loops, c, x_planes, want, threads, "planes, " + what));
     }
 }
 
 void expect_exact(const Case& c, int threads, const std::string& what) {
   const auto want = expected(c);
-  const auto size = static_cast<int64_t>(want.size());
   for (const auto* loops : all_int8_loops())
     for (const auto* row : int8_conv_implementations()) {
       if (!row->reason_against(c.problem, *loops).empty()) continue;
       ++tried[row->name], ++cells;
-      const auto conv = row->make(c.problem, {c.w.data(), c.bias.data(), c.scale.data()}, *loops);
-      Buffer<uint8_t> x(static_cast<int64_t>(c.x.size())), y(size + 64), scratch(conv->scratch_bytes(threads));
-      std::copy(c.x.begin(), c.x.end(), x.data());
-      std::fill_n(y.data(), size + 64, uint8_t{77});
-      std::fill_n(scratch.data(), scratch.size(), uint8_t{0xA5});  // as another step leaves it
-      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
-      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << c.problem.conv.text() << " by " << row->name << " on " << loops->isa << ", " << what;
-      for (int64_t i = size; i < size + 64; ++i) ASSERT_EQ(y[i], 77) << "written past the end: " << c.problem.conv.text() << " by " << row->name << " on " << loops->isa;
+      ASSERT_NO_FATAL_FAILURE(expect_exact_by(*row, *loops, c, c.x, want, threads, what));
     }
 }
 
@@ -267,7 +216,7 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
       const Int8DenseProblem problem{k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
       if (!LowBitDense::takes(problem, code)) continue;
       ++tried_bits[code.bits];
-      const LowBitDense dense(problem, {c.w.data(), c.bias.data(), c.scale.data()}, code, loops);
+      const LowBitDense dense(problem, c.weights(), code, loops);
       Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
       std::fill_n(y.data(), y.size(), uint8_t{77});
       dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);

@@ -1,7 +1,5 @@
 #include "kernels/lowbit/packed_weights.h"
 
-#include <bit>
-
 namespace scissionlite::kernels {
 namespace {
 
@@ -26,8 +24,7 @@ void pack_unit(const uint8_t* u, int bits, int64_t outputs, uint8_t* to) {
 
 WeightCode weight_code_of(const Int8Problem& problem) {
   const int32_t step = problem.w_step % 2 == 0 ? 2 : 1;  // what a larger one would save, unpacking would lose
-  const auto codes = static_cast<uint64_t>((problem.w_most - problem.w_least) / step);
-  return {std::max(1, static_cast<int>(std::bit_width(codes))), problem.w_least, step};
+  return {bits_of_codes((problem.w_most - problem.w_least) / step), problem.w_least, step};
 }
 
 PackedWeights::PackedWeights(const uint8_t* u, int64_t count, const WeightCode& code, const LowBitLoops& loops) : code_(code), loops_(&loops) {

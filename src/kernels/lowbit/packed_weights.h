@@ -13,6 +13,8 @@ constexpr int kMostPackedBits = 7;
 struct WeightCode {
   int bits = 1;
   int32_t least = 0, step = 1;  // step: 1 or 2
+  /// By a shift: networks have many millions of them, and a division takes as long as all else that is done to one.
+  [[nodiscard]] int32_t u_of(int32_t w) const { return (w - least) >> (step - 1); }
   [[nodiscard]] bool can_be_packed() const { return bits <= kMostPackedBits; }
 };
 /// What the problem's weights are; bits may be more than can be packed.

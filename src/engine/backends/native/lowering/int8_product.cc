@@ -1,23 +1,12 @@
 #include "engine/backends/native/lowering/int8_product.h"
 
 #include <algorithm>
-#include <set>
 
 namespace scissionlite::native {
-namespace {
-
-/// Whether the node moves or chooses values of its first input.
-bool moves_codes(const Node& node) {
-  static const std::set<std::string> moving{"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
-  return node.domain.empty() && moving.count(node.op_type) > 0;
-}
-
-}  // namespace
-
 Bounds codes_of(const Lowering& l, const std::string& value) {
   const Bounds any{-128, 255};
   const Node* node = l.producer(value);
-  while (node && moves_codes(*node)) node = l.producer(node->inputs[0]);
+  while (node && ops::moves_values(*node)) node = l.producer(node->inputs[0]);
   if (!node || node->domain != ops::kFusedDomain) return any;
   if (node->op_type == "ByteTable") {
     const auto range = l.table_range(node->outputs[0]);
@@ -52,11 +41,20 @@ std::optional<Product> product_of(const Lowering& l, const Node& node, size_t ax
 
 kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
 
-kernels::Int8Problem int8_problem_of(const Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv) {
+ByteConv byte_conv_of(const Lowering& l, const Node& node, Product product, const kernels::ConvProblem& conv) {
   const auto bounds = bounds_of(node, product.y), codes = codes_of(l, node.inputs[0]);
   kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high, codes.low, codes.high};
   kernels::note_weights(problem, product.w.data());
-  return problem;
+  return {std::move(product), problem};
+}
+
+std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& node) {
+  if (node.op_type != "QLinearConv" && node.op_type != "FusedQLinearConv") return nullptr;
+  if (!l.is_byte_image(node.inputs[0])) return nullptr;
+  auto product = product_of(l, node, 0);
+  if (!product || product->shape.size() != 4) return nullptr;
+  const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
+  return is_plain_window(conv) ? std::make_shared<const ByteConv>(byte_conv_of(l, node, std::move(*product), conv)) : nullptr;
 }
 
 }  // namespace scissionlite::native

@@ -21,7 +21,13 @@ struct Product {
 /// Codes that a value takes, as far as the operator that makes it says.
 [[nodiscard]] Bounds codes_of(const Lowering& l, const std::string& value);
 
-/// With what is known of x and the weights.
-[[nodiscard]] kernels::Int8Problem int8_problem_of(const Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv);
+/// A convolution of bytes, or a product as one, with what is known of x and the weights.
+struct ByteConv {
+  Product product;
+  kernels::Int8Problem problem;
+};
+[[nodiscard]] ByteConv byte_conv_of(const Lowering& l, const Node& node, Product product, const kernels::ConvProblem& conv);
+/// Of QLinearConv and its fused form; null for other nodes, and for what no kernel takes. Reads the weights: Lowering::byte_conv keeps what it gives.
+[[nodiscard]] std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& node);
 
 }  // namespace scissionlite::native

@@ -53,8 +53,9 @@ SlotId channels_last_of_plain(Lowering& l, const std::string& value, SlotId from
 namespace {
 
 /// x and y in planes where the way takes them: x where it lies so, y where all that read it do.
-void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, const std::string& x_value, const std::string& y_value, Layout layout) {
-  auto problem = int8_problem_of(l, node, product, conv);
+void add_convolution(Lowering& l, const Node& node, const ByteConv& conv, Layout layout) {
+  const auto &x_value = node.inputs[0], &y_value = node.outputs[0];
+  auto problem = conv.problem;
   const auto& loops = kernels::best_int8_loops();
   const auto& way = kernels::usual_int8_conv(problem, loops);
   auto with_planes = problem;
@@ -65,8 +66,8 @@ void add_convolution(Lowering& l, const Node& node, const Product& product, cons
   }
   const auto in_layout = [&](const std::string& value) { return layout == Layout::kPlain ? l.plain(value) : l.channels_last(value); };
   const auto x = problem.has_x_planes ? l.planes(x_value) : in_layout(x_value), y = l.make(y_value, problem.y_plane_bits > 0 ? Layout::kPlanes : layout);
-  const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(product), loops);
-  l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = conv.macs(),
+  const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(conv.product), loops);
+  l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = problem.conv.macs(),
          .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});
 }
 
@@ -93,12 +94,10 @@ constexpr int64_t kFewRows = 4;  // below, a product waits for its weights
 }  // namespace
 
 bool lower_int8_conv(Lowering& l, const Node& node) {
-  if (!l.is_byte_image(node.inputs[0])) return false;
-  const auto product = product_of(l, node, 0);
-  if (!product || product->shape.size() != 4) return false;
-  const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
-  if (!is_plain_window(conv)) return false;
-  add_convolution(l, node, *product, conv, node.inputs[0], node.outputs[0], Layout::kChannelsLast);
+  const auto conv = l.byte_conv(node);
+  if (!conv) return false;
+  add_convolution(l, node, *conv, Layout::kChannelsLast);
+  l.forget_byte_conv(node);
   return true;
 }
 
@@ -108,7 +107,7 @@ bool lower_int8_matmul(Lowering& l, const Node& node) {
   if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
   const int64_t k = product->shape[0], n = product->shape[1], m = element_count(shape) / k;
   if (m >= kFewRows) {
-    add_convolution(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}, node.inputs[0], node.outputs[0], Layout::kPlain);
+    add_convolution(l, node, byte_conv_of(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}), Layout::kPlain);
     return true;
   }
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);

@@ -11,18 +11,11 @@ namespace {
 
 constexpr int32_t kMostCode = 15;
 
-bool is_conv(const Node& node) { return (node.domain.empty() && node.op_type == "QLinearConv") || (node.domain == ops::kFusedDomain && node.op_type == "FusedQLinearConv"); }
-
 bool reads_planes(const Lowering& l, const Node& node, const std::string& value) {
   if (node.inputs[0] != value || std::count(node.inputs.begin(), node.inputs.end(), value) != 1) return false;
   if (node.domain.empty() && node.op_type == "MaxPool") return node.outputs.size() == 1 && wants_planes(l, node.outputs[0]);
-  if (!is_conv(node)) return false;
-  const auto product = product_of(l, node, 0);
-  if (!product || product->shape.size() != 4 || product->x.zero != 0) return false;
-  const auto conv = conv_problem_of(l, node, l.info(value).shape, product->shape);
-  if (!is_plain_window(conv)) return false;
-  const auto& loops = kernels::best_int8_loops();
-  return kernels::usual_int8_conv(int8_problem_of(l, node, *product, conv), loops).takes_planes;
+  const auto conv = l.byte_conv(node);
+  return conv && conv->problem.x_zero == 0 && kernels::usual_int8_conv(conv->problem, kernels::best_int8_loops()).takes_planes;
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/conv_stage.h"
 #include "engine/backends/native/lowering/lower.h"
-#include "engine/backends/native/lowering/lower_int8.h"
+#include "engine/backends/native/lowering/int8_product.h"
 #include "engine/backends/native/lowering/lower_planes.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
@@ -110,6 +110,12 @@ void Lowering::note_table_range(const Node& node) {
 std::optional<std::pair<int32_t, int32_t>> Lowering::table_range(const std::string& value) const {
   const auto it = table_ranges_.find(value);
   return it == table_ranges_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::shared_ptr<const ByteConv> Lowering::byte_conv(const Node& node) const {
+  auto it = byte_convs_.find(&node);
+  if (it == byte_convs_.end()) it = byte_convs_.emplace(&node, window_of_bytes(*this, node)).first;
+  return it->second;
 }
 
 const std::vector<const Node*>& Lowering::readers(const std::string& value) const {

@@ -43,6 +43,7 @@ struct LoweringOptions {
   const Lowered* repeat = nullptr;          // do that again: its decisions and identities
 };
 
+struct ByteConv;
 struct Choice;
 struct GraphSelection;
 
@@ -132,6 +133,9 @@ class Lowering {
 
   [[nodiscard]] const Program& program() const { return program_; }
 
+  /// What a convolution of bytes asks for; null where it is none. The node before it may ask as well: weights are read once, and kept until the node is lowered.
+  [[nodiscard]] std::shared_ptr<const ByteConv> byte_conv(const Node& node) const;
+  void forget_byte_conv(const Node& node) { byte_convs_.erase(&node); }
   /// The node that makes the value; null for inputs and constants.
   [[nodiscard]] const Node* producer(const std::string& value) const;
   /// The nodes that read it, each once.
@@ -195,6 +199,7 @@ class Lowering {
   std::map<std::string, Part> parts_;
   std::unordered_map<std::string, size_t> producers_;
   std::map<std::string, std::vector<const Node*>> reader_nodes_;
+  mutable std::map<const Node*, std::shared_ptr<const ByteConv>> byte_convs_;
   std::map<std::string, std::pair<int32_t, int32_t>> table_ranges_;  // by value that the table makes
   std::map<std::string, int> readers_;  // of each value, the caller of the graph included
   std::vector<const Choice*> chosen_;   // by node
