@@ -1,7 +1,7 @@
 // Convolutions and products of bytes with constant weights: QLinearConv, QLinearMatMul and their fused forms.
 #include "engine/backends/native/lowering/lower_int8.h"
 
-#include "kernels/int8/conv.h"
+#include "engine/backends/native/choosing/byte_choices.h"
 #include "kernels/int8/dense.h"
 #include "kernels/lowbit/dense.h"
 #include "ops/support.h"
@@ -109,17 +109,23 @@ std::optional<Product> product_of(const Lowering& l, const Node& node, size_t ax
 
 kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
 
-void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
+kernels::Int8Problem problem_of(const Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv) {
   const auto bounds = bounds_of(node, product.y);
   kernels::Int8Problem problem{conv, product.x.is_signed, product.x.zero, product.y.zero, bounds.low, bounds.high};
   const auto codes = codes_of(l, node.inputs[0]);
   problem.x_low = codes.low, problem.x_high = codes.high;
   kernels::note_weights(problem, product.w.data());
+  return problem;
+}
+
+void add_convolution(Lowering& l, const Node& node, const Product& product, const kernels::ConvProblem& conv, SlotId x, SlotId y) {
+  const auto problem = problem_of(l, node, product, conv);
   const auto& loops = kernels::best_int8_loops();
-  const auto& way = kernels::usual_int8_conv(problem, loops);
-  const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(product), loops);
-  l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = conv.macs(),
-         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});
+  const auto choice = choose_byte_conv(l, node, problem, loops);
+  const std::shared_ptr<const kernels::Int8Convolution> made = choice.way->make(problem, weights_of(product), loops);
+  l.add({.node = node.label(), .implementation = std::string("int8 ") + choice.way->name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = conv.macs(),
+         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }, .reason = choice.reason, .predicted_us = choice.us, .is_measured = choice.is_measured,
+         .instead = choice.instead, .instead_us = choice.instead_us});
 }
 
 template <typename Dense>
@@ -142,30 +148,57 @@ void add_dense(Lowering& l, const Node& node, const Product& product, const kern
 
 constexpr int64_t kFewRows = 4;  // below, a product waits for its weights
 
+/// A product, and the convolution that computes it.
+struct ByteConv {
+  Product product;
+  kernels::ConvProblem conv;
+};
+
+std::optional<ByteConv> window_of(const Lowering& l, const Node& node) {
+  if (!l.is_byte_image(node.inputs[0])) return std::nullopt;
+  auto product = product_of(l, node, 0);
+  if (!product || product->shape.size() != 4) return std::nullopt;
+  const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
+  return is_plain_window(conv) ? std::optional<ByteConv>({std::move(*product), conv}) : std::nullopt;
+}
+
+/// Rows are pixels of an image of one row.
+std::optional<ByteConv> rows_of(const Lowering& l, const Node& node) {
+  const auto shape = l.info(node.inputs[0]).shape;
+  auto product = product_of(l, node, 1);
+  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return std::nullopt;
+  const int64_t k = product->shape[0], n = product->shape[1];
+  return ByteConv{std::move(*product), {.c = k, .h = 1, .w = element_count(shape) / k, .k = n}};
+}
+
 }  // namespace
 
+std::optional<kernels::Int8Problem> int8_problem_of(const Lowering& l, const Node& node) {
+  const bool is_window = node.op_type == "QLinearConv" || node.op_type == "FusedQLinearConv";
+  if (!is_window && node.op_type != "QLinearMatMul" && node.op_type != "FusedQLinearMatMul") return std::nullopt;
+  const auto found = is_window ? window_of(l, node) : rows_of(l, node);
+  if (!found || (!is_window && found->conv.w < kFewRows)) return std::nullopt;
+  return problem_of(l, node, found->product, found->conv);
+}
+
 bool lower_int8_conv(Lowering& l, const Node& node) {
-  if (!l.is_byte_image(node.inputs[0])) return false;
-  const auto product = product_of(l, node, 0);
-  if (!product || product->shape.size() != 4) return false;
-  const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
-  if (!is_plain_window(conv)) return false;
+  const auto found = window_of(l, node);
+  if (!found) return false;
   const auto x = l.channels_last(node.inputs[0]), y = l.make(node.outputs[0], Layout::kChannelsLast);
-  add_convolution(l, node, *product, conv, x, y);
+  add_convolution(l, node, found->product, found->conv, x, y);
   return true;
 }
 
 bool lower_int8_matmul(Lowering& l, const Node& node) {
-  const auto shape = l.info(node.inputs[0]).shape;
-  const auto product = product_of(l, node, 1);
-  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
-  const int64_t k = product->shape[0], n = product->shape[1], m = element_count(shape) / k;
+  const auto found = rows_of(l, node);
+  if (!found) return false;
+  const auto& [product, conv] = *found;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  if (m >= kFewRows) {
-    add_convolution(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}, x, y);
+  if (conv.w >= kFewRows) {
+    add_convolution(l, node, product, conv, x, y);
     return true;
   }
-  add_dense(l, node, *product, {k, n, product->x.is_signed, product->x.zero, product->y.zero, bounds_of(node, product->y).low, bounds_of(node, product->y).high}, m, x, y);
+  add_dense(l, node, product, {conv.c, conv.k, product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low, bounds_of(node, product.y).high}, conv.w, x, y);
   return true;
 }
 

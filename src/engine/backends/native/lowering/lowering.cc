@@ -78,8 +78,10 @@ bool Lowering::will_be_constant(const Node& node) const {
 void Lowering::release_constants(const Node& node) {
   for (const auto& input : node.inputs)
     if (--readers_[input] == 0 && is_constant(input)) {
-      released_[input] = info(input);
+      constexpr int64_t kLeastBytes = 1024;
       const auto bytes = static_cast<int64_t>(find_constant(input).size_bytes());
+      if (bytes < kLeastBytes) continue;
+      released_[input] = info(input);
       program_.graph->initializers.erase(input);
       constants_.erase(input);
       freed_.add(bytes);
@@ -388,8 +390,8 @@ void lower_choices(Lowering& l, const GraphSelection& selection) {
 
 GraphSelection selection_of(Lowering& l) {
   if (l.repeats()) return repeated_selection(l);
-  const auto* tuned = l.options().tuned;
-  auto selection = select_for(l, tuned && tuned->keeps_usual(network_text(l)) ? nullptr : tuned, l.options().explains || l.notes());
+  if (const auto* tuned = l.options().tuned; tuned && tuned->keeps_usual(network_text(l))) l.forget_tuning();
+  auto selection = select_for(l, l.options().tuned, l.options().explains || l.notes());
   if (l.notes()) note_selection(l, selection);
   return selection;
 }

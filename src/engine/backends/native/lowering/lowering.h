@@ -66,6 +66,8 @@ class Lowering {
   /// The selection is referred to.
   void use(const GraphSelection& selection);
   [[nodiscard]] const LoweringOptions& options() const { return options_; }
+  /// The usual choices from here on, whatever was tuned.
+  void forget_tuning() { options_.tuned = nullptr; }
   /// As it was decided when the model was compiled; null where it was not, or nothing was compiled.
   [[nodiscard]] const Decision* decided(const std::string& subject) const;
   [[nodiscard]] bool repeats() const { return options_.repeat != nullptr; }
@@ -134,7 +136,7 @@ class Lowering {
   /// The node that makes the value, when exactly one node reads it and it is no output of the graph.
   [[nodiscard]] std::optional<size_t> only_producer(const std::string& value) const;
 
-  /// Lets go of the constants that no node after this one reads.
+  /// Lets go of the constants that no node after this one reads, but for such as take next to no memory: which codes a table gives is asked later (codes_of in lower_int8.cc).
   void release_constants(const Node& node);
 
   /// Decides which values lie in a concatenation from the beginning. Called once, before nodes are lowered.
