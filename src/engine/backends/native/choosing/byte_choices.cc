@@ -22,16 +22,15 @@ const kernels::Int8ConvImplementation* decided_way(const Node& node, const Decis
 /// All candidates' times: as measured, else estimates on the scale of the usual one, of which none is thought to beat what was measured to be the fastest.
 ByteConvChoice chosen(const Lowering& l, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) {
   const auto* choices = l.options().tuned;
-  const auto tuned = choices ? choices->find(problem, loops) : std::nullopt;
+  const auto tuned = (choices ? choices->find(problem, loops) : std::nullopt).value_or(tune::TunedByteConv{});
   const auto& usual = kernels::usual_int8_conv(problem, loops);
   const double cycles_of_us = (choices ? choices->rates() : tune::Rates{}).cycles_per_us * l.threads();
-  const bool has_times = tuned && tuned->median_us > 0 && tuned->usual_us > 0;
-  const double usual_cycles = usual.estimate(problem, loops), scale = has_times && usual_cycles > 0 ? tuned->usual_us / usual_cycles : 1 / cycles_of_us;
-  ByteConvChoice out{.way = tuned ? tuned->way : &usual};
+  const bool has_times = tuned.way && tuned.median_us > 0 && tuned.usual_us > 0;
+  const double usual_cycles = usual.estimate(problem, loops), scale = has_times && usual_cycles > 0 ? tuned.usual_us / usual_cycles : 1 / cycles_of_us;
+  ByteConvChoice out{.way = tuned.way ? tuned.way : &usual};
   const auto us_of = [&](const kernels::Int8ConvImplementation& way) {
-    if (has_times && &way == tuned->way) return tuned->median_us;
     const double us = way.estimate(problem, loops) * scale;
-    return has_times ? std::max(us, tuned->median_us) : us;
+    return !has_times ? us : &way == tuned.way ? tuned.median_us : std::max(us, tuned.median_us);
   };
   out.us = us_of(*out.way), out.is_measured = has_times;
   const kernels::Int8ConvImplementation* next = nullptr;
