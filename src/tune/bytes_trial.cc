@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 #include <numeric>
 
 #include "base/rng.h"
@@ -44,6 +45,20 @@ void shrink(const kernels::Int8Problem& p, int64_t most, int16_t* w, int64_t cou
   }
 }
 
+/// Lets about as many neighbouring weights of a tap exceed 16-bit sums together as problem.large_pairs says. w: of an output.
+void set_large_pairs(const kernels::Int8Problem& problem, int16_t* w, Rng& rng) {
+  const auto& p = problem.conv;
+  const int64_t taps = p.kernel_h * p.kernel_w;
+  for (int64_t c = 0; c + 1 < p.c / p.groups; c += 2)
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      int16_t &one = w[c * taps + tap], &other = w[(c + 1) * taps + tap];
+      auto& larger = std::abs(one) > std::abs(other) ? one : other;
+      const int32_t sum = std::abs(one) + std::abs(other), room = kernels::kMostOfWord - (sum - std::abs(larger));
+      const bool is_large = rng.uniform(0, 1) < problem.large_pairs;
+      if (is_large != (sum > kernels::kMostOfWord)) larger = nearest(problem, (larger < 0 ? -1 : 1) * (is_large ? room + 1 : room));
+    }
+}
+
 double mean_square(const std::vector<int16_t>& values) {
   double sum = 0;
   for (const double v : values) sum += v * v;
@@ -55,11 +70,14 @@ double mean_square(const std::vector<int16_t>& values) {
 std::vector<int16_t> random_weights(const kernels::Int8Problem& problem) {
   const auto& p = problem.conv;
   const int64_t count = weights_of_output(p), most = problem.most_sum / most_of_x(problem);
-  const double mean = kShareOfMostSum * static_cast<double>(most) / static_cast<double>(count);
+  const double mean = kShareOfMostSum * static_cast<double>(most) / static_cast<double>(count), deviation = mean * std::sqrt(std::numbers::pi / 2);
   Rng rng(1);
   std::vector<int16_t> w(static_cast<size_t>(p.k * count));
-  for (auto& v : w) v = nearest(problem, -std::log(1 - rng.uniform(0, 1)) * mean * (rng.below(2) == 0 ? 1 : -1));
-  for (int64_t k = 0; k < p.k; ++k) shrink(problem, most, w.data() + k * count, count);
+  for (auto& v : w) v = nearest(problem, rng.normal() * deviation);
+  for (int64_t k = 0; k < p.k; ++k) {
+    set_large_pairs(problem, w.data() + k * count, rng);
+    shrink(problem, most, w.data() + k * count, count);
+  }
   return w;
 }
 

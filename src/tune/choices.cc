@@ -1,5 +1,6 @@
 #include "tune/choices.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/cpu.h"
@@ -28,6 +29,7 @@ Choices::Choices(const Database& database, const std::string& where, const kerne
   }
   if (entries_.empty() && !database.entries.empty())
     log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
+  keeps_usual_anywhere_ = std::any_of(entries_.begin(), entries_.end(), [](const auto& one) { return one.second.method == kOfNetwork && one.second.implementation == kUsual; });
   rates_ = rates_of([this](const std::string& problem) { const auto* found = entry_of(problem); return found ? std::optional(*found) : std::nullopt; });
 }
 

@@ -54,6 +54,8 @@ class Choices {
   [[nodiscard]] const TuningEntry* entry(const kernels::Int8Problem& problem) const;
   /// Whether this network was faster as a whole with the usual choices than as tuned.
   [[nodiscard]] bool keeps_usual(const std::string& network) const;
+  /// Whether there is such a network: else none need be named, which takes reading all weights of bytes.
+  [[nodiscard]] bool keeps_usual_anywhere() const { return keeps_usual_anywhere_; }
   [[nodiscard]] Rates rates() const { return rates_; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
@@ -66,6 +68,7 @@ class Choices {
   [[nodiscard]] const TuningEntry* entry_of(const std::string& problem) const;
   std::map<std::string, TuningEntry> entries_;  // by problem
   Rates rates_;
+  bool keeps_usual_anywhere_ = false;
 };
 
 /// Of the file at `path`; if that is empty, of the one that the environment variable SCISSIONLITE_TUNING names; null where there is

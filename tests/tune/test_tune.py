@@ -104,7 +104,7 @@ class Tune(unittest.TestCase):
     def test_convolutions_of_bytes_are_measured(self):
         onnx.save(quantised(), self.model)
         answer = self.tuned("--rounds", 6)
-        self.assertEqual([layer["problem"].split("pr1g1 ")[1] for layer in answer["layers"]], ["w8 a8 sum19", "w1from-1by2 a2 sum9", "w1from-1by2 a2 sum10"])
+        self.assertEqual([layer["problem"].split("pr1g1 ")[1] for layer in answer["layers"]], ["w8 a8 sum19 large4", "w1from-1by2 a2 sum9", "w1from-1by2 a2 sum10"])
         self.assertTrue(all(layer["failed"] == 0 and layer["finished"] and layer["best_us"] > 0 for layer in answer["layers"]), answer["layers"])
         self.assertEqual(answer["network"]["error"], 0)
         content = json.loads(self.tuning.read_text())

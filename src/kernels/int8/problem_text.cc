@@ -1,6 +1,7 @@
 #include "kernels/int8/problem_text.h"
 
 #include <cctype>
+#include <cmath>
 
 namespace scissionlite::kernels {
 namespace {
@@ -9,6 +10,8 @@ constexpr int kMostWeightBits = 9, kMostCodeBits = 8, kMostSumBits = 31;
 constexpr int32_t kMostWeight = 255;  // an unsigned byte less a zero point
 constexpr const char* kPrefix = "bytes ";
 constexpr const char* kExample = "bytes mb1ic64ih56iw56oc64kh3kw3sh1sw1ph1pw1g1 w1from-1by2 a2 sum11";
+
+constexpr int kMostLarge = 4, kLeastLarge = 9;  // of steps of 48 pairs, 19 of 20 and 1 of 16 then have one (direct.cc)
 
 int32_t least_of(int bits) { return -(1 << (bits - 1)); }
 
@@ -68,18 +71,24 @@ void parse_codes(Words& words, Int8Problem& p) {
   if (has_zero) p.x_zero = p.is_x_signed ? p.x_low : 1 << (bits - 1);
 }
 
+/// The n of `large`; more than kLeastLarge: left out.
+int large_of(double share) { return share > 0 ? std::max(kMostLarge, static_cast<int>(std::floor(-std::log2(share)))) : kLeastLarge + 1; }
+
 }  // namespace
 
 std::string text_of(const Int8Problem& p) {
   const int w_bits = p.weight_bits();
+  const bool is_any_of_8_bits = w_bits == 8 && p.w_step == 1 && p.w_least != 0;
   const bool is_twos_complement = p.w_step == 1 && p.w_least >= least_of(w_bits) && p.w_most < -least_of(w_bits);
   std::string text = kPrefix + p.conv.text().substr(std::string("conv ").size()) + " w" + std::to_string(w_bits);
-  if (!is_twos_complement) text += "from" + std::to_string(p.w_least);
+  if (!is_twos_complement) text += "from" + std::to_string(is_any_of_8_bits ? -127 : p.w_least);
   if (p.w_step != 1) text += "by" + std::to_string(p.w_step);
   const int32_t codes = std::max(p.most_x(), p.x_zero) - std::min(p.least_x(), p.x_zero);
   text += " a" + std::to_string(std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(codes))))) + (p.is_x_signed ? "s" : "") + (p.x_zero != 0 ? "z" : "");
   const int sum_bits = static_cast<int>(std::bit_width(static_cast<uint64_t>(p.most_sum)));
-  return sum_bits > kMostSumBits ? text : text + " sum" + std::to_string(sum_bits);
+  if (sum_bits <= kMostSumBits) text += " sum" + std::to_string(sum_bits);
+  const int large = large_of(p.large_pairs);
+  return large > kLeastLarge ? text : text + " large" + std::to_string(large);
 }
 
 Int8Problem parse_int8_problem(const std::string& text) {
@@ -90,6 +99,7 @@ Int8Problem parse_int8_problem(const std::string& text) {
   parse_weights(words, p);
   parse_codes(words, p);
   if (words.skip(" sum")) p.most_sum = (int64_t{1} << words.number(0, kMostSumBits)) - 1;
+  if (words.skip(" large")) p.large_pairs = 0.75 * std::ldexp(1, -words.number(kMostLarge, kLeastLarge));
   if (!words.is_at_end()) words.fail("the end");
   return p;
 }

@@ -95,7 +95,7 @@ TEST_F(ByteChoices, HaveTheirProblemsFound) {
     ends.push_back(text.substr(text.find("pr1g") + 3)), counts.push_back(use.count);
   }
   EXPECT_TRUE(uses_.convs.empty());
-  EXPECT_EQ(ends, (std::vector<std::string>{"g1 w1from-1by2 a2 sum9", "g1 w8 a8 sum23", "g32 w8 a8 sum18"}));
+  EXPECT_EQ(ends, (std::vector<std::string>{"g1 w1from-1by2 a2 sum9", "g1 w8 a8 sum23 large4", "g32 w8 a8 sum18"}));
   EXPECT_EQ(counts, (std::vector<int>{1, 2, 1}));
 }
 
