@@ -96,7 +96,7 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("model", options->of_model.model, "ONNX file");
   app.add_option("-o,--output", options->of_model.output, "tuning.json to add to; beside it lies a log, from which an interrupted search goes on");
   app.add_option("--method", options->of_model.tune.method, "how to search")->check(CLI::IsMember(methods))->capture_default_str();
-  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; chains have a dozen, which are all measured, and with --generate as many again as this says")->check(CLI::Range(1, 1000000))->capture_default_str();
+  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; convolutions of bytes have a few ways and chains a dozen, which are all measured, and with --generate as many again as this says")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--seconds", options->of_model.seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
   app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();

@@ -10,11 +10,13 @@
 #include "base/text.h"
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/choosing/network_check.h"
+#include "kernels/int8/loops.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "tune/choices.h"
 #include "tune/generating.h"
 #include "kernels/generated/chain_plan.h"
+#include "tune/tune_bytes.h"
 #include "tune/tune_chain.h"
 #include "tune/tune_pool.h"
 #include "tune/tune_strip.h"
@@ -22,7 +24,7 @@
 namespace scissionlite::cli {
 namespace {
 
-/// A convolution, a chain, a pooling or a strip of the model, and what was found for it.
+/// A convolution of floats or of bytes, a chain, a pooling or a strip of the model, and what was found for it.
 struct Layer {
   std::string problem;
   int count = 0;
@@ -41,7 +43,7 @@ std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
 class Tuner {
  public:
   Tuner(const TuneModelOptions& options, const ConvUses& uses)
-      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.chains.size() + static_cast<size_t>(kernel_uses(options, uses))) {
+      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.byte_convs.size() + uses.chains.size() + static_cast<size_t>(kernel_uses(options, uses))) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
     if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
@@ -50,11 +52,17 @@ class Tuner {
 
   Layer run(const ConvUse& use) {
     const auto is_done = [&](int64_t measured) { return measured >= options_.tune.budget || measured >= configurations(use.conv.problem); };
-    return run({use.conv.text(), use.count, {}}, is_done, options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) {
+    return run({use.conv.text(), use.count, {}}, tune::key_of(use.conv, loops(), threads()), is_done, options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) {
       auto tuned = tune::tune_conv(use.conv, tuning, log_, told);
       if (generating_) generating_->keep(use.conv.problem.text(), loops(), tuned.entry);
       return tuned;
     });
+  }
+
+  /// Has a few ways, which are all measured.
+  Layer run(const ByteConvUse& use) {
+    const auto ways = tune::byte_conv_ways(use.problem, kernels::best_int8_loops(), options_.tune.measure);
+    return run({ways.key.problem, use.count, {}}, ways, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_byte_conv(ways, tuning, log_, told); });
   }
 
   /// After the convolutions, by whose choices it is judged.
@@ -72,13 +80,13 @@ class Tuner {
   Layer run(const StripUse& use) { return run_kernel(use.strip.text(), use.count, tune::strip_ways(use.strip, options_.tune.measure)); }
 
  private:
-  static constexpr int64_t kOwnSteps = 12;  // of chains, poolings and strips, at most and about
+  static constexpr int64_t kOwnSteps = 12;  // of convolutions of bytes, chains, poolings and strips, at most and about
   /// Poolings and strips are searched only while kernels are generated.
   [[nodiscard]] static int64_t kernel_uses(const TuneModelOptions& options, const ConvUses& uses) { return options.is_generating ? static_cast<int64_t>(uses.pools.size() + uses.strips.size()) : 0; }
   [[nodiscard]] static int64_t steps(const TuneModelOptions& options, const ConvUses& uses) {
-    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), chains = static_cast<int64_t>(uses.chains.size()), alone = kernel_uses(options, uses);
+    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), byte_convs = static_cast<int64_t>(uses.byte_convs.size()), chains = static_cast<int64_t>(uses.chains.size()), alone = kernel_uses(options, uses);
     const auto generated = options.is_generating ? alone + std::count_if(uses.chains.begin(), uses.chains.end(), [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); }) : 0;
-    return convs * budget + (chains + alone) * kOwnSteps + generated * budget;
+    return convs * budget + (byte_convs + chains + alone) * kOwnSteps + generated * budget;
   }
   using Told = std::function<void(const tune::TuneStep&)>;
   [[nodiscard]] const kernels::VectorLoops& loops() const { return *options_.tune.measure.trial.loops; }
@@ -93,19 +101,23 @@ class Tuner {
     return run(std::move(layer), ways);
   }
   Layer run(Layer layer, const tune::Ways& ways) {
+    return run(std::move(layer), ways, [&](const tune::TuneOptions& tuning, const Told& told) {
+      auto tuned = tune::tune_ways(ways, tuning, log_, told);
+      if (ways.generated) generating_->keep(ways.generated->problem, loops(), tuned.entry);
+      return tuned;
+    });
+  }
+  template <typename Search>
+  Layer run(Layer layer, const tune::Ways& ways, const Search& search) {
     const int64_t budget = options_.tune.budget;
-    return run(std::move(layer), [&](int64_t measured) { return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget); },
-               kOwnSteps + (ways.generated ? budget : 0), [&](const tune::TuneOptions& tuning, const Told& told) {
-                 auto tuned = tune::tune_ways(ways, tuning, log_, told);
-                 if (ways.generated) generating_->keep(ways.generated->problem, loops(), tuned.entry);
-                 return tuned;
-               });
+    return run(std::move(layer), ways.key, [&](int64_t measured) { return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget); },
+               kOwnSteps + (ways.generated ? budget : 0), search);
   }
 
   /// @param is_done  of the measurements that an earlier search made.
   template <typename Search>
-  Layer run(Layer layer, const std::function<bool(int64_t)>& is_done, int64_t steps, const Search& search) {
-    const auto known = known_.entries.find(tune::key_of(layer.problem, loops(), threads()));
+  Layer run(Layer layer, const tune::TuningKey& key, const std::function<bool(int64_t)>& is_done, int64_t steps, const Search& search) {
+    const auto known = known_.entries.find(key);
     int64_t shown = 0;
     if (known != known_.entries.end() && is_done(known->second.measured)) {
       layer.entry = known->second;
@@ -203,6 +215,7 @@ int tune_model(const TuneModelOptions& options, const Common& common) {
   {
     Tuner tuner(options, uses);
     for (const auto& use : sorted(uses.convs)) layers.push_back(tuner.run(use));
+    for (const auto& use : uses.byte_convs) layers.push_back(tuner.run(use));
     for (const auto& use : uses.chains) layers.push_back(tuner.run(use));
     if (options.is_generating) {
       for (const auto& use : uses.pools) layers.push_back(tuner.run(use));

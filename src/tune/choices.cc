@@ -1,5 +1,6 @@
 #include "tune/choices.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/cpu.h"
@@ -7,6 +8,7 @@
 #include "base/text.h"
 #include "kernels/generated/chain_plan.h"
 #include "kernels/generated/kernel_store.h"
+#include "kernels/int8/problem_text.h"
 #include "tune/conv_space.h"
 #include "tune/objects.h"
 #include "tune/tune_chain.h"
@@ -19,14 +21,15 @@ std::string text_of(const TuningKey& key) { return key.cpu + ", " + key.isa + ",
 }  // namespace
 
 Choices::Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads) : where_(where), loops_(loops) {
-  const TuningKey here{"", "f32", loops.isa, this_machine().cpu, threads};
+  const TuningKey here{"", "f32", loops.isa, this_machine().cpu, threads}, here_of_bytes{"", kDtypeOfBytes, kernels::best_int8_loops().isa, here.cpu, threads};
   for (const auto& [key, entry] : database.entries) {
     TuningKey machine = key;
     machine.problem.clear();
-    if (machine == here) entries_[key.problem] = entry;
+    if (machine == here || machine == here_of_bytes) entries_[key.problem] = entry;
   }
   if (entries_.empty() && !database.entries.empty())
     log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
+  keeps_usual_anywhere_ = std::any_of(entries_.begin(), entries_.end(), [](const auto& one) { return one.second.method == kOfNetwork && one.second.implementation == kUsual; });
   rates_ = rates_of([this](const std::string& problem) { const auto* found = entry_of(problem); return found ? std::optional(*found) : std::nullopt; });
 }
 
@@ -39,6 +42,8 @@ const TuningEntry* Choices::entry(const ConvWithEnd& conv) const {
   const auto* with_end = entry_of(conv.text());
   return with_end ? with_end : entry_of(conv.problem.text());
 }
+
+const TuningEntry* Choices::entry(const kernels::Int8Problem& problem) const { return entry_of(kernels::text_of(problem)); }
 
 std::optional<kernels::KernelPlan> Choices::bring_kernel(const std::string& problem, const TuningEntry& entry) const {
   try {
@@ -66,6 +71,16 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
     if (const auto config = space.find(found->implementation, found->knobs)) return TunedConv{space.choice(*config), found->median_us, found->usual_us};
   }
   log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + problem.text() + ", which this version does not have: ignored; tune again");
+  return std::nullopt;
+}
+
+std::optional<TunedByteConv> Choices::find(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) const {
+  const auto* found = entry(problem);
+  if (!found) return std::nullopt;
+  const auto* way = kernels::find_int8_conv(found->implementation);
+  const auto reason = !way ? "this version does not have that" : found->knobs.empty() ? way->reason_against(problem, loops) : "it has no knobs";
+  if (reason.empty()) return TunedByteConv{way, found->median_us, found->usual_us};
+  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + kernels::text_of(problem) + ": ignored (" + reason + "); tune again");
   return std::nullopt;
 }
 
@@ -113,13 +128,24 @@ kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLo
   return tuned ? tuned->choice : kernels::usual_conv(conv.problem, loops);
 }
 
+namespace {
+
+std::string measured_text(const TuningEntry& entry) {
+  return "measured: " + format_us(entry.median_us) + ", usual choice " + format_us(entry.usual_us) + " (" + entry.method + ", " + std::to_string(entry.measured) + " configurations)";
+}
+
+/// @param next  the next best one; empty: there is none.
+std::string estimated_text(double cycles, const std::string& next, double next_cycles) {
+  const auto text = [](double value) { return format_fixed(value / 1e6, 2) + " million cycles"; };
+  return "estimated at " + text(cycles) + "; " + (next.empty() ? "nothing else computes it" : "next: " + next + " at " + text(next_cycles));
+}
+
+}  // namespace
+
 std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices, kernels::Precision precision) {
   const auto& problem = conv.problem;
   const auto* entry = choices ? choices->entry(conv) : nullptr;
-  if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs)
-    return "measured: " + format_us(entry->median_us) + ", usual choice " + format_us(entry->usual_us) + " (" + entry->method + ", " + std::to_string(entry->measured) + " configurations)";
-  const auto cycles = [](double value) { return format_fixed(value / 1e6, 2) + " million cycles"; };
-  std::string text = "estimated at " + cycles(choice.implementation->estimate(problem, loops, choice.knobs));
+  if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs) return measured_text(*entry);
   double least = 0;
   std::string next;
   for (const auto* other : kernels::conv_implementations(precision)) {
@@ -127,7 +153,16 @@ std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv
     const double value = other->estimate(problem, loops, other->usual(problem, loops));
     if (next.empty() || value < least) next = other->name, least = value;
   }
-  return next.empty() ? text + "; nothing else computes it" : text + "; next: " + next + " at " + cycles(least);
+  return estimated_text(choice.implementation->estimate(problem, loops, choice.knobs), next, least);
+}
+
+std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const Choices* choices) {
+  const auto* entry = choices ? choices->entry(problem) : nullptr;
+  if (entry && entry->implementation == way.name) return measured_text(*entry);
+  const kernels::Int8ConvImplementation* next = nullptr;
+  for (const auto* other : kernels::int8_conv_candidates(problem, loops))
+    if (other != &way && (!next || other->estimate(problem, loops) < next->estimate(problem, loops))) next = other;
+  return estimated_text(way.estimate(problem, loops), next ? next->name : "", next ? next->estimate(problem, loops) : 0);
 }
 
 }  // namespace scissionlite::tune

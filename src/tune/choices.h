@@ -27,9 +27,16 @@ struct TunedKernel {
   double median_us = 0, usual_us = 0;
 };
 
+/// A tuned convolution of bytes: a row of the table, and its times.
+struct TunedByteConv {
+  const kernels::Int8ConvImplementation* way = nullptr;
+  double median_us = 0, usual_us = 0;
+};
+
 class Choices {
  public:
-  /// Keeps the entries of this CPU, instruction set and number of threads; says so in the log where there are others only.
+  /// Keeps the entries of this CPU, number of threads, and instruction set: of floats `loops`', of bytes that of best_int8_loops(); says so in the log where there are
+  /// others only.
   /// @param where  names the database in messages.
   Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads);
 
@@ -38,12 +45,17 @@ class Choices {
   [[nodiscard]] std::optional<TunedConv> find(const ConvWithEnd& conv) const;
   /// Nothing, with a warning, where the kernel is missing or not what was recorded.
   [[nodiscard]] std::optional<TunedChain> find(const ChainOfConvs& chain) const;
+  /// Of an entry whose way is known here and computes the problem, else a warning and nothing.
+  [[nodiscard]] std::optional<TunedByteConv> find(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) const;
   /// @param problem  the text of a pooling or a strip.
   [[nodiscard]] std::optional<TunedKernel> find_kernel(const std::string& problem) const;
   /// The entry that it is found by, whether known here or not; null when there is none.
   [[nodiscard]] const TuningEntry* entry(const ConvWithEnd& conv) const;
+  [[nodiscard]] const TuningEntry* entry(const kernels::Int8Problem& problem) const;
   /// Whether this network was faster as a whole with the usual choices than as tuned.
   [[nodiscard]] bool keeps_usual(const std::string& network) const;
+  /// Whether there is such a network: else none need be named, which takes reading all weights of bytes.
+  [[nodiscard]] bool keeps_usual_anywhere() const { return keeps_usual_anywhere_; }
   [[nodiscard]] Rates rates() const { return rates_; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
 
@@ -56,6 +68,7 @@ class Choices {
   [[nodiscard]] const TuningEntry* entry_of(const std::string& problem) const;
   std::map<std::string, TuningEntry> entries_;  // by problem
   Rates rates_;
+  bool keeps_usual_anywhere_ = false;
 };
 
 /// Of the file at `path`; if that is empty, of the one that the environment variable SCISSIONLITE_TUNING names; null where there is
@@ -71,5 +84,6 @@ class Choices {
 /// What is known of a choice, in words: "estimated at 1.2 million cycles; next: direct at 1.9 million cycles", or what tuning measured.
 [[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices,
                                     kernels::Precision precision = kernels::Precision::kF32);
+[[nodiscard]] std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const Choices* choices);
 
 }  // namespace scissionlite::tune

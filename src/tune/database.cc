@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "kernels/int8/problem_text.h"
 #include "tune/file_lock.h"
 
 namespace scissionlite::tune {
@@ -54,6 +55,7 @@ Json knobs_to_json(const kernels::Knobs& knobs) {
 }  // namespace
 
 TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads) { return {problem, "f32", loops.isa, this_machine().cpu, threads}; }
+TuningKey key_of(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, int threads) { return {kernels::text_of(problem), kDtypeOfBytes, loops.isa, this_machine().cpu, threads}; }
 TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads) { return key_of(conv.text(), loops, threads); }
 
 void Database::add(const TuningKey& key, const TuningEntry& entry) {

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "base/json.h"
-#include "kernels/conv/conv.h"
+#include "kernels/int8/conv.h"
 #include "tune/conv_with_end.h"
 #include "tune/searcher.h"
 
@@ -14,15 +14,18 @@ namespace scissionlite::tune {
 
 /// What a time belongs to.
 struct TuningKey {
-  std::string problem;  // ConvWithEnd::text(), ChainOfConvs::text(), or a rate of rates.h
-  std::string dtype = "f32";
-  std::string isa;      // VectorLoops::isa
+  std::string problem;  // ConvWithEnd::text(), ChainOfConvs::text(), text_of(Int8Problem), or a rate of rates.h
+  std::string dtype = "f32";  // kDtypeOfBytes of an Int8Problem
+  std::string isa;      // VectorLoops::isa, Int8Loops::isa
   std::string cpu;      // MachineInfo::cpu
   int threads = 1;
   auto operator<=>(const TuningKey&) const = default;
 };
+/// Of convolutions of bytes.
+constexpr const char* kDtypeOfBytes = "int8";
 /// On this machine.
 [[nodiscard]] TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads);
+[[nodiscard]] TuningKey key_of(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, int threads);
 [[nodiscard]] TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads);
 
 /// A generated kernel, which lies beside the database (objects.h).

@@ -16,7 +16,10 @@ constexpr size_t kFinalists = 2;           // besides the usual way and the base
 constexpr size_t kFinalistsOfSearch = 4;   // where a kernel's configurations are among them
 
 std::string text_of(const Way& way) { return kernels::describe(way.implementation, way.knobs); }
-Way way_of(const std::string& text) {
+/// Of the ways, whose names may have spaces, else of a kernel.
+Way way_of(const std::string& text, const std::vector<Way>& ways) {
+  const auto known = std::find_if(ways.begin(), ways.end(), [&](const Way& way) { return text_of(way) == text; });
+  if (known != ways.end()) return *known;
   const auto at = text.find(' ');
   return {text.substr(0, at), at == std::string::npos ? kernels::Knobs{} : kernels::parse_knobs(text.substr(at + 1))};
 }
@@ -24,7 +27,7 @@ Way way_of(const std::string& text) {
 class Search {
  public:
   Search(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) : ways_(ways), options_(options), log_(log), told_(told) {
-    const auto make = [make = ways.make]() -> Child::Serve { return [run = make()](const std::string& question) { return std::to_string(run(way_of(question))); }; };
+    const auto make = [make = ways.make, all = ways.all]() -> Child::Serve { return [run = make(), all](const std::string& question) { return std::to_string(run(way_of(question, all))); }; };
     child_ = std::make_unique<Child>(make, options.measure.limits);
     if (!ways.generated) return;
     space_ = std::make_unique<KernelSpace>(*ways.generated);

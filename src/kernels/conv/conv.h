@@ -41,6 +41,8 @@ struct ConvProblem {
 /// The inverse of ConvProblem::text(). "ph3pw3" stands for equal pads on both sides; what is left out is as in ConvProblem, and width as
 /// height. @throws InvalidArgument with the position of what was not understood.
 [[nodiscard]] ConvProblem parse_problem(const std::string& text);
+/// The same of a text that begins with another word: `prefix`, its space included. @param example  a whole text, for messages.
+[[nodiscard]] ConvProblem parse_problem(const std::string& text, const std::string& prefix, const std::string& example);
 
 /// Weights as ONNX has them: (k, c / groups, kernel_h, kernel_w) and (k) or null. Read while packing only; w within `source.packed`'s
 /// fill function only, as it is null where weights come packed.

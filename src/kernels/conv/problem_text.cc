@@ -16,8 +16,10 @@ void check(const ConvProblem& p, const std::string& text) {
 
 }  // namespace
 
-ConvProblem parse_problem(const std::string& text) {
-  ProblemFields fields(text, "conv ", "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1ph1pw1g1");
+ConvProblem parse_problem(const std::string& text) { return parse_problem(text, "conv ", "conv mb1ic64ih56iw56oc64kh3kw3sh1sw1ph1pw1g1"); }
+
+ConvProblem parse_problem(const std::string& text, const std::string& prefix, const std::string& example) {
+  ProblemFields fields(text, prefix, example);
   ConvProblem p;
   p.n = fields.take("mb", 1);
   p.c = fields.take("ic", 1), p.h = fields.take("ih", 1), p.w = fields.take("iw", p.h), p.k = fields.take("oc", 1);

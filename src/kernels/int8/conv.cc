@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <limits>
+#include <functional>
 #include <numeric>
 
 namespace scissionlite::kernels {
@@ -62,22 +62,30 @@ std::string reason_against(const Int8ConvImplementation& row, const Int8Problem&
   return row.reason_against(problem, loops);
 }
 
-const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
-  const auto can_pack = [&](const Int8ConvImplementation* row) { return row->keeps_packed && reason_against(*row, problem, loops).empty(); };
+const Int8ConvImplementation* find_int8_conv(const std::string& name) {
   const auto& table = int8_conv_implementations();
-  const bool is_packed = problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(table.begin(), table.end(), can_pack);
-  const Int8ConvImplementation* best = nullptr;
-  double least = std::numeric_limits<double>::infinity();
+  const auto it = std::find_if(table.begin(), table.end(), [&](const Int8ConvImplementation* row) { return name == row->name; });
+  return it == table.end() ? nullptr : *it;
+}
+
+std::vector<const Int8ConvImplementation*> int8_conv_candidates(const Int8Problem& problem, const Int8Loops& loops) {
+  std::vector<const Int8ConvImplementation*> rows;
   std::string reasons;
-  for (const auto* row : table) {
-    if (is_packed && !row->keeps_packed) continue;
-    if (const auto reason = reason_against(*row, problem, loops); !reason.empty()) {
-      reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
-      continue;
-    }
-    if (const double cycles = row->estimate(problem, loops); cycles < least) best = row, least = cycles;
+  for (const auto* row : int8_conv_implementations()) {
+    if (const auto reason = reason_against(*row, problem, loops); !reason.empty()) reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
+    else rows.push_back(row);
   }
-  if (!best) throw Unsupported("[kernels] nothing computes " + problem.conv.text() + " of bytes (" + reasons + ")");
+  if (rows.empty()) throw Unsupported("[kernels] nothing computes " + problem.conv.text() + " of bytes (" + reasons + ")");
+  const auto keeps_packed = [](const Int8ConvImplementation* row) { return row->keeps_packed; };
+  if (problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(rows.begin(), rows.end(), keeps_packed)) std::erase_if(rows, std::not_fn(keeps_packed));
+  return rows;
+}
+
+const Int8ConvImplementation& usual_int8_conv(const Int8Problem& problem, const Int8Loops& loops) {
+  const auto rows = int8_conv_candidates(problem, loops);
+  const auto* best = rows[0];
+  for (const auto* row : rows)
+    if (row->estimate(problem, loops) < best->estimate(problem, loops)) best = row;
   return *best;
 }
 

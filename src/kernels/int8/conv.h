@@ -76,7 +76,13 @@ constexpr int kMostBitsPacked = 4;
 
 /// The table, in order of conv.inc.
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();
-/// The one with the least estimate; weights of few bits (kMostBitsPacked) stay packed, but for depthwise ones, which are few.
+/// The row of that name; null where there is none.
+[[nodiscard]] const Int8ConvImplementation* find_int8_conv(const std::string& name);
+/// Those that may be taken, in order of the table: all that can; of weights of few bits (kMostBitsPacked), which stay packed, those that keep them so where any
+/// can. Weights of depthwise ones are few and need not.
+/// @throws Unsupported with the reason of every row when none can.
+[[nodiscard]] std::vector<const Int8ConvImplementation*> int8_conv_candidates(const Int8Problem&, const Int8Loops&);
+/// The candidate with the least estimate. @throws Unsupported as int8_conv_candidates.
 [[nodiscard]] const Int8ConvImplementation& usual_int8_conv(const Int8Problem&, const Int8Loops&);
 
 }  // namespace scissionlite::kernels

@@ -31,6 +31,11 @@ struct GraphSelection {
 /// @param explains whether to find out what comes next to each choice: solves once more for each node.
 [[nodiscard]] GraphSelection select_for(const Lowering& l, const tune::Choices* tuned, bool explains);
 
+/// What a decision on a convolution is noted for.
+[[nodiscard]] std::string convolution_subject(const Node& node);
+/// @throws InvalidArgument saying that the node's choice is not among the notes of a compiled model.
+[[noreturn]] void fail_unnoted(const Node& node);
+
 /// Notes implementations, knobs, chains and forms, with reasons, so that a compiled model shows and repeats them.
 void note_selection(Lowering& l, const GraphSelection& selection);
 

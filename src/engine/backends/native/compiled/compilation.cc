@@ -9,7 +9,9 @@
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/lowering/conv_stage.h"
 #include "engine/backends/native/lowering/lower.h"
+#include "engine/backends/native/lowering/lower_int8.h"
 #include "engine/backends/native/lowering/lowering.h"
+#include "kernels/int8/problem_text.h"
 #include "kernels/vector/loops.h"
 #include "optimise/optimise.h"
 
@@ -135,14 +137,19 @@ namespace scissionlite {
 
 namespace {
 
+template <typename Key>
+std::string problem_text(const Key& key) { return key.text(); }
+std::string problem_text(const kernels::Int8Problem& problem) { return kernels::text_of(problem); }
+
 /// One more of `key` among the uses, by its text.
 template <typename Use, typename Key>
 void count(std::vector<Use>& uses, const Key& key, const Key& (*key_of)(const Use&)) {
-  const auto it = std::find_if(uses.begin(), uses.end(), [&](const Use& use) { return key_of(use).text() == key.text(); });
+  const auto it = std::find_if(uses.begin(), uses.end(), [&](const Use& use) { return problem_text(key_of(use)) == problem_text(key); });
   if (it == uses.end()) uses.push_back({key, 1});
   else ++it->count;
 }
 const tune::ConvWithEnd& conv_of(const ConvUse& use) { return use.conv; }
+const kernels::Int8Problem& byte_conv_of(const ByteConvUse& use) { return use.problem; }
 const tune::ChainOfConvs& chain_of(const ChainUse& use) { return use.chain; }
 const kernels::PoolProblem& pool_of(const PoolUse& use) { return use.pool; }
 const kernels::StripProblem& strip_of(const StripUse& use) { return use.strip; }
@@ -165,6 +172,7 @@ ConvUses conv_problems(const Graph& graph, int threads) {
   for (size_t i = 0; i < program.graph->nodes.size(); ++i) {
     const auto& node = program.graph->nodes[i];
     if (const auto stage = native::coming_stage_of(l, node)) count(uses.convs, stage->with_end(), conv_of);
+    if (const auto problem = native::int8_problem_of(l, node)) count(uses.byte_convs, *problem, byte_conv_of);
     if (const auto pool = native::pool_problem_of(l, node)) count(uses.pools, *pool, pool_of);
     if (const auto strip = native::strip_problem_of(l, node); strip && is_worth_a_kernel(*strip)) count(uses.strips, *strip, strip_of);
     for (const auto& nodes : native::find_chains(l, i)) {

@@ -146,6 +146,31 @@ TEST_F(Compiled, KeepsTwoFourWeightsOfWindowsPacked) {
   expect_same(*direct, *loaded, graph.inputs[0].shape);
 }
 
+/// Also when the file that they were tuned by is away.
+TEST_F(Compiled, RepeatsTheTunedWaysOfBytes) {
+  const auto graph = byte_network();
+  const auto problem = conv_problems(graph, 1).byte_convs.at(0).problem;
+  const auto& loops = kernels::best_int8_loops();
+  const auto rows = kernels::int8_conv_candidates(problem, loops);
+  const auto other = std::find_if(rows.begin(), rows.end(), [&](const auto* row) { return row != &kernels::usual_int8_conv(problem, loops); });
+  ASSERT_NE(other, rows.end());
+  tune::Database database;
+  database.add(tune::key_of(problem, loops, 1), {(*other)->name, {}, 1, 2, 3, "all", {}});
+  tune::update_database(at_ / "tuning.json", database);
+  const auto compiled = compile_to_folder(graph, {.threads = 1, .tuning = (at_ / "tuning.json").string()});
+  fs::remove(at_ / "tuning.json");
+  const auto name = std::string("int8 ") + (*other)->name;
+  const auto is_it = [&](const auto& step) { return step.implementation == name; };
+  const auto& steps = compiled.programs.at(0).steps;
+  const auto step = std::find_if(steps.begin(), steps.end(), is_it);
+  ASSERT_NE(step, steps.end());
+  EXPECT_NE(step->reason.find("measured: "), std::string::npos) << step->reason;
+  const auto explained = explain_native(load_model(folder()), {.threads = 1}, 1).steps;
+  EXPECT_TRUE(std::any_of(explained.begin(), explained.end(), is_it));
+  auto direct = compile(graph, "native", {.threads = 1}), loaded = load();
+  expect_same(*direct, *loaded, graph.inputs[0].shape);
+}
+
 /// A tuning database that says that a generated kernel computes the problem.
 void tune_to_generated(const kernels::ConvProblem& problem, const fs::path& database) {
   const auto& loops = kernels::best_loops();

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "engine/backends/native/lowering/lower.h"
+#include "engine/backends/native/lowering/lower_int8.h"
+#include "kernels/int8/problem_text.h"
 #include "ops/support.h"
 
 namespace scissionlite::native {
@@ -93,6 +95,7 @@ std::string network_text(const Lowering& l) {
     text += node.op_type + " ";
     for (const auto& value : node.outputs) text += value.empty() ? "-" : to_string(l.info(value).shape);
     if (const auto stage = coming_stage_of(l, node)) text += " " + stage->with_end().text();
+    if (const auto problem = int8_problem_of(l, node)) text += " " + kernels::text_of(*problem);
     text += "\n";
   }
   return "network " + sha256_hex(text).substr(0, 16);

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace scissionlite::native {
+
+namespace {
+
+constexpr int64_t kFewRows = 4;
+
+}  // namespace
+
 Bounds codes_of(const Lowering& l, const std::string& value) {
   const Bounds any{-128, 255};
   const Node* node = l.producer(value);
@@ -48,6 +55,19 @@ ByteConv byte_conv_of(const Lowering& l, const Node& node, Product product, cons
   return {std::move(product), problem};
 }
 
+std::optional<ByteRows> rows_of_bytes(const Lowering& l, const Node& node) {
+  if (node.op_type != "QLinearMatMul" && node.op_type != "FusedQLinearMatMul") return std::nullopt;
+  const auto shape = l.info(node.inputs[0]).shape;
+  auto product = product_of(l, node, 1);
+  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return std::nullopt;
+  const int64_t rows = element_count(shape) / product->shape[0];
+  return ByteRows{std::move(*product), rows};
+}
+
+bool is_convolution(const ByteRows& found) { return found.rows >= kFewRows; }
+
+kernels::ConvProblem conv_of(const ByteRows& found) { return {.c = found.product.shape[0], .h = 1, .w = found.rows, .k = found.product.shape[1]}; }
+
 std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& node) {
   if (node.op_type != "QLinearConv" && node.op_type != "FusedQLinearConv") return nullptr;
   if (!l.is_byte_image(node.inputs[0])) return nullptr;
@@ -55,6 +75,13 @@ std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& n
   if (!product || product->shape.size() != 4) return nullptr;
   const auto conv = conv_problem_of(l, node, l.info(node.inputs[0]).shape, product->shape);
   return is_plain_window(conv) ? std::make_shared<const ByteConv>(byte_conv_of(l, node, std::move(*product), conv)) : nullptr;
+}
+
+std::optional<kernels::Int8Problem> int8_problem_of(const Lowering& l, const Node& node) {
+  if (const auto window = window_of_bytes(l, node)) return window->problem;
+  const auto found = rows_of_bytes(l, node);
+  if (!found || !is_convolution(*found)) return std::nullopt;
+  return byte_conv_of(l, node, found->product, conv_of(*found)).problem;
 }
 
 }  // namespace scissionlite::native

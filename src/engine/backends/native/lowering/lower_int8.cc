@@ -2,7 +2,7 @@
 #include "engine/backends/native/lowering/int8_product.h"
 #include "engine/backends/native/lowering/lower_planes.h"
 
-#include "kernels/int8/conv.h"
+#include "engine/backends/native/choosing/byte_choices.h"
 #include "kernels/int8/dense.h"
 #include "kernels/lowbit/dense.h"
 #include "ops/support.h"
@@ -57,7 +57,8 @@ void add_convolution(Lowering& l, const Node& node, const ByteConv& conv, Layout
   const auto &x_value = node.inputs[0], &y_value = node.outputs[0];
   auto problem = conv.problem;
   const auto& loops = kernels::best_int8_loops();
-  const auto& way = kernels::usual_int8_conv(problem, loops);
+  const auto choice = choose_byte_conv(l, node, problem, loops);
+  const auto& way = *choice.way;
   auto with_planes = problem;
   if (layout == Layout::kChannelsLast && way.takes_planes) {
     with_planes.has_x_planes = l.has_planes(x_value);
@@ -68,7 +69,8 @@ void add_convolution(Lowering& l, const Node& node, const ByteConv& conv, Layout
   const auto x = problem.has_x_planes ? l.planes(x_value) : in_layout(x_value), y = l.make(y_value, problem.y_plane_bits > 0 ? Layout::kPlanes : layout);
   const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(conv.product), loops);
   l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = problem.conv.macs(),
-         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }});
+         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }, .reason = choice.reason, .predicted_us = choice.us, .is_measured = choice.is_measured,
+         .instead = choice.instead, .instead_us = choice.instead_us});
 }
 
 template <typename Dense>
@@ -89,8 +91,6 @@ void add_dense(Lowering& l, const Node& node, const Product& product, const kern
   else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights_of(product), loops), m, macs, x, y);
 }
 
-constexpr int64_t kFewRows = 4;  // below, a product waits for its weights
-
 }  // namespace
 
 bool lower_int8_conv(Lowering& l, const Node& node) {
@@ -102,16 +102,15 @@ bool lower_int8_conv(Lowering& l, const Node& node) {
 }
 
 bool lower_int8_matmul(Lowering& l, const Node& node) {
-  const auto shape = l.info(node.inputs[0]).shape;
-  const auto product = product_of(l, node, 1);
-  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
-  const int64_t k = product->shape[0], n = product->shape[1], m = element_count(shape) / k;
-  if (m >= kFewRows) {
-    add_convolution(l, node, byte_conv_of(l, node, *product, {.c = k, .h = 1, .w = m, .k = n}), Layout::kPlain);
+  const auto found = rows_of_bytes(l, node);
+  if (!found) return false;
+  const auto& [product, rows] = *found;
+  if (is_convolution(*found)) {
+    add_convolution(l, node, byte_conv_of(l, node, product, conv_of(*found)), Layout::kPlain);
     return true;
   }
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  add_dense(l, node, *product, {k, n, product->x.is_signed, product->x.zero, product->y.zero, bounds_of(node, product->y).low, bounds_of(node, product->y).high}, m, x, y);
+  add_dense(l, node, product, {product.shape[0], product.shape[1], product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low, bounds_of(node, product.y).high}, rows, x, y);
   return true;
 }
 

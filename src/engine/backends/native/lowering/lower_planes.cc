@@ -1,5 +1,6 @@
 #include "engine/backends/native/lowering/lower_planes.h"
 
+#include "engine/backends/native/choosing/byte_choices.h"
 #include "engine/backends/native/lowering/int8_product.h"
 #include "kernels/lowbit/loops.h"
 #include "kernels/lowbit/max_planes.h"
@@ -15,7 +16,7 @@ bool reads_planes(const Lowering& l, const Node& node, const std::string& value)
   if (node.inputs[0] != value || std::count(node.inputs.begin(), node.inputs.end(), value) != 1) return false;
   if (node.domain.empty() && node.op_type == "MaxPool") return node.outputs.size() == 1 && wants_planes(l, node.outputs[0]);
   const auto conv = l.byte_conv(node);
-  return conv && conv->problem.x_zero == 0 && kernels::usual_int8_conv(conv->problem, kernels::best_int8_loops()).takes_planes;
+  return conv && conv->problem.x_zero == 0 && byte_conv_way(l, node, conv->problem, kernels::best_int8_loops()).takes_planes;
 }
 
 }  // namespace

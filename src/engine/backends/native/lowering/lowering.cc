@@ -437,8 +437,8 @@ void lower_choices(Lowering& l, const GraphSelection& selection) {
 
 GraphSelection selection_of(Lowering& l) {
   if (l.repeats()) return repeated_selection(l);
-  const auto* tuned = l.options().tuned;
-  auto selection = select_for(l, tuned && tuned->keeps_usual(network_text(l)) ? nullptr : tuned, l.options().explains || l.notes());
+  if (const auto* tuned = l.options().tuned; tuned && tuned->keeps_usual_anywhere() && tuned->keeps_usual(network_text(l))) l.forget_tuning();
+  auto selection = select_for(l, l.options().tuned, l.options().explains || l.notes());
   if (l.notes()) note_selection(l, selection);
   return selection;
 }

@@ -67,6 +67,8 @@ class Lowering {
   /// The selection is referred to.
   void use(const GraphSelection& selection);
   [[nodiscard]] const LoweringOptions& options() const { return options_; }
+  /// The usual choices from here on, whatever was tuned.
+  void forget_tuning() { options_.tuned = nullptr; }
   /// As it was decided when the model was compiled; null where it was not, or nothing was compiled.
   [[nodiscard]] const Decision* decided(const std::string& subject) const;
   [[nodiscard]] bool repeats() const { return options_.repeat != nullptr; }
