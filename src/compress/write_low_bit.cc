@@ -119,6 +119,15 @@ class Writer {
     return name;
   }
 
+  /// Zero points of so many outputs: one constant for all layers.
+  std::string zeros(Dtype dtype, int64_t count) {
+    auto& name = zeros_[{dtype, count}];
+    if (!name.empty()) return name;
+    Tensor value(dtype, {count});
+    std::fill_n(value.mutable_data(), value.size_bytes(), std::byte{0});
+    return name = constant("zeros_" + std::string(dtype_name(dtype)) + "_" + std::to_string(count), std::move(value));
+  }
+
   std::string add_point(size_t p, const std::string& value, std::vector<Node>& nodes) {
     const auto& point = model_.points[p];
     const auto& step = steps_.activations[p];
@@ -183,13 +192,11 @@ class Writer {
 
   void write_weights(const LowBitLayer& layer, Tensor codes, const std::vector<float>& scales) {
     const auto outputs = static_cast<int64_t>(scales.size());
-    const bool is_u8 = codes.dtype() == Dtype::kU8;
-    Tensor zeros(codes.dtype(), {outputs});
-    std::fill_n(zeros.mutable_data(), zeros.size_bytes(), std::byte{0});
+    const auto dtype = codes.dtype();
     const auto stem = layer.weights.weights;
     const auto result = fresh(stem + "_dequantized");
     before_[layer.name].push_back({result, "DequantizeLinear", "",
-                                   {constant(stem + (is_u8 ? "_codes_unsigned" : "_codes"), std::move(codes)), constant(stem + "_scales", Tensor::of<float>({outputs}, std::span<const float>(scales))), constant(stem + "_zeros", std::move(zeros))},
+                                   {constant(stem + (dtype == Dtype::kU8 ? "_codes_unsigned" : "_codes"), std::move(codes)), constant(stem + "_scales", Tensor::of<float>({outputs}, std::span<const float>(scales))), zeros(dtype, outputs)},
                                    {result}, {{"axis", int64_t{layer.weights.is_transposed ? 1 : 0}}}, ""});
     written_node(layer.name).inputs[1] = result;
   }
@@ -203,16 +210,15 @@ class Writer {
     }
     if (!fold.has_offset) return;
     const auto outputs = static_cast<int64_t>(scales.size());
-    Tensor codes(Dtype::kI32, {outputs}), steps(Dtype::kF32, {outputs}), zeros(Dtype::kI32, {outputs});
+    Tensor codes(Dtype::kI32, {outputs}), steps(Dtype::kF32, {outputs});
     for (size_t c = 0; c < scales.size(); ++c) {
       const float step = static_cast<float>(x_step) * scales[c];
       steps.mutable_as<float>()[c] = step;
       codes.mutable_as<int32_t>()[c] = static_cast<int32_t>(std::clamp(std::nearbyint(fold.offset[c] / step), -kMostBiasCode, kMostBiasCode));
-      zeros.mutable_as<int32_t>()[c] = 0;
     }
     const auto stem = layer.name + "_bias";
     const auto result = fresh(stem);
-    before_[layer.name].push_back({result, "DequantizeLinear", "", {constant(stem + "_codes", std::move(codes)), constant(stem + "_scales", std::move(steps)), constant(stem + "_zeros", std::move(zeros))}, {result}, {{"axis", int64_t{0}}}, ""});
+    before_[layer.name].push_back({result, "DequantizeLinear", "", {constant(stem + "_codes", std::move(codes)), constant(stem + "_scales", std::move(steps)), zeros(Dtype::kI32, outputs)}, {result}, {{"axis", int64_t{0}}}, ""});
     node.inputs.resize(3);
     node.inputs[2] = result;
   }
@@ -228,6 +234,7 @@ class Writer {
   LowBitSteps steps_;
   std::set<std::string> names_;           // of the model and of what was added
   std::map<std::string, Tensor> made_;    // constants that were added
+  std::map<std::pair<Dtype, int64_t>, std::string> zeros_;
   WrittenLowBit written_;
   std::map<size_t, std::pair<std::string, std::string>> constants_;  // step and zero point by point
   std::map<std::string, std::vector<Node>> before_;                  // nodes that go before a node, by its name

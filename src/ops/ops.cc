@@ -1,6 +1,8 @@
 #include "ops/ops.h"
 
+#include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ops/support.h"
 
@@ -148,30 +150,77 @@ std::vector<int64_t> node_macs(const Graph& graph) {
   return macs;
 }
 
-void fold_constants(Graph& graph, int64_t limit_bytes) {
+namespace {
+
+/// Constants of a graph, and those results of nodes that it will not keep, as long as a node reads them.
+class FoldedConstants {
+ public:
+  explicit FoldedConstants(Graph& graph) : graph_(graph) {
+    for (const auto& info : graph.outputs) ++readers_[info.name];
+    for (const auto& node : graph.nodes)
+      for (const auto& input : node.inputs) ++readers_[input];
+  }
+  [[nodiscard]] bool has(const std::string& value) const { return value.empty() || graph_.initializers.count(value) > 0 || passing_.count(value) > 0; }
+  [[nodiscard]] Tensor get(const std::string& value) const {
+    if (const auto it = graph_.initializers.find(value); it != graph_.initializers.end()) return it->second;
+    const auto it = passing_.find(value);
+    return it == passing_.end() ? Tensor() : it->second;
+  }
+  void keep(const std::string& value, const Tensor& tensor) { graph_.initializers[value] = tensor; }
+  void pass_on(const std::string& value, const Tensor& tensor) { passing_[value] = tensor; }
+  /// One node less reads it.
+  void read(const std::string& value) {
+    if (--readers_[value] == 0) passing_.erase(value);
+  }
+
+ private:
+  Graph& graph_;
+  std::map<std::string, Tensor> passing_;
+  std::unordered_map<std::string, int> readers_;
+};
+
+/// Drops those of the nodes that nothing reads.
+void drop_unread(Graph& graph, const std::unordered_set<std::string>& first_outputs) {
+  std::unordered_set<std::string> wanted;
+  for (const auto& info : graph.outputs) wanted.insert(info.name);
+  std::vector<Node> left;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    if (!node->outputs.empty() && first_outputs.count(node->outputs[0]) > 0 && std::none_of(node->outputs.begin(), node->outputs.end(), [&](const auto& output) { return wanted.count(output) > 0; })) continue;
+    wanted.insert(node->inputs.begin(), node->inputs.end());
+    left.push_back(std::move(*node));
+  }
+  std::reverse(left.begin(), left.end());
+  graph.nodes = std::move(left);
+}
+
+bool is_bytes(const Tensor& tensor) { return tensor.dtype() == Dtype::kU8 || tensor.dtype() == Dtype::kI8; }
+
+}  // namespace
+
+void fold_constants(Graph& graph, int64_t limit_bytes, bool (*is_left)(const Node&)) {
+  FoldedConstants constants(graph);
   std::vector<Node> kept;
+  std::unordered_set<std::string> large;  // first outputs of nodes whose results are
   for (auto& node : graph.nodes) {
-    const Operator* op = find(node.domain, node.op_type);
+    const bool is_evaluated = find(node.domain, node.op_type) != nullptr && !(is_left && is_left(node));
+    if (!is_evaluated || !std::all_of(node.inputs.begin(), node.inputs.end(), [&](const auto& input) { return constants.has(input); })) {
+      kept.push_back(std::move(node));
+      continue;
+    }
     std::vector<Tensor> inputs;
-    bool constant = op != nullptr;
-    for (const auto& input : node.inputs) {
-      const auto it = graph.initializers.find(input);
-      if (!input.empty() && it == graph.initializers.end()) constant = false;
-      inputs.push_back(it == graph.initializers.end() ? Tensor() : it->second);
-    }
-    if (constant) {
-      auto outputs = run_node(graph, node, inputs);
-      int64_t bytes = 0;
-      for (const auto& output : outputs) bytes += static_cast<int64_t>(output.size_bytes());
-      if (bytes <= limit_bytes) {
-        for (size_t i = 0; i < outputs.size() && i < node.outputs.size(); ++i)
-          if (!node.outputs[i].empty()) graph.initializers[node.outputs[i]] = outputs[i];
-        continue;
-      }
-    }
+    for (const auto& input : node.inputs) inputs.push_back(constants.get(input));
+    auto outputs = run_node(graph, node, inputs);
+    outputs.resize(std::min(outputs.size(), node.outputs.size()));
+    const bool is_kept = std::all_of(outputs.begin(), outputs.end(), [&](const Tensor& output) { return is_bytes(output) || static_cast<int64_t>(output.size_bytes()) <= limit_bytes; });
+    for (size_t i = 0; i < outputs.size(); ++i)
+      if (!node.outputs[i].empty()) is_kept ? constants.keep(node.outputs[i], outputs[i]) : constants.pass_on(node.outputs[i], outputs[i]);
+    for (const auto& input : node.inputs) constants.read(input);
+    if (is_kept) continue;
+    large.insert(node.outputs[0]);
     kept.push_back(std::move(node));
   }
   graph.nodes = std::move(kept);
+  drop_unread(graph, large);
 }
 
 bool moves_values(const Node& node) {

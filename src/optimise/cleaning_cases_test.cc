@@ -15,6 +15,14 @@ void two_reshapes_and_gemm(Maker& m) {
 
 std::vector<Case> cleaning_cases() {
   return {
+      {"fold_codes", "codes looked up by packed bytes", 3,
+       [](Maker& m) {
+         const auto index = m.op("Cast", {m.constant(Tensor::of<uint8_t>({2}, {1, 0}))}, {{"to", int64_t{6}}});
+         const auto codes = m.op("Reshape", {m.op("Gather", {m.constant(Tensor::of<int8_t>({2, 2}, {-2, 1, 3, -1})), index}), m.constant(Tensor::of<int64_t>({1}, {4}))});
+         m.output(m.op("Add", {m.input({3, 4}), m.op("DequantizeLinear", {codes, m.scalar(0.5F), m.constant(Tensor::of<int8_t>({}, {0}))})}));
+       }},
+      {"fold_codes", "weights that codes stand for", 0,
+       [](Maker& m) { m.output(m.op("Add", {m.input({3, 4}), m.op("DequantizeLinear", {m.constant(Tensor::of<int8_t>({4}, {1, 2, 3, 4})), m.scalar(0.5F), m.constant(Tensor::of<int8_t>({}, {0}))})})); }},
       {"fold_constants", "a sum of constants", 1, [](Maker& m) { m.output(m.op("Add", {m.input(kImage), m.op("Add", {m.scalar(1), m.scalar(2)})})); }},
       {"fold_constants", "the shape of a value whose shape is known", 2,
        [](Maker& m) {

@@ -20,19 +20,31 @@ int fold_shapes(Graph& graph) {
   return 0;
 }
 
-}  // namespace
+constexpr int64_t kLargestResult = 64 << 20;  // bytes
 
-int fold_constants(Graph& graph) {
+int fold(Graph& graph, bool (*is_left)(const Node&)) {
   const size_t before = graph.nodes.size();
-  fold_shapes(graph);
   Graph folded = graph;
   try {
-    ops::fold_constants(folded);
+    ops::fold_constants(folded, kLargestResult, is_left);
     graph = std::move(folded);
   } catch (const Error& e) {  // the reference code lacks a type: such nodes are left to the engine
     log::debug("[optimise] constants stay as they are: " + std::string(e.what()));
   }
   return static_cast<int>(before - graph.nodes.size());
+}
+
+bool dequantises(const Node& node) { return node.domain.empty() && node.op_type == "DequantizeLinear"; }
+
+}  // namespace
+
+int fold_codes(Graph& graph) { return fold(graph, dequantises); }
+
+int fold_constants(Graph& graph) {
+  const size_t before = graph.nodes.size();
+  fold_shapes(graph);
+  const auto shapes = static_cast<int>(before - graph.nodes.size());
+  return shapes + fold(graph, nullptr);
 }
 
 }  // namespace scissionlite::passes

@@ -4,39 +4,12 @@
 #include <memory>
 
 #include "base/text.h"
-#include "train/convert.h"
+#include "train/some_images.h"
 
 namespace scissionlite::train {
 namespace {
 
-constexpr int64_t kBatch = 16, kImagesForBiases = 64;
-
-/// Inputs of some images, in batches; the same at each call.
-class Batches {
- public:
-  Batches(const Dataset& images, int64_t count, uint64_t seed) : images_(images) {
-    std::vector<int64_t> all(static_cast<size_t>(images.size()));
-    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
-    Rng rng(seed);
-    const auto wanted = static_cast<size_t>(std::min(count, images.size()));
-    for (size_t i = 0; i < wanted; ++i) std::swap(all[i], all[i + rng.below(all.size() - i)]);
-    chosen_.assign(all.begin(), all.begin() + static_cast<int64_t>(wanted));
-  }
-  /// @param most  images at most.
-  template <typename F>
-  void each(F&& f, int64_t most = INT64_MAX) const {
-    const auto end = std::min(static_cast<int64_t>(chosen_.size()), most);
-    for (int64_t at = 0; at < end; at += kBatch) {
-      std::vector<torch::Tensor> inputs;
-      for (int64_t i = at; i < std::min(end, at + kBatch); ++i) inputs.push_back(to_torch(images_.get(chosen_[static_cast<size_t>(i)], nullptr).input, torch::kFloat));
-      f(torch::cat(inputs));
-    }
-  }
-
- private:
-  const Dataset& images_;
-  std::vector<int64_t> chosen_;
-};
+constexpr int64_t kImagesForBiases = 64;
 
 /// Mean of each output of a layer, and over how many it is.
 torch::Tensor channel_sums(const torch::Tensor& y, bool is_conv) { return is_conv ? y.flatten(2).to(torch::kDouble).sum(c10::IntArrayRef{0, 2}) : y.reshape({-1, y.size(-1)}).to(torch::kDouble).sum(0); }
@@ -49,7 +22,7 @@ Values with_input(const Module& module, const Values& given, const torch::Tensor
 }
 
 /// Means of a layer's outputs by the channel.
-torch::Tensor means(Module& module, const Values& given, const std::string& value, bool is_conv, const Batches& batches) {
+torch::Tensor means(Module& module, const Values& given, const std::string& value, bool is_conv, const SomeImages& batches) {
   torch::Tensor sum;
   double count = 0;
   batches.each(
@@ -68,7 +41,7 @@ bool has_batch_norm(const compress::LowBitModel& model) {
 }
 
 /// Averages over batches, each of which is normalised by its own statistics.
-void fit_statistics(Module& module, const Values& given, const Batches& batches) {
+void fit_statistics(Module& module, const Values& given, const SomeImages& batches) {
   module.train({});
   module.set_update_statistics(true);
   double batch = 0;
@@ -106,7 +79,7 @@ compress::LowBitSteps fit_steps(const compress::LowBitModel& model, Module& netw
   for (const auto& point : model.points) names.insert(point.value);
   const std::vector<std::string> wanted(names.begin(), names.end());
   std::map<std::string, compress::Histogram> histograms;
-  const Batches batches(images, options.images, options.seed);
+  const SomeImages batches(images, options.images, options.seed);
   for (const bool counts : {false, true})
     batches.each([&](const torch::Tensor& input) {
       for (const auto& [name, value] : network.run(with_input(network, given, input), wanted)) {
@@ -129,7 +102,7 @@ compress::LowBitModel with_constants_of(compress::LowBitModel model, const Graph
 compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Dataset& images, const FitOptions& options) {
   torch::NoGradGuard guard;
   const FakeQuantised network(model, steps);
-  const Batches batches(images, options.images, options.seed);
+  const SomeImages batches(images, options.images, options.seed);
   Module module(network.graph());
   if (has_batch_norm(model)) fit_statistics(module, network.steps(), batches);
   Module whole(model.graph);

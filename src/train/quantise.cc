@@ -5,12 +5,14 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "compress/pack_codes.h"
 #include "compress/write_low_bit.h"
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
 #include "score/metric.h"
 #include "train/accuracy.h"
+#include "train/bit_search.h"
 #include "train/classifier.h"
 #include "train/compressing.h"
 #include "train/convert.h"
@@ -29,6 +31,7 @@ using compress::LowBitSteps;
 constexpr char kWrittenRunsOn[] = "native";
 constexpr int64_t kImagesCompared = 1000;
 constexpr int kBitsOfFloat = 32;
+constexpr int64_t kImagesOfSearch = 128;  // that losses are measured on
 
 [[noreturn]] void refuse_rule(const std::string& text, const std::string& why) {
   throw InvalidArgument("[quantize] '" + text + "' " + why + "; expected GLOB=w1..8, GLOB=a1..8 or both (block*=w2a4), with :twos, :unsigned or :bipolar behind it where the encoding matters");
@@ -38,6 +41,10 @@ LayerBits usual_bits(const QuantiseJob& job, const compress::LowBitLayer& layer)
   const bool is_wide = layer.is_first || layer.is_last;
   const int weight_bits = is_wide ? job.first_last_bits : job.weight_bits;
   return {layer.name, weight_bits, job.encoding && !is_wide ? *job.encoding : compress::usual_encoding(weight_bits, layer.has_negative), is_wide ? job.first_last_bits : job.activation_bits};
+}
+
+bool is_named_by_rule(const QuantiseJob& job, const std::string& layer) {
+  return std::any_of(job.rules.begin(), job.rules.end(), [&](const BitsRule& rule) { return glob_matches(rule.glob, layer); });
 }
 
 void apply_rules(const QuantiseJob& job, const std::map<std::string, bool>& has_negative, LowBitPlan& plan) {
@@ -103,6 +110,7 @@ class Quantiser {
   explicit Quantiser(const QuantiseJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "quantize")) {
     if (job.calibration_images < 1) throw InvalidArgument("[quantize] steps are to be fitted to " + std::to_string(job.calibration_images) + " images; expected at least 1");
     check_stages();
+    check_search();
     if (!job.report.empty()) check_writable(job.report);
     graph_ = with_biases(compress::ready_for_low_bits(model_));
     target_ = compress::with_plan(graph_, plan_of(job, graph_));
@@ -113,6 +121,7 @@ class Quantiser {
     data_.emplace(load_data(train_, train_.input, classes_of(model_)));
     use_threads(train_.trainer.threads);
     report_.before = accuracy(model_, *data_->held_out, train_.trainer.threads);
+    if (!job_.search.empty()) target_ = compress::with_plan(graph_, searched_plan());
     const auto stages = stages_of();
     if (stages.size() > 1) measure_post_training();
     Module whole(graph_);
@@ -146,6 +155,41 @@ class Quantiser {
       if (bits < 1 || bits > compress::kMostBits) throw InvalidArgument("[quantize] a stage of " + std::to_string(bits) + " bits; expected 1 to " + std::to_string(compress::kMostBits));
       if (i > 0 && bits >= job_.progressive[i - 1]) throw InvalidArgument("[quantize] stages are to have fewer bits each, got " + std::to_string(bits) + " behind " + std::to_string(job_.progressive[i - 1]));
     }
+  }
+
+  void check_search() const {
+    const bool has_budget = job_.latency_us || job_.size_bytes;
+    if (job_.search.empty() && has_budget) throw InvalidArgument("[quantize] a budget needs bits to choose from: --search w1a2,w2a2,w4a4,w8a8");
+    if (job_.search.empty()) return;
+    if (job_.latency_us.has_value() == job_.size_bytes.has_value()) throw InvalidArgument("[quantize] bits are searched within one budget: give --latency-ms or --size-kib");
+    if ((job_.latency_us && !(*job_.latency_us > 0)) || (job_.size_bytes && *job_.size_bytes <= 0)) throw InvalidArgument("[quantize] the budget is to be more than nothing");
+    if (!job_.plan.empty()) throw InvalidArgument("[quantize] '" + job_.plan.string() + "' gives the bits already; leave out --layers or --search");
+  }
+
+  /// As the checkpoint was begun with: times differ from one measurement to the next.
+  [[nodiscard]] fs::path file_of_searched_plan() const { return train_.trainer.checkpoint.string() + ".bits.json"; }
+
+  [[nodiscard]] LowBitPlan searched_plan() {
+    const bool is_kept = !train_.trainer.checkpoint.empty();
+    if (is_kept && fs::exists(file_of_searched_plan())) {
+      log::info("bits as in '" + file_of_searched_plan().string() + "', chosen before");
+      const auto json = parse_json(read_file(file_of_searched_plan()), file_of_searched_plan().string());
+      return compress::low_bit_plan_from_json(JsonReader(json, file_of_searched_plan().string()));
+    }
+    std::vector<std::string> searched;
+    std::map<std::string, bool> has_negative;
+    for (const auto& layer : compress::find_low_bit_layers(graph_)) {
+      has_negative[layer.name] = layer.has_negative;
+      if (layer.not_eligible.empty() && !layer.is_first && !layer.is_last && !is_named_by_rule(job_, layer.name)) searched.push_back(layer.name);
+    }
+    const auto encoding_of = [&](const std::string& layer, int bits) {
+      const auto usual = compress::usual_encoding(bits, has_negative.at(layer));
+      return job_.encoding == Encoding::kBipolar && bits == compress::kMostBits ? usual : job_.encoding.value_or(usual);
+    };
+    auto [plan, report] = search_bits(graph_, target_.plan, searched, encoding_of, *data_->train, {job_.search, job_.latency_us, job_.size_bytes, fit_options(), std::min(kImagesOfSearch, job_.calibration_images), train_.trainer.threads});
+    report_.search = std::move(report);
+    if (is_kept) write_file(file_of_searched_plan(), to_json(plan).dump(2) + "\n");
+    return plan;
   }
 
   /// Epochs are shared out evenly; what is left over goes to the last stages.
@@ -228,8 +272,12 @@ class Quantiser {
   void write(const Trained& trained) {
     auto written = compress::write_low_bit(trained.model, trained.steps);
     written.graph.metadata.insert(model_.metadata.begin(), model_.metadata.end());
-    save_model(written.graph, train_.output);
     describe_layers(trained.model, written);
+    if (!job_.keeps_bytes) compress::pack_codes(written.graph);
+    const auto file = serialize_model(written.graph);
+    report_.file_bytes = static_cast<int64_t>(file.size());
+    write_file(train_.output, file);
+    if (report_.search && report_.search->predicted_us) report_.search->measured_us = measured_us(written.graph, train_.trainer.threads);
     compare(trained, written.graph);
   }
 
@@ -296,8 +344,36 @@ BitsRule bits_rule(const std::string& text) {
   return out;
 }
 
+BitsCandidate bits_candidate(const std::string& text) {
+  const auto is_bits = [&](size_t at) { return text[at] >= '1' && text[at] <= '8'; };
+  if (text.size() != 4 || text[0] != 'w' || text[2] != 'a' || !is_bits(1) || !is_bits(3)) throw InvalidArgument("[quantize] '" + text + "' are no bits to choose from; expected w1..8a1..8, as in w2a4");
+  return {text[1] - '0', text[3] - '0'};
+}
+
+namespace {
+
+Json to_json(const BitSearchReport& search) {
+  const auto text_of = [](const BitsCandidate& bits) { return "w" + std::to_string(bits.weight_bits) + "a" + std::to_string(bits.activation_bits); };
+  Json out{{"layers", Json::array()}};
+  for (const auto& layer : search.layers) {
+    Json options = Json::array();
+    for (const auto& option : layer.options) {
+      options.push_back({{"bits", text_of(option.bits)}, {"divergence", option.divergence}, {"bytes", option.bytes}});
+      if (search.predicted_us) options.back()["us"] = option.us;
+    }
+    out["layers"].push_back({{"name", layer.name}, {"chosen", text_of(layer.chosen)}, {"options", std::move(options)}});
+  }
+  if (search.predicted_us) out["predicted_us"] = *search.predicted_us;
+  if (search.measured_us) out["measured_us"] = *search.measured_us;
+  if (search.predicted_bytes) out["predicted_bytes"] = *search.predicted_bytes;
+  return out;
+}
+
+}  // namespace
+
 Json to_json(const QuantiseReport& report) {
   Json out{{"schema", "scissionlite.quantisation/1"},
+           {"file_bytes", report.file_bytes},
            {"size_bits", {{"before", report.float_bits}, {"after", report.size_bits}}},
            {"notes", report.notes},
            {"agreement", report.agreement},
@@ -309,6 +385,7 @@ Json to_json(const QuantiseReport& report) {
     out["layers"].push_back({{"name", layer.bits.name}, {"op", layer.op_type}, {"weights", layer.weights}, {"outputs", layer.outputs}, {"weight_bits", layer.bits.weight_bits}, {"encoding", encoding_name(layer.bits.encoding)},
                              {"activation_bits", layer.bits.activation_bits}, {"constant_outputs", layer.constant_outputs}, {"clipped_biases", layer.clipped_biases}});
   for (const auto& stage : report.stages) out["stages"].push_back({{"bits", stage.bits}, {"training", to_json(stage.training)}});
+  if (report.search) out["search"] = to_json(*report.search);
   add_score(out["score"], "before", report.before);
   add_score(out["score"], "post_training", report.post_training);
   add_score(out["score"], "after", report.after);

@@ -15,8 +15,22 @@ from small_models import OnTrainedModel, accuracy, answers, plain_model  # noqa:
 from test_train import run, write_png  # noqa: E402
 
 
+UNPACKING = {  # what packed codes of weights go through
+    "Cast": lambda node, x: x.astype(helper.tensor_dtype_to_np_dtype(node.attribute[0].i)),
+    "Gather": lambda node, table, index: table[index],
+    "Reshape": lambda node, x, shape: x.reshape(shape),
+    "Slice": lambda node, x, begin, end: x[begin[0]:end[0]],
+    "Add": lambda node, a, b: a + b,
+}
+
+
 def constants(model):
-    return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    """Initializers, and the codes that follow from them."""
+    values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in UNPACKING and all(name in values for name in node.input):
+            values[node.output[0]] = UNPACKING[node.op_type](node, *(values[name] for name in node.input))
+    return values
 
 
 def readers_of_codes(path):
@@ -115,6 +129,26 @@ class Quantize(OnTrainedModel):
         noted = json.loads({p.key: p.value for p in onnx.load(written).metadata_props}["scissionlite.lowbit"])
         self.assertEqual([(layer["name"], layer["weight_bits"]) for layer in noted["layers"]], [(layer["name"], layer["weight_bits"]) for layer in report["layers"]])
 
+    def test_packed_weights_are_the_same_codes_in_fewer_bytes(self):
+        sizes = {}
+        for bits in (1, 2, 3, 4, 5, 6, 7):
+            packed, bytes_ = self.folder / f"packed{bits}.onnx", self.folder / f"bytes{bits}.onnx"
+            report = self.quantized(packed, "--epochs", 0, "--weight-bits", bits)
+            self.quantized(bytes_, "--epochs", 0, "--weight-bits", bits, "--keep-bytes")
+            onnx.checker.check_model(onnx.load(packed))
+            self.assertEqual(report["file_bytes"], packed.stat().st_size)
+            one, other = readers_of_codes(packed), readers_of_codes(bytes_)
+            for name, (weights, _) in one.items():
+                np.testing.assert_array_equal(weights, other[name][0], name)
+                self.assertEqual(weights.dtype, other[name][0].dtype)
+            np.testing.assert_array_equal(answers(packed, self.images), answers(bytes_, self.images))
+            sizes[bits] = sum(numpy_helper.to_array(t).nbytes for t in onnx.load(packed).graph.initializer if t.name.endswith("_packed"))
+            is_packed = any(node.op_type == "Gather" for node in onnx.load(packed).graph.node)
+            self.assertTrue(is_packed or bits == 7, bits)  # an eighth of these layers is too little
+        weights = sum(w.size for name, (w, _) in one.items() if name not in ("conv0", "fc"))
+        for bits, size in sizes.items():
+            self.assertLess(size, weights * bits / 8 + 64 * len(one), bits)
+
     def test_integers_are_those_of_onnx_runtime(self):
         """Each code, with ONNX Runtime's optimiser, which makes operators of integers, and without it, is the nearest to what follows from the codes before it: where two
         are equally near it may be either, as sums are scaled in float32 here and there."""
@@ -152,6 +186,48 @@ class Quantize(OnTrainedModel):
         answers(self.folder / "planned.onnx", self.images)
         self.refused(self.words(self.folder / "refused.onnx", "--bits", "conw*=w2"), "no layer has a name like 'conw*'")
         self.refused(self.words(self.folder / "refused.onnx", "--bits", "conv*=w9"), "gives no bits from 1 to 8")
+
+    def test_bits_are_searched_within_a_budget(self):
+        """What is chosen keeps to the budget, and loses no more by its own measurements than any other bits all alike that do."""
+        words = ["--epochs", 0, "--search", "w1a2,w2a2,w4a4,w8a8", "--bits", "conv10=w4a4"]
+        report = self.quantized(self.folder / "small.onnx", *words, "--size-kib", 4)
+        search, fixed = report["search"], {"conv0", "conv10", "fc"}
+        self.assertEqual({layer["name"] for layer in report["layers"]} - {layer["name"] for layer in search["layers"]}, fixed)
+        self.assertLessEqual(search["predicted_bytes"], 4 * 1024)
+        self.assertEqual(search["predicted_bytes"], sum(-(-layer["weights"] * layer["weight_bits"] // 8) for layer in report["layers"]))
+        chosen = {layer["name"]: f"w{layer['weight_bits']}a{layer['activation_bits']}" for layer in report["layers"]}
+        self.assertEqual({layer["name"]: layer["chosen"] for layer in search["layers"]}, {name: bits for name, bits in chosen.items() if name not in fixed})
+        rest = search["predicted_bytes"] - sum(option["bytes"] for layer in search["layers"] for option in layer["options"] if option["bits"] == layer["chosen"])
+        loss = sum(option["divergence"] for layer in search["layers"] for option in layer["options"] if option["bits"] == layer["chosen"])
+        for bits in ("w1a2", "w2a2", "w4a4", "w8a8"):
+            alike = [option for layer in search["layers"] for option in layer["options"] if option["bits"] == bits]
+            if rest + sum(option["bytes"] for option in alike) <= 4 * 1024:
+                self.assertLessEqual(loss, sum(option["divergence"] for option in alike) + 1e-9)
+        self.assertGreater(len({layer["chosen"] for layer in search["layers"]}), 1)
+        more = self.quantized(self.folder / "large.onnx", *words, "--size-kib", 100)
+        self.assertGreater(more["score"]["written"], report["score"]["written"] - 0.02)
+        timed = self.quantized(self.folder / "timed.onnx", *words, "--latency-ms", 100)["search"]
+        self.assertLess(timed["predicted_us"], 100e3)
+        self.assertGreater(timed["measured_us"], 0)
+        self.assertTrue(all(option["us"] > 0 for layer in timed["layers"] for option in layer["options"]))
+
+    def test_a_run_that_goes_on_keeps_the_bits_that_were_chosen(self):
+        words = ["--epochs", 2, "--search", "w2a2,w4a4", "--size-kib", 5, "--checkpoint", self.folder / "search.checkpoint"]
+        first = self.quantized(self.folder / "first.onnx", *words)
+        again = self.quantized(self.folder / "again.onnx", *words)
+        self.assertIn("search", first)
+        self.assertNotIn("search", again)
+        self.assertEqual(first["layers"], again["layers"])
+        self.assertEqual((self.folder / "first.onnx").read_bytes(), (self.folder / "again.onnx").read_bytes())
+
+    def test_budgets_that_cannot_be(self):
+        words = lambda *more: self.words(self.folder / "refused.onnx", "--epochs", 0, *more)  # noqa: E731
+        self.refused(words("--search", "w1a2,w2a2"), "give --latency-ms or --size-kib")
+        self.refused(words("--size-kib", 4), "--size-kib", "--search")
+        self.refused(words("--search", "w2a2", "--size-kib", 0.05), "KiB, more than the 0.05 KiB", "give more, or fewer bits")
+        self.refused(words("--search", "w2a2", "--latency-ms", 1e-6), "ms of --latency-ms")
+        self.refused(words("--search", "w2", "--size-kib", 4), "'w2' are no bits to choose from", "w2a4")
+        self.refused(words("--search", "w2a2", "--size-kib", 4, "--bits", "*=w4"), "no layer is left to search bits for")
 
     def test_without_labels_or_batch_normalization(self):
         """Agreement takes the place of accuracy, biases that of statistics; and one step a layer."""
