@@ -24,7 +24,8 @@ sys.path.insert(0, str(inputs.ROOT / "tools" / "figures"))
 import figures  # noqa: E402
 
 SCHEMA = "scissionlite.engine_bench/1"
-PEERS = ("onnxruntime", "openvino", "ncnn", "tvm", "native")
+PEERS = ("onnxruntime", "openvino", "ncnn", "ncnn_int8", "tvm", "native")
+F32_PEERS = tuple(peer for peer in PEERS if peer != "ncnn_int8")
 INT8_PEERS = ("onnxruntime", "openvino", "native")  # those that run quantised ONNX models as integers
 ORACLE = "onnxruntime"
 
@@ -153,7 +154,7 @@ def parsed():
     parser.add_argument("-o", "--out", type=pathlib.Path)
     options = parser.parse_args()
     options.quiet = Quiet(options)
-    options.peers = options.peers or list(INT8_PEERS if options.precision == "int8" else PEERS)
+    options.peers = options.peers or list(INT8_PEERS if options.precision == "int8" else F32_PEERS)
     if options.precision == "int8":
         options.work = options.work / "int8"  # quantised graphs have the names of those in f32
     return options

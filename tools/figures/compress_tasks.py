@@ -1,5 +1,5 @@
 """Trained networks with their pictures, which the figures of smaller models start from: resnet20 and resnet56 on CIFAR-10 of the data folder; vgg_fashion
-(tools/make_graphs/make_vgg_small.py) on Fashion-MNIST (Debian's dataset-fashion-mnist); neu_steel: mcunet_320kb with six classes. Those that are not in the data
+(tools/make_graphs/make_vgg_small.py) on Fashion-MNIST (Debian's dataset-fashion-mnist), vgg_cifar on CIFAR-10; neu_steel: mcunet_320kb with six classes. Those that are not in the data
 folder are trained here first, once; resnet56 is fitted to the data folder's copy of CIFAR-10, as resnet20_cifar10_ft is."""
 import gzip
 import json
@@ -20,11 +20,13 @@ WORDS = {  # what all methods are trained with; epochs are the figure's
     "resnet20": [*CIFAR, "--lr", "0.01", "--weight-decay", "0.0005"],
     "resnet56": [*CIFAR, "--lr", "0.01", "--weight-decay", "0.0005"],
     "vgg_fashion": ["--flip", "--shift", "2", "--batch", "64", "--lr", "0.02", "--weight-decay", "0.0005"],
+    "vgg_cifar": [*CIFAR, "--lr", "0.01", "--weight-decay", "0.0005"],
     "neu_steel": ["--flip", "--batch", "32", "--lr", "0.01", "--weight-decay", "0.0001"],
 }
 BASE = {  # how the dense networks were trained
     "resnet56": [*CIFAR, "--epochs", "3", "--lr", "0.005", "--batch-statistics", "--weight-decay", "0.0005"],
     "vgg_fashion": ["--epochs", "10", "--lr", "0.05", "--batch-statistics", "--flip", "--shift", "2", "--batch", "64", "--weight-decay", "0.0005"],
+    "vgg_cifar": [*CIFAR, "--epochs", "40", "--lr", "0.05", "--batch-statistics", "--weight-decay", "0.0005"],
     "neu_steel": ["--epochs", "10", "--lr", "0.01", "--classes", "6", "--flip", "--batch", "32", "--weight-decay", "0.0001"],
 }
 STEEL_INPUT = {"schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1.0, "mean": [127.5] * 3, "std": [127.5] * 3}
@@ -71,6 +73,17 @@ class Task:
         self.model, self.input = start, spec
 
     def prepare_vgg(self):
+        is_cifar = self.name == "vgg_cifar"
+        if is_cifar:
+            self.images, self.held_out = self.options.data / "cifar10" / "train_8000.bin", self.options.data / "cifar10" / "test_2000.bin"
+        else:
+            self.prepare_fashion()
+        untrained = self.base / "untrained.onnx"
+        if not untrained.with_suffix(".input.json").exists():
+            run([self.options.python, figures.ROOT / "tools" / "make_graphs" / "make_vgg_small.py", untrained, *(["--cifar"] if is_cifar else [])])
+        self.train_base(untrained, json.loads(untrained.with_suffix(".input.json").read_text()))
+
+    def prepare_fashion(self):
         self.images, self.held_out = self.base / "train-images-idx3-ubyte.gz", FASHION / "t10k-images-idx3-ubyte.gz"
         if not self.images.exists():
             for part, header in (("labels-idx1", 8), ("images-idx3", 16)):
@@ -78,10 +91,6 @@ class Task:
                 size = (len(data) - header) // int.from_bytes(data[4:8], "big")
                 shorter = data[:4] + FASHION_IMAGES.to_bytes(4, "big") + data[8:header + size * FASHION_IMAGES]
                 (self.base / f"train-{part}-ubyte.gz").write_bytes(gzip.compress(shorter, 1))
-        untrained = self.base / "untrained.onnx"
-        if not untrained.with_suffix(".input.json").exists():
-            run([self.options.python, figures.ROOT / "tools" / "make_graphs" / "make_vgg_small.py", untrained])
-        self.train_base(untrained, json.loads(untrained.with_suffix(".input.json").read_text()))
 
     def prepare_neu(self):
         source = self.options.data / "industrial" / "neu_steel"
@@ -110,8 +119,8 @@ class Task:
         done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True)
         if done.returncode not in (0, 1) or not done.stdout:  # 1: a budget was not met, and the report says so
             raise SystemExit(f"[{self.name}] {command} ended with {done.returncode}: {' '.join(map(str, words))}")
-        for used in (checkpoint, pathlib.Path(f"{checkpoint}.search")):
-            used.unlink(missing_ok=True)
+        for used in checkpoint.parent.glob(f"{checkpoint.name}*"):  # stages have their own
+            used.unlink()
         return json.loads(done.stdout)
 
     def dense(self, seed, epochs):

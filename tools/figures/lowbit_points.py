@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Points of accuracy that few bits cost after training (`scissionlite-train quantize`, learned steps, the float network as teacher), against the float network
+fine-tuned with the same data, epochs, schedule and augmentation; paired seeds, means over networks and seeds with their 95 % interval:
+w1a2_points_lost_cifar, w2a2_points_lost_cifar, w1a2_points_lost_industrial, w4a4_points_lost. Networks and pictures are those of compress_tasks.py. Each run leaves a
+JSON file in --work and is not made again; a run that was stopped goes on.
+
+Example: tools/figures/lowbit_points.py --programs build/release --data $SCISSIONLITE_TEST_DATA
+"""
+import argparse
+import pathlib
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import compress_tasks  # noqa: E402
+import figures  # noqa: E402
+from compress_tasks import WORDS, interval  # noqa: E402
+
+COMMAND = "tools/figures/lowbit_points.py"
+CIFAR, INDUSTRIAL = ["resnet20", "vgg_cifar"], ["neu_steel", "vgg_fashion"]
+FIGURES = {  # id: bits and networks
+    "w1a2_points_lost_cifar": ((1, 2), CIFAR), "w2a2_points_lost_cifar": ((2, 2), CIFAR), "w1a2_points_lost_industrial": ((1, 2), INDUSTRIAL), "w4a4_points_lost": ((4, 4), CIFAR + INDUSTRIAL)}
+EPOCHS = {(1, 2): 30, (2, 2): 20, (4, 4): 8}
+STAGES = {(1, 2): ["--progressive", "4,2"], (2, 2): ["--progressive", "4"], (4, 4): []}
+MORE = ["--weight-decay", "0.0001"]  # codes do not shrink with their weights: less than float networks are given
+
+
+class Quantising(compress_tasks.Task):
+    def low(self, bits, seed):
+        output = self.folder / f"w{bits[0]}a{bits[1]}.{seed}.onnx"
+
+        def make():
+            report = self.scissionlite("quantize", self.model, output, seed, without(WORDS[self.name], "--weight-decay"), *MORE, "--weight-bits", bits[0], "--activation-bits", bits[1], *STAGES[bits], "--epochs", EPOCHS[bits])
+            return {"accuracy": report["score"]["written"], **{key: report["score"].get(key) for key in ("before", "post_training", "after")}, "agreement": report["agreement"], "file_bytes": report["file_bytes"]}
+
+        return figures.kept(output.with_suffix(".json"), make)
+
+    def points_lost(self, bits, seed):
+        return 100 * (self.dense(seed, EPOCHS[bits])["accuracy"] - self.low(bits, seed)["accuracy"])
+
+
+def without(words, option):
+    """Less the option and its value."""
+    at = words.index(option)
+    return words[:at] + words[at + 2:]
+
+
+def row(figure, bits, task, seeds):
+    told = lambda values: ", ".join(f"{value:.4f}" for value in values)  # noqa: E731
+    lost = [task.points_lost(bits, seed) for seed in seeds]
+    dense, low = [task.dense(seed, EPOCHS[bits])["accuracy"] for seed in seeds], [task.low(bits, seed)["accuracy"] for seed in seeds]
+    return {"id": f"{figure}/{task.name}", "what": f"accuracy of the float network less that of w{bits[0]}a{bits[1]} as written, both fine-tuned alike", "measured": statistics.mean(lost), "spread": interval(lost),
+            "unit": "points", "command": COMMAND, "note": f"{EPOCHS[bits]} epochs, {len(seeds)} seeds: float {told(dense)}, few bits {told(low)}"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    compress_tasks.add_options(parser, "lowbit_points")
+    parser.add_argument("--only", nargs="+", choices=CIFAR + INDUSTRIAL, default=CIFAR + INDUSTRIAL)
+    parser.add_argument("--figures", nargs="+", choices=list(FIGURES), default=list(FIGURES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--record", action="store_true", help="write the rows")
+    options = parser.parse_args()
+    tasks = {name: Quantising(name, options) for name in options.only}
+    for seed in options.seeds:
+        for figure in options.figures:
+            bits, names = FIGURES[figure]
+            for name in (name for name in names if name in tasks):
+                print(f"[lowbit] {name}, w{bits[0]}a{bits[1]}, seed {seed}: {tasks[name].points_lost(bits, seed):.2f} points lost", flush=True)
+    if not options.record:
+        return
+    for figure in options.figures:
+        bits, names = FIGURES[figure]
+        there = [tasks[name] for name in names if name in tasks]
+        rows = [row(figure, bits, task, options.seeds) for task in there]
+        if len(there) == len(names):
+            by_seed = [statistics.mean(task.points_lost(bits, seed) for task in there) for seed in options.seeds]
+            rows.append({"id": figure, "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed), "unit": "points", "command": COMMAND, "note": ", ".join(names)})
+        figures.record("lowbit", rows)
+
+
+if __name__ == "__main__":
+    main()
