@@ -106,15 +106,28 @@ Tensor TensorReader::read_external(const pb::TensorProto& proto, Dtype dtype, co
   return out;
 }
 
+/// Packed as raw data, in a file beside the model, or a byte in each int32.
+Tensor TensorReader::read_narrow(const pb::TensorProto& proto, const NarrowType& type, const Shape& shape) {
+  const int64_t needed = type.packed_bytes(element_count(shape));
+  if (proto.data_location() == pb::TensorProto::EXTERNAL) return unpack_narrow(type, shape, reinterpret_cast<const uint8_t*>(read_external(proto, Dtype::kU8, {needed}).data()));
+  const auto given = proto.has_raw_data() ? static_cast<int64_t>(proto.raw_data().size()) : static_cast<int64_t>(proto.int32_data_size());
+  if (given != needed) fail(proto, "of shape " + to_string(shape) + " and " + std::to_string(type.bits) + " bits needs " + std::to_string(needed) + " bytes, got " + std::to_string(given));
+  if (proto.has_raw_data()) return unpack_narrow(type, shape, reinterpret_cast<const uint8_t*>(proto.raw_data().data()));
+  const std::vector<uint8_t> bytes(proto.int32_data().begin(), proto.int32_data().end());
+  return unpack_narrow(type, shape, bytes.data());
+}
+
 Tensor TensorReader::read(pb::TensorProto& proto) {
   const auto dtype = static_cast<Dtype>(proto.data_type());
-  if (dtype_size(dtype) == 0)
+  const auto narrow = narrow_type(proto.data_type());
+  if (dtype_size(dtype) == 0 && !narrow)
     throw Unsupported("[onnx import] " + where_ + ": tensor '" + proto.name() + "' has element type " + std::to_string(proto.data_type()) +
-                      ", which is not supported; expected a numeric type of 8 bits or more");
+                      ", which is not supported; expected a numeric type of 8 bits or more, or integers of 4 or 2");
   const Shape shape(proto.dims().begin(), proto.dims().end());
   if (!is_static(shape)) fail(proto, "has shape " + to_string(shape) + " with a negative size");
   constexpr int kHighestRank = 32;
   if (static_cast<int>(shape.size()) > kHighestRank) fail(proto, "has rank " + std::to_string(shape.size()) + "; at most 32 is supported");
+  if (narrow) return read_narrow(proto, *narrow, shape);
   if (proto.data_location() == pb::TensorProto::EXTERNAL) return read_external(proto, dtype, shape);
   const int64_t count = element_count(shape);
   const int64_t needed = count * static_cast<int64_t>(dtype_size(dtype));

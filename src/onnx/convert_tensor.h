@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/tensor.h"
+#include "onnx/narrow_types.h"
 #include "scissionlite_onnx.pb.h"
 
 namespace scissionlite {
@@ -19,7 +20,7 @@ class TensorReader {
  public:
   /// @param folder  where external files may lie; nothing outside it is read.
   TensorReader(fs::path folder, std::string where) : folder_(std::move(folder)), where_(std::move(where)) {}
-  /// Large data is taken out of `proto` instead of being copied.
+  /// Large data is taken out of `proto` instead of being copied; integers of 4 and 2 bits become bytes.
   /// @throws ModelError naming the tensor, what it holds and what it should.
   [[nodiscard]] Tensor read(pb::TensorProto& proto);
   /// External files used so far, in order of first use, relative to the folder.
@@ -27,6 +28,7 @@ class TensorReader {
 
  private:
   [[nodiscard]] Tensor read_external(const pb::TensorProto& proto, Dtype dtype, const Shape& shape);
+  [[nodiscard]] Tensor read_narrow(const pb::TensorProto& proto, const NarrowType& type, const Shape& shape);
   [[noreturn]] void fail(const pb::TensorProto& proto, const std::string& message) const;
   const std::string& external_bytes(const pb::TensorProto& proto, const std::string& location);
   fs::path folder_;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "onnx/compiled.h"
 #include "onnx/convert_tensor.h"
+#include "onnx/narrow_types.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite {
@@ -54,10 +55,11 @@ class Importer {
     if (proto.sparse_initializer_size() > 0)
       throw Unsupported("[onnx import] " + where_ + ": sparse initializers are not supported; export the model with dense weights");
     for (const auto& value : proto.input())
-      if (!graph_.initializers.count(value.name())) graph_.inputs.push_back(value_info(value));
-    for (const auto& value : proto.output()) graph_.outputs.push_back(value_info(value));
+      if (!graph_.initializers.count(value.name())) graph_.inputs.push_back(interface_info(value));
+    for (const auto& value : proto.output()) graph_.outputs.push_back(interface_info(value));
     for (const auto& value : proto.value_info()) graph_.values.emplace(value.name(), value_info(value));
     for (auto& node : *proto.mutable_node()) graph_.nodes.push_back(import_node(node));
+    bound_narrow_results(graph_, narrow_);
     if (graph_.nodes.empty()) throw ModelError("[onnx import] " + where_ + " has no nodes; there is nothing to run");
     sort_nodes(graph_);
     while_doing("importing '" + where_ + "'", [&] { graph_.check(); });
@@ -81,6 +83,7 @@ class Importer {
 
   void add_initializer(pb::TensorProto& tensor) {
     if (tensor.name().empty()) throw ModelError("[onnx import] " + where_ + ": an initializer has no name");
+    if (const auto type = narrow_type(tensor.data_type())) narrow_[tensor.name()] = *type;
     if (!graph_.initializers.emplace(tensor.name(), reader_.read(tensor)).second)
       throw ModelError("[onnx import] " + where_ + ": initializer '" + tensor.name() + "' stands twice");
   }
@@ -94,7 +97,8 @@ class Importer {
       return info;
     }
     const auto& type = proto.type().tensor_type();
-    info.dtype = static_cast<Dtype>(type.elem_type());
+    const auto narrow = narrow_type(type.elem_type());
+    info.dtype = narrow ? narrow->held_in() : static_cast<Dtype>(type.elem_type());
     info.has_shape = type.has_shape();
     bool named = false;
     for (const auto& dim : type.shape().dim()) {
@@ -109,6 +113,13 @@ class Importer {
     return info;
   }
 
+  /// Of an input or an output, whose type others see.
+  ValueInfo interface_info(const pb::ValueInfoProto& proto) const {
+    if (narrow_type(proto.type().tensor_type().elem_type()))
+      throw Unsupported("[onnx import] " + where_ + ": '" + proto.name() + "' is an input or output of a type of fewer than 8 bits; quantise it inside the model");
+    return value_info(proto);
+  }
+
   Node import_node(pb::NodeProto& proto) {
     Node node;
     node.name = proto.name();
@@ -120,8 +131,10 @@ class Importer {
     if (node.op_type.empty()) throw ModelError("[onnx import] " + where_ + ": a node has no operator type");
     if (graph_.opset(node.domain) == 0)
       throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] is of domain '" + node.domain + "', which the model does not import");
-    for (auto& attribute : *proto.mutable_attribute())
+    for (auto& attribute : *proto.mutable_attribute()) {
+      if (const auto type = narrow_type(attribute.t().data_type()); type && node.op_type == "Constant" && !node.outputs.empty()) narrow_[node.outputs[0]] = *type;
       if (auto value = import_attribute(node, attribute)) node.attributes.emplace(attribute.name(), std::move(*value));
+    }
     return node;
   }
 
@@ -150,6 +163,7 @@ class Importer {
   std::string where_;
   TensorReader reader_;
   Graph graph_;
+  std::map<std::string, NarrowType> narrow_;  // constants of 4 or 2 bits, which are bytes now
 };
 
 void collect_locations(const pb::TensorProto& tensor, std::vector<std::string>& order) {

@@ -322,6 +322,38 @@ class Operators(unittest.TestCase):
         """All inputs but the first are constants, as weights are in models."""
         self.check("native", lambda inputs: [value if i == 0 else const(value) for i, value in enumerate(inputs)], "is not known before it runs")
 
+    def test_integers_of_4_and_2_bits(self):
+        """Constants of these types, and activations quantised to them, whose bytes saturate where the types do; constants in raw data and in int32."""
+        with tempfile.TemporaryDirectory() as name:
+            folder, cases = pathlib.Path(name), []
+            for n, (narrow, least, most, opset) in enumerate([("INT4", -8, 7, 21), ("UINT4", 0, 15, 21), ("INT2", -2, 1, 25), ("UINT2", 0, 3, 25)]):
+                for by_attribute in (False, True):
+                    model, prefix, x = folder / f"{n}{by_attribute}.onnx", folder / f"{n}{by_attribute}_out", f(3, 7, low=-9, high=9)
+                    onnx.save(narrow_model(getattr(TensorProto, narrow), least, most, opset, by_attribute), model)
+                    np.save(folder / f"{n}{by_attribute}_x.npy", x)
+                    cases.append((model, x, prefix))
+            (folder / "list").write_text("".join(f"{model} {str(model)[:-5]}_x.npy | {prefix}\n" for model, _, prefix in cases))
+            for engine in ("reference", "native"):
+                subprocess.run([PROGRAM, engine, str(folder / "list")], check=True, timeout=300)
+                for model, x, prefix in cases:
+                    with self.subTest(engine=engine, model=model.name):
+                        self.compare(1e-5, model, {"x": x}, prefix)
+
+
+def narrow_model(narrow, least, most, opset, by_attribute):
+    """x quantised to the type, times constants of it of an odd number; by the type of the zero point or by attribute."""
+    weights = helper.make_tensor("w", narrow, [5, 7], RNG.integers(least, most + 1, 35).tolist())
+    if not by_attribute:  # make_tensor puts bytes into int32_data
+        packed = bytes(weights.int32_data)
+        weights.ClearField("int32_data")
+        weights.raw_data = packed
+    zero = helper.make_tensor("zero", narrow, [], [0])
+    nodes = [helper.make_node("QuantizeLinear", ["x", "scale"] if by_attribute else ["x", "scale", "zero"], ["q"], **({"output_dtype": narrow} if by_attribute else {})),
+             helper.make_node("DequantizeLinear", ["q", "scale"], ["d"]), helper.make_node("DequantizeLinear", ["w", "scale"], ["wf"]), helper.make_node("Gemm", ["d", "wf"], ["y"], transB=1)]
+    graph = helper.make_graph(nodes, "narrow", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 7])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])],
+                              [weights, helper.make_tensor("scale", TensorProto.FLOAT, [], [0.5]), *([] if by_attribute else [zero])])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=13 if opset > 21 else 10)
+
 
 if __name__ == "__main__":
     unittest.main()
