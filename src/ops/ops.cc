@@ -1,6 +1,7 @@
 #include "ops/ops.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -221,11 +222,6 @@ void fold_constants(Graph& graph, int64_t limit_bytes, bool (*is_left)(const Nod
   }
   graph.nodes = std::move(kept);
   drop_unread(graph, large);
-}
-
-bool moves_values(const Node& node) {
-  static const std::set<std::string> names{"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
-  return node.domain.empty() && names.count(node.op_type) > 0 && node.outputs.size() == 1;
 }
 
 std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<const Tensor> inputs) {

@@ -43,8 +43,10 @@ std::string choices_file(const std::string&) { not_here("choices_file"); }
 std::shared_ptr<const Choices> load_choices(const std::string&, const kernels::VectorLoops&, int) { not_here("load_choices"); }
 kernels::ConvChoice choose_conv(const ConvWithEnd&, const kernels::VectorLoops&, const Choices*) { not_here("choose_conv"); }
 std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*, kernels::Precision) { not_here("reason_of"); }
+std::string reason_of(const kernels::Int8ConvImplementation&, const kernels::Int8Problem&, const kernels::Int8Loops&, const Choices*) { not_here("reason_of"); }
 std::string ConvWithEnd::text() const { not_here("ConvWithEnd::text"); }
 std::string ChainOfConvs::text() const { not_here("ChainOfConvs::text"); }
+std::optional<TunedByteConv> Choices::find(const kernels::Int8Problem&, const kernels::Int8Loops&) const { not_here("find"); }
 bool Choices::keeps_usual(const std::string&) const { not_here("keeps_usual"); }
 }  // namespace tune
 namespace native {

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
 SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc" for name in ("text", "cpu", "tensor", "json", "file", "descriptor", "base64", "memory")), "src/graph/graph.cc",
-           *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")), *(f"src/ops/{name}.cc" for name in ("support", "activation", "activation_names", "move", "resize", "strip", "strip_program")), *(f"src/kernels/{name}.cc" for name in ("layout", "move", "packed", "precision", "problem_fields", "dense/dense", "dense/two_four_dense")))
+           *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")), *(f"src/ops/{name}.cc" for name in ("support", "activation", "activation_names", "move", "moves_values", "resize", "strip", "strip_program")), *(f"src/kernels/{name}.cc" for name in ("layout", "move", "packed", "precision", "problem_fields", "dense/dense", "dense/two_four_dense")))
 KERNELS = ("bf16", "bitserial", "conv", "generated", "int8", "lowbit", "pool", "sparse24", "strip", "vector")  # folders of src/kernels: all but other instruction sets and oneDNN
 NOT_NEEDED = ("native.cc", "explain.cc", "write_compiled.cc", "network_check.cc", "graph_choices.cc", "graph_costs.cc", "selection.cc", "form_paths.cc",
               "stored_kernels.cc")  # the executable around it, reports, compiling, choosing, and generated kernels
