@@ -3,7 +3,8 @@
 w2a2to4_vs_int8_vnni, any_pq_vs_int8_vnni_min, fc_w1_vs_int8, fc_w2to4_share_of_8_over_p, and exact_cells_failed.
 
 cells      all weights and activations of 1 to 8 bits, encodings and shapes of src/kernels/lowbit/lowbit_test.cc, by every way on every instruction set of this CPU.
-convs      problems of bench/shapes/lowbit.txt by bench/lowbit_speed: the way that the engine would take (not the best of all), medians of CPU time in one run.
+convs      problems of bench/shapes/lowbit.txt by bench/lowbit_speed: the way that the engine would take (not the best of all), medians of CPU time in one run, of which
+           ratios are made; and of those, over --turns whole turns of all, the median: others' work on the machine comes and goes.
 pairs      the same, all 64 pairs of bits; weights of eight bits are bytes.
 products   4096 inputs x 4096 outputs for one row, weights streamed from memory, by bench/lowbit_fc_speed.
 
@@ -54,26 +55,33 @@ def cells(options):
     return {"tests": len(tests), "failed": sum(len(test.get("failures", [])) for test in tests), "cells": sum(int(test.get("cells", 0)) for test in tests)}
 
 
+def in_turns(options, all_bits, all_ways):
+    """Rows of the first turn, each with the ratios of all turns."""
+    made = {}
+    for turn in range(options.turns):
+        for bits in all_bits:
+            print(f"\r[lowbit] turn {turn + 1} of {options.turns}: w{bits[0]}a{bits[1]}   ", end="", file=sys.stderr, flush=True)
+            for row in speed(options, bits, all_ways):
+                made.setdefault((bits, row["listed"]), row | {"gains": []})["gains"].append(row["us"]["onednn"]["median"] / row["us"][row["usual"]]["median"])
+    print(file=sys.stderr)
+    return list(made.values())
+
+
 def convs(options):
-    return [speed(options, bits, all_ways=True) for bits in ((1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4))]
+    return in_turns(options, ((1, 1), (1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (2, 4)), all_ways=True)
 
 
 def pairs(options):
-    made = []
-    for weights in range(1, 9):
-        for activations in range(1, 9):
-            print(f"\r[lowbit] w{weights}a{activations}", end="", file=sys.stderr, flush=True)
-            made.append(speed(options, (weights, activations), all_ways=False))
-    print(file=sys.stderr)
-    return made
+    return in_turns(options, [(weights, activations) for weights in range(1, 9) for activations in range(1, 9)], all_ways=False)
 
 
 def products(options):
-    return lines_of([options.programs / "bench" / "lowbit_fc_speed", "4096x4096", "--mb", options.megabytes, "--rounds", options.rounds])
+    words = [options.programs / "bench" / "lowbit_fc_speed", "4096x4096", "--mb", options.megabytes, "--rounds", options.rounds]
+    return [row for _ in range(options.turns) for row in lines_of(words)]
 
 
 def gain(row):
-    return row["us"]["onednn"]["median"] / row["us"][row["usual"]]["median"]
+    return statistics.median(row["gains"])
 
 
 def outputs_of(row):
@@ -88,8 +96,8 @@ def geomean_row(name, what, rows, weights=None):
 
 
 def rows_of_convs(made):
-    table, flat = times_of_networks(), [row for of_bits in made for row in of_bits]
-    of = lambda weights, activations, keep=lambda row: True: [row for row in flat if row["weight_bits"] == weights and row["activation_bits"] in activations and keep(row)]  # noqa: E731
+    table = times_of_networks()
+    of = lambda weights, activations, keep=lambda row: True: [row for row in made if row["weight_bits"] == weights and row["activation_bits"] in activations and keep(row)]  # noqa: E731
     is_of_network = lambda row: table[row["listed"]][0] == "resnet18"  # noqa: E731
     wide = lambda row: outputs_of(row) >= MANY_OUTPUTS  # noqa: E731
     return [geomean_row("w1a1_vs_int8_vnni", "oneDNN's bytes over ours, weights and activations of one bit: product, wide convolution, ResNet-18's 3x3 layers as often as it has them", of(1, {1}), table),
@@ -100,8 +108,7 @@ def rows_of_convs(made):
 
 
 def row_of_pairs(made):
-    flat = [row for of_bits in made for row in of_bits]
-    packed = [row for row in flat if row["weight_bits"] < 8]
+    packed = [row for row in made if row["weight_bits"] < 8]
     worst = min(packed, key=gain)
     unpacked = sorted({f"w{row['weight_bits']}a{row['activation_bits']} {row['usual']}" for row in packed if not row["keeps_packed"]})
     note = f"worst: w{worst['weight_bits']}a{worst['activation_bits']} {worst['listed']} by {worst['usual']}; geometric mean {statistics.geometric_mean(map(gain, packed)):.3f}; not packed: {', '.join(unpacked) or 'none'}"
@@ -109,10 +116,10 @@ def row_of_pairs(made):
 
 
 def rows_of_products(made):
-    [row] = made
-    shares = [row[f"w{bits}"]["share_of_byte_ratio"] for bits in (2, 3, 4)]
-    told = ", ".join(f"{key} {row[key]['us']:.0f} us {row[key]['gb_per_s']:.1f} GB/s" for key in ("onednn", *(f"w{bits}" for bits in range(1, 8))))
-    return [{"id": "fc_w1_vs_int8", "what": "4096 x 4096 of one row from memory: oneDNN's bytes over weights of one bit", "measured": row["w1"]["times_as_fast"], "spread": None, "unit": "times", "command": COMMAND, "note": told},
+    middle = lambda key, value: statistics.median(row[key][value] for row in made)  # noqa: E731
+    shares = [middle(f"w{bits}", "share_of_byte_ratio") for bits in (2, 3, 4)]
+    told = ", ".join(f"{key} {middle(key, 'us'):.0f} us {middle(key, 'gb_per_s'):.1f} GB/s" for key in ("onednn", *(f"w{bits}" for bits in range(1, 8))))
+    return [{"id": "fc_w1_vs_int8", "what": "4096 x 4096 of one row from memory: oneDNN's bytes over weights of one bit", "measured": middle("w1", "times_as_fast"), "spread": sorted(row["w1"]["times_as_fast"] for row in made)[::max(1, len(made) - 1)], "unit": "times", "command": COMMAND, "note": told},
             {"id": "fc_w2to4_share_of_8_over_p", "what": "the same, two to four bits: gain as a share of 8 / p, geometric mean", "measured": statistics.geometric_mean(shares), "spread": [min(shares), max(shares)], "unit": "ratio", "command": COMMAND, "note": told}]
 
 
@@ -121,6 +128,7 @@ def main():
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="build folder with test_kernels and bench/lowbit_speed")
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "lowbit")
     parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=1024, help="of weights that take turns, more than caches hold")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--record", action="store_true", help="write the rows")

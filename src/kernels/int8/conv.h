@@ -72,7 +72,7 @@ struct Int8ConvImplementation {
 /// The row's reason, or that it knows no planes.
 [[nodiscard]] std::string reason_against(const Int8ConvImplementation& row, const Int8Problem& problem, const Int8Loops& loops);
 /// Weights of so many bits or fewer stay packed, where any way that can keep them so.
-constexpr int kMostBitsPacked = 4;
+constexpr int kMostBitsPacked = 7;
 
 /// The table, in order of conv.inc.
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();

@@ -219,6 +219,10 @@ class LookUp final : public Int8Convolution {
 
 }  // namespace
 
+// Estimated, as measured with 64 channels to 128, 3x3 of stride 2 at 56x56, weights of one bit, activations of two and three: cycles of a table, of it for each bit; of 64 channels of
+// an input pixel, which become planes; and of a vector of an output pixel, from sums to bytes.
+constexpr double kTableCycles = 3, kTableCyclesOfBit = 1.35, kPlaneCycles = 12, kEndCycles = 16;
+
 extern const Int8ConvImplementation k_int8_conv_look_up;
 const Int8ConvImplementation k_int8_conv_look_up{
     "look up",
@@ -230,8 +234,9 @@ const Int8ConvImplementation k_int8_conv_look_up{
       const double instructions = 2 + 2.0 / static_cast<double>(255 / (loops.group * most));
       const int64_t outputs = p.k / p.groups, vectors = (outputs + loops.outputs - 1) / loops.outputs;
       const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) * static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
-      const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * static_cast<double>(3 * parts + x_bits);
-      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / loops.instructions_of_cycle + made;
+      const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * (kTableCycles * static_cast<double>(parts) + kTableCyclesOfBit * static_cast<double>(x_bits));
+      const double ends = static_cast<double>(p.n * p.out_h() * p.out_w() * p.groups * vectors) * kEndCycles, planes = static_cast<double>(p.n * p.h * p.w * ((p.c + 63) / 64)) * (kPlaneCycles + 2.0 * static_cast<double>(x_bits));
+      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / loops.instructions_of_cycle + made + planes + ends;
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); },
     /*keeps_packed=*/true, /*takes_planes=*/true};
