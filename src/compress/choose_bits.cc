@@ -26,9 +26,14 @@ size_t steps_of(double more, double room) {
 
 }  // namespace
 
+double least_cost(const std::vector<std::vector<BitsOption>>& layers) {
+  double sum = 0;
+  for (const auto& options : layers) sum += cheapest(options);
+  return sum;
+}
+
 std::vector<size_t> choose_options(const std::vector<std::vector<BitsOption>>& layers, double budget) {
-  double least = 0;
-  for (const auto& options : layers) least += cheapest(options);
+  const double least = least_cost(layers);
   if (least > budget) throw InvalidArgument("[low bits] the cheapest bits of all layers take " + std::to_string(least) + ", more than the " + std::to_string(budget) + " that there are");
   const double room = budget - least;
   std::vector<double> loss(kSteps + 1, 0);  // least one of the layers so far, by steps they may take

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <set>
 
+#include "compress/fresh_names.h"
+
 namespace scissionlite::compress {
 namespace {
 
@@ -49,11 +51,7 @@ Coding coding_of(const std::vector<int32_t>& values) {
 
 class Packer {
  public:
-  explicit Packer(Graph& graph) : graph_(graph) {
-    for (const auto& info : graph.inputs) names_.insert(info.name);
-    for (const auto& [name, tensor] : graph.initializers) names_.insert(name);
-    for (const auto& node : graph.nodes) names_.insert(node.outputs.begin(), node.outputs.end());
-  }
+  explicit Packer(Graph& graph) : graph_(graph), fresh_(graph) {}
 
   int64_t run() {
     std::set<std::string> codes;
@@ -67,16 +65,11 @@ class Packer {
   }
 
  private:
-  std::string fresh(const std::string& wish) {
-    std::string name = wish;
-    for (int i = 1; !names_.insert(name).second; ++i) name = wish + "_" + std::to_string(i);
-    return name;
-  }
   /// The constant of that content: one for all that ask.
   std::string shared(const std::string& wish, const Tensor& value) {
     const std::string content(reinterpret_cast<const char*>(value.data()), value.size_bytes());
     auto& name = shared_[{static_cast<int>(value.dtype()), value.shape(), content}];
-    if (name.empty()) graph_.initializers[name = fresh(wish)] = value;
+    if (name.empty()) graph_.initializers[name = fresh_(wish)] = value;
     return name;
   }
   std::string numbers(const std::string& wish, const std::vector<int64_t>& values) { return shared(wish, Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values))); }
@@ -96,9 +89,9 @@ class Packer {
     std::string sum;
     for (int from = 0; from < coding.bits;) {
       const int width = static_cast<int>(std::bit_floor(static_cast<unsigned>(coding.bits - from)));
-      const auto part = unpacked(name, codes, values, coding, from, width, is_one ? name : fresh(name + "_part"));
+      const auto part = unpacked(name, codes, values, coding, from, width, is_one ? name : fresh_(name + "_part"));
       from += width;
-      sum = sum.empty() ? part : add("Add", {sum, part}, fresh(name + "_sum"));
+      sum = sum.empty() ? part : add("Add", {sum, part}, fresh_(name + "_sum"));
     }
     if (!is_one) add("Cast", {sum}, name, {{"to", static_cast<int64_t>(codes.dtype())}});
     return true;
@@ -112,11 +105,11 @@ class Packer {
     std::fill_n(to, bytes, uint8_t{0});
     const uint32_t mask = (1U << width) - 1;
     for (int64_t i = 0; i < count; ++i) to[i / of_byte] = static_cast<uint8_t>(to[i / of_byte] | ((coding.bits_of(values[static_cast<size_t>(i)]) >> from) & mask) << (i % of_byte * width));
-    const auto held = fresh(name + "_packed");
+    const auto held = fresh_(name + "_packed");
     graph_.initializers[held] = packed;
     const auto table = shared("table_" + std::to_string(width) + "bit", table_of(coding, from, width, width == coding.bits ? codes.dtype() : Dtype::kI32));
-    auto found = add("Gather", {table, add("Cast", {held}, fresh(name + "_index"), {{"to", static_cast<int64_t>(Dtype::kI32)}})}, fresh(name + "_values"));
-    if (bytes * of_byte != count) found = add("Slice", {add("Reshape", {found, numbers("flat", {-1})}, fresh(name + "_flat")), numbers("none", {0}), numbers("count", {count})}, fresh(name + "_cut"));
+    auto found = add("Gather", {table, add("Cast", {held}, fresh_(name + "_index"), {{"to", static_cast<int64_t>(Dtype::kI32)}})}, fresh_(name + "_values"));
+    if (bytes * of_byte != count) found = add("Slice", {add("Reshape", {found, numbers("flat", {-1})}, fresh_(name + "_flat")), numbers("none", {0}), numbers("count", {count})}, fresh_(name + "_cut"));
     return add("Reshape", {found, numbers("shape", codes.shape())}, output);
   }
 
@@ -135,7 +128,7 @@ class Packer {
   }
 
   Graph& graph_;
-  std::set<std::string> names_;
+  FreshNames fresh_;
   std::vector<Node> nodes_;
   std::map<std::tuple<int, Shape, std::string>, std::string> shared_;
 };

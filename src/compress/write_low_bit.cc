@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "compress/fresh_names.h"
 
 namespace scissionlite::compress {
 namespace {
@@ -63,7 +64,6 @@ class Writer {
   }
 
   WrittenLowBit run() {
-    note_names();
     written_.graph = with_points(model_, [&](size_t p, const std::string& value, std::vector<Node>& nodes) { return add_point(p, value, nodes); });
     for (size_t l = 0; l < model_.layers.size(); ++l) write_layer(l);
     auto& out = written_.graph;
@@ -102,19 +102,8 @@ class Writer {
       if (is_bad(steps_.activations[p].step)) throw InvalidArgument("[low bits] the step of '" + model_.points[p].value + "' is not a positive number");
   }
 
-  void note_names() {
-    for (const auto& info : model_.graph.inputs) names_.insert(info.name);
-    for (const auto& [name, tensor] : model_.graph.initializers) names_.insert(name);
-    for (const auto& node : model_.graph.nodes) names_.insert(node.name), names_.insert(node.outputs.begin(), node.outputs.end());
-  }
-  /// A name that nothing has.
-  std::string fresh(const std::string& wish) {
-    std::string name = wish;
-    for (int i = 1; !names_.insert(name).second; ++i) name = wish + "_" + std::to_string(i);
-    return name;
-  }
   std::string constant(const std::string& wish, Tensor value) {
-    const auto name = fresh(wish);
+    const auto name = fresh_(wish);
     made_.emplace(name, std::move(value));
     return name;
   }
@@ -136,7 +125,7 @@ class Writer {
     if (constants.first.empty()) constants = {constant(stem + "_step", Tensor::scalar<float>(step.step)), constant(stem + "_zero", Tensor::scalar<uint8_t>(static_cast<uint8_t>(step.zero_point)))};
     const auto& [scale, zero] = constants;
     const bool is_clipped = point.bits < kMostBits && point.repeats < 0;
-    const auto codes = fresh(stem + (is_clipped ? "_bytes" : "_codes")), clipped = is_clipped ? fresh(stem + "_codes") : codes, result = fresh(stem);
+    const auto codes = fresh_(stem + (is_clipped ? "_bytes" : "_codes")), clipped = is_clipped ? fresh_(stem + "_codes") : codes, result = fresh_(stem);
     nodes.push_back({codes, "QuantizeLinear", "", {value, scale, zero}, {codes}, {}, ""});
     if (is_clipped) nodes.push_back({clipped, "Clip", "", {codes, "", constant(stem + "_most", Tensor::scalar<uint8_t>(static_cast<uint8_t>(activation_range(point.bits).high)))}, {clipped}, {}, ""});
     nodes.push_back({result, "DequantizeLinear", "", {clipped, scale, zero}, {result}, {}, ""});
@@ -194,7 +183,7 @@ class Writer {
     const auto outputs = static_cast<int64_t>(scales.size());
     const auto dtype = codes.dtype();
     const auto stem = layer.weights.weights;
-    const auto result = fresh(stem + "_dequantized");
+    const auto result = fresh_(stem + "_dequantized");
     before_[layer.name].push_back({result, "DequantizeLinear", "",
                                    {constant(stem + (dtype == Dtype::kU8 ? "_codes_unsigned" : "_codes"), std::move(codes)), constant(stem + "_scales", Tensor::of<float>({outputs}, std::span<const float>(scales))), zeros(dtype, outputs)},
                                    {result}, {{"axis", int64_t{layer.weights.is_transposed ? 1 : 0}}}, ""});
@@ -217,7 +206,7 @@ class Writer {
       codes.mutable_as<int32_t>()[c] = static_cast<int32_t>(std::clamp(std::nearbyint(fold.offset[c] / step), -kMostBiasCode, kMostBiasCode));
     }
     const auto stem = layer.name + "_bias";
-    const auto result = fresh(stem);
+    const auto result = fresh_(stem);
     before_[layer.name].push_back({result, "DequantizeLinear", "", {constant(stem + "_codes", std::move(codes)), constant(stem + "_scales", std::move(steps)), zeros(Dtype::kI32, outputs)}, {result}, {{"axis", int64_t{0}}}, ""});
     node.inputs.resize(3);
     node.inputs[2] = result;
@@ -232,7 +221,7 @@ class Writer {
 
   LowBitModel model_;
   LowBitSteps steps_;
-  std::set<std::string> names_;           // of the model and of what was added
+  FreshNames fresh_{model_.graph};
   std::map<std::string, Tensor> made_;    // constants that were added
   std::map<std::pair<Dtype, int64_t>, std::string> zeros_;
   WrittenLowBit written_;

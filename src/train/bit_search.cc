@@ -22,7 +22,7 @@ using compress::LowBitModel;
 using compress::LowBitPlan;
 using compress::LowBitSteps;
 
-std::string text_of(const BitsCandidate& bits) { return "w" + std::to_string(bits.weight_bits) + "a" + std::to_string(bits.activation_bits); }
+int64_t weights_of(const compress::LowBitLayer& layer) { return layer.weights.outputs * layer.weights.inputs * layer.weights.taps; }
 
 /// Kullback and Leibler's divergence of softmaxes, summed over the images.
 double divergence(const torch::Tensor& wanted, const torch::Tensor& found) {
@@ -71,9 +71,8 @@ class Search {
     const auto times = search_.latency_us ? times_of(model, steps) : std::vector<double>(layers_.size(), 0);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const auto& layer = *std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == report_.layers[i].name; });
-      const auto weights = layer.weights.outputs * layer.weights.inputs * layer.weights.taps;
-      report_.layers[i].options.push_back({candidate, loss_of(layers_[i], candidate, model, steps), times[i], (weights * candidate.weight_bits + 7) / 8});
-      progress.advance(1, text_of(candidate) + " " + report_.layers[i].name);
+      report_.layers[i].options.push_back({candidate, loss_of(layers_[i], candidate, model, steps), times[i], (weights_of(layer) * candidate.weight_bits + 7) / 8});
+      progress.advance(1, bits_text(candidate) + " " + report_.layers[i].name);
     }
   }
 
@@ -155,13 +154,12 @@ class Search {
     for (const auto& layer : compress::find_low_bit_layers(graph_))
       for (size_t l = 0; l < start_.layers.size(); ++l)
         if (start_.layers[l].name == layer.name && std::find(layers_.begin(), layers_.end(), l) == layers_.end())
-          bytes += static_cast<double>(layer.weights.outputs * layer.weights.inputs * layer.weights.taps * start_.layers[l].weight_bits) / 8;
+          bytes += static_cast<double>(weights_of(layer) * start_.layers[l].weight_bits) / 8;
     return bytes;
   }
 
   void check_budget(const std::vector<std::vector<compress::BitsOption>>& options, double budget, double rest) const {
-    double least = rest;
-    for (const auto& of : options) least += std::min_element(of.begin(), of.end(), [](const auto& a, const auto& b) { return a.cost < b.cost; })->cost;
+    const double least = rest + compress::least_cost(options);
     if (least <= budget + rest) return;
     const auto in_units = [&](double value) { return search_.latency_us ? format_fixed(value / 1000, 3) + " ms" : format_fixed(value / 1024, 2) + " KiB"; };
     throw InvalidArgument("[quantize] with the cheapest bits of --search for each layer the network takes " + in_units(least) + ", more than the " + in_units(budget + rest) + " of " +

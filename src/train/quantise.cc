@@ -63,11 +63,13 @@ void apply_rules(const QuantiseJob& job, const std::map<std::string, bool>& has_
   }
 }
 
+LowBitPlan read_plan(const fs::path& path) {
+  const auto json = parse_json(read_file(path), path.string());
+  return compress::low_bit_plan_from_json(JsonReader(json, path.string()));
+}
+
 LowBitPlan plan_of(const QuantiseJob& job, const Graph& graph) {
-  if (!job.plan.empty()) {
-    const auto json = parse_json(read_file(job.plan), job.plan.string());
-    return compress::low_bit_plan_from_json(JsonReader(json, job.plan.string()));
-  }
+  if (!job.plan.empty()) return read_plan(job.plan);
   LowBitPlan plan{{}, job.residual_bits};
   std::vector<std::string> reasons;
   std::map<std::string, bool> has_negative;
@@ -173,8 +175,7 @@ class Quantiser {
     const bool is_kept = !train_.trainer.checkpoint.empty();
     if (is_kept && fs::exists(file_of_searched_plan())) {
       log::info("bits as in '" + file_of_searched_plan().string() + "', chosen before");
-      const auto json = parse_json(read_file(file_of_searched_plan()), file_of_searched_plan().string());
-      return compress::low_bit_plan_from_json(JsonReader(json, file_of_searched_plan().string()));
+      return read_plan(file_of_searched_plan());
     }
     std::vector<std::string> searched;
     std::map<std::string, bool> has_negative;
@@ -350,18 +351,19 @@ BitsCandidate bits_candidate(const std::string& text) {
   return {text[1] - '0', text[3] - '0'};
 }
 
+std::string bits_text(const BitsCandidate& bits) { return "w" + std::to_string(bits.weight_bits) + "a" + std::to_string(bits.activation_bits); }
+
 namespace {
 
 Json to_json(const BitSearchReport& search) {
-  const auto text_of = [](const BitsCandidate& bits) { return "w" + std::to_string(bits.weight_bits) + "a" + std::to_string(bits.activation_bits); };
   Json out{{"layers", Json::array()}};
   for (const auto& layer : search.layers) {
     Json options = Json::array();
     for (const auto& option : layer.options) {
-      options.push_back({{"bits", text_of(option.bits)}, {"divergence", option.divergence}, {"bytes", option.bytes}});
+      options.push_back({{"bits", bits_text(option.bits)}, {"divergence", option.divergence}, {"bytes", option.bytes}});
       if (search.predicted_us) options.back()["us"] = option.us;
     }
-    out["layers"].push_back({{"name", layer.name}, {"chosen", text_of(layer.chosen)}, {"options", std::move(options)}});
+    out["layers"].push_back({{"name", layer.name}, {"chosen", bits_text(layer.chosen)}, {"options", std::move(options)}});
   }
   if (search.predicted_us) out["predicted_us"] = *search.predicted_us;
   if (search.measured_us) out["measured_us"] = *search.measured_us;

@@ -28,6 +28,8 @@ struct BitsCandidate {
 };
 /// "w2a4". @throws InvalidArgument saying what was expected.
 [[nodiscard]] BitsCandidate bits_candidate(const std::string& text);
+/// The inverse.
+[[nodiscard]] std::string bits_text(const BitsCandidate& bits);
 
 struct QuantiseJob {
   TrainJob train;  // 0 epochs: without gradients; the float model is the teacher by default

@@ -9,13 +9,13 @@
 namespace scissionlite::native {
 namespace {
 
-/// The row that a compiled model names; null where this CPU cannot do it.
-const kernels::Int8ConvImplementation* decided_way(const Node& node, const Decision& decision, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) {
+/// The row that a compiled model names; null where this CPU cannot do it, which is said where `warns`.
+const kernels::Int8ConvImplementation* decided_way(const Node& node, const Decision& decision, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, bool warns) {
   const auto* way = kernels::find_int8_conv(decision.implementation);
   if (!way) fail_unnoted(node);
   const auto reason = kernels::reason_against(*way, problem, loops);
   if (reason.empty()) return way;
-  log::warning("[native] [" + node.label() + "] was compiled to be computed by '" + decision.implementation + "', which cannot do it on this CPU (" + reason + "): the usual way is taken");
+  if (warns) log::warning("[native] [" + node.label() + "] was compiled to be computed by '" + decision.implementation + "', which cannot do it on this CPU (" + reason + "): the usual way is taken");
   return nullptr;
 }
 
@@ -50,7 +50,7 @@ ByteConvChoice chosen(const Lowering& l, const kernels::Int8Problem& problem, co
 
 ByteConvChoice choose_byte_conv(Lowering& l, const Node& node, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) {
   if (const auto* decision = l.decided(convolution_subject(node)))
-    if (const auto* way = decided_way(node, *decision, problem, loops)) return {.way = way, .reason = decision->reason};
+    if (const auto* way = decided_way(node, *decision, problem, loops, true)) return {.way = way, .reason = decision->reason};
   auto choice = chosen(l, problem, loops);
   if (l.options().explains || l.notes()) choice.reason = tune::reason_of(*choice.way, problem, loops, l.options().tuned);
   if (l.notes() && &l.loops() == &kernels::best_loops()) l.note(convolution_subject(node), {choice.way->name, {}, choice.reason});
@@ -59,7 +59,7 @@ ByteConvChoice choose_byte_conv(Lowering& l, const Node& node, const kernels::In
 
 const kernels::Int8ConvImplementation& byte_conv_way(const Lowering& l, const Node& node, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops) {
   if (const auto* decision = l.decided(convolution_subject(node)))
-    if (const auto* way = kernels::find_int8_conv(decision->implementation); way && kernels::reason_against(*way, problem, loops).empty()) return *way;
+    if (const auto* way = decided_way(node, *decision, problem, loops, false)) return *way;
   const auto tuned = tuned_way(l, problem, loops);
   return tuned && tuned->way ? *tuned->way : kernels::usual_int8_conv(problem, loops);
 }

@@ -8,6 +8,11 @@ namespace {
 
 constexpr int64_t kFewRows = 4;
 
+bool is_matmul(const Node& node) { return node.op_type == "QLinearMatMul" || node.op_type == "FusedQLinearMatMul"; }
+
+/// Of a matrix that `x` is multiplied with; 0 where either has another shape, or no values.
+int64_t rows_of(const Shape& x, const Shape& matrix) { return matrix.size() != 2 || x.empty() || element_count(x) == 0 || element_count(matrix) == 0 ? 0 : element_count(x) / matrix[0]; }
+
 }  // namespace
 
 Bounds codes_of(const Lowering& l, const std::string& value) {
@@ -56,17 +61,18 @@ ByteConv byte_conv_of(const Lowering& l, const Node& node, Product product, cons
 }
 
 std::optional<ByteRows> rows_of_bytes(const Lowering& l, const Node& node) {
-  if (node.op_type != "QLinearMatMul" && node.op_type != "FusedQLinearMatMul") return std::nullopt;
-  const auto shape = l.info(node.inputs[0]).shape;
+  if (!is_matmul(node)) return std::nullopt;
   auto product = product_of(l, node, 1);
-  if (!product || product->shape.size() != 2 || shape.empty() || element_count(shape) == 0 || element_count(product->shape) == 0) return std::nullopt;
-  const int64_t rows = element_count(shape) / product->shape[0];
-  return ByteRows{std::move(*product), rows};
+  const int64_t rows = product ? rows_of(l.info(node.inputs[0]).shape, product->shape) : 0;
+  return rows > 0 ? std::optional<ByteRows>({std::move(*product), rows}) : std::nullopt;
 }
 
-bool is_convolution(const ByteRows& found) { return found.rows >= kFewRows; }
+bool is_convolution(int64_t rows) { return rows >= kFewRows; }
 
-kernels::ConvProblem conv_of(const ByteRows& found) { return {.c = found.product.shape[0], .h = 1, .w = found.rows, .k = found.product.shape[1]}; }
+ByteConv conv_of_rows(const Lowering& l, const Node& node, ByteRows found) {
+  const kernels::ConvProblem conv{.c = found.product.shape[0], .h = 1, .w = found.rows, .k = found.product.shape[1]};
+  return byte_conv_of(l, node, std::move(found.product), conv);
+}
 
 std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& node) {
   if (node.op_type != "QLinearConv" && node.op_type != "FusedQLinearConv") return nullptr;
@@ -79,9 +85,9 @@ std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& n
 
 std::optional<kernels::Int8Problem> int8_problem_of(const Lowering& l, const Node& node) {
   if (const auto window = window_of_bytes(l, node)) return window->problem;
-  const auto found = rows_of_bytes(l, node);
-  if (!found || !is_convolution(*found)) return std::nullopt;
-  return byte_conv_of(l, node, found->product, conv_of(*found)).problem;
+  if (!is_matmul(node) || !is_convolution(rows_of(l.info(node.inputs[0]).shape, l.info(node.inputs[3]).shape))) return std::nullopt;
+  auto found = rows_of_bytes(l, node);
+  return found ? std::optional(conv_of_rows(l, node, std::move(*found)).problem) : std::nullopt;
 }
 
 }  // namespace scissionlite::native

@@ -32,11 +32,11 @@ struct ByteRows {
   Product product;
   int64_t rows = 0;
 };
-/// Of QLinearMatMul and its fused form; nothing for other nodes, and for what no kernel takes.
+/// Of QLinearMatMul and its fused form; nothing for other nodes, and for what no kernel takes. Reads the weights.
 [[nodiscard]] std::optional<ByteRows> rows_of_bytes(const Lowering& l, const Node& node);
-/// Whether it is computed as a convolution, whose image is one row of its rows as pixels: of fewer it waits for its weights.
-[[nodiscard]] bool is_convolution(const ByteRows& found);
-[[nodiscard]] kernels::ConvProblem conv_of(const ByteRows& found);
+/// Whether a product of so many rows is computed as a convolution, whose image is one row with these as pixels: of fewer it waits for its weights.
+[[nodiscard]] bool is_convolution(int64_t rows);
+[[nodiscard]] ByteConv conv_of_rows(const Lowering& l, const Node& node, ByteRows found);
 
 /// Of QLinearConv and its fused form; null for other nodes, and for what no kernel takes. Reads the weights: Lowering::byte_conv keeps what it gives.
 [[nodiscard]] std::shared_ptr<const ByteConv> window_of_bytes(const Lowering& l, const Node& node);

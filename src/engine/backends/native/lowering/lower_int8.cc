@@ -102,13 +102,13 @@ bool lower_int8_conv(Lowering& l, const Node& node) {
 }
 
 bool lower_int8_matmul(Lowering& l, const Node& node) {
-  const auto found = rows_of_bytes(l, node);
+  auto found = rows_of_bytes(l, node);
   if (!found) return false;
-  const auto& [product, rows] = *found;
-  if (is_convolution(*found)) {
-    add_convolution(l, node, byte_conv_of(l, node, product, conv_of(*found)), Layout::kPlain);
+  if (is_convolution(found->rows)) {
+    add_convolution(l, node, conv_of_rows(l, node, std::move(*found)), Layout::kPlain);
     return true;
   }
+  const auto& [product, rows] = *found;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   add_dense(l, node, product, {product.shape[0], product.shape[1], product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low, bounds_of(node, product.y).high}, rows, x, y);
   return true;
