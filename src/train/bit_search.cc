@@ -67,7 +67,7 @@ class Search {
 
   void measure(const BitsCandidate& candidate, Progress& progress) {
     const auto model = compress::with_plan(graph_, plan_of(candidate));
-    const auto steps = fit_steps(model, whole_, {}, images_, search_.fit);
+    const auto steps = fit_steps(model, {whole_, {}}, images_, search_.fit);
     const auto times = search_.latency_us ? times_of(model, steps) : std::vector<double>(layers_.size(), 0);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const auto& layer = *std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == report_.layers[i].name; });
@@ -91,7 +91,7 @@ class Search {
   [[nodiscard]] double loss_of(size_t layer, const BitsCandidate& candidate, const LowBitModel& all, const LowBitSteps& steps_of_all) {
     const auto alone = compress::with_plan(graph_, {{bits_of(layer, candidate)}, start_.residual_bits});
     const auto steps = taken_from(alone, all, steps_of_all);
-    const auto fitted = with_fitted_statistics(alone, steps, images_, {search_.images, search_.fit.seed, search_.fit.one_step_a_layer});
+    const auto fitted = with_fitted_statistics(alone, steps, {whole_, {}}, images_, {search_.images, search_.fit.seed, search_.fit.one_step_a_layer});
     const FakeQuantised network(fitted, steps);
     Module module(network.graph());
     double sum = 0;
@@ -115,7 +115,7 @@ class Search {
     }
     for (const auto& point : model.points) {
       const auto it = std::find_if(other.points.begin(), other.points.end(), [&](const auto& p) { return p.value == point.value && p.bits == point.bits && p.is_signed == point.is_signed; });
-      if (it == other.points.end()) return fit_steps(model, whole_, {}, images_, search_.fit);
+      if (it == other.points.end()) return fit_steps(model, {whole_, {}}, images_, search_.fit);
       out.activations.push_back(steps.activations[static_cast<size_t>(it - other.points.begin())]);
     }
     return out;

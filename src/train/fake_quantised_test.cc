@@ -107,7 +107,7 @@ compress::LowBitModel low_bit_model(int weight_bits, int activation_bits, compre
 /// Largest difference of the answers, which are of the order of one, of a network and of what is written of it.
 double difference_when_written(const compress::LowBitModel& model) {
   Module whole(model.graph);
-  const auto steps = fit_steps(model, whole, {}, Noise(), {});
+  const auto steps = fit_steps(model, {whole, {}}, Noise(), {});
   const FakeQuantised network(model, steps);
   Module module(network.graph()), reader(compress::write_low_bit(model, network.learned()).graph);
   auto given = network.steps();
@@ -127,30 +127,53 @@ TEST(FakeQuantised, IsWhatIsWritten) {
         if (bits < 8 || encoding != compress::Encoding::kBipolar) EXPECT_LT(difference_when_written(low_bit_model(bits, bits, encoding, has_zeros)), 1e-4) << bits << encoding_name(encoding) << has_zeros;
 }
 
+/// The values that a network computes on all of Noise.
+torch::Tensor computed(const Graph& graph, const Values& given, const std::string& value) {
+  Module module(graph);
+  torch::NoGradGuard guard;
+  std::vector<torch::Tensor> all;
+  for (int64_t i = 0; i < Noise().size(); ++i) {
+    auto inputs = given;
+    inputs["x"] = to_torch(Noise().get(i, nullptr).input, torch::kFloat);
+    all.push_back(module.run(inputs, {value}).at(value));
+  }
+  return torch::cat(all);
+}
+
+/// Biases are multiples of a unit, to which means come back.
+void expect_means(const FakeQuantised& network, const compress::LowBitSteps& steps, const torch::Tensor& wanted) {
+  const auto found = computed(network.graph(), network.steps(), "l").mean(0);
+  const auto unit = torch::tensor(steps.weights[1], torch::kFloat) * steps.activations.back().step;
+  EXPECT_TRUE(((found - wanted).abs() <= 0.5 * unit + 1e-3).all().item<bool>()) << found << wanted << unit;
+}
+
 TEST(FitLowBits, StatisticsBringMeansBack) {
   const auto model = low_bit_model(2, 2, compress::Encoding::kTwos);
   Module whole(model.graph);
-  const auto steps = fit_steps(model, whole, {}, Noise(), {});
-  const auto fitted = with_fitted_statistics(model, steps, Noise(), {});
-  const auto mean_of = [&](const Graph& graph, const Values& given, const std::string& value) {
-    Module module(graph);
-    torch::NoGradGuard guard;
-    std::vector<torch::Tensor> all;
-    for (int64_t i = 0; i < Noise().size(); ++i) {
-      auto inputs = given;
-      inputs["x"] = to_torch(Noise().get(i, nullptr).input, torch::kFloat);
-      all.push_back(module.run(inputs, {value}).at(value));
-    }
-    return torch::cat(all);
-  };
+  const auto steps = fit_steps(model, {whole, {}}, Noise(), {});
+  const auto fitted = with_fitted_statistics(model, steps, {whole, {}}, Noise(), {});
   const FakeQuantised network(fitted, steps);
-  const auto normalised = mean_of(network.graph(), network.steps(), "n").transpose(0, 1).flatten(1);
+  const auto normalised = computed(network.graph(), network.steps(), "n").transpose(0, 1).flatten(1);
   const auto scale = to_torch(model.graph.initializers.at("bn.scale"), torch::kFloat), shift = to_torch(model.graph.initializers.at("bn.shift"), torch::kFloat);
   EXPECT_TRUE(torch::allclose(normalised.mean(1), shift, 0, 0.05));
   EXPECT_TRUE(torch::allclose(normalised.std(1), scale.abs(), 0.1, 0));
-  const auto found = mean_of(network.graph(), network.steps(), "l").mean(0), wanted = mean_of(model.graph, {}, "l").mean(0);
-  const auto unit = torch::tensor(steps.weights[1], torch::kFloat) * steps.activations.back().step;  // biases are multiples of it
-  EXPECT_TRUE(((found - wanted).abs() <= 0.5 * unit + 1e-3).all().item<bool>()) << found << wanted << unit;
+  expect_means(network, steps, computed(model.graph, {}, "l").mean(0));
+}
+
+/// A stage of training behind another one: once steps have been learned, the quantised network has little to do with its weights taken as floats.
+TEST(FitLowBits, StatisticsBringMeansOfATrainedStageBack) {
+  const auto wide = low_bit_model(4, 4, compress::Encoding::kBipolar), narrow = low_bit_model(2, 2, compress::Encoding::kTwos);
+  Module whole(wide.graph);
+  auto learned = fit_steps(wide, {whole, {}}, Noise(), {});
+  for (auto& layer : learned.weights)
+    for (float& step : layer) step *= 20;  // weights near zero: -1 or 1 step
+  const FakeQuantised stage(wide, learned);
+  const auto wanted = computed(stage.graph(), stage.steps(), "l").mean(0);
+  EXPECT_GT((wanted - computed(narrow.graph, {}, "l").mean(0)).abs().max().item<double>(), 1);
+  Module quantised(stage.graph());
+  const Reference reference{quantised, stage.steps()};
+  const auto steps = fit_steps(narrow, reference, Noise(), {});
+  expect_means({with_fitted_statistics(narrow, steps, reference, Noise(), {}), steps}, steps, wanted);
 }
 
 TEST(BitsRule, SaysWhatIsWrong) {

@@ -67,7 +67,7 @@ Graph with_biases(const Graph& graph) {
   return out;
 }
 
-compress::LowBitSteps fit_steps(const compress::LowBitModel& model, Module& network, const Values& given, const Dataset& images, const FitOptions& options) {
+compress::LowBitSteps fit_steps(const compress::LowBitModel& model, const Reference& reference, const Dataset& images, const FitOptions& options) {
   compress::LowBitSteps out;
   for (size_t l = 0; l < model.layers.size(); ++l) {
     const auto& layer = model.layers[l].weights;
@@ -82,7 +82,7 @@ compress::LowBitSteps fit_steps(const compress::LowBitModel& model, Module& netw
   const SomeImages batches(images, options.images, options.seed);
   for (const bool counts : {false, true})
     batches.each([&](const torch::Tensor& input) {
-      for (const auto& [name, value] : network.run(with_input(network, given, input), wanted)) {
+      for (const auto& [name, value] : reference.network.run(with_input(reference.network, reference.given, input), wanted)) {
         const auto flat = value.to(torch::kFloat).contiguous();
         const std::span<const float> values(flat.data_ptr<float>(), static_cast<size_t>(flat.numel()));
         if (counts) histograms[name].count(values);
@@ -99,18 +99,19 @@ compress::LowBitModel with_constants_of(compress::LowBitModel model, const Graph
   return model;
 }
 
-compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Dataset& images, const FitOptions& options) {
+compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Reference& reference, const Dataset& images, const FitOptions& options) {
   torch::NoGradGuard guard;
   const FakeQuantised network(model, steps);
   const SomeImages batches(images, options.images, options.seed);
   Module module(network.graph());
   if (has_batch_norm(model)) fit_statistics(module, network.steps(), batches);
-  Module whole(model.graph);
+  const auto producers = network.graph().producers();
   for (const auto& layer : model.layers) {
     const auto& node = model.graph.nodes[layer.node];
     if (layer.batch_norm >= 0 || node.inputs.size() < 3 || node.inputs[2].empty()) continue;
     const bool is_conv = node.op_type == "Conv";
-    const auto wanted = means(whole, {}, node.outputs[0], is_conv, batches), found = means(module, network.steps(), node.outputs[0], is_conv, batches);
+    const auto unrounded = network.graph().nodes[producers.at(node.outputs[0])].inputs[0];  // else the bias would be rounded twice
+    const auto wanted = means(reference.network, reference.given, node.outputs[0], is_conv, batches), found = means(module, network.steps(), unrounded, is_conv, batches);
     const auto bias = module.parameter(node.inputs[2]).detach();
     module.assign(node.inputs[2], bias + (wanted - found).to(bias.scalar_type()).expand({wanted.numel()}).reshape(bias.numel() == wanted.numel() ? bias.sizes() : wanted.sizes()));
   }

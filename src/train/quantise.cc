@@ -209,10 +209,9 @@ class Quantiser {
 
   [[nodiscard]] FitOptions fit_options() const { return {job_.calibration_images, train_.trainer.seed, job_.one_step_a_layer}; }
 
-  /// Steps for the model's weights, as `network` computes its activations, and statistics for both.
-  [[nodiscard]] Trained fitted(const LowBitModel& model, Module& network, const Values& given) const {
-    const auto steps = fit_steps(model, network, given, *data_->train, fit_options());
-    return {with_fitted_statistics(model, steps, *data_->train, fit_options()), steps};
+  [[nodiscard]] Trained fitted(const LowBitModel& model, const Reference& reference) const {
+    const auto steps = fit_steps(model, reference, *data_->train, fit_options());
+    return {with_fitted_statistics(model, steps, reference, *data_->train, fit_options()), steps};
   }
 
   [[nodiscard]] Json identity(const Stage& stage, const Trained& start) const {
@@ -224,7 +223,7 @@ class Quantiser {
   /// What the plan gives without training, where the last stage does not start from it.
   void measure_post_training() {
     Module whole(graph_);
-    const auto start = fitted(target_, whole, {});
+    const auto start = fitted(target_, {whole, {}});
     TrainJob job = train_;
     job.trainer.epochs = 0;
     job.trainer.checkpoint.clear();
@@ -252,9 +251,9 @@ class Quantiser {
     if (before) {
       const FakeQuantised network(before->model, before->steps);
       Module quantised(network.graph());
-      start = fitted(model, quantised, network.steps());
+      start = fitted(model, {quantised, network.steps()});
     } else {
-      start = fitted(model, whole, {});
+      start = fitted(model, {whole, {}});
     }
     TrainJob job = train_;
     job.trainer.epochs = stage.epochs;

@@ -170,6 +170,10 @@ class Quantize(OnTrainedModel):
         self.assertEqual([(stage["bits"], len(stage["training"]["epochs"]) - 1) for stage in report["stages"]], [(8, 1), (4, 1), (2, 1), (0, 2)])
         self.assertEqual({layer["weight_bits"] for layer in report["layers"]}, {1, 8})
         self.assertIn("post_training", report["score"])
+        ends = [stage["training"]["epochs"][-1]["metrics"]["loss"] for stage in report["stages"]]
+        starts = [stage["training"]["epochs"][0]["metrics"]["loss"] for stage in report["stages"]]
+        for end, start in zip(ends, starts[1:]):
+            self.assertLess(start, 10 * end + 10)  # a stage starts from what the one before learned
         self.refused(self.words(self.folder / "refused.onnx", "--progressive", "4,8"), "stages are to have fewer bits each")
         self.refused(self.words(self.folder / "refused.onnx", "--progressive", "8,4,2", "--epochs", 2), "2 epochs are fewer than the 4 stages")
 
