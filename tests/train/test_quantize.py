@@ -90,7 +90,7 @@ class Walk:
 
 class Quantize(OnTrainedModel):
     def words(self, output, *more, model=None, data=None):
-        usual = {"--epochs": 4, "--lr": 0.01, "--schedule": "cosine", "--weight-bits": 1, "--activation-bits": 2}
+        usual = {"--epochs": 4, "--lr": 0.003, "--schedule": "cosine", "--weight-bits": 1, "--activation-bits": 2}
         return self.on_stripes("quantize", model or self.residual, output, *self.with_defaults(usual, more), data=data)
 
     def quantized(self, output, *more, model=None, data=None):

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "train/op/fake_quantize_loops.h"
 #include "train/op/support.h"
 
 namespace scissionlite::train::op {
@@ -11,25 +12,6 @@ namespace scissionlite::train::op {
 namespace {
 
 constexpr int64_t kRun = 1 << 14;  // values that one sum of gradients is over, whatever the number of threads
-
-/// Attributes `low` and `high`, the codes at the ends; `is_odd`: odd codes only.
-struct Range {
-  double low, high;
-  bool is_odd;
-};
-
-/// v >= -2^21, v <= 2^21: rounded half to even, without a call.
-template <typename T>
-T round_even(T v) {
-  constexpr T kShift = sizeof(T) == 4 ? static_cast<T>(3 << 22) : static_cast<T>(int64_t{3} << 51);
-  return (v + kShift) - kShift;
-}
-template <typename T>
-T code_of(T v, T low, T high, bool is_odd) {
-  if (!is_odd) return round_even(std::min(std::max(v, low), high));
-  const T half = std::min(std::max(v / 2, (low - 1) / 2), (high - 1) / 2), rounded = round_even(half);
-  return 2 * (rounded > half ? rounded - 1 : rounded) + 1;
-}
 
 /// The tensor as runs of neighbours with one step each: run r has step r % steps.
 struct Runs {
@@ -53,20 +35,17 @@ torch::Tensor in_runs(const torch::Tensor& x, const torch::Tensor& step) { retur
 
 class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& given, const torch::Tensor& step, double low, double high, bool is_odd, int64_t axis) {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& given, const torch::Tensor& step, const Codes& codes, int64_t axis) {
     const auto x = in_runs(given, step), steps = step.contiguous();
     auto y = at::empty_like(x);
     const Runs runs(x, steps, axis);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "fake_quantize", [&] {
       const auto *from = x.data_ptr<scalar_t>(), *unit = steps.data_ptr<scalar_t>();
       auto* to = y.data_ptr<scalar_t>();
-      const auto first = static_cast<scalar_t>(low), last = static_cast<scalar_t>(high);
-      runs.each([&](int64_t, int64_t begin, int64_t end, int64_t s) {
-        for (int64_t i = begin; i < end; ++i) to[i] = code_of(from[i] / unit[s], first, last, is_odd) * unit[s];
-      });
+      runs.each([&](int64_t, int64_t begin, int64_t end, int64_t s) { values_of_codes(from + begin, end - begin, unit[s], codes, to + begin); });
     });
     context->save_for_backward({x, steps});
-    context->saved_data["low"] = low, context->saved_data["high"] = high, context->saved_data["is_odd"] = is_odd, context->saved_data["axis"] = axis;
+    context->saved_data["low"] = codes.low, context->saved_data["high"] = codes.high, context->saved_data["is_odd"] = codes.is_odd, context->saved_data["axis"] = axis;
     return y;
   }
 
@@ -74,8 +53,7 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &steps = saved[1];
-    const bool is_odd = context->saved_data["is_odd"].toBool();
-    const double low = context->saved_data["low"].toDouble(), high = context->saved_data["high"].toDouble();
+    const Codes codes{context->saved_data["low"].toDouble(), context->saved_data["high"].toDouble(), context->saved_data["is_odd"].toBool()};
     const Runs runs(x, steps, context->saved_data["axis"].toInt());
     const auto gradient = gradients[0].strides() == x.strides() ? gradients[0] : at::empty_like(x).copy_(gradients[0]);
     auto of_x = at::empty_like(x), of_steps = at::zeros_like(steps);
@@ -83,23 +61,13 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "fake_quantize_backward", [&] {
       const auto *from = x.data_ptr<scalar_t>(), *unit = steps.data_ptr<scalar_t>(), *given = gradient.data_ptr<scalar_t>();
       auto* to = of_x.data_ptr<scalar_t>();
-      const auto first = static_cast<scalar_t>(low), last = static_cast<scalar_t>(high), least = is_odd ? first - 1 : first, most = is_odd ? last + 1 : last;
-      runs.each([&](int64_t r, int64_t begin, int64_t end, int64_t s) {
-        double sum = 0;
-        for (int64_t i = begin; i < end; ++i) {
-          const scalar_t v = from[i] / unit[s], code = code_of(v, first, last, is_odd);
-          const bool is_inside = v >= least && v <= most;
-          to[i] = is_inside ? given[i] : 0;
-          sum += given[i] * (is_inside ? code - v : code);
-        }
-        sums[static_cast<size_t>(r)] = sum;
-      });
+      runs.each([&](int64_t r, int64_t begin, int64_t end, int64_t s) { sums[static_cast<size_t>(r)] = gradients_of_codes(from + begin, given + begin, end - begin, unit[s], codes, to + begin); });
       auto* step = of_steps.data_ptr<scalar_t>();
       std::vector<double> totals(static_cast<size_t>(runs.steps));
       for (int64_t r = 0; r < runs.count; ++r) totals[static_cast<size_t>(r % runs.steps)] += sums[static_cast<size_t>(r)];
       for (int64_t s = 0; s < runs.steps; ++s) step[s] = static_cast<scalar_t>(totals[static_cast<size_t>(s)]);
     });
-    return {of_x, of_steps, {}, {}, {}, {}};
+    return {of_x, of_steps, {}, {}};
   }
 };
 
@@ -111,7 +79,7 @@ Tensors fake_quantize(const OpContext& c, const Tensors& in) {
   const auto x = wide(c, in[0]), step = wide(c, in[1]);
   const int64_t axis = x.dim() > 0 ? normal_axis(c, c.node.int_attribute("axis", 0), x.dim()) : 0;
   if (step.numel() != 1 && (x.dim() == 0 || step.numel() != x.size(axis))) fail(c, std::to_string(step.numel()) + " steps do not fit axis " + std::to_string(axis) + " of " + to_string(shape_of(x)));
-  return {FakeQuantize::apply(x, step, static_cast<double>(c.node.int_attribute("low", 0)), static_cast<double>(c.node.int_attribute("high", 255)), c.node.int_attribute("is_odd", 0) != 0, axis)};
+  return {FakeQuantize::apply(x, step, Codes{static_cast<double>(c.node.int_attribute("low", 0)), static_cast<double>(c.node.int_attribute("high", 255)), c.node.int_attribute("is_odd", 0) != 0}, axis)};
 }
 
 /// Inputs y, the step of what the layer read, steps of its weights, and where they are there its bias and BatchNormalization's scale, shift, mean and variance.
