@@ -162,7 +162,7 @@ TEST(LowBit, MoreThreadsThanRows) {
 /// Every pair of codes, windows over edges, strides and dilation, channels of less and more than a word.
 TEST(LowBit, LargestOfPlanes) {
   for (const int64_t channels : {1, 8, 13, 64, 70, 131})
-    for (int bits = 1; bits <= 4; ++bits) {
+    for (int bits = 1; bits <= 8; ++bits) {
       Rng rng(static_cast<uint64_t>(channels * 8 + bits));
       const MaxOfPlanes p{.n = 2, .channels = channels, .h = 7, .w = 9, .out_h = 4, .out_w = 3, .kernel_h = 3, .kernel_w = 2, .stride_h = 2, .stride_w = 3, .dilation_h = 1, .dilation_w = 2, .top = 1, .left = 1, .bits = bits};
       std::vector<uint8_t> x(static_cast<size_t>(p.n * p.h * p.w * channels)), want(static_cast<size_t>(p.n * p.out_h * p.out_w * channels));
