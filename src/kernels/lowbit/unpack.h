@@ -58,15 +58,19 @@ static SCISSIONLITE_INLINE void unpack_unit(const uint8_t* from, codevec (&to)[k
   }
 }
 
-template <int kBits>
-static void unpack_all(const UnpackArguments& a) {
-  const codevec least = all_bytes(a.least);
-  const uint8_t* from = a.packed;
-  for (int64_t i = 0; i < a.units; ++i, from += kBits * kOutputs) {
+template <int kBits, bool kIsDoubled>
+static void unpack_units(const uint8_t* from, int64_t units, codevec least, int8_t* to) {
+  for (int64_t i = 0; i < units; ++i, from += kBits * kOutputs, to += kUnitVectors * kOutputs) {
     codevec unit[kUnitVectors];
     unpack_unit<kBits>(from, unit);
-    for (int v = 0; v < kUnitVectors; ++v) store_as(a.w + (i * kUnitVectors + v) * kOutputs, (a.step == 2 ? unit[v] + unit[v] : unit[v]) + least);
+#pragma GCC unroll 8
+    for (int v = 0; v < kUnitVectors; ++v) store_as(to + v * kOutputs, (kIsDoubled ? unit[v] + unit[v] : unit[v]) + least);
   }
+}
+template <int kBits>
+static void unpack_all(const UnpackArguments& a) {
+  if (a.step == 2) unpack_units<kBits, true>(a.packed, a.units, all_bytes(a.least), a.w);
+  else unpack_units<kBits, false>(a.packed, a.units, all_bytes(a.least), a.w);
 }
 
 static void unpack(const UnpackArguments& a) {
