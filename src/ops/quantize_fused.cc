@@ -4,7 +4,7 @@
 
 namespace scissionlite::ops {
 
-extern const Operator qlinear_conv, qlinear_matmul, qlinear_add, qlinear_mul, quantize, dequantize, average_pool_op, concat;
+extern const Operator matmul, qlinear_conv, qlinear_matmul, qlinear_add, qlinear_mul, quantize, dequantize, average_pool_op, concat;
 
 namespace {
 
@@ -57,6 +57,25 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
       else y.mutable_as<uint8_t>()[i * n + j] = static_cast<uint8_t>(v);
     }
   bound(c, y);
+  return {y};
+}
+
+// ---- QLinearMatMulToFloat: a, a_scale, a_zero, w, w_scale, w_zero, bias (float32, one an output, or absent) ----
+std::vector<ValueInfo> matmul_to_float_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  auto out = qlinear_matmul.shape(c, in, constants);
+  out[0].dtype = Dtype::kF32;
+  return out;
+}
+std::vector<Tensor> matmul_to_float_reference(const Context& c, std::span<const Tensor> in) {
+  const Node plain;  // axis 1, which outputs are: the last one of a matrix
+  const Context of_codes{plain, c.opset};
+  const std::vector<Tensor> x{in[0], in[1], in[2]}, w{in[3], in[4], in[5]};
+  Tensor y = matmul.reference(c, std::vector<Tensor>{dequantize.reference(of_codes, x)[0], dequantize.reference(of_codes, w)[0]})[0];
+  if (const auto& bias = input_or_none(in, 6); !bias.empty()) {
+    const auto added = bias.as<float>();
+    auto values = y.mutable_as<float>();
+    for (size_t i = 0; i < values.size(); ++i) values[i] += added[i % added.size()];
+  }
   return {y};
 }
 
@@ -113,9 +132,10 @@ std::vector<Tensor> average_reference(const Context& c, std::span<const Tensor> 
 
 }  // namespace
 
-extern const Operator fused_qlinear_conv, fused_qlinear_matmul, fused_qlinear_add, fused_qlinear_mul, byte_table, qlinear_concat, qlinear_average_pool;
+extern const Operator fused_qlinear_conv, fused_qlinear_matmul, qlinear_matmul_to_float, fused_qlinear_add, fused_qlinear_mul, byte_table, qlinear_concat, qlinear_average_pool;
 const Operator fused_qlinear_conv{"scissionlite", "FusedQLinearConv", conv_shape, conv_cost, bounded<qlinear_conv>};
 const Operator fused_qlinear_matmul{"scissionlite", "FusedQLinearMatMul", matmul_shape, matmul_cost, matmul_reference};
+const Operator qlinear_matmul_to_float{"scissionlite", "QLinearMatMulToFloat", matmul_to_float_shape, matmul_cost, matmul_to_float_reference};
 const Operator fused_qlinear_add{"scissionlite", "FusedQLinearAdd", binary_shape, no_cost, bounded<qlinear_add>};
 const Operator fused_qlinear_mul{"scissionlite", "FusedQLinearMul", binary_shape, no_cost, bounded<qlinear_mul>};
 const Operator byte_table{"scissionlite", "ByteTable", table_shape, no_cost, table_reference};

@@ -30,14 +30,6 @@ std::optional<Site> site_at(const Rewriter& r, size_t i) {
   return site;
 }
 
-/// A zero point's name; ONNX needs one for the type's sake.
-std::string zero_of(Rewriter& r, const Codes& codes) {
-  if (!codes.zero.empty()) return codes.zero;
-  Tensor zero(codes.dtype, {});
-  zero.mutable_data()[0] = std::byte{0};
-  return r.add_constant(codes.value + "_zero", zero);
-}
-
 /// Puts `made` in the place of all nodes of the site.
 void finish(Rewriter& r, const Site& site, Node made, const char* domain = ops::kFusedDomain) {
   made.domain = domain;
@@ -69,30 +61,19 @@ bool form_conv(Rewriter& r, const Site& site) {
   return true;
 }
 
-/// Weights of Gemm as (k, n).
-std::string as_columns(Rewriter& r, const CodedWeights& w) {
-  const Tensor codes = *r.constant(w.codes);
-  const auto n = static_cast<size_t>(w.shape[0]), k = static_cast<size_t>(w.shape[1]);
-  Tensor turned(codes.dtype(), {w.shape[1], w.shape[0]});
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j < k; ++j) turned.mutable_data()[j * n + i] = codes.data()[i * k + j];
-  return r.add_constant(w.codes + "_turned", turned);
-}
-
 bool form_matmul(Rewriter& r, const Site& site) {
   const Node node = r.node(site.inner);
-  const bool is_gemm = is_onnx(node, "Gemm"), is_turned = is_gemm && node.int_attribute("transB", 0) != 0;
-  if (!is_gemm && !is_onnx(node, "MatMul")) return false;
-  if (is_gemm && (node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 || (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1))) return false;
+  const auto product = read_product(node);
+  if (!product) return false;
   const auto x = dequantised(r, node.inputs[0]);
-  const auto w = coded_weights(r, input_of(node, 1), is_turned ? 0 : 1);
+  const auto w = coded_weights(r, input_of(node, 1), product->is_turned ? 0 : 1);
   if (!x || !w || w->shape.size() != 2) return false;
   const auto bias = input_of(node, 2);
-  const auto steps = bias.empty() ? std::nullopt : integer_bias(r, bias, x->scale_value, w->scales, w->shape[is_turned ? 0 : 1]);
+  const auto steps = bias.empty() ? std::nullopt : integer_bias(r, bias, x->scale_value, w->scales, w->shape[product->is_turned ? 0 : 1]);
   if (!bias.empty() && !steps) return false;
   Node made;
   made.op_type = "FusedQLinearMatMul";
-  made.inputs = {x->value, x->scale, zero_of(r, *x), is_turned ? as_columns(r, *w) : w->codes, w->scale, w->zero, site.y.scale, zero_of(r, site.y)};
+  made.inputs = {x->value, x->scale, zero_of(r, *x), product->is_turned ? as_columns(r, *w) : w->codes, w->scale, w->zero, site.y.scale, zero_of(r, site.y)};
   if (steps) made.inputs.push_back(r.add_constant(bias + "_steps", *steps));
   finish(r, site, std::move(made));
   return true;

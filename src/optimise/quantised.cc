@@ -60,6 +60,28 @@ std::optional<CodedWeights> coded_weights(const Rewriter& r, const std::string& 
   return CodedWeights{node.inputs[0], input_of(node, 1), input_of(node, 2), codes->shape(), {values.begin(), values.end()}};
 }
 
+std::string zero_of(Rewriter& r, const Codes& codes) {
+  if (!codes.zero.empty()) return codes.zero;
+  Tensor zero(codes.dtype, {});
+  zero.mutable_data()[0] = std::byte{0};
+  return r.add_constant(codes.value + "_zero", zero);
+}
+
+std::optional<ProductForm> read_product(const Node& node) {
+  if (is_onnx(node, "MatMul")) return ProductForm{};
+  if (!is_onnx(node, "Gemm") || node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 || (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1)) return std::nullopt;
+  return ProductForm{node.int_attribute("transB", 0) != 0};
+}
+
+std::string as_columns(Rewriter& r, const CodedWeights& w) {
+  const Tensor codes = *r.constant(w.codes);
+  const auto n = static_cast<size_t>(w.shape[0]), k = static_cast<size_t>(w.shape[1]);
+  Tensor turned(codes.dtype(), {w.shape[1], w.shape[0]});
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < k; ++j) turned.mutable_data()[j * n + i] = codes.data()[i * k + j];
+  return r.add_constant(w.codes + "_turned", turned);
+}
+
 std::optional<Tensor> integer_bias(const Rewriter& r, const std::string& value, float x_scale, const std::vector<float>& scales, int64_t outputs) {
   std::vector<double> bias;
   if (const Tensor* floats = r.constant(value); floats && floats->dtype() == Dtype::kF32) {

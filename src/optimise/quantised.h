@@ -28,6 +28,17 @@ struct CodedWeights {
 };
 [[nodiscard]] std::optional<CodedWeights> coded_weights(const Rewriter& r, const std::string& value, int64_t axis);
 
+/// A zero point's name; ONNX needs one for the type's sake.
+[[nodiscard]] std::string zero_of(Rewriter& r, const Codes& codes);
+
+/// A MatMul, or a Gemm that is one with a bias.
+struct ProductForm {
+  bool is_turned = false;  // weights are (outputs, inputs)
+};
+[[nodiscard]] std::optional<ProductForm> read_product(const Node& node);
+/// A Gemm's turned weights as (inputs, outputs): the new constant's name.
+[[nodiscard]] std::string as_columns(Rewriter& r, const CodedWeights& w);
+
 /// A bias, float or behind DequantizeLinear, in steps of x_scale * weights' scale. Nothing when it is not constant or has no room in int32.
 [[nodiscard]] std::optional<Tensor> integer_bias(const Rewriter& r, const std::string& value, float x_scale, const std::vector<float>& scales, int64_t outputs);
 

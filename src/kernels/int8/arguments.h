@@ -138,6 +138,8 @@ struct Int8Loops {
   void (*dequantise)(const uint8_t* x, int64_t count, bool is_signed, int32_t zero, float scale, float* y);
   /// y[c] = byte(requantised sums[c] + bias[c]).
   void (*requantise)(const int32_t* sums, const int32_t* bias, const Requantise& end, int64_t count, uint8_t* y);
+  /// y[c] = (sums[c] + bias[c]) * scale[c] + offset[c].
+  void (*to_floats)(const int32_t* sums, const int32_t* bias, const float* scale, const float* offset, int64_t count, float* y);
   /// y[i] = table[x[i]]; y may be x.
   void (*look_up)(const uint8_t* x, int64_t count, const uint8_t* table, uint8_t* y);
 };

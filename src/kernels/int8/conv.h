@@ -43,6 +43,7 @@ struct Int8Weights {
   const int16_t* w = nullptr;      // (k, c / groups, kernel_h, kernel_w), less their zero points
   const int32_t* bias = nullptr;   // (k), in steps of x_scale * w_scale; null for none
   const float* scale = nullptr;    // (k): x_scale * w_scale / y_scale
+  const float* offset = nullptr;   // (k), of float results, which it is added to; null for none
 };
 
 /// Notes in the problem what its weights allow: its last members, from most_sum on. Codes of x are noted before. w: (k, c / groups, kernel_h, kernel_w).

@@ -15,7 +15,7 @@ constexpr int64_t kUnit = 64;  // values that `dot` takes at a time
 struct Int8Dense::Packed {
   Buffer<int8_t> w;  // (n, padded k)
   std::vector<int32_t> offset, bias;
-  std::vector<float> scale;
+  std::vector<float> scale, float_offset;
 };
 
 Int8Dense::Int8Dense(const Int8DenseProblem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), loops_(loops), padded_k_(round_up(problem.k, kUnit)) {
@@ -24,6 +24,8 @@ Int8Dense::Int8Dense(const Int8DenseProblem& problem, const Int8Weights& weights
   packed->w = Buffer<int8_t>(n * padded_k_);
   packed->bias.assign(static_cast<size_t>(n), 0);
   packed->scale.assign(weights.scale, weights.scale + n);
+  packed->float_offset.assign(static_cast<size_t>(n), 0);
+  if (weights.offset) packed->float_offset.assign(weights.offset, weights.offset + n);
   if (weights.bias) packed->bias.assign(weights.bias, weights.bias + n);
   for (int64_t j = 0; j < n; ++j) {
     const int16_t* row = weights.w + j * k;
@@ -37,7 +39,7 @@ Int8Dense::Int8Dense(const Int8DenseProblem& problem, const Int8Weights& weights
 
 int64_t Int8Dense::scratch_bytes(int threads) const { return threads * round_up(padded_k_ * 2 + problem_.n * 4, kUnit); }
 
-void Int8Dense::run(const uint8_t* x, int64_t m, uint8_t* y, std::byte* scratch, int threads) const {
+void Int8Dense::run(const uint8_t* x, int64_t m, void* y, std::byte* scratch, int threads) const {
   const auto& packed = *packed_;
   in_team(threads, [&](const Member& member) {
     auto* wide = reinterpret_cast<int16_t*>(scratch + member.rank * (scratch_bytes(threads) / threads));
@@ -51,7 +53,9 @@ void Int8Dense::run(const uint8_t* x, int64_t m, uint8_t* y, std::byte* scratch,
       for (int64_t i = 0; i < problem_.k; ++i) total += wide[i];
       loops_.dot(wide, packed.w.data() + mine.begin * padded_k_, padded_k_, mine.end - mine.begin, sums);
       for (int64_t j = mine.begin; j < mine.end; ++j) sums[j - mine.begin] += packed.offset[static_cast<size_t>(j)] * total;
-      loops_.requantise(sums, packed.bias.data() + mine.begin, end, mine.end - mine.begin, y + row * problem_.n + mine.begin);
+      const int64_t to = row * problem_.n + mine.begin;
+      if (!problem_.is_y_float) loops_.requantise(sums, packed.bias.data() + mine.begin, end, mine.end - mine.begin, static_cast<uint8_t*>(y) + to);
+      else loops_.to_floats(sums, packed.bias.data() + mine.begin, packed.scale.data() + mine.begin, packed.float_offset.data() + mine.begin, mine.end - mine.begin, static_cast<float*>(y) + to);
     }
   });
 }

@@ -146,6 +146,10 @@ static void dequantise(const uint8_t* x, int64_t count, bool is_signed, int32_t 
   for (; i < count; ++i) y[i] = static_cast<float>((is_signed ? static_cast<int8_t>(x[i]) : static_cast<int32_t>(x[i])) - zero) * scale;
 }
 
+static void to_floats(const int32_t* sums, const int32_t* bias, const float* scale, const float* offset, int64_t count, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(sums[i] + bias[i]) * scale[i] + offset[i];
+}
+
 static void requantise(const int32_t* sums, const int32_t* bias, const Requantise& f, int64_t count, uint8_t* y) {
   const End end(f);
   for (int64_t i = 0; i < count; i += kLanes) {

@@ -192,6 +192,33 @@ TEST(Int8Table, LooksUpEveryByteOfEveryLength) {
     }
 }
 
+/// (sum + bias) * scale + offset, of sums that float32 holds.
+TEST(Int8Dense, GivesFloats) {
+  Rng rng(1);
+  Case c;
+  const int64_t m = 3, k = 77, n = 21;
+  set_values(rng, c, m * k, n, k);
+  std::vector<float> offset;
+  for (int64_t j = 0; j < n; ++j) offset.push_back(static_cast<float>(rng.uniform(-1, 1)));
+  auto weights = c.weights();
+  for (const bool has_offset : {false, true}) {
+    weights.offset = has_offset ? offset.data() : nullptr;
+    for (const auto* loops : all_int8_loops()) {
+      const Int8Dense dense({.k = k, .n = n, .is_x_signed = c.problem.is_x_signed, .x_zero = c.problem.x_zero, .is_y_float = true}, weights, *loops);
+      Buffer<uint8_t> scratch(dense.scratch_bytes(2));
+      std::vector<float> y(static_cast<size_t>(m * n));
+      dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+      for (int64_t i = 0; i < m * n; ++i) {
+        const auto j = static_cast<size_t>(i % n);
+        int64_t sum = weights.bias ? weights.bias[j] : 0;
+        for (int64_t l = 0; l < k; ++l) sum += c.value(static_cast<size_t>(i / n * k + l)) * c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
+        const double want = static_cast<double>(sum) * weights.scale[j] + (has_offset ? offset[j] : 0);
+        ASSERT_NEAR(y[static_cast<size_t>(i)], want, 1e-5 * (1 + std::abs(want))) << loops->isa << ", " << i;
+      }
+    }
+  }
+}
+
 TEST(Int8Dense, IsExact) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     Rng rng(seed);

@@ -50,5 +50,6 @@ const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
                        quantise,
                        dequantise,
                        requantise,
+                       to_floats,
                        look_up};
 }  // namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA

@@ -16,6 +16,7 @@ LowBitDense::LowBitDense(const Int8DenseProblem& problem, const Int8Weights& wei
   const int32_t zero = problem.x_zero + (problem.is_x_signed ? kMiddle : 0);
   bias_ = Buffer<int32_t>(panels * outputs);
   scale_ = Buffer<float>(panels * outputs);
+  offset_ = Buffer<float>(panels * outputs);
   Buffer<uint8_t> u(panels * units_ * outputs * kInputs);  // (panels, units, 2, outputs, 4)
   for (int64_t j = 0; j < n; ++j) {
     uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[j]) : 0;  // sums wrap
@@ -27,13 +28,14 @@ LowBitDense::LowBitDense(const Int8DenseProblem& problem, const Int8Weights& wei
     }
     bias_[j] = static_cast<int32_t>(bias);
     scale_[j] = weights.scale[j];
+    if (weights.offset) offset_[j] = weights.offset[j];
   }
   weights_ = PackedWeights(u.data(), u.size(), code, loops);
 }
 
 int64_t LowBitDense::scratch_bytes(int threads) const { return threads * round_up(units_ * kInputs + loops_.outputs * 4, 64); }
 
-void LowBitDense::run(const uint8_t* x, int64_t m, uint8_t* y, std::byte* scratch, int threads) const {
+void LowBitDense::run(const uint8_t* x, int64_t m, void* y, std::byte* scratch, int threads) const {
   const int64_t outputs = loops_.outputs, panels = (problem_.n + outputs - 1) / outputs, unit = PackedWeights::unit_values(loops_);
   const auto turned = static_cast<uint8_t>(problem_.is_x_signed ? 0 : kMiddle);
   const auto& code = weights_.code();
@@ -47,10 +49,15 @@ void LowBitDense::run(const uint8_t* x, int64_t m, uint8_t* y, std::byte* scratc
       int32_t x_sum = 0;
       for (int64_t c = 0; c < problem_.k; ++c) row[c] = from[c] ^ turned, x_sum += static_cast<int8_t>(row[c]) + kMiddle;
       for (int64_t panel = mine.begin; panel < mine.end; ++panel) {
-        const int64_t at = panel * outputs;
+        const int64_t at = panel * outputs, to = i * problem_.n + at, count = std::min(outputs, problem_.n - at);
         loops_.dense_row({.x = row, .units = units_, .packed = weights_.at(panel * units_ * unit), .bits = code.bits, .sums = sums});
-        loops_.end({.sums = sums, .pixels = 1, .channels = std::min(outputs, problem_.n - at), .factor = code.step, .x_factor = code.least, .x_sums = &x_sum, .bias = bias_.data() + at,
-                    .end = {scale_.data() + at, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero), static_cast<float>(problem_.high - problem_.y_zero)}, .y = y + i * problem_.n + at, .y_pixel = problem_.n});
+        if (problem_.is_y_float) {
+          for (int64_t j = 0; j < count; ++j)
+            static_cast<float*>(y)[to + j] = static_cast<float>(sums[j] * code.step + bias_[at + j] + x_sum * code.least) * scale_[at + j] + offset_[at + j];
+          continue;
+        }
+        loops_.end({.sums = sums, .pixels = 1, .channels = count, .factor = code.step, .x_factor = code.least, .x_sums = &x_sum, .bias = bias_.data() + at,
+                    .end = {scale_.data() + at, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero), static_cast<float>(problem_.high - problem_.y_zero)}, .y = static_cast<uint8_t*>(y) + to, .y_pixel = problem_.n});
       }
     }
   });

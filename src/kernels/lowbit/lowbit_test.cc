@@ -222,6 +222,20 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
       dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
       ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
       for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
+      auto float_problem = problem;
+      float_problem.is_y_float = true;
+      std::vector<float> offset(static_cast<size_t>(n)), floats(static_cast<size_t>(m * n));
+      for (auto& v : offset) v = static_cast<float>(rng.uniform(-1, 1));
+      auto weights = c.weights();
+      weights.offset = offset.data();
+      LowBitDense(float_problem, weights, code, loops).run(c.x.data(), m, floats.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+      for (int64_t i = 0; i < m * n; ++i) {
+        const auto j = static_cast<size_t>(i % n);
+        int64_t sum = weights.bias ? weights.bias[j] : 0;
+        for (int64_t l = 0; l < k; ++l) sum += ((p.is_x_signed ? static_cast<int8_t>(c.x[static_cast<size_t>(i / n * k + l)]) : c.x[static_cast<size_t>(i / n * k + l)]) - p.x_zero) * c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
+        const double want = static_cast<double>(sum) * weights.scale[j] + offset[j];
+        ASSERT_NEAR(floats[static_cast<size_t>(i)], want, 1e-5 * (1 + std::abs(want))) << loops.isa << ", w" << code.bits;
+      }
       EXPECT_LE(dense.weight_bytes(), (k + 7) / 8 * 8 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
     }
   }

@@ -43,6 +43,12 @@ std::string conv(Maker& m, const std::string& x, int64_t in, int64_t out, const 
   return m.op("Conv", {x, weights(m, {out, in / groups, 3, 3}, bits.weights), m.weights({out})}, {{"pads", Ints{1, 1, 1, 1}}, {"group", groups}, {"strides", Ints{stride, stride}}});
 }
 
+/// A last layer whose result stays floats; weights of few bits stay packed.
+Graph last_layer(int bits, int64_t rows) {
+  Maker m(13, 1);
+  return testing_graphs::with_output(m, m.op("Gemm", {through(m, m.input({rows, 70}), 0.01F, 8), weights(m, {11, 70}, bits), m.weights({11})}, {{"transB", int64_t{1}}}));
+}
+
 /// Two convolutions around a residual whose sum keeps eight bits, pooling, a strided one, and a last layer of eight.
 Graph residual_network(const Bits& bits, uint64_t seed) {
   Maker m(13, seed);
@@ -79,6 +85,15 @@ Graph many_outputs(const Bits& bits) {
 }
 
 /// Where look-ups are to be faster: weights of one bit, many outputs.
+TEST(LowBitModels, LastLayersReadBytes) {
+  for (const auto& [bits, rows, name] : {std::tuple{8, 1, "int8 dense"}, {3, 1, "int8 dense packed"}, {8, 3, "int8 dense"}, {8, 4, "dense"}}) {
+    auto graph = last_layer(bits, rows);
+    testing_native::expect_fast_and_like_reference(graph, 1e-5);
+    optimise(graph);
+    EXPECT_EQ(testing_native::count_steps(graph, name), 1) << name;
+  }
+}
+
 TEST(LowBitModels, ManyOutputsOfOneBitAreLookedUp) {
   const auto graph = many_outputs({1, 2});
   if (kernels::best_int8_loops().lanes >= 8) EXPECT_EQ(testing_native::count_steps(graph, "int8 look up"), 2);

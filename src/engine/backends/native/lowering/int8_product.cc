@@ -27,14 +27,17 @@ Bounds codes_of(const Lowering& l, const std::string& value) {
   return {static_cast<int32_t>(node->int_attribute("low", any.low)), static_cast<int32_t>(node->int_attribute("high", any.high))};
 }
 
-std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) {
-  const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype), y = quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype);
+namespace {
+
+/// @param bias_at  the input that is an integer bias; where there is none it is past all of them.
+std::optional<Product> product_with(const Lowering& l, const Node& node, size_t axis, const std::optional<Quantisation>& y, size_t bias_at) {
+  const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype);
   const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]), zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
   if (!x || !y || (codes.dtype() != Dtype::kU8 && codes.dtype() != Dtype::kI8) || codes.shape().size() <= axis || scales.dtype() != Dtype::kF32) return std::nullopt;
   Product out{*x, *y, codes.shape(), {}, {}, {}};
   const int64_t outputs = codes.shape()[axis];
-  const bool has_bias = node.inputs.size() > 8 && !node.inputs[8].empty();
-  if (has_bias) out.bias = l.constant(node.inputs[8]);
+  const bool has_bias = node.inputs.size() > bias_at && !node.inputs[bias_at].empty();
+  if (has_bias) out.bias = l.constant(node.inputs[bias_at]);
   if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs)) return std::nullopt;
   if (!node.inputs[5].empty() && zeros.size() != 1 && zeros.size() != outputs) return std::nullopt;
   const auto zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
@@ -50,6 +53,12 @@ std::optional<Product> product_of(const Lowering& l, const Node& node, size_t ax
   for (int64_t k = 0; k < outputs; ++k) out.scale.push_back(x->scale * scales.as<float>()[scales.size() > 1 ? static_cast<size_t>(k) : 0] / y->scale);
   return out;
 }
+
+}  // namespace
+
+std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) { return product_with(l, node, axis, quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype), 8); }
+
+std::optional<Product> product_to_floats_of(const Lowering& l, const Node& node) { return product_with(l, node, 1, Quantisation{}, node.inputs.size()); }
 
 kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
 

@@ -16,6 +16,8 @@ struct Product {
 };
 /// `axis`: that of the outputs in the weights, 0 or of a matrix 1.
 [[nodiscard]] std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis);
+/// Of QLinearMatMulToFloat: y stands for itself.
+[[nodiscard]] std::optional<Product> product_to_floats_of(const Lowering& l, const Node& node);
 [[nodiscard]] kernels::Int8Weights weights_of(const Product& p);
 
 /// Codes that a value takes, as far as the operator that makes it says.

@@ -80,15 +80,17 @@ void add_dense_step(Lowering& l, const Node& node, const std::string& name, std:
 }
 
 /// A product of a few rows waits for its weights: those of few bits stay packed.
-void add_dense(Lowering& l, const Node& node, const Product& product, const kernels::Int8DenseProblem& problem, int64_t m, SlotId x, SlotId y) {
+void add_dense(Lowering& l, const Node& node, const Product& product, const kernels::Int8DenseProblem& problem, int64_t m, SlotId x, SlotId y, const float* offset = nullptr) {
   const auto& loops = kernels::best_int8_loops();
   const auto& few_bits = kernels::low_bit_loops_beside(loops);
   kernels::Int8Problem as_conv{.conv = {.c = problem.k, .h = 1, .w = m, .k = problem.n}};
   kernels::note_weights(as_conv, product.w.data());
   const auto code = kernels::weight_code_of(as_conv);
   const int64_t macs = m * problem.k * problem.n;
-  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights_of(product), code, few_bits), m, macs, x, y);
-  else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights_of(product), loops), m, macs, x, y);
+  auto weights = weights_of(product);
+  weights.offset = offset;
+  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights, code, few_bits), m, macs, x, y);
+  else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights, loops), m, macs, x, y);
 }
 
 }  // namespace
@@ -111,6 +113,19 @@ bool lower_int8_matmul(Lowering& l, const Node& node) {
   const auto& [product, rows] = *found;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   add_dense(l, node, product, {product.shape[0], product.shape[1], product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low, bounds_of(node, product.y).high}, rows, x, y);
+  return true;
+}
+
+bool lower_matmul_to_float(Lowering& l, const Node& node) {
+  const auto product = product_to_floats_of(l, node);
+  const auto shape = l.info(node.inputs[0]).shape;
+  const bool has_bias = node.inputs.size() > 6 && !node.inputs[6].empty();
+  const Tensor bias = has_bias ? l.constant(node.inputs[6]) : Tensor();
+  if (!product || product->shape.size() != 2 || !is_static(shape) || element_count(shape) == 0 || element_count(product->shape) == 0) return false;
+  if (has_bias && (bias.dtype() != Dtype::kF32 || bias.size() != product->shape[1])) return false;
+  const int64_t k = product->shape[0], rows = element_count(shape) / k;
+  const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
+  add_dense(l, node, *product, {.k = k, .n = product->shape[1], .is_x_signed = product->x.is_signed, .x_zero = product->x.zero, .is_y_float = true}, rows, x, y, has_bias ? bias.as<float>().data() : nullptr);
   return true;
 }
 
