@@ -1,0 +1,24 @@
+// What the values of a round become, wherever they meet. Private to collective/ but for the names.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace scissionlite {
+
+enum class Round : uint8_t {
+  kMean,       // float32, added in float64 in the order of ranks
+  kSum,        // float64, in the order of ranks
+  kBroadcast,  // of rank 0
+  kGather,     // each one's length as 8 bytes (little endian) and its bytes
+};
+[[nodiscard]] const char* round_name(Round round);
+
+/// @param by_rank  what each member gave. @throws InvalidArgument where lengths differ (names the rank), or are no whole values.
+[[nodiscard]] std::string combined(Round round, const std::vector<std::string_view>& by_rank);
+/// The inverse of kGather. @throws InvalidArgument for bytes that are none.
+[[nodiscard]] std::vector<std::string> parts_of(std::string_view gathered);
+
+}  // namespace scissionlite
