@@ -1,6 +1,6 @@
 # The training engine and its program, which link libtorch; nothing else does. Left out where libtorch is not found.
 if(SCISSIONLITE_TRAIN_FOUND)
-  scissionlite_folder(train USES profile compress LINK torch Threads::Threads)
+  scissionlite_folder(train USES profile compress collective LINK torch Threads::Threads)
   scissionlite_folder(train_cli USES train program)
   target_link_options(scissionlite_train PUBLIC -Wl,--as-needed)  # profiles are read, but no server is talked to: without gRPC
   # libtorch's headers take 15 s to read and 5 s more to finish with: they are read once, and files are compiled together.

@@ -1,0 +1,73 @@
+// Training by several members that see images of their own and meet seldom: local steps, in stages, with averages in between. Private to train/.
+//
+// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Algorithms 1 and 2.
+// One member is PPD-SG (Liu et al., Stochastic AUC Maximization with Deep Neural Networks, ICLR 2020), a window of 1 the naive parallel version. Differs in: any
+// objective, an optimiser with momentum where one is asked for, and BatchNormalization's statistics, which are averaged as weights are.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "collective/collective.h"
+#include "train/objective.h"
+#include "train/optimizer.h"
+#include "train/stream.h"
+
+namespace scissionlite::train {
+
+struct CodaOptions {
+  int64_t stages = 3;
+  int64_t first_steps = 100;       // of the first stage, T_0; each next one has `growth` times as many, at a rate so much lower
+  double growth = 3;
+  double rate = 0.1;               // of the first stage, eta_0
+  int64_t window = 16;             // steps between two averagings, I
+  double proximity = 0;            // 1 / gamma: how strongly a stage stays near what it begins with
+  bool averages_iterates = true;   // a stage gives the mean of all its steps, else what the last one gave
+  int64_t restart_batches = 8;     // that alpha begins a stage from
+  OptimizerOptions optimizer{.momentum = 0};
+  double clip_norm = 0;            // 0: no limit
+};
+
+/// Behind a round.
+struct CodaProgress {
+  int64_t stage = 0, step = 0;   // from 1; steps of this member in all stages
+  int64_t rounds = 0;            // averagings
+  double rate = 0, loss = 0;     // loss: mean over this member's steps since the round before
+  bool ends_stage = false;
+};
+
+/// One member's part.
+class Coda {
+ public:
+  /// The logit of the positive class less that of the negative one, (n).
+  using Logit = std::function<torch::Tensor(const Batch&)>;
+  /// Runs in each member when all have the same weights. @return whether to go on: the same in all.
+  using AfterRound = std::function<bool(const CodaProgress&)>;
+
+  /// All are kept by reference. Members begin with the weights of rank 0.
+  Coda(Module& module, Objective& objective, Collective& members, const CodaOptions& options);
+
+  /// @param logit  with gradients where there are any. Labels of batches are 0 and 1.
+  /// @throws InvalidArgument: options out of range, a loss that is not finite (says where); MemberLost.
+  void run(Stream& data, const Logit& logit, const AfterRound& after_round = {});
+
+ private:
+  void check() const;
+  [[nodiscard]] double step(const Batch& batch, const Logit& logit, double rate);
+  void pull_to_start();
+  void rise(double rate);
+  void restart(Stream& data, const Logit& logit);
+  void average(const std::vector<torch::Tensor>& tensors);
+  [[nodiscard]] std::vector<torch::Tensor> all() const;
+
+  Module& module_;
+  Objective& objective_;
+  Collective& members_;
+  CodaOptions options_;
+  Values minimised_, maximised_;     // the first with the module's weights
+  Optimizer optimizer_;
+  std::vector<torch::Tensor> start_;  // of the stage, of what is minimised
+  CodaProgress at_;
+};
+
+}  // namespace scissionlite::train
