@@ -1,6 +1,7 @@
 // Examples by index, and batches of them from a thread that works ahead. Free of libtorch.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ class Dataset {
   [[nodiscard]] virtual int64_t size() const = 0;
   /// @param rng  for augmentation; nullptr: as at inference.
   [[nodiscard]] virtual Example get(int64_t index, Rng* rng) const = 0;
+  /// The example's, without reading its image where that can be.
+  [[nodiscard]] virtual int64_t label(int64_t index) const { return get(index, nullptr).label; }
   /// Changes when the examples do: part of what a checkpoint belongs to.
   [[nodiscard]] virtual std::string identity() const = 0;
 };
@@ -40,6 +43,7 @@ class ImageFiles : public Dataset {
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   /// @throws InvalidArgument naming a file that is no image.
   [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
+  [[nodiscard]] int64_t label(int64_t index) const override { return labels_.empty() ? -1 : labels_[static_cast<size_t>(index)]; }
   [[nodiscard]] std::string identity() const override;
 
  private:
@@ -56,6 +60,7 @@ class Pictures : public Dataset {
   Pictures(std::vector<vision::Image> images, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation);
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(images_.size()); }
   [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
+  [[nodiscard]] int64_t label(int64_t index) const override { return labels_[static_cast<size_t>(index)]; }
   [[nodiscard]] std::string identity() const override;
 
  private:
@@ -95,6 +100,7 @@ struct LoaderOptions {
   bool shuffle = true, augment = true;
   uint64_t seed = 1;
   int ahead = 3;  // batches made before they are asked for
+  std::function<std::vector<int64_t>(int64_t epoch)> order{};  // of examples in an epoch, in place of shuffle; as many in each
 };
 
 /// Batches of one epoch, made by a thread of its own while the caller computes.
@@ -118,6 +124,7 @@ class Loader {
  private:
   std::shared_ptr<const Dataset> dataset_;
   LoaderOptions options_;
+  int64_t examples_;  // of an epoch
 };
 
 }  // namespace scissionlite::train

@@ -15,6 +15,7 @@ uint64_t mixed(uint64_t seed, uint64_t a, uint64_t b) { return Rng(Rng(Rng(seed)
 
 /// The examples of an epoch in their order.
 std::vector<int64_t> order_of(int64_t size, const LoaderOptions& options, int64_t epoch) {
+  if (options.order) return options.order(epoch);
   std::vector<int64_t> order(static_cast<size_t>(size));
   std::iota(order.begin(), order.end(), 0);
   if (!options.shuffle) return order;
@@ -121,9 +122,10 @@ class PrefetchingReader : public EpochReader {
 Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options) : dataset_(std::move(dataset)), options_(options) {
   if (options.batch_size < 1) throw InvalidArgument("[train] batch size is " + std::to_string(options.batch_size) + ", expected at least 1");
   if (dataset_->size() < 1) throw InvalidArgument("[train] the dataset is empty");
+  examples_ = options.order ? static_cast<int64_t>(options.order(0).size()) : dataset_->size();
 }
 
-int64_t Loader::batches() const { return (dataset_->size() + options_.batch_size - 1) / options_.batch_size; }
+int64_t Loader::batches() const { return (examples_ + options_.batch_size - 1) / options_.batch_size; }
 
 std::unique_ptr<EpochReader> Loader::epoch(int64_t epoch, int64_t first) const {
   return std::make_unique<PrefetchingReader>(dataset_, options_, epoch, first);
