@@ -3,10 +3,19 @@
 #include <iostream>
 #include <memory>
 
+#include "base/text.h"
+#include "train/rare.h"
 #include "train_cli/job_options.h"
 
 namespace scissionlite::cli {
 namespace {
+
+struct TrainOptions : JobOptions {
+  train::RareJob rare;
+  std::string objective, report, sampling = "balanced";
+  double most_false_alarms = -1;
+  const CLI::Option* momentum = nullptr;
+};
 
 void print_table(const train::TrainReport& report) {
   print_epochs(report.epochs);
@@ -14,9 +23,36 @@ void print_table(const train::TrainReport& report) {
             << " held out\nwrote epoch " << report.best_epoch << " to " << report.output << "\n";
 }
 
-int train(JobOptions& options, const Common& common) {
+std::string percent(double share) { return format_fixed(100 * share, 2) + " %"; }
+
+void print_table(const train::RareReport& report) {
+  std::vector<std::vector<std::string>> rows{{"stage", "steps", "averages", "learning rate", "loss", "held-out AUC", "95 %", "seconds"}};
+  for (const auto& one : report.measures)
+    rows.push_back({one.stage == 0 ? "-" : std::to_string(one.stage), std::to_string(one.step), std::to_string(one.rounds), one.stage == 0 ? "-" : format_fixed(one.rate, 6), one.stage == 0 ? "-" : format_fixed(one.loss, 4),
+                    format_fixed(one.auc.value, 4), format_fixed(one.auc.low, 4) + " to " + format_fixed(one.auc.high, 4), format_fixed(one.seconds, 1)});
+  std::cout << format_table(rows) << "\n";
+  int64_t positives = 0;
+  for (const auto count : report.positives) positives += count;
+  std::cout << report.images.size() << (report.images.size() == 1 ? " member, " : " members, ") << report.training.images << " images, " << positives << " of them positive; " << percent(report.positive_rate) << " of each batch\n";
+  if (report.images.size() > 1) std::cout << "each member sent " << format_bytes(report.exchanged.bytes_sent) << " in " << report.exchanged.rounds << " rounds\n";
+  const auto& at = report.operation;
+  std::cout << "positive from " << format_fixed(at.threshold, 4) << " on: finds " << percent(at.recall) << " of the positives with " << percent(at.false_alarms) << " false alarms (the threshold was chosen on the same held-out images)\nwrote "
+            << report.training.output << "\n";
+}
+
+int train(TrainOptions& options, const Common& common) {
   complete(options, common);
-  const auto report = train::train_model(options.job);
+  if (options.objective.empty()) {
+    const auto report = train::train_model(options.job);
+    if (common.json) std::cout << to_json(report).dump(2) << "\n";
+    else print_table(report);
+    return 0;
+  }
+  auto& rare = options.rare;
+  rare.train = options.job, rare.objective = options.objective, rare.report = options.report, rare.threshold.most_false_alarms = options.most_false_alarms;
+  if (options.sampling == "natural") rare.positives_in_batch = 0;
+  if (options.momentum->count() == 0) rare.train.trainer.optimizer.momentum = 0;
+  const auto report = train::train_rare(rare);
   if (common.json) std::cout << to_json(report).dump(2) << "\n";
   else print_table(report);
   return 0;
@@ -32,14 +68,42 @@ void declare_selection(CLI::App& app, JobOptions& options) {
   app.add_option("--classes", job.classes, "put a new last layer for so many classes in place of the model's, whatever classes that had")->check(CLI::Range(2, 1 << 20));
 }
 
+/// Two classes of which one may be rare; members that meet seldom.
+void declare_objective(CLI::App& app, TrainOptions& options) {
+  auto& rare = options.rare;
+  auto* objective = app.add_option("--objective", options.objective, "train on positive and negative images, towards: auc, cross-entropy, weighted, focal; in stages, by one or more workers");
+  const auto add = [&](CLI::Option* option) { option->needs(objective); };
+  add(app.add_option("--positive", rare.positive, "classes of the labels that are positive")->capture_default_str());
+  add(app.add_option("--sampling", options.sampling, "batches with as many positives as --positives-in-batch says, or natural: as they come")->check(CLI::IsMember({"balanced", "natural"}))->capture_default_str());
+  add(app.add_option("--positives-in-batch", rare.positives_in_batch, "share of a batch that is positive")->check(CLI::Range(0.0, 1.0))->capture_default_str());
+  add(app.add_option("--keep-positives", rare.keep_positives, "learn from so few positives that they are this share of the images, to try out how rare they may be")->check(CLI::Range(0.0, 1.0)));
+  add(app.add_option("--margin", rare.margin, "auc: of positives before negatives")->capture_default_str());
+  add(app.add_option("--focus", rare.focus, "focal: exponent of what is still wrong")->capture_default_str());
+  add(app.add_option("--workers", rare.workers, "threads that learn from images of their own")->check(CLI::Range(1, 1024))->capture_default_str());
+  add(app.add_option("--skew", rare.skew, "0: workers have positives alike; towards 1: the first ones have ever more of them")->check(CLI::Range(0.0, 1.0))->capture_default_str());
+  add(app.add_option("--window", rare.window, "steps between two averages of the workers' weights")->capture_default_str());
+  add(app.add_option("--stages", rare.stages, "each three times as long as the one before, at a third of its learning rate")->capture_default_str());
+  add(app.add_option("--stage-steps", rare.stage_steps, "steps of the first stage (default: such that all together are --epochs)")->check(CLI::Range(1, 1 << 30)));
+  add(app.add_option("--growth", rare.growth, "of steps, and fall of the learning rate, from stage to stage")->capture_default_str());
+  add(app.add_option("--proximity", rare.proximity, "how strongly a stage stays near what it began with (1 / gamma)")->capture_default_str());
+  add(app.add_flag("!--last-step", rare.averages_iterates, "a stage gives what its last step gave (default: the mean of all its steps)"));
+  add(app.add_option("--measure-steps", rare.measure_steps, "measure held-out AUC each so many steps (default: behind each stage)")->check(CLI::Range(1, 1 << 30)));
+  add(app.add_option("--false-alarm-cost", rare.threshold.false_alarm_cost, "of the threshold that is chosen")->check(CLI::NonNegativeNumber)->capture_default_str());
+  add(app.add_option("--miss-cost", rare.threshold.miss_cost, "likewise, of a positive that is not found")->check(CLI::NonNegativeNumber)->capture_default_str());
+  add(app.add_option("--most-false-alarms", options.most_false_alarms, "choose the threshold with the highest recall at this share of false alarms, in place of costs")->check(CLI::Range(0.0, 1.0)));
+  add(app.add_option("--report", options.report, "JSON file to write: AUC with intervals, curves, members, rounds and bytes"));
+}
+
 }  // namespace
 
 Run declare_train(CLI::App& app, Common& common) {
-  auto options = std::make_shared<JobOptions>();
+  auto options = std::make_shared<TrainOptions>();
   declare_data(app, *options);
   declare_selection(app, *options);
+  declare_objective(app, *options);
   declare_loss(app, *options);
   declare_trainer(app, *options);
+  options->momentum = app.get_option("--momentum");
   app.add_option("-o,--output", options->output, "ONNX file to write: the same graph with the trained weights")->required();
   return [options, &common] { return train(*options, common); };
 }

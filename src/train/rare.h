@@ -1,0 +1,55 @@
+// Training on two classes of which one is rare, by one or more members with images of their own. The job behind `scissionlite-train train --objective`. Free of libtorch.
+// The method is coda.h's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collective/collective.h"
+#include "score/roc.h"
+#include "train/train.h"
+
+namespace scissionlite::train {
+
+struct RareJob {
+  TrainJob train;                     // its optimiser has no momentum by default; epochs are what stages take together where stage_steps is 0
+  std::string objective = "auc";      // objectives.inc
+  std::vector<int64_t> positive{1};   // classes of the labels that are positive
+  double positives_in_batch = 0.5;    // share; 0: as they come
+  double keep_positives = 0;          // share of the positives among the images learned from, for experiments; 0: all
+  double margin = 1, focus = 2;       // of auc and focal
+  int workers = 1;                    // members in this process
+  double skew = 0;                    // of how positives are divided among them
+  int64_t window = 16, stages = 3, stage_steps = 0;
+  double growth = 3, proximity = 0;
+  bool averages_iterates = true;
+  int64_t measure_steps = 0;          // held-out AUC is measured at least each so many steps; 0: behind each stage
+  double wait_s = 600;                // that members wait for each other
+  ThresholdWish threshold;
+  fs::path report;                    // JSON; empty: none
+};
+
+struct RareMeasure {
+  int64_t stage = 0, step = 0, rounds = 0;
+  double rate = 0, loss = 0, seconds = 0;
+  Auc auc;                            // held out
+};
+struct RareReport {
+  TrainReport training;               // without epochs
+  std::vector<int64_t> images, positives;  // of each member
+  double positive_rate = 0;           // of the batches
+  ExchangeCounts exchanged;           // of rank 0
+  std::vector<RareMeasure> measures;  // the first is before training
+  Operation operation;                // at the threshold, which was chosen on the same images
+  std::vector<Operation> curve;       // ROC and precision
+};
+[[nodiscard]] Json to_json(const RareReport& report);
+
+/// Key of the decision in the metadata of the model that is written: {"positive": 1, "threshold": 0.4}, of the softmax's share.
+inline constexpr char kDecisionMetadataKey[] = "scissionlite.decision";
+
+/// Writes a model of two classes, negative and positive. @throws as train_model; InvalidArgument: labels without positive or negative images, a loss that is not
+/// finite; MemberLost.
+RareReport train_rare(const RareJob& job);
+
+}  // namespace scissionlite::train
