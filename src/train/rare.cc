@@ -185,10 +185,11 @@ class Member {
   int64_t shown_ = 0, measured_ = 0;
 };
 
-void warn_of_members(const RareReport& report) {
+void note_members(RareReport& report) {
   for (size_t rank = 0; rank < report.positives.size(); ++rank)
     if (report.positives[rank] == 0)
-      log::warning("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(report.images[rank]) + "; it learns from negative ones, and the others teach it what a positive one is");
+      report.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(report.images[rank]) + "; it learns from negative ones, and the others teach it what a positive one is");
+  for (const auto& note : report.notes) log::warning(note);
 }
 
 }  // namespace
@@ -199,6 +200,7 @@ Json to_json(const RareReport& report) {
   out["schema"] = "scissionlite.rare_training/1";
   out["members"] = Json::array();
   for (size_t rank = 0; rank < report.images.size(); ++rank) out["members"].push_back({{"images", report.images[rank]}, {"positives", report.positives[rank]}});
+  out["notes"] = report.notes;
   out["positive_rate"] = report.positive_rate;
   out["exchanged"] = {{"rounds", report.exchanged.rounds}, {"bytes_sent", report.exchanged.bytes_sent}, {"bytes_received", report.exchanged.bytes_received}, {"seconds", report.exchanged.seconds}};
   out["measures"] = Json::array();
@@ -223,7 +225,7 @@ RareReport train_rare(const RareJob& job) {
     report.images.push_back(images.size()), report.positives.push_back(images.positives());
     report.training.images += images.size();
   }
-  warn_of_members(report);
+  note_members(report);
   run_in_threads(job.workers, job.wait_s, [&](Collective& members) { Member(job, plan, members).run(report); });
   report.training.seconds = (Clock::steady().now_us() - started_us) * 1e-6;
   if (!job.report.empty()) write_file(job.report, to_json(report).dump(2) + "\n");

@@ -42,6 +42,7 @@ struct RareReport {
   std::vector<RareMeasure> measures;  // the first is before training
   Operation operation;                // at the threshold, which was chosen on the same images
   std::vector<Operation> curve;       // ROC and precision
+  std::vector<std::string> notes;     // members without positives
 };
 [[nodiscard]] Json to_json(const RareReport& report);
 

@@ -88,8 +88,3 @@ class OnTrainedModel(OnStripes):
         super().setUpClass()
         cls.residual = cls.folder / "residual.onnx"
         cls.trained(residual_model(cls.folder / "start.onnx"), cls.residual, *BASE)
-
-    def on_stripes(self, command, model, output, *more, data=None):
-        """Words of a command that trains on one thread."""
-        data = data or ["--images", self.train_file, "--held-out", self.test_file]
-        return [command, model, *data, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *more]

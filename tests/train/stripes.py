@@ -64,6 +64,11 @@ class OnStripes(unittest.TestCase):
         """`more`, and of the usual options those that it does not give."""
         return [*(word for option, value in usual.items() if option not in more for word in (option, value)), *more]
 
+    def on_stripes(self, command, model, output, *more, data=None):
+        """Words of a command that trains on one thread."""
+        data = data or ["--images", self.train_file, "--held-out", self.test_file]
+        return [command, model, *data, "--input", self.folder / "input.json", "--threads", 1, "-q", "-o", output, *more]
+
     def report(self, words, code=0):
         result = run(*words)
         self.assertEqual(result.returncode, code, result.stderr)
