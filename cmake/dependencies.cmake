@@ -1,5 +1,6 @@
 # Where third-party libraries come from: Debian packages by find_package, wheels below .deps/ by their own configs.
 find_package(Threads REQUIRED)
+find_package(MPI COMPONENTS CXX QUIET)  # training by processes; without it there are threads
 find_package(OpenSSL REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(nlohmann_json REQUIRED)

@@ -67,7 +67,7 @@ void Meeting::end_round() {
   refused_.clear();
   for (size_t rank = 0; rank < given_.size(); ++rank) {
     by_rank.push_back(given_[rank]->bytes);
-    if (given_[rank]->round != round) refused_ = "[collective] rank " + std::to_string(rank) + " came for a " + round_name(given_[rank]->round) + ", rank 0 for a " + round_name(round) + ": all members are to do the same";
+    if (given_[rank]->round != round) refused_ = message_of_kinds(static_cast<int>(rank), given_[rank]->round, round);
   }
   if (refused_.empty()) {
     try {

@@ -67,6 +67,10 @@ std::string combined(Round round, const std::vector<std::string_view>& by_rank) 
   return added<float>(by_rank, static_cast<double>(by_rank.size()));
 }
 
+std::string message_of_kinds(int rank, Round kind, Round of_rank_0) {
+  return "[collective] rank " + std::to_string(rank) + " came for a " + round_name(kind) + ", rank 0 for a " + round_name(of_rank_0) + ": all members are to do the same";
+}
+
 std::vector<std::string> parts_of(std::string_view gathered) {
   std::vector<std::string> out;
   while (!gathered.empty()) {

@@ -18,6 +18,8 @@ enum class Round : uint8_t {
 
 /// @param by_rank  what each member gave. @throws InvalidArgument where lengths differ (names the rank), or are no whole values.
 [[nodiscard]] std::string combined(Round round, const std::vector<std::string_view>& by_rank);
+/// What is said where members come for rounds of different kinds.
+[[nodiscard]] std::string message_of_kinds(int rank, Round kind, Round of_rank_0);
 /// The inverse of kGather. @throws InvalidArgument for bytes that are none.
 [[nodiscard]] std::vector<std::string> parts_of(std::string_view gathered);
 

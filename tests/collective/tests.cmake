@@ -1,0 +1,10 @@
+# Members of an MPI job; those that are threads are tested beside the code.
+if(NOT MPI_CXX_FOUND)
+  add_test(NAME collective_mpi COMMAND "${CMAKE_COMMAND}" -E echo "[SKIP] built without MPI; install libopenmpi-dev")
+  set_tests_properties(collective_mpi PROPERTIES LABELS integration SKIP_REGULAR_EXPRESSION "\\[SKIP\\]")
+  return()
+endif()
+add_executable(mpi_members collective/mpi_members.cc)
+target_link_libraries(mpi_members PRIVATE scissionlite_collective GTest::gtest)
+add_test(NAME collective_mpi COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/collective/test_mpi.py" "${MPIEXEC_EXECUTABLE}" $<TARGET_FILE:mpi_members>)
+set_tests_properties(collective_mpi PROPERTIES LABELS "integration" TIMEOUT 300)
