@@ -28,6 +28,12 @@ bool is_more_than_one(const char* variable) {
 
 bool is_under_mpi() { return is_more_than_one("OMPI_COMM_WORLD_SIZE") || is_more_than_one("PMI_SIZE") || (std::getenv("PMIX_RANK") && is_more_than_one("SLURM_NTASKS")); }
 
+int rank_under_mpi() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"})
+    if (const char* value = std::getenv(variable)) return std::atoi(value);
+  return 0;
+}
+
 #ifndef SCISSIONLITE_MPI
 
 std::unique_ptr<Collective> join_mpi(double) { throw Unsupported("[collective] built without MPI; install libopenmpi-dev and configure the build again, or use --workers for threads of one process"); }

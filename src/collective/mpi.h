@@ -9,6 +9,8 @@ namespace scissionlite {
 
 /// Whether this process was started by mpirun or srun with MPI, as one of several. Asks the environment only.
 [[nodiscard]] bool is_under_mpi();
+/// As the environment says; 0 where there is no MPI.
+[[nodiscard]] int rank_under_mpi();
 
 /// This process as a member, with its rank in MPI_COMM_WORLD. Once a process. Values go to rank 0 and the result comes back, so that they are the same bits as in
 /// other transports; each member waits `wait_s` for the others at most. When it is destroyed behind an exception all processes are ended, as MPI has no other way.

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "collective/mpi.h"
 #include "collective/threads.h"
 #include "onnx/onnx.h"
 #include "train/classifier.h"
@@ -29,19 +30,15 @@ std::vector<char> positives_of(const Dataset& images, const std::vector<int64_t>
   return out;
 }
 
-/// What all members know before they begin.
+/// What members of this process know before they begin.
 struct Plan {
   Graph graph;
   JobData data;
-  std::vector<std::vector<int64_t>> parts;  // of the images learned from, by member
   std::vector<int64_t> held_out;
-  int64_t positives_in_batch = 0;           // 0: as they come
-  double positive_rate = 0;
-  CodaOptions coda;
 
-  explicit Plan(const RareJob& job) {
+  explicit Plan(const RareJob& job) : job_(job) {
     check_job(job.train);
-    if (job.workers < 1) throw InvalidArgument("[train] " + std::to_string(job.workers) + " workers; expected at least 1");
+    check_batches();
     auto input = job.train.input;
     graph = load_model(job.train.model);
     vision::check_fits(input, graph, job.train.model.string());
@@ -51,33 +48,43 @@ struct Plan {
       graph.metadata[vision::kInputMetadataKey] = vision::to_json(input).dump();
     }
     data = load_data(job.train, job.train.input, kAnyClass);
-    auto which = labelled(*data.train, job.positive);
-    if (job.keep_positives > 0) which = with_positive_share(which, positives_of(*data.train, which, job.positive), job.keep_positives, job.train.trainer.seed);
-    held_out = labelled(*data.held_out, job.positive);
-    const auto is_positive = positives_of(*data.train, which, job.positive);
-    parts = divide(which, is_positive, job.workers, job.skew, job.train.trainer.seed);
-    set_batches(job, static_cast<double>(std::count(is_positive.begin(), is_positive.end(), 1)) / static_cast<double>(which.size()));
-    set_coda(job, static_cast<int64_t>(which.size()));
+    which_ = labelled(*data.train);
+    if (!job.own_images) check_classes(*data.train, job.positive);
+    if (job.keep_positives > 0) which_ = with_positive_share(which_, positives_of(*data.train, which_, job.positive), job.keep_positives, job.train.trainer.seed);
+    held_out = labelled(*data.held_out);
+    const auto positives = positives_of(*data.held_out, held_out, job.positive);
+    check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), std::count(positives.begin(), positives.end(), 1));
+  }
+
+  /// Of the images learned from, those of a member.
+  [[nodiscard]] std::vector<int64_t> part(int rank, int members) const {
+    if (job_.own_images) return which_;
+    return divide(which_, positives_of(*data.train, which_, job_.positive), members, job_.skew, job_.train.trainer.seed)[static_cast<size_t>(rank)];
+  }
+  /// 0: as they come.
+  [[nodiscard]] int64_t positives_in_batch() const {
+    return job_.positives_in_batch == 0 ? 0 : std::clamp<int64_t>(std::llround(job_.positives_in_batch * static_cast<double>(job_.train.batch_size)), 1, job_.train.batch_size - 1);
+  }
+  /// @param images  of all members.
+  [[nodiscard]] CodaOptions coda(int64_t images, int members) const {
+    const auto& trainer = job_.train.trainer;
+    double of_stages = 0;
+    for (int64_t s = 0; s < job_.stages; ++s) of_stages += std::pow(job_.growth, static_cast<double>(s));
+    const double steps = static_cast<double>(trainer.epochs * images) / static_cast<double>(job_.train.batch_size * members);
+    const int64_t first = job_.stage_steps > 0 ? job_.stage_steps : std::max<int64_t>(1, std::llround(steps / std::max(1.0, of_stages)));
+    return {.stages = job_.stages, .first_steps = first, .growth = job_.growth, .rate = trainer.schedule.rate, .window = job_.window, .proximity = job_.proximity, .averages_iterates = job_.averages_iterates, .optimizer = trainer.optimizer,
+            .clip_norm = trainer.clip_norm};
   }
 
  private:
-  void set_batches(const RareJob& job, double rate_of_images) {
-    if (!(job.positives_in_batch >= 0 && job.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
-    positive_rate = rate_of_images;
-    if (job.positives_in_batch == 0) return;
-    positives_in_batch = std::clamp<int64_t>(std::llround(job.positives_in_batch * static_cast<double>(job.train.batch_size)), 1, job.train.batch_size - 1);
-    if (job.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
-    positive_rate = static_cast<double>(positives_in_batch) / static_cast<double>(job.train.batch_size);
+  void check_batches() const {
+    if (job_.workers < 1) throw InvalidArgument("[train] " + std::to_string(job_.workers) + " workers; expected at least 1");
+    if (!(job_.positives_in_batch >= 0 && job_.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job_.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
+    if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
   }
-  void set_coda(const RareJob& job, int64_t images) {
-    const auto& trainer = job.train.trainer;
-    double of_stages = 0;
-    for (int64_t s = 0; s < job.stages; ++s) of_stages += std::pow(job.growth, static_cast<double>(s));
-    const double steps = static_cast<double>(trainer.epochs * images) / static_cast<double>(job.train.batch_size * job.workers);
-    const int64_t first = job.stage_steps > 0 ? job.stage_steps : std::max<int64_t>(1, std::llround(steps / std::max(1.0, of_stages)));
-    coda = {.stages = job.stages, .first_steps = first, .growth = job.growth, .rate = trainer.schedule.rate, .window = job.window, .proximity = job.proximity, .averages_iterates = job.averages_iterates, .optimizer = trainer.optimizer,
-            .clip_norm = trainer.clip_norm};
-  }
+
+  const RareJob& job_;
+  std::vector<int64_t> which_;
 };
 
 int64_t count_values(const Values& values) {
@@ -94,44 +101,75 @@ class Member {
         plan_(plan),
         members_(members),
         module_(plan.graph, {.update_statistics = job.train.update_statistics}),
-        objective_(make_objective(job.objective, {.positive_rate = plan.positive_rate, .margin = job.margin, .focus = job.focus})),
-        mine_(std::make_shared<TwoClasses>(plan.data.train, job.positive, plan.parts[static_cast<size_t>(members.rank())])),
+        mine_(std::make_shared<TwoClasses>(plan.data.train, job.positive, plan.part(members.rank(), members.size()))),
         logits_(logits_value(plan.graph)) {
-    use_threads(std::max(1, (job.train.trainer.threads > 0 ? job.train.trainer.threads : this_machine().cores) / members.size()));
+    const int threads = job.train.trainer.threads > 0 ? job.train.trainer.threads : this_machine().cores;
+    use_threads(std::max(1, threads / job.workers));
     module_.train({job.train.train, job.train.freeze, {}, ""});
   }
 
   /// @param report  filled by rank 0.
   void run(RareReport& report) {
+    RareReport of_all;
+    introduce(of_all);
+    options_ = plan_.coda(of_all.training.images, members_.size());
+    objective_ = make_objective(job_.objective, {.positive_rate = of_all.positive_rate, .margin = job_.margin, .focus = job_.focus});
+    if (members_.rank() == 0) report = of_all;
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
     LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed};
-    if (plan_.positives_in_batch > 0) options.order = balanced_order(mine_->is_positive(), options.batch_size, plan_.positives_in_batch, seed);
+    if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);
     const Loader loader(mine_, options);
     Stream data(loader);
     started_us_ = Clock::steady().now_us();
     measure({}, report);
     std::optional<Progress> bar;
     if (members_.rank() == 0) bar.emplace("train", total_steps());
-    Coda coda(module_, *objective_, members_, plan_.coda);
+    Coda coda(module_, *objective_, members_, options_);
     coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
       if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
       shown_ = at.step;
       if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at, report);
       return true;
     });
-    if (members_.rank() != 0) return;
+    if (members_.rank() == 0) finish(report);
+  }
+
+ private:
+  [[nodiscard]] int64_t total_steps() const {
+    double steps = static_cast<double>(options_.first_steps), sum = 0;
+    for (int64_t s = 0; s < options_.stages; ++s, steps *= options_.growth) sum += std::round(steps);
+    return static_cast<int64_t>(sum);
+  }
+
+  /// Members tell each other what they have.
+  void introduce(RareReport& report) {
+    const int64_t own[2] = {mine_->size(), mine_->positives()};
+    int64_t positives = 0;
+    for (const auto& bytes : members_.gather({reinterpret_cast<const char*>(own), sizeof own})) {
+      int64_t has[2] = {};
+      if (bytes.size() != sizeof has) throw InvalidArgument("[train] a member is of another version");
+      std::copy_n(bytes.data(), sizeof has, reinterpret_cast<char*>(has));
+      report.images.push_back(has[0]), report.positives.push_back(has[1]);
+      report.training.images += has[0], positives += has[1];
+      if (has[1] == 0)
+        report.notes.push_back("member " + std::to_string(report.images.size() - 1) + " has no positive image among its " + std::to_string(has[0]) + "; it learns from negative ones, and the others teach it what a positive one is");
+    }
+    check_both_classes("images", report.training.images, positives);
+    const auto in_batch = plan_.positives_in_batch();
+    report.positive_rate = in_batch > 0 ? static_cast<double>(in_batch) / static_cast<double>(job_.train.batch_size) : static_cast<double>(positives) / static_cast<double>(report.training.images);
+    report.training.model = job_.train.model.string(), report.training.output = job_.train.output.string(), report.training.command = job_.train.command;
+    report.training.held_out = static_cast<int64_t>(plan_.held_out.size());
+    if (members_.rank() == 0)
+      for (const auto& note : report.notes) log::warning(note);
+  }
+
+  void finish(RareReport& report) {
     report.exchanged = members_.counts();
     report.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report.training.values_trained = count_values(module_.trained()), report.training.parameters = static_cast<int64_t>(module_.parameters().size());
     report.operation = choose_threshold(scored_, job_.threshold), report.curve = operations(scored_);
     write(report);
   }
 
- private:
-  [[nodiscard]] int64_t total_steps() const {
-    double steps = static_cast<double>(plan_.coda.first_steps), sum = 0;
-    for (int64_t s = 0; s < plan_.coda.stages; ++s, steps *= plan_.coda.growth) sum += std::round(steps);
-    return static_cast<int64_t>(sum);
-  }
   torch::Tensor logit(const Batch& batch) {
     const auto logits = module_.run({{module_.graph().inputs.at(0).name, to_torch(batch.input, torch::kFloat)}}, {logits_}).at(logits_).flatten(1);
     return logits.select(1, 1) - logits.select(1, 0);
@@ -183,13 +221,20 @@ class Member {
   std::vector<Scored> scored_;
   double started_us_ = 0;
   int64_t shown_ = 0, measured_ = 0;
+  CodaOptions options_;
 };
 
-void note_members(RareReport& report) {
-  for (size_t rank = 0; rank < report.positives.size(); ++rank)
-    if (report.positives[rank] == 0)
-      report.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(report.images[rank]) + "; it learns from negative ones, and the others teach it what a positive one is");
-  for (const auto& note : report.notes) log::warning(note);
+/// As a process of an MPI job. What goes wrong is said before the job ends, which ends this process too.
+void run_under_mpi(const RareJob& job, const Plan& plan, RareReport& report) {
+  if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; here members are the processes that mpirun started");
+  const auto members = join_mpi(job.wait_s);
+  report.rank = members->rank();
+  try {
+    Member(job, plan, *members).run(report);
+  } catch (const std::exception& error) {
+    log::error(error.what());
+    throw;
+  }
 }
 
 }  // namespace
@@ -217,18 +262,10 @@ RareReport train_rare(const RareJob& job) {
   if (!job.report.empty()) check_writable(job.report);
   const Plan plan(job);
   RareReport report;
-  report.training.model = job.train.model.string(), report.training.output = job.train.output.string(), report.training.command = job.train.command;
-  report.training.held_out = static_cast<int64_t>(plan.held_out.size());
-  report.positive_rate = plan.positive_rate;
-  for (const auto& part : plan.parts) {
-    const TwoClasses images(plan.data.train, job.positive, part);
-    report.images.push_back(images.size()), report.positives.push_back(images.positives());
-    report.training.images += images.size();
-  }
-  note_members(report);
-  run_in_threads(job.workers, job.wait_s, [&](Collective& members) { Member(job, plan, members).run(report); });
+  if (is_under_mpi()) run_under_mpi(job, plan, report);
+  else run_in_threads(job.workers, job.wait_s, [&](Collective& members) { Member(job, plan, members).run(report); });
   report.training.seconds = (Clock::steady().now_us() - started_us) * 1e-6;
-  if (!job.report.empty()) write_file(job.report, to_json(report).dump(2) + "\n");
+  if (!job.report.empty() && report.rank == 0) write_file(job.report, to_json(report).dump(2) + "\n");
   return report;
 }
 

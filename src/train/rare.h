@@ -1,5 +1,5 @@
 // Training on two classes of which one is rare, by one or more members with images of their own. The job behind `scissionlite-train train --objective`. Free of libtorch.
-// The method is coda.h's.
+// The method is coda.h's. Members are threads of this process, or, where it was started by mpirun, its processes.
 #pragma once
 
 #include <string>
@@ -18,8 +18,9 @@ struct RareJob {
   double positives_in_batch = 0.5;    // share; 0: as they come
   double keep_positives = 0;          // share of the positives among the images learned from, for experiments; 0: all
   double margin = 1, focus = 2;       // of auc and focal
-  int workers = 1;                    // members in this process
-  double skew = 0;                    // of how positives are divided among them
+  int workers = 1;                    // members in this process; under MPI it is one
+  double skew = 0;                    // of how positives are divided among members
+  bool own_images = false;            // images are this member's alone, not to be divided; held-out ones all members have
   int64_t window = 16, stages = 3, stage_steps = 0;
   double growth = 3, proximity = 0;
   bool averages_iterates = true;
@@ -35,6 +36,7 @@ struct RareMeasure {
   Auc auc;                            // held out
 };
 struct RareReport {
+  int rank = 0;                       // of the member that made it; others than 0 know of themselves only
   TrainReport training;               // without epochs
   std::vector<int64_t> images, positives;  // of each member
   double positive_rate = 0;           // of the batches

@@ -75,21 +75,22 @@ std::string TwoClasses::identity() const {
 
 int64_t TwoClasses::positives() const { return std::count(is_positive_.begin(), is_positive_.end(), 1); }
 
-std::vector<int64_t> labelled(const Dataset& images, const std::vector<int64_t>& positive_classes) {
+std::vector<int64_t> labelled(const Dataset& images) {
   std::vector<int64_t> out;
+  for (int64_t i = 0; i < images.size(); ++i)
+    if (images.label(i) >= 0) out.push_back(i);
+  return out;
+}
+
+void check_classes(const Dataset& images, const std::vector<int64_t>& positive_classes) {
   std::set<int64_t> seen;
-  int64_t positives = 0;
-  for (int64_t i = 0; i < images.size(); ++i) {
-    const auto label = images.label(i);
-    if (label < 0) continue;
-    out.push_back(i), seen.insert(label);
-    positives += holds(positive_classes, label);
-  }
+  for (const auto index : labelled(images)) seen.insert(images.label(index));
   for (const auto one : positive_classes)
     if (!seen.count(one)) throw InvalidArgument("[train] no image has the positive class " + std::to_string(one) + "; there are " + listed({seen.begin(), seen.end()}));
-  if (positives == 0 || positives == static_cast<int64_t>(out.size()))
-    throw InvalidArgument("[train] " + std::to_string(positives) + " of " + std::to_string(out.size()) + " images are positive (class " + listed(positive_classes) + "); both positive and negative ones are needed");
-  return out;
+}
+
+void check_both_classes(const std::string& what, int64_t images, int64_t positives) {
+  if (positives == 0 || positives == images) throw InvalidArgument("[train] " + std::to_string(positives) + " of " + std::to_string(images) + " " + what + " are positive; both positive and negative ones are needed");
 }
 
 std::vector<int64_t> with_positive_share(const std::vector<int64_t>& of, const std::vector<char>& is_positive, double share, uint64_t seed) {

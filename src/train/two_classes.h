@@ -29,8 +29,12 @@ class TwoClasses : public Dataset {
   std::vector<char> is_positive_;
 };
 
-/// Indices of all examples that have a label. @throws InvalidArgument: a class that no label is one of, all or none of the examples positive (says how many of which).
-[[nodiscard]] std::vector<int64_t> labelled(const Dataset& images, const std::vector<int64_t>& positive_classes);
+/// Indices of all examples that have a label.
+[[nodiscard]] std::vector<int64_t> labelled(const Dataset& images);
+/// @throws InvalidArgument: a positive class that no label is (says which there are).
+void check_classes(const Dataset& images, const std::vector<int64_t>& positive_classes);
+/// @param what  "images", for messages. @throws InvalidArgument: all or none of them positive.
+void check_both_classes(const std::string& what, int64_t images, int64_t positives);
 
 /// Of `of` (negatives and positives of `is_positive`) as many positives as make up that share of all that stay; all negatives stay.
 /// @throws InvalidArgument: fewer than 1 would be left, or more are asked for than there are.

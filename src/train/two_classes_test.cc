@@ -41,7 +41,7 @@ int64_t positives_of(const std::vector<int64_t>& indices, const std::vector<char
 
 TEST(TwoClasses, AreThePositiveClassesAndTheRest) {
   const auto images = std::make_shared<Labels>(std::vector<int64_t>{3, 0, -1, 7, 3, 1});
-  const auto which = labelled(*images, {3, 7});
+  const auto which = labelled(*images);
   EXPECT_EQ(which, (std::vector<int64_t>{0, 1, 3, 4, 5}));
   const TwoClasses two(images, {3, 7}, which);
   EXPECT_EQ(two.positives(), 3);
@@ -52,16 +52,18 @@ TEST(TwoClasses, AreThePositiveClassesAndTheRest) {
     EXPECT_EQ(example.input.as<float>()[0], static_cast<float>(which[static_cast<size_t>(i)]));
   }
   EXPECT_NE(two.identity(), TwoClasses(images, {3}, which).identity());
-  const auto message_of = [&](const std::vector<int64_t>& positive) -> std::string {
+  const auto message_of = [](auto&& call) -> std::string {
     try {
-      (void)labelled(*images, positive);
+      call();
     } catch (const InvalidArgument& error) {
       return error.what();
     }
     return "";
   };
-  EXPECT_NE(message_of({4}).find("no image has the positive class 4; there are 0, 1, 3, 7"), std::string::npos) << message_of({4});
-  EXPECT_NE(message_of({0, 1, 3, 7}).find("5 of 5 images are positive"), std::string::npos);
+  EXPECT_EQ(message_of([&] { check_classes(*images, {3, 7}), check_both_classes("images", 5, 3); }), "");
+  EXPECT_NE(message_of([&] { check_classes(*images, {3, 4}); }).find("no image has the positive class 4; there are 0, 1, 3, 7"), std::string::npos);
+  EXPECT_NE(message_of([] { check_both_classes("images", 5, 5); }).find("5 of 5 images are positive"), std::string::npos);
+  EXPECT_NE(message_of([] { check_both_classes("images", 5, 0); }).find("0 of 5 images are positive"), std::string::npos);
 }
 
 TEST(TwoClasses, SharesOfPositives) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "collective/mpi.h"
 #include "train/rare.h"
 #include "train_cli/job_options.h"
 
@@ -40,7 +41,14 @@ void print_table(const train::RareReport& report) {
             << report.training.output << "\n";
 }
 
+/// Each member's own: "site{rank}/" is site0/ for rank 0.
+void put_rank(std::vector<std::string>& paths) {
+  for (auto& path : paths)
+    for (size_t at = 0; (at = path.find("{rank}", at)) != std::string::npos;) path.replace(at, 6, std::to_string(rank_under_mpi()));
+}
+
 int train(TrainOptions& options, const Common& common) {
+  put_rank(options.images);
   complete(options, common);
   if (options.objective.empty()) {
     const auto report = train::train_model(options.job);
@@ -53,6 +61,7 @@ int train(TrainOptions& options, const Common& common) {
   if (options.sampling == "natural") rare.positives_in_batch = 0;
   if (options.momentum->count() == 0) rare.train.trainer.optimizer.momentum = 0;
   const auto report = train::train_rare(rare);
+  if (report.rank > 0) return 0;
   if (common.json) std::cout << to_json(report).dump(2) << "\n";
   else print_table(report);
   return 0;
@@ -79,7 +88,9 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--keep-positives", rare.keep_positives, "learn from so few positives that they are this share of the images, to try out how rare they may be")->check(CLI::Range(0.0, 1.0)));
   add(app.add_option("--margin", rare.margin, "auc: of positives before negatives")->capture_default_str());
   add(app.add_option("--focus", rare.focus, "focal: exponent of what is still wrong")->capture_default_str());
-  add(app.add_option("--workers", rare.workers, "threads that learn from images of their own")->check(CLI::Range(1, 1024))->capture_default_str());
+  add(app.add_option("--workers", rare.workers, "threads that learn from images of their own; processes under mpirun take their place")->check(CLI::Range(1, 1024))->capture_default_str());
+  add(app.add_flag("--own-images", rare.own_images, "--images are this member's alone, under mpirun, with {rank} in their names in place of its rank; default: all members give the same ones, which are divided"));
+  add(app.add_option("--wait-seconds", rare.wait_s, "that members wait for each other")->check(CLI::PositiveNumber)->capture_default_str());
   add(app.add_option("--skew", rare.skew, "0: workers have positives alike; towards 1: the first ones have ever more of them")->check(CLI::Range(0.0, 1.0))->capture_default_str());
   add(app.add_option("--window", rare.window, "steps between two averages of the workers' weights")->capture_default_str());
   add(app.add_option("--stages", rare.stages, "each three times as long as the one before, at a third of its learning rate")->capture_default_str());

@@ -1,17 +1,20 @@
 """scissionlite-train train --objective: positives and negatives, several workers, AUC, on stripes of CIFAR's format. The method is tested by src/train and src/collective.
-test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with the Python of .deps/venv_ort)"""
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import unittest
 
 import numpy as np
 import onnx
 
+MPIRUN = sys.argv.pop(3) if len(sys.argv) > 3 else ""
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from small_models import answers, plain_model  # noqa: E402  (it takes the programs off sys.argv)
-from stripes import OnStripes  # noqa: E402
-from test_train import run  # noqa: E402
+from stripes import OnStripes, pictures, write_cifar  # noqa: E402
+from test_train import PROGRAM, run  # noqa: E402
 
 POSITIVE = 2
 WORDS = {"--objective": "auc", "--positive": POSITIVE, "--stages": 2, "--stage-steps": 12, "--window": 4, "--batch": 16, "--lr": 0.2}
@@ -20,6 +23,11 @@ WORDS = {"--objective": "auc", "--positive": POSITIVE, "--stages": 2, "--stage-s
 def scores(model, images):
     logits = answers(model, images).astype(np.float64)
     return 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+
+
+def mpirun(members, words):
+    more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
+    return subprocess.run([MPIRUN, "--oversubscribe", "-n", str(members), PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=300, env=os.environ | more)
 
 
 def area(values, is_positive):
@@ -35,8 +43,8 @@ class Rare(OnStripes):
         cls.start = plain_model(cls.folder / "start.onnx")
         cls.is_positive = np.array(cls.labels_of_images) == POSITIVE
 
-    def words(self, output, *more, model=None):
-        return self.on_stripes("train", model or self.start, output, *self.with_defaults(WORDS, more))
+    def words(self, output, *more, model=None, data=None):
+        return self.on_stripes("train", model or self.start, output, *self.with_defaults(WORDS, more), data=data)
 
     def learned(self, output, *more, model=None):
         return self.report(self.words(output, "--json", *more, model=model))
@@ -75,6 +83,38 @@ class Rare(OnStripes):
         self.assertEqual(one.read_bytes(), two.read_bytes())
         self.assertNotEqual(one.read_bytes(), other.read_bytes())
 
+    def test_processes_learn_what_threads_do(self):
+        """To the bit; and what goes wrong in one ends all of them, with a message."""
+        if not MPIRUN:
+            self.skipTest("[SKIP] built without MPI")
+        threads, processes = self.folder / "threads.onnx", self.folder / "processes.onnx"
+        report = self.learned(threads, "--workers", 3)
+        result = mpirun(3, self.words(processes, "--json"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(threads.read_bytes(), processes.read_bytes())
+        made = json.loads(result.stdout)
+        self.assertEqual([m["auc"] for m in made["measures"]], [m["auc"] for m in report["measures"]])
+        self.assertEqual(made["members"], report["members"])
+        result = mpirun(2, self.words(self.folder / "refused.onnx", "--lr", 1e30))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("not finite in stage 1, step", result.stderr)
+        self.assertFalse((self.folder / "refused.onnx").exists())
+
+    def test_images_of_their_own(self):
+        if not MPIRUN:
+            self.skipTest("[SKIP] built without MPI")
+        for rank in range(2):  # the second has negatives alone
+            images, labels = pictures(80 + 40 * rank, 5 + rank)
+            keep = [i for i, label in enumerate(labels) if rank == 0 or label != POSITIVE]
+            write_cifar(self.folder / f"site{rank}.bin", [images[i] for i in keep], [labels[i] for i in keep])
+        words = self.words(self.folder / "own.onnx", "--json", "--own-images", data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
+        result = mpirun(2, words)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["members"], [{"images": 80, "positives": 20}, {"images": 90, "positives": 0}])
+        self.assertIn("member 1 has no positive image", report["notes"][0])
+        self.assertGreater(report["measures"][-1]["auc"]["value"], 0.8)
+
     def test_wider_windows_send_less(self):
         sent = {}
         for window in (1, 8):
@@ -112,7 +152,7 @@ class Rare(OnStripes):
     def test_refusals(self):
         words = lambda *more: self.words(self.folder / "refused.onnx", *more)  # noqa: E731
         self.refused(words("--positive", 9), "no image has the positive class 9; there are 0, 1, 2, 3")
-        self.refused(words("--positive", "0", "1", "2", "3"), "240 of 240 images are positive")
+        self.refused(words("--positive", "0", "1", "2", "3"), "80 of 80 held-out images are positive")
         self.refused(words("--objective", "acu"), "unknown objective 'acu'", "auc")
         self.refused(words("--workers", 1000), "1000 members cannot share 240 images")
         self.refused(words("--keep-positives", 0.5), "% of positives beside 180 negative images are 180; there are 60")
