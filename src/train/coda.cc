@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "train/convert.h"
 
 namespace scissionlite::train {
 namespace {
@@ -22,26 +23,6 @@ torch::Tensor positives_of(const Batch& batch) {
   }
   return torch::tensor(out);
 }
-
-/// Sums of all steps of a stage.
-class Iterates {
- public:
-  void add(const std::vector<torch::Tensor>& tensors) {
-    torch::NoGradGuard guard;
-    if (sums_.empty())
-      for (const auto& tensor : tensors) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
-    for (size_t i = 0; i < tensors.size(); ++i) sums_[i].add_(tensors[i]);
-    ++count_;
-  }
-  void put_mean(const std::vector<torch::Tensor>& tensors) const {
-    torch::NoGradGuard guard;
-    for (size_t i = 0; i < tensors.size(); ++i) torch::Tensor(tensors[i]).copy_(sums_[i] / static_cast<double>(count_));
-  }
-
- private:
-  std::vector<torch::Tensor> sums_;
-  int64_t count_ = 0;
-};
 
 }  // namespace
 
@@ -77,13 +58,14 @@ std::vector<torch::Tensor> Coda::all() const {
   return out;
 }
 
-void Coda::average(const std::vector<torch::Tensor>& tensors) {
+bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
   torch::NoGradGuard guard;
   std::vector<float> values;
   for (const auto& tensor : tensors) {
     const auto flat = tensor.detach().to(torch::kFloat).contiguous();
     values.insert(values.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
   }
+  values.push_back(flag ? 1.0F : 0.0F);
   members_.average(values);
   size_t at = 0;
   for (const auto& tensor : tensors) {
@@ -91,6 +73,7 @@ void Coda::average(const std::vector<torch::Tensor>& tensors) {
     at += static_cast<size_t>(tensor.numel());
   }
   module_.load_state(module_.state());  // what was computed from other weights is forgotten
+  return values.back() > 0;
 }
 
 /// The gradient of |v - v_0|^2 / (2 gamma).
@@ -144,31 +127,88 @@ void Coda::restart(Stream& data, const Logit& logit) {
   if (sums[1] > 0 && sums[3] > 0) objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);
 }
 
+void Coda::begin_stage(Stream& data, const Logit& logit) {
+  restart(data, logit);
+  start_.clear(), sums_.clear();
+  for (const auto& [name, tensor] : minimised_) start_.push_back(tensor.detach().clone());
+  if (options_.averages_iterates)
+    for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
+}
+
+/// @return whether to save.
+bool Coda::close_round(bool ends_stage) {
+  torch::NoGradGuard guard;
+  if (ends_stage && options_.averages_iterates) {
+    const auto tensors = all();
+    for (size_t i = 0; i < tensors.size(); ++i) torch::Tensor(tensors[i]).copy_(sums_[i] / static_cast<double>(steps_of_stage_));
+  }
+  ++at_.rounds, at_.ends_stage = ends_stage;
+  return average(all(), members_.rank() == 0 && is_due_ && is_due_(ends_stage));
+}
+
 void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) {
-  average(all());  // members begin alike
-  double rate = options_.rate, steps = static_cast<double>(options_.first_steps);
-  for (at_.stage = 1; at_.stage <= options_.stages; ++at_.stage, rate /= options_.growth, steps *= options_.growth) {
-    restart(data, logit);
-    start_.clear();
-    for (const auto& [name, tensor] : minimised_) start_.push_back(tensor.detach().clone());
-    Iterates iterates;
-    const auto count = static_cast<int64_t>(std::llround(steps));
+  if (at_.stage == 0) average(all()), at_.stage = 1;  // members begin alike
+  for (; at_.stage <= options_.stages; ++at_.stage, steps_of_stage_ = 0) {
+    const double shrunk = std::pow(options_.growth, static_cast<double>(at_.stage - 1));
+    const auto count = static_cast<int64_t>(std::llround(static_cast<double>(options_.first_steps) * shrunk));
+    at_.rate = options_.rate / shrunk;
+    if (steps_of_stage_ == 0) begin_stage(data, logit);
     double losses = 0;
     int64_t in_window = 0;
-    for (int64_t t = 1; t <= count; ++t) {
-      ++at_.step, ++in_window;
-      losses += step(data.next(), logit, rate);
-      if (options_.averages_iterates) iterates.add(all());
-      at_.ends_stage = t == count;
-      if (t % options_.window != 0 && !at_.ends_stage) continue;
-      if (at_.ends_stage && options_.averages_iterates) iterates.put_mean(all());
-      average(all());
-      ++at_.rounds;
-      at_.rate = rate, at_.loss = losses / static_cast<double>(in_window);
+    while (steps_of_stage_ < count) {
+      ++at_.step, ++steps_of_stage_, ++in_window;
+      losses += step(data.next(), logit, at_.rate);
+      if (options_.averages_iterates) {
+        torch::NoGradGuard guard;
+        const auto tensors = all();
+        for (size_t i = 0; i < tensors.size(); ++i) sums_[i].add_(tensors[i]);
+      }
+      const bool ends_stage = steps_of_stage_ == count;
+      if (steps_of_stage_ % options_.window != 0 && !ends_stage) continue;
+      at_.loss = losses / static_cast<double>(in_window);
       losses = 0, in_window = 0;
+      const bool saves = close_round(ends_stage);
       if (after_round && !after_round(at_)) return;
+      if (saves && save_) save_();
     }
   }
+}
+
+/// By name; those in double precision are sums.
+std::vector<std::pair<std::string, torch::Tensor>> Coda::saved() const {
+  std::vector<std::pair<std::string, torch::Tensor>> out;
+  const auto add = [&](const std::string& prefix, const std::vector<torch::Tensor>& tensors) {
+    for (size_t i = 0; i < tensors.size(); ++i) out.emplace_back(prefix + std::to_string(i), tensors[i]);
+  };
+  add("common/", all()), add("start/", start_), add("sum/", sums_);
+  return out;
+}
+
+Coda::State Coda::state(const Stream& data) const {
+  State out{{{"stage", at_.stage}, {"steps_of_stage", steps_of_stage_}, {"step", at_.step}, {"rounds", at_.rounds}, {"taken", data.taken()}}, {}};
+  for (const auto& [name, tensor] : saved()) out.tensors[name] = from_torch(tensor.detach(), tensor.scalar_type() == torch::kDouble ? Dtype::kF64 : Dtype::kF32);
+  for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor, Dtype::kF32);
+  return out;
+}
+
+void Coda::load(const State& state) {
+  torch::NoGradGuard guard;
+  const JsonReader at(state.at, "the checkpoint");
+  at_.stage = at.at("stage").integer(), steps_of_stage_ = at.at("steps_of_stage").integer(), at_.step = at.at("step").integer(), at_.rounds = at.at("rounds").integer();
+  start_.clear(), sums_.clear();
+  for (const auto& [name, tensor] : minimised_) start_.push_back(torch::zeros_like(tensor.detach()));
+  if (options_.averages_iterates)
+    for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
+  for (const auto& [name, tensor] : saved()) {
+    const auto it = state.tensors.find(name);
+    if (it == state.tensors.end() || it->second.size() != tensor.numel()) throw InvalidArgument("[train] the checkpoint has no '" + name + "' of the model's shape; was it saved by another run?");
+    torch::Tensor(tensor).copy_(to_torch(it->second, tensor.scalar_type()));
+  }
+  Values of_optimizer;
+  for (const auto& [name, tensor] : state.tensors)
+    if (name.rfind("optimizer/", 0) == 0) of_optimizer[name.substr(10)] = to_torch(tensor, torch::kFloat);
+  optimizer_.load_state(of_optimizer);
+  module_.load_state(module_.state());
 }
 
 }  // namespace scissionlite::train

@@ -6,8 +6,12 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
+#include "base/json.h"
+#include "base/tensor.h"
 #include "collective/collective.h"
 #include "train/objective.h"
 #include "train/optimizer.h"
@@ -44,20 +48,35 @@ class Coda {
   /// Runs in each member when all have the same weights. @return whether to go on: the same in all.
   using AfterRound = std::function<bool(const CodaProgress&)>;
 
-  /// All are kept by reference. Members begin with the weights of rank 0.
+  /// All are kept by reference. Members begin with the mean of their weights.
   Coda(Module& module, Objective& objective, Collective& members, const CodaOptions& options);
 
   /// @param logit  with gradients where there are any. Labels of batches are 0 and 1.
   /// @throws InvalidArgument: options out of range, a loss that is not finite (says where); MemberLost.
   void run(Stream& data, const Logit& logit, const AfterRound& after_round = {});
 
+  /// Where a run is behind a round, with all that this member needs to go on from there.
+  struct State {
+    Json at;
+    std::map<std::string, Tensor> tensors;
+  };
+  [[nodiscard]] State state(const Stream& data) const;
+  /// Goes on from there: before `run`. `data` is to begin behind as many batches as `at` says were taken. @throws InvalidArgument when names or shapes differ.
+  void load(const State& state);
+  /// @param is_due  asked of rank 0 behind each round, with whether that ends a stage; where it says so `save` runs in all members.
+  void set_save(std::function<bool(bool)> is_due, std::function<void()> save) { is_due_ = std::move(is_due), save_ = std::move(save); }
+
  private:
+  [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> saved() const;
+  bool close_round(bool ends_stage);
+  void begin_stage(Stream& data, const Logit& logit);
   void check() const;
   [[nodiscard]] double step(const Batch& batch, const Logit& logit, double rate);
   void pull_to_start();
   void rise(double rate);
   void restart(Stream& data, const Logit& logit);
-  void average(const std::vector<torch::Tensor>& tensors);
+  /// @param flag  @return whether rank 0 raised it.
+  bool average(const std::vector<torch::Tensor>& tensors, bool flag = false);
   [[nodiscard]] std::vector<torch::Tensor> all() const;
 
   Module& module_;
@@ -67,7 +86,11 @@ class Coda {
   Values minimised_, maximised_;     // the first with the module's weights
   Optimizer optimizer_;
   std::vector<torch::Tensor> start_;  // of the stage, of what is minimised
+  std::vector<torch::Tensor> sums_;   // of the stage's steps, in double precision, of all that members have in common
   CodaProgress at_;
+  int64_t steps_of_stage_ = 0;        // done
+  std::function<bool(bool)> is_due_;
+  std::function<void()> save_;
 };
 
 }  // namespace scissionlite::train

@@ -220,7 +220,7 @@ TEST(Coda, RoundsAndBytesAreCounted) {
     EXPECT_EQ(one.rounds.back().step, 28);
     EXPECT_TRUE(one.rounds[1].ends_stage);
     EXPECT_EQ(one.counts.rounds, 1 + 2 + 7 + 7);  // the beginning, alpha, averages, and what this test gathers
-    EXPECT_EQ(one.counts.bytes_sent, (1 + 7 + 7) * 4 * (2 + 2 * kFeatures + 3) + 2 * 4 * 8);
+    EXPECT_EQ(one.counts.bytes_sent, (1 + 7 + 7) * 4 * (2 + 2 * kFeatures + 3) + (1 + 7) * 4 + 2 * 4 * 8);  // a flag in each average
   }
 }
 

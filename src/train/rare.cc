@@ -16,6 +16,7 @@
 #include "train/coda.h"
 #include "train/convert.h"
 #include "train/loss.h"
+#include "train/member_checkpoint.h"
 #include "train/train_graph.h"
 #include "train/two_classes.h"
 
@@ -87,6 +88,45 @@ struct Plan {
   std::vector<int64_t> which_;
 };
 
+Json to_json(const RareMeasure& one) {
+  return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
+}
+RareMeasure measure_from_json(const JsonReader& json) {
+  const auto auc = json.at("auc");
+  const auto interval = auc.at("interval").elements();
+  RareMeasure out{json.at("stage").integer(), json.at("step").integer(), json.at("rounds").integer(), json.at("rate").number(), json.at("loss").number(), json.at("seconds").number(), {}};
+  out.auc.value = auc.at("value").number(), out.auc.low = interval.at(0).number(), out.auc.high = interval.at(1).number();
+  out.auc.positives = auc.at("positives").integer(), out.auc.negatives = auc.at("negatives").integer();
+  return out;
+}
+
+/// What a run has to have in common with the one that its checkpoint is of; the number of members may be another.
+Json identity_of(const RareJob& job, const Plan& plan) {
+  const auto& t = job.train;
+  Json out{{"model", model_sha256(t.model)},
+           {"classes", t.classes},
+           {"objective", {job.objective, job.margin, job.focus}},
+           {"positive", job.positive},
+           {"batch", t.batch_size},
+           {"positives_in_batch", job.positives_in_batch},
+           {"keep_positives", job.keep_positives},
+           {"skew", job.skew},
+           {"train", t.train},
+           {"freeze", t.freeze},
+           {"augmentation", {t.augmentation.flip, t.augmentation.crop, t.augmentation.jitter, t.augmentation.shift}},
+           {"update_statistics", t.update_statistics},
+           {"stages", {job.stages, job.stage_steps, job.growth, t.trainer.epochs}},
+           {"window", job.window},
+           {"proximity", job.proximity},
+           {"averages_iterates", job.averages_iterates},
+           {"rate", t.trainer.schedule.rate},
+           {"optimizer", {t.trainer.optimizer.kind, t.trainer.optimizer.momentum, t.trainer.optimizer.weight_decay, t.trainer.clip_norm}},
+           {"seed", t.trainer.seed}};
+  if (!job.own_images) out["images"] = plan.data.train->identity();
+  out["held_out"] = plan.data.held_out->identity();
+  return out;
+}
+
 int64_t count_values(const Values& values) {
   int64_t count = 0;
   for (const auto& [name, tensor] : values) count += tensor.numel();
@@ -119,18 +159,33 @@ class Member {
     LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed};
     if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);
     const Loader loader(mine_, options);
-    Stream data(loader);
-    started_us_ = Clock::steady().now_us();
-    measure({}, report);
-    std::optional<Progress> bar;
-    if (members_.rank() == 0) bar.emplace("train", total_steps());
     Coda coda(module_, *objective_, members_, options_);
+    const auto& trainer = job_.train.trainer;
+    std::optional<MemberCheckpoints> files;
+    if (!trainer.checkpoint.empty()) files.emplace(trainer.checkpoint, identity_of(job_, plan_), members_);
+    const auto saved = files ? files->resume() : std::nullopt;
+    Stream data(loader, saved ? saved->header.at("at").at("taken").get<int64_t>() : 0);
+    started_us_ = saved_us_ = Clock::steady().now_us();
+    if (saved) go_on(*saved, coda, report);
+    else measure({}, report);
+    coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= trainer.checkpoint_seconds * 1e6); },
+                  [&] {
+                    auto state = coda.state(data);
+                    Json measures = Json::array();
+                    for (const auto& one : report.measures) measures.push_back(to_json(one));
+                    const auto rounds = state.at.at("rounds");
+                    if (files) files->save({{{"at", std::move(state.at)}, {"rounds", rounds}, {"measures", std::move(measures)}}, std::move(state.tensors)});
+                    saved_us_ = Clock::steady().now_us();
+                  });
+    std::optional<Progress> bar;
+    if (members_.rank() == 0) bar.emplace("train", total_steps() - shown_);
     coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
       if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
       shown_ = at.step;
       if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at, report);
       return true;
     });
+    if (scored_.empty()) score();  // the run had ended before
     if (members_.rank() == 0) finish(report);
   }
 
@@ -139,6 +194,17 @@ class Member {
     double steps = static_cast<double>(options_.first_steps), sum = 0;
     for (int64_t s = 0; s < options_.stages; ++s, steps *= options_.growth) sum += std::round(steps);
     return static_cast<int64_t>(sum);
+  }
+
+  void go_on(const Checkpoint& saved, Coda& coda, RareReport& report) {
+    coda.load({saved.header.at("at"), saved.tensors});
+    const JsonReader header(saved.header, "the checkpoint");
+    measured_ = shown_ = header.at("at").at("step").integer();
+    report.resumed = true;
+    if (members_.rank() != 0) return;
+    for (const auto& one : header.at("measures").elements()) report.measures.push_back(measure_from_json(one));
+    log::info("going on from '" + job_.train.trainer.checkpoint.string() + "' at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(measured_));
+    if (!report.measures.empty()) measured_ = report.measures.back().step;
   }
 
   /// Members tell each other what they have.
@@ -176,7 +242,7 @@ class Member {
   }
 
   /// Each member scores a part of the held-out images; all scores meet.
-  void measure(const CodaProgress& at, RareReport& report) {
+  void score() {
     torch::NoGradGuard guard;
     const bool updates = module_.options().update_statistics;
     module_.set_update_statistics(false);
@@ -197,6 +263,10 @@ class Member {
       const auto* from = reinterpret_cast<const Scored*>(bytes.data());
       scored_.insert(scored_.end(), from, from + bytes.size() / sizeof(Scored));
     }
+  }
+
+  void measure(const CodaProgress& at, RareReport& report) {
+    score();
     measured_ = at.step;
     if (members_.rank() != 0) return;
     const auto auc = auc_of(scored_);
@@ -219,7 +289,7 @@ class Member {
   std::shared_ptr<const TwoClasses> mine_;
   std::string logits_;
   std::vector<Scored> scored_;
-  double started_us_ = 0;
+  double started_us_ = 0, saved_us_ = 0;
   int64_t shown_ = 0, measured_ = 0;
   CodaOptions options_;
 };
@@ -241,7 +311,8 @@ void run_under_mpi(const RareJob& job, const Plan& plan, RareReport& report) {
 
 Json to_json(const RareReport& report) {
   Json out = to_json(report.training);
-  for (const char* key : {"epochs", "best_epoch", "resumed", "stopped_early"}) out.erase(key);
+  for (const char* key : {"epochs", "best_epoch", "stopped_early"}) out.erase(key);
+  out["resumed"] = report.resumed;
   out["schema"] = "scissionlite.rare_training/1";
   out["members"] = Json::array();
   for (size_t rank = 0; rank < report.images.size(); ++rank) out["members"].push_back({{"images", report.images[rank]}, {"positives", report.positives[rank]}});
@@ -249,7 +320,7 @@ Json to_json(const RareReport& report) {
   out["positive_rate"] = report.positive_rate;
   out["exchanged"] = {{"rounds", report.exchanged.rounds}, {"bytes_sent", report.exchanged.bytes_sent}, {"bytes_received", report.exchanged.bytes_received}, {"seconds", report.exchanged.seconds}};
   out["measures"] = Json::array();
-  for (const auto& one : report.measures) out["measures"].push_back({{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", to_json(one.auc)}});
+  for (const auto& one : report.measures) out["measures"].push_back(to_json(one));
   out["operation"] = to_json(report.operation);
   out["curve"] = Json::array();
   for (const auto& one : report.curve)

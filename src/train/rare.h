@@ -45,6 +45,7 @@ struct RareReport {
   Operation operation;                // at the threshold, which was chosen on the same images
   std::vector<Operation> curve;       // ROC and precision
   std::vector<std::string> notes;     // members without positives
+  bool resumed = false;
 };
 [[nodiscard]] Json to_json(const RareReport& report);
 

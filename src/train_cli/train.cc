@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "collective/mpi.h"
 #include "train/rare.h"
@@ -15,7 +16,7 @@ struct TrainOptions : JobOptions {
   train::RareJob rare;
   std::string objective, report, sampling = "balanced";
   double most_false_alarms = -1;
-  const CLI::Option* momentum = nullptr;
+  const CLI::App* app = nullptr;
 };
 
 void print_table(const train::TrainReport& report) {
@@ -47,6 +48,12 @@ void put_rank(std::vector<std::string>& paths) {
     for (size_t at = 0; (at = path.find("{rank}", at)) != std::string::npos;) path.replace(at, 6, std::to_string(rank_under_mpi()));
 }
 
+/// What has no meaning in stages is refused rather than ignored.
+void check_unused(const CLI::App& app) {
+  for (const char* name : {"--cut", "--side", "--mixup", "--label-smoothing", "--distill", "--distill-weight", "--temperature", "--feature", "--feature-weight", "--schedule", "--warmup", "--step-epochs", "--gamma", "--keep", "--patience"})
+    if (app.count(name) > 0) throw InvalidArgument(std::string("[train] ") + name + " does not go with --objective: stages have their own learning rates (--stages, --growth), and learn from labels alone");
+}
+
 int train(TrainOptions& options, const Common& common) {
   put_rank(options.images);
   complete(options, common);
@@ -56,10 +63,11 @@ int train(TrainOptions& options, const Common& common) {
     else print_table(report);
     return 0;
   }
+  check_unused(*options.app);
   auto& rare = options.rare;
   rare.train = options.job, rare.objective = options.objective, rare.report = options.report, rare.threshold.most_false_alarms = options.most_false_alarms;
   if (options.sampling == "natural") rare.positives_in_batch = 0;
-  if (options.momentum->count() == 0) rare.train.trainer.optimizer.momentum = 0;
+  if (options.app->count("--momentum") == 0) rare.train.trainer.optimizer.momentum = 0;
   const auto report = train::train_rare(rare);
   if (report.rank > 0) return 0;
   if (common.json) std::cout << to_json(report).dump(2) << "\n";
@@ -114,7 +122,7 @@ Run declare_train(CLI::App& app, Common& common) {
   declare_objective(app, *options);
   declare_loss(app, *options);
   declare_trainer(app, *options);
-  options->momentum = app.get_option("--momentum");
+  options->app = &app;
   app.add_option("-o,--output", options->output, "ONNX file to write: the same graph with the trained weights")->required();
   return [options, &common] { return train(*options, common); };
 }

@@ -115,6 +115,33 @@ class Rare(OnStripes):
         self.assertIn("member 1 has no positive image", report["notes"][0])
         self.assertGreater(report["measures"][-1]["auc"]["value"], 0.8)
 
+    def test_a_killed_run_goes_on(self):
+        """With as many workers to the same bits, with others from where it was; and once it has ended, to its result."""
+        whole, output, checkpoint = self.folder / "whole.onnx", self.folder / "killed.onnx", self.folder / "run.checkpoint"
+        more = ["--stage-steps", 60, "--momentum", 0.9, "--flip"]
+        self.learned(whole, *more, "--workers", 2)
+        words = self.words(output, "--json", *more, "--workers", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
+        report = self.resumed(words, f"{checkpoint}.before")  # a state that all have
+        self.assertTrue(report["resumed"])
+        self.assertEqual(output.read_bytes(), whole.read_bytes())
+        self.assertEqual([one["step"] for one in report["measures"]], [0, 60, 240])
+        self.assertTrue(self.report(words)["resumed"])
+        self.assertEqual(output.read_bytes(), whole.read_bytes())
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 2, "--margin", 0.5, "--checkpoint", checkpoint), "belongs to another run: 'objective' was")
+        (self.folder / "run.checkpoint.rank1").unlink()  # all go on from rank 0's
+        self.assertGreater(self.learned(self.folder / "other.onnx", *more, "--workers", 3, "--checkpoint", checkpoint)["measures"][-1]["auc"]["value"], 0.9)
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 3, "--checkpoint", checkpoint), "run.checkpoint")
+
+    def test_a_state_that_one_member_lacks_is_not_gone_on_from(self):
+        whole, output, checkpoint = self.folder / "whole.onnx", self.folder / "lacks.onnx", self.folder / "lacks.checkpoint"
+        more = ["--workers", 2, "--stage-steps", 8]
+        self.learned(whole, *more)
+        self.learned(output, *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
+        pathlib.Path(f"{checkpoint}.rank1.before").replace(f"{checkpoint}.rank1")  # as if stopped before the last one
+        self.learned(output, *more, "--checkpoint", checkpoint)
+        self.assertEqual(output.read_bytes(), whole.read_bytes())
+
     def test_wider_windows_send_less(self):
         sent = {}
         for window in (1, 8):
@@ -158,6 +185,7 @@ class Rare(OnStripes):
         self.refused(words("--keep-positives", 0.5), "% of positives beside 180 negative images are 180; there are 60")
         self.refused(words("--window", 0), "every 0 steps")
         self.refused(words("--lr", 1e30), "not finite in stage 1, step")
+        self.refused(words("--schedule", "cosine"), "--schedule does not go with --objective")
         self.refused(words("--batch", 1), "no room for a positive and a negative image")
         self.refused(words("--margin", 0), "the margin between positives and negatives is 0")
         self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--workers", 2), "--workers", "--objective")
