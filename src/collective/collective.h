@@ -38,6 +38,8 @@ class Collective {
   virtual ~Collective() = default;
   [[nodiscard]] virtual int rank() const = 0;
   [[nodiscard]] virtual int size() const = 0;
+  /// Members that share this machine's cores with this one, and itself.
+  [[nodiscard]] virtual int size_here() const = 0;
 
   /// Each value becomes its mean over the members. Cost: each member sends and receives all values once.
   void average(std::span<float> values);
@@ -64,6 +66,7 @@ class Alone final : public Collective {
  public:
   [[nodiscard]] int rank() const override { return 0; }
   [[nodiscard]] int size() const override { return 1; }
+  [[nodiscard]] int size_here() const override { return 1; }
 
  protected:
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override { return combined(round, {mine}); }

@@ -44,7 +44,7 @@ namespace {
 
 constexpr int kSize = 1, kValues = 2, kAnswerSize = 3, kAnswer = 4;  // tags
 constexpr int64_t kLargest = int64_t{1} << 30;                       // bytes of a message
-constexpr double kLeastSleep_us = 20, kMostSleep_us = 1000;
+constexpr double kLonger_s = 5, kLeastSleep_us = 20, kMostSleep_us = 1000;
 
 /// What a member says of its values, and rank 0 of the result.
 struct Header {
@@ -59,6 +59,11 @@ class MpiMember final : public Collective {
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    if (size_ == 1 && is_under_mpi()) throw Unsupported("[collective] this process was started as one of several, but MPI finds itself alone: mpirun is of another MPI than the one that this program was built with");
+    MPI_Comm here;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    MPI_Comm_size(here, &size_here_);
+    MPI_Comm_free(&here);
   }
   ~MpiMember() override {
     if (std::uncaught_exceptions() > 0) MPI_Abort(MPI_COMM_WORLD, 1);
@@ -66,6 +71,7 @@ class MpiMember final : public Collective {
   }
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return size_; }
+  [[nodiscard]] int size_here() const override { return size_here_; }
 
  protected:
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override {
@@ -80,12 +86,13 @@ class MpiMember final : public Collective {
 
   /// Asks again and again whether it is done, with ever longer sleeps: members may share a core.
   void wait(Round round, const std::vector<int>& for_ranks, const std::function<bool()>& is_done) const {
-    const double until_us = Clock::steady().now_us() + wait_s_ * 1e6;
+    // Rank 0 knows who is missing: others wait longer, so that it is the one to say so.
+    const double wait_s = rank_ == 0 ? wait_s_ : 2 * wait_s_ + kLonger_s, until_us = Clock::steady().now_us() + wait_s * 1e6;
     for (double sleep_us = kLeastSleep_us; !is_done(); sleep_us = std::min(kMostSleep_us, 1.5 * sleep_us)) {
       if (Clock::steady().now_us() > until_us) {
         std::vector<std::string> names;
         for (const int rank : for_ranks) names.push_back(std::to_string(rank));
-        throw MemberLost(for_ranks, "[collective] rank " + join(names) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s_, 1) + " s");
+        throw MemberLost(for_ranks, "[collective] rank " + join(names) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s, 1) + " s");
       }
       std::this_thread::sleep_for(std::chrono::duration<double, std::micro>(sleep_us));
     }
@@ -167,7 +174,7 @@ class MpiMember final : public Collective {
   }
 
   double wait_s_;
-  int rank_ = 0, size_ = 1;
+  int rank_ = 0, size_ = 1, size_here_ = 1;
 };
 
 }  // namespace

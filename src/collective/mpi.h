@@ -14,7 +14,7 @@ namespace scissionlite {
 
 /// This process as a member, with its rank in MPI_COMM_WORLD. Once a process. Values go to rank 0 and the result comes back, so that they are the same bits as in
 /// other transports; each member waits `wait_s` for the others at most. When it is destroyed behind an exception all processes are ended, as MPI has no other way.
-/// @throws Unsupported: built without MPI.
+/// @throws Unsupported: built without MPI, or with another one than mpirun's.
 [[nodiscard]] std::unique_ptr<Collective> join_mpi(double wait_s);
 
 }  // namespace scissionlite

@@ -13,6 +13,7 @@ class ThreadMember final : public Collective {
   ThreadMember(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
   [[nodiscard]] int rank() const override { return rank_; }
   [[nodiscard]] int size() const override { return meeting_.members(); }
+  [[nodiscard]] int size_here() const override { return size(); }
 
  protected:
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override { return meeting_.meet(rank_, round, mine); }

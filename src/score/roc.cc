@@ -114,7 +114,8 @@ Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& 
   for (size_t i = 1; i < all.size(); ++i)
     if (cost(all[i]) < cost(all[best])) best = i;
   auto out = all[best];
-  if (best > 0 && best + 1 < all.size()) out.threshold = 0.5 * (out.threshold + all[best + 1].threshold);
+  if (best == 0) out.threshold = std::nextafter(static_cast<float>(all[1].threshold), std::numeric_limits<float>::infinity());
+  else if (best + 1 < all.size()) out.threshold = 0.5 * (out.threshold + all[best + 1].threshold);
   return out;
 }
 

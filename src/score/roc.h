@@ -44,7 +44,8 @@ struct ThresholdWish {
   double false_alarm_cost = 1, miss_cost = 1, positive_rate = -1;
   double most_false_alarms = -1;  // from 0 on: the highest recall with this share of false alarms at most, in place of costs
 };
-/// The threshold lies in the middle between two scores, so that a slightly different score is called alike. @throws as auc_of; InvalidArgument for costs below 0.
+/// The threshold lies in the middle between two scores, so that a slightly different score is called alike; just above the highest one where it is best to call nothing
+/// positive. @throws as auc_of; InvalidArgument for costs below 0.
 [[nodiscard]] Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& wish);
 
 [[nodiscard]] Json to_json(const Auc& auc);

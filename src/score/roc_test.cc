@@ -144,6 +144,16 @@ TEST(Roc, ThresholdsAreTheBestOnes) {
   }
 }
 
+TEST(Roc, ThresholdsAreFinite) {
+  const std::vector<Scored> scored{{0.9F, false}, {0.8F, true}, {0.1F, false}};
+  for (const auto& wish : {ThresholdWish{.most_false_alarms = 0}, ThresholdWish{.miss_cost = 0}}) {
+    const auto none = choose_threshold(scored, wish);
+    EXPECT_EQ(none.recall, 0);
+    EXPECT_GT(none.threshold, 0.9F);
+    EXPECT_LT(none.threshold, 0.9001);
+  }
+}
+
 TEST(Roc, SaysWhatIsMissing) {
   const auto message_of = [](const std::vector<Scored>& scored) -> std::string {
     try {

@@ -127,6 +127,14 @@ void Coda::restart(Stream& data, const Logit& logit) {
   if (sums[1] > 0 && sums[3] > 0) objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);
 }
 
+int64_t Coda::steps_of(int64_t stage) const { return std::llround(static_cast<double>(options_.first_steps) * std::pow(options_.growth, static_cast<double>(stage - 1))); }
+
+int64_t Coda::total_steps() const {
+  int64_t sum = 0;
+  for (int64_t stage = 1; stage <= options_.stages; ++stage) sum += steps_of(stage);
+  return sum;
+}
+
 void Coda::begin_stage(Stream& data, const Logit& logit) {
   restart(data, logit);
   start_.clear(), sums_.clear();
@@ -149,9 +157,8 @@ bool Coda::close_round(bool ends_stage) {
 void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) {
   if (at_.stage == 0) average(all()), at_.stage = 1;  // members begin alike
   for (; at_.stage <= options_.stages; ++at_.stage, steps_of_stage_ = 0) {
-    const double shrunk = std::pow(options_.growth, static_cast<double>(at_.stage - 1));
-    const auto count = static_cast<int64_t>(std::llround(static_cast<double>(options_.first_steps) * shrunk));
-    at_.rate = options_.rate / shrunk;
+    const auto count = steps_of(at_.stage);
+    at_.rate = options_.rate / std::pow(options_.growth, static_cast<double>(at_.stage - 1));
     if (steps_of_stage_ == 0) begin_stage(data, logit);
     double losses = 0;
     int64_t in_window = 0;
@@ -185,7 +192,7 @@ std::vector<std::pair<std::string, torch::Tensor>> Coda::saved() const {
 }
 
 Coda::State Coda::state(const Stream& data) const {
-  State out{{{"stage", at_.stage}, {"steps_of_stage", steps_of_stage_}, {"step", at_.step}, {"rounds", at_.rounds}, {"taken", data.taken()}}, {}};
+  State out{{{"stage", at_.stage}, {"steps_of_stage", steps_of_stage_}, {"step", at_.step}, {"rounds", at_.rounds}, {"first_steps", options_.first_steps}, {"taken", data.taken()}}, {}};
   for (const auto& [name, tensor] : saved()) out.tensors[name] = from_torch(tensor.detach(), tensor.scalar_type() == torch::kDouble ? Dtype::kF64 : Dtype::kF32);
   for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor, Dtype::kF32);
   return out;
@@ -195,6 +202,7 @@ void Coda::load(const State& state) {
   torch::NoGradGuard guard;
   const JsonReader at(state.at, "the checkpoint");
   at_.stage = at.at("stage").integer(), steps_of_stage_ = at.at("steps_of_stage").integer(), at_.step = at.at("step").integer(), at_.rounds = at.at("rounds").integer();
+  options_.first_steps = at.at("first_steps").integer();
   start_.clear(), sums_.clear();
   for (const auto& [name, tensor] : minimised_) start_.push_back(torch::zeros_like(tensor.detach()));
   if (options_.averages_iterates)

@@ -62,12 +62,16 @@ class Coda {
   };
   [[nodiscard]] State state(const Stream& data) const;
   /// Goes on from there: before `run`. `data` is to begin behind as many batches as `at` says were taken. @throws InvalidArgument when names or shapes differ.
+  /// Stages stay as long as they were, whatever the options say.
   void load(const State& state);
+  /// Of a member, in all stages.
+  [[nodiscard]] int64_t total_steps() const;
   /// @param is_due  asked of rank 0 behind each round, with whether that ends a stage; where it says so `save` runs in all members.
   void set_save(std::function<bool(bool)> is_due, std::function<void()> save) { is_due_ = std::move(is_due), save_ = std::move(save); }
 
  private:
   [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> saved() const;
+  [[nodiscard]] int64_t steps_of(int64_t stage) const;
   bool close_round(bool ends_stage);
   void begin_stage(Stream& data, const Logit& logit);
   void check() const;

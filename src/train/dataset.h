@@ -111,7 +111,7 @@ class EpochReader {
   [[nodiscard]] virtual std::optional<Batch> next() = 0;
 };
 
-/// Order and augmentation of an epoch follow from seed, epoch and index alone, so an epoch can be entered anywhere.
+/// Order and augmentation of an epoch follow from seed, epoch and index (with LoaderOptions::order: place) alone, so an epoch can be entered anywhere.
 class Loader {
  public:
   /// @throws InvalidArgument for an empty dataset or a batch size below 1.

@@ -92,7 +92,8 @@ class PrefetchingReader : public EpochReader {
     Batch batch;
     for (size_t i = 0; i < count; ++i) {
       const int64_t index = order_[next_ + i];
-      Rng rng(mixed(options_.seed, static_cast<uint64_t>(epoch_), static_cast<uint64_t>(index)));
+      const auto place = options_.order ? static_cast<int64_t>(next_ + i) : index;  // an order may name an example more than once
+      Rng rng(mixed(options_.seed, static_cast<uint64_t>(epoch_), static_cast<uint64_t>(place)));
       const auto example = dataset_->get(index, options_.augment ? &rng : nullptr);
       put(batch.input, example.input, i, count, index);
       if (!example.answers.empty()) put(batch.answers, example.answers, i, count, index);

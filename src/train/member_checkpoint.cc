@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <set>
 
+#include "base/log.h"
+
 namespace scissionlite::train {
 namespace {
 
@@ -18,18 +20,31 @@ MemberCheckpoints::MemberCheckpoints(fs::path file, Json identity, Collective& m
 void MemberCheckpoints::save(Checkpoint checkpoint) const {
   checkpoint.header["identity"] = identity_;
   checkpoint.header["members"] = members_.size();
-  if (fs::exists(file_)) fs::rename(file_, before_);
+  if (fs::exists(file_)) {  // which stays there until the new one takes its place
+    fs::remove(before_);
+    fs::create_hard_link(file_, before_);
+  }
   write_checkpoint(file_, checkpoint);
 }
 
-/// The newest one first.
+/// The newest one first. Without it the one before does not count: it was taken away to begin anew.
 std::vector<Checkpoint> MemberCheckpoints::read() const {
   std::vector<Checkpoint> out;
+  if (!fs::exists(file_)) return out;
   for (const auto& path : {file_, before_})
     if (fs::exists(path)) {
       out.push_back(read_checkpoint(path));
       check_same_run(JsonReader(out.back().header, path.string()).at("identity").raw(), identity_, path.string());
     }
+  return out;
+}
+
+/// Its bytes for all, in pieces that any transport takes.
+std::string MemberCheckpoints::of_rank_0(const std::string& mine) const {
+  constexpr size_t kPiece = size_t{64} << 20;
+  const auto size = std::stoull(members_.gather(std::to_string(mine.size()))[0]);
+  std::string out;
+  while (out.size() < size) out += members_.gather(members_.rank() == 0 ? std::string_view(mine).substr(out.size(), kPiece) : "")[0];
   return out;
 }
 
@@ -46,15 +61,18 @@ std::optional<Checkpoint> MemberCheckpoints::resume() const {
     std::set_intersection(common.begin(), common.end(), of_member.begin(), of_member.end(), std::inserter(both, both.end()));
     common = std::exchange(is_first, false) ? of_member : both;
   }
-  for (auto& one : mine)
-    if (!common.empty() && one.header.at("members") == members_.size() && rounds_of(one) == *common.rbegin()) return std::move(one);
-  const fs::path& newest = fs::exists(file_) ? file_ : before_;
+  for (size_t i = 0; i < mine.size(); ++i)
+    if (!common.empty() && mine[i].header.at("members") == members_.size() && rounds_of(mine[i]) == *common.rbegin()) {
+      if (i > 0) fs::rename(before_, file_);  // the newer one is of no use, as others lack it
+      return std::move(mine[i]);
+    }
   // The first state of as many members, which not all of them had written when they were stopped: begun anew, the run has the same result.
   const bool is_cut_short = mine.size() == 1 && mine[0].header.at("members") == members_.size();
-  const auto of_first = members_.gather(members_.rank() == 0 && !mine.empty() && !is_cut_short ? read_file(newest) : "")[0];
+  const auto of_first = of_rank_0(members_.rank() == 0 && !mine.empty() && !is_cut_short ? read_file(file_) : "");
   if (of_first.empty()) return std::nullopt;
-  if (members_.rank() != 0) write_file(file_, of_first);
-  return read_checkpoint(members_.rank() == 0 ? newest : file_);
+  if (members_.rank() == 0) log::warning("members have no state in common; all go on from rank 0's, '" + file_.string() + "'");
+  else write_file(file_, of_first);
+  return read_checkpoint(file_);
 }
 
 }  // namespace scissionlite::train

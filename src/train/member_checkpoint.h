@@ -23,6 +23,7 @@ class MemberCheckpoints {
 
  private:
   [[nodiscard]] std::vector<Checkpoint> read() const;
+  [[nodiscard]] std::string of_rank_0(const std::string& mine) const;
   fs::path file_, before_;
   Json identity_;
   Collective& members_;

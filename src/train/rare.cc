@@ -48,7 +48,9 @@ struct Plan {
       input.label_offset = 0, input.labels = {"negative", "positive"};
       graph.metadata[vision::kInputMetadataKey] = vision::to_json(input).dump();
     }
-    data = load_data(job.train, job.train.input, kAnyClass);
+    auto as_numbered = job.train.input;  // labels are of these classes, not of the model's
+    as_numbered.label_offset = 0;
+    data = load_data(job.train, as_numbered, kAnyClass);
     which_ = labelled(*data.train);
     if (!job.own_images) check_classes(*data.train, job.positive);
     if (job.keep_positives > 0) which_ = with_positive_share(which_, positives_of(*data.train, which_, job.positive), job.keep_positives, job.train.trainer.seed);
@@ -72,13 +74,17 @@ struct Plan {
     double of_stages = 0;
     for (int64_t s = 0; s < job_.stages; ++s) of_stages += std::pow(job_.growth, static_cast<double>(s));
     const double steps = static_cast<double>(trainer.epochs * images) / static_cast<double>(job_.train.batch_size * members);
-    const int64_t first = job_.stage_steps > 0 ? job_.stage_steps : std::max<int64_t>(1, std::llround(steps / std::max(1.0, of_stages)));
+    const int64_t first = job_.stage_steps > 0 ? job_.stage_steps : std::llround(steps / std::max(1.0, of_stages));
+    if (first < 1) throw InvalidArgument("[train] " + std::to_string(trainer.epochs) + " epochs are " + std::to_string(std::llround(steps)) + " steps of each member, fewer than the " + std::to_string(std::llround(of_stages)) + " that " +
+                                         std::to_string(job_.stages) + " stages take at least; give more --epochs, fewer --stages, or --stage-steps");
     return {.stages = job_.stages, .first_steps = first, .growth = job_.growth, .rate = trainer.schedule.rate, .window = job_.window, .proximity = job_.proximity, .averages_iterates = job_.averages_iterates, .optimizer = trainer.optimizer,
             .clip_norm = trainer.clip_norm};
   }
 
  private:
   void check_batches() const {
+    if (job_.own_images && job_.workers > 1) throw InvalidArgument("[train] --own-images are a process' own: under mpirun, not with --workers");
+    if (job_.own_images && job_.train.held_out.empty()) throw InvalidArgument("[train] with --own-images members measure on common images; give them with --held-out");
     if (job_.workers < 1) throw InvalidArgument("[train] " + std::to_string(job_.workers) + " workers; expected at least 1");
     if (!(job_.positives_in_batch >= 0 && job_.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job_.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
     if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
@@ -120,7 +126,7 @@ Json identity_of(const RareJob& job, const Plan& plan) {
            {"proximity", job.proximity},
            {"averages_iterates", job.averages_iterates},
            {"rate", t.trainer.schedule.rate},
-           {"optimizer", {t.trainer.optimizer.kind, t.trainer.optimizer.momentum, t.trainer.optimizer.weight_decay, t.trainer.clip_norm}},
+           {"optimizer", {t.trainer.optimizer.kind, t.trainer.optimizer.momentum, t.trainer.optimizer.nesterov, t.trainer.optimizer.weight_decay, t.trainer.clip_norm}},
            {"seed", t.trainer.seed}};
   if (!job.own_images) out["images"] = plan.data.train->identity();
   out["held_out"] = plan.data.held_out->identity();
@@ -144,17 +150,15 @@ class Member {
         mine_(std::make_shared<TwoClasses>(plan.data.train, job.positive, plan.part(members.rank(), members.size()))),
         logits_(logits_value(plan.graph)) {
     const int threads = job.train.trainer.threads > 0 ? job.train.trainer.threads : this_machine().cores;
-    use_threads(std::max(1, threads / job.workers));
+    use_threads(std::max(1, threads / members.size_here()));
     module_.train({job.train.train, job.train.freeze, {}, ""});
   }
 
-  /// @param report  filled by rank 0.
-  void run(RareReport& report) {
-    RareReport of_all;
-    introduce(of_all);
-    options_ = plan_.coda(of_all.training.images, members_.size());
-    objective_ = make_objective(job_.objective, {.positive_rate = of_all.positive_rate, .margin = job_.margin, .focus = job_.focus});
-    if (members_.rank() == 0) report = of_all;
+  /// The whole report in rank 0.
+  RareReport run() {
+    introduce();
+    options_ = plan_.coda(report_.training.images, members_.size());
+    objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .focus = job_.focus});
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
     LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed};
     if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);
@@ -166,74 +170,85 @@ class Member {
     const auto saved = files ? files->resume() : std::nullopt;
     Stream data(loader, saved ? saved->header.at("at").at("taken").get<int64_t>() : 0);
     started_us_ = saved_us_ = Clock::steady().now_us();
-    if (saved) go_on(*saved, coda, report);
-    else measure({}, report);
+    if (saved) go_on(*saved, coda);
+    else measure({});
     coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= trainer.checkpoint_seconds * 1e6); },
                   [&] {
                     auto state = coda.state(data);
                     Json measures = Json::array();
-                    for (const auto& one : report.measures) measures.push_back(to_json(one));
+                    for (const auto& one : report_.measures) measures.push_back(to_json(one));
                     const auto rounds = state.at.at("rounds");
-                    if (files) files->save({{{"at", std::move(state.at)}, {"rounds", rounds}, {"measures", std::move(measures)}}, std::move(state.tensors)});
+                    if (files) files->save({{{"at", std::move(state.at)}, {"rounds", rounds}, {"measured", measured_}, {"measures", std::move(measures)}}, std::move(state.tensors)});
                     saved_us_ = Clock::steady().now_us();
                   });
     std::optional<Progress> bar;
-    if (members_.rank() == 0) bar.emplace("train", total_steps() - shown_);
+    if (members_.rank() == 0) bar.emplace("train", coda.total_steps() - shown_);
     coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
       if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
       shown_ = at.step;
-      if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at, report);
+      if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at);
       return true;
     });
     if (scored_.empty()) score();  // the run had ended before
-    if (members_.rank() == 0) finish(report);
+    if (members_.rank() == 0) finish();
+    return std::move(report_);
   }
 
  private:
-  [[nodiscard]] int64_t total_steps() const {
-    double steps = static_cast<double>(options_.first_steps), sum = 0;
-    for (int64_t s = 0; s < options_.stages; ++s, steps *= options_.growth) sum += std::round(steps);
-    return static_cast<int64_t>(sum);
-  }
-
-  void go_on(const Checkpoint& saved, Coda& coda, RareReport& report) {
+  void go_on(const Checkpoint& saved, Coda& coda) {
     coda.load({saved.header.at("at"), saved.tensors});
     const JsonReader header(saved.header, "the checkpoint");
-    measured_ = shown_ = header.at("at").at("step").integer();
-    report.resumed = true;
+    measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
+    report_.resumed = true;
     if (members_.rank() != 0) return;
-    for (const auto& one : header.at("measures").elements()) report.measures.push_back(measure_from_json(one));
-    log::info("going on from '" + job_.train.trainer.checkpoint.string() + "' at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(measured_));
-    if (!report.measures.empty()) measured_ = report.measures.back().step;
+    for (const auto& one : header.at("measures").elements()) report_.measures.push_back(measure_from_json(one));
+    log::info("going on from '" + job_.train.trainer.checkpoint.string() + "' at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
   }
 
-  /// Members tell each other what they have.
-  void introduce(RareReport& report) {
-    const int64_t own[2] = {mine_->size(), mine_->positives()};
+  /// Members tell each other what they have, and find out whether they mean the same.
+  void introduce() {
+    const Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"held_out", plan_.data.held_out->identity()}, {"data", job_.own_images ? "" : plan_.data.train->identity()}};
+    double share = 0;
     int64_t positives = 0;
-    for (const auto& bytes : members_.gather({reinterpret_cast<const char*>(own), sizeof own})) {
-      int64_t has[2] = {};
-      if (bytes.size() != sizeof has) throw InvalidArgument("[train] a member is of another version");
-      std::copy_n(bytes.data(), sizeof has, reinterpret_cast<char*>(has));
-      report.images.push_back(has[0]), report.positives.push_back(has[1]);
-      report.training.images += has[0], positives += has[1];
-      if (has[1] == 0)
-        report.notes.push_back("member " + std::to_string(report.images.size() - 1) + " has no positive image among its " + std::to_string(has[0]) + "; it learns from negative ones, and the others teach it what a positive one is");
+    for (const auto& text : members_.gather(own.dump())) {
+      const auto json = parse_json(text, "what a member has");
+      const auto rank = report_.images.size();
+      for (const char* what : {"held_out", "data"})
+        if (json.at(what) != own.at(what))
+          throw InvalidArgument("[train] member " + std::to_string(rank) + " has other " + (std::string(what) == "data" ? "images than member " : "held-out images than member ") + std::to_string(members_.rank()) +
+                                "; all are to have the same, but for --images with --own-images");
+      const auto images = json.at("images").get<int64_t>(), of_them = json.at("positives").get<int64_t>();
+      report_.images.push_back(images), report_.positives.push_back(of_them);
+      report_.training.images += images, positives += of_them;
+      share += batch_share(images, of_them) / members_.size();
+      if (of_them == 0)
+        report_.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(images) + "; it learns from negative ones, and the others teach it what a positive one is");
     }
-    check_both_classes("images", report.training.images, positives);
-    const auto in_batch = plan_.positives_in_batch();
-    report.positive_rate = in_batch > 0 ? static_cast<double>(in_batch) / static_cast<double>(job_.train.batch_size) : static_cast<double>(positives) / static_cast<double>(report.training.images);
-    report.training.model = job_.train.model.string(), report.training.output = job_.train.output.string(), report.training.command = job_.train.command;
-    report.training.held_out = static_cast<int64_t>(plan_.held_out.size());
+    check_both_classes("images", report_.training.images, positives);
+    report_.positive_rate = share;
+    report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
+    report_.training.held_out = static_cast<int64_t>(plan_.held_out.size());
     if (members_.rank() == 0)
-      for (const auto& note : report.notes) log::warning(note);
+      for (const auto& note : report_.notes) log::warning(note);
+  }
+  /// Of a member's batches that is positive.
+  [[nodiscard]] double batch_share(int64_t images, int64_t positives) const {
+    const auto in_batch = plan_.positives_in_batch();
+    if (in_batch == 0 || positives == 0 || positives == images) return static_cast<double>(positives) / static_cast<double>(images);
+    return static_cast<double>(in_batch) / static_cast<double>(job_.train.batch_size);
   }
 
-  void finish(RareReport& report) {
-    report.exchanged = members_.counts();
-    report.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report.training.values_trained = count_values(module_.trained()), report.training.parameters = static_cast<int64_t>(module_.parameters().size());
-    report.operation = choose_threshold(scored_, job_.threshold), report.curve = operations(scored_);
-    write(report);
+  void finish() {
+    report_.exchanged = members_.counts();
+    report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report_.training.values_trained = count_values(module_.trained()), report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
+    report_.operation = as_share(choose_threshold(scored_, job_.threshold));
+    for (const auto& one : operations(scored_)) report_.curve.push_back(as_share(one));
+    write();
+  }
+  /// Thresholds are chosen among logits, of which float32 tells more apart than of shares near 1.
+  static Operation as_share(Operation of_logits) {
+    of_logits.threshold = 1 / (1 + std::exp(-of_logits.threshold));
+    return of_logits;
   }
 
   torch::Tensor logit(const Batch& batch) {
@@ -253,7 +268,7 @@ class Member {
       const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false});
       const auto reader = loader.epoch(0);
       while (const auto batch = reader->next()) {
-        const auto scores = at::sigmoid(logit(*batch)).contiguous();
+        const auto scores = logit(*batch).contiguous();
         for (int64_t i = 0; i < batch->size(); ++i) mine.push_back({scores.data_ptr<float>()[i], batch->labels[static_cast<size_t>(i)] == 1});
       }
     }
@@ -265,19 +280,19 @@ class Member {
     }
   }
 
-  void measure(const CodaProgress& at, RareReport& report) {
+  void measure(const CodaProgress& at) {
     score();
     measured_ = at.step;
     if (members_.rank() != 0) return;
     const auto auc = auc_of(scored_);
-    report.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, (Clock::steady().now_us() - started_us_) * 1e-6, auc});
+    report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, (Clock::steady().now_us() - started_us_) * 1e-6, auc});
     log::info((at.stage == 0 ? std::string("before training") : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) + ": loss " + format_fixed(at.loss, 4)) + ", held-out AUC " +
               format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
   }
 
-  void write(const RareReport& report) {
+  void write() {
     auto graph = module_.export_graph();
-    graph.metadata[kDecisionMetadataKey] = Json{{"positive", 1}, {"threshold", report.operation.threshold}}.dump();
+    graph.metadata[kDecisionMetadataKey] = Json{{"positive", 1}, {"threshold", report_.operation.threshold}}.dump();
     save_model(graph, job_.train.output);
   }
 
@@ -288,23 +303,36 @@ class Member {
   std::unique_ptr<Objective> objective_;
   std::shared_ptr<const TwoClasses> mine_;
   std::string logits_;
-  std::vector<Scored> scored_;
+  std::vector<Scored> scored_;  // by logits
+  RareReport report_;
   double started_us_ = 0, saved_us_ = 0;
   int64_t shown_ = 0, measured_ = 0;
   CodaOptions options_;
 };
 
-/// As a process of an MPI job. What goes wrong is said before the job ends, which ends this process too.
-void run_under_mpi(const RareJob& job, const Plan& plan, RareReport& report) {
+/// As a process of an MPI job: joined first, so that a member that finds something wrong can end the others. It is said before that ends this process too.
+RareReport run_under_mpi(const RareJob& job) {
   if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; here members are the processes that mpirun started");
   const auto members = join_mpi(job.wait_s);
-  report.rank = members->rank();
   try {
-    Member(job, plan, *members).run(report);
+    const Plan plan(job);
+    auto report = Member(job, plan, *members).run();
+    report.rank = members->rank();
+    return report;
   } catch (const std::exception& error) {
     log::error(error.what());
     throw;
   }
+}
+
+RareReport run_threads(const RareJob& job) {
+  const Plan plan(job);
+  RareReport report;
+  run_in_threads(job.workers, job.wait_s, [&](Collective& members) {
+    auto mine = Member(job, plan, members).run();
+    if (members.rank() == 0) report = std::move(mine);
+  });
+  return report;
 }
 
 }  // namespace
@@ -331,10 +359,7 @@ Json to_json(const RareReport& report) {
 RareReport train_rare(const RareJob& job) {
   const double started_us = Clock::steady().now_us();
   if (!job.report.empty()) check_writable(job.report);
-  const Plan plan(job);
-  RareReport report;
-  if (is_under_mpi()) run_under_mpi(job, plan, report);
-  else run_in_threads(job.workers, job.wait_s, [&](Collective& members) { Member(job, plan, members).run(report); });
+  auto report = is_under_mpi() ? run_under_mpi(job) : run_threads(job);
   report.training.seconds = (Clock::steady().now_us() - started_us) * 1e-6;
   if (!job.report.empty() && report.rank == 0) write_file(job.report, to_json(report).dump(2) + "\n");
   return report;

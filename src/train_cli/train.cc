@@ -43,9 +43,9 @@ void print_table(const train::RareReport& report) {
 }
 
 /// Each member's own: "site{rank}/" is site0/ for rank 0.
-void put_rank(std::vector<std::string>& paths) {
+void put_rank(std::vector<std::string>& paths, bool are_own) {
   for (auto& path : paths)
-    for (size_t at = 0; (at = path.find("{rank}", at)) != std::string::npos;) path.replace(at, 6, std::to_string(rank_under_mpi()));
+    for (size_t at = 0; (at = path.find("{rank}", at)) != std::string::npos;) path.replace(at, 6, std::to_string(are_own ? rank_under_mpi() : throw InvalidArgument("[train] {rank} in --images goes with --own-images: else all members are to have the same images")));
 }
 
 /// What has no meaning in stages is refused rather than ignored.
@@ -55,7 +55,7 @@ void check_unused(const CLI::App& app) {
 }
 
 int train(TrainOptions& options, const Common& common) {
-  put_rank(options.images);
+  put_rank(options.images, options.rare.own_images);
   complete(options, common);
   if (options.objective.empty()) {
     const auto report = train::train_model(options.job);

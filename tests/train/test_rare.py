@@ -67,6 +67,7 @@ class Rare(OnStripes):
         self.assertAlmostEqual(report["operation"]["recall"], called[self.is_positive].mean(), delta=0.051)
         self.assertAlmostEqual(report["operation"]["false_alarms"], called[~self.is_positive].mean(), delta=0.034)
         self.assertEqual(report["curve"][-1][1:3], [1, 1])
+        self.assertTrue(all(0 <= point[0] <= 1 for point in report["curve"]))
 
     def test_objectives_and_workers(self):
         for objective in ("auc", "cross-entropy", "weighted", "focal"):
@@ -108,23 +109,27 @@ class Rare(OnStripes):
             keep = [i for i, label in enumerate(labels) if rank == 0 or label != POSITIVE]
             write_cifar(self.folder / f"site{rank}.bin", [images[i] for i in keep], [labels[i] for i in keep])
         words = self.words(self.folder / "own.onnx", "--json", "--own-images", data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
+        self.assertIn("goes with --own-images", mpirun(2, [word for word in words if word != "--own-images"]).stderr)
+        other = mpirun(2, [self.folder / "site{rank}.bin" if word == self.test_file else word for word in words])
+        self.assertNotEqual(other.returncode, 0)
         result = mpirun(2, words)
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout)
         self.assertEqual(report["members"], [{"images": 80, "positives": 20}, {"images": 90, "positives": 0}])
+        self.assertEqual(report["positive_rate"], 0.25)  # half of one member's batches, none of the other's
         self.assertIn("member 1 has no positive image", report["notes"][0])
         self.assertGreater(report["measures"][-1]["auc"]["value"], 0.8)
 
     def test_a_killed_run_goes_on(self):
         """With as many workers to the same bits, with others from where it was; and once it has ended, to its result."""
         whole, output, checkpoint = self.folder / "whole.onnx", self.folder / "killed.onnx", self.folder / "run.checkpoint"
-        more = ["--stage-steps", 60, "--momentum", 0.9, "--flip"]
+        more = ["--stage-steps", 60, "--momentum", 0.9, "--flip", "--measure-steps", 50]
         self.learned(whole, *more, "--workers", 2)
         words = self.words(output, "--json", *more, "--workers", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
         report = self.resumed(words, f"{checkpoint}.before")  # a state that all have
         self.assertTrue(report["resumed"])
         self.assertEqual(output.read_bytes(), whole.read_bytes())
-        self.assertEqual([one["step"] for one in report["measures"]], [0, 60, 240])
+        self.assertEqual([one["step"] for one in report["measures"]], [0, 52, 60, 112, 164, 216, 240])
         self.assertTrue(self.report(words)["resumed"])
         self.assertEqual(output.read_bytes(), whole.read_bytes())
         self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 2, "--margin", 0.5, "--checkpoint", checkpoint), "belongs to another run: 'objective' was")
@@ -154,7 +159,7 @@ class Rare(OnStripes):
         report = self.learned(self.folder / "skewed.onnx", "--workers", 6, "--skew", 1, "--keep-positives", 0.02, "--sampling", "natural", "--stage-steps", 2)
         self.assertEqual(sum(member["positives"] for member in report["members"]), 4)
         self.assertIn("member 5 has no positive image among its", report["notes"][-1])
-        self.assertAlmostEqual(report["positive_rate"], 4 / 184)
+        self.assertAlmostEqual(report["positive_rate"], np.mean([member["positives"] / member["images"] for member in report["members"]]))
 
     def test_auc_is_measured_on_the_way(self):
         report = self.learned(self.folder / "way.onnx", "--measure-steps", 8)
@@ -186,6 +191,8 @@ class Rare(OnStripes):
         self.refused(words("--window", 0), "every 0 steps")
         self.refused(words("--lr", 1e30), "not finite in stage 1, step")
         self.refused(words("--schedule", "cosine"), "--schedule does not go with --objective")
+        self.refused(words("--own-images", "--workers", 2), "--own-images are a process' own")
+        self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--objective", "auc", "--positive", POSITIVE, "--epochs", 1, "--batch", 64), "1 epochs are 4 steps", "--stages")
         self.refused(words("--batch", 1), "no room for a positive and a negative image")
         self.refused(words("--margin", 0), "the margin between positives and negatives is 0")
         self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--workers", 2), "--workers", "--objective")
