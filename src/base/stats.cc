@@ -7,7 +7,6 @@
 
 namespace scissionlite {
 namespace {
-constexpr double kZ95 = 1.959963984540054;  // two-sided 95 % quantile of the standard normal
 }
 
 double percentile(std::vector<double> values, double p) {
@@ -27,7 +26,7 @@ Interval median_interval(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
   const auto n = static_cast<double>(values.size());
-  const double half = kZ95 * std::sqrt(n) / 2;
+  const double half = kNormal95 * std::sqrt(n) / 2;
   const auto low = static_cast<size_t>(std::max(0.0, std::floor(n / 2 - half)));
   const auto high = static_cast<size_t>(std::min(n - 1, std::ceil(n / 2 + half)));
   return {values[low], values[high]};
@@ -36,9 +35,9 @@ Interval median_interval(std::vector<double> values) {
 Interval wilson_interval(int64_t successes, int64_t n) {
   if (n <= 0) return {0, 1};
   const double p = static_cast<double>(successes) / static_cast<double>(n), count = static_cast<double>(n);
-  const double z2 = kZ95 * kZ95, denominator = 1 + z2 / count;
+  const double z2 = kNormal95 * kNormal95, denominator = 1 + z2 / count;
   const double centre = (p + z2 / (2 * count)) / denominator;
-  const double half = kZ95 * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count)) / denominator;
+  const double half = kNormal95 * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count)) / denominator;
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 

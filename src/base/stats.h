@@ -7,6 +7,8 @@
 
 namespace scissionlite {
 
+inline constexpr double kNormal95 = 1.959963984540054;  // two-sided 95 % quantile of the standard normal
+
 /// Linear-interpolated percentile, p in [0, 100]; 0 for an empty input.
 [[nodiscard]] double percentile(std::vector<double> values, double p);
 [[nodiscard]] inline double median(std::vector<double> values) { return percentile(std::move(values), 50); }

@@ -7,16 +7,6 @@
 #include "collective/collective.h"
 
 namespace scissionlite {
-namespace {
-
-std::string list_of(const std::vector<int>& ranks) {
-  std::vector<std::string> names;
-  for (const int rank : ranks) names.push_back(std::to_string(rank));
-  return (ranks.size() > 1 ? "ranks " : "rank ") + join(names);
-}
-
-}  // namespace
-
 Meeting::Meeting(int members, double wait_s) : wait_s_(wait_s), given_(static_cast<size_t>(std::max(0, members))) {
   if (members < 1) throw InvalidArgument("[collective] " + std::to_string(members) + " members; expected at least 1");
   if (!(wait_s > 0)) throw InvalidArgument("[collective] members wait " + format_fixed(wait_s, 3) + " s for each other; expected more than 0");
@@ -30,7 +20,7 @@ std::string Meeting::meet(int rank, Round round, std::string_view mine) {
   if (missing().empty()) end_round();
   else if (!changed_.wait_for(lock, std::chrono::duration<double>(wait_s_), [&] { return round_ != number || !lost_.empty(); })) {
     const auto absent = missing();
-    end(absent, list_of(absent) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s_, 1) + " s");
+    end(absent, message_of_absent(absent, round, wait_s_));
   }
   if (round_ == number) check_open();
   if (!refused_.empty()) throw InvalidArgument(refused_);
@@ -41,12 +31,12 @@ std::string Meeting::meet(int rank, Round round, std::string_view mine) {
 
 void Meeting::leave(int rank, const std::string& why) {
   const std::lock_guard lock(mutex_);
-  end({rank}, "rank " + std::to_string(rank) + " is gone: " + why);
+  end({rank}, "[collective] rank " + std::to_string(rank) + " is gone: " + why);
 }
 
 void Meeting::end(std::vector<int> ranks, const std::string& why) {
   if (!lost_.empty()) return;
-  lost_ = std::move(ranks), why_lost_ = "[collective] " + why;
+  lost_ = std::move(ranks), why_lost_ = why;
   changed_.notify_all();
 }
 

@@ -89,11 +89,7 @@ class MpiMember final : public Collective {
     // Rank 0 knows who is missing: others wait longer, so that it is the one to say so.
     const double wait_s = rank_ == 0 ? wait_s_ : 2 * wait_s_ + kLonger_s, until_us = Clock::steady().now_us() + wait_s * 1e6;
     for (double sleep_us = kLeastSleep_us; !is_done(); sleep_us = std::min(kMostSleep_us, 1.5 * sleep_us)) {
-      if (Clock::steady().now_us() > until_us) {
-        std::vector<std::string> names;
-        for (const int rank : for_ranks) names.push_back(std::to_string(rank));
-        throw MemberLost(for_ranks, "[collective] rank " + join(names) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s, 1) + " s");
-      }
+      if (Clock::steady().now_us() > until_us) throw MemberLost(for_ranks, message_of_absent(for_ranks, round, wait_s));
       std::this_thread::sleep_for(std::chrono::duration<double, std::micro>(sleep_us));
     }
   }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace scissionlite {
 namespace {
@@ -69,6 +70,12 @@ std::string combined(Round round, const std::vector<std::string_view>& by_rank) 
 
 std::string message_of_kinds(int rank, Round kind, Round of_rank_0) {
   return "[collective] rank " + std::to_string(rank) + " came for a " + round_name(kind) + ", rank 0 for a " + round_name(of_rank_0) + ": all members are to do the same";
+}
+
+std::string message_of_absent(const std::vector<int>& ranks, Round round, double wait_s) {
+  std::vector<std::string> names;
+  for (const int rank : ranks) names.push_back(std::to_string(rank));
+  return std::string("[collective] ") + (ranks.size() > 1 ? "ranks " : "rank ") + join(names) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s, 1) + " s";
 }
 
 std::vector<std::string> parts_of(std::string_view gathered) {

@@ -20,6 +20,8 @@ enum class Round : uint8_t {
 [[nodiscard]] std::string combined(Round round, const std::vector<std::string_view>& by_rank);
 /// What is said where members come for rounds of different kinds.
 [[nodiscard]] std::string message_of_kinds(int rank, Round kind, Round of_rank_0);
+/// What is said of members that did not come in time.
+[[nodiscard]] std::string message_of_absent(const std::vector<int>& ranks, Round round, double wait_s);
 /// The inverse of kGather. @throws InvalidArgument for bytes that are none.
 [[nodiscard]] std::vector<std::string> parts_of(std::string_view gathered);
 

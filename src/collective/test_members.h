@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/rng.h"
+#include "base/test_messages.h"
 #include "collective/collective.h"
 
 namespace scissionlite::testing_collective {
@@ -55,14 +56,6 @@ inline void check_rounds(Collective& c) {
 
 /// All are told, and say who differs.
 inline void check_refusals(Collective& c) {
-  const auto message_of = [](auto&& call) -> std::string {
-    try {
-      call();
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
-    return "nothing was thrown";
-  };
   if (c.size() == 1) return;
   std::vector<float> values(c.rank() == c.size() - 1 ? 5 : 3, 1.0F);
   EXPECT_NE(message_of([&] { c.average(values); }).find("rank " + std::to_string(c.size() - 1) + " gave 20 bytes to a mean, expected 12"), std::string::npos);

@@ -6,11 +6,10 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/stats.h"
 
 namespace scissionlite {
 namespace {
-
-constexpr double kNormal95 = 1.959963984540054;
 
 void check(std::span<const Scored> scored) {
   const auto positives = std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; });
@@ -46,13 +45,13 @@ struct Components {
       else of_negatives.push_back(1 - (ranks[i] - among_negatives[n++]) / static_cast<double>(positives.size()));
     }
   }
-  [[nodiscard]] double area() const { return std::accumulate(of_positives.begin(), of_positives.end(), 0.0) / static_cast<double>(of_positives.size()); }
+  [[nodiscard]] double area() const { return mean(of_positives); }
 };
 
 /// Unbiased; infinite for one value.
 double variance(const std::vector<double>& values) {
   if (values.size() < 2) return std::numeric_limits<double>::infinity();
-  const double middle = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  const double middle = mean(values);
   double sum = 0;
   for (const double v : values) sum += (v - middle) * (v - middle);
   return sum / static_cast<double>(values.size() - 1);

@@ -1,7 +1,6 @@
 #include "train/coda.h"
 
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -9,11 +8,6 @@
 
 namespace scissionlite::train {
 namespace {
-
-Values merged(Values a, const Values& b) {
-  a.insert(b.begin(), b.end());
-  return a;
-}
 
 torch::Tensor positives_of(const Batch& batch) {
   std::vector<float> out;
@@ -52,9 +46,8 @@ void Coda::check() const {
 std::vector<torch::Tensor> Coda::all() const {
   std::vector<torch::Tensor> out;
   for (const auto& [name, tensor] : module_.state()) out.push_back(tensor);
-  for (const auto* values : {&minimised_, &maximised_})
-    for (const auto& [name, tensor] : *values)
-      if (name.rfind("auc/", 0) == 0) out.push_back(tensor);
+  for (const auto& values : {objective_.minimised(), maximised_})
+    for (const auto& [name, tensor] : values) out.push_back(tensor);
   return out;
 }
 
@@ -72,7 +65,7 @@ bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
     torch::Tensor(tensor).copy_(torch::from_blob(values.data() + at, tensor.sizes(), torch::kFloat));
     at += static_cast<size_t>(tensor.numel());
   }
-  module_.load_state(module_.state());  // what was computed from other weights is forgotten
+  module_.state_changed();
   return values.back() > 0;
 }
 
@@ -216,7 +209,7 @@ void Coda::load(const State& state) {
   for (const auto& [name, tensor] : state.tensors)
     if (name.rfind("optimizer/", 0) == 0) of_optimizer[name.substr(10)] = to_torch(tensor, torch::kFloat);
   optimizer_.load_state(of_optimizer);
-  module_.load_state(module_.state());
+  module_.state_changed();
 }
 
 }  // namespace scissionlite::train

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "base/test_messages.h"
 #include "collective/threads.h"
 #include "score/roc.h"
 #include "train/convert.h"
@@ -258,26 +259,19 @@ TEST(Coda, LearnsWithEveryObjective) {
 }
 
 TEST(Coda, SaysWhatIsWrong) {
-  const auto message_of = [](const Setting& setting) -> std::string {
-    try {
-      (void)learn(setting, 2);
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
-    return "";
-  };
+  const auto refusal = [](const Setting& setting) { return message_of([&] { (void)learn(setting, 2); }); };
   Setting setting;
   setting.options.window = 0;
-  EXPECT_NE(message_of(setting).find("every 0 steps"), std::string::npos);
+  EXPECT_NE(refusal(setting).find("every 0 steps"), std::string::npos);
   setting = {};
   setting.options.rate = 0;
-  EXPECT_NE(message_of(setting).find("the learning rate is 0.0"), std::string::npos);
+  EXPECT_NE(refusal(setting).find("the learning rate is 0.0"), std::string::npos);
   setting = {};
   setting.options.proximity = 6;
-  EXPECT_NE(message_of(setting).find("the pull to a stage's start"), std::string::npos);
+  EXPECT_NE(refusal(setting).find("the pull to a stage's start"), std::string::npos);
   setting = {};
   setting.options.proximity = 0, setting.options.rate = 1e38;
-  EXPECT_NE(message_of(setting).find("not finite in stage 1, step"), std::string::npos) << message_of(setting);
+  EXPECT_NE(refusal(setting).find("not finite in stage 1, step"), std::string::npos) << refusal(setting);
 }
 
 }  // namespace

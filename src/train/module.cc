@@ -53,6 +53,17 @@ Module::Module(Graph graph, const ModuleOptions& options) : graph_(std::move(gra
   weights_changed();
 }
 
+Values merged(Values a, const Values& b) {
+  a.insert(b.begin(), b.end());
+  return a;
+}
+
+int64_t count_values(const Values& values) {
+  int64_t count = 0;
+  for (const auto& [name, tensor] : values) count += tensor.numel();
+  return count;
+}
+
 void Module::set_update_statistics(bool update) {
   options_.update_statistics = update;
   statistics_changed_ = statistics_changed_ || update;
@@ -247,7 +258,7 @@ void Module::load_state(const Values& state) {
       throw InvalidArgument("[train] saved value '" + name + "' has shape " + shape_text(saved) + ", expected " + shape_text(tensor));
     torch::Tensor(tensor).copy_(saved);
   }
-  folded_.clear();
+  state_changed();
 }
 
 namespace {

@@ -24,6 +24,10 @@ struct ModuleOptions {
 
 /// Values by name.
 using Values = std::map<std::string, torch::Tensor>;
+/// `a` and what of `b` has other names.
+[[nodiscard]] Values merged(Values a, const Values& b);
+/// Elements of all.
+[[nodiscard]] int64_t count_values(const Values& values);
 
 /// Numerics: floating values are float32 (or float64) whatever type the model gives them; integers keep theirs. One caller
 /// at a time.
@@ -61,6 +65,8 @@ class Module {
   [[nodiscard]] Values state();
   /// Puts saved values back. @throws InvalidArgument when names or shapes differ.
   void load_state(const Values& state);
+  /// For those who wrote into tensors of `state`: results that were kept because nothing trained goes into them are computed anew.
+  void state_changed() { folded_.clear(); }
   /// The same graph with the trained values in the types it stores them in; a trained weight that was stored as
   /// integers becomes a float32 initializer in place of its DequantizeLinear.
   [[nodiscard]] Graph export_graph() const;

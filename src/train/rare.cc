@@ -25,17 +25,12 @@ namespace {
 
 constexpr int64_t kAnyClass = 1 << 20;
 
-std::vector<char> positives_of(const Dataset& images, const std::vector<int64_t>& which, const std::vector<int64_t>& positive) {
-  std::vector<char> out;
-  for (const auto index : which) out.push_back(std::find(positive.begin(), positive.end(), images.label(index)) != positive.end());
-  return out;
-}
-
 /// What members of this process know before they begin.
 struct Plan {
   Graph graph;
   JobData data;
   std::vector<int64_t> held_out;
+  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members may be another
 
   explicit Plan(const RareJob& job) : job_(job) {
     check_job(job.train);
@@ -44,25 +39,27 @@ struct Plan {
     graph = load_model(job.train.model);
     vision::check_fits(input, graph, job.train.model.string());
     if (job.train.classes != 0 || classes_of(graph) != 2) {
-      graph = with_classes(graph, 2, job.train.trainer.seed);
-      input.label_offset = 0, input.labels = {"negative", "positive"};
-      graph.metadata[vision::kInputMetadataKey] = vision::to_json(input).dump();
+      input.labels = {"negative", "positive"};
+      graph = with_new_classes(graph, 2, job.train.trainer.seed, input);
     }
     auto as_numbered = job.train.input;  // labels are of these classes, not of the model's
     as_numbered.label_offset = 0;
     data = load_data(job.train, as_numbered, kAnyClass);
     which_ = labelled(*data.train);
     if (!job.own_images) check_classes(*data.train, job.positive);
-    if (job.keep_positives > 0) which_ = with_positive_share(which_, positives_of(*data.train, which_, job.positive), job.keep_positives, job.train.trainer.seed);
+    if (job.keep_positives > 0) which_ = with_positive_share(which_, two_classes(which_).is_positive(), job.keep_positives, job.train.trainer.seed);
     held_out = labelled(*data.held_out);
-    const auto positives = positives_of(*data.held_out, held_out, job.positive);
-    check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), std::count(positives.begin(), positives.end(), 1));
+    check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), TwoClasses(data.held_out, job.positive, held_out).positives());
+    set_identity();
   }
+
+  /// Some of the images learned from.
+  [[nodiscard]] TwoClasses two_classes(const std::vector<int64_t>& which) const { return {data.train, job_.positive, which}; }
 
   /// Of the images learned from, those of a member.
   [[nodiscard]] std::vector<int64_t> part(int rank, int members) const {
     if (job_.own_images) return which_;
-    return divide(which_, positives_of(*data.train, which_, job_.positive), members, job_.skew, job_.train.trainer.seed)[static_cast<size_t>(rank)];
+    return divide(which_, two_classes(which_).is_positive(), members, job_.skew, job_.train.trainer.seed)[static_cast<size_t>(rank)];
   }
   /// 0: as they come.
   [[nodiscard]] int64_t positives_in_batch() const {
@@ -90,6 +87,20 @@ struct Plan {
     if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
   }
 
+  void set_identity() {
+    identity = identity_of(job_.train, data);
+    identity.update({{"objective", {job_.objective, job_.margin, job_.focus}},
+                     {"positive", job_.positive},
+                     {"positives_in_batch", job_.positives_in_batch},
+                     {"keep_positives", job_.keep_positives},
+                     {"skew", job_.skew},
+                     {"stages", {job_.stages, job_.stage_steps, job_.growth}},
+                     {"window", job_.window},
+                     {"proximity", job_.proximity},
+                     {"averages_iterates", job_.averages_iterates}});
+    if (job_.own_images) identity.erase("images");  // members take each other's states
+  }
+
   const RareJob& job_;
   std::vector<int64_t> which_;
 };
@@ -106,39 +117,6 @@ RareMeasure measure_from_json(const JsonReader& json) {
   return out;
 }
 
-/// What a run has to have in common with the one that its checkpoint is of; the number of members may be another.
-Json identity_of(const RareJob& job, const Plan& plan) {
-  const auto& t = job.train;
-  Json out{{"model", model_sha256(t.model)},
-           {"classes", t.classes},
-           {"objective", {job.objective, job.margin, job.focus}},
-           {"positive", job.positive},
-           {"batch", t.batch_size},
-           {"positives_in_batch", job.positives_in_batch},
-           {"keep_positives", job.keep_positives},
-           {"skew", job.skew},
-           {"train", t.train},
-           {"freeze", t.freeze},
-           {"augmentation", {t.augmentation.flip, t.augmentation.crop, t.augmentation.jitter, t.augmentation.shift}},
-           {"update_statistics", t.update_statistics},
-           {"stages", {job.stages, job.stage_steps, job.growth, t.trainer.epochs}},
-           {"window", job.window},
-           {"proximity", job.proximity},
-           {"averages_iterates", job.averages_iterates},
-           {"rate", t.trainer.schedule.rate},
-           {"optimizer", {t.trainer.optimizer.kind, t.trainer.optimizer.momentum, t.trainer.optimizer.nesterov, t.trainer.optimizer.weight_decay, t.trainer.clip_norm}},
-           {"seed", t.trainer.seed}};
-  if (!job.own_images) out["images"] = plan.data.train->identity();
-  out["held_out"] = plan.data.held_out->identity();
-  return out;
-}
-
-int64_t count_values(const Values& values) {
-  int64_t count = 0;
-  for (const auto& [name, tensor] : values) count += tensor.numel();
-  return count;
-}
-
 /// One member's run.
 class Member {
  public:
@@ -147,7 +125,7 @@ class Member {
         plan_(plan),
         members_(members),
         module_(plan.graph, {.update_statistics = job.train.update_statistics}),
-        mine_(std::make_shared<TwoClasses>(plan.data.train, job.positive, plan.part(members.rank(), members.size()))),
+        mine_(std::make_shared<TwoClasses>(plan.two_classes(plan.part(members.rank(), members.size())))),
         logits_(logits_value(plan.graph)) {
     const int threads = job.train.trainer.threads > 0 ? job.train.trainer.threads : this_machine().cores;
     use_threads(std::max(1, threads / members.size_here()));
@@ -166,7 +144,7 @@ class Member {
     Coda coda(module_, *objective_, members_, options_);
     const auto& trainer = job_.train.trainer;
     std::optional<MemberCheckpoints> files;
-    if (!trainer.checkpoint.empty()) files.emplace(trainer.checkpoint, identity_of(job_, plan_), members_);
+    if (!trainer.checkpoint.empty()) files.emplace(trainer.checkpoint, plan_.identity, members_);
     const auto saved = files ? files->resume() : std::nullopt;
     Stream data(loader, saved ? saved->header.at("at").at("taken").get<int64_t>() : 0);
     started_us_ = saved_us_ = Clock::steady().now_us();
@@ -207,16 +185,18 @@ class Member {
 
   /// Members tell each other what they have, and find out whether they mean the same.
   void introduce() {
-    const Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"held_out", plan_.data.held_out->identity()}, {"data", job_.own_images ? "" : plan_.data.train->identity()}};
+    Json of_all;  // what is to be the same
+    for (const char* what : {"held_out", "images"})
+      if (plan_.identity.contains(what)) of_all[what] = plan_.identity.at(what);
+    const Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"of_all", of_all}};
     double share = 0;
     int64_t positives = 0;
     for (const auto& text : members_.gather(own.dump())) {
       const auto json = parse_json(text, "what a member has");
       const auto rank = report_.images.size();
-      for (const char* what : {"held_out", "data"})
-        if (json.at(what) != own.at(what))
-          throw InvalidArgument("[train] member " + std::to_string(rank) + " has other " + (std::string(what) == "data" ? "images than member " : "held-out images than member ") + std::to_string(members_.rank()) +
-                                "; all are to have the same, but for --images with --own-images");
+      if (json.at("of_all") != of_all)
+        throw InvalidArgument("[train] member " + std::to_string(rank) + " has other " + (json.at("of_all").at("held_out") == of_all.at("held_out") ? "images than member " : "held-out images than member ") + std::to_string(members_.rank()) +
+                              "; all are to have the same, but for --images with --own-images");
       const auto images = json.at("images").get<int64_t>(), of_them = json.at("positives").get<int64_t>();
       report_.images.push_back(images), report_.positives.push_back(of_them);
       report_.training.images += images, positives += of_them;

@@ -21,7 +21,36 @@ std::vector<std::string> tensors_of(Graph graph, const std::string& cut) {
   return cut.empty() ? std::vector<std::string>{} : find_cut(ops::find_costed_cuts(graph), cut).tensors;
 }
 
-/// Everything that the result depends on.
+/// Who computes what of a run: the engine ahead of it, or libtorch in it.
+struct Computed {
+  std::string given;                // the student's value that examples hold
+  std::unique_ptr<Module> teacher;  // where inner values are compared; else its answers come with the examples
+  std::shared_ptr<const Dataset> train, held_out;
+
+  Computed(const TrainJob& job, const Module& student, const JobData& data) : train(data.train), held_out(data.held_out) {
+    given = student.graph().inputs.at(0).name;
+    if (job.mixup > 0) train = std::make_shared<Mixtures>(data.train, job.mixup);
+    const bool compares_features = !job.distill.features.empty();  // then both need the image
+    const auto head = compares_features ? "" : frozen_until(student.graph(), student.parameters());
+    std::optional<Graph> answers;
+    if (!job.distill.teacher.empty()) {
+      const auto graph = load_model(job.distill.teacher);
+      if (compares_features) teacher = std::make_unique<Module>(graph);
+      else answers = up_to(graph, logits_value(graph));
+    }
+    if (head.empty() && !answers) return;
+    if (!head.empty()) given = head, log::info("nothing is trained before '" + head + "': the engine computes that part");
+    const AheadOptions options{.head = head, .keep = !changes_images(job.augmentation) && job.mixup == 0, .threads = job.trainer.threads};
+    train = std::make_shared<Ahead>(train, student.graph(), answers ? &*answers : nullptr, options);
+    held_out = std::make_shared<Ahead>(data.held_out, student.graph(), answers ? &*answers : nullptr, AheadOptions{head, true, options.threads});
+  }
+
+ private:
+  static Graph up_to(const Graph& graph, const std::string& value) { return extract(graph, {graph.inputs.at(0).name}, {value}); }
+};
+
+}  // namespace
+
 Json identity_of(const TrainJob& job, const JobData& data) {
   const auto& t = job.trainer;
   Json out{
@@ -54,50 +83,13 @@ Json identity_of(const TrainJob& job, const JobData& data) {
   return out;
 }
 
-int64_t count_values(const Values& values) {
-  int64_t count = 0;
-  for (const auto& [name, tensor] : values) count += tensor.numel();
-  return count;
-}
-
-/// The job's model with its new classifier; `input` loses what was said of the old classes.
-Graph with_new_classes(const TrainJob& job, const Graph& graph, vision::InputSpec& input) {
-  auto out = with_classes(graph, job.classes, job.trainer.seed);
+Graph with_new_classes(const Graph& graph, int64_t classes, uint64_t seed, vision::InputSpec& input) {
+  auto out = with_classes(graph, classes, seed);
   input.label_offset = 0;
-  if (static_cast<int64_t>(input.labels.size()) != job.classes) input.labels.clear();
+  if (static_cast<int64_t>(input.labels.size()) != classes) input.labels.clear();
   out.metadata[vision::kInputMetadataKey] = vision::to_json(input).dump();
   return out;
 }
-
-/// Who computes what of a run: the engine ahead of it, or libtorch in it.
-struct Computed {
-  std::string given;                // the student's value that examples hold
-  std::unique_ptr<Module> teacher;  // where inner values are compared; else its answers come with the examples
-  std::shared_ptr<const Dataset> train, held_out;
-
-  Computed(const TrainJob& job, const Module& student, const JobData& data) : train(data.train), held_out(data.held_out) {
-    given = student.graph().inputs.at(0).name;
-    if (job.mixup > 0) train = std::make_shared<Mixtures>(data.train, job.mixup);
-    const bool compares_features = !job.distill.features.empty();  // then both need the image
-    const auto head = compares_features ? "" : frozen_until(student.graph(), student.parameters());
-    std::optional<Graph> answers;
-    if (!job.distill.teacher.empty()) {
-      const auto graph = load_model(job.distill.teacher);
-      if (compares_features) teacher = std::make_unique<Module>(graph);
-      else answers = up_to(graph, logits_value(graph));
-    }
-    if (head.empty() && !answers) return;
-    if (!head.empty()) given = head, log::info("nothing is trained before '" + head + "': the engine computes that part");
-    const AheadOptions options{.head = head, .keep = !changes_images(job.augmentation) && job.mixup == 0, .threads = job.trainer.threads};
-    train = std::make_shared<Ahead>(train, student.graph(), answers ? &*answers : nullptr, options);
-    held_out = std::make_shared<Ahead>(data.held_out, student.graph(), answers ? &*answers : nullptr, AheadOptions{head, true, options.threads});
-  }
-
- private:
-  static Graph up_to(const Graph& graph, const std::string& value) { return extract(graph, {graph.inputs.at(0).name}, {value}); }
-};
-
-}  // namespace
 
 void check_job(const TrainJob& job) {
   const bool has_labels = !job.labels.empty() || std::any_of(job.images.begin(), job.images.end(), vision::is_labelled_file);
@@ -172,7 +164,7 @@ TrainReport train_model(const TrainJob& job) {
   Graph graph = load_model(job.model);
   auto input = job.input;
   vision::check_fits(input, graph, job.model.string());
-  if (job.classes > 0) graph = with_new_classes(job, graph, input);
+  if (job.classes > 0) graph = with_new_classes(graph, job.classes, job.trainer.seed, input);
   const auto data = load_data(job, input, classes_of(graph));
   const Selection selection{job.train, job.freeze, tensors_of(graph, job.cut), job.side};
   return train_graph(job, {.graph = graph, .selection = selection}, data, [&](const Graph& trained) { save_model(trained, job.output); });

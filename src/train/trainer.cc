@@ -46,11 +46,6 @@ Values copies(const Values& values) {
   return out;
 }
 
-Values merged(Values a, const Values& b) {
-  a.insert(b.begin(), b.end());
-  return a;
-}
-
 Dtype dtype_of(const torch::Tensor& tensor) {
   switch (tensor.scalar_type()) {
     case torch::kFloat: return Dtype::kF32;

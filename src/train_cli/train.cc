@@ -44,8 +44,12 @@ void print_table(const train::RareReport& report) {
 
 /// Each member's own: "site{rank}/" is site0/ for rank 0.
 void put_rank(std::vector<std::string>& paths, bool are_own) {
+  const std::string place = "{rank}", rank = std::to_string(rank_under_mpi());
   for (auto& path : paths)
-    for (size_t at = 0; (at = path.find("{rank}", at)) != std::string::npos;) path.replace(at, 6, std::to_string(are_own ? rank_under_mpi() : throw InvalidArgument("[train] {rank} in --images goes with --own-images: else all members are to have the same images")));
+    for (size_t at = path.find(place); at != std::string::npos; at = path.find(place, at)) {
+      if (!are_own) throw InvalidArgument("[train] {rank} in --images goes with --own-images: else all members are to have the same images");
+      path.replace(at, place.size(), rank);
+    }
 }
 
 /// What has no meaning in stages is refused rather than ignored.

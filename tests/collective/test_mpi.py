@@ -1,17 +1,16 @@
 """Members that are processes of an MPI job: the checks of every transport, and what is said when one stalls or dies.
 test_mpi.py MPIRUN MPI_MEMBERS"""
-import os
-import subprocess
 import sys
 import time
 import unittest
+
+from mpi_job import mpirun  # beside this file
 
 MPIRUN, PROGRAM = sys.argv[1:3]
 
 
 def run(members, *words):
-    more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
-    return subprocess.run([MPIRUN, "--oversubscribe", "-n", str(members), PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=120, env=os.environ | more)
+    return mpirun(MPIRUN, members, [PROGRAM, *words], timeout_s=120)
 
 
 class Mpi(unittest.TestCase):

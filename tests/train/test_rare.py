@@ -1,9 +1,7 @@
 """scissionlite-train train --objective: positives and negatives, several workers, AUC, on stripes of CIFAR's format. The method is tested by src/train and src/collective.
 test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with the Python of .deps/venv_ort)"""
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import unittest
 
@@ -11,7 +9,8 @@ import numpy as np
 import onnx
 
 MPIRUN = sys.argv.pop(3) if len(sys.argv) > 3 else ""
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1] / "collective")]
+import mpi_job  # noqa: E402
 from small_models import answers, plain_model  # noqa: E402  (it takes the programs off sys.argv)
 from stripes import OnStripes, pictures, write_cifar  # noqa: E402
 from test_train import PROGRAM, run  # noqa: E402
@@ -26,8 +25,7 @@ def scores(model, images):
 
 
 def mpirun(members, words):
-    more = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_btl_vader_single_copy_mechanism": "none"}
-    return subprocess.run([MPIRUN, "--oversubscribe", "-n", str(members), PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=300, env=os.environ | more)
+    return mpi_job.mpirun(MPIRUN, members, [PROGRAM, *words])
 
 
 def area(values, is_positive):
