@@ -11,13 +11,15 @@ namespace scissionlite::kernels {
 
 void AlignedFloats::Free::operator()(float* p) const { std::free(p); }
 
-/// Large buffers lie in huge pages where the system gives them: streams of weights then miss the TLB 512 times less often.
+/// Large buffers lie in huge pages where the system gives them: streams of weights then miss the TLB 512 times less often. From two pages on the last one is whole,
+/// too; below, what is beyond the first stays in small ones, which costs no memory.
 AlignedFloats::AlignedFloats(int64_t size) : size_(size) {
   constexpr int64_t kLine = 64, kHugePage = int64_t{2} << 20;
   const int64_t wanted = std::max<int64_t>(size, 1) * static_cast<int64_t>(sizeof(float));
-  const bool is_large = wanted >= 2 * kHugePage;
-  const auto bytes = static_cast<size_t>(round_up(wanted, is_large ? kHugePage : kLine));
-  data_.reset(static_cast<float*>(std::aligned_alloc(static_cast<size_t>(is_large ? kHugePage : kLine), bytes)));
+  const bool is_large = wanted >= kHugePage;
+  const auto bytes = static_cast<size_t>(round_up(wanted, wanted >= 2 * kHugePage ? kHugePage : kLine));
+  void* data = nullptr;
+  if (posix_memalign(&data, static_cast<size_t>(is_large ? kHugePage : kLine), bytes) == 0) data_.reset(static_cast<float*>(data));
   if (is_large && data_) (void)madvise(data_.get(), bytes, MADV_HUGEPAGE);  // a wish: refused where the system has none
   if (!data_) throw ResourceError("[kernels] no memory for " + std::to_string(bytes) + " bytes of weights");
   std::memset(data_.get(), 0, bytes);
