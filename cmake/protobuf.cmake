@@ -18,23 +18,24 @@ target_include_directories(scissionlite_onnx_proto SYSTEM PUBLIC "${GENERATED}")
 target_link_libraries(scissionlite_onnx_proto PUBLIC protobuf::libprotobuf)
 target_compile_options(scissionlite_onnx_proto PRIVATE -w)
 
-file(GLOB oip_protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/protocol/*.proto")
-set(oip_sources)
-foreach(proto ${oip_protos})
-  get_filename_component(stem ${proto} NAME_WE)
-  set(out "${GENERATED}/${stem}.pb.cc" "${GENERATED}/${stem}.pb.h" "${GENERATED}/${stem}.grpc.pb.cc" "${GENERATED}/${stem}.grpc.pb.h")
-  add_custom_command(
-    OUTPUT ${out}
-    COMMAND protobuf::protoc "--cpp_out=${GENERATED}" "--grpc_out=${GENERATED}"
-            "--plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN}" -I "${PROJECT_SOURCE_DIR}/src/protocol" "${proto}"
-    DEPENDS "${proto}" ${oip_protos} VERBATIM)
-  list(APPEND oip_sources ${out})
-endforeach()
-if(oip_sources)
-  add_library(scissionlite_oip_proto STATIC ${oip_sources})
-  target_include_directories(scissionlite_oip_proto SYSTEM PUBLIC "${GENERATED}")
-  target_link_libraries(scissionlite_oip_proto PUBLIC PkgConfig::GRPC protobuf::libprotobuf)
-  target_compile_options(scissionlite_oip_proto PRIVATE -w)
-else()
-  add_library(scissionlite_oip_proto INTERFACE)
-endif()
+# scissionlite_grpc_proto(TARGET FOLDER): messages and stubs of src/FOLDER/*.proto.
+function(scissionlite_grpc_proto target folder)
+  file(GLOB protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.proto")
+  set(sources)
+  foreach(proto ${protos})
+    get_filename_component(stem ${proto} NAME_WE)
+    set(out "${GENERATED}/${stem}.pb.cc" "${GENERATED}/${stem}.pb.h" "${GENERATED}/${stem}.grpc.pb.cc" "${GENERATED}/${stem}.grpc.pb.h")
+    add_custom_command(
+      OUTPUT ${out}
+      COMMAND protobuf::protoc "--cpp_out=${GENERATED}" "--grpc_out=${GENERATED}"
+              "--plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN}" -I "${PROJECT_SOURCE_DIR}/src/${folder}" "${proto}"
+      DEPENDS "${proto}" ${protos} VERBATIM)
+    list(APPEND sources ${out})
+  endforeach()
+  add_library(${target} STATIC ${sources})
+  target_include_directories(${target} SYSTEM PUBLIC "${GENERATED}")
+  target_link_libraries(${target} PUBLIC PkgConfig::GRPC protobuf::libprotobuf)
+  target_compile_options(${target} PRIVATE -w)
+endfunction()
+scissionlite_grpc_proto(scissionlite_oip_proto protocol)
+scissionlite_grpc_proto(scissionlite_hub_proto collective)

@@ -62,6 +62,7 @@ Json summary_json(const RunTotals& t, const Offloader& offloader) {
             {"candidate", offloader.package().manifest.candidate},
             {"latency_median_us", median(t.latencies_us)}, {"latency_p95_us", percentile(t.latencies_us, 95)},
             {"throughput_ips", t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0}};
+  if (t.judged > 0) json["positives"] = t.positives;
   if (const auto* info = offloader.engine_info())
     json["engine"] = {{"spec", info->spec}, {"version", info->version}, {"precision", info->precision}, {"threads", info->threads}};
   if (const auto* edge = offloader.edge()) {
@@ -77,6 +78,7 @@ void print_summary(const RunTotals& t, const Offloader& offloader) {
             << " late) with " << offloader.package().manifest.candidate << ": median " << format_us(median(t.latencies_us)) << ", p95 "
             << format_us(percentile(t.latencies_us, 95)) << ", "
             << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
+  if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
 }
 
 /// 0 only when every image was answered as the package promises: by the edge that holds its tail, where it has one.

@@ -1,6 +1,7 @@
 #include "collective/collective.h"
 
 #include <cstring>
+#include <numeric>
 
 #include "base/clock.h"
 
@@ -29,7 +30,17 @@ std::string Collective::counted(Round round, std::string_view mine) {
   return out;
 }
 
-void Collective::average(std::span<float> values) { put_back(counted(Round::kMean, bytes_of(values)), values); }
+std::vector<int> Collective::present() const {
+  std::vector<int> out(static_cast<size_t>(size()));
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+void Collective::average(std::span<float> values, Packing packing) {
+  if (packing == Packing::kNone) return put_back(counted(Round::kMean, bytes_of(values)), values);
+  const auto means = unpack(counted(mean_of(packing), pack(values, packing)), packing);
+  put_back(std::string(bytes_of(std::span(means))), values);
+}
 void Collective::sum(std::span<double> values) { put_back(counted(Round::kSum, bytes_of(values)), values); }
 void Collective::broadcast(std::span<float> values) { put_back(counted(Round::kBroadcast, bytes_of(values)), values); }
 std::vector<std::string> Collective::gather(std::string_view bytes) { return parts_of(counted(Round::kGather, bytes)); }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "collective/packed.h"
 #include "collective/round.h"
 
 namespace scissionlite {
@@ -40,14 +41,26 @@ class Collective {
   [[nodiscard]] virtual int size() const = 0;
   /// Members that share this machine's cores with this one, and itself.
   [[nodiscard]] virtual int size_here() const = 0;
+  /// Ranks that took part in the last round, ascending: all, but where a hub goes on without one that is lost. The same in all of them.
+  [[nodiscard]] virtual std::vector<int> present() const;
+  /// The first one of those: it speaks for all, and measures time.
+  [[nodiscard]] bool leads() const { return present().front() == rank(); }
+  /// Whether this member has a disk of its own, so that it writes what the first one writes as well.
+  [[nodiscard]] virtual bool is_apart() const { return false; }
+  /// Whether the others had begun before this member came: its first call is to be `welcome`.
+  [[nodiscard]] virtual bool is_late() const { return false; }
+  /// Whether someone waits to be taken back, as of the last round; the same in all members. They are to call `welcome` then.
+  [[nodiscard]] virtual bool has_newcomers() const { return false; }
+  /// All get what the first member gives; those who waited are members from here on. Each call of it is a round.
+  [[nodiscard]] std::string welcome(std::string_view bytes) { return counted(Round::kWelcome, bytes); }
 
   /// Each value becomes its mean over the members. Cost: each member sends and receives all values once.
-  void average(std::span<float> values);
+  void average(std::span<float> values, Packing packing = Packing::kNone);
   /// Each value becomes its sum over the members.
   void sum(std::span<double> values);
-  /// Each value becomes that of rank 0.
+  /// Each value becomes that of the first member.
   void broadcast(std::span<float> values);
-  /// What each member gives, by rank. All goes to all: not for large things.
+  /// What each member gives, by rank; nothing of one that is gone. All goes to all: not for large things.
   [[nodiscard]] std::vector<std::string> gather(std::string_view bytes);
 
   [[nodiscard]] const ExchangeCounts& counts() const { return counts_; }

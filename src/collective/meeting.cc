@@ -7,66 +7,119 @@
 #include "collective/collective.h"
 
 namespace scissionlite {
-Meeting::Meeting(int members, double wait_s) : wait_s_(wait_s), given_(static_cast<size_t>(std::max(0, members))) {
+Meeting::Meeting(int members, double wait_s, Loss loss) : wait_s_(wait_s), loss_(loss), members_(static_cast<size_t>(std::max(0, members))) {
   if (members < 1) throw InvalidArgument("[collective] " + std::to_string(members) + " members; expected at least 1");
   if (!(wait_s > 0)) throw InvalidArgument("[collective] members wait " + format_fixed(wait_s, 3) + " s for each other; expected more than 0");
 }
 
-std::string Meeting::meet(int rank, Round round, std::string_view mine) {
+std::shared_ptr<const RoundResult> Meeting::meet(int rank, Round round, std::string_view mine, std::optional<int64_t> number) {
   std::unique_lock lock(mutex_);
-  check_open();
-  const int64_t number = round_;
-  given_.at(static_cast<size_t>(rank)) = {round, mine};
-  if (missing().empty()) end_round();
-  else if (!changed_.wait_for(lock, std::chrono::duration<double>(wait_s_), [&] { return round_ != number || !lost_.empty(); })) {
-    const auto absent = missing();
-    end(absent, message_of_absent(absent, round, wait_s_));
+  auto& self = members_.at(static_cast<size_t>(rank));
+  const bool is_newcomer = self.is_gone && round == Round::kWelcome && loss_ == Loss::kGoesOn;
+  if (!is_newcomer) check_open(rank);
+  if (number && !is_newcomer && *number != round_) {
+    if (*number != round_ - 1) throw InvalidArgument("[collective] rank " + std::to_string(rank) + " came to round " + std::to_string(*number) + ", others are at " + std::to_string(round_));
+    if (!refused_.empty()) throw InvalidArgument(refused_);
+    return result_;
   }
-  if (round_ == number) check_open();
+  const int64_t before = round_;
+  self.coming = {round, mine};
+  if (!is_newcomer && missing().empty()) end_round();
+  const auto is_done = [&] { return !lost_.empty() || (is_newcomer ? !self.is_gone : round_ != before || self.is_gone); };
+  while (!is_done()) {
+    const bool is_in_time = changed_.wait_for(lock, std::chrono::duration<double>(wait_s_), [&] { return is_done() || (is_newcomer && there().empty()); });
+    if (is_newcomer && there().empty()) {
+      self.coming.reset();
+      throw MemberLost({rank}, "[collective] nobody is there to take rank " + std::to_string(rank) + " back");
+    }
+    if (is_in_time || is_newcomer) continue;
+    const auto absent = missing();
+    dismiss(absent, message_of_absent(absent, round, wait_s_));
+  }
+  if (!is_newcomer && round_ != before + 1) check_open(rank);
   if (!refused_.empty()) throw InvalidArgument(refused_);
-  const auto result = result_;  // the next round cannot end before this member comes to it
-  lock.unlock();
-  return *result;
+  return result_;  // the next round cannot end before this member comes to it, or is lost
 }
 
 void Meeting::leave(int rank, const std::string& why) {
   const std::lock_guard lock(mutex_);
-  end({rank}, "[collective] rank " + std::to_string(rank) + " is gone: " + why);
+  dismiss({rank}, "[collective] rank " + std::to_string(rank) + " is gone: " + why);
 }
 
-void Meeting::end(std::vector<int> ranks, const std::string& why) {
-  if (!lost_.empty()) return;
-  lost_ = std::move(ranks), why_lost_ = why;
+void Meeting::close(const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  lost_ = there(), why_lost_ = "[collective] the meeting is over: " + why;
   changed_.notify_all();
 }
 
-void Meeting::check_open() const {
+int64_t Meeting::round() const {
+  const std::lock_guard lock(mutex_);
+  return round_;
+}
+
+std::vector<int> Meeting::present() const {
+  const std::lock_guard lock(mutex_);
+  return there();
+}
+
+void Meeting::dismiss(const std::vector<int>& ranks, const std::string& why) {
+  if (loss_ == Loss::kEnds) {
+    if (lost_.empty()) lost_ = ranks, why_lost_ = why;
+  } else {
+    for (const int rank : ranks) members_[static_cast<size_t>(rank)] = {.is_gone = true, .coming = {}};
+    const auto left = there();
+    if (!left.empty() && missing().empty()) end_round();
+  }
+  changed_.notify_all();
+}
+
+void Meeting::check_open(int rank) const {
   if (!lost_.empty()) throw MemberLost(lost_, why_lost_);
+  if (members_[static_cast<size_t>(rank)].is_gone) throw MemberLost({rank}, "[collective] the others go on without rank " + std::to_string(rank) + ", which did not come in time or had left");
 }
 
 std::vector<int> Meeting::missing() const {
   std::vector<int> out;
-  for (size_t rank = 0; rank < given_.size(); ++rank)
-    if (!given_[rank]) out.push_back(static_cast<int>(rank));
+  for (const int rank : there())
+    if (!members_[static_cast<size_t>(rank)].coming) out.push_back(rank);
   return out;
 }
 
+std::vector<int> Meeting::there() const {
+  std::vector<int> out;
+  for (size_t rank = 0; rank < members_.size(); ++rank)
+    if (!members_[rank].is_gone) out.push_back(static_cast<int>(rank));
+  return out;
+}
+
+/// What is wrong where members came for different things; empty: nothing.
+std::string Meeting::differing(const std::vector<int>& ranks) const {
+  const auto of = [&](int rank) { return members_[static_cast<size_t>(rank)].coming->round; };
+  for (const int rank : ranks)
+    if (of(rank) != of(ranks[0])) return message_of_kinds(rank, of(rank), of(ranks[0]), ranks[0]);
+  return "";
+}
+
 void Meeting::end_round() {
-  const auto round = given_[0]->round;
-  std::vector<std::string_view> by_rank;
-  refused_.clear();
-  for (size_t rank = 0; rank < given_.size(); ++rank) {
-    by_rank.push_back(given_[rank]->bytes);
-    if (given_[rank]->round != round) refused_ = message_of_kinds(static_cast<int>(rank), given_[rank]->round, round);
+  const auto present = there();
+  const auto round = members_[static_cast<size_t>(present[0])].coming->round;
+  refused_ = differing(present);
+  auto result = std::make_shared<RoundResult>();
+  result->number = round_;
+  try {
+    Given given(members_.size());
+    for (const int rank : present) given[static_cast<size_t>(rank)] = members_[static_cast<size_t>(rank)].coming->bytes;
+    if (refused_.empty()) result->bytes = combined(round, given);
+  } catch (const Error& error) {
+    refused_ = error.what();
   }
-  if (refused_.empty()) {
-    try {
-      result_ = std::make_shared<const std::string>(combined(round, by_rank));
-    } catch (const Error& error) {
-      refused_ = error.what();
-    }
+  for (auto& member : members_) {
+    if (!member.coming) continue;
+    if (!member.is_gone || round == Round::kWelcome) member = {};
+    else result->has_newcomers = true;
   }
-  std::fill(given_.begin(), given_.end(), std::nullopt);
+  result->present = there();
+  result_ = std::move(result);
   ++round_;
   changed_.notify_all();
 }

@@ -140,12 +140,12 @@ class MpiMember final : public Collective {
     };
     (void)have_come();
     wait(round, absent, have_come);
-    std::vector<std::string_view> by_rank{mine};
+    Given by_rank{mine};
     for (int rank = 1; rank < size_; ++rank) {
       auto& bytes = given[static_cast<size_t>(rank)];
       bytes.resize(static_cast<size_t>(headers[static_cast<size_t>(rank)].bytes));
       receive(round, bytes.data(), static_cast<int64_t>(bytes.size()), rank, kValues);
-      by_rank.push_back(bytes);
+      by_rank.emplace_back(bytes);
     }
     const auto answer = made_of(round, headers, by_rank);
     for (int rank = 1; rank < size_; ++rank) {
@@ -155,7 +155,7 @@ class MpiMember final : public Collective {
     return answer;
   }
 
-  static Answer made_of(Round round, const std::vector<Header>& headers, const std::vector<std::string_view>& by_rank) {
+  static Answer made_of(Round round, const std::vector<Header>& headers, const Given& by_rank) {
     const auto with = [](int64_t kind, std::string bytes) {
       const auto size = static_cast<int64_t>(bytes.size());
       return Answer{{kind, size}, std::move(bytes)};

@@ -16,7 +16,7 @@ class ThreadMember final : public Collective {
   [[nodiscard]] int size_here() const override { return size(); }
 
  protected:
-  [[nodiscard]] std::string exchange(Round round, std::string_view mine) override { return meeting_.meet(rank_, round, mine); }
+  [[nodiscard]] std::string exchange(Round round, std::string_view mine) override { return meeting_.meet(rank_, round, mine)->bytes; }
 
  private:
   Meeting& meeting_;

@@ -51,6 +51,14 @@ std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& i
   return best;
 }
 
+std::optional<Verdict> verdict_of(const Tensor& scores, const vision::InputSpec& input) {
+  if (!input.decision || scores.empty() || !protocol::is_score_list(scores.shape())) return std::nullopt;
+  const Tensor values = scores.to_f32();
+  const double share = vision::positive_share(*input.decision, values.as<float>());
+  if (!std::isfinite(share)) return std::nullopt;
+  return Verdict{share >= input.decision->threshold, share, input.decision->threshold, label_of(input.decision->positive, values.size(), input)};
+}
+
 Json to_json(const Answer& answer, bool whole) {
   Json json{{"path", answer.name}};
   if (!answer.error.empty()) {
@@ -59,6 +67,10 @@ Json to_json(const Answer& answer, bool whole) {
   }
   json["origin"] = answer.origin == Origin::kEdge ? "edge" : "local";
   if (!answer.note.empty()) json["note"] = answer.note;
+  if (const auto& verdict = answer.verdict) {
+    json["verdict"] = {{"is_positive", verdict->is_positive}, {"share", verdict->share}, {"threshold", verdict->threshold}};
+    if (!verdict->label.empty()) json["verdict"]["label"] = verdict->label;
+  }
   Json top = Json::array();
   for (const auto& c : answer.top) {
     Json entry{{"index", c.index}};

@@ -41,10 +41,18 @@ struct Class {
   double score = 0;    // as the model gives it
 };
 
+/// What a model that finds one class says.
+struct Verdict {
+  bool is_positive = false;
+  double share = 0, threshold = 0;  // of the positive class
+  std::string label;                // of that class
+};
+
 struct Answer {
   std::string name;
   Origin origin = Origin::kLocal;
   std::vector<Class> top;           // best first; empty when the first output is not a list of scores
+  std::optional<Verdict> verdict;   // where input.json has a decision
   std::vector<std::pair<std::string, Tensor>> outputs;  // empty when the edge sent classes only, see OffloaderOptions::whole_outputs
   double latency_us = 0;            // from taking the frame to the answer
   Parts parts;
@@ -60,7 +68,10 @@ struct Answer {
 /// The `k` best of the first output, with labels. Ties go to the lower index; NaN is last.
 [[nodiscard]] std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k);
 
-/// One line of `scissionlite run`: name, origin, top, outputs, latency_us, parts, bytes; or name and error. Outputs are
+/// By input.json's decision. nullopt: it has none, or the scores are no list with that class.
+[[nodiscard]] std::optional<Verdict> verdict_of(const Tensor& scores, const vision::InputSpec& input);
+
+/// One line of `scissionlite run`: name, origin, verdict, top, outputs, latency_us, parts, bytes; or name and error. Outputs are
 /// told where there are no classes, or with `whole`; their values (row-major) up to 1,000 of them, or with `whole` all.
 [[nodiscard]] Json to_json(const Answer& answer, bool whole = false);
 

@@ -45,6 +45,23 @@ TEST(AnswerJson, TellsPartsThatAddUp) {
   EXPECT_DOUBLE_EQ(answer.parts.sum_us(), 100);
 }
 
+TEST(Verdict, IsPositiveFromTheThresholdOn) {
+  vision::InputSpec input;
+  const auto scores = Tensor::of<float>({1, 2}, {0.0F, 0.0F});
+  EXPECT_FALSE(verdict_of(scores, input));
+  input.decision = {.positive = 1, .threshold = 0.5}, input.labels = {"good", "scratch"};
+  EXPECT_TRUE(verdict_of(scores, input)->is_positive);
+  EXPECT_EQ(verdict_of(scores, input)->label, "scratch");
+  input.decision->threshold = 0.5001;
+  EXPECT_FALSE(verdict_of(scores, input)->is_positive);
+  EXPECT_FALSE(verdict_of(Tensor::of<float>({1, 2}, {0.0F, NAN}), input));
+  EXPECT_FALSE(verdict_of(Tensor::of<float>({1, 1}, {1.0F}), input));
+  EXPECT_FALSE(verdict_of(Tensor(Dtype::kF32, {1, 10, 4}), input));
+  Answer answer;
+  answer.verdict = verdict_of(scores, input);
+  EXPECT_EQ(to_json(answer)["verdict"], (Json{{"is_positive", false}, {"share", 0.5}, {"threshold", 0.5001}, {"label", "scratch"}}));
+}
+
 TEST(AnswerJson, OtherModelsGiveTheirValues) {
   Answer answer;
   answer.outputs = {{"boxes", Tensor::of<float>({1, 2, 2}, {0.5F, 1.0F, NAN, -2.0F})}, {"mask", Tensor::of<int64_t>({3}, {int64_t{1} << 40, 0, -1})},

@@ -65,7 +65,7 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
 
 /// Of a classifier the best classes are enough, when they are much smaller than all scores.
 void Offloader::choose_answer_form(const ProbeTensors& probe) {
-  if (options_.whole_outputs || probe.outputs.empty()) return;
+  if (options_.whole_outputs || probe.outputs.empty() || package_.input.decision) return;  // a decision takes all scores
   const auto& names = package_.manifest.output_names;
   const auto main = std::find_if(probe.outputs.begin(), probe.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
   if (main == probe.outputs.end() || !protocol::is_score_list(main->second.shape())) return;
@@ -246,7 +246,8 @@ Answer Offloader::finish(Prepared prepared) {
     if (answer.error.empty() && !answer.outputs.empty()) {
       const auto& names = package_.manifest.output_names;
       const auto main = std::find_if(answer.outputs.begin(), answer.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
-      answer.top = best_classes((main == answer.outputs.end() ? answer.outputs.front() : *main).second, package_.input, options_.top_k);
+      const auto& scores = (main == answer.outputs.end() ? answer.outputs.front() : *main).second;
+      answer.top = best_classes(scores, package_.input, options_.top_k), answer.verdict = verdict_of(scores, package_.input);
     }
   } catch (const std::exception& e) {
     answer.error = e.what();

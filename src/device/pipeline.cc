@@ -15,6 +15,7 @@ void count(const Answer& answer, RunTotals& totals) {
     return;
   }
   ++(answer.origin == Origin::kEdge ? totals.edge : totals.local);
+  if (answer.verdict) ++totals.judged, totals.positives += answer.verdict->is_positive ? 1 : 0;
   if (answer.is_late) ++totals.late;
   if (totals.latencies_us.size() < kKeptLatencies) totals.latencies_us.push_back(answer.latency_us);
   else totals.latencies_us[static_cast<size_t>(totals.images) % kKeptLatencies] = answer.latency_us;

@@ -22,23 +22,25 @@ Json describe(const std::map<std::string, Tensor>& tensors) {
 
 }  // namespace
 
-void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) {
+std::string checkpoint_bytes(const Checkpoint& checkpoint) {
   const std::string header = Json{{"run", checkpoint.header}, {"tensors", describe(checkpoint.tensors)}}.dump();
   std::string bytes(kMagic);
   const uint64_t size = header.size();
   for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(size >> (8 * i) & 0xff));
   bytes += header;
   for (const auto& [name, tensor] : checkpoint.tensors) bytes.append(reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes());
-  bytes += sha256_hex(bytes);
-  write_file(path, bytes);
+  return bytes += sha256_hex(bytes);
 }
 
-Checkpoint read_checkpoint(const fs::path& path) {
-  const std::string bytes = read_file(path);
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint) { write_file(path, checkpoint_bytes(checkpoint)); }
+
+Checkpoint read_checkpoint(const fs::path& path) { return checkpoint_of(read_file(path), path); }
+
+Checkpoint checkpoint_of(std::string_view bytes, const fs::path& path) {
   if (bytes.compare(0, kMagic.size(), kMagic) != 0) fail(path, "is no checkpoint of scissionlite-train");
   if (bytes.size() < kMagic.size() + 8 + kDigestSize) fail(path, "is cut short");
   const std::string_view content(bytes.data(), bytes.size() - kDigestSize);
-  if (sha256_hex(content) != std::string_view(bytes).substr(content.size())) fail(path, "is damaged: its SHA-256 differs from the one it ends with");
+  if (sha256_hex(content) != bytes.substr(content.size())) fail(path, "is damaged: its SHA-256 differs from the one it ends with");
   uint64_t size = 0;
   for (size_t i = 0; i < 8; ++i) size |= static_cast<uint64_t>(static_cast<unsigned char>(bytes[kMagic.size() + i])) << (8 * i);
   size_t at = kMagic.size() + 8;

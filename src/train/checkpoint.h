@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "base/tensor.h"
@@ -19,6 +20,10 @@ struct Checkpoint {
 void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
 /// @throws InvalidArgument: no checkpoint, cut short, or damaged (says which).
 [[nodiscard]] Checkpoint read_checkpoint(const fs::path& path);
+/// What such a file holds.
+[[nodiscard]] std::string checkpoint_bytes(const Checkpoint& checkpoint);
+/// @param path  that messages name.
+[[nodiscard]] Checkpoint checkpoint_of(std::string_view bytes, const fs::path& path);
 /// Compares what a run was told, key by key. @throws InvalidArgument naming the first difference and both values.
 void check_same_run(const Json& saved, const Json& now, const std::string& where);
 

@@ -9,6 +9,8 @@
 namespace scissionlite::train {
 namespace {
 
+constexpr size_t kPackedTogether = 64;
+
 torch::Tensor positives_of(const Batch& batch) {
   std::vector<float> out;
   for (const int64_t label : batch.labels) {
@@ -58,15 +60,73 @@ bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
     const auto flat = tensor.detach().to(torch::kFloat).contiguous();
     values.insert(values.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
   }
+  const size_t count = values.size();
+  if (options_.packing != Packing::kNone) values.resize((count + kPackedTogether - 1) / kPackedTogether * kPackedTogether);  // the flag shares no step with a weight
   values.push_back(flag ? 1.0F : 0.0F);
-  members_.average(values);
+  if (options_.packing == Packing::kNone || agreed_.empty()) members_.average(values);
+  else average_packed(values);
+  const bool is_raised = values.back() > 0;
+  values.resize(count);
   size_t at = 0;
   for (const auto& tensor : tensors) {
     torch::Tensor(tensor).copy_(torch::from_blob(values.data() + at, tensor.sizes(), torch::kFloat));
     at += static_cast<size_t>(tensor.numel());
   }
+  if (options_.packing != Packing::kNone) agreed_ = std::move(values);
   module_.state_changed();
-  return values.back() > 0;
+  return is_raised;
+}
+
+/// The flag, behind all others, is no change.
+void Coda::average_packed(std::vector<float>& values) {
+  auto* left = left_.data_ptr<float>();
+  for (size_t i = 0; i < agreed_.size(); ++i) values[i] += left[i] - agreed_[i];
+  const auto sent = unpack(pack(values, options_.packing), options_.packing);
+  for (size_t i = 0; i < agreed_.size(); ++i) left[i] = values[i] - sent[i];
+  members_.average(values, options_.packing);
+  for (size_t i = 0; i < agreed_.size(); ++i) values[i] += agreed_[i];
+}
+
+/// Before a member begins or goes on.
+void Coda::make_room() {
+  start_.clear(), sums_.clear(), variates_.clear(), mean_variates_.clear(), gradients_.clear();
+  for (const auto& [name, tensor] : minimised_) start_.push_back(torch::zeros_like(tensor.detach()));
+  if (options_.averages_iterates)
+    for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
+  if (options_.has_control_variates)
+    for (const auto& [name, tensor] : learned())
+      for (auto* of : {&variates_, &mean_variates_, &gradients_}) of->push_back(torch::zeros_like(tensor.detach()));
+  int64_t count = 0;
+  for (const auto& tensor : sent()) count += tensor.numel();
+  if (options_.packing != Packing::kNone) left_ = torch::zeros({count});
+}
+
+/// What members send each other.
+std::vector<torch::Tensor> Coda::sent() const {
+  auto out = all();
+  out.insert(out.end(), mean_variates_.begin(), mean_variates_.end());
+  return out;
+}
+
+void Coda::correct_gradients() {
+  if (!options_.has_control_variates) return;
+  size_t i = 0;
+  for (const auto& [name, tensor] : learned()) {
+    if (tensor.grad().defined()) {
+      gradients_[i].add_(tensor.grad());
+      torch::Tensor(tensor).mutable_grad().add_(mean_variates_[i] - variates_[i]);
+    }
+    ++i;
+  }
+}
+
+/// Of the window that ends: this member's, of which the round makes the mean.
+void Coda::note_variates() {
+  for (size_t i = 0; i < variates_.size(); ++i) {
+    variates_[i].copy_(gradients_[i] / static_cast<double>(std::max<int64_t>(1, in_window_)));
+    mean_variates_[i].copy_(variates_[i]);
+    gradients_[i].zero_();
+  }
 }
 
 /// The gradient of |v - v_0|^2 / (2 gamma).
@@ -92,11 +152,12 @@ double Coda::step(const Batch& batch, const Logit& logit, double rate) {
   const auto value = objective_.loss(logit(batch), positives_of(batch));
   const double loss = value.detach().item<double>();
   const auto where = "stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " of rank " + std::to_string(members_.rank());
-  if (!std::isfinite(loss)) throw InvalidArgument("[train] the loss is not finite in " + where + " at learning rate " + format_fixed(rate, 6) + "; train with a lower one");
+  if (!std::isfinite(loss)) throw NotFinite("[train] the loss is not finite in " + where + " at learning rate " + format_fixed(rate, 6) + "; train with a lower one");
   value.backward();
   torch::NoGradGuard guard;
+  correct_gradients();
   pull_to_start();
-  if (!std::isfinite(optimizer_.clip(options_.clip_norm))) throw InvalidArgument("[train] the gradient is not finite in " + where + "; train with a lower learning rate");
+  if (!std::isfinite(optimizer_.clip(options_.clip_norm))) throw NotFinite("[train] the gradient is not finite in " + where + "; train with a lower learning rate");
   optimizer_.step(rate, at_.step);
   rise(rate);
   return loss;
@@ -130,10 +191,10 @@ int64_t Coda::total_steps() const {
 
 void Coda::begin_stage(Stream& data, const Logit& logit) {
   restart(data, logit);
-  start_.clear(), sums_.clear();
-  for (const auto& [name, tensor] : minimised_) start_.push_back(tensor.detach().clone());
-  if (options_.averages_iterates)
-    for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
+  torch::NoGradGuard guard;
+  size_t i = 0;
+  for (const auto& [name, tensor] : minimised_) start_[i++].copy_(tensor);
+  for (const auto& sum : sums_) torch::Tensor(sum).zero_();
 }
 
 /// @return whether to save.
@@ -143,20 +204,20 @@ bool Coda::close_round(bool ends_stage) {
     const auto tensors = all();
     for (size_t i = 0; i < tensors.size(); ++i) torch::Tensor(tensors[i]).copy_(sums_[i] / static_cast<double>(steps_of_stage_));
   }
-  ++at_.rounds, at_.ends_stage = ends_stage;
-  return average(all(), members_.rank() == 0 && is_due_ && is_due_(ends_stage));
+  note_variates();
+  ++at_.rounds, at_.ends_stage = ends_stage, in_window_ = 0;
+  return average(sent(), members_.leads() && is_due_ && is_due_(ends_stage));
 }
 
 void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) {
-  if (at_.stage == 0) average(all()), at_.stage = 1;  // members begin alike
+  if (at_.stage == 0) make_room(), average(sent()), at_.stage = 1;  // members begin alike
   for (; at_.stage <= options_.stages; ++at_.stage, steps_of_stage_ = 0) {
     const auto count = steps_of(at_.stage);
     at_.rate = options_.rate / std::pow(options_.growth, static_cast<double>(at_.stage - 1));
     if (steps_of_stage_ == 0) begin_stage(data, logit);
     double losses = 0;
-    int64_t in_window = 0;
     while (steps_of_stage_ < count) {
-      ++at_.step, ++steps_of_stage_, ++in_window;
+      ++at_.step, ++steps_of_stage_, ++in_window_;
       losses += step(data.next(), logit, at_.rate);
       if (options_.averages_iterates) {
         torch::NoGradGuard guard;
@@ -165,11 +226,12 @@ void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) 
       }
       const bool ends_stage = steps_of_stage_ == count;
       if (steps_of_stage_ % options_.window != 0 && !ends_stage) continue;
-      at_.loss = losses / static_cast<double>(in_window);
-      losses = 0, in_window = 0;
+      at_.loss = losses / static_cast<double>(in_window_);
+      losses = 0;
       const bool saves = close_round(ends_stage);
       if (after_round && !after_round(at_)) return;
       if (saves && save_) save_();
+      if (members_.has_newcomers() && welcome_) welcome_();
     }
   }
 }
@@ -180,7 +242,8 @@ std::vector<std::pair<std::string, torch::Tensor>> Coda::saved() const {
   const auto add = [&](const std::string& prefix, const std::vector<torch::Tensor>& tensors) {
     for (size_t i = 0; i < tensors.size(); ++i) out.emplace_back(prefix + std::to_string(i), tensors[i]);
   };
-  add("common/", all()), add("start/", start_), add("sum/", sums_);
+  add("common/", all()), add("start/", start_), add("sum/", sums_), add("variate/", variates_), add("mean_variate/", mean_variates_);
+  if (left_.defined()) add("left/", {left_});
   return out;
 }
 
@@ -191,15 +254,12 @@ Coda::State Coda::state(const Stream& data) const {
   return out;
 }
 
-void Coda::load(const State& state) {
+void Coda::load(const State& state, bool is_own) {
   torch::NoGradGuard guard;
   const JsonReader at(state.at, "the checkpoint");
   at_.stage = at.at("stage").integer(), steps_of_stage_ = at.at("steps_of_stage").integer(), at_.step = at.at("step").integer(), at_.rounds = at.at("rounds").integer();
   options_.first_steps = at.at("first_steps").integer();
-  start_.clear(), sums_.clear();
-  for (const auto& [name, tensor] : minimised_) start_.push_back(torch::zeros_like(tensor.detach()));
-  if (options_.averages_iterates)
-    for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
+  make_room();
   for (const auto& [name, tensor] : saved()) {
     const auto it = state.tensors.find(name);
     if (it == state.tensors.end() || it->second.size() != tensor.numel()) throw InvalidArgument("[train] the checkpoint has no '" + name + "' of the model's shape; was it saved by another run?");
@@ -209,6 +269,16 @@ void Coda::load(const State& state) {
   for (const auto& [name, tensor] : state.tensors)
     if (name.rfind("optimizer/", 0) == 0) of_optimizer[name.substr(10)] = to_torch(tensor, torch::kFloat);
   optimizer_.load_state(of_optimizer);
+  if (!is_own) {  // nothing to correct, nothing kept back
+    for (size_t i = 0; i < variates_.size(); ++i) variates_[i].copy_(mean_variates_[i]);
+    if (left_.defined()) left_.zero_();
+  }
+  agreed_.clear();
+  if (options_.packing != Packing::kNone)
+    for (const auto& tensor : sent()) {
+      const auto flat = tensor.detach().to(torch::kFloat).contiguous();
+      agreed_.insert(agreed_.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+    }
   module_.state_changed();
 }
 

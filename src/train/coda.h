@@ -30,6 +30,17 @@ struct CodaOptions {
   int64_t restart_batches = 8;     // that alpha begins a stage from
   OptimizerOptions optimizer{.momentum = 0};
   double clip_norm = 0;            // 0: no limit
+  /// Members step along what all of them saw in the window before, where they saw something else: g - c_k + mean of c, with c_k the mean gradient of the member's last
+  /// window. For members whose images differ; as many bytes again. Source: Yuan et al., Federated Deep AUC Maximization for Heterogeneous Data with a Constant
+  /// Communication Complexity, ICML 2021 (arXiv 2102.04635), where c_k is written as a difference of weights: the same, for plain gradient steps.
+  bool has_control_variates = false;
+  /// Changes since the round before travel, and what packing took from them goes with the next ones.
+  Packing packing = Packing::kNone;
+};
+
+/// A loss or a gradient that is no number.
+struct NotFinite : InvalidArgument {
+  using InvalidArgument::InvalidArgument;
 };
 
 /// Behind a round.
@@ -62,12 +73,14 @@ class Coda {
   };
   [[nodiscard]] State state(const Stream& data) const;
   /// Goes on from there: before `run`. `data` is to begin behind as many batches as `at` says were taken. @throws InvalidArgument when names or shapes differ.
-  /// Stages stay as long as they were, whatever the options say.
-  void load(const State& state);
+  /// Stages stay as long as they were, whatever the options say. @param is_own  the state is this member's, not another one's.
+  void load(const State& state, bool is_own = true);
   /// Of a member, in all stages.
   [[nodiscard]] int64_t total_steps() const;
   /// @param is_due  asked of rank 0 behind each round, with whether that ends a stage; where it says so `save` runs in all members.
   void set_save(std::function<bool(bool)> is_due, std::function<void()> save) { is_due_ = std::move(is_due), save_ = std::move(save); }
+  /// @param welcome  runs in all members behind a round where someone waits to be taken back: they are to call `Collective::welcome` with this state.
+  void set_welcome(std::function<void()> welcome) { welcome_ = std::move(welcome); }
 
  private:
   [[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> saved() const;
@@ -82,6 +95,12 @@ class Coda {
   /// @param flag  @return whether rank 0 raised it.
   bool average(const std::vector<torch::Tensor>& tensors, bool flag = false);
   [[nodiscard]] std::vector<torch::Tensor> all() const;
+  [[nodiscard]] std::vector<torch::Tensor> sent() const;
+  [[nodiscard]] Values learned() const { return merged(minimised_, maximised_); }
+  void make_room();
+  void correct_gradients();
+  void note_variates();
+  void average_packed(std::vector<float>& values);
 
   Module& module_;
   Objective& objective_;
@@ -91,10 +110,14 @@ class Coda {
   Optimizer optimizer_;
   std::vector<torch::Tensor> start_;  // of the stage, of what is minimised
   std::vector<torch::Tensor> sums_;   // of the stage's steps, in double precision, of all that members have in common
+  std::vector<torch::Tensor> variates_, mean_variates_, gradients_;  // of control variates: this member's, all members', sums of this window; of what is learned
+  int64_t in_window_ = 0;             // steps
+  torch::Tensor left_;                // what packing took, of all that is sent
+  std::vector<float> agreed_;         // what members had behind the last round; packed ones send changes to it
   CodaProgress at_;
   int64_t steps_of_stage_ = 0;        // done
   std::function<bool(bool)> is_due_;
-  std::function<void()> save_;
+  std::function<void()> save_, welcome_;
 };
 
 }  // namespace scissionlite::train

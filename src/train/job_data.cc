@@ -1,9 +1,13 @@
 #include "train/job_data.h"
 
 #include <algorithm>
+#include <mutex>
 
+#include "base/cpu.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "score/labels.h"
+#include "score/parallel.h"
 #include "train/hold_out.h"
 #include "vision/labelled_files.h"
 
@@ -26,6 +30,46 @@ std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& inp
   files.resize(kept);
   labels.resize(kept);
   return labels;
+}
+
+/// Takes out files that are no images, with their labels. @return their messages.
+std::vector<std::string> take_out_unreadable(const TrainJob& job, std::vector<fs::path>& files, std::vector<int64_t>& labels) {
+  if (job.most_unreadable == 0) return {};  // the run stops at the first one it comes to
+  std::vector<std::string> why(files.size());
+  const int workers = job.trainer.threads > 0 ? job.trainer.threads : this_machine().cores;
+  Progress bar("read images", static_cast<int64_t>(files.size()));
+  std::mutex of_bar;
+  parallel_for(static_cast<int64_t>(files.size()), workers, [&](int, int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    try {
+      static_cast<void>(vision::load_image(files[at]));
+    } catch (const Error& error) {
+      why[at] = "'" + files[at].string() + "': " + error.what();
+    }
+    const std::lock_guard lock(of_bar);
+    bar.advance(1);
+  });
+  std::vector<std::string> out;
+  size_t kept = 0;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!why[i].empty()) {
+      out.push_back(why[i]);
+      continue;
+    }
+    files[kept] = files[i];
+    if (!labels.empty()) labels[kept] = labels[i];
+    ++kept;
+  }
+  files.resize(kept);
+  if (!labels.empty()) labels.resize(kept);
+  return out;
+}
+
+/// @throws InvalidArgument where there are too many of them.
+void tell_unreadable(const TrainJob& job, const std::vector<std::string>& unreadable) {
+  if (static_cast<int64_t>(unreadable.size()) > job.most_unreadable)
+    throw InvalidArgument("[train] " + std::to_string(unreadable.size()) + " images cannot be read, more than the " + std::to_string(job.most_unreadable) + " of --most-unreadable; the first is " + unreadable[0]);
+  for (const auto& one : unreadable) log::warning("left out: " + one);
 }
 
 /// All files hold their labels, or none does.
@@ -62,8 +106,12 @@ JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t c
   if (hold_labels(job.images)) return load_labelled(job, input, classes);
   auto files = hold_out(job.images, job.held_out, job.holdout, "train");
   auto labels = labels_of(job, input, files.learned_from, classes), held_out_labels = labels_of(job, input, files.measured_on, classes);
+  auto unreadable = take_out_unreadable(job, files.learned_from, labels);
+  const auto of_held_out = take_out_unreadable(job, files.measured_on, held_out_labels);
+  unreadable.insert(unreadable.end(), of_held_out.begin(), of_held_out.end());
+  tell_unreadable(job, unreadable);
   return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation),
-          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{})};
+          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{}), std::move(unreadable)};
 }
 
 }  // namespace scissionlite::train

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "collective/hub_member.h"
 #include "collective/mpi.h"
 #include "collective/threads.h"
 #include "onnx/onnx.h"
@@ -28,6 +29,7 @@ constexpr int64_t kAnyClass = 1 << 20;
 /// What members of this process know before they begin.
 struct Plan {
   Graph graph;
+  vision::InputSpec input;  // of the model that is trained
   JobData data;
   std::vector<int64_t> held_out;
   Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members may be another
@@ -35,7 +37,7 @@ struct Plan {
   explicit Plan(const RareJob& job) : job_(job) {
     check_job(job.train);
     check_batches();
-    auto input = job.train.input;
+    input = job.train.input;
     graph = load_model(job.train.model);
     vision::check_fits(input, graph, job.train.model.string());
     if (job.train.classes != 0 || classes_of(graph) != 2) {
@@ -75,7 +77,7 @@ struct Plan {
     if (first < 1) throw InvalidArgument("[train] " + std::to_string(trainer.epochs) + " epochs are " + std::to_string(std::llround(steps)) + " steps of each member, fewer than the " + std::to_string(std::llround(of_stages)) + " that " +
                                          std::to_string(job_.stages) + " stages take at least; give more --epochs, fewer --stages, or --stage-steps");
     return {.stages = job_.stages, .first_steps = first, .growth = job_.growth, .rate = trainer.schedule.rate, .window = job_.window, .proximity = job_.proximity, .averages_iterates = job_.averages_iterates, .optimizer = trainer.optimizer,
-            .clip_norm = trainer.clip_norm};
+            .clip_norm = trainer.clip_norm, .has_control_variates = job_.has_control_variates, .packing = job_.packing};
   }
 
  private:
@@ -97,7 +99,9 @@ struct Plan {
                      {"stages", {job_.stages, job_.stage_steps, job_.growth}},
                      {"window", job_.window},
                      {"proximity", job_.proximity},
-                     {"averages_iterates", job_.averages_iterates}});
+                     {"averages_iterates", job_.averages_iterates},
+                     {"control_variates", job_.has_control_variates},
+                     {"packing", static_cast<int>(job_.packing)}});
     if (job_.own_images) identity.erase("images");  // members take each other's states
   }
 
@@ -132,9 +136,12 @@ class Member {
     module_.train({job.train.train, job.train.freeze, {}, ""});
   }
 
-  /// The whole report in rank 0.
+  /// The whole report in the first member, and in those that are apart.
   RareReport run() {
-    introduce();
+    std::optional<Checkpoint> saved;  // that it goes on from
+    const bool is_late = members_.is_late();
+    if (is_late) saved = taken_over();
+    else introduce();
     options_ = plan_.coda(report_.training.images, members_.size());
     objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .focus = job_.focus});
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
@@ -145,42 +152,77 @@ class Member {
     const auto& trainer = job_.train.trainer;
     std::optional<MemberCheckpoints> files;
     if (!trainer.checkpoint.empty()) files.emplace(trainer.checkpoint, plan_.identity, members_);
-    const auto saved = files ? files->resume() : std::nullopt;
+    if (files && !is_late) saved = files->resume();
     Stream data(loader, saved ? saved->header.at("at").at("taken").get<int64_t>() : 0);
     started_us_ = saved_us_ = Clock::steady().now_us();
-    if (saved) go_on(*saved, coda);
+    if (saved) go_on(*saved, coda, !is_late);
     else measure({});
     coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= trainer.checkpoint_seconds * 1e6); },
                   [&] {
-                    auto state = coda.state(data);
-                    Json measures = Json::array();
-                    for (const auto& one : report_.measures) measures.push_back(to_json(one));
-                    const auto rounds = state.at.at("rounds");
-                    if (files) files->save({{{"at", std::move(state.at)}, {"rounds", rounds}, {"measured", measured_}, {"measures", std::move(measures)}}, std::move(state.tensors)});
+                    if (files) files->save(state(coda, data));
                     saved_us_ = Clock::steady().now_us();
                   });
+    coda.set_welcome([&] { (void)members_.welcome(members_.leads() ? checkpoint_bytes(state(coda, data)) : ""); });
     std::optional<Progress> bar;
-    if (members_.rank() == 0) bar.emplace("train", coda.total_steps() - shown_);
-    coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
-      if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
-      shown_ = at.step;
-      if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at);
-      return true;
-    });
+    if (is_whole()) bar.emplace("train", coda.total_steps() - shown_);
+    try {
+      coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
+        if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
+        shown_ = at.step;
+        if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at);
+        return true;
+      });
+    } catch (const NotFinite& error) {
+      throw InvalidArgument(std::string(error.what()) + (files && fs::exists(trainer.checkpoint) ? "; the last good state is in '" + trainer.checkpoint.string() + "'" : ""));
+    }
     if (scored_.empty()) score();  // the run had ended before
-    if (members_.rank() == 0) finish();
+    if (is_whole()) finish();
     return std::move(report_);
   }
 
  private:
-  void go_on(const Checkpoint& saved, Coda& coda) {
-    coda.load({saved.header.at("at"), saved.tensors});
+  /// Whether it reports and writes.
+  [[nodiscard]] bool is_whole() const { return members_.leads() || members_.is_apart(); }
+
+  [[nodiscard]] Checkpoint state(const Coda& coda, const Stream& data) const {
+    auto state = coda.state(data);
+    Json measures = Json::array();
+    for (const auto& one : report_.measures) measures.push_back(to_json(one));
+    const auto rounds = state.at.at("rounds");
+    return {{{"identity", plan_.identity},
+             {"at", std::move(state.at)},
+             {"rounds", rounds},
+             {"measured", measured_},
+             {"measures", std::move(measures)},
+             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}}}},
+            std::move(state.tensors)};
+  }
+
+  /// Of the others, who go on in the meantime: where they are.
+  [[nodiscard]] Checkpoint taken_over() {
+    log::info("the others have begun; waiting for their next average");
+    auto out = checkpoint_of(members_.welcome(""), "the others' state");
+    check_same_run(out.header.at("identity"), plan_.identity, "the others' state");
+    const auto& introduced = out.header.at("introduced");
+    report_.images = introduced.at("images").get<std::vector<int64_t>>(), report_.positives = introduced.at("positives").get<std::vector<int64_t>>();
+    report_.positive_rate = introduced.at("positive_rate").get<double>();
+    for (const int64_t count : report_.images) report_.training.images += count;
+    report_.notes.push_back("member " + std::to_string(members_.rank()) + " came when the others had begun");
+    note_job();
+    return out;
+  }
+  void note_job() {
+    report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
+    report_.training.held_out = static_cast<int64_t>(plan_.held_out.size()), report_.training.unreadable = static_cast<int64_t>(plan_.data.unreadable.size());
+  }
+
+  void go_on(const Checkpoint& saved, Coda& coda, bool is_own) {
+    coda.load({saved.header.at("at"), saved.tensors}, is_own);
     const JsonReader header(saved.header, "the checkpoint");
     measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
     report_.resumed = true;
-    if (members_.rank() != 0) return;
     for (const auto& one : header.at("measures").elements()) report_.measures.push_back(measure_from_json(one));
-    log::info("going on from '" + job_.train.trainer.checkpoint.string() + "' at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
+    if (is_whole()) log::info("going on from " + (is_own ? "'" + job_.train.trainer.checkpoint.string() + "'" : std::string("the others' state")) + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
   }
 
   /// Members tell each other what they have, and find out whether they mean the same.
@@ -206,9 +248,8 @@ class Member {
     }
     check_both_classes("images", report_.training.images, positives);
     report_.positive_rate = share;
-    report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
-    report_.training.held_out = static_cast<int64_t>(plan_.held_out.size());
-    if (members_.rank() == 0)
+    note_job();
+    if (is_whole())
       for (const auto& note : report_.notes) log::warning(note);
   }
   /// Of a member's batches that is positive.
@@ -219,6 +260,7 @@ class Member {
   }
 
   void finish() {
+    report_.is_whole = true;
     report_.exchanged = members_.counts();
     report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report_.training.values_trained = count_values(module_.trained()), report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
     report_.operation = as_share(choose_threshold(scored_, job_.threshold));
@@ -236,13 +278,19 @@ class Member {
     return logits.select(1, 1) - logits.select(1, 0);
   }
 
-  /// Each member scores a part of the held-out images; all scores meet.
+  /// Each member scores a part of the held-out images; all scores meet. Again, where a member is lost meanwhile.
   void score() {
+    for (std::vector<int> present; present != members_.present();) {
+      present = members_.present();
+      score_part(static_cast<size_t>(std::find(present.begin(), present.end(), members_.rank()) - present.begin()), present.size());
+    }
+  }
+  void score_part(size_t first, size_t step) {
     torch::NoGradGuard guard;
     const bool updates = module_.options().update_statistics;
     module_.set_update_statistics(false);
     std::vector<int64_t> part;
-    for (size_t i = static_cast<size_t>(members_.rank()); i < plan_.held_out.size(); i += static_cast<size_t>(members_.size())) part.push_back(plan_.held_out[i]);
+    for (size_t i = first; i < plan_.held_out.size(); i += step) part.push_back(plan_.held_out[i]);
     std::vector<Scored> mine;
     if (!part.empty()) {
       const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false});
@@ -263,17 +311,22 @@ class Member {
   void measure(const CodaProgress& at) {
     score();
     measured_ = at.step;
-    if (members_.rank() != 0) return;
     const auto auc = auc_of(scored_);
     report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, (Clock::steady().now_us() - started_us_) * 1e-6, auc});
+    if (!is_whole()) return;
     log::info((at.stage == 0 ? std::string("before training") : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) + ": loss " + format_fixed(at.loss, 4)) + ", held-out AUC " +
               format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
   }
 
   void write() {
     auto graph = module_.export_graph();
-    graph.metadata[kDecisionMetadataKey] = Json{{"positive", 1}, {"threshold", report_.operation.threshold}}.dump();
+    auto input = plan_.input;
+    const bool gives_logits = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const ValueInfo& output) { return output.name == logits_; });
+    input.decision = vision::Decision{.positive = 1, .threshold = report_.operation.threshold, .scores = gives_logits ? "logits" : "shares"};
+    const auto text = vision::to_json(input);
+    graph.metadata[vision::kInputMetadataKey] = text.dump();
     save_model(graph, job_.train.output);
+    write_file(fs::path(job_.train.output).replace_extension(".input.json"), text.dump(2) + "\n");
   }
 
   const RareJob& job_;
@@ -296,12 +349,24 @@ RareReport run_under_mpi(const RareJob& job) {
   const auto members = join_mpi(job.wait_s);
   try {
     const Plan plan(job);
-    auto report = Member(job, plan, *members).run();
-    report.rank = members->rank();
-    return report;
+    return Member(job, plan, *members).run();
   } catch (const std::exception& error) {
     log::error(error.what());
     throw;
+  }
+}
+
+/// As a site: taken back where the others went on without it, as often as it moves on in between.
+RareReport run_at_hub(const RareJob& job) {
+  if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; at a hub each site is a member");
+  const Plan plan(job);
+  for (;;) {
+    try {
+      const auto members = join_hub(job.hub);
+      return Member(job, plan, *members).run();
+    } catch (const MemberLost& lost) {
+      log::warning(std::string(lost.what()) + "; going back to them");
+    }
   }
 }
 
@@ -310,7 +375,7 @@ RareReport run_threads(const RareJob& job) {
   RareReport report;
   run_in_threads(job.workers, job.wait_s, [&](Collective& members) {
     auto mine = Member(job, plan, members).run();
-    if (members.rank() == 0) report = std::move(mine);
+    if (mine.is_whole) report = std::move(mine);
   });
   return report;
 }
@@ -339,9 +404,9 @@ Json to_json(const RareReport& report) {
 RareReport train_rare(const RareJob& job) {
   const double started_us = Clock::steady().now_us();
   if (!job.report.empty()) check_writable(job.report);
-  auto report = is_under_mpi() ? run_under_mpi(job) : run_threads(job);
+  auto report = !job.hub.hub.empty() ? run_at_hub(job) : is_under_mpi() ? run_under_mpi(job) : run_threads(job);
   report.training.seconds = (Clock::steady().now_us() - started_us) * 1e-6;
-  if (!job.report.empty() && report.rank == 0) write_file(job.report, to_json(report).dump(2) + "\n");
+  if (!job.report.empty() && report.is_whole) write_file(job.report, to_json(report).dump(2) + "\n");
   return report;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "collective/collective.h"
+#include "collective/hub_member.h"
 #include "score/roc.h"
 #include "train/train.h"
 
@@ -25,7 +26,10 @@ struct RareJob {
   double growth = 3, proximity = 0;
   bool averages_iterates = true;
   int64_t measure_steps = 0;          // held-out AUC is measured at least each so many steps; 0: behind each stage
-  double wait_s = 600;                // that members wait for each other
+  double wait_s = 600;                // that members wait for each other; at a hub it is the hub's
+  HubMemberOptions hub;               // its address empty: members are here, or MPI's
+  bool has_control_variates = false;
+  Packing packing = Packing::kNone;
   ThresholdWish threshold;
   fs::path report;                    // JSON; empty: none
 };
@@ -36,11 +40,11 @@ struct RareMeasure {
   Auc auc;                            // held out
 };
 struct RareReport {
-  int rank = 0;                       // of the member that made it; others than 0 know of themselves only
+  bool is_whole = false;              // of the first member, and of those that have a disk of their own; else what one member knows
   TrainReport training;               // without epochs
   std::vector<int64_t> images, positives;  // of each member
   double positive_rate = 0;           // of the batches
-  ExchangeCounts exchanged;           // of rank 0
+  ExchangeCounts exchanged;           // of this member
   std::vector<RareMeasure> measures;  // the first is before training
   Operation operation;                // at the threshold, which was chosen on the same images
   std::vector<Operation> curve;       // ROC and precision
@@ -49,10 +53,8 @@ struct RareReport {
 };
 [[nodiscard]] Json to_json(const RareReport& report);
 
-/// Key of the decision in the metadata of the model that is written: {"positive": 1, "threshold": 0.4}, of the softmax's share.
-inline constexpr char kDecisionMetadataKey[] = "scissionlite.decision";
-
-/// Writes a model of two classes, negative and positive. @throws as train_model; InvalidArgument: labels without positive or negative images, a loss that is not
+/// Writes a model of two classes, negative and positive, with its decision in the input.json that it carries and that is written beside it (defects.onnx:
+/// defects.input.json). @throws as train_model; InvalidArgument: labels without positive or negative images, a loss that is not
 /// finite; MemberLost.
 RareReport train_rare(const RareJob& job);
 

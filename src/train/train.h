@@ -31,6 +31,7 @@ struct TrainJob {
   std::vector<fs::path> held_out;  // empty: `holdout` of `images`
   std::string holdout = "0.1";     // count or share; by the bytes of the files, as `score` splits
   vision::InputSpec input;
+  int64_t most_unreadable = 0;     // files that may be left out as they are no images, which is found out before the work starts; 0: the run stops at the first one
   int64_t classes = 0;  // of a new classifier in place of the last layer; 0: the model's own
   std::string labels;  // as load_labels; empty: a teacher is needed
   double label_smoothing = 0;
@@ -47,7 +48,7 @@ struct TrainJob {
 
 struct TrainReport {
   std::string model, output, command;
-  int64_t images = 0, held_out = 0;
+  int64_t images = 0, held_out = 0, unreadable = 0;  // the last: files that were left out
   int64_t parameters_trained = 0, values_trained = 0, parameters = 0;
   std::vector<EpochRecord> epochs;  // the first is before training (epoch 0)
   int64_t best_epoch = 0;           // the one written

@@ -30,6 +30,7 @@ void declare_data(CLI::App& app, JobOptions& options) {
   app.add_option("--held-out", options.held_out, "images to measure on (default: a part of --images)");
   app.add_option("--holdout", job.holdout, "how many of --images to measure on and not train on: a count (100) or a share (0.1)")
       ->capture_default_str();
+  app.add_option("--most-unreadable", job.most_unreadable, "leave out up to so many files that are no images, and say which; 0: stop at the first one")->check(CLI::Range(0, 1 << 30))->capture_default_str();
   app.add_option("--input,--input-spec", options.input, "input.json (default: in the model's metadata or beside it)");
   app.add_option("--batch", job.batch_size, "images a step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_flag("--flip", job.augmentation.flip, "mirror half of the images left to right");

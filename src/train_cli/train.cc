@@ -8,13 +8,14 @@
 #include "collective/mpi.h"
 #include "train/rare.h"
 #include "train_cli/job_options.h"
+#include "train_cli/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {
 
 struct TrainOptions : JobOptions {
   train::RareJob rare;
-  std::string objective, report, sampling = "balanced";
+  std::string objective, report, sampling = "balanced", send = "float32";
   double most_false_alarms = -1;
   const CLI::App* app = nullptr;
 };
@@ -71,9 +72,10 @@ int train(TrainOptions& options, const Common& common) {
   auto& rare = options.rare;
   rare.train = options.job, rare.objective = options.objective, rare.report = options.report, rare.threshold.most_false_alarms = options.most_false_alarms;
   if (options.sampling == "natural") rare.positives_in_batch = 0;
+  rare.packing = options.send == "bf16" ? Packing::kBf16 : options.send == "int8" ? Packing::kInt8 : Packing::kNone;
   if (options.app->count("--momentum") == 0) rare.train.trainer.optimizer.momentum = 0;
   const auto report = train::train_rare(rare);
-  if (report.rank > 0) return 0;
+  if (!report.is_whole) return 0;
   if (common.json) std::cout << to_json(report).dump(2) << "\n";
   else print_table(report);
   return 0;
@@ -103,6 +105,12 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--workers", rare.workers, "threads that learn from images of their own; processes under mpirun take their place")->check(CLI::Range(1, 1024))->capture_default_str());
   add(app.add_flag("--own-images", rare.own_images, "--images are this member's alone, under mpirun, with {rank} in their names in place of its rank; default: all members give the same ones, which are divided"));
   add(app.add_option("--wait-seconds", rare.wait_s, "that members wait for each other")->check(CLI::PositiveNumber)->capture_default_str());
+  add(app.add_option("--hub", rare.hub.hub, "host:port of `scissionlite-train hub`: this process is one of the sites that meet there"));
+  add(app.add_option("--site", rare.hub.site, "name of this site at the hub; with TLS the common name of its certificate"));
+  add(app.add_option("--connect-seconds", rare.hub.connect_s, "that the hub is sought, and again where the connection breaks")->check(CLI::PositiveNumber)->capture_default_str());
+  declare_tls(app, rare.hub.tls);
+  add(app.add_flag("--control-variates", rare.has_control_variates, "correct each member's steps by what all of them saw, where their images differ (CODASCA); twice the bytes"));
+  add(app.add_option("--send", options.send, "what members send each other: float32 weights, or changes to them as bf16 or int8")->check(CLI::IsMember({"float32", "bf16", "int8"}))->capture_default_str());
   add(app.add_option("--skew", rare.skew, "0: workers have positives alike; towards 1: the first ones have ever more of them")->check(CLI::Range(0.0, 1.0))->capture_default_str());
   add(app.add_option("--window", rare.window, "steps between two averages of the workers' weights")->capture_default_str());
   add(app.add_option("--stages", rare.stages, "each three times as long as the one before, at a third of its learning rate")->capture_default_str());

@@ -78,11 +78,28 @@ void check_fits(const InputSpec& spec, const Graph& model, const std::string& wh
                         (input.has_shape ? to_string(input.shape) : "of any shape") + "; correct width, height, channels, layout or dtype");
 }
 
+/// In its metadata.
+std::optional<InputSpec> carried_by(const Graph& model, const fs::path& model_path) {
+  const auto it = model.metadata.find(kInputMetadataKey);
+  if (it == model.metadata.end()) return std::nullopt;
+  const std::string where = "metadata '" + std::string(kInputMetadataKey) + "' of " + model_path.string();
+  return input_spec_from_json(parse_json(it->second, where), where);
+}
+
+/// Where what is carried cannot be read, what was given is all there is.
+std::optional<Decision> carried_decision(const Graph& model, const fs::path& model_path) {
+  try {
+    const auto carried = carried_by(model, model_path);
+    return carried ? carried->decision : std::nullopt;
+  } catch (const InvalidArgument& error) {
+    log::warning(std::string(error.what()) + ": its decision, if it has one, is not used");
+    return std::nullopt;
+  }
+}
+
 std::optional<InputSpec> find_written_input_spec(const Graph& model, const fs::path& model_path) {
-  if (const auto it = model.metadata.find(kInputMetadataKey); it != model.metadata.end()) {
-    const std::string where = "metadata '" + std::string(kInputMetadataKey) + "' of " + model_path.string();
-    InputSpec spec = input_spec_from_json(parse_json(it->second, where), where);
-    check_fits(spec, model, where);
+  if (auto spec = carried_by(model, model_path)) {
+    check_fits(*spec, model, "metadata '" + std::string(kInputMetadataKey) + "' of " + model_path.string());
     return spec;
   }
   for (const auto& path : {with_suffix(model_path), model_path.parent_path() / "input.json"})
@@ -91,7 +108,11 @@ std::optional<InputSpec> find_written_input_spec(const Graph& model, const fs::p
 }
 
 InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const fs::path& given) {
-  if (!given.empty()) return load_checked(given, model);
+  if (!given.empty()) {
+    auto spec = load_checked(given, model);
+    if (!spec.decision) spec.decision = carried_decision(model, model_path);
+    return spec;
+  }
   if (auto written = find_written_input_spec(model, model_path)) return *std::move(written);
   InputSpec spec = guess(model);
   const std::string values = spec.dtype == Dtype::kU8 ? "raw bytes" : spec.channels == "GRAY" ? "values 0 to 1" : "ImageNet's mean and std";

@@ -2,6 +2,7 @@
 #include "vision/input_spec.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -12,7 +13,7 @@ namespace {
 constexpr int64_t kLongestSide = 16384;
 constexpr uint64_t kLargestLabelFile = 64u << 20;
 const std::vector<std::string> kKeys{"schema", "about", "width", "height", "precrop", "resize", "resize_to", "filter", "crop", "channels",
-                                     "layout", "dtype", "scale", "mean", "std", "labels", "labels_file", "label_offset"};
+                                     "layout", "dtype", "scale", "mean", "std", "labels", "labels_file", "label_offset", "decision"};
 
 int side(const JsonReader& in, const std::string& key, int64_t least) {
   const auto field = in.at(key);
@@ -81,6 +82,17 @@ void read_label_fields(const JsonReader& in, InputSpec& spec, const fs::path* fo
   spec.label_offset = static_cast<int>(offset);
 }
 
+void read_decision(const JsonReader& in, InputSpec& spec) {
+  if (!in.has("decision")) return;
+  const auto field = in.at("decision");
+  field.allow_only({"positive", "threshold", "scores"});
+  Decision out;
+  out.positive = field.at("positive").integer(), out.threshold = field.at("threshold").number(), out.scores = one_of(field, "scores", out.scores, {"logits", "shares"});
+  if (out.positive < 0) field.at("positive").fail("the index of a class, 0 or more");
+  if (!(out.threshold >= 0 && out.threshold <= 1)) field.at("threshold").fail("a share from 0 to 1");
+  spec.decision = out;
+}
+
 /// @param folder  where "labels_file" is looked for; nullptr refuses it.
 InputSpec read_spec(const Json& json, const std::string& where, const fs::path* folder) {
   check_schema(json, "input", 1, where);
@@ -91,6 +103,7 @@ InputSpec read_spec(const Json& json, const std::string& where, const fs::path* 
   read_geometry(in, spec);
   read_values(in, spec);
   read_label_fields(in, spec, folder);
+  read_decision(in, spec);
   return spec;
 }
 
@@ -121,7 +134,17 @@ Json to_json(const InputSpec& spec) {
   json["std"] = spec.std;
   if (!spec.labels.empty()) json["labels"] = spec.labels;
   if (spec.label_offset != 0) json["label_offset"] = spec.label_offset;
+  if (spec.decision) json["decision"] = {{"positive", spec.decision->positive}, {"threshold", spec.decision->threshold}, {"scores", spec.decision->scores}};
   return json;
+}
+
+double positive_share(const Decision& decision, std::span<const float> scores) {
+  if (decision.positive >= static_cast<int64_t>(scores.size())) return std::nan("");
+  const double of_positive = scores[static_cast<size_t>(decision.positive)];
+  if (decision.scores == "shares") return of_positive;
+  double sum = 0;  // over that of the positive class
+  for (const float score : scores) sum += std::exp(static_cast<double>(score) - of_positive);
+  return 1 / sum;
 }
 
 std::vector<std::string> read_labels(const fs::path& path) {

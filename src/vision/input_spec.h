@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,13 @@
 #include "vision/vision.h"
 
 namespace scissionlite::vision {
+
+/// When an answer counts as positive: from `threshold` on of the share of class `positive`, which is the softmax of all scores, or the score itself.
+struct Decision {
+  int64_t positive = 1;           // index in the output
+  double threshold = 0.5;
+  std::string scores = "logits";  // what the model gives: "logits" or "shares"
+};
 
 /// Geometry first (precrop, resize, crop), then values: x = (v * scale - mean[c]) / std[c], v in 0..255, c in the order
 /// of `channels`.
@@ -29,6 +37,7 @@ struct InputSpec {
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};
   std::vector<std::string> labels;       // class names in order of the output, may be empty
   int label_offset = 0;                  // index of ImageNet class 0 in the output: 1 for 1001-class models
+  std::optional<Decision> decision;      // of a model that finds one class, as train --objective writes them
 };
 
 /// The metadata key under which a model carries its input.json.
@@ -43,7 +52,7 @@ inline constexpr const char* kInputMetadataKey = "scissionlite.input";
 [[nodiscard]] InputSpec load_input_spec(const fs::path& path);
 /// The spec used for `model`: the file `given` unless that is empty, else the model's metadata "scissionlite.input", else a file
 /// "<model>.input.json" (mobilenet.onnx: mobilenet.input.json) or "input.json" beside the model, else a default from the
-/// input's shape with a warning.
+/// input's shape with a warning. A decision that the model carries is kept where `given` has none: it was chosen for these weights.
 /// @throws InvalidArgument when the spec does not fit the model's first input, or none is found and none can be guessed.
 [[nodiscard]] InputSpec find_input_spec(const Graph& model, const fs::path& model_path, const fs::path& given);
 
@@ -54,6 +63,8 @@ void check_fits(const InputSpec& spec, const Graph& model, const std::string& wh
 /// Name of output `index` out of `outputs`, "class 7" when unknown. Labels that leave out the background class of a
 /// 1001-class model are shifted by label_offset.
 [[nodiscard]] std::string label_of(const InputSpec& spec, size_t index, size_t outputs);
+/// The share of the decision's positive class. NaN where the scores do not have that class.
+[[nodiscard]] double positive_share(const Decision& decision, std::span<const float> scores);
 /// Class names, one a line; a line with tabs gives its last column, so that tables of (index, synset, name) work.
 [[nodiscard]] std::vector<std::string> read_labels(const fs::path& path);
 

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "vision/input_spec.h"
 #include "vision/resize.h"
@@ -54,6 +56,28 @@ TEST(InputJson, RoundTripsThroughJson) {
     const Json json = to_json(spec);
     EXPECT_EQ(to_json(input_spec_from_json(parse_json(json.dump(), "x"), "x")), json) << preset.name;
   }
+}
+
+TEST(InputJson, ADecisionGoesThroughJson) {
+  const auto spec = parse(R"(, "decision": {"positive": 1, "threshold": 0.25, "scores": "shares"})");
+  ASSERT_TRUE(spec.decision);
+  const auto again = input_spec_from_json(to_json(spec), "again");
+  EXPECT_EQ(again.decision->positive, 1);
+  EXPECT_EQ(again.decision->threshold, 0.25);
+  EXPECT_EQ(again.decision->scores, "shares");
+  EXPECT_FALSE(parse("").decision);
+  expect_refusal(R"(, "decision": {"positive": 1})", "threshold");
+  expect_refusal(R"(, "decision": {"positive": -1, "threshold": 0.5})", "decision.positive");
+  expect_refusal(R"(, "decision": {"positive": 1, "threshold": 1.5})", "a share from 0 to 1");
+  expect_refusal(R"(, "decision": {"positive": 1, "threshold": 0.5, "scores": "odds"})", "logits, shares");
+}
+
+TEST(InputJson, SharesAreSoftmaxOrTheScores) {
+  const std::vector<float> scores{1.0F, 3.0F, -1000.0F};
+  EXPECT_NEAR(positive_share({.positive = 1}, scores), 1 / (1 + std::exp(-2.0)), 1e-12);
+  EXPECT_EQ(positive_share({.positive = 2}, scores), 0);
+  EXPECT_EQ(positive_share({.positive = 1, .scores = "shares"}, scores), 3);
+  EXPECT_TRUE(std::isnan(positive_share({.positive = 3}, scores)));
 }
 
 TEST(InputJson, RefusalsNameTheField) {
@@ -134,7 +158,15 @@ TEST(FindInputSpec, GivenThenMetadataThenBesideThenGuess) {
   write_file(folder.path / "other.json", spec_text(13));
   EXPECT_EQ(find_input_spec(graph, path, folder.path / "other.json").width, 13);
   EXPECT_THROW(static_cast<void>(find_input_spec(graph, path, folder.path / "absent.json")), ResourceError);
+  EXPECT_FALSE(find_input_spec(graph, path, folder.path / "other.json").decision);
+  graph.metadata["scissionlite.input"] = [] {
+    auto json = parse_json(spec_text(12), "");
+    json["decision"] = {{"positive", 1}, {"threshold", 0.125}};
+    return json.dump();
+  }();
+  EXPECT_EQ(find_input_spec(graph, path, folder.path / "other.json").decision->threshold, 0.125);  // the model's, chosen for its weights
   graph.metadata["scissionlite.input"] = "{";
+  EXPECT_EQ(find_input_spec(graph, path, folder.path / "other.json").width, 13);
   EXPECT_THROW(static_cast<void>(find_input_spec(graph, path, {})), InvalidArgument);
 }
 

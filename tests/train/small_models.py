@@ -69,7 +69,7 @@ def answers(model, images):
     session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     x = (np.stack(images).astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25
     batches = np.split(x, len(x)) if session.get_inputs()[0].shape[0] == 1 else [x]
-    return np.concatenate([session.run(None, {"x": batch})[0] for batch in batches])
+    return np.concatenate([session.run(None, {session.get_inputs()[0].name: batch})[0] for batch in batches])
 
 
 def accuracy(model, images, labels):

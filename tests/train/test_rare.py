@@ -2,7 +2,12 @@
 test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with the Python of .deps/venv_ort)"""
 import json
 import pathlib
+import re
+import subprocess
 import sys
+import tempfile
+import threading
+import time
 import unittest
 
 import numpy as np
@@ -13,7 +18,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 import mpi_job  # noqa: E402
 from small_models import answers, plain_model  # noqa: E402  (it takes the programs off sys.argv)
 from stripes import OnStripes, pictures, write_cifar  # noqa: E402
-from test_train import PROGRAM, run  # noqa: E402
+from test_train import PROGRAM, TRAIN, run, write_png  # noqa: E402
 
 POSITIVE = 2
 WORDS = {"--objective": "auc", "--positive": POSITIVE, "--stages": 2, "--stage-steps": 12, "--window": 4, "--batch": 16, "--lr": 0.2}
@@ -59,8 +64,10 @@ class Rare(OnStripes):
         self.assertLessEqual(last["auc"]["interval"][0], last["auc"]["value"])
         self.assertEqual((last["auc"]["positives"], last["auc"]["negatives"]), (20, 60))
         self.assertEqual((report["positive_rate"], last["step"], last["rounds"]), (0.5, 48, 12))
-        decision = json.loads({entry.key: entry.value for entry in onnx.load(written).metadata_props}["scissionlite.decision"])
-        self.assertEqual(decision, {"positive": 1, "threshold": report["operation"]["threshold"]})
+        carried = json.loads({entry.key: entry.value for entry in onnx.load(written).metadata_props}["scissionlite.input"])
+        self.assertEqual(carried, json.loads(written.with_suffix(".input.json").read_text()))
+        decision = carried["decision"]
+        self.assertEqual(decision, {"positive": 1, "threshold": report["operation"]["threshold"], "scores": "logits"})
         called = found >= decision["threshold"]
         self.assertAlmostEqual(report["operation"]["recall"], called[self.is_positive].mean(), delta=0.051)
         self.assertAlmostEqual(report["operation"]["false_alarms"], called[~self.is_positive].mean(), delta=0.034)
@@ -98,6 +105,86 @@ class Rare(OnStripes):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("not finite in stage 1, step", result.stderr)
         self.assertFalse((self.folder / "refused.onnx").exists())
+
+    def at_hub(self, members, *more):
+        """A hub, and its port."""
+        hub = subprocess.Popen([TRAIN, "hub", "--members", str(members), "--listen", "127.0.0.1:0", "--json", *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(hub.kill)
+        for line in hub.stderr:
+            if found := re.search(r"listening on port (\d+)", line):
+                threading.Thread(target=hub.stderr.read, daemon=True).start()
+                return hub, int(found[1])
+        self.fail(f"the hub ended with {hub.wait()}")
+
+    def site(self, port, name, output, *more):
+        words = [TRAIN, *self.words(output, "--json", *more), "--hub", f"127.0.0.1:{port}", "--site", name]
+        return subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def certificates(self, *names):
+        """An authority's, and one a name that it signed."""
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        openssl = lambda *words: subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)  # noqa: E731
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=plant", "-keyout", folder / "ca.key", "-out", folder / "ca.pem", "-days", 1)
+        (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+        for name in names:
+            openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
+            openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-CAcreateserial", "-extfile", folder / "names", "-out", folder / f"{name}.pem", "-days", 1)
+        return lambda name: ["--tls-ca", folder / "ca.pem", "--tls-cert", folder / f"{name}.pem", "--tls-key", folder / f"{name}.key"]
+
+    def test_sites_at_a_hub_learn_what_threads_do(self):
+        """To the bit, over mutual TLS; each writes the model. A site under another's name, or without TLS, is turned away."""
+        threads, outputs = self.folder / "threads.onnx", [self.folder / f"at_hub{i}.onnx" for i in range(2)]
+        self.learned(threads, "--workers", 2)
+        tls = self.certificates("hub", "a", "b")
+        hub, port = self.at_hub(2, *tls("hub"))
+        stranger = self.site(port, "c", self.folder / "refused.onnx", *tls("b"))
+        self.assertIn("the certificate is of 'b', the site calls itself 'c'", stranger.communicate(timeout=60)[1])
+        plain = self.site(port, "a", self.folder / "refused.onnx", "--connect-seconds", 1)
+        self.assertIn("do both ends use TLS, or neither?", plain.communicate(timeout=60)[1])
+        self.assertFalse((self.folder / "refused.onnx").exists())
+        sites = [self.site(port, name, output, *tls(name)) for name, output in zip("ab", outputs)]
+        for site, output in zip(sites, outputs):
+            made, said = site.communicate(timeout=120)
+            self.assertEqual(site.returncode, 0, said)
+            self.assertEqual(output.read_bytes(), threads.read_bytes())
+            self.assertEqual([member["positives"] for member in json.loads(made)["members"]], [30, 30])
+        report = json.loads(hub.communicate(timeout=60)[0])
+        self.assertEqual(hub.returncode, 0)
+        self.assertEqual([(site["site"], site["has_ended"], site["returns"]) for site in report["sites"]], [("a", True, 0), ("b", True, 0)])
+
+    def test_a_hub_goes_on_without_a_site_and_takes_it_back(self):
+        more = ["--stage-steps", 400, "--window", 2, "--measure-steps", 100]
+        hub, port = self.at_hub(3, "--wait-seconds", 2)
+        outputs = [self.folder / f"back{i}.onnx" for i in range(3)]
+        sites = [self.site(port, name, output, *more, "--checkpoint", f"{output}.checkpoint", "--checkpoint-seconds", 0) for name, output in zip("abc", outputs)]
+        first = pathlib.Path(f"{outputs[0]}.checkpoint")
+        until = time.monotonic() + 60
+        while not first.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        sites[0].kill()  # the one that leads
+        sites[0].communicate()
+        time.sleep(1)
+        sites[0] = self.site(port, "a", outputs[0], *more)
+        reports = []
+        for site in sites:
+            made, said = site.communicate(timeout=200)
+            self.assertEqual(site.returncode, 0, said)
+            reports.append(json.loads(made))
+        self.assertEqual(json.loads(hub.communicate(timeout=60)[0])["sites"][0]["returns"], 1)
+        self.assertEqual(len({output.read_bytes() for output in outputs}), 1)
+        self.assertIn("member 0 came when the others had begun", reports[0]["notes"])
+        for report in reports:
+            self.assertGreater(report["measures"][-1]["auc"]["value"], 0.95)
+            self.assertEqual([one["step"] for one in report["measures"]], [one["step"] for one in reports[1]["measures"]])
+            self.assertEqual(report["measures"][-1]["step"], 1600)
+
+    def test_control_variates_and_packed_changes(self):
+        plain = self.learned(self.folder / "plain.onnx", "--workers", 2)
+        for more, share in ((["--control-variates"], 1.9), (["--send", "bf16"], 0.6), (["--send", "int8"], 0.5), (["--send", "int8", "--control-variates"], 0.7)):
+            report = self.learned(self.folder / "other.onnx", "--workers", 2, *more)
+            self.assertGreater(report["measures"][-1]["auc"]["value"], 0.9, more)
+            ratio = report["exchanged"]["bytes_sent"] / plain["exchanged"]["bytes_sent"]
+            self.assertLess(abs(ratio - share), 0.2, (more, ratio))
 
     def test_images_of_their_own(self):
         if not MPIRUN:
@@ -178,6 +265,56 @@ class Rare(OnStripes):
         self.assertEqual(result.returncode, 0, result.stderr)
         for part in ("held-out AUC", "2 members, 240 images, 60 of them positive", "each member sent", "false alarms"):
             self.assertIn(part, result.stdout)
+
+    def test_a_run_gives_verdicts(self):
+        """By the threshold that training chose, also of a package whose input.json was given by hand."""
+        written, package = self.folder / "verdict.onnx", self.folder / "verdict.package"
+        self.learned(written, "--miss-cost", 5)
+        result = run("prepare", written, "--candidate", "local", "--package", package, "--input", self.folder / "input.json", "-q", program=PROGRAM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        decision = json.loads((package / "input.json").read_text())["decision"]
+        photos = self.folder / "photos"
+        photos.mkdir()
+        for i in range(20):
+            write_png(photos / f"{i:02}.png", self.images[i])
+        result = run("run", package, photos, "--json", program=PROGRAM)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        verdicts = [line["verdict"] for line in lines if "verdict" in line]
+        found = scores(written, self.images[:20])
+        self.assertEqual(len(verdicts), 20)
+        for verdict, share in zip(verdicts, found):
+            self.assertAlmostEqual(verdict["share"], share, delta=2e-3)
+            self.assertEqual(verdict["is_positive"], verdict["share"] >= decision["threshold"])
+        self.assertEqual(lines[-1]["summary"]["positives"], sum(verdict["is_positive"] for verdict in verdicts))
+        self.assertIn("of 20 are positive", run("run", package, photos, program=PROGRAM).stderr)
+
+    def test_images_that_cannot_be_read(self):
+        photos, labels = self.folder / "mixed", self.folder / "mixed.tsv"
+        photos.mkdir()
+        for i in range(60):
+            write_png(photos / f"{i:02}.png", self.images[i])
+        for i in (3, 17):
+            (photos / f"{i:02}.png").write_bytes((photos / f"{i:02}.png").read_bytes()[:50])
+        labels.write_text("".join(f"{i:02}.png\t{self.labels_of_images[i]}\n" for i in range(60)))
+        words = lambda *more: self.words(self.folder / "refused.onnx", "--labels", labels, "--holdout", 20, *more, data=["--images", photos])  # noqa: E731
+        self.refused(words(), ".png")
+        self.refused(words("--most-unreadable", 1), "2 images cannot be read, more than the 1 of --most-unreadable", "the first is '", ".png'")
+        report = self.report([*words("--most-unreadable", 2, "--json")[:-1], "--json"])
+        self.assertEqual((report["unreadable"], report["images"] + report["held_out"]), (2, 58))
+        (self.folder / "refused.onnx").unlink()
+
+    def test_networks_from_scratch(self):
+        for name in ("resnet8", "resnet20", "vgg8", "mobilenet_small"):
+            untrained = self.folder / f"{name}.onnx"
+            result = run("create", name, "--input", self.folder / "input.json", "--width", 0.5, "-o", untrained, "--json")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(answers(untrained, self.images).shape, (80, 2))
+            onnx.checker.check_model(onnx.load(untrained), full_check=True)
+        report = self.learned(self.folder / "scratch.onnx", "--batch-statistics", "--stage-steps", 25, model=self.folder / "resnet8.onnx")
+        self.assertGreater(report["measures"][-1]["auc"]["value"], 0.9)
+        self.refused(["create", "resnet9", "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"], "no architecture 'resnet9'", "resnet8, resnet20, vgg8, mobilenet_small")
+        self.refused(["create", "resnet8", "--width", 0.01, "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"], "leaves none of 16 channels")
 
     def test_refusals(self):
         words = lambda *more: self.words(self.folder / "refused.onnx", *more)  # noqa: E731

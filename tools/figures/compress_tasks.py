@@ -26,7 +26,7 @@ WORDS = {  # what all methods are trained with; epochs are the figure's
 BASE = {  # how the dense networks were trained
     "resnet56": [*CIFAR, "--epochs", "3", "--lr", "0.005", "--batch-statistics", "--weight-decay", "0.0005"],
     "vgg_fashion": ["--epochs", "10", "--lr", "0.05", "--batch-statistics", "--flip", "--shift", "2", "--batch", "64", "--weight-decay", "0.0005"],
-    "vgg_cifar": [*CIFAR, "--epochs", "40", "--lr", "0.05", "--batch-statistics", "--weight-decay", "0.0005"],
+    "vgg_cifar": [*CIFAR, "--epochs", "20", "--lr", "0.05", "--batch-statistics", "--weight-decay", "0.0005"],
     "neu_steel": ["--epochs", "10", "--lr", "0.01", "--classes", "6", "--flip", "--batch", "32", "--weight-decay", "0.0001"],
 }
 STEEL_INPUT = {"schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1.0, "mean": [127.5] * 3, "std": [127.5] * 3}

@@ -58,6 +58,21 @@ def kept(path, make):
     return json.loads(path.read_text())
 
 
+def run_once(topic, key, make):
+    """What `make()` gives for `key`, a text that names all that matters to the run, made once: from docs/benchmarks/runs/<topic>.jsonl, where figures of many long runs are
+    gathered from more than one day. Each line tells where its run was made; runs that are compared in a pair are to be made together."""
+    path = FOLDER / "runs" / f"{topic}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for line in path.read_text().splitlines() if path.exists() else []:
+        entry = json.loads(line)
+        if entry["key"] == key:
+            return entry["result"]
+    result = make()
+    with open(path, "a") as file:
+        file.write(json.dumps({"key": key, "result": result, "commit": commit(), "cpu": machine()["cpu"]}) + "\n")
+    return result
+
+
 def number(value):
     if value is None:
         return "not measured"

@@ -2,7 +2,7 @@
 """Points of accuracy that few bits cost after training (`scissionlite-train quantize`, learned steps, the float network as teacher), against the float network
 fine-tuned with the same data, epochs, schedule and augmentation; paired seeds, means over networks and seeds with their 95 % interval:
 w1a2_points_lost_cifar, w2a2_points_lost_cifar, w1a2_points_lost_industrial, w4a4_points_lost. Networks and pictures are those of compress_tasks.py. Each run leaves a
-JSON file in --work and is not made again; a run that was stopped goes on.
+line in docs/benchmarks/runs/lowbit_points.jsonl and is not made again, so that three seeds may come from more than one day; a run that was stopped goes on.
 
 Example: tools/figures/lowbit_points.py --programs build/release --data $SCISSIONLITE_TEST_DATA
 """
@@ -20,7 +20,7 @@ COMMAND = "tools/figures/lowbit_points.py"
 CIFAR, INDUSTRIAL = ["resnet20", "vgg_cifar"], ["neu_steel", "vgg_fashion"]
 FIGURES = {  # id: bits and networks
     "w1a2_points_lost_cifar": ((1, 2), CIFAR), "w2a2_points_lost_cifar": ((2, 2), CIFAR), "w1a2_points_lost_industrial": ((1, 2), INDUSTRIAL), "w4a4_points_lost": ((4, 4), CIFAR + INDUSTRIAL)}
-EPOCHS = {(1, 2): 30, (2, 2): 20, (4, 4): 8}
+EPOCHS = {(1, 2): 12, (2, 2): 6, (4, 4): 3}
 # Codes do not shrink with their weights: less decay than float networks are given. The fewer bits, the more has to be learned anew: rates by bits, found with seed 1
 # of ResNet-20 in five epochs. No stages of more bits: they take epochs from the last one.
 MORE = {bits: ["--weight-decay", "0.0001", "--lr", rate] for bits, rate in {(1, 2): "0.02", (2, 2): "0.01", (4, 4): "0.002"}.items()}
@@ -36,8 +36,13 @@ class Quantising(compress_tasks.Task):
 
         return figures.kept(output.with_suffix(".json"), make)
 
+    def pair(self, bits, seed):
+        """Both of one seed, from one base and one machine."""
+        return figures.run_once("lowbit_points", f"{self.name} w{bits[0]}a{bits[1]} {EPOCHS[bits]} epochs seed {seed}", lambda: {"float": self.dense(seed, EPOCHS[bits])["accuracy"], "low": self.low(bits, seed)})
+
     def points_lost(self, bits, seed):
-        return 100 * (self.dense(seed, EPOCHS[bits])["accuracy"] - self.low(bits, seed)["accuracy"])
+        pair = self.pair(bits, seed)
+        return 100 * (pair["float"] - pair["low"]["accuracy"])
 
 
 def without(words, option):
@@ -49,7 +54,8 @@ def without(words, option):
 def row(figure, bits, task, seeds):
     told = lambda values: ", ".join(f"{value:.4f}" for value in values)  # noqa: E731
     lost = [task.points_lost(bits, seed) for seed in seeds]
-    dense, low = [task.dense(seed, EPOCHS[bits])["accuracy"] for seed in seeds], [task.low(bits, seed)["accuracy"] for seed in seeds]
+    pairs = [task.pair(bits, seed) for seed in seeds]
+    dense, low = [pair["float"] for pair in pairs], [pair["low"]["accuracy"] for pair in pairs]
     return {"id": f"{figure}/{task.name}", "what": f"accuracy of the float network less that of w{bits[0]}a{bits[1]} as written, both fine-tuned alike", "measured": statistics.mean(lost), "spread": interval(lost),
             "unit": "points", "command": COMMAND, "note": f"{EPOCHS[bits]} epochs, {len(seeds)} seeds: float {told(dense)}, few bits {told(low)}"}
 

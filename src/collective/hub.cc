@@ -1,0 +1,206 @@
+#include "collective/hub.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "collective/collective.h"
+#include "collective/hub_internal.h"
+#include "collective/meeting.h"
+#include "hub.grpc.pb.h"
+#include "protocol/tls_internal.h"
+
+namespace scissionlite {
+namespace {
+
+constexpr auto kLookAgain = std::chrono::milliseconds(200);  // whether a caller that waits is still there
+constexpr int kLeastPing_ms = 5000;
+
+std::string random_name() {
+  std::random_device device;
+  std::string out;
+  for (int i = 0; i < 4; ++i) out += std::to_string(device()) + (i < 3 ? "." : "");
+  return out;
+}
+
+grpc::Status to_status(const std::exception& error) {
+  if (dynamic_cast<const MemberLost*>(&error)) return {grpc::StatusCode::ABORTED, error.what()};
+  if (dynamic_cast<const InvalidArgument*>(&error)) return {grpc::StatusCode::INVALID_ARGUMENT, error.what()};
+  return {grpc::StatusCode::INTERNAL, error.what()};
+}
+
+}  // namespace
+
+struct Hub::Impl final : hub::Hub::Service {
+  explicit Impl(const HubOptions& given) : options(given) {
+    if (options.members < 1) throw InvalidArgument("[hub] " + std::to_string(options.members) + " members; expected at least 1");
+    if (!options.tls.are_given() && !options.allows_plain_text && !protocol::is_loopback(options.address))
+      throw InvalidArgument("[hub] '" + options.address + "' is an address that others reach: give --tls-ca, --tls-cert and --tls-key, or --plain-text where the network is trusted");
+    grpc::ServerBuilder builder;
+    builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(options.largest_bytes + 1024, INT32_MAX)));
+    builder.SetMaxSendMessageSize(INT32_MAX);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPing_ms);
+    builder.AddListeningPort(options.address, protocol::server_credentials(options.tls), &port);
+    builder.RegisterService(this);
+    server = builder.BuildAndStart();
+    if (!server || port <= 0) throw ResourceError("[hub] cannot listen on " + options.address + ": the port is taken, the address is not one of this machine, or key and certificate do not belong together");
+  }
+
+  ~Impl() override {
+    stop();
+    server->Shutdown(std::chrono::system_clock::now());
+  }
+
+  grpc::Status Join(grpc::ServerContext* context, const hub::JoinRequest* request, hub::JoinReply* reply) override {
+    const auto& name = request->site();
+    const auto certified = protocol::name_of_peer(*context);
+    if (request->protocol() != kHubProtocol) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] the member speaks version " + std::to_string(request->protocol()) + ", the hub " + std::to_string(kHubProtocol) + ": let both be the same release"};
+    if (name.empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] a site has no name"};
+    if (options.tls.are_given() && certified != name) return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + certified + "', the site calls itself '" + name + "'"};
+    std::unique_lock lock(mutex);
+    if (!meeting && by_name.size() < static_cast<size_t>(options.members)) by_name.emplace(name, HubSite{.name = name});
+    if (by_name.count(name) == 0) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] '" + name + "' is none of this run's " + std::to_string(options.members) + " members: " + names()};
+    if (!meeting && by_name.size() == static_cast<size_t>(options.members)) begin();
+    else if (!meeting) log::info("[hub] '" + name + "' has come, " + std::to_string(by_name.size()) + " of " + std::to_string(options.members));
+    else if (had_joined(name)) return come_back(name, *reply);
+    while (!meeting && !is_stopping) {
+      changed.wait_for(lock, kLookAgain);
+      if (meeting || !context->IsCancelled()) continue;
+      by_name.erase(name);
+      return {grpc::StatusCode::CANCELLED, "[hub] it went before the others came"};
+    }
+    if (!meeting) return {grpc::StatusCode::UNAVAILABLE, "[hub] it was stopped"};
+    joined.insert(name);
+    fill(name, /*is_late=*/false, *reply);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Meet(grpc::ServerContext*, const hub::MeetRequest* request, hub::MeetReply* reply) override {
+    HubSite* site = nullptr;
+    if (const auto status = find(request->run(), request->rank(), site); !status.ok()) return status;
+    if (request->kind() < 0 || request->kind() > static_cast<int>(Round::kWelcome)) return {grpc::StatusCode::INVALID_ARGUMENT, "[hub] a round of kind " + std::to_string(request->kind())};
+    std::shared_ptr<const RoundResult> result;
+    try {
+      result = meeting->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number());
+    } catch (const std::exception& error) {
+      return to_status(error);
+    }
+    reply->set_number(result->number), reply->set_values(result->bytes), reply->set_has_newcomers(result->has_newcomers);
+    for (const int rank : result->present) reply->add_present(rank);
+    const std::lock_guard lock(mutex);
+    note_presence();
+    ++site->rounds, site->bytes_received += static_cast<int64_t>(request->values().size()), site->bytes_sent += static_cast<int64_t>(result->bytes.size());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Leave(grpc::ServerContext*, const hub::LeaveRequest* request, hub::LeaveReply*) override {
+    HubSite* site = nullptr;
+    if (const auto status = find(request->run(), request->rank(), site); !status.ok()) return status;
+    meeting->leave(request->rank(), request->why());
+    const std::lock_guard lock(mutex);
+    site->has_ended = request->is_end();
+    if (!site->has_ended) log::warning("[hub] '" + site->name + "' left: " + request->why());
+    note_presence();
+    changed.notify_all();
+    return grpc::Status::OK;
+  }
+
+  void stop() {
+    const std::lock_guard lock(mutex);
+    is_stopping = true;
+    if (meeting) meeting->close("the hub was stopped");
+    changed.notify_all();
+  }
+
+  bool wait() {
+    std::unique_lock lock(mutex);
+    while (!is_stopping && !(meeting && joined.size() == by_name.size() && meeting->present().empty())) changed.wait_for(lock, kLookAgain);
+    return !is_stopping && std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.has_ended; });
+  }
+
+  [[nodiscard]] std::vector<HubSite> sites() const {
+    const std::lock_guard lock(mutex);
+    std::vector<HubSite> out;
+    const auto there = meeting ? meeting->present() : std::vector<int>();
+    for (const auto& [name, site] : by_name) {
+      out.push_back(site);
+      out.back().is_present = !meeting || std::count(there.begin(), there.end(), static_cast<int>(out.size()) - 1) > 0;
+    }
+    return out;
+  }
+
+  /// The rest is called with `mutex` held.
+  [[nodiscard]] std::string names() const {
+    std::vector<std::string> out;
+    for (const auto& [name, site] : by_name) out.push_back(name);
+    return join(out);
+  }
+  [[nodiscard]] bool had_joined(const std::string& name) const { return joined.count(name) > 0; }
+  void begin() {
+    meeting = std::make_unique<Meeting>(options.members, options.wait_s, Loss::kGoesOn);
+    log::info("[hub] all have come: " + names());
+    changed.notify_all();
+  }
+  grpc::Status come_back(const std::string& name, hub::JoinReply& reply) {
+    auto& site = by_name.at(name);
+    meeting->leave(rank_of(name), "it came anew");
+    if (meeting->present().empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: stop the hub and let all begin again, from their checkpoints"};
+    ++site.returns, site.has_ended = false;
+    log::info("[hub] '" + name + "' is back and waits for the others");
+    fill(name, /*is_late=*/true, reply);
+    return grpc::Status::OK;
+  }
+  [[nodiscard]] int rank_of(const std::string& name) const { return static_cast<int>(std::distance(by_name.begin(), by_name.find(name))); }
+  void fill(const std::string& name, bool is_late, hub::JoinReply& reply) const { reply.set_run(run), reply.set_rank(rank_of(name)), reply.set_members(options.members), reply.set_is_late(is_late), reply.set_wait_s(options.wait_s); }
+  void note_presence() {
+    const auto there = meeting->present();
+    int rank = 0;
+    for (auto& [name, site] : by_name) {
+      const bool is_there = std::count(there.begin(), there.end(), rank++) > 0;
+      if (site.is_present && !is_there && !site.has_ended) log::warning("[hub] '" + name + "' is lost; the others go on");
+      site.is_present = is_there;
+    }
+  }
+
+  /// Locks for itself.
+  grpc::Status find(const std::string& of_run, int rank, HubSite*& site) {
+    const std::lock_guard lock(mutex);
+    if (!meeting || of_run != run || rank < 0 || rank >= options.members)
+      return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] it has begun anew and knows nothing of this run: start all members again, they go on from their checkpoints"};
+    site = &std::next(by_name.begin(), rank)->second;
+    return grpc::Status::OK;
+  }
+
+  HubOptions options;
+  const std::string run = random_name();
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, HubSite> by_name;  // in the order of ranks, once all have come
+  std::set<std::string> joined;            // whose Join was answered
+  std::unique_ptr<Meeting> meeting;        // from then on
+  bool is_stopping = false;
+  int port = 0;
+  std::unique_ptr<grpc::Server> server;
+};
+
+Hub::Hub(const HubOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+Hub::~Hub() = default;
+int Hub::port() const { return impl_->port; }
+bool Hub::wait() { return impl_->wait(); }
+void Hub::stop() { impl_->stop(); }
+std::vector<HubSite> Hub::sites() const { return impl_->sites(); }
+int64_t Hub::rounds() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->meeting ? impl_->meeting->round() : 0;
+}
+
+}  // namespace scissionlite

@@ -1,0 +1,8 @@
+// What both ends of a hub have in common.
+#pragma once
+
+namespace scissionlite {
+
+constexpr int kHubProtocol = 1;
+
+}  // namespace scissionlite

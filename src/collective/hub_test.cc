@@ -1,0 +1,164 @@
+#include "collective/hub.h"
+
+#include <atomic>
+#include <thread>
+
+#include "collective/hub_member.h"
+#include "collective/meeting.h"
+#include "collective/test_members.h"
+
+namespace scissionlite {
+namespace {
+
+HubOptions options_for(int members, double wait_s = 30) {
+  HubOptions options;
+  options.address = "127.0.0.1:0", options.members = members, options.wait_s = wait_s;
+  return options;
+}
+
+std::unique_ptr<Collective> join(const Hub& hub, int number) {
+  HubMemberOptions options;
+  options.hub = "127.0.0.1:" + std::to_string(hub.port()), options.site = "site" + std::to_string(number), options.connect_s = 2;
+  return join_hub(options);
+}
+
+/// Members in threads of their own; the names say which rank they get.
+void run_sites(const Hub& hub, int members, const std::function<void(Collective&)>& member) {
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < members; ++i)
+    threads.emplace_back([&, i] {
+      const auto collective = join(hub, i);
+      EXPECT_EQ(collective->rank(), i);
+      member(*collective);
+    });
+}
+
+TEST(Hub, GivesTheSameBits) {
+  for (const int members : {1, 2, 3, 8}) {
+    Hub hub(options_for(members));
+    std::atomic<int> ran = 0;
+    run_sites(hub, members, [&](Collective& c) {
+      testing_collective::check_rounds(c);
+      testing_collective::check_refusals(c);
+      ++ran;
+    });
+    EXPECT_EQ(ran, members);
+    EXPECT_TRUE(hub.wait());
+    const auto sites = hub.sites();
+    ASSERT_EQ(static_cast<int>(sites.size()), members);
+    for (const auto& site : sites) EXPECT_TRUE(site.has_ended);
+    EXPECT_GE(sites[0].bytes_received, 2 * 4 * 301004);
+  }
+}
+
+/// One that goes without a word: the others go on when the time is up, with the mean of those who are left.
+TEST(Hub, GoesOnWithoutOneThatIsLostAndTakesItBack) {
+  Hub hub(options_for(3, 0.5));
+  std::atomic<int> ended = 0;
+  std::atomic<bool> is_alone = false;
+  std::vector<std::jthread> threads;
+  const auto member = [&](int i) {
+    const auto c = join(hub, i);
+    EXPECT_FALSE(c->is_late());
+    std::vector<float> values{static_cast<float>(i)};
+    c->average(values);
+    EXPECT_EQ(values[0], 1.0F);
+    values[0] = static_cast<float>(i);
+    c->average(values);
+    EXPECT_EQ(values[0], 0.5F);
+    EXPECT_EQ(c->present(), (std::vector<int>{0, 1}));
+    is_alone = true;
+    while (!c->has_newcomers()) c->average(values);
+    EXPECT_EQ(c->welcome(c->leads() ? "where we are" : ""), "where we are");
+    EXPECT_EQ(c->present(), (std::vector<int>{0, 1, 2}));
+    values[0] = static_cast<float>(i);
+    c->average(values);
+    EXPECT_EQ(values[0], 1.0F);
+    const auto parts = c->gather(std::to_string(i));
+    EXPECT_EQ(parts, (std::vector<std::string>{"0", "1", "2"}));
+    ++ended;
+  };
+  threads.emplace_back([&] { member(0); });
+  threads.emplace_back([&] { member(1); });
+  threads.emplace_back([&] {
+    {
+      const auto c = join(hub, 2);
+      std::vector<float> values{2.0F};
+      c->average(values);
+      while (!is_alone) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      EXPECT_THROW(c->average(values), MemberLost);  // the others have given it up
+    }
+    const auto c = join(hub, 2);
+    EXPECT_TRUE(c->is_late());
+    EXPECT_EQ(c->rank(), 2);
+    EXPECT_EQ(c->welcome(""), "where we are");
+    std::vector<float> values{2.0F};
+    c->average(values);
+    EXPECT_EQ(values[0], 1.0F);
+    EXPECT_EQ(c->gather("2")[0], "0");
+    ++ended;
+  });
+  threads.clear();
+  EXPECT_EQ(ended, 3);
+  EXPECT_TRUE(hub.wait());
+  EXPECT_EQ(hub.sites()[2].returns, 1);
+}
+
+TEST(Hub, RefusesStrangersAndWhatHasEnded) {
+  Hub hub(options_for(1));
+  {
+    const auto only = join(hub, 1);
+    EXPECT_NE(message_of<TransportError>([&] { (void)join(hub, 2); }).find("'site2' is none of this run's 1 members: site1"), std::string::npos);
+  }
+  EXPECT_TRUE(hub.wait());
+  EXPECT_NE(message_of<TransportError>([&] { (void)join(hub, 1); }).find("nobody is there to take 'site1' back"), std::string::npos);
+}
+
+TEST(Hub, MembersAreToldWhenItIsNotThereOrStops) {
+  HubMemberOptions options;
+  options.hub = "127.0.0.1:1", options.site = "a", options.connect_s = 0.3;
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(options); }).find("no hub at 127.0.0.1:1"), std::string::npos);
+  options.site = "";
+  EXPECT_NE(message_of([&] { (void)join_hub(options); }).find("give --site"), std::string::npos);
+  Hub hub(options_for(2));
+  std::atomic<int> told = 0;
+  std::jthread stop;
+  run_sites(hub, 2, [&](Collective& c) {
+    std::vector<float> values(3);
+    c.average(values);
+    if (c.rank() == 0) return hub.stop();
+    EXPECT_THROW(c.average(values), MemberLost);
+    ++told;
+  });
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(hub.wait());
+}
+
+TEST(Hub, PlainTextOnOtherAddressesIsAskedFor) {
+  auto options = options_for(2);
+  options.address = "0.0.0.0:0";
+  EXPECT_NE(message_of([&] { Hub hub(options); }).find("give --tls-ca, --tls-cert and --tls-key, or --plain-text"), std::string::npos);
+  options.allows_plain_text = true;
+  EXPECT_GT(Hub(options).port(), 0);
+  options.tls.key = "/nowhere";
+  EXPECT_NE(message_of([&] { Hub hub(options); }).find("go together"), std::string::npos);
+  Hub first(options_for(2));
+  options = options_for(2);
+  options.address = "127.0.0.1:" + std::to_string(first.port());
+  EXPECT_NE(message_of<ResourceError>([&] { Hub hub(options); }).find("the port is taken"), std::string::npos);
+}
+
+/// A call that is made again, as its answer was lost, gets the same.
+TEST(Hub, ARoundThatHasEndedIsAnsweredAgain) {
+  Meeting meeting(1, 1, Loss::kGoesOn);
+  const float values[] = {1.0F, 2.0F};
+  const std::string_view bytes(reinterpret_cast<const char*>(values), sizeof values);
+  const auto first = meeting.meet(0, Round::kMean, bytes, 0);
+  EXPECT_EQ(meeting.meet(0, Round::kMean, bytes, 0), first);
+  EXPECT_EQ(meeting.meet(0, Round::kGather, "x", 1)->number, 1);
+  EXPECT_NE(message_of([&] { (void)meeting.meet(0, Round::kMean, bytes, 0); }).find("came to round 0, others are at 2"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)meeting.meet(0, Round::kMean, bytes, 5); }).find("came to round 5, others are at 2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace scissionlite

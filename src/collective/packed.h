@@ -1,0 +1,28 @@
+// Values in fewer bytes, for slow links. Private to collective/ but for Packing.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collective/round.h"
+
+namespace scissionlite {
+
+/// How values of a mean travel, both ways.
+enum class Packing : uint8_t {
+  kNone,  // float32
+  kBf16,  // upper half of a float32, rounded to nearest even
+  kInt8,  // 64 values share a float32 step, a 127th of the largest of them: 1.06 bytes each
+};
+[[nodiscard]] Round mean_of(Packing packing);
+/// What the values of such a mean are packed as.
+[[nodiscard]] Packing packing_of(Round round);
+
+/// Values that are not finite stay so, with all that share their step.
+[[nodiscard]] std::string pack(std::span<const float> values, Packing packing);
+/// @throws InvalidArgument for bytes that `pack` does not make.
+[[nodiscard]] std::vector<float> unpack(std::string_view bytes, Packing packing);
+
+}  // namespace scissionlite

@@ -1,0 +1,51 @@
+#include "protocol/tls.h"
+
+#include <grpc/grpc_security_constants.h>
+
+#include "base/error.h"
+#include "protocol/tls_internal.h"
+
+namespace scissionlite::protocol {
+namespace {
+
+std::string pem(const fs::path& path, const char* what) {
+  if (path.empty()) throw InvalidArgument(std::string("[tls] there is no ") + what + ": the authority's certificate, a certificate and its key go together");
+  auto text = read_file(path);
+  if (text.find("-----BEGIN ") == std::string::npos) throw InvalidArgument("[tls] '" + path.string() + "' is no " + what + " in PEM: it has no line -----BEGIN ...");
+  return text;
+}
+
+struct Texts {
+  explicit Texts(const TlsFiles& files) : authority(pem(files.authority, "authority's certificate")), certificate(pem(files.certificate, "certificate")), key(pem(files.key, "private key")) {}
+  std::string authority, certificate, key;
+};
+
+}  // namespace
+
+bool is_loopback(const std::string& address) {
+  for (const char* name : {"localhost", "127.", "[::1]", "::1", "unix:"})
+    if (address.rfind(name, 0) == 0) return true;
+  return false;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> client_credentials(const TlsFiles& files) {
+  if (!files.are_given()) return grpc::InsecureChannelCredentials();
+  const Texts texts(files);
+  return grpc::SslCredentials({texts.authority, texts.key, texts.certificate});
+}
+
+std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& files) {
+  if (!files.are_given()) return grpc::InsecureServerCredentials();
+  const Texts texts(files);
+  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = texts.authority;
+  options.pem_key_cert_pairs.push_back({texts.key, texts.certificate});
+  return grpc::SslServerCredentials(options);
+}
+
+std::string name_of_peer(const grpc::ServerContext& context) {
+  const auto names = context.auth_context()->FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
+  return names.empty() ? "" : std::string(names[0].data(), names[0].size());
+}
+
+}  // namespace scissionlite::protocol

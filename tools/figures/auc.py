@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` behind half of the steps with cross-entropy, and by what else one would take for as many steps:
+cross-entropy, with balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
+from the same three. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
+
+Each run is a line of docs/benchmarks/runs/auc.jsonl and is not made again.
+
+Example: tools/figures/auc.py --programs build/release --data $SCISSIONLITE_TEST_DATA --record
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import auc_tasks  # noqa: E402
+import compress_tasks  # noqa: E402
+import figures  # noqa: E402
+
+COMMAND = "tools/figures/auc.py"
+LEARNING_RATES = (0.01, 0.03, 0.1)
+STAGES, GROWTH = 3, 3
+IN_ALL = sum(GROWTH ** stage for stage in range(STAGES))
+OTHERS = {"cross-entropy": ["--objective", "cross-entropy", "--sampling", "natural"], "balanced": ["--objective", "cross-entropy"], "weighted": ["--objective", "weighted", "--sampling", "natural"],
+          "focal": ["--objective", "focal", "--sampling", "natural"]}
+METHODS = [*OTHERS, "pesg", "auc"]
+TUNING_SEED, TUNING_RATE = 100, 0.01
+
+
+class Task(auc_tasks.Data):
+    def learned(self, method, start, rate, learning_rate, seed, steps, tuning):
+        """A model by ours."""
+        output = self.folder / f"{method}.{rate}.{learning_rate}.{seed}{'.tuning' if tuning else ''}.onnx"
+        words = [*self.words(tuning), *(OTHERS[method] if method in OTHERS else ["--objective", "auc", "--classes", 2]), "--momentum", 0.9, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL),
+                 "--lr", learning_rate, "--keep-positives", rate, "--seed", seed]
+        if method in OTHERS and self.name == "magtile":
+            words += ["--classes", 2]
+        return output, auc_tasks.learn(self.options, start, words, output)["measures"][-1]["auc"]["value"]
+
+    def pretrained(self, rate, seed, tuning):
+        """What both methods that maximise AUC begin with."""
+        learning_rate = self.learning_rate("cross-entropy")
+        output = self.folder / f"pretrained.{rate}.{seed}{'.tuning' if tuning else ''}.onnx"
+        if not output.exists():
+            made, _ = self.learned("cross-entropy", self.start(seed), rate, learning_rate, seed, self.settings["steps"] / 2, tuning)
+            made.rename(output)
+        return output
+
+    def peer(self, start, rate, learning_rate, seed, tuning):
+        """LibAUC's AUC of its own training from `start`, in a program of its own."""
+        parts = ("tune_train", "tune_test") if tuning else ("train", "test")
+        words = [self.options.libauc, pathlib.Path(__file__).parent / "auc_peer.py", start, "--train", self.files[parts[0]], "--test", self.files[parts[1]], "--input", self.input, "--steps", self.settings["steps"] // 2,
+                 "--batch", auc_tasks.BATCH, "--lr", learning_rate, "--keep-positives", rate, "--seed", seed, "--shift", self.settings["augment"]["shift"], *(["--labels", self.table] if self.table else []),
+                 "--threads", self.options.threads, "--positive", *self.settings["positive"]]
+        return json.loads(subprocess.run([str(word) for word in words], check=True, stdout=subprocess.PIPE, text=True).stdout)["auc"]
+
+    def make(self, method, rate, learning_rate, seed, tuning=False):
+        if method == "pesg":
+            return self.peer(self.pretrained(rate, seed, tuning), rate, learning_rate, seed, tuning)
+        if method == "auc":
+            return self.learned(method, self.pretrained(rate, seed, tuning), rate, learning_rate, seed, self.settings["steps"] / 2, tuning)[1]
+        return self.learned(method, self.start(seed), rate, learning_rate, seed, self.settings["steps"], tuning)[1]
+
+    def learning_rate(self, method):
+        rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
+        found = {lr: figures.run_once("auc", f"{self.name} tune {method} rate {rate} lr {lr} seed {TUNING_SEED}", lambda lr=lr: self.tuned(method, rate, lr)) for lr in LEARNING_RATES}
+        return max(found, key=found.get)
+
+    def tuned(self, method, rate, learning_rate):
+        value = self.make(method, rate, learning_rate, TUNING_SEED, tuning=True)
+        print(f"[auc] {self.name}, tuning {method}, learning rate {learning_rate}: {value:.4f}", flush=True)
+        return value
+
+    def auc(self, method, rate, seed):
+        learning_rate = self.learning_rate(method)
+
+        def make():
+            value = self.make(method, rate, learning_rate, seed)
+            print(f"[auc] {self.name}, {100 * rate:g} % positives, {method}, seed {seed}: {value:.4f}", flush=True)
+            return value
+
+        return figures.run_once("auc", f"{self.name} compare {method} rate {rate} lr {learning_rate} steps {self.settings['steps']} seed {seed}", make)
+
+
+def row(task, rate, seeds, methods):
+    values = {method: [task.auc(method, rate, seed) for seed in seeds] for method in methods}
+    best = max((method for method in methods if method != "auc"), key=lambda method: statistics.mean(values[method]))
+    differences = [ours - other for ours, other in zip(values["auc"], values[best])]
+    told = ", ".join(f"{method} {statistics.mean(of):.4f} (sd {statistics.stdev(of) if len(of) > 1 else 0:.4f}, lr {task.learning_rate(method):g})" for method, of in values.items())
+    return values, {"id": f"auc_vs_best_other_min/{task.name}_{100 * rate:g}pct", "what": f"AUC on test images, ours less {best}, the best other one; mean of {len(seeds)} seeds", "measured": statistics.mean(differences),
+                    "spread": compress_tasks.interval(differences), "unit": "AUC", "command": COMMAND, "note": told}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    compress_tasks.add_options(parser, "auc")
+    parser.add_argument("--libauc", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "libauc" / "bin" / "python", help="of bench/engine/install_peers.sh")
+    parser.add_argument("--only", nargs="+", choices=list(auc_tasks.SETTINGS), default=list(auc_tasks.SETTINGS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--record", action="store_true", help="write the rows")
+    options = parser.parse_args()
+    tasks = [Task(name, options) for name in options.only]
+    for seed in options.seeds:
+        for task in tasks:
+            for rate in task.rates():
+                for method in options.methods:
+                    task.auc(method, rate, seed)
+    if not options.record:
+        return
+    rows, gains = [], []
+    for task in tasks:
+        for rate in task.rates():
+            values, made = row(task, rate, options.seeds, options.methods)
+            rows.append(made)
+            if rate == 0.01 and task.name in ("fashion", "deeppcb"):
+                gains.append([ours - theirs for ours, theirs in zip(values["auc"], values["cross-entropy"])])
+    worst = min(rows, key=lambda one: one["measured"])
+    rows.append({**worst, "id": "auc_vs_best_other_min", "note": f"{worst['id'].split('/')[1]}: {worst['note']}"})
+    if len(gains) == 2:
+        by_seed = [statistics.mean(of) for of in zip(*gains)]
+        rows.append({"id": "auc_vs_cross_entropy_1pct_mean", "what": "AUC on test images, ours less cross-entropy as positives come, 1 % positives, mean of Fashion-MNIST and deeppcb", "measured": statistics.mean(by_seed),
+                     "spread": compress_tasks.interval(by_seed), "unit": "AUC", "command": COMMAND, "note": f"{len(options.seeds)} seeds; fashion {statistics.mean(gains[0]):+.4f}, deeppcb {statistics.mean(gains[1]):+.4f}"})
+    figures.record("auc", rows)
+
+
+if __name__ == "__main__":
+    main()
