@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` behind half of the steps with cross-entropy, and by what else one would take for as many steps:
-cross-entropy, with balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
-from the same three. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
+"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` behind half of the steps with cross-entropy on balanced batches, and by what else one would take for as many
+steps: cross-entropy as images come, on balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
+from the same three; both that begin with a trained network also whether its last layer is a new one. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
 
 Each run is a line of docs/benchmarks/runs/auc.jsonl and is not made again.
 
@@ -20,75 +20,75 @@ import compress_tasks  # noqa: E402
 import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc.py"
-LEARNING_RATES = (0.01, 0.03, 0.1)
+LEARNING_RATES = (0.03, 0.1, 0.3)
 STAGES, GROWTH = 3, 3
 IN_ALL = sum(GROWTH ** stage for stage in range(STAGES))
 OTHERS = {"cross-entropy": ["--objective", "cross-entropy", "--sampling", "natural"], "balanced": ["--objective", "cross-entropy"], "weighted": ["--objective", "weighted", "--sampling", "natural"],
           "focal": ["--objective", "focal", "--sampling", "natural"]}
 METHODS = [*OTHERS, "pesg", "auc"]
+FROM_TRAINED = ("pesg", "auc")
 TUNING_SEED, TUNING_RATE = 100, 0.01
 
 
 class Task(auc_tasks.Data):
-    def learned(self, method, start, rate, learning_rate, seed, steps, tuning):
-        """A model by ours."""
-        output = self.folder / f"{method}.{rate}.{learning_rate}.{seed}{'.tuning' if tuning else ''}.onnx"
-        words = [*self.words(tuning), *(OTHERS[method] if method in OTHERS else ["--objective", "auc", "--classes", 2]), "--momentum", 0.9, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL),
-                 "--lr", learning_rate, "--keep-positives", rate, "--seed", seed]
-        if method in OTHERS and self.name == "magtile":
-            words += ["--classes", 2]
-        return output, auc_tasks.learn(self.options, start, words, output)["measures"][-1]["auc"]["value"]
+    def learned(self, method, start, rate, setting, seed, steps, tuning):
+        """A model by ours, and its AUC."""
+        output = self.folder / f"{method}.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
+        learning_rate, has_new_layer = setting
+        words = [*self.words(rate, seed, tuning), *OTHERS.get(method, ["--objective", "auc"]), "--momentum", 0.9, "--weight-decay", 0.0001, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL), "--lr", learning_rate,
+                 "--seed", seed, *(["--classes", 2] if has_new_layer or (method in OTHERS and self.name == "magtile") else [])]
+        report = auc_tasks.learn(self.options, start, words, output)
+        return output, report["measures"][-1]["auc"]["value"]
 
     def pretrained(self, rate, seed, tuning):
         """What both methods that maximise AUC begin with."""
-        learning_rate = self.learning_rate("cross-entropy")
-        output = self.folder / f"pretrained.{rate}.{seed}{'.tuning' if tuning else ''}.onnx"
+        setting = self.setting("balanced")
+        output = self.folder / f"pretrained.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
         if not output.exists():
-            made, _ = self.learned("cross-entropy", self.start(seed), rate, learning_rate, seed, self.settings["steps"] / 2, tuning)
-            made.rename(output)
+            self.learned("balanced", self.start(seed), rate, setting, seed, self.settings["steps"] / 2, tuning)[0].rename(output)
         return output
 
-    def peer(self, start, rate, learning_rate, seed, tuning):
+    def peer(self, start, rate, setting, seed, tuning):
         """LibAUC's AUC of its own training from `start`, in a program of its own."""
-        parts = ("tune_train", "tune_test") if tuning else ("train", "test")
-        words = [self.options.libauc, pathlib.Path(__file__).parent / "auc_peer.py", start, "--train", self.files[parts[0]], "--test", self.files[parts[1]], "--input", self.input, "--steps", self.settings["steps"] // 2,
-                 "--batch", auc_tasks.BATCH, "--lr", learning_rate, "--keep-positives", rate, "--seed", seed, "--shift", self.settings["augment"]["shift"], *(["--labels", self.table] if self.table else []),
-                 "--threads", self.options.threads, "--positive", *self.settings["positive"]]
+        words = [self.options.libauc, pathlib.Path(__file__).parent / "auc_peer.py", start, "--train", self.rare(rate, seed, tuning), "--test", self.files["tune_test" if tuning else "test"], "--input", self.input, "--steps", self.settings["steps"] // 2,
+                 "--batch", auc_tasks.BATCH, "--lr", setting[0], "--seed", seed, "--shift", self.settings["augment"]["shift"], *(["--labels", self.table] if self.table else []),
+                 *(["--new-last-layer"] if setting[1] else []), "--threads", self.options.threads, "--positive", *self.settings["positive"]]
         return json.loads(subprocess.run([str(word) for word in words], check=True, stdout=subprocess.PIPE, text=True).stdout)["auc"]
 
-    def make(self, method, rate, learning_rate, seed, tuning=False):
+    def make(self, method, rate, setting, seed, tuning=False):
         if method == "pesg":
-            return self.peer(self.pretrained(rate, seed, tuning), rate, learning_rate, seed, tuning)
-        if method == "auc":
-            return self.learned(method, self.pretrained(rate, seed, tuning), rate, learning_rate, seed, self.settings["steps"] / 2, tuning)[1]
-        return self.learned(method, self.start(seed), rate, learning_rate, seed, self.settings["steps"], tuning)[1]
+            return self.peer(self.pretrained(rate, seed, tuning), rate, setting, seed, tuning)
+        start, steps = (self.pretrained(rate, seed, tuning), self.settings["steps"] / 2) if method == "auc" else (self.start(seed), self.settings["steps"])
+        return self.learned(method, start, rate, setting, seed, steps, tuning)[1]
 
-    def learning_rate(self, method):
+    def setting(self, method):
+        """Learning rate, and whether the last layer is a new one."""
         rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
-        found = {lr: figures.run_once("auc", f"{self.name} tune {method} rate {rate} lr {lr} seed {TUNING_SEED}", lambda lr=lr: self.tuned(method, rate, lr)) for lr in LEARNING_RATES}
+        settings = [(lr, is_new) for lr in LEARNING_RATES for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
+        found = {setting: figures.run_once("auc", f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}", lambda setting=setting: self.tuned(method, rate, setting)) for setting in settings}
         return max(found, key=found.get)
 
-    def tuned(self, method, rate, learning_rate):
-        value = self.make(method, rate, learning_rate, TUNING_SEED, tuning=True)
-        print(f"[auc] {self.name}, tuning {method}, learning rate {learning_rate}: {value:.4f}", flush=True)
+    def tuned(self, method, rate, setting):
+        value = self.make(method, rate, setting, TUNING_SEED, tuning=True)
+        print(f"[auc] {self.name}, tuning {method}, learning rate {setting[0]}{', new last layer' if setting[1] else ''}: {value:.4f}", flush=True)
         return value
 
     def auc(self, method, rate, seed):
-        learning_rate = self.learning_rate(method)
+        setting = self.setting(method)
 
         def make():
-            value = self.make(method, rate, learning_rate, seed)
+            value = self.make(method, rate, setting, seed)
             print(f"[auc] {self.name}, {100 * rate:g} % positives, {method}, seed {seed}: {value:.4f}", flush=True)
             return value
 
-        return figures.run_once("auc", f"{self.name} compare {method} rate {rate} lr {learning_rate} steps {self.settings['steps']} seed {seed}", make)
+        return figures.run_once("auc", f"{self.name} compare {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {seed}", make)
 
 
 def row(task, rate, seeds, methods):
     values = {method: [task.auc(method, rate, seed) for seed in seeds] for method in methods}
     best = max((method for method in methods if method != "auc"), key=lambda method: statistics.mean(values[method]))
     differences = [ours - other for ours, other in zip(values["auc"], values[best])]
-    told = ", ".join(f"{method} {statistics.mean(of):.4f} (sd {statistics.stdev(of) if len(of) > 1 else 0:.4f}, lr {task.learning_rate(method):g})" for method, of in values.items())
+    told = ", ".join(f"{method} {statistics.mean(of):.4f} (sd {statistics.stdev(of) if len(of) > 1 else 0:.4f}, lr {task.setting(method)[0]:g})" for method, of in values.items())
     return values, {"id": f"auc_vs_best_other_min/{task.name}_{100 * rate:g}pct", "what": f"AUC on test images, ours less {best}, the best other one; mean of {len(seeds)} seeds", "measured": statistics.mean(differences),
                     "spread": compress_tasks.interval(differences), "unit": "AUC", "command": COMMAND, "note": told}
 

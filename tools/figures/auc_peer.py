@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""LibAUC (PyPI, Yuan et al., KDD 2023) on the pictures of auc.py, from an ONNX model: AUCMLoss v2 with PESG and DualSampler, as its documentation recommends behind pretraining: a new last layer, the learning
+"""LibAUC (PyPI, Yuan et al., KDD 2023) on the pictures of auc.py, from an ONNX model: AUCMLoss v2 with PESG and DualSampler, as its documentation recommends behind pretraining: the learning
 rate a tenth at half and three quarters of the way, with its regulariser renewed there. Prints {"auc": ...} of the test pictures. Run with the Python of bench/engine/install_peers.sh, which has libauc and torch.
 """
 import argparse
@@ -52,7 +52,11 @@ class FromOnnx(torch.nn.Module):
                     value = getattr(self, self.names[name]).detach()
                     delattr(self, self.names[name])
                     self.register_buffer(self.names[name], value)
-        last = [node for node in self.nodes if node.op_type in ("Gemm", "Conv")][-1]  # a new last layer
+        if classes:
+            self.renew_last_layer(classes)
+
+    def renew_last_layer(self, classes):
+        last = [node for node in self.nodes if node.op_type in ("Gemm", "Conv")][-1]
         for name in last.input[1:]:
             old = getattr(self, self.names[name]).data
             at = 0 if old.dim() == 1 or last.op_type == "Conv" or any(a.name == "transB" and a.i for a in last.attribute) else 1
@@ -109,10 +113,10 @@ def main():
         parser.add_argument(name, type=pathlib.Path, required=True)
     parser.add_argument("--labels", type=pathlib.Path)
     parser.add_argument("--positive", nargs="+", type=int, required=True)
-    parser.add_argument("--keep-positives", type=float, required=True)
     for name in ("--steps", "--batch", "--seed", "--shift", "--threads"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--lr", type=float, required=True)
+    parser.add_argument("--new-last-layer", action="store_true")
     parser.add_argument("--epoch-decay", type=float, default=2e-3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -125,11 +129,8 @@ def main():
     scale, mean, std = spec.get("scale", 1 / 255), np.array(spec["mean"], np.float32), np.array(spec["std"], np.float32)
     tensor = lambda images: torch.from_numpy(((images.astype(np.float32) * scale - mean) / std).transpose(0, 3, 1, 2).copy()).float()  # noqa: E731
     images, labels = read(options.train, spec, options.labels)
-    is_positive = np.isin(labels, options.positive)
-    count = round(options.keep_positives / (1 - options.keep_positives) * (~is_positive).sum())
-    which = np.concatenate([np.flatnonzero(~is_positive), rng.permutation(np.flatnonzero(is_positive))[:count]])
-    images, targets = images[which], is_positive[which].astype(np.float32)
-    model = FromOnnx(options.model, 2)
+    targets = np.isin(labels, options.positive).astype(np.float32)
+    model = FromOnnx(options.model, 2 if options.new_last_layer else None)
     loss_fn = AUCMLoss(version="v2", device="cpu")
     optimizer = PESG(model.parameters(), loss_fn=loss_fn, lr=options.lr, momentum=0.9, weight_decay=1e-4, epoch_decay=options.epoch_decay, verbose=False, device="cpu")
     sampler = DualSampler(images, options.batch, labels=targets, sampling_rate=0.5, random_seed=options.seed)

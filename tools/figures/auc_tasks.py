@@ -16,10 +16,10 @@ import figures  # noqa: E402
 LEAST_POSITIVES = 20
 GREY = {"mean": 0.5, "std": 0.25, "resize": "none", "channels": "GRAY"}
 SETTINGS = {  # positives, input.json, words of augmentation, steps of batches of 64 in all
-    "fashion": {"positive": [6], "input": {"width": 28, "height": 28, **GREY}, "augment": {"flip": True, "shift": 2}, "steps": 520},
-    "cifar": {"positive": [5, 6, 7, 8, 9], "input": {"width": 32, "height": 32, "mean": 0.5, "std": 0.25, "resize": "none"}, "augment": {"flip": True, "shift": 4}, "steps": 520},
-    "deeppcb": {"positive": [1, 2, 3, 4, 5, 6], "input": {"width": 64, "height": 64, **GREY}, "augment": {"flip": True, "shift": 0}, "steps": 520},
-    "magtile": {"positive": [1, 2, 3, 4, 5], "input": {"width": 80, "height": 80, "resize": "stretch", "scale": 1.0, "mean": 127.5, "std": 127.5}, "augment": {"flip": True, "shift": 0}, "steps": 260},
+    "fashion": {"positive": [6], "input": {"width": 28, "height": 28, **GREY}, "augment": {"flip": True, "shift": 2}, "steps": 1040},
+    "cifar": {"positive": [5, 6, 7, 8, 9], "input": {"width": 32, "height": 32, "mean": 0.5, "std": 0.25, "resize": "none"}, "augment": {"flip": True, "shift": 4}, "steps": 1040},
+    "deeppcb": {"positive": [1, 2, 3, 4, 5, 6], "input": {"width": 64, "height": 64, **GREY}, "augment": {"flip": True, "shift": 0}, "steps": 1040},
+    "magtile": {"positive": [1, 2, 3, 4, 5], "input": {"width": 80, "height": 80, "resize": "stretch", "scale": 1.0, "mean": 127.5, "std": 127.5}, "augment": {"flip": True, "shift": 0}, "steps": 520},
 }
 RATES = (0.1, 0.01, 0.005)
 BATCH = 64
@@ -83,35 +83,61 @@ class Data:
         for part, rows in (("train", train), ("test", test), ("tune_test", train[:len(train) // 4]), ("tune_train", train[len(train) // 4:])):
             self.files[part] = defect_models.write_part(self.folder, "magtile", part, rows, source / "train")
 
-    def write_part(self, part, which, shape, pictures, labels):
-        """An IDX pair; of what is learned from also the parts for tuning."""
-        self.files = getattr(self, "files", {})
-        size = shape[0] * shape[1]
-        which = list(which)
-        path = self.folder / f"{part}-images-idx3-ubyte.gz"
+    def write_pair(self, name, which, shape, pictures, labels):
+        """Some pictures, as IDX."""
+        size, path = shape[0] * shape[1], self.folder / f"{name}-images-idx3-ubyte.gz"
         write_idx(path, 2051, [len(which), *shape], b"".join(pictures[i * size:(i + 1) * size] for i in which))
-        write_idx(self.folder / f"{part}-labels-idx1-ubyte.gz", 2049, [len(which)], bytes(labels[i] for i in which))
-        self.files[part] = path
+        write_idx(self.folder / f"{name}-labels-idx1-ubyte.gz", 2049, [len(which)], bytes(labels[i] for i in which))
+        return path
+
+    def write_part(self, part, which, shape, pictures, labels):
+        """Of what is learned from also the parts for tuning."""
+        self.files = getattr(self, "files", {})
+        which = list(which)
+        self.files[part] = self.write_pair(part, which, shape, pictures, labels)
         if part == "train":
             random.Random(self.name).shuffle(which)
-            self.write_part("tune_test", sorted(which[:len(which) // 4]), shape, pictures, labels)
-            self.write_part("tune_train", sorted(which[len(which) // 4:]), shape, pictures, labels)
+            self.files["tune_test"] = self.write_pair("tune_test", sorted(which[:len(which) // 4]), shape, pictures, labels)
+            self.files["tune_train"] = self.write_pair("tune_train", sorted(which[len(which) // 4:]), shape, pictures, labels)
 
-    def negatives_and_positives(self, part="train"):
+    def labels(self, part):
         if self.table:
             rows = dict(line.split("\t")[:2] for line in self.table.read_text().splitlines())
-            labels = [int(rows[path.name]) for path in self.files[part].iterdir()]
-        elif self.name == "cifar":
-            labels = self.files[part].read_bytes()[::1 + 3 * 32 * 32]
-        else:
-            labels = idx(pathlib.Path(str(self.files[part]).replace("images-idx3", "labels-idx1")))[1]
-        positives = sum(label in self.settings["positive"] for label in labels)
-        return len(labels) - positives, positives
+            return [int(rows[path.name]) for path in sorted(self.files[part].iterdir())]
+        if self.name == "cifar":
+            return list(self.files[part].read_bytes()[::1 + 3 * 32 * 32])
+        return list(idx(pathlib.Path(str(self.files[part]).replace("images-idx3", "labels-idx1")))[1])
+
+    def is_positive(self, part):
+        return [label in self.settings["positive"] for label in self.labels(part)]
+
+    def kept_positives(self, rate, part="train"):
+        """How many are left at that rate."""
+        of_part = self.is_positive(part)
+        return round(rate / (1 - rate) * (len(of_part) - sum(of_part)))
 
     def rates(self):
         """Those that leave enough positives."""
-        negatives, positives = self.negatives_and_positives()
-        return [rate for rate in RATES if LEAST_POSITIVES <= round(rate / (1 - rate) * negatives) <= positives]
+        return [rate for rate in RATES if LEAST_POSITIVES <= self.kept_positives(rate) <= sum(self.is_positive("train"))]
+
+    def rare(self, rate, seed, tuning):
+        """What to learn from: all negatives, and so few positives, the same for all methods."""
+        part = "tune_train" if tuning else "train"
+        of_part = self.is_positive(part)
+        positives = [i for i, is_positive in enumerate(of_part) if is_positive]
+        random.Random(f"{self.name}/{seed}").shuffle(positives)
+        left = set(positives[self.kept_positives(rate, part):])
+        which = [i for i in range(len(of_part)) if i not in left]
+        name = f"{part}.{rate}.{seed}"
+        if self.table:
+            names = sorted(self.files[part].iterdir())
+            return defect_models.write_part(self.folder, "magtile", name, [(names[i].name, self.labels(part)[i]) for i in which], self.files[part].resolve())
+        if self.name == "cifar":
+            record, data, path = 1 + 3 * 32 * 32, self.files[part].read_bytes(), self.folder / f"{name}.bin"
+            path.write_bytes(b"".join(data[i * record:(i + 1) * record] for i in which))
+            return path
+        (_, *shape), pictures = idx(self.files[part])
+        return self.write_pair(name, which, shape, pictures, self.labels(part))
 
     def start(self, seed):
         """Untrained; of magtile, for which there are too few pictures to begin with, a network that knows ImageNet, on smaller pictures."""
@@ -125,11 +151,10 @@ class Data:
             subprocess.run([self.options.programs / "scissionlite-train", "create", "resnet8", "--width", "0.5", "--seed", str(seed), "--input", self.input, "-o", path, "-q"], check=True, stdout=subprocess.DEVNULL)
         return path
 
-    def words(self, tuning=False):
-        parts = ("tune_train", "tune_test") if tuning else ("train", "test")
+    def words(self, rate, seed, tuning=False):
         augment = self.settings["augment"]
-        return ["--images", self.files[parts[0]], "--held-out", self.files[parts[1]], "--input", self.input, *(["--labels", self.table] if self.table else []), "--positive", *self.settings["positive"],
-                "--batch", BATCH, "--batch-statistics", *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]]
+        return ["--images", self.rare(rate, seed, tuning), "--held-out", self.files["tune_test" if tuning else "test"], "--input", self.input, *(["--labels", self.table] if self.table else []),
+                "--positive", *self.settings["positive"], "--batch", BATCH, "--batch-statistics", *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]]
 
 
 def learn(options, start, words, output):
