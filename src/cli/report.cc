@@ -11,7 +11,7 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string plan, device, edge, scores, privacy, network, explain, pruning, output;
+  std::string plan, device, edge, scores, privacy, network, explain, pruning, training, output;
   std::vector<std::string> benches;
   bool table = false;
 };
@@ -33,6 +33,7 @@ report::Inputs read_inputs(const Options& options, const Common& common) {
   read_into(inputs.network, options.network, [](const std::string& path) { return load_network(path); });
   read_into(inputs.explained, options.explain, [](const std::string& path) { return report::load_explained(path); });
   read_into(inputs.pruned, options.pruning, [](const std::string& path) { return report::load_pruned(path); });
+  read_into(inputs.rare_training, options.training, [](const std::string& path) { return report::load_rare_training(path); });
   inputs.command = common.command_line;
   report::check_inputs(inputs);
   return inputs;
@@ -65,6 +66,7 @@ Run declare_report(CLI::App& app, Common& common) {
   app.add_option("--privacy", options->privacy, "privacy.json, from `scissionlite-train privacy`")->type_name("FILE");
   app.add_option("--network", options->network, "network.json, from `scissionlite probe`")->type_name("FILE");
   app.add_option("--explain", options->explain, "explain.json, from `scissionlite explain --json`, of the model or a half of it")->type_name("FILE");
+  app.add_option("--training", options->training, "JSON from `scissionlite-train train --objective ... --report`")->type_name("FILE");
   app.add_option("--pruning", options->pruning, "pruning.json, from `scissionlite-train prune --report`")->type_name("FILE");
   app.add_option("-o,--output", options->output, "the page to write (HTML, one file, readable offline)")->type_name("FILE");
   app.add_flag("--table", options->table, "print the headline and the candidates as text");

@@ -83,6 +83,13 @@ Json bandwidth_json(const BandwidthView& view) {
   return json;
 }
 
+Json rare_json(const RareTraining& trained) {
+  const auto& last = trained.measures.back();
+  const auto& at = trained.operation;
+  return {{"auc", last.auc}, {"interval", {last.low, last.high}}, {"held_out", trained.held_out}, {"positives", trained.held_out_positives}, {"members", trained.members.size()}, {"averages", last.rounds},
+          {"operation", {{"threshold", at.threshold}, {"recall", at.recall}, {"false_alarms", at.false_alarms}, {"precision", at.precision}}}};
+}
+
 Json pruning_json(const Pruned& pruned) {
   const auto both = [](const BeforeAfter& values) { return Json{{"before", values.before}, {"after", values.after}}; };
   Json json{{"parameters", both(pruned.parameters)}, {"macs", both(pruned.macs)}, {"latency_us", both(pruned.latency_us)}, {"layers", Json::array()}};
@@ -116,6 +123,7 @@ Json report_data(const Inputs& inputs) {
   if (!view.rebuilt.rows.empty()) json["privacy"] = rebuilt_json(view.rebuilt);
   if (view.explain) json["explain"] = explain_json(*view.explain);
   if (view.pruned) json["pruning"] = pruning_json(*view.pruned);
+  if (view.rare_training) json["rare_training"] = rare_json(*view.rare_training);
   json["footnotes"] = view.footnotes;
   return json;
 }

@@ -160,6 +160,7 @@ std::vector<Command> make_commands(const Inputs& inputs) {
   for (const auto& bench : inputs.benches) add("bench", bench.command);
   if (inputs.explained) add("explanation", inputs.explained->command);
   if (inputs.pruned) add("pruning", inputs.pruned->command);
+  if (inputs.rare_training) add("training", inputs.rare_training->command);
   add("report", inputs.command);
   return commands;
 }

@@ -37,7 +37,7 @@ std::string render_html(const Inputs& inputs) {
   for (size_t i = 0; i < view.tables.size(); ++i) body += table_section(view.tables[i], i);
   if (view.tables.empty())
     body += missing_section("candidates", "Candidates", "Give `--plan plan.json` for what is predicted and `--bench bench.json` for what was measured.");
-  body += cuts_section(view) + pareto_section(view) + bandwidth_section(view) + rate_section(view) + privacy_section(view) + explain_section(view) + pruning_section(view) + facts_section(view) + notes_section(view);
+  body += cuts_section(view) + pareto_section(view) + bandwidth_section(view) + rate_section(view) + privacy_section(view) + explain_section(view) + pruning_section(view) + rare_section(view) + facts_section(view) + notes_section(view);
   return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">" + std::string("<meta http-equiv=\"Content-Security-Policy\" content=\"") + kPolicy +
          "\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">" + element("title", {}, escape("ScissionLite: " + view.model)) +
          "<link rel=\"icon\" href=\"data:,\"><style>" + kStyle + "</style></head>\n<body><main>" + body + "</main>" + element("div", {{"id", "tip"}, {"role", "tooltip"}}) + "\n" +

@@ -16,6 +16,7 @@
 #include "profile/profile.h"
 #include "report/explanation.h"
 #include "report/pruned.h"
+#include "report/rare_training.h"
 #include "score/privacy.h"
 #include "score/scores.h"
 
@@ -31,6 +32,7 @@ struct Inputs {
   std::optional<Network> network;
   std::optional<Explained> explained;  // of the model, or of a half of it
   std::optional<Pruned> pruned;
+  std::optional<RareTraining> rare_training;
   std::string command;                // that makes this page
 };
 

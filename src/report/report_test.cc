@@ -195,7 +195,7 @@ TEST(ReportAgreement, ByConstructionHasNoImages) {
 }
 
 TEST(ReportErrors, NoInputNamesTheOptions) {
-  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning");
+  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
 }
 
 TEST(ReportErrors, InputsOfTwoModelsAreNamed) {
@@ -348,6 +348,42 @@ TEST(ReportPruning, SaysWhatIsWrongInTheFile) {
   } catch (const InvalidArgument& e) {
     EXPECT_TRUE(holds(e.what(), "pruning.json.layers[0].kept")) << e.what();
   }
+}
+
+Json rare_training_json() {
+  const auto measure = [](int stage, int step, double auc) { return Json{{"stage", stage}, {"step", step}, {"rounds", step / 4}, {"rate", 0.1}, {"loss", 1}, {"seconds", 1}, {"auc", {{"value", auc}, {"interval", {auc - 0.05, auc + 0.05}}, {"positives", 20}, {"negatives", 60}}}}; };
+  return {{"schema", "scissionlite.rare_training/1"}, {"model", "a.onnx"}, {"command", "scissionlite-train train <x>"}, {"images", 240}, {"held_out", 80}, {"positive_rate", 0.5}, {"notes", Json::array({"member 1 has <b>none"})},
+          {"members", Json::array({{{"images", 120}, {"positives", 3}}, {{"images", 120}, {"positives", 0}}})}, {"measures", Json::array({measure(0, 0, 0.5), measure(1, 40, 0.9)})},
+          {"operation", {{"threshold", 0.4}, {"recall", 0.75}, {"false_alarms", 0.1}, {"precision", 0.6}}}, {"curve", Json::array({{0.9, 0.5, 0, 1}, {0.4, 0.75, 0.1, 0.6}, {0.1, 1, 1, 0.25}})},
+          {"exchanged", {{"rounds", 12}, {"bytes_sent", 5000}, {"bytes_received", 5000}, {"seconds", 1}}}};
+}
+
+TEST(ReportRareTraining, AloneMakesAPageWithCurves) {
+  Inputs inputs;
+  inputs.rare_training = rare_training_from_json(rare_training_json(), "auc.json");
+  const auto page = render_html(inputs);
+  for (const char* part : {"chart-roc", "chart-precision", "chart-auc", "table-members", "AUC 0.9000", "finds 75.0 % of the positives with 10.0 % false alarms", "2 members averaged 10 times"}) EXPECT_TRUE(holds(page, part)) << part;
+  EXPECT_FALSE(holds(page, "<b>none"));
+  EXPECT_FALSE(holds(page, "train <x>"));
+  EXPECT_EQ(report_data(inputs)["rare_training"]["operation"]["recall"], 0.75);
+  EXPECT_FALSE(holds(render_html(with_plan()), "How well it finds what is rare"));
+}
+
+TEST(ReportRareTraining, SaysWhatIsWrongInTheFile) {
+  const auto refusal = [](const std::function<void(Json&)>& change) {
+    auto json = rare_training_json();
+    change(json);
+    try {
+      (void)rare_training_from_json(json, "auc.json");
+    } catch (const InvalidArgument& e) {
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_TRUE(holds(refusal([](Json& json) { json["operation"]["recall"] = 2; }), "auc.json.operation.recall"));
+  EXPECT_TRUE(holds(refusal([](Json& json) { json["curve"][1] = {0.5}; }), "auc.json.curve[1]"));
+  EXPECT_TRUE(holds(refusal([](Json& json) { json["measures"] = Json::array(); }), "measures"));
+  EXPECT_TRUE(holds(refusal([](Json& json) { json.erase("members"); }), "members"));
 }
 
 Json explanation_json() {

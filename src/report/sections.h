@@ -20,6 +20,8 @@ namespace scissionlite::report {
 [[nodiscard]] std::string explain_section(const View& view);
 /// "" where nothing was pruned.
 [[nodiscard]] std::string pruning_section(const View& view);
+/// "" where nothing was trained to find one class.
+[[nodiscard]] std::string rare_section(const View& view);
 [[nodiscard]] std::string facts_section(const View& view);
 [[nodiscard]] std::string notes_section(const View& view);
 

@@ -32,8 +32,8 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
 }  // namespace
 
 void check_inputs(const Inputs& inputs) {
-  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network && !inputs.explained && !inputs.pruned)
-    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning");
+  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network && !inputs.explained && !inputs.pruned && !inputs.rare_training)
+    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
   const auto all = identities(inputs);
   for (const auto& [what, sha256] : all)
     if (sha256 != all.front().second)
@@ -62,6 +62,7 @@ View make_view(const Inputs& inputs) {
   if (inputs.privacy) view.rebuilt = make_rebuilt_view(*inputs.privacy, chosen);
   if (inputs.explained) view.explain = make_explain_view(*inputs.explained);
   view.pruned = inputs.pruned;
+  view.rare_training = inputs.rare_training;
   view.facts = make_facts(inputs);
   view.commands = make_commands(inputs);
   view.footnotes = make_footnotes(view, inputs);

@@ -151,6 +151,7 @@ struct View {
   RebuiltView rebuilt;
   std::optional<ExplainView> explain;
   std::optional<Pruned> pruned;
+  std::optional<RareTraining> rare_training;
   std::vector<std::string> constraints;
   std::vector<Fact> facts;
   std::vector<Command> commands;

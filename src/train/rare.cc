@@ -13,6 +13,7 @@
 #include "collective/mpi.h"
 #include "collective/threads.h"
 #include "onnx/onnx.h"
+#include "train/card.h"
 #include "train/classifier.h"
 #include "train/coda.h"
 #include "train/convert.h"
@@ -327,6 +328,7 @@ class Member {
     graph.metadata[vision::kInputMetadataKey] = text.dump();
     save_model(graph, job_.train.output);
     write_file(fs::path(job_.train.output).replace_extension(".input.json"), text.dump(2) + "\n");
+    write_file(fs::path(job_.train.output).replace_extension(".card.md"), card_of(job_, report_, plan_.identity));
   }
 
   const RareJob& job_;

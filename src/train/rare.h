@@ -54,7 +54,7 @@ struct RareReport {
 [[nodiscard]] Json to_json(const RareReport& report);
 
 /// Writes a model of two classes, negative and positive, with its decision in the input.json that it carries and that is written beside it (defects.onnx:
-/// defects.input.json). @throws as train_model; InvalidArgument: labels without positive or negative images, a loss that is not
+/// defects.input.json), and with a card of what it learned from and how well it does (defects.card.md). @throws as train_model; InvalidArgument: labels without positive or negative images, a loss that is not
 /// finite; MemberLost.
 RareReport train_rare(const RareJob& job);
 

@@ -66,6 +66,9 @@ class Rare(OnStripes):
         self.assertEqual((report["positive_rate"], last["step"], last["rounds"]), (0.5, 48, 12))
         carried = json.loads({entry.key: entry.value for entry in onnx.load(written).metadata_props}["scissionlite.input"])
         self.assertEqual(carried, json.loads(written.with_suffix(".input.json").read_text()))
+        card = written.with_suffix(".card.md").read_text()
+        for part in ("240 images, 60 positive (25.000 %)", "80 held-out images", f"| 48 | 12 |", f"{last['auc']['value']:.4f}", "--report"):
+            self.assertIn(part, card)
         decision = carried["decision"]
         self.assertEqual(decision, {"positive": 1, "threshold": report["operation"]["threshold"], "scores": "logits"})
         called = found >= decision["threshold"]

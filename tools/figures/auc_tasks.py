@@ -151,10 +151,10 @@ class Data:
             subprocess.run([self.options.programs / "scissionlite-train", "create", "resnet8", "--width", "0.5", "--seed", str(seed), "--input", self.input, "-o", path, "-q"], check=True, stdout=subprocess.DEVNULL)
         return path
 
-    def words(self, rate, seed, tuning=False):
+    def words(self, rate, seed, tuning=False, batch=BATCH):
         augment = self.settings["augment"]
         return ["--images", self.rare(rate, seed, tuning), "--held-out", self.files["tune_test" if tuning else "test"], "--input", self.input, *(["--labels", self.table] if self.table else []),
-                "--positive", *self.settings["positive"], "--batch", BATCH, "--batch-statistics", *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]]
+                "--positive", *self.settings["positive"], "--batch", batch, "--batch-statistics", *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]]
 
 
 def learn(options, start, words, output):

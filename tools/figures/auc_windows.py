@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""How seldom members may average, and how much faster more of them learn: shirts among Fashion-MNIST's clothes, 1 % positives divided alike among K members, `train --objective auc` behind a start trained with
+cross-entropy on balanced batches, AUC on test images behind averages. Iterations and rounds are counted, as members share cores.
+
+rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds of those; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64,
+mean of pairs. iteration_speedup_K: steps until one member's mean AUC in the end, over those of K members; each K at the learning rate that gets there first on parts of the training data, from the same ones.
+curve/K_I rows: AUC in the end, and what is sent takes over a link of 10 Mbit/s.
+
+Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
+
+Example: tools/figures/auc_windows.py --programs build/release --data $SCISSIONLITE_TEST_DATA --record
+"""
+import argparse
+import pathlib
+import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import auc_tasks  # noqa: E402
+import compress_tasks  # noqa: E402
+import figures  # noqa: E402
+
+COMMAND = "tools/figures/auc_windows.py"
+DATA, RATE = "fashion", 0.01
+WINDOWS, MEMBERS = (1, 8, 64, 512), (1, 2, 4, 8, 16)
+BATCH = 16                       # of a member
+STAGES, GROWTH, FIRST = 3, 3, 40
+STEPS = FIRST * sum(GROWTH ** stage for stage in range(STAGES))
+SPEED_WINDOW = 8
+LEARNING_RATES = (0.03, 0.1, 0.3, 1.0)
+TUNING_SEED = 100
+LINK_BITS = 10e6
+SPEEDUPS = {4: "iteration_speedup_K4", 8: "iteration_speedup_K8", 16: "iteration_speedup_K16"}
+
+
+class Task(auc_tasks.Data):
+    def pretrained(self, seed, tuning):
+        output = self.folder / f"windows.pretrained.{seed}{'.tuning' if tuning else ''}.onnx"
+        if not output.exists():
+            partial = output.with_suffix(".partial.onnx")
+            auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning), "--seed", seed, "--objective", "cross-entropy", "--momentum", 0.9, "--stages", STAGES, "--stage-steps", FIRST, "--lr", 0.1], partial)
+            partial.rename(output)
+        return output
+
+    def curve(self, members, window, learning_rate, seed, tuning=False):
+        """[step, rounds, AUC] on the way, and bytes that a member sends in an average."""
+
+        def make():
+            report = auc_tasks.learn(self.options, self.pretrained(seed, tuning), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--classes", 2, "--workers", members, "--window", window,
+                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", FIRST, "--lr", learning_rate, "--measure-steps", 20], self.folder / "windows.onnx")
+            curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
+            print(f"[auc] {members} members, window {window}, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
+            return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
+
+        return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} steps {STEPS} seed {seed}{' tuning' if tuning else ''}", make)
+
+    def learning_rate(self, members):
+        """That with which so many members have the highest AUC, summed up over the way."""
+        area = {rate: statistics.mean(auc for _, _, auc in self.curve(members, SPEED_WINDOW, rate, TUNING_SEED, tuning=True)["curve"]) for rate in LEARNING_RATES}
+        return max(area, key=area.get)
+
+
+def mean_curve(curves):
+    """(step, rounds, mean AUC) where all were measured."""
+    return [(points[0][0], points[0][1], statistics.mean(point[2] for point in points)) for points in zip(*(one["curve"] for one in curves))]
+
+
+def first_at(curve, auc, column):
+    return next((point[column] for point in curve if point[2] >= auc and point[0] > 0), None)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    compress_tasks.add_options(parser, "auc")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--members", nargs="+", type=int, default=list(MEMBERS))
+    parser.add_argument("--windows", nargs="+", type=int, default=list(WINDOWS))
+    parser.add_argument("--record", action="store_true", help="write the rows")
+    options = parser.parse_args()
+    task = Task(DATA, options)
+    rates = {members: task.learning_rate(members) for members in options.members}
+    curves = {(members, window): [task.curve(members, window, rates[members], seed) for seed in options.seeds] for window in options.windows for members in options.members}
+    if not options.record:
+        return
+    rows = []
+    for (members, window), of in curves.items():
+        ends = [one["curve"][-1] for one in of]
+        seconds = ends[0][1] * of[0]["bytes"] * 8 * 2 / LINK_BITS
+        rows.append({"id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps", "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]),
+                     "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
+    often, seldom = curves[(4, 1)], curves[(4, 64)]
+    differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
+    rows.append({"id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs", "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC",
+                 "command": COMMAND, "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)})
+    target = statistics.mean(one["curve"][-1][2] for one in often)
+    reached = first_at(mean_curve(seldom), target, 1)
+    rows.append({"id": "rounds_ratio_I64", "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds of those", "measured": reached / often[0]["curve"][-1][1] if reached else None, "spread": None, "unit": "ratio",
+                 "command": COMMAND, "note": f"AUC {target:.4f} in {often[0]['curve'][-1][1]} rounds; " + (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")})
+    alone = mean_curve(curves[(1, SPEED_WINDOW)])
+    goal = alone[-1][2]
+    for members, figure in SPEEDUPS.items():
+        steps = first_at(mean_curve(curves[(members, SPEED_WINDOW)]), goal, 0)
+        rows.append({"id": figure, "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": first_at(alone, goal, 0) / steps if steps else None, "spread": None, "unit": "times", "command": COMMAND,
+                     "note": f"{first_at(alone, goal, 0)} and {steps} steps at {rates[1]} and {rates[members]}, averages each {SPEED_WINDOW} steps; means of {len(options.seeds)} seeds"})
+    figures.record("auc", rows)
+
+
+if __name__ == "__main__":
+    main()
