@@ -53,7 +53,7 @@ TEST(Hub, GivesTheSameBits) {
 
 /// One that goes without a word: the others go on when the time is up, with the mean of those who are left.
 TEST(Hub, GoesOnWithoutOneThatIsLostAndTakesItBack) {
-  Hub hub(options_for(3, 0.5));
+  Hub hub(options_for(3, 2));
   std::atomic<int> ended = 0;
   std::atomic<bool> is_alone = false;
   std::vector<std::jthread> threads;

@@ -157,7 +157,7 @@ class Rare(OnStripes):
 
     def test_a_hub_goes_on_without_a_site_and_takes_it_back(self):
         more = ["--stage-steps", 400, "--window", 2, "--measure-steps", 100]
-        hub, port = self.at_hub(3, "--wait-seconds", 2)
+        hub, port = self.at_hub(3, "--wait-seconds", 10)
         outputs = [self.folder / f"back{i}.onnx" for i in range(3)]
         sites = [self.site(port, name, output, *more, "--checkpoint", f"{output}.checkpoint", "--checkpoint-seconds", 0) for name, output in zip("abc", outputs)]
         first = pathlib.Path(f"{outputs[0]}.checkpoint")
