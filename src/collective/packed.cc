@@ -10,7 +10,6 @@
 namespace scissionlite {
 namespace {
 
-constexpr size_t kBlock = 64;
 constexpr float kLargestCode = 127;
 
 template <typename Value>
@@ -32,9 +31,9 @@ uint16_t to_bf16(float value) {
 
 std::string pack_int8(std::span<const float> values) {
   std::string out;
-  out.reserve(values.size() + (values.size() + kBlock - 1) / kBlock * sizeof(float));
-  for (size_t from = 0; from < values.size(); from += kBlock) {
-    const auto block = values.subspan(from, std::min(kBlock, values.size() - from));
+  out.reserve(values.size() + (values.size() + kPackedTogether - 1) / kPackedTogether * sizeof(float));
+  for (size_t from = 0; from < values.size(); from += kPackedTogether) {
+    const auto block = values.subspan(from, std::min(kPackedTogether, values.size() - from));
     float largest = 0;
     bool are_finite = true;
     for (const float value : block) largest = std::max(largest, std::abs(value)), are_finite = are_finite && std::isfinite(value);
@@ -50,7 +49,7 @@ std::vector<float> unpack_int8(std::string_view bytes) {
   while (!bytes.empty()) {
     if (bytes.size() <= sizeof(float)) throw InvalidArgument("[collective] packed values end too early");
     const auto step = value_at<float>(bytes, 0);
-    const size_t count = std::min(kBlock, bytes.size() - sizeof step);
+    const size_t count = std::min(kPackedTogether, bytes.size() - sizeof step);
     for (size_t i = 0; i < count; ++i) out.push_back(step * static_cast<float>(static_cast<int8_t>(bytes[sizeof step + i])));
     bytes.remove_prefix(sizeof step + count);
   }

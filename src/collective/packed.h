@@ -10,6 +10,9 @@
 
 namespace scissionlite {
 
+/// Values that share a step of int8.
+inline constexpr size_t kPackedTogether = 64;
+
 /// How values of a mean travel, both ways.
 enum class Packing : uint8_t {
   kNone,  // float32

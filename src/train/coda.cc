@@ -9,7 +9,15 @@
 namespace scissionlite::train {
 namespace {
 
-constexpr size_t kPackedTogether = 64;
+/// One behind the other.
+std::vector<float> values_of(const std::vector<torch::Tensor>& tensors) {
+  std::vector<float> out;
+  for (const auto& tensor : tensors) {
+    const auto flat = tensor.detach().to(torch::kFloat).contiguous();
+    out.insert(out.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+  }
+  return out;
+}
 
 torch::Tensor positives_of(const Batch& batch) {
   std::vector<float> out;
@@ -55,11 +63,7 @@ std::vector<torch::Tensor> Coda::all() const {
 
 bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
   torch::NoGradGuard guard;
-  std::vector<float> values;
-  for (const auto& tensor : tensors) {
-    const auto flat = tensor.detach().to(torch::kFloat).contiguous();
-    values.insert(values.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
-  }
+  auto values = values_of(tensors);
   const size_t count = values.size();
   if (options_.packing != Packing::kNone) values.resize((count + kPackedTogether - 1) / kPackedTogether * kPackedTogether);  // the flag shares no step with a weight
   values.push_back(flag ? 1.0F : 0.0F);
@@ -96,9 +100,7 @@ void Coda::make_room() {
   if (options_.has_control_variates)
     for (const auto& [name, tensor] : learned())
       for (auto* of : {&variates_, &mean_variates_, &gradients_}) of->push_back(torch::zeros_like(tensor.detach()));
-  int64_t count = 0;
-  for (const auto& tensor : sent()) count += tensor.numel();
-  if (options_.packing != Packing::kNone) left_ = torch::zeros({count});
+  if (options_.packing != Packing::kNone) left_ = torch::zeros({static_cast<int64_t>(values_of(sent()).size())});
 }
 
 /// What members send each other.
@@ -273,12 +275,7 @@ void Coda::load(const State& state, bool is_own) {
     for (size_t i = 0; i < variates_.size(); ++i) variates_[i].copy_(mean_variates_[i]);
     if (left_.defined()) left_.zero_();
   }
-  agreed_.clear();
-  if (options_.packing != Packing::kNone)
-    for (const auto& tensor : sent()) {
-      const auto flat = tensor.detach().to(torch::kFloat).contiguous();
-      agreed_.insert(agreed_.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
-    }
+  if (options_.packing != Packing::kNone) agreed_ = values_of(sent());
   module_.state_changed();
 }
 

@@ -1,6 +1,7 @@
 #include "train/job_data.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 
 #include "base/cpu.h"
@@ -14,21 +15,28 @@
 namespace scissionlite::train {
 namespace {
 
+/// Leaves the files that `is_kept` says, with their labels where there are any. @return how many went.
+size_t keep_where(std::vector<fs::path>& files, std::vector<int64_t>& labels, const std::function<bool(size_t)>& is_kept) {
+  size_t kept = 0;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!is_kept(i)) continue;
+    files[kept] = files[i];
+    if (!labels.empty()) labels[kept] = labels[i];
+    ++kept;
+  }
+  const size_t gone = files.size() - kept;
+  files.resize(kept);
+  if (!labels.empty()) labels.resize(kept);
+  return gone;
+}
+
 /// Of the files; those without a label go when there is no teacher to learn from either.
 std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& input, std::vector<fs::path>& files, int64_t classes) {
   if (job.labels.empty()) return {};
   auto labels = load_labels(job.labels, files, input, classes);
   if (!job.distill.teacher.empty()) return labels;
-  size_t kept = 0;
-  for (size_t i = 0; i < files.size(); ++i)
-    if (labels[i] >= 0) {
-      files[kept] = files[i];
-      labels[kept++] = labels[i];
-    }
-  if (kept < files.size())
-    log::warning(std::to_string(files.size() - kept) + " of " + std::to_string(files.size()) + " images have no label and are left out");
-  files.resize(kept);
-  labels.resize(kept);
+  const size_t all = files.size(), gone = keep_where(files, labels, [&](size_t i) { return labels[i] >= 0; });
+  if (gone > 0) log::warning(std::to_string(gone) + " of " + std::to_string(all) + " images have no label and are left out");
   return labels;
 }
 
@@ -49,20 +57,9 @@ std::vector<std::string> take_out_unreadable(const TrainJob& job, std::vector<fs
     const std::lock_guard lock(of_bar);
     bar.advance(1);
   });
-  std::vector<std::string> out;
-  size_t kept = 0;
-  for (size_t i = 0; i < files.size(); ++i) {
-    if (!why[i].empty()) {
-      out.push_back(why[i]);
-      continue;
-    }
-    files[kept] = files[i];
-    if (!labels.empty()) labels[kept] = labels[i];
-    ++kept;
-  }
-  files.resize(kept);
-  if (!labels.empty()) labels.resize(kept);
-  return out;
+  keep_where(files, labels, [&](size_t i) { return why[i].empty(); });
+  std::erase(why, "");
+  return why;
 }
 
 /// @throws InvalidArgument where there are too many of them.

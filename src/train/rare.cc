@@ -222,8 +222,9 @@ class Member {
     const JsonReader header(saved.header, "the checkpoint");
     measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
     report_.resumed = true;
+    if (!is_whole()) return;
     for (const auto& one : header.at("measures").elements()) report_.measures.push_back(measure_from_json(one));
-    if (is_whole()) log::info("going on from " + (is_own ? "'" + job_.train.trainer.checkpoint.string() + "'" : std::string("the others' state")) + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
+    log::info("going on from " + (is_own ? "'" + job_.train.trainer.checkpoint.string() + "'" : std::string("the others' state")) + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
   }
 
   /// Members tell each other what they have, and find out whether they mean the same.
@@ -312,9 +313,9 @@ class Member {
   void measure(const CodaProgress& at) {
     score();
     measured_ = at.step;
+    if (!is_whole()) return;
     const auto auc = auc_of(scored_);
     report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, (Clock::steady().now_us() - started_us_) * 1e-6, auc});
-    if (!is_whole()) return;
     log::info((at.stage == 0 ? std::string("before training") : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) + ": loss " + format_fixed(at.loss, 4)) + ", held-out AUC " +
               format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
   }

@@ -6,6 +6,7 @@ import argparse
 import gzip
 import json
 import pathlib
+import sys
 
 import numpy as np
 import onnx
@@ -13,6 +14,9 @@ import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
 from PIL import Image
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import defect_models  # noqa: E402
 
 
 def read(path, spec, table):
@@ -155,12 +159,7 @@ def main():
     with torch.no_grad():
         scores = np.concatenate([(lambda out: (out[:, 1] - out[:, 0]).numpy())(model(tensor(images[at:at + 256]))) for at in range(0, len(images), 256)])
     is_positive = np.isin(labels, options.positive)
-    order = np.argsort(scores, kind="stable")
-    ranks = np.empty(len(scores))
-    values, inverse, counts = np.unique(scores[order], return_inverse=True, return_counts=True)
-    ranks[order] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    positives = is_positive.sum()
-    print(json.dumps({"auc": float((ranks[is_positive].sum() - positives * (positives + 1) / 2) / (positives * (~is_positive).sum()))}))
+    print(json.dumps({"auc": defect_models.auc(scores.tolist(), is_positive.astype(int).tolist())}))
 
 
 if __name__ == "__main__":
