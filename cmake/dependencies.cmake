@@ -38,9 +38,22 @@ if(SCISSIONLITE_OPENVINO)
   endif()
 endif()
 
-# Debian's config of libtorch asks for gflags, glog and protobuf (libtorch-dev depends on all three).
+# Debian's config of libtorch asks for gflags, glog and protobuf (libtorch-dev depends on all three). A wheel of PyPI, which brings GPUs, asks in its
+# config for the whole CUDA toolkit; its headers and two libraries are all that is used here, and what it has for GPUs is loaded when asked for
+# (src/train/device.h).
 set(SCISSIONLITE_TRAIN_FOUND OFF)
-if(SCISSIONLITE_TRAIN)
+if(SCISSIONLITE_TRAIN AND SCISSIONLITE_TORCH_DIR)
+  foreach(file include/torch/csrc/api/include/torch/torch.h lib/libtorch_cpu.so lib/libc10.so)
+    if(NOT EXISTS "${SCISSIONLITE_TORCH_DIR}/${file}")
+      message(FATAL_ERROR "SCISSIONLITE_TORCH_DIR=${SCISSIONLITE_TORCH_DIR} has no ${file}; give the folder torch of an installed torch wheel, or leave it out for libtorch-dev")
+    endif()
+  endforeach()
+  add_library(torch INTERFACE IMPORTED GLOBAL)
+  target_include_directories(torch SYSTEM INTERFACE "${SCISSIONLITE_TORCH_DIR}/include" "${SCISSIONLITE_TORCH_DIR}/include/torch/csrc/api/include")
+  target_link_libraries(torch INTERFACE "${SCISSIONLITE_TORCH_DIR}/lib/libtorch_cpu.so" "${SCISSIONLITE_TORCH_DIR}/lib/libc10.so")
+  target_link_options(torch INTERFACE -Wl,--allow-shlib-undefined)  # what of CUDA these two use is beside them, in packages of its own
+  set(SCISSIONLITE_TRAIN_FOUND ON)
+elseif(SCISSIONLITE_TRAIN)
   find_package(Torch 1.13 QUIET)
   if(TORCH_FOUND)
     set(SCISSIONLITE_TRAIN_FOUND ON)

@@ -71,7 +71,7 @@ torch::Tensor to_torch(const Tensor& tensor, torch::ScalarType compute) {
 }
 
 Tensor from_torch(const torch::Tensor& tensor, Dtype dtype) {
-  const auto source = tensor.detach();
+  const auto source = tensor.detach().cpu();
   if (dtype == Dtype::kU16) return narrowed<int32_t, uint16_t>(source.to(torch::kInt), dtype);
   if (dtype == Dtype::kU32) return narrowed<int64_t, uint32_t>(source.to(torch::kLong), dtype);
   if (dtype == Dtype::kU64) return narrowed<int64_t, uint64_t>(source.to(torch::kLong), dtype);

@@ -7,6 +7,7 @@
 #include "graph/slice.h"
 #include "ops/ops.h"
 #include "train/convert.h"
+#include "train/device.h"
 
 namespace scissionlite::train {
 namespace {
@@ -95,7 +96,7 @@ std::string FakeQuantised::add_step(const std::string& wish, const std::vector<f
   const auto name = graph_.fresh_name(wish);
   const auto size = static_cast<int64_t>(values.size());
   graph_.inputs.push_back({name, Dtype::kF32, {size}, true, {}});
-  steps_[name] = torch::tensor(values, torch::kFloat).requires_grad_();
+  steps_[name] = on_device(torch::tensor(values, torch::kFloat)).requires_grad_();
   const double largest = std::max({1, range.high, -range.low});
   kept_[name] = {1 / std::sqrt(count * largest), kLeastStep * *std::min_element(values.begin(), values.end())};
   return name;
@@ -103,7 +104,7 @@ std::string FakeQuantised::add_step(const std::string& wish, const std::vector<f
 
 compress::LowBitSteps FakeQuantised::learned() const {
   const auto values_of = [&](const std::string& name) {
-    const auto tensor = steps_.at(name).detach().contiguous();
+    const auto tensor = steps_.at(name).detach().cpu().contiguous();
     return std::vector<float>(tensor.data_ptr<float>(), tensor.data_ptr<float>() + tensor.numel());
   };
   compress::LowBitSteps out;

@@ -5,6 +5,7 @@
 #include "graph/slice.h"
 #include "train/convert.h"
 #include "train/fit_low_bits.h"
+#include "train/op/fake_quantize_whole.h"
 #include "train/quantise.h"
 #include "train/test_graphs.h"
 
@@ -64,6 +65,29 @@ TEST(FakeQuantize, ChannelsInnermostGiveTheSame) {
   const auto x = torch::randn({2, 3, 4, 4});
   const auto plain = module.run({{"x", x}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y"), inner = module.run({{"x", x.contiguous(at::MemoryFormat::ChannelsLast)}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y");
   EXPECT_TRUE(torch::equal(plain, inner));
+}
+
+/// What values on a GPU take, here on the CPU beside its loops: the same values, and gradients but for the order of sums.
+TEST(FakeQuantize, WholeTensorsGiveTheSame) {
+  torch::manual_seed(5);
+  const auto x = torch::randn({3, 4, 5, 2}), gradient = torch::randn({3, 4, 5, 2});
+  for (const bool is_odd : {false, true})
+    for (const int64_t axis : {0, 1}) {
+      const op::Codes codes = is_odd ? op::Codes{-3, 3, true} : op::Codes{-2, 1, false};
+      const auto step = torch::rand({axis == 0 ? 1 : x.size(axis)}) + 0.2;
+      auto expected = torch::empty_like(x), of_x = torch::empty_like(x), of_steps = torch::zeros_like(step);
+      for (int64_t n = 0; n < x.size(0); ++n)
+        for (int64_t c = 0; c < x.size(1); ++c) {
+          const int64_t s = step.numel() == 1 ? 0 : c, size = x[n][c].numel();
+          const auto unit = step[s].item<float>();
+          op::values_of_codes(x[n][c].data_ptr<float>(), size, unit, codes, expected[n][c].data_ptr<float>());
+          of_steps[s] += op::gradients_of_codes(x[n][c].data_ptr<float>(), gradient[n][c].data_ptr<float>(), size, unit, codes, of_x[n][c].data_ptr<float>());
+        }
+      EXPECT_TRUE(torch::equal(op::quantised_as_a_whole(x, step, codes, axis), expected)) << is_odd << axis;
+      const auto [whole_of_x, whole_of_steps] = op::gradients_as_a_whole(x, gradient, step, codes, axis);
+      EXPECT_TRUE(torch::equal(whole_of_x, of_x)) << is_odd << axis;
+      EXPECT_TRUE(torch::allclose(whole_of_steps, of_steps, 1e-4, 1e-5)) << is_odd << axis;
+    }
 }
 
 TEST(RoundOffset, IsAMultipleOfTheUnit) {

@@ -83,7 +83,7 @@ compress::LowBitSteps fit_steps(const compress::LowBitModel& model, const Refere
   for (const bool counts : {false, true})
     batches.each([&](const torch::Tensor& input) {
       for (const auto& [name, value] : reference.network.run(with_input(reference.network, reference.given, input), wanted)) {
-        const auto flat = value.to(torch::kFloat).contiguous();
+        const auto flat = value.cpu().to(torch::kFloat).contiguous();
         const std::span<const float> values(flat.data_ptr<float>(), static_cast<size_t>(flat.numel()));
         if (counts) histograms[name].count(values);
         else histograms[name].widen(values, name);

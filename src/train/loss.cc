@@ -9,8 +9,8 @@ namespace scissionlite::train {
 
 torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64_t>& labels, double smoothing) {
   constexpr int64_t kUnknown = -1;
-  const auto wanted = torch::tensor(labels, torch::kLong);
-  if (wanted.eq(kUnknown).all().item<bool>()) throw InvalidArgument("[train] no example of this batch has a label");
+  const auto known = torch::tensor(labels, torch::kLong), wanted = known.to(logits.device());
+  if (known.eq(kUnknown).all().item<bool>()) throw InvalidArgument("[train] no example of this batch has a label");
   return at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::Mean, kUnknown, smoothing);
 }
 
@@ -18,8 +18,8 @@ torch::Tensor label_loss(const torch::Tensor& logits, const Batch& batch, double
   constexpr int64_t kUnknown = -1;
   const auto is_mixture = [](double share) { return share > 0; };
   if (std::none_of(batch.other_shares.begin(), batch.other_shares.end(), is_mixture)) return cross_entropy(logits, batch.labels, smoothing);
-  const auto labels = torch::tensor(batch.labels, torch::kLong), others = torch::tensor(batch.other_labels, torch::kLong);
-  const auto shares = torch::tensor(batch.other_shares, torch::kDouble).to(logits.scalar_type());
+  const auto labels = torch::tensor(batch.labels, torch::kLong).to(logits.device()), others = torch::tensor(batch.other_labels, torch::kLong).to(logits.device());
+  const auto shares = torch::tensor(batch.other_shares, torch::kDouble).to(logits.options());
   const auto of = [&](const torch::Tensor& wanted, const torch::Tensor& weights) {
     return (at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::None, kUnknown, smoothing) * weights).sum();
   };

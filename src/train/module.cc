@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "train/convert.h"
+#include "train/device.h"
 #include "train/operators.h"
 
 namespace scissionlite::train {
@@ -126,7 +127,7 @@ void Module::assign(const std::string& name, const torch::Tensor& values) {
     folded_.clear();
     return;
   }
-  weights_[name] = values.detach().to(compute_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
+  weights_[name] = values.detach().to(compute_device(), compute_type(), /*non_blocking=*/false, /*copy=*/true).contiguous();
   weights_changed();
 }
 
@@ -144,8 +145,8 @@ std::vector<torch::Tensor> Module::forward(const std::vector<torch::Tensor>& inp
 
 /// In the type and, for pictures, the layout that operators run in: channels innermost, which convolutions read and write as it is and hand on.
 torch::Tensor Module::as_computed(const torch::Tensor& given) const {
-  const auto tensor = given.to(compute_type());
-  return tensor.dim() == 4 && compute_type() == torch::kFloat ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
+  const auto tensor = on_device(given.to(compute_type()));
+  return tensor.dim() == 4 && compute_type() == torch::kFloat && tensor.is_cpu() ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
 }
 
 const Module::Plan& Module::plan(const Values& given, const std::vector<std::string>& wanted) {
@@ -215,7 +216,7 @@ void Module::run_node(size_t index, int64_t batch, std::unordered_map<std::strin
   const auto& node = graph_.nodes[index];
   const auto store = [&](const std::vector<torch::Tensor>& outputs) {
     for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i)
-      if (!node.outputs[i].empty()) values[node.outputs[i]] = outputs[i];
+      if (!node.outputs[i].empty()) values[node.outputs[i]] = on_device(outputs[i]);
   };
   if (const auto it = folded_.find(index); it != folded_.end()) return store(it->second);
   std::vector<torch::Tensor> inputs;
@@ -236,7 +237,7 @@ void Module::run_node(size_t index, int64_t batch, std::unordered_map<std::strin
 torch::Tensor Module::constant(const std::string& name) {
   if (const auto it = weights_.find(name); it != weights_.end()) return it->second;
   if (const auto it = constants_.find(name); it != constants_.end()) return it->second;
-  return constants_[name] = to_torch(graph_.initializers.at(name), compute_type());
+  return constants_[name] = on_device(to_torch(graph_.initializers.at(name), compute_type()));
 }
 
 Values Module::state() {

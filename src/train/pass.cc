@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "train/convert.h"
+#include "train/device.h"
 #include "train/loss.h"
 
 namespace scissionlite::train {
@@ -25,14 +26,14 @@ Pass::Pass(Module& student, std::string given, Module* teacher, const TrainJob& 
 }
 
 Pass::Answers Pass::operator()(const Batch& batch) {
-  const auto input = to_torch(batch.input, student_.compute_type());
+  const auto input = on_device(to_torch(batch.input, student_.compute_type()));
   auto given = more_;
   given[given_] = input;
   const auto values = student_.run(given, wanted_);
   Answers out{torch::Tensor(), values.at(logits_), torch::Tensor()};
   if (std::any_of(batch.labels.begin(), batch.labels.end(), [](int64_t label) { return label >= 0; }))
     out.loss = label_loss(out.logits, batch, job_.label_smoothing);
-  if (!batch.answers.empty()) out.teacher_logits = to_torch(batch.answers, student_.compute_type());
+  if (!batch.answers.empty()) out.teacher_logits = on_device(to_torch(batch.answers, student_.compute_type()));
   else if (teacher_) ask_teacher(input, out);
   if (out.teacher_logits.defined()) add_teacher(values, out);
   return out;
@@ -60,7 +61,7 @@ Evaluation evaluate(Pass& pass, const Loader& data) {
     const auto answers = pass(*batch);
     loss += answers.loss.item<double>() * static_cast<double>(batch->size());
     count += batch->size();
-    const auto top = answers.logits.flatten(1).argmax(1), labels = torch::tensor(batch->labels, torch::kLong);
+    const auto top = answers.logits.flatten(1).argmax(1), labels = torch::tensor(batch->labels, torch::kLong).to(top.device());
     right += top.eq(labels).sum().item<int64_t>();
     labelled += labels.ge(0).sum().item<int64_t>();
     has_teacher = answers.teacher_logits.defined();

@@ -16,6 +16,7 @@
 #include "train/classifier.h"
 #include "train/compressing.h"
 #include "train/convert.h"
+#include "train/device.h"
 #include "train/fit_low_bits.h"
 #include "train/train_graph.h"
 
@@ -120,6 +121,7 @@ class Quantiser {
 
   QuantiseReport run() {
     check_job(train_);
+    use_device(train_.device);
     data_.emplace(load_data(train_, train_.input, classes_of(model_)));
     use_threads(train_.trainer.threads);
     report_.before = accuracy(model_, *data_->held_out, train_.trainer.threads);

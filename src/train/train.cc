@@ -10,6 +10,7 @@
 #include "ops/cut_cost.h"
 #include "train/ahead.h"
 #include "train/classifier.h"
+#include "train/device.h"
 #include "train/loss.h"
 #include "train/train_graph.h"
 #include "vision/labelled_files.h"
@@ -77,6 +78,7 @@ Json identity_of(const TrainJob& job, const JobData& data) {
       {"keep_best", t.keep_best},
       {"patience", t.patience}};
   if (job.mixup > 0) out["mixup"] = job.mixup;
+  if (job.device != "cpu") out["device"] = job.device;
   if (!job.distill.teacher.empty())
     out["distill"] = {model_sha256(job.distill.teacher), job.distill.weight, job.distill.temperature, job.distill.features,
                       job.distill.feature_weight};
@@ -163,6 +165,7 @@ TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData
 
 TrainReport train_model(const TrainJob& job) {
   check_job(job);
+  use_device(job.device);
   Graph graph = load_model(job.model);
   auto input = job.input;
   vision::check_fits(input, graph, job.model.string());

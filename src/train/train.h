@@ -43,6 +43,7 @@ struct TrainJob {
   double mixup = 0;  // alpha of mixtures of two images; 0: none
   bool update_statistics = false;  // of BatchNormalization
   TrainerOptions trainer;          // its identity is filled in
+  std::string device = "cpu";      // as of use_device
   std::string command;             // as typed, for the report
 };
 

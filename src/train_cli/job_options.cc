@@ -52,6 +52,10 @@ void declare_loss(CLI::App& app, JobOptions& options) {
   app.add_option("--feature-weight", distill.feature_weight, "weight of each feature")->capture_default_str();
 }
 
+void declare_device(CLI::App& app, JobOptions& options) {
+  app.add_option("--device", options.job.device, "cpu, or cuda or cuda:N for a GPU where this program's libtorch can use one")->capture_default_str();
+}
+
 void declare_trainer(CLI::App& app, JobOptions& options) {
   auto& trainer = options.job.trainer;
   auto& schedule = trainer.schedule;

@@ -18,6 +18,8 @@ struct JobOptions {
 void declare_data(CLI::App& app, JobOptions& options);
 void declare_loss(CLI::App& app, JobOptions& options);
 void declare_trainer(CLI::App& app, JobOptions& options);
+/// For commands that a GPU can help.
+void declare_device(CLI::App& app, JobOptions& options);
 /// Completes the job from what was typed: files are listed, input.json is looked for.
 void complete(JobOptions& options, const Common& common);
 /// A line an epoch.

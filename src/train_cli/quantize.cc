@@ -78,6 +78,7 @@ Run declare_quantize(CLI::App& app, Common& common) {
   app.add_flag("--keep-bytes", job.keeps_bytes, "a byte a weight in the file (default: weights of up to 7 bits are packed, and standard operators unpack them when the model is loaded)");
   declare_loss(app, shared);
   declare_trainer(app, shared);
+  declare_device(app, shared);
   app.add_option("--report", options->report, "JSON file to write: bits of each layer, sizes, accuracy before, post-training and after");
   app.add_option("-o,--output", shared.output, "ONNX file to write: QuantizeLinear, DequantizeLinear and Clip of bytes")->required();
   return [options, &common] { return quantize(*options, common); };

@@ -55,7 +55,7 @@ void put_rank(std::vector<std::string>& paths, bool are_own) {
 
 /// What has no meaning in stages is refused rather than ignored.
 void check_unused(const CLI::App& app) {
-  for (const char* name : {"--cut", "--side", "--mixup", "--label-smoothing", "--distill", "--distill-weight", "--temperature", "--feature", "--feature-weight", "--schedule", "--warmup", "--step-epochs", "--gamma", "--keep", "--patience"})
+  for (const char* name : {"--device", "--cut", "--side", "--mixup", "--label-smoothing", "--distill", "--distill-weight", "--temperature", "--feature", "--feature-weight", "--schedule", "--warmup", "--step-epochs", "--gamma", "--keep", "--patience"})
     if (app.count(name) > 0) throw InvalidArgument(std::string("[train] ") + name + " does not go with --objective: stages have their own learning rates (--stages, --growth), and learn from labels alone");
 }
 
@@ -134,6 +134,7 @@ Run declare_train(CLI::App& app, Common& common) {
   declare_objective(app, *options);
   declare_loss(app, *options);
   declare_trainer(app, *options);
+  declare_device(app, *options);
   options->app = &app;
   app.add_option("-o,--output", options->output, "ONNX file to write: the same graph with the trained weights")->required();
   return [options, &common] { return train(*options, common); };

@@ -58,6 +58,14 @@ def kept(path, make):
     return json.loads(path.read_text())
 
 
+def gpu():
+    """Its name, where this machine has one."""
+    try:
+        return subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return None
+
+
 def run_once(topic, key, make):
     """What `make()` gives for `key`, a text that names all that matters to the run, made once: from docs/benchmarks/runs/<topic>.jsonl, where figures of many long runs are
     gathered from more than one day. Each line tells where its run was made; runs that are compared in a pair are to be made together."""
@@ -69,7 +77,7 @@ def run_once(topic, key, make):
             return entry["result"]
     result = make()
     with open(path, "a") as file:
-        file.write(json.dumps({"key": key, "result": result, "commit": commit(), "cpu": machine()["cpu"]}) + "\n")
+        file.write(json.dumps({"key": key, "result": result, "commit": commit(), "cpu": machine()["cpu"], **({"gpu": gpu()} if gpu() else {})}) + "\n")
     return result
 
 

@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "train/op/fake_quantize_loops.h"
+#include "train/op/fake_quantize_whole.h"
 #include "train/op/support.h"
 
 namespace scissionlite::train::op {
@@ -37,6 +38,9 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& given, const torch::Tensor& step, const Codes& codes, int64_t axis) {
     const auto x = in_runs(given, step), steps = step.contiguous();
+    context->save_for_backward({x, steps});
+    context->saved_data["low"] = codes.low, context->saved_data["high"] = codes.high, context->saved_data["is_odd"] = codes.is_odd, context->saved_data["axis"] = axis;
+    if (!x.is_cpu()) return quantised_as_a_whole(x, steps, codes, axis);
     auto y = at::empty_like(x);
     const Runs runs(x, steps, axis);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "fake_quantize", [&] {
@@ -44,8 +48,6 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
       auto* to = y.data_ptr<scalar_t>();
       runs.each([&](int64_t, int64_t begin, int64_t end, int64_t s) { values_of_codes(from + begin, end - begin, unit[s], codes, to + begin); });
     });
-    context->save_for_backward({x, steps});
-    context->saved_data["low"] = codes.low, context->saved_data["high"] = codes.high, context->saved_data["is_odd"] = codes.is_odd, context->saved_data["axis"] = axis;
     return y;
   }
 
@@ -54,7 +56,12 @@ class FakeQuantize : public torch::autograd::Function<FakeQuantize> {
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &steps = saved[1];
     const Codes codes{context->saved_data["low"].toDouble(), context->saved_data["high"].toDouble(), context->saved_data["is_odd"].toBool()};
-    const Runs runs(x, steps, context->saved_data["axis"].toInt());
+    const int64_t axis = context->saved_data["axis"].toInt();
+    if (!x.is_cpu()) {
+      const auto [of_x, of_steps] = gradients_as_a_whole(x, gradients[0], steps, codes, axis);
+      return {of_x, of_steps, {}, {}};
+    }
+    const Runs runs(x, steps, axis);
     const auto gradient = gradients[0].strides() == x.strides() ? gradients[0] : at::empty_like(x).copy_(gradients[0]);
     auto of_x = at::empty_like(x), of_steps = at::zeros_like(steps);
     std::vector<double> sums(static_cast<size_t>(runs.count));
@@ -86,7 +93,7 @@ Tensors fake_quantize(const OpContext& c, const Tensors& in) {
 /// y = a (products) + offset, a channel, with offset a multiple of a times both steps: what the layer gives once its bias is an integer. The gradient is y's.
 Tensors round_offset(const OpContext& c, const Tensors& in) {
   torch::NoGradGuard guard;
-  const auto wide_double = [&](size_t i, double otherwise) { return given(in, i) ? in[i].detach().to(torch::kDouble) : torch::full({1}, otherwise, torch::kDouble); };
+  const auto wide_double = [&](size_t i, double otherwise) { return given(in, i) ? in[i].detach().to(torch::kDouble) : torch::full({1}, otherwise, in[0].options().dtype(torch::kDouble)); };
   const auto scale = wide_double(4, 1) / (wide_double(7, 1) + (given(in, 7) ? static_cast<double>(c.node.float_attribute("epsilon", 1e-5F)) : 0)).sqrt();
   const auto offset = (wide_double(3, 0).flatten() - wide_double(6, 0)) * scale + wide_double(5, 0), unit = wide_double(1, 1) * wide_double(2, 1) * scale;
   const auto correction = at::where(unit > 0, (offset / unit).round() * unit - offset, at::zeros_like(unit)).to(in[0].scalar_type());

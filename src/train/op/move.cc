@@ -28,7 +28,7 @@ torch::Tensor sliced(const OpContext& c, const torch::Tensor& x, int64_t axis, i
   if (step > 0) return x.slice(axis, begin, std::max(begin, end), step);
   std::vector<int64_t> indices;
   for (int64_t i = begin; i > end; i += step) indices.push_back(i);
-  return x.index_select(axis, torch::tensor(indices, torch::kLong));
+  return x.index_select(axis, torch::tensor(indices, torch::kLong).to(x.device()));
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ Tensors slice(const OpContext& c, const Tensors& in) {
 
 Tensors gather(const OpContext& c, const Tensors& in) {
   const int64_t axis = normal_axis(c, c.node.int_attribute("axis", 0), in[0].dim()), size = in[0].size(axis);
-  auto indices = in[1].to(torch::kLong);
+  auto indices = in[1].to(in[0].device(), torch::kLong);
   indices = at::where(indices < 0, indices + size, indices);
   auto shape = in[0].sizes().vec();
   shape.erase(shape.begin() + axis);
@@ -82,7 +82,7 @@ torch::Tensor pad_by_index(torch::Tensor x, const std::vector<int64_t>& pads, co
     if (begin == 0 && end == 0) continue;
     std::vector<int64_t> indices;
     for (int64_t i = -begin; i < size + end; ++i) indices.push_back(pad_source(i, size, mode));
-    x = x.index_select(d, torch::tensor(indices, torch::kLong));
+    x = x.index_select(d, torch::tensor(indices, torch::kLong).to(x.device()));
   }
   return x;
 }

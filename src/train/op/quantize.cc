@@ -2,11 +2,12 @@
 #include "train/op/quantize.h"
 
 #include "train/convert.h"
+#include "train/device.h"
 
 namespace scissionlite::train::op {
 
 torch::Tensor along(const OpContext& c, const torch::Tensor& t, int64_t axis, int64_t rank) {
-  const auto values = wide(c, t);
+  const auto values = on_device(wide(c, t));
   if (values.numel() == 1) return values.reshape(std::vector<int64_t>{});
   if (values.dim() != 1)
     throw Unsupported("[" + c.node.label() + "] scales of shape " + to_string(shape_of(t)) + " (by blocks) have no gradient code");
@@ -42,7 +43,7 @@ Tensors quantize(const OpContext& c, const Tensors& in) {
 
 Tensors dequantize(const OpContext& c, const Tensors& in) {
   const int64_t axis = c.node.int_attribute("axis", 1), rank = in[0].dim();
-  return {(wide(c, in[0]) - zero_along(c, in, 2, axis, rank)) * along(c, in[1], axis, rank)};
+  return {(on_device(wide(c, in[0])) - zero_along(c, in, 2, axis, rank)) * along(c, in[1], axis, rank)};
 }
 
 }  // namespace scissionlite::train::op

@@ -5,12 +5,12 @@
 namespace scissionlite::train::op {
 
 std::vector<int64_t> integers(const torch::Tensor& t) {
-  const auto flat = t.detach().to(torch::kLong).contiguous().view(-1);
+  const auto flat = t.detach().cpu().to(torch::kLong).contiguous().view(-1);
   return {flat.data_ptr<int64_t>(), flat.data_ptr<int64_t>() + flat.numel()};
 }
 
 std::vector<double> floats(const torch::Tensor& t) {
-  const auto flat = t.detach().to(torch::kDouble).contiguous().view(-1);
+  const auto flat = t.detach().cpu().to(torch::kDouble).contiguous().view(-1);
   return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
 }
 
