@@ -81,6 +81,12 @@ def run_once(topic, key, make):
     return result
 
 
+def machine_of_runs(topic, keys):
+    """What `record` takes as `on`: the machines that the lines of these keys tell of."""
+    lines = [json.loads(line) for line in (FOLDER / "runs" / f"{topic}.jsonl").read_text().splitlines()]
+    return {"cpu": "; ".join(sorted({entry["cpu"] + (f" with an {entry['gpu']}" if "gpu" in entry else "") for entry in lines if entry["key"] in keys}))}
+
+
 def number(value):
     if value is None:
         return "not measured"
@@ -100,7 +106,7 @@ def markdown():
             if row["machine"] not in machines:
                 machines.append(row["machine"])
         lines += [f"## {data['topic']}", ""]
-        lines += [f"Machine {letter_of(i)}: {m['cpu']}, {m['cores']} cores, {' '.join(m['isa'])}." for i, m in enumerate(machines)]
+        lines += [f"Machine {letter_of(i)}: {', '.join([m['cpu'], *([str(m['cores']) + ' cores'] if 'cores' in m else []), *([' '.join(m['isa'])] if m.get('isa') else [])])}." for i, m in enumerate(machines)]
         lines += ["", "| figure | what | measured | spread | unit | command | machine, commit | note |", "|---|---|---|---|---|---|---|---|"]
         for row in data["figures"]:
             spread = " to ".join(number(v) for v in row["spread"]) if row.get("spread") else ""

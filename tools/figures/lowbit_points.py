@@ -40,9 +40,12 @@ class Quantising(compress_tasks.Task):
 
         return figures.kept(output.with_suffix(".json"), make)
 
+    def key(self, bits, seed):
+        return f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs seed {seed}"
+
     def pair(self, bits, seed):
         """Both of one seed, from one base and one machine."""
-        return figures.run_once("lowbit_points", f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs seed {seed}", lambda: {"float": self.dense(seed, self.epochs(bits))["accuracy"], "low": self.low(bits, seed)})
+        return figures.run_once("lowbit_points", self.key(bits, seed), lambda: {"float": self.dense(seed, self.epochs(bits))["accuracy"], "low": self.low(bits, seed)})
 
     def points_lost(self, bits, seed):
         pair = self.pair(bits, seed)
@@ -94,7 +97,7 @@ def main():
         if len(there) == len(names):
             by_seed = [statistics.mean(task.points_lost(bits, seed) for task in there) for seed in options.seeds]
             rows.append({"id": figure, "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed), "unit": "points", "command": COMMAND, "note": ", ".join(names)})
-        figures.record("lowbit", rows)
+        figures.record("lowbit", rows, on=figures.machine_of_runs("lowbit_points", {task.key(bits, seed) for task in there for seed in options.seeds}))
 
 
 if __name__ == "__main__":
