@@ -1,6 +1,10 @@
 #include "protocol/tls.h"
 
+#include <arpa/inet.h>
 #include <grpc/grpc_security_constants.h>
+#include <netinet/in.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "protocol/tls_internal.h"
@@ -23,9 +27,13 @@ struct Texts {
 }  // namespace
 
 bool is_loopback(const std::string& address) {
-  for (const char* name : {"localhost", "127.", "[::1]", "::1", "unix:"})
-    if (address.rfind(name, 0) == 0) return true;
-  return false;
+  if (address.rfind("unix:", 0) == 0) return true;
+  auto host = address;
+  if (const auto end = address.find(']'); address.rfind('[', 0) == 0 && end != std::string::npos) host = address.substr(1, end - 1);
+  else if (std::count(address.begin(), address.end(), ':') == 1) host = address.substr(0, address.find(':'));
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+  return host == "localhost" || host == "::1";
 }
 
 std::shared_ptr<grpc::ChannelCredentials> client_credentials(const TlsFiles& files) {
