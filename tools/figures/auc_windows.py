@@ -88,20 +88,24 @@ def main():
         seconds = ends[0][1] * of[0]["bytes"] * 8 * 2 / LINK_BITS
         rows.append({"id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps", "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]),
                      "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
-    often, seldom = curves[(4, 1)], curves[(4, 64)]
-    differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
-    rows.append({"id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs", "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC",
-                 "command": COMMAND, "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)})
-    target = statistics.mean(one["curve"][-1][2] for one in often)
-    reached = first_at(mean_curve(seldom), target, 1)
-    rows.append({"id": "rounds_ratio_I64", "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds of those", "measured": reached / often[0]["curve"][-1][1] if reached else None, "spread": None, "unit": "ratio",
-                 "command": COMMAND, "note": f"AUC {target:.4f} in {often[0]['curve'][-1][1]} rounds; " + (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")})
-    alone = mean_curve(curves[(1, SPEED_WINDOW)])
-    goal = alone[-1][2]
-    for members, figure in SPEEDUPS.items():
-        steps = first_at(mean_curve(curves[(members, SPEED_WINDOW)]), goal, 0)
-        rows.append({"id": figure, "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": first_at(alone, goal, 0) / steps if steps else None, "spread": None, "unit": "times", "command": COMMAND,
-                     "note": f"{first_at(alone, goal, 0)} and {steps} steps at {rates[1]} and {rates[members]}, averages each {SPEED_WINDOW} steps; means of {len(options.seeds)} seeds"})
+    if {(4, 1), (4, 64)} <= curves.keys():
+        often, seldom = curves[(4, 1)], curves[(4, 64)]
+        differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
+        rows.append({"id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs", "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC",
+                     "command": COMMAND, "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)})
+        target = statistics.mean(one["curve"][-1][2] for one in often)
+        reached = first_at(mean_curve(seldom), target, 1)
+        rows.append({"id": "rounds_ratio_I64", "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds of those", "measured": reached / often[0]["curve"][-1][1] if reached else None, "spread": None, "unit": "ratio",
+                     "command": COMMAND, "note": f"AUC {target:.4f} in {often[0]['curve'][-1][1]} rounds; " + (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")})
+    if (1, SPEED_WINDOW) in curves:
+        alone = mean_curve(curves[(1, SPEED_WINDOW)])
+        goal = alone[-1][2]
+        for members, figure in SPEEDUPS.items():
+            if (members, SPEED_WINDOW) not in curves:
+                continue
+            steps = first_at(mean_curve(curves[(members, SPEED_WINDOW)]), goal, 0)
+            rows.append({"id": figure, "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": first_at(alone, goal, 0) / steps if steps else None, "spread": None, "unit": "times", "command": COMMAND,
+                         "note": f"{first_at(alone, goal, 0)} and {steps} steps at {rates[1]} and {rates[members]}, averages each {SPEED_WINDOW} steps; means of {len(options.seeds)} seeds"})
     figures.record("auc", rows)
 
 

@@ -39,7 +39,6 @@ def add_options(parser, work):
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / work)
     parser.add_argument("--bases", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "bases", help="folder of the dense networks that are trained first")
     parser.add_argument("--python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python", help="of bench/engine/install_peers.sh")
-    parser.add_argument("--device", default="cpu", help="as of scissionlite-train")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -115,7 +114,7 @@ class Task:
     def scissionlite(self, command, start, output, seed, words, *more):
         """The command's report."""
         checkpoint = output.with_suffix(".checkpoint")
-        words = [self.options.programs / "scissionlite-train", command, start, *self.data_words(), *SGD, *words, *more, "--seed", seed, "--threads", self.options.threads, *(["--device", self.options.device] if self.options.device != "cpu" else []), "--checkpoint", checkpoint,
+        words = [self.options.programs / "scissionlite-train", command, start, *self.data_words(), *SGD, *words, *more, "--seed", seed, "--threads", self.options.threads, *(["--device", self.options.device] if getattr(self.options, "device", "cpu") != "cpu" else []), "--checkpoint", checkpoint,
                  "-q", "--json", "-o", output]
         done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True)
         if done.returncode not in (0, 1) or not done.stdout:  # 1: a budget was not met, and the report says so

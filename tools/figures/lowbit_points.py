@@ -77,6 +77,7 @@ def row(figure, bits, task, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     compress_tasks.add_options(parser, "lowbit_points")
+    parser.add_argument("--device", default="cpu", help="as of scissionlite-train")
     parser.add_argument("--only", nargs="+", choices=CIFAR + INDUSTRIAL, default=CIFAR + INDUSTRIAL)
     parser.add_argument("--figures", nargs="+", choices=list(FIGURES), default=list(FIGURES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
