@@ -13,6 +13,7 @@ struct HubMemberOptions {
   std::string hub;   // host:port
   std::string site;  // name of this member; ranks are by name
   protocol::TlsFiles tls;
+  bool allows_plain_text = false;  // to a hub on another machine, where `tls` is not given
   double connect_s = 60;  // to the hub, and again where the connection breaks
 };
 

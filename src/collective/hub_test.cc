@@ -134,6 +134,17 @@ TEST(Hub, MembersAreToldWhenItIsNotThereOrStops) {
   EXPECT_FALSE(hub.wait());
 }
 
+TEST(Hub, PlainTextToOtherMachinesIsAskedFor) {
+  HubMemberOptions options;
+  options.site = "a", options.connect_s = 0.2;
+  for (const char* other : {"192.0.2.1:8101", "localhost.invalid:8101"}) {
+    options.hub = other;
+    EXPECT_NE(message_of([&] { (void)join_hub(options); }).find("give --tls-ca, --tls-cert and --tls-key, or --plain-text"), std::string::npos) << other;
+  }
+  options.allows_plain_text = true;
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(options); }).find("no hub at localhost.invalid:8101"), std::string::npos);
+}
+
 TEST(Hub, PlainTextOnOtherAddressesIsAskedFor) {
   auto options = options_for(2);
   options.address = "0.0.0.0:0";

@@ -109,6 +109,7 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--site", rare.hub.site, "name of this site at the hub; with TLS the common name of its certificate"));
   add(app.add_option("--connect-seconds", rare.hub.connect_s, "that the hub is sought, and again where the connection breaks")->check(CLI::PositiveNumber)->capture_default_str());
   declare_tls(app, rare.hub.tls);
+  add(app.add_flag("--plain-text", rare.hub.allows_plain_text, "without TLS to a hub on another machine, where the network is trusted"));
   add(app.add_flag("--control-variates", rare.has_control_variates, "correct each member's steps by what all of them saw, where their images differ (CODASCA); twice the bytes"));
   add(app.add_option("--send", options.send, "what members send each other: float32 weights, or changes to them as bf16 or int8")->check(CLI::IsMember({"float32", "bf16", "int8"}))->capture_default_str());
   add(app.add_option("--skew", rare.skew, "0: workers have positives alike; towards 1: the first ones have ever more of them")->check(CLI::Range(0.0, 1.0))->capture_default_str());
