@@ -42,8 +42,7 @@ grpc::Status to_status(const std::exception& error) {
 struct Hub::Impl final : hub::Hub::Service {
   explicit Impl(const HubOptions& given) : options(given) {
     if (options.members < 1) throw InvalidArgument("[hub] " + std::to_string(options.members) + " members; expected at least 1");
-    if (!options.tls.are_given() && !options.allows_plain_text && !protocol::is_loopback(options.address))
-      throw InvalidArgument("[hub] '" + options.address + "' is an address that others reach: give --tls-ca, --tls-cert and --tls-key, or --plain-text where the network is trusted");
+    protocol::check_plain_text(options.tls, options.allows_plain_text, options.address, "[hub] '" + options.address + "' is an address that others reach");
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(options.largest_bytes + 1024, INT32_MAX)));
     builder.SetMaxSendMessageSize(INT32_MAX);

@@ -24,8 +24,7 @@ class HubMember final : public Collective {
  public:
   explicit HubMember(const HubMemberOptions& options) : options_(options), stub_(hub::Hub::NewStub(channel())) {
     if (options.site.empty()) throw InvalidArgument("[collective] a member of a hub has a name; give --site");
-    if (!options.tls.are_given() && !options.allows_plain_text && !protocol::is_loopback(options.hub))
-      throw InvalidArgument("[collective] the hub at '" + options.hub + "' is on another machine: give --tls-ca, --tls-cert and --tls-key, or --plain-text where the network is trusted");
+    protocol::check_plain_text(options.tls, options.allows_plain_text, options.hub, "[collective] the hub at '" + options.hub + "' is on another machine");
     hub::JoinRequest request;
     request.set_site(options.site), request.set_protocol(kHubProtocol);
     call("to join", 0, [&](grpc::ClientContext& context) { return stub_->Join(&context, request, &joined_); });

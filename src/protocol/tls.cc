@@ -36,6 +36,11 @@ bool is_loopback(const std::string& address) {
   return host == "localhost" || host == "::1";
 }
 
+void check_plain_text(const TlsFiles& files, bool is_allowed, const std::string& address, const std::string& what) {
+  if (!files.are_given() && !is_allowed && !is_loopback(address))
+    throw InvalidArgument(what + ": give --tls-ca, --tls-cert and --tls-key, or --plain-text where the network is trusted");
+}
+
 std::shared_ptr<grpc::ChannelCredentials> client_credentials(const TlsFiles& files) {
   if (!files.are_given()) return grpc::InsecureChannelCredentials();
   const Texts texts(files);

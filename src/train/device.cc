@@ -53,4 +53,6 @@ torch::Device compute_device() { return chosen(); }
 
 torch::Tensor on_device(const torch::Tensor& tensor) { return tensor.is_floating_point() ? tensor.to(compute_device()) : tensor; }
 
+torch::Tensor integers_for(const torch::Tensor& tensor, const std::vector<int64_t>& values) { return torch::tensor(values, torch::kLong).to(tensor.device()); }
+
 }  // namespace scissionlite::train

@@ -1,7 +1,9 @@
 // Where training computes: this machine's CPU or a GPU. One choice for the whole process, as of threads. Private to train/.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "train/torch.h"
 
@@ -16,5 +18,8 @@ void use_device(const std::string& name);
 
 /// `tensor` where training computes. Integers (shapes, indices, axes) stay on the CPU: operators read them there.
 [[nodiscard]] torch::Tensor on_device(const torch::Tensor& tensor);
+
+/// Indices or labels for an operation with `tensor`, where that is.
+[[nodiscard]] torch::Tensor integers_for(const torch::Tensor& tensor, const std::vector<int64_t>& values);
 
 }  // namespace scissionlite::train

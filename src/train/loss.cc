@@ -4,13 +4,14 @@
 #include <set>
 
 #include "base/error.h"
+#include "train/device.h"
 
 namespace scissionlite::train {
 
 torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64_t>& labels, double smoothing) {
   constexpr int64_t kUnknown = -1;
-  const auto known = torch::tensor(labels, torch::kLong), wanted = known.to(logits.device());
-  if (known.eq(kUnknown).all().item<bool>()) throw InvalidArgument("[train] no example of this batch has a label");
+  const auto wanted = integers_for(logits, labels);
+  if (std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label == kUnknown; })) throw InvalidArgument("[train] no example of this batch has a label");
   return at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::Mean, kUnknown, smoothing);
 }
 
@@ -18,7 +19,7 @@ torch::Tensor label_loss(const torch::Tensor& logits, const Batch& batch, double
   constexpr int64_t kUnknown = -1;
   const auto is_mixture = [](double share) { return share > 0; };
   if (std::none_of(batch.other_shares.begin(), batch.other_shares.end(), is_mixture)) return cross_entropy(logits, batch.labels, smoothing);
-  const auto labels = torch::tensor(batch.labels, torch::kLong).to(logits.device()), others = torch::tensor(batch.other_labels, torch::kLong).to(logits.device());
+  const auto labels = integers_for(logits, batch.labels), others = integers_for(logits, batch.other_labels);
   const auto shares = torch::tensor(batch.other_shares, torch::kDouble).to(logits.options());
   const auto of = [&](const torch::Tensor& wanted, const torch::Tensor& weights) {
     return (at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::None, kUnknown, smoothing) * weights).sum();

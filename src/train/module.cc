@@ -216,7 +216,7 @@ void Module::run_node(size_t index, int64_t batch, std::unordered_map<std::strin
   const auto& node = graph_.nodes[index];
   const auto store = [&](const std::vector<torch::Tensor>& outputs) {
     for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i)
-      if (!node.outputs[i].empty()) values[node.outputs[i]] = on_device(outputs[i]);
+      if (!node.outputs[i].empty()) values[node.outputs[i]] = outputs[i];
   };
   if (const auto it = folded_.find(index); it != folded_.end()) return store(it->second);
   std::vector<torch::Tensor> inputs;
@@ -229,9 +229,15 @@ void Module::run_node(size_t index, int64_t batch, std::unordered_map<std::strin
                     update, options_.statistics_momentum, model_batch_,   batch};
   if (update && node.op_type == "BatchNormalization" && !(statistics_.count(node.inputs[3]) && statistics_.count(node.inputs[4])))
     throw Unsupported("[" + node.label() + "] running statistics are computed by other nodes and cannot be updated; train with frozen statistics");
-  if (!foldable_[index]) return store(run_operator(context, inputs));
+  const auto computed = [&] {
+    auto outputs = run_operator(context, inputs);
+    for (auto& output : outputs)
+      if (output.defined()) output = on_device(output);
+    return outputs;
+  };
+  if (!foldable_[index]) return store(computed());
   torch::NoGradGuard guard;
-  store(folded_[index] = run_operator(context, inputs));
+  store(folded_[index] = computed());
 }
 
 torch::Tensor Module::constant(const std::string& name) {

@@ -73,7 +73,7 @@ void Optimizer::zero_gradients() {
 
 double Optimizer::clip(double limit) {
   torch::NoGradGuard guard;
-  std::vector<torch::Tensor> squares;  // read once: each reading waits for a GPU
+  std::vector<torch::Tensor> squares;  // read once, as each reading waits for a GPU, and added one after the other
   for (const auto& entry : entries_)
     if (entry.tensor.grad().defined()) squares.push_back(entry.tensor.grad().to(torch::kDouble).square().sum());
   const double norm = squares.empty() ? 0 : std::sqrt(torch::stack(squares).cpu().cumsum(0).select(0, -1).item<double>());

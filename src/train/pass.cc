@@ -61,7 +61,7 @@ Evaluation evaluate(Pass& pass, const Loader& data) {
     const auto answers = pass(*batch);
     loss += answers.loss.item<double>() * static_cast<double>(batch->size());
     count += batch->size();
-    const auto top = answers.logits.flatten(1).argmax(1), labels = torch::tensor(batch->labels, torch::kLong).to(top.device());
+    const auto top = answers.logits.flatten(1).argmax(1), labels = integers_for(top, batch->labels);
     right += top.eq(labels).sum().item<int64_t>();
     labelled += labels.ge(0).sum().item<int64_t>();
     has_teacher = answers.teacher_logits.defined();

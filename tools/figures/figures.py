@@ -76,8 +76,11 @@ def run_once(topic, key, make):
         if entry["key"] == key:
             return entry["result"]
     result = make()
+    entry = {"key": key, "result": result, "commit": commit(), "cpu": machine()["cpu"]}
+    if name := gpu():
+        entry["gpu"] = name
     with open(path, "a") as file:
-        file.write(json.dumps({"key": key, "result": result, "commit": commit(), "cpu": machine()["cpu"], **({"gpu": gpu()} if gpu() else {})}) + "\n")
+        file.write(json.dumps(entry) + "\n")
     return result
 
 
@@ -93,6 +96,14 @@ def number(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def told(machine):
+    """A machine in words; of runs kept as lines only the CPU is known."""
+    parts = [machine["cpu"]]
+    if "cores" in machine:
+        parts += [f"{machine['cores']} cores", " ".join(machine["isa"])]
+    return ", ".join(parts)
+
+
 def letter_of(machine):
     return chr(ord("A") + machine)
 
@@ -106,7 +117,7 @@ def markdown():
             if row["machine"] not in machines:
                 machines.append(row["machine"])
         lines += [f"## {data['topic']}", ""]
-        lines += [f"Machine {letter_of(i)}: {', '.join([m['cpu'], *([str(m['cores']) + ' cores'] if 'cores' in m else []), *([' '.join(m['isa'])] if m.get('isa') else [])])}." for i, m in enumerate(machines)]
+        lines += [f"Machine {letter_of(i)}: {told(m)}." for i, m in enumerate(machines)]
         lines += ["", "| figure | what | measured | spread | unit | command | machine, commit | note |", "|---|---|---|---|---|---|---|---|"]
         for row in data["figures"]:
             spread = " to ".join(number(v) for v in row["spread"]) if row.get("spread") else ""

@@ -32,7 +32,7 @@ class Quantising(compress_tasks.Task):
         return EPOCHS_OF.get((self.name, bits), EPOCHS[bits])
 
     def low(self, bits, seed):
-        output = self.folder / f"w{bits[0]}a{bits[1]}.{self.epochs(bits)}.{seed}.onnx"
+        output = self.folder / f"w{bits[0]}a{bits[1]}.{self.epochs(bits)}.{rate_for(self.name, bits)}.{seed}.onnx"
 
         def make():
             report = self.scissionlite("quantize", self.model, output, seed, words_for(self.name, bits), "--weight-bits", bits[0], "--activation-bits", bits[1], "--epochs", self.epochs(bits))
@@ -41,7 +41,7 @@ class Quantising(compress_tasks.Task):
         return figures.kept(output.with_suffix(".json"), make)
 
     def key(self, bits, seed):
-        return f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs seed {seed}"
+        return f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs lr {rate_for(self.name, bits)} seed {seed}"
 
     def pair(self, bits, seed):
         """Both of one seed, from one base and one machine."""
@@ -52,11 +52,14 @@ class Quantising(compress_tasks.Task):
         return 100 * (pair["float"] - pair["low"]["accuracy"])
 
 
+def rate_for(name, bits):
+    own = WORDS[name][WORDS[name].index("--lr") + 1]
+    return RATES_OF.get((name, bits), RATES.get(bits, own))
+
+
 def words_for(name, bits):
     """Of the network, with the decay and the rate that these bits need."""
-    words = [*without(WORDS[name], "--weight-decay"), "--weight-decay", "0.0001"]
-    rate = RATES_OF.get((name, bits), RATES.get(bits))
-    return [*without(words, "--lr"), "--lr", rate] if rate else words
+    return [*without(without(WORDS[name], "--weight-decay"), "--lr"), "--weight-decay", "0.0001", "--lr", rate_for(name, bits)]
 
 
 def without(words, option):

@@ -1,4 +1,5 @@
 // Operators that move elements: Concat, Split, Slice, Gather, Transpose, Pad, Expand, Tile, DepthToSpace, SpaceToDepth.
+#include "train/device.h"
 #include "train/op/support.h"
 
 namespace scissionlite::train::op {
@@ -28,7 +29,7 @@ torch::Tensor sliced(const OpContext& c, const torch::Tensor& x, int64_t axis, i
   if (step > 0) return x.slice(axis, begin, std::max(begin, end), step);
   std::vector<int64_t> indices;
   for (int64_t i = begin; i > end; i += step) indices.push_back(i);
-  return x.index_select(axis, torch::tensor(indices, torch::kLong).to(x.device()));
+  return x.index_select(axis, integers_for(x, indices));
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ torch::Tensor pad_by_index(torch::Tensor x, const std::vector<int64_t>& pads, co
     if (begin == 0 && end == 0) continue;
     std::vector<int64_t> indices;
     for (int64_t i = -begin; i < size + end; ++i) indices.push_back(pad_source(i, size, mode));
-    x = x.index_select(d, torch::tensor(indices, torch::kLong).to(x.device()));
+    x = x.index_select(d, integers_for(x, indices));
   }
   return x;
 }

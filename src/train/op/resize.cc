@@ -1,6 +1,7 @@
 // Upsample and Resize, nearest and linear: one axis at a time, each output row a choice or a blend of two input rows.
 #include "ops/resize_rule.h"
 #include "train/convert.h"
+#include "train/device.h"
 #include "train/op/support.h"
 
 namespace scissionlite::train::op {
@@ -10,7 +11,7 @@ torch::Tensor nearest_along(const torch::Tensor& x, int64_t axis, int64_t size, 
   std::vector<int64_t> source;
   for (int64_t i = 0; i < size; ++i)
     source.push_back(ops::nearest_index(mode.rounding, ops::source_position(mode.coordinates, i, scale, x.size(axis), size), x.size(axis)));
-  return x.index_select(axis, torch::tensor(source, torch::kLong).to(x.device()));
+  return x.index_select(axis, integers_for(x, source));
 }
 
 torch::Tensor linear_along(const torch::Tensor& x, int64_t axis, int64_t size, double scale, const ops::ResizeMode& mode) {
@@ -26,7 +27,7 @@ torch::Tensor linear_along(const torch::Tensor& x, int64_t axis, int64_t size, d
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   shape[static_cast<size_t>(axis)] = size;
   const auto weight = torch::tensor(part).to(x.options()).view(shape);
-  return x.index_select(axis, torch::tensor(low, torch::kLong).to(x.device())) * (1 - weight) + x.index_select(axis, torch::tensor(high, torch::kLong).to(x.device())) * weight;
+  return x.index_select(axis, integers_for(x, low)) * (1 - weight) + x.index_select(axis, integers_for(x, high)) * weight;
 }
 
 }  // namespace
