@@ -42,18 +42,21 @@ class Focal final : public Objective {
 
 /// F = (1 - p) (h - a)^2 1+ + p (h - b)^2 1- + 2 (m + alpha) (p h 1- - (1 - p) h 1+) - p (1 - p) alpha^2, minimised over the model, a and b and maximised over alpha,
 /// where it is p (1 - p) (E[(m - h+ + h-)^2] - m^2).
-/// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Eq. 3; differs in: a margin m.
+/// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Eq. 3; differs in: a margin m, and cross-entropy beside it where it has a weight.
+/// The area says where scores are wrong by pairs, and little of how far: with cross-entropy beside it a network learns from its first step.
 class AreaUnderCurve final : public Objective {
  public:
-  explicit AreaUnderCurve(const ObjectiveOptions& options) : p_(options.positive_rate), margin_(options.margin) {
+  explicit AreaUnderCurve(const ObjectiveOptions& options) : p_(options.positive_rate), margin_(options.margin), entropy_(options.entropy) {
     if (!(margin_ > 0)) throw InvalidArgument("[train] the margin between positives and negatives is " + format_fixed(margin_, 3) + "; expected more than 0");
+    if (!(entropy_ >= 0)) throw InvalidArgument("[train] the weight of cross-entropy beside the area is " + format_fixed(entropy_, 3) + "; expected at least 0");
   }
   [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override {
     const auto h = at::sigmoid(logit), is_negative = 1 - is_positive;
     const auto of = [&](const torch::Tensor& value) { return value.to(h.scalar_type()); };
     const auto squares = (1 - p_) * (h - of(a_)).square() * is_positive + p_ * (h - of(b_)).square() * is_negative;
     const auto linear = 2 * (margin_ + of(alpha_)) * (p_ * h * is_negative - (1 - p_) * h * is_positive);
-    return (squares + linear).mean() - p_ * (1 - p_) * of(alpha_).square().squeeze();
+    const auto area = (squares + linear).mean() - p_ * (1 - p_) * of(alpha_).square().squeeze();
+    return entropy_ > 0 ? area + entropy_ * cross_entropies(logit, is_positive).mean() : area;
   }
   [[nodiscard]] Values minimised() const override { return {{"auc/a", a_}, {"auc/b", b_}}; }
   [[nodiscard]] Values maximised() const override { return {{"auc/alpha", alpha_}}; }
@@ -63,7 +66,7 @@ class AreaUnderCurve final : public Objective {
   }
 
  private:
-  double p_, margin_;
+  double p_, margin_, entropy_;
   torch::Tensor a_ = torch::zeros({1}, torch::kFloat).requires_grad_(), b_ = torch::zeros({1}, torch::kFloat).requires_grad_(), alpha_ = torch::zeros({1}, torch::kFloat).requires_grad_();
 };
 

@@ -13,6 +13,7 @@ namespace scissionlite::train {
 struct ObjectiveOptions {
   double positive_rate = 0.5;  // of the batches
   double margin = 1;           // auc: that positives are to be ahead by, of scores between 0 and 1
+  double entropy = 0;          // auc: weight of cross-entropy beside it
   double focus = 2;            // focal: exponent of what is still wrong
 };
 

@@ -92,7 +92,7 @@ struct Plan {
 
   void set_identity() {
     identity = identity_of(job_.train, data);
-    identity.update({{"objective", {job_.objective, job_.margin, job_.focus}},
+    identity.update({{"objective", {job_.objective, job_.margin, job_.entropy, job_.focus}},
                      {"positive", job_.positive},
                      {"positives_in_batch", job_.positives_in_batch},
                      {"keep_positives", job_.keep_positives},
@@ -144,7 +144,7 @@ class Member {
     if (is_late) saved = taken_over();
     else introduce();
     options_ = plan_.coda(report_.training.images, members_.size());
-    objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .focus = job_.focus});
+    objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .entropy = job_.entropy, .focus = job_.focus});
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
     LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed};
     if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);

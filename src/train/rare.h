@@ -18,7 +18,8 @@ struct RareJob {
   std::vector<int64_t> positive{1};   // classes of the labels that are positive
   double positives_in_batch = 0.5;    // share; 0: as they come
   double keep_positives = 0;          // share of the positives among the images learned from, for experiments; 0: all
-  double margin = 1, focus = 2;       // of auc and focal
+  double margin = 1, entropy = 0;     // of auc
+  double focus = 2;                   // of focal
   int workers = 1;                    // members in this process; under MPI it is one
   double skew = 0;                    // of how positives are divided among members
   bool own_images = false;            // images are this member's alone, not to be divided; held-out ones all members have

@@ -101,6 +101,7 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--positives-in-batch", rare.positives_in_batch, "share of a batch that is positive")->check(CLI::Range(0.0, 1.0))->capture_default_str());
   add(app.add_option("--keep-positives", rare.keep_positives, "learn from so few positives that they are this share of the images, to try out how rare they may be")->check(CLI::Range(0.0, 1.0)));
   add(app.add_option("--margin", rare.margin, "auc: of positives before negatives")->capture_default_str());
+  add(app.add_option("--entropy", rare.entropy, "auc: weight of cross-entropy beside it: from 0.1 to 1 a network learns from the first step, and needs no training before")->capture_default_str());
   add(app.add_option("--focus", rare.focus, "focal: exponent of what is still wrong")->capture_default_str());
   add(app.add_option("--workers", rare.workers, "threads that learn from images of their own; processes under mpirun take their place")->check(CLI::Range(1, 1024))->capture_default_str());
   add(app.add_flag("--own-images", rare.own_images, "--images are this member's alone, under mpirun, with {rank} in their names in place of its rank; default: all members give the same ones, which are divided"));

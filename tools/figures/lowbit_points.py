@@ -29,19 +29,27 @@ RATES = {(1, 2): "0.01", (2, 2): "0.005"}
 
 class Quantising(compress_tasks.Task):
     def epochs(self, bits):
-        return EPOCHS_OF.get((self.name, bits), EPOCHS[bits])
+        return self.options.epochs or EPOCHS_OF.get((self.name, bits), EPOCHS[bits])
+
+    def rate(self, bits):
+        own = WORDS[self.name][WORDS[self.name].index("--lr") + 1]
+        return self.options.lr or RATES_OF.get((self.name, bits), RATES.get(bits, own))
+
+    def words(self, bits):
+        """Of the network, with the decay and the rate that these bits need."""
+        return [*without(without(WORDS[self.name], "--weight-decay"), "--lr"), "--weight-decay", "0.0001", "--lr", self.rate(bits)]
 
     def low(self, bits, seed):
-        output = self.folder / f"w{bits[0]}a{bits[1]}.{self.epochs(bits)}.{rate_for(self.name, bits)}.{seed}.onnx"
+        output = self.folder / f"w{bits[0]}a{bits[1]}.{self.epochs(bits)}.{self.rate(bits)}.{seed}.onnx"
 
         def make():
-            report = self.scissionlite("quantize", self.model, output, seed, words_for(self.name, bits), "--weight-bits", bits[0], "--activation-bits", bits[1], "--epochs", self.epochs(bits))
+            report = self.scissionlite("quantize", self.model, output, seed, self.words(bits), "--weight-bits", bits[0], "--activation-bits", bits[1], "--epochs", self.epochs(bits))
             return {"accuracy": report["score"]["written"], **{key: report["score"].get(key) for key in ("before", "post_training", "after")}, "agreement": report["agreement"], "file_bytes": report["file_bytes"]}
 
         return figures.kept(output.with_suffix(".json"), make)
 
     def key(self, bits, seed):
-        return f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs lr {rate_for(self.name, bits)} seed {seed}"
+        return f"{self.name} w{bits[0]}a{bits[1]} {self.epochs(bits)} epochs lr {self.rate(bits)} seed {seed}"
 
     def pair(self, bits, seed):
         """Both of one seed, from one base and one machine."""
@@ -50,16 +58,6 @@ class Quantising(compress_tasks.Task):
     def points_lost(self, bits, seed):
         pair = self.pair(bits, seed)
         return 100 * (pair["float"] - pair["low"]["accuracy"])
-
-
-def rate_for(name, bits):
-    own = WORDS[name][WORDS[name].index("--lr") + 1]
-    return RATES_OF.get((name, bits), RATES.get(bits, own))
-
-
-def words_for(name, bits):
-    """Of the network, with the decay and the rate that these bits need."""
-    return [*without(without(WORDS[name], "--weight-decay"), "--lr"), "--weight-decay", "0.0001", "--lr", rate_for(name, bits)]
 
 
 def without(words, option):
@@ -84,6 +82,8 @@ def main():
     parser.add_argument("--only", nargs="+", choices=CIFAR + INDUSTRIAL, default=CIFAR + INDUSTRIAL)
     parser.add_argument("--figures", nargs="+", choices=list(FIGURES), default=list(FIGURES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--epochs", type=int, help="to try another number than the figure's")
+    parser.add_argument("--lr", help="likewise, the learning rate of few bits")
     parser.add_argument("--record", action="store_true", help="write the rows")
     options = parser.parse_args()
     tasks = {name: Quantising(name, options) for name in options.only}
