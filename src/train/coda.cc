@@ -180,7 +180,9 @@ void Coda::restart(Stream& data, const Logit& logit) {
   }
   module_.set_update_statistics(updates);
   members_.sum(sums);
-  if (sums[1] > 0 && sums[3] > 0) objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);
+  if (sums[1] == 0 || sums[3] == 0) return;
+  if (at_.stage == 1) objective_.begin(sums[0] / sums[1], sums[2] / sums[3]);
+  else objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);
 }
 
 int64_t Coda::steps_of(int64_t stage) const { return std::llround(static_cast<double>(options_.first_steps) * std::pow(options_.growth, static_cast<double>(stage - 1))); }

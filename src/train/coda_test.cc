@@ -132,6 +132,7 @@ class ByHand {
   }
 
  private:
+  bool is_first_ = true;          // stage
   using V = std::vector<double>;  // c (2), w (2, features), a, b, alpha
 
   [[nodiscard]] double h(const V& v, const Example& x) const {
@@ -151,6 +152,7 @@ class ByHand {
       for (int64_t i = 0; i < setting_.options.restart_batches; ++i)
         for (const auto& x : batch(rank)) x.label == 1 ? (of_positives += h(common_, x), ++positives) : (of_negatives += h(common_, x), ++negatives);
     common_.back() = of_negatives / negatives - of_positives / positives;
+    if (std::exchange(is_first_, false)) common_[common_.size() - 3] = of_positives / positives, common_[common_.size() - 2] = of_negatives / negatives;
   }
   /// @param correction  added to the gradient. @return the gradient without it.
   V step(V& v, const V& start, const std::vector<Example>& batch, double rate, const V& correction) const {

@@ -64,6 +64,12 @@ class AreaUnderCurve final : public Objective {
     torch::NoGradGuard guard;
     alpha_.fill_(mean_of_negatives - mean_of_positives);
   }
+  /// Where the model can tell already, a and b of 0 would first pull all scores down to them: their best values are these means.
+  void begin(double mean_of_positives, double mean_of_negatives) override {
+    restart(mean_of_positives, mean_of_negatives);
+    torch::NoGradGuard guard;
+    a_.fill_(mean_of_positives), b_.fill_(mean_of_negatives);
+  }
 
  private:
   double p_, margin_, entropy_;

@@ -28,6 +28,8 @@ class Objective {
   [[nodiscard]] virtual Values maximised() const { return {}; }
   /// Begins anew with what the scores (sigmoids of logits) of positives and of negatives are in the mean.
   virtual void restart(double mean_of_positives, double mean_of_negatives) { (void)mean_of_positives, (void)mean_of_negatives; }
+  /// Likewise before the first step of all.
+  virtual void begin(double mean_of_positives, double mean_of_negatives) { restart(mean_of_positives, mean_of_negatives); }
 };
 
 /// @param name  of objectives.inc. @throws InvalidArgument naming near ones; a positive rate that is not between 0 and 1.

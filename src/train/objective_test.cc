@@ -83,6 +83,27 @@ TEST(Objective, AreaUnderCurveHasGradientsForAll) {
   }
 }
 
+/// So that the first step leaves a model that orders its images well enough as it is.
+TEST(Objective, AreaUnderCurveBeginsWithTheMeansThatAreBest) {
+  const auto auc = make_objective("auc", {});
+  auc->begin(0.8, 0.1);
+  EXPECT_FLOAT_EQ(auc->minimised().at("auc/a").item<float>(), 0.8F);
+  EXPECT_FLOAT_EQ(auc->minimised().at("auc/b").item<float>(), 0.1F);
+  EXPECT_FLOAT_EQ(auc->maximised().at("auc/alpha").item<float>(), -0.7F);
+  auc->restart(0.9, 0.2);
+  EXPECT_FLOAT_EQ(auc->minimised().at("auc/a").item<float>(), 0.8F) << "it was learned since";
+}
+
+TEST(Objective, CrossEntropyStandsBesideTheAreaByItsWeight) {
+  const Scores scores(5);
+  const ObjectiveOptions options{.positive_rate = scores.rate()};
+  auto with = options;
+  with.entropy = 0.3;
+  EXPECT_NEAR(scores.loss(*make_objective("auc", with)), scores.loss(*make_objective("auc", options)) + 0.3 * scores.loss(*make_objective("cross-entropy", options)), 1e-6);
+  with.entropy = -1;
+  EXPECT_THROW((void)make_objective("auc", with), InvalidArgument);
+}
+
 TEST(Objective, WeightsMakeClassesAlike) {
   const Scores scores(4, 3, 30);
   double of_positives = 0, of_negatives = 0, focal = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` behind half of the steps with cross-entropy on balanced batches, and by what else one would take for as many
+"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` behind four fifths of the steps with cross-entropy on balanced batches, and by what else one would take for as many
 steps: cross-entropy as images come, on balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
-from three; both that begin with a trained network also whether its last layer is a new one. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
+from three; both that begin with a trained network also whether its last layer is a new one, and PESG whether half or four fifths of the steps are the start's. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
 
 Each run is a line of docs/benchmarks/runs/auc.jsonl and is not made again.
 
@@ -21,7 +21,7 @@ import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc.py"
 LEARNING_RATES = (0.03, 0.1, 0.3)
-LEARNING_RATES_OURS = (0.1, 0.3, 1.0)  # the method's loss has a factor p(1 - p) that the others do not have: a quarter on balanced batches
+STARTS = {"auc": (0.8,), "pesg": (0.5, 0.8)}  # shares of the steps that train the network which is begun with
 STAGES, GROWTH = 3, 3
 IN_ALL = sum(GROWTH ** stage for stage in range(STAGES))
 OTHERS = {"cross-entropy": ["--objective", "cross-entropy", "--sampling", "natural"], "balanced": ["--objective", "cross-entropy"], "weighted": ["--objective", "weighted", "--sampling", "natural"],
@@ -31,47 +31,52 @@ FROM_TRAINED = ("pesg", "auc")
 TUNING_SEED, TUNING_RATE = 100, 0.01
 
 
+def share_of(setting):
+    return setting[2] if len(setting) > 2 else 0.5
+
+
 class Task(auc_tasks.Data):
     def learned(self, method, start, rate, setting, seed, steps, tuning):
         """A model by ours, and its AUC."""
         output = self.folder / f"{method}.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
-        learning_rate, has_new_layer = setting
+        learning_rate, has_new_layer = setting[:2]
         words = [*self.words(rate, seed, tuning), *OTHERS.get(method, ["--objective", "auc"]), "--momentum", 0.9, "--weight-decay", 0.0001, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL), "--lr", learning_rate,
                  "--seed", seed, *(["--classes", 2] if has_new_layer or (method in OTHERS and self.name == "magtile") else [])]
         report = auc_tasks.learn(self.options, start, words, output)
         return output, report["measures"][-1]["auc"]["value"]
 
-    def pretrained(self, rate, seed, tuning):
+    def pretrained(self, rate, seed, share, tuning):
         """What both methods that maximise AUC begin with."""
         setting = self.setting("balanced")
-        output = self.folder / f"pretrained.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
+        output = self.folder / f"pretrained.{share}.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
         if not output.exists():
-            self.learned("balanced", self.start(seed), rate, setting, seed, self.settings["steps"] / 2, tuning)[0].rename(output)
+            self.learned("balanced", self.start(seed), rate, setting, seed, self.settings["steps"] * share, tuning)[0].rename(output)
         return output
 
     def peer(self, start, rate, setting, seed, tuning):
         """LibAUC's AUC of its own training from `start`, in a program of its own."""
-        words = [self.options.libauc, pathlib.Path(__file__).parent / "auc_peer.py", start, "--train", self.rare(rate, seed, tuning), "--test", self.files["tune_test" if tuning else "test"], "--input", self.input, "--steps", self.settings["steps"] // 2,
+        words = [self.options.libauc, pathlib.Path(__file__).parent / "auc_peer.py", start, "--train", self.rare(rate, seed, tuning), "--test", self.files["tune_test" if tuning else "test"], "--input", self.input, "--steps", round(self.settings["steps"] * (1 - share_of(setting))),
                  "--batch", auc_tasks.BATCH, "--lr", setting[0], "--seed", seed, "--shift", self.settings["augment"]["shift"], *(["--labels", self.table] if self.table else []),
                  *(["--new-last-layer"] if setting[1] else []), "--threads", self.options.threads, "--positive", *self.settings["positive"]]
         return json.loads(subprocess.run([str(word) for word in words], check=True, stdout=subprocess.PIPE, text=True).stdout)["auc"]
 
     def make(self, method, rate, setting, seed, tuning=False):
         if method == "pesg":
-            return self.peer(self.pretrained(rate, seed, tuning), rate, setting, seed, tuning)
-        start, steps = (self.pretrained(rate, seed, tuning), self.settings["steps"] / 2) if method == "auc" else (self.start(seed), self.settings["steps"])
+            return self.peer(self.pretrained(rate, seed, share_of(setting), tuning), rate, setting, seed, tuning)
+        share = share_of(setting)
+        start, steps = (self.pretrained(rate, seed, share, tuning), self.settings["steps"] * (1 - share)) if method == "auc" else (self.start(seed), self.settings["steps"])
         return self.learned(method, start, rate, setting, seed, steps, tuning)[1]
 
     def setting(self, method):
-        """Learning rate, and whether the last layer is a new one."""
+        """Learning rate, whether the last layer is a new one, and the share of the steps that are the start's where that is not a half."""
         rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
-        settings = [(lr, is_new) for lr in (LEARNING_RATES_OURS if method == "auc" else LEARNING_RATES) for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
+        settings = [(lr, is_new, *((share,) if share != 0.5 else ())) for share in STARTS.get(method, (0.5,)) for lr in LEARNING_RATES for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
         found = {setting: figures.run_once("auc", f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}", lambda setting=setting: self.tuned(method, rate, setting)) for setting in settings}
         return max(found, key=found.get)
 
     def tuned(self, method, rate, setting):
         value = self.make(method, rate, setting, TUNING_SEED, tuning=True)
-        print(f"[auc] {self.name}, tuning {method}, learning rate {setting[0]}{', new last layer' if setting[1] else ''}: {value:.4f}", flush=True)
+        print(f"[auc] {self.name}, tuning {method}, learning rate {setting[0]}{', new last layer' if setting[1] else ''}{f', {share_of(setting):g} of the steps before' if method in FROM_TRAINED else ''}: {value:.4f}", flush=True)
         return value
 
     def auc(self, method, rate, seed):
