@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/progress.h"
+#include "base/stats.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "simulate/of_plan.h"
+#include "simulate/regret.h"
+#include "simulate/scenario.h"
+
+namespace scissionlite::cli {
+namespace {
+
+constexpr double kHourUs = 3600e6, kHoursARun = 20, kLinkTraceUs = 300e6;
+
+struct Options {
+  std::string plan, trace, link;
+  double duration_s = 600, deadline_ms = 0, dwell_ms = 2000, images_per_second = 4, faults_hours = 0, most_regret = 0;
+  int devices = 1, links = 0;
+  uint64_t seed = 1;
+};
+
+simulate::Trace trace_of(const Options& options) {
+  if (!options.trace.empty()) return simulate::trace_from_json(read_json(options.trace, "trace", 1), options.trace);
+  if (options.link.empty()) throw InvalidArgument("[simulate] nothing says what the link does; give --trace or --link");
+  return {.links = {{.at_us = 0, .link = net::parse_link(options.link)}}, .events = {}, .duration_us = options.duration_s * 1e6};
+}
+
+void print_violations(const simulate::Summary& summary) {
+  for (const auto& one : summary.violations) std::cerr << "broken promise: " << one << "\n";
+}
+
+int simulate_plan(const Options& options, const Common& common) {
+  simulate::WorldOptions world{.plans = simulate::plans_of(load_plan(options.plan))};
+  world.controller.deadline_us = options.deadline_ms * 1e3, world.controller.dwell_us = options.dwell_ms * 1e3;
+  world.devices = options.devices, world.period_us = 1e6 / options.images_per_second, world.seed = options.seed, world.keeps_latencies = true;
+  const auto out = simulate::regret_of(world, trace_of(options));
+  if (common.json) {
+    Json fixed = Json::object();
+    for (size_t i = 0; i < world.plans.size(); ++i) fixed[world.plans[i].key] = out.fixed_us[i];
+    std::cout << Json{{"summary", to_json(out.summary)}, {"oracle_us", out.oracle_us}, {"vs_oracle", out.vs_oracle()}, {"fixed_us", fixed}, {"vs_best_fixed", out.vs_fixed}}.dump(2) << "\n";
+  } else {
+    const auto& s = out.summary;
+    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late << " late; " << s.switches << " switches\n"
+              << "mean latency " << format_us(out.ours_us) << "; with the link known beforehand " << format_us(out.oracle_us) << " (" << format_fixed(out.vs_oracle(), 2) << " times)\n";
+    for (size_t i = 0; i < world.plans.size(); ++i) std::cout << "  always " << world.plans[i].key << ": " << format_us(out.fixed_us[i]) << "\n";
+    print_violations(s);
+  }
+  return out.summary.violations.empty() ? 0 : 1;
+}
+
+/// Random worlds with every fault that concerns time and network; hours of devices.
+int simulate_faults(const Options& options, const Common& common) {
+  simulate::Summary all;
+  Progress progress("simulate", static_cast<int64_t>(options.faults_hours));
+  for (uint64_t seed = options.seed; all.simulated_us < options.faults_hours * kHourUs; ++seed) {
+    const auto world = simulate::random_world(seed);
+    all.add(simulate::simulate(world, simulate::random_faults(seed, std::min(kHoursARun, options.faults_hours))));
+    progress.advance(static_cast<int64_t>(kHoursARun) * world.devices);
+    if (!all.violations.empty()) break;
+  }
+  if (common.json) std::cout << to_json(all).dump(2) << "\n";
+  else
+    std::cout << format_fixed(all.simulated_us / kHourUs, 0) << " hours, " << all.images << " images: " << all.edge << " by the edge, " << all.local << " by devices, " << all.errors << " errors where nobody could answer, "
+              << all.late << " late for want of time on the device; " << all.violations.size() << " broken promises\n";
+  if (!common.json) print_violations(all);
+  return all.violations.empty() ? 0 : 1;
+}
+
+/// Random and adversarial links, half of each.
+int simulate_links(const Options& options, const Common& common) {
+  std::vector<double> vs_fixed;
+  uint64_t worst_seed = 0;
+  int64_t switches = 0;
+  Progress progress("simulate", options.links);
+  for (int i = 0; i < options.links; ++i) {
+    const uint64_t seed = options.seed + static_cast<uint64_t>(i);
+    auto world = simulate::random_world(seed);
+    world.devices = 1, world.controller.deadline_us = 0;
+    for (auto& plan : world.plans) plan.answers_locally = true;
+    const auto out = simulate::regret_of(world, i % 2 == 0 ? simulate::random_link(seed, kLinkTraceUs) : simulate::adversarial_link(seed, kLinkTraceUs, world.controller.dwell_us));
+    if (vs_fixed.empty() || out.vs_fixed > *std::max_element(vs_fixed.begin(), vs_fixed.end())) worst_seed = seed;
+    vs_fixed.push_back(out.vs_fixed), switches += out.switches;
+    progress.advance();
+  }
+  const double worst = percentile(vs_fixed, 100), p99 = percentile(vs_fixed, 99), middle = median(vs_fixed);
+  if (common.json) std::cout << Json{{"traces", options.links}, {"worst", worst}, {"worst_seed", worst_seed}, {"p99", p99}, {"median", middle}, {"switches", switches}}.dump(2) << "\n";
+  else
+    std::cout << options.links << " traces: mean latency over the best fixed plan's with a dwell time a switch: median " << format_fixed(middle, 3) << ", 99 of 100 below " << format_fixed(p99, 3) << ", worst "
+              << format_fixed(worst, 3) << " (seed " << worst_seed << ")\n";
+  if (options.most_regret == 0 || worst <= options.most_regret) return 0;
+  std::cerr << "the worst trace ends at " << format_fixed(worst, 3) << ", more than " << options.most_regret << "\n";
+  return 1;
+}
+
+int simulate_command(const Options& options, const Common& common) {
+  if (options.faults_hours > 0) return simulate_faults(options, common);
+  if (options.links > 0) return simulate_links(options, common);
+  if (options.plan.empty()) throw InvalidArgument("[simulate] no plan is given; give plan.json with --trace or --link, or --random-faults HOURS, or --random-links COUNT");
+  return simulate_plan(options, common);
+}
+
+}  // namespace
+
+Run declare_simulate(CLI::App& app, Common& common) {
+  auto options = std::make_shared<Options>();
+  app.add_option("plan", options->plan, "plan.json: its best candidates of each kind are what the device may switch between");
+  app.add_option("--trace", options->trace, "trace.json: what the link does when, and what else happens (docs/formats.md)");
+  app.add_option("--link", options->link, "a steady link instead, as 58.8M,27.4ms");
+  app.add_option("--duration-s", options->duration_s, "with --link: simulated seconds")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--deadline-ms", options->deadline_ms, "of each image; 0: none")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--dwell-ms", options->dwell_ms, "least time between two switches of plan")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--images-per-second", options->images_per_second, "of each camera")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--devices", options->devices, "that share the edge")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--random-faults", options->faults_hours, "in place of a plan: so many hours of random devices under random faults, and whether every promise is kept")->check(CLI::PositiveNumber);
+  app.add_option("--random-links", options->links, "in place of a plan: so many random and adversarial links, and how far from the best fixed plan the controller ends")->check(CLI::PositiveNumber);
+  app.add_option("--most-regret", options->most_regret, "with --random-links: end with 1 where one is further away than so many times")->check(CLI::PositiveNumber);
+  app.add_option("--seed", options->seed, "of all that is random; a broken promise tells the seed that repeats it")->capture_default_str();
+  return [options, &common] { return simulate_command(*options, common); };
+}
+
+}  // namespace scissionlite::cli

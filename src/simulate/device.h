@@ -1,0 +1,91 @@
+// A simulated device: a camera, one processor, the controller and breakers that `run` has. Private to simulate/.
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "simulate/messages.h"
+#include "simulate/world.h"
+
+namespace scissionlite::simulate {
+
+class Device {
+ public:
+  Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail& mail, Summary& summary);
+
+  void start(double now_us);
+  void on(const Due& due);                       // kFrame to kBudget, kCheckDue to kProbeTimeout
+  void receive(const Message& message, double now_us);
+  void send(Message message, double now_us);     // either way over its link
+  void set_link(const LinkChange& change, double now_us);
+  void apply(const Happening& happening, double now_us);
+  void stop_camera() { films_ = false; }
+  /// At the end: nothing may be left.
+  void check_done(double now_us);
+
+ private:
+  struct Image {
+    uint64_t number = 0;
+    double accepted_us = 0;
+  };
+  enum class Stage { kHead, kCall, kLocal };
+  struct Current {
+    Image image;
+    size_t plan = 0;
+    Stage stage = Stage::kHead;
+    double began_us = 0, sent_us = 0, budget_us = 0, head_us = 0, local_us = 0;
+    uint64_t call = 0;
+    bool could_be_in_time = true;  // when it was begun
+    std::optional<Message> held{};    // its answer, over a connection whose tail is being checked
+  };
+  struct Check {
+    uint64_t call = 0;             // 0: none
+    double sent_us = 0;
+  };
+  struct Probe {
+    uint64_t call = 0;
+    double sent_us = 0, round_trip_us = 0, bytes = 0, next_us = 0;
+  };
+
+  void take_frame(double now_us);
+  void begin(double now_us);
+  void head_done(double now_us);
+  void ask(double now_us, double budget_us);
+  void answer_locally(double now_us);
+  void finish(bool from_edge, bool is_error, double now_us);
+  void take_answer(const Message& message, double now_us);
+  void take_refusal(const Message& message, double now_us);
+  void start_check(size_t plan, double now_us);
+  void take_check(const Message& message, double now_us);
+  void fall(const char* reason, double now_us);
+  void watch(size_t plan);
+  [[nodiscard]] size_t checked_first() const;
+  void probe(double now_us);
+  void take_pong(const Message& message, double now_us);
+  void violated(const std::string& what, double now_us);
+  [[nodiscard]] double taking(double us) { return us * slower_ * rng_.uniform(1 - 2 * options_.noise, 1 + 2 * options_.noise); }
+  [[nodiscard]] Message request(Message::Kind kind, size_t plan, double bytes, uint64_t call) const;
+
+  const WorldOptions& options_;
+  size_t number_;
+  Agenda& agenda_;
+  Mail& mail_;
+  Summary& summary_;
+  Rng rng_;
+  control::Controller controller_;
+  std::vector<control::Breaker> breakers_;  // of each plan; down together, as they share the link, refused each on its own
+  std::vector<bool> usable_;
+  std::vector<uint32_t> checked_;           // each plan: the connection whose tail was checked
+  std::vector<Check> checks_;
+  net::LinkModel up_, down_;
+  double loss_ = 0;
+  bool connection_is_dead_ = false, films_ = true;
+  double slower_ = 1;
+  int64_t images_since_slower_ = 1 << 20;
+  std::deque<Image> waiting_;
+  std::optional<Current> current_;
+  Probe probe_;
+  uint64_t next_image_ = 1, next_call_ = 1, answered_ = 0;
+};
+
+}  // namespace scissionlite::simulate
