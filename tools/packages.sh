@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the Debian packages: scissionlite-device (native engine only) and scissionlite-edge (with OpenVINO).
 #   tools/packages.sh OUT [device] [edge]        both where none is named; OUT gets the .deb files
-# Needs debhelper and what the build needs (tools/install_deps.sh test). Each half has a build tree of its own below build/packages/;
+# Needs debhelper and what the build needs (tools/install_deps.sh test). Each half has a build tree of its own, build/package-HALF;
 # SCISSIONLITE_BUILD_EDGE names one that is there already. SCISSIONLITE_COMPRESSION is what dpkg-deb is told, as "-Zxz -z9".
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,5s/^# *//p' "$0" >&2; exit 2; }
@@ -22,7 +22,7 @@ build() {
   cmake -G Ninja -S "$root" -B "$folder" -DCMAKE_BUILD_TYPE=Release -DSCISSIONLITE_DEPS="$deps" -DSCISSIONLITE_TESTS=OFF -DSCISSIONLITE_TRAIN=OFF -DSCISSIONLITE_HALIDE=OFF "$@" >/dev/null
   cmake --build "$folder" -j "${JOBS:-$(nproc)}" --target scissionlite
 }
-device="$work/build-device" edge="${SCISSIONLITE_BUILD_EDGE:-$work/build-edge}"
+device="$root/build/package-device" edge="${SCISSIONLITE_BUILD_EDGE:-$root/build/package-edge}"  # as deep as other build trees, for ccache
 for half in "${halves[@]}"; do
   case "$half" in
     # oneDNN's and OpenCL's packages would take 40 MB of a device.
