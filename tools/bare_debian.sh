@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # To be sourced: a bare Debian 12 in a folder, with this machine's settings of APT and pip. Needs root and debootstrap.
 #   bare_debian FOLDER PACKAGES     makes it, unless it is there
 #   mount_bare FOLDER               proc, sys and dev inside, until unmount_bare FOLDER

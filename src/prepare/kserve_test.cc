@@ -11,7 +11,7 @@ TEST(Kserve, NamesAreWhatKubernetesTakes) {
   EXPECT_EQ(kserve_name("mobilenetv2_1.0_tail"), "mobilenetv2-1-0-tail");
   EXPECT_EQ(kserve_name("ResNet50"), "resnet50");
   EXPECT_EQ(kserve_name("3d_net"), "model-3d-net");
-  EXPECT_EQ(kserve_name("_x_"), "model-x");
+  EXPECT_EQ(kserve_name("_x_"), "x");
   EXPECT_EQ(kserve_name("-"), "model");
   EXPECT_LE(kserve_name(std::string(200, 'a')).size(), 46u);
   EXPECT_EQ(kserve_name(std::string(39, 'a') + "_bcd").back(), 'a');

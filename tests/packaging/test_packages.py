@@ -2,6 +2,7 @@
   test_packages.py BUILD OUT     BUILD: a build tree with OpenVINO, of which the edge's package is made; the device's has one of its own
 
 Exit 77 (skipped) where debhelper or ccache is missing: without a cache the device's program takes long."""
+import functools
 import os
 import pathlib
 import re
@@ -23,10 +24,18 @@ def run(*command, **options):
     return done.stdout
 
 
+@functools.cache
+def owners_of(library):
+    """Debian's packages that hold a library, and what those provide."""
+    owners = {line.split(":")[0] for line in run("dpkg", "-S", f"*/{library}").splitlines()}
+    return owners | set(re.findall(r"[\w.+-]+", run("dpkg-query", "-W", "-f", "${Provides} ", *owners)))
+
+
 class Package:
     def __init__(self, path, work):
         self.path = path
         self.files, self.scripts = work / path.name / "files", work / path.name / "control"
+        self.files.mkdir(parents=True)
         run("dpkg-deb", "-x", path, self.files)
         run("dpkg-deb", "-e", path, self.scripts)
         self.owners = {line.split()[1] for line in run("dpkg-deb", "-c", path).splitlines()}
@@ -55,9 +64,7 @@ class Packages(unittest.TestCase):
         cls.packages = {half: Package(next(out.glob(f"scissionlite-{half}_*.deb")), pathlib.Path(work.name)) for half in ("device", "edge")}
 
     def each(self):
-        for half, package in self.packages.items():
-            with self.subTest(half):
-                yield half, package
+        return self.packages.items()
 
     def test_version_is_the_program_s(self):
         for half, package in self.each():
@@ -85,11 +92,10 @@ class Packages(unittest.TestCase):
             for name in ("adduser", "libc6", "libstdc++6", "libgrpc++1.51", "libprotobuf32", "libssl3", "libgomp1"):
                 self.assertIn(name, depends)
             own = {path.name for path in package.elves()}
-            for path in package.elves():
-                needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", path))
-                for library in set(needed) - own:
-                    owner = {line.split(":")[0] for line in run("dpkg", "-S", f"*/{library}").splitlines()}
-                    self.assertTrue(owner & depends, f"{path.name} needs {library} of {owner}, which is not in Depends")
+            needed = {library for path in package.elves() for library in re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "-d", path))}
+            for library in needed - own:
+                names = owners_of(library)
+                self.assertTrue(names & depends, f"{library} of {names} is needed and not in Depends")
 
     def test_programs_are_stripped_and_name_no_folder_of_the_build(self):
         for _, package in self.each():
@@ -125,7 +131,8 @@ class Packages(unittest.TestCase):
         openvino = self.packages["edge"].files / "usr/share/doc/scissionlite-edge/openvino"
         self.assertIn("Apache License", (openvino / "LICENSE").read_text())
         for name in ("runtime", "onednn", "onetbb"):
-            self.assertGreater((openvino / f"{name}_third-party-programs.txt").stat().st_size, 1000)
+            (path,) = openvino.glob(f"{name}?third-party-programs.txt")
+            self.assertGreater(path.stat().st_size, 1000)
 
     def test_edge_holds_what_openvino_needs(self):
         edge = self.packages["edge"]
@@ -153,9 +160,7 @@ class Units(unittest.TestCase):
     FOLDER = ROOT / "packaging/debian"
 
     def each(self):
-        for half in ("device", "edge"):
-            with self.subTest(half):
-                yield half, (self.FOLDER / f"scissionlite-{half}.service").read_text()
+        return [(half, (self.FOLDER / f"scissionlite-{half}.service").read_text()) for half in ("device", "edge")]
 
     def test_they_notify_are_watched_and_restarted(self):
         for _, unit in self.each():

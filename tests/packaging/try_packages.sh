@@ -71,6 +71,7 @@ cp -r "$folder/trial/models/." "$folder/var/lib/scissionlite-edge/models/"
 inside chown -R scissionlite-edge: /var/lib/scissionlite-edge
 port="$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 sed -i "s/^PORT=.*/PORT=$port/" "$folder/etc/scissionlite/edge.conf"
+: >"$folder/trial/edge.out"
 chroot "$folder" setpriv --reuid scissionlite-edge --regid scissionlite-edge --clear-groups --no-new-privs --bounding-set=-all $(command_of edge) >"$folder/trial/edge.out" 2>"$folder/trial/edge.log" &
 edge_pid=$!
 for _ in $(seq 600); do grep -q "^ready" "$folder/trial/edge.out" && break; kill -0 "$edge_pid" || break; sleep 0.1; done
