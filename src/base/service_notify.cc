@@ -30,7 +30,7 @@ bool send_to(const char* path, std::string_view text) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const size_t length = std::strlen(path);
-  if (length < 2 || length >= sizeof(address.sun_path)) return false;
+  if (length < 2 || length >= sizeof(address.sun_path)) return errno = EINVAL, false;
   std::memcpy(address.sun_path, path, length);
   if (path[0] == '@') address.sun_path[0] = '\0';  // a name that no file has
   const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -45,8 +45,8 @@ TEST_F(ServiceNotify, StateArrivesAsOneMessage) {
 TEST_F(ServiceNotify, NobodyListens) {
   setenv("NOTIFY_SOCKET", "@scissionlite_nobody", 1);
   EXPECT_FALSE(notify_service("READY=1"));
-  for (const char* path : {"", "x", std::string(200, 'x').c_str()}) {
-    setenv("NOTIFY_SOCKET", path, 1);
+  for (const auto& path : {std::string(), std::string("x"), std::string(200, 'x')}) {
+    setenv("NOTIFY_SOCKET", path.c_str(), 1);
     EXPECT_FALSE(notify_service("READY=1")) << path;
   }
   unsetenv("NOTIFY_SOCKET");
