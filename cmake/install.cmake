@@ -1,7 +1,8 @@
 # The library as one shared object, and what `cmake --install` gives:
 #   bin/scissionlite  lib/libscissionlite.so  lib/scissionlite/scissionlite_openvino.so  include/scissionlite/
 #   lib/cmake/ScissionLite/  share/scissionlite/  share/doc/
-# OpenVINO is found where it was at build time, or, with SCISSIONLITE_BUNDLE_OPENVINO, in lib/scissionlite/ of the installation.
+# OpenVINO is found in lib/scissionlite/openvino/: a link to where it was at build time, or, with SCISSIONLITE_BUNDLE_OPENVINO, its libraries.
+# Components, for tools/packages.sh: program, openvino_module, openvino_libraries.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 option(SCISSIONLITE_BUNDLE_OPENVINO "Install OpenVINO's runtime too (100 MB), so that the build tree may go" OFF)
@@ -24,21 +25,21 @@ set(rpath_program "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN/../${module_dir}")
 set(rpath_library "$ORIGIN;$ORIGIN/scissionlite")
 if(TARGET scissionlite_openvino)
   set(openvino_libs "${SCISSIONLITE_DEPS}/openvino/openvino/libs")
-  install(TARGETS scissionlite_openvino LIBRARY DESTINATION "${module_dir}")
-  if(SCISSIONLITE_BUNDLE_OPENVINO)
-    set_target_properties(scissionlite_openvino PROPERTIES INSTALL_RPATH "$ORIGIN")
-    install(DIRECTORY "${openvino_libs}/" DESTINATION "${module_dir}" FILES_MATCHING
-      PATTERN "libopenvino.so*" PATTERN "libopenvino_intel_cpu_plugin.so" PATTERN "libopenvino_onnx_frontend.so*"
-      PATTERN "libopenvino_ir_frontend.so*" PATTERN "libtbb*.so*" PATTERN "libhwloc.so*")
-  else()
-    set_target_properties(scissionlite_openvino PROPERTIES INSTALL_RPATH "${openvino_libs}")
+  set_target_properties(scissionlite_openvino PROPERTIES INSTALL_RPATH "$ORIGIN/openvino")
+  install(TARGETS scissionlite_openvino LIBRARY DESTINATION "${module_dir}" COMPONENT openvino_module)
+  if(NOT SCISSIONLITE_BUNDLE_OPENVINO)
+    install(CODE "file(CREATE_LINK \"${openvino_libs}\" \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${module_dir}/openvino\" SYMBOLIC)" COMPONENT openvino_link)
+    set(unless_asked EXCLUDE_FROM_ALL)
   endif()
+  install(DIRECTORY "${openvino_libs}/" DESTINATION "${module_dir}/openvino" COMPONENT openvino_libraries ${unless_asked} FILES_MATCHING
+    PATTERN "libopenvino.so*" PATTERN "libopenvino_intel_cpu_plugin.so" PATTERN "libopenvino_onnx_frontend.so*"
+    PATTERN "libopenvino_ir_frontend.so*" PATTERN "libtbb.so*" PATTERN "libtbbmalloc.so*" PATTERN "libtbbbind*.so*" PATTERN "libhwloc.so*")
 endif()
 set_target_properties(scissionlite PROPERTIES INSTALL_RPATH "${rpath_program}")
 set_target_properties(scissionlite_library PROPERTIES INSTALL_RPATH "${rpath_library}")
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/ScissionLite")
-install(TARGETS scissionlite)
+install(TARGETS scissionlite COMPONENT program)
 if(TARGET scissionlite-train)
   set_target_properties(scissionlite-train PROPERTIES INSTALL_RPATH "${rpath_program}")
   install(TARGETS scissionlite-train)

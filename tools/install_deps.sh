@@ -74,7 +74,7 @@ once skimage pip_target scikit_image scikit-image==0.26.0
 [ "$what" = demo ] && exit 0
 
 # libtorch computes matrix products with whatever libblas is installed: the reference one is fifty times slower than OpenBLAS.
-apt_group test g++-aarch64-linux-gnu qemu-user libb64-0d chromium libtorch-dev libopenblas0-pthread libopenmpi-dev openmpi-bin
+apt_group test debhelper python3-yaml g++-aarch64-linux-gnu qemu-user mmdebstrap libb64-0d chromium libtorch-dev libopenblas0-pthread libopenmpi-dev openmpi-bin
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
 once peers_triton_client venv venv_tritonclient "tritonclient[grpc]==2.73.0" "numpy<3"
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0

@@ -4,12 +4,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "cli/compile_options.h"
 #include "cli/fitted.h"
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "planner/plan.h"
+#include "prepare/kserve.h"
 #include "prepare/prepare.h"
 #include "score/activations.h"
 #include "transfer/fitted.h"
@@ -19,7 +21,8 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name;
+  std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name, kserve;
+  KserveOptions kserve_options{.image = "scissionlite-edge:" + std::string(kVersion), .storage = "pvc://models/repository"};
   std::vector<std::string> images, fitted;
   int threads = 0, max_batch = 32, max_tensors = 3;
   bool compile = false;
@@ -45,6 +48,12 @@ void print_compiled(const Options& options, const PrepareOptions& prepare, const
   if (prepare.repository_options.compile) forms.push_back((fs::path(options.repository) / manifest.tail_name / form_path("1/model.onnx")).string());
   const bool is_left_out = !options.repository.empty() && options.style == kPython;
   std::cout << "compiled    " << join(forms, ", ") << ", for --engine native" << (is_left_out ? "; not for Triton's Python backend" : "") << "\n";
+}
+
+/// What KServe is told of the model folder that was written.
+void write_kserve(const Options& options, const Manifest& manifest) {
+  const auto model = model_file(fs::path(options.repository) / manifest.tail_name);
+  write_file(options.kserve, kserve_manifest(manifest, fs::file_size(model), options.kserve_options));
 }
 
 /// The candidate asked for by name or chosen by the plan; `key` of the plan is checked against the model.
@@ -82,7 +91,13 @@ int prepare(const Options& options, const Common& common) {
   prepare.tail_name = options.tail_name;
   set_compiled(options, prepare);
   prepare.shelf = transfer::load_shelf(options.fitted, options.model);
+  if (!options.kserve.empty()) {
+    if (options.repository.empty() || prepare.candidate.kind == Candidate::Kind::kLocal) throw InvalidArgument("[prepare] --kserve: there is no model folder to serve; give a --repository and a plan with an edge");
+    check_kserve_options(options.kserve_options);
+    check_writable(options.kserve);
+  }
   const auto manifest = prepare_candidate(prepare);
+  if (!options.kserve.empty()) write_kserve(options, manifest);
 
   if (common.json) {
     std::cout << to_json(manifest).dump(2) << "\n";
@@ -100,6 +115,7 @@ int prepare(const Options& options, const Common& common) {
     std::cout << "repository  " << (fs::path(options.repository) / manifest.tail_name).string() << ", sha256 " << manifest.tail_sha256.substr(0, 12) << "...\n"
               << "batch       " << (manifest.batch_dynamic ? "dynamic, at most " + std::to_string(options.max_batch) : "fixed: " + manifest.batch_note) << "\n";
   }
+  if (!options.kserve.empty()) std::cout << "kserve      " << options.kserve << ", expects the repository at " << options.kserve_options.storage << "\n";
   if (options.compile) print_compiled(options, prepare, manifest);
   return 0;
 }
@@ -123,6 +139,10 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")->capture_default_str()->check(CLI::Range(1, 4096));
   app.add_option("--max-tensors", options->max_tensors, "tensors of a cut; must be that of the plan")->capture_default_str()->check(CLI::Range(1, 16));
   app.add_option("--name", options->tail_name, "the model's name in the repository (default: <model>_tail, or <model> for edge-only plans)");
+  auto* kserve = app.add_option("--kserve", options->kserve, "write a ServingRuntime and an InferenceService of KServe for the model folder to this file")->type_name("FILE");
+  app.add_option("--kserve-image", options->kserve_options.image, "container image with the package scissionlite-edge")->needs(kserve)->capture_default_str();
+  app.add_option("--kserve-storage", options->kserve_options.storage, "where the cluster finds the repository")->needs(kserve)->capture_default_str()->type_name("URI");
+  app.add_option("--kserve-threads", options->kserve_options.threads, "cores that the container asks for")->needs(kserve)->check(CLI::Range(1, 1024))->capture_default_str();
   options->edge.batches.clear();
   auto* compile = app.add_flag("--compile", options->compile, "write compiled models beside the ONNX files too: `run` and `serve` with --engine native start faster from them");
   for (const auto& [half, name] : {std::pair(&options->device, "device-"), std::pair(&options->edge, "edge-")})

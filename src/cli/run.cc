@@ -2,7 +2,9 @@
 #include <csignal>
 #include <iostream>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/service_notify.h"
 #include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -18,7 +20,7 @@ using device::RunTotals;
 struct Options {
   std::string package, edge, engine, stdin_format, watch, fallback = "local";
   std::vector<std::string> images;
-  double deadline_ms = 0, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3;
+  double deadline_ms = 0, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
@@ -41,6 +43,28 @@ std::unique_ptr<device::FrameSource> make_source(const Options& o) {
   if (!o.stdin_format.empty()) return device::make_stream_source(o.stdin_format, std::cin);
   return device::make_file_source(vision::list_images(o.images), o.repeat);
 }
+
+/// Whether images get answers: not while one that was taken waits for its own, or for those before it, longer than `hang_us`.
+class Progress final : public device::FrameSource {
+ public:
+  Progress(std::unique_ptr<device::FrameSource> source, double hang_us) : source_(std::move(source)), hang_us_(hang_us) {}
+  [[nodiscard]] std::optional<Item> next() override {
+    auto item = source_->next();
+    if (item && open_++ == 0) since_us_ = Clock::steady().now_us();
+    return item;
+  }
+  void answered() {
+    since_us_ = Clock::steady().now_us();
+    --open_;
+  }
+  [[nodiscard]] bool is_well() const { return open_ == 0 || Clock::steady().now_us() - since_us_ < hang_us_; }
+
+ private:
+  std::unique_ptr<device::FrameSource> source_;
+  double hang_us_;
+  std::atomic<int64_t> open_{0};      // images taken and not answered
+  std::atomic<double> since_us_{0};  // of the last answer, or of the first image since
+};
 
 device::OffloaderOptions offloader_options(const Options& o) {
   device::OffloaderOptions out;
@@ -104,16 +128,20 @@ int exit_code(const RunTotals& t, const Offloader& offloader) {
 int run(const Options& o, const Common& common) {
   if (o.fallback != "local" && o.fallback != "none")
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
-  auto source = make_source(o);
+  Progress source(make_source(o), o.hang_s * 1e6);
   Offloader offloader(open_package(o.package), offloader_options(o));
   if (offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
     log::warning("[run] no --edge given: every image is answered locally");
   stop_on_signals();
   if (common.json) std::cout << Json{{"ready", true}, {"candidate", offloader.package().manifest.candidate}}.dump() << std::endl;
-  const auto emit = [&o](const device::Answer& answer) {
+  const auto emit = [&](const device::Answer& answer) {
     std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    source.answered();
   };
-  const auto totals = device::run_all(offloader, *source, o.pipeline, g_stop, emit);
+  notify_service("READY=1\nSTATUS=answering images");
+  const ServiceWatchdog watchdog([&source] { return source.is_well(); });
+  const auto totals = device::run_all(offloader, source, o.pipeline, g_stop, emit);
+  notify_service("STOPPING=1");
   if (common.json) std::cout << Json{{"summary", summary_json(totals, offloader)}}.dump() << std::endl;
   else if (!common.quiet) print_summary(totals, offloader);
   return exit_code(totals, offloader);
@@ -131,6 +159,7 @@ Run declare_run(CLI::App& app, Common& common) {
                  "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other) or paths (one a line)");
   app.add_option("--deadline-ms", o->deadline_ms, "answer locally when the edge has not answered in time")->check(CLI::NonNegativeNumber);
   app.add_option("--call-timeout-ms", o->call_timeout_ms, "without a deadline: how long a silent edge is waited for")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--hang-secs", o->hang_s, "an image that waits longer than this for its answer: systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
   app.add_option("--fallback", o->fallback, "who answers when the edge does not: local or none (an error)")->capture_default_str();
   app.add_option("--pipeline", o->pipeline, "requests in flight; 1 is latency mode")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--repeat", o->repeat, "go through the image files this often")->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))->capture_default_str();

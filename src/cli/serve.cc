@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/service_notify.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "server/server.h"
@@ -19,7 +20,7 @@ namespace {
 struct Options {
   server::ServerOptions server;
   std::string control_mode = "none", ready_file;
-  double exit_timeout_s = 30;
+  double exit_timeout_s = 30, hang_s = 60;
   int64_t max_message_mb = 256;
 };
 
@@ -56,14 +57,21 @@ int serve(const Options& given, const Common& common) {
   if (options.control_mode == "none" && !options.server.load_models.empty()) throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
+  options.server.hang_us = options.hang_s * 1e6;
   if (!options.ready_file.empty()) check_writable(options.ready_file);
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
   server::Server server(options.server);
   server.start();
   announce(server, options, common);
+  notify_service("READY=1\nSTATUS=serving");
+  const ServiceWatchdog watchdog([&server] {
+    server.probe();
+    return server.can_infer();
+  });
   int signal = 0;
   sigwait(&signals, &signal);
+  notify_service("STOPPING=1\nSTATUS=draining");
   log::info(std::string("[serve] ") + strsignal(signal) + ": draining for up to " + format_fixed(options.exit_timeout_s, 1) + " s");
   stop(server, options.exit_timeout_s);
   return 0;
@@ -85,6 +93,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--strict-readiness", server.strict_readiness, "ready only when every model is")->capture_default_str();
   app.add_option("--exit-on-error", server.exit_on_error, "do not start when a model cannot be loaded")->capture_default_str();
   app.add_option("--exit-timeout-secs", options->exit_timeout_s, "longest wait for requests in flight after SIGTERM")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
+  app.add_option("--hang-secs", options->hang_s, "a run of the engine longer than this hangs: not ready, and systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
   app.add_option("--max-message-mb", options->max_message_mb, "largest request, in MiB")->check(CLI::Range(1, 2047))->capture_default_str();
   app.add_option("--queue-size", server.queue_size, "requests that may wait, a model")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();

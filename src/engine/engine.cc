@@ -55,12 +55,13 @@ std::string default_backend() {
 
 std::unique_ptr<Backend> make_backend(const std::string& spec) {
   const auto [word, rest] = take_word(spec);
-  if (word == "slow" || word == "record" || word == "check") {
+  if (word == "slow" || word == "record" || word == "check" || word == "hang") {
     const auto [argument, inner_given] = take_word(rest);
     const std::string inner = inner_given.empty() ? default_backend() : inner_given;
     if (word == "slow") return make_slow_backend(slow_factor(argument, spec), make_backend(inner));
     if (argument.empty()) throw InvalidArgument("[engine] '" + spec + "': '" + word + "' needs an argument, as in record:FOLDER:openvino");
     if (word == "record") return make_record_backend(argument, make_backend(inner));
+    if (word == "hang") return make_hang_backend(argument, make_backend(inner));
     return make_check_backend(make_backend(argument), make_backend(inner));
   }
   for (const auto& row : kBackends) {
@@ -70,7 +71,7 @@ std::unique_ptr<Backend> make_backend(const std::string& spec) {
     return backend;
   }
   throw InvalidArgument("[engine] unknown backend '" + spec + "'" + did_you_mean(spec, backend_names()) +
-                        " (wrappers: slow:K:BACKEND, check:ORACLE:BACKEND, record:FOLDER:BACKEND)");
+                        " (wrappers: slow:K:BACKEND, check:ORACLE:BACKEND, record:FOLDER:BACKEND, hang:FILE:BACKEND)");
 }
 
 std::unique_ptr<Executable> compile(const Graph& graph, const std::string& spec, const CompileOptions& options) {

@@ -63,7 +63,7 @@ class Backend {
 
 /// A backend by spec: a name of the table ("openvino", "reference", "onnxruntime") with any wrappers before it:
 /// "slow:4:openvino" (each call waits 3 times the CPU time it took), "check:reference:openvino" (runs both, throws on a
-/// difference over 1e-3), "record:FOLDER:openvino" (writes inputs and outputs as .npy).
+/// difference over 1e-3), "record:FOLDER:openvino" (writes inputs and outputs as .npy), "hang:FILE:openvino" (runs wait while FILE exists).
 /// @throws InvalidArgument naming the known ones.
 [[nodiscard]] std::unique_ptr<Backend> make_backend(const std::string& spec);
 /// Names of the table in order of preference.

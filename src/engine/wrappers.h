@@ -19,4 +19,7 @@ namespace scissionlite {
 /// Writes inputs and outputs of each run as numpy files into `folder`.
 [[nodiscard]] std::unique_ptr<Backend> make_record_backend(const std::string& folder, std::unique_ptr<Backend> inner);
 
+/// Runs wait while `file` exists: an engine that hangs, and may recover, when a test says so.
+[[nodiscard]] std::unique_ptr<Backend> make_hang_backend(const std::string& file, std::unique_ptr<Backend> inner, Clock& clock = Clock::steady());
+
 }  // namespace scissionlite

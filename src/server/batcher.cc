@@ -19,6 +19,7 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 int64_t now_ns() { return Clock::steady().now_ns(); }
 
 bool fit_together(const Job& a, const Job& b) {
+  if (a.is_probe || b.is_probe) return false;
   for (size_t i = 0; i < a.inputs.size(); ++i) {
     const auto &x = a.inputs[i].shape(), &y = b.inputs[i].shape();
     if (a.inputs[i].dtype() != b.inputs[i].dtype() || x.size() != y.size() || !std::equal(x.begin() + 1, x.end(), y.begin() + 1)) return false;
@@ -28,7 +29,7 @@ bool fit_together(const Job& a, const Job& b) {
 
 void fail(Job& job, Statistics& statistics, Outcome outcome) {
   outcome.times.total_ns = now_ns() - job.arrived_ns;
-  statistics.add_failure(outcome.times.total_ns);
+  if (!job.is_probe) statistics.add_failure(outcome.times.total_ns);
   job.finish(outcome);
 }
 
@@ -189,7 +190,7 @@ struct Batcher::State {
     times.infer_ns = ran - gathered;
     auto parts = split(outputs, jobs, items);
     times.output_ns = now_ns() - ran;
-    statistics->add_execution(times, items);
+    if (!jobs[0]->is_probe) statistics->add_execution(times, items);
     {
       const std::lock_guard lock(mutex);
       mean_run_ns += (static_cast<double>(ran - start) - mean_run_ns) * (mean_run_ns == 0 ? 1 : 0.1);
@@ -214,7 +215,7 @@ struct Batcher::State {
     times.queue_ns = start_ns - job.queued_ns;
     times.decode_ns = job.decode_ns;
     times.total_ns = now_ns() - job.arrived_ns;
-    statistics->add_success(times, job.batch);
+    if (!job.is_probe) statistics->add_success(times, job.batch);
     job.finish({.code = Code::kOk, .message = "", .outputs = std::move(outputs), .times = times});
   }
 };

@@ -29,6 +29,7 @@ struct Job {
   int64_t batch = 1;             // items along the first dimension; 1 where the model does not batch
   int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
   std::optional<int64_t> deadline_ns;
+  bool is_probe = false;         // the server's own question: runs alone and counts in no statistics
   std::function<void(const Outcome&)> done;  // called exactly once, from any thread
   std::atomic<bool> is_cancelled{false};
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -58,23 +59,29 @@ PackagedModel packaged(const fs::path& folder, const fs::path& file, const std::
   return {file, form_path(file)};
 }
 
-/// One run on zeros: loads lazily built parts, and shows that the engine can run it. Skipped where a size is unknown.
-void warm_up(Executable& executable, const ModelInterface& interface, int64_t batch) {
+/// Inputs of zeros; none where a size is unknown.
+std::vector<Tensor> zeros(const ModelInterface& interface, int64_t batch) {
   std::vector<Tensor> inputs;
   for (const auto& info : interface.inputs) {
     Shape shape = info.shape;
     if (interface.max_batch > 0) shape[0] = batch;
-    if (!is_static(shape)) return;
-    Tensor zeros(info.dtype, shape);
-    std::fill_n(zeros.mutable_data(), zeros.size_bytes(), std::byte{0});
-    inputs.push_back(std::move(zeros));
+    if (!is_static(shape)) return {};
+    Tensor tensor(info.dtype, shape);
+    std::fill_n(tensor.mutable_data(), tensor.size_bytes(), std::byte{0});
+    inputs.push_back(std::move(tensor));
   }
-  (void)executable.run(inputs);
+  return inputs;
+}
+
+/// One run on zeros: loads lazily built parts, and shows that the engine can run it. Skipped where a size is unknown.
+void warm_up(Executable& executable, const ModelInterface& interface, int64_t batch) {
+  if (const auto inputs = zeros(interface, batch); !inputs.empty()) (void)executable.run(inputs);
 }
 
 BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOptions& options) {
   BatchingOptions out;
   out.queue_size = options.queue_size;
+  out.hang_ns = options.hang_ns;
   out.combine = config.max_batch_size() > 1 && config.has_dynamic_batching();
   out.max_batch = std::max(config.max_batch_size(), 1);
   out.preferred.assign(config.dynamic_batching().preferred_batch_size().begin(), config.dynamic_batching().preferred_batch_size().end());
@@ -148,8 +155,34 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   int instances = 0;
   for (const auto& group : config.instance_group()) instances += group.count();
   for (int i = 1; i < instances; ++i) executables.push_back(executables[0]->clone());
+  model->hang_ns_ = options.hang_ns;
   model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_);
   return model;
+}
+
+void Model::probe() {
+  const uint64_t executions = statistics_->snapshot().execution_count;
+  const uint64_t before = probe_->executions.exchange(executions);
+  if (executions != before) probe_->has_failed = false;
+  if (executions != before || probe_->asked_ns != 0) return;
+  auto job = std::make_shared<Job>();
+  job->inputs = zeros(interface_, 1);
+  if (job->inputs.empty()) return;
+  job->is_probe = true;
+  job->done = [probe = probe_](const Outcome& outcome) {
+    const bool has_failed = outcome.code != Code::kOk && outcome.code != Code::kUnavailable;  // a full queue says nothing about the engine
+    if (has_failed) log::error("[server] the engine cannot answer the server's own probe: " + outcome.message);
+    if (outcome.code != Code::kUnavailable) probe->has_failed = has_failed;
+    probe->asked_ns = 0;
+  };
+  probe_->asked_ns = job->arrived_ns = Clock::steady().now_ns();
+  batcher_->submit(std::move(job));
+}
+
+bool Model::is_ready() const {
+  const int64_t asked_ns = probe_->asked_ns;
+  const bool is_unanswered = asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
+  return !batcher_->is_hung() && !probe_->has_failed && !is_unanswered;
 }
 
 }  // namespace scissionlite::server

@@ -1,6 +1,7 @@
 // A loaded version of a model: what it expects, its executables behind a queue, its counters.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -38,6 +39,14 @@ struct ModelOptions {
   std::string engine;  // spec; "" = default
   int threads = 0;     // an executable; 0 = all cores
   size_t queue_size = 256;
+  int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
+};
+
+/// What the server asks a model itself, to know that it can infer now.
+struct SelfProbe {
+  std::atomic<int64_t> asked_ns{0};  // of the question that has no answer yet; 0: none
+  std::atomic<bool> has_failed{false};
+  std::atomic<uint64_t> executions{0};  // of requests, when it was asked
 };
 
 class Model {
@@ -53,7 +62,10 @@ class Model {
   [[nodiscard]] const EngineInfo& engine() const { return engine_; }
   [[nodiscard]] Statistics& statistics() { return *statistics_; }
   [[nodiscard]] Batcher& batcher() { return *batcher_; }
-  [[nodiscard]] bool is_ready() const { return !batcher_->is_hung(); }
+  /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
+  void probe();
+  /// Whether it can infer now: no run hangs, and the last probe was answered.
+  [[nodiscard]] bool is_ready() const;
 
  private:
   Model();
@@ -62,6 +74,8 @@ class Model {
   std::unique_ptr<inference::ModelConfig> config_;
   std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
   std::unique_ptr<Batcher> batcher_;
+  int64_t hang_ns_ = 0;
+  std::shared_ptr<SelfProbe> probe_ = std::make_shared<SelfProbe>();  // an answer may come after the model's end
 };
 
 }  // namespace scissionlite::server

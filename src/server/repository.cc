@@ -159,7 +159,7 @@ std::vector<IndexEntry> Repository::index() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, entry] : entries_) {
     for (const auto& [version, model] : entry.versions)
-      out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE", model->is_ready() ? entry.reason : "a run of the engine hangs"});
+      out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE", model->is_ready() ? entry.reason : "the engine hangs, or does not answer its own probe"});
     if (entry.versions.empty()) out.push_back({name, "1", entry.state, entry.reason});
   }
   for (const auto& name : names)

@@ -10,6 +10,7 @@
 
 #include "base/cpu.h"
 #include "base/text.h"
+#include "server/listen_error.h"
 #include "server/repository.h"
 #include "server/service_internal.h"
 #include "server/work_pool.h"
@@ -33,7 +34,7 @@ size_t decode_threads(const ServerOptions& options) {
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size}),
+      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)}),
         decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue), service(context()), health(context()) {
     if (!options.engine.empty()) (void)make_backend(options.engine);
   }
@@ -72,8 +73,7 @@ struct Server::Impl {
     grpc = builder.BuildAndStart();
     if (grpc && port > 0) return;
     grpc.reset();
-    throw ResourceError("[server] cannot listen on " + join_address(options.host, options.grpc_port) + ": the port is taken or the address is not one of this machine; see who has it with `ss -ltnp 'sport = :" +
-                        std::to_string(options.grpc_port) + "'`, or choose another --grpc-port");
+    throw ResourceError("[server] cannot listen on " + join_address(options.host, options.grpc_port) + ": " + why_not_listening(options.host, options.grpc_port, "grpc"));
   }
 
   ServerOptions options;
@@ -104,6 +104,15 @@ std::vector<std::string> Server::models() const {
   for (const auto& model : impl_->repository.loaded())
     if (names.empty() || names.back() != model->interface().name) names.push_back(model->interface().name);
   return names;
+}
+
+void Server::probe() {
+  for (const auto& model : impl_->repository.loaded()) model->probe();
+}
+
+bool Server::can_infer() const {
+  const auto models = impl_->repository.loaded();
+  return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->is_ready(); });
 }
 
 void Server::shutdown(double drain_deadline_us) {

@@ -23,6 +23,7 @@ struct ServerOptions {
   int threads = 0;                   // of the engine, an executable; 0 = all cores
   int64_t max_message_bytes = int64_t{256} << 20;  // larger requests get RESOURCE_EXHAUSTED
   size_t queue_size = 256;           // waiting requests a model
+  double hang_us = 60e6;             // a run of the engine longer than this hangs: the server is not ready
   int decode_threads = 0;            // for encoded images; 0 = one a core
   int64_t max_pixels = 50'000'000;   // of one decoded image
   bool explicit_control = false;     // load and unload over the protocol; at start only `load_models`
@@ -47,6 +48,10 @@ class Server {
   [[nodiscard]] std::string address() const;  // "127.0.0.1:8001"
   /// Names of the models that are loaded.
   [[nodiscard]] std::vector<std::string> models() const;
+  /// Has models answer that no request has asked since the last call; never waits.
+  void probe();
+  /// Whether every loaded model can infer now, by its runs and probes.
+  [[nodiscard]] bool can_infer() const;
   /// Not ready from now on, takes no new calls, waits for those in flight, cancels what is left after the deadline.
   void shutdown(double drain_deadline_us = 30e6);
 

@@ -14,3 +14,7 @@ find_path(SCISSIONLITE_JSON_INCLUDES nlohmann/json.hpp)  # header only, so it se
 add_test(NAME arm_compiled COMMAND "${SCISSIONLITE_DEPS}/venv_ort/bin/python" "${CMAKE_CURRENT_SOURCE_DIR}/arm/test_compiled.py" "$<TARGET_FILE:scissionlite>" "${CMAKE_COMMAND}" "${SCISSIONLITE_JSON_INCLUDES}"
                                           "${CMAKE_CURRENT_BINARY_DIR}/arm_compiled")
 set_tests_properties(arm_compiled PROPERTIES LABELS "integration" TIMEOUT 1200 SKIP_RETURN_CODE 77)
+# The device's program as a whole: a cross build of everything, an hour where ccache is cold. SCISSIONLITE_TRY_ARM64 names the folder for it.
+add_test(NAME arm_device COMMAND bash -c "[ -n \"$SCISSIONLITE_TRY_ARM64\" ] || { echo '[SKIP] takes long; SCISSIONLITE_TRY_ARM64=FOLDER names where libraries and build for arm-64 go'; exit 77; }; exec \"$0\" \"$SCISSIONLITE_TRY_ARM64\" \"$@\""
+         "${CMAKE_CURRENT_SOURCE_DIR}/arm/try_device.sh" "$<TARGET_FILE:scissionlite>" "${SCISSIONLITE_DEPS}/venv_ort/bin/python" "${SCISSIONLITE_DEPS}")
+set_tests_properties(arm_device PROPERTIES LABELS "integration" TIMEOUT 7200 SKIP_RETURN_CODE 77)

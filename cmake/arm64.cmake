@@ -1,0 +1,23 @@
+# Toolchain file: for arm-64 with Debian's cross compiler and the libraries of a folder that tools/arm64_sysroot.sh made.
+#   cmake -DCMAKE_TOOLCHAIN_FILE=cmake/arm64.cmake -DSCISSIONLITE_SYSROOT=FOLDER ...
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(SCISSIONLITE_SYSROOT "" CACHE PATH "Libraries for arm-64, from tools/arm64_sysroot.sh")
+list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES SCISSIONLITE_SYSROOT)
+if(NOT EXISTS "${SCISSIONLITE_SYSROOT}/usr/lib/aarch64-linux-gnu")
+  message(FATAL_ERROR "SCISSIONLITE_SYSROOT='${SCISSIONLITE_SYSROOT}' has no usr/lib/aarch64-linux-gnu; make it with tools/arm64_sysroot.sh FOLDER")
+endif()
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)
+set(CMAKE_SYSROOT "${SCISSIONLITE_SYSROOT}")
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)  # protoc and its plugin run here
+foreach(what LIBRARY INCLUDE PACKAGE)
+  set(CMAKE_FIND_ROOT_PATH_MODE_${what} ONLY)
+endforeach()
+set(ENV{PKG_CONFIG_SYSROOT_DIR} "${SCISSIONLITE_SYSROOT}")
+set(ENV{PKG_CONFIG_LIBDIR} "${SCISSIONLITE_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${SCISSIONLITE_SYSROOT}/usr/share/pkgconfig")
+find_program(SCISSIONLITE_QEMU qemu-aarch64)
+if(SCISSIONLITE_QEMU)
+  set(CMAKE_CROSSCOMPILING_EMULATOR "${SCISSIONLITE_QEMU};-L;${SCISSIONLITE_SYSROOT}")
+endif()

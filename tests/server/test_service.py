@@ -1,0 +1,167 @@
+"""What systemd hears from `serve` and `run` (sd_notify), with this test in its place: ready, well, hung, ending. And what they say where an address cannot be listened on."""
+
+import os
+import pathlib
+import re
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import peers
+from calls import ServerCase, grpc, infer_request, main, np, pb, pb_grpc
+
+X = np.zeros((2, 3), np.float32)
+LONG_S = 60  # what must come is waited for so long
+
+
+class Systemd:
+    """Takes what a service sends to NOTIFY_SOCKET."""
+
+    def __init__(self, folder, watchdog_ms=None):
+        path = f"@{folder.name}_{os.getpid()}"[:90]  # as systemd may: a name that no file has
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind("\0" + path[1:])
+        self.environment = {**os.environ, "NOTIFY_SOCKET": path}
+        if watchdog_ms:
+            self.environment["WATCHDOG_USEC"] = str(watchdog_ms * 1000)
+
+    def next(self, seconds=LONG_S):
+        ready, _, _ = select.select([self.socket], [], [], seconds)
+        return self.socket.recv(4096).decode() if ready else None
+
+    def wait_for(self, text):
+        end = time.time() + LONG_S
+        while time.time() < end:
+            heard = self.next()
+            if heard is not None and text in heard.splitlines():
+                return heard
+        raise AssertionError(f"no {text} within {LONG_S} s")
+
+    def silence(self):
+        """What is heard after all that was on its way."""
+        while self.next(seconds=0):
+            pass
+        return self.next(seconds=1)
+
+
+class Notified(ServerCase):
+    """Servers of their own on the class's repository; the class's server keeps a port busy."""
+    models = ("pair", "m")
+
+    def own(self, *words, watchdog_ms=None):
+        folder = pathlib.Path(self.folder.name) / self.id()
+        folder.mkdir()
+        systemd = Systemd(folder, watchdog_ms)
+        self.addCleanup(systemd.socket.close)
+        errors = open(folder / "stderr", "w+")
+        self.addCleanup(errors.close)
+        command = [self.program, "serve", "--model-repository", str(self.repository), "--grpc-port", "0", "--json", *map(str, words)]
+        process = subprocess.Popen(command, env=systemd.environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+
+        def end():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            process.stdout.close()
+        self.addCleanup(end)
+        return systemd, process, folder
+
+    def stub_of(self, process):
+        port = re.search(r'"port":(\d+)', process.stdout.readline())[1]
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.addCleanup(channel.close)
+        return pb_grpc.GRPCInferenceServiceStub(channel)
+
+    def test_ready_comes_when_it_serves_and_stopping_when_it_ends(self):
+        systemd, process, _ = self.own()
+        self.assertEqual(systemd.next().splitlines()[0], "READY=1")
+        stub = self.stub_of(process)
+        self.assertTrue(stub.ServerReady(pb.ServerReadyRequest()).ready)
+        self.assertIsNone(systemd.next(seconds=0.5), "a unit without WatchdogSec is not told WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(systemd.next().splitlines()[0], "STOPPING=1")
+        self.assertEqual(process.wait(LONG_S), 0)
+
+    def test_fault_34_a_hung_engine_starves_the_watchdog(self):
+        folder = pathlib.Path(self.folder.name)
+        stop = folder / "hang"
+        systemd, process, _ = self.own("--engine", f"hang:{stop}:native", "--hang-secs", "0.3", watchdog_ms=200)
+        systemd.wait_for("READY=1")
+        systemd.wait_for("WATCHDOG=1")
+        stub = self.stub_of(process)
+        systemd.wait_for("WATCHDOG=1")  # also by its own probes, with no request
+        stop.touch()
+        self.addCleanup(lambda: stop.unlink(missing_ok=True))
+        call = stub.ModelInfer.future(infer_request("pair", [("a", "FP32", [2, 3]), ("b", "FP32", [2, 3])], raw=[X.tobytes(), X.tobytes()]))
+        systemd.wait_for("STATUS=does not answer; waiting for the watchdog")
+        self.assertIsNone(systemd.silence(), "the watchdog is fed though the engine hangs")
+        self.assertFalse(stub.ServerReady(pb.ServerReadyRequest()).ready)
+        self.assertTrue(stub.ServerLive(pb.ServerLiveRequest()).live)
+        self.assertFalse(call.done())
+        stop.unlink()  # an engine that comes back is well again
+        call.result(timeout=LONG_S)
+        systemd.wait_for("WATCHDOG=1")
+        self.assertTrue(stub.ServerReady(pb.ServerReadyRequest()).ready)
+
+    def test_fault_34_a_hang_is_found_without_any_request(self):
+        stop = pathlib.Path(self.folder.name) / "hang_idle"
+        systemd, process, _ = self.own("--engine", f"hang:{stop}:native", "--hang-secs", "0.3", watchdog_ms=200)
+        systemd.wait_for("WATCHDOG=1")
+        stub = self.stub_of(process)
+        stop.touch()
+        self.addCleanup(lambda: stop.unlink(missing_ok=True))
+        systemd.wait_for("STATUS=does not answer; waiting for the watchdog")
+        self.assertIsNone(systemd.silence())
+        # Ended by SIGTERM as it is: systemd's SIGABRT or an operator must not have to wait.
+        self.assertFalse(stub.ModelReady(pb.ModelReadyRequest(name="pair")).ready)
+
+    def test_probes_are_in_no_statistics(self):
+        systemd, process, _ = self.own(watchdog_ms=40)
+        stub = self.stub_of(process)
+        for _ in range(20):
+            systemd.wait_for("WATCHDOG=1")
+        for model in stub.ModelStatistics(pb.ModelStatisticsRequest()).model_stats:
+            self.assertEqual((model.inference_count, model.execution_count, model.inference_stats.fail.count), (0, 0, 0), model.name)
+
+
+class Addresses(ServerCase):
+    """Fault 36: an address that cannot be listened on is named, with what to do."""
+    models = ("pair",)
+
+    def refused(self, *words):
+        done = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)], capture_output=True, text=True, timeout=LONG_S)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        return done.stderr
+
+    def test_fault_36_port_taken(self):
+        text = self.refused("--grpc-port", self.server.port)
+        self.assertIn(f"cannot listen on 127.0.0.1:{self.server.port}", text)
+        self.assertIn(f"ss -ltnp 'sport = :{self.server.port}'", text)
+        self.assertIn("is taken", text)
+
+    def test_fault_36_address_of_another_machine(self):
+        text = self.refused("--grpc-port", 0, "--grpc-address", "203.0.113.7")
+        self.assertIn("203.0.113.7 is no address of this machine", text)
+        self.assertIn("--grpc-address", text)
+
+    def test_fault_36_unknown_name(self):
+        text = self.refused("--grpc-port", 0, "--grpc-address", "no-such-host.invalid")
+        self.assertIn("'no-such-host.invalid' is no address", text)
+
+    def test_fault_36_ipv6_only(self):
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError:
+                self.skipTest("this machine has no IPv6 loopback")
+        with peers.Serve(self.program, self.repository, "--grpc-address", "::1") as server:
+            with grpc.insecure_channel(f"[::1]:{server.port}") as channel:
+                self.assertTrue(pb_grpc.GRPCInferenceServiceStub(channel).ServerReady(pb.ServerReadyRequest(), timeout=LONG_S).ready)
+            text = self.refused("--grpc-port", server.port, "--grpc-address", "::1")
+            self.assertIn(f"cannot listen on [::1]:{server.port}", text)
+
+
+if __name__ == "__main__":
+    main(__name__)
