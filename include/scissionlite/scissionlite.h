@@ -181,9 +181,17 @@ class Network {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// Mutual TLS by files in PEM: the first three together, or none of them. Plain text leaves this machine only where `plain_text` allows it.
+struct Security {
+  Path authority{};        // certificate that signed the other end's
+  Path certificate{}, key{};  // of this end; read again when they change
+  Path revoked{};          // list of certificates that are no longer accepted (CRL); empty: none
+  bool plain_text = false;
+};
+
 /// Measures the link to a running edge, "host:port", with the messages that will use it.
 /// @throws kTransport when nobody answers. Cost: about `time_limit_us`.
-[[nodiscard]] Network probe(const std::string& edge, double time_limit_us = 20e6);
+[[nodiscard]] Network probe(const std::string& edge, double time_limit_us = 20e6, const Security& security = {});
 
 // --- Planning ---
 
@@ -269,10 +277,12 @@ Prepared prepare(const Model& model, const std::string& candidate, const Prepare
 
 struct EdgeOptions {
   std::vector<Path> repositories{};  // that `prepare` wrote; every model in them is served
-  std::string host = "127.0.0.1";  // 0.0.0.0: every interface (there is no authentication)
+  std::string host = "127.0.0.1";  // 0.0.0.0: every interface, which takes `security`
   int port = 0;                    // 0: any free one
   std::string engine{};
   int threads = 0;                 // of one request
+  Security security{};
+  Path access{};                   // who may use what, as of `scissionlite serve --access`; empty: everybody everything
 };
 
 /// The edge half: a server of the Open Inference Protocol on threads of its own, in this process.
@@ -303,6 +313,7 @@ struct DeviceOptions {
   int top = 5;                   // classes in an answer
   std::string engine{};
   int threads = 0;
+  Security security{};           // of the way to the edge
 };
 
 struct Class {

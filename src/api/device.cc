@@ -14,6 +14,7 @@ device::OffloaderOptions offloader_options(const DeviceOptions& options) {
   out.call_timeout_us = options.call_timeout_us;
   out.local_fallback = options.local_fallback;
   out.top_k = options.top;
+  out.security = internal(options.security);
   return out;
 }
 

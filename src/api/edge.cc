@@ -17,6 +17,8 @@ Edge::Edge(const EdgeOptions& options) {
     job.grpc_port = options.port;
     job.engine = options.engine;
     job.threads = options.threads;
+    job.security = internal(options.security);
+    job.access = options.access;
     impl_ = std::unique_ptr<Impl>(new Impl{.server = server::Server(job)});
     impl_->server.start();
   });

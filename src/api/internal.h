@@ -12,6 +12,7 @@
 #include "planner/plan.h"
 #include "profile/network.h"
 #include "profile/profile.h"
+#include "protocol/tls.h"
 #include "score/scores.h"
 #include "scissionlite/scissionlite.h"
 #include "vision/input_spec.h"
@@ -43,6 +44,10 @@ struct Plan::Impl {
 template <typename Public, typename Value>
 [[nodiscard]] Public wrap(Value value) {
   return Public(std::make_shared<const typename Public::Impl>(typename Public::Impl{std::move(value)}));
+}
+
+[[nodiscard]] inline protocol::Security internal(const Security& given) {
+  return {.tls = {.authority = given.authority, .certificate = given.certificate, .key = given.key, .revoked = given.revoked}, .allows_plain_text = given.plain_text};
 }
 
 [[noreturn]] void rethrow(const scissionlite::Error& error);

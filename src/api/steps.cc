@@ -96,9 +96,9 @@ Profile profile(const Model& model, const Scores& scores, const ProfileOptions& 
   });
 }
 
-Network probe(const std::string& edge, double time_limit_us) {
+Network probe(const std::string& edge, double time_limit_us, const Security& security) {
   return at_border([&] {
-    const auto target = make_probe_target(edge);
+    const auto target = make_probe_target(edge, internal(security));
     ProbeOptions job;
     job.address = edge;
     job.time_limit_us = time_limit_us;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "profile/probe.h"
+#include "program/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -44,10 +45,11 @@ Run declare_probe(CLI::App& app, Common& common) {
   app.add_option("--to", o->to, "name of the edge")->capture_default_str();
   app.add_option("--model", o->model, "a served model with large answers: measures the way back too");
   app.add_option("--time-limit-s", o->time_limit_s, "about how long to measure")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+  declare_security(app, o->security);
   return [o, &common] {
     if (!o->output.empty()) check_writable(o->output);
     o->time_limit_us = o->time_limit_s * 1e6;
-    auto target = make_probe_target(o->address);
+    auto target = make_probe_target(o->address, o->security);
     const auto result = probe(*target, *o);
     const Network network{.links = {result.link}, .command = common.command_line};
     if (!o->output.empty()) write_json(o->output, to_json(network));

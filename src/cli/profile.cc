@@ -10,6 +10,7 @@
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "profile/via_edge.h"
+#include "program/tls_options.h"
 #include "transfer/fitted.h"
 #include "vision/model_input.h"
 
@@ -24,6 +25,7 @@ struct Options {
   bool no_blocks = false, fresh = false;
   std::optional<Scores> scored;
   ProfileOptions profile;
+  protocol::Security security;
 };
 
 void choose(Options& options, const Graph& model) {
@@ -45,7 +47,7 @@ void choose(Options& options, const Graph& model) {
 }
 
 ProfileResult profile_server(Options& options, const Graph& model) {
-  ViaOptions via{.address = options.via, .models = {}};
+  ViaOptions via{.address = options.via, .models = {}, .security = options.security};
   for (const auto& name : split(options.via_models, ','))
     if (!name.empty()) via.models.push_back(name);
   if (via.models.empty()) via.models = {options.profile.model_name + "_tail"};
@@ -150,6 +152,7 @@ Run declare_profile(CLI::App& app, Common& common) {
   app.add_option("--via", options->via, "host:port of a running server: time its prepared models through its protocol");
   app.add_option("--via-models", options->via_models, "their names there, joined with ',' (default: <model>_tail)");
   app.add_option("-o,--output", options->output, "profile.json to write");
+  declare_security(app, options->security);
   return [options, &common] { return profile(*options, common); };
 }
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "device/pipeline.h"
+#include "program/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -24,6 +25,7 @@ struct Options {
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
+  protocol::Security security;
 };
 
 std::atomic<bool> g_stop{false};
@@ -78,6 +80,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.top_k = o.top;
   out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
+  out.security = o.security;
   return out;
 }
 
@@ -92,7 +95,7 @@ Json summary_json(const RunTotals& t, const Offloader& offloader) {
   if (const auto* edge = offloader.edge()) {
     const auto c = edge->counters();
     json["edge_calls"] = {{"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures},
-                          {"checks", c.checks}, {"refusals", c.refusals}, {"mismatched_ids", c.mismatched_ids}};
+                          {"checks", c.checks}, {"refusals", c.refusals}, {"busy", c.busy}, {"mismatched_ids", c.mismatched_ids}};
   }
   return json;
 }
@@ -170,6 +173,7 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  declare_security(app, o->security);
   return [o, &common] { return run(*o, common); };
 }
 

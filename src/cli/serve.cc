@@ -12,6 +12,7 @@
 #include "base/service_notify.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "program/tls_options.h"
 #include "server/server.h"
 
 namespace scissionlite::cli {
@@ -24,12 +25,13 @@ struct Options {
   int64_t max_message_mb = 256;
 };
 
-/// Signals that end the server, blocked in every thread so that only sigwait sees them. Call it before threads start.
+/// Signals that end the server or make it read its files again, blocked in every thread so that only sigwait sees them. Call it before threads start.
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
@@ -70,7 +72,7 @@ int serve(const Options& given, const Common& common) {
     return server.can_infer();
   });
   int signal = 0;
-  sigwait(&signals, &signal);
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
   notify_service("STOPPING=1\nSTATUS=draining");
   log::info(std::string("[serve] ") + strsignal(signal) + ": draining for up to " + format_fixed(options.exit_timeout_s, 1) + " s");
   stop(server, options.exit_timeout_s);
@@ -84,7 +86,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   auto& server = options->server;
   app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
   app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
-  app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface (there is no authentication)")->capture_default_str();
+  app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface, with --tls-ca, --tls-cert and --tls-key")->capture_default_str();
   app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
   app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--model-control-mode", options->control_mode, "none: serve every model; explicit: load and unload on request")
@@ -99,6 +101,9 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
+  declare_tls_with_list(app, server.security.tls);
+  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS on an address that others reach, where the network is trusted");
+  app.add_option("--access", server.access, "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")->type_name("FILE")->check(CLI::ExistingFile);
   return [options, &common] { return serve(*options, common); };
 }
 

@@ -65,7 +65,7 @@ class HubMember final : public Collective {
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPing_ms), arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPing_ms);
     arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, static_cast<int>(kLongestPause_s * 1000));
-    return grpc::CreateCustomChannel(options_.hub, protocol::client_credentials(options_.tls), arguments);
+    return grpc::CreateCustomChannel(options_.hub, protocol::client_credentials(options_.tls, options_.hub), arguments);
   }
 
   /// Again and again while the hub cannot be reached. @param limit_s  of a call; 0: none.

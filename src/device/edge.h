@@ -26,7 +26,7 @@ class Edge {
   [[nodiscard]] virtual uint64_t connection_number() = 0;
 };
 
-/// @param connect_timeout_us  also the limit of the calls that check the identity.
-[[nodiscard]] std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us);
+/// @throws what protocol::Client throws when it is made. @param connect_timeout_us  also the limit of the calls that check the identity.
+[[nodiscard]] std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us, const protocol::Security& security = {});
 
 }  // namespace scissionlite::device

@@ -5,11 +5,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 
 namespace scissionlite::device {
 
 EdgeSession::EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options)
-    : edge_(std::move(edge)), check_(std::move(check)), options_(options), rng_(options.seed) {}
+    : edge_(std::move(edge)), check_(std::move(check)), options_(options), rng_(options.seed), limit_(options.log_interval_us) {}
 
 EdgeSession::~EdgeSession() {
   {
@@ -40,13 +41,22 @@ void EdgeSession::set_state(EdgeState state, const std::string& reason) {
   const EdgeState before = state_.exchange(state);
   reason_ = reason;
   if (state == EdgeState::kRefused) ++counters_.refusals;
+  std::string note;
+  if (before == state && state == EdgeState::kDown && !reason.empty() && reason != logged_ && limit_.admits("down", note)) {
+    logged_ = reason;
+    log::warning("[offload] the edge is still not used: " + reason);
+  }
   if (before == state) return;
   switch (state) {
     case EdgeState::kReady:
       if (before == EdgeState::kUnknown) log::info("[offload] the edge " + edge_->address() + " is ready and holds the right tail");
       else log::warning("[offload] the edge " + edge_->address() + " is back and holds the right tail");
       break;
-    case EdgeState::kDown: log::warning("[offload] the edge is not used for now: " + reason); break;
+    case EdgeState::kDown:
+      logged_ = reason;
+      (void)limit_.admits("down", note);
+      log::warning("[offload] the edge is not used for now: " + reason);
+      break;
     case EdgeState::kRefused: log::error("[offload] WRONG TAIL, the edge is not used: " + reason); break;
     case EdgeState::kUnknown: break;
   }
@@ -68,6 +78,9 @@ void EdgeSession::check_now() {
     set_state(EdgeState::kReady, "");
   } catch (const InvalidArgument& e) {
     set_state(EdgeState::kRefused, e.what());
+  } catch (const protocol::Busy& e) {
+    note_busy(e);
+    set_state(EdgeState::kDown, e.what());
   } catch (const std::exception& e) {
     set_state(EdgeState::kDown, e.what());
   }
@@ -84,13 +97,32 @@ void EdgeSession::check_in_background() {
       continue;
     }
     const double base_us = state_ == EdgeState::kRefused ? options_.refused_retry_us : wait_us;
-    const auto pause = std::chrono::microseconds(static_cast<int64_t>(base_us * rng_.uniform(0.75, 1.25)));
+    const double rest_us = std::max(0.0, rests_until_us_ - Clock::steady().now_us());
+    const auto pause = std::chrono::microseconds(static_cast<int64_t>(rest_us + base_us * rng_.uniform(0.75, 1.25)));
     if (wake_.wait_for(lock, pause, [&] { return is_stopping_ || state_ == EdgeState::kReady; })) continue;
     lock.unlock();
     check_now();
     lock.lock();
     wait_us = std::min(wait_us * 2, options_.longest_retry_us);
   }
+}
+
+void EdgeSession::note_busy(const protocol::Busy& busy) {
+  const std::lock_guard lock(mutex_);
+  ++counters_.busy;
+  rests_until_us_ = std::max(rests_until_us_, Clock::steady().now_us() + busy.retry_after_us());
+  rest_reason_ = busy.what();
+  std::string note;
+  if (limit_.admits("busy", note)) log::warning("[offload] the edge has no room for this device: " + rest_reason_ + note);
+}
+
+/// @throws Busy before the time that the edge named.
+void EdgeSession::require_rest() {
+  const std::lock_guard lock(mutex_);
+  const double rest_us = rests_until_us_ - Clock::steady().now_us();
+  if (rest_us <= 0) return;
+  ++counters_.busy;
+  throw protocol::Busy("not asked for another " + format_us(rest_us) + ": " + rest_reason_, rest_us);
 }
 
 void EdgeSession::note_failure(const std::string& reason, bool missed_deadline) {
@@ -114,6 +146,7 @@ void EdgeSession::require_checked_connection() {
 protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us) {
   if (state_ == EdgeState::kRefused) throw InvalidArgument(reason());
   if (state_ != EdgeState::kReady) throw TransportError(reason(), /*retryable=*/true);
+  require_rest();
   const double start_us = Clock::steady().now_us();
   {
     const std::lock_guard lock(mutex_);
@@ -122,6 +155,9 @@ protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, d
   protocol::InferResult result;
   try {
     result = edge_->infer(request, deadline_us);
+  } catch (const protocol::Busy& e) {  // it lives, and says when to come back
+    note_busy(e);
+    throw;
   } catch (const TransportError& e) {
     const bool missed = deadline_us > 0 && Clock::steady().now_us() - start_us >= deadline_us * 0.98;
     note_failure(e.what(), missed);

@@ -4,7 +4,8 @@
 //   kReady --call fails: connection lost--> kDown;  --`misses_to_open` deadlines missed in a row--> kDown
 //   kDown --background check passes--> kReady;      --finds another tail--> kRefused
 //   kRefused --background check passes--> kReady    (the edge was given the right tail)
-// Each change of state is logged once; the waits of the background check double up to a limit, with jitter, so that many
+// An edge that is busy (protocol::Busy: a quota, a full queue) stays kReady and is not asked before the time that it names.
+// Each change of state is logged once, and a new reason to stay down once a minute; the waits of the background check double up to a limit, with jitter, so that many
 // devices do not return at the same moment.
 #pragma once
 
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/log_limit.h"
 #include "base/rng.h"
 #include "device/edge.h"
 
@@ -26,11 +28,13 @@ struct SessionOptions {
   double first_retry_us = 100e3, longest_retry_us = 5e6;  // waits of the background check
   double refused_retry_us = 10e6;                          // a wrong tail is seldom replaced at once
   int misses_to_open = 3;
+  double log_interval_us = 60e6;
   uint64_t seed = 1;                                       // of the jitter
 };
 
 struct SessionCounters {
   int64_t calls = 0, deadline_misses = 0, failures = 0, checks = 0, refusals = 0, mismatched_ids = 0;
+  int64_t busy = 0;  // calls that the edge refused with a time to come back, and those held back until then
 };
 
 /// Thread-safe.
@@ -57,6 +61,8 @@ class EdgeSession {
   void check_now();
   void check_in_background();
   void set_state(EdgeState state, const std::string& reason);
+  void note_busy(const protocol::Busy& busy);
+  void require_rest();
   void note_failure(const std::string& reason, bool missed_deadline);
   void require_checked_connection();
 
@@ -71,8 +77,11 @@ class EdgeSession {
   std::string reason_;
   SessionCounters counters_;
   int misses_in_a_row_ = 0;
+  double rests_until_us_ = 0;         // of the steady clock: the edge asked not to be asked before
+  std::string rest_reason_, logged_;  // logged_: why it is down, as last written
   bool is_stopping_ = false;
   Rng rng_;
+  LogLimit limit_;
   std::thread background_;
 };
 

@@ -65,6 +65,49 @@ TEST_F(EdgeSessionTest, EdgeDownAtStartComesBack) {
   EXPECT_EQ(session.call(kRequest, 1e5).id, "7");
 }
 
+TEST_F(EdgeSessionTest, ABusyEdgeIsNotAskedBeforeItsTime) {
+  auto& session = start();
+  constexpr double kHintUs = 300e3;
+  set_infer([](const auto&, double) -> protocol::InferResult { throw protocol::Busy("its queue is full", kHintUs); });
+  const double refused_us = Clock::steady().now_us();
+  EXPECT_THROW((void)session.call(kRequest, 1e5), protocol::Busy);
+  set_infer([&](const auto& r, double) {
+    EXPECT_GE(Clock::steady().now_us() - refused_us, kHintUs);
+    protocol::InferResult x;
+    x.id = r.id;
+    return x;
+  });
+  int held_back = 0;
+  while (true) {
+    EXPECT_EQ(session.state(), EdgeState::kReady);
+    try {
+      EXPECT_EQ(session.call(kRequest, 1e5).id, "7");
+      break;
+    } catch (const protocol::Busy& e) {
+      ++held_back;
+      EXPECT_LE(e.retry_after_us(), kHintUs);
+      EXPECT_NE(std::string(e.what()).find("its queue is full"), std::string::npos) << e.what();
+      Clock::steady().sleep_us(10e3);
+    }
+  }
+  EXPECT_GT(held_back, 0);
+  EXPECT_EQ(script_->infers, 2);
+  EXPECT_EQ(session.counters().busy, 1 + held_back);
+}
+
+TEST_F(EdgeSessionTest, ACheckThatIsRefusedForAQuotaWaitsToo) {
+  std::atomic<double> last_us{0};
+  session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [&](Edge&) {
+    if (++checks_ > 1) EXPECT_GE(Clock::steady().now_us() - last_us, 200e3);
+    last_us = Clock::steady().now_us();
+    if (checks_ < 3) throw protocol::Busy("over quota", 200e3);
+  }, SessionOptions{.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3});
+  session_->start();
+  EXPECT_EQ(session_->state(), EdgeState::kDown);
+  ASSERT_TRUE(reaches(EdgeState::kReady));
+  EXPECT_EQ(checks_, 3);
+}
+
 TEST_F(EdgeSessionTest, RetriesWaitLongerAndLonger) {
   set_connect([] { testing::unavailable(); });
   start();

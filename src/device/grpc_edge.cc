@@ -8,8 +8,8 @@ namespace {
 
 class GrpcEdge final : public Edge {
  public:
-  GrpcEdge(const std::string& address, double connect_timeout_us)
-      : client_(address, {.connect_timeout_us = connect_timeout_us, .default_deadline_us = connect_timeout_us}) {}
+  GrpcEdge(const std::string& address, double connect_timeout_us, const protocol::Security& security)
+      : client_(address, {.connect_timeout_us = connect_timeout_us, .default_deadline_us = connect_timeout_us, .security = security}) {}
   [[nodiscard]] std::string address() const override { return client_.address(); }
   void connect() override { client_.connect(); }
   [[nodiscard]] std::map<std::string, std::string> claims(const std::string& model) override {
@@ -32,8 +32,8 @@ class GrpcEdge final : public Edge {
 
 }  // namespace
 
-std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us) {
-  return std::make_unique<GrpcEdge>(address, connect_timeout_us);
+std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us, const protocol::Security& security) {
+  return std::make_unique<GrpcEdge>(address, connect_timeout_us, security);
 }
 
 }  // namespace scissionlite::device

@@ -48,7 +48,7 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
     local_ = std::make_unique<Half>(package_.local(), options_.engine, options_.threads);
   input_name_ = head_ ? head_->inputs().front().name : local_ ? local_->inputs().front().name : package_.manifest.wire.front().name;
   if (!wants_edge || !has_edge) return;
-  if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us);
+  if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us, options_.security);
   auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
   choose_answer_form(*probe);
   coders_ = WireCoders(package_);

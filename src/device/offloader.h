@@ -37,6 +37,7 @@ struct OffloaderOptions {
   int top_k = 5;
   bool whole_outputs = false;    // true: fetch every output; false: of a classifier only the `top_k` classes where the edge can do that
   double probe_tolerance = 2e-3;
+  protocol::Security security;   // of the way to the edge
   SessionOptions session;
   Clock* clock = &Clock::steady();
 };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "profile/network.h"
+#include "protocol/tls.h"
 
 namespace scissionlite {
 
@@ -16,6 +17,7 @@ struct ProbeOptions {
   std::string from = "device", to = "edge";
   std::string model;                 // its answers measure the way back; "": the way back is taken as fast as the way there
   double time_limit_us = 20e6;
+  protocol::Security security;
   int64_t largest_bytes = 4 << 20;   // of a request
   double longest_message_us = 300e3; // sizes stop growing here
 };
@@ -60,7 +62,7 @@ class ProbeTarget {
   [[nodiscard]] virtual Clock& clock() { return Clock::steady(); }
 };
 /// @throws TransportError when nobody answers.
-[[nodiscard]] std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address);
+[[nodiscard]] std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address, const protocol::Security& security = {});
 
 /// @throws TransportError when the edge goes away.
 [[nodiscard]] ProbeResult probe(ProbeTarget& target, const ProbeOptions& options);

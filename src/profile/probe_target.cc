@@ -31,7 +31,7 @@ Tensor zeros(const protocol::TensorSpec& spec) {
 
 class GrpcTarget final : public ProbeTarget {
  public:
-  explicit GrpcTarget(const std::string& address) : client_(address) { client_.connect(); }
+  GrpcTarget(const std::string& address, const protocol::Security& security) : client_(address, {.security = security}) { client_.connect(); }
   void ping() override { (void)client_.server_live(); }
   void prepare(int64_t bytes) override { (void)request_of(bytes); }
   void send(int64_t bytes) override {
@@ -73,6 +73,6 @@ class GrpcTarget final : public ProbeTarget {
 
 }  // namespace
 
-std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address) { return std::make_unique<GrpcTarget>(address); }
+std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address, const protocol::Security& security) { return std::make_unique<GrpcTarget>(address, security); }
 
 }  // namespace scissionlite

@@ -142,7 +142,7 @@ ChosenCuts served_cuts(const Graph& model, const std::vector<Served>& all) {
 }  // namespace
 
 ProfileResult profile_via(const Graph& model, const ProfileOptions& options, const ViaOptions& via) {
-  protocol::Client client(via.address, {.connect_timeout_us = via.connect_timeout_us});
+  protocol::Client client(via.address, {.connect_timeout_us = via.connect_timeout_us, .security = via.security});
   client.connect();
   std::vector<Served> all;
   for (const auto& name : via.models) all.push_back(find_served(client, name, options));

@@ -13,6 +13,7 @@ struct ViaOptions {
   std::string address;                 // "host:8001"
   std::vector<std::string> models;     // names on the server, prepared from this model by `scissionlite prepare`
   double connect_timeout_us = 5e6;
+  protocol::Security security;
 };
 
 /// Times each prepared model that the server holds. Its config says which candidate it is ("scissionlite_candidate") and of

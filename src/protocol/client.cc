@@ -6,7 +6,6 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
-#include <grpcpp/security/credentials.h>
 
 #include <atomic>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include "base/text.h"
 #include "inference.grpc.pb.h"
 #include "protocol/status_internal.h"
+#include "protocol/tls_internal.h"
 #include "protocol/wire_internal.h"
 
 namespace scissionlite::protocol {
@@ -23,7 +23,7 @@ namespace {
 
 constexpr const char* kInferMethod = "/inference.GRPCInferenceService/ModelInfer";
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address) {
+std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;  // gRPC sets TCP_NODELAY on every socket itself
   arguments.SetMaxReceiveMessageSize(INT32_MAX);
   arguments.SetMaxSendMessageSize(INT32_MAX);
@@ -34,7 +34,7 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // also the time that one attempt to connect gets
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 std::chrono::system_clock::time_point deadline_in(double duration_us) {
@@ -125,32 +125,65 @@ InferResult result_of(const std::shared_ptr<inference::ModelInferResponse>& resp
   return result;
 }
 
+/// The end that TLS needs; nullptr for plain text.
+std::shared_ptr<TlsEnd> secured(const std::string& address, const Security& security) {
+  check_plain_text(security.tls, security.allows_plain_text, address, "[protocol] the edge at '" + address + "' is on another machine");
+  return make_tls_end(security.tls, Side::kClient);
+}
+
+/// When to come back, as the server says; 0 when it does not.
+double retry_after_us(const grpc::ClientContext& context) {
+  constexpr size_t kLongest = 9;  // digits of milliseconds
+  double out_us = 0;
+  for (const char* key : {kRetryAfterKey, kPushbackKey}) {
+    const auto found = context.GetServerTrailingMetadata().find(key);
+    if (found == context.GetServerTrailingMetadata().end() || found->second.size() > kLongest) continue;
+    const std::string text(found->second.data(), found->second.size());
+    if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) out_us = std::max(out_us, std::stod(text) * 1e3);
+  }
+  return out_us;
+}
+
 }  // namespace
 
 struct Client::Impl {
   Impl(std::string address_given, ClientOptions options_given)
-      : address(std::move(address_given)), options(options_given), channel(make_channel(address)),
-        stub(inference::GRPCInferenceService::NewStub(channel)), generic(channel) {}
+      : address(std::move(address_given)), options(std::move(options_given)), tls(secured(address, options.security)),
+        channel(make_channel(address, client_credentials(tls, address))), stub(inference::GRPCInferenceService::NewStub(channel)), generic(channel) {}
 
   /// A connection that broke while idle is idle now, and one that breaks during a call fails it: between them nothing
   /// is missed, and no thread has to watch.
   void count_loss() {
     if (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) ++losses;
   }
-  void check(const grpc::Status& status, const std::string& doing, double deadline_us) {
+  void check(const grpc::Status& status, const grpc::ClientContext& context, const std::string& doing, double deadline_us) {
     if (status.ok()) return;
+    if (const double us = retry_after_us(context); us > 0) throw_busy(status, doing, address, us);
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) ++losses;
     throw_status(status, doing, address, deadline_us);
+  }
+  /// Why there is no connection, as far as it is known.
+  std::string why_not_connected() {
+    if (const auto trouble = tls ? tls->trouble() : ""; !trouble.empty()) return trouble;
+    grpc::ClientContext context;
+    inference::ServerLiveResponse response;
+    constexpr double kSoonUs = 200e3;
+    context.set_deadline(deadline_in(kSoonUs));
+    const auto status = stub->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
+    std::string text = "is a server running there, and is the address host:port of its gRPC port?";
+    if (tls) text = "is a server running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() + "' (its log says why not: unknown, expired, revoked)?";
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
+    return text;
   }
   template <typename Method, typename Request, typename Response>
   void call(Method method, const std::string& doing, const Request& request, Response& response) {
     count_loss();
     grpc::ClientContext context;
     context.set_deadline(deadline_in(options.default_deadline_us));
-    check((stub.get()->*method)(&context, request, &response), doing, options.default_deadline_us);
+    const auto status = (stub.get()->*method)(&context, request, &response);
+    check(status, context, doing, options.default_deadline_us);
   }
-  grpc::Status call_raw(const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
-    grpc::ClientContext context;
+  grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
     context.set_deadline(deadline_in(deadline_us));
     grpc::CompletionQueue queue;
     grpc::Status status;
@@ -167,22 +200,26 @@ struct Client::Impl {
 
   std::string address;
   ClientOptions options;
+  std::shared_ptr<TlsEnd> tls;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub;
   grpc::GenericStub generic;
   std::atomic<uint64_t> losses{0};
 };
 
-Client::Client(std::string address, ClientOptions options) : impl_(std::make_unique<Impl>(std::move(address), options)) {}
+Client::Client(std::string address, ClientOptions options) : impl_(std::make_unique<Impl>(std::move(address), std::move(options))) {}
 Client::~Client() = default;
 const std::string& Client::address() const { return impl_->address; }
 
 void Client::connect() {
   impl_->count_loss();
+  if (impl_->tls) {
+    (void)impl_->tls->reload(/*is_asked_for=*/false);
+    // It would be refused at the other end, without a word why: so it is not tried.
+    if (const auto own = impl_->tls->own_objection(); !own.empty()) throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
+  }
   if (impl_->channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
-  throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) +
-                           "; is a server running there, and is the address host:port of its gRPC port?",
-                       /*retryable=*/true);
+  throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(), /*retryable=*/true);
 }
 
 uint64_t Client::connection_number() {
@@ -252,7 +289,9 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
   const std::string doing = "inferring with '" + request.model + "' (" + format_bytes(static_cast<double>(message.Length())) + " sent)";
   impl_->count_loss();
   grpc::ByteBuffer answer;
-  impl_->check(impl_->call_raw(message, answer, deadline_us), doing, deadline_us);
+  grpc::ClientContext context;
+  const auto status = impl_->call_raw(context, message, answer, deadline_us);
+  impl_->check(status, context, doing, deadline_us);
   const auto answer_bytes = static_cast<int64_t>(answer.Length());
   auto response = std::make_shared<inference::ModelInferResponse>();
   const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());

@@ -10,7 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "base/tensor.h"
+#include "protocol/tls.h"
 
 namespace scissionlite::protocol {
 
@@ -60,20 +62,33 @@ struct ClientOptions {
   double connect_timeout_us = 5e6;
   double default_deadline_us = 30e6;
   int64_t max_message_bytes = 1 << 30;
+  Security security;
+};
+
+/// The server has no room for this caller now (its quota, or a full queue) and says when to come back.
+class Busy : public TransportError {
+ public:
+  Busy(const std::string& m, double retry_after_us) : TransportError(m, /*retryable=*/true), retry_after_us_(retry_after_us) {}
+  [[nodiscard]] double retry_after_us() const { return retry_after_us_; }
+
+ private:
+  double retry_after_us_;
 };
 
 /// One channel to one server. Safe to call from several threads at once.
 /// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
 /// and the server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's
-/// text.
+/// text. With a hint when to come back it is Busy.
 class Client {
  public:
+  /// @throws InvalidArgument: plain text to another machine without leave, or files of TLS that do not fit; ResourceError: they cannot be read.
   explicit Client(std::string address, ClientOptions options = {});
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   [[nodiscard]] const std::string& address() const;
-  /// Waits for the connection, trying again while it is refused. @throws TransportError after connect_timeout_us.
+  /// Waits for the connection, trying again while it is refused; certificates that were replaced meanwhile are read again.
+  /// @throws TransportError after connect_timeout_us, with what is wrong with a certificate where that is why.
   void connect();
   /// Changes when the connection was lost: equal numbers before and after a call that succeeded mean that no other
   /// server can have come into its place. Read it after `connect` or a call.

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "protocol/client.h"
 #include "protocol/status_internal.h"
 
 namespace scissionlite::protocol {
@@ -40,6 +41,10 @@ void throw_status(const grpc::Status& status, const std::string& doing, const st
     default:
       throw TransportError(text + status.error_message() + " (" + code_name(code) + ")", /*retryable=*/code == grpc::StatusCode::UNAVAILABLE);
   }
+}
+
+void throw_busy(const grpc::Status& status, const std::string& doing, const std::string& address, double retry_after_us) {
+  throw Busy("[protocol] " + address + ", " + doing + ": " + status.error_message() + " (" + code_name(status.error_code()) + "); it asks to come back in " + format_us(retry_after_us), retry_after_us);
 }
 
 }  // namespace scissionlite::protocol

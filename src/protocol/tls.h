@@ -5,11 +5,20 @@
 
 namespace scissionlite::protocol {
 
-/// All three, or none: plain text. Both ends show a certificate, and take one that `authority` has signed.
+/// The first three, or none: plain text. Both ends show a certificate, and take one that `authority` has signed.
 struct TlsFiles {
   fs::path authority, certificate, key;
-  [[nodiscard]] bool are_given() const { return !authority.empty() || !certificate.empty() || !key.empty(); }
+  fs::path revoked;  // lists of revoked certificates (CRL), in PEM; "": none
+  [[nodiscard]] bool are_given() const { return !authority.empty() || !certificate.empty() || !key.empty() || !revoked.empty(); }
 };
+/// How an end is secured: by files, or by leave to do without.
+struct Security {
+  TlsFiles tls;
+  bool allows_plain_text = false;  // to and on addresses of other machines
+};
+
+/// "10.0.0.1:80" and "10.0.0.1" -> "10.0.0.1", "[::1]:80" and "::1" -> "::1".
+[[nodiscard]] std::string host_of(const std::string& address);
 /// Whether an address, with or without port, is this machine's alone.
 [[nodiscard]] bool is_loopback(const std::string& address);
 

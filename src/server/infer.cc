@@ -28,14 +28,15 @@ std::vector<Tensor> empty_outputs(const ModelInterface& model) {
 
 }  // namespace
 
-Inference::Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
-    : context_(context), request_(std::move(request)), done_(std::move(done)) {
+Inference::Inference(InferContext context, Ticket ticket, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
+    : context_(std::move(context)), ticket_(std::move(ticket)), request_(std::move(request)), done_(std::move(done)) {
   job_->arrived_ns = Clock::steady().now_ns();
   job_->deadline_ns = deadline_ns;
 }
 
 void Inference::start() {
   try {
+    context_.access.check(context_.identity, request_->model_name());
     auto model = context_.repository.find(request_->model_name(), request_->model_version());
     {
       const std::lock_guard lock(mutex_);
@@ -93,7 +94,8 @@ void Inference::refuse(const Refusal& refusal) {
   if (!done_) return;
   const auto done = std::move(done_);
   job_->done = nullptr;
-  done({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}});
+  ticket_.release();
+  done({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
 }
 
 void Inference::reply(const Outcome& outcome) {
@@ -105,6 +107,7 @@ void Inference::reply(const Outcome& outcome) {
     reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
   }
   const auto done = std::move(done_);
+  ticket_.release();  // before the caller can send its next request
   done(reply);
 }
 

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "protocol/wire_internal.h"
+#include "protocol/status_internal.h"
+#include "server/caller_internal.h"
 #include "server/service_internal.h"
 
 namespace scissionlite::server {
@@ -21,7 +23,11 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
   return Clock::steady().now_ns() + left;
 }
 
-InferContext context_of(const ServiceContext& context) { return {context.repository, context.decoders, context.max_pixels}; }
+InferContext context_of(const ServiceContext& context, std::string identity) {
+  return {.repository = context.repository, .decoders = context.decoders, .access = context.access, .max_pixels = context.max_pixels, .identity = std::move(identity)};
+}
+
+int64_t retry_after_ms(double retry_after_us) { return std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3)); }
 
 /// Of the exception in flight.
 grpc::Status status_in_flight() {
@@ -29,16 +35,26 @@ grpc::Status status_in_flight() {
   return {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()};
 }
 
-/// gRPC's own way to say when to come back.
 void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
   if (retry_after_us <= 0) return;
-  call.AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3))));
+  for (const char* key : {protocol::kRetryAfterKey, protocol::kPushbackKey}) call.AddTrailingMetadata(key, std::to_string(retry_after_ms(retry_after_us)));
 }
 
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
       : call_(call), response_(response) {
+    std::string identity;
+    Ticket ticket;
+    try {
+      identity = identity_of(*call, context.tls);
+      ticket = context.access.admit(identity);
+    } catch (...) {  // a flood is turned away before its bytes are parsed
+      const auto refusal = current_refusal();
+      add_retry_hint(*call, refusal.retry_after_us());
+      Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
+      return;
+    }
     auto message = std::make_shared<inference::ModelInferRequest>();
     grpc::ByteBuffer bytes;
     bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
@@ -46,7 +62,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
       return;
     }
-    inference_ = std::make_shared<Inference>(context_of(context), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context_of(context, std::move(identity)), std::move(ticket), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -84,7 +100,16 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
       Finish(grpc::Status::OK);
       return;
     }
-    auto inference = std::make_shared<Inference>(context_of(context_), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+    std::shared_ptr<Inference> inference;
+    try {
+      auto identity = identity_of(*call_, context_.tls);
+      auto ticket = context_.access.admit(identity);
+      inference = std::make_shared<Inference>(context_of(context_, std::move(identity)), std::move(ticket), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+    } catch (...) {
+      const auto refusal = current_refusal();
+      answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
+      return;
+    }
     {
       const std::lock_guard lock(mutex_);
       inference_ = inference;
@@ -124,6 +149,7 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
       response_.Clear();
       response_.set_error_message(status.error_message());
       response_.mutable_infer_response()->set_id(message_->id());
+      if (reply.retry_after_us > 0) (*response_.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(reply.retry_after_us));
     }
     StartWrite(&response_);
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "inference.pb.h"
+#include "server/access.h"
 #include "server/repository.h"
 #include "server/validate_internal.h"
 #include "server/work_pool.h"
@@ -20,7 +21,9 @@ namespace scissionlite::server {
 struct InferContext {
   Repository& repository;
   WorkPool& decoders;
+  const Access& access;
   int64_t max_pixels;
+  std::string identity;  // whose request it is, as Access knows it
 };
 
 /// `outputs` are views that are valid only while the reply is handed over.
@@ -35,7 +38,8 @@ class Inference : public std::enable_shared_from_this<Inference> {
  public:
   /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
-  Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
+  /// @param ticket  of Access::admit; given back when there is a reply.
+  Inference(InferContext context, Ticket ticket, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
   void start();
   /// The caller has gone: what still waits is taken out.
   void cancel();
@@ -50,6 +54,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;
 
   InferContext context_;
+  Ticket ticket_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
   std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread

@@ -7,9 +7,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <thread>
 
 #include "base/cpu.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "protocol/tls_internal.h"
 #include "server/listen_error.h"
 #include "server/repository.h"
 #include "server/service_internal.h"
@@ -19,6 +23,7 @@ namespace scissionlite::server {
 namespace {
 
 constexpr size_t kLoadQueue = 64;
+constexpr auto kLookAtFiles = std::chrono::seconds(2);  // a change counts when two looks see the same
 
 std::string join_address(const std::string& host, int port) {
   const bool needs_brackets = host.find(':') != std::string::npos && host[0] != '[';
@@ -35,12 +40,15 @@ size_t decode_threads(const ServerOptions& options) {
 struct Server::Impl {
   explicit Impl(ServerOptions given)
       : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)}),
-        decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue), service(context()), health(context()) {
+        access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
+        service(context()), health(context()) {
+    protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
+                               "[server] '" + options.host + "' is an address that others reach");
     if (!options.engine.empty()) (void)make_backend(options.engine);
   }
 
   ServiceContext context() {
-    return {.repository = repository, .decoders = decoders, .loader = loader, .is_draining = is_draining, .max_pixels = options.max_pixels,
+    return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels,
             .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness};
   }
 
@@ -67,23 +75,41 @@ struct Server::Impl {
     builder.SetMaxReceiveMessageSize(limit);
     builder.SetMaxSendMessageSize(INT32_MAX);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server would silently share the port
-    builder.AddListeningPort(join_address(options.host, options.grpc_port), grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(join_address(options.host, options.grpc_port), protocol::server_credentials(tls), &port);
     builder.RegisterService(&service);
     builder.RegisterService(&health);
     grpc = builder.BuildAndStart();
-    if (grpc && port > 0) return;
+    if (grpc && port > 0) return watch_files();
     grpc.reset();
     throw ResourceError("[server] cannot listen on " + join_address(options.host, options.grpc_port) + ": " + why_not_listening(options.host, options.grpc_port, "grpc"));
   }
 
+  void watch_files() {
+    if (!tls && options.access.empty()) return;
+    if (const auto own = tls ? tls->own_objection() : ""; !own.empty()) log::error("[tls] " + own + ": every device will refuse it");
+    watcher = std::jthread([this](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any wake;
+      std::unique_lock lock(mutex);
+      while (!wake.wait_for(lock, stop, kLookAtFiles, [&] { return stop.stop_requested(); })) reload(/*is_asked_for=*/false);
+    });
+  }
+  bool reload(bool is_asked_for) {
+    const bool took_certificates = tls && tls->reload(is_asked_for);
+    return access.reload(is_asked_for) || took_certificates;
+  }
+
   ServerOptions options;
   Repository repository;
+  Access access;
+  std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text
   WorkPool decoders, loader;
   std::atomic<bool> is_draining{false};
   Service service;
   HealthService health;
   int port = 0;
   std::unique_ptr<grpc::Server> grpc;
+  std::jthread watcher;
 };
 
 Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -114,6 +140,12 @@ bool Server::can_infer() const {
   const auto models = impl_->repository.loaded();
   return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->is_ready(); });
 }
+
+void Server::reload() {
+  if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
+}
+
+std::map<std::string, Usage> Server::usage() const { return impl_->access.usage(); }
 
 void Server::shutdown(double drain_deadline_us) {
   if (!impl_->grpc) return;

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "base/file.h"
+#include "protocol/tls.h"
+#include "server/quotas.h"
 
 namespace scissionlite::server {
 
@@ -30,12 +32,15 @@ struct ServerOptions {
   std::vector<std::string> load_models;  // with explicit_control; "*" = all
   bool strict_readiness = true;      // ready only when every model is
   bool exit_on_error = true;         // start() throws when a model cannot be loaded
+  protocol::Security security;
+  fs::path access;                   // who may use what (access_policy.h); "": everybody everything
 };
 
 /// Models load in `start`; afterwards everything happens on threads of its own.
 class Server {
  public:
-  /// @throws InvalidArgument for a repository that is no folder or an unknown engine.
+  /// @throws InvalidArgument for a repository that is no folder, an unknown engine, files of TLS or access that are no such, or plain text
+  /// on an address that others reach without leave.
   explicit Server(ServerOptions options);
   /// Shuts down without waiting for requests.
   ~Server();
@@ -52,6 +57,11 @@ class Server {
   void probe();
   /// Whether every loaded model can infer now, by its runs and probes.
   [[nodiscard]] bool can_infer() const;
+  /// Reads certificates and the file of access again; what is bad is logged and the old kept. While it runs, the server does so by itself
+  /// within 5 s of a change of the files.
+  void reload();
+  /// What each caller has asked for; empty without a file of access.
+  [[nodiscard]] std::map<std::string, Usage> usage() const;
   /// Not ready from now on, takes no new calls, waits for those in flight, cancels what is left after the deadline.
   void shutdown(double drain_deadline_us = 30e6);
 

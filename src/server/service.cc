@@ -1,6 +1,7 @@
 #include "server/service_internal.h"
 
 #include "base/version.h"
+#include "server/caller_internal.h"
 #include "server/names.h"
 
 namespace scissionlite::server {
@@ -38,7 +39,25 @@ grpc::ServerUnaryReactor* answer_later(WorkPool& pool, grpc::CallbackServerConte
   return reactor;
 }
 
-void require_control(const ServiceContext& context) {
+/// The answer when `check` throws; nullptr when it does not.
+template <typename Check>
+grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* call, Check&& check) {
+  try {
+    check();
+    return nullptr;
+  } catch (...) {
+    const auto refusal = current_refusal();
+    auto* reactor = call->DefaultReactor();
+    reactor->Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
+    return reactor;
+  }
+}
+
+/// @throws Refusal: the caller may not know of this model.
+void check_access(const ServiceContext& context, const grpc::CallbackServerContext& call, const std::string& model) { context.access.check(identity_of(call, context.tls), model); }
+
+void require_control(const ServiceContext& context, const grpc::CallbackServerContext& call, const std::string& model) {
+  context.access.check_control(identity_of(call, context.tls), model);
   if (!context.allow_load)
     throw Refusal(Code::kUnavailable, "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
 }
@@ -55,6 +74,7 @@ grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call
 
 grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request, inference::ModelReadyResponse* out) {
   return answer(call, [&] {
+    check_access(context_, *call, request->name());
     try {
       out->set_ready(!context_.is_draining && context_.repository.find(request->name(), request->version())->is_ready());
     } catch (const Refusal& refusal) {
@@ -74,6 +94,7 @@ grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* c
 
 grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request, inference::ModelMetadataResponse* out) {
   return answer(call, [&] {
+    check_access(context_, *call, request->name());
     const auto model = context_.repository.find(request->name(), request->version());
     describe_metadata(context_.repository.loaded(request->name()), *model, *out);
   });
@@ -88,11 +109,16 @@ grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInfe
 }
 
 grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request, inference::ModelConfigResponse* out) {
-  return answer(call, [&] { *out->mutable_config() = context_.repository.find(request->name(), request->version())->config(); });
+  return answer(call, [&] {
+    check_access(context_, *call, request->name());
+    *out->mutable_config() = context_.repository.find(request->name(), request->version())->config();
+  });
 }
 
 grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {
   return answer(call, [&] {
+    const auto identity = identity_of(*call, context_.tls);
+    if (!request->name().empty()) context_.access.check(identity, request->name());
     if (!request->name().empty() && (!request->version().empty() || context_.repository.loaded(request->name()).empty())) {
       try {
         describe_statistics(*context_.repository.find(request->name(), request->version()), *out->add_model_stats());
@@ -102,13 +128,16 @@ grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* 
       }
       return;
     }
-    for (const auto& model : context_.repository.loaded(request->name())) describe_statistics(*model, *out->add_model_stats());
+    for (const auto& model : context_.repository.loaded(request->name()))
+      if (context_.access.may_use(identity, model->interface().name)) describe_statistics(*model, *out->add_model_stats());
   });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request, inference::RepositoryIndexResponse* out) {
   return answer(call, [&] {
+    const auto identity = identity_of(*call, context_.tls);
     for (const auto& entry : context_.repository.index()) {
+      if (!context_.access.may_use(identity, entry.name)) continue;
       if (request->ready() && entry.state != "READY") continue;
       auto* model = out->add_models();
       model->set_name(entry.name);
@@ -120,14 +149,16 @@ grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* 
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request, inference::RepositoryModelLoadResponse* out) {
-  if (!context_.allow_load) return answer(call, [&] { require_control(context_); });
-  if (!request->parameters().empty())
-    return answer(call, [&] { throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again"); });
+  const auto check = [&] {
+    require_control(context_, *call, request->model_name());
+    if (!request->parameters().empty()) throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again");
+  };
+  if (auto* refused = refuse(call, check)) return refused;
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.load(name); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request, inference::RepositoryModelUnloadResponse* out) {
-  if (!context_.allow_load) return answer(call, [&] { require_control(context_); });
+  if (auto* refused = refuse(call, [&] { require_control(context_, *call, request->model_name()); })) return refused;
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.unload(name); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "health.grpc.pb.h"
 #include "inference.grpc.pb.h"
+#include "protocol/tls_end_internal.h"
 #include "server/infer_internal.h"
 
 namespace scissionlite::server {
@@ -14,6 +15,8 @@ struct ServiceContext {
   Repository& repository;
   WorkPool& decoders;
   WorkPool& loader;               // one thread: loads come one after the other
+  Access& access;
+  protocol::TlsEnd* tls;          // nullptr: plain text
   const std::atomic<bool>& is_draining;
   int64_t max_pixels;
   bool allow_load;                // --model-control-mode explicit

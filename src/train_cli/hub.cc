@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "collective/hub.h"
+#include "program/tls_options.h"
 #include "train_cli/command.h"
-#include "train_cli/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {

@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "collective/mpi.h"
+#include "program/tls_options.h"
 #include "train/rare.h"
 #include "train_cli/job_options.h"
-#include "train_cli/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {

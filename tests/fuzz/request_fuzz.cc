@@ -36,6 +36,7 @@ struct Fixture {
   fs::path folder = fs::temp_directory_path() / ("request_fuzz_" + std::to_string(::getpid()));
   std::unique_ptr<server::Repository> repository;
   server::WorkPool decoders{1, 16};
+  server::Access access;
 
   Fixture() {
     fs::create_directories(folder / "m" / "1");
@@ -95,8 +96,8 @@ void serve(Fixture& fixture, const std::shared_ptr<const ModelInferRequest>& req
     check_reply(*request, reply);
     answered.set_value();  // throws when it is told twice
   };
-  const server::InferContext context{*fixture.repository, fixture.decoders, /*max_pixels=*/1 << 20};
-  std::make_shared<server::Inference>(context, request, std::nullopt, done)->start();
+  const server::InferContext context{*fixture.repository, fixture.decoders, fixture.access, /*max_pixels=*/1 << 20, /*identity=*/"fuzz"};
+  std::make_shared<server::Inference>(context, server::Ticket(), request, std::nullopt, done)->start();
   require(answered.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
 }
 

@@ -1,0 +1,27 @@
+#include "protocol/tls_internal.h"
+#include "server/caller_internal.h"
+#include "server/refusal.h"
+
+namespace scissionlite::server {
+
+std::string address_of_peer(const std::string& peer) {
+  const auto scheme = peer.substr(0, peer.find(':'));
+  if (scheme != "ipv4" && scheme != "ipv6") return scheme;
+  auto address = peer.substr(std::min(scheme.size() + 1, peer.size()));
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    if (const auto at = address.find(from); at != std::string::npos) address.replace(at, from.size(), to);
+  };
+  replace("%5B", "[");
+  replace("%5D", "]");
+  return protocol::host_of(address);
+}
+
+std::string identity_of(const grpc::ServerContextBase& call, protocol::TlsEnd* tls) {
+  if (tls == nullptr) return address_of_peer(call.peer());
+  auto peer = tls->recognise(protocol::certificate_of_peer(call));
+  if (!peer.objection.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection " + peer.objection);
+  if (peer.name.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection has no common name");
+  return peer.name;
+}
+
+}  // namespace scissionlite::server

@@ -1,0 +1,21 @@
+// Who makes a gRPC call.
+#pragma once
+
+#include <grpcpp/server_context.h>
+
+#include <memory>
+#include <string>
+
+namespace scissionlite::protocol {
+class TlsEnd;
+}
+
+namespace scissionlite::server {
+
+/// "ipv4:10.0.0.7:4021" -> "10.0.0.7", "ipv6:%5B::1%5D:4021" -> "::1", "unix:..." -> "unix".
+[[nodiscard]] std::string address_of_peer(const std::string& peer);
+/// The name in the caller's certificate; on plain text (`tls` is nullptr) its address, without the port.
+/// @throws Refusal kUnauthenticated: the certificate was revoked or expired since the connection was made, or has no name.
+[[nodiscard]] std::string identity_of(const grpc::ServerContextBase& call, protocol::TlsEnd* tls);
+
+}  // namespace scissionlite::server
