@@ -1,6 +1,7 @@
 // scissionlite run: images in, one JSON line each out.
 #include <csignal>
 #include <iostream>
+#include <random>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "device/pipeline.h"
+#include "device/plan_switch.h"
 #include "program/tls_options.h"
 
 namespace scissionlite::cli {
@@ -20,8 +22,8 @@ using device::RunTotals;
 
 struct Options {
   std::string package, edge, engine, stdin_format, watch, fallback = "local";
-  std::vector<std::string> images;
-  double deadline_ms = 0, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60;
+  std::vector<std::string> images, also;
+  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
@@ -81,6 +83,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
   out.security = o.security;
+  out.session.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
   return out;
 }
 
@@ -108,6 +111,18 @@ void print_summary(const RunTotals& t, const Offloader& offloader) {
   if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
 }
 
+void add_switching(Json& summary, const device::PlanSwitch& plans) {
+  const auto c = plans.counters();
+  summary["switching"] = {{"switches", c.switches}, {"link_probes", c.probes}, {"images", c.images}};
+}
+
+void print_switching(const device::PlanSwitch& plans) {
+  const auto c = plans.counters();
+  std::cerr << c.switches << " switches of plan:";
+  for (const auto& [candidate, images] : c.images) std::cerr << " " << images << " images by " << candidate << ";";
+  std::cerr << " the link was measured " << c.probes << " times\n";
+}
+
 /// 0 only when every image was answered as the package promises: by the edge that holds its tail, where it has one.
 int exit_code(const RunTotals& t, const Offloader& offloader) {
   const auto* edge = offloader.edge();
@@ -128,11 +143,33 @@ int exit_code(const RunTotals& t, const Offloader& offloader) {
   return 0;
 }
 
+/// The package alone, or with others that images may take instead.
+struct Answering {
+  std::unique_ptr<Offloader> alone;
+  std::unique_ptr<device::PlanSwitch> several;
+  [[nodiscard]] Offloader& first() const { return several ? *several->plans().front() : *alone; }
+  [[nodiscard]] device::Answerer& answerer() const { return several ? static_cast<device::Answerer&>(*several) : *alone; }
+};
+
+Answering make_answering(const Options& o) {
+  Answering out;
+  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o));
+  if (o.also.empty()) return out;
+  std::vector<std::unique_ptr<Offloader>> plans;
+  plans.push_back(std::move(out.alone));
+  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o)));
+  device::SwitchOptions options;
+  options.control.deadline_us = o.deadline_ms * 1e3, options.control.call_timeout_us = o.call_timeout_ms * 1e3, options.control.dwell_us = o.dwell_ms * 1e3;
+  out.several = std::make_unique<device::PlanSwitch>(std::move(plans), options);
+  return out;
+}
+
 int run(const Options& o, const Common& common) {
   if (o.fallback != "local" && o.fallback != "none")
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
   Progress source(make_source(o), o.hang_s * 1e6);
-  Offloader offloader(open_package(o.package), offloader_options(o));
+  const auto answering = make_answering(o);
+  Offloader& offloader = answering.first();
   if (offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
     log::warning("[run] no --edge given: every image is answered locally");
   stop_on_signals();
@@ -143,10 +180,16 @@ int run(const Options& o, const Common& common) {
   };
   notify_service("READY=1\nSTATUS=answering images");
   const ServiceWatchdog watchdog([&source] { return source.is_well(); });
-  const auto totals = device::run_all(offloader, source, o.pipeline, g_stop, emit);
+  const auto totals = device::run_all(answering.answerer(), source, o.pipeline, g_stop, emit);
   notify_service("STOPPING=1");
-  if (common.json) std::cout << Json{{"summary", summary_json(totals, offloader)}}.dump() << std::endl;
-  else if (!common.quiet) print_summary(totals, offloader);
+  if (common.json) {
+    auto summary = summary_json(totals, offloader);
+    if (answering.several) add_switching(summary, *answering.several);
+    std::cout << Json{{"summary", summary}}.dump() << std::endl;
+  } else if (!common.quiet) {
+    print_summary(totals, offloader);
+    if (answering.several) print_switching(*answering.several);
+  }
   return exit_code(totals, offloader);
 }
 
@@ -156,6 +199,8 @@ Run declare_run(CLI::App& app, Common& common) {
   auto o = std::make_shared<Options>();
   app.add_option("package", o->package, "device package written by `scissionlite prepare`")->required();
   app.add_option("images", o->images, "image files or folders");
+  app.add_option("--also", o->also, "package of another plan of the model, which images take while it is the faster one on the link as it is (repeatable)")->type_name("DIR")->allow_extra_args(false);
+  app.add_option("--dwell-ms", o->dwell_ms, "with --also: least time between two switches of plan")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--edge", o->edge, "address of the edge, HOST:PORT");
   app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
   app.add_option("--stdin", o->stdin_format,

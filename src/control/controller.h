@@ -20,7 +20,7 @@ struct PlanTraits {
   std::string key;             // candidate
   bool uses_edge = true;
   bool answers_locally = true;  // there is a local half
-  double head_us = 0;           // on the device before anything is sent; of a plan without edge the whole model
+  double head_us = 0;           // on the device before anything is sent; of a plan without edge all, or what comes before local_us
   double local_us = 0;          // on the device behind that, when it answers by itself
   double edge_us = 0;           // queue, decode and compute there
   double up_bytes = 0;          // the whole request
@@ -48,6 +48,8 @@ class Controller {
   /// @param spent_us  since the image was taken. @param extra_local_us  what the local half has to do first, as preparing its input.
   [[nodiscard]] double edge_budget_us(size_t plan, double spent_us, double now_us, double extra_local_us = 0) const;
 
+  /// The plan's own time, where it was not known before.
+  void set_head(size_t plan, double us) { plans_[plan].head_us = us / slowness_; }
   /// @param us  as measured. The device's slowness, as throttling makes it, is learned from the ratio to the plan's own time and expected of all plans.
   void note_head(size_t plan, double us);
   void note_local(size_t plan, double us);

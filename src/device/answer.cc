@@ -65,6 +65,7 @@ Json to_json(const Answer& answer, bool whole) {
     json["error"] = answer.error;
     return json;
   }
+  if (!answer.candidate.empty()) json["candidate"] = answer.candidate;
   json["origin"] = answer.origin == Origin::kEdge ? "edge" : "local";
   if (!answer.note.empty()) json["note"] = answer.note;
   if (const auto& verdict = answer.verdict) {

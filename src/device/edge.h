@@ -21,6 +21,8 @@ class Edge {
   [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model) = 0;
   /// Whether it can answer with the best classes instead of all scores (the protocol's classification extension).
   [[nodiscard]] virtual bool classifies() { return false; }
+  /// A call without effect, with so many bytes for nothing: its time shows what the link carries.
+  virtual void ping(size_t padding_bytes, double deadline_us) = 0;
   [[nodiscard]] virtual protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) = 0;
   /// Changes with every new connection, so that its user knows to check the identity again.
   [[nodiscard]] virtual uint64_t connection_number() = 0;

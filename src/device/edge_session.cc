@@ -10,7 +10,7 @@
 namespace scissionlite::device {
 
 EdgeSession::EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options)
-    : edge_(std::move(edge)), check_(std::move(check)), options_(options), rng_(options.seed), limit_(options.log_interval_us) {}
+    : edge_(std::move(edge)), check_(std::move(check)), options_(options), breaker_({options.first_retry_us, options.longest_retry_us, options.refused_retry_us, options.misses_to_open, options.seed}), limit_(options.log_interval_us) {}
 
 EdgeSession::~EdgeSession() {
   {
@@ -28,7 +28,7 @@ void EdgeSession::start() {
 
 std::string EdgeSession::reason() const {
   const std::lock_guard lock(mutex_);
-  return reason_;
+  return breaker_.reason();
 }
 
 SessionCounters EdgeSession::counters() const {
@@ -36,11 +36,21 @@ SessionCounters EdgeSession::counters() const {
   return counters_;
 }
 
-void EdgeSession::set_state(EdgeState state, const std::string& reason) {
+void EdgeSession::change(const std::function<void(control::Breaker&, double now_us)>& by) {
   const std::lock_guard lock(mutex_);
-  const EdgeState before = state_.exchange(state);
-  reason_ = reason;
-  if (state == EdgeState::kRefused) ++counters_.refusals;
+  const EdgeState before = breaker_.state();
+  by(breaker_, Clock::steady().now_us());
+  state_ = breaker_.state();
+  if (before == EdgeState::kReady && !breaker_.is_ready()) fell_us_ = Clock::steady().now_us();
+  if (state_ == EdgeState::kRefused) ++counters_.refusals;
+  tell(before);
+  wake_.notify_all();
+}
+
+/// Under the lock.
+void EdgeSession::tell(EdgeState before) {
+  const EdgeState state = breaker_.state();
+  const std::string& reason = breaker_.reason();
   std::string note;
   if (before == state && state == EdgeState::kDown && !reason.empty() && reason != logged_ && limit_.admits("down", note)) {
     logged_ = reason;
@@ -60,7 +70,6 @@ void EdgeSession::set_state(EdgeState state, const std::string& reason) {
     case EdgeState::kRefused: log::error("[offload] WRONG TAIL, the edge is not used: " + reason); break;
     case EdgeState::kUnknown: break;
   }
-  wake_.notify_all();
 }
 
 void EdgeSession::check_now() {
@@ -75,35 +84,32 @@ void EdgeSession::check_now() {
     const uint64_t connection = edge_->connection_number();
     check_(*edge_);
     checked_connection_ = connection;
-    set_state(EdgeState::kReady, "");
+    change([](auto& breaker, double) { breaker.passed(); });
   } catch (const InvalidArgument& e) {
-    set_state(EdgeState::kRefused, e.what());
+    change([&](auto& breaker, double now_us) { breaker.refused(e.what(), now_us); });
   } catch (const protocol::Busy& e) {
     note_busy(e);
-    set_state(EdgeState::kDown, e.what());
+    change([&](auto& breaker, double now_us) { breaker.unreachable(e.what(), now_us); });
   } catch (const std::exception& e) {
-    set_state(EdgeState::kDown, e.what());
+    change([&](auto& breaker, double now_us) { breaker.unreachable(e.what(), now_us); });
   }
 }
 
 void EdgeSession::check_in_background() {
-  double wait_us = options_.first_retry_us;
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
-    if (state_ == EdgeState::kReady) {
-      wake_.wait(lock, [&] { return is_stopping_ || state_ != EdgeState::kReady; });
-      // Repeated falls without a good call between them keep the long wait.
-      if (misses_in_a_row_ == 0) wait_us = options_.first_retry_us;
+    if (breaker_.is_ready()) {
+      wake_.wait(lock, [&] { return is_stopping_ || !breaker_.is_ready(); });
       continue;
     }
-    const double base_us = state_ == EdgeState::kRefused ? options_.refused_retry_us : wait_us;
-    const double rest_us = std::max(0.0, rests_until_us_ - Clock::steady().now_us());
-    const auto pause = std::chrono::microseconds(static_cast<int64_t>(rest_us + base_us * rng_.uniform(0.75, 1.25)));
-    if (wake_.wait_for(lock, pause, [&] { return is_stopping_ || state_ == EdgeState::kReady; })) continue;
+    const double now_us = Clock::steady().now_us(), due_us = std::max(breaker_.check_due_us(), rests_until_us_);
+    if (due_us > now_us) {
+      wake_.wait_for(lock, std::chrono::duration<double, std::micro>(due_us - now_us));
+      continue;  // a change may have moved it
+    }
     lock.unlock();
     check_now();
     lock.lock();
-    wait_us = std::min(wait_us * 2, options_.longest_retry_us);
   }
 }
 
@@ -126,21 +132,30 @@ void EdgeSession::require_rest() {
 }
 
 void EdgeSession::note_failure(const std::string& reason, bool missed_deadline) {
-  bool opens = !missed_deadline;
-  {
-    const std::lock_guard lock(mutex_);
+  change([&](auto& breaker, double now_us) {
     ++(missed_deadline ? counters_.deadline_misses : counters_.failures);
-    if (missed_deadline && ++misses_in_a_row_ >= options_.misses_to_open) opens = true;
-  }
-  if (opens && state_ == EdgeState::kReady) set_state(EdgeState::kDown, reason);
+    (void)(missed_deadline ? breaker.missed(reason, now_us) : breaker.failed(reason, now_us));
+  });
 }
 
-void EdgeSession::require_checked_connection() {
-  if (edge_->connection_number() == checked_connection_) return;
+void EdgeSession::ping(size_t padding_bytes, double deadline_us) {
+  try {
+    edge_->ping(padding_bytes, deadline_us);
+  } catch (const TransportError& e) {
+    if (padding_bytes == 0) note_failure(e.what(), /*missed_deadline=*/false);  // even so little was not answered: so it is the connection
+    throw;
+  }
+}
+
+/// @param asked_on  the connection when the call was made: an answer is only as good as the tail behind its own.
+void EdgeSession::require_checked_connection(uint64_t asked_on) {
+  if (edge_->connection_number() == checked_connection_ && asked_on == checked_connection_) return;
   log::debug("[offload] the connection to " + edge_->address() + " is new; checking the tail again");
   check_now();
   if (state_ == EdgeState::kRefused) throw InvalidArgument(reason());
   if (state_ != EdgeState::kReady) throw TransportError(reason(), /*retryable=*/true);
+  if (asked_on != checked_connection_)
+    throw TransportError("[offload] the connection to " + edge_->address() + " changed while an image was on its way; the answer is dropped, as nobody knows whose it is", /*retryable=*/true);
 }
 
 protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us) {
@@ -166,7 +181,7 @@ protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, d
     check_now();
     throw;
   }
-  require_checked_connection();
+  require_checked_connection(result.connection);
   const std::lock_guard lock(mutex_);
   if (!result.id.empty() && result.id != request.id) {
     ++counters_.mismatched_ids;
@@ -174,7 +189,7 @@ protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, d
                              "'; the answer is dropped",
                          /*retryable=*/true);
   }
-  misses_in_a_row_ = 0;
+  breaker_.answered();
   return result;
 }
 

@@ -1,9 +1,6 @@
 // The edge with a memory: whether it can be used now, checked once a connection, tried again in the background.
 //
-//   kUnknown --start--> kReady | kDown | kRefused
-//   kReady --call fails: connection lost--> kDown;  --`misses_to_open` deadlines missed in a row--> kDown
-//   kDown --background check passes--> kReady;      --finds another tail--> kRefused
-//   kRefused --background check passes--> kReady    (the edge was given the right tail)
+// States and when to check again are control::Breaker's; here are the thread that checks, the connection, and what is logged.
 // An edge that is busy (protocol::Busy: a quota, a full queue) stays kReady and is not asked before the time that it names.
 // Each change of state is logged once, and a new reason to stay down once a minute; the waits of the background check double up to a limit, with jitter, so that many
 // devices do not return at the same moment.
@@ -17,12 +14,12 @@
 #include <thread>
 
 #include "base/log_limit.h"
-#include "base/rng.h"
+#include "control/breaker.h"
 #include "device/edge.h"
 
 namespace scissionlite::device {
 
-enum class EdgeState { kUnknown, kReady, kDown, kRefused };
+using control::EdgeState;
 
 struct SessionOptions {
   double first_retry_us = 100e3, longest_retry_us = 5e6;  // waits of the background check
@@ -49,38 +46,42 @@ class EdgeSession {
   /// Checks now and starts the background check. Never throws for the edge's sake; see `state` and `reason`.
   void start();
   [[nodiscard]] EdgeState state() const { return state_; }
+  /// When it last stopped being ready, of the steady clock; 0: never.
+  [[nodiscard]] double fell_us() const { return fell_us_; }
   /// Why it is down or refused; "" when ready.
   [[nodiscard]] std::string reason() const;
   /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes.
   /// @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; InvalidArgument when it refused.
   [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us);
+  /// See Edge::ping. One without padding that fails opens the breaker: so little always arrives where anything does. @throws TransportError.
+  void ping(size_t padding_bytes, double deadline_us);
   [[nodiscard]] SessionCounters counters() const;
   [[nodiscard]] const Edge& edge() const { return *edge_; }
 
  private:
   void check_now();
   void check_in_background();
-  void set_state(EdgeState state, const std::string& reason);
+  void change(const std::function<void(control::Breaker&, double now_us)>& by);
+  void tell(EdgeState before);
   void note_busy(const protocol::Busy& busy);
   void require_rest();
   void note_failure(const std::string& reason, bool missed_deadline);
-  void require_checked_connection();
+  void require_checked_connection(uint64_t asked_on);
 
   std::unique_ptr<Edge> edge_;
   std::function<void(Edge&)> check_;
   SessionOptions options_;
   std::atomic<EdgeState> state_{EdgeState::kUnknown};
   std::atomic<uint64_t> checked_connection_{0};
+  std::atomic<double> fell_us_{0};
   std::mutex checking_;               // one check at a time
   mutable std::mutex mutex_;          // guards what follows
   std::condition_variable wake_;
-  std::string reason_;
+  control::Breaker breaker_;
   SessionCounters counters_;
-  int misses_in_a_row_ = 0;
   double rests_until_us_ = 0;         // of the steady clock: the edge asked not to be asked before
   std::string rest_reason_, logged_;  // logged_: why it is down, as last written
   bool is_stopping_ = false;
-  Rng rng_;
   LogLimit limit_;
   std::thread background_;
 };

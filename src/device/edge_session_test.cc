@@ -160,6 +160,34 @@ TEST_F(EdgeSessionTest, NewConnectionIsCheckedBeforeItsAnswerIsUsed) {
   EXPECT_EQ(session.state(), EdgeState::kRefused);
 }
 
+/// The wrong tail answers, its edge is replaced by the right one, whose check passes: nobody may think that the answer is the right one's.
+TEST_F(EdgeSessionTest, AnAnswerOfTheConnectionBeforeIsDropped) {
+  auto& session = start();
+  script_->connection = 2;
+  set_infer([&](const auto& r, double) {
+    script_->connection = 3;
+    protocol::InferResult x;
+    x.id = r.id;
+    return x;
+  });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
+  EXPECT_EQ(session.state(), EdgeState::kReady) << "the new one holds the right tail";
+}
+
+TEST_F(EdgeSessionTest, ASilentPingOpensAndAPaddedOneDoesNot) {
+  auto& session = start();
+  const auto silent = [](size_t, double) { testing::unavailable(); };
+  {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_ping = silent;
+  }
+  EXPECT_THROW(session.ping(1000, 1e4), TransportError);
+  EXPECT_EQ(session.state(), EdgeState::kReady) << "the link may only be slow";
+  EXPECT_THROW(session.ping(0, 1e4), TransportError);
+  EXPECT_TRUE(reaches(EdgeState::kReady)) << "and a check that passes closes it again";
+  EXPECT_GE(session.counters().checks, 2);
+}
+
 TEST_F(EdgeSessionTest, AnswerToAnotherRequestIsDropped) {
   auto& session = start();
   set_infer([](const auto&, double) { protocol::InferResult x; x.id = "6"; return x; });

@@ -21,6 +21,7 @@ class GrpcEdge final : public Edge {
     const auto extensions = client_.server_metadata().extensions;
     return std::find(extensions.begin(), extensions.end(), protocol::kClassificationExtension) != extensions.end();
   }
+  void ping(size_t padding_bytes, double deadline_us) override { client_.ping(padding_bytes, deadline_us); }
   [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
     return client_.infer(request, deadline_us);
   }

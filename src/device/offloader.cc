@@ -11,6 +11,7 @@ namespace scissionlite::device {
 namespace {
 
 constexpr double kLocalMargin = 1.25;    // the local half may take this much longer than it did lately
+constexpr double kSilent = 0.98;         // of its budget: a call that took so long was given up, not refused
 constexpr double kLocalMarginUs = 500;   // waking up, choosing classes, printing
 
 double number(const protocol::Parameters& parameters, const std::string& key) {
@@ -80,8 +81,6 @@ Offloader::~Offloader() = default;
 
 const EngineInfo* Offloader::engine_info() const { return head_ ? &head_->info() : local_ ? &local_->info() : nullptr; }
 
-Answer Offloader::answer(Frame frame) { return finish(prepare(std::move(frame), /*keep=*/false)); }
-
 Prepared Offloader::prepare(Frame frame, bool keep) {
   Prepared out;
   out.name = frame.name;
@@ -99,6 +98,7 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
     out.error = e.what();
   }
   out.ready_us = clock_.now_us();
+  if (steering_ && out.error.empty()) steering_->note_head(out.ready_us - out.accepted_us);
   return out;
 }
 
@@ -150,6 +150,7 @@ void Offloader::encode_image(Frame& frame, Prepared& out) {
 
 /// How long the edge may take so that the local half can still answer in time.
 double Offloader::edge_budget_us(const Prepared& prepared) const {
+  if (steering_) return steering_->edge_budget_us(clock_.now_us() - prepared.accepted_us, restore_us_);
   if (options_.deadline_us <= 0) return options_.call_timeout_us;
   const double reserve_us = local_ ? (local_->expected_us() + restore_us_) * kLocalMargin + kLocalMarginUs : 0;
   return options_.deadline_us - (clock_.now_us() - prepared.accepted_us) - reserve_us;
@@ -158,7 +159,7 @@ double Offloader::edge_budget_us(const Prepared& prepared) const {
 bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   const double budget_us = edge_budget_us(prepared);
   if (budget_us <= 0) {
-    answer.note = "no time left for the edge within " + format_us(options_.deadline_us);
+    answer.note = options_.deadline_us > 0 ? "no time left for the edge within " + format_us(options_.deadline_us) : "the device is expected to be sooner than the edge";
     return false;
   }
   if (session_->state() != EdgeState::kReady) {
@@ -181,12 +182,14 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - parts.edge_queue_us - parts.edge_decode_us - parts.edge_compute_us);
     answer.message_bytes = result.request_bytes;
     answer.payload_bytes = prepared.payload_bytes;
+    if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us);
     take_outputs(result, answer);
     answer.origin = Origin::kEdge;
     return true;
   } catch (const std::exception& e) {
     answer.note = e.what();
     answer.parts.wire_us = clock_.now_us() - start_us;
+    if (steering_ && answer.parts.wire_us >= budget_us * kSilent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
   prepared.wire = std::move(request.inputs);
   return false;
@@ -224,6 +227,7 @@ void Offloader::answer_locally(Prepared& prepared, Answer& answer) {
   const double us = clock_.now_us() - start_us;
   (candidate_.kind == Candidate::Kind::kLocal ? answer.parts.head_us : answer.parts.local_tail_us) += us;
   answer.origin = Origin::kLocal;
+  if (steering_) steering_->note_local(us);
 }
 
 void Offloader::finish_times(const Prepared& prepared, Answer& answer) const {

@@ -1,7 +1,7 @@
 // Device: runs the head on each image, has the edge finish it, and answers by itself when the edge does not.
 //
 // What lives here: the Offloader (this file), the two slices on the device (halves.h), the edge with its state
-// (edge_session.h), the check that it holds the right tail (identity.h), many images in flight (pipeline.h), where images
+// (edge_session.h), the check that it holds the right tail (identity.h), several plans at once (plan_switch.h), many images in flight (pipeline.h), where images
 // come from (frames.h). Relies on vision, engine, protocol, prepare. Start here.
 //
 // Every frame gets exactly one answer: from the edge, from the local tail, or an explicit error.
@@ -21,6 +21,7 @@
 #include "device/answer.h"
 #include "device/edge_session.h"
 #include "device/halves.h"
+#include "device/steering.h"
 #include "device/wire_coders.h"
 #include "prepare/package.h"
 
@@ -52,27 +53,43 @@ struct Prepared {
   int64_t payload_bytes = 0;
   Parts parts;
   std::string error;                         // the image could not be read or the head failed
+  size_t plan = 0;                           // of several, see plan_switch.h
 };
 
-class Offloader {
+/// Answers images, in two parts for a pipeline. `prepare` takes one caller at a time, `finish` any number. Neither throws: see Answer::error.
+class Answerer {
+ public:
+  virtual ~Answerer() = default;
+  /// @param keep  the result must outlive the next `prepare`.
+  [[nodiscard]] virtual Prepared prepare(Frame frame, bool keep) = 0;
+  [[nodiscard]] virtual Answer finish(Prepared prepared) = 0;
+  [[nodiscard]] virtual Clock& clock() const = 0;
+  /// One image, start to end.
+  [[nodiscard]] Answer answer(Frame frame) { return finish(prepare(std::move(frame), /*keep=*/false)); }
+};
+
+class Offloader final : public Answerer {
  public:
   /// Compiles head and local tail, checks the edge's identity. An edge that is down or wrong is no error here: see `edge`.
   /// @param edge  for tests; nullptr dials options.edge over gRPC.
   /// @throws InvalidArgument: an edge is needed and none is given; ModelError and others from the package.
   Offloader(DevicePackage package, OffloaderOptions options, std::unique_ptr<Edge> edge = nullptr);
-  ~Offloader();
+  ~Offloader() override;
 
-  /// One image, start to end. Never throws: see Answer::error.
-  [[nodiscard]] Answer answer(Frame frame);
-  /// The two parts of `answer`, for a pipeline. `prepare` takes one caller at a time, `finish` any number.
-  /// @param keep  the result must outlive the next `prepare`.
-  [[nodiscard]] Prepared prepare(Frame frame, bool keep);
-  [[nodiscard]] Answer finish(Prepared prepared);
+  [[nodiscard]] Prepared prepare(Frame frame, bool keep) override;
+  [[nodiscard]] Answer finish(Prepared prepared) override;
+  [[nodiscard]] Clock& clock() const override { return clock_; }
+  /// From now on it decides how long the edge may take, in place of the options. Before the first image; kept by reference.
+  void steer_by(Steering& steering) { steering_ = &steering; }
 
   [[nodiscard]] const DevicePackage& package() const { return package_; }
   [[nodiscard]] const OffloaderOptions& options() const { return options_; }
   /// nullptr when the package needs no edge or none was given.
   [[nodiscard]] const EdgeSession* edge() const { return session_.get(); }
+  [[nodiscard]] EdgeSession* edge() { return session_.get(); }
+  /// Slow but not exceptional time of the local half, in microseconds; 0 when there is none.
+  [[nodiscard]] double expected_local_us() const { return local_ ? local_->expected_us() : 0; }
+  [[nodiscard]] double expected_head_us() const { return head_ ? head_->expected_us() : 0; }
   /// Of head or, without one, of the local half; nullptr when nothing runs here.
   [[nodiscard]] const EngineInfo* engine_info() const;
 
@@ -103,6 +120,7 @@ class Offloader {
   std::atomic<bool> edge_decodes_{false};  // it reads the streams of coders_
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
+  Steering* steering_ = nullptr;
   std::atomic<uint64_t> next_id_{1};
   std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
 };

@@ -31,8 +31,8 @@ Answer unreadable(const FrameSource::Item& item) {
 /// Waiting for `finish`, and finished answers waiting for those before them.
 class InFlight {
  public:
-  InFlight(Offloader& offloader, int limit, RunTotals& totals, const std::function<void(const Answer&)>& emit)
-      : offloader_(offloader), limit_(static_cast<size_t>(limit)), totals_(totals), emit_(emit) {
+  InFlight(Answerer& answerer, int limit, RunTotals& totals, const std::function<void(const Answer&)>& emit)
+      : answerer_(answerer), limit_(static_cast<size_t>(limit)), totals_(totals), emit_(emit) {
     for (int i = 0; i < limit; ++i) threads_.emplace_back([this] { work(); });
   }
   ~InFlight() { drain(); }
@@ -69,7 +69,7 @@ class InFlight {
       auto [number, prepared] = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
-      Answer answer = offloader_.finish(std::move(prepared));
+      Answer answer = answerer_.finish(std::move(prepared));
       lock.lock();
       hand_out(number, std::move(answer));
     }
@@ -86,7 +86,7 @@ class InFlight {
     changed_.notify_all();
   }
 
-  Offloader& offloader_;
+  Answerer& answerer_;
   size_t limit_;
   RunTotals& totals_;
   const std::function<void(const Answer&)>& emit_;
@@ -99,12 +99,12 @@ class InFlight {
   std::vector<std::thread> threads_;
 };
 
-void run_one_by_one(Offloader& offloader, FrameSource& source, const std::atomic<bool>& stop, RunTotals& totals,
+void run_one_by_one(Answerer& answerer, FrameSource& source, const std::atomic<bool>& stop, RunTotals& totals,
                     const std::function<void(const Answer&)>& emit) {
   while (!stop) {
     auto item = source.next();
     if (!item) return;
-    const Answer answer = item->error.empty() ? offloader.answer(std::move(item->frame)) : unreadable(*item);
+    const Answer answer = item->error.empty() ? answerer.answer(std::move(item->frame)) : unreadable(*item);
     count(answer, totals);
     emit(answer);
   }
@@ -112,20 +112,20 @@ void run_one_by_one(Offloader& offloader, FrameSource& source, const std::atomic
 
 }  // namespace
 
-RunTotals run_all(Offloader& offloader, FrameSource& source, int in_flight, const std::atomic<bool>& stop,
+RunTotals run_all(Answerer& answerer, FrameSource& source, int in_flight, const std::atomic<bool>& stop,
                   const std::function<void(const Answer&)>& emit) {
   RunTotals totals;
-  Clock& clock = *offloader.options().clock;
+  Clock& clock = answerer.clock();
   const double start_us = clock.now_us();
   if (in_flight <= 1) {
-    run_one_by_one(offloader, source, stop, totals, emit);
+    run_one_by_one(answerer, source, stop, totals, emit);
   } else {
-    InFlight flights(offloader, in_flight, totals, emit);
+    InFlight flights(answerer, in_flight, totals, emit);
     while (!stop) {
       auto item = source.next();
       if (!item) break;
       flights.wait_for_room();
-      if (item->error.empty()) flights.add(offloader.prepare(std::move(item->frame), /*keep=*/true));
+      if (item->error.empty()) flights.add(answerer.prepare(std::move(item->frame), /*keep=*/true));
       else flights.add_finished(unreadable(*item));
     }
     flights.drain();

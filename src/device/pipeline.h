@@ -19,7 +19,7 @@ struct RunTotals {
 /// Answers every frame of `source`, handing each answer to `emit` in order, on one thread at a time.
 /// @param in_flight  1: latency mode, one image at a time; more: that many requests at once.
 /// @param stop       set from outside to end after the frames already taken.
-RunTotals run_all(Offloader& offloader, FrameSource& source, int in_flight, const std::atomic<bool>& stop,
+RunTotals run_all(Answerer& answerer, FrameSource& source, int in_flight, const std::atomic<bool>& stop,
                   const std::function<void(const Answer&)>& emit);
 
 }  // namespace scissionlite::device

@@ -21,6 +21,7 @@ class FakeEdge final : public Edge {
   struct Script {
     std::function<protocol::InferResult(const protocol::InferRequest&, double deadline_us)> on_infer;
     std::function<void()> on_connect = [] {};
+    std::function<void(size_t, double)> on_ping = [](size_t, double) {};
     std::map<std::string, std::string> claims;
     std::atomic<uint64_t> connection{1};
     std::atomic<int> infers{0}, connects{0};
@@ -39,12 +40,21 @@ class FakeEdge final : public Edge {
     const std::lock_guard lock(script_->mutex);
     return script_->claims;
   }
+  void ping(size_t padding_bytes, double deadline_us) override {
+    std::unique_lock lock(script_->mutex);
+    const auto hook = script_->on_ping;
+    lock.unlock();
+    hook(padding_bytes, deadline_us);
+  }
   [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
     ++script_->infers;
     std::unique_lock lock(script_->mutex);
     const auto hook = script_->on_infer;
     lock.unlock();
-    return hook(request, deadline_us);
+    const uint64_t connection = script_->connection;
+    auto result = hook(request, deadline_us);
+    result.connection = connection;
+    return result;
   }
   [[nodiscard]] uint64_t connection_number() override { return script_->connection; }
 

@@ -12,6 +12,7 @@
 #include <climits>
 
 #include "base/clock.h"
+#include "base/rng.h"
 #include "base/text.h"
 #include "inference.grpc.pb.h"
 #include "protocol/status_internal.h"
@@ -177,11 +178,15 @@ struct Client::Impl {
   }
   template <typename Method, typename Request, typename Response>
   void call(Method method, const std::string& doing, const Request& request, Response& response) {
+    call(method, doing, request, response, options.default_deadline_us);
+  }
+  template <typename Method, typename Request, typename Response>
+  void call(Method method, const std::string& doing, const Request& request, Response& response, double deadline_us) {
     count_loss();
     grpc::ClientContext context;
-    context.set_deadline(deadline_in(options.default_deadline_us));
+    context.set_deadline(deadline_in(deadline_us));
     const auto status = (stub.get()->*method)(&context, request, &response);
-    check(status, context, doing, options.default_deadline_us);
+    check(status, context, doing, deadline_us);
   }
   grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
     context.set_deadline(deadline_in(deadline_us));
@@ -231,6 +236,19 @@ bool Client::server_live() {
   inference::ServerLiveResponse response;
   impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", inference::ServerLiveRequest(), response);
   return response.live();
+}
+
+void Client::ping(size_t padding_bytes, double deadline_us) {
+  constexpr int kPaddingField = 1000;
+  inference::ServerLiveRequest request;
+  if (padding_bytes > 0) {
+    std::string padding(padding_bytes, '\0');
+    Rng rng(padding_bytes);
+    for (auto& byte : padding) byte = static_cast<char>(rng.next());  // nothing on the way can make it smaller
+    request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(kPaddingField, padding);
+  }
+  inference::ServerLiveResponse response;
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response, deadline_us);
 }
 
 bool Client::server_ready() {
@@ -288,6 +306,7 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
   if (deadline_us <= 0) deadline_us = impl_->options.default_deadline_us;
   const std::string doing = "inferring with '" + request.model + "' (" + format_bytes(static_cast<double>(message.Length())) + " sent)";
   impl_->count_loss();
+  const uint64_t connection = impl_->losses;
   grpc::ByteBuffer answer;
   grpc::ClientContext context;
   const auto status = impl_->call_raw(context, message, answer, deadline_us);
@@ -300,6 +319,7 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
   result.serialize_us = serialised_us - start_us;
   result.request_bytes = static_cast<int64_t>(message.Length());
   result.response_bytes = answer_bytes;
+  result.connection = connection;
   result.total_us = clock.now_us() - start_us;
   return result;
 }

@@ -43,6 +43,7 @@ struct InferResult {
   double total_us = 0;               // call, as the client saw it
   double serialize_us = 0;           // building the request message
   int64_t request_bytes = 0, response_bytes = 0;  // serialised messages
+  uint64_t connection = 0;           // that it was asked on, as of Client::connection_number
 };
 struct TensorSpec {
   std::string name, datatype;        // "FP32"
@@ -94,6 +95,8 @@ class Client {
   /// server can have come into its place. Read it after `connect` or a call.
   [[nodiscard]] uint64_t connection_number();
   [[nodiscard]] bool server_live();
+  /// A call without effect that carries `padding_bytes` more than it has to: its time shows what the link carries. Servers skip fields that they do not know. @throws TransportError.
+  void ping(size_t padding_bytes, double deadline_us);
   [[nodiscard]] bool server_ready();
   [[nodiscard]] bool model_ready(const std::string& model);
   [[nodiscard]] ServerMetadata server_metadata();

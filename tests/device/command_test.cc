@@ -59,6 +59,33 @@ TEST_F(RunCommand, OneLineAnImageInOrder) {
   }
 }
 
+TEST_F(RunCommand, SeveralPlansAndWhichWereTaken) {
+  (void)prepare("net", split_key("uint8"));
+  (void)prepare("alone", "local");
+  const auto edge = "127.0.0.1:" + std::to_string(serve("net"));
+  auto arguments = std::vector<std::string>{package("net").string(), "--also", package("alone").string(), "--edge", edge, "--json"};
+  arguments.insert(arguments.end(), images_.begin(), images_.end());
+  const auto result = run(arguments);
+  ASSERT_EQ(result.lines.size(), 6u) << result.errors;
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(result.lines[i + 1]["top"][0]["index"], best_class(picture(i + 1)));
+    EXPECT_TRUE(result.lines[i + 1].contains("candidate"));
+  }
+  const auto switching = result.lines.back()["summary"]["switching"];
+  int64_t images = 0;
+  for (const auto& [candidate, count] : switching["images"].items()) images += count.get<int64_t>();
+  EXPECT_EQ(images, 4);
+  EXPECT_TRUE(switching.contains("switches"));
+}
+
+TEST_F(RunCommand, PlansOfAnotherModelAreRefused) {
+  (void)prepare("net", split_key("uint8"));
+  (void)prepare("other", "local", 2);
+  const auto result = run({package("net").string(), "--also", package("other").string(), images_.front()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.errors.find("expected plans of one model"), std::string::npos) << result.errors;
+}
+
 TEST_F(RunCommand, ReadsPathsFromStdin) {
   (void)prepare("net", "local");
   const auto result = run({package("net").string(), "--stdin", "paths", "--json"}, images_[0] + "\n" + images_[2]);

@@ -1,5 +1,5 @@
 # The device half against a real edge process through the emulated link: faults, identity, modes, overhead.
-add_executable(device_integration device/fixture.cc device/faults_test.cc device/command_test.cc device/compiled_test.cc device/security_test.cc device/overhead_test.cc)
+add_executable(device_integration device/fixture.cc device/faults_test.cc device/command_test.cc device/switch_test.cc device/compiled_test.cc device/security_test.cc device/overhead_test.cc)
 target_include_directories(device_integration PRIVATE device)
 target_compile_definitions(device_integration PRIVATE SCISSIONLITE_CERTIFICATES="${CMAKE_CURRENT_SOURCE_DIR}/server/certificates.py")
 target_link_libraries(device_integration PRIVATE scissionlite_bench GTest::gtest GTest::gtest_main)

@@ -1,0 +1,184 @@
+#include "device/plan_switch.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/log.h"
+#include "base/text.h"
+
+namespace scissionlite::device {
+namespace {
+
+constexpr int kRehearsals = 3;
+constexpr double kPaddedPatienceUs = 2e6;  // of a padded call: a slow link has the time
+constexpr double kFallenTogetherUs = 5e6;  // plans share the link: what one finds out the others need not
+
+/// A picture of the model's size.
+Frame grey_frame(const vision::InputSpec& input) {
+  vision::Image image{.width = input.width, .height = input.height, .rgb = std::vector<uint8_t>(static_cast<size_t>(input.width) * static_cast<size_t>(input.height) * 3, 128)};
+  Frame frame{.name = "rehearsal", .bytes = vision::encode(image, "jpeg-q90-420"), .image = std::nullopt};
+  return frame;
+}
+
+/// What a plan takes here, by its quickest run of a few; the edge's part is learned with its first answers.
+control::PlanTraits rehearse(Offloader& plan) {
+  const auto& manifest = plan.package().manifest;
+  const auto kind = candidate_from_key(manifest.candidate).kind;
+  control::PlanTraits out{.key = manifest.candidate, .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr, .answers_locally = plan.expected_local_us() > 0};
+  for (int i = 0; i < kRehearsals; ++i) {
+    const auto prepared = plan.prepare(grey_frame(plan.package().input), /*keep=*/false);
+    const double us = prepared.ready_us - prepared.accepted_us;
+    out.head_us = i == 0 ? us : std::min(out.head_us, us);
+    out.up_bytes = static_cast<double>(prepared.payload_bytes);
+  }
+  out.local_us = plan.expected_local_us();
+  return out;
+}
+
+}  // namespace
+
+class PlanSwitch::Wheel final : public Steering {
+ public:
+  Wheel(PlanSwitch& owner, size_t plan) : owner_(owner), plan_(plan) {}
+  [[nodiscard]] double edge_budget_us(double spent_us, double extra_local_us) override {
+    const std::lock_guard lock(owner_.mutex_);
+    return owner_.controller_->edge_budget_us(plan_, spent_us, owner_.clock().now_us(), extra_local_us);
+  }
+  void note_head(double us) override {
+    const std::lock_guard lock(owner_.mutex_);
+    if (std::exchange(is_first_, false)) owner_.controller_->set_head(plan_, us);  // real pictures take longer to decode than a grey one
+    else owner_.controller_->note_head(plan_, us);
+  }
+  void note_local(double us) override {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.controller_->note_local(plan_, us);
+  }
+  void note_answer(double bytes, double wire_us, double edge_us) override {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.controller_->note_answer(plan_, bytes, wire_us, edge_us, owner_.clock().now_us());
+  }
+  void note_silence(double bytes, double waited_us) override {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.controller_->note_silence(plan_, bytes, waited_us, owner_.clock().now_us());
+  }
+
+ private:
+  PlanSwitch& owner_;
+  size_t plan_;
+  bool is_first_ = true;
+};
+
+PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options) : plans_(std::move(plans)), options_(options) {
+  std::vector<control::PlanTraits> traits;
+  for (const auto& plan : plans_) {
+    const auto& manifest = plan->package().manifest;
+    const auto& first = plans_.front()->package();
+    if (manifest.model_sha256 != first.manifest.model_sha256)
+      throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" + manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " +
+                            first.manifest.model_name + " (" + first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
+    traits.push_back(rehearse(*plan));
+    log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " + format_us(traits.back().local_us) + " when it answers by itself");
+  }
+  controller_ = std::make_unique<control::Controller>(traits, options_.control);
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    wheels_.push_back(std::make_unique<Wheel>(*this, i));
+    plans_[i]->steer_by(*wheels_[i]);
+    counters_.images[traits[i].key] = 0;
+  }
+  prober_ = std::thread([this] { measure_link(); });
+}
+
+PlanSwitch::~PlanSwitch() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+    wake_.notify_all();
+  }
+  if (prober_.joinable()) prober_.join();
+}
+
+/// A plan whose session found the link down speaks for all of them for a while; what is refused is its own matter.
+std::vector<bool> PlanSwitch::usable() const {
+  const double now_us = clock().now_us();
+  const bool is_down = std::any_of(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->edge() && plan->edge()->state() == EdgeState::kDown && now_us - plan->edge()->fell_us() < kFallenTogetherUs; });
+  std::vector<bool> out;
+  for (const auto& plan : plans_) out.push_back(!is_down && plan->edge() && plan->edge()->state() == EdgeState::kReady);
+  return out;
+}
+
+Prepared PlanSwitch::prepare(Frame frame, bool keep) {
+  const auto may = usable();
+  size_t plan = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const size_t before = controller_->current();
+    plan = controller_->choose(may, clock().now_us());
+    if (plan != before)
+      log::info("[offload] from " + controller_->plans()[before].key + " to " + controller_->plans()[plan].key + ": " + format_us(controller_->predicted_us(plan, may[plan], clock().now_us())) + " instead of " +
+                format_us(controller_->predicted_us(before, may[before], clock().now_us())));
+    ++counters_.images[controller_->plans()[plan].key];
+    was_alone_ = in_flight_++ == 0;
+  }
+  auto out = plans_[plan]->prepare(std::move(frame), keep);
+  out.plan = plan;
+  return out;
+}
+
+Answer PlanSwitch::finish(Prepared prepared) {
+  const size_t plan = prepared.plan;
+  auto out = plans_[plan]->finish(std::move(prepared));
+  out.candidate = plans_[plan]->package().manifest.candidate;
+  const std::lock_guard lock(mutex_);
+  // Behind others an image waits for them, which says nothing of its plan.
+  if (was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
+  if (--in_flight_ == 0) wake_.notify_all();
+  return out;
+}
+
+SwitchCounters PlanSwitch::counters() const {
+  const std::lock_guard lock(mutex_);
+  auto out = counters_;
+  out.switches = controller_->switches();
+  return out;
+}
+
+void PlanSwitch::measure_link() {
+  std::unique_lock lock(mutex_);
+  while (!is_stopping_) {
+    lock.unlock();
+    const bool measured = measure_once();
+    lock.lock();
+    if (!measured && !is_stopping_) wake_.wait_for(lock, std::chrono::duration<double, std::micro>(options_.look_every_us));
+  }
+}
+
+/// @return whether it was due and could be done.
+bool PlanSwitch::measure_once() {
+  const auto may = usable();
+  const auto found = std::find(may.begin(), may.end(), true);
+  if (found == may.end()) return false;
+  auto& session = *plans_[static_cast<size_t>(found - may.begin())]->edge();
+  std::optional<double> bytes;
+  double patience_us = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    bytes = controller_->probe_due(clock().now_us()), patience_us = controller_->probe_patience_us();
+    if (!bytes || in_flight_ > 0) return false;
+    ++counters_.probes;
+  }
+  try {
+    const double start_us = clock().now_us();
+    session.ping(0, patience_us);
+    const double back_us = clock().now_us();
+    session.ping(static_cast<size_t>(*bytes), kPaddedPatienceUs);
+    const double end_us = clock().now_us();
+    const std::lock_guard lock(mutex_);
+    controller_->note_probe(back_us - start_us, *bytes, end_us - back_us, end_us);
+  } catch (const std::exception& e) {
+    log::debug(std::string("[offload] the link could not be measured: ") + e.what());
+    return false;
+  }
+  return true;
+}
+
+}  // namespace scissionlite::device

@@ -1,0 +1,62 @@
+// Several prepared plans of one model, of which each image takes the one that is fastest now.
+//
+// Decides by control::Controller, which the simulator drives too: a packet of measurements goes in with each image, a plan and a time to wait for the edge come out. A thread measures
+// the link where images do not: calls without effect, while no image is on its way.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "control/controller.h"
+#include "device/offloader.h"
+
+namespace scissionlite::device {
+
+struct SwitchOptions {
+  control::ControllerOptions control;
+  double look_every_us = 100e3;  // whether the link has to be measured
+};
+
+struct SwitchCounters {
+  int64_t switches = 0, probes = 0;
+  std::map<std::string, int64_t> images;  // by candidate
+};
+
+class PlanSwitch final : public Answerer {
+ public:
+  /// Measures each plan's halves on a grey picture. @param plans  of one model, on one edge; the first is begun with.
+  /// @throws InvalidArgument: plans of different models.
+  PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options);
+  ~PlanSwitch() override;
+
+  [[nodiscard]] Prepared prepare(Frame frame, bool keep) override;
+  [[nodiscard]] Answer finish(Prepared prepared) override;
+  [[nodiscard]] Clock& clock() const override { return plans_.front()->clock(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<Offloader>>& plans() const { return plans_; }
+  [[nodiscard]] SwitchCounters counters() const;
+
+ private:
+  /// Of one plan: passes on under the lock.
+  class Wheel;
+  [[nodiscard]] std::vector<bool> usable() const;
+  void measure_link();
+  bool measure_once();
+
+  std::vector<std::unique_ptr<Offloader>> plans_;
+  SwitchOptions options_;
+  std::vector<std::unique_ptr<Wheel>> wheels_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable wake_;
+  std::unique_ptr<control::Controller> controller_;
+  SwitchCounters counters_;
+  int in_flight_ = 0;
+  bool was_alone_ = true;     // since the last image was taken
+  bool is_stopping_ = false;
+  std::thread prober_;
+};
+
+}  // namespace scissionlite::device

@@ -1,0 +1,138 @@
+#include "device/plan_switch.h"
+
+#include <gtest/gtest.h>
+
+#include "device/pipeline.h"
+#include "device/testing.h"
+
+namespace scissionlite::device {
+namespace {
+
+using testing::FakeEdge;
+
+/// Plans of the tiny model, each with an edge of its own that does what the test says.
+class PlanSwitchTest : public ::testing::Test {
+ protected:
+  void add(const std::string& candidate, double edge_us = 0) {
+    auto script = std::make_shared<FakeEdge::Script>();
+    auto package = testing::tiny_package(folder_ / std::to_string(scripts_.size()), candidate);
+    script->claims = {{"model_sha256", package.manifest.tail_sha256}};
+    script->on_infer = [edge_us](const protocol::InferRequest& request, double) {
+      auto out = testing::answer_of_tail(request);
+      out.parameters["compute_us"] = static_cast<int64_t>(edge_us);
+      Clock::steady().sleep_us(edge_us);
+      return out;
+    };
+    const bool has_edge = candidate != "local";
+    plans_.push_back(std::make_unique<Offloader>(std::move(package), plan_options(has_edge), has_edge ? std::make_unique<FakeEdge>(script) : nullptr));
+    scripts_.push_back(script);
+  }
+  static OffloaderOptions plan_options(bool has_edge) {
+    OffloaderOptions out;
+    out.engine = "reference";
+    out.session.first_retry_us = 20e3;
+    if (has_edge) out.edge = "fake:1";
+    return out;
+  }
+  PlanSwitch& start(SwitchOptions options = {.control = {.dwell_us = 1e3, .waits_only_where_it_pays = false}, .look_every_us = 5e3}) {
+    switch_ = std::make_unique<PlanSwitch>(std::move(plans_), options);
+    return *switch_;
+  }
+  Answer answer() { return switch_->answer({.name = "grey", .bytes = "", .image = testing::plain_image(100, 50, 20)}); }
+  void set_infer(size_t plan, std::function<protocol::InferResult(const protocol::InferRequest&, double)> hook) {
+    const std::lock_guard lock(scripts_[plan]->mutex);
+    scripts_[plan]->on_infer = std::move(hook);
+  }
+  /// Answers images until one comes by the plan, a second at most.
+  bool reaches(const std::string& candidate) {
+    for (const double end_us = Clock::steady().now_us() + 5e6; Clock::steady().now_us() < end_us;) {
+      if (answer().candidate == candidate) return true;
+      Clock::steady().sleep_us(2e3);
+    }
+    return false;
+  }
+
+  fs::path folder_ = fs::path(::testing::TempDir()) / ("plan_switch_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+  std::vector<std::shared_ptr<FakeEdge::Script>> scripts_;
+  std::vector<std::unique_ptr<Offloader>> plans_;
+  std::unique_ptr<PlanSwitch> switch_;
+};
+
+TEST_F(PlanSwitchTest, LeavesAPlanWhoseEdgeIsSlow) {
+  add("split/cut0/fp32", 30e3);
+  add("edge/tensor", 1e3);
+  start();
+  const auto first = answer();
+  EXPECT_EQ(first.candidate, "split/cut0/fp32");
+  EXPECT_EQ(first.origin, Origin::kEdge) << first.note << first.error;
+  EXPECT_TRUE(reaches("edge/tensor"));
+  const auto counters = switch_->counters();
+  EXPECT_GE(counters.switches, 1);
+  EXPECT_GE(counters.images.at("split/cut0/fp32"), 1);
+  EXPECT_GE(counters.images.at("edge/tensor"), 1);
+}
+
+TEST_F(PlanSwitchTest, AllPlansGiveTheSameAnswer) {
+  for (const char* candidate : {"split/cut0/fp32", "edge/tensor", "local"}) {
+    add(candidate);
+    start();
+    const auto one = answer();
+    ASSERT_TRUE(one.error.empty()) << one.error;
+    ASSERT_FALSE(one.top.empty());
+    EXPECT_EQ(one.top.front().label, "red") << candidate;
+    EXPECT_EQ(one.candidate, candidate);
+    switch_.reset();
+    scripts_.clear();
+  }
+}
+
+TEST_F(PlanSwitchTest, WhatOnePlanLearnsOfTheLinkTheOthersKnow) {
+  add("edge/tensor");
+  add("split/cut0/fp32");  // the same and a head: not taken for its own sake
+  start({.control = {.hysteresis = 0.9, .waits_only_where_it_pays = false}, .look_every_us = 1e6});
+  (void)answer();
+  scripts_[0]->on_connect = [] { testing::unavailable(); };
+  set_infer(0, [](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+  const int asked = scripts_[1]->infers;
+  const auto lost = answer();
+  EXPECT_EQ(lost.origin, Origin::kLocal);
+  EXPECT_TRUE(lost.error.empty()) << lost.error;
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(answer().origin, Origin::kLocal);
+  EXPECT_EQ(switch_->counters().images.at("split/cut0/fp32"), 0);
+  EXPECT_EQ(scripts_[1]->infers, asked) << "the other plan was asked over the same dead link";
+}
+
+TEST_F(PlanSwitchTest, DoesNotAskWhereTheDeviceIsSooner) {
+  add("split/cut0/fp32", 20e3);
+  start({.control = {.dwell_us = 1e3}, .look_every_us = 5e3});
+  const double end_us = Clock::steady().now_us() + 5e6;
+  Answer last;
+  do last = answer();
+  while (last.origin == Origin::kEdge && Clock::steady().now_us() < end_us);
+  EXPECT_EQ(last.origin, Origin::kLocal) << "20 ms there, microseconds here";
+  EXPECT_NE(last.note.find("sooner"), std::string::npos) << last.note;
+}
+
+TEST_F(PlanSwitchTest, MeasuresTheLinkWhileNoImageIsOnItsWay) {
+  add("split/cut0/fp32");
+  std::atomic<int> small{0}, padded{0};
+  scripts_[0]->on_ping = [&](size_t bytes, double) { ++(bytes == 0 ? small : padded); };
+  start();
+  (void)answer();
+  for (const double end_us = Clock::steady().now_us() + 5e6; padded == 0 && Clock::steady().now_us() < end_us;) Clock::steady().sleep_us(1e3);
+  EXPECT_GT(small, 0);
+  EXPECT_GT(padded, 0);
+  EXPECT_GT(switch_->counters().probes, 0);
+  switch_.reset();  // before what its thread counts in
+}
+
+TEST_F(PlanSwitchTest, PlansOfDifferentModelsAreRefused) {
+  add("split/cut0/fp32");
+  auto package = testing::tiny_package(folder_ / "other", "local");
+  package.manifest.model_sha256 = "another";
+  plans_.push_back(std::make_unique<Offloader>(std::move(package), plan_options(false)));
+  EXPECT_THROW(start(), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace scissionlite::device
