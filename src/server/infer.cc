@@ -26,12 +26,21 @@ std::vector<Tensor> empty_outputs(const ModelInterface& model) {
   return outputs;
 }
 
+/// The reserved parameter `timeout`, in microseconds, as a deadline; the earlier of both where the call has one.
+std::optional<int64_t> deadline_of(const inference::ModelInferRequest& request, std::optional<int64_t> given_ns) {
+  const auto it = request.parameters().find("timeout");
+  if (it == request.parameters().end() || it->second.int64_param() <= 0) return given_ns;
+  constexpr int64_t kLongestUs = 86'400'000'000;
+  const int64_t asked_ns = Clock::steady().now_ns() + std::min(it->second.int64_param(), kLongestUs) * 1000;
+  return given_ns ? std::min(*given_ns, asked_ns) : asked_ns;
+}
+
 }  // namespace
 
 Inference::Inference(InferContext context, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
     : context_(context), request_(std::move(request)), done_(std::move(done)) {
   job_->arrived_ns = Clock::steady().now_ns();
-  job_->deadline_ns = deadline_ns;
+  job_->deadline_ns = deadline_of(*request_, deadline_ns);
 }
 
 void Inference::start() {
@@ -74,7 +83,7 @@ void Inference::decode(const CheckedRequest& checked) {
     model_->batcher().submit(job_);
   } catch (...) {
     const auto refusal = current_refusal();
-    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns);
+    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns, refusal.code());
     job_->finish({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}});
   }
 }
@@ -91,9 +100,8 @@ void Inference::cancel() {
 
 void Inference::refuse(const Refusal& refusal) {
   if (!done_) return;
-  const auto done = std::move(done_);
   job_->done = nullptr;
-  done({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}});
+  tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}});
 }
 
 void Inference::reply(const Outcome& outcome) {
@@ -104,6 +112,11 @@ void Inference::reply(const Outcome& outcome) {
     const auto refusal = current_refusal();
     reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
   }
+  tell(reply);
+}
+
+void Inference::tell(const Reply& reply) {
+  if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
   done(reply);
 }

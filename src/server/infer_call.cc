@@ -21,8 +21,6 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
   return Clock::steady().now_ns() + left;
 }
 
-InferContext context_of(const ServiceContext& context) { return {context.repository, context.decoders, context.max_pixels}; }
-
 /// Of the exception in flight.
 grpc::Status status_in_flight() {
   const auto refusal = current_refusal();
@@ -46,7 +44,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
       return;
     }
-    inference_ = std::make_shared<Inference>(context_of(context), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context.infer(), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -84,7 +82,7 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
       Finish(grpc::Status::OK);
       return;
     }
-    auto inference = std::make_shared<Inference>(context_of(context_), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+    auto inference = std::make_shared<Inference>(context_.infer(), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     {
       const std::lock_guard lock(mutex_);
       inference_ = inference;

@@ -1,5 +1,5 @@
-// One inference from a parsed request to its reply: find the model, check, decode images, queue, answer. The gRPC
-// handlers (unary and stream) differ only in how they take the reply.
+// One inference from a parsed request to its reply: find the model, check, decode images, queue, answer. Front ends (gRPC
+// unary and stream, HTTP) differ only in how they make the message and take the reply.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -21,6 +21,7 @@ struct InferContext {
   Repository& repository;
   WorkPool& decoders;
   int64_t max_pixels;
+  RefusalCounts* refusals = nullptr;  // counts what is not answered with a result
 };
 
 /// `outputs` are views that are valid only while the reply is handed over.
@@ -45,6 +46,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
+  void tell(const Reply& reply);
   void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;

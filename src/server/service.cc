@@ -1,7 +1,6 @@
 #include "server/service_internal.h"
 
-#include "base/version.h"
-#include "server/names.h"
+#include "server/answers_internal.h"
 
 namespace scissionlite::server {
 namespace {
@@ -38,11 +37,6 @@ grpc::ServerUnaryReactor* answer_later(WorkPool& pool, grpc::CallbackServerConte
   return reactor;
 }
 
-void require_control(const ServiceContext& context) {
-  if (!context.allow_load)
-    throw Refusal(Code::kUnavailable, "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*, inference::ServerLiveResponse* out) {
@@ -54,29 +48,15 @@ grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call
 }
 
 grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request, inference::ModelReadyResponse* out) {
-  return answer(call, [&] {
-    try {
-      out->set_ready(!context_.is_draining && context_.repository.find(request->name(), request->version())->is_ready());
-    } catch (const Refusal& refusal) {
-      if (refusal.code() == Code::kInvalidArgument) throw;
-      out->set_ready(false);
-    }
-  });
+  return answer(call, [&] { out->set_ready(model_is_ready(context_, request->name(), request->version())); });
 }
 
 grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* call, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse* out) {
-  return answer(call, [&] {
-    out->set_name("scissionlite");
-    out->set_version(kVersion);
-    for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out->add_extensions(extension);
-  });
+  return answer(call, [&] { answer_server_metadata(*out); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request, inference::ModelMetadataResponse* out) {
-  return answer(call, [&] {
-    const auto model = context_.repository.find(request->name(), request->version());
-    describe_metadata(context_.repository.loaded(request->name()), *model, *out);
-  });
+  return answer(call, [&] { answer_metadata(context_, request->name(), request->version(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelInfer(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
@@ -92,42 +72,21 @@ grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call
 }
 
 grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {
-  return answer(call, [&] {
-    if (!request->name().empty() && (!request->version().empty() || context_.repository.loaded(request->name()).empty())) {
-      try {
-        describe_statistics(*context_.repository.find(request->name(), request->version()), *out->add_model_stats());
-      } catch (const Refusal&) {
-        out->clear_model_stats();
-        throw Refusal(Code::kInvalidArgument, "requested model version is not available for model '" + printable(request->name()) + "'");
-      }
-      return;
-    }
-    for (const auto& model : context_.repository.loaded(request->name())) describe_statistics(*model, *out->add_model_stats());
-  });
+  return answer(call, [&] { answer_statistics(context_, request->name(), request->version(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request, inference::RepositoryIndexResponse* out) {
-  return answer(call, [&] {
-    for (const auto& entry : context_.repository.index()) {
-      if (request->ready() && entry.state != "READY") continue;
-      auto* model = out->add_models();
-      model->set_name(entry.name);
-      model->set_version(entry.version);
-      model->set_state(entry.state);
-      model->set_reason(entry.reason);
-    }
-  });
+  return answer(call, [&] { answer_index(context_, request->ready(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request, inference::RepositoryModelLoadResponse* out) {
-  if (!context_.allow_load) return answer(call, [&] { require_control(context_); });
-  if (!request->parameters().empty())
-    return answer(call, [&] { throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again"); });
+  const bool has_overrides = !request->parameters().empty();
+  if (!context_.allow_load || has_overrides) return answer(call, [&] { check_control(context_, has_overrides); });
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.load(name); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request, inference::RepositoryModelUnloadResponse* out) {
-  if (!context_.allow_load) return answer(call, [&] { require_control(context_); });
+  if (!context_.allow_load) return answer(call, [&] { check_control(context_, /*has_overrides=*/false); });
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.unload(name); });
 }
 
