@@ -45,7 +45,7 @@ class LimitsCase(HttpCase):
 
 
 class Limits(LimitsCase):
-    words = ("--http-read-timeout-secs", "5")
+    words = ("--http-read-timeout-secs", "5", "--http-idle-timeout-secs", "5")
 
     def test_fault_21_one_byte_chunks(self):
         chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY) + b"0\r\n\r\n"

@@ -23,7 +23,7 @@ class PerfAnalyzer(HttpCase):
         """One window of a second for each; the rows of the CSV."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
         command = [str(PROGRAM), "-m", model, "-u", self.address if protocol == "grpc" else self.http_address, "-i", protocol, "-b", str(batch), "--concurrency-range", concurrency, "-p", "800",
-                   "-s", "90", "-r", "3", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
+                   "-s", "90", "-r", "10", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
         environment = dict(os.environ, LD_LIBRARY_PATH=str(FOLDER / "nvidia" / "cuda_runtime" / "lib"))
         result = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
         text = result.stdout + result.stderr

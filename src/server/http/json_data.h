@@ -20,7 +20,7 @@ struct ParsedRequest {
 };
 
 /// @throws InvalidArgument for what parse_json refuses; elements that the input's datatype cannot hold, naming them; a tree
-/// of more than 10,000 values beside the data.
+/// of more than 2,000 values beside the data.
 [[nodiscard]] ParsedRequest parse_request(std::string_view text);
 
 }  // namespace scissionlite::server::http
