@@ -19,7 +19,6 @@ from test_pressure import HEAVY, SLOW, heavy_request, wait_for
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 LIGHT = infer_request(inputs=[("x", "FP32", X.shape)], raw=[X.tobytes()])
-SECRET_LINES = 3
 NO_CONNECTION = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
@@ -158,7 +157,7 @@ class Connections(SecurityCase):
             shown += pathlib.Path(f"/proc/{server.process.pid}/{name}").read_bytes().decode(errors="replace")
         for key in keys:
             lines = key.splitlines()[1:-1]
-            self.assertGreater(len(lines), SECRET_LINES)
+            self.assertGreater(len(lines), 1)
             for line in lines:
                 self.assertNotIn(line, shown)
         self.assertNotIn("PRIVATE", shown)
@@ -212,7 +211,7 @@ class Reloading(SecurityCase):
             server.process.send_signal(signal.SIGHUP)
             wait_for(lambda: text in server.stderr(), 30)  # noqa: B023
             self.assertEqual(self.shown_by(server), before, stem)
-        time.sleep(6)  # some looks at the files later
+        time.sleep(5)  # two looks at the files later
         said = server.stderr()
         self.assertLessEqual(said.count("is not that of the certificate"), 2, "once by SIGHUP, at most once by the look")
         self.plant.issue("edge", stem="good")
@@ -455,7 +454,7 @@ class Quotas(SecurityCase):
 
     def test_fault_30_flood_of_one_leaves_the_others_alone(self):
         """Without quotas the flood has the queue, and others are refused or wait behind it; with them each waits for one request at most."""
-        words = ("--queue-size", "6", "--engine", SLOW)
+        words = ("--queue-size", "6", "--engine", "slow:8:openvino")
         codes, waits = self.others_during_a_flood(self.serve(*words))
         self.assertTrue("UNAVAILABLE" in codes or statistics.median(waits) > 3, f"the flood is none: {codes} {waits}")
         access = self.access_file(rules({"identities": ["flood"], "models": ["*"], "in_flight": 1}, {"identities": ["*"], "models": ["*"]}))
