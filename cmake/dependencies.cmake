@@ -23,6 +23,12 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # Beast and Asio: headers only
+# Its own CMake config asks for civetweb and curl, which only parts that are not used here need.
+find_path(PROMETHEUS_CPP_INCLUDE prometheus/text_serializer.h REQUIRED)
+find_library(PROMETHEUS_CPP_CORE prometheus-cpp-core REQUIRED)
+add_library(prometheus-cpp::core UNKNOWN IMPORTED GLOBAL)
+set_target_properties(prometheus-cpp::core PROPERTIES IMPORTED_LOCATION "${PROMETHEUS_CPP_CORE}" INTERFACE_INCLUDE_DIRECTORIES "${PROMETHEUS_CPP_INCLUDE}")
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

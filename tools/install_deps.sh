@@ -50,18 +50,17 @@ pip_target() {  # pip_target FOLDER REQUIREMENT...: wheels unpacked below .deps/
     { tail -20 "$deps/log/pip-$folder.log" >&2; exit 1; }
 }
 
-venv() {  # venv FOLDER REQUIREMENT...: a virtual environment of its own below .deps/FOLDER
+venv() {  # venv FOLDER REQUIREMENT...: a virtual environment of its own below .deps/FOLDER; one that is there gets what it lacks, so that tests may run meanwhile
   local folder="$1"; shift
   say "venv: $* -> .deps/$folder"
-  rm -rf "${deps:?}/$folder"
-  /usr/bin/python3 -m venv "$deps/$folder"
+  [ -x "$deps/$folder/bin/pip" ] || /usr/bin/python3 -m venv "$deps/$folder"
   "$deps/$folder/bin/pip" install -q --disable-pip-version-check --only-binary=:all: "$@" \
     >"$deps/log/pip-$folder.log" 2>&1 || { tail -20 "$deps/log/pip-$folder.log" >&2; exit 1; }
 }
 
 apt_group build build-essential git cmake ninja-build ccache pkg-config lld \
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc nlohmann-json3-dev libcli11-dev \
-  libspdlog-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libgtest-dev librapidcheck-dev \
+  libspdlog-dev libboost-dev prometheus-cpp-dev libjpeg62-turbo-dev libpng-dev libwebp-dev zlib1g-dev libssl-dev libeigen3-dev libdnnl-dev ocl-icd-opencl-dev libgtest-dev librapidcheck-dev \
   python3 python3-pip python3-venv
 once openvino pip_target openvino openvino==2026.4.1
 once onnx pip_target onnx onnx==1.23.2
@@ -76,7 +75,7 @@ once skimage pip_target scikit_image scikit-image==0.26.0
 # libtorch computes matrix products with whatever libblas is installed: the reference one is fifty times slower than OpenBLAS.
 apt_group test debhelper python3-yaml g++-aarch64-linux-gnu qemu-user mmdebstrap libb64-0d chromium libtorch-dev libopenblas0-pthread libopenmpi-dev openmpi-bin
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
-once peers_triton_client venv venv_tritonclient "tritonclient[grpc]==2.73.0" "numpy<3"
+once peers_triton_client venv venv_tritonclient "tritonclient[grpc,http]==2.73.0" "numpy<3"
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0
 once peers_triton_python pip_target triton_python onnxruntime==1.32.0 numpy==1.26.4
 once peers_perf_analyzer pip_target perf_analyzer tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.4.127

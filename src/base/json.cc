@@ -4,12 +4,14 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json_filter.h"
 #include "base/text.h"
 
 namespace scissionlite {
 namespace {
 
 constexpr int kDeepest = 100;
+constexpr size_t kLongestReason = 300;
 
 /// Rejects what nlohmann's parser lets through: duplicate keys and deep nesting.
 struct StrictParse {
@@ -45,20 +47,25 @@ void check_depth(std::string_view text, const std::string& where) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& where) {
+Json parse_json_filtered(std::string_view text, const std::string& where, const Json::parser_callback_t& filter) {
   check_depth(text, where);  // before parsing: the parser recurses
   StrictParse strict;
   Json json;
   try {
-    json = Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) { return strict(depth, event, parsed); });
+    json = Json::parse(text, [&](int depth, Json::parse_event_t event, Json& parsed) {
+      return strict(depth, event, parsed) && (!filter || filter(depth, event, parsed));
+    });
   } catch (const Json::exception& e) {
     std::string reason = e.what();
     if (const auto at = reason.find("] "); at != std::string::npos) reason = reason.substr(at + 2);
+    if (reason.size() > kLongestReason) reason = reason.substr(0, kLongestReason) + "...";  // it quotes the text that was read
     throw InvalidArgument("[json] " + where + " is not valid JSON: " + reason);
   }
   if (!strict.problem.empty()) throw InvalidArgument("[json] " + where + " " + strict.problem);
   return json;
 }
+
+Json parse_json(std::string_view text, const std::string& where) { return parse_json_filtered(text, where, nullptr); }
 
 void check_schema(const Json& json, const std::string& name, int version, const std::string& where) {
   const std::string wanted = "scissionlite." + name + "/" + std::to_string(version);

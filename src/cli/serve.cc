@@ -13,16 +13,21 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "program/tls_options.h"
+#include "server/listening.h"
 #include "server/server.h"
 
 namespace scissionlite::cli {
 namespace {
+
+constexpr int kHttpPort = 8000, kMetricsPort = 8002;
 
 struct Options {
   server::ServerOptions server;
   std::string control_mode = "none", ready_file;
   double exit_timeout_s = 30, hang_s = 60;
   int64_t max_message_mb = 256;
+  double http_idle_timeout_s = 60, http_read_timeout_s = 10;
+  bool no_http = false, no_metrics = false, http_port_is_given = false, metrics_port_is_given = false;
 };
 
 /// Signals that end the server or make it read its files again, blocked in every thread so that only sigwait sees them. Call it before threads start.
@@ -36,11 +41,16 @@ sigset_t block_signals() {
   return signals;
 }
 
+std::string url(const server::PortOptions& options, int port) { return "http://" + server::join_address(options.host, port); }
+
 void announce(const server::Server& server, const Options& options, const Common& common) {
   const auto models = server.models();
-  const Json event{{"event", "ready"}, {"address", server.address()}, {"port", server.port()}, {"pid", getpid()}, {"models", models}};
+  Json event{{"event", "ready"}, {"address", server.address()}, {"port", server.port()}, {"pid", getpid()}, {"models", models}};
+  std::string others;
+  if (const int port = server.http_port(); port > 0) event["http_port"] = port, others += " " + url(options.server.http, port);
+  if (const int port = server.metrics_port(); port > 0) event["metrics_port"] = port, others += " " + url(options.server.metrics, port) + "/metrics";
   if (common.json) std::cout << event.dump() << std::endl;
-  else std::cout << "ready grpc://" << server.address() << " models=" << join(models, ",") << std::endl;
+  else std::cout << "ready grpc://" << server.address() << others << " models=" << join(models, ",") << std::endl;
   if (!options.ready_file.empty()) write_file(options.ready_file, event.dump() + "\n");
 }
 
@@ -53,6 +63,21 @@ void stop(server::Server& server, double exit_timeout_s) {
   std::_Exit(0);
 }
 
+/// Triton's default ports, unless the caller asks for any free one: then servers are to run beside each other. HTTP has no certificates, so it is
+/// no way around those of gRPC unless it is asked for.
+void choose_ports(Options& options) {
+  auto& server = options.server;
+  const bool any_free = server.grpc_port == 0;
+  if (!options.http_port_is_given) server.http.port = any_free ? 0 : kHttpPort;
+  if (!options.metrics_port_is_given) server.metrics.port = any_free ? 0 : kMetricsPort;
+  if (!options.http_port_is_given && server.security.tls.are_given()) {
+    server.http.port = -1;
+    if (!options.no_http) log::warning("[serve] HTTP is off: it is plain text, and gRPC asks for certificates; --http-port " + std::to_string(kHttpPort) + " serves it all the same, --no-http ends this line");
+  }
+  if (options.no_http) server.http.port = -1;
+  if (options.no_metrics) server.metrics.port = -1;
+}
+
 int serve(const Options& given, const Common& common) {
   Options options = given;
   if (options.server.model_repository.empty()) throw InvalidArgument("[serve] no --model-repository; give the folder that prepare wrote");
@@ -60,6 +85,9 @@ int serve(const Options& given, const Common& common) {
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
   options.server.hang_us = options.hang_s * 1e6;
+  options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
+  options.server.http_limits.read_timeout_us = options.http_read_timeout_s * 1e6;
+  choose_ports(options);
   if (!options.ready_file.empty()) check_writable(options.ready_file);
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
@@ -87,6 +115,18 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
   app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
   app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface, with --tls-ca, --tls-cert and --tls-key")->capture_default_str();
+  auto* http_port = app.add_option("--http-port", server.http.port, "port of the protocol over HTTP, in plain text; 0 = any free, -1 = off; 8000, but any free one with --grpc-port 0, and off with --tls-ca unless given")
+                        ->check(CLI::Range(-1, 65535));
+  app.add_option("--http-address", server.http.host, "address for HTTP; one that others reach takes --plain-text")->capture_default_str();
+  app.add_flag("--no-http", options->no_http, "the same as --http-port -1");
+  auto* metrics_port = app.add_option("--metrics-port", server.metrics.port, "port of Prometheus metrics at /metrics, in plain text; 0 = any free, -1 = off; 8002, but any free one with --grpc-port 0")
+                           ->check(CLI::Range(-1, 65535));
+  app.add_option("--metrics-address", server.metrics.host, "address for metrics; one that others reach takes --plain-text")->capture_default_str();
+  app.add_flag("--no-metrics", options->no_metrics, "the same as --metrics-port -1");
+  app.add_option("--http-thread-count", server.http_limits.threads, "threads that read and write HTTP")->check(CLI::Range(1, 256))->capture_default_str();
+  app.add_option("--http-max-connections", server.http_limits.connections, "open HTTP connections; more get 503")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--http-idle-timeout-secs", options->http_idle_timeout_s, "longest wait for the next HTTP request of a connection")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+  app.add_option("--http-read-timeout-secs", options->http_read_timeout_s, "longest time for an HTTP header; a body gets a second more for each 4096 bytes")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
   app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
   app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--model-control-mode", options->control_mode, "none: serve every model; explicit: load and unload on request")
@@ -102,9 +142,13 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
   declare_tls_with_list(app, server.security.tls);
-  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS on an address that others reach, where the network is trusted");
+  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS (HTTP and metrics always are) on an address that others reach, where the network is trusted");
   app.add_option("--access", server.access, "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")->type_name("FILE")->check(CLI::ExistingFile);
-  return [options, &common] { return serve(*options, common); };
+  return [options, &common, http_port, metrics_port] {
+    options->http_port_is_given = http_port->count() > 0;
+    options->metrics_port_is_given = metrics_port->count() > 0;
+    return serve(*options, common);
+  };
 }
 
 }  // namespace scissionlite::cli

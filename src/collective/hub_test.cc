@@ -1,11 +1,15 @@
 #include "collective/hub.h"
 
+#include <unistd.h>
+
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 #include "collective/hub_member.h"
 #include "collective/meeting.h"
 #include "collective/test_members.h"
+#include "protocol/test_certificates.h"
 
 namespace scissionlite {
 namespace {
@@ -157,6 +161,41 @@ TEST(Hub, PlainTextOnOtherAddressesIsAskedFor) {
   options = options_for(2);
   options.address = "127.0.0.1:" + std::to_string(first.port());
   EXPECT_NE(message_of<ResourceError>([&] { Hub hub(options); }).find("the port is taken"), std::string::npos);
+}
+
+/// Who has no certificate of the authority, or another's name, is none of the members.
+TEST(Hub, KnowsMembersByTheirCertificates) {
+  using namespace protocol::testing;  // NOLINT: a test
+  const auto folder = fs::path(::testing::TempDir()) / ("hub-tls-" + std::to_string(getpid()));
+  const auto now_s = static_cast<int64_t>(std::time(nullptr));
+  const auto make = [&](const std::string& name, const MadeCertificate* by) { return make_certificate({.name = name, .hosts = "IP:127.0.0.1", .from_s = now_s - 3600, .to_s = now_s + 3600, .use = "", .is_authority = by == nullptr}, by); };
+  const auto plant = make("plant", nullptr), elsewhere = make("elsewhere", nullptr);
+  write_file(folder / "ca.pem", pem_of(plant));
+  const auto files_of = [&](const std::string& name, const MadeCertificate& by) {
+    const auto made = make(name, &by);
+    write_file(folder / (name + ".pem"), pem_of(made));
+    write_file(folder / (name + ".key"), key_pem_of(made));
+    return protocol::TlsFiles{.authority = folder / "ca.pem", .certificate = folder / (name + ".pem"), .key = folder / (name + ".key"), .revoked = {}};
+  };
+  auto options = options_for(1);
+  options.tls = files_of("hub", plant);
+  Hub hub(options);
+  HubMemberOptions member;
+  member.hub = "127.0.0.1:" + std::to_string(hub.port()), member.site = "site0", member.connect_s = 1;
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("do both ends use TLS, or neither?"), std::string::npos) << "plain text";
+  member.tls = files_of("spy", elsewhere);
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("no hub at 127.0.0.1"), std::string::npos) << "of another authority";
+  member.tls = files_of("site1", plant);
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("the certificate is of 'site1', the site calls itself 'site0'"), std::string::npos);
+  member.tls = files_of("site0", plant), member.connect_s = 20;
+  {
+    const auto c = join_hub(member);
+    std::vector<float> values{3.0F};
+    c->average(values);
+    EXPECT_EQ(values[0], 3.0F);
+  }
+  EXPECT_TRUE(hub.wait());
+  fs::remove_all(folder);
 }
 
 /// A call that is made again, as its answer was lost, gets the same.

@@ -98,7 +98,9 @@ TEST_F(EdgeSessionTest, ABusyEdgeIsNotAskedBeforeItsTime) {
 TEST_F(EdgeSessionTest, ACheckThatIsRefusedForAQuotaWaitsToo) {
   std::atomic<double> last_us{0};
   session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [&](Edge&) {
-    if (++checks_ > 1) EXPECT_GE(Clock::steady().now_us() - last_us, 200e3);
+    if (++checks_ > 1) {
+      EXPECT_GE(Clock::steady().now_us() - last_us, 200e3);
+    }
     last_us = Clock::steady().now_us();
     if (checks_ < 3) throw protocol::Busy("over quota", 200e3);
   }, SessionOptions{.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3});

@@ -11,7 +11,7 @@
 namespace scissionlite {
 namespace {
 
-constexpr int kGrpcPort = 9000;
+constexpr int kGrpcPort = 9000, kMetricsPort = 8002;
 constexpr const char* kModels = "/mnt/models";  // where KServe's storage initializer puts what the storage holds
 constexpr const char* kFormat = "scissionlite";
 
@@ -55,7 +55,7 @@ Json container(const Manifest& m, size_t model_bytes, const KserveOptions& optio
   Json out{{"name", "kserve-container"}, {"image", options.image}};
   out["command"] = Json::array({"scissionlite"});
   out["args"] = Json::array({"serve", "--model-repository", kModels, "--model-control-mode", "explicit", "--load-model", m.tail_name, "--grpc-address", "0.0.0.0", "--grpc-port", std::to_string(kGrpcPort),
-                 "--threads", std::to_string(options.threads)});
+                             "--plain-text", "--no-http", "--metrics-address", "0.0.0.0", "--metrics-port", std::to_string(kMetricsPort), "--threads", std::to_string(options.threads)});
   out["ports"] = Json::array({{{"name", "h2c"}, {"containerPort", kGrpcPort}, {"protocol", "TCP"}}});
   out["startupProbe"] = probe(/*period_s=*/5, /*failures=*/60);
   out["readinessProbe"] = probe(/*period_s=*/5, /*failures=*/1);
@@ -86,7 +86,8 @@ std::string kserve_manifest(const Manifest& manifest, size_t model_bytes, const 
   check_kserve_options(options);
   const std::string name = kserve_name(manifest.tail_name), runtime_name = name + "-runtime";
   const Json runtime{{"apiVersion", "serving.kserve.io/v1alpha1"}, {"kind", "ServingRuntime"}, {"metadata", metadata(runtime_name, manifest)},
-                        {"spec", {{"supportedModelFormats", Json::array({{{"name", kFormat}, {"version", "1"}, {"autoSelect", false}}})},
+                        {"spec", {{"annotations", {{"prometheus.kserve.io/port", std::to_string(kMetricsPort)}, {"prometheus.kserve.io/path", "/metrics"}}},
+                                  {"supportedModelFormats", Json::array({{{"name", kFormat}, {"version", "1"}, {"autoSelect", false}}})},
                                   {"protocolVersions", Json::array({"grpc-v2"})},
                                   {"containers", Json::array({container(manifest, model_bytes, options)})}}}};
   const Json service{{"apiVersion", "serving.kserve.io/v1beta1"}, {"kind", "InferenceService"}, {"metadata", metadata(name, manifest)},

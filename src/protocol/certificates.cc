@@ -58,10 +58,12 @@ bool is_of_host(X509& certificate, const std::string& host) {
   return X509_check_ip_asc(&certificate, host.c_str(), 0) == 1 || X509_check_host(&certificate, host.data(), host.size(), 0, nullptr) == 1;
 }
 
-std::string words_for(int error, X509* at, const std::string& authority_path, int64_t now_s) {
+std::string words_for(int error, X509* at, X509* leaf, const std::string& authority_path, int64_t now_s) {
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID: return at == nullptr ? X509_verify_cert_error_string(error) : objection_to_time(*at, now_s);
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      if (at == nullptr) return X509_verify_cert_error_string(error);
+      return (at == leaf ? "" : "is signed by an authority whose own ('" + name_of(*at) + "') ") + objection_to_time(*at, now_s);
     case X509_V_ERR_CERT_REVOKED: return "is revoked";
     case X509_V_ERR_CRL_HAS_EXPIRED: return "cannot be checked: the list of revoked certificates is out of date; write a new one";
     case X509_V_ERR_CRL_NOT_YET_VALID: return "cannot be checked: the list of revoked certificates is of a later time; is this machine's clock (" + utc(now_s) + ") right?";
@@ -158,7 +160,7 @@ std::string Authority::objection(const std::string& chain_pem, Side side, const 
   X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
   X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | (has_lists_ ? X509_V_FLAG_CRL_CHECK : 0));  // the first two as gRPC has them
   if (X509_verify_cert(check.get()) != 1) {
-    auto words = words_for(X509_STORE_CTX_get_error(check.get()), X509_STORE_CTX_get_current_cert(check.get()), path_, now_s);
+    auto words = words_for(X509_STORE_CTX_get_error(check.get()), X509_STORE_CTX_get_current_cert(check.get()), leaf, path_, now_s);
     ERR_clear_error();
     return words;
   }

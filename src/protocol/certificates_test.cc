@@ -34,7 +34,8 @@ TEST_F(CertificatesTest, GoodOnesAreAccepted) {
 
 TEST_F(CertificatesTest, TheReasonIsTold) {
   EXPECT_EQ(objection(device_, Side::kClient, "", kTo_s + 1), "expired on 2027-01-25 08:00:00 UTC");
-  EXPECT_EQ(objection(device_, Side::kClient, "", 0), "is not valid before 2027-01-05 08:00:00 UTC; is this machine's clock (1970-01-01 00:00:00 UTC) right?");
+  EXPECT_EQ(objection(device_, Side::kClient, "", kFrom_s - 3600), "is not valid before 2027-01-05 08:00:00 UTC; is this machine's clock (2027-01-05 07:00:00 UTC) right?");
+  EXPECT_EQ(objection(device_, Side::kClient, "", 0), "is signed by an authority whose own ('plant') is not valid before 2026-09-28 08:00:00 UTC; is this machine's clock (1970-01-01 00:00:00 UTC) right?");
   EXPECT_EQ(objection(device_, Side::kServer, "10.0.0.8").substr(0, 68), "is not of the host '10.0.0.8' but of dev7.local, 10.0.0.7; dial it b");
   EXPECT_NE(objection(device_, Side::kServer, "dev7.local.evil.example"), "");
   const auto stranger = make_certificate({.name = "plant", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = true});

@@ -12,7 +12,10 @@
 
 namespace scissionlite::protocol::testing {
 
-using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* one) { EVP_PKEY_free(one); })>;
+struct KeyFree {
+  void operator()(EVP_PKEY* one) const { EVP_PKEY_free(one); }
+};
+using Key = std::unique_ptr<EVP_PKEY, KeyFree>;
 
 struct MadeCertificate {
   X509Pointer certificate;

@@ -98,6 +98,7 @@ TEST(AddressOfPeer, HasNoPort) {
   EXPECT_EQ(address_of_peer("ipv4:10.0.0.7:4021"), "10.0.0.7");
   EXPECT_EQ(address_of_peer("ipv6:%5B::1%5D:4021"), "::1");
   EXPECT_EQ(address_of_peer("ipv6:[fe80::2]:1"), "fe80::2");
+  EXPECT_EQ(address_of_peer("ipv6:%5Bfe80::2%252%5D:1"), "fe80::2%2");
   EXPECT_EQ(address_of_peer("unix:/tmp/s"), "unix");
   EXPECT_EQ(address_of_peer(""), "");
 }

@@ -29,7 +29,7 @@ bool fit_together(const Job& a, const Job& b) {
 
 void fail(Job& job, Statistics& statistics, Outcome outcome) {
   outcome.times.total_ns = now_ns() - job.arrived_ns;
-  if (!job.is_probe) statistics.add_failure(outcome.times.total_ns);
+  if (!job.is_probe) statistics.add_failure(outcome.times.total_ns, outcome.code);
   job.finish(outcome);
 }
 
@@ -277,6 +277,13 @@ void Batcher::cancel(const std::shared_ptr<Job>& job) {
 size_t Batcher::waiting() const {
   const std::lock_guard lock(state_->mutex);
   return state_->queue.size();
+}
+
+int64_t Batcher::oldest_wait_ns() const {
+  const std::lock_guard lock(state_->mutex);
+  int64_t oldest_ns = INT64_MAX;
+  for (const auto& job : state_->queue) oldest_ns = std::min(oldest_ns, job->queued_ns);
+  return state_->queue.empty() ? 0 : now_ns() - oldest_ns;
 }
 
 bool Batcher::is_hung() const {

@@ -40,6 +40,8 @@ class Batcher {
   /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end.
   void cancel(const std::shared_ptr<Job>& job);
   [[nodiscard]] size_t waiting() const;
+  /// How long the longest waiting request has waited; 0 when none waits.
+  [[nodiscard]] int64_t oldest_wait_ns() const;
   /// Whether some run has lasted longer than BatchingOptions::hang_ns.
   [[nodiscard]] bool is_hung() const;
 

@@ -13,6 +13,7 @@ std::string address_of_peer(const std::string& peer) {
   };
   replace("%5B", "[");
   replace("%5D", "]");
+  replace("%25", "%");  // before a scope
   return protocol::host_of(address);
 }
 

@@ -1,5 +1,5 @@
 #include "protocol/stream_codec.h"
-#include "server/service_internal.h"
+#include "server/answers_internal.h"
 
 namespace scissionlite::server {
 namespace {

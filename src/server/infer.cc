@@ -26,17 +26,26 @@ std::vector<Tensor> empty_outputs(const ModelInterface& model) {
   return outputs;
 }
 
+/// The reserved parameter `timeout`, in microseconds, as a deadline; the earlier of both where the call has one.
+std::optional<int64_t> deadline_of(const inference::ModelInferRequest& request, std::optional<int64_t> given_ns) {
+  const auto it = request.parameters().find("timeout");
+  if (it == request.parameters().end() || it->second.int64_param() <= 0) return given_ns;
+  constexpr int64_t kLongestUs = 86'400'000'000;
+  const int64_t asked_ns = Clock::steady().now_ns() + std::min(it->second.int64_param(), kLongestUs) * 1000;
+  return given_ns ? std::min(*given_ns, asked_ns) : asked_ns;
+}
+
 }  // namespace
 
-Inference::Inference(InferContext context, Ticket ticket, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
-    : context_(std::move(context)), ticket_(std::move(ticket)), request_(std::move(request)), done_(std::move(done)) {
+Inference::Inference(InferContext context, Admission admission, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
+    : context_(context), admission_(std::move(admission)), request_(std::move(request)), done_(std::move(done)) {
   job_->arrived_ns = Clock::steady().now_ns();
-  job_->deadline_ns = deadline_ns;
+  job_->deadline_ns = deadline_of(*request_, deadline_ns);
 }
 
 void Inference::start() {
   try {
-    context_.access.check(context_.identity, request_->model_name());
+    context_.access.check(admission_.identity, request_->model_name());
     auto model = context_.repository.find(request_->model_name(), request_->model_version());
     {
       const std::lock_guard lock(mutex_);
@@ -75,7 +84,7 @@ void Inference::decode(const CheckedRequest& checked) {
     model_->batcher().submit(job_);
   } catch (...) {
     const auto refusal = current_refusal();
-    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns);
+    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns, refusal.code());
     job_->finish({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}});
   }
 }
@@ -92,10 +101,8 @@ void Inference::cancel() {
 
 void Inference::refuse(const Refusal& refusal) {
   if (!done_) return;
-  const auto done = std::move(done_);
   job_->done = nullptr;
-  ticket_.release();
-  done({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
+  tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
 }
 
 void Inference::reply(const Outcome& outcome) {
@@ -106,8 +113,13 @@ void Inference::reply(const Outcome& outcome) {
     const auto refusal = current_refusal();
     reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
   }
+  tell(reply);
+}
+
+void Inference::tell(const Reply& reply) {
+  if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
-  ticket_.release();  // before the caller can send its next request
+  admission_.ticket.release();  // before the caller can send its next request
   done(reply);
 }
 

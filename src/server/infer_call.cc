@@ -23,11 +23,11 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
   return Clock::steady().now_ns() + left;
 }
 
-InferContext context_of(const ServiceContext& context, std::string identity) {
-  return {.repository = context.repository, .decoders = context.decoders, .access = context.access, .max_pixels = context.max_pixels, .identity = std::move(identity)};
-}
-
 int64_t retry_after_ms(double retry_after_us) { return std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3)); }
+
+Admission admit_call(const ServiceContext& context, const grpc::CallbackServerContext& call) {
+  return admit(context.access, context.refusals, [&] { return identity_of(call, context.tls); });
+}
 
 /// Of the exception in flight.
 grpc::Status status_in_flight() {
@@ -44,11 +44,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
       : call_(call), response_(response) {
-    std::string identity;
-    Ticket ticket;
+    Admission admission;
     try {
-      identity = identity_of(*call, context.tls);
-      ticket = context.access.admit(identity);
+      admission = admit_call(context, *call);
     } catch (...) {  // a flood is turned away before its bytes are parsed
       const auto refusal = current_refusal();
       add_retry_hint(*call, refusal.retry_after_us());
@@ -62,7 +60,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
       return;
     }
-    inference_ = std::make_shared<Inference>(context_of(context, std::move(identity)), std::move(ticket), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -102,9 +100,7 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
     }
     std::shared_ptr<Inference> inference;
     try {
-      auto identity = identity_of(*call_, context_.tls);
-      auto ticket = context_.access.admit(identity);
-      inference = std::make_shared<Inference>(context_of(context_, std::move(identity)), std::move(ticket), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+      inference = std::make_shared<Inference>(context_.infer(), admit_call(context_, *call_), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
       answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});

@@ -1,5 +1,5 @@
-// One inference from a parsed request to its reply: find the model, check, decode images, queue, answer. The gRPC
-// handlers (unary and stream) differ only in how they take the reply.
+// One inference from a parsed request to its reply: find the model, check, decode images, queue, answer. Front ends (gRPC
+// unary and stream, HTTP) differ only in how they make the message and take the reply.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "inference.pb.h"
-#include "server/access.h"
+#include "server/admission.h"
 #include "server/repository.h"
 #include "server/validate_internal.h"
 #include "server/work_pool.h"
@@ -23,7 +23,7 @@ struct InferContext {
   WorkPool& decoders;
   const Access& access;
   int64_t max_pixels;
-  std::string identity;  // whose request it is, as Access knows it
+  RefusalCounts* refusals = nullptr;  // counts what is not answered with a result
 };
 
 /// `outputs` are views that are valid only while the reply is handed over.
@@ -38,8 +38,8 @@ class Inference : public std::enable_shared_from_this<Inference> {
  public:
   /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
-  /// @param ticket  of Access::admit; given back when there is a reply.
-  Inference(InferContext context, Ticket ticket, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
+  /// @param admission  its ticket is given back when there is a reply.
+  Inference(InferContext context, Admission admission, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
   void start();
   /// The caller has gone: what still waits is taken out.
   void cancel();
@@ -49,12 +49,13 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
+  void tell(const Reply& reply);
   void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;
 
   InferContext context_;
-  Ticket ticket_;
+  Admission admission_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
   std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/descriptor.h"
+#include "server/listening.h"
 
 namespace scissionlite::server {
 namespace {
@@ -34,8 +35,6 @@ std::string reason(int error, const addrinfo& address, const std::string& host, 
   }
 }
 
-}  // namespace
-
 std::string why_not_listening(const std::string& host, int port, const std::string& option) {
   const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
   const std::string name = has_brackets ? host.substr(1, host.size() - 2) : host;
@@ -49,6 +48,12 @@ std::string why_not_listening(const std::string& host, int port, const std::stri
     if (const int error = try_to_listen(*address); error != 0 || !address->ai_next) text = reason(error, *address, name, port, option);
   freeaddrinfo(found);
   return text;
+}
+
+}  // namespace
+
+ResourceError cannot_listen(const std::string& host, int port, const std::string& option) {
+  return ResourceError("[server] cannot listen on " + join_address(host, port) + ": " + why_not_listening(host, port, option));
 }
 
 }  // namespace scissionlite::server

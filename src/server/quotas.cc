@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/text.h"
+#include "base/json.h"
 
 namespace scissionlite::server {
 namespace {
@@ -41,7 +41,7 @@ Ticket Quotas::admit(const std::string& identity, const Quota& quota, OverQuota&
     over.reason = std::to_string(account.usage.in_flight) + " requests of '" + identity + "' are in flight, its quota is " + std::to_string(quota.in_flight);
     over.retry_after_us = hint((account.mean_held_us > 0 ? account.mean_held_us : kFirstGuessUs) / static_cast<double>(quota.in_flight));
   } else if (quota.requests_per_second > 0 && account.tokens < 1) {
-    over.reason = "'" + identity + "' asks for more than its quota of " + format_fixed(quota.requests_per_second, 1) + " requests a second";
+    over.reason = "'" + identity + "' asks for more than its quota of " + Json(quota.requests_per_second).dump() + " requests a second";
     over.retry_after_us = hint((1 - account.tokens) / quota.requests_per_second * 1e6);
   } else {
     if (quota.requests_per_second > 0) account.tokens -= 1;

@@ -21,6 +21,23 @@ Code code_of(const Error& error) {
 
 }  // namespace
 
+const char* code_name(Code code) {
+  switch (code) {
+    case Code::kOk: return "ok";
+    case Code::kCancelled: return "cancelled";
+    case Code::kInvalidArgument: return "invalid_argument";
+    case Code::kDeadlineExceeded: return "deadline_exceeded";
+    case Code::kNotFound: return "not_found";
+    case Code::kPermissionDenied: return "permission_denied";
+    case Code::kResourceExhausted: return "resource_exhausted";
+    case Code::kFailedPrecondition: return "failed_precondition";
+    case Code::kInternal: return "internal";
+    case Code::kUnavailable: return "unavailable";
+    case Code::kUnauthenticated: return "unauthenticated";
+  }
+  return "other";
+}
+
 Refusal current_refusal() {
   try {
     throw;

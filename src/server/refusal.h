@@ -1,6 +1,9 @@
 // A request that is not answered with a result, as a value with a gRPC status code.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 
@@ -10,6 +13,20 @@ namespace scissionlite::server {
 enum class Code {
   kOk = 0, kCancelled = 1, kInvalidArgument = 3, kDeadlineExceeded = 4, kNotFound = 5, kPermissionDenied = 7, kResourceExhausted = 8,
   kFailedPrecondition = 9, kInternal = 13, kUnavailable = 14, kUnauthenticated = 16,
+};
+
+/// "invalid_argument": as metrics name it.
+[[nodiscard]] const char* code_name(Code code);
+
+/// How many requests were not answered with a result, by code; of every front end.
+class RefusalCounts {
+ public:
+  static constexpr int kCodes = 17;
+  void add(Code code) { ++counts_[static_cast<size_t>(code)]; }
+  [[nodiscard]] uint64_t of(Code code) const { return counts_[static_cast<size_t>(code)]; }
+
+ private:
+  std::array<std::atomic<uint64_t>, kCodes> counts_{};
 };
 
 /// Thrown by whatever finds that a request cannot be served; the text is what the client reads.

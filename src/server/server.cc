@@ -10,11 +10,16 @@
 #include <condition_variable>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "protocol/tls_internal.h"
+#include "server/http/http_server.h"
+#include "server/http/routes.h"
 #include "server/listen_error.h"
+#include "server/listening.h"
+#include "server/metrics.h"
 #include "server/repository.h"
 #include "server/service_internal.h"
 #include "server/work_pool.h"
@@ -25,16 +30,18 @@ namespace {
 constexpr size_t kLoadQueue = 64;
 constexpr auto kLookAtFiles = std::chrono::seconds(2);  // a change counts when two looks see the same
 
-std::string join_address(const std::string& host, int port) {
-  const bool needs_brackets = host.find(':') != std::string::npos && host[0] != '[';
-  return (needs_brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 size_t decode_threads(const ServerOptions& options) {
   return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
 }
 
 }  // namespace
+
+/// HTTP and metrics have no TLS: they leave this machine only where it is asked for, with or without certificates for gRPC.
+void check_plain_port(const PortOptions& port, bool allows_plain_text, const std::string& option, const std::string& what) {
+  if (port.is_on() && !allows_plain_text && !protocol::is_loopback(port.host))
+    throw InvalidArgument("[server] '" + port.host + "' of --" + option + "-address is an address that others reach, and " + what + " always plain text: leave --" + option +
+                          "-address out, or give --plain-text where the network is trusted");
+}
 
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
@@ -44,12 +51,14 @@ struct Server::Impl {
         service(context()), health(context()) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
+    check_plain_port(options.http, options.security.allows_plain_text, "http", "HTTP is");
+    check_plain_port(options.metrics, options.security.allows_plain_text, "metrics", "metrics are");
     if (!options.engine.empty()) (void)make_backend(options.engine);
   }
 
   ServiceContext context() {
     return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness};
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals};
   }
 
   void load_models() {
@@ -81,7 +90,7 @@ struct Server::Impl {
     grpc = builder.BuildAndStart();
     if (grpc && port > 0) return watch_files();
     grpc.reset();
-    throw ResourceError("[server] cannot listen on " + join_address(options.host, options.grpc_port) + ": " + why_not_listening(options.host, options.grpc_port, "grpc"));
+    throw cannot_listen(options.host, options.grpc_port, "grpc");
   }
 
   void watch_files() {
@@ -99,16 +108,42 @@ struct Server::Impl {
     return access.reload(is_asked_for) || took_certificates;
   }
 
+  http::HttpOptions http_options(const PortOptions& port, const std::string& option) const {
+    http::HttpOptions out{.host = port.host, .port = port.port, .option = option};
+    out.threads = options.http_limits.threads;
+    out.body_bytes = options.max_message_bytes;
+    out.bodies_bytes = std::max(out.bodies_bytes, 4 * options.max_message_bytes);
+    out.connections = options.http_limits.connections;
+    out.idle_timeout_us = options.http_limits.idle_timeout_us;
+    out.read_timeout_us = options.http_limits.read_timeout_us;
+    return out;
+  }
+
+  void listen_http() {
+    MetricsSource source{repository, refusals, {}};
+    if (options.http.is_on()) {
+      http = std::make_unique<http::HttpServer>(http_options(options.http, "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
+      source.http.emplace_back("http", &http->counts());
+    }
+    if (!options.metrics.is_on()) return;
+    auto limits = http_options(options.metrics, "metrics");
+    limits.threads = 1;
+    limits.body_bytes = 0;
+    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }));
+  }
+
   ServerOptions options;
   Repository repository;
   Access access;
   std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text
   WorkPool decoders, loader;
   std::atomic<bool> is_draining{false};
+  RefusalCounts refusals;
   Service service;
   HealthService health;
   int port = 0;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<http::HttpServer> http, metrics;
   std::jthread watcher;
 };
 
@@ -119,9 +154,14 @@ Server::~Server() { shutdown(/*drain_deadline_us=*/0); }
 void Server::start() {
   impl_->load_models();
   impl_->listen();
+  impl_->listen_http();
 }
 
 int Server::port() const { return impl_->port; }
+
+int Server::http_port() const { return impl_->http ? impl_->http->port() : -1; }
+
+int Server::metrics_port() const { return impl_->metrics ? impl_->metrics->port() : -1; }
 
 std::string Server::address() const { return join_address(impl_->options.host, impl_->port); }
 
@@ -150,9 +190,14 @@ std::map<std::string, Usage> Server::usage() const { return impl_->access.usage(
 void Server::shutdown(double drain_deadline_us) {
   if (!impl_->grpc) return;
   impl_->is_draining = true;
+  const double start_us = Clock::steady().now_us();
+  if (impl_->http) impl_->http->stop_accepting();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(drain_deadline_us, 1e12))));
   impl_->grpc->Wait();
   impl_->grpc.reset();
+  if (impl_->http) impl_->http->shutdown(std::max(0.0, drain_deadline_us - (Clock::steady().now_us() - start_us)));
+  impl_->metrics.reset();
+  impl_->http.reset();
 }
 
 }  // namespace scissionlite::server

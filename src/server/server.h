@@ -1,8 +1,8 @@
-// Server: the edge half of the offloader, an Open Inference Protocol v2 server over gRPC.
+// Server: the edge half of the offloader, an Open Inference Protocol v2 server over gRPC and HTTP.
 //
 // What lives here: the public class (this file); models on disk and in memory (repository.h, model.h); the queue that
 // batches (batcher.h); checks of requests (validate_internal.h); the walk of one request (infer_internal.h); gRPC handlers
-// (service_internal.h). Relies on protocol, engine, onnx, vision. Start with Server, then infer.cc.
+// (service_internal.h) and HTTP's (http/routes.h), which share answers_internal.h; Prometheus text (metrics.h). Relies on protocol, engine, onnx, vision. Start with Server, then infer.cc.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +17,26 @@
 
 namespace scissionlite::server {
 
+/// A further port that is served; nothing is loaded or answered differently by it.
+struct PortOptions {
+  int port = -1;                   // 0 = any free, negative = off
+  std::string host = "127.0.0.1";
+  [[nodiscard]] bool is_on() const { return port >= 0; }
+};
+
+/// Limits of each HTTP connection; src/server/http/http_server.h says what they bound.
+struct HttpLimits {
+  int threads = 2;
+  int64_t connections = 1024;
+  double idle_timeout_us = 60e6, read_timeout_us = 10e6;
+};
+
 struct ServerOptions {
   std::vector<fs::path> model_repository;
   std::string host = "127.0.0.1";
   int grpc_port = 8001;              // 0 = any free
+  PortOptions http, metrics;         // the protocol over HTTP; Prometheus text at /metrics; always plain text, whatever `security` says
+  HttpLimits http_limits;
   std::string engine;                // spec as of make_backend; "" = the default
   int threads = 0;                   // of the engine, an executable; 0 = all cores
   int64_t max_message_bytes = int64_t{256} << 20;  // larger requests get RESOURCE_EXHAUSTED
@@ -51,6 +67,8 @@ class Server {
   void start();
   [[nodiscard]] int port() const;
   [[nodiscard]] std::string address() const;  // "127.0.0.1:8001"
+  [[nodiscard]] int http_port() const;     // -1 when it is off
+  [[nodiscard]] int metrics_port() const;  // the same
   /// Names of the models that are loaded.
   [[nodiscard]] std::vector<std::string> models() const;
   /// Has models answer that no request has asked since the last call; never waits.

@@ -1,8 +1,7 @@
 #include "server/service_internal.h"
 
-#include "base/version.h"
+#include "server/answers_internal.h"
 #include "server/caller_internal.h"
-#include "server/names.h"
 
 namespace scissionlite::server {
 namespace {
@@ -53,15 +52,6 @@ grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* call, Check&& chec
   }
 }
 
-/// @throws Refusal: the caller may not know of this model.
-void check_access(const ServiceContext& context, const grpc::CallbackServerContext& call, const std::string& model) { context.access.check(identity_of(call, context.tls), model); }
-
-void require_control(const ServiceContext& context, const grpc::CallbackServerContext& call, const std::string& model) {
-  context.access.check_control(identity_of(call, context.tls), model);
-  if (!context.allow_load)
-    throw Refusal(Code::kUnavailable, "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*, inference::ServerLiveResponse* out) {
@@ -73,31 +63,15 @@ grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call
 }
 
 grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request, inference::ModelReadyResponse* out) {
-  return answer(call, [&] {
-    check_access(context_, *call, request->name());
-    try {
-      out->set_ready(!context_.is_draining && context_.repository.find(request->name(), request->version())->is_ready());
-    } catch (const Refusal& refusal) {
-      if (refusal.code() == Code::kInvalidArgument) throw;
-      out->set_ready(false);
-    }
-  });
+  return answer(call, [&] { out->set_ready(model_is_ready(context_, identity_of(*call, context_.tls), request->name(), request->version())); });
 }
 
 grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* call, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse* out) {
-  return answer(call, [&] {
-    out->set_name("scissionlite");
-    out->set_version(kVersion);
-    for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out->add_extensions(extension);
-  });
+  return answer(call, [&] { answer_server_metadata(*out); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request, inference::ModelMetadataResponse* out) {
-  return answer(call, [&] {
-    check_access(context_, *call, request->name());
-    const auto model = context_.repository.find(request->name(), request->version());
-    describe_metadata(context_.repository.loaded(request->name()), *model, *out);
-  });
+  return answer(call, [&] { answer_metadata(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelInfer(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
@@ -109,56 +83,28 @@ grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInfe
 }
 
 grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request, inference::ModelConfigResponse* out) {
-  return answer(call, [&] {
-    check_access(context_, *call, request->name());
-    *out->mutable_config() = context_.repository.find(request->name(), request->version())->config();
-  });
+  return answer(call, [&] { answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config()); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {
-  return answer(call, [&] {
-    const auto identity = identity_of(*call, context_.tls);
-    if (!request->name().empty()) context_.access.check(identity, request->name());
-    if (!request->name().empty() && (!request->version().empty() || context_.repository.loaded(request->name()).empty())) {
-      try {
-        describe_statistics(*context_.repository.find(request->name(), request->version()), *out->add_model_stats());
-      } catch (const Refusal&) {
-        out->clear_model_stats();
-        throw Refusal(Code::kInvalidArgument, "requested model version is not available for model '" + printable(request->name()) + "'");
-      }
-      return;
-    }
-    for (const auto& model : context_.repository.loaded(request->name()))
-      if (context_.access.may_use(identity, model->interface().name)) describe_statistics(*model, *out->add_model_stats());
-  });
+  return answer(call, [&] { answer_statistics(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request, inference::RepositoryIndexResponse* out) {
-  return answer(call, [&] {
-    const auto identity = identity_of(*call, context_.tls);
-    for (const auto& entry : context_.repository.index()) {
-      if (!context_.access.may_use(identity, entry.name)) continue;
-      if (request->ready() && entry.state != "READY") continue;
-      auto* model = out->add_models();
-      model->set_name(entry.name);
-      model->set_version(entry.version);
-      model->set_state(entry.state);
-      model->set_reason(entry.reason);
-    }
-  });
+  return answer(call, [&] { answer_index(context_, identity_of(*call, context_.tls), request->ready(), *out); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request, inference::RepositoryModelLoadResponse* out) {
   const auto check = [&] {
-    require_control(context_, *call, request->model_name());
-    if (!request->parameters().empty()) throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again");
+    check_control(context_, identity_of(*call, context_.tls), request->model_name());
+    check_overrides(!request->parameters().empty());
   };
   if (auto* refused = refuse(call, check)) return refused;
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.load(name); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request, inference::RepositoryModelUnloadResponse* out) {
-  if (auto* refused = refuse(call, [&] { require_control(context_, *call, request->model_name()); })) return refused;
+  if (auto* refused = refuse(call, [&] { check_control(context_, identity_of(*call, context_.tls), request->model_name()); })) return refused;
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.unload(name); });
 }
 

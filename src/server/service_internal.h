@@ -2,28 +2,11 @@
 // is known at once.
 #pragma once
 
-#include <atomic>
-
 #include "health.grpc.pb.h"
 #include "inference.grpc.pb.h"
-#include "protocol/tls_end_internal.h"
-#include "server/infer_internal.h"
+#include "server/service_context.h"
 
 namespace scissionlite::server {
-
-struct ServiceContext {
-  Repository& repository;
-  WorkPool& decoders;
-  WorkPool& loader;               // one thread: loads come one after the other
-  Access& access;
-  protocol::TlsEnd* tls;          // nullptr: plain text
-  const std::atomic<bool>& is_draining;
-  int64_t max_pixels;
-  bool allow_load;                // --model-control-mode explicit
-  bool strict_readiness;          // ready only when every model is
-
-  [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
-};
 
 /// ModelInfer takes raw bytes: so damaged messages get INTERNAL as Triton answers, and outputs go out without being copied
 /// into a message first.
@@ -62,9 +45,5 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
 /// infer_call.cc: a unary and a streaming call.
 [[nodiscard]] grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
 [[nodiscard]] grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call);
-
-/// describe.cc: loaded models as messages.
-void describe_metadata(const std::vector<std::shared_ptr<Model>>& versions, const Model& model, inference::ModelMetadataResponse& out);
-void describe_statistics(Model& model, inference::ModelStatistics& out);
 
 }  // namespace scissionlite::server

@@ -16,9 +16,10 @@ void Statistics::add_success(const RequestTimes& times, int64_t batch) {
   counts_.output.add(times.output_ns);
 }
 
-void Statistics::add_failure(int64_t total_ns) {
+void Statistics::add_failure(int64_t total_ns, Code code) {
   const std::lock_guard lock(mutex_);
   counts_.fail.add(total_ns);
+  ++counts_.failures[code];
 }
 
 void Statistics::add_execution(const RequestTimes& times, int64_t batch) {

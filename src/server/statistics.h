@@ -6,6 +6,8 @@
 #include <map>
 #include <mutex>
 
+#include "server/refusal.h"
+
 namespace scissionlite::server {
 
 /// Where the time of one request went, in nanoseconds.
@@ -36,13 +38,14 @@ struct StatisticsSnapshot {
   uint64_t inference_count = 0, execution_count = 0;
   Duration success, fail, queue, input, infer, output;
   std::map<int64_t, BatchCounts> batches;  // by batch size
+  std::map<Code, uint64_t> failures;       // of `fail`
 };
 
 /// Safe to use from several threads.
 class Statistics {
  public:
   void add_success(const RequestTimes& times, int64_t batch);
-  void add_failure(int64_t total_ns);
+  void add_failure(int64_t total_ns, Code code = Code::kInternal);
   /// One run of the engine over `batch` items.
   void add_execution(const RequestTimes& times, int64_t batch);
   [[nodiscard]] StatisticsSnapshot snapshot() const;

@@ -99,7 +99,7 @@ DevicePackage DeviceFixture::prepare(const std::string& name, const std::string&
 
 int DeviceFixture::serve(const std::string& name, int port, const std::string& engine) {
   edge_.reset();
-  std::vector<std::string> arguments{"serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--json"};
+  std::vector<std::string> arguments{"serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--no-http", "--no-metrics", "--json"};
   if (!engine.empty()) arguments.insert(arguments.end(), {"--engine", engine, "--threads", "1"});
   edge_ = std::make_unique<ChildProcess>(arguments, (folder_ / "edge.log").string(), program());
   const Json ready = parse_json(edge_->read_line(30e6), "ready line");

@@ -4,6 +4,7 @@ scissionlite_fuzz(input_json LINK scissionlite_vision SEEDS seeds/input_json ../
 scissionlite_fuzz(onnx_import LINK scissionlite_onnx scissionlite_ops)
 scissionlite_fuzz(request LINK scissionlite_server SEEDS seeds/request)
 scissionlite_fuzz(access_json LINK scissionlite_server SEEDS seeds/access_json)
+scissionlite_fuzz(http_infer LINK scissionlite_server SEEDS seeds/http_infer)
 scissionlite_fuzz(plan_json LINK scissionlite_planner SEEDS seeds/plan_json)
 scissionlite_fuzz(profile_json LINK scissionlite_profile SEEDS seeds/profile_json)
 scissionlite_fuzz(network_json LINK scissionlite_profile SEEDS seeds/network_json)

@@ -84,6 +84,10 @@ class Kserve(unittest.TestCase):
         words = container["args"]
         self.assertTrue(all(isinstance(word, str) for word in [*container["command"], *words]))
         self.assertEqual(words[words.index("--grpc-port") + 1], str(port["containerPort"]))
+        self.assertIn("--no-http", words, "Knative knows one port")
+        annotations = self.runtime["spec"]["annotations"]
+        self.assertEqual((annotations["prometheus.kserve.io/port"], annotations["prometheus.kserve.io/path"]), (words[words.index("--metrics-port") + 1], "/metrics"))
+        self.assertNotEqual(words[words.index("--metrics-port") + 1], str(port["containerPort"]))
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             self.assertLessEqual(set(container[probe]), PROBE_FIELDS)
             self.assertEqual(container[probe]["grpc"]["port"], port["containerPort"])
@@ -95,10 +99,10 @@ class Kserve(unittest.TestCase):
     def test_the_program_takes_the_arguments(self):
         """The container's command on this machine, with the folder where the cluster would mount it."""
         words = [str(self.folder / "models") if word == "/mnt/models" else word for word in self.runtime["spec"]["containers"][0]["args"]]
-        words[words.index("--grpc-port") + 1], words[words.index("--grpc-address") + 1] = "0", "127.0.0.1"
+        words[words.index("--grpc-port") + 1] = words[words.index("--metrics-port") + 1] = "0"
         with subprocess.Popen([PROGRAM, *words, "--engine", "native"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             try:
-                self.assertRegex(process.stdout.readline(), "^ready grpc://.* models=Small_Tail.1$")
+                self.assertRegex(process.stdout.readline(), "^ready grpc://0.0.0.0:.* http://0.0.0.0:.*/metrics models=Small_Tail.1$")
             finally:
                 process.terminate()
 

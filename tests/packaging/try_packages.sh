@@ -70,12 +70,12 @@ inside mkdir -p /var/lib/scissionlite-edge/models
 cp -r "$folder/trial/models/." "$folder/var/lib/scissionlite-edge/models/"
 inside chown -R scissionlite-edge: /var/lib/scissionlite-edge
 port="$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
-sed -i "s/^PORT=.*/PORT=$port/" "$folder/etc/scissionlite/edge.conf"
+sed -i "s/^PORT=.*/PORT=$port/; s/^OPTIONS=.*/OPTIONS=--http-port 0 --metrics-port 0/" "$folder/etc/scissionlite/edge.conf"
 : >"$folder/trial/edge.out"
 chroot "$folder" setpriv --reuid scissionlite-edge --regid scissionlite-edge --clear-groups --no-new-privs --bounding-set=-all $(command_of edge) >"$folder/trial/edge.out" 2>"$folder/trial/edge.log" &
 edge_pid=$!
 for _ in $(seq 600); do grep -q "^ready" "$folder/trial/edge.out" && break; kill -0 "$edge_pid" || break; sleep 0.1; done
-check "the unit's command serves, as its user, without capabilities" grep "^ready grpc://127.0.0.1:$port models=small_tail" "$folder/trial/edge.out"
+check "the unit's command serves, as its user, without capabilities" grep "^ready grpc://127.0.0.1:$port http://127.0.0.1:[0-9]* http://127.0.0.1:[0-9]*/metrics models=small_tail" "$folder/trial/edge.out"
 check "by OpenVINO" grep "openvino" "$folder/trial/edge.log"
 as scissionlite-device /usr/lib/scissionlite-device/bin/scissionlite run /var/lib/scissionlite-device/package /trial/picture0.png --edge "127.0.0.1:$port" -q >"$folder/trial/split.jsonl" 2>"$folder/trial/split.log" || { cat "$folder/trial/split.log"; exit 1; }
 check "the device is answered by the edge" grep -F '"origin":"edge"' "$folder/trial/split.jsonl"

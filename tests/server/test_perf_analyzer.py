@@ -9,20 +9,21 @@ import subprocess
 import tempfile
 
 import peers
-from calls import ServerCase, main, np
+from calls import main, np
+from http_calls import HttpCase
 
 FOLDER = peers.DEPS / "perf_analyzer"
 PROGRAM = FOLDER / "bin" / "perf_analyzer"
 
 
-class PerfAnalyzer(ServerCase):
+class PerfAnalyzer(HttpCase):
     models = ("m", "steady", "casts")
 
-    def measure(self, model, concurrency, *words, batch=1):
+    def measure(self, model, concurrency, *words, batch=1, protocol="grpc"):
         """One window of a second for each; the rows of the CSV."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
-        command = [str(PROGRAM), "-m", model, "-u", self.address, "-i", "grpc", "-b", str(batch), "--concurrency-range", concurrency, "-p", "800",
-                   "-s", "90", "-r", "3", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
+        command = [str(PROGRAM), "-m", model, "-u", self.address if protocol == "grpc" else self.http_address, "-i", protocol, "-b", str(batch), "--concurrency-range", concurrency, "-p", "800",
+                   "-s", "90", "-r", "10", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
         environment = dict(os.environ, LD_LIBRARY_PATH=str(FOLDER / "nvidia" / "cuda_runtime" / "lib"))
         result = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
         text = result.stdout + result.stderr
@@ -64,6 +65,21 @@ class PerfAnalyzer(ServerCase):
         data = pathlib.Path(self.folder.name) / "data.json"
         data.write_text(json.dumps({"data": [{"x": {"content": values, "shape": [2, 4]}}]}))
         rows, _ = self.measure("m", "2", "--input-data", str(data))
+        self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
+
+    def test_over_http(self):
+        before = self.statistics("m")
+        rows, _ = self.measure("m", "1:4:3", "--shape", "x:2,4", protocol="http")
+        for row in rows:
+            self.assertGreater(float(row["Inferences/Second"]), 10)
+            self.assertGreater(float(row["Server Compute Infer"]), 0)
+        after = self.statistics("m")
+        self.assertEqual(after.inference_stats.fail.count, before.inference_stats.fail.count)
+        self.assertGreater(after.inference_count - before.inference_count, 100)
+        self.assertGreater(self.metrics()['nv_inference_count{model="m",version="1"}'], 100)
+
+    def test_json_over_http(self):
+        rows, _ = self.measure("m", "2", "--shape", "x:2,4", "--input-tensor-format", "json", "--output-tensor-format", "json", protocol="http")
         self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
 
     def test_many_types(self):

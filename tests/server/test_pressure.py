@@ -237,7 +237,7 @@ class Ending(ServerCase):
         self.assertIn("--grpc-port", text)
 
     def test_foreign_address(self):
-        self.assertIn("203.0.113.7", self.refused("--model-repository", self.repository, "--grpc-address", "203.0.113.7", "--grpc-port", 0))
+        self.assertIn("cannot listen on 203.0.113.7:0", self.refused("--model-repository", self.repository, "--grpc-address", "203.0.113.7", "--grpc-port", 0, "--plain-text"))
 
     def test_bad_words(self):
         self.assertIn("--model-repository", self.refused())

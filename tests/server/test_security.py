@@ -19,7 +19,6 @@ from test_pressure import HEAVY, SLOW, heavy_request, wait_for
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 LIGHT = infer_request(inputs=[("x", "FP32", X.shape)], raw=[X.tobytes()])
-SECRET_LINES = 3
 NO_CONNECTION = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
@@ -158,7 +157,7 @@ class Connections(SecurityCase):
             shown += pathlib.Path(f"/proc/{server.process.pid}/{name}").read_bytes().decode(errors="replace")
         for key in keys:
             lines = key.splitlines()[1:-1]
-            self.assertGreater(len(lines), SECRET_LINES)
+            self.assertGreater(len(lines), 1)
             for line in lines:
                 self.assertNotIn(line, shown)
         self.assertNotIn("PRIVATE", shown)
@@ -212,7 +211,7 @@ class Reloading(SecurityCase):
             server.process.send_signal(signal.SIGHUP)
             wait_for(lambda: text in server.stderr(), 30)  # noqa: B023
             self.assertEqual(self.shown_by(server), before, stem)
-        time.sleep(6)  # some looks at the files later
+        time.sleep(5)  # two looks at the files later
         said = server.stderr()
         self.assertLessEqual(said.count("is not that of the certificate"), 2, "once by SIGHUP, at most once by the look")
         self.plant.issue("edge", stem="good")
@@ -397,36 +396,43 @@ class Quotas(SecurityCase):
         thread.start()
         return thread
 
-    def test_fault_29_refused_at_once_with_a_hint(self):
-        """A full queue and a quota are told within a millisecond of what it costs to refuse a request for its form, while the model works for
-        half a second on each request."""
-        access = self.access_file(rules({"identities": ["dev1"], "models": ["*"], "requests_per_second": 0.001}, {"identities": ["*"], "models": ["*"]}))
-        server = self.serve("--access", access, "--queue-size", "2", "--engine", SLOW)
-        small, big = self.stub(server, "dev1"), self.stub(server, "dev2")
-        code_of(lambda: small.ModelInfer(LIGHT, timeout=20))  # the one that it may
-        stop = threading.Event()
-        thread = self.flood(self.stub(server, "dev2"), 8, stop)
+    def test_fault_29_over_a_quota_within_a_millisecond(self):
+        """Of small requests, the quickest of many: beside calls that ask for nothing, since that is what the client and the machine cost."""
+        access = self.access_file(rules({"identities": ["dev1"], "models": ["*"], "requests_per_second": 0.001}))
+        stub = self.stub(self.serve("--access", access), "dev1")
+        self.assertEqual(code_of(lambda: stub.ModelInfer(LIGHT, timeout=20)), "OK")  # the one that it may
+        refusals, nothing = [], []
+        for _ in range(300):
+            begin = time.perf_counter()
+            code = code_of(lambda: stub.ModelInfer(LIGHT, timeout=20))
+            refusals.append(time.perf_counter() - begin)
+            self.assertEqual(code, "RESOURCE_EXHAUSTED")
+            begin = time.perf_counter()
+            stub.ServerLive(pb.ServerLiveRequest())
+            nothing.append(time.perf_counter() - begin)
+        self.assertLess(min(refusals), min(nothing) + 0.001)
+
+    def test_fault_29_a_full_queue_is_told_at_once_with_a_hint(self):
+        """Well before the model has done one of the requests in front."""
+        server = self.serve("--queue-size", "2", "--engine", SLOW)
+        stub, stop = self.stub(server, "dev1"), threading.Event()
+        compute_s = stub.ModelInfer(heavy_request(), timeout=120).parameters["compute_us"].double_param * 1e-6
+        thread = self.flood(self.stub(server, "flood"), 8, stop)
+        times, deadline = [], time.time() + 120
         try:
-            wait_for(lambda: code_of(lambda: big.ModelInfer(heavy_request(), timeout=60)) == "UNAVAILABLE", 60)
-            for stub, code in ((small, "RESOURCE_EXHAUSTED"), (big, "UNAVAILABLE")):
-                times, of_form = [], []
-                deadline = time.time() + 60
-                while len(times) < 10 and time.time() < deadline:
-                    begin = time.perf_counter()
-                    error = stub.ModelInfer.future(heavy_request()).exception()
-                    if error is None:
-                        continue
-                    times.append(time.perf_counter() - begin)
-                    self.assertEqual(error.code().name, code)
-                    self.assertGreaterEqual(self.hints(error)["retry-after-ms"], 1)
-                    begin = time.perf_counter()
-                    code_of(lambda: big.ModelInfer(infer_request("heavy", [("x", "FP32", HEAVY.shape)], raw=[HEAVY.tobytes()[:-4]])))
-                    of_form.append(time.perf_counter() - begin)
-                self.assertEqual(len(times), 10)
-                self.assertLess(min(times), min(of_form) + 0.001, f"{times} beside {of_form}")
+            while len(times) < 10 and time.time() < deadline:
+                begin = time.perf_counter()
+                error = stub.ModelInfer.future(heavy_request()).exception()
+                if error is None:
+                    continue
+                times.append(time.perf_counter() - begin)
+                self.assertEqual(error.code().name, "UNAVAILABLE")
+                self.assertGreaterEqual(self.hints(error)["retry-after-ms"], 1)
         finally:
             stop.set()
             thread.join()
+        self.assertEqual(len(times), 10)
+        self.assertLess(min(times), compute_s / 4, times)
 
     def test_stream_is_told_too(self):
         access = self.access_file(rules({"identities": ["*"], "models": ["*"], "requests_per_second": 0.1, "burst": 2}))
@@ -455,7 +461,7 @@ class Quotas(SecurityCase):
 
     def test_fault_30_flood_of_one_leaves_the_others_alone(self):
         """Without quotas the flood has the queue, and others are refused or wait behind it; with them each waits for one request at most."""
-        words = ("--queue-size", "6", "--engine", SLOW)
+        words = ("--queue-size", "6", "--engine", "slow:8:openvino")
         codes, waits = self.others_during_a_flood(self.serve(*words))
         self.assertTrue("UNAVAILABLE" in codes or statistics.median(waits) > 3, f"the flood is none: {codes} {waits}")
         access = self.access_file(rules({"identities": ["flood"], "models": ["*"], "in_flight": 1}, {"identities": ["*"], "models": ["*"]}))

@@ -1,8 +1,9 @@
 """What systemd hears from `serve` and `run` (sd_notify), with this test in its place: ready, well, hung, ending. And what they say where an address cannot be listened on."""
 
+import http.client
+import json
 import os
 import pathlib
-import re
 import select
 import signal
 import socket
@@ -69,10 +70,19 @@ class Notified(ServerCase):
         return systemd, process, folder
 
     def stub_of(self, process):
-        port = re.search(r'"port":(\d+)', process.stdout.readline())[1]
-        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.event = json.loads(process.stdout.readline())
+        channel = grpc.insecure_channel(f"127.0.0.1:{self.event['port']}")
         self.addCleanup(channel.close)
         return pb_grpc.GRPCInferenceServiceStub(channel)
+
+    def over_http(self, path, port="http_port"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.event[port], timeout=LONG_S)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     def test_ready_comes_when_it_serves_and_stopping_when_it_ends(self):
         systemd, process, _ = self.own()
@@ -99,11 +109,13 @@ class Notified(ServerCase):
         self.assertIsNone(systemd.silence(), "the watchdog is fed though the engine hangs")
         self.assertFalse(stub.ServerReady(pb.ServerReadyRequest()).ready)
         self.assertTrue(stub.ServerLive(pb.ServerLiveRequest()).live)
+        self.assertEqual([self.over_http(f"/v2/{path}")[0] for path in ("health/ready", "models/pair/ready", "health/live")], [400, 400, 200])
         self.assertFalse(call.done())
         stop.unlink()  # an engine that comes back is well again
         call.result(timeout=LONG_S)
         systemd.wait_for("WATCHDOG=1")
         self.assertTrue(stub.ServerReady(pb.ServerReadyRequest()).ready)
+        self.assertEqual(self.over_http("/v2/health/ready")[0], 200)
 
     def test_fault_34_a_hang_is_found_without_any_request(self):
         stop = pathlib.Path(self.folder.name) / "hang_idle"
@@ -116,6 +128,8 @@ class Notified(ServerCase):
         self.assertIsNone(systemd.silence())
         # Ended by SIGTERM as it is: systemd's SIGABRT or an operator must not have to wait.
         self.assertFalse(stub.ModelReady(pb.ModelReadyRequest(name="pair")).ready)
+        self.assertEqual([self.over_http(f"/v2/{path}")[0] for path in ("health/ready", "models/pair/ready")], [400, 400])
+        self.assertIn('scissionlite_model_ready{model="pair",version="1"} 0', self.over_http("/metrics", "metrics_port")[1])
 
     def test_probes_are_in_no_statistics(self):
         systemd, process, _ = self.own(watchdog_ms=40)
@@ -142,12 +156,12 @@ class Addresses(ServerCase):
         self.assertIn("is taken", text)
 
     def test_fault_36_address_of_another_machine(self):
-        text = self.refused("--grpc-port", 0, "--grpc-address", "203.0.113.7")
+        text = self.refused("--grpc-port", 0, "--grpc-address", "203.0.113.7", "--plain-text")
         self.assertIn("203.0.113.7 is no address of this machine", text)
         self.assertIn("--grpc-address", text)
 
     def test_fault_36_unknown_name(self):
-        text = self.refused("--grpc-port", 0, "--grpc-address", "no-such-host.invalid")
+        text = self.refused("--grpc-port", 0, "--grpc-address", "no-such-host.invalid", "--plain-text")
         self.assertIn("'no-such-host.invalid' is no address", text)
 
     def test_fault_36_ipv6_only(self):

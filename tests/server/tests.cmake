@@ -1,10 +1,11 @@
 # Our server against unmodified clients of the Open Inference Protocol: tritonclient, perf_analyzer and, as a peer, Triton.
-foreach(test behaviour control pressure security service)
+foreach(test behaviour control pressure security service http http_access http_limits metrics)
   add_test(NAME server_${test}
            COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_${test}.py" "$<TARGET_FILE:scissionlite>")
   set_tests_properties(server_${test} PROPERTIES LABELS "integration;error" TIMEOUT 300 SKIP_RETURN_CODE 77
                        ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")
 endforeach()
+set_tests_properties(server_security PROPERTIES TIMEOUT 1500)  # it waits for looks at files, and for floods to do their worst
 
 add_test(NAME server_perf_analyzer
          COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_perf_analyzer.py" "$<TARGET_FILE:scissionlite>")

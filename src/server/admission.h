@@ -1,0 +1,22 @@
+// Where every front end asks whether an inference request may come in, before its bytes are parsed. What else a caller asks for passes
+// through answers_internal.h.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "server/access.h"
+#include "server/refusal.h"
+
+namespace scissionlite::server {
+
+/// A request that may come in. Hold it until the answer is given.
+struct Admission {
+  std::string identity;  // whose request it is, as Access knows it
+  Ticket ticket;         // its place within that identity's quota
+};
+
+/// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`.
+[[nodiscard]] Admission admit(Access& access, RefusalCounts& refusals, const std::function<std::string()>& identify);
+
+}  // namespace scissionlite::server

@@ -1,0 +1,125 @@
+// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers. The rest is tested through
+// the server (tests/server/test_http*.py) and by the fuzz target http_infer.
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <cstring>
+
+#include "server/http/inflate.h"
+#include "server/http/infer_internal.h"
+#include "server/http/json_data.h"
+#include "server/http/message_json.h"
+#include "server/http/routes.h"
+
+namespace scissionlite::server::http {
+namespace {
+
+/// Status and text of what `body` throws.
+template <typename Body>
+std::pair<int, std::string> refusal_of(Body&& body) {
+  try {
+    body();
+  } catch (...) {
+    const auto response = error_in_flight();
+    return {response.status, parse_json(response.body, "the error")["error"].get<std::string>()};
+  }
+  return {200, "nothing was thrown"};
+}
+
+std::string deflated(const std::string& text) {
+  std::string out(compressBound(text.size()), '\0');
+  uLongf size = out.size();
+  EXPECT_EQ(compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size()), Z_OK);
+  out.resize(size);
+  return out;
+}
+
+template <typename T>
+std::vector<T> values_of(const std::string& raw) {
+  std::vector<T> out(raw.size() / sizeof(T));
+  std::memcpy(out.data(), raw.data(), raw.size());
+  return out;
+}
+
+TEST(Paths, AreDecodedPartByPart) {
+  EXPECT_EQ(path_of("/v2/models/a%20b%2fc?x=/y"), (std::vector<std::string>{"v2", "models", "a b/c"}));
+  EXPECT_EQ(path_of("/v2/"), (std::vector<std::string>{"v2"}));
+  EXPECT_EQ(path_of("/a%00"), (std::vector<std::string>{std::string("a\0", 2)}));
+  for (const char* bad : {"", "*", "v2", "/%", "/%4", "/%zz"}) EXPECT_EQ(refusal_of([&] { (void)path_of(bad); }).first, 400) << bad;
+}
+
+TEST(CompressedBodies, ComeBackUpToTheLimit) {
+  const std::string text(100'000, 'a');
+  EXPECT_EQ(inflate_body(deflated(text), "deflate", text.size()), text);
+  EXPECT_EQ(inflate_body(deflated(""), "deflate", 0), "");
+  EXPECT_EQ(refusal_of([&] { (void)inflate_body(deflated(text), "deflate", text.size() - 1); }).first, 413);
+  const auto cut = deflated(text).substr(0, 50);
+  EXPECT_NE(refusal_of([&] { (void)inflate_body(cut, "deflate", 1 << 20); }).second.find("ends early"), std::string::npos);
+  EXPECT_NE(refusal_of([&] { (void)inflate_body(deflated(text) + "xy", "deflate", 1 << 20); }).second.find("2 bytes behind its end"), std::string::npos);
+  EXPECT_EQ(refusal_of([&] { (void)inflate_body("x", "br", 1); }).first, 415);
+}
+
+TEST(JsonData, BecomesBytesWithoutATree) {
+  const auto parsed = parse_request(R"({"inputs": [{"data": [[1, 2], [3]], "datatype": "UINT8"}, {"datatype": "FP32", "data": [0.5]}, {"datatype": "BYTES", "data": ["ab"]}, {"name": "z"}]})");
+  EXPECT_EQ(values_of<uint8_t>(parsed.raw.at(0)), (std::vector<uint8_t>{1, 2, 3}));  // its datatype comes later
+  EXPECT_EQ(values_of<float>(parsed.raw.at(1)), (std::vector<float>{0.5F}));
+  EXPECT_EQ(parsed.raw.at(2), std::string("\2\0\0\0ab", 6));
+  EXPECT_EQ(parsed.raw.count(3), 0U);
+  EXPECT_EQ(parsed.json["inputs"][0]["data"].dump(), "[]");
+}
+
+TEST(JsonData, SaysWhichElementDoesNotFit) {
+  const auto [status, text] = refusal_of([] { (void)parse_request(R"({"inputs": [{"datatype": "INT8", "data": [1, [200]]}]})"); });
+  EXPECT_EQ(status, 400);
+  EXPECT_NE(text.find("element 1 of the data of inputs[0] is 200, expected -128..127 for INT8"), std::string::npos) << text;
+}
+
+TEST(Answers, WriteNumbersThatReadBackTheSame) {
+  KeptReply reply;
+  auto* output = reply.head.add_outputs();
+  output->set_name("y");
+  output->set_datatype("FP32");
+  output->add_shape(3);
+  reply.outputs.emplace_back(Dtype::kF32, Shape{3});
+  const std::vector<float> values{0.1F, -3.4028235e38F, 1e-45F};
+  std::memcpy(reply.outputs[0].mutable_data(), values.data(), 12);
+  const auto response = write_infer_response(reply, {});
+  const auto json = parse_json(response.body, "the answer");
+  EXPECT_EQ(json["outputs"][0]["data"].get<std::vector<float>>(), values);
+  EXPECT_TRUE(response.blobs.empty());
+  const auto binary = write_infer_response(reply, {.by_default = true, .by_name = {}});
+  ASSERT_EQ(binary.blobs.size(), 1U);
+  EXPECT_EQ(parse_json(binary.body, "the answer")["outputs"][0]["parameters"]["binary_data_size"], 12);
+}
+
+TEST(Answers, OfRefusalsSayWhenToComeBack) {
+  const auto answer_of = [](const Refusal& refusal) {
+    try {
+      throw refusal;
+    } catch (...) {
+      return error_in_flight();
+    }
+  };
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  const auto quota = answer_of({Code::kResourceExhausted, "over the quota", 2.5e6});
+  EXPECT_EQ(quota.status, 429);
+  EXPECT_EQ(quota.fields, (Fields{{"Retry-After", "3"}, {"Retry-After-Ms", "2500"}}));
+  EXPECT_EQ(answer_of({Code::kUnavailable, "full", 10}).fields, (Fields{{"Retry-After", "1"}, {"Retry-After-Ms", "1"}}));
+  EXPECT_EQ(answer_of({Code::kPermissionDenied, "no"}).status, 403);
+  EXPECT_EQ(answer_of({Code::kUnauthenticated, "no"}).status, 401);
+  EXPECT_TRUE(answer_of({Code::kResourceExhausted, "out of memory"}).fields.empty());
+}
+
+TEST(Messages, HaveEveryFieldAndNumbersAsNumbers) {
+  inference::ModelStatistics stats;
+  stats.set_name("m");
+  stats.set_inference_count(uint64_t{1} << 63);
+  const auto json = to_json(stats);
+  EXPECT_EQ(json["inference_count"], uint64_t{1} << 63);
+  EXPECT_EQ(json["execution_count"], 0);
+  EXPECT_EQ(json["batch_stats"], Json::array());
+  EXPECT_FALSE(json.contains("inference_stats"));
+}
+
+}  // namespace
+}  // namespace scissionlite::server::http

@@ -1,0 +1,50 @@
+// Inference over HTTP: a request's body to the message that every front end checks and runs, and the reply to a body.
+//
+// Copies of a tensor's bytes: from the socket into the body, and from there into the message (gRPC has the second alone);
+// an answer's tensors are copied once out of the engine's buffers, as gRPC's are. Data as JSON is written into the
+// tensor's bytes while it is parsed: it never becomes a tree.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/http/exchange.h"
+#include "server/service_context.h"
+
+namespace scissionlite::server::http {
+
+/// Which outputs are to come as bytes behind the JSON.
+struct BinaryOutputs {
+  bool by_default = false;
+  std::map<std::string, bool, std::less<>> by_name;
+
+  [[nodiscard]] bool wants(const std::string& output) const;
+};
+
+struct InferRequest {
+  std::shared_ptr<inference::ModelInferRequest> message;  // all data as raw contents
+  BinaryOutputs binary;
+};
+
+/// @param json_bytes  the field Inference-Header-Content-Length: bytes of JSON before the binary data; nothing: all is JSON;
+///   "0": there is no JSON, and the body is the only input of `model` (one item of a batch).
+/// @throws Refusal (kInvalidArgument) or InvalidArgument saying what is wrong with the body.
+[[nodiscard]] InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> json_bytes, const ModelInterface& model);
+
+/// A reply that may be kept: its tensors are copies.
+struct KeptReply {
+  inference::ModelInferResponse head;
+  std::vector<Tensor> outputs;
+};
+/// @throws HttpError 400 for an output that JSON cannot hold and that was not asked for as bytes.
+[[nodiscard]] Response write_infer_response(const KeptReply& reply, const BinaryOutputs& binary);
+
+/// Access is asked first. A body that comes compressed becomes at most `body_bytes`.
+/// @throws Refusal, HttpError for what is wrong with the request as such.
+[[nodiscard]] Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& model, const std::string& version, size_t body_bytes, const Respond& respond);
+
+}  // namespace scissionlite::server::http

@@ -1,0 +1,295 @@
+#include "server/http/session_internal.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace scissionlite::server::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+using Steady = std::chrono::steady_clock;
+
+constexpr double kLongestLingerUs = 10e6, kLingerIdleUs = 2e6;
+constexpr size_t kReadBytes = 16 << 10;
+
+Steady::duration us(double duration_us) { return std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double, std::micro>(duration_us)); }
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+/// As gRPC tells it, so that rules mean the same on both front ends: IPv4 within IPv6 is IPv4, and a scope is a number. "" when the caller has gone.
+std::string address_of_peer(const boost::asio::ip::tcp::socket& socket) {
+  boost::beast::error_code error;
+  const auto address = socket.remote_endpoint(error).address();
+  if (error) return "";
+  if (!address.is_v6()) return address.to_string();
+  auto v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6).to_string();
+  const auto scope = v6.scope_id();
+  v6.scope_id(0);
+  return v6.to_string() + (scope == 0 ? "" : "%" + std::to_string(scope));
+}
+
+}  // namespace
+
+std::vector<std::shared_ptr<Session>> Shared::alive() {
+  std::vector<std::shared_ptr<Session>> out;
+  const std::lock_guard lock(mutex);
+  for (const auto& [key, session] : sessions)
+    if (auto one = session.lock()) out.push_back(std::move(one));
+  return out;
+}
+
+/// Counts a request as in flight for as long as it exists.
+struct Session::Ticket {
+  explicit Ticket(Shared& given) : shared(given) {
+    const std::lock_guard lock(shared.mutex);
+    ++shared.in_flight;
+  }
+  ~Ticket() {
+    const std::lock_guard lock(shared.mutex);
+    --shared.in_flight;
+    shared.changed.notify_all();
+  }
+  Ticket(const Ticket&) = delete;
+  Ticket& operator=(const Ticket&) = delete;
+  Shared& shared;
+};
+
+template <typename Run>
+void Session::on_strand(Run&& run) {
+  boost::asio::post(stream_.get_executor(), [self = shared_from_this(), run = std::forward<Run>(run)] { run(*self); });
+}
+
+Session::Session(boost::asio::ip::tcp::socket&& socket, Shared& shared)
+    : peer_(address_of_peer(socket)), stream_(std::move(socket)), shared_(shared), buffer_(shared.options.header_bytes + kReadBytes + (64 << 10)) {
+  ++shared_.counts.open_connections;
+  ++shared_.counts.connections;
+}
+
+Session::~Session() {
+  release_body();
+  --shared_.counts.open_connections;
+  const std::lock_guard lock(shared_.mutex);
+  shared_.sessions.erase(this);
+}
+
+void Session::start() {
+  {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.sessions[this] = weak_from_this();
+  }
+  on_strand([](Session& self) { self.wait_for_request(); });
+}
+
+void Session::turn_away() {
+  on_strand([](Session& self) {
+    self.refuse(Turned::kTooManyConnections, 503, "the server has " + std::to_string(self.shared_.options.connections) + " connections and takes no more; retry later");
+  });
+}
+
+void Session::wind_down() {
+  on_strand([](Session& self) {
+    if (self.is_waiting_) self.close();
+  });
+}
+
+void Session::give_up() {
+  on_strand([](Session& self) {
+    if (self.cancel_) self.cancel_();
+  });
+}
+
+void Session::expire_after_us(double duration_us) { stream_.expires_after(us(duration_us)); }
+
+void Session::wait_for_request() {
+  parser_.reset();
+  response_.reset();
+  ++request_number_;
+  if (shared_.is_stopping) return close();
+  if (buffer_.size() > 0) return read_header();
+  is_waiting_ = true;
+  expire_after_us(shared_.options.idle_timeout_us);
+  stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t bytes) {
+    self->is_waiting_ = false;
+    if (error) return self->close();  // the caller has gone, or was idle for too long
+    self->buffer_.commit(bytes);
+    self->read_header();
+  });
+}
+
+void Session::read_header() {
+  parser_.emplace();
+  parser_->header_limit(static_cast<uint32_t>(shared_.options.header_bytes));
+  parser_->body_limit(static_cast<uint64_t>(shared_.options.body_bytes));
+  expire_after_us(shared_.options.read_timeout_us);
+  beast_http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](Error error, size_t) { self->on_header(error); });
+}
+
+void Session::on_header(Error error) {
+  if (error == beast_http::error::end_of_stream) return close();
+  if (error == boost::beast::error::timeout) return shared_.count(Turned::kTooSlow), close();
+  const auto& options = shared_.options;
+  if (error == beast_http::error::header_limit || error == beast_http::error::buffer_overflow)
+    return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_bytes) + " bytes");
+  if (error == beast_http::error::body_limit)
+    return refuse(Turned::kBodyTooLarge, 413, "the body has more than " + std::to_string(options.body_bytes) + " bytes; raise --max-message-mb or send less");
+  if (error.category() == beast_http::make_error_code(beast_http::error::bad_method).category())
+    return refuse(Turned::kMalformed, 400, "this is no HTTP/1.1 request: " + error.message());
+  if (error) return close();
+  const auto& fields = parser_->get().base();
+  if (static_cast<size_t>(std::distance(fields.begin(), fields.end())) > options.header_fields)
+    return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_fields) + " fields");
+  body_started_ = Steady::now();
+  parser_->eager(true);
+  const auto expected = lower(view(fields[beast_http::field::expect]));
+  if (expected != "100-continue" || parser_->is_done() || buffer_.size() > 0) return read_body();
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  boost::asio::async_write(stream_, boost::asio::buffer(kContinue), [self = shared_from_this()](Error failed, size_t) {
+    if (failed) return self->close();
+    self->read_body();
+  });
+}
+
+void Session::read_body() {
+  if (parser_->is_done()) return serve();
+  const auto received = static_cast<double>(parser_->get().body().size());
+  stream_.expires_at(body_started_ + us(shared_.options.read_timeout_us + received / kSlowestBytesPerS * 1e6));
+  beast_http::async_read_some(stream_, buffer_, *parser_, [self = shared_from_this()](Error error, size_t) { self->on_body(error); });
+}
+
+void Session::on_body(Error error) {
+  if (error == boost::beast::error::timeout) return shared_.count(Turned::kTooSlow), close();
+  if (error == beast_http::error::body_limit)
+    return refuse(Turned::kBodyTooLarge, 413, "the body has more than " + std::to_string(shared_.options.body_bytes) + " bytes; raise --max-message-mb or send less");
+  if (error.category() == beast_http::make_error_code(beast_http::error::bad_method).category())
+    return refuse(Turned::kMalformed, 400, "the body is damaged: " + error.message());
+  if (error) return close();
+  if (!body_fits()) return refuse(Turned::kTooMuchInFlight, 503, "requests in flight hold " + std::to_string(shared_.options.bodies_bytes) + " bytes already; retry later");
+  read_body();
+}
+
+bool Session::body_fits() {
+  const auto bytes = static_cast<int64_t>(parser_->get().body().size());
+  const int64_t all = shared_.counts.body_bytes += bytes - body_bytes_;
+  body_bytes_ = bytes;
+  return all <= shared_.options.bodies_bytes;
+}
+
+void Session::release_body() {
+  shared_.counts.body_bytes -= body_bytes_;
+  body_bytes_ = 0;
+}
+
+Request Session::take_request() {
+  auto message = parser_->release();
+  Request request{.method = std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .peer = peer_};
+  for (const auto& field : message) request.fields[lower(view(field.name_string()))] = std::string(view(field.value()));
+  return request;
+}
+
+void Session::serve() {
+  stream_.expires_never();
+  keeps_alive_ = parser_->keep_alive();
+  ++shared_.counts.requests;
+  ticket_ = std::make_shared<Ticket>(shared_);
+  // The connection goes before the ticket: once no ticket is left, nothing refers to the server.
+  struct Pending {
+    std::shared_ptr<Ticket> ticket;
+    std::shared_ptr<Session> session;
+  };
+  const Respond respond = [pending = Pending{ticket_, shared_from_this()}](Make make) {
+    pending.session->on_strand([make = std::move(make)](Session& self) { self.answer(make); });
+  };
+  try {
+    cancel_ = shared_.handler(take_request(), respond);
+  } catch (...) {
+    return send(error_in_flight(), keeps_alive_);
+  }
+  if (cancel_) watch_for_end();
+}
+
+void Session::watch_for_end() {
+  if (buffer_.size() > 0) return;  // the next request is here already
+  stream_.socket().async_wait(boost::asio::socket_base::wait_read, [self = shared_from_this(), number = request_number_](Error error) {
+    if (error || number != self->request_number_ || !self->cancel_) return;
+    char next = 0;
+    const auto got = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) self->cancel_();
+  });
+}
+
+void Session::answer(const Make& make) {
+  Response response;
+  try {
+    response = make();
+  } catch (...) {
+    response = error_in_flight();
+  }
+  send(std::move(response), keeps_alive_);
+}
+
+void Session::refuse(Turned reason, int status, const std::string& message) {
+  shared_.count(reason);
+  auto response = error_response(status, message);
+  if (status == 503) response.fields.emplace_back("Retry-After", "1");
+  send(std::move(response), /*keep_alive=*/false);
+}
+
+void Session::send(Response&& response, bool keep_alive) {
+  cancel_ = nullptr;
+  release_body();
+  response_.emplace();
+  auto& message = *response_;
+  message.version(11);
+  message.result(static_cast<unsigned>(response.status));
+  message.set(beast_http::field::content_type, response.content_type);
+  for (const auto& [name, value] : response.fields) message.set(name, value);
+  message.body() = {std::move(response.body), std::move(response.blobs)};
+  keep_alive = keep_alive && !shared_.is_stopping;
+  message.keep_alive(keep_alive);
+  message.prepare_payload();
+  expire_after_us(shared_.options.read_timeout_us + static_cast<double>(PartsBody::size(message.body())) / kSlowestBytesPerS * 1e6);
+  beast_http::async_write(stream_, message, [self = shared_from_this(), keep_alive](Error error, size_t) { self->on_sent(error, keep_alive); });
+}
+
+void Session::on_sent(Error error, bool keep_alive) {
+  ticket_.reset();
+  if (error) return close();
+  if (keep_alive) return wait_for_request();
+  Error ignored;
+  stream_.socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
+  response_.reset();
+  linger_until_ = Steady::now() + us(kLongestLingerUs);
+  linger();
+}
+
+/// Closing with unread bytes would reset the connection, and the caller might lose the answer.
+void Session::linger() {
+  if (shared_.is_stopping) return close();
+  is_waiting_ = true;
+  stream_.expires_at(std::min(Steady::now() + us(kLingerIdleUs), linger_until_));
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t) {
+    if (error || Steady::now() > self->linger_until_) return self->close();
+    self->linger();
+  });
+}
+
+void Session::close() {
+  Error ignored;
+  stream_.socket().close(ignored);
+}
+
+}  // namespace scissionlite::server::http

@@ -1,0 +1,92 @@
+// One connection: reads a request, hands it to the handler, writes the answer, reads the next. Boost types: for .cc files
+// of this folder only.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "server/http/bodies_internal.h"
+#include "server/http/http_server.h"
+
+namespace scissionlite::server::http {
+
+class Session;
+
+/// What the connections of one server share. Outlives them.
+struct Shared {
+  HttpOptions options;
+  Handler handler;
+  HttpCounts counts;
+  std::atomic<bool> is_stopping{false};
+  std::mutex mutex;  // guards what follows
+  std::condition_variable changed;
+  std::unordered_map<Session*, std::weak_ptr<Session>> sessions;
+  int64_t in_flight = 0;  // requests whose answer is not written, or whose Respond still exists
+
+  void count(Turned reason) { ++counts.turned[static_cast<size_t>(reason)]; }
+  [[nodiscard]] std::vector<std::shared_ptr<Session>> alive();
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(boost::asio::ip::tcp::socket&& socket, Shared& shared);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  /// The following run on the connection's strand, whoever calls them.
+  void start();
+  /// 503 and the end.
+  void turn_away();
+  /// Closes when no request is in flight, else after its answer.
+  void wind_down();
+  /// Tells the handler that nobody waits any more.
+  void give_up();
+
+ private:
+  using Error = boost::beast::error_code;
+  struct Ticket;
+  void wait_for_request();
+  void read_header();
+  void on_header(Error error);
+  void read_body();
+  void on_body(Error error);
+  void serve();
+  [[nodiscard]] Request take_request();
+  void watch_for_end();
+  void answer(const Make& make);
+  void refuse(Turned reason, int status, const std::string& message);
+  void send(Response&& response, bool keep_alive);
+  void on_sent(Error error, bool keep_alive);
+  void linger();
+  void close();
+  void release_body();
+  [[nodiscard]] bool body_fits();
+  void expire_after_us(double duration_us);
+  /// `run` on the strand.
+  template <typename Run>
+  void on_strand(Run&& run);
+
+  const std::string peer_;  // its address
+  boost::beast::tcp_stream stream_;
+  Shared& shared_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<boost::beast::http::request_parser<GrowingBody>> parser_;
+  std::optional<boost::beast::http::response<PartsBody>> response_;
+  std::shared_ptr<Ticket> ticket_;  // while a request is in flight
+  Cancel cancel_;
+  std::chrono::steady_clock::time_point body_started_, linger_until_;
+  int64_t body_bytes_ = 0;  // that this request has been counted with
+  uint64_t request_number_ = 0;
+  bool keeps_alive_ = true, is_waiting_ = false;  // is_waiting_: for the first byte of a request
+};
+
+}  // namespace scissionlite::server::http

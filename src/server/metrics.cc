@@ -1,0 +1,153 @@
+#include "server/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+namespace scissionlite::server {
+namespace {
+
+using prometheus::MetricType;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+class Families {
+ public:
+  /// Starts one; `add` fills the last.
+  void begin(const char* name, const char* help, MetricType type) { families_.push_back({.name = name, .help = help, .type = type, .metric = {}}); }
+  void add(double value, Labels labels = {}) {
+    auto& family = families_.back();
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family.type == MetricType::Counter) metric.counter.value = value;
+    else metric.gauge.value = value;
+    family.metric.push_back(std::move(metric));
+  }
+  [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
+
+ private:
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+double us(const Duration& duration) { return static_cast<double>(duration.ns / 1000); }
+
+struct ModelCounter {
+  const char *name, *help;
+  double (*value)(const StatisticsSnapshot& counts);
+};
+/// Triton 2.51's names, texts and meanings.
+constexpr ModelCounter kModelCounters[] = {
+    {"nv_inference_request_success", "Number of successful inference requests, all batch sizes", [](const StatisticsSnapshot& c) { return static_cast<double>(c.success.count); }},
+    {"nv_inference_count", "Number of inferences performed (does not include cached requests)", [](const StatisticsSnapshot& c) { return static_cast<double>(c.inference_count); }},
+    {"nv_inference_exec_count", "Number of model executions performed (does not include cached requests)", [](const StatisticsSnapshot& c) { return static_cast<double>(c.execution_count); }},
+    {"nv_inference_request_duration_us", "Cumulative inference request duration in microseconds (includes cached requests)", [](const StatisticsSnapshot& c) { return us(c.success); }},
+    {"nv_inference_queue_duration_us", "Cumulative inference queuing duration in microseconds (includes cached requests)", [](const StatisticsSnapshot& c) { return us(c.queue); }},
+    {"nv_inference_compute_input_duration_us", "Cumulative compute input duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.input); }},
+    {"nv_inference_compute_infer_duration_us", "Cumulative compute inference duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.infer); }},
+    {"nv_inference_compute_output_duration_us", "Cumulative inference compute output duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.output); }},
+};
+
+/// Triton's reasons of a failure.
+const char* reason_of(Code code) {
+  switch (code) {
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+    case Code::kResourceExhausted: return "REJECTED";
+    case Code::kCancelled: return "CANCELED";
+    case Code::kInternal: return "BACKEND";
+    default: return "OTHER";
+  }
+}
+
+Labels labels_of(const Model& model) { return {{"model", model.interface().name}, {"version", model.interface().version}}; }
+
+void add_failures(Families& out, const Model& model, const StatisticsSnapshot& counts) {
+  std::map<std::string, uint64_t> by_reason{{"REJECTED", 0}, {"CANCELED", 0}, {"BACKEND", 0}, {"OTHER", 0}};
+  for (const auto& [code, count] : counts.failures) by_reason[reason_of(code)] += count;
+  for (const auto& [reason, count] : by_reason) {
+    auto labels = labels_of(model);
+    labels.insert(labels.begin() + 1, {"reason", reason});
+    out.add(static_cast<double>(count), std::move(labels));
+  }
+}
+
+void add_models(Families& out, const Repository& repository) {
+  const auto models = repository.loaded();
+  std::vector<StatisticsSnapshot> counts;
+  for (const auto& model : models) counts.push_back(model->statistics().snapshot());
+  const auto each = [&](auto&& value) {
+    for (const auto& model : models) out.add(value(*model), labels_of(*model));
+  };
+  for (const auto& counter : kModelCounters) {
+    out.begin(counter.name, counter.help, MetricType::Counter);
+    for (size_t i = 0; i < models.size(); ++i) out.add(counter.value(counts[i]), labels_of(*models[i]));
+  }
+  out.begin("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", MetricType::Counter);
+  for (size_t i = 0; i < models.size(); ++i) add_failures(out, *models[i], counts[i]);
+  out.begin("nv_inference_pending_request_count", "Instantaneous number of pending requests awaiting execution per-model.", MetricType::Gauge);
+  each([](Model& model) { return static_cast<double>(model.batcher().waiting()); });
+  out.begin("scissionlite_queue_age_us", "How long the longest waiting request of the model has waited, in microseconds", MetricType::Gauge);
+  each([](Model& model) { return static_cast<double>(model.batcher().oldest_wait_ns()) * 1e-3; });
+  out.begin("scissionlite_model_ready", "1 when the model can infer now, 0 when its engine hangs or does not answer the server's own probe", MetricType::Gauge);
+  each([](Model& model) { return model.is_ready() ? 1.0 : 0.0; });
+}
+
+void add_refusals(Families& out, const MetricsSource& source) {
+  out.begin("scissionlite_requests_refused_total", "Inference requests of every front end that were not answered with a result, by reason", MetricType::Counter);
+  for (int i = 1; i < RefusalCounts::kCodes; ++i)
+    if (const auto code = static_cast<Code>(i); code_name(code) != std::string("other")) out.add(static_cast<double>(source.refusals.of(code)), {{"reason", code_name(code)}});
+  out.begin("scissionlite_http_turned_away_total", "HTTP connections and requests that ended before a handler saw them, by reason", MetricType::Counter);
+  for (const auto& [port, counts] : source.http)
+    for (size_t i = 0; i < counts->turned.size(); ++i)
+      out.add(static_cast<double>(counts->turned[i]), {{"port", port}, {"reason", http::turned_name(static_cast<http::Turned>(i))}});
+}
+
+void add_http(Families& out, const MetricsSource& source) {
+  const auto each = [&](auto&& value) {
+    for (const auto& [port, counts] : source.http) out.add(static_cast<double>(value(*counts)), {{"port", port}});
+  };
+  out.begin("scissionlite_http_connections", "HTTP connections that are open", MetricType::Gauge);
+  each([](const http::HttpCounts& counts) { return counts.open_connections.load(); });
+  out.begin("scissionlite_http_connections_total", "HTTP connections that were accepted", MetricType::Counter);
+  each([](const http::HttpCounts& counts) { return counts.connections.load(); });
+  out.begin("scissionlite_http_requests_total", "HTTP requests that were read whole", MetricType::Counter);
+  each([](const http::HttpCounts& counts) { return counts.requests.load(); });
+  out.begin("scissionlite_http_body_bytes", "Bytes of request bodies that are read or wait for an answer", MetricType::Gauge);
+  each([](const http::HttpCounts& counts) { return counts.body_bytes.load(); });
+}
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double pages = 0, resident = 0;
+  file >> pages >> resident;
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+double open_files() {
+  std::error_code error;
+  double count = 0;
+  for (fs::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end; entry.increment(error)) ++count;
+  return count;
+}
+
+void add_process(Families& out) {
+  out.begin("process_resident_memory_bytes", "Resident memory of the server in bytes", MetricType::Gauge);
+  out.add(resident_bytes());
+  out.begin("process_open_fds", "Open file descriptors of the server", MetricType::Gauge);
+  out.add(open_files());
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricsSource& source) {
+  Families out;
+  add_models(out, source.repository);
+  add_refusals(out, source);
+  add_http(out, source);
+  add_process(out);
+  return out.text();
+}
+
+}  // namespace scissionlite::server
