@@ -318,7 +318,7 @@ TEST(CodedKlt, RatesOfOneAnalysisAreThoseOfTheFamily) {
   EXPECT_NE(message([&] { (void)CodedKltRates(given, 100, "klt-s100"); }).find("a patch has"), std::string::npos);
 }
 
-TEST(CodedKlt, AConstantChannelAndOneImageWork) {
+TEST(CodedKlt, fault_26_27_AConstantChannelAndOneImageWork) {
   auto samples = many(1, 11);
   samples[0] = samples[0].clone();
   std::fill_n(samples[0].mutable_as<float>().begin(), kShape[2] * kShape[3], 3.0F);

@@ -207,7 +207,7 @@ TEST(Transfer, KltRestoresTheRangeOfRelu) {
   for (const float v : y.as<float>()) ASSERT_GE(v, 0);
 }
 
-TEST(Transfer, ConstantImagesComeBack) {
+TEST(Transfer, fault_26_ConstantImagesComeBack) {
   const Shape shape{1, 3, 5, 5};
   const auto samples = many(shape, 30, 11);
   for (const float value : {0.0F, -3.25F, 1e6F}) {
@@ -217,7 +217,7 @@ TEST(Transfer, ConstantImagesComeBack) {
   }
 }
 
-TEST(Transfer, InfinitySaturates) {
+TEST(Transfer, fault_25_InfinitySaturates) {
   const Shape shape{1, 4, 6, 6};
   const auto graph = all_in_one(fit_all(shape, many(shape, 30, 12), 13));
   const float infinity = std::numeric_limits<float>::infinity();
@@ -236,7 +236,7 @@ TEST(Transfer, InfinitySaturates) {
 }
 
 // The range of uint8 crosses as floats, and whether a maximum hides a NaN differs between runtimes.
-TEST(Transfer, NanDoesNotLeaveAFittedRange) {
+TEST(Transfer, fault_25_NanDoesNotLeaveAFittedRange) {
   const Shape shape{1, 4, 6, 6};
   const auto graph = all_in_one(fit_all(shape, many(shape, 30, 12), 13));
   auto x = many(shape, 1, 13)[0].clone();

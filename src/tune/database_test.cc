@@ -59,7 +59,7 @@ TEST_F(Databases, ForeignAndCorruptOnesAreRefusedAndStay) {
 }
 
 /// Several processes add entries of their own at once; none is lost.
-TEST_F(Databases, TakeEntriesOfTwoTunersAtOnce) {
+TEST_F(Databases, fault_44_TakeEntriesOfTwoTunersAtOnce) {
   constexpr int kTuners = 2, kEach = 12;
   std::vector<pid_t> children;
   for (int tuner = 0; tuner < kTuners; ++tuner) {

@@ -67,7 +67,7 @@ TEST(Measurers, TimeWhatIsRight) {
   }
 }
 
-TEST(Measurers, SayWhatWentWrongAndGoOn) {
+TEST(Measurers, fault_43_SayWhatWentWrongAndGoOn) {
   Measurer measurer(kProblem, quick());
   const std::pair<Faulty::Fault, std::string> expected[] = {{Faulty::kHangs, "no answer within 0.5 s"},   {Faulty::kCrashes, "crash by signal 11 (Segmentation fault)"},
                                                             {Faulty::kIsWrong, "wrong by "},              {Faulty::kExits, "ended with exit status 3"},

@@ -178,7 +178,7 @@ TEST(DecodeErrors, EveryTruncationIsRefused) {
   EXPECT_NE(message_of("P6 2 2 255\n12345678901").find("12 samples are expected, 11 bytes are left"), std::string::npos);
 }
 
-TEST(DecodeErrors, HugeHeadersAreRefusedBeforeMemoryIsTaken) {
+TEST(DecodeErrors, fault_28_HugeHeadersAreRefusedBeforeMemoryIsTaken) {
   std::string jpeg = encode(gradient(16, 16), "jpeg-q50-444");
   const size_t frame = jpeg.find("\xff\xc0");
   ASSERT_NE(frame, std::string::npos);

@@ -19,14 +19,14 @@ class Mpi(unittest.TestCase):
             result = run(members, "rounds")
             self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
-    def test_one_that_stalls_is_named_in_time(self):
+    def test_fault_45_one_that_stalls_is_named_in_time(self):
         started = time.monotonic()
         result = run(3, "stall", 60, 1.5)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("rank 1 did not come to a mean within 1.5 s", result.stderr)
         self.assertLess(time.monotonic() - started, 30)
 
-    def test_one_that_dies_ends_the_job(self):
+    def test_fault_45_one_that_dies_ends_the_job(self):
         started = time.monotonic()
         self.assertNotEqual(run(3, "die", 0, 20).returncode, 0)
         self.assertLess(time.monotonic() - started, 60)

@@ -153,7 +153,7 @@ TEST_F(CompiledPackage, OfAnotherBuildIsNotUsedAndSaidSo) {
   EXPECT_EQ(count(run_once("net", "native"), "instead of its compiled form"), 2u) << "once for each half";
 }
 
-TEST_F(CompiledPackage, OfAWiderInstructionSetIsNotUsedAndSaidSo) {
+TEST_F(CompiledPackage, fault_41_OfAWiderInstructionSetIsNotUsedAndSaidSo) {
   const std::string widest = kernels::best_loops().isa;
   if (widest == "base") GTEST_SKIP() << "needs a CPU with more than base";
   (void)prepare("net", split_key("fp32"), /*seed=*/1, CompileModelOptions{});

@@ -81,12 +81,12 @@ class BadInput(unittest.TestCase):
         self.refused(["inspect", self.write("text.onnx", b"hello, this is no model" * 50)], "is not an ONNX model", code=3)
         self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))], "noise.onnx", code=3)
 
-    def test_truncated(self):
+    def test_fault_13_truncated(self):
         data = self.good.read_bytes()
         for size in (1, len(data) // 3, len(data) // 2, len(data) - 5):
             self.refused(["inspect", self.write("cut.onnx", data[:size])], "cut.onnx", code=3)
 
-    def test_huge_claim(self):
+    def test_fault_28_huge_claim(self):
         model = conv_model()
         model.graph.initializer[0].dims[0] = 1 << 40
         self.refused(["inspect", self.write("huge.onnx", model.SerializeToString())], "'w'", "bytes", code=3)
@@ -178,13 +178,13 @@ class BadInput(unittest.TestCase):
         for command in (["profile", self.good, "--name", "x", "-o", "/proc/nowhere/out.json"],):
             self.refused(command, "/proc/nowhere")
 
-    def test_full_disk(self):
+    def test_fault_14_full_disk(self):
         with open("/dev/full", "w") as full:
             result = subprocess.run([PROGRAM, "inspect", str(self.good)], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertGreater(result.returncode, 0, result.stderr)
 
     # --- images ---
-    def test_unreadable_images(self):
+    def test_fault_27_unreadable_images(self):
         image = self.write("photo.jpg", b"\xff\xd8\xff\xe0 this is not a photo")
         other = self.write("photo.png", b"\x89PNG\r\n\x1a\n and nothing more")
         self.refused(["score", self.good, "--images", image, other, "-o", self.path / "scores.json"], "photo.")

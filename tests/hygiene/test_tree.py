@@ -21,6 +21,17 @@ def without_fences(markdown):
     return re.sub(r"^```.*?^```", "", markdown, flags=re.M | re.S)
 
 
+class Faults(unittest.TestCase):
+    NUMBERS = range(1, 47)
+
+    def test_each_has_a_test_of_its_number(self):
+        text = tree.read("docs/faults.md")
+        without = {int(number) for number in re.findall(r"(?:^|[ ,:])(\d+) \(", text[text.index("Without a test of its own"):])}
+        tests = "\n".join(tree.read(path) for path in tree.files() if path.suffix in (".cc", ".py") and path.parts[0] in ("src", "tests"))
+        named = {int(number) for names in re.findall(r"fault_(\d\d(?:_\d\d)*)", tests) for number in names.split("_")}
+        self.assertEqual(sorted(set(self.NUMBERS) - named), sorted(without), "numbers without a test, and those that docs/faults.md says have none")
+
+
 class Architecture(unittest.TestCase):
     def test_table_names_every_folder_below_src(self):
         below_src = {path.parts[1] for path in tree.files() if path.parts[0] == "src" and len(path.parts) > 2}

@@ -146,7 +146,7 @@ class EncodedImages(ServerCase):
         typed.inputs[0].parameters["codec"].string_param = "raw"
         np.testing.assert_array_equal(arrays(self.stub.ModelInfer(typed))["y"], out)
 
-    def test_bytes_that_lie(self):
+    def test_fault_18_bytes_that_lie(self):
         image = bytes(90)
         for request, text in ((self.request("raw", [], 1, b"\x03\0\0\0a"), "incomplete string data for inference input 'x', expecting string of length 3 but only 1 bytes available"),
                               (self.request("raw", [], 1, b"\xff\xff\xff\xff" + image), "expecting string of length 4294967295 but only 90 bytes"),

@@ -164,7 +164,7 @@ class Batching(ServerCase):
     def test_without_dynamic_batching_each_runs_alone(self):
         self.assertEqual(self.ask_many("steady").execution_count, 320)
 
-    def test_one_bad_item_does_not_fail_its_neighbours(self):
+    def test_fault_32_one_bad_item_does_not_fail_its_neighbours(self):
         good = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
         bad = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(31)])
         calls = [(i, self.stub.ModelInfer.future(bad if i % 3 == 0 else good)) for i in range(30)]
