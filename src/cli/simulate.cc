@@ -44,7 +44,7 @@ int simulate_plan(const Options& options, const Common& common) {
     std::cout << Json{{"summary", to_json(out.summary)}, {"oracle_us", out.oracle_us}, {"vs_oracle", out.vs_oracle()}, {"fixed_us", fixed}, {"vs_best_fixed", out.vs_fixed}}.dump(2) << "\n";
   } else {
     const auto& s = out.summary;
-    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late << " late; " << s.switches << " switches\n"
+    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late << " late; switched plan " << s.switches << (s.switches == 1 ? " time\n" : " times\n")
               << "mean latency " << format_us(out.ours_us) << "; with the link known beforehand " << format_us(out.oracle_us) << " (" << format_fixed(out.vs_oracle(), 2) << " times)\n";
     for (size_t i = 0; i < world.plans.size(); ++i) std::cout << "  always " << world.plans[i].key << ": " << format_us(out.fixed_us[i]) << "\n";
     print_violations(s);

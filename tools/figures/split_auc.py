@@ -29,6 +29,7 @@ COMMAND = "tools/figures/split_auc.py"
 CUT, LARGEST_SHARE, RATE = "stage2.block1.relu2", 1 / 32, 0.01
 STEPS = "35,50,60,70,85,100,120,140,170,200,240"
 FIT_IMAGES, BOOTSTRAPS = 600, 2000
+QUANTIZE_EPOCHS, QUANTIZE_RATE = 2, 0.003
 
 
 def run(*words, **more):
@@ -107,7 +108,11 @@ class Split:
         write_images(self.task.rare(RATE, seed, False), fit, FIT_IMAGES)
         small, layers, device, repository, alone, small_alone = (here / part for part in ("w8a8.onnx", "layers", "device", "edge", "alone", "small_alone"))
         common = ["--images", fit, "--input", spec, "-q"]
-        run(train, "quantize", model, *common, "--weight-bits", 8, "--activation-bits", 8, "--epochs", 0, "--threads", self.options.threads, "-o", small)
+        # Steps of 8 bits alone cost 0.004 of AUC on Fashion-MNIST: they are learned from the float model's answers, without labels.
+        learnt = self.folder / f"learnt{seed}"
+        write_images(self.task.rare(RATE, seed, False), learnt, 1 << 30)
+        run(train, "quantize", model, "--images", learnt, "--input", spec, "-q", "--weight-bits", 8, "--activation-bits", 8, "--epochs", QUANTIZE_EPOCHS, "--distill", model, "--distill-weight", 1, "--schedule", "cosine", "--lr", QUANTIZE_RATE,
+            "--momentum", 0.9, "--clip-norm", 5, "--batch", 64, "--frozen-statistics", "--seed", seed, "--threads", self.options.threads, "-o", small)
         fitted = json.loads(run(train, "calibrate", small, *common, "--cut", CUT, "--steps", STEPS, "--views", 2, "--seed", seed, "--threads", self.options.threads, "--json", "-o", layers))
         tensor = next(cut for cut in json.loads(run(program, "inspect", small, "--json", "-q"))["cuts"] if cut["tensors"] == [CUT])
         limit = tensor["bytes"] * LARGEST_SHARE
