@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` with cross-entropy of a weight of 0.3 beside it, behind four fifths of the steps with cross-entropy on balanced batches, and by what else one would take for as many
+"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` with or without cross-entropy beside it, behind four fifths of the steps with cross-entropy on balanced batches, and by what else one would take for as many
 steps: cross-entropy as images come, on balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
-from three; both that begin with a trained network also whether its last layer is a new one, and PESG whether half or four fifths of the steps are the start's. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
+from three; both that begin with a trained network also whether its last layer is a new one, ours whether cross-entropy stands beside it, and PESG whether half or four fifths of the steps are the start's. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
 
 Each run is a line of docs/benchmarks/runs/auc.jsonl and is not made again.
 
@@ -21,7 +21,7 @@ import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc.py"
 LEARNING_RATES = (0.03, 0.1, 0.3)
-ENTROPY = 0.3  # beside ours; found, with its one stage, on three seeds of the tuning parts of Fashion-MNIST
+ENTROPY = 0.3  # beside ours, with one stage, or none, with three: its settings are as many as PESG's; found on three seeds of the tuning parts of Fashion-MNIST
 STARTS = {"auc": (0.8,), "pesg": (0.5, 0.8)}  # shares of the steps that train the network which is begun with
 STAGES, GROWTH = 3, 3
 IN_ALL = sum(GROWTH ** stage for stage in range(STAGES))
@@ -41,8 +41,9 @@ class Task(auc_tasks.Data):
         """A model by ours, and its AUC."""
         output = self.folder / f"{method}.{rate}.{setting}.{seed}{'.tuning' if tuning else ''}.onnx"
         learning_rate, has_new_layer = setting[:2]
-        stages = ["--stages", 1, "--stage-steps", round(steps)] if method == "auc" else ["--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL)]
-        words = [*self.words(rate, seed, tuning), *OTHERS.get(method, ["--objective", "auc", "--entropy", ENTROPY]), "--momentum", 0.9, "--weight-decay", 0.0001, *stages, "--lr", learning_rate,
+        entropy = setting[3] if len(setting) > 3 else 0
+        stages = ["--stages", 1, "--stage-steps", round(steps)] if entropy else ["--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL)]
+        words = [*self.words(rate, seed, tuning), *OTHERS.get(method, ["--objective", "auc", "--entropy", entropy]), "--momentum", 0.9, "--weight-decay", 0.0001, *stages, "--lr", learning_rate,
                  "--seed", seed, *(["--classes", 2] if has_new_layer or (method in OTHERS and self.name == "magtile") else [])]
         report = auc_tasks.learn(self.options, start, words, output)
         return output, report["measures"][-1]["auc"]["value"]
@@ -70,9 +71,9 @@ class Task(auc_tasks.Data):
         return self.learned(method, start, rate, setting, seed, steps, tuning)[1]
 
     def setting(self, method):
-        """Learning rate, whether the last layer is a new one, and the share of the steps that are the start's where that is not a half."""
+        """Learning rate, whether the last layer is a new one, the share of the steps that are the start's where that is not a half, and cross-entropy's weight where there is one."""
         rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
-        settings = [(lr, is_new, *((share,) if share != 0.5 else ()), *((ENTROPY,) if method == "auc" else ())) for share in STARTS.get(method, (0.5,)) for lr in LEARNING_RATES for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
+        settings = [(lr, is_new, *((share,) if share != 0.5 else ()), *((entropy,) if entropy else ())) for entropy in ((0, ENTROPY) if method == "auc" else (0,)) for share in STARTS.get(method, (0.5,)) for lr in LEARNING_RATES for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
         found = {setting: figures.run_once("auc", f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}", lambda setting=setting: self.tuned(method, rate, setting)) for setting in settings}
         return max(found, key=found.get)
 
