@@ -83,7 +83,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
   out.security = o.security;
-  out.session.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
+  out.session.breaker.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
   return out;
 }
 

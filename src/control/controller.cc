@@ -81,7 +81,13 @@ bool Controller::pays(size_t index, double asked_us, double now_us) const {
 }
 
 /// Or a larger probe would say more of the link.
-bool Controller::is_settled() const { return link_.is_known() && (!link_.is_bound() || 2 * link_.telling_bytes() >= kMostProbeBytes); }
+bool Controller::is_settled() const { return link_.is_known() && (!link_.is_bound() || link_.telling_bytes() >= kMostProbeBytes); }
+
+/// As many as take half a round trip: fewer would be lost in it. At the largest size a link may stay faster than can be told.
+double Controller::probe_bytes() const { return std::clamp(2 * link_.telling_bytes(), kLeastProbeBytes, kMostProbeBytes); }
+
+/// So that probes keep to their share of the link.
+double Controller::probe_spacing_us() const { return std::max(options_.probe_every_us, probe_bytes() * 8e6 / link_.rate_bps() / options_.probe_share); }
 
 size_t Controller::choose(const std::vector<bool>& is_usable, double now_us) {
   const size_t plan = best_plan(is_usable, now_us);
@@ -163,9 +169,8 @@ void Controller::note_silence(size_t, double bytes, double waited_us, double now
 
 std::optional<double> Controller::probe_due(double now_us) const {
   if (std::none_of(plans_.begin(), plans_.end(), [](const auto& plan) { return plan.uses_edge; })) return std::nullopt;
-  if (is_settled() && !surprised_ && now_us - measured_us_ < options_.probe_every_us) return std::nullopt;
-  const double affordable = link_.rate_bps() / 8e6 * options_.probe_every_us * options_.probe_share;
-  return std::clamp(std::min(affordable, 2 * link_.telling_bytes()), kLeastProbeBytes, kMostProbeBytes);
+  if (is_settled() && !surprised_ && now_us - measured_us_ < probe_spacing_us()) return std::nullopt;
+  return probe_bytes();
 }
 
 double Controller::probe_patience_us() const { return std::max(kLeastProbePatienceUs, kProbePatience * link_.rtt_us()); }

@@ -31,8 +31,8 @@ struct ControllerOptions {
   double call_timeout_us = 5e6;    // without a deadline: the longest wait
   double dwell_us = 2e6;           // between two switches
   double hysteresis = 0.1;         // share by which another plan has to be better
-  double probe_every_us = 2e6;     // the link is measured so often where images do not
-  double probe_share = 0.02;       // of the link, which that may take
+  double probe_every_us = 2e6;     // the link is measured so often where images do not, or less often,
+  double probe_share = 0.02;       // so that it takes no more of the link than this
   bool waits_only_where_it_pays = true;  // an image whose local half is expected to be sooner than the edge is not sent; false: it is, as long as the deadline leaves time
   double reserve_share = 0.25, reserve_us = 1e3;  // beyond what the local half is expected to take, so that it still answers in time
 };
@@ -77,6 +77,8 @@ class Controller {
   [[nodiscard]] double local_path_us(const PlanTraits& plan) const { return (plan.head_us + plan.local_us) * slowness_; }
   [[nodiscard]] double reserve_us(const PlanTraits& plan, double extra_us) const;
   [[nodiscard]] bool is_settled() const;
+  [[nodiscard]] double probe_bytes() const;
+  [[nodiscard]] double probe_spacing_us() const;
   void end_stint(double now_us);
   [[nodiscard]] size_t best_plan(const std::vector<bool>& is_usable, double now_us);
   [[nodiscard]] double plain_prediction_us(size_t plan, bool is_usable, double now_us) const;

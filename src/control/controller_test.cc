@@ -118,6 +118,18 @@ TEST(Controller, ProbesTakeASmallShareOfTheLink) {
   EXPECT_NEAR(controller.link().rate_bps(), 1 * kMbit, 0.05 * kMbit);
 }
 
+/// Over a satellite the round trip hides all that small messages take.
+TEST(Controller, ALongRoundTripHidesNoRateForGood) {
+  constexpr double kFarUs = 600e3, kRate = 50 * kMbit;
+  Controller controller(three_plans(), {.probe_every_us = 2e6, .probe_share = 0.02});
+  double bytes = 0, probes = 0;
+  for (double now = 0; now < 100e6; now += 100e3)
+    if (const auto due = controller.probe_due(now)) bytes += *due, ++probes, controller.note_probe(kFarUs, *due, kFarUs + *due * 8e6 / kRate, now);
+  EXPECT_GT(controller.link().rate_bps(), 0.5 * kRate) << "as far as the largest probe tells";
+  EXPECT_LE(probes, 60);
+  EXPECT_LE(bytes, 0.03 * kRate / 8 * 100);
+}
+
 TEST(Controller, BadPlansAreRefused) {
   EXPECT_THROW(Controller({}, {}), InvalidArgument);
   auto plans = three_plans();

@@ -10,7 +10,7 @@
 namespace scissionlite::device {
 
 EdgeSession::EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options)
-    : edge_(std::move(edge)), check_(std::move(check)), options_(options), breaker_({options.first_retry_us, options.longest_retry_us, options.refused_retry_us, options.misses_to_open, options.seed}), limit_(options.log_interval_us) {}
+    : edge_(std::move(edge)), check_(std::move(check)), options_(options), breaker_(options.breaker), limit_(options.log_interval_us) {}
 
 EdgeSession::~EdgeSession() {
   {

@@ -22,11 +22,8 @@ namespace scissionlite::device {
 using control::EdgeState;
 
 struct SessionOptions {
-  double first_retry_us = 100e3, longest_retry_us = 5e6;  // waits of the background check
-  double refused_retry_us = 10e6;                          // a wrong tail is seldom replaced at once
-  int misses_to_open = 3;
-  double log_interval_us = 60e6;
-  uint64_t seed = 1;                                       // of the jitter
+  control::BreakerOptions breaker{};
+  double log_interval_us = 60e6;  // between two reasons to stay down
 };
 
 struct SessionCounters {

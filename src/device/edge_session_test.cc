@@ -22,7 +22,7 @@ class EdgeSessionTest : public ::testing::Test {
     session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [this](Edge&) {
       ++checks_;
       if (wrong_tail_) throw InvalidArgument("other tail");
-    }, SessionOptions{.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3});
+    }, SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}});
     session_->start();
     return *session_;
   }
@@ -103,7 +103,7 @@ TEST_F(EdgeSessionTest, ACheckThatIsRefusedForAQuotaWaitsToo) {
     }
     last_us = Clock::steady().now_us();
     if (checks_ < 3) throw protocol::Busy("over quota", 200e3);
-  }, SessionOptions{.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3});
+  }, SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}});
   session_->start();
   EXPECT_EQ(session_->state(), EdgeState::kDown);
   ASSERT_TRUE(reaches(EdgeState::kReady));

@@ -89,7 +89,6 @@ class Offloader final : public Answerer {
   [[nodiscard]] EdgeSession* edge() { return session_.get(); }
   /// Slow but not exceptional time of the local half, in microseconds; 0 when there is none.
   [[nodiscard]] double expected_local_us() const { return local_ ? local_->expected_us() : 0; }
-  [[nodiscard]] double expected_head_us() const { return head_ ? head_->expected_us() : 0; }
   /// Of head or, without one, of the local half; nullptr when nothing runs here.
   [[nodiscard]] const EngineInfo* engine_info() const;
 

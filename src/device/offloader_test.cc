@@ -19,7 +19,7 @@ class OffloaderTest : public ::testing::Test {
     set_infer([](const auto& request, double) { return testing::answer_of_tail(request); });
     options_.threads = 1;
     options_.edge = "fake:1";
-    options_.session = {.first_retry_us = 10e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3};
+    options_.session = {.breaker = {.first_retry_us = 10e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}};
   }
   ~OffloaderTest() override { fs::remove_all(folder_); }
   Offloader make(const std::string& candidate = "split/cut0/fp32") {

@@ -16,8 +16,7 @@ constexpr double kFallenTogetherUs = 5e6;  // plans share the link: what one fin
 /// A picture of the model's size.
 Frame grey_frame(const vision::InputSpec& input) {
   vision::Image image{.width = input.width, .height = input.height, .rgb = std::vector<uint8_t>(static_cast<size_t>(input.width) * static_cast<size_t>(input.height) * 3, 128)};
-  Frame frame{.name = "rehearsal", .bytes = vision::encode(image, "jpeg-q90-420"), .image = std::nullopt};
-  return frame;
+  return {.name = "rehearsal", .bytes = vision::encode(image, "jpeg-q90-420"), .image = std::nullopt};
 }
 
 /// What a plan takes here, by its quickest run of a few; the edge's part is learned with its first answers.
@@ -25,8 +24,9 @@ control::PlanTraits rehearse(Offloader& plan) {
   const auto& manifest = plan.package().manifest;
   const auto kind = candidate_from_key(manifest.candidate).kind;
   control::PlanTraits out{.key = manifest.candidate, .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr, .answers_locally = plan.expected_local_us() > 0};
+  const Frame frame = grey_frame(plan.package().input);
   for (int i = 0; i < kRehearsals; ++i) {
-    const auto prepared = plan.prepare(grey_frame(plan.package().input), /*keep=*/false);
+    const auto prepared = plan.prepare(frame, /*keep=*/false);
     const double us = prepared.ready_us - prepared.accepted_us;
     out.head_us = i == 0 ? us : std::min(out.head_us, us);
     out.up_bytes = static_cast<double>(prepared.payload_bytes);

@@ -30,7 +30,7 @@ class PlanSwitchTest : public ::testing::Test {
   static OffloaderOptions plan_options(bool has_edge) {
     OffloaderOptions out;
     out.engine = "reference";
-    out.session.first_retry_us = 20e3;
+    out.session.breaker.first_retry_us = 20e3;
     if (has_edge) out.edge = "fake:1";
     return out;
   }

@@ -12,7 +12,6 @@ constexpr double kPingBytes = 60;
 constexpr double kProbeTimeoutUs = 2e6;
 constexpr double kPauseUs = 50e3;             // that a busy edge asks for
 constexpr int64_t kImagesToLearn = 20;        // that a device became slower
-constexpr size_t kMostViolations = 20;
 
 net::LaneOptions lane(const net::LinkOptions& link, bool is_up) {
   return {.rate_bps = is_up ? link.up_bps : link.down_bps, .delay_us = link.rtt_us / 2, .jitter_us = link.jitter_us, .stall_every_us = link.stall_every_us, .stall_for_us = link.stall_for_us,
@@ -33,8 +32,7 @@ Device::Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail&
 }
 
 void Device::violated(const std::string& what, double now_us) {
-  if (summary_.violations.size() < kMostViolations)
-    summary_.violations.push_back("seed " + std::to_string(options_.seed) + ", " + format_fixed(now_us * 1e-6, 3) + " s, device " + std::to_string(number_) + ": " + what);
+  summary_.violated("seed " + std::to_string(options_.seed) + ", " + format_fixed(now_us * 1e-6, 3) + " s, device " + std::to_string(number_) + ": " + what);
 }
 
 void Device::start(double now_us) {

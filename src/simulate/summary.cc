@@ -4,12 +4,17 @@
 
 namespace scissionlite::simulate {
 
+void Summary::violated(std::string what) {
+  constexpr size_t kMostViolations = 20;
+  if (violations.size() < kMostViolations) violations.push_back(std::move(what));
+}
+
 void Summary::add(const Summary& other) {
   images += other.images, refused += other.refused, edge += other.edge, local += other.local, errors += other.errors, late += other.late, dropped += other.dropped;
   switches += other.switches, checks += other.checks, probes += other.probes, events += other.events;
   latency_sum_us += other.latency_sum_us, simulated_us += other.simulated_us;
   latencies_us.insert(latencies_us.end(), other.latencies_us.begin(), other.latencies_us.end());
-  violations.insert(violations.end(), other.violations.begin(), other.violations.end());
+  for (const auto& one : other.violations) violated(one);
 }
 
 Json to_json(const Summary& summary) {

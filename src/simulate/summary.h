@@ -21,6 +21,7 @@ struct Summary {
 
   [[nodiscard]] double mean_latency_us() const { return edge + local > 0 ? latency_sum_us / static_cast<double>(edge + local) : 0; }
   void add(const Summary& other);
+  void violated(std::string what);  // kept up to the limit
 };
 [[nodiscard]] Json to_json(const Summary& summary);
 

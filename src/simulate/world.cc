@@ -45,7 +45,7 @@ class World {
       }
       handle(due);
       ++summary_.events;
-      if (edge_.waiting() > options_.edge_queue) summary_.violations.push_back("seed " + std::to_string(options_.seed) + ": the edge's queue holds " + std::to_string(edge_.waiting()));
+      if (edge_.waiting() > options_.edge_queue) summary_.violated("seed " + std::to_string(options_.seed) + ": the edge's queue holds " + std::to_string(edge_.waiting()));
     }
     for (const auto& device : devices_) device->check_done(now_us);
     summary_.simulated_us = trace_.duration_us * options_.devices;

@@ -21,7 +21,7 @@ class Faults : public DeviceFixture {
     options.edge = edge;
     options.threads = 1;
     options.connect_timeout_us = 500e3;
-    options.session = {.first_retry_us = 20e3, .longest_retry_us = 100e3, .refused_retry_us = 50e3};
+    options.session = {.breaker = {.first_retry_us = 20e3, .longest_retry_us = 100e3, .refused_retry_us = 50e3}};
     return options;
   }
   /// One image with its right answer, from `origin`.
@@ -136,7 +136,7 @@ TEST_F(Faults, LateAnswersOfCancelledCallsDoNotReachOtherImages) {
   net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.rtt_us = 60e3});
   auto options = quick(link.address());
   options.deadline_us = 50e3;  // every answer is late
-  options.session.misses_to_open = 1000;
+  options.session.breaker.misses_to_open = 1000;
   options.call_timeout_us = 1e6;
   Offloader offloader(package, options);
   for (uint64_t seed = 1; seed <= 12; ++seed) expect_answer(offloader, Origin::kLocal, seed);

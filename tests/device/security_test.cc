@@ -43,7 +43,7 @@ class Security : public DeviceFixture {
     out.edge = address_;
     out.threads = 1;
     out.connect_timeout_us = 5e6;
-    out.session = {.first_retry_us = 20e3, .longest_retry_us = 200e3, .refused_retry_us = 50e3};
+    out.session = {.breaker = {.first_retry_us = 20e3, .longest_retry_us = 200e3, .refused_retry_us = 50e3}};
     out.security.tls = tls;
     return out;
   }
