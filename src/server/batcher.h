@@ -1,41 +1,36 @@
-// Dynamic batching: a bounded queue in front of the executables of one model.
+// Dynamic batching: threads that run what a queue (job_queue.h) gives them, one an executable of a model.
 //
-// Requests that wait together and have the same shapes (apart from the batch) run together. A request whose deadline has
-// passed or whose caller has gone is removed before it runs. When a batch fails, its requests run again one by one, so
-// that only the one at fault fails.
+// Requests that wait together and have the same shapes (apart from the batch) run together. A request that cannot be answered before
+// its deadline or whose caller has gone never runs. When a batch fails, its requests run again one by one, so that only the one at
+// fault fails. An executable that failed for another reason than its input is replaced by a new one over the same weights.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <thread>
 #include <vector>
 
 #include "engine/engine.h"
-#include "server/job.h"
+#include "server/job_queue.h"
 #include "server/statistics.h"
 
 namespace scissionlite::server {
 
-struct BatchingOptions {
-  bool combine = false;            // several requests in one run; inputs and outputs have a batch as first dimension
-  int64_t max_batch = 1;           // items in one run
-  std::vector<int64_t> preferred;  // run at once when one of these is reached; empty: max_batch
-  int64_t max_delay_ns = 0;        // longest wait for a preferred size
-  size_t queue_size = 256;         // requests that may wait
-  int64_t hang_ns = 60'000'000'000;  // a run longer than this counts as hung
-};
-
 class Batcher {
  public:
-  /// One thread for each executable. @param statistics  shared, because a thread may outlive the batcher for a moment.
-  Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics);
+  /// Throws where an executable cannot infer.
+  using Check = std::function<void(Executable&)>;
+
+  /// One thread for each executable. @param statistics  shared, because a thread may outlive the batcher for a moment. @param check  of one that replaces another.
+  Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics, Check check = {});
   /// Runs what waits, then stops.
   ~Batcher();
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  /// Queues the job or finishes it at once: kUnavailable with a retry hint when the queue is full, kCancelled.
+  /// Queues the job or finishes it at once: kUnavailable with a retry hint when the queue is full or its deadline too near, kCancelled.
   void submit(std::shared_ptr<Job> job);
   /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end.
   void cancel(const std::shared_ptr<Job>& job);
@@ -44,6 +39,8 @@ class Batcher {
   [[nodiscard]] int64_t oldest_wait_ns() const;
   /// Whether some run has lasted longer than BatchingOptions::hang_ns.
   [[nodiscard]] bool is_hung() const;
+  /// Whether an executable has failed, and what replaced it has not shown yet that it can infer.
+  [[nodiscard]] bool is_suspect() const;
 
  private:
   struct State;

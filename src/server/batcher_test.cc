@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -47,7 +49,7 @@ class Log {
   bool is_held_ = false;
 };
 
-/// Gives back its input; fails for a batch that holds a negative number.
+/// Gives back its input; fails for a batch that holds a negative number, and is of no use any more once it has met a 13.
 class Echo final : public Executable {
  public:
   explicit Echo(std::shared_ptr<Log> log) : log_(std::move(log)) {}
@@ -57,14 +59,18 @@ class Echo final : public Executable {
   [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor> inputs) override {
     const auto values = inputs[0].as<float>();
     log_->add({values.begin(), values.end()});
-    for (const float value : values)
+    for (const float value : values) {
       if (value < 0) throw InvalidArgument("negative");
+      is_broken_ = is_broken_ || value == 13;
+    }
+    if (is_broken_) throw InternalError("assertion failed");
     return {inputs.begin(), inputs.end()};
   }
   [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<Echo>(log_); }
 
  private:
   std::shared_ptr<Log> log_;
+  bool is_broken_ = false;
   std::vector<ValueInfo> none_;
   EngineInfo info_;
 };
@@ -88,10 +94,10 @@ struct Asked {
 
 class BatcherTest : public ::testing::Test {
  protected:
-  void start(const BatchingOptions& options, int instances = 1) {
+  void start(const BatchingOptions& options, int instances = 1, Batcher::Check check = {}) {
     std::vector<std::unique_ptr<Executable>> executables;
     for (int i = 0; i < instances; ++i) executables.push_back(std::make_unique<Echo>(log));
-    batcher = std::make_unique<Batcher>(options, std::move(executables), statistics);
+    batcher = std::make_unique<Batcher>(options, std::move(executables), statistics, std::move(check));
   }
   /// Queues one item a value.
   std::shared_ptr<Asked> ask(const std::vector<float>& values, std::optional<int64_t> deadline_ns = std::nullopt, int64_t width = 1) {
@@ -290,6 +296,40 @@ TEST_F(BatcherTest, ARunThatLastsTooLongCountsAsHung) {
   busy->wait();
   const auto after = ask({1});
   expect_answer(*after, {1});
+}
+
+TEST_F(BatcherTest, fault_33_AnEngineThatFailsIsReplaced) {
+  std::atomic<int> checked{0};
+  start({}, /*instances=*/1, [&](Executable&) { ++checked; });
+  const auto bad = ask({13});
+  bad->wait();
+  EXPECT_EQ(bad->code, Code::kInternal);
+  EXPECT_NE(bad->message.find("assertion failed"), std::string::npos) << bad->message;
+  expect_answer(*ask({1}), {1});
+  EXPECT_EQ(checked, 1);
+  EXPECT_FALSE(batcher->is_suspect());
+}
+
+TEST_F(BatcherTest, fault_33_NotReadyUntilSomethingIsAnsweredWhereTheNewOneFailsToo) {
+  start({}, /*instances=*/1, [](Executable&) { throw InternalError("no memory left"); });
+  ask({13})->wait();
+  EXPECT_TRUE(batcher->is_suspect());
+  batcher = nullptr;
+  start({}, /*instances=*/1, [is_first = true](Executable&) mutable { if (std::exchange(is_first, false)) throw InternalError("not yet"); });
+  ask({13})->wait();
+  EXPECT_TRUE(batcher->is_suspect());
+  ask({1})->wait();  // the broken one fails again, and this time the new one is good
+  EXPECT_TRUE(batcher->is_suspect()) << "nothing has been answered yet";
+  expect_answer(*ask({2}), {2});
+  EXPECT_FALSE(batcher->is_suspect());
+}
+
+TEST_F(BatcherTest, AWrongInputReplacesNothing) {
+  std::atomic<int> checked{0};
+  start({}, /*instances=*/1, [&](Executable&) { ++checked; });
+  ask({-1})->wait();
+  EXPECT_EQ(checked, 0);
+  EXPECT_FALSE(batcher->is_suspect());
 }
 
 TEST(SliceItems, UndoesConcatenate) {

@@ -156,7 +156,7 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   for (const auto& group : config.instance_group()) instances += group.count();
   for (int i = 1; i < instances; ++i) executables.push_back(executables[0]->clone());
   model->hang_ns_ = options.hang_ns;
-  model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_);
+  model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_, [interface](Executable& executable) { warm_up(executable, interface, 1); });
   return model;
 }
 
@@ -164,7 +164,7 @@ void Model::probe() {
   const uint64_t executions = statistics_->snapshot().execution_count;
   const uint64_t before = probe_->executions.exchange(executions);
   if (executions != before) probe_->has_failed = false;
-  if (executions != before || probe_->asked_ns != 0) return;
+  if ((executions != before && !batcher_->is_suspect()) || probe_->asked_ns != 0) return;
   auto job = std::make_shared<Job>();
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
@@ -182,7 +182,7 @@ void Model::probe() {
 bool Model::is_ready() const {
   const int64_t asked_ns = probe_->asked_ns;
   const bool is_unanswered = asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
-  return !batcher_->is_hung() && !probe_->has_failed && !is_unanswered;
+  return !batcher_->is_hung() && !batcher_->is_suspect() && !probe_->has_failed && !is_unanswered;
 }
 
 }  // namespace scissionlite::server

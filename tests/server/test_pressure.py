@@ -79,7 +79,9 @@ class Pressure(ServerCase):
         self.assertEqual(self.statistics("heavy").execution_count - before.execution_count, 1)
 
     def test_full_queue_refuses_at_once_with_a_hint(self):
-        calls = [self.stub.ModelInfer.future(heavy_request()) for _ in range(12)]
+        calls = [self.stub.ModelInfer.future(heavy_request())]
+        time.sleep(0.2)  # it runs
+        calls += [self.stub.ModelInfer.future(heavy_request()) for _ in range(11)]
         codes = []
         for call in calls:
             error = call.exception()

@@ -1,0 +1,87 @@
+// What waits for the executables of one model, and what runs next: decided from given times, without a clock or a thread.
+//
+// The request whose deadline comes first is first; one without a deadline counts as if it had kPatienceNs, so that it is not passed by for
+// ever. A request comes in only when it can probably be answered in time behind what is ahead of it: under overload the queue stays
+// as short as its deadlines, what is refused is refused at once, when its sender can still do something else, and the engine runs
+// what will be of use. A batch grows only as long as its first request is still answered in time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/job.h"
+#include "server/run_times.h"
+
+namespace scissionlite::server {
+
+struct BatchingOptions {
+  bool combine = false;            // several requests in one run; inputs and outputs have a batch as first dimension
+  int64_t max_batch = 1;           // items in one run
+  std::vector<int64_t> preferred{};  // run at once when one of these is reached; empty: max_batch
+  int64_t max_delay_ns = 0;        // longest wait for a preferred size
+  size_t queue_size = 256;         // requests that may wait
+  int64_t hang_ns = 60'000'000'000;  // a run longer than this counts as hung
+};
+
+using Jobs = std::vector<std::shared_ptr<Job>>;
+
+/// What one executable is at; `since_ns` 0: idle.
+struct Busy {
+  int64_t since_ns = 0, items = 0;
+};
+
+class JobQueue {
+ public:
+  explicit JobQueue(BatchingOptions options) : options_(std::move(options)) {}
+
+  /// Takes the job in: kOk. Else why not: kUnavailable, and after how long it may be worth asking again; kDeadlineExceeded where a run alone takes longer than there is.
+  struct Refused {
+    Code code = Code::kOk;
+    std::string why{};
+    double retry_after_us = 0;
+  };
+  [[nodiscard]] Refused push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns);
+  /// False where it does not wait here.
+  bool remove(const std::shared_ptr<Job>& job);
+  /// Takes out what was cancelled or cannot be answered in time any more.
+  [[nodiscard]] Jobs take_dead(int64_t now_ns);
+
+  /// What to run now, taken out; or nothing, and when to ask again (0: when something comes).
+  struct Next {
+    Jobs jobs;
+    int64_t again_ns = 0;
+  };
+  [[nodiscard]] Next next(bool is_stopping, int64_t now_ns);
+
+  void ran(int64_t items, int64_t run_ns, int64_t now_ns) { times_.add(items, run_ns, now_ns); }
+  [[nodiscard]] size_t size() const { return waiting_.size(); }
+  [[nodiscard]] bool empty() const { return waiting_.empty(); }
+  [[nodiscard]] int64_t oldest_wait_ns(int64_t now_ns) const;
+
+  static constexpr int64_t kPatienceNs = 1'000'000'000;
+
+ private:
+  struct Group {
+    std::vector<size_t> members;  // places in waiting_
+    int64_t items = 0, items_at_hand = 0;  // in it; and without deadlines
+  };
+  void learn_stretch(const Group& run, int64_t now_ns);
+  [[nodiscard]] Group group(int64_t now_ns) const;
+  [[nodiscard]] int64_t size_to_run(int64_t items) const;
+  void shorten(Group& group, int64_t limit) const;
+  [[nodiscard]] Jobs take(const Group& group);
+  [[nodiscard]] int64_t runs_ns(size_t jobs, int64_t items, int64_t now_ns) const;
+  [[nodiscard]] int64_t wait_ns(size_t ahead, const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] bool is_late(const Job& job, int64_t answered_ns) const;
+
+  const BatchingOptions options_;
+  std::deque<std::shared_ptr<Job>> waiting_;  // the most urgent first
+  RunTimes times_;
+  double stretch_ = 1;  // of what waits, over batches that no deadline cuts short
+};
+
+}  // namespace scissionlite::server

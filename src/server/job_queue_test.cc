@@ -1,0 +1,153 @@
+#include "server/job_queue.h"
+
+#include <gtest/gtest.h>
+
+#include "base/rng.h"
+
+namespace scissionlite::server {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+const std::vector<Busy> kIdle(1);
+
+std::shared_ptr<Job> job(int64_t batch = 1, std::optional<int64_t> deadline_ns = std::nullopt, int64_t width = 1) {
+  auto made = std::make_shared<Job>();
+  made->inputs = {Tensor(Dtype::kF32, {batch, width})};
+  made->batch = batch;
+  made->deadline_ns = deadline_ns;
+  return made;
+}
+
+/// A queue that has seen runs of 2 ms and a millisecond an item more.
+JobQueue taught(const BatchingOptions& options, int64_t now_ns = 0) {
+  JobQueue queue(options);
+  for (const int64_t items : {1, 8}) queue.ran(items, (2 + items) * kMs, now_ns);
+  return queue;
+}
+
+TEST(RunTimes, InBetweenInProportionAndForgottenWhenOld) {
+  RunTimes times;
+  EXPECT_EQ(times.predict_ns(1, 0), 0);
+  times.add(2, 10 * kMs, 0);
+  EXPECT_EQ(times.predict_ns(1, 0), 5 * kMs);
+  EXPECT_EQ(times.predict_ns(4, 0), 20 * kMs);
+  times.add(6, 18 * kMs, 0);
+  EXPECT_EQ(times.predict_ns(4, 0), 14 * kMs);
+  EXPECT_EQ(times.predict_ns(2, RunTimes::kStaleNs), 10 * kMs);
+  EXPECT_EQ(times.predict_ns(2, RunTimes::kStaleNs + 1), 0);
+}
+
+TEST(RunTimes, FollowsAnEngineThatBecomesSlower) {
+  RunTimes times;
+  times.add(1, 10 * kMs, 0);
+  for (int i = 0; i < 20; ++i) times.add(1, 40 * kMs, 0);
+  EXPECT_NEAR(static_cast<double>(times.predict_ns(1, 0)), 40 * kMs, kMs);
+}
+
+TEST(JobQueue, TheEarliestDeadlineIsFirstAndOneWithoutIsNotPassedByForEver) {
+  JobQueue queue({});
+  const auto patient = job(), late = job(1, 900 * kMs), soon = job(1, 50 * kMs);
+  for (const auto& one : {patient, late, soon}) EXPECT_EQ(queue.push(one, kIdle, 0).why, "");
+  const auto newcomer = job(1, 1500 * kMs);
+  EXPECT_EQ(queue.push(newcomer, kIdle, 600 * kMs).why, "");
+  EXPECT_EQ(queue.next(false, 0).jobs, Jobs{soon});
+  EXPECT_EQ(queue.next(false, 0).jobs, Jobs{late});
+  EXPECT_EQ(queue.next(false, 0).jobs, Jobs{patient});
+  EXPECT_EQ(queue.next(false, 0).jobs, Jobs{newcomer});
+}
+
+TEST(JobQueue, ABatchGrowsOnlyWhileItsFirstIsInTime) {
+  auto queue = taught({.combine = true, .max_batch = 32});
+  const auto soon = job(1, 8 * kMs);
+  ASSERT_EQ(queue.push(soon, kIdle, 0).why, "");
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(queue.push(job(), kIdle, 0).why, "");
+  const auto first = queue.next(true, 0).jobs;
+  EXPECT_EQ(first.front(), soon);
+  EXPECT_LE(first.size(), 6U);
+  EXPECT_GE(first.size(), 4U);
+  EXPECT_EQ(queue.next(true, 0).jobs.size(), 21 - first.size()) << "what has no deadline runs as one";
+}
+
+TEST(JobQueue, WhatCannotBeInTimeIsRefusedAtOnceWithAHint) {
+  auto queue = taught({.combine = true, .max_batch = 8});
+  for (int i = 0; i < 8; ++i) ASSERT_EQ(queue.push(job(), kIdle, 0).why, "");
+  const std::vector<Busy> busy{{.since_ns = 1, .items = 8}};
+  const auto refused = queue.push(job(1, 18 * kMs), busy, 1);  // alone before all others, but behind the run of 10 ms: in time
+  EXPECT_EQ(refused.why, "");
+  const auto late = queue.push(job(1, 9 * kMs), busy, 1);
+  EXPECT_EQ(late.code, Code::kUnavailable);
+  EXPECT_NE(late.why.find("its deadline is in 9.00 ms, and with 0 requests ahead it would be answered in"), std::string::npos) << late.why;
+  EXPECT_GT(late.retry_after_us, 0);
+  EXPECT_EQ(queue.size(), 9U);
+}
+
+TEST(JobQueue, ARunThatIsTooLongAloneIsADeadlineExceeded) {
+  auto queue = taught({});
+  const auto refused = queue.push(job(1, 2 * kMs), kIdle, 0);
+  EXPECT_EQ(refused.code, Code::kDeadlineExceeded);
+  EXPECT_NE(refused.why.find("its deadline is in 2.00 ms, and a run takes 3.00 ms"), std::string::npos) << refused.why;
+  EXPECT_EQ(refused.retry_after_us, 0) << "asking again does not help";
+}
+
+TEST(JobQueue, AFewExecutablesShareWhatIsAhead) {
+  for (const size_t executables : {1, 4}) {
+    auto queue = taught({});  // ten runs of 3 ms are ahead
+    for (int i = 0; i < 10; ++i) ASSERT_EQ(queue.push(job(1, 90 * kMs + i), std::vector<Busy>(8), 0).why, "");
+    EXPECT_EQ(queue.push(job(1, 91 * kMs - 60 * kMs), std::vector<Busy>(executables), 0).why, "") << "it goes before them";
+    EXPECT_EQ(queue.push(job(1, 91 * kMs), std::vector<Busy>(executables), 62 * kMs).why.empty(), executables == 4);
+  }
+}
+
+TEST(JobQueue, WhatCannotBeInTimeAnyMoreIsTakenOut) {
+  auto queue = taught({});
+  const auto lost = job(1, 20 * kMs), kept = job(1, 30 * kMs), gone = job();
+  for (const auto& one : {lost, kept, gone}) ASSERT_EQ(queue.push(one, kIdle, 0).why, "");
+  gone->is_cancelled = true;
+  EXPECT_EQ(queue.take_dead(18 * kMs), (Jobs{lost, gone}));
+  EXPECT_EQ(queue.next(false, 18 * kMs).jobs, Jobs{kept});
+}
+
+TEST(JobQueue, AfterALullEverythingMayTryAgain) {
+  auto queue = taught({});
+  EXPECT_NE(queue.push(job(1, 2 * kMs), kIdle, 0).why, "");
+  const int64_t later = RunTimes::kStaleNs + 1;
+  EXPECT_EQ(queue.push(job(1, later + 2 * kMs), kIdle, later).why, "") << "else an engine that was slow once would be asked never again";
+}
+
+TEST(JobQueue, DoesNotWaitForPartnersBeyondTheDeadline) {
+  auto queue = taught({.combine = true, .max_batch = 8, .max_delay_ns = 100 * kMs});
+  ASSERT_EQ(queue.push(job(1, 20 * kMs), kIdle, 0).why, "");
+  const auto wait = queue.next(false, 0);
+  EXPECT_TRUE(wait.jobs.empty());
+  EXPECT_EQ(wait.again_ns, 17 * kMs);
+  EXPECT_EQ(queue.next(false, 17 * kMs).jobs.size(), 1U);
+}
+
+/// An engine under five times its load, in simulated time: requests come at random with deadlines of 100 ms.
+TEST(JobQueue, FiveTimesTheLoadLeavesMostOfTheEngineToAnswersInTime) {
+  Rng rng(7);
+  auto queue = taught({.combine = true, .max_batch = 32});
+  const int64_t best_ns = 34 * kMs / 32;  // an item of the largest batch
+  std::vector<Busy> busy(1);
+  int64_t free_at = 0, in_time = 0, late = 0, next_arrival = 0;
+  Jobs running;
+  const int64_t end = 20'000 * kMs;
+  for (int64_t now = 0; now < end; now += kMs / 10) {
+    for (; next_arrival <= now; next_arrival += static_cast<int64_t>(rng.uniform() * 2 * static_cast<double>(best_ns) / 5)) (void)queue.push(job(1, next_arrival + 100 * kMs), busy, now);
+    if (now < free_at) continue;
+    for (const auto& one : running) (*one->deadline_ns >= now ? in_time : late) += 1;
+    if (!running.empty()) queue.ran(static_cast<int64_t>(running.size()), now - busy[0].since_ns, now);
+    (void)queue.take_dead(now);
+    running = queue.next(false, now).jobs;
+    if (running.empty()) running = queue.next(true, now).jobs;
+    busy[0] = {.since_ns = running.empty() ? 0 : now, .items = static_cast<int64_t>(running.size())};
+    const auto noise = 0.95 + 0.1 * rng.uniform();
+    free_at = now + static_cast<int64_t>(noise * static_cast<double>((2 + static_cast<int64_t>(running.size())) * kMs));
+  }
+  const double share = static_cast<double>(in_time) * static_cast<double>(best_ns) / static_cast<double>(end);
+  EXPECT_GE(share, 0.9) << in_time << " in time, " << late << " late";
+  EXPECT_LE(static_cast<double>(late), 0.02 * static_cast<double>(in_time));
+}
+
+}  // namespace
+}  // namespace scissionlite::server

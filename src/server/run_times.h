@@ -1,0 +1,23 @@
+// How long runs of so many items take, learnt from those that were.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+namespace scissionlite::server {
+
+class RunTimes {
+ public:
+  void add(int64_t items, int64_t run_ns, int64_t now_ns);
+  /// Of one run of `items`, between and beyond the sizes that were seen in proportion; 0 when none was, or none for kStaleNs: what was
+  /// slow once may be fast again, and only a run can tell.
+  [[nodiscard]] int64_t predict_ns(int64_t items, int64_t now_ns) const;
+
+  static constexpr int64_t kStaleNs = 1'000'000'000;
+
+ private:
+  std::map<int64_t, double> mean_ns_;  // by items, recent runs weighing more
+  int64_t last_ns_ = 0;
+};
+
+}  // namespace scissionlite::server
