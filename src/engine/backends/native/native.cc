@@ -1,6 +1,6 @@
 // The native backend: own kernels over blocked activations, reference code for what has none.
 #include "engine/backends/native/compiled/compilation.h"
-#include "engine/backends/native/run_state.h"
+#include "engine/backends/native/run_states.h"
 #include "engine/compile_owned.h"
 
 namespace scissionlite {
@@ -8,7 +8,8 @@ namespace {
 
 class NativeExecutable final : public Executable {
  public:
-  explicit NativeExecutable(std::shared_ptr<native::Compilation> compilation) : compilation_(std::move(compilation)) {}
+  explicit NativeExecutable(std::shared_ptr<native::Compilation> compilation)
+      : compilation_(std::move(compilation)), states_([this](const std::vector<Shape>& shapes) { return compilation_->program(shapes); }, compilation_->info().threads) {}
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const override { return compilation_->inputs(); }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const override { return compilation_->outputs(); }
   [[nodiscard]] const EngineInfo& info() const override { return compilation_->info(); }
@@ -16,28 +17,17 @@ class NativeExecutable final : public Executable {
 
   [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor> inputs) override {
     check_inputs(inputs, this->inputs(), "native");
-    use_shapes(inputs);
-    state_.bind(inputs);
-    for (const auto& step : state_.program().steps) step.run(state_.frame());
+    auto& state = states_.of(inputs);
+    state.bind(inputs);
+    for (const auto& step : state.program().steps) step.run(state.frame());
     std::vector<Tensor> outputs;
-    for (size_t i = 0; i < state_.program().outputs.size(); ++i) outputs.push_back(state_.output(i));
+    for (size_t i = 0; i < state.program().outputs.size(); ++i) outputs.push_back(state.output(i));
     return outputs;
   }
 
  private:
-  void use_shapes(std::span<const Tensor> inputs) {
-    std::vector<Shape> shapes;
-    for (const auto& input : inputs) shapes.push_back(input.shape());
-    if (is_ready_ && shapes == shapes_) return;
-    state_ = {compilation_->program(shapes), info().threads};
-    shapes_ = shapes;
-    is_ready_ = true;
-  }
-
   std::shared_ptr<native::Compilation> compilation_;
-  native::RunState state_;
-  std::vector<Shape> shapes_;
-  bool is_ready_ = false;
+  native::RunStates states_;
 };
 
 class NativeBackend final : public Backend, public OwningBackend {

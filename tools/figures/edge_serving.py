@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""The edge under load, beside a real Triton (the server in the nvidia-pytriton wheel; ONNX Runtime with one thread in its Python backend, dynamic batching) with the same tail: MobileNetV2 from 64 x 14 x 14 on, float32.
+Servers have one core, perf_analyzer the other; all measured in turns, figures are medians of rounds.
+edge_share_of_bare_runtime_c16, _c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size. edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
+with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at concurrency 64, with a deadline of 100 ms: answers in time, over that throughput.
+
+Example: tools/figures/edge_serving.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA --record
+"""
+import argparse
+import csv
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests" / "server"))
+import figures  # noqa: E402
+import peers  # noqa: E402
+
+COMMAND = "tools/figures/edge_serving.py"
+MODEL, CANDIDATE, SHAPE, INPUT = "mobilenetv2_1.0", "split/37/fp32", [64, 14, 14], "cut0"
+TAIL = f"{MODEL}_tail"
+SERVER_CORE, LOAD_CORE = 0, 1
+CONCURRENCIES = (1, 16, 64)
+OVERLOAD, OVERLOAD_S, DEADLINE_S = 5, 10, 0.1
+BARE = """
+import json, sys, time, numpy as np, onnxruntime as ort
+options = ort.SessionOptions()
+options.intra_op_num_threads = 1
+session = ort.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+name, shape = session.get_inputs()[0].name, json.loads(sys.argv[2])
+inputs = {n: np.random.rand(n, *shape).astype(np.float32) for n in (1, 2, 4, 8, 16, 32)}
+times = {n: [] for n in inputs}
+end = time.time() + float(sys.argv[3])
+while time.time() < end:
+    for n, x in inputs.items():
+        start = time.perf_counter()
+        session.run(None, {name: x})
+        times[n].append(time.perf_counter() - start)
+print(json.dumps({n: sorted(t)[len(t) // 2] for n, t in times.items()}))
+"""
+# Raw calls, so that one core can send five times what the server answers.
+FLOOD = """
+import asyncio, json, pathlib, random, sys, time
+sys.path.insert(0, sys.argv[1])
+import grpc, numpy as np
+from tritonclient.grpc import service_pb2 as pb
+address, model, name, shape, rate, seconds, deadline = sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]), *map(float, sys.argv[6:9])
+request = pb.ModelInferRequest(model_name=model)
+tensor = request.inputs.add(name=name, datatype="FP32")
+tensor.shape.extend([1, *shape])
+request.parameters["timeout"].int64_param = int(deadline * 1e6)
+request.raw_input_contents.append(np.random.default_rng(1).random(shape, np.float32).tobytes())
+data, answers, failures = request.SerializeToString(), [], {}
+async def ask(call):
+    start = time.perf_counter()
+    try:
+        bytes = await call(data, timeout=deadline)
+        answers.append((time.perf_counter() - start, bytes))
+    except grpc.aio.AioRpcError as error:
+        failures[error.code().name] = failures.get(error.code().name, 0) + 1
+async def main():
+    rng, sent, tasks = random.Random(1), 0, set()
+    async with grpc.aio.insecure_channel(address) as channel:
+        call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        start = at = time.perf_counter()
+        while at < start + seconds:
+            at += rng.expovariate(rate)
+            if (wait := at - time.perf_counter()) > 0: await asyncio.sleep(wait)
+            elif sent % 20 == 0: await asyncio.sleep(0)
+            sent += 1
+            task = asyncio.ensure_future(ask(call))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        await asyncio.gather(*tasks)
+        took = time.perf_counter() - start
+    queues = sorted(pb.ModelInferResponse.FromString(bytes).parameters["queue_us"].double_param for _, bytes in answers)
+    times = sorted(seconds for seconds, _ in answers)
+    print(json.dumps({"sent_per_s": sent / seconds, "in_time_per_s": sum(t <= deadline for t in times) / took, "late": sum(t > deadline for t in times), "failures": failures,
+                      "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
+asyncio.run(main())
+"""
+
+
+def on_core(core, words):
+    return ["taskset", "-c", str(core), *map(str, words)]
+
+
+def output_of(core, words, **options):
+    return subprocess.run(on_core(core, words), check=True, stdout=subprocess.PIPE, text=True, **options).stdout
+
+
+def prepare(options, folder):
+    """The repository for us, and the same in Triton's Python style."""
+    ours, python = folder / "onnx", folder / "python"
+    subprocess.run([options.scissionlite, "prepare", options.data / "models" / f"{MODEL}.onnx", "--candidate", CANDIDATE, "--package", folder / "package", "--repository", ours, "--images", options.data / "images" / "imagenet_samples256",
+                    "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json", "-q"], check=True, stdout=subprocess.DEVNULL)
+    import triton
+    python.mkdir()
+    triton.python_style(ours, python)
+    config = python / TAIL / "config.pbtxt"
+    policy = "default_queue_policy { timeout_action: REJECT allow_timeout_override: true max_queue_size: 256 } "
+    text = config.read_text().replace("dynamic_batching { ", "dynamic_batching { " + policy)
+    if policy not in text:
+        raise RuntimeError(f"{config} has no dynamic_batching to give a policy to")
+    config.write_text(text + 'parameters { key: "threads" value { string_value: "1" } }\n')
+    return ours, python
+
+
+class Ours:
+    """Our server on its core, with an engine."""
+
+    def __init__(self, options, repository, engine):
+        self.words = on_core(SERVER_CORE, [options.scissionlite, "serve", "--json", "-q", "--grpc-port", 0, "--no-http", "--no-metrics", "--model-repository", repository, "--engine", engine, "--threads", 1])
+
+    def __enter__(self):
+        environment = dict(os.environ)
+        environment.setdefault("SCISSIONLITE_ORT_PYTHON", str(peers.DEPS / "venv_ort" / "bin" / "python"))
+        self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, text=True, env=environment)
+        self.address = f"127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+def load(address, concurrency, folder, seconds):
+    """One window of perf_analyzer: requests a second, and microseconds."""
+    program = peers.DEPS / "perf_analyzer"
+    out = folder / "out.csv"
+    words = [program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", "grpc", "--concurrency-range", f"{concurrency}", "-p", round(seconds * 1000), "-s", 999, "-r", 3, "--shape", f"{INPUT}:{','.join(map(str, SHAPE))}", "-f", out, "--verbose-csv"]
+    subprocess.run(on_core(LOAD_CORE, words), check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, LD_LIBRARY_PATH=str(program / "nvidia" / "cuda_runtime" / "lib")))
+    with open(out, newline="") as file:
+        row = list(csv.DictReader(file))[-1]
+    return {"per_s": float(row["Inferences/Second"]), "p50_us": float(row["p50 latency"]), "p99_us": float(row["p99 latency"]), "queue_us": float(row["Server Queue"])}
+
+
+def flood(address, rate):
+    return json.loads(output_of(LOAD_CORE, [peers.DEPS / "venv_tritonclient" / "bin" / "python", "-c", FLOOD, pathlib.Path(peers.__file__).parent, address, TAIL, INPUT, json.dumps(SHAPE), rate, OVERLOAD_S, DEADLINE_S]))
+
+
+def bare(repository, seconds):
+    return {int(n): s for n, s in json.loads(output_of(SERVER_CORE, [peers.DEPS / "venv_ort" / "bin" / "python", "-c", BARE, repository / TAIL / "1" / "model.onnx", json.dumps(SHAPE), seconds])).items()}
+
+
+def measure(options, folder):
+    import triton
+    ours, python = prepare(options, folder)
+    rounds = []
+    os.sched_setaffinity(0, {SERVER_CORE})  # Triton inherits it
+    with triton.Triton(python) as peer, Ours(options, ours, "onnxruntime") as same, Ours(options, ours, "native") as native:
+        servers = {"triton": peer, "onnxruntime": same, "native": native}
+        for server in servers.values():
+            load(server.address, 16, folder, 1)
+        for index in range(options.rounds):
+            one = {"bare": bare(ours, options.seconds)}
+            names = list(servers)[index % 3:] + list(servers)[:index % 3]
+            for name in names:
+                one[name] = {c: load(servers[name].address, c, folder, options.seconds) for c in CONCURRENCIES}
+                one[name]["flood"] = flood(servers[name].address, OVERLOAD * one[name][64]["per_s"])
+            one["bare_after"] = bare(ours, options.seconds)
+            rounds.append(one)
+            best = best_of(one)
+            print(f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}" for name in names), file=sys.stderr, flush=True)
+    return rounds
+
+
+def best_of(one):
+    """Images a second of the runtime alone, at its best batch size; mean of before and after."""
+    return statistics.mean(max(n / seconds for n, seconds in one[key].items()) for key in ("bare", "bare_after"))
+
+
+def row(name, what, values, unit, note):
+    values = sorted(values)
+    return {"id": name, "what": what, "measured": statistics.median(values), "spread": [values[0], values[-1]], "unit": unit, "command": COMMAND, "note": note}
+
+
+def rows(rounds):
+    out = []
+    median = lambda get: statistics.median(get(one) for one in rounds)  # noqa: E731
+    about = f"{len(rounds)} rounds; ONNX Runtime alone {median(best_of):.1f} images/s at its best batch size, {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
+    for concurrency in (16, 64):
+        for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
+            out.append(row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}", f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone", [one[name][concurrency]["per_s"] / best_of(one) for one in rounds], "share", about))
+        out.append(row(f"edge_native_vs_triton_c{concurrency}", f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}", [one["native"][concurrency]["per_s"] / one["triton"][concurrency]["per_s"] for one in rounds], "times", about))
+    for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
+        added = [one[name][1]["p50_us"] / 1e3 - 1e3 * statistics.mean((one["bare"][1], one["bare_after"][1])) for one in rounds]
+        out.append(row(f"edge_added_ms_c1{suffix}", "median latency of a single caller, less ONNX Runtime alone", added, "ms", about))
+    for suffix, name in (("", "native"), ("/onnxruntime", "onnxruntime"), ("/triton", "triton")):
+        queue = [one[name]["flood"]["queue_p99_ms"] for one in rounds if one[name]["flood"]["queue_p99_ms"] is not None]
+        late = sum(one[name]["flood"]["late"] for one in rounds)
+        told = f"sent {median(lambda one: one[name]['flood']['sent_per_s']):.0f}/s; {late} answers after the deadline; latency p99 {median(lambda one: one[name]['flood']['latency_p99_ms'] or 0):.0f} ms" + (f", queueing p99 {statistics.median(queue):.1f} ms" if name != "triton" and queue else "")
+        out.append(row(f"overload5x_goodput_share{suffix}", f"answers within {1e3 * DEADLINE_S:.0f} ms at five times the load, over the throughput at concurrency 64; {name}", [one[name]["flood"]["in_time_per_s"] / one[name][64]["per_s"] for one in rounds], "share", told))
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scissionlite", required=True, type=pathlib.Path)
+    parser.add_argument("--data", required=True, type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4, help="of each window")
+    parser.add_argument("--record", action="store_true", help="write the rows")
+    options = parser.parse_args()
+    peers.enter_venv()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="edge-serving-"))
+    try:
+        made = rows(measure(options, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for one in made:
+        print(f"{one['id']}: {one['measured']:.3f} {one['unit']} ({one['spread'][0]:.3f} to {one['spread'][1]:.3f}); {one['note']}")
+    if options.record:
+        figures.record("field", made)
+
+
+if __name__ == "__main__":
+    main()
