@@ -189,7 +189,6 @@ fs::path default_store(const Options& o) {
 }
 
 std::unique_ptr<device::Delivered> make_delivered(const Options& o) {
-  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from there is one, from the edge");
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
   options.update_every_us = o.update_every_s * 1e6;
@@ -239,6 +238,8 @@ Options without_package(Options o) {
     if (!o.model.empty() || !o.store.empty()) throw InvalidArgument("[run] --model and --store go with --from");
     return o;
   }
+  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from there is one, from the edge");
+  (void)device::parse_package_name(o.model);
   if (!o.package.empty()) o.images.insert(o.images.begin(), std::exchange(o.package, ""));
   return o;
 }

@@ -103,6 +103,19 @@ TEST_F(Stores, fault_13_bytes_that_were_not_listed_are_not_used) {
   EXPECT_EQ(refused(std::string(33, 'n')), "");
 }
 
+TEST_F(Stores, fault_24_paths_that_lead_out_of_the_store_are_refused) {
+  Store store(folder_);
+  for (const char* path : {"../../evil", "/tmp/evil", "a/../../evil"}) {
+    auto offer = first_.offer;
+    offer.files.resize(1);
+    offer.files.front().path = path;
+    offer.version = version_of(offer.files);
+    EXPECT_THROW((void)pull(first_, store, offer, quiet()), InvalidArgument) << path;
+  }
+  EXPECT_EQ(first_.fetches, 0);
+  EXPECT_TRUE(versions_on_disk().empty());
+}
+
 TEST_F(Stores, RemembersWhatWasRejected) {
   {
     Store store(folder_);

@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "server"))
 import peers  # noqa: E402
 
 peers.enter_venv()
+import certificates  # noqa: E402
 import grpc  # noqa: E402
 
 PROGRAM = sys.argv.pop(1)
@@ -254,6 +255,21 @@ class Devices(DeliveryCase):
             address = edge.address
         answers, summary, _ = self.run_once(address, code=5)
         self.assertEqual(answers[0]["origin"], "local")
+
+    def test_fault_37_certificates_say_who_may_fetch(self):
+        plant = certificates.Authority(self.folder / "plant")
+        for name in ("edge", "dev1", "dev2"):
+            plant.issue(name)
+        access = self.folder / "access.json"
+        access.write_text(json.dumps({"schema": "scissionlite.access/1", "rules": [{"identities": ["dev1"], "models": ["small_*"]}]}))
+        with self.serve(*plant.options("edge"), "--access", access) as edge:
+            _, _, errors = self.run_once(edge.address, *plant.options("dev2"), code=2)
+            self.assertIn("offers no packages to this device", errors)
+            _, _, errors = self.run_once(edge.address, code=5)  # without a certificate
+            self.assertIn("no connection to", errors)
+            answers, summary, _ = self.run_once(edge.address, *plant.options("dev1"))
+            self.assertEqual(answers[0]["origin"], "edge")
+            self.assertGreater(summary["delivery"]["pulled_bytes"], 1000)
 
     def test_words_that_do_not_go_together(self):
         for words, text in ((["run"], "--from HOST:PORT"), (["run", "--from", "127.0.0.1:1", "--also", "x", "p.png"], "--also"), (["run", "--from", "127.0.0.1:1", "--model", "a/xyz", "p.png"], "hex digits")):
