@@ -206,7 +206,7 @@ bool Server::can_infer() const {
 void Server::reload() {
   if (!impl_->options.explicit_control) impl_->load_changed(/*is_asked_for=*/true);
   impl_->packages.refresh(/*is_asked_for=*/true);
-  if ((impl_->tls || !impl_->options.access.empty()) && !impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
+  if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
 }
 
 std::map<std::string, Usage> Server::usage() const { return impl_->access.usage(); }
