@@ -1,16 +1,20 @@
 // scissionlite run: images in, one JSON line each out.
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <random>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/service_notify.h"
 #include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "device/delivered.h"
 #include "device/pipeline.h"
 #include "device/plan_switch.h"
+#include "prepare/names.h"
 #include "program/tls_options.h"
 
 namespace scissionlite::cli {
@@ -21,9 +25,9 @@ using device::Offloader;
 using device::RunTotals;
 
 struct Options {
-  std::string package, edge, engine, stdin_format, watch, fallback = "local";
+  std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local";
   std::vector<std::string> images, also;
-  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60;
+  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
@@ -143,16 +147,79 @@ int exit_code(const RunTotals& t, const Offloader& offloader) {
   return 0;
 }
 
-/// The package alone, or with others that images may take instead.
+void add_delivery(Json& summary, const device::Delivered& delivered) {
+  const auto c = delivered.counters();
+  summary["delivery"] = {{"package", delivered.versions().current()->name()}, {"is_from_store", c.is_from_store}, {"updates", c.updates}, {"rejected", c.rejected}, {"failures", c.failures}, {"looks", c.looks}, {"pulled_bytes", c.pulled_bytes}};
+}
+
+void print_delivery(const device::Delivered& delivered) {
+  const auto c = delivered.counters();
+  std::cerr << "package version " << delivered.versions().current()->name() << (c.is_from_store ? " (from the store at the start)" : "") << ": " << c.updates << " updates, " << c.rejected << " rejected, "
+            << format_bytes(static_cast<double>(c.pulled_bytes)) << " fetched\n";
+}
+
+/// The package alone, or with others that images may take instead, or one that is replaced when the edge offers a newer version.
 struct Answering {
   std::unique_ptr<Offloader> alone;
   std::unique_ptr<device::PlanSwitch> several;
-  [[nodiscard]] Offloader& first() const { return several ? *several->plans().front() : *alone; }
-  [[nodiscard]] device::Answerer& answerer() const { return several ? static_cast<device::Answerer&>(*several) : *alone; }
+  std::unique_ptr<device::Delivered> delivered;
+  /// Stays while it is held, even when the version is replaced.
+  [[nodiscard]] std::shared_ptr<Offloader> first() const {
+    if (!delivered) return {std::shared_ptr<void>(), several ? several->plans().front().get() : alone.get()};
+    const auto version = delivered->versions().current();
+    return {version, &version->offloader()};
+  }
+  [[nodiscard]] device::Answerer& answerer() const {
+    if (delivered) return delivered->versions();
+    return several ? static_cast<device::Answerer&>(*several) : *alone;
+  }
 };
+
+/// Where state is kept: the service's own folder under systemd, else the user's; in it a folder for each edge and package.
+fs::path default_store(const Options& o) {
+  const auto of = [](const char* variable) -> fs::path {
+    const char* value = std::getenv(variable);
+    return value == nullptr ? "" : value;
+  };
+  fs::path folder = of("STATE_DIRECTORY");
+  if (folder.empty() && !of("XDG_STATE_HOME").empty()) folder = of("XDG_STATE_HOME") / "scissionlite";
+  if (folder.empty() && !of("HOME").empty()) folder = of("HOME") / ".local" / "state" / "scissionlite";
+  if (folder.empty()) throw InvalidArgument("[run] no place for packages from the edge: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set; give --store DIR");
+  return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
+}
+
+std::unique_ptr<device::Delivered> make_delivered(const Options& o) {
+  device::DeliveryOptions options;
+  std::tie(options.name, options.version) = device::parse_package_name(o.model);
+  options.update_every_us = o.update_every_s * 1e6;
+  options.offloader = offloader_options(o);
+  if (options.offloader.edge.empty()) options.offloader.edge = o.from;
+  auto source = delivery::make_grpc_source(o.from, {.security = o.security});
+  return std::make_unique<device::Delivered>(std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
+}
+
+/// A service waits for its first package; what answers given files ends.
+std::unique_ptr<device::Delivered> first_delivered(const Options& o) {
+  constexpr double kPauseUs = 5e6;
+  LogLimit limit;
+  while (true) {
+    try {
+      return make_delivered(o);
+    } catch (const TransportError& e) {
+      if (o.watch.empty()) throw;
+      std::string note;
+      if (limit.admits("waiting", note)) log::warning("[run] waiting for the first package: " + std::string(e.what()));
+      Clock::steady().sleep_us(kPauseUs);
+    }
+  }
+}
 
 Answering make_answering(const Options& o) {
   Answering out;
+  if (!o.from.empty()) {
+    out.delivered = first_delivered(o);
+    return out;
+  }
   out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o));
   if (o.also.empty()) return out;
   std::vector<std::unique_ptr<Offloader>> plans;
@@ -164,16 +231,33 @@ Answering make_answering(const Options& o) {
   return out;
 }
 
-int run(const Options& o, const Common& common) {
+/// With --from the package is not among the words.
+Options without_package(Options o) {
+  if (o.from.empty()) {
+    if (o.package.empty()) throw InvalidArgument("[run] no package; give the folder that `scissionlite prepare --package` wrote, or --from HOST:PORT to fetch one from an edge");
+    if (!o.model.empty() || !o.store.empty()) throw InvalidArgument("[run] --model and --store go with --from");
+    return o;
+  }
+  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from there is one, from the edge");
+  (void)device::parse_package_name(o.model);
+  if (!o.package.empty()) o.images.insert(o.images.begin(), std::exchange(o.package, ""));
+  return o;
+}
+
+int run(const Options& given, const Common& common) {
+  const Options o = without_package(given);
   if (o.fallback != "local" && o.fallback != "none")
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
   Progress source(make_source(o), o.hang_s * 1e6);
   const auto answering = make_answering(o);
-  Offloader& offloader = answering.first();
-  if (offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
+  if (const auto offloader = answering.first(); offloader->edge() == nullptr && offloader->package().manifest.candidate != "local")
     log::warning("[run] no --edge given: every image is answered locally");
   stop_on_signals();
-  if (common.json) std::cout << Json{{"ready", true}, {"candidate", offloader.package().manifest.candidate}}.dump() << std::endl;
+  if (common.json) {
+    Json ready{{"ready", true}, {"candidate", answering.first()->package().manifest.candidate}};
+    if (answering.delivered) ready["package"] = answering.delivered->versions().current()->name();
+    std::cout << ready.dump() << std::endl;
+  }
   const auto emit = [&](const device::Answer& answer) {
     std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
     source.answered();
@@ -182,13 +266,17 @@ int run(const Options& o, const Common& common) {
   const ServiceWatchdog watchdog([&source] { return source.is_well(); });
   const auto totals = device::run_all(answering.answerer(), source, o.pipeline, g_stop, emit);
   notify_service("STOPPING=1");
+  const auto last = answering.first();
+  const Offloader& offloader = *last;
   if (common.json) {
     auto summary = summary_json(totals, offloader);
     if (answering.several) add_switching(summary, *answering.several);
+    if (answering.delivered) add_delivery(summary, *answering.delivered);
     std::cout << Json{{"summary", summary}}.dump() << std::endl;
   } else if (!common.quiet) {
     print_summary(totals, offloader);
     if (answering.several) print_switching(*answering.several);
+    if (answering.delivered) print_delivery(*answering.delivered);
   }
   return exit_code(totals, offloader);
 }
@@ -197,11 +285,15 @@ int run(const Options& o, const Common& common) {
 
 Run declare_run(CLI::App& app, Common& common) {
   auto o = std::make_shared<Options>();
-  app.add_option("package", o->package, "device package written by `scissionlite prepare`")->required();
+  app.add_option("package", o->package, "device package written by `scissionlite prepare`; not with --from");
   app.add_option("images", o->images, "image files or folders");
   app.add_option("--also", o->also, "package of another plan of the model, which images take while it is the faster one on the link as it is (repeatable)")->type_name("DIR")->allow_extra_args(false);
   app.add_option("--dwell-ms", o->dwell_ms, "with --also: least time between two switches of plan")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--edge", o->edge, "address of the edge, HOST:PORT");
+  app.add_option("--from", o->from, "fetch the package from the edge at HOST:PORT (`serve --packages`), and newer versions while it runs; also the --edge where none is given");
+  app.add_option("--model", o->model, "with --from: which of the edge's packages, NAME, or NAME/VERSION to stay with one");
+  app.add_option("--store", o->store, "with --from: where packages are kept; by default a folder of this edge's below $STATE_DIRECTORY, $XDG_STATE_HOME or ~/.local/state")->type_name("DIR");
+  app.add_option("--update-every", o->update_every_s, "with --from: seconds between two looks for a newer version; 0 = at the start only")->check(CLI::Range(0.0, 1e8))->capture_default_str();
   app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
   app.add_option("--stdin", o->stdin_format,
                  "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other) or paths (one a line)");

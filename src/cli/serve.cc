@@ -24,7 +24,7 @@ constexpr int kHttpPort = 8000, kMetricsPort = 8002;
 struct Options {
   server::ServerOptions server;
   std::string control_mode = "none", ready_file;
-  double exit_timeout_s = 30, hang_s = 60;
+  double exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
   int64_t max_message_mb = 256;
   double http_idle_timeout_s = 60, http_read_timeout_s = 10;
   bool no_http = false, no_metrics = false, http_port_is_given = false, metrics_port_is_given = false;
@@ -81,10 +81,12 @@ void choose_ports(Options& options) {
 int serve(const Options& given, const Common& common) {
   Options options = given;
   if (options.server.model_repository.empty()) throw InvalidArgument("[serve] no --model-repository; give the folder that prepare wrote");
-  if (options.control_mode == "none" && !options.server.load_models.empty()) throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
+  if (options.control_mode != "explicit" && !options.server.load_models.empty()) throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
   options.server.hang_us = options.hang_s * 1e6;
+  options.server.keep_unused_us = options.keep_s * 1e6;
+  options.server.poll_us = options.control_mode == "poll" ? options.poll_s * 1e6 : 0;
   options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
   options.server.http_limits.read_timeout_us = options.http_read_timeout_s * 1e6;
   choose_ports(options);
@@ -129,8 +131,12 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--http-read-timeout-secs", options->http_read_timeout_s, "longest time for an HTTP header; a body gets a second more for each 4096 bytes")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
   app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
   app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_option("--model-control-mode", options->control_mode, "none: serve every model; explicit: load and unload on request")
-      ->check(CLI::IsMember({"none", "explicit"}))->capture_default_str();
+  app.add_option("--model-control-mode", options->control_mode, "none: serve every model; poll: and load again those that change; explicit: load and unload on request")
+      ->check(CLI::IsMember({"none", "poll", "explicit"}))->capture_default_str();
+  app.add_option("--repository-poll-secs", options->poll_s, "with poll: how often to look for changed models")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+  app.add_option("--packages", server.packages, "folder with device packages, as prepare --package DIR/NAME writes them, which devices fetch with run --from")->type_name("DIR");
+  app.add_option("--keep-versions", server.keep_versions, "versions of a model that stay loaded after they were replaced, for devices that still use them")->check(CLI::Range(0, 64))->capture_default_str();
+  app.add_option("--keep-secs", options->keep_s, "until no device has asked for them so long")->check(CLI::Range(0.0, 1e7))->capture_default_str();
   app.add_option("--load-model", server.load_models, "with explicit: models to load at start, * = all (repeatable)")->type_name("NAME");
   app.add_option("--strict-readiness", server.strict_readiness, "ready only when every model is")->capture_default_str();
   app.add_option("--exit-on-error", server.exit_on_error, "do not start when a model cannot be loaded")->capture_default_str();

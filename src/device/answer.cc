@@ -66,6 +66,7 @@ Json to_json(const Answer& answer, bool whole) {
     return json;
   }
   if (!answer.candidate.empty()) json["candidate"] = answer.candidate;
+  if (!answer.package.empty()) json["package"] = answer.package;
   json["origin"] = answer.origin == Origin::kEdge ? "edge" : "local";
   if (!answer.note.empty()) json["note"] = answer.note;
   if (const auto& verdict = answer.verdict) {

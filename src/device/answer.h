@@ -52,6 +52,7 @@ struct Answer {
   std::string name;
   Origin origin = Origin::kLocal;
   std::string candidate;            // the plan, where there are several
+  std::string package;              // version of the package, where it came from an edge
   std::vector<Class> top;           // best first; empty when the first output is not a list of scores
   std::optional<Verdict> verdict;   // where input.json has a decision
   std::vector<std::pair<std::string, Tensor>> outputs;  // empty when the edge sent classes only, see OffloaderOptions::whole_outputs

@@ -17,8 +17,9 @@ class Edge {
   [[nodiscard]] virtual std::string address() const = 0;
   /// Waits for a connection.
   virtual void connect() = 0;
-  /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing.
-  [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model) = 0;
+  /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing. @param sha256  of the one that is meant: an edge may still hold it when
+  /// the model was replaced.
+  [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model, const std::string& sha256) = 0;
   /// Whether it can answer with the best classes instead of all scores (the protocol's classification extension).
   [[nodiscard]] virtual bool classifies() { return false; }
   /// A call without effect, with so many bytes for nothing: its time shows what the link carries.

@@ -12,8 +12,8 @@ class GrpcEdge final : public Edge {
       : client_(address, {.connect_timeout_us = connect_timeout_us, .default_deadline_us = connect_timeout_us, .security = security}) {}
   [[nodiscard]] std::string address() const override { return client_.address(); }
   void connect() override { client_.connect(); }
-  [[nodiscard]] std::map<std::string, std::string> claims(const std::string& model) override {
-    auto claims = client_.model_config_parameters(model);
+  [[nodiscard]] std::map<std::string, std::string> claims(const std::string& model, const std::string& sha256) override {
+    auto claims = client_.model_config_parameters(model, sha256);
     if (claims.empty()) claims = client_.model_metadata(model).properties;
     return claims;
   }

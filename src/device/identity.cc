@@ -16,7 +16,7 @@ namespace {
 std::map<std::string, std::string> compare_claim(Edge& edge, const Manifest& manifest) {
   std::map<std::string, std::string> claims;
   try {
-    claims = edge.claims(manifest.tail_name);
+    claims = edge.claims(manifest.tail_name, manifest.tail_sha256);
   } catch (const InvalidArgument& e) {
     refuse(edge, manifest, std::string("is not served (") + e.what() + ")");
   }

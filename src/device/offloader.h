@@ -43,6 +43,8 @@ struct OffloaderOptions {
   Clock* clock = &Clock::steady();
 };
 
+class Version;
+
 /// An image between head and answer.
 struct Prepared {
   std::string name;
@@ -54,6 +56,7 @@ struct Prepared {
   Parts parts;
   std::string error;                         // the image could not be read or the head failed
   size_t plan = 0;                           // of several, see plan_switch.h
+  std::shared_ptr<Version> version;          // that prepared it, see version_switch.h
 };
 
 /// Answers images, in two parts for a pipeline. `prepare` takes one caller at a time, `finish` any number. Neither throws: see Answer::error.

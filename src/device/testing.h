@@ -36,7 +36,7 @@ class FakeEdge final : public Edge {
     lock.unlock();
     hook();
   }
-  [[nodiscard]] std::map<std::string, std::string> claims(const std::string&) override {
+  [[nodiscard]] std::map<std::string, std::string> claims(const std::string&, const std::string&) override {
     const std::lock_guard lock(script_->mutex);
     return script_->claims;
   }

@@ -104,6 +104,7 @@ Halves make_halves(const PrepareOptions& given) {
   std::vector<Tensor> tail_inputs;
   if (is_split) {
     tail_inputs = run_once(halves.head, {vision::preprocess(image, options.input)}, options);
+    halves.probe_picture = vision::encode(vision::resize_and_crop(image, options.input), "png");
   } else if (options.candidate.kind == Candidate::Kind::kEdge && options.candidate.codec != "tensor") {
     auto [bytes, tensor] = encoded_probe(image, options);
     halves.probe.inputs.emplace_back(halves.tail.inputs[0].name, as_bytes_tensor(bytes));

@@ -1,7 +1,7 @@
 // Prepare: a chosen candidate as files that run: the device package and the edge's model repository.
 //
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
-//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  <wire tensor>.coder
+//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
 // Where it was asked for, the compiled form of each ONNX file lies beside it (compiled_form.h): head.compiled/, 1/model.compiled/.
 // local.onnx holds the bytes of the edge's model.onnx, TL decoder included: the device answers by itself from the codes
@@ -67,6 +67,8 @@ struct DevicePackage {
   [[nodiscard]] PackagedModel head() const { return with_form(head_path()); }
   [[nodiscard]] PackagedModel local() const { return with_form(local_path()); }
   [[nodiscard]] ProbeTensors load_probe() const;
+  /// What the head makes the probe's tensors of; packages of earlier versions have none.
+  [[nodiscard]] fs::path picture_path() const { return folder / "probe.png"; }
 
  private:
   [[nodiscard]] PackagedModel with_form(const fs::path& onnx) const;

@@ -65,6 +65,7 @@ void write_package(const fs::path& folder, const PrepareOptions& options, const 
   }
   write_json(folder / "input.json", vision::to_json(options.input));
   write_file(folder / "probe.bin", serialize(halves.probe));
+  if (!halves.probe_picture.empty()) write_file(folder / "probe.png", halves.probe_picture);
   write_coders(folder, halves.coders);
   write_json(folder / "manifest.json", to_json(manifest));
 }

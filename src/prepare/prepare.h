@@ -50,6 +50,7 @@ struct Halves {
   std::vector<ValueInfo> wire;    // inputs of `tail`, batch 1
   std::vector<std::string> cut_tensors, original_output_names;
   ProbeTensors probe;
+  std::string probe_picture;      // PNG of the model's size, from which the head makes the probe's tensors; "" where there is no head
   transfer::CodeModels coders;    // of wire tensors that may cross as streams
   bool batch_dynamic = false;
   std::string batch_note;

@@ -24,7 +24,7 @@ struct PackageFinding {
   bool ok = true;
 };
 
-/// Hashes of all files, the tail named by head, manifest, config and repository, the probe's answer, compiled forms beside their ONNX files
+/// Hashes of all files, the tail named by head, manifest, config and repository, the probe's answer, what the head makes of the probe's picture, compiled forms beside their ONNX files
 /// (both by the engine `native`, in every batch size that was compiled), and with `model` the
 /// answers of head and tail beside the model's own: they must agree when the TL loses nothing (fp32), and their top-1
 /// agreement is reported otherwise. Never throws for what it finds.

@@ -181,9 +181,10 @@ struct Client::Impl {
     call(method, doing, request, response, options.default_deadline_us);
   }
   template <typename Method, typename Request, typename Response>
-  void call(Method method, const std::string& doing, const Request& request, Response& response, double deadline_us) {
+  void call(Method method, const std::string& doing, const Request& request, Response& response, double deadline_us, const std::map<std::string, std::string>& metadata = {}) {
     count_loss();
     grpc::ClientContext context;
+    for (const auto& [key, value] : metadata) context.AddMetadata(key, value);
     context.set_deadline(deadline_in(deadline_us));
     const auto status = (stub.get()->*method)(&context, request, &response);
     check(status, context, doing, deadline_us);
@@ -285,11 +286,12 @@ ModelMetadata Client::model_metadata(const std::string& model) {
   return out;
 }
 
-std::map<std::string, std::string> Client::model_config_parameters(const std::string& model) {
+std::map<std::string, std::string> Client::model_config_parameters(const std::string& model, const std::string& sha256) {
   inference::ModelConfigRequest request;
   inference::ModelConfigResponse response;
   request.set_name(model);
-  impl_->call(&inference::GRPCInferenceService::Stub::ModelConfig, "reading the config of model '" + model + "'", request, response);
+  impl_->call(&inference::GRPCInferenceService::Stub::ModelConfig, "reading the config of model '" + model + "'", request, response, impl_->options.default_deadline_us,
+              sha256.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{kModelHashKey, sha256}});
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : response.config().parameters()) out[key] = value.string_value();
   return out;

@@ -101,8 +101,8 @@ class Client {
   [[nodiscard]] bool model_ready(const std::string& model);
   [[nodiscard]] ServerMetadata server_metadata();
   [[nodiscard]] ModelMetadata model_metadata(const std::string& model);
-  /// "parameters" of the model's config, by key (string_value).
-  [[nodiscard]] std::map<std::string, std::string> model_config_parameters(const std::string& model);
+  /// "parameters" of the model's config, by key (string_value). @param sha256  the one that is meant, where the server holds replaced ones too; "" = the newest.
+  [[nodiscard]] std::map<std::string, std::string> model_config_parameters(const std::string& model, const std::string& sha256 = "");
   /// @param deadline_us  0 = the default.
   [[nodiscard]] InferResult infer(const InferRequest& request, double deadline_us = 0);
 

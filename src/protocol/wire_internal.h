@@ -25,6 +25,9 @@ namespace scissionlite::protocol {
 
 inline constexpr int kRawInputField = 7, kRawOutputField = 6;  // of raw_input_contents, raw_output_contents
 
+/// Metadata of ModelConfig calls: the hash of the model that is meant, where the server may hold several of one name and version. Stock servers ignore it.
+inline constexpr const char* kModelHashKey = "scissionlite-model-sha256";
+
 /// One element of raw contents: a tensor, or one BYTES element.
 struct RawPart {
   Tensor tensor;

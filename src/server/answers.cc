@@ -26,9 +26,9 @@ void answer_metadata(const ServiceContext& context, const std::string& identity,
   describe_metadata(context.repository.loaded(name), *model, out);
 }
 
-void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelConfig& out) {
+void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelConfig& out, const std::string& sha256) {
   context.access.check(identity, name);
-  out = context.repository.find(name, version)->config();
+  out = context.repository.find(name, version, sha256)->config();
 }
 
 void answer_statistics(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelStatisticsResponse& out) {

@@ -35,6 +35,12 @@ std::optional<int64_t> deadline_of(const inference::ModelInferRequest& request, 
   return given_ns ? std::min(*given_ns, asked_ns) : asked_ns;
 }
 
+/// The hash of the model that the request is for; "" when it does not say.
+std::string meant_sha256(const inference::ModelInferRequest& request) {
+  const auto it = request.parameters().find("model_sha256");
+  return it == request.parameters().end() ? "" : it->second.string_param();
+}
+
 }  // namespace
 
 Inference::Inference(InferContext context, Admission admission, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
@@ -46,7 +52,7 @@ Inference::Inference(InferContext context, Admission admission, std::shared_ptr<
 void Inference::start() {
   try {
     context_.access.check(admission_.identity, request_->model_name());
-    auto model = context_.repository.find(request_->model_name(), request_->model_version());
+    auto model = context_.repository.find(request_->model_name(), request_->model_version(), meant_sha256(*request_));
     {
       const std::lock_guard lock(mutex_);
       model_ = std::move(model);

@@ -146,6 +146,10 @@ std::string metrics_text(const MetricsSource& source) {
   add_models(out, source.repository);
   add_refusals(out, source);
   add_http(out, source);
+  if (source.package_bytes) {
+    out.begin("scissionlite_package_bytes_total", "Bytes of device packages that were sent", MetricType::Counter);
+    out.add(static_cast<double>(*source.package_bytes), {});
+  }
   add_process(out);
   return out.text();
 }

@@ -2,6 +2,7 @@
 // our own. Everything is read from the statistics that the protocol shows too; nothing is counted twice.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ struct MetricsSource {
   const Repository& repository;
   const RefusalCounts& refusals;
   std::vector<std::pair<std::string, const http::HttpCounts*>> http;  // by what the port serves: "http", "metrics"
+  const std::atomic<uint64_t>* package_bytes = nullptr;               // sent to devices that fetch packages
 };
 
 [[nodiscard]] std::string metrics_text(const MetricsSource& source);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/folder_state.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/model_config_internal.h"
@@ -36,12 +37,11 @@ std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::Mo
   return versions;
 }
 
-/// What a `prepare` that was ended left, or one that runs is writing (StagedFolder).
-bool is_unfinished(const std::string& name) { return name.find(".partial-") != std::string::npos; }
-
 }  // namespace
 
-Repository::Repository(std::vector<fs::path> paths, ModelOptions options) : paths_(std::move(paths)), options_(std::move(options)) {
+bool is_unfinished(const std::string& name) { return name.find(".partial-") != std::string::npos; }
+
+Repository::Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep, Clock& clock) : paths_(std::move(paths)), options_(std::move(options)), keep_(keep), clock_(clock) {
   for (const auto& path : paths_)
     if (!fs::is_directory(path))
       throw InvalidArgument("[server] the model repository '" + path.string() + "' is not a folder; expected <repository>/<model>/1/model.onnx, as prepare writes it");
@@ -68,18 +68,19 @@ fs::path Repository::folder_of(const std::string& name) const {
                         (is_model_name(name) ? did_you_mean(name, names_on_disk()) : "; a model name has letters, digits, '.', '_' and '-' only"));
 }
 
-void Repository::set_state(const std::string& name, const std::string& state, const std::string& reason) {
+void Repository::begin_loading(const std::string& name, const std::string& folder_state) {
   const std::lock_guard lock(mutex_);
   auto& entry = entries_[name];
-  if (state != "LOADING" || entry.versions.empty()) entry.state = state;
-  entry.reason = reason;
+  loaded_states_[name] = folder_state;
+  if (entry.versions.empty()) entry.state = "LOADING";
+  entry.reason = "";
 }
 
 void Repository::load(const std::string& name) {
   const std::lock_guard one_at_a_time(loading_);
   const auto folder = folder_of(name);
   const double start_us = Clock::steady().now_us();
-  set_state(name, "LOADING", "");
+  begin_loading(name, folder_state(folder));
   std::map<int64_t, std::shared_ptr<Model>> versions;
   try {
     for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy())) versions[version] = Model::load(folder, version, options_);
@@ -91,10 +92,12 @@ void Repository::load(const std::string& name) {
     throw;
   }
   const auto newest = versions.rbegin()->second;
+  Ended ended;  // here, outside the lock, as the old ones in `versions` are
   {
     const std::lock_guard lock(mutex_);
     auto& entry = entries_[name];
     entry.versions.swap(versions);
+    ended = keep(entry, versions);
     entry.state = "READY";
     entry.reason = "";
   }
@@ -102,7 +105,57 @@ void Repository::load(const std::string& name) {
   log::info("[server] loaded '" + name + "' version " + newest->interface().version + " (" + engine.spec + " " + engine.version + ", " + engine.precision +
             ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " + newest->interface().sha256.substr(0, 12) + ") in " +
             format_us(Clock::steady().now_us() - start_us));
-}  // `versions` holds the old ones now and ends them here, outside the lock
+}
+
+/// Under the lock.
+Repository::Ended Repository::keep(Entry& entry, const std::map<int64_t, std::shared_ptr<Model>>& old) const {
+  Ended ended;
+  for (const auto& [version, model] : old) entry.kept.push_back({model, clock_.now_us()});
+  const auto is_served = [&](const Kept& kept) {
+    return std::any_of(entry.versions.begin(), entry.versions.end(), [&](const auto& v) { return v.second->interface().sha256 == kept.model->interface().sha256; });
+  };
+  std::erase_if(entry.kept, [&](Kept& kept) { return is_served(kept) ? ended.push_back(std::move(kept.model)), true : false; });
+  std::stable_sort(entry.kept.begin(), entry.kept.end(), [](const Kept& a, const Kept& b) { return a.asked_us < b.asked_us; });
+  for (; entry.kept.size() > keep_.versions; entry.kept.erase(entry.kept.begin())) ended.push_back(std::move(entry.kept.front().model));
+  return ended;
+}
+
+void Repository::end_unused() {
+  Ended ended;
+  {
+    const std::lock_guard lock(mutex_);
+    const double now_us = clock_.now_us();
+    for (auto& [name, entry] : entries_)
+      std::erase_if(entry.kept, [&](Kept& kept) { return now_us - kept.asked_us >= keep_.unused_us ? ended.push_back(std::move(kept.model)), true : false; });
+  }
+  for (const auto& model : ended)
+    log::info("[server] the replaced '" + model->interface().name + "' with sha256 " + model->interface().sha256.substr(0, 12) + " was not asked for within " + format_us(keep_.unused_us) + " and is unloaded");
+}
+
+size_t Repository::kept() const {
+  const std::lock_guard lock(mutex_);
+  size_t count = 0;
+  for (const auto& [name, entry] : entries_) count += entry.kept.size();
+  return count;
+}
+
+void Repository::load_changed(bool is_asked_for) {
+  const std::lock_guard one_at_a_time(looking_);
+  for (const auto& name : names_on_disk()) {
+    try {
+      const auto state = folder_state(folder_of(name));
+      const auto before = std::exchange(seen_[name], state);
+      {
+        const std::lock_guard lock(mutex_);
+        if (loaded_states_[name] == state) continue;
+      }
+      if (before != state && !is_asked_for) continue;  // it may be half copied
+      load(name);
+    } catch (const std::exception& e) {
+      log::error("[server] model '" + name + "' has changed and cannot be loaded: " + e.what());
+    }
+  }
+}
 
 std::map<std::string, std::string> Repository::load_all() {
   std::map<std::string, std::string> failures;
@@ -119,10 +172,12 @@ std::map<std::string, std::string> Repository::load_all() {
 
 void Repository::unload(const std::string& name) {
   std::map<int64_t, std::shared_ptr<Model>> old;
+  std::vector<Kept> kept;
   const std::lock_guard lock(mutex_);
   const auto it = entries_.find(name);
   if (it == entries_.end()) return;
   old.swap(it->second.versions);
+  kept.swap(it->second.kept);
   it->second.state = "UNAVAILABLE";
   it->second.reason = "unloaded";
 }
@@ -142,6 +197,18 @@ std::shared_ptr<Model> Repository::find(const std::string& name, const std::stri
   const auto found = versions.find(*parse_version(version));
   if (found == versions.end()) throw Refusal(Code::kNotFound, "Request for unknown model: '" + name + "' version " + version + " is not found");
   return found->second;
+}
+
+std::shared_ptr<Model> Repository::find(const std::string& name, const std::string& version, const std::string& sha256) {
+  auto usual = std::as_const(*this).find(name, version);
+  if (sha256.empty() || usual->interface().sha256 == sha256 || !version.empty()) return usual;
+  const std::lock_guard lock(mutex_);
+  auto& entry = entries_[name];
+  for (const auto& [number, model] : entry.versions)
+    if (model->interface().sha256 == sha256) return model;
+  for (auto& kept : entry.kept)
+    if (kept.model->interface().sha256 == sha256) return kept.asked_us = clock_.now_us(), kept.model;
+  return usual;
 }
 
 std::vector<std::shared_ptr<Model>> Repository::loaded(const std::string& name) const {

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "protocol/tls_internal.h"
+#include "server/delivery_service.h"
 #include "server/http/http_server.h"
 #include "server/http/routes.h"
 #include "server/listen_error.h"
@@ -46,9 +47,10 @@ void check_plain_port(const PortOptions& port, bool allows_plain_text, const std
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)}),
-        access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
-        service(context()), health(context()) {
+      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)},
+                   {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
+        packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
+        service(context()), health(context()), delivery(context(), packages) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
     check_plain_port(options.http, options.security.allows_plain_text, "http", "HTTP is");
@@ -87,6 +89,7 @@ struct Server::Impl {
     builder.AddListeningPort(join_address(options.host, options.grpc_port), protocol::server_credentials(tls), &port);
     builder.RegisterService(&service);
     builder.RegisterService(&health);
+    builder.RegisterService(&delivery);
     grpc = builder.BuildAndStart();
     if (grpc && port > 0) return watch_files();
     grpc.reset();
@@ -94,14 +97,30 @@ struct Server::Impl {
   }
 
   void watch_files() {
-    if (!tls && options.access.empty()) return;
     if (const auto own = tls ? tls->own_objection() : ""; !own.empty()) log::error("[tls] " + own + ": every device will refuse it");
     watcher = std::jthread([this](const std::stop_token& stop) {
       std::mutex mutex;
       std::condition_variable_any wake;
       std::unique_lock lock(mutex);
-      while (!wake.wait_for(lock, stop, kLookAtFiles, [&] { return stop.stop_requested(); })) reload(/*is_asked_for=*/false);
+      double looked_us = Clock::steady().now_us();
+      while (!wake.wait_for(lock, stop, kLookAtFiles, [&] { return stop.stop_requested(); })) {
+        reload(/*is_asked_for=*/false);
+        packages.refresh(/*is_asked_for=*/false);
+        repository.end_unused();
+        if (options.poll_us <= 0 || Clock::steady().now_us() - looked_us < options.poll_us) continue;
+        looked_us = Clock::steady().now_us();
+        load_changed(/*is_asked_for=*/false);
+      }
     });
+  }
+  void load_changed(bool is_asked_for) {
+    if (is_loading.exchange(true)) return;
+    const bool queued = loader.submit([this, is_asked_for] {
+      repository.load_changed(is_asked_for);
+      packages.refresh(is_asked_for);
+      is_loading = false;
+    });
+    if (!queued) is_loading = false;
   }
   bool reload(bool is_asked_for) {
     const bool took_certificates = tls && tls->reload(is_asked_for);
@@ -120,7 +139,7 @@ struct Server::Impl {
   }
 
   void listen_http() {
-    MetricsSource source{repository, refusals, {}};
+    MetricsSource source{repository, refusals, {}, &delivery.sent_bytes()};
     if (options.http.is_on()) {
       http = std::make_unique<http::HttpServer>(http_options(options.http, "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
       source.http.emplace_back("http", &http->counts());
@@ -134,13 +153,15 @@ struct Server::Impl {
 
   ServerOptions options;
   Repository repository;
+  Packages packages;
   Access access;
   std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text
   WorkPool decoders, loader;
-  std::atomic<bool> is_draining{false};
+  std::atomic<bool> is_draining{false}, is_loading{false};
   RefusalCounts refusals;
   Service service;
   HealthService health;
+  DeliveryService delivery;
   int port = 0;
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<http::HttpServer> http, metrics;
@@ -153,6 +174,7 @@ Server::~Server() { shutdown(/*drain_deadline_us=*/0); }
 
 void Server::start() {
   impl_->load_models();
+  impl_->packages.refresh(/*is_asked_for=*/true);
   impl_->listen();
   impl_->listen_http();
 }
@@ -182,6 +204,8 @@ bool Server::can_infer() const {
 }
 
 void Server::reload() {
+  if (!impl_->options.explicit_control) impl_->load_changed(/*is_asked_for=*/true);
+  impl_->packages.refresh(/*is_asked_for=*/true);
   if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
 }
 

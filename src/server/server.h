@@ -49,6 +49,10 @@ struct ServerOptions {
   bool strict_readiness = true;      // ready only when every model is
   bool exit_on_error = true;         // start() throws when a model cannot be loaded
   protocol::Security security;
+  fs::path packages;                 // folder with device packages that devices may fetch; "": none
+  size_t keep_versions = 2;          // of each model, that were replaced and that devices still ask for
+  double keep_unused_us = 600e6;     // until they have not been asked for so long
+  double poll_us = 0;                // looks for changed models so often; 0: never
   fs::path access;                   // who may use what (access_policy.h); "": everybody everything
 };
 
@@ -75,8 +79,8 @@ class Server {
   void probe();
   /// Whether every loaded model can infer now, by its runs and probes.
   [[nodiscard]] bool can_infer() const;
-  /// Reads certificates and the file of access again; what is bad is logged and the old kept. While it runs, the server does so by itself
-  /// within 5 s of a change of the files.
+  /// Reads certificates and the file of access again, loads models that have changed (without explicit control), and looks at packages; what is bad is logged and the old kept. While it runs,
+  /// the server does so by itself within 5 s of a change of certificates, access or packages; of models with `poll_us`.
   void reload();
   /// What each caller has asked for; empty without a file of access.
   [[nodiscard]] std::map<std::string, Usage> usage() const;

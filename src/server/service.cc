@@ -1,5 +1,6 @@
 #include "server/service_internal.h"
 
+#include "protocol/wire_internal.h"
 #include "server/answers_internal.h"
 #include "server/caller_internal.h"
 
@@ -52,6 +53,12 @@ grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* call, Check&& chec
   }
 }
 
+/// The hash of the model that a call is for; "" when it does not say.
+std::string meant_sha256(const grpc::CallbackServerContext& call) {
+  const auto found = call.client_metadata().find(protocol::kModelHashKey);
+  return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*, inference::ServerLiveResponse* out) {
@@ -83,7 +90,7 @@ grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInfe
 }
 
 grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request, inference::ModelConfigResponse* out) {
-  return answer(call, [&] { answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config()); });
+  return answer(call, [&] { answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config(), meant_sha256(*call)); });
 }
 
 grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {

@@ -1,0 +1,256 @@
+#include "delivery/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace scissionlite::delivery {
+namespace {
+
+constexpr int64_t kMarginBytes = 1 << 20;  // beyond the files: lists, names
+
+Json to_json(const StoreState& state) {
+  Json json{{"schema", "scissionlite.store/1"}, {"current", state.current}, {"previous", state.previous}, {"trying", state.trying}, {"is_trying", state.is_trying}, {"tries", state.tries}, {"rejected", Json::array()}};
+  for (const auto& rejection : state.rejected) json["rejected"].push_back({{"version", rejection.version}, {"reason", rejection.reason}});
+  return json;
+}
+
+/// A version is part of a path.
+std::string version_in(const JsonReader& json, const std::string& key) {
+  auto version = json.text_or(key, "");
+  if (!version.empty() && !is_sha256(version)) json.at(key).fail("64 hex digits, or \"\"");
+  return version;
+}
+
+StoreState state_from_json(const Json& json, const std::string& where) {
+  const JsonReader reader(json, where);
+  StoreState state{.current = version_in(reader, "current"), .previous = version_in(reader, "previous"), .trying = version_in(reader, "trying"), .is_trying = reader.boolean_or("is_trying", false), .tries = reader.integer_or("tries", 0), .rejected = {}};
+  if (reader.has("rejected"))
+    for (const auto& one : reader.at("rejected").elements()) state.rejected.push_back({.version = version_in(one, "version"), .reason = one.text_or("reason", "")});
+  return state;
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) out.push_back(entry->path());
+  return out;
+}
+
+int64_t size_of(const fs::path& path) {
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  return error ? -1 : static_cast<int64_t>(size);
+}
+
+}  // namespace
+
+Store::Store(fs::path folder, Disk& disk) : folder_(std::move(folder)), disk_(disk) {
+  for (const char* part : {"files", "partial", "packages"}) disk_.make_folder(folder_ / part);
+  lock();
+  recover();
+}
+
+void Store::lock() {
+  const auto path = folder_ / "lock";
+  lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock_->get() < 0) throw ResourceError("[delivery] cannot write '" + path.string() + "': " + std::strerror(errno) + "; choose a folder that can be written with --store");
+  if (flock(lock_->get(), LOCK_EX | LOCK_NB) != 0)
+    throw ResourceError("[delivery] the store '" + folder_.string() + "' is in use by another process; end it, or give this one another --store");
+}
+
+void Store::recover() {
+  const auto path = folder_ / "store.json";
+  if (fs::exists(path)) {
+    try {
+      state_ = state_from_json(read_json(path, "store", 1), path.string());
+    } catch (const InvalidArgument& e) {  // files are kept by their hash: a pull takes what is there
+      log::error(std::string("[delivery] the store is begun anew: ") + e.what());
+      return;
+    }
+  }
+  if (state_.is_trying) {
+    auto state = state_;
+    state.is_trying = false;
+    if (++state.tries >= kMostTries) return reject(state_.trying, "the process ended " + std::to_string(kMostTries) + " times while it was tried");
+    write(std::move(state));
+  }
+  collect();
+}
+
+void Store::write(StoreState state) {
+  replace_file(disk_, folder_ / "store.json", to_json(state).dump(2) + "\n");
+  state_ = std::move(state);
+}
+
+std::optional<Offer> Store::installed(const std::string& version) const {
+  if (!is_sha256(version)) return std::nullopt;
+  auto path = package(version);
+  if (!fs::is_directory(path)) return std::nullopt;
+  path += ".json";
+  try {
+    auto offer = offer_from_json(parse_json(read_file(path), path.string()), path.string());
+    if (offer.version == version) return offer;
+  } catch (const Error& e) {
+    log::warning("[delivery] an installed package is not used: " + std::string(e.what()));
+  }
+  return std::nullopt;
+}
+
+std::string Store::damage(const std::string& version) {
+  const auto offer = installed(version);
+  if (!offer) return "it is not in the store";
+  for (const auto& file : offer->files) {
+    const auto path = package(version) / file.path;
+    std::string what;
+    try {
+      const auto given = sha256_hex(read_file(path));
+      if (given != file.sha256) what = "'" + path.string() + "' has sha256 " + given + ", expected " + file.sha256;
+    } catch (const Error& e) {
+      what = e.what();
+    }
+    if (what.empty()) continue;
+    disk_.remove(package(version));
+    disk_.remove(folder_ / "files" / file.sha256);
+    return what;
+  }
+  return "";
+}
+
+const Rejection* Store::rejection(const std::string& version) const {
+  const auto found = std::find_if(state_.rejected.begin(), state_.rejected.end(), [&](const auto& r) { return r.version == version; });
+  return found == state_.rejected.end() ? nullptr : &*found;
+}
+
+bool Store::has(const PackageFile& file) const { return size_of(folder_ / "files" / file.sha256) == file.size_bytes; }
+
+int64_t Store::partial_bytes(const PackageFile& file) const { return std::max<int64_t>(0, size_of(partial(file))); }
+
+int64_t Store::missing_bytes(const Offer& offer) const {
+  int64_t bytes = 0;
+  std::set<std::string> counted;
+  for (const auto& file : offer.files)
+    if (!has(file) && counted.insert(file.sha256).second) bytes += std::max<int64_t>(0, file.size_bytes - partial_bytes(file));
+  return bytes;
+}
+
+int64_t Store::begin(const Offer& offer) {
+  const auto is_wanted = [&](const fs::path& path) { return std::any_of(offer.files.begin(), offer.files.end(), [&](const auto& file) { return file.sha256 == path.filename(); }); };
+  for (const auto& path : entries_of(folder_ / "partial"))
+    if (!is_wanted(path)) disk_.remove(path);
+  const int64_t needed = missing_bytes(offer);
+  const auto has_room = [&] {
+    std::error_code error;
+    const auto space = fs::space(folder_, error);
+    return error || space.available >= static_cast<uintmax_t>(needed + kMarginBytes);
+  };
+  if (!has_room() && !state_.previous.empty()) {
+    log::warning("[delivery] the disk is nearly full: the previous version is removed from '" + folder_.string() + "'");
+    auto state = state_;
+    state.previous.clear();
+    write(std::move(state));
+    collect();
+  }
+  if (!has_room())
+    throw ResourceError("[delivery] '" + folder_.string() + "' has no room for " + format_bytes(static_cast<double>(needed)) + " of package '" + offer.name + "'; free some space, or choose another --store");
+  return needed;
+}
+
+void Store::complete(const PackageFile& file) {
+  disk_.sync(partial(file));
+  disk_.rename(partial(file), folder_ / "files" / file.sha256);
+  disk_.sync(folder_ / "files");
+}
+
+void Store::install(const Offer& offer) {
+  if (installed(offer.version)) return;
+  const auto target = package(offer.version);
+  auto fresh = target;
+  fresh += ".new";
+  disk_.remove(fresh);
+  disk_.remove(target);
+  disk_.make_folder(fresh);
+  std::set<fs::path> folders{fresh};
+  for (const auto& file : offer.files) {
+    const auto path = fresh / file.path;
+    if (folders.insert(path.parent_path()).second) disk_.make_folder(path.parent_path());
+    disk_.link(folder_ / "files" / file.sha256, path);
+  }
+  for (const auto& path : folders) disk_.sync(path);
+  auto list = target;
+  list += ".json";
+  replace_file(disk_, list, delivery::to_json(offer).dump(2) + "\n");
+  disk_.rename(fresh, target);
+  disk_.sync(folder_ / "packages");
+}
+
+void Store::begin_trial(const std::string& version) {
+  auto state = state_;
+  state.tries = state_.trying == version ? state_.tries : 0;
+  state.trying = version;
+  state.is_trying = true;
+  write(std::move(state));
+}
+
+void Store::end_trial() {
+  auto state = state_;
+  state.is_trying = false;
+  write(std::move(state));
+}
+
+void Store::accept(const std::string& version) {
+  auto state = state_;
+  if (state.current != version) state.previous = std::exchange(state.current, version);
+  state.trying.clear();
+  state.is_trying = false;
+  state.tries = 0;
+  std::erase_if(state.rejected, [&](const auto& r) { return r.version == version; });
+  write(std::move(state));
+  collect();
+}
+
+void Store::reject(const std::string& version, const std::string& reason) {
+  auto state = state_;
+  std::erase_if(state.rejected, [&](const auto& r) { return r.version == version; });
+  state.rejected.push_back({version, reason});
+  if (state.rejected.size() > kMostRejections) state.rejected.erase(state.rejected.begin());
+  state.trying.clear();
+  state.is_trying = false;
+  state.tries = 0;
+  write(std::move(state));
+  collect();
+}
+
+void Store::forget(const std::string& version) {
+  auto state = state_;
+  if (state.previous == version) state.previous.clear();
+  if (state.current == version) state.current = std::exchange(state.previous, "");
+  write(std::move(state));
+}
+
+/// Removes what no kept version needs. What cannot be removed now can be later.
+void Store::collect() {
+  try {
+    const std::set<std::string> kept{state_.current, state_.previous, state_.trying};
+    std::set<std::string> files;
+    for (const auto& version : kept)
+      if (const auto offer = installed(version))
+        for (const auto& file : offer->files) files.insert(file.sha256);
+    for (const auto& path : entries_of(folder_ / "packages"))
+      if (kept.count(path.filename().string()) == 0 && (path.extension() != ".json" || kept.count(path.stem().string()) == 0)) disk_.remove(path);
+    for (const auto& path : entries_of(folder_ / "files"))
+      if (files.count(path.filename().string()) == 0) disk_.remove(path);
+  } catch (const ResourceError& e) {
+    log::warning(std::string("[delivery] old versions stay: ") + e.what());
+  }
+}
+
+}  // namespace scissionlite::delivery

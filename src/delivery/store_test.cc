@@ -1,0 +1,229 @@
+#include "delivery/store.h"
+
+#include <sys/wait.h>
+
+#include <set>
+
+#include "delivery/test_store.h"
+
+namespace scissionlite::delivery {
+namespace {
+
+using testing::FailingDisk;
+using testing::FakeSource;
+
+class Stores : public testing::StoreTest {
+ protected:
+  Stores() {
+    first_.add("head.onnx", std::string(35, 'h'));
+    first_.add("local.onnx", std::string(40, 'l'));
+    first_.add("sub/deep.bin", "d");
+    second_ = first_;
+    second_.add("head.onnx", std::string(33, 'n'));
+  }
+  [[nodiscard]] std::set<std::string> versions_on_disk() const {
+    std::set<std::string> out;
+    for (const auto& entry : fs::directory_iterator(folder_ / "packages"))
+      if (entry.is_directory()) out.insert(entry.path().filename());
+    return out;
+  }
+  FakeSource first_, second_;
+};
+
+TEST_F(Stores, WhatTwoVersionsShareIsFetchedOnce) {
+  Store store(folder_);
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 76);
+  store.accept(first_.offer.version);
+  EXPECT_EQ(pull(second_, store, second_.offer, quiet()), 33);
+  EXPECT_EQ(second_.fetches, 1);
+  EXPECT_EQ(read_file(store.package(second_.offer.version) / "sub" / "deep.bin"), "d");
+  EXPECT_EQ(pull(second_, store, second_.offer, quiet()), 0);
+}
+
+TEST_F(Stores, KeepsTheVersionInUseAndTheOneBefore) {
+  Store store(folder_);
+  std::string last, before;
+  for (int i = 0; i < 4; ++i) {
+    first_.add("head.onnx", "head " + std::to_string(i));
+    take(first_, store, first_.offer);
+    before = std::exchange(last, first_.offer.version);
+  }
+  EXPECT_EQ(store.state().current, last);
+  EXPECT_EQ(store.state().previous, before);
+  EXPECT_EQ(versions_on_disk(), (std::set<std::string>{last, before}));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_ / "files"), {}), 4);  // two heads, and what they share
+}
+
+TEST_F(Stores, fault_13_damage_is_found_and_fetched_again) {
+  Store store(folder_);
+  take(first_, store, first_.offer);
+  EXPECT_EQ(store.damage(first_.offer.version), "");
+  fs::resize_file(store.package(first_.offer.version) / "head.onnx", 10);
+  EXPECT_NE(store.damage(first_.offer.version).find("head.onnx' has sha256"), std::string::npos);
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 35);
+  EXPECT_EQ(store.damage(first_.offer.version), "");
+}
+
+TEST_F(Stores, GoesOnWhereAPullEnded) {
+  Store store(folder_);
+  first_.ends_after = 20;
+  EXPECT_THROW((void)pull(first_, store, first_.offer, quiet()), TransportError);
+  first_.ends_after = SIZE_MAX;
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 76 - 20);
+  EXPECT_EQ(read_file(store.package(first_.offer.version) / "head.onnx"), std::string(35, 'h'));
+}
+
+TEST_F(Stores, BeginsAFileAnewWhereTheBeginningIsWrong) {
+  Store store(folder_);
+  const auto& file = first_.offer.files.front();
+  (void)store.begin(first_.offer);
+  store.append(file, "wrong");
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 76 - 5 + 35);
+  EXPECT_EQ(store.damage(first_.offer.version), "");
+}
+
+TEST_F(Stores, fault_13_bytes_that_were_not_listed_are_not_used) {
+  Store store(folder_);
+  take(first_, store, first_.offer);
+  const auto head = second_.offer.files.front();
+  const auto refused = [&](const std::string& bytes) -> std::string {
+    second_.contents[head.sha256] = bytes;
+    try {
+      (void)pull(second_, store, second_.offer, quiet());
+      return "";
+    } catch (const Error& e) {
+      return e.what();
+    }
+  };
+  EXPECT_NE(refused(std::string(33, 'x')).find("but lists " + head.sha256), std::string::npos);
+  EXPECT_NE(refused(std::string(34, 'n')).find("over 33 bytes"), std::string::npos);
+  EXPECT_NE(refused(std::string(32, 'n')).find("sent 32 bytes"), std::string::npos);
+  EXPECT_EQ(store.state().current, first_.offer.version);
+  EXPECT_FALSE(store.installed(second_.offer.version));
+  EXPECT_EQ(refused(std::string(33, 'n')), "");
+}
+
+TEST_F(Stores, fault_24_paths_that_lead_out_of_the_store_are_refused) {
+  Store store(folder_);
+  for (const char* path : {"../../evil", "/tmp/evil", "a/../../evil"}) {
+    auto offer = first_.offer;
+    offer.files.resize(1);
+    offer.files.front().path = path;
+    offer.version = version_of(offer.files);
+    EXPECT_THROW((void)pull(first_, store, offer, quiet()), InvalidArgument) << path;
+  }
+  EXPECT_EQ(first_.fetches, 0);
+  EXPECT_TRUE(versions_on_disk().empty());
+}
+
+TEST_F(Stores, RemembersWhatWasRejected) {
+  {
+    Store store(folder_);
+    take(first_, store, first_.offer);
+    (void)pull(second_, store, second_.offer, quiet());
+    store.begin_trial(second_.offer.version);
+    store.reject(second_.offer.version, "answers differently");
+    EXPECT_EQ(versions_on_disk(), (std::set<std::string>{first_.offer.version}));
+  }
+  const Store store(folder_);
+  ASSERT_NE(store.rejection(second_.offer.version), nullptr);
+  EXPECT_EQ(store.rejection(second_.offer.version)->reason, "answers differently");
+  EXPECT_EQ(store.state().current, first_.offer.version);
+}
+
+TEST_F(Stores, AVersionUnderWhichTheProcessEndsTwiceIsRejected) {
+  for (int i = 0; i < kMostTries; ++i) {
+    Store store(folder_);
+    EXPECT_EQ(store.rejection(first_.offer.version), nullptr);
+    (void)pull(first_, store, first_.offer, quiet());
+    store.begin_trial(first_.offer.version);
+  }
+  const Store store(folder_);
+  ASSERT_NE(store.rejection(first_.offer.version), nullptr);
+  EXPECT_NE(store.rejection(first_.offer.version)->reason.find("ended 2 times"), std::string::npos);
+}
+
+TEST_F(Stores, OneProcessAtATime) {
+  const Store store(folder_);
+  try {
+    const Store other(folder_);
+    FAIL();
+  } catch (const ResourceError& e) {
+    EXPECT_NE(std::string(e.what()).find("in use by another process"), std::string::npos);
+  }
+}
+
+/// Power is lost at each change in turn, while the second version replaces the first; then a start must find one of both whole, and the update must go on.
+TEST_F(Stores, fault_13_14_power_may_be_lost_at_every_step) {
+  int steps = 0;
+  for (int ends_at = 1;; ++ends_at) {
+    fs::remove_all(folder_);
+    {
+      Store store(folder_);
+      take(first_, store, first_.offer);
+    }
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      FailingDisk disk(ends_at, /*seed=*/static_cast<uint64_t>(ends_at));
+      Store store(folder_, disk);
+      take(second_, store, second_.offer);
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status)) << "at step " << ends_at;
+    Store store(folder_);
+    const auto current = store.state().current;
+    ASSERT_TRUE(current == first_.offer.version || current == second_.offer.version) << "at step " << ends_at;
+    ASSERT_EQ(store.damage(current), "") << "at step " << ends_at;
+    take(second_, store, second_.offer);
+    ASSERT_EQ(store.state().current, second_.offer.version);
+    ASSERT_EQ(store.damage(second_.offer.version), "") << "at step " << ends_at;
+    ASSERT_EQ(versions_on_disk(), (std::set<std::string>{first_.offer.version, second_.offer.version})) << "at step " << ends_at;
+    if (WEXITSTATUS(status) == 0) break;
+    ++steps;
+  }
+  EXPECT_GT(steps, 25);
+}
+
+/// The same with an error at each step, from which the process goes on.
+TEST_F(Stores, fault_14_a_full_disk_at_every_step_changes_nothing) {
+  class FullDisk final : public FailingDisk {
+   public:
+    using FailingDisk::FailingDisk;
+    void end() override { throw ResourceError("disk full"); }
+  };
+  for (int ends_at = 1;; ++ends_at) {
+    fs::remove_all(folder_);
+    {
+      Store store(folder_);
+      take(first_, store, first_.offer);
+    }
+    bool failed = false;
+    FullDisk disk(ends_at);
+    try {
+      Store store(folder_, disk);
+      take(second_, store, second_.offer);
+    } catch (const ResourceError&) {
+      failed = true;
+    }
+    Store store(folder_);
+    ASSERT_EQ(store.damage(store.state().current), "") << "at step " << ends_at;
+    take(second_, store, second_.offer);
+    ASSERT_EQ(store.damage(second_.offer.version), "") << "at step " << ends_at;
+    if (!failed && disk.changes() < ends_at) break;
+  }
+}
+
+TEST_F(Stores, StopEndsAPull) {
+  Store store(folder_);
+  std::stop_source stop;
+  auto options = quiet();
+  options.stop = stop.get_token();
+  first_.on_fetch = [&] { stop.request_stop(); };
+  EXPECT_THROW((void)pull(first_, store, first_.offer, options), TransportError);
+}
+
+}  // namespace
+}  // namespace scissionlite::delivery

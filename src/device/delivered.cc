@@ -1,0 +1,246 @@
+#include "device/delivered.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "prepare/verify_package.h"
+
+namespace scissionlite::device {
+namespace {
+
+constexpr int kBackgroundNice = 15;
+constexpr double kLookAtStateUs = 500e3;
+constexpr int kReplacedTries = 3;  // lists that were out of date before their files were fetched
+constexpr size_t kShortVersion = 12;
+constexpr double kEdgePatienceUs = 10e6;  // for an edge to answer the probe of a version that is tried
+
+std::string short_name(const std::string& version) { return version.substr(0, kShortVersion); }
+
+/// Runs `body` on a thread that gives way to others, waits for it, and passes on what it throws. Lower priority cannot be taken back, and threads inherit it: so nothing that stays is made in it.
+template <typename Body>
+void run_nicely(Body&& body) {
+  std::async(std::launch::async, [&] {
+    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kBackgroundNice);
+    body();
+  }).get();
+}
+
+/// What files and halves say, without the edge. @throws InvalidArgument with all that is wrong.
+void check_halves(const fs::path& folder, const OffloaderOptions& options) {
+  const auto findings = verify_package({.package = folder, .repository = {}, .model = {}, .images = {}, .engine = options.engine, .threads = 1, .tolerance = options.probe_tolerance});
+  std::vector<std::string> wrong;
+  for (const auto& finding : findings)
+    if (!finding.ok) wrong.push_back(finding.what + ": " + finding.detail);
+  if (!wrong.empty()) throw InvalidArgument(join(wrong, "; "));
+}
+
+/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked.
+void check_edge(const Offloader& offloader) {
+  const auto* edge = offloader.edge();
+  if (edge == nullptr) return;
+  const double end_us = Clock::steady().now_us() + kEdgePatienceUs;
+  while (edge->state() != EdgeState::kReady && edge->state() != EdgeState::kRefused && Clock::steady().now_us() < end_us) Clock::steady().sleep_us(20e3);
+  if (edge->state() == EdgeState::kRefused) throw InvalidArgument(edge->reason());
+  if (edge->state() != EdgeState::kReady) throw TransportError(edge->reason(), /*retryable=*/true);
+}
+
+/// One picture from start to end. @throws InvalidArgument; TransportError: it needed the edge, which went away.
+void check_answer(Offloader& offloader) {
+  const auto& package = offloader.package();
+  vision::Image image{.width = package.input.width, .height = package.input.height, .rgb = {}};
+  if (fs::exists(package.picture_path())) image = vision::load_image(package.picture_path());
+  else image.rgb.assign(static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3, 128);
+  const auto answer = offloader.answer({.name = "probe", .bytes = vision::encode(image, "png"), .image = std::nullopt});
+  if (answer.error.empty()) return;
+  if (const auto* edge = offloader.edge(); edge != nullptr && edge->state() != EdgeState::kReady) throw TransportError(answer.error, /*retryable=*/true);
+  throw InvalidArgument("a picture is not answered: " + answer.error);
+}
+
+}  // namespace
+
+std::pair<std::string, std::string> parse_package_name(const std::string& text) {
+  const auto slash = text.find('/');
+  if (slash == std::string::npos) return {text, ""};
+  const auto version = text.substr(slash + 1);
+  if (version.size() < 6 || version.size() > 64 || version.find_first_not_of("0123456789abcdef") != std::string::npos)
+    throw InvalidArgument("[run] '" + text + "' names version '" + version + "', expected NAME or NAME/VERSION with the first 6 to 64 hex digits of the version");
+  return {text.substr(0, slash), version};
+}
+
+Delivered::Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<delivery::Store> store, DeliveryOptions options)
+    : source_(std::move(source)), store_(std::move(store)), options_(std::move(options)) {
+  std::shared_ptr<Version> first;
+  try {
+    first = start_with_offer();
+  } catch (const std::exception& e) {
+    if (store_->state().current.empty()) throw;
+    first = start_from_store(e.what());
+  }
+  versions_ = std::make_unique<VersionSwitch>(std::move(first));
+  looked_us_ = Clock::steady().now_us();
+  if (options_.update_every_us > 0) thread_ = std::thread([this] { look_again_and_again(); });
+}
+
+Delivered::~Delivered() {
+  stop_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+DeliveryCounters Delivered::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+void Delivered::count(const std::function<void(DeliveryCounters&)>& by) {
+  const std::lock_guard lock(mutex_);
+  by(counters_);
+}
+
+/// The one that was asked for. @throws InvalidArgument naming what is offered.
+delivery::Offer Delivered::chosen_offer() {
+  count([](auto& c) { ++c.looks; });
+  const auto offers = source_->offers();
+  std::vector<std::string> names;
+  for (const auto& offer : offers) {
+    names.push_back(offer.name + "/" + short_name(offer.version));
+    const bool is_named = options_.name.empty() ? offers.size() == 1 : offer.name == options_.name;
+    if (is_named && offer.version.starts_with(options_.version)) {
+      delivery::check_offer(offer, source_->address());
+      return offer;
+    }
+  }
+  const std::string wanted = options_.name.empty() ? "one package, or its name with --model" : "'" + options_.name + (options_.version.empty() ? "" : "/" + options_.version) + "'";
+  throw InvalidArgument("[delivery] " + source_->address() + " offers " + (names.empty() ? "no packages to this device" : join(names)) + ", expected " + wanted +
+                        (names.empty() ? "; are there some in its --packages, are their models served, and does its --access allow them?" : ""));
+}
+
+void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
+  delivery::PullOptions pull;
+  pull.shows_progress = !in_background && options_.shows_progress;
+  pull.share = in_background ? options_.share : 1;
+  if (in_background) pull.stop = stop_.get_token();
+  int64_t bytes = 0;
+  const auto fetch = [&] { bytes = delivery::pull(*source_, *store_, offer, pull); };
+  if (in_background) run_nicely(fetch);
+  else fetch();
+  log::info("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + ": " + format_bytes(static_cast<double>(bytes)) + " of " + format_bytes(static_cast<double>(offer.size_bytes())) + " fetched");
+  count([&](auto& c) { c.pulled_bytes += bytes; });
+}
+
+std::shared_ptr<Version> Delivered::open(const std::string& version) {
+  return std::make_shared<Version>(short_name(version), std::make_unique<Offloader>(open_package(store_->package(version)), options_.offloader));
+}
+
+/// Ready to answer. @throws InvalidArgument: it failed and is rejected; others: it could not be tried now.
+std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
+  store_->begin_trial(offer.version);
+  try {
+    run_nicely([&] { check_halves(store_->package(offer.version), options_.offloader); });
+    auto version = open(offer.version);
+    check_edge(version->offloader());
+    check_answer(version->offloader());
+    return version;
+  } catch (const TransportError&) {
+    store_->end_trial();
+    throw;
+  } catch (const ResourceError&) {  // memory or disk, which may be there later
+    store_->end_trial();
+    throw;
+  } catch (const std::exception& e) {
+    store_->reject(offer.version, e.what());
+    count([](auto& c) { ++c.rejected; });
+    throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " failed its probe and is not used: " + e.what());
+  }
+}
+
+std::shared_ptr<Version> Delivered::start_with_offer() {
+  for (int i = 1;; ++i) {
+    const auto offer = chosen_offer();
+    if (offer.version == store_->state().current) {
+      const auto damage = store_->damage(offer.version);
+      if (damage.empty()) return open(offer.version);
+      log::warning("[delivery] the store is damaged and fetched again: " + damage);
+    } else if (const auto* rejection = store_->rejection(offer.version); rejection != nullptr && !store_->state().current.empty()) {
+      throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " was rejected before: " + rejection->reason);
+    }
+    try {
+      fetch(offer, /*in_background=*/false);
+    } catch (const InvalidArgument&) {  // replaced since it was listed
+      if (i == kReplacedTries) throw;
+      continue;
+    }
+    auto version = tried(offer);
+    store_->accept(offer.version);
+    return version;
+  }
+}
+
+std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
+  const auto& state = store_->state();
+  for (const std::string version : {state.current, state.previous}) {
+    const auto offer = store_->installed(version);
+    if (!offer) continue;
+    if ((!options_.name.empty() && offer->name != options_.name) || !version.starts_with(options_.version)) continue;
+    if (const auto damage = store_->damage(version); !damage.empty()) {
+      log::error("[delivery] version " + short_name(version) + " in '" + store_->folder().string() + "' is damaged: " + damage);
+      store_->forget(version);
+      continue;
+    }
+    log::warning("[delivery] starting from the store '" + store_->folder().string() + "' with package '" + offer->name + "' version " + short_name(version) + ": " + why);
+    count([](auto& c) { c.is_from_store = true; });
+    return open(version);
+  }
+  throw InvalidArgument("[delivery] the store '" + store_->folder().string() + "' holds no whole version of the wanted package, and none came from the edge: " + why);
+}
+
+bool Delivered::look() {
+  const std::lock_guard one_at_a_time(looking_);
+  looked_us_ = Clock::steady().now_us();
+  try {
+    const auto offer = chosen_offer();
+    if (offer.version == store_->state().current) return false;
+    if (const auto* rejection = store_->rejection(offer.version)) {
+      if (std::exchange(told_, offer.version) != offer.version) log::warning("[delivery] version " + short_name(offer.version) + " is offered and was rejected before: " + rejection->reason);
+      return false;
+    }
+    fetch(offer, /*in_background=*/true);
+    auto next = tried(offer);
+    store_->accept(offer.version);
+    auto before = versions_->switch_to(std::move(next));
+    log::warning("[delivery] switched from version " + before->name() + " to " + short_name(offer.version) + " of package '" + offer.name + "'");
+    count([](auto& c) { ++c.updates; });
+    while (before.use_count() > 1 && !stop_.stop_requested()) Clock::steady().sleep_us(kLookAtStateUs / 10);  // so that it ends here, and not in the way of an image
+    return true;
+  } catch (const std::exception& e) {
+    std::string note;
+    count([](auto& c) { ++c.failures; });
+    if (!stop_.stop_requested() && limit_.admits(e.what(), note)) log::warning("[delivery] version " + versions_->current()->name() + " stays in use: " + std::string(e.what()) + note);
+    return false;
+  }
+}
+
+double Delivered::due_us() const {
+  const auto* edge = versions_->current()->offloader().edge();
+  const bool is_refused = edge != nullptr && edge->state() == EdgeState::kRefused;
+  return looked_us_ + (is_refused ? std::min(options_.refused_every_us, options_.update_every_us) : options_.update_every_us);
+}
+
+void Delivered::look_again_and_again() {
+  const auto stop = stop_.get_token();
+  while (!stop.stop_requested()) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, stop, std::chrono::duration<double, std::micro>(std::min(kLookAtStateUs, options_.update_every_us)), [&] { return stop.stop_requested(); });
+    }
+    if (!stop.stop_requested() && Clock::steady().now_us() >= due_us()) (void)look();
+  }
+}
+
+}  // namespace scissionlite::device
