@@ -1,6 +1,7 @@
 #include "train/fit_low_bits.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "base/text.h"
@@ -40,16 +41,48 @@ bool has_batch_norm(const compress::LowBitModel& model) {
   return std::any_of(model.graph.nodes.begin(), model.graph.nodes.end(), [](const Node& node) { return node.op_type == "BatchNormalization"; });
 }
 
-/// Averages over batches, each of which is normalised by its own statistics.
-void fit_statistics(Module& module, const Values& given, const SomeImages& batches) {
+/// The network with statistics of BatchNormalization that are averages over batches, each of which is normalised by its own.
+Graph with_statistics_of(const Graph& network, const Values& given, const SomeImages& batches) {
+  Module module(network);
   module.train({});
   module.set_update_statistics(true);
   double batch = 0;
   batches.each([&](const torch::Tensor& input) {
     module.set_statistics_momentum(1 / ++batch);
-    (void)module.run(with_input(module, given, input), {module.graph().outputs.at(0).name});
+    (void)module.run(with_input(module, given, input), {network.outputs.at(0).name});
   });
-  module.set_update_statistics(false);
+  return module.export_graph();
+}
+
+/// One channel's, of a BatchNormalization.
+struct Statistics {
+  double mean, variance;
+};
+
+/// The reference's own statistics, moved and scaled as few bits move and scale what is normalised: these images need not be distributed as those that the network was trained on (rare positives that were drawn more often, say), and a
+/// network that bits change nothing of keeps its statistics.
+Statistics moved(const Statistics& own, const Statistics& reference, const Statistics& quantised) {
+  const double ratio = reference.variance > 0 ? quantised.variance / reference.variance : 1;
+  return {quantised.mean + (own.mean - reference.mean) * std::sqrt(ratio), own.variance * ratio};
+}
+
+Graph with_moved_statistics(const Graph& network, const Values& given, const Reference& reference, const SomeImages& batches) {
+  const Graph own = reference.network.export_graph(), measured = with_statistics_of(own, reference.given, batches);
+  Graph out = with_statistics_of(network, given, batches);
+  for (const auto& node : network.nodes) {
+    if (node.op_type != "BatchNormalization" || !own.initializers.contains(node.inputs[3])) continue;
+    const auto of = [&](const Graph& graph) { return std::pair(graph.initializers.at(node.inputs[3]).to_f32(), graph.initializers.at(node.inputs[4]).to_f32()); };
+    const auto [own_mean, own_variance] = of(own);
+    const auto [reference_mean, reference_variance] = of(measured);
+    auto [mean, variance] = of(out);
+    mean = mean.clone(), variance = variance.clone();
+    for (size_t c = 0; c < static_cast<size_t>(mean.size()); ++c) {
+      const auto [m, v] = moved({own_mean.as<float>()[c], own_variance.as<float>()[c]}, {reference_mean.as<float>()[c], reference_variance.as<float>()[c]}, {mean.as<float>()[c], variance.as<float>()[c]});
+      mean.mutable_as<float>()[c] = static_cast<float>(m), variance.mutable_as<float>()[c] = static_cast<float>(v);
+    }
+    out.initializers[node.inputs[3]] = mean, out.initializers[node.inputs[4]] = variance;
+  }
+  return out;
 }
 
 }  // namespace
@@ -103,8 +136,7 @@ compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model,
   torch::NoGradGuard guard;
   const FakeQuantised network(model, steps);
   const SomeImages batches(images, options.images, options.seed);
-  Module module(network.graph());
-  if (has_batch_norm(model)) fit_statistics(module, network.steps(), batches);
+  Module module(has_batch_norm(model) ? with_moved_statistics(network.graph(), network.steps(), reference, batches) : network.graph());
   const auto producers = network.graph().producers();
   for (const auto& layer : model.layers) {
     const auto& node = model.graph.nodes[layer.node];
