@@ -15,6 +15,10 @@
 #include "protocol/tls.h"
 #include "server/quotas.h"
 
+namespace scissionlite::trace {
+class Tracer;
+}
+
 namespace scissionlite::server {
 
 /// A further port that is served; nothing is loaded or answered differently by it.
@@ -49,6 +53,8 @@ struct ServerOptions {
   bool strict_readiness = true;      // ready only when every model is
   bool exit_on_error = true;         // start() throws when a model cannot be loaded
   protocol::Security security;
+  std::shared_ptr<trace::Tracer> tracer;  // nullptr: nothing is traced
+  bool logs_requests = false;        // a line a request
   fs::path access;                   // who may use what (access_policy.h); "": everybody everything
 };
 
