@@ -9,6 +9,8 @@
 #include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/run_metrics.h"
+#include "cli/trace_options.h"
 #include "device/pipeline.h"
 #include "device/plan_switch.h"
 #include "program/tls_options.h"
@@ -21,13 +23,15 @@ using device::Offloader;
 using device::RunTotals;
 
 struct Options {
-  std::string package, edge, engine, stdin_format, watch, fallback = "local";
+  std::string package, edge, engine, stdin_format, watch, fallback = "local", name, metrics;
   std::vector<std::string> images, also;
   double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
   protocol::Security security;
+  trace::TracerOptions tracing;
+  bool logs_requests = false;
 };
 
 std::atomic<bool> g_stop{false};
@@ -70,7 +74,12 @@ class Progress final : public device::FrameSource {
   std::atomic<double> since_us_{0};  // of the last answer, or of the first image since
 };
 
-device::OffloaderOptions offloader_options(const Options& o) {
+device::Observation observation(const Options& o) {
+  device::check_device_name(o.name);
+  return {.name = o.name, .tracer = make_tracer(o.tracing, "scissionlite-device", o.name, o.security.allows_plain_text), .counts = std::make_shared<device::DeviceCounts>(), .logs_requests = o.logs_requests};
+}
+
+device::OffloaderOptions offloader_options(const Options& o, const device::Observation& observation) {
   device::OffloaderOptions out;
   out.edge = o.edge;
   out.engine = o.engine.empty() ? default_backend() : o.engine;
@@ -83,6 +92,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
   out.security = o.security;
+  out.observation = observation;
   out.session.breaker.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
   return out;
 }
@@ -148,16 +158,23 @@ struct Answering {
   std::unique_ptr<Offloader> alone;
   std::unique_ptr<device::PlanSwitch> several;
   [[nodiscard]] Offloader& first() const { return several ? *several->plans().front() : *alone; }
+  [[nodiscard]] std::vector<const Offloader*> plans() const {
+    if (!several) return {alone.get()};
+    std::vector<const Offloader*> out;
+    for (const auto& plan : several->plans()) out.push_back(plan.get());
+    return out;
+  }
   [[nodiscard]] device::Answerer& answerer() const { return several ? static_cast<device::Answerer&>(*several) : *alone; }
 };
 
 Answering make_answering(const Options& o) {
   Answering out;
-  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o));
+  const auto observing = observation(o);
+  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o, observing));
   if (o.also.empty()) return out;
   std::vector<std::unique_ptr<Offloader>> plans;
   plans.push_back(std::move(out.alone));
-  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o)));
+  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o, observing)));
   device::SwitchOptions options;
   options.control.deadline_us = o.deadline_ms * 1e3, options.control.call_timeout_us = o.call_timeout_ms * 1e3, options.control.dwell_us = o.dwell_ms * 1e3;
   out.several = std::make_unique<device::PlanSwitch>(std::move(plans), options);
@@ -172,9 +189,15 @@ int run(const Options& o, const Common& common) {
   Offloader& offloader = answering.first();
   if (offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
     log::warning("[run] no --edge given: every image is answered locally");
+  const auto metrics = serve_device_metrics(o.metrics, o.security.allows_plain_text, answering.plans());
   stop_on_signals();
-  if (common.json) std::cout << Json{{"ready", true}, {"candidate", offloader.package().manifest.candidate}}.dump() << std::endl;
+  if (common.json) {
+    Json ready{{"ready", true}, {"candidate", offloader.package().manifest.candidate}};
+    if (metrics) ready["metrics_port"] = metrics->port();
+    std::cout << ready.dump() << std::endl;
+  }
   const auto emit = [&](const device::Answer& answer) {
+    if (answer.id.empty()) offloader.options().observation.counts->add(answer, offloader.package().manifest.candidate, /*has_edge=*/false);  // it could not be read
     std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
     source.answered();
   };
@@ -219,6 +242,9 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   declare_security(app, o->security);
+  app.add_option("--name", o->name, "of this device, as the edge's live page and traces show it");
+  app.add_option("--metrics", o->metrics, "address of Prometheus metrics at /metrics, in plain text; port 0 = any free; one that others reach takes --plain-text")->type_name("HOST:PORT");
+  declare_tracing(app, o->tracing, o->logs_requests);
   return [o, &common] { return run(*o, common); };
 }
 

@@ -1,0 +1,20 @@
+// Metrics of `run`, as Prometheus text on a port of their own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device/offloader.h"
+#include "server/http/http_server.h"
+
+namespace scissionlite::cli {
+
+/// @param plans  of one device, which share their counts; the first one's tracer is told of.
+[[nodiscard]] std::string device_metrics(const std::vector<const device::Offloader*>& plans);
+
+/// Serves them at /metrics; nullptr when `address` is "". Plans have to outlive it.
+/// @throws InvalidArgument: no HOST:PORT, or an address that others reach without `allows_plain_text`; ResourceError: the port cannot be taken.
+[[nodiscard]] std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text, std::vector<const device::Offloader*> plans);
+
+}  // namespace scissionlite::cli
