@@ -20,8 +20,13 @@ void check_device_name(const std::string& name) {
     throw InvalidArgument("[run] --name '" + printable_ascii(name) + "'; expected at most " + std::to_string(kLongest) + " characters of printable ASCII");
 }
 
+std::vector<std::pair<std::string, std::string>> name_metadata(const Observation& observation) {
+  if (observation.name.empty()) return {};
+  return {{protocol::kDeviceKey, observation.name}};
+}
+
 void add_metadata(const Observation& observation, const std::optional<trace::Context>& context, double now_us, protocol::InferRequest& request) {
-  if (!observation.name.empty()) request.metadata.emplace_back(protocol::kDeviceKey, observation.name);
+  request.metadata = name_metadata(observation);
   if (auto report = observation.counts->report(now_us)) request.metadata.emplace_back(protocol::kReportKey, std::move(*report));
   if (context) request.metadata.emplace_back(trace::kTraceparentKey, trace::traceparent(*context));
 }

@@ -23,6 +23,9 @@ struct Observation {
 /// @throws InvalidArgument: longer than 64 characters, or with others than printable ASCII.
 void check_device_name(const std::string& name);
 
+/// Who sends; empty without a name.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> name_metadata(const Observation& observation);
+
 /// Adds to the call who sends, what the device has done when that is due, and the trace that the image is of.
 /// @param context  of Tracer::begin; nothing where nothing is traced.
 void add_metadata(const Observation& observation, const std::optional<trace::Context>& context, double now_us, protocol::InferRequest& request);

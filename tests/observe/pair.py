@@ -41,7 +41,7 @@ class Pair(unittest.TestCase):
             peers.skip(f"no {python}; run tools/install_deps.sh test")
         subprocess.run([python, HERE.parent / "packaging" / "small_model.py", cls.folder], check=True)
         for name, candidate in cls.plans.items():
-            subprocess.run([cls.program, "prepare", cls.folder / "small.onnx", "--candidate", candidate, "--package", cls.folder / name, "--repository", cls.folder / "repository", "--name", f"small_{name}"],
+            subprocess.run([cls.program, "prepare", cls.folder / "small.onnx", "--candidate", candidate, "--package", cls.folder / name, "--repository", cls.folder / "repository", "--name", f"small_{name}", "--engine", "native"],
                            check=True, capture_output=True)
 
     @classmethod
@@ -49,11 +49,11 @@ class Pair(unittest.TestCase):
         cls.scratch.cleanup()
 
     def serve(self, *words):
-        return peers.Serve(self.program, self.folder / "repository", "--threads", "1", *words)
+        return peers.Serve(self.program, self.folder / "repository", "--engine", "native", "--threads", "1", *words)
 
     def run_device(self, *words, plan="uint8", code=0):
         """The answers, the summary, and the lines of stderr."""
-        done = subprocess.run([self.program, "run", "--json", self.folder / plan, "--threads", "1", *map(str, words)], capture_output=True, text=True, timeout=240)
+        done = subprocess.run([self.program, "run", "--json", self.folder / plan, "--engine", "native", "--threads", "1", *map(str, words)], capture_output=True, text=True, timeout=240)
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return [line for line in lines if "path" in line], lines[-1].get("summary") if lines else None, done.stderr.splitlines()
@@ -78,8 +78,12 @@ class Collector:
                     collector.bodies.append(body.decode())
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", "2")
                 self.end_headers()
-                self.wfile.write(b"{}")
+                try:
+                    self.wfile.write(b"{}")
+                except OSError:
+                    pass  # the device has ended
 
             def log_message(self, *_):
                 pass

@@ -11,7 +11,7 @@ class DeviceMetrics(Pair):
 
     def test_counts_are_those_of_the_answers(self):
         with self.serve() as edge:
-            command = [self.program, "run", "--json", self.folder / "uint8", "--also", self.folder / "local", "--edge", edge.address, "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
+            command = [self.program, "run", "--json", self.folder / "uint8", "--also", self.folder / "local", "--edge", edge.address, "--engine", "native", "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
             device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             port = json.loads(device.stdout.readline())["metrics_port"]
             answers = []
@@ -38,7 +38,7 @@ class DeviceMetrics(Pair):
                 self.assertRegex(line, r'^[a-z_]+(\{([a-z0-9_]+="[^"]*",?)*\})? \S+$')
 
     def test_an_edge_that_is_down_opens_the_breaker(self):
-        command = [self.program, "run", "--json", self.folder / "uint8", "--edge", f"127.0.0.1:{peers.free_port()}", "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
+        command = [self.program, "run", "--json", self.folder / "uint8", "--edge", f"127.0.0.1:{peers.free_port()}", "--engine", "native", "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
         device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = json.loads(device.stdout.readline())["metrics_port"]
         device.stdin.write(f"{self.pictures()[0]}\n")

@@ -1,21 +1,21 @@
-"""test_live.py SCISSIONLITE [PICTURES]: the edge's live page in headless Chromium while devices ask, and its data. With a folder PICTURES, screenshots are left there."""
+"""test_live.py SCISSIONLITE: the edge's live page in headless Chromium while devices ask, and its data. Screenshots are left in the folder that SCISSIONLITE_PICTURES names."""
 import http.client
 import json
+import os
 import pathlib
 import subprocess
-import sys
 
-from pair import Browser, Pair, get, main, peers
+from pair import Browser, Pair, get, main
 
 SCRIPT = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
-PICTURES = None
+PICTURES = os.environ.get("SCISSIONLITE_PICTURES")
 
 
 class Load:
     """A device that goes on asking until the end of the block."""
 
     def __init__(self, case, edge, *words):
-        self.command = [case.program, "run", "--json", case.folder / "uint8", "--threads", "1", "--edge", edge.address, "--repeat", "1000000", *words, *case.pictures()]
+        self.command = [case.program, "run", "--json", case.folder / "uint8", "--engine", "native", "--threads", "1", "--edge", edge.address, "--repeat", "1000000", *words, *case.pictures()]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -36,11 +36,13 @@ class Live(Pair):
         self.assertEqual(status, 200, text)
         return json.loads(text)
 
-    def infer_over_http(self, edge, count=1, device="", report="", model="small_uint8"):
-        """Requests that are refused: the page shows who asked all the same."""
+    def infer_over_http(self, edge, count=1, device="", report=""):
+        """Requests whose shape is refused: the page shows who asked all the same."""
+        name = json.loads(get(edge.event["http_port"], "/v2/models/small_uint8")[2])["inputs"][0]["name"]
+        body = json.dumps({"inputs": [{"name": name, "datatype": "UINT8", "shape": [1, 1, 1, 1], "data": [0]}]})
         connection = http.client.HTTPConnection("127.0.0.1", edge.event["http_port"], timeout=60)
         for i in range(count):
-            connection.request("POST", f"/v2/models/{model}/infer", "{}", {"scissionlite-device": device.format(i), "scissionlite-report": report})
+            connection.request("POST", "/v2/models/small_uint8/infer", body, {"scissionlite-device": device.format(i), "scissionlite-report": report})
             connection.getresponse().read()
         connection.close()
 
@@ -67,12 +69,12 @@ class Live(Pair):
                     self.leave_pictures(url, browser)
 
     def leave_pictures(self, url, browser):
-        browser.picture(PICTURES / "wide.png")
+        browser.picture(pathlib.Path(PICTURES) / "wide.png")
         for name, width, dark in (("phone", 390, False), ("dark", 1200, True)):
             with Browser(width=width, dark=dark) as other:
                 other.open(url)
                 other.wait("document.querySelectorAll('#devices tr').length >= 3")
-                other.picture(PICTURES / f"{name}.png")
+                other.picture(pathlib.Path(PICTURES) / f"{name}.png")
 
     def test_on_a_phone_nothing_sticks_out(self):
         with self.serve() as edge, Browser(width=390, height=800) as browser:
@@ -84,7 +86,7 @@ class Live(Pair):
 
     def test_names_of_strangers_stay_text(self):
         with self.serve() as edge, Browser() as browser:
-            self.infer_over_http(edge, device=SCRIPT, report=f"plan={SCRIPT};local=<b>1</b>;fallbacks=7;evil=1", model="%3Cscript%3E")
+            self.infer_over_http(edge, device=SCRIPT, report=f"plan={SCRIPT};local=<b>1</b>;fallbacks=7;evil=1")
             browser.open(f"http://127.0.0.1:{edge.event['http_port']}/live")
             browser.wait("document.querySelectorAll('#devices tr').length === 2")
             shown = browser.value("document.querySelector('#devices').innerText")
@@ -125,7 +127,7 @@ class Live(Pair):
             self.assertEqual({answer["origin"] for answer in answers}, {"local"})
             self.run_device("--edge", edge.address, "--name", "camera", *self.pictures())
             device = next(one for one in self.live(edge)["devices"] if one["name"] == "camera")
-            self.assertEqual((device["model"], device["plan"], device["requests"]), ("small_uint8", "split/3/uint8", 2))
+            self.assertEqual((device["model"], device["plan"], device["requests"]), ("small_uint8", "split/3/uint8", 4))  # with the two probes
             self.assertEqual(set(device["report"]), {"plan", "edge", "local", "fallbacks", "errors", "late", "switches"})
             self.assertGreater(device["p50_us"], 0)
             model = self.live(edge)["models"][0]
@@ -142,7 +144,4 @@ class Live(Pair):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        PICTURES = pathlib.Path(sys.argv.pop(2)).resolve()
-        PICTURES.mkdir(parents=True, exist_ok=True)
     main()
