@@ -27,11 +27,11 @@ function span(s) {
 const share = (part, whole) => whole > 0 ? `${(100 * part / whole).toFixed(part > 0 && part < whole / 100 ? 2 : 1)} %` : "–";
 
 function show_tiles(data) {
-  const m = data.last_minute, seen = data.devices.filter(d => d.seen_s < 60);
+  const m = data.last_minute, over_s = Math.min(60, Math.max(1, data.up_s)), seen = data.devices.filter(d => d.seen_s < 60);
   const waiting = data.models.reduce((sum, one) => sum + one.waiting, 0);
   const fallbacks = data.devices.reduce((sum, d) => sum + (d.report.fallbacks || 0), 0);
-  const tiles = [["requests / s", rate(m.requests / 60)], ["at the edge, median", time(m.p50_us)], ["95 % below", time(m.p95_us)], ["99 % below", time(m.p99_us)],
-    ["devices", count(seen.length)], ["in queue", count(waiting)], ["items a run", m.batch ? m.batch.toFixed(1) : "–"], ["up / down a second", `${bytes(m.bytes_up / 60)} / ${bytes(m.bytes_down / 60)}`],
+  const tiles = [["requests / s", rate(m.requests / over_s)], ["at the edge, median", time(m.p50_us)], ["95 % below", time(m.p95_us)], ["99 % below", time(m.p99_us)],
+    ["devices", count(seen.length)], ["in queue", count(waiting)], ["items a run", m.batch ? m.batch.toFixed(1) : "–"], ["up / down a second", `${bytes(m.bytes_up / over_s)} / ${bytes(m.bytes_down / over_s)}`],
     ["refused", count(m.refused), m.refused > 0], ["fallbacks", count(fallbacks)]];
   by("tiles").replaceChildren(...tiles.map(([label, value, is_bad]) => {
     const tile = make("div", is_bad ? "tile bad" : "tile");
