@@ -45,7 +45,7 @@ TEST(LiveTable, RowsAreOfIdentityAndName) {
   EXPECT_NEAR(camera["p50_us"].get<double>(), 2000, 1);
   EXPECT_EQ(camera["report"], (Json{{"plan", "p"}, {"local", 3}}));
   EXPECT_EQ(json["devices"][1]["refused"], 1);
-  EXPECT_EQ(json["totals"], (Json{{"requests", 4}, {"refused", 2}, {"bytes_up", 200}, {"bytes_down", 40}}));
+  EXPECT_EQ(json["totals"], (Json{{"requests", 4}, {"refused", 2}, {"bytes_up", 200}, {"bytes_down", 30}}));
   EXPECT_EQ(json["seconds"].size(), LiveTable::kSeconds - 1);
 }
 
