@@ -76,6 +76,7 @@ once skimage pip_target scikit_image scikit-image==0.26.0
 apt_group test debhelper python3-yaml g++-aarch64-linux-gnu qemu-user mmdebstrap libb64-0d chromium libtorch-dev libopenblas0-pthread libopenmpi-dev openmpi-bin
 once peers_ort venv venv_ort onnxruntime==1.32.0 onnx==1.23.2 "numpy<3"
 once peers_triton_client venv venv_tritonclient "tritonclient[grpc,http]==2.73.0" "numpy<3"
+once peers_opentelemetry venv venv_opentelemetry opentelemetry-proto==1.45.2
 once peers_triton pip_target pytriton nvidia-pytriton==0.7.0
 once peers_triton_python pip_target triton_python onnxruntime==1.32.0 numpy==1.26.4
 once peers_perf_analyzer pip_target perf_analyzer tritonclient==2.50.0 nvidia-cuda-runtime-cu12==12.4.127

@@ -11,6 +11,8 @@
 #include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/run_metrics.h"
+#include "cli/trace_options.h"
 #include "device/delivered.h"
 #include "device/pipeline.h"
 #include "device/plan_switch.h"
@@ -25,13 +27,15 @@ using device::Offloader;
 using device::RunTotals;
 
 struct Options {
-  std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local";
+  std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics;
   std::vector<std::string> images, also;
   double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
   protocol::Security security;
+  trace::TracerOptions tracing;
+  bool logs_requests = false;
 };
 
 std::atomic<bool> g_stop{false};
@@ -74,7 +78,12 @@ class Progress final : public device::FrameSource {
   std::atomic<double> since_us_{0};  // of the last answer, or of the first image since
 };
 
-device::OffloaderOptions offloader_options(const Options& o) {
+device::Observation observation(const Options& o) {
+  device::check_device_name(o.name);
+  return {.name = o.name, .tracer = make_tracer(o.tracing, "scissionlite-device", o.name, o.security.allows_plain_text), .counts = std::make_shared<device::DeviceCounts>(), .logs_requests = o.logs_requests};
+}
+
+device::OffloaderOptions offloader_options(const Options& o, const device::Observation& observation) {
   device::OffloaderOptions out;
   out.edge = o.edge;
   out.engine = o.engine.empty() ? default_backend() : o.engine;
@@ -87,6 +96,7 @@ device::OffloaderOptions offloader_options(const Options& o) {
   out.whole_outputs = o.whole_outputs;
   out.probe_tolerance = o.probe_tolerance;
   out.security = o.security;
+  out.observation = observation;
   out.session.breaker.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
   return out;
 }
@@ -169,6 +179,12 @@ struct Answering {
     const auto version = delivered->versions().current();
     return {version, &version->offloader()};
   }
+  [[nodiscard]] DevicePlans plans() const {
+    if (!several) return {first()};
+    DevicePlans out;
+    for (const auto& plan : several->plans()) out.push_back({std::shared_ptr<void>(), plan.get()});
+    return out;
+  }
   [[nodiscard]] device::Answerer& answerer() const {
     if (delivered) return delivered->versions();
     return several ? static_cast<device::Answerer&>(*several) : *alone;
@@ -188,23 +204,23 @@ fs::path default_store(const Options& o) {
   return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
 }
 
-std::unique_ptr<device::Delivered> make_delivered(const Options& o) {
+std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
   options.update_every_us = o.update_every_s * 1e6;
-  options.offloader = offloader_options(o);
+  options.offloader = offloader_options(o, observing);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
   auto source = delivery::make_grpc_source(o.from, {.security = o.security});
   return std::make_unique<device::Delivered>(std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
 }
 
 /// A service waits for its first package; what answers given files ends.
-std::unique_ptr<device::Delivered> first_delivered(const Options& o) {
+std::unique_ptr<device::Delivered> first_delivered(const Options& o, const device::Observation& observing) {
   constexpr double kPauseUs = 5e6;
   LogLimit limit;
   while (true) {
     try {
-      return make_delivered(o);
+      return make_delivered(o, observing);
     } catch (const TransportError& e) {
       if (o.watch.empty()) throw;
       std::string note;
@@ -216,15 +232,16 @@ std::unique_ptr<device::Delivered> first_delivered(const Options& o) {
 
 Answering make_answering(const Options& o) {
   Answering out;
+  const auto observing = observation(o);
   if (!o.from.empty()) {
-    out.delivered = first_delivered(o);
+    out.delivered = first_delivered(o, observing);
     return out;
   }
-  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o));
+  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o, observing));
   if (o.also.empty()) return out;
   std::vector<std::unique_ptr<Offloader>> plans;
   plans.push_back(std::move(out.alone));
-  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o)));
+  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o, observing)));
   device::SwitchOptions options;
   options.control.deadline_us = o.deadline_ms * 1e3, options.control.call_timeout_us = o.call_timeout_ms * 1e3, options.control.dwell_us = o.dwell_ms * 1e3;
   out.several = std::make_unique<device::PlanSwitch>(std::move(plans), options);
@@ -252,13 +269,19 @@ int run(const Options& given, const Common& common) {
   const auto answering = make_answering(o);
   if (const auto offloader = answering.first(); offloader->edge() == nullptr && offloader->package().manifest.candidate != "local")
     log::warning("[run] no --edge given: every image is answered locally");
+  const auto metrics = serve_device_metrics(o.metrics, o.security.allows_plain_text, [&answering] { return answering.plans(); });
   stop_on_signals();
   if (common.json) {
     Json ready{{"ready", true}, {"candidate", answering.first()->package().manifest.candidate}};
     if (answering.delivered) ready["package"] = answering.delivered->versions().current()->name();
+    if (metrics) ready["metrics_port"] = metrics->port();
     std::cout << ready.dump() << std::endl;
   }
   const auto emit = [&](const device::Answer& answer) {
+    if (answer.id.empty()) {  // it could not be read
+      const auto offloader = answering.first();
+      offloader->options().observation.counts->add(answer, offloader->package().manifest.candidate, /*has_edge=*/false);
+    }
     std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
     source.answered();
   };
@@ -311,6 +334,9 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   declare_security(app, o->security);
+  app.add_option("--name", o->name, "of this device, as the edge's live page and traces show it");
+  app.add_option("--metrics", o->metrics, "address of Prometheus metrics at /metrics, in plain text; port 0 = any free; one that others reach takes --plain-text")->type_name("HOST:PORT");
+  declare_tracing(app, o->tracing, o->logs_requests);
   return [o, &common] { return run(*o, common); };
 }
 

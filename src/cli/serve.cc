@@ -12,6 +12,7 @@
 #include "base/service_notify.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/trace_options.h"
 #include "program/tls_options.h"
 #include "server/listening.h"
 #include "server/server.h"
@@ -23,6 +24,7 @@ constexpr int kHttpPort = 8000, kMetricsPort = 8002;
 
 struct Options {
   server::ServerOptions server;
+  trace::TracerOptions tracing;
   std::string control_mode = "none", ready_file;
   double exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
   int64_t max_message_mb = 256;
@@ -93,6 +95,7 @@ int serve(const Options& given, const Common& common) {
   if (!options.ready_file.empty()) check_writable(options.ready_file);
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
+  options.server.tracer = make_tracer(options.tracing, "scissionlite-edge", "", options.server.security.allows_plain_text);
   server::Server server(options.server);
   server.start();
   announce(server, options, common);
@@ -147,6 +150,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
+  declare_tracing(app, options->tracing, server.logs_requests);
   declare_tls_with_list(app, server.security.tls);
   app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS (HTTP and metrics always are) on an address that others reach, where the network is trusted");
   app.add_option("--access", server.access, "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")->type_name("FILE")->check(CLI::ExistingFile);

@@ -61,6 +61,8 @@ std::optional<Verdict> verdict_of(const Tensor& scores, const vision::InputSpec&
 
 Json to_json(const Answer& answer, bool whole) {
   Json json{{"path", answer.name}};
+  if (!answer.id.empty()) json["request_id"] = answer.id;
+  if (!answer.trace_id.empty()) json["trace_id"] = answer.trace_id;
   if (!answer.error.empty()) {
     json["error"] = answer.error;
     return json;

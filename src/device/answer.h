@@ -63,6 +63,9 @@ struct Answer {
   bool is_late = false;             // past the deadline
   std::string note;                 // why it is local although there is an edge
   std::string error;                // not empty: there is no answer, and this is why
+  std::string id;                   // of the request, at the edge too
+  std::string trace_id = {};        // "" when the image is not traced
+  int64_t response_bytes = 0;       // the whole answer of the edge
 };
 
 /// @param count  classes of the model, which tells whether the labels count a background class.

@@ -82,11 +82,14 @@ protocol::InferRequest make_request(const Manifest& manifest, std::vector<protoc
   return request;
 }
 
-std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us) {
+std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us,
+                                                  const std::vector<std::pair<std::string, std::string>>& metadata) {
   auto claims = compare_claim(edge, manifest);
   protocol::InferResult result;
   try {
-    result = edge.infer(make_request(manifest, probe_inputs(manifest, probe), "probe"), deadline_us);
+    auto request = make_request(manifest, probe_inputs(manifest, probe), "probe");
+    request.metadata = metadata;
+    result = edge.infer(request, deadline_us);
   } catch (const InvalidArgument& e) {
     refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")");
   }

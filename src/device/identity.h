@@ -9,11 +9,12 @@ namespace scissionlite::device {
 
 /// Compares the edge's claim of model_sha256 with the package, sends the stored probe tensors and compares the answer.
 /// @param tolerance  largest difference allowed, as a share of the answer's largest magnitude; different engines on the
-///                   same tail stay below 1e-3 in f32.
+///                   same tail stay below 1e-3 in f32. @param metadata  of the call.
 /// @return what the edge claims of the model.
 /// @throws InvalidArgument: the edge holds another tail, or none (names the model, both hashes or the difference).
 /// @throws TransportError: the edge could not be asked.
-std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us);
+std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us,
+                                                  const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
 /// A request to the tail, with its hash.
 [[nodiscard]] protocol::InferRequest make_request(const Manifest& manifest, std::vector<protocol::WireTensor> inputs, std::string id);

@@ -28,6 +28,16 @@ int64_t payload_of(const std::vector<protocol::WireTensor>& wire) {
   return bytes;
 }
 
+Fields trace_attributes(const Answer& answer, const Manifest& manifest) {
+  Fields out{{"scissionlite.request_id", answer.id}, {"scissionlite.model", manifest.model_name}, {"scissionlite.model_sha256", manifest.model_sha256},
+             {"scissionlite.tail_sha256", manifest.tail_sha256}, {"scissionlite.plan", manifest.candidate}, {"scissionlite.cut", join(manifest.cut_tensors, ",")},
+             {"scissionlite.transfer_layer", manifest.tl}, {"scissionlite.origin", answer.origin == Origin::kEdge ? "edge" : "local"},
+             {"scissionlite.payload_bytes", answer.payload_bytes}, {"scissionlite.bytes_up", answer.message_bytes}, {"scissionlite.bytes_down", answer.response_bytes},
+             {"scissionlite.late", answer.is_late}};
+  if (!answer.note.empty()) out.emplace_back("scissionlite.note", answer.note);
+  return out;
+}
+
 std::string_view as_text(const std::vector<uint8_t>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
@@ -36,6 +46,7 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
     : package_(std::move(package)), options_(std::move(options)), clock_(*options_.clock),
       candidate_(candidate_from_key(package_.manifest.candidate)), codec_(wire_codec(package_.manifest)) {
   if (options_.engine.empty()) options_.engine = default_backend();
+  if (!options_.observation.counts) options_.observation.counts = std::make_shared<DeviceCounts>();
   slow_ = slow_factor(options_.engine);
   const bool wants_edge = candidate_.kind != Candidate::Kind::kLocal;
   const bool has_edge = edge != nullptr || !options_.edge.empty();
@@ -56,7 +67,7 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
-        const auto claims = check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us);
+        const auto claims = check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us, name_metadata(options_.observation));
         edge_decodes_ = coders_.are_known_to(claims);
         edge_classifies_ = !scores_name_.empty() && e.classifies();
       },
@@ -85,12 +96,13 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
   Prepared out;
   out.name = frame.name;
   out.accepted_us = clock_.now_us();
+  begin(out);
   try {
     if (candidate_.kind == Candidate::Kind::kEdge && !codec_.empty()) {
       encode_image(frame, out);
     } else {
-      const auto image = pixels(frame, out.parts);
-      out.parts.preprocess_us = timed_us(clock_, slow_, [&] { out.tensors = {{input_name_, vision::preprocess(image, package_.input)}}; });
+      const auto image = pixels(frame, out);
+      out.parts.preprocess_us = staged_us(out, "preprocess", [&] { out.tensors = {{input_name_, vision::preprocess(image, package_.input)}}; });
       if (candidate_.kind != Candidate::Kind::kLocal) prepare_wire(frame, out, keep);
     }
     out.payload_bytes = payload_of(out.wire);
@@ -102,15 +114,54 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
   return out;
 }
 
-vision::Image Offloader::pixels(Frame& frame, Parts& parts) {
+template <typename Body>
+double Offloader::staged_us(const Prepared& image, const char* stage, Body&& body) const {
+  const trace::Stage span(image.recording.get(), stage);
+  return timed_us(clock_, slow_, std::forward<Body>(body));
+}
+
+void Offloader::begin(Prepared& out) {
+  out.id = next_request_id();
+  const auto& tracer = options_.observation.tracer;
+  if (!tracer) return;
+  out.context = tracer->begin();
+  if (out.context.is_sampled) out.recording = std::make_unique<trace::Recording>(*tracer, out.context, "image", trace::Kind::kInternal, clock_);
+}
+
+/// What the edge is told; of an image that is not traced, that it is not to be traced there either.
+std::optional<trace::Context> Offloader::context_of(const Prepared& prepared, const trace::Stage& call) const {
+  if (!options_.observation.tracer) return std::nullopt;
+  if (prepared.recording) return prepared.recording->context_of(call.id());
+  auto context = prepared.context;
+  context.span = options_.observation.tracer->next_span();
+  return context;
+}
+
+void Offloader::tell(Prepared& prepared, Answer& answer) const {
+  answer.id = prepared.id;
+  options_.observation.counts->add(answer, package_.manifest.candidate, session_ != nullptr);
+  if (prepared.recording) {
+    auto& recording = *prepared.recording;
+    answer.trace_id = recording.id();
+    auto& root = recording.root();
+    root.attributes = trace_attributes(answer, package_.manifest);
+    if (options_.deadline_us > 0) root.attributes.emplace_back("scissionlite.deadline_us", options_.deadline_us);
+    root.error = answer.error;
+    recording.submit(prepared.accepted_us + answer.latency_us);
+  }
+  if (options_.observation.logs_requests) log_answer(answer, package_.manifest.candidate);
+}
+
+vision::Image Offloader::pixels(Frame& frame, Prepared& out) {
   if (frame.image) return std::move(*frame.image);
   vision::Image image;
-  parts.image_decode_us += timed_us(clock_, slow_, [&] { image = vision::decode(frame.bytes, frame.name); });
+  out.parts.image_decode_us += staged_us(out, "decode", [&] { image = vision::decode(frame.bytes, frame.name); });
   return image;
 }
 
 void Offloader::prepare_wire(Frame& frame, Prepared& out, bool keep) {
   if (head_) {
+    const trace::Stage stage(out.recording.get(), "head");
     const double start_us = clock_.now_us();
     auto outputs = head_->run(out.tensors, keep);
     out.parts.head_us = clock_.now_us() - start_us;
@@ -122,7 +173,7 @@ void Offloader::prepare_wire(Frame& frame, Prepared& out, bool keep) {
     const Tensor& tensor = found != out.tensors.end() ? found->second : out.tensors.front().second;
     out.wire.push_back({.name = wanted.name, .tensor = tensor, .blob = {}, .strings = {}, .parameters = {}});
   }
-  if (edge_decodes_) out.parts.encode_us += timed_us(clock_, slow_, [&] { encode_wire(out.wire); });
+  if (edge_decodes_) out.parts.encode_us += staged_us(out, "encode", [&] { encode_wire(out.wire); });
 }
 
 /// Codes become streams where there is a coder.
@@ -139,10 +190,10 @@ void Offloader::encode_image(Frame& frame, Prepared& out) {
     out.wire.push_back(blob_input(name, std::move(frame.bytes), codec_));
     return;
   }
-  const auto image = pixels(frame, out.parts);
-  out.parts.preprocess_us = timed_us(clock_, slow_, [&] { out.image = vision::resize_and_crop(image, package_.input); });
+  const auto image = pixels(frame, out);
+  out.parts.preprocess_us = staged_us(out, "preprocess", [&] { out.image = vision::resize_and_crop(image, package_.input); });
   std::string bytes;
-  out.parts.encode_us = timed_us(clock_, slow_, [&] {
+  out.parts.encode_us = staged_us(out, "encode", [&] {
     bytes = codec_ == "raw" ? std::string(as_text(out.image->rgb)) : vision::encode(*out.image, candidate_.codec);
   });
   out.wire.push_back(blob_input(name, std::move(bytes), codec_));
@@ -166,11 +217,15 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     answer.note = session_->reason();
     return false;
   }
-  auto request = make_request(package_.manifest, std::move(prepared.wire), std::to_string(next_id_++));
+  auto request = make_request(package_.manifest, std::move(prepared.wire), prepared.id);
   if (edge_classifies_ && options_.top_k > 0) {
     request.outputs = {scores_name_};
     request.classes = options_.top_k;
   }
+  trace::Stage call(prepared.recording.get(), "ModelInfer", trace::Kind::kClient);
+  call.note("server.address", session_->edge().address());
+  call.note("scissionlite.budget_us", budget_us);
+  add_metadata(options_.observation, context_of(prepared, call), clock_.now_us(), request);
   const double start_us = clock_.now_us();
   try {
     auto result = session_->call(request, budget_us);
@@ -180,7 +235,7 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     parts.edge_decode_us = number(result.parameters, "decode_us");
     parts.edge_compute_us = number(result.parameters, "compute_us");
     parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - parts.edge_queue_us - parts.edge_decode_us - parts.edge_compute_us);
-    answer.message_bytes = result.request_bytes;
+    answer.message_bytes = result.request_bytes, answer.response_bytes = result.response_bytes;
     answer.payload_bytes = prepared.payload_bytes;
     if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us);
     take_outputs(result, answer);
@@ -188,6 +243,7 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     return true;
   } catch (const std::exception& e) {
     answer.note = e.what();
+    call.fail(answer.note);
     answer.parts.wire_us = clock_.now_us() - start_us;
     if (steering_ && answer.parts.wire_us >= budget_us * kSilent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
@@ -213,15 +269,16 @@ void Offloader::restore_input(Prepared& prepared, Answer& answer) {
   const double start_us = clock_.now_us();
   if (!prepared.image) {
     vision::Image image;
-    answer.parts.image_decode_us += timed_us(clock_, slow_, [&] { image = vision::decode(*prepared.wire.front().blob, prepared.name); });
-    answer.parts.preprocess_us += timed_us(clock_, slow_, [&] { prepared.image = vision::resize_and_crop(image, package_.input); });
+    answer.parts.image_decode_us += staged_us(prepared, "decode", [&] { image = vision::decode(*prepared.wire.front().blob, prepared.name); });
+    answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] { prepared.image = vision::resize_and_crop(image, package_.input); });
   }
-  answer.parts.preprocess_us += timed_us(clock_, slow_, [&] { prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}}; });
+  answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] { prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}}; });
   restore_us_ = std::max(clock_.now_us() - start_us, restore_us_ * 0.9);
 }
 
 void Offloader::answer_locally(Prepared& prepared, Answer& answer) {
   if (prepared.tensors.empty()) restore_input(prepared, answer);
+  const trace::Stage stage(prepared.recording.get(), session_ ? "fallback" : "local");
   const double start_us = clock_.now_us();
   answer.outputs = local_->run(prepared.tensors, /*keep=*/true);
   const double us = clock_.now_us() - start_us;
@@ -248,6 +305,7 @@ Answer Offloader::finish(Prepared prepared) {
       else answer.error = answer.note;
     }
     if (answer.error.empty() && !answer.outputs.empty()) {
+      const trace::Stage stage(prepared.recording.get(), "postprocess");
       const auto& names = package_.manifest.output_names;
       const auto main = std::find_if(answer.outputs.begin(), answer.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
       const auto& scores = (main == answer.outputs.end() ? answer.outputs.front() : *main).second;
@@ -257,6 +315,7 @@ Answer Offloader::finish(Prepared prepared) {
     answer.error = e.what();
   }
   finish_times(prepared, answer);
+  tell(prepared, answer);
   return answer;
 }
 

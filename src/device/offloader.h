@@ -21,9 +21,11 @@
 #include "device/answer.h"
 #include "device/edge_session.h"
 #include "device/halves.h"
+#include "device/observation.h"
 #include "device/steering.h"
 #include "device/wire_coders.h"
 #include "prepare/package.h"
+#include "trace/recording.h"
 
 namespace scissionlite::device {
 
@@ -40,6 +42,7 @@ struct OffloaderOptions {
   double probe_tolerance = 2e-3;
   protocol::Security security;   // of the way to the edge
   SessionOptions session;
+  Observation observation;
   Clock* clock = &Clock::steady();
 };
 
@@ -55,6 +58,9 @@ struct Prepared {
   int64_t payload_bytes = 0;
   Parts parts;
   std::string error;                         // the image could not be read or the head failed
+  std::string id;                            // of the request, and of all that is told of this image
+  trace::Context context;                    // with Observation::tracer
+  std::unique_ptr<trace::Recording> recording;  // nullptr: it is not traced
   size_t plan = 0;                           // of several, see plan_switch.h
   std::shared_ptr<Version> version;          // that prepared it, see version_switch.h
 };
@@ -98,10 +104,15 @@ class Offloader final : public Answerer {
  private:
   void choose_answer_form(const ProbeTensors& probe);
   void take_outputs(protocol::InferResult& result, Answer& answer) const;
+  template <typename Body>
+  double staged_us(const Prepared& image, const char* stage, Body&& body) const;
+  void begin(Prepared& out);
+  void tell(Prepared& prepared, Answer& answer) const;
   void prepare_wire(Frame& frame, Prepared& out, bool keep);
   void encode_wire(std::vector<protocol::WireTensor>& wire);
   void encode_image(Frame& frame, Prepared& out);
-  [[nodiscard]] vision::Image pixels(Frame& frame, Parts& parts);
+  [[nodiscard]] vision::Image pixels(Frame& frame, Prepared& out);
+  [[nodiscard]] std::optional<trace::Context> context_of(const Prepared& prepared, const trace::Stage& call) const;
   [[nodiscard]] double edge_budget_us(const Prepared& prepared) const;
   [[nodiscard]] bool ask_edge(Prepared& prepared, Answer& answer);
   void answer_locally(Prepared& prepared, Answer& answer);
@@ -123,7 +134,6 @@ class Offloader final : public Answerer {
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
   Steering* steering_ = nullptr;
-  std::atomic<uint64_t> next_id_{1};
   std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
 };
 

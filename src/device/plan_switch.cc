@@ -113,9 +113,11 @@ Prepared PlanSwitch::prepare(Frame frame, bool keep) {
     const std::lock_guard lock(mutex_);
     const size_t before = controller_->current();
     plan = controller_->choose(may, clock().now_us());
-    if (plan != before)
+    if (plan != before) {
+      plans_.front()->options().observation.counts->add_switch();
       log::info("[offload] from " + controller_->plans()[before].key + " to " + controller_->plans()[plan].key + ": " + format_us(controller_->predicted_us(plan, may[plan], clock().now_us())) + " instead of " +
                 format_us(controller_->predicted_us(before, may[before], clock().now_us())));
+    }
     ++counters_.images[controller_->plans()[plan].key];
     was_alone_ = in_flight_++ == 0;
   }

@@ -52,6 +52,7 @@ int run_program(const Program& program, int argc, const char* const* argv) {
     command->add_flag("--json", common.json, "print the result as JSON on stdout");
     command->add_flag("-v,--verbose", common.verbose, "log what is being done");
     command->add_flag("-q,--quiet", common.quiet, "log errors only");
+    command->add_option("--log-format", common.log_format, "of lines on stderr: text, or json, an object a line")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
     runs.emplace_back(command, row.declare(*command, common));
   }
   if (argc > 1 && argv[1][0] != '-') {
@@ -72,22 +73,26 @@ int run_program(const Program& program, int argc, const char* const* argv) {
     return 2;
   }
   log::set_level(common.verbose ? log::Level::kDebug : common.quiet ? log::Level::kError : log::Level::kInfo);
+  log::set_format(common.log_format == "json" ? log::Format::kJson : log::Format::kText);
   for (const auto& [command, run] : runs) {
     if (!command->parsed()) continue;
-    const std::string prefix = program.name + " " + command->get_name() + ": error: ";
+    const auto tell = [&, prefix = program.name + " " + command->get_name() + ": error: "](const std::string& what) {
+      if (log::format() == log::Format::kJson) log::error(what);
+      else std::cerr << prefix << what << "\n";
+    };
     try {
       const int code = run();
       std::cout.flush();
       if (!std::cout) throw ResourceError("[stdout] the result could not be written; is the disk full or the pipe closed?");
       return code;
     } catch (const Error& e) {
-      std::cerr << prefix << e.what() << "\n";
+      tell(e.what());
       return exit_code(e.code());
     } catch (const std::bad_alloc&) {
-      std::cerr << prefix << "out of memory; try a smaller model, fewer images or fewer threads\n";
+      tell("out of memory; try a smaller model, fewer images or fewer threads");
       return 6;
     } catch (const std::exception& e) {
-      std::cerr << prefix << e.what() << " (unexpected; please report it with the command)\n";
+      tell(std::string(e.what()) + " (unexpected; please report it with the command)");
       return 70;
     }
   }

@@ -16,6 +16,7 @@ struct Common {
   bool json = false;  // machine-readable result on stdout
   bool verbose = false;
   bool quiet = false;
+  std::string log_format = "text";
   std::string command_line;  // as typed, for the "command" field of what is written
 };
 

@@ -311,6 +311,7 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
   const uint64_t connection = impl_->losses;
   grpc::ByteBuffer answer;
   grpc::ClientContext context;
+  for (const auto& [key, value] : request.metadata) context.AddMetadata(key, value);
   const auto status = impl_->call_raw(context, message, answer, deadline_us);
   impl_->check(status, context, doing, deadline_us);
   const auto answer_bytes = static_cast<int64_t>(answer.Length());

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct InferRequest {
   std::vector<WireTensor> inputs;
   std::vector<std::string> outputs;  // empty: all
   int64_t classes = 0;               // of each of `outputs` only the best so many classes, as BYTES; 0: whole tensors
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // of the call; keys in lower case, values in printable ASCII
 };
 struct InferResult {
   std::string model, version, id;

@@ -55,6 +55,13 @@ void Access::check_control(const std::string& identity, const std::string& model
   if (rule == nullptr || !rule->may_control || !matches_any(rule->models, model)) deny(identity, "load or unload model '" + printable(model) + "'");
 }
 
+void Access::check_watch(const std::string& identity) const {
+  const auto policy = this->policy();
+  if (policy == nullptr) return;
+  const auto* rule = policy->rule_of(identity);
+  if (rule == nullptr || !rule->may_control) deny(identity, "see the live page");
+}
+
 bool Access::reload(bool is_asked_for) {
   if (file_.empty()) return false;
   std::string why, text;

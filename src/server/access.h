@@ -26,6 +26,9 @@ class Access {
   /// Load and unload. @throws Refusal kPermissionDenied.
   void check_control(const std::string& identity, const std::string& model) const;
 
+  /// The live page, which shows all callers: for those who may control a model. @throws Refusal kPermissionDenied.
+  void check_watch(const std::string& identity) const;
+
   /// Reads the file again if it has changed, or always when `is_asked_for`. A bad one is logged once and the old one kept.
   /// @return whether it was replaced.
   bool reload(bool is_asked_for);

@@ -2,14 +2,16 @@
 
 namespace scissionlite::server {
 
-Admission admit(Access& access, RefusalCounts& refusals, const std::function<std::string()>& identify) {
+Admission admit(Access& access, RefusalCounts& refusals, Observer* observer, const std::function<std::string()>& identify) {
+  Admission admission;
   try {
-    Admission admission{.identity = identify(), .ticket = {}};
+    admission.identity = identify();
     admission.ticket = access.admit(admission.identity);
     return admission;
   } catch (...) {
     const auto refusal = current_refusal();
     refusals.add(refusal.code());
+    if (observer && !admission.identity.empty()) observer->turned_away(admission.identity, refusal.code());
     throw refusal;
   }
 }

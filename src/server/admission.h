@@ -6,6 +6,7 @@
 #include <string>
 
 #include "server/access.h"
+#include "server/observer.h"
 #include "server/refusal.h"
 
 namespace scissionlite::server {
@@ -16,7 +17,7 @@ struct Admission {
   Ticket ticket;         // its place within that identity's quota
 };
 
-/// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`.
-[[nodiscard]] Admission admit(Access& access, RefusalCounts& refusals, const std::function<std::string()>& identify);
+/// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`, and told to `observer` (may be nullptr).
+[[nodiscard]] Admission admit(Access& access, RefusalCounts& refusals, Observer* observer, const std::function<std::string()>& identify);
 
 }  // namespace scissionlite::server

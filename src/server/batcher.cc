@@ -159,7 +159,7 @@ struct Batcher::State {
       if (!jobs[0]->is_probe) queue.ran(items, ran - start, ran);
     }
     suspects = 0;
-    for (size_t j = 0; j < jobs.size(); ++j) answer(*jobs[j], std::move(parts[j]), times, start);
+    for (size_t j = 0; j < jobs.size(); ++j) answer(*jobs[j], std::move(parts[j]), times, start, items);
   }
 
   /// Outputs for each job. Checked before anyone is answered, so that a failing batch can still run one by one.
@@ -175,12 +175,12 @@ struct Batcher::State {
     return parts;
   }
 
-  void answer(Job& job, std::vector<Tensor> outputs, RequestTimes times, int64_t start_ns) {
+  void answer(Job& job, std::vector<Tensor> outputs, RequestTimes times, int64_t start_ns, int64_t run_items) {
     times.queue_ns = start_ns - job.queued_ns;
     times.decode_ns = job.decode_ns;
     times.total_ns = now_ns() - job.arrived_ns;
     if (!job.is_probe) statistics->add_success(times, job.batch);
-    job.finish({.code = Code::kOk, .message = "", .outputs = std::move(outputs), .times = times});
+    job.finish({.code = Code::kOk, .message = "", .outputs = std::move(outputs), .times = times, .run_items = run_items});
   }
 };
 

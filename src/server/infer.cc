@@ -43,8 +43,8 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
 
 }  // namespace
 
-Inference::Inference(InferContext context, Admission admission, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
-    : context_(context), admission_(std::move(admission)), request_(std::move(request)), done_(std::move(done)) {
+Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
+    : context_(std::move(context)), admission_(std::move(admission)), notes_(std::move(notes)), request_(std::move(request)), done_(std::move(done)) {
   job_->arrived_ns = Clock::steady().now_ns();
   job_->deadline_ns = deadline_of(*request_, deadline_ns);
 }
@@ -108,7 +108,7 @@ void Inference::cancel() {
 void Inference::refuse(const Refusal& refusal) {
   if (!done_) return;
   job_->done = nullptr;
-  tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
+  tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
 }
 
 void Inference::reply(const Outcome& outcome) {
@@ -119,14 +119,28 @@ void Inference::reply(const Outcome& outcome) {
     const auto refusal = current_refusal();
     reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
   }
-  tell(reply);
+  tell(reply, outcome);
 }
 
-void Inference::tell(const Reply& reply) {
+void Inference::tell(const Reply& reply, const Outcome& outcome) {
   if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
   admission_.ticket.release();  // before the caller can send its next request
+  if (!context_.observer) return done(reply);
+  const auto self = shared_from_this();  // the front end may let go of it while it is told
+  const int64_t encode_ns = Clock::steady().now_ns();
   done(reply);
+  context_.observer->ended(notes_, end_of(reply, outcome, encode_ns));
+}
+
+RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const {
+  RequestEnd out{.identity = admission_.identity, .id = request_->id(), .model = request_->model_name(), .version = request_->model_version(), .sha256 = {}, .plan = {},
+                 .code = static_cast<Code>(reply.status.error_code()), .message = reply.status.error_message(), .times = outcome.times, .items = job_->batch, .run_items = outcome.run_items,
+                 .arrived_ns = job_->arrived_ns, .queued_ns = job_->queued_ns, .encode_ns = encode_ns, .end_ns = Clock::steady().now_ns(), .deadline_ns = job_->deadline_ns};
+  if (model_) out.version = model_->interface().version, out.sha256 = model_->interface().sha256, out.plan = model_->interface().plan;
+  for (const auto& output : reply.outputs) out.response_bytes += static_cast<int64_t>(output.size_bytes());
+  if (reply.status.ok()) out.response_bytes += static_cast<int64_t>(reply.head.ByteSizeLong());
+  return out;
 }
 
 void Inference::fill(Reply& reply, const Outcome& outcome) const {

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/clock.h"
+#include "protocol/device_keys.h"
 #include "protocol/wire_internal.h"
 #include "protocol/status_internal.h"
 #include "server/caller_internal.h"
@@ -26,7 +27,16 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
 int64_t retry_after_ms(double retry_after_us) { return std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3)); }
 
 Admission admit_call(const ServiceContext& context, const grpc::CallbackServerContext& call) {
-  return admit(context.access, context.refusals, [&] { return identity_of(call, context.tls); });
+  return admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(call, context.tls); });
+}
+
+std::string metadata_of(const grpc::CallbackServerContext& call, const char* key) {
+  const auto found = call.client_metadata().find(key);
+  return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
+CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
+  return {.traceparent = metadata_of(call, trace::kTraceparentKey), .device = metadata_of(call, protocol::kDeviceKey), .report = metadata_of(call, protocol::kReportKey), .bytes = bytes};
 }
 
 /// Of the exception in flight.
@@ -56,11 +66,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     auto message = std::make_shared<inference::ModelInferRequest>();
     grpc::ByteBuffer bytes;
     bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
+    auto notes = notes_of(*call, static_cast<int64_t>(bytes.Length()));
     if (const auto parsed = grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()); !parsed.ok()) {
       Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
       return;
     }
-    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -100,7 +111,8 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
     }
     std::shared_ptr<Inference> inference;
     try {
-      inference = std::make_shared<Inference>(context_.infer(), admit_call(context_, *call_), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+      auto admission = admit_call(context_, *call_);
+      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), notes_of(*call_, static_cast<int64_t>(message_->ByteSizeLong())), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
       answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});

@@ -12,6 +12,7 @@
 
 #include "inference.pb.h"
 #include "server/admission.h"
+#include "server/observer.h"
 #include "server/repository.h"
 #include "server/validate_internal.h"
 #include "server/work_pool.h"
@@ -24,6 +25,7 @@ struct InferContext {
   const Access& access;
   int64_t max_pixels;
   RefusalCounts* refusals = nullptr;  // counts what is not answered with a result
+  std::shared_ptr<Observer> observer = nullptr;
 };
 
 /// `outputs` are views that are valid only while the reply is handed over.
@@ -39,7 +41,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
   /// @param admission  its ticket is given back when there is a reply.
-  Inference(InferContext context, Admission admission, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
+  Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
   void start();
   /// The caller has gone: what still waits is taken out.
   void cancel();
@@ -49,13 +51,15 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
   void reply(const Outcome& outcome);
-  void tell(const Reply& reply);
+  void tell(const Reply& reply, const Outcome& outcome);
+  [[nodiscard]] RequestEnd end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const;
   void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;
 
   InferContext context_;
   Admission admission_;
+  CallNotes notes_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
   std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread

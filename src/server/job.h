@@ -21,6 +21,7 @@ struct Outcome {
   std::vector<Tensor> outputs;  // in the model's order; views of the engine's buffer, valid only inside `done`
   RequestTimes times;
   double retry_after_us = 0;    // hint with kUnavailable
+  int64_t run_items = 0;        // of all requests that ran together
 };
 
 /// Times are of the steady clock, in nanoseconds.

@@ -1,35 +1,18 @@
 #include "server/metrics.h"
 
-#include <prometheus/text_serializer.h>
-
 #include <filesystem>
 #include <fstream>
 
 #include <unistd.h>
 
+#include "server/metric_families.h"
+
 namespace scissionlite::server {
 namespace {
 
 using prometheus::MetricType;
-using Labels = std::vector<prometheus::ClientMetric::Label>;
-
-class Families {
- public:
-  /// Starts one; `add` fills the last.
-  void begin(const char* name, const char* help, MetricType type) { families_.push_back({.name = name, .help = help, .type = type, .metric = {}}); }
-  void add(double value, Labels labels = {}) {
-    auto& family = families_.back();
-    prometheus::ClientMetric metric;
-    metric.label = std::move(labels);
-    if (family.type == MetricType::Counter) metric.counter.value = value;
-    else metric.gauge.value = value;
-    family.metric.push_back(std::move(metric));
-  }
-  [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(families_); }
-
- private:
-  std::vector<prometheus::MetricFamily> families_;
-};
+using Families = MetricFamilies;
+using Labels = MetricFamilies::Labels;
 
 double us(const Duration& duration) { return static_cast<double>(duration.ns / 1000); }
 

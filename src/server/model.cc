@@ -134,7 +134,7 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   const bool batches = config.max_batch_size() > 0;
   interface = {.name = config.name(), .version = std::to_string(version), .max_batch = config.max_batch_size(),
                .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), graph.outputs, batches),
-               .image = image_input(folder, graph), .sha256 = hash};
+               .image = image_input(folder, graph), .sha256 = hash, .plan = manifest.text_or("candidate", "")};
   if (interface.outputs.size() != graph.outputs.size())
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
                           std::to_string(graph.outputs.size()) + "; name all of them, or none");

@@ -33,6 +33,7 @@ struct ModelInterface {
   std::vector<TensorInfo> inputs, outputs;
   std::optional<vision::InputSpec> image;  // of input 0, when the model's folder has an input.json
   std::string sha256;                      // of the served file
+  std::string plan;                        // candidate that the model was prepared for, as its manifest says; "" without one
 };
 
 struct ModelOptions {

@@ -19,6 +19,7 @@
 #include "server/http/http_server.h"
 #include "server/http/routes.h"
 #include "server/listen_error.h"
+#include "server/live.h"
 #include "server/listening.h"
 #include "server/metrics.h"
 #include "server/repository.h"
@@ -47,7 +48,7 @@ void check_plain_port(const PortOptions& port, bool allows_plain_text, const std
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)},
+      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
         packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
         service(context()), health(context()), delivery(context(), packages) {
@@ -60,7 +61,7 @@ struct Server::Impl {
 
   ServiceContext context() {
     return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals};
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer};
   }
 
   void load_models() {
@@ -148,10 +149,11 @@ struct Server::Impl {
     auto limits = http_options(options.metrics, "metrics");
     limits.threads = 1;
     limits.body_bytes = 0;
-    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }));
+    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }, [shared = context()](const std::string& peer) { return live_json(shared, peer); }));
   }
 
   ServerOptions options;
+  std::shared_ptr<Observer> observer;
   Repository repository;
   Packages packages;
   Access access;

@@ -15,6 +15,10 @@
 #include "protocol/tls.h"
 #include "server/quotas.h"
 
+namespace scissionlite::trace {
+class Tracer;
+}
+
 namespace scissionlite::server {
 
 /// A further port that is served; nothing is loaded or answered differently by it.
@@ -53,6 +57,8 @@ struct ServerOptions {
   size_t keep_versions = 2;          // of each model, that were replaced and that devices still ask for
   double keep_unused_us = 600e6;     // until they have not been asked for so long
   double poll_us = 0;                // looks for changed models so often; 0: never
+  std::shared_ptr<trace::Tracer> tracer;  // nullptr: nothing is traced
+  bool logs_requests = false;        // a line a request
   fs::path access;                   // who may use what (access_policy.h); "": everybody everything
 };
 

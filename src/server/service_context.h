@@ -22,9 +22,10 @@ struct ServiceContext {
   bool allow_load;                // --model-control-mode explicit
   bool strict_readiness;          // ready only when every model is
   RefusalCounts& refusals;
+  std::shared_ptr<Observer> observer;
 
   [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
-  [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals}; }
+  [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals, observer}; }
 };
 
 }  // namespace scissionlite::server

@@ -1,3 +1,4 @@
+#include "protocol/device_keys.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
 
@@ -34,8 +35,12 @@ bool BinaryOutputs::wants(const std::string& output) const {
 }
 
 Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& name, const std::string& version, size_t body_bytes, const Respond& respond) {
-  auto admission = admit(context.access, context.refusals, [&] { return request.peer; });  // a flood is turned away before its bytes are inflated or parsed
+  auto admission = admit(context.access, context.refusals, context.observer.get(), [&] { return request.peer; });  // a flood is turned away before its bytes are inflated or parsed
   InferRequest infer;
+  const auto count = [&](Code code) {
+    context.refusals.add(code);
+    if (context.observer) context.observer->turned_away(admission.identity, code);
+  };
   try {
     context.access.check(admission.identity, name);
     inflate_request(request, body_bytes);
@@ -43,17 +48,19 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
     if (request.fields.count("inference-header-content-length")) json_bytes = request.field("inference-header-content-length");
     infer = read_infer_request(request.body, json_bytes, context.repository.find(name, version)->interface());
   } catch (const HttpError&) {
-    context.refusals.add(Code::kInvalidArgument);
+    count(Code::kInvalidArgument);
     throw;
   } catch (...) {
     const auto refusal = current_refusal();
-    context.refusals.add(refusal.code());
+    count(refusal.code());
     throw refusal;
   }
+  CallNotes notes{.traceparent = std::string(request.field(trace::kTraceparentKey)), .device = std::string(request.field(protocol::kDeviceKey)), .report = std::string(request.field(protocol::kReportKey)),
+                  .bytes = static_cast<int64_t>(request.body.size())};
   request.body = {};  // the message has what it needs of it
   infer.message->set_model_name(name);
   infer.message->set_model_version(version);
-  auto inference = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(infer.message), std::nullopt,
+  auto inference = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(infer.message), std::nullopt,
                                                [binary = std::move(infer.binary), respond](const Reply& reply) { hand_over(reply, binary, respond); });
   inference->start();
   return [inference] { inference->cancel(); };

@@ -6,7 +6,9 @@
 #include "server/answers_internal.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
+#include "server/http/live.h"
 #include "server/http/message_json.h"
+#include "server/live.h"
 
 namespace scissionlite::server::http {
 namespace {
@@ -183,8 +185,15 @@ Response method_not_allowed(const std::vector<std::string>& allowed) {
   return response;
 }
 
+Cancel answer_live(const Path& path, const Request& request, const Respond& respond, const LiveData& data) {
+  if (request.method != "GET") respond([] { return method_not_allowed({"GET"}); });
+  else respond([path, data, peer = request.peer] { return live_response(path, [&] { return data(peer); }); });
+  return {};
+}
+
 Cancel route(const ServiceContext& context, Request& request, size_t body_bytes, const Respond& respond) {
   const auto path = path_of(request.target);
+  if (context.observer && is_live(path)) return answer_live(path, request, respond, [context](const std::string& peer) { return live_json(context, peer); });
   std::vector<std::string> allowed;
   for (const auto& candidate : kRoutes) {
     Call call{context, request, respond, body_bytes, {}, {}};
@@ -192,7 +201,7 @@ Cancel route(const ServiceContext& context, Request& request, size_t body_bytes,
     if (request.method == candidate.method) return candidate.run(call);
     allowed.emplace_back(candidate.method);
   }
-  if (allowed.empty()) throw HttpError(404, "there is nothing at this path; expected /v2, /v2/health/..., /v2/models/... or /v2/repository/...");
+  if (allowed.empty()) throw HttpError(404, "there is nothing at this path; expected /v2, /v2/health/..., /v2/models/..., /v2/repository/... or /live");
   respond([allowed] { return method_not_allowed(allowed); });
   return {};
 }
@@ -212,9 +221,11 @@ Handler api_handler(const ServiceContext& context, size_t body_bytes) {
   return [context, body_bytes](Request&& request, const Respond& respond) { return route(context, request, body_bytes, respond); };
 }
 
-Handler metrics_handler(std::function<std::string()> make) {
-  return [make = std::move(make)](Request&& request, const Respond& respond) -> Cancel {
-    if (path_of(request.target) != Path{"metrics"}) throw HttpError(404, "there is nothing at this path; expected /metrics");
+Handler metrics_handler(std::function<std::string()> make, LiveData live) {
+  return [make = std::move(make), live = std::move(live)](Request&& request, const Respond& respond) -> Cancel {
+    const auto path = path_of(request.target);
+    if (live && is_live(path)) return answer_live(path, request, respond, live);
+    if (path != Path{"metrics"}) throw HttpError(404, std::string("there is nothing at this path; expected /metrics") + (live ? " or /live" : ""));
     if (request.method != "GET") respond([] { return method_not_allowed({"GET"}); });
     else respond([make] { return Response{.content_type = "text/plain; version=0.0.4; charset=utf-8", .fields = {}, .body = make(), .blobs = {}}; });
     return {};

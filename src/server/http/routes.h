@@ -1,4 +1,4 @@
-// What is served under which path: the protocol's HTTP side (Api), and metrics.
+// What is served under which path: the protocol's HTTP side (Api), metrics, and the live page.
 #pragma once
 
 #include <string>
@@ -17,7 +17,10 @@ namespace scissionlite::server::http {
 /// Answers requests of the Open Inference Protocol. Bodies that come compressed become at most `body_bytes`.
 [[nodiscard]] Handler api_handler(const ServiceContext& context, size_t body_bytes);
 
-/// GET /metrics answers `make()`.
-[[nodiscard]] Handler metrics_handler(std::function<std::string()> make);
+/// live.json for who asks; what it throws becomes the answer.
+using LiveData = std::function<Json(const std::string& peer)>;
+
+/// GET /metrics answers `make()`, and GET /live the live page, whose data `live` makes; without `live` there is none.
+[[nodiscard]] Handler metrics_handler(std::function<std::string()> make, LiveData live = nullptr);
 
 }  // namespace scissionlite::server::http

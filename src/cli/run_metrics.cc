@@ -1,0 +1,110 @@
+#include "cli/run_metrics.h"
+
+#include "net/socket.h"
+#include "server/http/routes.h"
+#include "server/metric_families.h"
+
+namespace scissionlite::cli {
+namespace {
+
+using prometheus::MetricType;
+
+void add_counts(server::MetricFamilies& out, const device::CountsSnapshot& counts) {
+  const auto counter = [&](const char* name, const char* help, int64_t value) {
+    out.begin(name, help, MetricType::Counter);
+    out.add(static_cast<double>(value));
+  };
+  out.begin("scissionlite_device_images_total", "Images, by who answered them: edge, local, or none (an error)", MetricType::Counter);
+  for (const auto& [origin, value] : {std::pair{"edge", counts.edge}, {"local", counts.local}, {"none", counts.errors}}) out.add(static_cast<double>(value), {{"origin", origin}});
+  counter("scissionlite_device_fallbacks_total", "Images that the edge was to answer and the device answered by itself", counts.fallbacks);
+  counter("scissionlite_device_late_total", "Images answered past their deadline", counts.late);
+  counter("scissionlite_device_switches_total", "Switches of plan", counts.switches);
+  out.begin("scissionlite_device_bytes_total", "Bytes of requests and answers of images that the edge answered", MetricType::Counter);
+  out.add(static_cast<double>(counts.bytes_up), {{"direction", "up"}});
+  out.add(static_cast<double>(counts.bytes_down), {{"direction", "down"}});
+  std::array<double, device::kLatencyBoundsUs.size()> seconds{};
+  for (size_t i = 0; i < seconds.size(); ++i) seconds[i] = device::kLatencyBoundsUs[i] * 1e-6;
+  out.begin("scissionlite_device_latency_seconds", "From taking an image to its answer", MetricType::Histogram);
+  out.add_histogram(seconds, counts.latencies, counts.latency_sum_us * 1e-6);
+}
+
+const char* name_of(device::EdgeState state) {
+  switch (state) {
+    case device::EdgeState::kReady: return "ready";
+    case device::EdgeState::kDown: return "down";
+    case device::EdgeState::kRefused: return "refused";
+    case device::EdgeState::kUnknown: break;
+  }
+  return "unknown";
+}
+
+struct CallCounter {
+  const char *name, *help;
+  int64_t device::SessionCounters::*value;
+};
+constexpr CallCounter kCallCounters[] = {
+    {"scissionlite_device_edge_calls_total", "Calls of the edge for images", &device::SessionCounters::calls},
+    {"scissionlite_device_edge_given_up_total", "Calls given up at the end of their time; an answer that comes later is dropped", &device::SessionCounters::deadline_misses},
+    {"scissionlite_device_edge_failures_total", "Calls that failed otherwise", &device::SessionCounters::failures},
+    {"scissionlite_device_edge_busy_total", "Calls that the edge refused with a time to come back, and those held back until then", &device::SessionCounters::busy},
+    {"scissionlite_device_edge_wrong_ids_total", "Answers dropped because they were of another request", &device::SessionCounters::mismatched_ids},
+    {"scissionlite_device_edge_checks_total", "Checks of the edge's tail", &device::SessionCounters::checks},
+    {"scissionlite_device_edge_refusals_total", "Checks that found another tail", &device::SessionCounters::refusals},
+};
+
+void add_edges(server::MetricFamilies& out, const DevicePlans& plans) {
+  const auto each = [&](auto&& add) {
+    for (const auto& plan : plans)
+      if (const auto* edge = plan->edge()) add(*edge, plan->package().manifest.candidate);
+  };
+  for (const auto& counter : kCallCounters) {
+    out.begin(counter.name, counter.help, MetricType::Counter);
+    each([&](const auto& edge, const std::string& plan) { out.add(static_cast<double>(edge.counters().*counter.value), {{"plan", plan}}); });
+  }
+  out.begin("scissionlite_device_breaker_state", "1 for the state that the plan's way to the edge is in: ready, down, refused (another tail) or unknown", MetricType::Gauge);
+  each([&](const auto& edge, const std::string& plan) {
+    for (const auto state : {device::EdgeState::kReady, device::EdgeState::kDown, device::EdgeState::kRefused, device::EdgeState::kUnknown})
+      out.add(edge.state() == state ? 1 : 0, {{"plan", plan}, {"state", name_of(state)}});
+  });
+}
+
+void add_plans(server::MetricFamilies& out, const DevicePlans& plans, const std::string& current) {
+  out.begin("scissionlite_device_plan", "1 for the plan that the last image took", MetricType::Gauge);
+  for (const auto& plan : plans) {
+    const auto& manifest = plan->package().manifest;
+    out.add(manifest.candidate == current ? 1 : 0, {{"plan", manifest.candidate}, {"model", manifest.model_name}, {"tail_sha256", manifest.tail_sha256}});
+  }
+}
+
+}  // namespace
+
+std::string device_metrics(const DevicePlans& plans) {
+  const auto& observation = plans.front()->options().observation;
+  const auto counts = observation.counts->snapshot();
+  server::MetricFamilies out;
+  add_counts(out, counts);
+  add_plans(out, plans, counts.plan);
+  add_edges(out, plans);
+  if (observation.tracer) {
+    const auto spans = observation.tracer->counters();
+    out.begin("scissionlite_trace_spans_total", "Spans that were written, and that found no room or no collector", MetricType::Counter);
+    out.add(static_cast<double>(spans.exported), {{"outcome", "exported"}});
+    out.add(static_cast<double>(spans.dropped), {{"outcome", "dropped"}});
+  }
+  return out.text();
+}
+
+std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text, std::function<DevicePlans()> plans) {
+  if (address.empty()) return nullptr;
+  const auto [host, port] = net::split_address(address);
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65535)
+    throw InvalidArgument("[run] --metrics '" + address + "'; expected HOST:PORT with a port from 0 to 65535");
+  if (!allows_plain_text && !protocol::is_loopback(host))
+    throw InvalidArgument("[run] '" + host + "' of --metrics is an address that others reach, and metrics are always plain text: take 127.0.0.1, or give --plain-text where the network is trusted");
+  server::http::HttpOptions options{.host = host, .port = std::stoi(port), .option = "metrics"};
+  options.body_bytes = 0;
+  options.connections = 64;
+  return std::make_unique<server::http::HttpServer>(options, server::http::metrics_handler([plans = std::move(plans)] { return device_metrics(plans()); }));
+}
+
+}  // namespace scissionlite::cli

@@ -1,0 +1,56 @@
+#include "device/counts.h"
+
+#include <algorithm>
+
+namespace scissionlite::device {
+namespace {
+
+constexpr double kReportEveryUs = 1e6;
+
+}  // namespace
+
+void DeviceCounts::add(const Answer& answer, const std::string& plan, bool has_edge) {
+  const std::lock_guard lock(mutex_);
+  if (counts_.plan != plan) counts_.plan = plan;
+  counts_.bytes_up += answer.message_bytes;
+  counts_.bytes_down += answer.response_bytes;
+  if (!answer.error.empty()) {
+    ++counts_.errors;
+    return;
+  }
+  ++(answer.origin == Origin::kEdge ? counts_.edge : counts_.local);
+  if (answer.origin == Origin::kLocal && has_edge) ++counts_.fallbacks;
+  if (answer.is_late) ++counts_.late;
+  const auto bucket = std::lower_bound(kLatencyBoundsUs.begin(), kLatencyBoundsUs.end(), answer.latency_us);
+  ++counts_.latencies[static_cast<size_t>(bucket - kLatencyBoundsUs.begin())];
+  counts_.latency_sum_us += answer.latency_us;
+}
+
+void DeviceCounts::add_switch() {
+  const std::lock_guard lock(mutex_);
+  ++counts_.switches;
+}
+
+CountsSnapshot DeviceCounts::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+std::optional<std::string> DeviceCounts::report(double now_us) {
+  double last_us = reported_us_;
+  if (last_us != 0 && now_us - last_us < kReportEveryUs) return std::nullopt;
+  if (!reported_us_.compare_exchange_strong(last_us, now_us)) return std::nullopt;
+  const auto c = snapshot();
+  const auto part = [](const char* key, int64_t value) { return std::string(";") + key + "=" + std::to_string(value); };
+  std::string plan = printable_ascii(c.plan);
+  std::replace(plan.begin(), plan.end(), ';', '?');
+  return "plan=" + plan + part("edge", c.edge) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) + part("late", c.late) + part("switches", c.switches);
+}
+
+std::string printable_ascii(std::string text) {
+  for (auto& c : text)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  return text;
+}
+
+}  // namespace scissionlite::device
