@@ -2,7 +2,7 @@
 // shapes and addresses are tested where none can run. Where the CPU has AMX, lowbit_test.cc runs them.
 #include <gtest/gtest.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(SCISSIONLITE_LOOPS_X86)
+#if defined(__x86_64__) && defined(__linux__)
 #include <signal.h>
 #include <ucontext.h>
 
