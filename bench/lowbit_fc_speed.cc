@@ -1,6 +1,8 @@
-// Fully connected layers for one row of bytes with weights of 1 to 7 bits that are streamed from memory, against oneDNN's of bytes, which is limited to VNNI. Each way has as many copies of
+// Fully connected layers of bytes with weights of 1 to 7 bits that are streamed from memory, against oneDNN's of bytes, which is limited to VNNI: one row. Each way has as many copies of
 // its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so that each run reads its weights from memory. Medians of CPU time, one thread.
-//   lowbit_fc_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N]      one JSON line a layer
+// --amx: sixteen rows, weights of 1 and 2 bits by the way that the engine takes, against oneDNN's with AMX.
+//   lowbit_fc_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N] [--amx]      one JSON line a layer; {"skipped": reason} where the CPU has no AMX
+#include "base/cpu.h"
 #include "base/stats.h"
 #include "kernels/lowbit/dense.h"
 #include "lowbit_weights.h"
@@ -13,46 +15,92 @@ namespace {
 
 using namespace kernels;
 
-std::shared_ptr<const LowBitDense> dense_of(int64_t k, int64_t n, int bits, const LowBitLoops& loops) {
-  Rng rng(static_cast<uint64_t>(bits));
-  const auto w = lowbit_weights(k * n, bits, rng);
-  const std::vector<float> scale(static_cast<size_t>(n), 1e-4F);
-  Int8Problem problem{.conv = {.c = k, .h = 1, .w = 1, .k = n}};
-  note_weights(problem, w.data());
-  return std::make_shared<const LowBitDense>(Int8DenseProblem{.k = k, .n = n, .high = 255}, Int8Weights{w.data(), nullptr, scale.data()}, weight_code_of(problem), loops);
+constexpr int64_t kBatch = 16;       // rows with --amx
+constexpr int kMostBitsOfBatch = 2;
+
+/// Weights of a layer in few bits.
+struct Layer {
+  std::vector<int16_t> w;
+  std::vector<float> scale;
+  Int8Problem problem;  // as a convolution of `rows` pixels
+  Layer(int64_t k, int64_t n, int64_t rows, int bits) : scale(static_cast<size_t>(n), 1e-4F), problem{.conv = {.c = k, .h = 1, .w = rows, .k = n}} {
+    Rng rng(static_cast<uint64_t>(bits));
+    w = lowbit_weights(k * n, bits, rng);
+    note_weights(problem, w.data());
+  }
+  [[nodiscard]] Int8Weights weights() const { return {w.data(), nullptr, scale.data()}; }
+};
+
+/// x and y that all ways share.
+struct Values {
+  Buffer<uint8_t> x, y;
+  Values(int64_t inputs, int64_t outputs) : x(inputs), y(outputs) {
+    Rng rng(1);
+    for (int64_t i = 0; i < inputs; ++i) x[i] = static_cast<uint8_t>(rng.below(256));
+  }
+};
+
+/// One row, packed.
+std::function<void()> row_of(int64_t k, int64_t n, int bits, Values& values) {
+  const Layer layer(k, n, 1, bits);
+  const auto dense = std::make_shared<const LowBitDense>(Int8DenseProblem{.k = k, .n = n, .high = 255}, layer.weights(), weight_code_of(layer.problem), low_bit_loops_beside(best_int8_loops()));
+  return [dense, scratch = std::make_shared<std::vector<std::byte>>(dense->scratch_bytes(1)), &values] { dense->run(values.x.data(), 1, values.y.data(), scratch->data(), 1); };
 }
 
-Json compare(int64_t k, int64_t n, double megabytes, int rounds) {
-  const auto& loops = low_bit_loops_beside(best_int8_loops());
-  Rng rng(1);
-  Buffer<uint8_t> x(k), y(n);
-  for (int64_t i = 0; i < k; ++i) x[i] = static_cast<uint8_t>(rng.below(256));
+/// Several, as the engine takes them; notes the way.
+std::function<void()> batch_of(int64_t k, int64_t n, int bits, Values& values, std::string& way) {
+  const Layer layer(k, n, kBatch, bits);
+  const auto& usual = usual_int8_conv(layer.problem, best_int8_loops());
+  way = usual.name;
+  const std::shared_ptr<const Int8Convolution> conv = usual.make(layer.problem, layer.weights(), best_int8_loops());
+  auto scratch = std::make_shared<Buffer<uint8_t>>(conv->scratch_bytes(1));
+  return [conv, scratch, &values] { conv->run(values.x.data(), values.y.data(), reinterpret_cast<std::byte*>(scratch->data()), 1); };
+}
+
+/// Times of all ways, the first of which is oneDNN's, in turns.
+Json compare(int64_t k, int64_t n, double megabytes, int rounds, bool is_batch) {
+  const int64_t rows = is_batch ? kBatch : 1;
+  const int most_bits = is_batch ? kMostBitsOfBatch : kMostPackedBits;
+  Values values(rows * k, rows * n);
   std::vector<StreamedWay> ways{{"onednn", static_cast<double>(n * k)}};
-  for (int bits = 1; bits <= kMostPackedBits; ++bits) ways.push_back({"w" + std::to_string(bits), static_cast<double>(n * k) * bits / 8});
+  for (int bits = 1; bits <= most_bits; ++bits) ways.push_back({"w" + std::to_string(bits), static_cast<double>(n * k) * bits / 8});
+  std::vector<std::string> names(ways.size());
   const int64_t copies = copies_of(ways, megabytes);
   for (size_t i = 0; i < ways.size(); ++i)
     for (int64_t copy = 0; copy < copies; ++copy) {
+      const int bits = static_cast<int>(i);
       if (i == 0) {
-        ways[i].copies.emplace_back([product = std::make_shared<OnednnBytes>(OnednnBytes::product(1, k, n))] { product->run(); });
-        continue;
+        const auto product = std::make_shared<OnednnBytes>(OnednnBytes::product(rows, k, n));
+        names[i] = product->name();
+        ways[i].copies.emplace_back([product] { product->run(); });
+      } else {
+        ways[i].copies.push_back(is_batch ? batch_of(k, n, bits, values, names[i]) : row_of(k, n, bits, values));
       }
-      const auto dense = dense_of(k, n, static_cast<int>(i), loops);
-      ways[i].copies.emplace_back([dense, scratch = std::make_shared<std::vector<std::byte>>(dense->scratch_bytes(1)), &x, &y] { dense->run(x.data(), 1, y.data(), scratch->data(), 1); });
     }
   take_turns(ways, copies, rounds);
-  Json json{{"inputs", k}, {"outputs", n}, {"megabytes", megabytes}, {"copies", copies}, {"isa", loops.isa}};
+  Json json{{"inputs", k}, {"outputs", n}, {"rows", rows}, {"megabytes", megabytes}, {"copies", copies}, {"isa", low_bit_loops_beside(best_int8_loops()).isa}};
   const double bytes_us = median(ways[0].us);
   for (size_t i = 0; i < ways.size(); ++i) {
     const double us = median(ways[i].us);
     json[ways[i].name] = {{"us", us}, {"gb_per_s", ways[i].weight_bytes / us / 1e3}, {"times_as_fast", bytes_us / us}};
+    if (!names[i].empty()) json[ways[i].name]["way"] = names[i];
     if (i > 0) json[ways[i].name]["share_of_byte_ratio"] = bytes_us / us * static_cast<double>(i) / 8;
   }
   return json;
 }
 
 int run(int argc, char** argv) {
-  limit_onednn_to_vnni();
-  return compare_layers("lowbit_fc_speed", argc, argv, compare);
+  std::vector<char*> words(argv, argv + argc);
+  const bool is_batch = std::erase_if(words, [](const char* word) { return std::string(word) == "--amx"; }) > 0;
+  if (is_batch && !has_isa({"amx_int8"})) {
+    Json json;
+    json["skipped"] = "needs amx_int8";
+    std::cout << json.dump() << std::endl;
+    return 0;
+  }
+  if (is_batch) limit_onednn_to_amx();
+  else limit_onednn_to_vnni();
+  return compare_layers("lowbit_fc_speed", static_cast<int>(words.size()), words.data(), [=](int64_t k, int64_t n, double megabytes, int rounds) { return compare(k, n, megabytes, rounds, is_batch); });
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ namespace scissionlite {
 
 /// What oneDNN may use from its first primitive on: VNNI and no AMX, with which bytes are another machine's.
 inline void limit_onednn_to_vnni() { dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_vnni); }
+/// VNNI and AMX: bf16 and int8.
+inline void limit_onednn_to_amx() { dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_amx); }
 
 class OnednnBytes {
  public:

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Few-bit kernels against oneDNN's of bytes (limited to VNNI), one thread, packing and tables included: w1a1_vs_int8_vnni, w1a2to4_vs_int8_vnni_n512, w1a2_resnet18_layers_vs_int8_vnni,
-w2a2to4_vs_int8_vnni, any_pq_vs_int8_vnni_min, fc_w1_vs_int8, fc_w2to4_share_of_8_over_p, and exact_cells_failed.
+w2a2to4_vs_int8_vnni, any_pq_vs_int8_vnni_min, fc_w1_vs_int8, fc_w2to4_share_of_8_over_p, and exact_cells_failed. Against oneDNN's with AMX, where the CPU has it: amx_w1to2_batch16_vs_int8.
 
 cells      all weights and activations of 1 to 8 bits, encodings and shapes of src/kernels/lowbit/lowbit_test.cc, by every way on every instruction set of this CPU.
 convs      problems of bench/shapes/lowbit.txt by bench/lowbit_speed: the way that the engine would take (not the best of all), medians of CPU time in one run, of which
            ratios are made; and of those, over --turns whole turns of all, the median: others' work on the machine comes and goes.
 pairs      the same, all 64 pairs of bits; weights of eight bits are bytes.
 products   4096 inputs x 4096 outputs for one row, weights streamed from memory, by bench/lowbit_fc_speed.
+tiles      the same for sixteen rows, weights of one and two bits, against oneDNN's with AMX; on a CPU without it the row has no value and says so, and nothing is kept.
 
 Results stay in --work: the same command goes on where it was stopped. Leave the machine alone meanwhile.
 
@@ -25,7 +26,7 @@ import figures  # noqa: E402
 COMMAND = "tools/figures/lowbit_kernels.py"
 PROBLEMS = figures.ROOT / "bench" / "shapes" / "lowbit.txt"
 MANY_OUTPUTS = 512
-PARTS = ("cells", "convs", "pairs", "products")
+PARTS = ("cells", "convs", "pairs", "products", "tiles")
 
 
 def times_of_networks():
@@ -80,6 +81,11 @@ def products(options):
     return [row for _ in range(options.turns) for row in lines_of(words)]
 
 
+def tiles(options):
+    words = [options.programs / "bench" / "lowbit_fc_speed", "4096x4096", "--amx", "--mb", options.megabytes, "--rounds", options.rounds]
+    return [row for _ in range(options.turns) for row in lines_of(words)]
+
+
 def gain(row):
     return statistics.median(row["gains"])
 
@@ -123,6 +129,17 @@ def rows_of_products(made):
             {"id": "fc_w2to4_share_of_8_over_p", "what": "the same, two to four bits: gain as a share of 8 / p, geometric mean", "measured": statistics.geometric_mean(shares), "spread": [min(shares), max(shares)], "unit": "ratio", "command": COMMAND, "note": told}]
 
 
+def row_of_tiles(made):
+    row = {"id": "amx_w1to2_batch16_vs_int8", "what": "4096 x 4096 of sixteen rows from memory: oneDNN's bytes with AMX over weights of one and two bits, geometric mean", "measured": None, "spread": None, "unit": "times", "command": COMMAND}
+    skipped = [run["skipped"] for run in made if "skipped" in run]
+    if skipped:
+        return row | {"note": f"not measured: {skipped[0]}"}
+    keys = ("w1", "w2")
+    gains = [statistics.geometric_mean(run[key]["times_as_fast"] for key in keys) for run in made]
+    told = ", ".join(f"{key} {statistics.median(run[key]['us'] for run in made):.0f} us ({made[0][key]['way']})" for key in ("onednn", *keys))
+    return row | {"measured": statistics.median(gains), "spread": [min(gains), max(gains)], "note": f"isa {made[0]['isa']}; {told}"}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="build folder with test_kernels and bench/lowbit_speed")
@@ -136,16 +153,20 @@ def main():
     options.work.mkdir(parents=True, exist_ok=True)
     rows = []
     for part in options.parts:
-        made = figures.kept(options.work / f"{part}.json", lambda part=part: globals()[part](options))
+        if part == "tiles" and "amx_int8" not in figures.machine()["isa"]:
+            made = [{"skipped": "needs amx_int8"}]  # not kept: another machine may have it
+        else:
+            made = figures.kept(options.work / f"{part}.json", lambda part=part: globals()[part](options))
         if part == "cells":
             rows.append({"id": "exact_cells_failed", "what": "weights and activations of 1 to 8 bits, encodings, shapes, ways and instruction sets whose bytes are not those of sums in int64", "measured": made["failed"], "spread": None,
                          "unit": "cells", "command": COMMAND, "note": f"of {made['cells']}; {made['tests']} tests"})
-        elif part == "pairs":
-            rows.append(row_of_pairs(made))
+        elif part in ("pairs", "tiles"):
+            rows.append((row_of_pairs if part == "pairs" else row_of_tiles)(made))
         else:
             rows += (rows_of_convs if part == "convs" else rows_of_products)(made)
     for row in rows:
-        print(f"{row['id']}: {row['measured']:.3f} {row['unit']}; {row['note'][:300]}")
+        value = "-" if row["measured"] is None else f"{row['measured']:.3f} {row['unit']}"
+        print(f"{row['id']}: {value}; {row['note'][:300]}")
     if options.record:
         figures.record("lowbit", rows)
 

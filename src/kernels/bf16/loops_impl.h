@@ -14,6 +14,8 @@ namespace scissionlite::kernels::bf16_loops_of::SCISSIONLITE_ISA {
 // spaced_words.h first
 #include "kernels/bf16/round.h"
 #if defined(__AMX_BF16__)
+#include "kernels/tile_shapes.h"
+// tile_shapes.h first
 #include "kernels/bf16/tiles.h"
 #else
 #include "kernels/bf16/panel.h"

@@ -6,18 +6,8 @@
 // pixels by two of weights are four products of 16 cycles for four loads of 8. Products take denormals for zero, and sums are rounded after each
 // product to nearest, ties to even.
 
-constexpr int kTileRows = 16;       // pixels of a tile
 constexpr int kMostTiles = 2;       // of pixels, and of output vectors, at a time
 constexpr int64_t kTileWords = 32;  // bf16 of a row of weights
-
-/// Of LDTILECFG: palette 1, and the shape of each tile.
-struct TileShapes {
-  uint8_t palette = 1, start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-static_assert(sizeof(TileShapes) == 64);
 
 static void configure_tiles() {
   alignas(64) static constexpr TileShapes kShapes;

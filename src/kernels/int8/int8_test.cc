@@ -88,7 +88,10 @@ Case case_of(const ConvProblem& conv, uint64_t seed) {
 
 TEST(Int8Conv, EveryWayOnEveryInstructionSetIsExact) {
   for (uint64_t seed = 0; seed < 150; ++seed) expect_exact(random_case(seed), 1 + static_cast<int>(seed % 2), "seed " + std::to_string(seed));
-  for (const auto* row : int8_conv_implementations()) EXPECT_GT(tried[row->name], 20) << row->name;
+  for (const auto* row : int8_conv_implementations()) {
+    if (!testing_bytes::is_of_this_cpu(*row)) continue;
+    EXPECT_GT(tried[row->name], 20) << row->name;
+  }
 }
 
 /// Largest sums there are: bytes and weights of nine bits at their bounds, of as many channels as the last of Winograd's still takes, and of more; weights of a byte.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -51,19 +52,31 @@ inline std::vector<uint8_t> expected(const Case& c) {
   return y;
 }
 
-/// What the row makes of `x`, bytes or planes as the problem says, is `want`, and nothing is written past it; scratch memory is as another step leaves it.
-inline void expect_exact_by(const Int8ConvImplementation& row, const Int8Loops& loops, const Case& c, const std::vector<uint8_t>& x, const std::vector<uint8_t>& want, int threads, const std::string& what) {
+/// What `conv`, which is the problem's by the way and on the loops of `by`, makes of `x`, bytes or planes as the problem says, is `want`, and nothing is written past it; scratch memory is as another
+/// step leaves it.
+inline void expect_exact_of(const Int8Convolution& conv, const std::string& by, const Case& c, const std::vector<uint8_t>& x, const std::vector<uint8_t>& want, int threads, const std::string& what) {
   constexpr int64_t kGuard = 64;
   constexpr uint8_t kUntouched = 77, kLeftOver = 0xA5;
-  const auto conv = row.make(c.problem, c.weights(), loops);
   const auto size = static_cast<int64_t>(want.size());
-  Buffer<uint8_t> in(static_cast<int64_t>(x.size())), y(size + kGuard), scratch(conv->scratch_bytes(threads));
+  Buffer<uint8_t> in(static_cast<int64_t>(x.size())), y(size + kGuard), scratch(conv.scratch_bytes(threads));
   std::copy(x.begin(), x.end(), in.data());
   std::fill_n(y.data(), y.size(), kUntouched);
   std::fill_n(scratch.data(), scratch.size(), kLeftOver);
-  conv->run(in.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
-  ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << c.problem.conv.text() << " by " << row.name << " on " << loops.isa << ", " << what;
-  for (int64_t i = size; i < size + kGuard; ++i) ASSERT_EQ(y[i], kUntouched) << "written past the end: " << c.problem.conv.text() << " by " << row.name << " on " << loops.isa << ", " << what;
+  conv.run(in.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
+  ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << c.problem.conv.text() << " by " << by << ", " << what;
+  for (int64_t i = size; i < size + kGuard; ++i) ASSERT_EQ(y[i], kUntouched) << "written past the end: " << c.problem.conv.text() << " by " << by << ", " << what;
+}
+
+inline void expect_exact_by(const Int8ConvImplementation& row, const Int8Loops& loops, const Case& c, const std::vector<uint8_t>& x, const std::vector<uint8_t>& want, int threads, const std::string& what) {
+  expect_exact_of(*row.make(c.problem, c.weights(), loops), std::string(row.name) + " on " + loops.isa, c, x, want, threads, what);
+}
+
+/// Whether some instructions of this CPU can do it at all; says so where they cannot.
+inline bool is_of_this_cpu(const Int8ConvImplementation& row) {
+  const auto reason = row.reason_against({}, best_int8_loops());
+  const bool needs_another = reason.rfind("needs ", 0) == 0;
+  if (needs_another) std::cout << "[SKIP] " << row.name << ": " << reason << "\n";
+  return !needs_another;
 }
 
 }  // namespace scissionlite::kernels::testing_bytes

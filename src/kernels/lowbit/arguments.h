@@ -97,6 +97,20 @@ struct LowBitDenseArguments {
 };
 constexpr int64_t kMostInputsOfDense = 65536;  // a sum of 128 * 240 each stays below 2^31
 
+/// sums[m][o] = sum over i < 8 * units of x[m][i] * u[i][o], m < tiles * rows, o < outputs (four vectors of int32); exact as LowBitDenseArguments are. Between enter_tiles(rows) and
+/// leave_tiles() only.
+struct TileProductArguments {
+  const uint8_t* x = nullptr;       // signed bytes; 0 from 8 * units on to the next multiple of kTileInputs
+  int64_t x_row = 0;                // bytes
+  int64_t tiles = 0;
+  int rows = 1;                     // of a tile, at most kMostTileRows
+  int64_t units = 0;                // of packed weights
+  const uint8_t* packed = nullptr;
+  int bits = 1;                     // 1 to 8
+  int32_t* sums = nullptr;          // (tiles * rows, outputs)
+};
+constexpr int64_t kTileInputs = 64, kMostTileRows = 16;
+
 struct LowBitLoops {
   const char* isa;
   int outputs;  // that one look-up serves: bytes of a vector
@@ -113,6 +127,11 @@ struct LowBitLoops {
   void (*pack_planes)(const PackPlanesArguments&);
   /// The inverse: y (pixels, channels) without gaps.
   void (*unpack_planes)(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y);
+  bool has_tiles;  // an instruction multiplies them: else `tile_product` is a plain description of it, for tests
+  /// What a thread calls before its first `tile_product` with tiles of so many rows, and after its last one.
+  void (*enter_tiles)(int rows);
+  void (*tile_product)(const TileProductArguments&);
+  void (*leave_tiles)();
 };
 
 /// Where an output's code lies in a vector of them: four neighbouring bytes are the same output of each quarter.

@@ -11,13 +11,26 @@ namespace scissionlite::kernels {
 #include "kernels/lowbit/loops.inc"
 #undef SCISSIONLITE_LOW_BIT_LOOPS
 
-const LowBitLoops& low_bit_loops_beside(const Int8Loops& loops) {
-  static const std::vector<LoopsRow<LowBitLoops>> rows{
+namespace {
+
+const std::vector<LoopsRow<LowBitLoops>>& rows() {
+  static const std::vector<LoopsRow<LowBitLoops>> table{
 #define SCISSIONLITE_LOW_BIT_LOOPS(name, beside, ...) {&low_bit_loops::name::kLoops, beside, {__VA_ARGS__}},
 #include "kernels/lowbit/loops.inc"
 #undef SCISSIONLITE_LOW_BIT_LOOPS
   };
-  return loops_beside(rows, loops);
+  return table;
 }
+
+}  // namespace
+
+std::vector<const LowBitLoops*> all_low_bit_loops() {
+  std::vector<const LowBitLoops*> out;
+  for (const auto& row : rows())
+    if (has_isa(row.needs)) out.push_back(row.loops);
+  return out;
+}
+
+const LowBitLoops& low_bit_loops_beside(const Int8Loops& loops) { return loops_beside(rows(), loops); }
 
 }  // namespace scissionlite::kernels

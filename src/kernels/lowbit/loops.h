@@ -6,6 +6,8 @@
 
 namespace scissionlite::kernels {
 
+/// Those that this CPU can run, fastest first.
+[[nodiscard]] std::vector<const LowBitLoops*> all_low_bit_loops();
 /// The fastest that need no wider instructions than those loops of bytes do.
 [[nodiscard]] const LowBitLoops& low_bit_loops_beside(const Int8Loops& loops);
 

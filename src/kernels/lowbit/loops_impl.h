@@ -22,9 +22,20 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 #include "kernels/lowbit/unpack.h"
 // unpack.h first
 #include "kernels/lowbit/dense_rows.h"
+#include "kernels/tile_shapes.h"
+// tile_shapes.h first
+#include "kernels/lowbit/tile_registers.h"
+// tile_registers.h first
+#include "kernels/lowbit/tile_product.h"
 
 extern const LowBitLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes};
+#if defined(__AMX_INT8__)
+using Tiles = AmxTiles;
+#else
+using Tiles = PlainTiles;
+#endif
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes,
+                         Tiles::kAreInstructions, Tiles::enter, tile_product<Tiles>, Tiles::leave};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

@@ -1,5 +1,5 @@
 // Weights and activations of 1 to 8 bits in every encoding, by every way to convolve bytes that takes them, on every instruction set that this CPU has, against
-// sums in int64 and rounding in double.
+// sums in int64 and rounding in double. Tiles are multiplied on every CPU: where it has no instructions for them, by their plain description.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,11 +8,12 @@
 #include "kernels/int8/test_byte_conv.h"
 #include "kernels/lowbit/dense.h"
 #include "kernels/lowbit/max_planes.h"
+#include "kernels/lowbit/tiles.h"
 
 namespace scissionlite::kernels {
 namespace {
 
-using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::expect_exact_by;
+using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::expect_exact_by, testing_bytes::expect_exact_of;
 
 enum class Encoding { kTwos, kUnsigned, kBipolar };
 constexpr std::pair<Encoding, const char*> kEncodings[] = {{Encoding::kTwos, "two's complement"}, {Encoding::kUnsigned, "unsigned"}, {Encoding::kBipolar, "bipolar"}};
@@ -75,6 +76,17 @@ void expect_exact_in_planes(Case c, int threads, const std::string& what) {
     }
 }
 
+const std::string kTiles = "tiles, with or without instructions";
+
+void expect_exact_in_tiles(const Case& c, const std::vector<uint8_t>& want, int threads, const std::string& what) {
+  if (!reason_against_tiles(c.problem).empty()) return;
+  for (const auto* loops : all_low_bit_loops()) {
+    ++tried[kTiles], ++cells;
+    const std::string by = std::string("tiles on ") + loops->isa;
+    ASSERT_NO_FATAL_FAILURE(expect_exact_of(*make_tiles(c.problem, c.weights(), *loops), by, c, c.x, want, threads, what));
+  }
+}
+
 void expect_exact(const Case& c, int threads, const std::string& what) {
   const auto want = expected(c);
   for (const auto* loops : all_int8_loops())
@@ -83,6 +95,7 @@ void expect_exact(const Case& c, int threads, const std::string& what) {
       ++tried[row->name], ++cells;
       ASSERT_NO_FATAL_FAILURE(expect_exact_by(*row, *loops, c, c.x, want, threads, what));
     }
+  ASSERT_NO_FATAL_FAILURE(expect_exact_in_tiles(c, want, threads, what));
 }
 
 /// Channels that are a multiple of nothing, pads on some sides, strides, dilation, groups, images, 1x1.
@@ -117,9 +130,12 @@ TEST(LowBit, AllBitsAndEncodingsAreExact) {
       }
   RecordProperty("cells", cells);
   for (const auto* row : int8_conv_implementations()) {
+    if (!testing_bytes::is_of_this_cpu(*row)) continue;
     EXPECT_GT(tried[row->name], 20) << row->name;
-    if (row->takes_planes) EXPECT_GT(tried[std::string(row->name) + " in planes"], 20) << row->name;
+    if (!row->takes_planes) continue;
+    EXPECT_GT(tried[std::string(row->name) + " in planes"], 20) << row->name;
   }
+  EXPECT_GE(tried[kTiles], 384) << "all bits and encodings, twice";
 }
 
 /// Zero points within the codes, at their ends and outside of them; signed codes: pads are then no zeros.
@@ -200,46 +216,79 @@ TEST(LowBit, PlanesComeBack) {
       }
 }
 
-/// As a 1x1 convolution of m pixels; every number of bits that each instruction set takes, odd lengths, one to five rows.
+/// As a 1x1 convolution of m pixels; every number of bits that each instruction set takes, odd lengths, one to forty rows, one by one and in tiles.
 TEST(LowBit, ProductsOfAFewRowsAreExact) {
   int tried_bits[kMostPackedBits + 1] = {};
   for (uint64_t seed = 0; seed < 120; ++seed) {
     Rng rng(seed);
-    const int64_t m = between(rng, 1, 5), k = between(rng, 1, 300), n = between(rng, 1, 150);
+    const int64_t m = between(rng, 1, seed % 4 == 0 ? 40 : 5), k = between(rng, 1, 300), n = between(rng, 1, 150);
     const bool is_signed = rng.below(2) != 0;
     const auto c = case_of({.c = k, .h = 1, .w = m, .k = n}, static_cast<int>(1 + seed % kMostPackedBits), kEncodings[rng.below(3)].first, 8, static_cast<int32_t>(between(rng, is_signed ? -128 : 0, is_signed ? 127 : 255)), is_signed ? -128 : 0, seed);
     const auto& p = c.problem;
     const auto want = expected(c);
     const auto code = weight_code_of(p);
-    for (const auto* bytes : all_int8_loops()) {
-      const auto& loops = low_bit_loops_beside(*bytes);
-      const Int8DenseProblem problem{k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
-      if (!LowBitDense::takes(problem, code)) continue;
-      ++tried_bits[code.bits];
-      const LowBitDense dense(problem, c.weights(), code, loops);
-      Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
-      std::fill_n(y.data(), y.size(), uint8_t{77});
-      dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
-      ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
-      for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
-      auto float_problem = problem;
-      float_problem.is_y_float = true;
-      std::vector<float> offset(static_cast<size_t>(n)), floats(static_cast<size_t>(m * n));
-      for (auto& v : offset) v = static_cast<float>(rng.uniform(-1, 1));
-      auto weights = c.weights();
-      weights.offset = offset.data();
-      LowBitDense(float_problem, weights, code, loops).run(c.x.data(), m, floats.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
-      for (int64_t i = 0; i < m * n; ++i) {
-        const auto j = static_cast<size_t>(i % n);
-        int64_t sum = weights.bias ? weights.bias[j] : 0;
-        for (int64_t l = 0; l < k; ++l) sum += ((p.is_x_signed ? static_cast<int8_t>(c.x[static_cast<size_t>(i / n * k + l)]) : c.x[static_cast<size_t>(i / n * k + l)]) - p.x_zero) * c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
-        const double want = static_cast<double>(sum) * weights.scale[j] + offset[j];
-        ASSERT_NEAR(floats[static_cast<size_t>(i)], want, 1e-5 * (1 + std::abs(want))) << loops.isa << ", w" << code.bits;
+    for (const auto* row : all_low_bit_loops())
+      for (const bool in_tiles : {false, true}) {
+        const auto& loops = *row;
+        const Int8DenseProblem problem{k, n, p.is_x_signed, p.x_zero, p.y_zero, p.low, p.high};
+        if (!LowBitDense::takes(problem, code)) continue;
+        ++tried_bits[code.bits];
+        const LowBitDense dense(problem, c.weights(), code, loops, in_tiles);
+        Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
+        std::fill_n(y.data(), y.size(), uint8_t{77});
+        dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+        ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << (in_tiles ? ", tiles" : "") << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
+        for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
+        auto float_problem = problem;
+        float_problem.is_y_float = true;
+        std::vector<float> offset(static_cast<size_t>(n)), floats(static_cast<size_t>(m * n));
+        for (auto& v : offset) v = static_cast<float>(rng.uniform(-1, 1));
+        auto weights = c.weights();
+        weights.offset = offset.data();
+        LowBitDense(float_problem, weights, code, loops, in_tiles).run(c.x.data(), m, floats.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
+        for (int64_t i = 0; i < m * n; ++i) {
+          const auto j = static_cast<size_t>(i % n);
+          int64_t sum = weights.bias ? weights.bias[j] : 0;
+          for (int64_t l = 0; l < k; ++l) sum += ((p.is_x_signed ? static_cast<int8_t>(c.x[static_cast<size_t>(i / n * k + l)]) : c.x[static_cast<size_t>(i / n * k + l)]) - p.x_zero) * c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
+          const double want = static_cast<double>(sum) * weights.scale[j] + offset[j];
+          ASSERT_NEAR(floats[static_cast<size_t>(i)], want, 1e-5 * (1 + std::abs(want))) << loops.isa << ", w" << code.bits;
+        }
+        EXPECT_LE(dense.weight_bytes(), (k + 7) / 8 * 8 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
       }
-      EXPECT_LE(dense.weight_bytes(), (k + 7) / 8 * 8 * ((n + loops.outputs - 1) / loops.outputs * loops.outputs) * code.bits / 8);
-    }
   }
   for (int bits = 1; bits <= kMostPackedBits; ++bits) EXPECT_GT(tried_bits[bits], 5) << bits;
+}
+
+/// Tiles of one row to sixteen, one and several, lengths that fill neither a tile nor a block nor one of several; every other turn x and weights are the largest there are.
+TEST(LowBit, ProductsOfTilesAreTheirDefinition) {
+  uint64_t seed = 0;
+  for (const auto* loops : all_low_bit_loops())
+    for (int bits = 1; bits <= kMostTileBits; ++bits)
+      for (const int rows : {1, 7, 16})
+        for (const int64_t tiles : {1, 3})
+          for (const int64_t inputs : {5, 64, 136, 600}) {
+            Rng rng(++seed);
+            const int64_t m = tiles * rows, outputs = loops->outputs, units = (inputs + 7) / 8, x_row = (inputs + kTileInputs - 1) / kTileInputs * kTileInputs + kTileInputs * static_cast<int64_t>(seed % 2);
+            const bool is_largest = seed % 2 == 0;
+            const auto most = static_cast<uint8_t>((1 << bits) - 1);
+            Buffer<uint8_t> x(m * x_row), u(units * 8 * outputs);
+            Buffer<int32_t> sums(m * outputs + 16);
+            for (int64_t row = 0; row < m; ++row)
+              for (int64_t i = 0; i < inputs; ++i) x[row * x_row + i] = is_largest ? uint8_t{0x80} : static_cast<uint8_t>(rng.below(256));
+            for (int64_t i = 0; i < u.size(); ++i) u[i] = is_largest ? most : static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
+            std::fill_n(sums.data(), sums.size(), 77);
+            const PackedWeights packed(u.data(), u.size(), {bits, 0, 1}, *loops);
+            loops->enter_tiles(rows);
+            loops->tile_product({.x = x.data(), .x_row = x_row, .tiles = tiles, .rows = rows, .units = units, .packed = packed.at(0), .bits = bits, .sums = sums.data()});
+            loops->leave_tiles();
+            for (int64_t i = 0; i < m * outputs; ++i) {
+              int64_t want = 0;
+              for (int64_t c = 0; c < inputs; ++c) want += static_cast<int8_t>(x[i / outputs * x_row + c]) * int64_t{u[(c / 4 * outputs + i % outputs) * 4 + c % 4]};
+              ASSERT_EQ(sums[i], want) << loops->isa << ", w" << bits << ", " << tiles << " tiles of " << rows << " rows, " << inputs << " inputs";
+            }
+            for (int64_t i = m * outputs; i < sums.size(); ++i) ASSERT_EQ(sums[i], 77) << loops->isa << ": written past the end";
+          }
+  if (!low_bit_loops_beside(best_int8_loops()).has_tiles) std::cout << "[SKIP] needs amx_int8 for the instructions themselves\n";
 }
 
 TEST(LowBit, PackedWeightsComeBack) {

@@ -5,6 +5,7 @@ namespace {
 
 /// One unit (unpack.h): u (8, outputs) to its bytes.
 void pack_unit(const uint8_t* u, int bits, int64_t outputs, uint8_t* to) {
+  if (bits == kMostTileBits) return static_cast<void>(std::copy_n(u, 8 * outputs, to));
   unsigned shift = 0;
   for (const unsigned width : {4U, 2U, 1U}) {
     if ((static_cast<unsigned>(bits) & width) == 0) continue;

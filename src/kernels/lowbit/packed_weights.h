@@ -1,4 +1,4 @@
-// Weights of 1 to 7 bits, packed: bytes in the order that loops read them, less what all have in common.
+// Weights of 1 to 7 bits, packed, and of 8 for tiles: bytes in the order that loops read them, less what all have in common.
 #pragma once
 
 #include "kernels/int8/buffer.h"
@@ -8,6 +8,7 @@
 namespace scissionlite::kernels {
 
 constexpr int kMostPackedBits = 7;
+constexpr int kMostTileBits = 8;  // tiles take bytes as they are, too
 
 /// w = least + step * u, u of `bits` bits.
 struct WeightCode {
@@ -29,7 +30,7 @@ class PackedWeights {
   [[nodiscard]] int64_t bytes() const { return packed_.size(); }
   /// The packed unit that begins with value `first`.
   [[nodiscard]] const uint8_t* at(int64_t first) const { return packed_.data() + first * code_.bits / 8; }
-  /// Values from `first` on, in whole units, as bytes of w.
+  /// Values from `first` on, in whole units, as bytes of w; not of 8 bits.
   void unpack(int64_t first, int64_t count, int8_t* w) const;
   [[nodiscard]] const WeightCode& code() const { return code_; }
 

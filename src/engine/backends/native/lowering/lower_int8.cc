@@ -89,7 +89,8 @@ void add_dense(Lowering& l, const Node& node, const Product& product, const kern
   const int64_t macs = m * problem.k * problem.n;
   auto weights = weights_of(product);
   weights.offset = offset;
-  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, "int8 dense packed", std::make_shared<const kernels::LowBitDense>(problem, weights, code, few_bits), m, macs, x, y);
+  const char* const of_few_bits = few_bits.has_tiles && m > 1 ? "int8 dense tiles" : "int8 dense packed";
+  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, of_few_bits, std::make_shared<const kernels::LowBitDense>(problem, weights, code, few_bits), m, macs, x, y);
   else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights, loops), m, macs, x, y);
 }
 
