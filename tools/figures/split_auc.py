@@ -30,7 +30,6 @@ COMMAND = "tools/figures/split_auc.py"
 CUT, LARGEST_SHARE, RATE = "stage2.block1.relu2", 1 / 32, 0.01
 STEPS = "35,50,60,70,85,100,120,140,170,200,240"
 FIT_IMAGES, BOOTSTRAPS = 600, 2000
-QUANTIZE_EPOCHS, QUANTIZE_RATE = 2, 0.003
 
 
 def run(*words, **more):
@@ -109,7 +108,7 @@ class Split:
         write_images(self.task.rare(RATE, seed, False), fit, FIT_IMAGES)
         small, layers, device, repository, alone, small_alone = (here / part for part in ("w8a8.onnx", "layers", "device", "edge", "alone", "small_alone"))
         common = ["--images", fit, "--input", spec, "-q"]
-        self.quantise(seed, model, spec, fit, small)
+        run(train, "quantize", model, *common, "--weight-bits", 8, "--activation-bits", 8, "--epochs", 0, "--threads", self.options.threads, "-o", small)
         fitted = json.loads(run(train, "calibrate", small, *common, "--cut", CUT, "--steps", STEPS, "--views", 2, "--seed", seed, "--threads", self.options.threads, "--json", "-o", layers))
         tensor = next(cut for cut in json.loads(run(program, "inspect", small, "--json", "-q"))["cuts"] if cut["tensors"] == [CUT])
         limit = tensor["bytes"] * LARGEST_SHARE
@@ -130,25 +129,6 @@ class Split:
         share = sent.mean() / (limit / LARGEST_SHARE)
         print(f"[split_auc] {self.task.name}, seed {seed}: AUC {area(whole, self.is_positive):.4f}, in 8 bits {area(eight_bits, self.is_positive):.4f}, split {area(halves, self.is_positive):.4f}, step {layer['step']}, {sent.mean():.0f} bytes, 1/{1 / share:.0f} of the tensor", flush=True)
         return whole, halves, eight_bits, share, layer["step"]
-
-    def quantise(self, seed, model, spec, fit, small):
-        """In 8 bits: fitted alone costs 0.004 of AUC on Fashion-MNIST, so steps are also learned from the float model's answers, without labels; whichever is nearer to those answers on training images."""
-        learnt, found = self.folder / f"learnt{seed}", {}
-        write_images(self.task.rare(RATE, seed, False), learnt, 1 << 30)
-        ways = {"fitted": ["--epochs", 0], "learned": ["--epochs", QUANTIZE_EPOCHS, "--distill", model, "--schedule", "cosine", "--lr", QUANTIZE_RATE, "--momentum", 0.9, "--clip-norm", 5, "--batch", 64, "--frozen-statistics", "--seed", seed]}
-        ranks = lambda file: numpy.argsort(numpy.argsort(self.local_scores(file, spec, fit)))  # noqa: E731
-        wanted = ranks(model)
-        for way, words in ways.items():
-            made = small.with_suffix(f".{way}.onnx")
-            run(self.options.programs / "scissionlite-train", "quantize", model, "--images", learnt if way == "learned" else fit, "--input", spec, "-q", "--weight-bits", 8, "--activation-bits", 8, *words, "--threads", self.options.threads, "-o", made)
-            found[made] = numpy.abs(ranks(made) - wanted).mean()
-        shutil.copy(min(found, key=found.get), small)
-
-    def local_scores(self, file, spec, images):
-        package = file.with_suffix(".for_ranks") if file.parent != self.task.folder else self.folder / f"{file.stem}.for_ranks"
-        shutil.rmtree(package, ignore_errors=True)
-        run(self.options.programs / "scissionlite", "prepare", file, "--images", images, "--input", spec, "-q", "--candidate", "local", "--package", package, "--repository", package.with_suffix(".none"))
-        return answers(self.options, package, images)[0]
 
     def row(self, seeds):
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
