@@ -55,7 +55,9 @@ endfunction()
 
 # scissionlite_coding_isas(): src/coding/codec_<isa>.cc with that instruction set; coders choose at run time.
 function(scissionlite_coding_isas)
-  target_compile_options(scissionlite_coding PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  if(NOT SCISSIONLITE_SANITIZE)
+    target_compile_options(scissionlite_coding PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_definitions(scissionlite_coding PRIVATE SCISSIONLITE_CODING_X86)
     set_source_files_properties(src/coding/codec_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mbmi2;-mpopcnt")
@@ -65,7 +67,9 @@ endfunction()
 
 # scissionlite_kernels_isas(): src/kernels/vector/loops_<isa>.cc with that instruction set; kernels choose at run time.
 function(scissionlite_kernels_isas)
-  target_compile_options(scissionlite_kernels PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  if(NOT SCISSIONLITE_SANITIZE)
+    target_compile_options(scissionlite_kernels PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)
+  endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_definitions(scissionlite_kernels PRIVATE SCISSIONLITE_LOOPS_X86)
     set_source_files_properties(src/kernels/vector/loops_avx2.cc PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")

@@ -141,8 +141,8 @@ void print_switching(const device::PlanSwitch& plans) {
 int exit_code(const RunTotals& t, const Offloader& offloader) {
   const auto* edge = offloader.edge();
   if (edge != nullptr && edge->counters().refusals > 0) {
-    std::cerr << "scissionlite run: error: the edge held another tail, so it was refused"
-              << (edge->state() == EdgeState::kRefused ? ": " + edge->reason() : " until it got the right one") << "\n";
+    std::cerr << "scissionlite run: error: the edge was refused"
+              << (edge->state() == EdgeState::kRefused ? ": " + edge->reason() : " for a while, the log says why") << "\n";
     return 2;
   }
   if (t.errors > 0) {

@@ -3,7 +3,7 @@
 //   kUnknown --check--> kReady | kDown | kRefused
 //   kReady --call fails--> kDown;  --`misses_to_open` deadlines missed in a row--> kDown
 //   kDown --check passes--> kReady;      --finds another tail--> kRefused
-//   kRefused --check passes--> kReady    (the edge was given the right tail)
+//   kRefused --check passes--> kReady    (the edge was given the right tail, or was updated)
 // Not thread-safe, has no thread and no clock: its owner says what happened and when, and makes a check when one is due. That is half-open: a check is a probe with
 // a known answer, so no image is risked on an edge that was down.
 #pragma once

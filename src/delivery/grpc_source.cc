@@ -10,6 +10,7 @@
 #include "delivery/source.h"
 #include "protocol/status_internal.h"
 #include "protocol/tls_internal.h"
+#include "protocol/versions.h"
 
 namespace scissionlite::delivery {
 namespace {
@@ -50,6 +51,7 @@ class GrpcSource final : public Source {
     connect();
     grpc::ClientContext context;
     context.set_deadline(in(options_.call_timeout_us));
+    context.AddMetadata(protocol::kVersionsKey, to_text(protocol::kVersions));
     ListReply reply;
     check(stub_->List(&context, {}, &reply), "asking for its packages", options_.call_timeout_us);
     std::vector<Offer> out;
@@ -61,6 +63,7 @@ class GrpcSource final : public Source {
     connect();
     grpc::ClientContext context;
     context.set_deadline(in(kFetchUs));
+    context.AddMetadata(protocol::kVersionsKey, to_text(protocol::kVersions));
     const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
     FetchRequest request;
     request.set_sha256(sha256), request.set_offset_bytes(offset_bytes);

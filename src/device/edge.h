@@ -20,8 +20,8 @@ class Edge {
   /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing. @param sha256  of the one that is meant: an edge may still hold it when
   /// the model was replaced.
   [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model, const std::string& sha256) = 0;
-  /// Whether it can answer with the best classes instead of all scores (the protocol's classification extension).
-  [[nodiscard]] virtual bool classifies() { return false; }
+  /// Name and extensions: the versions that it speaks (protocol/versions.h), whether it can answer with the best classes instead of all scores.
+  [[nodiscard]] virtual protocol::ServerMetadata server() { return {}; }
   /// A call without effect, with so many bytes for nothing: its time shows what the link carries.
   virtual void ping(size_t padding_bytes, double deadline_us) = 0;
   [[nodiscard]] virtual protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) = 0;

@@ -67,7 +67,7 @@ void EdgeSession::tell(EdgeState before) {
       (void)limit_.admits("down", note);
       log::warning("[offload] the edge is not used for now: " + reason);
       break;
-    case EdgeState::kRefused: log::error("[offload] WRONG TAIL, the edge is not used: " + reason); break;
+    case EdgeState::kRefused: log::error("[offload] THE EDGE IS NOT USED: " + reason); break;
     case EdgeState::kUnknown: break;
   }
 }

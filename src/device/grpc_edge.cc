@@ -1,7 +1,4 @@
-#include <algorithm>
-
 #include "device/edge.h"
-#include "protocol/classification.h"
 
 namespace scissionlite::device {
 namespace {
@@ -17,10 +14,7 @@ class GrpcEdge final : public Edge {
     if (claims.empty()) claims = client_.model_metadata(model).properties;
     return claims;
   }
-  [[nodiscard]] bool classifies() override {
-    const auto extensions = client_.server_metadata().extensions;
-    return std::find(extensions.begin(), extensions.end(), protocol::kClassificationExtension) != extensions.end();
-  }
+  [[nodiscard]] protocol::ServerMetadata server() override { return client_.server_metadata(); }
   void ping(size_t padding_bytes, double deadline_us) override { client_.ping(padding_bytes, deadline_us); }
   [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
     return client_.infer(request, deadline_us);

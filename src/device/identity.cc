@@ -3,12 +3,13 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "protocol/versions.h"
 
 namespace scissionlite::device {
 namespace {
 
 [[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
-  throw InvalidArgument("[offload] the edge " + edge.address() + " does not hold the tail of this package: model '" +
+  throw InvalidArgument("[offload] WRONG TAIL: the edge " + edge.address() + " does not hold the tail of this package: model '" +
                         manifest.tail_name + "' " + why + "; serve the model repository that was written together with this "
                         "package by `scissionlite prepare`, or prepare both again");
 }
@@ -80,6 +81,17 @@ protocol::InferRequest make_request(const Manifest& manifest, std::vector<protoc
   request.parameters["model_sha256"] = manifest.tail_sha256;
   request.inputs = std::move(inputs);
   return request;
+}
+
+void check_versions(const Edge& edge, const protocol::ServerMetadata& server) {
+  std::string why;
+  try {
+    const auto theirs = protocol::versions_of_server(server.name, server.extensions);
+    if (theirs) why = protocol::disagreement(*theirs, protocol::kVersions);
+  } catch (const InvalidArgument& e) {
+    why = e.what();
+  }
+  if (!why.empty()) throw InvalidArgument("[offload] the edge " + edge.address() + ": " + why);
 }
 
 std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us,

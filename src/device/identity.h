@@ -7,6 +7,9 @@
 
 namespace scissionlite::device {
 
+/// @throws InvalidArgument: the edge speaks no version of ScissionLite's protocol that this device speaks; stock servers speak none, and need not.
+void check_versions(const Edge& edge, const protocol::ServerMetadata& server);
+
 /// Compares the edge's claim of model_sha256 with the package, sends the stored probe tensors and compares the answer.
 /// @param tolerance  largest difference allowed, as a share of the answer's largest magnitude; different engines on the
 ///                   same tail stay below 1e-3 in f32. @param metadata  of the call.

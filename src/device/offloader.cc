@@ -67,9 +67,11 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
+        const auto server = e.server();
+        check_versions(e, server);
         const auto claims = check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us, name_metadata(options_.observation));
         edge_decodes_ = coders_.are_known_to(claims);
-        edge_classifies_ = !scores_name_.empty() && e.classifies();
+        edge_classifies_ = !scores_name_.empty() && std::count(server.extensions.begin(), server.extensions.end(), protocol::kClassificationExtension) > 0;
       },
       options_.session);
   session_->start();

@@ -6,7 +6,7 @@
 namespace scissionlite::device {
 namespace {
 
-constexpr size_t kKeptLatencies = 100'000;
+constexpr size_t kKeptLatencies = 10'000;
 
 void count(const Answer& answer, RunTotals& totals) {
   ++totals.images;

@@ -17,6 +17,7 @@
 #include "inference.grpc.pb.h"
 #include "protocol/status_internal.h"
 #include "protocol/tls_internal.h"
+#include "protocol/versions.h"
 #include "protocol/wire_internal.h"
 
 namespace scissionlite::protocol {
@@ -74,56 +75,6 @@ grpc::ByteBuffer serialise(const InferRequest& request) {
     else part.tensor = input.tensor;
   }
   return assemble(head_of(request), kRawInputField, parts);
-}
-
-[[noreturn]] void refuse_answer(const std::string& address, const std::string& what) {
-  throw TransportError("[protocol] the answer of " + address + " " + what, /*retryable=*/false);
-}
-
-WireTensor output_of(const std::shared_ptr<inference::ModelInferResponse>& response, int index, const std::string& address) {
-  const auto& given = response->outputs(index);
-  WireTensor out;
-  out.name = given.name();
-  out.parameters = from_message(given.parameters());
-  const Dtype dtype = dtype_from_oip_name(given.datatype());
-  const Shape shape(given.shape().begin(), given.shape().end());
-  const auto count = checked_count(shape);
-  const std::string where = "holds output '" + given.name() + "' ";
-  if (dtype == Dtype::kUndefined) refuse_answer(address, where + "of the unknown datatype '" + given.datatype() + "'");
-  if (!count) refuse_answer(address, where + "of the impossible shape " + to_string(shape));
-  const bool raw = index < response->raw_output_contents_size();
-  if (dtype == Dtype::kString) {
-    std::string error;
-    std::vector<std::string_view> elements;
-    if (raw) elements = split_strings(response->raw_output_contents(index), error);
-    else elements.assign(given.contents().bytes_contents().begin(), given.contents().bytes_contents().end());
-    if (!error.empty() || static_cast<int64_t>(elements.size()) != *count)
-      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected " + std::to_string(*count) + (error.empty() ? "" : "; " + error));
-    out.strings.assign(elements.begin(), elements.end());
-    if (elements.size() == 1) out.blob = out.strings[0];
-    out.blob_shape = shape;
-  } else if (raw) {
-    const auto& bytes = response->raw_output_contents(index);
-    const auto size = static_cast<int64_t>(dtype_size(dtype));
-    if (static_cast<int64_t>(bytes.size()) % size != 0 || static_cast<int64_t>(bytes.size()) / size != *count)
-      refuse_answer(address, where + "with " + std::to_string(bytes.size()) + " bytes, but " + given.datatype() + " " + to_string(shape) + " needs " +
-                                 std::to_string(*count) + " elements of " + std::to_string(size));
-    out.tensor = view_raw(dtype, shape, response, bytes);
-  } else {
-    if (contents_count(dtype, given.contents()) != *count) refuse_answer(address, where + "without the data that " + to_string(shape) + " needs");
-    out.tensor = from_contents(dtype, shape, given.contents());
-  }
-  return out;
-}
-
-InferResult result_of(const std::shared_ptr<inference::ModelInferResponse>& response, const std::string& address) {
-  InferResult result;
-  result.model = response->model_name();
-  result.version = response->model_version();
-  result.id = response->id();
-  result.parameters = from_message(response->parameters());
-  for (int i = 0; i < response->outputs_size(); ++i) result.outputs.push_back(output_of(response, i, address));
-  return result;
 }
 
 /// The end that TLS needs; nullptr for plain text.
@@ -184,12 +135,14 @@ struct Client::Impl {
   void call(Method method, const std::string& doing, const Request& request, Response& response, double deadline_us, const std::map<std::string, std::string>& metadata = {}) {
     count_loss();
     grpc::ClientContext context;
+    context.AddMetadata(kVersionsKey, to_text(kVersions));
     for (const auto& [key, value] : metadata) context.AddMetadata(key, value);
     context.set_deadline(deadline_in(deadline_us));
     const auto status = (stub.get()->*method)(&context, request, &response);
     check(status, context, doing, deadline_us);
   }
   grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
+    context.AddMetadata(kVersionsKey, to_text(kVersions));
     context.set_deadline(deadline_in(deadline_us));
     grpc::CompletionQueue queue;
     grpc::Status status;
@@ -317,7 +270,7 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
   const auto answer_bytes = static_cast<int64_t>(answer.Length());
   auto response = std::make_shared<inference::ModelInferResponse>();
   const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());
-  if (!parsed.ok()) refuse_answer(impl_->address, "to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)");
+  if (!parsed.ok()) throw TransportError("[protocol] the answer of " + impl_->address + " to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)", /*retryable=*/false);
   auto result = result_of(response, impl_->address);
   result.serialize_us = serialised_us - start_us;
   result.request_bytes = static_cast<int64_t>(message.Length());

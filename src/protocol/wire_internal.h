@@ -58,4 +58,7 @@ struct RawPart {
 [[nodiscard]] inference::InferParameter to_message(const Parameter& parameter);
 [[nodiscard]] Parameters from_message(const google::protobuf::Map<std::string, inference::InferParameter>& parameters);
 
+/// A server's answer; tensors are views of it. @throws TransportError naming `address`: data that does not fit its shapes and datatypes; InvalidArgument as `from_contents` does.
+[[nodiscard]] InferResult result_of(const std::shared_ptr<inference::ModelInferResponse>& response, const std::string& address);
+
 }  // namespace scissionlite::protocol

@@ -1,13 +1,15 @@
 #include "base/version.h"
+#include "protocol/versions.h"
 #include "server/answers_internal.h"
 #include "server/names.h"
 
 namespace scissionlite::server {
 
 void answer_server_metadata(inference::ServerMetadataResponse& out) {
-  out.set_name("scissionlite");
+  out.set_name(std::string(protocol::kServerName));
   out.set_version(kVersion);
   for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out.add_extensions(extension);
+  out.add_extensions(std::string(protocol::kVersionsExtension) + to_text(protocol::kVersions));
 }
 
 bool model_is_ready(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version) {

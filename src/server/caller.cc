@@ -1,4 +1,5 @@
 #include "protocol/tls_internal.h"
+#include "protocol/versions.h"
 #include "server/caller_internal.h"
 #include "server/refusal.h"
 
@@ -23,6 +24,14 @@ std::string identity_of(const grpc::ServerContextBase& call, protocol::TlsEnd* t
   if (!peer.objection.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection " + peer.objection);
   if (peer.name.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection has no common name");
   return peer.name;
+}
+
+void check_versions(const grpc::ServerContextBase& call, bool is_device) {
+  const auto told = call.client_metadata().find(protocol::kVersionsKey);
+  const bool is_told = told != call.client_metadata().end();
+  if (!is_told && !is_device) return;
+  const auto theirs = is_told ? protocol::versions_from({told->second.data(), told->second.size()}) : protocol::kUntoldVersions;
+  if (const auto why = protocol::disagreement(protocol::kVersions, theirs); !why.empty()) throw Refusal(Code::kFailedPrecondition, why);
 }
 
 }  // namespace scissionlite::server

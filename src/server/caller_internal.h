@@ -18,4 +18,8 @@ namespace scissionlite::server {
 /// @throws Refusal kUnauthenticated: the certificate was revoked or expired since the connection was made, or has no name.
 [[nodiscard]] std::string identity_of(const grpc::ServerContextBase& call, protocol::TlsEnd* tls);
 
+/// Whether the caller speaks a version of ScissionLite's protocol that this server speaks (protocol/versions.h). @param is_device  the call has what only our device sends, so that silence means an old one; a stock client says nothing and may call.
+/// @throws Refusal kFailedPrecondition with both ranges; InvalidArgument where the caller's is none.
+void check_versions(const grpc::ServerContextBase& call, bool is_device);
+
 }  // namespace scissionlite::server

@@ -96,6 +96,7 @@ grpc::ServerUnaryReactor* DeliveryService::List(grpc::CallbackServerContext* cal
   grpc::Status status;
   try {
     const auto identity = identity_of(*call, context_.tls);
+    check_versions(*call, /*is_device=*/true);
     if (!packages_.are_offered()) throw Refusal(Code::kFailedPrecondition, "this server delivers no packages; start it with --packages FOLDER");
     for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); })) fill(offer, *out->add_packages());
   } catch (...) {
@@ -110,6 +111,7 @@ grpc::ServerWriteReactor<delivery::FetchReply>* DeliveryService::Fetch(grpc::Cal
   std::string identity;
   try {
     identity = identity_of(*call, context_.tls);
+    check_versions(*call, /*is_device=*/true);
     if (!delivery::is_sha256(request->sha256())) throw Refusal(Code::kInvalidArgument, "sha256 is no hash of 64 lower-case hex digits");
   } catch (...) {
     reactor->Finish(status_in_flight());

@@ -39,6 +39,17 @@ CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
   return {.traceparent = metadata_of(call, trace::kTraceparentKey), .device = metadata_of(call, protocol::kDeviceKey), .report = metadata_of(call, protocol::kReportKey), .bytes = bytes};
 }
 
+/// @throws Refusal, counted.
+void require_known_versions(const ServiceContext& context, const grpc::CallbackServerContext& call, const inference::ModelInferRequest& request) {
+  try {
+    check_versions(call, /*is_device=*/request.parameters().contains("model_sha256"));
+  } catch (...) {
+    const auto refusal = current_refusal();
+    context.refusals.add(refusal.code());
+    throw refusal;
+  }
+}
+
 /// Of the exception in flight.
 grpc::Status status_in_flight() {
   const auto refusal = current_refusal();
@@ -55,20 +66,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
       : call_(call), response_(response) {
     Admission admission;
+    CallNotes notes;
+    auto message = std::make_shared<inference::ModelInferRequest>();
     try {
-      admission = admit_call(context, *call);
-    } catch (...) {  // a flood is turned away before its bytes are parsed
+      admission = admit_call(context, *call);  // a flood is turned away before its bytes are parsed
+      grpc::ByteBuffer bytes;
+      bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
+      notes = notes_of(*call, static_cast<int64_t>(bytes.Length()));
+      if (!grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()).ok()) throw Refusal(Code::kInternal, "the message is no ModelInferRequest");
+      require_known_versions(context, *call, *message);
+    } catch (...) {
       const auto refusal = current_refusal();
       add_retry_hint(*call, refusal.retry_after_us());
       Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
-      return;
-    }
-    auto message = std::make_shared<inference::ModelInferRequest>();
-    grpc::ByteBuffer bytes;
-    bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
-    auto notes = notes_of(*call, static_cast<int64_t>(bytes.Length()));
-    if (const auto parsed = grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()); !parsed.ok()) {
-      Finish({grpc::StatusCode::INTERNAL, "the message is no ModelInferRequest"});
       return;
     }
     inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
@@ -112,6 +122,7 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
     std::shared_ptr<Inference> inference;
     try {
       auto admission = admit_call(context_, *call_);
+      require_known_versions(context_, *call_, *message_);
       inference = std::make_shared<Inference>(context_.infer(), std::move(admission), notes_of(*call_, static_cast<int64_t>(message_->ByteSizeLong())), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();

@@ -90,7 +90,10 @@ grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInfe
 }
 
 grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request, inference::ModelConfigResponse* out) {
-  return answer(call, [&] { answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config(), meant_sha256(*call)); });
+  return answer(call, [&] {
+    check_versions(*call, /*is_device=*/!meant_sha256(*call).empty());
+    answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config(), meant_sha256(*call));
+  });
 }
 
 grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {

@@ -7,3 +7,5 @@ scissionlite_runtime_path(device_integration)
 add_test(NAME device_integration COMMAND device_integration)
 set_tests_properties(device_integration PROPERTIES LABELS "integration;error" TIMEOUT 600 RUN_SERIAL ON
                      ENVIRONMENT "SCISSIONLITE_PROGRAM=$<TARGET_FILE:scissionlite>")
+add_test(NAME device_versions COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/device/test_versions.py" "$<TARGET_FILE:scissionlite>")
+set_tests_properties(device_versions PROPERTIES LABELS "integration;error" TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")

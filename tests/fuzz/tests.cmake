@@ -1,8 +1,8 @@
-# scissionlite_fuzz(NAME LINK libraries [SEEDS files and folders] [SECONDS n]): builds tests/fuzz/NAME_fuzz.cc and adds
+# scissionlite_fuzz(NAME LINK libraries [SEEDS files and folders] [SECONDS n] [COVERS files]): builds tests/fuzz/NAME_fuzz.cc and adds
 # the test fuzz_NAME, which runs for about two seconds. With -DSCISSIONLITE_FUZZ=ON and clang the driver is libFuzzer,
 # else the small one of standalone_main.cc.
 function(scissionlite_fuzz name)
-  cmake_parse_arguments(ARG "" "SECONDS" "LINK;SEEDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SECONDS" "LINK;SEEDS;COVERS" ${ARGN})
   if(NOT ARG_SECONDS)
     set(ARG_SECONDS 2)
   endif()

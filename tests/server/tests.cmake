@@ -14,3 +14,6 @@ set_tests_properties(server_perf_analyzer PROPERTIES RUN_SERIAL ON LABELS integr
 add_test(NAME server_triton
          COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_triton.py" "$<TARGET_FILE:scissionlite>" "${PROJECT_SOURCE_DIR}/build/assets")
 set_tests_properties(server_triton PROPERTIES LABELS "integration;error" TIMEOUT 300 SKIP_RETURN_CODE 77 ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")
+
+add_test(NAME server_soak COMMAND /usr/bin/python3 "${CMAKE_CURRENT_SOURCE_DIR}/server/test_soak.py" "$<TARGET_FILE:scissionlite>")
+set_tests_properties(server_soak PROPERTIES LABELS "integration;error" TIMEOUT 900 SKIP_RETURN_CODE 77 ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""The long run of the fuzz targets (tests/fuzz), by libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, in pieces: what each did stands in docs/benchmarks/runs/fuzz.jsonl, so that a run goes on where the last one ended, and what
+was found lies in build/fuzz/corpus for the next.
+fuzz_crashes: inputs that crashed, hung, leaked or took over 4 GiB, over all pieces. fuzz_executions_min: executions of the target that had the fewest. fuzz_coverage_min_percent: lines of a target's module (COVERS in
+tests/fuzz/targets.cmake) that its committed seeds run, of the target with the smallest share.
+
+Example: nice tools/figures/fuzz.py --executions 10000000 --minutes 600 --record
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import figures  # noqa: E402
+
+COMMAND = "tools/figures/fuzz.py"
+ROOT = figures.ROOT
+BUILD = ROOT / "build" / "fuzz"
+CORPUS, CRASHES = BUILD / "corpus", BUILD / "crashes"
+TARGETS = ROOT / "tests" / "fuzz" / "targets.cmake"
+PIECE = 500_000      # executions, at most
+LONGEST_S = 120      # of one execution, on a machine with other work
+SEED_BYTES = 40_000  # that --keep-seeds adds to the seeds of a target, at most
+
+
+def targets():
+    """What the table says: {name: (folders of seeds, files covered)}."""
+    out = {}
+    for name, rest in re.findall(r"^scissionlite_fuzz\((\w+) (.*)\)$", TARGETS.read_text(), re.M):
+        words, part, by_part = rest.split(), None, {"LINK": [], "SEEDS": [], "COVERS": []}
+        for word in words:
+            part, is_key = (word, True) if word in by_part else (part, False)
+            if not is_key:
+                by_part[part].append(word)
+        out[name] = ([TARGETS.parent / folder for folder in by_part["SEEDS"]], by_part["COVERS"])
+    return out
+
+
+def build(names, jobs):
+    """One build is for both: coverage costs little beside the sanitizers."""
+    words = ["-G", "Ninja", "-S", ROOT, "-B", BUILD, "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping",
+             "-DSCISSIONLITE_FUZZ=ON", "-DSCISSIONLITE_SANITIZE=address,undefined", "-DSCISSIONLITE_TESTS=ON", *(f"-DSCISSIONLITE_{part}=OFF" for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN"))]
+    subprocess.run(["cmake", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", BUILD, "-j", str(jobs), *(f"fuzz_{name}" for name in names)], check=True)
+
+
+def run(name, folders, words, profile="last"):
+    environment = dict(os.environ, LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"), UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
+    return subprocess.run([BUILD / f"fuzz_{name}", *words, *folders], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=BUILD)
+
+
+def fuzz(name, seeds, index, seconds):
+    """One piece."""
+    corpus = CORPUS / name
+    for folder in (corpus, CRASHES):
+        folder.mkdir(parents=True, exist_ok=True)
+    before = set(CRASHES.iterdir())
+    start = time.time()
+    words = [f"-runs={PIECE}", f"-max_total_time={max(1, round(seconds))}", f"-seed={index + 1}", f"-timeout={LONGEST_S}", "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix={CRASHES}/{name}-"]
+    done = run(name, [corpus, *seeds], words)
+    text = done.stderr.decode(errors="replace")
+    executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", text)
+    found = sorted(path.name for path in set(CRASHES.iterdir()) - before)
+    if done.returncode != 0 or not executed:
+        (CRASHES / f"{name}-{index}.log").write_text(text)
+        print(f"[fuzz] {name}: see {CRASHES / f'{name}-{index}.log'}", file=sys.stderr)
+        found = found or ["without an input"]
+    return {"target": name, "executions": int(executed[-1]) if executed else 0, "crashes": len(found), "seconds": round(time.time() - start, 1)}
+
+
+def pieces(name):
+    path = figures.FOLDER / "runs" / "fuzz.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [line["result"] for line in lines if line["result"]["target"] == name]
+
+
+def campaign(chosen, options):
+    """The target with the fewest executions next, until all have enough or the time is over."""
+    end = time.time() + options.minutes * 60
+    while time.time() < end:
+        behind = {name: sum(piece["executions"] for piece in pieces(name)) for name in chosen}
+        name = min(behind, key=lambda one: (behind[one] >= options.executions, behind[one]))
+        if behind[name] >= options.executions:
+            return
+        index = len(pieces(name))
+        done = figures.run_once("fuzz", f"{name} piece {index}", lambda: fuzz(name, chosen[name][0], index, min(options.piece_s, end - time.time())))
+        print(f"[fuzz] {name}: {behind[name] + done['executions']} executions, {done['crashes']} crashes in this piece", file=sys.stderr, flush=True)
+        if done["executions"] == 0:
+            raise RuntimeError(f"{name} does not run; see {CRASHES}")
+
+
+def keep_seeds(name, seeds):
+    """What of the corpus reaches more than the seeds do, the smallest first, becomes a seed."""
+    target = seeds[0]
+    with tempfile.TemporaryDirectory() as merged:
+        for file in target.iterdir():
+            shutil.copy(file, merged)
+        run(name, [merged, *seeds[1:], CORPUS / name], ["-merge=1", f"-timeout={LONGEST_S}"], "merge")
+        fresh = sorted((path for path in pathlib.Path(merged).iterdir() if not (target / path.name).exists()), key=lambda path: path.stat().st_size)
+        left = SEED_BYTES
+        for path in fresh:
+            left -= path.stat().st_size
+            if left >= 0:
+                shutil.copy(path, target / f"found-{path.name[:12]}")
+
+
+def coverage(name, seeds, covers):
+    """Lines that the seeds run, and all, of each file of the module."""
+    profile = BUILD / f"{name}.profraw"
+    profile.unlink(missing_ok=True)
+    done = run(name, seeds, ["-runs=0", f"-timeout={LONGEST_S}"], name)
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} fails on its seeds: {done.stderr.decode(errors='replace')[-3000:]}")
+    data = profile.with_suffix(".profdata")
+    subprocess.run(["llvm-profdata-14", "merge", "-sparse", profile, "-o", data], check=True)
+    words = ["llvm-cov-14", "export", "-summary-only", f"-instr-profile={data}", BUILD / f"fuzz_{name}", *(ROOT / "src" / file for file in covers)]
+    files = json.loads(subprocess.run(list(map(str, words)), check=True, stdout=subprocess.PIPE).stdout)["data"][0]["files"]
+    lines = {str(pathlib.Path(file["filename"]).relative_to(ROOT / "src")): (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"]) for file in files}
+    missing = set(covers) - set(lines)
+    if missing:
+        raise RuntimeError(f"{name} is not linked with {sorted(missing)}, which COVERS names")
+    return lines
+
+
+def rows(chosen, shares):
+    out = []
+    counts = {name: sum(piece["executions"] for piece in pieces(name)) for name in chosen}
+    crashes = sum(piece["crashes"] for name in chosen for piece in pieces(name))
+    hours = sum(piece["seconds"] for name in chosen for piece in pieces(name)) / 3600
+    if any(counts.values()):
+        least = min(counts, key=counts.get)
+        note = f"{sum(counts.values())} executions of {len(chosen)} targets in {hours:.1f} hours; {counts[least]} of the one with the fewest, {least}; docs/benchmarks/runs/fuzz.jsonl has each piece"
+        out.append({"id": "fuzz_crashes", "what": "inputs that crashed, hung, leaked or took too much memory under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer", "measured": crashes, "unit": "inputs", "command": COMMAND, "note": note})
+        out.append({"id": "fuzz_executions_min", "what": "executions of the target that had the fewest", "measured": counts[least], "unit": "executions", "command": COMMAND, "note": ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))})
+    if len(shares) == len(chosen):
+        least = min(shares, key=shares.get)
+        note = ", ".join(f"{name} {share:.0f}" for name, share in sorted(shares.items(), key=lambda item: item[1]))
+        out.append({"id": "fuzz_coverage_min_percent", "what": f"lines of a target's module that its committed seeds run, of the target with the smallest share ({least})", "measured": shares[least], "unit": "%", "command": COMMAND, "note": note})
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--executions", type=int, default=10_000_000, help="of each target, over all runs")
+    parser.add_argument("--minutes", type=float, default=60, help="of this run, 0: coverage only")
+    parser.add_argument("--piece-s", type=float, default=600, help="longest piece")
+    parser.add_argument("--targets", help="some of the table, by commas")
+    parser.add_argument("--keep-seeds", action="store_true", help="make seeds of what was found and reaches further")
+    parser.add_argument("--jobs", type=int, default=1, help="of the build")
+    parser.add_argument("--record", action="store_true", help="write the rows; with all targets")
+    options = parser.parse_args()
+    every = targets()
+    chosen = {name: every[name] for name in (options.targets.split(",") if options.targets else every)}
+    build(chosen, options.jobs)
+    campaign(chosen, options)
+    shares = {}
+    for name, (seeds, covers) in chosen.items():
+        if options.keep_seeds:
+            keep_seeds(name, seeds)
+        lines = coverage(name, seeds, covers)
+        shares[name] = 100 * sum(covered for covered, _ in lines.values()) / sum(count for _, count in lines.values())
+        print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}" for file, (covered, count) in lines.items()))
+    made = rows(chosen, shares)
+    for row in made:
+        print(f"{row['id']}: {row['measured']:.4g} {row['unit']} ({row['note']})")
+    if options.record and len(chosen) == len(every):
+        figures.record("field", made)
+
+
+if __name__ == "__main__":
+    main()
