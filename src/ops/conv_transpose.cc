@@ -18,6 +18,8 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
   const size_t rank = g.window.rank();
   const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0));
   const auto output_shape = c.node.ints_attribute("output_shape");
+  if (rank + 2 != w.size() || output_padding.size() != rank || (!output_shape.empty() && output_shape.size() < rank))
+    fail(c, "a window of " + std::to_string(rank) + ", output_padding of " + std::to_string(output_padding.size()) + " and output_shape of " + std::to_string(output_shape.size()) + " dimensions do not fit weights " + to_string(w));
   g.out = {x[0], w[1] * g.group};
   for (size_t d = 0; d < rank; ++d) {
     if (x[d + 2] < 0) {

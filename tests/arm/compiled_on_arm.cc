@@ -26,8 +26,8 @@ Graph load_model(const fs::path&) { not_here("load_model"); }
 std::string model_sha256(const fs::path&) { not_here("model_sha256"); }
 std::string sha256_hex(std::string_view) { not_here("sha256_hex"); }
 namespace log {
-void info(const std::string& message) { std::fprintf(stderr, "%s\n", message.c_str()); }
-void warning(const std::string& message) { info(message); }
+void info(const std::string& message, const Fields&) { std::fprintf(stderr, "%s\n", message.c_str()); }
+void warning(const std::string& message, const Fields& fields) { info(message, fields); }
 }  // namespace log
 namespace native {
 void bring_kernels(const fs::path& folder, const kernels::VectorLoops&) {
