@@ -48,6 +48,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void run(CheckedRequest&& checked);
   void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
+  void ran(const Outcome& outcome);
   void reply(const Outcome& outcome);
   void tell(const Reply& reply);
   void fill(Reply& reply, const Outcome& outcome) const;

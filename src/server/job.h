@@ -15,12 +15,20 @@
 
 namespace scissionlite::server {
 
+/// Of an answer that another machine was asked for, in nanoseconds.
+struct ForwardTimes {
+  bool is_from_cloud = false;                         // else the edge's own copy
+  int64_t forward_ns = 0;                             // from asking the cloud to its answer, or to giving it up
+  int64_t queue_ns = 0, decode_ns = 0, compute_ns = 0;  // as the cloud reports them
+};
+
 struct Outcome {
   Code code = Code::kOk;
   std::string message;          // why it failed
   std::vector<Tensor> outputs;  // in the model's order; views of the engine's buffer, valid only inside `done`
   RequestTimes times;
   double retry_after_us = 0;    // hint with kUnavailable
+  std::optional<ForwardTimes> forward{};  // where the model is the middle of three
 };
 
 /// Times are of the steady clock, in nanoseconds.
@@ -29,6 +37,7 @@ struct Job {
   int64_t batch = 1;             // items along the first dimension; 1 where the model does not batch
   int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
   std::optional<int64_t> deadline_ns;
+  std::string id;                // as the request has it, for the next machine's log
   bool is_probe = false;         // the server's own question: runs alone and counts in no statistics
   std::function<void(const Outcome&)> done;  // called exactly once, from any thread
   std::atomic<bool> is_cancelled{false};

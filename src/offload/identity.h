@@ -2,10 +2,10 @@
 // a config file can be wrong, and a stock server makes no claim.
 #pragma once
 
-#include "device/edge.h"
+#include "offload/edge.h"
 #include "prepare/package.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
 /// Compares the edge's claim of model_sha256 with the package, sends the stored probe tensors and compares the answer.
 /// @param tolerance  largest difference allowed, as a share of the answer's largest magnitude; different engines on the
@@ -23,4 +23,4 @@ std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& ma
 /// "jpeg-q90-420" -> "jpeg"; "tensor" and "" -> "" (a tensor is sent as it is).
 [[nodiscard]] std::string wire_codec(const Manifest& manifest);
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

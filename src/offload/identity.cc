@@ -1,10 +1,10 @@
-#include "device/identity.h"
+#include "offload/identity.h"
 
 #include <cmath>
 
 #include "base/text.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 namespace {
 
 [[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
@@ -94,4 +94,4 @@ std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& ma
   return claims;
 }
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload
