@@ -27,11 +27,11 @@ Output public_output(const std::string& name, const Tensor& tensor) {
 Answer public_answer(const device::Answer& answer) {
   const auto& p = answer.parts;
   Answer out;
-  out.is_from_edge = answer.error.empty() && answer.origin == device::Origin::kEdge;
+  out.is_from_edge = answer.error.empty() && answer.origin != device::Origin::kLocal;
   for (const auto& c : answer.top) out.top.push_back({.index = c.index, .label = c.label, .score = c.score});
   for (const auto& [name, tensor] : answer.outputs) out.outputs.push_back(public_output(name, tensor));
   out.latency_us = answer.latency_us;
-  out.edge_us = p.edge_queue_us + p.edge_decode_us + p.edge_compute_us;
+  out.edge_us = p.edge_queue_us + p.edge_decode_us + p.edge_compute_us + p.cloud_us();
   out.wire_us = p.wire_us;
   out.device_us = p.sum_us() - out.edge_us - out.wire_us;
   out.sent_bytes = answer.payload_bytes;

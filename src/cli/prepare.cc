@@ -21,11 +21,11 @@ namespace scissionlite::cli {
 namespace {
 
 struct Options {
-  std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name, kserve;
+  std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name, kserve, cloud_repository, cloud_name;
   KserveOptions kserve_options{.image = "scissionlite-edge:" + std::string(kVersion), .storage = "pvc://models/repository"};
   std::vector<std::string> images, fitted;
   int threads = 0, max_batch = 32, max_tensors = 3;
-  bool compile = false;
+  bool compile = false, no_cloud_copy = false;
   CompileModelOptions device, edge;  // what the halves are compiled for
 };
 
@@ -56,23 +56,25 @@ void write_kserve(const Options& options, const Manifest& manifest) {
   write_file(options.kserve, kserve_manifest(manifest, fs::file_size(model), options.kserve_options));
 }
 
-/// The candidate asked for by name or chosen by the plan; `key` of the plan is checked against the model.
-Candidate wanted_candidate(const Options& options) {
+/// The candidate asked for by name or chosen by the plan, one a link; `key` of the plan is checked against the model.
+std::vector<Candidate> wanted_candidate(const Options& options) {
   if (options.plan.empty() == options.candidate.empty())
-    throw InvalidArgument("[prepare] give either --plan or --candidate (split/<cut>/<tl>, edge/<codec> or local)");
-  if (!options.candidate.empty()) return candidate_from_key(options.candidate);
+    throw InvalidArgument("[prepare] give either --plan or --candidate (split/<cut>/<tl>, edge/<codec> or local; of three machines two, joined by '|')");
+  if (!options.candidate.empty()) return chain_from_key(options.candidate);
   const auto plan = load_plan(options.plan);
   const auto given = model_sha256(options.model);
   if (plan.model_sha256 != given)
     throw InvalidArgument("[prepare] '" + options.plan + "' was made for a model with sha256 " + plan.model_sha256 + ", '" + options.model + "' has " + given +
                           "; plan again with profiles of this model");
-  return candidate_from_key(plan.chosen.key);
+  return chain_from_key(plan.chosen.key);
 }
 
 int prepare(const Options& options, const Common& common) {
-  if (options.package.empty() && options.repository.empty()) throw InvalidArgument("[prepare] nothing to write; give --package, --repository or both");
+  if (options.package.empty() && options.repository.empty() && options.cloud_repository.empty()) throw InvalidArgument("[prepare] nothing to write; give --package, --repository or both");
   PrepareOptions prepare;
-  prepare.candidate = wanted_candidate(options);
+  const auto links = wanted_candidate(options);
+  prepare.candidate = links.front();
+  if (links.size() > 1) prepare.next = links[1];
   prepare.model_path = options.model;
   prepare.graph = load_model(options.model);
   prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec);
@@ -89,6 +91,9 @@ int prepare(const Options& options, const Common& common) {
   prepare.repository_options.style = repository_style(options.style);
   prepare.repository_options.max_batch = options.max_batch;
   prepare.tail_name = options.tail_name;
+  prepare.cloud_repository = options.cloud_repository;
+  prepare.cloud_name = options.cloud_name;
+  prepare.cloud_copy = !options.no_cloud_copy;
   set_compiled(options, prepare);
   prepare.shelf = transfer::load_shelf(options.fitted, options.model);
   if (!options.kserve.empty()) {
@@ -105,7 +110,7 @@ int prepare(const Options& options, const Common& common) {
   }
   int64_t wire_bytes = 0;
   for (const auto& info : manifest.wire) wire_bytes += element_count(info.shape) * static_cast<int64_t>(dtype_size(info.dtype));
-  std::cout << "candidate   " << manifest.candidate << (manifest.cut_tensors.empty() ? "" : " at " + join(manifest.cut_tensors, " + ")) << "\n";
+  std::cout << "candidate   " << manifest.chain() << (manifest.cut_tensors.empty() ? "" : " at " + join(manifest.cut_tensors, " + ")) << "\n";
   if (prepare.candidate.kind == Candidate::Kind::kSplit) std::cout << "wire        " << format_bytes(static_cast<double>(wire_bytes)) << " an image"
               << (manifest.coders.empty() ? "" : ", entropy-coded between ScissionLite ends") << "\n";
   if (!options.package.empty()) std::cout << "package     " << options.package << "\n";
@@ -115,6 +120,9 @@ int prepare(const Options& options, const Common& common) {
     std::cout << "repository  " << (fs::path(options.repository) / manifest.tail_name).string() << ", sha256 " << manifest.tail_sha256.substr(0, 12) << "...\n"
               << "batch       " << (manifest.batch_dynamic ? "dynamic, at most " + std::to_string(options.max_batch) : "fixed: " + manifest.batch_note) << "\n";
   }
+  if (const auto& cloud = manifest.forward)
+    std::cout << "cloud       " << (fs::path(options.cloud_repository) / cloud->tail_name).string() << ", sha256 " << cloud->tail_sha256.substr(0, 12) << "...; the edge asks it with `serve --forward-to HOST:PORT`"
+              << (options.no_cloud_copy ? "" : " and has a copy of it") << "\n";
   if (!options.kserve.empty()) std::cout << "kserve      " << options.kserve << ", expects the repository at " << options.kserve_options.storage << "\n";
   if (options.compile) print_compiled(options, prepare, manifest);
   return 0;
@@ -126,7 +134,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   auto options = std::make_shared<Options>();
   app.add_option("model", options->model, "ONNX file (external data beside it)")->required();
   app.add_option("--plan", options->plan, "plan.json: its chosen candidate is prepared");
-  app.add_option("--candidate", options->candidate, "a candidate instead of a plan: split/<cut>/<tl>, edge/<codec> or local");
+  app.add_option("--candidate", options->candidate, "a candidate instead of a plan: split/<cut>/<tl>, edge/<codec> or local; of three machines two, joined by '|'");
   app.add_option("--package", options->package, "folder of the device package");
   app.add_option("--repository", options->repository, "the edge's model repository; a folder a model is added to it");
   app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();
@@ -138,7 +146,10 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--threads", options->threads, "of the engine; 0 = every core");
   app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")->capture_default_str()->check(CLI::Range(1, 4096));
   app.add_option("--max-tensors", options->max_tensors, "tensors of a cut; must be that of the plan")->capture_default_str()->check(CLI::Range(1, 16));
-  app.add_option("--name", options->tail_name, "the model's name in the repository (default: <model>_tail, or <model> for edge-only plans)");
+  app.add_option("--name", options->tail_name, "the model's name in the repository (default: <model>_tail, <model> for edge-only plans, or <model>_middle for an edge that forwards)");
+  auto* cloud = app.add_option("--cloud-repository", options->cloud_repository, "of a plan of three machines: the cloud's model repository")->type_name("DIR");
+  app.add_option("--cloud-name", options->cloud_name, "the model's name in it (default: <model>_tail)")->needs(cloud);
+  app.add_flag("--no-cloud-copy", options->no_cloud_copy, "the edge gets no copy of the cloud's tail, and cannot answer without it")->needs(cloud);
   auto* kserve = app.add_option("--kserve", options->kserve, "write a ServingRuntime and an InferenceService of KServe for the model folder to this file")->type_name("FILE");
   app.add_option("--kserve-image", options->kserve_options.image, "container image with the package scissionlite-edge")->needs(kserve)->capture_default_str();
   app.add_option("--kserve-storage", options->kserve_options.storage, "where the cluster finds the repository")->needs(kserve)->capture_default_str()->type_name("URI");

@@ -102,8 +102,8 @@ device::OffloaderOptions offloader_options(const Options& o, const device::Obser
 }
 
 Json summary_json(const RunTotals& t, const Offloader& offloader) {
-  Json json{{"images", t.images}, {"edge", t.edge}, {"local", t.local}, {"errors", t.errors}, {"late", t.late},
-            {"candidate", offloader.package().manifest.candidate},
+  Json json{{"images", t.images}, {"edge", t.edge}, {"cloud", t.cloud}, {"local", t.local}, {"errors", t.errors}, {"late", t.late},
+            {"candidate", offloader.package().manifest.chain()},
             {"latency_median_us", median(t.latencies_us)}, {"latency_p95_us", percentile(t.latencies_us, 95)},
             {"throughput_ips", t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0}};
   if (t.judged > 0) json["positives"] = t.positives;
@@ -118,8 +118,8 @@ Json summary_json(const RunTotals& t, const Offloader& offloader) {
 }
 
 void print_summary(const RunTotals& t, const Offloader& offloader) {
-  std::cerr << t.images << " images (" << t.edge << " by the edge, " << t.local << " locally, " << t.errors << " errors, " << t.late
-            << " late) with " << offloader.package().manifest.candidate << ": median " << format_us(median(t.latencies_us)) << ", p95 "
+  std::cerr << t.images << " images (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "") << t.local << " locally, " << t.errors << " errors, " << t.late
+            << " late) with " << offloader.package().manifest.chain() << ": median " << format_us(median(t.latencies_us)) << ", p95 "
             << format_us(percentile(t.latencies_us, 95)) << ", "
             << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
   if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
@@ -149,7 +149,7 @@ int exit_code(const RunTotals& t, const Offloader& offloader) {
     std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
     return 2;
   }
-  if (edge != nullptr && t.images > 0 && t.edge == 0) {
+  if (edge != nullptr && t.images > 0 && t.edge + t.cloud == 0) {
     std::cerr << "scissionlite run: error: no image was answered by the edge"
               << (edge->state() == EdgeState::kReady ? "; try a longer --deadline-ms" : ": " + edge->reason()) << "\n";
     return 5;

@@ -26,7 +26,7 @@ struct Options {
   server::ServerOptions server;
   trace::TracerOptions tracing;
   std::string control_mode = "none", ready_file;
-  double exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
+  double forward_timeout_ms = 5000, exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
   int64_t max_message_mb = 256;
   double http_idle_timeout_s = 60, http_read_timeout_s = 10;
   bool no_http = false, no_metrics = false, http_port_is_given = false, metrics_port_is_given = false;
@@ -87,6 +87,8 @@ int serve(const Options& given, const Common& common) {
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
   options.server.hang_us = options.hang_s * 1e6;
+  options.server.forward_timeout_us = options.forward_timeout_ms * 1e3;
+  if (!options.server.forward_security.tls.are_given()) options.server.forward_security.tls = options.server.security.tls;  // one machine, one certificate
   options.server.keep_unused_us = options.keep_s * 1e6;
   options.server.poll_us = options.control_mode == "poll" ? options.poll_s * 1e6 : 0;
   options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
@@ -153,6 +155,14 @@ Run declare_serve(CLI::App& app, Common& common) {
   declare_tracing(app, options->tracing, server.logs_requests);
   declare_tls_with_list(app, server.security.tls);
   app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS (HTTP and metrics always are) on an address that others reach, where the network is trusted");
+  app.add_option("--forward-to", server.forward_to, "the cloud of models that `prepare --cloud-repository` wrote for an edge: its address; without it this machine answers from its copy of the cloud's tail")->type_name("HOST:PORT");
+  app.add_option("--forward-timeout-ms", options->forward_timeout_ms, "how long a silent cloud is waited for where a request has no deadline")->check(CLI::Range(1.0, 1e6))->capture_default_str();
+  auto& forward = server.forward_security;
+  app.add_option("--forward-tls-ca", forward.tls.authority, "certificate (PEM) that signed the cloud's; these three are --tls-ca, --tls-cert and --tls-key unless given")->check(CLI::ExistingFile);
+  app.add_option("--forward-tls-cert", forward.tls.certificate, "certificate that is shown to the cloud")->check(CLI::ExistingFile);
+  app.add_option("--forward-tls-key", forward.tls.key, "its private key")->check(CLI::ExistingFile);
+  app.add_option("--forward-tls-crl", forward.tls.revoked, "list of revoked certificates (PEM) of the authority in --forward-tls-ca")->check(CLI::ExistingFile);
+  app.add_flag("--forward-plain-text", forward.allows_plain_text, "without TLS to a cloud on another machine, where the network is trusted");
   app.add_option("--access", server.access, "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")->type_name("FILE")->check(CLI::ExistingFile);
   return [options, &common, http_port, metrics_port] {
     options->http_port_is_given = http_port->count() > 0;

@@ -31,13 +31,15 @@ Json output_json(const std::string& name, const Tensor& tensor, bool whole) {
   return json;
 }
 
+const char* name_of(Origin origin) { return origin == Origin::kEdge ? "edge" : origin == Origin::kCloud ? "cloud" : "local"; }
+
 double rounded(double us) { return std::round(us * 10) / 10; }
 
 }  // namespace
 
 double Parts::sum_us() const {
   return image_decode_us + preprocess_us + head_us + encode_us + serialize_us + wire_us + edge_queue_us + edge_decode_us +
-         edge_compute_us + local_tail_us + other_us;
+         edge_compute_us + cloud_us() + local_tail_us + other_us;
 }
 
 Class labelled_class(int64_t index, int64_t count, double score, const vision::InputSpec& input) { return {index, label_of(index, count, input), score}; }
@@ -69,7 +71,7 @@ Json to_json(const Answer& answer, bool whole) {
   }
   if (!answer.candidate.empty()) json["candidate"] = answer.candidate;
   if (!answer.package.empty()) json["package"] = answer.package;
-  json["origin"] = answer.origin == Origin::kEdge ? "edge" : "local";
+  json["origin"] = name_of(answer.origin);
   if (!answer.note.empty()) json["note"] = answer.note;
   if (const auto& verdict = answer.verdict) {
     json["verdict"] = {{"is_positive", verdict->is_positive}, {"share", verdict->share}, {"threshold", verdict->threshold}};
@@ -94,6 +96,11 @@ Json to_json(const Answer& answer, bool whole) {
                    {"edge_queue_us", rounded(p.edge_queue_us)},     {"edge_decode_us", rounded(p.edge_decode_us)},
                    {"edge_compute_us", rounded(p.edge_compute_us)}, {"local_tail_us", rounded(p.local_tail_us)},
                    {"other_us", rounded(p.other_us)}};
+  if (p.cloud_us() > 0) {
+    auto& parts = json["parts"];
+    parts["cloud_wire_us"] = rounded(p.cloud_wire_us), parts["cloud_queue_us"] = rounded(p.cloud_queue_us);
+    parts["cloud_decode_us"] = rounded(p.cloud_decode_us), parts["cloud_compute_us"] = rounded(p.cloud_compute_us);
+  }
   json["payload_bytes"] = answer.payload_bytes;
   json["message_bytes"] = answer.message_bytes;
   return json;

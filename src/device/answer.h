@@ -19,7 +19,8 @@ struct Frame {
   std::optional<vision::Image> image;  // already decoded, as from a camera
 };
 
-enum class Origin { kEdge, kLocal };
+/// kCloud: an edge forwarded what it computed, and the cloud finished it.
+enum class Origin { kEdge, kLocal, kCloud };
 
 /// Where the time of one answer went, in microseconds. Parts that did not happen are 0.
 struct Parts {
@@ -30,8 +31,11 @@ struct Parts {
   double serialize_us = 0;     // building the request message
   double wire_us = 0;          // the call less serialize, queue, decode and compute: both ways through the network and the stacks
   double edge_queue_us = 0, edge_decode_us = 0, edge_compute_us = 0;  // as the edge reports them; a stock edge reports none
+  double cloud_wire_us = 0;    // the edge's call to the cloud less what follows; where the edge gave the cloud up, the time until then
+  double cloud_queue_us = 0, cloud_decode_us = 0, cloud_compute_us = 0;  // as the cloud reports them
   double local_tail_us = 0;    // tail on the device
   double other_us = 0;         // the rest: waiting between stages, choosing the best classes
+  [[nodiscard]] double cloud_us() const { return cloud_wire_us + cloud_queue_us + cloud_decode_us + cloud_compute_us; }
   [[nodiscard]] double sum_us() const;
 };
 

@@ -4,10 +4,13 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "device/identity.h"
+#include "offload/identity.h"
 #include "protocol/classification.h"
 
 namespace scissionlite::device {
+
+using namespace offload;
+
 namespace {
 
 constexpr double kLocalMargin = 1.25;    // the local half may take this much longer than it did lately
@@ -20,6 +23,11 @@ double number(const protocol::Parameters& parameters, const std::string& key) {
   if (const auto* i = std::get_if<int64_t>(&found->second)) return static_cast<double>(*i);
   if (const auto* d = std::get_if<double>(&found->second)) return *d;
   return 0;
+}
+
+bool is_from_cloud(const protocol::Parameters& parameters) {
+  const auto found = parameters.find("origin");
+  return found != parameters.end() && std::holds_alternative<std::string>(found->second) && std::get<std::string>(found->second) == "cloud";
 }
 
 int64_t payload_of(const std::vector<protocol::WireTensor>& wire) {
@@ -63,13 +71,14 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us, options_.security);
   auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
   choose_answer_form(*probe);
-  coders_ = WireCoders(package_);
+  coders_ = WireCoders(package_.folder, package_.manifest.coders);
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
       [this, probe](Edge& e) {
         const auto server = e.server();
         check_versions(e, server);
-        const auto claims = check_identity(e, package_.manifest, *probe, options_.probe_tolerance, options_.call_timeout_us, name_metadata(options_.observation));
+        const double tolerance = package_.manifest.forward ? std::max(options_.probe_tolerance, kChainTolerance) : options_.probe_tolerance;
+        const auto claims = check_identity(e, package_.manifest, *probe, tolerance, options_.call_timeout_us, name_metadata(options_.observation));
         edge_decodes_ = coders_.are_known_to(claims);
         edge_classifies_ = !scores_name_.empty() && std::count(server.extensions.begin(), server.extensions.end(), protocol::kClassificationExtension) > 0;
       },
@@ -236,12 +245,17 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     parts.edge_queue_us = number(result.parameters, "queue_us");
     parts.edge_decode_us = number(result.parameters, "decode_us");
     parts.edge_compute_us = number(result.parameters, "compute_us");
-    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - parts.edge_queue_us - parts.edge_decode_us - parts.edge_compute_us);
+    parts.cloud_queue_us = number(result.parameters, "cloud_queue_us");
+    parts.cloud_decode_us = number(result.parameters, "cloud_decode_us");
+    parts.cloud_compute_us = number(result.parameters, "cloud_compute_us");
+    parts.cloud_wire_us = std::max(0.0, number(result.parameters, "forward_us") - parts.cloud_us());
+    const double edge_us = parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us + parts.cloud_us();
+    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - edge_us);
     answer.message_bytes = result.request_bytes, answer.response_bytes = result.response_bytes;
     answer.payload_bytes = prepared.payload_bytes;
-    if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us);
+    if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, edge_us);
     take_outputs(result, answer);
-    answer.origin = Origin::kEdge;
+    answer.origin = is_from_cloud(result.parameters) ? Origin::kCloud : Origin::kEdge;
     return true;
   } catch (const std::exception& e) {
     answer.note = e.what();

@@ -1,8 +1,7 @@
 // Device: runs the head on each image, has the edge finish it, and answers by itself when the edge does not.
 //
-// What lives here: the Offloader (this file), the two slices on the device (halves.h), the edge with its state
-// (edge_session.h), the check that it holds the right tail (identity.h), several plans at once (plan_switch.h), many images in flight (pipeline.h), where images
-// come from (frames.h). Relies on vision, engine, protocol, prepare. Start here.
+// What lives here: the Offloader (this file), the two slices on the device (halves.h), several plans at once (plan_switch.h), many images in flight (pipeline.h), where images
+// come from (frames.h). Relies on vision, engine, offload (the edge with its state), prepare. Start here.
 //
 // Every frame gets exactly one answer: from the edge, from the local tail, or an explicit error.
 //
@@ -19,15 +18,21 @@
 
 #include "base/clock.h"
 #include "device/answer.h"
-#include "device/edge_session.h"
 #include "device/halves.h"
 #include "device/observation.h"
 #include "device/steering.h"
-#include "device/wire_coders.h"
+#include "offload/edge_session.h"
+#include "offload/wire_coders.h"
 #include "prepare/package.h"
 #include "trace/recording.h"
 
 namespace scissionlite::device {
+
+using offload::Edge;
+using offload::EdgeSession;
+using offload::EdgeState;
+using offload::SessionOptions;
+using offload::WireCoders;
 
 struct OffloaderOptions {
   std::string edge;              // "host:port"; may be empty for a local package or for local answers only

@@ -50,6 +50,24 @@ TEST_F(OffloaderTest, EdgeAnswersWithEveryPartTimed) {
   EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 0.2 * answer.latency_us + 50) << "the fake's compute time is not real";
 }
 
+TEST_F(OffloaderTest, OfAnEdgeThatForwardsTheTimesOfAllThreeAreTold) {
+  auto offloader = make();
+  set_infer([](const auto& request, double) {
+    Clock::steady().sleep_us(1000);
+    auto result = testing::answer_of_tail(request);
+    result.parameters.insert({{"origin", std::string("cloud")}, {"forward_us", 700.0}, {"cloud_queue_us", 10.0}, {"cloud_decode_us", 20.0}, {"cloud_compute_us", 70.0}});
+    return result;
+  });
+  const auto answer = offloader.answer(frame(10, 200, 30));
+  EXPECT_EQ(answer.origin, Origin::kCloud);
+  EXPECT_EQ(answer.parts.cloud_wire_us, 600);
+  EXPECT_EQ(answer.parts.cloud_us(), 700);
+  EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 1e-6);
+  const auto json = to_json(answer);
+  EXPECT_EQ(json["origin"], "cloud");
+  EXPECT_EQ(json["parts"]["cloud_compute_us"], 70.0);
+}
+
 TEST_F(OffloaderTest, RequestCarriesTheHashOfTheTail) {
   protocol::InferRequest seen;
   auto offloader = make();

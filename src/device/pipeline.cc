@@ -14,7 +14,7 @@ void count(const Answer& answer, RunTotals& totals) {
     ++totals.errors;
     return;
   }
-  ++(answer.origin == Origin::kEdge ? totals.edge : totals.local);
+  ++(answer.origin == Origin::kEdge ? totals.edge : answer.origin == Origin::kCloud ? totals.cloud : totals.local);
   if (answer.verdict) ++totals.judged, totals.positives += answer.verdict->is_positive ? 1 : 0;
   if (answer.is_late) ++totals.late;
   if (totals.latencies_us.size() < kKeptLatencies) totals.latencies_us.push_back(answer.latency_us);

@@ -48,7 +48,7 @@ std::string memory(size_t model_bytes, size_t factor) { return std::to_string((2
 
 Json metadata(const std::string& name, const Manifest& m) {
   return {{"name", name},
-          {"annotations", {{"scissionlite/model", m.model_name}, {"scissionlite/candidate", m.candidate}, {"scissionlite/model-sha256", m.model_sha256}, {"scissionlite/tail-sha256", m.tail_sha256}}}};
+          {"annotations", {{"scissionlite/model", m.model_name}, {"scissionlite/candidate", m.chain()}, {"scissionlite/model-sha256", m.model_sha256}, {"scissionlite/tail-sha256", m.tail_sha256}}}};
 }
 
 Json container(const Manifest& m, size_t model_bytes, const KserveOptions& options) {

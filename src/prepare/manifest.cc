@@ -23,6 +23,16 @@ std::string sha256_from_json(const JsonReader& json, const std::string& key) {
   return text;
 }
 
+Forwarding forwarding_from_json(const JsonReader& json) {
+  Forwarding out;
+  out.candidate = json.at("candidate").text();
+  while_doing("reading " + json.where(), [&] { (void)candidate_from_key(out.candidate); });
+  out.tail_name = json.at("tail_name").text();
+  out.tail_sha256 = sha256_from_json(json, "tail_sha256");
+  for (const auto& element : json.at("outputs").elements()) out.outputs.push_back(wire_from_json(element));
+  return out;
+}
+
 }  // namespace
 
 Json to_json(const Manifest& m) {
@@ -36,6 +46,9 @@ Json to_json(const Manifest& m) {
             {"model_sha256", m.model_sha256},
             {"head_sha256", m.head_sha256},
             {"tail_sha256", m.tail_sha256}};
+  if (!m.local_sha256.empty()) json["local_sha256"] = m.local_sha256;
+  if (m.forward)
+    json["forward"] = {{"candidate", m.forward->candidate}, {"tail_name", m.forward->tail_name}, {"tail_sha256", m.forward->tail_sha256}, {"outputs", values_to_json(m.forward->outputs)}};
   json["wire"] = values_to_json(m.wire);
   if (!m.coders.empty()) json["coders"] = m.coders;
   if (!m.compiled.empty()) json["compiled"] = m.compiled;
@@ -62,6 +75,8 @@ Manifest manifest_from_json(const Json& json, const std::string& where) {
   m.model_sha256 = sha256_from_json(reader, "model_sha256");
   m.head_sha256 = sha256_from_json(reader, "head_sha256");
   m.tail_sha256 = sha256_from_json(reader, "tail_sha256");
+  if (reader.has("local_sha256")) m.local_sha256 = sha256_from_json(reader, "local_sha256");
+  if (reader.has("forward")) m.forward = forwarding_from_json(reader.at("forward"));
   for (const auto& element : reader.at("wire").elements()) m.wire.push_back(wire_from_json(element));
   if (reader.has("coders"))
     for (const auto& [name, hash] : json.at("coders").items()) {

@@ -52,12 +52,12 @@ DevicePackage open_package(const fs::path& folder) {
   if (m.role != "device")
     throw InvalidArgument("[package] '" + manifest_path + "' has role '" + m.role + "', expected 'device': this is the edge's folder; give the one written by --package");
   if (candidate_from_key(m.candidate).kind == Candidate::Kind::kSplit) check_hash(folder, "head.onnx", m.head_sha256);
-  check_hash(folder, "local.onnx", m.tail_sha256);
+  check_hash(folder, "local.onnx", m.local_hash());
   for (const auto& [name, hash] : m.coders)
     if (const auto given = load_coder(folder, name)->hash(); given != hash)
       throw InvalidArgument("[package] '" + (folder / coder_file_name(name)).string() + "' is code model " + given + ", the manifest expects " + hash +
                             "; the file was changed or replaced: prepare the package again");
-  for (const auto& [path, hash] : m.compiled) check_form(folder, path, hash, path == form_path("head.onnx") ? m.head_sha256 : m.tail_sha256);
+  for (const auto& [path, hash] : m.compiled) check_form(folder, path, hash, path == form_path("head.onnx") ? m.head_sha256 : m.local_hash());
   (void)read_part(folder, "input.json");
   package.input = vision::load_input_spec(folder / "input.json");
   (void)package.load_probe();

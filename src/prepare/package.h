@@ -3,14 +3,18 @@
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
 //   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
+// Of three machines the edge's model is the middle: decoder of the first TL, what lies between both cuts, encoder of the second. Beside it:
+//   cloud/  manifest.json (of the cloud's model)  probe.bin  <wire tensor>.coder  local.onnx (the edge's copy of the cloud's tail; may be left out)
+//   <cloud repository>/<model>/  as the edge's of two machines
 // Where it was asked for, the compiled form of each ONNX file lies beside it (compiled_form.h): head.compiled/, 1/model.compiled/.
 // local.onnx holds the bytes of the edge's model.onnx, TL decoder included: the device answers by itself from the codes
-// that it has computed already, and the answer is the edge's own. Only split plans have a head.onnx.
+// that it has computed already, and the answer is the edge's own. Of three machines it holds middle and tail. Only split plans have a head.onnx.
 // docs/formats.md describes every field.
 // Relies on planner, transfer, vision. Start here.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +29,16 @@
 
 namespace scissionlite {
 
+/// The edge's model does not end with the answer: what it computes is sent on to the cloud.
+struct Forwarding {
+  std::string candidate;                 // key, of the second link
+  std::string tail_name, tail_sha256;    // the cloud's model. The middle's own file names the hash too, so that its hash stands for the whole chain
+  std::vector<ValueInfo> outputs;        // of the cloud's model, with which the edge answers
+};
+
+/// Of a probe's answer that went through the codes between edge and cloud: another engine may round some of them otherwise.
+inline constexpr double kChainTolerance = 0.05;
+
 /// manifest.json ("scissionlite.manifest/1") of a device package, and of the edge's model folder.
 struct Manifest {
   std::string role;               // "device" or "edge"
@@ -36,6 +50,8 @@ struct Manifest {
   std::string model_sha256;       // of the uncut model
   std::string head_sha256;        // "" when there is no head
   std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
+  std::string local_sha256;       // of local.onnx where that is another file (three machines); else ""
+  std::optional<Forwarding> forward;  // of three machines
   std::vector<ValueInfo> wire;    // what crosses; empty for local
   std::map<std::string, std::string> coders;  // wire tensors with an entropy coder: name -> hash of the code model
   CompiledForms compiled;         // of the ONNX files in this folder
@@ -44,6 +60,9 @@ struct Manifest {
   bool batch_dynamic = false;
   std::string batch_note;         // which node fixes the batch, when one does
   std::string created_by;         // version of ScissionLite
+  /// Of all links: "split/12/uint8|split/40/fp16".
+  [[nodiscard]] std::string chain() const { return forward ? candidate + "|" + forward->candidate : candidate; }
+  [[nodiscard]] const std::string& local_hash() const { return local_sha256.empty() ? tail_sha256 : local_sha256; }
 };
 [[nodiscard]] Json to_json(const Manifest& manifest);
 [[nodiscard]] Manifest manifest_from_json(const Json& json, const std::string& where);

@@ -1,8 +1,10 @@
 #include "prepare/prepare.h"
 
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "onnx/onnx.h"
 #include "prepare/names.h"
@@ -10,25 +12,46 @@
 namespace scissionlite {
 namespace {
 
-Manifest describe(const PrepareOptions& options, const Halves& halves, const std::string& tail_bytes) {
+Manifest describe(const PrepareOptions& options, const Halves& halves) {
   const bool is_split = options.candidate.kind == Candidate::Kind::kSplit;
   Manifest m;
   m.role = "device";
   m.model_name = options.model_path.stem().string();
-  m.tail_name = !options.tail_name.empty() ? options.tail_name : plain_name(m.model_name) + (is_split ? "_tail" : "");
+  m.tail_name = !options.tail_name.empty() ? options.tail_name : plain_name(m.model_name) + (halves.next ? "_middle" : is_split ? "_tail" : "");
   m.candidate = options.candidate.key();
   m.cut_tensors = halves.cut_tensors;
   m.tl = options.candidate.tl;
   m.model_sha256 = model_sha256(options.model_path);
-  m.tail_sha256 = sha256_hex(tail_bytes);
   if (options.candidate.kind != Candidate::Kind::kLocal) m.wire = halves.wire;
   for (const auto& [name, coder] : halves.coders) m.coders[name] = coder->hash();
-  for (const auto& info : halves.tail.outputs) m.output_names.push_back(info.name);
+  for (const auto& info : (halves.next ? halves.next->tail : halves.tail).outputs) m.output_names.push_back(info.name);
   m.original_output_names = halves.original_output_names;
   m.batch_dynamic = halves.batch_dynamic;
   m.batch_note = halves.batch_note;
   m.created_by = kVersion;
   return m;
+}
+
+/// Of the cloud's model, from the edge's.
+Manifest describe_cloud(const PrepareOptions& options, const Halves& cloud, Manifest m) {
+  m.role = "edge";
+  m.tail_name = !options.cloud_name.empty() ? options.cloud_name : plain_name(m.model_name) + "_tail";
+  m.candidate = options.next->key();
+  m.cut_tensors = cloud.cut_tensors;
+  m.tl = options.next->tl;
+  m.wire = cloud.wire;
+  m.coders.clear();
+  for (const auto& [name, coder] : cloud.coders) m.coders[name] = coder->hash();
+  m.batch_dynamic = cloud.batch_dynamic;
+  m.batch_note = cloud.batch_note;
+  return m;
+}
+
+Forwarding forwarding_to(const Manifest& cloud, const Halves& halves) {
+  Forwarding out{.candidate = cloud.candidate, .tail_name = cloud.tail_name, .tail_sha256 = cloud.tail_sha256, .outputs = halves.next->tail.outputs};
+  for (auto& info : out.outputs)
+    if (!halves.batch_dynamic && info.has_shape && !info.shape.empty() && info.shape[0] < 0) info.shape[0] = 1;
+  return out;
 }
 
 /// What the halves tell about themselves, so that files that were separated still refuse each other.
@@ -45,20 +68,21 @@ std::string serialize_head(const PrepareOptions& options, const Halves& halves, 
   return serialize_model(head);
 }
 
-std::string serialize_tail(const PrepareOptions& options, const Halves& halves) {
-  Graph tail = halves.tail;
+/// @param forward  of the middle: its hash is to stand for the cloud's tail too.
+std::string serialize_tail(const PrepareOptions& options, Graph tail, bool takes_image, const std::optional<Forwarding>& forward = {}) {
   tail.metadata.erase(vision::kInputMetadataKey);  // a tail takes no image
-  if (options.candidate.kind != Candidate::Kind::kSplit) tail.metadata[vision::kInputMetadataKey] = vision::to_json(options.input).dump();
+  if (takes_image) tail.metadata[vision::kInputMetadataKey] = vision::to_json(options.input).dump();
+  if (forward) tail.metadata[kTailMetadataKey] = forward->tail_sha256;
   return serialize_model(tail);
 }
 
-void write_package(const fs::path& folder, const PrepareOptions& options, const Halves& halves, Manifest& manifest, const std::string& tail_bytes) {
+void write_package(const fs::path& folder, const PrepareOptions& options, const Halves& halves, Manifest& manifest, const std::string& local_bytes) {
   if (!halves.head.nodes.empty()) {
     const auto head = serialize_head(options, halves, manifest);
     manifest.head_sha256 = sha256_hex(head);
     write_file(folder / "head.onnx", head);
   }
-  write_file(folder / "local.onnx", tail_bytes);
+  write_file(folder / "local.onnx", local_bytes);
   if (options.compile) {
     if (!halves.head.nodes.empty()) write_form(folder, "head.onnx", *options.compile, manifest.compiled);
     write_form(folder, "local.onnx", *options.compile, manifest.compiled);
@@ -70,30 +94,75 @@ void write_package(const fs::path& folder, const PrepareOptions& options, const 
   write_json(folder / "manifest.json", to_json(manifest));
 }
 
+/// What the edge needs of the cloud.
+void write_cloud_part(const fs::path& folder, const PrepareOptions& options, const Halves& cloud, const Manifest& manifest, const std::string& tail_bytes) {
+  write_json(folder / "manifest.json", to_json(manifest));
+  write_file(folder / "probe.bin", serialize(cloud.probe));
+  write_coders(folder, cloud.coders);
+  if (options.cloud_copy) write_file(folder / "local.onnx", tail_bytes);
+}
+
+/// Places that cannot be written are found before the work.
+void check_places(const PrepareOptions& options, bool wants_repository) {
+  if (options.compile) check_form_options(*options.compile);
+  if (wants_repository) check_repository_options(options.repository_options);
+  if (wants_repository) check_writable(options.repository / ".write_test");
+  if (options.cloud_repository.empty() && options.next && wants_repository)
+    throw InvalidArgument("[prepare] '" + options.candidate.key() + "|" + options.next->key() + "' is of three machines: give the cloud's repository too (--cloud-repository)");
+  if (!options.cloud_repository.empty() && !options.next)
+    throw InvalidArgument("[prepare] '" + options.candidate.key() + "' is of two machines and needs no cloud's repository; a chain is written split/<cut>/<transfer layer>|split/<later cut>/<transfer layer>");
+  if (!options.cloud_repository.empty()) check_writable(options.cloud_repository / ".write_test");
+}
+
+/// A model folder under construction in a repository.
+std::unique_ptr<StagedFolder> model_folder(const fs::path& repository, const PrepareOptions& options, const Graph& model, const std::string& bytes, Manifest manifest, const transfer::CodeModels& coders) {
+  manifest.role = "edge";
+  manifest.compiled.clear();  // those are the device's
+  manifest.local_sha256.clear();
+  auto folder = std::make_unique<StagedFolder>(repository / manifest.tail_name);
+  write_model_folder(folder->path(), model, bytes, manifest, options.input, options.repository_options);
+  write_coders(folder->path(), coders);
+  return folder;
+}
+
 }  // namespace
 
+std::vector<Candidate> chain_from_key(const std::string& key) {
+  std::vector<Candidate> links;
+  for (const auto& part : split(key, '|')) links.push_back(candidate_from_key(part));
+  if (links.size() > 2) throw InvalidArgument("[candidate] '" + key + "' crosses " + std::to_string(links.size()) + " links; there are two at most: device, edge, cloud");
+  return links;
+}
+
 Manifest prepare_candidate(const PrepareOptions& options) {
-  return while_doing("preparing '" + options.candidate.key() + "' of '" + options.model_path.string() + "'", [&] {
+  return while_doing("preparing '" + options.candidate.key() + (options.next ? "|" + options.next->key() : "") + "' of '" + options.model_path.string() + "'", [&] {
     const bool wants_repository = !options.repository.empty() && options.candidate.kind != Candidate::Kind::kLocal;
-    // Both are made before the work, so that a place that cannot be written is found at once.
-    std::unique_ptr<StagedFolder> package, model_folder;
-    if (options.compile) check_form_options(*options.compile);
-    if (wants_repository) check_repository_options(options.repository_options);
+    check_places(options, wants_repository);
+    std::unique_ptr<StagedFolder> package;
     if (!options.package.empty()) package = std::make_unique<StagedFolder>(options.package);
-    if (wants_repository) check_writable(options.repository / ".write_test");
     const auto halves = make_halves(options);
-    const auto tail_bytes = serialize_tail(options, halves);
-    auto manifest = describe(options, halves, tail_bytes);
-    if (package) write_package(package->path(), options, halves, manifest, tail_bytes);
-    if (wants_repository) {
-      Manifest edge = manifest;
-      edge.role = "edge";
-      edge.compiled.clear();  // those are the device's
-      model_folder = std::make_unique<StagedFolder>(options.repository / manifest.tail_name);
-      write_model_folder(model_folder->path(), halves.tail, tail_bytes, edge, options.input, options.repository_options);
-      write_coders(model_folder->path(), halves.coders);
-      model_folder->commit();
+    const bool takes_image = options.candidate.kind != Candidate::Kind::kSplit;
+    auto manifest = describe(options, halves);
+    Manifest cloud;
+    std::string cloud_bytes;
+    if (halves.next) {
+      cloud = describe_cloud(options, *halves.next, manifest);
+      cloud_bytes = serialize_tail(options, halves.next->tail, /*takes_image=*/false);
+      cloud.tail_sha256 = sha256_hex(cloud_bytes);
+      manifest.forward = forwarding_to(cloud, halves);
     }
+    const auto tail_bytes = serialize_tail(options, halves.tail, takes_image, manifest.forward);
+    const auto local_bytes = halves.next ? serialize_tail(options, halves.local, takes_image) : tail_bytes;
+    manifest.tail_sha256 = sha256_hex(tail_bytes);
+    if (halves.next) manifest.local_sha256 = sha256_hex(local_bytes), cloud.head_sha256 = manifest.tail_sha256;
+    if (package) write_package(package->path(), options, halves, manifest, local_bytes);
+    std::vector<std::unique_ptr<StagedFolder>> models;
+    if (wants_repository) {
+      models.push_back(model_folder(options.repository, options, halves.tail, tail_bytes, manifest, halves.coders));
+      if (halves.next) write_cloud_part(models.back()->path() / "cloud", options, *halves.next, cloud, cloud_bytes);
+    }
+    if (!options.cloud_repository.empty()) models.push_back(model_folder(options.cloud_repository, options, halves.next->tail, cloud_bytes, cloud, halves.next->coders));
+    for (auto model = models.rbegin(); model != models.rend(); ++model) (*model)->commit();  // the cloud's first: who asks comes after who answers
     if (package) package->commit();
     return manifest;
   });

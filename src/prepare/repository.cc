@@ -73,13 +73,14 @@ std::string model_config(const Graph& model, const Manifest& manifest, const Rep
   out += "name: " + quoted(manifest.tail_name) + "\n";
   out += std::string("backend: ") + (is_python ? "\"python\"" : "\"onnxruntime\"") + "\n";
   out += "max_batch_size: " + std::to_string(batched ? options.max_batch : 0) + "\n";
-  out += tensor_list("input", model.inputs, batched) + tensor_list("output", model.outputs, batched);
+  out += tensor_list("input", model.inputs, batched) + tensor_list("output", manifest.forward ? manifest.forward->outputs : model.outputs, batched);
   if (batched)
     out += "dynamic_batching { max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
   out += "instance_group [ { kind: KIND_CPU count: 1 } ]\n";
   out += parameter("model_sha256", manifest.tail_sha256);
   out += parameter("scissionlite_model_sha256", manifest.model_sha256);
-  out += parameter("scissionlite_candidate", manifest.candidate);
+  out += parameter("scissionlite_candidate", manifest.chain());
+  if (manifest.forward) out += parameter("scissionlite_forwards_to", manifest.forward->tail_name) + parameter("scissionlite_forwards_to_sha256", manifest.forward->tail_sha256);
   if (!manifest.batch_note.empty()) out += parameter("scissionlite_batch_note", manifest.batch_note);
   return out;
 }

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
+#include "prepare/prepare.h"
 #include "prepare/repository.h"
 #include "prepare/verify.h"
 #include "profile/synthetic_image.h"
@@ -102,29 +103,49 @@ class Checker {
     return a.size_bytes() == 0 ? 0 : static_cast<double>(differ) / static_cast<double>(a.size_bytes());
   }
 
-  std::string probe(const fs::path& model) {
+  /// @param next  takes what `model` gives, where that is not the answer.
+  std::string probe(const fs::path& model, const fs::path& next = {}) {
     const auto stored = package_.load_probe();
     const bool is_encoded = candidate().kind == Candidate::Kind::kEdge && candidate().codec != "tensor";
     std::vector<Tensor> inputs;
-    const auto executable = compile_file(model);
+    auto executable = compile_file(model);
     for (const auto& info : executable->inputs()) {
       const auto found = std::find_if(stored.inputs.begin(), stored.inputs.end(), [&](const auto& t) { return t.first == info.name; });
       if (found == stored.inputs.end()) throw InvalidArgument("[verify] probe.bin has no tensor '" + info.name + "', which the tail needs");
       inputs.push_back(is_encoded ? decoded(found->second) : found->second);
     }
-    const auto answers = executable->run(inputs);
+    auto answers = executable->run(inputs);
+    if (!next.empty()) {
+      NamedTensors sent;
+      for (size_t i = 0; i < answers.size(); ++i) sent.emplace_back(executable->outputs()[i].name, answers[i].clone());
+      executable = compile_file(next);
+      answers = executable->run(in_order(executable->inputs(), sent));
+    }
     double worst = 0;
     for (size_t i = 0; i < answers.size(); ++i) {
       const auto& name = executable->outputs()[i].name;
       const auto found = std::find_if(stored.outputs.begin(), stored.outputs.end(), [&](const auto& t) { return t.first == name; });
       if (found == stored.outputs.end()) throw InvalidArgument("[verify] probe.bin has no answer for output '" + name + "'");
       const double error = max_relative_error(answers[i], found->second);
-      if (!(error <= options_.tolerance))
+      if (!(error <= probe_tolerance()))
         throw InvalidArgument("[verify] '" + model.string() + "' answers the probe differently in output '" + name + "': by " + Json(error).dump() +
-                              " of its largest value, allowed " + Json(options_.tolerance).dump() + "; it is not the tail of this package");
+                              " of its largest value, allowed " + Json(probe_tolerance()).dump() + "; it is not the tail of this package");
       worst = std::max(worst, error);
     }
     return "largest difference " + Json(worst).dump();
+  }
+
+  [[nodiscard]] double probe_tolerance() const { return package_.manifest.forward ? std::max(options_.tolerance, kChainTolerance) : options_.tolerance; }
+
+  using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+  static std::vector<Tensor> in_order(const std::vector<ValueInfo>& wanted, const NamedTensors& given) {
+    std::vector<Tensor> out;
+    for (const auto& info : wanted) {
+      const auto found = std::find_if(given.begin(), given.end(), [&](const auto& tensor) { return tensor.first == info.name; });
+      if (found == given.end()) throw InvalidArgument("[verify] the edge's model gives no '" + info.name + "', which the cloud's needs; prepare both together");
+      out.push_back(found->second);
+    }
+    return out;
   }
 
   void check_repository() {
@@ -140,7 +161,9 @@ class Checker {
     });
     step("repository: manifest and config", [&] { return check_claims(folder); });
     if (!there) return;
-    step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
+    const auto& forward = package_.manifest.forward;
+    if (!forward) step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
+    else if (const auto copy = folder / "cloud" / "local.onnx"; fs::exists(copy)) step("probe: the edge's model and its copy of the cloud's give the stored answer", [&] { return probe(file, copy); });
     for (const auto& [path, hash] : edge_.compiled)
       if (step("repository: " + path, [&, p = path, h = hash] { return check_form(folder, p, h, edge_.tail_sha256), h.substr(0, 12); })) check_compiled({file, folder / path}, path);
   }
@@ -223,11 +246,12 @@ class Checker {
       for (size_t o = 0; o < expected.size(); ++o) worst = std::max(worst, max_relative_error(given.at(o), expected[o]));
       agreeing += top1(given[0]) == top1(expected[0]);
     }
-    const bool lossless = package_.manifest.tl.empty() || package_.manifest.tl == "fp32";
+    const auto links = chain_from_key(package_.manifest.chain());
+    const bool lossless = std::all_of(links.begin(), links.end(), [](const Candidate& link) { return link.tl.empty() || link.tl == "fp32"; });
     const std::string detail = "largest difference " + Json(worst).dump() + ", same top-1 on " + std::to_string(agreeing) + " of " + std::to_string(total) + " images";
     if (lossless && (!(worst <= options_.tolerance) || agreeing < total))
       throw InvalidArgument("[verify] head and tail differ from the model: " + detail + "; allowed " + Json(options_.tolerance).dump());
-    return detail + (lossless ? "" : " (the transfer layer '" + package_.manifest.tl + "' loses some)");
+    return detail + (lossless ? "" : " ('" + package_.manifest.chain() + "' loses some)");
   }
 
   static int64_t top1(const Tensor& tensor) {

@@ -141,9 +141,7 @@ struct Client::Impl {
     const auto status = (stub.get()->*method)(&context, request, &response);
     check(status, context, doing, deadline_us);
   }
-  grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response, double deadline_us) {
-    context.AddMetadata(kVersionsKey, to_text(kVersions));
-    context.set_deadline(deadline_in(deadline_us));
+  grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
     grpc::CompletionQueue queue;
     grpc::Status status;
     const auto reader = generic.PrepareUnaryCall(&context, kInferMethod, request, &queue);
@@ -166,7 +164,7 @@ struct Client::Impl {
   std::atomic<uint64_t> losses{0};
 };
 
-Client::Client(std::string address, ClientOptions options) : impl_(std::make_unique<Impl>(std::move(address), std::move(options))) {}
+Client::Client(std::string address, ClientOptions options) : impl_(std::make_shared<Impl>(std::move(address), std::move(options))) {}
 Client::~Client() = default;
 const std::string& Client::address() const { return impl_->address; }
 
@@ -250,34 +248,59 @@ std::map<std::string, std::string> Client::model_config_parameters(const std::st
   return out;
 }
 
-InferResult Client::infer(const InferRequest& request, double deadline_us) {
-  auto& clock = Clock::steady();
-  const double start_us = clock.now_us();
-  const auto message = serialise(request);
-  const double serialised_us = clock.now_us();
-  const auto limit = std::min<int64_t>(impl_->options.max_message_bytes, INT32_MAX);
-  if (static_cast<int64_t>(message.Length()) > limit)
-    throw InvalidArgument("[protocol] the request has " + std::to_string(message.Length()) + " bytes, the limit is " + std::to_string(limit));
-  if (deadline_us <= 0) deadline_us = impl_->options.default_deadline_us;
-  const std::string doing = "inferring with '" + request.model + "' (" + format_bytes(static_cast<double>(message.Length())) + " sent)";
-  impl_->count_loss();
-  const uint64_t connection = impl_->losses;
-  grpc::ByteBuffer answer;
+/// An inference between its request and its result.
+struct Client::Asked {
+  Asked(std::shared_ptr<Impl> impl_given, const InferRequest& request, double deadline_us_given)
+      : impl(std::move(impl_given)), start_us(Clock::steady().now_us()), deadline_us(deadline_us_given > 0 ? deadline_us_given : impl->options.default_deadline_us), message(serialise(request)) {
+    serialised_us = Clock::steady().now_us();
+    const auto limit = std::min<int64_t>(impl->options.max_message_bytes, INT32_MAX);
+    if (static_cast<int64_t>(message.Length()) > limit)
+      throw InvalidArgument("[protocol] the request has " + std::to_string(message.Length()) + " bytes, the limit is " + std::to_string(limit));
+    doing = "inferring with '" + request.model + "' (" + format_bytes(static_cast<double>(message.Length())) + " sent)";
+    context.AddMetadata(kVersionsKey, to_text(kVersions));
+    for (const auto& [key, value] : request.metadata) context.AddMetadata(key, value);
+    context.set_deadline(deadline_in(deadline_us));
+    impl->count_loss();
+    connection = impl->losses;
+  }
+
+  InferResult take() {
+    impl->check(status, context, doing, deadline_us);
+    const auto answer_bytes = static_cast<int64_t>(answer.Length());
+    auto response = std::make_shared<inference::ModelInferResponse>();
+    const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());
+    if (!parsed.ok()) throw TransportError("[protocol] the answer of " + impl->address + " to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)", /*retryable=*/false);
+    auto result = result_of(response, impl->address);
+    result.serialize_us = serialised_us - start_us;
+    result.request_bytes = static_cast<int64_t>(message.Length());
+    result.response_bytes = answer_bytes;
+    result.connection = connection;
+    result.total_us = (ended_us > 0 ? ended_us : Clock::steady().now_us()) - start_us;
+    return result;
+  }
+
+  std::shared_ptr<Impl> impl;
+  double start_us, deadline_us, serialised_us = 0, ended_us = 0;  // ended_us: of an answer that may be read later
+  std::string doing;
+  uint64_t connection = 0;
   grpc::ClientContext context;
-  for (const auto& [key, value] : request.metadata) context.AddMetadata(key, value);
-  const auto status = impl_->call_raw(context, message, answer, deadline_us);
-  impl_->check(status, context, doing, deadline_us);
-  const auto answer_bytes = static_cast<int64_t>(answer.Length());
-  auto response = std::make_shared<inference::ModelInferResponse>();
-  const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());
-  if (!parsed.ok()) throw TransportError("[protocol] the answer of " + impl_->address + " to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)", /*retryable=*/false);
-  auto result = result_of(response, impl_->address);
-  result.serialize_us = serialised_us - start_us;
-  result.request_bytes = static_cast<int64_t>(message.Length());
-  result.response_bytes = answer_bytes;
-  result.connection = connection;
-  result.total_us = clock.now_us() - start_us;
-  return result;
+  grpc::ByteBuffer message, answer;
+  grpc::Status status;
+};
+
+InferResult Client::infer(const InferRequest& request, double deadline_us) {
+  Asked asked(impl_, request, deadline_us);
+  asked.status = impl_->call_raw(asked.context, asked.message, asked.answer);
+  return asked.take();
+}
+
+void Client::infer_async(const InferRequest& request, double deadline_us, Answered done) {
+  const auto asked = std::make_shared<Asked>(impl_, request, deadline_us);
+  impl_->generic.UnaryCall(&asked->context, kInferMethod, {}, &asked->message, &asked->answer, [asked, done = std::move(done)](const grpc::Status& status) {
+    asked->status = status;
+    asked->ended_us = Clock::steady().now_us();
+    done([asked] { return asked->take(); });
+  });
 }
 
 }  // namespace scissionlite::protocol

@@ -3,6 +3,7 @@
 // Relies on base. gRPC and protobuf types stay in .cc files and *_internal.h. Start with Client.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,6 +79,9 @@ class Busy : public TransportError {
   double retry_after_us_;
 };
 
+/// Told once that a call has ended. `take` gives its result or throws what `infer` would have; it takes the time of reading the message, and may be called later, on another thread.
+using Answered = std::function<void(std::function<InferResult()> take)>;
+
 /// One channel to one server. Safe to call from several threads at once.
 /// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
 /// and the server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's
@@ -107,10 +111,14 @@ class Client {
   [[nodiscard]] std::map<std::string, std::string> model_config_parameters(const std::string& model, const std::string& sha256 = "");
   /// @param deadline_us  0 = the default.
   [[nodiscard]] InferResult infer(const InferRequest& request, double deadline_us = 0);
+  /// Sends, and returns: no thread waits. `done` is called on a thread of gRPC, which it must not hold up; also after the client's end.
+  /// @throws InvalidArgument for a request that cannot be sent; then `done` is not called.
+  void infer_async(const InferRequest& request, double deadline_us, Answered done);
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  struct Asked;
+  std::shared_ptr<Impl> impl_;  // a call in flight holds it too
 };
 
 }  // namespace scissionlite::protocol

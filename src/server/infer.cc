@@ -58,7 +58,8 @@ void Inference::start() {
       model_ = std::move(model);
     }
     auto checked = check_request(request_, model_->interface());
-    job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
+    job_->id = request_->id();
+    job_->done = [self = shared_from_this()](const Outcome& outcome) { self->ran(outcome); };
     run(std::move(checked));
   } catch (...) {
     refuse(current_refusal());
@@ -73,6 +74,7 @@ void Inference::run(CheckedRequest&& checked) {
     const bool queued = context_.decoders.submit([self = shared_from_this(), checked = std::move(checked)] { self->decode(checked); });
     if (!queued) job_->finish({.code = Code::kUnavailable, .message = "the queue of images to decode is full; retry later", .outputs = {}, .times = {}});
   } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
+    job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
   } else {
     model_->batcher().submit(job_);
@@ -109,6 +111,12 @@ void Inference::refuse(const Refusal& refusal) {
   if (!done_) return;
   job_->done = nullptr;
   tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
+}
+
+/// A middle's result is for the next machine.
+void Inference::ran(const Outcome& outcome) {
+  if (outcome.code != Code::kOk || !model_->forwarder()) return reply(outcome);
+  model_->forwarder()->finish(job_, outcome, [self = shared_from_this()](const Outcome& answer) { self->reply(answer); });
 }
 
 void Inference::reply(const Outcome& outcome) {
@@ -159,6 +167,12 @@ inference::ModelInferResponse Inference::head_of(const Outcome& outcome) const {
   parameters["queue_us"].set_double_param(static_cast<double>(outcome.times.queue_ns) * 1e-3);
   parameters["decode_us"].set_double_param(static_cast<double>(outcome.times.decode_ns) * 1e-3);
   parameters["compute_us"].set_double_param(static_cast<double>(outcome.times.input_ns + outcome.times.infer_ns + outcome.times.output_ns) * 1e-3);
+  if (!outcome.forward) return head;
+  parameters["origin"].set_string_param(outcome.forward->is_from_cloud ? "cloud" : "edge");
+  parameters["forward_us"].set_double_param(static_cast<double>(outcome.forward->forward_ns) * 1e-3);
+  parameters["cloud_queue_us"].set_double_param(static_cast<double>(outcome.forward->queue_ns) * 1e-3);
+  parameters["cloud_decode_us"].set_double_param(static_cast<double>(outcome.forward->decode_ns) * 1e-3);
+  parameters["cloud_compute_us"].set_double_param(static_cast<double>(outcome.forward->compute_ns) * 1e-3);
   return head;
 }
 

@@ -50,6 +50,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void run(CheckedRequest&& checked);
   void decode(const CheckedRequest& checked);
   void refuse(const Refusal& refusal);
+  void ran(const Outcome& outcome);
   void reply(const Outcome& outcome);
   void tell(const Reply& reply, const Outcome& outcome);
   [[nodiscard]] RequestEnd end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const;

@@ -15,6 +15,13 @@
 
 namespace scissionlite::server {
 
+/// Of an answer that another machine was asked for, in nanoseconds.
+struct ForwardTimes {
+  bool is_from_cloud = false;                         // else the edge's own copy
+  int64_t forward_ns = 0;                             // from asking the cloud to its answer, or to giving it up
+  int64_t queue_ns = 0, decode_ns = 0, compute_ns = 0;  // as the cloud reports them
+};
+
 struct Outcome {
   Code code = Code::kOk;
   std::string message;          // why it failed
@@ -22,6 +29,7 @@ struct Outcome {
   RequestTimes times;
   double retry_after_us = 0;    // hint with kUnavailable
   int64_t run_items = 0;        // of all requests that ran together
+  std::optional<ForwardTimes> forward{};  // where the model is the middle of three
 };
 
 /// Times are of the steady clock, in nanoseconds.
@@ -30,6 +38,7 @@ struct Job {
   int64_t batch = 1;             // items along the first dimension; 1 where the model does not batch
   int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
   std::optional<int64_t> deadline_ns;
+  std::string id;                // as the request has it, for the next machine's log
   bool is_probe = false;         // the server's own question: runs alone and counts in no statistics
   std::function<void(const Outcome&)> done;  // called exactly once, from any thread
   std::atomic<bool> is_cancelled{false};

@@ -77,6 +77,30 @@ void add_models(Families& out, const Repository& repository) {
   each([](Model& model) { return model.is_ready() ? 1.0 : 0.0; });
 }
 
+/// Of models that are the middle of three.
+void add_forwards(Families& out, const Repository& repository) {
+  std::vector<std::shared_ptr<Model>> middles;
+  for (const auto& model : repository.loaded())
+    if (model->forwarder()) middles.push_back(model);
+  if (middles.empty()) return;
+  out.begin("scissionlite_forward_answers_total", "Requests whose rest was to be computed elsewhere, by who did: the cloud, this edge's copy of its model, or nobody", MetricType::Counter);
+  for (const auto& model : middles) {
+    const auto& counts = model->forwarder()->counts();
+    const auto add = [&](const char* by, uint64_t count) {
+      auto labels = labels_of(*model);
+      labels.push_back({"by", by});
+      out.add(static_cast<double>(count), std::move(labels));
+    };
+    add("cloud", counts.cloud), add("copy", counts.copy), add("nobody", counts.errors);
+  }
+  out.begin("scissionlite_forward_asked_total", "Requests that were sent to the cloud", MetricType::Counter);
+  for (const auto& model : middles) out.add(static_cast<double>(model->forwarder()->counts().asked), labels_of(*model));
+  out.begin("scissionlite_forward_duration_us", "Cumulative time from asking the cloud to its answer, in microseconds", MetricType::Counter);
+  for (const auto& model : middles) out.add(static_cast<double>(model->forwarder()->counts().cloud_ns / 1000), labels_of(*model));
+  out.begin("scissionlite_forward_ready", "1 when the cloud is reachable and holds the right tail", MetricType::Gauge);
+  for (const auto& model : middles) out.add(model->forwarder()->has_ready_cloud() ? 1 : 0, labels_of(*model));
+}
+
 void add_refusals(Families& out, const MetricsSource& source) {
   out.begin("scissionlite_requests_refused_total", "Inference requests of every front end that were not answered with a result, by reason", MetricType::Counter);
   for (int i = 1; i < RefusalCounts::kCodes; ++i)
@@ -127,6 +151,7 @@ void add_process(Families& out) {
 std::string metrics_text(const MetricsSource& source) {
   Families out;
   add_models(out, source.repository);
+  add_forwards(out, source.repository);
   add_refusals(out, source);
   add_http(out, source);
   if (source.package_bytes) {

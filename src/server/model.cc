@@ -49,6 +49,14 @@ std::string checked_hash(const fs::path& folder, const fs::path& file, const inf
   return hash;
 }
 
+/// Where the model is the middle of three.
+std::optional<Forwarding> forwarding(const fs::path& folder) {
+  const auto path = folder / "manifest.json";
+  if (!fs::exists(path)) return std::nullopt;
+  const auto json = read_json(path, "manifest", 1);
+  return json.contains("forward") ? manifest_from_json(json, path.string()).forward : std::nullopt;
+}
+
 /// The file, with its compiled form where the manifest lists one. @throws InvalidArgument when that is not what was written with the file.
 PackagedModel packaged(const fs::path& folder, const fs::path& file, const std::string& hash, const JsonReader& manifest) {
   if (!manifest.has("compiled")) return {file, {}};
@@ -129,15 +137,17 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   const JsonReader manifest(manifest_json, (folder / "manifest.json").string());
   const auto hash = checked_hash(folder, file, config, manifest);
   auto graph = load_packaged(packaged(folder, file, hash, manifest), options.engine);
-  complete_config(config, graph.inputs, graph.outputs, has_config);
-  check_config(config, graph.inputs, graph.outputs);
+  const auto forward = forwarding(folder);
+  const auto& outputs = forward ? forward->outputs : graph.outputs;
+  complete_config(config, graph.inputs, outputs, has_config);
+  check_config(config, graph.inputs, outputs);
   const bool batches = config.max_batch_size() > 0;
   interface = {.name = config.name(), .version = std::to_string(version), .max_batch = config.max_batch_size(),
-               .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), graph.outputs, batches),
+               .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), outputs, batches),
                .image = image_input(folder, graph), .sha256 = hash, .plan = manifest.text_or("candidate", "")};
-  if (interface.outputs.size() != graph.outputs.size())
+  if (interface.outputs.size() != outputs.size())
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
-                          std::to_string(graph.outputs.size()) + "; name all of them, or none");
+                          std::to_string(outputs.size()) + "; name all of them, or none");
   (*config.mutable_parameters())["model_sha256"].set_string_value(interface.sha256);
   find_decoders(folder, interface);
   for (const auto& info : interface.inputs) {
@@ -146,10 +156,11 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
     else parameters.erase(protocol::coder_claim(info.name));  // a claim in a file proves nothing
   }
 
+  const auto batching = batching_of(config, options);
+  if (forward) model->forwarder_ = std::make_unique<Forwarder>(folder, *forward, graph, batching, options.engine, options.threads, options.forward);
   std::vector<std::unique_ptr<Executable>> executables;
   executables.push_back(compile_owned(std::move(graph), options.engine, {.threads = options.threads, .precision = "f32"}));
   model->engine_ = executables[0]->info();
-  const auto batching = batching_of(config, options);
   warm_up(*executables[0], interface, 1);
   if (batching.combine) warm_up(*executables[0], interface, std::min<int64_t>(2, batching.max_batch));
   int instances = 0;
@@ -179,7 +190,7 @@ void Model::probe() {
   batcher_->submit(std::move(job));
 }
 
-bool Model::is_ready() const {
+bool Model::can_infer() const {
   const int64_t asked_ns = probe_->asked_ns;
   const bool is_unanswered = asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
   return !batcher_->is_hung() && !batcher_->is_suspect() && !probe_->has_failed && !is_unanswered;

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "server/batcher.h"
+#include "server/forwarder.h"
 #include "server/stream_decoder.h"
 #include "vision/input_spec.h"
 
@@ -41,6 +42,7 @@ struct ModelOptions {
   int threads = 0;     // an executable; 0 = all cores
   size_t queue_size = 256;
   int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
+  ForwardOptions forward;  // of models that are the middle of three
 };
 
 /// What the server asks a model itself, to know that it can infer now.
@@ -63,10 +65,14 @@ class Model {
   [[nodiscard]] const EngineInfo& engine() const { return engine_; }
   [[nodiscard]] Statistics& statistics() { return *statistics_; }
   [[nodiscard]] Batcher& batcher() { return *batcher_; }
+  /// What the results are given to; nullptr where they are the answers.
+  [[nodiscard]] Forwarder* forwarder() { return forwarder_.get(); }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
-  [[nodiscard]] bool is_ready() const;
+  [[nodiscard]] bool can_infer() const;
+  /// Whether it can answer: it can infer, and of a middle the cloud or the copy of its tail can.
+  [[nodiscard]] bool is_ready() const { return can_infer() && (!forwarder_ || forwarder_->is_ready()); }
 
  private:
   Model();
@@ -74,6 +80,7 @@ class Model {
   EngineInfo engine_;
   std::unique_ptr<inference::ModelConfig> config_;
   std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
+  std::unique_ptr<Forwarder> forwarder_;  // outlives the batcher, whose last runs still use it
   std::unique_ptr<Batcher> batcher_;
   int64_t hang_ns_ = 0;
   std::shared_ptr<SelfProbe> probe_ = std::make_shared<SelfProbe>();  // an answer may come after the model's end

@@ -36,6 +36,11 @@ size_t decode_threads(const ServerOptions& options) {
   return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
 }
 
+ForwardOptions forward_options(const ServerOptions& options) {
+  constexpr size_t kThreads = 4, kQueue = 1 << 14;  // they read answers and hand them on; none waits for the cloud
+  return {.address = options.forward_to, .security = options.forward_security, .timeout_us = options.forward_timeout_us, .pool = options.forward_to.empty() ? nullptr : std::make_shared<WorkPool>(kThreads, kQueue)};
+}
+
 }  // namespace
 
 /// HTTP and metrics have no TLS: they leave this machine only where it is asked for, with or without certificates for gRPC.
@@ -48,7 +53,7 @@ void check_plain_port(const PortOptions& port, bool allows_plain_text, const std
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3)},
+      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options)},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
         packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
         service(context()), health(context()), delivery(context(), packages) {
@@ -202,7 +207,7 @@ void Server::probe() {
 
 bool Server::can_infer() const {
   const auto models = impl_->repository.loaded();
-  return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->is_ready(); });
+  return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->can_infer(); });
 }
 
 void Server::reload() {

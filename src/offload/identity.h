@@ -2,10 +2,10 @@
 // a config file can be wrong, and a stock server makes no claim.
 #pragma once
 
-#include "device/edge.h"
+#include "offload/edge.h"
 #include "prepare/package.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
 /// @throws InvalidArgument: the edge speaks no version of ScissionLite's protocol that this device speaks; stock servers speak none, and need not.
 void check_versions(const Edge& edge, const protocol::ServerMetadata& server);
@@ -27,4 +27,4 @@ std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& ma
 /// "jpeg-q90-420" -> "jpeg"; "tensor" and "" -> "" (a tensor is sent as it is).
 [[nodiscard]] std::string wire_codec(const Manifest& manifest);
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

@@ -1,10 +1,10 @@
-#include "device/edge_session.h"
+#include "offload/edge_session.h"
 
 #include <gtest/gtest.h>
 
-#include "device/testing.h"
+#include "offload/testing.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 namespace {
 
 using testing::FakeEdge;
@@ -52,6 +52,44 @@ TEST_F(EdgeSessionTest, ReadyEdgeAnswers) {
   EXPECT_EQ(session.state(), EdgeState::kReady);
   EXPECT_EQ(session.call(kRequest, 1e5).id, "7");
   EXPECT_EQ(checks_, 1);
+}
+
+/// What `call` would return or throw, taken on another thread than it came on.
+protocol::InferResult call_async(EdgeSession& session, double deadline_us = 1e5) {
+  std::function<protocol::InferResult()> answer;
+  int told = 0;
+  session.call_async(kRequest, deadline_us, [&](auto take) { answer = std::move(take), ++told; });
+  EXPECT_EQ(told, 1);
+  return answer();
+}
+
+TEST_F(EdgeSessionTest, AnAnswerThatNobodyWaitsForIsJudgedAsAnyOther) {
+  auto& session = start();
+  EXPECT_EQ(call_async(session).id, "7");
+  set_infer([](const auto&, double) { protocol::InferResult x; x.id = "6"; return x; });
+  EXPECT_THROW((void)call_async(session), TransportError);
+  EXPECT_EQ(session.counters().mismatched_ids, 1);
+  set_infer([](const auto&, double) -> protocol::InferResult { throw protocol::Busy("its queue is full", 1e3); });
+  EXPECT_THROW((void)call_async(session), protocol::Busy);
+  Clock::steady().sleep_us(2e3);
+  set_connect([] { testing::unavailable(); });
+  set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
+  EXPECT_THROW((void)call_async(session), TransportError);
+  EXPECT_EQ(session.state(), EdgeState::kDown);
+  const int infers = script_->infers;
+  EXPECT_THROW(session.call_async(kRequest, 1e5, [](auto) { ADD_FAILURE() << "it was not asked"; }), TransportError);
+  EXPECT_EQ(script_->infers, infers);
+}
+
+TEST_F(EdgeSessionTest, OfANewConnectionTheTailIsCheckedWhenTheAnswerIsTaken) {
+  auto& session = start();
+  std::function<protocol::InferResult()> answer;
+  wrong_tail_ = true;
+  script_->connection = 2;
+  session.call_async(kRequest, 1e5, [&](auto take) { answer = std::move(take); });
+  EXPECT_EQ(checks_, 1) << "the thread that brings the answer is not held up";
+  EXPECT_THROW((void)answer(), InvalidArgument);
+  EXPECT_EQ(session.state(), EdgeState::kRefused);
 }
 
 TEST_F(EdgeSessionTest, EdgeDownAtStartComesBack) {
@@ -205,4 +243,4 @@ TEST_F(EdgeSessionTest, OneBadImageDoesNotRefuseTheEdge) {
 }
 
 }  // namespace
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

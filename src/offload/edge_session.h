@@ -15,9 +15,9 @@
 
 #include "base/log_limit.h"
 #include "control/breaker.h"
-#include "device/edge.h"
+#include "offload/edge.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
 using control::EdgeState;
 
@@ -50,6 +50,10 @@ class EdgeSession {
   /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes.
   /// @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; InvalidArgument when it refused.
   [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us);
+  /// The same without a thread that waits. `done` is told on a thread of the edge's, which it must not hold up; `take` gives the answer or throws as `call` does, and may check the tail, which takes a
+  /// while: call it on another thread. The session must outlive both.
+  /// @throws what `call` throws where nothing is sent; then `done` is not called.
+  void call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done);
   /// See Edge::ping. One without padding that fails opens the breaker: so little always arrives where anything does. @throws TransportError.
   void ping(size_t padding_bytes, double deadline_us);
   [[nodiscard]] SessionCounters counters() const;
@@ -62,6 +66,8 @@ class EdgeSession {
   void tell(EdgeState before);
   void note_busy(const protocol::Busy& busy);
   void require_rest();
+  void begin_call();
+  [[nodiscard]] protocol::InferResult end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take);
   void note_failure(const std::string& reason, bool missed_deadline);
   void require_checked_connection(uint64_t asked_on);
 
@@ -83,4 +89,4 @@ class EdgeSession {
   std::thread background_;
 };
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

@@ -1,11 +1,11 @@
-#include "device/identity.h"
+#include "offload/identity.h"
 
 #include <cmath>
 
 #include "base/text.h"
 #include "protocol/versions.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 namespace {
 
 [[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
@@ -109,4 +109,4 @@ std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& ma
   return claims;
 }
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

@@ -1,4 +1,4 @@
-#include "device/edge_session.h"
+#include "offload/edge_session.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
 EdgeSession::EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options)
     : edge_(std::move(edge)), check_(std::move(check)), options_(options), breaker_(options.breaker), limit_(options.log_interval_us) {}
@@ -158,18 +158,20 @@ void EdgeSession::require_checked_connection(uint64_t asked_on) {
     throw TransportError("[offload] the connection to " + edge_->address() + " changed while an image was on its way; the answer is dropped, as nobody knows whose it is", /*retryable=*/true);
 }
 
-protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us) {
+/// @throws where nothing may be sent.
+void EdgeSession::begin_call() {
   if (state_ == EdgeState::kRefused) throw InvalidArgument(reason());
   if (state_ != EdgeState::kReady) throw TransportError(reason(), /*retryable=*/true);
   require_rest();
-  const double start_us = Clock::steady().now_us();
-  {
-    const std::lock_guard lock(mutex_);
-    ++counters_.calls;
-  }
+  const std::lock_guard lock(mutex_);
+  ++counters_.calls;
+}
+
+/// @param take  waits for the answer, or reads one that has come.
+protocol::InferResult EdgeSession::end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take) {
   protocol::InferResult result;
   try {
-    result = edge_->infer(request, deadline_us);
+    result = take();
   } catch (const protocol::Busy& e) {  // it lives, and says when to come back
     note_busy(e);
     throw;
@@ -183,14 +185,25 @@ protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, d
   }
   require_checked_connection(result.connection);
   const std::lock_guard lock(mutex_);
-  if (!result.id.empty() && result.id != request.id) {
+  if (!result.id.empty() && result.id != id) {
     ++counters_.mismatched_ids;
-    throw TransportError("[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + request.id +
-                             "'; the answer is dropped",
-                         /*retryable=*/true);
+    throw TransportError("[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + id + "'; the answer is dropped", /*retryable=*/true);
   }
   breaker_.answered();
   return result;
 }
 
-}  // namespace scissionlite::device
+protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us) {
+  begin_call();
+  return end_call(request.id, Clock::steady().now_us(), deadline_us, [&] { return edge_->infer(request, deadline_us); });
+}
+
+void EdgeSession::call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) {
+  begin_call();
+  const double start_us = Clock::steady().now_us();
+  edge_->infer_async(request, deadline_us, [this, id = request.id, start_us, deadline_us, done = std::move(done)](std::function<protocol::InferResult()> take) {
+    done([this, id, start_us, deadline_us, take = std::move(take)] { return end_call(id, start_us, deadline_us, take); });
+  });
+}
+
+}  // namespace scissionlite::offload

@@ -1,6 +1,9 @@
-#include "device/edge.h"
+#include <algorithm>
+#include <exception>
 
-namespace scissionlite::device {
+#include "offload/edge.h"
+
+namespace scissionlite::offload {
 namespace {
 
 class GrpcEdge final : public Edge {
@@ -19,6 +22,9 @@ class GrpcEdge final : public Edge {
   [[nodiscard]] protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) override {
     return client_.infer(request, deadline_us);
   }
+  void infer_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) override {
+    client_.infer_async(request, deadline_us, std::move(done));
+  }
   [[nodiscard]] uint64_t connection_number() override { return client_.connection_number(); }
 
  private:
@@ -27,8 +33,22 @@ class GrpcEdge final : public Edge {
 
 }  // namespace
 
+void Edge::infer_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) {
+  std::exception_ptr failure;
+  protocol::InferResult result;
+  try {
+    result = infer(request, deadline_us);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  done([&] {
+    if (failure) std::rethrow_exception(failure);
+    return std::move(result);
+  });
+}
+
 std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us, const protocol::Security& security) {
   return std::make_unique<GrpcEdge>(address, connect_timeout_us, security);
 }
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

@@ -1,4 +1,8 @@
-// The edge as the device sees it: an interface, so that tests can put anything in its place, and the one over gRPC.
+// Offload: the machine that finishes what this one began, as its caller sees it. "The edge" of a device; of an edge that forwards, the cloud.
+//
+// What lives here: that machine as an interface, so that tests can put anything in its place, and the one over gRPC (this file); whether it can be
+// used now (edge_session.h); whether it holds the right tail (identity.h); codes that cross as streams (wire_coders.h).
+// Relies on protocol, prepare, control. Start with EdgeSession.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +12,7 @@
 
 #include "protocol/client.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
 /// Every call throws what protocol::Client throws. Safe to call from several threads.
 class Edge {
@@ -25,6 +29,8 @@ class Edge {
   /// A call without effect, with so many bytes for nothing: its time shows what the link carries.
   virtual void ping(size_t padding_bytes, double deadline_us) = 0;
   [[nodiscard]] virtual protocol::InferResult infer(const protocol::InferRequest& request, double deadline_us) = 0;
+  /// See protocol::Client::infer_async. Here: waits for the answer.
+  virtual void infer_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done);
   /// Changes with every new connection, so that its user knows to check the identity again.
   [[nodiscard]] virtual uint64_t connection_number() = 0;
 };
@@ -32,4 +38,4 @@ class Edge {
 /// @throws what protocol::Client throws when it is made. @param connect_timeout_us  also the limit of the calls that check the identity.
 [[nodiscard]] std::unique_ptr<Edge> make_grpc_edge(const std::string& address, double connect_timeout_us, const protocol::Security& security = {});
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload

@@ -1,15 +1,14 @@
-#include "device/wire_coders.h"
+#include "offload/wire_coders.h"
 
 #include "base/error.h"
-#include "device/identity.h"
+#include "offload/identity.h"
 #include "prepare/coder_files.h"
 #include "protocol/stream_codec.h"
 
-namespace scissionlite::device {
+namespace scissionlite::offload {
 
-WireCoders::WireCoders(const DevicePackage& package) {
-  for (const auto& [name, hash] : package.manifest.coders)
-    coders_.emplace(name, Entry{hash, coding::Coder(load_coder(package.folder, name))});
+WireCoders::WireCoders(const fs::path& folder, const std::map<std::string, std::string>& hashes) {
+  for (const auto& [name, hash] : hashes) coders_.emplace(name, Entry{hash, coding::Coder(load_coder(folder, name))});
 }
 
 bool WireCoders::are_known_to(const std::map<std::string, std::string>& claims) const {
@@ -34,4 +33,4 @@ std::optional<protocol::WireTensor> WireCoders::encoded(const std::string& name,
   return input;
 }
 
-}  // namespace scissionlite::device
+}  // namespace scissionlite::offload
