@@ -54,20 +54,20 @@ void EdgeSession::tell(EdgeState before) {
   std::string note;
   if (before == state && state == EdgeState::kDown && !reason.empty() && reason != logged_ && limit_.admits("down", note)) {
     logged_ = reason;
-    log::warning("[offload] the edge is still not used: " + reason);
+    log::warning("[offload] the " + options_.who + " is still not used: " + reason);
   }
   if (before == state) return;
   switch (state) {
     case EdgeState::kReady:
-      if (before == EdgeState::kUnknown) log::info("[offload] the edge " + edge_->address() + " is ready and holds the right tail");
-      else log::warning("[offload] the edge " + edge_->address() + " is back and holds the right tail");
+      if (before == EdgeState::kUnknown) log::info("[offload] the " + options_.who + " " + edge_->address() + " is ready and holds the right tail");
+      else log::warning("[offload] the " + options_.who + " " + edge_->address() + " is back and holds the right tail");
       break;
     case EdgeState::kDown:
       logged_ = reason;
       (void)limit_.admits("down", note);
-      log::warning("[offload] the edge is not used for now: " + reason);
+      log::warning("[offload] the " + options_.who + " is not used for now: " + reason);
       break;
-    case EdgeState::kRefused: log::error("[offload] THE EDGE IS NOT USED: " + reason); break;
+    case EdgeState::kRefused: log::error("[offload] the " + options_.who + " is NOT USED: " + reason); break;
     case EdgeState::kUnknown: break;
   }
 }
@@ -119,7 +119,7 @@ void EdgeSession::note_busy(const protocol::Busy& busy) {
   rests_until_us_ = std::max(rests_until_us_, Clock::steady().now_us() + busy.retry_after_us());
   rest_reason_ = busy.what();
   std::string note;
-  if (limit_.admits("busy", note)) log::warning("[offload] the edge has no room for this device: " + rest_reason_ + note);
+  if (limit_.admits("busy", note)) log::warning("[offload] the " + options_.who + " has no room for this machine: " + rest_reason_ + note);
 }
 
 /// @throws Busy before the time that the edge named.

@@ -24,6 +24,7 @@ using control::EdgeState;
 struct SessionOptions {
   control::BreakerOptions breaker{};
   double log_interval_us = 60e6;  // between two reasons to stay down
+  std::string who = "edge";       // what the log calls it
 };
 
 struct SessionCounters {

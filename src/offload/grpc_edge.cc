@@ -41,9 +41,9 @@ void Edge::infer_async(const protocol::InferRequest& request, double deadline_us
   } catch (...) {
     failure = std::current_exception();
   }
-  done([&] {
+  done([failure, result = std::move(result)] {  // may be called later
     if (failure) std::rethrow_exception(failure);
-    return std::move(result);
+    return result;
   });
 }
 

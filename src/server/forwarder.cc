@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -102,11 +103,16 @@ void Forwarder::load_copy(const BatchingOptions& batching, const std::string& en
 
 void Forwarder::dial() {
   auto probe = std::make_shared<ProbeTensors>(parse_probe(read_file(folder_ / "probe.bin"), (folder_ / "probe.bin").string()));
+  offload::SessionOptions session{.who = "cloud"};
+  session.breaker.seed = std::random_device()();  // edges that lost the same cloud do not return at the same moment
   session_ = std::make_unique<offload::EdgeSession>(offload::make_grpc_edge(options_.address, options_.connect_timeout_us, options_.security), [this, probe](offload::Edge& cloud) {
-    offload::check_versions(cloud, cloud.server());
-    const auto claims = offload::check_identity(cloud, manifest_, *probe, options_.probe_tolerance, options_.timeout_us);
-    cloud_decodes_ = coders_.are_known_to(claims);
-  });
+    try {
+      offload::check_versions(cloud, cloud.server());
+      cloud_decodes_ = coders_.are_known_to(offload::check_identity(cloud, manifest_, *probe, options_.probe_tolerance, options_.timeout_us));
+    } catch (const InvalidArgument& e) {  // to this machine an edge, to people the cloud
+      throw InvalidArgument(std::string("asking the cloud: ") + e.what());
+    }
+  }, session);
   session_->start();
 }
 

@@ -199,7 +199,7 @@ class Tiers(unittest.TestCase):
             self.assertEqual({answer["origin"] for answer in answers}, {"edge"})
             self.assertEqual(self.metric(edge, "scissionlite_forward_ready"), 0)
             self.assertEqual(self.metric(edge, "scissionlite_forward_asked_total"), 0)
-            self.assertIn("WRONG TAIL", edge.stderr())
+            self.assertIn("the cloud is NOT USED", edge.stderr())
 
     def test_without_a_copy_the_device_answers(self):
         self.prepare("bare", CHAIN, "--no-cloud-copy")
