@@ -40,16 +40,16 @@ const char* name_of(device::EdgeState state) {
 
 struct CallCounter {
   const char *name, *help;
-  int64_t device::SessionCounters::*value;
+  int64_t offload::SessionCounters::*value;
 };
 constexpr CallCounter kCallCounters[] = {
-    {"scissionlite_device_edge_calls_total", "Calls of the edge for images", &device::SessionCounters::calls},
-    {"scissionlite_device_edge_given_up_total", "Calls given up at the end of their time; an answer that comes later is dropped", &device::SessionCounters::deadline_misses},
-    {"scissionlite_device_edge_failures_total", "Calls that failed otherwise", &device::SessionCounters::failures},
-    {"scissionlite_device_edge_busy_total", "Calls that the edge refused with a time to come back, and those held back until then", &device::SessionCounters::busy},
-    {"scissionlite_device_edge_wrong_ids_total", "Answers dropped because they were of another request", &device::SessionCounters::mismatched_ids},
-    {"scissionlite_device_edge_checks_total", "Checks of the edge's tail", &device::SessionCounters::checks},
-    {"scissionlite_device_edge_refusals_total", "Checks that found another tail", &device::SessionCounters::refusals},
+    {"scissionlite_device_edge_calls_total", "Calls of the edge for images", &offload::SessionCounters::calls},
+    {"scissionlite_device_edge_given_up_total", "Calls given up at the end of their time; an answer that comes later is dropped", &offload::SessionCounters::deadline_misses},
+    {"scissionlite_device_edge_failures_total", "Calls that failed otherwise", &offload::SessionCounters::failures},
+    {"scissionlite_device_edge_busy_total", "Calls that the edge refused with a time to come back, and those held back until then", &offload::SessionCounters::busy},
+    {"scissionlite_device_edge_wrong_ids_total", "Answers dropped because they were of another request", &offload::SessionCounters::mismatched_ids},
+    {"scissionlite_device_edge_checks_total", "Checks of the edge's tail", &offload::SessionCounters::checks},
+    {"scissionlite_device_edge_refusals_total", "Checks that found another tail", &offload::SessionCounters::refusals},
 };
 
 void add_edges(server::MetricFamilies& out, const DevicePlans& plans) {

@@ -184,7 +184,7 @@ std::shared_ptr<Version> Delivered::start_with_offer() {
 
 std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
   const auto& state = store_->state();
-  for (const std::string version : {state.current, state.previous}) {
+  for (const std::string& version : {state.current, state.previous}) {
     const auto offer = store_->installed(version);
     if (!offer) continue;
     if ((!options_.name.empty() && offer->name != options_.name) || !version.starts_with(options_.version)) continue;

@@ -28,7 +28,7 @@ struct WireTensor {
   Tensor tensor;
   std::optional<std::string> blob;
   Shape blob_shape{1};
-  std::vector<std::string> strings;
+  std::vector<std::string> strings = {};
   Parameters parameters;
 };
 struct InferRequest {

@@ -42,7 +42,7 @@ struct ModelOptions {
   int threads = 0;     // an executable; 0 = all cores
   size_t queue_size = 256;
   int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
-  ForwardOptions forward;  // of models that are the middle of three
+  ForwardOptions forward{};  // of models that are the middle of three
 };
 
 /// What the server asks a model itself, to know that it can infer now.
