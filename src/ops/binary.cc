@@ -129,23 +129,23 @@ std::vector<Tensor> run_where(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 extern const Operator add, sum, sub, mul, div_op, min_op, max_op, mean_op, pow_op, mod_op, equal, less, greater, less_equal, greater_equal, and_op, or_op, where;
-const Operator add{"", "Add", shape, no_cost, run_add};
+const Operator add{"", "Add", shape, no_cost, run_add, 2};
 const Operator sum{"", "Sum", shape, no_cost, run_add};
-const Operator sub{"", "Sub", shape, no_cost, run_sub};
-const Operator mul{"", "Mul", shape, no_cost, run_mul};
-const Operator div_op{"", "Div", shape, no_cost, run_div};
+const Operator sub{"", "Sub", shape, no_cost, run_sub, 2};
+const Operator mul{"", "Mul", shape, no_cost, run_mul, 2};
+const Operator div_op{"", "Div", shape, no_cost, run_div, 2};
 const Operator min_op{"", "Min", shape, no_cost, run_min};
 const Operator max_op{"", "Max", shape, no_cost, run_max};
 const Operator mean_op{"", "Mean", shape, no_cost, run_mean};
-const Operator pow_op{"", "Pow", shape, no_cost, run_pow};
-const Operator mod_op{"", "Mod", shape, no_cost, run_mod};
-const Operator equal{"", "Equal", bool_shape, no_cost, run_equal};
-const Operator less{"", "Less", bool_shape, no_cost, run_less};
-const Operator greater{"", "Greater", bool_shape, no_cost, run_greater};
-const Operator less_equal{"", "LessOrEqual", bool_shape, no_cost, run_less_equal};
-const Operator greater_equal{"", "GreaterOrEqual", bool_shape, no_cost, run_greater_equal};
-const Operator and_op{"", "And", bool_shape, no_cost, run_and};
-const Operator or_op{"", "Or", bool_shape, no_cost, run_or};
-const Operator where{"", "Where", where_shape, no_cost, run_where};
+const Operator pow_op{"", "Pow", shape, no_cost, run_pow, 2};
+const Operator mod_op{"", "Mod", shape, no_cost, run_mod, 2};
+const Operator equal{"", "Equal", bool_shape, no_cost, run_equal, 2};
+const Operator less{"", "Less", bool_shape, no_cost, run_less, 2};
+const Operator greater{"", "Greater", bool_shape, no_cost, run_greater, 2};
+const Operator less_equal{"", "LessOrEqual", bool_shape, no_cost, run_less_equal, 2};
+const Operator greater_equal{"", "GreaterOrEqual", bool_shape, no_cost, run_greater_equal, 2};
+const Operator and_op{"", "And", bool_shape, no_cost, run_and, 2};
+const Operator or_op{"", "Or", bool_shape, no_cost, run_or, 2};
+const Operator where{"", "Where", where_shape, no_cost, run_where, 3};
 
 }  // namespace scissionlite::ops

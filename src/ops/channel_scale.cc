@@ -32,6 +32,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 extern const Operator channel_scale;
-const Operator channel_scale{"scissionlite", "ChannelScale", shape, no_cost, reference};
+const Operator channel_scale{"scissionlite", "ChannelScale", shape, no_cost, reference, 3};
 
 }  // namespace scissionlite::ops

@@ -118,7 +118,7 @@ std::vector<int64_t> selected_sizes(const Node& node, const Shape& shape) {
 }
 
 extern const Operator constant, constant_of_shape, shape_op, cast;
-const Operator constant{"", "Constant", constant_shape, no_cost, constant_reference};
+const Operator constant{"", "Constant", constant_shape, no_cost, constant_reference, 0};
 const Operator constant_of_shape{"", "ConstantOfShape", constant_of_shape_shape, no_cost, constant_of_shape_reference};
 const Operator shape_op{"", "Shape", shape_shape, no_cost, shape_reference};
 const Operator cast{"", "Cast", cast_shape, no_cost, cast_reference};

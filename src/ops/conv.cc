@@ -80,6 +80,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 extern const Operator conv;
-const Operator conv{"", "Conv", shape, cost, reference};
+const Operator conv{"", "Conv", shape, cost, reference, 2};
 
 }  // namespace scissionlite::ops

@@ -84,6 +84,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 extern const Operator conv_transpose;
-const Operator conv_transpose{"", "ConvTranspose", shape, cost, reference};
+const Operator conv_transpose{"", "ConvTranspose", shape, cost, reference, 2};
 
 }  // namespace scissionlite::ops

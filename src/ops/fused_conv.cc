@@ -26,6 +26,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 
 }  // namespace
 
-const Operator fused_conv{"scissionlite", "FusedConv", shape, cost, reference};
+const Operator fused_conv{"scissionlite", "FusedConv", shape, cost, reference, 2};
 
 }  // namespace scissionlite::ops

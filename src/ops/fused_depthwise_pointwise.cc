@@ -63,6 +63,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 
 }  // namespace
 
-const Operator fused_depthwise_pointwise{"scissionlite", "FusedDepthwisePointwise", shape, cost, reference};
+const Operator fused_depthwise_pointwise{"scissionlite", "FusedDepthwisePointwise", shape, cost, reference, 4};
 
 }  // namespace scissionlite::ops

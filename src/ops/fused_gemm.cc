@@ -22,6 +22,6 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
 
 }  // namespace
 
-const Operator fused_gemm{"scissionlite", "FusedGemm", shape, cost, reference};
+const Operator fused_gemm{"scissionlite", "FusedGemm", shape, cost, reference, 2};
 
 }  // namespace scissionlite::ops

@@ -97,7 +97,7 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
 }  // namespace
 
 extern const Operator gemm, matmul;
-const Operator gemm{"", "Gemm", gemm_shape, gemm_cost, gemm_reference};
-const Operator matmul{"", "MatMul", matmul_shape, matmul_cost, matmul_reference};
+const Operator gemm{"", "Gemm", gemm_shape, gemm_cost, gemm_reference, 2};
+const Operator matmul{"", "MatMul", matmul_shape, matmul_cost, matmul_reference, 2};
 
 }  // namespace scissionlite::ops

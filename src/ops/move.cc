@@ -366,11 +366,11 @@ extern const Operator concat, split_op, slice, gather, transpose, pad, expand, t
 const Operator concat{"", "Concat", concat_shape, no_cost, concat_reference};
 const Operator split_op{"", "Split", split_shape, no_cost, split_reference};
 const Operator slice{"", "Slice", slice_shape, no_cost, slice_reference};
-const Operator gather{"", "Gather", gather_shape, no_cost, gather_reference};
+const Operator gather{"", "Gather", gather_shape, no_cost, gather_reference, 2};
 const Operator transpose{"", "Transpose", transpose_shape, no_cost, transpose_reference};
 const Operator pad{"", "Pad", pad_shape, no_cost, pad_reference};
-const Operator expand{"", "Expand", expand_shape, no_cost, expand_reference};
-const Operator tile{"", "Tile", tile_shape, no_cost, tile_reference};
+const Operator expand{"", "Expand", expand_shape, no_cost, expand_reference, 2};
+const Operator tile{"", "Tile", tile_shape, no_cost, tile_reference, 2};
 const Operator depth_to_space{"", "DepthToSpace", depth_to_space_shape, no_cost, depth_to_space_reference};
 const Operator space_to_depth{"", "SpaceToDepth", space_to_depth_shape, no_cost, space_to_depth_reference};
 

@@ -100,8 +100,8 @@ std::vector<Tensor> log_softmax_reference(const Context& c, std::span<const Tens
 }  // namespace
 
 extern const Operator batch_norm, instance_norm, lrn, softmax, log_softmax;
-const Operator batch_norm{"", "BatchNormalization", same_as_first, no_cost, batch_norm_reference};
-const Operator instance_norm{"", "InstanceNormalization", same_as_first, no_cost, instance_norm_reference};
+const Operator batch_norm{"", "BatchNormalization", same_as_first, no_cost, batch_norm_reference, 5};
+const Operator instance_norm{"", "InstanceNormalization", same_as_first, no_cost, instance_norm_reference, 3};
 const Operator lrn{"", "LRN", same_as_first, no_cost, lrn_reference};
 const Operator softmax{"", "Softmax", same_as_first, no_cost, softmax_reference};
 const Operator log_softmax{"", "LogSoftmax", same_as_first, no_cost, log_softmax_reference};

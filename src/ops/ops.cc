@@ -24,6 +24,13 @@ const Operator* const kOperators[] = {
 /// Values of constants that shape rules may ask for: small integer tensors only, so that nothing large is computed.
 constexpr int64_t kLargestShapeTensor = 256;
 
+/// @throws ModelError when the node has fewer inputs than its operator reads.
+void check_count(const Operator& op, const Node& node) {
+  if (node.inputs.size() < op.min_inputs)
+    throw ModelError("[" + node.label() + "] " + op.type + " has " + std::to_string(node.inputs.size()) + (node.inputs.size() == 1 ? " input" : " inputs") + ", expected at least " + std::to_string(op.min_inputs) +
+                     "; the file is damaged, or was not written as the operator is defined");
+}
+
 class ShapeInference {
  public:
   explicit ShapeInference(Graph& graph) : graph_(graph) {
@@ -58,7 +65,7 @@ class ShapeInference {
     const Operator* op = find(node.domain, node.op_type);
     if (!op || !known) return keep_declared(node);
     const Context context{node, graph_.opset(node.domain)};
-    if (inputs.empty() && op->type != "Constant") return keep_declared(node);
+    check_count(*op, node);
     auto outputs = op->shape(context, inputs, constants);
     for (size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i) {
       if (node.outputs[i].empty()) continue;
@@ -140,7 +147,7 @@ std::vector<int64_t> node_macs(const Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto& node = graph.nodes[i];
     const Operator* op = find(node.domain, node.op_type);
-    if (!op || op->cost == no_cost) continue;
+    if (!op || op->cost == no_cost || node.inputs.size() < op->min_inputs) continue;
     const auto types_of = [&](const std::vector<std::string>& names) {
       std::vector<ValueInfo> types;
       for (const auto& name : names) types.push_back(graph.find_value(name).value_or(ValueInfo{}));
@@ -230,6 +237,7 @@ std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<con
   if (!op)
     throw Unsupported("[" + node.label() + "] operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
                       std::to_string(context.opset) + ") has no reference code; see docs/adding_an_operator.md");
+  check_count(*op, node);
   // half precision is computed in fp32 and rounded once, at the node's outputs
   const bool half = !moves_data_only(node.op_type) && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.dtype() == Dtype::kF16; });
   if (!half) return op->reference(context, inputs);

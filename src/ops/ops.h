@@ -38,6 +38,7 @@ struct Operator {
   ShapeRule shape;
   CostRule cost;
   Reference reference;
+  size_t min_inputs = 1;  // a node with fewer never reaches the rules above, which may read so many
 };
 
 /// The table's entry; nullptr when unknown.

@@ -243,12 +243,12 @@ std::vector<Tensor> qpool_reference(const Context& c, std::span<const Tensor> in
 }  // namespace
 
 extern const Operator quantize, dequantize, qlinear_conv, qlinear_matmul, qlinear_add, qlinear_mul, qlinear_global_average_pool;
-const Operator quantize{"", "QuantizeLinear", quantize_shape, no_cost, quantize_reference};
-const Operator dequantize{"", "DequantizeLinear", dequantize_shape, no_cost, dequantize_reference};
-const Operator qlinear_conv{"", "QLinearConv", qconv_shape, qconv_cost, qconv_reference};
-const Operator qlinear_matmul{"", "QLinearMatMul", qmatmul_shape, qmatmul_cost, qmatmul_reference};
-const Operator qlinear_add{"com.microsoft", "QLinearAdd", qbinary_shape, no_cost, qadd_reference};
-const Operator qlinear_mul{"com.microsoft", "QLinearMul", qbinary_shape, no_cost, qmul_reference};
-const Operator qlinear_global_average_pool{"com.microsoft", "QLinearGlobalAveragePool", qpool_shape, no_cost, qpool_reference};
+const Operator quantize{"", "QuantizeLinear", quantize_shape, no_cost, quantize_reference, 2};
+const Operator dequantize{"", "DequantizeLinear", dequantize_shape, no_cost, dequantize_reference, 2};
+const Operator qlinear_conv{"", "QLinearConv", qconv_shape, qconv_cost, qconv_reference, 8};
+const Operator qlinear_matmul{"", "QLinearMatMul", qmatmul_shape, qmatmul_cost, qmatmul_reference, 8};
+const Operator qlinear_add{"com.microsoft", "QLinearAdd", qbinary_shape, no_cost, qadd_reference, 7};
+const Operator qlinear_mul{"com.microsoft", "QLinearMul", qbinary_shape, no_cost, qmul_reference, 7};
+const Operator qlinear_global_average_pool{"com.microsoft", "QLinearGlobalAveragePool", qpool_shape, no_cost, qpool_reference, 5};
 
 }  // namespace scissionlite::ops

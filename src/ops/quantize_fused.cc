@@ -133,13 +133,13 @@ std::vector<Tensor> average_reference(const Context& c, std::span<const Tensor> 
 }  // namespace
 
 extern const Operator fused_qlinear_conv, fused_qlinear_matmul, qlinear_matmul_to_float, fused_qlinear_add, fused_qlinear_mul, byte_table, qlinear_concat, qlinear_average_pool;
-const Operator fused_qlinear_conv{"scissionlite", "FusedQLinearConv", conv_shape, conv_cost, bounded<qlinear_conv>};
-const Operator fused_qlinear_matmul{"scissionlite", "FusedQLinearMatMul", matmul_shape, matmul_cost, matmul_reference};
-const Operator qlinear_matmul_to_float{"scissionlite", "QLinearMatMulToFloat", matmul_to_float_shape, matmul_cost, matmul_to_float_reference};
-const Operator fused_qlinear_add{"scissionlite", "FusedQLinearAdd", binary_shape, no_cost, bounded<qlinear_add>};
-const Operator fused_qlinear_mul{"scissionlite", "FusedQLinearMul", binary_shape, no_cost, bounded<qlinear_mul>};
-const Operator byte_table{"scissionlite", "ByteTable", table_shape, no_cost, table_reference};
-const Operator qlinear_concat{"com.microsoft", "QLinearConcat", concat_shape, no_cost, concat_reference};
-const Operator qlinear_average_pool{"com.microsoft", "QLinearAveragePool", average_shape, no_cost, average_reference};
+const Operator fused_qlinear_conv{"scissionlite", "FusedQLinearConv", conv_shape, conv_cost, bounded<qlinear_conv>, 8};
+const Operator fused_qlinear_matmul{"scissionlite", "FusedQLinearMatMul", matmul_shape, matmul_cost, matmul_reference, 8};
+const Operator qlinear_matmul_to_float{"scissionlite", "QLinearMatMulToFloat", matmul_to_float_shape, matmul_cost, matmul_to_float_reference, 6};
+const Operator fused_qlinear_add{"scissionlite", "FusedQLinearAdd", binary_shape, no_cost, bounded<qlinear_add>, 7};
+const Operator fused_qlinear_mul{"scissionlite", "FusedQLinearMul", binary_shape, no_cost, bounded<qlinear_mul>, 7};
+const Operator byte_table{"scissionlite", "ByteTable", table_shape, no_cost, table_reference, 2};
+const Operator qlinear_concat{"com.microsoft", "QLinearConcat", concat_shape, no_cost, concat_reference, 5};
+const Operator qlinear_average_pool{"com.microsoft", "QLinearAveragePool", average_shape, no_cost, average_reference, 5};
 
 }  // namespace scissionlite::ops
