@@ -134,6 +134,7 @@ function show_devices(data) {
     ["local", counted("local"), "number"],
     ["fallbacks", counted("fallbacks"), "number", d => d.report.fallbacks > 0],
     ["late", counted("late"), "number", d => d.report.late > 0],
+    ["agreement", d => d.report.shadowed > 0 ? `${share(d.report.agreed, d.report.shadowed)} of ${count(d.report.shadowed)}` : undefined, "number"],
     ["seen", d => d.seen_s < 2 ? "now" : span(d.seen_s), "number"],
   ], data.devices, "no device has asked yet", d => d.seen_s > 10 ? "idle" : "");
 }

@@ -27,9 +27,9 @@ using device::Offloader;
 using device::RunTotals;
 
 struct Options {
-  std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics;
+  std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics, shadow_model;
   std::vector<std::string> images, also;
-  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300;
+  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300, shadow_share = 0, min_agreement = 0, shadow_bar_s = 600;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
@@ -83,11 +83,15 @@ device::Observation observation(const Options& o) {
   return {.name = o.name, .tracer = make_tracer(o.tracing, "scissionlite-device", o.name, o.security.allows_plain_text), .counts = std::make_shared<device::DeviceCounts>(), .logs_requests = o.logs_requests};
 }
 
+std::string engine_of(const Options& o) {
+  const std::string engine = o.engine.empty() ? default_backend() : o.engine;
+  return o.slow > 1 ? "slow:" + Json(o.slow).dump() + ":" + engine : engine;
+}
+
 device::OffloaderOptions offloader_options(const Options& o, const device::Observation& observation) {
   device::OffloaderOptions out;
   out.edge = o.edge;
-  out.engine = o.engine.empty() ? default_backend() : o.engine;
-  if (o.slow > 1) out.engine = "slow:" + Json(o.slow).dump() + ":" + out.engine;
+  out.engine = engine_of(o);
   out.threads = o.threads;
   out.deadline_us = o.deadline_ms * 1e3;
   out.call_timeout_us = o.call_timeout_ms * 1e3;
@@ -137,6 +141,23 @@ void print_switching(const device::PlanSwitch& plans) {
   std::cerr << " the link was measured " << c.probes << " times\n";
 }
 
+void add_shadow(Json& summary, const device::Shadow& shadow) {
+  Json plans = Json::array();
+  for (const auto& one : shadow.agreements())
+    plans.push_back({{"candidate", one.plan}, {"compared", one.compared}, {"images", one.images}, {"agreement", one.agreement}, {"low", one.interval.low}, {"high", one.interval.high}, {"has_drifted", one.has_drifted}});
+  summary["shadow"] = {{"model_sha256", shadow.model_sha256()}, {"plans", plans}, {"left_out", shadow.left_out()}, {"failures", shadow.failures()}};
+}
+
+void print_shadow(const device::Shadow& shadow) {
+  std::cerr << "compared with the uncut model:";
+  for (const auto& one : shadow.agreements()) {
+    std::cerr << " " << one.plan << ": ";
+    if (one.images == 0) std::cerr << one.compared << " images, and drifted;";
+    else std::cerr << format_fixed(100 * one.agreement, 1) << " % of the last " << one.images << " agree (95 %: " << format_fixed(100 * one.interval.low, 1) << " to " << format_fixed(100 * one.interval.high, 1) << ")" << (one.has_drifted ? ", DRIFTED;" : ";");
+  }
+  std::cerr << " " << shadow.left_out() << " left out while another one waited" << (shadow.failures() > 0 ? ", " + std::to_string(shadow.failures()) + " failed" : "") << "\n";
+}
+
 /// 0 only when every image was answered as the package promises: by the edge that holds its tail, where it has one.
 int exit_code(const RunTotals& t, const Offloader& offloader) {
   const auto* edge = offloader.edge();
@@ -170,6 +191,7 @@ void print_delivery(const device::Delivered& delivered) {
 
 /// The package alone, or with others that images may take instead, or one that is replaced when the edge offers a newer version.
 struct Answering {
+  std::shared_ptr<device::Shadow> shadow;
   std::unique_ptr<Offloader> alone;
   std::unique_ptr<device::PlanSwitch> several;
   std::unique_ptr<device::Delivered> delivered;
@@ -204,6 +226,32 @@ fs::path default_store(const Options& o) {
   return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
 }
 
+/// The uncut model: as given, or that of a local plan among the packages, which holds it.
+fs::path shadow_model(const Options& o, const std::vector<std::string>& packages) {
+  if (!o.shadow_model.empty()) return o.shadow_model;
+  for (const auto& folder : packages)
+    if (const auto package = open_package(folder); package.manifest.candidate == "local") return package.local_path();
+  throw InvalidArgument("[run] --shadow compares answers with those of the uncut model; give that as --shadow-model FILE, or a package of the plan `local` as --also");
+}
+
+/// nullptr: it was not asked for.
+std::shared_ptr<device::Shadow> make_shadow(const Options& o, const device::Observation& observing) {
+  if (o.shadow_share <= 0) {
+    if (!o.shadow_model.empty() || o.min_agreement > 0) throw InvalidArgument("[run] --shadow-model and --min-agreement go with --shadow SHARE, which is 0");
+    return nullptr;
+  }
+  std::vector<std::string> packages = o.also;
+  if (!o.package.empty()) packages.insert(packages.begin(), o.package);
+  if (packages.empty()) throw InvalidArgument("[run] --shadow does not go with --from: packages from an edge may be of any model; name the package");
+  const auto first = open_package(packages.front());
+  auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = shadow_model(o, packages), .engine = engine_of(o), .share = o.shadow_share, .min_agreement = o.min_agreement, .bar_us = o.shadow_bar_s * 1e6, .seed = std::random_device()()},
+                                                 first.input, observing.counts);
+  if (shadow->model_sha256() != first.manifest.model_sha256)
+    throw InvalidArgument("[run] --shadow-model '" + shadow->options().model.string() + "' has sha256 " + shadow->model_sha256() + ", the package is of model " + first.manifest.model_name + " with " + first.manifest.model_sha256 +
+                          "; give the file that the package was prepared from");
+  return shadow;
+}
+
 std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
@@ -233,16 +281,20 @@ std::unique_ptr<device::Delivered> first_delivered(const Options& o, const devic
 Answering make_answering(const Options& o) {
   Answering out;
   const auto observing = observation(o);
+  out.shadow = make_shadow(o, observing);
   if (!o.from.empty()) {
     out.delivered = first_delivered(o, observing);
     return out;
   }
-  out.alone = std::make_unique<Offloader>(open_package(o.package), offloader_options(o, observing));
+  auto plan_options = offloader_options(o, observing);
+  plan_options.shadow = out.shadow;
+  out.alone = std::make_unique<Offloader>(open_package(o.package), plan_options);
   if (o.also.empty()) return out;
   std::vector<std::unique_ptr<Offloader>> plans;
   plans.push_back(std::move(out.alone));
-  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), offloader_options(o, observing)));
+  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), plan_options));
   device::SwitchOptions options;
+  options.shadow = out.shadow;
   options.control.deadline_us = o.deadline_ms * 1e3, options.control.call_timeout_us = o.call_timeout_ms * 1e3, options.control.dwell_us = o.dwell_ms * 1e3;
   out.several = std::make_unique<device::PlanSwitch>(std::move(plans), options);
   return out;
@@ -291,15 +343,18 @@ int run(const Options& given, const Common& common) {
   notify_service("STOPPING=1");
   const auto last = answering.first();
   const Offloader& offloader = *last;
+  if (answering.shadow) answering.shadow->drain();
   if (common.json) {
     auto summary = summary_json(totals, offloader);
     if (answering.several) add_switching(summary, *answering.several);
     if (answering.delivered) add_delivery(summary, *answering.delivered);
+    if (answering.shadow) add_shadow(summary, *answering.shadow);
     std::cout << Json{{"summary", summary}}.dump() << std::endl;
   } else if (!common.quiet) {
     print_summary(totals, offloader);
     if (answering.several) print_switching(*answering.several);
     if (answering.delivered) print_delivery(*answering.delivered);
+    if (answering.shadow) print_shadow(*answering.shadow);
   }
   return exit_code(totals, offloader);
 }
@@ -333,6 +388,10 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--probe-tolerance", o->probe_tolerance,
                  "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--shadow", o->shadow_share, "share of the images that the uncut model answers too, here and in the background, to watch how far answers agree with it")->type_name("SHARE")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--shadow-model", o->shadow_model, "with --shadow: ONNX file of the uncut model; by default that of a package of the plan `local` among the given ones")->type_name("FILE");
+  app.add_option("--min-agreement", o->min_agreement, "with --shadow: a plan whose agreement is below this, and not by chance, has drifted, and another one of --also is taken")->type_name("SHARE")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--shadow-bar-secs", o->shadow_bar_s, "with --min-agreement: how long a plan that has drifted is not taken; twice as long each time again")->type_name("SECONDS")->check(CLI::PositiveNumber)->capture_default_str();
   declare_security(app, o->security);
   app.add_option("--name", o->name, "of this device, as the edge's live page and traces show it");
   app.add_option("--metrics", o->metrics, "address of Prometheus metrics at /metrics, in plain text; port 0 = any free; one that others reach takes --plain-text")->type_name("HOST:PORT");

@@ -14,8 +14,8 @@ void add_counts(server::MetricFamilies& out, const device::CountsSnapshot& count
     out.begin(name, help, MetricType::Counter);
     out.add(static_cast<double>(value));
   };
-  out.begin("scissionlite_device_images_total", "Images, by who answered them: edge, local, or none (an error)", MetricType::Counter);
-  for (const auto& [origin, value] : {std::pair{"edge", counts.edge}, {"local", counts.local}, {"none", counts.errors}}) out.add(static_cast<double>(value), {{"origin", origin}});
+  out.begin("scissionlite_device_images_total", "Images, by who answered them: edge, cloud, local, or none (an error)", MetricType::Counter);
+  for (const auto& [origin, value] : {std::pair{"edge", counts.edge}, {"cloud", counts.cloud}, {"local", counts.local}, {"none", counts.errors}}) out.add(static_cast<double>(value), {{"origin", origin}});
   counter("scissionlite_device_fallbacks_total", "Images that the edge was to answer and the device answered by itself", counts.fallbacks);
   counter("scissionlite_device_late_total", "Images answered past their deadline", counts.late);
   counter("scissionlite_device_switches_total", "Switches of plan", counts.switches);
@@ -76,6 +76,22 @@ void add_plans(server::MetricFamilies& out, const DevicePlans& plans, const std:
   }
 }
 
+void add_shadow(server::MetricFamilies& out, const device::Shadow& shadow) {
+  const auto agreements = shadow.agreements();
+  const auto each = [&](const char* name, const char* help, MetricType type, auto&& value) {
+    out.begin(name, help, type);
+    for (const auto& one : agreements)
+      if (one.images > 0 || type == MetricType::Counter) out.add(static_cast<double>(value(one)), {{"plan", one.plan}});
+  };
+  each("scissionlite_device_shadow_images_total", "Images that the uncut model answered too", MetricType::Counter, [](const auto& one) { return one.compared; });
+  each("scissionlite_device_shadow_agreement", "Agreement with the uncut model over the plan's last images", MetricType::Gauge, [](const auto& one) { return one.agreement; });
+  out.begin("scissionlite_device_shadow_drifted", "1 while the plan is not taken because its answers have drifted", MetricType::Gauge);
+  for (const auto& one : agreements) out.add(one.has_drifted ? 1 : 0, {{"plan", one.plan}});
+  out.begin("scissionlite_device_shadow_left_out_total", "Images of the sample that were not compared: another one waited, or the model failed", MetricType::Counter);
+  out.add(static_cast<double>(shadow.left_out()), {{"reason", "busy"}});
+  out.add(static_cast<double>(shadow.failures()), {{"reason", "failed"}});
+}
+
 }  // namespace
 
 std::string device_metrics(const DevicePlans& plans) {
@@ -85,6 +101,7 @@ std::string device_metrics(const DevicePlans& plans) {
   add_counts(out, counts);
   add_plans(out, plans, counts.plan);
   add_edges(out, plans);
+  if (const auto* shadow = plans.front()->shadow()) add_shadow(out, *shadow);
   if (observation.tracer) {
     const auto spans = observation.tracer->counters();
     out.begin("scissionlite_trace_spans_total", "Spans that were written, and that found no room or no collector", MetricType::Counter);

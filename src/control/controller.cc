@@ -32,7 +32,7 @@ void check(const PlanTraits& plan) {
 
 }  // namespace
 
-Controller::Controller(std::vector<PlanTraits> plans, ControllerOptions options) : plans_(std::move(plans)), excesses_(plans_.size()), trials_(plans_.size()), overruns_(plans_.size(), {.forget_us = kForgetOverrunUs}), options_(options) {
+Controller::Controller(std::vector<PlanTraits> plans, ControllerOptions options) : plans_(std::move(plans)), excesses_(plans_.size()), trials_(plans_.size()), is_allowed_(plans_.size(), true), overruns_(plans_.size(), {.forget_us = kForgetOverrunUs}), options_(options) {
   if (plans_.empty()) throw InvalidArgument("[control] no plan is given; expected at least one");
   for (const auto& plan : plans_) check(plan);
 }
@@ -108,14 +108,30 @@ void Controller::note_latency(size_t plan, double us, double now_us) {
   if (promised_us_ > 0 && std::isfinite(promised_us_)) overruns_[plan].mix(std::min(us / promised_us_ - 1, kMostOverrun), now_us);
 }
 
+void Controller::allow(std::vector<bool> is_allowed) {
+  const bool none = std::none_of(is_allowed.begin(), is_allowed.end(), [](bool one) { return one; });
+  is_allowed_ = none ? std::vector<bool>(plans_.size(), true) : std::move(is_allowed);
+}
+
+/// Of those that may be taken, also where little is known: the current one may not.
+size_t Controller::leave_at_once(const std::vector<bool>& is_usable, double now_us) {
+  size_t best = plans_.size();
+  for (size_t i = 0; i < plans_.size(); ++i)
+    if (is_allowed_[i] && (best == plans_.size() || predicted_us(i, is_usable[i], now_us) < predicted_us(best, is_usable[best], now_us))) best = i;
+  stint_ = {};
+  current_ = best, switched_us_ = now_us, ++switches_;
+  return current_;
+}
+
 size_t Controller::best_plan(const std::vector<bool>& is_usable, double now_us) {
   if (!has_chosen_) has_chosen_ = true, switched_us_ = now_us - options_.dwell_us;
+  if (!is_allowed_[current_]) return leave_at_once(is_usable, now_us);
   if (plans_.size() == 1 || now_us - switched_us_ < options_.dwell_us) return current_;
   was_settled_ = was_settled_ || is_settled();
   if (is_usable[current_] && !was_settled_) return current_;  // soon more is known
   size_t best = current_;
   for (size_t i = 0; i < plans_.size(); ++i) {
-    if ((is_usable[i] && !link_.is_known()) || (i != current_ && now_us < trials_[i].barred_until_us)) continue;
+    if (!is_allowed_[i] || (is_usable[i] && !link_.is_known()) || (i != current_ && now_us < trials_[i].barred_until_us)) continue;
     if (predicted_us(i, is_usable[i], now_us) < predicted_us(best, is_usable[best], now_us)) best = i;
   }
   if (best == current_ || predicted_us(best, is_usable[best], now_us) > (1 - options_.hysteresis) * predicted_us(current_, is_usable[current_], now_us)) return current_;

@@ -42,6 +42,9 @@ class Controller {
   /// @param plans  the first one is begun with. @throws InvalidArgument: none, or times that are no numbers.
   Controller(std::vector<PlanTraits> plans, ControllerOptions options);
 
+  /// Which plans may be taken at all, as their answers are judged; where none may, each may. A plan that may not is left at once, whatever it costs.
+  void allow(std::vector<bool> is_allowed);
+
   /// The plan of the next image. @param is_usable  for each plan: its edge part may be asked (breaker.h).
   [[nodiscard]] size_t choose(const std::vector<bool>& is_usable, double now_us);
   /// How long this image's call may take so that the local half still answers in time, or sooner where waiting on is unlikely to pay. <= 0: do not ask.
@@ -80,6 +83,7 @@ class Controller {
   [[nodiscard]] double probe_bytes() const;
   [[nodiscard]] double probe_spacing_us() const;
   void end_stint(double now_us);
+  [[nodiscard]] size_t leave_at_once(const std::vector<bool>& is_usable, double now_us);
   [[nodiscard]] size_t best_plan(const std::vector<bool>& is_usable, double now_us);
   [[nodiscard]] double plain_prediction_us(size_t plan, bool is_usable, double now_us) const;
   [[nodiscard]] double patience_us(size_t plan, double asked_us) const;
@@ -108,6 +112,7 @@ class Controller {
   };
   Stint stint_;
   std::vector<Trial> trials_;     // of each plan
+  std::vector<bool> is_allowed_;  // each plan
   std::vector<Fading> overruns_;  // of each plan: what images took beyond what was predicted, as a share
   Fading silence_;                // share of calls that were not answered
   double promised_us_ = 0;        // of the image that was chosen for last

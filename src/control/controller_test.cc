@@ -41,6 +41,21 @@ TEST(Controller, TakesThePlanThatIsFastestOnTheLinkAsItIs) {
   EXPECT_EQ(controller.current(), 0U) << "small messages do not show that the link is fast again; probes do";
 }
 
+TEST(Controller, LeavesAtOnceWhatMayNotBeTaken) {
+  Controller controller(three_plans(), {.dwell_us = 1e9});
+  double now = drive(controller, 0, 100 * kMbit, 5);
+  ASSERT_EQ(controller.current(), 0U);
+  controller.allow({false, true, true});
+  EXPECT_EQ(controller.choose(kAll, now), 1U) << "60 ms and little to send, before 190 ms; the dwell time is not waited for";
+  controller.allow({false, false, true});
+  EXPECT_EQ(controller.choose(kAll, now), 2U);
+  controller.allow({false, false, false});
+  EXPECT_EQ(controller.choose(kAll, now), 2U) << "somebody has to answer";
+  controller.allow({true, true, true});
+  now = drive(controller, now + 1e9, 100 * kMbit, 50);
+  EXPECT_EQ(controller.current(), 0U) << "it is taken again";
+}
+
 TEST(Controller, SwitchesAtMostOnceADwellTime) {
   Controller controller(three_plans(), {.dwell_us = 2e6});
   double now = 0;

@@ -1,6 +1,7 @@
 #include "device/counts.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace scissionlite::device {
 namespace {
@@ -18,7 +19,7 @@ void DeviceCounts::add(const Answer& answer, const std::string& plan, bool has_e
     ++counts_.errors;
     return;
   }
-  ++(answer.origin == Origin::kEdge ? counts_.edge : counts_.local);
+  ++(answer.origin == Origin::kEdge ? counts_.edge : answer.origin == Origin::kCloud ? counts_.cloud : counts_.local);
   if (answer.origin == Origin::kLocal && has_edge) ++counts_.fallbacks;
   if (answer.is_late) ++counts_.late;
   const auto bucket = std::lower_bound(kLatencyBoundsUs.begin(), kLatencyBoundsUs.end(), answer.latency_us);
@@ -29,6 +30,12 @@ void DeviceCounts::add(const Answer& answer, const std::string& plan, bool has_e
 void DeviceCounts::add_switch() {
   const std::lock_guard lock(mutex_);
   ++counts_.switches;
+}
+
+void DeviceCounts::add_shadow(double agreement) {
+  const std::lock_guard lock(mutex_);
+  ++counts_.shadowed;
+  counts_.agreed += agreement;
 }
 
 CountsSnapshot DeviceCounts::snapshot() const {
@@ -44,7 +51,8 @@ std::optional<std::string> DeviceCounts::report(double now_us) {
   const auto part = [](const char* key, int64_t value) { return std::string(";") + key + "=" + std::to_string(value); };
   std::string plan = printable_ascii(c.plan);
   std::replace(plan.begin(), plan.end(), ';', '?');
-  return "plan=" + plan + part("edge", c.edge) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) + part("late", c.late) + part("switches", c.switches);
+  const std::string shadow = c.shadowed > 0 ? part("shadowed", c.shadowed) + part("agreed", std::llround(c.agreed)) : "";
+  return "plan=" + plan + part("edge", c.edge + c.cloud) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) + part("late", c.late) + part("switches", c.switches) + shadow;
 }
 
 std::string printable_ascii(std::string text) {

@@ -16,9 +16,11 @@ namespace scissionlite::device {
 inline constexpr std::array<double, 12> kLatencyBoundsUs{1e3, 2.5e3, 5e3, 1e4, 2.5e4, 5e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 1e7};
 
 struct CountsSnapshot {
-  int64_t edge = 0, local = 0, errors = 0;  // images, by who answered
+  int64_t edge = 0, cloud = 0, local = 0, errors = 0;  // images, by who answered
   int64_t fallbacks = 0;                    // of local: the edge was to answer and did not
   int64_t late = 0, switches = 0;
+  int64_t shadowed = 0;                     // images that the uncut model answered too
+  double agreed = 0;                        // sum of their agreements, each in [0, 1]
   int64_t bytes_up = 0, bytes_down = 0;     // messages of answered calls
   std::array<int64_t, kLatencyBoundsUs.size() + 1> latencies{};  // by bucket, not summed up
   double latency_sum_us = 0;
@@ -31,6 +33,7 @@ class DeviceCounts {
   /// @param plan  candidate that it was answered by. @param has_edge  the plan uses one.
   void add(const Answer& answer, const std::string& plan, bool has_edge);
   void add_switch();
+  void add_shadow(double agreement);
   [[nodiscard]] CountsSnapshot snapshot() const;
   /// As protocol::kReportKey says, at most once a second.
   [[nodiscard]] std::optional<std::string> report(double now_us);

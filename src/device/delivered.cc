@@ -1,21 +1,17 @@
 #include "device/delivered.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <future>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread_priority.h"
 #include "prepare/verify_package.h"
 
 namespace scissionlite::device {
 namespace {
 
-constexpr int kBackgroundNice = 15;
 constexpr double kLookAtStateUs = 500e3;
 constexpr int kReplacedTries = 3;  // lists that were out of date before their files were fetched
 constexpr size_t kShortVersion = 12;
@@ -27,7 +23,7 @@ std::string short_name(const std::string& version) { return version.substr(0, kS
 template <typename Body>
 void run_nicely(Body&& body) {
   std::async(std::launch::async, [&] {
-    (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kBackgroundNice);
+    give_way();
     body();
   }).get();
 }

@@ -56,6 +56,12 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (options_.engine.empty()) options_.engine = default_backend();
   if (!options_.observation.counts) options_.observation.counts = std::make_shared<DeviceCounts>();
   slow_ = slow_factor(options_.engine);
+  shadow_ = std::exchange(options_.shadow, nullptr);
+  if (shadow_ && shadow_->model_sha256() != package_.manifest.model_sha256) {
+    log::warning("[shadow] the package is of model " + package_.manifest.model_name + " " + package_.manifest.model_sha256.substr(0, 12) + ", answers could be compared with those of '" + shadow_->options().model.string() + "', " +
+                 shadow_->model_sha256().substr(0, 12) + ": they are not");
+    shadow_ = nullptr;
+  }
   const bool wants_edge = candidate_.kind != Candidate::Kind::kLocal;
   const bool has_edge = edge != nullptr || !options_.edge.empty();
   if (wants_edge && !has_edge && !options_.local_fallback)
@@ -109,6 +115,7 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
   out.accepted_us = clock_.now_us();
   begin(out);
   try {
+    draw_for_shadow(frame, out);
     if (candidate_.kind == Candidate::Kind::kEdge && !codec_.empty()) {
       encode_image(frame, out);
     } else {
@@ -146,6 +153,30 @@ std::optional<trace::Context> Offloader::context_of(const Prepared& prepared, co
   auto context = prepared.context;
   context.span = options_.observation.tracer->next_span();
   return context;
+}
+
+/// A local plan runs the uncut model itself.
+void Offloader::draw_for_shadow(const Frame& frame, Prepared& out) const {
+  if (!shadow_ || candidate_.kind == Candidate::Kind::kLocal || !shadow_->draws()) return;
+  out.shadowed = std::make_unique<Shadowed>(Shadowed{.name = frame.name, .plan = package_.manifest.candidate});
+  if (codec_ == "file") out.shadowed->bytes = frame.bytes;  // else the input is at hand when the answer is
+}
+
+void Offloader::offer_to_shadow(Prepared& prepared, const Answer& answer) const {
+  auto& out = *prepared.shadowed;
+  if (!prepared.tensors.empty()) out.input = prepared.tensors.front().second;
+  else out.image = std::move(prepared.image);
+  const auto& manifest = package_.manifest;
+  const auto& names = manifest.output_names;
+  if (!manifest.original_output_names.empty()) out.scores = manifest.original_output_names.front();
+  if (!answer.top.empty()) out.index = answer.top.front().index;
+  if (answer.verdict) out.is_positive = answer.verdict->is_positive;
+  if (!out.index && !out.is_positive)
+    for (const auto& [name, tensor] : answer.outputs) {
+      const auto found = std::find(names.begin(), names.end(), name);
+      if (found != names.end()) out.outputs.emplace_back(manifest.original_output_names.at(static_cast<size_t>(found - names.begin())), tensor.clone());
+    }
+  shadow_->offer(std::move(out));
 }
 
 void Offloader::tell(Prepared& prepared, Answer& answer) const {
@@ -332,6 +363,7 @@ Answer Offloader::finish(Prepared prepared) {
   }
   finish_times(prepared, answer);
   tell(prepared, answer);
+  if (prepared.shadowed && answer.error.empty()) offer_to_shadow(prepared, answer);
   return answer;
 }
 

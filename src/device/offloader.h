@@ -20,6 +20,7 @@
 #include "device/answer.h"
 #include "device/halves.h"
 #include "device/observation.h"
+#include "device/shadow.h"
 #include "device/steering.h"
 #include "offload/edge_session.h"
 #include "offload/wire_coders.h"
@@ -48,6 +49,7 @@ struct OffloaderOptions {
   protocol::Security security;   // of the way to the edge
   SessionOptions session;
   Observation observation;
+  std::shared_ptr<Shadow> shadow;  // compares some of the answers with the uncut model's; of another model than the package's it is left out
   Clock* clock = &Clock::steady();
 };
 
@@ -66,6 +68,7 @@ struct Prepared {
   std::string id;                            // of the request, and of all that is told of this image
   trace::Context context;                    // with Observation::tracer
   std::unique_ptr<trace::Recording> recording;  // nullptr: it is not traced
+  std::unique_ptr<Shadowed> shadowed;        // the image is of the sample
   size_t plan = 0;                           // of several, see plan_switch.h
   std::shared_ptr<Version> version;          // that prepared it, see version_switch.h
 };
@@ -101,6 +104,8 @@ class Offloader final : public Answerer {
   /// nullptr when the package needs no edge or none was given.
   [[nodiscard]] const EdgeSession* edge() const { return session_.get(); }
   [[nodiscard]] EdgeSession* edge() { return session_.get(); }
+  /// nullptr where no answers are compared.
+  [[nodiscard]] const Shadow* shadow() const { return shadow_.get(); }
   /// Slow but not exceptional time of the local half, in microseconds; 0 when there is none.
   [[nodiscard]] double expected_local_us() const { return local_ ? local_->expected_us() : 0; }
   /// Of head or, without one, of the local half; nullptr when nothing runs here.
@@ -113,6 +118,8 @@ class Offloader final : public Answerer {
   double staged_us(const Prepared& image, const char* stage, Body&& body) const;
   void begin(Prepared& out);
   void tell(Prepared& prepared, Answer& answer) const;
+  void draw_for_shadow(const Frame& frame, Prepared& out) const;
+  void offer_to_shadow(Prepared& prepared, const Answer& answer) const;
   void prepare_wire(Frame& frame, Prepared& out, bool keep);
   void encode_wire(std::vector<protocol::WireTensor>& wire);
   void encode_image(Frame& frame, Prepared& out);
@@ -138,6 +145,7 @@ class Offloader final : public Answerer {
   std::atomic<bool> edge_decodes_{false};  // it reads the streams of coders_
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
+  std::shared_ptr<Shadow> shadow_;
   Steering* steering_ = nullptr;
   std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
 };

@@ -19,6 +19,17 @@ Frame grey_frame(const vision::InputSpec& input) {
   return {.name = "rehearsal", .bytes = vision::encode(image, "jpeg-q90-420"), .image = std::nullopt};
 }
 
+/// Of one image, uncoded.
+int64_t wire_bytes(const Manifest& manifest) {
+  int64_t bytes = 0;
+  for (const auto& info : manifest.wire) {
+    auto size = static_cast<int64_t>(dtype_size(info.dtype));
+    for (const auto dim : info.shape) size *= std::max<int64_t>(dim, 1);  // the batch may be open
+    bytes += size;
+  }
+  return bytes;
+}
+
 /// What a plan takes here, by its quickest run of a few; the edge's part is learned with its first answers.
 control::PlanTraits rehearse(Offloader& plan) {
   const auto& manifest = plan.package().manifest;
@@ -106,17 +117,34 @@ std::vector<bool> PlanSwitch::usable() const {
   return out;
 }
 
+/// A plan whose answers have drifted from the model's is left for a milder one: neither it is taken nor one that sends less at the same cut.
+std::vector<bool> PlanSwitch::allowed() const {
+  std::vector<bool> out(plans_.size(), true);
+  if (!options_.shadow) return out;
+  for (const auto& drifted : plans_) {
+    const auto& bad = drifted->package().manifest;
+    if (!options_.shadow->has_drifted(bad.candidate)) continue;
+    for (size_t i = 0; i < plans_.size(); ++i) {
+      const auto& manifest = plans_[i]->package().manifest;
+      const bool is_harsher = manifest.cut_tensors == bad.cut_tensors && !manifest.cut_tensors.empty() && wire_bytes(manifest) < wire_bytes(bad);
+      if (manifest.candidate == bad.candidate || is_harsher) out[i] = false;
+    }
+  }
+  return out;
+}
+
 Prepared PlanSwitch::prepare(Frame frame, bool keep) {
-  const auto may = usable();
+  const auto may = usable(), is_allowed = allowed();
   size_t plan = 0;
   {
     const std::lock_guard lock(mutex_);
     const size_t before = controller_->current();
+    controller_->allow(is_allowed);
     plan = controller_->choose(may, clock().now_us());
     if (plan != before) {
       plans_.front()->options().observation.counts->add_switch();
       log::info("[offload] from " + controller_->plans()[before].key + " to " + controller_->plans()[plan].key + ": " + format_us(controller_->predicted_us(plan, may[plan], clock().now_us())) + " instead of " +
-                format_us(controller_->predicted_us(before, may[before], clock().now_us())));
+                format_us(controller_->predicted_us(before, may[before], clock().now_us())) + (is_allowed[before] ? "" : ", whose answers have drifted"));
     }
     ++counters_.images[controller_->plans()[plan].key];
     was_alone_ = in_flight_++ == 0;

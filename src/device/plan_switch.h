@@ -19,6 +19,7 @@ namespace scissionlite::device {
 struct SwitchOptions {
   control::ControllerOptions control;
   double look_every_us = 100e3;  // whether the link has to be measured
+  std::shared_ptr<Shadow> shadow{};  // plans that it finds drifted are left; may be nullptr
 };
 
 struct SwitchCounters {
@@ -43,6 +44,7 @@ class PlanSwitch final : public Answerer {
   /// Of one plan: passes on under the lock.
   class Wheel;
   [[nodiscard]] std::vector<bool> usable() const;
+  [[nodiscard]] std::vector<bool> allowed() const;
   void measure_link();
   bool measure_once();
 

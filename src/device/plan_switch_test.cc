@@ -18,6 +18,7 @@ class PlanSwitchTest : public ::testing::Test {
   void add(const std::string& candidate, double edge_us = 0) {
     auto script = std::make_shared<FakeEdge::Script>();
     auto package = testing::tiny_package(folder_ / std::to_string(scripts_.size()), candidate);
+    if (shadow_) package.manifest.model_sha256 = model_sha256_, package.manifest.original_output_names = {"scores"};
     script->claims = {{"model_sha256", package.manifest.tail_sha256}};
     script->on_infer = [edge_us](const protocol::InferRequest& request, double) {
       auto out = testing::answer_of_tail(request);
@@ -29,10 +30,11 @@ class PlanSwitchTest : public ::testing::Test {
     plans_.push_back(std::make_unique<Offloader>(std::move(package), plan_options(has_edge), has_edge ? std::make_unique<FakeEdge>(script) : nullptr));
     scripts_.push_back(script);
   }
-  static OffloaderOptions plan_options(bool has_edge) {
+  OffloaderOptions plan_options(bool has_edge) {
     OffloaderOptions out;
     out.engine = "reference";
     out.session.breaker.first_retry_us = 20e3;
+    out.shadow = shadow_;
     if (has_edge) out.edge = "fake:1";
     return out;
   }
@@ -62,6 +64,8 @@ class PlanSwitchTest : public ::testing::Test {
   fs::path folder_ = fs::path(::testing::TempDir()) / ("plan_switch_" + std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
   std::vector<std::shared_ptr<FakeEdge::Script>> scripts_;
   std::vector<std::unique_ptr<Offloader>> plans_;
+  std::shared_ptr<Shadow> shadow_;
+  std::string model_sha256_;
   std::unique_ptr<PlanSwitch> switch_;
 };
 
@@ -82,6 +86,29 @@ TEST_F(PlanSwitchTest, LeavesAPlanWhoseEdgeBecomesSlow) {
   const auto counters = switch_->counters();
   EXPECT_GE(counters.switches, 1);
   for (const auto& candidate : candidates) EXPECT_GE(counters.images.at(candidate), 1);
+}
+
+TEST_F(PlanSwitchTest, LeavesAPlanWhoseAnswersHaveDrifted) {
+  fs::create_directories(folder_);
+  save_model(testing::tiny_tail("x", 1), folder_ / "model.onnx");
+  vision::InputSpec input;
+  input.width = input.height = 4;
+  model_sha256_ = model_sha256(folder_ / "model.onnx");
+  shadow_ = std::make_shared<Shadow>(ShadowOptions{.model = folder_ / "model.onnx", .engine = "reference", .share = 1, .min_agreement = 0.8}, input, nullptr);
+  add("split/cut0/fp32");
+  add("local");
+  SwitchOptions options{.control = {.dwell_us = 1e3, .waits_only_where_it_pays = false}, .look_every_us = 5e3};
+  options.control.hysteresis = 0.999;  // no other reason to leave
+  options.shadow = shadow_;
+  start(options);
+  ASSERT_TRUE(edges_are_ready());
+  const auto first = answer();
+  ASSERT_EQ(first.candidate, "split/cut0/fp32");
+  ASSERT_EQ(first.top.at(0).label, "red");
+  set_infer(0, [](const protocol::InferRequest& request, double) { return testing::answer_of_tail(request, 0.01F); });  // what was red is green to it
+  EXPECT_TRUE(reaches("local"));
+  EXPECT_TRUE(shadow_->has_drifted("split/cut0/fp32"));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(answer().candidate, "local");
 }
 
 TEST_F(PlanSwitchTest, AllPlansGiveTheSameAnswer) {

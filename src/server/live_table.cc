@@ -146,7 +146,7 @@ Json LiveTable::json() const {
 }
 
 Json report_json(const std::string& report) {
-  static constexpr const char* kCounts[] = {"edge", "local", "fallbacks", "errors", "late", "switches"};
+  static constexpr const char* kCounts[] = {"edge", "local", "fallbacks", "errors", "late", "switches", "shadowed", "agreed"};
   Json out = Json::object();
   for (const auto& part : split(report, ';')) {
     const auto equals = part.find('=');

@@ -78,6 +78,44 @@ TEST_F(RunCommand, SeveralPlansAndWhichWereTaken) {
   EXPECT_TRUE(switching.contains("switches"));
 }
 
+TEST_F(RunCommand, ComparesItsAnswersWithTheUncutModel) {
+  (void)prepare("net", split_key("uint8"));
+  (void)prepare("alone", "local");
+  const auto edge = "127.0.0.1:" + std::to_string(serve("net"));
+  const auto model = package("alone") / "local.onnx";  // holds the bytes of the uncut model
+  auto arguments = std::vector<std::string>{package("net").string(), "--edge", edge, "--json", "--shadow", "1", "--shadow-model", model.string(), "--repeat", "20"};
+  arguments.insert(arguments.end(), images_.begin(), images_.end());
+  auto result = run(arguments);
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  const auto shadow = result.lines.back()["summary"]["shadow"];
+  ASSERT_EQ(shadow["plans"].size(), 1U) << shadow;
+  const auto& plan = shadow["plans"][0];
+  EXPECT_EQ(plan["candidate"], split_key("uint8"));
+  EXPECT_EQ(plan["agreement"], 1.0);
+  EXPECT_GT(plan["compared"].get<int64_t>(), 0);
+  EXPECT_EQ(plan["compared"].get<int64_t>() + shadow["left_out"].get<int64_t>(), 80);
+  EXPECT_EQ(shadow["failures"], 0);
+  // A local plan among the packages holds the model.
+  arguments = {package("net").string(), "--also", package("alone").string(), "--edge", edge, "--shadow", "1", "--min-agreement", "0.9", images_.front()};
+  result = run(arguments);
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_NE(result.errors.find("compared with the uncut model:"), std::string::npos) << result.errors;
+}
+
+TEST_F(RunCommand, AShadowOfAnotherModelIsRefused) {
+  (void)prepare("net", split_key("uint8"));
+  (void)prepare("other", "local", 2);
+  auto result = run({package("net").string(), "--shadow", "0.5", "--shadow-model", (package("other") / "local.onnx").string(), images_.front()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.errors.find("give the file that the package was prepared from"), std::string::npos) << result.errors;
+  result = run({package("net").string(), "--shadow", "0.5", images_.front()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.errors.find("--shadow-model FILE"), std::string::npos) << result.errors;
+  result = run({package("net").string(), "--min-agreement", "0.5", images_.front()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.errors.find("go with --shadow"), std::string::npos) << result.errors;
+}
+
 TEST_F(RunCommand, PlansOfAnotherModelAreRefused) {
   (void)prepare("net", split_key("uint8"));
   (void)prepare("other", "local", 2);
