@@ -149,6 +149,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--hang-secs", options->hang_s, "a run of the engine longer than this hangs: not ready, and systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
   app.add_option("--max-message-mb", options->max_message_mb, "largest request, in MiB")->check(CLI::Range(1, 2047))->capture_default_str();
   app.add_option("--queue-size", server.queue_size, "requests that may wait, a model")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_flag("--join-cuts", server.joins_cuts, "tails of one model that begin at different cuts run together from where they join, in one batch and with one copy of its weights");
   app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");

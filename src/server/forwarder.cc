@@ -215,11 +215,7 @@ void Forwarder::ask_copy(const ItemPtr& item) {
   job->done = [this, item](const Outcome& given) {
     Outcome outcome = given;
     ++(given.code == Code::kOk ? counts_.copy : counts_.errors);
-    outcome.times.queue_ns += item->times.queue_ns;
-    outcome.times.decode_ns = item->times.decode_ns;
-    outcome.times.input_ns += item->times.input_ns;
-    outcome.times.infer_ns += item->times.infer_ns;
-    outcome.times.output_ns += item->times.output_ns;
+    add_first_stage(outcome.times, item->times);
     outcome.forward = item->forward;
     if (given.code == Code::kOk) {
       for (size_t i = 0; i < copy_order_.size(); ++i) outcome.outputs[i] = given.outputs[static_cast<size_t>(copy_order_[i])];

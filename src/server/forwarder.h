@@ -15,6 +15,7 @@
 #include "offload/wire_coders.h"
 #include "prepare/package.h"
 #include "server/batcher.h"
+#include "server/next_stage.h"
 #include "server/work_pool.h"
 
 namespace scissionlite::server {
@@ -35,19 +36,16 @@ struct ForwardCounts {
   std::atomic<uint64_t> cloud_ns{0};                   // of answers by the cloud: from asking it to having its answer
 };
 
-class Forwarder {
+class Forwarder final : public NextStage {
  public:
   /// Reads `folder`/cloud, compiles the copy if there is one, and asks the cloud who it is. A cloud that is down or wrong is no error here, as it is none to a device.
   /// @param middle  as read; it has to name the cloud's tail. @param batching  of the middle. @param engine  and threads: of the copy.
   /// @throws InvalidArgument: files of two models are mixed; there is neither an address nor a copy.
   Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching, const std::string& engine, int threads, ForwardOptions options);
 
-  using Done = std::function<void(const Outcome&)>;
-  /// Finishes what `middle` (an outcome that is kOk, of `job`) has begun. `done` is called exactly once, from any thread, with outputs in the order of Forwarding::outputs.
-  void finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done);
-
-  /// Whether a request could be answered now, by the cloud or by the copy.
-  [[nodiscard]] bool is_ready() const;
+  void finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done) override;
+  /// By the cloud or by the copy.
+  [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] bool has_ready_cloud() const { return session_ && session_->state() == offload::EdgeState::kReady; }
   [[nodiscard]] const ForwardCounts& counts() const { return counts_; }
 

@@ -113,10 +113,10 @@ void Inference::refuse(const Refusal& refusal) {
   tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
 }
 
-/// A middle's result is for the next machine.
+/// A result may be for what follows: another machine, or what several models end with.
 void Inference::ran(const Outcome& outcome) {
-  if (outcome.code != Code::kOk || !model_->forwarder()) return reply(outcome);
-  model_->forwarder()->finish(job_, outcome, [self = shared_from_this()](const Outcome& answer) { self->reply(answer); });
+  if (outcome.code != Code::kOk || !model_->next()) return reply(outcome);
+  model_->next()->finish(job_, outcome, [self = shared_from_this()](const Outcome& answer) { self->reply(answer); });
 }
 
 void Inference::reply(const Outcome& outcome) {

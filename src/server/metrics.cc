@@ -101,6 +101,29 @@ void add_forwards(Families& out, const Repository& repository) {
   for (const auto& model : middles) out.add(model->forwarder()->has_ready_cloud() ? 1 : 0, labels_of(*model));
 }
 
+/// What models end with that run together.
+void add_joints(Families& out, const Repository& repository) {
+  std::map<std::string, std::shared_ptr<Joint>> joints;
+  std::vector<std::shared_ptr<Model>> members;
+  for (const auto& model : repository.loaded())
+    if (model->joint()) joints.emplace(model->joint()->hash(), model->joint()), members.push_back(model);
+  if (joints.empty()) return;
+  constexpr size_t kShown = 12;
+  const auto each = [&](auto&& value) {
+    for (const auto& [hash, joint] : joints) out.add(static_cast<double>(value(joint->counts())), {{"joint", hash.substr(0, kShown)}});
+  };
+  out.begin("scissionlite_joint_model", "1 for each model that ends with the joint", MetricType::Gauge);
+  for (const auto& model : members) {
+    auto labels = labels_of(*model);
+    labels.push_back({"joint", model->joint()->hash().substr(0, kShown)});
+    out.add(1, std::move(labels));
+  }
+  out.begin("scissionlite_joint_items_total", "Items that ran through the joint", MetricType::Counter);
+  each([](const StatisticsSnapshot& counts) { return counts.inference_count; });
+  out.begin("scissionlite_joint_executions_total", "Runs of the joint, each over the items of one or more models", MetricType::Counter);
+  each([](const StatisticsSnapshot& counts) { return counts.execution_count; });
+}
+
 void add_refusals(Families& out, const MetricsSource& source) {
   out.begin("scissionlite_requests_refused_total", "Inference requests of every front end that were not answered with a result, by reason", MetricType::Counter);
   for (int i = 1; i < RefusalCounts::kCodes; ++i)
@@ -152,6 +175,7 @@ std::string metrics_text(const MetricsSource& source) {
   Families out;
   add_models(out, source.repository);
   add_forwards(out, source.repository);
+  add_joints(out, source.repository);
   add_refusals(out, source);
   add_http(out, source);
   if (source.package_bytes) {

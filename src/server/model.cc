@@ -157,6 +157,8 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   }
 
   const auto batching = batching_of(config, options);
+  if (!forward && options.joints && batching.combine && manifest.has("model_sha256"))
+    if (auto part = options.joints->part(graph, manifest.at("model_sha256").text(), batching, options.engine, options.threads)) graph = std::move(part->first), model->joint_ = std::move(part->joint);
   if (forward) model->forwarder_ = std::make_unique<Forwarder>(folder, *forward, graph, batching, options.engine, options.threads, options.forward);
   std::vector<std::unique_ptr<Executable>> executables;
   executables.push_back(compile_owned(std::move(graph), options.engine, {.threads = options.threads, .precision = "f32"}));

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "server/batcher.h"
 #include "server/forwarder.h"
+#include "server/joints.h"
 #include "server/stream_decoder.h"
 #include "vision/input_spec.h"
 
@@ -43,6 +44,7 @@ struct ModelOptions {
   size_t queue_size = 256;
   int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
   ForwardOptions forward{};  // of models that are the middle of three
+  std::shared_ptr<Joints> joints{};  // nullptr: every model is run by itself
 };
 
 /// What the server asks a model itself, to know that it can infer now.
@@ -66,13 +68,17 @@ class Model {
   [[nodiscard]] Statistics& statistics() { return *statistics_; }
   [[nodiscard]] Batcher& batcher() { return *batcher_; }
   /// What the results are given to; nullptr where they are the answers.
+  [[nodiscard]] NextStage* next() { return forwarder_ ? static_cast<NextStage*>(forwarder_.get()) : joint_.get(); }
+  /// Where that is another machine.
   [[nodiscard]] Forwarder* forwarder() { return forwarder_.get(); }
+  /// Where that is what this model and others end with.
+  [[nodiscard]] const std::shared_ptr<Joint>& joint() const { return joint_; }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;
   /// Whether it can answer: it can infer, and of a middle the cloud or the copy of its tail can.
-  [[nodiscard]] bool is_ready() const { return can_infer() && (!forwarder_ || forwarder_->is_ready()); }
+  [[nodiscard]] bool is_ready() const { return can_infer() && (!forwarder_ || forwarder_->is_ready()) && (!joint_ || joint_->is_ready()); }
 
  private:
   Model();
@@ -81,6 +87,7 @@ class Model {
   std::unique_ptr<inference::ModelConfig> config_;
   std::shared_ptr<Statistics> statistics_ = std::make_shared<Statistics>();
   std::unique_ptr<Forwarder> forwarder_;  // outlives the batcher, whose last runs still use it
+  std::shared_ptr<Joint> joint_;          // the same
   std::unique_ptr<Batcher> batcher_;
   int64_t hang_ns_ = 0;
   std::shared_ptr<SelfProbe> probe_ = std::make_shared<SelfProbe>();  // an answer may come after the model's end

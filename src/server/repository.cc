@@ -60,6 +60,12 @@ std::vector<std::string> Repository::names_on_disk() const {
   return names;
 }
 
+std::vector<fs::path> Repository::folders_on_disk() const {
+  std::vector<fs::path> folders;
+  for (const auto& name : names_on_disk()) folders.push_back(folder_of(name));
+  return folders;
+}
+
 fs::path Repository::folder_of(const std::string& name) const {
   if (is_model_name(name))
     for (const auto& path : paths_)
@@ -81,6 +87,7 @@ void Repository::load(const std::string& name) {
   const auto folder = folder_of(name);
   const double start_us = Clock::steady().now_us();
   begin_loading(name, folder_state(folder));
+  if (options_.joints) options_.joints->look(folders_on_disk());
   std::map<int64_t, std::shared_ptr<Model>> versions;
   try {
     for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy())) versions[version] = Model::load(folder, version, options_);

@@ -71,6 +71,7 @@ class Repository {
   [[nodiscard]] Ended keep(Entry& entry, const std::map<int64_t, std::shared_ptr<Model>>& old) const;
   [[nodiscard]] fs::path folder_of(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> names_on_disk() const;
+  [[nodiscard]] std::vector<fs::path> folders_on_disk() const;
   void begin_loading(const std::string& name, const std::string& folder_state);
 
   std::vector<fs::path> paths_;

@@ -48,6 +48,7 @@ struct ServerOptions {
   std::string forward_to;            // "host:port" of the cloud, for models that are the middle of three; "": a copy of its tail answers
   protocol::Security forward_security;  // of the way there
   double forward_timeout_us = 5e6;   // how long a silent cloud is waited for, where the request has no deadline
+  bool joins_cuts = false;           // tails of one model that begin at different cuts run together from where they join
   double hang_us = 60e6;             // a run of the engine longer than this hangs: the server is not ready
   int decode_threads = 0;            // for encoded images; 0 = one a core
   int64_t max_pixels = 50'000'000;   // of one decoded image

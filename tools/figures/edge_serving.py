@@ -166,14 +166,19 @@ def measure(options, folder):
                 one[name]["flood"] = flood(servers[name].address, OVERLOAD * one[name][64]["per_s"])
             one["bare_after"] = bare(ours, options.seconds)
             rounds.append(one)
-            best = best_of(one)
+            best = alone(one, best_size(rounds))
             print(f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}" for name in names), file=sys.stderr, flush=True)
     return rounds
 
 
-def best_of(one):
-    """Images a second of the runtime alone, at its best batch size; mean of before and after."""
-    return statistics.mean(max(n / seconds for n, seconds in one[key].items()) for key in ("bare", "bare_after"))
+def best_size(rounds):
+    """The batch size at which the runtime alone is fastest, over all rounds: the fastest of each round would be the luckiest."""
+    return max(rounds[0]["bare"], key=lambda n: statistics.median(n / one[key][n] for one in rounds for key in ("bare", "bare_after")))
+
+
+def alone(one, size):
+    """Images a second of the runtime alone; mean of before and after."""
+    return statistics.mean(size / one[key][size] for key in ("bare", "bare_after"))
 
 
 def row(name, what, values, unit, note):
@@ -184,10 +189,11 @@ def row(name, what, values, unit, note):
 def rows(rounds):
     out = []
     median = lambda get: statistics.median(get(one) for one in rounds)  # noqa: E731
-    about = f"{len(rounds)} rounds; ONNX Runtime alone {median(best_of):.1f} images/s at its best batch size, {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
+    size = best_size(rounds)
+    about = f"{len(rounds)} rounds; ONNX Runtime alone {median(lambda one: alone(one, size)):.1f} images/s at its best batch size, {size}; {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
     for concurrency in (16, 64):
         for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
-            out.append(row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}", f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone", [one[name][concurrency]["per_s"] / best_of(one) for one in rounds], "share", about))
+            out.append(row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}", f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone", [one[name][concurrency]["per_s"] / alone(one, size) for one in rounds], "share", about))
         out.append(row(f"edge_native_vs_triton_c{concurrency}", f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}", [one["native"][concurrency]["per_s"] / one["triton"][concurrency]["per_s"] for one in rounds], "times", about))
     for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
         added = [one[name][1]["p50_us"] / 1e3 - 1e3 * statistics.mean((one["bare"][1], one["bare_after"][1])) for one in rounds]

@@ -1,0 +1,30 @@
+// What follows a model's engine where its result is not the answer yet.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "server/job.h"
+
+namespace scissionlite::server {
+
+class NextStage {
+ public:
+  using Done = std::function<void(const Outcome&)>;
+  virtual ~NextStage() = default;
+  /// Finishes what `first` (an outcome that is kOk, of `job`) has begun. `done` is called exactly once, from any thread, with outputs in the model's order.
+  virtual void finish(const std::shared_ptr<Job>& job, const Outcome& first, Done done) = 0;
+  /// Whether a request could be finished now.
+  [[nodiscard]] virtual bool is_ready() const = 0;
+};
+
+/// Of two stages together: what the first took goes into `second`.
+inline void add_first_stage(RequestTimes& second, const RequestTimes& first) {
+  second.queue_ns += first.queue_ns;
+  second.decode_ns = first.decode_ns;
+  second.input_ns += first.input_ns;
+  second.infer_ns += first.infer_ns;
+  second.output_ns += first.output_ns;
+}
+
+}  // namespace scissionlite::server
