@@ -76,6 +76,15 @@ class Live(Pair):
                 other.wait("document.querySelectorAll('#devices tr').length >= 3")
                 other.picture(pathlib.Path(PICTURES) / f"{name}.png")
 
+    def test_agreement_with_the_uncut_model_is_shown(self):
+        with self.serve() as edge, Browser() as browser:
+            self.infer_over_http(edge, device="watched", report="plan=split/3/uint8;edge=300;shadowed=200;agreed=197")
+            browser.open(f"http://127.0.0.1:{edge.event['http_port']}/live")
+            browser.wait("document.querySelectorAll('#devices tr').length === 2")
+            self.assertIn("98.5 % of 200", browser.value("document.querySelector('#devices').innerText"))
+            self.assertEqual(self.live(edge)["devices"][0]["report"]["agreed"], 197)
+            self.assertEqual(browser.complaints, [])
+
     def test_on_a_phone_nothing_sticks_out(self):
         with self.serve() as edge, Browser(width=390, height=800) as browser:
             self.infer_over_http(edge, device="a-device-with-a-name-that-is-rather-long-for-a-small-screen", report="plan=split/3/uint8;edge=10;local=3;fallbacks=1")
