@@ -226,11 +226,11 @@ fs::path default_store(const Options& o) {
   return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
 }
 
-/// The uncut model: as given, or that of a local plan among the packages, which holds it.
-fs::path shadow_model(const Options& o, const std::vector<std::string>& packages) {
-  if (!o.shadow_model.empty()) return o.shadow_model;
+/// The uncut model: as given, or that of a local plan among the packages, which holds it, with its identity.
+std::pair<fs::path, std::string> shadow_model(const Options& o, const std::vector<std::string>& packages) {
+  if (!o.shadow_model.empty()) return {o.shadow_model, ""};
   for (const auto& folder : packages)
-    if (const auto package = open_package(folder); package.manifest.candidate == "local") return package.local_path();
+    if (const auto package = open_package(folder); package.manifest.candidate == "local") return {package.local_path(), package.manifest.model_sha256};
   throw InvalidArgument("[run] --shadow compares answers with those of the uncut model; give that as --shadow-model FILE, or a package of the plan `local` as --also");
 }
 
@@ -244,7 +244,8 @@ std::shared_ptr<device::Shadow> make_shadow(const Options& o, const device::Obse
   if (!o.package.empty()) packages.insert(packages.begin(), o.package);
   if (packages.empty()) throw InvalidArgument("[run] --shadow does not go with --from: packages from an edge may be of any model; name the package");
   const auto first = open_package(packages.front());
-  auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = shadow_model(o, packages), .engine = engine_of(o), .share = o.shadow_share, .min_agreement = o.min_agreement, .bar_us = o.shadow_bar_s * 1e6, .seed = std::random_device()()},
+  const auto [model, sha256] = shadow_model(o, packages);
+  auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = model, .sha256 = sha256, .engine = engine_of(o), .share = o.shadow_share, .min_agreement = o.min_agreement, .bar_us = o.shadow_bar_s * 1e6, .seed = std::random_device()()},
                                                  first.input, observing.counts);
   if (shadow->model_sha256() != first.manifest.model_sha256)
     throw InvalidArgument("[run] --shadow-model '" + shadow->options().model.string() + "' has sha256 " + shadow->model_sha256() + ", the package is of model " + first.manifest.model_name + " with " + first.manifest.model_sha256 +

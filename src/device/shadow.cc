@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/thread_priority.h"
 #include "onnx/onnx.h"
+#include "prepare/names.h"
 
 namespace scissionlite::device {
 namespace {
@@ -19,8 +20,10 @@ bool are_proportions(const std::deque<double>& values) {
   return std::all_of(values.begin(), values.end(), [](double value) { return value == 0 || value == 1; });
 }
 
+/// By the uncut model's name, or as a package calls it.
 const Tensor* find(const NamedTensors& tensors, const std::string& name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+  auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == name; });
+  if (found == tensors.end()) found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first == plain_name(name); });
   return found == tensors.end() ? nullptr : &found->second;
 }
 
@@ -33,7 +36,7 @@ std::string percent(double share) { return format_fixed(100 * share, 1) + " %"; 
 }  // namespace
 
 Shadow::Shadow(ShadowOptions options, vision::InputSpec input, std::shared_ptr<DeviceCounts> counts)
-    : options_(std::move(options)), input_(std::move(input)), counts_(std::move(counts)), model_sha256_(scissionlite::model_sha256(options_.model)), outputs_metric_(make_metric("cosine")), rng_(options_.seed) {
+    : options_(std::move(options)), input_(std::move(input)), counts_(std::move(counts)), model_sha256_(options_.sha256.empty() ? scissionlite::model_sha256(options_.model) : options_.sha256), outputs_metric_(make_metric("cosine")), rng_(options_.seed) {
   std::promise<void> compiled;
   auto done = compiled.get_future();
   thread_ = std::thread([this, promise = std::move(compiled)]() mutable { work(std::move(promise)); });

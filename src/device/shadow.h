@@ -26,6 +26,7 @@ namespace scissionlite::device {
 
 struct ShadowOptions {
   fs::path model{};            // ONNX file of the uncut model
+  std::string sha256{};        // of the uncut model, where the file is what a package made of it; "": that of the file
   std::string engine{};        // spec; "" = default
   double share = 0.01;         // of images
   double min_agreement = 0;    // a plan that is surely below it (99.9 %, kLeastImages at least) has drifted; 0: it is only watched

@@ -82,11 +82,11 @@ TEST_F(RunCommand, ComparesItsAnswersWithTheUncutModel) {
   (void)prepare("net", split_key("uint8"));
   (void)prepare("alone", "local");
   const auto edge = "127.0.0.1:" + std::to_string(serve("net"));
-  const auto model = package("alone") / "local.onnx";  // holds the bytes of the uncut model
+  const auto model = folder_ / "net.onnx";
   auto arguments = std::vector<std::string>{package("net").string(), "--edge", edge, "--json", "--shadow", "1", "--shadow-model", model.string(), "--repeat", "20"};
   arguments.insert(arguments.end(), images_.begin(), images_.end());
   auto result = run(arguments);
-  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  ASSERT_EQ(result.exit_code, 0) << result.errors;
   const auto shadow = result.lines.back()["summary"]["shadow"];
   ASSERT_EQ(shadow["plans"].size(), 1U) << shadow;
   const auto& plan = shadow["plans"][0];
@@ -105,7 +105,7 @@ TEST_F(RunCommand, ComparesItsAnswersWithTheUncutModel) {
 TEST_F(RunCommand, AShadowOfAnotherModelIsRefused) {
   (void)prepare("net", split_key("uint8"));
   (void)prepare("other", "local", 2);
-  auto result = run({package("net").string(), "--shadow", "0.5", "--shadow-model", (package("other") / "local.onnx").string(), images_.front()});
+  auto result = run({package("net").string(), "--shadow", "0.5", "--shadow-model", (folder_ / "other.onnx").string(), images_.front()});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.errors.find("give the file that the package was prepared from"), std::string::npos) << result.errors;
   result = run({package("net").string(), "--shadow", "0.5", images_.front()});
