@@ -1,24 +1,13 @@
 #include "device/halves.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/text.h"
 #include "engine/compile_owned.h"
+#include "engine/zero_inputs.h"
 #include "graph/slice.h"
 
 namespace scissionlite::device {
-namespace {
-
-Tensor zeros(const ValueInfo& info) {
-  Shape shape = info.shape;
-  for (auto& size : shape) size = std::max<int64_t>(size, 1);
-  Tensor tensor(info.dtype, shape);
-  std::memset(tensor.mutable_data(), 0, tensor.size_bytes());
-  return tensor;
-}
-
-}  // namespace
 
 double slow_factor(const std::string& engine_spec) {
   const auto parts = split(engine_spec, ':');
@@ -34,8 +23,7 @@ Half::Half(const PackagedModel& model, const std::string& engine, int threads, c
     graph = with_batch(graph, 1);
     return compile_owned(std::move(graph), engine, {.threads = threads});
   });
-  std::vector<Tensor> inputs;
-  for (const auto& input : executable_->inputs()) inputs.push_back(zeros(input));
+  const auto inputs = zero_inputs(executable_->inputs());
   for (int warm_up = 0; warm_up < 3; ++warm_up) {
     expected_us_ = 0;
     (void)run_timed(inputs);

@@ -56,11 +56,10 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (options_.engine.empty()) options_.engine = default_backend();
   if (!options_.observation.counts) options_.observation.counts = std::make_shared<DeviceCounts>();
   slow_ = slow_factor(options_.engine);
-  shadow_ = std::exchange(options_.shadow, nullptr);
-  if (shadow_ && shadow_->model_sha256() != package_.manifest.model_sha256) {
-    log::warning("[shadow] the package is of model " + package_.manifest.model_name + " " + package_.manifest.model_sha256.substr(0, 12) + ", answers could be compared with those of '" + shadow_->options().model.string() + "', " +
-                 shadow_->model_sha256().substr(0, 12) + ": they are not");
-    shadow_ = nullptr;
+  if (options_.shadow && options_.shadow->model_sha256() != package_.manifest.model_sha256) {
+    log::warning("[shadow] the package is of model " + package_.manifest.model_name + " " + package_.manifest.model_sha256.substr(0, 12) + ", answers could be compared with those of '" + options_.shadow->options().model.string() + "', " +
+                 options_.shadow->model_sha256().substr(0, 12) + ": they are not");
+    options_.shadow = nullptr;
   }
   const bool wants_edge = candidate_.kind != Candidate::Kind::kLocal;
   const bool has_edge = edge != nullptr || !options_.edge.empty();
@@ -157,7 +156,7 @@ std::optional<trace::Context> Offloader::context_of(const Prepared& prepared, co
 
 /// A local plan runs the uncut model itself.
 void Offloader::draw_for_shadow(const Frame& frame, Prepared& out) const {
-  if (!shadow_ || candidate_.kind == Candidate::Kind::kLocal || !shadow_->draws()) return;
+  if (!options_.shadow || candidate_.kind == Candidate::Kind::kLocal || !options_.shadow->draws()) return;
   out.shadowed = std::make_unique<Shadowed>(Shadowed{.name = frame.name, .plan = package_.manifest.candidate});
   if (codec_ == "file") out.shadowed->bytes = frame.bytes;  // else the input is at hand when the answer is
 }
@@ -176,7 +175,7 @@ void Offloader::offer_to_shadow(Prepared& prepared, const Answer& answer) const 
       const auto found = std::find(names.begin(), names.end(), name);
       if (found != names.end()) out.outputs.emplace_back(manifest.original_output_names.at(static_cast<size_t>(found - names.begin())), tensor.clone());
     }
-  shadow_->offer(std::move(out));
+  options_.shadow->offer(std::move(out));
 }
 
 void Offloader::tell(Prepared& prepared, Answer& answer) const {

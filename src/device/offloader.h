@@ -105,7 +105,7 @@ class Offloader final : public Answerer {
   [[nodiscard]] const EdgeSession* edge() const { return session_.get(); }
   [[nodiscard]] EdgeSession* edge() { return session_.get(); }
   /// nullptr where no answers are compared.
-  [[nodiscard]] const Shadow* shadow() const { return shadow_.get(); }
+  [[nodiscard]] const Shadow* shadow() const { return options_.shadow.get(); }
   /// Slow but not exceptional time of the local half, in microseconds; 0 when there is none.
   [[nodiscard]] double expected_local_us() const { return local_ ? local_->expected_us() : 0; }
   /// Of head or, without one, of the local half; nullptr when nothing runs here.
@@ -145,7 +145,6 @@ class Offloader final : public Answerer {
   std::atomic<bool> edge_decodes_{false};  // it reads the streams of coders_
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
-  std::shared_ptr<Shadow> shadow_;
   Steering* steering_ = nullptr;
   std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
 };

@@ -16,7 +16,7 @@ namespace scissionlite::server {
 namespace {
 
 Tensor fingerprint(const Tensor& tensor) {
-  const std::string hash = sha256_hex(std::string(dtype_name(tensor.dtype())) + to_string(tensor.shape()) + ":" + std::string(reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()));
+  const std::string hash = std::string(dtype_name(tensor.dtype())) + to_string(tensor.shape()) + sha256_hex({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()});
   Tensor out(Dtype::kU8, {static_cast<int64_t>(hash.size())});
   std::memcpy(out.mutable_data(), hash.data(), hash.size());
   return out;
@@ -27,7 +27,6 @@ Graph without_weights(Graph graph) {
   for (auto& [name, tensor] : graph.initializers) tensor = fingerprint(tensor);
   graph.name = graph.producer = "";
   graph.metadata.clear();
-  graph.values.clear();
   return graph;
 }
 
@@ -83,13 +82,11 @@ std::vector<Ending> endings_of(const Graph& graph) {
   Graph annotated = graph;
   const auto cuts = ops::find_costed_cuts(annotated, {.max_tensors = 1});
   const auto total = ops::total_macs(annotated);
-  Graph light = without_weights(annotated);
-  light.values = annotated.values;
+  const Graph light = without_weights(annotated);
   std::vector<Ending> out;
   const auto add = [&](const std::string& tensor, int64_t macs) {
     const auto info = annotated.find_value(tensor);
     if (!info || !info->has_shape || info->shape.empty()) return;  // an engine could not be given it
-    light.values[tensor] = *info;
     out.push_back({.tensor = tensor, .hash = hash_behind(light, tensor), .macs = macs});
   };
   if (graph.inputs.size() == 1) add(graph.inputs[0].name, total);

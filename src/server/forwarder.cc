@@ -1,13 +1,13 @@
 #include "server/forwarder.h"
 
 #include <algorithm>
-#include <cstring>
 #include <random>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/compile_owned.h"
+#include "engine/zero_inputs.h"
 #include "offload/identity.h"
 #include "onnx/onnx.h"
 
@@ -35,18 +35,6 @@ Manifest read_cloud_manifest(const fs::path& folder, const Forwarding& expected)
   if (m.tail_sha256 != expected.tail_sha256)
     throw InvalidArgument("[forward] " + path.string() + " is of tail " + m.tail_sha256 + ", the model forwards to " + expected.tail_sha256 + "; the folder mixes files of two models, run prepare again");
   return m;
-}
-
-std::vector<Tensor> zeros(const std::vector<ValueInfo>& infos) {
-  std::vector<Tensor> out;
-  for (const auto& info : infos) {
-    Shape shape = info.shape;
-    for (auto& size : shape) size = std::max<int64_t>(size, 1);
-    Tensor tensor(info.dtype, shape);
-    std::memset(tensor.mutable_data(), 0, tensor.size_bytes());
-    out.push_back(std::move(tensor));
-  }
-  return out;
 }
 
 }  // namespace
@@ -90,7 +78,7 @@ void Forwarder::load_copy(const BatchingOptions& batching, const std::string& en
     if (found == outputs.end()) throw InvalidArgument("[forward] '" + path.string() + "' has no output '" + wanted.name + "'; run prepare again");
     copy_order_.push_back(static_cast<int>(found - outputs.begin()));
   }
-  const auto inputs = zeros(executable->inputs());
+  const auto inputs = zero_inputs(executable->inputs());
   for (int warm_up = 0; warm_up < 3; ++warm_up) {
     const double start_us = now_us();
     (void)executable->run(inputs);
@@ -206,12 +194,7 @@ void Forwarder::ask_copy(const ItemPtr& item) {
     return;
   }
   if (!item->why.empty()) log::debug("[forward] answered by the copy: " + item->why);
-  auto job = std::make_shared<Job>();
-  job->inputs = item->sent;
-  job->batch = item->job->batch;
-  job->deadline_ns = item->job->deadline_ns;
-  job->arrived_ns = Clock::steady().now_ns();
-  job->is_cancelled = item->job->is_cancelled.load();
+  auto job = second_job(*item->job, item->sent);
   job->done = [this, item](const Outcome& given) {
     Outcome outcome = given;
     ++(given.code == Code::kOk ? counts_.copy : counts_.errors);

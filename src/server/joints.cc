@@ -8,30 +8,22 @@
 #include "base/log.h"
 #include "onnx/onnx.h"
 #include "server/model_config_internal.h"
+#include "server/model_folder.h"
 
 namespace scissionlite::server {
 namespace {
 
 /// "" where the folder does not say.
 std::string uncut_model(const fs::path& folder) {
-  const auto path = folder / "manifest.json";
-  if (!fs::exists(path)) return "";
-  const auto json = read_json(path, "manifest", 1);
-  return JsonReader(json, path.string()).text_or("model_sha256", "");
+  const auto json = read_manifest(folder);
+  return JsonReader(json, (folder / "manifest.json").string()).text_or("model_sha256", "");
 }
 
-/// The newest version's file.
-fs::path newest_file(const fs::path& folder) {
-  const auto config = read_config(folder);
-  int64_t newest = 0;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (const auto name = entry.path().filename().string(); entry.is_directory() && name.find_first_not_of("0123456789") == std::string::npos && name.size() < 18) newest = std::max<int64_t>(newest, std::stoll(name));
-  return folder / std::to_string(newest) / (config.default_model_filename().empty() ? "model.onnx" : config.default_model_filename());
-}
-
+/// Of the newest version.
 std::vector<Ending> read_endings(const fs::path& folder) {
   try {
-    return endings_of(load_model(newest_file(folder)));
+    if (versions_in(folder).empty()) return {};
+    return endings_of(load_model(version_file(folder, versions_in(folder).back(), read_config(folder))));
   } catch (const std::exception& e) {
     log::debug("[server] '" + folder.string() + "' is not joined with others: " + e.what());
     return {};
@@ -62,21 +54,20 @@ void Joints::look(const std::vector<fs::path>& folders) {
     try {
       const auto state = folder_state(folder);
       const auto before = seen_.find(folder);
-      auto& now = seen[folder] = before != seen_.end() && before->second.state == state ? before->second : Seen{.state = state, .uncut_sha256 = uncut_model(folder), .endings = {}};
+      auto& now = seen[folder] = before != seen_.end() && before->second.state == state ? before->second : Seen{.state = state, .uncut_sha256 = uncut_model(folder), .endings = std::nullopt};
       if (!now.uncut_sha256.empty()) groups[now.uncut_sha256].push_back(folder);
     } catch (const std::exception& e) {
       log::debug("[server] '" + folder.string() + "' is not joined with others: " + e.what());
     }
   }
   for (const auto& [uncut, members] : groups) {
-    if (members.size() < 2) continue;
+    if (members.size() < 2 || chosen_.count(uncut) > 0) continue;  // those that are loaded have the chosen one
     std::vector<std::vector<Ending>> endings;
     for (const auto& folder : members) {
       auto& of_folder = seen[folder].endings;
-      if (of_folder.empty()) of_folder = read_endings(folder);
-      endings.push_back(of_folder);
+      if (!of_folder) of_folder = read_endings(folder);
+      endings.push_back(*of_folder);
     }
-    if (chosen_.count(uncut) > 0) continue;  // those that are loaded have it
     if (const auto best = best_joint(endings)) chosen_[uncut] = *best;
   }
   seen_ = std::move(seen);

@@ -32,7 +32,7 @@ class Joints {
  private:
   struct Seen {
     std::string state, uncut_sha256;  // of the folder
-    std::vector<Ending> endings;
+    std::optional<std::vector<Ending>> endings;  // read when another model belongs to it
   };
   std::mutex mutex_;  // guards what follows
   std::map<fs::path, Seen> seen_;

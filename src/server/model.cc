@@ -12,6 +12,7 @@
 #include "prepare/compiled_form.h"
 #include "protocol/stream_codec.h"
 #include "server/model_config_internal.h"
+#include "server/model_folder.h"
 
 namespace scissionlite::server {
 namespace {
@@ -29,12 +30,6 @@ std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<Value
   return out;
 }
 
-/// manifest.json, where the folder has one; else an empty object.
-Json read_manifest(const fs::path& folder) {
-  const auto path = folder / "manifest.json";
-  return fs::exists(path) ? read_json(path, "manifest", 1) : Json::object();
-}
-
 /// The hash of the file; @throws InvalidArgument when config or manifest claim another.
 std::string checked_hash(const fs::path& folder, const fs::path& file, const inference::ModelConfig& config, const JsonReader& manifest) {
   const auto hash = model_sha256(file);
@@ -47,14 +42,6 @@ std::string checked_hash(const fs::path& folder, const fs::path& file, const inf
   if (it != config.parameters().end()) compare(it->second.string_value(), (folder / "config.pbtxt").string());
   compare(manifest.text_or("tail_sha256", ""), manifest.where());
   return hash;
-}
-
-/// Where the model is the middle of three.
-std::optional<Forwarding> forwarding(const fs::path& folder) {
-  const auto path = folder / "manifest.json";
-  if (!fs::exists(path)) return std::nullopt;
-  const auto json = read_json(path, "manifest", 1);
-  return json.contains("forward") ? manifest_from_json(json, path.string()).forward : std::nullopt;
 }
 
 /// The file, with its compiled form where the manifest lists one. @throws InvalidArgument when that is not what was written with the file.
@@ -132,12 +119,12 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   auto& interface = model->interface_;
   config = read_config(folder);
   const bool has_config = fs::exists(folder / "config.pbtxt");
-  const auto file = folder / std::to_string(version) / (config.default_model_filename().empty() ? "model.onnx" : config.default_model_filename());
+  const auto file = version_file(folder, version, config);
   const auto manifest_json = read_manifest(folder);
   const JsonReader manifest(manifest_json, (folder / "manifest.json").string());
   const auto hash = checked_hash(folder, file, config, manifest);
   auto graph = load_packaged(packaged(folder, file, hash, manifest), options.engine);
-  const auto forward = forwarding(folder);
+  const auto forward = manifest.has("forward") ? manifest_from_json(manifest_json, manifest.where()).forward : std::nullopt;  // it is the middle of three
   const auto& outputs = forward ? forward->outputs : graph.outputs;
   complete_config(config, graph.inputs, outputs, has_config);
   check_config(config, graph.inputs, outputs);

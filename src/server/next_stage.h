@@ -3,7 +3,10 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
+#include "base/clock.h"
 #include "server/job.h"
 
 namespace scissionlite::server {
@@ -17,6 +20,18 @@ class NextStage {
   /// Whether a request could be finished now.
   [[nodiscard]] virtual bool is_ready() const = 0;
 };
+
+/// What a second engine is asked for a request that a first one has begun: same batch, deadline and caller.
+inline std::shared_ptr<Job> second_job(const Job& first, std::vector<Tensor> inputs) {
+  auto job = std::make_shared<Job>();
+  job->inputs = std::move(inputs);
+  job->batch = first.batch;
+  job->arrived_ns = Clock::steady().now_ns();
+  job->deadline_ns = first.deadline_ns;
+  job->id = first.id;
+  job->is_cancelled = first.is_cancelled.load();
+  return job;
+}
 
 /// Of two stages together: what the first took goes into `second`.
 inline void add_first_stage(RequestTimes& second, const RequestTimes& first) {

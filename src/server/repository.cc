@@ -7,20 +7,11 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/model_config_internal.h"
+#include "server/model_folder.h"
 #include "server/names.h"
 
 namespace scissionlite::server {
 namespace {
-
-/// Versions on disk, oldest first.
-std::vector<int64_t> versions_in(const fs::path& folder) {
-  std::vector<int64_t> versions;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (const auto version = parse_version(entry.path().filename().string()); version && entry.is_directory(error)) versions.push_back(*version);
-  std::sort(versions.begin(), versions.end());
-  return versions;
-}
 
 std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::ModelVersionPolicy& policy) {
   auto versions = versions_in(folder);
