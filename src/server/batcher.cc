@@ -156,7 +156,7 @@ struct Batcher::State {
     if (!jobs[0]->is_probe) statistics->add_execution(times, items);
     {
       const std::lock_guard lock(mutex);
-      if (!jobs[0]->is_probe) queue.ran(items, ran - start, ran);
+      if (!jobs[0]->is_probe) queue.ran(jobs, items, ran - start, ran);
     }
     suspects = 0;
     for (size_t j = 0; j < jobs.size(); ++j) answer(*jobs[j], std::move(parts[j]), times, start, items);

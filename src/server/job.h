@@ -37,6 +37,7 @@ struct Job {
   std::vector<Tensor> inputs;    // in the model's order
   int64_t batch = 1;             // items along the first dimension; 1 where the model does not batch
   int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
+  int64_t expected_ns = 0;       // from queued to answered, as the queue expected it when it let the job in
   std::optional<int64_t> deadline_ns;
   std::string id;                // as the request has it, for the next machine's log
   bool is_probe = false;         // the server's own question: runs alone and counts in no statistics

@@ -18,8 +18,8 @@ bool fit_together(const Job& a, const Job& b) {
 
 constexpr double kWeightOfNew = 0.3;
 
-/// How much longer than expected an answer may take: runs differ, and without a reserve each that is longer makes all that wait late.
-constexpr double kReserve = 1.33;
+/// Requests that take less of their time than this say nothing of how well waiting is foretold.
+constexpr double kShareThatCounts = 0.5;
 
 int64_t urgency(const std::shared_ptr<Job>& job) { return job->deadline_ns ? std::min(*job->deadline_ns, job->queued_ns + JobQueue::kPatienceNs) : job->queued_ns + JobQueue::kPatienceNs; }
 
@@ -58,16 +58,29 @@ JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vec
   int64_t items = job->batch;
   for (size_t i = 0; i < ahead; ++i) items += waiting_[i]->batch;
   const int64_t run = times_.predict_ns(job->batch, now_ns);
-  const int64_t expected_ns = wait_ns(0, executables, now_ns) + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / static_cast<int64_t>(executables.size())));
-  const int64_t answered_ns = now_ns + static_cast<int64_t>(kReserve * static_cast<double>(expected_ns));
+  const int64_t free_in_ns = wait_ns(0, executables, now_ns);
+  const int64_t expected_ns = free_in_ns + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / static_cast<int64_t>(executables.size())));
+  const double reserve = free_in_ns > 0 || ahead > 0 ? reserve_.factor() : 1;  // an idle engine may try: nobody waits behind it
+  const int64_t answered_ns = now_ns + static_cast<int64_t>(reserve * static_cast<double>(expected_ns));
   if (run > 0 && is_late(*job, answered_ns)) {
     const std::string deadline = "its deadline is in " + format_us(static_cast<double>(*job->deadline_ns - now_ns) * 1e-3) + ", and ";
     if (is_late(*job, now_ns + run)) return {Code::kDeadlineExceeded, deadline + "a run takes " + format_us(static_cast<double>(run) * 1e-3)};
     return {Code::kUnavailable, deadline + "with " + std::to_string(ahead) + " requests ahead it would be answered in " + format_us(static_cast<double>(answered_ns - now_ns) * 1e-3),
             static_cast<double>(std::max(answered_ns - *job->deadline_ns, run)) * 1e-3};
   }
+  job->expected_ns = expected_ns;
   waiting_.insert(place, job);
   return {};
+}
+
+void JobQueue::learn_reserve(const Job& job, int64_t answered_ns) {
+  if (job.deadline_ns && static_cast<double>(job.expected_ns) >= kShareThatCounts * static_cast<double>(*job.deadline_ns - job.queued_ns) / reserve_.factor()) reserve_.add(job.expected_ns, answered_ns - job.queued_ns);
+}
+
+void JobQueue::ran(const Jobs& jobs, int64_t items, int64_t run_ns, int64_t now_ns) {
+  run_reserve_.add(times_.predict_ns(items, now_ns), run_ns);
+  times_.add(items, run_ns, now_ns);
+  for (const auto& job : jobs) learn_reserve(*job, now_ns);
 }
 
 bool JobQueue::remove(const std::shared_ptr<Job>& job) {
@@ -81,6 +94,8 @@ Jobs JobQueue::take_dead(int64_t now_ns) {
   Jobs dead;
   const auto is_dead = [&](const std::shared_ptr<Job>& job) { return job->is_cancelled || is_late(*job, now_ns + times_.predict_ns(job->batch, now_ns)); };
   const auto kept = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& job) { return !is_dead(job); });
+  for (auto it = kept; it != waiting_.end(); ++it)
+    if (!(*it)->is_cancelled) learn_reserve(**it, now_ns + times_.predict_ns((*it)->batch, now_ns));
   dead.assign(std::make_move_iterator(kept), std::make_move_iterator(waiting_.end()));
   waiting_.erase(kept, waiting_.end());
   return dead;
@@ -94,7 +109,7 @@ JobQueue::Group JobQueue::group(int64_t now_ns) const {
     const int64_t items = out.items_at_hand + waiting_[i]->batch;
     if (items > options_.max_batch || !fit_together(*waiting_.front(), *waiting_[i])) continue;
     out.items_at_hand = items;
-    is_in_time = is_in_time && !is_late(*waiting_.front(), now_ns + times_.predict_ns(items, now_ns));
+    is_in_time = is_in_time && !is_late(*waiting_.front(), now_ns + static_cast<int64_t>(run_reserve_.factor() * static_cast<double>(times_.predict_ns(items, now_ns))));
     if (!is_in_time) continue;
     out.members.push_back(i);
     out.items = items;

@@ -3,7 +3,7 @@
 // The request whose deadline comes first is first; one without a deadline counts as if it had kPatienceNs, so that it is not passed by for
 // ever. A request comes in only when it can probably be answered in time behind what is ahead of it: under overload the queue stays
 // as short as its deadlines, what is refused is refused at once, when its sender can still do something else, and the engine runs
-// what will be of use. A batch grows only as long as its first request is still answered in time.
+// what will be of use. A batch grows only as long as its first request is still answered in time. Both with a reserve (reserve.h).
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/job.h"
+#include "server/reserve.h"
 #include "server/run_times.h"
 
 namespace scissionlite::server {
@@ -57,7 +58,8 @@ class JobQueue {
   };
   [[nodiscard]] Next next(bool is_stopping, int64_t now_ns);
 
-  void ran(int64_t items, int64_t run_ns, int64_t now_ns) { times_.add(items, run_ns, now_ns); }
+  /// `jobs` have run together.
+  void ran(const Jobs& jobs, int64_t items, int64_t run_ns, int64_t now_ns);
   [[nodiscard]] size_t size() const { return waiting_.size(); }
   [[nodiscard]] bool empty() const { return waiting_.empty(); }
   [[nodiscard]] int64_t oldest_wait_ns(int64_t now_ns) const;
@@ -69,6 +71,7 @@ class JobQueue {
     std::vector<size_t> members;  // places in waiting_
     int64_t items = 0, items_at_hand = 0;  // in it; and without deadlines
   };
+  void learn_reserve(const Job& job, int64_t answered_ns);
   void learn_stretch(const Group& run, int64_t now_ns);
   [[nodiscard]] Group group(int64_t now_ns) const;
   [[nodiscard]] int64_t size_to_run(int64_t items) const;
@@ -81,6 +84,7 @@ class JobQueue {
   const BatchingOptions options_;
   std::deque<std::shared_ptr<Job>> waiting_;  // the most urgent first
   RunTimes times_;
+  Reserve reserve_, run_reserve_;  // of waiting and running; of running
   double stretch_ = 1;  // of what waits, over batches that no deadline cuts short
 };
 
