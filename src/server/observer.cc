@@ -29,6 +29,7 @@ Fields attributes_of(const CallNotes& notes, const RequestEnd& end) {
 }  // namespace
 
 void Observer::ended(const CallNotes& notes, const RequestEnd& end) {
+  ++seen_;
   table_.add(notes, end);
   const std::string trace_id = tracer_ ? trace(notes, end) : "";
   if (!logs_requests_) return;
@@ -43,6 +44,7 @@ void Observer::ended(const CallNotes& notes, const RequestEnd& end) {
 }
 
 void Observer::turned_away(const std::string& identity, Code code) {
+  ++seen_;
   table_.add_turned_away(identity);
   if (logs_requests_) log::info("[server] turned away", {{"identity", identity}, {"code", std::string(code_name(code))}});
 }

@@ -1,6 +1,7 @@
 // Who is told when an inference request has ended: the live page's table, a trace, a line of the log. Front ends say what they saw of the call; Inference says what became of it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,6 +43,8 @@ class Observer {
   void turned_away(const std::string& identity, Code code);
   [[nodiscard]] const LiveTable& table() const { return table_; }
   [[nodiscard]] const trace::Tracer* tracer() const { return tracer_.get(); }
+  /// Requests that have ended or were turned away.
+  [[nodiscard]] uint64_t seen() const { return seen_; }
   [[nodiscard]] double started_us() const { return started_us_; }
 
  private:
@@ -49,6 +52,7 @@ class Observer {
   std::string trace(const CallNotes& notes, const RequestEnd& end);
   std::shared_ptr<trace::Tracer> tracer_;
   bool logs_requests_;
+  std::atomic<uint64_t> seen_{0};
   double started_us_ = Clock::steady().now_us();
   LiveTable table_;
 };

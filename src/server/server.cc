@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "protocol/tls_internal.h"
 #include "server/delivery_service.h"
@@ -113,11 +114,21 @@ struct Server::Impl {
         reload(/*is_asked_for=*/false);
         packages.refresh(/*is_asked_for=*/false);
         repository.end_unused();
+        return_memory_at_rest();
         if (options.poll_us <= 0 || Clock::steady().now_us() - looked_us < options.poll_us) continue;
         looked_us = Clock::steady().now_us();
         load_changed(/*is_asked_for=*/false);
       }
     });
+  }
+  /// What a burst has left free, once after it: between two looks nobody asked.
+  void return_memory_at_rest() {
+    const auto seen = observer->seen();
+    if (seen == seen_before && seen != seen_at_return) {
+      return_freed_memory();
+      seen_at_return = seen;
+    }
+    seen_before = seen;
   }
   void load_changed(bool is_asked_for) {
     if (is_loading.exchange(true)) return;
@@ -172,6 +183,7 @@ struct Server::Impl {
   int port = 0;
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<http::HttpServer> http, metrics;
+  uint64_t seen_before = 0, seen_at_return = 0;  // of the watcher
   std::jthread watcher;
 };
 

@@ -95,4 +95,4 @@ def main(module):
     """Runs the tests: PROGRAM [unittest's words]."""
     import sys
     ServerCase.program = sys.argv.pop(1)
-    unittest.main(module=module, verbosity=1)
+    unittest.main(module=module, verbosity=2)

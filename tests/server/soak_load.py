@@ -39,7 +39,7 @@ class Watched:
         end = time.time() + seconds
         while sockets is not None and self.look()["sockets"] > sockets and time.time() < end:
             time.sleep(0.2)
-        time.sleep(1)
+        time.sleep(6)  # a server gives back what a burst left free after two looks, of two seconds each, at which nobody asked
         return self.look()
 
 

@@ -301,6 +301,34 @@ class Pressure(HttpCase):
             idle.close()
             self.assertEqual(server.process.wait(60), 0)
 
+    def half_sent(self, server):
+        """A request of which half has come, and its other half."""
+        head = self.heavy_head()
+        body = head + bytes(1 << 20)
+        caller = socket.create_connection(("127.0.0.1", server.event["http_port"]), timeout=60)
+        caller.sendall(b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (len(head), len(body)) + body[:1 << 19])
+        wait_for(lambda: b'scissionlite_http_body_bytes{port="http"} 0' not in self.call("GET", "/metrics", port=server.event["metrics_port"])[2])
+        return caller, body[1 << 19:]
+
+    def test_fault_35_sigterm_answers_what_is_being_received(self):
+        with peers.Serve(self.program, self.repository, *self.words) as server:
+            caller, rest = self.half_sent(server)
+            server.process.terminate()
+            time.sleep(0.5)
+            caller.sendall(rest)
+            answer = self.all_of(caller)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer[:200])
+            self.assertEqual(server.process.wait(60), 0)
+
+    def test_fault_35_sigterm_does_not_wait_for_ever_for_the_rest_of_a_request(self):
+        with peers.Serve(self.program, self.repository, *self.words[:-1], "1") as server:
+            caller, _ = self.half_sent(server)
+            start = time.time()
+            server.process.terminate()
+            self.assertEqual(server.process.wait(30), 0)
+            self.assertLess(time.time() - start, 15)
+            caller.close()
+
 
 if __name__ == "__main__":
     main("__main__")

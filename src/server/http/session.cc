@@ -107,7 +107,8 @@ void Session::wind_down() {
 
 void Session::give_up() {
   on_strand([](Session& self) {
-    if (self.cancel_) self.cancel_();
+    if (self.is_receiving_) self.close();
+    else if (self.cancel_) self.cancel_();
   });
 }
 
@@ -151,6 +152,8 @@ void Session::on_header(Error error) {
   const auto& fields = parser_->get().base();
   if (static_cast<size_t>(std::distance(fields.begin(), fields.end())) > options.header_fields)
     return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_fields) + " fields");
+  ticket_ = std::make_shared<Ticket>(shared_);  // from here on the caller is owed an answer, also by a server that stops
+  is_receiving_ = true;
   body_started_ = Steady::now();
   parser_->eager(true);
   const auto expected = lower(view(fields[beast_http::field::expect]));
@@ -201,9 +204,9 @@ Request Session::take_request() {
 
 void Session::serve() {
   stream_.expires_never();
+  is_receiving_ = false;
   keeps_alive_ = parser_->keep_alive();
   ++shared_.counts.requests;
-  ticket_ = std::make_shared<Ticket>(shared_);
   // The connection goes before the ticket: once no ticket is left, nothing refers to the server.
   struct Pending {
     std::shared_ptr<Ticket> ticket;
@@ -249,6 +252,7 @@ void Session::refuse(Turned reason, int status, const std::string& message) {
 
 void Session::send(Response&& response, bool keep_alive) {
   cancel_ = nullptr;
+  is_receiving_ = false;
   release_body();
   response_.emplace();
   auto& message = *response_;

@@ -46,9 +46,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void start();
   /// 503 and the end.
   void turn_away();
-  /// Closes when no request is in flight, else after its answer.
+  /// Closes when no request is in flight or being received, else after its answer.
   void wind_down();
-  /// Tells the handler that nobody waits any more.
+  /// Tells the handler that nobody waits any more; closes where a request is still being received.
   void give_up();
 
  private:
@@ -81,12 +81,12 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<GrowingBody>> parser_;
   std::optional<boost::beast::http::response<PartsBody>> response_;
-  std::shared_ptr<Ticket> ticket_;  // while a request is in flight
+  std::shared_ptr<Ticket> ticket_;  // from a request's header to its answer
   Cancel cancel_;
   std::chrono::steady_clock::time_point body_started_, linger_until_;
   int64_t body_bytes_ = 0;  // that this request has been counted with
   uint64_t request_number_ = 0;
-  bool keeps_alive_ = true, is_waiting_ = false;  // is_waiting_: for the first byte of a request
+  bool keeps_alive_ = true, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a request; receiving what follows its header
 };
 
 }  // namespace scissionlite::server::http
