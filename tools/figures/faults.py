@@ -19,9 +19,10 @@ import figures  # noqa: E402
 COMMAND = "tools/figures/faults.py"
 FAULTS = range(1, 47)
 NAME = r"fault_((?:\d\d_)+)\w*"
-OUTCOMES = (  # of GoogleTest and of unittest, whose first line of a docstring or log may come before the outcome
-    (re.compile(rf"^\[\s+(OK|FAILED|SKIPPED)\s+\] \w+\.({NAME})", re.M), lambda m: (m[2], m[3], m[1] == "OK", m[1] == "FAILED")),
-    (re.compile(rf"^test_({NAME}) \(.*?\.\.\. (?:.*?)\b(ok|FAIL|ERROR|skipped)\b", re.M | re.S), lambda m: (m[1], m[2], m[3] == "ok", m[3] in ("FAIL", "ERROR"))),
+STARTS = re.compile(rf"^(?:\[ RUN +\] \w+\.|test_)({NAME})", re.M)  # of GoogleTest and of unittest
+ENDS = (  # unittest's outcome ends a line, maybe behind a docstring or lines of a log, and is never that of the next test
+    (re.compile(rf"^\[\s+(OK|FAILED|SKIPPED)\s+\] \w+\.({NAME})", re.M), lambda m: (m[2], m[1])),
+    (re.compile(rf"^test_({NAME}) \((?:(?!^test_).)*?\b(ok|FAIL|ERROR|skipped)(?: '.*')?$", re.M | re.S), lambda m: (m[1], m[3])),
 )
 
 
@@ -46,12 +47,14 @@ def outcomes(results):
     """{number: {test: whether it passed}} without those that were skipped."""
     found = collections.defaultdict(dict)
     for case in xml.parse(results).getroot().iter("testcase"):
-        for pattern, of in OUTCOMES:
-            for match in pattern.finditer(case.findtext("system-out") or ""):
-                name, numbers, passed, failed = of(match)
-                for number in map(int, re.findall(r"\d\d", numbers)):
-                    if passed or failed:
-                        found[number][f"{case.get('name')}.{name}"] = passed
+        text = case.findtext("system-out") or ""
+        outcome = {match[1]: "none: its program ended before" for match in STARTS.finditer(text)}
+        outcome.update(of(match) for pattern, of in ENDS for match in pattern.finditer(text))
+        for name, said in outcome.items():
+            if said.lower() == "skipped":
+                continue
+            for number in map(int, re.findall(r"\d\d", re.match(NAME, name)[1])):
+                found[number][f"{case.get('name')}.{name}"] = said.lower() == "ok"
     return found
 
 
