@@ -43,14 +43,19 @@ sigset_t block_signals() {
   return signals;
 }
 
-std::string url(const server::PortOptions& options, int port) { return "http://" + server::join_address(options.host, port); }
+std::string url(const server::PortOptions& options, bool speaks_tls, int port) { return (speaks_tls ? "https://" : "http://") + server::join_address(options.host, port); }
 
 void announce(const server::Server& server, const Options& options, const Common& common) {
   const auto models = server.models();
   Json event{{"event", "ready"}, {"address", server.address()}, {"port", server.port()}, {"pid", getpid()}, {"models", models}};
   std::string others;
-  if (const int port = server.http_port(); port > 0) event["http_port"] = port, others += " " + url(options.server.http, port);
-  if (const int port = server.metrics_port(); port > 0) event["metrics_port"] = port, others += " " + url(options.server.metrics, port) + "/metrics";
+  const auto add = [&](const char* name, const server::PortOptions& port_options, bool speaks_tls, int port, const char* path) {
+    if (port <= 0) return;
+    const auto address = url(port_options, speaks_tls, port) + path;
+    event[std::string(name) + "_port"] = port, event[std::string(name) + "_url"] = address, others += " " + address;
+  };
+  add("http", options.server.http, options.server.http_speaks_tls(), server.http_port(), "");
+  add("metrics", options.server.metrics, options.server.metrics_speak_tls(), server.metrics_port(), "/metrics");
   if (common.json) std::cout << event.dump() << std::endl;
   else std::cout << "ready grpc://" << server.address() << others << " models=" << join(models, ",") << std::endl;
   if (!options.ready_file.empty()) write_file(options.ready_file, event.dump() + "\n");
@@ -65,16 +70,16 @@ void stop(server::Server& server, double exit_timeout_s) {
   std::_Exit(0);
 }
 
-/// Triton's default ports, unless the caller asks for any free one: then servers are to run beside each other. HTTP has no certificates, so it is
-/// no way around those of gRPC unless it is asked for.
+/// Triton's default ports, unless the caller asks for any free one: then servers are to run beside each other. HTTP in plain text is no way around the
+/// certificates of gRPC unless it is asked for by its port.
 void choose_ports(Options& options) {
   auto& server = options.server;
   const bool any_free = server.grpc_port == 0;
   if (!options.http_port_is_given) server.http.port = any_free ? 0 : kHttpPort;
   if (!options.metrics_port_is_given) server.metrics.port = any_free ? 0 : kMetricsPort;
-  if (!options.http_port_is_given && server.security.tls.are_given()) {
+  if (!options.http_port_is_given && server.security.tls.are_given() && !server.http_speaks_tls()) {
     server.http.port = -1;
-    if (!options.no_http) log::warning("[serve] HTTP is off: it is plain text, and gRPC asks for certificates; --http-port " + std::to_string(kHttpPort) + " serves it all the same, --no-http ends this line");
+    if (!options.no_http) log::warning("[serve] HTTP is off: --plain-text leaves it without the certificates that gRPC asks for; --http-port " + std::to_string(kHttpPort) + " serves it all the same, --no-http ends this line");
   }
   if (options.no_http) server.http.port = -1;
   if (options.no_metrics) server.metrics.port = -1;
@@ -122,13 +127,13 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
   app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
   app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface, with --tls-ca, --tls-cert and --tls-key")->capture_default_str();
-  auto* http_port = app.add_option("--http-port", server.http.port, "port of the protocol over HTTP, in plain text; 0 = any free, -1 = off; 8000, but any free one with --grpc-port 0, and off with --tls-ca unless given")
+  auto* http_port = app.add_option("--http-port", server.http.port, "port of the protocol over HTTP, with --tls-ca over HTTPS; 0 = any free, -1 = off; 8000, but any free one with --grpc-port 0")
                         ->check(CLI::Range(-1, 65535));
-  app.add_option("--http-address", server.http.host, "address for HTTP; one that others reach takes --plain-text")->capture_default_str();
+  app.add_option("--http-address", server.http.host, "address for HTTP; one that others reach takes --tls-ca, --tls-cert and --tls-key, or --plain-text")->capture_default_str();
   app.add_flag("--no-http", options->no_http, "the same as --http-port -1");
-  auto* metrics_port = app.add_option("--metrics-port", server.metrics.port, "port of Prometheus metrics at /metrics, in plain text; 0 = any free, -1 = off; 8002, but any free one with --grpc-port 0")
+  auto* metrics_port = app.add_option("--metrics-port", server.metrics.port, "port of Prometheus metrics at /metrics; 0 = any free, -1 = off; 8002, but any free one with --grpc-port 0")
                            ->check(CLI::Range(-1, 65535));
-  app.add_option("--metrics-address", server.metrics.host, "address for metrics; one that others reach takes --plain-text")->capture_default_str();
+  app.add_option("--metrics-address", server.metrics.host, "address for metrics; one that others reach is HTTPS with --tls-ca, and takes --plain-text without")->capture_default_str();
   app.add_flag("--no-metrics", options->no_metrics, "the same as --metrics-port -1");
   app.add_option("--http-thread-count", server.http_limits.threads, "threads that read and write HTTP")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--http-max-connections", server.http_limits.connections, "open HTTP connections; more get 503")->check(CLI::Range(1, 1 << 20))->capture_default_str();
@@ -155,7 +160,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
   declare_tracing(app, options->tracing, server.logs_requests);
   declare_tls_with_list(app, server.security.tls);
-  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS (HTTP and metrics always are) on an address that others reach, where the network is trusted");
+  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS on an address that others reach, where the network is trusted; beside --tls-ca: HTTP and metrics without it");
   app.add_option("--forward-to", server.forward_to, "the cloud of models that `prepare --cloud-repository` wrote for an edge: its address; without it this machine answers from its copy of the cloud's tail")->type_name("HOST:PORT");
   app.add_option("--forward-timeout-ms", options->forward_timeout_ms, "how long a silent cloud is waited for where a request has no deadline")->check(CLI::Range(1.0, 1e6))->capture_default_str();
   auto& forward = server.forward_security;

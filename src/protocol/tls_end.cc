@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "protocol/server_context_internal.h"
 #include "protocol/tls_end_internal.h"
 
 namespace scissionlite::protocol {
@@ -97,6 +98,7 @@ bool TlsEnd::reload(bool is_asked_for) {
     if (why = own_objection(*own); why.empty()) {
       staged_->replace(texts.key + "\n" + texts.certificate);
       texts_ = texts, authority_ = std::move(authority), own_ = std::move(own);
+      context_.reset();
       rejected_.clear(), refused_peer_.clear(), remembered_.clear();
       log::warning("[tls] the certificates were read again: '" + name_of(*own_) + "' in '" + files_.certificate.string() + "' serves new connections");
       return true;
@@ -166,6 +168,12 @@ std::shared_ptr<grpc::ChannelCredentials> TlsEnd::client_credentials(const std::
   options.set_check_call_host(false);
   options.set_certificate_verifier(tls::ExternalCertificateVerifier::Create<Verifier>(shared_from_this(), host));
   return tls::TlsCredentials(options);
+}
+
+std::shared_ptr<SSL_CTX> TlsEnd::server_context() {
+  const std::lock_guard lock(mutex_);
+  if (context_ == nullptr) context_ = make_server_context(texts_.certificate, texts_.key, texts_.authority, *this);
+  return context_;
 }
 
 std::shared_ptr<TlsEnd> make_tls_end(const TlsFiles& files, Side side) { return files.are_given() ? std::make_shared<TlsEnd>(files, side) : nullptr; }

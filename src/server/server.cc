@@ -44,10 +44,10 @@ ForwardOptions forward_options(const ServerOptions& options) {
 
 }  // namespace
 
-/// HTTP and metrics have no TLS: they leave this machine only where it is asked for, with or without certificates for gRPC.
-void check_plain_port(const PortOptions& port, bool allows_plain_text, const std::string& option, const std::string& what) {
-  if (port.is_on() && !allows_plain_text && !protocol::is_loopback(port.host))
-    throw InvalidArgument("[server] '" + port.host + "' of --" + option + "-address is an address that others reach, and " + what + " always plain text: leave --" + option +
+/// Plain text leaves this machine only where it is asked for.
+void check_plain_port(const PortOptions& port, const ServerOptions& options, bool speaks_tls, const std::string& option, const std::string& what) {
+  if (port.is_on() && !speaks_tls && !options.security.allows_plain_text && !protocol::is_loopback(port.host))
+    throw InvalidArgument("[server] '" + port.host + "' of --" + option + "-address is an address that others reach, and " + what + " plain text without certificates: give --tls-ca, --tls-cert and --tls-key, leave --" + option +
                           "-address out, or give --plain-text where the network is trusted");
 }
 
@@ -60,8 +60,8 @@ struct Server::Impl {
         service(context()), health(context()), delivery(context(), packages) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
-    check_plain_port(options.http, options.security.allows_plain_text, "http", "HTTP is");
-    check_plain_port(options.metrics, options.security.allows_plain_text, "metrics", "metrics are");
+    check_plain_port(options.http, options, options.http_speaks_tls(), "http", "HTTP is");
+    check_plain_port(options.metrics, options, options.metrics_speak_tls(), "metrics", "metrics are");
     if (!options.engine.empty()) (void)make_backend(options.engine);
   }
 
@@ -144,8 +144,8 @@ struct Server::Impl {
     return access.reload(is_asked_for) || took_certificates;
   }
 
-  http::HttpOptions http_options(const PortOptions& port, const std::string& option) const {
-    http::HttpOptions out{.host = port.host, .port = port.port, .option = option};
+  http::HttpOptions http_options(const PortOptions& port, bool speaks_tls, const std::string& option) const {
+    http::HttpOptions out{.host = port.host, .port = port.port, .tls = speaks_tls ? tls : nullptr, .option = option};
     out.threads = options.http_limits.threads;
     out.body_bytes = options.max_message_bytes;
     out.bodies_bytes = std::max(out.bodies_bytes, 4 * options.max_message_bytes);
@@ -158,14 +158,14 @@ struct Server::Impl {
   void listen_http() {
     MetricsSource source{repository, refusals, {}, &delivery.sent_bytes()};
     if (options.http.is_on()) {
-      http = std::make_unique<http::HttpServer>(http_options(options.http, "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
+      http = std::make_unique<http::HttpServer>(http_options(options.http, options.http_speaks_tls(), "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
       source.http.emplace_back("http", &http->counts());
     }
     if (!options.metrics.is_on()) return;
-    auto limits = http_options(options.metrics, "metrics");
+    auto limits = http_options(options.metrics, options.metrics_speak_tls(), "metrics");
     limits.threads = 1;
     limits.body_bytes = 0;
-    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }, [shared = context()](const std::string& peer) { return live_json(shared, peer); }));
+    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }, [shared = context()](const http::Caller& caller) { return live_json(shared, http::identity_of(caller, shared.tls)); }));
   }
 
   ServerOptions options;

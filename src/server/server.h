@@ -39,7 +39,7 @@ struct ServerOptions {
   std::vector<fs::path> model_repository;
   std::string host = "127.0.0.1";
   int grpc_port = 8001;              // 0 = any free
-  PortOptions http, metrics;         // the protocol over HTTP; Prometheus text at /metrics; always plain text, whatever `security` says
+  PortOptions http, metrics;         // the protocol over HTTP; Prometheus text at /metrics
   HttpLimits http_limits;
   std::string engine;                // spec as of make_backend; "" = the default
   int threads = 0;                   // of the engine, an executable; 0 = all cores
@@ -64,6 +64,11 @@ struct ServerOptions {
   std::shared_ptr<trace::Tracer> tracer;  // nullptr: nothing is traced
   bool logs_requests = false;        // a line a request
   fs::path access;                   // who may use what (access_policy.h); "": everybody everything
+
+  /// Whether HTTP and metrics are HTTPS, to clients with a certificate of the same authority as gRPC's: HTTP where there are certificates, metrics where others reach
+  /// their address too (an agent on this machine reads them without). Neither with `security.allows_plain_text`.
+  [[nodiscard]] bool http_speaks_tls() const { return security.tls.are_given() && !security.allows_plain_text; }
+  [[nodiscard]] bool metrics_speak_tls() const { return http_speaks_tls() && !protocol::is_loopback(metrics.host); }
 };
 
 /// Models load in `start`; afterwards everything happens on threads of its own.

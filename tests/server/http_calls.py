@@ -29,9 +29,12 @@ class HttpCase(ServerCase):
         cls.web.close()
         super().tearDownClass()
 
+    def connection(self, target, port):
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
     def call(self, method, target, body=None, port=None, **fields):
         """Status, fields and body of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.http_port, timeout=60)
+        connection = self.connection(target, port or self.http_port)
         try:
             connection.request(method, target, body, {name.replace("_", "-"): value for name, value in fields.items()})
             answer = connection.getresponse()
@@ -53,9 +56,9 @@ class HttpCase(ServerCase):
         for text in texts:
             self.assertIn(text, answer["error"])
 
-    def raw(self, data=b"", seconds=60):
-        """A plain connection; what is sent on it is up to the test."""
-        connection = socket.create_connection(("127.0.0.1", self.http_port), timeout=seconds)
+    def raw(self, data=b"", seconds=60, port=None):
+        """A connection; what is sent on it is up to the test."""
+        connection = socket.create_connection(("127.0.0.1", port or self.http_port), timeout=seconds)
         connection.sendall(data)
         return connection
 

@@ -119,23 +119,22 @@ class Quotas(HttpAccessCase):
 
 class PlainText(HttpAccessCase):
     def test_it_leaves_this_machine_only_when_asked_for(self):
-        for words in ((), self.plant.options("edge")):
-            text = self.refused("--http-address", "0.0.0.0", "--http-port", "0", *words)
-            self.assertIn("'0.0.0.0' of --http-address is an address that others reach, and HTTP is always plain text", text)
-            self.assertIn("--plain-text", text)
-            self.assertIn("metrics are always plain text", self.refused("--metrics-address", "::", *words))
+        text = self.refused("--http-address", "0.0.0.0", "--http-port", "0")
+        self.assertIn("'0.0.0.0' of --http-address is an address that others reach, and HTTP is plain text without certificates", text)
+        self.assertIn("--plain-text", text)
+        self.assertIn("metrics are plain text without certificates", self.refused("--metrics-address", "::"))
         for words in ({"tls": False}, {"tls": True}):
             server = self.serve("--http-address", "0.0.0.0", "--http-port", "0", "--metrics-address", "0.0.0.0", "--plain-text", **words)
             self.assertEqual((self.infer(server)[0], self.status(server, "/metrics", port="metrics_port")), (200, 200))
 
-    def test_with_certificates_http_is_off_unless_asked_for(self):
-        server = self.serve()
+    def test_beside_certificates_http_is_off_unless_asked_for(self):
+        server = self.serve("--plain-text")
         self.assertNotIn("http_port", server.event)
-        self.assertIn("HTTP is off: it is plain text, and gRPC asks for certificates; --http-port 8000", server.stderr())
+        self.assertIn("HTTP is off: --plain-text leaves it without the certificates that gRPC asks for; --http-port 8000", server.stderr())
         self.assertEqual(self.status(server, "/metrics", port="metrics_port"), 200, "metrics ask no model anything")
-        self.assertNotIn("HTTP is off", self.serve("--no-http").stderr())
+        self.assertNotIn("HTTP is off", self.serve("--plain-text", "--no-http").stderr())
         access = self.access_file(rules({"identities": ["dev1"], "models": ["m"]}))
-        server = self.serve("--http-port", "0", "--access", access)
+        server = self.serve("--plain-text", "--http-port", "0", "--access", access)
         self.assertNotIn("HTTP is off", server.stderr())
         self.assertEqual(code_of(lambda: self.stub(server, "dev1").ModelInfer(LIGHT, timeout=20)), "OK")
         self.assertEqual(self.infer(server)[0], DENIED, "who comes in plain text is its address, and no rule has that")

@@ -224,10 +224,13 @@ class Descriptors(HttpCase):
 
 class Pressure(HttpCase):
     models = ("m", "heavy")
-    words = ("--queue-size", "4", "--engine", "slow:8:openvino", "--exit-timeout-secs", "60")
+    words = ("--queue-size", "4", "--engine", "slow:8:openvino")
 
     def heavy(self):
         return tensor("x", np.full((1, 512, 512), 0.01, np.float32), "FP32")
+
+    def leave(self, connection):
+        connection.close()
 
     def heavy_head(self):
         return json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 512, 512], "parameters": {"binary_data_size": 1 << 20}}]}).encode()
@@ -271,7 +274,7 @@ class Pressure(HttpCase):
         wait_for(lambda: self.metrics()['nv_inference_pending_request_count{model="heavy",version="1"}'] >= 2 or self.statistics("heavy").inference_stats.fail.count > before.inference_stats.fail.count
                  or self.statistics("heavy").execution_count > before.execution_count + 1)
         for connection in gone:
-            connection.close()
+            self.leave(connection)
         running[0].join()
         wait_for(lambda: self.metrics()['scissionlite_http_body_bytes{port="http"}'] == 0)
         self.assertGreaterEqual(self.statistics("heavy").inference_stats.fail.count - before.inference_stats.fail.count, 1)
@@ -289,7 +292,7 @@ class Pressure(HttpCase):
     def test_fault_35_sigterm_answers_what_is_in_flight(self):
         with peers.Serve(self.program, self.repository, *self.words) as server:
             http_port, metrics_port = server.event["http_port"], server.event["metrics_port"]
-            idle = socket.create_connection(("127.0.0.1", http_port), timeout=60)
+            idle = self.raw(port=http_port)
             answers = []
             caller = self.in_threads(lambda _: answers.append(self.infer_heavy(http_port)), 1)
             wait_for(lambda: b'scissionlite_http_body_bytes{port="http"} 0' not in self.call("GET", "/metrics", port=metrics_port)[2])
@@ -305,7 +308,7 @@ class Pressure(HttpCase):
         """A request of which half has come, and its other half."""
         head = self.heavy_head()
         body = head + bytes(1 << 20)
-        caller = socket.create_connection(("127.0.0.1", server.event["http_port"]), timeout=60)
+        caller = self.raw(port=server.event["http_port"])
         caller.sendall(b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (len(head), len(body)) + body[:1 << 19])
         wait_for(lambda: b'scissionlite_http_body_bytes{port="http"} 0' not in self.call("GET", "/metrics", port=server.event["metrics_port"])[2])
         return caller, body[1 << 19:]
@@ -321,7 +324,7 @@ class Pressure(HttpCase):
             self.assertEqual(server.process.wait(60), 0)
 
     def test_fault_35_sigterm_does_not_wait_for_ever_for_the_rest_of_a_request(self):
-        with peers.Serve(self.program, self.repository, *self.words[:-1], "1") as server:
+        with peers.Serve(self.program, self.repository, *self.words, "--exit-timeout-secs", "1") as server:
             caller, _ = self.half_sent(server)
             start = time.time()
             server.process.terminate()

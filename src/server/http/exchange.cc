@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "server/caller_internal.h"
+
 namespace scissionlite::server::http {
+
+std::string identity_of(const Caller& caller, protocol::TlsEnd* tls) { return caller.certificate.empty() ? caller.address : server::identity_of(caller.certificate, *tls); }
 
 std::string_view Request::field(const std::string& name) const {
   const auto it = fields.find(name);

@@ -13,13 +13,26 @@
 #include "base/tensor.h"
 #include "server/refusal.h"
 
+namespace scissionlite::protocol {
+class TlsEnd;
+}
+
 namespace scissionlite::server::http {
+
+/// Who sent a request.
+struct Caller {
+  std::string address;      // as gRPC's front end tells it: "10.0.0.7", "::1"
+  std::string certificate;  // in PEM; "" over plain text
+};
+/// Whose request it is, as Access knows it: the name in the certificate, over plain text the address. @param tls  of a server that asks for certificates.
+/// @throws Refusal kUnauthenticated: the certificate was revoked or expired since the connection was made.
+[[nodiscard]] std::string identity_of(const Caller& caller, protocol::TlsEnd* tls);
 
 struct Request {
   std::string method, target;                 // the target as it was sent: percent-encoded, with its query
   std::map<std::string, std::string> fields;  // names in lower case; of a name that comes twice the last
   std::string body;
-  std::string peer = {};                      // the caller's address, as gRPC's front end tells it: "10.0.0.7", "::1"
+  Caller caller = {};
 
   /// "" when absent.
   [[nodiscard]] std::string_view field(const std::string& name) const;

@@ -34,6 +34,7 @@ const char* turned_name(Turned reason) {
     case Turned::kTooSlow: return "too_slow";
     case Turned::kTooManyConnections: return "too_many_connections";
     case Turned::kTooMuchInFlight: return "too_much_in_flight";
+    case Turned::kNoTls: return "no_tls";
     case Turned::kCount: break;
   }
   return "other";

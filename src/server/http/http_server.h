@@ -1,4 +1,4 @@
-// HttpServer: HTTP/1.1 on one port, with limits on all that a caller can make it hold. Boost.Beast reads and writes; this
+// HttpServer: HTTP/1.1 on one port, in plain text or by TLS, with limits on all that a caller can make it hold. Boost.Beast reads and writes; this
 // header is free of it. Start with Session in http_server.cc.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace scissionlite::server::http {
 
 /// Why a connection or a request was not served; the names are in metrics.
-enum class Turned { kMalformed, kHeaderTooLarge, kBodyTooLarge, kTooSlow, kTooManyConnections, kTooMuchInFlight, kCount };
+enum class Turned { kMalformed, kHeaderTooLarge, kBodyTooLarge, kTooSlow, kTooManyConnections, kTooMuchInFlight, kNoTls, kCount };
 [[nodiscard]] const char* turned_name(Turned reason);
 
 /// What metrics show of a server; safe to read at any time.
@@ -26,6 +26,7 @@ struct HttpCounts {
 struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 0;                        // 0 = any free
+  std::shared_ptr<protocol::TlsEnd> tls = nullptr;  // HTTPS, to clients that it accepts; nullptr: plain text
   std::string option = "http";         // names the options of this address, --http-port and --http-address, for messages
   int threads = 1;
   size_t header_bytes = 16 << 10, header_fields = 100;

@@ -35,7 +35,7 @@ bool BinaryOutputs::wants(const std::string& output) const {
 }
 
 Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& name, const std::string& version, size_t body_bytes, const Respond& respond) {
-  auto admission = admit(context.access, context.refusals, context.observer.get(), [&] { return request.peer; });  // a flood is turned away before its bytes are inflated or parsed
+  auto admission = admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(request.caller, context.tls); });  // a flood is turned away before its bytes are inflated or parsed
   InferRequest infer;
   const auto count = [&](Code code) {
     context.refusals.add(code);

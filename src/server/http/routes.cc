@@ -23,6 +23,7 @@ struct Call {
   size_t body_bytes;  // what a compressed body may become
   std::string model, version;
 
+  [[nodiscard]] std::string identity() const { return identity_of(request.caller, context.tls); }
   void answer(Response&& response) const {
     respond([response = std::make_shared<Response>(std::move(response))] { return std::move(*response); });
   }
@@ -53,26 +54,26 @@ Cancel server_metadata(Call& call) {
 
 Cancel model_metadata(Call& call) {
   inference::ModelMetadataResponse out;
-  answer_metadata(call.context, call.request.peer, call.model, call.version, out);
+  answer_metadata(call.context, call.identity(), call.model, call.version, out);
   call.answer(out);
   return {};
 }
 
 Cancel model_ready(Call& call) {
-  call.answer_flag("ready", model_is_ready(call.context, call.request.peer, call.model, call.version), "Model version not ready");
+  call.answer_flag("ready", model_is_ready(call.context, call.identity(), call.model, call.version), "Model version not ready");
   return {};
 }
 
 Cancel model_config(Call& call) {
   inference::ModelConfig out;
-  answer_config(call.context, call.request.peer, call.model, call.version, out);
+  answer_config(call.context, call.identity(), call.model, call.version, out);
   call.answer(out);
   return {};
 }
 
 Cancel model_statistics(Call& call) {
   inference::ModelStatisticsResponse out;
-  answer_statistics(call.context, call.request.peer, call.model, call.version, out);
+  answer_statistics(call.context, call.identity(), call.model, call.version, out);
   call.answer(out);
   return {};
 }
@@ -85,7 +86,7 @@ Json body_of(Call& call) {
 Cancel repository_index(Call& call) {
   const Json body = body_of(call);
   inference::RepositoryIndexResponse out;
-  answer_index(call.context, call.request.peer, JsonReader(body, "the body").boolean_or("ready", false), out);
+  answer_index(call.context, call.identity(), JsonReader(body, "the body").boolean_or("ready", false), out);
   const Json json = to_json(out);
   call.answer(json_response(json["models"]));
   return {};
@@ -108,14 +109,14 @@ Cancel answer_later(Call& call, Change change) {
 }
 
 Cancel load(Call& call) {
-  check_control(call.context, call.request.peer, call.model);
+  check_control(call.context, call.identity(), call.model);
   const Json body = body_of(call);
   check_overrides(body.is_object() && body.contains("parameters") && !body["parameters"].empty());
   return answer_later(call, [&repository = call.context.repository, name = call.model] { repository.load(name); });
 }
 
 Cancel unload(Call& call) {
-  check_control(call.context, call.request.peer, call.model);
+  check_control(call.context, call.identity(), call.model);
   return answer_later(call, [&repository = call.context.repository, name = call.model] { repository.unload(name); });
 }
 
@@ -187,13 +188,13 @@ Response method_not_allowed(const std::vector<std::string>& allowed) {
 
 Cancel answer_live(const Path& path, const Request& request, const Respond& respond, const LiveData& data) {
   if (request.method != "GET") respond([] { return method_not_allowed({"GET"}); });
-  else respond([path, data, peer = request.peer] { return live_response(path, [&] { return data(peer); }); });
+  else respond([path, data, caller = request.caller] { return live_response(path, [&] { return data(caller); }); });
   return {};
 }
 
 Cancel route(const ServiceContext& context, Request& request, size_t body_bytes, const Respond& respond) {
   const auto path = path_of(request.target);
-  if (context.observer && is_live(path)) return answer_live(path, request, respond, [context](const std::string& peer) { return live_json(context, peer); });
+  if (context.observer && is_live(path)) return answer_live(path, request, respond, [context](const Caller& caller) { return live_json(context, identity_of(caller, context.tls)); });
   std::vector<std::string> allowed;
   for (const auto& candidate : kRoutes) {
     Call call{context, request, respond, body_bytes, {}, {}};

@@ -18,7 +18,7 @@ namespace scissionlite::server::http {
 [[nodiscard]] Handler api_handler(const ServiceContext& context, size_t body_bytes);
 
 /// live.json for who asks; what it throws becomes the answer.
-using LiveData = std::function<Json(const std::string& peer)>;
+using LiveData = std::function<Json(const Caller& caller)>;
 
 /// GET /metrics answers `make()`, and GET /live the live page, whose data `live` makes; without `live` there is none.
 [[nodiscard]] Handler metrics_handler(std::function<std::string()> make, LiveData live = nullptr);

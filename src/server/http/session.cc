@@ -2,12 +2,14 @@
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/detect_ssl.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+
+#include "protocol/tls_end_internal.h"
 
 namespace scissionlite::server::http {
 namespace {
@@ -17,6 +19,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr double kLongestLingerUs = 10e6, kLingerIdleUs = 2e6;
 constexpr size_t kReadBytes = 16 << 10;
+constexpr auto kLookAgain = std::chrono::milliseconds(20);
 
 Steady::duration us(double duration_us) { return std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double, std::micro>(duration_us)); }
 
@@ -73,7 +76,7 @@ void Session::on_strand(Run&& run) {
 }
 
 Session::Session(boost::asio::ip::tcp::socket&& socket, Shared& shared)
-    : peer_(address_of_peer(socket)), stream_(std::move(socket)), shared_(shared), buffer_(shared.options.header_bytes + kReadBytes + (64 << 10)) {
+    : caller_{.address = address_of_peer(socket), .certificate = ""}, stream_(std::move(socket)), look_again_(stream_.get_executor()), shared_(shared), buffer_(shared.options.header_bytes + kReadBytes + (64 << 10)) {
   ++shared_.counts.open_connections;
   ++shared_.counts.connections;
 }
@@ -90,11 +93,15 @@ void Session::start() {
     const std::lock_guard lock(shared_.mutex);
     shared_.sessions[this] = weak_from_this();
   }
-  on_strand([](Session& self) { self.wait_for_request(); });
+  on_strand([](Session& self) {
+    if (self.shared_.options.tls) self.wait_for_tls();
+    else self.wait_for_request();
+  });
 }
 
 void Session::turn_away() {
   on_strand([](Session& self) {
+    if (self.shared_.options.tls) return self.shared_.count(Turned::kTooManyConnections), self.close();
     self.refuse(Turned::kTooManyConnections, 503, "the server has " + std::to_string(self.shared_.options.connections) + " connections and takes no more; retry later");
   });
 }
@@ -112,7 +119,33 @@ void Session::give_up() {
   });
 }
 
-void Session::expire_after_us(double duration_us) { stream_.expires_after(us(duration_us)); }
+void Session::expire_after_us(double duration_us) { stream_.tcp().expires_after(us(duration_us)); }
+
+void Session::wait_for_tls() {
+  if (shared_.is_stopping) return close();
+  is_waiting_ = true;
+  expire_after_us(shared_.options.read_timeout_us);
+  boost::beast::async_detect_ssl(stream_, buffer_, [self = shared_from_this()](Error error, bool is_tls) {
+    self->is_waiting_ = false;
+    if (error == boost::beast::error::timeout) return self->shared_.count(Turned::kTooSlow), self->close();
+    if (error) return self->close();
+    if (is_tls) return self->shake_hands();
+    self->refuse(Turned::kNoTls, 400, "this port speaks HTTPS with clients that show a certificate, and this is no TLS; use https:// with a certificate and key of the server's authority");
+  });
+}
+
+void Session::shake_hands() {
+  stream_.secure(*shared_.options.tls->server_context());
+  is_waiting_ = true;
+  expire_after_us(shared_.options.read_timeout_us);
+  stream_.async_handshake(buffer_.data(), [self = shared_from_this()](Error error, size_t bytes) {
+    self->is_waiting_ = false;
+    if (error) return self->shared_.count(error == boost::beast::error::timeout ? Turned::kTooSlow : Turned::kNoTls), self->close();
+    self->buffer_.consume(bytes);
+    self->caller_.certificate = self->stream_.certificate();
+    self->wait_for_request();
+  });
+}
 
 void Session::wait_for_request() {
   parser_.reset();
@@ -168,7 +201,7 @@ void Session::on_header(Error error) {
 void Session::read_body() {
   if (parser_->is_done()) return serve();
   const auto received = static_cast<double>(parser_->get().body().size());
-  stream_.expires_at(body_started_ + us(shared_.options.read_timeout_us + received / kSlowestBytesPerS * 1e6));
+  stream_.tcp().expires_at(body_started_ + us(shared_.options.read_timeout_us + received / kSlowestBytesPerS * 1e6));
   beast_http::async_read_some(stream_, buffer_, *parser_, [self = shared_from_this()](Error error, size_t) { self->on_body(error); });
 }
 
@@ -197,13 +230,13 @@ void Session::release_body() {
 
 Request Session::take_request() {
   auto message = parser_->release();
-  Request request{.method = std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .peer = peer_};
+  Request request{.method = std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .caller = caller_};
   for (const auto& field : message) request.fields[lower(view(field.name_string()))] = std::string(view(field.value()));
   return request;
 }
 
 void Session::serve() {
-  stream_.expires_never();
+  stream_.tcp().expires_never();
   is_receiving_ = false;
   keeps_alive_ = parser_->keep_alive();
   ++shared_.counts.requests;
@@ -225,11 +258,18 @@ void Session::serve() {
 
 void Session::watch_for_end() {
   if (buffer_.size() > 0) return;  // the next request is here already
-  stream_.socket().async_wait(boost::asio::socket_base::wait_read, [self = shared_from_this(), number = request_number_](Error error) {
-    if (error || number != self->request_number_ || !self->cancel_) return;
-    char next = 0;
-    const auto got = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) self->cancel_();
+  stream_.tcp().socket().async_wait(boost::asio::socket_base::wait_read, [self = shared_from_this(), number = request_number_](Error error) {
+    if (!error) self->look_for_end(number);
+  });
+}
+
+void Session::look_for_end(uint64_t request_number) {
+  if (request_number != request_number_ || !cancel_) return;
+  if (stream_.has_ended()) return cancel_();
+  if (!stream_.is_secure()) return;  // the next request
+  look_again_.expires_after(kLookAgain);
+  look_again_.async_wait([self = shared_from_this(), request_number](Error error) {
+    if (!error) self->look_for_end(request_number);
   });
 }
 
@@ -252,6 +292,7 @@ void Session::refuse(Turned reason, int status, const std::string& message) {
 
 void Session::send(Response&& response, bool keep_alive) {
   cancel_ = nullptr;
+  look_again_.cancel();
   is_receiving_ = false;
   release_body();
   response_.emplace();
@@ -272,9 +313,19 @@ void Session::on_sent(Error error, bool keep_alive) {
   ticket_.reset();
   if (error) return close();
   if (keep_alive) return wait_for_request();
-  Error ignored;
-  stream_.socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
   response_.reset();
+  if (!stream_.is_secure() || shared_.is_stopping) return hang_up();
+  is_waiting_ = true;
+  expire_after_us(kLingerIdleUs);
+  stream_.async_say_goodbye([self = shared_from_this()](Error) {
+    self->is_waiting_ = false;
+    self->hang_up();
+  });
+}
+
+void Session::hang_up() {
+  Error ignored;
+  stream_.tcp().socket().shutdown(boost::asio::socket_base::shutdown_send, ignored);
   linger_until_ = Steady::now() + us(kLongestLingerUs);
   linger();
 }
@@ -283,9 +334,9 @@ void Session::on_sent(Error error, bool keep_alive) {
 void Session::linger() {
   if (shared_.is_stopping) return close();
   is_waiting_ = true;
-  stream_.expires_at(std::min(Steady::now() + us(kLingerIdleUs), linger_until_));
+  stream_.tcp().expires_at(std::min(Steady::now() + us(kLingerIdleUs), linger_until_));
   buffer_.clear();
-  stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t) {
+  stream_.tcp().async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](Error error, size_t) {
     if (error || Steady::now() > self->linger_until_) return self->close();
     self->linger();
   });
@@ -293,7 +344,7 @@ void Session::linger() {
 
 void Session::close() {
   Error ignored;
-  stream_.socket().close(ignored);
+  stream_.tcp().socket().close(ignored);
 }
 
 }  // namespace scissionlite::server::http

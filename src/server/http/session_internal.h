@@ -1,10 +1,10 @@
-// One connection: reads a request, hands it to the handler, writes the answer, reads the next. Boost types: for .cc files
+// One connection: takes its certificate where it is TLS, reads a request, hands it to the handler, writes the answer, reads the next. Boost types: for .cc files
 // of this folder only.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -15,6 +15,7 @@
 #include <unordered_map>
 
 #include "server/http/bodies_internal.h"
+#include "server/http/connection_internal.h"
 #include "server/http/http_server.h"
 
 namespace scissionlite::server::http {
@@ -44,7 +45,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Session& operator=(const Session&) = delete;
   /// The following run on the connection's strand, whoever calls them.
   void start();
-  /// 503 and the end.
+  /// 503 and the end; over TLS the end alone, since a handshake is the dearest part of a connection.
   void turn_away();
   /// Closes when no request is in flight or being received, else after its answer.
   void wind_down();
@@ -54,6 +55,8 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   using Error = boost::beast::error_code;
   struct Ticket;
+  void wait_for_tls();
+  void shake_hands();
   void wait_for_request();
   void read_header();
   void on_header(Error error);
@@ -62,10 +65,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void serve();
   [[nodiscard]] Request take_request();
   void watch_for_end();
+  void look_for_end(uint64_t request_number);
   void answer(const Make& make);
   void refuse(Turned reason, int status, const std::string& message);
   void send(Response&& response, bool keep_alive);
   void on_sent(Error error, bool keep_alive);
+  void hang_up();
   void linger();
   void close();
   void release_body();
@@ -75,8 +80,9 @@ class Session : public std::enable_shared_from_this<Session> {
   template <typename Run>
   void on_strand(Run&& run);
 
-  const std::string peer_;  // its address
-  boost::beast::tcp_stream stream_;
+  Caller caller_;
+  Connection stream_;
+  boost::asio::steady_timer look_again_;
   Shared& shared_;
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<GrowingBody>> parser_;
@@ -86,7 +92,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::chrono::steady_clock::time_point body_started_, linger_until_;
   int64_t body_bytes_ = 0;  // that this request has been counted with
   uint64_t request_number_ = 0;
-  bool keeps_alive_ = true, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a request; receiving what follows its header
+  bool keeps_alive_ = true, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a connection or request; receiving what follows its header
 };
 
 }  // namespace scissionlite::server::http

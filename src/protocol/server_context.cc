@@ -1,0 +1,88 @@
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "protocol/server_context_internal.h"
+#include "protocol/tls_end_internal.h"
+
+namespace scissionlite::protocol {
+namespace {
+
+using Bio = std::unique_ptr<BIO, decltype([](BIO* one) { BIO_free(one); })>;
+using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* one) { EVP_PKEY_free(one); })>;
+
+Bio reader(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+
+/// `take` gets each certificate of a PEM text.
+template <typename Take>
+void for_each_certificate(const std::string& pem, const Take& take) {
+  const auto bio = reader(pem);
+  while (const X509Pointer one{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) take(*one);
+  ERR_clear_error();
+}
+
+void append_pem(std::string& text, const X509& certificate) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr || PEM_write_bio_X509(bio.get(), &certificate) != 1) return;
+  char* data = nullptr;
+  const auto length = BIO_get_mem_data(bio.get(), &data);
+  text.append(data, static_cast<size_t>(length));
+}
+
+/// OpenSSL's question whether a client's certificate is to be accepted; nothing may be thrown through it.
+int ask(X509_STORE_CTX* check, void* end) {
+  try {
+    std::string chain;
+    append_pem(chain, *X509_STORE_CTX_get0_cert(check));
+    const auto* sent = X509_STORE_CTX_get0_untrusted(check);
+    for (int i = 1; i < sk_X509_num(sent); ++i) append_pem(chain, *sk_X509_value(sent, i));
+    const bool is_accepted = static_cast<TlsEnd*>(end)->check_peer(chain, "").empty();
+    X509_STORE_CTX_set_error(check, is_accepted ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+    return is_accepted ? 1 : 0;
+  } catch (const std::exception& e) {
+    log::error(std::string("[tls] a client's certificate could not be checked: ") + e.what());
+    X509_STORE_CTX_set_error(check, X509_V_ERR_OUT_OF_MEM);
+    return 0;
+  }
+}
+
+void use(SSL_CTX& context, const std::string& certificate, const std::string& key) {
+  bool is_first = true, is_taken = true;
+  for_each_certificate(certificate, [&](X509& one) {
+    is_taken = is_taken && (is_first ? SSL_CTX_use_certificate(&context, &one) : SSL_CTX_add1_chain_cert(&context, &one)) == 1;
+    is_first = false;
+  });
+  const auto bio = reader(key);
+  const Key own(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+  is_taken = is_taken && !is_first && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1;
+  const auto code = ERR_peek_last_error();
+  const char* why = code == 0 ? nullptr : ERR_reason_error_string(code);
+  ERR_clear_error();
+  if (!is_taken) throw InvalidArgument(std::string("[tls] OpenSSL does not take this machine's certificate and key: ") + (why == nullptr ? "no reason given" : why));
+}
+
+}  // namespace
+
+std::shared_ptr<SSL_CTX> make_server_context(const std::string& certificate, const std::string& key, const std::string& authority, TlsEnd& end) {
+  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), [](SSL_CTX* one) { SSL_CTX_free(one); });
+  if (context == nullptr) throw ResourceError("[tls] OpenSSL has no memory for a context");
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_num_tickets(context.get(), 0);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  use(*context, certificate, key);
+  for_each_certificate(authority, [&](X509& one) { SSL_CTX_add_client_CA(context.get(), &one); });
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_cert_verify_callback(context.get(), ask, &end);
+  return context;
+}
+
+std::string certificate_of_peer(const SSL& connection) {
+  std::string text;
+  if (const auto* certificate = SSL_get0_peer_certificate(&connection)) append_pem(text, *certificate);
+  return text;
+}
+
+}  // namespace scissionlite::protocol
