@@ -148,7 +148,7 @@ Prepared prepare(const Model& model, const std::string& candidate, const Prepare
       job.repository_options.compile = compile_options(*options.compile_edge);
       job.repository_options.compile->batches = options.edge_batches;
     }
-    const auto manifest = prepare_candidate(job);
+    const auto manifest = prepare_candidate(job).front();
     return Prepared{.candidate = manifest.candidate, .served_name = manifest.tail_name, .tail_sha256 = manifest.tail_sha256, .wire_bytes = wire_bytes(manifest), .is_batch_dynamic = manifest.batch_dynamic};
   });
 }

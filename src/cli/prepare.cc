@@ -23,7 +23,7 @@ namespace {
 struct Options {
   std::string model, plan, candidate, input_spec, engine, package, repository, style = "onnx", fit_images = "0.33", tail_name, kserve, cloud_repository, cloud_name;
   KserveOptions kserve_options{.image = "scissionlite-edge:" + std::string(kVersion), .storage = "pvc://models/repository"};
-  std::vector<std::string> images, fitted;
+  std::vector<std::string> images, fitted, also;
   int threads = 0, max_batch = 32, max_tensors = 3;
   bool compile = false, no_cloud_copy = false;
   CompileModelOptions device, edge;  // what the halves are compiled for
@@ -34,7 +34,7 @@ constexpr const char* kPython = "python";
 /// Which folders get compiled forms. @throws InvalidArgument when none would.
 void set_compiled(const Options& options, PrepareOptions& prepare) {
   if (!options.compile) return;
-  const bool has_edge = !options.repository.empty() && prepare.candidate.kind != Candidate::Kind::kLocal;
+  const bool has_edge = !options.repository.empty() && (prepare.candidate.kind != Candidate::Kind::kLocal || !options.also.empty());
   if (!options.package.empty()) prepare.compile = options.device;
   if (has_edge && options.style != kPython) prepare.repository_options.compile = options.edge;
   if (prepare.compile || prepare.repository_options.compile) return;
@@ -75,6 +75,7 @@ int prepare(const Options& options, const Common& common) {
   const auto links = wanted_candidate(options);
   prepare.candidate = links.front();
   if (links.size() > 1) prepare.next = links[1];
+  prepare.also = options.also;
   prepare.model_path = options.model;
   prepare.graph = load_model(options.model);
   prepare.input = vision::find_input_spec(prepare.graph, options.model, options.input_spec);
@@ -97,15 +98,19 @@ int prepare(const Options& options, const Common& common) {
   set_compiled(options, prepare);
   prepare.shelf = transfer::load_shelf(options.fitted, options.model);
   if (!options.kserve.empty()) {
+    if (!options.also.empty()) throw InvalidArgument("[prepare] --kserve writes the manifests of one model folder; prepare the further plans (--also) by themselves");
     if (options.repository.empty() || prepare.candidate.kind == Candidate::Kind::kLocal) throw InvalidArgument("[prepare] --kserve: there is no model folder to serve; give a --repository and a plan with an edge");
     check_kserve_options(options.kserve_options);
     check_writable(options.kserve);
   }
-  const auto manifest = prepare_candidate(prepare);
+  const auto manifests = prepare_candidate(prepare);
+  const auto& manifest = manifests.front();
   if (!options.kserve.empty()) write_kserve(options, manifest);
 
   if (common.json) {
-    std::cout << to_json(manifest).dump(2) << "\n";
+    auto json = to_json(manifest);
+    for (size_t i = 1; i < manifests.size(); ++i) json["also"].push_back(to_json(manifests[i]));
+    std::cout << json.dump(2) << "\n";
     return 0;
   }
   int64_t wire_bytes = 0;
@@ -114,6 +119,11 @@ int prepare(const Options& options, const Common& common) {
   if (prepare.candidate.kind == Candidate::Kind::kSplit) std::cout << "wire        " << format_bytes(static_cast<double>(wire_bytes)) << " an image"
               << (manifest.coders.empty() ? "" : ", entropy-coded between ScissionLite ends") << "\n";
   if (!options.package.empty()) std::cout << "package     " << options.package << "\n";
+  for (size_t i = 1; i < manifests.size(); ++i) {
+    const auto& also = manifests[i];
+    const bool has_model = !options.repository.empty() && candidate_from_key(also.candidate).kind != Candidate::Kind::kLocal;
+    std::cout << "also        " << also.chain() << (has_model ? ", model " + (fs::path(options.repository) / also.tail_name).string() : "") << "\n";
+  }
   if (!options.repository.empty() && prepare.candidate.kind == Candidate::Kind::kLocal) {
     std::cout << "repository  not written: a local plan needs no edge\n";
   } else if (!options.repository.empty()) {
@@ -135,6 +145,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("model", options->model, "ONNX file (external data beside it)")->required();
   app.add_option("--plan", options->plan, "plan.json: its chosen candidate is prepared");
   app.add_option("--candidate", options->candidate, "a candidate instead of a plan: split/<cut>/<tl>, edge/<codec> or local; of three machines two, joined by '|'");
+  app.add_option("--also", options->also, "candidate of a further plan in the same package, which images take while it is the faster one on the link as it is (repeatable)")->type_name("KEY")->allow_extra_args(false);
   app.add_option("--package", options->package, "folder of the device package");
   app.add_option("--repository", options->repository, "the edge's model repository; a folder a model is added to it");
   app.add_option("--repo-style", options->style, "onnx: model.onnx; python: the same bytes run by a model.py, for Triton's Python backend")->capture_default_str();

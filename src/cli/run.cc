@@ -8,23 +8,20 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/service_notify.h"
-#include "base/stats.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/run_metrics.h"
+#include "cli/run_summary.h"
 #include "cli/trace_options.h"
 #include "device/delivered.h"
 #include "device/pipeline.h"
-#include "device/plan_switch.h"
+#include "prepare/further_plans.h"
 #include "prepare/names.h"
 #include "program/tls_options.h"
 
 namespace scissionlite::cli {
 namespace {
 
-using device::EdgeState;
-using device::Offloader;
-using device::RunTotals;
 
 struct Options {
   std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics, shadow_model;
@@ -105,113 +102,25 @@ device::OffloaderOptions offloader_options(const Options& o, const device::Obser
   return out;
 }
 
-Json summary_json(const RunTotals& t, const Offloader& offloader) {
-  Json json{{"images", t.images}, {"edge", t.edge}, {"cloud", t.cloud}, {"local", t.local}, {"errors", t.errors}, {"late", t.late},
-            {"candidate", offloader.package().manifest.chain()},
-            {"latency_median_us", median(t.latencies_us)}, {"latency_p95_us", percentile(t.latencies_us, 95)},
-            {"throughput_ips", t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0}};
-  if (t.judged > 0) json["positives"] = t.positives;
-  if (const auto* info = offloader.engine_info())
-    json["engine"] = {{"spec", info->spec}, {"version", info->version}, {"precision", info->precision}, {"threads", info->threads}};
-  if (const auto* edge = offloader.edge()) {
-    const auto c = edge->counters();
-    json["edge_calls"] = {{"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures},
-                          {"checks", c.checks}, {"refusals", c.refusals}, {"busy", c.busy}, {"mismatched_ids", c.mismatched_ids}};
-  }
-  return json;
-}
-
-void print_summary(const RunTotals& t, const Offloader& offloader) {
-  std::cerr << t.images << " images (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "") << t.local << " locally, " << t.errors << " errors, " << t.late
-            << " late) with " << offloader.package().manifest.chain() << ": median " << format_us(median(t.latencies_us)) << ", p95 "
-            << format_us(percentile(t.latencies_us, 95)) << ", "
-            << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
-  if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
-}
-
-void add_switching(Json& summary, const device::PlanSwitch& plans) {
-  const auto c = plans.counters();
-  summary["switching"] = {{"switches", c.switches}, {"link_probes", c.probes}, {"images", c.images}};
-}
-
-void print_switching(const device::PlanSwitch& plans) {
-  const auto c = plans.counters();
-  std::cerr << c.switches << " switches of plan:";
-  for (const auto& [candidate, images] : c.images) std::cerr << " " << images << " images by " << candidate << ";";
-  std::cerr << " the link was measured " << c.probes << " times\n";
-}
-
-void add_shadow(Json& summary, const device::Shadow& shadow) {
-  Json plans = Json::array();
-  for (const auto& one : shadow.agreements())
-    plans.push_back({{"candidate", one.plan}, {"compared", one.compared}, {"images", one.images}, {"agreement", one.agreement}, {"low", one.interval.low}, {"high", one.interval.high}, {"has_drifted", one.has_drifted}});
-  summary["shadow"] = {{"model_sha256", shadow.model_sha256()}, {"plans", plans}, {"left_out", shadow.left_out()}, {"failures", shadow.failures()}};
-}
-
-void print_shadow(const device::Shadow& shadow) {
-  std::cerr << "compared with the uncut model:";
-  for (const auto& one : shadow.agreements()) {
-    std::cerr << " " << one.plan << ": ";
-    if (one.images == 0) std::cerr << one.compared << " images, and drifted;";
-    else std::cerr << format_fixed(100 * one.agreement, 1) << " % of the last " << one.images << " agree (95 %: " << format_fixed(100 * one.interval.low, 1) << " to " << format_fixed(100 * one.interval.high, 1) << ")" << (one.has_drifted ? ", DRIFTED;" : ";");
-  }
-  std::cerr << " " << shadow.left_out() << " left out while another one waited" << (shadow.failures() > 0 ? ", " + std::to_string(shadow.failures()) + " failed" : "") << "\n";
-}
-
-/// 0 only when every image was answered as the package promises: by the edge that holds its tail, where it has one.
-int exit_code(const RunTotals& t, const Offloader& offloader) {
-  const auto* edge = offloader.edge();
-  if (edge != nullptr && edge->counters().refusals > 0) {
-    std::cerr << "scissionlite run: error: the edge was refused"
-              << (edge->state() == EdgeState::kRefused ? ": " + edge->reason() : " for a while, the log says why") << "\n";
-    return 2;
-  }
-  if (t.errors > 0) {
-    std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
-    return 2;
-  }
-  if (edge != nullptr && t.images > 0 && t.edge + t.cloud == 0) {
-    std::cerr << "scissionlite run: error: no image was answered by the edge"
-              << (edge->state() == EdgeState::kReady ? "; try a longer --deadline-ms" : ": " + edge->reason()) << "\n";
-    return 5;
-  }
-  return 0;
-}
-
-void add_delivery(Json& summary, const device::Delivered& delivered) {
-  const auto c = delivered.counters();
-  summary["delivery"] = {{"package", delivered.versions().current()->name()}, {"is_from_store", c.is_from_store}, {"updates", c.updates}, {"rejected", c.rejected}, {"failures", c.failures}, {"looks", c.looks}, {"pulled_bytes", c.pulled_bytes}};
-}
-
-void print_delivery(const device::Delivered& delivered) {
-  const auto c = delivered.counters();
-  std::cerr << "package version " << delivered.versions().current()->name() << (c.is_from_store ? " (from the store at the start)" : "") << ": " << c.updates << " updates, " << c.rejected << " rejected, "
-            << format_bytes(static_cast<double>(c.pulled_bytes)) << " fetched\n";
-}
-
-/// The package alone, or with others that images may take instead, or one that is replaced when the edge offers a newer version.
+/// Plans of packages on this machine, or of one that is replaced when the edge offers a newer version.
 struct Answering {
   std::shared_ptr<device::Shadow> shadow;
-  std::unique_ptr<Offloader> alone;
-  std::unique_ptr<device::PlanSwitch> several;
+  std::unique_ptr<device::Plans> given;
   std::unique_ptr<device::Delivered> delivered;
-  /// Stays while it is held, even when the version is replaced.
-  [[nodiscard]] std::shared_ptr<Offloader> first() const {
-    if (!delivered) return {std::shared_ptr<void>(), several ? several->plans().front().get() : alone.get()};
+  /// They stay while they are held, even when the version is replaced.
+  [[nodiscard]] std::shared_ptr<const device::Plans> plans() const {
+    if (!delivered) return {std::shared_ptr<void>(), given.get()};
     const auto version = delivered->versions().current();
-    return {version, &version->offloader()};
+    return {version, &version->plans()};
   }
-  [[nodiscard]] DevicePlans plans() const {
-    if (!several) return {first()};
-    DevicePlans out;
-    for (const auto& plan : several->plans()) out.push_back({std::shared_ptr<void>(), plan.get()});
-    return out;
-  }
-  [[nodiscard]] device::Answerer& answerer() const {
-    if (delivered) return delivered->versions();
-    return several ? static_cast<device::Answerer&>(*several) : *alone;
-  }
+  [[nodiscard]] device::Answerer& answerer() const { return delivered ? static_cast<device::Answerer&>(delivered->versions()) : given->answerer(); }
 };
+
+DevicePlans offloaders(const std::shared_ptr<const device::Plans>& plans) {
+  DevicePlans out;
+  for (const auto* plan : plans->all()) out.emplace_back(plans, plan);
+  return out;
+}
 
 /// Where state is kept: the service's own folder under systemd, else the user's; in it a folder for each edge and package.
 fs::path default_store(const Options& o) {
@@ -226,24 +135,32 @@ fs::path default_store(const Options& o) {
   return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
 }
 
+/// On this machine, the first one first.
+std::vector<DevicePackage> given_packages(const Options& o) {
+  std::vector<DevicePackage> out;
+  if (!o.from.empty()) return out;
+  out = open_plans(o.package);
+  for (const auto& folder : o.also)
+    for (auto& package : open_plans(folder)) out.push_back(std::move(package));
+  return out;
+}
+
 /// The uncut model: as given, or that of a local plan among the packages, which holds it, with its identity.
-std::pair<fs::path, std::string> shadow_model(const Options& o, const std::vector<std::string>& packages) {
+std::pair<fs::path, std::string> shadow_model(const Options& o, const std::vector<DevicePackage>& packages) {
   if (!o.shadow_model.empty()) return {o.shadow_model, ""};
-  for (const auto& folder : packages)
-    if (const auto package = open_package(folder); package.manifest.candidate == "local") return {package.local_path(), package.manifest.model_sha256};
+  for (const auto& package : packages)
+    if (package.manifest.candidate == "local") return {package.local_path(), package.manifest.model_sha256};
   throw InvalidArgument("[run] --shadow compares answers with those of the uncut model; give that as --shadow-model FILE, or a package of the plan `local` as --also");
 }
 
-/// nullptr: it was not asked for.
-std::shared_ptr<device::Shadow> make_shadow(const Options& o, const device::Observation& observing) {
+/// nullptr: it was not asked for. @param packages  empty: they come from the edge.
+std::shared_ptr<device::Shadow> make_shadow(const Options& o, const std::vector<DevicePackage>& packages, const device::Observation& observing) {
   if (o.shadow_share <= 0) {
     if (!o.shadow_model.empty() || o.min_agreement > 0) throw InvalidArgument("[run] --shadow-model and --min-agreement go with --shadow SHARE, which is 0");
     return nullptr;
   }
-  std::vector<std::string> packages = o.also;
-  if (!o.package.empty()) packages.insert(packages.begin(), o.package);
   if (packages.empty()) throw InvalidArgument("[run] --shadow does not go with --from: packages from an edge may be of any model; name the package");
-  const auto first = open_package(packages.front());
+  const auto& first = packages.front();
   const auto [model, sha256] = shadow_model(o, packages);
   auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = model, .sha256 = sha256, .engine = engine_of(o), .share = o.shadow_share, .min_agreement = o.min_agreement, .bar_us = o.shadow_bar_s * 1e6, .seed = std::random_device()()},
                                                  first.input, observing.counts);
@@ -253,11 +170,18 @@ std::shared_ptr<device::Shadow> make_shadow(const Options& o, const device::Obse
   return shadow;
 }
 
+device::SwitchOptions switch_options(const Options& o) {
+  device::SwitchOptions out;
+  out.control.deadline_us = o.deadline_ms * 1e3, out.control.call_timeout_us = o.call_timeout_ms * 1e3, out.control.dwell_us = o.dwell_ms * 1e3;
+  return out;
+}
+
 std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
   options.update_every_us = o.update_every_s * 1e6;
   options.offloader = offloader_options(o, observing);
+  options.switching = switch_options(o);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
   auto source = delivery::make_grpc_source(o.from, {.security = o.security});
   return std::make_unique<device::Delivered>(std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
@@ -282,22 +206,17 @@ std::unique_ptr<device::Delivered> first_delivered(const Options& o, const devic
 Answering make_answering(const Options& o) {
   Answering out;
   const auto observing = observation(o);
-  out.shadow = make_shadow(o, observing);
+  auto packages = given_packages(o);
+  out.shadow = make_shadow(o, packages, observing);
   if (!o.from.empty()) {
     out.delivered = first_delivered(o, observing);
     return out;
   }
   auto plan_options = offloader_options(o, observing);
   plan_options.shadow = out.shadow;
-  out.alone = std::make_unique<Offloader>(open_package(o.package), plan_options);
-  if (o.also.empty()) return out;
-  std::vector<std::unique_ptr<Offloader>> plans;
-  plans.push_back(std::move(out.alone));
-  for (const auto& folder : o.also) plans.push_back(std::make_unique<Offloader>(open_package(folder), plan_options));
-  device::SwitchOptions options;
-  options.shadow = out.shadow;
-  options.control.deadline_us = o.deadline_ms * 1e3, options.control.call_timeout_us = o.call_timeout_ms * 1e3, options.control.dwell_us = o.dwell_ms * 1e3;
-  out.several = std::make_unique<device::PlanSwitch>(std::move(plans), options);
+  auto switching = switch_options(o);
+  switching.shadow = out.shadow;
+  out.given = std::make_unique<device::Plans>(std::move(packages), plan_options, switching);
   return out;
 }
 
@@ -308,7 +227,7 @@ Options without_package(Options o) {
     if (!o.model.empty() || !o.store.empty()) throw InvalidArgument("[run] --model and --store go with --from");
     return o;
   }
-  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from there is one, from the edge");
+  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from further plans come in the package: `scissionlite prepare --also` writes them");
   (void)device::parse_package_name(o.model);
   if (!o.package.empty()) o.images.insert(o.images.begin(), std::exchange(o.package, ""));
   return o;
@@ -320,20 +239,23 @@ int run(const Options& given, const Common& common) {
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
   Progress source(make_source(o), o.hang_s * 1e6);
   const auto answering = make_answering(o);
-  if (const auto offloader = answering.first(); offloader->edge() == nullptr && offloader->package().manifest.candidate != "local")
-    log::warning("[run] no --edge given: every image is answered locally");
-  const auto metrics = serve_device_metrics(o.metrics, o.security.allows_plain_text, [&answering] { return answering.plans(); });
+  {
+    const auto plans = answering.plans();
+    if (const auto& offloader = plans->first(); offloader.edge() == nullptr && offloader.package().manifest.candidate != "local")
+      log::warning("[run] no --edge given: every image is answered locally");
+  }
+  const auto metrics = serve_device_metrics(o.metrics, o.security.allows_plain_text, [&answering] { return offloaders(answering.plans()); });
   stop_on_signals();
   if (common.json) {
-    Json ready{{"ready", true}, {"candidate", answering.first()->package().manifest.candidate}};
+    Json ready{{"ready", true}, {"candidate", answering.plans()->first().package().manifest.candidate}};
     if (answering.delivered) ready["package"] = answering.delivered->versions().current()->name();
     if (metrics) ready["metrics_port"] = metrics->port();
     std::cout << ready.dump() << std::endl;
   }
   const auto emit = [&](const device::Answer& answer) {
     if (answer.id.empty()) {  // it could not be read
-      const auto offloader = answering.first();
-      offloader->options().observation.counts->add(answer, offloader->package().manifest.candidate, /*has_edge=*/false);
+      const auto plans = answering.plans();
+      plans->first().options().observation.counts->add(answer, plans->first().package().manifest.candidate, /*has_edge=*/false);
     }
     std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
     source.answered();
@@ -342,22 +264,12 @@ int run(const Options& given, const Common& common) {
   const ServiceWatchdog watchdog([&source] { return source.is_well(); });
   const auto totals = device::run_all(answering.answerer(), source, o.pipeline, g_stop, emit);
   notify_service("STOPPING=1");
-  const auto last = answering.first();
-  const Offloader& offloader = *last;
   if (answering.shadow) answering.shadow->drain();
-  if (common.json) {
-    auto summary = summary_json(totals, offloader);
-    if (answering.several) add_switching(summary, *answering.several);
-    if (answering.delivered) add_delivery(summary, *answering.delivered);
-    if (answering.shadow) add_shadow(summary, *answering.shadow);
-    std::cout << Json{{"summary", summary}}.dump() << std::endl;
-  } else if (!common.quiet) {
-    print_summary(totals, offloader);
-    if (answering.several) print_switching(*answering.several);
-    if (answering.delivered) print_delivery(*answering.delivered);
-    if (answering.shadow) print_shadow(*answering.shadow);
-  }
-  return exit_code(totals, offloader);
+  const auto plans = answering.plans();
+  const RunSummary summary{.totals = totals, .plans = *plans, .delivered = answering.delivered.get(), .shadow = answering.shadow.get()};
+  if (common.json) std::cout << Json{{"summary", to_json(summary)}}.dump() << std::endl;
+  else if (!common.quiet) print(summary);
+  return exit_code(summary);
 }
 
 }  // namespace

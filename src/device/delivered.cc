@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/thread_priority.h"
+#include "prepare/further_plans.h"
 #include "prepare/verify_package.h"
 
 namespace scissionlite::device {
@@ -131,7 +132,7 @@ void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
 }
 
 std::shared_ptr<Version> Delivered::open(const std::string& version) {
-  return std::make_shared<Version>(short_name(version), std::make_unique<Offloader>(open_package(store_->package(version)), options_.offloader));
+  return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(open_plans(store_->package(version)), options_.offloader, options_.switching));
 }
 
 /// Ready to answer. @throws InvalidArgument: it failed and is rejected; others: it could not be tried now.
@@ -140,8 +141,8 @@ std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   try {
     run_nicely([&] { check_halves(store_->package(offer.version), options_.offloader); });
     auto version = open(offer.version);
-    check_edge(version->offloader());
-    check_answer(version->offloader());
+    for (const auto* plan : version->plans().all()) check_edge(*plan);
+    for (auto* plan : version->plans().all()) check_answer(*plan);
     return version;
   } catch (const TransportError&) {
     store_->end_trial();
@@ -223,8 +224,9 @@ bool Delivered::look() {
 }
 
 double Delivered::due_us() const {
-  const auto* edge = versions_->current()->offloader().edge();
-  const bool is_refused = edge != nullptr && edge->state() == EdgeState::kRefused;
+  const auto version = versions_->current();
+  const auto& plans = version->plans().all();
+  const bool is_refused = std::any_of(plans.begin(), plans.end(), [](const auto* plan) { return plan->edge() != nullptr && plan->edge()->state() == EdgeState::kRefused; });
   return looked_us_ + (is_refused ? std::min(options_.refused_every_us, options_.update_every_us) : options_.update_every_us);
 }
 

@@ -1,7 +1,7 @@
 // A device whose package comes from the edge: the newest at the start, and newer ones while it runs.
 //
-// A version is fetched into the store, tried, and only then used. Trying it: its files and hashes, its head on the stored picture, its local tail on the stored tensors, the edge's
-// answer to them, one picture from start to end. What fails is remembered by its hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure:
+// A version is fetched into the store, tried, and only then used. Trying it, of its plan and each further one: its files and hashes, its head on the stored picture, its local tail on the
+// stored tensors, the edge's answer to them, one picture from start to end. What fails is remembered by its hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure:
 // it is tried at the next look. At the start the store's version is used where the edge cannot be reached, or where what it offers fails.
 #pragma once
 
@@ -27,6 +27,7 @@ struct DeliveryOptions {
   bool shows_progress = true;     // of what is fetched at the start
   double share = 0.5;             // of the link's time that is used while images are answered
   OffloaderOptions offloader;
+  SwitchOptions switching;        // between the plans of a package that holds further ones
 };
 
 /// "net/3fa9c0de" -> {"net", "3fa9c0de"}. @throws InvalidArgument: a version that is not 6 to 64 hex digits.

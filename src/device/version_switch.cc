@@ -6,14 +6,14 @@ namespace scissionlite::device {
 
 Prepared VersionSwitch::prepare(Frame frame, bool keep) {
   auto version = current();
-  auto out = version->offloader().prepare(std::move(frame), keep);
+  auto out = version->plans().answerer().prepare(std::move(frame), keep);
   out.version = std::move(version);
   return out;
 }
 
 Answer VersionSwitch::finish(Prepared prepared) {
   const auto version = std::move(prepared.version);
-  auto out = version->offloader().finish(std::move(prepared));
+  auto out = version->plans().answerer().finish(std::move(prepared));
   out.package = version->name();
   return out;
 }

@@ -5,25 +5,25 @@
 #include <mutex>
 #include <string>
 
-#include "device/offloader.h"
+#include "device/plans.h"
 
 namespace scissionlite::device {
 
 /// Ends when the last image that it began is answered.
 class Version {
  public:
-  Version(std::string name, std::unique_ptr<Offloader> offloader) : name_(std::move(name)), offloader_(std::move(offloader)) {}
+  Version(std::string name, std::unique_ptr<Plans> plans) : name_(std::move(name)), plans_(std::move(plans)) {}
   [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] Offloader& offloader() const { return *offloader_; }
+  [[nodiscard]] const Plans& plans() const { return *plans_; }
 
  private:
   std::string name_;
-  std::unique_ptr<Offloader> offloader_;
+  std::unique_ptr<Plans> plans_;
 };
 
 class VersionSwitch final : public Answerer {
  public:
-  explicit VersionSwitch(std::shared_ptr<Version> first) : clock_(first->offloader().clock()), current_(std::move(first)) {}
+  explicit VersionSwitch(std::shared_ptr<Version> first) : clock_(first->plans().first().clock()), current_(std::move(first)) {}
 
   [[nodiscard]] Prepared prepare(Frame frame, bool keep) override;
   [[nodiscard]] Answer finish(Prepared prepared) override;

@@ -1,7 +1,7 @@
 // Prepare: a chosen candidate as files that run: the device package and the edge's model repository.
 //
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
-//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder
+//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder  also/<plan>/ (the same, of a further plan)
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
 // Of three machines the edge's model is the middle: decoder of the first TL, what lies between both cuts, encoder of the second. Beside it:
 //   cloud/  manifest.json (of the cloud's model)  probe.bin  <wire tensor>.coder  local.onnx (the edge's copy of the cloud's tail; may be left out)

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "onnx/onnx.h"
+#include "prepare/further_plans.h"
 #include "prepare/names.h"
 
 namespace scissionlite {
@@ -125,6 +126,59 @@ std::unique_ptr<StagedFolder> model_folder(const fs::path& repository, const Pre
   return folder;
 }
 
+using Models = std::vector<std::unique_ptr<StagedFolder>>;
+
+bool wants_repository(const PrepareOptions& options) { return !options.repository.empty() && options.candidate.kind != Candidate::Kind::kLocal; }
+
+std::string key_of(const PrepareOptions& options) { return options.candidate.key() + (options.next ? "|" + options.next->key() : ""); }
+
+/// What each plan is prepared with, the asked one first.
+std::vector<PrepareOptions> with_further_plans(const PrepareOptions& options) {
+  std::vector<PrepareOptions> out{options};
+  if (!options.also.empty() && options.package.empty()) throw InvalidArgument("[prepare] further plans (--also) lie in the device package: give --package");
+  for (const auto& key : options.also) {
+    auto plan = options;
+    const auto links = chain_from_key(key);
+    plan.candidate = links.front();
+    plan.next.reset();
+    if (links.size() > 1) plan.next = links[1];
+    else plan.cloud_repository.clear();
+    for (const auto& other : out)
+      if (further_plan_path(key_of(other)) == further_plan_path(key_of(plan))) throw InvalidArgument("[prepare] '" + key + "' of --also is in the package already");
+    const auto suffix = "_" + plain_name(key_of(plan));
+    plan.tail_name = (options.tail_name.empty() ? plain_name(options.model_path.stem().string()) : options.tail_name) + suffix;
+    plan.cloud_name = (options.cloud_name.empty() ? plain_name(options.model_path.stem().string()) + "_cloud" : options.cloud_name) + suffix;
+    out.push_back(std::move(plan));
+  }
+  return out;
+}
+
+/// One plan: its package below `folder` ("": none), its models behind those that are under construction.
+Manifest write_plan(const PrepareOptions& options, const fs::path& folder, Models& models) {
+  const auto halves = make_halves(options);
+  const bool takes_image = options.candidate.kind != Candidate::Kind::kSplit;
+  auto manifest = describe(options, halves);
+  Manifest cloud;
+  std::string cloud_bytes;
+  if (halves.next) {
+    cloud = describe_cloud(options, *halves.next, manifest);
+    cloud_bytes = serialize_tail(options, halves.next->tail, /*takes_image=*/false);
+    cloud.tail_sha256 = sha256_hex(cloud_bytes);
+    manifest.forward = forwarding_to(cloud, halves);
+  }
+  const auto tail_bytes = serialize_tail(options, halves.tail, takes_image, manifest.forward);
+  const auto local_bytes = halves.next ? serialize_tail(options, halves.local, takes_image) : tail_bytes;
+  manifest.tail_sha256 = sha256_hex(tail_bytes);
+  if (halves.next) manifest.local_sha256 = sha256_hex(local_bytes), cloud.head_sha256 = manifest.tail_sha256;
+  if (!folder.empty()) write_package(folder, options, halves, manifest, local_bytes);
+  if (wants_repository(options)) {
+    models.push_back(model_folder(options.repository, options, halves.tail, tail_bytes, manifest, halves.coders));
+    if (halves.next) write_cloud_part(models.back()->path() / "cloud", options, *halves.next, cloud, cloud_bytes);
+  }
+  if (!options.cloud_repository.empty()) models.push_back(model_folder(options.cloud_repository, options, halves.next->tail, cloud_bytes, cloud, halves.next->coders));
+  return manifest;
+}
+
 }  // namespace
 
 std::vector<Candidate> chain_from_key(const std::string& key) {
@@ -134,38 +188,19 @@ std::vector<Candidate> chain_from_key(const std::string& key) {
   return links;
 }
 
-Manifest prepare_candidate(const PrepareOptions& options) {
-  return while_doing("preparing '" + options.candidate.key() + (options.next ? "|" + options.next->key() : "") + "' of '" + options.model_path.string() + "'", [&] {
-    const bool wants_repository = !options.repository.empty() && options.candidate.kind != Candidate::Kind::kLocal;
-    check_places(options, wants_repository);
-    std::unique_ptr<StagedFolder> package;
-    if (!options.package.empty()) package = std::make_unique<StagedFolder>(options.package);
-    const auto halves = make_halves(options);
-    const bool takes_image = options.candidate.kind != Candidate::Kind::kSplit;
-    auto manifest = describe(options, halves);
-    Manifest cloud;
-    std::string cloud_bytes;
-    if (halves.next) {
-      cloud = describe_cloud(options, *halves.next, manifest);
-      cloud_bytes = serialize_tail(options, halves.next->tail, /*takes_image=*/false);
-      cloud.tail_sha256 = sha256_hex(cloud_bytes);
-      manifest.forward = forwarding_to(cloud, halves);
-    }
-    const auto tail_bytes = serialize_tail(options, halves.tail, takes_image, manifest.forward);
-    const auto local_bytes = halves.next ? serialize_tail(options, halves.local, takes_image) : tail_bytes;
-    manifest.tail_sha256 = sha256_hex(tail_bytes);
-    if (halves.next) manifest.local_sha256 = sha256_hex(local_bytes), cloud.head_sha256 = manifest.tail_sha256;
-    if (package) write_package(package->path(), options, halves, manifest, local_bytes);
-    std::vector<std::unique_ptr<StagedFolder>> models;
-    if (wants_repository) {
-      models.push_back(model_folder(options.repository, options, halves.tail, tail_bytes, manifest, halves.coders));
-      if (halves.next) write_cloud_part(models.back()->path() / "cloud", options, *halves.next, cloud, cloud_bytes);
-    }
-    if (!options.cloud_repository.empty()) models.push_back(model_folder(options.cloud_repository, options, halves.next->tail, cloud_bytes, cloud, halves.next->coders));
-    for (auto model = models.rbegin(); model != models.rend(); ++model) (*model)->commit();  // the cloud's first: who asks comes after who answers
-    if (package) package->commit();
-    return manifest;
-  });
+std::vector<Manifest> prepare_candidate(const PrepareOptions& options) {
+  const auto plans = with_further_plans(options);
+  for (const auto& plan : plans) check_places(plan, wants_repository(plan));
+  std::unique_ptr<StagedFolder> package;
+  if (!options.package.empty()) package = std::make_unique<StagedFolder>(options.package);
+  std::vector<Manifest> manifests;
+  Models models;
+  for (const auto& plan : plans)
+    while_doing("preparing '" + key_of(plan) + "' of '" + options.model_path.string() + "'",
+                [&] { manifests.push_back(write_plan(plan, package ? package->path() / (manifests.empty() ? fs::path() : further_plan_path(key_of(plan))) : fs::path(), models)); });
+  for (auto model = models.rbegin(); model != models.rend(); ++model) (*model)->commit();  // the cloud's first: who asks comes after who answers
+  if (package) package->commit();
+  return manifests;
 }
 
 }  // namespace scissionlite

@@ -22,6 +22,7 @@ struct PrepareOptions {
   Graph graph;                     // that model, loaded; empty (no nodes): loaded from model_path
   Candidate candidate;
   std::optional<Candidate> next;   // of the second link, where the edge forwards to a cloud
+  std::vector<std::string> also;   // keys of further plans, which the package holds too (further_plans.h); their models' names end with the key
   std::vector<Cut> cuts;           // where candidate.cut_id is looked up; empty: found anew
   vision::InputSpec input;
   transfer::Shelf shelf;           // TLs fitted beforehand
@@ -38,7 +39,7 @@ struct PrepareOptions {
   bool cloud_copy = true;          // the edge gets a copy of the cloud's tail, with which it answers when the cloud does not
 };
 
-/// Writes package and repository; returns the device's manifest. Both folders appear under their final names only when
+/// Writes package and repository; returns the device's manifests, that of `candidate` first. Both folders appear under their final names only when
 /// everything in both is written; what was there before is replaced.
 ///   split/...  head.onnx = model up to the cut + TL encoder, model.onnx = TL decoder + rest
 ///   edge/...   no head; model.onnx = the whole model; input.json lets the server decode images
@@ -46,11 +47,11 @@ struct PrepareOptions {
 ///   a|b        of three machines: the edge's model.onnx = TL decoder of a + what lies between + TL encoder of b, the cloud's = TL decoder of b + rest
 /// Compiled forms are written beside the ONNX files, whatever engine the candidate was planned with: only `native` runs them.
 /// The head's metadata carries input.json ("scissionlite.input"), the tail's hash and the candidate.
-/// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit; Unsupported: a chain
+/// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit, a further plan that comes twice or without a package; Unsupported: a chain
 /// whose edge computes nothing, a model of several inputs; ResourceError: a folder that cannot be written.
 /// With compiled forms also Unsupported, where the engine `native` cannot compile a half.
 /// Cost: one run a fitting image, the fit, two compilations of the tail, a few runs; a compilation for each form and batch.
-[[nodiscard]] Manifest prepare_candidate(const PrepareOptions& options);
+[[nodiscard]] std::vector<Manifest> prepare_candidate(const PrepareOptions& options);
 
 /// What runs on both sides of a link, as graphs, before anything is written.
 struct Halves {

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
+#include "prepare/further_plans.h"
 #include "prepare/prepare.h"
 #include "prepare/repository.h"
 #include "prepare/verify.h"
@@ -268,6 +269,21 @@ class Checker {
 
 }  // namespace
 
-std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) { return Checker(options).run(); }
+std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) {
+  auto findings = Checker(options).run();
+  for (const auto& folder : further_plans(options.package)) {
+    auto further = options;
+    further.package = folder;
+    for (auto& finding : Checker(further).run()) findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
+  }
+  if (std::all_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.ok; })) {  // each may be whole, and of another model
+    try {
+      (void)open_plans(options.package);
+    } catch (const Error& e) {
+      findings.push_back({"further plans: of the package's model", e.what(), false});
+    }
+  }
+  return findings;
+}
 
 }  // namespace scissionlite

@@ -10,7 +10,7 @@
 #include "base/folder_state.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "prepare/package.h"
+#include "prepare/further_plans.h"
 #include "server/names.h"
 #include "server/refusal.h"
 
@@ -54,10 +54,14 @@ void Packages::refresh(bool is_asked_for) {
 }
 
 Packages::Package Packages::read_package(const fs::path& folder, std::string state) {
-  const auto manifest = open_package(folder).manifest;
-  const bool needs_edge = candidate_from_key(manifest.candidate).kind != Candidate::Kind::kLocal;
-  Package out{.offer = {.name = folder.filename().string(), .version = {}, .model = manifest.model_name, .candidate = manifest.candidate, .tail = needs_edge ? manifest.tail_name : "", .files = delivery::list_files(folder)},
-              .needs_sha256 = needs_edge ? manifest.tail_sha256 : "", .state = std::move(state), .files = {}};
+  std::map<std::string, std::string> needs;
+  const auto plans = open_plans(folder);
+  const auto needs_edge = [](const Manifest& manifest) { return candidate_from_key(manifest.candidate).kind != Candidate::Kind::kLocal; };
+  for (const auto& plan : plans)
+    if (needs_edge(plan.manifest)) needs[plan.manifest.tail_name] = plan.manifest.tail_sha256;
+  const auto& manifest = plans.front().manifest;
+  Package out{.offer = {.name = folder.filename().string(), .version = {}, .model = manifest.model_name, .candidate = manifest.candidate, .tail = needs_edge(manifest) ? manifest.tail_name : "", .files = delivery::list_files(folder)},
+              .needs = std::move(needs), .state = std::move(state), .files = {}};
   out.offer.version = delivery::version_of(out.offer.files);
   delivery::check_offer(out.offer, "'" + folder.string() + "'");
   for (const auto& file : out.offer.files) {
@@ -81,7 +85,7 @@ void Packages::look_at(const fs::path& folder, bool is_asked_for) {
   try {
     auto package = read_package(folder, state);
     if (folder_state(folder) != state) return;  // replaced meanwhile: the next look tells
-    if (!is_served(package)) log::warning("[server] package '" + name + "' is offered once model '" + package.offer.tail + "' with sha256 " + package.needs_sha256.substr(0, 12) + " is served");
+    if (const auto model = missing(package); !model.empty()) log::warning("[server] package '" + name + "' is offered once model '" + model + "' with sha256 " + package.needs.at(model).substr(0, 12) + " is served");
     log::info("[server] package '" + name + "' is version " + package.offer.version.substr(0, 12) + " (" + package.offer.candidate + ", " + format_bytes(static_cast<double>(package.offer.size_bytes())) + ")");
     const std::lock_guard lock(mutex_);
     packages_[name] = std::move(package);
@@ -94,17 +98,26 @@ void Packages::look_at(const fs::path& folder, bool is_asked_for) {
   }
 }
 
-bool Packages::is_served(const Package& package) const {
-  if (package.needs_sha256.empty()) return true;
-  const auto models = repository_.loaded(package.offer.tail);
-  return std::any_of(models.begin(), models.end(), [&](const auto& model) { return model->interface().sha256 == package.needs_sha256; });
+bool Packages::is_served(const std::string& model, const std::string& sha256) const {
+  const auto versions = repository_.loaded(model);
+  return std::any_of(versions.begin(), versions.end(), [&](const auto& version) { return version->interface().sha256 == sha256; });
+}
+
+std::string Packages::missing(const Package& package) const {
+  const auto it = std::find_if(package.needs.begin(), package.needs.end(), [&](const auto& need) { return !is_served(need.first, need.second); });
+  return it == package.needs.end() ? "" : it->first;
+}
+
+bool Packages::is_allowed(const Package& package, const std::function<bool(const std::string& model)>& may_use) {
+  if (package.needs.empty()) return may_use(package.offer.name);
+  return std::all_of(package.needs.begin(), package.needs.end(), [&](const auto& need) { return may_use(need.first); });
 }
 
 std::vector<delivery::Offer> Packages::offers(const std::function<bool(const std::string& model)>& may_use) const {
   std::vector<delivery::Offer> out;
   const std::lock_guard lock(mutex_);
   for (const auto& [name, package] : packages_)
-    if (may_use(package.offer.tail.empty() ? name : package.offer.tail) && is_served(package)) out.push_back(package.offer);
+    if (is_allowed(package, may_use) && missing(package).empty()) out.push_back(package.offer);
   return out;
 }
 
@@ -113,7 +126,7 @@ std::unique_ptr<PackageFileReader> Packages::open(const std::string& sha256, con
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, package] : packages_) {
-      if (!may_use(package.offer.tail.empty() ? name : package.offer.tail)) continue;
+      if (!is_allowed(package, may_use)) continue;
       if (const auto found = package.files.find(sha256); found != package.files.end()) known = found->second;
     }
   }

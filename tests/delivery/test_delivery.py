@@ -76,8 +76,8 @@ class DeliveryCase(unittest.TestCase):
             cls.prepare(version, candidate)
 
     @classmethod
-    def prepare(cls, version, candidate):
-        subprocess.run([PROGRAM, "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--name", "small_tail",
+    def prepare(cls, version, candidate, *words):
+        subprocess.run([PROGRAM, "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--name", "small_tail", *words,
                         "--package", cls.made / version / "net", "--repository", cls.made / version / "models"], check=True, capture_output=True, timeout=PATIENCE)
 
     def setUp(self):
@@ -276,6 +276,127 @@ class Devices(DeliveryCase):
             done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
+
+
+class SeveralPlans(DeliveryCase):
+    """A package with further plans of its model comes, is tried and is replaced as one."""
+    ALSO = ("split/1/uint8", "local", "edge/png")
+    CANDIDATES = {"split/3/uint8", *ALSO}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.prepare("several", "split/3/uint8", *(word for key in cls.ALSO for word in ("--also", key)))
+
+    def put(self, version):
+        super().put(version)
+        for model in (self.made / version / "models").iterdir():
+            if not (self.models / model.name).exists():
+                shutil.copytree(model, self.models / model.name)
+
+    def setUp(self):
+        super().setUp()
+        self.put("several")
+
+    def test_they_come_with_the_package(self):
+        with self.serve() as edge:
+            answers, summary, _ = self.run_once(edge.address)
+            self.assertEqual(answers[0]["package"], self.state()["current"][:12])
+            self.assertEqual(set(summary["switching"]["images"]), self.CANDIDATES)
+            self.assertIn(answers[0]["candidate"], self.CANDIDATES)
+            fetched, offered = summary["delivery"]["pulled_bytes"], sum(path.stat().st_size for path in (self.packages / "net").rglob("*") if path.is_file())
+            self.assertLess(fetched, offered, "what plans share comes once")
+            _, summary, _ = self.run_once(edge.address)
+            self.assertEqual(summary["delivery"]["pulled_bytes"], 0)
+            held = self.store / "packages" / self.state()["current"]
+            done = subprocess.run([PROGRAM, "verify", "--package", held, "--json"], capture_output=True, text=True, timeout=PATIENCE)
+            findings = json.loads(done.stdout)["findings"]
+            self.assertTrue(any(finding["what"].startswith("also/split_1_uint8, ") for finding in findings), findings)
+            self.assertEqual((done.returncode, [finding for finding in findings if not finding["ok"]]), (0, []))
+            done = subprocess.run([PROGRAM, "run", held, "--edge", edge.address, "--json", self.made / "picture0.png"], capture_output=True, text=True, timeout=PATIENCE)  # by hand it is the same
+            self.assertEqual(set(json.loads(done.stdout.splitlines()[-1])["summary"]["switching"]["images"]), self.CANDIDATES)
+
+    def test_replaced_by_one_without_and_back(self):
+        with self.serve() as edge:
+            device = Device(self, edge.address, "--update-every", "0.3", "--pipeline", 4)
+            several = device.ready["package"]
+            device.ask_until(lambda: len(device.answers) > 20)
+            for version in ("two", "several"):
+                now = device.answers[-1]["package"]
+                self.put(version)
+                edge.process.send_signal(signal.SIGHUP)
+                device.ask_until(lambda: device.answers[-1]["package"] != now)
+            count = len(device.answers)
+            device.ask_until(lambda: len(device.answers) > count + 20)
+            self.assertEqual(device.end(), 0, device.stderr())
+            device.check_each_once()
+            names = [answer["package"] for answer in device.answers]
+            self.assertEqual((names[0], names[-1], len(set(names))), (several, several, 2))
+            for answer in device.answers:
+                self.assertEqual(answer.get("candidate") in self.CANDIDATES, answer["package"] == several)
+            self.assertEqual((device.summary["delivery"]["updates"], device.summary["delivery"]["rejected"]), (2, 0))
+
+    def test_offered_once_all_their_models_are_served(self):
+        shutil.rmtree(self.models / "small_tail_split_1_uint8")
+        with self.serve() as edge:
+            _, _, errors = self.run_once(edge.address, code=2)
+            self.assertIn("offers no packages to this device", errors)
+            self.assertIn("package 'net' is offered once model 'small_tail_split_1_uint8' with sha256", edge.stderr())
+            self.put("several")
+            edge.process.send_signal(signal.SIGHUP)
+            end = time.time() + PATIENCE
+            while time.time() < end and "offers no packages" in (errors := subprocess.run(self.run_command(edge.address, self.made / "picture0.png"), capture_output=True, text=True, timeout=PATIENCE).stderr):
+                time.sleep(0.2)
+            self.assertNotIn("offers no packages", errors)
+
+    def test_access_is_asked_for_all_their_models(self):
+        access = self.folder / "access.json"
+        for models, code in ((["small_tail"], 2), (["small_tail*"], 0)):
+            access.write_text(json.dumps({"schema": "scissionlite.access/1", "rules": [{"identities": ["127.0.0.1"], "models": models}]}))
+            with self.serve("--access", access) as edge:
+                self.run_once(edge.address, code=code)
+
+    def test_fault_10_bad_further_plan_rejects_the_package(self):
+        shutil.rmtree(self.packages / "net")
+        self.put("one")
+        with self.serve() as edge:
+            _, _, _ = self.run_once(edge.address)
+            first = self.state()["current"]
+            bad = self.folder / "bad"
+            shutil.copytree(self.made / "several" / "net", bad)
+            probe = bytearray((bad / "also" / "split_1_uint8" / "probe.bin").read_bytes())
+            probe[-2] ^= 0x40
+            (bad / "also" / "split_1_uint8" / "probe.bin").write_bytes(probe)
+            (self.packages / "net").rename(self.packages / ".old")
+            bad.rename(self.packages / "net")
+            edge.process.send_signal(signal.SIGHUP)
+            end = time.time() + PATIENCE
+            while time.time() < end and not self.state()["rejected"]:
+                answers, _, _ = self.run_once(edge.address)
+                self.assertEqual(answers[0]["package"], first[:12])
+                time.sleep(0.2)
+            self.assertIn("also/split_1_uint8, probe: local.onnx gives the stored answer", self.state()["rejected"][0]["reason"])
+
+    def test_plans_of_two_models(self):
+        mixed = self.folder / "mixed"
+        shutil.copytree(self.made / "several" / "net", mixed)
+        manifest = json.loads((mixed / "also" / "local" / "manifest.json").read_text())
+        manifest["model_sha256"] = "0" * 64
+        (mixed / "also" / "local" / "manifest.json").write_text(json.dumps(manifest))
+        for words in (["verify", "--package", mixed], ["run", mixed, self.made / "picture0.png"]):
+            done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("is a plan of model small with sha256 0000", done.stdout + done.stderr)
+
+    def test_what_cannot_be_prepared(self):
+        for words, text in ((("--also", "local", "--repository", self.folder / "r"), "give --package"), (("--also", "split/3/uint8", "--package", self.folder / "p"), "is in the package already"),
+                            (("--also", "split/99/uint8", "--package", self.folder / "p"), "no cut '99'"), (("--also", "nonsense", "--package", self.folder / "p"), "nonsense"),
+                            (("--also", "local", "--package", self.folder / "p", "--repository", self.folder / "r", "--kserve", self.folder / "k.yaml"), "--kserve")):
+            done = subprocess.run([PROGRAM, "prepare", self.made / "small.onnx", "--candidate", "split/3/uint8", "--images", self.made / "picture0.png", *words], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(text, done.stderr)
+            self.assertFalse((self.folder / "p").exists())
+            self.assertFalse((self.folder / "r").exists() and any((self.folder / "r").iterdir()))
 
 
 class Service(DeliveryCase):

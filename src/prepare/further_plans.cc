@@ -1,0 +1,38 @@
+#include "prepare/further_plans.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "prepare/names.h"
+
+namespace scissionlite {
+namespace {
+
+constexpr const char* kFolder = "also";
+
+}  // namespace
+
+fs::path further_plan_path(const std::string& chain) { return fs::path(kFolder) / plain_name(chain); }
+
+std::vector<fs::path> further_plans(const fs::path& package) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator entry(package / kFolder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->is_directory()) out.push_back(entry->path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<DevicePackage> open_plans(const fs::path& package) {
+  std::vector<DevicePackage> out{open_package(package)};
+  for (const auto& folder : further_plans(package)) {
+    out.push_back(open_package(folder));
+    const auto &first = out.front().manifest, &other = out.back().manifest;
+    if (other.model_sha256 != first.model_sha256)
+      throw InvalidArgument("[package] '" + folder.string() + "' is a plan of model " + other.model_name + " with sha256 " + other.model_sha256 + ", the package of " + first.model_name + " with " + first.model_sha256 +
+                            "; further plans are written with it: prepare the package again, with --also");
+  }
+  return out;
+}
+
+}  // namespace scissionlite
