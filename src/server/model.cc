@@ -169,12 +169,20 @@ void Model::probe() {
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
   job->is_probe = true;
-  job->done = [probe = probe_](const Outcome& outcome) {
+  const auto answered = [probe = probe_](const Outcome& outcome) {
     const bool has_failed = outcome.code != Code::kOk && outcome.code != Code::kUnavailable;  // a full queue says nothing about the engine
     if (has_failed) log::error("[server] the engine cannot answer the server's own probe: " + outcome.message);
     if (outcome.code != Code::kUnavailable) probe->has_failed = has_failed;
     probe->asked_ns = 0;
   };
+  job->done = answered;
+  if (joint_)  // it is an engine of its own
+    job->done = [joint = joint_, answered](const Outcome& first) {
+      if (first.code != Code::kOk) return answered(first);
+      const auto asked = std::make_shared<Job>();
+      asked->is_probe = true;
+      joint->finish(asked, first, answered);
+    };
   probe_->asked_ns = job->arrived_ns = Clock::steady().now_ns();
   batcher_->submit(std::move(job));
 }

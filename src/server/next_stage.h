@@ -30,6 +30,7 @@ inline std::shared_ptr<Job> second_job(const Job& first, std::vector<Tensor> inp
   job->deadline_ns = first.deadline_ns;
   job->id = first.id;
   job->is_cancelled = first.is_cancelled.load();
+  job->is_probe = first.is_probe;
   return job;
 }
 
