@@ -11,6 +11,7 @@
 #include "onnx/onnx.h"
 #include "ops/cut_cost.h"
 #include "planner/plan.h"
+#include "prepare/further_plans.h"
 #include "prepare/kserve.h"
 #include "prepare/prepare.h"
 #include "score/activations.h"
@@ -42,10 +43,13 @@ void set_compiled(const Options& options, PrepareOptions& prepare) {
   throw InvalidArgument("[prepare] --compile: a local plan needs no edge; give a --package");
 }
 
-void print_compiled(const Options& options, const PrepareOptions& prepare, const Manifest& manifest) {
+void print_compiled(const Options& options, const PrepareOptions& prepare, const std::vector<Manifest>& manifests) {
   std::vector<std::string> forms;
-  for (const auto& [path, hash] : manifest.compiled) forms.push_back((fs::path(options.package) / path).string());
-  if (prepare.repository_options.compile) forms.push_back((fs::path(options.repository) / manifest.tail_name / form_path("1/model.onnx")).string());
+  for (const auto& manifest : manifests) {
+    const auto folder = fs::path(options.package) / (&manifest == &manifests.front() ? fs::path() : further_plan_path(manifest.chain()));
+    for (const auto& [path, hash] : manifest.compiled) forms.push_back((folder / path).string());
+    if (prepare.repository_options.compile && candidate_from_key(manifest.candidate).kind != Candidate::Kind::kLocal) forms.push_back((fs::path(options.repository) / manifest.tail_name / form_path("1/model.onnx")).string());
+  }
   const bool is_left_out = !options.repository.empty() && options.style == kPython;
   std::cout << "compiled    " << join(forms, ", ") << ", for --engine native" << (is_left_out ? "; not for Triton's Python backend" : "") << "\n";
 }
@@ -134,7 +138,7 @@ int prepare(const Options& options, const Common& common) {
     std::cout << "cloud       " << (fs::path(options.cloud_repository) / cloud->tail_name).string() << ", sha256 " << cloud->tail_sha256.substr(0, 12) << "...; the edge asks it with `serve --forward-to HOST:PORT`"
               << (options.no_cloud_copy ? "" : " and has a copy of it") << "\n";
   if (!options.kserve.empty()) std::cout << "kserve      " << options.kserve << ", expects the repository at " << options.kserve_options.storage << "\n";
-  if (options.compile) print_compiled(options, prepare, manifest);
+  if (options.compile) print_compiled(options, prepare, manifests);
   return 0;
 }
 

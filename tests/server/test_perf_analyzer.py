@@ -11,14 +11,13 @@ import tempfile
 import peers
 from calls import main, np
 from http_calls import HttpCase
+from https_calls import Secured
 
 FOLDER = peers.DEPS / "perf_analyzer"
 PROGRAM = FOLDER / "bin" / "perf_analyzer"
 
 
-class PerfAnalyzer(HttpCase):
-    models = ("m", "steady", "casts")
-
+class PerfAnalyzerCase(HttpCase):
     def measure(self, model, concurrency, *words, batch=1, protocol="grpc"):
         """One window of a second for each; the rows of the CSV."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
@@ -32,6 +31,10 @@ class PerfAnalyzer(HttpCase):
         self.assertNotIn("ailed", text)
         with open(folder / "out.csv", newline="") as file:
             return sorted(csv.DictReader(file), key=lambda row: int(row["Concurrency"])), text
+
+
+class PerfAnalyzer(PerfAnalyzerCase):
+    models = ("m", "steady", "casts")
 
     def test_one_and_four_callers(self):
         before = self.statistics("m")
@@ -85,6 +88,17 @@ class PerfAnalyzer(HttpCase):
     def test_many_types(self):
         rows, _ = self.measure("casts", "1")
         self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
+
+
+class ByTls(Secured, PerfAnalyzerCase):
+    models = ("m",)
+
+    def test_over_https(self):
+        files = [word for name, file in (("ca-certificates", "ca.pem"), ("client-certificate", "dev1.pem"), ("private-key", "dev1.key")) for word in (f"--ssl-https-{name}-file", str(self.plant.folder / file))]
+        self.http_address = f"https://localhost:{self.http_port}"
+        rows, _ = self.measure("m", "2", "--shape", "x:2,4", *files, "--ssl-https-verify-peer", "1", "--ssl-https-verify-host", "2", protocol="http")
+        self.assertGreater(float(rows[0]["Inferences/Second"]), 10)
+        self.assertEqual(self.statistics("m").inference_stats.fail.count, 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ foreach(test behaviour control pressure security service http http_access http_l
   set_tests_properties(server_${test} PROPERTIES LABELS "integration;error" TIMEOUT 300 SKIP_RETURN_CODE 77
                        ENVIRONMENT "SCISSIONLITE_DEPS=${SCISSIONLITE_DEPS}")
 endforeach()
+set_tests_properties(server_https PROPERTIES TIMEOUT 600)
 set_tests_properties(server_security PROPERTIES TIMEOUT 1500)  # it waits for looks at files, and for floods to do their worst
 
 add_test(NAME server_perf_analyzer
