@@ -21,14 +21,13 @@ void store(float* p, quad v) { std::memcpy(p, &v, sizeof(v)); }
 
 /// to[i * to_step + j] = from[j * from_step + i] for i and j up to 4.
 inline void transpose_4x4(const float* from, int64_t from_step, float* to, int64_t to_step) {
-  typedef int32_t order __attribute__((vector_size(16)));
   const quad a = load(from), b = load(from + from_step), c = load(from + 2 * from_step), d = load(from + 3 * from_step);
-  const quad ac_low = __builtin_shuffle(a, c, order{0, 4, 1, 5}), ac_high = __builtin_shuffle(a, c, order{2, 6, 3, 7});
-  const quad bd_low = __builtin_shuffle(b, d, order{0, 4, 1, 5}), bd_high = __builtin_shuffle(b, d, order{2, 6, 3, 7});
-  store(to, __builtin_shuffle(ac_low, bd_low, order{0, 4, 1, 5}));
-  store(to + to_step, __builtin_shuffle(ac_low, bd_low, order{2, 6, 3, 7}));
-  store(to + 2 * to_step, __builtin_shuffle(ac_high, bd_high, order{0, 4, 1, 5}));
-  store(to + 3 * to_step, __builtin_shuffle(ac_high, bd_high, order{2, 6, 3, 7}));
+  const quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
+  const quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+  store(to, __builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5));
+  store(to + to_step, __builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7));
+  store(to + 2 * to_step, __builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5));
+  store(to + 3 * to_step, __builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7));
 }
 
 /// Four lanes of four pixels at a time, what is left over one by one; zeros in lanes without a channel.

@@ -39,7 +39,9 @@ static SCISSIONLITE_INLINE codevec looked_up(const uint8_t* table, codevec codes
 #elif defined(__aarch64__)
   return reinterpret_cast<codevec>(vqtbl1q_u8(vld1q_u8(table), reinterpret_cast<uint8x16_t>(codes)));
 #else
-  return __builtin_shuffle(load_as<codevec>(table), codes);
+  codevec out;
+  for (int i = 0; i < kOutputs; ++i) out[i] = table[codes[i] % kEntries];
+  return out;
 #endif
 }
 

@@ -79,7 +79,7 @@ class ProductCode {
     int64_t fetched_bytes = 0;            // of the next part, in one run
   };
   void call(const Part& part, const Tile& tile, const uint8_t* next, const Complete& complete) const {
-    reinterpret_cast<Function*>(code_.at(part.code_at))(tile.x, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, next, complete.sums, complete.y, complete.residual);
+    reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(code_.at(part.code_at)))(tile.x, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, next, complete.sums, complete.y, complete.residual);
   }
   [[nodiscard]] size_t index_of(int64_t block, int64_t piece) const { return static_cast<size_t>(is_block_by_block_ ? block * pieces_ + piece : piece * blocks_ + block); }
   int64_t pieces_, blocks_;
