@@ -216,7 +216,7 @@ Answering make_answering(const Options& o) {
   plan_options.shadow = out.shadow;
   auto switching = switch_options(o);
   switching.shadow = out.shadow;
-  out.given = std::make_unique<device::Plans>(std::move(packages), plan_options, switching);
+  out.given = std::make_unique<device::Plans>(device::make_offloaders(std::move(packages), plan_options), switching);
   return out;
 }
 

@@ -96,21 +96,24 @@ void print(const RunSummary& summary) {
 
 int exit_code(const RunSummary& summary) {
   const auto& t = summary.totals;
-  const auto* edge = summary.plans.first().edge();
-  if (edge != nullptr && edge->counters().refusals > 0) {
-    std::cerr << "scissionlite run: error: the edge was refused"
-              << (edge->state() == EdgeState::kRefused ? ": " + edge->reason() : " for a while, the log says why") << "\n";
+  const auto& plans = summary.plans.all();
+  const auto with_edge = [&](const auto& holds) {
+    return std::find_if(plans.begin(), plans.end(), [&](const auto* plan) { return plan->edge() != nullptr && holds(*plan->edge()); });
+  };
+  if (const auto refused = with_edge([](const auto& edge) { return edge.counters().refusals > 0; }); refused != plans.end()) {
+    const auto& edge = *(*refused)->edge();
+    std::cerr << "scissionlite run: error: the edge was refused" << (plans.size() > 1 ? " for " + (*refused)->package().manifest.chain() : "")
+              << (edge.state() == EdgeState::kRefused ? ": " + edge.reason() : " for a while, the log says why") << "\n";
     return 2;
   }
   if (t.errors > 0) {
     std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
     return 2;
   }
-  const auto& all = summary.plans.all();
-  const bool promises_edge = std::all_of(all.begin(), all.end(), [](const auto* plan) { return plan->edge() != nullptr; });  // none of them is local
-  if (promises_edge && t.images > 0 && t.edge + t.cloud == 0) {
-    std::cerr << "scissionlite run: error: no image was answered by the edge"
-              << (edge->state() == EdgeState::kReady ? "; try a longer --deadline-ms" : ": " + edge->reason()) << "\n";
+  const auto any = with_edge([](const auto&) { return true; }), ready = with_edge([](const auto& edge) { return edge.state() == EdgeState::kReady; });
+  const bool is_local_by_choice = plans.size() > 1 && ready != plans.end();
+  if (any != plans.end() && t.images > 0 && t.edge + t.cloud == 0 && !is_local_by_choice) {
+    std::cerr << "scissionlite run: error: no image was answered by the edge" << (ready != plans.end() ? "; try a longer --deadline-ms" : ": " + (*any)->edge()->reason()) << "\n";
     return 5;
   }
   return 0;

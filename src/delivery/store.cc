@@ -181,7 +181,7 @@ void Store::install(const Offer& offer) {
   std::set<fs::path> folders{fresh};
   for (const auto& file : offer.files) {
     const auto path = fresh / file.path;
-    if (folders.insert(path.parent_path()).second) disk_.make_folder(path.parent_path());
+    for (auto folder = path.parent_path(); folders.insert(folder).second; folder = folder.parent_path()) disk_.make_folder(folder);  // up to `fresh`
     disk_.link(folder_ / "files" / file.sha256, path);
   }
   for (const auto& path : folders) disk_.sync(path);

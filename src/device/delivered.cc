@@ -131,8 +131,10 @@ void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
   count([&](auto& c) { c.pulled_bytes += bytes; });
 }
 
-std::shared_ptr<Version> Delivered::open(const std::string& version) {
-  return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(open_plans(store_->package(version)), options_.offloader, options_.switching));
+std::vector<std::unique_ptr<Offloader>> Delivered::offloaders(const std::string& version) const { return make_offloaders(open_plans(store_->package(version)), options_.offloader); }
+
+std::shared_ptr<Version> Delivered::make_version(const std::string& version, std::vector<std::unique_ptr<Offloader>> plans) const {
+  return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(std::move(plans), options_.switching));
 }
 
 /// Ready to answer. @throws InvalidArgument: it failed and is rejected; others: it could not be tried now.
@@ -140,10 +142,10 @@ std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   store_->begin_trial(offer.version);
   try {
     run_nicely([&] { check_halves(store_->package(offer.version), options_.offloader); });
-    auto version = open(offer.version);
-    for (const auto* plan : version->plans().all()) check_edge(*plan);
-    for (auto* plan : version->plans().all()) check_answer(*plan);
-    return version;
+    auto plans = offloaders(offer.version);
+    for (const auto& plan : plans) check_edge(*plan);
+    for (const auto& plan : plans) check_answer(*plan);
+    return make_version(offer.version, std::move(plans));  // its switch neither learns from the probe nor asks anything of the link before
   } catch (const TransportError&) {
     store_->end_trial();
     throw;

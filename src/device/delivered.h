@@ -57,7 +57,9 @@ class Delivered {
   [[nodiscard]] delivery::Offer chosen_offer();
   [[nodiscard]] std::shared_ptr<Version> start_with_offer();
   [[nodiscard]] std::shared_ptr<Version> start_from_store(const std::string& why);
-  [[nodiscard]] std::shared_ptr<Version> open(const std::string& version);
+  [[nodiscard]] std::vector<std::unique_ptr<Offloader>> offloaders(const std::string& version) const;
+  [[nodiscard]] std::shared_ptr<Version> make_version(const std::string& version, std::vector<std::unique_ptr<Offloader>> plans) const;
+  [[nodiscard]] std::shared_ptr<Version> open(const std::string& version) const { return make_version(version, offloaders(version)); }
   [[nodiscard]] std::shared_ptr<Version> tried(const delivery::Offer& offer);
   void fetch(const delivery::Offer& offer, bool in_background);
   void look_again_and_again();

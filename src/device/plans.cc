@@ -2,9 +2,13 @@
 
 namespace scissionlite::device {
 
-Plans::Plans(std::vector<DevicePackage> packages, const OffloaderOptions& options, const SwitchOptions& switching) {
-  std::vector<std::unique_ptr<Offloader>> plans;
-  for (auto& package : packages) plans.push_back(std::make_unique<Offloader>(std::move(package), options));
+std::vector<std::unique_ptr<Offloader>> make_offloaders(std::vector<DevicePackage> packages, const OffloaderOptions& options) {
+  std::vector<std::unique_ptr<Offloader>> out;
+  for (auto& package : packages) out.push_back(std::make_unique<Offloader>(std::move(package), options));
+  return out;
+}
+
+Plans::Plans(std::vector<std::unique_ptr<Offloader>> plans, const SwitchOptions& switching) {
   for (const auto& plan : plans) all_.push_back(plan.get());
   if (plans.size() == 1) alone_ = std::move(plans.front());
   else several_ = std::make_unique<PlanSwitch>(std::move(plans), switching);

@@ -8,10 +8,13 @@
 
 namespace scissionlite::device {
 
+/// Of each package. @throws what Offloader throws.
+[[nodiscard]] std::vector<std::unique_ptr<Offloader>> make_offloaders(std::vector<DevicePackage> packages, const OffloaderOptions& options);
+
 class Plans {
  public:
-  /// @param packages  at least one; with more, images take turns as PlanSwitch decides. @throws what Offloader and PlanSwitch throw.
-  Plans(std::vector<DevicePackage> packages, const OffloaderOptions& options, const SwitchOptions& switching);
+  /// @param plans  at least one; with more, each image takes the one that PlanSwitch chooses. @throws what PlanSwitch throws.
+  Plans(std::vector<std::unique_ptr<Offloader>> plans, const SwitchOptions& switching);
 
   [[nodiscard]] Answerer& answerer() const;
   /// Of the first package.

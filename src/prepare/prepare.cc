@@ -144,7 +144,9 @@ std::vector<PrepareOptions> with_further_plans(const PrepareOptions& options) {
     if (links.size() > 1) plan.next = links[1];
     else plan.cloud_repository.clear();
     for (const auto& other : out)
-      if (further_plan_path(key_of(other)) == further_plan_path(key_of(plan))) throw InvalidArgument("[prepare] '" + key + "' of --also is in the package already");
+      if (further_plan_path(other.candidate.key()) == further_plan_path(plan.candidate.key()))
+        throw InvalidArgument("[prepare] '" + key + "' of --also is in the package already, where '" + key_of(other) + "' is: plans are told apart by what the device sends");
+    if (plan.next && !out.front().next) out.front().cloud_repository.clear();  // it is the further plan's
     const auto suffix = "_" + plain_name(key_of(plan));
     plan.tail_name = (options.tail_name.empty() ? plain_name(options.model_path.stem().string()) : options.tail_name) + suffix;
     plan.cloud_name = (options.cloud_name.empty() ? plain_name(options.model_path.stem().string()) + "_cloud" : options.cloud_name) + suffix;

@@ -47,19 +47,24 @@ int ask(X509_STORE_CTX* check, void* end) {
   }
 }
 
+/// @throws InvalidArgument with the reason that OpenSSL has left.
+void require(bool is_taken) {
+  if (is_taken) return;
+  const auto code = ERR_peek_last_error();
+  const char* why = code == 0 ? nullptr : ERR_reason_error_string(code);
+  ERR_clear_error();
+  throw InvalidArgument(std::string("[tls] OpenSSL does not take this machine's certificate and key: ") + (why == nullptr ? "no reason given" : why));
+}
+
 void use(SSL_CTX& context, const std::string& certificate, const std::string& key) {
-  bool is_first = true, is_taken = true;
+  bool is_first = true;
   for_each_certificate(certificate, [&](X509& one) {
-    is_taken = is_taken && (is_first ? SSL_CTX_use_certificate(&context, &one) : SSL_CTX_add1_chain_cert(&context, &one)) == 1;
+    require((is_first ? SSL_CTX_use_certificate(&context, &one) : SSL_CTX_add1_chain_cert(&context, &one)) == 1);
     is_first = false;
   });
   const auto bio = reader(key);
   const Key own(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
-  is_taken = is_taken && !is_first && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1;
-  const auto code = ERR_peek_last_error();
-  const char* why = code == 0 ? nullptr : ERR_reason_error_string(code);
-  ERR_clear_error();
-  if (!is_taken) throw InvalidArgument(std::string("[tls] OpenSSL does not take this machine's certificate and key: ") + (why == nullptr ? "no reason given" : why));
+  require(!is_first && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1);
 }
 
 }  // namespace

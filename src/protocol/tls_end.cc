@@ -96,9 +96,9 @@ bool TlsEnd::reload(bool is_asked_for) {
     X509Pointer own;
     judge(texts, authority, own);
     if (why = own_objection(*own); why.empty()) {
+      if (context_ != nullptr) context_ = make_server_context(texts.certificate, texts.key, texts.authority, *this);
       staged_->replace(texts.key + "\n" + texts.certificate);
       texts_ = texts, authority_ = std::move(authority), own_ = std::move(own);
-      context_.reset();
       rejected_.clear(), refused_peer_.clear(), remembered_.clear();
       log::warning("[tls] the certificates were read again: '" + name_of(*own_) + "' in '" + files_.certificate.string() + "' serves new connections");
       return true;

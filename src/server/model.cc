@@ -164,7 +164,7 @@ void Model::probe() {
   const uint64_t executions = statistics_->snapshot().execution_count;
   const uint64_t before = probe_->executions.exchange(executions);
   if (executions != before) probe_->has_failed = false;
-  if ((executions != before && !batcher_->is_suspect()) || probe_->asked_ns != 0) return;
+  if ((executions != before && !batcher_->is_suspect() && (!joint_ || joint_->is_ready())) || probe_->asked_ns != 0) return;
   auto job = std::make_shared<Job>();
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
@@ -190,7 +190,7 @@ void Model::probe() {
 bool Model::can_infer() const {
   const int64_t asked_ns = probe_->asked_ns;
   const bool is_unanswered = asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
-  return !batcher_->is_hung() && !batcher_->is_suspect() && !probe_->has_failed && !is_unanswered;
+  return !batcher_->is_hung() && !batcher_->is_suspect() && (!joint_ || joint_->is_ready()) && !probe_->has_failed && !is_unanswered;
 }
 
 }  // namespace scissionlite::server

@@ -78,7 +78,7 @@ class Model {
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;
   /// Whether it can answer: it can infer, and of a middle the cloud or the copy of its tail can.
-  [[nodiscard]] bool is_ready() const { return can_infer() && (!forwarder_ || forwarder_->is_ready()) && (!joint_ || joint_->is_ready()); }
+  [[nodiscard]] bool is_ready() const { return can_infer() && (!forwarder_ || forwarder_->is_ready()); }
 
  private:
   Model();

@@ -58,7 +58,8 @@ Packages::Package Packages::read_package(const fs::path& folder, std::string sta
   const auto plans = open_plans(folder);
   const auto needs_edge = [](const Manifest& manifest) { return candidate_from_key(manifest.candidate).kind != Candidate::Kind::kLocal; };
   for (const auto& plan : plans)
-    if (needs_edge(plan.manifest)) needs[plan.manifest.tail_name] = plan.manifest.tail_sha256;
+    if (needs_edge(plan.manifest) && needs.emplace(plan.manifest.tail_name, plan.manifest.tail_sha256).first->second != plan.manifest.tail_sha256)
+      throw InvalidArgument("[package] two plans of '" + folder.string() + "' need different models of the name '" + plan.manifest.tail_name + "'; prepare the package with all its plans at once (--also)");
   const auto& manifest = plans.front().manifest;
   Package out{.offer = {.name = folder.filename().string(), .version = {}, .model = manifest.model_name, .candidate = manifest.candidate, .tail = needs_edge(manifest) ? manifest.tail_name : "", .files = delivery::list_files(folder)},
               .needs = std::move(needs), .state = std::move(state), .files = {}};

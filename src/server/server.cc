@@ -157,6 +157,7 @@ struct Server::Impl {
 
   void listen_http() {
     MetricsSource source{repository, refusals, {}, &delivery.sent_bytes()};
+    if ((options.http.is_on() && options.http_speaks_tls()) || (options.metrics.is_on() && options.metrics_speak_tls())) (void)tls->server_context();  // what OpenSSL does not take ends the start, not each connection
     if (options.http.is_on()) {
       http = std::make_unique<http::HttpServer>(http_options(options.http, options.http_speaks_tls(), "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
       source.http.emplace_back("http", &http->counts());

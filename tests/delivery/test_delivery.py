@@ -388,6 +388,13 @@ class SeveralPlans(DeliveryCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("is a plan of model small with sha256 0000", done.stdout + done.stderr)
 
+    def test_two_tails_of_one_name(self):
+        """Put together by hand: the edge has one of them at most."""
+        shutil.copytree(self.made / "two" / "net", self.packages / "net" / "also" / "other")
+        with self.serve() as edge:
+            self.run_once(edge.address, code=2)
+            self.assertIn("need different models of the name 'small_tail'", edge.stderr())
+
     def test_what_cannot_be_prepared(self):
         for words, text in ((("--also", "local", "--repository", self.folder / "r"), "give --package"), (("--also", "split/3/uint8", "--package", self.folder / "p"), "is in the package already"),
                             (("--also", "split/99/uint8", "--package", self.folder / "p"), "no cut '99'"), (("--also", "nonsense", "--package", self.folder / "p"), "nonsense"),

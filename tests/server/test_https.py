@@ -202,6 +202,12 @@ class Certificates(HttpsCase):
         self.assertEqual(self.ask(honest)[0], 200)
         self.cannot(server, name="thief")
 
+    def test_a_certificate_that_openssl_does_not_take_ends_the_start(self):
+        certificate, key = self.folder / "weak.pem", self.folder / "weak.key"
+        certificates.run("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=edge", "-keyout", key, "-out", certificate, "-days", 30)
+        text = self.refused("--tls-ca", self.plant.ca, "--tls-cert", certificate, "--tls-key", key)
+        self.assertIn("OpenSSL does not take this machine's certificate and key: ee key too small", text)
+
     def test_new_certificates_serve_new_connections(self):
         folder = self.folder / "renewed"
         shutil.copytree(self.plant.folder, folder)

@@ -143,6 +143,7 @@ void Session::shake_hands() {
     if (error) return self->shared_.count(error == boost::beast::error::timeout ? Turned::kTooSlow : Turned::kNoTls), self->close();
     self->buffer_.consume(bytes);
     self->caller_.certificate = self->stream_.certificate();
+    if (self->caller_.certificate.empty()) return self->close();  // without it the caller would be its address
     self->wait_for_request();
   });
 }
