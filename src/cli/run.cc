@@ -22,7 +22,6 @@
 namespace scissionlite::cli {
 namespace {
 
-
 struct Options {
   std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics, shadow_model;
   std::vector<std::string> images, also;
@@ -279,7 +278,7 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("package", o->package, "device package written by `scissionlite prepare`; not with --from");
   app.add_option("images", o->images, "image files or folders");
   app.add_option("--also", o->also, "package of another plan of the model, which images take while it is the faster one on the link as it is (repeatable)")->type_name("DIR")->allow_extra_args(false);
-  app.add_option("--dwell-ms", o->dwell_ms, "with --also: least time between two switches of plan")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--dwell-ms", o->dwell_ms, "with several plans: least time between two switches")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--edge", o->edge, "address of the edge, HOST:PORT");
   app.add_option("--from", o->from, "fetch the package from the edge at HOST:PORT (`serve --packages`), and newer versions while it runs; also the --edge where none is given");
   app.add_option("--model", o->model, "with --from: which of the edge's packages, NAME, or NAME/VERSION to stay with one");

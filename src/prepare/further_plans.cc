@@ -23,14 +23,18 @@ std::vector<fs::path> further_plans(const fs::path& package) {
   return out;
 }
 
+void check_same_model(const DevicePackage& package, const DevicePackage& plan) {
+  const auto &first = package.manifest, &other = plan.manifest;
+  if (other.model_sha256 != first.model_sha256)
+    throw InvalidArgument("[package] '" + plan.folder.string() + "' is a plan of model " + other.model_name + " with sha256 " + other.model_sha256 + ", the package of " + first.model_name + " with " + first.model_sha256 +
+                          "; further plans are written with it: prepare the package again, with --also");
+}
+
 std::vector<DevicePackage> open_plans(const fs::path& package) {
   std::vector<DevicePackage> out{open_package(package)};
   for (const auto& folder : further_plans(package)) {
     out.push_back(open_package(folder));
-    const auto &first = out.front().manifest, &other = out.back().manifest;
-    if (other.model_sha256 != first.model_sha256)
-      throw InvalidArgument("[package] '" + folder.string() + "' is a plan of model " + other.model_name + " with sha256 " + other.model_sha256 + ", the package of " + first.model_name + " with " + first.model_sha256 +
-                            "; further plans are written with it: prepare the package again, with --also");
+    check_same_model(out.front(), out.back());
   }
   return out;
 }

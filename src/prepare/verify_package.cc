@@ -22,7 +22,8 @@ constexpr double kMostOtherCodes = 0.05, kHalfPrecision = 2e-3;
 
 class Checker {
  public:
-  explicit Checker(const PackageVerifyOptions& options) : options_(options) {}
+  /// @param of  the package that this one is a further plan of; nullptr: it is none, or that one could not be opened.
+  explicit Checker(const PackageVerifyOptions& options, const DevicePackage* of = nullptr) : options_(options), of_(of) {}
 
   std::vector<PackageFinding> run() {
     if (!step("package: files and hashes", [&] { return open(); })) return findings_;
@@ -35,6 +36,8 @@ class Checker {
     if (!options_.model.empty()) check_against_model();
     return findings_;
   }
+  /// nullptr: it could not be.
+  [[nodiscard]] const DevicePackage* opened() const { return findings_.front().ok ? &package_ : nullptr; }
 
  private:
   [[nodiscard]] Candidate candidate() const { return candidate_from_key(package_.manifest.candidate); }
@@ -56,6 +59,7 @@ class Checker {
 
   std::string open() {
     package_ = open_package(options_.package);
+    if (of_ != nullptr) check_same_model(*of_, package_);
     return package_.manifest.candidate + " of " + package_.manifest.model_name;
   }
 
@@ -263,6 +267,7 @@ class Checker {
 
   const PackageVerifyOptions& options_;
   DevicePackage package_;
+  const DevicePackage* of_;
   Manifest edge_;  // of the repository, once it is read
   std::vector<PackageFinding> findings_;
 };
@@ -270,18 +275,12 @@ class Checker {
 }  // namespace
 
 std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) {
-  auto findings = Checker(options).run();
+  Checker package(options);
+  auto findings = package.run();
   for (const auto& folder : further_plans(options.package)) {
     auto further = options;
     further.package = folder;
-    for (auto& finding : Checker(further).run()) findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
-  }
-  if (std::all_of(findings.begin(), findings.end(), [](const auto& finding) { return finding.ok; })) {  // each may be whole, and of another model
-    try {
-      (void)open_plans(options.package);
-    } catch (const Error& e) {
-      findings.push_back({"further plans: of the package's model", e.what(), false});
-    }
+    for (auto& finding : Checker(further, package.opened()).run()) findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
   }
   return findings;
 }

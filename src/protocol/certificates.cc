@@ -14,14 +14,12 @@ namespace {
 
 constexpr int kSecurityLevel = 2;  // as Debian's OpenSSL asks for: RSA of 2048 bits, no SHA-1
 
-using Bio = std::unique_ptr<BIO, decltype([](BIO* one) { BIO_free(one); })>;
-using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* one) { EVP_PKEY_free(one); })>;
 using Names = std::unique_ptr<GENERAL_NAMES, decltype([](GENERAL_NAMES* one) { GENERAL_NAMES_free(one); })>;
 using Chain = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509)* one) { sk_X509_pop_free(one, X509_free); })>;
 using Infos = std::unique_ptr<STACK_OF(X509_INFO), decltype([](STACK_OF(X509_INFO)* one) { sk_X509_INFO_pop_free(one, X509_INFO_free); })>;
 using Check = std::unique_ptr<X509_STORE_CTX, decltype([](X509_STORE_CTX* one) { X509_STORE_CTX_free(one); })>;
 
-Bio reader(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
+BioPointer reader(const std::string& text) { return BioPointer(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
 int64_t seconds_of(const ASN1_TIME* time) {
   tm parts{};
@@ -97,6 +95,22 @@ X509Pointer first_certificate(const std::string& pem) {
   return out;
 }
 
+std::vector<X509Pointer> certificates_in(const std::string& pem) {
+  std::vector<X509Pointer> out;
+  const auto bio = reader(pem);
+  while (X509Pointer one{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) out.push_back(std::move(one));
+  ERR_clear_error();
+  return out;
+}
+
+KeyPointer private_key(const std::string& pem) {
+  const auto bio = reader(pem);
+  // A callback that gives no passphrase: the default one would ask on the terminal.
+  KeyPointer key(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+  ERR_clear_error();
+  return key;
+}
+
 std::string name_of(X509& certificate) {
   auto* subject = X509_get_subject_name(&certificate);
   const int index = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
@@ -114,9 +128,7 @@ std::string objection_to_time(X509& certificate, int64_t now_s) {
 }
 
 void check_key(const std::string& key_pem, X509& certificate, const std::string& key_path, const std::string& certificate_path) {
-  const auto bio = reader(key_pem);
-  // A callback that gives no passphrase: the default one would ask on the terminal.
-  const Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+  const auto key = private_key(key_pem);
   const bool fits = key != nullptr && X509_check_private_key(&certificate, key.get()) == 1;
   ERR_clear_error();
   if (key == nullptr) throw InvalidArgument("[tls] '" + key_path + "' holds no private key that can be read (damaged, or with a passphrase); give one in PEM without a passphrase, readable by this user alone");
@@ -146,10 +158,8 @@ Authority::Authority(const std::string& pem, const std::string& path, const std:
 }
 
 std::string Authority::objection(const std::string& chain_pem, Side side, const std::string& host, int64_t now_s) const {
-  const auto bio = reader(chain_pem);
   const Chain chain(sk_X509_new_null());
-  while (auto* one = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) sk_X509_push(chain.get(), one);
-  ERR_clear_error();
+  for (auto& one : certificates_in(chain_pem)) sk_X509_push(chain.get(), one.release());
   if (sk_X509_num(chain.get()) == 0) return "is missing: the other end shows none";
   X509* leaf = sk_X509_value(chain.get(), 0);
   const Check check(X509_STORE_CTX_new());

@@ -2,25 +2,36 @@
 // "certificate verify failed", which does not tell an operator whether a clock is wrong or a device was stolen.
 #pragma once
 
+#include <openssl/bio.h>
+#include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace scissionlite::protocol {
 
 struct X509Free {
   void operator()(X509* one) const { X509_free(one); }
   void operator()(X509_STORE* one) const { X509_STORE_free(one); }
+  void operator()(BIO* one) const { BIO_free(one); }
+  void operator()(EVP_PKEY* one) const { EVP_PKEY_free(one); }
 };
 using X509Pointer = std::unique_ptr<X509, X509Free>;
+using BioPointer = std::unique_ptr<BIO, X509Free>;
+using KeyPointer = std::unique_ptr<EVP_PKEY, X509Free>;
 
 /// What the holder of a certificate does with it.
 enum class Side { kClient, kServer };
 
 /// The first certificate of a PEM text; nullptr when there is none.
 [[nodiscard]] X509Pointer first_certificate(const std::string& pem);
+/// All of it, in order.
+[[nodiscard]] std::vector<X509Pointer> certificates_in(const std::string& pem);
+/// The private key of a PEM text, which is not asked a passphrase for; nullptr when there is none that can be read.
+[[nodiscard]] KeyPointer private_key(const std::string& pem);
 /// Its common name, else its first DNS name or address; "" without any. Names that hold a NUL are none.
 [[nodiscard]] std::string name_of(X509& certificate);
 /// "expired on ...", "is not valid before ...; is this machine's clock (...) right?", or "".

@@ -9,21 +9,8 @@
 namespace scissionlite::protocol {
 namespace {
 
-using Bio = std::unique_ptr<BIO, decltype([](BIO* one) { BIO_free(one); })>;
-using Key = std::unique_ptr<EVP_PKEY, decltype([](EVP_PKEY* one) { EVP_PKEY_free(one); })>;
-
-Bio reader(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
-
-/// `take` gets each certificate of a PEM text.
-template <typename Take>
-void for_each_certificate(const std::string& pem, const Take& take) {
-  const auto bio = reader(pem);
-  while (const X509Pointer one{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) take(*one);
-  ERR_clear_error();
-}
-
 void append_pem(std::string& text, const X509& certificate) {
-  const Bio bio(BIO_new(BIO_s_mem()));
+  const BioPointer bio(BIO_new(BIO_s_mem()));
   if (bio == nullptr || PEM_write_bio_X509(bio.get(), &certificate) != 1) return;
   char* data = nullptr;
   const auto length = BIO_get_mem_data(bio.get(), &data);
@@ -57,14 +44,10 @@ void require(bool is_taken) {
 }
 
 void use(SSL_CTX& context, const std::string& certificate, const std::string& key) {
-  bool is_first = true;
-  for_each_certificate(certificate, [&](X509& one) {
-    require((is_first ? SSL_CTX_use_certificate(&context, &one) : SSL_CTX_add1_chain_cert(&context, &one)) == 1);
-    is_first = false;
-  });
-  const auto bio = reader(key);
-  const Key own(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
-  require(!is_first && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1);
+  const auto chain = certificates_in(certificate);
+  for (const auto& one : chain) require((one == chain.front() ? SSL_CTX_use_certificate(&context, one.get()) : SSL_CTX_add1_chain_cert(&context, one.get())) == 1);
+  const auto own = private_key(key);
+  require(!chain.empty() && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1);
 }
 
 }  // namespace
@@ -78,7 +61,7 @@ std::shared_ptr<SSL_CTX> make_server_context(const std::string& certificate, con
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
   use(*context, certificate, key);
-  for_each_certificate(authority, [&](X509& one) { SSL_CTX_add_client_CA(context.get(), &one); });
+  for (const auto& one : certificates_in(authority)) SSL_CTX_add_client_CA(context.get(), one.get());
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context.get(), ask, &end);
   return context;
