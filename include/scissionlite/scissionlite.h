@@ -259,6 +259,8 @@ struct PrepareOptions {
   /// engines, the ONNX files. None: not written. @throws kUnsupported when "native" cannot compile a half.
   std::optional<CompileFor> compile_device{}, compile_edge{};
   std::vector<int64_t> edge_batches{};  // that the edge's is compiled for; empty: those that it loads with, 1 and 2. Others are compiled as they come
+  /// Keys of further plans in the same package, between which Device switches; their models in the repository are named after what they are sent.
+  std::vector<std::string> also{};
 };
 
 /// What was written.
@@ -267,9 +269,10 @@ struct Prepared {
   std::string tail_sha256{};       // what device and edge must agree on
   int64_t wire_bytes = 0;        // of the tensors that cross, one image; of an edge-only candidate its input tensor
   bool is_batch_dynamic = false;
+  std::vector<Prepared> also{};    // of PrepareOptions::also, in its order
 };
 /// @param candidate  a key, as of Plan::chosen. What was in the folders under these names is replaced at once, when all is
-/// written. @throws kInvalidArgument: an unknown cut, a learned transfer layer without images; kResource: a folder that
+/// written. @throws kInvalidArgument: an unknown cut, a learned transfer layer without images, further plans without a package; kResource: a folder that
 /// cannot be written. Cost: a run an image that is fitted on, the fit, two compilations.
 Prepared prepare(const Model& model, const std::string& candidate, const PrepareOptions& options);
 
@@ -314,6 +317,7 @@ struct DeviceOptions {
   std::string engine{};
   int threads = 0;
   Security security{};           // of the way to the edge
+  double dwell_us = 2e6;         // least time between two switches, of a package with several plans
 };
 
 struct Class {
@@ -327,11 +331,20 @@ struct Output {
   std::vector<float> values{};  // row-major, whatever the model's type
 };
 
+/// What a model that finds one class says, where input.json has a decision.
+struct Verdict {
+  bool is_positive = false;
+  double share = 0, threshold = 0;  // of the positive class
+  std::string label{};              // of that class
+};
+
 /// Every image gets one, from the edge or from the device itself.
 struct Answer {
   bool is_from_edge = false;
+  std::string plan{};             // by which it was answered: "split/37/uint8"
   std::vector<Class> top{};       // best first; empty when the first output is no list of scores
-  std::vector<Output> outputs{};
+  std::optional<Verdict> verdict{};
+  std::vector<Output> outputs{};  // empty when the edge sent classes only
   double latency_us = 0;        // from taking the image to the answer
   double device_us = 0, wire_us = 0, edge_us = 0;  // its parts: work here, both ways and waiting, work there
   int64_t sent_bytes = 0;       // tensors or file, without the message around them
@@ -340,7 +353,8 @@ struct Answer {
   std::string error{};            // not empty: there is no answer, and this is why
 };
 
-/// The device half: head, link, and the local tail for when the edge does not answer.
+/// The device half: head, link, and the local tail for when the edge does not answer. Of a package with further plans (`prepare --also`) each image
+/// takes the one that is fastest as the link and both machines are then.
 class Device {
  public:
   /// Compiles the halves, checks that the edge holds the package's tail. An edge that is down or holds another tail is no
@@ -354,7 +368,7 @@ class Device {
   /// Pixels as from a camera: (height, width, 3), 8-bit RGB, rows top to bottom without padding; copied.
   /// @throws kInvalidArgument when `rgb` is not of that size.
   [[nodiscard]] Answer run(std::span<const uint8_t> rgb, int width, int height);
-  /// Why the edge cannot be used now; "" when it can, or when none is needed.
+  /// Why no plan can use the edge now; "" when one can, or when none is needed.
   [[nodiscard]] std::string edge_problem() const;
 
  private:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "base/file.h"
 #include "engine/engine.h"
@@ -177,6 +178,43 @@ TEST_F(Api, PixelsAndFilesGiveTheSameAnswer) {
   EXPECT_EQ(text, "[device] got 192 bytes for 8 x 9 pixels, expected width * height * 3 (8-bit RGB)");
   EXPECT_NE(device.run(folder_ / "none.png").error, "");
   EXPECT_NE(device.run(folder_ / "small.onnx").error, "") << "no image";
+}
+
+TEST_F(Api, APackageOfSeveralPlansIsAnsweredByOneOfThem) {
+  const auto m = model();
+  const std::string split = "split/" + m.cuts()[0].id + "/fp32";
+  const auto made = sl::prepare(m, split, {.package = folder_ / "device", .repository = folder_ / "repository", .threads = 1, .also = {"local", "edge/png"}});
+  EXPECT_EQ(made.candidate, split);
+  ASSERT_EQ(made.also.size(), 2U);
+  EXPECT_EQ(made.also[0].candidate, "local");
+  EXPECT_EQ(made.also[1].candidate, "edge/png");
+  EXPECT_NE(made.also[1].served_name, made.served_name);
+  sl::Edge server({.repositories = {folder_ / "repository"}, .threads = 1});
+  EXPECT_EQ(server.models().size(), 2U);
+  sl::Device client(folder_ / "device", {.edge = server.address(), .threads = 1, .dwell_us = 1e3});
+  EXPECT_EQ(client.edge_problem(), "");
+  std::set<std::string> plans;
+  for (int i = 0; i < 24; ++i) {
+    const auto answer = client.run(image(i % 8));
+    plans.insert(answer.plan);
+    expect_answer(answer, i % 8, 2e-3F);
+  }
+  for (const auto& plan : plans) EXPECT_TRUE(plan == split || plan == "local" || plan == "edge/png") << plan;
+  EXPECT_TRUE(plans.contains("local")) << "of a model this small no link is as fast";
+  server.stop();
+  expect_answer(client.run(image(0)), 0, 2e-3F);
+  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(m, split, {.repository = folder_ / "other", .threads = 1, .also = {"local"}}); }).find("--also"), std::string::npos);
+}
+
+TEST_F(Api, AModelThatFindsOneClassGivesItsVerdict) {
+  write(folder_ / "small.input.json", R"({"schema": "scissionlite.input/1", "width": 8, "height": 8, "resize": "stretch", "crop": "none", "labels": ["red", "green", "blue"], "decision": {"positive": 2, "threshold": 0.3}})");
+  sl::prepare(model(), "local", {.package = folder_ / "device", .threads = 1});
+  sl::Device device(folder_ / "device", {.threads = 1});
+  const auto answer = device.run(images_[0].rgb, 8, 8);
+  EXPECT_EQ(answer.plan, "local");
+  ASSERT_TRUE(answer.verdict.has_value());
+  EXPECT_EQ(answer.verdict->threshold, 0.3);
+  EXPECT_EQ(answer.verdict->is_positive, answer.verdict->share >= 0.3);
 }
 
 TEST_F(Api, DocumentsComeBackAsTheyWereSaved) {

@@ -1,6 +1,9 @@
+#include <random>
+
 #include "api/internal.h"
-#include "device/offloader.h"
+#include "device/plans.h"
 #include "engine/engine.h"
+#include "prepare/further_plans.h"
 
 namespace scissionlite::api {
 namespace {
@@ -15,6 +18,13 @@ device::OffloaderOptions offloader_options(const DeviceOptions& options) {
   out.local_fallback = options.local_fallback;
   out.top_k = options.top;
   out.security = internal(options.security);
+  out.session.breaker.seed = std::random_device()();  // devices that lost the same edge do not return at the same moment
+  return out;
+}
+
+device::SwitchOptions switch_options(const DeviceOptions& options) {
+  device::SwitchOptions out;
+  out.control.deadline_us = options.deadline_us, out.control.call_timeout_us = options.call_timeout_us, out.control.dwell_us = options.dwell_us;
   return out;
 }
 
@@ -24,11 +34,14 @@ Output public_output(const std::string& name, const Tensor& tensor) {
   return {.name = name, .shape = tensor.shape(), .values = {span.begin(), span.end()}};
 }
 
-Answer public_answer(const device::Answer& answer) {
+/// @param plan  of the answer when it names none.
+Answer public_answer(const device::Answer& answer, const std::string& plan) {
   const auto& p = answer.parts;
   Answer out;
+  out.plan = answer.candidate.empty() ? plan : answer.candidate;
   out.is_from_edge = answer.error.empty() && answer.origin != device::Origin::kLocal;
   for (const auto& c : answer.top) out.top.push_back({.index = c.index, .label = c.label, .score = c.score});
+  if (const auto& v = answer.verdict) out.verdict = Verdict{.is_positive = v->is_positive, .share = v->share, .threshold = v->threshold, .label = v->label};
   for (const auto& [name, tensor] : answer.outputs) out.outputs.push_back(public_output(name, tensor));
   out.latency_us = answer.latency_us;
   out.edge_us = p.edge_queue_us + p.edge_decode_us + p.edge_compute_us + p.cloud_us();
@@ -44,11 +57,13 @@ Answer public_answer(const device::Answer& answer) {
 }  // namespace
 
 struct Device::Impl {
-  device::Offloader offloader;
+  device::Plans plans;
+
+  Answer answer(device::Frame frame) { return public_answer(plans.answerer().answer(std::move(frame)), plans.first().package().manifest.candidate); }
 };
 
 Device::Device(const Path& package, const DeviceOptions& options)
-    : impl_(at_border([&] { return std::unique_ptr<Impl>(new Impl{.offloader = {open_package(package), offloader_options(options)}}); })) {}
+    : impl_(at_border([&] { return std::unique_ptr<Impl>(new Impl{.plans = {device::make_offloaders(open_plans(package), offloader_options(options)), switch_options(options)}}); })) {}
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 Device& Device::operator=(Device&&) noexcept = default;
@@ -63,7 +78,7 @@ Answer Device::run(const Path& image) {
       answer.error = e.what();
       return answer;
     }
-    return public_answer(impl_->offloader.answer(std::move(frame)));
+    return impl_->answer(std::move(frame));
   });
 }
 
@@ -73,13 +88,19 @@ Answer Device::run(std::span<const uint8_t> rgb, int width, int height) {
       throw InvalidArgument("[device] got " + std::to_string(rgb.size()) + " bytes for " + std::to_string(width) + " x " + std::to_string(height) +
                             " pixels, expected width * height * 3 (8-bit RGB)");
     vision::Image image{.width = width, .height = height, .rgb = {rgb.begin(), rgb.end()}};
-    return public_answer(impl_->offloader.answer({.name = "pixels", .bytes = {}, .image = std::move(image)}));
+    return impl_->answer({.name = "pixels", .bytes = {}, .image = std::move(image)});
   });
 }
 
 std::string Device::edge_problem() const {
-  const auto* edge = impl_->offloader.edge();
-  return edge == nullptr ? "" : edge->reason();
+  std::string first;
+  for (const auto* plan : impl_->plans.all()) {
+    const auto* edge = plan->edge();
+    const std::string problem = edge == nullptr ? "" : edge->reason();
+    if (edge != nullptr && problem.empty()) return "";
+    if (first.empty()) first = problem;
+  }
+  return first;
 }
 
 }  // namespace scissionlite::api

@@ -1,4 +1,7 @@
 // The steps that make the documents and the folders; each mirrors the command of its name in src/cli.
+#include <algorithm>
+#include <iterator>
+
 #include "api/internal.h"
 #include "base/clock.h"
 #include "graph/cuts.h"
@@ -48,6 +51,10 @@ int64_t wire_bytes(const Manifest& manifest) {
   int64_t bytes = 0;
   for (const auto& info : manifest.wire) bytes += element_count(info.shape) * static_cast<int64_t>(dtype_size(info.dtype));
   return bytes;
+}
+
+Prepared public_prepared(const Manifest& manifest) {
+  return {.candidate = manifest.candidate, .served_name = manifest.tail_name, .tail_sha256 = manifest.tail_sha256, .wire_bytes = wire_bytes(manifest), .is_batch_dynamic = manifest.batch_dynamic};
 }
 
 CompileModelOptions compile_options(const CompileFor& options) {
@@ -148,8 +155,11 @@ Prepared prepare(const Model& model, const std::string& candidate, const Prepare
       job.repository_options.compile = compile_options(*options.compile_edge);
       job.repository_options.compile->batches = options.edge_batches;
     }
-    const auto manifest = prepare_candidate(job).front();
-    return Prepared{.candidate = manifest.candidate, .served_name = manifest.tail_name, .tail_sha256 = manifest.tail_sha256, .wire_bytes = wire_bytes(manifest), .is_batch_dynamic = manifest.batch_dynamic};
+    job.also = options.also;
+    const auto manifests = prepare_candidate(job);
+    auto out = public_prepared(manifests.front());
+    std::transform(manifests.begin() + 1, manifests.end(), std::back_inserter(out.also), public_prepared);
+    return out;
   });
 }
 

@@ -297,17 +297,21 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   return false;
 }
 
+/// What holds neither classes nor the model's outputs is no answer, and throws TransportError.
 void Offloader::take_outputs(protocol::InferResult& result, Answer& answer) const {
+  std::vector<Class> top;
+  std::vector<std::pair<std::string, Tensor>> outputs;
   for (auto& output : result.outputs) {
-    if (output.strings.empty()) {
-      answer.outputs.emplace_back(output.name, std::move(output.tensor));
-      continue;
-    }
+    if (!output.is_bytes()) outputs.emplace_back(output.name, std::move(output.tensor));
     for (const auto& element : output.strings) {
       const auto scored = protocol::parse_class(element);
-      answer.top.push_back(labelled_class(scored.index, class_count_, scored.score, package_.input));
+      top.push_back(labelled_class(scored.index, class_count_, scored.score, package_.input));
     }
   }
+  for (const auto& name : package_.manifest.output_names)
+    if (top.empty() && std::none_of(outputs.begin(), outputs.end(), [&](const auto& output) { return output.first == name; }))
+      throw TransportError("[offload] the answer of " + session_->edge().address() + " to '" + result.id + "' holds no output '" + name + "'", /*retryable=*/false);
+  answer.top = std::move(top), answer.outputs = std::move(outputs);
 }
 
 /// The model's input from what was sent, when the plan did not compute it.

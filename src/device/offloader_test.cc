@@ -107,6 +107,23 @@ TEST_F(OffloaderTest, LocalAnswerEqualsTheEdges) {
   EXPECT_GT(local.parts.local_tail_us, 0);
 }
 
+TEST_F(OffloaderTest, AnswerWithoutTheModelsOutputsIsNone) {
+  auto offloader = make();
+  const std::vector<std::vector<protocol::WireTensor>> wrong{{}, {{.name = "other", .tensor = testing::run_tail(Tensor(Dtype::kF32, {1, 3, 4, 4})), .blob = {}, .parameters = {}}}, {{.name = "scores", .tensor = {}, .blob = {}, .blob_shape = {0}, .parameters = {}}}};
+  for (const auto& outputs : wrong) {
+    set_infer([&](const auto& request, double) {
+      auto result = testing::answer_of_tail(request);
+      result.outputs = outputs;
+      return result;
+    });
+    const auto answer = offloader.answer(frame(10, 20, 30));
+    EXPECT_EQ(answer.error, "");
+    EXPECT_EQ(answer.origin, Origin::kLocal);
+    EXPECT_NE(answer.note.find("holds no output 'scores'"), std::string::npos) << answer.note;
+    EXPECT_EQ(answer.outputs.size(), 1U);
+  }
+}
+
 TEST_F(OffloaderTest, SilentEdgeIsAnsweredLocallyWithinTheDeadline) {
   options_.deadline_us = 60e3;
   auto offloader = make();

@@ -22,7 +22,7 @@ using Parameter = std::variant<bool, int64_t, std::string, double>;
 using Parameters = std::map<std::string, Parameter>;
 
 /// A tensor on the wire. Either `tensor`, or datatype BYTES with one element in `blob` (shape as given, e.g. {1}); in
-/// results BYTES may have several elements, all in `strings`.
+/// results BYTES may have several elements or none, all in `strings`.
 struct WireTensor {
   std::string name;
   Tensor tensor;
@@ -30,6 +30,8 @@ struct WireTensor {
   Shape blob_shape{1};
   std::vector<std::string> strings = {};
   Parameters parameters;
+
+  [[nodiscard]] bool is_bytes() const { return tensor.empty(); }
 };
 struct InferRequest {
   std::string model, version, id;
