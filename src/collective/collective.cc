@@ -38,7 +38,7 @@ std::vector<int> Collective::present() const {
 
 void Collective::average(std::span<float> values, Packing packing) {
   if (packing == Packing::kNone) return put_back(counted(Round::kMean, bytes_of(values)), values);
-  const auto means = unpack(counted(mean_of(packing), pack(values, packing)), packing);
+  const auto means = unpack(counted(mean_of(packing), pack(values, packing)), packing_of_mean(packing));
   put_back(std::string(bytes_of(std::span(means))), values);
 }
 void Collective::sum(std::span<double> values) { put_back(counted(Round::kSum, bytes_of(values)), values); }

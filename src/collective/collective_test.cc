@@ -38,6 +38,25 @@ TEST(Collective, LargeValuesHaveAMean) {
   });
 }
 
+/// A small change beside a large one: where members keep what rounding takes from what they give, its mean arrives, though no member has given all of it at once.
+TEST(Collective, SmallChangesArriveInEightBits) {
+  constexpr int kRounds = 60, kMembers = 4;
+  constexpr float kSmall = 0.1F;  // of the step that 127 gives
+  run_in_threads(kMembers, kWait, [](Collective& c) {
+    std::vector<float> left(2);
+    float arrived = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      std::vector<float> values{127, c.rank() == 0 ? kSmall : 0};
+      for (size_t i = 0; i < left.size(); ++i) values[i] += left[i];
+      const auto sent = unpack(pack(values, Packing::kInt8), Packing::kInt8);
+      for (size_t i = 0; i < left.size(); ++i) left[i] = values[i] - sent[i];
+      c.average(values, Packing::kInt8);
+      arrived += values[1];
+    }
+    EXPECT_NEAR(arrived, kRounds * kSmall / kMembers, 0.3) << "one step of a member is 0.25 of the mean";
+  });
+}
+
 TEST(Collective, OneThatThrowsEndsTheOthersRounds) {
   std::atomic<int> told = 0;
   try {

@@ -28,6 +28,12 @@ bool is_more_than_one(const char* variable) {
 
 bool is_under_mpi() { return is_more_than_one("OMPI_COMM_WORLD_SIZE") || is_more_than_one("PMI_SIZE") || (std::getenv("PMIX_RANK") && is_more_than_one("SLURM_NTASKS")); }
 
+void refuse_tasks_without_mpi() {
+  if (is_under_mpi() || !is_more_than_one("SLURM_STEP_NUM_TASKS")) return;
+  throw InvalidArgument(std::string("[collective] Slurm started ") + std::getenv("SLURM_STEP_NUM_TASKS") + " tasks of this program without MPI between them: each would do all of the work and write the same files; start them by srun --mpi=pmix (srun --mpi=list " +
+                        "says which there are), or by mpirun in the allocation");
+}
+
 int rank_under_mpi() {
   for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"})
     if (const char* value = std::getenv(variable)) return std::atoi(value);

@@ -9,6 +9,8 @@ namespace scissionlite {
 
 /// Whether this process was started by mpirun or srun with MPI, as one of several. Asks the environment only.
 [[nodiscard]] bool is_under_mpi();
+/// @throws InvalidArgument: Slurm started several tasks of this program without MPI between them, each of which would do all of the work.
+void refuse_tasks_without_mpi();
 /// As the environment says; 0 where there is no MPI.
 [[nodiscard]] int rank_under_mpi();
 

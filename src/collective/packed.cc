@@ -67,6 +67,8 @@ Round mean_of(Packing packing) {
   throw InternalError("[collective] values packed in an unknown way");
 }
 
+Packing packing_of_mean(Packing given) { return given == Packing::kInt8 ? Packing::kBf16 : given; }
+
 Packing packing_of(Round round) {
   switch (round) {
     case Round::kMean: return Packing::kNone;

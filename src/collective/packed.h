@@ -13,12 +13,15 @@ namespace scissionlite {
 /// Values that share a step of int8.
 inline constexpr size_t kPackedTogether = 64;
 
-/// How values of a mean travel, both ways.
+/// How values of a mean travel.
 enum class Packing : uint8_t {
   kNone,  // float32
   kBf16,  // upper half of a float32, rounded to nearest even
   kInt8,  // 64 values share a float32 step, a 127th of the largest of them: 1.06 bytes each
 };
+/// How the mean comes back. Members keep what rounding took from what they gave and give it the next time, but nobody keeps what it takes from the mean: a change below half of
+/// its block's step would never arrive. bf16 rounds each value by its own size.
+[[nodiscard]] Packing packing_of_mean(Packing given);
 [[nodiscard]] Round mean_of(Packing packing);
 /// What the values of such a mean are packed as.
 [[nodiscard]] Packing packing_of(Round round);

@@ -41,7 +41,7 @@ std::string mean(const std::vector<std::string_view>& given, Packing packing) {
   std::vector<float> out;
   out.reserve(sums.size());
   for (const double sum : sums) out.push_back(static_cast<float>(sum / static_cast<double>(given.size())));
-  return pack(out, packing);
+  return pack(out, packing_of_mean(packing));
 }
 
 std::string joined(const Given& by_rank) {

@@ -115,6 +115,7 @@ Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& 
   auto out = all[best];
   if (best == 0) out.threshold = std::nextafter(static_cast<float>(all[1].threshold), std::numeric_limits<float>::infinity());
   else if (best + 1 < all.size()) out.threshold = 0.5 * (out.threshold + all[best + 1].threshold);
+  if (const double called = rate * out.recall + (1 - rate) * out.false_alarms; called > 0) out.precision = rate * out.recall / called;
   return out;
 }
 

@@ -33,7 +33,7 @@ struct Auc {
 struct Operation {
   double threshold = 0;
   double recall = 0, false_alarms = 0;  // shares of the positives and of the negatives that are called positive
-  double precision = 0;                 // share of what is called positive; 1 where nothing is
+  double precision = 0;                 // share of what is called positive that is; 1 where nothing is called so
 };
 /// One for each score that occurs, falling, behind one that calls nothing positive (threshold infinity).
 [[nodiscard]] std::vector<Operation> operations(std::span<const Scored> scored);

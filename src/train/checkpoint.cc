@@ -59,17 +59,19 @@ Checkpoint checkpoint_of(std::string_view bytes, const fs::path& path) {
   return out;
 }
 
-void check_same_run(const Json& saved, const Json& now, const std::string& where) {
-  const auto differ = [&](const std::string& key, const std::string& old_value, const std::string& new_value) {
-    throw InvalidArgument("[checkpoint] '" + where + "' belongs to another run: '" + key + "' was " + old_value + ", now it is " + new_value +
-                          "; give the same options to go on, or another file to start anew");
-  };
-  for (const auto& [key, value] : now.items()) {
-    if (!saved.contains(key)) differ(key, "not set", value.dump());
-    if (saved.at(key) != value) differ(key, saved.at(key).dump(), value.dump());
+std::optional<Difference> first_difference(const Json& first, const Json& second) {
+  for (const auto& [key, value] : second.items()) {
+    if (!first.contains(key)) return Difference{key, "not set", value.dump()};
+    if (first.at(key) != value) return Difference{key, first.at(key).dump(), value.dump()};
   }
-  for (const auto& [key, value] : saved.items())
-    if (!now.contains(key)) differ(key, value.dump(), "not set");
+  for (const auto& [key, value] : first.items())
+    if (!second.contains(key)) return Difference{key, value.dump(), "not set"};
+  return std::nullopt;
+}
+
+void check_same_run(const Json& saved, const Json& now, const std::string& where) {
+  if (const auto one = first_difference(saved, now))
+    throw InvalidArgument("[checkpoint] '" + where + "' belongs to another run: '" + one->key + "' was " + one->first + ", now it is " + one->second + "; give the same options to go on, or another file to start anew");
 }
 
 }  // namespace scissionlite::train

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,11 @@ void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint);
 [[nodiscard]] std::string checkpoint_bytes(const Checkpoint& checkpoint);
 /// @param path  that messages name.
 [[nodiscard]] Checkpoint checkpoint_of(std::string_view bytes, const fs::path& path);
+/// Two of what runs were told, key by key.
+struct Difference {
+  std::string key, first, second;  // "not set" where there is none
+};
+[[nodiscard]] std::optional<Difference> first_difference(const Json& first, const Json& second);
 /// Compares what a run was told, key by key. @throws InvalidArgument naming the first difference and both values.
 void check_same_run(const Json& saved, const Json& now, const std::string& where);
 

@@ -1,5 +1,6 @@
 #include "train/coda.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -71,6 +72,8 @@ bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
   else average_packed(values);
   const bool is_raised = values.back() > 0;
   values.resize(count);
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
+    throw NotFinite("[train] weights are not finite behind stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " at learning rate " + format_fixed(at_.rate, 6) + "; train with a lower one");
   size_t at = 0;
   for (const auto& tensor : tensors) {
     torch::Tensor(tensor).copy_(torch::from_blob(values.data() + at, tensor.sizes(), torch::kFloat));
@@ -165,21 +168,26 @@ double Coda::step(const Batch& batch, const Logit& logit, double rate) {
   return loss;
 }
 
-/// Of fresh batches of all members.
+/// Of fresh batches of all members: more of them where none had a positive, as may be where batches take images as they come.
 void Coda::restart(Stream& data, const Logit& logit) {
   if (maximised_.empty()) return;
   torch::NoGradGuard guard;
   std::vector<double> sums(4);  // scores of positives and how many, then of negatives
   const bool updates = module_.options().update_statistics;
   module_.set_update_statistics(false);
-  for (int64_t i = 0; i < options_.restart_batches; ++i) {
-    const auto batch = data.next();
-    const auto h = at::sigmoid(logit(batch)).to(torch::kDouble), is_positive = positives_of(batch).to(torch::kDouble);
-    sums[0] += (h * is_positive).sum().item<double>(), sums[1] += is_positive.sum().item<double>();
-    sums[2] += (h * (1 - is_positive)).sum().item<double>(), sums[3] += (1 - is_positive).sum().item<double>();
+  constexpr int kMostTries = 64;
+  for (int tries = 0; tries < kMostTries && (sums[1] == 0 || sums[3] == 0); ++tries) {
+    std::vector<double> more(sums.size());
+    for (int64_t i = 0; i < options_.restart_batches; ++i) {
+      const auto batch = data.next();
+      const auto h = at::sigmoid(logit(batch)).to(torch::kDouble), is_positive = positives_of(batch).to(torch::kDouble);
+      more[0] += (h * is_positive).sum().item<double>(), more[1] += is_positive.sum().item<double>();
+      more[2] += (h * (1 - is_positive)).sum().item<double>(), more[3] += (1 - is_positive).sum().item<double>();
+    }
+    members_.sum(more);
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += more[i];
   }
   module_.set_update_statistics(updates);
-  members_.sum(sums);
   if (sums[1] == 0 || sums[3] == 0) return;
   if (at_.stage == 1) objective_.begin(sums[0] / sums[1], sums[2] / sums[3]);
   else objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);

@@ -9,21 +9,28 @@
 namespace scissionlite::train {
 namespace {
 
-fs::path of_rank(const fs::path& file, int rank) { return rank == 0 ? file : fs::path(file.string() + ".rank" + std::to_string(rank)); }
+/// Ranks of members that are apart may be others the next time, as they are by the names of those who come.
+fs::path of_member(const fs::path& file, const Collective& members) {
+  return members.rank() == 0 || members.is_apart() ? file : fs::path(file.string() + ".rank" + std::to_string(members.rank()));
+}
 
 int64_t rounds_of(const Checkpoint& checkpoint) { return checkpoint.header.at("rounds").get<int64_t>(); }
 
+void keep_as(const fs::path& from, const fs::path& to) {
+  fs::remove(to);
+  std::error_code has_no_links;  // FAT, some network disks
+  fs::create_hard_link(from, to, has_no_links);
+  if (has_no_links) fs::copy_file(from, to);
+}
+
 }  // namespace
 
-MemberCheckpoints::MemberCheckpoints(fs::path file, Json identity, Collective& members) : file_(of_rank(file, members.rank())), before_(file_.string() + ".before"), identity_(std::move(identity)), members_(members) {}
+MemberCheckpoints::MemberCheckpoints(fs::path file, Json identity, Collective& members) : file_(of_member(file, members)), before_(file_.string() + ".before"), identity_(std::move(identity)), members_(members) {}
 
 void MemberCheckpoints::save(Checkpoint checkpoint) const {
   checkpoint.header["identity"] = identity_;
   checkpoint.header["members"] = members_.size();
-  if (fs::exists(file_)) {  // which stays there until the new one takes its place
-    fs::remove(before_);
-    fs::create_hard_link(file_, before_);
-  }
+  if (fs::exists(file_)) keep_as(file_, before_);  // it stays there until the new one takes its place
   write_checkpoint(file_, checkpoint);
 }
 
@@ -39,40 +46,50 @@ std::vector<Checkpoint> MemberCheckpoints::read() const {
   return out;
 }
 
-/// Its bytes for all, in pieces that any transport takes.
-std::string MemberCheckpoints::of_rank_0(const std::string& mine) const {
+/// A member's file for all, in pieces that any transport takes. @param mine  of this member; what others than `rank` give is not looked at.
+std::string MemberCheckpoints::bytes_of(int rank, const std::string& mine) const {
   constexpr size_t kPiece = size_t{64} << 20;
-  const auto size = std::stoull(members_.gather(std::to_string(mine.size()))[0]);
+  const auto of_rank = static_cast<size_t>(rank);
+  const auto size = std::stoull(members_.gather(std::to_string(mine.size())).at(of_rank));
   std::string out;
-  while (out.size() < size) out += members_.gather(members_.rank() == 0 ? std::string_view(mine).substr(out.size(), kPiece) : "")[0];
+  while (out.size() < size) out += members_.gather(members_.rank() == rank ? std::string_view(mine).substr(out.size(), kPiece) : "").at(of_rank);
   return out;
 }
 
-std::optional<Checkpoint> MemberCheckpoints::resume() const {
+std::optional<MemberCheckpoints::Resumed> MemberCheckpoints::resume() const {
   auto mine = read();
   Json have = Json::array();
   for (const auto& one : mine)
     if (one.header.at("members") == members_.size()) have.push_back(rounds_of(one));
+  // The first state of as many members, which not all of them had written when they were stopped: begun anew, the run has the same result.
+  const bool is_cut_short = mine.size() == 1 && !have.empty();
+  const int64_t newest = mine.empty() || is_cut_short ? -1 : rounds_of(mine[0]);
   std::set<int64_t> common;
-  bool is_first = true;
-  for (const auto& text : members_.gather(have.dump())) {
-    const auto of_member = parse_json(text, "a member's checkpoints").get<std::set<int64_t>>();
+  int64_t newest_of_all = -1;
+  int owner = 0, rank = 0;
+  for (const auto& text : members_.gather(Json{{"have", have}, {"newest", newest}}.dump())) {
+    const auto json = parse_json(text, "a member's checkpoints");
+    const auto of_member = json.at("have").get<std::set<int64_t>>();
     std::set<int64_t> both;
     std::set_intersection(common.begin(), common.end(), of_member.begin(), of_member.end(), std::inserter(both, both.end()));
-    common = std::exchange(is_first, false) ? of_member : both;
+    common = rank == 0 ? of_member : both;
+    if (const auto of_it = json.at("newest").get<int64_t>(); of_it > newest_of_all) newest_of_all = of_it, owner = rank;
+    ++rank;
   }
   for (size_t i = 0; i < mine.size(); ++i)
     if (!common.empty() && mine[i].header.at("members") == members_.size() && rounds_of(mine[i]) == *common.rbegin()) {
       if (i > 0) fs::rename(before_, file_);  // the newer one is of no use, as others lack it
-      return std::move(mine[i]);
+      return Resumed{std::move(mine[i])};
     }
-  // The first state of as many members, which not all of them had written when they were stopped: begun anew, the run has the same result.
-  const bool is_cut_short = mine.size() == 1 && mine[0].header.at("members") == members_.size();
-  const auto of_first = of_rank_0(members_.rank() == 0 && !mine.empty() && !is_cut_short ? read_file(file_) : "");
-  if (of_first.empty()) return std::nullopt;
-  if (members_.rank() == 0) log::warning("members have no state in common; all go on from rank 0's, '" + file_.string() + "'");
-  else write_file(file_, of_first);
-  return read_checkpoint(file_);
+  if (newest_of_all < 0) {
+    if (is_cut_short) log::info("the run was stopped before all members had a first state; it begins anew");
+    return std::nullopt;
+  }
+  const bool is_owner = members_.rank() == owner;
+  const auto bytes = bytes_of(owner, is_owner ? read_file(file_) : "");
+  if (is_owner) log::warning("members have no state in common; all go on from that of rank " + std::to_string(owner) + ", behind " + std::to_string(newest_of_all) + " averages: '" + file_.string() + "'");
+  else write_file(file_, bytes);
+  return Resumed{read_checkpoint(file_), /*is_own=*/false};
 }
 
 }  // namespace scissionlite::train

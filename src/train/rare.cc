@@ -26,6 +26,7 @@ namespace scissionlite::train {
 namespace {
 
 constexpr int64_t kAnyClass = 1 << 20;
+constexpr double kPausePerSave = 50;  // between two checkpoints, in times of what one takes: 2 % of the run at most
 
 /// What members of this process know before they begin.
 struct Plan {
@@ -33,7 +34,9 @@ struct Plan {
   vision::InputSpec input;  // of the model that is trained
   JobData data;
   std::vector<int64_t> held_out;
-  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members may be another
+  int64_t held_out_positives = 0;
+  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members, and how fast they learn, may be another
+  Json options;   // what all members of a run have to have in common beside that
 
   explicit Plan(const RareJob& job) : job_(job) {
     check_job(job.train);
@@ -52,7 +55,8 @@ struct Plan {
     if (!job.own_images) check_classes(*data.train, job.positive);
     if (job.keep_positives > 0) which_ = with_positive_share(which_, two_classes(which_).is_positive(), job.keep_positives, job.train.trainer.seed);
     held_out = labelled(*data.held_out);
-    check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), TwoClasses(data.held_out, job.positive, held_out).positives());
+    held_out_positives = TwoClasses(data.held_out, job.positive, held_out).positives();
+    if (!job.own_images) check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), held_out_positives);
     set_identity();
   }
 
@@ -84,7 +88,6 @@ struct Plan {
  private:
   void check_batches() const {
     if (job_.own_images && job_.workers > 1) throw InvalidArgument("[train] --own-images are a process' own: under mpirun, not with --workers");
-    if (job_.own_images && job_.train.held_out.empty()) throw InvalidArgument("[train] with --own-images members measure on common images; give them with --held-out");
     if (job_.workers < 1) throw InvalidArgument("[train] " + std::to_string(job_.workers) + " workers; expected at least 1");
     if (!(job_.positives_in_batch >= 0 && job_.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job_.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
     if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
@@ -103,7 +106,10 @@ struct Plan {
                      {"averages_iterates", job_.averages_iterates},
                      {"control_variates", job_.has_control_variates},
                      {"packing", static_cast<int>(job_.packing)}});
-    if (job_.own_images) identity.erase("images");  // members take each other's states
+    options = {{"lr", job_.train.trainer.schedule.rate}, {"clip_norm", job_.train.trainer.clip_norm}, {"measure_steps", job_.measure_steps}};
+    for (const char* key : {"schedule", "clip_norm"}) identity.erase(key);  // a run whose loss is no number any more goes on at a lower rate
+    if (!job_.own_images) return;
+    for (const char* key : {"images", "held_out", "labels"}) identity.erase(key);  // members take each other's states
   }
 
   const RareJob& job_;
@@ -113,6 +119,8 @@ struct Plan {
 Json to_json(const RareMeasure& one) {
   return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
 }
+Json to_json(const ExchangeCounts& one) { return {{"rounds", one.rounds}, {"bytes_sent", one.bytes_sent}, {"bytes_received", one.bytes_received}, {"seconds", one.seconds}}; }
+ExchangeCounts counts_from_json(const JsonReader& json) { return {json.at("rounds").integer(), json.at("bytes_sent").integer(), json.at("bytes_received").integer(), json.at("seconds").number()}; }
 RareMeasure measure_from_json(const JsonReader& json) {
   const auto auc = json.at("auc");
   const auto interval = auc.at("interval").elements();
@@ -139,9 +147,9 @@ class Member {
 
   /// The whole report in the first member, and in those that are apart.
   RareReport run() {
-    std::optional<Checkpoint> saved;  // that it goes on from
+    std::optional<MemberCheckpoints::Resumed> saved;  // that it goes on from
     const bool is_late = members_.is_late();
-    if (is_late) saved = taken_over();
+    if (is_late) saved = {taken_over(), /*is_own=*/false};
     else introduce();
     options_ = plan_.coda(report_.training.images, members_.size());
     objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .entropy = job_.entropy, .focus = job_.focus});
@@ -154,14 +162,16 @@ class Member {
     std::optional<MemberCheckpoints> files;
     if (!trainer.checkpoint.empty()) files.emplace(trainer.checkpoint, plan_.identity, members_);
     if (files && !is_late) saved = files->resume();
-    Stream data(loader, saved ? saved->header.at("at").at("taken").get<int64_t>() : 0);
+    Stream data(loader, saved ? saved->state.header.at("at").at("taken").get<int64_t>() : 0);
     started_us_ = saved_us_ = Clock::steady().now_us();
-    if (saved) go_on(*saved, coda, !is_late);
+    if (saved) go_on(saved->state, coda, saved->is_own, is_late);
     else measure({});
-    coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= trainer.checkpoint_seconds * 1e6); },
+    coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= std::min(trainer.checkpoint_seconds * 1e6, kPausePerSave * saving_us_)); },
                   [&] {
+                    const double begun_us = Clock::steady().now_us();
                     if (files) files->save(state(coda, data));
                     saved_us_ = Clock::steady().now_us();
+                    saving_us_ = saved_us_ - begun_us;
                   });
     coda.set_welcome([&] { (void)members_.welcome(members_.leads() ? checkpoint_bytes(state(coda, data)) : ""); });
     std::optional<Progress> bar;
@@ -174,7 +184,7 @@ class Member {
         return true;
       });
     } catch (const NotFinite& error) {
-      throw InvalidArgument(std::string(error.what()) + (files && fs::exists(trainer.checkpoint) ? "; the last good state is in '" + trainer.checkpoint.string() + "'" : ""));
+      throw InvalidArgument(std::string(error.what()) + (files && fs::exists(trainer.checkpoint) ? "; the last good state is in '" + trainer.checkpoint.string() + "': the same command with a lower --lr goes on from there" : ""));
     }
     if (scored_.empty()) score();  // the run had ended before
     if (is_whole()) finish();
@@ -194,8 +204,11 @@ class Member {
              {"at", std::move(state.at)},
              {"rounds", rounds},
              {"measured", measured_},
+             {"seconds", seconds()},
+             {"exchanged", to_json(exchanged())},
+             {"options", plan_.options},
              {"measures", std::move(measures)},
-             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}}}},
+             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}, {"held_out", held_out_}, {"measures_alike", measures_alike_}}}},
             std::move(state.tensors)};
   }
 
@@ -207,6 +220,7 @@ class Member {
     const auto& introduced = out.header.at("introduced");
     report_.images = introduced.at("images").get<std::vector<int64_t>>(), report_.positives = introduced.at("positives").get<std::vector<int64_t>>();
     report_.positive_rate = introduced.at("positive_rate").get<double>();
+    held_out_ = introduced.at("held_out").get<int64_t>(), measures_alike_ = introduced.at("measures_alike").get<bool>();
     for (const int64_t count : report_.images) report_.training.images += count;
     report_.notes.push_back("member " + std::to_string(members_.rank()) + " came when the others had begun");
     note_job();
@@ -214,33 +228,36 @@ class Member {
   }
   void note_job() {
     report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
-    report_.training.held_out = static_cast<int64_t>(plan_.held_out.size()), report_.training.unreadable = static_cast<int64_t>(plan_.data.unreadable.size());
+    report_.training.held_out = held_out_, report_.training.unreadable = static_cast<int64_t>(plan_.data.unreadable.size());
   }
 
-  void go_on(const Checkpoint& saved, Coda& coda, bool is_own) {
+  void go_on(const Checkpoint& saved, Coda& coda, bool is_own, bool is_late) {
     coda.load({saved.header.at("at"), saved.tensors}, is_own);
     const JsonReader header(saved.header, "the checkpoint");
     measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
     report_.resumed = true;
+    seconds_before_ = header.at("seconds").number();
+    if (!is_late) exchanged_before_ = counts_from_json(header.at("exchanged"));
+    if (!is_late && !is_own) report_.notes.push_back("members had no state in common: all went on from the newest that one of them had");
     if (!is_whole()) return;
     for (const auto& one : header.at("measures").elements()) report_.measures.push_back(measure_from_json(one));
-    log::info("going on from " + (is_own ? "'" + job_.train.trainer.checkpoint.string() + "'" : std::string("the others' state")) + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
+    if (const auto before = header.at("options"); before.raw() != plan_.options) log::warning("the run had other options before: " + before.raw().dump() + ", it goes on with " + plan_.options.dump());
+    log::info("going on from " + (is_late ? std::string("the others' state") : "'" + job_.train.trainer.checkpoint.string() + "'") + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
   }
 
   /// Members tell each other what they have, and find out whether they mean the same.
   void introduce() {
-    Json of_all;  // what is to be the same
-    for (const char* what : {"held_out", "images"})
-      if (plan_.identity.contains(what)) of_all[what] = plan_.identity.at(what);
-    const Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"of_all", of_all}};
+    const auto held_out = plan_.data.held_out->identity();
+    Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"held_out", held_out}, {"held_out_images", plan_.held_out.size()}, {"held_out_positives", plan_.held_out_positives}, {"run", plan_.identity}};
+    own["run"].update(plan_.options);
     double share = 0;
-    int64_t positives = 0;
+    int64_t positives = 0, measured_on = 0, measured_positives = 0;
     for (const auto& text : members_.gather(own.dump())) {
       const auto json = parse_json(text, "what a member has");
       const auto rank = report_.images.size();
-      if (json.at("of_all") != of_all)
-        throw InvalidArgument("[train] member " + std::to_string(rank) + " has other " + (json.at("of_all").at("held_out") == of_all.at("held_out") ? "images than member " : "held-out images than member ") + std::to_string(members_.rank()) +
-                              "; all are to have the same, but for --images with --own-images");
+      check_alike(json.at("run"), own.at("run"), static_cast<int>(rank));
+      measures_alike_ = measures_alike_ && json.at("held_out") == held_out;
+      measured_on += json.at("held_out_images").get<int64_t>(), measured_positives += json.at("held_out_positives").get<int64_t>();
       const auto images = json.at("images").get<int64_t>(), of_them = json.at("positives").get<int64_t>();
       report_.images.push_back(images), report_.positives.push_back(of_them);
       report_.training.images += images, positives += of_them;
@@ -248,11 +265,23 @@ class Member {
       if (of_them == 0)
         report_.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(images) + "; it learns from negative ones, and the others teach it what a positive one is");
     }
+    held_out_ = measures_alike_ ? static_cast<int64_t>(plan_.held_out.size()) : measured_on;
+    check_both_classes("held-out images", held_out_, measures_alike_ ? plan_.held_out_positives : measured_positives);
+    if (!measures_alike_) report_.notes.push_back("members measure on images of their own, " + std::to_string(held_out_) + " together; their scores are compared as those of one set");
     check_both_classes("images", report_.training.images, positives);
     report_.positive_rate = share;
     note_job();
     if (is_whole())
       for (const auto& note : report_.notes) log::warning(note);
+  }
+  /// @throws InvalidArgument: a member was told something else than this one.
+  void check_alike(const Json& theirs, const Json& own, int rank) const {
+    const auto difference = first_difference(theirs, own);
+    if (!difference) return;
+    const auto& [key, their_value, own_value] = *difference;
+    const std::string who = "[train] member " + std::to_string(rank) + " has ", me = "member " + std::to_string(members_.rank());
+    if (key == "images" || key == "held_out") throw InvalidArgument(who + "other " + (key == "images" ? "images" : "held-out images") + ", or another input.json, than " + me + "; all are to have the same, or --own-images");
+    throw InvalidArgument(who + "'" + key + "' " + their_value + ", " + me + " " + own_value + "; all are to be given the same options");
   }
   /// Of a member's batches that is positive.
   [[nodiscard]] double batch_share(int64_t images, int64_t positives) const {
@@ -263,10 +292,13 @@ class Member {
 
   void finish() {
     report_.is_whole = true;
-    report_.exchanged = members_.counts();
+    report_.exchanged = exchanged();
     report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report_.training.values_trained = count_values(module_.trained()), report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
-    report_.operation = as_share(choose_threshold(scored_, job_.threshold));
-    for (const auto& one : operations(scored_)) report_.curve.push_back(as_share(one));
+    const auto& scored = have_both_classes(scored_) ? scored_ : measured_on_;
+    if (scored.empty()) throw InvalidArgument("[train] there is no threshold to choose: the members that are left have held-out images of one class alone, and no others were measured before" + std::string(job_.train.trainer.checkpoint.empty() ? "" : "; the checkpoint has the weights"));
+    report_.operation = as_share(choose_threshold(scored, job_.threshold));
+    if (job_.threshold.most_false_alarms < 0) report_.costs_at_rate = job_.threshold.positive_rate >= 0 ? job_.threshold.positive_rate : share_of_positives(scored);
+    for (const auto& one : operations(scored)) report_.curve.push_back(as_share(one));
     write();
   }
   /// Thresholds are chosen among logits, of which float32 tells more apart than of shares near 1.
@@ -280,7 +312,7 @@ class Member {
     return logits.select(1, 1) - logits.select(1, 0);
   }
 
-  /// Each member scores a part of the held-out images; all scores meet. Again, where a member is lost meanwhile.
+  /// Each member scores its own held-out images, or a part of those that all have; all scores meet. Again, where a member is lost meanwhile.
   void score() {
     for (std::vector<int> present; present != members_.present();) {
       present = members_.present();
@@ -292,7 +324,9 @@ class Member {
     const bool updates = module_.options().update_statistics;
     module_.set_update_statistics(false);
     std::vector<int64_t> part;
-    for (size_t i = first; i < plan_.held_out.size(); i += step) part.push_back(plan_.held_out[i]);
+    if (measures_alike_)
+      for (size_t i = first; i < plan_.held_out.size(); i += step) part.push_back(plan_.held_out[i]);
+    else part = plan_.held_out;
     std::vector<Scored> mine;
     if (!part.empty()) {
       const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false});
@@ -308,16 +342,35 @@ class Member {
       const auto* from = reinterpret_cast<const Scored*>(bytes.data());
       scored_.insert(scored_.end(), from, from + bytes.size() / sizeof(Scored));
     }
+    if (!std::all_of(scored_.begin(), scored_.end(), [](const Scored& one) { return std::isfinite(one.score); }))
+      throw NotFinite("[train] scores of held-out images are not finite; train with a lower learning rate");
   }
 
   void measure(const CodaProgress& at) {
     score();
     measured_ = at.step;
     if (!is_whole()) return;
+    if (!have_both_classes(scored_)) {
+      log::warning("AUC is not measured: the members that are here have held-out images of one class alone");
+      return;
+    }
+    measured_on_ = scored_;
     const auto auc = auc_of(scored_);
-    report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, (Clock::steady().now_us() - started_us_) * 1e-6, auc});
+    report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, seconds(), auc});
     log::info((at.stage == 0 ? std::string("before training") : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) + ": loss " + format_fixed(at.loss, 4)) + ", held-out AUC " +
               format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
+  }
+  [[nodiscard]] static double share_of_positives(const std::vector<Scored>& scored) {
+    return static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; })) / static_cast<double>(std::max<size_t>(1, scored.size()));
+  }
+  [[nodiscard]] static bool have_both_classes(const std::vector<Scored>& scored) { return share_of_positives(scored) > 0 && share_of_positives(scored) < 1; }
+
+  /// Since the run began, also where it was stopped in between.
+  [[nodiscard]] double seconds() const { return seconds_before_ + (Clock::steady().now_us() - started_us_) * 1e-6; }
+  [[nodiscard]] ExchangeCounts exchanged() const {
+    const auto& now = members_.counts();
+    const auto& before = exchanged_before_;
+    return {before.rounds + now.rounds, before.bytes_sent + now.bytes_sent, before.bytes_received + now.bytes_received, before.seconds + now.seconds};
   }
 
   void write() {
@@ -339,9 +392,12 @@ class Member {
   std::unique_ptr<Objective> objective_;
   std::shared_ptr<const TwoClasses> mine_;
   std::string logits_;
-  std::vector<Scored> scored_;  // by logits
+  std::vector<Scored> scored_, measured_on_;  // by logits: the last ones, and the last ones of both classes
   RareReport report_;
-  double started_us_ = 0, saved_us_ = 0;
+  bool measures_alike_ = true;  // all have the same held-out images, of which each member scores a part
+  int64_t held_out_ = 0;        // images, of all members
+  double started_us_ = 0, saved_us_ = 0, saving_us_ = 0, seconds_before_ = 0;
+  ExchangeCounts exchanged_before_;
   int64_t shown_ = 0, measured_ = 0;
   CodaOptions options_;
 };
@@ -394,10 +450,11 @@ Json to_json(const RareReport& report) {
   for (size_t rank = 0; rank < report.images.size(); ++rank) out["members"].push_back({{"images", report.images[rank]}, {"positives", report.positives[rank]}});
   out["notes"] = report.notes;
   out["positive_rate"] = report.positive_rate;
-  out["exchanged"] = {{"rounds", report.exchanged.rounds}, {"bytes_sent", report.exchanged.bytes_sent}, {"bytes_received", report.exchanged.bytes_received}, {"seconds", report.exchanged.seconds}};
+  out["exchanged"] = to_json(report.exchanged);
   out["measures"] = Json::array();
   for (const auto& one : report.measures) out["measures"].push_back(to_json(one));
   out["operation"] = to_json(report.operation);
+  if (report.costs_at_rate >= 0) out["operation"]["costs_at_rate"] = report.costs_at_rate;
   out["curve"] = Json::array();
   for (const auto& one : report.curve)
     if (std::isfinite(one.threshold)) out["curve"].push_back({one.threshold, one.recall, one.false_alarms, one.precision});
@@ -407,6 +464,7 @@ Json to_json(const RareReport& report) {
 RareReport train_rare(const RareJob& job) {
   const double started_us = Clock::steady().now_us();
   if (!job.report.empty()) check_writable(job.report);
+  if (job.hub.hub.empty()) refuse_tasks_without_mpi();
   auto report = !job.hub.hub.empty() ? run_at_hub(job) : is_under_mpi() ? run_under_mpi(job) : run_threads(job);
   report.training.seconds = (Clock::steady().now_us() - started_us) * 1e-6;
   if (!job.report.empty() && report.is_whole) write_file(job.report, to_json(report).dump(2) + "\n");

@@ -22,7 +22,7 @@ struct RareJob {
   double focus = 2;                   // of focal
   int workers = 1;                    // members in this process; under MPI it is one
   double skew = 0;                    // of how positives are divided among members
-  bool own_images = false;            // images are this member's alone, not to be divided; held-out ones all members have
+  bool own_images = false;            // images are this member's alone, not to be divided; held-out ones too, unless all members have the same
   int64_t window = 16, stages = 3, stage_steps = 0;
   double growth = 3, proximity = 0;
   bool averages_iterates = true;
@@ -48,6 +48,7 @@ struct RareReport {
   ExchangeCounts exchanged;           // of this member
   std::vector<RareMeasure> measures;  // the first is before training
   Operation operation;                // at the threshold, which was chosen on the same images
+  double costs_at_rate = -1;          // share of positives that costs were weighed by; below 0: no costs were
   std::vector<Operation> curve;       // ROC and precision
   std::vector<std::string> notes;     // members without positives
   bool resumed = false;

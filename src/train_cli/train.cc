@@ -39,18 +39,23 @@ void print_table(const train::RareReport& report) {
   std::cout << report.images.size() << (report.images.size() == 1 ? " member, " : " members, ") << report.training.images << " images, " << positives << " of them positive; " << percent(report.positive_rate) << " of each batch\n";
   if (report.images.size() > 1) std::cout << "each member sent " << format_bytes(report.exchanged.bytes_sent) << " in " << report.exchanged.rounds << " rounds\n";
   const auto& at = report.operation;
-  std::cout << "positive from " << format_fixed(at.threshold, 4) << " on: finds " << percent(at.recall) << " of the positives with " << percent(at.false_alarms) << " false alarms (the threshold was chosen on the same held-out images)\nwrote "
+  std::cout << "positive from " << format_fixed(at.threshold, 4) << " on: finds " << percent(at.recall) << " of the positives with " << percent(at.false_alarms) << " false alarms (the threshold was chosen on the same held-out images" << (report.costs_at_rate < 0 ? "" : ", by costs at " + percent(report.costs_at_rate) + " positives") << ")\nwrote "
             << report.training.output << "\n";
 }
 
 /// Each member's own: "site{rank}/" is site0/ for rank 0.
-void put_rank(std::vector<std::string>& paths, bool are_own) {
+void put_rank(const std::string& option, std::string& path, bool are_own) {
   const std::string place = "{rank}", rank = std::to_string(rank_under_mpi());
-  for (auto& path : paths)
-    for (size_t at = path.find(place); at != std::string::npos; at = path.find(place, at)) {
-      if (!are_own) throw InvalidArgument("[train] {rank} in --images goes with --own-images: else all members are to have the same images");
-      path.replace(at, place.size(), rank);
-    }
+  for (size_t at = path.find(place); at != std::string::npos; at = path.find(place, at)) {
+    if (!are_own) throw InvalidArgument("[train] {rank} in " + option + " goes with --own-images: else all members are to have the same images");
+    path.replace(at, place.size(), rank);
+  }
+}
+void put_rank(TrainOptions& options) {
+  const bool are_own = options.rare.own_images;
+  for (auto& path : options.images) put_rank("--images", path, are_own);
+  for (auto& path : options.held_out) put_rank("--held-out", path, are_own);
+  put_rank("--labels", options.job.labels, are_own);
 }
 
 /// What has no meaning in stages is refused rather than ignored.
@@ -60,7 +65,7 @@ void check_unused(const CLI::App& app) {
 }
 
 int train(TrainOptions& options, const Common& common) {
-  put_rank(options.images, options.rare.own_images);
+  put_rank(options);
   complete(options, common);
   if (options.objective.empty()) {
     const auto report = train::train_model(options.job);
@@ -104,7 +109,7 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--entropy", rare.entropy, "auc: weight of cross-entropy beside it: from 0.1 to 1 a network learns from the first step, and needs no training before")->capture_default_str());
   add(app.add_option("--focus", rare.focus, "focal: exponent of what is still wrong")->capture_default_str());
   add(app.add_option("--workers", rare.workers, "threads that learn from images of their own; processes under mpirun take their place")->check(CLI::Range(1, 1024))->capture_default_str());
-  add(app.add_flag("--own-images", rare.own_images, "--images are this member's alone, under mpirun, with {rank} in their names in place of its rank; default: all members give the same ones, which are divided"));
+  add(app.add_flag("--own-images", rare.own_images, "--images, and --held-out or what --holdout leaves, are this member's alone, at a hub or under mpirun, with {rank} in their names in place of its rank; default: all members give the same ones, which are divided"));
   add(app.add_option("--wait-seconds", rare.wait_s, "that members wait for each other")->check(CLI::PositiveNumber)->capture_default_str());
   add(app.add_option("--hub", rare.hub.hub, "host:port of `scissionlite-train hub`: this process is one of the sites that meet there"));
   add(app.add_option("--site", rare.hub.site, "name of this site at the hub; with TLS the common name of its certificate"));
@@ -123,6 +128,7 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_option("--measure-steps", rare.measure_steps, "measure held-out AUC each so many steps (default: behind each stage)")->check(CLI::Range(1, 1 << 30)));
   add(app.add_option("--false-alarm-cost", rare.threshold.false_alarm_cost, "of the threshold that is chosen")->check(CLI::NonNegativeNumber)->capture_default_str());
   add(app.add_option("--miss-cost", rare.threshold.miss_cost, "likewise, of a positive that is not found")->check(CLI::NonNegativeNumber)->capture_default_str());
+  add(app.add_option("--positive-rate", rare.threshold.positive_rate, "share of positives where the model will be used, by which costs are weighed (default: that of the held-out images)")->check(CLI::Range(0.0, 1.0)));
   add(app.add_option("--most-false-alarms", options.most_false_alarms, "choose the threshold with the highest recall at this share of false alarms, in place of costs")->check(CLI::Range(0.0, 1.0)));
   add(app.add_option("--report", options.report, "JSON file to write: AUC with intervals, curves, members, rounds and bytes"));
 }

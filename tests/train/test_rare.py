@@ -198,8 +198,7 @@ class Rare(OnStripes):
             write_cifar(self.folder / f"site{rank}.bin", [images[i] for i in keep], [labels[i] for i in keep])
         words = self.words(self.folder / "own.onnx", "--json", "--own-images", data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
         self.assertIn("goes with --own-images", mpirun(2, [word for word in words if word != "--own-images"]).stderr)
-        other = mpirun(2, [self.folder / "site{rank}.bin" if word == self.test_file else word for word in words])
-        self.assertNotEqual(other.returncode, 0)
+        self.assertIn("{rank} in --held-out goes with --own-images", mpirun(2, self.words(self.folder / "own.onnx", data=["--images", self.train_file, "--held-out", self.folder / "site{rank}.bin"])).stderr)
         result = mpirun(2, words)
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout)
@@ -207,6 +206,87 @@ class Rare(OnStripes):
         self.assertEqual(report["positive_rate"], 0.25)  # half of one member's batches, none of the other's
         self.assertIn("member 1 has no positive image", report["notes"][0])
         self.assertGreater(report["measures"][-1]["auc"]["value"], 0.8)
+
+    def own_sites(self, *counts):
+        """Files of sites with images of their own, to learn from and to measure on."""
+        out = []
+        for site, count in enumerate(counts):
+            for part, seed in (("train", 50 + site), ("test", 60 + site)):
+                images, labels = pictures(count, seed)
+                write_cifar(self.folder / f"{part}.site{site}.bin", images, labels)
+            out.append((images, labels))
+        return out
+
+    def test_held_out_images_of_their_own(self):
+        """AUC is of all members' scores together, which is what the model does on all of those images."""
+        if not MPIRUN:
+            self.skipTest("[SKIP] built without MPI")
+        sites = self.own_sites(80, 120)
+        written = self.folder / "apart.onnx"
+        data = ["--images", self.folder / "train.site{rank}.bin", "--held-out", self.folder / "test.site{rank}.bin"]
+        result = mpirun(2, self.words(written, "--json", "--own-images", data=data))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["held_out"], 200)
+        self.assertIn("members measure on images of their own, 200 together; their scores are compared as those of one set", report["notes"])
+        is_positive = np.array([label == POSITIVE for _, labels in sites for label in labels])
+        found = np.concatenate([scores(written, np.array(images)) for images, _ in sites])
+        auc = report["measures"][-1]["auc"]
+        self.assertEqual((auc["positives"], auc["negatives"]), (is_positive.sum(), (~is_positive).sum()))
+        self.assertAlmostEqual(auc["value"], area(found, is_positive), delta=2e-3)
+
+    def test_sites_at_a_hub_have_all_to_themselves(self):
+        """Also the state that they go on from, when they meet again with another site beside them."""
+        self.own_sites(80, 120, 60)
+        more = ["--own-images", "--stage-steps", 60, "--momentum", 0.9, "--checkpoint-seconds", 0]
+
+        def together(names, wait_s):
+            hub, port = self.at_hub(len(names))
+            sites = []
+            for name in names:
+                data = ["--images", self.folder / f"train.site{'abc'.index(name)}.bin", "--held-out", self.folder / f"test.site{'abc'.index(name)}.bin"]
+                words = [TRAIN, *self.on_stripes("train", self.start, self.folder / f"site_{name}.onnx", *self.with_defaults(WORDS, more), data=data), "--json", "--checkpoint", self.folder / f"site_{name}.checkpoint", "--hub", f"127.0.0.1:{port}", "--site", name]
+                sites.append(subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+            if wait_s is not None:
+                until = time.monotonic() + 60
+                while not (self.folder / "site_b.checkpoint.before").exists() and time.monotonic() < until:
+                    time.sleep(0.01)
+                for process in [*sites, hub]:
+                    process.kill()
+            out = [process.communicate(timeout=120) for process in [*sites, hub]][:-1]
+            return [process.returncode for process in sites], out
+
+        together("bc", 0)
+        self.assertFalse((self.folder / "site_b.checkpoint.rank1").exists())
+        codes, said = together("abc", None)  # ranks of b and c are others now
+        self.assertEqual(codes, [0, 0, 0], [text[-2000:] for _, text in said])
+        report = json.loads(said[0][0])
+        self.assertTrue(report["resumed"])
+        self.assertEqual(report["held_out"], 80 + 120 + 60)
+        self.assertIn("members had no state in common: all went on from the newest that one of them had", report["notes"])
+
+    def test_members_are_given_the_same_options(self):
+        hub, port = self.at_hub(2)
+        sites = [self.site(port, name, self.folder / "refused.onnx", "--window", window) for name, window in (("a", 4), ("b", 6))]
+        said = [site.communicate(timeout=60)[1] for site in sites]
+        self.assertIn("[train] member 1 has 'window' 6, member 0 4; all are to be given the same options", said[0])
+        self.assertIn("[train] member 0 has 'window' 4, member 1 6; all are to be given the same options", said[1])
+        self.assertFalse((self.folder / "refused.onnx").exists())
+
+    def test_tasks_that_slurm_starts_without_mpi(self):
+        result = subprocess.run([TRAIN, *map(str, self.words(self.folder / "refused.onnx"))], env={"PATH": "/usr/bin:/bin", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"}, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn("Slurm started 4 tasks of this program without MPI between them", result.stderr)
+
+    def test_a_run_that_failed_goes_on_at_a_lower_rate(self):
+        """With what was exchanged before, and the time that it took."""
+        checkpoint, output = self.folder / "lower.checkpoint", self.folder / "lower.onnx"
+        words = lambda *more: self.words(output, "--workers", 2, "--stage-steps", 8, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, *more)  # noqa: E731
+        first = self.report(words("--json"))
+        again = self.report(words("--json", "--lr", 0.1))
+        self.assertTrue(again["resumed"])
+        self.assertGreaterEqual(again["exchanged"]["bytes_sent"], first["exchanged"]["bytes_sent"])
+        self.assertEqual(again["measures"], first["measures"])
 
     def test_a_killed_run_goes_on(self):
         """With as many workers to the same bits, with others from where it was; and once it has ended, to its result."""
@@ -258,6 +338,9 @@ class Rare(OnStripes):
         self.assertLessEqual(cheap["false_alarms"], 0.05)
         careful = self.learned(self.folder / "t.onnx", "--stage-steps", 1, "--miss-cost", 1000)["operation"]
         self.assertEqual(careful["recall"], 1)
+        self.assertEqual(careful["costs_at_rate"], 0.25)
+        rarer = self.learned(self.folder / "t.onnx", "--stage-steps", 1, "--miss-cost", 3, "--positive-rate", 0.001)["operation"]  # as 0.003 to 1 among as many of both
+        self.assertEqual((rarer["costs_at_rate"], rarer["false_alarms"]), (0.001, 0))
 
     def test_epochs_are_shared_out(self):
         report = self.report(self.on_stripes("train", self.start, self.folder / "e.onnx", "--json", "--objective", "auc", "--positive", POSITIVE, "--stages", 2, "--epochs", 4, "--batch", 16, "--lr", 0.1))
