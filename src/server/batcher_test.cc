@@ -324,6 +324,35 @@ TEST_F(BatcherTest, fault_33_NotReadyUntilSomethingIsAnsweredWhereTheNewOneFails
   EXPECT_FALSE(batcher->is_suspect());
 }
 
+/// What a next stage does where there is no memory for its copy of the first one's result.
+TEST_F(BatcherTest, fault_33_WhatFollowsAResultMayThrowAndItsCallerIsToldAndTheEngineKept) {
+  std::atomic<int> checked{0};
+  start({.combine = true, .max_batch = 8}, /*instances=*/1, [&](Executable&) { ++checked; });
+  const auto busy = occupy();
+  const auto before = ask({1});
+  auto unlucky = std::make_shared<Asked>();
+  unlucky->job->inputs = {Tensor(Dtype::kF32, {1, 1})};
+  unlucky->job->done = [unlucky](const Outcome& outcome) {
+    if (outcome.code == Code::kOk) throw std::bad_alloc();
+    const std::lock_guard lock(unlucky->mutex);
+    unlucky->is_done = true;
+    unlucky->code = outcome.code;
+    unlucky->message = outcome.message;
+    unlucky->changed.notify_all();
+  };
+  batcher->submit(unlucky->job);
+  const auto after = ask({2});
+  log->release();
+  unlucky->wait();
+  EXPECT_EQ(unlucky->code, Code::kResourceExhausted);
+  EXPECT_NE(unlucky->message.find("out of memory"), std::string::npos) << unlucky->message;
+  expect_answer(*before, {1});
+  expect_answer(*after, {2});
+  EXPECT_EQ(log->runs().size(), 2U) << "nothing runs again";
+  EXPECT_EQ(checked, 0);
+  EXPECT_FALSE(batcher->is_suspect());
+}
+
 TEST_F(BatcherTest, AWrongInputReplacesNothing) {
   std::atomic<int> checked{0};
   start({}, /*instances=*/1, [&](Executable&) { ++checked; });

@@ -42,8 +42,7 @@ Manifest read_cloud_manifest(const fs::path& folder, const Forwarding& expected)
 /// A request between the middle's result and its answer. What `done` holds is let go with the answer: it may be the last to hold the model.
 struct Forwarder::Item {
   void tell(const Outcome& outcome) {
-    const auto told = std::move(done);
-    told(outcome);
+    if (const auto told = std::exchange(done, nullptr)) told(outcome);
   }
 
   std::shared_ptr<Job> job;
@@ -164,8 +163,7 @@ void Forwarder::take_answer(const ItemPtr& item, const std::function<protocol::I
     item->forward.compute_ns = to_ns(result.parameters, "compute_us");
   } catch (const std::exception& e) {
     item->why = e.what();
-    ask_copy(item);
-    return;
+    return ask_copy_or_refuse(item);
   }
   ++counts_.cloud;
   counts_.cloud_ns += static_cast<uint64_t>(item->forward.forward_ns);
@@ -185,6 +183,17 @@ std::vector<Tensor> Forwarder::outputs_of(const protocol::InferResult& result, i
     outputs.push_back(found->tensor);
   }
   return outputs;
+}
+
+/// On a thread of the pool, where nobody catches.
+void Forwarder::ask_copy_or_refuse(const ItemPtr& item) {
+  try {
+    ask_copy(item);
+  } catch (...) {
+    const auto refusal = current_refusal();
+    ++counts_.errors;
+    item->tell({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = item->times});
+  }
 }
 
 void Forwarder::ask_copy(const ItemPtr& item) {

@@ -60,6 +60,7 @@ class Forwarder final : public NextStage {
   void take_answer(const ItemPtr& item, const std::function<protocol::InferResult()>& take);
   [[nodiscard]] std::vector<Tensor> outputs_of(const protocol::InferResult& result, int64_t batch) const;
   void ask_copy(const ItemPtr& item);
+  void ask_copy_or_refuse(const ItemPtr& item);
 
   fs::path folder_;
   Forwarding expected_;

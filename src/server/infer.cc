@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
 #include "server/infer_internal.h"
@@ -108,12 +109,12 @@ void Inference::cancel() {
 }
 
 void Inference::refuse(const Refusal& refusal) {
-  if (!done_) return;
+  if (is_told_) return;
   job_->done = nullptr;
   tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
 }
 
-/// A result may be for what follows: another machine, or what several models end with.
+/// A result may be for what follows: another machine, or what several models end with. Where that throws, Job::finish comes again with the error.
 void Inference::ran(const Outcome& outcome) {
   if (outcome.code != Code::kOk || !model_->next()) return reply(outcome);
   model_->next()->finish(job_, outcome, [self = shared_from_this()](const Outcome& answer) { self->reply(answer); });
@@ -131,6 +132,7 @@ void Inference::reply(const Outcome& outcome) {
 }
 
 void Inference::tell(const Reply& reply, const Outcome& outcome) {
+  if (is_told_.exchange(true)) return;
   if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
   admission_.ticket.release();  // before the caller can send its next request
@@ -138,7 +140,11 @@ void Inference::tell(const Reply& reply, const Outcome& outcome) {
   const auto self = shared_from_this();  // the front end may let go of it while it is told
   const int64_t encode_ns = Clock::steady().now_ns();
   done(reply);
-  context_.observer->ended(notes_, end_of(reply, outcome, encode_ns));
+  try {
+    context_.observer->ended(notes_, end_of(reply, outcome, encode_ns));
+  } catch (...) {  // the caller has its answer
+    log::error(std::string("[server] a request is missing from traces and the live page: ") + current_refusal().what());
+  }
 }
 
 RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const {

@@ -4,6 +4,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -63,6 +64,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   CallNotes notes_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
+  std::atomic<bool> is_told_{false};  // what throws after that has an answer already
   std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread
   std::shared_ptr<Model> model_;
   std::shared_ptr<Job> job_ = std::make_shared<Job>();

@@ -41,15 +41,12 @@ struct Job {
   std::optional<int64_t> deadline_ns;
   std::string id;                // as the request has it, for the next machine's log
   bool is_probe = false;         // the server's own question: runs alone and counts in no statistics
-  std::function<void(const Outcome&)> done;  // called exactly once, from any thread
+  std::function<void(const Outcome&)> done;  // called once, from any thread; again with the error where it throws
   std::atomic<bool> is_cancelled{false};
 
-  /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards.
-  void finish(const Outcome& outcome) {
-    if (is_finished_.exchange(true)) return;
-    const auto tell = std::move(done);
-    tell(outcome);
-  }
+  /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards. What it throws (there is no memory for what follows, say) is told in place of
+  /// the outcome: it is no fault of the engine whose thread this is, and its caller waits.
+  void finish(const Outcome& outcome) noexcept;
 
  private:
   std::atomic<bool> is_finished_{false};
