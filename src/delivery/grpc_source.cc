@@ -3,11 +3,12 @@
 #include <grpcpp/create_channel.h>
 
 #include <chrono>
-#include <climits>
+#include <optional>
 
 #include "base/text.h"
 #include "delivery.grpc.pb.h"
 #include "delivery/source.h"
+#include "protocol/channel_internal.h"
 #include "protocol/status_internal.h"
 #include "protocol/tls_internal.h"
 #include "protocol/versions.h"
@@ -32,18 +33,7 @@ class GrpcSource final : public Source {
   GrpcSource(std::string address, const SourceOptions& options) : address_(std::move(address)), options_(options) {
     protocol::check_plain_text(options_.security.tls, options_.security.allows_plain_text, address_, "[delivery] the edge at '" + address_ + "' is on another machine");
     tls_ = protocol::make_tls_end(options_.security.tls, protocol::Side::kClient);
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(kLargestMessageBytes);
-    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
-    channel_ = grpc::CreateCustomChannel(address_, protocol::client_credentials(tls_, address_), arguments);
-    stub_ = Delivery::NewStub(channel_);
+    channel_.emplace(address_, [this] { return make_channel(); });
   }
   [[nodiscard]] std::string address() const override { return address_; }
 
@@ -53,7 +43,10 @@ class GrpcSource final : public Source {
     context.set_deadline(in(options_.call_timeout_us));
     context.AddMetadata(protocol::kVersionsKey, to_text(protocol::kVersions));
     ListReply reply;
-    check(stub_->List(&context, {}, &reply), "asking for its packages", options_.call_timeout_us);
+    const auto channel = channel_->now().channel;
+    const auto status = Delivery::NewStub(channel)->List(&context, {}, &reply);
+    channel_->judge(channel, status);
+    check(status, "asking for its packages", options_.call_timeout_us);
     std::vector<Offer> out;
     for (const auto& package : reply.packages()) out.push_back(from_message(package));
     return out;
@@ -67,7 +60,8 @@ class GrpcSource final : public Source {
     const std::stop_callback cancel(stop, [&] { context.TryCancel(); });
     FetchRequest request;
     request.set_sha256(sha256), request.set_offset_bytes(offset_bytes);
-    const auto reader = stub_->Fetch(&context, request);
+    const auto channel = channel_->now().channel;
+    const auto reader = Delivery::NewStub(channel)->Fetch(&context, request);
     bool has_moved = false;
     for (FetchReply reply; reader->Read(&reply); has_moved = true) {
       try {
@@ -80,15 +74,29 @@ class GrpcSource final : public Source {
     }
     const auto status = reader->Finish();
     if (stop.stop_requested()) throw TransportError("[delivery] " + address_ + ": ended while file " + sha256.substr(0, 12) + " was fetched", /*retryable=*/true);
+    if (!has_moved) channel_->judge(channel, status);
     if (has_moved && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return;
     check(status, "fetching file " + sha256.substr(0, 12), kFetchUs);
   }
 
  private:
+  [[nodiscard]] std::shared_ptr<grpc::Channel> make_channel() const {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(kLargestMessageBytes);
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+    return grpc::CreateCustomChannel(address_, protocol::client_credentials(tls_, address_), arguments);
+  }
   void connect() {
     if (tls_) (void)tls_->reload(/*is_asked_for=*/false);
     if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty()) throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
-    if (channel_->WaitForConnected(in(options_.connect_timeout_us))) return;
+    if (channel_->now().channel->WaitForConnected(in(options_.connect_timeout_us))) return;
     const auto trouble = tls_ ? tls_->trouble() : "";
     throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " +
                              (!trouble.empty() ? trouble : "is `scissionlite serve` running there, and is the address host:port of its gRPC port?"),
@@ -104,8 +112,7 @@ class GrpcSource final : public Source {
   std::string address_;
   SourceOptions options_;
   std::shared_ptr<protocol::TlsEnd> tls_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<Delivery::Stub> stub_;
+  std::optional<protocol::ReplaceableChannel> channel_;  // made once the address is known to be allowed
 };
 
 }  // namespace

@@ -25,8 +25,8 @@ LaneOptions lane_options(const LinkOptions& o, bool up) {
 /// One relayed connection and its threads.
 class Connection {
  public:
-  Connection(Socket client, const std::string& target, Lane& up, Lane& down)
-      : client_(std::move(client)), main_([this, target, &up, &down] { run(target, up, down); }) {}
+  Connection(Socket client, const std::string& target, Lane& up, Lane& down, std::shared_ptr<const std::atomic<bool>> is_forgotten)
+      : client_(std::move(client)), is_forgotten_(std::move(is_forgotten)), main_([this, target, &up, &down] { run(target, up, down); }) {}
   ~Connection() {
     {
       const std::lock_guard lock(mutex_);
@@ -54,7 +54,7 @@ class Connection {
     finished_ = true;
   }
   void relay(Lane& up, Lane& down) {
-    Pipe up_pipe(up, client_, server_), down_pipe(down, server_, client_);
+    Pipe up_pipe(up, client_, server_, *is_forgotten_), down_pipe(down, server_, client_, *is_forgotten_);
     std::thread up_writer([&] { up_pipe.write_all(); });
     std::thread down_reader([&] { down_pipe.read_all(); });
     std::thread down_writer([&] { down_pipe.write_all(); });
@@ -68,6 +68,7 @@ class Connection {
 
   std::mutex mutex_;  // guards the assignment of server_
   Socket client_, server_;
+  std::shared_ptr<const std::atomic<bool>> is_forgotten_;
   std::atomic<bool> finished_{false};
   std::thread main_;
 };
@@ -102,14 +103,22 @@ struct LinkEmulator::Impl {
         continue;
       }
       connections.remove_if([](const auto& c) { return c.finished(); });
-      connections.emplace_back(std::move(client), target, up, down);
+      const std::lock_guard lock(mutex);
+      connections.emplace_back(std::move(client), target, up, down, are_forgotten);
     }
+  }
+  void forget_connections() {
+    const std::lock_guard lock(mutex);
+    *are_forgotten = true;
+    are_forgotten = std::make_shared<std::atomic<bool>>(false);
   }
 
   std::string target;
   Lane up, down;
   Socket listener;
   std::list<Connection> connections;  // touched by the acceptor, and by the destructor after it
+  std::mutex mutex;                   // guards are_forgotten
+  std::shared_ptr<std::atomic<bool>> are_forgotten = std::make_shared<std::atomic<bool>>(false);  // those that are open now
   std::thread acceptor;
 };
 
@@ -127,6 +136,8 @@ void LinkEmulator::set_options(const LinkOptions& options) {
     lane->changed.notify_all();
   }
 }
+
+void LinkEmulator::forget_connections() { impl_->forget_connections(); }
 
 int64_t LinkEmulator::bytes_up() const { return impl_->up.delivered_bytes; }
 int64_t LinkEmulator::bytes_down() const { return impl_->down.delivered_bytes; }

@@ -1,7 +1,9 @@
 // The emulator against plain TCP: what a program sees through it must be the link that was asked for.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <cerrno>
 #include <thread>
 
 #include "base/clock.h"
@@ -125,6 +127,27 @@ TEST(LinkEmulator, BlackHoleHoldsAndLifts) {
   });
   EXPECT_GE(round_trip_us(socket, 10, 4), 55000);
   lift.join();
+}
+
+TEST(LinkEmulator, ForgottenConnectionsAreSilentAndNewOnesAreNot) {
+  for (const double rtt_us : {0.0, 100.0}) {
+    Server server(4);
+    LinkEmulator link(server.address(), {.rtt_us = rtt_us});
+    const Socket socket = connect_to(link.address());
+    ASSERT_GT(round_trip_us(socket, 10, 4), 0);
+    link.forget_connections();
+    const std::vector<char> message(8, '\0');
+    ASSERT_TRUE(send_all(socket, message.data(), message.size()));
+    timeval patience{.tv_sec = 0, .tv_usec = 50'000};
+    setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    char byte = 0;
+    EXPECT_LT(recv(socket.fd(), &byte, 1, 0), 0);
+    EXPECT_EQ(errno, EAGAIN) << "it is silent, not closed";
+    const Socket fresh = connect_to(link.address());
+    EXPECT_TRUE(send_all(fresh, message.data(), message.size()));
+    for (int i = 0; i < 1000 && link.bytes_up() < 26; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(link.bytes_up(), 26) << "18 of the first, 8 of the second connection";
+  }
 }
 
 TEST(LinkEmulator, NewOptionsReachBytesOnTheirWay) {

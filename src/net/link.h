@@ -39,6 +39,8 @@ class LinkEmulator {
   [[nodiscard]] int port() const;
   [[nodiscard]] std::string address() const;  // "127.0.0.1:port"
   void set_options(const LinkOptions& options);  // takes effect for bytes not yet sent
+  /// Of the connections that are open now nothing arrives any more, for ever, and neither end is told: as behind a NAT that forgot them. New ones are carried.
+  void forget_connections();
   [[nodiscard]] int64_t bytes_up() const;     // payload relayed so far
   [[nodiscard]] int64_t bytes_down() const;
 

@@ -44,6 +44,7 @@ bool Pipe::wait_for_room(size_t& chunk_bytes) {
 
 /// An ideal link without rate or delay: the reader hands the bytes on itself, which saves a thread switch.
 bool Pipe::relay_directly(const std::vector<char>& buffer, size_t n) {
+  if (is_forgotten_) return true;
   {
     const std::lock_guard lock(lane_.mutex);
     const auto& o = lane_.model.options();
@@ -109,7 +110,8 @@ void Pipe::write_all() {
     is_writing_ = true;
     lock.unlock();
     bool alive = true;
-    if (piece.bytes.empty()) {
+    if (is_forgotten_) {  // dropped
+    } else if (piece.bytes.empty()) {
       shutdown(to_.fd(), piece.broken ? SHUT_RDWR : SHUT_WR);
     } else {
       alive = send_all(to_, piece.bytes.data(), piece.bytes.size());

@@ -26,7 +26,8 @@ struct Lane {
 
 class Pipe {
  public:
-  Pipe(Lane& lane, const Socket& from, const Socket& to) : lane_(lane), from_(from), to_(to) {}
+  /// @param is_forgotten  what is read while it is true goes nowhere, and no end is passed on.
+  Pipe(Lane& lane, const Socket& from, const Socket& to, const std::atomic<bool>& is_forgotten) : lane_(lane), from_(from), to_(to), is_forgotten_(is_forgotten) {}
   /// Until `from` ends, `to` is gone, or the lane stops. Each runs in a thread of its own.
   void read_all();
   void write_all();
@@ -45,6 +46,7 @@ class Pipe {
 
   Lane& lane_;
   const Socket &from_, &to_;
+  const std::atomic<bool>& is_forgotten_;
   // Under the lane's mutex:
   std::deque<Piece> queue_;
   double queued_bytes_ = 0;

@@ -7,7 +7,6 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/impl/codegen/proto_utils.h>
 
-#include <atomic>
 #include <chrono>
 #include <climits>
 
@@ -15,6 +14,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "inference.grpc.pb.h"
+#include "protocol/channel_internal.h"
 #include "protocol/status_internal.h"
 #include "protocol/tls_internal.h"
 #include "protocol/versions.h"
@@ -29,7 +29,7 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const st
   grpc::ChannelArguments arguments;  // gRPC sets TCP_NODELAY on every socket itself
   arguments.SetMaxReceiveMessageSize(INT32_MAX);
   arguments.SetMaxSendMessageSize(INT32_MAX);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);  // a stock server answers pings with GOAWAY; deadlines find dead links
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);  // a stock server answers pings with GOAWAY; deadlines find dead links, see ReplaceableChannel
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);           // the caller decides: it may have a better answer at home
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);        // the edge is near; a proxy between would be measured as the link
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // one client, one connection
@@ -101,17 +101,12 @@ double retry_after_us(const grpc::ClientContext& context) {
 struct Client::Impl {
   Impl(std::string address_given, ClientOptions options_given)
       : address(std::move(address_given)), options(std::move(options_given)), tls(secured(address, options.security)),
-        channel(make_channel(address, client_credentials(tls, address))), stub(inference::GRPCInferenceService::NewStub(channel)), generic(channel) {}
+        line(address, [this] { return make_channel(address, client_credentials(tls, address)); }) {}
 
-  /// A connection that broke while idle is idle now, and one that breaks during a call fails it: between them nothing
-  /// is missed, and no thread has to watch.
-  void count_loss() {
-    if (channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) ++losses;
-  }
   void check(const grpc::Status& status, const grpc::ClientContext& context, const std::string& doing, double deadline_us) {
     if (status.ok()) return;
     if (const double us = retry_after_us(context); us > 0) throw_busy(status, doing, address, us);
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) ++losses;
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) line.count_loss();
     throw_status(status, doing, address, deadline_us);
   }
   /// Why there is no connection, as far as it is known.
@@ -121,30 +116,33 @@ struct Client::Impl {
     inference::ServerLiveResponse response;
     constexpr double kSoonUs = 200e3;
     context.set_deadline(deadline_in(kSoonUs));
-    const auto status = stub->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
+    const auto status = inference::GRPCInferenceService::NewStub(line.now().channel)->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
     std::string text = "is a server running there, and is the address host:port of its gRPC port?";
     if (tls) text = "is a server running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() + "' (its log says why not: unknown, expired, revoked)?";
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
     return text;
   }
+  struct CallOptions {
+    double deadline_us = 0;                       // 0: the default
+    bool is_small = true;                         // so that a link that carries anything carries it in time
+    std::map<std::string, std::string> metadata = {};
+  };
   template <typename Method, typename Request, typename Response>
-  void call(Method method, const std::string& doing, const Request& request, Response& response) {
-    call(method, doing, request, response, options.default_deadline_us);
-  }
-  template <typename Method, typename Request, typename Response>
-  void call(Method method, const std::string& doing, const Request& request, Response& response, double deadline_us, const std::map<std::string, std::string>& metadata = {}) {
-    count_loss();
+  void call(Method method, const std::string& doing, const Request& request, Response& response, const CallOptions& how = {}) {
+    const double deadline_us = how.deadline_us > 0 ? how.deadline_us : options.default_deadline_us;
+    const auto channel = line.now().channel;
     grpc::ClientContext context;
     context.AddMetadata(kVersionsKey, to_text(kVersions));
-    for (const auto& [key, value] : metadata) context.AddMetadata(key, value);
+    for (const auto& [key, value] : how.metadata) context.AddMetadata(key, value);
     context.set_deadline(deadline_in(deadline_us));
-    const auto status = (stub.get()->*method)(&context, request, &response);
+    const auto status = (inference::GRPCInferenceService::NewStub(channel).get()->*method)(&context, request, &response);
+    if (how.is_small) line.judge(channel, status);
     check(status, context, doing, deadline_us);
   }
-  grpc::Status call_raw(grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+  static grpc::Status call_raw(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
     grpc::CompletionQueue queue;
     grpc::Status status;
-    const auto reader = generic.PrepareUnaryCall(&context, kInferMethod, request, &queue);
+    const auto reader = grpc::GenericStub(channel).PrepareUnaryCall(&context, kInferMethod, request, &queue);
     reader->StartCall();
     reader->Finish(&response, &status, &queue);
     void* tag = nullptr;
@@ -158,10 +156,7 @@ struct Client::Impl {
   std::string address;
   ClientOptions options;
   std::shared_ptr<TlsEnd> tls;
-  std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<inference::GRPCInferenceService::Stub> stub;
-  grpc::GenericStub generic;
-  std::atomic<uint64_t> losses{0};
+  ReplaceableChannel line;
 };
 
 Client::Client(std::string address, ClientOptions options) : impl_(std::make_shared<Impl>(std::move(address), std::move(options))) {}
@@ -169,20 +164,16 @@ Client::~Client() = default;
 const std::string& Client::address() const { return impl_->address; }
 
 void Client::connect() {
-  impl_->count_loss();
   if (impl_->tls) {
     (void)impl_->tls->reload(/*is_asked_for=*/false);
     // It would be refused at the other end, without a word why: so it is not tried.
     if (const auto own = impl_->tls->own_objection(); !own.empty()) throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
   }
-  if (impl_->channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
+  if (impl_->line.now().channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
   throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(), /*retryable=*/true);
 }
 
-uint64_t Client::connection_number() {
-  impl_->count_loss();
-  return impl_->losses;
-}
+uint64_t Client::connection_number() { return impl_->line.now().losses; }
 
 bool Client::server_live() {
   inference::ServerLiveResponse response;
@@ -200,7 +191,7 @@ void Client::ping(size_t padding_bytes, double deadline_us) {
     request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(kPaddingField, padding);
   }
   inference::ServerLiveResponse response;
-  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response, deadline_us);
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response, {.deadline_us = deadline_us, .is_small = padding_bytes == 0});
 }
 
 bool Client::server_ready() {
@@ -241,8 +232,8 @@ std::map<std::string, std::string> Client::model_config_parameters(const std::st
   inference::ModelConfigRequest request;
   inference::ModelConfigResponse response;
   request.set_name(model);
-  impl_->call(&inference::GRPCInferenceService::Stub::ModelConfig, "reading the config of model '" + model + "'", request, response, impl_->options.default_deadline_us,
-              sha256.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{kModelHashKey, sha256}});
+  impl_->call(&inference::GRPCInferenceService::Stub::ModelConfig, "reading the config of model '" + model + "'", request, response,
+              {.metadata = sha256.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{kModelHashKey, sha256}}});
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : response.config().parameters()) out[key] = value.string_value();
   return out;
@@ -260,8 +251,8 @@ struct Client::Asked {
     context.AddMetadata(kVersionsKey, to_text(kVersions));
     for (const auto& [key, value] : request.metadata) context.AddMetadata(key, value);
     context.set_deadline(deadline_in(deadline_us));
-    impl->count_loss();
-    connection = impl->losses;
+    auto now = impl->line.now();
+    channel = std::move(now.channel), connection = now.losses;
   }
 
   InferResult take() {
@@ -283,6 +274,7 @@ struct Client::Asked {
   double start_us, deadline_us, serialised_us = 0, ended_us = 0;  // ended_us: of an answer that may be read later
   std::string doing;
   uint64_t connection = 0;
+  std::shared_ptr<grpc::Channel> channel;
   grpc::ClientContext context;
   grpc::ByteBuffer message, answer;
   grpc::Status status;
@@ -290,13 +282,13 @@ struct Client::Asked {
 
 InferResult Client::infer(const InferRequest& request, double deadline_us) {
   Asked asked(impl_, request, deadline_us);
-  asked.status = impl_->call_raw(asked.context, asked.message, asked.answer);
+  asked.status = Impl::call_raw(asked.channel, asked.context, asked.message, asked.answer);
   return asked.take();
 }
 
 void Client::infer_async(const InferRequest& request, double deadline_us, Answered done) {
   const auto asked = std::make_shared<Asked>(impl_, request, deadline_us);
-  impl_->generic.UnaryCall(&asked->context, kInferMethod, {}, &asked->message, &asked->answer, [asked, done = std::move(done)](const grpc::Status& status) {
+  grpc::GenericStub(asked->channel).UnaryCall(&asked->context, kInferMethod, {}, &asked->message, &asked->answer, [asked, done = std::move(done)](const grpc::Status& status) {
     asked->status = status;
     asked->ended_us = Clock::steady().now_us();
     done([asked] { return asked->take(); });

@@ -84,7 +84,7 @@ class Busy : public TransportError {
 /// Told once that a call has ended. `take` gives its result or throws what `infer` would have; it takes the time of reading the message, and may be called later, on another thread.
 using Answered = std::function<void(std::function<InferResult()> take)>;
 
-/// One channel to one server. Safe to call from several threads at once.
+/// One channel to one server, made anew when a call of a few bytes gets no answer over a connection that seems to be there. Safe to call from several threads at once.
 /// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
 /// and the server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's
 /// text. With a hint when to come back it is Busy.
@@ -99,7 +99,7 @@ class Client {
   /// Waits for the connection, trying again while it is refused; certificates that were replaced meanwhile are read again.
   /// @throws TransportError after connect_timeout_us, with what is wrong with a certificate where that is why.
   void connect();
-  /// Changes when the connection was lost: equal numbers before and after a call that succeeded mean that no other
+  /// Changes when the connection was lost, or left because it is silent: equal numbers before and after a call that succeeded mean that no other
   /// server can have come into its place. Read it after `connect` or a call.
   [[nodiscard]] uint64_t connection_number();
   [[nodiscard]] bool server_live();

@@ -1,6 +1,7 @@
 // What a device survives: a wrong tail, a dead, silent, slow or restarted edge. Each image gets exactly one right answer.
 #include "base/clock.h"
 #include "base/stats.h"
+#include "delivery/source.h"
 #include "fixture.h"
 
 namespace scissionlite::testing {
@@ -116,6 +117,69 @@ TEST_F(Faults, BlackHoleIsAnsweredLocallyWithinTheDeadline) {
   link.set_options({.rtt_us = 1000});
   ASSERT_TRUE(reaches(offloader, EdgeState::kReady)) << offloader.edge()->reason();
   expect_answer(offloader, Origin::kEdge);
+}
+
+/// A NAT was bound anew, or the machine slept: the socket stays open and carries nothing, and the kernel gives it up after a quarter of an hour.
+TEST_F(Faults, fault_05_a_connection_that_died_without_a_word_is_replaced) {
+  const auto package = prepare("net", split_key("fp32"));
+  net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {});
+  auto options = quick(link.address());
+  options.deadline_us = 150e3;
+  Offloader offloader(package, options);
+  expect_answer(offloader, Origin::kEdge);
+  link.forget_connections();
+  const double start_us = Clock::steady().now_us();
+  device::Answer answer;
+  do {
+    answer = offloader.answer({.name = "p", .bytes = {}, .image = picture(3)});
+    ASSERT_EQ(answer.top.at(0).index, best_class(picture(3)));
+    EXPECT_LT(answer.latency_us, 150e3 + 30e3) << "a busy machine may be a little late";
+    Clock::steady().sleep_us(10e3);
+  } while (answer.origin != Origin::kEdge && Clock::steady().now_us() - start_us < 10e6);
+  EXPECT_EQ(answer.origin, Origin::kEdge) << answer.note;
+  EXPECT_LT(Clock::steady().now_us() - start_us, 5e6) << "three misses, a check that is not answered, and one that is";
+  EXPECT_GE(offloader.edge()->counters().checks, 3) << "behind the new connection the tail is checked";
+}
+
+/// The silent connection is found by whoever asks first; the way of packages has one of its own.
+TEST_F(Faults, fault_05_a_silent_ping_makes_a_new_connection) {
+  net::LinkEmulator link("127.0.0.1:" + std::to_string((prepare("net", split_key("fp32")), serve("net"))), {});
+  protocol::Client client(link.address(), {.connect_timeout_us = 2e6, .default_deadline_us = 300e3});
+  client.connect();
+  client.ping(0, 2e6);
+  const auto number = client.connection_number();
+  auto hole = net::LinkOptions{.black_hole = true};
+  link.set_options(hole);
+  EXPECT_THROW(client.ping(100'000, 100e3), TransportError);
+  EXPECT_EQ(client.connection_number(), number) << "so much may only be slow";
+  link.set_options({});
+  client.ping(0, 2e6);
+  EXPECT_EQ(client.connection_number(), number);
+  link.forget_connections();
+  EXPECT_THROW(client.ping(0, 300e3), TransportError);
+  EXPECT_NE(client.connection_number(), number);
+  client.connect();
+  client.ping(0, 2e6);
+}
+
+TEST_F(Faults, fault_05_packages_are_listed_over_a_new_connection) {
+  (void)prepare("net", split_key("fp32"));
+  net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {});
+  const auto source = delivery::make_grpc_source(link.address(), {.security = {}, .connect_timeout_us = 2e6, .call_timeout_us = 300e3});
+  const auto outcome = [&] {
+    try {
+      (void)source->offers();
+    } catch (const InvalidArgument& e) {  // served without --packages: it answered
+      return std::string("answered");
+    } catch (const TransportError& e) {
+      return std::string(e.what());
+    }
+    return std::string("offered");
+  };
+  EXPECT_EQ(outcome(), "answered");
+  link.forget_connections();
+  EXPECT_NE(outcome().find("DEADLINE_EXCEEDED"), std::string::npos);
+  EXPECT_EQ(outcome(), "answered");
 }
 
 TEST_F(Faults, BandwidthDropInMidTransferIsAnsweredLocally) {

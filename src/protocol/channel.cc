@@ -1,0 +1,29 @@
+#include "base/log.h"
+#include "protocol/channel_internal.h"
+
+namespace scissionlite::protocol {
+
+ReplaceableChannel::Now ReplaceableChannel::now() {
+  const std::lock_guard lock(mutex_);
+  if (channel_->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) ++losses_;
+  return {channel_, losses_};
+}
+
+void ReplaceableChannel::count_loss() {
+  const std::lock_guard lock(mutex_);
+  ++losses_;
+}
+
+void ReplaceableChannel::judge(const std::shared_ptr<grpc::Channel>& channel, const grpc::Status& status) {
+  if (status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED || channel->GetState(/*try_to_connect=*/false) != GRPC_CHANNEL_READY) return;
+  std::shared_ptr<grpc::Channel> before;  // ends outside the lock
+  {
+    const std::lock_guard lock(mutex_);
+    if (channel_ != channel) return;
+    before = std::exchange(channel_, make_());
+    ++losses_;
+  }
+  log::debug("[protocol] the connection to " + address_ + " is silent and is left; the next call makes a new one");
+}
+
+}  // namespace scissionlite::protocol
