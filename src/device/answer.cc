@@ -31,11 +31,11 @@ Json output_json(const std::string& name, const Tensor& tensor, bool whole) {
   return json;
 }
 
-const char* name_of(Origin origin) { return origin == Origin::kEdge ? "edge" : origin == Origin::kCloud ? "cloud" : "local"; }
-
 double rounded(double us) { return std::round(us * 10) / 10; }
 
 }  // namespace
+
+const char* name_of(Origin origin) { return origin == Origin::kEdge ? "edge" : origin == Origin::kCloud ? "cloud" : "local"; }
 
 double Parts::sum_us() const {
   return image_decode_us + preprocess_us + head_us + encode_us + serialize_us + wire_us + edge_queue_us + edge_decode_us +

@@ -21,6 +21,8 @@ struct Frame {
 
 /// kCloud: an edge forwarded what it computed, and the cloud finished it.
 enum class Origin { kEdge, kLocal, kCloud };
+/// "edge", "local" or "cloud", as answers, logs and traces say it.
+[[nodiscard]] const char* name_of(Origin origin);
 
 /// Where the time of one answer went, in microseconds. Parts that did not happen are 0.
 struct Parts {

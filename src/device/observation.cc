@@ -40,7 +40,7 @@ void log_answer(const Answer& answer, const std::string& plan) {
     fields.emplace_back("error", answer.error);
     return log::error("[offload] an image has no answer", fields);
   }
-  fields.emplace_back("origin", answer.origin == Origin::kEdge ? "edge" : "local");
+  fields.emplace_back("origin", name_of(answer.origin));
   fields.emplace_back("latency_us", answer.latency_us);
   fields.emplace_back("bytes_up", answer.message_bytes);
   fields.emplace_back("bytes_down", answer.response_bytes);

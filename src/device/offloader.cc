@@ -39,7 +39,7 @@ int64_t payload_of(const std::vector<protocol::WireTensor>& wire) {
 Fields trace_attributes(const Answer& answer, const Manifest& manifest) {
   Fields out{{"scissionlite.request_id", answer.id}, {"scissionlite.model", manifest.model_name}, {"scissionlite.model_sha256", manifest.model_sha256},
              {"scissionlite.tail_sha256", manifest.tail_sha256}, {"scissionlite.plan", manifest.candidate}, {"scissionlite.cut", join(manifest.cut_tensors, ",")},
-             {"scissionlite.transfer_layer", manifest.tl}, {"scissionlite.origin", answer.origin == Origin::kEdge ? "edge" : "local"},
+             {"scissionlite.transfer_layer", manifest.tl}, {"scissionlite.origin", name_of(answer.origin)},
              {"scissionlite.payload_bytes", answer.payload_bytes}, {"scissionlite.bytes_up", answer.message_bytes}, {"scissionlite.bytes_down", answer.response_bytes},
              {"scissionlite.late", answer.is_late}};
   if (!answer.note.empty()) out.emplace_back("scissionlite.note", answer.note);

@@ -68,6 +68,12 @@ TEST_F(OffloaderTest, OfAnEdgeThatForwardsTheTimesOfAllThreeAreTold) {
   EXPECT_EQ(json["parts"]["cloud_compute_us"], 70.0);
 }
 
+TEST(Origins, HaveOneNameEach) {
+  EXPECT_STREQ(name_of(Origin::kEdge), "edge");
+  EXPECT_STREQ(name_of(Origin::kLocal), "local");
+  EXPECT_STREQ(name_of(Origin::kCloud), "cloud");
+}
+
 TEST_F(OffloaderTest, RequestCarriesTheHashOfTheTail) {
   protocol::InferRequest seen;
   auto offloader = make();
