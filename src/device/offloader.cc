@@ -269,7 +269,8 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   add_metadata(options_.observation, context_of(prepared, call), clock_.now_us(), request);
   const double start_us = clock_.now_us();
   try {
-    auto result = session_->call(request, budget_us);
+    double held_us = 0;
+    auto result = session_->call(request, budget_us, &held_us);
     Parts& parts = answer.parts;
     parts.serialize_us = result.serialize_us;
     parts.edge_queue_us = number(result.parameters, "queue_us");
@@ -280,7 +281,7 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     parts.cloud_compute_us = number(result.parameters, "cloud_compute_us");
     parts.cloud_wire_us = std::max(0.0, number(result.parameters, "forward_us") - parts.cloud_us());
     const double edge_us = parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us + parts.cloud_us();
-    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - parts.serialize_us - edge_us);
+    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - held_us - parts.serialize_us - edge_us);
     answer.message_bytes = result.request_bytes, answer.response_bytes = result.response_bytes;
     answer.payload_bytes = prepared.payload_bytes;
     if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, edge_us);
@@ -291,7 +292,8 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     answer.note = e.what();
     call.fail(answer.note);
     answer.parts.wire_us = clock_.now_us() - start_us;
-    if (steering_ && answer.parts.wire_us >= budget_us * kSilent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
+    const bool is_links = dynamic_cast<const NotChecked*>(&e) == nullptr && dynamic_cast<const InvalidArgument*>(&e) == nullptr;  // else it was answered
+    if (steering_ && is_links && answer.parts.wire_us >= budget_us * kSilent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
   prepared.wire = std::move(request.inputs);
   return false;

@@ -144,6 +144,36 @@ TEST_F(OffloaderTest, SilentEdgeIsAnsweredLocallyWithinTheDeadline) {
   EXPECT_EQ(offloader.edge()->counters().deadline_misses, 3);
 }
 
+TEST_F(OffloaderTest, ACheckOfANewConnectionKeepsTheDeadlineAndIsNoTimeOfTheLink) {
+  options_.deadline_us = 60e3;
+  auto offloader = make();
+  {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_connect = [] { Clock::steady().sleep_us(400e3); };
+  }
+  script_->connection = 2;
+  const auto answer = offloader.answer(frame(10, 20, 30));
+  EXPECT_EQ(answer.origin, Origin::kLocal);
+  EXPECT_NE(answer.note.find("could not be checked in the time of this image"), std::string::npos) << answer.note;
+  EXPECT_LE(answer.latency_us, 60e3 + 15e3) << "a busy machine may be a little late";
+  Clock::steady().sleep_us(800e3);  // the check has ended
+  EXPECT_EQ(offloader.answer(frame(10, 20, 30)).origin, Origin::kEdge);
+}
+
+TEST_F(OffloaderTest, WhatAnAnswerWaitsForItsCheckIsNoTimeOfTheLink) {
+  auto offloader = make();
+  {
+    const std::lock_guard lock(script_->mutex);
+    script_->on_connect = [] { Clock::steady().sleep_us(300e3); };
+  }
+  script_->connection = 2;
+  const auto answer = offloader.answer(frame(10, 20, 30));
+  EXPECT_EQ(answer.origin, Origin::kEdge) << answer.note;
+  EXPECT_GT(answer.latency_us, 200e3);
+  EXPECT_LT(answer.parts.wire_us, 100e3);
+  EXPECT_GT(answer.parts.other_us, 200e3);
+}
+
 TEST_F(OffloaderTest, WithoutFallbackASilentEdgeIsAnError) {
   options_.local_fallback = false;
   auto offloader = make();

@@ -8,6 +8,11 @@
 #include "base/text.h"
 
 namespace scissionlite::offload {
+namespace {
+
+constexpr double kLongestWaitUs = 5e6;  // for a check, where an image has no deadline
+
+}  // namespace
 
 EdgeSession::EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options)
     : edge_(std::move(edge)), check_(std::move(check)), options_(options), breaker_(options.breaker), limit_(options.log_interval_us) {}
@@ -98,15 +103,16 @@ void EdgeSession::check_now() {
 void EdgeSession::check_in_background() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
-    if (breaker_.is_ready()) {
-      wake_.wait(lock, [&] { return is_stopping_ || !breaker_.is_ready(); });
+    if (breaker_.is_ready() && !is_check_due()) {
+      wake_.wait(lock, [&] { return is_stopping_ || !breaker_.is_ready() || is_check_due(); });
       continue;
     }
-    const double now_us = Clock::steady().now_us(), due_us = std::max(breaker_.check_due_us(), rests_until_us_);
+    const double now_us = Clock::steady().now_us(), due_us = breaker_.is_ready() ? rests_until_us_ : std::max(breaker_.check_due_us(), rests_until_us_);
     if (due_us > now_us) {
       wake_.wait_for(lock, std::chrono::duration<double, std::micro>(due_us - now_us));
       continue;  // a change may have moved it
     }
+    is_check_wanted_ = false;  // those who want one from now on doubt what comes after its beginning
     lock.unlock();
     check_now();
     lock.lock();
@@ -147,15 +153,30 @@ void EdgeSession::ping(size_t padding_bytes, double deadline_us) {
   }
 }
 
-/// @param asked_on  the connection when the call was made: an answer is only as good as the tail behind its own.
-void EdgeSession::require_checked_connection(uint64_t asked_on) {
-  if (edge_->connection_number() == checked_connection_ && asked_on == checked_connection_) return;
+/// Soon, on the background thread.
+void EdgeSession::want_check() {
+  const std::lock_guard lock(mutex_);
+  is_check_wanted_ = true;
+  wake_.notify_all();
+}
+
+/// Waits for the check that makes an answer good, but no longer than its image can. @param asked_on  the connection when the call was made: an answer is only as good as the tail behind its own.
+void EdgeSession::require_checked_connection(uint64_t asked_on, double until_us) {
+  const uint64_t now_on = edge_->connection_number();
+  if (now_on == checked_connection_ && asked_on == checked_connection_) return;
   log::debug("[offload] the connection to " + edge_->address() + " is new; checking the tail again");
-  check_now();
+  {
+    std::unique_lock lock(mutex_);
+    const auto is_settled = [&] { return is_stopping_ || !breaker_.is_ready() || checked_connection_ >= now_on; };  // numbers only grow
+    if (!is_settled()) wanted_on_ = std::max(wanted_on_, now_on), wake_.notify_all();
+    if (asked_on == now_on)
+      while (!is_settled() && Clock::steady().now_us() < until_us) wake_.wait_for(lock, std::chrono::duration<double, std::micro>(std::min(until_us - Clock::steady().now_us(), kLongestWaitUs)));
+  }
   if (state_ == EdgeState::kRefused) throw InvalidArgument(reason());
-  if (state_ != EdgeState::kReady) throw TransportError(reason(), /*retryable=*/true);
-  if (asked_on != checked_connection_)
-    throw TransportError("[offload] the connection to " + edge_->address() + " changed while an image was on its way; the answer is dropped, as nobody knows whose it is", /*retryable=*/true);
+  if (state_ != EdgeState::kReady) throw NotChecked(reason());
+  if (asked_on == now_on && asked_on == checked_connection_) return;
+  if (asked_on == now_on && checked_connection_ < asked_on) throw NotChecked("[offload] the connection to " + edge_->address() + " is new, and its tail could not be checked in the time of this image; the answer is dropped");
+  throw NotChecked("[offload] the connection to " + edge_->address() + " changed while an image was on its way; the answer is dropped, as nobody knows whose it is");
 }
 
 /// @throws where nothing may be sent.
@@ -167,8 +188,8 @@ void EdgeSession::begin_call() {
   ++counters_.calls;
 }
 
-/// @param take  waits for the answer, or reads one that has come.
-protocol::InferResult EdgeSession::end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take) {
+/// @param take  waits for the answer, or reads one that has come. @param held_us  may be nullptr.
+protocol::InferResult EdgeSession::end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take, double* held_us) {
   protocol::InferResult result;
   try {
     result = take();
@@ -180,10 +201,12 @@ protocol::InferResult EdgeSession::end_call(const std::string& id, double start_
     note_failure(e.what(), missed);
     throw;
   } catch (const InvalidArgument&) {  // this image, or the tail was replaced: the probe tells them apart
-    check_now();
+    want_check();
     throw;
   }
-  require_checked_connection(result.connection);
+  const double answered_us = Clock::steady().now_us();
+  require_checked_connection(result.connection, deadline_us > 0 ? start_us + deadline_us : answered_us + kLongestWaitUs);
+  if (held_us) *held_us = Clock::steady().now_us() - answered_us;
   const std::lock_guard lock(mutex_);
   if (!result.id.empty() && result.id != id) {
     ++counters_.mismatched_ids;
@@ -193,16 +216,16 @@ protocol::InferResult EdgeSession::end_call(const std::string& id, double start_
   return result;
 }
 
-protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us) {
+protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us, double* held_us) {
   begin_call();
-  return end_call(request.id, Clock::steady().now_us(), deadline_us, [&] { return edge_->infer(request, deadline_us); });
+  return end_call(request.id, Clock::steady().now_us(), deadline_us, [&] { return edge_->infer(request, deadline_us); }, held_us);
 }
 
 void EdgeSession::call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) {
   begin_call();
   const double start_us = Clock::steady().now_us();
   edge_->infer_async(request, deadline_us, [this, id = request.id, start_us, deadline_us, done = std::move(done)](std::function<protocol::InferResult()> take) {
-    done([this, id, start_us, deadline_us, take = std::move(take)] { return end_call(id, start_us, deadline_us, take); });
+    done([this, id, start_us, deadline_us, take = std::move(take)] { return end_call(id, start_us, deadline_us, take, /*held_us=*/nullptr); });
   });
 }
 

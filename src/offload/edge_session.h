@@ -32,6 +32,12 @@ struct SessionCounters {
   int64_t busy = 0;  // calls that the edge refused with a time to come back, and those held back until then
 };
 
+/// An answer that nobody vouches for: its tail was not checked in time, or its connection has changed. It says nothing of the link.
+class NotChecked : public TransportError {
+ public:
+  explicit NotChecked(const std::string& m) : TransportError(m, /*retryable=*/true) {}
+};
+
 /// Thread-safe.
 class EdgeSession {
  public:
@@ -48,11 +54,11 @@ class EdgeSession {
   [[nodiscard]] double fell_us() const { return fell_us_; }
   /// Why it is down or refused; "" when ready.
   [[nodiscard]] std::string reason() const;
-  /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes.
-  /// @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; InvalidArgument when it refused.
-  [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us);
-  /// The same without a thread that waits. `done` is told on a thread of the edge's, which it must not hold up; `take` gives the answer or throws as `call` does, and may check the tail, which takes a
-  /// while: call it on another thread. The session must outlive both.
+  /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes, which the background thread makes, or `deadline_us` is over.
+  /// @param held_us  gets how long that was. @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; NotChecked; InvalidArgument when it refused.
+  [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us, double* held_us = nullptr);
+  /// The same without a thread that waits. `done` is told on a thread of the edge's, which it must not hold up; `take` gives the answer or throws as `call` does, and may wait for a check of the
+  /// tail until `deadline_us` is over: call it on another thread. The session must outlive both.
   /// @throws what `call` throws where nothing is sent; then `done` is not called.
   void call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done);
   /// See Edge::ping. One without padding that fails opens the breaker: so little always arrives where anything does. @throws TransportError.
@@ -68,9 +74,11 @@ class EdgeSession {
   void note_busy(const protocol::Busy& busy);
   void require_rest();
   void begin_call();
-  [[nodiscard]] protocol::InferResult end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take);
+  [[nodiscard]] protocol::InferResult end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take, double* held_us);
   void note_failure(const std::string& reason, bool missed_deadline);
-  void require_checked_connection(uint64_t asked_on);
+  void want_check();
+  [[nodiscard]] bool is_check_due() const { return is_check_wanted_ || wanted_on_ > checked_connection_; }  // of a session that is ready
+  void require_checked_connection(uint64_t asked_on, double until_us);
 
   std::unique_ptr<Edge> edge_;
   std::function<void(Edge&)> check_;
@@ -86,6 +94,8 @@ class EdgeSession {
   double rests_until_us_ = 0;         // of the steady clock: the edge asked not to be asked before
   std::string rest_reason_, logged_;  // logged_: why it is down, as last written
   bool is_stopping_ = false;
+  bool is_check_wanted_ = false;      // though it is ready; the background thread makes it
+  uint64_t wanted_on_ = 0;            // connection whose tail images wait for
   LogLimit limit_;
   std::thread background_;
 };

@@ -214,6 +214,61 @@ TEST_F(EdgeSessionTest, AnAnswerOfTheConnectionBeforeIsDropped) {
   EXPECT_EQ(session.state(), EdgeState::kReady) << "the new one holds the right tail";
 }
 
+/// What a check takes, set for the next ones.
+struct SlowCheck {
+  explicit SlowCheck(std::shared_ptr<FakeEdge::Script> given) : script(std::move(given)) {
+    const std::lock_guard lock(script->mutex);
+    script->on_connect = [] { Clock::steady().sleep_us(300e3); };
+  }
+  std::shared_ptr<FakeEdge::Script> script;
+};
+
+TEST_F(EdgeSessionTest, ACheckOfANewConnectionTakesNoMoreThanTheImageHas) {
+  auto& session = start();
+  const SlowCheck slow(script_);
+  script_->connection = 2;
+  double start_us = Clock::steady().now_us();
+  EXPECT_THROW((void)session.call(kRequest, 50e3), NotChecked);
+  EXPECT_LT(Clock::steady().now_us() - start_us, 50e3 + 100e3) << "the check takes 300 ms; a busy machine may be a little late";
+  EXPECT_EQ(session.state(), EdgeState::kReady);
+  double held_us = 0;
+  start_us = Clock::steady().now_us();
+  EXPECT_EQ(session.call(kRequest, 5e6, &held_us).id, "7");
+  EXPECT_EQ(checks_, 2) << "it is the same check that both waited for";
+  EXPECT_GT(held_us, 50e3);
+  EXPECT_LE(held_us, Clock::steady().now_us() - start_us);
+  EXPECT_EQ(session.call(kRequest, 5e6, &held_us).id, "7");
+  EXPECT_LT(held_us, 50e3);
+}
+
+TEST_F(EdgeSessionTest, ManyImagesOnANewConnectionMakeOneCheck) {
+  auto& session = start();
+  const SlowCheck slow(script_);
+  script_->connection = 2;
+  std::vector<std::thread> images;
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 8; ++i)
+    images.emplace_back([&, i] {
+      Clock::steady().sleep_us(i * 10e3);
+      answered += session.call(kRequest, 5e6).id == "7";
+    });
+  for (auto& image : images) image.join();
+  EXPECT_EQ(answered, 8);
+  Clock::steady().sleep_us(400e3);
+  EXPECT_EQ(checks_, 2) << "the start's, and one for all";
+}
+
+TEST_F(EdgeSessionTest, ARefusedImageDoesNotWaitForTheCheck) {
+  auto& session = start();
+  const SlowCheck slow(script_);
+  set_infer([](const auto&, double) -> protocol::InferResult { throw InvalidArgument("is meant for another model"); });
+  wrong_tail_ = true;
+  const double start_us = Clock::steady().now_us();
+  EXPECT_THROW((void)session.call(kRequest, 50e3), InvalidArgument);
+  EXPECT_LT(Clock::steady().now_us() - start_us, 100e3) << "the check takes 300 ms";
+  EXPECT_TRUE(reaches(EdgeState::kRefused));
+}
+
 TEST_F(EdgeSessionTest, ASilentPingOpensAndAPaddedOneDoesNot) {
   auto& session = start();
   const auto silent = [](size_t, double) { testing::unavailable(); };
