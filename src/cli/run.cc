@@ -1,6 +1,8 @@
 // scissionlite run: images in, one JSON line each out.
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <random>
 
@@ -72,6 +74,32 @@ class Progress final : public device::FrameSource {
   double hang_us_;
   std::atomic<int64_t> open_{0};      // images taken and not answered
   std::atomic<double> since_us_{0};  // of the last answer, or of the first image since
+};
+
+/// Lines on stdout. What cannot be written ends the run, as a stream that failed once takes no later line either.
+class Lines {
+ public:
+  /// @param what  the line is: "the answer to 'a.jpg'". Called by one thread at a time.
+  void write(const std::string& line, const std::string& what) {
+    if (!failure_.empty()) {
+      ++lost_;
+      return;
+    }
+    errno = 0;
+    std::cout << line << std::endl;
+    if (std::cout) return;
+    failure_ = "[run] " + what + " could not be written to stdout" + (errno != 0 ? ": " + std::string(std::strerror(errno)) : "");
+    g_stop = true;
+  }
+  /// @throws ResourceError naming the first line that is lost.
+  void check() const {
+    if (failure_.empty()) return;
+    throw ResourceError(failure_ + "; it and " + std::to_string(lost_) + " further lines are lost: is the disk full or the reader gone? Give these images again");
+  }
+
+ private:
+  std::string failure_;
+  int64_t lost_ = 0;  // after the first
 };
 
 device::Observation observation(const Options& o) {
@@ -245,24 +273,27 @@ int run(const Options& given, const Common& common) {
   }
   const auto metrics = serve_device_metrics(o.metrics, o.security.allows_plain_text, [&answering] { return offloaders(answering.plans()); });
   stop_on_signals();
+  Lines lines;
   if (common.json) {
     Json ready{{"ready", true}, {"candidate", answering.plans()->first().package().manifest.candidate}};
     if (answering.delivered) ready["package"] = answering.delivered->versions().current()->name();
     if (metrics) ready["metrics_port"] = metrics->port();
-    std::cout << ready.dump() << std::endl;
+    lines.write(ready.dump(), "the first line");
+    lines.check();
   }
   const auto emit = [&](const device::Answer& answer) {
     if (answer.id.empty()) {  // it could not be read
       const auto plans = answering.plans();
       plans->first().options().observation.counts->add(answer, plans->first().package().manifest.candidate, /*has_edge=*/false);
     }
-    std::cout << to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+    lines.write(to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace), "the answer to '" + answer.name + "'");
     source.answered();
   };
   notify_service("READY=1\nSTATUS=answering images");
   const ServiceWatchdog watchdog([&source] { return source.is_well(); });
   const auto totals = device::run_all(answering.answerer(), source, o.pipeline, g_stop, emit);
   notify_service("STOPPING=1");
+  lines.check();
   if (answering.shadow) answering.shadow->drain();
   const auto plans = answering.plans();
   const RunSummary summary{.totals = totals, .plans = *plans, .delivered = answering.delivered.get(), .shadow = answering.shadow.get()};

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -117,6 +118,32 @@ TEST(Frames, WatchTakesClosedAndMovedFiles) {
   write_file(folder, "a file now");
   EXPECT_THROW((void)make_watch_source(folder, stop), InvalidArgument);
   fs::remove(folder);
+}
+
+TEST(Frames, WatchFindsWhatTheKernelHadNoRoomFor) {
+  size_t room = 0;
+  std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> room;
+  if (room == 0 || room > 50'000) GTEST_SKIP() << "needs a queue of inotify that a test can fill";
+  const fs::path folder = fs::path(::testing::TempDir()) / ("overflow" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  write_file(folder / "first.jpg", "1");
+  std::atomic<bool> stop{false};
+  auto source = make_watch_source(folder, stop);
+  EXPECT_EQ(source->next()->frame.bytes, "1");
+  const size_t count = room + 500;
+  for (size_t i = 0; i < count; ++i) std::ofstream(folder / (std::to_string(i) + ".jpg")) << i;
+  std::set<std::string> names;
+  for (size_t i = 0; i < count; ++i) EXPECT_TRUE(names.insert(source->next()->frame.name).second) << "each once";
+  EXPECT_EQ(names.size(), count);
+  std::thread stopper([&] {
+    Clock::steady().sleep_us(3e6);
+    stop = true;
+  });
+  std::ofstream(folder / "last.jpg") << "x";
+  EXPECT_NE(source->next()->frame.name.find("last"), std::string::npos);
+  EXPECT_FALSE(source->next().has_value());
+  stopper.join();
+  fs::remove_all(folder);
 }
 
 }  // namespace

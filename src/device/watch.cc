@@ -1,6 +1,7 @@
-// A watched folder, by inotify: a file counts when its writer has closed it or moved it in.
+// A watched folder, by inotify: a file counts when its writer has closed it or moved it in. Where the kernel had no room for events, the folder is listed again, and what was not taken before is.
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,12 +9,20 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <ctime>
 #include <set>
+#include <unordered_set>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "device/frames.h"
 
 namespace scissionlite::device {
 namespace {
+
+constexpr int kStopLatencyMs = 100;
+constexpr double kSettledUs = 2e6;     // a file that was not written to for so long is whole
+constexpr size_t kLeastPrune = 10'000;
 
 class WatchSource final : public FrameSource {
  public:
@@ -27,24 +36,24 @@ class WatchSource final : public FrameSource {
       if (fd_ >= 0) close(fd_);
       throw ResourceError("[watch] cannot watch '" + folder_.string() + "': " + reason + "; give a folder that exists and can be read");
     }
-    std::set<fs::path> there;
-    std::error_code gone;  // a file that vanished meanwhile is none
-    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
-      if (it->is_regular_file(gone) && is_image_name(it->path())) there.insert(it->path());
+    const auto there = listed(error);
     if (error) {
       close(fd_);
       throw ResourceError("[watch] cannot read '" + folder_.string() + "': " + error.message() + "; give a folder that exists and can be read");
     }
-    waiting_.assign(there.begin(), there.end());
+    for (const auto& path : there) add(path);
   }
   ~WatchSource() override { close(fd_); }
 
   [[nodiscard]] std::optional<Item> next() override {
-    while (waiting_.empty() && !stop_ && !is_gone_) wait_for_events();
+    read_events(/*wait_ms=*/0);  // so that they do not pile up in the kernel behind a device that is slower than its camera
+    while (waiting_.empty() && !stop_ && !is_gone_) read_events(kStopLatencyMs);
     if (waiting_.empty()) return {};
-    auto files = make_file_source({waiting_.front()}, 1);
+    const auto path = waiting_.front();
     waiting_.pop_front();
-    return files->next();
+    is_waiting_.erase(path.native());
+    if (const auto print = fingerprint(path)) note_taken(*print);
+    return make_file_source({path}, 1)->next();
   }
 
  private:
@@ -56,19 +65,83 @@ class WatchSource final : public FrameSource {
     return !path.filename().string().starts_with('.') && kExtensions.count(extension) > 0;
   }
 
-  void wait_for_events() {
-    constexpr int kStopLatencyMs = 100;
+  [[nodiscard]] std::set<fs::path> listed(std::error_code& error) const {
+    std::set<fs::path> there;
+    std::error_code gone;  // a file that vanished meanwhile is none
+    for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error))
+      if (it->is_regular_file(gone) && is_image_name(it->path())) there.insert(it->path());
+    return there;
+  }
+
+  void add(const fs::path& path) {
+    if (is_waiting_.insert(path.native()).second) waiting_.push_back(path);
+  }
+
+  /// Of a file as it is now: another one of its name, or the same written again, has another.
+  [[nodiscard]] static std::optional<uint64_t> fingerprint(const fs::path& path, double* age_us = nullptr) {
+    struct stat s {};
+    if (stat(path.c_str(), &s) != 0) return std::nullopt;
+    if (age_us) *age_us = static_cast<double>(std::time(nullptr) - s.st_mtim.tv_sec) * 1e6;
+    uint64_t print = std::hash<std::string>()(path.native());
+    for (const auto part : {static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), static_cast<uint64_t>(s.st_mtim.tv_sec), static_cast<uint64_t>(s.st_mtim.tv_nsec)})
+      print = (print ^ part) * 0x9e3779b97f4a7c15ULL, print ^= print >> 29;
+    return print;
+  }
+
+  /// Those of files that are gone are forgotten from time to time.
+  void note_taken(uint64_t print) {
+    taken_.insert(print);
+    if (taken_.size() < prune_at_) return;
+    std::unordered_set<uint64_t> there;
+    std::error_code error;
+    for (const auto& path : listed(error))
+      if (const auto one = fingerprint(path); one && taken_.contains(*one)) there.insert(*one);
+    if (!error) taken_ = std::move(there);
+    prune_at_ = 2 * taken_.size() + kLeastPrune;
+  }
+
+  /// Files that have just been written may still be: they are looked at once more, unless their own event comes first.
+  void list_again() {
+    list_at_us_ = 0;
+    from_list_.clear();
+    std::error_code error;
+    size_t found = 0;
+    for (const auto& path : listed(error)) {
+      double age_us = 0;
+      const auto print = fingerprint(path, &age_us);
+      if (!print || taken_.contains(*print) || is_waiting_.contains(path.native())) continue;
+      if (age_us >= 0 && age_us < kSettledUs) list_at_us_ = Clock::steady().now_us() + kSettledUs;
+      else add(path), from_list_.insert(*print), ++found;
+    }
+    if (error) list_at_us_ = Clock::steady().now_us() + kSettledUs;
+    if (found > 0) log::warning("[watch] " + std::to_string(found) + " images in '" + folder_.string() + "' whose events were lost are answered now");
+  }
+
+  void read_events(int wait_ms) {
+    read_queue(wait_ms);
+    if (list_at_us_ > 0 && Clock::steady().now_us() >= list_at_us_) list_again();
+  }
+
+  void read_queue(int wait_ms) {
     pollfd entry{.fd = fd_, .events = POLLIN, .revents = 0};
-    if (poll(&entry, 1, kStopLatencyMs) <= 0) return;
+    if (poll(&entry, 1, wait_ms) <= 0) return;
     alignas(inotify_event) std::array<char, 16384> buffer;
     const ssize_t n = read(fd_, buffer.data(), buffer.size());
     for (ssize_t at = 0; at + static_cast<ssize_t>(sizeof(inotify_event)) <= n;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
       at += static_cast<ssize_t>(sizeof(inotify_event)) + event->len;
       if (event->mask & (IN_DELETE_SELF | IN_IGNORED)) is_gone_ = true;
+      if (event->mask & IN_Q_OVERFLOW) {
+        ++overflows_;
+        if (list_at_us_ == 0) list_at_us_ = Clock::steady().now_us();
+        log::warning("[watch] more images came than the kernel keeps events of (the " + std::to_string(overflows_) + ". time); '" + folder_.string() + "' is listed again");
+      }
       if (event->len == 0 || (event->mask & IN_ISDIR)) continue;
       const fs::path path = folder_ / event->name;
-      if (is_image_name(path) && std::find(waiting_.begin(), waiting_.end(), path) == waiting_.end()) waiting_.push_back(path);
+      if (!is_image_name(path)) continue;
+      if (!from_list_.empty())
+        if (const auto print = fingerprint(path); print && from_list_.erase(*print) > 0) continue;  // its event was in the queue behind those that were lost
+      add(path);
     }
   }
 
@@ -77,6 +150,12 @@ class WatchSource final : public FrameSource {
   int fd_ = -1;
   bool is_gone_ = false;
   std::deque<fs::path> waiting_;
+  std::unordered_set<std::string> is_waiting_;  // the same
+  std::unordered_set<uint64_t> taken_;          // fingerprints of files that were handed out
+  std::unordered_set<uint64_t> from_list_;      // of files that came by the last list
+  size_t prune_at_ = kLeastPrune;
+  double list_at_us_ = 0;                       // 0: nothing was lost
+  int64_t overflows_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,10 @@
 // `scissionlite run` as a program: its lines, its modes, its exit codes.
+#include <sys/wait.h>
+
+#include <cstdlib>
 #include <fstream>
 
+#include "base/clock.h"
 #include "fixture.h"
 
 namespace scissionlite::testing {
@@ -144,6 +148,20 @@ TEST_F(RunCommand, UnreadableImageIsALineAndAnExitCode) {
   for (const auto& line : result.lines) errors += line.contains("error") ? 1 : 0;
   EXPECT_EQ(errors, 1u);
   EXPECT_EQ(result.exit_code, 2);
+}
+
+TEST_F(RunCommand, fault_14_an_answer_that_cannot_be_written_ends_the_run) {
+  (void)prepare("net", "local");
+  for (const char* in_flight : {"1", "3"}) {
+    const auto log = folder_ / "full.log";
+    const auto command = program() + " run " + package("net").string() + " --pipeline " + in_flight + " --repeat 1000 " + images_[0] + " " + images_[1] + " > /dev/full 2> " + log.string();
+    const double start_us = Clock::steady().now_us();
+    const int status = std::system(command.c_str());
+    EXPECT_EQ(WEXITSTATUS(status), 6);
+    EXPECT_LT(Clock::steady().now_us() - start_us, 30e6);
+    const auto errors = read_file(log);
+    EXPECT_NE(errors.find("the answer to '" + images_[0] + "' could not be written to stdout: No space left on device"), std::string::npos) << errors;
+  }
 }
 
 TEST_F(RunCommand, DeadEdgeAnswersLocallyAndSaysSo) {
