@@ -36,13 +36,21 @@ struct Options {
   bool logs_requests = false;
 };
 
-std::atomic<bool> g_stop{false};
+std::atomic<bool> g_stop{false}, g_look{false};
 
 void stop_on_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { g_stop = true; };  // without SA_RESTART, so that a blocked read on stdin returns
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+}
+
+/// SIGHUP is a look for a newer version, without --from nothing. Calls that wait go on.
+void look_on_hang_up() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { g_look = true; };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGHUP, &action, nullptr);
 }
 
 std::unique_ptr<device::FrameSource> make_source(const Options& o) {
@@ -206,7 +214,7 @@ device::SwitchOptions switch_options(const Options& o) {
 std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
-  options.update_every_us = o.update_every_s * 1e6;
+  options.update_every_us = o.update_every_s * 1e6, options.is_asked_to_look = &g_look;
   options.offloader = offloader_options(o, observing);
   options.switching = switch_options(o);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
@@ -214,18 +222,25 @@ std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device
   return std::make_unique<device::Delivered>(std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
 }
 
-/// A service waits for its first package; what answers given files ends.
+/// A service waits for its first package, whatever the edge may change about that: it is not up yet, has no such package, or does not let this device have it. What answers given files ends.
 std::unique_ptr<device::Delivered> first_delivered(const Options& o, const device::Observation& observing) {
-  constexpr double kPauseUs = 5e6;
+  constexpr double kPauseUs = 5e6, kLookUs = 100e3;
   LogLimit limit;
+  const auto wait = [&](const std::exception& e) {
+    std::string note;
+    if (limit.admits("waiting", note)) log::warning("[run] waiting for the first package: " + std::string(e.what()));
+    notify_service("STATUS=waiting for the first package\nEXTEND_TIMEOUT_USEC=60000000");  // it is no start that hangs
+    for (const double end_us = Clock::steady().now_us() + kPauseUs; Clock::steady().now_us() < end_us && !g_look.exchange(false);) Clock::steady().sleep_us(kLookUs);
+  };
   while (true) {
     try {
       return make_delivered(o, observing);
     } catch (const TransportError& e) {
       if (o.watch.empty()) throw;
-      std::string note;
-      if (limit.admits("waiting", note)) log::warning("[run] waiting for the first package: " + std::string(e.what()));
-      Clock::steady().sleep_us(kPauseUs);
+      wait(e);
+    } catch (const delivery::NotOffered& e) {
+      if (o.watch.empty()) throw;
+      wait(e);
     }
   }
 }
@@ -264,6 +279,7 @@ int run(const Options& given, const Common& common) {
   const Options o = without_package(given);
   if (o.fallback != "local" && o.fallback != "none")
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
+  look_on_hang_up();
   Progress source(make_source(o), o.hang_s * 1e6);
   const auto answering = make_answering(o);
   {

@@ -105,7 +105,7 @@ class GrpcSource final : public Source {
   void check(const grpc::Status& status, const std::string& doing, double deadline_us) const {
     if (status.ok()) return;
     if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
-      throw InvalidArgument("[delivery] " + address_ + " delivers no packages (" + status.error_message() + "); expected `scissionlite serve` with --packages");
+      throw NotOffered("[delivery] " + address_ + " delivers no packages (" + status.error_message() + "); expected `scissionlite serve` with --packages");
     protocol::throw_status(status, doing, address_, deadline_us);
   }
 

@@ -12,6 +12,11 @@
 
 namespace scissionlite::delivery {
 
+/// What is wanted is not offered, or what is offered is not to be used: an edge may change that.
+struct NotOffered : InvalidArgument {
+  using InvalidArgument::InvalidArgument;
+};
+
 /// Every call throws what protocol::Client throws.
 class Source {
  public:

@@ -82,7 +82,7 @@ Delivered::Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<d
   }
   versions_ = std::make_unique<VersionSwitch>(std::move(first));
   looked_us_ = Clock::steady().now_us();
-  if (options_.update_every_us > 0) thread_ = std::thread([this] { look_again_and_again(); });
+  if (options_.update_every_us > 0 || options_.is_asked_to_look) thread_ = std::thread([this] { look_again_and_again(); });
 }
 
 Delivered::~Delivered() {
@@ -100,7 +100,7 @@ void Delivered::count(const std::function<void(DeliveryCounters&)>& by) {
   by(counters_);
 }
 
-/// The one that was asked for. @throws InvalidArgument naming what is offered.
+/// The one that was asked for. @throws NotOffered naming what is offered.
 delivery::Offer Delivered::chosen_offer() {
   count([](auto& c) { ++c.looks; });
   const auto offers = source_->offers();
@@ -114,7 +114,7 @@ delivery::Offer Delivered::chosen_offer() {
     }
   }
   const std::string wanted = options_.name.empty() ? "one package, or its name with --model" : "'" + options_.name + (options_.version.empty() ? "" : "/" + options_.version) + "'";
-  throw InvalidArgument("[delivery] " + source_->address() + " offers " + (names.empty() ? "no packages to this device" : join(names)) + ", expected " + wanted +
+  throw delivery::NotOffered("[delivery] " + source_->address() + " offers " + (names.empty() ? "no packages to this device" : join(names)) + ", expected " + wanted +
                         (names.empty() ? "; are there some in its --packages, are their models served, and does its --access allow them?" : ""));
 }
 
@@ -155,7 +155,7 @@ std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   } catch (const std::exception& e) {
     store_->reject(offer.version, e.what());
     count([](auto& c) { ++c.rejected; });
-    throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " failed its probe and is not used: " + e.what());
+    throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " failed its probe and is not used: " + e.what());
   }
 }
 
@@ -196,7 +196,7 @@ std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
     count([](auto& c) { c.is_from_store = true; });
     return open(version);
   }
-  throw InvalidArgument("[delivery] the store '" + store_->folder().string() + "' holds no whole version of the wanted package, and none came from the edge: " + why);
+  throw delivery::NotOffered("[delivery] the store '" + store_->folder().string() + "' holds no whole version of the wanted package, and none came from the edge: " + why);
 }
 
 bool Delivered::look() {
@@ -237,9 +237,11 @@ void Delivered::look_again_and_again() {
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, stop, std::chrono::duration<double, std::micro>(std::min(kLookAtStateUs, options_.update_every_us)), [&] { return stop.stop_requested(); });
+      wake_.wait_for(lock, stop, std::chrono::duration<double, std::micro>(options_.update_every_us > 0 ? std::min(kLookAtStateUs, options_.update_every_us) : kLookAtStateUs), [&] { return stop.stop_requested(); });
     }
-    if (!stop.stop_requested() && Clock::steady().now_us() >= due_us()) (void)look();
+    const bool is_asked = options_.is_asked_to_look && options_.is_asked_to_look->exchange(false);
+    const bool is_due = options_.update_every_us > 0 && Clock::steady().now_us() >= due_us();
+    if (!stop.stop_requested() && (is_asked || is_due)) (void)look();
   }
 }
 

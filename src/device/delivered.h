@@ -5,6 +5,7 @@
 // it is tried at the next look. At the start the store's version is used where the edge cannot be reached, or where what it offers fails.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@ struct DeliveryOptions {
   std::string name;               // of the package on the edge; "": the only one
   std::string version;            // first digits of the one that is wanted, whatever else is offered; "": the one that is offered
   double update_every_us = 300e6; // 0: never while it runs
+  std::atomic<bool>* is_asked_to_look = nullptr;  // set by others, as a signal's handler: it looks within a second, and clears it
   double refused_every_us = 5e6;  // the same while the edge refuses the version in use, which it has then replaced
   bool shows_progress = true;     // of what is fetched at the start
   double share = 0.5;             // of the link's time that is used while images are answered
@@ -41,7 +43,7 @@ struct DeliveryCounters {
 
 class Delivered {
  public:
-  /// Fetches, tries and compiles. @throws TransportError: the edge cannot be reached and the store holds nothing; InvalidArgument: it offers no such package, or the package failed.
+  /// Fetches, tries and compiles. @throws TransportError: the edge cannot be reached and the store holds nothing; NotOffered: it offers no such package, or the package failed, and the store holds none; InvalidArgument: the options.
   Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<delivery::Store> store, DeliveryOptions options);
   ~Delivered();
   Delivered(const Delivered&) = delete;

@@ -271,6 +271,46 @@ class Devices(DeliveryCase):
             self.assertEqual(answers[0]["origin"], "edge")
             self.assertGreater(summary["delivery"]["pulled_bytes"], 1000)
 
+    def test_fault_01_35_service_waits_for_a_package_and_looks_on_sighup(self):
+        images = self.folder / "images"
+        images.mkdir()
+        shutil.copy(self.made / "picture0.png", images)
+        held_back = self.folder / "held back"
+        (self.packages / "net").rename(held_back)
+        with self.serve() as edge, tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen(self.run_command(edge.address, "--watch", images, "--update-every", "0"), stdout=subprocess.PIPE, stderr=errors, text=True)
+
+            def log():
+                errors.seek(0)
+                return errors.read().decode(errors="replace")
+
+            def wait_until(condition):
+                end = time.time() + PATIENCE
+                while not condition():
+                    if time.time() > end or process.poll() is not None:
+                        self.fail(f"exit code {process.poll()}:\n{log()}")
+                    time.sleep(0.05)
+
+            try:
+                wait_until(lambda: "waiting for the first package" in log())
+                self.assertIn("offers no packages to this device", log())
+                process.send_signal(signal.SIGHUP)
+                held_back.rename(self.packages / "net")
+                first = json.loads(process.stdout.readline())["package"]
+                self.assertEqual(json.loads(process.stdout.readline())["package"], first)
+                self.put("two")
+                edge.process.send_signal(signal.SIGHUP)
+                end = time.time() + PATIENCE
+                while "switched from version" not in log() and time.time() < end:  # the edge takes a few seconds to see it
+                    process.send_signal(signal.SIGHUP)
+                    time.sleep(0.5)
+                    self.assertIsNone(process.poll(), log())
+                self.assertIn("switched from version", log())
+            finally:
+                process.terminate()
+                process.wait(PATIENCE)
+                process.stdout.close()
+
     def test_words_that_do_not_go_together(self):
         for words, text in ((["run"], "--from HOST:PORT"), (["run", "--from", "127.0.0.1:1", "--also", "x", "p.png"], "--also"), (["run", "--from", "127.0.0.1:1", "--model", "a/xyz", "p.png"], "hex digits")):
             done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
