@@ -70,7 +70,7 @@ Run declare_score(CLI::App& app, Common& common) {
   app.add_option("--images", options->images, "image files, folders or globs")->required();
   app.add_option("--fit-images", job.fit_images, "how many images TLs are fitted on: a count (100), a share (0.33) or 0; they are never scored")->capture_default_str();
   app.add_option("--input,--input-spec", options->input, "input.json (default: in the model's metadata or beside it)");
-  app.add_option("--labels", job.labels, "true classes: a TSV of file name and label, or 'folders'");
+  app.add_option("--labels", job.labels, "true classes: a table of file name and label (TSV or CSV, with a header or without), or 'folders'");
   app.add_option("--cuts", job.cuts, "cuts: auto, auto:<count>, all, none, or ids and tensor names")->delimiter(',')->capture_default_str();
   app.add_option("--max-tensors", job.max_tensors, "most tensors that may cross")->check(CLI::Range(1, 16))->capture_default_str();
   app.add_option("--tls", job.tls, tl_help())->delimiter(',')->capture_default_str();

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "score/label_table.h"
 
 namespace scissionlite {
 namespace {
@@ -16,7 +17,10 @@ class ClassIndex {
   [[nodiscard]] int64_t of(const std::string& label, const std::string& where) const {
     int64_t number = 0;
     const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
-    if (error == std::errc() && end == label.data() + label.size()) return checked(number + input_.label_offset, label, where);
+    if (error == std::errc() && end == label.data() + label.size()) {
+      if (number < 0) throw InvalidArgument("[labels] " + where + ": class " + label + " is negative; labels are 0 or more");
+      return checked(number + input_.label_offset, label, where);
+    }
     for (int64_t i = 0; i < outputs_; ++i)
       if (vision::label_of(input_, static_cast<size_t>(i), static_cast<size_t>(outputs_)) == label) return i;
     throw InvalidArgument("[labels] " + where + ": unknown label '" + label + "'" + did_you_mean(label, input_.labels) +
@@ -25,7 +29,7 @@ class ClassIndex {
 
  private:
   [[nodiscard]] int64_t checked(int64_t index, const std::string& label, const std::string& where) const {
-    if (index < 0 || index >= outputs_)
+    if (index >= outputs_)
       throw InvalidArgument("[labels] " + where + ": class " + label + " is beyond the " + std::to_string(outputs_) + " outputs of the model");
     return index;
   }
@@ -37,8 +41,9 @@ class ClassIndex {
 /// a/1.png and b/1.png may have different labels; a name that stands once is found wherever the image lies.
 class LabelTable {
  public:
-  void add(const fs::path& file, int64_t label) {
-    by_path_[file.lexically_normal().generic_string()] = label;
+  void add(const fs::path& file, int64_t label, const std::string& where) {
+    const auto [path, is_new_path] = by_path_.emplace(file.lexically_normal().generic_string(), label);
+    if (!is_new_path && path->second != label) throw InvalidArgument("[labels] " + where + ": '" + file.string() + "' has another label than in a line before; expected one label a file");
     const auto [it, is_new] = by_name_.emplace(file.filename().string(), label);
     if (!is_new && it->second != label) it->second = kSeveral;
   }
@@ -67,17 +72,11 @@ class LabelTable {
   std::map<std::string, int64_t> by_path_, by_name_;
 };
 
-LabelTable read_table(const fs::path& path, const ClassIndex& classes) {
+LabelTable read_table(const fs::path& path, const ClassOf& class_of) {
   LabelTable out;
-  int64_t line_number = 0;
-  for (auto line : split(read_file(path, uint64_t{64} << 20), '\n')) {
-    ++line_number;
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line[0] == '#') continue;
-    const auto cells = split(line, '\t');
-    const std::string where = path.string() + ":" + std::to_string(line_number);
-    if (cells.size() < 2) throw InvalidArgument("[labels] " + where + ": got '" + line + "', expected a file name, a tab and a label");
-    out.add(cells[0], classes.of(cells[1], where));
+  for (const auto& row : read_label_table(path)) {
+    const std::string where = path.string() + ":" + std::to_string(row.line);
+    out.add(row.file, class_of(row.label, where), where);
   }
   return out;
 }
@@ -86,15 +85,19 @@ LabelTable read_table(const fs::path& path, const ClassIndex& classes) {
 
 std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs::path>& images, const vision::InputSpec& input, int64_t outputs) {
   const ClassIndex classes(input, outputs);
+  return load_labels(source, images, [&](const std::string& label, const std::string& where) { return classes.of(label, where); });
+}
+
+std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs::path>& images, const ClassOf& class_of) {
   std::vector<int64_t> out;
   if (source == "folders") {
     for (const auto& image : images) {
       const auto folder = fs::absolute(image).parent_path().filename().string();
-      out.push_back(classes.of(folder, image.string()));
+      out.push_back(class_of(folder, image.string()));
     }
     return out;
   }
-  const auto table = read_table(source, classes);
+  const auto table = read_table(source, class_of);
   for (const auto& image : images) out.push_back(table.of(image, source));
   if (std::all_of(out.begin(), out.end(), [](int64_t label) { return label < 0; }))
     throw InvalidArgument("[labels] none of " + std::to_string(images.size()) + " images is named in '" + source + "'; its first column has to hold file names as '" +
