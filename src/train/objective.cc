@@ -33,10 +33,13 @@ class Focal final : public Objective {
   }
   [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override {
     const auto entropies = cross_entropies(logit, is_positive);
-    return (at::pow(-at::expm1(-entropies), focus_) * entropies).mean();
+    const auto wrong = (-at::expm1(-entropies)).clamp_min(kLeastWrong);
+    return (at::pow(wrong, focus_) * entropies).mean();
   }
 
  private:
+  /// What float32 rounds to 0 or below counts as this: a power below 1 has no gradient at 0. It changes no share that float32 tells apart from 1.
+  static constexpr double kLeastWrong = 1e-12;
   double focus_;
 };
 

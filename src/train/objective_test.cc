@@ -130,6 +130,19 @@ TEST(Objective, LargeLogitsHaveALoss) {
       }
 }
 
+/// Where an image is right to the last bit of float32, whatever the exponent.
+TEST(Objective, FocalLossHasAGradientWithEachExponent) {
+  for (const double focus : {0.0, 0.1, 0.5, 1.0, 2.0})
+    for (const double size : {10.0, 16.6, 17.0, 19.0, 20.0, 21.0, 40.0, 90.0, 200.0})
+      for (const float is_positive : {0.0F, 1.0F}) {
+        const auto x = torch::tensor({static_cast<float>(is_positive > 0 ? size : -size)}).requires_grad_();
+        const auto loss = make_objective("focal", {.focus = focus})->loss(x, torch::tensor({is_positive}));
+        loss.backward();
+        EXPECT_LT(std::abs(loss.item<double>()), 1e-3) << focus << " " << size << " " << is_positive;
+        EXPECT_LT(std::abs(x.grad().item<double>()), 1e-3) << focus << " " << size << " " << is_positive;
+      }
+}
+
 TEST(Objective, SaysWhatIsWrong) {
   EXPECT_THROW((void)make_objective("acu", {}), InvalidArgument);
   EXPECT_THROW((void)make_objective("auc", {.positive_rate = 0}), InvalidArgument);
