@@ -42,13 +42,12 @@ Ahead::Ahead(std::shared_ptr<const Dataset> images, const Graph& student, const 
   if (!options.head.empty()) head_ = compile_part(student, options.head, options.threads);
   if (teacher) teacher_ = compile_part(*teacher, teacher->outputs.at(0).name, options.threads);
   if (!keep_) return;
-  const auto first = compute(0, nullptr);
+  const auto first = compute(images_->get(0, nullptr));
   keep_ = (first.input.size_bytes() + first.answers.size_bytes()) * static_cast<uint64_t>(images_->size()) <= kKeptBytes;
   if (keep_) kept_.resize(static_cast<size_t>(images_->size()));
 }
 
-Example Ahead::compute(int64_t index, Rng* rng) const {
-  auto example = images_->get(index, rng);
+Example Ahead::compute(Example example) const {
   const std::vector<Tensor> image{example.input};
   if (head_) example.input = head_->run(image)[0].clone();  // the engine's own buffer is valid until the next run only
   if (teacher_) example.answers = teacher_->run(image)[0].clone();
@@ -56,11 +55,15 @@ Example Ahead::compute(int64_t index, Rng* rng) const {
 }
 
 Example Ahead::get(int64_t index, Rng* rng) const {
+  if (keep_) {
+    const std::lock_guard lock(mutex_);
+    if (const auto& kept = kept_[static_cast<size_t>(index)]; !kept.input.empty()) return kept;
+  }
+  auto image = images_->get(index, rng);  // by several threads at once; the engine has threads of its own
   const std::lock_guard lock(mutex_);
-  if (!keep_) return compute(index, rng);
-  auto& kept = kept_[static_cast<size_t>(index)];
-  if (kept.input.empty()) kept = compute(index, rng);
-  return kept;
+  auto example = compute(std::move(image));
+  if (keep_) kept_[static_cast<size_t>(index)] = example;
+  return example;
 }
 
 }  // namespace scissionlite::train

@@ -1,5 +1,5 @@
 // What of a run needs no gradients (a frozen head, a teacher) is computed by the engine, which is several times faster than
-// libtorch, in the thread that makes the batches; and once for all epochs where images are never changed. Free of libtorch.
+// libtorch, in the threads that make the batches, one image at a time; and once for all epochs where images are never changed. Free of libtorch.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,7 @@ class Ahead : public Dataset {
   [[nodiscard]] std::string identity() const override { return images_->identity(); }
 
  private:
-  [[nodiscard]] Example compute(int64_t index, Rng* rng) const;
+  [[nodiscard]] Example compute(Example example) const;
   std::shared_ptr<const Dataset> images_;
   std::unique_ptr<Executable> head_, teacher_;  // null: not needed
   bool keep_;

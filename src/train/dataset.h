@@ -1,4 +1,4 @@
-// Examples by index, and batches of them from a thread that works ahead. Free of libtorch.
+// Examples by index, and batches of them from threads that work ahead. Free of libtorch.
 #pragma once
 
 #include <functional>
@@ -99,15 +99,19 @@ struct LoaderOptions {
   int64_t batch_size = 32;
   bool shuffle = true, augment = true;
   uint64_t seed = 1;
-  int ahead = 3;  // batches made before they are asked for
+  int ahead = 3;     // batches that are made, or under way, before they are asked for: what is held in memory
+  int decoders = 1;  // threads that read, decode and augment; batches are the same whatever their number
   std::function<std::vector<int64_t>(int64_t epoch)> order{};  // of examples in an epoch, in place of shuffle; as many in each
 };
 
-/// Batches of one epoch, made by a thread of its own while the caller computes.
+/// Decoders beside a computation on so many threads (0: on every core): as many, but at most 4, as the images of one step are decoded while the step before is computed.
+[[nodiscard]] int decoders_beside(int threads);
+
+/// Batches in their order, made by threads of their own while the caller computes.
 class EpochReader {
  public:
   virtual ~EpochReader() = default;
-  /// nullopt at the end. @throws what the dataset threw.
+  /// nullopt at the end. @throws what the dataset threw at the first example of the batch that it threw at; batches before that one come first.
   [[nodiscard]] virtual std::optional<Batch> next() = 0;
 };
 
@@ -120,6 +124,9 @@ class Loader {
   [[nodiscard]] const Dataset& dataset() const { return *dataset_; }
   /// @param first  batches to skip.
   [[nodiscard]] std::unique_ptr<EpochReader> epoch(int64_t epoch, int64_t first = 0) const;
+  /// Without end, one epoch after the other, whose first batches are made while the last ones of the epoch before are used.
+  /// @param batch  to begin with, counted over all epochs.
+  [[nodiscard]] std::unique_ptr<EpochReader> from(int64_t batch) const;
 
  private:
   std::shared_ptr<const Dataset> dataset_;

@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "base/error.h"
+#include "base/test_messages.h"
 #include "train/test_graphs.h"
 
 namespace scissionlite::train {
@@ -59,6 +63,84 @@ TEST(Loader, HandsOnWhatTheDatasetThrew) {
     while (reader->next()) {}
     FAIL() << "no error";
   } catch (const InvalidArgument& e) { EXPECT_STREQ(e.what(), "[decode] 'seven.jpg' is no image"); }
+}
+
+/// Numbers of which each takes another while, so that decoders end in another order than they began in; those in `broken` are no images.
+class SlowNumbers : public Numbers {
+ public:
+  explicit SlowNumbers(int64_t size, std::set<int64_t> broken = {}) : Numbers(size), broken_(std::move(broken)) {}
+  [[nodiscard]] Example get(int64_t index, Rng* rng) const override {
+    Rng wait(static_cast<uint64_t>(index) * 77 + 1);
+    std::this_thread::sleep_for(std::chrono::microseconds(wait.below(400)));
+    if (broken_.count(index)) throw InvalidArgument("[decode] '" + std::to_string(index) + ".jpg' is no image");
+    return Numbers::get(index, rng);
+  }
+
+ private:
+  std::set<int64_t> broken_;
+};
+
+TEST(Loader, BatchesAreTheSameWithAnyNumberOfDecoders) {
+  const auto numbers = std::make_shared<SlowNumbers>(101);
+  const auto pairs = [](int64_t epoch) { return std::vector<int64_t>{3, 3, 99, 0, 7, 7, 7, epoch}; };  // of one index, each place has its own randomness
+  for (const bool has_order : {false, true}) {
+    LoaderOptions options{.batch_size = has_order ? 3 : 8, .seed = 5};
+    if (has_order) options.order = pairs;
+    const Loader one(numbers, options);
+    for (const int decoders : {2, 3, 9}) {
+      options.decoders = decoders, options.ahead = decoders == 9 ? 1 : 3;
+      const Loader several(numbers, options);
+      for (int64_t epoch = 0; epoch < 3; ++epoch)
+        for (const int64_t first : {0, 2}) EXPECT_EQ(values_of(one, epoch, first), values_of(several, epoch, first)) << decoders << " decoders, epoch " << epoch;
+    }
+  }
+}
+
+TEST(Loader, EpochsFollowEachOtherWithoutAnEnd) {
+  const auto numbers = std::make_shared<SlowNumbers>(20);
+  const Loader one(numbers, {.batch_size = 8, .seed = 5}), several(numbers, {.batch_size = 8, .seed = 5, .decoders = 3});
+  for (const int64_t begin : {0, 1, 2, 3, 7}) {
+    const auto reader = several.from(begin);
+    for (int64_t batch = begin; batch < begin + 8; ++batch) {
+      const auto expected = one.epoch(batch / 3, batch % 3)->next(), made = reader->next();
+      ASSERT_TRUE(expected && made);
+      EXPECT_EQ(made->labels, expected->labels);
+      EXPECT_EQ(std::vector<float>(made->input.as<float>().begin(), made->input.as<float>().end()), std::vector<float>(expected->input.as<float>().begin(), expected->input.as<float>().end()));
+    }
+  }
+}
+
+TEST(Loader, ErrorsComeInOrderWhoeverMeetsThemFirst) {
+  const auto broken = std::make_shared<SlowNumbers>(60, std::set<int64_t>{21, 22, 23, 37});
+  for (const int decoders : {1, 3}) {
+    const Loader loader(broken, {.batch_size = 8, .shuffle = false, .decoders = decoders});
+    const auto reader = loader.epoch(0);
+    for (int64_t batch = 0; batch < 2; ++batch) EXPECT_EQ(reader->next().value().labels[0], 8 * batch);
+    for (int again = 0; again < 2; ++again) EXPECT_EQ(message_of([&] { (void)reader->next(); }), "[decode] '21.jpg' is no image");
+  }
+}
+
+/// At most so many batches are held, and an error beyond what is asked for does no harm.
+TEST(Loader, WorksAheadAsFarAsItIsTold) {
+  std::atomic<int> reads{0};
+  class Counted : public SlowNumbers {
+   public:
+    explicit Counted(std::atomic<int>& reads) : SlowNumbers(1000, {999}), reads_(reads) {}
+    [[nodiscard]] Example get(int64_t index, Rng* rng) const override {
+      ++reads_;
+      return SlowNumbers::get(index, rng);
+    }
+
+   private:
+    std::atomic<int>& reads_;
+  };
+  const Loader loader(std::make_shared<Counted>(reads), {.batch_size = 4, .shuffle = false, .ahead = 2, .decoders = 3});
+  const auto reader = loader.from(240);
+  for (int64_t batch = 240; batch < 249; ++batch) {
+    ASSERT_TRUE(reader->next());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_LE(reads, (batch - 240 + 1 + 2) * 4);
+  }
 }
 
 TEST(Loader, CanBeLeftInTheMiddle) {

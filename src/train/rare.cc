@@ -142,6 +142,7 @@ class Member {
         logits_(logits_value(plan.graph)) {
     const int threads = job.train.trainer.threads > 0 ? job.train.trainer.threads : this_machine().cores;
     use_threads(std::max(1, threads / members.size_here()));
+    decoders_ = decoders_beside(std::max(1, threads / members.size_here()));
     module_.train({job.train.train, job.train.freeze, {}, ""});
   }
 
@@ -154,7 +155,7 @@ class Member {
     options_ = plan_.coda(report_.training.images, members_.size());
     objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .entropy = job_.entropy, .focus = job_.focus});
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
-    LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed};
+    LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed, .decoders = decoders_};
     if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);
     const Loader loader(mine_, options);
     Coda coda(module_, *objective_, members_, options_);
@@ -329,7 +330,7 @@ class Member {
     else part = plan_.held_out;
     std::vector<Scored> mine;
     if (!part.empty()) {
-      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false});
+      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false, .decoders = decoders_});
       const auto reader = loader.epoch(0);
       while (const auto batch = reader->next()) {
         const auto scores = logit(*batch).contiguous();
@@ -400,6 +401,7 @@ class Member {
   ExchangeCounts exchanged_before_;
   int64_t shown_ = 0, measured_ = 0;
   CodaOptions options_;
+  int decoders_ = 1;
 };
 
 /// As a process of an MPI job: joined first, so that a member that finds something wrong can end the others. It is said before that ends this process too.

@@ -132,8 +132,9 @@ TrainReport train_graph(const TrainJob& job, const GraphJob& what, const JobData
   auto options = job.trainer;
   options.identity = identity_of(job, data);
   options.identity.update(what.identity);
-  const Loader batches(computed.train, {.batch_size = job.batch_size, .seed = options.seed});
-  const Loader held_out(computed.held_out, {.batch_size = job.batch_size, .shuffle = false, .augment = false});
+  const int decoders = decoders_beside(options.threads);
+  const Loader batches(computed.train, {.batch_size = job.batch_size, .seed = options.seed, .decoders = decoders});
+  const Loader held_out(computed.held_out, {.batch_size = job.batch_size, .shuffle = false, .augment = false, .decoders = decoders});
   auto given = what.given;
   given.insert(what.more.begin(), what.more.end());
   Pass pass(student, computed.given, computed.teacher.get(), job, given);
