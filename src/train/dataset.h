@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,8 @@ class Dataset {
   [[nodiscard]] virtual Example get(int64_t index, Rng* rng) const = 0;
   /// The example's, without reading its image where that can be.
   [[nodiscard]] virtual int64_t label(int64_t index) const { return get(index, nullptr).label; }
+  /// What people know the example by.
+  [[nodiscard]] virtual std::string name(int64_t index) const { return "image " + std::to_string(index); }
   /// Changes when the examples do: part of what a checkpoint belongs to.
   [[nodiscard]] virtual std::string identity() const = 0;
 };
@@ -38,12 +41,16 @@ class Dataset {
 /// Image files, decoded at each use.
 class ImageFiles : public Dataset {
  public:
-  /// @param labels  one a file, or empty. @throws InvalidArgument when there is no file.
-  ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation);
+  /// @param labels  one a file, or empty. @param threads  that read files for `identity`; 0: every core. @throws InvalidArgument when there is no file.
+  ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation, int threads = 0);
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   /// @throws InvalidArgument naming a file that is no image.
   [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
   [[nodiscard]] int64_t label(int64_t index) const override { return labels_.empty() ? -1 : labels_[static_cast<size_t>(index)]; }
+  [[nodiscard]] std::string name(int64_t index) const override { return files_[static_cast<size_t>(index)].filename().string(); }
+  /// Of names, contents, labels and how images become inputs.
+  /// Cost: each file is read once, through 1 MiB a thread, at the first call alone. SHA-256 takes in about 1.2 GB/s a core with the CPU's instructions for it, 0.3 without: 100,000 images of 100 kB (10 GB)
+  /// are 9 s on one core, or as long as their disk takes. @throws ResourceError naming a file that cannot be read.
   [[nodiscard]] std::string identity() const override;
 
  private:
@@ -51,6 +58,9 @@ class ImageFiles : public Dataset {
   std::vector<int64_t> labels_;
   vision::InputSpec spec_;
   AugmentOptions augmentation_;
+  int threads_;
+  mutable std::mutex mutex_;
+  mutable std::string identity_;  // "" until it was asked for
 };
 
 /// Pictures held in memory.

@@ -1,6 +1,7 @@
 #include "train/dataset.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -153,6 +154,35 @@ TEST(Loader, RefusesNothing) {
   EXPECT_THROW(Loader(std::make_shared<Numbers>(0), {}), InvalidArgument);
   EXPECT_THROW(Loader(std::make_shared<Numbers>(1), {.batch_size = 0}), InvalidArgument);
   EXPECT_THROW(ImageFiles({}, {}, {}, {}), InvalidArgument);
+}
+
+/// Names and sizes may be those of other images.
+TEST(ImageFiles, IdentityIsOfContents) {
+  const auto folder = fs::temp_directory_path() / ("scissionlite_dataset_test_" + std::to_string(getpid()));
+  std::vector<fs::path> files;
+  std::vector<int64_t> labels;
+  for (int i = 0; i < 9; ++i) {
+    files.push_back(folder / (std::to_string(i) + ".bmp")), labels.push_back(i % 2);
+    write_file(files.back(), std::string(i == 4 ? 3'000'000 : 100, static_cast<char>('a' + i)));
+  }
+  const auto identity = [&](int threads) { return ImageFiles(files, labels, {}, {}, threads).identity(); };
+  const auto before = identity(1);
+  EXPECT_EQ(identity(4), before);
+  const ImageFiles same(files, labels, {}, {});
+  EXPECT_EQ(same.identity(), before);
+  EXPECT_EQ(same.name(3), "3.bmp");
+  auto large = std::string(3'000'000, 'e');
+  large.back() = 'f';
+  write_file(files[4], large);
+  EXPECT_NE(identity(2), before);
+  large.back() = 'e';
+  write_file(files[4], large);
+  EXPECT_EQ(identity(2), before);
+  labels[1] = 0;
+  EXPECT_NE(identity(2), before);
+  fs::remove(files[5]);
+  EXPECT_NE(message_of<ResourceError>([&] { (void)identity(3); }).find("5.bmp' cannot be read"), std::string::npos);
+  fs::remove_all(folder);
 }
 
 TEST(Mixtures, MixTwoExamplesAndTheirLabels) {

@@ -1,4 +1,8 @@
+#include <fstream>
+
+#include "base/cpu.h"
 #include "base/error.h"
+#include "score/parallel.h"
 #include "train/dataset.h"
 
 namespace scissionlite::train {
@@ -9,10 +13,24 @@ Tensor seen(const vision::Image& image, const vision::InputSpec& spec, const Aug
   return vision::to_tensor(rng ? augment(image, spec, augmentation, *rng) : vision::resize_and_crop(image, spec), spec);
 }
 
+/// SHA-256 of a file's bytes. @param buffer  to read through, 1 MiB.
+std::string hash_of(const fs::path& path, std::vector<char>& buffer) {
+  buffer.resize(size_t{1} << 20);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw ResourceError("[train] '" + path.string() + "' cannot be read; check the path and its permissions");
+  Sha256 hash;
+  do {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    hash.update(std::string_view(buffer.data(), static_cast<size_t>(file.gcount())));
+  } while (file);
+  if (!file.eof()) throw ResourceError("[train] '" + path.string() + "' cannot be read to its end; check the disk");
+  return hash.hex();
+}
+
 }  // namespace
 
-ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation)
-    : files_(std::move(files)), labels_(std::move(labels)), spec_(std::move(spec)), augmentation_(augmentation) {
+ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation, int threads)
+    : files_(std::move(files)), labels_(std::move(labels)), spec_(std::move(spec)), augmentation_(augmentation), threads_(threads > 0 ? threads : this_machine().cores) {
   if (files_.empty()) throw InvalidArgument("[train] there is no image to train on");
   if (!labels_.empty() && labels_.size() != files_.size())
     throw InvalidArgument("[train] " + std::to_string(files_.size()) + " images, but " + std::to_string(labels_.size()) + " labels");
@@ -26,12 +44,15 @@ Example ImageFiles::get(int64_t index, Rng* rng) const {
 }
 
 std::string ImageFiles::identity() const {
+  const std::lock_guard lock(mutex_);
+  if (!identity_.empty()) return identity_;
+  std::vector<std::string> hashes(files_.size());
+  std::vector<std::vector<char>> buffers(static_cast<size_t>(threads_));
+  parallel_for(size(), threads_, [&](int worker, int64_t i) { hashes[static_cast<size_t>(i)] = hash_of(files_[static_cast<size_t>(i)], buffers[static_cast<size_t>(worker)]); });
   Sha256 hash;
-  for (size_t i = 0; i < files_.size(); ++i)
-    hash.update(files_[i].filename().string() + "\t" + std::to_string(fs::file_size(files_[i])) + "\t" +
-                std::to_string(labels_.empty() ? -1 : labels_[i]) + "\n");
+  for (size_t i = 0; i < files_.size(); ++i) hash.update(files_[i].filename().string() + "\t" + hashes[i] + "\t" + std::to_string(labels_.empty() ? -1 : labels_[i]) + "\n");
   hash.update(vision::to_json(spec_).dump());
-  return hash.hex();
+  return identity_ = hash.hex();
 }
 
 Pictures::Pictures(std::vector<vision::Image> images, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation)
