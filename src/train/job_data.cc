@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "score/labels.h"
 #include "score/parallel.h"
+#include "train/class_names.h"
 #include "train/hold_out.h"
 #include "vision/labelled_files.h"
 
@@ -30,10 +31,52 @@ size_t keep_where(std::vector<fs::path>& files, std::vector<int64_t>& labels, co
   return gone;
 }
 
+/// What labels stand for.
+class Meaning {
+ public:
+  virtual ~Meaning() = default;
+  /// Of files, as load_labels.
+  [[nodiscard]] virtual std::vector<int64_t> load(const std::string& source, const std::vector<fs::path>& files) = 0;
+  /// Of a number in a file that holds labels. @throws InvalidArgument: none that can be.
+  [[nodiscard]] virtual int64_t of_number(int64_t label, const fs::path& file) = 0;
+  /// Once all images are known that are used. @return what there is to tell of them.
+  virtual std::string end(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out) { return (void)learned_from, (void)held_out, ""; }
+};
+
+/// Outputs of the model.
+class OfOutputs final : public Meaning {
+ public:
+  OfOutputs(const vision::InputSpec& input, int64_t outputs) : input_(input), outputs_(outputs) {}
+  [[nodiscard]] std::vector<int64_t> load(const std::string& source, const std::vector<fs::path>& files) override { return load_labels(source, files, input_, outputs_); }
+  [[nodiscard]] int64_t of_number(int64_t label, const fs::path& file) override {
+    if (label >= outputs_) throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " + std::to_string(outputs_) + " outputs of the model");
+    return label;
+  }
+
+ private:
+  const vision::InputSpec& input_;
+  int64_t outputs_;
+};
+
+/// Positive or negative.
+class OfTwo final : public Meaning {
+ public:
+  OfTwo(const vision::InputSpec& input, const std::vector<std::string>& positive, bool is_own) : classes_(input, positive), is_own_(is_own) {}
+  [[nodiscard]] std::vector<int64_t> load(const std::string& source, const std::vector<fs::path>& files) override {
+    return load_labels(source, files, [&](const std::string& label, const std::string& where) { return classes_.names().of(label, where); });
+  }
+  [[nodiscard]] int64_t of_number(int64_t label, const fs::path& file) override { return classes_.names().of(std::to_string(label), file.string()); }
+  std::string end(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out) override { return classes_.reduce(learned_from, held_out, is_own_); }
+
+ private:
+  PositiveClasses classes_;
+  bool is_own_;
+};
+
 /// Of the files; those without a label go when there is no teacher to learn from either.
-std::vector<int64_t> labels_of(const TrainJob& job, const vision::InputSpec& input, std::vector<fs::path>& files, int64_t classes) {
+std::vector<int64_t> labels_of(const TrainJob& job, Meaning& meaning, std::vector<fs::path>& files) {
   if (job.labels.empty()) return {};
-  auto labels = load_labels(job.labels, files, input, classes);
+  auto labels = meaning.load(job.labels, files);
   if (!job.distill.teacher.empty()) return labels;
   const size_t all = files.size(), gone = keep_where(files, labels, [&](size_t i) { return labels[i] >= 0; });
   if (gone > 0) log::warning(std::to_string(gone) + " of " + std::to_string(all) + " images have no label and are left out");
@@ -77,38 +120,49 @@ bool hold_labels(const std::vector<fs::path>& files) {
   return count > 0;
 }
 
-std::shared_ptr<const Dataset> read_pictures(const std::vector<fs::path>& files, const vision::InputSpec& input, const AugmentOptions& augmentation, int64_t classes) {
+vision::LabelledImages read_pictures(const std::vector<fs::path>& files, Meaning& meaning) {
   vision::LabelledImages all;
   for (const auto& file : files) {
     auto part = vision::read_labelled(file);
-    for (const auto label : part.labels)
-      if (label >= classes)
-        throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " + std::to_string(classes) + " outputs of the model");
+    for (const auto label : part.labels) all.labels.push_back(meaning.of_number(label, file));
     all.images.insert(all.images.end(), std::make_move_iterator(part.images.begin()), std::make_move_iterator(part.images.end()));
-    all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
   }
-  return std::make_shared<Pictures>(std::move(all.images), std::move(all.labels), input, augmentation);
+  return all;
 }
 
-JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
+JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, Meaning& meaning) {
   if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR's and IDX files hold their labels; leave --labels out");
   if (job.held_out.empty() || !hold_labels(job.held_out))
     throw InvalidArgument("[train] CIFAR's and IDX files are not divided; give another one to measure on with --held-out");
-  return {read_pictures(job.images, input, job.augmentation, classes), read_pictures(job.held_out, input, {}, classes)};
+  auto train = read_pictures(job.images, meaning), held_out = read_pictures(job.held_out, meaning);
+  auto classes = meaning.end(train.labels, held_out.labels);
+  return {std::make_shared<Pictures>(std::move(train.images), std::move(train.labels), input, job.augmentation), std::make_shared<Pictures>(std::move(held_out.images), std::move(held_out.labels), input, AugmentOptions{}), {},
+          std::move(classes)};
+}
+
+JobData load(const TrainJob& job, const vision::InputSpec& input, Meaning& meaning) {
+  if (hold_labels(job.images)) return load_labelled(job, input, meaning);
+  auto files = hold_out(job.images, job.held_out, job.holdout, "train");
+  auto labels = labels_of(job, meaning, files.learned_from), held_out_labels = labels_of(job, meaning, files.measured_on);
+  auto unreadable = take_out_unreadable(job, files.learned_from, labels);
+  const auto of_held_out = take_out_unreadable(job, files.measured_on, held_out_labels);
+  unreadable.insert(unreadable.end(), of_held_out.begin(), of_held_out.end());
+  tell_unreadable(job, unreadable);
+  auto classes = meaning.end(labels, held_out_labels);
+  return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation, job.trainer.threads),
+          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{}, job.trainer.threads), std::move(unreadable), std::move(classes)};
 }
 
 }  // namespace
 
 JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes) {
-  if (hold_labels(job.images)) return load_labelled(job, input, classes);
-  auto files = hold_out(job.images, job.held_out, job.holdout, "train");
-  auto labels = labels_of(job, input, files.learned_from, classes), held_out_labels = labels_of(job, input, files.measured_on, classes);
-  auto unreadable = take_out_unreadable(job, files.learned_from, labels);
-  const auto of_held_out = take_out_unreadable(job, files.measured_on, held_out_labels);
-  unreadable.insert(unreadable.end(), of_held_out.begin(), of_held_out.end());
-  tell_unreadable(job, unreadable);
-  return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation),
-          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{}), std::move(unreadable)};
+  OfOutputs meaning(input, classes);
+  return load(job, input, meaning);
+}
+
+JobData load_two_classes(const TrainJob& job, const std::vector<std::string>& positive, bool is_own) {
+  OfTwo meaning(job.input, positive, is_own);
+  return load(job, job.input, meaning);
 }
 
 }  // namespace scissionlite::train

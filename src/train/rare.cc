@@ -25,7 +25,6 @@
 namespace scissionlite::train {
 namespace {
 
-constexpr int64_t kAnyClass = 1 << 20;
 constexpr double kPausePerSave = 50;  // between two checkpoints, in times of what one takes: 2 % of the run at most
 
 /// What members of this process know before they begin.
@@ -35,6 +34,8 @@ struct Plan {
   JobData data;
   std::vector<int64_t> held_out;
   int64_t held_out_positives = 0;
+  std::string images_sha256;  // of those learned from
+  std::vector<std::string> kept_positives;  // names of those that --keep-positives left
   Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members, and how fast they learn, may be another
   Json options;   // what all members of a run have to have in common beside that
 
@@ -48,20 +49,18 @@ struct Plan {
       input.labels = {"negative", "positive"};
       graph = with_new_classes(graph, 2, job.train.trainer.seed, input);
     }
-    auto as_numbered = job.train.input;  // labels are of these classes, not of the model's
-    as_numbered.label_offset = 0;
-    data = load_data(job.train, as_numbered, kAnyClass);
+    data = load_two_classes(job.train, job.positive, job.own_images);
+    if (job.own_images || rank_under_mpi() == 0) log::info("images " + data.classes);
     which_ = labelled(*data.train);
-    if (!job.own_images) check_classes(*data.train, job.positive);
-    if (job.keep_positives > 0) which_ = with_positive_share(which_, two_classes(which_).is_positive(), job.keep_positives, job.train.trainer.seed);
+    if (job.keep_positives > 0) keep_positives();
     held_out = labelled(*data.held_out);
-    held_out_positives = TwoClasses(data.held_out, job.positive, held_out).positives();
+    held_out_positives = TwoClasses(data.held_out, {1}, held_out).positives();
     if (!job.own_images) check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), held_out_positives);
     set_identity();
   }
 
   /// Some of the images learned from.
-  [[nodiscard]] TwoClasses two_classes(const std::vector<int64_t>& which) const { return {data.train, job_.positive, which}; }
+  [[nodiscard]] TwoClasses two_classes(const std::vector<int64_t>& which) const { return {data.train, {1}, which}; }
 
   /// Of the images learned from, those of a member.
   [[nodiscard]] std::vector<int64_t> part(int rank, int members) const {
@@ -93,6 +92,13 @@ struct Plan {
     if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
   }
 
+  void keep_positives() {
+    which_ = with_positive_share(which_, two_classes(which_).is_positive(), job_.keep_positives, job_.train.trainer.seed);
+    const auto kept = two_classes(which_);
+    for (int64_t i = 0; i < kept.size(); ++i)
+      if (kept.label(i) == 1) kept_positives.push_back(kept.name(i));
+  }
+
   void set_identity() {
     identity = identity_of(job_.train, data);
     identity.update({{"objective", {job_.objective, job_.margin, job_.entropy, job_.focus}},
@@ -106,6 +112,7 @@ struct Plan {
                      {"averages_iterates", job_.averages_iterates},
                      {"control_variates", job_.has_control_variates},
                      {"packing", static_cast<int>(job_.packing)}});
+    images_sha256 = identity.at("images");
     options = {{"lr", job_.train.trainer.schedule.rate}, {"clip_norm", job_.train.trainer.clip_norm}, {"measure_steps", job_.measure_steps}};
     for (const char* key : {"schedule", "clip_norm"}) identity.erase(key);  // a run whose loss is no number any more goes on at a lower rate
     if (!job_.own_images) return;
@@ -209,7 +216,7 @@ class Member {
              {"exchanged", to_json(exchanged())},
              {"options", plan_.options},
              {"measures", std::move(measures)},
-             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}, {"held_out", held_out_}, {"measures_alike", measures_alike_}}}},
+             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}, {"images_sha256", report_.images_sha256}, {"held_out", held_out_}, {"measures_alike", measures_alike_}}}},
             std::move(state.tensors)};
   }
 
@@ -220,7 +227,7 @@ class Member {
     check_same_run(out.header.at("identity"), plan_.identity, "the others' state");
     const auto& introduced = out.header.at("introduced");
     report_.images = introduced.at("images").get<std::vector<int64_t>>(), report_.positives = introduced.at("positives").get<std::vector<int64_t>>();
-    report_.positive_rate = introduced.at("positive_rate").get<double>();
+    report_.positive_rate = introduced.at("positive_rate").get<double>(), report_.images_sha256 = introduced.at("images_sha256").get<std::vector<std::string>>();
     held_out_ = introduced.at("held_out").get<int64_t>(), measures_alike_ = introduced.at("measures_alike").get<bool>();
     for (const int64_t count : report_.images) report_.training.images += count;
     report_.notes.push_back("member " + std::to_string(members_.rank()) + " came when the others had begun");
@@ -229,6 +236,7 @@ class Member {
   }
   void note_job() {
     report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
+    report_.classes = plan_.data.classes, report_.kept_positives = plan_.kept_positives;
     report_.training.held_out = held_out_, report_.training.unreadable = static_cast<int64_t>(plan_.data.unreadable.size());
   }
 
@@ -249,7 +257,7 @@ class Member {
   /// Members tell each other what they have, and find out whether they mean the same.
   void introduce() {
     const auto held_out = plan_.data.held_out->identity();
-    Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"held_out", held_out}, {"held_out_images", plan_.held_out.size()}, {"held_out_positives", plan_.held_out_positives}, {"run", plan_.identity}};
+    Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"images_sha256", plan_.images_sha256}, {"held_out", held_out}, {"held_out_images", plan_.held_out.size()}, {"held_out_positives", plan_.held_out_positives}, {"run", plan_.identity}};
     own["run"].update(plan_.options);
     double share = 0;
     int64_t positives = 0, measured_on = 0, measured_positives = 0;
@@ -260,7 +268,7 @@ class Member {
       measures_alike_ = measures_alike_ && json.at("held_out") == held_out;
       measured_on += json.at("held_out_images").get<int64_t>(), measured_positives += json.at("held_out_positives").get<int64_t>();
       const auto images = json.at("images").get<int64_t>(), of_them = json.at("positives").get<int64_t>();
-      report_.images.push_back(images), report_.positives.push_back(of_them);
+      report_.images.push_back(images), report_.positives.push_back(of_them), report_.images_sha256.push_back(json.at("images_sha256").get<std::string>());
       report_.training.images += images, positives += of_them;
       share += batch_share(images, of_them) / members_.size();
       if (of_them == 0)
@@ -330,7 +338,7 @@ class Member {
     else part = plan_.held_out;
     std::vector<Scored> mine;
     if (!part.empty()) {
-      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, job_.positive, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false, .decoders = decoders_});
+      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, std::vector<int64_t>{1}, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false, .decoders = decoders_});
       const auto reader = loader.epoch(0);
       while (const auto batch = reader->next()) {
         const auto scores = logit(*batch).contiguous();

@@ -15,7 +15,7 @@ namespace scissionlite::train {
 struct RareJob {
   TrainJob train;                     // its optimiser has no momentum by default; epochs are what stages take together where stage_steps is 0
   std::string objective = "auc";      // objectives.inc
-  std::vector<int64_t> positive{1};   // classes of the labels that are positive
+  std::vector<std::string> positive{"1"};  // classes of the labels that are positive, by number or name (class_names.h)
   double positives_in_batch = 0.5;    // share; 0: as they come
   double keep_positives = 0;          // share of the positives among the images learned from, for experiments; 0: all
   double margin = 1, entropy = 0;     // of auc
@@ -44,6 +44,9 @@ struct RareReport {
   bool is_whole = false;              // of the first member, and of those that have a disk of their own; else what one member knows
   TrainReport training;               // without epochs
   std::vector<int64_t> images, positives;  // of each member
+  std::vector<std::string> images_sha256;  // of what each member learned from, its part or what was divided
+  std::string classes;                     // of the labels, with their numbers of images, of this member
+  std::vector<std::string> kept_positives; // names of those that keep_positives left, of this member
   double positive_rate = 0;           // of the batches
   ExchangeCounts exchanged;           // of this member
   std::vector<RareMeasure> measures;  // the first is before training

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/error.h"
 #include "base/rng.h"
@@ -16,12 +15,6 @@ void shuffle(std::vector<int64_t>& values, Rng& rng) {
 }
 
 bool holds(const std::vector<int64_t>& classes, int64_t label) { return std::find(classes.begin(), classes.end(), label) != classes.end(); }
-
-std::string listed(const std::vector<int64_t>& values) {
-  std::vector<std::string> texts;
-  for (const auto value : values) texts.push_back(std::to_string(value));
-  return join(texts);
-}
 
 /// Those of `of` that are positive, or that are not, in a random order.
 std::vector<int64_t> part_of(const std::vector<int64_t>& of, const std::vector<char>& is_positive, bool wanted, Rng& rng) {
@@ -80,13 +73,6 @@ std::vector<int64_t> labelled(const Dataset& images) {
   for (int64_t i = 0; i < images.size(); ++i)
     if (images.label(i) >= 0) out.push_back(i);
   return out;
-}
-
-void check_classes(const Dataset& images, const std::vector<int64_t>& positive_classes) {
-  std::set<int64_t> seen;
-  for (const auto index : labelled(images)) seen.insert(images.label(index));
-  for (const auto one : positive_classes)
-    if (!seen.count(one)) throw InvalidArgument("[train] no image has the positive class " + std::to_string(one) + "; there are " + listed({seen.begin(), seen.end()}));
 }
 
 void check_both_classes(const std::string& what, int64_t images, int64_t positives) {

@@ -18,6 +18,7 @@ class TwoClasses : public Dataset {
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(which_.size()); }
   [[nodiscard]] Example get(int64_t index, Rng* rng) const override;
   [[nodiscard]] int64_t label(int64_t index) const override { return is_positive_[static_cast<size_t>(index)]; }
+  [[nodiscard]] std::string name(int64_t index) const override { return images_->name(which_[static_cast<size_t>(index)]); }
   [[nodiscard]] std::string identity() const override;
   [[nodiscard]] int64_t positives() const;
   /// Of each example.
@@ -31,8 +32,6 @@ class TwoClasses : public Dataset {
 
 /// Indices of all examples that have a label.
 [[nodiscard]] std::vector<int64_t> labelled(const Dataset& images);
-/// @throws InvalidArgument: a positive class that no label is (says which there are).
-void check_classes(const Dataset& images, const std::vector<int64_t>& positive_classes);
 /// @param what  "images", for messages. @throws InvalidArgument: all or none of them positive.
 void check_both_classes(const std::string& what, int64_t images, int64_t positives);
 

@@ -26,7 +26,7 @@ void declare_data(CLI::App& app, JobOptions& options) {
   auto& job = options.job;
   app.add_option("model", options.model, "ONNX file")->required();
   app.add_option("--images", options.images, "image files, folders or globs; or files of labelled pictures: CIFAR's (.bin), IDX (...-images-idx3-ubyte.gz, its labels beside it)")->required();
-  app.add_option("--labels", job.labels, "true classes: a TSV of file name and label, or 'folders'");
+  app.add_option("--labels", job.labels, "true classes: a table of file name and label (TSV or CSV, with a header or without), or 'folders'");
   app.add_option("--held-out", options.held_out, "images to measure on (default: a part of --images)");
   app.add_option("--holdout", job.holdout, "how many of --images to measure on and not train on: a count (100) or a share (0.1)")
       ->capture_default_str();

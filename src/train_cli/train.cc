@@ -15,7 +15,7 @@ namespace {
 
 struct TrainOptions : JobOptions {
   train::RareJob rare;
-  std::string objective, report, sampling = "balanced", send = "float32";
+  std::string objective, report, sampling, send = "float32";
   double most_false_alarms = -1;
   const CLI::App* app = nullptr;
 };
@@ -76,7 +76,9 @@ int train(TrainOptions& options, const Common& common) {
   check_unused(*options.app);
   auto& rare = options.rare;
   rare.train = options.job, rare.objective = options.objective, rare.report = options.report, rare.threshold.most_false_alarms = options.most_false_alarms;
-  if (options.sampling == "natural") rare.positives_in_batch = 0;
+  // On balanced batches both classes count alike anyway, and `weighted` would be cross-entropy.
+  const bool is_weighted = options.objective == "weighted" && options.app->count("--positives-in-batch") == 0;
+  if (options.sampling == "natural" || (options.sampling.empty() && is_weighted)) rare.positives_in_batch = 0;
   rare.packing = options.send == "bf16" ? Packing::kBf16 : options.send == "int8" ? Packing::kInt8 : Packing::kNone;
   if (options.app->count("--momentum") == 0) rare.train.trainer.optimizer.momentum = 0;
   const auto report = train::train_rare(rare);
@@ -101,8 +103,8 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   auto& rare = options.rare;
   auto* objective = app.add_option("--objective", options.objective, "train on positive and negative images, towards: auc, cross-entropy, weighted, focal; in stages, by one or more workers");
   const auto add = [&](CLI::Option* option) { option->needs(objective); };
-  add(app.add_option("--positive", rare.positive, "classes of the labels that are positive")->capture_default_str());
-  add(app.add_option("--sampling", options.sampling, "batches with as many positives as --positives-in-batch says, or natural: as they come")->check(CLI::IsMember({"balanced", "natural"}))->capture_default_str());
+  add(app.add_option("--positive", rare.positive, "classes of the labels that are positive, by number or by name: of the labels of input.json, or as tables and folders call them")->capture_default_str());
+  add(app.add_option("--sampling", options.sampling, "batches with as many positives as --positives-in-batch says, or natural: as they come (default: balanced; natural with --objective weighted, which on balanced batches is cross-entropy)")->check(CLI::IsMember({"balanced", "natural"})));
   add(app.add_option("--positives-in-batch", rare.positives_in_batch, "share of a batch that is positive")->check(CLI::Range(0.0, 1.0))->capture_default_str());
   add(app.add_option("--keep-positives", rare.keep_positives, "learn from so few positives that they are this share of the images, to try out how rare they may be")->check(CLI::Range(0.0, 1.0)));
   add(app.add_option("--margin", rare.margin, "auc: of positives before negatives")->capture_default_str());

@@ -3,6 +3,7 @@ test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with the Python of .d
 import json
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -203,6 +204,10 @@ class Rare(OnStripes):
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout)
         self.assertEqual(report["members"], [{"images": 80, "positives": 20}, {"images": 90, "positives": 0}])
+        card = (self.folder / "own.card.md").read_text()
+        hashes = re.findall(r"hash of member (\d)'s images \| `([0-9a-f]{64})`", card)
+        self.assertEqual([rank for rank, _ in hashes], ["0", "1"])
+        self.assertNotEqual(hashes[0][1], hashes[1][1])
         self.assertEqual(report["positive_rate"], 0.25)  # half of one member's batches, none of the other's
         self.assertIn("member 1 has no positive image", report["notes"][0])
         self.assertGreater(report["measures"][-1]["auc"]["value"], 0.8)
@@ -389,6 +394,102 @@ class Rare(OnStripes):
         report = self.report([*words("--most-unreadable", 2, "--json")[:-1], "--json"])
         self.assertEqual((report["unreadable"], report["images"] + report["held_out"]), (2, 58))
         (self.folder / "refused.onnx").unlink()
+
+    def photos(self, name, folders):
+        """60 of the pictures as files, in the folder that `folders` names for a label. @return their folder."""
+        photos = self.folder / name
+        for i in range(60):
+            folder = photos / folders(self.labels_of_images[i])
+            folder.mkdir(parents=True, exist_ok=True)
+            write_png(folder / f"{i:02}.png", self.images[i])
+        return photos
+
+    def on_photos(self, photos, output, *more):
+        """Words that learn from 40 of them."""
+        return self.words(output, *self.with_defaults({"--stage-steps": 1, "--holdout": 20}, more), data=["--images", photos])
+
+    def test_folders_are_classes(self):
+        """Of an ordinary model, whatever its labels are; those that were found are told."""
+        photos, output = self.photos("sorted", lambda label: "defect" if label == POSITIVE else "ok"), self.folder / "folders.onnx"
+        for labels in ([], ["crow", "jay", "owl"]):
+            (self.folder / "birds.json").write_text(json.dumps({**json.loads((self.folder / "input.json").read_text()), "labels": labels}))
+            words = [word for word in self.on_photos(photos, output, "--labels", "folders", "--positive", "defect", "--json") if word != "-q"]
+            result = run(*[self.folder / "birds.json" if word == self.folder / "input.json" else word for word in words])
+            self.assertEqual(result.returncode, 0, result.stderr)
+            report = json.loads(result.stdout)
+            of_learned, of_held_out = re.search(r"images learned from: (\d+) negative \(ok: \1\), \d+ positive \(defect: (\d+)\); held out", result.stderr).groups()
+            self.assertEqual(report["members"][0], {"images": int(of_learned) + int(of_held_out), "positives": int(of_held_out)})
+        card = output.with_suffix(".card.md").read_text()
+        for part in ("| positive | classes defect of the labels |", "(defect: "):
+            self.assertIn(part, card)
+        refused = lambda *more: self.on_photos(photos, self.folder / "refused.onnx", "--labels", "folders", *more)  # noqa: E731
+        self.refused(refused("--positive", "defct"), "no image has the positive class defct; there are ", "ok", "defect")
+        self.refused(refused(), "no image has the positive class 1; there are ")
+        self.refused(self.with_defaults({"--labels": "folders"}, ["train", self.start, "--images", photos, "--input", self.folder / "input.json", "-q", "-o", self.folder / "refused.onnx"]), "unknown label '")
+
+    def test_tables_of_commas_and_labels_out_of_range(self):
+        photos, table = self.photos("tabled", lambda label: "all"), self.folder / "tabled.csv"
+        kinds = ["fine", "fine too", "dent, deep", "scratch"]
+
+        def learned(text, *more, code=0):
+            table.write_bytes(text.encode())
+            output = self.folder / ("table.onnx" if code == 0 else "refused.onnx")
+            return self.report([*self.on_photos(photos, output, "--labels", table, "--json", *more)]) if code == 0 else self.on_photos(photos, output, "--labels", table, *more)
+
+        numbers = learned("".join(f"{i:02}.png\t{self.labels_of_images[i]}\n" for i in range(60)))
+        with_commas = "\ufefffile name,class\r\n" + "".join(f'{i:02}.png,"{kinds[self.labels_of_images[i]]}"\r\n' for i in range(60))
+        names = learned(with_commas, "--positive", "dent, deep")
+        self.assertEqual(names["members"], numbers["members"])
+        self.assertEqual([one["auc"] for one in names["measures"]], [one["auc"] for one in numbers["measures"]])
+        rows = [f"{i:02}.png,{self.labels_of_images[i]}" for i in range(60)]
+        rows[7] = "07.png,-1"
+        self.refused(learned("\n".join(rows), code=1), "tabled.csv:8: class -1 is negative; labels are 0 or more")
+        rows[7] = "07.png"
+        self.refused(learned("\n".join(rows), code=1), "tabled.csv:8: got '07.png', expected a file name, a comma and a label")
+        rows[7] = "07.png,11"
+        learned("\n".join(rows))  # nobody says that there are no 12 classes
+        self.assertIn("11: 1", (self.folder / "table.card.md").read_text())
+        spec = self.folder / "four.json"
+        spec.write_text(json.dumps({**json.loads((self.folder / "input.json").read_text()), "labels": ["a", "b", "c", "d"]}))
+        named = lambda words: [spec if word == self.folder / "input.json" else word for word in words]  # noqa: E731
+        self.refused(named(learned("\n".join(rows), code=1)), "tabled.csv:8: class 11 is beyond the 4 labels of input.json (0 to 3)", "--input")
+        rows[7] = f"07.png,{self.labels_of_images[7]}"
+        self.assertEqual(self.report(named([*learned("\n".join(rows), "--positive", "c", code=1)[:-1], "c", "--json", "-o", self.folder / "table.onnx"]))["members"], numbers["members"])
+
+    def test_a_checkpoint_does_not_go_on_over_other_images(self):
+        """Of the same names and sizes."""
+        photos, output, checkpoint = self.folder / "bitmaps", self.folder / "bitmaps.onnx", self.folder / "bitmaps.checkpoint"
+        photos.mkdir()
+        for i in range(60):
+            pixels = self.images[i][::-1, :, ::-1].tobytes()
+            (photos / f"{i:02}.bmp").write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, 32, 32, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+        table = self.folder / "bitmaps.tsv"
+        table.write_text("".join(f"{i:02}.bmp\t{self.labels_of_images[i]}\n" for i in range(60)))
+        words = lambda to: self.words(to, "--labels", table, "--stage-steps", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, data=["--images", photos / "[0-3]*.bmp", "--held-out", photos / "[45]*.bmp"])  # noqa: E731
+        self.report([*words(output), "--json"])
+        self.assertTrue(self.report([*words(output), "--json"])["resumed"])
+        first, other = photos / "00.bmp", photos / "04.bmp"
+        self.assertEqual(first.stat().st_size, other.stat().st_size)
+        first.write_bytes(other.read_bytes())
+        self.refused(words(self.folder / "refused.onnx"), "belongs to another run: 'images' was")
+
+    def test_cards_name_the_positives_that_were_kept(self):
+        output = self.folder / "kept.onnx"
+        self.learned(output, "--stage-steps", 1, "--keep-positives", 0.05)
+        listed = output.with_suffix(".card.md").read_text().split("### Positives that were kept\n")[1].split("## How well")[0]
+        self.assertIn("9, so that they are 5.000 % of its images (--keep-positives, seed 1)", listed)
+        kept = [int(line.split()[-1]) for line in listed.splitlines() if line.startswith("- image ")]
+        self.assertEqual(len(kept), 9)
+        self.assertTrue(all(i % 4 == POSITIVE for i in kept), kept)
+
+    def test_weighted_takes_images_as_they_come(self):
+        """On balanced batches it would be cross-entropy."""
+        rate = lambda *more: self.learned(self.folder / "weighted.onnx", "--stage-steps", 1, *more)["positive_rate"]  # noqa: E731
+        self.assertEqual(rate("--objective", "weighted"), 0.25)
+        self.assertEqual(rate("--objective", "weighted", "--sampling", "natural"), 0.25)
+        self.assertEqual(rate("--objective", "weighted", "--sampling", "balanced"), 0.5)
+        self.assertEqual(rate("--objective", "weighted", "--positives-in-batch", 0.25), 0.25)
+        self.assertEqual(rate("--objective", "focal"), 0.5)
 
     def test_networks_from_scratch(self):
         for name in ("resnet8", "resnet20", "vgg8", "mobilenet_small"):
