@@ -406,7 +406,7 @@ class Rare(OnStripes):
 
     def on_photos(self, photos, output, *more):
         """Words that learn from 40 of them."""
-        return self.words(output, *self.with_defaults({"--stage-steps": 1, "--holdout": 20}, more), data=["--images", photos])
+        return self.words(output, *self.with_defaults({"--stage-steps": 1, "--holdout": 20}, more), data=["--images", *sorted(photos.iterdir())])
 
     def test_folders_are_classes(self):
         """Of an ordinary model, whatever its labels are; those that were found are told."""
@@ -424,8 +424,8 @@ class Rare(OnStripes):
             self.assertIn(part, card)
         refused = lambda *more: self.on_photos(photos, self.folder / "refused.onnx", "--labels", "folders", *more)  # noqa: E731
         self.refused(refused("--positive", "defct"), "no image has the positive class defct; there are ", "ok", "defect")
-        self.refused(refused(), "no image has the positive class 1; there are ")
-        self.refused(self.with_defaults({"--labels": "folders"}, ["train", self.start, "--images", photos, "--input", self.folder / "input.json", "-q", "-o", self.folder / "refused.onnx"]), "unknown label '")
+        self.refused(refused("--positive", 1), "no image has the positive class 1; there are ")
+        self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--labels", "folders", data=["--images", photos / "ok"]), "unknown label 'ok'")
 
     def test_tables_of_commas_and_labels_out_of_range(self):
         photos, table = self.photos("tabled", lambda label: "all"), self.folder / "tabled.csv"
@@ -454,7 +454,8 @@ class Rare(OnStripes):
         named = lambda words: [spec if word == self.folder / "input.json" else word for word in words]  # noqa: E731
         self.refused(named(learned("\n".join(rows), code=1)), "tabled.csv:8: class 11 is beyond the 4 labels of input.json (0 to 3)", "--input")
         rows[7] = f"07.png,{self.labels_of_images[7]}"
-        self.assertEqual(self.report(named([*learned("\n".join(rows), "--positive", "c", code=1)[:-1], "c", "--json", "-o", self.folder / "table.onnx"]))["members"], numbers["members"])
+        table.write_text("\n".join(rows))
+        self.assertEqual(self.report(named(self.on_photos(photos, self.folder / "table.onnx", "--labels", table, "--positive", "c", "--json")))["members"], numbers["members"])
 
     def test_a_checkpoint_does_not_go_on_over_other_images(self):
         """Of the same names and sizes."""
