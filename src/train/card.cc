@@ -41,7 +41,7 @@ std::string kept(const RareJob& job, const RareReport& report) {
 std::string data_rows(const RareJob& job, const RareReport& report, const Json& identity) {
   int64_t positives = 0;
   for (const auto count : report.positives) positives += count;
-  const auto hash = [&](const char* key) { return "`" + identity.at(key).get<std::string>() + "`"; };
+  const auto hash = [&](const char* key) { return identity.contains(key) ? "`" + identity.at(key).get<std::string>() + "`" : std::string("each member's own"); };
   std::string out = "| | |\n| --- | --- |\n";
   const auto row = [&](const std::string& what, const std::string& value) { out += "| " + what + " | " + value + " |\n"; };
   row("learned from", std::to_string(report.training.images) + " images, " + std::to_string(positives) + " positive (" + share(static_cast<double>(positives) / static_cast<double>(std::max<int64_t>(1, report.training.images)), 3) + ")");
