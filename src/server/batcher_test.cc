@@ -331,7 +331,7 @@ TEST_F(BatcherTest, fault_33_WhatFollowsAResultMayThrowAndItsCallerIsToldAndTheE
   const auto busy = occupy();
   const auto before = ask({1});
   auto unlucky = std::make_shared<Asked>();
-  unlucky->job->inputs = {Tensor(Dtype::kF32, {1, 1})};
+  unlucky->job->inputs = {Tensor::of<float>({1, 1}, {3.0F})};
   unlucky->job->done = [unlucky](const Outcome& outcome) {
     if (outcome.code == Code::kOk) throw std::bad_alloc();
     const std::lock_guard lock(unlucky->mutex);
