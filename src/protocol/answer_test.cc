@@ -54,7 +54,7 @@ TEST(Answer, OneElementOfBytesIsTheBlobToo) {
 TEST(Answer, RefusalNamesTheOutputAndWhatItNeeds) {
   EXPECT_NE(refusal("BYTES", {2}, std::string("\2\0\0\0hi", 6)).find("'scores' of BYTES with 1 elements, expected 2"), std::string::npos);
   EXPECT_NE(refusal("BYTES", {0}, std::string("\2\0\0\0hi", 6)).find("'scores' of BYTES with 1 elements, expected 0"), std::string::npos);
-  EXPECT_NE(refusal("FP32", {2}, "1234").find("'scores' with 4 bytes, but FP32 [2] needs 2 elements of 4"), std::string::npos) << refusal("FP32", {2}, "1234");
+  EXPECT_NE(refusal("FP32", {2}, "1234").find("'scores' with 4 bytes, but FP32 (2) needs 2 elements of 4"), std::string::npos) << refusal("FP32", {2}, "1234");
   EXPECT_NE(refusal("FP99", {2}, "1234").find("unknown datatype 'FP99'"), std::string::npos);
   EXPECT_NE(refusal("FP32", {-2}, "1234").find("impossible shape"), std::string::npos);
 }
