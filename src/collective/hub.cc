@@ -9,6 +9,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -22,7 +23,7 @@ namespace scissionlite {
 namespace {
 
 constexpr auto kLookAgain = std::chrono::milliseconds(200);  // whether a caller that waits is still there
-constexpr int kLeastPing_ms = 5000;
+constexpr int kLeastPing_ms = 5000, kPing_ms = 10000;
 
 std::string random_name() {
   std::random_device device;
@@ -48,6 +49,7 @@ struct Hub::Impl final : hub::Hub::Service {
     builder.SetMaxSendMessageSize(INT32_MAX);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPing_ms);
+    for (const char* time : {GRPC_ARG_KEEPALIVE_TIME_MS, GRPC_ARG_KEEPALIVE_TIMEOUT_MS}) builder.AddChannelArgument(time, kPing_ms);  // a caller whose connection died without a word is gone
     builder.AddListeningPort(options.address, protocol::server_credentials(options.tls), &port);
     builder.RegisterService(this);
     server = builder.BuildAndStart();
@@ -66,48 +68,64 @@ struct Hub::Impl final : hub::Hub::Service {
     if (name.empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] a site has no name"};
     if (options.tls.are_given() && certified != name) return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + certified + "', the site calls itself '" + name + "'"};
     std::unique_lock lock(mutex);
-    if (!meeting && by_name.size() < static_cast<size_t>(options.members)) by_name.emplace(name, HubSite{.name = name});
-    if (by_name.count(name) == 0) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] '" + name + "' is none of this run's " + std::to_string(options.members) + " members: " + names()};
+    if (meeting && had_joined(name)) {
+      meeting->leave(rank_of(name), "it came anew");
+      if (!meeting->present().empty() || has_one_ended()) return come_back(name, *reply);
+      forget_run();
+    }
+    if (!meeting && by_name.size() < static_cast<size_t>(options.members)) by_name.emplace(name, Site{.told = {.name = name}});
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] '" + name + "' is none of this run's " + std::to_string(options.members) + " members: " + names()};
+    const uint64_t seat = found->second.seat = ++seats;
     if (!meeting && by_name.size() == static_cast<size_t>(options.members)) begin();
     else if (!meeting) log::info("[hub] '" + name + "' has come, " + std::to_string(by_name.size()) + " of " + std::to_string(options.members));
-    else if (had_joined(name)) return come_back(name, *reply);
-    while (!meeting && !is_stopping) {
+    changed.notify_all();
+    while (!meeting && !is_stopping && has_seat(name, seat)) {
       changed.wait_for(lock, kLookAgain);
-      if (meeting || !context->IsCancelled()) continue;
+      if (meeting || !context->IsCancelled() || !has_seat(name, seat)) continue;
       by_name.erase(name);
       return {grpc::StatusCode::CANCELLED, "[hub] it went before the others came"};
     }
+    if (!has_seat(name, seat)) return taken(name);
     if (!meeting) return {grpc::StatusCode::UNAVAILABLE, "[hub] it was stopped"};
     joined.insert(name);
     fill(name, /*is_late=*/false, *reply);
     return grpc::Status::OK;
   }
 
-  grpc::Status Meet(grpc::ServerContext*, const hub::MeetRequest* request, hub::MeetReply* reply) override {
-    HubSite* site = nullptr;
-    if (const auto status = find(request->run(), request->rank(), site); !status.ok()) return status;
+  grpc::Status Meet(grpc::ServerContext* context, const hub::MeetRequest* request, hub::MeetReply* reply) override {
+    std::shared_ptr<Meeting> there;
+    if (const auto status = find(*context, *request, there); !status.ok()) return status;
     if (request->kind() < 0 || request->kind() > static_cast<int>(Round::kWelcome)) return {grpc::StatusCode::INVALID_ARGUMENT, "[hub] a round of kind " + std::to_string(request->kind())};
     std::shared_ptr<const RoundResult> result;
+    const Call call(*this);
     try {
-      result = meeting->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number());
+      result = there->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number(), [&] { return context->IsCancelled(); });
+    } catch (const MemberLost& lost) {
+      if (request->kind() == static_cast<int>(Round::kWelcome) && there->present().empty()) begin_anew(there);
+      return to_status(lost);
     } catch (const std::exception& error) {
       return to_status(error);
     }
     reply->set_number(result->number), reply->set_values(result->bytes), reply->set_has_newcomers(result->has_newcomers);
     for (const int rank : result->present) reply->add_present(rank);
     const std::lock_guard lock(mutex);
+    if (there != meeting) return grpc::Status::OK;
     note_presence();
-    ++site->rounds, site->bytes_received += static_cast<int64_t>(request->values().size()), site->bytes_sent += static_cast<int64_t>(result->bytes.size());
+    auto& told = site_of(request->rank()).told;
+    ++told.rounds, told.bytes_received += static_cast<int64_t>(request->values().size()), told.bytes_sent += static_cast<int64_t>(result->bytes.size());
     return grpc::Status::OK;
   }
 
-  grpc::Status Leave(grpc::ServerContext*, const hub::LeaveRequest* request, hub::LeaveReply*) override {
-    HubSite* site = nullptr;
-    if (const auto status = find(request->run(), request->rank(), site); !status.ok()) return status;
-    meeting->leave(request->rank(), request->why());
+  grpc::Status Leave(grpc::ServerContext* context, const hub::LeaveRequest* request, hub::LeaveReply*) override {
+    std::shared_ptr<Meeting> there;
+    if (const auto status = find(*context, *request, there); !status.ok()) return status;
+    there->leave(request->rank(), request->why());
     const std::lock_guard lock(mutex);
-    site->has_ended = request->is_end();
-    if (!site->has_ended) log::warning("[hub] '" + site->name + "' left: " + request->why());
+    if (there != meeting) return grpc::Status::OK;
+    auto& told = site_of(request->rank()).told;
+    told.has_ended = request->is_end();
+    if (!told.has_ended) log::warning("[hub] '" + told.name + "' left: " + request->why());
     note_presence();
     changed.notify_all();
     return grpc::Status::OK;
@@ -120,10 +138,16 @@ struct Hub::Impl final : hub::Hub::Service {
     changed.notify_all();
   }
 
+  /// Members end at about the same time: one that is not heard of once another one has ended is not waited for.
   bool wait() {
     std::unique_lock lock(mutex);
-    while (!is_stopping && !(meeting && joined.size() == by_name.size() && meeting->present().empty())) changed.wait_for(lock, kLookAgain);
-    return !is_stopping && std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.has_ended; });
+    while (!is_stopping && !(meeting && joined.size() == by_name.size() && calls == 0 && meeting->present().empty())) {
+      changed.wait_for(lock, kLookAgain);
+      if (!meeting || !has_one_ended()) continue;
+      meeting->leave_silent();
+      note_presence();
+    }
+    return !is_stopping && has_one_ended();
   }
 
   [[nodiscard]] std::vector<HubSite> sites() const {
@@ -131,11 +155,31 @@ struct Hub::Impl final : hub::Hub::Service {
     std::vector<HubSite> out;
     const auto there = meeting ? meeting->present() : std::vector<int>();
     for (const auto& [name, site] : by_name) {
-      out.push_back(site);
+      out.push_back(site.told);
       out.back().is_present = !meeting || std::count(there.begin(), there.end(), static_cast<int>(out.size()) - 1) > 0;
     }
     return out;
   }
+
+  struct Site {
+    HubSite told;
+    uint64_t seat = 0;
+  };
+  /// While it lives, the hub is not at its end.
+  class Call {
+   public:
+    explicit Call(Impl& hub) : hub_(hub) {
+      const std::lock_guard lock(hub_.mutex);
+      ++hub_.calls;
+    }
+    ~Call() {
+      const std::lock_guard lock(hub_.mutex);
+      --hub_.calls;
+    }
+
+   private:
+    Impl& hub_;
+  };
 
   /// The rest is called with `mutex` held.
   [[nodiscard]] std::string names() const {
@@ -145,47 +189,72 @@ struct Hub::Impl final : hub::Hub::Service {
   }
   [[nodiscard]] bool had_joined(const std::string& name) const { return joined.count(name) > 0; }
   void begin() {
-    meeting = std::make_unique<Meeting>(options.members, options.wait_s, Loss::kGoesOn);
+    meeting = std::make_shared<Meeting>(options.members, options.wait_s, Loss::kGoesOn);
     log::info("[hub] all have come: " + names());
     changed.notify_all();
   }
   grpc::Status come_back(const std::string& name, hub::JoinReply& reply) {
+    if (meeting->present().empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: the run has ended; for another one stop the hub and start it again"};
     auto& site = by_name.at(name);
-    meeting->leave(rank_of(name), "it came anew");
-    if (meeting->present().empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: stop the hub and let all begin again, from their checkpoints"};
-    ++site.returns, site.has_ended = false;
+    site.seat = ++seats, ++site.told.returns, site.told.has_ended = false;
     log::info("[hub] '" + name + "' is back and waits for the others");
     fill(name, /*is_late=*/true, reply);
     return grpc::Status::OK;
   }
   [[nodiscard]] int rank_of(const std::string& name) const { return static_cast<int>(std::distance(by_name.begin(), by_name.find(name))); }
-  void fill(const std::string& name, bool is_late, hub::JoinReply& reply) const { reply.set_run(run), reply.set_rank(rank_of(name)), reply.set_members(options.members), reply.set_is_late(is_late), reply.set_wait_s(options.wait_s); }
+  void fill(const std::string& name, bool is_late, hub::JoinReply& reply) const { reply.set_run(run), reply.set_rank(rank_of(name)), reply.set_members(options.members), reply.set_is_late(is_late), reply.set_wait_s(options.wait_s), reply.set_seat(by_name.at(name).seat); }
   void note_presence() {
     const auto there = meeting->present();
     int rank = 0;
     for (auto& [name, site] : by_name) {
       const bool is_there = std::count(there.begin(), there.end(), rank++) > 0;
-      if (site.is_present && !is_there && !site.has_ended) log::warning("[hub] '" + name + "' is lost; the others go on");
-      site.is_present = is_there;
+      if (site.told.is_present && !is_there && !site.told.has_ended) log::warning("[hub] '" + name + "' is lost; the others go on");
+      site.told.is_present = is_there;
     }
   }
+  [[nodiscard]] bool has_one_ended() const { return std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.told.has_ended; }); }
+  [[nodiscard]] bool has_seat(const std::string& name, uint64_t seat) const { return by_name.count(name) > 0 && by_name.at(name).seat == seat; }
+  [[nodiscard]] static grpc::Status taken(const std::string& name) { return {grpc::StatusCode::ALREADY_EXISTS, "[hub] another process has joined as '" + name + "' since: one that has taken this one's place, or two sites with the same --site"}; }
+  Site& site_of(int rank) { return std::next(by_name.begin(), rank)->second; }
 
-  /// Locks for itself.
-  grpc::Status find(const std::string& of_run, int rank, HubSite*& site) {
+  /// All members are gone, and one is back that nobody can tell where the run is: it begins again when all have come, from their checkpoints.
+  void forget_run() {
+    log::warning("[hub] nobody is left of the run; it begins anew when all " + std::to_string(options.members) + " members have come");
+    earlier.insert(std::exchange(run, random_name()));
+    meeting.reset(), joined.clear(), by_name.clear();
+  }
+
+  /// The rest locks for itself.
+  void begin_anew(const std::shared_ptr<Meeting>& of) {
     const std::lock_guard lock(mutex);
-    if (!meeting || of_run != run || rank < 0 || rank >= options.members)
+    if (of == meeting) forget_run();
+  }
+
+  /// @param request  of a member, with its run, rank and seat.
+  template <typename Request>
+  grpc::Status find(const grpc::ServerContextBase& context, const Request& request, std::shared_ptr<Meeting>& there) {
+    const std::lock_guard lock(mutex);
+    if (earlier.count(request.run()) > 0) return {grpc::StatusCode::ABORTED, "[hub] all members were lost, and the run begins anew"};
+    if (!meeting || request.run() != run || request.rank() < 0 || request.rank() >= options.members)
       return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] it has begun anew and knows nothing of this run: start all members again, they go on from their checkpoints"};
-    site = &std::next(by_name.begin(), rank)->second;
+    const auto& site = site_of(request.rank());
+    if (options.tls.are_given() && protocol::name_of_peer(context) != site.told.name)
+      return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + protocol::name_of_peer(context) + "', which speaks for '" + site.told.name + "'"};
+    if (site.seat != request.seat()) return taken(site.told.name);
+    there = meeting;
     return grpc::Status::OK;
   }
 
   HubOptions options;
-  const std::string run = random_name();
+  std::string run = random_name();
+  std::set<std::string> earlier;           // runs of which nobody was left
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::map<std::string, HubSite> by_name;  // in the order of ranks, once all have come
+  std::map<std::string, Site> by_name;     // in the order of ranks, once all have come
+  uint64_t seats = 0;                      // given so far
+  int calls = 0;                           // to rounds, that are under way
   std::set<std::string> joined;            // whose Join was answered
-  std::unique_ptr<Meeting> meeting;        // from then on
+  std::shared_ptr<Meeting> meeting;        // from then on
   bool is_stopping = false;
   int port = 0;
   std::unique_ptr<grpc::Server> server;

@@ -3,6 +3,6 @@
 
 namespace scissionlite {
 
-constexpr int kHubProtocol = 1;
+constexpr int kHubProtocol = 2;
 
 }  // namespace scissionlite

@@ -33,7 +33,7 @@ class HubMember final : public Collective {
   ~HubMember() override {
     hub::LeaveRequest request;
     hub::LeaveReply reply;
-    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_is_end(std::uncaught_exceptions() == 0), request.set_why(request.is_end() ? "it has ended" : "it stopped with an error");
+    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()), request.set_is_end(std::uncaught_exceptions() == 0), request.set_why(request.is_end() ? "it has ended" : "it stopped with an error");
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
     (void)stub_->Leave(&context, request, &reply);
@@ -50,7 +50,7 @@ class HubMember final : public Collective {
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override {
     hub::MeetRequest request;
     hub::MeetReply reply;
-    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_number(next_), request.set_kind(static_cast<int>(round)), request.set_values(mine.data(), mine.size());
+    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()), request.set_number(next_), request.set_kind(static_cast<int>(round)), request.set_values(mine.data(), mine.size());
     const bool waits_long = is_late() && next_ == 0;  // until the others' next average
     call(std::string("to a ") + round_name(round), waits_long ? 0 : 2 * joined_.wait_s() + kLonger_s, [&](grpc::ClientContext& context) { return stub_->Meet(&context, request, &reply); });
     next_ = reply.number() + 1, has_newcomers_ = reply.has_newcomers();

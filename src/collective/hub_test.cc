@@ -198,6 +198,117 @@ TEST(Hub, KnowsMembersByTheirCertificates) {
   fs::remove_all(folder);
 }
 
+/// One that dies when another one has ended is not waited for.
+TEST(Hub, EndsWithoutOneThatDiesAtTheEnd) {
+  Hub hub(options_for(2, 0.5));
+  std::unique_ptr<Collective> dead;
+  std::jthread other([&] { dead = join(hub, 1); });
+  auto ends = join(hub, 0);
+  other.join();
+  ends.reset();
+  EXPECT_TRUE(hub.wait());
+  EXPECT_FALSE(hub.sites()[1].has_ended);
+}
+
+/// All lose power but the hub: whoever is back first waits until the others are known to be gone, and then for them to begin again.
+TEST(Hub, BeginsAnewWhenAllWereLost) {
+  Hub hub(options_for(2, 0.5));
+  std::unique_ptr<Collective> dead0, dead1;
+  {
+    std::jthread other([&] { dead1 = join(hub, 1); });
+    dead0 = join(hub, 0);
+  }
+  const auto back = join(hub, 0);
+  EXPECT_TRUE(back->is_late());
+  EXPECT_THROW((void)back->welcome(""), MemberLost);
+  std::vector<std::jthread> threads;
+  std::atomic<int> ran = 0;
+  for (int i = 0; i < 2; ++i)
+    threads.emplace_back([&, i] {
+      const auto c = join(hub, i);
+      EXPECT_FALSE(c->is_late());
+      std::vector<float> values{static_cast<float>(i)};
+      c->average(values);
+      EXPECT_EQ(values[0], 0.5F);
+      ++ran;
+    });
+  threads.clear();
+  EXPECT_EQ(ran, 2);
+  std::vector<float> values{1};
+  EXPECT_THROW(dead0->average(values), MemberLost) << "of a run that is no more: it joins again";
+  dead0.reset(), dead1.reset();
+  EXPECT_TRUE(hub.wait());
+}
+
+/// Both are back while each is thought to be there.
+TEST(Hub, BeginsAnewWhenAllComeAnew) {
+  Hub hub(options_for(2, 30));
+  std::unique_ptr<Collective> dead0, dead1;
+  {
+    std::jthread other([&] { dead1 = join(hub, 1); });
+    dead0 = join(hub, 0);
+  }
+  std::atomic<int> ran = 0;
+  const auto work = [&](int i) {
+    for (;;) try {
+        const auto c = join(hub, i);
+        if (c->is_late()) (void)c->welcome("");
+        std::vector<float> values{static_cast<float>(i)};
+        c->average(values);
+        EXPECT_EQ(values[0], 0.5F);
+        ++ran;
+        return;
+      } catch (const MemberLost&) {
+      }
+  };
+  {
+    std::jthread first([&] { work(0); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    std::jthread second([&] { work(1); });
+  }
+  EXPECT_EQ(ran, 2);
+}
+
+TEST(Hub, OfTwoProcessesOfASiteTheLaterOneHasTheSeat) {
+  Hub hub(options_for(2));
+  std::string said;
+  std::jthread first([&] { said = message_of<TransportError>([&] { (void)join(hub, 0); }); });
+  while (hub.sites().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  std::unique_ptr<Collective> later;
+  std::jthread second([&] { later = join(hub, 0); });
+  first.join();
+  EXPECT_NE(said.find("another process has joined as 'site0' since"), std::string::npos) << said;
+  std::jthread keeper([&] {
+    const auto other = join(hub, 1);
+    std::vector<float> values{1};
+    while (!other->has_newcomers()) other->average(values);
+    (void)other->welcome("state");
+  });
+  second.join();
+  std::vector<float> values{0};
+  later->average(values);
+  EXPECT_EQ(values[0], 0.5F);
+  const auto latest = join(hub, 0);
+  EXPECT_EQ(latest->welcome(""), "state");
+  EXPECT_NE(message_of<TransportError>([&] { later->average(values); }).find("another process has joined as 'site0' since"), std::string::npos);
+}
+
+/// A newcomer whose call was cut off is not taken in, and one whose answer was lost gets it again.
+TEST(Hub, AWelcomeIsOfThoseWhoWaitForIt) {
+  Meeting meeting(2, 5, Loss::kGoesOn);
+  meeting.leave(1, "it went");
+  EXPECT_THROW((void)meeting.meet(1, Round::kWelcome, "", 0, [] { return true; }), TransportError);
+  EXPECT_FALSE(meeting.meet(0, Round::kGather, "a", 0)->has_newcomers);
+  std::shared_ptr<const RoundResult> taken_in;
+  std::jthread newcomer([&] { taken_in = meeting.meet(1, Round::kWelcome, "", 0); });
+  int64_t number = 1;
+  while (!meeting.meet(0, Round::kGather, "a", number++)->has_newcomers) {}
+  EXPECT_EQ(meeting.meet(0, Round::kWelcome, "state", number)->bytes, "state");
+  newcomer.join();
+  EXPECT_EQ(meeting.meet(1, Round::kWelcome, "", 0), taken_in);
+  EXPECT_EQ(taken_in->bytes, "state");
+}
+
 /// A call that is made again, as its answer was lost, gets the same.
 TEST(Hub, ARoundThatHasEndedIsAnsweredAgain) {
   Meeting meeting(1, 1, Loss::kGoesOn);
