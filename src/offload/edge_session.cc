@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <variant>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -10,6 +12,7 @@
 namespace scissionlite::offload {
 namespace {
 
+constexpr const char* kModelHashKey = "model_sha256";  // of requests and answers
 constexpr double kLongestWaitUs = 5e6;  // for a check, where an image has no deadline
 
 }  // namespace
@@ -82,6 +85,7 @@ void EdgeSession::check_now() {
   {
     const std::lock_guard lock(mutex_);
     ++counters_.checks;
+    checked_us_ = Clock::steady().now_us(), is_on_trust_ = false, version_.reset();
   }
   try {
     // A connection made between these lines is newer than the number and is checked again; none is missed.
@@ -104,7 +108,9 @@ void EdgeSession::check_in_background() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     if (breaker_.is_ready() && !is_check_due()) {
-      wake_.wait(lock, [&] { return is_stopping_ || !breaker_.is_ready() || is_check_due(); });
+      const auto is_due = [&] { return is_stopping_ || !breaker_.is_ready() || is_check_due(); };
+      if (is_on_trust_) wake_.wait_for(lock, std::chrono::duration<double, std::micro>(recheck_in_us()), is_due);
+      else wake_.wait(lock, [&] { return is_due() || is_on_trust_; });
       continue;
     }
     const double now_us = Clock::steady().now_us(), due_us = breaker_.is_ready() ? rests_until_us_ : std::max(breaker_.check_due_us(), rests_until_us_);
@@ -153,6 +159,8 @@ void EdgeSession::ping(size_t padding_bytes, double deadline_us) {
   }
 }
 
+double EdgeSession::recheck_in_us() const { return is_on_trust_ ? checked_us_ + options_.recheck_us - Clock::steady().now_us() : std::numeric_limits<double>::infinity(); }
+
 /// Soon, on the background thread.
 void EdgeSession::want_check() {
   const std::lock_guard lock(mutex_);
@@ -188,8 +196,36 @@ void EdgeSession::begin_call() {
   ++counters_.calls;
 }
 
+EdgeSession::Asked EdgeSession::asked(const protocol::InferRequest& request, double deadline_us) {
+  Asked out{.id = request.id, .model_sha256 = {}, .start_us = Clock::steady().now_us(), .deadline_us = deadline_us};
+  if (const auto it = request.parameters.find(kModelHashKey); it != request.parameters.end())
+    if (const auto* hash = std::get_if<std::string>(&it->second)) out.model_sha256 = *hash;
+  return out;
+}
+
+/// An edge may put another model in the tail's place while the connection stays: ours says with each answer whose it is, others change the version that they answer, or nothing.
+/// @throws InvalidArgument: it is another's; NotChecked: it may be.
+void EdgeSession::require_same_model(const Asked& asked, const protocol::InferResult& result) {
+  const auto it = result.parameters.find(kModelHashKey);
+  const auto* hash = it == result.parameters.end() ? nullptr : std::get_if<std::string>(&it->second);
+  if (hash != nullptr && !asked.model_sha256.empty()) {
+    if (*hash == asked.model_sha256) return;
+    const std::string reason = "[offload] " + edge_->address() + " answered with the model of sha256 " + *hash + ", asked for " + asked.model_sha256 + "; the answer is dropped";
+    change([&](auto& breaker, double now_us) { breaker.refused(reason, now_us); });
+    throw InvalidArgument(reason);
+  }
+  const std::lock_guard lock(mutex_);
+  if (!is_on_trust_) is_on_trust_ = true, wake_.notify_all();
+  if (!version_) version_ = result.version;
+  if (*version_ == result.version) return;
+  is_check_wanted_ = true;
+  wake_.notify_all();
+  throw NotChecked("[offload] " + edge_->address() + " answers version '" + result.version + "' of the model now, and answered '" + *version_ + "' before; its tail is checked again, the answer is dropped");
+}
+
 /// @param take  waits for the answer, or reads one that has come. @param held_us  may be nullptr.
-protocol::InferResult EdgeSession::end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take, double* held_us) {
+protocol::InferResult EdgeSession::end_call(const Asked& asked, const std::function<protocol::InferResult()>& take, double* held_us) {
+  const double start_us = asked.start_us, deadline_us = asked.deadline_us;
   protocol::InferResult result;
   try {
     result = take();
@@ -207,10 +243,11 @@ protocol::InferResult EdgeSession::end_call(const std::string& id, double start_
   const double answered_us = Clock::steady().now_us();
   require_checked_connection(result.connection, deadline_us > 0 ? start_us + deadline_us : answered_us + kLongestWaitUs);
   if (held_us) *held_us = Clock::steady().now_us() - answered_us;
+  require_same_model(asked, result);
   const std::lock_guard lock(mutex_);
-  if (!result.id.empty() && result.id != id) {
+  if (!result.id.empty() && result.id != asked.id) {
     ++counters_.mismatched_ids;
-    throw TransportError("[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + id + "'; the answer is dropped", /*retryable=*/true);
+    throw TransportError("[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + asked.id + "'; the answer is dropped", /*retryable=*/true);
   }
   breaker_.answered();
   return result;
@@ -218,14 +255,13 @@ protocol::InferResult EdgeSession::end_call(const std::string& id, double start_
 
 protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us, double* held_us) {
   begin_call();
-  return end_call(request.id, Clock::steady().now_us(), deadline_us, [&] { return edge_->infer(request, deadline_us); }, held_us);
+  return end_call(asked(request, deadline_us), [&] { return edge_->infer(request, deadline_us); }, held_us);
 }
 
 void EdgeSession::call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) {
   begin_call();
-  const double start_us = Clock::steady().now_us();
-  edge_->infer_async(request, deadline_us, [this, id = request.id, start_us, deadline_us, done = std::move(done)](std::function<protocol::InferResult()> take) {
-    done([this, id, start_us, deadline_us, take = std::move(take)] { return end_call(id, start_us, deadline_us, take, /*held_us=*/nullptr); });
+  edge_->infer_async(request, deadline_us, [this, asked = asked(request, deadline_us), done = std::move(done)](std::function<protocol::InferResult()> take) {
+    done([this, asked, take = std::move(take)] { return end_call(asked, take, /*held_us=*/nullptr); });
   });
 }
 

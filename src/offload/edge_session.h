@@ -11,6 +11,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "base/log_limit.h"
@@ -24,6 +26,7 @@ using control::EdgeState;
 struct SessionOptions {
   control::BreakerOptions breaker{};
   double log_interval_us = 60e6;  // between two reasons to stay down
+  double recheck_us = 30e6;       // of an edge that does not say with each answer whose it is, the tail is checked as often, where it is asked
   std::string who = "edge";       // what the log calls it
 };
 
@@ -74,10 +77,18 @@ class EdgeSession {
   void note_busy(const protocol::Busy& busy);
   void require_rest();
   void begin_call();
-  [[nodiscard]] protocol::InferResult end_call(const std::string& id, double start_us, double deadline_us, const std::function<protocol::InferResult()>& take, double* held_us);
+  /// What an answer must be of.
+  struct Asked {
+    std::string id, model_sha256;
+    double start_us = 0, deadline_us = 0;
+  };
+  [[nodiscard]] static Asked asked(const protocol::InferRequest& request, double deadline_us);
+  [[nodiscard]] protocol::InferResult end_call(const Asked& asked, const std::function<protocol::InferResult()>& take, double* held_us);
+  void require_same_model(const Asked& asked, const protocol::InferResult& result);
   void note_failure(const std::string& reason, bool missed_deadline);
   void want_check();
-  [[nodiscard]] bool is_check_due() const { return is_check_wanted_ || wanted_on_ > checked_connection_; }  // of a session that is ready
+  [[nodiscard]] bool is_check_due() const { return is_check_wanted_ || wanted_on_ > checked_connection_ || recheck_in_us() <= 0; }  // of a session that is ready
+  [[nodiscard]] double recheck_in_us() const;
   void require_checked_connection(uint64_t asked_on, double until_us);
 
   std::unique_ptr<Edge> edge_;
@@ -96,6 +107,9 @@ class EdgeSession {
   bool is_stopping_ = false;
   bool is_check_wanted_ = false;      // though it is ready; the background thread makes it
   uint64_t wanted_on_ = 0;            // connection whose tail images wait for
+  double checked_us_ = 0;             // when the last check began, of the steady clock
+  bool is_on_trust_ = false;          // it has answered since, without a hash of the model
+  std::optional<std::string> version_;  // of the model in the first such answer since
   LogLimit limit_;
   std::thread background_;
 };

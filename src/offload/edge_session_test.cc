@@ -18,11 +18,11 @@ class EdgeSessionTest : public ::testing::Test {
       return result;
     };
   }
-  EdgeSession& start() {
+  EdgeSession& start(const SessionOptions& options = {.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}}) {
     session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [this](Edge&) {
       ++checks_;
       if (wrong_tail_) throw InvalidArgument("other tail");
-    }, SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}});
+    }, options);
     session_->start();
     return *session_;
   }
@@ -281,6 +281,52 @@ TEST_F(EdgeSessionTest, ASilentPingOpensAndAPaddedOneDoesNot) {
   EXPECT_THROW(session.ping(0, 1e4), TransportError);
   EXPECT_TRUE(reaches(EdgeState::kReady)) << "and a check that passes closes it again";
   EXPECT_GE(session.counters().checks, 2);
+}
+
+/// On one connection: another model in the tail's place, and its hash with the answer.
+TEST_F(EdgeSessionTest, fault_10_11_AnAnswerOfAnotherModelIsRefused) {
+  auto& session = start();
+  auto request = kRequest;
+  request.parameters["model_sha256"] = std::string("5ca1e");
+  const auto answers = [&](const std::string& hash) {
+    set_infer([hash](const auto& asked, double) {
+      protocol::InferResult result;
+      result.id = asked.id, result.parameters["model_sha256"] = hash;
+      return result;
+    });
+  };
+  answers("5ca1e");
+  EXPECT_EQ(session.call(request, 1e5).id, "7");
+  wrong_tail_ = true;
+  answers("0ther");
+  EXPECT_THROW((void)session.call(request, 1e5), InvalidArgument);
+  EXPECT_EQ(session.state(), EdgeState::kRefused);
+  EXPECT_NE(session.reason().find("0ther"), std::string::npos) << session.reason();
+  wrong_tail_ = false;
+  EXPECT_TRUE(reaches(EdgeState::kReady));
+}
+
+TEST_F(EdgeSessionTest, fault_11_AnEdgeThatSaysNoHashIsCheckedFromTimeToTimeAndWhenItsVersionChanges) {
+  auto& session = start(SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e6}, .recheck_us = 50e3});
+  Clock::steady().sleep_us(150e3);
+  EXPECT_EQ(checks_, 1) << "nobody asks";
+  (void)session.call(kRequest, 1e5);
+  for (int i = 0; i < 400 && checks_ < 2; ++i) Clock::steady().sleep_us(5000);
+  EXPECT_EQ(checks_, 2);
+  set_infer([](const auto& asked, double) {
+    protocol::InferResult result;
+    result.id = asked.id, result.version = "1";
+    return result;
+  });
+  (void)session.call(kRequest, 1e5);
+  wrong_tail_ = true;
+  set_infer([](const auto& asked, double) {
+    protocol::InferResult result;
+    result.id = asked.id, result.version = "2";
+    return result;
+  });
+  EXPECT_ANY_THROW((void)session.call(kRequest, 1e5));
+  EXPECT_TRUE(reaches(EdgeState::kRefused));
 }
 
 TEST_F(EdgeSessionTest, AnswerToAnotherRequestIsDropped) {
