@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "engine/engine.h"
 #include "onnx/onnx.h"
@@ -194,7 +195,9 @@ TEST_F(Api, APackageOfSeveralPlansIsAnsweredByOneOfThem) {
   sl::Device client(folder_ / "device", {.edge = server.address(), .threads = 1, .dwell_us = 1e3});
   EXPECT_EQ(client.edge_problem(), "");
   std::set<std::string> plans;
-  for (int i = 0; i < 24; ++i) {
+  constexpr double kLongestUs = 30e6;  // on a machine with other work
+  const double began_us = scissionlite::Clock::steady().now_us();
+  for (int i = 0; i < 24 || (!plans.contains("local") && scissionlite::Clock::steady().now_us() - began_us < kLongestUs); ++i) {
     const auto answer = client.run(image(i % 8));
     plans.insert(answer.plan);
     expect_answer(answer, i % 8, 2e-3F);
