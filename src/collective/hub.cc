@@ -102,8 +102,7 @@ struct Hub::Impl final : hub::Hub::Service {
     try {
       result = there->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number(), [&] { return context->IsCancelled(); });
     } catch (const MemberLost& lost) {
-      if (request->kind() == static_cast<int>(Round::kWelcome) && there->present().empty()) begin_anew(there);
-      return to_status(lost);
+      return answer_of_lost(*request, there, lost);
     } catch (const std::exception& error) {
       return to_status(error);
     }
@@ -120,8 +119,8 @@ struct Hub::Impl final : hub::Hub::Service {
   grpc::Status Leave(grpc::ServerContext* context, const hub::LeaveRequest* request, hub::LeaveReply*) override {
     std::shared_ptr<Meeting> there;
     if (const auto status = find(*context, *request, there); !status.ok()) return status;
+    const std::lock_guard lock(mutex);  // those who wait are told when it is known how it left
     there->leave(request->rank(), request->why());
-    const std::lock_guard lock(mutex);
     if (there != meeting) return grpc::Status::OK;
     auto& told = site_of(request->rank()).told;
     told.has_ended = request->is_end();
@@ -194,7 +193,7 @@ struct Hub::Impl final : hub::Hub::Service {
     changed.notify_all();
   }
   grpc::Status come_back(const std::string& name, hub::JoinReply& reply) {
-    if (meeting->present().empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: the run has ended; for another one stop the hub and start it again"};
+    if (meeting->present().empty()) return ended(name);
     auto& site = by_name.at(name);
     site.seat = ++seats, ++site.told.returns, site.told.has_ended = false;
     log::info("[hub] '" + name + "' is back and waits for the others");
@@ -215,6 +214,7 @@ struct Hub::Impl final : hub::Hub::Service {
   [[nodiscard]] bool has_one_ended() const { return std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.told.has_ended; }); }
   [[nodiscard]] bool has_seat(const std::string& name, uint64_t seat) const { return by_name.count(name) > 0 && by_name.at(name).seat == seat; }
   [[nodiscard]] static grpc::Status taken(const std::string& name) { return {grpc::StatusCode::ALREADY_EXISTS, "[hub] another process has joined as '" + name + "' since: one that has taken this one's place, or two sites with the same --site"}; }
+  [[nodiscard]] static grpc::Status ended(const std::string& name) { return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: the run has ended; for another one stop the hub and start it again"}; }
   Site& site_of(int rank) { return std::next(by_name.begin(), rank)->second; }
 
   /// All members are gone, and one is back that nobody can tell where the run is: it begins again when all have come, from their checkpoints.
@@ -225,9 +225,16 @@ struct Hub::Impl final : hub::Hub::Service {
   }
 
   /// The rest locks for itself.
-  void begin_anew(const std::shared_ptr<Meeting>& of) {
+  /// To a member that is told that it joins again: not where another process has its seat, which it would take back, nor where the run has ended.
+  grpc::Status answer_of_lost(const hub::MeetRequest& request, const std::shared_ptr<Meeting>& there, const MemberLost& lost) {
     const std::lock_guard lock(mutex);
-    if (of == meeting) forget_run();
+    if (there != meeting) return to_status(lost);
+    const auto& site = site_of(request.rank());
+    if (site.seat != request.seat()) return taken(site.told.name);
+    if (request.kind() != static_cast<int>(Round::kWelcome) || is_stopping || !meeting->present().empty()) return to_status(lost);
+    if (has_one_ended()) return ended(site.told.name);
+    forget_run();
+    return to_status(lost);
   }
 
   /// @param request  of a member, with its run, rank and seat.

@@ -30,7 +30,8 @@ class Hub {
   explicit Hub(const HubOptions& options);
   ~Hub();
   [[nodiscard]] int port() const;
-  /// Until all members have ended, or are gone (false), or `stop` was called (false).
+  /// Until all members have ended, or left with errors (false), or `stop` was called (false). Where one has ended, others that are not heard of for `wait_s` are not waited for; where all
+  /// were lost without a word, it waits for them to come again.
   [[nodiscard]] bool wait();
   void stop();
   /// By rank; before all have come, those that have.

@@ -1,15 +1,19 @@
 #include "collective/hub.h"
 
+#include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <ctime>
 #include <thread>
 
+#include "collective/hub_internal.h"
 #include "collective/hub_member.h"
 #include "collective/meeting.h"
 #include "collective/test_members.h"
+#include "hub.grpc.pb.h"
 #include "protocol/test_certificates.h"
+#include "protocol/tls_internal.h"
 
 namespace scissionlite {
 namespace {
@@ -25,6 +29,35 @@ std::unique_ptr<Collective> join(const Hub& hub, int number) {
   options.hub = "127.0.0.1:" + std::to_string(hub.port()), options.site = "site" + std::to_string(number), options.connect_s = 2;
   return join_hub(options);
 }
+
+/// A caller that does as it likes.
+struct Caller {
+  explicit Caller(const Hub& hub, const protocol::TlsFiles& tls = {}) {
+    const auto address = "127.0.0.1:" + std::to_string(hub.port());
+    stub = hub::Hub::NewStub(grpc::CreateChannel(address, protocol::client_credentials(tls, address)));
+  }
+  grpc::Status join(const std::string& site, grpc::ClientContext& context, hub::JoinReply& reply) const {
+    hub::JoinRequest request;
+    request.set_site(site), request.set_protocol(kHubProtocol);
+    return stub->Join(&context, request, &reply);
+  }
+  /// As the member that was given `seat`.
+  [[nodiscard]] grpc::Status leave(const hub::JoinReply& seat) const {
+    grpc::ClientContext context;
+    hub::LeaveRequest request;
+    hub::LeaveReply reply;
+    request.set_run(seat.run()), request.set_rank(seat.rank()), request.set_seat(seat.seat());
+    return stub->Leave(&context, request, &reply);
+  }
+  [[nodiscard]] grpc::Status meet(const hub::JoinReply& seat) const {
+    grpc::ClientContext context;
+    hub::MeetRequest request;
+    hub::MeetReply reply;
+    request.set_run(seat.run()), request.set_rank(seat.rank()), request.set_seat(seat.seat()), request.set_kind(static_cast<int>(Round::kGather));
+    return stub->Meet(&context, request, &reply);
+  }
+  std::unique_ptr<hub::Hub::Stub> stub;
+};
 
 /// Members in threads of their own; the names say which rank they get.
 void run_sites(const Hub& hub, int members, const std::function<void(Collective&)>& member) {
@@ -189,6 +222,17 @@ TEST(Hub, KnowsMembersByTheirCertificates) {
   EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("the certificate is of 'site1', the site calls itself 'site0'"), std::string::npos);
   member.tls = files_of("site0", plant), member.connect_s = 20;
   {
+    grpc::ClientContext context;
+    hub::JoinReply seat;
+    ASSERT_TRUE(Caller(hub, member.tls).join("site0", context, seat).ok());
+    const Caller other(hub, files_of("site1", plant));
+    for (const auto& status : {other.meet(seat), other.leave(seat)}) {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+      EXPECT_EQ(status.error_message(), "[hub] the certificate is of 'site1', which speaks for 'site0'");
+    }
+    EXPECT_TRUE(hub.sites()[0].is_present);
+  }
+  {
     const auto c = join_hub(member);
     std::vector<float> values{3.0F};
     c->average(values);
@@ -291,6 +335,62 @@ TEST(Hub, OfTwoProcessesOfASiteTheLaterOneHasTheSeat) {
   const auto latest = join(hub, 0);
   EXPECT_EQ(latest->welcome(""), "state");
   EXPECT_NE(message_of<TransportError>([&] { later->average(values); }).find("another process has joined as 'site0' since"), std::string::npos);
+}
+
+/// Also where the earlier one waits in a round: were it told that it came too late, it would join again and take the seat back.
+TEST(Hub, AProcessThatLosesItsSeatInARoundIsTold) {
+  Hub hub(options_for(2));
+  std::unique_ptr<Collective> earlier, other;
+  {
+    std::jthread second([&] { other = join(hub, 1); });
+    earlier = join(hub, 0);
+  }
+  std::string said;
+  std::jthread waits([&] {
+    std::vector<float> values{0};
+    said = message_of<TransportError>([&] { earlier->average(values); });
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const auto later = join(hub, 0);
+  waits.join();
+  EXPECT_NE(said.find("another process has joined as 'site0' since"), std::string::npos) << said;
+}
+
+/// A call that was cut off while it waited for the others gives up its own seat alone.
+TEST(Hub, ACutOffJoinLeavesTheSeatOfALaterOne) {
+  Hub hub(options_for(2));
+  const Caller caller(hub);
+  grpc::ClientContext first_context, second_context, other_context;
+  hub::JoinReply first, second, other;
+  std::jthread goes([&] { EXPECT_FALSE(caller.join("site0", first_context, first).ok()); });
+  while (hub.sites().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  first_context.TryCancel();
+  std::jthread stays([&] { EXPECT_TRUE(caller.join("site0", second_context, second).ok()); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the hub has looked for the first one again
+  EXPECT_EQ(hub.sites().size(), 1U);
+  EXPECT_TRUE(caller.join("site1", other_context, other).ok());
+  goes.join(), stays.join();
+  EXPECT_EQ(second.rank(), 0);
+  EXPECT_EQ(other.rank(), 1);
+}
+
+/// It cannot be taken back, and there is nothing to begin anew: the hub keeps the end of the run.
+TEST(Hub, ASiteThatIsBackWhenTheOthersEndIsTold) {
+  Hub hub(options_for(2));
+  std::unique_ptr<Collective> dead, ends;
+  {
+    std::jthread other([&] { dead = join(hub, 1); });
+    ends = join(hub, 0);
+  }
+  const auto back = join(hub, 1);
+  std::string said;
+  std::jthread waits([&] { said = message_of<TransportError>([&] { (void)back->welcome(""); }); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ends.reset();
+  waits.join();
+  EXPECT_NE(said.find("nobody is there to take 'site1' back: the run has ended"), std::string::npos) << said;
+  EXPECT_TRUE(hub.wait());
+  EXPECT_TRUE(hub.sites()[0].has_ended);
 }
 
 /// A newcomer whose call was cut off is not taken in, and one whose answer was lost gets it again.
