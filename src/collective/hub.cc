@@ -22,7 +22,6 @@
 namespace scissionlite {
 namespace {
 
-constexpr auto kLookAgain = std::chrono::milliseconds(200);  // whether a caller that waits is still there
 constexpr int kLeastPing_ms = 5000, kPing_ms = 10000;
 
 std::string random_name() {
@@ -224,7 +223,8 @@ struct Hub::Impl final : hub::Hub::Service {
     meeting.reset(), joined.clear(), by_name.clear();
   }
 
-  /// The rest locks for itself.
+  // The rest locks for itself.
+
   /// To a member that is told that it joins again: not where another process has its seat, which it would take back, nor where the run has ended.
   grpc::Status answer_of_lost(const hub::MeetRequest& request, const std::shared_ptr<Meeting>& there, const MemberLost& lost) {
     const std::lock_guard lock(mutex);

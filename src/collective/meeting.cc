@@ -10,7 +10,6 @@ namespace scissionlite {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto kLookAgain = std::chrono::milliseconds(200);  // whether a caller that waits is still there
 
 }  // namespace
 

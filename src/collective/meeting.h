@@ -14,6 +14,9 @@
 
 namespace scissionlite {
 
+/// Between two looks at whether a caller that waits is still there.
+inline constexpr auto kLookAgain = std::chrono::milliseconds(200);
+
 /// What a round gave.
 struct RoundResult {
   int64_t number = 0;

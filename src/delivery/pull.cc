@@ -1,9 +1,9 @@
 #include "delivery/pull.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/clock.h"
+#include "base/hash_file.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -19,12 +19,6 @@ void wait_us(double us, const std::stop_token& stop) {
     if (left_us <= 0) return;
     Clock::steady().sleep_us(std::min(left_us, kLookUs));
   }
-}
-
-void hash_begun(Sha256& hash, const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string piece(size_t{1} << 20, '\0');
-  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) hash.update(std::string_view(piece.data(), static_cast<size_t>(in.gcount())));
 }
 
 class Pull {
@@ -55,7 +49,8 @@ class Pull {
     if (file.size_bytes == 0) store_.append(file, "");
     Sha256 hash;
     int64_t size = store_.partial_bytes(file);
-    hash_begun(hash, store_.partial(file));
+    std::vector<char> buffer;
+    (void)hash_file(hash, store_.partial(file), buffer);  // nothing where nothing has come; what is not the file's shows in the end
     int failures = 0;
     double piece_us = Clock::steady().now_us();
     const auto take = [&](std::string_view piece) {

@@ -14,6 +14,9 @@
 
 namespace scissionlite::offload {
 
+/// Whose a request is meant for and an answer is of, and what an edge claims to hold.
+inline constexpr const char* kModelHashKey = "model_sha256";
+
 /// Every call throws what protocol::Client throws. Safe to call from several threads.
 class Edge {
  public:

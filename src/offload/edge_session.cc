@@ -12,7 +12,6 @@
 namespace scissionlite::offload {
 namespace {
 
-constexpr const char* kModelHashKey = "model_sha256";  // of requests and answers
 constexpr double kLongestWaitUs = 5e6;  // for a check, where an image has no deadline
 
 }  // namespace

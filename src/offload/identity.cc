@@ -21,7 +21,7 @@ std::map<std::string, std::string> compare_claim(Edge& edge, const Manifest& man
   } catch (const InvalidArgument& e) {
     refuse(edge, manifest, std::string("is not served (") + e.what() + ")");
   }
-  const auto claim = claims.find("model_sha256");
+  const auto claim = claims.find(kModelHashKey);
   if (claim != claims.end() && claim->second != manifest.tail_sha256)
     refuse(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256);
   return claims;
@@ -78,7 +78,7 @@ protocol::InferRequest make_request(const Manifest& manifest, std::vector<protoc
   protocol::InferRequest request;
   request.model = manifest.tail_name;
   request.id = std::move(id);
-  request.parameters["model_sha256"] = manifest.tail_sha256;
+  request.parameters[kModelHashKey] = manifest.tail_sha256;
   request.inputs = std::move(inputs);
   return request;
 }

@@ -1,7 +1,6 @@
-#include <fstream>
-
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/hash_file.h"
 #include "score/parallel.h"
 #include "train/dataset.h"
 
@@ -13,17 +12,9 @@ Tensor seen(const vision::Image& image, const vision::InputSpec& spec, const Aug
   return vision::to_tensor(rng ? augment(image, spec, augmentation, *rng) : vision::resize_and_crop(image, spec), spec);
 }
 
-/// SHA-256 of a file's bytes. @param buffer  to read through, 1 MiB.
 std::string hash_of(const fs::path& path, std::vector<char>& buffer) {
-  buffer.resize(size_t{1} << 20);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw ResourceError("[train] '" + path.string() + "' cannot be read; check the path and its permissions");
   Sha256 hash;
-  do {
-    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    hash.update(std::string_view(buffer.data(), static_cast<size_t>(file.gcount())));
-  } while (file);
-  if (!file.eof()) throw ResourceError("[train] '" + path.string() + "' cannot be read to its end; check the disk");
+  if (!hash_file(hash, path, buffer)) throw ResourceError("[train] '" + path.string() + "' cannot be read to its end; check the path, its permissions and the disk");
   return hash.hex();
 }
 
