@@ -14,114 +14,18 @@
 #include "collective/threads.h"
 #include "onnx/onnx.h"
 #include "train/card.h"
-#include "train/classifier.h"
 #include "train/coda.h"
 #include "train/convert.h"
 #include "train/loss.h"
 #include "train/member_checkpoint.h"
-#include "train/train_graph.h"
+#include "train/rare_plan.h"
+#include "train/trainer.h"
 #include "train/two_classes.h"
 
 namespace scissionlite::train {
 namespace {
 
 constexpr double kPausePerSave = 50;  // between two checkpoints, in times of what one takes: 2 % of the run at most
-
-/// What members of this process know before they begin.
-struct Plan {
-  Graph graph;
-  vision::InputSpec input;  // of the model that is trained
-  JobData data;
-  std::vector<int64_t> held_out;
-  int64_t held_out_positives = 0;
-  std::string images_sha256;  // of those learned from
-  std::vector<std::string> kept_positives;  // names of those that --keep-positives left
-  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members, and how fast they learn, may be another
-  Json options;   // what all members of a run have to have in common beside that
-
-  explicit Plan(const RareJob& job) : job_(job) {
-    check_job(job.train);
-    check_batches();
-    input = job.train.input;
-    graph = load_model(job.train.model);
-    vision::check_fits(input, graph, job.train.model.string());
-    if (job.train.classes != 0 || classes_of(graph) != 2) {
-      input.labels = {"negative", "positive"};
-      graph = with_new_classes(graph, 2, job.train.trainer.seed, input);
-    }
-    data = load_two_classes(job.train, job.positive, job.own_images);
-    if (job.own_images || rank_under_mpi() == 0) log::info("images " + data.classes);
-    which_ = labelled(*data.train);
-    if (job.keep_positives > 0) keep_positives();
-    held_out = labelled(*data.held_out);
-    held_out_positives = TwoClasses(data.held_out, {1}, held_out).positives();
-    if (!job.own_images) check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), held_out_positives);
-    set_identity();
-  }
-
-  /// Some of the images learned from.
-  [[nodiscard]] TwoClasses two_classes(const std::vector<int64_t>& which) const { return {data.train, {1}, which}; }
-
-  /// Of the images learned from, those of a member.
-  [[nodiscard]] std::vector<int64_t> part(int rank, int members) const {
-    if (job_.own_images) return which_;
-    return divide(which_, two_classes(which_).is_positive(), members, job_.skew, job_.train.trainer.seed)[static_cast<size_t>(rank)];
-  }
-  /// 0: as they come.
-  [[nodiscard]] int64_t positives_in_batch() const {
-    return job_.positives_in_batch == 0 ? 0 : std::clamp<int64_t>(std::llround(job_.positives_in_batch * static_cast<double>(job_.train.batch_size)), 1, job_.train.batch_size - 1);
-  }
-  /// @param images  of all members.
-  [[nodiscard]] CodaOptions coda(int64_t images, int members) const {
-    const auto& trainer = job_.train.trainer;
-    double of_stages = 0;
-    for (int64_t s = 0; s < job_.stages; ++s) of_stages += std::pow(job_.growth, static_cast<double>(s));
-    const double steps = static_cast<double>(trainer.epochs * images) / static_cast<double>(job_.train.batch_size * members);
-    const int64_t first = job_.stage_steps > 0 ? job_.stage_steps : std::llround(steps / std::max(1.0, of_stages));
-    if (first < 1) throw InvalidArgument("[train] " + std::to_string(trainer.epochs) + " epochs are " + std::to_string(std::llround(steps)) + " steps of each member, fewer than the " + std::to_string(std::llround(of_stages)) + " that " +
-                                         std::to_string(job_.stages) + " stages take at least; give more --epochs, fewer --stages, or --stage-steps");
-    return {.stages = job_.stages, .first_steps = first, .growth = job_.growth, .rate = trainer.schedule.rate, .window = job_.window, .proximity = job_.proximity, .averages_iterates = job_.averages_iterates, .optimizer = trainer.optimizer,
-            .clip_norm = trainer.clip_norm, .has_control_variates = job_.has_control_variates, .packing = job_.packing};
-  }
-
- private:
-  void check_batches() const {
-    if (job_.own_images && job_.workers > 1) throw InvalidArgument("[train] --own-images are a process' own: under mpirun, not with --workers");
-    if (job_.workers < 1) throw InvalidArgument("[train] " + std::to_string(job_.workers) + " workers; expected at least 1");
-    if (!(job_.positives_in_batch >= 0 && job_.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job_.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
-    if (job_.positives_in_batch > 0 && job_.train.batch_size < 2) throw InvalidArgument("[train] a batch of " + std::to_string(job_.train.batch_size) + " has no room for a positive and a negative image; give --batch 2 or more");
-  }
-
-  void keep_positives() {
-    which_ = with_positive_share(which_, two_classes(which_).is_positive(), job_.keep_positives, job_.train.trainer.seed);
-    const auto kept = two_classes(which_);
-    for (int64_t i = 0; i < kept.size(); ++i)
-      if (kept.label(i) == 1) kept_positives.push_back(kept.name(i));
-  }
-
-  void set_identity() {
-    identity = identity_of(job_.train, data);
-    identity.update({{"objective", {job_.objective, job_.margin, job_.entropy, job_.focus}},
-                     {"positive", job_.positive},
-                     {"positives_in_batch", job_.positives_in_batch},
-                     {"keep_positives", job_.keep_positives},
-                     {"skew", job_.skew},
-                     {"stages", {job_.stages, job_.stage_steps, job_.growth}},
-                     {"window", job_.window},
-                     {"proximity", job_.proximity},
-                     {"averages_iterates", job_.averages_iterates},
-                     {"control_variates", job_.has_control_variates},
-                     {"packing", static_cast<int>(job_.packing)}});
-    images_sha256 = identity.at("images");
-    options = {{"lr", job_.train.trainer.schedule.rate}, {"clip_norm", job_.train.trainer.clip_norm}, {"measure_steps", job_.measure_steps}};
-    for (const char* key : {"schedule", "clip_norm"}) identity.erase(key);  // a run whose loss is no number any more goes on at a lower rate
-    if (!job_.own_images) return;
-    for (const char* key : {"images", "held_out", "labels"}) identity.erase(key);  // members take each other's states
-  }
-
-  const RareJob& job_;
-  std::vector<int64_t> which_;
-};
 
 Json to_json(const RareMeasure& one) {
   return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
@@ -140,7 +44,7 @@ RareMeasure measure_from_json(const JsonReader& json) {
 /// One member's run.
 class Member {
  public:
-  Member(const RareJob& job, const Plan& plan, Collective& members)
+  Member(const RareJob& job, const RarePlan& plan, Collective& members)
       : job_(job),
         plan_(plan),
         members_(members),
@@ -395,7 +299,7 @@ class Member {
   }
 
   const RareJob& job_;
-  const Plan& plan_;
+  const RarePlan& plan_;
   Collective& members_;
   Module module_;
   std::unique_ptr<Objective> objective_;
@@ -417,7 +321,7 @@ RareReport run_under_mpi(const RareJob& job) {
   if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; here members are the processes that mpirun started");
   const auto members = join_mpi(job.wait_s);
   try {
-    const Plan plan(job);
+    const RarePlan plan(job);
     return Member(job, plan, *members).run();
   } catch (const std::exception& error) {
     log::error(error.what());
@@ -428,7 +332,7 @@ RareReport run_under_mpi(const RareJob& job) {
 /// As a site: taken back where the others went on without it, as often as it moves on in between.
 RareReport run_at_hub(const RareJob& job) {
   if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; at a hub each site is a member");
-  const Plan plan(job);
+  const RarePlan plan(job);
   for (;;) {
     try {
       const auto members = join_hub(job.hub);
@@ -440,7 +344,7 @@ RareReport run_at_hub(const RareJob& job) {
 }
 
 RareReport run_threads(const RareJob& job) {
-  const Plan plan(job);
+  const RarePlan plan(job);
   RareReport report;
   run_in_threads(job.workers, job.wait_s, [&](Collective& members) {
     auto mine = Member(job, plan, members).run();
