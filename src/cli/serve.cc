@@ -28,7 +28,7 @@ struct Options {
   std::string control_mode = "none", ready_file;
   double forward_timeout_ms = 5000, exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
   int64_t max_message_mb = 256;
-  double http_idle_timeout_s = 60, http_read_timeout_s = 10;
+  double grpc_idle_timeout_s = 1800, http_idle_timeout_s = 60, http_read_timeout_s = 10;
   bool no_http = false, no_metrics = false, http_port_is_given = false, metrics_port_is_given = false;
 };
 
@@ -96,6 +96,7 @@ int serve(const Options& given, const Common& common) {
   if (!options.server.forward_security.tls.are_given()) options.server.forward_security.tls = options.server.security.tls;  // one machine, one certificate
   options.server.keep_unused_us = options.keep_s * 1e6;
   options.server.poll_us = options.control_mode == "poll" ? options.poll_s * 1e6 : 0;
+  options.server.grpc_idle_timeout_us = options.grpc_idle_timeout_s * 1e6;
   options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
   options.server.http_limits.read_timeout_us = options.http_read_timeout_s * 1e6;
   choose_ports(options);
@@ -137,6 +138,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_flag("--no-metrics", options->no_metrics, "the same as --metrics-port -1");
   app.add_option("--http-thread-count", server.http_limits.threads, "threads that read and write HTTP")->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--http-max-connections", server.http_limits.connections, "open HTTP connections; more get 503")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--grpc-idle-timeout-secs", options->grpc_idle_timeout_s, "longest time without a call until a gRPC connection is closed; the caller's next call opens another")->check(CLI::Range(0.1, 1e6))->capture_default_str();
   app.add_option("--http-idle-timeout-secs", options->http_idle_timeout_s, "longest wait for the next HTTP request of a connection")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
   app.add_option("--http-read-timeout-secs", options->http_read_timeout_s, "longest time for an HTTP header; a body gets a second more for each 4096 bytes")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
   app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");

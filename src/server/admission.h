@@ -2,6 +2,8 @@
 // through answers_internal.h.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -11,10 +13,24 @@
 
 namespace scissionlite::server {
 
+/// Bytes of all requests that wait for an answer, so that callers together cannot make the server hold more than it should. Outlives its tickets.
+class BytesInFlight {
+ public:
+  explicit BytesInFlight(int64_t most) : most_(most) {}
+  /// Given back with the ticket. @throws Refusal kUnavailable with a hint.
+  [[nodiscard]] Ticket take(int64_t bytes);
+  [[nodiscard]] int64_t bytes() const { return bytes_; }
+
+ private:
+  const int64_t most_;
+  std::atomic<int64_t> bytes_{0};
+};
+
 /// A request that may come in. Hold it until the answer is given.
 struct Admission {
   std::string identity;  // whose request it is, as Access knows it
   Ticket ticket;         // its place within that identity's quota
+  Ticket bytes{};        // of its message, where the front end does not bound them by itself
 };
 
 /// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`, and told to `observer` (may be nullptr).

@@ -30,6 +30,16 @@ Admission admit_call(const ServiceContext& context, const grpc::CallbackServerCo
   return admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(call, context.tls); });
 }
 
+/// @throws Refusal, counted.
+Ticket take_bytes(const ServiceContext& context, int64_t bytes) {
+  try {
+    return context.grpc_bytes.take(bytes);
+  } catch (const Refusal& refusal) {
+    context.refusals.add(refusal.code());
+    throw;
+  }
+}
+
 std::string metadata_of(const grpc::CallbackServerContext& call, const char* key) {
   const auto found = call.client_metadata().find(key);
   return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
@@ -73,6 +83,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       grpc::ByteBuffer bytes;
       bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
       notes = notes_of(*call, static_cast<int64_t>(bytes.Length()));
+      admission.bytes = take_bytes(context, notes.bytes);
       if (!grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()).ok()) throw Refusal(Code::kInternal, "the message is no ModelInferRequest");
       require_known_versions(context, *call, *message);
     } catch (...) {
@@ -123,7 +134,9 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
     try {
       auto admission = admit_call(context_, *call_);
       require_known_versions(context_, *call_, *message_);
-      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), notes_of(*call_, static_cast<int64_t>(message_->ByteSizeLong())), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+      auto notes = notes_of(*call_, static_cast<int64_t>(message_->ByteSizeLong()));
+      admission.bytes = take_bytes(context_, notes.bytes);
+      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
       answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});

@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -37,6 +38,20 @@ size_t decode_threads(const ServerOptions& options) {
   return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
 }
 
+/// Of all requests in flight over one front end, as sent.
+int64_t most_bytes(const ServerOptions& options) { return std::max(int64_t{1} << 30, 4 * options.max_message_bytes); }
+
+/// What gRPC holds for callers before a handler sees it. It knows no limit of an inflated message (its limit is of what was sent), so it takes none that is compressed: such calls get UNIMPLEMENTED.
+void limit_connections(grpc::ServerBuilder& builder, const ServerOptions& options) {
+  constexpr int kStreams = 1024, kPingMs = 120'000, kPingTimeoutMs = 20'000;  // more calls of a connection wait at their caller; a peer that is gone lets go of what it was sending
+  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(algorithm, /*enabled=*/false);
+  builder.SetResourceQuota(grpc::ResourceQuota("scissionlite").Resize(static_cast<size_t>(most_bytes(options))));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreams);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, static_cast<int>(std::min(options.grpc_idle_timeout_us * 1e-3, 2e9)));
+}
+
 ForwardOptions forward_options(const ServerOptions& options) {
   constexpr size_t kThreads = 4, kQueue = 1 << 14;  // they read answers and hand them on; none waits for the cloud
   return {.address = options.forward_to, .security = options.forward_security, .timeout_us = options.forward_timeout_us, .pool = options.forward_to.empty() ? nullptr : std::make_shared<WorkPool>(kThreads, kQueue)};
@@ -56,7 +71,7 @@ struct Server::Impl {
   explicit Impl(ServerOptions given)
       : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options), .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
-        packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
+        grpc_bytes(most_bytes(options)), packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
         service(context()), health(context()), delivery(context(), packages) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
@@ -67,7 +82,7 @@ struct Server::Impl {
 
   ServiceContext context() {
     return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer};
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .grpc_bytes = grpc_bytes};
   }
 
   void load_models() {
@@ -92,6 +107,7 @@ struct Server::Impl {
     const auto limit = static_cast<int>(std::min<int64_t>(options.max_message_bytes, INT32_MAX));
     builder.SetMaxReceiveMessageSize(limit);
     builder.SetMaxSendMessageSize(INT32_MAX);
+    limit_connections(builder, options);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server would silently share the port
     builder.AddListeningPort(join_address(options.host, options.grpc_port), protocol::server_credentials(tls), &port);
     builder.RegisterService(&service);
@@ -148,7 +164,7 @@ struct Server::Impl {
     http::HttpOptions out{.host = port.host, .port = port.port, .tls = speaks_tls ? tls : nullptr, .option = option};
     out.threads = options.http_limits.threads;
     out.body_bytes = options.max_message_bytes;
-    out.bodies_bytes = std::max(out.bodies_bytes, 4 * options.max_message_bytes);
+    out.bodies_bytes = most_bytes(options);
     out.connections = options.http_limits.connections;
     out.idle_timeout_us = options.http_limits.idle_timeout_us;
     out.read_timeout_us = options.http_limits.read_timeout_us;
@@ -172,6 +188,7 @@ struct Server::Impl {
   ServerOptions options;
   std::shared_ptr<Observer> observer;
   Repository repository;
+  BytesInFlight grpc_bytes;
   Packages packages;
   Access access;
   std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text

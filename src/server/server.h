@@ -41,6 +41,7 @@ struct ServerOptions {
   int grpc_port = 8001;              // 0 = any free
   PortOptions http, metrics;         // the protocol over HTTP; Prometheus text at /metrics
   HttpLimits http_limits;
+  double grpc_idle_timeout_us = 1800e6;  // of a gRPC connection without calls; a device's next call makes a new one and checks the tail again
   std::string engine;                // spec as of make_backend; "" = the default
   int threads = 0;                   // of the engine, an executable; 0 = all cores
   int64_t max_message_bytes = int64_t{256} << 20;  // larger requests get RESOURCE_EXHAUSTED

@@ -8,7 +8,7 @@ import threading
 import time
 
 import peers
-from calls import ServerCase, arrays, grpc, infer_request, main, np, pb, pb_grpc
+from calls import LARGEST, ServerCase, arrays, grpc, infer_request, main, np, pb, pb_grpc, triton
 
 SIDE = 512
 SLOW = "slow:20:openvino"  # a heavy request takes half a second or more
@@ -128,6 +128,57 @@ class Pressure(ServerCase):
             with socket.create_connection(("127.0.0.1", self.server.port)) as s:
                 s.sendall(data)
         self.still_serves()
+
+
+class Limits(ServerCase):
+    """What gRPC holds for callers before a handler sees it."""
+    models = ("m",)
+    words = ("--max-message-mb", "4", "--grpc-idle-timeout-secs", "1")
+    BOMB_BYTES = 300 << 20
+
+    def most_memory(self):
+        """In bytes, so far."""
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
+
+    def test_fault_20_a_compressed_bomb_is_refused_before_it_is_inflated(self):
+        raw = bytes(self.BOMB_BYTES)
+        bomb = infer_request(inputs=[("x", "FP32", [len(raw) // 32, 2, 4])], raw=[raw]).SerializeToString()
+        before = self.most_memory()
+        for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            with grpc.insecure_channel(self.address, options=LARGEST, compression=compression) as channel:
+                for method in ("ModelInfer", "ModelMetadata"):
+                    call = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+                    self.fails(lambda: call(bomb, timeout=60), "UNIMPLEMENTED", "is disabled")
+                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+                self.fails(lambda: list(stream(iter([bomb]), timeout=60)), "UNIMPLEMENTED", "is disabled")
+                self.assertEqual(grpc.StatusCode.UNIMPLEMENTED, channel.unary_unary("/inference.GRPCInferenceService/ServerLive").future(bytes(2000)).code())
+        self.assertLess(self.most_memory() - before, 50 << 20)
+        self.still_serves()
+
+    def test_tritonclient_with_and_without_compression(self):
+        x = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
+        tensor = triton.InferInput("x", x.shape, "FP32")
+        tensor.set_data_from_numpy(x)
+        for algorithm in ("gzip", "deflate"):
+            self.fails(lambda: self.client.infer("m", [tensor], compression_algorithm=algorithm), "UNIMPLEMENTED", algorithm)
+        np.testing.assert_array_equal(self.client.infer("m", [tensor]).as_numpy("y"), 2 * x + 1)
+
+    def test_fault_21_an_idle_connection_is_closed_and_the_next_call_makes_another(self):
+        with socket.create_connection(("127.0.0.1", self.server.port)) as s:
+            s.settimeout(20)
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            start = time.time()
+            while s.recv(4096):
+                pass
+            self.assertLess(time.time() - start, 15)
+        time.sleep(2.5)
+        self.still_serves()
+
+    def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
+        request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
+        calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]
+        self.assertEqual(sum(1 for call in calls for _ in call), 1500)
 
 
 class Batching(ServerCase):
