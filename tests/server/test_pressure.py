@@ -133,7 +133,7 @@ class Pressure(ServerCase):
 class Limits(ServerCase):
     """What gRPC holds for callers before a handler sees it."""
     models = ("m",)
-    words = ("--max-message-mb", "4", "--grpc-idle-timeout-secs", "1")
+    words = ("--max-message-mb", "4")
     BOMB_BYTES = 300 << 20
 
     def most_memory(self):
@@ -164,6 +164,16 @@ class Limits(ServerCase):
             self.fails(lambda: self.client.infer("m", [tensor], compression_algorithm=algorithm), "UNIMPLEMENTED", algorithm)
         np.testing.assert_array_equal(self.client.infer("m", [tensor]).as_numpy("y"), 2 * x + 1)
 
+    def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
+        request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
+        calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]
+        self.assertEqual(sum(1 for call in calls for _ in call), 1500)
+
+
+class Idle(ServerCase):
+    models = ("m",)
+    words = ("--grpc-idle-timeout-secs", "1")
+
     def test_fault_21_an_idle_connection_is_closed_and_the_next_call_makes_another(self):
         with socket.create_connection(("127.0.0.1", self.server.port)) as s:
             s.settimeout(20)
@@ -174,11 +184,6 @@ class Limits(ServerCase):
             self.assertLess(time.time() - start, 15)
         time.sleep(2.5)
         self.still_serves()
-
-    def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
-        request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
-        calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]
-        self.assertEqual(sum(1 for call in calls for _ in call), 1500)
 
 
 class Batching(ServerCase):
