@@ -14,6 +14,8 @@
 namespace scissionlite::server {
 namespace {
 
+constexpr std::chrono::nanoseconds kFirstLook = std::chrono::seconds(2), kLongestLook = std::chrono::seconds(30);  // at an executable that failed
+
 int64_t now_ns() { return Clock::steady().now_ns(); }
 
 void fail(Job& job, Statistics& statistics, Outcome outcome) {
@@ -57,15 +59,29 @@ struct Batcher::State {
   mutable std::mutex mutex;
   std::condition_variable changed;
   JobQueue queue;
-  std::vector<Busy> busy;  // one an executable
-  std::atomic<int> suspects{0};
+  std::vector<Busy> busy;            // one an executable
+  std::vector<bool> is_suspect;      // the same; it failed, and nothing has shown yet that it can infer
+  std::atomic<int> suspects{0};      // how many are
+  std::condition_variable judged;    // `busy[...].is_out` has changed
   bool is_stopping = false;
 
   /// Waits for work. Empty `jobs` and `dead` mean: stop.
   void next(size_t worker, Jobs& jobs, Jobs& dead) {
     std::unique_lock lock(mutex);
-    busy[worker] = {};
+    rest(worker);
+    auto look_again = kFirstLook;
     while (true) {
+      if (is_suspect[worker]) {
+        const bool was_out = busy[worker].is_out;
+        const auto is_due = [&] { return is_stopping || busy[worker].is_out != was_out || (!was_out && !queue.empty()); };
+        if (!(was_out ? judged : changed).wait_for(lock, look_again, is_due)) {
+          look_again = std::min(2 * look_again, kLongestLook);
+          recover(worker, lock);
+          continue;
+        }
+        if (is_stopping && was_out) return;  // the others end what waits
+        if (busy[worker].is_out != was_out) continue;
+      }
       changed.wait(lock, [&] { return is_stopping || !queue.empty(); });
       dead = queue.take_dead(now_ns());
       if (!dead.empty()) return;
@@ -79,9 +95,45 @@ struct Batcher::State {
         continue;
       }
       jobs = std::move(found);
-      busy[worker] = {.since_ns = now_ns(), .items = items_of(jobs)};
+      busy[worker].since_ns = now_ns(), busy[worker].items = items_of(jobs);
       return;
     }
+  }
+
+  void rest(size_t worker) { busy[worker].since_ns = 0, busy[worker].items = 0; }
+
+  /// Under the lock. Where some have failed, the others take what comes; where all have, each goes on trying.
+  void judge(size_t worker, bool suspect) {
+    is_suspect[worker] = suspect;
+    suspects = static_cast<int>(std::count(is_suspect.begin(), is_suspect.end(), true));
+    const bool has_sound = suspects < static_cast<int>(is_suspect.size());
+    for (size_t i = 0; i < busy.size(); ++i) busy[i].is_out = is_suspect[i] && has_sound;
+    judged.notify_all();
+    changed.notify_all();
+  }
+
+  /// A suspect executable's own probe, while nothing is asked of it: as it is, then one anew. Without the lock meanwhile.
+  void recover(size_t worker, std::unique_lock<std::mutex>& lock) {
+    busy[worker].since_ns = now_ns();
+    lock.unlock();
+    bool is_sound = true;
+    try {
+      try {
+        check(*executables[worker]);
+      } catch (...) {
+        auto fresh = executables[worker]->clone();
+        check(*fresh);
+        executables[worker] = std::move(fresh);
+      }
+    } catch (...) {
+      log::debug(std::string("[server] an engine that failed still cannot infer: ") + current_refusal().what());
+      is_sound = false;
+    }
+    lock.lock();
+    rest(worker);
+    if (!is_sound) return;
+    log::info("[server] an engine that failed can infer again");
+    judge(worker, false);
   }
 
   static int64_t items_of(const Jobs& jobs) {
@@ -105,7 +157,7 @@ struct Batcher::State {
 
   void run(size_t worker, const Jobs& jobs) {
     try {
-      run_together(*executables[worker], jobs);
+      run_together(worker, jobs);
       return;
     } catch (...) {
       const auto refusal = current_refusal();
@@ -119,23 +171,31 @@ struct Batcher::State {
     for (const auto& job : jobs) run(worker, {job});
   }
 
-  /// What has thrown from its midst may be in any state. Where no new one can be made or it fails its check, the old one goes on, and the
-  /// server's own probes say when it can infer again.
+  /// What has thrown from its midst may be in any state. Where no new one can be made or it fails its check, the old one stays suspect until it has
+  /// answered something, a request or its own probe.
   void replace(size_t worker, const Refusal& why) {
     if (!check) return;
-    ++suspects;
+    bool was_suspect = false;
+    {
+      const std::lock_guard lock(mutex);
+      was_suspect = is_suspect[worker];
+      judge(worker, true);
+    }
     log::error(std::string("[server] the engine failed and is replaced: ") + why.what());
     try {
       auto fresh = executables[worker]->clone();
       check(*fresh);
       executables[worker] = std::move(fresh);
-      --suspects;
+      if (was_suspect) return;
+      const std::lock_guard lock(mutex);
+      judge(worker, false);
     } catch (...) {
       log::error(std::string("[server] the new one cannot infer: ") + current_refusal().what());
     }
   }
 
-  void run_together(Executable& executable, const Jobs& jobs) {
+  void run_together(size_t worker, const Jobs& jobs) {
+    auto& executable = *executables[worker];
     RequestTimes times;
     const int64_t start = now_ns();
     std::vector<Tensor> inputs = jobs[0]->inputs;
@@ -157,8 +217,8 @@ struct Batcher::State {
     {
       const std::lock_guard lock(mutex);
       if (!jobs[0]->is_probe) queue.ran(jobs, items, ran - start, ran);
+      if (is_suspect[worker]) judge(worker, false);
     }
-    suspects = 0;
     for (size_t j = 0; j < jobs.size(); ++j) answer(*jobs[j], std::move(parts[j]), times, start, items);
   }
 
@@ -190,6 +250,7 @@ Batcher::Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Exe
   state_->check = std::move(check);
   state_->executables = std::move(executables);
   state_->busy.resize(state_->executables.size());
+  state_->is_suspect.resize(state_->executables.size());
   for (size_t i = 0; i < state_->executables.size(); ++i) threads_.emplace_back([state = state_, i] { state->work(i); });
 }
 
@@ -199,6 +260,7 @@ Batcher::~Batcher() {
     state_->is_stopping = true;
   }
   state_->changed.notify_all();
+  state_->judged.notify_all();
   for (auto& thread : threads_) {
     // The last reference to a model may be dropped by an answer that its own thread gives.
     if (thread.get_id() == std::this_thread::get_id()) thread.detach();
@@ -240,6 +302,11 @@ size_t Batcher::waiting() const {
 int64_t Batcher::oldest_wait_ns() const {
   const std::lock_guard lock(state_->mutex);
   return state_->queue.oldest_wait_ns(now_ns());
+}
+
+bool Batcher::is_idle() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->queue.empty() && std::all_of(state_->busy.begin(), state_->busy.end(), [](const Busy& busy) { return busy.since_ns == 0; });
 }
 
 bool Batcher::is_hung() const {

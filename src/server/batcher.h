@@ -39,7 +39,10 @@ class Batcher {
   [[nodiscard]] int64_t oldest_wait_ns() const;
   /// Whether some run has lasted longer than BatchingOptions::hang_ns.
   [[nodiscard]] bool is_hung() const;
-  /// Whether an executable has failed, and what replaced it has not shown yet that it can infer.
+  /// Whether nothing waits and nothing runs.
+  [[nodiscard]] bool is_idle() const;
+  /// Whether an executable has failed, and it or what replaced it has not shown yet that it can infer. It takes no requests meanwhile unless all have, and is asked
+  /// by itself again and again.
   [[nodiscard]] bool is_suspect() const;
 
  private:

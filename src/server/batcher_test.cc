@@ -47,6 +47,9 @@ class Log {
   std::condition_variable changed_;
   std::vector<std::vector<float>> runs_;
   bool is_held_ = false;
+
+ public:
+  std::atomic<bool> is_short_of_memory{false};  // for another engine
 };
 
 /// Gives back its input; fails for a batch that holds a negative number, and is of no use any more once it has met a 13.
@@ -66,7 +69,10 @@ class Echo final : public Executable {
     if (is_broken_) throw InternalError("assertion failed");
     return {inputs.begin(), inputs.end()};
   }
-  [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<Echo>(log_); }
+  [[nodiscard]] std::unique_ptr<Executable> clone() override {
+    if (log_->is_short_of_memory) throw std::bad_alloc();
+    return std::make_unique<Echo>(log_);
+  }
 
  private:
   std::shared_ptr<Log> log_;
@@ -350,6 +356,39 @@ TEST_F(BatcherTest, fault_33_WhatFollowsAResultMayThrowAndItsCallerIsToldAndTheE
   expect_answer(*after, {2});
   EXPECT_EQ(log->runs().size(), 2U) << "nothing runs again";
   EXPECT_EQ(checked, 0);
+  EXPECT_FALSE(batcher->is_suspect());
+}
+
+TEST_F(BatcherTest, fault_33_OneThatFailedTakesNoRequestsWhileAnotherIsSoundAndIsSoundAgainByItsOwnProbe) {
+  start({}, /*instances=*/2, [](Executable& fresh) {
+    const Tensor zero(Dtype::kF32, {1, 1});
+    (void)fresh.run(std::vector<Tensor>{zero});
+  });
+  log->is_short_of_memory = true;
+  ask({13})->wait();
+  EXPECT_TRUE(batcher->is_suspect());
+  for (int i = 0; i < 50; ++i) expect_answer(*ask({1}), {1});
+  EXPECT_TRUE(batcher->is_suspect()) << "answers of the other say nothing of it";
+  EXPECT_EQ(statistics->snapshot().fail.count, 1U);
+  log->is_short_of_memory = false;
+  for (int i = 0; i < 2000 && batcher->is_suspect(); ++i) Clock::steady().sleep_us(10e3);
+  EXPECT_FALSE(batcher->is_suspect());
+  log->hold();
+  const size_t before = log->runs().size();
+  const auto a = ask({1}), b = ask({2});
+  log->wait_for_runs(before + 2);  // on both
+  log->release();
+  expect_answer(*a, {1});
+  expect_answer(*b, {2});
+}
+
+TEST_F(BatcherTest, fault_33_TheOnlyOneIsSoundAgainByItsOwnProbeToo) {
+  start({}, /*instances=*/1, [](Executable& fresh) { (void)fresh.run(std::vector<Tensor>{Tensor(Dtype::kF32, {1, 1})}); });
+  log->is_short_of_memory = true;
+  ask({13})->wait();
+  EXPECT_TRUE(batcher->is_suspect());
+  log->is_short_of_memory = false;
+  for (int i = 0; i < 2000 && batcher->is_suspect(); ++i) Clock::steady().sleep_us(10e3);
   EXPECT_FALSE(batcher->is_suspect());
 }
 

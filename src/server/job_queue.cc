@@ -21,6 +21,9 @@ constexpr double kWeightOfNew = 0.3;
 /// Requests that take less of their time than this say nothing of how well waiting is foretold.
 constexpr double kShareThatCounts = 0.5;
 
+/// How many take requests.
+int64_t count_of(const std::vector<Busy>& executables) { return std::max<int64_t>(1, std::count_if(executables.begin(), executables.end(), [](const Busy& busy) { return !busy.is_out; })); }
+
 int64_t urgency(const std::shared_ptr<Job>& job) { return job->deadline_ns ? std::min(*job->deadline_ns, job->queued_ns + JobQueue::kPatienceNs) : job->queued_ns + JobQueue::kPatienceNs; }
 
 }  // namespace
@@ -37,11 +40,12 @@ int64_t JobQueue::runs_ns(size_t jobs, int64_t items, int64_t now_ns) const {
 int64_t JobQueue::wait_ns(size_t ahead, const std::vector<Busy>& executables, int64_t now_ns) const {
   int64_t free_in_ns = INT64_MAX, items = 0;
   for (const auto& busy : executables) {
+    if (busy.is_out) continue;
     const int64_t left_ns = busy.since_ns == 0 ? 0 : busy.since_ns + times_.predict_ns(busy.items, now_ns) - now_ns;
     free_in_ns = std::min(free_in_ns, std::max<int64_t>(0, left_ns));
   }
   for (size_t i = 0; i < ahead; ++i) items += waiting_[i]->batch;
-  return free_in_ns + runs_ns(ahead, items, now_ns) / static_cast<int64_t>(executables.size());
+  return free_in_ns + runs_ns(ahead, items, now_ns) / count_of(executables);
 }
 
 bool JobQueue::is_late(const Job& job, int64_t answered_ns) const { return job.deadline_ns && answered_ns >= *job.deadline_ns; }
@@ -59,7 +63,7 @@ JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vec
   for (size_t i = 0; i < ahead; ++i) items += waiting_[i]->batch;
   const int64_t run = times_.predict_ns(job->batch, now_ns);
   const int64_t free_in_ns = wait_ns(0, executables, now_ns);
-  const int64_t expected_ns = free_in_ns + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / static_cast<int64_t>(executables.size())));
+  const int64_t expected_ns = free_in_ns + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / count_of(executables)));
   const double reserve = free_in_ns > 0 || ahead > 0 ? reserve_.factor() : 1;  // an idle engine may try: nobody waits behind it
   const int64_t answered_ns = now_ns + static_cast<int64_t>(reserve * static_cast<double>(expected_ns));
   if (run > 0 && is_late(*job, answered_ns)) {

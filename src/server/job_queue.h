@@ -33,6 +33,7 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 /// What one executable is at; `since_ns` 0: idle.
 struct Busy {
   int64_t since_ns = 0, items = 0;
+  bool is_out = false;  // takes no requests: it has failed, and another has not
 };
 
 class JobQueue {

@@ -105,6 +105,13 @@ TEST(JobQueue, AFewExecutablesShareWhatIsAhead) {
   }
 }
 
+TEST(JobQueue, AnExecutableThatTakesNoRequestsIsNotCountedWith) {
+  auto queue = taught({});  // runs of 3 ms
+  const std::vector<Busy> one_of_two{{.since_ns = 1, .items = 1}, {.is_out = true}};
+  EXPECT_NE(queue.push(job(1, 5 * kMs), one_of_two, 1).why, "") << "the idle one does not run it";
+  EXPECT_EQ(queue.push(job(1, 5 * kMs), std::vector<Busy>(2), 1).why, "");
+}
+
 TEST(JobQueue, WhatCannotBeInTimeAnyMoreIsTakenOut) {
   auto queue = taught({});
   const auto lost = job(1, 20 * kMs), kept = job(1, 30 * kMs), gone = job();
