@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <future>
 #include <iostream>
+#include <memory>
+#include <optional>
 
 #include <unistd.h>
 
@@ -61,9 +63,12 @@ void announce(const server::Server& server, const Options& options, const Common
   if (!options.ready_file.empty()) write_file(options.ready_file, event.dump() + "\n");
 }
 
-/// Drains; a call that will not end (an engine that hangs) must not keep the process alive.
-void stop(server::Server& server, double exit_timeout_s) {
-  auto done = std::async(std::launch::async, [&] { server.shutdown(exit_timeout_s * 1e6); });
+/// Drains and ends it; a call that will not end (an engine that hangs, with a request or with the server's own probe) must not keep the process alive.
+void stop(std::unique_ptr<server::Server> server, double exit_timeout_s) {
+  auto done = std::async(std::launch::async, [&] {
+    server->shutdown(exit_timeout_s * 1e6);
+    server.reset();
+  });
   if (done.wait_for(std::chrono::duration<double>(exit_timeout_s + 2)) == std::future_status::ready) return;
   log::error("[serve] a request did not end within " + format_fixed(exit_timeout_s, 1) + " s (--exit-timeout-secs); leaving without it");
   std::cout.flush();
@@ -104,19 +109,20 @@ int serve(const Options& given, const Common& common) {
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
   options.server.tracer = make_tracer(options.tracing, "scissionlite-edge", "", options.server.security.allows_plain_text);
-  server::Server server(options.server);
-  server.start();
-  announce(server, options, common);
+  auto server = std::make_unique<server::Server>(options.server);
+  server->start();
+  announce(*server, options, common);
   notify_service("READY=1\nSTATUS=serving");
-  const ServiceWatchdog watchdog([&server] {
-    server.probe();
-    return server.can_infer();
+  std::optional<ServiceWatchdog> watchdog([&asked = *server] {
+    asked.probe();
+    return asked.can_infer();
   });
   int signal = 0;
-  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server.reload();
+  while (sigwait(&signals, &signal) == 0 && signal == SIGHUP) server->reload();
   notify_service("STOPPING=1\nSTATUS=draining");
   log::info(std::string("[serve] ") + strsignal(signal) + ": draining for up to " + format_fixed(options.exit_timeout_s, 1) + " s");
-  stop(server, options.exit_timeout_s);
+  watchdog.reset();
+  stop(std::move(server), options.exit_timeout_s);
   return 0;
 }
 

@@ -44,31 +44,42 @@ const char* reason_of(Code code) {
   }
 }
 
+/// Of a version that was replaced: its hash tells it from what is served under the same number now.
+Labels labels_of_replaced(const Model& model) {
+  constexpr size_t kShown = 12;
+  return {{"model", model.interface().name}, {"version", model.interface().version}, {"replaced", model.interface().sha256.substr(0, kShown)}};
+}
+
 Labels labels_of(const Model& model) { return {{"model", model.interface().name}, {"version", model.interface().version}}; }
 
-void add_failures(Families& out, const Model& model, const StatisticsSnapshot& counts) {
+void add_failures(Families& out, const Labels& model, const StatisticsSnapshot& counts) {
   std::map<std::string, uint64_t> by_reason{{"REJECTED", 0}, {"CANCELED", 0}, {"BACKEND", 0}, {"OTHER", 0}};
   for (const auto& [code, count] : counts.failures) by_reason[reason_of(code)] += count;
   for (const auto& [reason, count] : by_reason) {
-    auto labels = labels_of(model);
+    auto labels = model;
     labels.insert(labels.begin() + 1, {"reason", reason});
     out.add(static_cast<double>(count), std::move(labels));
   }
 }
 
 void add_models(Families& out, const Repository& repository) {
-  const auto models = repository.loaded();
-  std::vector<StatisticsSnapshot> counts;
-  for (const auto& model : models) counts.push_back(model->statistics().snapshot());
+  struct Shown {
+    std::shared_ptr<Model> model;
+    Labels labels;
+    StatisticsSnapshot counts;
+  };
+  std::vector<Shown> models;
+  for (const auto& model : repository.loaded()) models.push_back({model, labels_of(*model), model->statistics().snapshot()});
+  for (const auto& model : repository.replaced()) models.push_back({model, labels_of_replaced(*model), model->statistics().snapshot()});
   const auto each = [&](auto&& value) {
-    for (const auto& model : models) out.add(value(*model), labels_of(*model));
+    for (const auto& shown : models) out.add(value(*shown.model), shown.labels);
   };
   for (const auto& counter : kModelCounters) {
     out.begin(counter.name, counter.help, MetricType::Counter);
-    for (size_t i = 0; i < models.size(); ++i) out.add(counter.value(counts[i]), labels_of(*models[i]));
+    for (const auto& shown : models) out.add(counter.value(shown.counts), shown.labels);
   }
   out.begin("nv_inference_request_failure", "Number of failed inference requests, all batch sizes", MetricType::Counter);
-  for (size_t i = 0; i < models.size(); ++i) add_failures(out, *models[i], counts[i]);
+  for (const auto& shown : models) add_failures(out, shown.labels, shown.counts);
   out.begin("nv_inference_pending_request_count", "Instantaneous number of pending requests awaiting execution per-model.", MetricType::Gauge);
   each([](Model& model) { return static_cast<double>(model.batcher().waiting()); });
   out.begin("scissionlite_queue_age_us", "How long the longest waiting request of the model has waited, in microseconds", MetricType::Gauge);

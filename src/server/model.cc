@@ -17,6 +17,8 @@
 namespace scissionlite::server {
 namespace {
 
+constexpr int64_t kProbeEveryNs = 5'000'000'000, kProbeAtLeastNs = 60'000'000'000, kShareOfProbes = 100;  // an idle model is asked so often, but for a hundredth of the time
+
 template <typename Tensors>
 std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<ValueInfo>& values, bool batches) {
   std::vector<TensorInfo> out;
@@ -173,6 +175,7 @@ void Model::probe() {
     const bool has_failed = outcome.code != Code::kOk && outcome.code != Code::kUnavailable;  // a full queue says nothing about the engine
     if (has_failed) log::error("[server] the engine cannot answer the server's own probe: " + outcome.message);
     if (outcome.code != Code::kUnavailable) probe->has_failed = has_failed;
+    probe->took_ns = Clock::steady().now_ns() - probe->asked_ns;
     probe->asked_ns = 0;
   };
   job->done = answered;
@@ -185,6 +188,14 @@ void Model::probe() {
     };
   probe_->asked_ns = job->arrived_ns = Clock::steady().now_ns();
   batcher_->submit(std::move(job));
+}
+
+void Model::probe_when_idle() {
+  const int64_t now_ns = Clock::steady().now_ns();
+  if (now_ns < probe_due_ns_ || probe_->asked_ns != 0 || !batcher_->is_idle()) return;
+  const bool is_first = probe_due_ns_ == 0;  // it has just been run on zeros
+  probe_due_ns_ = now_ns + std::clamp(kShareOfProbes * probe_->took_ns, kProbeEveryNs, kProbeAtLeastNs);
+  if (!is_first) probe();
 }
 
 bool Model::can_infer() const {

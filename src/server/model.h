@@ -52,6 +52,7 @@ struct SelfProbe {
   std::atomic<int64_t> asked_ns{0};  // of the question that has no answer yet; 0: none
   std::atomic<bool> has_failed{false};
   std::atomic<uint64_t> executions{0};  // of requests, when it was asked
+  std::atomic<int64_t> took_ns{0};      // the last answer
 };
 
 class Model {
@@ -75,6 +76,8 @@ class Model {
   [[nodiscard]] const std::shared_ptr<Joint>& joint() const { return joint_; }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
+  /// The same, as often as it is worth it: only while nothing is asked, every few seconds, and for a hundredth of the time. Call it from one thread.
+  void probe_when_idle();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;
   /// Whether it can answer: it can infer, and of a middle the cloud or the copy of its tail can.
@@ -90,6 +93,7 @@ class Model {
   std::shared_ptr<Joint> joint_;          // the same
   std::unique_ptr<Batcher> batcher_;
   int64_t hang_ns_ = 0;
+  int64_t probe_due_ns_ = 0;
   std::shared_ptr<SelfProbe> probe_ = std::make_shared<SelfProbe>();  // an answer may come after the model's end
 };
 

@@ -124,7 +124,10 @@ void Repository::end_unused() {
     const std::lock_guard lock(mutex_);
     const double now_us = clock_.now_us();
     for (auto& [name, entry] : entries_)
-      std::erase_if(entry.kept, [&](Kept& kept) { return now_us - kept.asked_us >= keep_.unused_us ? ended.push_back(std::move(kept.model)), true : false; });
+      std::erase_if(entry.kept, [&](Kept& kept) {  // one that hangs would hang whoever ends it
+        const bool is_over = now_us - kept.asked_us >= keep_.unused_us && !kept.model->batcher().is_hung();
+        return is_over ? ended.push_back(std::move(kept.model)), true : false;
+      });
   }
   for (const auto& model : ended)
     log::info("[server] the replaced '" + model->interface().name + "' with sha256 " + model->interface().sha256.substr(0, 12) + " was not asked for within " + format_us(keep_.unused_us) + " and is unloaded");
@@ -218,6 +221,20 @@ std::vector<std::shared_ptr<Model>> Repository::loaded(const std::string& name) 
   return out;
 }
 
+std::vector<std::shared_ptr<Model>> Repository::replaced() const {
+  std::vector<std::shared_ptr<Model>> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, entry] : entries_)
+    for (const auto& kept : entry.kept) out.push_back(kept.model);
+  return out;
+}
+
+std::vector<std::shared_ptr<Model>> Repository::all() const {
+  auto out = loaded();
+  for (auto& model : replaced()) out.push_back(std::move(model));
+  return out;
+}
+
 std::vector<IndexEntry> Repository::index() const {
   std::vector<IndexEntry> out;
   const auto names = names_on_disk();
@@ -238,6 +255,8 @@ bool Repository::is_ready() const {
     if (entry.state == "LOADING" || (entry.state == "UNAVAILABLE" && entry.reason != "unloaded")) return false;
     for (const auto& [version, model] : entry.versions)
       if (!model->is_ready()) return false;
+    for (const auto& kept : entry.kept)
+      if (!kept.model->can_infer()) return false;
   }
   return true;
 }

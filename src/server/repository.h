@@ -50,10 +50,14 @@ class Repository {
   [[nodiscard]] std::shared_ptr<Model> find(const std::string& name, const std::string& version) const;
   /// How many replaced versions are loaded.
   [[nodiscard]] size_t kept() const;
-  /// The loaded versions of `name`, oldest first; of every model when it is "".
+  /// The loaded versions of `name`, oldest first; of every model when it is "". Without those that were replaced.
   [[nodiscard]] std::vector<std::shared_ptr<Model>> loaded(const std::string& name = "") const;
+  /// Those that were replaced and are still served.
+  [[nodiscard]] std::vector<std::shared_ptr<Model>> replaced() const;
+  /// Both.
+  [[nodiscard]] std::vector<std::shared_ptr<Model>> all() const;
   [[nodiscard]] std::vector<IndexEntry> index() const;
-  /// Whether every model that was to be loaded is ready.
+  /// Whether every model that was to be loaded is ready, and what was replaced can still infer.
   [[nodiscard]] bool is_ready() const;
 
  private:

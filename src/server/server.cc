@@ -32,6 +32,7 @@ namespace scissionlite::server {
 namespace {
 
 constexpr size_t kLoadQueue = 64;
+constexpr auto kLookAtModels = std::chrono::milliseconds(250);
 constexpr auto kLookAtFiles = std::chrono::seconds(2);  // a change counts when two looks see the same
 
 size_t decode_threads(const ServerOptions& options) {
@@ -114,9 +115,27 @@ struct Server::Impl {
     builder.RegisterService(&health);
     builder.RegisterService(&delivery);
     grpc = builder.BuildAndStart();
-    if (grpc && port > 0) return watch_files();
+    if (grpc && port > 0) return watch();
     grpc.reset();
     throw cannot_listen(options.host, options.grpc_port, "grpc");
+  }
+
+  void watch() {
+    watch_files();
+    keeper = std::jthread([this](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any wake;
+      std::unique_lock lock(mutex);
+      while (!wake.wait_for(lock, stop, kLookAtModels, [&] { return stop.stop_requested(); })) look_at_models();
+    });
+  }
+
+  void look_at_models() {
+    try {
+      for (const auto& model : repository.all()) model->probe_when_idle();
+    } catch (...) {  // the next look comes
+      log::error(std::string("[server] a look at the models failed: ") + current_refusal().what());
+    }
   }
 
   void watch_files() {
@@ -202,7 +221,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<http::HttpServer> http, metrics;
   uint64_t seen_before = 0, seen_at_return = 0;  // of the watcher
-  std::jthread watcher;
+  std::jthread watcher;  // of files, which may be slow
+  std::jthread keeper;   // of models
 };
 
 Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
@@ -232,11 +252,11 @@ std::vector<std::string> Server::models() const {
 }
 
 void Server::probe() {
-  for (const auto& model : impl_->repository.loaded()) model->probe();
+  for (const auto& model : impl_->repository.all()) model->probe();
 }
 
 bool Server::can_infer() const {
-  const auto models = impl_->repository.loaded();
+  const auto models = impl_->repository.all();
   return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->can_infer(); });
 }
 

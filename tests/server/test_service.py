@@ -131,6 +131,30 @@ class Notified(ServerCase):
         self.assertEqual([self.over_http(f"/v2/{path}")[0] for path in ("health/ready", "models/pair/ready")], [400, 400])
         self.assertIn('scissionlite_model_ready{model="pair",version="1"} 0', self.over_http("/metrics", "metrics_port")[1])
 
+    def test_fault_33_ready_says_whether_it_can_infer_where_nobody_asks_and_no_systemd_is(self):
+        stop = pathlib.Path(self.folder.name) / "hang_by_hand"
+        server = peers.Serve(self.program, self.repository, "--engine", f"hang:{stop}:native", "--hang-secs", "0.3", "--exit-timeout-secs", "1").__enter__()
+        self.addCleanup(server.__exit__)
+        self.addCleanup(lambda: stop.unlink(missing_ok=True))
+        with grpc.insecure_channel(server.address) as channel:
+            stub = pb_grpc.GRPCInferenceServiceStub(channel)
+
+            def becomes(ready):
+                end = time.time() + LONG_S
+                while stub.ServerReady(pb.ServerReadyRequest()).ready != ready and time.time() < end:
+                    time.sleep(0.1)
+                self.assertEqual(stub.ServerReady(pb.ServerReadyRequest()).ready, ready)
+            becomes(True)
+            stop.touch()
+            becomes(False)  # by its own probes
+            stop.unlink()
+            becomes(True)
+            for model in stub.ModelStatistics(pb.ModelStatisticsRequest()).model_stats:
+                self.assertEqual((model.inference_count, model.execution_count, model.inference_stats.fail.count), (0, 0, 0), model.name)
+            stop.touch()
+            becomes(False)
+        self.assertEqual(server.stop(), 0)  # though the probe hangs on
+
     def test_probes_are_in_no_statistics(self):
         systemd, process, _ = self.own(watchdog_ms=40)
         stub = self.stub_of(process)
