@@ -17,7 +17,7 @@
 namespace scissionlite::server {
 namespace {
 
-constexpr int64_t kProbeEveryNs = 5'000'000'000, kProbeAtLeastNs = 60'000'000'000, kShareOfProbes = 100;  // an idle model is asked so often, but for a hundredth of the time
+constexpr int64_t kProbeEveryNs = 5'000'000'000, kShareOfProbes = 100;  // an idle model is asked so often, but for a hundredth of the time
 
 template <typename Tensors>
 std::vector<TensorInfo> describe(const Tensors& tensors, const std::vector<ValueInfo>& values, bool batches) {
@@ -171,11 +171,12 @@ void Model::probe() {
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
   job->is_probe = true;
-  const auto answered = [probe = probe_](const Outcome& outcome) {
+  const auto answered = [probe = probe_, hang_ns = hang_ns_](const Outcome& outcome) {
     const bool has_failed = outcome.code != Code::kOk && outcome.code != Code::kUnavailable;  // a full queue says nothing about the engine
     if (has_failed) log::error("[server] the engine cannot answer the server's own probe: " + outcome.message);
     if (outcome.code != Code::kUnavailable) probe->has_failed = has_failed;
-    probe->took_ns = Clock::steady().now_ns() - probe->asked_ns;
+    const int64_t took_ns = Clock::steady().now_ns() - probe->asked_ns;
+    probe->took_ns = took_ns > hang_ns ? 0 : took_ns;  // what has hung is to be looked at soon
     probe->asked_ns = 0;
   };
   job->done = answered;
@@ -194,7 +195,7 @@ void Model::probe_when_idle() {
   const int64_t now_ns = Clock::steady().now_ns();
   if (now_ns < probe_due_ns_ || probe_->asked_ns != 0 || !batcher_->is_idle()) return;
   const bool is_first = probe_due_ns_ == 0;  // it has just been run on zeros
-  probe_due_ns_ = now_ns + std::clamp(kShareOfProbes * probe_->took_ns, kProbeEveryNs, kProbeAtLeastNs);
+  probe_due_ns_ = now_ns + std::max(kShareOfProbes * probe_->took_ns, kProbeEveryNs);
   if (!is_first) probe();
 }
 
