@@ -24,6 +24,11 @@ void fail(Job& job, Statistics& statistics, Outcome outcome) {
   job.finish(outcome);
 }
 
+Outcome refused_as(const JobQueue::Refused& refused) {
+  const std::string hint = refused.retry_after_us > 0 ? "; retry after " + format_us(refused.retry_after_us) : "";
+  return {.code = refused.code, .message = refused.why + hint, .outputs = {}, .times = {}, .retry_after_us = refused.retry_after_us};
+}
+
 }  // namespace
 
 Tensor concatenate(std::span<const Tensor> parts) {
@@ -66,7 +71,7 @@ struct Batcher::State {
   bool is_stopping = false;
 
   /// Waits for work. Empty `jobs` and `dead` mean: stop.
-  void next(size_t worker, Jobs& jobs, Jobs& dead) {
+  void next(size_t worker, Jobs& jobs, std::vector<JobQueue::Dead>& dead) {
     std::unique_lock lock(mutex);
     rest(worker);
     auto look_again = kFirstLook;
@@ -83,7 +88,7 @@ struct Batcher::State {
         if (busy[worker].is_out != was_out) continue;
       }
       changed.wait(lock, [&] { return is_stopping || !queue.empty(); });
-      dead = queue.take_dead(now_ns());
+      dead = queue.take_dead(busy, now_ns());
       if (!dead.empty()) return;
       if (queue.empty()) {
         if (is_stopping) return;
@@ -136,6 +141,10 @@ struct Batcher::State {
     judge(worker, false);
   }
 
+  void tell_dead(const std::vector<JobQueue::Dead>& dead) {
+    for (const auto& [job, why] : dead) fail(*job, *statistics, refused_as(why));
+  }
+
   static int64_t items_of(const Jobs& jobs) {
     int64_t items = 0;
     for (const auto& job : jobs) items += job->batch;
@@ -144,12 +153,10 @@ struct Batcher::State {
 
   void work(size_t worker) {
     while (true) {
-      Jobs jobs, dead;
+      Jobs jobs;
+      std::vector<JobQueue::Dead> dead;
       next(worker, jobs, dead);
-      for (auto& job : dead) {
-        if (job->is_cancelled) fail(*job, *statistics, {.code = Code::kCancelled, .message = "the request was cancelled while it waited", .outputs = {}, .times = {}});
-        else fail(*job, *statistics, {.code = Code::kDeadlineExceeded, .message = "the deadline passed while the request waited, or would pass before it is answered", .outputs = {}, .times = {}});
-      }
+      tell_dead(dead);
       if (jobs.empty() && dead.empty()) return;
       if (!jobs.empty()) run(worker, jobs);
     }
@@ -272,13 +279,12 @@ void Batcher::submit(std::shared_ptr<Job> job) {
   Outcome refused;
   {
     const std::lock_guard lock(state_->mutex);
-    if (job->is_cancelled) {
+    if (job->is_cancelled()) {
       refused = {.code = Code::kCancelled, .message = "the request was cancelled", .outputs = {}, .times = {}};
     } else if (state_->is_stopping) {
       refused = {.code = Code::kUnavailable, .message = "the model is being unloaded", .outputs = {}, .times = {}};
-    } else if (auto [code, why, retry_after_us] = state_->queue.push(job, state_->busy, now_ns()); code != Code::kOk) {
-      if (retry_after_us > 0) why += "; retry after " + format_us(retry_after_us);
-      refused = {.code = code, .message = std::move(why), .outputs = {}, .times = {}, .retry_after_us = retry_after_us};
+    } else if (const auto why = state_->queue.push(job, state_->busy, now_ns()); why.code != Code::kOk) {
+      refused = refused_as(why);
     }
   }
   if (refused.code == Code::kOk) state_->changed.notify_one();
@@ -286,12 +292,21 @@ void Batcher::submit(std::shared_ptr<Job> job) {
 }
 
 void Batcher::cancel(const std::shared_ptr<Job>& job) {
-  job->is_cancelled = true;
+  job->cancel();
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->queue.remove(job)) return;
   }
   fail(*job, *state_->statistics, {.code = Code::kCancelled, .message = "the request was cancelled while it waited", .outputs = {}, .times = {}});
+}
+
+void Batcher::tell_dead() {
+  std::vector<JobQueue::Dead> dead;
+  {
+    const std::lock_guard lock(state_->mutex);
+    dead = state_->queue.take_dead(state_->busy, now_ns());
+  }
+  state_->tell_dead(dead);
 }
 
 size_t Batcher::waiting() const {

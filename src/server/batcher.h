@@ -34,6 +34,8 @@ class Batcher {
   void submit(std::shared_ptr<Job> job);
   /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end.
   void cancel(const std::shared_ptr<Job>& job);
+  /// Finishes what waits and cannot be answered any more. A thread that is free does so by itself; call it now and then for what waits while all of them run.
+  void tell_dead();
   [[nodiscard]] size_t waiting() const;
   /// How long the longest waiting request has waited; 0 when none waits.
   [[nodiscard]] int64_t oldest_wait_ns() const;

@@ -234,6 +234,17 @@ TEST_F(BatcherTest, AFullQueueRefusesAtOnceWithAHint) {
   EXPECT_EQ(statistics->snapshot().fail.count, 1U);
 }
 
+TEST_F(BatcherTest, WhatCannotBeInTimeIsToldSoWhileTheOnlyEngineHangs) {
+  start({});
+  const auto busy = occupy();
+  const auto late = ask({1}, Clock::steady().now_ns() + 20 * kMs);
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  batcher->tell_dead();
+  late->wait();
+  EXPECT_EQ(late->code, Code::kDeadlineExceeded);
+  log->release();
+}
+
 TEST_F(BatcherTest, ACancelledRequestLeavesTheQueueAndNeverRuns) {
   start({});
   const auto busy = occupy();

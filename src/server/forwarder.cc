@@ -132,7 +132,7 @@ void Forwarder::finish(const std::shared_ptr<Job>& job, const Outcome& middle, D
 
 /// False where nothing was sent.
 bool Forwarder::ask_cloud(const ItemPtr& item) {
-  if (!session_ || item->job->is_cancelled) return false;
+  if (!session_ || item->job->is_cancelled()) return false;
   const double budget = budget_us(*item->job);
   if (budget <= 0) {
     item->why = "there is no time left for it";
@@ -199,7 +199,7 @@ void Forwarder::ask_copy_or_refuse(const ItemPtr& item) {
 void Forwarder::ask_copy(const ItemPtr& item) {
   if (!copy_) {
     ++counts_.errors;
-    item->tell({.code = item->job->is_cancelled ? Code::kCancelled : Code::kUnavailable, .message = "the cloud did not answer, and this edge has no copy of its model: " + item->why, .outputs = {}, .times = item->times});
+    item->tell({.code = item->job->is_cancelled() ? Code::kCancelled : Code::kUnavailable, .message = "the cloud did not answer, and this edge has no copy of its model: " + item->why, .outputs = {}, .times = item->times});
     return;
   }
   if (!item->why.empty()) log::debug("[forward] answered by the copy: " + item->why);

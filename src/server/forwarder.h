@@ -45,6 +45,9 @@ class Forwarder final : public NextStage {
 
   void finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done) override;
   /// By the cloud or by the copy.
+  void look_after() override {
+    if (copy_) copy_->tell_dead();
+  }
   [[nodiscard]] bool is_ready() const override;
   [[nodiscard]] bool has_ready_cloud() const { return session_ && session_->state() == offload::EdgeState::kReady; }
   [[nodiscard]] const ForwardCounts& counts() const { return counts_; }

@@ -42,6 +42,8 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
   return it == request.parameters().end() ? "" : it->second.string_param();
 }
 
+constexpr double kShortestHintUs = 1e3;
+
 }  // namespace
 
 Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
@@ -73,7 +75,7 @@ void Inference::run(CheckedRequest&& checked) {
   job_->inputs = std::move(checked.inputs);
   if (checked.encoded || !checked.coded.empty()) {
     const bool queued = context_.decoders.submit([self = shared_from_this(), checked = std::move(checked)] { self->decode(checked); });
-    if (!queued) job_->finish({.code = Code::kUnavailable, .message = "the queue of images to decode is full; retry later", .outputs = {}, .times = {}});
+    if (!queued) fail(Refusal(Code::kUnavailable, "the queue of images to decode is full", std::max(kShortestHintUs, context_.decoders.wait_us())));
   } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
@@ -85,21 +87,26 @@ void Inference::run(CheckedRequest&& checked) {
 void Inference::decode(const CheckedRequest& checked) {
   const int64_t start = Clock::steady().now_ns();
   try {
+    if (job_->deadline_ns && start >= *job_->deadline_ns) throw Refusal(Code::kDeadlineExceeded, "the deadline passed while the image waited to be decoded");
     const auto& model = model_->interface();
-    if (!job_->is_cancelled && checked.encoded) job_->inputs[0] = decode_images(*checked.encoded, *model.image, context_.max_pixels);
+    if (!job_->is_cancelled() && checked.encoded) job_->inputs[0] = decode_images(*checked.encoded, *model.image, context_.max_pixels);
     for (const auto& coded : checked.coded)
-      if (!job_->is_cancelled) job_->inputs[coded.input] = model.inputs[coded.input].decoder->decode(coded.streams);
+      if (!job_->is_cancelled()) job_->inputs[coded.input] = model.inputs[coded.input].decoder->decode(coded.streams);
     job_->decode_ns = Clock::steady().now_ns() - start;
     model_->batcher().submit(job_);
   } catch (...) {
-    const auto refusal = current_refusal();
-    model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns, refusal.code());
-    job_->finish({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}});
+    fail(current_refusal());
   }
 }
 
+/// Before the batcher has it, which counts its own.
+void Inference::fail(const Refusal& refusal) {
+  model_->statistics().add_failure(Clock::steady().now_ns() - job_->arrived_ns, refusal.code());
+  job_->finish({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}, .retry_after_us = refusal.retry_after_us()});
+}
+
 void Inference::cancel() {
-  job_->is_cancelled = true;
+  job_->cancel();
   std::shared_ptr<Model> model;
   {
     const std::lock_guard lock(mutex_);

@@ -1,5 +1,3 @@
-#include <grpcpp/impl/codegen/proto_utils.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -8,6 +6,7 @@
 #include "protocol/wire_internal.h"
 #include "protocol/status_internal.h"
 #include "server/caller_internal.h"
+#include "server/grpc_message_internal.h"
 #include "server/service_internal.h"
 
 namespace scissionlite::server {
@@ -30,16 +29,6 @@ Admission admit_call(const ServiceContext& context, const grpc::CallbackServerCo
   return admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(call, context.tls); });
 }
 
-/// @throws Refusal, counted.
-Ticket take_bytes(const ServiceContext& context, int64_t bytes) {
-  try {
-    return context.grpc_bytes.take(bytes);
-  } catch (const Refusal& refusal) {
-    context.refusals.add(refusal.code());
-    throw;
-  }
-}
-
 std::string metadata_of(const grpc::CallbackServerContext& call, const char* key) {
   const auto found = call.client_metadata().find(key);
   return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
@@ -49,10 +38,20 @@ CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
   return {.traceparent = metadata_of(call, trace::kTraceparentKey), .device = metadata_of(call, protocol::kDeviceKey), .report = metadata_of(call, protocol::kReportKey), .bytes = bytes};
 }
 
-/// @throws Refusal, counted.
-void require_known_versions(const ServiceContext& context, const grpc::CallbackServerContext& call, const inference::ModelInferRequest& request) {
+struct Received {
+  std::shared_ptr<inference::ModelInferRequest> message;
+  CallNotes notes;
+};
+
+/// What `bytes` hold, which are freed; its memory is counted in `admission`. @throws Refusal, counted.
+Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
   try {
-    check_versions(call, /*is_device=*/request.parameters().contains("model_sha256"));
+    auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
+    admission.bytes = context.grpc_bytes.take(notes.bytes);
+    auto [message, size] = read_message(bytes, context.max_message_bytes);
+    if (size > notes.bytes) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);  // it was compressed
+    check_versions(call, /*is_device=*/message->parameters().contains("model_sha256"));
+    return {std::move(message), std::move(notes)};
   } catch (...) {
     const auto refusal = current_refusal();
     context.refusals.add(refusal.code());
@@ -76,23 +75,19 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
       : call_(call), response_(response) {
     Admission admission;
-    CallNotes notes;
-    auto message = std::make_shared<inference::ModelInferRequest>();
+    Received received;
     try {
       admission = admit_call(context, *call);  // a flood is turned away before its bytes are parsed
       grpc::ByteBuffer bytes;
       bytes.Swap(const_cast<grpc::ByteBuffer*>(request));  // frees them after parsing instead of with the call
-      notes = notes_of(*call, static_cast<int64_t>(bytes.Length()));
-      admission.bytes = take_bytes(context, notes.bytes);
-      if (!grpc::SerializationTraits<inference::ModelInferRequest>::Deserialize(&bytes, message.get()).ok()) throw Refusal(Code::kInternal, "the message is no ModelInferRequest");
-      require_known_versions(context, *call, *message);
+      received = receive(context, *call, bytes, admission);
     } catch (...) {
       const auto refusal = current_refusal();
       add_retry_hint(*call, refusal.retry_after_us());
       Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
       return;
     }
-    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -122,7 +117,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 };
 
 /// One request at a time: read, infer, write, read the next.
-class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse> {
+class StreamCall final : public StreamReactor {
  public:
   StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call) : context_(context), call_(call) { read(); }
   void OnReadDone(bool ok) override {
@@ -133,10 +128,9 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
     std::shared_ptr<Inference> inference;
     try {
       auto admission = admit_call(context_, *call_);
-      require_known_versions(context_, *call_, *message_);
-      auto notes = notes_of(*call_, static_cast<int64_t>(message_->ByteSizeLong()));
-      admission.bytes = take_bytes(context_, notes.bytes);
-      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), message_, deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+      auto [message, notes] = receive(context_, *call_, bytes_, admission);
+      id_ = message->id();
+      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
       answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
@@ -166,35 +160,43 @@ class StreamCall final : public grpc::ServerBidiReactor<inference::ModelInferReq
 
  private:
   void read() {
-    message_ = std::make_shared<inference::ModelInferRequest>();
-    StartRead(message_.get());
+    id_.clear();
+    bytes_.Clear();
+    StartRead(&bytes_);
   }
   void answer(const Reply& reply) {
-    response_.Clear();
     grpc::Status status = reply.status;
     try {
-      if (status.ok()) write(reply);
+      if (status.ok()) write(message_of(reply));
     } catch (...) {
       status = status_in_flight();
     }
     if (!status.ok()) {
-      response_.Clear();
-      response_.set_error_message(status.error_message());
-      response_.mutable_infer_response()->set_id(message_->id());
-      if (reply.retry_after_us > 0) (*response_.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(reply.retry_after_us));
+      inference::ModelStreamInferResponse response;
+      response.set_error_message(status.error_message());
+      response.mutable_infer_response()->set_id(id_);
+      if (reply.retry_after_us > 0) (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(reply.retry_after_us));
+      write(response);
     }
     StartWrite(&response_);
   }
-  void write(const Reply& reply) {
-    auto& out = *response_.mutable_infer_response();
+  static inference::ModelStreamInferResponse message_of(const Reply& reply) {
+    inference::ModelStreamInferResponse response;
+    auto& out = *response.mutable_infer_response();
     out = reply.head;
     (*out.mutable_parameters())["triton_final_response"].set_bool_param(true);
     for (const auto& output : reply.outputs) out.add_raw_output_contents(output.data(), output.size_bytes());
+    return response;
+  }
+  void write(const inference::ModelStreamInferResponse& response) {
+    bool owns_buffer = false;
+    response_.Clear();
+    if (const auto status = grpc::SerializationTraits<inference::ModelStreamInferResponse>::Serialize(response, &response_, &owns_buffer); !status.ok()) throw Refusal(Code::kInternal, status.error_message());
   }
   ServiceContext context_;
   grpc::CallbackServerContext* call_;
-  std::shared_ptr<inference::ModelInferRequest> message_;
-  inference::ModelStreamInferResponse response_;
+  grpc::ByteBuffer bytes_, response_;
+  std::string id_;  // of the request
   std::mutex mutex_;  // guards inference_, which OnCancel reads from another thread
   std::shared_ptr<Inference> inference_;
   std::atomic<bool> is_cancelled_{false};
@@ -206,7 +208,7 @@ grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::Callb
   return new UnaryCall(context, call, request, response);
 }
 
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) {
+StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) {
   return new StreamCall(context, call);
 }
 

@@ -50,6 +50,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
  private:
   void run(CheckedRequest&& checked);
   void decode(const CheckedRequest& checked);
+  void fail(const Refusal& refusal);
   void refuse(const Refusal& refusal);
   void ran(const Outcome& outcome);
   void reply(const Outcome& outcome);

@@ -42,13 +42,19 @@ struct Job {
   std::string id;                // as the request has it, for the next machine's log
   bool is_probe = false;         // the server's own question: runs alone and counts in no statistics
   std::function<void(const Outcome&)> done;  // called once, from any thread; again with the error where it throws
-  std::atomic<bool> is_cancelled{false};
+
+  /// From any thread.
+  void cancel() { *is_cancelled_ = true; }
+  [[nodiscard]] bool is_cancelled() const { return *is_cancelled_; }
+  /// From now on it is cancelled when `other` is.
+  void is_of_the_caller_of(const Job& other) { is_cancelled_ = other.is_cancelled_; }
 
   /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards. What it throws (there is no memory for what follows, say) is told in place of
   /// the outcome: it is no fault of the engine whose thread this is, and its caller waits.
   void finish(const Outcome& outcome) noexcept;
 
  private:
+  std::shared_ptr<std::atomic<bool>> is_cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<bool> is_finished_{false};
 };
 

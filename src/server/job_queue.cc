@@ -17,6 +17,8 @@ bool fit_together(const Job& a, const Job& b) {
 }
 
 constexpr double kWeightOfNew = 0.3;
+constexpr int64_t kFirstGuessNs = 50'000'000;  // of a run, before one has ended
+constexpr int64_t kShortestHintNs = 1'000'000, kLongestHintNs = 60'000'000'000;
 
 /// Requests that take less of their time than this say nothing of how well waiting is foretold.
 constexpr double kShareThatCounts = 0.5;
@@ -50,11 +52,19 @@ int64_t JobQueue::wait_ns(size_t ahead, const std::vector<Busy>& executables, in
 
 bool JobQueue::is_late(const Job& job, int64_t answered_ns) const { return job.deadline_ns && answered_ns >= *job.deadline_ns; }
 
+/// Until all that waits has run; of a model that nothing is known of, by how long the runs under way have taken already.
+double JobQueue::hint_us(const std::vector<Busy>& executables, int64_t now_ns) const {
+  int64_t under_way_ns = kFirstGuessNs;
+  for (const auto& busy : executables)
+    if (busy.since_ns > 0) under_way_ns = std::max(under_way_ns, now_ns - busy.since_ns);
+  const bool is_known = times_.predict_ns(1, now_ns) > 0;
+  const int64_t wait = is_known ? wait_ns(waiting_.size(), executables, now_ns) : (1 + static_cast<int64_t>(waiting_.size()) / count_of(executables)) * under_way_ns;
+  return static_cast<double>(std::clamp(wait, kShortestHintNs, kLongestHintNs)) * 1e-3;
+}
+
 JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns) {
-  if (waiting_.size() >= options_.queue_size) {
-    const int64_t wait = wait_ns(waiting_.size(), executables, now_ns);
-    return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", static_cast<double>(wait) * 1e-3};
-  }
+  if (std::any_of(executables.begin(), executables.end(), [](const Busy& busy) { return busy.since_ns > 0; })) times_.run_is_under_way(now_ns);
+  if (waiting_.size() >= options_.queue_size) return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", hint_us(executables, now_ns)};
   job->queued_ns = now_ns;
   const auto place = std::upper_bound(waiting_.begin(), waiting_.end(), urgency(job), [](int64_t key, const auto& other) { return key < urgency(other); });
   const auto ahead = static_cast<size_t>(place - waiting_.begin());
@@ -94,14 +104,26 @@ bool JobQueue::remove(const std::shared_ptr<Job>& job) {
   return true;
 }
 
-Jobs JobQueue::take_dead(int64_t now_ns) {
-  Jobs dead;
-  const auto is_dead = [&](const std::shared_ptr<Job>& job) { return job->is_cancelled || is_late(*job, now_ns + times_.predict_ns(job->batch, now_ns)); };
-  const auto kept = std::stable_partition(waiting_.begin(), waiting_.end(), [&](const auto& job) { return !is_dead(job); });
-  for (auto it = kept; it != waiting_.end(); ++it)
-    if (!(*it)->is_cancelled) learn_reserve(**it, now_ns + times_.predict_ns((*it)->batch, now_ns));
-  dead.assign(std::make_move_iterator(kept), std::make_move_iterator(waiting_.end()));
-  waiting_.erase(kept, waiting_.end());
+/// kOk where it may go on waiting.
+JobQueue::Refused JobQueue::why_dead(const Job& job, const std::vector<Busy>& executables, int64_t now_ns) const {
+  if (job.is_cancelled()) return {Code::kCancelled, "the request was cancelled while it waited"};
+  if (is_late(job, now_ns + times_.predict_ns(job.batch, now_ns))) return {Code::kDeadlineExceeded, "the deadline passed while the request waited, or would pass before it is answered"};
+  if (options_.queue_timeout_ns > 0 && !job.is_probe && now_ns - job.queued_ns >= options_.queue_timeout_ns)
+    return {Code::kUnavailable, "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) + " that the model's default_queue_policy allows", hint_us(executables, now_ns)};
+  return {};
+}
+
+std::vector<JobQueue::Dead> JobQueue::take_dead(const std::vector<Busy>& executables, int64_t now_ns) {
+  std::vector<Dead> dead;
+  std::deque<std::shared_ptr<Job>> kept;
+  for (const auto& job : waiting_) {
+    if (auto why = why_dead(*job, executables, now_ns); why.code == Code::kOk) kept.push_back(job);
+    else dead.push_back({job, std::move(why)});
+  }
+  if (dead.empty()) return dead;
+  for (const auto& [job, why] : dead)
+    if (why.code == Code::kDeadlineExceeded) learn_reserve(*job, now_ns + times_.predict_ns(job->batch, now_ns));
+  waiting_ = std::move(kept);
   return dead;
 }
 

@@ -25,6 +25,7 @@ struct BatchingOptions {
   std::vector<int64_t> preferred{};  // run at once when one of these is reached; empty: max_batch
   int64_t max_delay_ns = 0;        // longest wait for a preferred size
   size_t queue_size = 256;         // requests that may wait
+  int64_t queue_timeout_ns = 0;    // longest wait of a request; 0: no limit
   int64_t hang_ns = 60'000'000'000;  // a run longer than this counts as hung
 };
 
@@ -49,8 +50,12 @@ class JobQueue {
   [[nodiscard]] Refused push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns);
   /// False where it does not wait here.
   bool remove(const std::shared_ptr<Job>& job);
-  /// Takes out what was cancelled or cannot be answered in time any more.
-  [[nodiscard]] Jobs take_dead(int64_t now_ns);
+  /// Takes out what was cancelled, cannot be answered in time any more or has waited too long.
+  struct Dead {
+    std::shared_ptr<Job> job;
+    Refused why;
+  };
+  [[nodiscard]] std::vector<Dead> take_dead(const std::vector<Busy>& executables, int64_t now_ns);
 
   /// What to run now, taken out; or nothing, and when to ask again (0: when something comes).
   struct Next {
@@ -80,6 +85,8 @@ class JobQueue {
   [[nodiscard]] Jobs take(const Group& group);
   [[nodiscard]] int64_t runs_ns(size_t jobs, int64_t items, int64_t now_ns) const;
   [[nodiscard]] int64_t wait_ns(size_t ahead, const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] double hint_us(const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] Refused why_dead(const Job& job, const std::vector<Busy>& executables, int64_t now_ns) const;
   [[nodiscard]] bool is_late(const Job& job, int64_t answered_ns) const;
 
   const BatchingOptions options_;

@@ -116,8 +116,13 @@ TEST(JobQueue, WhatCannotBeInTimeAnyMoreIsTakenOut) {
   auto queue = taught({});
   const auto lost = job(1, 20 * kMs), kept = job(1, 30 * kMs), gone = job();
   for (const auto& one : {lost, kept, gone}) ASSERT_EQ(queue.push(one, kIdle, 0).why, "");
-  gone->is_cancelled = true;
-  EXPECT_EQ(queue.take_dead(18 * kMs), (Jobs{lost, gone}));
+  gone->cancel();
+  const auto dead = queue.take_dead(kIdle, 18 * kMs);
+  ASSERT_EQ(dead.size(), 2U);
+  EXPECT_EQ(dead[0].job, lost);
+  EXPECT_EQ(dead[0].why.code, Code::kDeadlineExceeded);
+  EXPECT_EQ(dead[1].job, gone);
+  EXPECT_EQ(dead[1].why.code, Code::kCancelled);
   EXPECT_EQ(queue.next(false, 18 * kMs).jobs, Jobs{kept});
 }
 
@@ -126,6 +131,50 @@ TEST(JobQueue, AfterALullEverythingMayTryAgain) {
   EXPECT_NE(queue.push(job(1, 2 * kMs), kIdle, 0).why, "");
   const int64_t later = RunTimes::kStaleNs + 1;
   EXPECT_EQ(queue.push(job(1, later + 2 * kMs), kIdle, later).why, "") << "else an engine that was slow once would be asked never again";
+}
+
+TEST(JobQueue, ARunUnderWayKeepsWhatIsKnownFromGettingOld) {
+  auto queue = taught({});
+  const std::vector<Busy> busy{{.since_ns = 1, .items = 1}};
+  const int64_t later = 3 * RunTimes::kStaleNs;
+  EXPECT_EQ(queue.push(job(1, later + 2 * kMs), busy, later).code, Code::kDeadlineExceeded) << "a run that takes seconds must not let in what cannot be in time";
+}
+
+TEST(JobQueue, EveryRefusalOfAFullQueueSaysWhenToComeBack) {
+  const std::vector<Busy> busy{{.since_ns = 1, .items = 1}};
+  JobQueue unknown({.queue_size = 2});
+  auto known = taught({.queue_size = 2});
+  for (auto* queue : {&unknown, &known})
+    for (int i = 0; i < 2; ++i) ASSERT_EQ(queue->push(job(), busy, kMs).code, Code::kOk);
+  EXPECT_NEAR(unknown.push(job(), busy, kMs).retry_after_us, 150e3, 1e3) << "three runs, of which nothing is known yet";
+  EXPECT_NEAR(unknown.push(job(), busy, 2000 * kMs).retry_after_us, 6e6, 1e3) << "the one under way has taken two seconds already";
+  EXPECT_NEAR(known.push(job(), busy, kMs).retry_after_us, 8e3, 1e3);
+  EXPECT_GE(known.push(job(), busy, 5000 * kMs).retry_after_us, 5e3) << "however long the run under way takes";
+}
+
+TEST(JobQueue, NothingWaitsLongerThanTheModelAllows) {
+  JobQueue queue({.queue_timeout_ns = 100 * kMs});
+  const auto old = job(), probe = job(), young = job();
+  probe->is_probe = true;
+  for (const auto& one : {old, probe}) ASSERT_EQ(queue.push(one, kIdle, 0).code, Code::kOk);
+  ASSERT_EQ(queue.push(young, kIdle, 60 * kMs).code, Code::kOk);
+  EXPECT_TRUE(queue.take_dead(kIdle, 99 * kMs).empty());
+  const auto dead = queue.take_dead(kIdle, 100 * kMs);
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0].job, old);
+  EXPECT_EQ(dead[0].why.code, Code::kUnavailable);
+  EXPECT_NE(dead[0].why.why.find("waited for the 100.0 ms that the model's default_queue_policy allows"), std::string::npos) << dead[0].why.why;
+  EXPECT_GT(dead[0].why.retry_after_us, 0);
+  EXPECT_EQ(queue.size(), 2U);
+}
+
+TEST(JobQueue, ASecondStageIsCancelledWithTheFirst) {
+  JobQueue queue({});
+  const auto first = job(), second = job();
+  second->is_of_the_caller_of(*first);
+  ASSERT_EQ(queue.push(second, kIdle, 0).code, Code::kOk);
+  first->cancel();
+  ASSERT_EQ(queue.take_dead(kIdle, 0).size(), 1U);
 }
 
 TEST(JobQueue, DoesNotWaitForPartnersBeyondTheDeadline) {
@@ -157,7 +206,7 @@ Flooded flood(double least, double most) {
     if (now < free_at) continue;
     for (const auto& one : running) (*one->deadline_ns >= now ? out.in_time : out.late) += 1;
     if (!running.empty()) queue.ran(running, static_cast<int64_t>(running.size()), now - busy[0].since_ns, now);
-    (void)queue.take_dead(now);
+    (void)queue.take_dead(busy, now);
     running = queue.next(false, now).jobs;
     if (running.empty()) running = queue.next(true, now).jobs;
     busy[0] = {.since_ns = running.empty() ? 0 : now, .items = static_cast<int64_t>(running.size())};

@@ -16,6 +16,7 @@ class Joint final : public NextStage {
   Joint(std::string hash, const Graph& second, const BatchingOptions& batching, const std::string& engine, int threads);
 
   void finish(const std::shared_ptr<Job>& job, const Outcome& first, Done done) override;
+  void look_after() override { batcher_->tell_dead(); }
   [[nodiscard]] bool is_ready() const override { return !batcher_->is_hung() && !batcher_->is_suspect(); }
   /// As Ending::hash says.
   [[nodiscard]] const std::string& hash() const { return hash_; }

@@ -82,8 +82,12 @@ BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOpt
   out.combine = config.max_batch_size() > 1 && config.has_dynamic_batching();
   out.max_batch = std::max(config.max_batch_size(), 1);
   out.preferred.assign(config.dynamic_batching().preferred_batch_size().begin(), config.dynamic_batching().preferred_batch_size().end());
-  constexpr uint64_t kLongestDelayUs = 10'000'000;
+  constexpr uint64_t kLongestDelayUs = 10'000'000, kLongestTimeoutUs = 86'400'000'000;
   out.max_delay_ns = static_cast<int64_t>(std::min(config.dynamic_batching().max_queue_delay_microseconds(), kLongestDelayUs)) * 1000;
+  const auto& policy = config.dynamic_batching().default_queue_policy();
+  if (policy.max_queue_size() > 0) out.queue_size = policy.max_queue_size();
+  if (policy.timeout_action() == inference::ModelQueuePolicy::REJECT) out.queue_timeout_ns = static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000;
+  else log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
   return out;
 }
 
@@ -189,6 +193,12 @@ void Model::probe() {
     };
   probe_->asked_ns = job->arrived_ns = Clock::steady().now_ns();
   batcher_->submit(std::move(job));
+}
+
+void Model::look_after() {
+  batcher_->tell_dead();
+  if (next()) next()->look_after();
+  probe_when_idle();
 }
 
 void Model::probe_when_idle() {

@@ -76,8 +76,9 @@ class Model {
   [[nodiscard]] const std::shared_ptr<Joint>& joint() const { return joint_; }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
-  /// The same, as often as it is worth it: only while nothing is asked, every few seconds, and for a hundredth of the time. Call it from one thread.
-  void probe_when_idle();
+  /// Ends what waits and cannot be answered any more, and probes: only while nothing is asked, every few seconds, and for a hundredth of the time. Call it from one
+  /// thread, a few times a second.
+  void look_after();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;
   /// Whether it can answer: it can infer, and of a middle the cloud or the copy of its tail can.
@@ -85,6 +86,7 @@ class Model {
 
  private:
   Model();
+  void probe_when_idle();
   ModelInterface interface_;
   EngineInfo engine_;
   std::unique_ptr<inference::ModelConfig> config_;

@@ -17,6 +17,8 @@ class NextStage {
   virtual ~NextStage() = default;
   /// Finishes what `first` (an outcome that is kOk, of `job`) has begun. `done` is called exactly once, from any thread, with outputs in the model's order.
   virtual void finish(const std::shared_ptr<Job>& job, const Outcome& first, Done done) = 0;
+  /// Ends what waits and cannot be answered any more.
+  virtual void look_after() = 0;
   /// Whether a request could be finished now.
   [[nodiscard]] virtual bool is_ready() const = 0;
 };
@@ -29,7 +31,7 @@ inline std::shared_ptr<Job> second_job(const Job& first, std::vector<Tensor> inp
   job->arrived_ns = Clock::steady().now_ns();
   job->deadline_ns = first.deadline_ns;
   job->id = first.id;
-  job->is_cancelled = first.is_cancelled.load();
+  job->is_of_the_caller_of(first);
   job->is_probe = first.is_probe;
   return job;
 }

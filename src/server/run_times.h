@@ -1,6 +1,7 @@
 // How long runs of so many items take, learnt from those that were.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 
@@ -9,6 +10,8 @@ namespace scissionlite::server {
 class RunTimes {
  public:
   void add(int64_t items, int64_t run_ns, int64_t now_ns);
+  /// A run is under way, which will tell: until it has ended, what is known is not old.
+  void run_is_under_way(int64_t now_ns) { last_ns_ = std::max(last_ns_, now_ns); }
   /// Of one run of `items`, between and beyond the sizes that were seen in proportion; 0 when none was, or none for kStaleNs: what was
   /// slow once may be fast again, and only a run can tell.
   [[nodiscard]] int64_t predict_ns(int64_t items, int64_t now_ns) const;

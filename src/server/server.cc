@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "protocol/tls_internal.h"
 #include "server/delivery_service.h"
+#include "server/grpc_message_internal.h"
 #include "server/http/http_server.h"
 #include "server/http/routes.h"
 #include "server/listen_error.h"
@@ -42,10 +43,10 @@ size_t decode_threads(const ServerOptions& options) {
 /// Of all requests in flight over one front end, as sent.
 int64_t most_bytes(const ServerOptions& options) { return std::max(int64_t{1} << 30, 4 * options.max_message_bytes); }
 
-/// What gRPC holds for callers before a handler sees it. It knows no limit of an inflated message (its limit is of what was sent), so it takes none that is compressed: such calls get UNIMPLEMENTED.
+/// What gRPC holds for callers before a handler sees it.
 void limit_connections(grpc::ServerBuilder& builder, const ServerOptions& options) {
   constexpr int kStreams = 1024, kPingMs = 120'000, kPingTimeoutMs = 20'000;  // more calls of a connection wait at their caller; a peer that is gone lets go of what it was sending
-  for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) builder.SetCompressionAlgorithmSupportStatus(algorithm, /*enabled=*/false);
+  builder.AddChannelArgument(kInflatesByItself, 0);
   builder.SetResourceQuota(grpc::ResourceQuota("scissionlite").Resize(static_cast<size_t>(most_bytes(options))));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreams);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
@@ -82,7 +83,7 @@ struct Server::Impl {
   }
 
   ServiceContext context() {
-    return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels,
+    return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels, .max_message_bytes = options.max_message_bytes,
             .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .grpc_bytes = grpc_bytes};
   }
 
@@ -132,7 +133,7 @@ struct Server::Impl {
 
   void look_at_models() {
     try {
-      for (const auto& model : repository.all()) model->probe_when_idle();
+      for (const auto& model : repository.all()) model->look_after();
     } catch (...) {  // the next look comes
       log::error(std::string("[server] a look at the models failed: ") + current_refusal().what());
     }

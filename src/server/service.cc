@@ -85,7 +85,7 @@ grpc::ServerUnaryReactor* Service::ModelInfer(grpc::CallbackServerContext* call,
   return start_infer(context_, call, request, response);
 }
 
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* Service::ModelStreamInfer(grpc::CallbackServerContext* call) {
+StreamReactor* Service::ModelStreamInfer(grpc::CallbackServerContext* call) {
   return start_stream(context_, call);
 }
 

@@ -19,6 +19,7 @@ struct ServiceContext {
   protocol::TlsEnd* tls;          // of gRPC; nullptr: plain text
   const std::atomic<bool>& is_draining;
   int64_t max_pixels;
+  int64_t max_message_bytes;      // of what compressed messages become
   bool allow_load;                // --model-control-mode explicit
   bool strict_readiness;          // ready only when every model is
   RefusalCounts& refusals;

@@ -8,9 +8,21 @@
 
 namespace scissionlite::server {
 
-/// ModelInfer takes raw bytes: so damaged messages get INTERNAL as Triton answers, and outputs go out without being copied
-/// into a message first.
-using ServiceBase = inference::GRPCInferenceService::WithRawCallbackMethod_ModelInfer<inference::GRPCInferenceService::CallbackService>;
+/// Calls with tensors take raw bytes: what is compressed is inflated with a limit, damaged messages get INTERNAL as Triton answers, and outputs of ModelInfer go out
+/// without being copied into a message first.
+template <typename Base>
+using RawCalls = inference::GRPCInferenceService::WithRawCallbackMethod_ModelInfer<inference::GRPCInferenceService::WithRawCallbackMethod_ModelStreamInfer<Base>>;
+template <typename Base>
+using AboutServer = inference::GRPCInferenceService::WithCallbackMethod_ServerLive<
+    inference::GRPCInferenceService::WithCallbackMethod_ServerReady<inference::GRPCInferenceService::WithCallbackMethod_ServerMetadata<Base>>>;
+template <typename Base>
+using AboutModels = inference::GRPCInferenceService::WithCallbackMethod_ModelReady<inference::GRPCInferenceService::WithCallbackMethod_ModelMetadata<
+    inference::GRPCInferenceService::WithCallbackMethod_ModelConfig<inference::GRPCInferenceService::WithCallbackMethod_ModelStatistics<Base>>>>;
+template <typename Base>
+using OfRepository = inference::GRPCInferenceService::WithCallbackMethod_RepositoryIndex<
+    inference::GRPCInferenceService::WithCallbackMethod_RepositoryModelLoad<inference::GRPCInferenceService::WithCallbackMethod_RepositoryModelUnload<Base>>>;
+using ServiceBase = RawCalls<AboutServer<AboutModels<OfRepository<inference::GRPCInferenceService::Service>>>>;
+using StreamReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 class Service final : public ServiceBase {
  public:
@@ -21,7 +33,7 @@ class Service final : public ServiceBase {
   grpc::ServerUnaryReactor* ServerMetadata(grpc::CallbackServerContext*, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse*) override;
   grpc::ServerUnaryReactor* ModelMetadata(grpc::CallbackServerContext*, const inference::ModelMetadataRequest*, inference::ModelMetadataResponse*) override;
   grpc::ServerUnaryReactor* ModelInfer(grpc::CallbackServerContext*, const grpc::ByteBuffer*, grpc::ByteBuffer*) override;
-  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(grpc::CallbackServerContext*) override;
+  StreamReactor* ModelStreamInfer(grpc::CallbackServerContext*) override;
   grpc::ServerUnaryReactor* ModelConfig(grpc::CallbackServerContext*, const inference::ModelConfigRequest*, inference::ModelConfigResponse*) override;
   grpc::ServerUnaryReactor* ModelStatistics(grpc::CallbackServerContext*, const inference::ModelStatisticsRequest*, inference::ModelStatisticsResponse*) override;
   grpc::ServerUnaryReactor* RepositoryIndex(grpc::CallbackServerContext*, const inference::RepositoryIndexRequest*, inference::RepositoryIndexResponse*) override;
@@ -44,6 +56,6 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
 
 /// infer_call.cc: a unary and a streaming call.
 [[nodiscard]] grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response);
-[[nodiscard]] grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call);
+[[nodiscard]] StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call);
 
 }  // namespace scissionlite::server

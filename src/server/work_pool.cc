@@ -1,6 +1,13 @@
 #include "server/work_pool.h"
 
+#include "base/clock.h"
+
 namespace scissionlite::server {
+namespace {
+
+constexpr double kWeightOfNew = 0.1;
+
+}  // namespace
 
 WorkPool::WorkPool(size_t threads, size_t queue_size) : queue_size_(queue_size) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { loop(); });
@@ -25,6 +32,11 @@ bool WorkPool::submit(std::function<void()> work) {
   return true;
 }
 
+double WorkPool::wait_us() const {
+  const std::lock_guard lock(mutex_);
+  return mean_us_ * static_cast<double>(queue_.size()) / static_cast<double>(threads_.size());
+}
+
 void WorkPool::loop() {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -33,8 +45,11 @@ void WorkPool::loop() {
     const auto work = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
+    const double start_us = Clock::steady().now_us();
     work();
+    const double took_us = Clock::steady().now_us() - start_us;
     lock.lock();
+    mean_us_ += (mean_us_ == 0 ? 1 : kWeightOfNew) * (took_us - mean_us_);
   }
 }
 

@@ -20,13 +20,16 @@ class WorkPool {
   WorkPool& operator=(const WorkPool&) = delete;
   /// False when the queue is full or the pool is stopping: `work` will not run. `work` must not throw.
   [[nodiscard]] bool submit(std::function<void()> work);
+  /// Until what is queued now is done, by how long such work took of late; 0 before any was.
+  [[nodiscard]] double wait_us() const;
 
  private:
   void loop();
   const size_t queue_size_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;
+  double mean_us_ = 0;
   bool is_stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -1,6 +1,8 @@
 """The server under pressure: deadlines, callers that go, a full queue, many at once, the end of the process."""
 
+import gzip
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -135,34 +137,55 @@ class Limits(ServerCase):
     models = ("m",)
     words = ("--max-message-mb", "4")
     BOMB_BYTES = 300 << 20
+    GOOD = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
 
     def most_memory(self):
         """In bytes, so far."""
         with open(f"/proc/{self.server.process.pid}/status") as status:
             return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
 
-    def test_fault_20_a_compressed_bomb_is_refused_before_it_is_inflated(self):
+    def test_fault_20_a_compressed_bomb_is_refused_without_being_inflated(self):
         raw = bytes(self.BOMB_BYTES)
         bomb = infer_request(inputs=[("x", "FP32", [len(raw) // 32, 2, 4])], raw=[raw]).SerializeToString()
         before = self.most_memory()
         for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
             with grpc.insecure_channel(self.address, options=LARGEST, compression=compression) as channel:
-                for method in ("ModelInfer", "ModelMetadata"):
-                    call = channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
-                    self.fails(lambda: call(bomb, timeout=60), "UNIMPLEMENTED", "is disabled")
-                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
-                self.fails(lambda: list(stream(iter([bomb]), timeout=60)), "UNIMPLEMENTED", "is disabled")
-                self.assertEqual(grpc.StatusCode.UNIMPLEMENTED, channel.unary_unary("/inference.GRPCInferenceService/ServerLive").future(bytes(2000)).code())
+                infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+                self.fails(lambda: infer(bomb, timeout=60), "INVALID_ARGUMENT", "becomes larger than 4194304 bytes")
+                metadata = channel.unary_unary("/inference.GRPCInferenceService/ModelMetadata")
+                self.fails(lambda: metadata(bomb, timeout=60), "UNIMPLEMENTED", "")  # it has no tensors, and is not inflated
+                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer", response_deserializer=pb.ModelStreamInferResponse.FromString)
+                answers = list(stream(iter([bomb, self.GOOD.SerializeToString()]), timeout=60))
+                self.assertIn("becomes larger than 4194304 bytes", answers[0].error_message)
+                self.assertEqual(answers[1].error_message, "")
         self.assertLess(self.most_memory() - before, 50 << 20)
         self.still_serves()
 
     def test_tritonclient_with_and_without_compression(self):
-        x = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
-        tensor = triton.InferInput("x", x.shape, "FP32")
-        tensor.set_data_from_numpy(x)
-        for algorithm in ("gzip", "deflate"):
-            self.fails(lambda: self.client.infer("m", [tensor], compression_algorithm=algorithm), "UNIMPLEMENTED", algorithm)
-        np.testing.assert_array_equal(self.client.infer("m", [tensor]).as_numpy("y"), 2 * x + 1)
+        for items in (1, 8):  # gRPC sends what does not become smaller as it is
+            x = np.resize(np.arange(8, dtype=np.float32), (items, 2, 4))
+            tensor = triton.InferInput("x", x.shape, "FP32")
+            tensor.set_data_from_numpy(x)
+            for algorithm in ("gzip", "deflate", None):
+                np.testing.assert_array_equal(self.client.infer("m", [tensor], compression_algorithm=algorithm).as_numpy("y"), 2 * x + 1)
+                self.stream_answers(tensor, algorithm, 2 * x + 1)
+
+    def stream_answers(self, tensor, algorithm, wanted):
+        found = queue.Queue()
+        self.client.start_stream(lambda result, error: found.put((result, error)), compression_algorithm=algorithm)
+        self.client.async_stream_infer("m", [tensor])
+        result, error = found.get(timeout=60)
+        self.client.stop_stream()
+        self.assertIsNone(error)
+        np.testing.assert_array_equal(result.as_numpy("y"), wanted)
+
+    def test_fault_20_damaged_compression(self):
+        """As a handler gets it: what looks compressed is taken for that."""
+        good = gzip.compress(self.GOOD.SerializeToString())
+        infer = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        for bytes_, words in ((good[:-9], "ends early"), (good + b"x", "1 bytes behind its end"), (good[:10] + b"\xff" * 20, "damaged"), (b"\x78\x9c" + b"\xff" * 20, "damaged")):
+            self.fails(lambda: infer(bytes_, timeout=60), "INVALID_ARGUMENT", words)
+        self.still_serves()
 
     def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
         request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
