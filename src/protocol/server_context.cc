@@ -67,9 +67,13 @@ std::shared_ptr<SSL_CTX> make_server_context(const std::string& certificate, con
   return context;
 }
 
-std::string certificate_of_peer(const SSL& connection) {
+std::string chain_of_peer(const SSL& connection) {
   std::string text;
-  if (const auto* certificate = SSL_get0_peer_certificate(&connection)) append_pem(text, *certificate);
+  const auto* own = SSL_get0_peer_certificate(&connection);
+  if (own == nullptr) return text;
+  append_pem(text, *own);
+  const auto* chain = SSL_get_peer_cert_chain(&connection);  // a server's is without the first
+  for (int i = 0; i < sk_X509_num(chain); ++i) append_pem(text, *sk_X509_value(chain, i));
   return text;
 }
 

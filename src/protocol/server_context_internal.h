@@ -15,7 +15,7 @@ class TlsEnd;
 /// @throws InvalidArgument when OpenSSL does not take the texts, all in PEM; ResourceError when it has no memory.
 [[nodiscard]] std::shared_ptr<SSL_CTX> make_server_context(const std::string& certificate, const std::string& key, const std::string& authority, TlsEnd& end);
 
-/// The other end's certificate in PEM; "" when it shows none.
-[[nodiscard]] std::string certificate_of_peer(const SSL& connection);
+/// The other end's certificate and the authorities' that it shows behind it, in PEM; "" when it shows none.
+[[nodiscard]] std::string chain_of_peer(const SSL& connection);
 
 }  // namespace scissionlite::protocol

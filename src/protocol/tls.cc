@@ -40,9 +40,11 @@ std::string name_of_peer(const grpc::ServerContextBase& context) {
   return certificate == nullptr ? "" : name_of(*certificate);
 }
 
-std::string certificate_of_peer(const grpc::ServerContextBase& context) {
-  const auto certificates = context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
-  return certificates.empty() ? "" : std::string(certificates[0].data(), certificates[0].size());
+std::string chain_of_peer(const grpc::ServerContextBase& context) {
+  std::string text;
+  for (const char* property : {GRPC_X509_PEM_CERT_PROPERTY_NAME, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME})  // a chain that a server got is without the first
+    for (const auto& found : context.auth_context()->FindPropertyValues(property)) text.append(found.data(), found.size());
+  return text;
 }
 
 }  // namespace scissionlite::protocol

@@ -138,18 +138,18 @@ std::string TlsEnd::check_peer(const std::string& chain_pem, const std::string& 
   return objection;
 }
 
-Peer TlsEnd::recognise(const std::string& certificate_pem) {
+Peer TlsEnd::recognise(const std::string& chain_pem) {
   const int64_t now = now_s();
   {
     const std::lock_guard lock(mutex_);
-    const auto found = remembered_.find(certificate_pem);
+    const auto found = remembered_.find(chain_pem);
     if (found != remembered_.end() && now >= found->second.checked_s && now - found->second.checked_s < kCheckAgain_s) return found->second;
     if (remembered_.size() >= kMostRemembered) remembered_.clear();
   }
-  const auto certificate = first_certificate(certificate_pem);
-  Peer peer{.name = certificate == nullptr ? "" : name_of(*certificate), .objection = check_peer(certificate_pem, ""), .checked_s = now};
+  const auto certificate = first_certificate(chain_pem);
+  Peer peer{.name = certificate == nullptr ? "" : name_of(*certificate), .objection = check_peer(chain_pem, ""), .checked_s = now};
   const std::lock_guard lock(mutex_);
-  return remembered_[certificate_pem] = std::move(peer);
+  return remembered_[chain_pem] = std::move(peer);
 }
 
 std::shared_ptr<grpc::ServerCredentials> TlsEnd::server_credentials() {

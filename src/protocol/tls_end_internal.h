@@ -50,7 +50,7 @@ class TlsEnd : public std::enable_shared_from_this<TlsEnd> {
   [[nodiscard]] std::string check_peer(const std::string& chain_pem, const std::string& host);
   /// Who a peer with an open connection is, and whether its certificate was revoked or has expired since. Answers are remembered for
   /// some seconds, until files are read again.
-  [[nodiscard]] Peer recognise(const std::string& certificate_pem);
+  [[nodiscard]] Peer recognise(const std::string& chain_pem);
   [[nodiscard]] const TlsFiles& files() const { return files_; }
 
  private:

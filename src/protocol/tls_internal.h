@@ -16,7 +16,7 @@ namespace scissionlite::protocol {
 [[nodiscard]] std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& files);
 /// Who the client's certificate is of: its common name, else its first alternative name; "" on plain text.
 [[nodiscard]] std::string name_of_peer(const grpc::ServerContextBase& context);
-/// The client's certificate in PEM; "" on plain text.
-[[nodiscard]] std::string certificate_of_peer(const grpc::ServerContextBase& context);
+/// The client's certificate and the authorities' that it shows behind it, in PEM; "" on plain text.
+[[nodiscard]] std::string chain_of_peer(const grpc::ServerContextBase& context);
 
 }  // namespace scissionlite::protocol

@@ -18,15 +18,15 @@ std::string address_of_peer(const std::string& peer) {
   return protocol::host_of(address);
 }
 
-std::string identity_of(const std::string& certificate_pem, protocol::TlsEnd& tls) {
-  auto peer = tls.recognise(certificate_pem);
+std::string identity_of(const std::string& chain_pem, protocol::TlsEnd& tls) {
+  auto peer = tls.recognise(chain_pem);
   if (!peer.objection.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection " + peer.objection);
   if (peer.name.empty()) throw Refusal(Code::kUnauthenticated, "the certificate of this connection has no common name");
   return peer.name;
 }
 
 std::string identity_of(const grpc::ServerContextBase& call, protocol::TlsEnd* tls) {
-  return tls == nullptr ? address_of_peer(call.peer()) : identity_of(protocol::certificate_of_peer(call), *tls);
+  return tls == nullptr ? address_of_peer(call.peer()) : identity_of(protocol::chain_of_peer(call), *tls);
 }
 
 void check_versions(const grpc::ServerContextBase& call, bool is_device) {

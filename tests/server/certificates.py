@@ -53,6 +53,21 @@ class Authority:
             "-enddate", (start + datetime.timedelta(days=days)).strftime(stamp))
         return certificate, key
 
+    def below(self, folder, name):
+        """An authority that this one has signed. What it issues goes with its own certificate behind it."""
+        other = Authority(folder, name)
+        request, extensions = other.folder / "ca.csr", other.folder / "ca.ext"
+        extensions.write_text("basicConstraints = critical, CA:TRUE\n")
+        run("req", "-new", "-key", other.folder / "ca.key", "-subj", f"/CN={name}", "-out", request)
+        run("ca", "-batch", "-notext", "-config", self.config, "-extfile", extensions, "-in", request, "-out", other.ca, "-days", 30)
+        return other
+
+    def issue_chain(self, name):
+        """As `issue`, with this authority's certificate behind."""
+        certificate, key = self.issue(name)
+        certificate.write_bytes(certificate.read_bytes() + self.ca.read_bytes())
+        return certificate, key
+
     def revoke(self, *names):
         """Path of the list of all that are revoked."""
         for name in names:

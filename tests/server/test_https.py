@@ -113,6 +113,16 @@ class HttpsCase(SecurityCase):
 
 
 class Identities(HttpsCase):
+    def test_authorities_in_between(self):
+        hall = self.plant.below(self.folder / "hall", "hall")
+        certificate, key = hall.issue_chain("dev9")
+        server = self.serve("--access", self.access_file(rules({"identities": ["dev9"], "models": ["m"]})))
+        context = ssl.create_default_context(cafile=self.plant.ca)
+        context.load_cert_chain(certificate, key)
+        connection = http.client.HTTPSConnection("127.0.0.1", server.event["http_port"], timeout=60, context=context)
+        self.addCleanup(connection.close)
+        self.assertEqual([self.ask(connection)[0] for _ in range(2)], [200] * 2)
+
     def test_rules_are_of_the_name_in_the_certificate(self):
         access = self.access_file(rules({"identities": ["dev1"], "models": ["m"]}, {"identities": ["dev2"], "models": ["steady"]}))
         server = self.serve("--access", access)

@@ -54,7 +54,7 @@ def casts(folder):
           [value(name + "_f32", T.FLOAT, [3]) for name in types], config="max_batch_size: 0")
 
 
-def heavy(folder):
+def heavy(folder, batching=""):
     """Some 0.2 s of work on two cores: for deadlines, cancellation, full queues and draining."""
     nodes, last = [], "x"
     for i in range(40):
@@ -63,7 +63,7 @@ def heavy(folder):
         last = f"t{i}"
     nodes.append(helper.make_node("ReduceMean", [last], ["y"], axes=[1, 2], keepdims=0))
     config = 'max_batch_size: 4\ninput [ { name: "x" data_type: TYPE_FP32 dims: [ 512, 512 ] } ]\n'
-    config += 'output [ { name: "y" data_type: TYPE_FP32 dims: [ ] } ]'
+    config += 'output [ { name: "y" data_type: TYPE_FP32 dims: [ ] } ]\n' + batching
     write(folder, nodes, [value("x", T.FLOAT, ["n", 512, 512])], [value("y", T.FLOAT, ["n"])], config=config)
 
 
@@ -88,6 +88,7 @@ def main():
     pair(repository / "pair")
     casts(repository / "casts")
     heavy(repository / "heavy")
+    heavy(repository / "impatient", "dynamic_batching { default_queue_policy { timeout_action: REJECT default_timeout_microseconds: 200000 max_queue_size: 2 } }")
     wide(repository / "wide")
     pixels(repository / "pixels")
 

@@ -18,8 +18,8 @@ RNG = np.random.default_rng(5)
 HEAVY = (RNG.standard_normal((1, SIDE, SIDE)) * 0.05).astype(np.float32)
 
 
-def heavy_request():
-    return infer_request("heavy", [("x", "FP32", HEAVY.shape)], raw=[HEAVY.tobytes()])
+def heavy_request(model="heavy"):
+    return infer_request(model, [("x", "FP32", HEAVY.shape)], raw=[HEAVY.tobytes()])
 
 
 def heavy_answer():
@@ -130,6 +130,24 @@ class Pressure(ServerCase):
             with socket.create_connection(("127.0.0.1", self.server.port)) as s:
                 s.sendall(data)
         self.still_serves()
+
+
+class QueuePolicy(ServerCase):
+    models = ("impatient",)
+    words = ("--engine", SLOW)
+
+    def test_what_waits_too_long_and_what_is_too_much_is_told_before_the_engine_is_free(self):
+        first = self.stub.ModelInfer.future(heavy_request("impatient"))
+        time.sleep(0.1)
+        waiting = [self.stub.ModelInfer.future(heavy_request("impatient")) for _ in range(2)]
+        time.sleep(0.05)
+        for call, words in [(self.stub.ModelInfer.future(heavy_request("impatient")), "the queue is full with 2 requests"), *((call, "waited for the 200.0 ms that the model's default_queue_policy allows") for call in waiting)]:
+            error = call.exception()
+            self.assertEqual(error.code().name, "UNAVAILABLE")
+            self.assertIn(words, error.details())
+            self.assertGreaterEqual(int(dict(error.trailing_metadata())["retry-after-ms"]), 1)
+        self.assertFalse(first.done())
+        np.testing.assert_allclose(arrays(first.result())["y"], heavy_answer(), atol=1e-6)
 
 
 class Limits(ServerCase):

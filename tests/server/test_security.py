@@ -90,6 +90,16 @@ class Connections(SecurityCase):
         response = self.stub(server, "dev1").ModelInfer(LIGHT, timeout=20)
         np.testing.assert_array_equal(arrays(response)["y"], 2 * X + 1)
 
+    def test_authorities_in_between(self):
+        """What an authority below ours has issued is accepted with that one's certificate behind it, and not without."""
+        hall = self.plant.below(self.folder / "hall", "hall")
+        certificate, key = hall.issue_chain("dev9")
+        server = self.serve("--access", self.access_file(rules({"identities": ["dev9"], "models": ["m"]})))
+        for shown, code in ((certificate.read_bytes(), "OK"), (certificate.read_bytes().replace(hall.ca.read_bytes(), b""), "UNAVAILABLE")):
+            with grpc.secure_channel(server.address, grpc.ssl_channel_credentials(self.plant.ca.read_bytes(), key.read_bytes(), shown)) as channel:
+                stub = pb_grpc.GRPCInferenceServiceStub(channel)
+                self.assertEqual([code_of(lambda: stub.ModelInfer(LIGHT, timeout=20)) for _ in range(2)], [code] * 2)
+
     def test_plain_text_leaves_this_machine_only_when_asked_for(self):
         text = self.refused("--grpc-address", "0.0.0.0")
         self.assertIn("'0.0.0.0' is an address that others reach", text)

@@ -18,7 +18,7 @@ void Connection::secure(SSL_CTX& context) {
 }
 
 std::string Connection::certificate() const {
-  return is_secure() ? protocol::certificate_of_peer(*const_cast<Tls&>(std::get<Tls>(stream_)).native_handle()) : "";  // which only lends it
+  return is_secure() ? protocol::chain_of_peer(*const_cast<Tls&>(std::get<Tls>(stream_)).native_handle()) : "";  // which only lends it
 }
 
 bool Connection::has_ended() {
