@@ -28,7 +28,7 @@ struct Options {
   server::ServerOptions server;
   trace::TracerOptions tracing;
   std::string control_mode = "none", ready_file;
-  double forward_timeout_ms = 5000, exit_timeout_s = 30, hang_s = 60, keep_s = 600, poll_s = 15;
+  double forward_timeout_ms = 5000, exit_timeout_s = 30, hang_s = 60, queue_age_s = 300, keep_s = 600, poll_s = 15;
   int64_t max_message_mb = 256;
   double grpc_idle_timeout_s = 1800, http_idle_timeout_s = 60, http_read_timeout_s = 10;
   bool no_http = false, no_metrics = false, http_port_is_given = false, metrics_port_is_given = false;
@@ -97,6 +97,7 @@ int serve(const Options& given, const Common& common) {
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
   options.server.hang_us = options.hang_s * 1e6;
+  options.server.queue_age_us = options.queue_age_s * 1e6;
   options.server.forward_timeout_us = options.forward_timeout_ms * 1e3;
   if (!options.server.forward_security.tls.are_given()) options.server.forward_security.tls = options.server.security.tls;  // one machine, one certificate
   options.server.keep_unused_us = options.keep_s * 1e6;
@@ -159,6 +160,7 @@ Run declare_serve(CLI::App& app, Common& common) {
   app.add_option("--strict-readiness", server.strict_readiness, "ready only when every model is")->capture_default_str();
   app.add_option("--exit-on-error", server.exit_on_error, "do not start when a model cannot be loaded")->capture_default_str();
   app.add_option("--exit-timeout-secs", options->exit_timeout_s, "longest wait for requests in flight after SIGTERM")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
+  app.add_option("--max-queue-age-secs", options->queue_age_s, "longest that a request waits for its model, then UNAVAILABLE; 0: no limit")->check(CLI::Range(0.0, 86400.0))->capture_default_str();
   app.add_option("--hang-secs", options->hang_s, "a run of the engine longer than this hangs: not ready, and systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
   app.add_option("--max-message-mb", options->max_message_mb, "largest request, in MiB")->check(CLI::Range(1, 2047))->capture_default_str();
   app.add_option("--queue-size", server.queue_size, "requests that may wait, a model")->check(CLI::Range(1, 1 << 20))->capture_default_str();

@@ -51,7 +51,7 @@ TEST(Breaker, WaitsTwiceAsLongForEachCheckUpToALimitWithJitter) {
   }
 }
 
-TEST(Breaker, ReturnsAtOtherMomentsWithOtherSeeds) {
+TEST(Breaker, fault_03_ReturnsAtOtherMomentsWithOtherSeeds) {
   std::set<double> dues;
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     auto breaker = ready({.seed = seed});

@@ -109,7 +109,7 @@ JobQueue::Refused JobQueue::why_dead(const Job& job, const std::vector<Busy>& ex
   if (job.is_cancelled()) return {Code::kCancelled, "the request was cancelled while it waited"};
   if (is_late(job, now_ns + times_.predict_ns(job.batch, now_ns))) return {Code::kDeadlineExceeded, "the deadline passed while the request waited, or would pass before it is answered"};
   if (options_.queue_timeout_ns > 0 && !job.is_probe && now_ns - job.queued_ns >= options_.queue_timeout_ns)
-    return {Code::kUnavailable, "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) + " that the model's default_queue_policy allows", hint_us(executables, now_ns)};
+    return {Code::kUnavailable, "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) + " that a request may (--max-queue-age-secs, or the model's default_queue_policy)", hint_us(executables, now_ns)};
   return {};
 }
 

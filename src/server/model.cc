@@ -86,8 +86,10 @@ BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOpt
   out.max_delay_ns = static_cast<int64_t>(std::min(config.dynamic_batching().max_queue_delay_microseconds(), kLongestDelayUs)) * 1000;
   const auto& policy = config.dynamic_batching().default_queue_policy();
   if (policy.max_queue_size() > 0) out.queue_size = policy.max_queue_size();
-  if (policy.timeout_action() == inference::ModelQueuePolicy::REJECT) out.queue_timeout_ns = static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000;
-  else log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
+  out.queue_timeout_ns = options.queue_age_ns;
+  const auto own_ns = static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000;
+  if (policy.timeout_action() == inference::ModelQueuePolicy::REJECT && own_ns > 0) out.queue_timeout_ns = out.queue_timeout_ns > 0 ? std::min(out.queue_timeout_ns, own_ns) : own_ns;
+  if (policy.timeout_action() != inference::ModelQueuePolicy::REJECT) log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
   return out;
 }
 

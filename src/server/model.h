@@ -42,6 +42,7 @@ struct ModelOptions {
   std::string engine;  // spec; "" = default
   int threads = 0;     // an executable; 0 = all cores
   size_t queue_size = 256;
+  int64_t queue_age_ns = 0;                      // longest that a request waits; 0: no limit
   int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
   ForwardOptions forward{};  // of models that are the middle of three
   std::shared_ptr<Joints> joints{};  // nullptr: every model is run by itself

@@ -71,7 +71,7 @@ void check_plain_port(const PortOptions& port, const ServerOptions& options, boo
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options), .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
+      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .queue_age_ns = static_cast<int64_t>(options.queue_age_us * 1e3), .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options), .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
         grpc_bytes(most_bytes(options)), packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
         service(context()), health(context()), delivery(context(), packages) {

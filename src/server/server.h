@@ -50,6 +50,7 @@ struct ServerOptions {
   protocol::Security forward_security;  // of the way there
   double forward_timeout_us = 5e6;   // how long a silent cloud is waited for, where the request has no deadline
   bool joins_cuts = false;           // tails of one model that begin at different cuts run together from where they join
+  double queue_age_us = 300e6;       // longest that a request waits for its model; a model's default_queue_policy may say less. 0: no limit
   double hang_us = 60e6;             // a run of the engine longer than this hangs: the server is not ready
   int decode_threads = 0;            // for encoded images; 0 = one a core
   int64_t max_pixels = 50'000'000;   // of one decoded image

@@ -50,7 +50,7 @@ TEST_F(Faults, EveryKindOfCandidateIsAnsweredByTheEdge) {
   }
 }
 
-TEST_F(Faults, WrongTailOfTheSameNameAndShapesIsRefused) {
+TEST_F(Faults, fault_10_a_wrong_tail_of_the_same_name_and_shapes_is_refused) {
   const auto package = prepare("net", split_key("fp32"));
   (void)prepare("other", split_key("fp32"), /*seed=*/2);
   const int port = serve("other");
@@ -60,7 +60,32 @@ TEST_F(Faults, WrongTailOfTheSameNameAndShapesIsRefused) {
   expect_answer(offloader, Origin::kLocal);
 }
 
-TEST_F(Faults, EdgeKilledIsAnsweredLocallyAndResumesAfterARestart) {
+/// Head and tail of one network, cut at one place, of equal shapes: what differs is only what their transfer layers were fitted on, or how many bits a code has.
+TEST_F(Faults, fault_12_transfer_layers_that_differ_on_the_two_ends_are_refused) {
+  const auto pictures = [this](uint64_t first) {
+    std::vector<fs::path> paths;
+    for (uint64_t seed = first; seed < first + 4; ++seed) {
+      paths.push_back(folder_ / ("fit" + std::to_string(seed) + ".png"));
+      write_file(paths.back(), vision::encode(picture(seed), "png"));
+    }
+    return paths;
+  };
+  const auto refuses = [this](const DevicePackage& package) {
+    Offloader offloader(package, quick("127.0.0.1:" + std::to_string(serve("edge"))));
+    EXPECT_EQ(offloader.edge()->state(), EdgeState::kRefused);
+    EXPECT_NE(offloader.edge()->reason().find("WRONG TAIL"), std::string::npos) << offloader.edge()->reason();
+    const auto answer = offloader.answer({.name = "p", .bytes = {}, .image = picture(7)});
+    EXPECT_EQ(answer.origin, Origin::kLocal) << answer.note;
+  };
+  const auto package = prepare("net", split_key("klt-s2-c4-b8"), 1, std::nullopt, pictures(1));
+  (void)prepare("edge", split_key("klt-s2-c4-b8"), 1, std::nullopt, pictures(50));
+  refuses(package);
+  (void)prepare("edge", split_key("klt-s2-c8-b4"), 1, std::nullopt, pictures(1));
+  refuses(package);
+  ASSERT_EQ(Offloader(package, quick("127.0.0.1:" + std::to_string(serve("net")))).edge()->state(), EdgeState::kReady);
+}
+
+TEST_F(Faults, fault_02_03_a_killed_edge_is_answered_for_locally_and_used_again_after_its_restart) {
   const auto package = prepare("net", split_key("fp32"));
   const int port = serve("net");
   Offloader offloader(package, quick("127.0.0.1:" + std::to_string(port)));
@@ -73,7 +98,7 @@ TEST_F(Faults, EdgeKilledIsAnsweredLocallyAndResumesAfterARestart) {
   expect_answer(offloader, Origin::kEdge);
 }
 
-TEST_F(Faults, EdgeRestartedWithAnotherTailBetweenTwoImagesIsRefused) {
+TEST_F(Faults, fault_11_an_edge_restarted_with_another_tail_between_two_images_is_refused) {
   const auto package = prepare("net", split_key("fp32"));
   (void)prepare("other", split_key("fp32"), /*seed=*/2);
   const int port = serve("net");
@@ -85,7 +110,7 @@ TEST_F(Faults, EdgeRestartedWithAnotherTailBetweenTwoImagesIsRefused) {
   EXPECT_TRUE(reaches(offloader, EdgeState::kRefused));
 }
 
-TEST_F(Faults, EdgeDownAtStartIsFoundLater) {
+TEST_F(Faults, fault_01_an_edge_that_is_down_at_the_start_is_found_later) {
   const auto package = prepare("net", split_key("fp32"));
   const int port = serve("net");
   edge_.reset();
@@ -98,7 +123,7 @@ TEST_F(Faults, EdgeDownAtStartIsFoundLater) {
   expect_answer(offloader, Origin::kEdge);
 }
 
-TEST_F(Faults, BlackHoleIsAnsweredLocallyWithinTheDeadline) {
+TEST_F(Faults, fault_04_a_black_hole_is_answered_for_locally_within_the_deadline) {
   const auto package = prepare("net", split_key("fp32"));
   net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.rtt_us = 1000});
   auto options = quick(link.address());
@@ -144,7 +169,7 @@ TEST_F(Faults, fault_05_a_connection_that_died_without_a_word_is_replaced) {
 /// The silent connection is found by whoever asks first; the way of packages has one of its own.
 TEST_F(Faults, fault_05_a_silent_ping_makes_a_new_connection) {
   net::LinkEmulator link("127.0.0.1:" + std::to_string((prepare("net", split_key("fp32")), serve("net"))), {});
-  protocol::Client client(link.address(), {.connect_timeout_us = 2e6, .default_deadline_us = 300e3});
+  protocol::Client client(link.address(), {.connect_timeout_us = 2e6, .default_deadline_us = 300e3, .security = {}});
   client.connect();
   client.ping(0, 2e6);
   const auto number = client.connection_number();
@@ -182,7 +207,7 @@ TEST_F(Faults, fault_05_packages_are_listed_over_a_new_connection) {
   EXPECT_EQ(outcome(), "answered");
 }
 
-TEST_F(Faults, BandwidthDropInMidTransferIsAnsweredLocally) {
+TEST_F(Faults, fault_06_bandwidth_that_drops_in_mid_transfer_is_answered_for_locally) {
   const auto package = prepare("net", split_key("fp32"));  // 16 kB an image
   net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.up_bps = 20e6});
   auto options = quick(link.address());
@@ -195,7 +220,7 @@ TEST_F(Faults, BandwidthDropInMidTransferIsAnsweredLocally) {
   EXPECT_LT(answer.latency_us, 200e3 + 30e3) << "a busy machine may be a little late";
 }
 
-TEST_F(Faults, LateAnswersOfCancelledCallsDoNotReachOtherImages) {
+TEST_F(Faults, fault_09_late_answers_of_cancelled_calls_do_not_reach_other_images) {
   const auto package = prepare("net", split_key("fp32"));
   net::LinkEmulator link("127.0.0.1:" + std::to_string(serve("net")), {.rtt_us = 60e3});
   auto options = quick(link.address());

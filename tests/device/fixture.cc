@@ -81,7 +81,7 @@ std::string DeviceFixture::split_key(const std::string& tl) const {
   return "";
 }
 
-DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed, const std::optional<CompileModelOptions>& compile) {
+DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed, const std::optional<CompileModelOptions>& compile, const std::vector<fs::path>& fit_images) {
   PrepareOptions options;
   options.graph = small_network(seed);
   options.model_path = folder_ / (name + ".onnx");
@@ -91,6 +91,7 @@ DevicePackage DeviceFixture::prepare(const std::string& name, const std::string&
   options.package = package(name);
   options.repository = repository(name);
   options.tail_name = "tail";
+  options.fit_images = fit_images;
   options.compile = options.repository_options.compile = compile;
   fs::create_directories(options.repository);
   (void)prepare_candidate(options);

@@ -73,6 +73,14 @@ def wide(folder):
     write(folder, nodes, [value("x", T.FLOAT, [4, 1024, 1024])], [value("y", T.FLOAT, [])], config="max_batch_size: 0")
 
 
+def table(folder):
+    """y = row x of a table of ten: an index beyond it fails the run that it is in."""
+    config = 'max_batch_size: 8\ninput [ { name: "x" data_type: TYPE_INT64 dims: [ 1 ] } ]\noutput [ { name: "y" data_type: TYPE_FP32 dims: [ 1, 4 ] } ]\n'
+    config += "dynamic_batching { max_queue_delay_microseconds: 100000 preferred_batch_size: 8 }"
+    write(folder, [helper.make_node("Gather", ["rows", "x"], ["y"])], [value("x", T.INT64, ["n", 1])], [value("y", T.FLOAT, ["n", 1, 4])],
+          [constant("rows", np.arange(40).reshape(10, 4))], config)
+
+
 def pixels(folder):
     """y = x on a small image, with an input.json: the model that takes encoded images."""
     write(folder, [helper.make_node("Mul", ["x", "one"], ["y"])], [value("x", T.FLOAT, ["n", 3, 6, 5])],
@@ -90,6 +98,7 @@ def main():
     heavy(repository / "heavy")
     heavy(repository / "impatient", "dynamic_batching { default_queue_policy { timeout_action: REJECT default_timeout_microseconds: 200000 max_queue_size: 2 } }")
     wide(repository / "wide")
+    table(repository / "table")
     pixels(repository / "pixels")
 
 

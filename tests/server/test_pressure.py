@@ -141,7 +141,7 @@ class QueuePolicy(ServerCase):
         time.sleep(0.1)
         waiting = [self.stub.ModelInfer.future(heavy_request("impatient")) for _ in range(2)]
         time.sleep(0.05)
-        for call, words in [(self.stub.ModelInfer.future(heavy_request("impatient")), "the queue is full with 2 requests"), *((call, "waited for the 200.0 ms that the model's default_queue_policy allows") for call in waiting)]:
+        for call, words in [(self.stub.ModelInfer.future(heavy_request("impatient")), "the queue is full with 2 requests"), *((call, "waited for the 200.0 ms that a request may") for call in waiting)]:
             error = call.exception()
             self.assertEqual(error.code().name, "UNAVAILABLE")
             self.assertIn(words, error.details())
@@ -263,12 +263,33 @@ class Batching(ServerCase):
     def test_without_dynamic_batching_each_runs_alone(self):
         self.assertEqual(self.ask_many("steady").execution_count, 320)
 
-    def test_fault_32_one_bad_item_does_not_fail_its_neighbours(self):
+    def test_fault_32_one_damaged_request_does_not_fail_its_neighbours(self):
         good = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
         bad = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(31)])
         calls = [(i, self.stub.ModelInfer.future(bad if i % 3 == 0 else good)) for i in range(30)]
         for i, call in calls:
             self.assertEqual(call.exception() is not None, i % 3 == 0)
+
+
+class Poison(ServerCase):
+    models = ("table",)
+    words = ("--engine", "reference")
+
+    def test_fault_32_an_item_that_fails_its_batch_fails_alone(self):
+        """Each batch has some whose index lies beyond the table, which only the run of the engine finds."""
+        rows = [int(row) for row in np.random.default_rng(5).integers(0, 12, 64)]
+        calls = [self.stub.ModelInfer.future(infer_request("table", [("x", "INT64", [1, 1])], raw=[np.int64(row).tobytes()])) for row in rows]
+        for row, call in zip(rows, calls):
+            self.assertEqual(call.exception() is not None, row >= 10, row)
+            if row < 10:
+                np.testing.assert_array_equal(arrays(call.result())["y"], np.arange(4 * row, 4 * row + 4, dtype=np.float32).reshape(1, 1, 4))
+        statistics = self.statistics("table")
+        self.assertEqual(statistics.inference_stats.fail.count, sum(row >= 10 for row in rows))
+        self.still_serves_table()
+
+    def still_serves_table(self):
+        answer = self.stub.ModelInfer(infer_request("table", [("x", "INT64", [8, 1])], raw=[np.arange(8, dtype=np.int64).tobytes()]))
+        np.testing.assert_array_equal(arrays(answer)["y"].ravel(), np.arange(32, dtype=np.float32))
 
 
 class Ending(ServerCase):
