@@ -45,12 +45,27 @@ def readers_of_codes(path):
     return found
 
 
+def give_each_its_own(model, op_type):
+    """Constants of such nodes: ONNX Runtime, which turns s8 into u8 with x64quantprecision, fails where two share one."""
+    given = {t.name: t for t in model.graph.initializer}
+    for number, node in enumerate(n for n in model.graph.node if n.op_type == op_type):
+        for place, name in enumerate(node.input):
+            if name in given:
+                own = model.graph.initializer.add()
+                own.CopyFrom(given[name])
+                own.name = node.input[place] = f"{name}_of_{number}"
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [t for t in model.graph.initializer if t.name not in used]:
+        model.graph.initializer.remove(tensor)
+
+
 def codes(path, images, level):
     """What is given, every QuantizeLinear and Clip of bytes, and the answers, as ONNX Runtime computes them."""
     model = onnx.load(path)
     names = [o for n in model.graph.node if n.op_type in ("QuantizeLinear", "Clip") for o in n.output]
     for name in names:
         model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.UINT8, None))
+    give_each_its_own(model, "DequantizeLinear")
     options = ort.SessionOptions()
     options.graph_optimization_level = level
     options.add_session_config_entry("session.x64quantprecision", "1")  # without VNNI, products of u8 and s8 are added in 16 bits, which end
