@@ -21,6 +21,7 @@ namespace scissionlite {
 struct ModuleEngine {
   std::string name;                 // "openvino"
   Graph (*prepared)(const Graph&);  // what the engine is given of a graph
+  bool (*wants_floats)(const Graph&) = nullptr;  // whether its integers would be wrong on this machine; null: never
 };
 [[nodiscard]] std::unique_ptr<Backend> make_module_backend(const ModuleEngine& engine);
 

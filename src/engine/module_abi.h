@@ -9,7 +9,7 @@
 
 namespace scissionlite {
 
-inline constexpr uint32_t kEngineModuleAbi = 1;  // another number: built from other sources than the library
+inline constexpr uint32_t kEngineModuleAbi = 2;  // another number: built from other sources than the library
 inline constexpr char kEngineModuleSymbol[] = "scissionlite_engine_module";
 
 struct ModuleMessage {
@@ -23,6 +23,7 @@ struct ModuleModel {
   void* owner;
   int32_t threads;  // 1 or more
   int32_t is_bf16;  // wished for; what really runs is in ModuleInfo
+  int32_t keeps_floats;  // codes are to be computed with as floats
 };
 
 struct ModuleInfo {

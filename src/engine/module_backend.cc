@@ -36,7 +36,7 @@ class Model {
   Model(const EngineModule& module, const ModuleEngine& engine, const Graph& graph, const CompileOptions& options) : module_(module), engine_(engine.name) {
     auto bytes = std::make_unique<std::string>(serialize_model(engine.prepared(graph)));
     const ModuleModel model{.bytes = bytes->data(), .size = bytes->size(), .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); }, .owner = bytes.get(),
-                            .threads = options.threads > 0 ? options.threads : this_machine().cores, .is_bf16 = options.precision == "bf16"};
+                            .threads = options.threads > 0 ? options.threads : this_machine().cores, .is_bf16 = options.precision == "bf16", .keeps_floats = engine.wants_floats && engine.wants_floats(graph)};
     ModuleMessage message{};
     handle_ = module_.compile(&model, &message);
     if (!handle_)

@@ -1,6 +1,8 @@
 // The default backend: OpenVINO's CPU plugin, in a module of its own (openvino_module.cc).
 #include <algorithm>
+#include <cstdlib>
 
+#include "base/cpu.h"
 #include "engine/module.h"
 #include "ops/ops.h"
 
@@ -19,6 +21,34 @@ Graph with_plain_weights(const Graph& graph) {
   ops::fold_constants(plain);
   return plain;
 }
+
+/// Weights of codes so wide that two products with a code of 8 bits, which oneDNN adds in 16 bits where x86 has no VNNI, may pass 32767.
+bool has_wide_codes(const Graph& graph) {
+  constexpr int kWidest = 64;  // 2 * 255 * 64 < 32768
+  const auto is_wide = [&](const Node& node, size_t at) {
+    const auto found = at < node.inputs.size() ? graph.initializers.find(node.inputs[at]) : graph.initializers.end();
+    if (found == graph.initializers.end() || found->second.shape().size() < 2) return false;
+    if (found->second.dtype() == Dtype::kU8) return true;
+    if (found->second.dtype() != Dtype::kI8) return false;
+    const auto codes = found->second.as<int8_t>();
+    return std::any_of(codes.begin(), codes.end(), [](int8_t code) { return std::abs(int{code}) > kWidest; });
+  };
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    if (node.op_type == "DequantizeLinear") return is_wide(node, 0);
+    if (node.op_type == "ConvInteger" || node.op_type == "MatMulInteger") return is_wide(node, 1);
+    return (node.op_type == "QLinearConv" || node.op_type == "QLinearMatMul") && is_wide(node, 3);
+  });
+}
+
+/// The plugin's integers saturate without a word on such machines. It is exact with codes as floats, at the speed of float32.
+bool wants_floats(const Graph& graph) {
+#if defined(__x86_64__)
+  return !has_isa({"avx512vnni"}) && !has_isa({"avxvnni"}) && has_wide_codes(graph);
+#else
+  (void)graph;
+  return false;
+#endif
+}
 #else
 class AbsentBackend final : public Backend {
  public:
@@ -31,7 +61,7 @@ class AbsentBackend final : public Backend {
 }  // namespace
 
 #ifdef SCISSIONLITE_WITH_OPENVINO
-std::unique_ptr<Backend> make_openvino_backend() { return make_module_backend({.name = "openvino", .prepared = with_plain_weights}); }
+std::unique_ptr<Backend> make_openvino_backend() { return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats}); }
 #else
 std::unique_ptr<Backend> make_openvino_backend() { return std::make_unique<AbsentBackend>(); }
 #endif

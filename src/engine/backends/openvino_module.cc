@@ -79,7 +79,7 @@ struct Port {
 /// The model, and one compiled form for each set of input shapes.
 class Model {
  public:
-  explicit Model(const ModuleModel& given) : threads_(given.threads), is_bf16_(given.is_bf16 != 0) {
+  explicit Model(const ModuleModel& given) : threads_(given.threads), is_bf16_(given.is_bf16 != 0), keeps_floats_(given.keeps_floats != 0) {
     {
       const std::string bytes(given.bytes, given.size);
       given.release(given.owner);
@@ -130,13 +130,14 @@ class Model {
   }
 
   [[nodiscard]] ov::CompiledModel compile(const std::shared_ptr<ov::Model>& model) const {
-    return core().compile_model(model, "CPU", ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
-                                ov::hint::inference_precision(is_bf16_ ? ov::element::bf16 : ov::element::f32), ov::inference_num_threads(threads_), ov::num_streams(1),
-                                ov::hint::enable_cpu_pinning(false));  // pinned threads of two processes would share a core
+    ov::AnyMap settings{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY), ov::hint::inference_precision(is_bf16_ ? ov::element::bf16 : ov::element::f32),
+                        ov::inference_num_threads(threads_), ov::num_streams(1), ov::hint::enable_cpu_pinning(false)};  // pinned threads of two processes would share a core
+    if (keeps_floats_) settings.emplace("LP_TRANSFORMS_MODE", false);
+    return core().compile_model(model, "CPU", settings);
   }
 
   int32_t threads_;
-  bool is_bf16_;
+  bool is_bf16_, keeps_floats_;
   std::string version_ = ov::get_openvino_version().buildNumber;
   ModuleInfo info_{};
   std::vector<Port> inputs_, outputs_;
