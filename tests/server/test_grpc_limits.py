@@ -1,0 +1,89 @@
+"""What the edge holds for callers over gRPC, and for how long: messages, compressed or not, calls of a connection, idle connections."""
+
+import gzip
+import queue
+import socket
+import time
+
+from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, triton
+
+
+class Limits(ServerCase):
+    """What gRPC holds for callers before a handler sees it."""
+    models = ("m",)
+    words = ("--max-message-mb", "4")
+    BOMB_BYTES = 300 << 20
+    GOOD = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
+
+    def most_memory(self):
+        """In bytes, so far."""
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
+
+    def test_fault_20_a_compressed_bomb_is_refused_without_being_inflated(self):
+        raw = bytes(self.BOMB_BYTES)
+        bomb = infer_request(inputs=[("x", "FP32", [len(raw) // 32, 2, 4])], raw=[raw]).SerializeToString()
+        before = self.most_memory()
+        for compression in (grpc.Compression.Gzip, grpc.Compression.Deflate):
+            with grpc.insecure_channel(self.address, options=LARGEST, compression=compression) as channel:
+                infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+                self.fails(lambda: infer(bomb, timeout=60), "INVALID_ARGUMENT", "becomes larger than 4194304 bytes")
+                metadata = channel.unary_unary("/inference.GRPCInferenceService/ModelMetadata")
+                self.fails(lambda: metadata(bomb, timeout=60), "UNIMPLEMENTED", "")  # it has no tensors, and is not inflated
+                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer", response_deserializer=pb.ModelStreamInferResponse.FromString)
+                answers = list(stream(iter([bomb, self.GOOD.SerializeToString()]), timeout=60))
+                self.assertIn("becomes larger than 4194304 bytes", answers[0].error_message)
+                self.assertEqual(answers[1].error_message, "")
+        self.assertLess(self.most_memory() - before, 50 << 20)
+        self.still_serves()
+
+    def test_tritonclient_with_and_without_compression(self):
+        for items in (1, 8):  # gRPC sends what does not become smaller as it is
+            x = np.resize(np.arange(8, dtype=np.float32), (items, 2, 4))
+            tensor = triton.InferInput("x", x.shape, "FP32")
+            tensor.set_data_from_numpy(x)
+            for algorithm in ("gzip", "deflate", None):
+                np.testing.assert_array_equal(self.client.infer("m", [tensor], compression_algorithm=algorithm).as_numpy("y"), 2 * x + 1)
+                self.stream_answers(tensor, algorithm, 2 * x + 1)
+
+    def stream_answers(self, tensor, algorithm, wanted):
+        found = queue.Queue()
+        self.client.start_stream(lambda result, error: found.put((result, error)), compression_algorithm=algorithm)
+        self.client.async_stream_infer("m", [tensor])
+        result, error = found.get(timeout=60)
+        self.client.stop_stream()
+        self.assertIsNone(error)
+        np.testing.assert_array_equal(result.as_numpy("y"), wanted)
+
+    def test_fault_20_damaged_compression(self):
+        """As a handler gets it: what looks compressed is taken for that."""
+        good = gzip.compress(self.GOOD.SerializeToString())
+        infer = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+        for bytes_, words in ((good[:-9], "ends early"), (good + b"x", "1 bytes behind its end"), (good[:10] + b"\xff" * 20, "damaged"), (b"\x78\x9c" + b"\xff" * 20, "damaged")):
+            self.fails(lambda: infer(bytes_, timeout=60), "INVALID_ARGUMENT", words)
+        self.still_serves()
+
+    def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
+        request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
+        calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]
+        self.assertEqual(sum(1 for call in calls for _ in call), 1500)
+
+
+class Idle(ServerCase):
+    models = ("m",)
+    words = ("--grpc-idle-timeout-secs", "1")
+
+    def test_fault_21_an_idle_connection_is_closed_and_the_next_call_makes_another(self):
+        with socket.create_connection(("127.0.0.1", self.server.port)) as s:
+            s.settimeout(20)
+            s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+            start = time.time()
+            while s.recv(4096):
+                pass
+            self.assertLess(time.time() - start, 15)
+        time.sleep(2.5)
+        self.still_serves()
+
+
+if __name__ == "__main__":
+    main("__main__")
