@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -111,6 +112,12 @@ TEST_P(EveryBackend, CodesOfEightBitsAreExact) {
   for (float& v : x.mutable_as<float>()) v = static_cast<float>(200 + std::floor(rng.uniform() * 56)) / 255;
   const Tensor expected = compile(g, "reference")->run(std::span(&x, 1))[0].clone();
   EXPECT_LE(max_relative_error(compile(g, GetParam())->run(std::span(&x, 1))[0], expected), 1e-4);
+  Tensor floats(Dtype::kF32, codes.shape());
+  std::transform(codes.as<int8_t>().begin(), codes.as<int8_t>().end(), floats.mutable_as<float>().begin(), [](int8_t code) { return static_cast<float>(code) / 127; });
+  g.initializers.erase("codes");
+  g.initializers.emplace("floats", floats);
+  g.nodes.insert(g.nodes.begin(), {"quantise_w", "QuantizeLinear", "", {"floats", "scale", "w_zero"}, {"codes"}, {}, ""});
+  EXPECT_LE(max_relative_error(compile(g, GetParam())->run(std::span(&x, 1))[0], expected), 1e-4) << "weights that are quantised in the graph";
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::ValuesIn(backend_names()));

@@ -100,12 +100,12 @@ struct Batcher::State {
         continue;
       }
       jobs = std::move(found);
-      busy[worker].since_ns = now_ns(), busy[worker].items = items_of(jobs);
+      busy[worker].since_ns = now_ns(), busy[worker].items = items_of(jobs), busy[worker].is_probe = jobs[0]->is_probe;
       return;
     }
   }
 
-  void rest(size_t worker) { busy[worker].since_ns = 0, busy[worker].items = 0; }
+  void rest(size_t worker) { busy[worker].since_ns = 0, busy[worker].items = 0, busy[worker].is_probe = false; }
 
   /// Under the lock. Where some have failed, the others take what comes; where all have, each goes on trying.
   void judge(size_t worker, bool suspect) {
@@ -119,7 +119,7 @@ struct Batcher::State {
 
   /// A suspect executable's own probe, while nothing is asked of it: as it is, then one anew. Without the lock meanwhile.
   void recover(size_t worker, std::unique_lock<std::mutex>& lock) {
-    busy[worker].since_ns = now_ns();
+    busy[worker].since_ns = now_ns(), busy[worker].is_probe = true;
     lock.unlock();
     bool is_sound = true;
     try {

@@ -48,6 +48,8 @@ std::string inflated(const grpc::ByteBuffer& bytes, Coding coding, int64_t limit
 
 }  // namespace
 
+bool is_compressed(const grpc::ByteBuffer& bytes) { return coding_of(begin_of(bytes)).has_value(); }
+
 GrpcMessage read_message(grpc::ByteBuffer& bytes, int64_t limit_bytes) {
   GrpcMessage out{.request = std::make_shared<inference::ModelInferRequest>(), .bytes = static_cast<int64_t>(bytes.Length())};
   bool is_message = false;

@@ -16,6 +16,8 @@ namespace scissionlite::server {
 /// The channel argument of gRPC that is to be 0.
 inline constexpr const char* kInflatesByItself = "grpc.per_message_decompression";
 
+[[nodiscard]] bool is_compressed(const grpc::ByteBuffer& bytes);
+
 struct GrpcMessage {
   std::shared_ptr<inference::ModelInferRequest> request;
   int64_t bytes = 0;  // inflated

@@ -142,7 +142,7 @@ void Inference::tell(const Reply& reply, const Outcome& outcome) {
   if (is_told_.exchange(true)) return;
   if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
-  admission_.ticket.release();  // before the caller can send its next request
+  admission_.release();
   if (!context_.observer) return done(reply);
   const auto self = shared_from_this();  // the front end may let go of it while it is told
   const int64_t encode_ns = Clock::steady().now_ns();

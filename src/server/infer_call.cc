@@ -47,9 +47,10 @@ struct Received {
 Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
   try {
     auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
-    admission.bytes = context.grpc_bytes.take(notes.bytes);
+    const bool grows = is_compressed(bytes);
+    admission.bytes = context.grpc_bytes.take(grows ? context.max_message_bytes : notes.bytes);
     auto [message, size] = read_message(bytes, context.max_message_bytes);
-    if (size > notes.bytes) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);  // it was compressed
+    if (grows) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);
     check_versions(call, /*is_device=*/message->parameters().contains("model_sha256"));
     return {std::move(message), std::move(notes)};
   } catch (...) {
@@ -165,6 +166,11 @@ class StreamCall final : public StreamReactor {
     StartRead(&bytes_);
   }
   void answer(const Reply& reply) {
+    std::shared_ptr<Inference> answered;  // a stream that waits for its next request holds nothing of this one
+    {
+      const std::lock_guard lock(mutex_);
+      answered.swap(inference_);
+    }
     grpc::Status status = reply.status;
     try {
       if (status.ok()) write(message_of(reply));

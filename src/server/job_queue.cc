@@ -63,7 +63,8 @@ double JobQueue::hint_us(const std::vector<Busy>& executables, int64_t now_ns) c
 }
 
 JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns) {
-  if (std::any_of(executables.begin(), executables.end(), [](const Busy& busy) { return busy.since_ns > 0; })) times_.run_is_under_way(now_ns);
+  for (const auto& busy : executables)
+    if (busy.since_ns > 0 && !busy.is_out && !busy.is_probe && now_ns - busy.since_ns <= options_.hang_ns) times_.run_is_under_way(busy.since_ns, now_ns);
   if (waiting_.size() >= options_.queue_size) return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", hint_us(executables, now_ns)};
   job->queued_ns = now_ns;
   const auto place = std::upper_bound(waiting_.begin(), waiting_.end(), urgency(job), [](int64_t key, const auto& other) { return key < urgency(other); });

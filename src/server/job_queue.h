@@ -34,7 +34,8 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 /// What one executable is at; `since_ns` 0: idle.
 struct Busy {
   int64_t since_ns = 0, items = 0;
-  bool is_out = false;  // takes no requests: it has failed, and another has not
+  bool is_out = false;    // takes no requests: it has failed, and another has not
+  bool is_probe = false;  // what it is at is the server's own question
 };
 
 class JobQueue {

@@ -140,6 +140,15 @@ TEST(JobQueue, ARunUnderWayKeepsWhatIsKnownFromGettingOld) {
   EXPECT_EQ(queue.push(job(1, later + 2 * kMs), busy, later).code, Code::kDeadlineExceeded) << "a run that takes seconds must not let in what cannot be in time";
 }
 
+TEST(JobQueue, OnlyARunThatWillTellKeepsIt) {
+  const int64_t later = 10 * RunTimes::kStaleNs;
+  const Busy began_late{.since_ns = later - 1, .items = 1}, hung{.since_ns = 1, .items = 1}, out{.since_ns = 1, .items = 1, .is_out = true}, probe{.since_ns = 1, .items = 1, .is_probe = true};
+  for (const auto& busy : {began_late, hung, out, probe}) {
+    auto queue = taught({.hang_ns = RunTimes::kStaleNs});
+    EXPECT_EQ(queue.push(job(1, later + 2 * kMs), {busy, {}}, later).code, Code::kOk);
+  }
+}
+
 TEST(JobQueue, EveryRefusalOfAFullQueueSaysWhenToComeBack) {
   const std::vector<Busy> busy{{.since_ns = 1, .items = 1}};
   JobQueue unknown({.queue_size = 2});

@@ -124,8 +124,8 @@ void Repository::end_unused() {
     const std::lock_guard lock(mutex_);
     const double now_us = clock_.now_us();
     for (auto& [name, entry] : entries_)
-      std::erase_if(entry.kept, [&](Kept& kept) {  // one that hangs would hang whoever ends it
-        const bool is_over = now_us - kept.asked_us >= keep_.unused_us && !kept.model->batcher().is_hung();
+      std::erase_if(entry.kept, [&](Kept& kept) {  // one that is at a run would hold up whoever ends it, for ever where it hangs
+        const bool is_over = now_us - kept.asked_us >= keep_.unused_us && kept.model->batcher().is_idle();
         return is_over ? ended.push_back(std::move(kept.model)), true : false;
       });
   }

@@ -11,7 +11,7 @@ void RunTimes::add(int64_t items, int64_t run_ns, int64_t now_ns) {
   const auto measured = static_cast<double>(run_ns);
   const auto [it, is_first] = mean_ns_.try_emplace(items, measured);
   if (!is_first) it->second += kWeightOfNew * (measured - it->second);
-  last_ns_ = now_ns;
+  added_ns_ = last_ns_ = now_ns;
 }
 
 int64_t RunTimes::predict_ns(int64_t items, int64_t now_ns) const {

@@ -10,8 +10,10 @@ namespace scissionlite::server {
 class RunTimes {
  public:
   void add(int64_t items, int64_t run_ns, int64_t now_ns);
-  /// A run is under way, which will tell: until it has ended, what is known is not old.
-  void run_is_under_way(int64_t now_ns) { last_ns_ = std::max(last_ns_, now_ns); }
+  /// A run is under way, which will tell: until it has ended, what was known when it began is not old.
+  void run_is_under_way(int64_t since_ns, int64_t now_ns) {
+    if (since_ns - added_ns_ <= kStaleNs) last_ns_ = std::max(last_ns_, now_ns);
+  }
   /// Of one run of `items`, between and beyond the sizes that were seen in proportion; 0 when none was, or none for kStaleNs: what was
   /// slow once may be fast again, and only a run can tell.
   [[nodiscard]] int64_t predict_ns(int64_t items, int64_t now_ns) const;
@@ -20,7 +22,7 @@ class RunTimes {
 
  private:
   std::map<int64_t, double> mean_ns_;  // by items, recent runs weighing more
-  int64_t last_ns_ = 0;
+  int64_t added_ns_ = 0, last_ns_ = 0;
 };
 
 }  // namespace scissionlite::server

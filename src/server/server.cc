@@ -133,7 +133,10 @@ struct Server::Impl {
 
   void look_at_models() {
     try {
-      for (const auto& model : repository.all()) model->look_after();
+      for (auto& model : repository.all()) {
+        model->look_after();
+        if (model.use_count() == 1) (void)loader.submit([ended = std::move(model)] {});  // it was unloaded meanwhile, and a run that hangs would hold up this thread
+      }
     } catch (...) {  // the next look comes
       log::error(std::string("[server] a look at the models failed: ") + current_refusal().what());
     }

@@ -57,6 +57,7 @@ TEST(PositiveClasses, ThatNoImageHas) {
   EXPECT_EQ(of({"3", "4"}, false), "[train] no image has the positive class 4; there are 0, 1, 3, 7, ok; name those that are positive with --positive");
   EXPECT_NE(of({"defct"}, false).find("no image has the positive class defct; there are 0, 1, 3, 7, ok"), std::string::npos);
   EXPECT_NE(of({"5"}, false).find("no image has the positive class 5"), std::string::npos) << "held-out ones alone teach nothing";
+  EXPECT_EQ(of({"3", "5"}, false), "") << "a rare one";
   EXPECT_EQ(of({"5"}, true), "");
   EXPECT_EQ(of({"4"}, true), "") << "another member may have it";
   EXPECT_NE(of({"-1"}, true).find("--positive: class -1 is negative; labels are 0 or more"), std::string::npos);

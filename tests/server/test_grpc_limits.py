@@ -63,6 +63,22 @@ class Limits(ServerCase):
             self.fails(lambda: infer(bytes_, timeout=60), "INVALID_ARGUMENT", words)
         self.still_serves()
 
+    def test_streams_that_wait_for_their_next_request_hold_nothing_of_the_last(self):
+        """More bytes than all requests in flight may have together, over streams that stay open."""
+        x = np.zeros((8, 30_000, 4), np.float32)
+        request = infer_request(inputs=[("x", "FP32", x.shape)], raw=[x.tobytes()]).SerializeToString()
+        begin = self.channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")
+        streams, sources = [], []
+        for _ in range((1 << 30) // len(request) + 20):
+            sources.append(queue.Queue())
+            streams.append(begin(iter(sources[-1].get, None), timeout=120))
+            sources[-1].put(request)
+            answer = pb.ModelStreamInferResponse.FromString(next(streams[-1]))
+            self.assertEqual(answer.error_message, "")
+        self.still_serves()
+        for source in sources:
+            source.put(None)
+
     def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
         request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
         calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]

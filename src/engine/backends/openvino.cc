@@ -43,7 +43,11 @@ bool has_wide_codes(const Graph& graph) {
 /// The plugin's integers saturate without a word on such machines. It is exact with codes as floats, at the speed of float32.
 bool wants_floats(const Graph& graph) {
 #if defined(__x86_64__)
-  return !has_isa({"avx512vnni"}) && !has_isa({"avxvnni"}) && has_wide_codes(graph);
+  if (has_isa({"avx512vnni"}) || has_isa({"avxvnni"})) return false;
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.op_type == "QuantizeLinear" || node.op_type.starts_with("QLinear") || node.op_type.ends_with("Integer"); })) return false;
+  Graph folded = graph;  // codes may be those of Constant nodes, or of weights that are quantised in the graph
+  ops::fold_constants(folded, 0, [](const Node& node) { return node.op_type == "DequantizeLinear"; });
+  return has_wide_codes(folded);
 #else
   (void)graph;
   return false;
