@@ -66,7 +66,6 @@ struct Batcher::State {
   JobQueue queue;
   std::vector<Busy> busy;            // one an executable
   std::vector<bool> is_suspect;      // the same; it failed, and nothing has shown yet that it can infer
-  std::atomic<int> suspects{0};      // how many are
   std::condition_variable judged;    // `busy[...].is_out` has changed
   bool is_stopping = false;
 
@@ -110,8 +109,7 @@ struct Batcher::State {
   /// Under the lock. Where some have failed, the others take what comes; where all have, each goes on trying.
   void judge(size_t worker, bool suspect) {
     is_suspect[worker] = suspect;
-    suspects = static_cast<int>(std::count(is_suspect.begin(), is_suspect.end(), true));
-    const bool has_sound = suspects < static_cast<int>(is_suspect.size());
+    const bool has_sound = std::count(is_suspect.begin(), is_suspect.end(), false) > 0;
     for (size_t i = 0; i < busy.size(); ++i) busy[i].is_out = is_suspect[i] && has_sound;
     judged.notify_all();
     changed.notify_all();
@@ -329,6 +327,9 @@ bool Batcher::is_hung() const {
   return std::any_of(state_->busy.begin(), state_->busy.end(), [&](const Busy& busy) { return busy.since_ns > 0 && now_ns() - busy.since_ns > state_->options.hang_ns; });
 }
 
-bool Batcher::is_suspect() const { return state_->suspects > 0; }
+bool Batcher::is_suspect() const {
+  const std::lock_guard lock(state_->mutex);
+  return std::count(state_->is_suspect.begin(), state_->is_suspect.end(), true) > 0;
+}
 
 }  // namespace scissionlite::server

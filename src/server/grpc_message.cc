@@ -3,26 +3,15 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/slice.h>
 
-#include <optional>
 #include <string_view>
+#include <vector>
 
-#include "server/inflate.h"
 #include "server/refusal.h"
 
 namespace scissionlite::server {
 namespace {
 
 std::string_view view_of(const grpc::Slice& slice) { return {reinterpret_cast<const char*>(slice.begin()), slice.size()}; }
-
-/// How the bytes are compressed: a handler is not told. No message begins as gzip does (its first byte would be a field of a wire type that does not exist), and no
-/// ModelInferRequest as zlib's form does (field 15).
-std::optional<Coding> coding_of(std::string_view bytes) {
-  if (bytes.size() < 2) return std::nullopt;
-  const auto first = static_cast<unsigned char>(bytes[0]), second = static_cast<unsigned char>(bytes[1]);
-  if (first == 0x1f && second == 0x8b) return Coding::kGzip;
-  if (first == 0x78 && (first * 256 + second) % 31 == 0) return Coding::kDeflate;
-  return std::nullopt;
-}
 
 /// The first two bytes may lie in slices of their own.
 std::string begin_of(const grpc::ByteBuffer& bytes) {
@@ -48,12 +37,21 @@ std::string inflated(const grpc::ByteBuffer& bytes, Coding coding, int64_t limit
 
 }  // namespace
 
-bool is_compressed(const grpc::ByteBuffer& bytes) { return coding_of(begin_of(bytes)).has_value(); }
+/// A handler is not told. No message begins as gzip does (its first byte would be a field of a wire type that does not exist), and no ModelInferRequest as zlib's form
+/// does (field 15).
+std::optional<Coding> coding_of(const grpc::ByteBuffer& bytes) {
+  const auto begin = begin_of(bytes);
+  if (begin.size() < 2) return std::nullopt;
+  const auto first = static_cast<unsigned char>(begin[0]), second = static_cast<unsigned char>(begin[1]);
+  if (first == 0x1f && second == 0x8b) return Coding::kGzip;
+  if (first == 0x78 && (first * 256 + second) % 31 == 0) return Coding::kDeflate;
+  return std::nullopt;
+}
 
-GrpcMessage read_message(grpc::ByteBuffer& bytes, int64_t limit_bytes) {
+GrpcMessage read_message(grpc::ByteBuffer& bytes, std::optional<Coding> coding, int64_t limit_bytes) {
   GrpcMessage out{.request = std::make_shared<inference::ModelInferRequest>(), .bytes = static_cast<int64_t>(bytes.Length())};
   bool is_message = false;
-  if (const auto coding = coding_of(begin_of(bytes))) {
+  if (coding) {
     const auto plain = inflated(bytes, *coding, limit_bytes);
     bytes.Clear();
     out.bytes = static_cast<int64_t>(plain.size());

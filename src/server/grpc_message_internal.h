@@ -8,22 +8,25 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "inference.pb.h"
+#include "server/inflate.h"
 
 namespace scissionlite::server {
 
 /// The channel argument of gRPC that is to be 0.
 inline constexpr const char* kInflatesByItself = "grpc.per_message_decompression";
 
-[[nodiscard]] bool is_compressed(const grpc::ByteBuffer& bytes);
+/// How they are compressed; nothing where they are not.
+[[nodiscard]] std::optional<Coding> coding_of(const grpc::ByteBuffer& bytes);
 
 struct GrpcMessage {
   std::shared_ptr<inference::ModelInferRequest> request;
   int64_t bytes = 0;  // inflated
 };
 
-/// Frees `bytes`. @throws Refusal: kInvalidArgument where it becomes larger than `limit_bytes` or is damaged, kInternal where it is no message.
-[[nodiscard]] GrpcMessage read_message(grpc::ByteBuffer& bytes, int64_t limit_bytes);
+/// Frees `bytes`. @param coding  of coding_of. @throws Refusal: kInvalidArgument where it becomes larger than `limit_bytes` or is damaged, kInternal where it is no message.
+[[nodiscard]] GrpcMessage read_message(grpc::ByteBuffer& bytes, std::optional<Coding> coding, int64_t limit_bytes);
 
 }  // namespace scissionlite::server

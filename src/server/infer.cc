@@ -5,6 +5,7 @@
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
 #include "server/infer_internal.h"
+#include "server/retry_hint.h"
 #include "server/validate_internal.h"
 
 namespace scissionlite::server {
@@ -42,8 +43,6 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
   return it == request.parameters().end() ? "" : it->second.string_param();
 }
 
-constexpr double kShortestHintUs = 1e3;
-
 }  // namespace
 
 Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
@@ -75,7 +74,7 @@ void Inference::run(CheckedRequest&& checked) {
   job_->inputs = std::move(checked.inputs);
   if (checked.encoded || !checked.coded.empty()) {
     const bool queued = context_.decoders.submit([self = shared_from_this(), checked = std::move(checked)] { self->decode(checked); });
-    if (!queued) fail(Refusal(Code::kUnavailable, "the queue of images to decode is full", std::max(kShortestHintUs, context_.decoders.wait_us())));
+    if (!queued) fail(Refusal(Code::kUnavailable, "the queue of images to decode is full", retry_hint_us(context_.decoders.wait_us())));
   } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});

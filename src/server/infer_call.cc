@@ -47,10 +47,10 @@ struct Received {
 Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
   try {
     auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
-    const bool grows = is_compressed(bytes);
-    admission.bytes = context.grpc_bytes.take(grows ? context.max_message_bytes : notes.bytes);
-    auto [message, size] = read_message(bytes, context.max_message_bytes);
-    if (grows) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);
+    const auto coding = coding_of(bytes);
+    admission.bytes = context.grpc_bytes.take(coding ? context.max_message_bytes : notes.bytes);
+    auto [message, size] = read_message(bytes, coding, context.max_message_bytes);
+    if (coding) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);
     check_versions(call, /*is_device=*/message->parameters().contains("model_sha256"));
     return {std::move(message), std::move(notes)};
   } catch (...) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/retry_hint.h"
 
 namespace scissionlite::server {
 namespace {
@@ -17,8 +18,6 @@ bool fit_together(const Job& a, const Job& b) {
 }
 
 constexpr double kWeightOfNew = 0.3;
-constexpr int64_t kFirstGuessNs = 50'000'000;  // of a run, before one has ended
-constexpr int64_t kShortestHintNs = 1'000'000, kLongestHintNs = 60'000'000'000;
 
 /// Requests that take less of their time than this say nothing of how well waiting is foretold.
 constexpr double kShareThatCounts = 0.5;
@@ -54,12 +53,12 @@ bool JobQueue::is_late(const Job& job, int64_t answered_ns) const { return job.d
 
 /// Until all that waits has run; of a model that nothing is known of, by how long the runs under way have taken already.
 double JobQueue::hint_us(const std::vector<Busy>& executables, int64_t now_ns) const {
-  int64_t under_way_ns = kFirstGuessNs;
+  auto under_way_ns = static_cast<int64_t>(kFirstGuessUs * 1e3);
   for (const auto& busy : executables)
     if (busy.since_ns > 0) under_way_ns = std::max(under_way_ns, now_ns - busy.since_ns);
   const bool is_known = times_.predict_ns(1, now_ns) > 0;
   const int64_t wait = is_known ? wait_ns(waiting_.size(), executables, now_ns) : (1 + static_cast<int64_t>(waiting_.size()) / count_of(executables)) * under_way_ns;
-  return static_cast<double>(std::clamp(wait, kShortestHintNs, kLongestHintNs)) * 1e-3;
+  return retry_hint_us(static_cast<double>(wait) * 1e-3);
 }
 
 JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns) {
@@ -116,15 +115,12 @@ JobQueue::Refused JobQueue::why_dead(const Job& job, const std::vector<Busy>& ex
 
 std::vector<JobQueue::Dead> JobQueue::take_dead(const std::vector<Busy>& executables, int64_t now_ns) {
   std::vector<Dead> dead;
-  std::deque<std::shared_ptr<Job>> kept;
-  for (const auto& job : waiting_) {
-    if (auto why = why_dead(*job, executables, now_ns); why.code == Code::kOk) kept.push_back(job);
-    else dead.push_back({job, std::move(why)});
-  }
-  if (dead.empty()) return dead;
+  for (const auto& job : waiting_)
+    if (auto why = why_dead(*job, executables, now_ns); why.code != Code::kOk) dead.push_back({job, std::move(why)});
   for (const auto& [job, why] : dead)
     if (why.code == Code::kDeadlineExceeded) learn_reserve(*job, now_ns + times_.predict_ns(job->batch, now_ns));
-  waiting_ = std::move(kept);
+  auto next = dead.begin();  // both are in the same order
+  std::erase_if(waiting_, [&](const auto& job) { return next != dead.end() && job == next->job && (++next, true); });
   return dead;
 }
 

@@ -86,11 +86,11 @@ BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOpt
   out.max_delay_ns = static_cast<int64_t>(std::min(config.dynamic_batching().max_queue_delay_microseconds(), kLongestDelayUs)) * 1000;
   const auto& policy = config.dynamic_batching().default_queue_policy();
   if (policy.max_queue_size() > 0) out.queue_size = policy.max_queue_size();
-  out.queue_timeout_ns = options.queue_age_ns;
-  const auto own_ns = static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000;
-  if (policy.timeout_action() == inference::ModelQueuePolicy::REJECT && own_ns > 0) out.queue_timeout_ns = out.queue_timeout_ns > 0 ? std::min(out.queue_timeout_ns, own_ns) : own_ns;
+  const bool rejects = policy.timeout_action() == inference::ModelQueuePolicy::REJECT;
+  const int64_t own_ns = rejects ? static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000 : 0;
+  out.queue_timeout_ns = options.queue_age_ns > 0 && own_ns > 0 ? std::min(options.queue_age_ns, own_ns) : std::max(options.queue_age_ns, own_ns);  // 0: no limit
   if (out.queue_timeout_ns > 0) out.max_delay_ns = std::min(out.max_delay_ns, out.queue_timeout_ns / 2);  // else what waits for partners would be refused
-  if (policy.timeout_action() != inference::ModelQueuePolicy::REJECT) log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
+  if (!rejects) log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
   return out;
 }
 
@@ -173,13 +173,13 @@ void Model::probe() {
   const uint64_t executions = statistics_->snapshot().execution_count;
   const uint64_t before = probe_->executions.exchange(executions);
   if (executions != before) probe_->has_failed = false;
-  if ((executions != before && !batcher_->is_suspect() && (!joint_ || joint_->is_ready()))) return;
+  if ((executions != before && !batcher_->is_suspect() && (!joint_ || joint_->is_ready())) || probe_->asked_ns != 0) return;
   auto job = std::make_shared<Job>();
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
   job->is_probe = true;
   const int64_t asked_ns = job->arrived_ns = Clock::steady().now_ns();
-  if (int64_t none = 0; !probe_->asked_ns.compare_exchange_strong(none, asked_ns)) return;  // one at a time
+  if (int64_t none = 0; !probe_->asked_ns.compare_exchange_strong(none, asked_ns)) return;  // another thread was first
   const auto answered = [probe = probe_, hang_ns = hang_ns_, asked_ns](const Outcome& outcome) {
     const bool has_failed = outcome.code != Code::kOk && outcome.code != Code::kUnavailable;  // a full queue says nothing about the engine
     if (has_failed) log::error("[server] the engine cannot answer the server's own probe: " + outcome.message);

@@ -4,16 +4,13 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "server/retry_hint.h"
 
 namespace scissionlite::server {
 namespace {
 
 constexpr size_t kMostAccounts = 10'000;  // on a plain network anyone can come from many addresses
 constexpr double kIdleUs = 60e6;
-constexpr double kShortestHintUs = 1e3, kLongestHintUs = 60e6;
-constexpr double kFirstGuessUs = 50e3;    // of how long a request is held, before one has ended
-
-double hint(double us) { return std::clamp(us, kShortestHintUs, kLongestHintUs); }
 
 }  // namespace
 
@@ -29,7 +26,7 @@ Ticket Quotas::admit(const std::string& identity, const Quota& quota, OverQuota&
   if (shared_->accounts.count(identity) == 0) {
     forget_idle(now_us);
     if (shared_->accounts.size() >= kMostAccounts) {
-      over = {.reason = "more than " + std::to_string(kMostAccounts) + " callers are counted already", .retry_after_us = hint(kIdleUs)};
+      over = {.reason = "more than " + std::to_string(kMostAccounts) + " callers are counted already", .retry_after_us = retry_hint_us(kIdleUs)};
       return {};
     }
   }
@@ -39,10 +36,10 @@ Ticket Quotas::admit(const std::string& identity, const Quota& quota, OverQuota&
   account.filled_us = now_us;
   if (quota.in_flight > 0 && account.usage.in_flight >= quota.in_flight) {
     over.reason = std::to_string(account.usage.in_flight) + " requests of '" + identity + "' are in flight, its quota is " + std::to_string(quota.in_flight);
-    over.retry_after_us = hint((account.mean_held_us > 0 ? account.mean_held_us : kFirstGuessUs) / static_cast<double>(quota.in_flight));
+    over.retry_after_us = retry_hint_us((account.mean_held_us > 0 ? account.mean_held_us : kFirstGuessUs) / static_cast<double>(quota.in_flight));
   } else if (quota.requests_per_second > 0 && account.tokens < 1) {
     over.reason = "'" + identity + "' asks for more than its quota of " + Json(quota.requests_per_second).dump() + " requests a second";
-    over.retry_after_us = hint((1 - account.tokens) / quota.requests_per_second * 1e6);
+    over.retry_after_us = retry_hint_us((1 - account.tokens) / quota.requests_per_second * 1e6);
   } else {
     if (quota.requests_per_second > 0) account.tokens -= 1;
     ++account.usage.admitted, ++account.usage.in_flight;

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <mutex>
 #include <thread>
 
 #include "base/clock.h"
@@ -38,6 +40,16 @@ constexpr auto kLookAtFiles = std::chrono::seconds(2);  // a change counts when 
 
 size_t decode_threads(const ServerOptions& options) {
   return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
+}
+
+/// A thread that does it with such pauses between, until it is told to stop.
+std::jthread every(std::chrono::milliseconds pause, std::function<void()> what) {
+  return std::jthread([pause, what = std::move(what)](const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::unique_lock lock(mutex);
+    while (!wake.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) what();
+  });
 }
 
 /// Of all requests in flight over one front end, as sent.
@@ -123,12 +135,7 @@ struct Server::Impl {
 
   void watch() {
     watch_files();
-    keeper = std::jthread([this](const std::stop_token& stop) {
-      std::mutex mutex;
-      std::condition_variable_any wake;
-      std::unique_lock lock(mutex);
-      while (!wake.wait_for(lock, stop, kLookAtModels, [&] { return stop.stop_requested(); })) look_at_models();
-    });
+    keeper = every(kLookAtModels, [this] { look_at_models(); });
   }
 
   void look_at_models() {
@@ -144,20 +151,14 @@ struct Server::Impl {
 
   void watch_files() {
     if (const auto own = tls ? tls->own_objection() : ""; !own.empty()) log::error("[tls] " + own + ": every device will refuse it");
-    watcher = std::jthread([this](const std::stop_token& stop) {
-      std::mutex mutex;
-      std::condition_variable_any wake;
-      std::unique_lock lock(mutex);
-      double looked_us = Clock::steady().now_us();
-      while (!wake.wait_for(lock, stop, kLookAtFiles, [&] { return stop.stop_requested(); })) {
-        reload(/*is_asked_for=*/false);
-        packages.refresh(/*is_asked_for=*/false);
-        repository.end_unused();
-        return_memory_at_rest();
-        if (options.poll_us <= 0 || Clock::steady().now_us() - looked_us < options.poll_us) continue;
-        looked_us = Clock::steady().now_us();
-        load_changed(/*is_asked_for=*/false);
-      }
+    watcher = every(kLookAtFiles, [this, looked_us = Clock::steady().now_us()]() mutable {
+      reload(/*is_asked_for=*/false);
+      packages.refresh(/*is_asked_for=*/false);
+      repository.end_unused();
+      return_memory_at_rest();
+      if (options.poll_us <= 0 || Clock::steady().now_us() - looked_us < options.poll_us) return;
+      looked_us = Clock::steady().now_us();
+      load_changed(/*is_asked_for=*/false);
     });
   }
   /// What a burst has left free, once after it: between two looks nobody asked.

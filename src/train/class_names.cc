@@ -56,18 +56,17 @@ std::string ClassNames::name(int64_t of) const {
 std::string PositiveClasses::reduce(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out, bool others_have_images) {
   are_positive_.clear();
   const auto counts = count_of(learned_from), held_out_counts = count_of(held_out);
-  const bool teaches = std::any_of(positive_.begin(), positive_.end(), [&](const std::string& one) { return counts.count(names_.of(one, "--positive")) > 0; });
-  for (const auto& one : positive_) {
-    const auto label = names_.of(one, "--positive");
-    are_positive_.push_back(label);
+  for (const auto& one : positive_) are_positive_.push_back(names_.of(one, "--positive"));
+  const bool teaches = std::any_of(are_positive_.begin(), are_positive_.end(), [&](int64_t label) { return counts.count(label) > 0; });
+  for (const auto label : are_positive_) {
     if (counts.count(label) > 0 || (others_have_images && held_out_counts.count(label) > 0)) continue;
-    std::vector<std::string> known;
-    for (const auto& [other, count] : counts) known.push_back(names_.name(other));
-    const auto message = "[train] no image has the positive class " + names_.name(label) + "; there are " + some(known);
     if (teaches && held_out_counts.count(label) > 0) {  // a rare one, of which these are a sample
       log::warning("[train] no image to learn from has the positive class " + names_.name(label) + ", only " + std::to_string(held_out_counts.at(label)) + " held out have it");
       continue;
     }
+    std::vector<std::string> known;
+    for (const auto& [other, count] : counts) known.push_back(names_.name(other));
+    const auto message = "[train] no image has the positive class " + names_.name(label) + "; there are " + some(known);
     if (!others_have_images) throw InvalidArgument(message + "; name those that are positive with --positive");
     log::warning(message + ", here and held out; if no other member has it either, --positive is wrong");
   }

@@ -36,7 +36,7 @@ class PositiveClasses {
   /// Makes labels 1 where they are positive and 0 where not; those below 0 stay.
   /// @param others_have_images  images of other members may have what these lack: a positive class that no image has is warned of, else refused. One that held-out images alone have is warned of where others teach.
   /// @return which classes there were, with their numbers of images: "learned from: 3 negative (ok: 3), 2 positive (dent: 1, scratch: 1); held out: ..."
-  /// @throws InvalidArgument: a positive class that no image learned from has (says which there are).
+  /// @throws InvalidArgument: a positive class that no image has, or held-out ones alone where no other teaches (says which there are).
   std::string reduce(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out, bool others_have_images);
 
  private:
