@@ -2,10 +2,7 @@
 // through answers_internal.h.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "server/access.h"
@@ -14,24 +11,11 @@
 
 namespace scissionlite::server {
 
-/// Bytes of all requests that wait for an answer, so that callers together cannot make the server hold more than it should. Tickets may outlive it.
-class BytesInFlight {
- public:
-  explicit BytesInFlight(int64_t most) : most_(most) {}
-  /// Given back with the ticket. @throws Refusal kUnavailable with a hint.
-  [[nodiscard]] Ticket take(int64_t bytes);
-  [[nodiscard]] int64_t bytes() const { return *bytes_; }
-
- private:
-  const int64_t most_;
-  std::shared_ptr<std::atomic<int64_t>> bytes_ = std::make_shared<std::atomic<int64_t>>(0);
-};
-
 /// A request that may come in. Hold it until the answer is given.
 struct Admission {
   std::string identity;  // whose request it is, as Access knows it
   Ticket ticket;         // its place within that identity's quota
-  Ticket bytes{};        // of its message, where the front end does not bound them by itself
+  Ticket bytes{};        // of its message, in BytesInFlight; over HTTP only what a compressed body becomes, whose bytes the connection counts
 
   /// Before the caller can send its next request.
   void release() { ticket.release(), bytes.release(); }

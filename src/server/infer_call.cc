@@ -48,9 +48,9 @@ Received receive(const ServiceContext& context, const grpc::CallbackServerContex
   try {
     auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
     const auto coding = coding_of(bytes);
-    admission.bytes = context.grpc_bytes.take(coding ? context.max_message_bytes : notes.bytes);
+    admission.bytes = context.bytes.take(coding ? context.max_message_bytes : notes.bytes);
     auto [message, size] = read_message(bytes, coding, context.max_message_bytes);
-    if (coding) admission.bytes.release(), admission.bytes = context.grpc_bytes.take(size);
+    if (coding) admission.bytes.release(), admission.bytes = context.bytes.take(size);
     check_versions(call, /*is_device=*/message->parameters().contains("model_sha256"));
     return {std::move(message), std::move(notes)};
   } catch (...) {

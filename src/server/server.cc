@@ -85,7 +85,7 @@ struct Server::Impl {
   explicit Impl(ServerOptions given)
       : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .queue_age_ns = static_cast<int64_t>(options.queue_age_us * 1e3), .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options), .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
-        grpc_bytes(most_bytes(options)), packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
+        bytes(std::make_shared<BytesInFlight>(most_bytes(options))), packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
         service(context()), health(context()), delivery(context(), packages) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
@@ -96,7 +96,7 @@ struct Server::Impl {
 
   ServiceContext context() {
     return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels, .max_message_bytes = options.max_message_bytes,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .grpc_bytes = grpc_bytes};
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .bytes = *bytes};
   }
 
   void load_models() {
@@ -188,7 +188,7 @@ struct Server::Impl {
     http::HttpOptions out{.host = port.host, .port = port.port, .tls = speaks_tls ? tls : nullptr, .option = option};
     out.threads = options.http_limits.threads;
     out.body_bytes = options.max_message_bytes;
-    out.bodies_bytes = most_bytes(options);
+    out.bytes_in_flight = bytes;
     out.connections = options.http_limits.connections;
     out.idle_timeout_us = options.http_limits.idle_timeout_us;
     out.read_timeout_us = options.http_limits.read_timeout_us;
@@ -212,7 +212,7 @@ struct Server::Impl {
   ServerOptions options;
   std::shared_ptr<Observer> observer;
   Repository repository;
-  BytesInFlight grpc_bytes;
+  std::shared_ptr<BytesInFlight> bytes;
   Packages packages;
   Access access;
   std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "server/bytes_in_flight.h"
 #include "server/infer_internal.h"
 
 namespace scissionlite::protocol {
@@ -24,7 +25,7 @@ struct ServiceContext {
   bool strict_readiness;          // ready only when every model is
   RefusalCounts& refusals;
   std::shared_ptr<Observer> observer;
-  BytesInFlight& grpc_bytes;      // of messages over gRPC; HTTP bounds its own
+  BytesInFlight& bytes;           // of requests over gRPC and HTTP together
 
   [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
   [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals, observer}; }

@@ -1,10 +1,14 @@
-// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers. The rest is tested through
-// the server (tests/server/test_http*.py) and by the fuzz target http_infer.
+// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers; and the room that bodies share, which is too large to fill through
+// the server. The rest is tested through that (tests/server/test_http*.py) and by the fuzz target http_infer.
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 #include <zlib.h>
 
 #include <cstring>
 
+#include "server/http/http_server.h"
 #include "server/http/inflate.h"
 #include "server/http/infer_internal.h"
 #include "server/http/json_data.h"
@@ -108,6 +112,39 @@ TEST(Answers, OfRefusalsSayWhenToComeBack) {
   EXPECT_EQ(answer_of({Code::kPermissionDenied, "no"}).status, 403);
   EXPECT_EQ(answer_of({Code::kUnauthenticated, "no"}).status, 401);
   EXPECT_TRUE(answer_of({Code::kResourceExhausted, "out of memory"}).fields.empty());
+}
+
+std::string answer_to_post(int port, size_t bytes) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::socket socket(context);
+  socket.connect({boost::asio::ip::make_address("127.0.0.1"), static_cast<unsigned short>(port)});
+  boost::asio::write(socket, boost::asio::buffer("POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x')));
+  std::string answer;
+  boost::system::error_code end;
+  boost::asio::read(socket, boost::asio::dynamic_buffer(answer), end);
+  return answer;
+}
+
+TEST(HttpServer, BodiesShareTheRoomWithWhateverElseIsInFlight) {
+  const auto room = std::make_shared<BytesInFlight>(1000);
+  int64_t while_served = -1;
+  HttpServer server({.bytes_in_flight = room}, [&](Request&&, const Respond& respond) -> Cancel {
+    while_served = room->bytes();
+    respond([] { return json_response("served"); });
+    return {};
+  });
+  EXPECT_EQ(answer_to_post(server.port(), 400).substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(while_served, 400) << "a body is counted until its answer is written";
+  {
+    const auto over_grpc = room->take(700);
+    const auto answer = answer_to_post(server.port(), 400);
+    EXPECT_EQ(answer.substr(0, 12), "HTTP/1.1 503");
+    EXPECT_NE(answer.find("bytes already, of 1000 at most; retry later"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("Retry-After: "), std::string::npos) << answer;
+  }
+  EXPECT_EQ(answer_to_post(server.port(), 400).substr(0, 12), "HTTP/1.1 200");
+  server.shutdown(1e6);
+  EXPECT_EQ(room->bytes(), 0);
 }
 
 TEST(Messages, HaveEveryFieldAndNumbersAsNumbers) {

@@ -43,7 +43,11 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
   };
   try {
     context.access.check(admission.identity, name);
-    inflate_request(request, body_bytes);
+    if (is_compressed(request)) {
+      admission.bytes = context.bytes.take(static_cast<int64_t>(body_bytes));  // what it may become, until that is known
+      inflate_request(request, body_bytes);
+      admission.bytes.release(), admission.bytes = context.bytes.take(static_cast<int64_t>(request.body.size()));
+    }
     std::optional<std::string_view> json_bytes;
     if (request.fields.count("inference-header-content-length")) json_bytes = request.field("inference-header-content-length");
     infer = read_infer_request(request.body, json_bytes, context.repository.find(name, version)->interface());

@@ -16,8 +16,13 @@ std::string inflate_body(std::string_view bytes, std::string_view coding, size_t
   }
 }
 
+bool is_compressed(const Request& request) {
+  const auto coding = request.field("content-encoding");
+  return !coding.empty() && coding != "identity";
+}
+
 void inflate_request(Request& request, size_t limit_bytes) {
-  if (const auto coding = request.field("content-encoding"); !coding.empty()) request.body = inflate_body(request.body, coding, limit_bytes);
+  if (is_compressed(request)) request.body = inflate_body(request.body, request.field("content-encoding"), limit_bytes);
 }
 
 }  // namespace scissionlite::server::http

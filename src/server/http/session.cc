@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "protocol/tls_end_internal.h"
 
@@ -213,20 +214,21 @@ void Session::on_body(Error error) {
   if (error.category() == beast_http::make_error_code(beast_http::error::bad_method).category())
     return refuse(Turned::kMalformed, 400, "the body is damaged: " + error.message());
   if (error) return close();
-  if (!body_fits()) return refuse(Turned::kTooMuchInFlight, 503, "requests in flight hold " + std::to_string(shared_.options.bodies_bytes) + " bytes already; retry later");
+  if (!body_fits()) return refuse(Turned::kTooMuchInFlight, 503, shared_.options.bytes_in_flight->reason());
   read_body();
 }
 
 bool Session::body_fits() {
   const auto bytes = static_cast<int64_t>(parser_->get().body().size());
-  const int64_t all = shared_.counts.body_bytes += bytes - body_bytes_;
-  body_bytes_ = bytes;
-  return all <= shared_.options.bodies_bytes;
+  const int64_t more = bytes - std::exchange(body_bytes_, bytes);
+  shared_.counts.body_bytes += more;
+  return shared_.options.bytes_in_flight == nullptr || shared_.options.bytes_in_flight->add(more);
 }
 
 void Session::release_body() {
-  shared_.counts.body_bytes -= body_bytes_;
-  body_bytes_ = 0;
+  const int64_t bytes = std::exchange(body_bytes_, 0);
+  shared_.counts.body_bytes -= bytes;
+  if (shared_.options.bytes_in_flight) shared_.options.bytes_in_flight->give_back(bytes);
 }
 
 Request Session::take_request() {

@@ -1,6 +1,8 @@
-#include "server/admission.h"
+#include "server/bytes_in_flight.h"
 
 #include <gtest/gtest.h>
+
+#include "server/refusal.h"
 
 namespace scissionlite::server {
 namespace {
@@ -22,6 +24,16 @@ TEST(BytesInFlight, NoMoreThanTheMostAndGivenBackWithTheTicket) {
   }
   EXPECT_EQ(bytes.bytes(), 60) << "what was refused holds nothing";
   first.release();
+  EXPECT_EQ(bytes.bytes(), 0);
+}
+
+TEST(BytesInFlight, WhatGrowsIsCountedUntilItIsGivenBack) {
+  BytesInFlight bytes(100);
+  EXPECT_TRUE(bytes.add(60));
+  EXPECT_TRUE(bytes.add(40));
+  EXPECT_FALSE(bytes.add(1));
+  EXPECT_THROW((void)bytes.take(1), Refusal) << "both front ends share the room";
+  bytes.give_back(101);
   EXPECT_EQ(bytes.bytes(), 0);
 }
 
