@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "base/cpu.h"
+#include "base/log.h"
 #include "engine/module.h"
 #include "onnx/onnx.h"
 
@@ -23,6 +27,39 @@ ValueInfo value_info(const std::string& name, const ModuleTensor& type) {
   return info;
 }
 
+/// An element that 32 signed bits cannot hold; nullopt where there is none.
+template <typename T>
+std::optional<T> too_wide(const Tensor& tensor) {
+  for (const T value : tensor.as<T>())
+    if (!std::in_range<int32_t>(value)) return value;
+  return std::nullopt;
+}
+
+/// @throws InvalidArgument for integers of an input that an engine of 32 bits would change.
+void check_fits_32_bits(const Tensor& tensor, const ValueInfo& info, const std::string& engine) {
+  const auto check = [&](const auto found) {
+    if (found)
+      throw InvalidArgument("[" + engine + "] input '" + info.name + "' holds " + std::to_string(*found) + ", but this engine computes with integers of 32 bits (" + std::to_string(INT32_MIN) + ".." + std::to_string(INT32_MAX) +
+                            "); the engine native keeps 64");
+  };
+  if (tensor.dtype() == Dtype::kI64) check(too_wide<int64_t>(tensor));
+  if (tensor.dtype() == Dtype::kU64) check(too_wide<uint64_t>(tensor));
+  if (tensor.dtype() == Dtype::kU32) check(too_wide<uint32_t>(tensor));
+}
+
+/// What an engine of 32 bits does to a model's numbers, once a model.
+void warn_of_32_bits(const Graph& graph, const std::string& engine) {
+  const auto say = [&](const ValueInfo& info, const char* side, const char* as) {
+    log::warning("[" + engine + "] " + side + " '" + info.name + "' of '" + graph.name + "' is " + std::string(dtype_name(info.dtype)) + ", which this engine computes as " + as + "; the engine native keeps 64 bits");
+  };
+  for (const auto& input : graph.inputs) {
+    if (input.dtype == Dtype::kI64 || input.dtype == Dtype::kU64 || input.dtype == Dtype::kU32) say(input, "input", "i32: larger numbers are refused, larger results wrap around");
+    if (input.dtype == Dtype::kF64) say(input, "input", "f32");
+  }
+  for (const auto& output : graph.outputs)
+    if (output.dtype == Dtype::kF64 && std::none_of(graph.inputs.begin(), graph.inputs.end(), [](const ValueInfo& input) { return input.dtype == Dtype::kF64; })) say(output, "output", "f32");
+}
+
 std::string widest_isa() {
   const auto& isa = this_machine().isa;
   for (const char* name : {"avx512f", "avx2", "neon"})
@@ -33,7 +70,8 @@ std::string widest_isa() {
 /// What all clones share.
 class Model {
  public:
-  Model(const EngineModule& module, const ModuleEngine& engine, const Graph& graph, const CompileOptions& options) : module_(module), engine_(engine.name) {
+  Model(const EngineModule& module, const ModuleEngine& engine, const Graph& graph, const CompileOptions& options) : module_(module), engine_(engine.name), is_narrow_(engine.is_narrow) {
+    if (is_narrow_) warn_of_32_bits(graph, engine_);
     auto bytes = std::make_unique<std::string>(serialize_model(engine.prepared(graph)));
     const ModuleModel model{.bytes = bytes->data(), .size = bytes->size(), .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); }, .owner = bytes.get(),
                             .threads = options.threads > 0 ? options.threads : this_machine().cores, .is_bf16 = options.precision == "bf16", .keeps_floats = engine.wants_floats && engine.wants_floats(graph)};
@@ -57,6 +95,11 @@ class Model {
 
   [[nodiscard]] const EngineModule& module() const { return module_; }
   [[nodiscard]] const std::string& engine() const { return engine_; }
+  /// @throws InvalidArgument: sizes, types or numbers that the engine cannot take.
+  void check(std::span<const Tensor> given) const {
+    check_inputs(given, inputs, engine_);
+    for (size_t i = 0; is_narrow_ && i < given.size(); ++i) check_fits_32_bits(given[i], inputs[i], engine_);
+  }
   [[nodiscard]] std::shared_ptr<void> make_runner() const {
     ModuleMessage message{};
     void* runner = module_.make_runner(handle_, &message);
@@ -70,6 +113,7 @@ class Model {
  private:
   const EngineModule& module_;
   std::string engine_;
+  bool is_narrow_;
   void* handle_ = nullptr;
 };
 
@@ -83,7 +127,7 @@ class ModuleExecutable final : public Executable {
 
   /// Outputs are views of the runner's own buffers.
   [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor> inputs) override {
-    check_inputs(inputs, model_->inputs, model_->engine());
+    model_->check(inputs);
     std::vector<ModuleTensor> given, made(model_->outputs.size());
     for (const auto& input : inputs)
       given.push_back({static_cast<int32_t>(input.dtype()), static_cast<int32_t>(input.shape().size()), input.shape().data(), input.data()});

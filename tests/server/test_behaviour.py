@@ -128,6 +128,35 @@ class Answers(ServerCase):
         self.assertIn("unknown model", answers[0].error_message)
 
 
+class OpenSizes(ServerCase):
+    """Of inputs whose sizes only the weights fix, on the default engine."""
+    models = ("m", "product", "long")
+
+    def test_inner_sizes_that_do_not_fit_are_refused(self):
+        for rows, columns in ((1, 1), (4, 1), (1, 65), (3, 0), (2, 4096)):
+            x = np.ones((rows, columns), np.float32)
+            self.fails(lambda x=x: self.stub.ModelInfer(infer_request("product", [("x", "FP32", x.shape)], raw=[x.tobytes()])), "INVALID_ARGUMENT")
+        for rows in (1, 2, 4, 2, 1):
+            x = np.ones((rows, 64), np.float32)
+            np.testing.assert_array_equal(arrays(self.stub.ModelInfer(infer_request("product", [("x", "FP32", x.shape)], raw=[x.tobytes()])))["y"], np.full((rows, 16), 64))
+        self.still_serves()
+
+    def test_integers_are_as_they_were_or_are_refused(self):
+        for values in ([1, -2, 3], [2**31 - 1, -2**31, 0]):
+            x = np.array([values], np.int64)
+            np.testing.assert_array_equal(arrays(self.stub.ModelInfer(infer_request("long", [("x", "INT64", x.shape)], raw=[x.tobytes()])))["y"], x)
+        for values in ([2**31, 0, 0], [0, -2**31 - 1, 0], [0, 0, 2**62]):
+            x = np.array([values], np.int64)
+            with self.subTest(values=values):
+                try:
+                    y = arrays(self.stub.ModelInfer(infer_request("long", [("x", "INT64", x.shape)], raw=[x.tobytes()])))["y"]
+                except grpc.RpcError as error:
+                    self.assertEqual(error.code().name, "INVALID_ARGUMENT")
+                    self.assertIn("32 bits", error.details())
+                else:  # an engine of 64 bits
+                    np.testing.assert_array_equal(y, x)
+
+
 class EncodedImages(ServerCase):
     models = ("m", "pixels")
 

@@ -81,6 +81,16 @@ def table(folder):
           [constant("rows", np.arange(40).reshape(10, 4))], config)
 
 
+def product(folder):
+    """y = x w, whose inner size of 64 only w tells; and no config."""
+    write(folder, [helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", T.FLOAT, ["n", "k"])], [value("y", T.FLOAT, ["n", 16])], [constant("w", np.ones((64, 16)))])
+
+
+def long(folder):
+    """y = x of 64 bits."""
+    write(folder, [helper.make_node("Identity", ["x"], ["y"])], [value("x", T.INT64, ["n", 3])], [value("y", T.INT64, ["n", 3])])
+
+
 def pixels(folder):
     """y = x on a small image, with an input.json: the model that takes encoded images."""
     write(folder, [helper.make_node("Mul", ["x", "one"], ["y"])], [value("x", T.FLOAT, ["n", 3, 6, 5])],
@@ -99,6 +109,8 @@ def main():
     heavy(repository / "impatient", "dynamic_batching { default_queue_policy { timeout_action: REJECT default_timeout_microseconds: 200000 max_queue_size: 2 } }")
     wide(repository / "wide")
     table(repository / "table")
+    product(repository / "product")
+    long(repository / "long")
     pixels(repository / "pixels")
 
 

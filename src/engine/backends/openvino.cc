@@ -65,7 +65,7 @@ class AbsentBackend final : public Backend {
 }  // namespace
 
 #ifdef SCISSIONLITE_WITH_OPENVINO
-std::unique_ptr<Backend> make_openvino_backend() { return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats}); }
+std::unique_ptr<Backend> make_openvino_backend() { return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats, .is_narrow = true}); }
 #else
 std::unique_ptr<Backend> make_openvino_backend() { return std::make_unique<AbsentBackend>(); }
 #endif

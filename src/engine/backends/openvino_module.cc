@@ -7,6 +7,7 @@
 #include <mutex>
 #include <openvino/openvino.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,26 @@ class Model {
     }
   }
 
+  /// The plugin computes with whatever sizes it is given, also beyond the end of its memory where weights ask for others than the inputs have.
+  /// @throws std::invalid_argument: the operators do not fit together for inputs of these shapes.
+  void check(const std::vector<ov::Shape>& shapes) {
+    if (!model_->is_dynamic() || (default_shapes_ && *default_shapes_ == shapes)) return;  // fixed sizes are compared by the caller
+    const std::lock_guard lock(mutex_);
+    if (known_.contains(shapes)) return;
+    const auto as_given = model_->clone();
+    std::map<size_t, ov::PartialShape> sizes;
+    for (size_t i = 0; i < shapes.size(); ++i) sizes[i] = shapes[i];
+    try {
+      as_given->reshape(sizes);
+    } catch (const ov::Exception& e) {
+      std::string all;
+      for (const auto& shape : shapes) all += (all.empty() ? "" : ", ") + shape.to_string();
+      throw std::invalid_argument("inputs of the sizes " + all + " do not fit the model's weights: " + e.what());
+    }
+    if (known_.size() >= kMostKnown) known_.clear();
+    known_.insert(shapes);
+  }
+
   /// A request for inputs of these shapes.
   ov::InferRequest request(const std::vector<ov::Shape>& shapes) {
     if (uses_default(shapes)) return default_.create_infer_request();
@@ -142,6 +163,8 @@ class Model {
   ModuleInfo info_{};
   std::vector<Port> inputs_, outputs_;
   std::shared_ptr<ov::Model> model_;
+  static constexpr size_t kMostKnown = 1024;
+  std::set<std::vector<ov::Shape>> known_;  // that fit
   ov::CompiledModel default_, general_;
   std::optional<std::vector<ov::Shape>> default_shapes_;
   std::mutex mutex_;
@@ -154,6 +177,7 @@ class Runner {
   void run(const ModuleTensor* inputs, size_t input_count, ModuleTensor* outputs, size_t output_count) {
     std::vector<ov::Shape> shapes;
     for (size_t i = 0; i < input_count; ++i) shapes.emplace_back(inputs[i].sizes, inputs[i].sizes + inputs[i].rank);
+    model_->check(shapes);
     auto& request = request_for(shapes);
     for (size_t i = 0; i < input_count; ++i)  // no copy: OpenVINO reads the caller's memory, and never writes it
       request.set_input_tensor(i, ov::Tensor(openvino_type(inputs[i].dtype), shapes[i], const_cast<void*>(inputs[i].data)));
