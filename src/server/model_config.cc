@@ -2,6 +2,7 @@
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -36,6 +37,38 @@ class Collector final : public google::protobuf::io::ErrorCollector {
   std::string error;
   std::vector<std::string> warnings;
 };
+
+/// The parser takes a list of messages without a colon, `step [ { ... } ]`, only for fields that it knows; with one it skips those of Triton that we do not have. A colon takes
+/// the place of a space where there is one, so that errors name the right column.
+std::string with_colons(std::string text) {
+  char quote = 0;
+  bool is_comment = false;
+  size_t last = std::string::npos;  // what stands before, but for space
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (is_comment) {
+      is_comment = c != '\n';
+      continue;
+    }
+    if (quote != 0) {
+      if (c == '\\') ++i;
+      else if (c == quote) quote = 0, last = i;
+      continue;
+    }
+    if (c == '#') is_comment = true;
+    if (c == '"' || c == '\'') quote = c;
+    const auto is_name = [&](size_t at) { return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_'); };
+    if (c == '[' && is_name(last)) {
+      const size_t next = text.find_first_not_of(" \t\r\n", i + 1);
+      if (next != std::string::npos && (text[next] == '{' || text[next] == '<')) {
+        if (last + 1 < i) text[last + 1] = ':';
+        else text.insert(i++, 1, ':');
+      }
+    }
+    if (std::isspace(static_cast<unsigned char>(c)) == 0) last = i;
+  }
+  return text;
+}
 
 [[noreturn]] void refuse(const inference::ModelConfig& config, const std::string& what) {
   throw InvalidArgument("[config] model '" + config.name() + "': " + what);
@@ -97,7 +130,7 @@ inference::ModelConfig read_config(const fs::path& folder) {
     parser.RecordErrorsTo(&collector);
     parser.AllowUnknownField(true);
     parser.SetRecursionLimit(100);
-    if (!parser.ParseFromString(read_file(path, kConfigLimitBytes), &config))
+    if (!parser.ParseFromString(with_colons(read_file(path, kConfigLimitBytes)), &config))
       throw InvalidArgument("[config] " + path.string() + ":" + collector.error + "; expected the text form of a Triton ModelConfig");
     for (const auto& warning : collector.warnings) log::warning("[config] " + path.string() + ": ignored, " + warning);
   }
@@ -105,6 +138,9 @@ inference::ModelConfig read_config(const fs::path& folder) {
   if (config.name().empty()) config.set_name(folder_name);
   if (config.name() != folder_name)
     throw InvalidArgument("[config] " + path.string() + ": name is '" + config.name() + "', expected the folder's name '" + folder_name + "'");
+  if (config.has_ensemble_scheduling() || config.platform() == "ensemble")
+    throw InvalidArgument("[config] " + path.string() + ": ensembles are not served; serve the model alone, or join the graphs before (onnx.compose)");
+  if (config.has_sequence_batching()) throw InvalidArgument("[config] " + path.string() + ": sequence_batching is not served: a request has no state that outlives it; remove it for a model without a state");
   const auto& file = config.default_model_filename();
   if (file.find('/') != std::string::npos || file == "..")
     throw InvalidArgument("[config] " + path.string() + ": default_model_filename '" + file + "' must be a plain file name");

@@ -17,6 +17,7 @@ std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::Mo
   auto versions = versions_in(folder);
   if (policy.has_specific()) {
     const auto& wanted = policy.specific().versions();
+    if (wanted.empty()) throw InvalidArgument("[server] version_policy is specific and names no version; expected specific: { versions: [ 1 ] }");
     for (const int64_t version : wanted)
       if (std::find(versions.begin(), versions.end(), version) == versions.end())
         throw InvalidArgument("[server] version_policy names version " + std::to_string(version) + ", which " + folder.string() + " does not have");
@@ -140,9 +141,31 @@ size_t Repository::kept() const {
   return count;
 }
 
+/// Whose folder is gone, and was at the last look too: one that is being replaced is gone for a moment. A repository that cannot be listed at all says nothing.
+void Repository::unload_removed(const std::vector<std::string>& names, bool is_asked_for) {
+  if (!std::all_of(paths_.begin(), paths_.end(), [](const fs::path& path) { return fs::is_directory(path); })) return;
+  std::vector<std::string> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, entry] : entries_)
+      if (!std::binary_search(names.begin(), names.end(), name)) gone.push_back(name);
+  }
+  for (const auto& name : gone) {
+    if (!std::exchange(seen_[name], "").empty() && !is_asked_for) continue;
+    unload(name);
+    const std::lock_guard lock(mutex_);
+    entries_.erase(name), loaded_states_.erase(name), seen_.erase(name);
+    log::info("[server] '" + name + "' is unloaded: its folder was removed");
+  }
+}
+
 void Repository::load_changed(bool is_asked_for) {
   const std::lock_guard one_at_a_time(looking_);
-  for (const auto& name : names_on_disk()) {
+  auto names = names_on_disk();
+  std::sort(names.begin(), names.end());
+  unload_removed(names, is_asked_for);
+  tell_misnamed();
+  for (const auto& name : names) {
     try {
       const auto state = folder_state(folder_of(name));
       const auto before = std::exchange(seen_[name], state);
@@ -158,8 +181,24 @@ void Repository::load_changed(bool is_asked_for) {
   }
 }
 
+/// Folders of models that no request could name. Each is told of once.
+std::map<std::string, std::string> Repository::tell_misnamed() {
+  std::map<std::string, std::string> found;
+  std::error_code error;
+  for (const auto& path : paths_)
+    for (const auto& entry : fs::directory_iterator(path, error)) {
+      const auto name = entry.path().filename().string();
+      if (is_model_name(name) || is_unfinished(name) || !entry.is_directory(error) || versions_in(entry.path()).empty()) continue;
+      found[printable(name)] = "a model name has letters, digits, '.', '_' and '-' only; rename its folder";
+    }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, why] : found)
+    if (misnamed_.insert(name).second) log::error("[server] model '" + name + "' cannot be served: " + why);
+  return found;
+}
+
 std::map<std::string, std::string> Repository::load_all() {
-  std::map<std::string, std::string> failures;
+  auto failures = tell_misnamed();
   for (const auto& name : names_on_disk()) {
     try {
       load(name);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Repository {
   void load(const std::string& name);
   /// Loads every model; one that fails is logged and shows in the index. Returns the reasons of the failures, by name.
   std::map<std::string, std::string> load_all();
-  /// Loads models whose folder has changed or is new, unless `is_asked_for` only when it looks as at the last call; none is unloaded. Failures are logged.
+  /// Loads models whose folder has changed or is new, and unloads those whose folder is gone; unless `is_asked_for` only when it looks as at the last call. Failures are logged.
   void load_changed(bool is_asked_for);
   /// Ends versions that were replaced and are no longer asked for.
   void end_unused();
@@ -76,6 +77,8 @@ class Repository {
   [[nodiscard]] fs::path folder_of(const std::string& name) const;
   [[nodiscard]] std::vector<std::string> names_on_disk() const;
   [[nodiscard]] std::vector<fs::path> folders_on_disk() const;
+  void unload_removed(const std::vector<std::string>& names, bool is_asked_for);
+  std::map<std::string, std::string> tell_misnamed();
   void begin_loading(const std::string& name, const std::string& folder_state);
 
   std::vector<fs::path> paths_;
@@ -88,6 +91,7 @@ class Repository {
   mutable std::mutex mutex_;  // guards entries_
   std::map<std::string, Entry> entries_;
   std::map<std::string, std::string> loaded_states_;  // of the folders, when they were last loaded
+  std::set<std::string> misnamed_;  // that were told of
 };
 
 /// What a `prepare` that was ended left, or one that runs is writing (StagedFolder).

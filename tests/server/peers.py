@@ -84,6 +84,10 @@ class Serve:
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace")
 
+    def log(self):
+        """What it has said so far."""
+        return os.pread(self.errors.fileno(), 1 << 24, 0).decode(errors="replace")
+
     def stop(self, seconds=60):
         """SIGTERM; returns the exit code."""
         self.process.terminate()

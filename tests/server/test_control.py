@@ -169,6 +169,78 @@ class Control(ServerCase):
         self.fails(lambda: self.client.load_model("m", config='{"max_batch_size": 2}'), "INVALID_ARGUMENT", "not supported")
 
 
+class Configs(ServerCase):
+    """What is loaded of a config.pbtxt; each is written over that of `m` and loaded."""
+    models = ("m",)
+    words = ("--model-control-mode", "explicit", "--load-model", "m")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.path = cls.repository / "m" / "config.pbtxt"
+        cls.good = cls.path.read_text()
+
+    def tearDown(self):
+        self.path.write_text(self.good)
+        self.client.load_model("m")
+
+    def load(self, more):
+        self.path.write_text(self.good + more)
+        self.client.load_model("m")
+
+    def test_fields_of_triton_that_are_not_used(self):
+        for more in ('model_warmup [ { name: "a # [ {" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 4 ] zero_data: true } } } ]', "model_warmup [{ name: \"a\" }, <name: 'b'>]",
+                     "instance_group [ { rate_limiter { resources [ { name: \"r\" count: 4 } ] priority: 2 } } ]", "optimization { graph { level: 1 } } # a [ { comment", 'cc_model_filenames { key: "8.0" value: "m" }'):
+            with self.subTest(more=more):
+                self.load(more)
+                self.still_serves()
+
+    def test_what_is_served_differently_is_refused_by_name(self):
+        for more, text in (("ensemble_scheduling { step [ { model_name: \"a\" model_version: -1 input_map { key: \"a\" value: \"b\" } } ] }", "ensembles are not served"),
+                           ("sequence_batching { max_sequence_idle_microseconds: 5000000 control_input [ { name: \"START\" } ] }", "sequence_batching is not served"),
+                           ("version_policy: { specific: { } }", "names no version"), ("version_policy: { specific: { versions: [ 7 ] } }", "version 7")):
+            with self.subTest(more=more):
+                self.fails(lambda more=more: self.load(more), "INTERNAL", text)
+                self.still_serves()
+
+    def test_errors_name_the_place(self):
+        line = self.good.count("\n") + 1
+        self.fails(lambda: self.load("model_warmup [ { name: \"a\" } ] oops oops"), "INTERNAL", f"config.pbtxt:{line}:")
+
+
+class Polling(ServerCase):
+    models = ("m", "pair", "steady")
+    words = ("--model-control-mode", "poll", "--repository-poll-secs", "1", "--exit-on-error", "false")
+
+    def index(self):
+        return {e.name: e.state for e in self.client.get_model_repository_index().models}
+
+    def waits_for(self, condition):
+        end = time.time() + 60
+        while not condition():
+            self.assertLess(time.time(), end, self.index())
+            time.sleep(0.1)
+
+    def test_a_removed_folder_is_forgotten(self):
+        shutil.rmtree(self.repository / "pair")
+        self.waits_for(lambda: "pair" not in self.index())
+        self.fails(lambda: self.client.get_model_metadata("pair"), "NOT_FOUND")
+        self.assertTrue(self.client.is_server_ready())
+        broken = self.repository / "broken" / "1"
+        broken.mkdir(parents=True)
+        (broken / "model.onnx").write_bytes(b"broken")
+        self.waits_for(lambda: self.index().get("broken") == "UNAVAILABLE")
+        self.assertFalse(self.client.is_server_ready())
+        shutil.rmtree(self.repository / "broken")
+        self.waits_for(self.client.is_server_ready)
+        self.still_serves()
+
+    def test_a_folder_with_a_name_that_cannot_be_asked_for_is_told_of(self):
+        shutil.copytree(self.repository / "steady", self.repository / "stea dy")
+        self.waits_for(lambda: "model 'stea dy' cannot be served" in self.server.log())
+        shutil.rmtree(self.repository / "stea dy")
+
+
 class BrokenModels(ServerCase):
     """A repository with one good and one broken model."""
     models = ("m", "pair")
