@@ -173,7 +173,7 @@ std::vector<Tensor> gather_reference(const Context& c, std::span<const Tensor> i
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t index : indices) {
       if (index < 0) index += size;
-      if (index < 0 || index >= size) fail(c, "index is out of range for axis of size " + std::to_string(size));
+      if (index < 0 || index >= size) fail(c, "index " + std::to_string(index < 0 ? index - size : index) + " is out of range for axis of size " + std::to_string(size));
       std::memcpy(out, in[0].data() + static_cast<size_t>(o * size + index) * bytes, bytes);
       out += bytes;
     }

@@ -51,6 +51,15 @@ Tensor slice_items(const Tensor& tensor, int64_t first, int64_t count) {
   return {tensor.dtype(), std::move(shape), std::make_shared<Tensor>(tensor), tensor.data() + static_cast<size_t>(first) * item_bytes};
 }
 
+/// A model that was loaded and tried runs; what does not fit is of these inputs.
+std::vector<Tensor> infer(Executable& executable, std::span<const Tensor> inputs) {
+  try {
+    return executable.run(inputs);
+  } catch (const ModelError& error) {
+    throw InvalidArgument(error.what());
+  }
+}
+
 /// Of the exception in flight: whether the engine is to blame, and not what it was given.
 bool is_the_engines_fault(const Refusal& refusal) { return refusal.code() == Code::kInternal || refusal.code() == Code::kResourceExhausted; }
 
@@ -176,26 +185,36 @@ struct Batcher::State {
     for (const auto& job : jobs) run(worker, {job});
   }
 
-  /// What has thrown from its midst may be in any state. Where no new one can be made or it fails its check, the old one stays suspect until it has
-  /// answered something, a request or its own probe.
+  /// What has thrown from its midst may be in any state, so another takes its place. It is suspect meanwhile only where it fails its own probe too: else the request was to blame.
+  /// Where no new one can be made or it fails its check, the old one stays so until it has answered something, a request or its own probe.
   void replace(size_t worker, const Refusal& why) {
     if (!check) return;
+    const auto is_sound = passes(*executables[worker]);
     bool was_suspect = false;
     {
       const std::lock_guard lock(mutex);
       was_suspect = is_suspect[worker];
-      judge(worker, true);
+      if (!is_sound) judge(worker, true);
     }
     log::error(std::string("[server] the engine failed and is replaced: ") + why.what());
     try {
       auto fresh = executables[worker]->clone();
       check(*fresh);
       executables[worker] = std::move(fresh);
-      if (was_suspect) return;
+      if (was_suspect || is_sound) return;
       const std::lock_guard lock(mutex);
       judge(worker, false);
     } catch (...) {
       log::error(std::string("[server] the new one cannot infer: ") + current_refusal().what());
+    }
+  }
+
+  [[nodiscard]] bool passes(Executable& executable) const {
+    try {
+      check(executable);
+      return true;
+    } catch (...) {
+      return false;
     }
   }
 
@@ -212,7 +231,7 @@ struct Batcher::State {
         inputs[i] = concatenate(parts);
       }
     const int64_t gathered = now_ns();
-    const auto outputs = executable.run(inputs);
+    const auto outputs = infer(executable, inputs);
     const int64_t ran = now_ns();
     times.input_ns = gathered - start;
     times.infer_ns = ran - gathered;

@@ -60,10 +60,10 @@ Received receive(const ServiceContext& context, const grpc::CallbackServerContex
   }
 }
 
-/// Of the exception in flight.
-grpc::Status status_in_flight() {
-  const auto refusal = current_refusal();
-  return {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()};
+int64_t bytes_of(const Reply& reply) {
+  int64_t bytes = 0;
+  for (const auto& output : reply.outputs) bytes += static_cast<int64_t>(output.size_bytes());
+  return bytes;
 }
 
 void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
@@ -74,7 +74,7 @@ void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   UnaryCall(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
-      : call_(call), response_(response) {
+      : call_(call), response_(response), context_bytes_(context.bytes) {
     Admission admission;
     Received received;
     try {
@@ -98,30 +98,39 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
  private:
   void answer(const Reply& reply) {
-    grpc::Status status = reply.status;
+    auto status = reply.status;
+    double retry_after_us = reply.retry_after_us;
     try {
       if (status.ok()) write(reply);
-      else add_retry_hint(*call_, reply.retry_after_us);
     } catch (...) {
-      status = status_in_flight();
+      const auto refusal = current_refusal();
+      status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, retry_after_us = refusal.retry_after_us();
     }
+    if (!status.ok()) add_retry_hint(*call_, retry_after_us);
     Finish(status);
   }
   void write(const Reply& reply) {
+    answer_bytes_ = context_bytes_.take(bytes_of(reply));
     std::vector<protocol::RawPart> parts;
     for (const auto& output : reply.outputs) parts.push_back({.tensor = output.clone(), .blob = {}});  // the engine reuses its buffer
     *response_ = protocol::assemble(reply.head, protocol::kRawOutputField, parts);
   }
   grpc::CallbackServerContext* call_;
   grpc::ByteBuffer* response_;
+  BytesInFlight& context_bytes_;
+  Ticket answer_bytes_;  // of the answer until it is sent
   std::shared_ptr<Inference> inference_;
 };
 
 /// One request at a time: read, infer, write, read the next.
 class StreamCall final : public StreamReactor {
  public:
-  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call) : context_(context), call_(call) { read(); }
+  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call) : context_(context), call_(call), turn_(std::make_shared<Turn>(*this)) {
+    context_.streams.add(turn_);
+    read();
+  }
   void OnReadDone(bool ok) override {
+    if (!turn_->take()) return;  // it was ended meanwhile
     if (!ok) {  // the client has no more, or has gone
       Finish(grpc::Status::OK);
       return;
@@ -145,6 +154,7 @@ class StreamCall final : public StreamReactor {
     inference->start();
   }
   void OnWriteDone(bool ok) override {
+    answer_bytes_.release();
     if (ok) read();
     else Finish({grpc::StatusCode::UNAVAILABLE, "the stream is broken"});
   }
@@ -160,10 +170,58 @@ class StreamCall final : public StreamReactor {
   void OnDone() override { delete this; }
 
  private:
+  /// Whose turn it is: the caller's, whose next request is waited for, or ours. A server that stops may end the stream in the caller's turn only; `call` lives until
+  /// somebody has called Finish, which whoever takes the turn alone may do.
+  class Turn final : public Windable {
+   public:
+    explicit Turn(StreamCall& call) : call_(call) {}
+    /// Before the next request is read.
+    void offer() {
+      const std::lock_guard lock(mutex_);
+      state_ = State::kOffering;
+    }
+    /// It is being read. Whether the stream has to end instead.
+    [[nodiscard]] bool offered() {
+      const std::lock_guard lock(mutex_);
+      if (state_ != State::kOffering) return false;  // it has come already
+      if (!is_ending_) state_ = State::kCallers;
+      else state_ = State::kEnded;
+      return is_ending_;
+    }
+    /// There is a request, or the end of them. False: the stream was ended.
+    [[nodiscard]] bool take() {
+      const std::lock_guard lock(mutex_);
+      if (state_ == State::kEnded) return false;
+      state_ = State::kOurs;
+      return true;
+    }
+    void wind_down() override {
+      {
+        const std::lock_guard lock(mutex_);
+        is_ending_ = true;
+        if (state_ != State::kCallers) return;  // whoever offers it next will see
+        state_ = State::kEnded;
+      }
+      call_.end();
+    }
+
+   private:
+    enum class State { kOurs, kOffering, kCallers, kEnded };
+    StreamCall& call_;
+    std::mutex mutex_;
+    State state_ = State::kOurs;
+    bool is_ending_ = false;
+  };
+
+  void end() { Finish({grpc::StatusCode::UNAVAILABLE, "the server is shutting down"}); }
   void read() {
+    if (context_.is_draining) return end();
     id_.clear();
     bytes_.Clear();
+    const auto turn = turn_;  // once it is offered, another thread may end the call
+    turn->offer();
     StartRead(&bytes_);
+    if (turn->offered()) end();
   }
   void answer(const Reply& reply) {
     std::shared_ptr<Inference> answered;  // a stream that waits for its next request holds nothing of this one
@@ -171,17 +229,22 @@ class StreamCall final : public StreamReactor {
       const std::lock_guard lock(mutex_);
       answered.swap(inference_);
     }
-    grpc::Status status = reply.status;
+    auto status = reply.status;
+    double retry_after_us = reply.retry_after_us;
     try {
-      if (status.ok()) write(message_of(reply));
+      if (status.ok()) {
+        answer_bytes_ = context_.bytes.take(bytes_of(reply));
+        write(message_of(reply));
+      }
     } catch (...) {
-      status = status_in_flight();
+      const auto refusal = current_refusal();
+      status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, retry_after_us = refusal.retry_after_us();
     }
     if (!status.ok()) {
       inference::ModelStreamInferResponse response;
       response.set_error_message(status.error_message());
       response.mutable_infer_response()->set_id(id_);
-      if (reply.retry_after_us > 0) (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(reply.retry_after_us));
+      if (retry_after_us > 0) (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(retry_after_us));
       write(response);
     }
     StartWrite(&response_);
@@ -201,7 +264,9 @@ class StreamCall final : public StreamReactor {
   }
   ServiceContext context_;
   grpc::CallbackServerContext* call_;
+  std::shared_ptr<Turn> turn_;
   grpc::ByteBuffer bytes_, response_;
+  Ticket answer_bytes_;  // of an answer until it is sent
   std::string id_;  // of the request
   std::mutex mutex_;  // guards inference_, which OnCancel reads from another thread
   std::shared_ptr<Inference> inference_;

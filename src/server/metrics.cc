@@ -155,7 +155,7 @@ void add_http(Families& out, const MetricsSource& source) {
   each([](const http::HttpCounts& counts) { return counts.connections.load(); });
   out.begin("scissionlite_http_requests_total", "HTTP requests that were read whole", MetricType::Counter);
   each([](const http::HttpCounts& counts) { return counts.requests.load(); });
-  out.begin("scissionlite_http_body_bytes", "Bytes of request bodies that are read or wait for an answer", MetricType::Gauge);
+  out.begin("scissionlite_http_body_bytes", "Bytes of request bodies that are read or wait for an answer, and of answers until they are sent", MetricType::Gauge);
   each([](const http::HttpCounts& counts) { return counts.body_bytes.load(); });
 }
 

@@ -96,7 +96,7 @@ struct Server::Impl {
 
   ServiceContext context() {
     return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels, .max_message_bytes = options.max_message_bytes,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .bytes = *bytes};
+            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .bytes = *bytes, .streams = streams};
   }
 
   void load_models() {
@@ -213,6 +213,7 @@ struct Server::Impl {
   std::shared_ptr<Observer> observer;
   Repository repository;
   std::shared_ptr<BytesInFlight> bytes;
+  OpenStreams streams;
   Packages packages;
   Access access;
   std::shared_ptr<protocol::TlsEnd> tls;  // nullptr: plain text
@@ -278,6 +279,7 @@ void Server::shutdown(double drain_deadline_us) {
   impl_->is_draining = true;
   const double start_us = Clock::steady().now_us();
   if (impl_->http) impl_->http->stop_accepting();
+  impl_->streams.wind_down();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(drain_deadline_us, 1e12))));
   impl_->grpc->Wait();
   impl_->grpc.reset();

@@ -5,6 +5,7 @@
 
 #include "server/bytes_in_flight.h"
 #include "server/infer_internal.h"
+#include "server/open_streams.h"
 
 namespace scissionlite::protocol {
 class TlsEnd;
@@ -25,7 +26,8 @@ struct ServiceContext {
   bool strict_readiness;          // ready only when every model is
   RefusalCounts& refusals;
   std::shared_ptr<Observer> observer;
-  BytesInFlight& bytes;           // of requests over gRPC and HTTP together
+  BytesInFlight& bytes;           // of requests and answers over gRPC and HTTP together
+  OpenStreams& streams;
 
   [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
   [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals, observer}; }

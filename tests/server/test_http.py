@@ -251,7 +251,7 @@ class Plain(HttpCase):
     def test_paths_and_methods(self):
         for method, target, status in (("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v2/", 200), ("GET", "/v2/models", 404), ("GET", "/v2/models/m/infer", 405), ("PUT", "/v2", 405),
                                        ("POST", "/v2/health/live", 405), ("GET", "/v2/repository/index", 405), ("DELETE", "/v2/models/m", 405), ("GET", "/v2/models/m/versions/9", 404),
-                                       ("GET", "/v2/models/m/versions/abc", 400), ("GET", "/v2/models/%zz", 400), ("GET", "/v2/models/m?x=1", 200), ("GET", "*", 400), ("HEAD", "/v2", 405)):
+                                       ("GET", "/v2/models/m/versions/abc", 400), ("GET", "/v2/models/%zz", 400), ("GET", "/v2/models/m?x=1", 200), ("GET", "*", 400), ("HEAD", "/v2", 200), ("HEAD", "/v2/nope", 404), ("HEAD", "/v2/models/m/infer", 405)):
             got, fields, body = self.call(method, target)
             self.assertEqual(got, status, f"{method} {target}: {body}")
             if status == 405:
@@ -325,6 +325,35 @@ class Bodies(HttpCase):
         for fields in (b"Content-Length: 5\r\nContent-Length: %d" % len(body), b"Content-Length: -1", b"Content-Length: x", b"Content-Length: %d\r\nTransfer-Encoding: chunked" % len(body)):
             answer = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n" + body))
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
+
+
+    def test_head_is_get_without_its_body(self):
+        connection = self.raw(b"HEAD /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\nHEAD /v2/nope HTTP/1.1\r\nHost: a\r\n\r\nGET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answers = self.all_of(connection).split(b"\r\n\r\n")
+        self.assertEqual([answer.split(b"\r\n")[0] for answer in answers[:3]], [b"HTTP/1.1 200 OK", b"HTTP/1.1 404 Not Found", b"HTTP/1.1 200 OK"])
+        self.assertEqual(json.loads(answers[3])["name"], "scissionlite")
+
+    def test_http_1_0(self):
+        connection = self.raw(b"GET /v2/health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /v2/health/live HTTP/1.0\r\n\r\n")
+        first, second = self.all_of(connection).split(b'{"live":true}')[:2]
+        self.assertTrue(first.startswith(b"HTTP/1.0 200"), first)
+        self.assertIn(b"keep-alive", first)
+        self.assertTrue(second.startswith(b"HTTP/1.0 200"), second)
+        self.assertNotIn(b"keep-alive", second)
+
+    def test_the_largest_float_in_its_shortest_spelling(self):
+        for text in ("3.4028235e38", "-3.4028235e+38", "3.4028234663852886e38"):
+            body = '{"parameters": {"binary_data_output": true}, "inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 4], "data": [0, 0, 0, %s]}]}' % text
+            status, _, answer = self.call("POST", "/v2/models/m/infer", body)
+            self.assertEqual(status, 200, answer)
+            np.testing.assert_array_equal(np.frombuffer(answer[-16:], np.float32), [1, 1, 1, np.copysign(np.inf, float(text))])
+        for text in ("3.4028236e38", "1e39"):
+            self.refused(400, '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 4], "data": [0, 0, 0, %s]}]}' % text, "a number within its range for FP32")
+
+    def test_codings_in_any_case(self):
+        for coding in ("GZIP", "x-gzip"):
+            status, body = self.post(gzip.compress(json.dumps({"inputs": [GOOD]}).encode()), Content_Encoding=coding)
+            self.assertEqual(status, 200, body)
 
 
 class Off(HttpCase):

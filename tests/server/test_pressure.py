@@ -199,13 +199,19 @@ class Poison(ServerCase):
     def test_fault_32_an_item_that_fails_its_batch_fails_alone(self):
         """Each batch has some whose index lies beyond the table, which only the run of the engine finds."""
         rows = [int(row) for row in np.random.default_rng(5).integers(0, 12, 64)]
+        before = self.statistics("table").inference_stats.fail.count
         calls = [self.stub.ModelInfer.future(infer_request("table", [("x", "INT64", [1, 1])], raw=[np.int64(row).tobytes()])) for row in rows]
         for row, call in zip(rows, calls):
             self.assertEqual(call.exception() is not None, row >= 10, row)
             if row < 10:
                 np.testing.assert_array_equal(arrays(call.result())["y"], np.arange(4 * row, 4 * row + 4, dtype=np.float32).reshape(1, 1, 4))
-        statistics = self.statistics("table")
-        self.assertEqual(statistics.inference_stats.fail.count, sum(row >= 10 for row in rows))
+        self.assertEqual(self.statistics("table").inference_stats.fail.count - before, sum(row >= 10 for row in rows))
+        self.still_serves_table()
+
+    def test_data_at_fault_are_the_callers_and_the_server_stays_ready(self):
+        for _ in range(20):
+            self.fails(lambda: self.stub.ModelInfer(infer_request("table", [("x", "INT64", [1, 1])], raw=[np.int64(99).tobytes()])), "INVALID_ARGUMENT", "99")
+            self.assertTrue(self.client.is_server_ready())
         self.still_serves_table()
 
     def still_serves_table(self):
@@ -260,6 +266,29 @@ class Ending(ServerCase):
         self.assertEqual(server.stop(), 0)
         self.assertLess(time.time() - start, 10)
         self.assertGreater(sum(call.exception() is not None for call in calls), 10)
+
+    def test_an_idle_stream_does_not_hold_up_the_end(self):
+        server, stub = self.own_server("--exit-timeout-secs", "60")
+        asked, go_on = threading.Event(), threading.Event()
+
+        def requests():
+            yield heavy_request()
+            asked.set()
+            go_on.wait(60)
+        idle, busy = stub.ModelStreamInfer(requests()), stub.ModelStreamInfer(iter([heavy_request()] * 50))
+        self.assertEqual(next(idle).error_message, "")
+        asked.wait(60)
+        next(busy)
+        start = time.time()
+        server.process.send_signal(signal.SIGTERM)
+        for stream in (idle, busy):
+            with self.assertRaises(grpc.RpcError) as caught:
+                for response in stream:
+                    self.assertEqual(response.error_message, "", "what was taken is answered")
+            self.assertEqual((caught.exception.code().name, caught.exception.details()), ("UNAVAILABLE", "the server is shutting down"))
+        go_on.set()
+        self.assertEqual(server.process.wait(30), 0)
+        self.assertLess(time.time() - start, 20)
 
     def test_sigint(self):
         server, _ = self.own_server()

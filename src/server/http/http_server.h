@@ -35,9 +35,10 @@ struct HttpOptions {
   std::shared_ptr<BytesInFlight> bytes_in_flight = nullptr;  // where those of all requests that are read or wait are counted and bounded; nullptr: they are not
   int64_t connections = 1024;                   // more get 503 and are closed
   double idle_timeout_us = 60e6;                // between requests
-  double read_timeout_us = 10e6;                // for a header; a body gets this and a second for each kSlowestBytesPerS more
+  double read_timeout_us = 10e6;                // for a header; a body gets this and a second for each kSlowestBytesPerS more, so does an answer up to kLongestSendUs
 };
 inline constexpr double kSlowestBytesPerS = 4096;
+inline constexpr double kLongestSendUs = 300e6;  // of an answer that is read so slowly, and so long holds memory
 
 class HttpServer {
  public:

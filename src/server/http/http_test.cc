@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "server/http/http_server.h"
 #include "server/http/inflate.h"
@@ -145,6 +147,30 @@ TEST(HttpServer, BodiesShareTheRoomWithWhateverElseIsInFlight) {
   EXPECT_EQ(answer_to_post(server.port(), 400).substr(0, 12), "HTTP/1.1 200");
   server.shutdown(1e6);
   EXPECT_EQ(room->bytes(), 0);
+}
+
+TEST(HttpServer, AnswersThatNobodyReadsKeepTheirRoom) {
+  constexpr int64_t kAnswer = 32 << 20;  // more than sockets take
+  const auto room = std::make_shared<BytesInFlight>(kAnswer + 1000);
+  HttpServer server({.bytes_in_flight = room}, [&](Request&&, const Respond& respond) -> Cancel {
+    respond([] { return Response{.body = std::string(kAnswer, 'x')}; });
+    return {};
+  });
+  const auto becomes = [&](int64_t bytes) {
+    for (int i = 0; i < 500 && room->bytes() != bytes; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return room->bytes();
+  };
+  {
+    boost::asio::io_context context;
+    boost::asio::ip::tcp::socket idle(context);
+    idle.connect({boost::asio::ip::make_address("127.0.0.1"), static_cast<unsigned short>(server.port())});
+    boost::asio::write(idle, boost::asio::buffer(std::string("GET /a HTTP/1.1\r\nHost: a\r\n\r\n")));
+    EXPECT_EQ(becomes(kAnswer), kAnswer);
+    EXPECT_EQ(answer_to_post(server.port(), 1).substr(0, 12), "HTTP/1.1 503");
+  }
+  EXPECT_EQ(becomes(0), 0);
+  EXPECT_EQ(answer_to_post(server.port(), 1).substr(0, 12), "HTTP/1.1 200");
+  server.shutdown(1e6);
 }
 
 TEST(Messages, HaveEveryFieldAndNumbersAsNumbers) {

@@ -9,7 +9,7 @@
 
 namespace scissionlite::server::http {
 
-/// @param coding  of the field Content-Encoding: "gzip", "deflate" (zlib's form or raw), "identity" or "".
+/// @param coding  of the field Content-Encoding, in any case: "gzip" or "x-gzip", "deflate" (zlib's form or raw), "identity" or "".
 /// @throws HttpError: 413 as soon as the result would exceed `limit_bytes`, 415 for another coding, 400 for damaged or
 /// truncated data and for bytes behind its end.
 [[nodiscard]] std::string inflate_body(std::string_view bytes, std::string_view coding, size_t limit_bytes);

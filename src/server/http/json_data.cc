@@ -1,5 +1,6 @@
 #include "server/http/json_data.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -63,8 +64,10 @@ class Elements {
   void add_number(const Json& value, size_t index) {
     if (!value.is_number()) refuse(value, index, "a number");
     const auto number = value.get<double>();
-    if (std::abs(number) > std::numeric_limits<T>::max()) refuse(value, index, "a number within its range");
-    append(raw_, static_cast<T>(number));
+    constexpr double kLargest = std::numeric_limits<T>::max();
+    constexpr double kRounded = sizeof(T) < sizeof(double) ? kLargest * (1 + 0x1p-25) : kLargest;  // a shortest spelling of the largest float is a little above it
+    if (std::abs(number) >= kRounded && std::abs(number) > kLargest) refuse(value, index, "a number within its range");
+    append(raw_, static_cast<T>(std::clamp(number, -kLargest, kLargest)));
   }
   void add_text(const Json& value, size_t index) {
     if (!value.is_string()) refuse(value, index, "a string");

@@ -30,6 +30,12 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+int64_t bytes_of(const Response& response) {
+  auto bytes = static_cast<int64_t>(response.body.size());
+  for (const auto& blob : response.blobs) bytes += static_cast<int64_t>(blob.size_bytes());
+  return bytes;
+}
+
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 /// As gRPC tells it, so that rules mean the same on both front ends: IPv4 within IPv6 is IPv4, and a scope is a number. "" when the caller has gone.
@@ -83,7 +89,7 @@ Session::Session(boost::asio::ip::tcp::socket&& socket, Shared& shared)
 }
 
 Session::~Session() {
-  release_body();
+  release_bytes();
   --shared_.counts.open_connections;
   const std::lock_guard lock(shared_.mutex);
   shared_.sessions.erase(this);
@@ -151,7 +157,9 @@ void Session::shake_hands() {
 
 void Session::wait_for_request() {
   parser_.reset();
+  header_only_.reset();
   response_.reset();
+  is_head_ = false, version_ = 11;
   ++request_number_;
   if (shared_.is_stopping) return close();
   if (buffer_.size() > 0) return read_header();
@@ -185,6 +193,8 @@ void Session::on_header(Error error) {
     return refuse(Turned::kMalformed, 400, "this is no HTTP/1.1 request: " + error.message());
   if (error) return close();
   const auto& fields = parser_->get().base();
+  is_head_ = fields.method() == beast_http::verb::head;  // as GET, whose body is left out
+  version_ = fields.version() == 10 ? 10 : 11;
   if (static_cast<size_t>(std::distance(fields.begin(), fields.end())) > options.header_fields)
     return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_fields) + " fields");
   ticket_ = std::make_shared<Ticket>(shared_);  // from here on the caller is owed an answer, also by a server that stops
@@ -218,22 +228,16 @@ void Session::on_body(Error error) {
   read_body();
 }
 
-bool Session::body_fits() {
-  const auto bytes = static_cast<int64_t>(parser_->get().body().size());
-  const int64_t more = bytes - std::exchange(body_bytes_, bytes);
+/// In place of what was counted before. Whether there is room for it.
+bool Session::count_bytes(int64_t bytes) {
+  const int64_t more = bytes - std::exchange(counted_bytes_, bytes);
   shared_.counts.body_bytes += more;
   return shared_.options.bytes_in_flight == nullptr || shared_.options.bytes_in_flight->add(more);
 }
 
-void Session::release_body() {
-  const int64_t bytes = std::exchange(body_bytes_, 0);
-  shared_.counts.body_bytes -= bytes;
-  if (shared_.options.bytes_in_flight) shared_.options.bytes_in_flight->give_back(bytes);
-}
-
 Request Session::take_request() {
   auto message = parser_->release();
-  Request request{.method = std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .caller = caller_};
+  Request request{.method = is_head_ ? "GET" : std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .caller = caller_};
   for (const auto& field : message) request.fields[lower(view(field.name_string()))] = std::string(view(field.value()));
   return request;
 }
@@ -297,10 +301,15 @@ void Session::send(Response&& response, bool keep_alive) {
   cancel_ = nullptr;
   look_again_.cancel();
   is_receiving_ = false;
-  release_body();
+  if (!count_bytes(bytes_of(response))) {
+    shared_.count(Turned::kTooMuchInFlight);
+    response = error_response(503, shared_.options.bytes_in_flight->reason());
+    response.fields.emplace_back("Retry-After", "1");
+    (void)count_bytes(bytes_of(response));
+  }
   response_.emplace();
   auto& message = *response_;
-  message.version(11);
+  message.version(version_);
   message.result(static_cast<unsigned>(response.status));
   message.set(beast_http::field::content_type, response.content_type);
   for (const auto& [name, value] : response.fields) message.set(name, value);
@@ -308,14 +317,18 @@ void Session::send(Response&& response, bool keep_alive) {
   keep_alive = keep_alive && !shared_.is_stopping;
   message.keep_alive(keep_alive);
   message.prepare_payload();
-  expire_after_us(shared_.options.read_timeout_us + static_cast<double>(PartsBody::size(message.body())) / kSlowestBytesPerS * 1e6);
-  beast_http::async_write(stream_, message, [self = shared_from_this(), keep_alive](Error error, size_t) { self->on_sent(error, keep_alive); });
+  expire_after_us(shared_.options.read_timeout_us + std::min(static_cast<double>(counted_bytes_) / kSlowestBytesPerS * 1e6, kLongestSendUs));
+  const auto sent = [self = shared_from_this(), keep_alive](Error error, size_t) { self->on_sent(error, keep_alive); };
+  if (is_head_) beast_http::async_write_header(stream_, header_only_.emplace(message), sent);
+  else beast_http::async_write(stream_, message, sent);
 }
 
 void Session::on_sent(Error error, bool keep_alive) {
   ticket_.reset();
+  release_bytes();
   if (error) return close();
   if (keep_alive) return wait_for_request();
+  header_only_.reset();
   response_.reset();
   if (!stream_.is_secure() || shared_.is_stopping) return hang_up();
   is_waiting_ = true;

@@ -7,6 +7,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/serializer.hpp>
 
 #include <condition_variable>
 #include <memory>
@@ -73,8 +74,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void hang_up();
   void linger();
   void close();
-  void release_body();
-  [[nodiscard]] bool body_fits();
+  [[nodiscard]] bool count_bytes(int64_t bytes);
+  void release_bytes() { (void)count_bytes(0); }
+  [[nodiscard]] bool body_fits() { return count_bytes(static_cast<int64_t>(parser_->get().body().size())); }
   void expire_after_us(double duration_us);
   /// `run` on the strand.
   template <typename Run>
@@ -87,12 +89,14 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<GrowingBody>> parser_;
   std::optional<boost::beast::http::response<PartsBody>> response_;
+  std::optional<boost::beast::http::response_serializer<PartsBody>> header_only_;
   std::shared_ptr<Ticket> ticket_;  // from a request's header to its answer
   Cancel cancel_;
   std::chrono::steady_clock::time_point body_started_, linger_until_;
-  int64_t body_bytes_ = 0;  // that this request has been counted with
+  int64_t counted_bytes_ = 0;  // of a request until its answer is written, then of that until it is sent
+  unsigned version_ = 11;      // of the request
   uint64_t request_number_ = 0;
-  bool keeps_alive_ = true, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a connection or request; receiving what follows its header
+  bool keeps_alive_ = true, is_head_ = false, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a connection or request; receiving what follows its header
 };
 
 }  // namespace scissionlite::server::http
