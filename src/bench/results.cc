@@ -2,18 +2,12 @@
 
 #include <algorithm>
 
+#include "base/interval_json.h"
+
 namespace scissionlite {
 namespace {
 
-Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
-
-Interval interval_at(const JsonReader& json, const std::string& key) {
-  if (!json.has(key)) return {};
-  const auto field = json.at(key);
-  const auto ends = field.numbers();
-  if (ends.size() != 2 || ends[0] > ends[1]) field.fail("[low, high] with low <= high");
-  return {ends[0], ends[1]};
-}
+Interval interval_at(const JsonReader& json, const std::string& key) { return json.has(key) ? interval_from_json(json.at(key)) : Interval{}; }
 
 /// The medians of a row's parts: key in the file, member. One line reads and writes.
 struct Part {
@@ -32,14 +26,14 @@ Json row_json(const BenchRow& row) {
   json["n"] = row.n;
   json["latency_median_us"] = row.latency_median_us;
   json["latency_p95_us"] = row.latency_p95_us;
-  json["latency_ci"] = interval_json(row.latency_ci);
+  json["latency_ci"] = to_json(row.latency_ci);
   json["predicted_us"] = row.predicted_us;
   for (const auto& part : kParts) json[part.key] = row.*part.member;
   json["bytes_mean"] = row.bytes_mean;
   json["bytes_p95"] = row.bytes_p95;
   json["throughput_ips"] = row.throughput_ips;
   json["agreement"] = row.agreement;
-  json["agreement_interval"] = interval_json(row.agreement_interval);
+  json["agreement_interval"] = to_json(row.agreement_interval);
   json["agreement_n"] = row.agreement_n;
   json["speedup_over_local"] = row.speedup_over_local;
   return json;

@@ -9,13 +9,6 @@
 
 namespace scissionlite::device {
 
-double slow_factor(const std::string& engine_spec) {
-  const auto parts = split(engine_spec, ':');
-  for (size_t i = 0; i + 1 < parts.size(); ++i)
-    if (parts[i] == "slow") return std::max(1.0, parse_scaled(parts[i + 1], "slow factor"));
-  return 1;
-}
-
 Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.onnx.filename().string()) {
   executable_ = while_doing("loading '" + model.onnx.string() + "'", [&] {
     auto graph = load_packaged(model, engine);

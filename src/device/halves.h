@@ -15,10 +15,6 @@ namespace scissionlite::device {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-/// K of an engine spec "slow:K:..." (1 when there is none): what the engine wrapper does for slices is done here for the
-/// device's other work, so that image decoding is as slow as the rest of an emulated device.
-[[nodiscard]] double slow_factor(const std::string& engine_spec);
-
 /// Runs `body`, then waits (factor - 1) times the CPU time it took on this thread. Returns its duration in microseconds.
 template <typename Body>
 double timed_us(Clock& clock, double factor, Body&& body) {

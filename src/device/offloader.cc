@@ -17,14 +17,6 @@ constexpr double kLocalMargin = 1.25;    // the local half may take this much lo
 constexpr double kSilent = 0.98;         // of its budget: a call that took so long was given up, not refused
 constexpr double kLocalMarginUs = 500;   // waking up, choosing classes, printing
 
-double number(const protocol::Parameters& parameters, const std::string& key) {
-  const auto found = parameters.find(key);
-  if (found == parameters.end()) return 0;
-  if (const auto* i = std::get_if<int64_t>(&found->second)) return static_cast<double>(*i);
-  if (const auto* d = std::get_if<double>(&found->second)) return *d;
-  return 0;
-}
-
 bool is_from_cloud(const protocol::Parameters& parameters) {
   const auto found = parameters.find("origin");
   return found != parameters.end() && std::holds_alternative<std::string>(found->second) && std::get<std::string>(found->second) == "cloud";
@@ -273,13 +265,13 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     auto result = session_->call(request, budget_us, &held_us);
     Parts& parts = answer.parts;
     parts.serialize_us = result.serialize_us;
-    parts.edge_queue_us = number(result.parameters, "queue_us");
-    parts.edge_decode_us = number(result.parameters, "decode_us");
-    parts.edge_compute_us = number(result.parameters, "compute_us");
-    parts.cloud_queue_us = number(result.parameters, "cloud_queue_us");
-    parts.cloud_decode_us = number(result.parameters, "cloud_decode_us");
-    parts.cloud_compute_us = number(result.parameters, "cloud_compute_us");
-    parts.cloud_wire_us = std::max(0.0, number(result.parameters, "forward_us") - parts.cloud_us());
+    parts.edge_queue_us = protocol::number_or(result.parameters, "queue_us", 0);
+    parts.edge_decode_us = protocol::number_or(result.parameters, "decode_us", 0);
+    parts.edge_compute_us = protocol::number_or(result.parameters, "compute_us", 0);
+    parts.cloud_queue_us = protocol::number_or(result.parameters, "cloud_queue_us", 0);
+    parts.cloud_decode_us = protocol::number_or(result.parameters, "cloud_decode_us", 0);
+    parts.cloud_compute_us = protocol::number_or(result.parameters, "cloud_compute_us", 0);
+    parts.cloud_wire_us = std::max(0.0, protocol::number_or(result.parameters, "forward_us", 0) - parts.cloud_us());
     const double edge_us = parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us + parts.cloud_us();
     parts.wire_us = std::max(0.0, clock_.now_us() - start_us - held_us - parts.serialize_us - edge_us);
     answer.message_bytes = result.request_bytes, answer.response_bytes = result.response_bytes;

@@ -294,11 +294,5 @@ TEST_F(OffloaderTest, PipelineSurvivesAnEdgeThatDies) {
   EXPECT_EQ(totals.edge + totals.local, 60);
 }
 
-TEST(SlowFactor, IsReadFromTheSpec) {
-  EXPECT_EQ(slow_factor("openvino"), 1);
-  EXPECT_EQ(slow_factor("slow:4:openvino"), 4);
-  EXPECT_EQ(slow_factor("check:reference:slow:2.5:openvino"), 2.5);
-}
-
 }  // namespace
 }  // namespace scissionlite::device

@@ -22,7 +22,7 @@ constexpr Row kBackends[] = {
 #undef SCISSIONLITE_BACKEND
 };
 
-double slow_factor(const std::string& text, const std::string& spec) {
+double checked_factor(const std::string& text, const std::string& spec) {
   try {
     size_t used = 0;
     const double factor = std::stod(text, &used);
@@ -41,6 +41,13 @@ std::pair<std::string, std::string> take_word(const std::string& spec) {
 
 }  // namespace
 
+double slow_factor(const std::string& spec) {
+  const auto parts = split(spec, ':');
+  for (size_t i = 0; i + 1 < parts.size(); ++i)
+    if (parts[i] == "slow") return checked_factor(parts[i + 1], spec);
+  return 1;
+}
+
 std::vector<std::string> backend_names() {
   std::vector<std::string> names;
   for (const auto& row : kBackends) names.emplace_back(row.name);
@@ -58,7 +65,7 @@ std::unique_ptr<Backend> make_backend(const std::string& spec) {
   if (word == "slow" || word == "record" || word == "check" || word == "hang") {
     const auto [argument, inner_given] = take_word(rest);
     const std::string inner = inner_given.empty() ? default_backend() : inner_given;
-    if (word == "slow") return make_slow_backend(slow_factor(argument, spec), make_backend(inner));
+    if (word == "slow") return make_slow_backend(checked_factor(argument, spec), make_backend(inner));
     if (argument.empty()) throw InvalidArgument("[engine] '" + spec + "': '" + word + "' needs an argument, as in record:FOLDER:openvino");
     if (word == "record") return make_record_backend(argument, make_backend(inner));
     if (word == "hang") return make_hang_backend(argument, make_backend(inner));

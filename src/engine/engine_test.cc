@@ -196,5 +196,12 @@ TEST(Engine, CheckNoticesAWrongBackend) {
   EXPECT_THROW((void)checked->run(std::span(&x, 1)), InternalError);
 }
 
+TEST(SlowFactor, IsReadFromTheSpec) {
+  EXPECT_EQ(slow_factor("openvino"), 1);
+  EXPECT_EQ(slow_factor("slow:4:openvino"), 4);
+  EXPECT_EQ(slow_factor("check:reference:slow:2.5:openvino"), 2.5);
+  EXPECT_THROW((void)slow_factor("slow:0.5:openvino"), InvalidArgument);
+}
+
 }  // namespace
 }  // namespace scissionlite

@@ -86,7 +86,6 @@ const std::string& TensorReader::external_bytes(const pb::TensorProto& proto, co
     if (fs::relative(fs::weakly_canonical(path), base).begin()->string() == "..")
       fail(proto, "has its data in '" + location + "', which leads outside the model's folder");
     bytes = std::make_shared<const std::string>(read_file(path, uint64_t{64} << 30));
-    order_.push_back(location);
   }
   return *bytes;
 }

@@ -23,8 +23,6 @@ class TensorReader {
   /// Large data is taken out of `proto` instead of being copied; integers of 4 and 2 bits become bytes.
   /// @throws ModelError naming the tensor, what it holds and what it should.
   [[nodiscard]] Tensor read(pb::TensorProto& proto);
-  /// External files used so far, in order of first use, relative to the folder.
-  [[nodiscard]] const std::vector<std::string>& external_files() const { return order_; }
 
  private:
   [[nodiscard]] Tensor read_external(const pb::TensorProto& proto, Dtype dtype, const Shape& shape);
@@ -34,7 +32,6 @@ class TensorReader {
   fs::path folder_;
   std::string where_;
   std::map<std::string, std::shared_ptr<const std::string>> files_;
-  std::vector<std::string> order_;
 };
 
 void write_tensor(const std::string& name, const Tensor& tensor, pb::TensorProto& proto);

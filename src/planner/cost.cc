@@ -52,7 +52,7 @@ double image_encode_us(const Profile& profile, const std::string& codec) {
 double alone_us(const Timing& alone, const Timing& joined, const Timing& bare, const std::string& tl) {
   if (alone.measured()) return alone.median_us;
   if (joined.measured() && bare.measured()) return std::fmax(0, joined.median_us - bare.median_us);
-  return tl == "fp32" ? 0 : kUnknown;
+  return tl == kUnchangedTl ? 0 : kUnknown;
 }
 
 /// A slice with its TL: joined when measured so, else the sum. `compute_us` and `tl_us` add up to it.

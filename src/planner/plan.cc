@@ -1,6 +1,7 @@
 #include "planner/plan.h"
 
 #include "base/error.h"
+#include "base/interval_json.h"
 
 namespace scissionlite {
 namespace {
@@ -17,12 +18,6 @@ Stage stage_from(const JsonReader& json) {
   return {.machine = json.at("machine").text(), .decode_us = json.number_or("decode_us", 0), .compute_us = json.number_or("compute_us", 0),
           .encode_us = json.number_or("encode_us", 0), .wire_us = json.number_or("wire_us", 0), .bytes = json.number_or("bytes", 0),
           .first = json.text_or("first", ""), .last = json.text_or("last", "")};
-}
-
-Interval interval_from(const JsonReader& json) {
-  const auto ends = json.numbers();
-  if (ends.size() != 2) json.fail("[low, high]");
-  return {ends[0], ends[1]};
 }
 
 std::string candidate_key(const JsonReader& json) {
@@ -51,7 +46,7 @@ PlannedCandidate candidate_from(const JsonReader& json) {
   candidate.bytes = json.number_or("bytes", 0);
   if (json.has("agreement")) {
     candidate.agreement = json.at("agreement").number_at_least(0);
-    candidate.agreement_interval = json.has("agreement_interval") ? interval_from(json.at("agreement_interval"))
+    candidate.agreement_interval = json.has("agreement_interval") ? interval_from_json(json.at("agreement_interval"))
                                                                   : Interval{candidate.agreement, candidate.agreement};
     candidate.agreement_n = json.integer_or("agreement_n", 0);
   }

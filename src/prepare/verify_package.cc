@@ -252,7 +252,7 @@ class Checker {
       agreeing += top1(given[0]) == top1(expected[0]);
     }
     const auto links = chain_from_key(package_.manifest.chain());
-    const bool lossless = std::all_of(links.begin(), links.end(), [](const Candidate& link) { return link.tl.empty() || link.tl == "fp32"; });
+    const bool lossless = std::all_of(links.begin(), links.end(), [](const Candidate& link) { return link.tl.empty() || link.tl == kUnchangedTl; });
     const std::string detail = "largest difference " + Json(worst).dump() + ", same top-1 on " + std::to_string(agreeing) + " of " + std::to_string(total) + " images";
     if (lossless && (!(worst <= options_.tolerance) || agreeing < total))
       throw InvalidArgument("[verify] head and tail differ from the model: " + detail + "; allowed " + Json(options_.tolerance).dump());

@@ -19,7 +19,7 @@ MeasureItem cycle(const std::string& name, double slow, size_t count, std::funct
 
 }  // namespace
 
-ImageTasks::ImageTasks(const ProfileOptions& options) : options_(options), slow_(slow_factor_of(options.engine)) {
+ImageTasks::ImageTasks(const ProfileOptions& options) : options_(options), slow_(slow_factor(options.engine)) {
   const size_t given = options.images.size(), held = std::min(given, kMostImages);
   for (size_t i = 0; i < held; ++i) {  // spread over the list: folders are sorted, and neighbours are alike
     const auto& path = options.images[i * given / held];

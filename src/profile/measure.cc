@@ -71,11 +71,4 @@ std::vector<Timing> measure(std::span<const MeasureItem> items, const MeasureOpt
   return Turns(items, options, clock).run(finished);
 }
 
-double slow_factor_of(const std::string& engine_spec) {
-  const auto parts = split(engine_spec, ':');
-  for (size_t i = 0; i + 1 < parts.size(); ++i)
-    if (parts[i] == "slow") return std::max(1.0, parse_scaled(parts[i + 1], "slow factor"));
-  return 1;
-}
-
 }  // namespace scissionlite

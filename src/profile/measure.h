@@ -37,9 +37,6 @@ struct MeasureItem {
 /// Whether the interval is as narrow as asked for.
 [[nodiscard]] bool is_settled(const Timing& timing, double max_ci);
 
-/// K of an engine spec "slow:K:..."; 1 when there is none.
-[[nodiscard]] double slow_factor_of(const std::string& engine_spec);
-
 /// Runs `body` and returns its duration on a machine `factor` times slower: that of this one plus (factor - 1) times the CPU
 /// time of this thread, as the engine wrapper `slow` does for slices.
 template <typename Body>

@@ -120,11 +120,11 @@ std::vector<Task> all_tasks(const ProfileOptions& options, SliceTasks& slices, I
   };
   // Joined slices before encoders and decoders alone: a call of its own costs an encoder more than it takes inside the slice.
   each_tl([&](const Cut& cut, const std::string& tl) {
-    if (tl == "fp32") slices.note_plain(cut);  // the slice itself: nothing more to time
+    if (tl == kUnchangedTl) slices.note_plain(cut);  // the slice itself: nothing more to time
     else tasks.push_back(slices.halves_with_tl(cut, tl));
   });
   each_tl([&](const Cut& cut, const std::string& tl) {
-    if (tl != "fp32") tasks.push_back(slices.tl_alone(cut, tl));
+    if (tl != kUnchangedTl) tasks.push_back(slices.tl_alone(cut, tl));
   });
   const auto singles = single_cuts(options.chosen);
   if (options.blocks)
@@ -156,8 +156,8 @@ CutProfile cut_profile(const Cut& cut, const std::vector<std::string>& tls, cons
     times.wire_bytes_vary = store.size(varies_name(cut.id, tl)) > 0;
     times.encode = timing_of(store, encode_name(cut.id, tl));
     times.decode = timing_of(store, decode_name(cut.id, tl));
-    times.head_with_tl = tl == "fp32" ? out.head : timing_of(store, head_name(cut.id, tl));
-    times.tail_with_tl = tl == "fp32" ? out.tail : timing_of(store, tail_name(cut.id, tl));
+    times.head_with_tl = tl == kUnchangedTl ? out.head : timing_of(store, head_name(cut.id, tl));
+    times.tail_with_tl = tl == kUnchangedTl ? out.tail : timing_of(store, tail_name(cut.id, tl));
     out.tls[tl] = times;
   }
   return out;

@@ -28,7 +28,5 @@ struct Network {
 [[nodiscard]] Json to_json(const Network& network);
 [[nodiscard]] Network network_from_json(const Json& json, const std::string& where);
 [[nodiscard]] Network load_network(const fs::path& path);
-/// Time for `bytes` one way, without the other way: rtt/2 + bytes * 8 / rate.
-[[nodiscard]] inline double one_way_us(double rtt_us, double rate_bps, double bytes) { return rtt_us / 2 + bytes * 8e6 / rate_bps; }
 
 }  // namespace scissionlite

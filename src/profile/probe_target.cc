@@ -9,14 +9,6 @@ namespace {
 
 constexpr const char* kNoModel = "scissionlite_probe_of_a_model_that_does_not_exist";
 
-double number(const protocol::Parameters& parameters, const std::string& key) {
-  const auto found = parameters.find(key);
-  if (found == parameters.end()) return 0;
-  if (const auto* i = std::get_if<int64_t>(&found->second)) return static_cast<double>(*i);
-  if (const auto* d = std::get_if<double>(&found->second)) return *d;
-  return 0;
-}
-
 Tensor zeros(const protocol::TensorSpec& spec) {
   Shape shape = spec.shape;
   for (auto& size : shape) size = size < 0 ? 1 : size;
@@ -50,7 +42,7 @@ class GrpcTarget final : public ProbeTarget {
     for (const auto& input : metadata_.inputs) request.inputs.push_back({.name = input.name, .tensor = zeros(input), .blob = {}, .parameters = {}});
     const auto result = client_.infer(request);
     return {.request_bytes = result.request_bytes, .response_bytes = result.response_bytes,
-            .compute_us = number(result.parameters, "queue_us") + number(result.parameters, "decode_us") + number(result.parameters, "compute_us")};
+            .compute_us = protocol::number_or(result.parameters, "queue_us", 0) + protocol::number_or(result.parameters, "decode_us", 0) + protocol::number_or(result.parameters, "compute_us", 0)};
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "score/scores.h"
 
 namespace scissionlite {
 namespace {
@@ -85,7 +86,7 @@ CutProfile cut_from(const JsonReader& json, const std::vector<CutProfile>& befor
       cut.tls[spec] = tl_from(tl);
     }
   else if (cut.bytes > 0)
-    cut.tls["fp32"].wire_bytes = cut.bytes;  // the tensors as they are can always be sent
+    cut.tls[std::string(kUnchangedTl)].wire_bytes = cut.bytes;  // the tensors as they are can always be sent
   return cut;
 }
 

@@ -69,7 +69,7 @@ MeasureItem SliceTasks::run_item(const std::string& name, Shared executable, std
   auto writer = std::make_shared<TimedStreams>(written, executable->outputs());
   auto reader = std::make_shared<TimedStreams>(read, executable->inputs());
   if (!reader->empty()) reader->write(inputs);
-  return {name, [executable = std::move(executable), inputs = std::move(inputs), writer, reader, slow = slow_factor_of(options_.engine)] {
+  return {name, [executable = std::move(executable), inputs = std::move(inputs), writer, reader, slow = slow_factor(options_.engine)] {
             auto& clock = Clock::steady();
             const double read_us = reader->empty() ? 0 : timed_us(clock, slow, [&] { reader->read(); });
             const double start_us = clock.now_us();

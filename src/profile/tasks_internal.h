@@ -8,6 +8,7 @@
 #include "profile/measure_model.h"
 #include "profile/partial.h"
 #include "profile/timed_streams.h"
+#include "score/scores.h"
 #include "transfer/transfer.h"
 
 namespace scissionlite::profiling {
@@ -42,7 +43,7 @@ class SliceTasks {
   [[nodiscard]] Task whole();
   [[nodiscard]] Task halves(const Cut& cut);
   /// Fits nothing, times nothing: notes the size of what crosses plainly.
-  void note_plain(const Cut& cut) { (void)split(cut, "fp32"); }
+  void note_plain(const Cut& cut) { (void)split(cut, std::string(kUnchangedTl)); }
   [[nodiscard]] Task tl_alone(const Cut& cut, const std::string& tl);
   [[nodiscard]] Task halves_with_tl(const Cut& cut, const std::string& tl);
   /// Between two single-tensor cuts; nullptr: the model's input or output.

@@ -1,5 +1,6 @@
 // Timing: from samples, to and from JSON.
 #include "base/error.h"
+#include "base/interval_json.h"
 #include "profile/profile.h"
 
 namespace scissionlite {
@@ -33,9 +34,7 @@ Timing timing_from_json(const JsonReader& json) {
   if (timing.n < 1) json.at("n").fail("a count of at least 1; write null for a time that was not measured");
   timing.ci = {timing.median_us, timing.median_us};
   if (json.has("ci_us")) {
-    const auto ends = json.at("ci_us").numbers();
-    if (ends.size() != 2 || ends[0] > ends[1]) json.at("ci_us").fail("[low, high] with low <= high");
-    timing.ci = {ends[0], ends[1]};
+    timing.ci = interval_from_json(json.at("ci_us"));
   }
   return timing;
 }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ops/cut_cost.h"
 #include "protocol/stream_codec.h"
+#include "score/scores.h"
 
 namespace scissionlite {
 namespace {
@@ -21,14 +22,6 @@ struct Served {
   int64_t wire_bytes = 0;
   bool reads_streams = false;  // of the entropy coder: then fewer bytes cross than are sent here
 };
-
-double number(const protocol::Parameters& parameters, const std::string& key) {
-  const auto found = parameters.find(key);
-  if (found == parameters.end()) return -1;
-  if (const auto* i = std::get_if<int64_t>(&found->second)) return static_cast<double>(*i);
-  if (const auto* d = std::get_if<double>(&found->second)) return *d;
-  return -1;
-}
 
 /// Any values will do for the time of a dense network: small ones, and no denormals.
 Tensor filler(const protocol::TensorSpec& spec) {
@@ -89,7 +82,7 @@ double round_trip_us(protocol::Client& client) {
 MeasureItem call_item(protocol::Client& client, const Served& served, double rtt_us) {
   return {served.name, [&client, &served, rtt_us] {
             const auto result = client.infer(served.request);
-            const double compute_us = number(result.parameters, "compute_us"), decode_us = number(result.parameters, "decode_us");
+            const double compute_us = protocol::number_or(result.parameters, "compute_us", -1), decode_us = protocol::number_or(result.parameters, "decode_us", -1);
             return compute_us >= 0 ? compute_us + std::max(0.0, decode_us) : std::max(0.0, result.total_us - rtt_us);
           }};
 }
@@ -120,7 +113,7 @@ void enter(Profile& profile, const Served& served, const Timing& timing) {
     tl.wire_bytes = served.wire_bytes;
     tl.wire_bytes_vary = served.reads_streams;
     tl.tail_with_tl = timing;
-    if (served.candidate.tl == "fp32") cut.tail = timing;
+    if (served.candidate.tl == kUnchangedTl) cut.tail = timing;
     return;
   }
   log::warning("[profile] the cut of '" + served.name + "' (" + served.candidate.key() + ") is not among those of this profile and was left out");

@@ -21,6 +21,15 @@
 #include "protocol/wire_internal.h"
 
 namespace scissionlite::protocol {
+
+double number_or(const Parameters& parameters, const std::string& key, double fallback) {
+  const auto found = parameters.find(key);
+  if (found == parameters.end()) return fallback;
+  if (const auto* whole = std::get_if<int64_t>(&found->second)) return static_cast<double>(*whole);
+  const auto* number = std::get_if<double>(&found->second);
+  return number ? *number : fallback;
+}
+
 namespace {
 
 constexpr const char* kInferMethod = "/inference.GRPCInferenceService/ModelInfer";
@@ -192,12 +201,6 @@ void Client::ping(size_t padding_bytes, double deadline_us) {
   }
   inference::ServerLiveResponse response;
   impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response, {.deadline_us = deadline_us, .is_small = padding_bytes == 0});
-}
-
-bool Client::server_ready() {
-  inference::ServerReadyResponse response;
-  impl_->call(&inference::GRPCInferenceService::Stub::ServerReady, "asking whether it is ready", inference::ServerReadyRequest(), response);
-  return response.ready();
 }
 
 bool Client::model_ready(const std::string& model) {

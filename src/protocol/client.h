@@ -20,6 +20,8 @@ namespace scissionlite::protocol {
 
 using Parameter = std::variant<bool, int64_t, std::string, double>;
 using Parameters = std::map<std::string, Parameter>;
+/// A number, whole or not; `fallback` where there is none of that name.
+[[nodiscard]] double number_or(const Parameters& parameters, const std::string& key, double fallback);
 
 /// A tensor on the wire. Either `tensor`, or datatype BYTES with one element in `blob` (shape as given, e.g. {1}); in
 /// results BYTES may have several elements or none, all in `strings`.
@@ -105,7 +107,6 @@ class Client {
   [[nodiscard]] bool server_live();
   /// A call without effect that carries `padding_bytes` more than it has to: its time shows what the link carries. Servers skip fields that they do not know. @throws TransportError.
   void ping(size_t padding_bytes, double deadline_us);
-  [[nodiscard]] bool server_ready();
   [[nodiscard]] bool model_ready(const std::string& model);
   [[nodiscard]] ServerMetadata server_metadata();
   [[nodiscard]] ModelMetadata model_metadata(const std::string& model);

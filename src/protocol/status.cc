@@ -6,21 +6,6 @@
 
 namespace scissionlite::protocol {
 
-grpc::Status status_of(const Error& error) {
-  const auto code = [&] {
-    switch (error.code()) {
-      case ErrorCode::kInvalidArgument:
-      case ErrorCode::kUnsupported: return grpc::StatusCode::INVALID_ARGUMENT;
-      case ErrorCode::kTransport: return static_cast<const TransportError&>(error).retryable() ? grpc::StatusCode::UNAVAILABLE : grpc::StatusCode::INTERNAL;
-      case ErrorCode::kResource: return grpc::StatusCode::RESOURCE_EXHAUSTED;
-      case ErrorCode::kModel:
-      case ErrorCode::kInternal: break;
-    }
-    return grpc::StatusCode::INTERNAL;
-  }();
-  return {code, error.what()};
-}
-
 std::string code_name(grpc::StatusCode code) {
   static constexpr std::array kNames{"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
                                      "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",

@@ -1,4 +1,4 @@
-// The one place where errors of the library become gRPC statuses, and back. For .cc files only.
+// What gRPC statuses become: errors of the library. The other way round is the server's (server/refusal.h). For .cc files only.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -8,10 +8,6 @@
 #include "base/error.h"
 
 namespace scissionlite::protocol {
-
-/// INVALID_ARGUMENT for what the caller gave (Unsupported too), UNAVAILABLE for a transport error that may pass,
-/// RESOURCE_EXHAUSTED for memory and files, INTERNAL for the rest.
-[[nodiscard]] grpc::Status status_of(const Error& error);
 
 /// "INVALID_ARGUMENT", as gRPC's documentation writes it.
 [[nodiscard]] std::string code_name(grpc::StatusCode code);

@@ -1,15 +1,14 @@
 // The page's numbers as JSON, for scripts that read a report and for the page's own tips.
+#include "base/interval_json.h"
 #include "report/view.h"
 
 namespace scissionlite::report {
 namespace {
 
-Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
-
 void add_agreement(Json& json, const Agreement& agreement) {
   if (!agreement.is_known()) return;
   json["agreement"] = agreement.share;
-  json["agreement_interval"] = interval_json(agreement.interval);
+  json["agreement_interval"] = to_json(agreement.interval);
   json["agreement_n"] = agreement.n;
   json["agreement_from"] = agreement.n <= 0 ? "construction" : agreement.is_of_bench ? "bench" : "scores";
 }
@@ -19,7 +18,7 @@ Json row_json(const CandidateRow& row) {
   if (row.is_measured()) {
     json["measured_us"] = row.measured_us;
     json["p95_us"] = row.p95_us;
-    json["measured_ci"] = interval_json(row.measured_ci);
+    json["measured_ci"] = to_json(row.measured_ci);
     json["n"] = row.n;
   }
   json["bytes"] = row.bytes;

@@ -58,13 +58,15 @@ const std::vector<std::pair<std::string, std::string>>& required_families() {
   static const std::vector<std::pair<std::string, std::string>> kFamilies{
       {"local", "local only"}, {"edge/file", "edge only with the source file"}, {"edge/raw", "edge only with raw pixels"}, {"edge/png", "edge only with PNG"},
       {"edge/jpeg", "edge only with JPEG"}, {"edge/webp", "edge only with WebP"}, {"fp32", "plain cut fp32"}, {"fp16", "plain cut fp16"},
-      {"uint8", "plain cut uint8"}, {"pool", "pool transfer layer"}, {"klt", "learned transfer layer"}};
+      {"uint8", "plain cut uint8"}, {"pool", "pool transfer layer"}, {"learned", "learned transfer layer"}};
   return kFamilies;
 }
 
 bool is_of_family(const std::string& key, const std::string& family) {
   if (family == "local" || family.rfind("edge/", 0) == 0) return key.rfind(family, 0) == 0;
-  return key.rfind("split/", 0) == 0 && split(key, '/').back().rfind(family, 0) == 0;
+  if (key.rfind("split/", 0) != 0) return false;
+  const auto tl = split(key, '/').back();
+  return family == "learned" ? kind_of_tl(tl) == TlKind::kLearned : tl.rfind(family, 0) == 0;
 }
 
 std::string missing_families(const View& view, const std::vector<PlannedCandidate>& candidates) {

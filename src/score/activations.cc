@@ -74,11 +74,6 @@ std::string hash_of(const std::vector<std::string>& sorted_hashes) {
 
 }  // namespace
 
-std::vector<std::vector<Tensor>> collect_activations(const Graph& model, const std::vector<std::string>& tensors, const std::vector<fs::path>& images,
-                                                     const vision::InputSpec& input, const std::string& engine, int threads) {
-  return collect(model, tensors, images, input, engine, threads, INT64_MAX);
-}
-
 std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vector<std::string>& cut_tensors, const std::vector<fs::path>& fit_images,
                                              const vision::InputSpec& input, const std::string& engine, int threads) {
   return collect(model, cut_tensors, fit_images, input, engine, threads, kFitBytes);

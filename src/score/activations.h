@@ -11,17 +11,10 @@
 
 namespace scissionlite {
 
-/// Runs `model` on every image and keeps the values of `tensors` (names of inner values or outputs), batch 1, owned.
-/// @return per tensor, per image in the order given.
-/// @param threads  0: every core of this process.
-/// @throws InvalidArgument for an unknown tensor or an unreadable image (names it). Cost: one run of the part of the
-/// model that computes the tensors an image; memory: all results at once, so give chunks of images where they are large.
-[[nodiscard]] std::vector<std::vector<Tensor>> collect_activations(const Graph& model, const std::vector<std::string>& tensors,
-                                                                   const std::vector<fs::path>& images, const vision::InputSpec& input,
-                                                                   const std::string& engine, int threads = 0);
-
 /// The activations that TLs of a cut are fitted on: of the first of `images` whose tensors fit into 1 GiB. `score` and
-/// `prepare` both take their samples from here, so that both fit the same TL.
+/// `prepare` both take their samples from here, so that both fit the same TL. @return per tensor, per image in the order given, batch 1, owned.
+/// @param threads  0: every core of this process. @throws InvalidArgument for an unknown tensor or an unreadable image (names it). Cost: one run of the part of the
+/// model that computes the tensors an image.
 [[nodiscard]] std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vector<std::string>& cut_tensors,
                                                            const std::vector<fs::path>& fit_images, const vision::InputSpec& input,
                                                            const std::string& engine, int threads = 0);

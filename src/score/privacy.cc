@@ -5,6 +5,7 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/interval_json.h"
 #include "score/metric.h"
 #include "score/scores.h"
 
@@ -12,14 +13,6 @@ namespace scissionlite {
 namespace {
 
 constexpr int kVersion = 1;
-
-Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
-
-Interval interval_from(const JsonReader& json) {
-  const auto ends = json.numbers();
-  if (ends.size() != 2 || ends[0] > ends[1]) json.fail("[low, high] with low <= high");
-  return {ends[0], ends[1]};
-}
 
 int64_t count(const JsonReader& json, const std::string& key) {
   const auto value = json.integer_or(key, 0);
@@ -84,16 +77,16 @@ RebuildQuality rebuild_quality(const std::vector<double>& psnr_db, const std::ve
 }
 
 Json to_json(const RebuildQuality& quality) {
-  return {{"psnr_db", quality.psnr_db}, {"psnr_interval", interval_json(quality.psnr_interval)}, {"ssim", quality.ssim},
-          {"ssim_interval", interval_json(quality.ssim_interval)}, {"n", quality.n}};
+  return {{"psnr_db", quality.psnr_db}, {"psnr_interval", to_json(quality.psnr_interval)}, {"ssim", quality.ssim},
+          {"ssim_interval", to_json(quality.ssim_interval)}, {"n", quality.n}};
 }
 
 RebuildQuality rebuild_quality_from(const JsonReader& json) {
   RebuildQuality q;
   q.psnr_db = json.at("psnr_db").number_at_least(0);
-  q.psnr_interval = json.has("psnr_interval") ? interval_from(json.at("psnr_interval")) : Interval{q.psnr_db, q.psnr_db};
+  q.psnr_interval = json.has("psnr_interval") ? interval_from_json(json.at("psnr_interval")) : Interval{q.psnr_db, q.psnr_db};
   q.ssim = between(json.at("ssim"), -1, 1, "a similarity in [-1, 1]");
-  q.ssim_interval = json.has("ssim_interval") ? interval_from(json.at("ssim_interval")) : Interval{q.ssim, q.ssim};
+  q.ssim_interval = json.has("ssim_interval") ? interval_from_json(json.at("ssim_interval")) : Interval{q.ssim, q.ssim};
   q.n = count(json, "n");
   return q;
 }

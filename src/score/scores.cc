@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/interval_json.h"
 #include "base/text.h"
 
 namespace scissionlite {
@@ -14,14 +15,6 @@ constexpr int kVersion = 1;
 [[noreturn]] void bad_key(const std::string& key) {
   throw InvalidArgument("[candidate] got '" + key +
                         "', expected 'local', 'edge/<codec>' or 'split/<cut id>/<transfer layer>', as in 'edge/jpeg-q90-420' or 'split/12/uint8'");
-}
-
-Json interval_json(const Interval& interval) { return Json::array({interval.low, interval.high}); }
-
-Interval interval_from(const JsonReader& json) {
-  const auto ends = json.numbers();
-  if (ends.size() != 2 || ends[0] > ends[1]) json.fail("[low, high] with low <= high");
-  return {ends[0], ends[1]};
 }
 
 double share(const JsonReader& json) {
@@ -38,7 +31,7 @@ int64_t count(const JsonReader& json, const std::string& key) {
 }
 
 Json score_json(const Score& score) {
-  Json json{{"candidate", score.candidate}, {"agreement", score.agreement}, {"interval", interval_json(score.interval)},
+  Json json{{"candidate", score.candidate}, {"agreement", score.agreement}, {"interval", to_json(score.interval)},
             {"n", score.n}, {"bytes_mean", score.bytes_mean}, {"bytes_p95", score.bytes_p95}};
   if (score.label_accuracy >= 0) json["label_accuracy"] = score.label_accuracy;
   if (score.label_auc >= 0) json["label_auc"] = score.label_auc;
@@ -53,7 +46,7 @@ Score score_from(const JsonReader& json) {
   for (const auto& part : split(score.candidate, '|')) (void)while_doing("reading " + json.where() + ".candidate", [&] { return candidate_from_key(part); });
   score.agreement = share(json.at("agreement"));
   score.n = count(json, "n");
-  score.interval = json.has("interval") ? interval_from(json.at("interval")) : Interval{score.agreement, score.agreement};
+  score.interval = json.has("interval") ? interval_from_json(json.at("interval")) : Interval{score.agreement, score.agreement};
   score.bytes_mean = json.has("bytes_mean") ? json.at("bytes_mean").number_at_least(0) : 0;
   score.bytes_p95 = json.has("bytes_p95") ? json.at("bytes_p95").number_at_least(0) : score.bytes_mean;
   score.label_accuracy = optional_share(json, "label_accuracy");
@@ -64,6 +57,12 @@ Score score_from(const JsonReader& json) {
 
 }  // namespace
 
+TlKind kind_of_tl(std::string_view tl) {
+  if (tl == "fp32" || tl == "fp16" || tl.starts_with("uint")) return TlKind::kPlain;
+  if (tl.starts_with("codes")) return TlKind::kCodes;
+  return tl == "pool" || tl.starts_with("pool-") ? TlKind::kPool : TlKind::kLearned;
+}
+
 std::string Candidate::key() const {
   if (kind == Kind::kEdge) return "edge/" + codec;
   if (kind == Kind::kSplit) return "split/" + cut_id + "/" + tl;
@@ -73,9 +72,13 @@ std::string Candidate::key() const {
 std::string Candidate::family() const {
   if (kind == Kind::kLocal) return "local";
   if (kind == Kind::kEdge) return "edge " + codec.substr(0, codec.find('-'));
-  if (tl == "fp32" || tl == "fp16" || tl.starts_with("uint")) return "plain " + tl;
-  if (tl.rfind("codes", 0) == 0) return "packed codes";
-  return tl == "pool" || tl.rfind("pool-", 0) == 0 ? "pool TL" : "learned TL";
+  switch (kind_of_tl(tl)) {
+    case TlKind::kPlain: return "plain " + tl;
+    case TlKind::kCodes: return "packed codes";
+    case TlKind::kPool: return "pool TL";
+    case TlKind::kLearned: break;
+  }
+  return "learned TL";
 }
 
 Candidate candidate_from_key(const std::string& key) {
@@ -93,7 +96,7 @@ bool is_exact(const Candidate& candidate) {
   switch (candidate.kind) {
     case Candidate::Kind::kLocal: return true;
     case Candidate::Kind::kEdge: return kLossless.count(candidate.codec) > 0;
-    case Candidate::Kind::kSplit: return candidate.tl == "fp32";
+    case Candidate::Kind::kSplit: return candidate.tl == kUnchangedTl;
   }
   return false;
 }

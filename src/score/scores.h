@@ -5,12 +5,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
 #include "base/stats.h"
 
 namespace scissionlite {
+
+/// What a transfer layer is, as its spec tells; kLearned: fitted or trained on images of the model.
+enum class TlKind { kPlain, kCodes, kPool, kLearned };
+[[nodiscard]] TlKind kind_of_tl(std::string_view tl);
+/// The tensors of a cut as they are: nothing is inserted, nothing lost.
+inline constexpr std::string_view kUnchangedTl = "fp32";
 
 /// What leaves the device. Key grammar: "local" | "edge/<codec>" | "split/<cut id>/<tl spec>".
 struct Candidate {

@@ -4,17 +4,12 @@
 #include <optional>
 
 #include "server/caller_internal.h"
+#include "server/refusal_internal.h"
 
 namespace scissionlite::server {
 namespace {
 
 constexpr size_t kPieceBytes = 256 << 10;
-
-/// Of the exception in flight.
-grpc::Status status_in_flight() {
-  const auto refusal = current_refusal();
-  return {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()};
-}
 
 void fill(const delivery::Offer& offer, delivery::Package& out) {
   out.set_name(offer.name), out.set_version(offer.version), out.set_model(offer.model), out.set_candidate(offer.candidate), out.set_tail(offer.tail);

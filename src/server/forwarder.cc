@@ -20,13 +20,7 @@ constexpr double kShare = 0.75;         // of the time left: the deadline is the
 
 double now_us() { return Clock::steady().now_us(); }
 
-int64_t to_ns(const protocol::Parameters& parameters, const std::string& key) {
-  const auto found = parameters.find(key);
-  if (found == parameters.end()) return 0;
-  if (const auto* us = std::get_if<double>(&found->second)) return static_cast<int64_t>(*us * 1e3);
-  const auto* whole_us = std::get_if<int64_t>(&found->second);
-  return whole_us ? *whole_us * 1000 : 0;
-}
+int64_t to_ns(const protocol::Parameters& parameters, const std::string& key) { return static_cast<int64_t>(protocol::number_or(parameters, key, 0) * 1e3); }
 
 Manifest read_cloud_manifest(const fs::path& folder, const Forwarding& expected) {
   const auto path = folder / "manifest.json";

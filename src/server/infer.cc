@@ -5,6 +5,7 @@
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
 #include "server/infer_internal.h"
+#include "server/refusal_internal.h"
 #include "server/retry_hint.h"
 #include "server/validate_internal.h"
 
@@ -117,7 +118,7 @@ void Inference::cancel() {
 void Inference::refuse(const Refusal& refusal) {
   if (is_told_) return;
   job_->done = nullptr;
-  tell({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
+  tell({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()}, {});
 }
 
 /// A result may be for what follows: another machine, or what several models end with. Where that throws, Job::finish comes again with the error.
@@ -131,8 +132,7 @@ void Inference::reply(const Outcome& outcome) {
   try {
     if (outcome.code == Code::kOk) fill(reply, outcome);
   } catch (...) {  // else the caller would wait for ever
-    const auto refusal = current_refusal();
-    reply = {.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}};
+    reply = {.status = status_in_flight(), .head = {}, .outputs = {}};
   }
   tell(reply, outcome);
 }

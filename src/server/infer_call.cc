@@ -7,6 +7,7 @@
 #include "protocol/status_internal.h"
 #include "server/caller_internal.h"
 #include "server/grpc_message_internal.h"
+#include "server/refusal_internal.h"
 #include "server/service_internal.h"
 
 namespace scissionlite::server {
@@ -85,7 +86,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
     } catch (...) {
       const auto refusal = current_refusal();
       add_retry_hint(*call, refusal.retry_after_us());
-      Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
+      Finish(to_status(refusal));
       return;
     }
     inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
@@ -104,7 +105,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       if (status.ok()) write(reply);
     } catch (...) {
       const auto refusal = current_refusal();
-      status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, retry_after_us = refusal.retry_after_us();
+      status = to_status(refusal), retry_after_us = refusal.retry_after_us();
     }
     if (!status.ok()) add_retry_hint(*call_, retry_after_us);
     Finish(status);
@@ -143,7 +144,7 @@ class StreamCall final : public StreamReactor {
       inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
-      answer({.status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
+      answer({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
       return;
     }
     {
@@ -238,7 +239,7 @@ class StreamCall final : public StreamReactor {
       }
     } catch (...) {
       const auto refusal = current_refusal();
-      status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()}, retry_after_us = refusal.retry_after_us();
+      status = to_status(refusal), retry_after_us = refusal.retry_after_us();
     }
     if (!status.ok()) {
       inference::ModelStreamInferResponse response;

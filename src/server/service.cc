@@ -3,6 +3,7 @@
 #include "protocol/wire_internal.h"
 #include "server/answers_internal.h"
 #include "server/caller_internal.h"
+#include "server/refusal_internal.h"
 
 namespace scissionlite::server {
 namespace {
@@ -15,8 +16,7 @@ grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* call, Body&& body)
   try {
     body();
   } catch (...) {
-    const auto refusal = current_refusal();
-    status = {static_cast<grpc::StatusCode>(refusal.code()), refusal.what()};
+    status = status_in_flight();
   }
   reactor->Finish(status);
   return reactor;
@@ -46,9 +46,8 @@ grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* call, Check&& chec
     check();
     return nullptr;
   } catch (...) {
-    const auto refusal = current_refusal();
     auto* reactor = call->DefaultReactor();
-    reactor->Finish({static_cast<grpc::StatusCode>(refusal.code()), refusal.what()});
+    reactor->Finish(status_in_flight());
     return reactor;
   }
 }

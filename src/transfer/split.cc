@@ -132,7 +132,7 @@ SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,
   set_boundary(slices.head, slices.head.outputs, tensors, dynamic);
   set_boundary(slices.tail, slices.tail.inputs, tensors, dynamic);
   SplitModel out;
-  out.head = out.head_body = slices.head;
+  out.head = slices.head;
   out.tail = out.tail_body = slices.tail;
   Joiner joiner{model, cut, out, dynamic};
   for (size_t i = 0; i < tensors.size(); ++i) {

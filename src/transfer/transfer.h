@@ -77,7 +77,7 @@ struct Family {
 /// second output of an encoder is named "cut0_range".
 struct SplitModel {
   Graph head, tail;                // the head's input and the tail's outputs are the model's own
-  Graph head_body, tail_body;      // without TL
+  Graph tail_body;                 // without TL
   std::vector<Codec> codecs;       // per tensor of the cut
   std::vector<ValueInfo> wire;     // what crosses, batch 1
   int64_t wire_bytes = 0;          // for one image; streams by their mean

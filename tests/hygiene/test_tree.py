@@ -32,6 +32,16 @@ class Faults(unittest.TestCase):
         self.assertEqual(sorted(set(self.NUMBERS) - named), sorted(without), "numbers without a test, and those that docs/faults.md says have none")
 
 
+class Hooks(unittest.TestCase):
+    def test_what_they_start_is_there(self):
+        started = re.findall(r"^\s*entry: (.*)$", tree.read(".pre-commit-config.yaml"), re.M)
+        self.assertGreater(len(started), 3)
+        for words in started:
+            for word in words.split():
+                if "/" in word:
+                    self.assertTrue((tree.ROOT / word).is_file(), words)
+
+
 class Architecture(unittest.TestCase):
     def test_table_names_every_folder_below_src(self):
         below_src = {path.parts[1] for path in tree.files() if path.parts[0] == "src" and len(path.parts) > 2}
