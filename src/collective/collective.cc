@@ -36,9 +36,9 @@ std::vector<int> Collective::present() const {
   return out;
 }
 
-void Collective::average(std::span<float> values, Packing packing) {
+void Collective::average(std::span<float> values, Packing packing, size_t wide_from) {
   if (packing == Packing::kNone) return put_back(counted(Round::kMean, bytes_of(values)), values);
-  const auto means = unpack(counted(mean_of(packing), pack(values, packing)), packing_of_mean(packing));
+  const auto means = unpack(counted(mean_of(packing), pack(values, packing, wide_from)), packing_of_mean(packing));
   put_back(std::string(bytes_of(std::span(means))), values);
 }
 void Collective::sum(std::span<double> values) { put_back(counted(Round::kSum, bytes_of(values)), values); }

@@ -55,7 +55,7 @@ class Collective {
   [[nodiscard]] std::string welcome(std::string_view bytes) { return counted(Round::kWelcome, bytes); }
 
   /// Each value becomes its mean over the members. Cost: each member sends and receives all values once.
-  void average(std::span<float> values, Packing packing = Packing::kNone);
+  void average(std::span<float> values, Packing packing = Packing::kNone, size_t wide_from = SIZE_MAX);
   /// Each value becomes its sum over the members.
   void sum(std::span<double> values);
   /// Each value becomes that of the first member.

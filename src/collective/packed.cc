@@ -29,11 +29,20 @@ uint16_t to_bf16(float value) {
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
-std::string pack_int8(std::span<const float> values) {
+constexpr float kIsWide = -1;  // in the place of a step
+
+float from_bf16(uint16_t value) { return std::bit_cast<float>(static_cast<uint32_t>(value) << 16); }
+
+std::string pack_int8(std::span<const float> values, size_t wide_from) {
   std::string out;
   out.reserve(values.size() + (values.size() + kPackedTogether - 1) / kPackedTogether * sizeof(float));
   for (size_t from = 0; from < values.size(); from += kPackedTogether) {
     const auto block = values.subspan(from, std::min(kPackedTogether, values.size() - from));
+    if (from >= wide_from) {
+      append(out, kIsWide);
+      for (const float value : block) append(out, to_bf16(value));
+      continue;
+    }
     float largest = 0;
     bool are_finite = true;
     for (const float value : block) largest = std::max(largest, std::abs(value)), are_finite = are_finite && std::isfinite(value);
@@ -49,9 +58,11 @@ std::vector<float> unpack_int8(std::string_view bytes) {
   while (!bytes.empty()) {
     if (bytes.size() <= sizeof(float)) throw InvalidArgument("[collective] packed values end too early");
     const auto step = value_at<float>(bytes, 0);
-    const size_t count = std::min(kPackedTogether, bytes.size() - sizeof step);
-    for (size_t i = 0; i < count; ++i) out.push_back(step * static_cast<float>(static_cast<int8_t>(bytes[sizeof step + i])));
-    bytes.remove_prefix(sizeof step + count);
+    const bool is_wide = step == kIsWide;
+    const size_t unit = is_wide ? sizeof(uint16_t) : 1, count = std::min(kPackedTogether, (bytes.size() - sizeof step) / unit);
+    if (count == 0) throw InvalidArgument("[collective] packed values end too early");
+    for (size_t i = 0; i < count; ++i) out.push_back(is_wide ? from_bf16(value_at<uint16_t>(bytes, sizeof step + i * unit)) : step * static_cast<float>(static_cast<int8_t>(bytes[sizeof step + i])));
+    bytes.remove_prefix(sizeof step + count * unit);
   }
   return out;
 }
@@ -78,8 +89,8 @@ Packing packing_of(Round round) {
   }
 }
 
-std::string pack(std::span<const float> values, Packing packing) {
-  if (packing == Packing::kInt8) return pack_int8(values);
+std::string pack(std::span<const float> values, Packing packing, size_t wide_from) {
+  if (packing == Packing::kInt8) return pack_int8(values, wide_from);
   if (packing == Packing::kNone) return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
   std::string out;
   out.reserve(values.size() * sizeof(uint16_t));
@@ -92,7 +103,7 @@ std::vector<float> unpack(std::string_view bytes, Packing packing) {
   const size_t unit = packing == Packing::kBf16 ? sizeof(uint16_t) : sizeof(float);
   if (bytes.size() % unit != 0) throw InvalidArgument("[collective] " + std::to_string(bytes.size()) + " bytes are no whole values of " + std::to_string(unit));
   std::vector<float> out(bytes.size() / unit);
-  for (size_t i = 0; i < out.size(); ++i) out[i] = packing == Packing::kBf16 ? std::bit_cast<float>(static_cast<uint32_t>(value_at<uint16_t>(bytes, i * unit)) << 16) : value_at<float>(bytes, i * unit);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = packing == Packing::kBf16 ? from_bf16(value_at<uint16_t>(bytes, i * unit)) : value_at<float>(bytes, i * unit);
   return out;
 }
 

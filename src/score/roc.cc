@@ -113,7 +113,7 @@ Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& 
   for (size_t i = 1; i < all.size(); ++i)
     if (cost(all[i]) < cost(all[best])) best = i;
   auto out = all[best];
-  if (best == 0) out.threshold = std::nextafter(static_cast<float>(all[1].threshold), std::numeric_limits<float>::infinity());
+  if (best == 0) out.threshold = all[1].threshold + std::max(5e-5, 1e-5 * std::abs(all[1].threshold));  // above all that was seen, by more than two ways to compute differ
   else if (best + 1 < all.size()) out.threshold = 0.5 * (out.threshold + all[best + 1].threshold);
   if (const double called = rate * out.recall + (1 - rate) * out.false_alarms; called > 0) out.precision = rate * out.recall / called;
   return out;

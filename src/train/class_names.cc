@@ -29,17 +29,17 @@ std::string some(std::vector<std::string> texts) {
 
 }  // namespace
 
-ClassNames::ClassNames(const vision::InputSpec& input) : labels_(input.labels), has_limit_(!labels_.empty() && labels_ != std::vector<std::string>{"negative", "positive"}) {}
+ClassNames::ClassNames(const vision::InputSpec& input) : labels_(input.labels), offset_(input.labels.empty() ? 0 : input.label_offset), has_limit_(!labels_.empty() && labels_ != std::vector<std::string>{"negative", "positive"}) {}
 
 int64_t ClassNames::of(const std::string& label, const std::string& where) {
   int64_t number = 0;
   const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
   if (error == std::errc() && end == label.data() + label.size() && number < kFirstWord) {
     if (number < 0) throw InvalidArgument("[labels] " + where + ": class " + label + " is negative; labels are 0 or more");
-    if (has_limit_ && number >= static_cast<int64_t>(labels_.size()))
-      throw InvalidArgument("[labels] " + where + ": class " + label + " is beyond the " + std::to_string(labels_.size()) + " labels of input.json (0 to " + std::to_string(labels_.size() - 1) +
+    if (has_limit_ && number + offset_ >= static_cast<int64_t>(labels_.size()))
+      throw InvalidArgument("[labels] " + where + ": class " + label + " is beyond the " + std::to_string(labels_.size()) + " labels of input.json (0 to " + std::to_string(static_cast<int64_t>(labels_.size()) - 1 - offset_) +
                             "); where the images have other classes than the model that is begun with, give an input.json with their labels, or without any, by --input");
-    return number;
+    return number + offset_;
   }
   if (const auto it = std::find(labels_.begin(), labels_.end(), label); it != labels_.end()) return it - labels_.begin();
   const auto it = std::find(words_.begin(), words_.end(), label);
@@ -49,7 +49,7 @@ int64_t ClassNames::of(const std::string& label, const std::string& where) {
 
 std::string ClassNames::name(int64_t of) const {
   if (of >= kFirstWord) return words_.at(static_cast<size_t>(of - kFirstWord));
-  const auto number = std::to_string(of);
+  const auto number = std::to_string(of - offset_);
   return has_limit_ ? number + " (" + labels_.at(static_cast<size_t>(of)) + ")" : number;
 }
 

@@ -11,7 +11,7 @@
 
 namespace scissionlite::train {
 
-/// Numbers of classes. A number stands for itself, a name of input.json's labels for its place among them, and each other word for a number of its own.
+/// Numbers of classes: places among input.json's labels where it has some. A number stands for itself, behind the background class of label_offset where there is one, a name of input.json's labels for its place among them, and each other word for a number of its own.
 class ClassNames {
  public:
   /// @param input  of the images. Where it has labels, numbers are to be among them; the labels "negative" and "positive", which train --objective writes, say nothing of the classes that it was trained from.
@@ -23,6 +23,7 @@ class ClassNames {
 
  private:
   std::vector<std::string> labels_, words_;
+  int64_t offset_;
   bool has_limit_;
 };
 

@@ -26,12 +26,14 @@ class Replacement {
     producers_ = graph.producers();
   }
 
-  Graph run() {
+  Graph run(bool gives_logits) {
     if (graph_.outputs.size() != 1)
       throw Unsupported("[train] '" + graph_.name + "' has " + std::to_string(graph_.outputs.size()) + " outputs; a new classifier needs a model of one");
     const size_t last = find();
     old_classes_ = replace_weights(graph_.nodes[last]);
     for (const size_t index : behind_) adapt(graph_.nodes[index]);
+    if (gives_logits)
+      for (const size_t index : behind_) take_out_bounds(graph_.nodes[index]);
     forget_shape(graph_.nodes[last]);
     set_output_shape();
     drop_unused();
@@ -39,7 +41,42 @@ class Replacement {
     return std::move(graph_);
   }
 
+  Graph swapped() {
+    auto& node = graph_.nodes[find()];
+    const bool classes_first = node.op_type == "Conv" || (node.op_type == "Gemm" && node.int_attribute("transB", 0) != 0);
+    swap_input(node, 1, classes_first ? 0 : -1);
+    if (node.op_type != "MatMul" && node.inputs.size() > 2 && !node.inputs[2].empty()) swap_input(node, 2, node.op_type == "Conv" ? 0 : -1);
+    for (const size_t index : behind_)
+      if (auto& other = graph_.nodes[index]; other.op_type == "Add") swap_input(other, constant_input(other), kOfTwo);
+    return std::move(graph_);
+  }
+
  private:
+  static constexpr int kOfTwo = 100;  // the axis that has two places
+
+  static void take_out_bounds(Node& node) {
+    if (node.op_type != "Sigmoid" && node.op_type != "Relu" && node.op_type != "Clip") return;
+    node.op_type = "Identity";
+    node.inputs.resize(1);
+    node.attributes.clear();
+  }
+
+  /// @param axis  from the front, -1: the last, kOfTwo. Of a constant that all classes share nothing changes.
+  void swap_input(Node& node, size_t i, int axis) {
+    const auto found = graph_.initializers.find(node.inputs[i]);
+    if (found == graph_.initializers.end()) throw Unsupported("[train] the classes of '" + graph_.name + "' cannot change places: '" + node.inputs[i] + "' of " + node.label() + " is computed by other nodes");
+    const auto& shape = found->second.shape();
+    const auto of_two = std::find(shape.begin(), shape.end(), 2);
+    const size_t d = axis == kOfTwo ? static_cast<size_t>(of_two - shape.begin()) : axis < 0 ? shape.size() - 1 : static_cast<size_t>(axis);
+    if (shape.empty() || d >= shape.size() || shape[d] != 2) return;
+    auto changed = found->second.clone();
+    auto* bytes = changed.mutable_data();
+    size_t inner = dtype_size(changed.dtype());
+    for (size_t k = d + 1; k < shape.size(); ++k) inner *= static_cast<size_t>(shape[k]);
+    for (size_t at = 0; at < changed.size_bytes(); at += 2 * inner) std::swap_ranges(bytes + at, bytes + at + inner, bytes + at + inner);
+    set_input(node, i, changed);
+  }
+
   /// Index of the classifier; `behind_` gets the nodes between it and the output.
   size_t find() {
     for (std::string value = graph_.outputs[0].name;;) {
@@ -166,10 +203,12 @@ class Replacement {
 
 }  // namespace
 
-Graph with_classes(const Graph& graph, int64_t classes, uint64_t seed) {
+Graph with_classes(const Graph& graph, int64_t classes, uint64_t seed, bool gives_logits) {
   if (classes < 2) throw InvalidArgument("[train] " + std::to_string(classes) + " class(es) for a new classifier, expected at least 2");
-  return Replacement(graph, classes, seed).run();
+  return Replacement(graph, classes, seed).run(gives_logits);
 }
+
+Graph with_classes_swapped(const Graph& graph) { return Replacement(graph, 2, 0).swapped(); }
 
 int64_t classes_of(const Graph& graph) {
   Graph shaped = graph;

@@ -62,35 +62,58 @@ std::vector<torch::Tensor> Coda::all() const {
   return out;
 }
 
-bool Coda::average(const std::vector<torch::Tensor>& tensors, bool flag) {
+/// Values of what is sent, in its order. Packed ones: each part fills whole blocks.
+std::vector<float> Coda::laid_out() const {
+  std::vector<float> out;
+  for (const auto& tensors : sent()) {
+    const auto values = values_of(tensors);
+    out.insert(out.end(), values.begin(), values.end());
+    fill_block(out);
+  }
+  return out;
+}
+
+void Coda::fill_block(std::vector<float>& values) const {
+  if (options_.packing != Packing::kNone) values.resize((values.size() + kPackedTogether - 1) / kPackedTogether * kPackedTogether);
+}
+
+/// How many of them are sent as changes: all but the statistics.
+size_t Coda::changes() const {
+  std::vector<float> out;
+  const auto parts = sent();
+  for (size_t i = 0; i + 1 < parts.size(); ++i) out.resize(out.size() + values_of(parts[i]).size()), fill_block(out);
+  return out.size();
+}
+
+bool Coda::average(bool flag) {
   torch::NoGradGuard guard;
-  auto values = values_of(tensors);
-  const size_t count = values.size();
-  if (options_.packing != Packing::kNone) values.resize((count + kPackedTogether - 1) / kPackedTogether * kPackedTogether);  // the flag shares no step with a weight
+  auto values = laid_out();
   values.push_back(flag ? 1.0F : 0.0F);
   if (options_.packing == Packing::kNone || agreed_.empty()) members_.average(values);
   else average_packed(values);
   const bool is_raised = values.back() > 0;
-  values.resize(count);
   if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
     throw NotFinite("[train] weights are not finite behind stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " at learning rate " + format_fixed(at_.rate, 6) + "; train with a lower one");
-  size_t at = 0;
-  for (const auto& tensor : tensors) {
-    torch::Tensor(tensor).copy_(torch::from_blob(values.data() + at, tensor.sizes(), torch::kFloat));
-    at += static_cast<size_t>(tensor.numel());
+  std::vector<float> before;  // as laid_out
+  for (const auto& tensors : sent()) {
+    for (const auto& tensor : tensors) {
+      torch::Tensor(tensor).copy_(torch::from_blob(values.data() + before.size(), tensor.sizes(), torch::kFloat));
+      before.resize(before.size() + static_cast<size_t>(tensor.numel()));
+    }
+    fill_block(before);
   }
-  if (options_.packing != Packing::kNone) agreed_ = std::move(values);
+  if (options_.packing != Packing::kNone) values.resize(changes()), agreed_ = std::move(values);
   module_.state_changed();
   return is_raised;
 }
 
-/// The flag, behind all others, is no change.
+/// Running statistics go as they are: their changes differ by orders of magnitude, and a variance is to stay one. So does the flag.
 void Coda::average_packed(std::vector<float>& values) {
   auto* left = left_.data_ptr<float>();
   for (size_t i = 0; i < agreed_.size(); ++i) values[i] += left[i] - agreed_[i];
-  const auto sent = unpack(pack(values, options_.packing), options_.packing);
+  const auto sent = unpack(pack(values, options_.packing, agreed_.size()), options_.packing);
   for (size_t i = 0; i < agreed_.size(); ++i) left[i] = values[i] - sent[i];
-  members_.average(values, options_.packing);
+  members_.average(values, options_.packing, agreed_.size());
   for (size_t i = 0; i < agreed_.size(); ++i) values[i] += agreed_[i];
 }
 
@@ -103,13 +126,17 @@ void Coda::make_room() {
   if (options_.has_control_variates)
     for (const auto& [name, tensor] : learned())
       for (auto* of : {&variates_, &mean_variates_, &gradients_}) of->push_back(torch::zeros_like(tensor.detach()));
-  if (options_.packing != Packing::kNone) left_ = torch::zeros({static_cast<int64_t>(values_of(sent()).size())});
+  if (options_.packing != Packing::kNone) left_ = torch::zeros({static_cast<int64_t>(changes())});
 }
 
-/// What members send each other.
-std::vector<torch::Tensor> Coda::sent() const {
-  auto out = all();
-  out.insert(out.end(), mean_variates_.begin(), mean_variates_.end());
+/// What members send each other: weights, what the objective learns, running statistics.
+std::vector<std::vector<torch::Tensor>> Coda::sent() const {
+  std::vector<std::vector<torch::Tensor>> out(3);
+  const auto trained = module_.trained();
+  for (const auto& [name, tensor] : module_.state()) out[trained.count(name) ? 0 : 2].push_back(tensor);
+  out[0].insert(out[0].end(), mean_variates_.begin(), mean_variates_.end());
+  for (const auto& values : {objective_.minimised(), maximised_})
+    for (const auto& [name, tensor] : values) out[1].push_back(tensor);
   return out;
 }
 
@@ -218,11 +245,11 @@ bool Coda::close_round(bool ends_stage) {
   }
   note_variates();
   ++at_.rounds, at_.ends_stage = ends_stage, in_window_ = 0;
-  return average(sent(), members_.leads() && is_due_ && is_due_(ends_stage));
+  return average(members_.leads() && is_due_ && is_due_(ends_stage));
 }
 
 void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) {
-  if (at_.stage == 0) make_room(), average(sent()), at_.stage = 1;  // members begin alike
+  if (at_.stage == 0) make_room(), average(), at_.stage = 1;  // members begin alike
   for (; at_.stage <= options_.stages; ++at_.stage, steps_of_stage_ = 0) {
     const auto count = steps_of(at_.stage);
     at_.rate = options_.rate / std::pow(options_.growth, static_cast<double>(at_.stage - 1));
@@ -285,7 +312,7 @@ void Coda::load(const State& state, bool is_own) {
     for (size_t i = 0; i < variates_.size(); ++i) variates_[i].copy_(mean_variates_[i]);
     if (left_.defined()) left_.zero_();
   }
-  if (options_.packing != Packing::kNone) agreed_ = values_of(sent());
+  if (options_.packing != Packing::kNone) agreed_ = laid_out(), agreed_.resize(changes());
   module_.state_changed();
 }
 

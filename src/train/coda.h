@@ -93,9 +93,12 @@ class Coda {
   void rise(double rate);
   void restart(Stream& data, const Logit& logit);
   /// @param flag  @return whether rank 0 raised it.
-  bool average(const std::vector<torch::Tensor>& tensors, bool flag = false);
+  bool average(bool flag = false);
   [[nodiscard]] std::vector<torch::Tensor> all() const;
-  [[nodiscard]] std::vector<torch::Tensor> sent() const;
+  [[nodiscard]] std::vector<std::vector<torch::Tensor>> sent() const;
+  [[nodiscard]] std::vector<float> laid_out() const;
+  void fill_block(std::vector<float>& values) const;
+  [[nodiscard]] size_t changes() const;
   [[nodiscard]] Values learned() const { return merged(minimised_, maximised_); }
   void make_room();
   void correct_gradients();
@@ -112,7 +115,7 @@ class Coda {
   std::vector<torch::Tensor> sums_;   // of the stage's steps, in double precision, of all that members have in common
   std::vector<torch::Tensor> variates_, mean_variates_, gradients_;  // of control variates: this member's, all members', sums of this window; of what is learned
   int64_t in_window_ = 0;             // steps
-  torch::Tensor left_;                // what packing took, of all that is sent
+  torch::Tensor left_;                // what packing took, of all that is sent as changes
   std::vector<float> agreed_;         // what members had behind the last round; packed ones send changes to it
   CodaProgress at_;
   int64_t steps_of_stage_ = 0;        // done

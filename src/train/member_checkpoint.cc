@@ -41,9 +41,25 @@ std::vector<Checkpoint> MemberCheckpoints::read() const {
   for (const auto& path : {file_, before_})
     if (fs::exists(path)) {
       out.push_back(read_checkpoint(path));
-      check_same_run(JsonReader(out.back().header, path.string()).at("identity").raw(), identity_, path.string());
+      (void)JsonReader(out.back().header, path.string()).at("identity");
     }
   return out;
+}
+
+/// @throws InvalidArgument: they are of another run.
+void MemberCheckpoints::check(const std::vector<Checkpoint>& mine) const {
+  for (size_t i = 0; i < mine.size(); ++i) check_same_run(mine[i].header.at("identity"), identity_, (i == 0 ? file_ : before_).string());
+}
+
+/// Of the run that is begun anew: this member's, and by the first one those of members that are no more.
+void MemberCheckpoints::remove_old() const {
+  std::error_code ignored;
+  for (const auto& path : {file_, before_}) fs::remove(path, ignored);
+  for (int rank = members_.size(); members_.rank() == 0; ++rank) {
+    const auto of_rank = file_.string() + ".rank" + std::to_string(rank);
+    if (!fs::remove(of_rank, ignored)) break;
+    fs::remove(of_rank + ".before", ignored);
+  }
 }
 
 /// A member's file for all, in pieces that any transport takes. @param mine  of this member; what others than `rank` give is not looked at.
@@ -67,8 +83,10 @@ std::optional<MemberCheckpoints::Resumed> MemberCheckpoints::resume() const {
   std::set<int64_t> common;
   int64_t newest_of_all = -1;
   int owner = 0, rank = 0;
-  for (const auto& text : members_.gather(Json{{"have", have}, {"newest", newest}}.dump())) {
+  bool was_taken_away = false;  // the first one's, which is the file that was named
+  for (const auto& text : members_.gather(Json{{"have", have}, {"newest", newest}, {"has_file", !mine.empty()}}.dump())) {
     const auto json = parse_json(text, "a member's checkpoints");
+    if (rank == 0 && !members_.is_apart()) was_taken_away = !json.at("has_file").get<bool>();
     const auto of_member = json.at("have").get<std::set<int64_t>>();
     std::set<int64_t> both;
     std::set_intersection(common.begin(), common.end(), of_member.begin(), of_member.end(), std::inserter(both, both.end()));
@@ -76,6 +94,11 @@ std::optional<MemberCheckpoints::Resumed> MemberCheckpoints::resume() const {
     if (const auto of_it = json.at("newest").get<int64_t>(); of_it > newest_of_all) newest_of_all = of_it, owner = rank;
     ++rank;
   }
+  if (was_taken_away) {
+    remove_old();
+    return std::nullopt;
+  }
+  check(mine);
   for (size_t i = 0; i < mine.size(); ++i)
     if (!common.empty() && mine[i].header.at("members") == members_.size() && rounds_of(mine[i]) == *common.rbegin()) {
       if (i > 0) fs::rename(before_, file_);  // the newer one is of no use, as others lack it

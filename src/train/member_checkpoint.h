@@ -27,6 +27,8 @@ class MemberCheckpoints {
 
  private:
   [[nodiscard]] std::vector<Checkpoint> read() const;
+  void check(const std::vector<Checkpoint>& mine) const;
+  void remove_old() const;
   [[nodiscard]] std::string bytes_of(int rank, const std::string& mine) const;
   fs::path file_, before_;
   Json identity_;

@@ -25,11 +25,25 @@
 namespace scissionlite::train {
 namespace {
 
+constexpr double kLargestLogit = 12;   // shares of float32 are some 1e-7 apart near 1, where that is 6e-6 away
 constexpr double kPausePerSave = 50;  // between two checkpoints, in times of what one takes: 2 % of the run at most
 
 Json to_json(const RareMeasure& one) {
   return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
 }
+/// Whether its first output are logarithms of shares, of which a Softmax makes the shares as of logits.
+bool ends_with_logarithms(const Graph& graph) {
+  const auto producers = graph.producers();
+  for (std::string value = graph.outputs[0].name;;) {
+    const auto it = producers.find(value);
+    if (it == producers.end()) return false;
+    const auto& node = graph.nodes[it->second];
+    if (node.op_type == "LogSoftmax") return true;
+    if (node.op_type == "Softmax" || node.inputs.empty() || value == logits_value(graph)) return false;
+    value = node.inputs[0];
+  }
+}
+
 Json to_json(const ExchangeCounts& one) { return {{"rounds", one.rounds}, {"bytes_sent", one.bytes_sent}, {"bytes_received", one.bytes_received}, {"seconds", one.seconds}}; }
 ExchangeCounts counts_from_json(const JsonReader& json) { return {json.at("rounds").integer(), json.at("bytes_sent").integer(), json.at("bytes_received").integer(), json.at("seconds").number()}; }
 RareMeasure measure_from_json(const JsonReader& json) {
@@ -119,6 +133,7 @@ class Member {
              {"seconds", seconds()},
              {"exchanged", to_json(exchanged())},
              {"options", plan_.options},
+             {"own_images", plan_.images_sha256},
              {"measures", std::move(measures)},
              {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}, {"images_sha256", report_.images_sha256}, {"held_out", held_out_}, {"measures_alike", measures_alike_}}}},
             std::move(state.tensors)};
@@ -129,6 +144,9 @@ class Member {
     log::info("the others have begun; waiting for their next average");
     auto out = checkpoint_of(members_.welcome(""), "the others' state");
     check_same_run(out.header.at("identity"), plan_.identity, "the others' state");
+    Json theirs = out.header.at("options"), own = plan_.options;
+    for (auto* options : {&theirs, &own}) options->erase("checkpoint");  // which a round is about that was before it came
+    check_alike(theirs, own, 0);
     const auto& introduced = out.header.at("introduced");
     report_.images = introduced.at("images").get<std::vector<int64_t>>(), report_.positives = introduced.at("positives").get<std::vector<int64_t>>();
     report_.positive_rate = introduced.at("positive_rate").get<double>(), report_.images_sha256 = introduced.at("images_sha256").get<std::vector<std::string>>();
@@ -145,6 +163,8 @@ class Member {
   }
 
   void go_on(const Checkpoint& saved, Coda& coda, bool is_own, bool is_late) {
+    if (job_.own_images && is_own && saved.header.value("own_images", plan_.images_sha256) != plan_.images_sha256)
+      throw InvalidArgument("[train] '" + job_.train.trainer.checkpoint.string() + "' was saved by a run on other images than this member now has; give those, or remove the file to begin anew");
     coda.load({saved.header.at("at"), saved.tensors}, is_own);
     const JsonReader header(saved.header, "the checkpoint");
     measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
@@ -209,7 +229,12 @@ class Member {
     report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report_.training.values_trained = count_values(module_.trained()), report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
     const auto& scored = have_both_classes(scored_) ? scored_ : measured_on_;
     if (scored.empty()) throw InvalidArgument("[train] there is no threshold to choose: the members that are left have held-out images of one class alone, and no others were measured before" + std::string(job_.train.trainer.checkpoint.empty() ? "" : "; the checkpoint has the weights"));
-    report_.operation = as_share(choose_threshold(scored, job_.threshold));
+    const auto chosen = choose_threshold(scored, job_.threshold);
+    report_.operation = as_share(chosen);
+    if (std::abs(chosen.threshold) > kLargestLogit) {
+      report_.notes.push_back("the model is so sure of its answers that shares, in which the threshold is kept, hardly tell them apart near it (" + format_fixed(report_.operation.threshold, 9) + "): others than the report's may pass it; train for fewer steps, or with more --weight-decay");
+      log::warning(report_.notes.back());
+    }
     if (job_.threshold.most_false_alarms < 0) report_.costs_at_rate = job_.threshold.positive_rate >= 0 ? job_.threshold.positive_rate : share_of_positives(scored);
     for (const auto& one : operations(scored)) report_.curve.push_back(as_share(one));
     write();
@@ -252,6 +277,7 @@ class Member {
     module_.set_update_statistics(updates);
     scored_.clear();
     for (const auto& bytes : members_.gather({reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(Scored)})) {
+      if (bytes.size() % sizeof(Scored) != 0) throw InvalidArgument("[train] a member sent " + std::to_string(bytes.size()) + " bytes, which are no scores; are all given the same options?");
       const auto* from = reinterpret_cast<const Scored*>(bytes.data());
       scored_.insert(scored_.end(), from, from + bytes.size() / sizeof(Scored));
     }
@@ -289,7 +315,7 @@ class Member {
   void write() {
     auto graph = module_.export_graph();
     auto input = plan_.input;
-    const bool gives_logits = std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const ValueInfo& output) { return output.name == logits_; });
+    const bool gives_logits = graph.outputs[0].name == logits_ || ends_with_logarithms(graph);
     input.decision = vision::Decision{.positive = 1, .threshold = report_.operation.threshold, .scores = gives_logits ? "logits" : "shares"};
     const auto text = vision::to_json(input);
     graph.metadata[vision::kInputMetadataKey] = text.dump();

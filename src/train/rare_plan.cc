@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "collective/mpi.h"
+#include "train/class_names.h"
 #include "train/classifier.h"
 #include "train/train_graph.h"
 
@@ -20,7 +22,9 @@ RarePlan::RarePlan(const RareJob& job) : job_(job) {
   vision::check_fits(input, graph, job.train.model.string());
   if (job.train.classes != 0 || classes_of(graph) != 2) {
     input.labels = {"negative", "positive"};
-    graph = with_new_classes(graph, 2, job.train.trainer.seed, input);
+    graph = with_new_classes(graph, 2, job.train.trainer.seed, input, /*gives_logits=*/true);
+  } else {
+    keep_classes();
   }
   data = load_two_classes(job.train, job.positive, job.own_images);
   if (job.own_images || rank_under_mpi() == 0) log::info("images " + data.classes);
@@ -30,6 +34,30 @@ RarePlan::RarePlan(const RareJob& job) : job_(job) {
   held_out_positives = TwoClasses(data.held_out, {1}, held_out).positives();
   if (!job.own_images) check_both_classes("held-out images", static_cast<int64_t>(held_out.size()), held_out_positives);
   set_identity();
+}
+
+/// Output 1 is the positive class, whichever it was of the model that is begun with.
+void RarePlan::keep_classes() {
+  static const std::vector<std::string> kTrained{"negative", "positive"};
+  if (input.labels == kTrained) return;
+  ClassNames names(job_.train.input);
+  std::set<int64_t> positive;
+  for (const auto& one : job_.positive) positive.insert(names.of(one, "--positive"));
+  const bool has_names = input.labels.size() == 2;
+  input.label_offset = 0;
+  if (positive == std::set<int64_t>{0}) {
+    try {
+      graph = with_classes_swapped(graph);
+      log::info("the model's output 0" + (has_names ? " (" + input.labels[0] + ")" : "") + " is the positive class; its two outputs change places, so that output 1 is");
+    } catch (const Unsupported& error) {
+      log::warning(std::string(error.what()) + "; training begins with answers that mean the other class");
+    }
+    if (has_names) std::swap(input.labels[0], input.labels[1]);
+  } else if (positive != std::set<int64_t>{1}) {
+    input.labels = kTrained;
+    return;
+  }
+  if (!has_names) input.labels = kTrained;
 }
 
 std::vector<int64_t> RarePlan::part(int rank, int members) const {
@@ -54,6 +82,11 @@ CodaOptions RarePlan::coda(int64_t images, int members) const {
 }
 
 void RarePlan::check_batches() const {
+  const std::pair<const char*, double> numbers[] = {{"--lr", job_.train.trainer.schedule.rate}, {"--clip-norm", job_.train.trainer.clip_norm}, {"--momentum", job_.train.trainer.optimizer.momentum}, {"--weight-decay", job_.train.trainer.optimizer.weight_decay},
+                                                    {"--margin", job_.margin}, {"--entropy", job_.entropy}, {"--focus", job_.focus}, {"--growth", job_.growth}, {"--proximity", job_.proximity}, {"--skew", job_.skew},
+                                                    {"--keep-positives", job_.keep_positives}, {"--most-false-alarms", job_.threshold.most_false_alarms}, {"--positive-rate", job_.threshold.positive_rate}};
+  for (const auto& [name, value] : numbers)
+    if (!std::isfinite(value)) throw InvalidArgument(std::string("[train] ") + name + " is " + (std::isnan(value) ? "no number" : "infinite") + "; expected a finite one");
   if (job_.own_images && job_.workers > 1) throw InvalidArgument("[train] --own-images are a process' own: under mpirun, not with --workers");
   if (job_.workers < 1) throw InvalidArgument("[train] " + std::to_string(job_.workers) + " workers; expected at least 1");
   if (!(job_.positives_in_batch >= 0 && job_.positives_in_batch < 1)) throw InvalidArgument("[train] " + format_fixed(100 * job_.positives_in_batch, 1) + " % of a batch cannot be positive; expected 0 (as they come) to less than 100");
@@ -79,9 +112,9 @@ void RarePlan::set_identity() {
                    {"proximity", job_.proximity},
                    {"averages_iterates", job_.averages_iterates},
                    {"control_variates", job_.has_control_variates},
-                   {"packing", static_cast<int>(job_.packing)}});
+                   {"packing", job_.packing == Packing::kNone ? Json(0) : Json{static_cast<int>(job_.packing), "statistics as they are"}}});
   images_sha256 = identity.at("images");
-  options = {{"lr", job_.train.trainer.schedule.rate}, {"clip_norm", job_.train.trainer.clip_norm}, {"measure_steps", job_.measure_steps}};
+  options = {{"lr", job_.train.trainer.schedule.rate}, {"clip_norm", job_.train.trainer.clip_norm}, {"measure_steps", job_.measure_steps}, {"checkpoint", !job_.train.trainer.checkpoint.empty()}};
   for (const char* key : {"schedule", "clip_norm"}) identity.erase(key);  // a run whose loss is no number any more goes on at a lower rate
   if (!job_.own_images) return;
   for (const char* key : {"images", "held_out", "labels"}) identity.erase(key);  // members take each other's states

@@ -37,6 +37,7 @@ struct RarePlan {
 
  private:
   void check_batches() const;
+  void keep_classes();
   void keep_positives();
   void set_identity();
 

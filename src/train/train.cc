@@ -85,8 +85,8 @@ Json identity_of(const TrainJob& job, const JobData& data) {
   return out;
 }
 
-Graph with_new_classes(const Graph& graph, int64_t classes, uint64_t seed, vision::InputSpec& input) {
-  auto out = with_classes(graph, classes, seed);
+Graph with_new_classes(const Graph& graph, int64_t classes, uint64_t seed, vision::InputSpec& input, bool gives_logits) {
+  auto out = with_classes(graph, classes, seed, gives_logits);
   input.label_offset = 0;
   if (static_cast<int64_t>(input.labels.size()) != classes) input.labels.clear();
   out.metadata[vision::kInputMetadataKey] = vision::to_json(input).dump();

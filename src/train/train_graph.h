@@ -14,7 +14,7 @@ void check_job(const TrainJob& job);
 /// Everything of the job that a run's result depends on. Reads the model and all images' bytes.
 [[nodiscard]] Json identity_of(const TrainJob& job, const JobData& data);
 /// A new classifier (classifier.h); `input`, which the model carries, loses what it said of the old classes.
-[[nodiscard]] Graph with_new_classes(const Graph& graph, int64_t classes, uint64_t seed, vision::InputSpec& input);
+[[nodiscard]] Graph with_new_classes(const Graph& graph, int64_t classes, uint64_t seed, vision::InputSpec& input, bool gives_logits = false);
 
 /// What is trained, in place of the job's model.
 struct GraphJob {

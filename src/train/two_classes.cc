@@ -116,6 +116,8 @@ std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const s
     least.push_back(index);
   }
   for (auto& part : out) std::sort(part.begin(), part.end());
+  if (const auto none = std::find_if(out.begin(), out.end(), [](const auto& part) { return part.empty(); }); none != out.end())
+    throw InvalidArgument("[train] a skew of " + format_fixed(skew, 2) + " leaves member " + std::to_string(none - out.begin()) + " of " + std::to_string(members) + " without an image; give a lower one, more images, or fewer members");
   return out;
 }
 

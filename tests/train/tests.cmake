@@ -25,5 +25,6 @@ add_test(NAME train_quantize COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_D
 add_test(NAME train_compress_errors COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_compress_errors.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
 add_test(NAME train_road COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_road.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
 add_test(NAME train_rare COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_rare.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite> $<$<BOOL:${MPI_CXX_FOUND}>:${MPIEXEC_EXECUTABLE}>)
-set_tests_properties(train_rare train_forward train_command train_calibrate train_privacy train_retrain train_prune train_sparsify train_quantize train_compress_errors train_road PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
+add_test(NAME train_rare_starts COMMAND "${train_python}" "${CMAKE_CURRENT_SOURCE_DIR}/train/test_rare_starts.py" $<TARGET_FILE:scissionlite-train> $<TARGET_FILE:scissionlite>)
+set_tests_properties(train_rare_starts train_rare train_forward train_command train_calibrate train_privacy train_retrain train_prune train_sparsify train_quantize train_compress_errors train_road PROPERTIES LABELS "integration;property" TIMEOUT 900 SKIP_RETURN_CODE 77)
 set_tests_properties(train_hygiene PROPERTIES LABELS unit SKIP_RETURN_CODE 77 TIMEOUT 60)
