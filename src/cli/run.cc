@@ -38,6 +38,24 @@ struct Options {
 
 std::atomic<bool> g_stop{false}, g_look{false};
 
+/// SIGINT and SIGTERM wait, in this thread.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigset_t both;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &both, &before_);
+  }
+  ~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 void stop_on_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { g_stop = true; };  // without SA_RESTART, so that a blocked read on stdin returns
@@ -94,7 +112,10 @@ class Lines {
       return;
     }
     errno = 0;
-    std::cout << line << std::endl;
+    {
+      const HeldSignals held;  // a write that one interrupts would look like a reader that has gone
+      std::cout << line << std::endl;
+    }
     if (std::cout) return;
     failure_ = "[run] " + what + " could not be written to stdout" + (errno != 0 ? ": " + std::string(std::strerror(errno)) : "");
     g_stop = true;

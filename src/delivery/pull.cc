@@ -28,7 +28,7 @@ class Pull {
 
   int64_t run() {
     for (const auto& file : offer_.files)
-      if (!store_.has(file)) fetch(file);
+      if (!store_.has_whole(file)) fetch(file);
     store_.install(offer_);
     return fetched_;
   }

@@ -132,6 +132,15 @@ const Rejection* Store::rejection(const std::string& version) const {
 
 bool Store::has(const PackageFile& file) const { return size_of(folder_ / "files" / file.sha256) == file.size_bytes; }
 
+bool Store::has_whole(const PackageFile& file) {
+  if (!has(file)) return false;
+  const auto path = folder_ / "files" / file.sha256;
+  if (sha256_hex(read_file(path)) == file.sha256) return true;
+  log::warning("[delivery] '" + path.string() + "' is damaged and fetched again");
+  disk_.remove(path);
+  return false;
+}
+
 int64_t Store::partial_bytes(const PackageFile& file) const { return std::max<int64_t>(0, size_of(partial(file))); }
 
 int64_t Store::missing_bytes(const Offer& offer) const {

@@ -56,6 +56,8 @@ class Store {
   /// @throws ResourceError: the disk has no room for them, not even without the previous version.
   int64_t begin(const Offer& offer);
   [[nodiscard]] bool has(const PackageFile& file) const;
+  /// The same once it is read through: one whose bytes are others by now is removed. Cost: reads the file.
+  [[nodiscard]] bool has_whole(const PackageFile& file);
   /// Of a file that is being fetched.
   [[nodiscard]] fs::path partial(const PackageFile& file) const { return folder_ / "partial" / file.sha256; }
   [[nodiscard]] int64_t partial_bytes(const PackageFile& file) const;

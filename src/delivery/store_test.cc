@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <set>
 
 #include "delivery/test_store.h"
@@ -62,6 +63,15 @@ TEST_F(Stores, fault_13_damage_is_found_and_fetched_again) {
   EXPECT_NE(store.damage(first_.offer.version).find("head.onnx' has sha256"), std::string::npos);
   EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 35);
   EXPECT_EQ(store.damage(first_.offer.version), "");
+}
+
+TEST_F(Stores, fault_13_what_is_shared_with_the_next_version_is_read_through_first) {
+  Store store(folder_);
+  take(first_, store, first_.offer);
+  const auto shared = std::find_if(first_.offer.files.begin(), first_.offer.files.end(), [](const auto& file) { return file.path == "local.onnx"; });
+  write_file(folder_ / "files" / shared->sha256, std::string(40, 'L'));  // of the same size
+  EXPECT_EQ(pull(second_, store, second_.offer, quiet()), 33 + 40);
+  EXPECT_EQ(read_file(store.package(second_.offer.version) / "local.onnx"), std::string(40, 'l'));
 }
 
 TEST_F(Stores, GoesOnWhereAPullEnded) {

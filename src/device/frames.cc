@@ -39,13 +39,19 @@ class PathSource final : public FrameSource {
  public:
   explicit PathSource(std::istream& in) : in_(in) {}
   [[nodiscard]] std::optional<Item> next() override {
-    std::string line;
-    while (std::getline(in_, line))
+    while (in_.peek() != std::istream::traits_type::eof()) {
+      std::string line;
+      int64_t length = 0;
+      for (int c = in_.get(); c != '\n' && c != std::istream::traits_type::eof(); c = in_.get())
+        if (++length <= kLongestPath) line.push_back(static_cast<char>(c));
+      if (length > kLongestPath) return Item{.frame = {.name = line.substr(0, 100) + "...", .bytes = {}, .image = {}}, .error = "[image] a line of " + std::to_string(length) + " bytes is no path; expected one a line"};
       if (!line.empty()) return read_item(line);
+    }
     return {};
   }
 
  private:
+  static constexpr int64_t kLongestPath = 4096;
   std::istream& in_;
 };
 

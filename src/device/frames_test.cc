@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -82,6 +83,16 @@ TEST(Frames, PathsAndMissingFiles) {
   EXPECT_NE(items[0].error.find("/nonexistent/a.jpg"), std::string::npos);
 }
 
+TEST(Frames, AnEndlessLineIsOneErrorAndIsNotKept) {
+  std::istringstream in(std::string(100'000, 'x') + "\n/nowhere/a.jpg");
+  const auto source = make_stream_source("paths", in);
+  const auto first = source->next();
+  EXPECT_NE(first->error.find("a line of 100000 bytes is no path"), std::string::npos) << first->error;
+  EXPECT_LT(first->frame.name.size(), 200U);
+  EXPECT_EQ(source->next()->frame.name, "/nowhere/a.jpg");
+  EXPECT_FALSE(source->next().has_value());
+}
+
 TEST(Frames, UnknownFormatOffersTheKnown) {
   std::istringstream in;
   try {
@@ -118,6 +129,39 @@ TEST(Frames, WatchTakesClosedAndMovedFiles) {
   write_file(folder, "a file now");
   EXPECT_THROW((void)make_watch_source(folder, stop), InvalidArgument);
   fs::remove(folder);
+}
+
+TEST(Frames, WatchTakesLinksAndNoPipes) {
+  const fs::path folder = fs::path(::testing::TempDir()) / ("links" + std::to_string(getpid())), beside = folder.string() + ".beside";
+  fs::create_directories(folder);
+  fs::create_directories(beside);
+  write_file(beside / "a.jpg", "1");
+  std::atomic<bool> stop{false};
+  auto source = make_watch_source(folder, stop);
+  ASSERT_EQ(mkfifo((folder / "pipe.jpg").c_str(), 0600), 0);
+  ASSERT_EQ(mkfifo((beside / "moved.jpg").c_str(), 0600), 0);
+  fs::rename(beside / "moved.jpg", folder / "moved.jpg");
+  fs::create_hard_link(beside / "a.jpg", folder / "hard.jpg");
+  fs::create_symlink(beside / "a.jpg", folder / "soft.jpg");
+  EXPECT_EQ(source->next()->frame.name, (folder / "hard.jpg").string());
+  const auto soft = source->next();
+  EXPECT_EQ(soft->frame.name, (folder / "soft.jpg").string());
+  EXPECT_EQ(soft->frame.bytes, "1");
+  fs::remove_all(folder);
+  fs::remove_all(beside);
+}
+
+TEST(Frames, AWatchedFolderThatGoesIsNoEnd) {
+  const fs::path folder = fs::path(::testing::TempDir()) / ("gone" + std::to_string(getpid())), elsewhere = folder.string() + ".old";
+  for (const bool is_moved : {false, true}) {
+    fs::create_directories(folder);
+    std::atomic<bool> stop{false};
+    auto source = make_watch_source(folder, stop);
+    if (is_moved) fs::rename(folder, elsewhere);
+    else fs::remove_all(folder);
+    EXPECT_THROW((void)source->next(), ResourceError) << is_moved;
+  }
+  fs::remove_all(elsewhere);
 }
 
 TEST(Frames, WatchFindsWhatTheKernelHadNoRoomFor) {

@@ -31,7 +31,7 @@ class WatchSource final : public FrameSource {
     if (fs::exists(folder_, error) && !fs::is_directory(folder_, error))
       throw InvalidArgument("[watch] '" + folder_.string() + "' is a file; give the folder in which images appear");
     fd_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (fd_ < 0 || inotify_add_watch(fd_, folder_.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
+    if (fd_ < 0 || inotify_add_watch(fd_, folder_.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF) < 0) {
       const std::string reason = std::strerror(errno);
       if (fd_ >= 0) close(fd_);
       throw ResourceError("[watch] cannot watch '" + folder_.string() + "': " + reason + "; give a folder that exists and can be read");
@@ -48,6 +48,7 @@ class WatchSource final : public FrameSource {
   [[nodiscard]] std::optional<Item> next() override {
     read_events(/*wait_ms=*/0);  // so that they do not pile up in the kernel behind a device that is slower than its camera
     while (waiting_.empty() && !stop_ && !is_gone_) read_events(kStopLatencyMs);
+    if (waiting_.empty() && is_gone_ && !stop_) throw ResourceError("[watch] '" + folder_.string() + "' was removed or renamed; start again once it is there");
     if (waiting_.empty()) return {};
     const auto path = waiting_.front();
     waiting_.pop_front();
@@ -63,6 +64,17 @@ class WatchSource final : public FrameSource {
     std::string extension = path.extension().string();
     std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return std::tolower(c); });
     return !path.filename().string().starts_with('.') && kExtensions.count(extension) > 0;
+  }
+
+  /// Whole as soon as it is there: what it leads to, or another name of a file, was written before.
+  static bool is_link(const fs::path& path) {
+    struct stat s {};
+    return lstat(path.c_str(), &s) == 0 && (S_ISLNK(s.st_mode) || s.st_nlink > 1);
+  }
+  /// Opening a pipe would wait for its writer.
+  static bool is_file(const fs::path& path) {
+    struct stat s {};
+    return stat(path.c_str(), &s) != 0 || S_ISREG(s.st_mode);
   }
 
   [[nodiscard]] std::set<fs::path> listed(std::error_code& error) const {
@@ -130,7 +142,7 @@ class WatchSource final : public FrameSource {
     for (ssize_t at = 0; at + static_cast<ssize_t>(sizeof(inotify_event)) <= n;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
       at += static_cast<ssize_t>(sizeof(inotify_event)) + event->len;
-      if (event->mask & (IN_DELETE_SELF | IN_IGNORED)) is_gone_ = true;
+      if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) is_gone_ = true;
       if (event->mask & IN_Q_OVERFLOW) {
         ++overflows_;
         if (list_at_us_ == 0) list_at_us_ = Clock::steady().now_us();
@@ -138,7 +150,8 @@ class WatchSource final : public FrameSource {
       }
       if (event->len == 0 || (event->mask & IN_ISDIR)) continue;
       const fs::path path = folder_ / event->name;
-      if (!is_image_name(path)) continue;
+      if (!is_image_name(path) || !is_file(path)) continue;
+      if ((event->mask & IN_CREATE) && !is_link(path)) continue;  // its writer has it open still
       if (!from_list_.empty())
         if (const auto print = fingerprint(path); print && from_list_.erase(*print) > 0) continue;  // its event was in the queue behind those that were lost
       add(path);

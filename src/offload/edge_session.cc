@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "protocol/declined.h"
 
 namespace scissionlite::offload {
 namespace {
@@ -230,6 +231,8 @@ protocol::InferResult EdgeSession::end_call(const Asked& asked, const std::funct
     result = take();
   } catch (const protocol::Busy& e) {  // it lives, and says when to come back
     note_busy(e);
+    throw;
+  } catch (const protocol::Declined&) {  // it lives, and the next request may be another matter
     throw;
   } catch (const TransportError& e) {
     const bool missed = deadline_us > 0 && Clock::steady().now_us() - start_us >= deadline_us * 0.98;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "offload/testing.h"
+#include "protocol/declined.h"
 
 namespace scissionlite::offload {
 namespace {
@@ -179,6 +180,24 @@ TEST_F(EdgeSessionTest, OpensAfterThreeMissedDeadlinesInARow) {
   EXPECT_THROW((void)session.call(kRequest, 2000), TransportError);
   EXPECT_EQ(session.state(), EdgeState::kDown);
   EXPECT_EQ(session.counters().deadline_misses, 3);
+}
+
+TEST_F(EdgeSessionTest, ARequestThatIsDeclinedSaysNothingOfTheNextOne) {
+  auto& session = start();
+  set_infer([](const auto& request, double) -> protocol::InferResult {
+    if (request.id == "large") throw protocol::Declined("Received message larger than max");
+    protocol::InferResult x;
+    x.id = request.id;
+    return x;
+  });
+  auto large = kRequest;
+  large.id = "large";
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_THROW((void)session.call(large, 1e6), protocol::Declined);
+    EXPECT_EQ(session.call(kRequest, 1e6).id, "7");
+  }
+  EXPECT_EQ(session.state(), EdgeState::kReady);
+  EXPECT_EQ(checks_, 1);
 }
 
 TEST_F(EdgeSessionTest, WrongTailIsRefusedUntilReplaced) {

@@ -30,19 +30,19 @@ std::string quoted(const std::string& text) {
 
 std::string tensor_entry(const ValueInfo& info, bool batched) {
   Shape dims = info.shape;
-  std::string reshape;
   if (batched) dims.erase(dims.begin());
-  if (dims.empty()) {  // a server wants at least one size
-    dims = {1};
-    reshape = " reshape: { shape: [ ] }";
-  }
-  return "  { name: " + quoted(info.name) + " data_type: " + config_type(info.dtype) + " dims: " + list(dims) + reshape + " }";
+  return "  { name: " + quoted(info.name) + " data_type: " + config_type(info.dtype) + " dims: " + list(dims) + " }";
 }
 
 std::string tensor_list(const std::string& key, const std::vector<ValueInfo>& tensors, bool batched) {
   std::vector<std::string> entries;
   for (const auto& info : tensors) entries.push_back(tensor_entry(info, batched));
   return key + " [\n" + join(entries, ",\n") + "\n]\n";
+}
+
+/// Batches want an axis beside that of the batch: servers take no empty dims.
+bool have_axes(const std::vector<ValueInfo>& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const ValueInfo& info) { return info.shape.size() > 1; });
 }
 
 bool forms_batches(const Manifest& manifest, const RepositoryOptions& options) { return manifest.batch_dynamic && options.max_batch > 1; }
@@ -67,13 +67,14 @@ RepositoryStyle repository_style(const std::string& name) {
 }
 
 std::string model_config(const Graph& model, const Manifest& manifest, const RepositoryOptions& options) {
-  const bool batched = forms_batches(manifest, options);
+  const auto& outputs = manifest.forward ? manifest.forward->outputs : model.outputs;
+  const bool batched = forms_batches(manifest, options) && have_axes(model.inputs) && have_axes(outputs);
   const bool is_python = options.style == RepositoryStyle::kPython;
   std::string out = "# " + manifest.candidate + " of " + plain_name(manifest.model_name) + ", written by ScissionLite " + manifest.created_by + "\n";
   out += "name: " + quoted(manifest.tail_name) + "\n";
   out += std::string("backend: ") + (is_python ? "\"python\"" : "\"onnxruntime\"") + "\n";
   out += "max_batch_size: " + std::to_string(batched ? options.max_batch : 0) + "\n";
-  out += tensor_list("input", model.inputs, batched) + tensor_list("output", manifest.forward ? manifest.forward->outputs : model.outputs, batched);
+  out += tensor_list("input", model.inputs, batched) + tensor_list("output", outputs, batched);
   if (batched)
     out += "dynamic_batching { max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
   out += "instance_group [ { kind: KIND_CPU count: 1 } ]\n";

@@ -224,6 +224,11 @@ TEST(Simulate, BadTracesAreRefused) {
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"},{"at_s":5,"link":"1M,1ms"},{"at_s":4,"link":"1M,1ms"}]})", "order of time");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"edge_kiled"}]})", "did you mean");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","loss":1}]})", "loss");
+  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","blackhole":true}]})", "blackhole");
+  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"evnts":[],"link":[{"at_s":0,"link":"1M,1ms"}]})", "evnts");
+  for (const char* value : {"-5", "0"})
+    refused(std::string(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"device_slower","value":)") + value + "}]}", "how many times slower");
+  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"duplicates","value":2}]})", "a share from 0 to 1");
 }
 
 }  // namespace

@@ -25,6 +25,12 @@ double next_time(const JsonReader& entry, double last_s, const std::string& wher
   return at_s;
 }
 
+void check_value(const Happening& happening, const JsonReader& entry) {
+  const double value = happening.value;
+  if ((happening.event == Event::kEdgeSlower || happening.event == Event::kDeviceSlower) && !(value > 0 && value <= 1e6)) entry.fail("\"value\" says how many times slower, above 0");
+  if (happening.event == Event::kDuplicates && !(value >= 0 && value <= 1)) entry.fail("\"value\" is a share from 0 to 1");
+}
+
 }  // namespace
 
 const char* to_text(Event event) { return kEvents[static_cast<size_t>(event)]; }
@@ -32,9 +38,11 @@ const char* to_text(Event event) { return kEvents[static_cast<size_t>(event)]; }
 Trace trace_from_json(const Json& json, const std::string& where) {
   const JsonReader reader(json, where);
   check_schema(json, "trace", 1, where);
+  reader.allow_only({"schema", "duration_s", "link", "events", "about"});
   Trace out;
   double last_s = 0;
   for (const auto& entry : reader.at("link").elements()) {
+    entry.allow_only({"at_s", "link", "loss", "black_hole"});
     last_s = next_time(entry, last_s, where);
     out.links.push_back({.at_us = last_s * 1e6, .link = net::parse_link(entry.at("link").text()), .loss = entry.number_or("loss", 0)});
     out.links.back().link.black_hole = entry.boolean_or("black_hole", false);
@@ -44,8 +52,10 @@ Trace trace_from_json(const Json& json, const std::string& where) {
   last_s = 0;
   if (reader.has("events"))
     for (const auto& entry : reader.at("events").elements()) {
+      entry.allow_only({"at_s", "event", "value"});
       last_s = next_time(entry, last_s, where);
       out.events.push_back({.at_us = last_s * 1e6, .event = event_of(entry.at("event").text(), where), .value = entry.number_or("value", 0)});
+      check_value(out.events.back(), entry);
     }
   out.duration_us = reader.at("duration_s").number() * 1e6;
   if (!(out.duration_us > 0)) throw InvalidArgument("[trace] " + where + ": duration_s is not above 0");
