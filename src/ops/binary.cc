@@ -64,15 +64,21 @@ std::vector<Tensor> fold(const Context& c, std::span<const Tensor> in, F&& f) {
   return {out};
 }
 
+/// The least integer stays what it is.
+template <typename T>
+T negated(T a) {
+  return static_cast<T>(0 - static_cast<uint64_t>(a));
+}
+
 template <typename T>
 T divide(T a, T b) {
-  if constexpr (std::is_integral_v<T>) return b == 0 ? T{0} : static_cast<T>(a / b);
+  if constexpr (std::is_integral_v<T>) return b == 0 ? T{0} : b == static_cast<T>(-1) && std::is_signed_v<T> ? negated(a) : static_cast<T>(a / b);
   else return a / b;
 }
 template <typename T>
 T modulo(T a, T b, bool c_sign) {
   if constexpr (std::is_integral_v<T>) {
-    if (b == 0) return T{0};
+    if (b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1))) return T{0};
     const T r = static_cast<T>(a % b);
     return !c_sign && r != 0 && ((r < 0) != (b < 0)) ? static_cast<T>(r + b) : r;
   } else {

@@ -24,6 +24,7 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
 std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
   if (!in[0].has_shape || !in[1].has_shape) return {unshaped(in[0].dtype)};
   auto g = read_geometry(c, in[0].shape, in[1].shape);
+  check_per_channel(c, in, 2, g.channels_out, "the bias");
   return {typed(in[0].dtype, window_shape(c, g.window, in[0].shape, g.channels_out))};
 }
 

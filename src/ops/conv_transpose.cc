@@ -18,6 +18,7 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
   const size_t rank = g.window.rank();
   const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0));
   const auto output_shape = c.node.ints_attribute("output_shape");
+  if (g.group < 1) fail(c, "group is " + std::to_string(g.group) + ", expected 1 or more");
   if (rank + 2 != w.size() || output_padding.size() != rank || (!output_shape.empty() && output_shape.size() < rank))
     fail(c, "a window of " + std::to_string(rank) + ", output_padding of " + std::to_string(output_padding.size()) + " and output_shape of " + std::to_string(output_shape.size()) + " dimensions do not fit weights " + to_string(w));
   g.out = {x[0], w[1] * g.group};
@@ -40,7 +41,9 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
 
 std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
   if (!in[0].has_shape || !in[1].has_shape) return {unshaped(in[0].dtype)};
-  return {typed(in[0].dtype, read_geometry(c, in[0].shape, in[1].shape).out)};
+  const auto out = read_geometry(c, in[0].shape, in[1].shape).out;
+  check_per_channel(c, in, 2, out.at(1), "the bias");
+  return {typed(in[0].dtype, out)};
 }
 
 int64_t cost(const Context&, std::span<const ValueInfo> in, std::span<const ValueInfo>) {

@@ -294,7 +294,10 @@ std::vector<Tensor> tile_reference(const Context& c, std::span<const Tensor> in)
 std::vector<ValueInfo> block_shape(const Context& c, std::span<const ValueInfo> in, bool to_space) {
   if (!in[0].has_shape || in[0].shape.size() != 4) return {unshaped(in[0].dtype)};
   const int64_t b = c.node.int_attribute("blocksize", 1);
+  if (b < 1 || b > 1024) fail(c, "blocksize is " + std::to_string(b) + ", expected 1 to 1024");
   Shape out = in[0].shape;
+  for (size_t d = 1; d < 4; ++d)
+    if (const int64_t by = d == 1 ? b * b : b; (d == 1) == to_space && out[d] >= 0 && out[d] % by != 0) fail(c, "blocks of " + std::to_string(b) + " do not divide " + to_string(in[0].shape));
   for (size_t d = 1; d < 4; ++d)
     if (out[d] >= 0) out[d] = (d == 1) == to_space ? out[d] / (d == 1 ? b * b : b) : out[d] * (d == 1 ? b * b : b);
   return {typed(in[0].dtype, out)};

@@ -10,6 +10,13 @@ int64_t channel_size(const Shape& shape) {
   return size;
 }
 
+std::vector<ValueInfo> batch_norm_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  static constexpr const char* kNames[] = {"", "the scale", "the shift", "the mean", "the variance"};
+  if (in[0].has_shape && in[0].shape.size() >= 2)
+    for (size_t i = 1; i < in.size() && i < std::size(kNames); ++i) check_per_channel(c, in, i, in[0].shape[1], kNames[i]);
+  return same_as_first(c, in, constants);
+}
+
 /// y = (x - mean) / sqrt(var + epsilon) * scale + bias, per channel.
 std::vector<Tensor> batch_norm_reference(const Context& c, std::span<const Tensor> in) {
   const auto& shape = in[0].shape();
@@ -100,8 +107,8 @@ std::vector<Tensor> log_softmax_reference(const Context& c, std::span<const Tens
 }  // namespace
 
 extern const Operator batch_norm, instance_norm, lrn, softmax, log_softmax;
-const Operator batch_norm{"", "BatchNormalization", same_as_first, no_cost, batch_norm_reference, 5};
-const Operator instance_norm{"", "InstanceNormalization", same_as_first, no_cost, instance_norm_reference, 3};
+const Operator batch_norm{"", "BatchNormalization", batch_norm_shape, no_cost, batch_norm_reference, 5};
+const Operator instance_norm{"", "InstanceNormalization", batch_norm_shape, no_cost, instance_norm_reference, 3};
 const Operator lrn{"", "LRN", same_as_first, no_cost, lrn_reference};
 const Operator softmax{"", "Softmax", same_as_first, no_cost, softmax_reference};
 const Operator log_softmax{"", "LogSoftmax", same_as_first, no_cost, log_softmax_reference};

@@ -86,7 +86,12 @@ std::vector<Tensor> dequantize_reference(const Context& c, std::span<const Tenso
   auto out = y.mutable_as<float>();
   for (int64_t i = 0; i < y.size(); ++i)
     out[static_cast<size_t>(i)] = static_cast<float>(x[static_cast<size_t>(i)] - zero[zero.size() > 1 ? index(i) : 0]) * scale.as<float>()[index(i)];
-  return {y};
+  if (in[1].dtype() == Dtype::kF32) return {y};
+  if (in[1].dtype() != Dtype::kF16) fail(c, "the scale is of type " + std::string(dtype_name(in[1].dtype())) + ", expected float32 or float16");
+  Tensor half(Dtype::kF16, y.shape());
+  auto* to = reinterpret_cast<uint16_t*>(half.mutable_data());
+  for (const float value : y.as<float>()) *to++ = f32_to_f16(value);
+  return {half};
 }
 
 // ---- QLinearConv: x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias ----

@@ -10,6 +10,12 @@ int64_t normal_axis(const Context& c, int64_t axis, size_t rank) {
   return axis < 0 ? axis + r : axis;
 }
 
+void check_per_channel(const Context& c, std::span<const ValueInfo> in, size_t input, int64_t channels, const char* what) {
+  if (input >= in.size() || !in[input].has_shape || channels < 0 || !is_static(in[input].shape)) return;
+  if (const int64_t given = element_count(in[input].shape); given != channels)
+    fail(c, std::string(what) + " has " + std::to_string(given) + " values, expected one for each of " + std::to_string(channels) + " channels");
+}
+
 Shape broadcast(const Context& c, const Shape& a, const Shape& b) {
   Shape out(std::max(a.size(), b.size()));
   for (size_t i = 0; i < out.size(); ++i) {

@@ -20,6 +20,7 @@ void add_products(std::vector<GradientCase>& out) {
   out.push_back({"Conv", {data({1, 3, 6, 5}), data({2, 3, 3, 3})}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Ints{2, 2}}}});
   out.push_back({"Conv", {data({1, 3, 6, 5}), data({2, 3, 2, 2})}, {{"auto_pad", std::string("SAME_LOWER")}}});
   out.push_back({"Conv", {data({2, 3, 9}), data({4, 3, 3}), data({4})}, {{"strides", Ints{2}}}});
+  out.push_back({"Conv", {data({2, 3, 7, 6}), data({4, 3, 1, 1}), data({4})}, {{"strides", Ints{2, 3}}}});
   out.push_back({"ConvTranspose",
                  {data({1, 4, 3, 4}), data({4, 3, 3, 3}), data({3})},
                  {{"strides", Ints{2, 2}}, {"pads", Ints{1, 0, 1, 1}}, {"output_padding", Ints{1, 0}}}});

@@ -53,6 +53,8 @@ def case(op, inputs, opset=13, outputs=1, domain="", tolerance=1e-5, **attribute
 
 for name in ("Relu", "Sigmoid", "Tanh", "Exp", "Floor", "Ceil", "Round", "Erf", "Softplus", "Softsign", "LeakyRelu", "Elu", "HardSigmoid", "Abs", "Neg", "Identity"):
     case(name, [f(2, 3, 5, 4)])
+for name in ("Sigmoid", "Tanh", "Elu", "Exp", "Softplus", "Relu", "LeakyRelu"):
+    case(name, [np.where(np.arange(40).reshape(1, 2, 4, 5) % 3 == 0, F(np.nan), f(1, 2, 4, 5))])
 case("HardSwish", [f(2, 3, 5, 4)], opset=14)
 case("Mish", [f(2, 7)], opset=18)
 for name in ("Log", "Sqrt", "Reciprocal"):
@@ -182,6 +184,8 @@ case("QuantizeLinear", [f(3, 4), const(np.array([0.02, 0.1, 0.03, 0.2], F)), con
 case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))])
 case("DequantizeLinear", [RNG.integers(-128, 128, (4, 3, 2, 2), dtype=np.int8), const(positive(4))], axis=0)
 case("DequantizeLinear", [RNG.integers(-999, 999, (4,), dtype=np.int32), const(np.array(0.5, F))])
+case("DequantizeLinear", [s8(3, 4), const(np.array(0.02, np.float16)), const(np.array(3, np.int8))], opset=19, tolerance=1e-3)
+case("DequantizeLinear", [s8(5, 4), const(positive(4).astype(np.float16))], opset=19, tolerance=1e-3)
 
 
 def scale(value):
@@ -294,8 +298,11 @@ class Operators(unittest.TestCase):
             got = np.load(f"{prefix}{i}.npy")
             self.assertEqual(got.shape, want.shape)
             self.assertEqual(got.dtype, want.dtype)
-            difference = np.abs(got.astype(np.float64) - want.astype(np.float64)).max(initial=0)
-            limit = tolerance if want.dtype in (np.uint8, np.int8) else tolerance * max(1.0, np.abs(want.astype(np.float64)).max(initial=0))
+            got, real = got.astype(np.float64), want.astype(np.float64)
+            np.testing.assert_array_equal(np.isnan(got), np.isnan(real))
+            got, real = np.nan_to_num(got, nan=0), np.nan_to_num(real, nan=0)
+            difference = np.abs(got - real).max(initial=0)
+            limit = tolerance if want.dtype in (np.uint8, np.int8) else tolerance * max(1.0, np.abs(real).max(initial=0))
             self.assertLessEqual(difference, limit)
 
     def check(self, engine, prepare, allowed_error=None):

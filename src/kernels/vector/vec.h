@@ -33,7 +33,7 @@ static SCISSIONLITE_INLINE vec min_of(vec a, vec b) { return a < b ? a : b; }
 /// e^x for |result| within the range of a float; relative error below 2e-7. Range reduction to 2^n * e^r, |r| <= ln2 / 2, and a
 /// polynomial of degree 6 (Taylor's, its last coefficients as Cephes' expf has them).
 static SCISSIONLITE_INLINE vec exp_of(vec x) {
-  const vec bounded = min_of(max_of(x, all(-87.3F)), all(88.3F));
+  const vec bounded = min_of(all(88.3F), max_of(all(-87.3F), x));  // NaN stays: both give their second operand then
   const vec scaled = bounded * 1.44269504088896341F;
   const vec magic = all(12582912.F);  // 1.5 * 2^23: adding it rounds to an integer
   const vec rounded = (scaled + magic) - magic;

@@ -13,6 +13,12 @@ void check_known(const Lowering& l, const Node& node) {
                       std::to_string(l.opset(node)) + ") has no code; see docs/adding_an_operator.md");
 }
 
+/// What shape inference said is what there is memory for.
+void check_made(const Node& node, const Slot& slot, const Tensor& tensor) {
+  if (tensor.dtype() != slot.dtype || tensor.shape() != slot.shape)
+    throw ModelError("[" + node.label() + "] makes " + std::string(dtype_name(tensor.dtype())) + " " + to_string(tensor.shape()) + " where " + std::string(dtype_name(slot.dtype)) + " " + to_string(slot.shape) + " was inferred");
+}
+
 Tensor view(const Slot& slot, std::byte* data) {
   static const auto kNobody = std::make_shared<int>(0);  // the arena outlives the step
   return {slot.dtype, slot.shape, kNobody, data};
@@ -37,12 +43,14 @@ void lower_reference(Lowering& l, const Node& node) {
   graph->opsets = l.graph().opsets;
   std::vector<Slot> types;
   for (const auto slot : arguments) types.push_back(slot == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(slot)]);
+  std::vector<Slot> made;
+  for (const auto slot : results) made.push_back(slot == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(slot)]);
   step.run = [=, node = node](const Frame& f) {
     std::vector<Tensor> in;
     for (size_t i = 0; i < arguments.size(); ++i) in.push_back(arguments[i] == kNoSlot ? Tensor() : view(types[i], f.slots[static_cast<size_t>(arguments[i])]));
     const auto out = ops::run_node(*graph, node, in);
     for (size_t i = 0; i < results.size() && i < out.size(); ++i)
-      if (results[i] != kNoSlot) std::memcpy(f.slots[static_cast<size_t>(results[i])], out[i].data(), out[i].size_bytes());
+      if (results[i] != kNoSlot) check_made(node, made[i], out[i]), std::memcpy(f.slots[static_cast<size_t>(results[i])], out[i].data(), out[i].size_bytes());
   };
   l.add(std::move(step));
 }
