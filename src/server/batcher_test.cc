@@ -372,7 +372,7 @@ TEST_F(BatcherTest, fault_33_WhatFollowsAResultMayThrowAndItsCallerIsToldAndTheE
 
 TEST_F(BatcherTest, fault_33_OneThatFailedTakesNoRequestsWhileAnotherIsSoundAndIsSoundAgainByItsOwnProbe) {
   start({}, /*instances=*/2, [](Executable& fresh) {
-    const Tensor zero(Dtype::kF32, {1, 1});
+    const Tensor zero = Tensor::of<float>({1, 1}, {0.0F});
     (void)fresh.run(std::vector<Tensor>{zero});
   });
   log->is_short_of_memory = true;
@@ -394,7 +394,7 @@ TEST_F(BatcherTest, fault_33_OneThatFailedTakesNoRequestsWhileAnotherIsSoundAndI
 }
 
 TEST_F(BatcherTest, fault_33_TheOnlyOneIsSoundAgainByItsOwnProbeToo) {
-  start({}, /*instances=*/1, [](Executable& fresh) { (void)fresh.run(std::vector<Tensor>{Tensor(Dtype::kF32, {1, 1})}); });
+  start({}, /*instances=*/1, [](Executable& fresh) { (void)fresh.run(std::vector<Tensor>{Tensor::of<float>({1, 1}, {0.0F})}); });
   log->is_short_of_memory = true;
   ask({13})->wait();
   EXPECT_TRUE(batcher->is_suspect());
