@@ -38,16 +38,13 @@ void check_halves(const fs::path& folder, const OffloaderOptions& options) {
   if (!wrong.empty()) throw InvalidArgument(join(wrong, "; "));
 }
 
-/// And not the version's fault: the words of check_identity where the edge serves another tail, or none yet.
-bool holds_another_tail(const std::string& reason) { return reason.find(" is not served (") != std::string::npos || reason.find(" has sha256 ") != std::string::npos; }
-
-/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked.
+/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked, or has not got the version yet.
 void check_edge(const Offloader& offloader) {
   const auto* edge = offloader.edge();
   if (edge == nullptr) return;
   const double end_us = Clock::steady().now_us() + kEdgePatienceUs;
   while (edge->state() != EdgeState::kReady && edge->state() != EdgeState::kRefused && Clock::steady().now_us() < end_us) Clock::steady().sleep_us(20e3);
-  if (edge->state() == EdgeState::kRefused && holds_another_tail(edge->reason())) throw TransportError(edge->reason(), /*retryable=*/true);  // it may get the version later than this device
+  if (edge->state() == EdgeState::kRefused && edge->holds_other_tail()) throw TransportError(edge->reason(), /*retryable=*/true);  // it may get the version later than this device
   if (edge->state() == EdgeState::kRefused) throw InvalidArgument(edge->reason());
   if (edge->state() != EdgeState::kReady) throw TransportError(edge->reason(), /*retryable=*/true);
 }

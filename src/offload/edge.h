@@ -10,12 +10,18 @@
 #include <memory>
 #include <string>
 
+#include "base/error.h"
 #include "protocol/client.h"
 
 namespace scissionlite::offload {
 
 /// Whose a request is meant for and an answer is of, and what an edge claims to hold.
 inline constexpr const char* kModelHashKey = "model_sha256";
+
+/// By its own word the edge holds another tail than the one that is meant, or none yet; it may get it later.
+struct OtherTail : InvalidArgument {
+  using InvalidArgument::InvalidArgument;
+};
 
 /// Every call throws what protocol::Client throws. Safe to call from several threads.
 class Edge {

@@ -95,6 +95,7 @@ void EdgeSession::check_now() {
     checked_connection_ = connection;
     change([](auto& breaker, double) { breaker.passed(); });
   } catch (const InvalidArgument& e) {
+    holds_other_tail_ = dynamic_cast<const OtherTail*>(&e) != nullptr;
     change([&](auto& breaker, double now_us) { breaker.refused(e.what(), now_us); });
   } catch (const protocol::Busy& e) {
     note_busy(e);

@@ -44,7 +44,7 @@ class NotChecked : public TransportError {
 /// Thread-safe.
 class EdgeSession {
  public:
-  /// @param check  throws InvalidArgument when the edge holds another tail, TransportError when it cannot be asked.
+  /// @param check  throws OtherTail or another InvalidArgument when the edge does not hold the tail, TransportError when it cannot be asked.
   EdgeSession(std::unique_ptr<Edge> edge, std::function<void(Edge&)> check, SessionOptions options = {});
   ~EdgeSession();
   EdgeSession(const EdgeSession&) = delete;
@@ -55,6 +55,8 @@ class EdgeSession {
   [[nodiscard]] EdgeState state() const { return state_; }
   /// When it last stopped being ready, of the steady clock; 0: never.
   [[nodiscard]] double fell_us() const { return fell_us_; }
+  /// Of the last check: it was refused for OtherTail.
+  [[nodiscard]] bool holds_other_tail() const { return holds_other_tail_; }
   /// Why it is down or refused; "" when ready.
   [[nodiscard]] std::string reason() const;
   /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes, which the background thread makes, or `deadline_us` is over.
@@ -97,6 +99,7 @@ class EdgeSession {
   std::atomic<EdgeState> state_{EdgeState::kUnknown};
   std::atomic<uint64_t> checked_connection_{0};
   std::atomic<double> fell_us_{0};
+  std::atomic<bool> holds_other_tail_{false};
   std::mutex checking_;               // one check at a time
   mutable std::mutex mutex_;          // guards what follows
   std::condition_variable wake_;

@@ -211,6 +211,18 @@ TEST_F(EdgeSessionTest, WrongTailIsRefusedUntilReplaced) {
   EXPECT_TRUE(reaches(EdgeState::kReady));
 }
 
+TEST(EdgeSession, SaysWhetherTheEdgeHoldsAnotherTailByItsOwnWord) {
+  for (const bool is_other : {true, false}) {
+    EdgeSession session(std::make_unique<FakeEdge>(std::make_shared<FakeEdge::Script>()), [&](Edge&) {
+      if (is_other) throw OtherTail("it has not got it yet");
+      throw InvalidArgument("it answers differently");
+    });
+    session.start();
+    EXPECT_EQ(session.state(), EdgeState::kRefused);
+    EXPECT_EQ(session.holds_other_tail(), is_other);
+  }
+}
+
 TEST_F(EdgeSessionTest, NewConnectionIsCheckedBeforeItsAnswerIsUsed) {
   auto& session = start();
   wrong_tail_ = true;

@@ -8,22 +8,23 @@
 namespace scissionlite::offload {
 namespace {
 
-[[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
-  throw InvalidArgument("[offload] WRONG TAIL: the edge " + edge.address() + " does not hold the tail of this package: model '" +
-                        manifest.tail_name + "' " + why + "; serve the model repository that was written together with this "
-                        "package by `scissionlite prepare`, or prepare both again");
+std::string wrong_tail(const Edge& edge, const Manifest& manifest, const std::string& why) {
+  return "[offload] WRONG TAIL: the edge " + edge.address() + " does not hold the tail of this package: model '" + manifest.tail_name + "' " + why +
+         "; serve the model repository that was written together with this package by `scissionlite prepare`, or prepare both again";
 }
+
+[[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) { throw InvalidArgument(wrong_tail(edge, manifest, why)); }
 
 std::map<std::string, std::string> compare_claim(Edge& edge, const Manifest& manifest) {
   std::map<std::string, std::string> claims;
   try {
     claims = edge.claims(manifest.tail_name, manifest.tail_sha256);
   } catch (const InvalidArgument& e) {
-    refuse(edge, manifest, std::string("is not served (") + e.what() + ")");
+    throw OtherTail(wrong_tail(edge, manifest, std::string("is not served (") + e.what() + ")"));
   }
   const auto claim = claims.find(kModelHashKey);
   if (claim != claims.end() && claim->second != manifest.tail_sha256)
-    refuse(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256);
+    throw OtherTail(wrong_tail(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256));
   return claims;
 }
 

@@ -21,9 +21,10 @@ namespace scissionlite::ops {
 /// Negative axes count from the end. @throws ModelError when out of range.
 [[nodiscard]] int64_t normal_axis(const Context& c, int64_t axis, size_t rank);
 
-/// Numpy's rule; -1 (unknown) stays unknown unless the other side decides. @throws ModelError when they do not fit.
 /// One value a channel, where sizes are known. @throws as fail: `what` has another number.
 void check_per_channel(const Context& c, std::span<const ValueInfo> in, size_t input, int64_t channels, const char* what);
+
+/// Numpy's rule; -1 (unknown) stays unknown unless the other side decides. @throws ModelError when they do not fit.
 [[nodiscard]] Shape broadcast(const Context& c, const Shape& a, const Shape& b);
 /// Strides for reading a tensor of `shape` as if it had the larger shape `as` (0 where it is repeated).
 [[nodiscard]] std::vector<int64_t> broadcast_strides(const Shape& shape, const Shape& as);

@@ -68,21 +68,22 @@ std::vector<float> Coda::laid_out() const {
   for (const auto& tensors : sent()) {
     const auto values = values_of(tensors);
     out.insert(out.end(), values.begin(), values.end());
-    fill_block(out);
+    out.resize(whole_blocks(out.size()));
   }
   return out;
 }
 
-void Coda::fill_block(std::vector<float>& values) const {
-  if (options_.packing != Packing::kNone) values.resize((values.size() + kPackedTogether - 1) / kPackedTogether * kPackedTogether);
-}
+size_t Coda::whole_blocks(size_t count) const { return options_.packing == Packing::kNone ? count : (count + kPackedTogether - 1) / kPackedTogether * kPackedTogether; }
 
 /// How many of them are sent as changes: all but the statistics.
 size_t Coda::changes() const {
-  std::vector<float> out;
+  size_t count = 0;
   const auto parts = sent();
-  for (size_t i = 0; i + 1 < parts.size(); ++i) out.resize(out.size() + values_of(parts[i]).size()), fill_block(out);
-  return out.size();
+  for (size_t i = 0; i + 1 < parts.size(); ++i) {
+    for (const auto& tensor : parts[i]) count += static_cast<size_t>(tensor.numel());
+    count = whole_blocks(count);
+  }
+  return count;
 }
 
 bool Coda::average(bool flag) {
@@ -94,13 +95,13 @@ bool Coda::average(bool flag) {
   const bool is_raised = values.back() > 0;
   if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
     throw NotFinite("[train] weights are not finite behind stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " at learning rate " + format_fixed(at_.rate, 6) + "; train with a lower one");
-  std::vector<float> before;  // as laid_out
+  size_t at = 0;  // as laid_out
   for (const auto& tensors : sent()) {
     for (const auto& tensor : tensors) {
-      torch::Tensor(tensor).copy_(torch::from_blob(values.data() + before.size(), tensor.sizes(), torch::kFloat));
-      before.resize(before.size() + static_cast<size_t>(tensor.numel()));
+      torch::Tensor(tensor).copy_(torch::from_blob(values.data() + at, tensor.sizes(), torch::kFloat));
+      at += static_cast<size_t>(tensor.numel());
     }
-    fill_block(before);
+    at = whole_blocks(at);
   }
   if (options_.packing != Packing::kNone) values.resize(changes()), agreed_ = std::move(values);
   module_.state_changed();

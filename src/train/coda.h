@@ -97,7 +97,7 @@ class Coda {
   [[nodiscard]] std::vector<torch::Tensor> all() const;
   [[nodiscard]] std::vector<std::vector<torch::Tensor>> sent() const;
   [[nodiscard]] std::vector<float> laid_out() const;
-  void fill_block(std::vector<float>& values) const;
+  [[nodiscard]] size_t whole_blocks(size_t count) const;
   [[nodiscard]] size_t changes() const;
   [[nodiscard]] Values learned() const { return merged(minimised_, maximised_); }
   void make_room();

@@ -46,18 +46,32 @@ torch::Tensor feature_difference(const torch::Tensor& student, const torch::Tens
   return at::mse_loss(student, teacher.detach()) / teacher.detach().var(/*unbiased=*/false).clamp_min(kLeast);
 }
 
-std::string logits_value(const Graph& graph) {
+namespace {
+
+/// The Softmax or LogSoftmax that the first output is of, but for its shape; nullptr where there is none.
+const Node* softmax_of(const Graph& graph) {
   static const std::set<std::string> passing{"Reshape", "Flatten", "Squeeze", "Identity"};
   const auto producers = graph.producers();
-  const auto& output = graph.outputs.at(0).name;
-  for (std::string value = output;;) {
+  for (std::string value = graph.outputs.at(0).name;;) {
     const auto it = producers.find(value);
-    if (it == producers.end()) return output;
+    if (it == producers.end()) return nullptr;
     const auto& node = graph.nodes[it->second];
-    if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") return node.inputs[0];
-    if (!passing.count(node.op_type)) return output;
+    if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") return &node;
+    if (!passing.count(node.op_type)) return nullptr;
     value = node.inputs[0];
   }
+}
+
+}  // namespace
+
+std::string logits_value(const Graph& graph) {
+  const auto* softmax = softmax_of(graph);
+  return softmax ? softmax->inputs[0] : graph.outputs.at(0).name;
+}
+
+bool gives_logarithms(const Graph& graph) {
+  const auto* softmax = softmax_of(graph);
+  return softmax && softmax->op_type == "LogSoftmax";
 }
 
 }  // namespace scissionlite::train

@@ -23,5 +23,7 @@ namespace scissionlite::train {
 /// The value of `graph` that holds its first output's logits: what stands before a final Softmax or LogSoftmax (through
 /// Reshape, Flatten, Squeeze, Identity), else the output itself.
 [[nodiscard]] std::string logits_value(const Graph& graph);
+/// Whether the first output are logarithms of shares, of which a Softmax makes the shares as of logits.
+[[nodiscard]] bool gives_logarithms(const Graph& graph);
 
 }  // namespace scissionlite::train

@@ -31,19 +31,6 @@ constexpr double kPausePerSave = 50;  // between two checkpoints, in times of wh
 Json to_json(const RareMeasure& one) {
   return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
 }
-/// Whether its first output are logarithms of shares, of which a Softmax makes the shares as of logits.
-bool ends_with_logarithms(const Graph& graph) {
-  const auto producers = graph.producers();
-  for (std::string value = graph.outputs[0].name;;) {
-    const auto it = producers.find(value);
-    if (it == producers.end()) return false;
-    const auto& node = graph.nodes[it->second];
-    if (node.op_type == "LogSoftmax") return true;
-    if (node.op_type == "Softmax" || node.inputs.empty() || value == logits_value(graph)) return false;
-    value = node.inputs[0];
-  }
-}
-
 Json to_json(const ExchangeCounts& one) { return {{"rounds", one.rounds}, {"bytes_sent", one.bytes_sent}, {"bytes_received", one.bytes_received}, {"seconds", one.seconds}}; }
 ExchangeCounts counts_from_json(const JsonReader& json) { return {json.at("rounds").integer(), json.at("bytes_sent").integer(), json.at("bytes_received").integer(), json.at("seconds").number()}; }
 RareMeasure measure_from_json(const JsonReader& json) {
@@ -315,7 +302,7 @@ class Member {
   void write() {
     auto graph = module_.export_graph();
     auto input = plan_.input;
-    const bool gives_logits = graph.outputs[0].name == logits_ || ends_with_logarithms(graph);
+    const bool gives_logits = graph.outputs[0].name == logits_ || gives_logarithms(graph);
     input.decision = vision::Decision{.positive = 1, .threshold = report_.operation.threshold, .scores = gives_logits ? "logits" : "shares"};
     const auto text = vision::to_json(input);
     graph.metadata[vision::kInputMetadataKey] = text.dump();

@@ -32,7 +32,7 @@ struct HttpOptions {
   int threads = 1;
   size_t header_bytes = 16 << 10, header_fields = 100;
   int64_t body_bytes = int64_t{256} << 20;      // of one request
-  std::shared_ptr<BytesInFlight> bytes_in_flight = nullptr;  // where those of all requests that are read or wait are counted and bounded; nullptr: they are not
+  std::shared_ptr<BytesInFlight> bytes_in_flight = nullptr;  // where those of all requests and answers are counted and bounded; nullptr: they are not
   int64_t connections = 1024;                   // more get 503 and are closed
   double idle_timeout_us = 60e6;                // between requests
   double read_timeout_us = 10e6;                // for a header; a body gets this and a second for each kSlowestBytesPerS more, so does an answer up to kLongestSendUs

@@ -228,11 +228,11 @@ void Session::on_body(Error error) {
   read_body();
 }
 
-/// In place of what was counted before. Whether there is room for it.
+/// In place of what was counted before. Whether there is room for it; for less there always is.
 bool Session::count_bytes(int64_t bytes) {
   const int64_t more = bytes - std::exchange(counted_bytes_, bytes);
   shared_.counts.body_bytes += more;
-  return shared_.options.bytes_in_flight == nullptr || shared_.options.bytes_in_flight->add(more);
+  return shared_.options.bytes_in_flight == nullptr || shared_.options.bytes_in_flight->add(more) || more <= 0;
 }
 
 Request Session::take_request() {

@@ -41,10 +41,12 @@ void lower_reference(Lowering& l, const Node& node) {
   const auto* program = &l.program();
   const auto graph = std::make_shared<Graph>();
   graph->opsets = l.graph().opsets;
-  std::vector<Slot> types;
-  for (const auto slot : arguments) types.push_back(slot == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(slot)]);
-  std::vector<Slot> made;
-  for (const auto slot : results) made.push_back(slot == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(slot)]);
+  const auto slots_of = [program](const std::vector<SlotId>& ids) {
+    std::vector<Slot> out;
+    for (const auto id : ids) out.push_back(id == kNoSlot ? Slot{} : program->slots[static_cast<size_t>(id)]);
+    return out;
+  };
+  const auto types = slots_of(arguments), made = slots_of(results);
   step.run = [=, node = node](const Frame& f) {
     std::vector<Tensor> in;
     for (size_t i = 0; i < arguments.size(); ++i) in.push_back(arguments[i] == kNoSlot ? Tensor() : view(types[i], f.slots[static_cast<size_t>(arguments[i])]));
