@@ -3,16 +3,12 @@ stricter where that one crashes or guesses. Driven by unmodified tritonclient an
 
 import struct
 
-from calls import TYPES, ServerCase, arrays, grpc, infer_request, main, np, pb, triton
+from calls import CASTS, TYPES, VALUES, ServerCase, arrays, grpc, infer_request, main, np, pb, triton
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 GOOD = [("x", "FP32", [1, 2, 4])]
 TYPED = {"BOOL": "bool_contents", "UINT8": "uint_contents", "INT8": "int_contents", "UINT16": "uint_contents", "INT16": "int_contents",
          "INT32": "int_contents", "UINT32": "uint_contents", "INT64": "int64_contents", "FP64": "fp64_contents"}
-CASTS = {"b": "BOOL", "u8": "UINT8", "i8": "INT8", "u16": "UINT16", "i16": "INT16", "i32": "INT32", "u32": "UINT32", "i64": "INT64",
-         "f16": "FP16", "f64": "FP64"}
-VALUES = {"BOOL": [1, 0, 1], "UINT8": [0, 7, 255], "INT8": [-128, 0, 127], "UINT16": [0, 300, 65535], "INT16": [-32768, 5, 32767],
-          "INT32": [-70000, 0, 70000], "UINT32": [0, 1, 70000], "INT64": [-5, 0, 1 << 20], "FP16": [0.5, -2, 1024], "FP64": [0.25, -3, 1e6]}
 
 
 class Answers(ServerCase):
