@@ -51,6 +51,10 @@ struct InternalError : Error {
   explicit InternalError(const std::string& m)
       : Error(ErrorCode::kInternal, m + " (this is a bug in ScissionLite; please report it with the command)") {}
 };
+/// A tensor was read as another type than it has.
+struct WrongType : InternalError {
+  using InternalError::InternalError;
+};
 
 /// Runs `body`; an Error that leaves it is rethrown with the same type and "while <doing>: " before its message.
 template <typename Body>

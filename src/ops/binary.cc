@@ -11,8 +11,12 @@ std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, st
   for (size_t i = 1; i < in.size(); ++i) out = broadcast(c, out, in[i].shape);
   return {typed(in[0].dtype, out)};
 }
+std::vector<ValueInfo> same_type_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  for (size_t i = 1; i < in.size(); ++i) check_one_type(c, in[0], in[i]);
+  return shape(c, in, constants);
+}
 std::vector<ValueInfo> bool_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
-  auto out = shape(c, in, constants);
+  auto out = same_type_shape(c, in, constants);
   out[0].dtype = Dtype::kBool;
   return out;
 }
@@ -42,17 +46,20 @@ Tensor arithmetic(const Context& c, const Tensor& a, const Tensor& b, F&& f) {
     case Dtype::kI32: return combine<int32_t, int32_t>(c, a, b, f);
     case Dtype::kU8: return combine<uint8_t, uint8_t>(c, a, b, f);
     case Dtype::kI8: return combine<int8_t, int8_t>(c, a, b, f);
-    default: fail(c, "has no reference code for " + std::string(dtype_name(a.dtype())));
+    default: fail_unsupported(c, a.dtype());
   }
 }
 template <typename F>
 Tensor compare(const Context& c, const Tensor& a, const Tensor& b, F&& f) {
   switch (a.dtype()) {
     case Dtype::kF32: return combine<float, bool>(c, a, b, f);
+    case Dtype::kF64: return combine<double, bool>(c, a, b, f);
     case Dtype::kI64: return combine<int64_t, bool>(c, a, b, f);
     case Dtype::kI32: return combine<int32_t, bool>(c, a, b, f);
+    case Dtype::kU8: return combine<uint8_t, bool>(c, a, b, f);
+    case Dtype::kI8: return combine<int8_t, bool>(c, a, b, f);
     case Dtype::kBool: return combine<bool, bool>(c, a, b, f);
-    default: fail(c, "has no reference code for " + std::string(dtype_name(a.dtype())));
+    default: fail_unsupported(c, a.dtype());
   }
 }
 
@@ -115,6 +122,8 @@ std::vector<Tensor> run_and(const Context& c, std::span<const Tensor> in) { retu
 std::vector<Tensor> run_or(const Context& c, std::span<const Tensor> in) { return {combine<bool, bool>(c, in[0], in[1], [](bool a, bool b) { return a || b; })}; }
 
 std::vector<ValueInfo> where_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  if (in[0].dtype != Dtype::kBool && in[0].dtype != Dtype::kUndefined) fail(c, "the condition is of type " + std::string(dtype_name(in[0].dtype)) + ", expected bool");
+  check_one_type(c, in[1], in[2]);
   for (const auto& info : in)
     if (!info.has_shape) return {unshaped(in[1].dtype)};
   return {typed(in[1].dtype, broadcast(c, in[0].shape, broadcast(c, in[1].shape, in[2].shape)))};
@@ -135,16 +144,16 @@ std::vector<Tensor> run_where(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 extern const Operator add, sum, sub, mul, div_op, min_op, max_op, mean_op, pow_op, mod_op, equal, less, greater, less_equal, greater_equal, and_op, or_op, where;
-const Operator add{"", "Add", shape, no_cost, run_add, 2};
-const Operator sum{"", "Sum", shape, no_cost, run_add};
-const Operator sub{"", "Sub", shape, no_cost, run_sub, 2};
-const Operator mul{"", "Mul", shape, no_cost, run_mul, 2};
-const Operator div_op{"", "Div", shape, no_cost, run_div, 2};
-const Operator min_op{"", "Min", shape, no_cost, run_min};
-const Operator max_op{"", "Max", shape, no_cost, run_max};
-const Operator mean_op{"", "Mean", shape, no_cost, run_mean};
+const Operator add{"", "Add", same_type_shape, no_cost, run_add, 2};
+const Operator sum{"", "Sum", same_type_shape, no_cost, run_add};
+const Operator sub{"", "Sub", same_type_shape, no_cost, run_sub, 2};
+const Operator mul{"", "Mul", same_type_shape, no_cost, run_mul, 2};
+const Operator div_op{"", "Div", same_type_shape, no_cost, run_div, 2};
+const Operator min_op{"", "Min", same_type_shape, no_cost, run_min};
+const Operator max_op{"", "Max", same_type_shape, no_cost, run_max};
+const Operator mean_op{"", "Mean", same_type_shape, no_cost, run_mean};
 const Operator pow_op{"", "Pow", shape, no_cost, run_pow, 2};
-const Operator mod_op{"", "Mod", shape, no_cost, run_mod, 2};
+const Operator mod_op{"", "Mod", same_type_shape, no_cost, run_mod, 2};
 const Operator equal{"", "Equal", bool_shape, no_cost, run_equal, 2};
 const Operator less{"", "Less", bool_shape, no_cost, run_less, 2};
 const Operator greater{"", "Greater", bool_shape, no_cost, run_greater, 2};

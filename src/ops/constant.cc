@@ -59,24 +59,31 @@ std::vector<ValueInfo> cast_shape(const Context& c, std::span<const ValueInfo> i
   out.dtype = static_cast<Dtype>(c.node.int_attribute("to", 1));
   return {out};
 }
-/// Float to integer truncates; what does not fit (NaN included) is clamped, so that nothing is undefined.
+/// Floats to integers truncate; what does not fit (NaN included) is clamped, so that nothing is undefined. Integers to narrower ones wrap around.
+template <typename T, typename S>
+T cast_value(S value) {
+  if constexpr (std::is_same_v<T, bool>) return value != 0;
+  else if constexpr (std::is_floating_point_v<T> || !std::is_floating_point_v<S>) return static_cast<T>(value);
+  else {
+    constexpr auto kLow = static_cast<S>(std::numeric_limits<T>::min()), kHigh = static_cast<S>(std::numeric_limits<T>::max());
+    return std::isnan(value) ? T{0} : value <= kLow ? std::numeric_limits<T>::min() : value >= kHigh ? std::numeric_limits<T>::max() : static_cast<T>(value);
+  }
+}
 template <typename T>
 void cast_to(const Tensor& x, Tensor& y) {
   auto* out = reinterpret_cast<T*>(y.mutable_data());
-  if (x.dtype() == Dtype::kI64 || x.dtype() == Dtype::kI32) {
-    const auto values = x.to_i64();
-    for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<T>(values[i]);
-    return;
-  }
-  const auto values = x.to_f32();
-  const auto in = values.as<float>();
-  for (size_t i = 0; i < in.size(); ++i) {
-    if constexpr (std::is_same_v<T, bool>) out[i] = in[i] != 0;
-    else if constexpr (std::is_floating_point_v<T>) out[i] = in[i];
-    else {
-      constexpr auto kLow = static_cast<double>(std::numeric_limits<T>::min()), kHigh = static_cast<double>(std::numeric_limits<T>::max());
-      const double v = std::isnan(in[i]) ? 0 : in[i];
-      out[i] = v <= kLow ? std::numeric_limits<T>::min() : v >= kHigh ? std::numeric_limits<T>::max() : static_cast<T>(v);
+  const auto from = [&](const auto values) {
+    for (const auto value : values) *out++ = cast_value<T>(value);
+  };
+  switch (x.dtype()) {
+    case Dtype::kF64: return from(x.as<double>());
+    case Dtype::kI64: return from(x.as<int64_t>());
+    case Dtype::kU64: return from(x.as<uint64_t>());
+    case Dtype::kI32: return from(x.as<int32_t>());
+    case Dtype::kU32: return from(x.as<uint32_t>());
+    default: {  // exact in float
+      const auto values = x.to_f32();
+      return from(values.as<float>());
     }
   }
 }

@@ -61,7 +61,7 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
   const float* weights = in[1].as<float>().data();
   const float* bias = in.size() > 2 && !in[2].empty() ? in[2].as<float>().data() : nullptr;
   float* out = y.mutable_as<float>().data();
-  if (g.window.rank() > 2) fail(c, "three-dimensional convolutions have no reference code");
+  if (g.window.rank() > 2) fail_unsupported(c, "a convolution of three dimensions");
   for (int64_t n = 0; n < y.shape()[0]; ++n)
     for (int64_t oc = 0; oc < g.channels_out; ++oc) {
       float* plane = out + (n * g.channels_out + oc) * plane_out.size();

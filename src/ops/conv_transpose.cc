@@ -32,7 +32,7 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
     if (!output_shape.empty() || g.window.auto_pad_same) {
       size = output_shape.empty() ? x[d + 2] * g.window.strides[d] : output_shape[output_shape.size() - rank + d];
       const int64_t cut = std::max<int64_t>(0, full - size);
-      g.window.pads_begin[d] = g.window.same_lower ? (cut + 1) / 2 : cut / 2;
+      g.window.pads_begin[d] = g.window.first_of_pads(cut);
     }
     g.out.push_back(size);
   }
@@ -53,7 +53,7 @@ int64_t cost(const Context&, std::span<const ValueInfo> in, std::span<const Valu
 
 std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
   const auto g = read_geometry(c, in[0].shape(), in[1].shape());
-  if (g.window.rank() > 2) fail(c, "three-dimensional convolutions have no reference code");
+  if (g.window.rank() > 2) fail_unsupported(c, "a convolution of three dimensions");
   Tensor y(Dtype::kF32, g.out);
   const auto plane_in = planes_of(in[0].shape()), plane_out = planes_of(g.out);
   const auto w = as_2d(g.window);

@@ -1,4 +1,6 @@
 // Operators that move elements: Concat, Split, Slice, Gather, Transpose, Pad, Expand, Tile, DepthToSpace, SpaceToDepth.
+#include <numeric>
+
 #include "ops/support.h"
 
 namespace scissionlite::ops {
@@ -64,6 +66,8 @@ std::vector<ValueInfo> split_shape(const Context& c, std::span<const ValueInfo> 
   const auto axis = static_cast<size_t>(normal_axis(c, c.node.int_attribute("axis", 0), in[0].shape.size()));
   const auto sizes = split_sizes(c, in[0].shape[axis], *given);
   if (sizes.size() != out.size()) fail(c, "has " + std::to_string(out.size()) + " outputs, but 'split' has " + std::to_string(sizes.size()) + " entries");
+  if (const int64_t size = in[0].shape[axis]; size >= 0 && (std::any_of(sizes.begin(), sizes.end(), [](int64_t part) { return part < 0; }) || std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != size))
+    fail(c, "parts " + to_string(sizes) + " do not add up to " + std::to_string(size));
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = typed(in[0].dtype, in[0].shape);
     out[i].shape[axis] = in[0].shape[axis] < 0 && given->empty() ? -1 : sizes[i];
@@ -233,9 +237,14 @@ std::vector<Tensor> pad_reference(const Context& c, std::span<const Tensor> in) 
   const auto mode = c.node.text_attribute("mode", "constant");
   std::vector<std::byte> value(bytes);
   if (c.opset >= 11 && in.size() > 2 && !in[2].empty()) std::memcpy(value.data(), in[2].data(), bytes);
-  if (c.opset < 11 && in[0].dtype() == Dtype::kF32) {
+  if (c.opset < 11) {
     const float v = c.node.float_attribute("value", 0);
-    std::memcpy(value.data(), &v, bytes);
+    const double wide = v;
+    const uint16_t half = f32_to_f16(v);
+    if (in[0].dtype() == Dtype::kF32) std::memcpy(value.data(), &v, bytes);
+    else if (in[0].dtype() == Dtype::kF64) std::memcpy(value.data(), &wide, bytes);
+    else if (in[0].dtype() == Dtype::kF16) std::memcpy(value.data(), &half, bytes);
+    else if (v != 0) fail_unsupported(c, "a value other than 0 of " + std::string(dtype_name(in[0].dtype())));
   }
   const auto strides = strides_of(shape), out_strides = strides_of(out);
   for (int64_t linear = 0; linear < y.size(); ++linear) {

@@ -31,6 +31,18 @@ void check_count(const Operator& op, const Node& node) {
                      "; the file is damaged, or was not written as the operator is defined");
 }
 
+/// What an operator's reference code makes of inputs.
+/// @throws Unsupported also for types that it does not read.
+std::vector<Tensor> evaluate(const Operator& op, const Context& context, std::span<const Tensor> inputs) {
+  try {
+    return op.reference(context, inputs);
+  } catch (const WrongType&) {
+    std::string types;
+    for (const auto& input : inputs) types += (types.empty() ? "" : ", ") + std::string(dtype_name(input.dtype()));
+    fail_unsupported(context, op.type + " of " + types);
+  }
+}
+
 class ShapeInference {
  public:
   explicit ShapeInference(Graph& graph) : graph_(graph) {
@@ -103,7 +115,12 @@ class ShapeInference {
     if (!out.has_shape || !is_static(out.shape) || element_count(out.shape) > kLargestShapeTensor) return;
     for (size_t i = 0; i < node.inputs.size(); ++i)
       if (!node.inputs[i].empty() && (constants[i].empty() || constants[i].size() > kLargestShapeTensor)) return;
-    const auto values = op.reference(context, constants);
+    std::vector<Tensor> values;
+    try {
+      values = evaluate(op, context, constants);
+    } catch (const Unsupported&) {  // an engine may know it
+      return;
+    }
     for (size_t i = 0; i < values.size() && i < node.outputs.size(); ++i)
       if (!node.outputs[i].empty()) small_[node.outputs[i]] = values[i];
   }
@@ -217,7 +234,13 @@ void fold_constants(Graph& graph, int64_t limit_bytes, bool (*is_left)(const Nod
     }
     std::vector<Tensor> inputs;
     for (const auto& input : node.inputs) inputs.push_back(constants.get(input));
-    auto outputs = run_node(graph, node, inputs);
+    std::vector<Tensor> outputs;
+    try {
+      outputs = run_node(graph, node, inputs);
+    } catch (const Unsupported&) {  // an engine may know it
+      kept.push_back(std::move(node));
+      continue;
+    }
     outputs.resize(std::min(outputs.size(), node.outputs.size()));
     const bool is_kept = std::all_of(outputs.begin(), outputs.end(), [&](const Tensor& output) { return is_bytes(output) || static_cast<int64_t>(output.size_bytes()) <= limit_bytes; });
     for (size_t i = 0; i < outputs.size(); ++i)
@@ -240,11 +263,11 @@ std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<con
   check_count(*op, node);
   // half precision is computed in fp32 and rounded once, at the node's outputs
   const bool half = !moves_data_only(node.op_type) && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.dtype() == Dtype::kF16; });
-  if (!half) return op->reference(context, inputs);
+  if (!half) return evaluate(*op, context, inputs);
   std::vector<Tensor> wide(inputs.begin(), inputs.end());
   for (auto& t : wide)
     if (t.dtype() == Dtype::kF16) t = t.to_f32();
-  auto outputs = op->reference(context, wide);
+  auto outputs = evaluate(*op, context, wide);
   for (auto& t : outputs)
     if (t.dtype() == Dtype::kF32) t = to_f16(t);
   return outputs;

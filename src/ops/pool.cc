@@ -27,7 +27,7 @@ template <typename Each>
 Tensor slide(const Context& c, const Tensor& x, Each&& each) {
   auto window = read_window(c, c.node.ints_attribute("kernel_shape"));
   Tensor y(Dtype::kF32, window_shape(c, window, x.shape(), x.shape().size() > 1 ? x.shape()[1] : 1));
-  if (window.rank() > 2) fail(c, "three-dimensional pooling has no reference code");
+  if (window.rank() > 2) fail_unsupported(c, "a pool of three dimensions");
   const auto in = planes_of(x.shape()), out = planes_of(y.shape());
   const auto w = as_2d(window);
   const float* from = x.as<float>().data();
@@ -55,7 +55,7 @@ Tensor floats_as(Dtype dtype, const Tensor& x) {
 }
 
 std::vector<Tensor> max_pool(const Context& c, std::span<const Tensor> in) {
-  if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty()) throw Unsupported("[" + c.node.label() + "] the second output (indices) has no reference code");
+  if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty()) fail_unsupported(c, "the second output (indices)");
   return {floats_as(in[0].dtype(), slide(c, bytes_as_floats(in[0]), [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
     float best = -std::numeric_limits<float>::infinity();
     for (int64_t ky = 0; ky < w.kernel[0]; ++ky)

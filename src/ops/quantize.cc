@@ -24,7 +24,7 @@ QuantTarget target(const Context& c, Dtype dtype) {
     case Dtype::kI8: return {dtype, -128, 127};
     case Dtype::kU16: return {dtype, 0, 65535};
     case Dtype::kI16: return {dtype, -32768, 32767};
-    default: fail(c, "quantises to " + std::string(dtype_name(dtype)) + ", which has no reference code");
+    default: fail_unsupported(c, "quantisation to " + std::string(dtype_name(dtype)));
   }
 }
 void store(Tensor& y, size_t i, double v, const QuantTarget& t) {
@@ -39,19 +39,46 @@ void store(Tensor& y, size_t i, double v, const QuantTarget& t) {
 /// Round to nearest even of x / scale, in float as the runtimes do.
 double quantised(float x, float scale, int64_t zero) { return std::nearbyint(x / scale) + static_cast<double>(zero); }
 
-/// Index of the scale that belongs to element `i` (per tensor, or along an axis).
+/// Index of the scale that belongs to element `i`: one of the tensor, along an axis, or (from opset 21) of a block of neighbours along it.
 struct ScaleIndex {
   int64_t inner = 1, count = 1;
-  [[nodiscard]] size_t operator()(int64_t i) const { return count == 1 ? 0 : static_cast<size_t>(i / inner % count); }
+  int64_t size = 0, block = 1;  // with blocks: of the axis in the tensor
+  [[nodiscard]] size_t operator()(int64_t i) const {
+    if (size > 0) return static_cast<size_t>((i / inner / size * count + i / inner % size / block) * inner + i % inner);
+    return count == 1 ? 0 : static_cast<size_t>(i / inner % count);
+  }
 };
-ScaleIndex scale_index(const Context& c, const Shape& shape, int64_t scales) {
+ScaleIndex scale_index(const Context& c, const Shape& shape, const Shape& scale_shape) {
   ScaleIndex index;
-  if (scales <= 1) return index;
+  const int64_t scales = element_count(scale_shape), block = c.node.int_attribute("block_size", 0);
+  if (block < 0) fail(c, "block_size is " + std::to_string(block) + ", expected 0 (none) or more");
+  if (scales == 0) fail(c, "has no scale");
+  if (scales == 1 && block == 0) return index;
   const auto axis = static_cast<size_t>(normal_axis(c, c.node.int_attribute("axis", 1), shape.size()));
-  if (shape[axis] != scales) fail(c, std::to_string(scales) + " scales do not fit axis " + std::to_string(axis) + " of " + to_string(shape));
-  index.count = scales;
+  if (block > 0) {
+    Shape expected = shape;
+    expected[axis] = (shape[axis] + block - 1) / block;
+    if (scale_shape != expected) fail(c, "scales " + to_string(scale_shape) + " do not fit blocks of " + std::to_string(block) + " along axis " + std::to_string(axis) + " of " + to_string(shape) + ", expected " + to_string(expected));
+    index.size = shape[axis], index.block = block;
+  } else if (shape[axis] != scales) fail(c, std::to_string(scales) + " scales do not fit axis " + std::to_string(axis) + " of " + to_string(shape));
+  index.count = block > 0 ? scale_shape[axis] : scales;
   for (size_t d = axis + 1; d < shape.size(); ++d) index.inner *= shape[d];
   return index;
+}
+
+void check_zero_points(const Context& c, const std::vector<int64_t>& zero, const Tensor& scale) {
+  if (zero.size() != 1 && static_cast<int64_t>(zero.size()) != scale.size()) fail(c, std::to_string(zero.size()) + " zero points do not fit " + std::to_string(scale.size()) + " scales");
+}
+
+/// What a QLinear operator reads one value of, where sizes are known.
+void check_single(const Context& c, std::span<const ValueInfo> in, std::initializer_list<size_t> inputs) {
+  for (const size_t i : inputs)
+    if (i < in.size() && in[i].has_shape && is_static(in[i].shape) && element_count(in[i].shape) != 1)
+      fail(c, "scale or zero point '" + in[i].name + "' has " + std::to_string(element_count(in[i].shape)) + " values, expected one");
+}
+void check_single_or_per_channel(const Context& c, std::span<const ValueInfo> in, std::initializer_list<size_t> inputs, int64_t channels) {
+  for (const size_t i : inputs)
+    if (i < in.size() && in[i].has_shape && is_static(in[i].shape) && element_count(in[i].shape) != 1) check_per_channel(c, in, i, channels, "a scale or zero point");
 }
 
 std::vector<ValueInfo> quantize_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
@@ -65,7 +92,8 @@ std::vector<Tensor> quantize_reference(const Context& c, std::span<const Tensor>
   const auto t = target(c, dtype);
   const auto scale = in[1].to_f32(), x = in[0].to_f32();
   const auto zero = zero_points(in, 2);
-  const auto index = scale_index(c, x.shape(), scale.size());
+  const auto index = scale_index(c, x.shape(), scale.shape());
+  check_zero_points(c, zero, scale);
   Tensor y(dtype, x.shape());
   for (int64_t i = 0; i < x.size(); ++i)
     store(y, static_cast<size_t>(i), quantised(x.as<float>()[static_cast<size_t>(i)], scale.as<float>()[index(i)], zero[zero.size() > 1 ? index(i) : 0]), t);
@@ -81,7 +109,8 @@ std::vector<ValueInfo> dequantize_shape(const Context&, std::span<const ValueInf
 std::vector<Tensor> dequantize_reference(const Context& c, std::span<const Tensor> in) {
   const auto x = in[0].to_i64(), zero = zero_points(in, 2);
   const auto scale = in[1].to_f32();
-  const auto index = scale_index(c, in[0].shape(), scale.size());
+  const auto index = scale_index(c, in[0].shape(), scale.shape());
+  check_zero_points(c, zero, scale);
   Tensor y(Dtype::kF32, in[0].shape());
   auto out = y.mutable_as<float>();
   for (int64_t i = 0; i < y.size(); ++i)
@@ -98,6 +127,11 @@ std::vector<Tensor> dequantize_reference(const Context& c, std::span<const Tenso
 std::vector<ValueInfo> qconv_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   const std::vector<ValueInfo> xw{in[0], in[3]};
   auto out = conv.shape(c, xw, constants);
+  check_single(c, in, {1, 2, 6, 7});
+  if (in[3].has_shape) {
+    check_single_or_per_channel(c, in, {4, 5}, in[3].shape.at(0));
+    check_per_channel(c, in, 8, in[3].shape.at(0), "the bias");
+  }
   out[0].dtype = in[7].dtype == Dtype::kUndefined ? in[0].dtype : in[7].dtype;
   return out;
 }
@@ -150,6 +184,8 @@ std::vector<Tensor> qconv_reference(const Context& c, std::span<const Tensor> in
 std::vector<ValueInfo> qmatmul_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   const std::vector<ValueInfo> ab{in[0], in[3]};
   auto out = matmul.shape(c, ab, constants);
+  check_single(c, in, {1, 2, 6, 7});
+  if (in[3].has_shape && !in[3].shape.empty()) check_single_or_per_channel(c, in, {4, 5}, in[3].shape.back());
   out[0].dtype = in[7].dtype == Dtype::kUndefined ? in[0].dtype : in[7].dtype;
   return out;
 }
@@ -182,6 +218,7 @@ std::vector<Tensor> qmatmul_reference(const Context& c, std::span<const Tensor> 
 
 // ---- com.microsoft QLinearAdd and QLinearMul: a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero ----
 std::vector<ValueInfo> qbinary_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  check_single(c, in, {1, 2, 4, 5, 6, 7});
   if (!in[0].has_shape || !in[3].has_shape) return {unshaped(in[0].dtype)};
   return {typed(in[0].dtype, broadcast(c, in[0].shape, in[3].shape))};
 }
@@ -218,6 +255,7 @@ std::vector<Tensor> qmul_reference(const Context& c, std::span<const Tensor> in)
 
 // ---- com.microsoft QLinearGlobalAveragePool: x, x_scale, x_zero, y_scale, y_zero ----
 std::vector<ValueInfo> qpool_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  check_single(c, in, {1, 2, 3, 4});
   if (!in[0].has_shape || in[0].shape.size() < 3) return {unshaped(in[0].dtype)};
   const bool last = c.node.int_attribute("channels_last", 0) != 0;
   Shape out = in[0].shape;
@@ -225,7 +263,7 @@ std::vector<ValueInfo> qpool_shape(const Context& c, std::span<const ValueInfo> 
   return {typed(in[0].dtype, out)};
 }
 std::vector<Tensor> qpool_reference(const Context& c, std::span<const Tensor> in) {
-  if (c.node.int_attribute("channels_last", 0) != 0) throw Unsupported("[" + c.node.label() + "] channels_last has no reference code");
+  if (c.node.int_attribute("channels_last", 0) != 0) fail_unsupported(c, "channels_last");
   Shape out = in[0].shape();
   int64_t size = 1;
   for (size_t d = 2; d < out.size(); ++d) {

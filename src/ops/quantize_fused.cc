@@ -62,7 +62,7 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
 
 // ---- QLinearMatMulToFloat: a, a_scale, a_zero, w, w_scale, w_zero, bias (float32, one an output, or absent) ----
 std::vector<ValueInfo> matmul_to_float_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
-  auto out = qlinear_matmul.shape(c, in, constants);
+  auto out = matmul.shape(c, std::vector<ValueInfo>{in[0], in[3]}, constants);
   out[0].dtype = Dtype::kF32;
   return out;
 }
@@ -121,7 +121,7 @@ std::vector<ValueInfo> average_shape(const Context& c, std::span<const ValueInfo
   return out;
 }
 std::vector<Tensor> average_reference(const Context& c, std::span<const Tensor> in) {
-  if (c.node.int_attribute("channels_last", 0) != 0) throw Unsupported("[" + c.node.label() + "] channels_last has no reference code");
+  if (c.node.int_attribute("channels_last", 0) != 0) fail_unsupported(c, "channels_last");
   const Node per_tensor;
   const Context of_tensor{per_tensor, c.opset};
   const std::vector<Tensor> means{average_pool_op.reference(c, dequantize.reference(of_tensor, in.first(3)))[0], in[3], in[4]};

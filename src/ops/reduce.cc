@@ -49,7 +49,7 @@ std::vector<Tensor> reduce(const Context& c, std::span<const Tensor> in, double 
       case Dtype::kF32: y.mutable_as<float>()[i] = static_cast<float>(v); break;
       case Dtype::kI64: y.mutable_as<int64_t>()[i] = static_cast<int64_t>(v); break;
       case Dtype::kI32: y.mutable_as<int32_t>()[i] = static_cast<int32_t>(v); break;
-      default: fail(c, "has no reference code for " + std::string(dtype_name(y.dtype())));
+      default: fail_unsupported(c, y.dtype());
     }
   }
   return {y};
@@ -73,9 +73,8 @@ std::vector<ValueInfo> arg_shape(const Context& c, std::span<const ValueInfo> in
   gone[static_cast<size_t>(normal_axis(c, c.node.int_attribute("axis", 0), gone.size()))] = true;
   return {typed(Dtype::kI64, reduced_shape(c, in[0].shape, gone))};
 }
-template <typename Better>
-std::vector<Tensor> arg(const Context& c, std::span<const Tensor> in, Better&& better) {
-  const auto& s = in[0].shape();
+template <typename T, typename Better>
+std::vector<Tensor> arg_of(const Context& c, const Shape& s, std::span<const T> x, Better&& better) {
   const auto axis = static_cast<size_t>(normal_axis(c, c.node.int_attribute("axis", 0), s.size()));
   std::vector<bool> gone(s.size(), false);
   gone[axis] = true;
@@ -83,11 +82,10 @@ std::vector<Tensor> arg(const Context& c, std::span<const Tensor> in, Better&& b
   int64_t outer = 1, inner = 1;
   for (size_t d = 0; d < s.size(); ++d)
     if (d != axis) (d < axis ? outer : inner) *= s[d];
-  const auto x = in[0].to_f32();
   const bool last = c.node.int_attribute("select_last_index", 0) != 0;
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < inner; ++i) {
-      const auto at = [&](int64_t k) { return x.as<float>()[static_cast<size_t>((o * s[axis] + k) * inner + i)]; };
+      const auto at = [&](int64_t k) { return x[static_cast<size_t>((o * s[axis] + k) * inner + i)]; };
       int64_t best = 0;
       for (int64_t k = 1; k < s[axis]; ++k)
         if (better(at(k), at(best)) || (last && at(k) == at(best))) best = k;
@@ -95,8 +93,22 @@ std::vector<Tensor> arg(const Context& c, std::span<const Tensor> in, Better&& b
     }
   return {y};
 }
-std::vector<Tensor> run_arg_max(const Context& c, std::span<const Tensor> in) { return arg(c, in, [](float a, float b) { return a > b; }); }
-std::vector<Tensor> run_arg_min(const Context& c, std::span<const Tensor> in) { return arg(c, in, [](float a, float b) { return a < b; }); }
+/// In the type's own numbers where float would round them.
+template <typename Better>
+std::vector<Tensor> arg(const Context& c, const Tensor& x, Better&& better) {
+  switch (x.dtype()) {
+    case Dtype::kF64: return arg_of(c, x.shape(), x.as<double>(), better);
+    case Dtype::kI64: return arg_of(c, x.shape(), x.as<int64_t>(), better);
+    case Dtype::kU64: return arg_of(c, x.shape(), x.as<uint64_t>(), better);
+    case Dtype::kI32: return arg_of(c, x.shape(), x.as<int32_t>(), better);
+    case Dtype::kU32: return arg_of(c, x.shape(), x.as<uint32_t>(), better);
+    default: break;
+  }
+  const auto values = x.to_f32();
+  return arg_of(c, x.shape(), values.as<float>(), better);
+}
+std::vector<Tensor> run_arg_max(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a > b; }); }
+std::vector<Tensor> run_arg_min(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a < b; }); }
 
 }  // namespace
 

@@ -13,6 +13,49 @@ std::optional<std::vector<float>> floats(const Context& c, std::span<const Tenso
 
 }  // namespace
 
+namespace {
+
+/// The dimension that each entry of scales and sizes is of.
+std::vector<size_t> resized_axes(const Context& c, size_t rank) {
+  std::vector<size_t> axes;
+  for (const int64_t axis : c.node.ints_attribute("axes")) axes.push_back(static_cast<size_t>(normal_axis(c, axis, rank)));
+  if (axes.empty())
+    for (size_t d = 0; d < rank; ++d) axes.push_back(d);
+  return axes;
+}
+
+void check_entries(const Context& c, const char* what, size_t given, size_t expected) {
+  if (given != expected) fail(c, "'" + std::string(what) + "' has " + std::to_string(given) + (given == 1 ? " entry" : " entries") + ", expected " + std::to_string(expected));
+}
+
+/// Sizes asked for, or with one scale for all axes what is within them or reaches over them.
+std::optional<ResizePlan> plan_of_sizes(const Context& c, const Shape& in, const std::vector<int64_t>& sizes, const std::vector<size_t>& axes) {
+  ResizePlan plan{in, std::vector<double>(in.size(), 1)};
+  check_entries(c, "sizes", sizes.size(), axes.size());
+  const auto scale = [&](size_t i) { return static_cast<double>(sizes[i]) / static_cast<double>(in[axes[i]]); };
+  const auto policy = c.node.text_attribute("keep_aspect_ratio_policy", "stretch");
+  if (policy == "stretch") {
+    for (size_t i = 0; i < axes.size(); ++i) {
+      plan.out[axes[i]] = sizes[i];
+      if (in[axes[i]] > 0) plan.scales[axes[i]] = scale(i);
+    }
+    return plan;
+  }
+  if (policy != "not_larger" && policy != "not_smaller") fail(c, "keep_aspect_ratio_policy is '" + policy + "', expected stretch, not_larger or not_smaller");
+  std::optional<double> one;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (in[axes[i]] <= 0) return std::nullopt;
+    one = !one ? scale(i) : policy == "not_larger" ? std::min(*one, scale(i)) : std::max(*one, scale(i));
+  }
+  for (const size_t d : axes) {
+    plan.scales[d] = *one;
+    plan.out[d] = static_cast<int64_t>(std::round(static_cast<double>(in[d]) * *one));
+  }
+  return plan;
+}
+
+}  // namespace
+
 std::optional<ResizePlan> read_resize_plan(const Context& c, const Shape& in, std::span<const Tensor> constants) {
   const bool upsample = c.node.op_type == "Upsample";
   std::vector<float> scales;
@@ -23,30 +66,31 @@ std::optional<ResizePlan> read_resize_plan(const Context& c, const Shape& in, st
     if (!given) return std::nullopt;
     scales = *given;
   }
-  ResizePlan plan{in, {}};
+  const auto axes = resized_axes(c, in.size());
   if (!scales.empty()) {
-    if (scales.size() != in.size()) fail(c, "'scales' has " + std::to_string(scales.size()) + " entries for " + to_string(in));
-    for (size_t d = 0; d < in.size(); ++d) {
-      plan.scales.push_back(scales[d]);
-      if (in[d] >= 0) plan.out[d] = static_cast<int64_t>(std::floor(static_cast<double>(in[d]) * scales[d]));
+    ResizePlan plan{in, std::vector<double>(in.size(), 1)};
+    check_entries(c, "scales", scales.size(), axes.size());
+    for (size_t i = 0; i < axes.size(); ++i) {
+      if (!(scales[i] > 0) || !std::isfinite(scales[i])) fail(c, "a scale is " + std::to_string(scales[i]) + ", expected a number above 0");
+      plan.scales[axes[i]] = scales[i];
+      if (in[axes[i]] >= 0) plan.out[axes[i]] = static_cast<int64_t>(std::floor(static_cast<double>(in[axes[i]]) * scales[i]));
     }
     return plan;
   }
   if (c.node.inputs.size() <= 3 || constants.size() <= 3 || constants[3].empty()) return std::nullopt;
-  const auto sizes = constants[3].to_i64();
-  if (sizes.size() != in.size()) fail(c, "'sizes' has " + std::to_string(sizes.size()) + " entries for " + to_string(in));
-  for (size_t d = 0; d < in.size(); ++d) {
-    plan.out[d] = sizes[d];
-    plan.scales.push_back(in[d] > 0 ? static_cast<double>(sizes[d]) / static_cast<double>(in[d]) : 1);
-  }
-  return plan;
+  return plan_of_sizes(c, in, constants[3].to_i64(), axes);
 }
 
 ResizeMode read_resize_mode(const Context& c) {
   const auto mode = c.node.text_attribute("mode", "nearest");
   const auto kind = mode == "bilinear" ? std::string("linear") : mode;
   if (c.node.op_type == "Upsample" || c.opset < 11) return {kind, "asymmetric", "floor"};
-  return {kind, c.node.text_attribute("coordinate_transformation_mode", "half_pixel"), c.node.text_attribute("nearest_mode", "round_prefer_floor")};
+  ResizeMode read{kind, c.node.text_attribute("coordinate_transformation_mode", "half_pixel"), c.node.text_attribute("nearest_mode", "round_prefer_floor")};
+  const std::initializer_list<std::string_view> coordinates{"asymmetric", "align_corners", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel"}, roundings{"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
+  if (std::find(coordinates.begin(), coordinates.end(), read.coordinates) == coordinates.end()) fail_unsupported(c, "coordinate_transformation_mode '" + read.coordinates + "'");
+  if (std::find(roundings.begin(), roundings.end(), read.rounding) == roundings.end()) fail_unsupported(c, "nearest_mode '" + read.rounding + "'");
+  if (kind != "nearest" && c.node.int_attribute("antialias", 0) != 0) fail_unsupported(c, "antialias");
+  return read;
 }
 
 double source_position(const std::string& coordinates, int64_t i, double scale, int64_t in, int64_t out) {
@@ -55,7 +99,10 @@ double source_position(const std::string& coordinates, int64_t i, double scale, 
   if (coordinates == "asymmetric") return x / factor;
   if (coordinates == "align_corners") return out == 1 ? 0 : x * static_cast<float>(in - 1) / static_cast<float>(out - 1);
   if (coordinates == "pytorch_half_pixel") return out > 1 ? (x + 0.5f) / factor - 0.5f : 0;
-  return (x + 0.5f) / factor - 0.5f;  // half_pixel
+  const float half_pixel = (x + 0.5f) / factor - 0.5f;
+  if (coordinates != "half_pixel_symmetric") return half_pixel;
+  const float center = static_cast<float>(in) / 2, covered = static_cast<float>(out) / (factor * static_cast<float>(in));  // of what the scale alone would make
+  return center * (1 - covered) + half_pixel;
 }
 int64_t nearest_index(const std::string& rounding, double x, int64_t size) {
   double r = 0;
@@ -121,7 +168,7 @@ std::vector<Tensor> reference(const Context& c, std::span<const Tensor> in) {
   if (!plan) fail(c, "has neither scales nor sizes");
   const auto mode = read_resize_mode(c);
   if (mode.kind == "nearest") return nearest(in[0], *plan, mode.coordinates, mode.rounding);
-  if (mode.kind != "linear") throw Unsupported("[" + c.node.label() + "] mode '" + mode.kind + "' has no reference code");
+  if (mode.kind != "linear") fail_unsupported(c, "mode '" + mode.kind + "'");
   Tensor y = in[0];
   for (size_t d = 0; d < plan->out.size(); ++d)
     if (plan->out[d] != y.shape()[d]) y = linear_along(y, d, plan->out[d], plan->scales[d], mode.coordinates);

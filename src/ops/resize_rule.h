@@ -14,9 +14,10 @@ struct ResizePlan {
 
 struct ResizeMode {
   std::string kind;         // nearest, linear, cubic
-  std::string coordinates;  // asymmetric, align_corners, half_pixel, pytorch_half_pixel
+  std::string coordinates;  // asymmetric, align_corners, half_pixel, half_pixel_symmetric, pytorch_half_pixel
   std::string rounding;     // floor, ceil, round_prefer_floor, round_prefer_ceil
 };
+/// @throws Unsupported for ways that are not computed here.
 [[nodiscard]] ResizeMode read_resize_mode(const Context& c);
 
 /// Position in the input that an output index stands for.

@@ -4,6 +4,14 @@ namespace scissionlite::ops {
 
 void fail(const Context& c, const std::string& message) { throw ModelError("[" + c.node.label() + "] " + message); }
 
+void fail_unsupported(const Context& c, const std::string& what) { throw Unsupported("[" + c.node.label() + "] " + what + " has no reference code"); }
+void fail_unsupported(const Context& c, Dtype dtype) { fail_unsupported(c, std::string(dtype_name(dtype))); }
+
+void check_one_type(const Context& c, const ValueInfo& a, const ValueInfo& b) {
+  if (a.dtype != b.dtype && a.dtype != Dtype::kUndefined && b.dtype != Dtype::kUndefined)
+    fail(c, "inputs have types " + std::string(dtype_name(a.dtype)) + " and " + std::string(dtype_name(b.dtype)) + "; expected one type");
+}
+
 int64_t normal_axis(const Context& c, int64_t axis, size_t rank) {
   const auto r = static_cast<int64_t>(rank);
   if (axis < -r || axis >= std::max<int64_t>(r, 1)) fail(c, "axis " + std::to_string(axis) + " does not exist in a tensor of rank " + std::to_string(rank));
@@ -49,17 +57,21 @@ int64_t Window::output_size(size_t d, int64_t input) {
   if (auto_pad_same) {
     const int64_t out = (input + strides[d] - 1) / strides[d];
     const int64_t pad = std::max<int64_t>(0, (out - 1) * strides[d] + extent(d) - input);
-    pads_begin[d] = same_lower ? (pad + 1) / 2 : pad / 2;
+    pads_begin[d] = first_of_pads(pad);
     pads_end[d] = pad - pads_begin[d];
     return out;
   }
   const int64_t room = input + pads_begin[d] + pads_end[d] - extent(d);
-  if (room < 0) return 0;
+  if (room < (ceil_mode ? 1 - strides[d] : 0)) return 0;
   int64_t out = (ceil_mode ? (room + strides[d] - 1) / strides[d] : room / strides[d]) + 1;
   // a window that would start beyond input and first pad holds nothing
   if (ceil_mode && (out - 1) * strides[d] >= input + pads_begin[d]) --out;
   return out;
 }
+
+namespace {
+constexpr int64_t kMostSize = (int64_t{1} << 31) - 1;  // of a window's numbers, whose products have to fit 64 bits
+}  // namespace
 
 Window read_window(const Context& c, std::vector<int64_t> kernel) {
   Window w;
@@ -68,14 +80,18 @@ Window read_window(const Context& c, std::vector<int64_t> kernel) {
   w.strides = c.node.ints_attribute("strides", std::vector<int64_t>(rank, 1));
   w.dilations = c.node.ints_attribute("dilations", std::vector<int64_t>(rank, 1));
   auto pads = c.node.ints_attribute("pads", std::vector<int64_t>(2 * rank, 0));
+  if (const auto named = c.node.ints_attribute("kernel_shape", w.kernel); named != w.kernel) fail(c, "kernel_shape is " + to_string(named) + ", the weights' is " + to_string(w.kernel));
   const auto auto_pad = c.node.text_attribute("auto_pad", "NOTSET");
   w.auto_pad_same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
-  w.same_lower = auto_pad == "SAME_LOWER";
+  w.same_upper = auto_pad == "SAME_UPPER";
   if (auto_pad == "VALID") pads.assign(2 * rank, 0);
   if (w.strides.size() != rank || w.dilations.size() != rank || pads.size() != 2 * rank)
     fail(c, "strides, dilations and pads must have " + std::to_string(rank) + ", " + std::to_string(rank) + " and " + std::to_string(2 * rank) + " entries");
   for (size_t d = 0; d < rank; ++d)
-    if (w.kernel[d] < 1 || w.strides[d] < 1 || w.dilations[d] < 1) fail(c, "kernel, strides and dilations must be at least 1");
+    for (const int64_t size : {w.kernel[d], w.strides[d], w.dilations[d]})
+      if (size < 1 || size > kMostSize) fail(c, "kernel, strides and dilations must be from 1 to " + std::to_string(kMostSize) + ", got " + std::to_string(size));
+  for (const int64_t pad : pads)
+    if (pad < -kMostSize || pad > kMostSize) fail(c, "pads must be within " + std::to_string(kMostSize) + ", got " + std::to_string(pad));
   w.pads_begin.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(rank));
   w.pads_end.assign(pads.begin() + static_cast<std::ptrdiff_t>(rank), pads.end());
   w.ceil_mode = c.node.int_attribute("ceil_mode", 0) != 0;

@@ -13,6 +13,11 @@ namespace scissionlite::ops {
 
 /// "[Conv 'stage2/conv1'] " + what is wrong.
 [[noreturn]] void fail(const Context& c, const std::string& message);
+/// @throws Unsupported with the node's label: an engine may know what has no reference code.
+[[noreturn]] void fail_unsupported(const Context& c, const std::string& what);
+[[noreturn]] void fail_unsupported(const Context& c, Dtype dtype);
+/// Both types are the same, where known. @throws as fail.
+void check_one_type(const Context& c, const ValueInfo& a, const ValueInfo& b);
 
 /// A value of that type and shape; `has_shape` false when the shape is not known.
 [[nodiscard]] inline ValueInfo typed(Dtype dtype, Shape shape) { return {"", dtype, std::move(shape), /*has_shape=*/true, {}}; }
@@ -53,11 +58,13 @@ void for_each_offset(const Shape& shape, const std::array<std::vector<int64_t>, 
 struct Window {
   std::vector<int64_t> kernel, strides, dilations, pads_begin, pads_end;
   bool ceil_mode = false;
-  bool auto_pad_same = false, same_lower = false;
+  bool auto_pad_same = false, same_upper = false;
   [[nodiscard]] size_t rank() const { return kernel.size(); }
   [[nodiscard]] int64_t extent(size_t d) const { return (kernel[d] - 1) * dilations[d] + 1; }
   /// Output size for an input size; -1 stays -1. Sets the pads when auto_pad is SAME.
   [[nodiscard]] int64_t output_size(size_t d, int64_t input);
+  /// Of what both pads are together, those at the beginning: the larger half, but for SAME_UPPER.
+  [[nodiscard]] int64_t first_of_pads(int64_t both) const { return same_upper ? both / 2 : (both + 1) / 2; }
 };
 [[nodiscard]] Window read_window(const Context& c, std::vector<int64_t> kernel);
 

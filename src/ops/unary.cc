@@ -55,7 +55,7 @@ std::vector<Tensor> map_signed(const Context& c, const Tensor& x, F&& f) {
     case Dtype::kI64: return {map_typed<int64_t>(x, f)};
     case Dtype::kI32: return {map_typed<int32_t>(x, f)};
     case Dtype::kI8: return {map_typed<int8_t>(x, f)};
-    default: fail(c, "has no reference code for " + std::string(dtype_name(x.dtype())));
+    default: fail_unsupported(c, x.dtype());
   }
 }
 std::vector<Tensor> run_abs_op(const Context& c, std::span<const Tensor> in) {
@@ -71,21 +71,35 @@ std::vector<Tensor> run_not_op(const Context&, std::span<const Tensor> in) {
   return {y};
 }
 
-/// Bounds are attributes below opset 11 and inputs from it.
-std::vector<Tensor> run_clip(const Context& c, std::span<const Tensor> in) {
-  const auto bound = [&](size_t i, const char* name, float fallback) {
-    if (c.opset < 11) return c.node.float_attribute(name, fallback);
-    return in.size() > i && !in[i].empty() ? in[i].to_f32().as<float>()[0] : fallback;
+/// Bounds are attributes below opset 11 and inputs of the same type from it. Where they cross, all is the upper one.
+template <typename T>
+Tensor clip_typed(const Context& c, std::span<const Tensor> in) {
+  const auto bound = [&](size_t i, const char* name, T none) {
+    if (c.opset < 11) return c.node.has(name) ? static_cast<T>(c.node.float_attribute(name, 0)) : none;
+    return in.size() > i && !in[i].empty() ? in[i].as<T>()[0] : none;
   };
-  constexpr float kMost = std::numeric_limits<float>::infinity();
-  const float low = bound(1, "min", -kMost), high = bound(2, "max", kMost);
-  const auto clamp = [&](auto x) { return x < low ? static_cast<decltype(x)>(low) : x > high ? static_cast<decltype(x)>(high) : x; };
+  using Limits = std::numeric_limits<T>;
+  const T low = bound(1, "min", Limits::has_infinity ? -Limits::infinity() : Limits::min()), high = bound(2, "max", Limits::has_infinity ? Limits::infinity() : Limits::max());
+  return map_typed<T>(in[0], [&](T x) {
+    const T raised = x < low ? low : x;
+    return raised > high ? high : raised;
+  });
+}
+std::vector<Tensor> run_clip(const Context& c, std::span<const Tensor> in) {
+  for (size_t i = 1; i < in.size(); ++i)
+    if (!in[i].empty() && in[i].size() != 1) fail(c, "a bound has " + std::to_string(in[i].size()) + " values, expected one");
   switch (in[0].dtype()) {
-    case Dtype::kI64: return {map_typed<int64_t>(in[0], clamp)};
-    case Dtype::kI32: return {map_typed<int32_t>(in[0], clamp)};
-    case Dtype::kI8: return {map_typed<int8_t>(in[0], clamp)};
-    case Dtype::kU8: return {map_typed<uint8_t>(in[0], clamp)};
-    default: return map(in[0], clamp);
+    case Dtype::kF32: return {clip_typed<float>(c, in)};
+    case Dtype::kF64: return {clip_typed<double>(c, in)};
+    case Dtype::kI64: return {clip_typed<int64_t>(c, in)};
+    case Dtype::kU64: return {clip_typed<uint64_t>(c, in)};
+    case Dtype::kI32: return {clip_typed<int32_t>(c, in)};
+    case Dtype::kU32: return {clip_typed<uint32_t>(c, in)};
+    case Dtype::kI16: return {clip_typed<int16_t>(c, in)};
+    case Dtype::kU16: return {clip_typed<uint16_t>(c, in)};
+    case Dtype::kI8: return {clip_typed<int8_t>(c, in)};
+    case Dtype::kU8: return {clip_typed<uint8_t>(c, in)};
+    default: fail_unsupported(c, in[0].dtype());
   }
 }
 

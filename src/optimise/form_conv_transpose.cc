@@ -47,7 +47,7 @@ std::optional<Axis> read_axis(const ops::Context& c, const ops::Window& window, 
     if (!given.empty() && size < 0) return std::nullopt;
     extra = given.empty() ? 0 : given[given.size() - 2 + d] - size * stride;
     const int64_t cut = std::max<int64_t>(0, uncut - extra);
-    pad = window.same_lower ? (cut + 1) / 2 : cut / 2;
+    pad = window.first_of_pads(cut);
   }
   const bool is_empty = size >= 0 && size * stride + extra <= 0;
   if (pad < 0 || pad >= kernel || is_empty || window.dilations[d] != 1) return std::nullopt;

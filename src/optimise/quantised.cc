@@ -51,7 +51,7 @@ std::optional<CodedWeights> coded_weights(const Rewriter& r, const std::string& 
   if (!maker || !is_onnx(r.node(*maker), "DequantizeLinear")) return std::nullopt;
   const auto& node = r.node(*maker);
   const Tensor *codes = r.constant(node.inputs[0]), *scales = r.constant(input_of(node, 1)), *zeros = r.constant(input_of(node, 2));
-  if (!codes || !is_byte(codes->dtype()) || !scales || scales->dtype() != Dtype::kF32 || (!input_of(node, 2).empty() && !zeros)) return std::nullopt;
+  if (!codes || !is_byte(codes->dtype()) || node.int_attribute("block_size", 0) != 0 || !scales || scales->dtype() != Dtype::kF32 || (!input_of(node, 2).empty() && !zeros)) return std::nullopt;
   const auto rank = static_cast<int64_t>(codes->shape().size());
   if (axis >= rank) return std::nullopt;
   const int64_t given = node.int_attribute("axis", 1), outputs = codes->shape()[static_cast<size_t>(axis)];

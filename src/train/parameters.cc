@@ -83,7 +83,7 @@ class Finder {
   }
 
   bool is_constant_scaled(const Node& node) const {
-    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+    return node.int_attribute("block_size", 0) == 0 && std::all_of(node.inputs.begin() + 1, node.inputs.end(),
                        [&](const auto& name) { return name.empty() || graph_.initializers.count(name) > 0; });
   }
 

@@ -45,6 +45,7 @@ def const(array):
 
 
 CASES = []
+EMPTY = const(np.array([], F))
 
 
 def difference_of(got, want):
@@ -75,6 +76,8 @@ case("Clip", [f(3, 9), const(np.array(0, F)), const(np.array(2, F))])
 case("Clip", [f(3, 9), const(np.array(0, F))])
 case("Clip", [u8(3, 9), const(np.array(20, np.uint8)), const(np.array(90, np.uint8))])
 case("Clip", [s8(3, 9), const(np.array(-3, np.int8)), const(np.array(7, np.int8))])
+case("Clip", [f(3, 9), const(np.array(1, F)), const(np.array(-1, F))])  # bounds that cross
+case("Clip", [i64(2**40, -2**40, 2**40 + 1, 5), const(np.array(-2**40, I64)), const(np.array(2**40, I64))])  # beyond what float holds
 case("Not", [RNG.integers(0, 2, (3, 4)).astype(B)])
 for name in ("Add", "Sub", "Mul", "Div"):
     case(name, [f(2, 3, 4, 5), positive(3, 1, 5)])
@@ -100,10 +103,16 @@ case("Conv", [f(1, 3, 20), const(f(5, 3, 4))], strides=[3])
 case("ConvTranspose", [f(2, 4, 5, 6), const(f(4, 3, 3, 3)), const(f(3))], strides=[2, 2], pads=[1, 0, 1, 1], output_padding=[1, 0])
 case("ConvTranspose", [f(1, 4, 5, 6), const(f(4, 2, 2, 2))], strides=[2, 2], group=2)
 case("ConvTranspose", [f(1, 2, 3, 4), const(f(2, 2, 3, 3))], dilations=[2, 1])
+for pad in ("NOTSET", "SAME_UPPER", "SAME_LOWER"):  # where an odd row is cut off depends on it
+    for size in ([6, 8], [7, 7], [5, 9]):
+        case("ConvTranspose", [f(1, 2, 3, 4), const(f(2, 3, 3, 3))], strides=[2, 2], output_shape=size, auto_pad=pad)
+    case("ConvTranspose", [f(1, 2, 3, 4), const(f(2, 3, 3, 3))], strides=[2, 2], **({} if pad == "NOTSET" else {"auto_pad": pad}))
 for name in ("MaxPool", "AveragePool"):
     case(name, [f(2, 3, 9, 8)], kernel_shape=[3, 3], strides=[2, 2])
     case(name, [f(2, 3, 9, 8)], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 0], ceil_mode=1)
     case(name, [f(2, 3, 10, 10)], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    case(name, [f(2, 3, 2, 1)], kernel_shape=[3, 3], strides=[2, 3], ceil_mode=1)  # images smaller than the window
+    case(name, [f(2, 16, 2, 9)], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
     case(name, [f(2, 3, 9, 8)], opset=7, kernel_shape=[2, 2], auto_pad="SAME_UPPER")
     case(name, [f(1, 3, 17)], kernel_shape=[4], strides=[3])
 case("AveragePool", [f(2, 3, 9, 8)], kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
@@ -143,6 +152,7 @@ for mode in ("constant", "edge", "reflect"):
     case("Pad", [f(3, 4, 5), const(i64(1, 0, 2, 0, 1, 1))], mode=mode)
     case("Pad", [f(3, 4)], opset=7, mode=mode, pads=[1, 2, 0, 1])
 case("Pad", [f(3, 4), const(i64(1, 2, 0, 1)), const(np.array(7, F))])
+case("Pad", [f(3, 4).astype(np.float64)], opset=7, pads=[1, 2, 0, 1], value=2.5)
 case("Pad", [f(3, 4, 5), const(i64(2, 1)), const(np.array(7, F)), const(i64(1))], opset=18)
 case("Expand", [f(3, 1), const(i64(2, 1, 4))])
 case("Tile", [f(2, 3), const(i64(2, 3))])
@@ -169,6 +179,12 @@ case("Cast", [u8(3, 4)], to=TensorProto.FLOAT)
 case("Cast", [f(3, 4)], to=TensorProto.FLOAT16)
 case("Cast", [f(3, 4)], to=TensorProto.INT64)
 case("Cast", [f(3, 4)], to=TensorProto.BOOL)
+case("Cast", [i64(2**40 + 1, -5, 0)], to=TensorProto.DOUBLE, tolerance=0)
+case("Cast", [np.array([2**31 + 3, 4, 2**24 + 1], np.uint32)], to=TensorProto.INT64, tolerance=0)
+case("Cast", [np.array([2**40, -3.5, 7], np.float64)], to=TensorProto.INT64, tolerance=0)
+case("Cast", [i64(300, -1, 5)], to=TensorProto.UINT8, tolerance=0)
+case("ArgMax", [i64(2**30, 2**30 + 1, 3).reshape(1, 3)], axis=1)
+case("ArgMin", [np.array([[2**30 + 1, 2**30, 2**31 - 1]], np.int32)], axis=1)
 for name in ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2"):
     case(name, [f(2, 3, 4)], opset=11, axes=[1, 2], keepdims=0)
     case(name, [f(2, 3, 4)], opset=11)
@@ -180,7 +196,13 @@ case("Upsample", [f(1, 2, 3, 4)], opset=7, scales=[1.0, 1.0, 2.0, 3.0], mode="ne
 case("Upsample", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=9, mode="nearest")
 case("Upsample", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=9, mode="linear")
 case("Resize", [f(1, 2, 3, 4), const(np.array([1, 1, 2, 2], F))], opset=10, mode="nearest")
-EMPTY = const(np.array([], F))
+case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([2, 1.5], F))], opset=18, mode="nearest", axes=[2, 3])
+case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(9, 7))], opset=18, mode="linear", axes=[3, 2])
+for policy in ("not_larger", "not_smaller"):
+    case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(12, 7))], opset=18, mode="linear", axes=[2, 3], keep_aspect_ratio_policy=policy)
+    case("Resize", [f(1, 2, 6, 9), EMPTY, EMPTY, const(i64(4, 5))], opset=18, mode="nearest", axes=[2, 3], keep_aspect_ratio_policy=policy)
+for mode in ("linear", "nearest"):
+    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.3, 2.4], F))], opset=19, mode=mode, coordinate_transformation_mode="half_pixel_symmetric")
 for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
     for rounding in ("round_prefer_floor", "floor", "ceil", "round_prefer_ceil"):
         case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))], mode="nearest", coordinate_transformation_mode=transform, nearest_mode=rounding)
@@ -192,6 +214,9 @@ case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128
 case("DequantizeLinear", [RNG.integers(-128, 128, (4, 3, 2, 2), dtype=np.int8), const(positive(4))], axis=0)
 case("DequantizeLinear", [RNG.integers(-999, 999, (4,), dtype=np.int32), const(np.array(0.5, F))])
 case("DequantizeLinear", [s8(3, 4), const(np.array(0.02, np.float16)), const(np.array(3, np.int8))], opset=19, tolerance=1e-3)
+case("DequantizeLinear", [s8(6, 4), const(positive(2, 4)), const(s8(2, 4))], opset=21, axis=0, block_size=3)
+case("DequantizeLinear", [s8(2, 6, 3), const(positive(2, 2, 3))], opset=21, axis=1, block_size=3)
+case("QuantizeLinear", [f(4, 6), const(positive(4, 3)), const(s8(4, 3))], opset=21, axis=1, block_size=2, tolerance=0)
 case("DequantizeLinear", [s8(5, 4), const(positive(4).astype(np.float16))], opset=19, tolerance=1e-3)
 
 

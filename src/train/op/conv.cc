@@ -53,7 +53,7 @@ Tensors conv_transpose(const OpContext& c, const Tensors& in) {
     if (!output_shape.empty() || window.auto_pad_same) {
       size = output_shape.empty() ? in_size * window.strides[d] : output_shape[output_shape.size() - rank + d];
       const int64_t cut = std::max<int64_t>(0, full - size);
-      first = window.same_lower ? (cut + 1) / 2 : cut / 2;
+      first = window.first_of_pads(cut);
     }
     begin[d] = -first;
     end[d] = size - (whole - first);
