@@ -36,7 +36,7 @@ struct Options {
   bool logs_requests = false;
 };
 
-std::atomic<bool> g_stop{false}, g_look{false};
+std::atomic<bool> g_stop{false}, g_look{false}, g_tries{false};
 
 /// SIGINT and SIGTERM wait, in this thread.
 class HeldSignals {
@@ -55,6 +55,18 @@ class HeldSignals {
  private:
   sigset_t before_;
 };
+
+/// Before images are answered a signal ends the process at once, but for a version that is tried: that first gets its verdict, unless there is a second signal.
+void stop_behind_trial() {
+  struct sigaction action {};
+  action.sa_handler = [](int number) {
+    if (g_tries && !g_stop.exchange(true)) return;
+    signal(number, SIG_DFL);
+    raise(number);
+  };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
 
 void stop_on_signals() {
   struct sigaction action {};
@@ -235,7 +247,7 @@ device::SwitchOptions switch_options(const Options& o) {
 std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
-  options.update_every_us = o.update_every_s * 1e6, options.is_asked_to_look = &g_look;
+  options.update_every_us = o.update_every_s * 1e6, options.is_asked_to_look = &g_look, options.is_trying = &g_tries;
   options.offloader = offloader_options(o, observing);
   options.switching = switch_options(o);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
@@ -257,10 +269,10 @@ std::unique_ptr<device::Delivered> first_delivered(const Options& o, const devic
     try {
       return make_delivered(o, observing);
     } catch (const TransportError& e) {
-      if (o.watch.empty()) throw;
+      if (o.watch.empty() || g_stop) throw;
       wait(e);
     } catch (const delivery::NotOffered& e) {
-      if (o.watch.empty()) throw;
+      if (o.watch.empty() || g_stop) throw;
       wait(e);
     }
   }
@@ -301,6 +313,7 @@ int run(const Options& given, const Common& common) {
   if (o.fallback != "local" && o.fallback != "none")
     throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
   look_on_hang_up();
+  stop_behind_trial();
   Progress source(make_source(o), o.hang_s * 1e6);
   const auto answering = make_answering(o);
   {

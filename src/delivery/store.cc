@@ -62,6 +62,7 @@ Store::Store(fs::path folder, Disk& disk) : folder_(std::move(folder)), disk_(di
 void Store::lock() {
   const auto path = folder_ / "lock";
   lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock_->get() < 0 && (errno == EROFS || errno == EACCES)) lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDONLY | O_CLOEXEC));  // what it holds can still be run
   if (lock_->get() < 0) throw ResourceError("[delivery] cannot write '" + path.string() + "': " + std::strerror(errno) + "; choose a folder that can be written with --store");
   if (flock(lock_->get(), LOCK_EX | LOCK_NB) != 0)
     throw ResourceError("[delivery] the store '" + folder_.string() + "' is in use by another process; end it, or give this one another --store");
@@ -73,17 +74,41 @@ void Store::recover() {
     try {
       state_ = state_from_json(read_json(path, "store", 1), path.string());
     } catch (const InvalidArgument& e) {  // files are kept by their hash: a pull takes what is there
-      log::error(std::string("[delivery] the store is begun anew: ") + e.what());
+      state_.previous = newest_installed();
+      log::error("[delivery] the store is begun anew" + (state_.previous.empty() ? "" : " with version " + state_.previous.substr(0, 12)) + ": " + e.what());
       return;
     }
   }
-  if (state_.is_trying) {
-    auto state = state_;
-    state.is_trying = false;
-    if (++state.tries >= kMostTries) return reject(state_.trying, "the process ended " + std::to_string(kMostTries) + " times while it was tried");
-    write(std::move(state));
+  try {
+    count_try();
+  } catch (const ResourceError& e) {
+    log::error(std::string("[delivery] the store is used as it is: ") + e.what());
+    state_.is_trying = false;
+    return;
   }
   collect();
+}
+
+/// The process ended while it tried a version.
+void Store::count_try() {
+  if (!state_.is_trying) return;
+  auto state = state_;
+  state.is_trying = false;
+  if (++state.tries >= kMostTries) return reject(state_.trying, "the process ended " + std::to_string(kMostTries) + " times while it was tried");
+  write(std::move(state));
+}
+
+/// "" where there is none.
+std::string Store::newest_installed() const {
+  std::string newest;
+  fs::file_time_type newest_time = fs::file_time_type::min();
+  for (const auto& path : entries_of(folder_ / "packages")) {
+    std::error_code error;
+    const auto time = fs::last_write_time(path, error);
+    if (error || time < newest_time || !installed(path.filename().string())) continue;
+    newest = path.filename().string(), newest_time = time;
+  }
+  return newest;
 }
 
 void Store::write(StoreState state) {

@@ -81,6 +81,8 @@ class Store {
  private:
   void lock();
   void recover();
+  void count_try();
+  [[nodiscard]] std::string newest_installed() const;
   void write(StoreState state);
   void collect();
   [[nodiscard]] int64_t missing_bytes(const Offer& offer) const;

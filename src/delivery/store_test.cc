@@ -235,5 +235,35 @@ TEST_F(Stores, StopEndsAPull) {
   EXPECT_THROW((void)pull(first_, store, first_.offer, options), TransportError);
 }
 
+TEST_F(Stores, ThatCannotBeWrittenAreUsedAsTheyAre) {
+  {
+    Store store(folder_);
+    take(first_, store, first_.offer);
+    pull(second_, store, second_.offer, quiet());
+    store.begin_trial(second_.offer.version);  // and the process ends
+  }
+  class ReadOnlyDisk final : public Disk {
+   public:
+    void append(const fs::path& path, std::string_view) override { throw ResourceError("cannot write '" + path.string() + "': Read-only file system"); }
+    void remove(const fs::path& path) override { throw ResourceError("cannot remove '" + path.string() + "': Read-only file system"); }
+  } disk;
+  const Store store(folder_, disk);
+  EXPECT_EQ(store.state().current, first_.offer.version);
+  EXPECT_FALSE(store.state().is_trying);
+  EXPECT_TRUE(store.installed(first_.offer.version));
+}
+
+TEST_F(Stores, WithADamagedListHaveTheNewestPackage) {
+  {
+    Store store(folder_);
+    take(first_, store, first_.offer);
+  }
+  write_file(folder_ / "store.json", "{");
+  const Store store(folder_);
+  EXPECT_EQ(store.state().current, "");
+  EXPECT_EQ(store.state().previous, first_.offer.version);  // where no edge offers one it is what there is, and else another is tried
+  EXPECT_EQ(versions_on_disk(), std::set<std::string>{first_.offer.version});
+}
+
 }  // namespace
 }  // namespace scissionlite::delivery

@@ -72,13 +72,33 @@ std::pair<std::string, std::string> parse_package_name(const std::string& text) 
   return {text.substr(0, slash), version};
 }
 
+namespace {
+
+/// As long as it lives.
+class Raised {
+ public:
+  explicit Raised(std::atomic<bool>* flag) : flag_(flag) {
+    if (flag_ != nullptr) *flag_ = true;
+  }
+  ~Raised() {
+    if (flag_ != nullptr) *flag_ = false;
+  }
+  Raised(const Raised&) = delete;
+  Raised& operator=(const Raised&) = delete;
+
+ private:
+  std::atomic<bool>* flag_;
+};
+
+}  // namespace
+
 Delivered::Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<delivery::Store> store, DeliveryOptions options)
     : source_(std::move(source)), store_(std::move(store)), options_(std::move(options)) {
   std::shared_ptr<Version> first;
   try {
     first = start_with_offer();
   } catch (const std::exception& e) {
-    if (store_->state().current.empty()) throw;
+    if (store_->state().current.empty() && store_->state().previous.empty()) throw;
     first = start_from_store(e.what());
   }
   versions_ = std::make_unique<VersionSwitch>(std::move(first));
@@ -176,6 +196,7 @@ std::shared_ptr<Version> Delivered::start_with_offer() {
       if (i == kReplacedTries) throw;
       continue;
     }
+    const Raised trying(options_.is_trying);
     auto version = tried(offer);
     store_->accept(offer.version);
     return version;

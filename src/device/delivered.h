@@ -25,6 +25,7 @@ struct DeliveryOptions {
   std::string version;            // first digits of the one that is wanted, whatever else is offered; "": the one that is offered
   double update_every_us = 300e6; // 0: never while it runs
   std::atomic<bool>* is_asked_to_look = nullptr;  // set by others, as a signal's handler: it looks within a second, and clears it
+  std::atomic<bool>* is_trying = nullptr;         // set while the first version is tried: who ends the process then should wait, or it counts as a crash of that version
   double refused_every_us = 5e6;  // the same while the edge refuses the version in use, which it has then replaced
   bool shows_progress = true;     // of what is fetched at the start
   double share = 0.5;             // of the link's time that is used while images are answered

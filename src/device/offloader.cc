@@ -60,9 +60,12 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
                           ") needs an edge; give its address, or allow local answers");
   if (candidate_.kind == Candidate::Kind::kSplit)
     head_ = std::make_unique<Half>(package_.head(), options_.engine, options_.threads,
-                                   [this](const Graph& head) { check_head_names_tail(head, package_.manifest); });
+                                   [this](const Graph& head) {
+                                     check_head_names_tail(head, package_.manifest);
+                                     package_.check_input_of(head);
+                                   });
   if (!wants_edge || options_.local_fallback)
-    local_ = std::make_unique<Half>(package_.local(), options_.engine, options_.threads);
+    local_ = std::make_unique<Half>(package_.local(), options_.engine, options_.threads, [this](const Graph& local) { package_.check_input_of(local); });
   input_name_ = head_ ? head_->inputs().front().name : local_ ? local_->inputs().front().name : package_.manifest.wire.front().name;
   if (!wants_edge || !has_edge) return;
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us, options_.security);

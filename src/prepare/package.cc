@@ -30,6 +30,17 @@ void check_head_names_tail(const Graph& head, const Manifest& manifest) {
                           "'; the files of two packages were mixed: prepare the package again");
 }
 
+void DevicePackage::check_input_of(const Graph& model) const {
+  const auto found = model.metadata.find(vision::kInputMetadataKey);
+  if (found == model.metadata.end()) return;
+  const std::string where = "metadata '" + std::string(vision::kInputMetadataKey) + "' of '" + model.name + "'";
+  const Json made_for = vision::to_json(vision::input_spec_from_json(parse_json(found->second, where), where)), given = vision::to_json(input);
+  for (const auto& [key, value] : made_for.items())
+    if (key != "labels" && key != "label_offset" && key != "decision" && given.value(key, Json()) != value)
+      throw InvalidArgument("[package] '" + (folder / "input.json").string() + "' has " + key + " " + given.value(key, Json()).dump() + ", the model of the package was prepared for " + value.dump() +
+                            "; the file was changed, or the files of two packages were mixed: prepare the package again");
+}
+
 PackagedModel DevicePackage::with_form(const fs::path& onnx) const {
   const auto form = form_path(onnx);
   return {onnx, manifest.compiled.count(form.filename().string()) > 0 ? form : fs::path()};

@@ -88,6 +88,9 @@ struct DevicePackage {
   [[nodiscard]] ProbeTensors load_probe() const;
   /// What the head makes the probe's tensors of; packages of earlier versions have none.
   [[nodiscard]] fs::path picture_path() const { return folder / "probe.png"; }
+  /// A model of the package that takes images carries how they are prepared for it; labels and the decision may be others here.
+  /// @throws InvalidArgument where input.json says another way.
+  void check_input_of(const Graph& model) const;
 
  private:
   [[nodiscard]] PackagedModel with_form(const fs::path& onnx) const;

@@ -64,7 +64,11 @@ class Checker {
   }
 
   std::string head_names_tail() {
-    while_doing("reading '" + package_.head_path().string() + "'", [&] { check_head_names_tail(load_model(package_.head_path()), package_.manifest); });
+    while_doing("reading '" + package_.head_path().string() + "'", [&] {
+      const auto head = load_model(package_.head_path());
+      check_head_names_tail(head, package_.manifest);
+      package_.check_input_of(head);
+    });
     return package_.manifest.tail_sha256.substr(0, 12);
   }
 

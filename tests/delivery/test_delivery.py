@@ -428,6 +428,20 @@ class SeveralPlans(DeliveryCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertIn("is a plan of model small with sha256 0000", done.stdout + done.stderr)
 
+    def test_input_json_of_another_package(self):
+        """Means and sizes are the head's; what answers are called and where the threshold lies may be a site's own."""
+        other = self.folder / "other"
+        shutil.copytree(self.made / "two" / "net", other)
+        spec = json.loads((other / "input.json").read_text())
+        for changed, code in (({"mean": [0.25, 0.5, 0.5]}, 2), ({"labels": [f"class {i}" for i in range(10)]}, 0)):
+            with self.subTest(changed=changed):
+                (other / "input.json").write_text(json.dumps({**spec, **changed}))
+                for words in (["verify", "--package", other], ["run", other, self.made / "picture0.png"]):
+                    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
+                    self.assertEqual(done.returncode != 0, code != 0, done.stdout + done.stderr)
+                    if code:
+                        self.assertIn("input.json' has mean [0.25,0.5,0.5], the model of the package was prepared for", done.stdout + done.stderr)
+
     def test_two_tails_of_one_name(self):
         """Put together by hand: the edge has one of them at most."""
         shutil.copytree(self.made / "two" / "net", self.packages / "net" / "also" / "other")
