@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""How seldom members may average, and how much faster more of them learn: shirts among Fashion-MNIST's clothes, 1 % positives divided alike among K members, `train --objective auc --entropy` from an untrained
+"""How seldom members may average: shirts among Fashion-MNIST's clothes, 1 % positives divided alike among K members, `train --objective auc --entropy` from an untrained
 network, AUC on test images behind averages. Iterations and rounds are counted, as members share cores.
 
 rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64,
-mean of pairs. iteration_speedup_K: steps until one member's mean AUC in the end, over those of K members; each K at the learning rate that gets there first on parts of the training data, from the same ones.
-curve/K_I rows: AUC in the end, and what is sent takes over a link of 10 Mbit/s.
+mean of pairs. curve/K_I rows: AUC in the end, and what is sent takes over a link of 10 Mbit/s.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
 Example: tools/figures/auc_windows.py --programs build/release --data $SCISSIONLITE_TEST_DATA --record
 """
 import argparse
+import os
 import pathlib
 import statistics
 import sys
@@ -26,31 +26,38 @@ WINDOWS, MEMBERS = (1, 8, 64, 512), (1, 2, 4, 8, 16)
 BATCH = 16                       # of a member
 ENTROPY = 0.3
 STAGES, GROWTH, FIRST = 3, 3, 80
-STEPS = FIRST * sum(GROWTH ** stage for stage in range(STAGES))
-SPEED_WINDOW = 8
-LEARNING_RATES = (0.03, 0.1, 0.3, 1.0)
-MEASURE_STEPS = 40
+TUNING_WINDOW = 8
+LEARNING_RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
+MEASURES = 26                    # on the way
 TUNING_SEED = 100
 LINK_BITS = 10e6
-SPEEDUPS = {4: "iteration_speedup_K4", 8: "iteration_speedup_K8", 16: "iteration_speedup_K16"}
+
+
+def steps_of(first):
+    """Of all stages."""
+    return first * sum(GROWTH ** stage for stage in range(STAGES))
+
+
+STEPS = steps_of(FIRST)
 
 
 class Task(auc_tasks.Data):
-    def curve(self, members, window, learning_rate, seed, tuning=False):
-        """[step, rounds, AUC] on the way, and bytes that a member sends in an average."""
+    def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST):
+        """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first stage."""
+        steps = steps_of(first)
 
         def make():
             report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--workers", members, "--window", window,
-                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", FIRST, "--lr", learning_rate, "--measure-steps", MEASURE_STEPS], self.folder / "windows.onnx")
+                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr", learning_rate, "--measure-steps", max(1, steps // MEASURES)], self.folder / f"windows.{os.getpid()}.onnx")
             curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
             print(f"[auc] {members} members, window {window}, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
             return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
 
-        return figures.run_once("auc_windows", f"{DATA} untrained rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} steps {STEPS} seed {seed}{' tuning' if tuning else ''}", make)
+        return figures.run_once("auc_windows", f"{DATA} untrained rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} steps {steps} seed {seed}{' tuning' if tuning else ''}", make)
 
     def learning_rate(self, members):
         """That with which so many members have the highest AUC, summed up over the way."""
-        area = {rate: statistics.mean(auc for _, _, auc in self.curve(members, SPEED_WINDOW, rate, TUNING_SEED, tuning=True)["curve"]) for rate in LEARNING_RATES}
+        area = {rate: statistics.mean(auc for _, _, auc in self.curve(members, TUNING_WINDOW, rate, TUNING_SEED, tuning=True)["curve"]) for rate in LEARNING_RATES}
         return max(area, key=area.get)
 
 
@@ -91,15 +98,6 @@ def main():
         reached, first = first_at(mean_curve(seldom), target, 1), first_at(mean_curve(often), target, 1)
         rows.append({"id": "rounds_ratio_I64", "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds in which those first have it", "measured": reached / first if reached else None, "spread": None, "unit": "ratio",
                      "command": COMMAND, "note": f"AUC {target:.4f} behind {first} of {often[0]['curve'][-1][1]} rounds; " + (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")})
-    if (1, SPEED_WINDOW) in curves:
-        alone = mean_curve(curves[(1, SPEED_WINDOW)])
-        goal = alone[-1][2]
-        for members, figure in SPEEDUPS.items():
-            if (members, SPEED_WINDOW) not in curves:
-                continue
-            steps = first_at(mean_curve(curves[(members, SPEED_WINDOW)]), goal, 0)
-            rows.append({"id": figure, "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": first_at(alone, goal, 0) / steps if steps else None, "spread": None, "unit": "times", "command": COMMAND,
-                         "note": f"{first_at(alone, goal, 0)} and {steps} steps at {rates[1]} and {rates[members]}, averages each {SPEED_WINDOW} steps; means of {len(options.seeds)} seeds"})
     figures.record("auc", rows)
 
 
