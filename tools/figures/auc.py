@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc` with or without cross-entropy beside it, behind four fifths of the steps with cross-entropy on balanced batches, and by what else one would take for as many
-steps: cross-entropy as images come, on balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from the same start as ours. Each method has its learning rate by one seed on parts of the training data,
-from three; both that begin with a trained network also whether its last layer is a new one, ours whether cross-entropy stands beside it, and PESG whether half or four fifths of the steps are the start's. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
+"""Training on rare positives: AUC on test images at their natural rate, by `train --objective auc`, with cross-entropy beside it for all steps or alone behind four fifths of the steps with cross-entropy on balanced batches, and by what else one would take for as many
+steps: cross-entropy as images come, on balanced batches, weighted, focal loss, and LibAUC 2.0's PESG from such a start. Each method has its learning rate by one seed on parts of the training data, from three. The two that maximise AUC have 12 settings each: ours
+the weight of cross-entropy beside it, or behind a start whether the last layer is a new one; PESG whether the last layer is a new one, and whether half or four fifths of the steps are the start's. auc_vs_best_other_min: the worst data set and rate, ours less the best other, mean of seeds; auc_vs_cross_entropy_1pct_mean: Fashion-MNIST and deeppcb.
 
 Each run is a line of docs/benchmarks/runs/auc.jsonl and is not made again.
 
@@ -20,8 +20,7 @@ import compress_tasks  # noqa: E402
 import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc.py"
-LEARNING_RATES = (0.03, 0.1, 0.3)
-ENTROPY = 0.3  # beside ours, with one stage, or none, with three: its settings are as many as PESG's; found on three seeds of the tuning parts of Fashion-MNIST
+ENTROPIES = (0.3, 1)  # beside ours for all steps, with one stage; behind a start there is none, with three stages
 STARTS = {"auc": (0.8,), "pesg": (0.5, 0.8)}  # shares of the steps that train the network which is begun with
 STAGES, GROWTH = 3, 3
 IN_ALL = sum(GROWTH ** stage for stage in range(STAGES))
@@ -36,6 +35,14 @@ def share_of(setting):
     return setting[2] if len(setting) > 2 else 0.5
 
 
+def settings_of(method, rates):
+    """Learning rate, whether the last layer is a new one, the share of the steps that are the start's where that is not a half, and cross-entropy's weight where there is one."""
+    if method not in FROM_TRAINED:
+        return [(rate, False) for rate in rates]
+    behind_start = [(rate, is_new, *((share,) if share != 0.5 else ())) for share in STARTS[method] for rate in rates for is_new in (False, True)]
+    return behind_start + [(rate, False, 0, entropy) for entropy in ENTROPIES for rate in rates if method == "auc"]
+
+
 class Task(auc_tasks.Data):
     def learned(self, method, start, rate, setting, seed, steps, tuning):
         """A model by ours, and its AUC."""
@@ -44,7 +51,7 @@ class Task(auc_tasks.Data):
         entropy = setting[3] if len(setting) > 3 else 0
         stages = ["--stages", 1, "--stage-steps", round(steps)] if entropy else ["--stages", STAGES, "--growth", GROWTH, "--stage-steps", round(steps / IN_ALL)]
         words = [*self.words(rate, seed, tuning), *OTHERS.get(method, ["--objective", "auc", "--entropy", entropy]), "--momentum", 0.9, "--weight-decay", 0.0001, *stages, "--lr", learning_rate,
-                 "--seed", seed, *(["--classes", 2] if has_new_layer or (method in OTHERS and self.name == "magtile") else [])]
+                 "--seed", seed, *(["--classes", 2] if has_new_layer or (self.name == "magtile" and (method in OTHERS or share_of(setting) == 0)) else [])]
         report = auc_tasks.learn(self.options, start, words, output)
         return output, report["measures"][-1]["auc"]["value"]
 
@@ -67,19 +74,19 @@ class Task(auc_tasks.Data):
         if method == "pesg":
             return self.peer(self.pretrained(rate, seed, share_of(setting), tuning), rate, setting, seed, tuning)
         share = share_of(setting)
-        start, steps = (self.pretrained(rate, seed, share, tuning), self.settings["steps"] * (1 - share)) if method == "auc" else (self.start(seed), self.settings["steps"])
+        start, steps = (self.pretrained(rate, seed, share, tuning), self.settings["steps"] * (1 - share)) if method == "auc" and share > 0 else (self.start(seed), self.settings["steps"])
         return self.learned(method, start, rate, setting, seed, steps, tuning)[1]
 
     def setting(self, method):
-        """Learning rate, whether the last layer is a new one, the share of the steps that are the start's where that is not a half, and cross-entropy's weight where there is one."""
+        """The best one of those on parts of the training data."""
         rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
-        settings = [(lr, is_new, *((share,) if share != 0.5 else ()), *((entropy,) if entropy else ())) for entropy in ((0, ENTROPY) if method == "auc" else (0,)) for share in STARTS.get(method, (0.5,)) for lr in LEARNING_RATES for is_new in ((False, True) if method in FROM_TRAINED else (False,))]
+        settings = settings_of(method, self.settings["rates"])
         found = {setting: figures.run_once("auc", f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}", lambda setting=setting: self.tuned(method, rate, setting)) for setting in settings}
         return max(found, key=found.get)
 
     def tuned(self, method, rate, setting):
         value = self.make(method, rate, setting, TUNING_SEED, tuning=True)
-        print(f"[auc] {self.name}, tuning {method}, learning rate {setting[0]}{', new last layer' if setting[1] else ''}{f', {share_of(setting):g} of the steps before' if method in FROM_TRAINED else ''}: {value:.4f}", flush=True)
+        print(f"[auc] {self.name}, tuning {method}, learning rate {setting[0]}{', new last layer' if setting[1] else ''}{f', {share_of(setting):g} of the steps before' if method in FROM_TRAINED else ''}{f', cross-entropy {setting[3]:g} beside' if len(setting) > 3 else ''}: {value:.4f}", flush=True)
         return value
 
     def auc(self, method, rate, seed):

@@ -21,7 +21,7 @@ import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc_speedup.py"
 SHORTER = {1: (1, 1.5, 2), 4: (2, 3.2, 4), 8: (4, 6, 8), 16: (8, 10, 12)}  # how many times, by members
-LEARNING_RATES = (0.1, 0.3, 1.0, 3.0)
+LEARNING_RATES = (0.3, 1.0, 3.0, 10.0)
 
 
 class Schedule:

@@ -15,11 +15,11 @@ import figures  # noqa: E402
 
 LEAST_POSITIVES = 20
 GREY = {"mean": 0.5, "std": 0.25, "resize": "none", "channels": "GRAY"}
-SETTINGS = {  # positives, input.json, words of augmentation, steps of batches of 64 in all
-    "fashion": {"positive": [6], "input": {"width": 28, "height": 28, **GREY}, "augment": {"flip": True, "shift": 2}, "steps": 1040},
-    "cifar": {"positive": [5, 6, 7, 8, 9], "input": {"width": 32, "height": 32, "mean": 0.5, "std": 0.25, "resize": "none"}, "augment": {"flip": True, "shift": 4}, "steps": 1040},
-    "deeppcb": {"positive": [1, 2, 3, 4, 5, 6], "input": {"width": 64, "height": 64, **GREY}, "augment": {"flip": True, "shift": 0}, "steps": 1040},
-    "magtile": {"positive": [1, 2, 3, 4, 5], "input": {"width": 80, "height": 80, "resize": "stretch", "scale": 1.0, "mean": 127.5, "std": 127.5}, "augment": {"flip": True, "shift": 0}, "steps": 520},
+SETTINGS = {  # positives, input.json, words of augmentation, steps of batches of 64 in all, learning rates to choose from
+    "fashion": {"positive": [6], "input": {"width": 28, "height": 28, **GREY}, "augment": {"flip": True, "shift": 2}, "steps": 1040, "rates": (0.03, 0.1, 0.3)},
+    "cifar": {"positive": [5, 6, 7, 8, 9], "input": {"width": 32, "height": 32, "mean": 0.5, "std": 0.25, "resize": "none"}, "augment": {"flip": True, "shift": 4}, "steps": 1040, "rates": (0.03, 0.1, 0.3)},
+    "deeppcb": {"positive": [1, 2, 3, 4, 5, 6], "input": {"width": 64, "height": 64, **GREY}, "augment": {"flip": True, "shift": 0}, "steps": 1040, "rates": (0.03, 0.1, 0.3)},
+    "magtile": {"positive": [1, 2, 3, 4, 5], "input": {"width": 80, "height": 80, "resize": "stretch", "scale": 1.0, "mean": 127.5, "std": 127.5}, "augment": {"flip": True, "shift": 0}, "steps": 260, "rates": (0.01, 0.03, 0.1)},
 }
 RATES = (0.1, 0.01, 0.005)
 BATCH = 64
