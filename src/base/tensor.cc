@@ -137,7 +137,7 @@ void Tensor::check_type(Dtype wanted, size_t size) const {
   const bool raw_half = wanted == Dtype::kU16 && (dtype_ == Dtype::kF16 || dtype_ == Dtype::kBF16);
   if (dtype_ != wanted && !raw_half)
     throw WrongType("[tensor] dtype " + std::string(dtype_name(dtype_)) + " read as " + std::string(dtype_name(wanted)) +
-                        " of " + std::to_string(size) + " bytes");
+                    " of " + std::to_string(size) + " bytes");
 }
 
 Tensor Tensor::clone() const {

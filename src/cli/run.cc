@@ -56,23 +56,24 @@ class HeldSignals {
   sigset_t before_;
 };
 
-/// Before images are answered a signal ends the process at once, but for a version that is tried: that first gets its verdict, unless there is a second signal.
-void stop_behind_trial() {
+void on_signals_to_stop(void (*handler)(int)) {
   struct sigaction action {};
-  action.sa_handler = [](int number) {
-    if (g_tries && !g_stop.exchange(true)) return;
-    signal(number, SIG_DFL);
-    raise(number);
-  };
+  action.sa_handler = handler;  // without SA_RESTART, so that a blocked read on stdin returns
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
 
+/// Before images are answered a signal ends the process at once, but for a version that is tried: that first gets its verdict, unless there is a second signal.
+void stop_behind_trial() {
+  on_signals_to_stop([](int number) {
+    if (g_tries && !g_stop.exchange(true)) return;
+    signal(number, SIG_DFL);
+    raise(number);
+  });
+}
+
 void stop_on_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { g_stop = true; };  // without SA_RESTART, so that a blocked read on stdin returns
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  on_signals_to_stop([](int) { g_stop = true; });
 }
 
 /// SIGHUP is a look for a newer version, without --from nothing. Calls that wait go on.

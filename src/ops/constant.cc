@@ -1,4 +1,5 @@
 // Constant, ConstantOfShape, Shape, Cast.
+#include "ops/exact_values.h"
 #include "ops/support.h"
 
 namespace scissionlite::ops {
@@ -72,20 +73,9 @@ T cast_value(S value) {
 template <typename T>
 void cast_to(const Tensor& x, Tensor& y) {
   auto* out = reinterpret_cast<T*>(y.mutable_data());
-  const auto from = [&](const auto values) {
+  with_exact_values(x, [&](const auto values) {
     for (const auto value : values) *out++ = cast_value<T>(value);
-  };
-  switch (x.dtype()) {
-    case Dtype::kF64: return from(x.as<double>());
-    case Dtype::kI64: return from(x.as<int64_t>());
-    case Dtype::kU64: return from(x.as<uint64_t>());
-    case Dtype::kI32: return from(x.as<int32_t>());
-    case Dtype::kU32: return from(x.as<uint32_t>());
-    default: {  // exact in float
-      const auto values = x.to_f32();
-      return from(values.as<float>());
-    }
-  }
+  });
 }
 std::vector<Tensor> cast_reference(const Context& c, std::span<const Tensor> in) {
   const auto to = static_cast<Dtype>(c.node.int_attribute("to", 1));

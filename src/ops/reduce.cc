@@ -1,4 +1,5 @@
 // ReduceMean, ReduceSum, ReduceMax, ReduceMin, ReduceProd, ReduceL2, ArgMax, ArgMin.
+#include "ops/exact_values.h"
 #include "ops/support.h"
 
 namespace scissionlite::ops {
@@ -93,19 +94,9 @@ std::vector<Tensor> arg_of(const Context& c, const Shape& s, std::span<const T> 
     }
   return {y};
 }
-/// In the type's own numbers where float would round them.
 template <typename Better>
 std::vector<Tensor> arg(const Context& c, const Tensor& x, Better&& better) {
-  switch (x.dtype()) {
-    case Dtype::kF64: return arg_of(c, x.shape(), x.as<double>(), better);
-    case Dtype::kI64: return arg_of(c, x.shape(), x.as<int64_t>(), better);
-    case Dtype::kU64: return arg_of(c, x.shape(), x.as<uint64_t>(), better);
-    case Dtype::kI32: return arg_of(c, x.shape(), x.as<int32_t>(), better);
-    case Dtype::kU32: return arg_of(c, x.shape(), x.as<uint32_t>(), better);
-    default: break;
-  }
-  const auto values = x.to_f32();
-  return arg_of(c, x.shape(), values.as<float>(), better);
+  return with_exact_values(x, [&](const auto values) { return arg_of(c, x.shape(), values, better); });
 }
 std::vector<Tensor> run_arg_max(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a > b; }); }
 std::vector<Tensor> run_arg_min(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a < b; }); }

@@ -11,10 +11,6 @@ std::optional<std::vector<float>> floats(const Context& c, std::span<const Tenso
   return std::vector<float>(t.as<float>().begin(), t.as<float>().end());
 }
 
-}  // namespace
-
-namespace {
-
 /// The dimension that each entry of scales and sizes is of.
 std::vector<size_t> resized_axes(const Context& c, size_t rank) {
   std::vector<size_t> axes;
