@@ -156,7 +156,7 @@ std::set<std::string> find_not_negative(const Graph& graph) {
     const size_t operands = rule == Rule::kMoves || node.op_type == "Split" || node.op_type == "Resize" || is_named(node.op_type, "Reduce") ? 1 : node.inputs.size();  // the others are shapes and axes
     const bool is_clip = node.op_type == "Clip" && node.inputs.size() > 1 && is_constant_positive(node.inputs[1]);
     const bool all = std::all_of(node.inputs.begin(), node.inputs.begin() + static_cast<int64_t>(operands), is_positive);
-    if (rule == Rule::kPositive || is_clip || (keeps_sign && all && node.text_attribute("mode", "") != "cubic")) out.insert(node.outputs.begin(), node.outputs.end());
+    if (rule == Rule::kPositive || is_clip || (keeps_sign && all && node.text_attribute("mode", "") != "cubic" && node.float_attribute("extrapolation_value", 0) >= 0)) out.insert(node.outputs.begin(), node.outputs.end());
   }
   return out;
 }

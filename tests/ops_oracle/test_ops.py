@@ -208,6 +208,18 @@ for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pix
         case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))], mode="nearest", coordinate_transformation_mode=transform, nearest_mode=rounding)
     case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 2, 0.5], F))], mode="linear", coordinate_transformation_mode=transform)
     case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(1, 2, 7, 9))], mode="linear", coordinate_transformation_mode=transform)
+for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
+    for attributes in ({}, {"cubic_coeff_a": -0.5}, {"exclude_outside": 1}):
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.7, 0.6], F))], mode="cubic", coordinate_transformation_mode=transform, **attributes)
+    case("Resize", [f(1, 2, 7, 6), EMPTY, EMPTY, const(i64(1, 2, 5, 11))], mode="cubic", coordinate_transformation_mode=transform)
+for mode in ("linear", "cubic"):
+    for outside in (0, 1):
+        for sizes in ((3, 4), (4, 17), (20, 3)):
+            case("Resize", [f(1, 2, 11, 9), EMPTY, EMPTY, const(i64(1, 2, *sizes))], opset=18, mode=mode, antialias=1, exclude_outside=outside)
+for mode in ("nearest", "linear", "cubic"):
+    for part in ((0.2, 0.1, 0.8, 0.7), (-0.25, 0.2, 0.95, 1.4), (0.85, 0, 0.15, 1)):  # none of them halfway between two inputs
+        case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, *part[:2], 1, 1, *part[2:]], F)), EMPTY, const(i64(1, 2, 4, 7))], mode=mode, coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=2.5)
+case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, 0.5, 0.5, 1, 1, 0.5, 1], F)), EMPTY, const(i64(1, 2, 1, 1))], mode="linear", coordinate_transformation_mode="tf_crop_and_resize")
 case("QuantizeLinear", [f(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))], tolerance=0)
 case("QuantizeLinear", [f(3, 4), const(np.array([0.02, 0.1, 0.03, 0.2], F)), const(np.array([0, 1, -3, 5], np.int8))], axis=1, tolerance=0)
 case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))])

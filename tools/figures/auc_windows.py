@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How seldom members may average: shirts among Fashion-MNIST's clothes, 1 % positives divided alike among K members, `train --objective auc --entropy` from an untrained
+"""How seldom members may average: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K members with batches of four each, `train --objective auc --entropy` from an untrained
 network, AUC on test images behind averages. Iterations and rounds are counted, as members share cores.
 
 rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64,
-mean of pairs. curve/K_I rows: AUC in the end, and what is sent takes over a link of 10 Mbit/s.
+mean of pairs. curve/K_I rows: AUC in the end (the first three seeds alone), and what is sent takes over a link of 10 Mbit/s. skewed/ rows: four members of whom the first have most positives, without and with control variates.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
@@ -21,14 +21,17 @@ import compress_tasks  # noqa: E402
 import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc_windows.py"
-DATA, RATE = "fashion", 0.01
+DATA, RATE = "fashion", 0.1
 WINDOWS, MEMBERS = (1, 8, 64, 512), (1, 2, 4, 8, 16)
-BATCH = 16                       # of a member
-ENTROPY = 0.3
-STAGES, GROWTH, FIRST = 3, 3, 80
+BATCH = 4                        # of a member: so few that more members' gradients are better ones
+ENTROPY = 1
+STAGES, GROWTH, FIRST = 3, 3, 128
 TUNING_WINDOW = 8
-LEARNING_RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-MEASURES = 26                    # on the way
+LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
+PAIR = ((4, 1), (4, 64))         # members and windows that are compared on the way
+PAIR_MEASURES = 13               # on the way, of these
+CURVE_SEEDS = 3                  # of the others
+SKEW = 0.9
 TUNING_SEED = 100
 LINK_BITS = 10e6
 
@@ -42,23 +45,23 @@ STEPS = steps_of(FIRST)
 
 
 class Task(auc_tasks.Data):
-    def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST):
-        """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first stage."""
+    def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST, measures=1, skew=()):
+        """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first stage; `skew`: further words of the command."""
         steps = steps_of(first)
 
         def make():
-            report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--workers", members, "--window", window,
-                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr", learning_rate, "--measure-steps", max(1, steps // MEASURES)], self.folder / f"windows.{os.getpid()}.onnx")
+            report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--workers", members, "--window", window, *skew,
+                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr", learning_rate, "--measure-steps", max(1, steps // measures)], self.folder / f"windows.{os.getpid()}.onnx")
             curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
-            print(f"[auc] {members} members, window {window}, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
+            print(f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
             return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
 
-        return figures.run_once("auc_windows", f"{DATA} untrained rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} steps {steps} seed {seed}{' tuning' if tuning else ''}", make)
+        return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}", make)
 
-    def learning_rate(self, members):
-        """That with which so many members have the highest AUC, summed up over the way."""
-        area = {rate: statistics.mean(auc for _, _, auc in self.curve(members, TUNING_WINDOW, rate, TUNING_SEED, tuning=True)["curve"]) for rate in LEARNING_RATES}
-        return max(area, key=area.get)
+    def learning_rate(self, members, first=FIRST):
+        """That with which so many members have the highest AUC in the end, on parts of the training data."""
+        found = {rate: self.curve(members, TUNING_WINDOW, rate, TUNING_SEED, True, first)["curve"][-1][2] for rate in LEARNING_RATES}
+        return max(found, key=found.get)
 
 
 def mean_curve(curves):
@@ -80,7 +83,9 @@ def main():
     options = parser.parse_args()
     task = Task(DATA, options)
     rates = {members: task.learning_rate(members) for members in options.members}
-    curves = {(members, window): [task.curve(members, window, rates[members], seed) for seed in options.seeds] for window in options.windows for members in options.members}
+    wanted = sorted({(members, window) for members in options.members for window in options.windows}, key=lambda one: one not in PAIR)
+    curves = {one: [task.curve(*one, rates[one[0]], seed, measures=PAIR_MEASURES if one in PAIR else 1) for seed in options.seeds[:None if one in PAIR else CURVE_SEEDS]] for one in wanted}
+    skewed = {method: [task.curve(4, 64, rates[4], seed, skew=("--skew", SKEW, *words)) for seed in options.seeds] for method, words in (("coda", ()), ("codasca", ("--control-variates",)))} if 4 in rates else {}
     if not options.record:
         return
     rows = []
@@ -89,8 +94,12 @@ def main():
         seconds = ends[0][1] * of[0]["bytes"] * 8 * 2 / LINK_BITS
         rows.append({"id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps", "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]),
                      "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
-    if {(4, 1), (4, 64)} <= curves.keys():
-        often, seldom = curves[(4, 1)], curves[(4, 64)]
+    for method, of in skewed.items():
+        values = [one["curve"][-1][2] for one in of]
+        rows.append({"id": f"skewed/K4_I64_{method}", "what": f"AUC on test images, 4 members of whom the first have most positives (--skew {SKEW}), averages each 64 steps{', control variates' if method == 'codasca' else ''}", "measured": statistics.mean(values),
+                     "spread": compress_tasks.interval(values), "unit": "AUC", "command": COMMAND, "note": "seeds " + ", ".join(f"{value:.4f}" for value in values)})
+    if set(PAIR) <= curves.keys():
+        often, seldom = (curves[one] for one in PAIR)
         differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
         rows.append({"id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs", "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC",
                      "command": COMMAND, "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)})

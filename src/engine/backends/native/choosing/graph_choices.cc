@@ -101,7 +101,7 @@ class Builder {
     if (!tuned || !tuned->kernel) return;
     add({.nodes = {node}, .text = kernel_text(*tuned->kernel), .conv = {}, .kernel = tuned->kernel, .form = Form::kBlocked, .us = tuned->median_us, .is_measured = true}, n.inputs, forms, n.outputs);
   }
-  [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).kind == "nearest"; }
+  [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).is_choice(); }
   /// Channels are a view; rows and columns are copied, in either form.
   void offer_slice(size_t node, double pass_us) {
     const auto& n = node_at(node);

@@ -93,11 +93,10 @@ bool lower_resize(Lowering& l, const Node& node) {
   const auto shape = l.info(node.inputs[0]).shape;
   const auto plan = ops::read_resize_plan(context, shape, constants);
   const auto mode = ops::read_resize_mode(context);
-  if (!plan || mode.kind != "nearest" || plan->out[0] != shape[0] || plan->out[1] != shape[1]) return false;
+  if (!plan || !mode.is_choice() || plan->out[0] != shape[0] || plan->out[1] != shape[1]) return false;
   std::vector<int32_t> source[2];  // of each row and of each column
   for (size_t d = 0; d < 2; ++d)
-    for (int64_t i = 0; i < plan->out[d + 2]; ++i)
-      source[d].push_back(static_cast<int32_t>(ops::nearest_index(mode.rounding, ops::source_position(mode.coordinates, i, plan->scales[d + 2], shape[d + 2], plan->out[d + 2]), shape[d + 2])));
+    for (const int64_t index : ops::nearest_indices(*plan, mode, d + 2)) source[d].push_back(static_cast<int32_t>(index));
   const auto in = image_of(l, node.inputs[0]);
   add_rows(l, node, [in, rows = source[0], columns = source[1]](const float* x, float* y, const Row& at) {
     kernels::choose_pixels(x + in.at(at.image, at.channel, rows[static_cast<size_t>(at.row)]), columns.data(), y, static_cast<int64_t>(columns.size()), in.lanes);
