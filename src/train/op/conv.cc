@@ -1,4 +1,5 @@
 // Conv and ConvTranspose of one to three spatial dimensions, with every kind of padding.
+#include "train/op/depthwise.h"
 #include "train/op/support.h"
 
 namespace scissionlite::train::op {
@@ -30,6 +31,7 @@ Tensors conv(const OpContext& c, const Tensors& in) {
     const std::vector<int64_t> ones(window.rank(), 1);
     return {at::convolution(read, w, bias_of(in), ones, none, ones, /*transposed=*/false, none, group)};
   }
+  if (window.pads_begin == window.pads_end && is_depthwise(x, w, window, group) && w.requires_grad()) return {depthwise_convolution(x, w, bias_of(in), window)};
   if (window.pads_begin == window.pads_end)
     return {at::convolution(x, w, bias_of(in), window.strides, window.pads_begin, window.dilations, /*transposed=*/false, none, group)};
   const auto padded = pad_spatial(x, window.pads_begin, window.pads_end, 0);
