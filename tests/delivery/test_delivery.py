@@ -256,6 +256,25 @@ class Devices(DeliveryCase):
         answers, summary, _ = self.run_once(address, code=5)
         self.assertEqual(answers[0]["origin"], "local")
 
+    def test_fault_13_first_version_gets_its_verdict_before_a_stop(self):
+        seen_while_trying = 0
+        with self.serve() as edge:
+            for attempt in range(5):
+                shutil.rmtree(self.store, ignore_errors=True)
+                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                end = time.time() + PATIENCE
+                while process.poll() is None and time.time() < end:
+                    try:
+                        if self.state()["is_trying"]:
+                            break
+                    except (FileNotFoundError, KeyError, ValueError):
+                        pass
+                process.terminate()
+                seen_while_trying += process.wait(PATIENCE) == 0 and self.state()["current"] != ""
+                state = self.state()
+                self.assertEqual((state["is_trying"], state["tries"], state["rejected"]), (False, 0, []), f"attempt {attempt}: no crash of that version")
+        self.assertGreater(seen_while_trying, 0)
+
     def test_fault_37_certificates_say_who_may_fetch(self):
         plant = certificates.Authority(self.folder / "plant")
         for name in ("edge", "dev1", "dev2"):
