@@ -162,6 +162,7 @@ std::vector<int64_t> nearest_indices(const ResizePlan& plan, const ResizeMode& m
 
 Taps taps_of(const ResizePlan& plan, const ResizeMode& mode, size_t axis) {
   const int64_t in = plan.in[axis];
+  if (plan.out[axis] == 0) return {1, {}, {}};  // scales so small have no number of taps
   const double stretch = mode.averages ? std::max(1.0, 1 / plan.scales[axis]) : 1, reach = (mode.kind == "cubic" ? 2 : 1) * stretch;
   Taps taps{2 * static_cast<int64_t>(std::ceil(reach)), {}, {}};
   for (int64_t i = 0; i < plan.out[axis]; ++i) {
