@@ -1,8 +1,19 @@
 // ConvTranspose: each input element adds its weighted kernel to the output at stride steps; pads are cut off.
+#include "ops/conv_transpose_rule.h"
 #include "ops/spatial.h"
-#include "ops/support.h"
 
 namespace scissionlite::ops {
+
+std::optional<TransposedAxis> transposed_axis(const Context& c, const Window& window, size_t axis, int64_t in_size) {
+  const size_t rank = window.rank();
+  const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0)), output_shape = c.node.ints_attribute("output_shape");
+  const int64_t uncut = window.extent(axis) - window.strides[axis] + output_padding[axis];
+  if (output_shape.empty() && !window.auto_pad_same) return TransposedAxis{window.pads_begin[axis], uncut - window.pads_begin[axis] - window.pads_end[axis]};
+  if (!output_shape.empty() && in_size < 0) return std::nullopt;
+  const int64_t extra = output_shape.empty() ? 0 : output_shape[output_shape.size() - rank + axis] - in_size * window.strides[axis];
+  return TransposedAxis{window.first_of_pads(std::max<int64_t>(0, uncut - extra)), extra};
+}
+
 namespace {
 
 struct Geometry {
@@ -27,14 +38,9 @@ Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
       g.out.push_back(-1);
       continue;
     }
-    const int64_t full = (x[d + 2] - 1) * g.window.strides[d] + g.window.extent(d) + output_padding[d];
-    int64_t size = full - g.window.pads_begin[d] - g.window.pads_end[d];
-    if (!output_shape.empty() || g.window.auto_pad_same) {
-      size = output_shape.empty() ? x[d + 2] * g.window.strides[d] : output_shape[output_shape.size() - rank + d];
-      const int64_t cut = std::max<int64_t>(0, full - size);
-      g.window.pads_begin[d] = g.window.first_of_pads(cut);
-    }
-    g.out.push_back(size);
+    const auto axis = transposed_axis(c, g.window, d, x[d + 2]).value();
+    g.window.pads_begin[d] = axis.pad;
+    g.out.push_back(x[d + 2] * g.window.strides[d] + axis.extra);
   }
   return g;
 }

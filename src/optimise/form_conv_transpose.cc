@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "ops/support.h"
+#include "ops/conv_transpose_rule.h"
 #include "optimise/match.h"
 #include "optimise/passes.h"
 
@@ -39,19 +39,12 @@ Axis axis_of(int64_t kernel, int64_t stride, int64_t pad, int64_t extra) {
 
 /// Nothing where sizes are open that pads depend on, or pads reach over the kernel.
 std::optional<Axis> read_axis(const ops::Context& c, const ops::Window& window, size_t d, int64_t size) {
-  const auto given = c.node.ints_attribute("output_shape");
-  const auto padding = c.node.ints_attribute("output_padding", {0, 0});
-  const int64_t kernel = window.kernel[d], stride = window.strides[d], uncut = kernel - stride + padding[d];  // less stride * size
-  int64_t pad = window.pads_begin[d], extra = uncut - pad - window.pads_end[d];
-  if (!given.empty() || window.auto_pad_same) {
-    if (!given.empty() && size < 0) return std::nullopt;
-    extra = given.empty() ? 0 : given[given.size() - 2 + d] - size * stride;
-    const int64_t cut = std::max<int64_t>(0, uncut - extra);
-    pad = window.first_of_pads(cut);
-  }
-  const bool is_empty = size >= 0 && size * stride + extra <= 0;
-  if (pad < 0 || pad >= kernel || is_empty || window.dilations[d] != 1) return std::nullopt;
-  return axis_of(kernel, stride, pad, extra);
+  const int64_t kernel = window.kernel[d], stride = window.strides[d];
+  const auto at = ops::transposed_axis(c, window, d, size);
+  if (!at) return std::nullopt;
+  const bool is_empty = size >= 0 && size * stride + at->extra <= 0;
+  if (at->pad < 0 || at->pad >= kernel || is_empty || window.dilations[d] != 1) return std::nullopt;
+  return axis_of(kernel, stride, at->pad, at->extra);
 }
 
 /// (in, out, kernel_h, kernel_w) -> (phases * out, in, taps_h, taps_w), channels of one phase together.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How seldom members may average: shirts among Fashion-MNIST's clothes, 1 % positives divided alike among K members, batches of 16 images each as they come, `train --objective auc --entropy` from an untrained
+"""How seldom members may average: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K members with balanced batches of four each, `train --objective auc --entropy` from an untrained
 network, AUC on test images behind averages. Iterations and rounds are counted, as members share cores.
 
 rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64,
@@ -21,14 +21,13 @@ import compress_tasks  # noqa: E402
 import figures  # noqa: E402
 
 COMMAND = "tools/figures/auc_windows.py"
-DATA, RATE = "fashion", 0.01
+DATA, RATE = "fashion", 0.1
 WINDOWS, MEMBERS = (1, 8, 64, 512), (1, 2, 4, 8, 16)
-BATCH = 16                       # of a member
-SAMPLING = "natural"             # as CoDA samples: one batch in six has a positive
-ENTROPY = 0.3
-STAGES, GROWTH, FIRST = 3, 3, 64
+BATCH = 4                        # of a member: so few that more members' gradients are better ones
+ENTROPY, MOMENTUM = 1, 0.9
+STAGES, GROWTH, FIRST = 3, 3, 128
 TUNING_WINDOW = 8
-LEARNING_RATES = (0.1, 0.3, 1.0, 3.0)
+LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
 PAIR = ((4, 1), (4, 64))         # members and windows that are compared on the way
 PAIR_MEASURES = 13               # on the way, of these
 CURVE_SEEDS = 2                  # of the others
@@ -51,13 +50,13 @@ class Task(auc_tasks.Data):
         steps = steps_of(first)
 
         def make():
-            report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--sampling", SAMPLING, "--workers", members, "--window", window, *skew,
+            report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--momentum", MOMENTUM, "--workers", members, "--window", window, *skew,
                                                                                  "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr", learning_rate, "--measure-steps", max(1, steps // measures)], self.folder / f"windows.{os.getpid()}.onnx")
             curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
             print(f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
             return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
 
-        return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} {SAMPLING} entropy {ENTROPY} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}", make)
+        return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}", make)
 
     def learning_rate(self, members, first=FIRST):
         """That with which so many members have the highest AUC in the end, on parts of the training data."""
@@ -94,7 +93,7 @@ def main():
         ends = [one["curve"][-1] for one in of]
         seconds = ends[0][1] * of[0]["bytes"] * 8 * 2 / LINK_BITS
         rows.append({"id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps", "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]),
-                     "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member as they come at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
+                     "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
     for method, of in skewed.items():
         values = [one["curve"][-1][2] for one in of]
         rows.append({"id": f"skewed/K4_I64_{method}", "what": f"AUC on test images, 4 members of whom the first have most positives (--skew {SKEW}), averages each 64 steps{', control variates' if method == 'codasca' else ''}", "measured": statistics.mean(values),

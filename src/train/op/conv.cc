@@ -1,4 +1,5 @@
 // Conv and ConvTranspose of one to three spatial dimensions, with every kind of padding.
+#include "ops/conv_transpose_rule.h"
 #include "train/op/depthwise.h"
 #include "train/op/support.h"
 
@@ -45,20 +46,12 @@ Tensors conv_transpose(const OpContext& c, const Tensors& in) {
   check_channels(c, x, w, w.size(0));
   const auto window = ops::read_window(plain(c), {w.sizes().begin() + 2, w.sizes().end()});
   const size_t rank = window.rank();
-  const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0));
-  const auto output_shape = c.node.ints_attribute("output_shape");
   std::vector<int64_t> begin(rank), end(rank);
   for (size_t d = 0; d < rank; ++d) {
     const int64_t in_size = x.size(static_cast<int64_t>(d) + 2), whole = (in_size - 1) * window.strides[d] + window.extent(d);
-    const int64_t full = whole + output_padding[d];
-    int64_t size = full - window.pads_begin[d] - window.pads_end[d], first = window.pads_begin[d];
-    if (!output_shape.empty() || window.auto_pad_same) {
-      size = output_shape.empty() ? in_size * window.strides[d] : output_shape[output_shape.size() - rank + d];
-      const int64_t cut = std::max<int64_t>(0, full - size);
-      first = window.first_of_pads(cut);
-    }
-    begin[d] = -first;
-    end[d] = size - (whole - first);
+    const auto axis = ops::transposed_axis(plain(c), window, d, in_size).value();
+    begin[d] = -axis.pad;
+    end[d] = in_size * window.strides[d] + axis.extra - (whole - axis.pad);
   }
   const std::vector<int64_t> none(rank, 0);
   auto y = at::convolution(x, w, c10::nullopt, window.strides, none, window.dilations, /*transposed=*/true, none, group);
