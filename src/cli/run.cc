@@ -368,7 +368,7 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--update-every", o->update_every_s, "with --from: seconds between two looks for a newer version; 0 = at the start only")->check(CLI::Range(0.0, 1e8))->capture_default_str();
   app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
   app.add_option("--stdin", o->stdin_format,
-                 "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other) or paths (one a line)");
+                 "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other, or a camera's multipart stream) or paths (one a line)");
   app.add_option("--deadline-ms", o->deadline_ms, "answer locally when the edge has not answered in time")->check(CLI::NonNegativeNumber);
   app.add_option("--call-timeout-ms", o->call_timeout_ms, "without a deadline: how long a silent edge is waited for")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--hang-secs", o->hang_s, "an image that waits longer than this for its answer: systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();

@@ -60,38 +60,54 @@ class StreamSource : public FrameSource {
  public:
   explicit StreamSource(std::istream& in) : in_(in) {}
   [[nodiscard]] std::optional<Item> next() override {
-    if (has_failed_ || in_.peek() == std::istream::traits_type::eof()) return {};
+    if (has_failed_ || !has_next()) return {};
     Item item{.frame = {.name = "frame " + std::to_string(number_++), .bytes = {}, .image = {}}, .error = {}};
     item.error = read(item.frame.bytes);
-    has_failed_ = !item.error.empty();
+    if (!item.error.empty()) {
+      has_failed_ = !goes_on();
+      item.error += has_failed_ ? "; the frames after it are lost" : "; going on with the next picture";
+      item.frame.bytes.clear();
+    }
     return item;
   }
 
  protected:
-  /// "" or why the stream ends here.
+  [[nodiscard]] bool has_bytes() { return held_at_ < held_.size() || in_.peek() != std::istream::traits_type::eof(); }
+  [[nodiscard]] virtual bool has_next() { return has_bytes(); }
+  /// "" or what is wrong with the frame.
   [[nodiscard]] virtual std::string read(std::string& bytes) = 0;
+  /// Whether frames are found again behind a damaged one.
+  [[nodiscard]] virtual bool goes_on() { return false; }
+
+  [[nodiscard]] std::optional<uint8_t> take() {
+    const int byte = held_at_ < held_.size() ? static_cast<uint8_t>(held_[held_at_++]) : in_.rdbuf()->sbumpc();
+    if (byte == std::istream::traits_type::eof()) return {};
+    ++position_;
+    return static_cast<uint8_t>(byte);
+  }
   [[nodiscard]] bool take(std::string& bytes, size_t n) {
-    if (n == 1) {
-      const int byte = in_.rdbuf()->sbumpc();
-      if (byte == std::istream::traits_type::eof()) return false;
-      bytes.push_back(static_cast<char>(byte));
-      ++position_;
-      return true;
-    }
-    const size_t before = bytes.size();
+    const size_t before = bytes.size(), held = std::min(n, held_.size() - held_at_);
     bytes.resize(before + n);
-    in_.read(bytes.data() + before, static_cast<std::streamsize>(n));
-    const auto got = static_cast<size_t>(in_.gcount());
+    std::memcpy(bytes.data() + before, held_.data() + held_at_, held);
+    held_at_ += held;
+    in_.read(bytes.data() + before + held, static_cast<std::streamsize>(n - held));
+    const auto got = held + static_cast<size_t>(in_.gcount());
     bytes.resize(before + got);
     position_ += got;
     return got == n;
   }
-  [[nodiscard]] std::string damaged(const std::string& what) const {
-    return "[stdin] byte " + std::to_string(position_) + ": " + what + "; the frames after it are lost";
+  /// To be taken again, before all else.
+  void put_back(std::string_view bytes) {
+    held_ = std::string(bytes) + held_.substr(held_at_);
+    held_at_ = 0, position_ -= bytes.size();
   }
+  [[nodiscard]] std::string damaged(const std::string& what) const { return "[stdin] byte " + std::to_string(position_) + ": " + what; }
+  [[nodiscard]] bool is_first() const { return number_ == 0; }
 
  private:
   std::istream& in_;
+  std::string held_;
+  size_t held_at_ = 0;
   uint64_t position_ = 0;
   int64_t number_ = 0;
   bool has_failed_ = false;
@@ -118,7 +134,8 @@ class LengthPrefixedSource final : public StreamSource {
   }
 };
 
-/// Follows the markers of a JPEG file from SOI to EOI. In scan data 0xFF is followed by 0 or a restart marker.
+/// Follows the markers of JPEG files from SOI to EOI. In scan data 0xFF is followed by 0 or a restart marker. Between files may be zeros, as cameras pad, and text, as
+/// the headers of multipart/x-mixed-replace; behind a damaged file the next one that begins is found.
 class MjpegSource final : public StreamSource {
  public:
   using StreamSource::StreamSource;
@@ -126,13 +143,54 @@ class MjpegSource final : public StreamSource {
  private:
   static constexpr uint8_t kStart = 0xD8, kEnd = 0xD9, kScan = 0xDA;
 
+  [[nodiscard]] bool has_next() override {
+    if (!has_begun_) find_start();
+    return has_begun_ || noise_ > 0;
+  }
+  [[nodiscard]] bool goes_on() override { return has_begun_ || has_bytes(); }
+
   [[nodiscard]] std::string read(std::string& bytes) override {
-    if (!take(bytes, 2)) return damaged("the stream ends inside a JPEG's first marker");
-    if (at(bytes, 0) != 0xFF || at(bytes, 1) != kStart) return damaged("no JPEG begins here (expected the bytes FF D8)");
+    if (noise_ > 0) return damaged(std::to_string(std::exchange(noise_, 0)) + " bytes before here are no JPEG (expected the bytes FF D8)");
+    has_begun_ = false;
+    bytes = "\xFF\xD8";
+    size_t piece = 0;
+    const auto error = follow(bytes, piece);
+    if (error.empty() || has_begun_) return error;
+    if (const auto start = bytes.find("\xFF\xD8", piece); start != std::string::npos) put_back(std::string_view(bytes).substr(start));  // of a file that what is damaged took for its own
+    return error;
+  }
+
+  /// Up to behind the next SOI.
+  void find_start() {
+    uint64_t skipped = 0;
+    bool is_odd = false;
+    for (std::optional<uint8_t> before, byte = take(); byte; before = byte, byte = take()) {
+      if (before == 0xFF && byte == kStart) {
+        has_begun_ = true;
+        --skipped;  // its 0xFF
+        break;
+      }
+      ++skipped;
+      is_odd = is_odd || (before == 0xFF) || !(byte == 0xFF || byte == 0 || is_text(*byte));
+    }
+    if (is_odd || (is_first() && !has_begun_)) noise_ = skipped;
+  }
+  static bool is_text(uint8_t byte) { return (byte >= 0x20 && byte < 0x7F) || byte == '\r' || byte == '\n' || byte == '\t'; }
+
+  /// From behind SOI. @param piece  out: where in `bytes` the last segment that was whole begins; its length may have been that of another one.
+  std::string follow(std::string& bytes, size_t& piece) {
     uint8_t marker = 0;
+    size_t next = bytes.size();
     while (true) {
-      if (marker == 0 && !next_marker(bytes, marker)) return damaged("the stream ends inside a JPEG, or a marker is damaged");
+      if (marker == 0) {
+        piece = std::exchange(next, bytes.size());
+        if (!next_marker(bytes, marker)) return damaged("the stream ends inside a JPEG, or a marker is damaged");
+      }
       if (marker == kEnd) return "";
+      if (marker == kStart) {
+        has_begun_ = true;
+        return damaged("a JPEG begins before the end of the one before");
+      }
       const bool is_scan = marker == kScan;
       marker = 0;
       if (!take_segment(bytes)) return damaged("the stream ends inside a JPEG segment");
@@ -141,10 +199,15 @@ class MjpegSource final : public StreamSource {
     }
   }
   static uint8_t at(const std::string& bytes, size_t i) { return static_cast<uint8_t>(bytes[i]); }
+  bool take_one(std::string& bytes) {
+    const auto byte = take();
+    if (byte) bytes.push_back(static_cast<char>(*byte));
+    return byte.has_value();
+  }
   bool next_marker(std::string& bytes, uint8_t& marker) {
     if (!take(bytes, 2) || at(bytes, bytes.size() - 2) != 0xFF) return false;
     while (at(bytes, bytes.size() - 1) == 0xFF)  // fill bytes
-      if (!take(bytes, 1)) return false;
+      if (!take_one(bytes)) return false;
     marker = at(bytes, bytes.size() - 1);
     return marker != 0;
   }
@@ -155,7 +218,7 @@ class MjpegSource final : public StreamSource {
   }
   bool skip_scan(std::string& bytes, uint8_t& marker) {
     bool after_ff = false;
-    while (take(bytes, 1) && bytes.size() <= kMaxFrameBytes) {
+    while (take_one(bytes) && bytes.size() <= kMaxFrameBytes) {
       const uint8_t byte = at(bytes, bytes.size() - 1);
       const bool is_restart = byte >= 0xD0 && byte <= 0xD7;
       if (after_ff && byte != 0 && byte != 0xFF && !is_restart) {
@@ -166,6 +229,9 @@ class MjpegSource final : public StreamSource {
     }
     return false;
   }
+
+  bool has_begun_ = false;  // SOI of the next file was taken
+  uint64_t noise_ = 0;      // bytes before it, to be told
 };
 
 }  // namespace

@@ -67,6 +67,43 @@ TEST(Frames, MjpegFindsEachPicture) {
   }
 }
 
+TEST(Frames, MjpegSkipsWhatCamerasPutBetweenPictures) {
+  const std::string file = vision::encode(testing::plain_image(40, 30, 60), "jpeg-q90-420"), zeros(37, '\0'), headers = "\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 711\r\n\r\n";
+  for (const std::string& between : {zeros, headers}) {
+    const auto items = all_of("mjpeg", between + file + between + file + between);
+    ASSERT_EQ(items.size(), 2u);
+    for (const auto& item : items) {
+      EXPECT_EQ(item.error, "");
+      EXPECT_EQ(item.frame.bytes, file);
+    }
+  }
+  EXPECT_TRUE(all_of("mjpeg", "").empty());
+}
+
+TEST(Frames, MjpegGoesOnBehindAPictureThatWasCutShort) {
+  const std::string file = vision::encode(testing::plain_image(60, 10, 60), "jpeg-q90-420");
+  for (size_t n = 1; n < file.size(); ++n) {
+    const auto items = all_of("mjpeg", file.substr(0, n) + file + file);
+    ASSERT_GE(items.size(), 2u) << n;
+    EXPECT_EQ(items.back().frame.bytes, file) << n;
+    if (items[0].error.empty()) {  // cut such that the second one's SOI, or more, fills a segment of the first, and its tables follow
+      EXPECT_TRUE(items[0].frame.bytes.ends_with(file.substr(200))) << n;
+      continue;
+    }
+    EXPECT_NE(items[0].error.find("going on"), std::string::npos) << n << items[0].error;
+    EXPECT_TRUE(items[0].frame.bytes.empty()) << n;
+    EXPECT_EQ(items[items.size() - 2].frame.bytes, file) << n;
+  }
+}
+
+TEST(Frames, MjpegTellsOfBytesThatAreNoPicture) {
+  const std::string file = vision::encode(testing::plain_image(40, 30, 60), "jpeg-q90-420");
+  const auto items = all_of("mjpeg", file + "\x01\x02\x03" + file);
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_NE(items[1].error.find("3 bytes before here are no JPEG"), std::string::npos) << items[1].error;
+  EXPECT_EQ(items[2].frame.bytes, file);
+}
+
 TEST(Frames, MjpegSurvivesEveryTruncation) {
   const std::string file = vision::encode(testing::plain_image(200, 10, 60), "jpeg-q90-420");
   for (size_t n = 1; n < file.size(); ++n) {
