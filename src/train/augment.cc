@@ -81,19 +81,27 @@ void jitter(Image& image, double strength, Rng& rng) {
   }
 }
 
-}  // namespace
-
-Image augment(const Image& image, const vision::InputSpec& spec, const AugmentOptions& options, Rng& rng) {
+void check(const AugmentOptions& options) {
   if (!(options.crop > 0 && options.crop <= 1))
     throw InvalidArgument("[augment] crop is " + std::to_string(options.crop) + ", expected a share above 0, up to 1");
   if (!(options.jitter >= 0 && options.jitter < 1))
     throw InvalidArgument("[augment] jitter is " + std::to_string(options.jitter) + ", expected at least 0 and below 1");
   if (options.shift < 0) throw InvalidArgument("[augment] shift is " + std::to_string(options.shift) + " pixels, expected at least 0");
-  Image out = options.crop < 1 ? random_crop(image, spec, options.crop, rng) : vision::resize_and_crop(image, spec);
-  if (options.flip && rng.uniform() < 0.5) flip(out);
-  if (options.shift > 0) out = random_shift(out, options.shift, rng);
-  if (options.jitter > 0) jitter(out, options.jitter, rng);
-  return out;
+}
+
+}  // namespace
+
+Image vary(Image image, const AugmentOptions& options, Rng& rng) {
+  check(options);
+  if (options.flip && rng.uniform() < 0.5) flip(image);
+  if (options.shift > 0) image = random_shift(image, options.shift, rng);
+  if (options.jitter > 0) jitter(image, options.jitter, rng);
+  return image;
+}
+
+Image augment(const Image& image, const vision::InputSpec& spec, const AugmentOptions& options, Rng& rng) {
+  check(options);
+  return vary(crops(options) ? random_crop(image, spec, options.crop, rng) : vision::resize_and_crop(image, spec), options, rng);
 }
 
 }  // namespace scissionlite::train

@@ -38,7 +38,7 @@ class Dataset {
   [[nodiscard]] virtual std::string identity() const = 0;
 };
 
-/// Image files, decoded at each use.
+/// Image files. Where no part of them is looked at closer (AugmentOptions::crop) and all fit into 1 GiB at the input's size, each is decoded and resized once; else at each use.
 class ImageFiles : public Dataset {
  public:
   /// @param labels  one a file, or empty. @param threads  that read files for `identity`; 0: every core. @throws InvalidArgument when there is no file.
@@ -59,8 +59,13 @@ class ImageFiles : public Dataset {
   vision::InputSpec spec_;
   AugmentOptions augmentation_;
   int threads_;
+  bool keeps_resized_;
   mutable std::mutex mutex_;
   mutable std::string identity_;  // "" until it was asked for
+  mutable std::mutex resized_mutex_;
+  mutable std::vector<std::shared_ptr<const vision::Image>> resized_;  // of files that were read
+
+  [[nodiscard]] std::shared_ptr<const vision::Image> resized(size_t i) const;
 };
 
 /// Pictures held in memory.

@@ -263,5 +263,26 @@ TEST(Augment, FollowsFromTheSeedAndKeepsTheSize) {
   EXPECT_THROW((void)augment(image, spec_of(16), {.jitter = 1}, rng), InvalidArgument);
 }
 
+/// What is kept gives the same bits as what is read again; files whose parts are looked at closer are read again.
+TEST(ImageFiles, AreDecodedOnceWhereNoPartIsLookedAtCloser) {
+  const auto folder = fs::temp_directory_path() / ("scissionlite_kept_" + std::to_string(getpid()));
+  const auto image = striped(50, 37);
+  for (const AugmentOptions& options : {AugmentOptions{}, AugmentOptions{.flip = true, .shift = 3, .jitter = 0.3}, AugmentOptions{.flip = true, .crop = 0.5}}) {
+    write_file(folder / "one.png", vision::encode(image, "png"));
+    const ImageFiles files({folder / "one.png"}, {1}, spec_of(16), options);
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      Rng ours(seed), plain(seed);
+      const auto expected = vision::to_tensor(augment(image, spec_of(16), options, plain), spec_of(16));
+      EXPECT_TRUE(bit_equal(files.get(0, &ours).input, expected)) << seed;
+      EXPECT_EQ(ours.uniform(), plain.uniform()) << "as many random numbers are drawn";
+    }
+    EXPECT_TRUE(bit_equal(files.get(0, nullptr).input, vision::to_tensor(vision::resize_and_crop(image, spec_of(16)), spec_of(16))));
+    fs::remove(folder / "one.png");
+    if (options.crop < 1) EXPECT_THROW((void)files.get(0, nullptr), std::exception);
+    else EXPECT_EQ(files.get(0, nullptr).label, 1);
+  }
+  fs::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace scissionlite::train

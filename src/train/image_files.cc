@@ -25,13 +25,29 @@ ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels,
   if (files_.empty()) throw InvalidArgument("[train] there is no image to train on");
   if (!labels_.empty() && labels_.size() != files_.size())
     throw InvalidArgument("[train] " + std::to_string(files_.size()) + " images, but " + std::to_string(labels_.size()) + " labels");
+  constexpr double kMostBytes = 1 << 30;
+  keeps_resized_ = !crops(augmentation_) && 3.0 * spec_.width * spec_.height * static_cast<double>(files_.size()) <= kMostBytes;
+  if (keeps_resized_) resized_.resize(files_.size());
 }
 
 Example ImageFiles::get(int64_t index, Rng* rng) const {
   const auto i = static_cast<size_t>(index);
   return while_doing("reading '" + files_[i].string() + "'", [&] {
-    return Example{seen(vision::load_image(files_[i]), spec_, augmentation_, rng), labels_.empty() ? -1 : labels_[i]};
+    const int64_t label = labels_.empty() ? -1 : labels_[i];
+    if (!keeps_resized_) return Example{seen(vision::load_image(files_[i]), spec_, augmentation_, rng), label};
+    const auto image = resized(i);
+    return Example{vision::to_tensor(rng ? vary(*image, augmentation_, *rng) : *image, spec_), label};
   });
+}
+
+std::shared_ptr<const vision::Image> ImageFiles::resized(size_t i) const {
+  {
+    const std::lock_guard lock(resized_mutex_);
+    if (resized_[i]) return resized_[i];
+  }
+  auto image = std::make_shared<const vision::Image>(vision::resize_and_crop(vision::load_image(files_[i]), spec_));
+  const std::lock_guard lock(resized_mutex_);
+  return resized_[i] = std::move(image);
 }
 
 std::string ImageFiles::identity() const {

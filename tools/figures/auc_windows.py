@@ -58,9 +58,9 @@ class Task(auc_tasks.Data):
 
         return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}", make)
 
-    def learning_rate(self, members, first=FIRST):
+    def learning_rate(self, members, first=FIRST, window=TUNING_WINDOW):
         """That with which so many members have the highest AUC in the end, on parts of the training data."""
-        found = {rate: self.curve(members, TUNING_WINDOW, rate, TUNING_SEED, True, first)["curve"][-1][2] for rate in LEARNING_RATES}
+        found = {rate: self.curve(members, window, rate, TUNING_SEED, True, first)["curve"][-1][2] for rate in LEARNING_RATES}
         return max(found, key=found.get)
 
 
