@@ -59,11 +59,10 @@ class ImageFiles : public Dataset {
   vision::InputSpec spec_;
   AugmentOptions augmentation_;
   int threads_;
-  bool keeps_resized_;
   mutable std::mutex mutex_;
   mutable std::string identity_;  // "" until it was asked for
   mutable std::mutex resized_mutex_;
-  mutable std::vector<std::shared_ptr<const vision::Image>> resized_;  // of files that were read
+  mutable std::vector<std::shared_ptr<const vision::Image>> resized_;  // of files that were read; no places where they are not kept
 
   [[nodiscard]] std::shared_ptr<const vision::Image> resized(size_t i) const;
 };

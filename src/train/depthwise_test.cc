@@ -47,6 +47,10 @@ TEST(Depthwise, FrozenInputsAndWeightsGetNone) {
   depthwise_convolution(x, w, c10::nullopt, window_of(one)).sum().backward();
   EXPECT_FALSE(x.grad().defined());
   EXPECT_TRUE(w.grad().defined());
+  const auto frozen = torch::randn({16}), moved = torch::randn({2, 16, 6, 6}).requires_grad_();
+  depthwise_convolution(moved, w, frozen, window_of(one)).sum().backward();
+  EXPECT_TRUE(moved.grad().defined());
+  EXPECT_FALSE(frozen.grad().defined());
 }
 
 TEST(Depthwise, OthersAreLeftToLibtorch) {

@@ -26,17 +26,16 @@ ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels,
   if (!labels_.empty() && labels_.size() != files_.size())
     throw InvalidArgument("[train] " + std::to_string(files_.size()) + " images, but " + std::to_string(labels_.size()) + " labels");
   constexpr double kMostBytes = 1 << 30;
-  keeps_resized_ = !crops(augmentation_) && 3.0 * spec_.width * spec_.height * static_cast<double>(files_.size()) <= kMostBytes;
-  if (keeps_resized_) resized_.resize(files_.size());
+  if (!crops(augmentation_) && 3.0 * spec_.width * spec_.height * static_cast<double>(files_.size()) <= kMostBytes) resized_.resize(files_.size());
 }
 
 Example ImageFiles::get(int64_t index, Rng* rng) const {
   const auto i = static_cast<size_t>(index);
   return while_doing("reading '" + files_[i].string() + "'", [&] {
     const int64_t label = labels_.empty() ? -1 : labels_[i];
-    if (!keeps_resized_) return Example{seen(vision::load_image(files_[i]), spec_, augmentation_, rng), label};
+    if (resized_.empty()) return Example{seen(vision::load_image(files_[i]), spec_, augmentation_, rng), label};
     const auto image = resized(i);
-    return Example{vision::to_tensor(rng ? vary(*image, augmentation_, *rng) : *image, spec_), label};
+    return Example{rng ? vision::to_tensor(vary(*image, augmentation_, *rng), spec_) : vision::to_tensor(*image, spec_), label};
   });
 }
 

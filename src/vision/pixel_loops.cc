@@ -4,12 +4,7 @@
 #endif
 #include "vision/pixel_loops.h"
 
-// Picks the AVX2 copy at load time. Sanitizers do not see through the indirect functions that this needs.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SCISSIONLITE_SANITIZED)
-#define SCISSIONLITE_PIXEL_LOOP __attribute__((target_clones("avx2", "default")))
-#else
-#define SCISSIONLITE_PIXEL_LOOP
-#endif
+#include "base/clones.h"
 
 namespace scissionlite::vision {
 namespace {
@@ -35,7 +30,7 @@ void blend_across(const uint8_t* in, const Taps* taps, size_t n, uint8_t* out) {
   }
 }
 
-SCISSIONLITE_PIXEL_LOOP
+SCISSIONLITE_CLONES("avx2")
 void blend_down(const uint8_t* rows, size_t stride, const Taps& taps, size_t n, int32_t* __restrict sums, uint8_t* __restrict out) {
   for (size_t i = 0; i < n; ++i) sums[i] = kHalf;
   for (int j = 0; j < taps.count; ++j) {

@@ -33,10 +33,7 @@ class Line:
 
     def __init__(self, aucs):
         self.aucs = aucs
-        points = [(math.log2(steps), auc) for steps, of_seeds in aucs.items() for auc in of_seeds]
-        mean_x, mean_y = (statistics.mean(values) for values in zip(*points))
-        self.slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
-        self.offset = mean_y - self.slope * mean_x
+        self.slope, self.offset = statistics.linear_regression(*zip(*((math.log2(steps), auc) for steps, of_seeds in aucs.items() for auc in of_seeds)))
 
     def auc_at(self, steps):
         return self.offset + self.slope * math.log2(steps)

@@ -32,11 +32,13 @@ Tensors conv(const OpContext& c, const Tensors& in) {
     const std::vector<int64_t> ones(window.rank(), 1);
     return {at::convolution(read, w, bias_of(in), ones, none, ones, /*transposed=*/false, none, group)};
   }
-  if (window.pads_begin == window.pads_end && is_depthwise(x, w, window, group) && w.requires_grad()) return {depthwise_convolution(x, w, bias_of(in), window)};
-  if (window.pads_begin == window.pads_end)
-    return {at::convolution(x, w, bias_of(in), window.strides, window.pads_begin, window.dilations, /*transposed=*/false, none, group)};
-  const auto padded = pad_spatial(x, window.pads_begin, window.pads_end, 0);
-  return {at::convolution(padded, w, bias_of(in), window.strides, none, window.dilations, /*transposed=*/false, none, group)};
+  auto padded = x;
+  if (window.pads_begin != window.pads_end) {
+    padded = pad_spatial(x, window.pads_begin, window.pads_end, 0);
+    window.pads_begin = window.pads_end = none;
+  }
+  if (is_depthwise(padded, w, window, group) && w.requires_grad()) return {depthwise_convolution(padded, w, bias_of(in), window)};
+  return {at::convolution(padded, w, bias_of(in), window.strides, window.pads_begin, window.dilations, /*transposed=*/false, none, group)};
 }
 
 /// The whole result first, then pads cut it; where output_shape asks for more, only the bias stands.

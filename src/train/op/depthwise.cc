@@ -1,9 +1,9 @@
 #include "train/op/depthwise.h"
 
-#include "train/op/depthwise_loops.h"
-
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "train/op/depthwise_loops.h"
 
 namespace scissionlite::train::op {
 namespace {
@@ -40,7 +40,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
       const auto last = at::MemoryFormat::ChannelsLast;
       of_w = weight_gradients(x.contiguous(last), gradients[0].contiguous(last), {channels, w.size(2), stride, pad, dilation, x.size(2), x.size(3), gradients[0].size(2), gradients[0].size(3)});
     }
-    if (context->saved_data["has_bias"].toBool()) of_bias = gradients[0].sum({0, 2, 3});
+    if (context->saved_data["has_bias"].toBool() && context->needs_input_grad(2)) of_bias = gradients[0].sum({0, 2, 3});
     return {of_x, of_w, of_bias, {}, {}, {}};
   }
 };

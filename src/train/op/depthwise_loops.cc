@@ -7,12 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-// Picks a copy at load time. Sanitizers do not see through the indirect functions that this needs.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SCISSIONLITE_SANITIZED)
-#define SCISSIONLITE_DEPTHWISE_LOOP __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SCISSIONLITE_DEPTHWISE_LOOP
-#endif
+#include "base/clones.h"
 
 namespace scissionlite::train::op {
 namespace {
@@ -91,9 +86,9 @@ template <int kTaps>
     }
 }
 
-SCISSIONLITE_DEPTHWISE_LOOP void add_3(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<3>(x, gradient, s, sums); }
-SCISSIONLITE_DEPTHWISE_LOOP void add_5(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<5>(x, gradient, s, sums); }
-SCISSIONLITE_DEPTHWISE_LOOP void add_7(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<7>(x, gradient, s, sums); }
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_3(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<3>(x, gradient, s, sums); }
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_5(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<5>(x, gradient, s, sums); }
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_7(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<7>(x, gradient, s, sums); }
 
 }  // namespace
 

@@ -6,12 +6,7 @@
 
 #include <algorithm>
 
-// Picks a copy at load time. Sanitizers do not see through the indirect functions that this needs.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(SCISSIONLITE_SANITIZED)
-#define SCISSIONLITE_CODES_LOOP __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define SCISSIONLITE_CODES_LOOP
-#endif
+#include "base/clones.h"
 
 namespace scissionlite::train::op {
 namespace {
@@ -61,12 +56,12 @@ template <bool kIsOdd, typename T>
 
 }  // namespace
 
-SCISSIONLITE_CODES_LOOP
+SCISSIONLITE_CLONES("arch=x86-64-v4", "avx2")
 void values_of_codes(const float* x, int64_t n, float step, const Codes& codes, float* y) { codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y); }
 
 void values_of_codes(const double* x, int64_t n, double step, const Codes& codes, double* y) { codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y); }
 
-SCISSIONLITE_CODES_LOOP
+SCISSIONLITE_CLONES("arch=x86-64-v4", "avx2")
 double gradients_of_codes(const float* x, const float* gradient, int64_t n, float step, const Codes& codes, float* of_x) {
   return codes.is_odd ? gradients<true>(x, gradient, n, step, codes, of_x) : gradients<false>(x, gradient, n, step, codes, of_x);
 }
