@@ -74,7 +74,9 @@ Json compare(const ConvProblem& p, int threads, int rounds, bool with_knobs) {
             {"usual_bf16", kernels::usual_conv(p, kernels::best_loops(), kernels::Precision::kBf16).implementation->name}};
   for (size_t i = 0; i < runners.size(); ++i) {
     const double took_us = median(us[i]);
-    json[names[i]] = {{"by", kernels::describe(runners[i]->choice().implementation->name, runners[i]->choice().knobs)}, {"us", took_us}, {"gflops", 2e-3 * static_cast<double>(p.macs()) / took_us}};
+    json[names[i]] = {{"by", kernels::describe(runners[i]->choice().implementation->name, runners[i]->choice().knobs)},
+                      {"us", took_us},
+                      {"gflops", 2e-3 * static_cast<double>(p.macs()) / took_us}};
   }
   return json;
 }
@@ -82,7 +84,9 @@ Json compare(const ConvProblem& p, int threads, int rounds, bool with_knobs) {
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}, {"--knobs", 0}};
   std::ifstream file;
-  if (!read_command(argc, argv, "bf16_speed PROBLEMS.txt [--threads N] [--rounds N] [--knobs 1]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
+  if (!read_command(argc, argv, "bf16_speed PROBLEMS.txt [--threads N] [--rounds N] [--knobs 1]", numbers, file,
+                    [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; }))
+    return 2;
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
   omp_set_num_threads(threads);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) {

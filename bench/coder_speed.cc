@@ -33,10 +33,12 @@ struct Options {
 
 std::vector<Tensor> images_of(const Tensor& all) {
   const Shape& shape = all.shape();
-  if (shape.size() != 4 || all.dtype() != Dtype::kU8 || shape[0] < 2) throw InvalidArgument("[coder_speed] expected uint8 (images, channels, rows, columns), two images at least");
+  if (shape.size() != 4 || all.dtype() != Dtype::kU8 || shape[0] < 2)
+    throw InvalidArgument("[coder_speed] expected uint8 (images, channels, rows, columns), two images at least");
   const auto size = static_cast<size_t>(all.size() / shape[0]);
   std::vector<Tensor> images;
-  for (int64_t i = 0; i < shape[0]; ++i) images.push_back(Tensor::of<uint8_t>({shape[1], shape[2], shape[3]}, all.as<uint8_t>().subspan(i * size, size)));
+  for (int64_t i = 0; i < shape[0]; ++i)
+    images.push_back(Tensor::of<uint8_t>({shape[1], shape[2], shape[3]}, all.as<uint8_t>().subspan(i * size, size)));
   return images;
 }
 
@@ -87,7 +89,8 @@ void run(const std::string& file, const Options& options) {
   const std::span<const Tensor> all(images);
   const auto half = images.size() / 2, first = options.fit > 0 ? std::min(static_cast<size_t>(options.fit), half) : half;
   const bool is_given = !options.coder.empty();
-  const Fitted fitted = is_given ? Fitted{std::make_shared<const CodeModel>(CodeModel::parse(read_file(options.coder), options.coder)), 0, 0} : fit(all.first(first), options);
+  const Fitted fitted = is_given ? Fitted{std::make_shared<const CodeModel>(CodeModel::parse(read_file(options.coder), options.coder)), 0, 0}
+                                 : fit(all.first(first), options);
   const auto& model = fitted.model;
   const auto held_out = is_given ? all : all.subspan(half);
   for (const auto& isa : coder_isas()) {
@@ -99,11 +102,12 @@ void run(const std::string& file, const Options& options) {
     }
     const Speeds speeds = measure(coder, held_out, isa == "scalar" ? 2 : kRounds);
     const auto n = static_cast<double>(held_out.size());
-    fmt::print(R"({{"codes": "{}", "isa": "{}", "symbols": {}, "fit_images": {}, "images": {}, "fit_s": {:.2f}, "model_bytes": {}, "entropy_bytes": {:.1f}, )"
-               R"("stream_bytes": {:.1f}, "encode_mb_per_s": {:.1f}, "encode_low": {:.1f}, "decode_mb_per_s": {:.1f}, "decode_low": {:.1f}}})"
-               "\n",
-               fs::path(file).stem().string(), isa, images[0].size(), fitted.images, held_out.size(), fitted.seconds, model->serialize().size(), bits / 8 / n, bytes / n, speeds.encode,
-               speeds.encode_low, speeds.decode, speeds.decode_low);
+    fmt::print(
+        R"({{"codes": "{}", "isa": "{}", "symbols": {}, "fit_images": {}, "images": {}, "fit_s": {:.2f}, "model_bytes": {}, "entropy_bytes": {:.1f}, )"
+        R"("stream_bytes": {:.1f}, "encode_mb_per_s": {:.1f}, "encode_low": {:.1f}, "decode_mb_per_s": {:.1f}, "decode_low": {:.1f}}})"
+        "\n",
+        fs::path(file).stem().string(), isa, images[0].size(), fitted.images, held_out.size(), fitted.seconds, model->serialize().size(),
+        bits / 8 / n, bytes / n, speeds.encode, speeds.encode_low, speeds.decode, speeds.decode_low);
     std::fflush(stdout);
   }
 }

@@ -42,13 +42,17 @@ Json compare(const ConvProblem& p, const kernels::ConvChoice& choice, int thread
     a.push_back(run_us(ours, repeats, threads));
     b.push_back(run_us(theirs, repeats, threads));
   }
-  return {{"problem", p.text()}, {"macs", p.macs()}, {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.choice().implementation->name}, {"onednn", theirs.name()}, {"threads", threads}};
+  return {
+      {"problem", p.text()},     {"macs", p.macs()},  {"ours_us", median(a)}, {"onednn_us", median(b)}, {"ours", ours.choice().implementation->name},
+      {"onednn", theirs.name()}, {"threads", threads}};
 }
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 7}, {"--chosen", 0}};
   std::ifstream file;
-  if (!read_command(argc, argv, "conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
+  if (!read_command(argc, argv, "conv_speed PROBLEMS.txt [--threads N] [--rounds N] [--chosen 1]", numbers, file,
+                    [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; }))
+    return 2;
   const int threads = numbers["--threads"], rounds = numbers["--rounds"];
   omp_set_num_threads(threads);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream& words) {

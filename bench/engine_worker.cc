@@ -55,7 +55,8 @@ double resident_peak_mib() {
 
 class Worker {
  public:
-  explicit Worker(const Options& options) : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads, .precision = options.precision})) {}
+  explicit Worker(const Options& options)
+      : engine_(compile_owned(load_model(options.model), options.engine, {.threads = options.threads, .precision = options.precision})) {}
 
   [[nodiscard]] std::string version() const { return engine_->info().spec + " " + engine_->info().version; }
   [[nodiscard]] std::string precision() const { return engine_->info().precision; }
@@ -120,7 +121,10 @@ int run(int argc, char** argv) {
   const double start_us = Clock::steady().now_us();
   Worker worker(options);
   const double load_ms = (Clock::steady().now_us() - start_us) / 1e3;
-  say({{"load_ms", load_ms}, {"version", worker.version()}, {"precision", worker.precision()}, {"from", is_compiled(options.model) ? "compiled" : "onnx"}});
+  say({{"load_ms", load_ms},
+       {"version", worker.version()},
+       {"precision", worker.precision()},
+       {"from", is_compiled(options.model) ? "compiled" : "onnx"}});
   serve(worker);
   return 0;
 }

@@ -1,10 +1,10 @@
 // Generated kernels against what the engine has without them, problem by problem: convolutions against the usual choice and oneDNN's on the
-// same blocked layout, chains of a depthwise and a 1x1 convolution against these one by one and in bands, poolings and strips against our own loops. Every
-// choice of a problem is made first and compared with the first one's output; then rounds go through all of them in turns; medians, and the
+// same blocked layout, chains of a depthwise and a 1x1 convolution against these one by one and in bands, poolings and strips against our own loops.
+// Every choice of a problem is made first and compared with the first one's output; then rounds go through all of them in turns; medians, and the
 // least, which a busy machine disturbs less.
 //   generated_speed CASES.txt [--threads N] [--rounds N]      one JSON line a problem
-// A case: "conv mb1ic64ih56oc64kh3ph1 algorithm=0 tile_x=6 vectors=2", "chain conv ... + conv ... rows=4", "pool max ... tile_x=4", "strip ...; Mul %0 %1 vectors=4"; knobs that
-// are left out are the usual ones. Lines of one problem stand together.
+// A case: "conv mb1ic64ih56oc64kh3ph1 algorithm=0 tile_x=6 vectors=2", "chain conv ... + conv ... rows=4", "pool max ... tile_x=4", "strip ...; Mul
+// %0 %1 vectors=4"; knobs that are left out are the usual ones. Lines of one problem stand together.
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ namespace {
 using kernels::AlignedFloats;
 using kernels::ConvProblem;
 
-constexpr double kRoundUs = 300;  // each turn is at least so long: below a time slice of a busy machine
+constexpr double kRoundUs = 300;     // each turn is at least so long: below a time slice of a busy machine
 constexpr float kMostError = 1e-3F;  // of the largest value
 
 AlignedFloats random_floats(Rng& rng, int64_t count) {
@@ -84,9 +84,7 @@ class Comparison {
       c.run = make();
       (void)run_us(c, 1);
       verify(c);
-    } catch (const std::exception& e) {
-      c.failure = e.what();
-    }
+    } catch (const std::exception& e) { c.failure = e.what(); }
     candidates_.push_back(std::move(c));
   }
 
@@ -140,7 +138,9 @@ class ConvComparison final : public Comparison {
 
  private:
   void add_choice(const kernels::ConvChoice& choice) {
-    add(kernels::describe(choice.implementation->name, choice.knobs), [&] { return run_of(choice.implementation->make(p_, {w_.data(), bias_.data()}, {}, choice.knobs, loops_), x_.data(), y_.data()); });
+    add(kernels::describe(choice.implementation->name, choice.knobs), [&] {
+      return run_of(choice.implementation->make(p_, {w_.data(), bias_.data()}, {}, choice.knobs, loops_), x_.data(), y_.data());
+    });
   }
   std::function<void()> generated(const kernels::KernelPlan& plan) override {
     return run_of(kernels::conv_implementation("generated").make(p_, {w_.data(), bias_.data()}, {}, plan.knobs, loops_), x_.data(), y_.data());
@@ -157,13 +157,15 @@ class ChainComparison final : public Comparison {
     Rng rng(1);
     filter_ = random_floats(rng, d.k * d.kernel_h * d.kernel_w), w_ = random_floats(rng, p.k * p.c), bias_ = random_floats(rng, std::max(d.k, p.k));
     x_ = random_floats(rng, d.n * kernels::round_up(d.c, loops_.lanes) * d.h * d.w);
-    between_ = AlignedFloats(p.n * kernels::round_up(p.c, loops_.lanes) * p.h * p.w), y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops_.lanes) * p.h * p.w);
+    between_ = AlignedFloats(p.n * kernels::round_up(p.c, loops_.lanes) * p.h * p.w),
+    y_ = AlignedFloats(p.n * kernels::round_up(p.k, loops_.lanes) * p.h * p.w);
     chain_.depthwise = {d, {filter_.data(), bias_.data()}, {kernels::ActivationKind::kClip, 0, 6}};
     chain_.project = kernels::ChainStage{p, {w_.data(), bias_.data()}, {}};
     add("separate", [this] { return separate(); });
     const auto most = (d.out_h() + threads - 1) / threads;
     for (const int64_t rows : {1, 2, 4, 7, 14, 28})
-      if (rows <= most) add("chain rows=" + std::to_string(rows), [&] { return run_of(kernels::make_chain(chain_, rows, loops_), x_.data(), y_.data()); });
+      if (rows <= most)
+        add("chain rows=" + std::to_string(rows), [&] { return run_of(kernels::make_chain(chain_, rows, loops_), x_.data(), y_.data()); });
   }
 
  private:
@@ -172,9 +174,13 @@ class ChainComparison final : public Comparison {
       const auto choice = kernels::usual_conv(stage.problem, loops_);
       return run_of(choice.implementation->make(stage.problem, stage.weights, {false, stage.activation}, choice.knobs, loops_), x, y);
     };
-    return [first = alone(chain_.depthwise, x_.data(), between_.data()), second = alone(*chain_.project, between_.data(), y_.data())] { first(), second(); };
+    return [first = alone(chain_.depthwise, x_.data(), between_.data()), second = alone(*chain_.project, between_.data(), y_.data())] {
+      first(), second();
+    };
   }
-  std::function<void()> generated(const kernels::KernelPlan& plan) override { return run_of(kernels::make_generated_chain(chain_, plan.knobs, kernels::kernel_of(plan), loops_), x_.data(), y_.data()); }
+  std::function<void()> generated(const kernels::KernelPlan& plan) override {
+    return run_of(kernels::make_generated_chain(chain_, plan.knobs, kernels::kernel_of(plan), loops_), x_.data(), y_.data());
+  }
   kernels::ChainProblem chain_;
   AlignedFloats filter_, w_, bias_, between_;
 };
@@ -192,7 +198,9 @@ class PoolComparison final : public Comparison {
   std::function<void()> run_of(std::shared_ptr<const kernels::Pooling> pooling) {
     return [this, pooling] { pooling->run(x_.data(), y_.data(), threads_); };
   }
-  std::function<void()> generated(const kernels::KernelPlan& plan) override { return run_of(kernels::make_generated_pooling(p_, plan.knobs, kernels::kernel_of(plan), loops_)); }
+  std::function<void()> generated(const kernels::KernelPlan& plan) override {
+    return run_of(kernels::make_generated_pooling(p_, plan.knobs, kernels::kernel_of(plan), loops_));
+  }
   kernels::PoolProblem p_;
 };
 
@@ -214,7 +222,9 @@ class StripComparison final : public Comparison {
     auto scratch = std::make_shared<AlignedFloats>(strip->scratch_floats());
     return [this, strip, scratch] { strip->run(pointers_.data(), y_.data(), scratch->data(), threads_); };
   }
-  std::function<void()> generated(const kernels::KernelPlan& plan) override { return run_of(kernels::make_generated_strip(p_, plan.knobs, kernels::kernel_of(plan), loops_)); }
+  std::function<void()> generated(const kernels::KernelPlan& plan) override {
+    return run_of(kernels::make_generated_strip(p_, plan.knobs, kernels::kernel_of(plan), loops_));
+  }
   kernels::StripProblem p_;
   std::vector<AlignedFloats> operands_;
   std::vector<const float*> pointers_;
@@ -246,7 +256,9 @@ Case case_of(const std::string& line) {
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 51}};
   std::ifstream file;
-  if (!read_command(argc, argv, "generated_speed CASES.txt [--threads N] [--rounds N]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
+  if (!read_command(argc, argv, "generated_speed CASES.txt [--threads N] [--rounds N]", numbers, file,
+                    [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; }))
+    return 2;
   const tune::Generating generating(fs::temp_directory_path() / ("generated_speed_" + std::to_string(getpid())), generate::default_tools());
   std::string known;
   std::unique_ptr<Comparison> comparison;

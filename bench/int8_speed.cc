@@ -1,5 +1,6 @@
 // Every way to convolve bytes that can, problem by problem: least and median time of one thread in turns, the estimate that they are chosen by,
-// and which would be taken. Weights are as quantisers make them: seven bits (--weight-bits 8: eight), most of them small; with one bit they are -1 and 1.
+// and which would be taken. Weights are as quantisers make them: seven bits (--weight-bits 8: eight), most of them small; with one bit they are -1
+// and 1.
 //   int8_speed PROBLEMS.txt [--rounds N] [--weight-bits N] [--activation-bits N]      one JSON line a problem
 #include <algorithm>
 #include <cmath>
@@ -64,7 +65,9 @@ Json measure(const ConvProblem& p, int rounds, int bits, int x_bits) {
     }
   Json out{{"problem", p.text()}, {"macs", p.macs()}, {"isa", loops.isa}, {"usual", usual_int8_conv(problem, loops).name}};
   for (const auto& way : ways)
-    out["ways"][way.row->name] = {{"least_us", *std::min_element(way.us.begin(), way.us.end())}, {"median_us", median(way.us)}, {"estimated_cycles", way.row->estimate(problem, loops)}};
+    out["ways"][way.row->name] = {{"least_us", *std::min_element(way.us.begin(), way.us.end())},
+                                  {"median_us", median(way.us)},
+                                  {"estimated_cycles", way.row->estimate(problem, loops)}};
   return out;
 }
 

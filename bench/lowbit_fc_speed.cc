@@ -1,5 +1,6 @@
-// Fully connected layers of bytes with weights of 1 to 7 bits that are streamed from memory, against oneDNN's of bytes, which is limited to VNNI: one row. Each way has as many copies of
-// its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so that each run reads its weights from memory. Medians of CPU time, one thread.
+// Fully connected layers of bytes with weights of 1 to 7 bits that are streamed from memory, against oneDNN's of bytes, which is limited to VNNI: one
+// row. Each way has as many copies of its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns,
+// so that each run reads its weights from memory. Medians of CPU time, one thread.
 // --amx: sixteen rows, weights of 1 and 2 bits by the way that the engine takes, against oneDNN's with AMX.
 //   lowbit_fc_speed INPUTSxOUTPUTS ... [--mb N] [--rounds N] [--amx]      one JSON line a layer; {"skipped": reason} where the CPU has no AMX
 #include "base/cpu.h"
@@ -15,7 +16,7 @@ namespace {
 
 using namespace kernels;
 
-constexpr int64_t kBatch = 16;       // rows with --amx
+constexpr int64_t kBatch = 16;  // rows with --amx
 constexpr int kMostBitsOfBatch = 2;
 
 /// Weights of a layer in few bits.
@@ -43,8 +44,11 @@ struct Values {
 /// One row, packed.
 std::function<void()> row_of(int64_t k, int64_t n, int bits, Values& values) {
   const Layer layer(k, n, 1, bits);
-  const auto dense = std::make_shared<const LowBitDense>(Int8DenseProblem{.k = k, .n = n, .high = 255}, layer.weights(), weight_code_of(layer.problem), low_bit_loops_beside(best_int8_loops()));
-  return [dense, scratch = std::make_shared<std::vector<std::byte>>(dense->scratch_bytes(1)), &values] { dense->run(values.x.data(), 1, values.y.data(), scratch->data(), 1); };
+  const auto dense = std::make_shared<const LowBitDense>(Int8DenseProblem{.k = k, .n = n, .high = 255}, layer.weights(),
+                                                         weight_code_of(layer.problem), low_bit_loops_beside(best_int8_loops()));
+  return [dense, scratch = std::make_shared<std::vector<std::byte>>(dense->scratch_bytes(1)), &values] {
+    dense->run(values.x.data(), 1, values.y.data(), scratch->data(), 1);
+  };
 }
 
 /// Several, as the engine takes them; notes the way.
@@ -78,7 +82,9 @@ Json compare(int64_t k, int64_t n, double megabytes, int rounds, bool is_batch) 
       }
     }
   take_turns(ways, copies, rounds);
-  Json json{{"inputs", k}, {"outputs", n}, {"rows", rows}, {"megabytes", megabytes}, {"copies", copies}, {"isa", low_bit_loops_beside(best_int8_loops()).isa}};
+  Json json{{"inputs", k},      {"outputs", n},
+            {"rows", rows},     {"megabytes", megabytes},
+            {"copies", copies}, {"isa", low_bit_loops_beside(best_int8_loops()).isa}};
   const double bytes_us = median(ways[0].us);
   for (size_t i = 0; i < ways.size(); ++i) {
     const double us = median(ways[i].us);
@@ -100,7 +106,8 @@ int run(int argc, char** argv) {
   }
   if (is_batch) limit_onednn_to_amx();
   else limit_onednn_to_vnni();
-  return compare_layers("lowbit_fc_speed", static_cast<int>(words.size()), words.data(), [=](int64_t k, int64_t n, double megabytes, int rounds) { return compare(k, n, megabytes, rounds, is_batch); });
+  return compare_layers("lowbit_fc_speed", static_cast<int>(words.size()), words.data(),
+                        [=](int64_t k, int64_t n, double megabytes, int rounds) { return compare(k, n, megabytes, rounds, is_batch); });
 }
 
 }  // namespace

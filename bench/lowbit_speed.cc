@@ -1,6 +1,8 @@
-// Convolutions and products of few-bit weights and activations against oneDNN's of bytes, which is limited to VNNI: every way of ours that can, packing and tables included, in turns, CPU time
-// of one thread. Which one would be taken is said. A 1x1 convolution of one row is a product in oneDNN.
-//   lowbit_speed PROBLEMS.txt [--rounds N] [--weight-bits N] [--activation-bits N] [--all-ways 0]      one JSON line a problem; with --all-ways 0 of the way that would be taken only
+// Convolutions and products of few-bit weights and activations against oneDNN's of bytes, which is limited to VNNI: every way of ours that can,
+// packing and tables included, in turns, CPU time of one thread. Which one would be taken is said. A 1x1 convolution of one row is a product in
+// oneDNN.
+//   lowbit_speed PROBLEMS.txt [--rounds N] [--weight-bits N] [--activation-bits N] [--all-ways 0]
+//       one JSON line a problem; with --all-ways 0 of the way that would be taken only
 #include <omp.h>
 
 #include <algorithm>
@@ -42,7 +44,9 @@ Json measure(const ConvProblem& p, int rounds, int bits, int x_bits, bool is_of_
   for (const auto* row : int8_conv_implementations()) {
     if (!row->reason_against(problem, loops).empty() || (!is_of_all && row != &usual)) continue;
     const std::shared_ptr<const Int8Convolution> conv = row->make(problem, {w.data(), bias.data(), scale.data()}, loops);
-    ways.push_back({row->name, [&, conv, scratch = std::make_shared<Buffer<uint8_t>>(conv->scratch_bytes(1))] { conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch->data()), 1); }});
+    ways.push_back({row->name, [&, conv, scratch = std::make_shared<Buffer<uint8_t>>(conv->scratch_bytes(1))] {
+                      conv->run(x.data(), y.data(), reinterpret_cast<std::byte*>(scratch->data()), 1);
+                    }});
   }
   for (int round = -1; round < rounds; ++round)
     for (auto& way : ways) {
@@ -50,7 +54,14 @@ Json measure(const ConvProblem& p, int rounds, int bits, int x_bits, bool is_of_
       way.run();
       if (round >= 0) way.us.push_back(thread_cpu_us() - start);
     }
-  Json out{{"problem", p.text()}, {"macs", p.macs()}, {"weight_bits", bits}, {"activation_bits", x_bits}, {"isa", loops.isa}, {"usual", usual.name}, {"keeps_packed", usual.keeps_packed}, {"onednn", onednn.name()}};
+  Json out{{"problem", p.text()},
+           {"macs", p.macs()},
+           {"weight_bits", bits},
+           {"activation_bits", x_bits},
+           {"isa", loops.isa},
+           {"usual", usual.name},
+           {"keeps_packed", usual.keeps_packed},
+           {"onednn", onednn.name()}};
   for (auto& way : ways) out["us"][way.name] = {{"least", *std::min_element(way.us.begin(), way.us.end())}, {"median", median(way.us)}};
   return out;
 }
@@ -62,10 +73,15 @@ int run(int argc, char** argv) {
     const auto is_bits = [&](const char* name) { return numbers[name] >= 1 && numbers[name] <= 8; };
     return numbers["--rounds"] >= 1 && is_bits("--weight-bits") && is_bits("--activation-bits");
   };
-  if (!read_command(argc, argv, "lowbit_speed PROBLEMS.txt [--rounds N] [--weight-bits 1..8] [--activation-bits 1..8] [--all-ways 0|1]", numbers, file, is_valid)) return 2;
+  if (!read_command(argc, argv, "lowbit_speed PROBLEMS.txt [--rounds N] [--weight-bits 1..8] [--activation-bits 1..8] [--all-ways 0|1]", numbers,
+                    file, is_valid))
+    return 2;
   omp_set_num_threads(1);
   limit_onednn_to_vnni();
-  for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) { std::cout << measure(p, numbers["--rounds"], numbers["--weight-bits"], numbers["--activation-bits"], numbers["--all-ways"] != 0).dump() << std::endl; });
+  for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) {
+    std::cout << measure(p, numbers["--rounds"], numbers["--weight-bits"], numbers["--activation-bits"], numbers["--all-ways"] != 0).dump()
+              << std::endl;
+  });
   return 0;
 }
 

@@ -1,4 +1,5 @@
-// Convolutions and products of bytes by oneDNN, u8 times s8 to u8 with a scale for each channel, a bias and Relu, as its documentation says; layouts of its choice.
+// Convolutions and products of bytes by oneDNN, u8 times s8 to u8 with a scale for each channel, a bias and Relu, as its documentation says; layouts
+// of its choice.
 #pragma once
 
 #include <dnnl.hpp>
@@ -20,18 +21,26 @@ inline void limit_onednn_to_amx() { dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_
 class OnednnBytes {
  public:
   static OnednnBytes convolution(const kernels::ConvProblem& p) {
-    const auto any = [](dnnl::memory::dims dims, dnnl::memory::data_type type) { return dnnl::memory::desc(std::move(dims), type, dnnl::memory::format_tag::any); };
-    const dnnl::memory::dims w = p.groups == 1 ? dnnl::memory::dims{p.k, p.c, p.kernel_h, p.kernel_w} : dnnl::memory::dims{p.groups, p.k / p.groups, p.c / p.groups, p.kernel_h, p.kernel_w};
-    const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, any({p.n, p.c, p.h, p.w}, kU8), any(w, kS8), any({p.k}, kS32),
-                                               any({p.n, p.k, p.out_h(), p.out_w()}, kU8), {p.stride_h, p.stride_w}, {p.dilation_h - 1, p.dilation_w - 1}, {p.top, p.left}, {p.bottom, p.right});
+    const auto any = [](dnnl::memory::dims dims, dnnl::memory::data_type type) {
+      return dnnl::memory::desc(std::move(dims), type, dnnl::memory::format_tag::any);
+    };
+    const dnnl::memory::dims w = p.groups == 1 ? dnnl::memory::dims{p.k, p.c, p.kernel_h, p.kernel_w}
+                                               : dnnl::memory::dims{p.groups, p.k / p.groups, p.c / p.groups, p.kernel_h, p.kernel_w};
+    const dnnl::convolution_forward::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,
+                                               any({p.n, p.c, p.h, p.w}, kU8), any(w, kS8), any({p.k}, kS32),
+                                               any({p.n, p.k, p.out_h(), p.out_w()}, kU8), {p.stride_h, p.stride_w},
+                                               {p.dilation_h - 1, p.dilation_w - 1}, {p.top, p.left}, {p.bottom, p.right});
     OnednnBytes out;
     out.set<dnnl::convolution_forward>(dnnl::convolution_forward::primitive_desc(desc, attributes(p.k), out.engine_));
     return out;
   }
   /// m rows of k inputs, n outputs.
   static OnednnBytes product(int64_t m, int64_t k, int64_t n) {
-    const auto any = [](dnnl::memory::dims dims, dnnl::memory::data_type type) { return dnnl::memory::desc(std::move(dims), type, dnnl::memory::format_tag::any); };
-    const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, any({m, k}, kU8), any({n, k}, kS8), any({n}, kS32), any({m, n}, kU8));
+    const auto any = [](dnnl::memory::dims dims, dnnl::memory::data_type type) {
+      return dnnl::memory::desc(std::move(dims), type, dnnl::memory::format_tag::any);
+    };
+    const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, any({m, k}, kU8), any({n, k}, kS8), any({n}, kS32),
+                                                 any({m, n}, kU8));
     OnednnBytes out;
     out.set<dnnl::inner_product_forward>(dnnl::inner_product_forward::primitive_desc(desc, attributes(n), out.engine_));
     return out;
@@ -65,7 +74,10 @@ class OnednnBytes {
       for (size_t i = 0; i < d.get_size(); ++i) data[i] = static_cast<uint8_t>(rng.below(4));
       return m;
     };
-    arguments_ = {{DNNL_ARG_SRC, filled(pd.src_desc())}, {DNNL_ARG_WEIGHTS, filled(pd.weights_desc())}, {DNNL_ARG_BIAS, filled(pd.bias_desc())}, {DNNL_ARG_DST, dnnl::memory(pd.dst_desc(), engine_)}};
+    arguments_ = {{DNNL_ARG_SRC, filled(pd.src_desc())},
+                  {DNNL_ARG_WEIGHTS, filled(pd.weights_desc())},
+                  {DNNL_ARG_BIAS, filled(pd.bias_desc())},
+                  {DNNL_ARG_DST, dnnl::memory(pd.dst_desc(), engine_)}};
   }
 
   dnnl::engine engine_;

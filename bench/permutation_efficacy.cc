@@ -14,6 +14,8 @@ int main() {
       const double start_us = Clock::steady().now_us();
       const auto order = compress::best_order(sample, {.method = method, .escapes = escapes});
       const double seconds = (Clock::steady().now_us() - start_us) * 1e-6;
-      std::cout << Json{{"method", method}, {"escapes", escapes}, {"efficacy_percent", 100 * compress::efficacy(sample, order)}, {"seconds", seconds}}.dump() << "\n";
+      std::cout << Json{{"method", method}, {"escapes", escapes}, {"efficacy_percent", 100 * compress::efficacy(sample, order)}, {"seconds", seconds}}
+                       .dump()
+                << "\n";
     }
 }

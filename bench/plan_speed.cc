@@ -1,5 +1,6 @@
 // How long planning takes: everything between a model in memory with its profiles as text and a plan, for all cuts and all
-// default transfer layers. Reading the model file is given beside it: it is the disk's and protobuf's. Profiles are made up from multiply-accumulates, since planning does not depend on their values.
+// default transfer layers. Reading the model file is given beside it: it is the disk's and protobuf's. Profiles are made up from
+// multiply-accumulates, since planning does not depend on their values.
 //   plan_speed MODEL.onnx...        one JSON line a model
 //   plan_speed --random-dag NODES   the same for a random graph with skips and branches
 #include <fmt/format.h>
@@ -79,8 +80,14 @@ Scores made_scores(const planner::CostModel& model) {
   double agreement = 1;
   for (const auto& hop : model.hops()) {
     agreement = agreement > 0.9 ? agreement - 0.001 : 1;
-    scores.scores.push_back({.candidate = hop.candidate.key(), .agreement = agreement, .interval = {agreement - 0.02, agreement}, .n = 200, .bytes_mean = hop.bytes,
-                             .bytes_p95 = hop.bytes, .label_accuracy = -1, .note = ""});
+    scores.scores.push_back({.candidate = hop.candidate.key(),
+                             .agreement = agreement,
+                             .interval = {agreement - 0.02, agreement},
+                             .n = 200,
+                             .bytes_mean = hop.bytes,
+                             .bytes_p95 = hop.bytes,
+                             .label_accuracy = -1,
+                             .note = ""});
   }
   return scores;
 }
@@ -105,16 +112,26 @@ Json measure(const std::string& name, const std::function<Graph()>& load) {
   seconds.cuts = lap();
   const std::string device = to_json(made_profile("device", cuts, 80e3)).dump(2), edge = to_json(made_profile("edge", cuts, 8e3)).dump(2);
   (void)lap();
-  std::vector<Profile> machines{profile_from_json(parse_json(device, "device.json"), "device.json"), profile_from_json(parse_json(edge, "edge.json"), "edge.json")};
+  std::vector<Profile> machines{profile_from_json(parse_json(device, "device.json"), "device.json"),
+                                profile_from_json(parse_json(edge, "edge.json"), "edge.json")};
   seconds.read = lap();
-  const planner::CostModel model(std::move(machines), {{.from = "device", .to = "edge", .rtt_us = 27.4e3, .up_bps = 5e6, .down_bps = 5e6, .per_call_us = 100, .n = 10}});
+  const planner::CostModel model(std::move(machines),
+                                 {{.from = "device", .to = "edge", .rtt_us = 27.4e3, .up_bps = 5e6, .down_bps = 5e6, .per_call_us = 100, .n = 10}});
   const auto scores = made_scores(model);
   (void)lap();
   const planner::Planner planner(model, &scores, {.objective = "latency", .constraints = {}, .top = 10}, &graph);
   const auto plan = planner.plan();
   seconds.plan = lap();
-  return {{"model", name}, {"nodes", nodes}, {"cuts", cuts.size()}, {"candidates", plan.candidates_considered}, {"profile_bytes", device.size()},
-          {"load_s", seconds.load}, {"cuts_s", seconds.cuts}, {"read_s", seconds.read}, {"plan_s", seconds.plan}, {"total_s", seconds.cuts + seconds.read + seconds.plan}};
+  return {{"model", name},
+          {"nodes", nodes},
+          {"cuts", cuts.size()},
+          {"candidates", plan.candidates_considered},
+          {"profile_bytes", device.size()},
+          {"load_s", seconds.load},
+          {"cuts_s", seconds.cuts},
+          {"read_s", seconds.read},
+          {"plan_s", seconds.plan},
+          {"total_s", seconds.cuts + seconds.read + seconds.plan}};
 }
 
 int run(int argc, char** argv) {

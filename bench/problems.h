@@ -25,7 +25,8 @@ inline bool read_numbers(int argc, char** argv, std::map<std::string, int>& numb
 
 /// Reads a program's words: opens the list and sets the numbers. False, and the usage said, where a word is unknown, there is no list, or the numbers
 /// are not valid.
-inline bool read_command(int argc, char** argv, const char* usage, std::map<std::string, int>& numbers, std::ifstream& list, const std::function<bool()>& are_valid) {
+inline bool read_command(int argc, char** argv, const char* usage, std::map<std::string, int>& numbers, std::ifstream& list,
+                         const std::function<bool()>& are_valid) {
   const bool is_understood = read_numbers(argc, argv, numbers);
   list.open(argc > 1 ? argv[1] : "");
   if (list && is_understood && are_valid()) return true;

@@ -1,8 +1,8 @@
 // Convolutions with 2:4 sparse weights against dense ones, problem by problem: our usual dense way and oneDNN's. Rounds alternate; medians.
 // With one thread its CPU time counts, so that other programs on the machine disturb through the caches only.
 //   sparse24_speed PROBLEMS.txt [--threads N] [--rounds N] [--tuned 1]      one JSON line a problem
-// Problems of one group whose channels are a multiple of four. With --tuned the best knobs of the sparse and of the dense direct implementation, found in a
-// first pass of few rounds, stand for 1x1 of stride 1; wider kernels and strides have the usual ones on both sides.
+// Problems of one group whose channels are a multiple of four. With --tuned the best knobs of the sparse and of the dense direct implementation,
+// found in a first pass of few rounds, stand for 1x1 of stride 1; wider kernels and strides have the usual ones on both sides.
 #include <omp.h>
 
 #include <cstdlib>
@@ -66,17 +66,23 @@ kernels::ConvChoice fastest(const ConvProblem& p, const std::vector<kernels::Con
   return choices[best];
 }
 
-const kernels::ConvImplementation& sparse_row(const ConvProblem& p) { return kernels::conv_implementation(p.is_pointwise() ? "sparse24" : "sparse24_window"); }
+const kernels::ConvImplementation& sparse_row(const ConvProblem& p) {
+  return kernels::conv_implementation(p.is_pointwise() ? "sparse24" : "sparse24_window");
+}
 
 Json compare(ConvProblem p, bool is_tuned, int threads, int rounds) {
   const auto& loops = kernels::best_loops();
   p.is_two_four = false;
-  const auto dense_choice = is_tuned && p.is_pointwise() ? fastest(p, settings(p, "direct", {"vectors", "chunk", "order"}), threads) : kernels::usual_conv(p, loops);
+  const auto dense_choice =
+      is_tuned && p.is_pointwise() ? fastest(p, settings(p, "direct", {"vectors", "chunk", "order"}), threads) : kernels::usual_conv(p, loops);
   ChosenConvolution dense(p, dense_choice, threads);
   OnednnConvolution onednn(p);
   p.is_two_four = true;
   const auto& row = sparse_row(p);
-  ChosenConvolution sparse(p, is_tuned && p.is_pointwise() ? fastest(p, settings(p, row.name, {"code", "order", "inputs", "tiles"}), threads) : kernels::ConvChoice{&row, row.usual(p, loops)}, threads);
+  ChosenConvolution sparse(p,
+                           is_tuned && p.is_pointwise() ? fastest(p, settings(p, row.name, {"code", "order", "inputs", "tiles"}), threads)
+                                                        : kernels::ConvChoice{&row, row.usual(p, loops)},
+                           threads);
   const int repeats = repeats_of(std::max(run_us(dense, 2, threads), std::max(run_us(onednn, 2, threads), run_us(sparse, 2, threads))));
   std::vector<double> of_dense, of_onednn, of_sparse;
   for (int round = 0; round < rounds; ++round) {
@@ -85,17 +91,28 @@ Json compare(ConvProblem p, bool is_tuned, int threads, int rounds) {
     of_onednn.push_back(turn_us(onednn, repeats, threads));
   }
   const double best = std::min(median(of_dense), median(of_onednn));
-  return {{"problem", p.text()}, {"macs", p.macs()}, {"sparse_us", median(of_sparse)}, {"dense_us", median(of_dense)}, {"onednn_us", median(of_onednn)}, {"times_faster", best / median(of_sparse)},
-          {"sparse", kernels::describe(row.name, sparse.choice().knobs)}, {"dense", kernels::describe(dense_choice.implementation->name, dense_choice.knobs)}, {"usual", kernels::usual_conv(p, loops).implementation->name}, {"threads", threads}};
+  return {{"problem", p.text()},
+          {"macs", p.macs()},
+          {"sparse_us", median(of_sparse)},
+          {"dense_us", median(of_dense)},
+          {"onednn_us", median(of_onednn)},
+          {"times_faster", best / median(of_sparse)},
+          {"sparse", kernels::describe(row.name, sparse.choice().knobs)},
+          {"dense", kernels::describe(dense_choice.implementation->name, dense_choice.knobs)},
+          {"usual", kernels::usual_conv(p, loops).implementation->name},
+          {"threads", threads}};
 }
 
 int run(int argc, char** argv) {
   std::map<std::string, int> numbers{{"--threads", 1}, {"--rounds", 21}, {"--tuned", 0}};
   std::ifstream file;
-  if (!read_command(argc, argv, "sparse24_speed PROBLEMS.txt [--threads N] [--rounds N] [--tuned 1]", numbers, file, [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; })) return 2;
+  if (!read_command(argc, argv, "sparse24_speed PROBLEMS.txt [--threads N] [--rounds N] [--tuned 1]", numbers, file,
+                    [&] { return numbers["--threads"] >= 1 && numbers["--rounds"] >= 1; }))
+    return 2;
   omp_set_num_threads(numbers["--threads"]);
   for_each_problem(file, [&](const ConvProblem& p, std::istringstream&) {
-    if (p.groups == 1 && p.c % kernels::kTwoFourGroup == 0) std::cout << compare(p, numbers["--tuned"] == 1, numbers["--threads"], numbers["--rounds"]).dump() << std::endl;
+    if (p.groups == 1 && p.c % kernels::kTwoFourGroup == 0)
+      std::cout << compare(p, numbers["--tuned"] == 1, numbers["--threads"], numbers["--rounds"]).dump() << std::endl;
   });
   return 0;
 }

@@ -1,6 +1,6 @@
 // Programs that measure fully connected layers of one row whose weights are streamed from memory: PROGRAM INPUTSxOUTPUTS ... [--mb N] [--rounds N].
-// Each way has as many copies of its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so that each run reads its weights from
-// memory, and each copy was read once before it counts. CPU time of the thread.
+// Each way has as many copies of its weights as fill --mb megabytes with those of all others, more than caches hold; ways and copies take turns, so
+// that each run reads its weights from memory, and each copy was read once before it counts. CPU time of the thread.
 #pragma once
 
 #include <omp.h>
@@ -22,7 +22,7 @@ namespace scissionlite {
 /// A way to compute the layer, with weights in several places that take turns.
 struct StreamedWay {
   std::string name;
-  double weight_bytes = 0;                    // that a run has to read
+  double weight_bytes = 0;  // that a run has to read
   std::vector<std::function<void()>> copies = {};
   size_t next = 0;
   std::vector<double> us = {};
@@ -49,7 +49,8 @@ inline void take_turns(std::vector<StreamedWay>& ways, int64_t copies, int round
     }
 }
 
-/// Reads a program's words and prints what `compare` gives of each layer (inputs, outputs, megabytes, rounds), a JSON line each. @return its exit status.
+/// Reads a program's words and prints what `compare` gives of each layer (inputs, outputs, megabytes, rounds), a JSON line each. @return its exit
+/// status.
 inline int compare_layers(const char* name, int argc, char** argv, const std::function<Json(int64_t, int64_t, double, int)>& compare) {
   double megabytes = 1024;
   int rounds = 31;

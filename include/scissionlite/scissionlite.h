@@ -51,12 +51,12 @@ void set_log_level(LogLevel level);
 
 /// A place to cut: the tensors that cross from device to edge.
 struct Cut {
-  std::string id{};                            // stable for one model; "12" or, with several tensors, "12+9"
+  std::string id{};  // stable for one model; "12" or, with several tensors, "12+9"
   std::vector<std::string> tensors{};
   std::vector<std::vector<int64_t>> shapes{};  // per tensor, batch 1; empty where unknown
   std::vector<std::string> dtypes{};           // per tensor, as "float32"
-  int64_t bytes = -1;                        // of all tensors, plain, one image; -1: unknown
-  int64_t head_macs = -1;                    // multiply-accumulates before the cut; -1: unknown
+  int64_t bytes = -1;                          // of all tensors, plain, one image; -1: unknown
+  int64_t head_macs = -1;                      // multiply-accumulates before the cut; -1: unknown
 };
 
 /// An ONNX file and how an image becomes its input. Immutable; copies share it; any number of threads may use it.
@@ -121,7 +121,7 @@ struct ScoreOptions {
   int max_tensors = 3;
   std::string engine{};
   int threads = 0;
-  Path cache{};                                        // file that a stopped run goes on from; empty: none
+  Path cache{};  // file that a stopped run goes on from; empty: none
 };
 /// Cost: a run of the model an image, then a run of the head a cut and of the tail a transfer layer, an image each.
 /// @throws kInvalidArgument: fewer than two different images, an unknown cut, transfer layer or codec.
@@ -146,15 +146,15 @@ class Profile {
 };
 
 struct ProfileOptions {
-  std::string machine = "device";            // its name in plans; "edge" for the other one
-  std::string cuts = "auto";                 // auto, all, single, or ids joined with ','; both machines take the same
+  std::string machine = "device";              // its name in plans; "edge" for the other one
+  std::string cuts = "auto";                   // auto, all, single, or ids joined with ','; both machines take the same
   std::vector<std::string> transfer_layers{};  // empty: fp32, fp16, uint8, pool, and learned ones at the smallest cuts
   std::vector<std::string> images{};           // what codecs are timed on; empty: synthetic pictures
   int max_tensors = 3;
   std::string engine{};
   int threads = 0;
-  double budget_us = 120e6;                  // of all work; what does not fit is left out, least important first
-  double pause_us = 20e3;                    // idle before each run, as between images of a service
+  double budget_us = 120e6;  // of all work; what does not fit is left out, least important first
+  double pause_us = 20e3;    // idle before each run, as between images of a service
 };
 /// Times this machine. Cost: up to `budget_us`, and more where the fewest repeats take longer.
 [[nodiscard]] Profile profile(const Model& model, const ProfileOptions& options);
@@ -183,9 +183,9 @@ class Network {
 
 /// Mutual TLS by files in PEM: the first three together, or none of them. Plain text leaves this machine only where `plain_text` allows it.
 struct Security {
-  Path authority{};        // certificate that signed the other end's
+  Path authority{};           // certificate that signed the other end's
   Path certificate{}, key{};  // of this end; read again when they change
-  Path revoked{};          // list of certificates that are no longer accepted (CRL); empty: none
+  Path revoked{};             // list of certificates that are no longer accepted (CRL); empty: none
   bool plain_text = false;
 };
 
@@ -199,10 +199,10 @@ struct Security {
 struct Candidate {
   std::string key{}, family{};
   double latency_us = 0;
-  double bytes = 0;                                                      // sent, an image
-  double agreement = -1, agreement_low = -1, agreement_high = -1;        // -1: not scored
+  double bytes = 0;                                                // sent, an image
+  double agreement = -1, agreement_low = -1, agreement_high = -1;  // -1: not scored
   bool is_feasible = true;
-  std::string problem{};                                                   // which constraint it misses, by how much
+  std::string problem{};  // which constraint it misses, by how much
 };
 
 /// plan.json: the best candidate and what stands beside it.
@@ -227,8 +227,8 @@ class Plan {
 
 struct PlanOptions {
   std::string objective = "latency";   // latency, throughput or bytes
-  std::vector<std::string> require{};    // constraints, as "latency <= 50ms" or "agreement >= 0.97" (see `scissionlite plan --help`)
-  std::vector<std::string> forbid{};     // as "images leaving" or "machine edge"
+  std::vector<std::string> require{};  // constraints, as "latency <= 50ms" or "agreement >= 0.97" (see `scissionlite plan --help`)
+  std::vector<std::string> forbid{};   // as "images leaving" or "machine edge"
   bool from_file = true;               // images reach the device as files; false: as pixels, from a camera
   int best = 10;                       // rows of Plan::best
 };
@@ -240,18 +240,18 @@ struct PlanOptions {
 
 /// What the engine "native" is to start from at once, instead of optimising, choosing and packing at each start.
 struct CompileFor {
-  int threads = 1;             // that choices are made for; any number may run it
-  std::string isa{};           // "avx512", "avx2", "base" (every CPU), "neon"; empty: the widest of this CPU
-  Path tuning{};               // file of `scissionlite tune`; empty: the one that the environment names, if any
+  int threads = 1;    // that choices are made for; any number may run it
+  std::string isa{};  // "avx512", "avx2", "base" (every CPU), "neon"; empty: the widest of this CPU
+  Path tuning{};      // file of `scissionlite tune`; empty: the one that the environment names, if any
 };
 
 struct PrepareOptions {
   Path package{};                     // the device's folder; empty: not written
   Path repository{};                  // the edge's; a folder a model is added; empty: not written
   std::vector<std::string> images{};  // unlabelled, for learned transfer layers; one of them becomes the probe
-  std::string fit_images = "0.33";  // as in ScoreOptions, so that both fit the same transfer layer
+  std::string fit_images = "0.33";    // as in ScoreOptions, so that both fit the same transfer layer
   std::string served_name{};          // empty: <model>_tail, or <model> for edge-only candidates
-  int max_tensors = 3;              // that of the plan
+  int max_tensors = 3;                // that of the plan
   int max_batch = 32;
   std::string engine{};
   int threads = 0;
@@ -266,26 +266,26 @@ struct PrepareOptions {
 /// What was written.
 struct Prepared {
   std::string candidate{}, served_name{};
-  std::string tail_sha256{};       // what device and edge must agree on
-  int64_t wire_bytes = 0;        // of the tensors that cross, one image; of an edge-only candidate its input tensor
+  std::string tail_sha256{};  // what device and edge must agree on
+  int64_t wire_bytes = 0;     // of the tensors that cross, one image; of an edge-only candidate its input tensor
   bool is_batch_dynamic = false;
-  std::vector<Prepared> also{};    // of PrepareOptions::also, in its order
+  std::vector<Prepared> also{};  // of PrepareOptions::also, in its order
 };
 /// @param candidate  a key, as of Plan::chosen. What was in the folders under these names is replaced at once, when all is
-/// written. @throws kInvalidArgument: an unknown cut, a learned transfer layer without images, further plans without a package; kResource: a folder that
-/// cannot be written. Cost: a run an image that is fitted on, the fit, two compilations.
+/// written. @throws kInvalidArgument: an unknown cut, a learned transfer layer without images, further plans without a package; kResource: a folder
+/// that cannot be written. Cost: a run an image that is fitted on, the fit, two compilations.
 Prepared prepare(const Model& model, const std::string& candidate, const PrepareOptions& options);
 
 // --- Running ---
 
 struct EdgeOptions {
   std::vector<Path> repositories{};  // that `prepare` wrote; every model in them is served
-  std::string host = "127.0.0.1";  // 0.0.0.0: every interface, which takes `security`
-  int port = 0;                    // 0: any free one
+  std::string host = "127.0.0.1";    // 0.0.0.0: every interface, which takes `security`
+  int port = 0;                      // 0: any free one
   std::string engine{};
-  int threads = 0;                 // of one request
+  int threads = 0;  // of one request
   Security security{};
-  Path access{};                   // who may use what, as of `scissionlite serve --access`; empty: everybody everything
+  Path access{};  // who may use what, as of `scissionlite serve --access`; empty: everybody everything
 };
 
 /// The edge half: a server of the Open Inference Protocol on threads of its own, in this process.
@@ -309,21 +309,21 @@ class Edge {
 };
 
 struct DeviceOptions {
-  std::string edge{};              // "host:port"; empty: everything is answered locally
+  std::string edge{};            // "host:port"; empty: everything is answered locally
   double deadline_us = 0;        // per image; then the local half answers. 0: none
   double call_timeout_us = 5e6;  // without a deadline: how long a silent edge is waited for
   bool local_fallback = true;    // false: an image that the edge does not answer is an error
   int top = 5;                   // classes in an answer
   std::string engine{};
   int threads = 0;
-  Security security{};           // of the way to the edge
-  double dwell_us = 2e6;         // least time between two switches, of a package with several plans
+  Security security{};    // of the way to the edge
+  double dwell_us = 2e6;  // least time between two switches, of a package with several plans
 };
 
 struct Class {
-  int64_t index = 0;  // in the model's first output
+  int64_t index = 0;    // in the model's first output
   std::string label{};  // "" without labels in input.json
-  double score = 0;   // as the model gives it
+  double score = 0;     // as the model gives it
 };
 struct Output {
   std::string name{};
@@ -341,16 +341,16 @@ struct Verdict {
 /// Every image gets one, from the edge or from the device itself.
 struct Answer {
   bool is_from_edge = false;
-  std::string plan{};             // by which it was answered: "split/37/uint8"
-  std::vector<Class> top{};       // best first; empty when the first output is no list of scores
+  std::string plan{};        // by which it was answered: "split/37/uint8"
+  std::vector<Class> top{};  // best first; empty when the first output is no list of scores
   std::optional<Verdict> verdict{};
-  std::vector<Output> outputs{};  // empty when the edge sent classes only
-  double latency_us = 0;        // from taking the image to the answer
+  std::vector<Output> outputs{};                   // empty when the edge sent classes only
+  double latency_us = 0;                           // from taking the image to the answer
   double device_us = 0, wire_us = 0, edge_us = 0;  // its parts: work here, both ways and waiting, work there
-  int64_t sent_bytes = 0;       // tensors or file, without the message around them
-  bool is_late = false;         // past the deadline
-  std::string note{};             // why it is local although there is an edge
-  std::string error{};            // not empty: there is no answer, and this is why
+  int64_t sent_bytes = 0;                          // tensors or file, without the message around them
+  bool is_late = false;                            // past the deadline
+  std::string note{};                              // why it is local although there is an edge
+  std::string error{};                             // not empty: there is no answer, and this is why
 };
 
 /// The device half: head, link, and the local tail for when the edge does not answer. Of a package with further plans (`prepare --also`) each image

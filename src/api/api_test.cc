@@ -55,7 +55,8 @@ class Api : public ::testing::Test {
   Api() {
     std::filesystem::create_directories(folder_ / "images");
     scissionlite::save_model(small_model(), folder_ / "small.onnx");
-    write(folder_ / "small.input.json", R"({"schema": "scissionlite.input/1", "width": 8, "height": 8, "resize": "stretch", "crop": "none", "labels": ["red", "green", "blue"]})");
+    write(folder_ / "small.input.json",
+          R"({"schema": "scissionlite.input/1", "width": 8, "height": 8, "resize": "stretch", "crop": "none", "labels": ["red", "green", "blue"]})");
     for (uint64_t i = 0; i < 8; ++i) {
       images_.push_back(scissionlite::vision::testing::noise(8, 8, i));
       write(folder_ / "images" / (std::to_string(i) + ".png"), scissionlite::vision::encode(images_.back(), "png"));
@@ -110,7 +111,8 @@ TEST_F(Api, CutsCarryShapesBytesAndWork) {
 
 TEST_F(Api, TheWholeRoadGivesTheUncutModelsAnswers) {
   const auto m = model();
-  const auto scores = sl::score(m, {.images = image_folder(), .fit_images = "2", .cuts = {"all"}, .transfer_layers = {"fp32", "uint8"}, .codecs = {"png"}, .threads = 1});
+  const auto scores = sl::score(
+      m, {.images = image_folder(), .fit_images = "2", .cuts = {"all"}, .transfer_layers = {"fp32", "uint8"}, .codecs = {"png"}, .threads = 1});
   ASSERT_EQ(scores.rows().size(), 1u + 1u + 3u * 2u);  // local, edge/png, three cuts by two transfer layers
   for (const auto& row : scores.rows()) EXPECT_EQ(row.images, 6) << row.candidate;
 
@@ -125,7 +127,8 @@ TEST_F(Api, TheWholeRoadGivesTheUncutModelsAnswers) {
   EXPECT_GT(plan.chosen().latency_us, 1000) << "a round trip of 1 ms is in it";
   EXPECT_FALSE(plan.families().empty());
 
-  const auto made = sl::prepare(m, plan.chosen().key, {.package = folder_ / "device", .repository = folder_ / "repository", .images = image_folder(), .threads = 1});
+  const auto made = sl::prepare(m, plan.chosen().key,
+                                {.package = folder_ / "device", .repository = folder_ / "repository", .images = image_folder(), .threads = 1});
   EXPECT_EQ(made.candidate, plan.chosen().key);
   sl::Edge server({.repositories = {folder_ / "repository"}, .threads = 1});
   EXPECT_EQ(server.models(), std::vector<std::string>{made.served_name});
@@ -148,7 +151,13 @@ TEST_F(Api, TheWholeRoadGivesTheUncutModelsAnswers) {
 TEST_F(Api, CompiledHalvesGiveTheUncutModelsAnswers) {
   const auto m = model();
   const sl::CompileFor narrow{.isa = "base"};
-  sl::prepare(m, "split/" + m.cuts()[0].id + "/fp32", {.package = folder_ / "device", .repository = folder_ / "repository", .threads = 1, .compile_device = narrow, .compile_edge = narrow, .edge_batches = {1, 4}});
+  sl::prepare(m, "split/" + m.cuts()[0].id + "/fp32",
+              {.package = folder_ / "device",
+               .repository = folder_ / "repository",
+               .threads = 1,
+               .compile_device = narrow,
+               .compile_edge = narrow,
+               .edge_batches = {1, 4}});
   EXPECT_TRUE(std::filesystem::exists(folder_ / "device" / "head.compiled" / "compiled.json"));
   EXPECT_TRUE(std::filesystem::exists(folder_ / "repository" / "small_tail" / "1" / "model.compiled" / "compiled.json"));
   for (const std::string engine : {"native", "reference"}) {
@@ -160,7 +169,11 @@ TEST_F(Api, CompiledHalvesGiveTheUncutModelsAnswers) {
     server.stop();
     expect_answer(client.run(image(0)), 0, 1e-5F);
   }
-  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(m, "local", {.package = folder_ / "other", .threads = 1, .compile_device = sl::CompileFor{.isa = "avx3"}}); }).find("avx3"), std::string::npos);
+  EXPECT_NE(
+      message_of(ErrorCode::kInvalidArgument,
+                 [&] { sl::prepare(m, "local", {.package = folder_ / "other", .threads = 1, .compile_device = sl::CompileFor{.isa = "avx3"}}); })
+          .find("avx3"),
+      std::string::npos);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
 }
 
@@ -182,7 +195,8 @@ TEST_F(Api, PixelsAndFilesGiveTheSameAnswer) {
 TEST_F(Api, APackageOfSeveralPlansIsAnsweredByOneOfThem) {
   const auto m = model();
   const std::string split = "split/" + m.cuts()[0].id + "/fp32";
-  const auto made = sl::prepare(m, split, {.package = folder_ / "device", .repository = folder_ / "repository", .threads = 1, .also = {"local", "edge/png"}});
+  const auto made =
+      sl::prepare(m, split, {.package = folder_ / "device", .repository = folder_ / "repository", .threads = 1, .also = {"local", "edge/png"}});
   EXPECT_EQ(made.candidate, split);
   ASSERT_EQ(made.also.size(), 2U);
   EXPECT_EQ(made.also[0].candidate, "local");
@@ -199,17 +213,24 @@ TEST_F(Api, APackageOfSeveralPlansIsAnsweredByOneOfThem) {
   }
   server.stop();
   expect_answer(client.run(image(0)), 0, 2e-3F);
-  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(m, split, {.repository = folder_ / "other", .threads = 1, .also = {"local"}}); }).find("--also"), std::string::npos);
+  EXPECT_NE(
+      message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(m, split, {.repository = folder_ / "other", .threads = 1, .also = {"local"}}); })
+          .find("--also"),
+      std::string::npos);
   auto other = small_model();
   other.initializers["gain"] = Tensor::of<float>({1, 3, 1, 1}, {2.0F, 1.5F, 1.25F});
   scissionlite::save_model(other, folder_ / "other.onnx");
   std::filesystem::copy_file(folder_ / "small.input.json", folder_ / "other.input.json");
   sl::prepare(sl::Model::load(folder_ / "other.onnx"), "local", {.package = folder_ / "device" / "also" / "other", .threads = 1});
-  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::Device(folder_ / "device", {.edge = server.address(), .threads = 1}); }).find("further plans"), std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { sl::Device(folder_ / "device", {.edge = server.address(), .threads = 1}); })
+                .find("further plans"),
+            std::string::npos);
 }
 
 TEST_F(Api, AModelThatFindsOneClassGivesItsVerdict) {
-  write(folder_ / "small.input.json", R"({"schema": "scissionlite.input/1", "width": 8, "height": 8, "resize": "stretch", "crop": "none", "labels": ["red", "green", "blue"], "decision": {"positive": 2, "threshold": 0.3}})");
+  write(
+      folder_ / "small.input.json",
+      R"({"schema": "scissionlite.input/1", "width": 8, "height": 8, "resize": "stretch", "crop": "none", "labels": ["red", "green", "blue"], "decision": {"positive": 2, "threshold": 0.3}})");
   sl::prepare(model(), "local", {.package = folder_ / "device", .threads = 1});
   sl::Device device(folder_ / "device", {.threads = 1});
   const auto answer = device.run(images_[0].rgb, 8, 8);
@@ -239,7 +260,8 @@ TEST_F(Api, ErrorsCarryTheirCode) {
   (void)message_of(ErrorCode::kModel, [&] { (void)sl::Model::load(folder_ / "broken.onnx"); });
   (void)message_of(ErrorCode::kResource, [&] { (void)sl::Plan::load(folder_ / "plan.json"); });
   sl::Network::of(1, 1, 1).save(folder_ / "network.json");
-  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { (void)sl::Plan::load(folder_ / "network.json"); }).find("scissionlite.plan"), std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::kInvalidArgument, [&] { (void)sl::Plan::load(folder_ / "network.json"); }).find("scissionlite.plan"),
+            std::string::npos);
   (void)message_of(ErrorCode::kInvalidArgument, [] { (void)sl::Network::of(1, 0, 1); });
   (void)message_of(ErrorCode::kInvalidArgument, [&] { (void)model().cuts(17); });
   (void)message_of(ErrorCode::kInvalidArgument, [&] { sl::prepare(model(), "split/a/fp32", {}); });
@@ -264,7 +286,9 @@ TEST_F(Api, APortThatIsTakenIsAResourceError) {
   sl::prepare(model(), "edge/png", {.package = folder_ / "device", .repository = folder_ / "repository", .images = image_folder(), .threads = 1});
   const sl::Edge first({.repositories = {folder_ / "repository"}, .threads = 1});
   const int port = std::stoi(first.address().substr(first.address().find(':') + 1));
-  EXPECT_NE(message_of(ErrorCode::kResource, [&] { sl::Edge({.repositories = {folder_ / "repository"}, .port = port, .threads = 1}); }).find(std::to_string(port)), std::string::npos);
+  EXPECT_NE(message_of(ErrorCode::kResource, [&] { sl::Edge({.repositories = {folder_ / "repository"}, .port = port, .threads = 1}); })
+                .find(std::to_string(port)),
+            std::string::npos);
 }
 
 }  // namespace

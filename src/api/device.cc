@@ -41,7 +41,8 @@ Answer public_answer(const device::Answer& answer, const std::string& plan) {
   out.plan = answer.candidate.empty() ? plan : answer.candidate;
   out.is_from_edge = answer.error.empty() && answer.origin != device::Origin::kLocal;
   for (const auto& c : answer.top) out.top.push_back({.index = c.index, .label = c.label, .score = c.score});
-  if (const auto& v = answer.verdict) out.verdict = Verdict{.is_positive = v->is_positive, .share = v->share, .threshold = v->threshold, .label = v->label};
+  if (const auto& v = answer.verdict)
+    out.verdict = Verdict{.is_positive = v->is_positive, .share = v->share, .threshold = v->threshold, .label = v->label};
   for (const auto& [name, tensor] : answer.outputs) out.outputs.push_back(public_output(name, tensor));
   out.latency_us = answer.latency_us;
   out.edge_us = p.edge_queue_us + p.edge_decode_us + p.edge_compute_us + p.cloud_us();
@@ -63,7 +64,10 @@ struct Device::Impl {
 };
 
 Device::Device(const Path& package, const DeviceOptions& options)
-    : impl_(at_border([&] { return std::unique_ptr<Impl>(new Impl{.plans = {device::make_offloaders(open_plans(package), offloader_options(options)), switch_options(options)}}); })) {}
+    : impl_(at_border([&] {
+        return std::unique_ptr<Impl>(
+            new Impl{.plans = {device::make_offloaders(open_plans(package), offloader_options(options)), switch_options(options)}});
+      })) {}
 Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 Device& Device::operator=(Device&&) noexcept = default;

@@ -6,9 +6,15 @@ namespace {
 
 Candidate public_candidate(const PlannedCandidate& c) {
   const bool is_scored = c.agreement >= 0;
-  return {.key = c.key, .family = c.family, .latency_us = c.latency_us, .bytes = c.bytes, .agreement = c.agreement,
-          .agreement_low = is_scored ? c.agreement_interval.low : -1, .agreement_high = is_scored ? c.agreement_interval.high : -1,
-          .is_feasible = c.feasible, .problem = c.infeasible_reason};
+  return {.key = c.key,
+          .family = c.family,
+          .latency_us = c.latency_us,
+          .bytes = c.bytes,
+          .agreement = c.agreement,
+          .agreement_low = is_scored ? c.agreement_interval.low : -1,
+          .agreement_high = is_scored ? c.agreement_interval.high : -1,
+          .is_feasible = c.feasible,
+          .problem = c.infeasible_reason};
 }
 
 std::vector<Candidate> public_candidates(const std::vector<PlannedCandidate>& candidates) {
@@ -37,7 +43,8 @@ std::string Scores::json() const { return text_of(impl_->value); }
 std::vector<Score> Scores::rows() const {
   std::vector<Score> out;
   for (const auto& s : impl_->value.scores)
-    out.push_back({.candidate = s.candidate, .agreement = s.agreement, .low = s.interval.low, .high = s.interval.high, .images = s.n, .bytes = s.bytes_mean});
+    out.push_back(
+        {.candidate = s.candidate, .agreement = s.agreement, .low = s.interval.low, .high = s.interval.high, .images = s.n, .bytes = s.bytes_mean});
   return out;
 }
 
@@ -52,8 +59,8 @@ double Profile::whole_us() const { return impl_->value.whole.median_us; }
 Network Network::of(double rtt_us, double up_bps, double down_bps) {
   return at_border([&] {
     if (!(rtt_us >= 0) || !(up_bps > 0) || !(down_bps > 0))
-      throw InvalidArgument("[network] got a round trip of " + Json(rtt_us).dump() + " us, " + Json(up_bps).dump() + " bit/s up and " + Json(down_bps).dump() +
-                            " bit/s down; expected a time of at least 0 and rates above 0");
+      throw InvalidArgument("[network] got a round trip of " + Json(rtt_us).dump() + " us, " + Json(up_bps).dump() + " bit/s up and " +
+                            Json(down_bps).dump() + " bit/s down; expected a time of at least 0 and rates above 0");
     return wrap<Network>(scissionlite::Network{.links = {{.rtt_us = rtt_us, .up_bps = up_bps, .down_bps = down_bps}}, .command = {}});
   });
 }

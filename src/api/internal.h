@@ -13,8 +13,8 @@
 #include "profile/network.h"
 #include "profile/profile.h"
 #include "protocol/tls.h"
-#include "score/scores.h"
 #include "scissionlite/scissionlite.h"
+#include "score/scores.h"
 #include "vision/input_spec.h"
 
 namespace scissionlite::api {
@@ -47,7 +47,8 @@ template <typename Public, typename Value>
 }
 
 [[nodiscard]] inline protocol::Security internal(const Security& given) {
-  return {.tls = {.authority = given.authority, .certificate = given.certificate, .key = given.key, .revoked = given.revoked}, .allows_plain_text = given.plain_text};
+  return {.tls = {.authority = given.authority, .certificate = given.certificate, .key = given.key, .revoked = given.revoked},
+          .allows_plain_text = given.plain_text};
 }
 
 [[noreturn]] void rethrow(const scissionlite::Error& error);
@@ -57,9 +58,7 @@ template <typename Body>
 decltype(auto) at_border(Body&& body) {
   try {
     return std::forward<Body>(body)();
-  } catch (const scissionlite::Error& e) {
-    rethrow(e);
-  } catch (const std::bad_alloc&) {
+  } catch (const scissionlite::Error& e) { rethrow(e); } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::kResource, "out of memory; try a smaller model, fewer images or fewer threads", /*is_retryable=*/false);
   } catch (const std::exception& e) {
     throw Error(ErrorCode::kInternal, std::string(e.what()) + " (unexpected; please report it)", /*is_retryable=*/false);

@@ -9,7 +9,12 @@ namespace scissionlite::api {
 namespace {
 
 Cut public_cut(const scissionlite::Cut& cut) {
-  Cut out{.id = cut.id, .tensors = cut.tensors, .shapes = {cut.shapes.begin(), cut.shapes.end()}, .dtypes = {}, .bytes = cut.bytes, .head_macs = cut.head_macs};
+  Cut out{.id = cut.id,
+          .tensors = cut.tensors,
+          .shapes = {cut.shapes.begin(), cut.shapes.end()},
+          .dtypes = {},
+          .bytes = cut.bytes,
+          .head_macs = cut.head_macs};
   for (const auto dtype : cut.dtypes) out.dtypes.emplace_back(dtype_name(dtype));
   return out;
 }
@@ -19,7 +24,8 @@ Cut public_cut(const scissionlite::Cut& cut) {
 std::string version() { return kVersion; }
 
 void set_log_level(LogLevel level) { log::set_level(static_cast<log::Level>(level)); }
-static_assert(static_cast<int>(log::Level::kDebug) == static_cast<int>(LogLevel::kDebug) && static_cast<int>(log::Level::kOff) == static_cast<int>(LogLevel::kOff));
+static_assert(static_cast<int>(log::Level::kDebug) == static_cast<int>(LogLevel::kDebug) &&
+              static_cast<int>(log::Level::kOff) == static_cast<int>(LogLevel::kOff));
 
 void rethrow(const scissionlite::Error& error) {
   const auto* transport = dynamic_cast<const TransportError*>(&error);

@@ -26,8 +26,8 @@ std::vector<scissionlite::Cut> costed_cuts(const Model& model, int max_tensors) 
 
 void require_same_model(const Model& model, const std::string& sha256, const std::string& where) {
   if (model.sha256() != sha256)
-    throw InvalidArgument("[" + where + "] the scores are of a model with sha256 " + sha256 + ", '" + model.path().string() + "' has " + model.sha256() +
-                          "; score this model first");
+    throw InvalidArgument("[" + where + "] the scores are of a model with sha256 " + sha256 + ", '" + model.path().string() + "' has " +
+                          model.sha256() + "; score this model first");
 }
 
 Profile run_profile(const Model& model, const ProfileOptions& options, ChosenCuts chosen) {
@@ -54,7 +54,11 @@ int64_t wire_bytes(const Manifest& manifest) {
 }
 
 Prepared public_prepared(const Manifest& manifest) {
-  return {.candidate = manifest.candidate, .served_name = manifest.tail_name, .tail_sha256 = manifest.tail_sha256, .wire_bytes = wire_bytes(manifest), .is_batch_dynamic = manifest.batch_dynamic};
+  return {.candidate = manifest.candidate,
+          .served_name = manifest.tail_name,
+          .tail_sha256 = manifest.tail_sha256,
+          .wire_bytes = wire_bytes(manifest),
+          .is_batch_dynamic = manifest.batch_dynamic};
 }
 
 CompileModelOptions compile_options(const CompileFor& options) {
@@ -88,7 +92,8 @@ Scores score(const Model& model, const ScoreOptions& options) {
 }
 
 Profile profile(const Model& model, const ProfileOptions& options) {
-  return at_border([&] { return run_profile(model, options, choose_profiled(costed_cuts(model, options.max_tensors), options.cuts, options.transfer_layers)); });
+  return at_border(
+      [&] { return run_profile(model, options, choose_profiled(costed_cuts(model, options.max_tensors), options.cuts, options.transfer_layers)); });
 }
 
 Profile profile(const Model& model, const Scores& scores, const ProfileOptions& options) {
@@ -123,7 +128,8 @@ Plan plan(const Profile& device, const Profile& edge, const Network& network, co
     for (const auto& text : options.forbid) wanted.constraints.push_back(planner::parse_forbid(text, names));
     const double begin_us = Clock::steady().now_us();
     const scissionlite::Scores* known = scores ? &scores->impl().value : nullptr;
-    const planner::CostModel model(machines, {network.impl().value.links.front()}, {.from_file = options.from_file, .scored_bytes = planner::scored_bytes(known)});
+    const planner::CostModel model(machines, {network.impl().value.links.front()},
+                                   {.from_file = options.from_file, .scored_bytes = planner::scored_bytes(known)});
     auto result = planner::Planner(model, known, wanted).plan();
     result.planning_us = Clock::steady().now_us() - begin_us;
     result.command = kCommand;
@@ -133,7 +139,8 @@ Plan plan(const Profile& device, const Profile& edge, const Network& network, co
 
 Prepared prepare(const Model& model, const std::string& candidate, const PrepareOptions& options) {
   return at_border([&] {
-    if (options.package.empty() && options.repository.empty()) throw InvalidArgument("[prepare] nothing to write; name a package, a repository or both");
+    if (options.package.empty() && options.repository.empty())
+      throw InvalidArgument("[prepare] nothing to write; name a package, a repository or both");
     scissionlite::PrepareOptions job;
     job.model_path = model.path();
     job.graph = model.impl().graph;

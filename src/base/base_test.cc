@@ -20,9 +20,7 @@ template <typename Body>
 std::string error_of(Body&& body) {
   try {
     body();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "(nothing was thrown)";
 }
 #define EXPECT_HAS(text, part) EXPECT_NE(std::string(text).find(part), std::string::npos) << (text)
@@ -170,10 +168,14 @@ TEST(JsonFiles, SaysWhereAndWhat) {
   EXPECT_HAS(error_of([] { (void)parse_json("{\"a\":1,\"a\":2}", "x.json"); }), "key 'a' twice");
   EXPECT_HAS(error_of([] { (void)parse_json(std::string(200, '['), "x.json"); }), "deeper than 100");
   EXPECT_HAS(error_of([] { (void)parse_json("[NaN]", "x.json"); }), "not valid JSON");
-  EXPECT_HAS(error_of([] { check_schema(Json{{"schema", "scissionlite.plan/0"}}, "plan", 1, "p.json"); }), "this version reads 'scissionlite.plan/1'");
+  EXPECT_HAS(error_of([] {
+               check_schema(Json{{"schema", "scissionlite.plan/0"}}, "plan", 1, "p.json");
+             }),
+             "this version reads 'scissionlite.plan/1'");
   EXPECT_HAS(error_of([] { check_schema(Json{{"schema", "scissionlite.scores/1"}}, "plan", 1, "p.json"); }), "is this the right file?");
   const Json json{{"cuts", {{{"n", "five"}}}}};
-  EXPECT_HAS(error_of([&] { (void)JsonReader(json, "p.json").at("cuts").elements()[0].at("n").integer(); }), "p.json.cuts[0].n: got \"five\", expected an integer");
+  EXPECT_HAS(error_of([&] { (void)JsonReader(json, "p.json").at("cuts").elements()[0].at("n").integer(); }),
+             "p.json.cuts[0].n: got \"five\", expected an integer");
   EXPECT_HAS(error_of([&] { JsonReader(json, "p.json").allow_only({"cut"}); }), "did you mean 'cut'?");
 }
 

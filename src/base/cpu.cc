@@ -15,9 +15,20 @@ struct Flag {
   const char* kernel_name;  // as /proc/cpuinfo writes it
   const char* name;         // as we write it
 };
-constexpr Flag kFlags[] = {{"sse4_2", "sse4.2"}, {"avx2", "avx2"}, {"fma", "fma"}, {"f16c", "f16c"}, {"avx512f", "avx512f"},
-                           {"avx512bw", "avx512bw"}, {"avx512_vnni", "avx512vnni"}, {"avx_vnni", "avxvnni"}, {"avx512_bf16", "avx512bf16"},
-                           {"avx512_vpopcntdq", "avx512vpopcntdq"}, {"avx512vbmi", "avx512vbmi"}, {"amx_int8", "amx_int8"}, {"amx_bf16", "amx_bf16"}, {"asimd", "neon"}};
+constexpr Flag kFlags[] = {{"sse4_2", "sse4.2"},
+                           {"avx2", "avx2"},
+                           {"fma", "fma"},
+                           {"f16c", "f16c"},
+                           {"avx512f", "avx512f"},
+                           {"avx512bw", "avx512bw"},
+                           {"avx512_vnni", "avx512vnni"},
+                           {"avx_vnni", "avxvnni"},
+                           {"avx512_bf16", "avx512bf16"},
+                           {"avx512_vpopcntdq", "avx512vpopcntdq"},
+                           {"avx512vbmi", "avx512vbmi"},
+                           {"amx_int8", "amx_int8"},
+                           {"amx_bf16", "amx_bf16"},
+                           {"asimd", "neon"}};
 
 /// Linux gives a process AMX's tile registers when it asks for them: once, for all of its threads, and kept by what it forks.
 bool may_use_tiles() {

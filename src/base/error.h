@@ -62,17 +62,11 @@ decltype(auto) while_doing(const std::string& doing, Body&& body) {
   const auto prefixed = [&](const Error& e) { return "while " + doing + ": " + e.what(); };
   try {
     return std::forward<Body>(body)();
-  } catch (const InvalidArgument& e) {
-    throw InvalidArgument(prefixed(e));
-  } catch (const ModelError& e) {
+  } catch (const InvalidArgument& e) { throw InvalidArgument(prefixed(e)); } catch (const ModelError& e) {
     throw ModelError(prefixed(e));
-  } catch (const Unsupported& e) {
-    throw Unsupported(prefixed(e));
-  } catch (const TransportError& e) {
+  } catch (const Unsupported& e) { throw Unsupported(prefixed(e)); } catch (const TransportError& e) {
     throw TransportError(prefixed(e), e.retryable());
-  } catch (const ResourceError& e) {
-    throw ResourceError(prefixed(e));
-  }
+  } catch (const ResourceError& e) { throw ResourceError(prefixed(e)); }
 }
 
 }  // namespace scissionlite

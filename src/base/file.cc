@@ -30,8 +30,7 @@ void make_parent(const fs::path& path) {
   std::error_code error;
   fs::create_directories(parent, error);
   if (error)
-    throw ResourceError("[file] cannot create folder '" + parent.string() + "': " + error.message() +
-                        "; choose a folder that can be written");
+    throw ResourceError("[file] cannot create folder '" + parent.string() + "': " + error.message() + "; choose a folder that can be written");
 }
 
 }  // namespace
@@ -118,8 +117,7 @@ StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)) {
   std::error_code error;
   fs::create_directories(staging_, error);
   if (error)
-    throw ResourceError("[file] cannot create folder '" + staging_.string() + "': " + error.message() +
-                        "; choose a place that can be written");
+    throw ResourceError("[file] cannot create folder '" + staging_.string() + "': " + error.message() + "; choose a place that can be written");
 }
 
 StagedFolder::~StagedFolder() {

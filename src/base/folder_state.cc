@@ -11,7 +11,8 @@ std::string folder_state(const fs::path& folder) {
   const auto note = [&](const fs::path& path) {
     struct stat info {};
     if (lstat(path.c_str(), &info) != 0) return;
-    lines.push_back(path.string() + " " + std::to_string(info.st_ino) + " " + std::to_string(S_ISDIR(info.st_mode) ? 0 : info.st_size) + " " + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n");
+    lines.push_back(path.string() + " " + std::to_string(info.st_ino) + " " + std::to_string(S_ISDIR(info.st_mode) ? 0 : info.st_size) + " " +
+                    std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + "\n");
   };
   note(folder);
   std::error_code error;

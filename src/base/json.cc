@@ -87,7 +87,9 @@ Json read_json(const fs::path& path, const std::string& name, int version) {
   return json;
 }
 
-void write_json(const fs::path& path, const Json& json) { write_file(path, json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n"); }
+void write_json(const fs::path& path, const Json& json) {
+  write_file(path, json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n");
+}
 
 void JsonReader::fail(const std::string& expected) const {
   std::string given = json_->dump();

@@ -36,7 +36,7 @@ class JsonReader {
   /// Keys and values of an object.
   [[nodiscard]] std::vector<std::pair<std::string, JsonReader>> members() const;
   [[nodiscard]] std::string text() const;
-  [[nodiscard]] double number() const;   ///< finite
+  [[nodiscard]] double number() const;  ///< finite
   [[nodiscard]] double number_at_least(double low) const;
   [[nodiscard]] int64_t integer() const;
   [[nodiscard]] bool boolean() const;

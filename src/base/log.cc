@@ -50,8 +50,8 @@ void write(spdlog::level::level_enum level, const char* name, const std::string&
 }  // namespace
 
 void set_level(Level level) {
-  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                                                          spdlog::level::err, spdlog::level::off};
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err,
+                                                          spdlog::level::off};
   logger().set_level(kLevels[static_cast<int>(level)]);
 }
 

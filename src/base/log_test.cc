@@ -8,8 +8,11 @@ namespace scissionlite::log {
 namespace {
 
 TEST(Log, AJsonLineHasTimeLevelComponentAndFields) {
-  const auto line = json_line(1'700'000'000'000'123, "info", "[offload] answered", {{"request_id", "5f-1"}, {"latency_us", 12.5}, {"bytes", int64_t{7}}, {"late", false}});
-  EXPECT_EQ(line, R"({"time":"2023-11-14T22:13:20.000123Z","level":"info","component":"offload","message":"answered","request_id":"5f-1","latency_us":12.5,"bytes":7,"late":false})");
+  const auto line = json_line(1'700'000'000'000'123, "info", "[offload] answered",
+                              {{"request_id", "5f-1"}, {"latency_us", 12.5}, {"bytes", int64_t{7}}, {"late", false}});
+  EXPECT_EQ(
+      line,
+      R"({"time":"2023-11-14T22:13:20.000123Z","level":"info","component":"offload","message":"answered","request_id":"5f-1","latency_us":12.5,"bytes":7,"late":false})");
 }
 
 TEST(Log, AJsonLineIsOneLineOfJsonWhateverTheTextHolds) {
@@ -23,7 +26,8 @@ TEST(Log, AJsonLineIsOneLineOfJsonWhateverTheTextHolds) {
 
 TEST(Log, FieldsOfTextLines) {
   EXPECT_EQ(text_of({}), "");
-  EXPECT_EQ(text_of({{"request_id", "5f-1"}, {"note", "no time left\n"}, {"empty", ""}, {"n", int64_t{3}}}), " request_id=5f-1 note=\"no time left\\n\" empty=\"\" n=3");
+  EXPECT_EQ(text_of({{"request_id", "5f-1"}, {"note", "no time left\n"}, {"empty", ""}, {"n", int64_t{3}}}),
+            " request_id=5f-1 note=\"no time left\\n\" empty=\"\" n=3");
 }
 
 }  // namespace

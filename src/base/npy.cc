@@ -10,9 +10,18 @@ struct NpyType {
   Dtype dtype;
   const char* code;
 };
-constexpr std::array<NpyType, 12> kTypes{{{Dtype::kF32, "<f4"}, {Dtype::kF64, "<f8"}, {Dtype::kF16, "<f2"}, {Dtype::kU8, "|u1"},
-                                          {Dtype::kI8, "|i1"}, {Dtype::kU16, "<u2"}, {Dtype::kI16, "<i2"}, {Dtype::kU32, "<u4"},
-                                          {Dtype::kI32, "<i4"}, {Dtype::kU64, "<u8"}, {Dtype::kI64, "<i8"}, {Dtype::kBool, "|b1"}}};
+constexpr std::array<NpyType, 12> kTypes{{{Dtype::kF32, "<f4"},
+                                          {Dtype::kF64, "<f8"},
+                                          {Dtype::kF16, "<f2"},
+                                          {Dtype::kU8, "|u1"},
+                                          {Dtype::kI8, "|i1"},
+                                          {Dtype::kU16, "<u2"},
+                                          {Dtype::kI16, "<i2"},
+                                          {Dtype::kU32, "<u4"},
+                                          {Dtype::kI32, "<i4"},
+                                          {Dtype::kU64, "<u8"},
+                                          {Dtype::kI64, "<i8"},
+                                          {Dtype::kBool, "|b1"}}};
 constexpr char kMagic[] = "\x93NUMPY\x01";
 
 /// Text between the first `open` after `key` and the next `close`.

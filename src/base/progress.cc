@@ -10,7 +10,9 @@
 namespace scissionlite {
 
 Progress::Progress(std::string label, int64_t total)
-    : label_(std::move(label)), total_(std::max<int64_t>(1, total)), started_us_(Clock::steady().now_us()),
+    : label_(std::move(label)),
+      total_(std::max<int64_t>(1, total)),
+      started_us_(Clock::steady().now_us()),
       on_terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() {

@@ -36,7 +36,8 @@ bool send_to(const char* path, std::string_view text) {
   const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) return false;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  return sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) == static_cast<ssize_t>(text.size());
+  return sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size) ==
+         static_cast<ssize_t>(text.size());
 }
 
 }  // namespace
@@ -79,7 +80,8 @@ void ServiceWatchdog::watch(double period_us) {
     if (well) notify_service("WATCHDOG=1");
     if (well != was_well) {
       notify_service(well ? "STATUS=serving" : "STATUS=does not answer; waiting for the watchdog");
-      log::warning(well ? "[service] it answers again" : "[service] it does not answer: the watchdog is not told that all is well, and will restart it");
+      log::warning(well ? "[service] it answers again"
+                        : "[service] it does not answer: the watchdog is not told that all is well, and will restart it");
     }
     was_well = well;
     lock.lock();

@@ -6,8 +6,7 @@
 #include <numeric>
 
 namespace scissionlite {
-namespace {
-}
+namespace {}
 
 double percentile(std::vector<double> values, double p) {
   if (values.empty()) return 0;

@@ -17,13 +17,20 @@ struct DtypeRow {
 };
 
 constexpr std::array<DtypeRow, 14> kDtypes{{
-    {Dtype::kF32, 4, "float32", "FP32"},   {Dtype::kU8, 1, "uint8", "UINT8"},
-    {Dtype::kI8, 1, "int8", "INT8"},       {Dtype::kU16, 2, "uint16", "UINT16"},
-    {Dtype::kI16, 2, "int16", "INT16"},    {Dtype::kI32, 4, "int32", "INT32"},
-    {Dtype::kI64, 8, "int64", "INT64"},    {Dtype::kString, 0, "string", "BYTES"},
-    {Dtype::kBool, 1, "bool", "BOOL"},     {Dtype::kF16, 2, "float16", "FP16"},
-    {Dtype::kF64, 8, "float64", "FP64"},   {Dtype::kU32, 4, "uint32", "UINT32"},
-    {Dtype::kU64, 8, "uint64", "UINT64"},  {Dtype::kBF16, 2, "bfloat16", "BF16"},
+    {Dtype::kF32, 4, "float32", "FP32"},
+    {Dtype::kU8, 1, "uint8", "UINT8"},
+    {Dtype::kI8, 1, "int8", "INT8"},
+    {Dtype::kU16, 2, "uint16", "UINT16"},
+    {Dtype::kI16, 2, "int16", "INT16"},
+    {Dtype::kI32, 4, "int32", "INT32"},
+    {Dtype::kI64, 8, "int64", "INT64"},
+    {Dtype::kString, 0, "string", "BYTES"},
+    {Dtype::kBool, 1, "bool", "BOOL"},
+    {Dtype::kF16, 2, "float16", "FP16"},
+    {Dtype::kF64, 8, "float64", "FP64"},
+    {Dtype::kU32, 4, "uint32", "UINT32"},
+    {Dtype::kU64, 8, "uint64", "UINT64"},
+    {Dtype::kBF16, 2, "bfloat16", "BF16"},
 }};
 
 const DtypeRow* row_of(Dtype dtype) {
@@ -118,8 +125,7 @@ bool is_static(const Shape& shape) {
 }
 
 Tensor::Tensor(Dtype dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)) {
-  if (dtype_size(dtype) == 0)
-    throw InvalidArgument("[tensor] dtype " + std::string(dtype_name(dtype)) + " cannot be stored; use a numeric dtype");
+  if (dtype_size(dtype) == 0) throw InvalidArgument("[tensor] dtype " + std::string(dtype_name(dtype)) + " cannot be stored; use a numeric dtype");
   size_ = element_count(shape_);
   if (size_ > (int64_t{1} << 48)) throw ResourceError("[tensor] shape " + to_string(shape_) + " needs more memory than any machine has");
   const size_t bytes = (size_bytes() + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
@@ -130,14 +136,13 @@ Tensor::Tensor(Dtype dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
 }
 
 Tensor::Tensor(Dtype dtype, Shape shape, std::shared_ptr<const void> owner, const void* data)
-    : dtype_(dtype), shape_(std::move(shape)), size_(element_count(shape_)), owner_(std::move(owner)),
-      data_(static_cast<const std::byte*>(data)) {}
+    : dtype_(dtype), shape_(std::move(shape)), size_(element_count(shape_)), owner_(std::move(owner)), data_(static_cast<const std::byte*>(data)) {}
 
 void Tensor::check_type(Dtype wanted, size_t size) const {
   const bool raw_half = wanted == Dtype::kU16 && (dtype_ == Dtype::kF16 || dtype_ == Dtype::kBF16);
   if (dtype_ != wanted && !raw_half)
-    throw WrongType("[tensor] dtype " + std::string(dtype_name(dtype_)) + " read as " + std::string(dtype_name(wanted)) +
-                    " of " + std::to_string(size) + " bytes");
+    throw WrongType("[tensor] dtype " + std::string(dtype_name(dtype_)) + " read as " + std::string(dtype_name(wanted)) + " of " +
+                    std::to_string(size) + " bytes");
 }
 
 Tensor Tensor::clone() const {
@@ -148,8 +153,7 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
-  if (element_count(shape) != size_)
-    throw InvalidArgument("[tensor] cannot reshape " + to_string(shape_) + " to " + to_string(shape));
+  if (element_count(shape) != size_) throw InvalidArgument("[tensor] cannot reshape " + to_string(shape_) + " to " + to_string(shape));
   Tensor other = *this;
   other.shape_ = std::move(shape);
   return other;
@@ -171,8 +175,7 @@ std::vector<int64_t> Tensor::to_i64() const {
 }
 
 bool bit_equal(const Tensor& a, const Tensor& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         (a.size_bytes() == 0 || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && (a.size_bytes() == 0 || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
 
 double max_relative_error(const Tensor& a, const Tensor& b) {

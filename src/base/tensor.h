@@ -15,8 +15,21 @@ namespace scissionlite {
 
 /// Element types; the numbers are those of ONNX TensorProto.DataType.
 enum class Dtype : int32_t {
-  kUndefined = 0, kF32 = 1, kU8 = 2, kI8 = 3, kU16 = 4, kI16 = 5, kI32 = 6, kI64 = 7, kString = 8, kBool = 9,
-  kF16 = 10, kF64 = 11, kU32 = 12, kU64 = 13, kBF16 = 16,
+  kUndefined = 0,
+  kF32 = 1,
+  kU8 = 2,
+  kI8 = 3,
+  kU16 = 4,
+  kI16 = 5,
+  kI32 = 6,
+  kI64 = 7,
+  kString = 8,
+  kBool = 9,
+  kF16 = 10,
+  kF64 = 11,
+  kU32 = 12,
+  kU64 = 13,
+  kBF16 = 16,
 };
 
 /// Bytes of one element; 0 for kUndefined and kString.
@@ -58,7 +71,9 @@ class Tensor {
     return of<T>(std::move(shape), std::span<const T>(values.begin(), values.size()));
   }
   template <typename T>
-  static Tensor scalar(T value) { return of<T>({}, {value}); }
+  static Tensor scalar(T value) {
+    return of<T>({}, {value});
+  }
 
   [[nodiscard]] Dtype dtype() const { return dtype_; }
   [[nodiscard]] const Shape& shape() const { return shape_; }
@@ -131,8 +146,8 @@ template <typename T>
 Tensor Tensor::of(Shape shape, std::span<const T> values) {
   Tensor t(dtype_of<T>(), std::move(shape));
   if (static_cast<int64_t>(values.size()) != t.size())
-    throw InvalidArgument("[tensor] shape " + to_string(t.shape()) + " expects " + std::to_string(t.size()) +
-                          " values, got " + std::to_string(values.size()));
+    throw InvalidArgument("[tensor] shape " + to_string(t.shape()) + " expects " + std::to_string(t.size()) + " values, got " +
+                          std::to_string(values.size()));
   std::copy(values.begin(), values.end(), t.mutable_as<T>().begin());
   return t;
 }

@@ -13,9 +13,7 @@ template <typename E = InvalidArgument>
 std::string message_of(const std::function<void()>& body) {
   try {
     body();
-  } catch (const E& e) {
-    return e.what();
-  }
+  } catch (const E& e) { return e.what(); }
   return "";
 }
 

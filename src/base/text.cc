@@ -128,9 +128,7 @@ double parse_scaled(const std::string& text, const std::string& what) {
   double value = 0;
   try {
     value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
+  } catch (const std::exception&) { used = 0; }
   double scale = 1;
   if (used > 0 && used + 1 == text.size()) {
     const char suffix = text[used];

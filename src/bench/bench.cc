@@ -48,7 +48,9 @@ bool wants_edge(const Contestant& c) { return c.key != "local"; }
 class Bench {
  public:
   explicit Bench(const BenchOptions& options)
-      : o_(options), folder_(options.keep), model_(load_model(options.model)),
+      : o_(options),
+        folder_(options.keep),
+        model_(load_model(options.model)),
         input_(vision::find_input_spec(model_, options.model, options.input_spec)) {
     model_ = vision::with_input_size(std::move(model_), input_);
     if (o_.images.empty()) throw InvalidArgument("[bench] there is no image to measure with");
@@ -226,7 +228,8 @@ class Bench {
     r.model_name = o_.model.stem().string();
     r.model_sha256 = model_sha256(o_.model);
     r.machine = this_machine();
-    r.device_engine = (o_.device_slow > 1 ? "slow:" + Json(o_.device_slow).dump() + ":" : "") + (o_.device_engine.empty() ? default_backend() : o_.device_engine);
+    r.device_engine =
+        (o_.device_slow > 1 ? "slow:" + Json(o_.device_slow).dump() + ":" : "") + (o_.device_engine.empty() ? default_backend() : o_.device_engine);
     r.edge_engine = o_.edge_engine.empty() ? default_backend() : o_.edge_engine;
     r.link_rtt_us = o_.link.rtt_us;
     r.link_up_bps = o_.link.up_bps;

@@ -15,18 +15,18 @@ namespace scissionlite {
 struct BenchOptions {
   fs::path model;
   fs::path input_spec;
-  std::optional<Plan> plan;                // its predictions stand beside the measurements
-  std::vector<std::string> candidates;     // keys; "local" is added, it is what speed-up is measured against
-  transfer::Shelf shelf;                   // TLs fitted beforehand
+  std::optional<Plan> plan;                  // its predictions stand beside the measurements
+  std::vector<std::string> candidates;       // keys; "local" is added, it is what speed-up is measured against
+  transfer::Shelf shelf;                     // TLs fitted beforehand
   std::vector<fs::path> fit_images, images;  // learned TLs are fitted on the first, everything is measured on the second
   net::LinkOptions link;
   double device_slow = 1;
   std::string device_engine, edge_engine;  // "" = default_backend()
   int device_threads = 1, edge_threads = 0;
   int max_cut_tensors = 3;
-  int block = 5;                           // images in a row with one candidate, before the next one's turn
-  int in_flight = 0;                       // over 1: throughput is measured too, with so many requests at once
-  fs::path keep;                           // folder for packages and logs; "" = a temporary one, removed at the end
+  int block = 5;      // images in a row with one candidate, before the next one's turn
+  int in_flight = 0;  // over 1: throughput is measured too, with so many requests at once
+  fs::path keep;      // folder for packages and logs; "" = a temporary one, removed at the end
   std::string command;
 };
 

@@ -28,7 +28,7 @@ Sample parse_sample(const Json& line) {
   return s;
 }
 
-double median_of(const std::vector<Sample>& samples, double Sample::* field) {
+double median_of(const std::vector<Sample>& samples, double Sample::*field) {
   std::vector<double> values;
   for (const auto& s : samples) values.push_back(s.*field);
   return median(values);

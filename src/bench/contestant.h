@@ -20,10 +20,10 @@ struct Sample {
 struct Contestant {
   std::string key, family;
   std::unique_ptr<ChildProcess> device;
-  std::vector<Sample> samples;        // by image; missing ones were errors
-  std::vector<int64_t> sample_images; // index of the image of each sample
+  std::vector<Sample> samples;         // by image; missing ones were errors
+  std::vector<int64_t> sample_images;  // index of the image of each sample
   double throughput_ips = 0;
-  std::string error;                  // it is out of the race
+  std::string error;  // it is out of the race
 };
 
 /// Sends one path, waits for the answer. @throws TransportError: the process is gone or silent, or the image has no answer

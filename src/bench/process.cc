@@ -21,7 +21,8 @@ namespace {
 
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) throw ResourceError(std::string("[bench] cannot make a pipe: ") + std::strerror(errno) + "; close some files");
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    throw ResourceError(std::string("[bench] cannot make a pipe: ") + std::strerror(errno) + "; close some files");
   return ends;
 }
 
@@ -30,9 +31,7 @@ std::string tail_of(const std::string& path) {
   try {
     const auto text = read_file(path);
     return text.size() > kKept ? "..." + text.substr(text.size() - kKept) : text;
-  } catch (const Error&) {
-    return "";
-  }
+  } catch (const Error&) { return ""; }
 }
 
 }  // namespace

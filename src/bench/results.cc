@@ -15,8 +15,9 @@ struct Part {
   double BenchRow::*member;
 };
 constexpr Part kParts[] = {
-    {"preprocess_us", &BenchRow::preprocess_us}, {"head_us", &BenchRow::head_us}, {"encode_us", &BenchRow::encode_us},
-    {"wire_us", &BenchRow::wire_us},             {"decode_us", &BenchRow::decode_us}, {"tail_us", &BenchRow::tail_us},
+    {"preprocess_us", &BenchRow::preprocess_us}, {"head_us", &BenchRow::head_us},
+    {"encode_us", &BenchRow::encode_us},         {"wire_us", &BenchRow::wire_us},
+    {"decode_us", &BenchRow::decode_us},         {"tail_us", &BenchRow::tail_us},
     {"other_us", &BenchRow::other_us},
 };
 
@@ -42,8 +43,9 @@ Json row_json(const BenchRow& row) {
 double time_at(const JsonReader& json, const std::string& key) { return json.has(key) ? json.at(key).number_at_least(0) : 0; }
 
 BenchRow row_from_json(const JsonReader& json) {
-  std::vector<std::string> known{"key", "family", "error", "n", "latency_median_us", "latency_p95_us", "latency_ci", "predicted_us",
-                                 "bytes_mean", "bytes_p95", "throughput_ips", "agreement", "agreement_interval", "agreement_n", "speedup_over_local"};
+  std::vector<std::string> known{
+      "key",        "family",    "error",          "n",         "latency_median_us",  "latency_p95_us", "latency_ci",        "predicted_us",
+      "bytes_mean", "bytes_p95", "throughput_ips", "agreement", "agreement_interval", "agreement_n",    "speedup_over_local"};
   for (const auto& part : kParts) known.emplace_back(part.key);
   json.allow_only(known);
   BenchRow row;

@@ -18,18 +18,18 @@ struct BenchRow {
   int64_t n = 0;
   double latency_median_us = 0, latency_p95_us = 0;
   Interval latency_ci;
-  double predicted_us = 0;        // by the plan, same candidate; 0 when none
+  double predicted_us = 0;  // by the plan, same candidate; 0 when none
   // parts, medians
   double preprocess_us = 0, head_us = 0, encode_us = 0, wire_us = 0, decode_us = 0, tail_us = 0, other_us = 0;
   double bytes_mean = 0, bytes_p95 = 0;
-  double throughput_ips = 0;      // pipelined; 0 when not measured
-  double agreement = -1;          // same top-1 as the uncut model on these images
+  double throughput_ips = 0;  // pipelined; 0 when not measured
+  double agreement = -1;      // same top-1 as the uncut model on these images
   Interval agreement_interval;
   int64_t agreement_n = 0;
   double speedup_over_local = 0;
-  std::string error;              // why it could not run
+  std::string error;  // why it could not run
 };
-struct BenchResults {             // "scissionlite.bench/1"
+struct BenchResults {  // "scissionlite.bench/1"
   std::string model_name, model_sha256;
   MachineInfo machine;
   std::string device_engine, edge_engine;

@@ -43,9 +43,7 @@ BenchResults sample() {
 std::string error_of(Json json) {
   try {
     (void)bench_from_json(json, "bench.json");
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "(nothing was thrown)";
 }
 

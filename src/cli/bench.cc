@@ -48,7 +48,8 @@ void choose_candidates(Options& o) {
     for (const auto& key : o.candidates) (void)candidate_from_key(key);
     return;
   }
-  if (!o.plan) throw InvalidArgument("[bench] --candidates " + o.which + " needs --plan; without one name the keys, as local,edge/file,edge/jpeg-q90-420");
+  if (!o.plan)
+    throw InvalidArgument("[bench] --candidates " + o.which + " needs --plan; without one name the keys, as local,edge/file,edge/jpeg-q90-420");
   o.candidates = o.which == "all" ? all_keys(*o.plan) : family_keys(*o.plan);
 }
 
@@ -83,7 +84,8 @@ int run(Options& o, const Common& common) {
   if (common.json) std::cout << to_json(results).dump(2) << "\n";
   else
     std::cout << results.model_name << ", device " << results.device_engine << ", edge " << results.edge_engine << ", link " << net::to_string(o.link)
-              << ", " << o.images.size() << " images\n\n" << format_bench(results);
+              << ", " << o.images.size() << " images\n\n"
+              << format_bench(results);
   const bool whole = std::all_of(results.rows.begin(), results.rows.end(), [](const auto& row) { return row.error.empty(); });
   if (!whole) std::cerr << "scissionlite bench: error: not every candidate could run; see its line above\n";
   return whole ? 0 : 5;
@@ -101,15 +103,20 @@ Run declare_bench(CLI::App& app, Common& common) {
   app.add_option("--fit-from", o->fit_paths, "fit on these images instead, and measure on all of --images");
   app.add_option("-n,--limit", o->limit, "measure on at most this many images; 0 is all")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--link", o->link_text, "emulated link, as 58.8M,27.4ms or up=5M,down=20M,rtt=27.4ms,jitter=2ms (default: the plan's)");
-  app.add_option("--candidates", o->which, "keys joined by commas, families (the plan's best of each family) or all (its best list too)")->capture_default_str();
+  app.add_option("--candidates", o->which, "keys joined by commas, families (the plan's best of each family) or all (its best list too)")
+      ->capture_default_str();
   app.add_option("--device-slow", o->device_slow, "pretend a device this many times slower")->check(CLI::Range(1.0, 1e4))->capture_default_str();
   const std::string default_engine = " (default: the first that is available of " + join(backend_names()) + ")";  // asking them would load each
   app.add_option("--device-engine", o->device_engine, "engine of the device half" + default_engine);
   app.add_option("--edge-engine", o->edge_engine, "engine of the edge half" + default_engine);
-  app.add_option("--device-threads", o->device_threads, "threads of the device half; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
+  app.add_option("--device-threads", o->device_threads, "threads of the device half; 0 is all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   app.add_option("--edge-threads", o->edge_threads, "threads of the edge half; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
   app.add_option("--max-tensors", o->max_cut_tensors, "tensors of a cut; must be that of the plan")->check(CLI::Range(1, 16))->capture_default_str();
-  app.add_option("--block", o->block, "images in a row with one candidate before the next one's turn")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--block", o->block, "images in a row with one candidate before the next one's turn")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   app.add_option("--pipeline", o->in_flight, "measure throughput too, with this many requests in flight")->check(CLI::Range(0, 256));
   app.add_option("--input,--input-spec", o->input_path, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--keep", o->keep_path, "keep packages, repository and logs in this folder");

@@ -42,7 +42,8 @@ void check_same(const Graph& graph, const CompileModelOptions& options, const Co
   const auto inputs = normal_inputs(compiled.inputs, compiled.programs.at(0).shapes);
   const auto expected = direct->run(inputs), given = loaded.run(inputs);
   for (size_t i = 0; i < expected.size(); ++i)
-    if (!bit_equal(given.at(i), expected[i])) throw InternalError("[compile] output '" + compiled.outputs[i].name + "' of '" + options.folder.string() + "' is not what the model gives");
+    if (!bit_equal(given.at(i), expected[i]))
+      throw InternalError("[compile] output '" + compiled.outputs[i].name + "' of '" + options.folder.string() + "' is not what the model gives");
 }
 
 struct Share {
@@ -76,12 +77,16 @@ void print(const CompiledModel& compiled, const CompileModelOptions& options, co
   for (const auto& step : compiled.programs.at(0).steps) macs += step.macs;
   std::vector<std::vector<std::string>> rows{{"done by", "steps", "of multiply-adds"}};
   for (const auto& sum : by_implementation(compiled.programs[0]))
-    rows.push_back({sum.by, std::to_string(sum.steps), macs > 0 ? format_fixed(100.0 * static_cast<double>(sum.macs) / static_cast<double>(macs), 1) + " %" : "-"});
+    rows.push_back({sum.by, std::to_string(sum.steps),
+                    macs > 0 ? format_fixed(100.0 * static_cast<double>(sum.macs) / static_cast<double>(macs), 1) + " %" : "-"});
   std::cout << format_table(rows) << "\n";
   std::vector<std::string> batches;
   for (const auto& program : compiled.programs) batches.push_back(program.shapes.empty() ? "no inputs" : to_string(program.shapes[0]));
-  std::cout << "compiled  " << options.folder.string() << ", " << format_bytes(static_cast<double>(total_bytes(compiled))) << ", of that packed weights " << format_bytes(static_cast<double>(compiled.packed_bytes)) << "\n"
-            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads << (compiled.threads == 1 ? " thread" : " threads") << ", " << compiled.precision << ", inputs of " << join(batches, "; ") << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
+  std::cout << "compiled  " << options.folder.string() << ", " << format_bytes(static_cast<double>(total_bytes(compiled)))
+            << ", of that packed weights " << format_bytes(static_cast<double>(compiled.packed_bytes)) << "\n"
+            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads
+            << (compiled.threads == 1 ? " thread" : " threads") << ", " << compiled.precision << ", inputs of " << join(batches, "; ")
+            << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
   if (loaded) std::cout << "loads in  " << format_us(loaded->load_us) << ", and gives what the model gives\n";
   else std::cout << "not tried here: this CPU does not run " << compiled.isa << "\n";
   std::cout << "why each step is done as it is: " << (options.folder / kCompiledJson).string() << "\n";
@@ -120,7 +125,9 @@ Run declare_compile(CLI::App& app, Common& common) {
   app.add_option("-o,--output", options->folder, "folder to write; an earlier compiled model there is replaced")->required();
   add_batch_option(app, *options)->capture_default_str();
   add_target_options(app, *options);
-  app.add_option("--precision", options->precision, "f32, or bf16: convolutions and dense layers may multiply rounded values where that is faster")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  app.add_option("--precision", options->precision, "f32, or bf16: convolutions and dense layers may multiply rounded values where that is faster")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   app.add_flag("--portable", options->is_portable, "keep a copy of the model: other batch sizes, CPUs and versions compile from it");
   return [options, &common] { return compile_command(*options, common); };
 }

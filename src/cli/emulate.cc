@@ -26,9 +26,14 @@ int emulate(const Options& options, const Common& common) {
   const auto link = net::parse_link(options.link);
   const net::LinkEmulator emulator(options.target, link, options.port);
   if (common.json)
-    std::cout << Json{{"event", "ready"}, {"address", emulator.address()}, {"port", emulator.port()}, {"target", options.target}, {"link", net::to_string(link)}}.dump() << std::endl;
-  else
-    std::cout << "ready " << emulator.address() << " -> " << options.target << " over " << net::to_string(link) << std::endl;
+    std::cout << Json{{"event", "ready"},
+                      {"address", emulator.address()},
+                      {"port", emulator.port()},
+                      {"target", options.target},
+                      {"link", net::to_string(link)}}
+                     .dump()
+              << std::endl;
+  else std::cout << "ready " << emulator.address() << " -> " << options.target << " over " << net::to_string(link) << std::endl;
   int signal = 0;
   sigwait(&stop, &signal);
   const auto up = static_cast<double>(emulator.bytes_up()), down = static_cast<double>(emulator.bytes_down());

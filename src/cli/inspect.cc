@@ -43,15 +43,19 @@ std::string shapes_text(const Cut& cut) {
   return join(parts, " + ");
 }
 
-std::string shorten(const std::string& text, size_t width) {
-  return text.size() <= width ? text : "..." + text.substr(text.size() - width + 3);
-}
+std::string shorten(const std::string& text, size_t width) { return text.size() <= width ? text : "..." + text.substr(text.size() - width + 3); }
 
 Json cut_json(const Cut& cut, int64_t total_macs) {
   Json dtypes = Json::array();
   for (auto dtype : cut.dtypes) dtypes.push_back(dtype_name(dtype));
-  return {{"id", cut.id}, {"tensors", cut.tensors}, {"shapes", cut.shapes}, {"dtypes", dtypes}, {"bytes", cut.bytes},
-          {"position", cut.position}, {"region", cut.region}, {"head_macs", cut.head_macs},
+  return {{"id", cut.id},
+          {"tensors", cut.tensors},
+          {"shapes", cut.shapes},
+          {"dtypes", dtypes},
+          {"bytes", cut.bytes},
+          {"position", cut.position},
+          {"region", cut.region},
+          {"head_macs", cut.head_macs},
           {"head_share", total_macs > 0 ? static_cast<double>(cut.head_macs) / static_cast<double>(total_macs) : 0.0}};
 }
 
@@ -71,7 +75,8 @@ std::string counts_text(const Graph& graph) {
 Json optimised_json(Graph graph) {
   Json passes = Json::array();
   for (const auto& report : optimise(graph))
-    passes.push_back({{"pass", report.pass}, {"rewrites", report.rewrites}, {"nodes_before", report.nodes_before}, {"nodes_after", report.nodes_after}});
+    passes.push_back(
+        {{"pass", report.pass}, {"rewrites", report.rewrites}, {"nodes_before", report.nodes_before}, {"nodes_after", report.nodes_after}});
   return {{"nodes", graph.nodes.size()}, {"operators", operators_of(graph)}, {"passes", passes}};
 }
 
@@ -92,8 +97,8 @@ void print_summary(const Graph& graph, const std::vector<Cut>& cuts, int64_t mac
   for (const auto& info : graph.inputs) std::cout << "input      " << describe_line(info) << "\n";
   for (const auto& info : graph.outputs) std::cout << "output     " << describe_line(info) << "\n";
   std::cout << "nodes      " << graph.nodes.size() << ": " << counts_text(graph) << "\n"
-            << "cost       " << format_fixed(static_cast<double>(macs) * 1e-6, 1) << " M multiply-accumulates, " << format_bytes(static_cast<double>(weights))
-            << " of constants\n"
+            << "cost       " << format_fixed(static_cast<double>(macs) * 1e-6, 1) << " M multiply-accumulates, "
+            << format_bytes(static_cast<double>(weights)) << " of constants\n"
             << "cuts       " << single << " through one tensor, " << cuts.size() - static_cast<size_t>(single) << " through several\n";
 }
 
@@ -102,10 +107,12 @@ void print_unknown_operators(const Graph& graph) {
   std::vector<std::string> unknown;
   for (const auto& node : graph.nodes)
     if (!ops::find(node.domain, node.op_type))
-      if (const auto name = (node.domain.empty() ? "" : node.domain + ".") + node.op_type; std::find(unknown.begin(), unknown.end(), name) == unknown.end())
+      if (const auto name = (node.domain.empty() ? "" : node.domain + ".") + node.op_type;
+          std::find(unknown.begin(), unknown.end(), name) == unknown.end())
         unknown.push_back(name);
   if (unknown.empty()) return;
-  std::cout << "unknown    " << join(unknown) << ": no shape rule and no cost here, so what follows may have unknown bytes ('?'); it can be cut all the same, and runs "
+  std::cout << "unknown    " << join(unknown)
+            << ": no shape rule and no cost here, so what follows may have unknown bytes ('?'); it can be cut all the same, and runs "
             << "where the engine knows it (docs/adding_an_operator.md)\n";
 }
 
@@ -126,7 +133,8 @@ void print_cuts(const std::vector<Cut>& cuts, int64_t macs) {
   for (const auto& cut : cuts) {
     std::vector<std::string> names;
     for (const auto& tensor : cut.tensors) names.push_back(shorten(tensor, 40));
-    rows.push_back({cut.id, std::to_string(cut.region), macs > 0 ? format_fixed(100.0 * static_cast<double>(cut.head_macs) / static_cast<double>(macs), 1) + " %" : "?",
+    rows.push_back({cut.id, std::to_string(cut.region),
+                    macs > 0 ? format_fixed(100.0 * static_cast<double>(cut.head_macs) / static_cast<double>(macs), 1) + " %" : "?",
                     cut.bytes < 0 ? "?" : std::to_string(cut.bytes), shapes_text(cut), join(names, " + ")});
   }
   std::cout << "\n" << format_table(rows) << "head = share of the model's multiply-accumulates that stays on the device; bytes = plain, one image\n";
@@ -152,7 +160,8 @@ Graph load_sized(const Options& options) {
     if (!options.input_spec.empty()) throw;
     log::warning("[inspect] " + std::string(e.what()));  // an input.json beside it may be another model's
   }
-  log::warning("[inspect] input '" + model.inputs.front().name + "' leaves sizes open, so bytes and costs are unknown; give an input.json with --input");
+  log::warning("[inspect] input '" + model.inputs.front().name +
+               "' leaves sizes open, so bytes and costs are unknown; give an input.json with --input");
   return model;
 }
 
@@ -204,9 +213,11 @@ Run declare_inspect(CLI::App& app, Common& common) {
   app.add_flag("--optimise", options->optimised, "list the passes that a tuned engine runs over the model, and what is left (docs/adding_a_pass.md)");
   app.add_flag("--sparsity", options->sparsity, "list the layers with weights: which satisfy 2:4 sparsity, and which almost do");
   app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
-  app.add_option("--input,--input-spec", options->input_spec, "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
+  app.add_option("--input,--input-spec", options->input_spec,
+                 "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
   app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")
-      ->check(CLI::Range(1, 16))->capture_default_str();
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
   return [options, &common] { return inspect(*options, common); };
 }
 

@@ -30,15 +30,26 @@ std::vector<Line> lines_of(Graph graph) {
   return out;
 }
 
-std::string percent(int64_t part, int64_t whole) { return whole > 0 ? format_fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) : "-"; }
+std::string percent(int64_t part, int64_t whole) {
+  return whole > 0 ? format_fixed(100.0 * static_cast<double>(part) / static_cast<double>(whole), 1) : "-";
+}
 
 }  // namespace
 
 Json sparsity_json(const Graph& graph) {
   Json out = Json::array();
   for (const auto& [layer, share] : lines_of(graph))
-    out.push_back({{"layer", layer.node}, {"weights", layer.weights}, {"outputs", layer.outputs}, {"inputs", layer.inputs}, {"taps", layer.taps}, {"groups", share.groups}, {"satisfied", share.satisfied}, {"zeros", share.zeros},
-                   {"values", share.values}, {"verdict", Line{layer, share}.verdict()}, {"not_eligible", layer.not_eligible}});
+    out.push_back({{"layer", layer.node},
+                   {"weights", layer.weights},
+                   {"outputs", layer.outputs},
+                   {"inputs", layer.inputs},
+                   {"taps", layer.taps},
+                   {"groups", share.groups},
+                   {"satisfied", share.satisfied},
+                   {"zeros", share.zeros},
+                   {"values", share.values},
+                   {"verdict", Line{layer, share}.verdict()},
+                   {"not_eligible", layer.not_eligible}});
   return out;
 }
 
@@ -47,11 +58,14 @@ void print_sparsity(const Graph& graph) {
   int64_t satisfied = 0, eligible = 0;
   for (const auto& line : lines_of(graph)) {
     const auto& [layer, share] = line;
-    rows.push_back({layer.node, std::to_string(layer.outputs), std::to_string(layer.inputs), std::to_string(layer.taps), percent(share.zeros, share.values), percent(share.satisfied, share.groups), line.verdict(), layer.not_eligible});
+    rows.push_back({layer.node, std::to_string(layer.outputs), std::to_string(layer.inputs), std::to_string(layer.taps),
+                    percent(share.zeros, share.values), percent(share.satisfied, share.groups), line.verdict(), layer.not_eligible});
     eligible += layer.not_eligible.empty();
     satisfied += layer.not_eligible.empty() && share.groups > 0 && share.satisfied == share.groups;
   }
-  std::cout << "\n" << format_table(rows) << satisfied << " of " << eligible << " eligible layers satisfy 2:4; groups % = share of groups of four inputs with two zeros, almost = " << percent(9, 10) << " or more\n";
+  std::cout << "\n"
+            << format_table(rows) << satisfied << " of " << eligible
+            << " eligible layers satisfy 2:4; groups % = share of groups of four inputs with two zeros, almost = " << percent(9, 10) << " or more\n";
 }
 
 }  // namespace scissionlite::cli

@@ -46,11 +46,13 @@ std::vector<Link> load_links(const Options& o, const std::vector<Profile>& machi
   if (!o.network.empty()) links = load_network(o.network).links;
   for (const auto* list : {&o.bandwidths, &o.down_bandwidths, &o.rtts})
     if (list->size() > wanted)
-      throw InvalidArgument("[plan] got " + std::to_string(list->size()) + " values for a link option, but there are " + std::to_string(wanted) + " links");
+      throw InvalidArgument("[plan] got " + std::to_string(list->size()) + " values for a link option, but there are " + std::to_string(wanted) +
+                            " links");
   if (links.empty()) {
     if (o.bandwidths.size() != wanted || o.rtts.size() != wanted)
-      throw InvalidArgument("[plan] the link is unknown: give --network network.json (see `scissionlite probe`), or --bandwidth and --rtt once for each of the " +
-                            std::to_string(wanted) + " links, as in --bandwidth 58.8M --rtt 27.4ms");
+      throw InvalidArgument(
+          "[plan] the link is unknown: give --network network.json (see `scissionlite probe`), or --bandwidth and --rtt once for each of the " +
+          std::to_string(wanted) + " links, as in --bandwidth 58.8M --rtt 27.4ms");
     for (size_t i = 0; i < wanted; ++i) links.push_back({.from = machines[i].machine_name, .to = machines[i + 1].machine_name});
   }
   for (size_t i = 0; i < links.size(); ++i) {
@@ -67,8 +69,9 @@ void check_measured_link(const BenchResults& bench, const Link& link, const std:
   const bool same_rate = bench.link_up_bps == 0 || (bench.link_up_bps < kRateFactor * link.up_bps && link.up_bps < kRateFactor * bench.link_up_bps);
   const bool same_rtt = std::abs(bench.link_rtt_us - link.rtt_us) <= kRttShare * link.rtt_us + kProtocolUs;
   if (same_rate && same_rtt) return;
-  throw InvalidArgument("[plan] --measured " + path + " was taken over a link of " + format_rate(bench.link_up_bps) + " and " + format_us(bench.link_rtt_us) +
-                        ", the plan's has " + format_rate(link.up_bps) + " and " + format_us(link.rtt_us) + "; run `scissionlite bench` over this link");
+  throw InvalidArgument("[plan] --measured " + path + " was taken over a link of " + format_rate(bench.link_up_bps) + " and " +
+                        format_us(bench.link_rtt_us) + ", the plan's has " + format_rate(link.up_bps) + " and " + format_us(link.rtt_us) +
+                        "; run `scissionlite bench` over this link");
 }
 
 /// The rows of bench.json that ran.
@@ -165,7 +168,9 @@ int plan(const Options& o, const Common& common) {
 
 void declare_links(CLI::App& app, Options& o) {
   app.add_option("--network", o.network, "network.json of `probe`; one link for each pair of machines")->type_name("FILE");
-  app.add_option("--bandwidth", o.bandwidths, "rate of a link, both ways, instead of network.json's; once a link (58.8M)")->type_name("BIT/S")->take_all();
+  app.add_option("--bandwidth", o.bandwidths, "rate of a link, both ways, instead of network.json's; once a link (58.8M)")
+      ->type_name("BIT/S")
+      ->take_all();
   app.add_option("--down-bandwidth", o.down_bandwidths, "rate of a link's way back; once a link")->type_name("BIT/S")->take_all();
   app.add_option("--rtt", o.rtts, "round-trip time of a link; once a link (27.4ms)")->type_name("TIME")->take_all();
 }
@@ -176,7 +181,9 @@ void declare_constraints(CLI::App& app, Options& o) {
   app.add_flag("--private", o.is_private, "images do not leave the device (forbid 'images leaving')");
   app.add_option("--min-agreement", o.min_agreement, "least measured agreement with the uncut model (0.97); needs --scores")->type_name("SHARE");
   app.add_option("--min-agreement-lower", o.min_agreement_lower, "the same for the lower end of its 95 % interval")->type_name("SHARE");
-  app.add_option("--max-psnr-db", o.max_psnr, "highest PSNR of the picture rebuilt from what is sent (20); needs --privacy, and excludes what it does not hold")->type_name("DB");
+  app.add_option("--max-psnr-db", o.max_psnr,
+                 "highest PSNR of the picture rebuilt from what is sent (20); needs --privacy, and excludes what it does not hold")
+      ->type_name("DB");
   app.add_option("--max-ssim", o.max_ssim, "the same for its structural similarity (0.5)")->type_name("SHARE");
 }
 
@@ -191,15 +198,20 @@ Run declare_plan(CLI::App& app, Common& common) {
   app.add_option("--scores", o->scores, "scores.json: agreement of the candidates")->type_name("FILE");
   app.add_option("--privacy", o->privacy, "privacy.json: what can be rebuilt of the picture from what candidates send")->type_name("FILE");
   app.add_option("--model", o->model, "the ONNX file, so that any node can be named in constraints")->type_name("FILE");
-  app.add_option("--objective", o->objective, "latency, throughput (pipelined) or bytes")->check(CLI::IsMember({"latency", "throughput", "bytes"}))->capture_default_str();
+  app.add_option("--objective", o->objective, "latency, throughput (pipelined) or bytes")
+      ->check(CLI::IsMember({"latency", "throughput", "bytes"}))
+      ->capture_default_str();
   app.add_option("--images-from", o->images_from, "file: the device gets image files and must decode them; camera: it gets pixels")
-      ->check(CLI::IsMember({"file", "camera"}))->capture_default_str();
+      ->check(CLI::IsMember({"file", "camera"}))
+      ->capture_default_str();
   declare_constraints(app, *o);
   app.add_option("--measured", o->measured, "bench.json of a trial: measured latencies take the place of predicted ones")->type_name("FILE");
   app.add_option("--top", o->top, "rows of the table of the best")->check(CLI::Range(1, 10000))->capture_default_str();
   app.add_option("--explain", o->explain, "show every part of one candidate; repeatable")->type_name("KEY")->expected(1)->take_all();
   app.add_option("--versus", o->versus, "two candidates side by side")->type_name("KEY")->expected(2);
-  app.add_option("--cost", o->cost, "'measured', or 'scissiontl FILE': the published tool's cost on its block benchmarks")->type_name("NAME")->expected(1, 2);
+  app.add_option("--cost", o->cost, "'measured', or 'scissiontl FILE': the published tool's cost on its block benchmarks")
+      ->type_name("NAME")
+      ->expected(1, 2);
   app.add_option("-o,--output", o->output, "write plan.json")->type_name("FILE");
   app.footer("Constraints (M: a machine's name; X: a tensor, cut id, or with --model a node):\n" + constraint_grammar() + "\n\n" + app.get_footer());
   return [o, &common] { return plan(*o, common); };

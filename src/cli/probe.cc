@@ -12,11 +12,12 @@ namespace {
 std::string mbit(double bps) { return format_fixed(bps / 1e6, bps < 10e6 ? 2 : 1); }
 
 void print(const ProbeResult& r) {
-  std::cout << format_table({{"", "measured", "95 % from", "to", "unit"},
-                             {"round trip", format_fixed(r.link.rtt_us / 1e3, 3), format_fixed(r.rtt_ci.low / 1e3, 3), format_fixed(r.rtt_ci.high / 1e3, 3), "ms"},
-                             {"rate up", mbit(r.link.up_bps), mbit(r.up_ci.low), mbit(r.up_ci.high), "Mbit/s"},
-                             {r.down_measured ? "rate down" : "rate down (assumed)", mbit(r.link.down_bps), mbit(r.down_ci.low), mbit(r.down_ci.high), "Mbit/s"},
-                             {"fixed cost of a request", format_fixed(r.link.per_call_us / 1e3, 3), "", "", "ms"}});
+  std::cout << format_table(
+      {{"", "measured", "95 % from", "to", "unit"},
+       {"round trip", format_fixed(r.link.rtt_us / 1e3, 3), format_fixed(r.rtt_ci.low / 1e3, 3), format_fixed(r.rtt_ci.high / 1e3, 3), "ms"},
+       {"rate up", mbit(r.link.up_bps), mbit(r.up_ci.low), mbit(r.up_ci.high), "Mbit/s"},
+       {r.down_measured ? "rate down" : "rate down (assumed)", mbit(r.link.down_bps), mbit(r.down_ci.low), mbit(r.down_ci.high), "Mbit/s"},
+       {"fixed cost of a request", format_fixed(r.link.per_call_us / 1e3, 3), "", "", "ms"}});
   if (!r.note.empty()) std::cout << "note: " << r.note << "\n";
 }
 

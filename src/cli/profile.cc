@@ -37,7 +37,8 @@ void choose(Options& options, const Graph& model) {
       throw InvalidArgument("[profile] '" + options.scores + "' is of a model with sha256 " + scores.model_sha256 + ", '" + options.model + "' has " +
                             options.profile.model_sha256 + "; score this model first");
     options.profile.chosen = cuts_of_scores(cuts, scores);
-    if (!options.cuts.empty() || !options.tls.empty()) throw InvalidArgument("[profile] --scores says which cuts and TLs to time; leave out --cuts and --tls");
+    if (!options.cuts.empty() || !options.tls.empty())
+      throw InvalidArgument("[profile] --scores says which cuts and TLs to time; leave out --cuts and --tls");
     return;
   }
   std::vector<std::string> tls;
@@ -57,20 +58,24 @@ ProfileResult profile_server(Options& options, const Graph& model) {
 
 void print_summary(const ProfileResult& result, const Options& options) {
   const auto& p = result.profile;
-  const auto range = [](const Timing& t) { return t.measured() ? format_us(t.median_us) + " (" + format_us(t.ci.low) + " .. " + format_us(t.ci.high) + ")" : "not measured"; };
-  std::cout << "machine     " << p.machine_name << ": " << p.machine.cpu << ", " << p.engine.spec << " " << p.engine.version << ", " << p.engine.threads << " threads, "
-            << p.engine.precision << "\n"
+  const auto range = [](const Timing& t) {
+    return t.measured() ? format_us(t.median_us) + " (" + format_us(t.ci.low) + " .. " + format_us(t.ci.high) + ")" : "not measured";
+  };
+  std::cout << "machine     " << p.machine_name << ": " << p.machine.cpu << ", " << p.engine.spec << " " << p.engine.version << ", "
+            << p.engine.threads << " threads, " << p.engine.precision << "\n"
             << "model       " << p.model_name << ": whole " << range(p.whole) << ", preprocessing " << range(p.preprocess) << "\n\n";
   std::vector<std::vector<std::string>> rows{{"cut", "bytes", "head", "tail", "head + tail", "TLs timed"}};
   for (const auto& cut : p.cuts) {
     std::vector<std::string> tls;
     for (const auto& [spec, times] : cut.tls) tls.push_back(spec);
     const bool both = cut.head.measured() && cut.tail.measured();
-    rows.push_back({cut.id, std::to_string(cut.bytes), cut.head.measured() ? format_us(cut.head.median_us) : "-", cut.tail.measured() ? format_us(cut.tail.median_us) : "-",
-                    both ? format_us(cut.head.median_us + cut.tail.median_us) : "-", join(tls)});
+    rows.push_back({cut.id, std::to_string(cut.bytes), cut.head.measured() ? format_us(cut.head.median_us) : "-",
+                    cut.tail.measured() ? format_us(cut.tail.median_us) : "-", both ? format_us(cut.head.median_us + cut.tail.median_us) : "-",
+                    join(tls)});
   }
   std::cout << format_table(rows) << "\n" << result.measured << " of " << result.total << " times measured";
-  if (result.unsettled > 0) std::cout << "; " << result.unsettled << " with an interval wider than " << format_fixed(options.profile.measure.max_ci * 100, 1) << " %";
+  if (result.unsettled > 0)
+    std::cout << "; " << result.unsettled << " with an interval wider than " << format_fixed(options.profile.measure.max_ci * 100, 1) << " %";
   std::cout << "\n";
   for (const auto& refusal : result.refused) std::cout << "not run: " << refusal << "\n";
   if (!result.left_out.empty())
@@ -133,19 +138,28 @@ Run declare_profile(CLI::App& app, Common& common) {
   app.add_option("--engine", p.engine, "what runs the slices; slow:K:ENGINE emulates a machine K times slower (default: the first that is built in)");
   app.add_option("--threads", p.compile.threads, "of the engine; 0 = every core")->check(CLI::Range(0, 4096));
   app.add_option("--precision", options->precision, "f32 or bf16")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
-  app.add_option("--cuts", options->cuts, "auto (default): one of each row of equal cuts, and small multi-tensor ones; all; single; or ids joined with ','");
-  app.add_option("--tls", options->tls, "transfer layers for every cut, joined with ','; default: fp32, fp16, uint8, pool, and learned ones at the smallest cuts");
+  app.add_option("--cuts", options->cuts,
+                 "auto (default): one of each row of equal cuts, and small multi-tensor ones; all; single; or ids joined with ','");
+  app.add_option("--tls", options->tls,
+                 "transfer layers for every cut, joined with ','; default: fp32, fp16, uint8, pool, and learned ones at the smallest cuts");
   add_fitted_option(app, options->fitted);
   app.add_option("--scores", options->scores, "time exactly the candidates of this scores.json");
   app.add_option("--max-tensors", options->max_tensors, "of a cut")->capture_default_str()->check(CLI::Range(1, 16));
   app.add_option("--images", options->images, "real input, and images to time codecs on (default: synthetic pictures)");
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
-  app.add_option("--max-ci", p.measure.max_ci, "repeat until the 95 % interval of the median is this share of it")->capture_default_str()->check(CLI::Range(0.0, 1.0));
-  app.add_option("--max-seconds", options->max_item_s, "time of one slice with its pauses at most")->capture_default_str()->check(CLI::PositiveNumber);
-  app.add_option("--pause-ms", options->pause_ms, "idle before each run, as between the images of a service; 0 = back to back, as in a saturated pipeline")
+  app.add_option("--max-ci", p.measure.max_ci, "repeat until the 95 % interval of the median is this share of it")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--max-seconds", options->max_item_s, "time of one slice with its pauses at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--pause-ms", options->pause_ms,
+                 "idle before each run, as between the images of a service; 0 = back to back, as in a saturated pipeline")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 10000.0));
-  app.add_option("--budget-s", options->budget_s, "of all work; what does not fit is left out, least important first")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--budget-s", options->budget_s, "of all work; what does not fit is left out, least important first")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--memory-mb", options->memory_mb, "of slices compiled at once, estimated")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_flag("--no-blocks", options->no_blocks, "leave out the blocks between neighbouring cuts");
   app.add_flag("--fresh", options->fresh, "do not go on from an interrupted run (OUTPUT.part)");

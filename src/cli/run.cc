@@ -27,7 +27,8 @@ namespace {
 struct Options {
   std::string package, edge, engine, stdin_format, watch, from, model, store, fallback = "local", name, metrics, shadow_model;
   std::vector<std::string> images, also;
-  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300, shadow_share = 0, min_agreement = 0, shadow_bar_s = 600;
+  double deadline_ms = 0, dwell_ms = 2000, call_timeout_ms = 5000, slow = 1, probe_tolerance = 2e-3, hang_s = 60, update_every_s = 300,
+         shadow_share = 0, min_agreement = 0, shadow_bar_s = 600;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
   bool whole_outputs = false;
@@ -63,7 +64,8 @@ void on_signals_to_stop(void (*handler)(int)) {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-/// Before images are answered a signal ends the process at once, but for a version that is tried: that first gets its verdict, unless there is a second signal.
+/// Before images are answered a signal ends the process at once, but for a version that is tried: that first gets its verdict, unless there is a
+/// second signal.
 void stop_behind_trial() {
   on_signals_to_stop([](int number) {
     if (g_tries && !g_stop.exchange(true)) return;
@@ -87,7 +89,8 @@ void look_on_hang_up() {
 std::unique_ptr<device::FrameSource> make_source(const Options& o) {
   const int given = (o.images.empty() ? 0 : 1) + (o.watch.empty() ? 0 : 1) + (o.stdin_format.empty() ? 0 : 1);
   if (given != 1)
-    throw InvalidArgument("[run] got " + std::to_string(given) + " sources of images, expected one of: image files or folders, --watch DIR, --stdin FORMAT");
+    throw InvalidArgument("[run] got " + std::to_string(given) +
+                          " sources of images, expected one of: image files or folders, --watch DIR, --stdin FORMAT");
   if (!o.watch.empty()) return device::make_watch_source(o.watch, g_stop);
   if (!o.stdin_format.empty()) return device::make_stream_source(o.stdin_format, std::cin);
   return device::make_file_source(vision::list_images(o.images), o.repeat);
@@ -111,7 +114,7 @@ class Progress final : public device::FrameSource {
  private:
   std::unique_ptr<device::FrameSource> source_;
   double hang_us_;
-  std::atomic<int64_t> open_{0};      // images taken and not answered
+  std::atomic<int64_t> open_{0};     // images taken and not answered
   std::atomic<double> since_us_{0};  // of the last answer, or of the first image since
 };
 
@@ -136,7 +139,8 @@ class Lines {
   /// @throws ResourceError naming the first line that is lost.
   void check() const {
     if (failure_.empty()) return;
-    throw ResourceError(failure_ + "; it and " + std::to_string(lost_) + " further lines are lost: is the disk full or the reader gone? Give these images again");
+    throw ResourceError(failure_ + "; it and " + std::to_string(lost_) +
+                        " further lines are lost: is the disk full or the reader gone? Give these images again");
   }
 
  private:
@@ -146,7 +150,10 @@ class Lines {
 
 device::Observation observation(const Options& o) {
   device::check_device_name(o.name);
-  return {.name = o.name, .tracer = make_tracer(o.tracing, "scissionlite-device", o.name, o.security.allows_plain_text), .counts = std::make_shared<device::DeviceCounts>(), .logs_requests = o.logs_requests};
+  return {.name = o.name,
+          .tracer = make_tracer(o.tracing, "scissionlite-device", o.name, o.security.allows_plain_text),
+          .counts = std::make_shared<device::DeviceCounts>(),
+          .logs_requests = o.logs_requests};
 }
 
 std::string engine_of(const Options& o) {
@@ -200,7 +207,8 @@ fs::path default_store(const Options& o) {
   fs::path folder = of("STATE_DIRECTORY");
   if (folder.empty() && !of("XDG_STATE_HOME").empty()) folder = of("XDG_STATE_HOME") / "scissionlite";
   if (folder.empty() && !of("HOME").empty()) folder = of("HOME") / ".local" / "state" / "scissionlite";
-  if (folder.empty()) throw InvalidArgument("[run] no place for packages from the edge: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set; give --store DIR");
+  if (folder.empty())
+    throw InvalidArgument("[run] no place for packages from the edge: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set; give --store DIR");
   return folder / "store" / plain_name(o.from + (o.model.empty() ? "" : "_" + device::parse_package_name(o.model).first));
 }
 
@@ -219,22 +227,31 @@ std::pair<fs::path, std::string> shadow_model(const Options& o, const std::vecto
   if (!o.shadow_model.empty()) return {o.shadow_model, ""};
   for (const auto& package : packages)
     if (package.manifest.candidate == "local") return {package.local_path(), package.manifest.model_sha256};
-  throw InvalidArgument("[run] --shadow compares answers with those of the uncut model; give that as --shadow-model FILE, or a package of the plan `local` as --also");
+  throw InvalidArgument(
+      "[run] --shadow compares answers with those of the uncut model; give that as --shadow-model FILE, or a package of the plan `local` as --also");
 }
 
 /// nullptr: it was not asked for. @param packages  empty: they come from the edge.
 std::shared_ptr<device::Shadow> make_shadow(const Options& o, const std::vector<DevicePackage>& packages, const device::Observation& observing) {
   if (o.shadow_share <= 0) {
-    if (!o.shadow_model.empty() || o.min_agreement > 0) throw InvalidArgument("[run] --shadow-model and --min-agreement go with --shadow SHARE, which is 0");
+    if (!o.shadow_model.empty() || o.min_agreement > 0)
+      throw InvalidArgument("[run] --shadow-model and --min-agreement go with --shadow SHARE, which is 0");
     return nullptr;
   }
   if (packages.empty()) throw InvalidArgument("[run] --shadow does not go with --from: packages from an edge may be of any model; name the package");
   const auto& first = packages.front();
   const auto [model, sha256] = shadow_model(o, packages);
-  auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = model, .sha256 = sha256, .engine = engine_of(o), .share = o.shadow_share, .min_agreement = o.min_agreement, .bar_us = o.shadow_bar_s * 1e6, .seed = std::random_device()()},
+  auto shadow = std::make_shared<device::Shadow>(device::ShadowOptions{.model = model,
+                                                                       .sha256 = sha256,
+                                                                       .engine = engine_of(o),
+                                                                       .share = o.shadow_share,
+                                                                       .min_agreement = o.min_agreement,
+                                                                       .bar_us = o.shadow_bar_s * 1e6,
+                                                                       .seed = std::random_device()()},
                                                  first.input, observing.counts);
   if (shadow->model_sha256() != first.manifest.model_sha256)
-    throw InvalidArgument("[run] --shadow-model '" + shadow->options().model.string() + "' has sha256 " + shadow->model_sha256() + ", the package is of model " + first.manifest.model_name + " with " + first.manifest.model_sha256 +
+    throw InvalidArgument("[run] --shadow-model '" + shadow->options().model.string() + "' has sha256 " + shadow->model_sha256() +
+                          ", the package is of model " + first.manifest.model_name + " with " + first.manifest.model_sha256 +
                           "; give the file that the package was prepared from");
   return shadow;
 }
@@ -253,10 +270,12 @@ std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device
   options.switching = switch_options(o);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
   auto source = delivery::make_grpc_source(o.from, {.security = o.security});
-  return std::make_unique<device::Delivered>(std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
+  return std::make_unique<device::Delivered>(
+      std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
 }
 
-/// A service waits for its first package, whatever the edge may change about that: it is not up yet, has no such package, or does not let this device have it. What answers given files ends.
+/// A service waits for its first package, whatever the edge may change about that: it is not up yet, has no such package, or does not let this device
+/// have it. What answers given files ends.
 std::unique_ptr<device::Delivered> first_delivered(const Options& o, const device::Observation& observing) {
   constexpr double kPauseUs = 5e6, kLookUs = 100e3;
   LogLimit limit;
@@ -264,7 +283,8 @@ std::unique_ptr<device::Delivered> first_delivered(const Options& o, const devic
     std::string note;
     if (limit.admits("waiting", note)) log::warning("[run] waiting for the first package: " + std::string(e.what()));
     notify_service("STATUS=waiting for the first package\nEXTEND_TIMEOUT_USEC=60000000");  // it is no start that hangs
-    for (const double end_us = Clock::steady().now_us() + kPauseUs; Clock::steady().now_us() < end_us && !g_look.exchange(false);) Clock::steady().sleep_us(kLookUs);
+    for (const double end_us = Clock::steady().now_us() + kPauseUs; Clock::steady().now_us() < end_us && !g_look.exchange(false);)
+      Clock::steady().sleep_us(kLookUs);
   };
   while (true) {
     try {
@@ -299,11 +319,15 @@ Answering make_answering(const Options& o) {
 /// With --from the package is not among the words.
 Options without_package(Options o) {
   if (o.from.empty()) {
-    if (o.package.empty()) throw InvalidArgument("[run] no package; give the folder that `scissionlite prepare --package` wrote, or --from HOST:PORT to fetch one from an edge");
+    if (o.package.empty())
+      throw InvalidArgument(
+          "[run] no package; give the folder that `scissionlite prepare --package` wrote, or --from HOST:PORT to fetch one from an edge");
     if (!o.model.empty() || !o.store.empty()) throw InvalidArgument("[run] --model and --store go with --from");
     return o;
   }
-  if (!o.also.empty()) throw InvalidArgument("[run] --also names packages on this machine; with --from further plans come in the package: `scissionlite prepare --also` writes them");
+  if (!o.also.empty())
+    throw InvalidArgument(
+        "[run] --also names packages on this machine; with --from further plans come in the package: `scissionlite prepare --also` writes them");
   (void)device::parse_package_name(o.model);
   if (!o.package.empty()) o.images.insert(o.images.begin(), std::exchange(o.package, ""));
   return o;
@@ -311,8 +335,7 @@ Options without_package(Options o) {
 
 int run(const Options& given, const Common& common) {
   const Options o = without_package(given);
-  if (o.fallback != "local" && o.fallback != "none")
-    throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
+  if (o.fallback != "local" && o.fallback != "none") throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
   look_on_hang_up();
   stop_behind_trial();
   Progress source(make_source(o), o.hang_s * 1e6);
@@ -359,36 +382,72 @@ Run declare_run(CLI::App& app, Common& common) {
   auto o = std::make_shared<Options>();
   app.add_option("package", o->package, "device package written by `scissionlite prepare`; not with --from");
   app.add_option("images", o->images, "image files or folders");
-  app.add_option("--also", o->also, "package of another plan of the model, which images take while it is the faster one on the link as it is (repeatable)")->type_name("DIR")->allow_extra_args(false);
+  app.add_option("--also", o->also,
+                 "package of another plan of the model, which images take while it is the faster one on the link as it is (repeatable)")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
   app.add_option("--dwell-ms", o->dwell_ms, "with several plans: least time between two switches")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--edge", o->edge, "address of the edge, HOST:PORT");
-  app.add_option("--from", o->from, "fetch the package from the edge at HOST:PORT (`serve --packages`), and newer versions while it runs; also the --edge where none is given");
+  app.add_option(
+      "--from", o->from,
+      "fetch the package from the edge at HOST:PORT (`serve --packages`), and newer versions while it runs; also the --edge where none is given");
   app.add_option("--model", o->model, "with --from: which of the edge's packages, NAME, or NAME/VERSION to stay with one");
-  app.add_option("--store", o->store, "with --from: where packages are kept; by default a folder of this edge's below $STATE_DIRECTORY, $XDG_STATE_HOME or ~/.local/state")->type_name("DIR");
-  app.add_option("--update-every", o->update_every_s, "with --from: seconds between two looks for a newer version; 0 = at the start only")->check(CLI::Range(0.0, 1e8))->capture_default_str();
+  app.add_option("--store", o->store,
+                 "with --from: where packages are kept; by default a folder of this edge's below $STATE_DIRECTORY, $XDG_STATE_HOME or ~/.local/state")
+      ->type_name("DIR");
+  app.add_option("--update-every", o->update_every_s, "with --from: seconds between two looks for a newer version; 0 = at the start only")
+      ->check(CLI::Range(0.0, 1e8))
+      ->capture_default_str();
   app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
-  app.add_option("--stdin", o->stdin_format,
-                 "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other, or a camera's multipart stream) or paths (one a line)");
+  app.add_option(
+      "--stdin", o->stdin_format,
+      "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other, or a camera's multipart stream) or paths (one a line)");
   app.add_option("--deadline-ms", o->deadline_ms, "answer locally when the edge has not answered in time")->check(CLI::NonNegativeNumber);
-  app.add_option("--call-timeout-ms", o->call_timeout_ms, "without a deadline: how long a silent edge is waited for")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--hang-secs", o->hang_s, "an image that waits longer than this for its answer: systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
+  app.add_option("--call-timeout-ms", o->call_timeout_ms, "without a deadline: how long a silent edge is waited for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--hang-secs", o->hang_s, "an image that waits longer than this for its answer: systemd's watchdog is not fed")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
   app.add_option("--fallback", o->fallback, "who answers when the edge does not: local or none (an error)")->capture_default_str();
   app.add_option("--pipeline", o->pipeline, "requests in flight; 1 is latency mode")->check(CLI::Range(1, 256))->capture_default_str();
-  app.add_option("--repeat", o->repeat, "go through the image files this often")->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))->capture_default_str();
+  app.add_option("--repeat", o->repeat, "go through the image files this often")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
+      ->capture_default_str();
   app.add_option("--engine", o->engine, "engine of the device half, as openvino or slow:4:openvino");
   app.add_option("--slow", o->slow, "pretend a device this many times slower; short for --engine slow:K:...")->check(CLI::Range(1.0, 1e4));
   app.add_option("--threads", o->threads, "threads of the engine; 0 is all cores")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_flag("--whole-outputs", o->whole_outputs, "fetch every output and print all its values; otherwise, of a classifier, its best classes, and of other models what has at most 1,000 values");
+  app.add_flag(
+      "--whole-outputs", o->whole_outputs,
+      "fetch every output and print all its values; otherwise, of a classifier, its best classes, and of other models what has at most 1,000 values");
   app.add_option("--top", o->top, "classes to print")->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--probe-tolerance", o->probe_tolerance,
-                 "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--shadow", o->shadow_share, "share of the images that the uncut model answers too, here and in the background, to watch how far answers agree with it")->type_name("SHARE")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--shadow-model", o->shadow_model, "with --shadow: ONNX file of the uncut model; by default that of a package of the plan `local` among the given ones")->type_name("FILE");
-  app.add_option("--min-agreement", o->min_agreement, "with --shadow: a plan whose agreement is below this, and not by chance, has drifted, and another one of --also is taken")->type_name("SHARE")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--shadow-bar-secs", o->shadow_bar_s, "with --min-agreement: how long a plan that has drifted is not taken; twice as long each time again")->type_name("SECONDS")->check(CLI::PositiveNumber)->capture_default_str();
+                 "largest difference between the stored and the edge's answer to the probe, as a share of its largest value")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--shadow", o->shadow_share,
+                 "share of the images that the uncut model answers too, here and in the background, to watch how far answers agree with it")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--shadow-model", o->shadow_model,
+                 "with --shadow: ONNX file of the uncut model; by default that of a package of the plan `local` among the given ones")
+      ->type_name("FILE");
+  app.add_option("--min-agreement", o->min_agreement,
+                 "with --shadow: a plan whose agreement is below this, and not by chance, has drifted, and another one of --also is taken")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--shadow-bar-secs", o->shadow_bar_s,
+                 "with --min-agreement: how long a plan that has drifted is not taken; twice as long each time again")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   declare_security(app, o->security);
   app.add_option("--name", o->name, "of this device, as the edge's live page and traces show it");
-  app.add_option("--metrics", o->metrics, "address of Prometheus metrics at /metrics, in plain text; port 0 = any free; one that others reach takes --plain-text")->type_name("HOST:PORT");
+  app.add_option("--metrics", o->metrics,
+                 "address of Prometheus metrics at /metrics, in plain text; port 0 = any free; one that others reach takes --plain-text")
+      ->type_name("HOST:PORT");
   declare_tracing(app, o->tracing, o->logs_requests);
   return [o, &common] { return run(*o, common); };
 }

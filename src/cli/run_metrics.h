@@ -19,6 +19,7 @@ using DevicePlans = std::vector<std::shared_ptr<const device::Offloader>>;
 
 /// Serves them at /metrics; nullptr when `address` is "". What `plans` uses has to outlive it.
 /// @throws InvalidArgument: no HOST:PORT, or an address that others reach without `allows_plain_text`; ResourceError: the port cannot be taken.
-[[nodiscard]] std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text, std::function<DevicePlans()> plans);
+[[nodiscard]] std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text,
+                                                                             std::function<DevicePlans()> plans);
 
 }  // namespace scissionlite::cli

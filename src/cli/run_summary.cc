@@ -14,25 +14,32 @@ using device::Offloader;
 using device::RunTotals;
 
 Json summary_json(const RunTotals& t, const Offloader& offloader) {
-  Json json{{"images", t.images}, {"edge", t.edge}, {"cloud", t.cloud}, {"local", t.local}, {"errors", t.errors}, {"late", t.late},
+  Json json{{"images", t.images},
+            {"edge", t.edge},
+            {"cloud", t.cloud},
+            {"local", t.local},
+            {"errors", t.errors},
+            {"late", t.late},
             {"candidate", offloader.package().manifest.chain()},
-            {"latency_median_us", median(t.latencies_us)}, {"latency_p95_us", percentile(t.latencies_us, 95)},
+            {"latency_median_us", median(t.latencies_us)},
+            {"latency_p95_us", percentile(t.latencies_us, 95)},
             {"throughput_ips", t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0}};
   if (t.judged > 0) json["positives"] = t.positives;
   if (const auto* info = offloader.engine_info())
     json["engine"] = {{"spec", info->spec}, {"version", info->version}, {"precision", info->precision}, {"threads", info->threads}};
   if (const auto* edge = offloader.edge()) {
     const auto c = edge->counters();
-    json["edge_calls"] = {{"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures},
-                          {"checks", c.checks}, {"refusals", c.refusals}, {"busy", c.busy}, {"mismatched_ids", c.mismatched_ids}};
+    json["edge_calls"] = {
+        {"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures}, {"checks", c.checks}, {"refusals", c.refusals},
+        {"busy", c.busy},   {"mismatched_ids", c.mismatched_ids}};
   }
   return json;
 }
 
 void print_summary(const RunTotals& t, const Offloader& offloader) {
-  std::cerr << t.images << " images (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "") << t.local << " locally, " << t.errors << " errors, " << t.late
-            << " late) with " << offloader.package().manifest.chain() << ": median " << format_us(median(t.latencies_us)) << ", p95 "
-            << format_us(percentile(t.latencies_us, 95)) << ", "
+  std::cerr << t.images << " images (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "") << t.local
+            << " locally, " << t.errors << " errors, " << t.late << " late) with " << offloader.package().manifest.chain() << ": median "
+            << format_us(median(t.latencies_us)) << ", p95 " << format_us(percentile(t.latencies_us, 95)) << ", "
             << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
   if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
 }
@@ -52,7 +59,13 @@ void print_switching(const device::PlanSwitch& plans) {
 void add_shadow(Json& summary, const device::Shadow& shadow) {
   Json plans = Json::array();
   for (const auto& one : shadow.agreements())
-    plans.push_back({{"candidate", one.plan}, {"compared", one.compared}, {"images", one.images}, {"agreement", one.agreement}, {"low", one.interval.low}, {"high", one.interval.high}, {"has_drifted", one.has_drifted}});
+    plans.push_back({{"candidate", one.plan},
+                     {"compared", one.compared},
+                     {"images", one.images},
+                     {"agreement", one.agreement},
+                     {"low", one.interval.low},
+                     {"high", one.interval.high},
+                     {"has_drifted", one.has_drifted}});
   summary["shadow"] = {{"model_sha256", shadow.model_sha256()}, {"plans", plans}, {"left_out", shadow.left_out()}, {"failures", shadow.failures()}};
 }
 
@@ -61,20 +74,30 @@ void print_shadow(const device::Shadow& shadow) {
   for (const auto& one : shadow.agreements()) {
     std::cerr << " " << one.plan << ": ";
     if (one.images == 0) std::cerr << one.compared << " images, and drifted;";
-    else std::cerr << format_fixed(100 * one.agreement, 1) << " % of the last " << one.images << " agree (95 %: " << format_fixed(100 * one.interval.low, 1) << " to " << format_fixed(100 * one.interval.high, 1) << ")" << (one.has_drifted ? ", DRIFTED;" : ";");
+    else
+      std::cerr << format_fixed(100 * one.agreement, 1) << " % of the last " << one.images
+                << " agree (95 %: " << format_fixed(100 * one.interval.low, 1) << " to " << format_fixed(100 * one.interval.high, 1) << ")"
+                << (one.has_drifted ? ", DRIFTED;" : ";");
   }
-  std::cerr << " " << shadow.left_out() << " left out while another one waited" << (shadow.failures() > 0 ? ", " + std::to_string(shadow.failures()) + " failed" : "") << "\n";
+  std::cerr << " " << shadow.left_out() << " left out while another one waited"
+            << (shadow.failures() > 0 ? ", " + std::to_string(shadow.failures()) + " failed" : "") << "\n";
 }
 
 void add_delivery(Json& summary, const device::Delivered& delivered) {
   const auto c = delivered.counters();
-  summary["delivery"] = {{"package", delivered.versions().current()->name()}, {"is_from_store", c.is_from_store}, {"updates", c.updates}, {"rejected", c.rejected}, {"failures", c.failures}, {"looks", c.looks}, {"pulled_bytes", c.pulled_bytes}};
+  summary["delivery"] = {{"package", delivered.versions().current()->name()},
+                         {"is_from_store", c.is_from_store},
+                         {"updates", c.updates},
+                         {"rejected", c.rejected},
+                         {"failures", c.failures},
+                         {"looks", c.looks},
+                         {"pulled_bytes", c.pulled_bytes}};
 }
 
 void print_delivery(const device::Delivered& delivered) {
   const auto c = delivered.counters();
-  std::cerr << "package version " << delivered.versions().current()->name() << (c.is_from_store ? " (from the store at the start)" : "") << ": " << c.updates << " updates, " << c.rejected << " rejected, "
-            << format_bytes(static_cast<double>(c.pulled_bytes)) << " fetched\n";
+  std::cerr << "package version " << delivered.versions().current()->name() << (c.is_from_store ? " (from the store at the start)" : "") << ": "
+            << c.updates << " updates, " << c.rejected << " rejected, " << format_bytes(static_cast<double>(c.pulled_bytes)) << " fetched\n";
 }
 
 }  // namespace
@@ -110,10 +133,11 @@ int exit_code(const RunSummary& summary) {
     std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
     return 2;
   }
-  const auto any = with_edge([](const auto&) { return true; }), ready = with_edge([](const auto& edge) { return edge.state() == EdgeState::kReady; });
+  const auto any = with_edge([](const auto&) { return true; }), ready = with_edge([](const auto&edge) { return edge.state() == EdgeState::kReady; });
   const bool is_local_by_choice = plans.size() > 1 && ready != plans.end();
   if (any != plans.end() && t.images > 0 && t.edge + t.cloud == 0 && !is_local_by_choice) {
-    std::cerr << "scissionlite run: error: no image was answered by the edge" << (ready != plans.end() ? "; try a longer --deadline-ms" : ": " + (*any)->edge()->reason()) << "\n";
+    std::cerr << "scissionlite run: error: no image was answered by the edge"
+              << (ready != plans.end() ? "; try a longer --deadline-ms" : ": " + (*any)->edge()->reason()) << "\n";
     return 5;
   }
   return 0;

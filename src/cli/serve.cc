@@ -45,7 +45,9 @@ sigset_t block_signals() {
   return signals;
 }
 
-std::string url(const server::PortOptions& options, bool speaks_tls, int port) { return (speaks_tls ? "https://" : "http://") + server::join_address(options.host, port); }
+std::string url(const server::PortOptions& options, bool speaks_tls, int port) {
+  return (speaks_tls ? "https://" : "http://") + server::join_address(options.host, port);
+}
 
 void announce(const server::Server& server, const Options& options, const Common& common) {
   const auto models = server.models();
@@ -63,7 +65,8 @@ void announce(const server::Server& server, const Options& options, const Common
   if (!options.ready_file.empty()) write_file(options.ready_file, event.dump() + "\n");
 }
 
-/// Drains and ends it; a call that will not end (an engine that hangs, with a request or with the server's own probe) must not keep the process alive.
+/// Drains and ends it; a call that will not end (an engine that hangs, with a request or with the server's own probe) must not keep the process
+/// alive.
 void stop(std::unique_ptr<server::Server> server, double exit_timeout_s) {
   auto done = std::async(std::launch::async, [&] {
     server->shutdown(exit_timeout_s * 1e6);
@@ -75,8 +78,8 @@ void stop(std::unique_ptr<server::Server> server, double exit_timeout_s) {
   std::_Exit(0);
 }
 
-/// Triton's default ports, unless the caller asks for any free one: then servers are to run beside each other. HTTP in plain text is no way around the
-/// certificates of gRPC unless it is asked for by its port.
+/// Triton's default ports, unless the caller asks for any free one: then servers are to run beside each other. HTTP in plain text is no way around
+/// the certificates of gRPC unless it is asked for by its port.
 void choose_ports(Options& options) {
   auto& server = options.server;
   const bool any_free = server.grpc_port == 0;
@@ -84,7 +87,9 @@ void choose_ports(Options& options) {
   if (!options.metrics_port_is_given) server.metrics.port = any_free ? 0 : kMetricsPort;
   if (!options.http_port_is_given && server.security.tls.are_given() && !server.http_speaks_tls()) {
     server.http.port = -1;
-    if (!options.no_http) log::warning("[serve] HTTP is off: --plain-text leaves it without the certificates that gRPC asks for; --http-port " + std::to_string(kHttpPort) + " serves it all the same, --no-http ends this line");
+    if (!options.no_http)
+      log::warning("[serve] HTTP is off: --plain-text leaves it without the certificates that gRPC asks for; --http-port " +
+                   std::to_string(kHttpPort) + " serves it all the same, --no-http ends this line");
   }
   if (options.no_http) server.http.port = -1;
   if (options.no_metrics) server.metrics.port = -1;
@@ -93,13 +98,15 @@ void choose_ports(Options& options) {
 int serve(const Options& given, const Common& common) {
   Options options = given;
   if (options.server.model_repository.empty()) throw InvalidArgument("[serve] no --model-repository; give the folder that prepare wrote");
-  if (options.control_mode != "explicit" && !options.server.load_models.empty()) throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
+  if (options.control_mode != "explicit" && !options.server.load_models.empty())
+    throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
   options.server.explicit_control = options.control_mode == "explicit";
   options.server.max_message_bytes = options.max_message_mb << 20;
   options.server.hang_us = options.hang_s * 1e6;
   options.server.queue_age_us = options.queue_age_s * 1e6;
   options.server.forward_timeout_us = options.forward_timeout_ms * 1e3;
-  if (!options.server.forward_security.tls.are_given()) options.server.forward_security.tls = options.server.security.tls;  // one machine, one certificate
+  if (!options.server.forward_security.tls.are_given())
+    options.server.forward_security.tls = options.server.security.tls;  // one machine, one certificate
   options.server.keep_unused_us = options.keep_s * 1e6;
   options.server.poll_us = options.control_mode == "poll" ? options.poll_s * 1e6 : 0;
   options.server.grpc_idle_timeout_us = options.grpc_idle_timeout_s * 1e6;
@@ -132,54 +139,109 @@ int serve(const Options& given, const Common& common) {
 Run declare_serve(CLI::App& app, Common& common) {
   auto options = std::make_shared<Options>();
   auto& server = options->server;
-  app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")->type_name("DIR");
+  app.add_option("--model-repository", server.model_repository, "folder of models: <model>/1/model.onnx with config.pbtxt (repeatable)")
+      ->type_name("DIR");
   app.add_option("--grpc-port", server.grpc_port, "port; 0 = any free")->check(CLI::Range(0, 65535))->capture_default_str();
-  app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface, with --tls-ca, --tls-cert and --tls-key")->capture_default_str();
-  auto* http_port = app.add_option("--http-port", server.http.port, "port of the protocol over HTTP, with --tls-ca over HTTPS; 0 = any free, -1 = off; 8000, but any free one with --grpc-port 0")
-                        ->check(CLI::Range(-1, 65535));
-  app.add_option("--http-address", server.http.host, "address for HTTP; one that others reach takes --tls-ca, --tls-cert and --tls-key, or --plain-text")->capture_default_str();
+  app.add_option("--grpc-address", server.host, "address to listen on; 0.0.0.0 = every interface, with --tls-ca, --tls-cert and --tls-key")
+      ->capture_default_str();
+  auto* http_port =
+      app.add_option("--http-port", server.http.port,
+                     "port of the protocol over HTTP, with --tls-ca over HTTPS; 0 = any free, -1 = off; 8000, but any free one with --grpc-port 0")
+          ->check(CLI::Range(-1, 65535));
+  app.add_option("--http-address", server.http.host,
+                 "address for HTTP; one that others reach takes --tls-ca, --tls-cert and --tls-key, or --plain-text")
+      ->capture_default_str();
   app.add_flag("--no-http", options->no_http, "the same as --http-port -1");
-  auto* metrics_port = app.add_option("--metrics-port", server.metrics.port, "port of Prometheus metrics at /metrics; 0 = any free, -1 = off; 8002, but any free one with --grpc-port 0")
+  auto* metrics_port = app.add_option("--metrics-port", server.metrics.port,
+                                      "port of Prometheus metrics at /metrics; 0 = any free, -1 = off; 8002, but any free one with --grpc-port 0")
                            ->check(CLI::Range(-1, 65535));
-  app.add_option("--metrics-address", server.metrics.host, "address for metrics; one that others reach is HTTPS with --tls-ca, and takes --plain-text without")->capture_default_str();
+  app.add_option("--metrics-address", server.metrics.host,
+                 "address for metrics; one that others reach is HTTPS with --tls-ca, and takes --plain-text without")
+      ->capture_default_str();
   app.add_flag("--no-metrics", options->no_metrics, "the same as --metrics-port -1");
-  app.add_option("--http-thread-count", server.http_limits.threads, "threads that read and write HTTP")->check(CLI::Range(1, 256))->capture_default_str();
-  app.add_option("--http-max-connections", server.http_limits.connections, "open HTTP connections; more get 503")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--grpc-idle-timeout-secs", options->grpc_idle_timeout_s, "longest time without a call until a gRPC connection is closed; the caller's next call opens another")->check(CLI::Range(0.1, 1e6))->capture_default_str();
-  app.add_option("--http-idle-timeout-secs", options->http_idle_timeout_s, "longest wait for the next HTTP request of a connection")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
-  app.add_option("--http-read-timeout-secs", options->http_read_timeout_s, "longest time for an HTTP header; a body gets a second more for each 4096 bytes")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+  app.add_option("--http-thread-count", server.http_limits.threads, "threads that read and write HTTP")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_option("--http-max-connections", server.http_limits.connections, "open HTTP connections; more get 503")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--grpc-idle-timeout-secs", options->grpc_idle_timeout_s,
+                 "longest time without a call until a gRPC connection is closed; the caller's next call opens another")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  app.add_option("--http-idle-timeout-secs", options->http_idle_timeout_s, "longest wait for the next HTTP request of a connection")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  app.add_option("--http-read-timeout-secs", options->http_read_timeout_s,
+                 "longest time for an HTTP header; a body gets a second more for each 4096 bytes")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
   app.add_option("--engine", server.engine, "backend: openvino, native, onnxruntime, reference, slow:4:openvino, ...")->type_name("SPEC");
-  app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_option("--model-control-mode", options->control_mode, "none: serve every model; poll: and load again those that change; explicit: load and unload on request")
-      ->check(CLI::IsMember({"none", "poll", "explicit"}))->capture_default_str();
-  app.add_option("--repository-poll-secs", options->poll_s, "with poll: how often to look for changed models")->check(CLI::Range(0.1, 86400.0))->capture_default_str();
-  app.add_option("--packages", server.packages, "folder with device packages, as prepare --package DIR/NAME writes them, which devices fetch with run --from")->type_name("DIR");
-  app.add_option("--keep-versions", server.keep_versions, "versions of a model that stay loaded after they were replaced, for devices that still use them")->check(CLI::Range(0, 64))->capture_default_str();
+  app.add_option("--threads", server.threads, "threads of the engine for one request; 0 = every core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--model-control-mode", options->control_mode,
+                 "none: serve every model; poll: and load again those that change; explicit: load and unload on request")
+      ->check(CLI::IsMember({"none", "poll", "explicit"}))
+      ->capture_default_str();
+  app.add_option("--repository-poll-secs", options->poll_s, "with poll: how often to look for changed models")
+      ->check(CLI::Range(0.1, 86400.0))
+      ->capture_default_str();
+  app.add_option("--packages", server.packages,
+                 "folder with device packages, as prepare --package DIR/NAME writes them, which devices fetch with run --from")
+      ->type_name("DIR");
+  app.add_option("--keep-versions", server.keep_versions,
+                 "versions of a model that stay loaded after they were replaced, for devices that still use them")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
   app.add_option("--keep-secs", options->keep_s, "until no device has asked for them so long")->check(CLI::Range(0.0, 1e7))->capture_default_str();
   app.add_option("--load-model", server.load_models, "with explicit: models to load at start, * = all (repeatable)")->type_name("NAME");
   app.add_option("--strict-readiness", server.strict_readiness, "ready only when every model is")->capture_default_str();
   app.add_option("--exit-on-error", server.exit_on_error, "do not start when a model cannot be loaded")->capture_default_str();
-  app.add_option("--exit-timeout-secs", options->exit_timeout_s, "longest wait for requests in flight after SIGTERM")->check(CLI::Range(0.0, 3600.0))->capture_default_str();
-  app.add_option("--max-queue-age-secs", options->queue_age_s, "longest that a request waits for its model, then UNAVAILABLE; 0: no limit")->check(CLI::Range(0.0, 86400.0))->capture_default_str();
-  app.add_option("--hang-secs", options->hang_s, "a run of the engine longer than this hangs: not ready, and systemd's watchdog is not fed")->check(CLI::Range(0.01, 86400.0))->capture_default_str();
+  app.add_option("--exit-timeout-secs", options->exit_timeout_s, "longest wait for requests in flight after SIGTERM")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  app.add_option("--max-queue-age-secs", options->queue_age_s, "longest that a request waits for its model, then UNAVAILABLE; 0: no limit")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  app.add_option("--hang-secs", options->hang_s, "a run of the engine longer than this hangs: not ready, and systemd's watchdog is not fed")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str();
   app.add_option("--max-message-mb", options->max_message_mb, "largest request, in MiB")->check(CLI::Range(1, 2047))->capture_default_str();
   app.add_option("--queue-size", server.queue_size, "requests that may wait, a model")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_flag("--join-cuts", server.joins_cuts, "tails of one model that begin at different cuts run together from where they join, in one batch and with one copy of its weights");
-  app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")->check(CLI::Range(int64_t{1}, int64_t{1} << 31))->capture_default_str();
+  app.add_flag("--join-cuts", server.joins_cuts,
+               "tails of one model that begin at different cuts run together from where they join, in one batch and with one copy of its weights");
+  app.add_option("--decode-threads", server.decode_threads, "threads that decode images; 0 = one a core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--max-pixels", server.max_pixels, "largest decoded image, in pixels")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
+      ->capture_default_str();
   app.add_option("--ready-file", options->ready_file, "file to write once serving: one line of JSON with address and port")->type_name("FILE");
   declare_tracing(app, options->tracing, server.logs_requests);
   declare_tls_with_list(app, server.security.tls);
-  app.add_flag("--plain-text", server.security.allows_plain_text, "without TLS on an address that others reach, where the network is trusted; beside --tls-ca: HTTP and metrics without it");
-  app.add_option("--forward-to", server.forward_to, "the cloud of models that `prepare --cloud-repository` wrote for an edge: its address; without it this machine answers from its copy of the cloud's tail")->type_name("HOST:PORT");
-  app.add_option("--forward-timeout-ms", options->forward_timeout_ms, "how long a silent cloud is waited for where a request has no deadline")->check(CLI::Range(1.0, 1e6))->capture_default_str();
+  app.add_flag("--plain-text", server.security.allows_plain_text,
+               "without TLS on an address that others reach, where the network is trusted; beside --tls-ca: HTTP and metrics without it");
+  app.add_option(
+         "--forward-to", server.forward_to,
+         "the cloud of models that `prepare --cloud-repository` wrote for an edge: its address; without it this machine answers from its copy of the cloud's tail")
+      ->type_name("HOST:PORT");
+  app.add_option("--forward-timeout-ms", options->forward_timeout_ms, "how long a silent cloud is waited for where a request has no deadline")
+      ->check(CLI::Range(1.0, 1e6))
+      ->capture_default_str();
   auto& forward = server.forward_security;
-  app.add_option("--forward-tls-ca", forward.tls.authority, "certificate (PEM) that signed the cloud's; these three are --tls-ca, --tls-cert and --tls-key unless given")->check(CLI::ExistingFile);
+  app.add_option("--forward-tls-ca", forward.tls.authority,
+                 "certificate (PEM) that signed the cloud's; these three are --tls-ca, --tls-cert and --tls-key unless given")
+      ->check(CLI::ExistingFile);
   app.add_option("--forward-tls-cert", forward.tls.certificate, "certificate that is shown to the cloud")->check(CLI::ExistingFile);
   app.add_option("--forward-tls-key", forward.tls.key, "its private key")->check(CLI::ExistingFile);
-  app.add_option("--forward-tls-crl", forward.tls.revoked, "list of revoked certificates (PEM) of the authority in --forward-tls-ca")->check(CLI::ExistingFile);
+  app.add_option("--forward-tls-crl", forward.tls.revoked, "list of revoked certificates (PEM) of the authority in --forward-tls-ca")
+      ->check(CLI::ExistingFile);
   app.add_flag("--forward-plain-text", forward.allows_plain_text, "without TLS to a cloud on another machine, where the network is trusted");
-  app.add_option("--access", server.access, "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")->type_name("FILE")->check(CLI::ExistingFile);
+  app.add_option("--access", server.access,
+                 "access.json: which callers may use which models, and how much; read again when it changes, and on SIGHUP")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
   return [options, &common, http_port, metrics_port] {
     options->http_port_is_given = http_port->count() > 0;
     options->metrics_port_is_given = metrics_port->count() > 0;

@@ -41,11 +41,18 @@ int simulate_plan(const Options& options, const Common& common) {
   if (common.json) {
     Json fixed = Json::object();
     for (size_t i = 0; i < world.plans.size(); ++i) fixed[world.plans[i].key] = out.fixed_us[i];
-    std::cout << Json{{"summary", to_json(out.summary)}, {"oracle_us", out.oracle_us}, {"vs_oracle", out.vs_oracle()}, {"fixed_us", fixed}, {"vs_best_fixed", out.vs_fixed}}.dump(2) << "\n";
+    std::cout << Json{{"summary", to_json(out.summary)},
+                      {"oracle_us", out.oracle_us},
+                      {"vs_oracle", out.vs_oracle()},
+                      {"fixed_us", fixed},
+                      {"vs_best_fixed", out.vs_fixed}}
+                     .dump(2)
+              << "\n";
   } else {
     const auto& s = out.summary;
-    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late << " late; switched plan " << s.switches << (s.switches == 1 ? " time\n" : " times\n")
-              << "mean latency " << format_us(out.ours_us) << "; with the link known beforehand " << format_us(out.oracle_us) << " (" << format_fixed(out.vs_oracle(), 2) << " times)\n";
+    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late
+              << " late; switched plan " << s.switches << (s.switches == 1 ? " time\n" : " times\n") << "mean latency " << format_us(out.ours_us)
+              << "; with the link known beforehand " << format_us(out.oracle_us) << " (" << format_fixed(out.vs_oracle(), 2) << " times)\n";
     for (size_t i = 0; i < world.plans.size(); ++i) std::cout << "  always " << world.plans[i].key << ": " << format_us(out.fixed_us[i]) << "\n";
     print_violations(s);
   }
@@ -64,8 +71,9 @@ int simulate_faults(const Options& options, const Common& common) {
   }
   if (common.json) std::cout << to_json(all).dump(2) << "\n";
   else
-    std::cout << format_fixed(all.simulated_us / kHourUs, 0) << " hours, " << all.images << " images: " << all.edge << " by the edge, " << all.local << " by devices, " << all.errors << " errors where nobody could answer, "
-              << all.late << " late for want of time on the device; " << all.violations.size() << " broken promises\n";
+    std::cout << format_fixed(all.simulated_us / kHourUs, 0) << " hours, " << all.images << " images: " << all.edge << " by the edge, " << all.local
+              << " by devices, " << all.errors << " errors where nobody could answer, " << all.late << " late for want of time on the device; "
+              << all.violations.size() << " broken promises\n";
   if (!common.json) print_violations(all);
   return all.violations.empty() ? 0 : 1;
 }
@@ -81,16 +89,21 @@ int simulate_links(const Options& options, const Common& common) {
     auto world = simulate::random_world(seed);
     world.devices = 1, world.controller.deadline_us = 0;
     for (auto& plan : world.plans) plan.answers_locally = true;
-    const auto out = simulate::regret_of(world, i % 2 == 0 ? simulate::random_link(seed, kLinkTraceUs) : simulate::adversarial_link(seed, kLinkTraceUs, world.controller.dwell_us));
+    const auto out = simulate::regret_of(
+        world, i % 2 == 0 ? simulate::random_link(seed, kLinkTraceUs) : simulate::adversarial_link(seed, kLinkTraceUs, world.controller.dwell_us));
     if (vs_fixed.empty() || out.vs_fixed > *std::max_element(vs_fixed.begin(), vs_fixed.end())) worst_seed = seed;
     vs_fixed.push_back(out.vs_fixed), switches += out.switches;
     progress.advance();
   }
   const double worst = percentile(vs_fixed, 100), p99 = percentile(vs_fixed, 99), middle = median(vs_fixed);
-  if (common.json) std::cout << Json{{"traces", options.links}, {"worst", worst}, {"worst_seed", worst_seed}, {"p99", p99}, {"median", middle}, {"switches", switches}}.dump(2) << "\n";
+  if (common.json)
+    std::cout << Json{{"traces", options.links}, {"worst", worst},      {"worst_seed", worst_seed}, {"p99", p99},
+                      {"median", middle},        {"switches", switches}}
+                     .dump(2)
+              << "\n";
   else
-    std::cout << options.links << " traces: mean latency over the best fixed plan's with a dwell time a switch: median " << format_fixed(middle, 3) << ", 99 of 100 below " << format_fixed(p99, 3) << ", worst "
-              << format_fixed(worst, 3) << " (seed " << worst_seed << ")\n";
+    std::cout << options.links << " traces: mean latency over the best fixed plan's with a dwell time a switch: median " << format_fixed(middle, 3)
+              << ", 99 of 100 below " << format_fixed(p99, 3) << ", worst " << format_fixed(worst, 3) << " (seed " << worst_seed << ")\n";
   if (options.most_regret == 0 || worst <= options.most_regret) return 0;
   std::cerr << "the worst trace ends at " << format_fixed(worst, 3) << ", more than " << options.most_regret << "\n";
   return 1;
@@ -99,7 +112,8 @@ int simulate_links(const Options& options, const Common& common) {
 int simulate_command(const Options& options, const Common& common) {
   if (options.faults_hours > 0) return simulate_faults(options, common);
   if (options.links > 0) return simulate_links(options, common);
-  if (options.plan.empty()) throw InvalidArgument("[simulate] no plan is given; give plan.json with --trace or --link, or --random-faults HOURS, or --random-links COUNT");
+  if (options.plan.empty())
+    throw InvalidArgument("[simulate] no plan is given; give plan.json with --trace or --link, or --random-faults HOURS, or --random-links COUNT");
   return simulate_plan(options, common);
 }
 
@@ -115,9 +129,14 @@ Run declare_simulate(CLI::App& app, Common& common) {
   app.add_option("--dwell-ms", options->dwell_ms, "least time between two switches of plan")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--images-per-second", options->images_per_second, "of each camera")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--devices", options->devices, "that share the edge")->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_option("--random-faults", options->faults_hours, "in place of a plan: so many hours of random devices under random faults, and whether every promise is kept")->check(CLI::PositiveNumber);
-  app.add_option("--random-links", options->links, "in place of a plan: so many random and adversarial links, and how far from the best fixed plan the controller ends")->check(CLI::PositiveNumber);
-  app.add_option("--most-regret", options->most_regret, "with --random-links: end with 1 where one is further away than so many times")->check(CLI::PositiveNumber);
+  app.add_option("--random-faults", options->faults_hours,
+                 "in place of a plan: so many hours of random devices under random faults, and whether every promise is kept")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--random-links", options->links,
+                 "in place of a plan: so many random and adversarial links, and how far from the best fixed plan the controller ends")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--most-regret", options->most_regret, "with --random-links: end with 1 where one is further away than so many times")
+      ->check(CLI::PositiveNumber);
   app.add_option("--seed", options->seed, "of all that is random; a broken promise tells the seed that repeats it")->capture_default_str();
   return [options, &common] { return simulate_command(*options, common); };
 }

@@ -36,7 +36,8 @@ void merge_others(const Options& options) {
 std::vector<kernels::ConvProblem> problems_of(const std::string& path) {
   std::vector<kernels::ConvProblem> problems;
   for (const auto& line : split(read_file(path), '\n'))
-    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv") problems.push_back(kernels::parse_problem(words[0] + " " + words[1]));
+    if (const auto words = split(line, ' '); words.size() >= 2 && words[0] == "conv")
+      problems.push_back(kernels::parse_problem(words[0] + " " + words[1]));
   return problems;
 }
 
@@ -67,7 +68,8 @@ int replay(const Options& options) {
     const auto count = std::count_if(layer.us.begin(), layer.us.end(), [](double us) { return us > 0; });
     Json row{{"problem", layer.key.problem}, {"configurations", count}, {"needed", Json::object()}};
     for (const auto& method : tune::searchers())
-      for (int seed = 1; seed <= options.seeds; ++seed) row["needed"][method.name].push_back(tune::measurements_needed(layer, method.name, static_cast<uint64_t>(seed), kShare));
+      for (int seed = 1; seed <= options.seeds; ++seed)
+        row["needed"][method.name].push_back(tune::measurements_needed(layer, method.name, static_cast<uint64_t>(seed), kShare));
     json["layers"].push_back(std::move(row));
   }
   std::cout << json.dump(2) << "\n";
@@ -96,15 +98,29 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("model", options->of_model.model, "ONNX file");
   app.add_option("-o,--output", options->of_model.output, "tuning.json to add to; beside it lies a log, from which an interrupted search goes on");
   app.add_option("--method", options->of_model.tune.method, "how to search")->check(CLI::IsMember(methods))->capture_default_str();
-  app.add_option("--budget", options->of_model.tune.budget, "configurations measured for each distinct convolution; convolutions of bytes have a few ways and chains a dozen, which are all measured, and with --generate as many again as this says")->check(CLI::Range(1, 1000000))->capture_default_str();
+  app.add_option(
+         "--budget", options->of_model.tune.budget,
+         "configurations measured for each distinct convolution; convolutions of bytes have a few ways and chains a dozen, which are all measured, and with --generate as many again as this says")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   app.add_option("--seconds", options->of_model.seconds, "of all searches; 0: no limit")->check(CLI::Range(0.0, 1e7))->capture_default_str();
-  app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")->check(CLI::Range(1, 1024))->capture_default_str();
+  app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();
-  app.add_option("--rounds", options->of_model.rounds, "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")->check(CLI::Range(0, 10000))->capture_default_str();
-  app.add_flag("--generate", options->of_model.is_generating, "also try kernels generated for each convolution, each chain of a depthwise and a 1x1 one, and each pooling (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
+  app.add_option("--rounds", options->of_model.rounds,
+                 "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
+  app.add_flag(
+      "--generate", options->of_model.is_generating,
+      "also try kernels generated for each convolution, each chain of a depthwise and a 1x1 one, and each pooling (about a second each; needs scissionlite-generate and a C compiler here, not where the model runs)");
   app.add_option("--merge", options->merge, "tuning.json files of other runs: the faster choice of each problem is kept");
-  app.add_option("--all-of", options->all_of, "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
-  app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")->check(CLI::Range(1, 1000))->capture_default_str();
+  app.add_option("--all-of", options->all_of,
+                 "measure every configuration of the problems in this file (bench/shapes/convolutions.txt) and write a table for --replay");
+  app.add_option("--passes", options->passes, "of --all-of; the table holds the least of a configuration's times")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   app.add_option("--replay", options->replay, "print how many measurements each method needs on such a table for 95 % of the best speed");
   app.add_option("--seeds", options->seeds, "of --replay")->check(CLI::Range(1, 10000))->capture_default_str();
   return [options, &common] { return run(*options, common); };

@@ -10,12 +10,12 @@
 #include "base/text.h"
 #include "engine/backends/native/choosing/conv_problems.h"
 #include "engine/backends/native/choosing/network_check.h"
+#include "kernels/generated/chain_plan.h"
 #include "kernels/int8/loops.h"
 #include "kernels/vector/loops.h"
 #include "onnx/onnx.h"
 #include "tune/choices.h"
 #include "tune/generating.h"
-#include "kernels/generated/chain_plan.h"
 #include "tune/tune_bytes.h"
 #include "tune/tune_chain.h"
 #include "tune/tune_pool.h"
@@ -35,7 +35,8 @@ struct Layer {
 
 /// Most work first.
 std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
-  std::stable_sort(uses.begin(), uses.end(), [](const ConvUse& a, const ConvUse& b) { return a.conv.problem.macs() * a.count > b.conv.problem.macs() * b.count; });
+  std::stable_sort(uses.begin(), uses.end(),
+                   [](const ConvUse& a, const ConvUse& b) { return a.conv.problem.macs() * a.count > b.conv.problem.macs() * b.count; });
   return uses;
 }
 
@@ -43,7 +44,10 @@ std::vector<ConvUse> sorted(std::vector<ConvUse> uses) {
 class Tuner {
  public:
   Tuner(const TuneModelOptions& options, const ConvUses& uses)
-      : options_(options), log_(options.output + ".log"), bar_("tune", steps(options, uses)), left_(uses.convs.size() + uses.byte_convs.size() + uses.chains.size() + static_cast<size_t>(kernel_uses(options, uses))) {
+      : options_(options),
+        log_(options.output + ".log"),
+        bar_("tune", steps(options, uses)),
+        left_(uses.convs.size() + uses.byte_convs.size() + uses.chains.size() + static_cast<size_t>(kernel_uses(options, uses))) {
     if (fs::exists(options.output)) known_ = tune::load_database(options.output);
     if (options.is_generating) generating_.emplace(options.output, generate::default_tools());
     if (options.seconds > 0) until_us_ = Clock::steady().now_us() + options.seconds * 1e6;
@@ -52,17 +56,19 @@ class Tuner {
 
   Layer run(const ConvUse& use) {
     const auto is_done = [&](int64_t measured) { return measured >= options_.tune.budget || measured >= configurations(use.conv.problem); };
-    return run({use.conv.text(), use.count, {}}, tune::key_of(use.conv, loops(), threads()), is_done, options_.tune.budget, [&](const tune::TuneOptions& tuning, const Told& told) {
-      auto tuned = tune::tune_conv(use.conv, tuning, log_, told);
-      if (generating_) generating_->keep(use.conv.problem.text(), loops(), tuned.entry);
-      return tuned;
-    });
+    return run({use.conv.text(), use.count, {}}, tune::key_of(use.conv, loops(), threads()), is_done, options_.tune.budget,
+               [&](const tune::TuneOptions& tuning, const Told& told) {
+                 auto tuned = tune::tune_conv(use.conv, tuning, log_, told);
+                 if (generating_) generating_->keep(use.conv.problem.text(), loops(), tuned.entry);
+                 return tuned;
+               });
   }
 
   /// Has a few ways, which are all measured.
   Layer run(const ByteConvUse& use) {
     const auto ways = tune::byte_conv_ways(use.problem, kernels::best_int8_loops(), options_.tune.measure);
-    return run({ways.key.problem, use.count, {}}, ways, [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_byte_conv(ways, tuning, log_, told); });
+    return run({ways.key.problem, use.count, {}}, ways,
+               [&](const tune::TuneOptions& tuning, const Told& told) { return tune::tune_byte_conv(ways, tuning, log_, told); });
   }
 
   /// After the convolutions, by whose choices it is judged.
@@ -82,10 +88,17 @@ class Tuner {
  private:
   static constexpr int64_t kOwnSteps = 12;  // of convolutions of bytes, chains, poolings and strips, at most and about
   /// Poolings and strips are searched only while kernels are generated.
-  [[nodiscard]] static int64_t kernel_uses(const TuneModelOptions& options, const ConvUses& uses) { return options.is_generating ? static_cast<int64_t>(uses.pools.size() + uses.strips.size()) : 0; }
+  [[nodiscard]] static int64_t kernel_uses(const TuneModelOptions& options, const ConvUses& uses) {
+    return options.is_generating ? static_cast<int64_t>(uses.pools.size() + uses.strips.size()) : 0;
+  }
   [[nodiscard]] static int64_t steps(const TuneModelOptions& options, const ConvUses& uses) {
-    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()), byte_convs = static_cast<int64_t>(uses.byte_convs.size()), chains = static_cast<int64_t>(uses.chains.size()), alone = kernel_uses(options, uses);
-    const auto generated = options.is_generating ? alone + std::count_if(uses.chains.begin(), uses.chains.end(), [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); }) : 0;
+    const auto budget = options.tune.budget, convs = static_cast<int64_t>(uses.convs.size()),
+               byte_convs = static_cast<int64_t>(uses.byte_convs.size()), chains = static_cast<int64_t>(uses.chains.size()),
+               alone = kernel_uses(options, uses);
+    const auto generated = options.is_generating
+                               ? alone + std::count_if(uses.chains.begin(), uses.chains.end(),
+                                                       [](const ChainUse& use) { return !kernels::generated_problem(use.chain.problem()).empty(); })
+                               : 0;
     return convs * budget + (byte_convs + chains + alone) * kOwnSteps + generated * budget;
   }
   using Told = std::function<void(const tune::TuneStep&)>;
@@ -93,7 +106,9 @@ class Tuner {
   [[nodiscard]] int threads() const { return options_.tune.measure.trial.threads; }
 
   /// Looks at each: seconds.
-  [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const { return static_cast<int64_t>(tune::ConvSpace(problem, loops()).space().count_valid()); }
+  [[nodiscard]] int64_t configurations(const kernels::ConvProblem& problem) const {
+    return static_cast<int64_t>(tune::ConvSpace(problem, loops()).space().count_valid());
+  }
 
   Layer run_kernel(const std::string& problem, int count, const tune::Ways& ways) {
     Layer layer{problem, count, {}};
@@ -110,8 +125,12 @@ class Tuner {
   template <typename Search>
   Layer run(Layer layer, const tune::Ways& ways, const Search& search) {
     const int64_t budget = options_.tune.budget;
-    return run(std::move(layer), ways.key, [&](int64_t measured) { return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget); },
-               kOwnSteps + (ways.generated ? budget : 0), search);
+    return run(
+        std::move(layer), ways.key,
+        [&](int64_t measured) {
+          return measured >= static_cast<int64_t>(ways.all.size()) + (ways.generated ? budget : 0) || measured >= tune::measurements(ways, budget);
+        },
+        kOwnSteps + (ways.generated ? budget : 0), search);
   }
 
   /// @param is_done  of the measurements that an earlier search made.
@@ -154,23 +173,36 @@ class Tuner {
   double until_us_ = 0;
 };
 
-double speed_up(const Layer& layer) { return layer.entry.median_us > 0 && layer.entry.usual_us > 0 ? layer.entry.usual_us / layer.entry.median_us : 1; }
+double speed_up(const Layer& layer) {
+  return layer.entry.median_us > 0 && layer.entry.usual_us > 0 ? layer.entry.usual_us / layer.entry.median_us : 1;
+}
 
 Json to_json(const std::vector<Layer>& layers, const std::optional<NetworkCheck>& check) {
   Json json{{"schema", "scissionlite.tuned/1"}, {"layers", Json::array()}};
   for (const auto& layer : layers)
-    json["layers"].push_back({{"problem", layer.problem}, {"nodes", layer.count}, {"usual_us", layer.entry.usual_us}, {"best_us", layer.entry.median_us}, {"speed_up", speed_up(layer)},
-                              {"choice", kernels::describe(layer.entry.implementation, layer.entry.knobs)}, {"measured", layer.entry.measured}, {"failed", layer.failed}, {"finished", layer.is_finished}});
+    json["layers"].push_back({{"problem", layer.problem},
+                              {"nodes", layer.count},
+                              {"usual_us", layer.entry.usual_us},
+                              {"best_us", layer.entry.median_us},
+                              {"speed_up", speed_up(layer)},
+                              {"choice", kernels::describe(layer.entry.implementation, layer.entry.knobs)},
+                              {"measured", layer.entry.measured},
+                              {"failed", layer.failed},
+                              {"finished", layer.is_finished}});
   if (check)
-    json["network"] = {{"usual_us", check->usual_us}, {"tuned_us", check->tuned_us}, {"speed_up", check->speed_up}, {"speed_up_from", check->from}, {"speed_up_to", check->to}, {"error", check->error}, {"verdict", name_of(check->verdict())}};
+    json["network"] = {{"usual_us", check->usual_us},         {"tuned_us", check->tuned_us}, {"speed_up", check->speed_up},
+                       {"speed_up_from", check->from},        {"speed_up_to", check->to},    {"error", check->error},
+                       {"verdict", name_of(check->verdict())}};
   return json;
 }
 
 void print(const NetworkCheck& check) {
-  std::cout << "the whole network in turns: " << format_us(check.usual_us) << " with the usual choices, " << format_us(check.tuned_us) << " as tuned, " << format_fixed(check.speed_up, 3) << " times as fast ("
-            << format_fixed(check.from, 3) << " to " << format_fixed(check.to, 3) << "); outputs differ by " << check.error << " of the largest value\n";
+  std::cout << "the whole network in turns: " << format_us(check.usual_us) << " with the usual choices, " << format_us(check.tuned_us)
+            << " as tuned, " << format_fixed(check.speed_up, 3) << " times as fast (" << format_fixed(check.from, 3) << " to "
+            << format_fixed(check.to, 3) << "); outputs differ by " << check.error << " of the largest value\n";
   if (check.verdict() == NetworkCheck::Verdict::kFaster) return;
-  if (check.verdict() == NetworkCheck::Verdict::kSlower) std::cout << "tuned is slower: this network keeps the usual choices, the entries stay for others\n";
+  if (check.verdict() == NetworkCheck::Verdict::kSlower)
+    std::cout << "tuned is slower: this network keeps the usual choices, the entries stay for others\n";
   else std::cout << "no difference beyond the noise of this machine was shown; tune again when it is quiet\n";
 }
 
@@ -179,13 +211,15 @@ void print(const std::vector<Layer>& layers, const std::optional<NetworkCheck>& 
   double usual_us = 0, best_us = 0;
   size_t unfinished = 0;
   for (const auto& layer : layers) {
-    rows.push_back({layer.problem, std::to_string(layer.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1), format_fixed(speed_up(layer), 2), std::to_string(layer.entry.measured),
+    rows.push_back({layer.problem, std::to_string(layer.count), format_fixed(layer.entry.usual_us, 1), format_fixed(layer.entry.median_us, 1),
+                    format_fixed(speed_up(layer), 2), std::to_string(layer.entry.measured),
                     layer.is_chain && speed_up(layer) < 1 ? tune::kSeparate : kernels::describe(layer.entry.implementation, layer.entry.knobs)});
     unfinished += !layer.is_finished;
     if (!layer.is_conv) continue;  // a chain is made of convolutions that stand here as well
     usual_us += layer.entry.usual_us * layer.count, best_us += layer.entry.median_us * layer.count;
   }
-  std::cout << format_table(rows) << "\nall convolutions one by one: " << format_us(usual_us) << " with the usual choices, " << format_us(best_us) << " as tuned\n";
+  std::cout << format_table(rows) << "\nall convolutions one by one: " << format_us(usual_us) << " with the usual choices, " << format_us(best_us)
+            << " as tuned\n";
   if (unfinished > 0) std::cout << unfinished << " searches ended with the time (--seconds); the same command goes on from there\n";
   if (check) print(*check);
   std::cout << "use it: SCISSIONLITE_TUNING=" << options.output << " scissionlite ... --engine native\n";
@@ -197,7 +231,8 @@ std::optional<NetworkCheck> check(const Graph& graph, const ConvUses& uses, cons
   const auto& trial = options.tune.measure.trial;
   tune::Database verdict;
   const auto add = [&](const char* which, double usual_us, double tuned_us) {
-    verdict.add(tune::key_of(uses.network, *trial.loops, trial.threads), {which, {}, std::min(usual_us, tuned_us), usual_us, options.rounds, tune::kOfNetwork});
+    verdict.add(tune::key_of(uses.network, *trial.loops, trial.threads),
+                {which, {}, std::min(usual_us, tuned_us), usual_us, options.rounds, tune::kOfNetwork});
     tune::update_database(options.output, verdict);
   };
   add(tune::kTuned, 0, 0);  // an earlier verdict is of other entries

@@ -1,4 +1,5 @@
-// `tune MODEL`: the convolutions of a model one by one, of floats and of bytes, then its chains, its poolings where kernels are generated, then the whole network as tuned against the usual choices.
+// `tune MODEL`: the convolutions of a model one by one, of floats and of bytes, then its chains, its poolings where kernels are generated, then the
+// whole network as tuned against the usual choices.
 #pragma once
 
 #include "cli/command.h"

@@ -27,13 +27,12 @@ int wanted_cuts(const Options& options) {
   if (options.all_cuts || options.cuts == "all") return 0;
   if (options.cuts.empty()) return -1;
   const double count = parse_scaled(options.cuts, "verify --cuts");
-  if (count < 1 || count != static_cast<int>(count)) throw InvalidArgument("[verify] --cuts is '" + options.cuts + "', expected a count of at least 1, or 'all'");
+  if (count < 1 || count != static_cast<int>(count))
+    throw InvalidArgument("[verify] --cuts is '" + options.cuts + "', expected a count of at least 1, or 'all'");
   return static_cast<int>(count);
 }
 
-vision::InputSpec find_spec(const Graph& model, const Options& options) {
-  return vision::find_input_spec(model, options.model, options.input_spec);
-}
+vision::InputSpec find_spec(const Graph& model, const Options& options) { return vision::find_input_spec(model, options.model, options.input_spec); }
 
 /// The model; sizes that its input leaves open are those of its input.json.
 Graph load_sized(const Options& options) {
@@ -50,7 +49,8 @@ std::vector<Tensor> image_inputs(const Graph& model, const Options& options) {
 }
 
 Json check_json(const CutCheck& check) {
-  return {{"cut", check.id}, {"tensors", check.tensors}, {"ok", check.ok}, {"error", check.error}, {"same_top1", check.same_top1}, {"problem", check.problem}};
+  return {{"cut", check.id},      {"tensors", check.tensors},     {"ok", check.ok},
+          {"error", check.error}, {"same_top1", check.same_top1}, {"problem", check.problem}};
 }
 
 int print_model_result(const VerifyResult& result, const Options& options, double seconds, const Common& common) {
@@ -58,17 +58,27 @@ int print_model_result(const VerifyResult& result, const Options& options, doubl
   double worst = 0;
   for (const auto& check : result.checks) good += check.ok, worst = std::max(worst, check.error);
   if (common.json) {
-    Json json{{"schema", "scissionlite.verify/1"}, {"model", options.model}, {"engine", result.engine}, {"bit_for_bit", result.exact}, {"ok", result.ok()},
-              {"cuts_of_model", result.cuts_of_model}, {"cuts_checked", result.checks.size()}, {"cuts_right", good}, {"largest_error", worst},
-              {"distinct_values", result.distinct_values}, {"seconds", seconds}, {"checks", Json::array()}};
+    Json json{{"schema", "scissionlite.verify/1"},
+              {"model", options.model},
+              {"engine", result.engine},
+              {"bit_for_bit", result.exact},
+              {"ok", result.ok()},
+              {"cuts_of_model", result.cuts_of_model},
+              {"cuts_checked", result.checks.size()},
+              {"cuts_right", good},
+              {"largest_error", worst},
+              {"distinct_values", result.distinct_values},
+              {"seconds", seconds},
+              {"checks", Json::array()}};
     for (const auto& check : result.checks) json["checks"].push_back(check_json(check));
     std::cout << json.dump(2) << "\n";
     return result.ok() ? 0 : 1;
   }
   for (const auto& check : result.checks)
     if (!check.ok) std::cout << "WRONG cut " << check.id << " (" << join(check.tensors, " + ") << "): " << check.problem << "\n";
-  std::cout << good << " of " << result.checks.size() << " cuts right with " << result.engine << (result.exact ? ", bit for bit" : ", largest difference " + Json(worst).dump())
-            << " (the model has " << result.cuts_of_model << "; " << format_fixed(seconds, 1) << " s)\n";
+  std::cout << good << " of " << result.checks.size() << " cuts right with " << result.engine
+            << (result.exact ? ", bit for bit" : ", largest difference " + Json(worst).dump()) << " (the model has " << result.cuts_of_model << "; "
+            << format_fixed(seconds, 1) << " s)\n";
   if (result.distinct_values < 2) std::cout << "note: the answer is the same number throughout, so that little is shown; give real weights\n";
   return result.ok() ? 0 : 1;
 }
@@ -107,7 +117,9 @@ int verify_files(const Options& options, const Common& common) {
   auto check = check_slices(load_model(options.head), load_model(options.tail), compile, inputs, expected, {}, exact, options.tolerance);
   check.id = "files";
   if (common.json) std::cout << check_json(check).dump(2) << "\n";
-  else std::cout << (check.ok ? "head and tail give the model's answer" : "WRONG: " + check.problem) << (check.ok && exact ? ", bit for bit" : "") << "\n";
+  else
+    std::cout << (check.ok ? "head and tail give the model's answer" : "WRONG: " + check.problem) << (check.ok && exact ? ", bit for bit" : "")
+              << "\n";
   return check.ok ? 0 : 1;
 }
 
@@ -126,7 +138,8 @@ int verify_pair(const Options& options, const Common& common) {
   for (const auto& finding : findings) {
     ok = ok && finding.ok;
     json["findings"].push_back({{"what", finding.what}, {"ok", finding.ok}, {"detail", finding.detail}});
-    if (!common.json) std::cout << (finding.ok ? "ok     " : "WRONG  ") << finding.what << (finding.detail.empty() ? "" : ": " + finding.detail) << "\n";
+    if (!common.json)
+      std::cout << (finding.ok ? "ok     " : "WRONG  ") << finding.what << (finding.detail.empty() ? "" : ": " + finding.detail) << "\n";
   }
   json["ok"] = ok;
   if (common.json) std::cout << json.dump(2) << "\n";
@@ -138,12 +151,15 @@ int verify_pair(const Options& options, const Common& common) {
 Run declare_verify(CLI::App& app, Common& common) {
   auto options = std::make_shared<Options>();
   app.add_option("model", options->model, "ONNX file; may be left out with --package");
-  app.add_option("--engine", options->engine, "reference compares every cut bit for bit; openvino and onnxruntime ten cuts within the tolerance")->capture_default_str();
+  app.add_option("--engine", options->engine, "reference compares every cut bit for bit; openvino and onnxruntime ten cuts within the tolerance")
+      ->capture_default_str();
   app.add_option("--cuts", options->cuts, "how many, drawn by the seed, or 'all'");
   app.add_flag("--all-cuts", options->all_cuts, "every cut, with any engine");
   app.add_flag("--multi", options->multi, "cuts through up to three tensors too");
   app.add_option("--seed", options->seed, "of the input and the choice of cuts")->capture_default_str();
-  app.add_option("--tolerance", options->tolerance, "largest difference, as a share of max|y| (default 1e-4, 2e-3 where half precision crosses; 1e-3 for packages)")->check(CLI::NonNegativeNumber);
+  app.add_option("--tolerance", options->tolerance,
+                 "largest difference, as a share of max|y| (default 1e-4, 2e-3 where half precision crosses; 1e-3 for packages)")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--image,--images", options->images, "real input instead of random numbers");
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--head", options->head, "check this head with --tail instead of slices made here");

@@ -16,9 +16,7 @@ void expect_refused(Call&& call, const std::string& words) {
   try {
     static_cast<void>(call());
     ADD_FAILURE() << "accepted; expected: " << words;
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find(words), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find(words), std::string::npos) << e.what(); }
 }
 
 /// Mends the hash of an edited model.
@@ -32,7 +30,8 @@ std::string sealed_again(std::string bytes) {
 }
 
 const CodeModel& small_model() {
-  static const CodeModel model = CodeModel::fit(made_images(8, {20, 4, 4}, 3, 100, 200, 1), {.zeros = std::vector<uint8_t>(20, 100), .levels = std::vector<int>(20, 200)});
+  static const CodeModel model =
+      CodeModel::fit(made_images(8, {20, 4, 4}, 3, 100, 200, 1), {.zeros = std::vector<uint8_t>(20, 100), .levels = std::vector<int>(20, 200)});
   return model;
 }
 
@@ -128,8 +127,8 @@ TEST(CodeModel, WrongFieldsWithAMendedHash) {
     out[at] = value;
     return [out = sealed_again(out)] { return CodeModel::parse(out, "m"); };
   };
-  expect_refused(edited(11, 1), "cannot be coded");          // 2^24 channels
-  expect_refused(edited(8, 0), "cannot be coded");           // none
+  expect_refused(edited(11, 1), "cannot be coded");  // 2^24 channels
+  expect_refused(edited(8, 0), "cannot be coded");   // none
   expect_refused(edited(20, static_cast<char>(255)), "a zero symbol");
   expect_refused(edited(20 + 40, 2), "a mark of a quiet group");
   const size_t fineness = 20 + 40 + 2 + 20 * 14, block = fineness + 20 + 20 * 4;
@@ -140,8 +139,10 @@ TEST(CodeModel, WrongFieldsWithAMendedHash) {
   expect_refused(edited(block + 1, 16), "the number of terms");
   expect_refused(edited(block + 2, 4), "a neighbour");
   expect_refused(edited(block + 4, 1), "a pair of channels");
-  expect_refused([&] { return CodeModel::parse(sealed_again(bytes.substr(0, bytes.size() - 40) + bytes.substr(bytes.size() - 32)), "m"); }, "ends early");
-  expect_refused([&] { return CodeModel::parse(sealed_again(bytes.substr(0, bytes.size() - 32) + "x" + bytes.substr(bytes.size() - 32)), "m"); }, "left over");
+  expect_refused([&] { return CodeModel::parse(sealed_again(bytes.substr(0, bytes.size() - 40) + bytes.substr(bytes.size() - 32)), "m"); },
+                 "ends early");
+  expect_refused([&] { return CodeModel::parse(sealed_again(bytes.substr(0, bytes.size() - 32) + "x" + bytes.substr(bytes.size() - 32)), "m"); },
+                 "left over");
 }
 
 }  // namespace

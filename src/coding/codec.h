@@ -9,17 +9,17 @@
 namespace scissionlite::coding {
 
 inline constexpr int kLanes = kGroup;
-inline constexpr int kPayloadWords = kLanes;     // of 16 bits, in the lanes' start values
-inline constexpr int kMostTail = 1023;           // symbols that the 17th state codes
+inline constexpr int kPayloadWords = kLanes;       // of 16 bits, in the lanes' start values
+inline constexpr int kMostTail = 1023;             // symbols that the 17th state codes
 inline constexpr size_t kSlackBytes = 6 * kGroup;  // what one group reads at most, on either side of the words
 
 struct Workspace {
   explicit Workspace(const ModelData& data);
-  std::vector<uint8_t> symbols;     // (positions, padded)
-  std::vector<uint8_t> history;     // (rows + 1, columns + 2, padded), a border of zero values
-  std::vector<uint16_t> activity;   // (rows + 1, columns + 2)
-  std::vector<int16_t> sums;        // (columns, padded), what the row above gives to means
-  std::vector<int16_t> means;       // (padded)
+  std::vector<uint8_t> symbols;    // (positions, padded)
+  std::vector<uint8_t> history;    // (rows + 1, columns + 2, padded), a border of zero values
+  std::vector<uint16_t> activity;  // (rows + 1, columns + 2)
+  std::vector<int16_t> sums;       // (columns, padded), what the row above gives to means
+  std::vector<int16_t> means;      // (padded)
   // (positions, padded), of each symbol's interval; escapes begin at kEscapeSlot. `nearer`: one step nearer to zero, 0 for an escape
   std::vector<uint16_t> lows, frequencies, nearer;
   std::vector<uint8_t> words;
@@ -30,10 +30,10 @@ struct Interleaved {
   uint32_t lanes[kLanes] = {};
   uint8_t* first = nullptr;  // words
   uint8_t* last = nullptr;
-  int tail = 0;              // symbols at the end of the image that the lanes' start values hold
+  int tail = 0;                          // symbols at the end of the image that the lanes' start values hold
   uint16_t payload[kPayloadWords] = {};  // those values; the whole image when tail covers it
-  bool with_quiet = false;   // quiet groups are coded too
-  uint16_t check = 0;        // of the codes; what the 17th state begins and ends with
+  bool with_quiet = false;               // quiet groups are coded too
+  uint16_t check = 0;                    // of the codes; what the 17th state begins and ends with
 };
 
 enum class Damage { kNone, kShort, kLong, kSymbol, kCheck };

@@ -41,7 +41,8 @@ void Coder::decode(std::string_view stream, std::span<uint8_t> codes) {
   const ModelData& data = model_->data();
   check_count(data, codes.size());
   if (stream.size() > most_bytes())
-    throw InvalidArgument("[entropy coder] a stream of " + std::to_string(stream.size()) + " bytes; at most " + std::to_string(most_bytes()) + " for this model");
+    throw InvalidArgument("[entropy coder] a stream of " + std::to_string(stream.size()) + " bytes; at most " + std::to_string(most_bytes()) +
+                          " for this model");
   Interleaved parts = parse_stream(stream, data, work_->words);
   if (!parts.with_quiet) clear_quiet(data, *work_);
   Damage damage = codec_->decode(data, *work_, parts);

@@ -120,7 +120,8 @@ TEST(Coder, SizeIsTheModelsEntropy) {
     const auto model = fitted(std::vector<Tensor>(images.begin(), images.begin() + 20));
     Coder coder(model);
     double bits = 0, bytes = 0;
-    for (size_t i = 20; i < 40; ++i) bits += model->bits(images[i].as<uint8_t>()), bytes += static_cast<double>(stream_of(coder, codes_of(images[i])).size());
+    for (size_t i = 20; i < 40; ++i)
+      bits += model->bits(images[i].as<uint8_t>()), bytes += static_cast<double>(stream_of(coder, codes_of(images[i])).size());
     EXPECT_LT(bytes / 20, bits / 8 / 20 * 1.002 + 16) << rate;
     EXPECT_GT(bytes / 20, bits / 8 / 20) << rate;
   }
@@ -144,9 +145,7 @@ void check_damaged(Coder& coder, const std::string& stream, const Codes& origina
     coder.decode(stream, back);
     unseen += 1;
     EXPECT_NE(back, original);
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("[entropy coder]"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("[entropy coder]"), std::string::npos) << e.what(); }
 }
 
 TEST(Coder, DamagedStreams) {
@@ -182,9 +181,7 @@ void expect_refused(Call&& call, const std::string& words) {
   try {
     call();
     ADD_FAILURE() << "accepted; expected: " << words;
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find(words), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find(words), std::string::npos) << e.what(); }
 }
 
 TEST(Coder, RefusesWhatItCannotCode) {

@@ -1,10 +1,10 @@
 // The arithmetic of one position, in whole numbers, so that every instruction set finds the same intervals.
 //
 // At position p, with history h (symbols less their zero symbol, clamped, plus 64) and errors' energy e of what is coded:
-//   mean[k]   = round(sum over terms and the channel's own neighbours of h * w, scaled) + bias[k]                        in 1/32 symbol, clamped to the channel
-//   spread[k] = base[k] + around[k] * T(p) + before[k] * P(p, group of k)               in 1/4096 of the channel's scale
+//   mean[k]   = round(sum over terms and the channel's own neighbours of h * w, scaled) + bias[k]   in 1/32 symbol, clamped to the channel
+//   spread[k] = base[k] + around[k] * T(p) + before[k] * P(p, group of k)                           in 1/4096 of the channel's scale
 //   T = 8 * (2 left + 2 top + top right + top left) of the positions' mean energies, P = mean energy of earlier groups
-//   rate[k]   = rates(log2(spread * scale))                                             what divides distances from the mean
+//   rate[k]   = rates(log2(spread * scale))                                                         what divides distances from the mean
 //   slots below value v's upper edge = shape((32 v + 16 - mean) * rate), of 2^13
 // `rates` and `shape` are curves of 16 straight pieces. This file is the plain form; context_<isa>.h gives the same numbers.
 // 16-bit sums wrap, products are as the instructions pmaddubsw, pmulhrsw, pmulhuw and pmullw give them.

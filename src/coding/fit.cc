@@ -18,17 +18,24 @@ CodeShape shape_of(const Tensor& codes) {
   Shape shape = codes.shape();
   if (shape.size() == 4 && shape[0] == 1) shape.erase(shape.begin());
   if (shape.size() != 3 || codes.dtype() != Dtype::kU8)
-    throw InvalidArgument("[entropy coder fit] codes of one image are uint8 (channels, rows, columns), got " + std::string(dtype_name(codes.dtype())) + " " +
-                          to_string(codes.shape()));
+    throw InvalidArgument("[entropy coder fit] codes of one image are uint8 (channels, rows, columns), got " +
+                          std::string(dtype_name(codes.dtype())) + " " + to_string(codes.shape()));
   return {shape[0], shape[1], shape[2]};
 }
 
 Samples stage(const ModelData& data, std::span<const Tensor> codes) {
-  Samples samples{.images = static_cast<int64_t>(codes.size()), .positions = data.shape.positions(), .padded = data.padded(), .symbols = {}, .means = {}, .around = {}, .before = {}};
+  Samples samples{.images = static_cast<int64_t>(codes.size()),
+                  .positions = data.shape.positions(),
+                  .padded = data.padded(),
+                  .symbols = {},
+                  .means = {},
+                  .around = {},
+                  .before = {}};
   samples.symbols.assign(static_cast<size_t>(samples.images * samples.positions * samples.padded), 0);
   for (int64_t i = 0; i < samples.images; ++i) {
     if (shape_of(codes[i]) != data.shape)
-      throw InvalidArgument("[entropy coder fit] image 0 has codes " + to_string(codes[0].shape()) + ", image " + std::to_string(i) + " " + to_string(codes[i].shape()));
+      throw InvalidArgument("[entropy coder fit] image 0 has codes " + to_string(codes[0].shape()) + ", image " + std::to_string(i) + " " +
+                            to_string(codes[i].shape()));
     transpose(codes[i].as<uint8_t>().data(), data.shape.channels, samples.positions, samples.positions,
               samples.symbols.data() + i * samples.positions * samples.padded, samples.padded);
   }
@@ -59,8 +66,8 @@ void set_alphabets(ModelData& data, const std::vector<Histogram>& counts, const 
     int largest = 255;
     while (counts[k][largest] == 0) --largest;
     if (levels < 1 || levels > 256 || zero >= levels || largest >= levels)
-      throw InvalidArgument("[entropy coder fit] channel " + std::to_string(k) + " has symbols up to " + std::to_string(largest) + " and zero symbol " +
-                            std::to_string(zero) + ", but " + std::to_string(levels) + " levels; 1 to 256, above both");
+      throw InvalidArgument("[entropy coder fit] channel " + std::to_string(k) + " has symbols up to " + std::to_string(largest) +
+                            " and zero symbol " + std::to_string(zero) + ", but " + std::to_string(levels) + " levels; 1 to 256, above both");
     data.zeros[k] = static_cast<uint8_t>(zero), data.tops[k] = static_cast<uint8_t>(levels - 1);
   }
 }
@@ -68,7 +75,8 @@ void set_alphabets(ModelData& data, const std::vector<Histogram>& counts, const 
 void set_quiet(ModelData& data, const std::vector<Histogram>& counts, int64_t total) {
   for (int group = 0; group < data.groups; ++group) {
     bool is_quiet = true;
-    for (int64_t k = int64_t{group} * kGroup; k < int64_t{group} * kGroup + data.channels_of(group); ++k) is_quiet = is_quiet && counts[k][data.zeros[k]] == total;
+    for (int64_t k = int64_t{group} * kGroup; k < int64_t{group} * kGroup + data.channels_of(group); ++k)
+      is_quiet = is_quiet && counts[k][data.zeros[k]] == total;
     data.quiet[group] = is_quiet ? 1 : 0;
   }
 }

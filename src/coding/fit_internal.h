@@ -12,10 +12,10 @@ namespace scissionlite::coding {
 /// Symbols of all images, and what the steps learn about each.
 struct Samples {
   int64_t images = 0, positions = 0, padded = 0;
-  std::vector<uint8_t> symbols;   // (images, positions, padded)
-  std::vector<int16_t> means;     // (images, positions, padded)
-  std::vector<uint16_t> around;   // (images, positions), T
-  std::vector<uint16_t> before;   // (images, positions, groups), P
+  std::vector<uint8_t> symbols;  // (images, positions, padded)
+  std::vector<int16_t> means;    // (images, positions, padded)
+  std::vector<uint16_t> around;  // (images, positions), T
+  std::vector<uint16_t> before;  // (images, positions, groups), P
   [[nodiscard]] const uint8_t* at(int64_t image, int64_t position) const { return symbols.data() + (image * positions + position) * padded; }
 };
 

@@ -15,10 +15,10 @@ using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 using Eigen::VectorXd;
 
-constexpr int kMostInputPairs = 64;         // of each neighbour
-constexpr int64_t kPositionsPerPair = 32;   // seen in the fit, at least
+constexpr int kMostInputPairs = 64;                           // of each neighbour
+constexpr int64_t kPositionsPerPair = 32;                     // seen in the fit, at least
 constexpr double kRidges[] = {0.005, 0.02, 0.08, 0.3, 1, 4};  // squared symbols
-constexpr double kFallbackRidge = 1;  // with too few images to choose
+constexpr double kFallbackRidge = 1;                          // with too few images to choose
 constexpr int64_t kValidateEvery = 5;
 constexpr double kLeastGain = 0.002;  // of a channel's variance, else it keeps its plain mean
 
@@ -27,7 +27,9 @@ struct Moments {
   MatrixXd inputs, cross;  // (d, d), (d, channels)
   VectorXd squares;        // (channels) of the outputs
   double count = 0;
-  void resize(Eigen::Index d, Eigen::Index channels) { inputs = MatrixXd::Zero(d, d), cross = MatrixXd::Zero(d, channels), squares = VectorXd::Zero(channels); }
+  void resize(Eigen::Index d, Eigen::Index channels) {
+    inputs = MatrixXd::Zero(d, d), cross = MatrixXd::Zero(d, channels), squares = VectorXd::Zero(channels);
+  }
   void add(const MatrixXf& x, const MatrixXf& y) {
     MatrixXf gram = MatrixXf::Zero(x.cols(), x.cols());
     gram.selfadjointView<Eigen::Lower>().rankUpdate(x.transpose());
@@ -163,7 +165,8 @@ struct Ranked {
   std::vector<double> gains;  // never rising
 };
 Ranked best_pairs(const Moments& moments, const std::vector<int>& pairs, const Block& block, const Choice& choice, int terms) {
-  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup, count = std::min<Eigen::Index>(block.groups * kGroup, moments.cross.cols() - first);
+  const Eigen::Index first = Eigen::Index{block.first_group} * kGroup,
+                     count = std::min<Eigen::Index>(block.groups * kGroup, moments.cross.cols() - first);
   Search search{moments.inputs, moments.cross.middleCols(first, count), moments.squares.segment(first, count)};
   const Eigen::Index d = search.inputs.rows(), all = (d - 1) / 2;
   search.inputs.diagonal().head(d - 1).array() += choice.ridge * moments.count;
@@ -189,7 +192,8 @@ Ranked best_pairs(const Moments& moments, const std::vector<int>& pairs, const B
 }
 
 /// Pairs of all blocks, `terms` each on average, where they save most for the work.
-std::vector<std::vector<Eigen::Index>> share_out(const ModelData& data, const Moments& moments, const std::vector<int>& pairs, const Choice& choice, int terms) {
+std::vector<std::vector<Eigen::Index>> share_out(const ModelData& data, const Moments& moments, const std::vector<int>& pairs, const Choice& choice,
+                                                 int terms) {
   std::vector<Ranked> ranked;
   std::vector<double> gains;  // for each group that a pair has to be added to
   int64_t budget = 0;
@@ -215,7 +219,8 @@ struct ChannelWeights {
   std::vector<Eigen::Index> inputs;
   VectorXd weights;
 };
-ChannelWeights solve_channel(const Moments& moments, const std::vector<int>& pairs, const std::vector<Eigen::Index>& taken, Eigen::Index k, const Choice& choice) {
+ChannelWeights solve_channel(const Moments& moments, const std::vector<int>& pairs, const std::vector<Eigen::Index>& taken, Eigen::Index k,
+                             const Choice& choice) {
   ChannelWeights out;
   for (const auto pair : taken) out.inputs.push_back(2 * pair), out.inputs.push_back(2 * pair + 1);
   for (const auto own : own_inputs(pairs, k))
@@ -254,7 +259,9 @@ void fit_block(ModelData& data, Block& block, const Moments& moments, const std:
   block.weights.assign(block.terms.size() * block.groups * kGroup * 2, 0);
   for (Eigen::Index k = first; k < first + count; ++k) {
     auto solved = solve_channel(moments, pairs, taken, k, choice);
-    if (terms == 0) solved.weights.head(solved.weights.size() - 1).setZero(), solved.weights.tail(1)[0] = moments.cross(moments.cross.rows() - 1, k) / moments.count;
+    if (terms == 0)
+      solved.weights.head(solved.weights.size() - 1).setZero(),
+          solved.weights.tail(1)[0] = moments.cross(moments.cross.rows() - 1, k) / moments.count;
     const double square = solved.weights.dot(MatrixXd(moments.inputs(solved.inputs, solved.inputs)) * solved.weights) / moments.count;
     store_channel(data, block, k, width, solved, std::sqrt(std::max(0.0, square)));
   }

@@ -11,8 +11,8 @@ namespace scissionlite::coding {
 namespace {
 
 constexpr int kRounds = 5;
-constexpr double kFloor = 1.0 / 256;  // of a spread, in symbols
-constexpr double kRidge = 1e-3;       // of each diagonal element
+constexpr double kFloor = 1.0 / 256;               // of a spread, in symbols
+constexpr double kRidge = 1e-3;                    // of each diagonal element
 constexpr double kAround = 12288, kBefore = 8192;  // ordinary T and P
 
 struct Rows {

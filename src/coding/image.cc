@@ -35,7 +35,8 @@ int inspect(const ModelData& data, const uint8_t* symbols) {
 void check_count(const ModelData& data, size_t count) {
   if (count != static_cast<size_t>(data.shape.symbols()))
     throw InvalidArgument("[entropy coder] " + std::to_string(count) + " symbols; the model codes " + std::to_string(data.shape.symbols()) + ": (" +
-                          std::to_string(data.shape.channels) + ", " + std::to_string(data.shape.rows) + ", " + std::to_string(data.shape.columns) + ")");
+                          std::to_string(data.shape.channels) + ", " + std::to_string(data.shape.rows) + ", " + std::to_string(data.shape.columns) +
+                          ")");
 }
 
 uint16_t check_of(std::span<const uint8_t> codes) {

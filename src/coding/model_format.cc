@@ -63,9 +63,9 @@ std::string from_hex(const std::string& text) {
 }
 
 // One list of the 16-bit fields of a channel, for both ways.
-constexpr std::vector<uint16_t> ModelData::* kUnsignedFields[] = {&ModelData::inverse, &ModelData::spread_base, &ModelData::spread_around,
-                                                                  &ModelData::spread_before};
-constexpr std::vector<int16_t> ModelData::* kSignedFields[] = {&ModelData::multipliers, &ModelData::biases, &ModelData::scales};
+constexpr std::vector<uint16_t> ModelData::*kUnsignedFields[] = {&ModelData::inverse, &ModelData::spread_base, &ModelData::spread_around,
+                                                                 &ModelData::spread_before};
+constexpr std::vector<int16_t> ModelData::*kSignedFields[] = {&ModelData::multipliers, &ModelData::biases, &ModelData::scales};
 
 void write_block(const Block& block, Writer& to) {
   to.u16(static_cast<uint32_t>(block.terms.size()));
@@ -80,7 +80,8 @@ void read_block(const ModelData& data, Block& block, Reader& from) {
     const auto neighbour = from.at_most(kNeighbours - 1, from.u8(), "a neighbour");
     block.terms.push_back({static_cast<uint8_t>(neighbour), static_cast<uint16_t>(from.at_most(pairs - 1, from.u16(), "a pair of channels"))});
   }
-  if (!std::is_sorted(block.terms.begin(), block.terms.end(), [](const Term& a, const Term& b) { return a.neighbour < b.neighbour; })) from.fail("neighbours are out of order");
+  if (!std::is_sorted(block.terms.begin(), block.terms.end(), [](const Term& a, const Term& b) { return a.neighbour < b.neighbour; }))
+    from.fail("neighbours are out of order");
   const size_t size = size_t{terms} * block.groups * kGroup * 2;
   if (from.bytes.size() - from.at < size) from.fail("the file ends early");
   const auto* weights = reinterpret_cast<const int8_t*>(from.bytes.data()) + from.at;

@@ -10,10 +10,14 @@ namespace {
 
 constexpr uint32_t kTailMask = 0x3ff, kQuietFlag = 0x8000;
 
-[[noreturn]] void damaged(const std::string& what) { throw InvalidArgument("[entropy coder] " + what + "; the stream is damaged or of another model"); }
+[[noreturn]] void damaged(const std::string& what) {
+  throw InvalidArgument("[entropy coder] " + what + "; the stream is damaged or of another model");
+}
 
 void put_u16(std::string& out, uint32_t value) { out += static_cast<char>(value & 255), out += static_cast<char>(value >> 8 & 255); }
-uint32_t get_u16(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]) | static_cast<uint32_t>(static_cast<uint8_t>(bytes[at + 1])) << 8; }
+uint32_t get_u16(std::string_view bytes, size_t at) {
+  return static_cast<uint8_t>(bytes[at]) | static_cast<uint32_t>(static_cast<uint8_t>(bytes[at + 1])) << 8;
+}
 
 /// Bits, lowest first.
 struct BitWriter {

@@ -15,7 +15,8 @@ std::string_view bytes_of(std::span<Value> values) {
 
 template <typename Value>
 void put_back(const std::string& bytes, std::span<Value> values) {
-  if (bytes.size() != values.size_bytes()) throw InternalError("[collective] a round of " + std::to_string(values.size_bytes()) + " bytes gave " + std::to_string(bytes.size()));
+  if (bytes.size() != values.size_bytes())
+    throw InternalError("[collective] a round of " + std::to_string(values.size_bytes()) + " bytes gave " + std::to_string(bytes.size()));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
 }
 

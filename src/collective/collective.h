@@ -1,7 +1,8 @@
 // Members that compute together and exchange numbers: threads of a process, processes of a cluster, sites that dial out to a hub.
 //
-// What lives here: the interface (this file), what a round's values become (round.h), and one file a transport: threads.h (a process), mpi.h (mpirun, Slurm),
-// hub.h and hub_member.h (sites over mTLS). All give the same bits for the same values, as one function makes them at one place. Relies on base.
+// What lives here: the interface (this file), what a round's values become (round.h), and one file a transport: threads.h (a process), mpi.h (mpirun,
+// Slurm), hub.h and hub_member.h (sites over mTLS). All give the same bits for the same values, as one function makes them at one place. Relies on
+// base.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ struct ExchangeCounts {
   double seconds = 0;  // in rounds, most of it waiting for others
 };
 
-/// Each call is a round: all members make the same calls in the same order, with as many values each. Of one thread. @throws MemberLost; InvalidArgument naming
-/// the rank whose call is another one.
+/// Each call is a round: all members make the same calls in the same order, with as many values each. Of one thread. @throws MemberLost;
+/// InvalidArgument naming the rank whose call is another one.
 class Collective {
  public:
   virtual ~Collective() = default;

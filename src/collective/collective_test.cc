@@ -38,7 +38,8 @@ TEST(Collective, LargeValuesHaveAMean) {
   });
 }
 
-/// A small change beside a large one: where members keep what rounding takes from what they give, its mean arrives, though no member has given all of it at once.
+/// A small change beside a large one: where members keep what rounding takes from what they give, its mean arrives, though no member has given all of
+/// it at once.
 TEST(Collective, SmallChangesArriveInEightBits) {
   constexpr int kRounds = 60, kMembers = 4;
   constexpr float kSmall = 0.1F;  // of the step that 127 gives
@@ -74,9 +75,7 @@ TEST(Collective, OneThatThrowsEndsTheOthersRounds) {
       }
     });
     ADD_FAILURE() << "nothing was thrown";
-  } catch (const ResourceError& error) {
-    EXPECT_STREQ(error.what(), "the disk is full");
-  }
+  } catch (const ResourceError& error) { EXPECT_STREQ(error.what(), "the disk is full"); }
   EXPECT_EQ(told, 3);
 }
 

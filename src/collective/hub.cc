@@ -42,17 +42,21 @@ grpc::Status to_status(const std::exception& error) {
 struct Hub::Impl final : hub::Hub::Service {
   explicit Impl(const HubOptions& given) : options(given) {
     if (options.members < 1) throw InvalidArgument("[hub] " + std::to_string(options.members) + " members; expected at least 1");
-    protocol::check_plain_text(options.tls, options.allows_plain_text, options.address, "[hub] '" + options.address + "' is an address that others reach");
+    protocol::check_plain_text(options.tls, options.allows_plain_text, options.address,
+                               "[hub] '" + options.address + "' is an address that others reach");
     grpc::ServerBuilder builder;
     builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<int64_t>(options.largest_bytes + 1024, INT32_MAX)));
     builder.SetMaxSendMessageSize(INT32_MAX);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPing_ms);
-    for (const char* time : {GRPC_ARG_KEEPALIVE_TIME_MS, GRPC_ARG_KEEPALIVE_TIMEOUT_MS}) builder.AddChannelArgument(time, kPing_ms);  // a caller whose connection died without a word is gone
+    for (const char* time : {GRPC_ARG_KEEPALIVE_TIME_MS, GRPC_ARG_KEEPALIVE_TIMEOUT_MS})
+      builder.AddChannelArgument(time, kPing_ms);  // a caller whose connection died without a word is gone
     builder.AddListeningPort(options.address, protocol::server_credentials(options.tls), &port);
     builder.RegisterService(this);
     server = builder.BuildAndStart();
-    if (!server || port <= 0) throw ResourceError("[hub] cannot listen on " + options.address + ": the port is taken, the address is not one of this machine, or key and certificate do not belong together");
+    if (!server || port <= 0)
+      throw ResourceError("[hub] cannot listen on " + options.address +
+                          ": the port is taken, the address is not one of this machine, or key and certificate do not belong together");
   }
 
   ~Impl() override {
@@ -63,9 +67,12 @@ struct Hub::Impl final : hub::Hub::Service {
   grpc::Status Join(grpc::ServerContext* context, const hub::JoinRequest* request, hub::JoinReply* reply) override {
     const auto& name = request->site();
     const auto certified = protocol::name_of_peer(*context);
-    if (request->protocol() != kHubProtocol) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] the member speaks version " + std::to_string(request->protocol()) + ", the hub " + std::to_string(kHubProtocol) + ": let both be the same release"};
+    if (request->protocol() != kHubProtocol)
+      return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] the member speaks version " + std::to_string(request->protocol()) + ", the hub " +
+                                                         std::to_string(kHubProtocol) + ": let both be the same release"};
     if (name.empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] a site has no name"};
-    if (options.tls.are_given() && certified != name) return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + certified + "', the site calls itself '" + name + "'"};
+    if (options.tls.are_given() && certified != name)
+      return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + certified + "', the site calls itself '" + name + "'"};
     std::unique_lock lock(mutex);
     if (meeting && had_joined(name)) {
       meeting->leave(rank_of(name), "it came anew");
@@ -74,7 +81,9 @@ struct Hub::Impl final : hub::Hub::Service {
     }
     if (!meeting && by_name.size() < static_cast<size_t>(options.members)) by_name.emplace(name, Site{.told = {.name = name}});
     const auto found = by_name.find(name);
-    if (found == by_name.end()) return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] '" + name + "' is none of this run's " + std::to_string(options.members) + " members: " + names()};
+    if (found == by_name.end())
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              "[hub] '" + name + "' is none of this run's " + std::to_string(options.members) + " members: " + names()};
     const uint64_t seat = found->second.seat = ++seats;
     if (!meeting && by_name.size() == static_cast<size_t>(options.members)) begin();
     else if (!meeting) log::info("[hub] '" + name + "' has come, " + std::to_string(by_name.size()) + " of " + std::to_string(options.members));
@@ -95,14 +104,14 @@ struct Hub::Impl final : hub::Hub::Service {
   grpc::Status Meet(grpc::ServerContext* context, const hub::MeetRequest* request, hub::MeetReply* reply) override {
     std::shared_ptr<Meeting> there;
     if (const auto status = find(*context, *request, there); !status.ok()) return status;
-    if (request->kind() < 0 || request->kind() > static_cast<int>(Round::kWelcome)) return {grpc::StatusCode::INVALID_ARGUMENT, "[hub] a round of kind " + std::to_string(request->kind())};
+    if (request->kind() < 0 || request->kind() > static_cast<int>(Round::kWelcome))
+      return {grpc::StatusCode::INVALID_ARGUMENT, "[hub] a round of kind " + std::to_string(request->kind())};
     std::shared_ptr<const RoundResult> result;
     const Call call(*this);
     try {
-      result = there->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number(), [&] { return context->IsCancelled(); });
-    } catch (const MemberLost& lost) {
-      return answer_of_lost(*request, there, lost);
-    } catch (const std::exception& error) {
+      result = there->meet(request->rank(), static_cast<Round>(request->kind()), request->values(), request->number(),
+                           [&] { return context->IsCancelled(); });
+    } catch (const MemberLost& lost) { return answer_of_lost(*request, there, lost); } catch (const std::exception& error) {
       return to_status(error);
     }
     reply->set_number(result->number), reply->set_values(result->bytes), reply->set_has_newcomers(result->has_newcomers);
@@ -111,7 +120,8 @@ struct Hub::Impl final : hub::Hub::Service {
     if (there != meeting) return grpc::Status::OK;
     note_presence();
     auto& told = site_of(request->rank()).told;
-    ++told.rounds, told.bytes_received += static_cast<int64_t>(request->values().size()), told.bytes_sent += static_cast<int64_t>(result->bytes.size());
+    ++told.rounds, told.bytes_received += static_cast<int64_t>(request->values().size()),
+        told.bytes_sent += static_cast<int64_t>(result->bytes.size());
     return grpc::Status::OK;
   }
 
@@ -200,7 +210,10 @@ struct Hub::Impl final : hub::Hub::Service {
     return grpc::Status::OK;
   }
   [[nodiscard]] int rank_of(const std::string& name) const { return static_cast<int>(std::distance(by_name.begin(), by_name.find(name))); }
-  void fill(const std::string& name, bool is_late, hub::JoinReply& reply) const { reply.set_run(run), reply.set_rank(rank_of(name)), reply.set_members(options.members), reply.set_is_late(is_late), reply.set_wait_s(options.wait_s), reply.set_seat(by_name.at(name).seat); }
+  void fill(const std::string& name, bool is_late, hub::JoinReply& reply) const {
+    reply.set_run(run), reply.set_rank(rank_of(name)), reply.set_members(options.members), reply.set_is_late(is_late),
+        reply.set_wait_s(options.wait_s), reply.set_seat(by_name.at(name).seat);
+  }
   void note_presence() {
     const auto there = meeting->present();
     int rank = 0;
@@ -210,10 +223,18 @@ struct Hub::Impl final : hub::Hub::Service {
       site.told.is_present = is_there;
     }
   }
-  [[nodiscard]] bool has_one_ended() const { return std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.told.has_ended; }); }
+  [[nodiscard]] bool has_one_ended() const {
+    return std::any_of(by_name.begin(), by_name.end(), [](const auto& one) { return one.second.told.has_ended; });
+  }
   [[nodiscard]] bool has_seat(const std::string& name, uint64_t seat) const { return by_name.count(name) > 0 && by_name.at(name).seat == seat; }
-  [[nodiscard]] static grpc::Status taken(const std::string& name) { return {grpc::StatusCode::ALREADY_EXISTS, "[hub] another process has joined as '" + name + "' since: one that has taken this one's place, or two sites with the same --site"}; }
-  [[nodiscard]] static grpc::Status ended(const std::string& name) { return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] nobody is there to take '" + name + "' back: the run has ended; for another one stop the hub and start it again"}; }
+  [[nodiscard]] static grpc::Status taken(const std::string& name) {
+    return {grpc::StatusCode::ALREADY_EXISTS,
+            "[hub] another process has joined as '" + name + "' since: one that has taken this one's place, or two sites with the same --site"};
+  }
+  [[nodiscard]] static grpc::Status ended(const std::string& name) {
+    return {grpc::StatusCode::FAILED_PRECONDITION,
+            "[hub] nobody is there to take '" + name + "' back: the run has ended; for another one stop the hub and start it again"};
+  }
   Site& site_of(int rank) { return std::next(by_name.begin(), rank)->second; }
 
   /// All members are gone, and one is back that nobody can tell where the run is: it begins again when all have come, from their checkpoints.
@@ -243,10 +264,12 @@ struct Hub::Impl final : hub::Hub::Service {
     const std::lock_guard lock(mutex);
     if (earlier.count(request.run()) > 0) return {grpc::StatusCode::ABORTED, "[hub] all members were lost, and the run begins anew"};
     if (!meeting || request.run() != run || request.rank() < 0 || request.rank() >= options.members)
-      return {grpc::StatusCode::FAILED_PRECONDITION, "[hub] it has begun anew and knows nothing of this run: start all members again, they go on from their checkpoints"};
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              "[hub] it has begun anew and knows nothing of this run: start all members again, they go on from their checkpoints"};
     const auto& site = site_of(request.rank());
     if (options.tls.are_given() && protocol::name_of_peer(context) != site.told.name)
-      return {grpc::StatusCode::PERMISSION_DENIED, "[hub] the certificate is of '" + protocol::name_of_peer(context) + "', which speaks for '" + site.told.name + "'"};
+      return {grpc::StatusCode::PERMISSION_DENIED,
+              "[hub] the certificate is of '" + protocol::name_of_peer(context) + "', which speaks for '" + site.told.name + "'"};
     if (site.seat != request.seat()) return taken(site.told.name);
     there = meeting;
     return grpc::Status::OK;
@@ -254,14 +277,14 @@ struct Hub::Impl final : hub::Hub::Service {
 
   HubOptions options;
   std::string run = random_name();
-  std::set<std::string> earlier;           // runs of which nobody was left
+  std::set<std::string> earlier;  // runs of which nobody was left
   mutable std::mutex mutex;
   std::condition_variable changed;
-  std::map<std::string, Site> by_name;     // in the order of ranks, once all have come
-  uint64_t seats = 0;                      // given so far
-  int calls = 0;                           // to rounds, that are under way
-  std::set<std::string> joined;            // whose Join was answered
-  std::shared_ptr<Meeting> meeting;        // from then on
+  std::map<std::string, Site> by_name;  // in the order of ranks, once all have come
+  uint64_t seats = 0;                   // given so far
+  int calls = 0;                        // to rounds, that are under way
+  std::set<std::string> joined;         // whose Join was answered
+  std::shared_ptr<Meeting> meeting;     // from then on
   bool is_stopping = false;
   int port = 0;
   std::unique_ptr<grpc::Server> server;

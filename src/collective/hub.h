@@ -1,4 +1,5 @@
-// Where sites meet that cannot reach each other: they dial out to it, so that no site has a port open to others. It adds what they send, and keeps nothing.
+// Where sites meet that cannot reach each other: they dial out to it, so that no site has a port open to others. It adds what they send, and keeps
+// nothing.
 #pragma once
 
 #include <memory>
@@ -12,9 +13,9 @@ namespace scissionlite {
 struct HubOptions {
   std::string address = "127.0.0.1:8011";  // host:port; port 0: any free one
   protocol::TlsFiles tls;
-  bool allows_plain_text = false;          // on other addresses than this machine's
+  bool allows_plain_text = false;  // on other addresses than this machine's
   int members = 2;
-  double wait_s = 600;                     // for a member in each round; without one that has not come by then the others go on
+  double wait_s = 600;                       // for a member in each round; without one that has not come by then the others go on
   int64_t largest_bytes = int64_t{1} << 30;  // of a round's values of a member
 };
 
@@ -30,8 +31,8 @@ class Hub {
   explicit Hub(const HubOptions& options);
   ~Hub();
   [[nodiscard]] int port() const;
-  /// Until all members have ended, or left with errors (false), or `stop` was called (false). Where one has ended, others that are not heard of for `wait_s` are not waited for; where all
-  /// were lost without a word, it waits for them to come again.
+  /// Until all members have ended, or left with errors (false), or `stop` was called (false). Where one has ended, others that are not heard of for
+  /// `wait_s` are not waited for; where all were lost without a word, it waits for them to come again.
   [[nodiscard]] bool wait();
   void stop();
   /// By rank; before all have come, those that have.

@@ -24,7 +24,8 @@ class HubMember final : public Collective {
  public:
   explicit HubMember(const HubMemberOptions& options) : options_(options), stub_(hub::Hub::NewStub(channel())) {
     if (options.site.empty()) throw InvalidArgument("[collective] a member of a hub has a name; give --site");
-    protocol::check_plain_text(options.tls, options.allows_plain_text, options.hub, "[collective] the hub at '" + options.hub + "' is on another machine");
+    protocol::check_plain_text(options.tls, options.allows_plain_text, options.hub,
+                               "[collective] the hub at '" + options.hub + "' is on another machine");
     hub::JoinRequest request;
     request.set_site(options.site), request.set_protocol(kHubProtocol);
     call("to join", 0, [&](grpc::ClientContext& context) { return stub_->Join(&context, request, &joined_); });
@@ -33,7 +34,8 @@ class HubMember final : public Collective {
   ~HubMember() override {
     hub::LeaveRequest request;
     hub::LeaveReply reply;
-    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()), request.set_is_end(std::uncaught_exceptions() == 0), request.set_why(request.is_end() ? "it has ended" : "it stopped with an error");
+    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()),
+        request.set_is_end(std::uncaught_exceptions() == 0), request.set_why(request.is_end() ? "it has ended" : "it stopped with an error");
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
     (void)stub_->Leave(&context, request, &reply);
@@ -50,9 +52,11 @@ class HubMember final : public Collective {
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override {
     hub::MeetRequest request;
     hub::MeetReply reply;
-    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()), request.set_number(next_), request.set_kind(static_cast<int>(round)), request.set_values(mine.data(), mine.size());
+    request.set_run(joined_.run()), request.set_rank(joined_.rank()), request.set_seat(joined_.seat()), request.set_number(next_),
+        request.set_kind(static_cast<int>(round)), request.set_values(mine.data(), mine.size());
     const bool waits_long = is_late() && next_ == 0;  // until the others' next average
-    call(std::string("to a ") + round_name(round), waits_long ? 0 : 2 * joined_.wait_s() + kLonger_s, [&](grpc::ClientContext& context) { return stub_->Meet(&context, request, &reply); });
+    call(std::string("to a ") + round_name(round), waits_long ? 0 : 2 * joined_.wait_s() + kLonger_s,
+         [&](grpc::ClientContext& context) { return stub_->Meet(&context, request, &reply); });
     next_ = reply.number() + 1, has_newcomers_ = reply.has_newcomers();
     present_.assign(reply.present().begin(), reply.present().end());
     return std::move(*reply.mutable_values());
@@ -79,10 +83,14 @@ class HubMember final : public Collective {
       if (status.ok()) return;
       if (status.error_code() != grpc::StatusCode::UNAVAILABLE) fail(doing, status);
       const double now_us = Clock::steady().now_us();
-      if (failing_since_us == 0 || now_us - called_us > 1e6 * options_.connect_s) failing_since_us = called_us, pause_s = kFirstPause_s;  // it broke after a long wait: counts anew
+      if (failing_since_us == 0 || now_us - called_us > 1e6 * options_.connect_s)
+        failing_since_us = called_us, pause_s = kFirstPause_s;  // it broke after a long wait: counts anew
       if (now_us - failing_since_us > 1e6 * options_.connect_s && now_us - called_us < 1e6 * options_.connect_s)
-        throw TransportError("[collective] no hub at " + options_.hub + " within " + format_fixed(options_.connect_s, 0) + " s (" + status.error_message() + "); is `scissionlite-train hub` running there, and do both ends use TLS, or neither?", /*retryable=*/true);
-      if (pause_s == kFirstPause_s) log::warning("[collective] the hub at " + options_.hub + " cannot be reached (" + status.error_message() + "); trying again");
+        throw TransportError("[collective] no hub at " + options_.hub + " within " + format_fixed(options_.connect_s, 0) + " s (" +
+                                 status.error_message() + "); is `scissionlite-train hub` running there, and do both ends use TLS, or neither?",
+                             /*retryable=*/true);
+      if (pause_s == kFirstPause_s)
+        log::warning("[collective] the hub at " + options_.hub + " cannot be reached (" + status.error_message() + "); trying again");
       std::this_thread::sleep_for(std::chrono::duration<double>(pause_s));
     }
   }

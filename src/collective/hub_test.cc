@@ -176,7 +176,8 @@ TEST(Hub, PlainTextToOtherMachinesIsAskedFor) {
   options.site = "a", options.connect_s = 0.2;
   for (const char* other : {"192.0.2.1:8101", "localhost.invalid:8101"}) {
     options.hub = other;
-    EXPECT_NE(message_of([&] { (void)join_hub(options); }).find("give --tls-ca, --tls-cert and --tls-key, or --plain-text"), std::string::npos) << other;
+    EXPECT_NE(message_of([&] { (void)join_hub(options); }).find("give --tls-ca, --tls-cert and --tls-key, or --plain-text"), std::string::npos)
+        << other;
   }
   options.allows_plain_text = true;
   EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(options); }).find("no hub at localhost.invalid:8101"), std::string::npos);
@@ -201,14 +202,18 @@ TEST(Hub, KnowsMembersByTheirCertificates) {
   using namespace protocol::testing;  // NOLINT: a test
   const auto folder = fs::path(::testing::TempDir()) / ("hub-tls-" + std::to_string(getpid()));
   const auto now_s = static_cast<int64_t>(std::time(nullptr));
-  const auto make = [&](const std::string& name, const MadeCertificate* by) { return make_certificate({.name = name, .hosts = "IP:127.0.0.1", .from_s = now_s - 3600, .to_s = now_s + 3600, .use = "", .is_authority = by == nullptr}, by); };
+  const auto make = [&](const std::string& name, const MadeCertificate* by) {
+    return make_certificate(
+        {.name = name, .hosts = "IP:127.0.0.1", .from_s = now_s - 3600, .to_s = now_s + 3600, .use = "", .is_authority = by == nullptr}, by);
+  };
   const auto plant = make("plant", nullptr), elsewhere = make("elsewhere", nullptr);
   write_file(folder / "ca.pem", pem_of(plant));
   const auto files_of = [&](const std::string& name, const MadeCertificate& by) {
     const auto made = make(name, &by);
     write_file(folder / (name + ".pem"), pem_of(made));
     write_file(folder / (name + ".key"), key_pem_of(made));
-    return protocol::TlsFiles{.authority = folder / "ca.pem", .certificate = folder / (name + ".pem"), .key = folder / (name + ".key"), .revoked = {}};
+    return protocol::TlsFiles{
+        .authority = folder / "ca.pem", .certificate = folder / (name + ".pem"), .key = folder / (name + ".key"), .revoked = {}};
   };
   auto options = options_for(1);
   options.tls = files_of("hub", plant);
@@ -219,7 +224,8 @@ TEST(Hub, KnowsMembersByTheirCertificates) {
   member.tls = files_of("spy", elsewhere);
   EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("no hub at 127.0.0.1"), std::string::npos) << "of another authority";
   member.tls = files_of("site1", plant);
-  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("the certificate is of 'site1', the site calls itself 'site0'"), std::string::npos);
+  EXPECT_NE(message_of<TransportError>([&] { (void)join_hub(member); }).find("the certificate is of 'site1', the site calls itself 'site0'"),
+            std::string::npos);
   member.tls = files_of("site0", plant), member.connect_s = 20;
   {
     grpc::ClientContext context;
@@ -302,8 +308,7 @@ TEST(Hub, BeginsAnewWhenAllComeAnew) {
         EXPECT_EQ(values[0], 0.5F);
         ++ran;
         return;
-      } catch (const MemberLost&) {
-      }
+      } catch (const MemberLost&) {}
   };
   {
     std::jthread first([&] { work(0); });

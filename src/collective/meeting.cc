@@ -19,7 +19,8 @@ Meeting::Meeting(int members, double wait_s, Loss loss) : wait_s_(wait_s), loss_
   if (!(wait_s > 0)) throw InvalidArgument("[collective] members wait " + format_fixed(wait_s, 3) + " s for each other; expected more than 0");
 }
 
-std::shared_ptr<const RoundResult> Meeting::meet(int rank, Round round, std::string_view mine, std::optional<int64_t> number, const std::function<bool()>& is_cancelled) {
+std::shared_ptr<const RoundResult> Meeting::meet(int rank, Round round, std::string_view mine, std::optional<int64_t> number,
+                                                 const std::function<bool()>& is_cancelled) {
   std::unique_lock lock(mutex_);
   auto& self = members_.at(static_cast<size_t>(rank));
   const bool is_newcomer = self.is_gone && round == Round::kWelcome && loss_ == Loss::kGoesOn;
@@ -27,7 +28,9 @@ std::shared_ptr<const RoundResult> Meeting::meet(int rank, Round round, std::str
   self.heard = Clock::now();
   if (number && !is_newcomer && *number != round_) {
     const bool was_taken_in = round == Round::kWelcome && self.welcomed == round_ - 1;  // its number was not known to the one that waited
-    if (*number != round_ - 1 && !was_taken_in) throw InvalidArgument("[collective] rank " + std::to_string(rank) + " came to round " + std::to_string(*number) + ", others are at " + std::to_string(round_));
+    if (*number != round_ - 1 && !was_taken_in)
+      throw InvalidArgument("[collective] rank " + std::to_string(rank) + " came to round " + std::to_string(*number) + ", others are at " +
+                            std::to_string(round_));
     if (!refused_.empty()) throw InvalidArgument(refused_);
     return result_;
   }
@@ -104,7 +107,8 @@ void Meeting::dismiss(const std::vector<int>& ranks, const std::string& why) {
 
 void Meeting::check_open(int rank) const {
   if (!lost_.empty()) throw MemberLost(lost_, why_lost_);
-  if (members_[static_cast<size_t>(rank)].is_gone) throw MemberLost({rank}, "[collective] the others go on without rank " + std::to_string(rank) + ", which did not come in time or had left");
+  if (members_[static_cast<size_t>(rank)].is_gone)
+    throw MemberLost({rank}, "[collective] the others go on without rank " + std::to_string(rank) + ", which did not come in time or had left");
 }
 
 std::vector<int> Meeting::missing() const {
@@ -145,12 +149,11 @@ void Meeting::end_round() {
     Given given(members_.size());
     for (const int rank : present) given[static_cast<size_t>(rank)] = members_[static_cast<size_t>(rank)].coming->bytes;
     if (refused_.empty()) result->bytes = combined(round, given);
-  } catch (const Error& error) {
-    refused_ = error.what();
-  }
+  } catch (const Error& error) { refused_ = error.what(); }
   for (auto& member : members_) {
     if (!member.coming) continue;
-    if (!member.is_gone || round == Round::kWelcome) member = {.is_gone = false, .coming = {}, .welcomed = member.is_gone ? round_ : member.welcomed, .heard = Clock::now()};
+    if (!member.is_gone || round == Round::kWelcome)
+      member = {.is_gone = false, .coming = {}, .welcomed = member.is_gone ? round_ : member.welcomed, .heard = Clock::now()};
     else result->has_newcomers = true;
   }
   result->present = there();

@@ -1,4 +1,5 @@
-// Where members meet: one round after the other, each ended by the last one who comes. Shared by transports whose members are in this process, or call into it.
+// Where members meet: one round after the other, each ended by the last one who comes. Shared by transports whose members are in this process, or
+// call into it.
 #pragma once
 
 #include <chrono>
@@ -37,12 +38,15 @@ class Meeting {
   /// @param wait_s  that the first one to come waits for the last one at most.
   Meeting(int members, double wait_s, Loss loss = Loss::kEnds);
 
-  /// Waits for all members, and gives all of them the same. A welcome takes in a member that is gone: it waits for the others' welcome, as long as they live.
-  /// @param number  of the round, from 0, where calls may come twice: the round before gives what it gave, and so does the welcome that took this member in, whatever the number;
-  /// nullopt: the one under way. @param is_cancelled  asked while it waits: whether nobody waits for the answer any more. What the call gave is forgotten then.
-  /// @throws MemberLost: one left, or has not come in time (then the meeting is over for all, or this member was the one); InvalidArgument: members came for rounds
-  /// of different kinds or lengths; TransportError: cancelled.
-  [[nodiscard]] std::shared_ptr<const RoundResult> meet(int rank, Round round, std::string_view mine, std::optional<int64_t> number = {}, const std::function<bool()>& is_cancelled = {});
+  /// Waits for all members, and gives all of them the same. A welcome takes in a member that is gone: it waits for the others' welcome, as long as
+  /// they live.
+  /// @param number  of the round, from 0, where calls may come twice: the round before gives what it gave, and so does the welcome that took this
+  /// member in, whatever the number; nullopt: the one under way. @param is_cancelled  asked while it waits: whether nobody waits for the answer any
+  /// more. What the call gave is forgotten then.
+  /// @throws MemberLost: one left, or has not come in time (then the meeting is over for all, or this member was the one); InvalidArgument: members
+  /// came for rounds of different kinds or lengths; TransportError: cancelled.
+  [[nodiscard]] std::shared_ptr<const RoundResult> meet(int rank, Round round, std::string_view mine, std::optional<int64_t> number = {},
+                                                        const std::function<bool()>& is_cancelled = {});
   /// The member comes no more: those who wait for it, or would, are told.
   void leave(int rank, const std::string& why);
   /// Those who are to come and were not heard of for the time that members are waited for come no more.
@@ -61,7 +65,7 @@ class Meeting {
   struct Coming {
     Round round;
     std::string_view bytes;
-    uint64_t call;                 // whose bytes these are: a call that is made again takes the place of the one before
+    uint64_t call;  // whose bytes these are: a call that is made again takes the place of the one before
   };
   struct Member {
     bool is_gone = false;
@@ -86,8 +90,8 @@ class Meeting {
   int64_t round_ = 0;            // number of the one under way
   uint64_t calls_ = 0;
   std::shared_ptr<const RoundResult> result_;
-  std::string refused_;          // why the round before gave nothing
-  std::vector<int> lost_;        // where it is over
+  std::string refused_;    // why the round before gave nothing
+  std::vector<int> lost_;  // where it is over
   std::string why_lost_;
 };
 

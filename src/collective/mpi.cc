@@ -26,12 +26,16 @@ bool is_more_than_one(const char* variable) {
 
 }  // namespace
 
-bool is_under_mpi() { return is_more_than_one("OMPI_COMM_WORLD_SIZE") || is_more_than_one("PMI_SIZE") || (std::getenv("PMIX_RANK") && is_more_than_one("SLURM_NTASKS")); }
+bool is_under_mpi() {
+  return is_more_than_one("OMPI_COMM_WORLD_SIZE") || is_more_than_one("PMI_SIZE") || (std::getenv("PMIX_RANK") && is_more_than_one("SLURM_NTASKS"));
+}
 
 void refuse_tasks_without_mpi() {
   if (is_under_mpi() || !is_more_than_one("SLURM_STEP_NUM_TASKS")) return;
-  throw InvalidArgument(std::string("[collective] Slurm started ") + std::getenv("SLURM_STEP_NUM_TASKS") + " tasks of this program without MPI between them: each would do all of the work and write the same files; start them by srun --mpi=pmix (srun --mpi=list " +
-                        "says which there are), or by mpirun in the allocation");
+  throw InvalidArgument(
+      std::string("[collective] Slurm started ") + std::getenv("SLURM_STEP_NUM_TASKS") +
+      " tasks of this program without MPI between them: each would do all of the work and write the same files; start them by srun --mpi=pmix (srun --mpi=list " +
+      "says which there are), or by mpirun in the allocation");
 }
 
 int rank_under_mpi() {
@@ -42,7 +46,10 @@ int rank_under_mpi() {
 
 #ifndef SCISSIONLITE_MPI
 
-std::unique_ptr<Collective> join_mpi(double) { throw Unsupported("[collective] built without MPI; install libopenmpi-dev and configure the build again, or use --workers for threads of one process"); }
+std::unique_ptr<Collective> join_mpi(double) {
+  throw Unsupported(
+      "[collective] built without MPI; install libopenmpi-dev and configure the build again, or use --workers for threads of one process");
+}
 
 #else
 
@@ -65,7 +72,9 @@ class MpiMember final : public Collective {
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
-    if (size_ == 1 && is_under_mpi()) throw Unsupported("[collective] this process was started as one of several, but MPI finds itself alone: mpirun is of another MPI than the one that this program was built with");
+    if (size_ == 1 && is_under_mpi())
+      throw Unsupported(
+          "[collective] this process was started as one of several, but MPI finds itself alone: mpirun is of another MPI than the one that this program was built with");
     MPI_Comm here;
     MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
     MPI_Comm_size(here, &size_here_);
@@ -81,7 +90,8 @@ class MpiMember final : public Collective {
 
  protected:
   [[nodiscard]] std::string exchange(Round round, std::string_view mine) override {
-    if (static_cast<int64_t>(mine.size()) > kLargest) throw InvalidArgument("[collective] " + format_bytes(static_cast<double>(mine.size())) + " in a round; MPI takes 1 GiB at most");
+    if (static_cast<int64_t>(mine.size()) > kLargest)
+      throw InvalidArgument("[collective] " + format_bytes(static_cast<double>(mine.size())) + " in a round; MPI takes 1 GiB at most");
     const auto answer = rank_ == 0 ? answer_all(round, mine) : ask(round, mine);
     if (answer.first.kind == kRefused) throw InvalidArgument(answer.second);
     return answer.second;
@@ -133,7 +143,8 @@ class MpiMember final : public Collective {
     std::vector<std::string> given(static_cast<size_t>(size_));
     std::vector<MPI_Request> requests(static_cast<size_t>(size_), MPI_REQUEST_NULL);
     headers[0] = {static_cast<int64_t>(round), static_cast<int64_t>(mine.size())};
-    for (int rank = 1; rank < size_; ++rank) MPI_Irecv(&headers[static_cast<size_t>(rank)], sizeof(Header), MPI_BYTE, rank, kSize, MPI_COMM_WORLD, &requests[static_cast<size_t>(rank)]);
+    for (int rank = 1; rank < size_; ++rank)
+      MPI_Irecv(&headers[static_cast<size_t>(rank)], sizeof(Header), MPI_BYTE, rank, kSize, MPI_COMM_WORLD, &requests[static_cast<size_t>(rank)]);
     std::vector<int> absent;
     const auto have_come = [&] {
       absent.clear();
@@ -167,12 +178,11 @@ class MpiMember final : public Collective {
       return Answer{{kind, size}, std::move(bytes)};
     };
     for (size_t rank = 0; rank < headers.size(); ++rank)
-      if (headers[rank].kind != static_cast<int64_t>(round)) return with(kRefused, message_of_kinds(static_cast<int>(rank), static_cast<Round>(headers[rank].kind), round));
+      if (headers[rank].kind != static_cast<int64_t>(round))
+        return with(kRefused, message_of_kinds(static_cast<int>(rank), static_cast<Round>(headers[rank].kind), round));
     try {
       return with(static_cast<int64_t>(round), combined(round, by_rank));
-    } catch (const InvalidArgument& error) {
-      return with(kRefused, error.what());
-    }
+    } catch (const InvalidArgument& error) { return with(kRefused, error.what()); }
   }
 
   double wait_s_;

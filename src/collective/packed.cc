@@ -48,7 +48,8 @@ std::string pack_int8(std::span<const float> values, size_t wide_from) {
     for (const float value : block) largest = std::max(largest, std::abs(value)), are_finite = are_finite && std::isfinite(value);
     const float step = are_finite ? largest / kLargestCode : std::nanf("");
     append(out, step);
-    for (const float value : block) out.push_back(step > 0 ? static_cast<char>(static_cast<int8_t>(std::clamp(std::nearbyint(value / step), -kLargestCode, kLargestCode))) : '\0');
+    for (const float value : block)
+      out.push_back(step > 0 ? static_cast<char>(static_cast<int8_t>(std::clamp(std::nearbyint(value / step), -kLargestCode, kLargestCode))) : '\0');
   }
   return out;
 }
@@ -61,7 +62,9 @@ std::vector<float> unpack_int8(std::string_view bytes) {
     const bool is_wide = step == kIsWide;
     const size_t unit = is_wide ? sizeof(uint16_t) : 1, count = std::min(kPackedTogether, (bytes.size() - sizeof step) / unit);
     if (count == 0) throw InvalidArgument("[collective] packed values end too early");
-    for (size_t i = 0; i < count; ++i) out.push_back(is_wide ? from_bf16(value_at<uint16_t>(bytes, sizeof step + i * unit)) : step * static_cast<float>(static_cast<int8_t>(bytes[sizeof step + i])));
+    for (size_t i = 0; i < count; ++i)
+      out.push_back(is_wide ? from_bf16(value_at<uint16_t>(bytes, sizeof step + i * unit))
+                            : step * static_cast<float>(static_cast<int8_t>(bytes[sizeof step + i])));
     bytes.remove_prefix(sizeof step + count * unit);
   }
   return out;
@@ -101,9 +104,11 @@ std::string pack(std::span<const float> values, Packing packing, size_t wide_fro
 std::vector<float> unpack(std::string_view bytes, Packing packing) {
   if (packing == Packing::kInt8) return unpack_int8(bytes);
   const size_t unit = packing == Packing::kBf16 ? sizeof(uint16_t) : sizeof(float);
-  if (bytes.size() % unit != 0) throw InvalidArgument("[collective] " + std::to_string(bytes.size()) + " bytes are no whole values of " + std::to_string(unit));
+  if (bytes.size() % unit != 0)
+    throw InvalidArgument("[collective] " + std::to_string(bytes.size()) + " bytes are no whole values of " + std::to_string(unit));
   std::vector<float> out(bytes.size() / unit);
-  for (size_t i = 0; i < out.size(); ++i) out[i] = packing == Packing::kBf16 ? from_bf16(value_at<uint16_t>(bytes, i * unit)) : value_at<float>(bytes, i * unit);
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i] = packing == Packing::kBf16 ? from_bf16(value_at<uint16_t>(bytes, i * unit)) : value_at<float>(bytes, i * unit);
   return out;
 }
 

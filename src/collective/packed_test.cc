@@ -45,7 +45,8 @@ TEST(Packed, TwiceIsOnce) {
 TEST(Packed, WhatIsNotFiniteStaysSo) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const auto packing : {Packing::kBf16, Packing::kInt8})
-    for (const float bad : {infinity, -infinity, std::nanf("")}) EXPECT_FALSE(std::isfinite(unpack(pack(std::vector<float>{bad, 1.0F}, packing), packing)[0]));
+    for (const float bad : {infinity, -infinity, std::nanf("")})
+      EXPECT_FALSE(std::isfinite(unpack(pack(std::vector<float>{bad, 1.0F}, packing), packing)[0]));
   EXPECT_EQ(unpack(pack(std::vector<float>{0.0F, 0.0F}, Packing::kInt8), Packing::kInt8)[1], 0.0F);
 }
 

@@ -70,8 +70,9 @@ void check_lengths(Round round, const Given& by_rank) {
     if (!by_rank[rank]) continue;
     if (!expected) expected = by_rank[rank]->size(), first = rank;
     if (by_rank[rank]->size() != *expected || *expected % unit_of(round) != 0)
-      throw InvalidArgument("[collective] rank " + std::to_string(rank) + " gave " + std::to_string(by_rank[rank]->size()) + " bytes to a " + round_name(round) + ", expected " + std::to_string(*expected / unit_of(round) * unit_of(round)) +
-                            ", as rank " + std::to_string(*first) + ": all members are to have models of the same shapes");
+      throw InvalidArgument("[collective] rank " + std::to_string(rank) + " gave " + std::to_string(by_rank[rank]->size()) + " bytes to a " +
+                            round_name(round) + ", expected " + std::to_string(*expected / unit_of(round) * unit_of(round)) + ", as rank " +
+                            std::to_string(*first) + ": all members are to have models of the same shapes");
   }
 }
 
@@ -102,21 +103,25 @@ std::string combined(Round round, const Given& by_rank) {
 }
 
 std::string message_of_kinds(int rank, Round kind, Round of_first, int first) {
-  return "[collective] rank " + std::to_string(rank) + " came for a " + round_name(kind) + ", rank " + std::to_string(first) + " for a " + round_name(of_first) + ": all members are to do the same";
+  return "[collective] rank " + std::to_string(rank) + " came for a " + round_name(kind) + ", rank " + std::to_string(first) + " for a " +
+         round_name(of_first) + ": all members are to do the same";
 }
 
 std::string message_of_absent(const std::vector<int>& ranks, Round round, double wait_s) {
   std::vector<std::string> names;
   for (const int rank : ranks) names.push_back(std::to_string(rank));
-  return std::string("[collective] ") + (ranks.size() > 1 ? "ranks " : "rank ") + join(names) + " did not come to a " + round_name(round) + " within " + format_fixed(wait_s, 1) + " s";
+  return std::string("[collective] ") + (ranks.size() > 1 ? "ranks " : "rank ") + join(names) + " did not come to a " + round_name(round) +
+         " within " + format_fixed(wait_s, 1) + " s";
 }
 
 std::vector<std::string> parts_of(std::string_view gathered) {
   std::vector<std::string> out;
   while (!gathered.empty()) {
     uint64_t length = 0;
-    for (size_t i = 0; i < kLengthBytes && i < gathered.size(); ++i) length |= static_cast<uint64_t>(static_cast<unsigned char>(gathered[i])) << (8 * i);
-    if (gathered.size() < kLengthBytes || length > gathered.size() - kLengthBytes) throw InvalidArgument("[collective] what was gathered ends too early");
+    for (size_t i = 0; i < kLengthBytes && i < gathered.size(); ++i)
+      length |= static_cast<uint64_t>(static_cast<unsigned char>(gathered[i])) << (8 * i);
+    if (gathered.size() < kLengthBytes || length > gathered.size() - kLengthBytes)
+      throw InvalidArgument("[collective] what was gathered ends too early");
     out.emplace_back(gathered.substr(kLengthBytes, length));
     gathered.remove_prefix(kLengthBytes + length);
   }

@@ -30,7 +30,9 @@ inline std::vector<float> mean_of(int members, size_t count) {
   return out;
 }
 
-inline bool is_same_bits(std::span<const float> a, std::span<const float> b) { return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0); }
+inline bool is_same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+}
 
 /// Means, sums, what is gathered and broadcast; sizes from nothing to a small network, round after round.
 inline void check_rounds(Collective& c) {
@@ -58,7 +60,8 @@ inline void check_rounds(Collective& c) {
 inline void check_refusals(Collective& c) {
   if (c.size() == 1) return;
   std::vector<float> values(c.rank() == c.size() - 1 ? 5 : 3, 1.0F);
-  EXPECT_NE(message_of([&] { c.average(values); }).find("rank " + std::to_string(c.size() - 1) + " gave 20 bytes to a mean, expected 12"), std::string::npos);
+  EXPECT_NE(message_of([&] { c.average(values); }).find("rank " + std::to_string(c.size() - 1) + " gave 20 bytes to a mean, expected 12"),
+            std::string::npos);
   std::vector<double> sums(3);
   values.resize(3);
   EXPECT_NE(message_of([&] { c.rank() == 1 ? c.sum(sums) : c.average(values); }).find("rank 1 came for a sum, rank 0 for a mean"), std::string::npos);

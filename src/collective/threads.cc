@@ -37,9 +37,7 @@ void run_member(Meeting& meeting, int rank, const std::function<void(Collective&
 bool is_lost_member(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
-  } catch (const MemberLost&) {
-    return true;
-  } catch (...) {
+  } catch (const MemberLost&) { return true; } catch (...) {
     return false;
   }
 }
@@ -51,7 +49,8 @@ void run_in_threads(int members, double wait_s, const std::function<void(Collect
   std::vector<std::exception_ptr> thrown(static_cast<size_t>(members));
   {
     std::vector<std::jthread> threads;
-    for (int rank = 1; rank < members; ++rank) threads.emplace_back([&, rank] { run_member(meeting, rank, member, thrown[static_cast<size_t>(rank)]); });
+    for (int rank = 1; rank < members; ++rank)
+      threads.emplace_back([&, rank] { run_member(meeting, rank, member, thrown[static_cast<size_t>(rank)]); });
     run_member(meeting, 0, member, thrown[0]);
   }
   std::exception_ptr first;

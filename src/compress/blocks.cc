@@ -15,7 +15,8 @@ namespace {
 bool is_onnx(const Node& node, const std::string& type) { return node.domain.empty() && node.op_type == type; }
 
 bool is_activation(const Node& node) {
-  static const std::set<std::string> types{"Relu", "Clip", "LeakyRelu", "Elu", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "PRelu", "Mish", "Softplus"};
+  static const std::set<std::string> types{"Relu",      "Clip", "LeakyRelu", "Elu",  "Sigmoid", "HardSigmoid",
+                                           "HardSwish", "Tanh", "PRelu",     "Mish", "Softplus"};
   return node.domain.empty() && types.count(node.op_type) > 0;
 }
 
@@ -37,7 +38,8 @@ class Looked {
       constants.insert(graph_.nodes[node].inputs.begin(), graph_.nodes[node].inputs.end());
     }
     for (const auto& name : constants)
-      if (const auto it = graph_.initializers.find(name); it != graph_.initializers.end() && it->second.dtype() == Dtype::kF32) block.parameters += it->second.size();
+      if (const auto it = graph_.initializers.find(name); it != graph_.initializers.end() && it->second.dtype() == Dtype::kF32)
+        block.parameters += it->second.size();
   }
   [[nodiscard]] bool is_constant(const std::string& value) const { return value.empty() || graph_.initializers.count(value) > 0; }
   [[nodiscard]] std::optional<Shape> shape(const std::string& value) const {
@@ -95,12 +97,14 @@ std::string gate_name(const Node& node) { return "gate/" + (node.name.empty() ? 
 
 std::optional<Block> residual_block(const Graph& graph, const Looked& looked, size_t i) {
   const auto& node = graph.nodes[i];
-  if (!is_onnx(node, "Add") || node.inputs[0] == node.inputs[1] || looked.is_constant(node.inputs[0]) || looked.is_constant(node.inputs[1])) return std::nullopt;
+  if (!is_onnx(node, "Add") || node.inputs[0] == node.inputs[1] || looked.is_constant(node.inputs[0]) || looked.is_constant(node.inputs[1]))
+    return std::nullopt;
   for (const bool second_is_branch : {true, false}) {
     const auto &shortcut = node.inputs[second_is_branch ? 0 : 1], &branch = node.inputs[second_is_branch ? 1 : 0];
     const auto shape = looked.shape(node.outputs[0]);
     if (!shape || looked.shape(shortcut) != shape || looked.shape(branch) != shape) continue;
-    if (auto nodes = looked.region(shortcut, branch, i)) return Block{gate_name(node), shortcut, node.outputs[0], branch, true, std::move(*nodes), 0, 0};
+    if (auto nodes = looked.region(shortcut, branch, i))
+      return Block{gate_name(node), shortcut, node.outputs[0], branch, true, std::move(*nodes), 0, 0};
   }
   return std::nullopt;
 }
@@ -129,7 +133,9 @@ std::optional<Block> plain_layer(const Graph& graph, const Looked& looked, size_
   return block;
 }
 
-bool contains(const Block& outer, const Block& inner) { return &outer != &inner && std::includes(outer.nodes.begin(), outer.nodes.end(), inner.nodes.begin(), inner.nodes.end()); }
+bool contains(const Block& outer, const Block& inner) {
+  return &outer != &inner && std::includes(outer.nodes.begin(), outer.nodes.end(), inner.nodes.begin(), inner.nodes.end());
+}
 
 /// Nodes and constants that no output needs.
 void drop_dead(Graph& graph) {
@@ -150,7 +156,8 @@ size_t maker_of(const Graph& graph, const std::string& value) { return graph.pro
 bool fold_into(Graph& graph, Node& node, float gate) {
   std::vector<size_t> places;
   if (is_onnx(node, "BatchNormalization")) places = {1, 2};
-  else if (is_onnx(node, "Conv") || is_onnx(node, "Gemm")) places = node.inputs.size() > 2 && !node.inputs[2].empty() ? std::vector<size_t>{1, 2} : std::vector<size_t>{1};
+  else if (is_onnx(node, "Conv") || is_onnx(node, "Gemm"))
+    places = node.inputs.size() > 2 && !node.inputs[2].empty() ? std::vector<size_t>{1, 2} : std::vector<size_t>{1};
   else return false;
   for (const size_t place : places)
     if (!graph.initializers.count(node.inputs[place]) || graph.initializers.at(node.inputs[place]).dtype() != Dtype::kF32) return false;
@@ -188,7 +195,8 @@ Graph with_gates(const Graph& graph, const std::vector<Block>& blocks) {
       const auto join = maker_of(out, block.to);
       auto& inputs = out.nodes[join].inputs;
       *std::find(inputs.begin(), inputs.end(), block.branch) = gated;
-      out.nodes.insert(out.nodes.begin() + static_cast<std::ptrdiff_t>(join), Node{block.name, "Mul", "", {block.branch, block.name}, {gated}, {}, ""});
+      out.nodes.insert(out.nodes.begin() + static_cast<std::ptrdiff_t>(join),
+                       Node{block.name, "Mul", "", {block.branch, block.name}, {gated}, {}, ""});
       continue;
     }
     const auto last = maker_of(out, block.to);
@@ -211,7 +219,8 @@ Graph without_gates(const Graph& graph, const std::vector<Block>& blocks, const 
     const float gate = found->second;
     const auto mul = std::find_if(out.nodes.begin(), out.nodes.end(), [&](const Node& node) { return node.name == block.name; });
     const auto branch = mul->inputs[0], gated = mul->outputs[0];
-    if (!block.is_residual && gate != 0 && gate != 1) throw InvalidArgument("[compress] '" + block.name + "' of a plain layer is " + std::to_string(gate) + "; one or zero was expected");
+    if (!block.is_residual && gate != 0 && gate != 1)
+      throw InvalidArgument("[compress] '" + block.name + "' of a plain layer is " + std::to_string(gate) + "; one or zero was expected");
     if (gate == 0) {  // the sum is its shortcut: an Identity, in case the value is one of the graph's outputs
       out.nodes[maker_of(out, block.to)] = Node{block.name, "Identity", "", {block.from}, {block.to}, {}, ""};
     } else if (!block.is_residual) {
@@ -227,7 +236,8 @@ Graph without_gates(const Graph& graph, const std::vector<Block>& blocks, const 
   drop_dead(out);
   // readers of an Identity's result read its source
   for (const auto& block : blocks) {
-    const auto node = std::find_if(out.nodes.begin(), out.nodes.end(), [&](const Node& n) { return n.name == block.name && n.op_type == "Identity"; });
+    const auto node =
+        std::find_if(out.nodes.begin(), out.nodes.end(), [&](const Node& n) { return n.name == block.name && n.op_type == "Identity"; });
     const bool is_output = std::any_of(out.outputs.begin(), out.outputs.end(), [&](const ValueInfo& info) { return info.name == block.to; });
     if (node == out.nodes.end() || is_output) continue;
     const auto from = node->inputs[0];

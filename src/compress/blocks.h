@@ -19,7 +19,7 @@ struct Block {
   std::string from, to;  // values: what it reads, and its result
   std::string branch;    // value that is gated
   bool is_residual = true;
-  std::set<size_t> nodes;  // that only the branch needs; numbers in the graph
+  std::set<size_t> nodes;            // that only the branch needs; numbers in the graph
   int64_t parameters = 0, macs = 0;  // of these nodes, for a batch of one
 };
 

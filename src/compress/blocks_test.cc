@@ -83,8 +83,10 @@ TEST_P(Gates, TakenOutLeaveWhatTheyMultiplied) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Blocks, Gates,
-                         testing::Combine(testing::Values(false, true), testing::Values(std::vector<float>{1, 1}, std::vector<float>{0, 1}, std::vector<float>{1, 0}, std::vector<float>{0, 0})));
-INSTANTIATE_TEST_SUITE_P(Between, Gates, testing::Combine(testing::Values(false), testing::Values(std::vector<float>{0.5F, 0.25F}, std::vector<float>{0, 1.5F})));
+                         testing::Combine(testing::Values(false, true), testing::Values(std::vector<float>{1, 1}, std::vector<float>{0, 1},
+                                                                                        std::vector<float>{1, 0}, std::vector<float>{0, 0})));
+INSTANTIATE_TEST_SUITE_P(Between, Gates,
+                         testing::Combine(testing::Values(false), testing::Values(std::vector<float>{0.5F, 0.25F}, std::vector<float>{0, 1.5F})));
 
 TEST(Blocks, OfPlainLayersAreThereOrNot) {
   const auto graph = plain_net();
@@ -97,7 +99,7 @@ TEST(Blocks, OfTrainedModelsAreThoseOfTheirArchitectures) {
   const char* data = std::getenv("SCISSIONLITE_TEST_DATA");
   if (!data || !*data) GTEST_SKIP() << "SCISSIONLITE_TEST_DATA names no folder of real models";
   const auto count = [&](const char* model) { return find_blocks(load_model(fs::path(data) / "models" / model)).size(); };
-  EXPECT_EQ(count("resnet20_cifar10.onnx"), 9U - 2U);    // two shortcuts change the width
+  EXPECT_EQ(count("resnet20_cifar10.onnx"), 9U - 2U);  // two shortcuts change the width
   EXPECT_EQ(count("resnet56_cifar10.onnx"), 27U - 2U);
   EXPECT_EQ(count("mobilenetv2_1.0.onnx"), 10U);
   EXPECT_EQ(count("resnet50_pruned_q8w.onnx"), 16U - 4U);

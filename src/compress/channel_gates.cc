@@ -8,7 +8,9 @@
 namespace scissionlite::compress {
 namespace {
 
-bool makes_channels(const Node& node) { return node.domain.empty() && (node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Gemm"); }
+bool makes_channels(const Node& node) {
+  return node.domain.empty() && (node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Gemm");
+}
 
 /// Multiplies entries along an axis.
 Tensor scaled(const Tensor& tensor, size_t axis, const Tensor& factors) {
@@ -40,13 +42,16 @@ GatedGraph with_channel_gates(const Graph& graph) {
   std::vector<Node> nodes;
   for (auto node : out.graph.nodes) {
     const auto* y = node.outputs.empty() ? nullptr : channels.value(node.outputs[0]);
-    const bool can_be_removed = makes_channels(node) && y && std::any_of(y->units.begin(), y->units.end(), [&](int unit) { return channels.classes()[static_cast<size_t>(unit)].fixed.empty(); });
+    const bool can_be_removed = makes_channels(node) && y && std::any_of(y->units.begin(), y->units.end(), [&](int unit) {
+                                  return channels.classes()[static_cast<size_t>(unit)].fixed.empty();
+                                });
     const auto& next = node.outputs.empty() ? std::vector<const Node*>{} : readers[node.outputs[0]];
     if (!can_be_removed || (next.size() == 1 && next[0]->op_type == "BatchNormalization")) {
       nodes.push_back(std::move(node));
       continue;
     }
-    const auto value = node.outputs[0], gate = out.graph.fresh_name("channel_gate/" + (node.name.empty() ? value : node.name)), ungated = out.graph.fresh_name(value + "_ungated");
+    const auto value = node.outputs[0], gate = out.graph.fresh_name("channel_gate/" + (node.name.empty() ? value : node.name)),
+               ungated = out.graph.fresh_name(value + "_ungated");
     const auto count = static_cast<int64_t>(y->units.size());
     Tensor ones(Dtype::kF32, node.op_type == "Gemm" ? Shape{count} : Shape{count, 1, 1});
     std::fill(ones.mutable_as<float>().begin(), ones.mutable_as<float>().end(), 1.0F);
@@ -67,7 +72,8 @@ Graph without_channel_gates(const Graph& graph, const std::set<std::string>& gat
     if (!gates.count(out.nodes[i].name) || out.nodes[i].op_type != "Mul") continue;
     const Node mul = out.nodes[i];
     const auto& factors = out.initializers.at(mul.inputs[1]);
-    auto& maker = *std::find_if(out.nodes.begin(), out.nodes.end(), [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == mul.inputs[0]; });
+    auto& maker = *std::find_if(out.nodes.begin(), out.nodes.end(),
+                                [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == mul.inputs[0]; });
     const auto weights = out.initializers.at(maker.inputs[1]);
     const auto replace = [&](size_t place, size_t axis) {
       const auto name = out.fresh_name(maker.inputs[place]);

@@ -40,7 +40,7 @@ class Relations {
   int root(int unit);
   Channels& channels_;
   std::vector<int> parents_;
-  std::map<int, std::string> fixed_;                // by unit, before roots are known
+  std::map<int, std::string> fixed_;  // by unit, before roots are known
   std::map<ConstantAxis, std::set<Part>> parts_;
 };
 

@@ -9,7 +9,7 @@
 namespace scissionlite::compress {
 
 #define SCISSIONLITE_CHANNELS(domain, type, relate, shrink) \
-  void relate(Relations&, const Node&);                       \
+  void relate(Relations&, const Node&);                     \
   void shrink(Shrinking&, Node&);
 #include "compress/channel_rules.inc"
 #undef SCISSIONLITE_CHANNELS
@@ -25,7 +25,8 @@ constexpr ChannelRule kRules[] = {
 void check_supported(const Graph& graph) {
   for (const auto& info : graph.inputs)
     if (info.dtype != Dtype::kF32 || !info.has_shape)
-      throw Unsupported("[compress] input '" + info.name + "' is " + std::string(dtype_name(info.dtype)) + (info.has_shape ? "" : " of unknown shape") + "; float32 models of known shape are compressed");
+      throw Unsupported("[compress] input '" + info.name + "' is " + std::string(dtype_name(info.dtype)) +
+                        (info.has_shape ? "" : " of unknown shape") + "; float32 models of known shape are compressed");
   for (const auto& node : graph.nodes)
     if (node.op_type.rfind("QLinear", 0) == 0 || node.op_type == "QuantizeLinear" || node.op_type == "ConvInteger" || node.op_type == "MatMulInteger")
       throw Unsupported("[compress] " + node.label() + " is a quantised operator; compress the float32 model, and quantise the result");
@@ -75,7 +76,8 @@ std::vector<int> Relations::axis_of(const std::string& name, int axis, Part part
 }
 
 int Relations::root(int unit) {
-  while (parents_[static_cast<size_t>(unit)] != unit) unit = parents_[static_cast<size_t>(unit)] = parents_[static_cast<size_t>(parents_[static_cast<size_t>(unit)])];
+  while (parents_[static_cast<size_t>(unit)] != unit)
+    unit = parents_[static_cast<size_t>(unit)] = parents_[static_cast<size_t>(parents_[static_cast<size_t>(unit)])];
   return unit;
 }
 
@@ -117,7 +119,8 @@ void Relations::finish() {
   auto& classes = channels_.classes_;
   classes.resize(numbers.size());
   for (const auto& [unit, reason] : fixed_)
-    if (const auto it = numbers.find(root(unit)); it != numbers.end() && classes[static_cast<size_t>(it->second)].fixed.empty()) classes[static_cast<size_t>(it->second)].fixed = reason;
+    if (const auto it = numbers.find(root(unit)); it != numbers.end() && classes[static_cast<size_t>(it->second)].fixed.empty())
+      classes[static_cast<size_t>(it->second)].fixed = reason;
   for (const auto& [where, units] : channels_.constants_)
     for (const auto part : parts_.at(where))
       for (size_t i = 0; i < units.size(); ++i) classes[static_cast<size_t>(units[i])].members.push_back({where, static_cast<int64_t>(i), part});

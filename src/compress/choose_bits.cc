@@ -34,7 +34,9 @@ double least_cost(const std::vector<std::vector<BitsOption>>& layers) {
 
 std::vector<size_t> choose_options(const std::vector<std::vector<BitsOption>>& layers, double budget) {
   const double least = least_cost(layers);
-  if (least > budget) throw InvalidArgument("[low bits] the cheapest bits of all layers take " + std::to_string(least) + ", more than the " + std::to_string(budget) + " that there are");
+  if (least > budget)
+    throw InvalidArgument("[low bits] the cheapest bits of all layers take " + std::to_string(least) + ", more than the " + std::to_string(budget) +
+                          " that there are");
   const double room = budget - least;
   std::vector<double> loss(kSteps + 1, 0);  // least one of the layers so far, by steps they may take
   std::vector<std::vector<size_t>> chosen;  // by layer, then steps

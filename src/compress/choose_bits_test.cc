@@ -62,9 +62,7 @@ TEST(ChooseBits, SaysWhatTheCheapestCost) {
   try {
     (void)choose_options({{{0, 3}}, {{0, 4}, {0, 5}}}, 6);
     FAIL() << "accepted";
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("take 7.0"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("take 7.0"), std::string::npos) << e.what(); }
 }
 
 }  // namespace

@@ -95,7 +95,8 @@ std::vector<NodeWork> node_work(const Channels& channels, const std::set<int>& r
   const auto& constants = channels.graph().initializers;
   const auto bytes_of = [&](const std::string& value) {
     if (value.empty()) return 0.0;
-    if (const auto constant = constants.find(value); constant != constants.end()) return static_cast<double>(constant->second.size_bytes()) * share_of(left, value);
+    if (const auto constant = constants.find(value); constant != constants.end())
+      return static_cast<double>(constant->second.size_bytes()) * share_of(left, value);
     double elements = 1;
     for (const int64_t size : channels.shape(value)) elements *= static_cast<double>(std::max<int64_t>(size, 1));
     const auto* axis = channels.value(value);

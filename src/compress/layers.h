@@ -26,7 +26,8 @@ struct Layer {
 /// distribution. Source: Ye et al., Accelerating CNN by Optimal Thresholding, 2020.
 /// @param magnitude  of each class of a layer.
 /// @param multiple   what is left of a layer is a multiple of it, by the largest of the small ones; or the layer stays whole.
-[[nodiscard]] std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude, double share, int64_t multiple = 1);
+[[nodiscard]] std::set<int> small_classes(const Channels& channels, const std::vector<Layer>& layers, const std::map<int, double>& magnitude,
+                                          double share, int64_t multiple = 1);
 
 /// What a node computes for a batch of one.
 struct NodeWork {
@@ -39,7 +40,8 @@ struct NodeWork {
 struct NetworkSize {
   int64_t parameters = 0, macs = 0;
 };
-/// Of the network without these classes and these of its graph's nodes, which is not built. Parameters are elements of constants of float32 that other nodes read.
+/// Of the network without these classes and these of its graph's nodes, which is not built. Parameters are elements of constants of float32 that
+/// other nodes read.
 [[nodiscard]] NetworkSize size_without(const Channels& channels, const std::set<int>& removed, const std::set<size_t>& gone = {});
 
 }  // namespace scissionlite::compress

@@ -52,7 +52,8 @@ TEST(SmallClasses, LeaveAMultipleOfALayerOrAllOfIt) {
   const auto& first = layers[0].classes;
   // three of eight are large: with the largest small one there are four; three of four stay four
   EXPECT_EQ(small_classes(channels, layers, magnitude, 1e-3, 4), std::set<int>(first.begin(), first.begin() + 4));
-  EXPECT_EQ(small_classes(channels, layers, magnitude, 1e-3, 3), (std::set<int>{first[0], first[1], first[2], first[3], first[4], layers[1].classes[0]}));
+  EXPECT_EQ(small_classes(channels, layers, magnitude, 1e-3, 3),
+            (std::set<int>{first[0], first[1], first[2], first[3], first[4], layers[1].classes[0]}));
   EXPECT_TRUE(small_classes(channels, layers, magnitude, 1e-3, 16).empty());
 }
 

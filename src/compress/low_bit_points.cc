@@ -35,7 +35,8 @@ bool is_named(const std::string& text, const char* start) { return text.rfind(st
 
 void check_is_float(const Graph& graph) {
   for (const auto& node : graph.nodes)
-    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear" || node.op_type == "DynamicQuantizeLinear" || is_named(node.op_type, "QLinear") || is_named(node.op_type, "ConvInteger") || is_named(node.op_type, "MatMulInteger"))
+    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear" || node.op_type == "DynamicQuantizeLinear" ||
+        is_named(node.op_type, "QLinear") || is_named(node.op_type, "ConvInteger") || is_named(node.op_type, "MatMulInteger"))
       throw Unsupported("[low bits] [" + node.label() + "] the model is quantised already; start from the float32 model");
   const auto refuse = [](const std::string& what, Dtype dtype) {
     if (dtype == Dtype::kF16 || dtype == Dtype::kBF16 || dtype == Dtype::kF64)
@@ -99,14 +100,18 @@ int64_t batch_norm_behind(const Graph& graph, const std::map<std::string, std::v
   const auto it = readers.find(node.outputs[0]);
   if (it == readers.end() || it->second.size() != 1 || is_output(graph, node.outputs[0])) return -1;
   const auto& reader = graph.nodes[it->second[0].node];
-  const bool has_constants = reader.inputs.size() == 5 && std::all_of(reader.inputs.begin() + 1, reader.inputs.end(), [&](const auto& input) { return graph.initializers.count(input) > 0; });
+  const bool has_constants = reader.inputs.size() == 5 && std::all_of(reader.inputs.begin() + 1, reader.inputs.end(),
+                                                                      [&](const auto& input) { return graph.initializers.count(input) > 0; });
   return is_batch_norm(reader) && it->second[0].input == 0 && has_constants ? static_cast<int64_t>(it->second[0].node) : -1;
 }
 
-std::string reason_against(const Graph& graph, const Node& node, const SparseLayer& layer, const std::vector<bool>& is_constant, const std::map<std::string, size_t>& producers) {
+std::string reason_against(const Graph& graph, const Node& node, const SparseLayer& layer, const std::vector<bool>& is_constant,
+                           const std::map<std::string, size_t>& producers) {
   const auto at = producers.find(node.inputs[0]);
   if (graph.initializers.count(node.inputs[0]) > 0 || (at != producers.end() && is_constant[at->second])) return "it reads a constant";
-  if (node.op_type == "Gemm" && (node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 || (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1))) return "its alpha, beta or transA is not the usual one";
+  if (node.op_type == "Gemm" && (node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 ||
+                                 (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1)))
+    return "its alpha, beta or transA is not the usual one";
   if (node.inputs.size() < 3 || node.inputs[2].empty()) return "";
   const auto bias = graph.initializers.find(node.inputs[2]);
   if (bias == graph.initializers.end()) return "its bias is not constant";
@@ -153,10 +158,14 @@ std::set<std::string> find_not_negative(const Graph& graph) {
     if (!node.domain.empty() || node.inputs.empty()) continue;
     const auto rule = rule_of(node);
     const bool keeps_sign = rule == Rule::kMoves || rule == Rule::kKeepsSign || rule == Rule::kJoins;
-    const size_t operands = rule == Rule::kMoves || node.op_type == "Split" || node.op_type == "Resize" || is_named(node.op_type, "Reduce") ? 1 : node.inputs.size();  // the others are shapes and axes
+    const size_t operands = rule == Rule::kMoves || node.op_type == "Split" || node.op_type == "Resize" || is_named(node.op_type, "Reduce")
+                                ? 1
+                                : node.inputs.size();  // the others are shapes and axes
     const bool is_clip = node.op_type == "Clip" && node.inputs.size() > 1 && is_constant_positive(node.inputs[1]);
     const bool all = std::all_of(node.inputs.begin(), node.inputs.begin() + static_cast<int64_t>(operands), is_positive);
-    if (rule == Rule::kPositive || is_clip || (keeps_sign && all && node.text_attribute("mode", "") != "cubic" && node.float_attribute("extrapolation_value", 0) >= 0)) out.insert(node.outputs.begin(), node.outputs.end());
+    if (rule == Rule::kPositive || is_clip ||
+        (keeps_sign && all && node.text_attribute("mode", "") != "cubic" && node.float_attribute("extrapolation_value", 0) >= 0))
+      out.insert(node.outputs.begin(), node.outputs.end());
   }
   return out;
 }
@@ -176,7 +185,11 @@ bool is_of_a_layer(const Graph& graph, const std::unordered_map<std::string, siz
 /// Finds points: bits that readers want, by value.
 class Points {
  public:
-  explicit Points(LowBitModel& model) : model_(model), producers_(model.graph.producers()), not_negative_(find_not_negative(model.graph)), is_constant_(constant_nodes(model.graph)) {}
+  explicit Points(LowBitModel& model)
+      : model_(model),
+        producers_(model.graph.producers()),
+        not_negative_(find_not_negative(model.graph)),
+        is_constant_(constant_nodes(model.graph)) {}
 
   void find() {
     for (size_t l = 0; l < model_.layers.size(); ++l) {
@@ -204,7 +217,8 @@ class Points {
   /// Values of the network's input may be negative whatever the network is fed with.
   [[nodiscard]] int allowed(const std::string& value, int bits, const std::string& reader) {
     if (bits == kMostBits || not_negative_.count(value) > 0) return bits;
-    const auto note = "'" + value + "' may be negative, so '" + reader + "' reads it with " + std::to_string(kMostBits) + " bits and a zero point, not " + std::to_string(bits);
+    const auto note = "'" + value + "' may be negative, so '" + reader + "' reads it with " + std::to_string(kMostBits) +
+                      " bits and a zero point, not " + std::to_string(bits);
     if (std::find(model_.notes.begin(), model_.notes.end(), note) == model_.notes.end()) model_.notes.push_back(note);
     return kMostBits;
   }
@@ -212,8 +226,10 @@ class Points {
     const auto& node = model_.graph.nodes[n];
     const auto info = model_.graph.find_value(node.outputs[0]);
     if (rule_of(node) != Rule::kJoins || is_constant_[n] || !info || info->dtype != Dtype::kF32) return;
-    if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](const auto& input) { return depends_on_data(input); })) return;  // a constant a channel
-    for (size_t i = 0; i < node.inputs.size(); ++i) wanted_[node.inputs[i]][allowed(node.inputs[i], model_.plan.residual_bits, node.name)].push_back({n, i});
+    if (!std::all_of(node.inputs.begin(), node.inputs.end(), [&](const auto& input) { return depends_on_data(input); }))
+      return;  // a constant a channel
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      wanted_[node.inputs[i]][allowed(node.inputs[i], model_.plan.residual_bits, node.name)].push_back({n, i});
   }
   void add_points(const std::string& value) {
     const auto& by_bits = wanted_.at(value);
@@ -260,7 +276,8 @@ std::vector<LowBitLayer> find_low_bit_layers(const Graph& graph) {
     layer_of[n] = out.size();
     const auto weights = graph.initializers.at(one.weights).as<float>();
     const bool has_negative = std::any_of(weights.begin(), weights.end(), [](float v) { return v < 0; });
-    out.push_back({n, node.name, one, batch_norm_behind(graph, readers, node), has_negative, false, false, reason_against(graph, node, one, is_constant, producers)});
+    out.push_back({n, node.name, one, batch_norm_behind(graph, readers, node), has_negative, false, false,
+                   reason_against(graph, node, one, is_constant, producers)});
   }
   std::set<std::string> from_input, to_output;  // values that meet no layer on the way
   for (const auto& info : graph.inputs) from_input.insert(info.name);
@@ -293,7 +310,8 @@ LowBitModel with_plan(const Graph& graph, const LowBitPlan& plan) {
     known.push_back(layer.name);
     const auto it = wanted.find(layer.name);
     if (it == wanted.end()) {
-      out.notes.push_back("'" + layer.name + "' stays float32" + (layer.not_eligible.empty() ? ": the plan does not name it" : ": " + layer.not_eligible));
+      out.notes.push_back("'" + layer.name + "' stays float32" +
+                          (layer.not_eligible.empty() ? ": the plan does not name it" : ": " + layer.not_eligible));
       continue;
     }
     if (!layer.not_eligible.empty()) throw InvalidArgument("[low bits] layer '" + layer.name + "' cannot be quantised: " + layer.not_eligible);
@@ -301,8 +319,12 @@ LowBitModel with_plan(const Graph& graph, const LowBitPlan& plan) {
     out.layers.push_back(std::move(layer));
     wanted.erase(it);
   }
-  if (!wanted.empty()) throw InvalidArgument("[low bits] the plan names '" + wanted.begin()->first + "', which is no Conv, Gemm or MatMul with constant float32 weights" + did_you_mean(wanted.begin()->first, known));
-  if (out.layers.empty()) throw InvalidArgument("[low bits] the plan leaves no layer to quantise; the model has " + std::to_string(known.size()) + " Conv, Gemm and MatMul with constant float32 weights" + (known.empty() ? "" : ": " + join(known, ", ")));
+  if (!wanted.empty())
+    throw InvalidArgument("[low bits] the plan names '" + wanted.begin()->first +
+                          "', which is no Conv, Gemm or MatMul with constant float32 weights" + did_you_mean(wanted.begin()->first, known));
+  if (out.layers.empty())
+    throw InvalidArgument("[low bits] the plan leaves no layer to quantise; the model has " + std::to_string(known.size()) +
+                          " Conv, Gemm and MatMul with constant float32 weights" + (known.empty() ? "" : ": " + join(known, ", ")));
   Points(out).find();
   return out;
 }
@@ -344,8 +366,11 @@ LowBitModel with_points_before_moves(LowBitModel model) {
       const auto before = model.graph.nodes[maker->second].inputs[0];
       // nothing reads the values on either side but through this point
       size_t covered = 0;
-      for (const auto& other : model.points) covered += other.value == point.value && (&other == &point || other.source == static_cast<int>(p)) ? other.readers.size() : 0;
-      if (readers.at(before).size() != 1 || is_output(model.graph, before) || is_output(model.graph, point.value) || covered != readers.at(point.value).size() || producers.count(before) == 0) continue;
+      for (const auto& other : model.points)
+        covered += other.value == point.value && (&other == &point || other.source == static_cast<int>(p)) ? other.readers.size() : 0;
+      if (readers.at(before).size() != 1 || is_output(model.graph, before) || is_output(model.graph, point.value) ||
+          covered != readers.at(point.value).size() || producers.count(before) == 0)
+        continue;
       ActivationPoint moved = point;
       moved.value = before, moved.readers = {{maker->second, 0}};
       // the moved one takes this one's place, so that steps stay where they are; what follows it reads the repeated one

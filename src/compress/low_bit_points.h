@@ -42,8 +42,8 @@ struct LowBitModel {
   std::vector<std::string> notes;       // what differs from the plan that was asked for, or stays float, with the reason
 };
 
-/// The graph as layers are looked for in it: in opset 13 or newer, constant parts computed, nothing that does nothing at inference, a name to each node, weights and
-/// BatchNormalization constants to each layer of its own, negative scales of BatchNormalization turned into negative weights.
+/// The graph as layers are looked for in it: in opset 13 or newer, constant parts computed, nothing that does nothing at inference, a name to each
+/// node, weights and BatchNormalization constants to each layer of its own, negative scales of BatchNormalization turned into negative weights.
 /// @throws Unsupported: a float16 or a quantised graph; as raise_opset.
 [[nodiscard]] Graph ready_for_low_bits(const Graph& graph);
 
@@ -51,15 +51,16 @@ struct LowBitModel {
 [[nodiscard]] std::vector<LowBitLayer> find_low_bit_layers(const Graph& graph);
 
 /// Which values are quantised so that layers of the plan read what they shall. Layers that the plan does not name stay float. A sum's float result is
-/// quantised once for each number of bits that its readers want, a layer's result once: what wants fewer bits is made of those codes. Values that may be
-/// negative take 8 bits, with a note.
-/// @param graph  from ready_for_low_bits. @throws InvalidArgument: a layer that the graph does not have or that is not eligible (with the reason), a layer
-/// that is named twice, no layer.
+/// quantised once for each number of bits that its readers want, a layer's result once: what wants fewer bits is made of those codes. Values that may
+/// be negative take 8 bits, with a note.
+/// @param graph  from ready_for_low_bits. @throws InvalidArgument: a layer that the graph does not have or that is not eligible (with the reason), a
+/// layer that is named twice, no layer.
 [[nodiscard]] LowBitModel with_plan(const Graph& graph, const LowBitPlan& plan);
 
 /// The graph with `make`'s result in the place of each point for its readers.
 /// @param make  appends nodes that make the result from the value, and returns its name.
-[[nodiscard]] Graph with_points(const LowBitModel& model, const std::function<std::string(size_t point, const std::string& value, std::vector<Node>& nodes)>& make);
+[[nodiscard]] Graph with_points(const LowBitModel& model,
+                                const std::function<std::string(size_t point, const std::string& value, std::vector<Node>& nodes)>& make);
 
 /// Points before operators that only move values, and repeated behind them: codes are moved, results stay the same.
 [[nodiscard]] LowBitModel with_points_before_moves(LowBitModel model);

@@ -41,7 +41,8 @@ double widest_step(std::span<const float> values, const CodeRange& range) {
 struct Rows {
   size_t outputs, length;
   bool is_transposed;
-  explicit Rows(const SparseLayer& layer) : outputs(static_cast<size_t>(layer.outputs)), length(static_cast<size_t>(layer.inputs * layer.taps)), is_transposed(layer.is_transposed) {}
+  explicit Rows(const SparseLayer& layer)
+      : outputs(static_cast<size_t>(layer.outputs)), length(static_cast<size_t>(layer.inputs * layer.taps)), is_transposed(layer.is_transposed) {}
   [[nodiscard]] size_t at(size_t output, size_t i) const { return is_transposed ? i * outputs + output : output * length + i; }
 };
 

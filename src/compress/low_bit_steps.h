@@ -8,9 +8,10 @@
 
 namespace scissionlite::compress {
 
-/// Step of the least squared error of `values` against their codes times it; 1 where all values are zero, or where no code but zero fits any (negative
-/// values alone, unsigned); next to nothing for zeros in odd codes, none of which is zero. Cost: 200 passes over the values, 1200 for eight bits. Numerics: for bipolar weights of one bit exact (the mean magnitude), else a search
-/// over a grid that is refined by least squares for the codes found; the error is at most that of the largest magnitude as the largest code.
+/// Step of the least squared error of `values` against their codes times it; 1 where all values are zero, or where no code but zero fits any
+/// (negative values alone, unsigned); next to nothing for zeros in odd codes, none of which is zero. Cost: 200 passes over the values, 1200 for eight
+/// bits. Numerics: for bipolar weights of one bit exact (the mean magnitude), else a search over a grid that is refined by least squares for the
+/// codes found; the error is at most that of the largest magnitude as the largest code.
 [[nodiscard]] float fit_step(std::span<const float> values, const CodeRange& range);
 
 /// A step for each output of the layer, or one for all.

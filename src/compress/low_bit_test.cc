@@ -46,7 +46,8 @@ LowBitSteps fitted_steps(const LowBitModel& model, const std::vector<Tensor>& in
   LowBitSteps out;
   for (size_t l = 0; l < model.layers.size(); ++l) {
     const auto& bits = model.plan.layers[l];
-    out.weights.push_back(fit_weight_steps(model.layers[l].weights, model.graph.initializers.at(model.layers[l].weights.weights), weight_range(bits.weight_bits, bits.encoding)));
+    out.weights.push_back(fit_weight_steps(model.layers[l].weights, model.graph.initializers.at(model.layers[l].weights.weights),
+                                           weight_range(bits.weight_bits, bits.encoding)));
   }
   std::vector<std::string> values;
   for (const auto& point : model.points) values.push_back(point.value);
@@ -91,9 +92,7 @@ TEST(CodeRange, BitsOutOfRangeAreRefused) {
   const auto message = [](auto&& f) -> std::string {
     try {
       f();
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
+    } catch (const InvalidArgument& error) { return error.what(); }
     return "";
   };
   EXPECT_NE(message([] { (void)weight_range(0, Encoding::kTwos); }).find("weights of 0 bits; expected 1 to 8"), std::string::npos);
@@ -107,7 +106,8 @@ TEST(Encoding, OfOneBitIsZeroOrOneWhereNoWeightIsNegative) {
   EXPECT_EQ(usual_encoding(1, /*has_negative=*/false), Encoding::kUnsigned);
   EXPECT_EQ(usual_encoding(2, /*has_negative=*/false), Encoding::kTwos);
   Maker m;
-  const auto ready = ready_for_low_bits(testing_graphs::with_output(m, m.op("Conv", {m.conv(m.input({1, 3, 6, 6}), 3, 4), m.weights({2, 4, 1, 1}, 0, 1)})));
+  const auto ready =
+      ready_for_low_bits(testing_graphs::with_output(m, m.op("Conv", {m.conv(m.input({1, 3, 6, 6}), 3, 4), m.weights({2, 4, 1, 1}, 0, 1)})));
   const auto layers = find_low_bit_layers(ready);
   EXPECT_TRUE(layers[0].has_negative);
   EXPECT_FALSE(layers[1].has_negative);
@@ -163,8 +163,9 @@ TEST(Points, OfAResidualNetwork) {
   }
   const std::map<std::string, std::vector<std::tuple<int, bool, bool>>> expected{
       {"input", {{8, true, false}}},
-      {"Relu", {{8, false, false}, {2, false, true}, {2, false, false}, {2, false, false}, {8, false, false}}},  // stem: codes of codes; inner; sum; what is pooled
-      {"BatchNormalization", {{8, true, false}}},                                                               // before the sum
+      {"Relu", {{8, false, false}, {2, false, true}, {2, false, false}, {2, false, false}, {8, false, false}}},  // stem: codes of codes; inner; sum;
+                                                                                                                 // what is pooled
+      {"BatchNormalization", {{8, true, false}}},                                                                // before the sum
       {"Flatten", {{8, false, false}}}};
   EXPECT_EQ(found, expected);
   EXPECT_TRUE(model.notes.empty());
@@ -188,13 +189,12 @@ TEST(Plans, ThatDoNotFitAreRefused) {
   const auto message = [&](LowBitPlan plan) -> std::string {
     try {
       (void)with_plan(ready, plan);
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
+    } catch (const InvalidArgument& error) { return error.what(); }
     return "";
   };
   EXPECT_NE(message({}).find("leaves no layer to quantise"), std::string::npos);
-  EXPECT_NE(message({{{"Conv01", 2, Encoding::kTwos, 2}}, 8}).find("which is no Conv, Gemm or MatMul with constant float32 weights"), std::string::npos);
+  EXPECT_NE(message({{{"Conv01", 2, Encoding::kTwos, 2}}, 8}).find("which is no Conv, Gemm or MatMul with constant float32 weights"),
+            std::string::npos);
   const auto first = find_low_bit_layers(ready)[0].name;
   EXPECT_NE(message({{{first, 2, Encoding::kTwos, 8}, {first, 2, Encoding::kTwos, 8}}, 8}).find("twice"), std::string::npos);
   EXPECT_NE(message({{{first, 2, Encoding::kTwos, 9}}, 8}).find("activations of 9 bits"), std::string::npos);
@@ -204,9 +204,7 @@ TEST(Ready, RefusesWhatIsNoFloat32Model) {
   const auto message = [&](const Graph& graph) -> std::string {
     try {
       (void)ready_for_low_bits(graph);
-    } catch (const Unsupported& error) {
-      return error.what();
-    }
+    } catch (const Unsupported& error) { return error.what(); }
     return "";
   };
   Graph half = residual_network();
@@ -259,7 +257,8 @@ class Walk {
     if (node.op_type == "QuantizeLinear") {
       const double zero = number(node.inputs[2]);
       y.codes.clear(), y.scale = number(node.inputs[1]);
-      for (size_t i = 0; i < static_cast<size_t>(element_count(x.shape)); ++i) y.codes.push_back(static_cast<int64_t>(std::clamp(std::nearbyint(x.at(i) / y.scale) + zero, 0.0, 255.0) - zero));
+      for (size_t i = 0; i < static_cast<size_t>(element_count(x.shape)); ++i)
+        y.codes.push_back(static_cast<int64_t>(std::clamp(std::nearbyint(x.at(i) / y.scale) + zero, 0.0, 255.0) - zero));
     } else if (node.op_type == "Clip") {
       for (auto& code : y.codes) code = std::min<int64_t>(code, static_cast<int64_t>(number(node.inputs[2])));
     } else if (node.op_type == "Conv" || node.op_type == "Gemm") {
@@ -296,8 +295,10 @@ class Walk {
     std::vector<int64_t> bias(scales.size(), 0);
     if (node.inputs.size() > 2) bias = graph_.initializers.at(weights_.at(node.inputs[2])->inputs[0]).to_i64();
     const bool is_conv = node.op_type == "Conv";
-    const int64_t n = x.shape[0], ci = x.shape[1], h = is_conv ? x.shape[2] : 1, wide = is_conv ? x.shape[3] : 1, k = is_conv ? shape[2] : 1, pad = is_conv ? k / 2 : 0;
-    const int64_t stride = is_conv ? node.ints_attribute("strides", {1, 1})[0] : 1, oh = (h + 2 * pad - k) / stride + 1, ow = (wide + 2 * pad - k) / stride + 1, co = shape[0];
+    const int64_t n = x.shape[0], ci = x.shape[1], h = is_conv ? x.shape[2] : 1, wide = is_conv ? x.shape[3] : 1, k = is_conv ? shape[2] : 1,
+                  pad = is_conv ? k / 2 : 0;
+    const int64_t stride = is_conv ? node.ints_attribute("strides", {1, 1})[0] : 1, oh = (h + 2 * pad - k) / stride + 1,
+                  ow = (wide + 2 * pad - k) / stride + 1, co = shape[0];
     Value y{is_conv ? Shape{n, co, oh, ow} : Shape{n, co}, {}, {}, 1};
     for (int64_t b = 0; b < n; ++b)
       for (int64_t o = 0; o < co; ++o)
@@ -308,7 +309,9 @@ class Walk {
               for (int64_t u = 0; u < k; ++u)
                 for (int64_t v = 0; v < k; ++v) {
                   const int64_t yy = i * stride + u - pad, xx = j * stride + v - pad;
-                  if (yy >= 0 && yy < h && xx >= 0 && xx < wide) sum += codes[static_cast<size_t>(((o * ci + c) * k + u) * k + v)] * x.codes[static_cast<size_t>(((b * ci + c) * h + yy) * wide + xx)];
+                  if (yy >= 0 && yy < h && xx >= 0 && xx < wide)
+                    sum += codes[static_cast<size_t>(((o * ci + c) * k + u) * k + v)] *
+                           x.codes[static_cast<size_t>(((b * ci + c) * h + yy) * wide + xx)];
                 }
             y.real.push_back(static_cast<double>(sum) * x.scale * scales[static_cast<size_t>(o)]);
           }
@@ -323,7 +326,8 @@ class Walk {
 TEST(Written, EqualsAnIntegerWalk) {
   const auto ready = ready_for_low_bits(residual_network());
   const auto inputs = random_inputs(ready);
-  for (const auto& [w, a, encoding] : std::vector<std::tuple<int, int, Encoding>>{{1, 2, Encoding::kBipolar}, {2, 3, Encoding::kTwos}, {3, 1, Encoding::kUnsigned}, {5, 8, Encoding::kBipolar}, {8, 8, Encoding::kTwos}}) {
+  for (const auto& [w, a, encoding] : std::vector<std::tuple<int, int, Encoding>>{
+           {1, 2, Encoding::kBipolar}, {2, 3, Encoding::kTwos}, {3, 1, Encoding::kUnsigned}, {5, 8, Encoding::kBipolar}, {8, 8, Encoding::kTwos}}) {
     const auto model = with_plan(ready, plan_of(ready, w, a, encoding));
     const auto written = write_low_bit(model, fitted_steps(model, inputs));
     const Walk walk(written.graph, inputs[0]);
@@ -393,7 +397,8 @@ TEST(Written, MovesHaveCodesOnBothSides) {
     const auto& layer = model.graph.nodes[model.layers[l].node];
     for (const auto& node : written.graph.nodes)
       if (node.name == layer.name)
-        for (size_t i = 1; i < node.inputs.size(); ++i) reference.initializers[layer.inputs[i]] = dequantised(written.graph, written.graph.nodes[producers.at(node.inputs[i])]);
+        for (size_t i = 1; i < node.inputs.size(); ++i)
+          reference.initializers[layer.inputs[i]] = dequantised(written.graph, written.graph.nodes[producers.at(node.inputs[i])]);
   }
   EXPECT_LT(max_relative_error(run_nodes(written.graph, inputs)[0], run_nodes(reference, inputs)[0]), 1e-4);
 }
@@ -404,7 +409,8 @@ TEST(Written, ConstantOutputsAndLargeBiasesAreDefined) {
     const auto layers = find_low_bit_layers(graph);
     const auto& layer = layers[1];  // six outputs behind a BatchNormalization
     const auto& norm = graph.nodes[static_cast<size_t>(layer.batch_norm)];
-    Tensor weights = graph.initializers.at(layer.weights.weights).clone(), gamma = graph.initializers.at(norm.inputs[1]).clone(), beta = graph.initializers.at(norm.inputs[2]).clone();
+    Tensor weights = graph.initializers.at(layer.weights.weights).clone(), gamma = graph.initializers.at(norm.inputs[1]).clone(),
+           beta = graph.initializers.at(norm.inputs[2]).clone();
     for (size_t i = 0; i < 54; ++i) weights.mutable_as<float>()[i] = 0;           // output 0: zeros
     for (size_t i = 54; i < 108; ++i) weights.mutable_as<float>()[i] = 0.25F;     // output 1: all equal
     for (size_t i = 108; i < 162; ++i) weights.mutable_as<float>()[i] *= 1e-12F;  // output 3: next to nothing beside its bias
@@ -421,7 +427,9 @@ TEST(Written, ConstantOutputsAndLargeBiasesAreDefined) {
     for (size_t i = 0; i < static_cast<size_t>(found.size()); ++i) {
       const size_t channel = i / 64 % 6;
       ASSERT_TRUE(std::isfinite(found.as<float>()[i]));
-      if (channel == 0 || channel == 2 || channel == 3) ASSERT_NEAR(found.as<float>()[i], expected.as<float>()[i], 2e-3 * std::abs(expected.as<float>()[i]) + 1e-4) << channel << encoding_name(encoding);
+      if (channel == 0 || channel == 2 || channel == 3)
+        ASSERT_NEAR(found.as<float>()[i], expected.as<float>()[i], 2e-3 * std::abs(expected.as<float>()[i]) + 1e-4)
+            << channel << encoding_name(encoding);
     }
   }
 }
@@ -433,9 +441,7 @@ TEST(Written, BadStepsAndWeightsAreRefused) {
   const auto message = [&](const LowBitSteps& given) -> std::string {
     try {
       (void)write_low_bit(model, given);
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
+    } catch (const InvalidArgument& error) { return error.what(); }
     return "";
   };
   auto bad = steps;

@@ -42,7 +42,8 @@ int bits_up_to(int32_t most) { return std::max(1, static_cast<int>(std::bit_widt
 /// With the fewest bits; of such as take as many, two's complement, then unsigned.
 Coding coding_of(const std::vector<int32_t>& values) {
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const int32_t step = std::max(1, std::accumulate(values.begin(), values.end(), 0, [&](int32_t divisor, int32_t v) { return std::gcd(divisor, v - *least); }));
+  const int32_t step =
+      std::max(1, std::accumulate(values.begin(), values.end(), 0, [&](int32_t divisor, int32_t v) { return std::gcd(divisor, v - *least); }));
   const int bits = bits_up_to((*most - *least) / step);
   if (*least < 0 && *least >= -(1 << (bits - 1)) && *most < 1 << (bits - 1)) return {bits, 0, 1, true};
   if (*least >= 0 && bits_up_to(*most) == bits) return {bits, 0, 1, false};
@@ -72,8 +73,11 @@ class Packer {
     if (name.empty()) graph_.initializers[name = fresh_(wish)] = value;
     return name;
   }
-  std::string numbers(const std::string& wish, const std::vector<int64_t>& values) { return shared(wish, Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values))); }
-  std::string add(const char* op, const std::vector<std::string>& inputs, const std::string& output, std::map<std::string, Attribute> attributes = {}) {
+  std::string numbers(const std::string& wish, const std::vector<int64_t>& values) {
+    return shared(wish, Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values)));
+  }
+  std::string add(const char* op, const std::vector<std::string>& inputs, const std::string& output,
+                  std::map<std::string, Attribute> attributes = {}) {
     nodes_.push_back({"", op, "", inputs, {output}, std::move(attributes), ""});
     return output;
   }
@@ -98,18 +102,25 @@ class Packer {
   }
 
   /// Bits from `from` on of all values, as what they add to the value: of the codes' type where they are all of it, else int32.
-  std::string unpacked(const std::string& name, const Tensor& codes, const std::vector<int32_t>& values, const Coding& coding, int from, int width, const std::string& output) {
+  std::string unpacked(const std::string& name, const Tensor& codes, const std::vector<int32_t>& values, const Coding& coding, int from, int width,
+                       const std::string& output) {
     const int64_t of_byte = kByte / width, count = codes.size(), bytes = (count + of_byte - 1) / of_byte;
     Tensor packed(Dtype::kU8, {bytes});
     auto* to = packed.mutable_as<uint8_t>().data();
     std::fill_n(to, bytes, uint8_t{0});
     const uint32_t mask = (1U << width) - 1;
-    for (int64_t i = 0; i < count; ++i) to[i / of_byte] = static_cast<uint8_t>(to[i / of_byte] | ((coding.bits_of(values[static_cast<size_t>(i)]) >> from) & mask) << (i % of_byte * width));
+    for (int64_t i = 0; i < count; ++i)
+      to[i / of_byte] =
+          static_cast<uint8_t>(to[i / of_byte] | ((coding.bits_of(values[static_cast<size_t>(i)]) >> from) & mask) << (i % of_byte * width));
     const auto held = fresh_(name + "_packed");
     graph_.initializers[held] = packed;
-    const auto table = shared("table_" + std::to_string(width) + "bit", table_of(coding, from, width, width == coding.bits ? codes.dtype() : Dtype::kI32));
-    auto found = add("Gather", {table, add("Cast", {held}, fresh_(name + "_index"), {{"to", static_cast<int64_t>(Dtype::kI32)}})}, fresh_(name + "_values"));
-    if (bytes * of_byte != count) found = add("Slice", {add("Reshape", {found, numbers("flat", {-1})}, fresh_(name + "_flat")), numbers("none", {0}), numbers("count", {count})}, fresh_(name + "_cut"));
+    const auto table =
+        shared("table_" + std::to_string(width) + "bit", table_of(coding, from, width, width == coding.bits ? codes.dtype() : Dtype::kI32));
+    auto found =
+        add("Gather", {table, add("Cast", {held}, fresh_(name + "_index"), {{"to", static_cast<int64_t>(Dtype::kI32)}})}, fresh_(name + "_values"));
+    if (bytes * of_byte != count)
+      found = add("Slice", {add("Reshape", {found, numbers("flat", {-1})}, fresh_(name + "_flat")), numbers("none", {0}), numbers("count", {count})},
+                  fresh_(name + "_cut"));
     return add("Reshape", {found, numbers("shape", codes.shape())}, output);
   }
 

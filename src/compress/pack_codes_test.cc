@@ -78,8 +78,10 @@ TEST(PackCodes, TakesTheBitsOfEachEncoding) {
       EXPECT_EQ(graph.initializers.count(name), 0U);
       expect_same(folded(graph, name), codes);
       int64_t tables = 0;
-      for (const auto& [constant, tensor] : graph.initializers) tables += constant.rfind("table_", 0) == 0 ? static_cast<int64_t>(tensor.size_bytes()) : 0;
-      EXPECT_LE(bytes_of_constants(graph) - tables, before - 4096 + 4096 * bits / 8 + 64) << bits << " bits from " << least << " in steps of " << step;
+      for (const auto& [constant, tensor] : graph.initializers)
+        tables += constant.rfind("table_", 0) == 0 ? static_cast<int64_t>(tensor.size_bytes()) : 0;
+      EXPECT_LE(bytes_of_constants(graph) - tables, before - 4096 + 4096 * bits / 8 + 64)
+          << bits << " bits from " << least << " in steps of " << step;
     }
 }
 
@@ -89,7 +91,8 @@ TEST(PackCodes, FourBitsLieAsInt4) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int>(i % 16) - 8;
   auto graph = graph_of(tensor_of<int8_t>({2048}, values));
   ASSERT_EQ(pack_codes(graph), 1);
-  const auto it = std::find_if(graph.initializers.begin(), graph.initializers.end(), [](const auto& entry) { return entry.first.find("_packed") != std::string::npos; });
+  const auto it = std::find_if(graph.initializers.begin(), graph.initializers.end(),
+                               [](const auto& entry) { return entry.first.find("_packed") != std::string::npos; });
   ASSERT_NE(it, graph.initializers.end());
   EXPECT_EQ(it->second.size(), 1024);
   EXPECT_EQ(it->second.as<uint8_t>()[0], 0x98);  // -8, -7
@@ -113,7 +116,8 @@ TEST(FoldConstants, GoesThroughLargeResults) {
   std::vector<int> values(4096);
   const auto index = m.op("Cast", {m.constant(tensor_of<uint8_t>({4096}, values))}, {{"to", int64_t{6}}});
   const auto bytes = m.op("Gather", {m.constant(tensor_of<int8_t>({1, 4}, {1, 2, 3, 4})), index});
-  auto graph = testing_graphs::with_output(m, m.op("Add", {m.input({4096, 4}), m.op("DequantizeLinear", {bytes, m.scalar(0.5F), m.constant(Tensor::scalar<int8_t>(0))})}));
+  auto graph = testing_graphs::with_output(
+      m, m.op("Add", {m.input({4096, 4}), m.op("DequantizeLinear", {bytes, m.scalar(0.5F), m.constant(Tensor::scalar<int8_t>(0))})}));
   ops::fold_constants(graph, 4096);
   ASSERT_EQ(graph.nodes.size(), 2U);  // DequantizeLinear is too large, the index is gone
   EXPECT_EQ(graph.nodes[0].op_type, "DequantizeLinear");

@@ -48,8 +48,15 @@ double kept_of_group(const Magnitudes& m, const std::array<int, 4>& columns) {
 class Search {
  public:
   Search(const Magnitudes& matrix, const PermutationOptions& options)
-      : m_(matrix), options_(options), rng_(options.seed), groups_(matrix.columns / 4), order_(static_cast<size_t>(matrix.columns)), kept_(static_cast<size_t>(groups_)),
-        gains_(static_cast<size_t>(groups_ * groups_)), is_known_(gains_.size(), false), end_us_(Clock::steady().now_us() + options.seconds * 1e6) {
+      : m_(matrix),
+        options_(options),
+        rng_(options.seed),
+        groups_(matrix.columns / 4),
+        order_(static_cast<size_t>(matrix.columns)),
+        kept_(static_cast<size_t>(groups_)),
+        gains_(static_cast<size_t>(groups_ * groups_)),
+        is_known_(gains_.size(), false),
+        end_us_(Clock::steady().now_us() + options.seconds * 1e6) {
     std::iota(order_.begin(), order_.end(), 0);
     for (int64_t g = 0; g < groups_; ++g) kept_[static_cast<size_t>(g)] = kept_of_group(m_, columns_of(g));
   }
@@ -127,7 +134,8 @@ class Search {
   }
   void renew(int64_t group) {
     kept_[static_cast<size_t>(group)] = kept_of_group(m_, columns_of(group));
-    for (int64_t other = 0; other < groups_; ++other) is_known_[static_cast<size_t>(std::min(group, other) * groups_ + std::max(group, other))] = false;
+    for (int64_t other = 0; other < groups_; ++other)
+      is_known_[static_cast<size_t>(std::min(group, other) * groups_ + std::max(group, other))] = false;
     gains_[0].gain = 0;  // of no pair: what a search for the largest starts from
   }
 
@@ -155,8 +163,8 @@ class Search {
   Rng rng_;
   int64_t groups_;
   std::vector<int> order_;
-  std::vector<double> kept_;   // of each group
-  std::vector<Gain> gains_;    // of pairs of groups
+  std::vector<double> kept_;  // of each group
+  std::vector<Gain> gains_;   // of pairs of groups
   std::vector<bool> is_known_;
   double end_us_;
 };
@@ -187,9 +195,11 @@ double kept_by_half(const Magnitudes& matrix) {
 }
 
 std::vector<int> best_order(const Magnitudes& matrix, const PermutationOptions& options) {
-  if (options.method != "swaps" && options.method != "stripes") throw InvalidArgument("[permute] unknown method '" + options.method + "'" + did_you_mean(options.method, {"swaps", "stripes"}));
+  if (options.method != "swaps" && options.method != "stripes")
+    throw InvalidArgument("[permute] unknown method '" + options.method + "'" + did_you_mean(options.method, {"swaps", "stripes"}));
   if (matrix.columns % 4 != 0 || static_cast<int64_t>(matrix.values.size()) != matrix.rows * matrix.columns)
-    throw InvalidArgument("[permute] " + std::to_string(matrix.columns) + " columns of " + std::to_string(matrix.rows) + " values, got " + std::to_string(matrix.values.size()) + " values; a multiple of 4 columns is needed");
+    throw InvalidArgument("[permute] " + std::to_string(matrix.columns) + " columns of " + std::to_string(matrix.rows) + " values, got " +
+                          std::to_string(matrix.values.size()) + " values; a multiple of 4 columns is needed");
   if (matrix.columns < 8) return as_it_is(matrix);
   return Search(matrix, options).run();
 }

@@ -81,7 +81,8 @@ Graph permute_channels(const Channels& channels, const std::map<int, int>& order
   Graph out = channels.graph();
   for (const auto& [where, units] : channels.constants()) {
     const auto from = sources(units, order);
-    if (!std::is_sorted(from.begin(), from.end())) out.initializers[where.constant] = gathered(out.initializers.at(where.constant), static_cast<size_t>(where.axis), from);
+    if (!std::is_sorted(from.begin(), from.end()))
+      out.initializers[where.constant] = gathered(out.initializers.at(where.constant), static_cast<size_t>(where.axis), from);
   }
   return out;
 }
@@ -99,7 +100,8 @@ PermutedGraph permute_for_two_four(const Graph& graph, const PermutationOptions&
     const std::set<int> wanted(classes.begin(), classes.end());
     Width width;
     for (const auto& reader : readers) {
-      const bool is_whole = reader.classes.size() == classes.size() && std::all_of(reader.classes.begin(), reader.classes.end(), [&](int one) { return wanted.count(one) > 0; });
+      const bool is_whole = reader.classes.size() == classes.size() &&
+                            std::all_of(reader.classes.begin(), reader.classes.end(), [&](int one) { return wanted.count(one) > 0; });
       if (!is_whole || (!width.classes.empty() && width.classes != reader.classes)) continue;
       width.classes = reader.classes;
       width.readers.push_back(&reader);

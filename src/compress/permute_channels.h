@@ -23,7 +23,7 @@ namespace scissionlite::compress {
 struct PermutedGraph {
   Graph graph;
   double kept_before = 0, kept_after = 0, kept_most = 0;  // magnitude that 2:4 keeps of the layers searched, and half of each row
-  std::vector<std::string> layers;                         // nodes whose inputs were put in order
+  std::vector<std::string> layers;                        // nodes whose inputs were put in order
 };
 /// Puts the inputs of eligible layers in the best order, one width after the other; several layers that read one width are searched as one.
 /// @param seconds  in all, shared by the widths as their cost is.

@@ -13,8 +13,8 @@ using Ints = std::vector<int64_t>;
 
 /// The new graph while it is written.
 struct Raised {
-  Graph graph;             // its nodes are the ones done
-  int64_t from = 0;        // opset of the given graph
+  Graph graph;       // its nodes are the ones done
+  int64_t from = 0;  // opset of the given graph
   std::set<std::string> names;
 
   std::string name(const std::string& wish) {
@@ -94,7 +94,8 @@ void slice(Raised& out, Node node) {
     const auto starts = node.ints_attribute("starts");
     Ints axes(starts.size());
     for (size_t i = 0; i < axes.size(); ++i) axes[i] = static_cast<int64_t>(i);
-    node.inputs = {node.inputs[0], out.ints(node, "starts", starts), out.ints(node, "ends", node.ints_attribute("ends")), out.ints(node, "axes", node.ints_attribute("axes", axes))};
+    node.inputs = {node.inputs[0], out.ints(node, "starts", starts), out.ints(node, "ends", node.ints_attribute("ends")),
+                   out.ints(node, "axes", node.ints_attribute("axes", axes))};
     node.attributes.clear();
   }
   out.add(std::move(node));
@@ -165,7 +166,9 @@ Graph raise_opset(const Graph& graph) {
       continue;
     }
     const auto it = table().find(node.op_type);
-    if (it == table().end()) fail(node, "how operator '" + node.op_type + "' changes between opset " + std::to_string(out.from) + " and " + std::to_string(kRaisedOpset) + " is not known (src/compress/raise_opset.inc)");
+    if (it == table().end())
+      fail(node, "how operator '" + node.op_type + "' changes between opset " + std::to_string(out.from) + " and " + std::to_string(kRaisedOpset) +
+                     " is not known (src/compress/raise_opset.inc)");
     it->second(out, node);
   }
   for (auto& opset : out.graph.opsets)

@@ -30,7 +30,8 @@ TEST(RaiseOpset, KeepsWhatOperatorsGive) {
     Maker m(opset);
     auto x = m.clip(m.op("Relu", {m.batch_norm(m.conv(m.input({2, 3, 8, 8}), 3, 4), 4)}), 0.1F, 0.9F);
     x = m.pad(x, {0, 0, 1, 1, 0, 0, 1, 1}, 0.25F);
-    x = opset < 10 ? m.op("Slice", {x}, {{"axes", Ints{2, 3}}, {"starts", Ints{0, 1}}, {"ends", Ints{10, 9}}}) : m.op("Slice", {x, m.ints({0, 1}), m.ints({10, 9}), m.ints({2, 3})});
+    x = opset < 10 ? m.op("Slice", {x}, {{"axes", Ints{2, 3}}, {"starts", Ints{0, 1}}, {"ends", Ints{10, 9}}})
+                   : m.op("Slice", {x, m.ints({0, 1}), m.ints({10, 9}), m.ints({2, 3})});
     m.output(x);
     const auto parts = m.ops("Split", {x}, 2, {{"axis", int64_t{1}}, {"split", Ints{1, 3}}});
     m.output(parts[1]);
@@ -40,8 +41,10 @@ TEST(RaiseOpset, KeepsWhatOperatorsGive) {
     if (opset < 9) m.output(m.op("Upsample", {x}, {{"scales", Floats{1, 1, 2, 2}}, {"mode", std::string("nearest")}}));
     if (opset == 9) m.output(m.op("Upsample", {x, m.constant(Tensor::of<float>({4}, {1, 1, 2, 2}))}, {{"mode", std::string("linear")}}));
     if (opset == 10) m.output(m.op("Resize", {x, m.constant(Tensor::of<float>({4}, {1, 1, 2, 2}))}, {{"mode", std::string("linear")}}));
-    if (opset >= 11) m.output(m.op("Resize", {x, m.constant(Tensor(Dtype::kF32, {0})), m.constant(Tensor::of<float>({4}, {1, 1, 2, 2}))}, {{"mode", std::string("nearest")}}));
-    m.output(m.op("Softmax", {parts[1]}));                            // over all but the batch
+    if (opset >= 11)
+      m.output(m.op("Resize", {x, m.constant(Tensor(Dtype::kF32, {0})), m.constant(Tensor::of<float>({4}, {1, 1, 2, 2}))},
+                    {{"mode", std::string("nearest")}}));
+    m.output(m.op("Softmax", {parts[1]}));                             // over all but the batch
     m.output(m.op("LogSoftmax", {parts[1]}, {{"axis", int64_t{3}}}));  // over the last
     expect_same(m.finish());
   }
@@ -57,9 +60,7 @@ TEST(RaiseOpset, LeavesNewerGraphsAlone) {
 std::string refusal(const Graph& graph) {
   try {
     (void)raise_opset(graph);
-  } catch (const Unsupported& error) {
-    return error.what();
-  }
+  } catch (const Unsupported& error) { return error.what(); }
   return "";
 }
 

@@ -35,12 +35,15 @@ TEST_P(RealModels, HaveTheClassesThatTheirArchitectureSays) {
 
 // Channels by hand: of a residual net the width of each stage once, and what lies inside of blocks; of a fire module all three; of a
 // depthwise convolution none of its own.
-INSTANTIATE_TEST_SUITE_P(Models, RealModels,
-                         testing::Values(Case{"resnet8_cifar10.onnx", 2 * (16 + 32 + 64)}, Case{"resnet20_cifar10.onnx", 4 * (16 + 32 + 64)}, Case{"resnet56_cifar10.onnx", 10 * (16 + 32 + 64)},
-                                         Case{"squeezenet1.1.onnx", 64 + 9 * (2 * 16 + 2 * 32 + 2 * 48 + 2 * 64)}, Case{"pcb_aoi_squeezenet.onnx", 64 + 9 * (2 * 16 + 2 * 32 + 2 * 48 + 2 * 64)},
-                                         Case{"mobilenetv1_1.0.onnx", 32 + 64 + 2 * 128 + 2 * 256 + 6 * 512 + 2 * 1024},
-                                         Case{"mobilenetv2_1.0.onnx", 32 + 16 + 24 + 32 + 64 + 96 + 160 + 320 + 1280 + 6 * (16 + 2 * 24 + 3 * 32 + 4 * 64 + 3 * 96 + 3 * 160)},
-                                         Case{"resnet50_pruned_q8w.onnx", 64 + 256 + 512 + 1024 + 2048 + 2 * (3 * 64 + 4 * 128 + 6 * 256 + 3 * 512)}));
+INSTANTIATE_TEST_SUITE_P(
+    Models, RealModels,
+    testing::Values(Case{"resnet8_cifar10.onnx", 2 * (16 + 32 + 64)}, Case{"resnet20_cifar10.onnx", 4 * (16 + 32 + 64)},
+                    Case{"resnet56_cifar10.onnx", 10 * (16 + 32 + 64)}, Case{"squeezenet1.1.onnx", 64 + 9 * (2 * 16 + 2 * 32 + 2 * 48 + 2 * 64)},
+                    Case{"pcb_aoi_squeezenet.onnx", 64 + 9 * (2 * 16 + 2 * 32 + 2 * 48 + 2 * 64)},
+                    Case{"mobilenetv1_1.0.onnx", 32 + 64 + 2 * 128 + 2 * 256 + 6 * 512 + 2 * 1024},
+                    Case{"mobilenetv2_1.0.onnx",
+                         32 + 16 + 24 + 32 + 64 + 96 + 160 + 320 + 1280 + 6 * (16 + 2 * 24 + 3 * 32 + 4 * 64 + 3 * 96 + 3 * 160)},
+                    Case{"resnet50_pruned_q8w.onnx", 64 + 256 + 512 + 1024 + 2048 + 2 * (3 * 64 + 4 * 128 + 6 * 256 + 3 * 512)}));
 
 }  // namespace
 }  // namespace scissionlite::compress

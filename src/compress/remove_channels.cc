@@ -16,7 +16,9 @@ constexpr double kConstantWithin = 1e-5;  // relative
 std::string input_of(const Node& node, size_t i) { return i < node.inputs.size() ? node.inputs[i] : ""; }
 
 /// How a node multiplies channels with weights: Conv, ConvTranspose, Gemm, MatMul.
-bool has_weights(const Node& node) { return node.domain.empty() && (node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Gemm" || node.op_type == "MatMul"); }
+bool has_weights(const Node& node) {
+  return node.domain.empty() && (node.op_type == "Conv" || node.op_type == "ConvTranspose" || node.op_type == "Gemm" || node.op_type == "MatMul");
+}
 
 /// Whether the window sees the image's border, where a channel's constant ends.
 bool sees_border(const Node& node) {
@@ -53,7 +55,8 @@ class Remover {
 
   void check_something_is_left() const {
     const auto check = [&](const std::vector<int>& units, const std::string& where) {
-      if (count_kept(kept(units)) == 0) throw InvalidArgument("[compress] all " + std::to_string(units.size()) + " channels of " + where + " would be removed; keep one at least");
+      if (count_kept(kept(units)) == 0)
+        throw InvalidArgument("[compress] all " + std::to_string(units.size()) + " channels of " + where + " would be removed; keep one at least");
     };
     for (const auto& [where, units] : channels_.constants()) check(units, "axis " + std::to_string(where.axis) + " of '" + where.constant + "'");
     for (const auto& [name, value] : channels_.values()) check(value.units, "'" + name + "'");
@@ -64,7 +67,8 @@ class Remover {
     std::map<std::string, Tensor> changed;
     for (const int one : result_.removed)
       for (const auto& member : channels_.classes()[static_cast<size_t>(one)].members) {
-        const bool is_zeroed = member.part == Part::kMakes || member.part == Part::kScales || (member.part == Part::kShifts && result_.zeroed.count(one));
+        const bool is_zeroed =
+            member.part == Part::kMakes || member.part == Part::kScales || (member.part == Part::kShifts && result_.zeroed.count(one));
         if (!is_zeroed) continue;
         auto& tensor = changed[member.where.constant];
         if (tensor.empty()) tensor = out.initializers.at(member.where.constant).clone();
@@ -109,7 +113,9 @@ class Remover {
       }
       const auto results = run_(probe, inputs);
       std::vector<Tensor> of_nodes;
-      for (const size_t i : nodes) of_nodes.push_back(results[static_cast<size_t>(std::find(names.begin(), names.end(), masked.nodes[i].inputs[0]) - names.begin())].to_f32().clone());
+      for (const size_t i : nodes)
+        of_nodes.push_back(
+            results[static_cast<size_t>(std::find(names.begin(), names.end(), masked.nodes[i].inputs[0]) - names.begin())].to_f32().clone());
       out.push_back(std::move(of_nodes));
     }
     return out;
@@ -149,7 +155,8 @@ class Remover {
       const float k = first[c * each];
       const double most = kConstantWithin * (1 + std::abs(k));
       bool is_constant = true;
-      for (size_t i = c * each; i < (c + 1) * each; ++i) is_constant = is_constant && std::abs(first[i] - k) <= most && std::abs(second[i] - k) <= most;
+      for (size_t i = c * each; i < (c + 1) * each; ++i)
+        is_constant = is_constant && std::abs(first[i] - k) <= most && std::abs(second[i] - k) <= most;
       out.push_back(is_constant ? (std::abs(k) < 1e-12F ? 0.F : k) : std::nanf(""));
     }
     return out;
@@ -208,7 +215,8 @@ void Remover::fold_constants_into_bias(Graph& graph, size_t i, std::vector<Node>
   const auto bias = node.op_type == "MatMul" ? "" : input_of(node, 2);
   if (!bias.empty()) {
     const auto old = channels_.graph().initializers.at(channels_.graph().nodes[i].inputs[2]).to_f32();
-    const double beta = node.op_type == "Gemm" ? node.float_attribute("beta", 1) : 1, alpha = node.op_type == "Gemm" ? node.float_attribute("alpha", 1) : 1;
+    const double beta = node.op_type == "Gemm" ? node.float_attribute("beta", 1) : 1,
+                 alpha = node.op_type == "Gemm" ? node.float_attribute("alpha", 1) : 1;
     for (size_t k = 0; k < sums.size(); ++k) sums[k] = alpha / (beta == 0 ? 1 : beta) * sums[k] + old.as<float>()[old.size() == 1 ? 0 : k];
     if (beta == 0) node.attributes["beta"] = 1.0F;
   } else if (node.op_type == "Gemm") {
@@ -232,7 +240,8 @@ void Remover::fold_constants_into_bias(Graph& graph, size_t i, std::vector<Node>
 void Remover::rebuild() {
   Graph out = result_.masked;
   for (const auto& [where, units] : channels_.constants())
-    if (count_kept(kept(units)) < static_cast<int64_t>(units.size())) out.initializers[where.constant] = take(out.initializers.at(where.constant), static_cast<size_t>(where.axis), kept(units));
+    if (count_kept(kept(units)) < static_cast<int64_t>(units.size()))
+      out.initializers[where.constant] = take(out.initializers.at(where.constant), static_cast<size_t>(where.axis), kept(units));
   Shrink shrink(*this, out);
   const auto read = readers();
   std::vector<std::pair<size_t, Node>> behind;
@@ -243,7 +252,8 @@ void Remover::rebuild() {
     fold_constants_into_bias(out, i, more);
     for (auto& node : more) behind.emplace_back(i, std::move(node));
   }
-  for (auto it = behind.rbegin(); it != behind.rend(); ++it) out.nodes.insert(out.nodes.begin() + static_cast<std::ptrdiff_t>(it->first) + 1, it->second);
+  for (auto it = behind.rbegin(); it != behind.rend(); ++it)
+    out.nodes.insert(out.nodes.begin() + static_cast<std::ptrdiff_t>(it->first) + 1, it->second);
   drop_unread_constants(out);
   out.values.clear();
   ops::infer_shapes(out);

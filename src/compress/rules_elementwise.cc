@@ -37,7 +37,7 @@ void relate_elementwise(Relations& r, const Node& node) {
     is_plain = is_plain && found->axes == 1 && (axis < 0 || axis == own);
     axis = own;
   }
-  if (axis < 0) return;  // sizes, or nothing that has channels
+  if (axis < 0) return;                  // sizes, or nothing that has channels
   for (const auto& input : node.inputs)  // an operand of which nothing is known has to be the same for all channels
     is_plain = is_plain && (r.channels(input) || r.constant(input) || (!r.shape(input).empty() && size_along(r.shape(input), rank, axis) == 1));
   if (!is_plain) return r.reject(node, "has operands whose channels are not known or lie along different axes");

@@ -9,7 +9,8 @@ namespace scissionlite::compress {
 namespace {
 
 int64_t product(const Shape& shape, size_t begin, size_t end) {
-  return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(std::min(begin, shape.size())), shape.begin() + static_cast<std::ptrdiff_t>(std::min(end, shape.size())), int64_t{1}, std::multiplies<>());
+  return std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(std::min(begin, shape.size())),
+                         shape.begin() + static_cast<std::ptrdiff_t>(std::min(end, shape.size())), int64_t{1}, std::multiplies<>());
 }
 
 /// The channels of `in`, which is seen with another shape; nothing where an axis of `out` mixes them with the batch or cuts them.
@@ -60,7 +61,8 @@ void shrink_reshape(Shrinking& s, Node& node) {
   const auto changed = axis + static_cast<size_t>(y->axes) - 1;
   const int64_t other = y->axes == 2 ? s.shape(node.outputs[0])[axis] : 1;
   if (sizes[changed] > 0) sizes[changed] = left / other;
-  else if (sizes[changed] == 0 && node.int_attribute("allowzero", 0) == 0 && y->axes == 1 && s.channels(node.inputs[0])->axis != y->axis) sizes[changed] = left;
+  else if (sizes[changed] == 0 && node.int_attribute("allowzero", 0) == 0 && y->axes == 1 && s.channels(node.inputs[0])->axis != y->axis)
+    sizes[changed] = left;
   s.replace_input(node, 1, Tensor::of<int64_t>({static_cast<int64_t>(sizes.size())}, std::span<const int64_t>(sizes)));
 }
 
@@ -95,7 +97,8 @@ void relate_concat(Relations& r, const Node& node) {
   }
   if (!first) return;
   const auto along = rank == 0 ? 0 : ops::normal_axis(r.context(node), node.int_attribute("axis", 1), rank);
-  for (const auto& input : node.inputs) is_plain = is_plain && (r.channels(input) || (along == first->axis && !r.shape(input).empty() && !r.constant(input)) || r.constant(input));
+  for (const auto& input : node.inputs)
+    is_plain = is_plain && (r.channels(input) || (along == first->axis && !r.shape(input).empty() && !r.constant(input)) || r.constant(input));
   if (!is_plain) return r.reject(node, "joins what has no known channels");
   const int axis = first->axis;
   std::vector<int> units;
@@ -152,7 +155,8 @@ void relate_slice(Relations& r, const Node& node) {
   if (!sliced || found->axes != 1) return r.reject(node, "takes a part that is not known");
   const auto axis = static_cast<size_t>(found->axis);
   ChannelAxis y{found->axis, 1, {}};
-  for (int64_t i = 0; i < sliced->shape[axis]; ++i) y.units.push_back(found->units[static_cast<size_t>(sliced->begins[axis] + i * sliced->steps[axis])]);
+  for (int64_t i = 0; i < sliced->shape[axis]; ++i)
+    y.units.push_back(found->units[static_cast<size_t>(sliced->begins[axis] + i * sliced->steps[axis])]);
   if (y.units.size() != found->units.size() && sliced->steps[axis] != 1) return r.reject(node, "takes every so many channels");
   r.set(node.outputs[0], y);
 }
@@ -169,13 +173,15 @@ void shrink_slice(Shrinking& s, Node& node) {
   const auto begin = sliced->begins[static_cast<size_t>(x->axis)], end = begin + static_cast<int64_t>(y->units.size());
   const auto left_before = [&](int64_t place) { return std::count(kept.begin(), kept.begin() + place, true); };
   const bool in_attributes = s.context(node).opset < 10;
-  auto starts = in_attributes ? node.ints_attribute("starts") : constants[1].to_i64(), ends = in_attributes ? node.ints_attribute("ends") : constants[2].to_i64();
+  auto starts = in_attributes ? node.ints_attribute("starts") : constants[1].to_i64(),
+       ends = in_attributes ? node.ints_attribute("ends") : constants[2].to_i64();
   std::vector<int64_t> axes(starts.size());
   std::iota(axes.begin(), axes.end(), 0);
   if (in_attributes) axes = node.ints_attribute("axes", axes);
   else if (constants.size() > 3 && !constants[3].empty()) axes = constants[3].to_i64();
   for (size_t i = 0; i < axes.size(); ++i)
-    if (ops::normal_axis(s.context(node), axes[i], s.shape(node.inputs[0]).size()) == x->axis) starts[i] = left_before(begin), ends[i] = left_before(end);
+    if (ops::normal_axis(s.context(node), axes[i], s.shape(node.inputs[0]).size()) == x->axis)
+      starts[i] = left_before(begin), ends[i] = left_before(end);
   if (in_attributes) {
     node.attributes["starts"] = starts;
     node.attributes["ends"] = ends;
@@ -202,7 +208,8 @@ void relate_gather(Relations& r, const Node& node) {
   auto y = *found;
   if (along == found->axis) {
     y.units.clear();
-    for (int64_t i : indices->to_i64()) y.units.push_back(found->units.at(static_cast<size_t>(i < 0 ? i + static_cast<int64_t>(found->units.size()) : i)));
+    for (int64_t i : indices->to_i64())
+      y.units.push_back(found->units.at(static_cast<size_t>(i < 0 ? i + static_cast<int64_t>(found->units.size()) : i)));
   }
   r.set(node.outputs[0], y);
 }

@@ -110,7 +110,8 @@ void relate_gemm(Relations& r, const Node& node) {
 void relate_matmul(Relations& r, const Node& node) {
   const auto* b = r.constant(node.inputs[1]);
   const auto* x = plain_channels(r, node.inputs[0]);
-  if (!b || b->shape().size() != 2 || !x || r.shape(node.inputs[0]).size() != 2) return r.reject(node, "is no product of a matrix and constant weights");
+  if (!b || b->shape().size() != 2 || !x || r.shape(node.inputs[0]).size() != 2)
+    return r.reject(node, "is no product of a matrix and constant weights");
   r.unify(r.axis_of(node.inputs[1], 0, Part::kReads), *x, node);
   r.set(node.outputs[0], {1, 1, r.axis_of(node.inputs[1], 1, Part::kMakes)});
 }

@@ -12,7 +12,8 @@ namespace {
 struct Rows {
   int64_t outer, size, inner;
   Rows(const Shape& shape, size_t axis)
-      : outer(std::accumulate(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(axis), int64_t{1}, std::multiplies<>())), size(shape[axis]),
+      : outer(std::accumulate(shape.begin(), shape.begin() + static_cast<std::ptrdiff_t>(axis), int64_t{1}, std::multiplies<>())),
+        size(shape[axis]),
         inner(std::accumulate(shape.begin() + static_cast<std::ptrdiff_t>(axis) + 1, shape.end(), int64_t{1}, std::multiplies<>())) {}
 };
 

@@ -9,7 +9,9 @@
 namespace scissionlite::compress {
 
 /// By the reference code of each node.
-inline const Run kReference = [](const Graph& graph, std::span<const Tensor> inputs) { return testing_graphs::run_nodes(graph, {inputs.begin(), inputs.end()}); };
+inline const Run kReference = [](const Graph& graph, std::span<const Tensor> inputs) {
+  return testing_graphs::run_nodes(graph, {inputs.begin(), inputs.end()});
+};
 
 /// Convolutions of all kinds, BatchNormalization, residuals, concatenations, squeeze and excitation, shuffles, splits, and a classifier of
 /// one of several forms. Images of 6 x 5 pixels.
@@ -36,9 +38,11 @@ class RandomCnn {
 
   void step() {
     using Step = void (RandomCnn::*)(const Value&);
-    static constexpr Step kSteps[] = {&RandomCnn::conv, &RandomCnn::conv, &RandomCnn::grouped, &RandomCnn::depthwise, &RandomCnn::norm, &RandomCnn::norm, &RandomCnn::activation, &RandomCnn::activation,
-                                      &RandomCnn::residual, &RandomCnn::residual, &RandomCnn::concat, &RandomCnn::excite, &RandomCnn::shuffle, &RandomCnn::parts, &RandomCnn::pool, &RandomCnn::scale,
-                                      &RandomCnn::transposed, &RandomCnn::moved, &RandomCnn::padded, &RandomCnn::sliced, &RandomCnn::gathered};
+    static constexpr Step kSteps[] = {
+        &RandomCnn::conv,       &RandomCnn::conv,       &RandomCnn::grouped,  &RandomCnn::depthwise, &RandomCnn::norm,       &RandomCnn::norm,
+        &RandomCnn::activation, &RandomCnn::activation, &RandomCnn::residual, &RandomCnn::residual,  &RandomCnn::concat,     &RandomCnn::excite,
+        &RandomCnn::shuffle,    &RandomCnn::parts,      &RandomCnn::pool,     &RandomCnn::scale,     &RandomCnn::transposed, &RandomCnn::moved,
+        &RandomCnn::padded,     &RandomCnn::sliced,     &RandomCnn::gathered};
     (this->*kSteps[m_.rng().below(std::size(kSteps))])(pick());
   }
   void conv(const Value& x) {
@@ -60,7 +64,8 @@ class RandomCnn {
   }
   void residual(const Value& x) {
     for (size_t i = values_.size(); i-- > 1;)
-      if (values_[i].channels == x.channels && values_[i].name != x.name && chance(0.6)) return push(m_.op("Add", {x.name, values_[i].name}), x.channels);
+      if (values_[i].channels == x.channels && values_[i].name != x.name && chance(0.6))
+        return push(m_.op("Add", {x.name, values_[i].name}), x.channels);
   }
   void concat(const Value& x) {
     if (x.channels > 16) return conv(x);
@@ -95,7 +100,9 @@ class RandomCnn {
   void transposed(const Value& x) {
     const bool is_depthwise = chance(0.3);
     const int64_t out = is_depthwise ? x.channels : 4;
-    push(m_.op("ConvTranspose", {x.name, m_.weights({x.channels, is_depthwise ? 1 : out, 3, 3}, -0.3, 0.3), m_.weights({out})}, {{"pads", Ints{1, 1, 1, 1}}, {"group", is_depthwise ? x.channels : int64_t{1}}}), out);
+    push(m_.op("ConvTranspose", {x.name, m_.weights({x.channels, is_depthwise ? 1 : out, 3, 3}, -0.3, 0.3), m_.weights({out})},
+               {{"pads", Ints{1, 1, 1, 1}}, {"group", is_depthwise ? x.channels : int64_t{1}}}),
+         out);
   }
   void moved(const Value& x) {
     const auto there = m_.op("Relu", {m_.op("Transpose", {x.name}, {{"perm", Ints{0, 2, 3, 1}}})});
@@ -108,7 +115,9 @@ class RandomCnn {
   void sliced(const Value& x) {
     if (x.channels < 4) return;
     const Ints starts{1}, ends{x.channels - 1}, axes{1};
-    push(m_.opset() < 10 ? m_.op("Slice", {x.name}, {{"starts", starts}, {"ends", ends}, {"axes", axes}}) : m_.op("Slice", {x.name, m_.ints(starts), m_.ints(ends), m_.ints(axes)}), x.channels - 2);
+    push(m_.opset() < 10 ? m_.op("Slice", {x.name}, {{"starts", starts}, {"ends", ends}, {"axes", axes}})
+                         : m_.op("Slice", {x.name, m_.ints(starts), m_.ints(ends), m_.ints(axes)}),
+         x.channels - 2);
   }
   void gathered(const Value& x) {
     if (x.channels < 4) return;
@@ -134,7 +143,8 @@ class RandomCnn {
       return m_.output(m_.op("Gemm", {hidden, m_.weights({8, 5}, -0.5, 0.5)}, {{"alpha", 0.5f}}));
     }
     Ints axes{2, 3};
-    const auto pooled = m_.opset() < 18 ? m_.op("ReduceMean", {last.name}, {{"axes", axes}, {"keepdims", int64_t{0}}}) : m_.op("ReduceMean", {last.name, m_.ints(axes)}, {{"keepdims", int64_t{0}}});
+    const auto pooled = m_.opset() < 18 ? m_.op("ReduceMean", {last.name}, {{"axes", axes}, {"keepdims", int64_t{0}}})
+                                        : m_.op("ReduceMean", {last.name, m_.ints(axes)}, {{"keepdims", int64_t{0}}});
     m_.output(m_.op("Add", {m_.op("MatMul", {pooled, m_.weights({last.channels, 5})}), m_.weights({5})}));
   }
 

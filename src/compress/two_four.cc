@@ -78,7 +78,8 @@ Tensor two_four_mask(const SparseLayer& layer, const Tensor& weights) {
 Tensor masked(const Tensor& weights, const Tensor& mask) {
   Tensor out(Dtype::kF32, weights.shape());
   const auto values = weights.as<float>(), ones = mask.as<float>();
-  std::transform(values.begin(), values.end(), ones.begin(), out.mutable_as<float>().begin(), [](float value, float one) { return one == 0 ? 0.0F : value; });
+  std::transform(values.begin(), values.end(), ones.begin(), out.mutable_as<float>().begin(),
+                 [](float value, float one) { return one == 0 ? 0.0F : value; });
   return out;
 }
 

@@ -13,12 +13,12 @@ namespace scissionlite::compress {
 /// Weights of one layer, as rows of input channels: of a convolution (outputs, inputs, kernel_h, kernel_w) a row for each output and
 /// place of the kernel.
 struct SparseLayer {
-  std::string node;      // label
-  std::string weights;   // the constant
-  std::string op_type;   // Conv, Gemm or MatMul
-  bool is_transposed = false;  // (inputs, outputs): MatMul, and Gemm without transB
+  std::string node;                           // label
+  std::string weights;                        // the constant
+  std::string op_type;                        // Conv, Gemm or MatMul
+  bool is_transposed = false;                 // (inputs, outputs): MatMul, and Gemm without transB
   int64_t outputs = 0, inputs = 0, taps = 1;  // inputs of a group
-  std::string not_eligible;  // why ASP leaves it dense, or empty
+  std::string not_eligible;                   // why ASP leaves it dense, or empty
 };
 
 /// How far weights satisfy 2:4.

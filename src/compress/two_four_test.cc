@@ -59,7 +59,9 @@ RC_GTEST_PROP(Mask, IsThatOfEachRow, ()) {
   if (op == "GemmT") graph.nodes[0].attributes["transB"] = int64_t{1};
   const auto layer = find_sparse_layers(graph).at(0);
   const auto mask = two_four_mask(layer, weights);
-  const auto at = [&](const Tensor& t, int64_t o, int64_t i, int64_t k) { return t.as<float>()[static_cast<size_t>(is_transposed ? i * outputs + o : (o * inputs + i) * taps + k)]; };
+  const auto at = [&](const Tensor& t, int64_t o, int64_t i, int64_t k) {
+    return t.as<float>()[static_cast<size_t>(is_transposed ? i * outputs + o : (o * inputs + i) * taps + k)];
+  };
   for (int64_t o = 0; o < outputs; ++o)
     for (int64_t k = 0; k < taps; ++k)
       for (int64_t g = 0; g < inputs; g += 4) {
@@ -84,7 +86,8 @@ TEST(Permutation, FindsTheOneThatLosesNothing) {
   Magnitudes m{64, 16, std::vector<float>(1024)};
   Rng rng(1);
   for (int64_t r = 0; r < m.rows; ++r)
-    for (int64_t c = 0; c < 16; ++c) m.values[static_cast<size_t>(c * m.rows + r)] = static_cast<float>(((r + c / 8) % 2 == 0) ? rng.uniform(1, 2) : 0);
+    for (int64_t c = 0; c < 16; ++c)
+      m.values[static_cast<size_t>(c * m.rows + r)] = static_cast<float>(((r + c / 8) % 2 == 0) ? rng.uniform(1, 2) : 0);
   for (const std::string method : {"swaps", "stripes"}) {
     const auto order = best_order(m, {.method = method, .escapes = 10});
     EXPECT_NEAR(kept_by_two_four(m, order), kept_by_half(m), 1e-3) << method;

@@ -35,16 +35,20 @@ Folded folded(const LowBitModel& model, const LowBitLayer& layer) {
   if (node.inputs.size() > 2 && !node.inputs[2].empty()) out.offset = doubles(graph, node.inputs[2], outputs), out.has_offset = true;
   if (layer.batch_norm >= 0) {
     const auto& norm = graph.nodes[static_cast<size_t>(layer.batch_norm)];
-    const auto gamma = doubles(graph, norm.inputs[1], outputs), beta = doubles(graph, norm.inputs[2], outputs), mean = doubles(graph, norm.inputs[3], outputs), variance = doubles(graph, norm.inputs[4], outputs);
+    const auto gamma = doubles(graph, norm.inputs[1], outputs), beta = doubles(graph, norm.inputs[2], outputs),
+               mean = doubles(graph, norm.inputs[3], outputs), variance = doubles(graph, norm.inputs[4], outputs);
     const double epsilon = norm.float_attribute("epsilon", 1e-5F);
     for (size_t c = 0; c < outputs; ++c) {
       out.scale[c] = gamma[c] / std::sqrt(variance[c] + epsilon);
       out.offset[c] = (out.offset[c] - mean[c]) * out.scale[c] + beta[c];
-      if (out.scale[c] < 0) throw InvalidArgument("[low bits] [" + norm.label() + "] scale " + std::to_string(c) + " is negative (" + std::to_string(gamma[c]) + "); turn it into negative weights first");
+      if (out.scale[c] < 0)
+        throw InvalidArgument("[low bits] [" + norm.label() + "] scale " + std::to_string(c) + " is negative (" + std::to_string(gamma[c]) +
+                              "); turn it into negative weights first");
     }
   }
   for (size_t c = 0; c < outputs; ++c)
-    if (!std::isfinite(out.scale[c]) || !std::isfinite(out.offset[c])) throw InvalidArgument("[low bits] [" + node.label() + "] bias or BatchNormalization of output " + std::to_string(c) + " is not finite");
+    if (!std::isfinite(out.scale[c]) || !std::isfinite(out.offset[c]))
+      throw InvalidArgument("[low bits] [" + node.label() + "] bias or BatchNormalization of output " + std::to_string(c) + " is not finite");
   return out;
 }
 
@@ -60,7 +64,8 @@ class Writer {
  public:
   Writer(const LowBitModel& model, const LowBitSteps& steps) : model_(with_points_before_moves(model)), steps_(steps) {
     check();
-    for (size_t p = steps_.activations.size(); p < model_.points.size(); ++p) steps_.activations.push_back(steps_.activations[static_cast<size_t>(model_.points[p].repeats)]);
+    for (size_t p = steps_.activations.size(); p < model_.points.size(); ++p)
+      steps_.activations.push_back(steps_.activations[static_cast<size_t>(model_.points[p].repeats)]);
   }
 
   WrittenLowBit run() {
@@ -87,19 +92,25 @@ class Writer {
     size_t points = 0;
     for (const auto& point : model_.points) points += point.repeats < 0;
     if (steps_.weights.size() != model_.layers.size() || steps_.activations.size() != points)
-      throw InvalidArgument("[low bits] steps of " + std::to_string(steps_.weights.size()) + " layers and " + std::to_string(steps_.activations.size()) + " activations; the model has " + std::to_string(model_.layers.size()) + " and " + std::to_string(points));
+      throw InvalidArgument("[low bits] steps of " + std::to_string(steps_.weights.size()) + " layers and " +
+                            std::to_string(steps_.activations.size()) + " activations; the model has " + std::to_string(model_.layers.size()) +
+                            " and " + std::to_string(points));
     const auto is_bad = [](float step) { return !(step > 0) || !std::isfinite(step); };
     for (size_t l = 0; l < model_.layers.size(); ++l) {
       const auto& layer = model_.layers[l];
       const auto& steps = steps_.weights[l];
       if (static_cast<int64_t>(steps.size()) != 1 && static_cast<int64_t>(steps.size()) != layer.weights.outputs)
-        throw InvalidArgument("[low bits] layer '" + layer.name + "' has " + std::to_string(steps.size()) + " steps for " + std::to_string(layer.weights.outputs) + " outputs; expected one, or one an output");
-      if (std::any_of(steps.begin(), steps.end(), is_bad)) throw InvalidArgument("[low bits] layer '" + layer.name + "' has a step that is not a positive number");
+        throw InvalidArgument("[low bits] layer '" + layer.name + "' has " + std::to_string(steps.size()) + " steps for " +
+                              std::to_string(layer.weights.outputs) + " outputs; expected one, or one an output");
+      if (std::any_of(steps.begin(), steps.end(), is_bad))
+        throw InvalidArgument("[low bits] layer '" + layer.name + "' has a step that is not a positive number");
       const auto values = model_.graph.initializers.at(layer.weights.weights).as<float>();
-      if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); })) throw InvalidArgument("[low bits] weights '" + layer.weights.weights + "' of '" + layer.name + "' are not finite");
+      if (std::any_of(values.begin(), values.end(), [](float v) { return !std::isfinite(v); }))
+        throw InvalidArgument("[low bits] weights '" + layer.weights.weights + "' of '" + layer.name + "' are not finite");
     }
     for (size_t p = 0; p < points; ++p)
-      if (is_bad(steps_.activations[p].step)) throw InvalidArgument("[low bits] the step of '" + model_.points[p].value + "' is not a positive number");
+      if (is_bad(steps_.activations[p].step))
+        throw InvalidArgument("[low bits] the step of '" + model_.points[p].value + "' is not a positive number");
   }
 
   std::string constant(const std::string& wish, Tensor value) {
@@ -122,12 +133,22 @@ class Writer {
     const auto& step = steps_.activations[p];
     const auto stem = point.value + "_" + std::to_string(point.bits) + "bit";
     auto& constants = constants_[point.repeats >= 0 ? static_cast<size_t>(point.repeats) : p];
-    if (constants.first.empty()) constants = {constant(stem + "_step", Tensor::scalar<float>(step.step)), constant(stem + "_zero", Tensor::scalar<uint8_t>(static_cast<uint8_t>(step.zero_point)))};
+    if (constants.first.empty())
+      constants = {constant(stem + "_step", Tensor::scalar<float>(step.step)),
+                   constant(stem + "_zero", Tensor::scalar<uint8_t>(static_cast<uint8_t>(step.zero_point)))};
     const auto& [scale, zero] = constants;
     const bool is_clipped = point.bits < kMostBits && point.repeats < 0;
-    const auto codes = fresh_(stem + (is_clipped ? "_bytes" : "_codes")), clipped = is_clipped ? fresh_(stem + "_codes") : codes, result = fresh_(stem);
+    const auto codes = fresh_(stem + (is_clipped ? "_bytes" : "_codes")), clipped = is_clipped ? fresh_(stem + "_codes") : codes,
+               result = fresh_(stem);
     nodes.push_back({codes, "QuantizeLinear", "", {value, scale, zero}, {codes}, {}, ""});
-    if (is_clipped) nodes.push_back({clipped, "Clip", "", {codes, "", constant(stem + "_most", Tensor::scalar<uint8_t>(static_cast<uint8_t>(activation_range(point.bits).high)))}, {clipped}, {}, ""});
+    if (is_clipped)
+      nodes.push_back({clipped,
+                       "Clip",
+                       "",
+                       {codes, "", constant(stem + "_most", Tensor::scalar<uint8_t>(static_cast<uint8_t>(activation_range(point.bits).high)))},
+                       {clipped},
+                       {},
+                       ""});
     nodes.push_back({result, "DequantizeLinear", "", {clipped, scale, zero}, {result}, {}, ""});
     return result;
   }
@@ -166,7 +187,8 @@ class Writer {
     written_.layers.push_back(report);
   }
 
-  static Tensor codes_of(const LowBitLayer& layer, const Tensor& weights, const CodeRange& range, const std::vector<float>& steps, const std::vector<bool>& is_constant) {
+  static Tensor codes_of(const LowBitLayer& layer, const Tensor& weights, const CodeRange& range, const std::vector<float>& steps,
+                         const std::vector<bool>& is_constant) {
     Tensor whole = weights.clone();  // an output that is constant has no weights
     auto values = whole.mutable_as<float>();
     const auto outputs = static_cast<size_t>(layer.weights.outputs), length = static_cast<size_t>(layer.weights.inputs * layer.weights.taps);
@@ -184,9 +206,14 @@ class Writer {
     const auto dtype = codes.dtype();
     const auto stem = layer.weights.weights;
     const auto result = fresh_(stem + "_dequantized");
-    before_[layer.name].push_back({result, "DequantizeLinear", "",
-                                   {constant(stem + (dtype == Dtype::kU8 ? "_codes_unsigned" : "_codes"), std::move(codes)), constant(stem + "_scales", Tensor::of<float>({outputs}, std::span<const float>(scales))), zeros(dtype, outputs)},
-                                   {result}, {{"axis", int64_t{layer.weights.is_transposed ? 1 : 0}}}, ""});
+    before_[layer.name].push_back({result,
+                                   "DequantizeLinear",
+                                   "",
+                                   {constant(stem + (dtype == Dtype::kU8 ? "_codes_unsigned" : "_codes"), std::move(codes)),
+                                    constant(stem + "_scales", Tensor::of<float>({outputs}, std::span<const float>(scales))), zeros(dtype, outputs)},
+                                   {result},
+                                   {{"axis", int64_t{layer.weights.is_transposed ? 1 : 0}}},
+                                   ""});
     written_node(layer.name).inputs[1] = result;
   }
 
@@ -207,7 +234,14 @@ class Writer {
     }
     const auto stem = layer.name + "_bias";
     const auto result = fresh_(stem);
-    before_[layer.name].push_back({result, "DequantizeLinear", "", {constant(stem + "_codes", std::move(codes)), constant(stem + "_scales", std::move(steps)), zeros(Dtype::kI32, outputs)}, {result}, {{"axis", int64_t{0}}}, ""});
+    before_[layer.name].push_back(
+        {result,
+         "DequantizeLinear",
+         "",
+         {constant(stem + "_codes", std::move(codes)), constant(stem + "_scales", std::move(steps)), zeros(Dtype::kI32, outputs)},
+         {result},
+         {{"axis", int64_t{0}}},
+         ""});
     node.inputs.resize(3);
     node.inputs[2] = result;
   }
@@ -222,7 +256,7 @@ class Writer {
   LowBitModel model_;
   LowBitSteps steps_;
   FreshNames fresh_{model_.graph};
-  std::map<std::string, Tensor> made_;    // constants that were added
+  std::map<std::string, Tensor> made_;  // constants that were added
   std::map<std::pair<Dtype, int64_t>, std::string> zeros_;
   WrittenLowBit written_;
   std::map<size_t, std::pair<std::string, std::string>> constants_;  // step and zero point by point

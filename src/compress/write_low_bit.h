@@ -8,8 +8,8 @@ namespace scissionlite::compress {
 
 /// What stands for the values of a model.
 struct LowBitSteps {
-  std::vector<std::vector<float>> weights;    // by layer: one step, or one an output
-  std::vector<Histogram::Step> activations;   // by point
+  std::vector<std::vector<float>> weights;   // by layer: one step, or one an output
+  std::vector<Histogram::Step> activations;  // by point
 };
 
 /// A layer as it was written.

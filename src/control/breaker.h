@@ -4,8 +4,8 @@
 //   kReady --call fails--> kDown;  --`misses_to_open` deadlines missed in a row--> kDown
 //   kDown --check passes--> kReady;      --finds another tail--> kRefused
 //   kRefused --check passes--> kReady    (the edge was given the right tail, or was updated)
-// Not thread-safe, has no thread and no clock: its owner says what happened and when, and makes a check when one is due. That is half-open: a check is a probe with
-// a known answer, so no image is risked on an edge that was down.
+// Not thread-safe, has no thread and no clock: its owner says what happened and when, and makes a check when one is due. That is half-open: a check
+// is a probe with a known answer, so no image is risked on an edge that was down.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,11 @@ namespace scissionlite::control {
 enum class EdgeState { kUnknown, kReady, kDown, kRefused };
 
 struct BreakerOptions {
-  double first_retry_us = 100e3, longest_retry_us = 5e6;  // waits for the next check; they double, with a quarter of jitter, so that many devices do not return at once
-  double refused_retry_us = 10e6;                          // a wrong tail is seldom replaced at once
+  double first_retry_us = 100e3,
+         longest_retry_us = 5e6;   // waits for the next check; they double, with a quarter of jitter, so that many devices do not return at once
+  double refused_retry_us = 10e6;  // a wrong tail is seldom replaced at once
   int misses_to_open = 3;
-  uint64_t seed = 1;                                       // of the jitter
+  uint64_t seed = 1;  // of the jitter
 };
 
 class Breaker {

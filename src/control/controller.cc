@@ -10,15 +10,15 @@
 namespace scissionlite::control {
 namespace {
 
-constexpr double kGain = 0.3;                // of what was measured last, in times that change slowly
-constexpr double kPatience = 0.5;            // of the local half's time
-constexpr double kFirstPatienceUs = 500e3;   // while nothing is known of the link
-constexpr double kLeastPatienceUs = 10e3;    // a scheduler may take as long
+constexpr double kGain = 0.3;                                         // of what was measured last, in times that change slowly
+constexpr double kPatience = 0.5;                                     // of the local half's time
+constexpr double kFirstPatienceUs = 500e3;                            // while nothing is known of the link
+constexpr double kLeastPatienceUs = 10e3;                             // a scheduler may take as long
 constexpr double kProbePatience = 10, kLeastProbePatienceUs = 500e3;  // round trips
-constexpr double kSurprise = 1.5;            // times what a call was expected to take
+constexpr double kSurprise = 1.5;                                     // times what a call was expected to take
 constexpr double kLeastProbeBytes = 1024, kMostProbeBytes = 1 << 20;
 constexpr double kForgetOverrunUs = 30e6;
-constexpr int kMostFailures = 8;             // of trials, that double the time to the next one
+constexpr int kMostFailures = 8;  // of trials, that double the time to the next one
 constexpr double kMostOverrun = 2;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
@@ -26,13 +26,20 @@ double mixed(double before, double now) { return before <= 0 ? now : before + kG
 
 void check(const PlanTraits& plan) {
   for (const double value : {plan.head_us, plan.local_us, plan.edge_us, plan.up_bytes})
-    if (!(value >= 0) || !std::isfinite(value)) throw InvalidArgument("[control] a time or size of plan '" + plan.key + "' is " + format_fixed(value, 3) + "; expected at least 0");
+    if (!(value >= 0) || !std::isfinite(value))
+      throw InvalidArgument("[control] a time or size of plan '" + plan.key + "' is " + format_fixed(value, 3) + "; expected at least 0");
   if (!plan.uses_edge && !plan.answers_locally) throw InvalidArgument("[control] plan '" + plan.key + "' is answered by nobody");
 }
 
 }  // namespace
 
-Controller::Controller(std::vector<PlanTraits> plans, ControllerOptions options) : plans_(std::move(plans)), excesses_(plans_.size()), trials_(plans_.size()), is_allowed_(plans_.size(), true), overruns_(plans_.size(), {.forget_us = kForgetOverrunUs}), options_(options) {
+Controller::Controller(std::vector<PlanTraits> plans, ControllerOptions options)
+    : plans_(std::move(plans)),
+      excesses_(plans_.size()),
+      trials_(plans_.size()),
+      is_allowed_(plans_.size(), true),
+      overruns_(plans_.size(), {.forget_us = kForgetOverrunUs}),
+      options_(options) {
   if (plans_.empty()) throw InvalidArgument("[control] no plan is given; expected at least one");
   for (const auto& plan : plans_) check(plan);
 }
@@ -44,7 +51,9 @@ void Controller::Fading::mix(double seen, double now_us) {
   value = before + kGain * (seen - before), noted_us = now_us;
 }
 
-double Controller::call_us(size_t plan, double now_us) const { return link_.transfer_us(plans_[plan].up_bytes) + plans_[plan].edge_us + excesses_[plan].at(now_us); }
+double Controller::call_us(size_t plan, double now_us) const {
+  return link_.transfer_us(plans_[plan].up_bytes) + plans_[plan].edge_us + excesses_[plan].at(now_us);
+}
 
 double Controller::reserve_us(const PlanTraits& plan, double extra_us) const {
   return plan.answers_locally ? (plan.local_us * slowness_ + extra_us) * (1 + options_.reserve_share) + options_.reserve_us : 0;
@@ -65,8 +74,11 @@ double Controller::plain_prediction_us(size_t index, bool is_usable, double now_
   return head_us + (pays(index, asked_us, now_us) ? expected_us(index, asked_us, now_us) : plan.local_us * slowness_);
 }
 
-/// As long again as is expected, or a part of what the local half takes: giving up costs that whole. A call that is waited for in vain costs no more than twice what was best.
-double Controller::patience_us(size_t plan, double asked_us) const { return asked_us + std::max({asked_us, kPatience * plans_[plan].local_us * slowness_, kLeastPatienceUs}); }
+/// As long again as is expected, or a part of what the local half takes: giving up costs that whole. A call that is waited for in vain costs no more
+/// than twice what was best.
+double Controller::patience_us(size_t plan, double asked_us) const {
+  return asked_us + std::max({asked_us, kPatience * plans_[plan].local_us * slowness_, kLeastPatienceUs});
+}
 
 /// Behind the head, with what silence costs.
 double Controller::expected_us(size_t index, double asked_us, double now_us) const {
@@ -87,7 +99,9 @@ bool Controller::is_settled() const { return link_.is_known() && (!link_.is_boun
 double Controller::probe_bytes() const { return std::clamp(2 * link_.telling_bytes(), kLeastProbeBytes, kMostProbeBytes); }
 
 /// So that probes keep to their share of the link.
-double Controller::probe_spacing_us() const { return std::max(options_.probe_every_us, probe_bytes() * 8e6 / link_.rate_bps() / options_.probe_share); }
+double Controller::probe_spacing_us() const {
+  return std::max(options_.probe_every_us, probe_bytes() * 8e6 / link_.rate_bps() / options_.probe_share);
+}
 
 size_t Controller::choose(const std::vector<bool>& is_usable, double now_us) {
   const size_t plan = best_plan(is_usable, now_us);
@@ -134,7 +148,9 @@ size_t Controller::best_plan(const std::vector<bool>& is_usable, double now_us) 
     if (!is_allowed_[i] || (is_usable[i] && !link_.is_known()) || (i != current_ && now_us < trials_[i].barred_until_us)) continue;
     if (predicted_us(i, is_usable[i], now_us) < predicted_us(best, is_usable[best], now_us)) best = i;
   }
-  if (best == current_ || predicted_us(best, is_usable[best], now_us) > (1 - options_.hysteresis) * predicted_us(current_, is_usable[current_], now_us)) return current_;
+  if (best == current_ ||
+      predicted_us(best, is_usable[best], now_us) > (1 - options_.hysteresis) * predicted_us(current_, is_usable[current_], now_us))
+    return current_;
   end_stint(now_us);
   stint_ = {.left_us = predicted_us(current_, is_usable[current_], now_us)};
   current_ = best, switched_us_ = now_us, ++switches_;

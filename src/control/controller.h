@@ -1,10 +1,12 @@
 // Control: what the device does with the next image, decided from what was measured so far.
 //
-// What lives here: which of the prepared plans, and how long the edge is waited for (Controller, this file); whether the edge is asked at all (breaker.h); what the link
-// carries now (link_estimate.h). Everything is told the time, nothing has a clock, a thread or a socket: so `run` and the simulator drive the very same code. Start here.
+// What lives here: which of the prepared plans, and how long the edge is waited for (Controller, this file); whether the edge is asked at all
+// (breaker.h); what the link carries now (link_estimate.h). Everything is told the time, nothing has a clock, a thread or a socket: so `run` and the
+// simulator drive the very same code. Start here.
 //
-// The rule: a plan is predicted as head + round trip + bytes / rate + edge, all as last measured, or as the local path where the edge is not usable or would answer too late.
-// The current plan is left for a better one only when that is better by `hysteresis` and `dwell_us` have passed since the last switch.
+// The rule: a plan is predicted as head + round trip + bytes / rate + edge, all as last measured, or as the local path where the edge is not usable
+// or would answer too late. The current plan is left for a better one only when that is better by `hysteresis` and `dwell_us` have passed since the
+// last switch.
 #pragma once
 
 #include <optional>
@@ -17,7 +19,7 @@ namespace scissionlite::control {
 
 /// A prepared plan as the controller sees it. Times as measured when it was loaded.
 struct PlanTraits {
-  std::string key;             // candidate
+  std::string key;  // candidate
   bool uses_edge = true;
   bool answers_locally = true;  // there is a local half
   double head_us = 0;           // on the device before anything is sent; of a plan without edge all, or what comes before local_us
@@ -27,13 +29,14 @@ struct PlanTraits {
 };
 
 struct ControllerOptions {
-  double deadline_us = 0;          // per image; 0: none
-  double call_timeout_us = 5e6;    // without a deadline: the longest wait
-  double dwell_us = 2e6;           // between two switches
-  double hysteresis = 0.1;         // share by which another plan has to be better
-  double probe_every_us = 2e6;     // the link is measured so often where images do not, or less often,
-  double probe_share = 0.02;       // so that it takes no more of the link than this
-  bool waits_only_where_it_pays = true;  // an image whose local half is expected to be sooner than the edge is not sent; false: it is, as long as the deadline leaves time
+  double deadline_us = 0;        // per image; 0: none
+  double call_timeout_us = 5e6;  // without a deadline: the longest wait
+  double dwell_us = 2e6;         // between two switches
+  double hysteresis = 0.1;       // share by which another plan has to be better
+  double probe_every_us = 2e6;   // the link is measured so often where images do not, or less often,
+  double probe_share = 0.02;     // so that it takes no more of the link than this
+  bool waits_only_where_it_pays =
+      true;  // an image whose local half is expected to be sooner than the edge is not sent; false: it is, as long as the deadline leaves time
   double reserve_share = 0.25, reserve_us = 1e3;  // beyond what the local half is expected to take, so that it still answers in time
 };
 
@@ -47,23 +50,27 @@ class Controller {
 
   /// The plan of the next image. @param is_usable  for each plan: its edge part may be asked (breaker.h).
   [[nodiscard]] size_t choose(const std::vector<bool>& is_usable, double now_us);
-  /// How long this image's call may take so that the local half still answers in time, or sooner where waiting on is unlikely to pay. <= 0: do not ask.
+  /// How long this image's call may take so that the local half still answers in time, or sooner where waiting on is unlikely to pay. <= 0: do not
+  /// ask.
   /// @param spent_us  since the image was taken. @param extra_local_us  what the local half has to do first, as preparing its input.
   [[nodiscard]] double edge_budget_us(size_t plan, double spent_us, double now_us, double extra_local_us = 0) const;
 
   /// The plan's own time, where it was not known before.
   void set_head(size_t plan, double us) { plans_[plan].head_us = us / slowness_; }
-  /// @param us  as measured. The device's slowness, as throttling makes it, is learned from the ratio to the plan's own time and expected of all plans.
+  /// @param us  as measured. The device's slowness, as throttling makes it, is learned from the ratio to the plan's own time and expected of all
+  /// plans.
   void note_head(size_t plan, double us);
   void note_local(size_t plan, double us);
   /// @param wire_us  the call less what the edge says that it took; edge_us: that.
   void note_answer(size_t plan, double bytes, double wire_us, double edge_us, double now_us);
   void note_silence(size_t plan, double bytes, double waited_us, double now_us);
 
-  /// An image that was chosen for by `choose` was answered `us` after that. What a plan takes beyond what is predicted of it, for whatever cause, is expected of it again for a while.
+  /// An image that was chosen for by `choose` was answered `us` after that. What a plan takes beyond what is predicted of it, for whatever cause, is
+  /// expected of it again for a while.
   void note_latency(size_t plan, double us, double now_us);
 
-  /// Bytes of padding to send with a call that has no effect, when the link was not measured for long; the same call without padding says the round trip.
+  /// Bytes of padding to send with a call that has no effect, when the link was not measured for long; the same call without padding says the round
+  /// trip.
   [[nodiscard]] std::optional<double> probe_due(double now_us) const;
   /// How long its first, small call may take: where that stays silent, so is the connection.
   [[nodiscard]] double probe_patience_us() const;
@@ -101,7 +108,8 @@ class Controller {
   };
   std::vector<PlanTraits> plans_;
   std::vector<Fading> excesses_;  // of each plan's edge_us: what the edge took beyond its own time, as a queue makes it
-  /// Since the last switch. One that did worse than what was left for it is not made again for a while, twice as long each time: a link that swings with the dwell time would win each turn.
+  /// Since the last switch. One that did worse than what was left for it is not made again for a while, twice as long each time: a link that swings
+  /// with the dwell time would win each turn.
   struct Stint {
     double left_us = 0, sum_us = 0;  // predicted of the plan that was left; latencies since
     int64_t images = 0;

@@ -1,8 +1,8 @@
 // What the link carries now, from requests that were made anyway: a round trip and a rate up.
 //
-// A call takes rtt + bytes / rate beyond what the edge says that it spent. One size of message cannot tell the two apart, so small calls (the answer to "are you live?") say the
-// round trip and large ones the rate. A call that was given up says that the rate is no higher than what would have made it in time.
-// Not thread-safe; pure arithmetic.
+// A call takes rtt + bytes / rate beyond what the edge says that it spent. One size of message cannot tell the two apart, so small calls (the answer
+// to "are you live?") say the round trip and large ones the rate. A call that was given up says that the rate is no higher than what would have made
+// it in time. Not thread-safe; pure arithmetic.
 #pragma once
 
 #include <cstdint>

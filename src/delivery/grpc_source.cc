@@ -16,14 +16,19 @@
 namespace scissionlite::delivery {
 namespace {
 
-constexpr double kFetchUs = 30e6;    // of one call: what does not move is found out, what does goes on with the next
+constexpr double kFetchUs = 30e6;          // of one call: what does not move is found out, what does goes on with the next
 constexpr int kLookaheadBytes = 64 << 10;  // that wait here unread: more would stand before an image on a slow link
 constexpr int kLargestMessageBytes = 16 << 20;
 
 std::chrono::system_clock::time_point in(double us) { return std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(us)); }
 
 Offer from_message(const Package& package) {
-  Offer out{.name = package.name(), .version = package.version(), .model = package.model(), .candidate = package.candidate(), .tail = package.tail(), .files = {}};
+  Offer out{.name = package.name(),
+            .version = package.version(),
+            .model = package.model(),
+            .candidate = package.candidate(),
+            .tail = package.tail(),
+            .files = {}};
   for (const auto& file : package.files()) out.files.push_back({.path = file.path(), .size_bytes = file.size_bytes(), .sha256 = file.sha256()});
   return out;
 }
@@ -31,7 +36,8 @@ Offer from_message(const Package& package) {
 class GrpcSource final : public Source {
  public:
   GrpcSource(std::string address, const SourceOptions& options) : address_(std::move(address)), options_(options) {
-    protocol::check_plain_text(options_.security.tls, options_.security.allows_plain_text, address_, "[delivery] the edge at '" + address_ + "' is on another machine");
+    protocol::check_plain_text(options_.security.tls, options_.security.allows_plain_text, address_,
+                               "[delivery] the edge at '" + address_ + "' is on another machine");
     tls_ = protocol::make_tls_end(options_.security.tls, protocol::Side::kClient);
     channel_.emplace(address_, [this] { return make_channel(); });
   }
@@ -52,7 +58,8 @@ class GrpcSource final : public Source {
     return out;
   }
 
-  void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take, const std::stop_token& stop) override {
+  void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take,
+             const std::stop_token& stop) override {
     connect();
     grpc::ClientContext context;
     context.set_deadline(in(kFetchUs));
@@ -73,7 +80,8 @@ class GrpcSource final : public Source {
       }
     }
     const auto status = reader->Finish();
-    if (stop.stop_requested()) throw TransportError("[delivery] " + address_ + ": ended while file " + sha256.substr(0, 12) + " was fetched", /*retryable=*/true);
+    if (stop.stop_requested())
+      throw TransportError("[delivery] " + address_ + ": ended while file " + sha256.substr(0, 12) + " was fetched", /*retryable=*/true);
     if (!has_moved) channel_->judge(channel, status);
     if (has_moved && status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return;
     check(status, "fetching file " + sha256.substr(0, 12), kFetchUs);
@@ -95,7 +103,8 @@ class GrpcSource final : public Source {
   }
   void connect() {
     if (tls_) (void)tls_->reload(/*is_asked_for=*/false);
-    if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty()) throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
+    if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty())
+      throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
     if (channel_->now().channel->WaitForConnected(in(options_.connect_timeout_us))) return;
     const auto trouble = tls_ ? tls_->trouble() : "";
     throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " +
@@ -105,7 +114,8 @@ class GrpcSource final : public Source {
   void check(const grpc::Status& status, const std::string& doing, double deadline_us) const {
     if (status.ok()) return;
     if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
-      throw NotOffered("[delivery] " + address_ + " delivers no packages (" + status.error_message() + "); expected `scissionlite serve` with --packages");
+      throw NotOffered("[delivery] " + address_ + " delivers no packages (" + status.error_message() +
+                       "); expected `scissionlite serve` with --packages");
     protocol::throw_status(status, doing, address_, deadline_us);
   }
 
@@ -117,6 +127,8 @@ class GrpcSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_grpc_source(const std::string& address, const SourceOptions& options) { return std::make_unique<GrpcSource>(address, options); }
+std::unique_ptr<Source> make_grpc_source(const std::string& address, const SourceOptions& options) {
+  return std::make_unique<GrpcSource>(address, options);
+}
 
 }  // namespace scissionlite::delivery

@@ -22,8 +22,8 @@ struct PackageFile {
 
 /// What the edge offers, and what the device has installed.
 struct Offer {
-  std::string name;     // of the package on the edge
-  std::string version;  // version_of(files)
+  std::string name;                    // of the package on the edge
+  std::string version;                 // version_of(files)
   std::string model, candidate, tail;  // for people; the package's manifest decides
   std::vector<PackageFile> files;      // by path
   [[nodiscard]] int64_t size_bytes() const;
@@ -31,17 +31,19 @@ struct Offer {
 
 inline constexpr int64_t kMostFiles = 4096, kLargestFileBytes = int64_t{8} << 30, kLargestPackageBytes = int64_t{16} << 30;
 
-/// Every file below `folder`, hashed. @throws InvalidArgument: what check_offer refuses, a link or anything else that is neither file nor folder; ResourceError.
+/// Every file below `folder`, hashed. @throws InvalidArgument: what check_offer refuses, a link or anything else that is neither file nor folder;
+/// ResourceError.
 [[nodiscard]] std::vector<PackageFile> list_files(const fs::path& folder);
 /// SHA-256 that names a package; delivery.proto says of what.
 [[nodiscard]] std::string version_of(const std::vector<PackageFile>& files);
 
 /// 64 lower-case hex digits.
 [[nodiscard]] bool is_sha256(const std::string& text);
-/// Whether a path stays below the folder that it is joined to, on any file system: up to 4 names of letters, digits, '.', '_' and '-', none starting with '.'.
+/// Whether a path stays below the folder that it is joined to, on any file system: up to 4 names of letters, digits, '.', '_' and '-', none starting
+/// with '.'.
 [[nodiscard]] bool is_safe_path(const std::string& path);
-/// Nothing of an offer is used before. @param where  named in messages. @throws InvalidArgument: a path that leads elsewhere or is listed twice, a hash that is none, sizes out of
-/// bounds, a version that is not that of the files.
+/// Nothing of an offer is used before. @param where  named in messages. @throws InvalidArgument: a path that leads elsewhere or is listed twice, a
+/// hash that is none, sizes out of bounds, a version that is not that of the files.
 void check_offer(const Offer& offer, const std::string& where);
 
 /// "scissionlite.delivery/1". `offer_from_json` checks as check_offer does.

@@ -19,14 +19,14 @@ std::string refusal(const Offer& offer) {
   try {
     check_offer(offer, "edge:1");
     return "";
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
 }
 
 TEST(Listing, PathsThatLeadElsewhereAreRefused) {
   for (const char* path : {"head.onnx", "head.compiled/weights.bin", "a/b/c/d", "in_1-x.coder"}) EXPECT_TRUE(is_safe_path(path)) << path;
-  for (const char* path : {"", "/etc/passwd", "../store.json", "a/../../b", "a//b", "a/", "./a", "a/b/c/d/e", ".hidden", "a\\b", "a\nb", "\xc3\xa4", "C:", "~"}) EXPECT_FALSE(is_safe_path(path)) << path;
+  for (const char* path :
+       {"", "/etc/passwd", "../store.json", "a/../../b", "a//b", "a/", "./a", "a/b/c/d/e", ".hidden", "a\\b", "a\nb", "\xc3\xa4", "C:", "~"})
+    EXPECT_FALSE(is_safe_path(path)) << path;
   EXPECT_FALSE(is_safe_path(std::string("a\0b", 3)));
   EXPECT_FALSE(is_safe_path(std::string(300, 'a')));
 }

@@ -40,7 +40,8 @@ class Pull {
     if (given == file.sha256) return store_.complete(file);
     store_.discard(file);
     if (was_begun) return fetch(file);  // what an earlier pull left may have been of no use
-    throw InvalidArgument("[delivery] " + source_.address() + " sent '" + file.path + "' of package '" + offer_.name + "' with sha256 " + given + ", but lists " + file.sha256 + "; nothing of it was used");
+    throw InvalidArgument("[delivery] " + source_.address() + " sent '" + file.path + "' of package '" + offer_.name + "' with sha256 " + given +
+                          ", but lists " + file.sha256 + "; nothing of it was used");
   }
 
   /// @return the hash of the whole file.
@@ -56,7 +57,8 @@ class Pull {
     const auto take = [&](std::string_view piece) {
       if (size + static_cast<int64_t>(piece.size()) > file.size_bytes) {
         store_.discard(file);
-        throw InvalidArgument("[delivery] " + source_.address() + " sent over " + std::to_string(file.size_bytes) + " bytes of '" + file.path + "', the size that it lists; nothing of it was used");
+        throw InvalidArgument("[delivery] " + source_.address() + " sent over " + std::to_string(file.size_bytes) + " bytes of '" + file.path +
+                              "', the size that it lists; nothing of it was used");
       }
       store_.append(file, piece);
       hash.update(piece);
@@ -70,7 +72,10 @@ class Pull {
       const int64_t before = size;
       try {
         source_.fetch(file.sha256, size, take, options_.stop);
-        if (size == before) throw TransportError("[delivery] " + source_.address() + " sent " + std::to_string(size) + " bytes of '" + file.path + "' and lists " + std::to_string(file.size_bytes), /*retryable=*/false);
+        if (size == before)
+          throw TransportError("[delivery] " + source_.address() + " sent " + std::to_string(size) + " bytes of '" + file.path + "' and lists " +
+                                   std::to_string(file.size_bytes),
+                               /*retryable=*/false);
       } catch (const TransportError& e) {
         if (!e.retryable() || options_.stop.stop_requested() || ++failures >= options_.tries) throw;
         log::debug("[delivery] the pull goes on: " + std::string(e.what()));

@@ -9,16 +9,16 @@
 namespace scissionlite::delivery {
 
 struct PullOptions {
-  bool shows_progress = true;  // on a terminal
-  double share = 1;            // of the time in which the link may be used: below 1 it waits after each piece, so that images have the rest
-  int tries = 5;               // in a row without a byte, while the edge cannot be reached
+  bool shows_progress = true;     // on a terminal
+  double share = 1;               // of the time in which the link may be used: below 1 it waits after each piece, so that images have the rest
+  int tries = 5;                  // in a row without a byte, while the edge cannot be reached
   double first_pause_us = 200e3;  // after such a one; it doubles
   std::stop_token stop;
 };
 
 /// Fetches and installs; nothing is in use by it. Every file is checked against its hash. @return bytes that were fetched.
-/// @throws InvalidArgument: an offer that check_offer refuses, bytes that are not those that were listed; TransportError: the source cannot be reached, or `stop` was requested;
-/// ResourceError: the disk is full. What was fetched stays, for the next pull.
+/// @throws InvalidArgument: an offer that check_offer refuses, bytes that are not those that were listed; TransportError: the source cannot be
+/// reached, or `stop` was requested; ResourceError: the disk is full. What was fetched stays, for the next pull.
 int64_t pull(Source& source, Store& store, const Offer& offer, const PullOptions& options);
 
 }  // namespace scissionlite::delivery

@@ -24,16 +24,19 @@ class Source {
   [[nodiscard]] virtual std::string address() const = 0;
   /// Not checked, see check_offer.
   [[nodiscard]] virtual std::vector<Offer> offers() = 0;
-  /// Hands the bytes of a file from `offset_bytes` on to `take`. Ends early, without an error, after half a minute in which some came: call it again from where it ended.
+  /// Hands the bytes of a file from `offset_bytes` on to `take`. Ends early, without an error, after half a minute in which some came: call it again
+  /// from where it ended.
   /// @throws TransportError also when `stop` is requested, and what `take` throws.
-  virtual void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take, const std::stop_token& stop) = 0;
+  virtual void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take,
+                     const std::stop_token& stop) = 0;
 };
 
 struct SourceOptions {
   protocol::Security security;
   double connect_timeout_us = 5e6, call_timeout_us = 10e6;
 };
-/// Dials when it is first asked. @throws InvalidArgument: plain text to another machine without leave, or files of TLS that do not fit; ResourceError: they cannot be read.
+/// Dials when it is first asked. @throws InvalidArgument: plain text to another machine without leave, or files of TLS that do not fit;
+/// ResourceError: they cannot be read.
 [[nodiscard]] std::unique_ptr<Source> make_grpc_source(const std::string& address, const SourceOptions& options);
 
 }  // namespace scissionlite::delivery

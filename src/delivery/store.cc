@@ -18,7 +18,8 @@ namespace {
 constexpr int64_t kMarginBytes = 1 << 20;  // beyond the files: lists, names
 
 Json to_json(const StoreState& state) {
-  Json json{{"schema", "scissionlite.store/1"}, {"current", state.current}, {"previous", state.previous}, {"trying", state.trying}, {"is_trying", state.is_trying}, {"tries", state.tries}, {"rejected", Json::array()}};
+  Json json{{"schema", "scissionlite.store/1"}, {"current", state.current}, {"previous", state.previous}, {"trying", state.trying},
+            {"is_trying", state.is_trying},     {"tries", state.tries},     {"rejected", Json::array()}};
   for (const auto& rejection : state.rejected) json["rejected"].push_back({{"version", rejection.version}, {"reason", rejection.reason}});
   return json;
 }
@@ -32,9 +33,15 @@ std::string version_in(const JsonReader& json, const std::string& key) {
 
 StoreState state_from_json(const Json& json, const std::string& where) {
   const JsonReader reader(json, where);
-  StoreState state{.current = version_in(reader, "current"), .previous = version_in(reader, "previous"), .trying = version_in(reader, "trying"), .is_trying = reader.boolean_or("is_trying", false), .tries = reader.integer_or("tries", 0), .rejected = {}};
+  StoreState state{.current = version_in(reader, "current"),
+                   .previous = version_in(reader, "previous"),
+                   .trying = version_in(reader, "trying"),
+                   .is_trying = reader.boolean_or("is_trying", false),
+                   .tries = reader.integer_or("tries", 0),
+                   .rejected = {}};
   if (reader.has("rejected"))
-    for (const auto& one : reader.at("rejected").elements()) state.rejected.push_back({.version = version_in(one, "version"), .reason = one.text_or("reason", "")});
+    for (const auto& one : reader.at("rejected").elements())
+      state.rejected.push_back({.version = version_in(one, "version"), .reason = one.text_or("reason", "")});
   return state;
 }
 
@@ -62,8 +69,11 @@ Store::Store(fs::path folder, Disk& disk) : folder_(std::move(folder)), disk_(di
 void Store::lock() {
   const auto path = folder_ / "lock";
   lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (lock_->get() < 0 && (errno == EROFS || errno == EACCES)) lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDONLY | O_CLOEXEC));  // what it holds can still be run
-  if (lock_->get() < 0) throw ResourceError("[delivery] cannot write '" + path.string() + "': " + std::strerror(errno) + "; choose a folder that can be written with --store");
+  if (lock_->get() < 0 && (errno == EROFS || errno == EACCES))
+    lock_ = std::make_unique<Descriptor>(open(path.c_str(), O_RDONLY | O_CLOEXEC));  // what it holds can still be run
+  if (lock_->get() < 0)
+    throw ResourceError("[delivery] cannot write '" + path.string() + "': " + std::strerror(errno) +
+                        "; choose a folder that can be written with --store");
   if (flock(lock_->get(), LOCK_EX | LOCK_NB) != 0)
     throw ResourceError("[delivery] the store '" + folder_.string() + "' is in use by another process; end it, or give this one another --store");
 }
@@ -75,7 +85,8 @@ void Store::recover() {
       state_ = state_from_json(read_json(path, "store", 1), path.string());
     } catch (const InvalidArgument& e) {  // files are kept by their hash: a pull takes what is there
       state_.previous = newest_installed();
-      log::error("[delivery] the store is begun anew" + (state_.previous.empty() ? "" : " with version " + state_.previous.substr(0, 12)) + ": " + e.what());
+      log::error("[delivery] the store is begun anew" + (state_.previous.empty() ? "" : " with version " + state_.previous.substr(0, 12)) + ": " +
+                 e.what());
       return;
     }
   }
@@ -124,9 +135,7 @@ std::optional<Offer> Store::installed(const std::string& version) const {
   try {
     auto offer = offer_from_json(parse_json(read_file(path), path.string()), path.string());
     if (offer.version == version) return offer;
-  } catch (const Error& e) {
-    log::warning("[delivery] an installed package is not used: " + std::string(e.what()));
-  }
+  } catch (const Error& e) { log::warning("[delivery] an installed package is not used: " + std::string(e.what())); }
   return std::nullopt;
 }
 
@@ -139,9 +148,7 @@ std::string Store::damage(const std::string& version) {
     try {
       const auto given = sha256_hex(read_file(path));
       if (given != file.sha256) what = "'" + path.string() + "' has sha256 " + given + ", expected " + file.sha256;
-    } catch (const Error& e) {
-      what = e.what();
-    }
+    } catch (const Error& e) { what = e.what(); }
     if (what.empty()) continue;
     disk_.remove(package(version));
     disk_.remove(folder_ / "files" / file.sha256);
@@ -177,7 +184,9 @@ int64_t Store::missing_bytes(const Offer& offer) const {
 }
 
 int64_t Store::begin(const Offer& offer) {
-  const auto is_wanted = [&](const fs::path& path) { return std::any_of(offer.files.begin(), offer.files.end(), [&](const auto& file) { return file.sha256 == path.filename(); }); };
+  const auto is_wanted = [&](const fs::path& path) {
+    return std::any_of(offer.files.begin(), offer.files.end(), [&](const auto& file) { return file.sha256 == path.filename(); });
+  };
   for (const auto& path : entries_of(folder_ / "partial"))
     if (!is_wanted(path)) disk_.remove(path);
   const int64_t needed = missing_bytes(offer);
@@ -194,7 +203,8 @@ int64_t Store::begin(const Offer& offer) {
     collect();
   }
   if (!has_room())
-    throw ResourceError("[delivery] '" + folder_.string() + "' has no room for " + format_bytes(static_cast<double>(needed)) + " of package '" + offer.name + "'; free some space, or choose another --store");
+    throw ResourceError("[delivery] '" + folder_.string() + "' has no room for " + format_bytes(static_cast<double>(needed)) + " of package '" +
+                        offer.name + "'; free some space, or choose another --store");
   return needed;
 }
 
@@ -282,9 +292,7 @@ void Store::collect() {
       if (kept.count(path.filename().string()) == 0 && (path.extension() != ".json" || kept.count(path.stem().string()) == 0)) disk_.remove(path);
     for (const auto& path : entries_of(folder_ / "files"))
       if (files.count(path.filename().string()) == 0) disk_.remove(path);
-  } catch (const ResourceError& e) {
-    log::warning(std::string("[delivery] old versions stay: ") + e.what());
-  }
+  } catch (const ResourceError& e) { log::warning(std::string("[delivery] old versions stay: ") + e.what()); }
 }
 
 }  // namespace scissionlite::delivery

@@ -101,9 +101,7 @@ TEST_F(Stores, fault_13_bytes_that_were_not_listed_are_not_used) {
     try {
       (void)pull(second_, store, second_.offer, quiet());
       return "";
-    } catch (const Error& e) {
-      return e.what();
-    }
+    } catch (const Error& e) { return e.what(); }
   };
   EXPECT_NE(refused(std::string(33, 'x')).find("but lists " + head.sha256), std::string::npos);
   EXPECT_NE(refused(std::string(34, 'n')).find("over 33 bytes"), std::string::npos);
@@ -158,12 +156,11 @@ TEST_F(Stores, OneProcessAtATime) {
   try {
     const Store other(folder_);
     FAIL();
-  } catch (const ResourceError& e) {
-    EXPECT_NE(std::string(e.what()).find("in use by another process"), std::string::npos);
-  }
+  } catch (const ResourceError& e) { EXPECT_NE(std::string(e.what()).find("in use by another process"), std::string::npos); }
 }
 
-/// Power is lost at each change in turn, while the second version replaces the first; then a start must find one of both whole, and the update must go on.
+/// Power is lost at each change in turn, while the second version replaces the first; then a start must find one of both whole, and the update must
+/// go on.
 TEST_F(Stores, fault_13_14_power_may_be_lost_at_every_step) {
   int steps = 0;
   for (int ends_at = 1;; ++ends_at) {
@@ -215,9 +212,7 @@ TEST_F(Stores, fault_14_a_full_disk_at_every_step_changes_nothing) {
     try {
       Store store(folder_, disk);
       take(second_, store, second_.offer);
-    } catch (const ResourceError&) {
-      failed = true;
-    }
+    } catch (const ResourceError&) { failed = true; }
     Store store(folder_);
     ASSERT_EQ(store.damage(store.state().current), "") << "at step " << ends_at;
     take(second_, store, second_.offer);
@@ -244,7 +239,9 @@ TEST_F(Stores, ThatCannotBeWrittenAreUsedAsTheyAre) {
   }
   class ReadOnlyDisk final : public Disk {
    public:
-    void append(const fs::path& path, std::string_view) override { throw ResourceError("cannot write '" + path.string() + "': Read-only file system"); }
+    void append(const fs::path& path, std::string_view) override {
+      throw ResourceError("cannot write '" + path.string() + "': Read-only file system");
+    }
     void remove(const fs::path& path) override { throw ResourceError("cannot remove '" + path.string() + "': Read-only file system"); }
   } disk;
   const Store store(folder_, disk);

@@ -17,7 +17,8 @@ class FakeSource final : public Source {
  public:
   [[nodiscard]] std::string address() const override { return "fake:1"; }
   [[nodiscard]] std::vector<Offer> offers() override { return {offer}; }
-  void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take, const std::stop_token& stop) override {
+  void fetch(const std::string& sha256, int64_t offset_bytes, const std::function<void(std::string_view)>& take,
+             const std::stop_token& stop) override {
     ++fetches;
     if (on_fetch) on_fetch();
     const auto& bytes = contents.at(sha256);
@@ -45,11 +46,14 @@ class FakeSource final : public Source {
   int fetches = 0;
 };
 
-/// Counts changes; the one of number `ends_at` is half done, and then the process ends as if power were lost: of what was not flushed only some survives.
+/// Counts changes; the one of number `ends_at` is half done, and then the process ends as if power were lost: of what was not flushed only some
+/// survives.
 class FailingDisk : public Disk {
  public:
   explicit FailingDisk(int ends_at, uint64_t seed = 1) : ends_at_(ends_at), rng_(seed) {}
-  void make_folder(const fs::path& path) override { change([&] { Disk::make_folder(path); }); }
+  void make_folder(const fs::path& path) override {
+    change([&] { Disk::make_folder(path); });
+  }
   void append(const fs::path& path, std::string_view bytes) override {
     const auto before = fs::exists(path) ? fs::file_size(path) : 0;
     if (is_last()) {
@@ -84,7 +88,9 @@ class FailingDisk : public Disk {
                        fs::remove(to, ignored);
                      }});
   }
-  void remove(const fs::path& path) override { change([&] { Disk::remove(path); }); }
+  void remove(const fs::path& path) override {
+    change([&] { Disk::remove(path); });
+  }
   [[nodiscard]] int changes() const { return changes_; }
 
  protected:

@@ -38,18 +38,21 @@ double rounded(double us) { return std::round(us * 10) / 10; }
 const char* name_of(Origin origin) { return origin == Origin::kEdge ? "edge" : origin == Origin::kCloud ? "cloud" : "local"; }
 
 double Parts::sum_us() const {
-  return image_decode_us + preprocess_us + head_us + encode_us + serialize_us + wire_us + edge_queue_us + edge_decode_us +
-         edge_compute_us + cloud_us() + local_tail_us + other_us;
+  return image_decode_us + preprocess_us + head_us + encode_us + serialize_us + wire_us + edge_queue_us + edge_decode_us + edge_compute_us +
+         cloud_us() + local_tail_us + other_us;
 }
 
-Class labelled_class(int64_t index, int64_t count, double score, const vision::InputSpec& input) { return {index, label_of(index, count, input), score}; }
+Class labelled_class(int64_t index, int64_t count, double score, const vision::InputSpec& input) {
+  return {index, label_of(index, count, input), score};
+}
 
 std::vector<Class> best_classes(const Tensor& scores, const vision::InputSpec& input, int k) {
   if (scores.empty() || !protocol::is_score_list(scores.shape())) return {};
   const Tensor values = scores.to_f32();
   const auto v = values.as<float>();
   std::vector<Class> best;
-  for (const int64_t i : protocol::best_indices(v, k)) best.push_back(labelled_class(i, static_cast<int64_t>(v.size()), v[static_cast<size_t>(i)], input));
+  for (const int64_t i : protocol::best_indices(v, k))
+    best.push_back(labelled_class(i, static_cast<int64_t>(v.size()), v[static_cast<size_t>(i)], input));
   return best;
 }
 
@@ -90,11 +93,16 @@ Json to_json(const Answer& answer, bool whole) {
   json["latency_us"] = rounded(answer.latency_us);
   if (answer.is_late) json["late"] = true;
   const Parts& p = answer.parts;
-  json["parts"] = {{"image_decode_us", rounded(p.image_decode_us)}, {"preprocess_us", rounded(p.preprocess_us)},
-                   {"head_us", rounded(p.head_us)},                 {"encode_us", rounded(p.encode_us)},
-                   {"serialize_us", rounded(p.serialize_us)},       {"wire_us", rounded(p.wire_us)},
-                   {"edge_queue_us", rounded(p.edge_queue_us)},     {"edge_decode_us", rounded(p.edge_decode_us)},
-                   {"edge_compute_us", rounded(p.edge_compute_us)}, {"local_tail_us", rounded(p.local_tail_us)},
+  json["parts"] = {{"image_decode_us", rounded(p.image_decode_us)},
+                   {"preprocess_us", rounded(p.preprocess_us)},
+                   {"head_us", rounded(p.head_us)},
+                   {"encode_us", rounded(p.encode_us)},
+                   {"serialize_us", rounded(p.serialize_us)},
+                   {"wire_us", rounded(p.wire_us)},
+                   {"edge_queue_us", rounded(p.edge_queue_us)},
+                   {"edge_decode_us", rounded(p.edge_decode_us)},
+                   {"edge_compute_us", rounded(p.edge_compute_us)},
+                   {"local_tail_us", rounded(p.local_tail_us)},
                    {"other_us", rounded(p.other_us)}};
   if (p.cloud_us() > 0) {
     auto& parts = json["parts"];

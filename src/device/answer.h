@@ -33,18 +33,18 @@ struct Parts {
   double serialize_us = 0;     // building the request message
   double wire_us = 0;          // the call less serialize, queue, decode and compute: both ways through the network and the stacks
   double edge_queue_us = 0, edge_decode_us = 0, edge_compute_us = 0;  // as the edge reports them; a stock edge reports none
-  double cloud_wire_us = 0;    // the edge's call to the cloud less what follows; where the edge gave the cloud up, the time until then
+  double cloud_wire_us = 0;  // the edge's call to the cloud less what follows; where the edge gave the cloud up, the time until then
   double cloud_queue_us = 0, cloud_decode_us = 0, cloud_compute_us = 0;  // as the cloud reports them
-  double local_tail_us = 0;    // tail on the device
-  double other_us = 0;         // the rest: waiting between stages, choosing the best classes
+  double local_tail_us = 0;                                              // tail on the device
+  double other_us = 0;                                                   // the rest: waiting between stages, choosing the best classes
   [[nodiscard]] double cloud_us() const { return cloud_wire_us + cloud_queue_us + cloud_decode_us + cloud_compute_us; }
   [[nodiscard]] double sum_us() const;
 };
 
 struct Class {
-  int64_t index = 0;   // in the model's output
-  std::string label;   // "" when input.json has none
-  double score = 0;    // as the model gives it
+  int64_t index = 0;  // in the model's output
+  std::string label;  // "" when input.json has none
+  double score = 0;   // as the model gives it
 };
 
 /// What a model that finds one class says.
@@ -57,21 +57,21 @@ struct Verdict {
 struct Answer {
   std::string name;
   Origin origin = Origin::kLocal;
-  std::string candidate;            // the plan, where there are several
-  std::string package;              // version of the package, where it came from an edge
-  std::vector<Class> top;           // best first; empty when the first output is not a list of scores
-  std::optional<Verdict> verdict;   // where input.json has a decision
+  std::string candidate;                                // the plan, where there are several
+  std::string package;                                  // version of the package, where it came from an edge
+  std::vector<Class> top;                               // best first; empty when the first output is not a list of scores
+  std::optional<Verdict> verdict;                       // where input.json has a decision
   std::vector<std::pair<std::string, Tensor>> outputs;  // empty when the edge sent classes only, see OffloaderOptions::whole_outputs
-  double latency_us = 0;            // from taking the frame to the answer
+  double latency_us = 0;                                // from taking the frame to the answer
   Parts parts;
-  int64_t payload_bytes = 0;        // tensors or file that were sent; 0 when nothing was
-  int64_t message_bytes = 0;        // the whole serialised request
-  bool is_late = false;             // past the deadline
-  std::string note;                 // why it is local although there is an edge
-  std::string error;                // not empty: there is no answer, and this is why
-  std::string id;                   // of the request, at the edge too
-  std::string trace_id = {};        // "" when the image is not traced
-  int64_t response_bytes = 0;       // the whole answer of the edge
+  int64_t payload_bytes = 0;   // tensors or file that were sent; 0 when nothing was
+  int64_t message_bytes = 0;   // the whole serialised request
+  bool is_late = false;        // past the deadline
+  std::string note;            // why it is local although there is an edge
+  std::string error;           // not empty: there is no answer, and this is why
+  std::string id;              // of the request, at the edge too
+  std::string trace_id = {};   // "" when the image is not traced
+  int64_t response_bytes = 0;  // the whole answer of the edge
 };
 
 /// @param count  classes of the model, which tells whether the labels count a background class.

@@ -64,7 +64,8 @@ TEST(Verdict, IsPositiveFromTheThresholdOn) {
 
 TEST(AnswerJson, OtherModelsGiveTheirValues) {
   Answer answer;
-  answer.outputs = {{"boxes", Tensor::of<float>({1, 2, 2}, {0.5F, 1.0F, NAN, -2.0F})}, {"mask", Tensor::of<int64_t>({3}, {int64_t{1} << 40, 0, -1})},
+  answer.outputs = {{"boxes", Tensor::of<float>({1, 2, 2}, {0.5F, 1.0F, NAN, -2.0F})},
+                    {"mask", Tensor::of<int64_t>({3}, {int64_t{1} << 40, 0, -1})},
                     {"map", Tensor(Dtype::kF32, {1, 2, 600})}};
   const auto json = to_json(answer);
   EXPECT_EQ(json["outputs"][0]["values"].dump(), "[0.5,1.0,null,-2.0]");

@@ -52,7 +52,8 @@ std::optional<std::string> DeviceCounts::report(double now_us) {
   std::string plan = printable_ascii(c.plan);
   std::replace(plan.begin(), plan.end(), ';', '?');
   const std::string shadow = c.shadowed > 0 ? part("shadowed", c.shadowed) + part("agreed", std::llround(c.agreed)) : "";
-  return "plan=" + plan + part("edge", c.edge + c.cloud) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) + part("late", c.late) + part("switches", c.switches) + shadow;
+  return "plan=" + plan + part("edge", c.edge + c.cloud) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) +
+         part("late", c.late) + part("switches", c.switches) + shadow;
 }
 
 std::string printable_ascii(std::string text) {

@@ -17,14 +17,14 @@ inline constexpr std::array<double, 12> kLatencyBoundsUs{1e3, 2.5e3, 5e3, 1e4, 2
 
 struct CountsSnapshot {
   int64_t edge = 0, cloud = 0, local = 0, errors = 0;  // images, by who answered
-  int64_t fallbacks = 0;                    // of local: the edge was to answer and did not
+  int64_t fallbacks = 0;                               // of local: the edge was to answer and did not
   int64_t late = 0, switches = 0;
-  int64_t shadowed = 0;                     // images that the uncut model answered too
-  double agreed = 0;                        // sum of their agreements, each in [0, 1]
-  int64_t bytes_up = 0, bytes_down = 0;     // messages of answered calls
+  int64_t shadowed = 0;                                          // images that the uncut model answered too
+  double agreed = 0;                                             // sum of their agreements, each in [0, 1]
+  int64_t bytes_up = 0, bytes_down = 0;                          // messages of answered calls
   std::array<int64_t, kLatencyBoundsUs.size() + 1> latencies{};  // by bucket, not summed up
   double latency_sum_us = 0;
-  std::string plan;                         // of the last image
+  std::string plan;  // of the last image
 };
 
 /// Safe to use from several threads; one lock an image.

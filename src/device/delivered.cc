@@ -20,7 +20,8 @@ constexpr double kEdgePatienceUs = 10e6;  // for an edge to answer the probe of 
 
 std::string short_name(const std::string& version) { return version.substr(0, kShortVersion); }
 
-/// Runs `body` on a thread that gives way to others, waits for it, and passes on what it throws. Lower priority cannot be taken back, and threads inherit it: so nothing that stays is made in it.
+/// Runs `body` on a thread that gives way to others, waits for it, and passes on what it throws. Lower priority cannot be taken back, and threads
+/// inherit it: so nothing that stays is made in it.
 template <typename Body>
 void run_nicely(Body&& body) {
   std::async(std::launch::async, [&] {
@@ -31,20 +32,24 @@ void run_nicely(Body&& body) {
 
 /// What files and halves say, without the edge. @throws InvalidArgument with all that is wrong.
 void check_halves(const fs::path& folder, const OffloaderOptions& options) {
-  const auto findings = verify_package({.package = folder, .repository = {}, .model = {}, .images = {}, .engine = options.engine, .threads = 1, .tolerance = options.probe_tolerance});
+  const auto findings = verify_package(
+      {.package = folder, .repository = {}, .model = {}, .images = {}, .engine = options.engine, .threads = 1, .tolerance = options.probe_tolerance});
   std::vector<std::string> wrong;
   for (const auto& finding : findings)
     if (!finding.ok) wrong.push_back(finding.what + ": " + finding.detail);
   if (!wrong.empty()) throw InvalidArgument(join(wrong, "; "));
 }
 
-/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked, or has not got the version yet.
+/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked, or has not got
+/// the version yet.
 void check_edge(const Offloader& offloader) {
   const auto* edge = offloader.edge();
   if (edge == nullptr) return;
   const double end_us = Clock::steady().now_us() + kEdgePatienceUs;
-  while (edge->state() != EdgeState::kReady && edge->state() != EdgeState::kRefused && Clock::steady().now_us() < end_us) Clock::steady().sleep_us(20e3);
-  if (edge->state() == EdgeState::kRefused && edge->holds_other_tail()) throw TransportError(edge->reason(), /*retryable=*/true);  // it may get the version later than this device
+  while (edge->state() != EdgeState::kReady && edge->state() != EdgeState::kRefused && Clock::steady().now_us() < end_us)
+    Clock::steady().sleep_us(20e3);
+  if (edge->state() == EdgeState::kRefused && edge->holds_other_tail())
+    throw TransportError(edge->reason(), /*retryable=*/true);  // it may get the version later than this device
   if (edge->state() == EdgeState::kRefused) throw InvalidArgument(edge->reason());
   if (edge->state() != EdgeState::kReady) throw TransportError(edge->reason(), /*retryable=*/true);
 }
@@ -57,7 +62,8 @@ void check_answer(Offloader& offloader) {
   else image.rgb.assign(static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3, 128);
   const auto answer = offloader.answer({.name = "probe", .bytes = vision::encode(image, "png"), .image = std::nullopt});
   if (answer.error.empty()) return;
-  if (const auto* edge = offloader.edge(); edge != nullptr && edge->state() != EdgeState::kReady) throw TransportError(answer.error, /*retryable=*/true);
+  if (const auto* edge = offloader.edge(); edge != nullptr && edge->state() != EdgeState::kReady)
+    throw TransportError(answer.error, /*retryable=*/true);
   throw InvalidArgument("a picture is not answered: " + answer.error);
 }
 
@@ -68,7 +74,8 @@ std::pair<std::string, std::string> parse_package_name(const std::string& text) 
   if (slash == std::string::npos) return {text, ""};
   const auto version = text.substr(slash + 1);
   if (version.size() < 6 || version.size() > 64 || version.find_first_not_of("0123456789abcdef") != std::string::npos)
-    throw InvalidArgument("[run] '" + text + "' names version '" + version + "', expected NAME or NAME/VERSION with the first 6 to 64 hex digits of the version");
+    throw InvalidArgument("[run] '" + text + "' names version '" + version +
+                          "', expected NAME or NAME/VERSION with the first 6 to 64 hex digits of the version");
   return {text.substr(0, slash), version};
 }
 
@@ -134,9 +141,11 @@ delivery::Offer Delivered::chosen_offer() {
       return offer;
     }
   }
-  const std::string wanted = options_.name.empty() ? "one package, or its name with --model" : "'" + options_.name + (options_.version.empty() ? "" : "/" + options_.version) + "'";
-  throw delivery::NotOffered("[delivery] " + source_->address() + " offers " + (names.empty() ? "no packages to this device" : join(names)) + ", expected " + wanted +
-                        (names.empty() ? "; are there some in its --packages, are their models served, and does its --access allow them?" : ""));
+  const std::string wanted = options_.name.empty() ? "one package, or its name with --model"
+                                                   : "'" + options_.name + (options_.version.empty() ? "" : "/" + options_.version) + "'";
+  throw delivery::NotOffered("[delivery] " + source_->address() + " offers " + (names.empty() ? "no packages to this device" : join(names)) +
+                             ", expected " + wanted +
+                             (names.empty() ? "; are there some in its --packages, are their models served, and does its --access allow them?" : ""));
 }
 
 void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
@@ -148,11 +157,14 @@ void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
   const auto fetch = [&] { bytes = delivery::pull(*source_, *store_, offer, pull); };
   if (in_background) run_nicely(fetch);
   else fetch();
-  log::info("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + ": " + format_bytes(static_cast<double>(bytes)) + " of " + format_bytes(static_cast<double>(offer.size_bytes())) + " fetched");
+  log::info("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + ": " + format_bytes(static_cast<double>(bytes)) +
+            " of " + format_bytes(static_cast<double>(offer.size_bytes())) + " fetched");
   count([&](auto& c) { c.pulled_bytes += bytes; });
 }
 
-std::vector<std::unique_ptr<Offloader>> Delivered::offloaders(const std::string& version) const { return make_offloaders(open_plans(store_->package(version)), options_.offloader); }
+std::vector<std::unique_ptr<Offloader>> Delivered::offloaders(const std::string& version) const {
+  return make_offloaders(open_plans(store_->package(version)), options_.offloader);
+}
 
 std::shared_ptr<Version> Delivered::make_version(const std::string& version, std::vector<std::unique_ptr<Offloader>> plans) const {
   return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(std::move(plans), options_.switching));
@@ -176,7 +188,8 @@ std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   } catch (const std::exception& e) {
     store_->reject(offer.version, e.what());
     count([](auto& c) { ++c.rejected; });
-    throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " failed its probe and is not used: " + e.what());
+    throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
+                               " failed its probe and is not used: " + e.what());
   }
 }
 
@@ -188,7 +201,8 @@ std::shared_ptr<Version> Delivered::start_with_offer() {
       if (damage.empty()) return open(offer.version);
       log::warning("[delivery] the store is damaged and fetched again: " + damage);
     } else if (const auto* rejection = store_->rejection(offer.version); rejection != nullptr && !store_->state().current.empty()) {
-      throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " was rejected before: " + rejection->reason);
+      throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
+                            " was rejected before: " + rejection->reason);
     }
     try {
       fetch(offer, /*in_background=*/false);
@@ -214,11 +228,13 @@ std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
       store_->forget(version);
       continue;
     }
-    log::warning("[delivery] starting from the store '" + store_->folder().string() + "' with package '" + offer->name + "' version " + short_name(version) + ": " + why);
+    log::warning("[delivery] starting from the store '" + store_->folder().string() + "' with package '" + offer->name + "' version " +
+                 short_name(version) + ": " + why);
     count([](auto& c) { c.is_from_store = true; });
     return open(version);
   }
-  throw delivery::NotOffered("[delivery] the store '" + store_->folder().string() + "' holds no whole version of the wanted package, and none came from the edge: " + why);
+  throw delivery::NotOffered("[delivery] the store '" + store_->folder().string() +
+                             "' holds no whole version of the wanted package, and none came from the edge: " + why);
 }
 
 bool Delivered::look() {
@@ -228,7 +244,8 @@ bool Delivered::look() {
     const auto offer = chosen_offer();
     if (offer.version == store_->state().current) return false;
     if (const auto* rejection = store_->rejection(offer.version)) {
-      if (std::exchange(told_, offer.version) != offer.version) log::warning("[delivery] version " + short_name(offer.version) + " is offered and was rejected before: " + rejection->reason);
+      if (std::exchange(told_, offer.version) != offer.version)
+        log::warning("[delivery] version " + short_name(offer.version) + " is offered and was rejected before: " + rejection->reason);
       return false;
     }
     fetch(offer, /*in_background=*/true);
@@ -237,12 +254,14 @@ bool Delivered::look() {
     auto before = versions_->switch_to(std::move(next));
     log::warning("[delivery] switched from version " + before->name() + " to " + short_name(offer.version) + " of package '" + offer.name + "'");
     count([](auto& c) { ++c.updates; });
-    while (before.use_count() > 1 && !stop_.stop_requested()) Clock::steady().sleep_us(kLookAtStateUs / 10);  // so that it ends here, and not in the way of an image
+    while (before.use_count() > 1 && !stop_.stop_requested())
+      Clock::steady().sleep_us(kLookAtStateUs / 10);  // so that it ends here, and not in the way of an image
     return true;
   } catch (const std::exception& e) {
     std::string note;
     count([](auto& c) { ++c.failures; });
-    if (!stop_.stop_requested() && limit_.admits(e.what(), note)) log::warning("[delivery] version " + versions_->current()->name() + " stays in use: " + std::string(e.what()) + note);
+    if (!stop_.stop_requested() && limit_.admits(e.what(), note))
+      log::warning("[delivery] version " + versions_->current()->name() + " stays in use: " + std::string(e.what()) + note);
     return false;
   }
 }
@@ -250,7 +269,8 @@ bool Delivered::look() {
 double Delivered::due_us() const {
   const auto version = versions_->current();
   const auto& plans = version->plans().all();
-  const bool is_refused = std::any_of(plans.begin(), plans.end(), [](const auto* plan) { return plan->edge() != nullptr && plan->edge()->state() == EdgeState::kRefused; });
+  const bool is_refused = std::any_of(plans.begin(), plans.end(),
+                                      [](const auto* plan) { return plan->edge() != nullptr && plan->edge()->state() == EdgeState::kRefused; });
   return looked_us_ + (is_refused ? std::min(options_.refused_every_us, options_.update_every_us) : options_.update_every_us);
 }
 
@@ -259,7 +279,10 @@ void Delivered::look_again_and_again() {
   while (!stop.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, stop, std::chrono::duration<double, std::micro>(options_.update_every_us > 0 ? std::min(kLookAtStateUs, options_.update_every_us) : kLookAtStateUs), [&] { return stop.stop_requested(); });
+      wake_.wait_for(lock, stop,
+                     std::chrono::duration<double, std::micro>(options_.update_every_us > 0 ? std::min(kLookAtStateUs, options_.update_every_us)
+                                                                                            : kLookAtStateUs),
+                     [&] { return stop.stop_requested(); });
     }
     const bool is_asked = options_.is_asked_to_look && options_.is_asked_to_look->exchange(false);
     const bool is_due = options_.update_every_us > 0 && Clock::steady().now_us() >= due_us();

@@ -1,8 +1,9 @@
 // A device whose package comes from the edge: the newest at the start, and newer ones while it runs.
 //
-// A version is fetched into the store, tried, and only then used. Trying it, of its plan and each further one: its files and hashes, its head on the stored picture, its local tail on the
-// stored tensors, the edge's answer to them, one picture from start to end. What fails is remembered by its hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure:
-// it is tried at the next look. At the start the store's version is used where the edge cannot be reached, or where what it offers fails.
+// A version is fetched into the store, tried, and only then used. Trying it, of its plan and each further one: its files and hashes, its head on the
+// stored picture, its local tail on the stored tensors, the edge's answer to them, one picture from start to end. What fails is remembered by its
+// hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure: it is tried at the next look. At the start the
+// store's version is used where the edge cannot be reached, or where what it offers fails.
 #pragma once
 
 #include <atomic>
@@ -21,16 +22,17 @@
 namespace scissionlite::device {
 
 struct DeliveryOptions {
-  std::string name;               // of the package on the edge; "": the only one
-  std::string version;            // first digits of the one that is wanted, whatever else is offered; "": the one that is offered
-  double update_every_us = 300e6; // 0: never while it runs
+  std::string name;                               // of the package on the edge; "": the only one
+  std::string version;                            // first digits of the one that is wanted, whatever else is offered; "": the one that is offered
+  double update_every_us = 300e6;                 // 0: never while it runs
   std::atomic<bool>* is_asked_to_look = nullptr;  // set by others, as a signal's handler: it looks within a second, and clears it
-  std::atomic<bool>* is_trying = nullptr;         // set while the first version is tried: who ends the process then should wait, or it counts as a crash of that version
+  std::atomic<bool>* is_trying =
+      nullptr;  // set while the first version is tried: who ends the process then should wait, or it counts as a crash of that version
   double refused_every_us = 5e6;  // the same while the edge refuses the version in use, which it has then replaced
   bool shows_progress = true;     // of what is fetched at the start
   double share = 0.5;             // of the link's time that is used while images are answered
   OffloaderOptions offloader;
-  SwitchOptions switching;        // between the plans of a package that holds further ones
+  SwitchOptions switching;  // between the plans of a package that holds further ones
 };
 
 /// "net/3fa9c0de" -> {"net", "3fa9c0de"}. @throws InvalidArgument: a version that is not 6 to 64 hex digits.
@@ -44,7 +46,8 @@ struct DeliveryCounters {
 
 class Delivered {
  public:
-  /// Fetches, tries and compiles. @throws TransportError: the edge cannot be reached and the store holds nothing; NotOffered: it offers no such package, or the package failed, and the store holds none; InvalidArgument: the options.
+  /// Fetches, tries and compiles. @throws TransportError: the edge cannot be reached and the store holds nothing; NotOffered: it offers no such
+  /// package, or the package failed, and the store holds none; InvalidArgument: the options.
   Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<delivery::Store> store, DeliveryOptions options);
   ~Delivered();
   Delivered(const Delivered&) = delete;
@@ -73,11 +76,11 @@ class Delivered {
   std::unique_ptr<delivery::Store> store_;
   DeliveryOptions options_;
   std::unique_ptr<VersionSwitch> versions_;
-  std::string told_;             // version whose rejection was logged
+  std::string told_;  // version whose rejection was logged
   LogLimit limit_;
   double looked_us_ = 0;
-  std::mutex looking_;           // one look at a time
-  mutable std::mutex mutex_;     // guards what follows
+  std::mutex looking_;        // one look at a time
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any wake_;
   DeliveryCounters counters_;
   std::stop_source stop_;

@@ -14,9 +14,7 @@ FrameSource::Item read_item(const fs::path& path) {
   try {
     item.frame.bytes = read_file(path, kMaxFrameBytes);
     if (item.frame.bytes.empty()) item.error = "[image] '" + path.string() + "' is empty; expected an image file";
-  } catch (const Error& e) {
-    item.error = e.what();
-  }
+  } catch (const Error& e) { item.error = e.what(); }
   return item;
 }
 
@@ -44,7 +42,9 @@ class PathSource final : public FrameSource {
       int64_t length = 0;
       for (int c = in_.get(); c != '\n' && c != std::istream::traits_type::eof(); c = in_.get())
         if (++length <= kLongestPath) line.push_back(static_cast<char>(c));
-      if (length > kLongestPath) return Item{.frame = {.name = line.substr(0, 100) + "...", .bytes = {}, .image = {}}, .error = "[image] a line of " + std::to_string(length) + " bytes is no path; expected one a line"};
+      if (length > kLongestPath)
+        return Item{.frame = {.name = line.substr(0, 100) + "...", .bytes = {}, .image = {}},
+                    .error = "[image] a line of " + std::to_string(length) + " bytes is no path; expected one a line"};
       if (!line.empty()) return read_item(line);
     }
     return {};
@@ -134,8 +134,8 @@ class LengthPrefixedSource final : public StreamSource {
   }
 };
 
-/// Follows the markers of JPEG files from SOI to EOI. In scan data 0xFF is followed by 0 or a restart marker. Between files may be zeros, as cameras pad, and text, as
-/// the headers of multipart/x-mixed-replace; behind a damaged file the next one that begins is found.
+/// Follows the markers of JPEG files from SOI to EOI. In scan data 0xFF is followed by 0 or a restart marker. Between files may be zeros, as cameras
+/// pad, and text, as the headers of multipart/x-mixed-replace; behind a damaged file the next one that begins is found.
 class MjpegSource final : public StreamSource {
  public:
   using StreamSource::StreamSource;
@@ -156,7 +156,8 @@ class MjpegSource final : public StreamSource {
     size_t piece = 0;
     const auto error = follow(bytes, piece);
     if (error.empty() || has_begun_) return error;
-    if (const auto start = bytes.find("\xFF\xD8", piece); start != std::string::npos) put_back(std::string_view(bytes).substr(start));  // of a file that what is damaged took for its own
+    if (const auto start = bytes.find("\xFF\xD8", piece); start != std::string::npos)
+      put_back(std::string_view(bytes).substr(start));  // of a file that what is damaged took for its own
     return error;
   }
 

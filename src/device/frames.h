@@ -31,8 +31,9 @@ class FrameSource {
 /// when `stop` becomes true or the folder goes away.
 /// @throws ResourceError when the folder cannot be watched.
 [[nodiscard]] std::unique_ptr<FrameSource> make_watch_source(const fs::path& folder, const std::atomic<bool>& stop);
-/// "frames": each image file after its length as uint32, little-endian. "mjpeg": JPEG files one after the other, with zeros or the headers of a camera's
-/// multipart stream between them. "paths": one path a line. A damaged stream of lengths ends with an Item whose error says at which byte; of JPEG files, the next one is found behind such an Item.
+/// "frames": each image file after its length as uint32, little-endian. "mjpeg": JPEG files one after the other, with zeros or the headers of a
+/// camera's multipart stream between them. "paths": one path a line. A damaged stream of lengths ends with an Item whose error says at which byte; of
+/// JPEG files, the next one is found behind such an Item.
 /// @throws InvalidArgument for another format.
 [[nodiscard]] std::unique_ptr<FrameSource> make_stream_source(const std::string& format, std::istream& in);
 

@@ -68,7 +68,8 @@ TEST(Frames, MjpegFindsEachPicture) {
 }
 
 TEST(Frames, MjpegSkipsWhatCamerasPutBetweenPictures) {
-  const std::string file = vision::encode(testing::plain_image(40, 30, 60), "jpeg-q90-420"), zeros(37, '\0'), headers = "\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 711\r\n\r\n";
+  const std::string file = vision::encode(testing::plain_image(40, 30, 60), "jpeg-q90-420"), zeros(37, '\0'),
+                    headers = "\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 711\r\n\r\n";
   for (const std::string& between : {zeros, headers}) {
     const auto items = all_of("mjpeg", between + file + between + file + between);
     ASSERT_EQ(items.size(), 2u);
@@ -135,9 +136,7 @@ TEST(Frames, UnknownFormatOffersTheKnown) {
   try {
     (void)make_stream_source("mjpg", in);
     FAIL();
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("mjpeg"), std::string::npos);
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("mjpeg"), std::string::npos); }
 }
 
 TEST(Frames, WatchTakesClosedAndMovedFiles) {

@@ -9,7 +9,8 @@
 
 namespace scissionlite::device {
 
-Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check) : where_(model.onnx.filename().string()) {
+Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check)
+    : where_(model.onnx.filename().string()) {
   executable_ = while_doing("loading '" + model.onnx.string() + "'", [&] {
     auto graph = load_packaged(model, engine);
     if (check) check(graph);

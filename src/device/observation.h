@@ -11,10 +11,10 @@
 namespace scissionlite::device {
 
 struct Observation {
-  std::string name;                        // of this device, as the edge shows it; printable ASCII, may be empty
-  std::shared_ptr<trace::Tracer> tracer;   // nullptr: nothing is traced
-  std::shared_ptr<DeviceCounts> counts;    // of all plans together; nullptr: the plan's own
-  bool logs_requests = false;              // a line an image
+  std::string name;                       // of this device, as the edge shows it; printable ASCII, may be empty
+  std::shared_ptr<trace::Tracer> tracer;  // nullptr: nothing is traced
+  std::shared_ptr<DeviceCounts> counts;   // of all plans together; nullptr: the plan's own
+  bool logs_requests = false;             // a line an image
 };
 
 /// An id that no other request of this process has, and hardly any of another: "5f3a9c01-17".

@@ -13,9 +13,9 @@ using namespace offload;
 
 namespace {
 
-constexpr double kLocalMargin = 1.25;    // the local half may take this much longer than it did lately
-constexpr double kSilent = 0.98;         // of its budget: a call that took so long was given up, not refused
-constexpr double kLocalMarginUs = 500;   // waking up, choosing classes, printing
+constexpr double kLocalMargin = 1.25;   // the local half may take this much longer than it did lately
+constexpr double kSilent = 0.98;        // of its budget: a call that took so long was given up, not refused
+constexpr double kLocalMarginUs = 500;  // waking up, choosing classes, printing
 
 bool is_from_cloud(const protocol::Parameters& parameters) {
   const auto found = parameters.find("origin");
@@ -29,10 +29,17 @@ int64_t payload_of(const std::vector<protocol::WireTensor>& wire) {
 }
 
 Fields trace_attributes(const Answer& answer, const Manifest& manifest) {
-  Fields out{{"scissionlite.request_id", answer.id}, {"scissionlite.model", manifest.model_name}, {"scissionlite.model_sha256", manifest.model_sha256},
-             {"scissionlite.tail_sha256", manifest.tail_sha256}, {"scissionlite.plan", manifest.candidate}, {"scissionlite.cut", join(manifest.cut_tensors, ",")},
-             {"scissionlite.transfer_layer", manifest.tl}, {"scissionlite.origin", name_of(answer.origin)},
-             {"scissionlite.payload_bytes", answer.payload_bytes}, {"scissionlite.bytes_up", answer.message_bytes}, {"scissionlite.bytes_down", answer.response_bytes},
+  Fields out{{"scissionlite.request_id", answer.id},
+             {"scissionlite.model", manifest.model_name},
+             {"scissionlite.model_sha256", manifest.model_sha256},
+             {"scissionlite.tail_sha256", manifest.tail_sha256},
+             {"scissionlite.plan", manifest.candidate},
+             {"scissionlite.cut", join(manifest.cut_tensors, ",")},
+             {"scissionlite.transfer_layer", manifest.tl},
+             {"scissionlite.origin", name_of(answer.origin)},
+             {"scissionlite.payload_bytes", answer.payload_bytes},
+             {"scissionlite.bytes_up", answer.message_bytes},
+             {"scissionlite.bytes_down", answer.response_bytes},
              {"scissionlite.late", answer.is_late}};
   if (!answer.note.empty()) out.emplace_back("scissionlite.note", answer.note);
   return out;
@@ -43,13 +50,17 @@ std::string_view as_text(const std::vector<uint8_t>& bytes) { return {reinterpre
 }  // namespace
 
 Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::unique_ptr<Edge> edge)
-    : package_(std::move(package)), options_(std::move(options)), clock_(*options_.clock),
-      candidate_(candidate_from_key(package_.manifest.candidate)), codec_(wire_codec(package_.manifest)) {
+    : package_(std::move(package)),
+      options_(std::move(options)),
+      clock_(*options_.clock),
+      candidate_(candidate_from_key(package_.manifest.candidate)),
+      codec_(wire_codec(package_.manifest)) {
   if (options_.engine.empty()) options_.engine = default_backend();
   if (!options_.observation.counts) options_.observation.counts = std::make_shared<DeviceCounts>();
   slow_ = slow_factor(options_.engine);
   if (options_.shadow && options_.shadow->model_sha256() != package_.manifest.model_sha256) {
-    log::warning("[shadow] the package is of model " + package_.manifest.model_name + " " + package_.manifest.model_sha256.substr(0, 12) + ", answers could be compared with those of '" + options_.shadow->options().model.string() + "', " +
+    log::warning("[shadow] the package is of model " + package_.manifest.model_name + " " + package_.manifest.model_sha256.substr(0, 12) +
+                 ", answers could be compared with those of '" + options_.shadow->options().model.string() + "', " +
                  options_.shadow->model_sha256().substr(0, 12) + ": they are not");
     options_.shadow = nullptr;
   }
@@ -59,13 +70,13 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
     throw InvalidArgument("[offload] the package '" + package_.folder.string() + "' (" + package_.manifest.candidate +
                           ") needs an edge; give its address, or allow local answers");
   if (candidate_.kind == Candidate::Kind::kSplit)
-    head_ = std::make_unique<Half>(package_.head(), options_.engine, options_.threads,
-                                   [this](const Graph& head) {
-                                     check_head_names_tail(head, package_.manifest);
-                                     package_.check_input_of(head);
-                                   });
+    head_ = std::make_unique<Half>(package_.head(), options_.engine, options_.threads, [this](const Graph& head) {
+      check_head_names_tail(head, package_.manifest);
+      package_.check_input_of(head);
+    });
   if (!wants_edge || options_.local_fallback)
-    local_ = std::make_unique<Half>(package_.local(), options_.engine, options_.threads, [this](const Graph& local) { package_.check_input_of(local); });
+    local_ =
+        std::make_unique<Half>(package_.local(), options_.engine, options_.threads, [this](const Graph& local) { package_.check_input_of(local); });
   input_name_ = head_ ? head_->inputs().front().name : local_ ? local_->inputs().front().name : package_.manifest.wire.front().name;
   if (!wants_edge || !has_edge) return;
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us, options_.security);
@@ -80,7 +91,8 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
         const double tolerance = package_.manifest.forward ? std::max(options_.probe_tolerance, kChainTolerance) : options_.probe_tolerance;
         const auto claims = check_identity(e, package_.manifest, *probe, tolerance, options_.call_timeout_us, name_metadata(options_.observation));
         edge_decodes_ = coders_.are_known_to(claims);
-        edge_classifies_ = !scores_name_.empty() && std::count(server.extensions.begin(), server.extensions.end(), protocol::kClassificationExtension) > 0;
+        edge_classifies_ =
+            !scores_name_.empty() && std::count(server.extensions.begin(), server.extensions.end(), protocol::kClassificationExtension) > 0;
       },
       options_.session);
   session_->start();
@@ -90,7 +102,8 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
 void Offloader::choose_answer_form(const ProbeTensors& probe) {
   if (options_.whole_outputs || probe.outputs.empty() || package_.input.decision) return;  // a decision takes all scores
   const auto& names = package_.manifest.output_names;
-  const auto main = std::find_if(probe.outputs.begin(), probe.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
+  const auto main =
+      std::find_if(probe.outputs.begin(), probe.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
   if (main == probe.outputs.end() || !protocol::is_score_list(main->second.shape())) return;
   constexpr int64_t kWorthIt = 2;
   const int64_t count = main->second.size();
@@ -118,9 +131,7 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
       if (candidate_.kind != Candidate::Kind::kLocal) prepare_wire(frame, out, keep);
     }
     out.payload_bytes = payload_of(out.wire);
-  } catch (const std::exception& e) {
-    out.error = e.what();
-  }
+  } catch (const std::exception& e) { out.error = e.what(); }
   out.ready_us = clock_.now_us();
   if (steering_ && out.error.empty()) steering_->note_head(out.ready_us - out.accepted_us);
   return out;
@@ -168,7 +179,8 @@ void Offloader::offer_to_shadow(Prepared& prepared, const Answer& answer) const 
   if (!out.index && !out.is_positive)
     for (const auto& [name, tensor] : answer.outputs) {
       const auto found = std::find(names.begin(), names.end(), name);
-      if (found != names.end()) out.outputs.emplace_back(manifest.original_output_names.at(static_cast<size_t>(found - names.begin())), tensor.clone());
+      if (found != names.end())
+        out.outputs.emplace_back(manifest.original_output_names.at(static_cast<size_t>(found - names.begin())), tensor.clone());
     }
   options_.shadow->offer(std::move(out));
 }
@@ -229,9 +241,8 @@ void Offloader::encode_image(Frame& frame, Prepared& out) {
   const auto image = pixels(frame, out);
   out.parts.preprocess_us = staged_us(out, "preprocess", [&] { out.image = vision::resize_and_crop(image, package_.input); });
   std::string bytes;
-  out.parts.encode_us = staged_us(out, "encode", [&] {
-    bytes = codec_ == "raw" ? std::string(as_text(out.image->rgb)) : vision::encode(*out.image, candidate_.codec);
-  });
+  out.parts.encode_us = staged_us(
+      out, "encode", [&] { bytes = codec_ == "raw" ? std::string(as_text(out.image->rgb)) : vision::encode(*out.image, candidate_.codec); });
   out.wire.push_back(blob_input(name, std::move(bytes), codec_));
 }
 
@@ -246,7 +257,8 @@ double Offloader::edge_budget_us(const Prepared& prepared) const {
 bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   const double budget_us = edge_budget_us(prepared);
   if (budget_us <= 0) {
-    answer.note = options_.deadline_us > 0 ? "no time left for the edge within " + format_us(options_.deadline_us) : "the device is expected to be sooner than the edge";
+    answer.note = options_.deadline_us > 0 ? "no time left for the edge within " + format_us(options_.deadline_us)
+                                           : "the device is expected to be sooner than the edge";
     return false;
   }
   if (session_->state() != EdgeState::kReady) {
@@ -287,8 +299,10 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     answer.note = e.what();
     call.fail(answer.note);
     answer.parts.wire_us = clock_.now_us() - start_us;
-    const bool is_links = dynamic_cast<const NotChecked*>(&e) == nullptr && dynamic_cast<const InvalidArgument*>(&e) == nullptr;  // else it was answered
-    if (steering_ && is_links && answer.parts.wire_us >= budget_us * kSilent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
+    const bool is_links =
+        dynamic_cast<const NotChecked*>(&e) == nullptr && dynamic_cast<const InvalidArgument*>(&e) == nullptr;  // else it was answered
+    if (steering_ && is_links && answer.parts.wire_us >= budget_us * kSilent)
+      steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
   prepared.wire = std::move(request.inputs);
   return false;
@@ -307,7 +321,8 @@ void Offloader::take_outputs(protocol::InferResult& result, Answer& answer) cons
   }
   for (const auto& name : package_.manifest.output_names)
     if (top.empty() && std::none_of(outputs.begin(), outputs.end(), [&](const auto& output) { return output.first == name; }))
-      throw TransportError("[offload] the answer of " + session_->edge().address() + " to '" + result.id + "' holds no output '" + name + "'", /*retryable=*/false);
+      throw TransportError("[offload] the answer of " + session_->edge().address() + " to '" + result.id + "' holds no output '" + name + "'",
+                           /*retryable=*/false);
   answer.top = std::move(top), answer.outputs = std::move(outputs);
 }
 
@@ -319,7 +334,9 @@ void Offloader::restore_input(Prepared& prepared, Answer& answer) {
     answer.parts.image_decode_us += staged_us(prepared, "decode", [&] { image = vision::decode(*prepared.wire.front().blob, prepared.name); });
     answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] { prepared.image = vision::resize_and_crop(image, package_.input); });
   }
-  answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] { prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}}; });
+  answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] {
+    prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}};
+  });
   restore_us_ = std::max(clock_.now_us() - start_us, restore_us_ * 0.9);
 }
 
@@ -354,13 +371,12 @@ Answer Offloader::finish(Prepared prepared) {
     if (answer.error.empty() && !answer.outputs.empty()) {
       const trace::Stage stage(prepared.recording.get(), "postprocess");
       const auto& names = package_.manifest.output_names;
-      const auto main = std::find_if(answer.outputs.begin(), answer.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
+      const auto main =
+          std::find_if(answer.outputs.begin(), answer.outputs.end(), [&](const auto& o) { return !names.empty() && o.first == names.front(); });
       const auto& scores = (main == answer.outputs.end() ? answer.outputs.front() : *main).second;
       answer.top = best_classes(scores, package_.input, options_.top_k), answer.verdict = verdict_of(scores, package_.input);
     }
-  } catch (const std::exception& e) {
-    answer.error = e.what();
-  }
+  } catch (const std::exception& e) { answer.error = e.what(); }
   finish_times(prepared, answer);
   tell(prepared, answer);
   if (prepared.shadowed && answer.error.empty()) offer_to_shadow(prepared, answer);

@@ -1,7 +1,7 @@
 // Device: runs the head on each image, has the edge finish it, and answers by itself when the edge does not.
 //
-// What lives here: the Offloader (this file), the two slices on the device (halves.h), several plans at once (plan_switch.h), many images in flight (pipeline.h), where images
-// come from (frames.h). Relies on vision, engine, offload (the edge with its state), prepare. Start here.
+// What lives here: the Offloader (this file), the two slices on the device (halves.h), several plans at once (plan_switch.h), many images in flight
+// (pipeline.h), where images come from (frames.h). Relies on vision, engine, offload (the edge with its state), prepare. Start here.
 //
 // Every frame gets exactly one answer: from the edge, from the local tail, or an explicit error.
 //
@@ -42,11 +42,11 @@ struct OffloaderOptions {
   double deadline_us = 0;        // per image, from taking the frame; 0: none
   double call_timeout_us = 5e6;  // without a deadline: how long a silent edge is waited for
   double connect_timeout_us = 2e6;
-  bool local_fallback = true;    // false: an image that the edge does not answer is an error
+  bool local_fallback = true;  // false: an image that the edge does not answer is an error
   int top_k = 5;
-  bool whole_outputs = false;    // true: fetch every output; false: of a classifier only the `top_k` classes where the edge can do that
+  bool whole_outputs = false;  // true: fetch every output; false: of a classifier only the `top_k` classes where the edge can do that
   double probe_tolerance = 2e-3;
-  protocol::Security security;   // of the way to the edge
+  protocol::Security security;  // of the way to the edge
   SessionOptions session;
   Observation observation;
   std::shared_ptr<Shadow> shadow;  // compares some of the answers with the uncut model's; of another model than the package's it is left out
@@ -59,18 +59,18 @@ class Version;
 struct Prepared {
   std::string name;
   double accepted_us = 0, ready_us = 0;
-  NamedTensors tensors;                      // model input (when it was computed) and the head's outputs
-  std::optional<vision::Image> image;        // of the input's size; edge-only plans
+  NamedTensors tensors;                // model input (when it was computed) and the head's outputs
+  std::optional<vision::Image> image;  // of the input's size; edge-only plans
   std::vector<protocol::WireTensor> wire;
   int64_t payload_bytes = 0;
   Parts parts;
-  std::string error;                         // the image could not be read or the head failed
-  std::string id;                            // of the request, and of all that is told of this image
-  trace::Context context;                    // with Observation::tracer
+  std::string error;                            // the image could not be read or the head failed
+  std::string id;                               // of the request, and of all that is told of this image
+  trace::Context context;                       // with Observation::tracer
   std::unique_ptr<trace::Recording> recording;  // nullptr: it is not traced
-  std::unique_ptr<Shadowed> shadowed;        // the image is of the sample
-  size_t plan = 0;                           // of several, see plan_switch.h
-  std::shared_ptr<Version> version;          // that prepared it, see version_switch.h
+  std::unique_ptr<Shadowed> shadowed;           // the image is of the sample
+  size_t plan = 0;                              // of several, see plan_switch.h
+  std::shared_ptr<Version> version;             // that prepared it, see version_switch.h
 };
 
 /// Answers images, in two parts for a pipeline. `prepare` takes one caller at a time, `finish` any number. Neither throws: see Answer::error.
@@ -135,11 +135,11 @@ class Offloader final : public Answerer {
   OffloaderOptions options_;
   Clock& clock_;
   Candidate candidate_;
-  std::string codec_;            // of edge-only plans, as sent; "" for tensors
+  std::string codec_;  // of edge-only plans, as sent; "" for tensors
   std::string input_name_;
   double slow_;
-  std::string scores_name_;      // the output that holds the classes' scores; "" when there is none, or whole outputs are wanted
-  int64_t class_count_ = 0;      // its length
+  std::string scores_name_;  // the output that holds the classes' scores; "" when there is none, or whole outputs are wanted
+  int64_t class_count_ = 0;  // its length
   std::atomic<bool> edge_classifies_{false};
   WireCoders coders_;
   std::atomic<bool> edge_decodes_{false};  // it reads the streams of coders_

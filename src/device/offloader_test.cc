@@ -55,7 +55,8 @@ TEST_F(OffloaderTest, OfAnEdgeThatForwardsTheTimesOfAllThreeAreTold) {
   set_infer([](const auto& request, double) {
     Clock::steady().sleep_us(1000);
     auto result = testing::answer_of_tail(request);
-    result.parameters.insert({{"origin", std::string("cloud")}, {"forward_us", 700.0}, {"cloud_queue_us", 10.0}, {"cloud_decode_us", 20.0}, {"cloud_compute_us", 70.0}});
+    result.parameters.insert(
+        {{"origin", std::string("cloud")}, {"forward_us", 700.0}, {"cloud_queue_us", 10.0}, {"cloud_decode_us", 20.0}, {"cloud_compute_us", 70.0}});
     return result;
   });
   const auto answer = offloader.answer(frame(10, 200, 30));
@@ -77,7 +78,10 @@ TEST(Origins, HaveOneNameEach) {
 TEST_F(OffloaderTest, RequestCarriesTheHashOfTheTail) {
   protocol::InferRequest seen;
   auto offloader = make();
-  set_infer([&](const auto& request, double) { seen = request; return testing::answer_of_tail(request); });
+  set_infer([&](const auto& request, double) {
+    seen = request;
+    return testing::answer_of_tail(request);
+  });
   (void)offloader.answer(frame(1, 2, 3));
   EXPECT_EQ(seen.model, "tiny_tail");
   EXPECT_EQ(std::get<std::string>(seen.parameters.at("model_sha256")), "5ca1e1");
@@ -115,7 +119,10 @@ TEST_F(OffloaderTest, LocalAnswerEqualsTheEdges) {
 
 TEST_F(OffloaderTest, AnswerWithoutTheModelsOutputsIsNone) {
   auto offloader = make();
-  const std::vector<std::vector<protocol::WireTensor>> wrong{{}, {{.name = "other", .tensor = testing::run_tail(Tensor(Dtype::kF32, {1, 3, 4, 4})), .blob = {}, .parameters = {}}}, {{.name = "scores", .tensor = {}, .blob = {}, .blob_shape = {0}, .parameters = {}}}};
+  const std::vector<std::vector<protocol::WireTensor>> wrong{
+      {},
+      {{.name = "other", .tensor = testing::run_tail(Tensor(Dtype::kF32, {1, 3, 4, 4})), .blob = {}, .parameters = {}}},
+      {{.name = "scores", .tensor = {}, .blob = {}, .blob_shape = {0}, .parameters = {}}}};
   for (const auto& outputs : wrong) {
     set_infer([&](const auto& request, double) {
       auto result = testing::answer_of_tail(request);
@@ -220,9 +227,7 @@ TEST_F(OffloaderTest, EdgeOnlyPlansSendTheirBytes) {
     const auto answer = offloader.answer(file);
     EXPECT_EQ(answer.error, "");
     EXPECT_EQ(answer.origin, Origin::kEdge) << codec << ": " << answer.note;
-    if (std::string(codec) != "raw") {
-      EXPECT_EQ(answer.payload_bytes, sent);
-    }
+    if (std::string(codec) != "raw") { EXPECT_EQ(answer.payload_bytes, sent); }
     // And the same image locally when the edge is gone.
     set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
     const auto local = offloader.answer(file);

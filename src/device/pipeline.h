@@ -12,8 +12,8 @@ namespace scissionlite::device {
 struct RunTotals {
   int64_t images = 0, edge = 0, cloud = 0, local = 0, errors = 0, late = 0;
   int64_t judged = 0, positives = 0;  // answers of models with a decision
-  double elapsed_us = 0;             // from the first frame taken to the last answer
-  std::vector<double> latencies_us;  // of answered images; at most the last 10,000
+  double elapsed_us = 0;              // from the first frame taken to the last answer
+  std::vector<double> latencies_us;   // of answered images; at most the last 10,000
 };
 
 /// Answers every frame of `source`, handing each answer to `emit` in order, on one thread at a time.

@@ -15,7 +15,9 @@ constexpr double kFallenTogetherUs = 5e6;  // plans share the link: what one fin
 
 /// A picture of the model's size.
 Frame grey_frame(const vision::InputSpec& input) {
-  vision::Image image{.width = input.width, .height = input.height, .rgb = std::vector<uint8_t>(static_cast<size_t>(input.width) * static_cast<size_t>(input.height) * 3, 128)};
+  vision::Image image{.width = input.width,
+                      .height = input.height,
+                      .rgb = std::vector<uint8_t>(static_cast<size_t>(input.width) * static_cast<size_t>(input.height) * 3, 128)};
   return {.name = "rehearsal", .bytes = vision::encode(image, "jpeg-q90-420"), .image = std::nullopt};
 }
 
@@ -34,7 +36,9 @@ int64_t wire_bytes(const Manifest& manifest) {
 control::PlanTraits rehearse(Offloader& plan) {
   const auto& manifest = plan.package().manifest;
   const auto kind = candidate_from_key(manifest.candidate).kind;
-  control::PlanTraits out{.key = manifest.candidate, .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr, .answers_locally = plan.expected_local_us() > 0};
+  control::PlanTraits out{.key = manifest.candidate,
+                          .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr,
+                          .answers_locally = plan.expected_local_us() > 0};
   const Frame frame = grey_frame(plan.package().input);
   for (int i = 0; i < kRehearsals; ++i) {
     const auto prepared = plan.prepare(frame, /*keep=*/false);
@@ -85,10 +89,12 @@ PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOpti
     const auto& manifest = plan->package().manifest;
     const auto& first = plans_.front()->package();
     if (manifest.model_sha256 != first.manifest.model_sha256)
-      throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" + manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " +
-                            first.manifest.model_name + " (" + first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
+      throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" +
+                            manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
+                            first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
     traits.push_back(rehearse(*plan));
-    log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " + format_us(traits.back().local_us) + " when it answers by itself");
+    log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " +
+               format_us(traits.back().local_us) + " when it answers by itself");
   }
   controller_ = std::make_unique<control::Controller>(traits, options_.control);
   for (size_t i = 0; i < plans_.size(); ++i) {
@@ -111,7 +117,9 @@ PlanSwitch::~PlanSwitch() {
 /// A plan whose session found the link down speaks for all of them for a while; what is refused is its own matter.
 std::vector<bool> PlanSwitch::usable() const {
   const double now_us = clock().now_us();
-  const bool is_down = std::any_of(plans_.begin(), plans_.end(), [&](const auto& plan) { return plan->edge() && plan->edge()->state() == EdgeState::kDown && now_us - plan->edge()->fell_us() < kFallenTogetherUs; });
+  const bool is_down = std::any_of(plans_.begin(), plans_.end(), [&](const auto& plan) {
+    return plan->edge() && plan->edge()->state() == EdgeState::kDown && now_us - plan->edge()->fell_us() < kFallenTogetherUs;
+  });
   std::vector<bool> out;
   for (const auto& plan : plans_) out.push_back(!is_down && plan->edge() && plan->edge()->state() == EdgeState::kReady);
   return out;
@@ -143,8 +151,10 @@ Prepared PlanSwitch::prepare(Frame frame, bool keep) {
     plan = controller_->choose(may, clock().now_us());
     if (plan != before) {
       plans_.front()->options().observation.counts->add_switch();
-      log::info("[offload] from " + controller_->plans()[before].key + " to " + controller_->plans()[plan].key + ": " + format_us(controller_->predicted_us(plan, may[plan], clock().now_us())) + " instead of " +
-                format_us(controller_->predicted_us(before, may[before], clock().now_us())) + (is_allowed[before] ? "" : ", whose answers have drifted"));
+      log::info("[offload] from " + controller_->plans()[before].key + " to " + controller_->plans()[plan].key + ": " +
+                format_us(controller_->predicted_us(plan, may[plan], clock().now_us())) + " instead of " +
+                format_us(controller_->predicted_us(before, may[before], clock().now_us())) +
+                (is_allowed[before] ? "" : ", whose answers have drifted"));
     }
     ++counters_.images[controller_->plans()[plan].key];
     was_alone_ = in_flight_++ == 0;

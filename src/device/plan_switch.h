@@ -1,7 +1,7 @@
 // Several prepared plans of one model, of which each image takes the one that is fastest now.
 //
-// Decides by control::Controller, which the simulator drives too: a packet of measurements goes in with each image, a plan and a time to wait for the edge come out. A thread measures
-// the link where images do not: calls without effect, while no image is on its way.
+// Decides by control::Controller, which the simulator drives too: a packet of measurements goes in with each image, a plan and a time to wait for the
+// edge come out. A thread measures the link where images do not: calls without effect, while no image is on its way.
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +18,7 @@ namespace scissionlite::device {
 
 struct SwitchOptions {
   control::ControllerOptions control;
-  double look_every_us = 100e3;  // whether the link has to be measured
+  double look_every_us = 100e3;      // whether the link has to be measured
   std::shared_ptr<Shadow> shadow{};  // plans that it finds drifted are left; may be nullptr
 };
 
@@ -56,7 +56,7 @@ class PlanSwitch final : public Answerer {
   std::unique_ptr<control::Controller> controller_;
   SwitchCounters counters_;
   int in_flight_ = 0;
-  bool was_alone_ = true;     // since the last image was taken
+  bool was_alone_ = true;  // since the last image was taken
   bool is_stopping_ = false;
   std::thread prober_;
 };

@@ -27,7 +27,8 @@ class PlanSwitchTest : public ::testing::Test {
       return out;
     };
     const bool has_edge = candidate != "local";
-    plans_.push_back(std::make_unique<Offloader>(std::move(package), plan_options(has_edge), has_edge ? std::make_unique<FakeEdge>(script) : nullptr));
+    plans_.push_back(
+        std::make_unique<Offloader>(std::move(package), plan_options(has_edge), has_edge ? std::make_unique<FakeEdge>(script) : nullptr));
     scripts_.push_back(script);
   }
   OffloaderOptions plan_options(bool has_edge) {
@@ -48,7 +49,10 @@ class PlanSwitchTest : public ::testing::Test {
     scripts_[plan]->on_infer = std::move(hook);
   }
   bool edges_are_ready() {
-    const auto are = [&] { return std::all_of(switch_->plans().begin(), switch_->plans().end(), [](const auto& plan) { return plan->edge() == nullptr || plan->edge()->state() == EdgeState::kReady; }); };
+    const auto are = [&] {
+      return std::all_of(switch_->plans().begin(), switch_->plans().end(),
+                         [](const auto& plan) { return plan->edge() == nullptr || plan->edge()->state() == EdgeState::kReady; });
+    };
     for (const double end_us = Clock::steady().now_us() + 5e6; Clock::steady().now_us() < end_us && !are();) Clock::steady().sleep_us(1e3);
     return are();
   }
@@ -94,7 +98,8 @@ TEST_F(PlanSwitchTest, LeavesAPlanWhoseAnswersHaveDrifted) {
   vision::InputSpec input;
   input.width = input.height = 4;
   model_sha256_ = model_sha256(folder_ / "model.onnx");
-  shadow_ = std::make_shared<Shadow>(ShadowOptions{.model = folder_ / "model.onnx", .engine = "reference", .share = 1, .min_agreement = 0.8}, input, nullptr);
+  shadow_ = std::make_shared<Shadow>(ShadowOptions{.model = folder_ / "model.onnx", .engine = "reference", .share = 1, .min_agreement = 0.8}, input,
+                                     nullptr);
   add("split/cut0/fp32");
   add("local");
   SwitchOptions options{.control = {.dwell_us = 1e3, .waits_only_where_it_pays = false}, .look_every_us = 5e3};

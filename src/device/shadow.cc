@@ -13,7 +13,7 @@ namespace scissionlite::device {
 namespace {
 
 constexpr int kThreads = 1;
-constexpr int kMostDoublings = 8;   // of the time that a plan which drifts again and again is not taken
+constexpr int kMostDoublings = 8;  // of the time that a plan which drifts again and again is not taken
 
 /// Zeros and ones have an exact interval; others are resampled.
 bool are_proportions(const std::deque<double>& values) {
@@ -27,16 +27,19 @@ const Tensor* find(const NamedTensors& tensors, const std::string& name) {
   return found == tensors.end() ? nullptr : &found->second;
 }
 
-double mean_of(const std::deque<double>& values) {
-  return mean(std::vector<double>(values.begin(), values.end()));
-}
+double mean_of(const std::deque<double>& values) { return mean(std::vector<double>(values.begin(), values.end())); }
 
 std::string percent(double share) { return format_fixed(100 * share, 1) + " %"; }
 
 }  // namespace
 
 Shadow::Shadow(ShadowOptions options, vision::InputSpec input, std::shared_ptr<DeviceCounts> counts)
-    : options_(std::move(options)), input_(std::move(input)), counts_(std::move(counts)), model_sha256_(options_.sha256.empty() ? scissionlite::model_sha256(options_.model) : options_.sha256), outputs_metric_(make_metric("cosine")), rng_(options_.seed) {
+    : options_(std::move(options)),
+      input_(std::move(input)),
+      counts_(std::move(counts)),
+      model_sha256_(options_.sha256.empty() ? scissionlite::model_sha256(options_.model) : options_.sha256),
+      outputs_metric_(make_metric("cosine")),
+      rng_(options_.seed) {
   std::promise<void> compiled;
   auto done = compiled.get_future();
   thread_ = std::thread([this, promise = std::move(compiled)]() mutable { work(std::move(promise)); });
@@ -104,7 +107,10 @@ void Shadow::work(std::promise<void> compiled) {
 }
 
 void Shadow::compare(Half& model, const Shadowed& image) {
-  const auto input = !image.input.empty() ? image.input : vision::to_tensor(image.image ? *image.image : vision::resize_and_crop(vision::decode(image.bytes, image.name), input_), input_);
+  const auto input =
+      !image.input.empty()
+          ? image.input
+          : vision::to_tensor(image.image ? *image.image : vision::resize_and_crop(vision::decode(image.bytes, image.name), input_), input_);
   note(image.plan, value_of(image, model.run({{model.inputs().front().name, input}}, /*keep=*/false)));
 }
 
@@ -161,8 +167,10 @@ void Shadow::note(const std::string& plan, double value) {
   const auto interval = interval_of(watched);
   const double bar_us = std::ldexp(options_.bar_us, std::min(watched.drifts++, kMostDoublings));
   watched.barred_until_us = now_us + bar_us;
-  log::warning("[shadow] " + plan + " HAS DRIFTED: of its last " + std::to_string(watched.values.size()) + " images that the uncut model answered too, " + percent(mean_of(watched.values)) + " agree (95 %: " +
-               percent(interval.low) + " to " + percent(interval.high) + "), expected at least " + percent(options_.min_agreement) + "; it is not taken for " + format_us(bar_us) + " where there is another plan. Score the model on pictures of today, and prepare it again");
+  log::warning("[shadow] " + plan + " HAS DRIFTED: of its last " + std::to_string(watched.values.size()) +
+               " images that the uncut model answered too, " + percent(mean_of(watched.values)) + " agree (95 %: " + percent(interval.low) + " to " +
+               percent(interval.high) + "), expected at least " + percent(options_.min_agreement) + "; it is not taken for " + format_us(bar_us) +
+               " where there is another plan. Score the model on pictures of today, and prepare it again");
   watched.values.clear();  // judged afresh when it is taken again
 }
 
@@ -176,8 +184,12 @@ std::vector<PlanAgreement> Shadow::agreements() const {
   const std::lock_guard lock(mutex_);
   std::vector<PlanAgreement> out;
   for (const auto& [plan, watched] : watched_)
-    out.push_back({.plan = plan, .images = static_cast<int64_t>(watched.values.size()), .agreement = watched.values.empty() ? 0 : mean_of(watched.values),
-                   .interval = watched.values.empty() ? Interval{0, 1} : interval_of(watched), .compared = watched.compared, .has_drifted = watched.barred_until_us > options_.clock->now_us()});
+    out.push_back({.plan = plan,
+                   .images = static_cast<int64_t>(watched.values.size()),
+                   .agreement = watched.values.empty() ? 0 : mean_of(watched.values),
+                   .interval = watched.values.empty() ? Interval{0, 1} : interval_of(watched),
+                   .compared = watched.compared,
+                   .has_drifted = watched.barred_until_us > options_.clock->now_us()});
   return out;
 }
 

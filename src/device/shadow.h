@@ -1,7 +1,8 @@
-// Shadow runs: a sample of the images is answered by the uncut model too, here and in the background, and compared. So a device notices when what it sends no longer carries what
-// decides: a transfer layer that was fitted to other pictures than the camera now takes.
+// Shadow runs: a sample of the images is answered by the uncut model too, here and in the background, and compared. So a device notices when what it
+// sends no longer carries what decides: a transfer layer that was fitted to other pictures than the camera now takes.
 //
-// The uncut model is one more thing for a weak device to run. It runs on one thread of lowest priority, one image at a time; an image that comes while one waits is left out and counted.
+// The uncut model is one more thing for a weak device to run. It runs on one thread of lowest priority, one image at a time; an image that comes
+// while one waits is left out and counted.
 #pragma once
 
 #include <condition_variable>
@@ -25,35 +26,35 @@
 namespace scissionlite::device {
 
 struct ShadowOptions {
-  fs::path model{};            // ONNX file of the uncut model
-  std::string sha256{};        // of the uncut model, where the file is what a package made of it; "": that of the file
-  std::string engine{};        // spec; "" = default
-  double share = 0.01;         // of images
-  double min_agreement = 0;    // a plan that is surely below it (99.9 %, kLeastImages at least) has drifted; 0: it is only watched
-  double bar_us = 600e6;       // a drifted plan is not taken for so long, then twice as long, ...
-  uint64_t seed = 1;           // of the sample
+  fs::path model{};          // ONNX file of the uncut model
+  std::string sha256{};      // of the uncut model, where the file is what a package made of it; "": that of the file
+  std::string engine{};      // spec; "" = default
+  double share = 0.01;       // of images
+  double min_agreement = 0;  // a plan that is surely below it (99.9 %, kLeastImages at least) has drifted; 0: it is only watched
+  double bar_us = 600e6;     // a drifted plan is not taken for so long, then twice as long, ...
+  uint64_t seed = 1;         // of the sample
   Clock* clock = &Clock::steady();
 };
 
 /// Of the plan's last images that were compared, at most Shadow::kWindow.
 struct PlanAgreement {
-  std::string plan;            // candidate
+  std::string plan;  // candidate
   int64_t images = 0;
-  double agreement = 0;        // mean
-  Interval interval;           // 95 %
-  int64_t compared = 0;        // since the start
-  bool has_drifted = false;    // and is not taken now
+  double agreement = 0;      // mean
+  Interval interval;         // 95 %
+  int64_t compared = 0;      // since the start
+  bool has_drifted = false;  // and is not taken now
 };
 
 /// What was answered and from what, to be compared later. One of `input`, `image`, `bytes` is set.
 struct Shadowed {
   std::string name{}, plan{};
-  Tensor input{};                     // of the model
-  std::optional<vision::Image> image{}; // of the input's size
-  std::string bytes{};                // an image file
-  std::optional<int64_t> index{};     // of the best class
-  std::optional<bool> is_positive{};  // where input.json has a decision
-  std::string scores{};               // the uncut model's output of which both are
+  Tensor input{};                                         // of the model
+  std::optional<vision::Image> image{};                   // of the input's size
+  std::string bytes{};                                    // an image file
+  std::optional<int64_t> index{};                         // of the best class
+  std::optional<bool> is_positive{};                      // where input.json has a decision
+  std::string scores{};                                   // the uncut model's output of which both are
   std::vector<std::pair<std::string, Tensor>> outputs{};  // of models that are no classifiers, by the uncut model's names; owned
 };
 

@@ -23,7 +23,8 @@ class ShadowTest : public ::testing::Test {
   }
   /// A red picture that `plan` said was of class `index`.
   void offer_red(const std::string& plan, int64_t index) {
-    shadow_->offer({.name = "red", .plan = plan, .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_), .index = index, .scores = "scores"});
+    shadow_->offer(
+        {.name = "red", .plan = plan, .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_), .index = index, .scores = "scores"});
     shadow_->drain();
   }
   PlanAgreement of(const std::string& plan) {
@@ -93,7 +94,12 @@ TEST_F(ShadowTest, AVerdictIsComparedAsOne) {
   input_.decision->positive = 0, input_.decision->threshold = 0.6;
   start({.share = 1});
   const auto offer = [&](bool is_positive) {
-    shadow_->offer({.name = "red", .plan = "p", .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_), .index = 2, .is_positive = is_positive, .scores = "scores"});
+    shadow_->offer({.name = "red",
+                    .plan = "p",
+                    .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_),
+                    .index = 2,
+                    .is_positive = is_positive,
+                    .scores = "scores"});
     shadow_->drain();
   };
   const auto verdict = verdict_of(testing::run_tail(vision::to_tensor(testing::plain_image(200, 20, 10), input_)), input_);
@@ -110,7 +116,8 @@ TEST_F(ShadowTest, OutputsThatAreNoClassesAreComparedByTheirAngle) {
   for (const float sign : {1.0F, -1.0F}) {
     Tensor output = expected.clone();
     for (auto& value : output.mutable_as<float>()) value *= sign * 3;
-    shadow_->offer({.name = "red", .plan = "p", .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_), .outputs = {{"scores", output}}});
+    shadow_->offer(
+        {.name = "red", .plan = "p", .input = vision::to_tensor(testing::plain_image(200, 20, 10), input_), .outputs = {{"scores", output}}});
     shadow_->drain();
   }
   EXPECT_NEAR(of("p").agreement, 0.5, 1e-6) << "one with angle 0, one opposite";

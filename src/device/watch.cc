@@ -1,4 +1,5 @@
-// A watched folder, by inotify: a file counts when its writer has closed it or moved it in. Where the kernel had no room for events, the folder is listed again, and what was not taken before is.
+// A watched folder, by inotify: a file counts when its writer has closed it or moved it in. Where the kernel had no room for events, the folder is
+// listed again, and what was not taken before is.
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -8,8 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <ctime>
+#include <deque>
 #include <set>
 #include <unordered_set>
 
@@ -21,7 +22,7 @@ namespace scissionlite::device {
 namespace {
 
 constexpr int kStopLatencyMs = 100;
-constexpr double kSettledUs = 2e6;     // a file that was not written to for so long is whole
+constexpr double kSettledUs = 2e6;  // a file that was not written to for so long is whole
 constexpr size_t kLeastPrune = 10'000;
 
 class WatchSource final : public FrameSource {
@@ -48,7 +49,8 @@ class WatchSource final : public FrameSource {
   [[nodiscard]] std::optional<Item> next() override {
     read_events(/*wait_ms=*/0);  // so that they do not pile up in the kernel behind a device that is slower than its camera
     while (waiting_.empty() && !stop_ && !is_gone_) read_events(kStopLatencyMs);
-    if (waiting_.empty() && is_gone_ && !stop_) throw ResourceError("[watch] '" + folder_.string() + "' was removed or renamed; start again once it is there");
+    if (waiting_.empty() && is_gone_ && !stop_)
+      throw ResourceError("[watch] '" + folder_.string() + "' was removed or renamed; start again once it is there");
     if (waiting_.empty()) return {};
     const auto path = waiting_.front();
     waiting_.pop_front();
@@ -95,7 +97,8 @@ class WatchSource final : public FrameSource {
     if (stat(path.c_str(), &s) != 0) return std::nullopt;
     if (age_us) *age_us = static_cast<double>(std::time(nullptr) - s.st_mtim.tv_sec) * 1e6;
     uint64_t print = std::hash<std::string>()(path.native());
-    for (const auto part : {static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), static_cast<uint64_t>(s.st_mtim.tv_sec), static_cast<uint64_t>(s.st_mtim.tv_nsec)})
+    for (const auto part : {static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), static_cast<uint64_t>(s.st_mtim.tv_sec),
+                            static_cast<uint64_t>(s.st_mtim.tv_nsec)})
       print = (print ^ part) * 0x9e3779b97f4a7c15ULL, print ^= print >> 29;
     return print;
   }
@@ -146,14 +149,16 @@ class WatchSource final : public FrameSource {
       if (event->mask & IN_Q_OVERFLOW) {
         ++overflows_;
         if (list_at_us_ == 0) list_at_us_ = Clock::steady().now_us();
-        log::warning("[watch] more images came than the kernel keeps events of (the " + std::to_string(overflows_) + ". time); '" + folder_.string() + "' is listed again");
+        log::warning("[watch] more images came than the kernel keeps events of (the " + std::to_string(overflows_) + ". time); '" + folder_.string() +
+                     "' is listed again");
       }
       if (event->len == 0 || (event->mask & IN_ISDIR)) continue;
       const fs::path path = folder_ / event->name;
       if (!is_image_name(path) || !is_file(path)) continue;
       if ((event->mask & IN_CREATE) && !is_link(path)) continue;  // its writer has it open still
       if (!from_list_.empty())
-        if (const auto print = fingerprint(path); print && from_list_.erase(*print) > 0) continue;  // its event was in the queue behind those that were lost
+        if (const auto print = fingerprint(path); print && from_list_.erase(*print) > 0)
+          continue;  // its event was in the queue behind those that were lost
       add(path);
     }
   }
@@ -167,7 +172,7 @@ class WatchSource final : public FrameSource {
   std::unordered_set<uint64_t> taken_;          // fingerprints of files that were handed out
   std::unordered_set<uint64_t> from_list_;      // of files that came by the last list
   size_t prune_at_ = kLeastPrune;
-  double list_at_us_ = 0;                       // 0: nothing was lost
+  double list_at_us_ = 0;  // 0: nothing was lost
   int64_t overflows_ = 0;
 };
 

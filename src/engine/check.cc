@@ -21,14 +21,12 @@ class CheckExecutable final : public Executable {
     for (size_t i = 0; i < outputs.size(); ++i) {
       const double error = max_relative_error(outputs[i], expected[i]);
       if (!(error <= kLargestDifference))
-        throw InternalError("[check] output '" + inner_->outputs()[i].name + "' of " + inner_->info().spec + " differs from " +
-                            oracle_->info().spec + " by " + std::to_string(error) + " of its largest value");
+        throw InternalError("[check] output '" + inner_->outputs()[i].name + "' of " + inner_->info().spec + " differs from " + oracle_->info().spec +
+                            " by " + std::to_string(error) + " of its largest value");
     }
     return outputs;
   }
-  [[nodiscard]] std::unique_ptr<Executable> clone() override {
-    return std::make_unique<CheckExecutable>(oracle_->clone(), inner_->clone());
-  }
+  [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<CheckExecutable>(oracle_->clone(), inner_->clone()); }
 
  private:
   std::unique_ptr<Executable> oracle_, inner_;

@@ -27,8 +27,7 @@ double checked_factor(const std::string& text, const std::string& spec) {
     size_t used = 0;
     const double factor = std::stod(text, &used);
     if (used == text.size() && factor >= 1 && factor <= 1e6) return factor;
-  } catch (const std::exception&) {
-  }
+  } catch (const std::exception&) {}
   throw InvalidArgument("[engine] '" + spec + "': got slowdown '" + text + "', expected a number of at least 1, as in slow:4:openvino");
 }
 
@@ -74,7 +73,8 @@ std::unique_ptr<Backend> make_backend(const std::string& spec) {
   for (const auto& row : kBackends) {
     if (spec != row.name) continue;
     auto backend = row.make();
-    if (const auto support = backend->available(); !support.ok) throw Unsupported("[engine] backend '" + spec + "' cannot be used: " + support.reason);
+    if (const auto support = backend->available(); !support.ok)
+      throw Unsupported("[engine] backend '" + spec + "' cannot be used: " + support.reason);
     return backend;
   }
   throw InvalidArgument("[engine] unknown backend '" + spec + "'" + did_you_mean(spec, backend_names()) +

@@ -66,7 +66,8 @@ class Backend {
 /// difference over 1e-3), "record:FOLDER:openvino" (writes inputs and outputs as .npy), "hang:FILE:openvino" (runs wait while FILE exists).
 /// @throws InvalidArgument naming the known ones.
 [[nodiscard]] std::unique_ptr<Backend> make_backend(const std::string& spec);
-/// K of "slow:K:..." in a spec, which the wrapper does for slices and others do for the rest of an emulated device's work; 1 when there is none. @throws InvalidArgument.
+/// K of "slow:K:..." in a spec, which the wrapper does for slices and others do for the rest of an emulated device's work; 1 when there is none.
+/// @throws InvalidArgument.
 [[nodiscard]] double slow_factor(const std::string& spec);
 /// Names of the table in order of preference.
 [[nodiscard]] std::vector<std::string> backend_names();

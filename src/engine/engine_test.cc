@@ -27,9 +27,7 @@ class EveryBackend : public testing::TestWithParam<std::string> {
   void SetUp() override {
     try {
       (void)make_backend(GetParam());
-    } catch (const Unsupported& e) {
-      GTEST_SKIP() << e.what();
-    }
+    } catch (const Unsupported& e) { GTEST_SKIP() << e.what(); }
   }
 };
 
@@ -103,7 +101,11 @@ TEST_P(EveryBackend, CodesOfEightBitsAreExact) {
   g.outputs = {{"y", Dtype::kF32, {1, 8, 6, 6}, true, {}}};
   Tensor codes(Dtype::kI8, {8, 16, 3, 3});
   for (auto& code : codes.mutable_as<int8_t>()) code = static_cast<int8_t>(100 + rng.uniform() * 27);
-  g.initializers = {{"step", Tensor::scalar(1 / 255.0f)}, {"zero", Tensor::scalar<uint8_t>(0)}, {"codes", codes}, {"scale", Tensor::scalar(1 / 127.0f)}, {"w_zero", Tensor::scalar<int8_t>(0)}};
+  g.initializers = {{"step", Tensor::scalar(1 / 255.0f)},
+                    {"zero", Tensor::scalar<uint8_t>(0)},
+                    {"codes", codes},
+                    {"scale", Tensor::scalar(1 / 127.0f)},
+                    {"w_zero", Tensor::scalar<int8_t>(0)}};
   g.nodes = {{"q", "QuantizeLinear", "", {"x", "step", "zero"}, {"xq"}, {}, ""},
              {"d", "DequantizeLinear", "", {"xq", "step", "zero"}, {"xd"}, {}, ""},
              {"w", "DequantizeLinear", "", {"codes", "scale", "w_zero"}, {"wd"}, {}, ""},
@@ -113,7 +115,8 @@ TEST_P(EveryBackend, CodesOfEightBitsAreExact) {
   const Tensor expected = compile(g, "reference")->run(std::span(&x, 1))[0].clone();
   EXPECT_LE(max_relative_error(compile(g, GetParam())->run(std::span(&x, 1))[0], expected), 1e-4);
   Tensor floats(Dtype::kF32, codes.shape());
-  std::transform(codes.as<int8_t>().begin(), codes.as<int8_t>().end(), floats.mutable_as<float>().begin(), [](int8_t code) { return static_cast<float>(code) / 127; });
+  std::transform(codes.as<int8_t>().begin(), codes.as<int8_t>().end(), floats.mutable_as<float>().begin(),
+                 [](int8_t code) { return static_cast<float>(code) / 127; });
   g.initializers.erase("codes");
   g.initializers.emplace("floats", floats);
   g.nodes.insert(g.nodes.begin(), {"quantise_w", "QuantizeLinear", "", {"floats", "scale", "w_zero"}, {"codes"}, {}, ""});
@@ -126,9 +129,7 @@ TEST(Engine, UnknownBackendsAreRefusedWithTheNearestName) {
   try {
     (void)make_backend("opnvino");
     FAIL();
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("did you mean 'openvino'"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("did you mean 'openvino'"), std::string::npos) << e.what(); }
   EXPECT_THROW((void)make_backend("slow:0.5:reference"), InvalidArgument);
   EXPECT_THROW((void)make_backend("slow:x:reference"), InvalidArgument);
 }
@@ -141,8 +142,7 @@ class BurningExecutable final : public Executable {
   [[nodiscard]] const EngineInfo& info() const override { return info_; }
   [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor>) override {
     const double end_us = thread_cpu_us() + 5000;
-    while (thread_cpu_us() < end_us) {
-    }
+    while (thread_cpu_us() < end_us) {}
     return {};
   }
   [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<BurningExecutable>(); }
@@ -155,7 +155,9 @@ class BurningBackend final : public Backend {
  public:
   [[nodiscard]] std::string name() const override { return "burn"; }
   [[nodiscard]] Support available() const override { return {}; }
-  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph&, const CompileOptions&) const override { return std::make_unique<BurningExecutable>(); }
+  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph&, const CompileOptions&) const override {
+    return std::make_unique<BurningExecutable>();
+  }
 };
 
 TEST(Engine, SlowWaitsForTheRestOfTheSlowTime) {

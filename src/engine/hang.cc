@@ -9,7 +9,8 @@ constexpr double kLookAgainUs = 10e3;
 
 class HangExecutable final : public Executable {
  public:
-  HangExecutable(std::string file, std::unique_ptr<Executable> inner, Clock& clock) : file_(std::move(file)), inner_(std::move(inner)), clock_(clock), info_(inner_->info()) {
+  HangExecutable(std::string file, std::unique_ptr<Executable> inner, Clock& clock)
+      : file_(std::move(file)), inner_(std::move(inner)), clock_(clock), info_(inner_->info()) {
     info_.spec = "hang:" + file_ + ":" + info_.spec;
   }
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const override { return inner_->inputs(); }

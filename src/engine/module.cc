@@ -60,7 +60,8 @@ std::variant<const EngineModule*, std::string> open_engine_module(const std::str
   const EngineModule* module = function ? function() : nullptr;
   if (module && module->abi == kEngineModuleAbi) return module;
   dlclose(handle);
-  return "'" + path + "' " + (module ? "is of version " + std::to_string(module->abi) + ", expected " + std::to_string(kEngineModuleAbi) : "is no engine module") +
+  return "'" + path + "' " +
+         (module ? "is of version " + std::to_string(module->abi) + ", expected " + std::to_string(kEngineModuleAbi) : "is no engine module") +
          "; install the one that was built with this program";
 }
 

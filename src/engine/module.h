@@ -19,10 +19,10 @@ namespace scissionlite {
 
 /// What differs between engines of this kind.
 struct ModuleEngine {
-  std::string name;                 // "openvino"
-  Graph (*prepared)(const Graph&);  // what the engine is given of a graph
+  std::string name;                              // "openvino"
+  Graph (*prepared)(const Graph&);               // what the engine is given of a graph
   bool (*wants_floats)(const Graph&) = nullptr;  // whether its integers would be wrong on this machine; null: never
-  bool is_narrow = false;           // integers are computed with 32 bits, and doubles as floats
+  bool is_narrow = false;                        // integers are computed with 32 bits, and doubles as floats
 };
 [[nodiscard]] std::unique_ptr<Backend> make_module_backend(const ModuleEngine& engine);
 

@@ -21,8 +21,8 @@ struct ModuleModel {
   uint64_t size;
   void (*release)(void* owner);  // called once the bytes are no longer read
   void* owner;
-  int32_t threads;  // 1 or more
-  int32_t is_bf16;  // wished for; what really runs is in ModuleInfo
+  int32_t threads;       // 1 or more
+  int32_t is_bf16;       // wished for; what really runs is in ModuleInfo
   int32_t keeps_floats;  // codes are to be computed with as floats
 };
 

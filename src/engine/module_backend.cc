@@ -39,7 +39,8 @@ std::optional<T> too_wide(const Tensor& tensor) {
 void check_fits_32_bits(const Tensor& tensor, const ValueInfo& info, const std::string& engine) {
   const auto check = [&](const auto found) {
     if (found)
-      throw InvalidArgument("[" + engine + "] input '" + info.name + "' holds " + std::to_string(*found) + ", but this engine computes with integers of 32 bits (" + std::to_string(INT32_MIN) + ".." + std::to_string(INT32_MAX) +
+      throw InvalidArgument("[" + engine + "] input '" + info.name + "' holds " + std::to_string(*found) +
+                            ", but this engine computes with integers of 32 bits (" + std::to_string(INT32_MIN) + ".." + std::to_string(INT32_MAX) +
                             "); the engine native keeps 64");
   };
   if (tensor.dtype() == Dtype::kI64) check(too_wide<int64_t>(tensor));
@@ -50,14 +51,18 @@ void check_fits_32_bits(const Tensor& tensor, const ValueInfo& info, const std::
 /// What an engine of 32 bits does to a model's numbers, once a model.
 void warn_of_32_bits(const Graph& graph, const std::string& engine) {
   const auto say = [&](const ValueInfo& info, const char* side, const char* as) {
-    log::warning("[" + engine + "] " + side + " '" + info.name + "' of '" + graph.name + "' is " + std::string(dtype_name(info.dtype)) + ", which this engine computes as " + as + "; the engine native keeps 64 bits");
+    log::warning("[" + engine + "] " + side + " '" + info.name + "' of '" + graph.name + "' is " + std::string(dtype_name(info.dtype)) +
+                 ", which this engine computes as " + as + "; the engine native keeps 64 bits");
   };
   for (const auto& input : graph.inputs) {
-    if (input.dtype == Dtype::kI64 || input.dtype == Dtype::kU64 || input.dtype == Dtype::kU32) say(input, "input", "i32: larger numbers are refused, larger results wrap around");
+    if (input.dtype == Dtype::kI64 || input.dtype == Dtype::kU64 || input.dtype == Dtype::kU32)
+      say(input, "input", "i32: larger numbers are refused, larger results wrap around");
     if (input.dtype == Dtype::kF64) say(input, "input", "f32");
   }
   for (const auto& output : graph.outputs)
-    if (output.dtype == Dtype::kF64 && std::none_of(graph.inputs.begin(), graph.inputs.end(), [](const ValueInfo& input) { return input.dtype == Dtype::kF64; })) say(output, "output", "f32");
+    if (output.dtype == Dtype::kF64 &&
+        std::none_of(graph.inputs.begin(), graph.inputs.end(), [](const ValueInfo& input) { return input.dtype == Dtype::kF64; }))
+      say(output, "output", "f32");
 }
 
 std::string widest_isa() {
@@ -70,19 +75,27 @@ std::string widest_isa() {
 /// What all clones share.
 class Model {
  public:
-  Model(const EngineModule& module, const ModuleEngine& engine, const Graph& graph, const CompileOptions& options) : module_(module), engine_(engine.name), is_narrow_(engine.is_narrow) {
+  Model(const EngineModule& module, const ModuleEngine& engine, const Graph& graph, const CompileOptions& options)
+      : module_(module), engine_(engine.name), is_narrow_(engine.is_narrow) {
     if (is_narrow_) warn_of_32_bits(graph, engine_);
     auto bytes = std::make_unique<std::string>(serialize_model(engine.prepared(graph)));
-    const ModuleModel model{.bytes = bytes->data(), .size = bytes->size(), .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); }, .owner = bytes.get(),
-                            .threads = options.threads > 0 ? options.threads : this_machine().cores, .is_bf16 = options.precision == "bf16", .keeps_floats = engine.wants_floats && engine.wants_floats(graph)};
+    const ModuleModel model{.bytes = bytes->data(),
+                            .size = bytes->size(),
+                            .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); },
+                            .owner = bytes.get(),
+                            .threads = options.threads > 0 ? options.threads : this_machine().cores,
+                            .is_bf16 = options.precision == "bf16",
+                            .keeps_floats = engine.wants_floats && engine.wants_floats(graph)};
     ModuleMessage message{};
     handle_ = module_.compile(&model, &message);
     if (!handle_)
       throw Unsupported("[" + engine_ + "] cannot compile '" + graph.name + "': " + message.text + foreign_nodes(graph).substr(0, 300) +
                         "; try --engine reference, which is slower but knows more operators");
     ModuleTensor type{};
-    for (size_t i = 0; i < graph.inputs.size(); ++i) module_.input(handle_, static_cast<int32_t>(i), &type), inputs.push_back(value_info(graph.inputs[i].name, type));
-    for (size_t i = 0; i < graph.outputs.size(); ++i) module_.output(handle_, static_cast<int32_t>(i), &type), outputs.push_back(value_info(graph.outputs[i].name, type));
+    for (size_t i = 0; i < graph.inputs.size(); ++i)
+      module_.input(handle_, static_cast<int32_t>(i), &type), inputs.push_back(value_info(graph.inputs[i].name, type));
+    for (size_t i = 0; i < graph.outputs.size(); ++i)
+      module_.output(handle_, static_cast<int32_t>(i), &type), outputs.push_back(value_info(graph.outputs[i].name, type));
     ModuleInfo found{};
     module_.info(handle_, &found);
     info = {.spec = engine_, .version = found.version, .isa = widest_isa(), .precision = found.is_bf16 ? "bf16" : "f32", .threads = found.threads};
@@ -132,10 +145,12 @@ class ModuleExecutable final : public Executable {
     for (const auto& input : inputs)
       given.push_back({static_cast<int32_t>(input.dtype()), static_cast<int32_t>(input.shape().size()), input.shape().data(), input.data()});
     ModuleMessage message{};
-    if (!model_->module().run(runner_.get(), given.data(), static_cast<int32_t>(given.size()), made.data(), static_cast<int32_t>(made.size()), &message))
+    if (!model_->module().run(runner_.get(), given.data(), static_cast<int32_t>(given.size()), made.data(), static_cast<int32_t>(made.size()),
+                              &message))
       throw InvalidArgument("[" + model_->engine() + "] inference failed: " + message.text);
     std::vector<Tensor> outputs;
-    for (const auto& output : made) outputs.emplace_back(static_cast<Dtype>(output.dtype), Shape(output.sizes, output.sizes + output.rank), runner_, output.data);
+    for (const auto& output : made)
+      outputs.emplace_back(static_cast<Dtype>(output.dtype), Shape(output.sizes, output.sizes + output.rank), runner_, output.data);
     return outputs;
   }
 

@@ -10,7 +10,9 @@
 namespace scissionlite {
 namespace {
 
-std::string reason(const std::variant<const EngineModule*, std::string>& found) { return std::holds_alternative<std::string>(found) ? std::get<std::string>(found) : "(loaded)"; }
+std::string reason(const std::variant<const EngineModule*, std::string>& found) {
+  return std::holds_alternative<std::string>(found) ? std::get<std::string>(found) : "(loaded)";
+}
 bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(EngineModule, MissingSaysWhereItWasLookedFor) {

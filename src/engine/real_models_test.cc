@@ -29,7 +29,8 @@ Tensor random_input(const ValueInfo& info) {
   // smooth enough to look like an image: a few random waves
   const double a = rng.uniform(0.02, 0.2), b = rng.uniform(0.02, 0.2);
   for (int64_t i = 0; i < t.size(); ++i) {
-    const auto v = static_cast<float>(std::sin(a * static_cast<double>(i % shape[3])) + std::cos(b * static_cast<double>(i / shape[3] % shape[2])) + 0.3 * rng.normal());
+    const auto v = static_cast<float>(std::sin(a * static_cast<double>(i % shape[3])) + std::cos(b * static_cast<double>(i / shape[3] % shape[2])) +
+                                      0.3 * rng.normal());
     if (info.dtype == Dtype::kF16) reinterpret_cast<uint16_t*>(t.mutable_data())[i] = f32_to_f16(v);
     else t.mutable_as<float>()[static_cast<size_t>(i)] = v;
   }
@@ -43,7 +44,8 @@ int64_t arg_max(const Tensor& t) {
 }
 
 /// Models that a backend does not take, and why.
-const std::map<std::pair<std::string, std::string>, std::string> kRefused{{{"openvino", "mobilenetv2_1.0_int8"}, "QLinearGlobalAveragePool and its like, of com.microsoft"}};
+const std::map<std::pair<std::string, std::string>, std::string> kRefused{
+    {{"openvino", "mobilenetv2_1.0_int8"}, "QLinearGlobalAveragePool and its like, of com.microsoft"}};
 
 class RealModel : public testing::TestWithParam<const char*> {
  protected:
@@ -112,8 +114,8 @@ TEST_P(RealModel, HasCutsWithCosts) {
 
 INSTANTIATE_TEST_SUITE_P(Models, RealModel,
                          testing::Values("mobilenetv2_1.0", "squeezenet1.1", "squeezenet1.1_fp16", "mobilenetv1_1.0", "mobilenetv2_1.0_int8",
-                                         "mobilenetv3_large_minimalistic", "mcunet_320kb", "resnet50_pruned_q8w", "resnet20_cifar10", "resnet56_cifar10",
-                                         "resnet8_cifar10", "pcb_aoi_squeezenet"));
+                                         "mobilenetv3_large_minimalistic", "mcunet_320kb", "resnet50_pruned_q8w", "resnet20_cifar10",
+                                         "resnet56_cifar10", "resnet8_cifar10", "pcb_aoi_squeezenet"));
 
 }  // namespace
 }  // namespace scissionlite

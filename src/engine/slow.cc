@@ -24,9 +24,7 @@ class SlowExecutable final : public Executable {
     clock_.sleep_us((factor_ - 1) * std::min(cpu_us, wall_us));
     return outputs;
   }
-  [[nodiscard]] std::unique_ptr<Executable> clone() override {
-    return std::make_unique<SlowExecutable>(factor_, inner_->clone(), clock_);
-  }
+  [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::make_unique<SlowExecutable>(factor_, inner_->clone(), clock_); }
 
  private:
   double factor_;

@@ -23,8 +23,10 @@ Tools default_tools() {
 
 std::string reason_against(const Tools& tools) {
   if (!fs::exists(tools.program))
-    return "there is no program '" + tools.program.string() + "': it is built where Halide is found (tools/install_deps.sh build, or -DSCISSIONLITE_HALIDE=ON says what is missing); or name it in SCISSIONLITE_GENERATE";
-  if (const auto said = run_tool(tools.compiler, {"--version"}); !said.empty()) return "no C compiler to link kernels with: '" + tools.compiler + "': " + said + "; install gcc, or name one in CC";
+    return "there is no program '" + tools.program.string() +
+           "': it is built where Halide is found (tools/install_deps.sh build, or -DSCISSIONLITE_HALIDE=ON says what is missing); or name it in SCISSIONLITE_GENERATE";
+  if (const auto said = run_tool(tools.compiler, {"--version"}); !said.empty())
+    return "no C compiler to link kernels with: '" + tools.compiler + "': " + said + "; install gcc, or name one in CC";
   return "";
 }
 
@@ -32,12 +34,14 @@ void make_kernel(const kernels::KernelPlan& plan, const Tools& tools, const fs::
   if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[generate] no kernel " + plan.identity() + ": " + reason);
   const StagedFolder work(object.string() + ".work");  // never committed: removed with all in it
   const auto file = [&](const char* name) { return (work.path() / name).string(); };
-  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem, kernels::text_of(plan.knobs), file("kernel.o")}); !said.empty()) {
+  if (const auto said = run_tool(tools.program.string(), {plan.target, plan.problem, kernels::text_of(plan.knobs), file("kernel.o")});
+      !said.empty()) {
     if (const auto missing = reason_against(tools); !missing.empty()) throw Unsupported("[generate] " + missing);
     throw InternalError("[generate] " + tools.program.filename().string() + " failed: " + said);
   }
   write_file(file("shim.c"), shim_of(plan));
-  const auto said = run_tool(tools.compiler, {"-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-Bsymbolic", "-Wl,--build-id=none", "-s", file("shim.c"), file("kernel.o"), "-lm", "-o", file("kernel.so")});
+  const auto said = run_tool(tools.compiler, {"-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-Wl,-Bsymbolic", "-Wl,--build-id=none",
+                                              "-s", file("shim.c"), file("kernel.o"), "-lm", "-o", file("kernel.so")});
   if (!said.empty()) {
     if (const auto missing = reason_against(tools); !missing.empty()) throw Unsupported("[generate] " + missing);
     throw InternalError("[generate] '" + tools.compiler + "' does not link " + plan.identity() + ": " + said);

@@ -12,8 +12,8 @@ namespace scissionlite::generate {
 namespace {
 
 using kernels::ConvEnd;
-using kernels::ConvProblem;
 using kernels::ConvPlan;
+using kernels::ConvProblem;
 
 double activated(double x, const ConvEnd& end) {
   const auto& f = end.activation;
@@ -26,12 +26,15 @@ double activated(double x, const ConvEnd& end) {
 }
 
 /// Largest difference from the definition, of the largest value; zones around the buffers must stay as they are.
-double error_of(const kernels::Convolution& conv, const ConvProblem& p, const std::vector<float>& w, const std::vector<float>& bias, const ConvEnd& end, int64_t lanes, int threads) {
+double error_of(const kernels::Convolution& conv, const ConvProblem& p, const std::vector<float>& w, const std::vector<float>& bias,
+                const ConvEnd& end, int64_t lanes, int threads) {
   Rng rng(7);
   const int64_t pixels = p.out_h() * p.out_w(), outputs = p.n * p.k * pixels;
   const auto x = kernels::random_values(rng, p.n * p.c * p.h * p.w), residual = kernels::random_values(rng, outputs);
-  std::vector<float> in(static_cast<size_t>(p.n * kernels::round_up(p.c, lanes) * p.h * p.w)), plus(static_cast<size_t>(p.n * kernels::round_up(p.k, lanes) * pixels));
-  std::vector<float> y(plus.size() + kZone, kUntouched), scratch(static_cast<size_t>(conv.scratch_floats(threads)) + kZone, kUntouched), got(static_cast<size_t>(outputs));
+  std::vector<float> in(static_cast<size_t>(p.n * kernels::round_up(p.c, lanes) * p.h * p.w)),
+      plus(static_cast<size_t>(p.n * kernels::round_up(p.k, lanes) * pixels));
+  std::vector<float> y(plus.size() + kZone, kUntouched), scratch(static_cast<size_t>(conv.scratch_floats(threads)) + kZone, kUntouched),
+      got(static_cast<size_t>(outputs));
   kernels::to_blocked(x.data(), in.data(), p.n, p.c, p.h * p.w, lanes);
   kernels::to_blocked(residual.data(), plus.data(), p.n, p.k, pixels, lanes);
   conv.run(in.data(), end.has_residual ? plus.data() : nullptr, y.data(), scratch.data(), threads);
@@ -40,7 +43,8 @@ double error_of(const kernels::Convolution& conv, const ConvProblem& p, const st
   double most = 1e-20, error = 0;
   for (int64_t at = 0; at < outputs; ++at) {
     const int64_t k = at / pixels % p.k;
-    const double sum = kernels::one_output(p, x, w, at / pixels / p.k, k, at % pixels / p.out_w(), at % p.out_w()) + bias[static_cast<size_t>(k)] + (end.has_residual ? static_cast<double>(residual[static_cast<size_t>(at)]) : 0);
+    const double sum = kernels::one_output(p, x, w, at / pixels / p.k, k, at % pixels / p.out_w(), at % p.out_w()) + bias[static_cast<size_t>(k)] +
+                       (end.has_residual ? static_cast<double>(residual[static_cast<size_t>(at)]) : 0);
     const double right = activated(sum, end), difference = std::abs(static_cast<double>(got[static_cast<size_t>(at)]) - right);
     most = std::max(most, std::abs(right)), error = std::max(error, std::isnan(difference) ? 1e30 : difference);
   }
@@ -68,7 +72,9 @@ ConvPlan plan_with(const ConvProblem& problem, const kernels::Knobs& knobs) {
   return plan;
 }
 
-ConvProblem padded(int64_t c, int64_t k, int64_t h, int64_t w) { return {.n = 2, .c = c, .h = h, .w = w, .k = k, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}; }
+ConvProblem padded(int64_t c, int64_t k, int64_t h, int64_t w) {
+  return {.n = 2, .c = c, .h = h, .w = w, .k = k, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1};
+}
 
 struct Named {
   std::string name;
@@ -81,7 +87,19 @@ std::vector<Named> examples() {
   ConvProblem strided = padded(16, 24, 11, 13);
   strided.stride_h = strided.stride_w = 2, strided.right = 0;
   const ConvProblem pointwise{.n = 2, .c = 35, .h = 7, .w = 9, .k = 32};
-  ConvProblem image{.c = 3, .h = 17, .w = 15, .k = 16, .kernel_h = 5, .kernel_w = 3, .stride_h = 2, .stride_w = 1, .dilation_w = 2, .top = 2, .left = 1, .bottom = 2, .right = 1};
+  ConvProblem image{.c = 3,
+                    .h = 17,
+                    .w = 15,
+                    .k = 16,
+                    .kernel_h = 5,
+                    .kernel_w = 3,
+                    .stride_h = 2,
+                    .stride_w = 1,
+                    .dilation_w = 2,
+                    .top = 2,
+                    .left = 1,
+                    .bottom = 2,
+                    .right = 1};
   return {{"Direct", plan_with(three, {{"rows", 2}})},
           {"DirectInPartsOfTheInput", plan_with(three, {{"tile_x", 7}, {"vectors", 1}, {"split", 2}, {"order", 1}})},
           {"DirectOfAnImage", plan_with(image, {{"tile_x", 5}})},
@@ -105,7 +123,8 @@ TEST_F(Kernels, ComputeWhatTheDefinitionSays) {
 TEST_F(Kernels, OfRandomConfigurationsToo) {
   Rng rng(static_cast<uint64_t>(getpid()));
   for (int tried = 0, wanted = random_cases(); tried < wanted;) {
-    ConvProblem p = padded(1 + static_cast<int64_t>(rng.below(40)), 1 + static_cast<int64_t>(rng.below(40)), 3 + static_cast<int64_t>(rng.below(12)), 3 + static_cast<int64_t>(rng.below(12)));
+    ConvProblem p = padded(1 + static_cast<int64_t>(rng.below(40)), 1 + static_cast<int64_t>(rng.below(40)), 3 + static_cast<int64_t>(rng.below(12)),
+                           3 + static_cast<int64_t>(rng.below(12)));
     if (rng.below(3) == 0) p.groups = p.k = p.c = p.c + 1;
     if (rng.below(3) == 0) p.stride_w = 2, p.kernel_h = 5, p.top = 0, p.left = 2, p.bottom = 3;
     auto plan = plan_with(p, {});

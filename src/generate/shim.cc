@@ -79,7 +79,8 @@ std::vector<ShimDimension> dense(const std::vector<int64_t>& extents) {
 ShimDimension dimension(int64_t extent, int64_t stride) { return {"0", std::to_string(extent), std::to_string(stride)}; }
 
 std::string shim_of(const kernels::KernelPlan& plan) {
-  const std::string kind = kernels::kernel_kind_of(plan.problem).name, plain = "scissionlite_generated_plain", with_residual = "scissionlite_generated_residual";
+  const std::string kind = kernels::kernel_kind_of(plan.problem).name, plain = "scissionlite_generated_plain",
+                    with_residual = "scissionlite_generated_residual";
   Shim shim;
   for (const auto& row : kRows)
     if (kind == row.kind) shim = row.shim(plan);
@@ -90,7 +91,8 @@ std::string shim_of(const kernels::KernelPlan& plan) {
   text += "__attribute__((visibility(\"default\"))) void scissionlite_kernel(const struct call* c) {\n" + shim.before;
   for (const auto& input : shim.inputs) text += declaration(input);
   text += declaration(shim.output);
-  if (may_have_residual) text += "  if (" + shim.residual[0].data + ") {\n" + declaration(shim.residual[0]) + call(shim, with_residual, true) + "  return;\n  }\n";
+  if (may_have_residual)
+    text += "  if (" + shim.residual[0].data + ") {\n" + declaration(shim.residual[0]) + call(shim, with_residual, true) + "  return;\n  }\n";
   return text + call(shim, plain, false) + "}\n";
 }
 

@@ -22,8 +22,8 @@ struct ShimBuffer {
   std::vector<ShimDimension> dimensions;
 };
 struct Shim {
-  std::string call;                                          // the members of the structure
-  std::string before = {};                                   // statements ahead of the buffers
+  std::string call;         // the members of the structure
+  std::string before = {};  // statements ahead of the buffers
   std::vector<ShimBuffer> inputs;
   std::vector<ShimBuffer> residual = {};                     // none or one: where its data is null, the function without it is called
   std::vector<std::pair<std::string, std::string>> scalars;  // C type and value, behind the buffers

@@ -30,13 +30,20 @@ Shim shim(const kernels::KernelPlan& generic) {
   const int64_t row = plan.winograd_edge() > 0 ? 0 : plan.is_flat() ? lanes : lanes * plan.problem.out_w();
   const int64_t in_width = plan.is_flat() ? plan.problem.h * plan.problem.w : plan.frame_width(), in_rows = plan.is_flat() ? 1 : plan.frame_height();
   Shim s;
-  s.call = "  const float* x;\n  int64_t x_row, x_block, x_block_stride;\n  const float *w, *bias, *residual;\n  float* y;\n  float low, high;\n  int64_t row, rows, panel, panels, block, blocks;\n";
+  s.call =
+      "  const float* x;\n  int64_t x_row, x_block, x_block_stride;\n  const float *w, *bias, *residual;\n  float* y;\n  float low, high;\n  int64_t row, rows, panel, panels, block, blocks;\n";
   s.before = "  const int64_t at = c->panel * " + std::to_string(vectors * plane) + " + c->row * " + std::to_string(row) + ";\n";
-  s.inputs = {{"x", "c->x", {dimension(lanes, 1), dimension(in_width, lanes), {"c->x_row", std::to_string(in_rows), std::to_string(lanes * in_width)}, {"c->x_block", std::to_string(plan.in_blocks()), "c->x_block_stride"}}},
+  s.inputs = {{"x",
+               "c->x",
+               {dimension(lanes, 1),
+                dimension(in_width, lanes),
+                {"c->x_row", std::to_string(in_rows), std::to_string(lanes * in_width)},
+                {"c->x_block", std::to_string(plan.in_blocks()), "c->x_block_stride"}}},
               {"w", "c->w", dense(weight_extents(plan))},
               {"bias", "c->bias", dense({lanes, vectors, plan.panels()})}};
   s.residual = {{"residual", "c->residual ? c->residual + at : 0", output_dimensions(plan)}};
-  s.scalars = {{"int32_t", "c->block"}, {"int32_t", "c->blocks"}, {"int32_t", "c->row"}, {"int32_t", "c->rows"}, {"float", "c->low"}, {"float", "c->high"}};
+  s.scalars = {{"int32_t", "c->block"}, {"int32_t", "c->blocks"}, {"int32_t", "c->row"},
+               {"int32_t", "c->rows"},  {"float", "c->low"},      {"float", "c->high"}};
   s.output = {"y", "c->y + at", output_dimensions(plan)};
   return s;
 }

@@ -34,7 +34,8 @@ Tensor expected(const StripProblem& p, const std::vector<Tensor>& inputs) {
 }
 
 /// The result of a strip; zones around y must stay as they are, and lanes without a channel be finite.
-Tensor result_of(const StripProblem& p, const std::vector<Tensor>& inputs, const kernels::Strip& strip, const kernels::VectorLoops& loops, int threads) {
+Tensor result_of(const StripProblem& p, const std::vector<Tensor>& inputs, const kernels::Strip& strip, const kernels::VectorLoops& loops,
+                 int threads) {
   const int64_t lanes = loops.lanes, pixels = p.h * p.w, floats = p.n * kernels::round_up(p.c, lanes) * pixels;
   std::vector<std::vector<float>> blocked;
   std::vector<const float*> pointers;
@@ -59,12 +60,14 @@ Tensor result_of(const StripProblem& p, const std::vector<Tensor>& inputs, const
 /// Whether it ends with a division, which makes the sign of a zero that of an infinity. No operator says which of -0 and 0 is the larger one.
 bool divides_last(const StripProblem& p) { return p.program.steps.back().op == "Div" || p.program.steps.back().op == "Reciprocal"; }
 
-/// Values that differ, -0 and 0 not, all that is no number alike. @param most  relative; 0: every bit. @param zeros_divide  infinities of both signs are alike too.
+/// Values that differ, -0 and 0 not, all that is no number alike. @param most  relative; 0: every bit. @param zeros_divide  infinities of both signs
+/// are alike too.
 int64_t different(const Tensor& got, const Tensor& right, float most, bool zeros_divide) {
   int64_t count = 0;
   for (size_t i = 0; i < got.as<float>().size(); ++i) {
     const float a = got.as<float>()[i], b = right.as<float>()[i];
-    count += !(a == b || (std::isnan(a) && std::isnan(b)) || (zeros_divide && std::isinf(a) && std::isinf(b)) || std::abs(a - b) <= most * std::max(1.F, std::abs(b)));
+    count += !(a == b || (std::isnan(a) && std::isnan(b)) || (zeros_divide && std::isinf(a) && std::isinf(b)) ||
+               std::abs(a - b) <= most * std::max(1.F, std::abs(b)));
   }
   return count;
 }
@@ -74,7 +77,8 @@ class Strips : public Kernels {
   /// The generated kernel and the loops that it competes with.
   void check(const StripProblem& p, const kernels::Knobs& knobs, int threads, const kernels::VectorLoops& loops = kernels::best_loops()) const {
     ASSERT_EQ(kernels::parse_strip(p.text()), p) << p.text();
-    const bool has_slope = std::any_of(p.program.steps.begin(), p.program.steps.end(), [](const auto& step) { return step.op == "HardSigmoid" || step.op == "HardSwish"; });
+    const bool has_slope = std::any_of(p.program.steps.begin(), p.program.steps.end(),
+                                       [](const auto& step) { return step.op == "HardSigmoid" || step.op == "HardSwish"; });
     Rng rng(9);
     std::vector<Tensor> inputs;
     for (const auto& operand : p.operands) {
@@ -91,31 +95,53 @@ class Strips : public Kernels {
     ASSERT_EQ(plan.reason_against(), "") << plan.identity();
     const float most = has_slope ? 1e-5F : 0;  // 1 / 6 and the order of rounding; own loops multiply and add in one
     const auto right = expected(p, inputs);
-    EXPECT_EQ(different(result_of(p, inputs, *kernels::make_generated_strip(p, plan.knobs, made(plan), loops), loops, threads), right, most, divides_last(p)), 0) << plan.identity();
-    EXPECT_EQ(different(result_of(p, inputs, *kernels::make_strip(p.program, kernels::joined_walk(p, loops.lanes), loops, threads), loops, threads), right, most, divides_last(p)), 0) << p.text();
+    EXPECT_EQ(different(result_of(p, inputs, *kernels::make_generated_strip(p, plan.knobs, made(plan), loops), loops, threads), right, most,
+                        divides_last(p)),
+              0)
+        << plan.identity();
+    EXPECT_EQ(different(result_of(p, inputs, *kernels::make_strip(p.program, kernels::joined_walk(p, loops.lanes), loops, threads), loops, threads),
+                        right, most, divides_last(p)),
+              0)
+        << p.text();
   }
 
  private:
   static constexpr size_t kNotFinite = 2;  // at the end
-  static constexpr float kSpecial[] = {0.F, -0.F, 0.5F, 1.5F, -2.5F, 8388609.F, -0.3F, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()};  // the last one is 0 to the reference's HardSwish, and none to own loops
+  static constexpr float kSpecial[] = {
+      0.F,
+      -0.F,
+      0.5F,
+      1.5F,
+      -2.5F,
+      8388609.F,
+      -0.3F,
+      std::numeric_limits<float>::infinity(),
+      std::numeric_limits<float>::quiet_NaN()};  // the last one is 0 to the reference's HardSwish, and none to own loops
 };
 
 TEST_F(Strips, ComputeWhatTheirOperatorsSay) {
   check(kernels::parse_strip("strip mb1ic32ih13iw7 whole one one; Mul %0 %1; Add %3 %2; Floor %4; Clip %5 0 255"), {{"values", 4096}}, 2);
-  check(kernels::parse_strip("strip mb2ic19ih5iw7 whole channel own-channel pixel own-pixel own-one; Mul %0 %1; Sub %2 %6; Max %7 %3; Min %4 %8; Div %9 %5; Relu %10"), {{"vectors", 8}}, 1);
-  check(kernels::parse_strip("strip mb1ic40ih40iw40 whole; Add %0 %0; HardSwish %1; LeakyRelu %2 0.1; HardSigmoid %3 0.2 0.5; Neg %4"), {{"values", 4096}, {"vectors", 2}}, 3);
-  check(kernels::parse_strip("strip mb2ic21ih3iw3 whole whole; Abs %0; Sqrt %2; Reciprocal %3; Div %1 %4; Ceil %5; Round %0; Min %6 %7; Sub %8 %1"), {}, 2);
+  check(kernels::parse_strip(
+            "strip mb2ic19ih5iw7 whole channel own-channel pixel own-pixel own-one; Mul %0 %1; Sub %2 %6; Max %7 %3; Min %4 %8; Div %9 %5; Relu %10"),
+        {{"vectors", 8}}, 1);
+  check(kernels::parse_strip("strip mb1ic40ih40iw40 whole; Add %0 %0; HardSwish %1; LeakyRelu %2 0.1; HardSigmoid %3 0.2 0.5; Neg %4"),
+        {{"values", 4096}, {"vectors", 2}}, 3);
+  check(kernels::parse_strip("strip mb2ic21ih3iw3 whole whole; Abs %0; Sqrt %2; Reciprocal %3; Div %1 %4; Ceil %5; Round %0; Min %6 %7; Sub %8 %1"),
+        {}, 2);
   check(kernels::parse_strip("strip mb1ic5ih1iw1 whole channel; Div %1 %0; Abs %2"), {}, 1);
 }
 
 TEST_F(Strips, OfAnyInstructionSet) {
-  for (const auto* loops : kernels::all_loops()) check(kernels::parse_strip("strip mb1ic21ih6iw5 whole channel; Mul %0 %1; Floor %0; Ceil %2; Add %3 %4; Round %2; Sub %5 %6; Sqrt %7; Max %8 %0"), {}, 1, *loops);
+  for (const auto* loops : kernels::all_loops())
+    check(kernels::parse_strip("strip mb1ic21ih6iw5 whole channel; Mul %0 %1; Floor %0; Ceil %2; Add %3 %4; Round %2; Sub %5 %6; Sqrt %7; Max %8 %0"),
+          {}, 1, *loops);
 }
 
 TEST_F(Strips, OfRandomProgramsToo) {
   Rng rng(static_cast<uint64_t>(getpid()));
   RecordProperty("seed", getpid());
-  const char *binary[] = {"Add", "Sub", "Mul", "Min", "Max", "Div"}, *unary[] = {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Relu", "Reciprocal"};
+  const char *binary[] = {"Add", "Sub", "Mul", "Min", "Max", "Div"},
+             *unary[] = {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Relu", "Reciprocal"};
   const auto some = [&](int64_t least, uint64_t count) { return least + static_cast<int64_t>(rng.below(count)); };
   for (int i = 0; i < random_cases(); ++i) {
     StripProblem p{.n = some(1, 3), .c = some(1, 40), .h = some(1, 12), .w = some(1, 12), .operands = {{}}, .program = {}};
@@ -125,7 +151,8 @@ TEST_F(Strips, OfRandomProgramsToo) {
     }
     p.program.inputs = static_cast<int>(p.operands.size());
     for (int64_t s = 0, steps = some(1, 9); s < steps; ++s) {
-      const int made = s == 0 ? 0 : p.program.value_of(static_cast<size_t>(s) - 1), any = static_cast<int>(rng.below(static_cast<uint64_t>(p.program.value_of(static_cast<size_t>(s)))));
+      const int made = s == 0 ? 0 : p.program.value_of(static_cast<size_t>(s) - 1),
+                any = static_cast<int>(rng.below(static_cast<uint64_t>(p.program.value_of(static_cast<size_t>(s)))));
       const size_t no_division = s + 1 == steps ? 0 : 1;  // see divides_last
       if (rng.below(3) == 0) p.program.steps.push_back({unary[rng.below(std::size(unary) - no_division)], {made}});
       else if (rng.below(6) == 0) p.program.steps.push_back({"Clip", {made}, {-1.25F, 2}});
@@ -139,14 +166,20 @@ TEST_F(Strips, OfRandomProgramsToo) {
 TEST_F(Strips, OfOtherPlansAreRefused) {
   const auto p = kernels::parse_strip("strip mb1ic8ih4iw4 whole; Abs %0; Neg %1");
   const auto kernel = made(plan_of(p.text(), {{"vectors", 1}}));
-  EXPECT_NE(message_of([&] { (void)kernels::make_generated_strip(p, plan_of(p.text(), {{"vectors", 2}}).knobs, kernel, kernels::best_loops()); }).find("was expected"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)kernels::make_generated_strip(p, plan_of(p.text(), {{"vectors", 2}}).knobs, kernel, kernels::best_loops());
+            }).find("was expected"),
+            std::string::npos);
 }
 
 std::string reason_against(const std::string& problem) { return kernels::kernel_kind_of(problem).reason_against(problem); }
 
 TEST(StripPlans, SayWhyTheyAreInvalid) {
   const std::string whole = "strip mb1ic8ih4iw4 whole";
-  for (const std::string op : {"Sigmoid", "Swish", "Tanh", "Elu"}) EXPECT_NE(reason_against(whole + "; Abs %0; " + op + (op == "Elu" ? " %1 1" : " %1")).find(op + " needs an exponential function"), std::string::npos) << op;
+  for (const std::string op : {"Sigmoid", "Swish", "Tanh", "Elu"})
+    EXPECT_NE(reason_against(whole + "; Abs %0; " + op + (op == "Elu" ? " %1 1" : " %1")).find(op + " needs an exponential function"),
+              std::string::npos)
+        << op;
   EXPECT_NE(reason_against(whole + "; HardSwish %0; Abs %1; Floor %2").find("rounding behind HardSigmoid or HardSwish"), std::string::npos);
   EXPECT_EQ(reason_against(whole + "; Floor %0; HardSwish %1"), "");
   std::string many = "strip mb1ic8ih4iw4", squares = whole;
@@ -154,7 +187,8 @@ TEST(StripPlans, SayWhyTheyAreInvalid) {
   for (int i = 0; i < 8; ++i) squares += "; Mul %" + std::to_string(i) + " %" + std::to_string(i);
   EXPECT_NE(reason_against(many + "; Add %0 %8").find("9 operands, but 8 are the most"), std::string::npos);
   EXPECT_EQ(reason_against(squares), "");
-  EXPECT_NE(reason_against(squares + "; Add %8 %8").find("its steps are 511 operations"), std::string::npos) << reason_against(squares + "; Add %8 %8");
+  EXPECT_NE(reason_against(squares + "; Add %8 %8").find("its steps are 511 operations"), std::string::npos)
+      << reason_against(squares + "; Add %8 %8");
   auto plan = plan_of(whole + "; Abs %0; Neg %1");
   EXPECT_EQ(plan.reason_against(), "");
   plan.knobs["vectors"] = 3;

@@ -43,7 +43,8 @@ inline kernels::KernelPlan plan_of(const std::string& problem, const kernels::Kn
 inline kernels::KernelPlan random_plan(Rng& rng, const std::string& problem) {
   auto plan = plan_of(problem);
   do {
-    for (const auto& range : kernels::kernel_kind_of(problem).knobs(problem, plan.lanes())) plan.knobs[range.name] = range.values[rng.below(range.values.size())];
+    for (const auto& range : kernels::kernel_kind_of(problem).knobs(problem, plan.lanes()))
+      plan.knobs[range.name] = range.values[rng.below(range.values.size())];
   } while (!plan.reason_against().empty());
   return plan;
 }

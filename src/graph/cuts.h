@@ -14,10 +14,10 @@ struct Cut {
   std::vector<std::string> tensors;  // in topological order of their producers
   std::vector<Shape> shapes;         // per tensor, batch 1; empty where unknown
   std::vector<Dtype> dtypes;
-  int64_t position = 0;              // number of data nodes in the head
-  int64_t bytes = -1;                // of all tensors, plain; -1 when a shape is unknown
-  int64_t head_macs = -1;            // multiply-accumulates of the head; -1 when unknown (filled in by ops)
-  int region = 0;                    // index of the block it lies in or ends (block i ends at the i-th single cut)
+  int64_t position = 0;    // number of data nodes in the head
+  int64_t bytes = -1;      // of all tensors, plain; -1 when a shape is unknown
+  int64_t head_macs = -1;  // multiply-accumulates of the head; -1 when unknown (filled in by ops)
+  int region = 0;          // index of the block it lies in or ends (block i ends at the i-th single cut)
   [[nodiscard]] bool is_single() const { return tensors.size() == 1; }
 };
 

@@ -28,7 +28,8 @@ Graph residual(int64_t channels_b) {
   g.outputs = {info("e", {1, 10})};
   g.nodes = {node("Relu", {"x"}, {"a"}), node("Conv", {"a"}, {"b"}), node("Conv", {"b"}, {"c"}), node("Add", {"a", "c"}, {"d"}),
              node("Flatten", {"d"}, {"e"})};
-  g.values = {{"a", info("a", {1, 16, 8, 8})}, {"b", info("b", {1, channels_b, 8, 8})}, {"c", info("c", {1, 16, 8, 8})}, {"d", info("d", {1, 16, 8, 8})}};
+  g.values = {
+      {"a", info("a", {1, 16, 8, 8})}, {"b", info("b", {1, channels_b, 8, 8})}, {"c", info("c", {1, 16, 8, 8})}, {"d", info("d", {1, 16, 8, 8})}};
   return g;
 }
 
@@ -52,9 +53,7 @@ TEST(Cuts, SkipNeedsBothTensors) {
   EXPECT_EQ(cuts[1].position, 2);
 }
 
-TEST(Cuts, PublishedRuleGivesSingleTensorsOnly) {
-  EXPECT_EQ(ids(find_cuts(residual(4), {.max_tensors = 1})), (std::vector<std::string>{"a", "d"}));
-}
+TEST(Cuts, PublishedRuleGivesSingleTensorsOnly) { EXPECT_EQ(ids(find_cuts(residual(4), {.max_tensors = 1})), (std::vector<std::string>{"a", "d"})); }
 
 TEST(Cuts, SaysWhyNotRoundAnInputOrASibling) {
   Graph g = residual(4);
@@ -104,9 +103,7 @@ TEST(Cuts, AWrongCutNamesThePathThatGoesRound) {
   try {
     (void)cut_graph(residual(4), {"b"});
     FAIL() << "expected InvalidArgument";
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("also depends on input 'x'"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("also depends on input 'x'"), std::string::npos) << e.what(); }
 }
 
 TEST(Cuts, FindsByIdOrTensorsAndSuggests) {
@@ -116,9 +113,7 @@ TEST(Cuts, FindsByIdOrTensorsAndSuggests) {
   try {
     (void)find_cut(cuts, "a+v");
     FAIL();
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("did you mean"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("did you mean"), std::string::npos) << e.what(); }
 }
 
 // ---- properties, against brute force ----
@@ -185,7 +180,8 @@ TEST_P(RandomCuts, EveryCutSplitsTheNodesInTwo) {
 /// the head would lack an input, or an input or output of the graph would cross.
 std::vector<int> crossing_values(const DataFlow& flow, size_t before, unsigned mask) {
   const auto in_head = [&](int node) {
-    return node < 0 || node < static_cast<int>(before) || ((static_cast<size_t>(node) - before < 32) && (mask >> (static_cast<size_t>(node) - before) & 1u) != 0);
+    return node < 0 || node < static_cast<int>(before) ||
+           ((static_cast<size_t>(node) - before < 32) && (mask >> (static_cast<size_t>(node) - before) & 1u) != 0);
   };
   std::vector<int> crossing;
   for (size_t v = 0; v < flow.values.size(); ++v) {

@@ -83,8 +83,7 @@ void Graph::check() const {
   for (const auto& [name, tensor] : initializers) define(name, "an initializer");
   for (const auto& node : nodes) {
     for (const auto& input : node.inputs)
-      if (!input.empty() && !known.count(input))
-        throw ModelError("[" + node.label() + "] input '" + input + "' is produced by no node before it");
+      if (!input.empty() && !known.count(input)) throw ModelError("[" + node.label() + "] input '" + input + "' is produced by no node before it");
     for (const auto& output : node.outputs)
       if (!output.empty()) define(output, node.label());
   }

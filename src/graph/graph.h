@@ -22,9 +22,9 @@ namespace scissionlite {
 using Attribute = std::variant<int64_t, float, std::string, Tensor, std::vector<int64_t>, std::vector<float>, std::vector<std::string>>;
 
 struct Node {
-  std::string name;     // may be empty; `label()` is what people see
-  std::string op_type;  // "Conv"
-  std::string domain;   // "" is ONNX's own
+  std::string name;                  // may be empty; `label()` is what people see
+  std::string op_type;               // "Conv"
+  std::string domain;                // "" is ONNX's own
   std::vector<std::string> inputs;   // "" marks an optional input that is absent
   std::vector<std::string> outputs;  // "" marks an output that is not wanted
   std::map<std::string, Attribute> attributes;
@@ -44,8 +44,8 @@ struct ValueInfo {
   std::string name;
   Dtype dtype = Dtype::kUndefined;
   Shape shape;
-  bool has_shape = false;             // false: the rank is unknown too
-  std::vector<std::string> symbols;   // empty, or one entry a dimension ("" where there is no name)
+  bool has_shape = false;            // false: the rank is unknown too
+  std::vector<std::string> symbols;  // empty, or one entry a dimension ("" where there is no name)
 };
 
 struct Opset {
@@ -65,7 +65,7 @@ struct Graph {
   std::map<std::string, Tensor> initializers;  // constants by value name
   std::vector<ValueInfo> inputs;               // real inputs only (never an initializer)
   std::vector<ValueInfo> outputs;
-  std::map<std::string, ValueInfo> values;     // what is known of inner values, by name
+  std::map<std::string, ValueInfo> values;  // what is known of inner values, by name
 
   /// Version of the opset of `domain` ("" = ONNX); 0 when not imported.
   [[nodiscard]] int64_t opset(const std::string& domain = "") const;

@@ -10,9 +10,9 @@ namespace scissionlite {
 
 /// A part of the data flow between two single-tensor cuts, renumbered from 0. Value 0..n-1 in topological order.
 struct Region {
-  std::vector<int> values;                 // index in the flow
+  std::vector<int> values;                                // index in the flow
   std::vector<std::vector<int>> uses, sources, siblings;  // within the region
-  std::vector<bool> may_cross;             // false for graph inputs and outputs, and for the region's borders
+  std::vector<bool> may_cross;                            // false for graph inputs and outputs, and for the region's borders
   std::vector<int64_t> bytes;
 };
 

@@ -4,7 +4,8 @@
 class Fetch {
  public:
   /// `bytes` at `at` in `calls` of `some`.
-  SCISSIONLITE_INLINE Fetch(const void* at, int64_t bytes, int64_t calls) : at_(static_cast<const char*>(at)), end_(at_ + bytes), a_call_(bytes > 0 && calls > 0 ? (bytes / kLine + calls - 1) / calls * kLine : 0) {}
+  SCISSIONLITE_INLINE Fetch(const void* at, int64_t bytes, int64_t calls)
+      : at_(static_cast<const char*>(at)), end_(at_ + bytes), a_call_(bytes > 0 && calls > 0 ? (bytes / kLine + calls - 1) / calls * kLine : 0) {}
   /// What one call does.
   SCISSIONLITE_INLINE void some() {
     const char* const stop = at_ + a_call_ < end_ ? at_ + a_call_ : end_;

@@ -56,11 +56,13 @@ void strip_to_plain(const float* blocked, float* plain, int64_t step, int64_t ch
 
 template <int kLanes>
 void block_to_blocked(const float* plain, int64_t step, float* blocked, int64_t channels, int64_t pixels) {
-  for (int64_t first = 0; first < pixels; first += kStrip) strip_to_blocked<kLanes>(plain + first, step, blocked + first * kLanes, channels, std::min(kStrip, pixels - first));
+  for (int64_t first = 0; first < pixels; first += kStrip)
+    strip_to_blocked<kLanes>(plain + first, step, blocked + first * kLanes, channels, std::min(kStrip, pixels - first));
 }
 template <int kLanes>
 void block_to_plain(const float* blocked, float* plain, int64_t step, int64_t channels, int64_t pixels) {
-  for (int64_t first = 0; first < pixels; first += kStrip) strip_to_plain<kLanes>(blocked + first * kLanes, plain + first, step, channels, std::min(kStrip, pixels - first));
+  for (int64_t first = 0; first < pixels; first += kStrip)
+    strip_to_plain<kLanes>(blocked + first * kLanes, plain + first, step, channels, std::min(kStrip, pixels - first));
 }
 
 /// Calls body(offset in the plain tensor, offset in the blocked one, channels) for each block.
@@ -86,11 +88,13 @@ void run_to_plain(const float* blocked, float* plain, int64_t channel_step, int6
 }
 
 void to_blocked(const float* plain, float* blocked, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads) {
-  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t to, int64_t count) { run_to_blocked(plain + at, pixels, blocked + to, count, pixels, lanes); });
+  for_each_block(images, channels, pixels, lanes, threads,
+                 [&](int64_t at, int64_t to, int64_t count) { run_to_blocked(plain + at, pixels, blocked + to, count, pixels, lanes); });
 }
 
 void to_plain(const float* blocked, float* plain, int64_t images, int64_t channels, int64_t pixels, int64_t lanes, int threads) {
-  for_each_block(images, channels, pixels, lanes, threads, [&](int64_t at, int64_t from, int64_t count) { run_to_plain(blocked + from, plain + at, pixels, count, pixels, lanes); });
+  for_each_block(images, channels, pixels, lanes, threads,
+                 [&](int64_t at, int64_t from, int64_t count) { run_to_plain(blocked + from, plain + at, pixels, count, pixels, lanes); });
 }
 
 namespace {

@@ -16,7 +16,8 @@ PackedBytes PackedInMemory::get(const std::string& key, int64_t bytes, const std
   const std::lock_guard lock(mutex_);
   auto& packed = packed_[key];
   if (!packed.data) packed = pack_bytes(bytes, fill);
-  if (packed.bytes != bytes) throw InternalError("[kernels] packed weights '" + key + "' have " + std::to_string(packed.bytes) + " bytes, asked for " + std::to_string(bytes));
+  if (packed.bytes != bytes)
+    throw InternalError("[kernels] packed weights '" + key + "' have " + std::to_string(packed.bytes) + " bytes, asked for " + std::to_string(bytes));
   return packed;
 }
 

@@ -30,6 +30,8 @@ struct Range {
   int64_t begin = 0, end = 0;
 };
 /// The member's share of `count` items: neighbouring ones, shares differing by one at most.
-[[nodiscard]] inline Range share_of(int64_t count, const Member& member) { return {count * member.rank / member.size, count * (member.rank + 1) / member.size}; }
+[[nodiscard]] inline Range share_of(int64_t count, const Member& member) {
+  return {count * member.rank / member.size, count * (member.rank + 1) / member.size};
+}
 
 }  // namespace scissionlite::kernels

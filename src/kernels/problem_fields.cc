@@ -25,7 +25,9 @@ int64_t ProblemFields::take(const std::string& name, int64_t fallback) {
 }
 
 void ProblemFields::finish() const {
-  if (!fields_.empty()) throw InvalidArgument("[kernels] '" + text_ + "' has an unknown field '" + fields_.begin()->first + "'; expected a text such as '" + example_ + "'");
+  if (!fields_.empty())
+    throw InvalidArgument("[kernels] '" + text_ + "' has an unknown field '" + fields_.begin()->first + "'; expected a text such as '" + example_ +
+                          "'");
 }
 
 void ProblemFields::fail(size_t at, const std::string& expected) const {

@@ -82,8 +82,8 @@ TEST(LinkEmulator, CarriesWhatTheLinkWould) {
     double bps, rtt_us;
     size_t bytes, reply_bytes;
   };
-  for (const auto& c : {Case{1e6, 1000, 5000, 100}, Case{5e6, 27400, 20000, 4000}, Case{58.8e6, 27400, 150528, 4000},
-                        Case{58.8e6, 1000, 25088, 4000}, Case{1e9, 1000, 600000, 4000}}) {
+  for (const auto& c : {Case{1e6, 1000, 5000, 100}, Case{5e6, 27400, 20000, 4000}, Case{58.8e6, 27400, 150528, 4000}, Case{58.8e6, 1000, 25088, 4000},
+                        Case{1e9, 1000, 600000, 4000}}) {
     const double ideal_us = c.rtt_us + static_cast<double>(c.bytes + 8 + c.reply_bytes) * 8e6 / c.bps;
     // Other work on the machine only ever adds, so the least of several round trips shows what the relay does itself.
     const double us = least_round_trip_us({.up_bps = c.bps, .down_bps = c.bps, .rtt_us = c.rtt_us}, c.bytes, c.reply_bytes, 25);
@@ -196,9 +196,7 @@ TEST(LinkEmulator, TakenPortNamesThePort) {
   try {
     LinkEmulator link("127.0.0.1:1", {}, port);
     FAIL();
-  } catch (const ResourceError& e) {
-    EXPECT_NE(std::string(e.what()).find(std::to_string(port)), std::string::npos) << e.what();
-  }
+  } catch (const ResourceError& e) { EXPECT_NE(std::string(e.what()).find(std::to_string(port)), std::string::npos) << e.what(); }
   EXPECT_THROW(LinkEmulator("edge-1", {}), InvalidArgument);
 }
 

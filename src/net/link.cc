@@ -10,18 +10,14 @@ constexpr const char* kGrammar =
     "expected RATE,RTT as \"58.8M,27.4ms\", or any of up=RATE down=RATE rtt=TIME jitter=TIME stall=TIME/TIME joined by commas; "
     "RATE is bit/s with k, M or G, TIME has the unit us, ms or s";
 
-[[noreturn]] void fail(const std::string& text, const std::string& why) {
-  throw InvalidArgument("[link] '" + text + "': " + why + "; " + kGrammar);
-}
+[[noreturn]] void fail(const std::string& text, const std::string& why) { throw InvalidArgument("[link] '" + text + "': " + why + "; " + kGrammar); }
 
 double parse_time_us(const std::string& text, const std::string& whole) {
   size_t used = 0;
   double value = 0;
   try {
     value = std::stod(text, &used);
-  } catch (const std::exception&) {
-    fail(whole, "'" + text + "' is not a time");
-  }
+  } catch (const std::exception&) { fail(whole, "'" + text + "' is not a time"); }
   const std::string unit = text.substr(used);
   const double scale = unit == "us" ? 1 : unit == "ms" ? 1e3 : unit == "s" ? 1e6 : value == 0 ? 1 : -1;
   if (scale < 0) fail(whole, "'" + text + "' has no unit out of us, ms, s");
@@ -34,9 +30,7 @@ double parse_rate(const std::string& text, const std::string& whole) {
   double rate = 0;
   try {
     rate = parse_scaled(text, "rate");
-  } catch (const InvalidArgument& e) {
-    fail(whole, "'" + text + "' is not a rate");
-  }
+  } catch (const InvalidArgument& e) { fail(whole, "'" + text + "' is not a rate"); }
   if (!(rate >= 0 && rate < 1e15)) fail(whole, "rate '" + text + "' is out of range");
   return rate;
 }

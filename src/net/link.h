@@ -11,10 +11,10 @@ namespace scissionlite::net {
 
 /// One direction at a time; both share `rtt_us` (half each way).
 struct LinkOptions {
-  double up_bps = 0;        // client -> server; 0 = unlimited
-  double down_bps = 0;      // server -> client; 0 = unlimited
-  double rtt_us = 0;        // added round-trip time
-  double jitter_us = 0;     // uniform, added per chunk, never reorders
+  double up_bps = 0;                            // client -> server; 0 = unlimited
+  double down_bps = 0;                          // server -> client; 0 = unlimited
+  double rtt_us = 0;                            // added round-trip time
+  double jitter_us = 0;                         // uniform, added per chunk, never reorders
   double stall_every_us = 0, stall_for_us = 0;  // the link freezes periodically
   // Nothing arrives any more, connections stay open. What is on its way is held and arrives once the hole is lifted, as
   // TCP would resend it.
@@ -37,11 +37,12 @@ class LinkEmulator {
   LinkEmulator(const LinkEmulator&) = delete;
   LinkEmulator& operator=(const LinkEmulator&) = delete;
   [[nodiscard]] int port() const;
-  [[nodiscard]] std::string address() const;  // "127.0.0.1:port"
+  [[nodiscard]] std::string address() const;     // "127.0.0.1:port"
   void set_options(const LinkOptions& options);  // takes effect for bytes not yet sent
-  /// Of the connections that are open now nothing arrives any more, for ever, and neither end is told: as behind a NAT that forgot them. New ones are carried.
+  /// Of the connections that are open now nothing arrives any more, for ever, and neither end is told: as behind a NAT that forgot them. New ones are
+  /// carried.
   void forget_connections();
-  [[nodiscard]] int64_t bytes_up() const;     // payload relayed so far
+  [[nodiscard]] int64_t bytes_up() const;  // payload relayed so far
   [[nodiscard]] int64_t bytes_down() const;
 
  private:

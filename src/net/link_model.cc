@@ -6,16 +6,15 @@
 namespace scissionlite::net {
 namespace {
 
-constexpr double kPacketBytes = 1448;          // payload of an Ethernet frame under TCP with time stamps
+constexpr double kPacketBytes = 1448;  // payload of an Ethernet frame under TCP with time stamps
 constexpr double kMaxChunkBytes = 64 * 1024;
-constexpr double kQueueBytes = 64 * 1024;      // of a modest router
+constexpr double kQueueBytes = 64 * 1024;  // of a modest router
 
 double work_us(double bytes, double rate_bps) { return rate_bps > 0 ? bytes * 8e6 / rate_bps : 0; }
 
 }  // namespace
 
-LinkModel::LinkModel(LaneOptions options, double now_us, uint64_t seed)
-    : options_(options), origin_us_(now_us), free_us_(now_us), rng_(seed) {}
+LinkModel::LinkModel(LaneOptions options, double now_us, uint64_t seed) : options_(options), origin_us_(now_us), free_us_(now_us), rng_(seed) {}
 
 double LinkModel::after_work(double from_us, double work) const {
   if (options_.stall_every_us <= 0 || options_.stall_for_us <= 0) return from_us + work;

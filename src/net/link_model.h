@@ -51,8 +51,8 @@ class LinkModel {
   void schedule(Transit& transit, double earliest_us);
   [[nodiscard]] double after_work(double from_us, double work_us) const;
   LaneOptions options_;
-  double origin_us_;         // stalls are counted from here
-  double free_us_ = 0;       // the link's sending end is idle from here on
+  double origin_us_;    // stalls are counted from here
+  double free_us_ = 0;  // the link's sending end is idle from here on
   double last_departs_us_ = 0;
   Rng rng_;
   std::deque<std::shared_ptr<Transit>> transits_;  // in link order

@@ -85,14 +85,12 @@ TEST(ParseLink, PrintsWhatItReads) {
 }
 
 TEST(ParseLink, SaysTheGrammar) {
-  for (const char* text : {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "up=", "upp=5M", "stall=1ms", "stall=1ms/2ms", "1M,-3ms",
-                           "nan,1ms", "1M,infms", "up=1M,,"})
+  for (const char* text :
+       {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "up=", "upp=5M", "stall=1ms", "stall=1ms/2ms", "1M,-3ms", "nan,1ms", "1M,infms", "up=1M,,"})
     try {
       (void)parse_link(text);
       FAIL() << text;
-    } catch (const InvalidArgument& e) {
-      EXPECT_NE(std::string(e.what()).find("expected RATE,RTT"), std::string::npos) << e.what();
-    }
+    } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("expected RATE,RTT"), std::string::npos) << e.what(); }
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ struct Lane {
 class Pipe {
  public:
   /// @param is_forgotten  what is read while it is true goes nowhere, and no end is passed on.
-  Pipe(Lane& lane, const Socket& from, const Socket& to, const std::atomic<bool>& is_forgotten) : lane_(lane), from_(from), to_(to), is_forgotten_(is_forgotten) {}
+  Pipe(Lane& lane, const Socket& from, const Socket& to, const std::atomic<bool>& is_forgotten)
+      : lane_(lane), from_(from), to_(to), is_forgotten_(is_forgotten) {}
   /// Until `from` ends, `to` is gone, or the lane stops. Each runs in a thread of its own.
   void read_all();
   void write_all();

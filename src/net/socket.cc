@@ -49,8 +49,7 @@ Socket listen_loopback(int port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (!socket.valid() || bind(socket.fd(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      listen(socket.fd(), 64) != 0)
+  if (!socket.valid() || bind(socket.fd(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || listen(socket.fd(), 64) != 0)
     throw ResourceError("[net] cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + std::strerror(errno) +
                         "; choose another port, or 0 for any free one");
   return socket;

@@ -30,8 +30,8 @@ class Edge {
   [[nodiscard]] virtual std::string address() const = 0;
   /// Waits for a connection.
   virtual void connect() = 0;
-  /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing. @param sha256  of the one that is meant: an edge may still hold it when
-  /// the model was replaced.
+  /// What the edge claims about a model: config parameters and metadata properties. A stock edge may claim nothing. @param sha256  of the one that is
+  /// meant: an edge may still hold it when the model was replaced.
   [[nodiscard]] virtual std::map<std::string, std::string> claims(const std::string& model, const std::string& sha256) = 0;
   /// Name and extensions: the versions that it speaks (protocol/versions.h), whether it can answer with the best classes instead of all scores.
   [[nodiscard]] virtual protocol::ServerMetadata server() { return {}; }

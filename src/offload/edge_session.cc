@@ -114,7 +114,8 @@ void EdgeSession::check_in_background() {
       else wake_.wait(lock, [&] { return is_due() || is_on_trust_; });
       continue;
     }
-    const double now_us = Clock::steady().now_us(), due_us = breaker_.is_ready() ? rests_until_us_ : std::max(breaker_.check_due_us(), rests_until_us_);
+    const double now_us = Clock::steady().now_us(),
+                 due_us = breaker_.is_ready() ? rests_until_us_ : std::max(breaker_.check_due_us(), rests_until_us_);
     if (due_us > now_us) {
       wake_.wait_for(lock, std::chrono::duration<double, std::micro>(due_us - now_us));
       continue;  // a change may have moved it
@@ -160,7 +161,9 @@ void EdgeSession::ping(size_t padding_bytes, double deadline_us) {
   }
 }
 
-double EdgeSession::recheck_in_us() const { return is_on_trust_ ? checked_us_ + options_.recheck_us - Clock::steady().now_us() : std::numeric_limits<double>::infinity(); }
+double EdgeSession::recheck_in_us() const {
+  return is_on_trust_ ? checked_us_ + options_.recheck_us - Clock::steady().now_us() : std::numeric_limits<double>::infinity();
+}
 
 /// Soon, on the background thread.
 void EdgeSession::want_check() {
@@ -169,7 +172,8 @@ void EdgeSession::want_check() {
   wake_.notify_all();
 }
 
-/// Waits for the check that makes an answer good, but no longer than its image can. @param asked_on  the connection when the call was made: an answer is only as good as the tail behind its own.
+/// Waits for the check that makes an answer good, but no longer than its image can. @param asked_on  the connection when the call was made: an answer
+/// is only as good as the tail behind its own.
 void EdgeSession::require_checked_connection(uint64_t asked_on, double until_us) {
   const uint64_t now_on = edge_->connection_number();
   if (now_on == checked_connection_ && asked_on == checked_connection_) return;
@@ -179,13 +183,17 @@ void EdgeSession::require_checked_connection(uint64_t asked_on, double until_us)
     const auto is_settled = [&] { return is_stopping_ || !breaker_.is_ready() || checked_connection_ >= now_on; };  // numbers only grow
     if (!is_settled()) wanted_on_ = std::max(wanted_on_, now_on), wake_.notify_all();
     if (asked_on == now_on)
-      while (!is_settled() && Clock::steady().now_us() < until_us) wake_.wait_for(lock, std::chrono::duration<double, std::micro>(std::min(until_us - Clock::steady().now_us(), kLongestWaitUs)));
+      while (!is_settled() && Clock::steady().now_us() < until_us)
+        wake_.wait_for(lock, std::chrono::duration<double, std::micro>(std::min(until_us - Clock::steady().now_us(), kLongestWaitUs)));
   }
   if (state_ == EdgeState::kRefused) throw InvalidArgument(reason());
   if (state_ != EdgeState::kReady) throw NotChecked(reason());
   if (asked_on == now_on && asked_on == checked_connection_) return;
-  if (asked_on == now_on && checked_connection_ < asked_on) throw NotChecked("[offload] the connection to " + edge_->address() + " is new, and its tail could not be checked in the time of this image; the answer is dropped");
-  throw NotChecked("[offload] the connection to " + edge_->address() + " changed while an image was on its way; the answer is dropped, as nobody knows whose it is");
+  if (asked_on == now_on && checked_connection_ < asked_on)
+    throw NotChecked("[offload] the connection to " + edge_->address() +
+                     " is new, and its tail could not be checked in the time of this image; the answer is dropped");
+  throw NotChecked("[offload] the connection to " + edge_->address() +
+                   " changed while an image was on its way; the answer is dropped, as nobody knows whose it is");
 }
 
 /// @throws where nothing may be sent.
@@ -204,14 +212,16 @@ EdgeSession::Asked EdgeSession::asked(const protocol::InferRequest& request, dou
   return out;
 }
 
-/// An edge may put another model in the tail's place while the connection stays: ours says with each answer whose it is, others change the version that they answer, or nothing.
+/// An edge may put another model in the tail's place while the connection stays: ours says with each answer whose it is, others change the version
+/// that they answer, or nothing.
 /// @throws InvalidArgument: it is another's; NotChecked: it may be.
 void EdgeSession::require_same_model(const Asked& asked, const protocol::InferResult& result) {
   const auto it = result.parameters.find(kModelHashKey);
   const auto* hash = it == result.parameters.end() ? nullptr : std::get_if<std::string>(&it->second);
   if (hash != nullptr && !asked.model_sha256.empty()) {
     if (*hash == asked.model_sha256) return;
-    const std::string reason = "[offload] " + edge_->address() + " answered with the model of sha256 " + *hash + ", asked for " + asked.model_sha256 + "; the answer is dropped";
+    const std::string reason = "[offload] " + edge_->address() + " answered with the model of sha256 " + *hash + ", asked for " + asked.model_sha256 +
+                               "; the answer is dropped";
     change([&](auto& breaker, double now_us) { breaker.refused(reason, now_us); });
     throw InvalidArgument(reason);
   }
@@ -221,7 +231,8 @@ void EdgeSession::require_same_model(const Asked& asked, const protocol::InferRe
   if (*version_ == result.version) return;
   is_check_wanted_ = true;
   wake_.notify_all();
-  throw NotChecked("[offload] " + edge_->address() + " answers version '" + result.version + "' of the model now, and answered '" + *version_ + "' before; its tail is checked again, the answer is dropped");
+  throw NotChecked("[offload] " + edge_->address() + " answers version '" + result.version + "' of the model now, and answered '" + *version_ +
+                   "' before; its tail is checked again, the answer is dropped");
 }
 
 /// @param take  waits for the answer, or reads one that has come. @param held_us  may be nullptr.
@@ -250,7 +261,9 @@ protocol::InferResult EdgeSession::end_call(const Asked& asked, const std::funct
   const std::lock_guard lock(mutex_);
   if (!result.id.empty() && result.id != asked.id) {
     ++counters_.mismatched_ids;
-    throw TransportError("[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + asked.id + "'; the answer is dropped", /*retryable=*/true);
+    throw TransportError(
+        "[offload] " + edge_->address() + " answered request '" + result.id + "' to request '" + asked.id + "'; the answer is dropped",
+        /*retryable=*/true);
   }
   breaker_.answered();
   return result;
@@ -258,14 +271,16 @@ protocol::InferResult EdgeSession::end_call(const Asked& asked, const std::funct
 
 protocol::InferResult EdgeSession::call(const protocol::InferRequest& request, double deadline_us, double* held_us) {
   begin_call();
-  return end_call(asked(request, deadline_us), [&] { return edge_->infer(request, deadline_us); }, held_us);
+  return end_call(
+      asked(request, deadline_us), [&] { return edge_->infer(request, deadline_us); }, held_us);
 }
 
 void EdgeSession::call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done) {
   begin_call();
-  edge_->infer_async(request, deadline_us, [this, asked = asked(request, deadline_us), done = std::move(done)](std::function<protocol::InferResult()> take) {
-    done([this, asked, take = std::move(take)] { return end_call(asked, take, /*held_us=*/nullptr); });
-  });
+  edge_->infer_async(request, deadline_us,
+                     [this, asked = asked(request, deadline_us), done = std::move(done)](std::function<protocol::InferResult()> take) {
+                       done([this, asked, take = std::move(take)] { return end_call(asked, take, /*held_us=*/nullptr); });
+                     });
 }
 
 }  // namespace scissionlite::offload

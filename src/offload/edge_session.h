@@ -2,8 +2,8 @@
 //
 // States and when to check again are control::Breaker's; here are the thread that checks, the connection, and what is logged.
 // An edge that is busy (protocol::Busy: a quota, a full queue) stays kReady and is not asked before the time that it names.
-// Each change of state is logged once, and a new reason to stay down once a minute; the waits of the background check double up to a limit, with jitter, so that many
-// devices do not return at the same moment.
+// Each change of state is logged once, and a new reason to stay down once a minute; the waits of the background check double up to a limit, with
+// jitter, so that many devices do not return at the same moment.
 #pragma once
 
 #include <atomic>
@@ -59,11 +59,13 @@ class EdgeSession {
   [[nodiscard]] bool holds_other_tail() const { return holds_other_tail_; }
   /// Why it is down or refused; "" when ready.
   [[nodiscard]] std::string reason() const;
-  /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes, which the background thread makes, or `deadline_us` is over.
-  /// @param held_us  gets how long that was. @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; NotChecked; InvalidArgument when it refused.
+  /// Sends one request. An answer that came over a connection not checked yet is held back until the check passes, which the background thread makes,
+  /// or `deadline_us` is over.
+  /// @param held_us  gets how long that was. @throws TransportError when the edge cannot be used, failed or missed `deadline_us`; NotChecked;
+  /// InvalidArgument when it refused.
   [[nodiscard]] protocol::InferResult call(const protocol::InferRequest& request, double deadline_us, double* held_us = nullptr);
-  /// The same without a thread that waits. `done` is told on a thread of the edge's, which it must not hold up; `take` gives the answer or throws as `call` does, and may wait for a check of the
-  /// tail until `deadline_us` is over: call it on another thread. The session must outlive both.
+  /// The same without a thread that waits. `done` is told on a thread of the edge's, which it must not hold up; `take` gives the answer or throws as
+  /// `call` does, and may wait for a check of the tail until `deadline_us` is over: call it on another thread. The session must outlive both.
   /// @throws what `call` throws where nothing is sent; then `done` is not called.
   void call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done);
   /// See Edge::ping. One without padding that fails opens the breaker: so little always arrives where anything does. @throws TransportError.
@@ -89,7 +91,9 @@ class EdgeSession {
   void require_same_model(const Asked& asked, const protocol::InferResult& result);
   void note_failure(const std::string& reason, bool missed_deadline);
   void want_check();
-  [[nodiscard]] bool is_check_due() const { return is_check_wanted_ || wanted_on_ > checked_connection_ || recheck_in_us() <= 0; }  // of a session that is ready
+  [[nodiscard]] bool is_check_due() const {
+    return is_check_wanted_ || wanted_on_ > checked_connection_ || recheck_in_us() <= 0;
+  }  // of a session that is ready
   [[nodiscard]] double recheck_in_us() const;
   void require_checked_connection(uint64_t asked_on, double until_us);
 
@@ -100,18 +104,18 @@ class EdgeSession {
   std::atomic<uint64_t> checked_connection_{0};
   std::atomic<double> fell_us_{0};
   std::atomic<bool> holds_other_tail_{false};
-  std::mutex checking_;               // one check at a time
-  mutable std::mutex mutex_;          // guards what follows
+  std::mutex checking_;       // one check at a time
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   control::Breaker breaker_;
   SessionCounters counters_;
   double rests_until_us_ = 0;         // of the steady clock: the edge asked not to be asked before
   std::string rest_reason_, logged_;  // logged_: why it is down, as last written
   bool is_stopping_ = false;
-  bool is_check_wanted_ = false;      // though it is ready; the background thread makes it
-  uint64_t wanted_on_ = 0;            // connection whose tail images wait for
-  double checked_us_ = 0;             // when the last check began, of the steady clock
-  bool is_on_trust_ = false;          // it has answered since, without a hash of the model
+  bool is_check_wanted_ = false;        // though it is ready; the background thread makes it
+  uint64_t wanted_on_ = 0;              // connection whose tail images wait for
+  double checked_us_ = 0;               // when the last check began, of the steady clock
+  bool is_on_trust_ = false;            // it has answered since, without a hash of the model
   std::optional<std::string> version_;  // of the model in the first such answer since
   LogLimit limit_;
   std::thread background_;

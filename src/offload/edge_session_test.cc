@@ -20,10 +20,13 @@ class EdgeSessionTest : public ::testing::Test {
     };
   }
   EdgeSession& start(const SessionOptions& options = {.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}}) {
-    session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [this](Edge&) {
-      ++checks_;
-      if (wrong_tail_) throw InvalidArgument("other tail");
-    }, options);
+    session_ = std::make_unique<EdgeSession>(
+        std::make_unique<FakeEdge>(script_),
+        [this](Edge&) {
+          ++checks_;
+          if (wrong_tail_) throw InvalidArgument("other tail");
+        },
+        options);
     session_->start();
     return *session_;
   }
@@ -67,7 +70,11 @@ protocol::InferResult call_async(EdgeSession& session, double deadline_us = 1e5)
 TEST_F(EdgeSessionTest, AnAnswerThatNobodyWaitsForIsJudgedAsAnyOther) {
   auto& session = start();
   EXPECT_EQ(call_async(session).id, "7");
-  set_infer([](const auto&, double) { protocol::InferResult x; x.id = "6"; return x; });
+  set_infer([](const auto&, double) {
+    protocol::InferResult x;
+    x.id = "6";
+    return x;
+  });
   EXPECT_THROW((void)call_async(session), TransportError);
   EXPECT_EQ(session.counters().mismatched_ids, 1);
   set_infer([](const auto&, double) -> protocol::InferResult { throw protocol::Busy("its queue is full", 1e3); });
@@ -136,13 +143,14 @@ TEST_F(EdgeSessionTest, ABusyEdgeIsNotAskedBeforeItsTime) {
 
 TEST_F(EdgeSessionTest, ACheckThatIsRefusedForAQuotaWaitsToo) {
   std::atomic<double> last_us{0};
-  session_ = std::make_unique<EdgeSession>(std::make_unique<FakeEdge>(script_), [&](Edge&) {
-    if (++checks_ > 1) {
-      EXPECT_GE(Clock::steady().now_us() - last_us, 200e3);
-    }
-    last_us = Clock::steady().now_us();
-    if (checks_ < 3) throw protocol::Busy("over quota", 200e3);
-  }, SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}});
+  session_ = std::make_unique<EdgeSession>(
+      std::make_unique<FakeEdge>(script_),
+      [&](Edge&) {
+        if (++checks_ > 1) { EXPECT_GE(Clock::steady().now_us() - last_us, 200e3); }
+        last_us = Clock::steady().now_us();
+        if (checks_ < 3) throw protocol::Busy("over quota", 200e3);
+      },
+      SessionOptions{.breaker = {.first_retry_us = 5e3, .longest_retry_us = 20e3, .refused_retry_us = 10e3}});
   session_->start();
   EXPECT_EQ(session_->state(), EdgeState::kDown);
   ASSERT_TRUE(reaches(EdgeState::kReady));
@@ -163,7 +171,11 @@ TEST_F(EdgeSessionTest, LostConnectionOpensAtOnceAndIsCheckedAgain) {
   set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
   EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
   EXPECT_NE(session.state(), EdgeState::kUnknown);
-  set_infer([](const auto& r, double) { protocol::InferResult x; x.id = r.id; return x; });
+  set_infer([](const auto& r, double) {
+    protocol::InferResult x;
+    x.id = r.id;
+    return x;
+  });
   ASSERT_TRUE(reaches(EdgeState::kReady));
   EXPECT_GE(checks_, 2);
 }
@@ -362,7 +374,11 @@ TEST_F(EdgeSessionTest, fault_11_AnEdgeThatSaysNoHashIsCheckedFromTimeToTimeAndW
 
 TEST_F(EdgeSessionTest, AnswerToAnotherRequestIsDropped) {
   auto& session = start();
-  set_infer([](const auto&, double) { protocol::InferResult x; x.id = "6"; return x; });
+  set_infer([](const auto&, double) {
+    protocol::InferResult x;
+    x.id = "6";
+    return x;
+  });
   EXPECT_THROW((void)session.call(kRequest, 1e5), TransportError);
   EXPECT_EQ(session.counters().mismatched_ids, 1);
 }

@@ -38,9 +38,7 @@ void Edge::infer_async(const protocol::InferRequest& request, double deadline_us
   protocol::InferResult result;
   try {
     result = infer(request, deadline_us);
-  } catch (...) {
-    failure = std::current_exception();
-  }
+  } catch (...) { failure = std::current_exception(); }
   done([failure, result = std::move(result)] {  // may be called later
     if (failure) std::rethrow_exception(failure);
     return result;

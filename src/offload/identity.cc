@@ -13,15 +13,15 @@ std::string wrong_tail(const Edge& edge, const Manifest& manifest, const std::st
          "; serve the model repository that was written together with this package by `scissionlite prepare`, or prepare both again";
 }
 
-[[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) { throw InvalidArgument(wrong_tail(edge, manifest, why)); }
+[[noreturn]] void refuse(const Edge& edge, const Manifest& manifest, const std::string& why) {
+  throw InvalidArgument(wrong_tail(edge, manifest, why));
+}
 
 std::map<std::string, std::string> compare_claim(Edge& edge, const Manifest& manifest) {
   std::map<std::string, std::string> claims;
   try {
     claims = edge.claims(manifest.tail_name, manifest.tail_sha256);
-  } catch (const InvalidArgument& e) {
-    throw OtherTail(wrong_tail(edge, manifest, std::string("is not served (") + e.what() + ")"));
-  }
+  } catch (const InvalidArgument& e) { throw OtherTail(wrong_tail(edge, manifest, std::string("is not served (") + e.what() + ")")); }
   const auto claim = claims.find(kModelHashKey);
   if (claim != claims.end() && claim->second != manifest.tail_sha256)
     throw OtherTail(wrong_tail(edge, manifest, "has sha256 " + claim->second + ", expected " + manifest.tail_sha256));
@@ -49,8 +49,7 @@ const Tensor* find_output(const protocol::InferResult& result, const std::string
   return nullptr;
 }
 
-void compare_answer(const Edge& edge, const Manifest& manifest, const ProbeTensors& probe, const protocol::InferResult& result,
-                    double tolerance) {
+void compare_answer(const Edge& edge, const Manifest& manifest, const ProbeTensors& probe, const protocol::InferResult& result, double tolerance) {
   for (const auto& [name, expected] : probe.outputs) {
     const Tensor* given = find_output(result, name);
     if (given == nullptr) refuse(edge, manifest, "has no output '" + name + "'");
@@ -58,8 +57,9 @@ void compare_answer(const Edge& edge, const Manifest& manifest, const ProbeTenso
       refuse(edge, manifest, "answers the probe with shape " + to_string(given->shape()) + ", expected " + to_string(expected.shape()));
     const double difference = max_relative_error(given->reshaped(expected.shape()).to_f32(), expected.to_f32());
     if (!(difference <= tolerance))
-      refuse(edge, manifest, "answers the probe differently in output '" + name + "': by " + format_fixed(difference * 100, 3) +
-                                 " % of the largest value, allowed " + format_fixed(tolerance * 100, 3) + " %");
+      refuse(edge, manifest,
+             "answers the probe differently in output '" + name + "': by " + format_fixed(difference * 100, 3) + " % of the largest value, allowed " +
+                 format_fixed(tolerance * 100, 3) + " %");
   }
 }
 
@@ -89,23 +89,19 @@ void check_versions(const Edge& edge, const protocol::ServerMetadata& server) {
   try {
     const auto theirs = protocol::versions_of_server(server.name, server.extensions);
     if (theirs) why = protocol::disagreement(*theirs, protocol::kVersions);
-  } catch (const InvalidArgument& e) {
-    why = e.what();
-  }
+  } catch (const InvalidArgument& e) { why = e.what(); }
   if (!why.empty()) throw InvalidArgument("[offload] the edge " + edge.address() + ": " + why);
 }
 
-std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us,
-                                                  const std::vector<std::pair<std::string, std::string>>& metadata) {
+std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance,
+                                                  double deadline_us, const std::vector<std::pair<std::string, std::string>>& metadata) {
   auto claims = compare_claim(edge, manifest);
   protocol::InferResult result;
   try {
     auto request = make_request(manifest, probe_inputs(manifest, probe), "probe");
     request.metadata = metadata;
     result = edge.infer(request, deadline_us);
-  } catch (const InvalidArgument& e) {
-    refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")");
-  }
+  } catch (const InvalidArgument& e) { refuse(edge, manifest, std::string("refuses the probe (") + e.what() + ")"); }
   compare_answer(edge, manifest, probe, result, tolerance);
   return claims;
 }

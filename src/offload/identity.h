@@ -14,10 +14,11 @@ void check_versions(const Edge& edge, const protocol::ServerMetadata& server);
 /// @param tolerance  largest difference allowed, as a share of the answer's largest magnitude; different engines on the
 ///                   same tail stay below 1e-3 in f32. @param metadata  of the call.
 /// @return what the edge claims of the model.
-/// @throws OtherTail: the edge holds another tail, or none (names the model and both hashes); InvalidArgument: it answers differently (names the difference).
+/// @throws OtherTail: the edge holds another tail, or none (names the model and both hashes); InvalidArgument: it answers differently (names the
+/// difference).
 /// @throws TransportError: the edge could not be asked.
-std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance, double deadline_us,
-                                                  const std::vector<std::pair<std::string, std::string>>& metadata = {});
+std::map<std::string, std::string> check_identity(Edge& edge, const Manifest& manifest, const ProbeTensors& probe, double tolerance,
+                                                  double deadline_us, const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
 /// A request to the tail, with its hash.
 [[nodiscard]] protocol::InferRequest make_request(const Manifest& manifest, std::vector<protocol::WireTensor> inputs, std::string id);

@@ -23,14 +23,16 @@ bool is_compiled(const fs::path& folder) { return fs::is_regular_file(folder / k
 
 CompiledModel load_compiled(const fs::path& folder) {
   if (!is_compiled(folder))
-    throw InvalidArgument("[compiled] '" + folder.string() + "' is a folder without " + kCompiledJson + "; expected an ONNX file, or a folder that `scissionlite compile` wrote");
+    throw InvalidArgument("[compiled] '" + folder.string() + "' is a folder without " + kCompiledJson +
+                          "; expected an ONNX file, or a folder that `scissionlite compile` wrote");
   const auto path = folder / kCompiledJson;
   auto compiled = compiled_from_json(read_json(path, "compiled", 1), path.string());
   for (const auto& file : compiled.files) {
     std::error_code error;
     const auto bytes = fs::file_size(folder / file.name, error);
     if (error || bytes != static_cast<uintmax_t>(file.bytes))
-      throw InvalidArgument("[compiled] '" + (folder / file.name).string() + "' " + (error ? "is missing" : "has " + std::to_string(bytes) + " bytes") + ", expected " + std::to_string(file.bytes) +
+      throw InvalidArgument("[compiled] '" + (folder / file.name).string() + "' " +
+                            (error ? "is missing" : "has " + std::to_string(bytes) + " bytes") + ", expected " + std::to_string(file.bytes) +
                             " bytes; the folder was copied in part or changed: copy it again, or compile the model again");
   }
   return compiled;
@@ -41,7 +43,8 @@ std::string read_compiled_file(const fs::path& folder, const CompiledModel& comp
   if (!listed) throw InvalidArgument("[compiled] '" + (folder / kCompiledJson).string() + "' lists no '" + name + "'; compile the model again");
   auto bytes = read_file(folder / name);
   if (const auto given = checksum_text(fast_hash(std::as_bytes(std::span(bytes)))); given != listed->checksum)
-    throw InvalidArgument("[compiled] '" + (folder / name).string() + "' has checksum " + given + ", expected " + listed->checksum + "; the file was damaged: copy it again, or compile the model again");
+    throw InvalidArgument("[compiled] '" + (folder / name).string() + "' has checksum " + given + ", expected " + listed->checksum +
+                          "; the file was damaged: copy it again, or compile the model again");
   return bytes;
 }
 
@@ -54,7 +57,13 @@ Graph compiled_graph(const fs::path& folder, const fs::path& model) {
   graph.inputs = compiled.inputs;
   graph.outputs = compiled.outputs;
   graph.metadata = compiled.metadata;
-  Node node{.name = compiled.model_name, .op_type = kCompiledNode, .domain = "scissionlite", .inputs = {}, .outputs = {}, .attributes = {{"folder", fs::absolute(folder).string()}}, .doc = {}};
+  Node node{.name = compiled.model_name,
+            .op_type = kCompiledNode,
+            .domain = "scissionlite",
+            .inputs = {},
+            .outputs = {},
+            .attributes = {{"folder", fs::absolute(folder).string()}},
+            .doc = {}};
   if (!model.empty()) node.attributes["model"] = fs::absolute(model).string();
   for (const auto& input : compiled.inputs) node.inputs.push_back(input.name);
   for (const auto& output : compiled.outputs) node.outputs.push_back(output.name);

@@ -14,7 +14,7 @@
 namespace scissionlite {
 
 inline constexpr const char* kCompiledJson = "compiled.json";
-inline constexpr const char* kCompiledModel = "model.onnx";  // a copy of the model, where it was wanted
+inline constexpr const char* kCompiledModel = "model.onnx";    // a copy of the model, where it was wanted
 inline constexpr const char* kCompiledNode = "CompiledModel";  // of domain "scissionlite", attribute "folder"
 
 /// One step as it runs, and why so.
@@ -41,7 +41,7 @@ struct CompiledFile {
 /// compiled.json ("scissionlite.compiled/1").
 struct CompiledModel {
   std::string model_name, model_sha256;
-  std::string created_by;  // version of ScissionLite
+  std::string created_by;     // version of ScissionLite
   std::string engine, build;  // the engine's name, and the state of its code: other code may order weights otherwise
   std::string isa;
   int lanes = 1, threads = 1;  // floats of a vector; threads that choices were made for (any number may run)

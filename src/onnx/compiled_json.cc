@@ -7,7 +7,8 @@ namespace {
 
 std::string hex_from(const JsonReader& json, size_t digits) {
   const auto text = json.text();
-  if (text.size() != digits || text.find_first_not_of("0123456789abcdef") != std::string::npos) json.fail(std::to_string(digits) + " hexadecimal digits");
+  if (text.size() != digits || text.find_first_not_of("0123456789abcdef") != std::string::npos)
+    json.fail(std::to_string(digits) + " hexadecimal digits");
   return text;
 }
 
@@ -101,18 +102,31 @@ ValueInfo value_from_json(const JsonReader& json) {
     if (size == -1) size = 1;
   try {
     (void)element_count(known);
-  } catch (const InvalidArgument&) {
-    json.at("shape").fail("sizes of a tensor, -1 where one is open");
-  }
+  } catch (const InvalidArgument&) { json.at("shape").fail("sizes of a tensor, -1 where one is open"); }
   return info;
 }
 
 Json to_json(const CompiledModel& c) {
-  Json json{{"schema", "scissionlite.compiled/1"}, {"model_name", c.model_name}, {"model_sha256", c.model_sha256}, {"created_by", c.created_by}, {"engine", c.engine}, {"build", c.build},
-            {"isa", c.isa}, {"lanes", c.lanes}, {"threads", c.threads}, {"precision", c.precision}, {"cpu", c.cpu}, {"tuning", c.tuning},
-            {"inputs", values_to_json(c.inputs)}, {"outputs", values_to_json(c.outputs)}, {"packed_bytes", c.packed_bytes}, {"files", Json::array()}, {"programs", Json::array()}};
+  Json json{{"schema", "scissionlite.compiled/1"},
+            {"model_name", c.model_name},
+            {"model_sha256", c.model_sha256},
+            {"created_by", c.created_by},
+            {"engine", c.engine},
+            {"build", c.build},
+            {"isa", c.isa},
+            {"lanes", c.lanes},
+            {"threads", c.threads},
+            {"precision", c.precision},
+            {"cpu", c.cpu},
+            {"tuning", c.tuning},
+            {"inputs", values_to_json(c.inputs)},
+            {"outputs", values_to_json(c.outputs)},
+            {"packed_bytes", c.packed_bytes},
+            {"files", Json::array()},
+            {"programs", Json::array()}};
   if (!c.metadata.empty()) json["metadata"] = c.metadata;
-  for (const auto& file : c.files) json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"checksum", file.checksum}});
+  for (const auto& file : c.files)
+    json["files"].push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"checksum", file.checksum}});
   for (const auto& program : c.programs) json["programs"].push_back(program_to_json(program));
   return json;
 }
@@ -120,7 +134,8 @@ Json to_json(const CompiledModel& c) {
 CompiledModel compiled_from_json(const Json& json, const std::string& where) {
   check_schema(json, "compiled", 1, where);
   const JsonReader reader(json, where);
-  reader.allow_only({"schema", "model_name", "model_sha256", "created_by", "engine", "build", "isa", "lanes", "threads", "precision", "cpu", "tuning", "inputs", "outputs", "metadata", "packed_bytes", "files", "programs"});
+  reader.allow_only({"schema", "model_name", "model_sha256", "created_by", "engine", "build", "isa", "lanes", "threads", "precision", "cpu", "tuning",
+                     "inputs", "outputs", "metadata", "packed_bytes", "files", "programs"});
   CompiledModel c;
   c.model_name = reader.at("model_name").text();
   c.model_sha256 = hex_from(reader.at("model_sha256"), 64);

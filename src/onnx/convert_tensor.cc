@@ -95,7 +95,8 @@ Tensor TensorReader::read_external(const pb::TensorProto& proto, Dtype dtype, co
   const std::string& bytes = external_bytes(proto, range.location);
   const int64_t needed = element_count(shape) * static_cast<int64_t>(dtype_size(dtype));
   if (range.length >= 0 && range.length != needed)
-    fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, its external length is " + std::to_string(range.length));
+    fail(proto,
+         "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, its external length is " + std::to_string(range.length));
   const auto available = static_cast<int64_t>(bytes.size());
   if (range.offset > available || needed > available - range.offset)
     fail(proto, "needs bytes " + std::to_string(range.offset) + " to " + std::to_string(range.offset + needed) + " of '" + range.location +
@@ -108,9 +109,12 @@ Tensor TensorReader::read_external(const pb::TensorProto& proto, Dtype dtype, co
 /// Packed as raw data, in a file beside the model, or a byte in each int32.
 Tensor TensorReader::read_narrow(const pb::TensorProto& proto, const NarrowType& type, const Shape& shape) {
   const int64_t needed = type.packed_bytes(element_count(shape));
-  if (proto.data_location() == pb::TensorProto::EXTERNAL) return unpack_narrow(type, shape, reinterpret_cast<const uint8_t*>(read_external(proto, Dtype::kU8, {needed}).data()));
+  if (proto.data_location() == pb::TensorProto::EXTERNAL)
+    return unpack_narrow(type, shape, reinterpret_cast<const uint8_t*>(read_external(proto, Dtype::kU8, {needed}).data()));
   const auto given = proto.has_raw_data() ? static_cast<int64_t>(proto.raw_data().size()) : static_cast<int64_t>(proto.int32_data_size());
-  if (given != needed) fail(proto, "of shape " + to_string(shape) + " and " + std::to_string(type.bits) + " bits needs " + std::to_string(needed) + " bytes, got " + std::to_string(given));
+  if (given != needed)
+    fail(proto, "of shape " + to_string(shape) + " and " + std::to_string(type.bits) + " bits needs " + std::to_string(needed) + " bytes, got " +
+                    std::to_string(given));
   if (proto.has_raw_data()) return unpack_narrow(type, shape, reinterpret_cast<const uint8_t*>(proto.raw_data().data()));
   const std::vector<uint8_t> bytes(proto.int32_data().begin(), proto.int32_data().end());
   return unpack_narrow(type, shape, bytes.data());
@@ -133,7 +137,8 @@ Tensor TensorReader::read(pb::TensorProto& proto) {
   // Check what is there before taking memory: a few bytes of a damaged file can claim terabytes.
   const int64_t held = proto.has_raw_data() ? static_cast<int64_t>(proto.raw_data().size())
                                             : static_cast<int64_t>(proto.ByteSizeLong()) * static_cast<int64_t>(dtype_size(dtype));
-  if (needed > held) fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, the file holds fewer; it is truncated");
+  if (needed > held)
+    fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, the file holds fewer; it is truncated");
   if (proto.has_raw_data()) {
     if (held != needed) fail(proto, "of shape " + to_string(shape) + " needs " + std::to_string(needed) + " bytes, got " + std::to_string(held));
     return take_raw_data(proto, dtype, shape);

@@ -20,7 +20,8 @@ void check_size(uint64_t bytes, const std::string& where) {
   if (bytes == 0) throw ModelError("[onnx import] " + where + " is empty; expected an ONNX model");
   constexpr uint64_t kLargest = (uint64_t{1} << 31) - 1;
   if (bytes > kLargest)
-    throw ModelError("[onnx import] " + where + " has " + std::to_string(bytes) + " bytes; an ONNX file ends at 2 GiB: save the weights as external data");
+    throw ModelError("[onnx import] " + where + " has " + std::to_string(bytes) +
+                     " bytes; an ONNX file ends at 2 GiB: save the weights as external data");
 }
 
 pb::ModelProto parse_proto(google::protobuf::io::ZeroCopyInputStream& stream, uint64_t bytes, const std::string& where) {
@@ -44,8 +45,7 @@ pb::ModelProto parse_proto(std::string_view bytes, const std::string& where) {
 /// Takes the weights out of the model.
 class Importer {
  public:
-  Importer(pb::ModelProto& model, const fs::path& folder, std::string where)
-      : model_(model), where_(std::move(where)), reader_(folder, where_) {}
+  Importer(pb::ModelProto& model, const fs::path& folder, std::string where) : model_(model), where_(std::move(where)), reader_(folder, where_) {}
 
   Graph run() {
     import_header();
@@ -116,7 +116,8 @@ class Importer {
   /// Of an input or an output, whose type others see.
   ValueInfo interface_info(const pb::ValueInfoProto& proto) const {
     if (narrow_type(proto.type().tensor_type().elem_type()))
-      throw Unsupported("[onnx import] " + where_ + ": '" + proto.name() + "' is an input or output of a type of fewer than 8 bits; quantise it inside the model");
+      throw Unsupported("[onnx import] " + where_ + ": '" + proto.name() +
+                        "' is an input or output of a type of fewer than 8 bits; quantise it inside the model");
     return value_info(proto);
   }
 
@@ -132,7 +133,8 @@ class Importer {
     if (graph_.opset(node.domain) == 0)
       throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] is of domain '" + node.domain + "', which the model does not import");
     for (auto& attribute : *proto.mutable_attribute()) {
-      if (const auto type = narrow_type(attribute.t().data_type()); type && node.op_type == "Constant" && !node.outputs.empty()) narrow_[node.outputs[0]] = *type;
+      if (const auto type = narrow_type(attribute.t().data_type()); type && node.op_type == "Constant" && !node.outputs.empty())
+        narrow_[node.outputs[0]] = *type;
       if (auto value = import_attribute(node, attribute)) node.attributes.emplace(attribute.name(), std::move(*value));
     }
     return node;
@@ -186,13 +188,16 @@ Graph import_proto(pb::ModelProto proto, const fs::path& folder, const std::stri
 
 }  // namespace
 
-Graph parse_model(std::string_view bytes, const fs::path& folder, const std::string& where) { return import_proto(parse_proto(bytes, where), folder, where); }
+Graph parse_model(std::string_view bytes, const fs::path& folder, const std::string& where) {
+  return import_proto(parse_proto(bytes, where), folder, where);
+}
 
 /// From the stream, so that weights are in memory once.
 Graph load_model(const fs::path& path) {
   if (fs::is_directory(path)) return compiled_graph(path);
   std::ifstream file(path, std::ios::binary);
-  if (!file || !fs::is_regular_file(path)) return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());  // says what is wrong
+  if (!file || !fs::is_regular_file(path))
+    return parse_model(read_file(path, (uint64_t{1} << 31)), path.parent_path(), path.string());  // says what is wrong
   const auto bytes = fs::file_size(path);
   check_size(bytes, path.string());
   google::protobuf::io::IstreamInputStream stream(&file, 1 << 16);

@@ -7,7 +7,9 @@ namespace {
 
 constexpr int64_t kUint4 = 21, kInt4 = 22, kUint2 = 25, kInt2 = 26;  // TensorProto.DataType
 
-Tensor scalar_of(const NarrowType& type, int value) { return type.is_signed ? Tensor::scalar<int8_t>(static_cast<int8_t>(value)) : Tensor::scalar<uint8_t>(static_cast<uint8_t>(value)); }
+Tensor scalar_of(const NarrowType& type, int value) {
+  return type.is_signed ? Tensor::scalar<int8_t>(static_cast<int8_t>(value)) : Tensor::scalar<uint8_t>(static_cast<uint8_t>(value));
+}
 
 /// What the node's results are by its zero point or attribute; the attribute then says in what they are held.
 std::optional<NarrowType> type_of_result(Node& node, const std::map<std::string, NarrowType>& narrow) {
@@ -48,7 +50,8 @@ void bound_narrow_results(Graph& graph, const std::map<std::string, NarrowType>&
   for (auto& node : graph.nodes) {
     const bool is_of_onnx = node.domain.empty();
     if (is_of_onnx && node.op_type == "Cast" && narrow_type(node.int_attribute("to", 0)))
-      throw Unsupported("[onnx import] [" + node.label() + "] casts to a type of fewer than 8 bits; expected QuantizeLinear, which says what is beyond its range");
+      throw Unsupported("[onnx import] [" + node.label() +
+                        "] casts to a type of fewer than 8 bits; expected QuantizeLinear, which says what is beyond its range");
     const auto type = is_of_onnx && node.op_type == "QuantizeLinear" ? type_of_result(node, narrow) : std::nullopt;
     nodes.push_back(std::move(node));
     if (!type) continue;

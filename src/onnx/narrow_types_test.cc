@@ -52,9 +52,7 @@ TEST(NarrowTypes, CastsAreRefused) {
   try {
     bound_narrow_results(g, {});
     FAIL() << "accepted";
-  } catch (const Unsupported& e) {
-    EXPECT_NE(std::string(e.what()).find("Cast 'c'"), std::string::npos) << e.what();
-  }
+  } catch (const Unsupported& e) { EXPECT_NE(std::string(e.what()).find("Cast 'c'"), std::string::npos) << e.what(); }
 }
 
 }  // namespace

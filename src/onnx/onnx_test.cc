@@ -22,9 +22,7 @@ template <typename E, typename Body>
 std::string message_of(Body&& body) {
   try {
     body();
-  } catch (const E& e) {
-    return e.what();
-  } catch (const std::exception& e) {
+  } catch (const E& e) { return e.what(); } catch (const std::exception& e) {
     ADD_FAILURE() << "another exception: " << e.what();
     return "";
   }

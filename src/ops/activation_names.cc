@@ -10,10 +10,14 @@ struct Entry {
   std::string_view name, domain;
 };
 constexpr Entry kEntries[] = {
-    {ActivationKind::kRelu, "Relu", ""},       {ActivationKind::kClip, "Clip", ""},
-    {ActivationKind::kHardSwish, "HardSwish", ""}, {ActivationKind::kHardSigmoid, "HardSigmoid", ""},
-    {ActivationKind::kSigmoid, "Sigmoid", ""}, {ActivationKind::kSwish, "Swish", kFusedDomain},
-    {ActivationKind::kLeakyRelu, "LeakyRelu", ""}, {ActivationKind::kTanh, "Tanh", ""},
+    {ActivationKind::kRelu, "Relu", ""},
+    {ActivationKind::kClip, "Clip", ""},
+    {ActivationKind::kHardSwish, "HardSwish", ""},
+    {ActivationKind::kHardSigmoid, "HardSigmoid", ""},
+    {ActivationKind::kSigmoid, "Sigmoid", ""},
+    {ActivationKind::kSwish, "Swish", kFusedDomain},
+    {ActivationKind::kLeakyRelu, "LeakyRelu", ""},
+    {ActivationKind::kTanh, "Tanh", ""},
     {ActivationKind::kElu, "Elu", ""},
 };
 

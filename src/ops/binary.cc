@@ -38,7 +38,8 @@ Tensor combine(const Context& c, const Tensor& a, const Tensor& b, F&& f) {
 
 template <typename F>
 Tensor arithmetic(const Context& c, const Tensor& a, const Tensor& b, F&& f) {
-  if (a.dtype() != b.dtype()) fail(c, "inputs have types " + std::string(dtype_name(a.dtype())) + " and " + std::string(dtype_name(b.dtype())) + "; expected one type");
+  if (a.dtype() != b.dtype())
+    fail(c, "inputs have types " + std::string(dtype_name(a.dtype())) + " and " + std::string(dtype_name(b.dtype())) + "; expected one type");
   switch (a.dtype()) {
     case Dtype::kF32: return combine<float, float>(c, a, b, f);
     case Dtype::kF64: return combine<double, double>(c, a, b, f);
@@ -93,12 +94,24 @@ T modulo(T a, T b, bool c_sign) {
   }
 }
 
-std::vector<Tensor> run_add(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return a + b; }); }
-std::vector<Tensor> run_sub(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return a - b; }); }
-std::vector<Tensor> run_mul(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return a * b; }); }
-std::vector<Tensor> run_div(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return divide(a, b); }); }
-std::vector<Tensor> run_min(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return b < a || b != b ? b : a; }); }
-std::vector<Tensor> run_max(const Context& c, std::span<const Tensor> in) { return fold(c, in, [](auto a, auto b) { return b > a || b != b ? b : a; }); }
+std::vector<Tensor> run_add(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return a + b; });
+}
+std::vector<Tensor> run_sub(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return a - b; });
+}
+std::vector<Tensor> run_mul(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return a * b; });
+}
+std::vector<Tensor> run_div(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return divide(a, b); });
+}
+std::vector<Tensor> run_min(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return b < a || b != b ? b : a; });
+}
+std::vector<Tensor> run_max(const Context& c, std::span<const Tensor> in) {
+  return fold(c, in, [](auto a, auto b) { return b > a || b != b ? b : a; });
+}
 std::vector<Tensor> run_mean(const Context& c, std::span<const Tensor> in) {
   const auto sum = run_add(c, in)[0];
   const auto n = static_cast<float>(in.size());
@@ -113,16 +126,31 @@ std::vector<Tensor> run_mod(const Context& c, std::span<const Tensor> in) {
   const bool c_sign = c.node.int_attribute("fmod", 0) != 0;
   return {arithmetic(c, in[0], in[1], [&](auto a, auto b) { return modulo(a, b, c_sign); })};
 }
-std::vector<Tensor> run_equal(const Context& c, std::span<const Tensor> in) { return {compare(c, in[0], in[1], [](auto a, auto b) { return a == b; })}; }
-std::vector<Tensor> run_less(const Context& c, std::span<const Tensor> in) { return {compare(c, in[0], in[1], [](auto a, auto b) { return a < b; })}; }
-std::vector<Tensor> run_greater(const Context& c, std::span<const Tensor> in) { return {compare(c, in[0], in[1], [](auto a, auto b) { return a > b; })}; }
-std::vector<Tensor> run_less_equal(const Context& c, std::span<const Tensor> in) { return {compare(c, in[0], in[1], [](auto a, auto b) { return a <= b; })}; }
-std::vector<Tensor> run_greater_equal(const Context& c, std::span<const Tensor> in) { return {compare(c, in[0], in[1], [](auto a, auto b) { return a >= b; })}; }
-std::vector<Tensor> run_and(const Context& c, std::span<const Tensor> in) { return {combine<bool, bool>(c, in[0], in[1], [](bool a, bool b) { return a && b; })}; }
-std::vector<Tensor> run_or(const Context& c, std::span<const Tensor> in) { return {combine<bool, bool>(c, in[0], in[1], [](bool a, bool b) { return a || b; })}; }
+std::vector<Tensor> run_equal(const Context& c, std::span<const Tensor> in) {
+  return {compare(c, in[0], in[1], [](auto a, auto b) { return a == b; })};
+}
+std::vector<Tensor> run_less(const Context& c, std::span<const Tensor> in) {
+  return {compare(c, in[0], in[1], [](auto a, auto b) { return a < b; })};
+}
+std::vector<Tensor> run_greater(const Context& c, std::span<const Tensor> in) {
+  return {compare(c, in[0], in[1], [](auto a, auto b) { return a > b; })};
+}
+std::vector<Tensor> run_less_equal(const Context& c, std::span<const Tensor> in) {
+  return {compare(c, in[0], in[1], [](auto a, auto b) { return a <= b; })};
+}
+std::vector<Tensor> run_greater_equal(const Context& c, std::span<const Tensor> in) {
+  return {compare(c, in[0], in[1], [](auto a, auto b) { return a >= b; })};
+}
+std::vector<Tensor> run_and(const Context& c, std::span<const Tensor> in) {
+  return {combine<bool, bool>(c, in[0], in[1], [](bool a, bool b) { return a && b; })};
+}
+std::vector<Tensor> run_or(const Context& c, std::span<const Tensor> in) {
+  return {combine<bool, bool>(c, in[0], in[1], [](bool a, bool b) { return a || b; })};
+}
 
 std::vector<ValueInfo> where_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
-  if (in[0].dtype != Dtype::kBool && in[0].dtype != Dtype::kUndefined) fail(c, "the condition is of type " + std::string(dtype_name(in[0].dtype)) + ", expected bool");
+  if (in[0].dtype != Dtype::kBool && in[0].dtype != Dtype::kUndefined)
+    fail(c, "the condition is of type " + std::string(dtype_name(in[0].dtype)) + ", expected bool");
   check_one_type(c, in[1], in[2]);
   for (const auto& info : in)
     if (!info.has_shape) return {unshaped(in[1].dtype)};
@@ -143,7 +171,8 @@ std::vector<Tensor> run_where(const Context& c, std::span<const Tensor> in) {
 
 }  // namespace
 
-extern const Operator add, sum, sub, mul, div_op, min_op, max_op, mean_op, pow_op, mod_op, equal, less, greater, less_equal, greater_equal, and_op, or_op, where;
+extern const Operator add, sum, sub, mul, div_op, min_op, max_op, mean_op, pow_op, mod_op, equal, less, greater, less_equal, greater_equal, and_op,
+    or_op, where;
 const Operator add{"", "Add", same_type_shape, no_cost, run_add, 2};
 const Operator sum{"", "Sum", same_type_shape, no_cost, run_add};
 const Operator sub{"", "Sub", same_type_shape, no_cost, run_sub, 2};

@@ -67,7 +67,10 @@ T cast_value(S value) {
   else if constexpr (std::is_floating_point_v<T> || !std::is_floating_point_v<S>) return static_cast<T>(value);
   else {
     constexpr auto kLow = static_cast<S>(std::numeric_limits<T>::min()), kHigh = static_cast<S>(std::numeric_limits<T>::max());
-    return std::isnan(value) ? T{0} : value <= kLow ? std::numeric_limits<T>::min() : value >= kHigh ? std::numeric_limits<T>::max() : static_cast<T>(value);
+    return std::isnan(value) ? T{0}
+           : value <= kLow   ? std::numeric_limits<T>::min()
+           : value >= kHigh  ? std::numeric_limits<T>::max()
+                             : static_cast<T>(value);
   }
 }
 template <typename T>

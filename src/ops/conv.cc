@@ -13,8 +13,10 @@ struct Geometry {
 Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
   if (w.size() < 3) fail(c, "weights " + to_string(w) + " must have rank 3 or more: (out, in / group, kernel...)");
   Geometry g{read_window(c, {w.begin() + 2, w.end()}), c.node.int_attribute("group", 1), x.size() > 1 ? x[1] : -1, w[0]};
-  if (x.size() != w.size()) fail(c, "weights " + to_string(w) + " expect an activation of rank " + std::to_string(w.size()) + ", got " + to_string(x));
-  if (g.group < 1 || w[0] % g.group != 0) fail(c, "group=" + std::to_string(g.group) + " does not divide " + std::to_string(w[0]) + " output channels");
+  if (x.size() != w.size())
+    fail(c, "weights " + to_string(w) + " expect an activation of rank " + std::to_string(w.size()) + ", got " + to_string(x));
+  if (g.group < 1 || w[0] % g.group != 0)
+    fail(c, "group=" + std::to_string(g.group) + " does not divide " + std::to_string(w[0]) + " output channels");
   if (g.channels_in >= 0 && g.channels_in != w[1] * g.group)
     fail(c, "weights " + to_string(w) + " expect " + std::to_string(w[1] * g.group) + " input channels, got activation " + to_string(x) +
                 " with group=" + std::to_string(g.group) + "; check the cut before this node or the 'group' attribute");

@@ -6,9 +6,11 @@ namespace scissionlite::ops {
 
 std::optional<TransposedAxis> transposed_axis(const Context& c, const Window& window, size_t axis, int64_t in_size) {
   const size_t rank = window.rank();
-  const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0)), output_shape = c.node.ints_attribute("output_shape");
+  const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0)),
+             output_shape = c.node.ints_attribute("output_shape");
   const int64_t uncut = window.extent(axis) - window.strides[axis] + output_padding[axis];
-  if (output_shape.empty() && !window.auto_pad_same) return TransposedAxis{window.pads_begin[axis], uncut - window.pads_begin[axis] - window.pads_end[axis]};
+  if (output_shape.empty() && !window.auto_pad_same)
+    return TransposedAxis{window.pads_begin[axis], uncut - window.pads_begin[axis] - window.pads_end[axis]};
   if (!output_shape.empty() && in_size < 0) return std::nullopt;
   const int64_t extra = output_shape.empty() ? 0 : output_shape[output_shape.size() - rank + axis] - in_size * window.strides[axis];
   return TransposedAxis{window.first_of_pads(std::max<int64_t>(0, uncut - extra)), extra};
@@ -25,13 +27,15 @@ struct Geometry {
 Geometry read_geometry(const Context& c, const Shape& x, const Shape& w) {
   if (w.size() < 3 || x.size() != w.size()) fail(c, "weights " + to_string(w) + " do not fit activation " + to_string(x));
   Geometry g{read_window(c, {w.begin() + 2, w.end()}), c.node.int_attribute("group", 1), {}};
-  if (x[1] >= 0 && x[1] != w[0]) fail(c, "weights " + to_string(w) + " expect " + std::to_string(w[0]) + " input channels, got activation " + to_string(x));
+  if (x[1] >= 0 && x[1] != w[0])
+    fail(c, "weights " + to_string(w) + " expect " + std::to_string(w[0]) + " input channels, got activation " + to_string(x));
   const size_t rank = g.window.rank();
   const auto output_padding = c.node.ints_attribute("output_padding", std::vector<int64_t>(rank, 0));
   const auto output_shape = c.node.ints_attribute("output_shape");
   if (g.group < 1) fail(c, "group is " + std::to_string(g.group) + ", expected 1 or more");
   if (rank + 2 != w.size() || output_padding.size() != rank || (!output_shape.empty() && output_shape.size() < rank))
-    fail(c, "a window of " + std::to_string(rank) + ", output_padding of " + std::to_string(output_padding.size()) + " and output_shape of " + std::to_string(output_shape.size()) + " dimensions do not fit weights " + to_string(w));
+    fail(c, "a window of " + std::to_string(rank) + ", output_padding of " + std::to_string(output_padding.size()) + " and output_shape of " +
+                std::to_string(output_shape.size()) + " dimensions do not fit weights " + to_string(w));
   g.out = {x[0], w[1] * g.group};
   for (size_t d = 0; d < rank; ++d) {
     if (x[d + 2] < 0) {

@@ -25,7 +25,8 @@ Node pointwise_stage(const Node& node) { return {node.name, "Conv", "", {"m", "w
 
 void check_weights(const Context& c, const Shape& depthwise, const Shape& pointwise) {
   if (depthwise.size() != 4 || depthwise[1] != 1) fail(c, "depthwise weights " + to_string(depthwise) + " must be (channels, 1, kernel, kernel)");
-  if (pointwise.size() != 4 || pointwise[2] != 1 || pointwise[3] != 1) fail(c, "pointwise weights " + to_string(pointwise) + " must be (out, channels, 1, 1)");
+  if (pointwise.size() != 4 || pointwise[2] != 1 || pointwise[3] != 1)
+    fail(c, "pointwise weights " + to_string(pointwise) + " must be (out, channels, 1, 1)");
 }
 
 std::vector<ValueInfo> shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {

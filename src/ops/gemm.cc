@@ -27,7 +27,9 @@ GemmSizes gemm_sizes(const Context& c, const Shape& a, const Shape& b) {
   const bool ta = c.node.int_attribute("transA", 0) != 0, tb = c.node.int_attribute("transB", 0) != 0;
   const GemmSizes s{ta ? a[1] : a[0], tb ? b[0] : b[1], ta ? a[0] : a[1], ta, tb};
   const int64_t kb = tb ? b[1] : b[0];
-  if (s.k >= 0 && kb >= 0 && s.k != kb) fail(c, "inner sizes differ: " + to_string(a) + " and " + to_string(b) + " (transA=" + std::to_string(ta) + ", transB=" + std::to_string(tb) + ")");
+  if (s.k >= 0 && kb >= 0 && s.k != kb)
+    fail(c,
+         "inner sizes differ: " + to_string(a) + " and " + to_string(b) + " (transA=" + std::to_string(ta) + ", transB=" + std::to_string(tb) + ")");
   return s;
 }
 
@@ -87,7 +89,8 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
   const int64_t m = s.a[s.a.size() - 2], k = s.a.back(), n = s.b.back();
   float* out = y.mutable_as<float>().data();
   std::fill_n(out, y.size(), 0.0f);
-  const auto strides_a = broadcast_strides({s.a.begin(), s.a.end() - 2}, s.batch), strides_b = broadcast_strides({s.b.begin(), s.b.end() - 2}, s.batch);
+  const auto strides_a = broadcast_strides({s.a.begin(), s.a.end() - 2}, s.batch),
+             strides_b = broadcast_strides({s.b.begin(), s.b.end() - 2}, s.batch);
   for_each_offset<2>(s.batch, {strides_a, strides_b}, [&](int64_t i, const auto& offset) {
     multiply(in[0].as<float>().data() + offset[0] * m * k, k, 1, in[1].as<float>().data() + offset[1] * k * n, n, 1, out + i * m * n, m, n, k);
   });

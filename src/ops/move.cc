@@ -65,8 +65,10 @@ std::vector<ValueInfo> split_shape(const Context& c, std::span<const ValueInfo> 
   if (!in[0].has_shape || !given) return out;
   const auto axis = static_cast<size_t>(normal_axis(c, c.node.int_attribute("axis", 0), in[0].shape.size()));
   const auto sizes = split_sizes(c, in[0].shape[axis], *given);
-  if (sizes.size() != out.size()) fail(c, "has " + std::to_string(out.size()) + " outputs, but 'split' has " + std::to_string(sizes.size()) + " entries");
-  if (const int64_t size = in[0].shape[axis]; size >= 0 && (std::any_of(sizes.begin(), sizes.end(), [](int64_t part) { return part < 0; }) || std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != size))
+  if (sizes.size() != out.size())
+    fail(c, "has " + std::to_string(out.size()) + " outputs, but 'split' has " + std::to_string(sizes.size()) + " entries");
+  if (const int64_t size = in[0].shape[axis]; size >= 0 && (std::any_of(sizes.begin(), sizes.end(), [](int64_t part) { return part < 0; }) ||
+                                                            std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) != size))
     fail(c, "parts " + to_string(sizes) + " do not add up to " + std::to_string(size));
   for (size_t i = 0; i < out.size(); ++i) {
     out[i] = typed(in[0].dtype, in[0].shape);
@@ -104,7 +106,8 @@ std::optional<SliceRange> read_range(const Context& c, std::span<const Tensor> c
     r.ends = c.node.ints_attribute("ends");
     r.axes = c.node.ints_attribute("axes");
   } else {
-    const auto starts = integers(c, constants, 1), ends = integers(c, constants, 2), axes = integers(c, constants, 3), steps = integers(c, constants, 4);
+    const auto starts = integers(c, constants, 1), ends = integers(c, constants, 2), axes = integers(c, constants, 3),
+               steps = integers(c, constants, 4);
     if (!starts || !ends || !axes || !steps) return std::nullopt;
     r = {*starts, *ends, *axes, *steps};
   }
@@ -125,7 +128,8 @@ Sliced sliced(const Context& c, const Shape& in, const SliceRange& r) {
       s.shape[d] = -1;
       continue;
     }
-    int64_t begin = r.starts[i] < 0 ? r.starts[i] + size : r.starts[i], end = r.ends[i] < 0 ? std::max<int64_t>(r.ends[i], -size - 1) + size : r.ends[i];
+    int64_t begin = r.starts[i] < 0 ? r.starts[i] + size : r.starts[i],
+            end = r.ends[i] < 0 ? std::max<int64_t>(r.ends[i], -size - 1) + size : r.ends[i];
     begin = std::clamp<int64_t>(begin, 0, step > 0 ? size : size - 1);
     end = std::clamp<int64_t>(end, step > 0 ? 0 : -1, size);
     s.shape[d] = std::max<int64_t>(0, step > 0 ? (end - begin + step - 1) / step : (begin - end - step - 1) / -step);
@@ -177,7 +181,8 @@ std::vector<Tensor> gather_reference(const Context& c, std::span<const Tensor> i
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t index : indices) {
       if (index < 0) index += size;
-      if (index < 0 || index >= size) fail(c, "index " + std::to_string(index < 0 ? index - size : index) + " is out of range for axis of size " + std::to_string(size));
+      if (index < 0 || index >= size)
+        fail(c, "index " + std::to_string(index < 0 ? index - size : index) + " is out of range for axis of size " + std::to_string(size));
       std::memcpy(out, in[0].data() + static_cast<size_t>(o * size + index) * bytes, bytes);
       out += bytes;
     }
@@ -256,7 +261,8 @@ std::vector<Tensor> pad_reference(const Context& c, std::span<const Tensor> in) 
       inside = source >= 0;
       from += source * strides[d];
     }
-    std::memcpy(y.mutable_data() + static_cast<size_t>(linear) * bytes, inside ? in[0].data() + static_cast<size_t>(from) * bytes : value.data(), bytes);
+    std::memcpy(y.mutable_data() + static_cast<size_t>(linear) * bytes, inside ? in[0].data() + static_cast<size_t>(from) * bytes : value.data(),
+                bytes);
   }
   return {y};
 }
@@ -306,13 +312,18 @@ std::vector<ValueInfo> block_shape(const Context& c, std::span<const ValueInfo> 
   if (b < 1 || b > 1024) fail(c, "blocksize is " + std::to_string(b) + ", expected 1 to 1024");
   Shape out = in[0].shape;
   for (size_t d = 1; d < 4; ++d)
-    if (const int64_t by = d == 1 ? b * b : b; (d == 1) == to_space && out[d] >= 0 && out[d] % by != 0) fail(c, "blocks of " + std::to_string(b) + " do not divide " + to_string(in[0].shape));
+    if (const int64_t by = d == 1 ? b * b : b; (d == 1) == to_space && out[d] >= 0 && out[d] % by != 0)
+      fail(c, "blocks of " + std::to_string(b) + " do not divide " + to_string(in[0].shape));
   for (size_t d = 1; d < 4; ++d)
     if (out[d] >= 0) out[d] = (d == 1) == to_space ? out[d] / (d == 1 ? b * b : b) : out[d] * (d == 1 ? b * b : b);
   return {typed(in[0].dtype, out)};
 }
-std::vector<ValueInfo> depth_to_space_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) { return block_shape(c, in, true); }
-std::vector<ValueInfo> space_to_depth_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) { return block_shape(c, in, false); }
+std::vector<ValueInfo> depth_to_space_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  return block_shape(c, in, true);
+}
+std::vector<ValueInfo> space_to_depth_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  return block_shape(c, in, false);
+}
 /// Reads `x` as `shape`, permutes, and gives it the shape `out`.
 Tensor permuted(const Tensor& x, const Shape& shape, const std::vector<size_t>& perm, const Shape& out) {
   const auto own = strides_of(shape);

@@ -27,7 +27,8 @@ constexpr int64_t kLargestShapeTensor = 256;
 /// @throws ModelError when the node has fewer inputs than its operator reads.
 void check_count(const Operator& op, const Node& node) {
   if (node.inputs.size() < op.min_inputs)
-    throw ModelError("[" + node.label() + "] " + op.type + " has " + std::to_string(node.inputs.size()) + (node.inputs.size() == 1 ? " input" : " inputs") + ", expected at least " + std::to_string(op.min_inputs) +
+    throw ModelError("[" + node.label() + "] " + op.type + " has " + std::to_string(node.inputs.size()) +
+                     (node.inputs.size() == 1 ? " input" : " inputs") + ", expected at least " + std::to_string(op.min_inputs) +
                      "; the file is damaged, or was not written as the operator is defined");
 }
 
@@ -83,7 +84,8 @@ class ShapeInference {
       if (node.outputs[i].empty()) continue;
       outputs[i].name = node.outputs[i];
       if (!outputs[i].has_shape)
-        if (const auto declared = graph_.values.find(node.outputs[i]); declared != graph_.values.end() && declared->second.has_shape) outputs[i] = declared->second;
+        if (const auto declared = graph_.values.find(node.outputs[i]); declared != graph_.values.end() && declared->second.has_shape)
+          outputs[i] = declared->second;
       types_[node.outputs[i]] = outputs[i];
       graph_.values[node.outputs[i]] = outputs[i];
     }
@@ -103,7 +105,8 @@ class ShapeInference {
   }
 
   /// Shape -> Gather -> Concat -> Reshape chains: computes small tensors whose inputs are known.
-  void evaluate_small(const Node& node, const Operator& op, const Context& context, const std::vector<Tensor>& constants, const std::vector<ValueInfo>& inputs) {
+  void evaluate_small(const Node& node, const Operator& op, const Context& context, const std::vector<Tensor>& constants,
+                      const std::vector<ValueInfo>& inputs) {
     if (node.outputs.empty() || node.outputs[0].empty()) return;
     if (op.type == "Shape") {
       if (!inputs[0].has_shape || !is_static(inputs[0].shape)) return;
@@ -130,9 +133,10 @@ class ShapeInference {
 };
 
 bool moves_data_only(const std::string& type) {
-  static const std::set<std::string> names{"Concat", "Split", "Slice", "Gather", "Transpose", "Pad", "Expand", "Tile", "DepthToSpace", "SpaceToDepth",
-                                           "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast", "Constant", "ConstantOfShape",
-                                           "Shape", "Where", "QuantizeLinear", "DequantizeLinear"};
+  static const std::set<std::string> names{"Concat",         "Split",           "Slice",        "Gather",   "Transpose",       "Pad",     "Expand",
+                                           "Tile",           "DepthToSpace",    "SpaceToDepth", "Reshape",  "Flatten",         "Squeeze", "Unsqueeze",
+                                           "Identity",       "Dropout",         "Cast",         "Constant", "ConstantOfShape", "Shape",   "Where",
+                                           "QuantizeLinear", "DequantizeLinear"};
   return names.count(type) > 0;
 }
 
@@ -185,7 +189,9 @@ class FoldedConstants {
     for (const auto& node : graph.nodes)
       for (const auto& input : node.inputs) ++readers_[input];
   }
-  [[nodiscard]] bool has(const std::string& value) const { return value.empty() || graph_.initializers.count(value) > 0 || passing_.count(value) > 0; }
+  [[nodiscard]] bool has(const std::string& value) const {
+    return value.empty() || graph_.initializers.count(value) > 0 || passing_.count(value) > 0;
+  }
   [[nodiscard]] Tensor get(const std::string& value) const {
     if (const auto it = graph_.initializers.find(value); it != graph_.initializers.end()) return it->second;
     const auto it = passing_.find(value);
@@ -210,7 +216,9 @@ void drop_unread(Graph& graph, const std::unordered_set<std::string>& first_outp
   for (const auto& info : graph.outputs) wanted.insert(info.name);
   std::vector<Node> left;
   for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    if (!node->outputs.empty() && first_outputs.count(node->outputs[0]) > 0 && std::none_of(node->outputs.begin(), node->outputs.end(), [&](const auto& output) { return wanted.count(output) > 0; })) continue;
+    if (!node->outputs.empty() && first_outputs.count(node->outputs[0]) > 0 &&
+        std::none_of(node->outputs.begin(), node->outputs.end(), [&](const auto& output) { return wanted.count(output) > 0; }))
+      continue;
     wanted.insert(node->inputs.begin(), node->inputs.end());
     left.push_back(std::move(*node));
   }
@@ -242,7 +250,9 @@ void fold_constants(Graph& graph, int64_t limit_bytes, bool (*is_left)(const Nod
       continue;
     }
     outputs.resize(std::min(outputs.size(), node.outputs.size()));
-    const bool is_kept = std::all_of(outputs.begin(), outputs.end(), [&](const Tensor& output) { return is_bytes(output) || static_cast<int64_t>(output.size_bytes()) <= limit_bytes; });
+    const bool is_kept = std::all_of(outputs.begin(), outputs.end(), [&](const Tensor& output) {
+      return is_bytes(output) || static_cast<int64_t>(output.size_bytes()) <= limit_bytes;
+    });
     for (size_t i = 0; i < outputs.size(); ++i)
       if (!node.outputs[i].empty()) is_kept ? constants.keep(node.outputs[i], outputs[i]) : constants.pass_on(node.outputs[i], outputs[i]);
     for (const auto& input : node.inputs) constants.read(input);
@@ -258,11 +268,12 @@ std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<con
   const Operator* op = find(node.domain, node.op_type);
   const Context context{node, graph.opset(node.domain)};
   if (!op)
-    throw Unsupported("[" + node.label() + "] operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
-                      std::to_string(context.opset) + ") has no reference code; see docs/adding_an_operator.md");
+    throw Unsupported("[" + node.label() + "] operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) +
+                      "' (opset " + std::to_string(context.opset) + ") has no reference code; see docs/adding_an_operator.md");
   check_count(*op, node);
   // half precision is computed in fp32 and rounded once, at the node's outputs
-  const bool half = !moves_data_only(node.op_type) && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.dtype() == Dtype::kF16; });
+  const bool half =
+      !moves_data_only(node.op_type) && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.dtype() == Dtype::kF16; });
   if (!half) return evaluate(*op, context, inputs);
   std::vector<Tensor> wide(inputs.begin(), inputs.end());
   for (auto& t : wide)

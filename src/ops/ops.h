@@ -56,8 +56,8 @@ void infer_shapes(Graph& graph);
 /// Multiply-accumulates per node (order of graph.nodes); 0 where unknown. Call after infer_shapes.
 [[nodiscard]] std::vector<int64_t> node_macs(const Graph& graph);
 
-/// Evaluates nodes whose inputs are all constants, and turns their results into initialisers, up to `limit_bytes` each. Larger ones are forgotten, unless they are bytes (codes of
-/// weights), but what follows from them is computed; their nodes go where nothing else reads them.
+/// Evaluates nodes whose inputs are all constants, and turns their results into initialisers, up to `limit_bytes` each. Larger ones are forgotten,
+/// unless they are bytes (codes of weights), but what follows from them is computed; their nodes go where nothing else reads them.
 /// @param is_left  nodes that are not evaluated; none: all may be.
 void fold_constants(Graph& graph, int64_t limit_bytes = 64 << 20, bool (*is_left)(const Node&) = nullptr);
 

@@ -40,15 +40,15 @@ TEST(Operators, ANodeWithTooFewInputsIsRefusedByName) {
     }
 }
 
-// What an operator reads without asking is what it demands: with so many inputs of any shape it answers or refuses, and reads nothing beyond them (sanitizers see).
+// What an operator reads without asking is what it demands: with so many inputs of any shape it answers or refuses, and reads nothing beyond them
+// (sanitizers see).
 TEST(Operators, WithTheLeastInputsNothingIsReadBeyondThem) {
   for (const auto* op : all()) {
     auto graph = graph_of(*op, op->min_inputs);
     try {
       infer_shapes(graph);
       (void)node_macs(graph);
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
   }
 }
 

@@ -35,7 +35,8 @@ Tensor slide(const Context& c, const Tensor& x, Each&& each) {
   for (int64_t p = 0; p < in.count; ++p)
     for (int64_t oy = 0; oy < out.h; ++oy)
       for (int64_t ox = 0; ox < out.w; ++ox)
-        to[(p * out.h + oy) * out.w + ox] = each(from + p * in.size(), in, w, oy * w.strides[0] - w.pads_begin[0], ox * w.strides[1] - w.pads_begin[1]);
+        to[(p * out.h + oy) * out.w + ox] =
+            each(from + p * in.size(), in, w, oy * w.strides[0] - w.pads_begin[0], ox * w.strides[1] - w.pads_begin[1]);
   return y;
 }
 
@@ -56,17 +57,18 @@ Tensor floats_as(Dtype dtype, const Tensor& x) {
 
 std::vector<Tensor> max_pool(const Context& c, std::span<const Tensor> in) {
   if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty()) fail_unsupported(c, "the second output (indices)");
-  return {floats_as(in[0].dtype(), slide(c, bytes_as_floats(in[0]), [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
-    float best = -std::numeric_limits<float>::infinity();
-    for (int64_t ky = 0; ky < w.kernel[0]; ++ky)
-      for (int64_t kx = 0; kx < w.kernel[1]; ++kx) {
-        const int64_t iy = top + ky * w.dilations[0], ix = left + kx * w.dilations[1];
-        if (iy < 0 || iy >= plane.h || ix < 0 || ix >= plane.w) continue;
-        const float v = x[iy * plane.w + ix];
-        if (v > best || std::isnan(v)) best = v;
-      }
-    return best;
-  }))};
+  return {
+      floats_as(in[0].dtype(), slide(c, bytes_as_floats(in[0]), [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
+                  float best = -std::numeric_limits<float>::infinity();
+                  for (int64_t ky = 0; ky < w.kernel[0]; ++ky)
+                    for (int64_t kx = 0; kx < w.kernel[1]; ++kx) {
+                      const int64_t iy = top + ky * w.dilations[0], ix = left + kx * w.dilations[1];
+                      if (iy < 0 || iy >= plane.h || ix < 0 || ix >= plane.w) continue;
+                      const float v = x[iy * plane.w + ix];
+                      if (v > best || std::isnan(v)) best = v;
+                    }
+                  return best;
+                }))};
 }
 
 std::vector<Tensor> average_pool(const Context& c, std::span<const Tensor> in) {

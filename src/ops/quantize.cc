@@ -58,7 +58,9 @@ ScaleIndex scale_index(const Context& c, const Shape& shape, const Shape& scale_
   if (block > 0) {
     Shape expected = shape;
     expected[axis] = (shape[axis] + block - 1) / block;
-    if (scale_shape != expected) fail(c, "scales " + to_string(scale_shape) + " do not fit blocks of " + std::to_string(block) + " along axis " + std::to_string(axis) + " of " + to_string(shape) + ", expected " + to_string(expected));
+    if (scale_shape != expected)
+      fail(c, "scales " + to_string(scale_shape) + " do not fit blocks of " + std::to_string(block) + " along axis " + std::to_string(axis) + " of " +
+                  to_string(shape) + ", expected " + to_string(expected));
     index.size = shape[axis], index.block = block;
   } else if (shape[axis] != scales) fail(c, std::to_string(scales) + " scales do not fit axis " + std::to_string(axis) + " of " + to_string(shape));
   index.count = block > 0 ? scale_shape[axis] : scales;
@@ -67,7 +69,8 @@ ScaleIndex scale_index(const Context& c, const Shape& shape, const Shape& scale_
 }
 
 void check_zero_points(const Context& c, const std::vector<int64_t>& zero, const Tensor& scale) {
-  if (zero.size() != 1 && static_cast<int64_t>(zero.size()) != scale.size()) fail(c, std::to_string(zero.size()) + " zero points do not fit " + std::to_string(scale.size()) + " scales");
+  if (zero.size() != 1 && static_cast<int64_t>(zero.size()) != scale.size())
+    fail(c, std::to_string(zero.size()) + " zero points do not fit " + std::to_string(scale.size()) + " scales");
 }
 
 /// What a QLinear operator reads one value of, where sizes are known.
@@ -78,7 +81,8 @@ void check_single(const Context& c, std::span<const ValueInfo> in, std::initiali
 }
 void check_single_or_per_channel(const Context& c, std::span<const ValueInfo> in, std::initializer_list<size_t> inputs, int64_t channels) {
   for (const size_t i : inputs)
-    if (i < in.size() && in[i].has_shape && is_static(in[i].shape) && element_count(in[i].shape) != 1) check_per_channel(c, in, i, channels, "a scale or zero point");
+    if (i < in.size() && in[i].has_shape && is_static(in[i].shape) && element_count(in[i].shape) != 1)
+      check_per_channel(c, in, i, channels, "a scale or zero point");
 }
 
 std::vector<ValueInfo> quantize_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
@@ -96,7 +100,8 @@ std::vector<Tensor> quantize_reference(const Context& c, std::span<const Tensor>
   check_zero_points(c, zero, scale);
   Tensor y(dtype, x.shape());
   for (int64_t i = 0; i < x.size(); ++i)
-    store(y, static_cast<size_t>(i), quantised(x.as<float>()[static_cast<size_t>(i)], scale.as<float>()[index(i)], zero[zero.size() > 1 ? index(i) : 0]), t);
+    store(y, static_cast<size_t>(i),
+          quantised(x.as<float>()[static_cast<size_t>(i)], scale.as<float>()[index(i)], zero[zero.size() > 1 ? index(i) : 0]), t);
   return {y};
 }
 
@@ -143,7 +148,9 @@ std::vector<Tensor> qconv_reference(const Context& c, std::span<const Tensor> in
   // exact: the integer sums of a convolution layer stay far below 2^53, so double arithmetic on integers has no error
   auto window = read_window(c, {in[3].shape().begin() + 2, in[3].shape().end()});
   const int64_t group = c.node.int_attribute("group", 1), channels_in = in[0].shape()[1], channels_out = in[3].shape()[0];
-  if (in[3].shape()[1] * group != channels_in) fail(c, "weights " + to_string(in[3].shape()) + " expect " + std::to_string(in[3].shape()[1] * group) + " input channels, got " + to_string(in[0].shape()));
+  if (in[3].shape()[1] * group != channels_in)
+    fail(c, "weights " + to_string(in[3].shape()) + " expect " + std::to_string(in[3].shape()[1] * group) + " input channels, got " +
+                to_string(in[0].shape()));
   Tensor y(in[7].dtype(), window_shape(c, window, in[0].shape(), channels_out));
   const auto w = as_2d(window);
   const auto plane_in = planes_of(in[0].shape()), plane_out = planes_of(y.shape());
@@ -168,14 +175,16 @@ std::vector<Tensor> qconv_reference(const Context& c, std::span<const Tensor> in
             if (iy < 0 || iy >= plane_in.h) continue;
             for (int64_t ox = 0; ox < plane_out.w; ++ox) {
               const int64_t ix = ox * w.strides[1] + left;
-              if (ix >= 0 && ix < plane_in.w) sums[static_cast<size_t>(oy * plane_out.w + ox)] += weight * static_cast<int32_t>(plane[iy * plane_in.w + ix] - x_zero);
+              if (ix >= 0 && ix < plane_in.w)
+                sums[static_cast<size_t>(oy * plane_out.w + ox)] += weight * static_cast<int32_t>(plane[iy * plane_in.w + ix] - x_zero);
             }
           }
         }
       }
       const float scale = x_scale.as<float>()[0] * w_scale.as<float>()[w_scale.size() > 1 ? static_cast<size_t>(oc) : 0] / y_scale.as<float>()[0];
       for (size_t i = 0; i < sums.size(); ++i)
-        store(y, static_cast<size_t>((n * channels_out + oc) * plane_out.size()) + i, std::nearbyint(static_cast<float>(sums[i]) * scale) + static_cast<double>(y_zero), t);
+        store(y, static_cast<size_t>((n * channels_out + oc) * plane_out.size()) + i,
+              std::nearbyint(static_cast<float>(sums[i]) * scale) + static_cast<double>(y_zero), t);
     }
   return {y};
 }
@@ -210,7 +219,8 @@ std::vector<Tensor> qmatmul_reference(const Context& c, std::span<const Tensor> 
   const auto zero = static_cast<double>(zero_points(in, 7)[0]);
   Tensor y(in[7].dtype(), sums.shape());
   for (size_t i = 0; i < static_cast<size_t>(sums.size()); ++i) {
-    const float scale = a_scale.as<float>()[0] * b_scale.as<float>()[b_scale.size() > 1 ? i % static_cast<size_t>(columns) : 0] / y_scale.as<float>()[0];
+    const float scale =
+        a_scale.as<float>()[0] * b_scale.as<float>()[b_scale.size() > 1 ? i % static_cast<size_t>(columns) : 0] / y_scale.as<float>()[0];
     store(y, i, std::nearbyint(sums.as<float>()[i] * scale) + zero, t);
   }
   return {y};
@@ -230,7 +240,8 @@ std::vector<Tensor> qbinary(const Context& c, std::span<const Tensor> in, F&& f)
   const auto t = target(c, y.dtype());
   const auto a = in[0].to_i64(), b = in[3].to_i64();
   for_each_offset<2>(out, {broadcast_strides(in[0].shape(), out), broadcast_strides(in[3].shape(), out)}, [&](int64_t i, const auto& o) {
-    store(y, static_cast<size_t>(i), std::nearbyint(f(static_cast<float>(a[static_cast<size_t>(o[0])]), static_cast<float>(b[static_cast<size_t>(o[1])]))), t);
+    store(y, static_cast<size_t>(i),
+          std::nearbyint(f(static_cast<float>(a[static_cast<size_t>(o[0])]), static_cast<float>(b[static_cast<size_t>(o[1])]))), t);
   });
   return {y};
 }
@@ -278,7 +289,8 @@ std::vector<Tensor> qpool_reference(const Context& c, std::span<const Tensor> in
   for (int64_t p = 0; p < y.size(); ++p) {
     int64_t sum = 0;
     for (int64_t i = 0; i < size; ++i) sum += x[static_cast<size_t>(p * size + i)] - x_zero;
-    store(y, static_cast<size_t>(p), std::nearbyint(static_cast<float>(sum) * (x_scale / (y_scale * static_cast<float>(size)))) + static_cast<double>(y_zero), t);
+    store(y, static_cast<size_t>(p),
+          std::nearbyint(static_cast<float>(sum) * (x_scale / (y_scale * static_cast<float>(size)))) + static_cast<double>(y_zero), t);
   }
   return {y};
 }

@@ -25,9 +25,13 @@ std::vector<Tensor> bounded(const Context& c, std::span<const Tensor> in) {
   return out;
 }
 
-std::vector<ValueInfo> conv_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) { return qlinear_conv.shape(c, in, constants); }
+std::vector<ValueInfo> conv_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  return qlinear_conv.shape(c, in, constants);
+}
 int64_t conv_cost(const Context& c, std::span<const ValueInfo> in, std::span<const ValueInfo> out) { return qlinear_conv.cost(c, in, out); }
-std::vector<ValueInfo> matmul_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) { return qlinear_matmul.shape(c, in, constants); }
+std::vector<ValueInfo> matmul_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  return qlinear_matmul.shape(c, in, constants);
+}
 int64_t matmul_cost(const Context& c, std::span<const ValueInfo> in, std::span<const ValueInfo> out) { return qlinear_matmul.cost(c, in, out); }
 std::vector<ValueInfo> binary_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   auto out = qlinear_add.shape(c, in, constants);
@@ -42,7 +46,8 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
   const auto a_zero = zero(2), w_zero = zero(5), y_zero = zero(7);
   const auto a_scale = in[1].to_f32(), w_scale = in[4].to_f32(), y_scale = in[6].to_f32();
   const size_t k = static_cast<size_t>(in[3].shape()[0]), n = static_cast<size_t>(in[3].shape()[1]), m = a.size() / k;
-  if (in[0].shape().back() != in[3].shape()[0]) fail(c, "given " + to_string(in[0].shape()) + " and weights " + to_string(in[3].shape()) + ", expected one length");
+  if (in[0].shape().back() != in[3].shape()[0])
+    fail(c, "given " + to_string(in[0].shape()) + " and weights " + to_string(in[3].shape()) + ", expected one length");
   Shape shape = in[0].shape();
   shape.back() = in[3].shape()[1];
   Tensor y(in[7].dtype(), shape);
@@ -52,7 +57,8 @@ std::vector<Tensor> matmul_reference(const Context& c, std::span<const Tensor> i
       int64_t sum = bias.empty() ? 0 : bias[j];
       for (size_t l = 0; l < k; ++l) sum += (a[i * k + l] - a_zero[0]) * (w[l * n + j] - w_zero[w_zero.size() > 1 ? j : 0]);
       const float scale = a_scale.as<float>()[0] * w_scale.as<float>()[w_scale.size() > 1 ? j : 0] / y_scale.as<float>()[0];
-      const double v = std::clamp<double>(std::nearbyint(static_cast<float>(sum) * scale) + static_cast<double>(y_zero[0]), is_signed ? -128 : 0, is_signed ? 127 : 255);
+      const double v = std::clamp<double>(std::nearbyint(static_cast<float>(sum) * scale) + static_cast<double>(y_zero[0]), is_signed ? -128 : 0,
+                                          is_signed ? 127 : 255);
       if (is_signed) y.mutable_as<int8_t>()[i * n + j] = static_cast<int8_t>(v);
       else y.mutable_as<uint8_t>()[i * n + j] = static_cast<uint8_t>(v);
     }
@@ -132,7 +138,8 @@ std::vector<Tensor> average_reference(const Context& c, std::span<const Tensor> 
 
 }  // namespace
 
-extern const Operator fused_qlinear_conv, fused_qlinear_matmul, qlinear_matmul_to_float, fused_qlinear_add, fused_qlinear_mul, byte_table, qlinear_concat, qlinear_average_pool;
+extern const Operator fused_qlinear_conv, fused_qlinear_matmul, qlinear_matmul_to_float, fused_qlinear_add, fused_qlinear_mul, byte_table,
+    qlinear_concat, qlinear_average_pool;
 const Operator fused_qlinear_conv{"scissionlite", "FusedQLinearConv", conv_shape, conv_cost, bounded<qlinear_conv>, 8};
 const Operator fused_qlinear_matmul{"scissionlite", "FusedQLinearMatMul", matmul_shape, matmul_cost, matmul_reference, 8};
 const Operator qlinear_matmul_to_float{"scissionlite", "QLinearMatMulToFloat", matmul_to_float_shape, matmul_cost, matmul_to_float_reference, 6};

@@ -57,15 +57,29 @@ std::vector<Tensor> reduce(const Context& c, std::span<const Tensor> in, double 
 }
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 const auto same = [](double v, double) { return v; };
-std::vector<Tensor> run_sum(const Context& c, std::span<const Tensor> in) { return reduce(c, in, 0, [](double s, double v) { return s + v; }, same); }
-std::vector<Tensor> run_mean(const Context& c, std::span<const Tensor> in) {
-  return reduce(c, in, 0, [](double s, double v) { return s + v; }, [](double s, double n) { return s / n; });
+std::vector<Tensor> run_sum(const Context& c, std::span<const Tensor> in) {
+  return reduce(
+      c, in, 0, [](double s, double v) { return s + v; }, same);
 }
-std::vector<Tensor> run_max(const Context& c, std::span<const Tensor> in) { return reduce(c, in, -kInfinite, [](double s, double v) { return v > s || std::isnan(v) ? v : s; }, same); }
-std::vector<Tensor> run_min(const Context& c, std::span<const Tensor> in) { return reduce(c, in, kInfinite, [](double s, double v) { return v < s || std::isnan(v) ? v : s; }, same); }
-std::vector<Tensor> run_prod(const Context& c, std::span<const Tensor> in) { return reduce(c, in, 1, [](double s, double v) { return s * v; }, same); }
+std::vector<Tensor> run_mean(const Context& c, std::span<const Tensor> in) {
+  return reduce(
+      c, in, 0, [](double s, double v) { return s + v; }, [](double s, double n) { return s / n; });
+}
+std::vector<Tensor> run_max(const Context& c, std::span<const Tensor> in) {
+  return reduce(
+      c, in, -kInfinite, [](double s, double v) { return v > s || std::isnan(v) ? v : s; }, same);
+}
+std::vector<Tensor> run_min(const Context& c, std::span<const Tensor> in) {
+  return reduce(
+      c, in, kInfinite, [](double s, double v) { return v < s || std::isnan(v) ? v : s; }, same);
+}
+std::vector<Tensor> run_prod(const Context& c, std::span<const Tensor> in) {
+  return reduce(
+      c, in, 1, [](double s, double v) { return s * v; }, same);
+}
 std::vector<Tensor> run_l2(const Context& c, std::span<const Tensor> in) {
-  return reduce(c, in, 0, [](double s, double v) { return s + v * v; }, [](double s, double) { return std::sqrt(s); });
+  return reduce(
+      c, in, 0, [](double s, double v) { return s + v * v; }, [](double s, double) { return std::sqrt(s); });
 }
 
 std::vector<ValueInfo> arg_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
@@ -98,8 +112,12 @@ template <typename Better>
 std::vector<Tensor> arg(const Context& c, const Tensor& x, Better&& better) {
   return with_exact_values(x, [&](const auto values) { return arg_of(c, x.shape(), values, better); });
 }
-std::vector<Tensor> run_arg_max(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a > b; }); }
-std::vector<Tensor> run_arg_min(const Context& c, std::span<const Tensor> in) { return arg(c, in[0], [](auto a, auto b) { return a < b; }); }
+std::vector<Tensor> run_arg_max(const Context& c, std::span<const Tensor> in) {
+  return arg(c, in[0], [](auto a, auto b) { return a > b; });
+}
+std::vector<Tensor> run_arg_min(const Context& c, std::span<const Tensor> in) {
+  return arg(c, in[0], [](auto a, auto b) { return a < b; });
+}
 
 }  // namespace
 

@@ -23,7 +23,8 @@ Shape resolve_reshape(const Context& c, const Shape& in, const std::vector<int64
     }
   }
   if (rest < 0) {
-    if (is_static(out) && is_static(in) && element_count(out) != element_count(in)) fail(c, "cannot reshape " + to_string(in) + " to " + to_string(out));
+    if (is_static(out) && is_static(in) && element_count(out) != element_count(in))
+      fail(c, "cannot reshape " + to_string(in) + " to " + to_string(out));
     return out;
   }
   // dynamic sizes that are copied on both sides cancel
@@ -112,7 +113,9 @@ std::vector<Tensor> identity_reference(const Context& c, std::span<const Tensor>
     if (mask.dtype() == Dtype::kBool) std::fill_n(mask.mutable_data(), mask.size_bytes(), std::byte{1});
     else if (mask.dtype() == Dtype::kF32) std::fill_n(mask.mutable_as<float>().data(), mask.size(), 1.0F);
     else if (mask.dtype() == Dtype::kF16) std::fill_n(mask.mutable_as<uint16_t>().data(), mask.size(), f32_to_f16(1.0F));
-    else throw Unsupported("[reference] the mask of Dropout below opset 10 is known for float32 and float16, not " + std::string(dtype_name(mask.dtype())));
+    else
+      throw Unsupported("[reference] the mask of Dropout below opset 10 is known for float32 and float16, not " +
+                        std::string(dtype_name(mask.dtype())));
     out.push_back(std::move(mask));
   }
   return out;

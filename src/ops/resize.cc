@@ -21,7 +21,9 @@ std::vector<size_t> resized_axes(const Context& c, size_t rank) {
 }
 
 void check_entries(const Context& c, const char* what, size_t given, size_t expected) {
-  if (given != expected) fail(c, "'" + std::string(what) + "' has " + std::to_string(given) + (given == 1 ? " entry" : " entries") + ", expected " + std::to_string(expected));
+  if (given != expected)
+    fail(c, "'" + std::string(what) + "' has " + std::to_string(given) + (given == 1 ? " entry" : " entries") + ", expected " +
+                std::to_string(expected));
 }
 
 ResizePlan unchanged(const Shape& in) { return {in, in, std::vector<double>(in.size(), 1), std::vector<Span>(in.size())}; }
@@ -39,7 +41,8 @@ std::optional<ResizePlan> plan_of_sizes(const Context& c, const Shape& in, const
     }
     return plan;
   }
-  if (policy != "not_larger" && policy != "not_smaller") fail(c, "keep_aspect_ratio_policy is '" + policy + "', expected stretch, not_larger or not_smaller");
+  if (policy != "not_larger" && policy != "not_smaller")
+    fail(c, "keep_aspect_ratio_policy is '" + policy + "', expected stretch, not_larger or not_smaller");
   std::optional<double> one;
   for (size_t i = 0; i < axes.size(); ++i) {
     if (in[axes[i]] <= 0) return std::nullopt;
@@ -95,9 +98,13 @@ ResizeMode read_resize_mode(const Context& c) {
   const auto kind = mode == "bilinear" ? std::string("linear") : mode;
   if (kind != "nearest" && kind != "linear" && kind != "cubic") fail_unsupported(c, "mode '" + mode + "'");
   if (c.node.op_type == "Upsample" || c.opset < 11) return {kind, "asymmetric", "floor"};
-  ResizeMode read{kind, c.node.text_attribute("coordinate_transformation_mode", "half_pixel"), c.node.text_attribute("nearest_mode", "round_prefer_floor")};
-  const std::initializer_list<std::string_view> coordinates{"asymmetric", "align_corners", "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "tf_crop_and_resize"}, roundings{"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
-  if (std::find(coordinates.begin(), coordinates.end(), read.coordinates) == coordinates.end()) fail_unsupported(c, "coordinate_transformation_mode '" + read.coordinates + "'");
+  ResizeMode read{kind, c.node.text_attribute("coordinate_transformation_mode", "half_pixel"),
+                  c.node.text_attribute("nearest_mode", "round_prefer_floor")};
+  const std::initializer_list<std::string_view> coordinates{"asymmetric",           "align_corners",      "half_pixel",
+                                                            "half_pixel_symmetric", "pytorch_half_pixel", "tf_crop_and_resize"},
+      roundings{"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
+  if (std::find(coordinates.begin(), coordinates.end(), read.coordinates) == coordinates.end())
+    fail_unsupported(c, "coordinate_transformation_mode '" + read.coordinates + "'");
   if (std::find(roundings.begin(), roundings.end(), read.rounding) == roundings.end()) fail_unsupported(c, "nearest_mode '" + read.rounding + "'");
   read.averages = c.node.int_attribute("antialias", 0) != 0;
   read.leaves_out = c.node.int_attribute("exclude_outside", 0) != 0;
@@ -107,12 +114,14 @@ ResizeMode read_resize_mode(const Context& c) {
 }
 
 bool is_kept(const ResizePlan& plan, const ResizeMode& mode, size_t axis) {
-  return plan.out[axis] == plan.in[axis] && plan.scales[axis] == 1 && (mode.coordinates != "tf_crop_and_resize" || (plan.parts[axis].begin == 0 && plan.parts[axis].end == 1));
+  return plan.out[axis] == plan.in[axis] && plan.scales[axis] == 1 &&
+         (mode.coordinates != "tf_crop_and_resize" || (plan.parts[axis].begin == 0 && plan.parts[axis].end == 1));
 }
 
 namespace {
 
-/// Position in the input that an output index stands for. In float, as the runtimes do: whether 4 / 1.6 is exactly 2.5 decides which neighbour is nearest.
+/// Position in the input that an output index stands for. In float, as the runtimes do: whether 4 / 1.6 is exactly 2.5 decides which neighbour is
+/// nearest.
 float source_position(const ResizePlan& plan, const std::string& coordinates, size_t axis, int64_t i) {
   const int64_t in = plan.in[axis], out = plan.out[axis];
   const auto x = static_cast<float>(i), factor = static_cast<float>(plan.scales[axis]);
@@ -125,7 +134,8 @@ float source_position(const ResizePlan& plan, const std::string& coordinates, si
   }
   const float half_pixel = (x + 0.5f) / factor - 0.5f;
   if (coordinates != "half_pixel_symmetric") return half_pixel;
-  const float center = static_cast<float>(in) / 2, covered = static_cast<float>(out) / (factor * static_cast<float>(in));  // of what the scale alone would make
+  const float center = static_cast<float>(in) / 2,
+              covered = static_cast<float>(out) / (factor * static_cast<float>(in));  // of what the scale alone would make
   return center * (1 - covered) + half_pixel;
 }
 bool lies_outside(const ResizePlan& plan, const ResizeMode& mode, size_t axis, float position) {
@@ -210,7 +220,8 @@ std::vector<Tensor> nearest(const Context& c, const Tensor& x, const ResizePlan&
       from += index * strides[d];
       rest %= out_strides[d];
     }
-    std::memcpy(y.mutable_data() + static_cast<size_t>(linear) * bytes, outside ? beyond.data() : x.data() + static_cast<size_t>(from) * bytes, bytes);
+    std::memcpy(y.mutable_data() + static_cast<size_t>(linear) * bytes, outside ? beyond.data() : x.data() + static_cast<size_t>(from) * bytes,
+                bytes);
   }
   return {y};
 }

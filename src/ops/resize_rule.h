@@ -22,10 +22,10 @@ struct ResizeMode {
   std::string kind;         // nearest, linear, cubic
   std::string coordinates;  // asymmetric, align_corners, half_pixel, half_pixel_symmetric, pytorch_half_pixel, tf_crop_and_resize
   std::string rounding;     // floor, ceil, round_prefer_floor, round_prefer_ceil
-  bool averages = false;         // antialias: where an axis shrinks, over all that an output covers
-  bool leaves_out = false;       // exclude_outside: positions beyond the edges weigh nothing, instead of being the edge
+  bool averages = false;    // antialias: where an axis shrinks, over all that an output covers
+  bool leaves_out = false;  // exclude_outside: positions beyond the edges weigh nothing, instead of being the edge
   double cubic_a = -0.75;
-  float beyond = 0;              // tf_crop_and_resize: an output that lies outside
+  float beyond = 0;  // tf_crop_and_resize: an output that lies outside
 
   /// Each output is an input as it is.
   [[nodiscard]] bool is_choice() const { return kind == "nearest" && coordinates != "tf_crop_and_resize"; }
@@ -42,7 +42,7 @@ struct ResizeMode {
 /// Of linear and cubic: what each output index of an axis is a weighted sum of, `count` inputs each.
 struct Taps {
   int64_t count;
-  std::vector<int64_t> from;    // -1 for all of one: it lies outside
+  std::vector<int64_t> from;  // -1 for all of one: it lies outside
   std::vector<float> weights;
 };
 [[nodiscard]] Taps taps_of(const ResizePlan& plan, const ResizeMode& mode, size_t axis);

@@ -27,9 +27,7 @@ std::string refusal_of(Node node, const std::vector<Shape>& inputs, const std::v
   graph.outputs.push_back(out);
   try {
     infer_shapes(graph);
-  } catch (const ModelError& error) {
-    return error.what();
-  }
+  } catch (const ModelError& error) { return error.what(); }
   return "";
 }
 
@@ -40,10 +38,13 @@ Node node_of(const std::string& type, std::map<std::string, Attribute> attribute
 }
 
 TEST(Sizes, OfConstantsThatBelongToChannels) {
-  EXPECT_NE(refusal_of(node_of("BatchNormalization"), {{1, 4, 2, 2}, {4}, {4}, {4000}, {4}}).find("the mean has 4000 values, expected one for each of 4 channels"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("BatchNormalization"), {{1, 4, 2, 2}, {4}, {4}, {4000}, {4}})
+                .find("the mean has 4000 values, expected one for each of 4 channels"),
+            std::string::npos);
   EXPECT_NE(refusal_of(node_of("BatchNormalization"), {{1, 4, 2, 2}, {3}, {4}, {4}, {4}}).find("the scale has 3 values"), std::string::npos);
   EXPECT_NE(refusal_of(node_of("InstanceNormalization"), {{1, 4, 2, 2}, {4}, {2}}).find("the shift has 2 values"), std::string::npos);
-  EXPECT_NE(refusal_of(node_of("Conv"), {{1, 3, 8, 8}, {4, 3, 3, 3}, {2}}).find("the bias has 2 values, expected one for each of 4 channels"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Conv"), {{1, 3, 8, 8}, {4, 3, 3, 3}, {2}}).find("the bias has 2 values, expected one for each of 4 channels"),
+            std::string::npos);
   EXPECT_NE(refusal_of(node_of("ConvTranspose"), {{1, 3, 8, 8}, {3, 4, 3, 3}, {3}}).find("the bias has 3 values"), std::string::npos);
   EXPECT_EQ(refusal_of(node_of("Conv"), {{1, 3, 8, 8}, {4, 3, 3, 3}, {4}}), "");
   EXPECT_EQ(refusal_of(node_of("BatchNormalization"), {{-1, 4, -1, 2}, {4}, {4}, {4}, {4}}), "");
@@ -59,20 +60,29 @@ TEST(Sizes, OfBlocksAndGroups) {
 
 TEST(Sizes, OfWindowsWhoseProductsFit) {
   const std::vector<int64_t> huge{int64_t{1} << 62, 1}, kernel{3, 3};
-  EXPECT_NE(refusal_of(node_of("Conv", {{"dilations", huge}}), {{1, 3, 8, 8}, {4, 3, 3, 3}}).find("must be from 1 to 2147483647, got 4611686018427387904"), std::string::npos);
+  EXPECT_NE(
+      refusal_of(node_of("Conv", {{"dilations", huge}}), {{1, 3, 8, 8}, {4, 3, 3, 3}}).find("must be from 1 to 2147483647, got 4611686018427387904"),
+      std::string::npos);
   EXPECT_NE(refusal_of(node_of("MaxPool", {{"kernel_shape", huge}}), {{1, 3, 8, 8}}).find("must be from 1"), std::string::npos);
-  EXPECT_NE(refusal_of(node_of("MaxPool", {{"kernel_shape", kernel}, {"pads", std::vector<int64_t>{0, INT64_MAX, 0, 1}}}), {{1, 3, 8, 8}}).find("pads must be within"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("MaxPool", {{"kernel_shape", kernel}, {"pads", std::vector<int64_t>{0, INT64_MAX, 0, 1}}}), {{1, 3, 8, 8}})
+                .find("pads must be within"),
+            std::string::npos);
 }
 
 TEST(Sizes, ThatAreGivenTwice) {
-  EXPECT_NE(refusal_of(node_of("Conv", {{"kernel_shape", std::vector<int64_t>{3, 1}}}), {{1, 3, 8, 8}, {4, 3, 3, 3}}).find("kernel_shape is (3, 1), the weights' is (3, 3)"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Conv", {{"kernel_shape", std::vector<int64_t>{3, 1}}}), {{1, 3, 8, 8}, {4, 3, 3, 3}})
+                .find("kernel_shape is (3, 1), the weights' is (3, 3)"),
+            std::string::npos);
   Node split = node_of("Split", {{"split", std::vector<int64_t>{5}}});
   EXPECT_NE(refusal_of(split, {{4, 2}}).find("parts (5) do not add up to 4"), std::string::npos);
 }
 
 TEST(Sizes, OfScalesAndZeroPoints) {
   const std::vector<Dtype> types{Dtype::kU8, Dtype::kF32, Dtype::kU8, Dtype::kI8, Dtype::kF32, Dtype::kI8, Dtype::kF32, Dtype::kU8, Dtype::kI32};
-  const auto conv = [&](Shape x_scale, Shape w_scale, Shape bias) { return refusal_of(node_of("QLinearConv"), {{1, 3, 8, 8}, std::move(x_scale), {}, {4, 3, 3, 3}, std::move(w_scale), {}, {}, {}, std::move(bias)}, types); };
+  const auto conv = [&](Shape x_scale, Shape w_scale, Shape bias) {
+    return refusal_of(node_of("QLinearConv"), {{1, 3, 8, 8}, std::move(x_scale), {}, {4, 3, 3, 3}, std::move(w_scale), {}, {}, {}, std::move(bias)},
+                      types);
+  };
   EXPECT_EQ(conv({}, {4}, {4}), "");
   EXPECT_EQ(conv({1}, {}, {4}), "");
   EXPECT_NE(conv({2}, {4}, {4}).find("'i1' has 2 values, expected one"), std::string::npos);
@@ -81,9 +91,12 @@ TEST(Sizes, OfScalesAndZeroPoints) {
 }
 
 TEST(Types, ThatDoNotGoTogetherAreRefused) {
-  EXPECT_NE(refusal_of(node_of("Add"), {{2}, {2}}, {Dtype::kF32, Dtype::kI64}).find("inputs have types float32 and int64; expected one type"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Add"), {{2}, {2}}, {Dtype::kF32, Dtype::kI64}).find("inputs have types float32 and int64; expected one type"),
+            std::string::npos);
   EXPECT_NE(refusal_of(node_of("Less"), {{2}, {2}}, {Dtype::kI32, Dtype::kI64}).find("expected one type"), std::string::npos);
-  EXPECT_NE(refusal_of(node_of("Where"), {{2}, {2}, {2}}, {Dtype::kU8, Dtype::kF32, Dtype::kF32}).find("the condition is of type uint8, expected bool"), std::string::npos);
+  EXPECT_NE(
+      refusal_of(node_of("Where"), {{2}, {2}, {2}}, {Dtype::kU8, Dtype::kF32, Dtype::kF32}).find("the condition is of type uint8, expected bool"),
+      std::string::npos);
   EXPECT_NE(refusal_of(node_of("Where"), {{2}, {2}, {2}}, {Dtype::kBool, Dtype::kF32, Dtype::kF64}).find("expected one type"), std::string::npos);
   EXPECT_EQ(refusal_of(node_of("Pow"), {{2}, {2}}, {Dtype::kF32, Dtype::kI64}), "");
 }

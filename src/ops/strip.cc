@@ -55,9 +55,7 @@ StripProgram read_strip(const Context& c) {
   for (const auto& text : *steps) {
     try {
       program.steps.push_back(parse_step(text, program.value_of(program.steps.size())));
-    } catch (const InvalidArgument& e) {
-      fail(c, "has the step '" + text + "' in its program: " + e.what());
-    }
+    } catch (const InvalidArgument& e) { fail(c, "has the step '" + text + "' in its program: " + e.what()); }
   }
   return program;
 }

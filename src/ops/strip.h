@@ -19,7 +19,8 @@ namespace scissionlite::ops {
 void write_strip(Node& node, const StripProgram& program);
 
 /// A node as a program over its own inputs; nothing for an operator that no step can be. `constants[i]` is the value of input i where it
-/// is known. Sum, Min and Max of more than two values are several steps; bounds of Clip become constants of its step, so that inputs may be left that no step reads.
+/// is known. Sum, Min and Max of more than two values are several steps; bounds of Clip become constants of its step, so that inputs may be left that
+/// no step reads.
 [[nodiscard]] std::optional<StripProgram> strip_of(const Context& c, std::span<const Tensor> constants);
 
 /// Shape of each step's result, -1 where it is open. @throws ModelError when they do not fit.

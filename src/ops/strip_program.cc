@@ -56,7 +56,8 @@ StripStep parse_step(const std::string& text, int values) {
   StripStep step{words[0], {}, {}};
   const auto kind = activation_named(step.op);
   const size_t operands = operands_of(step.op), constants = kind ? constants_of(*kind) : 0;
-  if (words.size() != 1 + operands + constants) refuse("expected " + std::to_string(operands) + " values and " + std::to_string(constants) + " constants");
+  if (words.size() != 1 + operands + constants)
+    refuse("expected " + std::to_string(operands) + " values and " + std::to_string(constants) + " constants");
   for (size_t i = 1; i < words.size(); ++i) {
     if (i > operands) {
       step.constants.push_back(read_number<float>(words[i]));

@@ -14,7 +14,8 @@ void check_one_type(const Context& c, const ValueInfo& a, const ValueInfo& b) {
 
 int64_t normal_axis(const Context& c, int64_t axis, size_t rank) {
   const auto r = static_cast<int64_t>(rank);
-  if (axis < -r || axis >= std::max<int64_t>(r, 1)) fail(c, "axis " + std::to_string(axis) + " does not exist in a tensor of rank " + std::to_string(rank));
+  if (axis < -r || axis >= std::max<int64_t>(r, 1))
+    fail(c, "axis " + std::to_string(axis) + " does not exist in a tensor of rank " + std::to_string(rank));
   return axis < 0 ? axis + r : axis;
 }
 
@@ -80,16 +81,19 @@ Window read_window(const Context& c, std::vector<int64_t> kernel) {
   w.strides = c.node.ints_attribute("strides", std::vector<int64_t>(rank, 1));
   w.dilations = c.node.ints_attribute("dilations", std::vector<int64_t>(rank, 1));
   auto pads = c.node.ints_attribute("pads", std::vector<int64_t>(2 * rank, 0));
-  if (const auto named = c.node.ints_attribute("kernel_shape", w.kernel); named != w.kernel) fail(c, "kernel_shape is " + to_string(named) + ", the weights' is " + to_string(w.kernel));
+  if (const auto named = c.node.ints_attribute("kernel_shape", w.kernel); named != w.kernel)
+    fail(c, "kernel_shape is " + to_string(named) + ", the weights' is " + to_string(w.kernel));
   const auto auto_pad = c.node.text_attribute("auto_pad", "NOTSET");
   w.auto_pad_same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
   w.same_upper = auto_pad == "SAME_UPPER";
   if (auto_pad == "VALID") pads.assign(2 * rank, 0);
   if (w.strides.size() != rank || w.dilations.size() != rank || pads.size() != 2 * rank)
-    fail(c, "strides, dilations and pads must have " + std::to_string(rank) + ", " + std::to_string(rank) + " and " + std::to_string(2 * rank) + " entries");
+    fail(c, "strides, dilations and pads must have " + std::to_string(rank) + ", " + std::to_string(rank) + " and " + std::to_string(2 * rank) +
+                " entries");
   for (size_t d = 0; d < rank; ++d)
     for (const int64_t size : {w.kernel[d], w.strides[d], w.dilations[d]})
-      if (size < 1 || size > kMostSize) fail(c, "kernel, strides and dilations must be from 1 to " + std::to_string(kMostSize) + ", got " + std::to_string(size));
+      if (size < 1 || size > kMostSize)
+        fail(c, "kernel, strides and dilations must be from 1 to " + std::to_string(kMostSize) + ", got " + std::to_string(size));
   for (const int64_t pad : pads)
     if (pad < -kMostSize || pad > kMostSize) fail(c, "pads must be within " + std::to_string(kMostSize) + ", got " + std::to_string(pad));
   w.pads_begin.assign(pads.begin(), pads.begin() + static_cast<std::ptrdiff_t>(rank));
@@ -100,7 +104,8 @@ Window read_window(const Context& c, std::vector<int64_t> kernel) {
 
 Shape window_shape(const Context& c, Window& window, const Shape& input, int64_t channels) {
   if (input.size() != window.rank() + 2)
-    fail(c, "a kernel of " + std::to_string(window.rank()) + " dimensions needs an activation of rank " + std::to_string(window.rank() + 2) + ", got " + to_string(input));
+    fail(c, "a kernel of " + std::to_string(window.rank()) + " dimensions needs an activation of rank " + std::to_string(window.rank() + 2) +
+                ", got " + to_string(input));
   Shape out{input[0], channels};
   for (size_t d = 0; d < window.rank(); ++d) out.push_back(window.output_size(d, input[d + 2]));
   return out;

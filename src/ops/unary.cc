@@ -13,9 +13,9 @@ std::vector<Tensor> map(const Tensor& x, F&& f) {
   return {y};
 }
 
-#define SCISSIONLITE_UNARY(symbol, type, expression)                                             \
+#define SCISSIONLITE_UNARY(symbol, type, expression)                                                \
   std::vector<Tensor> run_##symbol([[maybe_unused]] const Context& c, std::span<const Tensor> in) { \
-    return map(in[0], [&](float x) -> float { return expression; });                             \
+    return map(in[0], [&](float x) -> float { return expression; });                                \
   }
 
 SCISSIONLITE_UNARY(relu, "Relu", x > 0 || std::isnan(x) ? x : 0.0f)
@@ -31,8 +31,8 @@ SCISSIONLITE_UNARY(round_op, "Round", std::nearbyint(x))
 SCISSIONLITE_UNARY(erf_op, "Erf", std::erf(x))
 SCISSIONLITE_UNARY(softplus, "Softplus", std::log1p(std::exp(-std::fabs(x))) + std::max(x, 0.0f))
 SCISSIONLITE_UNARY(softsign, "Softsign", x / (1.0f + std::fabs(x)))
-SCISSIONLITE_UNARY(mish, "Mish", x * std::tanh(std::log1p(std::exp(x))))
-SCISSIONLITE_UNARY(hard_swish, "HardSwish", x * std::max(0.0f, std::min(1.0f, x / 6.0f + 0.5f)))
+SCISSIONLITE_UNARY(mish, "Mish", x* std::tanh(std::log1p(std::exp(x))))
+SCISSIONLITE_UNARY(hard_swish, "HardSwish", x* std::max(0.0f, std::min(1.0f, x / 6.0f + 0.5f)))
 SCISSIONLITE_UNARY(leaky_relu, "LeakyRelu", x < 0 ? x * c.node.float_attribute("alpha", 0.01f) : x)
 SCISSIONLITE_UNARY(elu, "Elu", x < 0 ? c.node.float_attribute("alpha", 1.0f) * (std::exp(x) - 1.0f) : x)
 SCISSIONLITE_UNARY(hard_sigmoid, "HardSigmoid",
@@ -79,7 +79,8 @@ Tensor clip_typed(const Context& c, std::span<const Tensor> in) {
     return in.size() > i && !in[i].empty() ? in[i].as<T>()[0] : none;
   };
   using Limits = std::numeric_limits<T>;
-  const T low = bound(1, "min", Limits::has_infinity ? -Limits::infinity() : Limits::min()), high = bound(2, "max", Limits::has_infinity ? Limits::infinity() : Limits::max());
+  const T low = bound(1, "min", Limits::has_infinity ? -Limits::infinity() : Limits::min()),
+          high = bound(2, "max", Limits::has_infinity ? Limits::infinity() : Limits::max());
   return map_typed<T>(in[0], [&](T x) {
     const T raised = x < low ? low : x;
     return raised > high ? high : raised;
@@ -118,8 +119,8 @@ std::vector<Tensor> run_prelu(const Context& c, std::span<const Tensor> in) {
 }  // namespace
 
 #undef SCISSIONLITE_UNARY
-#define SCISSIONLITE_UNARY(symbol, type)   \
-  extern const Operator symbol;            \
+#define SCISSIONLITE_UNARY(symbol, type) \
+  extern const Operator symbol;          \
   const Operator symbol{"", type, same_as_first, no_cost, run_##symbol};
 SCISSIONLITE_UNARY(relu, "Relu")
 SCISSIONLITE_UNARY(sigmoid, "Sigmoid")

@@ -36,7 +36,8 @@ bool behind_activation(Rewriter& r, size_t i) {
 }
 
 bool is_same_move(const Node& a, const Node& b) {
-  return is_onnx(a, "DepthToSpace") && is_onnx(b, "DepthToSpace") && a.int_attribute("blocksize", 1) == b.int_attribute("blocksize", 1) && a.text_attribute("mode", "DCR") == b.text_attribute("mode", "DCR");
+  return is_onnx(a, "DepthToSpace") && is_onnx(b, "DepthToSpace") && a.int_attribute("blocksize", 1) == b.int_attribute("blocksize", 1) &&
+         a.text_attribute("mode", "DCR") == b.text_attribute("mode", "DCR");
 }
 
 /// Two of one shape, added: their sum is moved.

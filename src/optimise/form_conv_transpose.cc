@@ -92,7 +92,9 @@ bool rewrite(Rewriter& r, size_t i) {
   const Tensor* weights = r.constant(node.inputs[1]);
   const auto bias_name = input_of(node, 2);
   const Tensor* bias = bias_name.empty() ? nullptr : r.constant(bias_name);
-  if (!x || x->size() != 4 || !weights || weights->dtype() != Dtype::kF32 || weights->shape().size() != 4 || weights->size() == 0 || (!bias_name.empty() && !bias)) return false;
+  if (!x || x->size() != 4 || !weights || weights->dtype() != Dtype::kF32 || weights->shape().size() != 4 || weights->size() == 0 ||
+      (!bias_name.empty() && !bias))
+    return false;
   const auto window = ops::read_window(r.context(i), {weights->shape()[2], weights->shape()[3]});
   const auto h = read_axis(r.context(i), window, 0, (*x)[2]), w = read_axis(r.context(i), window, 1, (*x)[3]);
   if (!h || !w || h->stride != w->stride || (bias && bias->size() != weights->shape()[1])) return false;
@@ -111,7 +113,10 @@ bool rewrite(Rewriter& r, size_t i) {
     behind.back().inputs = {before("_phases")};
   }
   const auto conv_weights = r.add_constant(node.inputs[1] + "_phases", phase_weights(*weights, *h, *w));
-  Node conv{node.name, "Conv", "", {node.inputs[0], conv_weights}, {result}, {{"pads", std::vector<int64_t>{h->pad_begin, w->pad_begin, h->pad_end, w->pad_end}}}, node.doc};
+  Node conv{node.name, "Conv",
+            "",        {node.inputs[0], conv_weights},
+            {result},  {{"pads", std::vector<int64_t>{h->pad_begin, w->pad_begin, h->pad_end, w->pad_end}}},
+            node.doc};
   if (bias) conv.inputs.push_back(r.add_constant(bias_name + "_phases", phase_bias(*bias, h->stride * h->stride)));
   r.replace(i, std::move(conv));
   for (auto& next : behind) r.insert_after(i, std::move(next));

@@ -8,8 +8,8 @@ namespace {
 
 /// A QuantizeLinear and what lies before it.
 struct Site {
-  size_t quantise = 0, inner = 0;       // nodes; inner is the operator
-  std::optional<size_t> activation;     // a node between both
+  size_t quantise = 0, inner = 0;    // nodes; inner is the operator
+  std::optional<size_t> activation;  // a node between both
   Codes y;
   ByteBounds bounds{};
 };
@@ -73,7 +73,8 @@ bool form_matmul(Rewriter& r, const Site& site) {
   if (!bias.empty() && !steps) return false;
   Node made;
   made.op_type = "FusedQLinearMatMul";
-  made.inputs = {x->value, x->scale, zero_of(r, *x), product->is_turned ? as_columns(r, *w) : w->codes, w->scale, w->zero, site.y.scale, zero_of(r, site.y)};
+  made.inputs = {x->value, x->scale, zero_of(r, *x), product->is_turned ? as_columns(r, *w) : w->codes,
+                 w->scale, w->zero,  site.y.scale,   zero_of(r, site.y)};
   if (steps) made.inputs.push_back(r.add_constant(bias + "_steps", *steps));
   finish(r, site, std::move(made));
   return true;
@@ -174,7 +175,8 @@ bool form_split(Rewriter& r, size_t i) {
 
 bool form(Rewriter& r, size_t i) {
   const auto site = site_at(r, i);
-  return site && (form_conv(r, *site) || form_matmul(r, *site) || form_binary(r, *site) || form_average(r, *site) || form_concat(r, *site) || form_move(r, *site) || form_table(r, *site));
+  return site && (form_conv(r, *site) || form_matmul(r, *site) || form_binary(r, *site) || form_average(r, *site) || form_concat(r, *site) ||
+                  form_move(r, *site) || form_table(r, *site));
 }
 
 /// QuantizeLinear right behind DequantizeLinear.

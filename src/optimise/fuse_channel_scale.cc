@@ -8,7 +8,8 @@ namespace {
 
 Node scale_node(Rewriter& r, const Node& like, const Affine& affine) {
   const auto& result = like.outputs[0];
-  const auto scale = r.add_constant(result + "_scale", to_tensor(affine.scale)), offset = r.add_constant(result + "_offset", to_tensor(affine.offset));
+  const auto scale = r.add_constant(result + "_scale", to_tensor(affine.scale)),
+             offset = r.add_constant(result + "_offset", to_tensor(affine.offset));
   Node out{like.name, "", "", {affine.data, scale, offset}, {result}, {}, like.doc};
   make_fused(r, out, "ChannelScale");
   return out;

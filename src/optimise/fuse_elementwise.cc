@@ -85,7 +85,8 @@ std::optional<Piece> piece_at(const Rewriter& r, size_t i) {
   const auto program = ops::strip_of(r.context(i), r.constants(i));
   if (!program) return std::nullopt;
   auto piece = piece_of(*program, {node.inputs.begin(), node.inputs.end()});
-  const bool is_float = std::all_of(piece.inputs.begin(), piece.inputs.end(), [&](const Input& input) { return r.dtype(input.value) == Dtype::kF32; });
+  const bool is_float =
+      std::all_of(piece.inputs.begin(), piece.inputs.end(), [&](const Input& input) { return r.dtype(input.value) == Dtype::kF32; });
   return is_float ? std::optional(std::move(piece)) : std::nullopt;
 }
 
@@ -93,7 +94,8 @@ std::optional<Piece> piece_at(const Rewriter& r, size_t i) {
 std::string operand_of(Rewriter& r, const std::string& constant, size_t rank) {
   const auto& tensor = *r.constant(constant);
   const auto values = tensor.as<float>();
-  if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end()) return r.add_constant(constant + "_operand", Tensor::scalar(values[0]));
+  if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end())
+    return r.add_constant(constant + "_operand", Tensor::scalar(values[0]));
   Shape shape(rank - 1, 1);
   shape[0] = tensor.size();
   return r.add_constant(constant + "_operand", tensor.reshaped(shape));

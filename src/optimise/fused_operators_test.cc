@@ -17,7 +17,8 @@ using ops::ActivationKind;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Tensor interesting_values() {
-  return Tensor::of<float>({13}, {-kInfinity, -100.0f, -3.0f, -1.5f, -1e-3f, -0.0f, 0.0f, 1e-3f, 0.7f, 3.0f, 6.5f, 100.0f, std::numeric_limits<float>::quiet_NaN()});
+  return Tensor::of<float>(
+      {13}, {-kInfinity, -100.0f, -3.0f, -1.5f, -1e-3f, -0.0f, 0.0f, 1e-3f, 0.7f, 3.0f, 6.5f, 100.0f, std::numeric_limits<float>::quiet_NaN()});
 }
 
 /// A node of the operator that the activation is named after.
@@ -39,9 +40,18 @@ std::vector<Tensor> constants_of(const Graph& graph) {
 }
 
 TEST(Activation, IsWhatTheOperatorOfItsNameDoes) {
-  const std::vector<std::pair<std::string, Attributes>> cases{
-      {"Relu", {}},  {"Clip", {}}, {"HardSwish", {}}, {"HardSigmoid", {}}, {"HardSigmoid", {{"alpha", 0.3f}, {"beta", 0.1f}}}, {"Sigmoid", {}}, {"Swish", {}}, {"LeakyRelu", {}},
-      {"LeakyRelu", {{"alpha", 0.2f}}}, {"Tanh", {}}, {"Elu", {}}, {"Elu", {{"alpha", 0.5f}}}};
+  const std::vector<std::pair<std::string, Attributes>> cases{{"Relu", {}},
+                                                              {"Clip", {}},
+                                                              {"HardSwish", {}},
+                                                              {"HardSigmoid", {}},
+                                                              {"HardSigmoid", {{"alpha", 0.3f}, {"beta", 0.1f}}},
+                                                              {"Sigmoid", {}},
+                                                              {"Swish", {}},
+                                                              {"LeakyRelu", {}},
+                                                              {"LeakyRelu", {{"alpha", 0.2f}}},
+                                                              {"Tanh", {}},
+                                                              {"Elu", {}},
+                                                              {"Elu", {{"alpha", 0.5f}}}};
   for (const auto& [type, attributes] : cases) {
     const Graph graph = alone(type, attributes);
     const auto activation = ops::activation_of({graph.nodes[0], graph.opset(graph.nodes[0].domain)}, constants_of(graph));
@@ -58,8 +68,8 @@ TEST(Activation, IsWhatTheOperatorOfItsNameDoes) {
 }
 
 TEST(Activation, IsReadAsItWasWritten) {
-  for (const Activation& activation : {Activation{}, Activation{ActivationKind::kRelu}, Activation{ActivationKind::kClip, -kInfinity, 6}, Activation{ActivationKind::kElu, 0.5f},
-                                       Activation{ActivationKind::kHardSigmoid, 0.3f, 0.1f}}) {
+  for (const Activation& activation : {Activation{}, Activation{ActivationKind::kRelu}, Activation{ActivationKind::kClip, -kInfinity, 6},
+                                       Activation{ActivationKind::kElu, 0.5f}, Activation{ActivationKind::kHardSigmoid, 0.3f, 0.1f}}) {
     Node node;
     node.attributes["activation"] = std::string("Tanh");
     for (const char* prefix : {"", "dw_"}) {
@@ -75,13 +85,13 @@ std::string refusal(const Node& node, const std::vector<Tensor>& inputs) {
   graph.opsets = {{"", 13}, {ops::kFusedDomain, 1}};
   try {
     (void)ops::run_node(graph, node, inputs);
-  } catch (const ModelError& e) {
-    return e.what();
-  }
+  } catch (const ModelError& e) { return e.what(); }
   return "";
 }
 
-Node fused(const std::string& type, Attributes attributes = {}) { return {"n", type, ops::kFusedDomain, {"x", "w", "", "r"}, {"y"}, std::move(attributes), ""}; }
+Node fused(const std::string& type, Attributes attributes = {}) {
+  return {"n", type, ops::kFusedDomain, {"x", "w", "", "r"}, {"y"}, std::move(attributes), ""};
+}
 Tensor ones(const Shape& shape) {
   Tensor out(Dtype::kF32, shape);
   for (float& v : out.mutable_as<float>()) v = 1;
@@ -123,7 +133,8 @@ TEST(Strip, RefusesAProgramThatCannotBe) {
       {{"Add %0 1"}, "has the step 'Add %0 1' in its program: expected a value such as %0, got '1'"},
       {{"Add %0 %1x"}, "has the step 'Add %0 %1x' in its program: '1x' is no number"},
       {{"Elu %0 much"}, "has the step 'Elu %0 much' in its program: 'much' is no number"}};
-  for (const auto& [program, message] : cases) EXPECT_NE(refusal_of_program(program).find(message), std::string::npos) << refusal_of_program(program) << "\nexpected " << message;
+  for (const auto& [program, message] : cases)
+    EXPECT_NE(refusal_of_program(program).find(message), std::string::npos) << refusal_of_program(program) << "\nexpected " << message;
 }
 
 TEST(Strip, RefusesOtherTypes) {
@@ -133,7 +144,8 @@ TEST(Strip, RefusesOtherTypes) {
 }
 
 TEST(Strip, IsReadAsItWasWritten) {
-  const ops::StripProgram program{2, {{"Add", {0, 1}}, {"Clip", {2}, {-kInfinity, 0.1F}}, {"Elu", {3}, {1e-38F}}, {"HardSigmoid", {4}, {1.F / 3, 16777217.F}}, {"Min", {5, 2}}}};
+  const ops::StripProgram program{
+      2, {{"Add", {0, 1}}, {"Clip", {2}, {-kInfinity, 0.1F}}, {"Elu", {3}, {1e-38F}}, {"HardSigmoid", {4}, {1.F / 3, 16777217.F}}, {"Min", {5, 2}}}};
   Node node{"n", "", "", {"a", "b"}, {"y"}, {}, ""};
   ops::write_strip(node, program);
   EXPECT_EQ(ops::read_strip({node, 1}), program);

@@ -41,7 +41,8 @@ std::optional<WithConstant> with_constant(const Rewriter& r, const Node& node) {
     return tensor && tensor->dtype() == Dtype::kF32;
   };
   if (known(0) == known(1)) return std::nullopt;
-  return known(0) ? WithConstant{node.inputs[1], node.inputs[0], /*constant_first=*/true} : WithConstant{node.inputs[0], node.inputs[1], /*constant_first=*/false};
+  return known(0) ? WithConstant{node.inputs[1], node.inputs[0], /*constant_first=*/true}
+                  : WithConstant{node.inputs[0], node.inputs[1], /*constant_first=*/false};
 }
 
 std::optional<std::vector<double>> per_channel(const Tensor& constant, int64_t channels, size_t rank) {
@@ -63,7 +64,8 @@ namespace {
 /// (x - mean) / sqrt(var + epsilon) * scale + bias. Statistics of the batch itself (training_mode) and of single positions
 /// (spatial=0, opset 7) are another function.
 std::optional<Affine> batch_norm(const Rewriter& r, const Node& node) {
-  if (node.inputs.size() != 5 || !has_one_result(r, node) || node.int_attribute("training_mode", 0) != 0 || node.int_attribute("spatial", 1) == 0) return std::nullopt;
+  if (node.inputs.size() != 5 || !has_one_result(r, node) || node.int_attribute("training_mode", 0) != 0 || node.int_attribute("spatial", 1) == 0)
+    return std::nullopt;
   const Tensor* given[4];
   for (size_t i = 0; i < 4; ++i) {
     given[i] = r.constant(node.inputs[i + 1]);
@@ -73,7 +75,8 @@ std::optional<Affine> batch_norm(const Rewriter& r, const Node& node) {
   Affine out{node.inputs[0], {}, {}};
   for (size_t c = 0; c < static_cast<size_t>(given[0]->size()); ++c) {
     const auto value = [&](size_t i) { return given[i]->as<float>()[c]; };
-    const float scale = 1 / std::sqrt(value(3) + epsilon) * value(0);  // in floats and in this order, as ONNX Runtime: bytes behind it come out the same
+    const float scale =
+        1 / std::sqrt(value(3) + epsilon) * value(0);  // in floats and in this order, as ONNX Runtime: bytes behind it come out the same
     out.scale.push_back(scale);
     out.offset.push_back(value(1) - value(2) * scale);
   }

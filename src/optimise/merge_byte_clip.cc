@@ -1,4 +1,5 @@
-// Clip of bytes, which is how a quantised model says that it keeps fewer bits than a byte has -> the bounds of the operator of bytes before it, or a ByteTable.
+// Clip of bytes, which is how a quantised model says that it keeps fewer bits than a byte has -> the bounds of the operator of bytes before it, or a
+// ByteTable.
 #include "optimise/match.h"
 #include "optimise/passes.h"
 #include "optimise/quantised.h"

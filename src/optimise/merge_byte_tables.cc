@@ -29,7 +29,8 @@ constexpr size_t kInputsOfBinary = 7;  // the result's zero point may be missing
 std::vector<size_t> operands_of(const Node& node) {
   if (is_fused(node, "ByteTable")) return node.inputs.size() == 2 ? std::vector<size_t>{0} : std::vector<size_t>{};
   if (node.inputs.size() < kInputsOfBinary) return {};
-  const bool is_binary = is_fused(node, "FusedQLinearAdd") || is_fused(node, "FusedQLinearMul") || (node.domain == "com.microsoft" && (node.op_type == "QLinearAdd" || node.op_type == "QLinearMul"));
+  const bool is_binary = is_fused(node, "FusedQLinearAdd") || is_fused(node, "FusedQLinearMul") ||
+                         (node.domain == "com.microsoft" && (node.op_type == "QLinearAdd" || node.op_type == "QLinearMul"));
   return is_binary ? std::vector<size_t>{0, 3} : std::vector<size_t>{};
 }
 

@@ -36,7 +36,8 @@ std::optional<std::vector<int64_t>> spatial_pads(const Rewriter& r, size_t i) {
 
 bool has_auto_pads(const Node& node) { return node.text_attribute("auto_pad", "NOTSET").starts_with("SAME"); }
 std::vector<int64_t> own_pads(const Node& node, size_t count) {
-  return node.text_attribute("auto_pad", "NOTSET") == "VALID" ? std::vector<int64_t>(count, 0) : node.ints_attribute("pads", std::vector<int64_t>(count, 0));
+  return node.text_attribute("auto_pad", "NOTSET") == "VALID" ? std::vector<int64_t>(count, 0)
+                                                              : node.ints_attribute("pads", std::vector<int64_t>(count, 0));
 }
 bool all_zero(const std::vector<int64_t>& values) {
   return std::all_of(values.begin(), values.end(), [](int64_t v) { return v == 0; });
@@ -54,8 +55,9 @@ bool windows_reach_input(const Node& pool, const std::vector<int64_t>& pads) {
 bool never_negative(const Rewriter& r, const std::string& value) {
   const auto maker = r.producer(value);
   if (!maker) return false;
-  const auto activation = r.node(*maker).domain == ops::kFusedDomain && r.node(*maker).has("activation") ? std::optional(ops::read_activation(r.context(*maker)))
-                                                                                                          : activation_of(r, *maker);
+  const auto activation = r.node(*maker).domain == ops::kFusedDomain && r.node(*maker).has("activation")
+                              ? std::optional(ops::read_activation(r.context(*maker)))
+                              : activation_of(r, *maker);
   if (!activation) return false;
   using Kind = ops::ActivationKind;
   return activation->kind == Kind::kRelu || activation->kind == Kind::kSigmoid || activation->kind == Kind::kHardSigmoid ||
@@ -64,7 +66,7 @@ bool never_negative(const Rewriter& r, const std::string& value) {
 
 struct Padding {
   size_t node;
-  std::string source;            // what is padded
+  std::string source;  // what is padded
   float value;
   std::vector<int64_t> own, sum;  // the window's pads, and both together
 };

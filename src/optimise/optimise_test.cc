@@ -82,7 +82,8 @@ TEST_P(EveryCase, AllPassesTogetherKeepTheResults) {
   expect_same_results(before, after, tolerance_of(GetParam()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, EveryCase, testing::ValuesIn(all_cases()), [](const auto& info) { return info.param.pass + "_" + std::to_string(info.index); });
+INSTANTIATE_TEST_SUITE_P(Cases, EveryCase, testing::ValuesIn(all_cases()),
+                         [](const auto& info) { return info.param.pass + "_" + std::to_string(info.index); });
 
 TEST(Passes, EachOfTheTableHasACaseWhereItFiresAndOneWhereItMustNot) {
   const auto cases = all_cases();
@@ -105,7 +106,8 @@ Graph block() {
   const auto x = m.input({-1, 4, 6, 6});
   const auto wide = m.batch_norm(m.conv(x, 4, 8, 1, {}, /*bias=*/false), 8);
   const auto swish = m.op("Mul", {wide, m.op("Div", {m.clip(m.op("Add", {wide, m.scalar(3)}), 0, 6), m.scalar(6)})});
-  const auto deep = m.clip(m.batch_norm(m.conv(m.pad(swish, {0, 0, 1, 1, 0, 0, 1, 1}), 8, 8, 3, {{"group", int64_t{8}}, {"pads", Ints(4, 0)}}, /*bias=*/false), 8), 0, 6);
+  const auto deep = m.clip(
+      m.batch_norm(m.conv(m.pad(swish, {0, 0, 1, 1, 0, 0, 1, 1}), 8, 8, 3, {{"group", int64_t{8}}, {"pads", Ints(4, 0)}}, /*bias=*/false), 8), 0, 6);
   const auto sum = m.op("Add", {m.batch_norm(m.conv(deep, 8, 4, 1), 4), x});
   const auto pooled = m.op("ReduceMean", {m.op("Identity", {sum})}, {{"axes", Ints{2, 3}}, {"keepdims", int64_t{0}}});
   m.output(m.op("Add", {m.op("MatMul", {pooled, m.weights({4, 3})}), m.weights({3})}));

@@ -1,6 +1,7 @@
-// QuantizeLinear goes before what only moves or chooses values (MaxPool, Reshape, ...), DequantizeLinear behind it: then that is done to the bytes, and the operators on both sides have
-// their codes beside them. Exact: the largest code is that of the largest value. A sum of codes that is quantised more than once, as a residual's is that convolutions and the next sum read with
-// different bits, is computed for each: in bytes that costs less than one sum in floats.
+// QuantizeLinear goes before what only moves or chooses values (MaxPool, Reshape, ...), DequantizeLinear behind it: then that is done to the bytes,
+// and the operators on both sides have their codes beside them. Exact: the largest code is that of the largest value. A sum of codes that is
+// quantised more than once, as a residual's is that convolutions and the next sum read with different bits, is computed for each: in bytes that costs
+// less than one sum in floats.
 #include "optimise/passes.h"
 #include "optimise/quantised.h"
 
@@ -31,7 +32,8 @@ bool advance_quantise(Rewriter& r, size_t i) {
   while (true) {
     const auto y = quantised(r, i);
     const auto before = y && y->scale_value > 0 ? r.inner_producer(r.node(i).inputs[0]) : std::nullopt;
-    if (!before || !ops::moves_values(r.node(*before)) || dequantised(r, r.node(*before).inputs[0]) || !r.producer(r.node(*before).inputs[0])) return has_moved;
+    if (!before || !ops::moves_values(r.node(*before)) || dequantised(r, r.node(*before).inputs[0]) || !r.producer(r.node(*before).inputs[0]))
+      return has_moved;
     swap_with_mover(r, *before, i);
     i = *before;
     has_moved = true;
@@ -50,7 +52,8 @@ bool clone_sum(Rewriter& r, size_t i) {
   if (activation_of(r, *last))
     if (const auto before = r.inner_producer(r.node(*last).inputs[0])) chain.push_back(*before);
   const Node& sum = r.node(chain.back());
-  if (!is_add(sum) || !std::all_of(sum.inputs.begin(), sum.inputs.end(), [&](const auto& input) { return dequantised(r, input).has_value(); })) return false;
+  if (!is_add(sum) || !std::all_of(sum.inputs.begin(), sum.inputs.end(), [&](const auto& input) { return dequantised(r, input).has_value(); }))
+    return false;
   Node reader = r.node(i);
   std::vector<Node> copies;
   for (size_t k = 0; k < chain.size(); ++k) {

@@ -11,7 +11,8 @@ bool is_byte(Dtype dtype) { return dtype == Dtype::kU8 || dtype == Dtype::kI8; }
 std::optional<Codes> codes_of(const Rewriter& r, const std::string& value, Dtype dtype, const std::string& scale, const std::string& zero) {
   const Tensor *scales = r.constant(scale), *zeros = zero.empty() ? nullptr : r.constant(zero);
   if (dtype == Dtype::kUndefined && zeros) dtype = zeros->dtype();  // of a value that a pass made
-  if (!is_byte(dtype) || !scales || scales->dtype() != Dtype::kF32 || scales->size() != 1 || (!zero.empty() && (!zeros || zeros->size() != 1))) return std::nullopt;
+  if (!is_byte(dtype) || !scales || scales->dtype() != Dtype::kF32 || scales->size() != 1 || (!zero.empty() && (!zeros || zeros->size() != 1)))
+    return std::nullopt;
   return Codes{value, scale, zero, dtype, scales->as<float>()[0], zeros ? zeros->to_i64()[0] : 0};
 }
 
@@ -51,7 +52,9 @@ std::optional<CodedWeights> coded_weights(const Rewriter& r, const std::string& 
   if (!maker || !is_onnx(r.node(*maker), "DequantizeLinear")) return std::nullopt;
   const auto& node = r.node(*maker);
   const Tensor *codes = r.constant(node.inputs[0]), *scales = r.constant(input_of(node, 1)), *zeros = r.constant(input_of(node, 2));
-  if (!codes || !is_byte(codes->dtype()) || node.int_attribute("block_size", 0) != 0 || !scales || scales->dtype() != Dtype::kF32 || (!input_of(node, 2).empty() && !zeros)) return std::nullopt;
+  if (!codes || !is_byte(codes->dtype()) || node.int_attribute("block_size", 0) != 0 || !scales || scales->dtype() != Dtype::kF32 ||
+      (!input_of(node, 2).empty() && !zeros))
+    return std::nullopt;
   const auto rank = static_cast<int64_t>(codes->shape().size());
   if (axis >= rank) return std::nullopt;
   const int64_t given = node.int_attribute("axis", 1), outputs = codes->shape()[static_cast<size_t>(axis)];
@@ -69,7 +72,9 @@ std::string zero_of(Rewriter& r, const Codes& codes) {
 
 std::optional<ProductForm> read_product(const Node& node) {
   if (is_onnx(node, "MatMul")) return ProductForm{};
-  if (!is_onnx(node, "Gemm") || node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 || (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1)) return std::nullopt;
+  if (!is_onnx(node, "Gemm") || node.int_attribute("transA", 0) != 0 || node.float_attribute("alpha", 1) != 1 ||
+      (node.inputs.size() > 2 && node.float_attribute("beta", 1) != 1))
+    return std::nullopt;
   return ProductForm{node.int_attribute("transB", 0) != 0};
 }
 
@@ -89,9 +94,11 @@ std::optional<Tensor> integer_bias(const Rewriter& r, const std::string& value, 
   } else if (const auto maker = r.producer(value); maker && is_onnx(r.node(*maker), "DequantizeLinear")) {
     const auto& node = r.node(*maker);
     const Tensor *codes = r.constant(node.inputs[0]), *steps = r.constant(input_of(node, 1)), *zeros = r.constant(input_of(node, 2));
-    if (!codes || !steps || steps->dtype() != Dtype::kF32 || codes->size() == 0 || (steps->size() != 1 && steps->size() != codes->size())) return std::nullopt;
+    if (!codes || !steps || steps->dtype() != Dtype::kF32 || codes->size() == 0 || (steps->size() != 1 && steps->size() != codes->size()))
+      return std::nullopt;
     const auto values = codes->to_i64(), zero = zeros ? zeros->to_i64() : std::vector<int64_t>{0};
-    for (size_t i = 0; i < values.size(); ++i) bias.push_back(static_cast<double>(values[i] - zero[zero.size() > 1 ? i : 0]) * steps->as<float>()[steps->size() > 1 ? i : 0]);
+    for (size_t i = 0; i < values.size(); ++i)
+      bias.push_back(static_cast<double>(values[i] - zero[zero.size() > 1 ? i : 0]) * steps->as<float>()[steps->size() > 1 ? i : 0]);
   }
   if (static_cast<int64_t>(bias.size()) != outputs) return std::nullopt;
   Tensor out(Dtype::kI32, {outputs});

@@ -7,12 +7,14 @@ namespace scissionlite {
 
 /// Codes with one scale and zero point for the whole tensor, both constant: what DequantizeLinear reads and QuantizeLinear writes.
 struct Codes {
-  std::string value, scale, zero;  // names; zero may be ""
+  std::string value, scale, zero;   // names; zero may be ""
   Dtype dtype = Dtype::kUndefined;  // u8 or s8
   float scale_value = 1;
   int64_t zero_value = 0;
   [[nodiscard]] int64_t low() const { return dtype == Dtype::kI8 ? -128 : 0; }
-  [[nodiscard]] bool is_alike(const Codes& other) const { return dtype == other.dtype && scale_value == other.scale_value && zero_value == other.zero_value; }
+  [[nodiscard]] bool is_alike(const Codes& other) const {
+    return dtype == other.dtype && scale_value == other.scale_value && zero_value == other.zero_value;
+  }
 };
 
 /// What the value was made of by DequantizeLinear.
@@ -40,7 +42,8 @@ struct ProductForm {
 [[nodiscard]] std::string as_columns(Rewriter& r, const CodedWeights& w);
 
 /// A bias, float or behind DequantizeLinear, in steps of x_scale * weights' scale. Nothing when it is not constant or has no room in int32.
-[[nodiscard]] std::optional<Tensor> integer_bias(const Rewriter& r, const std::string& value, float x_scale, const std::vector<float>& scales, int64_t outputs);
+[[nodiscard]] std::optional<Tensor> integer_bias(const Rewriter& r, const std::string& value, float x_scale, const std::vector<float>& scales,
+                                                 int64_t outputs);
 
 /// Bounds of y's bytes that are Relu or Clip.
 struct ByteBounds {

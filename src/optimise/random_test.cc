@@ -39,9 +39,10 @@ class RandomNetwork {
 
   void step() {
     using Step = void (RandomNetwork::*)(const Value&);
-    static constexpr Step kSteps[] = {&RandomNetwork::conv, &RandomNetwork::conv, &RandomNetwork::depthwise, &RandomNetwork::norm, &RandomNetwork::norm,
-                                      &RandomNetwork::activation, &RandomNetwork::activation, &RandomNetwork::pattern, &RandomNetwork::residual, &RandomNetwork::residual,
-                                      &RandomNetwork::constant, &RandomNetwork::padded, &RandomNetwork::nothing, &RandomNetwork::moved, &RandomNetwork::concat};
+    static constexpr Step kSteps[] = {&RandomNetwork::conv,     &RandomNetwork::conv,       &RandomNetwork::depthwise,  &RandomNetwork::norm,
+                                      &RandomNetwork::norm,     &RandomNetwork::activation, &RandomNetwork::activation, &RandomNetwork::pattern,
+                                      &RandomNetwork::residual, &RandomNetwork::residual,   &RandomNetwork::constant,   &RandomNetwork::padded,
+                                      &RandomNetwork::nothing,  &RandomNetwork::moved,      &RandomNetwork::concat};
     (this->*kSteps[m_.rng().below(std::size(kSteps))])(Value(pick()));
   }
   void conv(const Value& x) {
@@ -62,7 +63,8 @@ class RandomNetwork {
   }
   void residual(const Value& x) {
     for (size_t i = values_.size(); i-- > 0;)
-      if (values_[i].channels == x.channels && values_[i].name != x.name && chance(0.6)) return push(m_.op(chance(0.7) ? "Add" : "Sum", {x.name, values_[i].name}), x.channels);
+      if (values_[i].channels == x.channels && values_[i].name != x.name && chance(0.6))
+        return push(m_.op(chance(0.7) ? "Add" : "Sum", {x.name, values_[i].name}), x.channels);
   }
   void constant(const Value& x) {
     const char* types[] = {"Mul", "Add", "Sub", "Div"};

@@ -31,10 +31,11 @@ std::vector<Model> models() {
   std::vector<Model> out;
   for (const char* name : {"resnet8_cifar10", "resnet20_cifar10", "mcunet_320kb", "mobilenetv2_1.0_int8"})
     out.push_back({"SCISSIONLITE_TEST_DATA", "models/" + std::string(name) + ".onnx", /*small=*/true});
-  for (const char* name : {"mobilenetv1_1.0", "mobilenetv2_1.0", "mobilenetv3_large_minimalistic", "pcb_aoi_squeezenet", "resnet20_cifar10_ft", "resnet50_pruned_q8w",
-                           "resnet56_cifar10", "squeezenet1.1", "squeezenet1.1_fp16"})
+  for (const char* name : {"mobilenetv1_1.0", "mobilenetv2_1.0", "mobilenetv3_large_minimalistic", "pcb_aoi_squeezenet", "resnet20_cifar10_ft",
+                           "resnet50_pruned_q8w", "resnet56_cifar10", "squeezenet1.1", "squeezenet1.1_fp16"})
     out.push_back({"SCISSIONLITE_TEST_DATA", "models/" + std::string(name) + ".onnx"});
-  for (const char* name : {"bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512"})
+  for (const char* name :
+       {"bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512"})
     out.push_back({"SCISSIONLITE_ASSETS", "light/" + std::string(name) + ".onnx"});
   return out;
 }
@@ -47,12 +48,14 @@ Tensor image_for(const ValueInfo& info) {
   Tensor floats(Dtype::kF32, shape);
   int64_t i = 0;
   for (float& v : floats.mutable_as<float>()) {
-    v = static_cast<float>(std::sin(0.1 * static_cast<double>(i % shape[3])) + std::cos(0.07 * static_cast<double>(i / shape[3] % shape[2])) + 0.3 * rng.normal());
+    v = static_cast<float>(std::sin(0.1 * static_cast<double>(i % shape[3])) + std::cos(0.07 * static_cast<double>(i / shape[3] % shape[2])) +
+                           0.3 * rng.normal());
     ++i;
   }
   if (info.dtype == Dtype::kF32) return floats;
   Tensor halves(Dtype::kF16, shape);
-  for (int64_t k = 0; k < halves.size(); ++k) reinterpret_cast<uint16_t*>(halves.mutable_data())[k] = f32_to_f16(floats.as<float>()[static_cast<size_t>(k)]);
+  for (int64_t k = 0; k < halves.size(); ++k)
+    reinterpret_cast<uint16_t*>(halves.mutable_data())[k] = f32_to_f16(floats.as<float>()[static_cast<size_t>(k)]);
   return halves;
 }
 
@@ -96,7 +99,8 @@ TEST_P(RealModel, GivesTheSameAfterAllPasses) {
 
 INSTANTIATE_TEST_SUITE_P(Models, RealModel, testing::ValuesIn(models()), [](const auto& info) {
   auto name = fs::path(info.param.file).stem().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name + "_" + std::to_string(info.index);
 });
 

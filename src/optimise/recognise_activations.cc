@@ -82,7 +82,9 @@ bool hard_sigmoid(Rewriter& r, size_t i) {
                 {{"alpha", static_cast<float>(1 / inner->height)}, {"beta", static_cast<float>(inner->shift / inner->height)}});
 }
 
-bool is_hard_swish_ramp(const std::optional<Ramp>& found, const std::string& x) { return found && found->x == x && found->shift == 3 && found->height == 6; }
+bool is_hard_swish_ramp(const std::optional<Ramp>& found, const std::string& x) {
+  return found && found->x == x && found->shift == 3 && found->height == 6;
+}
 
 /// x * ramp(x) / 6: the product first, then the division.
 bool hard_swish_of_product(Rewriter& r, size_t i) {
@@ -109,7 +111,8 @@ bool gated(Rewriter& r, size_t i) {
     const auto gate = gate_of(r, sides[k], sides[1 - k]);
     if (!gate) continue;
     if (gate->kind == ActivationKind::kSigmoid) return become(r, i, sides[1 - k], "Swish");
-    if (gate->kind == ActivationKind::kHardSigmoid && is_near(gate->alpha, 1.0 / 6) && is_near(gate->beta, 0.5)) return become(r, i, sides[1 - k], "HardSwish");
+    if (gate->kind == ActivationKind::kHardSigmoid && is_near(gate->alpha, 1.0 / 6) && is_near(gate->beta, 0.5))
+      return become(r, i, sides[1 - k], "HardSwish");
   }
   return false;
 }

@@ -5,7 +5,9 @@
 namespace scissionlite::passes {
 namespace {
 
-bool is_swap_of_channels(const Node& node) { return is_onnx(node, "Transpose") && node.ints_attribute("perm") == std::vector<int64_t>{0, 2, 1, 3, 4}; }
+bool is_swap_of_channels(const Node& node) {
+  return is_onnx(node, "Transpose") && node.ints_attribute("perm") == std::vector<int64_t>{0, 2, 1, 3, 4};
+}
 
 /// (n, c, ...) as (n, g, c / g, ...): the number of groups.
 std::optional<int64_t> groups_of(const Shape& image, const Shape& grouped) {

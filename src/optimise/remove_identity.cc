@@ -61,7 +61,8 @@ bool changes_nothing(const Rewriter& r, size_t i) {
   if (!node.domain.empty() || node.inputs.empty()) return false;
   const auto& type = node.op_type;
   if (type == "Identity" || is_plain_dropout(r, node)) return true;
-  if (type == "Cast") return r.dtype(node.inputs[0]) != Dtype::kUndefined && r.dtype(node.inputs[0]) == static_cast<Dtype>(node.int_attribute("to", 0));
+  if (type == "Cast")
+    return r.dtype(node.inputs[0]) != Dtype::kUndefined && r.dtype(node.inputs[0]) == static_cast<Dtype>(node.int_attribute("to", 0));
   if (only_reshapes(node)) return keeps_shape(r, node);
   if (type == "Transpose") return keeps_order(r, i);
   if (type == "Slice") return slices_all(r, i);

@@ -11,7 +11,14 @@ namespace {
 
 bool is_integer(Dtype type) {
   switch (type) {
-    case Dtype::kU8: case Dtype::kI8: case Dtype::kU16: case Dtype::kI16: case Dtype::kU32: case Dtype::kI32: case Dtype::kU64: case Dtype::kI64: return true;
+    case Dtype::kU8:
+    case Dtype::kI8:
+    case Dtype::kU16:
+    case Dtype::kI16:
+    case Dtype::kU32:
+    case Dtype::kI32:
+    case Dtype::kU64:
+    case Dtype::kI64: return true;
     default: return false;
   }
 }
@@ -27,10 +34,13 @@ std::optional<Bounds> bounds_of(const Rewriter& r, std::optional<size_t> i) {
   return std::nullopt;
 }
 
-bool take_out(Rewriter& r, std::optional<size_t> floor) { return floor && is_onnx(r.node(*floor), "Floor") && r.bypass(*floor, std::string(r.node(*floor).inputs[0])); }
+bool take_out(Rewriter& r, std::optional<size_t> floor) {
+  return floor && is_onnx(r.node(*floor), "Floor") && r.bypass(*floor, std::string(r.node(*floor).inputs[0]));
+}
 
 bool before_cast(Rewriter& r, size_t i) {
-  if (!is_onnx(r.node(i), "Cast") || !is_integer(static_cast<Dtype>(r.node(i).int_attribute("to", 0))) || r.dtype(r.node(i).inputs[0]) != Dtype::kF32) return false;
+  if (!is_onnx(r.node(i), "Cast") || !is_integer(static_cast<Dtype>(r.node(i).int_attribute("to", 0))) || r.dtype(r.node(i).inputs[0]) != Dtype::kF32)
+    return false;
   const auto before = r.inner_producer(r.node(i).inputs[0]);
   if (!before) return false;
   if (is_onnx(r.node(*before), "Floor")) {
@@ -39,7 +49,8 @@ bool before_cast(Rewriter& r, size_t i) {
   }
   // Floor, then bounds: between whole numbers the two may change places.
   const auto bounds = bounds_of(r, before);
-  return bounds && bounds->low >= 0 && std::floor(bounds->low) == bounds->low && std::floor(bounds->high) == bounds->high && take_out(r, r.inner_producer(r.node(*before).inputs[0]));
+  return bounds && bounds->low >= 0 && std::floor(bounds->low) == bounds->low && std::floor(bounds->high) == bounds->high &&
+         take_out(r, r.inner_producer(r.node(*before).inputs[0]));
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ std::vector<Case> quantised_cases();
 
 inline std::vector<Case> all_cases() {
   std::vector<Case> out;
-  for (const auto& list : {cleaning_cases(), folding_cases(), recognising_cases(), transposed_cases(), fusing_cases(), quantised_cases()}) out.insert(out.end(), list.begin(), list.end());
+  for (const auto& list : {cleaning_cases(), folding_cases(), recognising_cases(), transposed_cases(), fusing_cases(), quantised_cases()})
+    out.insert(out.end(), list.begin(), list.end());
   return out;
 }
 

@@ -39,10 +39,14 @@ class Maker {
     return constant(tensor);
   }
   std::string scalar(float value) { return constant(Tensor::scalar(value)); }
-  std::string ints(const Ints& values) { return constant(Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values))); }
+  std::string ints(const Ints& values) {
+    return constant(Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, std::span<const int64_t>(values)));
+  }
 
   /// A node with one output, whose name is returned.
-  std::string op(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) { return ops(type, std::move(inputs), 1, std::move(attributes))[0]; }
+  std::string op(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) {
+    return ops(type, std::move(inputs), 1, std::move(attributes))[0];
+  }
   std::vector<std::string> ops(const std::string& type, std::vector<std::string> inputs, int outputs, Attributes attributes = {}) {
     const auto name = type + std::to_string(graph_.nodes.size());
     std::vector<std::string> results;
@@ -57,7 +61,9 @@ class Maker {
     if (graph_.opset(domain) == 0) graph_.opsets.push_back({domain, 1});
     return result;
   }
-  std::string fused(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) { return op_of(ops::kFusedDomain, type, std::move(inputs), std::move(attributes)); }
+  std::string fused(const std::string& type, std::vector<std::string> inputs, Attributes attributes = {}) {
+    return op_of(ops::kFusedDomain, type, std::move(inputs), std::move(attributes));
+  }
   /// Pads that keep the size at stride 1; weights small enough for deep graphs.
   std::string conv(const std::string& x, int64_t in, int64_t out, int64_t kernel = 3, Attributes attributes = {}, bool bias = true) {
     const auto found = attributes.find("group");
@@ -70,7 +76,8 @@ class Maker {
     return op("Conv", std::move(inputs), std::move(attributes));
   }
   std::string batch_norm(const std::string& x, int64_t channels) {
-    return op("BatchNormalization", {x, weights({channels}, 0.5, 1.5), weights({channels}), weights({channels}), weights({channels}, 0.5, 2)}, {{"epsilon", 1e-3f}});
+    return op("BatchNormalization", {x, weights({channels}, 0.5, 1.5), weights({channels}), weights({channels}), weights({channels}, 0.5, 2)},
+              {{"epsilon", 1e-3f}});
   }
   std::string clip(const std::string& x, float low, float high) {
     return opset() < 11 ? op("Clip", {x}, {{"min", low}, {"max", high}}) : op("Clip", {x, scalar(low), scalar(high)});
@@ -125,7 +132,8 @@ inline std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed = 5, 
     Tensor floats(Dtype::kF32, shape), tensor(info.dtype, shape);
     for (float& v : floats.mutable_as<float>()) v = static_cast<float>(2 * rng.normal());
     if (info.dtype == Dtype::kF32) tensor = floats;
-    for (int64_t i = 0; i < tensor.size() && info.dtype == Dtype::kU8; ++i) tensor.mutable_as<uint8_t>()[static_cast<size_t>(i)] = static_cast<uint8_t>(rng.below(256));
+    for (int64_t i = 0; i < tensor.size() && info.dtype == Dtype::kU8; ++i)
+      tensor.mutable_as<uint8_t>()[static_cast<size_t>(i)] = static_cast<uint8_t>(rng.below(256));
     for (int64_t i = 0; i < tensor.size() && info.dtype == Dtype::kF16; ++i)
       reinterpret_cast<uint16_t*>(tensor.mutable_data())[i] = f32_to_f16(floats.as<float>()[static_cast<size_t>(i)]);
     out.push_back(tensor);

@@ -41,7 +41,12 @@ void fix_output(Halide::OutputImageParam y, const kernels::ChainPlan& plan, cons
 }
 
 Inputs::Inputs(const kernels::ChainPlan& plan, bool with_residual)
-    : lanes(as_int(plan.lanes())), inputs(as_int(kernels::step_inputs(plan.second()))), vectors(as_int(plan.knob("vectors"))), panels(as_int(plan.second().panels())), blocks(as_int(plan.blocks())), has_residual(with_residual) {
+    : lanes(as_int(plan.lanes())),
+      inputs(as_int(kernels::step_inputs(plan.second()))),
+      vectors(as_int(plan.knob("vectors"))),
+      panels(as_int(plan.second().panels())),
+      blocks(as_int(plan.blocks())),
+      has_residual(with_residual) {
   const auto& d = plan.depthwise;
   fix_dimensions(x, {lanes, as_int(d.w), as_int(d.h), blocks});
   fix_dimensions(filter_w, {lanes, as_int(d.kernel_w), as_int(d.kernel_h), blocks});
@@ -67,14 +72,18 @@ struct Stages {
 
 Stages algorithm(const kernels::ChainPlan& plan, const Inputs& in) {
   const auto& d = plan.depthwise;
-  const int left = as_int(d.left), top = as_int(d.top), stride_w = as_int(d.stride_w), stride_h = as_int(d.stride_h), dilation_w = as_int(d.dilation_w), dilation_h = as_int(d.dilation_h);
+  const int left = as_int(d.left), top = as_int(d.top), stride_w = as_int(d.stride_w), stride_h = as_int(d.stride_h),
+            dilation_w = as_int(d.dilation_w), dilation_h = as_int(d.dilation_h);
   const Func x = d.is_padded() ? bordered(in.x, d.w, d.h, 0.F) : Func(in.x);
   Stages g;
   g.window = RDom({{0, as_int(d.kernel_w)}, {0, as_int(d.kernel_h)}}, "window");
   g.r = RDom({{0, in.inputs}, {in.block, in.some_blocks}}, "r");
   g.filter_sum(g.lane, g.column, g.row, g.block) = in.filter_bias(g.lane, g.block);
-  g.filter_sum(g.lane, g.column, g.row, g.block) += x(g.lane, g.column * stride_w + g.window[0] * dilation_w - left, g.row * stride_h + g.window[1] * dilation_h - top, g.block) * in.filter_w(g.lane, g.window[0], g.window[1], g.block);
-  g.filtered(g.lane, g.column, g.row, g.block) = Halide::min(in.filter_high, Halide::max(in.filter_low, g.filter_sum(g.lane, g.column, g.row, g.block)));
+  g.filter_sum(g.lane, g.column, g.row, g.block) +=
+      x(g.lane, g.column * stride_w + g.window[0] * dilation_w - left, g.row * stride_h + g.window[1] * dilation_h - top, g.block) *
+      in.filter_w(g.lane, g.window[0], g.window[1], g.block);
+  g.filtered(g.lane, g.column, g.row, g.block) =
+      Halide::min(in.filter_high, Halide::max(in.filter_low, g.filter_sum(g.lane, g.column, g.row, g.block)));
   g.sum(g.lane, g.vector, g.column, g.row, g.panel) = in.bias(g.lane, g.vector, g.panel);
   g.sum(g.lane, g.vector, g.column, g.row, g.panel) += g.filtered(g.r[0], g.column, g.row, g.r[1]) * in.w(g.lane, g.vector, g.r[0], g.r[1], g.panel);
   Halide::Expr value = g.sum(g.lane, g.vector, g.column, g.row, g.panel);
@@ -84,7 +93,8 @@ Stages algorithm(const kernels::ChainPlan& plan, const Inputs& in) {
 }
 
 void schedule(const kernels::ChainPlan& plan, const Inputs& in, Stages& g) {
-  const int width = as_int(plan.pointwise.w), tile_x = as_int(plan.knob("tile_x")), filter_x = as_int(plan.knob("filter_x")), filter_y = as_int(plan.knob("filter_y")), unroll = as_int(plan.knob("unroll"));
+  const int width = as_int(plan.pointwise.w), tile_x = as_int(plan.knob("tile_x")), filter_x = as_int(plan.knob("filter_x")),
+            filter_y = as_int(plan.knob("filter_y")), unroll = as_int(plan.knob("unroll"));
   Var tile("tile"), pixel("pixel"), tile_column("tile_column"), tile_row("tile_row"), x("x"), y("y");
   g.out.bound(g.lane, 0, in.lanes).bound(g.vector, 0, in.vectors).bound(g.column, 0, width).bound(g.panel, 0, in.panels);
   g.out.split(g.column, tile, pixel, tile_x, TailStrategy::ShiftInwards).vectorize(g.lane).unroll(g.vector).unroll(pixel);
@@ -99,8 +109,19 @@ void schedule(const kernels::ChainPlan& plan, const Inputs& in, Stages& g) {
   g.filtered.compute_root().bound(g.column, 0, width).bound_extent(g.lane, in.lanes);
   g.filtered.split(g.column, tile_column, x, filter_x, TailStrategy::ShiftInwards).split(g.row, tile_row, y, filter_y, TailStrategy::ShiftInwards);
   g.filtered.reorder(g.lane, x, y, tile_column, tile_row, g.block).vectorize(g.lane).unroll(x).unroll(y);
-  g.filter_sum.compute_at(g.filtered, tile_column).store_in(Halide::MemoryType::Register).bound_extent(g.lane, in.lanes).vectorize(g.lane).unroll(g.column).unroll(g.row);
-  g.filter_sum.update().reorder(g.lane, g.column, g.row, g.window[0], g.window[1]).vectorize(g.lane).unroll(g.column).unroll(g.row).unroll(g.window[0]).unroll(g.window[1]);
+  g.filter_sum.compute_at(g.filtered, tile_column)
+      .store_in(Halide::MemoryType::Register)
+      .bound_extent(g.lane, in.lanes)
+      .vectorize(g.lane)
+      .unroll(g.column)
+      .unroll(g.row);
+  g.filter_sum.update()
+      .reorder(g.lane, g.column, g.row, g.window[0], g.window[1])
+      .vectorize(g.lane)
+      .unroll(g.column)
+      .unroll(g.row)
+      .unroll(g.window[0])
+      .unroll(g.window[1]);
 }
 
 Pipeline make(const kernels::KernelPlan& generic, bool has_residual) {

@@ -47,13 +47,14 @@ void compile(const kernels::KernelPlan& plan, const std::string& path) {
     for (const bool has_residual : {false, true}) {
       if (has_residual && !kind.may_have_residual) continue;
       auto pipeline = kind.make(plan, has_residual);
-      modules.push_back(pipeline.out.compile_to_module(pipeline.arguments, has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain", target_of(plan.target, kind.rounds_as_written)));
+      modules.push_back(pipeline.out.compile_to_module(pipeline.arguments,
+                                                       has_residual ? "scissionlite_generated_residual" : "scissionlite_generated_plain",
+                                                       target_of(plan.target, kind.rounds_as_written)));
     }
-    const auto all = modules.size() == 1 ? modules[0] : Halide::link_modules("scissionlite_generated", modules);  // which forgets that floats are strict
+    const auto all =
+        modules.size() == 1 ? modules[0] : Halide::link_modules("scissionlite_generated", modules);  // which forgets that floats are strict
     all.compile({{Halide::OutputFileType::object, path}});
-  } catch (const Halide::Error& e) {
-    throw InternalError("[generate] Halide does not compile " + plan.identity() + ": " + e.what());
-  }
+  } catch (const Halide::Error& e) { throw InternalError("[generate] Halide does not compile " + plan.identity() + ": " + e.what()); }
 }
 
 }  // namespace scissionlite::pipelines

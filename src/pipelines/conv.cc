@@ -6,7 +6,10 @@ namespace {
 Pipeline make(const kernels::KernelPlan& generic, bool has_residual) {
   const auto plan = kernels::conv_plan(generic);
   const Buffers buffers(plan, has_residual);
-  return {plan.is_depthwise() ? depthwise(plan, buffers) : plan.winograd_edge() ? winograd(plan, buffers) : direct(plan, buffers), buffers.arguments()};
+  return {plan.is_depthwise()    ? depthwise(plan, buffers)
+          : plan.winograd_edge() ? winograd(plan, buffers)
+                                 : direct(plan, buffers),
+          buffers.arguments()};
 }
 
 }  // namespace

@@ -4,7 +4,8 @@ namespace scissionlite::pipelines {
 
 Sizes::Sizes(const kernels::ConvPlan& plan) {
   const auto& p = plan.problem;
-  lanes = as_int(plan.lanes()), inputs = as_int(kernels::step_inputs(plan)), vectors = as_int(plan.knob("vectors")), panels = as_int(plan.panels()), in_blocks = as_int(plan.in_blocks());
+  lanes = as_int(plan.lanes()), inputs = as_int(kernels::step_inputs(plan)), vectors = as_int(plan.knob("vectors")), panels = as_int(plan.panels()),
+  in_blocks = as_int(plan.in_blocks());
   kernel_h = as_int(p.kernel_h), kernel_w = as_int(p.kernel_w), stride_h = as_int(p.stride_h), stride_w = as_int(p.stride_w);
   dilation_h = as_int(p.dilation_h), dilation_w = as_int(p.dilation_w);
   in_width = as_int(plan.is_flat() ? p.h * p.w : plan.frame_width());
@@ -14,8 +15,16 @@ Sizes::Sizes(const kernels::ConvPlan& plan) {
 }
 
 Buffers::Buffers(const kernels::ConvPlan& plan, bool with_residual)
-    : sizes(plan), x(Halide::Float(32), 4, "x"), w(Halide::Float(32), plan.is_depthwise() ? 4 : plan.winograd_edge() ? 6 : 7, "w"), bias(Halide::Float(32), 3, "bias"),
-      residual(Halide::Float(32), plan.winograd_edge() ? 4 : 5, "residual"), has_residual(with_residual) {
+    : sizes(plan),
+      x(Halide::Float(32), 4, "x"),
+      w(Halide::Float(32),
+        plan.is_depthwise()    ? 4
+        : plan.winograd_edge() ? 6
+                               : 7,
+        "w"),
+      bias(Halide::Float(32), 3, "bias"),
+      residual(Halide::Float(32), plan.winograd_edge() ? 4 : 5, "residual"),
+      has_residual(with_residual) {
   const auto& s = sizes;
   x.dim(0).set_bounds(0, s.lanes).set_stride(1);
   x.dim(1).set_bounds(0, s.in_width).set_stride(s.lanes);

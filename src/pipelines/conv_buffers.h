@@ -9,7 +9,7 @@ namespace scissionlite::pipelines {
 struct Sizes {
   explicit Sizes(const kernels::ConvPlan& plan);
   int lanes, inputs, vectors, panels, in_blocks, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-  int in_width;       // of the frame; all pixels where they are kept
+  int in_width;  // of the frame; all pixels where they are kept
   int out_width, out_rows;
   int tile_x, tile_y, unroll;
 };

@@ -19,7 +19,8 @@ Func depthwise(const kernels::ConvPlan& plan, const Buffers& b) {
   RDom r({{0, s.kernel_w}, {0, s.kernel_h}}, "r");
   Func sum("sum"), out("out");
   sum(lane, column, row, panel) = b.bias(lane, 0, panel);
-  sum(lane, column, row, panel) += x_in(lane, column * s.stride_w + r[0] * s.dilation_w - left, row * s.stride_h + r[1] * s.dilation_h - top, panel) * b.w(lane, r[0], r[1], panel);
+  sum(lane, column, row, panel) += x_in(lane, column * s.stride_w + r[0] * s.dilation_w - left, row * s.stride_h + r[1] * s.dilation_h - top, panel) *
+                                   b.w(lane, r[0], r[1], panel);
   out(lane, vector, column, row, panel) = b.ended(sum(lane, column, row, panel), {lane, vector, column, row, panel});
 
   Var tile_column("tile_column"), tile_row("tile_row"), x("x"), y("y");

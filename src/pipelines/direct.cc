@@ -25,8 +25,10 @@ Stages algorithm(const kernels::ConvPlan& plan, const Buffers& b) {
   g.columns(g.lane, g.column, g.row, g.kernel_column, g.kernel_row, g.block) =
       b.x(g.lane, g.column * s.stride_w + g.kernel_column * s.dilation_w, g.row * s.stride_h + g.kernel_row * s.dilation_h, g.block);
   g.sum(g.lane, g.vector, g.column, g.row, g.panel) = b.bias(g.lane, g.vector, g.panel);
-  g.sum(g.lane, g.vector, g.column, g.row, g.panel) += g.columns(g.r[0], g.column, g.row, g.r[1], g.r[2], g.r[3]) * b.w(g.lane, g.vector, g.r[0], g.r[1], g.r[2], g.r[3], g.panel);
-  g.out(g.lane, g.vector, g.column, g.row, g.panel) = b.ended(g.sum(g.lane, g.vector, g.column, g.row, g.panel), {g.lane, g.vector, g.column, g.row, g.panel});
+  g.sum(g.lane, g.vector, g.column, g.row, g.panel) +=
+      g.columns(g.r[0], g.column, g.row, g.r[1], g.r[2], g.r[3]) * b.w(g.lane, g.vector, g.r[0], g.r[1], g.r[2], g.r[3], g.panel);
+  g.out(g.lane, g.vector, g.column, g.row, g.panel) =
+      b.ended(g.sum(g.lane, g.vector, g.column, g.row, g.panel), {g.lane, g.vector, g.column, g.row, g.panel});
   return g;
 }
 

@@ -25,13 +25,18 @@ struct Stages {
   Func columns{"columns"}, out{"out"};
 };
 
-Stages algorithm(const kernels::PoolPlan& plan, const Halide::ImageParam& image, const Halide::ImageParam& row_scale, const Halide::ImageParam& column_scale) {
+Stages algorithm(const kernels::PoolPlan& plan, const Halide::ImageParam& image, const Halide::ImageParam& row_scale,
+                 const Halide::ImageParam& column_scale) {
   const auto& p = plan.problem;
   const auto number = [](int64_t value) { return as_int(value); };
   const Func x = plan.has_border() ? bordered(image, p.w, p.h, p.is_max ? Halide::Float(32).min() : Expr(0.F)) : Func(image);
   Stages g;
-  g.columns(g.lane, g.column, g.row, g.plane) = folded(p.is_max, p.kernel_h, [&](int k) { return x(g.lane, g.column, g.row * number(p.stride_h) + k * number(p.dilation_h) - number(p.top), g.plane); });
-  const Expr value = folded(p.is_max, p.kernel_w, [&](int k) { return g.columns(g.lane, g.column * number(p.stride_w) + k * number(p.dilation_w) - number(p.left), g.row, g.plane); });
+  g.columns(g.lane, g.column, g.row, g.plane) = folded(p.is_max, p.kernel_h, [&](int k) {
+    return x(g.lane, g.column, g.row * number(p.stride_h) + k * number(p.dilation_h) - number(p.top), g.plane);
+  });
+  const Expr value = folded(p.is_max, p.kernel_w, [&](int k) {
+    return g.columns(g.lane, g.column * number(p.stride_w) + k * number(p.dilation_w) - number(p.left), g.row, g.plane);
+  });
   g.out(g.lane, g.column, g.row, g.plane) = p.is_max ? value : value * (row_scale(g.row) * column_scale(g.column));
   return g;
 }
@@ -43,14 +48,20 @@ void schedule(const kernels::PoolPlan& plan, Stages& g) {
   g.out.split(g.column, tile_column, x, tile_x, TailStrategy::ShiftInwards).split(g.row, tile_row, y, tile_y, TailStrategy::ShiftInwards);
   g.out.reorder(g.lane, x, y, tile_column, tile_row, g.plane).vectorize(g.lane).unroll(x).unroll(y);
   if (plan.knob("steps") == 1) return;  // columns within their windows
-  g.columns.compute_at(g.out, tile_column).store_in(Halide::MemoryType::Register).bound_extent(g.lane, lanes).vectorize(g.lane).unroll(g.column).unroll(g.row);
+  g.columns.compute_at(g.out, tile_column)
+      .store_in(Halide::MemoryType::Register)
+      .bound_extent(g.lane, lanes)
+      .vectorize(g.lane)
+      .unroll(g.column)
+      .unroll(g.row);
 }
 
 Pipeline make(const kernels::KernelPlan& generic, bool) {
   const auto plan = kernels::pool_plan(generic);
   const auto& p = plan.problem;
   const int lanes = as_int(plan.lanes()), width = as_int(p.w), height = as_int(p.h), out_width = as_int(p.out_w), out_height = as_int(p.out_h);
-  Halide::ImageParam image(Halide::Float(32), 4, "x"), row_scale(Halide::Float(32), 1, "row_scale"), column_scale(Halide::Float(32), 1, "column_scale");
+  Halide::ImageParam image(Halide::Float(32), 4, "x"), row_scale(Halide::Float(32), 1, "row_scale"),
+      column_scale(Halide::Float(32), 1, "column_scale");
   image.dim(0).set_bounds(0, lanes).set_stride(1);
   image.dim(1).set_bounds(0, width).set_stride(lanes);
   image.dim(2).set_bounds(0, height).set_stride(lanes * width);

@@ -15,7 +15,9 @@ using kernels::Second;
 // Halide's rounding where the target has an instruction for it; else, as in kernels/vector/unary.h, by a float from which on there are no fractions.
 constexpr float kLeastWhole = 8388608.F;
 
-Expr with_sign_of(const Expr& magnitude, const Expr& x) { return Halide::reinterpret<float>(Halide::reinterpret<uint32_t>(Halide::abs(magnitude)) | (Halide::reinterpret<uint32_t>(x) & Expr(0x80000000U))); }
+Expr with_sign_of(const Expr& magnitude, const Expr& x) {
+  return Halide::reinterpret<float>(Halide::reinterpret<uint32_t>(Halide::abs(magnitude)) | (Halide::reinterpret<uint32_t>(x) & Expr(0x80000000U)));
+}
 Expr rounded(const Expr& x, bool has_instruction) {
   if (has_instruction) return Halide::round(x);
   return Halide::select(Halide::abs(x) < kLeastWhole, with_sign_of((Halide::abs(x) + kLeastWhole) - kLeastWhole, x), x);

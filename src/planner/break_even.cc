@@ -12,7 +12,8 @@ RateLine rate_line(const CostModel& model, const Outcome& outcome) {
 
 std::vector<RateBend> lower_envelope(std::vector<RateLine> lines) {
   // Over x = 1e6 / rate a line is fixed + bits * x. From x = 0 (an endless rate) on, ever fewer bits win.
-  std::stable_sort(lines.begin(), lines.end(), [](const RateLine& a, const RateLine& b) { return a.bits != b.bits ? a.bits > b.bits : a.fixed_us < b.fixed_us; });
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const RateLine& a, const RateLine& b) { return a.bits != b.bits ? a.bits > b.bits : a.fixed_us < b.fixed_us; });
   struct Piece {
     RateLine line;
     double from_x;

@@ -19,7 +19,8 @@ std::string boundary(const CostModel& model, int bound) {
 
 }  // namespace
 
-Agreements::Agreements(const CostModel& model, const Scores* scores) : model_(&model), by_hop_(model.hops().size()), exact_(model.hops().size(), false) {
+Agreements::Agreements(const CostModel& model, const Scores* scores)
+    : model_(&model), by_hop_(model.hops().size()), exact_(model.hops().size(), false) {
   if (!scores) return;
   const auto* local = scores->find("local");
   local_ = local ? of_score(*local) : kExact;
@@ -81,8 +82,12 @@ PlannedCandidate describe(const CostModel& model, const Outcome& outcome) {
     const int to = m + 1 < model.machine_count() ? outcome.choice.hop(m) : kNone;
     const auto cost = model.slice(m, from, to);
     const auto share = model.share(m, outcome.choice);
-    Stage stage{.machine = model.machine(m).machine_name, .decode_us = cost.decode_us, .compute_us = cost.compute_us, .encode_us = cost.encode_us,
-                .first = share.is_empty() ? "" : boundary(model, share.lower), .last = share.is_empty() ? "" : boundary(model, share.upper)};
+    Stage stage{.machine = model.machine(m).machine_name,
+                .decode_us = cost.decode_us,
+                .compute_us = cost.compute_us,
+                .encode_us = cost.encode_us,
+                .first = share.is_empty() ? "" : boundary(model, share.lower),
+                .last = share.is_empty() ? "" : boundary(model, share.upper)};
     if (const auto note = model.estimate_note(m, from, to); !note.empty()) out.note += (out.note.empty() ? "" : "; ") + note;
     if (to != kNone) {
       const auto& hop = model.hops()[static_cast<size_t>(to)];

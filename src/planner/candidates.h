@@ -67,7 +67,8 @@ void visit_chains(const CostModel& model, const Agreements& agreements, int firs
     if (!model.may_follow(first, second)) continue;
     const auto middle = model.slice(1, first, second), end = model.slice(2, second, CostModel::kNone);
     if (!middle.possible || !end.possible) continue;
-    const auto path = arrived.then_compute(middle, model.links()[1].per_call_us).then_send(model, 1, hops[static_cast<size_t>(second)].bytes).then_compute(end, 0);
+    const auto path =
+        arrived.then_compute(middle, model.links()[1].per_call_us).then_send(model, 1, hops[static_cast<size_t>(second)].bytes).then_compute(end, 0);
     const Choice choice{first, second};
     visit(Outcome{choice, path.latency_us, path.slowest_us, path.bytes, agreements.of(choice)});
   }

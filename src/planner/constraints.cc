@@ -28,7 +28,8 @@ size_t machine_index(const std::vector<std::string>& words, size_t begin, const 
 }
 
 [[noreturn]] void refuse(const std::string& text, bool forbid) {
-  throw InvalidArgument(std::string("[constraint] cannot read ") + (forbid ? "--forbid" : "--require") + " '" + text + "'; expected one of\n" + constraint_grammar());
+  throw InvalidArgument(std::string("[constraint] cannot read ") + (forbid ? "--forbid" : "--require") + " '" + text + "'; expected one of\n" +
+                        constraint_grammar());
 }
 
 /// "layer X on M", "layers A..B on M", "machine M": what both options know. False when it is none of them.

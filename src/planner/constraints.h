@@ -23,14 +23,28 @@
 namespace scissionlite::planner {
 
 struct Constraint {
-  enum class Kind { kLayers, kMachine, kLatency, kMachineTime, kThroughput, kBytes, kBytesFrom, kBlocks, kAgreement, kAgreementLow, kPsnr, kSsim, kImages };
+  enum class Kind {
+    kLayers,
+    kMachine,
+    kLatency,
+    kMachineTime,
+    kThroughput,
+    kBytes,
+    kBytesFrom,
+    kBlocks,
+    kAgreement,
+    kAgreementLow,
+    kPsnr,
+    kSsim,
+    kImages
+  };
   Kind kind = Kind::kLatency;
-  bool is_forbidden = false;      // of kLayers, kMachine
-  std::string text;               // "require latency <= 50ms"
-  size_t machine = 0;             // index, of kinds with "on M"
-  std::string first, last;        // of kLayers; equal for one layer
-  double limit = 0;               // us, bytes, blocks, images per second, share, dB, similarity
-  bool is_share_of_local = false; // `limit` is a share
+  bool is_forbidden = false;       // of kLayers, kMachine
+  std::string text;                // "require latency <= 50ms"
+  size_t machine = 0;              // index, of kinds with "on M"
+  std::string first, last;         // of kLayers; equal for one layer
+  double limit = 0;                // us, bytes, blocks, images per second, share, dB, similarity
+  bool is_share_of_local = false;  // `limit` is a share
   [[nodiscard]] bool depends_on_link() const { return kind == Kind::kLatency || kind == Kind::kThroughput; }
   [[nodiscard]] bool needs_scores() const { return kind == Kind::kAgreement || kind == Kind::kAgreementLow; }
   [[nodiscard]] bool needs_privacy() const { return kind == Kind::kPsnr || kind == Kind::kSsim; }

@@ -46,19 +46,29 @@ TEST(Constraints, EveryFormOfTheGrammar) {
 
 TEST(Constraints, MachinesMayHaveBlanksInTheirNames) {
   const std::vector<std::string> machines{"jetson nano", "edge on desk 1"};
-  for (const auto* text : {"time on jetson nano <= 3ms", "bytes from jetson nano <= 9k", "blocks on jetson nano >= 2", "machine jetson nano", "layer conv 1 on jetson nano"})
+  for (const auto* text : {"time on jetson nano <= 3ms", "bytes from jetson nano <= 9k", "blocks on jetson nano >= 2", "machine jetson nano",
+                           "layer conv 1 on jetson nano"})
     EXPECT_EQ(parse_require(text, machines).machine, 0u) << text;
   EXPECT_EQ(parse_require("time on edge on desk 1 <= 3ms", machines).machine, 1u);
   EXPECT_NE(message_of([&] { (void)parse_require("time on jetson <= 3ms", machines); }).find("no machine 'jetson'"), std::string::npos);
 }
 
 TEST(Constraints, WhatIsNotUnderstoodIsAnsweredWithTheGrammar) {
-  for (const auto* text : {"", "latency", "latency >= 5ms", "latency < 5ms", "bytes", "fast please", "layer on edge", "layers ..x on edge", "images leaving", "agreement <= 0.5"})
-    EXPECT_NE(message_of([&] { (void)parse_require(text, kMachines); }).find("cannot read --require '" + std::string(text) + "'; expected one of\n  --require: 'layer X on M'"),
-              std::string::npos) << text;
+  for (const auto* text : {"", "latency", "latency >= 5ms", "latency < 5ms", "bytes", "fast please", "layer on edge", "layers ..x on edge",
+                           "images leaving", "agreement <= 0.5"})
+    EXPECT_NE(message_of([&] {
+                (void)parse_require(text, kMachines);
+              }).find("cannot read --require '" + std::string(text) + "'; expected one of\n  --require: 'layer X on M'"),
+              std::string::npos)
+        << text;
   EXPECT_NE(message_of([] { (void)parse_forbid("latency <= 5ms", kMachines); }).find("cannot read --forbid"), std::string::npos);
-  EXPECT_NE(message_of([] { (void)parse_require("machine egde", kMachines); }).find("no machine 'egde' in 'require machine egde'; did you mean 'edge'?"), std::string::npos);
-  EXPECT_NE(message_of([] { (void)parse_require("latency <= 5", kMachines); }).find("[constraint 'require latency <= 5'] got '5', expected a time with its unit"), std::string::npos);
+  EXPECT_NE(
+      message_of([] { (void)parse_require("machine egde", kMachines); }).find("no machine 'egde' in 'require machine egde'; did you mean 'edge'?"),
+      std::string::npos);
+  EXPECT_NE(message_of([] {
+              (void)parse_require("latency <= 5", kMachines);
+            }).find("[constraint 'require latency <= 5'] got '5', expected a time with its unit"),
+            std::string::npos);
   EXPECT_NE(message_of([] { (void)parse_require("agreement >= 1.2", kMachines); }).find("expected a share from 0 to 1"), std::string::npos);
   EXPECT_NE(message_of([] { (void)parse_require("bytes <= 5x", kMachines); }).find("expected a size in bytes"), std::string::npos);
 }
@@ -107,7 +117,10 @@ TEST(Layers, FromCutsAlone) {
   EXPECT_EQ(held_text(index.held_by("3")), "nnnyy");
   EXPECT_EQ(held_text(index.held_by("c")), "nnnny");
   EXPECT_EQ(held_text(index.held_by("1+2")), "n?yyy");
-  EXPECT_NE(message_of([&] { (void)index.held_by("ad"); }).find("no layer 'ad' among cut ids and cut tensors (nodes are known only with --model); did you mean"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)index.held_by("ad");
+            }).find("no layer 'ad' among cut ids and cut tensors (nodes are known only with --model); did you mean"),
+            std::string::npos);
 }
 
 TEST(Layers, WithTheModelEverythingIsKnown) {

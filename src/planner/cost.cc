@@ -98,10 +98,12 @@ void CostModel::check() const {
   std::set<std::string> names;
   for (const auto& other : machines_) {
     if (!names.insert(other.machine_name).second)
-      throw InvalidArgument("[plan] two profiles are named '" + other.machine_name + "'; give each machine a name of its own with `scissionlite profile --name`");
+      throw InvalidArgument("[plan] two profiles are named '" + other.machine_name +
+                            "'; give each machine a name of its own with `scissionlite profile --name`");
     if (other.model_sha256 != first.model_sha256)
-      throw InvalidArgument("[plan] profiles of different models: " + who(first) + " is of '" + first.model_name + "' (" + first.model_sha256.substr(0, 12) +
-                            "), " + who(other) + " of '" + other.model_name + "' (" + other.model_sha256.substr(0, 12) + "); profile the same file on both");
+      throw InvalidArgument("[plan] profiles of different models: " + who(first) + " is of '" + first.model_name + "' (" +
+                            first.model_sha256.substr(0, 12) + "), " + who(other) + " of '" + other.model_name + "' (" +
+                            other.model_sha256.substr(0, 12) + "); profile the same file on both");
     if (other.cuts.size() != first.cuts.size())
       throw InvalidArgument("[plan] profiles with different cut lists: " + who(first) + " has " + std::to_string(first.cuts.size()) + " cuts, " +
                             who(other) + " " + std::to_string(other.cuts.size()) + "; profile both with the same options");
@@ -130,12 +132,14 @@ void CostModel::list_hops() {
           continue;
         }
         if (bytes > 0 && tl.wire_bytes > 0 && bytes != tl.wire_bytes)
-          throw InvalidArgument("[plan] profiles disagree about what crosses at cut " + cuts()[c].id + " with " + spec + ": " + std::to_string(bytes) +
-                                " bytes in " + who(*origin) + ", " + std::to_string(tl.wire_bytes) + " in " + who(profile) + "; profile both with the same version");
+          throw InvalidArgument("[plan] profiles disagree about what crosses at cut " + cuts()[c].id + " with " + spec + ": " +
+                                std::to_string(bytes) + " bytes in " + who(*origin) + ", " + std::to_string(tl.wire_bytes) + " in " + who(profile) +
+                                "; profile both with the same version");
         bytes = std::max(bytes, tl.wire_bytes);
       }
     for (const auto& [spec, tl] : tls) {
-      Hop hop{.candidate = {.kind = Candidate::Kind::kSplit, .codec = "", .cut_id = cuts()[c].id, .tl = spec}, .cut = static_cast<int>(c),
+      Hop hop{.candidate = {.kind = Candidate::Kind::kSplit, .codec = "", .cut_id = cuts()[c].id, .tl = spec},
+              .cut = static_cast<int>(c),
               .bytes = static_cast<double>(tl.first)};
       if (const auto scored = options_.scored_bytes.find(hop.candidate.key()); scored != options_.scored_bytes.end()) hop.bytes = scored->second;
       hops_.push_back(std::move(hop));
@@ -208,7 +212,8 @@ SliceCost CostModel::slice(size_t index, int in, int out) const {
   const int from = hops_[static_cast<size_t>(in)].cut, to = hops_[static_cast<size_t>(out)].cut;
   if (to < 0) return {};
   const double before = from < 0 ? 0 : table.head[static_cast<size_t>(from)];
-  SliceCost cost{true, table.decode[static_cast<size_t>(in)], std::max(0.0, table.head[static_cast<size_t>(to)] - before), table.encode[static_cast<size_t>(out)]};
+  SliceCost cost{true, table.decode[static_cast<size_t>(in)], std::max(0.0, table.head[static_cast<size_t>(to)] - before),
+                 table.encode[static_cast<size_t>(out)]};
   cost.possible = !std::isnan(before) && !std::isnan(table.head[static_cast<size_t>(to)]) && is_known(cost);
   return cost;
 }
@@ -225,9 +230,11 @@ std::string CostModel::estimate_note(size_t index, int in, int out) const {
   const auto cut_of = [&](int hop) { return hop == kNone ? -1 : hops_[static_cast<size_t>(hop)].cut; };
   const int from = cut_of(in), to = cut_of(out);
   if (in != kNone && out != kNone && !is_relay(in, out) && from >= 0 && to >= 0) return "slice" + on + " estimated from the difference of two heads";
-  if (to >= 0 && !is_relay(in, out) && table.head_estimated[static_cast<size_t>(to)] && !find_tl(machines_[index], hops_[static_cast<size_t>(out)])->head_with_tl.measured())
+  if (to >= 0 && !is_relay(in, out) && table.head_estimated[static_cast<size_t>(to)] &&
+      !find_tl(machines_[index], hops_[static_cast<size_t>(out)])->head_with_tl.measured())
     return "head" + on + " estimated from its blocks";
-  if (from >= 0 && out == kNone && table.tail_estimated[static_cast<size_t>(from)] && !find_tl(machines_[index], hops_[static_cast<size_t>(in)])->tail_with_tl.measured())
+  if (from >= 0 && out == kNone && table.tail_estimated[static_cast<size_t>(from)] &&
+      !find_tl(machines_[index], hops_[static_cast<size_t>(in)])->tail_with_tl.measured())
     return "tail" + on + " estimated from its blocks";
   return "";
 }
@@ -242,7 +249,8 @@ Choice CostModel::choice_of(const std::string& key) const {
   if (key == "local") return {};
   const auto parts = split(key, '|');
   if (parts.size() > links_.size())
-    throw InvalidArgument("[plan] candidate '" + key + "' crosses " + std::to_string(parts.size()) + " links, but there are " + std::to_string(links_.size()));
+    throw InvalidArgument("[plan] candidate '" + key + "' crosses " + std::to_string(parts.size()) + " links, but there are " +
+                          std::to_string(links_.size()));
   Choice choice;
   for (size_t link = 0; link < parts.size(); ++link) {
     const auto found = std::find_if(hops_.begin(), hops_.end(), [&](const Hop& hop) { return hop.candidate.key() == parts[link]; });
@@ -275,7 +283,9 @@ Share CostModel::share(size_t machine, const Choice& choice) const {
 int64_t CostModel::blocks_in(const Share& share) const {
   const auto cut = [&](int index) -> const CutProfile& { return cuts()[static_cast<size_t>(index)]; };
   const int64_t begun = share.lower == Share::kNothing ? 0 : share.lower == Share::kAll ? block_count() : cut(share.lower).region + 1;
-  const int64_t done = share.upper == Share::kNothing ? 0 : share.upper == Share::kAll ? block_count() : cut(share.upper).region + (cut(share.upper).single ? 1 : 0);
+  const int64_t done = share.upper == Share::kNothing ? 0
+                       : share.upper == Share::kAll   ? block_count()
+                                                      : cut(share.upper).region + (cut(share.upper).single ? 1 : 0);
   return std::max<int64_t>(0, done - begun);
 }
 

@@ -93,10 +93,10 @@ class CostModel {
   [[nodiscard]] int64_t block_count() const;
 
  private:
-  struct Machine {  // by hop or cut
-    std::vector<double> decode, encode;          // of a hop, alone; NaN: not possible
-    std::vector<SliceCost> start, end;           // source -> hop, hop -> answer
-    std::vector<double> head;                    // of a cut, us; NaN: unknown
+  struct Machine {                       // by hop or cut
+    std::vector<double> decode, encode;  // of a hop, alone; NaN: not possible
+    std::vector<SliceCost> start, end;   // source -> hop, hop -> answer
+    std::vector<double> head;            // of a cut, us; NaN: unknown
     std::vector<bool> head_estimated, tail_estimated;
     SliceCost whole;
   };

@@ -9,7 +9,9 @@
 namespace scissionlite::planner {
 namespace {
 
-CostModel pair_of_machines(CostOptions options = {}) { return CostModel({made_profile("device", 1000), made_profile("edge", 100)}, {made_link()}, options); }
+CostModel pair_of_machines(CostOptions options = {}) {
+  return CostModel({made_profile("device", 1000), made_profile("edge", 100)}, {made_link()}, options);
+}
 
 PlannedCandidate look(const CostModel& model, const std::string& key) {
   const Agreements none(model, nullptr);
@@ -143,8 +145,9 @@ TEST(Cost, RefusesProfilesThatDoNotFit) {
   const auto make = [&] { (void)CostModel({device, edge}, {made_link()}); };
   edge.model_sha256 = std::string(64, 'b');
   edge.model_name = "other";
-  EXPECT_EQ(message_of(make), "[plan] profiles of different models: the profile of 'device' is of 'made' (aaaaaaaaaaaa), the profile of 'edge' of 'other' "
-                              "(bbbbbbbbbbbb); profile the same file on both");
+  EXPECT_EQ(message_of(make),
+            "[plan] profiles of different models: the profile of 'device' is of 'made' (aaaaaaaaaaaa), the profile of 'edge' of 'other' "
+            "(bbbbbbbbbbbb); profile the same file on both");
   edge = made_profile("edge", 100);
   edge.cuts[1].tensors = {"relu_7"};
   EXPECT_NE(message_of(make).find("cut number 1 is '1' (t1) in the profile of 'device', '1' (relu_7) in the profile of 'edge'"), std::string::npos);
@@ -158,11 +161,17 @@ TEST(Cost, RefusesProfilesThatDoNotFit) {
 }
 
 TEST(Cost, RefusesLinksThatDoNotFit) {
-  EXPECT_NE(message_of([] { (void)CostModel({made_profile("a", 1), made_profile("b", 1)}, {}); }).find("got 0 links for 2 machines, expected 1"), std::string::npos);
+  EXPECT_NE(message_of([] {
+              (void)CostModel({made_profile("a", 1), made_profile("b", 1)}, {});
+            }).find("got 0 links for 2 machines, expected 1"),
+            std::string::npos);
   EXPECT_NE(message_of([] { (void)CostModel({made_profile("a", 1)}, {}); }).find("got 1 profiles"), std::string::npos);
   auto link = made_link();
   link.up_bps = 0;
-  EXPECT_NE(message_of([&] { (void)CostModel({made_profile("a", 1), made_profile("b", 1)}, {link}); }).find("needs rates above 0"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)CostModel({made_profile("a", 1), made_profile("b", 1)}, {link});
+            }).find("needs rates above 0"),
+            std::string::npos);
 }
 
 TEST(Cost, UnknownKeysAreAnsweredWithTheNearest) {

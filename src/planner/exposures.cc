@@ -22,8 +22,8 @@ Exposure worse(const Exposure& a, const Exposure& b) {
 Exposures::Exposures(const CostModel& model, const Privacy* privacy) : by_hop_(model.hops().size()) {
   const auto& profile = model.machine(0);
   if (privacy && privacy->model_sha256 != profile.model_sha256)
-    throw InvalidArgument("[plan] the privacy file is of another model (" + privacy->model_sha256.substr(0, 12) + ") than the profile of '" + profile.machine_name + "' (" +
-                          profile.model_sha256.substr(0, 12) + "); measure the same file with `scissionlite privacy`");
+    throw InvalidArgument("[plan] the privacy file is of another model (" + privacy->model_sha256.substr(0, 12) + ") than the profile of '" +
+                          profile.machine_name + "' (" + profile.model_sha256.substr(0, 12) + "); measure the same file with `scissionlite privacy`");
   for (size_t h = 0; h < by_hop_.size(); ++h) {
     const auto& hop = model.hops()[h];
     if (hop.cut < 0) by_hop_[h].kind = Kind::kImage;

@@ -11,7 +11,7 @@ namespace scissionlite::planner {
 struct Exposure {
   enum class Kind { kNothing, kMeasured, kImage, kUnknown };  // kImage: the picture itself leaves the device
   Kind kind = Kind::kUnknown;
-  RebuildQuality quality{};                                   // of kMeasured
+  RebuildQuality quality{};  // of kMeasured
 };
 
 /// Looks exposures up. Of a chain with two hops the worse counts: the picture itself, then what was not measured, then the

@@ -71,7 +71,9 @@ TEST(Exposures, ThePlanCarriesTheValues) {
   EXPECT_NE(explain_text(plan.chosen, plan).find("picture rebuilt from it: PSNR 17.25 dB"), std::string::npos);
   auto damaged = json;
   damaged["chosen"]["rebuilt"]["ssim"] = 3;
-  EXPECT_NE(message_of([&] { (void)plan_from_json(damaged, "plan.json"); }).find("plan.json.chosen.rebuilt.ssim: got 3, expected a similarity in [-1, 1]"), std::string::npos);
+  EXPECT_NE(
+      message_of([&] { (void)plan_from_json(damaged, "plan.json"); }).find("plan.json.chosen.rebuilt.ssim: got 3, expected a similarity in [-1, 1]"),
+      std::string::npos);
 }
 
 TEST(Exposures, OfAChainTheWorseHopCounts) {
@@ -90,18 +92,27 @@ TEST(Exposures, OfAChainTheWorseHopCounts) {
 TEST(Exposures, WhatIsMissingOrDoesNotFitIsRefused) {
   const auto model = pair_of_machines();
   auto privacy = made_privacy(model);
-  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, with(nullptr, {"psnr <= 20"})); }).find("run `scissionlite privacy` and give its file with --privacy"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)Planner(model, nullptr, with(nullptr, {"psnr <= 20"}));
+            }).find("run `scissionlite privacy` and give its file with --privacy"),
+            std::string::npos);
   privacy.model_sha256 = "b";
-  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, with(&privacy, {})); }).find("the privacy file is of another model (b)"), std::string::npos);
-  for (const auto* text : {"psnr <= 20 metres", "psnr <= -1", "ssim <= 1.5", "psnr >= 3", "ssim"}) EXPECT_NE(message_of([&] { (void)parse_require(text, kMachines); }), "") << text;
+  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, with(&privacy, {})); }).find("the privacy file is of another model (b)"),
+            std::string::npos);
+  for (const auto* text : {"psnr <= 20 metres", "psnr <= -1", "ssim <= 1.5", "psnr >= 3", "ssim"})
+    EXPECT_NE(message_of([&] { (void)parse_require(text, kMachines); }), "") << text;
 }
 
 TEST(Exposures, WhenNothingHoldsTheMessageSaysWhy) {
   const auto model = pair_of_machines();
   auto privacy = made_privacy(model);
-  const auto message = [&](const std::vector<std::string>& require) { return message_of([&] { (void)Planner(model, nullptr, with(&privacy, require)).plan(); }); };
+  const auto message = [&](const std::vector<std::string>& require) {
+    return message_of([&] { (void)Planner(model, nullptr, with(&privacy, require)).plan(); });
+  };
   const auto near = message({"machine edge", "psnr <= 10"});
-  EXPECT_NE(near.find("the nearest is 'split/1/uint8', whose PSNR of the rebuilt picture 17.25 dB is 7.25 dB over 'require psnr <= 10'"), std::string::npos) << near;
+  EXPECT_NE(near.find("the nearest is 'split/1/uint8', whose PSNR of the rebuilt picture 17.25 dB is 7.25 dB over 'require psnr <= 10'"),
+            std::string::npos)
+      << near;
   privacy.candidates.clear();
   const auto none = message({"machine edge", "psnr <= 10"});
   EXPECT_NE(none.find("was not measured by `scissionlite privacy`"), std::string::npos) << none;

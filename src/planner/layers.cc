@@ -32,7 +32,9 @@ int LayerIndex::find_node(const std::string& name) const {
   return -1;
 }
 
-bool LayerIndex::knows(const std::string& layer) const { return find_cut(layer) || first_cut_through(layer) || (!layer.empty() && find_node(layer) >= 0); }
+bool LayerIndex::knows(const std::string& layer) const {
+  return find_cut(layer) || first_cut_through(layer) || (!layer.empty() && find_node(layer) >= 0);
+}
 
 /// Single-tensor cuts separate the model into blocks, so other blocks are certain. In the tensor's own block its
 /// closing cut holds it, and so does a cut that it crosses; the rest only the graph knows.

@@ -93,8 +93,13 @@ inline std::vector<Profile> random_profiles(Rng& rng, int machines, int cuts, in
 }
 
 inline Link random_link(Rng& rng) {
-  return {.from = "a", .to = "b", .rtt_us = rng.uniform(0, 30000), .up_bps = std::exp(rng.uniform(11, 21)), .down_bps = std::exp(rng.uniform(11, 21)),
-          .per_call_us = rng.uniform(0, 500), .n = 1};
+  return {.from = "a",
+          .to = "b",
+          .rtt_us = rng.uniform(0, 30000),
+          .up_bps = std::exp(rng.uniform(11, 21)),
+          .down_bps = std::exp(rng.uniform(11, 21)),
+          .per_call_us = rng.uniform(0, 500),
+          .n = 1};
 }
 
 /// Scores for a random two thirds of the hops.
@@ -104,8 +109,11 @@ inline Scores random_scores(Rng& rng, const CostModel& model) {
   for (const auto& hop : model.hops()) {
     if (rng.uniform() < 0.33) continue;
     const auto n = static_cast<int64_t>(10 + rng.below(400)), hits = static_cast<int64_t>(rng.below(static_cast<uint64_t>(n) + 1));
-    scores.scores.push_back({.candidate = hop.candidate.key(), .agreement = static_cast<double>(hits) / static_cast<double>(n),
-                             .interval = wilson_interval(hits, n), .n = n, .note = ""});
+    scores.scores.push_back({.candidate = hop.candidate.key(),
+                             .agreement = static_cast<double>(hits) / static_cast<double>(n),
+                             .interval = wilson_interval(hits, n),
+                             .n = n,
+                             .note = ""});
   }
   return scores;
 }

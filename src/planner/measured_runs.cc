@@ -9,10 +9,12 @@ MeasuredRuns::MeasuredRuns(const CostModel& model, const std::vector<MeasuredRun
   std::map<std::string, Choice> known{{"local", Choice{}}};
   for (size_t h = 0; h < model.hops().size(); ++h) known[model.hops()[h].candidate.key()] = Choice{static_cast<int>(h), CostModel::kNone};
   for (const auto& run : runs) {
-    if (!(run.latency_us > 0)) throw InvalidArgument("[plan] the measured latency of '" + run.key + "' is " + std::to_string(run.latency_us) + " us, expected more than 0");
+    if (!(run.latency_us > 0))
+      throw InvalidArgument("[plan] the measured latency of '" + run.key + "' is " + std::to_string(run.latency_us) + " us, expected more than 0");
     const auto found = known.find(run.key);
     if (found == known.end()) continue;
-    if (!runs_.emplace(pair_key(found->second.first, found->second.second), run).second) throw InvalidArgument("[plan] '" + run.key + "' was measured twice; expected one row a candidate");
+    if (!runs_.emplace(pair_key(found->second.first, found->second.second), run).second)
+      throw InvalidArgument("[plan] '" + run.key + "' was measured twice; expected one row a candidate");
   }
 }
 

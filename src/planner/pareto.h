@@ -30,7 +30,9 @@ class ParetoFront {
   [[nodiscard]] std::vector<Outcome> sorted() const {
     auto out = front_;
     std::sort(out.begin(), out.end(), [](const Outcome& a, const Outcome& b) {
-      return a.latency_us != b.latency_us ? a.latency_us < b.latency_us : a.bytes != b.bytes ? a.bytes < b.bytes : a.agreement.mean > b.agreement.mean;
+      return a.latency_us != b.latency_us ? a.latency_us < b.latency_us
+             : a.bytes != b.bytes         ? a.bytes < b.bytes
+                                          : a.agreement.mean > b.agreement.mean;
     });
     return out;
   }

@@ -10,14 +10,19 @@ constexpr int kVersion = 1;
 
 Json stage_json(const Stage& stage) {
   return {{"machine", stage.machine}, {"decode_us", stage.decode_us}, {"compute_us", stage.compute_us}, {"encode_us", stage.encode_us},
-          {"wire_us", stage.wire_us}, {"bytes", stage.bytes}, {"first", stage.first}, {"last", stage.last}};
+          {"wire_us", stage.wire_us}, {"bytes", stage.bytes},         {"first", stage.first},           {"last", stage.last}};
 }
 
 Stage stage_from(const JsonReader& json) {
   json.allow_only({"machine", "decode_us", "compute_us", "encode_us", "wire_us", "bytes", "first", "last"});
-  return {.machine = json.at("machine").text(), .decode_us = json.number_or("decode_us", 0), .compute_us = json.number_or("compute_us", 0),
-          .encode_us = json.number_or("encode_us", 0), .wire_us = json.number_or("wire_us", 0), .bytes = json.number_or("bytes", 0),
-          .first = json.text_or("first", ""), .last = json.text_or("last", "")};
+  return {.machine = json.at("machine").text(),
+          .decode_us = json.number_or("decode_us", 0),
+          .compute_us = json.number_or("compute_us", 0),
+          .encode_us = json.number_or("encode_us", 0),
+          .wire_us = json.number_or("wire_us", 0),
+          .bytes = json.number_or("bytes", 0),
+          .first = json.text_or("first", ""),
+          .last = json.text_or("last", "")};
 }
 
 std::string candidate_key(const JsonReader& json) {
@@ -46,8 +51,8 @@ PlannedCandidate candidate_from(const JsonReader& json) {
   candidate.bytes = json.number_or("bytes", 0);
   if (json.has("agreement")) {
     candidate.agreement = json.at("agreement").number_at_least(0);
-    candidate.agreement_interval = json.has("agreement_interval") ? interval_from_json(json.at("agreement_interval"))
-                                                                  : Interval{candidate.agreement, candidate.agreement};
+    candidate.agreement_interval =
+        json.has("agreement_interval") ? interval_from_json(json.at("agreement_interval")) : Interval{candidate.agreement, candidate.agreement};
     candidate.agreement_n = json.integer_or("agreement_n", 0);
   }
   if (json.has("rebuilt")) {
@@ -87,8 +92,13 @@ std::string objective_from(const JsonReader& json) {
 }  // namespace
 
 Json to_json(const PlannedCandidate& candidate) {
-  Json json{{"key", candidate.key}, {"family", candidate.family}, {"cut_ids", candidate.cut_ids}, {"tls", candidate.tls},
-            {"tensors", candidate.tensors}, {"latency_us", candidate.latency_us}, {"throughput_ips", candidate.throughput_ips},
+  Json json{{"key", candidate.key},
+            {"family", candidate.family},
+            {"cut_ids", candidate.cut_ids},
+            {"tls", candidate.tls},
+            {"tensors", candidate.tensors},
+            {"latency_us", candidate.latency_us},
+            {"throughput_ips", candidate.throughput_ips},
             {"bytes", candidate.bytes}};
   if (candidate.agreement >= 0) {
     json["agreement"] = candidate.agreement;
@@ -108,9 +118,15 @@ Json to_json(const PlannedCandidate& candidate) {
 }
 
 Json to_json(const Plan& plan) {
-  Json json{{"schema", "scissionlite.plan/" + std::to_string(kVersion)}, {"model_name", plan.model_name}, {"model_sha256", plan.model_sha256},
-            {"objective", plan.objective}, {"machines", plan.machines}, {"link_rtt_us", plan.link_rtt_us}, {"link_up_bps", plan.link_up_bps},
-            {"link_down_bps", plan.link_down_bps}, {"constraints", plan.constraints}};
+  Json json{{"schema", "scissionlite.plan/" + std::to_string(kVersion)},
+            {"model_name", plan.model_name},
+            {"model_sha256", plan.model_sha256},
+            {"objective", plan.objective},
+            {"machines", plan.machines},
+            {"link_rtt_us", plan.link_rtt_us},
+            {"link_up_bps", plan.link_up_bps},
+            {"link_down_bps", plan.link_down_bps},
+            {"constraints", plan.constraints}};
   json["chosen"] = to_json(plan.chosen);
   json["top"] = candidates_json(plan.top);
   json["families"] = candidates_json(plan.families);

@@ -14,8 +14,8 @@ namespace {
 void check_scores(const CostModel& model, const Scores* scores, const PlanOptions& options) {
   const auto& profile = model.machine(0);
   if (scores && scores->model_sha256 != profile.model_sha256)
-    throw InvalidArgument("[plan] the scores are of another model (" + scores->model_sha256.substr(0, 12) + ") than the profile of '" + profile.machine_name +
-                          "' (" + profile.model_sha256.substr(0, 12) + "); score the same file");
+    throw InvalidArgument("[plan] the scores are of another model (" + scores->model_sha256.substr(0, 12) + ") than the profile of '" +
+                          profile.machine_name + "' (" + profile.model_sha256.substr(0, 12) + "); score the same file");
   for (const auto& c : options.constraints)
     if (c.needs_scores() && !scores)
       throw InvalidArgument("[plan] '" + c.text + "' needs scores; run `scissionlite score` and give its file with --scores");
@@ -82,7 +82,8 @@ class Planner::Collector {
   void keep_top(const Outcome& outcome) {
     const auto limit = static_cast<size_t>(std::max(1, planner_->options_.top));
     if (top_.size() == limit && !planner_->is_better(outcome, top_.back())) return;
-    const auto place = std::upper_bound(top_.begin(), top_.end(), outcome, [&](const Outcome& a, const Outcome& b) { return planner_->is_better(a, b); });
+    const auto place =
+        std::upper_bound(top_.begin(), top_.end(), outcome, [&](const Outcome& a, const Outcome& b) { return planner_->is_better(a, b); });
     top_.insert(place, outcome);
     if (top_.size() > limit) top_.pop_back();
   }
@@ -110,7 +111,11 @@ class Planner::Collector {
 };
 
 Planner::Planner(const CostModel& model, const Scores* scores, PlanOptions options, const Graph* graph)
-    : model_(&model), options_(std::move(options)), agreements_(model, scores), layers_(model.cuts(), graph), checker_(model, options_.constraints, layers_, Exposures(model, options_.privacy)),
+    : model_(&model),
+      options_(std::move(options)),
+      agreements_(model, scores),
+      layers_(model.cuts(), graph),
+      checker_(model, options_.constraints, layers_, Exposures(model, options_.privacy)),
       measured_(model, options_.measured) {
   const std::vector<std::string> known{"latency", "throughput", "bytes"};
   if (std::find(known.begin(), known.end(), options_.objective) == known.end())
@@ -157,7 +162,9 @@ Plan Planner::plan() const {
 
 PlannedCandidate Planner::candidate(const std::string& key) const {
   const auto outcome = outcome_of(*model_, agreements_, model_->choice_of(key));
-  if (!outcome) throw InvalidArgument("[plan] candidate '" + key + "' was not measured on every machine it needs; profile them again with this cut and transfer layer");
+  if (!outcome)
+    throw InvalidArgument("[plan] candidate '" + key +
+                          "' was not measured on every machine it needs; profile them again with this cut and transfer layer");
   return describe_checked(measured_.applied(*outcome));
 }
 

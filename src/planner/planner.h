@@ -13,9 +13,9 @@ namespace scissionlite::planner {
 struct PlanOptions {
   std::string objective = "latency";  // latency, throughput (pipelined), bytes (then latency)
   std::vector<Constraint> constraints;
-  int top = 10;                       // rows of Plan::top
+  int top = 10;                            // rows of Plan::top
   std::vector<MeasuredRun> measured = {};  // what bench ran: takes the place of the prediction
-  const Privacy* privacy = nullptr;   // what can be rebuilt of the picture; read by the constructor only
+  const Privacy* privacy = nullptr;        // what can be rebuilt of the picture; read by the constructor only
 };
 
 class Planner {

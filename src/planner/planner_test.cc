@@ -136,17 +136,15 @@ Claim random_claim(Rng& rng, const CostModel& model) {
     }
     case 2: {
       const double limit = rng.uniform(100, 20000);
-      return {parse_require("time on " + names[m] + " <= " + number(limit) + "us", names), [=](const auto& c) {
-                return stage(c).decode_us + stage(c).compute_us + stage(c).encode_us <= std::stod(number(limit));
-              }};
+      return {parse_require("time on " + names[m] + " <= " + number(limit) + "us", names),
+              [=](const auto& c) { return stage(c).decode_us + stage(c).compute_us + stage(c).encode_us <= std::stod(number(limit)); }};
     }
     case 3: return {parse_require("machine " + names[m], names), [=](const auto& c) { return !stage(c).first.empty(); }};
     case 4: return {parse_forbid("machine " + names[m], names), [=](const auto& c) { return stage(c).first.empty(); }};
     default: {
       const double limit = rng.uniform(0, 0.6);
-      return {parse_require("agreement lower >= " + number(limit), names), [=](const auto& c) {
-                return c.agreement >= 0 && c.agreement_interval.low >= std::stod(number(limit));
-              }};
+      return {parse_require("agreement lower >= " + number(limit), names),
+              [=](const auto& c) { return c.agreement >= 0 && c.agreement_interval.low >= std::stod(number(limit)); }};
     }
   }
 }
@@ -183,7 +181,8 @@ TEST(Planner, ConstraintsAreRespected) {
 }
 
 CostModel pair_of_machines() { return CostModel({made_profile("device", 1000), made_profile("edge", 100)}, {made_link()}); }
-std::string chosen_with(const CostModel& model, const std::vector<std::string>& require, const std::vector<std::string>& forbid = {}, const Scores* scores = nullptr) {
+std::string chosen_with(const CostModel& model, const std::vector<std::string>& require, const std::vector<std::string>& forbid = {},
+                        const Scores* scores = nullptr) {
   PlanOptions options;
   std::vector<std::string> names;
   for (size_t m = 0; m < model.machine_count(); ++m) names.push_back(model.machine(m).machine_name);
@@ -197,7 +196,8 @@ TEST(Planner, FamiliesCompeteSideBySide) {
   const auto plan = Planner(model, nullptr, {}).plan();
   std::vector<std::string> families;
   for (const auto& c : plan.families) families.push_back(c.family + ": " + c.key);
-  EXPECT_EQ(families, (std::vector<std::string>{"local: local", "plain uint8: split/0/uint8", "plain fp32: split/0/fp32", "edge jpeg: edge/jpeg-q90-420", "edge file: edge/file"}));
+  EXPECT_EQ(families, (std::vector<std::string>{"local: local", "plain uint8: split/0/uint8", "plain fp32: split/0/fp32",
+                                                "edge jpeg: edge/jpeg-q90-420", "edge file: edge/file"}));
   EXPECT_EQ(plan.candidates_considered, 7);
   EXPECT_EQ(plan.top.front().key, plan.chosen.key);
 }
@@ -237,7 +237,9 @@ TEST(Planner, Agreement) {
   EXPECT_EQ(chosen_with(model, {"machine edge", "agreement >= 0.965"}, {}, &scores), "split/0/uint8");
   EXPECT_EQ(chosen_with(model, {"machine edge", "agreement lower >= 0.945"}, {}, &scores), "split/1/uint8");
   EXPECT_EQ(chosen_with(model, {"machine edge", "agreement >= 0.99"}, {}, &scores), "split/0/fp32");  // exact by construction
-  EXPECT_NE(message_of([&] { (void)chosen_with(model, {"agreement >= 0.9"}); }).find("'require agreement >= 0.9' needs scores; run `scissionlite score`"), std::string::npos);
+  EXPECT_NE(
+      message_of([&] { (void)chosen_with(model, {"agreement >= 0.9"}); }).find("'require agreement >= 0.9' needs scores; run `scissionlite score`"),
+      std::string::npos);
   scores.model_sha256 = "b";
   EXPECT_NE(message_of([&] { (void)chosen_with(model, {}, {}, &scores); }).find("the scores are of another model (b)"), std::string::npos);
 }
@@ -250,22 +252,27 @@ TEST(Planner, AgreementOfChains) {
                    {.candidate = "split/1/uint8", .agreement = 0.96, .interval = {0.95, 0.97}, .n = 300, .note = ""},
                    {.candidate = "edge/jpeg-q90-420|split/0/uint8", .agreement = 0.5, .interval = {0.4, 0.6}, .n = 100, .note = ""}};
   const Planner planner(model, &scores, {});
-  EXPECT_EQ(planner.candidate("split/0/uint8|split/0/uint8").agreement, 0.97);   // passed on
-  EXPECT_EQ(planner.candidate("split/0/fp32|split/1/uint8").agreement, 0.96);    // the first is exact
-  EXPECT_EQ(planner.candidate("split/0/uint8|split/1/fp32").agreement_n, 200);   // the second is exact
-  EXPECT_EQ(planner.candidate("split/0/uint8|split/1/uint8").agreement, -1);     // nobody measured both
+  EXPECT_EQ(planner.candidate("split/0/uint8|split/0/uint8").agreement, 0.97);  // passed on
+  EXPECT_EQ(planner.candidate("split/0/fp32|split/1/uint8").agreement, 0.96);   // the first is exact
+  EXPECT_EQ(planner.candidate("split/0/uint8|split/1/fp32").agreement_n, 200);  // the second is exact
+  EXPECT_EQ(planner.candidate("split/0/uint8|split/1/uint8").agreement, -1);    // nobody measured both
   EXPECT_EQ(planner.candidate("edge/jpeg-q90-420|split/0/uint8").agreement, 0.5);
 }
 
 TEST(Planner, SaysWhichConstraintAndByHowMuch) {
   const auto model = pair_of_machines();
-  EXPECT_EQ(message_of([&] { (void)chosen_with(model, {"latency <= 1ms"}); }),
-            "[plan] the constraints cannot be met:\n  no candidate meets 'require latency <= 1ms': the nearest is 'local', whose latency 6.00 ms is 5.00 ms over "
-            "'require latency <= 1ms'");
+  EXPECT_EQ(
+      message_of([&] { (void)chosen_with(model, {"latency <= 1ms"}); }),
+      "[plan] the constraints cannot be met:\n  no candidate meets 'require latency <= 1ms': the nearest is 'local', whose latency 6.00 ms is 5.00 ms over "
+      "'require latency <= 1ms'");
   const auto both = message_of([&] { (void)chosen_with(model, {"machine edge", "bytes <= 2k", "latency <= 7ms"}); });
   EXPECT_NE(both.find("cannot be met together; relaxing one of these is enough:"), std::string::npos) << both;
   EXPECT_NE(both.find("'require machine edge' fails among those that meet the others"), std::string::npos) << both;
-  EXPECT_NE(both.find("'require latency <= 7ms' fails among those that meet the others: the nearest is 'split/0/uint8', whose latency 7.06 ms is 60 us over"), std::string::npos) << both;
+  EXPECT_NE(
+      both.find(
+          "'require latency <= 7ms' fails among those that meet the others: the nearest is 'split/0/uint8', whose latency 7.06 ms is 60 us over"),
+      std::string::npos)
+      << both;
   const auto pair = message_of([&] { (void)chosen_with(model, {"machine edge", "layer 1 on device"}, {"machine edge", "layer 0 on device"}); });
   EXPECT_NE(pair.find("'require machine edge' and 'forbid machine edge' exclude each other"), std::string::npos) << pair;
   const auto blocks = message_of([&] { (void)chosen_with(model, {"blocks on device >= 5"}); });
@@ -279,19 +286,23 @@ TEST(Planner, NothingMeasuredIsSaid) {
   device.cuts[1].tls.clear();
   const CostModel model({device, edge}, {made_link()});
   EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {}).plan(); }).find("the profiles hold no complete candidate"), std::string::npos);
-  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {}).candidate("local"); }).find("was not measured on every machine it needs"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {}).candidate("local"); }).find("was not measured on every machine it needs"),
+            std::string::npos);
 }
 
 TEST(Planner, RefusesAnUnknownObjective) {
   const auto model = pair_of_machines();
-  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {.objective = "speed", .constraints = {}}); }).find("unknown objective 'speed'"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)Planner(model, nullptr, {.objective = "speed", .constraints = {}}); }).find("unknown objective 'speed'"),
+            std::string::npos);
 }
 
 TEST(Planner, WhatWasMeasuredTakesThePlaceOfThePrediction) {
   const auto model = pair_of_machines();
   EXPECT_EQ(chosen_with(model, {}), "local");
   PlanOptions options;
-  options.measured = {{.key = "local", .latency_us = 50e3}, {.key = "split/0/uint8", .latency_us = 7.5e3, .throughput_ips = 3}, {.key = "split/77/uint8", .latency_us = 1}};
+  options.measured = {{.key = "local", .latency_us = 50e3},
+                      {.key = "split/0/uint8", .latency_us = 7.5e3, .throughput_ips = 3},
+                      {.key = "split/77/uint8", .latency_us = 1}};
   const auto plan = Planner(model, nullptr, options).plan();
   EXPECT_EQ(plan.chosen.key, "split/0/uint8");
   EXPECT_EQ(plan.chosen.latency_us, 7.5e3);

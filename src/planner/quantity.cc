@@ -22,9 +22,7 @@ Parsed parse(std::string text) {
     size_t used = 0;
     const double value = std::stod(text, &used);
     return {value, text.substr(used), std::isfinite(value)};
-  } catch (const std::exception&) {
-    return {};
-  }
+  } catch (const std::exception&) { return {}; }
 }
 
 [[noreturn]] void refuse(const std::string& what, const std::string& text, const std::string& expected) {
@@ -64,13 +62,15 @@ double parse_bytes(const std::string& text, const std::string& what) {
 double parse_share(const std::string& text, const std::string& what) {
   const auto parsed = parse(text);
   const double value = parsed.unit == "%" ? parsed.value / 100 : parsed.value;
-  if (!parsed.ok || (parsed.unit != "%" && !parsed.unit.empty()) || value < 0 || value > 1) refuse(what, text, "a share from 0 to 1, as in '0.97' or '97%'");
+  if (!parsed.ok || (parsed.unit != "%" && !parsed.unit.empty()) || value < 0 || value > 1)
+    refuse(what, text, "a share from 0 to 1, as in '0.97' or '97%'");
   return value;
 }
 
 double parse_decibels(const std::string& text, const std::string& what) {
   const auto parsed = parse(text);
-  if (!parsed.ok || (!parsed.unit.empty() && parsed.unit != "dB") || parsed.value < 0) refuse(what, text, "decibels of at least 0, as in '20' or '19.5 dB'");
+  if (!parsed.ok || (!parsed.unit.empty() && parsed.unit != "dB") || parsed.value < 0)
+    refuse(what, text, "decibels of at least 0, as in '20' or '19.5 dB'");
   return parsed.value;
 }
 
@@ -82,8 +82,10 @@ double parse_rate_bps(const std::string& text, const std::string& what) {
 }
 
 std::string format_rate(double rate_bps) {
-  const auto [scale, unit] = rate_bps >= 1e9 ? std::pair{1e9, " Gbit/s"} : rate_bps >= 1e6 ? std::pair{1e6, " Mbit/s"}
-                           : rate_bps >= 1e3 ? std::pair{1e3, " kbit/s"} : std::pair{1.0, " bit/s"};
+  const auto [scale, unit] = rate_bps >= 1e9   ? std::pair{1e9, " Gbit/s"}
+                             : rate_bps >= 1e6 ? std::pair{1e6, " Mbit/s"}
+                             : rate_bps >= 1e3 ? std::pair{1e3, " kbit/s"}
+                                               : std::pair{1.0, " bit/s"};
   const double value = rate_bps / scale;
   return format_fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0) + unit;
 }

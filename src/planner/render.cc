@@ -15,16 +15,20 @@ std::string ms(double us) { return format_fixed(us / 1e3, 2); }
 std::string agreement_text(const PlannedCandidate& c) {
   if (c.agreement < 0) return "not scored";
   if (c.agreement_n == 0) return format_fixed(c.agreement, 3) + " (by construction)";
-  return format_fixed(c.agreement, 3) + " [" + format_fixed(c.agreement_interval.low, 3) + ", " + format_fixed(c.agreement_interval.high, 3) + "] n=" + std::to_string(c.agreement_n);
+  return format_fixed(c.agreement, 3) + " [" + format_fixed(c.agreement_interval.low, 3) + ", " + format_fixed(c.agreement_interval.high, 3) +
+         "] n=" + std::to_string(c.agreement_n);
 }
 
-std::string interval_text(const Interval& interval, int decimals) { return " [" + format_fixed(interval.low, decimals) + ", " + format_fixed(interval.high, decimals) + "]"; }
+std::string interval_text(const Interval& interval, int decimals) {
+  return " [" + format_fixed(interval.low, decimals) + ", " + format_fixed(interval.high, decimals) + "]";
+}
 
 /// What comes of rebuilding the picture from what is sent.
 std::string rebuilt_text(const PlannedCandidate& c) {
   if (!c.rebuilt) return "not measured";
   const auto& q = *c.rebuilt;
-  return "PSNR " + format_fixed(q.psnr_db, 2) + " dB" + interval_text(q.psnr_interval, 2) + ", SSIM " + format_fixed(q.ssim, 3) + interval_text(q.ssim_interval, 3) + " n=" + std::to_string(q.n);
+  return "PSNR " + format_fixed(q.psnr_db, 2) + " dB" + interval_text(q.psnr_interval, 2) + ", SSIM " + format_fixed(q.ssim, 3) +
+         interval_text(q.ssim_interval, 3) + " n=" + std::to_string(q.n);
 }
 
 const Stage* stage_at(const PlannedCandidate& c, size_t machine) { return machine < c.stages.size() ? &c.stages[machine] : nullptr; }
@@ -99,7 +103,8 @@ std::string explain_text(const PlannedCandidate& c, const Plan& plan) {
   if (c.predicted_us > 0) rows.push_back({"predicted", ms(c.predicted_us), format_fixed(100 * c.predicted_us / c.latency_us, 1)});
   rows.push_back({c.predicted_us > 0 ? "measured latency" : "latency", ms(c.latency_us), "100.0"});
   text += format_table(rows);
-  text += "bytes " + format_fixed(c.bytes, 0) + ", agreement " + agreement_text(c) + ", pipelined " + format_fixed(c.throughput_ips, 1) + " images/s\n";
+  text +=
+      "bytes " + format_fixed(c.bytes, 0) + ", agreement " + agreement_text(c) + ", pipelined " + format_fixed(c.throughput_ips, 1) + " images/s\n";
   if (c.rebuilt) text += "picture rebuilt from it: " + rebuilt_text(c) + "\n";
   if (!c.note.empty()) text += "note: " + c.note + "\n";
   const auto place = std::find_if(plan.top.begin(), plan.top.end(), [&](const PlannedCandidate& other) { return other.key == c.key; });
@@ -123,7 +128,8 @@ std::string versus_text(const PlannedCandidate& a, const PlannedCandidate& b, co
   if (a.agreement >= 0 && b.agreement >= 0) row("agreement", a.agreement, b.agreement, 3);
   if (a.rebuilt && b.rebuilt) row("rebuilt dB", a.rebuilt->psnr_db, b.rebuilt->psnr_db, 2), row("rebuilt SSIM", a.rebuilt->ssim, b.rebuilt->ssim, 3);
   std::string text = format_table(rows);
-  for (const auto* c : {&a, &b}) text += c->key + ": agreement " + agreement_text(*c) + ", " + feasible_text(*c) + (c->note.empty() ? "" : ", " + c->note) + "\n";
+  for (const auto* c : {&a, &b})
+    text += c->key + ": agreement " + agreement_text(*c) + ", " + feasible_text(*c) + (c->note.empty() ? "" : ", " + c->note) + "\n";
   return text;
 }
 
@@ -145,7 +151,9 @@ std::string plan_text(const Plan& plan) {
   text += "objective  " + plan.objective + ", " + std::to_string(plan.candidates_considered) + " candidates in " + format_us(plan.planning_us) + "\n";
   for (const auto& c : plan.constraints) text += "constraint " + c + "\n";
   const auto& best = plan.chosen;
-  text += "chosen     " + best.key + ": " + format_us(best.latency_us) + (best.predicted_us > 0 ? " (measured; predicted " + format_us(best.predicted_us) + ")" : "") + ", " + format_bytes(best.bytes) + ", agreement " + agreement_text(best) + "\n";
+  text += "chosen     " + best.key + ": " + format_us(best.latency_us) +
+          (best.predicted_us > 0 ? " (measured; predicted " + format_us(best.predicted_us) + ")" : "") + ", " + format_bytes(best.bytes) +
+          ", agreement " + agreement_text(best) + "\n";
   if (best.rebuilt) text += "rebuilt    " + rebuilt_text(best) + "\n";
   text += "\nThe best " + std::to_string(plan.top.size()) + " (times in ms)\n" + candidate_table(plan.top, plan.machines);
   text += "\nThe best of every family\n" + candidate_table(plan.families, plan.machines);
@@ -163,12 +171,21 @@ std::string scissiontl_text(const ScissionTlData& data, const ScissionTlLink& li
 }
 
 Json scissiontl_json(const ScissionTlData& data, const ScissionTlLink& link, const std::vector<ScissionTlPlan>& plans, size_t top) {
-  Json json{{"schema", "scissionlite.scissiontl/1"}, {"device", data.device.name}, {"edge", data.edge.name}, {"ping_ms", link.ping_ms}, {"mbps", link.mbps},
+  Json json{{"schema", "scissionlite.scissiontl/1"},
+            {"device", data.device.name},
+            {"edge", data.edge.name},
+            {"ping_ms", link.ping_ms},
+            {"mbps", link.mbps},
             {"plans", Json::array()}};
   for (size_t i = 0; i < std::min(top, plans.size()); ++i) {
     const auto& p = plans[i];
-    json["plans"].push_back({{"ranges", p.ranges}, {"seconds", p.seconds}, {"megabytes", p.megabytes}, {"device_s", p.device_s}, {"edge_s", p.edge_s},
-                             {"network_s", p.network_s}, {"tl_s", p.tl_s}});
+    json["plans"].push_back({{"ranges", p.ranges},
+                             {"seconds", p.seconds},
+                             {"megabytes", p.megabytes},
+                             {"device_s", p.device_s},
+                             {"edge_s", p.edge_s},
+                             {"network_s", p.network_s},
+                             {"tl_s", p.tl_s}});
   }
   return json;
 }

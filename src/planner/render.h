@@ -21,7 +21,8 @@ namespace scissionlite::planner {
 [[nodiscard]] std::string plan_text(const Plan& plan);
 
 /// Rows as the published tool prints them: "0–1 | 2–596  0.1261 s  0.1588 MB".
-[[nodiscard]] std::string scissiontl_text(const ScissionTlData& data, const ScissionTlLink& link, const std::vector<ScissionTlPlan>& plans, size_t top);
+[[nodiscard]] std::string scissiontl_text(const ScissionTlData& data, const ScissionTlLink& link, const std::vector<ScissionTlPlan>& plans,
+                                          size_t top);
 [[nodiscard]] Json scissiontl_json(const ScissionTlData& data, const ScissionTlLink& link, const std::vector<ScissionTlPlan>& plans, size_t top);
 
 }  // namespace scissionlite::planner

@@ -70,8 +70,8 @@ void check_same_blocks(const ScissionTlData& data, const std::string& where) {
                           std::to_string(b.blocks.size()) + "; both must be of the same model");
   for (size_t i = 0; i < a.blocks.size(); ++i)
     if (a.blocks[i].first_layer != b.blocks[i].first_layer || a.blocks[i].last_layer != b.blocks[i].last_layer)
-      throw InvalidArgument("[scissiontl] " + where + ": block " + std::to_string(i) + " holds layers " + range(a.blocks[i]) + " on '" + a.name + "' but " +
-                            range(b.blocks[i]) + " on '" + b.name + "'; both must be of the same model");
+      throw InvalidArgument("[scissiontl] " + where + ": block " + std::to_string(i) + " holds layers " + range(a.blocks[i]) + " on '" + a.name +
+                            "' but " + range(b.blocks[i]) + " on '" + b.name + "'; both must be of the same model");
 }
 
 }  // namespace

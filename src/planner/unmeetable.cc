@@ -19,8 +19,8 @@ struct Nearest {
 
 /// What one pass over the candidates learns about each constraint.
 struct Findings {
-  std::vector<Nearest> alone, with_others;    // the least miss: of all candidates; of those that meet all others
-  std::vector<uint64_t> met_with;             // bit j: some candidate meets both k and j
+  std::vector<Nearest> alone, with_others;  // the least miss: of all candidates; of those that meet all others
+  std::vector<uint64_t> met_with;           // bit j: some candidate meets both k and j
   int64_t candidates = 0;
 };
 

@@ -104,10 +104,12 @@ std::string compare_batch(Executable& free, Executable& fixed, const std::vector
     std::vector<Tensor> expected;
     for (const auto& single : singles) expected.push_back(single[o]);
     const auto& name = fixed.outputs()[o].name;
-    if (expected[0].shape().empty() || expected[0].shape()[0] != 1) return "output '" + name + "' has no batch dimension: " + to_string(expected[0].shape());
+    if (expected[0].shape().empty() || expected[0].shape()[0] != 1)
+      return "output '" + name + "' has no batch dimension: " + to_string(expected[0].shape());
     const Tensor whole = stack(expected);
     if (outputs[o].shape() != whole.shape())
-      return "a batch of " + std::to_string(n) + " gives output '" + name + "' of shape " + to_string(outputs[o].shape()) + ", expected " + to_string(whole.shape());
+      return "a batch of " + std::to_string(n) + " gives output '" + name + "' of shape " + to_string(outputs[o].shape()) + ", expected " +
+             to_string(whole.shape());
     const double error = max_relative_error(outputs[o], whole);
     if (!(error <= tolerance)) return "answers of a batch of " + std::to_string(n) + " differ from single ones in output '" + name + "'";
   }
@@ -120,9 +122,7 @@ std::string fixing_node(const Graph& freed) {
   try {
     ops::infer_shapes(one);
     ops::infer_shapes(two);
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   const auto is_constant = constant_nodes(two);
   for (size_t i = 0; i < two.nodes.size(); ++i) {
     if (is_constant[i] || two.nodes[i].outputs.empty()) continue;
@@ -161,9 +161,7 @@ BatchResult make_batch_dynamic(const Graph& graph, const std::vector<Tensor>& sa
     const auto free = compile(freed, engine, compile_options);
     for (int n : {2, 3})
       if (result.note.empty()) result.note = compare_batch(*free, *fixed, sample, n, options.tolerance);
-  } catch (const Error& e) {
-    result.note = e.what();
-  }
+  } catch (const Error& e) { result.note = e.what(); }
   if (result.note.empty()) return {freed, true, ""};
   const auto node = fixing_node(freed);
   if (!node.empty()) result.note = node + " (" + result.note + ")";

@@ -10,15 +10,15 @@
 namespace scissionlite {
 
 struct BatchOptions {
-  std::string engine;       // "" = default_backend()
+  std::string engine;  // "" = default_backend()
   int threads = 0;
   double tolerance = 1e-4;  // of max|y|: how far an answer in a batch may lie from the single one
 };
 
 struct BatchResult {
-  Graph graph;           // first sizes of inputs and outputs are -1 when `dynamic`, 1 otherwise
+  Graph graph;  // first sizes of inputs and outputs are -1 when `dynamic`, 1 otherwise
   bool dynamic = false;
-  std::string note;      // why not, naming the node that fixes the batch
+  std::string note;  // why not, naming the node that fixes the batch
 };
 
 /// `graph` with a dynamic batch, if batches of 2 and 3 give the answers of single runs. First sizes that are written down

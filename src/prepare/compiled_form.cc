@@ -50,21 +50,26 @@ void write_form(const fs::path& folder, const std::string& onnx, CompileModelOpt
 
 void check_form(const fs::path& folder, const std::string& path, const std::string& sha256, const std::string& model_sha256) {
   const auto form = folder / path, file = form / kCompiledJson;
-  if (!fs::is_regular_file(file)) throw InvalidArgument("[package] '" + folder.string() + "' has no " + path + "/" + kCompiledJson + ", which its manifest names; prepare the package again");
+  if (!fs::is_regular_file(file))
+    throw InvalidArgument("[package] '" + folder.string() + "' has no " + path + "/" + kCompiledJson +
+                          ", which its manifest names; prepare the package again");
   if (const auto given = sha256_hex(read_file(file)); given != sha256) refuse(file, "has sha256 " + given, sha256);
-  if (const auto compiled = load_compiled(form); compiled.model_sha256 != model_sha256) refuse(form, "was compiled from a model with sha256 " + compiled.model_sha256, model_sha256);
+  if (const auto compiled = load_compiled(form); compiled.model_sha256 != model_sha256)
+    refuse(form, "was compiled from a model with sha256 " + compiled.model_sha256, model_sha256);
 }
 
 void check_form_bytes(const fs::path& form) {
   for (const auto& file : load_compiled(form).files)
-    if (const auto given = sha256_hex(read_file(form / file.name, uint64_t{64} << 30)); given != file.sha256) refuse(form / file.name, "has sha256 " + given, file.sha256);
+    if (const auto given = sha256_hex(read_file(form / file.name, uint64_t{64} << 30)); given != file.sha256)
+      refuse(form / file.name, "has sha256 " + given, file.sha256);
 }
 
 Graph load_packaged(const PackagedModel& model, const std::string& engine) {
   if (model.form.empty() || !make_backend(engine.empty() ? default_backend() : engine)->runs_compiled()) return load_model(model.onnx);
   const auto reason = native::reason_against(load_compiled(model.form));
   if (reason.empty()) return compiled_graph(model.form, model.onnx);
-  log::warning("[package] '" + model.onnx.string() + "' is loaded instead of its compiled form, which takes longer: " + reason + "; prepare with --compile by this build and for this CPU");
+  log::warning("[package] '" + model.onnx.string() + "' is loaded instead of its compiled form, which takes longer: " + reason +
+               "; prepare with --compile by this build and for this CPU");
   return load_model(model.onnx);
 }
 

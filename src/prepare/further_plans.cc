@@ -26,7 +26,8 @@ std::vector<fs::path> further_plans(const fs::path& package) {
 void check_same_model(const DevicePackage& package, const DevicePackage& plan) {
   const auto &first = package.manifest, &other = plan.manifest;
   if (other.model_sha256 != first.model_sha256)
-    throw InvalidArgument("[package] '" + plan.folder.string() + "' is a plan of model " + other.model_name + " with sha256 " + other.model_sha256 + ", the package of " + first.model_name + " with " + first.model_sha256 +
+    throw InvalidArgument("[package] '" + plan.folder.string() + "' is a plan of model " + other.model_name + " with sha256 " + other.model_sha256 +
+                          ", the package of " + first.model_name + " with " + first.model_sha256 +
                           "; further plans are written with it: prepare the package again, with --also");
 }
 

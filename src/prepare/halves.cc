@@ -53,7 +53,8 @@ Tensor as_bytes_tensor(const std::string& bytes) {
 ValueInfo info_of(const std::string& name, const Tensor& tensor) { return {name, tensor.dtype(), tensor.shape(), /*has_shape=*/true, {}}; }
 
 /// What a TL is fitted on; nothing where it needs nothing.
-std::vector<std::vector<Tensor>> samples_of(const PrepareOptions& options, const Graph& model, const Cut& cut, const transfer::TransferLayer& layer, const std::string& spec) {
+std::vector<std::vector<Tensor>> samples_of(const PrepareOptions& options, const Graph& model, const Cut& cut, const transfer::TransferLayer& layer,
+                                            const std::string& spec) {
   if (!layer.needs_samples()) return {};
   if (options.fit_images.empty())
     throw InvalidArgument("[prepare] the transfer layer '" + spec + "' is fitted on images and none was given; give unlabelled ones with --images");
@@ -87,7 +88,8 @@ void complete_outputs(Graph& tail, const std::vector<Tensor>& answers) {
 void split_again(const PrepareOptions& options, const Graph& model, Halves& halves) {
   const auto cut = find_cut(options.cuts, options.next->cut_id);
   if (options.candidate.kind == Candidate::Kind::kSplit && find_cut(options.cuts, options.candidate.cut_id).position >= cut.position)
-    throw InvalidArgument("[prepare] cut " + cut.id + " (" + join(cut.tensors, "+") + ") does not lie behind cut " + options.candidate.cut_id + "; the second part of a chain is a later cut");
+    throw InvalidArgument("[prepare] cut " + cut.id + " (" + join(cut.tensors, "+") + ") does not lie behind cut " + options.candidate.cut_id +
+                          "; the second part of a chain is a later cut");
   halves.next = std::make_unique<Halves>();
   halves.next->cut_tensors = cut.tensors;
   const auto layer = options.shelf.make(options.next->tl);
@@ -144,10 +146,14 @@ void complete_chain(const PrepareOptions& options, Halves& halves, const std::ve
 /// @throws Unsupported, InvalidArgument for a chain that is none.
 void check_chain(const PrepareOptions& options) {
   const auto key = options.candidate.key() + "|" + options.next->key();
-  if (options.candidate.kind == Candidate::Kind::kLocal || options.next->kind == Candidate::Kind::kLocal) throw InvalidArgument("[prepare] '" + key + "' is no chain: 'local' crosses no link");
+  if (options.candidate.kind == Candidate::Kind::kLocal || options.next->kind == Candidate::Kind::kLocal)
+    throw InvalidArgument("[prepare] '" + key + "' is no chain: 'local' crosses no link");
   if (options.candidate.key() == options.next->key())
-    throw Unsupported("[prepare] in '" + key + "' the edge only passes on what it gets: prepare '" + options.next->key() + "' for two machines, and give the device the cloud's address");
-  if (options.next->kind != Candidate::Kind::kSplit) throw InvalidArgument("[prepare] in '" + key + "' the edge would send an image on; the second part is to be split/<cut>/<transfer layer> at a later cut");
+    throw Unsupported("[prepare] in '" + key + "' the edge only passes on what it gets: prepare '" + options.next->key() +
+                      "' for two machines, and give the device the cloud's address");
+  if (options.next->kind != Candidate::Kind::kSplit)
+    throw InvalidArgument("[prepare] in '" + key +
+                          "' the edge would send an image on; the second part is to be split/<cut>/<transfer layer> at a later cut");
 }
 
 }  // namespace
@@ -158,7 +164,8 @@ Halves make_halves(const PrepareOptions& given) {
   if (options.graph.nodes.empty()) options.graph = load_model(options.model_path);
   Graph model = options.graph;
   if (model.inputs.size() != 1)
-    throw Unsupported("[prepare] the model '" + model.name + "' has " + std::to_string(model.inputs.size()) + " inputs; packages feed one image to one input");
+    throw Unsupported("[prepare] the model '" + model.name + "' has " + std::to_string(model.inputs.size()) +
+                      " inputs; packages feed one image to one input");
   vision::check_fits(options.input, model, "the input spec");
   model = vision::with_input_size(std::move(model), options.input);
   const bool is_split = options.candidate.kind == Candidate::Kind::kSplit;

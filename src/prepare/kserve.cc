@@ -48,21 +48,31 @@ std::string memory(size_t model_bytes, size_t factor) { return std::to_string((2
 
 Json metadata(const std::string& name, const Manifest& m) {
   return {{"name", name},
-          {"annotations", {{"scissionlite/model", m.model_name}, {"scissionlite/candidate", m.chain()}, {"scissionlite/model-sha256", m.model_sha256}, {"scissionlite/tail-sha256", m.tail_sha256}}}};
+          {"annotations",
+           {{"scissionlite/model", m.model_name},
+            {"scissionlite/candidate", m.chain()},
+            {"scissionlite/model-sha256", m.model_sha256},
+            {"scissionlite/tail-sha256", m.tail_sha256}}}};
 }
 
 Json container(const Manifest& m, size_t model_bytes, const KserveOptions& options) {
   Json out{{"name", "kserve-container"}, {"image", options.image}};
   out["command"] = Json::array({"scissionlite"});
-  out["args"] = Json::array({"serve", "--model-repository", kModels, "--model-control-mode", "explicit", "--load-model", m.tail_name, "--grpc-address", "0.0.0.0", "--grpc-port", std::to_string(kGrpcPort),
-                             "--plain-text", "--no-http", "--metrics-address", "0.0.0.0", "--metrics-port", std::to_string(kMetricsPort), "--threads", std::to_string(options.threads)});
+  out["args"] = Json::array({"serve", "--model-repository", kModels, "--model-control-mode", "explicit", "--load-model", m.tail_name,
+                             "--grpc-address", "0.0.0.0", "--grpc-port", std::to_string(kGrpcPort), "--plain-text", "--no-http", "--metrics-address",
+                             "0.0.0.0", "--metrics-port", std::to_string(kMetricsPort), "--threads", std::to_string(options.threads)});
   out["ports"] = Json::array({{{"name", "h2c"}, {"containerPort", kGrpcPort}, {"protocol", "TCP"}}});
   out["startupProbe"] = probe(/*period_s=*/5, /*failures=*/60);
   out["readinessProbe"] = probe(/*period_s=*/5, /*failures=*/1);
   out["livenessProbe"] = probe(/*period_s=*/10, /*failures=*/6);  // an engine that hangs
   const std::string cpu = std::to_string(options.threads);
-  out["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory(model_bytes, 1)}}}, {"limits", {{"cpu", cpu}, {"memory", memory(model_bytes, 2)}}}};
-  out["securityContext"] = {{"allowPrivilegeEscalation", false}, {"readOnlyRootFilesystem", true}, {"runAsNonRoot", true}, {"runAsUser", 65534}, {"capabilities", {{"drop", Json::array({"ALL"})}}}};
+  out["resources"] = {{"requests", {{"cpu", cpu}, {"memory", memory(model_bytes, 1)}}},
+                      {"limits", {{"cpu", cpu}, {"memory", memory(model_bytes, 2)}}}};
+  out["securityContext"] = {{"allowPrivilegeEscalation", false},
+                            {"readOnlyRootFilesystem", true},
+                            {"runAsNonRoot", true},
+                            {"runAsUser", 65534},
+                            {"capabilities", {{"drop", Json::array({"ALL"})}}}};
   return out;
 }
 
@@ -71,7 +81,8 @@ Json container(const Manifest& m, size_t model_bytes, const KserveOptions& optio
 std::string kserve_name(const std::string& model_name) {
   constexpr size_t kLongest = 40;
   std::string out;
-  for (const char c : model_name.substr(0, kLongest)) out += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '-';
+  for (const char c : model_name.substr(0, kLongest))
+    out += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '-';
   while (!out.empty() && out.back() == '-') out.pop_back();
   out.erase(0, std::min(out.find_first_not_of('-'), out.size()));
   return !out.empty() && std::isalpha(static_cast<unsigned char>(out[0])) ? out : out.empty() ? "model" : "model-" + out;
@@ -79,20 +90,33 @@ std::string kserve_name(const std::string& model_name) {
 
 void check_kserve_options(const KserveOptions& options) {
   if (options.storage.find("://") == std::string::npos)
-    throw InvalidArgument("[prepare] --kserve-storage '" + options.storage + "': expected where the cluster finds the repository, as pvc://CLAIM/PATH, s3://BUCKET/PATH or gs://BUCKET/PATH");
+    throw InvalidArgument("[prepare] --kserve-storage '" + options.storage +
+                          "': expected where the cluster finds the repository, as pvc://CLAIM/PATH, s3://BUCKET/PATH or gs://BUCKET/PATH");
 }
 
 std::string kserve_manifest(const Manifest& manifest, size_t model_bytes, const KserveOptions& options) {
   check_kserve_options(options);
   const std::string name = kserve_name(manifest.tail_name), runtime_name = name + "-runtime";
-  const Json runtime{{"apiVersion", "serving.kserve.io/v1alpha1"}, {"kind", "ServingRuntime"}, {"metadata", metadata(runtime_name, manifest)},
-                        {"spec", {{"annotations", {{"prometheus.kserve.io/port", std::to_string(kMetricsPort)}, {"prometheus.kserve.io/path", "/metrics"}}},
-                                  {"supportedModelFormats", Json::array({{{"name", kFormat}, {"version", "1"}, {"autoSelect", false}}})},
-                                  {"protocolVersions", Json::array({"grpc-v2"})},
-                                  {"containers", Json::array({container(manifest, model_bytes, options)})}}}};
-  const Json service{{"apiVersion", "serving.kserve.io/v1beta1"}, {"kind", "InferenceService"}, {"metadata", metadata(name, manifest)},
-                        {"spec", {{"predictor", {{"model", {{"modelFormat", {{"name", kFormat}, {"version", "1"}}}, {"protocolVersion", "grpc-v2"}, {"runtime", runtime_name}, {"storageUri", options.storage}}}}}}}};
-  return "# " + manifest.candidate + " of " + plain_name(manifest.model_name) + ", written by ScissionLite " + kVersion + ": kubectl apply -f THIS_FILE\n" + yaml(runtime) + "---\n" + yaml(service);
+  const Json runtime{{"apiVersion", "serving.kserve.io/v1alpha1"},
+                     {"kind", "ServingRuntime"},
+                     {"metadata", metadata(runtime_name, manifest)},
+                     {"spec",
+                      {{"annotations", {{"prometheus.kserve.io/port", std::to_string(kMetricsPort)}, {"prometheus.kserve.io/path", "/metrics"}}},
+                       {"supportedModelFormats", Json::array({{{"name", kFormat}, {"version", "1"}, {"autoSelect", false}}})},
+                       {"protocolVersions", Json::array({"grpc-v2"})},
+                       {"containers", Json::array({container(manifest, model_bytes, options)})}}}};
+  const Json service{{"apiVersion", "serving.kserve.io/v1beta1"},
+                     {"kind", "InferenceService"},
+                     {"metadata", metadata(name, manifest)},
+                     {"spec",
+                      {{"predictor",
+                        {{"model",
+                          {{"modelFormat", {{"name", kFormat}, {"version", "1"}}},
+                           {"protocolVersion", "grpc-v2"},
+                           {"runtime", runtime_name},
+                           {"storageUri", options.storage}}}}}}}};
+  return "# " + manifest.candidate + " of " + plain_name(manifest.model_name) + ", written by ScissionLite " + kVersion +
+         ": kubectl apply -f THIS_FILE\n" + yaml(runtime) + "---\n" + yaml(service);
 }
 
 }  // namespace scissionlite

@@ -48,7 +48,10 @@ Json to_json(const Manifest& m) {
             {"tail_sha256", m.tail_sha256}};
   if (!m.local_sha256.empty()) json["local_sha256"] = m.local_sha256;
   if (m.forward)
-    json["forward"] = {{"candidate", m.forward->candidate}, {"tail_name", m.forward->tail_name}, {"tail_sha256", m.forward->tail_sha256}, {"outputs", values_to_json(m.forward->outputs)}};
+    json["forward"] = {{"candidate", m.forward->candidate},
+                       {"tail_name", m.forward->tail_name},
+                       {"tail_sha256", m.forward->tail_sha256},
+                       {"outputs", values_to_json(m.forward->outputs)}};
   json["wire"] = values_to_json(m.wire);
   if (!m.coders.empty()) json["coders"] = m.coders;
   if (!m.compiled.empty()) json["compiled"] = m.compiled;

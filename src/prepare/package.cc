@@ -37,7 +37,8 @@ void DevicePackage::check_input_of(const Graph& model) const {
   const Json made_for = vision::to_json(vision::input_spec_from_json(parse_json(found->second, where), where)), given = vision::to_json(input);
   for (const auto& [key, value] : made_for.items())
     if (key != "labels" && key != "label_offset" && key != "decision" && given.value(key, Json()) != value)
-      throw InvalidArgument("[package] '" + (folder / "input.json").string() + "' has " + key + " " + given.value(key, Json()).dump() + ", the model of the package was prepared for " + value.dump() +
+      throw InvalidArgument("[package] '" + (folder / "input.json").string() + "' has " + key + " " + given.value(key, Json()).dump() +
+                            ", the model of the package was prepared for " + value.dump() +
                             "; the file was changed, or the files of two packages were mixed: prepare the package again");
 }
 
@@ -61,13 +62,14 @@ DevicePackage open_package(const fs::path& folder) {
   package.manifest = manifest_from_json(parse_json(read_part(folder, "manifest.json"), manifest_path), manifest_path);
   const auto& m = package.manifest;
   if (m.role != "device")
-    throw InvalidArgument("[package] '" + manifest_path + "' has role '" + m.role + "', expected 'device': this is the edge's folder; give the one written by --package");
+    throw InvalidArgument("[package] '" + manifest_path + "' has role '" + m.role +
+                          "', expected 'device': this is the edge's folder; give the one written by --package");
   if (candidate_from_key(m.candidate).kind == Candidate::Kind::kSplit) check_hash(folder, "head.onnx", m.head_sha256);
   check_hash(folder, "local.onnx", m.local_hash());
   for (const auto& [name, hash] : m.coders)
     if (const auto given = load_coder(folder, name)->hash(); given != hash)
-      throw InvalidArgument("[package] '" + (folder / coder_file_name(name)).string() + "' is code model " + given + ", the manifest expects " + hash +
-                            "; the file was changed or replaced: prepare the package again");
+      throw InvalidArgument("[package] '" + (folder / coder_file_name(name)).string() + "' is code model " + given + ", the manifest expects " +
+                            hash + "; the file was changed or replaced: prepare the package again");
   for (const auto& [path, hash] : m.compiled) check_form(folder, path, hash, path == form_path("head.onnx") ? m.head_sha256 : m.local_hash());
   (void)read_part(folder, "input.json");
   package.input = vision::load_input_spec(folder / "input.json");

@@ -1,7 +1,8 @@
 // Prepare: a chosen candidate as files that run: the device package and the edge's model repository.
 //
 // What lives here: the layout of both (this file), building them (prepare.h), head against tail (verify.h).
-//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder  also/<plan>/ (the same, of a further plan)
+//   <device package>/  manifest.json  head.onnx  local.onnx  input.json  probe.bin  probe.png  <wire tensor>.coder
+//                      also/<plan>/ (the same, of a further plan)
 //   <repository>/<model>/  config.pbtxt  1/model.onnx  manifest.json  <wire tensor>.coder  input.json (edge-only plans: codec inputs)
 // Of three machines the edge's model is the middle: decoder of the first TL, what lies between both cuts, encoder of the second. Beside it:
 //   cloud/  manifest.json (of the cloud's model)  probe.bin  <wire tensor>.coder  local.onnx (the edge's copy of the cloud's tail; may be left out)
@@ -31,9 +32,9 @@ namespace scissionlite {
 
 /// The edge's model does not end with the answer: what it computes is sent on to the cloud.
 struct Forwarding {
-  std::string candidate;                 // key, of the second link
-  std::string tail_name, tail_sha256;    // the cloud's model. The middle's own file names the hash too, so that its hash stands for the whole chain
-  std::vector<ValueInfo> outputs;        // of the cloud's model, with which the edge answers
+  std::string candidate;               // key, of the second link
+  std::string tail_name, tail_sha256;  // the cloud's model. The middle's own file names the hash too, so that its hash stands for the whole chain
+  std::vector<ValueInfo> outputs;      // of the cloud's model, with which the edge answers
 };
 
 /// Of a probe's answer that went through the codes between edge and cloud: another engine may round some of them otherwise.
@@ -41,25 +42,25 @@ inline constexpr double kChainTolerance = 0.05;
 
 /// manifest.json ("scissionlite.manifest/1") of a device package, and of the edge's model folder.
 struct Manifest {
-  std::string role;               // "device" or "edge"
-  std::string model_name;         // "mobilenetv2_1.0"
-  std::string tail_name;          // name in the repository: "mobilenetv2_1.0_tail"; whole model: "mobilenetv2_1.0"
-  std::string candidate;          // key
-  std::vector<std::string> cut_tensors;  // names in the original model
-  std::string tl;                 // spec, "" when none
-  std::string model_sha256;       // of the uncut model
-  std::string head_sha256;        // "" when there is no head
-  std::string tail_sha256;        // of the edge's model.onnx: sent as parameter model_sha256
-  std::string local_sha256;       // of local.onnx where that is another file (three machines); else ""
-  std::optional<Forwarding> forward;  // of three machines
-  std::vector<ValueInfo> wire;    // what crosses; empty for local
-  std::map<std::string, std::string> coders;  // wire tensors with an entropy coder: name -> hash of the code model
-  CompiledForms compiled;         // of the ONNX files in this folder
+  std::string role;                                // "device" or "edge"
+  std::string model_name;                          // "mobilenetv2_1.0"
+  std::string tail_name;                           // name in the repository: "mobilenetv2_1.0_tail"; whole model: "mobilenetv2_1.0"
+  std::string candidate;                           // key
+  std::vector<std::string> cut_tensors;            // names in the original model
+  std::string tl;                                  // spec, "" when none
+  std::string model_sha256;                        // of the uncut model
+  std::string head_sha256;                         // "" when there is no head
+  std::string tail_sha256;                         // of the edge's model.onnx: sent as parameter model_sha256
+  std::string local_sha256;                        // of local.onnx where that is another file (three machines); else ""
+  std::optional<Forwarding> forward;               // of three machines
+  std::vector<ValueInfo> wire;                     // what crosses; empty for local
+  std::map<std::string, std::string> coders;       // wire tensors with an entropy coder: name -> hash of the code model
+  CompiledForms compiled;                          // of the ONNX files in this folder
   std::vector<std::string> output_names;           // as served: letters, digits, '_', '-' and '.' only
   std::vector<std::string> original_output_names;  // in the uncut model, same order
   bool batch_dynamic = false;
-  std::string batch_note;         // which node fixes the batch, when one does
-  std::string created_by;         // version of ScissionLite
+  std::string batch_note;  // which node fixes the batch, when one does
+  std::string created_by;  // version of ScissionLite
   /// Of all links: "split/12/uint8|split/40/fp16".
   [[nodiscard]] std::string chain() const { return forward ? candidate + "|" + forward->candidate : candidate; }
   [[nodiscard]] const std::string& local_hash() const { return local_sha256.empty() ? tail_sha256 : local_sha256; }

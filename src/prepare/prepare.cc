@@ -96,7 +96,8 @@ void write_package(const fs::path& folder, const PrepareOptions& options, const 
 }
 
 /// What the edge needs of the cloud.
-void write_cloud_part(const fs::path& folder, const PrepareOptions& options, const Halves& cloud, const Manifest& manifest, const std::string& tail_bytes) {
+void write_cloud_part(const fs::path& folder, const PrepareOptions& options, const Halves& cloud, const Manifest& manifest,
+                      const std::string& tail_bytes) {
   write_json(folder / "manifest.json", to_json(manifest));
   write_file(folder / "probe.bin", serialize(cloud.probe));
   write_coders(folder, cloud.coders);
@@ -109,14 +110,18 @@ void check_places(const PrepareOptions& options, bool wants_repository) {
   if (wants_repository) check_repository_options(options.repository_options);
   if (wants_repository) check_writable(options.repository / ".write_test");
   if (options.cloud_repository.empty() && options.next && wants_repository)
-    throw InvalidArgument("[prepare] '" + options.candidate.key() + "|" + options.next->key() + "' is of three machines: give the cloud's repository too (--cloud-repository)");
+    throw InvalidArgument("[prepare] '" + options.candidate.key() + "|" + options.next->key() +
+                          "' is of three machines: give the cloud's repository too (--cloud-repository)");
   if (!options.cloud_repository.empty() && !options.next)
-    throw InvalidArgument("[prepare] '" + options.candidate.key() + "' is of two machines and needs no cloud's repository; a chain is written split/<cut>/<transfer layer>|split/<later cut>/<transfer layer>");
+    throw InvalidArgument(
+        "[prepare] '" + options.candidate.key() +
+        "' is of two machines and needs no cloud's repository; a chain is written split/<cut>/<transfer layer>|split/<later cut>/<transfer layer>");
   if (!options.cloud_repository.empty()) check_writable(options.cloud_repository / ".write_test");
 }
 
 /// A model folder under construction in a repository.
-std::unique_ptr<StagedFolder> model_folder(const fs::path& repository, const PrepareOptions& options, const Graph& model, const std::string& bytes, Manifest manifest, const transfer::CodeModels& coders) {
+std::unique_ptr<StagedFolder> model_folder(const fs::path& repository, const PrepareOptions& options, const Graph& model, const std::string& bytes,
+                                           Manifest manifest, const transfer::CodeModels& coders) {
   manifest.role = "edge";
   manifest.compiled.clear();  // those are the device's
   manifest.local_sha256.clear();
@@ -135,7 +140,8 @@ std::string key_of(const PrepareOptions& options) { return options.candidate.key
 /// What each plan is prepared with, the asked one first.
 std::vector<PrepareOptions> with_further_plans(const PrepareOptions& options) {
   std::vector<PrepareOptions> out{options};
-  if (!options.also.empty() && options.package.empty()) throw InvalidArgument("[prepare] further plans (--also) lie in the device package: give --package");
+  if (!options.also.empty() && options.package.empty())
+    throw InvalidArgument("[prepare] further plans (--also) lie in the device package: give --package");
   for (const auto& key : options.also) {
     auto plan = options;
     const auto links = chain_from_key(key);
@@ -145,7 +151,8 @@ std::vector<PrepareOptions> with_further_plans(const PrepareOptions& options) {
     else plan.cloud_repository.clear();
     for (const auto& other : out)
       if (further_plan_path(other.candidate.key()) == further_plan_path(plan.candidate.key()))
-        throw InvalidArgument("[prepare] '" + key + "' of --also is in the package already, where '" + key_of(other) + "' is: plans are told apart by what the device sends");
+        throw InvalidArgument("[prepare] '" + key + "' of --also is in the package already, where '" + key_of(other) +
+                              "' is: plans are told apart by what the device sends");
     if (plan.next && !out.front().next) out.front().cloud_repository.clear();  // it is the further plan's
     const auto suffix = "_" + plain_name(key_of(plan));
     plan.tail_name = (options.tail_name.empty() ? plain_name(options.model_path.stem().string()) : options.tail_name) + suffix;
@@ -177,7 +184,8 @@ Manifest write_plan(const PrepareOptions& options, const fs::path& folder, Model
     models.push_back(model_folder(options.repository, options, halves.tail, tail_bytes, manifest, halves.coders));
     if (halves.next) write_cloud_part(models.back()->path() / "cloud", options, *halves.next, cloud, cloud_bytes);
   }
-  if (!options.cloud_repository.empty()) models.push_back(model_folder(options.cloud_repository, options, halves.next->tail, cloud_bytes, cloud, halves.next->coders));
+  if (!options.cloud_repository.empty())
+    models.push_back(model_folder(options.cloud_repository, options, halves.next->tail, cloud_bytes, cloud, halves.next->coders));
   return manifest;
 }
 
@@ -186,7 +194,8 @@ Manifest write_plan(const PrepareOptions& options, const fs::path& folder, Model
 std::vector<Candidate> chain_from_key(const std::string& key) {
   std::vector<Candidate> links;
   for (const auto& part : split(key, '|')) links.push_back(candidate_from_key(part));
-  if (links.size() > 2) throw InvalidArgument("[candidate] '" + key + "' crosses " + std::to_string(links.size()) + " links; there are two at most: device, edge, cloud");
+  if (links.size() > 2)
+    throw InvalidArgument("[candidate] '" + key + "' crosses " + std::to_string(links.size()) + " links; there are two at most: device, edge, cloud");
   return links;
 }
 
@@ -198,8 +207,10 @@ std::vector<Manifest> prepare_candidate(const PrepareOptions& options) {
   std::vector<Manifest> manifests;
   Models models;
   for (const auto& plan : plans)
-    while_doing("preparing '" + key_of(plan) + "' of '" + options.model_path.string() + "'",
-                [&] { manifests.push_back(write_plan(plan, package ? package->path() / (manifests.empty() ? fs::path() : further_plan_path(key_of(plan))) : fs::path(), models)); });
+    while_doing("preparing '" + key_of(plan) + "' of '" + options.model_path.string() + "'", [&] {
+      manifests.push_back(
+          write_plan(plan, package ? package->path() / (manifests.empty() ? fs::path() : further_plan_path(key_of(plan))) : fs::path(), models));
+    });
   for (auto model = models.rbegin(); model != models.rend(); ++model) (*model)->commit();  // the cloud's first: who asks comes after who answers
   if (package) package->commit();
   return manifests;

@@ -32,8 +32,7 @@ class Parser {
  public:
   Parser(std::string_view bytes, std::string where) : left_(bytes), where_(std::move(where)) {}
   std::string_view take(size_t size, const std::string& what) {
-    if (size > left_.size())
-      fail("ends within " + what + ": " + std::to_string(size) + " bytes expected, " + std::to_string(left_.size()) + " left");
+    if (size > left_.size()) fail("ends within " + what + ": " + std::to_string(size) + " bytes expected, " + std::to_string(left_.size()) + " left");
     const auto part = left_.substr(0, size);
     left_.remove_prefix(size);
     return part;
@@ -50,9 +49,7 @@ class Parser {
     return value;
   }
   [[nodiscard]] size_t left() const { return left_.size(); }
-  [[noreturn]] void fail(const std::string& why) const {
-    throw InvalidArgument("[probe] " + where_ + " " + why + "; prepare the package again");
-  }
+  [[noreturn]] void fail(const std::string& why) const { throw InvalidArgument("[probe] " + where_ + " " + why + "; prepare the package again"); }
 
  private:
   std::string_view left_;

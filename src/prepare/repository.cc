@@ -63,7 +63,8 @@ std::string parameter(const std::string& key, const std::string& value) {
 RepositoryStyle repository_style(const std::string& name) {
   if (name == "onnx") return RepositoryStyle::kOnnx;
   if (name == "python") return RepositoryStyle::kPython;
-  throw InvalidArgument("[prepare] unknown repository style '" + name + "'; expected onnx (any server with an ONNX runtime) or python (Triton's Python backend)");
+  throw InvalidArgument("[prepare] unknown repository style '" + name +
+                        "'; expected onnx (any server with an ONNX runtime) or python (Triton's Python backend)");
 }
 
 std::string model_config(const Graph& model, const Manifest& manifest, const RepositoryOptions& options) {
@@ -75,13 +76,14 @@ std::string model_config(const Graph& model, const Manifest& manifest, const Rep
   out += std::string("backend: ") + (is_python ? "\"python\"" : "\"onnxruntime\"") + "\n";
   out += "max_batch_size: " + std::to_string(batched ? options.max_batch : 0) + "\n";
   out += tensor_list("input", model.inputs, batched) + tensor_list("output", outputs, batched);
-  if (batched)
-    out += "dynamic_batching { max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
+  if (batched) out += "dynamic_batching { max_queue_delay_microseconds: " + std::to_string(options.max_queue_delay_us) + " }\n";
   out += "instance_group [ { kind: KIND_CPU count: 1 } ]\n";
   out += parameter("model_sha256", manifest.tail_sha256);
   out += parameter("scissionlite_model_sha256", manifest.model_sha256);
   out += parameter("scissionlite_candidate", manifest.chain());
-  if (manifest.forward) out += parameter("scissionlite_forwards_to", manifest.forward->tail_name) + parameter("scissionlite_forwards_to_sha256", manifest.forward->tail_sha256);
+  if (manifest.forward)
+    out += parameter("scissionlite_forwards_to", manifest.forward->tail_name) +
+           parameter("scissionlite_forwards_to_sha256", manifest.forward->tail_sha256);
   if (!manifest.batch_note.empty()) out += parameter("scissionlite_batch_note", manifest.batch_note);
   return out;
 }
@@ -90,14 +92,16 @@ void check_repository_options(const RepositoryOptions& options) {
   if (!options.compile) return;
   check_form_options(*options.compile);
   if (options.style == RepositoryStyle::kPython)
-    throw InvalidArgument("[prepare] a repository of style python cannot be compiled: Triton's Python backend runs the ONNX file; take the style onnx");
+    throw InvalidArgument(
+        "[prepare] a repository of style python cannot be compiled: Triton's Python backend runs the ONNX file; take the style onnx");
   for (const auto batch : options.compile->batches)
     if (batch > options.max_batch)
-      throw InvalidArgument("[prepare] asked to compile for batches of " + std::to_string(batch) + ", but the server forms none over " + std::to_string(options.max_batch) + "; raise the largest batch, or leave it out");
+      throw InvalidArgument("[prepare] asked to compile for batches of " + std::to_string(batch) + ", but the server forms none over " +
+                            std::to_string(options.max_batch) + "; raise the largest batch, or leave it out");
 }
 
-void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest,
-                        const vision::InputSpec& input, const RepositoryOptions& options) {
+void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest, const vision::InputSpec& input,
+                        const RepositoryOptions& options) {
   write_file(folder / "config.pbtxt", model_config(model, manifest, options));
   const bool is_python = options.style == RepositoryStyle::kPython;
   write_file(folder / "1" / (is_python ? "tail.onnx" : "model.onnx"), bytes);
@@ -111,7 +115,8 @@ void write_model_folder(const fs::path& folder, const Graph& model, const std::s
 fs::path model_file(const fs::path& model_folder) {
   for (const char* name : {"model.onnx", "tail.onnx"})
     if (const auto path = model_folder / "1" / name; fs::exists(path)) return path;
-  throw InvalidArgument("[repository] '" + model_folder.string() + "' has neither 1/model.onnx nor 1/tail.onnx; expected a folder that `scissionlite prepare --repository` wrote");
+  throw InvalidArgument("[repository] '" + model_folder.string() +
+                        "' has neither 1/model.onnx nor 1/tail.onnx; expected a folder that `scissionlite prepare --repository` wrote");
 }
 
 }  // namespace scissionlite

@@ -17,7 +17,7 @@ enum class RepositoryStyle { kOnnx, kPython };
 
 struct RepositoryOptions {
   RepositoryStyle style = RepositoryStyle::kOnnx;
-  int max_batch = 32;         // used where the batch is dynamic; else the server gets max_batch_size 0
+  int max_batch = 32;          // used where the batch is dynamic; else the server gets max_batch_size 0
   int max_queue_delay_us = 0;  // waiting for others costs every lone image that long; a busy server batches what has queued up anyway
   /// The compiled form of the model, in the style kOnnx only; none: not written. Without batches: those that a server loads with, 1 and,
   /// where it forms batches, 2.
@@ -32,8 +32,8 @@ void check_repository_options(const RepositoryOptions& options);
 
 /// Fills `folder` (a folder under construction) with config.pbtxt, the model, its compiled form, manifest.json and input.json.
 /// @param bytes  of `model`, as hashed in the manifest.
-void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest,
-                        const vision::InputSpec& input, const RepositoryOptions& options);
+void write_model_folder(const fs::path& folder, const Graph& model, const std::string& bytes, Manifest manifest, const vision::InputSpec& input,
+                        const RepositoryOptions& options);
 
 /// The ONNX file of a model folder of either style. @throws InvalidArgument when there is none.
 [[nodiscard]] fs::path model_file(const fs::path& model_folder);

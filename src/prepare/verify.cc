@@ -71,7 +71,8 @@ void compare_all(CutCheck& check, const std::vector<ValueInfo>& infos, const std
 }
 
 /// The whole model with the tensors of all cuts as further outputs, so that one run gives every value to compare with.
-std::map<std::string, Tensor> inner_values(const Graph& model, const std::vector<Cut>& cuts, const Compile& compile, const std::vector<Tensor>& inputs) {
+std::map<std::string, Tensor> inner_values(const Graph& model, const std::vector<Cut>& cuts, const Compile& compile,
+                                           const std::vector<Tensor>& inputs) {
   Graph graph = model;
   std::set<std::string> wanted;
   for (const auto& info : graph.outputs) wanted.insert(info.name);
@@ -111,10 +112,9 @@ CutCheck check_cut(const Graph& model, const Cut& cut, const Compile& compile, c
     std::vector<Tensor> cut_values;
     if (exact)
       for (const auto& info : slices.head.outputs) cut_values.push_back(values.at(info.name));
-    check = check_slices(written_and_read(slices.head, "head"), written_and_read(slices.tail, "tail"), compile, inputs, expected, cut_values, exact, tolerance);
-  } catch (const Error& e) {
-    check.problem = e.what();
-  }
+    check = check_slices(written_and_read(slices.head, "head"), written_and_read(slices.tail, "tail"), compile, inputs, expected, cut_values, exact,
+                         tolerance);
+  } catch (const Error& e) { check.problem = e.what(); }
   check.id = cut.id;
   check.tensors = cut.tensors;
   return check;
@@ -152,9 +152,11 @@ std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed) {
       auto* halves = reinterpret_cast<uint16_t*>(tensor.mutable_data());
       for (int64_t i = 0; i < tensor.size(); ++i) halves[i] = f32_to_f16(static_cast<float>(rng.uniform(-1, 1)));
     } else if (dtype_size(info.dtype) == 1) {
-      for (size_t i = 0; i < tensor.size_bytes(); ++i) tensor.mutable_data()[i] = static_cast<std::byte>(rng.below(info.dtype == Dtype::kBool ? 2 : 256));
+      for (size_t i = 0; i < tensor.size_bytes(); ++i)
+        tensor.mutable_data()[i] = static_cast<std::byte>(rng.below(info.dtype == Dtype::kBool ? 2 : 256));
     } else {
-      throw InvalidArgument("[verify] input '" + info.name + "' is " + std::string(dtype_name(info.dtype)) + "; random inputs are made for float32, float16 and 8-bit types");
+      throw InvalidArgument("[verify] input '" + info.name + "' is " + std::string(dtype_name(info.dtype)) +
+                            "; random inputs are made for float32, float16 and 8-bit types");
     }
     inputs.push_back(std::move(tensor));
   }

@@ -18,10 +18,10 @@ using Compile = std::function<std::unique_ptr<Executable>(const Graph&)>;
 struct VerifyOptions {
   std::string engine = "reference";  // "reference" compares bit for bit, every other one within `tolerance`
   int threads = 0;
-  int cuts = -1;             // how many, drawn by `seed`; 0 = all; -1 = all with "reference", 10 with the others
+  int cuts = -1;  // how many, drawn by `seed`; 0 = all; -1 = all with "reference", 10 with the others
   uint64_t seed = 1;
-  int max_tensors = 1;       // of a cut; 3 takes cuts through skips and branches too
-  double tolerance = -1;     // of max|y| of each output; below 0: 1e-4, or 2e-3 where half precision crosses or comes out
+  int max_tensors = 1;         // of a cut; 3 takes cuts through skips and branches too
+  double tolerance = -1;       // of max|y| of each output; below 0: 1e-4, or 2e-3 where half precision crosses or comes out
   std::vector<Tensor> inputs;  // of the model, batch 1; empty: random, by `seed`
   std::function<void(const std::string& cut_id, size_t done, size_t total)> progress;
 };
@@ -31,15 +31,15 @@ struct CutCheck {
   std::string id;
   std::vector<std::string> tensors;
   bool ok = false;
-  double error = 0;          // largest over the outputs, of max|y|
+  double error = 0;  // largest over the outputs, of max|y|
   bool same_top1 = true;
-  std::string problem;       // "" when ok: which tensor differs, by how much, or why a slice does not run
+  std::string problem;  // "" when ok: which tensor differs, by how much, or why a slice does not run
 };
 
 struct VerifyResult {
   std::string engine;
-  bool exact = false;        // bit for bit was asked
-  int64_t cuts_of_model = 0; // that the model has under the options
+  bool exact = false;           // bit for bit was asked
+  int64_t cuts_of_model = 0;    // that the model has under the options
   int64_t distinct_values = 0;  // in the first output: an output of few values shows nothing
   std::vector<CutCheck> checks;
   [[nodiscard]] bool ok() const;

@@ -72,7 +72,9 @@ class Checker {
     return package_.manifest.tail_sha256.substr(0, 12);
   }
 
-  std::unique_ptr<Executable> compile_file(const fs::path& path) const { return compile(with_batch(load_model(path), 1), engine(), {.threads = options_.threads}); }
+  std::unique_ptr<Executable> compile_file(const fs::path& path) const {
+    return compile(with_batch(load_model(path), 1), engine(), {.threads = options_.threads});
+  }
 
   /// The model's input from a probe's question, which for edge-only plans is an encoded image.
   [[nodiscard]] Tensor decoded(const Tensor& question) const {
@@ -83,7 +85,8 @@ class Checker {
     return vision::to_tensor({package_.input.width, package_.input.height, {bytes.begin(), bytes.end()}}, package_.input);
   }
 
-  /// The head on the probe's picture, by the engine and, where there is one, its compiled form. Where sums are made in another order some codes differ, and a byte may hold several.
+  /// The head on the probe's picture, by the engine and, where there is one, its compiled form. Where sums are made in another order some codes
+  /// differ, and a byte may hold several.
   std::string picture() {
     const auto stored = package_.load_probe();
     const auto input = vision::to_tensor(vision::load_image(package_.picture_path()), package_.input);
@@ -98,8 +101,9 @@ class Checker {
       const double error = are_codes ? share_that_differs(given[i], found->second) : max_relative_error(given[i], found->second);
       const double most = are_codes ? kMostOtherCodes : std::max(options_.tolerance, dtype_size(found->second.dtype()) == 2 ? kHalfPrecision : 0);
       if (!(error <= most))
-        throw InvalidArgument("[verify] '" + package_.head_path().string() + "' makes other tensors of probe.png than were stored, in '" + name + "': " + (are_codes ? "a share of the bytes of " : "by a share of the largest value of ") + Json(error).dump() + ", allowed " +
-                              Json(most).dump() + "; it computes something else on this machine, or is not the head of this package");
+        throw InvalidArgument("[verify] '" + package_.head_path().string() + "' makes other tensors of probe.png than were stored, in '" + name +
+                              "': " + (are_codes ? "a share of the bytes of " : "by a share of the largest value of ") + Json(error).dump() +
+                              ", allowed " + Json(most).dump() + "; it computes something else on this machine, or is not the head of this package");
       worst = std::max(worst, error);
     }
     return "largest difference " + Json(worst).dump();
@@ -144,14 +148,17 @@ class Checker {
     return "largest difference " + Json(worst).dump();
   }
 
-  [[nodiscard]] double probe_tolerance() const { return package_.manifest.forward ? std::max(options_.tolerance, kChainTolerance) : options_.tolerance; }
+  [[nodiscard]] double probe_tolerance() const {
+    return package_.manifest.forward ? std::max(options_.tolerance, kChainTolerance) : options_.tolerance;
+  }
 
   using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
   static std::vector<Tensor> in_order(const std::vector<ValueInfo>& wanted, const NamedTensors& given) {
     std::vector<Tensor> out;
     for (const auto& info : wanted) {
       const auto found = std::find_if(given.begin(), given.end(), [&](const auto& tensor) { return tensor.first == info.name; });
-      if (found == given.end()) throw InvalidArgument("[verify] the edge's model gives no '" + info.name + "', which the cloud's needs; prepare both together");
+      if (found == given.end())
+        throw InvalidArgument("[verify] the edge's model gives no '" + info.name + "', which the cloud's needs; prepare both together");
       out.push_back(found->second);
     }
     return out;
@@ -161,20 +168,25 @@ class Checker {
     const auto folder = options_.repository / package_.manifest.tail_name;
     fs::path file;
     const bool there = step("repository: the package's model", [&] {
-      if (!fs::is_directory(folder)) throw InvalidArgument("[verify] '" + options_.repository.string() + "' has no model '" + package_.manifest.tail_name + "'; prepare both together");
+      if (!fs::is_directory(folder))
+        throw InvalidArgument("[verify] '" + options_.repository.string() + "' has no model '" + package_.manifest.tail_name +
+                              "'; prepare both together");
       file = model_file(folder);
       const auto given = model_sha256(file);
       if (given != package_.manifest.tail_sha256)
-        throw InvalidArgument("[verify] '" + file.string() + "' has sha256 " + given + ", the package expects " + package_.manifest.tail_sha256 + "; prepare both together");
+        throw InvalidArgument("[verify] '" + file.string() + "' has sha256 " + given + ", the package expects " + package_.manifest.tail_sha256 +
+                              "; prepare both together");
       return "sha256 " + given.substr(0, 12);
     });
     step("repository: manifest and config", [&] { return check_claims(folder); });
     if (!there) return;
     const auto& forward = package_.manifest.forward;
     if (!forward) step("probe: the edge's model gives the stored answer", [&] { return probe(file); });
-    else if (const auto copy = folder / "cloud" / "local.onnx"; fs::exists(copy)) step("probe: the edge's model and its copy of the cloud's give the stored answer", [&] { return probe(file, copy); });
+    else if (const auto copy = folder / "cloud" / "local.onnx"; fs::exists(copy))
+      step("probe: the edge's model and its copy of the cloud's give the stored answer", [&] { return probe(file, copy); });
     for (const auto& [path, hash] : edge_.compiled)
-      if (step("repository: " + path, [&, p = path, h = hash] { return check_form(folder, p, h, edge_.tail_sha256), h.substr(0, 12); })) check_compiled({file, folder / path}, path);
+      if (step("repository: " + path, [&, p = path, h = hash] { return check_form(folder, p, h, edge_.tail_sha256), h.substr(0, 12); }))
+        check_compiled({file, folder / path}, path);
   }
 
   /// A compiled form against its ONNX file, whatever engine the rest is checked with.
@@ -195,7 +207,8 @@ class Checker {
       for (size_t o = 0; o < expected.size(); ++o) {
         const double error = max_relative_error(given.at(o), expected[o]);
         if (!(error <= allowed(expected[o])))
-          throw InvalidArgument("[verify] '" + model.form.string() + "' answers otherwise than '" + model.onnx.string() + "' in output '" + compiled.outputs[o].name + "': by " + Json(error).dump() + " of its largest value, allowed " +
+          throw InvalidArgument("[verify] '" + model.form.string() + "' answers otherwise than '" + model.onnx.string() + "' in output '" +
+                                compiled.outputs[o].name + "': by " + Json(error).dump() + " of its largest value, allowed " +
                                 Json(allowed(expected[o])).dump() + "; prepare the package again");
         worst = std::max(worst, error);
       }
@@ -236,19 +249,23 @@ class Checker {
     const bool same = step("model: the one that was cut", [&] {
       const auto given = model_sha256(options_.model);
       if (given != package_.manifest.model_sha256)
-        throw InvalidArgument("[verify] '" + options_.model.string() + "' has sha256 " + given + ", the package was made from " + package_.manifest.model_sha256);
+        throw InvalidArgument("[verify] '" + options_.model.string() + "' has sha256 " + given + ", the package was made from " +
+                              package_.manifest.model_sha256);
       return given.substr(0, 12);
     });
     if (same) step("head + tail against the model", [&] { return compare_answers(); });
   }
 
   std::string compare_answers() {
-    const auto whole = compile(with_batch(vision::with_input_size(load_model(options_.model), package_.input), 1), engine(), {.threads = options_.threads}), tail = compile_file(package_.local_path());
+    const auto whole = compile(with_batch(vision::with_input_size(load_model(options_.model), package_.input), 1), engine(),
+                               {.threads = options_.threads}),
+               tail = compile_file(package_.local_path());
     const auto head = is_split() ? compile_file(package_.head_path()) : nullptr;
     double worst = 0;
     size_t agreeing = 0, total = std::max<size_t>(options_.images.size(), 1);
     for (size_t i = 0; i < total; ++i) {
-      const auto image = options_.images.empty() ? synthetic_image(package_.input.width, package_.input.height) : vision::load_image(options_.images[i]);
+      const auto image =
+          options_.images.empty() ? synthetic_image(package_.input.width, package_.input.height) : vision::load_image(options_.images[i]);
       const std::vector<Tensor> input{vision::preprocess(image, package_.input)};
       const auto crossing = head ? head->run(input) : input;
       const auto given = tail->run(crossing), expected = whole->run(input);
@@ -257,7 +274,8 @@ class Checker {
     }
     const auto links = chain_from_key(package_.manifest.chain());
     const bool lossless = std::all_of(links.begin(), links.end(), [](const Candidate& link) { return link.tl.empty() || link.tl == kUnchangedTl; });
-    const std::string detail = "largest difference " + Json(worst).dump() + ", same top-1 on " + std::to_string(agreeing) + " of " + std::to_string(total) + " images";
+    const std::string detail =
+        "largest difference " + Json(worst).dump() + ", same top-1 on " + std::to_string(agreeing) + " of " + std::to_string(total) + " images";
     if (lossless && (!(worst <= options_.tolerance) || agreeing < total))
       throw InvalidArgument("[verify] head and tail differ from the model: " + detail + "; allowed " + Json(options_.tolerance).dump());
     return detail + (lossless ? "" : " ('" + package_.manifest.chain() + "' loses some)");
@@ -284,7 +302,8 @@ std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) 
   for (const auto& folder : further_plans(options.package)) {
     auto further = options;
     further.package = folder;
-    for (auto& finding : Checker(further, package.opened()).run()) findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
+    for (auto& finding : Checker(further, package.opened()).run())
+      findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
   }
   return findings;
 }

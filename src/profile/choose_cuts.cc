@@ -76,7 +76,8 @@ std::set<std::string> shrinking(const std::vector<Cut>& cuts, int most) {
 
 std::vector<std::string> timed_codecs() { return {"file", "raw", "png", "jpeg-q50-420", "jpeg-q75-420", "jpeg-q90-420", "jpeg-q95-444", "webp-q80"}; }
 
-ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, const transfer::Shelf& shelf, int learned_cuts) {
+ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, const transfer::Shelf& shelf,
+                           int learned_cuts) {
   ChosenCuts chosen{selected(cuts, wanted), {}, timed_codecs()};
   renumber(chosen.cuts);
   for (const auto& spec : tls) (void)shelf.make(spec);

@@ -13,9 +13,9 @@
 namespace scissionlite {
 
 struct ChosenCuts {
-  std::vector<Cut> cuts;                             // by position; regions counted over these
+  std::vector<Cut> cuts;                                // by position; regions counted over these
   std::map<std::string, std::vector<std::string>> tls;  // by cut id: TL specs
-  std::vector<std::string> codecs;                   // of edge-only candidates
+  std::vector<std::string> codecs;                      // of edge-only candidates
 };
 
 /// @param wanted  "auto": of cuts in a row with equal bytes and equal work before them the last one (a convolution and its
@@ -25,8 +25,8 @@ struct ChosenCuts {
 ///   `learned_cuts` cuts that are smaller than all before them.
 /// @param shelf   TLs fitted beforehand: each is timed at its own cut.
 /// @throws InvalidArgument for an unknown cut or TL.
-[[nodiscard]] ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls, const transfer::Shelf& shelf = {},
-                                         int learned_cuts = 6);
+[[nodiscard]] ChosenCuts choose_profiled(const std::vector<Cut>& cuts, const std::string& wanted, const std::vector<std::string>& tls,
+                                         const transfer::Shelf& shelf = {}, int learned_cuts = 6);
 
 /// Exactly the split and edge-only candidates of a scores.json.
 [[nodiscard]] ChosenCuts cuts_of_scores(const std::vector<Cut>& cuts, const Scores& scores);

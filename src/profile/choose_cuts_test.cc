@@ -13,7 +13,8 @@ TEST(ImageBytes, OfTheScoredImagesTakeThePlaceOfMadeUpOnes) {
   scores.scores[0].candidate = "edge/file", scores.scores[0].bytes_mean = 29452.4;
   scores.scores[1].candidate = "edge/webp-q80", scores.scores[1].bytes_mean = 800;
   take_image_bytes(profile, scores);
-  EXPECT_EQ(profile.image_bytes, (std::map<std::string, int64_t>{{"file", 29452}, {"png", 5000}, {"raw", 3072}})) << "only what was timed is a candidate";
+  EXPECT_EQ(profile.image_bytes, (std::map<std::string, int64_t>{{"file", 29452}, {"png", 5000}, {"raw", 3072}}))
+      << "only what was timed is a candidate";
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ ImageTasks::ImageTasks(const ProfileOptions& options) : options_(options), slow_
   for (const auto& codec : options.chosen.codecs) {
     auto& encoded = encoded_[codec];
     for (size_t i = 0; i < crops_.size(); ++i)
-      encoded.push_back(codec == "file" ? files_[i] : codec == "raw" ? std::string(crops_[i].rgb.begin(), crops_[i].rgb.end()) : vision::encode(crops_[i], codec));
+      encoded.push_back(codec == "file"  ? files_[i]
+                        : codec == "raw" ? std::string(crops_[i].rgb.begin(), crops_[i].rgb.end())
+                                         : vision::encode(crops_[i], codec));
   }
 }
 

@@ -9,7 +9,8 @@ namespace {
 
 class Turns {
  public:
-  Turns(std::span<const MeasureItem> items, const MeasureOptions& options, Clock& clock) : items_(items), options_(options), clock_(clock), states_(items.size()) {}
+  Turns(std::span<const MeasureItem> items, const MeasureOptions& options, Clock& clock)
+      : items_(items), options_(options), clock_(clock), states_(items.size()) {}
 
   std::vector<Timing> run(const std::function<void(const MeasureItem&)>& finished) {
     for (const auto& item : items_)

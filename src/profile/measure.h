@@ -12,16 +12,16 @@
 namespace scissionlite {
 
 struct MeasureOptions {
-  double max_ci = 0.03;         // the 95 % interval of the median, over the median
-  double max_item_us = 2e6;     // time of one item with its pauses; it ends there even when the interval is wider
-  int min_repeats = 7;          // below that there is no 95 % interval of the median
+  double max_ci = 0.03;      // the 95 % interval of the median, over the median
+  double max_item_us = 2e6;  // time of one item with its pauses; it ends there even when the interval is wider
+  int min_repeats = 7;       // below that there is no 95 % interval of the median
   int max_repeats = 400;
-  int warm_up = 2;              // runs of each item before the first turn, not counted
-  int burst = 5;                // runs in one turn; back to back, the first finds cold caches and is not counted
+  int warm_up = 2;  // runs of each item before the first turn, not counted
+  int burst = 5;    // runs in one turn; back to back, the first finds cold caches and is not counted
   // Idle before each run, as between the images of a service: caches cool down and the core sleeps. MobileNetV2 takes 2.6 ms
   // back to back and 3.3 ms after any pause of 5 ms or more on one core of an EPYC. 0 = back to back, a saturated pipeline.
   double pause_us = 20e3;
-  double deadline_us = 0;       // by the clock: no further turn begins after it, once every item has min_repeats; 0 = none
+  double deadline_us = 0;  // by the clock: no further turn begins after it, once every item has min_repeats; 0 = none
 };
 
 /// One thing to time.

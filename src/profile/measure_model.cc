@@ -182,9 +182,18 @@ void assemble(Profile& profile, const ProfileOptions& options, const PartialTimi
 
 Json partial_key(const ProfileOptions& options, const EngineInfo& engine) {
   const auto& machine = this_machine();
-  return {{"model_sha256", options.model_sha256}, {"engine", engine.spec}, {"engine_version", engine.version}, {"threads", engine.threads},
-          {"precision", engine.precision}, {"cpu", machine.cpu}, {"cores", machine.cores}, {"max_ci", options.measure.max_ci},
-          {"input", vision::to_json(options.input)}, {"max_item_us", options.measure.max_item_us}, {"pause_us", options.measure.pause_us}, {"images", options.images.size()}};
+  return {{"model_sha256", options.model_sha256},
+          {"engine", engine.spec},
+          {"engine_version", engine.version},
+          {"threads", engine.threads},
+          {"precision", engine.precision},
+          {"cpu", machine.cpu},
+          {"cores", machine.cores},
+          {"max_ci", options.measure.max_ci},
+          {"input", vision::to_json(options.input)},
+          {"max_item_us", options.measure.max_item_us},
+          {"pause_us", options.measure.pause_us},
+          {"images", options.images.size()}};
 }
 
 }  // namespace

@@ -30,8 +30,13 @@ Link link_from(const JsonReader& json) {
 Json to_json(const Network& network) {
   Json json{{"schema", "scissionlite.network/" + std::to_string(kVersion)}, {"links", Json::array()}};
   for (const auto& link : network.links)
-    json["links"].push_back({{"from", link.from}, {"to", link.to}, {"rtt_us", link.rtt_us}, {"up_bps", link.up_bps}, {"down_bps", link.down_bps},
-                             {"per_call_us", link.per_call_us}, {"n", link.n}});
+    json["links"].push_back({{"from", link.from},
+                             {"to", link.to},
+                             {"rtt_us", link.rtt_us},
+                             {"up_bps", link.up_bps},
+                             {"down_bps", link.down_bps},
+                             {"per_call_us", link.per_call_us},
+                             {"n", link.n}});
   json["command"] = network.command;
   return json;
 }

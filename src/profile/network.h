@@ -15,11 +15,11 @@ inline constexpr double kMessageOverheadBytes = 200;
 
 struct Link {
   std::string from = "device", to = "edge";
-  double rtt_us = 0;        // of an empty request and answer through the protocol
-  double up_bps = 0;        // payload bit/s from -> to
-  double down_bps = 0;      // payload bit/s to -> from
-  double per_call_us = 0;   // fixed cost of one request that is neither RTT nor bytes (serialisation, queueing)
-  int64_t n = 0;            // probes behind the numbers; 0 = written by hand
+  double rtt_us = 0;       // of an empty request and answer through the protocol
+  double up_bps = 0;       // payload bit/s from -> to
+  double down_bps = 0;     // payload bit/s to -> from
+  double per_call_us = 0;  // fixed cost of one request that is neither RTT nor bytes (serialisation, queueing)
+  int64_t n = 0;           // probes behind the numbers; 0 = written by hand
 };
 struct Network {
   std::vector<Link> links;  // device -> edge, then edge -> cloud, ...

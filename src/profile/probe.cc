@@ -86,7 +86,8 @@ void measure_down(ProbeTarget& target, const ProbeOptions& o, const LineFit& up,
     const double us = time_us(target, [&] { reply = target.ask(o.model); });
     const auto bytes = static_cast<double>(reply.response_bytes);
     if (bytes < kFewestBytes) {
-      out.note = "an answer of '" + o.model + "' has only " + format_bytes(bytes) + ", too little to measure the way back; it is taken as fast as the way there";
+      out.note = "an answer of '" + o.model + "' has only " + format_bytes(bytes) +
+                 ", too little to measure the way back; it is taken as fast as the way there";
       return;
     }
     if (reply.compute_us <= 0) {
@@ -134,8 +135,13 @@ ProbeResult probe(ProbeTarget& target, const ProbeOptions& o) {
   const auto rate_bps = [&](double slope) { return slope > 8e6 / kFastestBps ? 8e6 / slope : kFastestBps; };
   // A request's own header is the planner's business, and takes long on slow links.
   const double header_us = kMessageOverheadBytes * 8e6 / rate_bps(line.slope);
-  out.link = {.from = o.from, .to = o.to, .rtt_us = median(pings), .up_bps = rate_bps(line.slope), .down_bps = rate_bps(line.slope),
-              .per_call_us = std::max(0.0, line.intercept - median(pings) - header_us), .n = static_cast<int64_t>(pings.size() + out.up_points.size())};
+  out.link = {.from = o.from,
+              .to = o.to,
+              .rtt_us = median(pings),
+              .up_bps = rate_bps(line.slope),
+              .down_bps = rate_bps(line.slope),
+              .per_call_us = std::max(0.0, line.intercept - median(pings) - header_us),
+              .n = static_cast<int64_t>(pings.size() + out.up_points.size())};
   out.rtt_ci = median_interval(pings);
   out.up_ci = out.down_ci = {rate_bps(line.slope_ci.high), rate_bps(line.slope_ci.low)};
   out.note = "the way back is taken as fast as the way there; give --model NAME with large answers to measure it";

@@ -13,13 +13,13 @@
 namespace scissionlite {
 
 struct ProbeOptions {
-  std::string address;               // "edge-1:8001"
+  std::string address;  // "edge-1:8001"
   std::string from = "device", to = "edge";
-  std::string model;                 // its answers measure the way back; "": the way back is taken as fast as the way there
+  std::string model;  // its answers measure the way back; "": the way back is taken as fast as the way there
   double time_limit_us = 20e6;
   protocol::Security security;
-  int64_t largest_bytes = 4 << 20;   // of a request
-  double longest_message_us = 300e3; // sizes stop growing here
+  int64_t largest_bytes = 4 << 20;    // of a request
+  double longest_message_us = 300e3;  // sizes stop growing here
 };
 
 /// A straight line through (bytes, time) points, robust against outliers: medians of slopes and offsets
@@ -36,10 +36,10 @@ struct Point {
 
 struct ProbeResult {
   Link link;
-  Interval rtt_ci, up_ci, down_ci;   // microseconds, bit/s
+  Interval rtt_ci, up_ci, down_ci;  // microseconds, bit/s
   bool down_measured = false;
-  std::vector<Point> up_points;      // payload bytes and microseconds of each request
-  std::string note;                  // what was assumed
+  std::vector<Point> up_points;  // payload bytes and microseconds of each request
+  std::string note;              // what was assumed
 };
 
 /// What is asked of a server; tests put a link model in its place.

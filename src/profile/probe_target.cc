@@ -41,8 +41,10 @@ class GrpcTarget final : public ProbeTarget {
     request.model = model;
     for (const auto& input : metadata_.inputs) request.inputs.push_back({.name = input.name, .tensor = zeros(input), .blob = {}, .parameters = {}});
     const auto result = client_.infer(request);
-    return {.request_bytes = result.request_bytes, .response_bytes = result.response_bytes,
-            .compute_us = protocol::number_or(result.parameters, "queue_us", 0) + protocol::number_or(result.parameters, "decode_us", 0) + protocol::number_or(result.parameters, "compute_us", 0)};
+    return {.request_bytes = result.request_bytes,
+            .response_bytes = result.response_bytes,
+            .compute_us = protocol::number_or(result.parameters, "queue_us", 0) + protocol::number_or(result.parameters, "decode_us", 0) +
+                          protocol::number_or(result.parameters, "compute_us", 0)};
   }
 
  private:
@@ -65,6 +67,8 @@ class GrpcTarget final : public ProbeTarget {
 
 }  // namespace
 
-std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address, const protocol::Security& security) { return std::make_unique<GrpcTarget>(address, security); }
+std::unique_ptr<ProbeTarget> make_probe_target(const std::string& address, const protocol::Security& security) {
+  return std::make_unique<GrpcTarget>(address, security);
+}
 
 }  // namespace scissionlite

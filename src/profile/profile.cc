@@ -41,8 +41,11 @@ std::map<std::string, Timing> timings(const JsonReader& json, const std::string&
 }
 
 Json tl_json(const TlProfile& tl) {
-  Json json{{"wire_bytes", tl.wire_bytes}, {"encode", to_json(tl.encode)}, {"decode", to_json(tl.decode)},
-          {"head_with_tl", to_json(tl.head_with_tl)}, {"tail_with_tl", to_json(tl.tail_with_tl)}};
+  Json json{{"wire_bytes", tl.wire_bytes},
+            {"encode", to_json(tl.encode)},
+            {"decode", to_json(tl.decode)},
+            {"head_with_tl", to_json(tl.head_with_tl)},
+            {"tail_with_tl", to_json(tl.tail_with_tl)}};
   if (tl.wire_bytes_vary) json["wire_bytes_vary"] = true;
   return json;
 }
@@ -50,13 +53,17 @@ Json tl_json(const TlProfile& tl) {
 TlProfile tl_from(const JsonReader& json) {
   json.allow_only({"wire_bytes", "wire_bytes_vary", "encode", "decode", "head_with_tl", "tail_with_tl"});
   if (!json.has("wire_bytes")) json.fail("an object with 'wire_bytes'");
-  return {.encode = timing_or_none(json, "encode"), .decode = timing_or_none(json, "decode"), .head_with_tl = timing_or_none(json, "head_with_tl"),
-          .tail_with_tl = timing_or_none(json, "tail_with_tl"), .wire_bytes = count(json, "wire_bytes"), .wire_bytes_vary = json.boolean_or("wire_bytes_vary", false)};
+  return {.encode = timing_or_none(json, "encode"),
+          .decode = timing_or_none(json, "decode"),
+          .head_with_tl = timing_or_none(json, "head_with_tl"),
+          .tail_with_tl = timing_or_none(json, "tail_with_tl"),
+          .wire_bytes = count(json, "wire_bytes"),
+          .wire_bytes_vary = json.boolean_or("wire_bytes_vary", false)};
 }
 
 Json cut_json(const CutProfile& cut) {
-  Json json{{"id", cut.id}, {"tensors", cut.tensors}, {"bytes", cut.bytes}, {"head_macs", cut.head_macs}, {"position", cut.position},
-            {"region", cut.region}, {"single", cut.single}, {"head", to_json(cut.head)}, {"tail", to_json(cut.tail)}, {"tls", Json::object()}};
+  Json json{{"id", cut.id},         {"tensors", cut.tensors}, {"bytes", cut.bytes},        {"head_macs", cut.head_macs}, {"position", cut.position},
+            {"region", cut.region}, {"single", cut.single},   {"head", to_json(cut.head)}, {"tail", to_json(cut.tail)},  {"tls", Json::object()}};
   for (const auto& [spec, tl] : cut.tls) json["tls"][spec] = tl_json(tl);
   return json;
 }
@@ -75,7 +82,8 @@ CutProfile cut_from(const JsonReader& json, const std::vector<CutProfile>& befor
   const auto ended = std::count_if(before.begin(), before.end(), [](const auto& other) { return other.single; });
   const int64_t region = json.has("region") ? count(json, "region") : ended;
   if (region > 1'000'000) json.at("region").fail("a block index below 1000000");
-  if (!before.empty() && region < before.back().region) json.at("region").fail("at least the block of the cut before, " + std::to_string(before.back().region));
+  if (!before.empty() && region < before.back().region)
+    json.at("region").fail("at least the block of the cut before, " + std::to_string(before.back().region));
   cut.region = static_cast<int>(region);
   cut.single = json.boolean_or("single", cut.tensors.size() == 1);
   cut.head = timing_or_none(json, "head");
@@ -85,8 +93,7 @@ CutProfile cut_from(const JsonReader& json, const std::vector<CutProfile>& befor
       if (spec.empty() || spec.find_first_of("/|") != std::string::npos) tl.fail("a transfer layer's name without '/' and '|' before it");
       cut.tls[spec] = tl_from(tl);
     }
-  else if (cut.bytes > 0)
-    cut.tls[std::string(kUnchangedTl)].wire_bytes = cut.bytes;  // the tensors as they are can always be sent
+  else if (cut.bytes > 0) cut.tls[std::string(kUnchangedTl)].wire_bytes = cut.bytes;  // the tensors as they are can always be sent
   return cut;
 }
 
@@ -107,8 +114,11 @@ EngineInfo engine_from(const JsonReader& json) {
   json.allow_only({"spec", "version", "isa", "precision", "threads"});
   const int64_t threads = json.integer_or("threads", 1);
   if (threads < 0 || threads > 1'000'000) json.at("threads").fail("a number of threads");
-  return {.spec = json.text_or("spec", ""), .version = json.text_or("version", ""), .isa = json.text_or("isa", ""),
-          .precision = json.text_or("precision", ""), .threads = static_cast<int>(threads)};
+  return {.spec = json.text_or("spec", ""),
+          .version = json.text_or("version", ""),
+          .isa = json.text_or("isa", ""),
+          .precision = json.text_or("precision", ""),
+          .threads = static_cast<int>(threads)};
 }
 
 Json machine_json(const MachineInfo& machine) { return {{"cpu", machine.cpu}, {"isa", machine.isa}, {"cores", machine.cores}}; }
@@ -117,16 +127,27 @@ MachineInfo machine_from(const JsonReader& json) {
   json.allow_only({"cpu", "isa", "cores"});
   const int64_t cores = json.integer_or("cores", 1);
   if (cores < 1 || cores > 1'000'000) json.at("cores").fail("a number of cores");
-  return {.cpu = json.text_or("cpu", "unknown"), .isa = json.has("isa") ? json.at("isa").texts() : std::vector<std::string>{}, .cores = static_cast<int>(cores)};
+  return {.cpu = json.text_or("cpu", "unknown"),
+          .isa = json.has("isa") ? json.at("isa").texts() : std::vector<std::string>{},
+          .cores = static_cast<int>(cores)};
 }
 
 }  // namespace
 
 Json to_json(const Profile& profile) {
-  Json json{{"schema", "scissionlite.profile/" + std::to_string(kVersion)}, {"machine_name", profile.machine_name}, {"machine", machine_json(profile.machine)},
-            {"engine", engine_json(profile.engine)}, {"model_name", profile.model_name}, {"model_sha256", profile.model_sha256},
-            {"model_macs", profile.model_macs}, {"input_bytes", profile.input_bytes}, {"output_bytes", profile.output_bytes}, {"answer_bytes", profile.answer_bytes},
-            {"whole", to_json(profile.whole)}, {"preprocess", to_json(profile.preprocess)}, {"values", to_json(profile.values)}};
+  Json json{{"schema", "scissionlite.profile/" + std::to_string(kVersion)},
+            {"machine_name", profile.machine_name},
+            {"machine", machine_json(profile.machine)},
+            {"engine", engine_json(profile.engine)},
+            {"model_name", profile.model_name},
+            {"model_sha256", profile.model_sha256},
+            {"model_macs", profile.model_macs},
+            {"input_bytes", profile.input_bytes},
+            {"output_bytes", profile.output_bytes},
+            {"answer_bytes", profile.answer_bytes},
+            {"whole", to_json(profile.whole)},
+            {"preprocess", to_json(profile.preprocess)},
+            {"values", to_json(profile.values)}};
   put_all(json, "image_encode", profile.image_encode);
   put_all(json, "image_decode", profile.image_decode);
   put_all(json, "image_bytes", profile.image_bytes);
@@ -142,8 +163,9 @@ Json to_json(const Profile& profile) {
 Profile profile_from_json(const Json& json, const std::string& where) {
   check_schema(json, "profile", kVersion, where);
   const JsonReader reader(json, where);
-  reader.allow_only({"schema", "machine_name", "machine", "engine", "model_name", "model_sha256", "model_macs", "input_bytes", "output_bytes", "answer_bytes", "whole",
-                     "preprocess", "values", "image_encode", "image_decode", "image_bytes", "cuts", "blocks", "via", "command"});
+  reader.allow_only({"schema",       "machine_name", "machine",      "engine", "model_name", "model_sha256", "model_macs",
+                     "input_bytes",  "output_bytes", "answer_bytes", "whole",  "preprocess", "values",       "image_encode",
+                     "image_decode", "image_bytes",  "cuts",         "blocks", "via",        "command"});
   Profile profile;
   profile.machine_name = reader.at("machine_name").text();
   if (reader.has("machine")) profile.machine = machine_from(reader.at("machine"));

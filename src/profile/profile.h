@@ -29,7 +29,7 @@ struct Timing {
 
 /// A TL at one cut. Head and tail are timed with the TL inside (engines fuse), encoder and decoder alone for the table.
 struct TlProfile {
-  Timing encode, decode;            // alone
+  Timing encode, decode;              // alone
   Timing head_with_tl, tail_with_tl;  // joined slices; may be unmeasured: then head + encode, decode + tail
   int64_t wire_bytes = 0;
   bool wire_bytes_vary = false;  // entropy-coded: a mean over the images that the profile fitted on
@@ -38,12 +38,12 @@ struct TlProfile {
 struct CutProfile {
   std::string id;
   std::vector<std::string> tensors;
-  int64_t bytes = 0;      // plain fp32 (or the tensors' own dtype), one image
+  int64_t bytes = 0;  // plain fp32 (or the tensors' own dtype), one image
   int64_t head_macs = 0;
-  int64_t position = 0;   // nodes in the head
-  int region = 0;         // block index: block `region` ends at or contains this cut
+  int64_t position = 0;  // nodes in the head
+  int region = 0;        // block index: block `region` ends at or contains this cut
   bool single = true;
-  Timing head, tail;      // whole slices without TL
+  Timing head, tail;                     // whole slices without TL
   std::map<std::string, TlProfile> tls;  // by TL spec
 };
 
@@ -54,17 +54,17 @@ struct Profile {
   EngineInfo engine;
   std::string model_name, model_sha256;
   int64_t model_macs = 0;
-  Timing whole;              // the uncut model
-  std::vector<CutProfile> cuts;   // by position
-  std::vector<Timing> blocks;     // block i lies between single cut i-1 and i (0 = input, last = output)
-  Timing preprocess;              // resize, crop, values; from a decoded image
-  Timing values;                  // the values alone, of an image that has the right size; unmeasured: as preprocess
+  Timing whole;                                              // the uncut model
+  std::vector<CutProfile> cuts;                              // by position
+  std::vector<Timing> blocks;                                // block i lies between single cut i-1 and i (0 = input, last = output)
+  Timing preprocess;                                         // resize, crop, values; from a decoded image
+  Timing values;                                             // the values alone, of an image that has the right size; unmeasured: as preprocess
   std::map<std::string, Timing> image_encode, image_decode;  // by codec: "file" (decode only), "raw", "png", "jpeg-q90-420", ...
   std::map<std::string, int64_t> image_bytes;                // median bytes by codec over the profiling images
-  int64_t input_bytes = 0;   // of the input tensor, one image
-  int64_t output_bytes = 0;  // of the outputs, one image
-  int64_t answer_bytes = 0;  // of what the edge sends back: the outputs, or a classifier's five best classes
-  std::string via;           // address of the stock edge it was measured through, or empty
+  int64_t input_bytes = 0;                                   // of the input tensor, one image
+  int64_t output_bytes = 0;                                  // of the outputs, one image
+  int64_t answer_bytes = 0;                                  // of what the edge sends back: the outputs, or a classifier's five best classes
+  std::string via;                                           // address of the stock edge it was measured through, or empty
   std::string command;
 };
 [[nodiscard]] Json to_json(const Profile& profile);

@@ -10,9 +10,9 @@
 namespace scissionlite::profiling {
 namespace {
 
-constexpr int64_t kMostPatches = 1100;       // that a learned TL of 1,024 components asks for
+constexpr int64_t kMostPatches = 1100;  // that a learned TL of 1,024 components asks for
 constexpr size_t kMostSampleBytes = size_t{256} << 20;
-constexpr double kCompiledOverWeights = 3;   // memory of a compiled slice over its weights: original, packed, scratch
+constexpr double kCompiledOverWeights = 3;  // memory of a compiled slice over its weights: original, packed, scratch
 
 double weight_bytes(const Graph& graph) {
   double bytes = 0;
@@ -53,19 +53,25 @@ size_t wanted_samples(const Tensor& tensor) {
 }  // namespace
 
 SliceTasks::SliceTasks(const Graph& model, const ProfileOptions& options, std::vector<Tensor> inputs)
-    : model_(with_batch(model, 1)), options_(options), backend_(make_backend(options.engine)), inputs_(std::move(inputs)), weight_bytes_(weight_bytes(model)) {
+    : model_(with_batch(model, 1)),
+      options_(options),
+      backend_(make_backend(options.engine)),
+      inputs_(std::move(inputs)),
+      weight_bytes_(weight_bytes(model)) {
   if (const auto support = backend_->available(); !support.ok) throw Unsupported("[" + options.engine + "] " + support.reason);
   whole_ = while_doing("compiling the uncut model", [&] { return compile_slice(model_); });
   const auto outputs = run_copied(*whole_, {inputs_[0]});
   for (const auto& tensor : outputs) output_bytes_ += static_cast<int64_t>(tensor.size_bytes());
   answer_bytes_ = output_bytes_;
   constexpr int64_t kClasses = 5;  // as `run` asks for
-  if (!outputs.empty() && protocol::is_score_list(outputs[0].shape())) answer_bytes_ = std::min(output_bytes_, protocol::class_answer_bytes(kClasses, outputs[0].size()));
+  if (!outputs.empty() && protocol::is_score_list(outputs[0].shape()))
+    answer_bytes_ = std::min(output_bytes_, protocol::class_answer_bytes(kClasses, outputs[0].size()));
 }
 
 SliceTasks::Shared SliceTasks::compile_slice(const Graph& graph) const { return backend_->compile(graph, options_.compile); }
 
-MeasureItem SliceTasks::run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written, const CodeModels& read) const {
+MeasureItem SliceTasks::run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written,
+                                 const CodeModels& read) const {
   auto writer = std::make_shared<TimedStreams>(written, executable->outputs());
   auto reader = std::make_shared<TimedStreams>(read, executable->inputs());
   if (!reader->empty()) reader->write(inputs);
@@ -110,7 +116,8 @@ std::vector<std::vector<Tensor>> SliceTasks::samples(const Cut& cut) {
   }
   const size_t wanted = wanted_samples(out[0][0]), real = out[0].size();
   for (auto& tensors : out)
-    for (size_t k = real; k < wanted && bytes < kMostSampleBytes; ++k) tensors.push_back(rotated(tensors[k % real], k)), bytes += tensors[0].size_bytes();
+    for (size_t k = real; k < wanted && bytes < kMostSampleBytes; ++k)
+      tensors.push_back(rotated(tensors[k % real], k)), bytes += tensors[0].size_bytes();
   samples_ = {cut.id, out};
   return out;
 }
@@ -159,18 +166,23 @@ Task SliceTasks::halves_with_tl(const Cut& cut, const std::string& tl) {
             const auto& model = split(cut, tl);
             const auto head = compile_slice(model.head), tail = compile_slice(model.tail);
             auto codes = in_order(model.tail.inputs, model.head.outputs, run_copied(*head, {inputs_[0]}));
-            return std::vector<MeasureItem>{run_item(names[0], head, {inputs_[0]}, /*written=*/model.coders), run_item(names[1], tail, std::move(codes), {}, /*read=*/model.coders)};
+            return std::vector<MeasureItem>{run_item(names[0], head, {inputs_[0]}, /*written=*/model.coders),
+                                            run_item(names[1], tail, std::move(codes), {}, /*read=*/model.coders)};
           }};
 }
 
 Task SliceTasks::block(size_t index, const Cut* begin, const Cut* end) {
   std::vector<std::string> inputs, outputs;
   if (begin) inputs = begin->tensors;
-  else for (const auto& info : model_.inputs) inputs.push_back(info.name);
+  else
+    for (const auto& info : model_.inputs) inputs.push_back(info.name);
   if (end) outputs = end->tensors;
-  else for (const auto& info : model_.outputs) outputs.push_back(info.name);
+  else
+    for (const auto& info : model_.outputs) outputs.push_back(info.name);
   const auto graph = extract(model_, inputs, outputs);
-  return {{block_name(index)}, kCompiledOverWeights * weight_bytes(graph), [this, graph, index, begin = begin ? std::optional<Cut>(*begin) : std::nullopt] {
+  return {{block_name(index)},
+          kCompiledOverWeights * weight_bytes(graph),
+          [this, graph, index, begin = begin ? std::optional<Cut>(*begin) : std::nullopt] {
             auto values = begin ? crossing(*begin) : std::vector<Tensor>{inputs_[0]};
             return std::vector<MeasureItem>{run_item(block_name(index), compile_slice(graph), std::move(values))};
           }};

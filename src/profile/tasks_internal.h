@@ -14,9 +14,9 @@
 namespace scissionlite::profiling {
 
 struct Task {
-  std::vector<std::string> names;                   // of the timings that it gives, in order
-  double bytes = 0;                                 // memory while it is being measured, estimated
-  std::function<std::vector<MeasureItem>()> make;   // one item a name
+  std::vector<std::string> names;                  // of the timings that it gives, in order
+  double bytes = 0;                                // memory while it is being measured, estimated
+  std::function<std::vector<MeasureItem>()> make;  // one item a name
 };
 
 /// Names of timings: the keys of the partial file.
@@ -56,19 +56,20 @@ class SliceTasks {
   [[nodiscard]] const transfer::SplitModel& split(const Cut& cut, const std::string& tl);
   [[nodiscard]] std::vector<std::vector<Tensor>> samples(const Cut& cut);
   /// @param written, read  entropy coders of outputs and inputs, whose work is timed too.
-  [[nodiscard]] MeasureItem run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written = {}, const CodeModels& read = {}) const;
+  [[nodiscard]] MeasureItem run_item(const std::string& name, Shared executable, std::vector<Tensor> inputs, const CodeModels& written = {},
+                                     const CodeModels& read = {}) const;
 
   const Graph model_;
   const ProfileOptions& options_;
   PartialTimings* store_ = nullptr;
   std::unique_ptr<Backend> backend_;
-  std::vector<Tensor> inputs_;   // of one image each
+  std::vector<Tensor> inputs_;  // of one image each
   Shared whole_;
   int64_t output_bytes_ = 0, answer_bytes_ = 0;
   double weight_bytes_ = 0;
   std::map<std::string, std::unique_ptr<transfer::SplitModel>> splits_;  // by cut and TL: fitting one twice costs a second
-  std::pair<std::string, std::vector<std::vector<Tensor>>> samples_;      // of the cut last asked for
-  std::pair<std::string, std::vector<Tensor>> crossing_;                  // likewise
+  std::pair<std::string, std::vector<std::vector<Tensor>>> samples_;     // of the cut last asked for
+  std::pair<std::string, std::vector<Tensor>> crossing_;                 // likewise
 };
 
 /// Decoding, geometry, values and image codecs, over the profile's images in turn.
@@ -84,7 +85,7 @@ class ImageTasks {
  private:
   const ProfileOptions& options_;
   double slow_;
-  std::vector<std::string> files_;        // their bytes
+  std::vector<std::string> files_;  // their bytes
   std::vector<vision::Image> images_, crops_;
   std::map<std::string, std::vector<std::string>> encoded_;  // by codec
 };

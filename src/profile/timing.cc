@@ -33,9 +33,7 @@ Timing timing_from_json(const JsonReader& json) {
   timing.n = json.integer_or("n", 1);
   if (timing.n < 1) json.at("n").fail("a count of at least 1; write null for a time that was not measured");
   timing.ci = {timing.median_us, timing.median_us};
-  if (json.has("ci_us")) {
-    timing.ci = interval_from_json(json.at("ci_us"));
-  }
+  if (json.has("ci_us")) { timing.ci = interval_from_json(json.at("ci_us")); }
   return timing;
 }
 

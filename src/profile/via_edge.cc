@@ -45,16 +45,19 @@ Tensor filler(const protocol::TensorSpec& spec) {
 
 Served find_served(protocol::Client& client, const std::string& name, const ProfileOptions& options) {
   if (!client.model_ready(name))
-    throw InvalidArgument("[profile] " + client.address() + " serves no model '" + name + "'; give it the repository written by `scissionlite prepare`, or name others with --via-models");
+    throw InvalidArgument("[profile] " + client.address() + " serves no model '" + name +
+                          "'; give it the repository written by `scissionlite prepare`, or name others with --via-models");
   const auto claims = client.model_config_parameters(name);
   const auto claim = [&](const std::string& key) {
     const auto it = claims.find(key);
     if (it == claims.end())
-      throw InvalidArgument("[profile] model '" + name + "' of " + client.address() + " has no parameter '" + key + "' in its config; prepare its repository with `scissionlite prepare`");
+      throw InvalidArgument("[profile] model '" + name + "' of " + client.address() + " has no parameter '" + key +
+                            "' in its config; prepare its repository with `scissionlite prepare`");
     return it->second;
   };
   if (const auto sha = claim("scissionlite_model_sha256"); sha != options.model_sha256)
-    throw InvalidArgument("[profile] model '" + name + "' of " + client.address() + " was made from a model with sha256 " + sha + ", this one has " + options.model_sha256);
+    throw InvalidArgument("[profile] model '" + name + "' of " + client.address() + " was made from a model with sha256 " + sha + ", this one has " +
+                          options.model_sha256);
   Served served;
   served.name = name;
   served.candidate = candidate_from_key(claim("scissionlite_candidate"));
@@ -82,7 +85,8 @@ double round_trip_us(protocol::Client& client) {
 MeasureItem call_item(protocol::Client& client, const Served& served, double rtt_us) {
   return {served.name, [&client, &served, rtt_us] {
             const auto result = client.infer(served.request);
-            const double compute_us = protocol::number_or(result.parameters, "compute_us", -1), decode_us = protocol::number_or(result.parameters, "decode_us", -1);
+            const double compute_us = protocol::number_or(result.parameters, "compute_us", -1),
+                         decode_us = protocol::number_or(result.parameters, "decode_us", -1);
             return compute_us >= 0 ? compute_us + std::max(0.0, decode_us) : std::max(0.0, result.total_us - rtt_us);
           }};
 }

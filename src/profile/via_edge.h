@@ -10,8 +10,8 @@
 namespace scissionlite {
 
 struct ViaOptions {
-  std::string address;                 // "host:8001"
-  std::vector<std::string> models;     // names on the server, prepared from this model by `scissionlite prepare`
+  std::string address;              // "host:8001"
+  std::vector<std::string> models;  // names on the server, prepared from this model by `scissionlite prepare`
   double connect_timeout_us = 5e6;
   protocol::Security security;
 };

@@ -65,7 +65,9 @@ int run_program(const Program& program, int argc, const char* const* argv) {
     command->add_flag("--json", common.json, "print the result as JSON on stdout");
     command->add_flag("-v,--verbose", common.verbose, "log what is being done");
     command->add_flag("-q,--quiet", common.quiet, "log errors only");
-    command->add_option("--log-format", common.log_format, "of lines on stderr: text, or json, an object a line")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+    command->add_option("--log-format", common.log_format, "of lines on stderr: text, or json, an object a line")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
     runs.emplace_back(command, row.declare(*command, common));
     refuse_nan(*command);
   }

@@ -25,7 +25,8 @@ WireTensor output_of(const std::shared_ptr<inference::ModelInferResponse>& respo
     if (raw) elements = split_strings(response->raw_output_contents(index), error);
     else elements.assign(given.contents().bytes_contents().begin(), given.contents().bytes_contents().end());
     if (!error.empty() || static_cast<int64_t>(elements.size()) != *count)
-      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected " + std::to_string(*count) + (error.empty() ? "" : "; " + error));
+      refuse_answer(address, where + "of BYTES with " + std::to_string(elements.size()) + " elements, expected " + std::to_string(*count) +
+                                 (error.empty() ? "" : "; " + error));
     out.strings.assign(elements.begin(), elements.end());
     if (elements.size() == 1) out.blob = out.strings[0];
     out.blob_shape = shape;

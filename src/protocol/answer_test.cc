@@ -24,9 +24,7 @@ std::shared_ptr<inference::ModelInferResponse> answer(const std::string& datatyp
 std::string refusal(const std::string& datatype, const Shape& shape, const std::string& raw) {
   try {
     (void)result_of(answer(datatype, shape, raw), "edge:1");
-  } catch (const TransportError& e) {
-    return e.what();
-  }
+  } catch (const TransportError& e) { return e.what(); }
   return "none";
 }
 
@@ -54,7 +52,8 @@ TEST(Answer, OneElementOfBytesIsTheBlobToo) {
 TEST(Answer, RefusalNamesTheOutputAndWhatItNeeds) {
   EXPECT_NE(refusal("BYTES", {2}, std::string("\2\0\0\0hi", 6)).find("'scores' of BYTES with 1 elements, expected 2"), std::string::npos);
   EXPECT_NE(refusal("BYTES", {0}, std::string("\2\0\0\0hi", 6)).find("'scores' of BYTES with 1 elements, expected 0"), std::string::npos);
-  EXPECT_NE(refusal("FP32", {2}, "1234").find("'scores' with 4 bytes, but FP32 (2) needs 2 elements of 4"), std::string::npos) << refusal("FP32", {2}, "1234");
+  EXPECT_NE(refusal("FP32", {2}, "1234").find("'scores' with 4 bytes, but FP32 (2) needs 2 elements of 4"), std::string::npos)
+      << refusal("FP32", {2}, "1234");
   EXPECT_NE(refusal("FP99", {2}, "1234").find("unknown datatype 'FP99'"), std::string::npos);
   EXPECT_NE(refusal("FP32", {-2}, "1234").find("impossible shape"), std::string::npos);
 }

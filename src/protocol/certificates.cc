@@ -15,8 +15,8 @@ namespace {
 constexpr int kSecurityLevel = 2;  // as Debian's OpenSSL asks for: RSA of 2048 bits, no SHA-1
 
 using Names = std::unique_ptr<GENERAL_NAMES, decltype([](GENERAL_NAMES* one) { GENERAL_NAMES_free(one); })>;
-using Chain = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509)* one) { sk_X509_pop_free(one, X509_free); })>;
-using Infos = std::unique_ptr<STACK_OF(X509_INFO), decltype([](STACK_OF(X509_INFO)* one) { sk_X509_INFO_pop_free(one, X509_INFO_free); })>;
+using Chain = std::unique_ptr<STACK_OF(X509), decltype([](STACK_OF(X509) * one) { sk_X509_pop_free(one, X509_free); })>;
+using Infos = std::unique_ptr<STACK_OF(X509_INFO), decltype([](STACK_OF(X509_INFO) * one) { sk_X509_INFO_pop_free(one, X509_INFO_free); })>;
 using Check = std::unique_ptr<X509_STORE_CTX, decltype([](X509_STORE_CTX* one) { X509_STORE_CTX_free(one); })>;
 
 BioPointer reader(const std::string& text) { return BioPointer(BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
@@ -64,7 +64,8 @@ std::string words_for(int error, X509* at, X509* leaf, const std::string& author
       return (at == leaf ? "" : "is signed by an authority whose own ('" + name_of(*at) + "') ") + objection_to_time(*at, now_s);
     case X509_V_ERR_CERT_REVOKED: return "is revoked";
     case X509_V_ERR_CRL_HAS_EXPIRED: return "cannot be checked: the list of revoked certificates is out of date; write a new one";
-    case X509_V_ERR_CRL_NOT_YET_VALID: return "cannot be checked: the list of revoked certificates is of a later time; is this machine's clock (" + utc(now_s) + ") right?";
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+      return "cannot be checked: the list of revoked certificates is of a later time; is this machine's clock (" + utc(now_s) + ") right?";
     case X509_V_ERR_UNABLE_TO_GET_CRL: return "cannot be checked: there is no list of revoked certificates of its authority";
     case X509_V_ERR_INVALID_PURPOSE: return "is not for this use: its extendedKeyUsage leaves out this side of a connection";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -106,7 +107,8 @@ std::vector<X509Pointer> certificates_in(const std::string& pem) {
 KeyPointer private_key(const std::string& pem) {
   const auto bio = reader(pem);
   // A callback that gives no passphrase: the default one would ask on the terminal.
-  KeyPointer key(PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
+  KeyPointer key(PEM_read_bio_PrivateKey(
+      bio.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr));
   ERR_clear_error();
   return key;
 }
@@ -131,7 +133,10 @@ void check_key(const std::string& key_pem, X509& certificate, const std::string&
   const auto key = private_key(key_pem);
   const bool fits = key != nullptr && X509_check_private_key(&certificate, key.get()) == 1;
   ERR_clear_error();
-  if (key == nullptr) throw InvalidArgument("[tls] '" + key_path + "' holds no private key that can be read (damaged, or with a passphrase); give one in PEM without a passphrase, readable by this user alone");
+  if (key == nullptr)
+    throw InvalidArgument(
+        "[tls] '" + key_path +
+        "' holds no private key that can be read (damaged, or with a passphrase); give one in PEM without a passphrase, readable by this user alone");
   if (!fits) throw InvalidArgument("[tls] the key '" + key_path + "' is not that of the certificate '" + certificate_path + "'");
 }
 
@@ -148,13 +153,16 @@ Authority::Authority(const std::string& pem, const std::string& path, const std:
       if (!wants_lists || info->crl == nullptr) continue;
       found += X509_STORE_add_crl(store_.get(), info->crl);
       if (const auto* next = X509_CRL_get0_nextUpdate(info->crl); next != nullptr && seconds_of(next) < now_s)
-        throw InvalidArgument("[tls] the list of revoked certificates '" + revoked_path + "' is out of date since " + utc(seconds_of(next)) + "; write a new one");
+        throw InvalidArgument("[tls] the list of revoked certificates '" + revoked_path + "' is out of date since " + utc(seconds_of(next)) +
+                              "; write a new one");
     }
     return found;
   };
-  if (add(pem, /*wants_lists=*/false) == 0) throw InvalidArgument("[tls] '" + path + "' holds no certificate that can be read; expected the authority's, in PEM");
+  if (add(pem, /*wants_lists=*/false) == 0)
+    throw InvalidArgument("[tls] '" + path + "' holds no certificate that can be read; expected the authority's, in PEM");
   if (has_lists_ && add(revoked_pem, /*wants_lists=*/true) == 0)
-    throw InvalidArgument("[tls] '" + revoked_path + "' holds no list of revoked certificates; expected one in PEM, as `openssl ca -gencrl` writes it");
+    throw InvalidArgument("[tls] '" + revoked_path +
+                          "' holds no list of revoked certificates; expected one in PEM, as `openssl ca -gencrl` writes it");
 }
 
 std::string Authority::objection(const std::string& chain_pem, Side side, const std::string& host, int64_t now_s) const {
@@ -168,7 +176,8 @@ std::string Authority::objection(const std::string& chain_pem, Side side, const 
   X509_VERIFY_PARAM_set_time(rules, static_cast<time_t>(now_s));
   X509_VERIFY_PARAM_set_purpose(rules, side == Side::kClient ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
   X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
-  X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | (has_lists_ ? X509_V_FLAG_CRL_CHECK : 0));  // the first two as gRPC has them
+  X509_VERIFY_PARAM_set_flags(
+      rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | (has_lists_ ? X509_V_FLAG_CRL_CHECK : 0));  // the first two as gRPC has them
   if (X509_verify_cert(check.get()) != 1) {
     auto words = words_for(X509_STORE_CTX_get_error(check.get()), X509_STORE_CTX_get_current_cert(check.get()), leaf, path_, now_s);
     ERR_clear_error();
@@ -176,7 +185,8 @@ std::string Authority::objection(const std::string& chain_pem, Side side, const 
   }
   if (host.empty() || is_of_host(*leaf, host)) return "";
   const auto names = alternative_names(*leaf);
-  return "is not of the host '" + host + "' but of " + (names.empty() ? "'" + name_of(*leaf) + "'" : join(names)) + "; dial it by such a name, or give it a certificate with subjectAltName of '" + host + "'";
+  return "is not of the host '" + host + "' but of " + (names.empty() ? "'" + name_of(*leaf) + "'" : join(names)) +
+         "; dial it by such a name, or give it a certificate with subjectAltName of '" + host + "'";
 }
 
 }  // namespace scissionlite::protocol

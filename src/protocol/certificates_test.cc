@@ -19,11 +19,14 @@ constexpr int64_t kFrom_s = kNow_s - 10 * kDay_s, kTo_s = kNow_s + 10 * kDay_s;
 
 class CertificatesTest : public ::testing::Test {
  protected:
-  [[nodiscard]] std::string objection(const testing::MadeCertificate& of, Side side, const std::string& host = "", int64_t now_s = kNow_s, const std::string& lists = "") const {
+  [[nodiscard]] std::string objection(const testing::MadeCertificate& of, Side side, const std::string& host = "", int64_t now_s = kNow_s,
+                                      const std::string& lists = "") const {
     return Authority(pem_of(plant_), "ca.pem", lists, "crl.pem", kNow_s).objection(pem_of(of), side, host, now_s);
   }
-  testing::MadeCertificate plant_ = make_certificate({.name = "plant", .hosts = "", .from_s = kFrom_s - 99 * kDay_s, .to_s = kTo_s + 99 * kDay_s, .use = "", .is_authority = true});
-  testing::MadeCertificate device_ = make_certificate({.name = "dev7", .hosts = "DNS:dev7.local,IP:10.0.0.7", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &plant_);
+  testing::MadeCertificate plant_ =
+      make_certificate({.name = "plant", .hosts = "", .from_s = kFrom_s - 99 * kDay_s, .to_s = kTo_s + 99 * kDay_s, .use = "", .is_authority = true});
+  testing::MadeCertificate device_ = make_certificate(
+      {.name = "dev7", .hosts = "DNS:dev7.local,IP:10.0.0.7", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &plant_);
 };
 
 TEST_F(CertificatesTest, GoodOnesAreAccepted) {
@@ -34,18 +37,23 @@ TEST_F(CertificatesTest, GoodOnesAreAccepted) {
 
 TEST_F(CertificatesTest, TheReasonIsTold) {
   EXPECT_EQ(objection(device_, Side::kClient, "", kTo_s + 1), "expired on 2027-01-25 08:00:00 UTC");
-  EXPECT_EQ(objection(device_, Side::kClient, "", kFrom_s - 3600), "is not valid before 2027-01-05 08:00:00 UTC; is this machine's clock (2027-01-05 07:00:00 UTC) right?");
-  EXPECT_EQ(objection(device_, Side::kClient, "", 0), "is signed by an authority whose own ('plant') is not valid before 2026-09-28 08:00:00 UTC; is this machine's clock (1970-01-01 00:00:00 UTC) right?");
+  EXPECT_EQ(objection(device_, Side::kClient, "", kFrom_s - 3600),
+            "is not valid before 2027-01-05 08:00:00 UTC; is this machine's clock (2027-01-05 07:00:00 UTC) right?");
+  EXPECT_EQ(
+      objection(device_, Side::kClient, "", 0),
+      "is signed by an authority whose own ('plant') is not valid before 2026-09-28 08:00:00 UTC; is this machine's clock (1970-01-01 00:00:00 UTC) right?");
   EXPECT_EQ(objection(device_, Side::kServer, "10.0.0.8").substr(0, 68), "is not of the host '10.0.0.8' but of dev7.local, 10.0.0.7; dial it b");
   EXPECT_NE(objection(device_, Side::kServer, "dev7.local.evil.example"), "");
   const auto stranger = make_certificate({.name = "plant", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = true});
   const auto spy = make_certificate({.name = "dev7", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &stranger);
   EXPECT_EQ(objection(spy, Side::kClient), "is unknown: the authority in 'ca.pem' has not signed it");
   EXPECT_EQ(objection(stranger, Side::kClient), "is unknown: the authority in 'ca.pem' has not signed it") << "nor one that signed itself";
-  const auto server_only = make_certificate({.name = "edge", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "serverAuth", .is_authority = false}, &plant_);
+  const auto server_only =
+      make_certificate({.name = "edge", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "serverAuth", .is_authority = false}, &plant_);
   EXPECT_NE(objection(server_only, Side::kClient).find("is not for this use"), std::string::npos);
   EXPECT_EQ(Authority(pem_of(plant_), "ca.pem", "", "", kNow_s).objection("", Side::kClient, "", kNow_s), "is missing: the other end shows none");
-  EXPECT_EQ(Authority(pem_of(plant_), "ca.pem", "", "", kNow_s).objection("garbage", Side::kClient, "", kNow_s), "is missing: the other end shows none");
+  EXPECT_EQ(Authority(pem_of(plant_), "ca.pem", "", "", kNow_s).objection("garbage", Side::kClient, "", kNow_s),
+            "is missing: the other end shows none");
 }
 
 TEST_F(CertificatesTest, RevokedOnesAreRefused) {
@@ -53,20 +61,28 @@ TEST_F(CertificatesTest, RevokedOnesAreRefused) {
   const auto lists = testing::list_pem(plant_, device_, kFrom_s, kTo_s);
   EXPECT_EQ(objection(device_, Side::kClient, "", kNow_s, lists), "is revoked");
   EXPECT_EQ(objection(other, Side::kClient, "", kNow_s, lists), "");
-  EXPECT_NE(message_of([&] { (void)objection(other, Side::kClient, "", kNow_s, testing::list_pem(plant_, device_, kFrom_s, kNow_s - 1)); }).find("is out of date since"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)objection(other, Side::kClient, "", kNow_s, testing::list_pem(plant_, device_, kFrom_s, kNow_s - 1));
+            }).find("is out of date since"),
+            std::string::npos);
   EXPECT_NE(objection(other, Side::kClient, "", kTo_s - 1 + 2, lists), "") << "a list that went out of date proves nothing any more";
   const auto elsewhere = make_certificate({.name = "elsewhere", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = true});
-  EXPECT_NE(objection(device_, Side::kClient, "", kNow_s, testing::list_pem(elsewhere, other, kFrom_s, kTo_s)).find("no list of revoked"), std::string::npos);
+  EXPECT_NE(objection(device_, Side::kClient, "", kNow_s, testing::list_pem(elsewhere, other, kFrom_s, kTo_s)).find("no list of revoked"),
+            std::string::npos);
 }
 
 TEST_F(CertificatesTest, ANameWithANulIsNone) {
-  const auto odd = make_certificate({.name = std::string("dev7\0.evil", 10), .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &plant_);
+  const auto odd = make_certificate(
+      {.name = std::string("dev7\0.evil", 10), .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &plant_);
   EXPECT_EQ(name_of(*odd.certificate), "");
 }
 
 TEST_F(CertificatesTest, AKeyIsOfItsCertificate) {
   check_key(key_pem_of(device_), *device_.certificate, "k", "c");
-  EXPECT_NE(message_of([&] { check_key(key_pem_of(plant_), *device_.certificate, "k.pem", "c.pem"); }).find("'k.pem' is not that of the certificate 'c.pem'"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              check_key(key_pem_of(plant_), *device_.certificate, "k.pem", "c.pem");
+            }).find("'k.pem' is not that of the certificate 'c.pem'"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { check_key(pem_of(device_), *device_.certificate, "k.pem", "c.pem"); }).find("holds no private key"), std::string::npos);
 }
 
@@ -79,7 +95,9 @@ class TlsEndTest : public ::testing::Test {
   }
   ~TlsEndTest() override { fs::remove_all(folder_); }
   [[nodiscard]] testing::MadeCertificate make(const std::string& name, int64_t from_days = -1, int64_t to_days = 1) const {
-    return make_certificate({.name = name, .hosts = "", .from_s = now_s_ + from_days * kDay_s, .to_s = now_s_ + to_days * kDay_s, .use = "", .is_authority = false}, &plant_);
+    return make_certificate(
+        {.name = name, .hosts = "", .from_s = now_s_ + from_days * kDay_s, .to_s = now_s_ + to_days * kDay_s, .use = "", .is_authority = false},
+        &plant_);
   }
   void put(const testing::MadeCertificate& made) const {
     write_file(folder_ / "c.pem", pem_of(made));
@@ -89,7 +107,8 @@ class TlsEndTest : public ::testing::Test {
     return make_tls_end({.authority = folder_ / "ca.pem", .certificate = folder_ / "c.pem", .key = folder_ / key, .revoked = {}}, Side::kServer);
   }
   const int64_t now_s_ = static_cast<int64_t>(std::time(nullptr));
-  testing::MadeCertificate plant_ = make_certificate({.name = "plant", .hosts = "", .from_s = now_s_ - 99 * kDay_s, .to_s = now_s_ + 99 * kDay_s, .use = "", .is_authority = true});
+  testing::MadeCertificate plant_ =
+      make_certificate({.name = "plant", .hosts = "", .from_s = now_s_ - 99 * kDay_s, .to_s = now_s_ + 99 * kDay_s, .use = "", .is_authority = true});
   fs::path folder_;
 };
 
@@ -114,7 +133,8 @@ TEST_F(TlsEndTest, RemembersPeersUntilFilesAreReadAgain) {
   const auto device = make("dev");
   EXPECT_EQ(one->recognise(pem_of(device)).name, "dev");
   EXPECT_EQ(one->recognise(pem_of(device)).objection, "");
-  const auto elsewhere = make_certificate({.name = "other", .hosts = "", .from_s = now_s_ - kDay_s, .to_s = now_s_ + kDay_s, .use = "", .is_authority = true});
+  const auto elsewhere =
+      make_certificate({.name = "other", .hosts = "", .from_s = now_s_ - kDay_s, .to_s = now_s_ + kDay_s, .use = "", .is_authority = true});
   write_file(folder_ / "ca.pem", pem_of(elsewhere));
   EXPECT_TRUE(one->reload(true));
   EXPECT_NE(one->recognise(pem_of(device)).objection.find("is unknown"), std::string::npos);
@@ -131,7 +151,10 @@ TEST_F(TlsEndTest, FilesThatDoNotFit) {
   EXPECT_EQ(make_tls_end({}, Side::kClient), nullptr);
   EXPECT_NE(message_of([&] { (void)end("ca.pem"); }).find("holds no private key"), std::string::npos);
   EXPECT_NE(message_of<ResourceError>([&] { (void)end("nowhere.pem"); }).find("nowhere.pem"), std::string::npos);
-  EXPECT_NE(message_of([&] { (void)make_tls_end({.authority = folder_ / "ca.pem", .certificate = {}, .key = {}, .revoked = {}}, Side::kClient); }).find("go together"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              (void)make_tls_end({.authority = folder_ / "ca.pem", .certificate = {}, .key = {}, .revoked = {}}, Side::kClient);
+            }).find("go together"),
+            std::string::npos);
 }
 
 TEST(StagedIdentity, ReadersSeeTheOldOrTheNew) {

@@ -13,8 +13,9 @@
 
 namespace scissionlite::protocol {
 
-/// A connection whose other end has gone without a word (a black hole, a NAT that forgot it, a machine that slept) stays READY for gRPC until the kernel gives it up, which takes a quarter of an hour: so the channel
-/// is made anew. Calls that are under way keep the one that they began on. Thread-safe.
+/// A connection whose other end has gone without a word (a black hole, a NAT that forgot it, a machine that slept) stays READY for gRPC until the
+/// kernel gives it up, which takes a quarter of an hour: so the channel is made anew. Calls that are under way keep the one that they began on.
+/// Thread-safe.
 class ReplaceableChannel {
  public:
   using Make = std::function<std::shared_ptr<grpc::Channel>()>;
@@ -24,11 +25,13 @@ class ReplaceableChannel {
   };
   explicit ReplaceableChannel(std::string address, Make make) : address_(std::move(address)), make_(std::move(make)), channel_(make_()) {}
 
-  /// A connection that broke while idle is idle now, and one that breaks during a call fails it: between them nothing is missed, and no thread has to watch.
+  /// A connection that broke while idle is idle now, and one that breaks during a call fails it: between them nothing is missed, and no thread has to
+  /// watch.
   [[nodiscard]] Now now();
   /// A call on it said that the connection broke.
   void count_loss();
-  /// Looks at how a call of a few bytes, which any living link carries in time, ended: one that is not answered over a connection that seems to be there replaces `channel`, unless another has done so.
+  /// Looks at how a call of a few bytes, which any living link carries in time, ended: one that is not answered over a connection that seems to be
+  /// there replaces `channel`, unless another has done so.
   void judge(const std::shared_ptr<grpc::Channel>& channel, const grpc::Status& status);
 
  private:

@@ -1,5 +1,5 @@
-#include "protocol/classification.h"
 #include "protocol/client.h"
+#include "protocol/classification.h"
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
@@ -38,9 +38,10 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const st
   grpc::ChannelArguments arguments;  // gRPC sets TCP_NODELAY on every socket itself
   arguments.SetMaxReceiveMessageSize(INT32_MAX);
   arguments.SetMaxSendMessageSize(INT32_MAX);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);  // a stock server answers pings with GOAWAY; deadlines find dead links, see ReplaceableChannel
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);           // the caller decides: it may have a better answer at home
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);        // the edge is near; a proxy between would be measured as the link
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS,
+                   INT_MAX);                        // a stock server answers pings with GOAWAY; deadlines find dead links, see ReplaceableChannel
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);     // the caller decides: it may have a better answer at home
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the edge is near; a proxy between would be measured as the link
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // one client, one connection
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // also the time that one attempt to connect gets
@@ -109,7 +110,9 @@ double retry_after_us(const grpc::ClientContext& context) {
 
 struct Client::Impl {
   Impl(std::string address_given, ClientOptions options_given)
-      : address(std::move(address_given)), options(std::move(options_given)), tls(secured(address, options.security)),
+      : address(std::move(address_given)),
+        options(std::move(options_given)),
+        tls(secured(address, options.security)),
         line(address, [this] { return make_channel(address, client_credentials(tls, address)); }) {}
 
   void check(const grpc::Status& status, const grpc::ClientContext& context, const std::string& doing, double deadline_us) {
@@ -125,15 +128,18 @@ struct Client::Impl {
     inference::ServerLiveResponse response;
     constexpr double kSoonUs = 200e3;
     context.set_deadline(deadline_in(kSoonUs));
-    const auto status = inference::GRPCInferenceService::NewStub(line.now().channel)->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
+    const auto status = inference::GRPCInferenceService::NewStub(line.now().channel)
+                            ->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
     std::string text = "is a server running there, and is the address host:port of its gRPC port?";
-    if (tls) text = "is a server running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() + "' (its log says why not: unknown, expired, revoked)?";
+    if (tls)
+      text = "is a server running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() +
+             "' (its log says why not: unknown, expired, revoked)?";
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
     return text;
   }
   struct CallOptions {
-    double deadline_us = 0;                       // 0: the default
-    bool is_small = true;                         // so that a link that carries anything carries it in time
+    double deadline_us = 0;  // 0: the default
+    bool is_small = true;    // so that a link that carries anything carries it in time
     std::map<std::string, std::string> metadata = {};
   };
   template <typename Method, typename Request, typename Response>
@@ -148,7 +154,8 @@ struct Client::Impl {
     if (how.is_small) line.judge(channel, status);
     check(status, context, doing, deadline_us);
   }
-  static grpc::Status call_raw(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context, const grpc::ByteBuffer& request, grpc::ByteBuffer& response) {
+  static grpc::Status call_raw(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context, const grpc::ByteBuffer& request,
+                               grpc::ByteBuffer& response) {
     grpc::CompletionQueue queue;
     grpc::Status status;
     const auto reader = grpc::GenericStub(channel).PrepareUnaryCall(&context, kInferMethod, request, &queue);
@@ -176,10 +183,13 @@ void Client::connect() {
   if (impl_->tls) {
     (void)impl_->tls->reload(/*is_asked_for=*/false);
     // It would be refused at the other end, without a word why: so it is not tried.
-    if (const auto own = impl_->tls->own_objection(); !own.empty()) throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
+    if (const auto own = impl_->tls->own_objection(); !own.empty())
+      throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
   }
   if (impl_->line.now().channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
-  throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(), /*retryable=*/true);
+  throw TransportError(
+      "[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(),
+      /*retryable=*/true);
 }
 
 uint64_t Client::connection_number() { return impl_->line.now().losses; }
@@ -200,7 +210,8 @@ void Client::ping(size_t padding_bytes, double deadline_us) {
     request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(kPaddingField, padding);
   }
   inference::ServerLiveResponse response;
-  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response, {.deadline_us = deadline_us, .is_small = padding_bytes == 0});
+  impl_->call(&inference::GRPCInferenceService::Stub::ServerLive, "asking whether it lives", request, response,
+              {.deadline_us = deadline_us, .is_small = padding_bytes == 0});
 }
 
 bool Client::model_ready(const std::string& model) {
@@ -224,7 +235,9 @@ ModelMetadata Client::model_metadata(const std::string& model) {
   impl_->call(&inference::GRPCInferenceService::Stub::ModelMetadata, "reading the metadata of model '" + model + "'", request, response);
   ModelMetadata out{.name = response.name(), .platform = response.platform(), .versions = {}, .inputs = {}, .outputs = {}, .properties = {}};
   out.versions.assign(response.versions().begin(), response.versions().end());
-  const auto spec_of = [](const auto& tensor) { return TensorSpec{tensor.name(), tensor.datatype(), {tensor.shape().begin(), tensor.shape().end()}}; };
+  const auto spec_of = [](const auto& tensor) {
+    return TensorSpec{tensor.name(), tensor.datatype(), {tensor.shape().begin(), tensor.shape().end()}};
+  };
   for (const auto& input : response.inputs()) out.inputs.push_back(spec_of(input));
   for (const auto& output : response.outputs()) out.outputs.push_back(spec_of(output));
   out.properties.insert(response.properties().begin(), response.properties().end());
@@ -245,7 +258,10 @@ std::map<std::string, std::string> Client::model_config_parameters(const std::st
 /// An inference between its request and its result.
 struct Client::Asked {
   Asked(std::shared_ptr<Impl> impl_given, const InferRequest& request, double deadline_us_given)
-      : impl(std::move(impl_given)), start_us(Clock::steady().now_us()), deadline_us(deadline_us_given > 0 ? deadline_us_given : impl->options.default_deadline_us), message(serialise(request)) {
+      : impl(std::move(impl_given)),
+        start_us(Clock::steady().now_us()),
+        deadline_us(deadline_us_given > 0 ? deadline_us_given : impl->options.default_deadline_us),
+        message(serialise(request)) {
     serialised_us = Clock::steady().now_us();
     const auto limit = std::min<int64_t>(impl->options.max_message_bytes, INT32_MAX);
     if (static_cast<int64_t>(message.Length()) > limit)
@@ -263,7 +279,10 @@ struct Client::Asked {
     const auto answer_bytes = static_cast<int64_t>(answer.Length());
     auto response = std::make_shared<inference::ModelInferResponse>();
     const auto parsed = grpc::SerializationTraits<inference::ModelInferResponse>::Deserialize(&answer, response.get());
-    if (!parsed.ok()) throw TransportError("[protocol] the answer of " + impl->address + " to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)", /*retryable=*/false);
+    if (!parsed.ok())
+      throw TransportError(
+          "[protocol] the answer of " + impl->address + " to " + doing + " is no ModelInferResponse (" + std::to_string(answer_bytes) + " bytes)",
+          /*retryable=*/false);
     auto result = result_of(response, impl->address);
     result.serialize_us = serialised_us - start_us;
     result.request_bytes = static_cast<int64_t>(message.Length());
@@ -291,11 +310,12 @@ InferResult Client::infer(const InferRequest& request, double deadline_us) {
 
 void Client::infer_async(const InferRequest& request, double deadline_us, Answered done) {
   const auto asked = std::make_shared<Asked>(impl_, request, deadline_us);
-  grpc::GenericStub(asked->channel).UnaryCall(&asked->context, kInferMethod, {}, &asked->message, &asked->answer, [asked, done = std::move(done)](const grpc::Status& status) {
-    asked->status = status;
-    asked->ended_us = Clock::steady().now_us();
-    done([asked] { return asked->take(); });
-  });
+  grpc::GenericStub(asked->channel)
+      .UnaryCall(&asked->context, kInferMethod, {}, &asked->message, &asked->answer, [asked, done = std::move(done)](const grpc::Status& status) {
+        asked->status = status;
+        asked->ended_us = Clock::steady().now_us();
+        done([asked] { return asked->take(); });
+      });
 }
 
 }  // namespace scissionlite::protocol

@@ -39,21 +39,21 @@ struct InferRequest {
   std::string model, version, id;
   Parameters parameters;
   std::vector<WireTensor> inputs;
-  std::vector<std::string> outputs;  // empty: all
-  int64_t classes = 0;               // of each of `outputs` only the best so many classes, as BYTES; 0: whole tensors
+  std::vector<std::string> outputs;                                // empty: all
+  int64_t classes = 0;                                             // of each of `outputs` only the best so many classes, as BYTES; 0: whole tensors
   std::vector<std::pair<std::string, std::string>> metadata = {};  // of the call; keys in lower case, values in printable ASCII
 };
 struct InferResult {
   std::string model, version, id;
-  Parameters parameters;             // our server adds *_us timings: queue_us, decode_us, compute_us
+  Parameters parameters;  // our server adds *_us timings: queue_us, decode_us, compute_us
   std::vector<WireTensor> outputs;
-  double total_us = 0;               // call, as the client saw it
-  double serialize_us = 0;           // building the request message
+  double total_us = 0;                            // call, as the client saw it
+  double serialize_us = 0;                        // building the request message
   int64_t request_bytes = 0, response_bytes = 0;  // serialised messages
-  uint64_t connection = 0;           // that it was asked on, as of Client::connection_number
+  uint64_t connection = 0;                        // that it was asked on, as of Client::connection_number
 };
 struct TensorSpec {
-  std::string name, datatype;        // "FP32"
+  std::string name, datatype;  // "FP32"
   Shape shape;
 };
 struct ModelMetadata {
@@ -83,13 +83,14 @@ class Busy : public TransportError {
   double retry_after_us_;
 };
 
-/// Told once that a call has ended. `take` gives its result or throws what `infer` would have; it takes the time of reading the message, and may be called later, on another thread.
+/// Told once that a call has ended. `take` gives its result or throws what `infer` would have; it takes the time of reading the message, and may be
+/// called later, on another thread.
 using Answered = std::function<void(std::function<InferResult()> take)>;
 
-/// One channel to one server, made anew when a call of a few bytes gets no answer over a connection that seems to be there. Safe to call from several threads at once.
-/// Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code
-/// and the server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's
-/// text. With a hint when to come back it is Busy.
+/// One channel to one server, made anew when a call of a few bytes gets no answer over a connection that seems to be there. Safe to call from several
+/// threads at once. Every call throws TransportError (retryable for UNAVAILABLE and DEADLINE_EXCEEDED; the message holds address, code and the
+/// server's text); INVALID_ARGUMENT, NOT_FOUND and FAILED_PRECONDITION throw InvalidArgument with the server's text. With a hint when to come back it
+/// is Busy.
 class Client {
  public:
   /// @throws InvalidArgument: plain text to another machine without leave, or files of TLS that do not fit; ResourceError: they cannot be read.
@@ -105,12 +106,14 @@ class Client {
   /// server can have come into its place. Read it after `connect` or a call.
   [[nodiscard]] uint64_t connection_number();
   [[nodiscard]] bool server_live();
-  /// A call without effect that carries `padding_bytes` more than it has to: its time shows what the link carries. Servers skip fields that they do not know. @throws TransportError.
+  /// A call without effect that carries `padding_bytes` more than it has to: its time shows what the link carries. Servers skip fields that they do
+  /// not know. @throws TransportError.
   void ping(size_t padding_bytes, double deadline_us);
   [[nodiscard]] bool model_ready(const std::string& model);
   [[nodiscard]] ServerMetadata server_metadata();
   [[nodiscard]] ModelMetadata model_metadata(const std::string& model);
-  /// "parameters" of the model's config, by key (string_value). @param sha256  the one that is meant, where the server holds replaced ones too; "" = the newest.
+  /// "parameters" of the model's config, by key (string_value). @param sha256  the one that is meant, where the server holds replaced ones too; "" =
+  /// the newest.
   [[nodiscard]] std::map<std::string, std::string> model_config_parameters(const std::string& model, const std::string& sha256 = "");
   /// @param deadline_us  0 = the default.
   [[nodiscard]] InferResult infer(const InferRequest& request, double deadline_us = 0);

@@ -45,7 +45,8 @@ void require(bool is_taken) {
 
 void use(SSL_CTX& context, const std::string& certificate, const std::string& key) {
   const auto chain = certificates_in(certificate);
-  for (const auto& one : chain) require((one == chain.front() ? SSL_CTX_use_certificate(&context, one.get()) : SSL_CTX_add1_chain_cert(&context, one.get())) == 1);
+  for (const auto& one : chain)
+    require((one == chain.front() ? SSL_CTX_use_certificate(&context, one.get()) : SSL_CTX_add1_chain_cert(&context, one.get())) == 1);
   const auto own = private_key(key);
   require(!chain.empty() && own != nullptr && SSL_CTX_use_PrivateKey(&context, own.get()) == 1);
 }

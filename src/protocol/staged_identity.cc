@@ -28,7 +28,8 @@ StagedIdentity::StagedIdentity(const std::string& pem) : file_(memory_file(pem, 
 
 void StagedIdentity::replace(const std::string& pem) {
   const Descriptor next(memory_file(pem, ++generation_));
-  if (dup3(next.get(), file_.get(), O_CLOEXEC) < 0) throw ResourceError(std::string("[tls] the certificate cannot be replaced: ") + std::strerror(errno));
+  if (dup3(next.get(), file_.get(), O_CLOEXEC) < 0)
+    throw ResourceError(std::string("[tls] the certificate cannot be replaced: ") + std::strerror(errno));
 }
 
 }  // namespace scissionlite::protocol

@@ -19,7 +19,8 @@ namespace scissionlite::protocol {
 /// The same as Busy, whatever the code.
 [[noreturn]] void throw_busy(const grpc::Status& status, const std::string& doing, const std::string& address, double retry_after_us);
 
-/// Trailing metadata of a refusal: when to come back, in milliseconds. The first is ours; the second is gRPC's own, which clients with a retry policy heed.
+/// Trailing metadata of a refusal: when to come back, in milliseconds. The first is ours; the second is gRPC's own, which clients with a retry policy
+/// heed.
 inline constexpr const char *kRetryAfterKey = "retry-after-ms", *kPushbackKey = "grpc-retry-pushback-ms";
 
 }  // namespace scissionlite::protocol

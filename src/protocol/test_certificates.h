@@ -23,9 +23,9 @@ struct MadeCertificate {
 };
 struct Wanted {
   std::string name;
-  std::string hosts;      // "IP:127.0.0.1,DNS:edge"; "": no alternative names
+  std::string hosts;  // "IP:127.0.0.1,DNS:edge"; "": no alternative names
   int64_t from_s = 0, to_s = 0;
-  std::string use;        // extendedKeyUsage; "": any
+  std::string use;  // extendedKeyUsage; "": any
   bool is_authority = false;
 };
 
@@ -47,7 +47,8 @@ inline MadeCertificate make_certificate(const Wanted& wanted, const MadeCertific
   ASN1_INTEGER_set_int64(X509_get_serialNumber(&x509), serial++);
   ASN1_TIME_set(X509_getm_notBefore(&x509), static_cast<time_t>(wanted.from_s));
   ASN1_TIME_set(X509_getm_notAfter(&x509), static_cast<time_t>(wanted.to_s));
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(&x509), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(wanted.name.data()), static_cast<int>(wanted.name.size()), -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(&x509), "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(wanted.name.data()),
+                             static_cast<int>(wanted.name.size()), -1, 0);
   X509_set_issuer_name(&x509, X509_get_subject_name(by == nullptr ? &x509 : by->certificate.get()));
   X509_set_pubkey(&x509, made.key.get());
   if (wanted.is_authority) add_extension(x509, NID_basic_constraints, "critical,CA:TRUE");
@@ -79,7 +80,8 @@ inline std::string list_pem(const MadeCertificate& authority, const MadeCertific
   const std::unique_ptr<X509_CRL, decltype([](X509_CRL* one) { X509_CRL_free(one); })> list(X509_CRL_new());
   X509_CRL_set_version(list.get(), 1);
   X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(authority.certificate.get()));
-  const std::unique_ptr<ASN1_TIME, decltype([](ASN1_TIME* one) { ASN1_TIME_free(one); })> from(ASN1_TIME_set(nullptr, static_cast<time_t>(from_s))), to(ASN1_TIME_set(nullptr, static_cast<time_t>(to_s)));
+  const std::unique_ptr<ASN1_TIME, decltype([](ASN1_TIME*one) { ASN1_TIME_free(one); })> from(ASN1_TIME_set(nullptr, static_cast<time_t>(from_s))),
+      to(ASN1_TIME_set(nullptr, static_cast<time_t>(to_s)));
   X509_CRL_set1_lastUpdate(list.get(), from.get());
   X509_CRL_set1_nextUpdate(list.get(), to.get());
   X509_REVOKED* entry = X509_REVOKED_new();

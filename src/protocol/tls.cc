@@ -29,7 +29,9 @@ void check_plain_text(const TlsFiles& files, bool is_allowed, const std::string&
     throw InvalidArgument(what + ": give --tls-ca, --tls-cert and --tls-key, or --plain-text where the network is trusted");
 }
 
-std::shared_ptr<grpc::ChannelCredentials> client_credentials(const TlsFiles& files, const std::string& address) { return client_credentials(make_tls_end(files, Side::kClient), address); }
+std::shared_ptr<grpc::ChannelCredentials> client_credentials(const TlsFiles& files, const std::string& address) {
+  return client_credentials(make_tls_end(files, Side::kClient), address);
+}
 
 std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& files) { return server_credentials(make_tls_end(files, Side::kServer)); }
 
@@ -42,7 +44,8 @@ std::string name_of_peer(const grpc::ServerContextBase& context) {
 
 std::string chain_of_peer(const grpc::ServerContextBase& context) {
   std::string text;
-  for (const char* property : {GRPC_X509_PEM_CERT_PROPERTY_NAME, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME})  // a chain that a server got is without the first
+  for (const char* property :
+       {GRPC_X509_PEM_CERT_PROPERTY_NAME, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME})  // a chain that a server got is without the first
     for (const auto& found : context.auth_context()->FindPropertyValues(property)) text.append(found.data(), found.size());
   return text;
 }

@@ -14,17 +14,19 @@ namespace {
 
 namespace tls = grpc::experimental;
 
-constexpr int kRefresh_s = 1;           // of gRPC's provider, its least
-constexpr int64_t kCheckAgain_s = 10;   // an open connection's certificate, for its time
+constexpr int kRefresh_s = 1;          // of gRPC's provider, its least
+constexpr int64_t kCheckAgain_s = 10;  // an open connection's certificate, for its time
 constexpr size_t kMostRemembered = 10'000;
 
 int64_t now_s() { return static_cast<int64_t>(std::time(nullptr)); }
 
 std::string pem(const fs::path& path, const char* what) {
-  if (path.empty()) throw InvalidArgument(std::string("[tls] there is no ") + what + ": the authority's certificate, a certificate and its key go together");
+  if (path.empty())
+    throw InvalidArgument(std::string("[tls] there is no ") + what + ": the authority's certificate, a certificate and its key go together");
   constexpr uint64_t kLargestBytes = 16 << 20;
   auto text = read_file(path, kLargestBytes);
-  if (text.find("-----BEGIN ") == std::string::npos) throw InvalidArgument("[tls] '" + path.string() + "' is no " + what + " in PEM: it has no line -----BEGIN ...");
+  if (text.find("-----BEGIN ") == std::string::npos)
+    throw InvalidArgument("[tls] '" + path.string() + "' is no " + what + " in PEM: it has no line -----BEGIN ...");
   return text;
 }
 
@@ -58,7 +60,9 @@ TlsEnd::TlsEnd(TlsFiles files, Side side) : files_(std::move(files)), side_(side
 }
 
 TlsEnd::Texts TlsEnd::read(const TlsFiles& files) {
-  return {.authority = pem(files.authority, "authority's certificate"), .certificate = pem(files.certificate, "certificate"), .key = pem(files.key, "private key"),
+  return {.authority = pem(files.authority, "authority's certificate"),
+          .certificate = pem(files.certificate, "certificate"),
+          .key = pem(files.key, "private key"),
           .revoked = files.revoked.empty() ? "" : pem(files.revoked, "list of revoked certificates")};
 }
 
@@ -100,12 +104,11 @@ bool TlsEnd::reload(bool is_asked_for) {
       staged_->replace(texts.key + "\n" + texts.certificate);
       texts_ = texts, authority_ = std::move(authority), own_ = std::move(own);
       rejected_.clear(), refused_peer_.clear(), remembered_.clear();
-      log::warning("[tls] the certificates were read again: '" + name_of(*own_) + "' in '" + files_.certificate.string() + "' serves new connections");
+      log::warning("[tls] the certificates were read again: '" + name_of(*own_) + "' in '" + files_.certificate.string() +
+                   "' serves new connections");
       return true;
     }
-  } catch (const std::exception& e) {
-    why = e.what();
-  }
+  } catch (const std::exception& e) { why = e.what(); }
   if (what.empty()) what = why;
   const std::lock_guard lock(mutex_);
   if (what != rejected_ || is_asked_for) log::error("[tls] the new certificates are not taken, the old ones stay in use: " + why);
@@ -134,7 +137,8 @@ std::string TlsEnd::check_peer(const std::string& chain_pem, const std::string& 
     refused_peer_ = objection.empty() ? "" : who + " " + objection;
   }
   std::string note;
-  if (!objection.empty() && theirs == Side::kClient && limit_.admits(who + objection.substr(0, 20), note)) log::warning("[tls] refused: " + who + " " + objection + note);
+  if (!objection.empty() && theirs == Side::kClient && limit_.admits(who + objection.substr(0, 20), note))
+    log::warning("[tls] refused: " + who + " " + objection + note);
   return objection;
 }
 

@@ -34,7 +34,8 @@ class TlsEnd : public std::enable_shared_from_this<TlsEnd> {
   [[nodiscard]] std::shared_ptr<grpc::ServerCredentials> server_credentials();
   /// @param host  that the server's certificate must be of.
   [[nodiscard]] std::shared_ptr<grpc::ChannelCredentials> client_credentials(const std::string& host);
-  /// For a server without gRPC (server_context_internal.h): of the files as they were read last, so ask for each connection. Not to be used after this end.
+  /// For a server without gRPC (server_context_internal.h): of the files as they were read last, so ask for each connection. Not to be used after
+  /// this end.
   [[nodiscard]] std::shared_ptr<SSL_CTX> server_context();
 
   /// Reads the files again if they have changed, or always when `is_asked_for`. New connections use them within a second; those that are
@@ -70,10 +71,10 @@ class TlsEnd : public std::enable_shared_from_this<TlsEnd> {
   std::shared_ptr<const Authority> authority_;
   X509Pointer own_;
   std::unique_ptr<StagedIdentity> staged_;
-  std::shared_ptr<SSL_CTX> context_;     // of texts_, made when first asked for
+  std::shared_ptr<SSL_CTX> context_;  // of texts_, made when first asked for
   std::string refused_peer_;
-  std::string rejected_;                 // files that were not taken, which is logged once
-  Texts seen_;                           // by the last look: files are judged when two looks in a row see the same
+  std::string rejected_;                    // files that were not taken, which is logged once
+  Texts seen_;                              // by the last look: files are judged when two looks in a row see the same
   std::map<std::string, Peer> remembered_;  // by certificate
 };
 

@@ -56,7 +56,8 @@ std::optional<int> common_version(Versions edge, Versions device) {
 
 std::string disagreement(Versions edge, Versions device) {
   if (common_version(edge, device)) return "";
-  return "the edge speaks " + in_words(edge) + " of ScissionLite's protocol, the device " + in_words(device) + ": update the " + (device.newest < edge.oldest ? "device" : "edge");
+  return "the edge speaks " + in_words(edge) + " of ScissionLite's protocol, the device " + in_words(device) + ": update the " +
+         (device.newest < edge.oldest ? "device" : "edge");
 }
 
 }  // namespace scissionlite::protocol

@@ -1,7 +1,9 @@
-// Which versions an end speaks of what ScissionLite's two halves agree on beyond the Open Inference Protocol: hashes on requests, codecs, coded streams, packages.
+// Which versions an end speaks of what ScissionLite's two halves agree on beyond the Open Inference Protocol: hashes on requests, codecs, coded
+// streams, packages.
 //
-// The edge names its range among the extensions of its server metadata ("scissionlite_protocol:1-2"), the device in the gRPC metadata of each call ("scissionlite-protocol: 1-2"); both then use the newest that both speak. Additions that old ends
-// may ignore need no new version. A half that says nothing is of version 1, from before ranges were told; stock servers and clients are asked for none.
+// The edge names its range among the extensions of its server metadata ("scissionlite_protocol:1-2"), the device in the gRPC metadata of each call
+// ("scissionlite-protocol: 1-2"); both then use the newest that both speak. Additions that old ends may ignore need no new version. A half that says
+// nothing is of version 1, from before ranges were told; stock servers and clients are asked for none.
 #pragma once
 
 #include <optional>
@@ -16,7 +18,7 @@ struct Versions {
   bool operator==(const Versions&) const = default;
 };
 
-inline constexpr Versions kVersions{1, 1};         // what this build speaks
+inline constexpr Versions kVersions{1, 1};  // what this build speaks
 inline constexpr Versions kUntoldVersions{1, 1};
 inline constexpr const char* kVersionsKey = "scissionlite-protocol";
 inline constexpr std::string_view kVersionsExtension = "scissionlite_protocol:";

@@ -20,7 +20,8 @@ TEST(Versions, fault_46_NewestThatBothSpeak) {
 
 TEST(Versions, fault_46_RefusalNamesBothRangesAndWhoIsToBeUpdated) {
   EXPECT_EQ(disagreement({1, 3}, {3, 4}), "");
-  EXPECT_EQ(disagreement({3, 4}, {1, 2}), "the edge speaks versions 3 to 4 of ScissionLite's protocol, the device versions 1 to 2: update the device");
+  EXPECT_EQ(disagreement({3, 4}, {1, 2}),
+            "the edge speaks versions 3 to 4 of ScissionLite's protocol, the device versions 1 to 2: update the device");
   EXPECT_EQ(disagreement({1, 1}, {2, 3}), "the edge speaks version 1 of ScissionLite's protocol, the device versions 2 to 3: update the edge");
 }
 
@@ -31,11 +32,13 @@ TEST(Versions, fault_46_ThisBuildSpeaksWithItselfAndWithEndsThatSayNothing) {
 
 TEST(Versions, AreReadAsTheyAreWritten) {
   for (const Versions versions : {kVersions, Versions{2, 17}}) EXPECT_EQ(versions_from(to_text(versions)), versions);
-  for (const char* text : {"", "-", "1", "1-", "-1", "0-1", "2-1", "1-2-3", "1-x", "1 - 2", "+1-2", "1--2", "99999999999-99999999999"}) EXPECT_THROW((void)versions_from(text), InvalidArgument) << text;
+  for (const char* text : {"", "-", "1", "1-", "-1", "0-1", "2-1", "1-2-3", "1-x", "1 - 2", "+1-2", "1--2", "99999999999-99999999999"})
+    EXPECT_THROW((void)versions_from(text), InvalidArgument) << text;
 }
 
 TEST(Versions, fault_46_OfAServerByItsMetadata) {
-  const std::vector<std::string> some{"classification", "new_and_unknown"}, told{"classification", "scissionlite_protocol:2-3"}, damaged{"scissionlite_protocol:x"};
+  const std::vector<std::string> some{"classification", "new_and_unknown"}, told{"classification", "scissionlite_protocol:2-3"},
+      damaged{"scissionlite_protocol:x"};
   EXPECT_EQ(versions_of_server("scissionlite", told), (Versions{2, 3}));
   EXPECT_EQ(versions_of_server("scissionlite", some), kUntoldVersions) << "from before ranges were told";
   EXPECT_EQ(versions_of_server("triton", some), std::nullopt);

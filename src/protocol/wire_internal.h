@@ -25,7 +25,8 @@ namespace scissionlite::protocol {
 
 inline constexpr int kRawInputField = 7, kRawOutputField = 6;  // of raw_input_contents, raw_output_contents
 
-/// Metadata of ModelConfig calls: the hash of the model that is meant, where the server may hold several of one name and version. Stock servers ignore it.
+/// Metadata of ModelConfig calls: the hash of the model that is meant, where the server may hold several of one name and version. Stock servers
+/// ignore it.
 inline constexpr const char* kModelHashKey = "scissionlite-model-sha256";
 
 /// One element of raw contents: a tensor, or one BYTES element.
@@ -58,7 +59,8 @@ struct RawPart {
 [[nodiscard]] inference::InferParameter to_message(const Parameter& parameter);
 [[nodiscard]] Parameters from_message(const google::protobuf::Map<std::string, inference::InferParameter>& parameters);
 
-/// A server's answer; tensors are views of it. @throws TransportError naming `address`: data that does not fit its shapes and datatypes; InvalidArgument as `from_contents` does.
+/// A server's answer; tensors are views of it. @throws TransportError naming `address`: data that does not fit its shapes and datatypes;
+/// InvalidArgument as `from_contents` does.
 [[nodiscard]] InferResult result_of(const std::shared_ptr<inference::ModelInferResponse>& response, const std::string& address);
 
 }  // namespace scissionlite::protocol

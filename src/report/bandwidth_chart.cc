@@ -58,8 +58,8 @@ std::string shorten(const std::string& label) {
 }
 
 std::string tip_of(const Curve& curve, double link_bps) {
-  return curve.label + (curve.is_chosen ? " (chosen)" : "") + "\n" + ms(curve.latency_us(link_bps)) + " at " + bandwidth(link_bps) + "; " + ms(curve.fixed_us) +
-         " without the wire's rate, " + bytes_text(curve.bits / 8) + " sent";
+  return curve.label + (curve.is_chosen ? " (chosen)" : "") + "\n" + ms(curve.latency_us(link_bps)) + " at " + bandwidth(link_bps) + "; " +
+         ms(curve.fixed_us) + " without the wire's rate, " + bytes_text(curve.bits / 8) + " sent";
 }
 
 std::string crossing_marks(const BandwidthView& view, const Frame& frame, const Scale& x, const Scale& y) {
@@ -74,10 +74,12 @@ std::string crossing_marks(const BandwidthView& view, const Frame& frame, const 
     row = px - last_label < 96 ? (row + 1) % 3 : 0;
     last_label = px;
     const bool is_left = px <= link && link < px + kLabelWidth;  // the line of this link would strike it through
-    const std::string tip = "Break-even at " + bandwidth(crossing.bandwidth_bps) + ": " + ms(crossing.latency_us) + "\nbelow: " + label_of(crossing.below) + "\nabove: " + label_of(crossing.above);
-    out += element("g", {{"class", "crossing"}, {"data-below", crossing.below}, {"data-above", crossing.above}, {"data-tip", tip}},
-                   line(px, py, px, frame.y0(), "drop") + element("circle", {{"cx", coordinate(px)}, {"cy", coordinate(py)}, {"r", "5"}}) +
-                       text(px + (is_left ? -5 : 5), frame.y0() - 8 - 15 * row, bandwidth(crossing.bandwidth_bps), "crossing-label", is_left ? "end" : "start"));
+    const std::string tip = "Break-even at " + bandwidth(crossing.bandwidth_bps) + ": " + ms(crossing.latency_us) +
+                            "\nbelow: " + label_of(crossing.below) + "\nabove: " + label_of(crossing.above);
+    out += element(
+        "g", {{"class", "crossing"}, {"data-below", crossing.below}, {"data-above", crossing.above}, {"data-tip", tip}},
+        line(px, py, px, frame.y0(), "drop") + element("circle", {{"cx", coordinate(px)}, {"cy", coordinate(py)}, {"r", "5"}}) +
+            text(px + (is_left ? -5 : 5), frame.y0() - 8 - 15 * row, bandwidth(crossing.bandwidth_bps), "crossing-label", is_left ? "end" : "start"));
   }
   return out;
 }
@@ -93,10 +95,15 @@ std::string bandwidth_chart(const BandwidthView& view) {
   const auto y = Scale::logarithmic(lowest * 1e-3, slowest * 1e-3, frame.y0(), frame.y1());
   const auto pixels = Scale::logarithmic(lowest, slowest, frame.y0(), frame.y1());
   const auto heights = label_heights(view, x, pixels, frame);
-  std::string out = y_axis(frame, y, 7, [](double v) { return coordinate(v); }, "latency, ms (log scale)") +
-                    x_axis(frame, x, 8, [](double v) { return bandwidth(v); }, "bandwidth of the link (log scale)") +
+  std::string out = y_axis(
+                        frame, y, 7, [](double v) { return coordinate(v); }, "latency, ms (log scale)") +
+                    x_axis(
+                        frame, x, 8, [](double v) { return bandwidth(v); }, "bandwidth of the link (log scale)") +
                     element("clipPath", {{"id", "bandwidth-clip"}},
-                            element("rect", {{"x", coordinate(frame.x0())}, {"y", coordinate(frame.y1())}, {"width", coordinate(frame.x1() - frame.x0())}, {"height", coordinate(frame.y0() - frame.y1())}}));
+                            element("rect", {{"x", coordinate(frame.x0())},
+                                             {"y", coordinate(frame.y1())},
+                                             {"width", coordinate(frame.x1() - frame.x0())},
+                                             {"height", coordinate(frame.y0() - frame.y1())}}));
   std::string lines, labels;
   for (size_t i = view.curves.size(); i-- > 0;) {
     const auto& curve = view.curves[i];
@@ -106,16 +113,25 @@ std::string bandwidth_chart(const BandwidthView& view) {
                      element("path", {{"d", path}, {"class", "wide"}}) + element("path", {{"d", path}}));
     const double end = std::clamp(pixels(curve.latency_us(domain.high)), frame.y1(), frame.y0());
     labels += element("g", {{"class", "curve-label " + css}},
-                      element("path", {{"d", "M" + coordinate(frame.x1() + 2) + " " + coordinate(end) + "L" + coordinate(frame.x1() + 18) + " " + coordinate(heights[i])}}) +
+                      element("path", {{"d", "M" + coordinate(frame.x1() + 2) + " " + coordinate(end) + "L" + coordinate(frame.x1() + 18) + " " +
+                                                 coordinate(heights[i])}}) +
                           text(frame.x1() + 22, heights[i] + 4, shorten(curve.label)));
   }
   const double link = x(view.link_bps);
-  out += element("rect", {{"id", "bandwidth-area"}, {"x", coordinate(frame.x0())}, {"y", coordinate(frame.y1())}, {"width", coordinate(frame.x1() - frame.x0())},
-                          {"height", coordinate(frame.y0() - frame.y1())}, {"class", "hit"}, {"data-low", coordinate(domain.low)}, {"data-high", coordinate(domain.high)}}) +
-         line(link, frame.y1() - 4, link, frame.y0(), "link") + text(link, frame.y1() - 12, "this link: " + bandwidth(view.link_bps), "link-label", "middle") +
+  out += element("rect", {{"id", "bandwidth-area"},
+                          {"x", coordinate(frame.x0())},
+                          {"y", coordinate(frame.y1())},
+                          {"width", coordinate(frame.x1() - frame.x0())},
+                          {"height", coordinate(frame.y0() - frame.y1())},
+                          {"class", "hit"},
+                          {"data-low", coordinate(domain.low)},
+                          {"data-high", coordinate(domain.high)}}) +
+         line(link, frame.y1() - 4, link, frame.y0(), "link") +
+         text(link, frame.y1() - 12, "this link: " + bandwidth(view.link_bps), "link-label", "middle") +
          element("g", {{"clip-path", "url(#bandwidth-clip)"}}, lines) + labels + crossing_marks(view, frame, x, pixels);
   return svg(frame, "chart-bandwidth", "Latency over bandwidth",
-             std::to_string(view.curves.size()) + " candidates; the best one changes at " + std::to_string(view.crossings.size()) + " bandwidths.", out);
+             std::to_string(view.curves.size()) + " candidates; the best one changes at " + std::to_string(view.crossings.size()) + " bandwidths.",
+             out);
 }
 
 }  // namespace scissionlite::report

@@ -32,7 +32,8 @@ std::vector<planner::Constraint> constraints_of(const Inputs& inputs) {
 }
 
 std::vector<PlannedCandidate> enumerate(const Inputs& inputs, const planner::CostModel& model) {
-  const planner::Planner planner(model, inputs.scores ? &*inputs.scores : nullptr, {.constraints = constraints_of(inputs), .measured = {}, .privacy = inputs.privacy ? &*inputs.privacy : nullptr});
+  const planner::Planner planner(model, inputs.scores ? &*inputs.scores : nullptr,
+                                 {.constraints = constraints_of(inputs), .measured = {}, .privacy = inputs.privacy ? &*inputs.privacy : nullptr});
   std::vector<PlannedCandidate> out;
   const auto try_add = [&](const planner::Choice& choice) {
     try {
@@ -57,7 +58,11 @@ double distance_from_plan(const std::vector<PlannedCandidate>& candidates, const
 std::vector<PlannedCandidate> planned_from_profiles(const Inputs& inputs) {
   const auto links = links_of(inputs);
   if (!inputs.device || !inputs.edge || links.empty()) return {};
-  const auto with = [&](bool from_file) { return enumerate(inputs, planner::CostModel({*inputs.device, *inputs.edge}, links, {.from_file = from_file, .scored_bytes = planner::scored_bytes(inputs.scores ? &*inputs.scores : nullptr)})); };
+  const auto with = [&](bool from_file) {
+    return enumerate(inputs,
+                     planner::CostModel({*inputs.device, *inputs.edge}, links,
+                                        {.from_file = from_file, .scored_bytes = planner::scored_bytes(inputs.scores ? &*inputs.scores : nullptr)}));
+  };
   try {
     auto from_file = with(true);
     const double distance = distance_from_plan(from_file, inputs);

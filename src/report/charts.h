@@ -22,8 +22,9 @@ struct PartKind {
   const char *name, *css;
   double Parts::*value;
 };
-inline constexpr PartKind kPartKinds[] = {{"device", "device", &Parts::device}, {"encode", "encode", &Parts::encode}, {"wire", "wire", &Parts::wire},
-                                          {"decode", "decode", &Parts::decode}, {"edge", "edge", &Parts::edge},       {"answer", "rest", &Parts::rest}};
+inline constexpr PartKind kPartKinds[] = {{"device", "device", &Parts::device}, {"encode", "encode", &Parts::encode},
+                                          {"wire", "wire", &Parts::wire},       {"decode", "decode", &Parts::decode},
+                                          {"edge", "edge", &Parts::edge},       {"answer", "rest", &Parts::rest}};
 
 /// Class of an agreement in the style: "a5" (0.98 and more) ... "a1" (under 0.8), "a0" when unknown.
 [[nodiscard]] std::string agreement_class(double agreement);

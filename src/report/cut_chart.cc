@@ -39,7 +39,9 @@ std::string stack_of(const CutBar& bar, double x, double width, const Scale& sca
     const double value = bar.parts.*kind.value;
     if (value <= 0) continue;
     const double top = std::max(limit, scale(sum + value)), bottom = std::max(limit, scale(sum));
-    out += element("rect", {{"x", coordinate(x)}, {"y", coordinate(top)}, {"width", coordinate(width)}, {"height", coordinate(bottom - top)}, {"class", kind.css}});
+    out += element(
+        "rect",
+        {{"x", coordinate(x)}, {"y", coordinate(top)}, {"width", coordinate(width)}, {"height", coordinate(bottom - top)}, {"class", kind.css}});
     sum += value;
   }
   return out;
@@ -91,7 +93,8 @@ std::string cut_chart(const std::vector<CutBar>& bars) {
   const auto pixels = Scale::linear(0, highest, frame.y0(), frame.y1());
   const auto columns = columns_of(bars, frame);
   const size_t label_every = std::max<size_t>(1, static_cast<size_t>(std::ceil(34 / columns.step)));
-  std::string out = y_axis(frame, scale, 6, [](double v) { return coordinate(v); }, "latency, ms");
+  std::string out = y_axis(
+      frame, scale, 6, [](double v) { return coordinate(v); }, "latency, ms");
   std::string labels, chosen;
   for (size_t i = 0; i < bars.size(); ++i) {
     const auto& bar = bars[i];
@@ -100,15 +103,26 @@ std::string cut_chart(const std::vector<CutBar>& bars) {
     if (bar.parts.total() > highest) marks += clipped_mark(x, columns.width, frame.y1(), bar.parts.total());
     if (bar.is_chosen) chosen = chosen_mark(x + columns.width / 2, top, frame);
     // The whole column takes the pointer, not only the coloured part.
-    marks += element("rect", {{"x", coordinate(x - columns.step * 0.1)}, {"y", coordinate(frame.y1())}, {"width", coordinate(columns.step)},
-                              {"height", coordinate(frame.y0() - frame.y1())}, {"class", "hit"}});
-    out += element("g", {{"class", std::string("bar") + (bar.is_feasible ? "" : " infeasible") + (bar.is_chosen ? " chosen" : "")}, {"data-key", bar.key}, {"data-tip", tip_of(bar)}}, marks);
-    if (bar.is_end || i % label_every == 0) labels += text(x + columns.width / 2, frame.y0() + 18, bar_label(bar), bar.is_end ? "tick strong" : "tick", "middle");
+    marks += element("rect", {{"x", coordinate(x - columns.step * 0.1)},
+                              {"y", coordinate(frame.y1())},
+                              {"width", coordinate(columns.step)},
+                              {"height", coordinate(frame.y0() - frame.y1())},
+                              {"class", "hit"}});
+    out += element("g",
+                   {{"class", std::string("bar") + (bar.is_feasible ? "" : " infeasible") + (bar.is_chosen ? " chosen" : "")},
+                    {"data-key", bar.key},
+                    {"data-tip", tip_of(bar)}},
+                   marks);
+    if (bar.is_end || i % label_every == 0)
+      labels += text(x + columns.width / 2, frame.y0() + 18, bar_label(bar), bar.is_end ? "tick strong" : "tick", "middle");
   }
   out += line(frame.x0(), frame.y0(), frame.x1(), frame.y0(), "base") + labels + chosen +
-        text((frame.x0() + frame.x1()) / 2, frame.y0() + 42, "cut, from the image (left) to the answer (right)", "axis", "middle");
+         text((frame.x0() + frame.x1()) / 2, frame.y0() + 42, "cut, from the image (left) to the answer (right)", "axis", "middle");
   const auto fastest = std::min_element(bars.begin(), bars.end(), [](const CutBar& a, const CutBar& b) { return a.parts.total() < b.parts.total(); });
-  return svg(frame, "chart-cuts", "Latency by cut", std::to_string(bars.size()) + " stacked bars, one a place to cut. Lowest: " + fastest->label + " with " + ms(fastest->parts.total()) + ".", out);
+  return svg(
+      frame, "chart-cuts", "Latency by cut",
+      std::to_string(bars.size()) + " stacked bars, one a place to cut. Lowest: " + fastest->label + " with " + ms(fastest->parts.total()) + ".",
+      out);
 }
 
 }  // namespace scissionlite::report

@@ -29,14 +29,19 @@ Json row_json(const CandidateRow& row) {
 }
 
 Json parts_json(const Parts& parts) {
-  return {{"device_us", parts.device}, {"encode_us", parts.encode}, {"wire_us", parts.wire}, {"decode_us", parts.decode}, {"edge_us", parts.edge}, {"answer_us", parts.rest}};
+  return {{"device_us", parts.device}, {"encode_us", parts.encode}, {"wire_us", parts.wire},
+          {"decode_us", parts.decode}, {"edge_us", parts.edge},     {"answer_us", parts.rest}};
 }
 
 Json cuts_json(const View& view) {
   Json json = Json::array();
   for (const auto& bar : view.cuts) {
-    json.push_back({{"key", bar.key}, {"latency_us", bar.parts.total()}, {"parts", parts_json(bar.parts)}, {"bytes", bar.bytes},
-                    {"feasible", bar.is_feasible}, {"compared", bar.candidates}});
+    json.push_back({{"key", bar.key},
+                    {"latency_us", bar.parts.total()},
+                    {"parts", parts_json(bar.parts)},
+                    {"bytes", bar.bytes},
+                    {"feasible", bar.is_feasible},
+                    {"compared", bar.candidates}});
     add_agreement(json.back(), bar.agreement);
   }
   return json;
@@ -78,14 +83,20 @@ Json bandwidth_json(const BandwidthView& view) {
   for (const auto& curve : view.curves)
     json["curves"].push_back({{"key", curve.key}, {"label", curve.label}, {"fixed_us", curve.fixed_us}, {"bits", curve.bits}});
   for (const auto& crossing : view.crossings)
-    json["break_evens"].push_back({{"below", crossing.below}, {"above", crossing.above}, {"bandwidth_bps", crossing.bandwidth_bps}, {"latency_us", crossing.latency_us}});
+    json["break_evens"].push_back(
+        {{"below", crossing.below}, {"above", crossing.above}, {"bandwidth_bps", crossing.bandwidth_bps}, {"latency_us", crossing.latency_us}});
   return json;
 }
 
 Json rare_json(const RareTraining& trained) {
   const auto& last = trained.measures.back();
   const auto& at = trained.operation;
-  return {{"auc", last.auc}, {"interval", {last.low, last.high}}, {"held_out", trained.held_out}, {"positives", trained.held_out_positives}, {"members", trained.members.size()}, {"averages", last.rounds},
+  return {{"auc", last.auc},
+          {"interval", {last.low, last.high}},
+          {"held_out", trained.held_out},
+          {"positives", trained.held_out_positives},
+          {"members", trained.members.size()},
+          {"averages", last.rounds},
           {"operation", {{"threshold", at.threshold}, {"recall", at.recall}, {"false_alarms", at.false_alarms}, {"precision", at.precision}}}};
 }
 
@@ -97,11 +108,16 @@ Json pruning_json(const Pruned& pruned) {
 }
 
 Json explain_json(const ExplainView& view) {
-  Json json{{"model", view.explained.model_name}, {"run_us", view.explained.run_us}, {"peak_gflops", view.explained.peak_gflops}, {"families", Json::array()}, {"steps", Json::array()}};
+  Json json{{"model", view.explained.model_name},
+            {"run_us", view.explained.run_us},
+            {"peak_gflops", view.explained.peak_gflops},
+            {"families", Json::array()},
+            {"steps", Json::array()}};
   for (const auto& family : view.families) json["families"].push_back({{"name", family.name}, {"us", family.us}, {"steps", family.steps}});
   for (const auto i : view.by_time) {
     const auto& step = view.explained.steps[i];
-    json["steps"].push_back({{"node", step.node}, {"implementation", step.implementation}, {"median_us", step.median_us}, {"share_of_peak", step.share_of_peak}});
+    json["steps"].push_back(
+        {{"node", step.node}, {"implementation", step.implementation}, {"median_us", step.median_us}, {"share_of_peak", step.share_of_peak}});
   }
   return json;
 }
@@ -110,7 +126,8 @@ Json explain_json(const ExplainView& view) {
 
 Json report_data(const Inputs& inputs) {
   const View view = make_view(inputs);
-  Json json{{"schema", "scissionlite.report/1"}, {"model", view.model}, {"headline", view.headline}, {"details", view.subline}, {"tables", Json::array()}};
+  Json json{
+      {"schema", "scissionlite.report/1"}, {"model", view.model}, {"headline", view.headline}, {"details", view.subline}, {"tables", Json::array()}};
   for (const auto& table : view.tables) {
     json["tables"].push_back({{"conditions", table.conditions}, {"rows", Json::array()}});
     for (const auto& row : table.rows) json["tables"].back()["rows"].push_back(row_json(row));

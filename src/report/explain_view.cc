@@ -35,7 +35,8 @@ ExplainView make_explain_view(const Explained& explained) {
   }
   view.by_time.resize(explained.steps.size());
   std::iota(view.by_time.begin(), view.by_time.end(), size_t{0});
-  std::stable_sort(view.by_time.begin(), view.by_time.end(), [&](size_t a, size_t b) { return explained.steps[a].median_us > explained.steps[b].median_us; });
+  std::stable_sort(view.by_time.begin(), view.by_time.end(),
+                   [&](size_t a, size_t b) { return explained.steps[a].median_us > explained.steps[b].median_us; });
   return view;
 }
 

@@ -8,7 +8,8 @@ constexpr int kVersion = 1;
 double not_negative(const JsonReader& json, const std::string& key) { return json.has(key) ? json.at(key).number_at_least(0) : 0; }
 
 ExplainedStep step_from(const JsonReader& json) {
-  json.allow_only({"node", "implementation", "shape", "macs", "bytes", "median_us", "gflops", "share_of_peak", "predicted_us", "is_measured", "instead", "instead_us"});
+  json.allow_only({"node", "implementation", "shape", "macs", "bytes", "median_us", "gflops", "share_of_peak", "predicted_us", "is_measured",
+                   "instead", "instead_us"});
   ExplainedStep step;
   step.node = json.at("node").text();
   step.implementation = json.at("implementation").text();
@@ -30,7 +31,8 @@ ExplainedStep step_from(const JsonReader& json) {
 Explained explained_from_json(const Json& raw, const std::string& where) {
   check_schema(raw, "explanation", kVersion, where);
   const JsonReader json(raw, where);
-  json.allow_only({"schema", "model_name", "engine", "version", "isa", "precision", "threads", "run_us", "peak_gflops", "arena_bytes", "values_bytes", "traffic_bytes", "operator_traffic_bytes", "steps", "command"});
+  json.allow_only({"schema", "model_name", "engine", "version", "isa", "precision", "threads", "run_us", "peak_gflops", "arena_bytes", "values_bytes",
+                   "traffic_bytes", "operator_traffic_bytes", "steps", "command"});
   Explained out;
   out.model_name = json.text_or("model_name", "");
   out.engine = json.at("engine").text();

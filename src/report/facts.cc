@@ -35,7 +35,8 @@ void add_profile(Facts& facts, const Profile& profile, const std::string& fallba
   facts.add(subject, "Precision", profile.engine.precision);
   facts.add(subject, "Widest instruction set used", profile.engine.isa);
   if (profile.whole.measured())
-    facts.add(subject, "Whole model", ms(profile.whole.median_us) + ", p95 " + ms(profile.whole.p95_us) + ", median of " + std::to_string(profile.whole.n));
+    facts.add(subject, "Whole model",
+              ms(profile.whole.median_us) + ", p95 " + ms(profile.whole.p95_us) + ", median of " + std::to_string(profile.whole.n));
   facts.add(subject, "Measured through", profile.via);
 }
 
@@ -55,10 +56,17 @@ void add_bench(Facts& facts, const BenchResults& bench, const std::string& subje
 
 /// Families that must always compete; a report says which of them it knows nothing of.
 const std::vector<std::pair<std::string, std::string>>& required_families() {
-  static const std::vector<std::pair<std::string, std::string>> kFamilies{
-      {"local", "local only"}, {"edge/file", "edge only with the source file"}, {"edge/raw", "edge only with raw pixels"}, {"edge/png", "edge only with PNG"},
-      {"edge/jpeg", "edge only with JPEG"}, {"edge/webp", "edge only with WebP"}, {"fp32", "plain cut fp32"}, {"fp16", "plain cut fp16"},
-      {"uint8", "plain cut uint8"}, {"pool", "pool transfer layer"}, {"learned", "learned transfer layer"}};
+  static const std::vector<std::pair<std::string, std::string>> kFamilies{{"local", "local only"},
+                                                                          {"edge/file", "edge only with the source file"},
+                                                                          {"edge/raw", "edge only with raw pixels"},
+                                                                          {"edge/png", "edge only with PNG"},
+                                                                          {"edge/jpeg", "edge only with JPEG"},
+                                                                          {"edge/webp", "edge only with WebP"},
+                                                                          {"fp32", "plain cut fp32"},
+                                                                          {"fp16", "plain cut fp16"},
+                                                                          {"uint8", "plain cut uint8"},
+                                                                          {"pool", "pool transfer layer"},
+                                                                          {"learned", "learned transfer layer"}};
   return kFamilies;
 }
 
@@ -126,7 +134,8 @@ std::vector<Fact> make_facts(const Inputs& inputs) {
       facts.add(subject, "Probes", link.n > 0 ? std::to_string(link.n) : "written by hand");
     }
   else if (inputs.plan && !inputs.plan->link_rtt_us.empty() && !inputs.plan->link_up_bps.empty())
-    add_link(facts, "Link of the plan", inputs.plan->link_rtt_us[0], inputs.plan->link_up_bps[0], inputs.plan->link_down_bps.empty() ? 0 : inputs.plan->link_down_bps[0]);
+    add_link(facts, "Link of the plan", inputs.plan->link_rtt_us[0], inputs.plan->link_up_bps[0],
+             inputs.plan->link_down_bps.empty() ? 0 : inputs.plan->link_down_bps[0]);
   if (inputs.plan) {
     facts.add("Plan", "Objective", inputs.plan->objective);
     facts.add("Plan", "Constraints", inputs.plan->constraints.empty() ? "none" : join(inputs.plan->constraints, "; "));
@@ -135,11 +144,13 @@ std::vector<Fact> make_facts(const Inputs& inputs) {
   }
   if (inputs.scores) {
     facts.add("Agreement", "Metric", inputs.scores->metric);
-    facts.add("Agreement", "Images", std::to_string(inputs.scores->images) + " scored, " + std::to_string(inputs.scores->images_fitted) + " others used for fitting");
+    facts.add("Agreement", "Images",
+              std::to_string(inputs.scores->images) + " scored, " + std::to_string(inputs.scores->images_fitted) + " others used for fitting");
     if (inputs.scores->label_accuracy >= 0) facts.add("Agreement", "Label accuracy of the uncut model", percent(inputs.scores->label_accuracy));
   }
   if (inputs.privacy) {
-    facts.add("Rebuilt pictures", "Images", std::to_string(inputs.privacy->held_out) + " judged on, " + std::to_string(inputs.privacy->images) + " others learned from");
+    facts.add("Rebuilt pictures", "Images",
+              std::to_string(inputs.privacy->held_out) + " judged on, " + std::to_string(inputs.privacy->images) + " others learned from");
     facts.add("Rebuilt pictures", "Size", std::to_string(inputs.privacy->width) + " \u00d7 " + std::to_string(inputs.privacy->height) + " pixels");
   }
   for (size_t i = 0; i < inputs.benches.size(); ++i)

@@ -19,9 +19,8 @@ std::string compared_to(double speedup) {
 std::string agreement_text(const CandidateRow& row, const std::string& metric) {
   const auto& a = row.agreement;
   if (!a.is_known()) return "How often its answer equals the uncut model's was not measured (see `scissionlite score`).";
-  std::string text = metric == "top1" || metric.empty()
-                         ? "Its answer is the uncut model's on " + percent(a.share)
-                         : "Its agreement with the uncut model (" + metric + ") is " + percent(a.share);
+  std::string text = metric == "top1" || metric.empty() ? "Its answer is the uncut model's on " + percent(a.share)
+                                                        : "Its agreement with the uncut model (" + metric + ") is " + percent(a.share);
   if (a.n <= 0) return text + ", by construction.";
   return text + (metric == "top1" || metric.empty() ? " of " : " over ") + std::to_string(a.n) + " images (95 % interval " +
          format_fixed(a.interval.low * 100, 1) + "\u2013" + percent(a.interval.high) + ").";
@@ -53,13 +52,16 @@ Kind kind_of(const CandidateRow& row) {
 /// The fastest of the other kinds that could run and meets the constraints: rows are fastest first.
 std::string rivals_of(const CandidateTable& table, const CandidateRow& chosen) {
   std::vector<std::string> parts;
-  for (const auto& [kind, name] : {std::pair{Kind::kSplit, "the best split"}, {Kind::kEdge, "the best edge-only candidate"}, {Kind::kLocal, "the device alone"}}) {
+  for (const auto& [kind, name] :
+       {std::pair{Kind::kSplit, "the best split"}, {Kind::kEdge, "the best edge-only candidate"}, {Kind::kLocal, "the device alone"}}) {
     if (kind == kind_of(chosen)) continue;
     for (const auto& row : table.rows) {
       if (kind_of(row) != kind || !row.problem.empty() || row.best_us() <= 0) continue;
-      std::string text = std::string(name) + (kind == Kind::kLocal ? "" : " (" + row.label + ")") + (row.is_measured() ? " takes " : " is predicted at ") + ms(row.best_us());
+      std::string text = std::string(name) + (kind == Kind::kLocal ? "" : " (" + row.label + ")") +
+                         (row.is_measured() ? " takes " : " is predicted at ") + ms(row.best_us());
       if (kind != Kind::kLocal) text += " and sends " + bytes_text(row.bytes);
-      if (kind != Kind::kLocal && row.agreement.is_known()) text += " at agreement " + percent(row.agreement.share) + " (" + interval_words(row.agreement) + ")";
+      if (kind != Kind::kLocal && row.agreement.is_known())
+        text += " at agreement " + percent(row.agreement.share) + " (" + interval_words(row.agreement) + ")";
       parts.push_back(text);
       break;
     }

@@ -25,7 +25,7 @@ using Attributes = std::initializer_list<std::pair<std::string_view, std::string
 [[nodiscard]] std::string coordinate(double value);
 
 // Numbers for people; an en dash where there is none.
-[[nodiscard]] std::string ms(double duration_us);             ///< "61.2 ms", three figures
+[[nodiscard]] std::string ms(double duration_us);  ///< "61.2 ms", three figures
 [[nodiscard]] std::string percent(double share, int decimals = 1);
 [[nodiscard]] std::string bandwidth(double bits_per_second);  ///< "58.8 Mbit/s"
 [[nodiscard]] std::string bytes_text(double bytes);           ///< "25.1 kB"; "0" for nothing; dash below 0

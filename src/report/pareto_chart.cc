@@ -22,15 +22,19 @@ struct Range {
 /// Circle: split; square: edge only; triangle: local.
 std::string mark_of(const ParetoPoint& point, double x, double y, double r) {
   if (point.key == "local")
-    return element("path", {{"d", "M" + coordinate(x) + " " + coordinate(y - 1.25 * r) + "l" + coordinate(1.2 * r) + " " + coordinate(2.1 * r) + "h" + coordinate(-2.4 * r) + "z"}});
+    return element("path", {{"d", "M" + coordinate(x) + " " + coordinate(y - 1.25 * r) + "l" + coordinate(1.2 * r) + " " + coordinate(2.1 * r) + "h" +
+                                      coordinate(-2.4 * r) + "z"}});
   if (point.key.rfind("edge/", 0) == 0)
-    return element("rect", {{"x", coordinate(x - r)}, {"y", coordinate(y - r)}, {"width", coordinate(2 * r)}, {"height", coordinate(2 * r)}, {"rx", "1.5"}});
+    return element("rect",
+                   {{"x", coordinate(x - r)}, {"y", coordinate(y - r)}, {"width", coordinate(2 * r)}, {"height", coordinate(2 * r)}, {"rx", "1.5"}});
   return element("circle", {{"cx", coordinate(x)}, {"cy", coordinate(y)}, {"r", coordinate(r * 1.1)}});
 }
 
 std::string tip_of(const ParetoPoint& point) {
   return point.label + (point.is_chosen ? " (chosen)" : "") + "\n" + ms(point.latency_us) + ", " + bytes_text(point.bytes) + " sent" +
-         (point.agreement.is_known() ? "\nagreement " + percent(point.agreement.share) + " (" + interval_words(point.agreement) + ")" : ", agreement not measured") + (point.on_front ? "\non the Pareto front" : "");
+         (point.agreement.is_known() ? "\nagreement " + percent(point.agreement.share) + " (" + interval_words(point.agreement) + ")"
+                                     : ", agreement not measured") +
+         (point.on_front ? "\non the Pareto front" : "");
 }
 
 std::string plain(double value, double unit) {
@@ -59,12 +63,19 @@ std::string pareto_chart(const std::vector<ParetoPoint>& points) {
   const double zero = frame.y0() + kZeroLane / 2;
   Frame axis = frame;
   axis.bottom -= kZeroLane;
-  std::string out = y_axis(frame, y, 7, [](double v) { return bytes_text(v); }, "bytes sent an image (log scale)") +
-                    element("rect", {{"x", coordinate(frame.x0())}, {"y", coordinate(frame.y0())}, {"width", coordinate(frame.x1() - frame.x0())}, {"height", coordinate(kZeroLane)}, {"class", "lane"}}) +
+  std::string out = y_axis(
+                        frame, y, 7, [](double v) { return bytes_text(v); }, "bytes sent an image (log scale)") +
+                    element("rect", {{"x", coordinate(frame.x0())},
+                                     {"y", coordinate(frame.y0())},
+                                     {"width", coordinate(frame.x1() - frame.x0())},
+                                     {"height", coordinate(kZeroLane)},
+                                     {"class", "lane"}}) +
                     text(frame.x0() - 8, zero + 4, "nothing", "tick", "end") +
-                    x_axis(axis, x, 9, [](double v) { return plain(v, 1e3); }, "latency, ms (log scale)");
+                    x_axis(
+                        axis, x, 9, [](double v) { return plain(v, 1e3); }, "latency, ms (log scale)");
   auto order = points;  // the front last, so that it lies on top
-  std::stable_sort(order.begin(), order.end(), [](const ParetoPoint& a, const ParetoPoint& b) { return a.on_front + 2 * a.is_chosen < b.on_front + 2 * b.is_chosen; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const ParetoPoint& a, const ParetoPoint& b) { return a.on_front + 2 * a.is_chosen < b.on_front + 2 * b.is_chosen; });
   size_t on_front = 0;
   for (const auto& point : order) {
     const double px = x(point.latency_us), py = point.bytes > 0 ? y(point.bytes) : zero;
@@ -73,10 +84,16 @@ std::string pareto_chart(const std::vector<ParetoPoint>& points) {
     if (point.is_chosen)
       marks += element("circle", {{"cx", coordinate(px)}, {"cy", coordinate(py)}, {"r", "11"}, {"class", "ring"}}) +
                text(px + (px > frame.x1() - 80 ? -16 : 16), py + 4, "chosen", "chosen-mark", px > frame.x1() - 80 ? "end" : "start");
-    out += element("g", {{"class", "point " + agreement_class(point.agreement.share) + (point.on_front ? " front" : " off-front")}, {"data-key", point.key}, {"data-tip", tip_of(point)}}, marks);
+    out += element("g",
+                   {{"class", "point " + agreement_class(point.agreement.share) + (point.on_front ? " front" : " off-front")},
+                    {"data-key", point.key},
+                    {"data-tip", tip_of(point)}},
+                   marks);
   }
-  return svg(frame, "chart-pareto", "Latency against bytes sent",
-             std::to_string(points.size()) + " candidates, " + std::to_string(on_front) + " of them on the Pareto front of latency, bytes and agreement.", out);
+  return svg(
+      frame, "chart-pareto", "Latency against bytes sent",
+      std::to_string(points.size()) + " candidates, " + std::to_string(on_front) + " of them on the Pareto front of latency, bytes and agreement.",
+      out);
 }
 
 }  // namespace scissionlite::report

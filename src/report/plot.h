@@ -28,6 +28,7 @@ using Format = std::function<std::string(double)>;
 /// Ticks and labels of the horizontal axis, its name below.
 [[nodiscard]] std::string x_axis(const Frame& frame, const Scale& scale, int ticks, const Format& format, const std::string& name);
 /// The svg element around `content`, with title and description for those who do not see it.
-[[nodiscard]] std::string svg(const Frame& frame, const std::string& id, const std::string& title, const std::string& description, const std::string& content);
+[[nodiscard]] std::string svg(const Frame& frame, const std::string& id, const std::string& title, const std::string& description,
+                              const std::string& content);
 
 }  // namespace scissionlite::report

@@ -18,14 +18,17 @@ PrunedWidth width_from(const JsonReader& json) {
   return out;
 }
 
-std::optional<double> share(const JsonReader& json, const std::string& key) { return json.has(key) ? std::optional(json.at(key).number_at_least(0)) : std::nullopt; }
+std::optional<double> share(const JsonReader& json, const std::string& key) {
+  return json.has(key) ? std::optional(json.at(key).number_at_least(0)) : std::nullopt;
+}
 
 }  // namespace
 
 Pruned pruned_from_json(const Json& raw, const std::string& where) {
   check_schema(raw, "pruning", kVersion, where);
   const JsonReader json(raw, where);
-  json.allow_only({"schema", "parameters", "macs", "latency_us", "predicted_latency_us", "budget", "largest_error", "is_within_budget", "refused", "layers", "blocks", "score", "search", "tuning"});
+  json.allow_only({"schema", "parameters", "macs", "latency_us", "predicted_latency_us", "budget", "largest_error", "is_within_budget", "refused",
+                   "layers", "blocks", "score", "search", "tuning"});
   Pruned out;
   out.parameters = both(json.at("parameters"));
   out.macs = both(json.at("macs"));
@@ -33,7 +36,8 @@ Pruned pruned_from_json(const Json& raw, const std::string& where) {
   if (json.has("predicted_latency_us")) {
     const auto predicted = json.at("predicted_latency_us");
     predicted.allow_only({"machine", "before", "after"});
-    out.predicted.emplace(predicted.at("machine").text(), BeforeAfter{predicted.at("before").number_at_least(0), predicted.at("after").number_at_least(0)});
+    out.predicted.emplace(predicted.at("machine").text(),
+                          BeforeAfter{predicted.at("before").number_at_least(0), predicted.at("after").number_at_least(0)});
   }
   out.is_within_budget = json.boolean_or("is_within_budget", true);
   for (const auto& reason : json.at("refused").elements()) out.refused.push_back(reason.text());

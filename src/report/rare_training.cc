@@ -15,7 +15,8 @@ RareMeasure measure_from(const JsonReader& json) {
   const auto auc = json.at("auc");
   const auto interval = auc.at("interval").elements();
   if (interval.size() != 2) auc.at("interval").fail("two shares");
-  return {json.at("stage").integer(), json.at("step").integer(), json.at("rounds").integer(), share(auc.at("value")), share(interval[0]), share(interval[1])};
+  return {json.at("stage").integer(), json.at("step").integer(), json.at("rounds").integer(),
+          share(auc.at("value")),     share(interval[0]),        share(interval[1])};
 }
 
 RareOperation point_from(const JsonReader& json) {
@@ -38,7 +39,8 @@ RareTraining rare_training_from_json(const Json& raw, const std::string& where) 
   if (out.measures.empty()) json.at("measures").fail("at least one");
   out.held_out_positives = raw.at("measures").back().at("auc").at("positives").get<int64_t>();
   const auto operation = json.at("operation");
-  out.operation = {share(operation.at("threshold")), share(operation.at("recall")), share(operation.at("false_alarms")), share(operation.at("precision"))};
+  out.operation = {share(operation.at("threshold")), share(operation.at("recall")), share(operation.at("false_alarms")),
+                   share(operation.at("precision"))};
   for (const auto& point : json.at("curve").elements()) out.curve.push_back(point_from(point));
   out.rounds = json.at("exchanged").at("rounds").integer(), out.bytes_sent = json.at("exchanged").at("bytes_sent").integer();
   for (const auto& note : json.at("notes").elements()) out.notes.push_back(note.text());

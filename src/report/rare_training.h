@@ -24,8 +24,8 @@ struct RareTraining {
   double positive_rate = 0;  // of batches
   std::vector<RareMember> members;
   std::vector<RareMeasure> measures;
-  RareOperation operation;            // that was chosen
-  std::vector<RareOperation> curve;   // by falling threshold
+  RareOperation operation;             // that was chosen
+  std::vector<RareOperation> curve;    // by falling threshold
   int64_t rounds = 0, bytes_sent = 0;  // of a member
   std::vector<std::string> notes;
 };

@@ -10,8 +10,8 @@ namespace {
 constexpr size_t kColours = 8;  // of the style; further curves share the last one
 
 std::string tip_of(const RatePoint& point) {
-  return point.label + (point.is_chosen ? " (chosen)" : "") + "\n" + bytes_text(point.bytes) + " an image\nagreement " + percent(point.agreement.share) + " (" +
-         interval_words(point.agreement) + ")";
+  return point.label + (point.is_chosen ? " (chosen)" : "") + "\n" + bytes_text(point.bytes) + " an image\nagreement " +
+         percent(point.agreement.share) + " (" + interval_words(point.agreement) + ")";
 }
 
 std::string point_mark(const RatePoint& point, double x, double y) {
@@ -31,8 +31,10 @@ std::string rate_chart(const RateView& view) {
   const Frame frame{.height = 420, .right = 190, .top = 34};
   const auto x = Scale::logarithmic(low / 1.2, high * 1.2, frame.x0(), frame.x1());
   const auto y = Scale::linear(0, 1, frame.y0(), frame.y1());
-  std::string out = y_axis(frame, y, 10, [](double v) { return percent(v); }, "same answer as the uncut model") +
-                    x_axis(frame, x, 9, [](double v) { return bytes_text(v); }, "bytes sent an image (log scale)");
+  std::string out = y_axis(
+                        frame, y, 10, [](double v) { return percent(v); }, "same answer as the uncut model") +
+                    x_axis(
+                        frame, x, 9, [](double v) { return bytes_text(v); }, "bytes sent an image (log scale)");
   constexpr double kLegendLine = 20;
   for (size_t i = 0; i < view.curves.size(); ++i) {
     const auto& curve = view.curves[i];
@@ -45,9 +47,11 @@ std::string rate_chart(const RateView& view) {
     }
     const double legend = frame.y1() + 10 + kLegendLine * static_cast<double>(i);
     out += element("g", {{"class", "curve rate " + css}, {"data-name", curve.name}}, element("path", {{"d", path}}) + marks) +
-           element("g", {{"class", "curve-label " + css}}, line(frame.x1() + 14, legend - 4, frame.x1() + 34, legend - 4, "") + text(frame.x1() + 40, legend, curve.name));
+           element("g", {{"class", "curve-label " + css}},
+                   line(frame.x1() + 14, legend - 4, frame.x1() + 34, legend - 4, "") + text(frame.x1() + 40, legend, curve.name));
   }
-  return svg(frame, "chart-rate", "Agreement over bytes", std::to_string(points) + " candidates in " + std::to_string(view.curves.size()) + " families, at cut " + view.cut_id + ".", out);
+  return svg(frame, "chart-rate", "Agreement over bytes",
+             std::to_string(points) + " candidates in " + std::to_string(view.curves.size()) + " families, at cut " + view.cut_id + ".", out);
 }
 
 }  // namespace scissionlite::report

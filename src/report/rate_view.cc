@@ -56,7 +56,8 @@ RateView make_rate_view(const Scores& scores, const std::string& chosen_key) {
     if (name.empty()) continue;
     const auto place = places.emplace(name, view.curves.size()).first->second;
     if (place == view.curves.size()) view.curves.push_back({name, {}});
-    view.curves[place].points.push_back({score.candidate, label_of(score.candidate), score.bytes_mean, {score.agreement, score.interval, score.n}, score.candidate == chosen_key});
+    view.curves[place].points.push_back(
+        {score.candidate, label_of(score.candidate), score.bytes_mean, {score.agreement, score.interval, score.n}, score.candidate == chosen_key});
   }
   for (auto& curve : view.curves)
     std::stable_sort(curve.points.begin(), curve.points.end(), [](const RatePoint& a, const RatePoint& b) { return a.bytes < b.bytes; });

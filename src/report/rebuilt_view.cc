@@ -19,8 +19,12 @@ std::string baseline_label(const std::string& name) {
 }
 
 RebuiltRow row_of(const PrivacyRow& row, bool is_baseline, const std::string& chosen_key) {
-  return {.key = row.candidate, .label = is_baseline ? baseline_label(row.candidate) : label_of(row.candidate), .quality = row.quality, .pictures = data_uris(row.pictures),
-          .is_chosen = row.candidate == chosen_key, .is_baseline = is_baseline};
+  return {.key = row.candidate,
+          .label = is_baseline ? baseline_label(row.candidate) : label_of(row.candidate),
+          .quality = row.quality,
+          .pictures = data_uris(row.pictures),
+          .is_chosen = row.candidate == chosen_key,
+          .is_baseline = is_baseline};
 }
 
 }  // namespace

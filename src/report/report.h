@@ -33,7 +33,7 @@ struct Inputs {
   std::optional<Explained> explained;  // of the model, or of a half of it
   std::optional<Pruned> pruned;
   std::optional<RareTraining> rare_training;
-  std::string command;                // that makes this page
+  std::string command;  // that makes this page
 };
 
 /// @throws InvalidArgument when there is no input at all, or when two inputs are of different models (names both).

@@ -24,7 +24,14 @@ PlannedCandidate planned(const std::string& key, double latency_us, double bytes
   c.agreement = agreement;
   c.agreement_interval = {agreement - 0.02, agreement + 0.01};
   c.agreement_n = 268;
-  c.stages = {{.machine = "device", .decode_us = 0, .compute_us = latency_us / 2, .encode_us = 0, .wire_us = latency_us / 2, .bytes = bytes, .first = "", .last = ""}};
+  c.stages = {{.machine = "device",
+               .decode_us = 0,
+               .compute_us = latency_us / 2,
+               .encode_us = 0,
+               .wire_us = latency_us / 2,
+               .bytes = bytes,
+               .first = "",
+               .last = ""}};
   return c;
 }
 
@@ -93,9 +100,7 @@ const CandidateRow& row_of(const View& view, const std::string& key) {
 std::string error_of(const Inputs& inputs) {
   try {
     (void)render_html(inputs);
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "(nothing was thrown)";
 }
 
@@ -104,10 +109,13 @@ bool holds(const std::string& text, const std::string& part) { return text.find(
 TEST(ReportHeadline, OfAPlanSaysThatItPredicts) {
   const View view = make_view(with_plan());
   EXPECT_TRUE(view.is_prediction);
-  EXPECT_EQ(view.headline,
-            "Splitting net (cut 12, uint8) is predicted to answer in 50.0 ms, 3.00 times faster than the device alone (150 ms), and sends 9.40 kB an image. "
-            "Its answer is the uncut model's on 97.0 % of 268 images (95 % interval 95.0\u201398.0 %).");
-  EXPECT_TRUE(holds(view.subline, "the best edge-only candidate (Edge only, JPEG q90 4:2:0) is predicted at 70.0 ms and sends 16.6 kB at agreement 94.0 % (n = 268, 92.0\u201395.0 %)"))
+  EXPECT_EQ(
+      view.headline,
+      "Splitting net (cut 12, uint8) is predicted to answer in 50.0 ms, 3.00 times faster than the device alone (150 ms), and sends 9.40 kB an image. "
+      "Its answer is the uncut model's on 97.0 % of 268 images (95 % interval 95.0\u201398.0 %).");
+  EXPECT_TRUE(holds(
+      view.subline,
+      "the best edge-only candidate (Edge only, JPEG q90 4:2:0) is predicted at 70.0 ms and sends 16.6 kB at agreement 94.0 % (n = 268, 92.0\u201395.0 %)"))
       << view.subline;
 }
 
@@ -122,7 +130,9 @@ TEST(ReportHeadline, OfABenchIsMeasured) {
 TEST(ReportHeadline, SaysWhenThePlanWasNotTheFastest) {
   auto inputs = with_both();
   inputs.benches[0].rows.push_back(measured("edge/jpeg-q90-420", 40'000, 0.9, 40));
-  EXPECT_TRUE(holds(make_view(inputs).subline, "In this measurement the plan was not the fastest: Edge only, JPEG q90 4:2:0 took 40.0 ms at agreement 90.0 % (n = 40, 80.0\u201395.0 %)."))
+  EXPECT_TRUE(holds(
+      make_view(inputs).subline,
+      "In this measurement the plan was not the fastest: Edge only, JPEG q90 4:2:0 took 40.0 ms at agreement 90.0 % (n = 40, 80.0\u201395.0 %)."))
       << make_view(inputs).subline;
 }
 
@@ -195,13 +205,17 @@ TEST(ReportAgreement, ByConstructionHasNoImages) {
 }
 
 TEST(ReportErrors, NoInputNamesTheOptions) {
-  EXPECT_EQ(error_of({}), "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
+  EXPECT_EQ(
+      error_of({}),
+      "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
 }
 
 TEST(ReportErrors, InputsOfTwoModelsAreNamed) {
   auto inputs = with_both();
   inputs.benches[0].model_sha256 = kOtherSha;
-  EXPECT_EQ(error_of(inputs), "[report] a bench is of model bbbbbbbbbbbb..., the plan of aaaaaaaaaaaa...; one page shows one model, so give files that were made from the same one");
+  EXPECT_EQ(
+      error_of(inputs),
+      "[report] a bench is of model bbbbbbbbbbbb..., the plan of aaaaaaaaaaaa...; one page shows one model, so give files that were made from the same one");
   inputs = with_plan();
   inputs.scores = sample_scores("top1");
   inputs.scores->model_sha256 = kOtherSha;
@@ -280,7 +294,8 @@ Inputs with_privacy() {
   privacy.width = privacy.height = 16;
   privacy.originals = {"iVBORw0KGgo="};
   privacy.baselines = {{.candidate = "mean picture", .quality = {12, {11, 13}, 0.2, {0.1, 0.3}, 80}, .pictures = privacy.originals}};
-  privacy.candidates = {{.candidate = "split/30/uint8", .quality = {17, {16, 18}, 0.4, {0.3, 0.5}, 80}}, {.candidate = "split/12/uint8", .quality = {21.5, {21, 22}, 0.6, {0.5, 0.7}, 80}, .pictures = privacy.originals}};
+  privacy.candidates = {{.candidate = "split/30/uint8", .quality = {17, {16, 18}, 0.4, {0.3, 0.5}, 80}},
+                        {.candidate = "split/12/uint8", .quality = {21.5, {21, 22}, 0.6, {0.5, 0.7}, 80}, .pictures = privacy.originals}};
   inputs.privacy = privacy;
   return inputs;
 }
@@ -291,7 +306,9 @@ TEST(ReportPrivacy, BaselinesThenByFallingPsnr) {
   for (const auto& row : view.rebuilt.rows) order += row.label + (row.is_chosen ? "*" : "") + "; ";
   EXPECT_EQ(order, "Nothing: the mean picture of all; Split at 12, uint8*; Split at 30, uint8; ");
   const auto page = render_html(with_privacy());
-  EXPECT_TRUE(holds(page, "<img src=\"data:image/png;base64,iVBORw0KGgo=\" alt=\"Held-out picture 1, rebuilt from: Split at 12, uint8\" width=\"16\" height=\"16\">"));
+  EXPECT_TRUE(holds(
+      page,
+      "<img src=\"data:image/png;base64,iVBORw0KGgo=\" alt=\"Held-out picture 1, rebuilt from: Split at 12, uint8\" width=\"16\" height=\"16\">"));
   EXPECT_TRUE(holds(page, "21.50 dB<small>21.00\u201322.00</small>"));
   EXPECT_TRUE(holds(page, "trained on 320 images"));
   EXPECT_TRUE(holds(render_text(with_privacy()), "* Split at 12, uint8"));
@@ -309,9 +326,18 @@ TEST(ReportPrivacy, OfAnotherModelIsRefused) {
 
 Json pruning_json() {
   const auto both = [](double before, double after) { return Json{{"before", before}, {"after", after}}; };
-  return {{"schema", "scissionlite.pruning/1"}, {"parameters", both(1000, 400)}, {"macs", both(5e6, 3e6)}, {"latency_us", both(500, 300)}, {"largest_error", 1e-7}, {"is_within_budget", true}, {"refused", Json::array({"<u>why"})},
-          {"layers", Json::array({{{"name", "<i>first"}, {"channels", 4}, {"kept", 1}, {"magnitudes", {0, 0, 0.1, 0.9}}}})}, {"blocks", Json::array({{{"name", "block"}, {"gate", 0}}, {{"name", "other"}, {"gate", 0.5}}})},
-          {"score", {{"before", 0.9}, {"after", 0.91}}}, {"search", Json::object()}, {"tuning", {{"command", "scissionlite-train prune x"}}}};
+  return {{"schema", "scissionlite.pruning/1"},
+          {"parameters", both(1000, 400)},
+          {"macs", both(5e6, 3e6)},
+          {"latency_us", both(500, 300)},
+          {"largest_error", 1e-7},
+          {"is_within_budget", true},
+          {"refused", Json::array({"<u>why"})},
+          {"layers", Json::array({{{"name", "<i>first"}, {"channels", 4}, {"kept", 1}, {"magnitudes", {0, 0, 0.1, 0.9}}}})},
+          {"blocks", Json::array({{{"name", "block"}, {"gate", 0}}, {{"name", "other"}, {"gate", 0.5}}})},
+          {"score", {{"before", 0.9}, {"after", 0.91}}},
+          {"search", Json::object()},
+          {"tuning", {{"command", "scissionlite-train prune x"}}}};
 }
 
 TEST(ReportPruning, AloneMakesAPageAndNothingOfItIsMarkup) {
@@ -345,16 +371,30 @@ TEST(ReportPruning, SaysWhatIsWrongInTheFile) {
   try {
     (void)pruned_from_json(json, "pruning.json");
     FAIL() << "took more channels than there were";
-  } catch (const InvalidArgument& e) {
-    EXPECT_TRUE(holds(e.what(), "pruning.json.layers[0].kept")) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_TRUE(holds(e.what(), "pruning.json.layers[0].kept")) << e.what(); }
 }
 
 Json rare_training_json() {
-  const auto measure = [](int stage, int step, double auc) { return Json{{"stage", stage}, {"step", step}, {"rounds", step / 4}, {"rate", 0.1}, {"loss", 1}, {"seconds", 1}, {"auc", {{"value", auc}, {"interval", {auc - 0.05, auc + 0.05}}, {"positives", 20}, {"negatives", 60}}}}; };
-  return {{"schema", "scissionlite.rare_training/1"}, {"model", "a.onnx"}, {"command", "scissionlite-train train <x>"}, {"images", 240}, {"held_out", 80}, {"positive_rate", 0.5}, {"notes", Json::array({"member 1 has <b>none"})},
-          {"members", Json::array({{{"images", 120}, {"positives", 3}}, {{"images", 120}, {"positives", 0}}})}, {"measures", Json::array({measure(0, 0, 0.5), measure(1, 40, 0.9)})},
-          {"operation", {{"threshold", 0.4}, {"recall", 0.75}, {"false_alarms", 0.1}, {"precision", 0.6}}}, {"curve", Json::array({{0.9, 0.5, 0, 1}, {0.4, 0.75, 0.1, 0.6}, {0.1, 1, 1, 0.25}})},
+  const auto measure = [](int stage, int step, double auc) {
+    return Json{{"stage", stage},
+                {"step", step},
+                {"rounds", step / 4},
+                {"rate", 0.1},
+                {"loss", 1},
+                {"seconds", 1},
+                {"auc", {{"value", auc}, {"interval", {auc - 0.05, auc + 0.05}}, {"positives", 20}, {"negatives", 60}}}};
+  };
+  return {{"schema", "scissionlite.rare_training/1"},
+          {"model", "a.onnx"},
+          {"command", "scissionlite-train train <x>"},
+          {"images", 240},
+          {"held_out", 80},
+          {"positive_rate", 0.5},
+          {"notes", Json::array({"member 1 has <b>none"})},
+          {"members", Json::array({{{"images", 120}, {"positives", 3}}, {{"images", 120}, {"positives", 0}}})},
+          {"measures", Json::array({measure(0, 0, 0.5), measure(1, 40, 0.9)})},
+          {"operation", {{"threshold", 0.4}, {"recall", 0.75}, {"false_alarms", 0.1}, {"precision", 0.6}}},
+          {"curve", Json::array({{0.9, 0.5, 0, 1}, {0.4, 0.75, 0.1, 0.6}, {0.1, 1, 1, 0.25}})},
           {"exchanged", {{"rounds", 12}, {"bytes_sent", 5000}, {"bytes_received", 5000}, {"seconds", 1}}}};
 }
 
@@ -362,7 +402,9 @@ TEST(ReportRareTraining, AloneMakesAPageWithCurves) {
   Inputs inputs;
   inputs.rare_training = rare_training_from_json(rare_training_json(), "auc.json");
   const auto page = render_html(inputs);
-  for (const char* part : {"chart-roc", "chart-precision", "chart-auc", "table-members", "AUC 0.9000", "finds 75.0 % of the positives with 10.0 % false alarms", "2 members averaged 10 times"}) EXPECT_TRUE(holds(page, part)) << part;
+  for (const char* part : {"chart-roc", "chart-precision", "chart-auc", "table-members", "AUC 0.9000",
+                           "finds 75.0 % of the positives with 10.0 % false alarms", "2 members averaged 10 times"})
+    EXPECT_TRUE(holds(page, part)) << part;
   EXPECT_FALSE(holds(page, "<b>none"));
   EXPECT_FALSE(holds(page, "train <x>"));
   EXPECT_EQ(report_data(inputs)["rare_training"]["operation"]["recall"], 0.75);
@@ -375,9 +417,7 @@ TEST(ReportRareTraining, SaysWhatIsWrongInTheFile) {
     change(json);
     try {
       (void)rare_training_from_json(json, "auc.json");
-    } catch (const InvalidArgument& e) {
-      return std::string(e.what());
-    }
+    } catch (const InvalidArgument& e) { return std::string(e.what()); }
     return std::string("accepted");
   };
   EXPECT_TRUE(holds(refusal([](Json& json) { json["operation"]["recall"] = 2; }), "auc.json.operation.recall"));
@@ -387,10 +427,28 @@ TEST(ReportRareTraining, SaysWhatIsWrongInTheFile) {
 }
 
 Json explanation_json() {
-  return {{"schema", "scissionlite.explanation/1"}, {"engine", "native"}, {"run_us", 1000}, {"peak_gflops", 50}, {"steps", Json::array({
-            {{"node", "first"}, {"implementation", "direct vectors=3"}, {"shape", {1, 8, 4, 4}}, {"macs", 1000000}, {"bytes", 1024}, {"median_us", 200}, {"gflops", 10}, {"share_of_peak", 0.2}},
-            {{"node", "<i>second</i>"}, {"implementation", "direct vectors=2"}, {"shape", {1, 8, 4, 4}}, {"macs", 0}, {"bytes", 1024}, {"median_us", 300}, {"instead", "<b>winograd"}, {"instead_us", 12}},
-            {{"node", "third"}, {"implementation", "pool"}, {"shape", {1, 8, 1, 1}}, {"macs", 0}, {"bytes", 1024}, {"median_us", 0}}})}};
+  return {{"schema", "scissionlite.explanation/1"},
+          {"engine", "native"},
+          {"run_us", 1000},
+          {"peak_gflops", 50},
+          {"steps",
+           Json::array({{{"node", "first"},
+                         {"implementation", "direct vectors=3"},
+                         {"shape", {1, 8, 4, 4}},
+                         {"macs", 1000000},
+                         {"bytes", 1024},
+                         {"median_us", 200},
+                         {"gflops", 10},
+                         {"share_of_peak", 0.2}},
+                        {{"node", "<i>second</i>"},
+                         {"implementation", "direct vectors=2"},
+                         {"shape", {1, 8, 4, 4}},
+                         {"macs", 0},
+                         {"bytes", 1024},
+                         {"median_us", 300},
+                         {"instead", "<b>winograd"},
+                         {"instead_us", 12}},
+                        {{"node", "third"}, {"implementation", "pool"}, {"shape", {1, 8, 1, 1}}, {"macs", 0}, {"bytes", 1024}, {"median_us", 0}}})}};
 }
 
 TEST(ReportExplain, StepsByTimeAndFamiliesByTheirFirstWord) {
@@ -422,7 +480,8 @@ TEST(ReportExplain, ABadFileIsRefusedWithItsField) {
     } catch (const InvalidArgument& e) { return e.what(); }
     return "";
   };
-  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][1].erase("median_us"); }), "explain.json.steps[1]")) << error_with([](Json& j) { j["steps"][1].erase("median_us"); });
+  EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][1].erase("median_us"); }), "explain.json.steps[1]"))
+      << error_with([](Json& j) { j["steps"][1].erase("median_us"); });
   EXPECT_TRUE(holds(error_with([](Json& j) { j["steps"][2]["median_us"] = -1; }), "explain.json.steps[2].median_us"));
   EXPECT_TRUE(holds(error_with([](Json& j) { j["schema"] = "scissionlite.plan/1"; }), "scissionlite.explanation"));
   EXPECT_TRUE(holds(error_with([](Json& j) { j["stepss"] = 1; }), "stepss"));

@@ -18,7 +18,8 @@ std::string name_cell(const CandidateRow& row) {
 std::string measured_cell(const CandidateRow& row) {
   if (!row.is_measured()) return escape("\u2013");
   std::string detail = "n = " + std::to_string(row.n);
-  if (row.measured_ci.high > 0) detail += ", " + ms(row.measured_ci.low).substr(0, ms(row.measured_ci.low).find(' ')) + "\u2013" + ms(row.measured_ci.high);
+  if (row.measured_ci.high > 0)
+    detail += ", " + ms(row.measured_ci.low).substr(0, ms(row.measured_ci.low).find(' ')) + "\u2013" + ms(row.measured_ci.high);
   return escape(ms(row.measured_us)) + small(detail);
 }
 
@@ -44,7 +45,8 @@ std::string row_markup(const CandidateRow& row, bool has_measured) {
   std::string cells = element("td", {{"class", "words"}}, name_cell(row));
   if (has_measured) cells += element("td", {{"data-field", "measured"}}, measured_cell(row)) + element("td", {{"data-field", "p95"}}, ms(row.p95_us));
   cells += element("td", {{"data-field", "predicted"}}, predicted_cell(row)) + element("td", {{"data-field", "bytes"}}, bytes_text(row.bytes)) +
-           element("td", {{"data-field", "agreement"}}, agreement_cell(row.agreement)) + element("td", {{"data-field", "speedup"}}, speedup_cell(row));
+           element("td", {{"data-field", "agreement"}}, agreement_cell(row.agreement)) +
+           element("td", {{"data-field", "speedup"}}, speedup_cell(row));
   return element("tr", {{"data-key", row.key}, {"class", row.is_chosen ? "chosen" : row.problem.empty() ? "" : "failed"}}, cells);
 }
 
@@ -53,12 +55,15 @@ std::string row_markup(const CandidateRow& row, bool has_measured) {
 std::string table_section(const CandidateTable& table, size_t index) {
   std::string head = element("th", {{"scope", "col"}, {"class", "words"}}, "What leaves the device");
   if (table.has_measured) head += "<th scope=\"col\">Median, 95 %</th><th scope=\"col\">p95</th>";
-  head += "<th scope=\"col\">Predicted</th><th scope=\"col\">Bytes an image</th><th scope=\"col\">Agreement, 95 %</th><th scope=\"col\">Over local</th>";
+  head +=
+      "<th scope=\"col\">Predicted</th><th scope=\"col\">Bytes an image</th><th scope=\"col\">Agreement, 95 %</th><th scope=\"col\">Over local</th>";
   std::string body;
   for (const auto& row : table.rows) body += row_markup(row, table.has_measured);
   const std::string id = index == 0 ? "candidates" : "candidates-" + std::to_string(index + 1);
-  return element("section", {{"id", id}}, element("h2", {}, escape(table.title)) + (table.conditions.empty() ? "" : element("p", {{"class", "note"}}, escape(table.conditions))) +
-                                              element("div", {{"class", "scroll"}}, element("table", {}, element("thead", {}, element("tr", {}, head)) + element("tbody", {}, body))));
+  return element(
+      "section", {{"id", id}},
+      element("h2", {}, escape(table.title)) + (table.conditions.empty() ? "" : element("p", {{"class", "note"}}, escape(table.conditions))) +
+          element("div", {{"class", "scroll"}}, element("table", {}, element("thead", {}, element("tr", {}, head)) + element("tbody", {}, body))));
 }
 
 }  // namespace scissionlite::report

@@ -8,8 +8,9 @@ namespace scissionlite::report {
 namespace {
 
 std::string model_of(const Inputs& inputs) {
-  for (const auto& name : {inputs.plan ? inputs.plan->model_name : "", inputs.device ? inputs.device->model_name : "", inputs.edge ? inputs.edge->model_name : "",
-                           inputs.benches.empty() ? "" : inputs.benches.front().model_name, inputs.explained ? inputs.explained->model_name : ""})
+  for (const auto& name :
+       {inputs.plan ? inputs.plan->model_name : "", inputs.device ? inputs.device->model_name : "", inputs.edge ? inputs.edge->model_name : "",
+        inputs.benches.empty() ? "" : inputs.benches.front().model_name, inputs.explained ? inputs.explained->model_name : ""})
     if (!name.empty()) return name;
   return "the model";
 }
@@ -32,13 +33,15 @@ std::vector<std::pair<std::string, std::string>> identities(const Inputs& inputs
 }  // namespace
 
 void check_inputs(const Inputs& inputs) {
-  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network && !inputs.explained && !inputs.pruned && !inputs.rare_training)
-    throw InvalidArgument("[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
+  if (!inputs.plan && inputs.benches.empty() && !inputs.device && !inputs.edge && !inputs.scores && !inputs.privacy && !inputs.network &&
+      !inputs.explained && !inputs.pruned && !inputs.rare_training)
+    throw InvalidArgument(
+        "[report] got no input, expected at least one of --plan, --bench, --device-profile, --edge-profile, --scores, --privacy, --network, --explain, --pruning, --training");
   const auto all = identities(inputs);
   for (const auto& [what, sha256] : all)
     if (sha256 != all.front().second)
-      throw InvalidArgument("[report] " + what + " is of model " + sha256.substr(0, 12) + "..., " + all.front().first + " of " + all.front().second.substr(0, 12) +
-                            "...; one page shows one model, so give files that were made from the same one");
+      throw InvalidArgument("[report] " + what + " is of model " + sha256.substr(0, 12) + "..., " + all.front().first + " of " +
+                            all.front().second.substr(0, 12) + "...; one page shows one model, so give files that were made from the same one");
 }
 
 View make_view(const Inputs& inputs) {

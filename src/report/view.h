@@ -11,10 +11,10 @@ namespace scissionlite::report {
 
 /// How often the answer is the uncut model's, with the images behind it: share, interval and n come from one place.
 struct Agreement {
-  double share = -1;          // -1: not measured
-  Interval interval{};        // 95 %
-  int64_t n = 0;              // images; 0: equal by construction
-  bool is_of_bench = false;   // else of the scores, by way of the plan or not
+  double share = -1;         // -1: not measured
+  Interval interval{};       // 95 %
+  int64_t n = 0;             // images; 0: equal by construction
+  bool is_of_bench = false;  // else of the scores, by way of the plan or not
   [[nodiscard]] bool is_known() const { return share >= 0; }
 };
 /// "n = 24, 81.7–95.3 %", "by construction" or "not measured".
@@ -29,9 +29,9 @@ struct CandidateRow {
   int64_t n = 0;
   double bytes = -1, bytes_p95 = -1;
   Agreement agreement{};
-  double speedup = 0;          // over local, measured over measured or predicted over predicted
+  double speedup = 0;  // over local, measured over measured or predicted over predicted
   bool is_chosen = false;
-  std::string problem{};       // why it could not run, or which constraint it misses
+  std::string problem{};  // why it could not run, or which constraint it misses
   [[nodiscard]] bool is_measured() const { return measured_us > 0; }
   [[nodiscard]] double best_us() const { return is_measured() ? measured_us : predicted_us; }
 };
@@ -103,15 +103,15 @@ struct RateView {
 
 /// Pictures rebuilt from what one candidate sends, and how near they come.
 struct RebuiltRow {
-  std::string key, label{};               // key: of a baseline its name
+  std::string key, label{};  // key: of a baseline its name
   RebuildQuality quality{};
-  std::vector<std::string> pictures{};    // data: URIs, in the order of the originals
+  std::vector<std::string> pictures{};  // data: URIs, in the order of the originals
   bool is_chosen = false, is_baseline = false;
 };
 struct RebuiltView {
-  std::vector<std::string> originals{};   // data: URIs
-  std::vector<RebuiltRow> rows{};         // baselines first, then by falling PSNR
-  int64_t images = 0;                     // that the rebuilding was learned from
+  std::vector<std::string> originals{};  // data: URIs
+  std::vector<RebuiltRow> rows{};        // baselines first, then by falling PSNR
+  int64_t images = 0;                    // that the rebuilding was learned from
   int width = 0, height = 0;
 };
 
@@ -140,7 +140,7 @@ struct Command {
 
 struct View {
   std::string model, headline, subline;
-  bool is_prediction = true;              // no bench stands behind the headline
+  bool is_prediction = true;  // no bench stands behind the headline
   std::optional<CandidateRow> chosen, local;
   Parts chosen_parts;
   std::vector<CandidateTable> tables;

@@ -59,10 +59,13 @@ Amount parse_amount(const std::string& text) {
 int64_t fit_count(const std::string& text, int64_t n) {
   const auto amount = parse_amount(text);
   if (amount.value == 0) return 0;
-  if (n < 2) throw InvalidArgument("[images] " + std::to_string(n) + " different image given; expected two or more: TLs are fitted on some and scored on others");
+  if (n < 2)
+    throw InvalidArgument("[images] " + std::to_string(n) +
+                          " different image given; expected two or more: TLs are fitted on some and scored on others");
   const double count = amount.is_share ? amount.value * static_cast<double>(n) : amount.value;
   if (count > static_cast<double>(n - 1))
-    throw InvalidArgument("[images] " + text + " images to fit on leave none of " + std::to_string(n) + " different ones to score; give more images or fit on fewer");
+    throw InvalidArgument("[images] " + text + " images to fit on leave none of " + std::to_string(n) +
+                          " different ones to score; give more images or fit on fewer");
   return std::max<int64_t>(1, std::llround(count));
 }
 

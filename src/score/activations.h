@@ -13,8 +13,8 @@ namespace scissionlite {
 
 /// The activations that TLs of a cut are fitted on: of the first of `images` whose tensors fit into 1 GiB. `score` and
 /// `prepare` both take their samples from here, so that both fit the same TL. @return per tensor, per image in the order given, batch 1, owned.
-/// @param threads  0: every core of this process. @throws InvalidArgument for an unknown tensor or an unreadable image (names it). Cost: one run of the part of the
-/// model that computes the tensors an image.
+/// @param threads  0: every core of this process. @throws InvalidArgument for an unknown tensor or an unreadable image (names it). Cost: one run of
+/// the part of the model that computes the tensors an image.
 [[nodiscard]] std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vector<std::string>& cut_tensors,
                                                            const std::vector<fs::path>& fit_images, const vision::InputSpec& input,
                                                            const std::string& engine, int threads = 0);
@@ -22,8 +22,8 @@ namespace scissionlite {
 /// Images split into those TLs are fitted on and those scored: never the same. The split depends on the file's bytes
 /// alone (not on name, order or machine), so that `score` and `prepare` fit the same TL from the same folder.
 struct ImageSplit {
-  std::vector<fs::path> fit, score;       // fit: in order of their hashes, score: in the order given
-  std::string fit_sha256, score_sha256;   // over the hashes of the files' bytes, sorted
+  std::vector<fs::path> fit, score;      // fit: in order of their hashes, score: in the order given
+  std::string fit_sha256, score_sha256;  // over the hashes of the files' bytes, sorted
 };
 /// @param fit_images  a count ("100") or a share ("0.33", "33%") of `images`; at least one image stays on each side. "0": all are scored, for
 /// TLs that need no fitting or were fitted on other images.

@@ -17,7 +17,8 @@ int64_t auto_count(const std::string& text) {
   if (text.rfind("auto:", 0) != 0) return -1;
   int64_t count = 0;
   const auto [end, error] = std::from_chars(text.data() + 5, text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size() || count < 1) throw InvalidArgument("[score] got '" + text + "', expected auto or auto:<count>, as in auto:20");
+  if (error != std::errc() || end != text.data() + text.size() || count < 1)
+    throw InvalidArgument("[score] got '" + text + "', expected auto or auto:<count>, as in auto:20");
   return count;
 }
 
@@ -62,8 +63,7 @@ std::vector<Cut> choose_cuts(const std::vector<Cut>& cuts, const std::vector<std
       for (const auto& cut : worthwhile_cuts(cuts, static_cast<size_t>(count))) add(cut);
     else if (text == "all")
       for (const auto& cut : cuts) add(cut);
-    else if (text != "none")
-      add(find_cut(cuts, text));
+    else if (text != "none") add(find_cut(cuts, text));
   }
   return out;
 }

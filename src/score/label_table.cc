@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kLargestTable = uint64_t{64} << 20;
 
 // How the columns of headers are called, in small letters, without blanks, - and _.
-constexpr std::array<std::string_view, 14> kFileWords{"file", "filename", "filepath", "files", "name", "image", "images", "imagename", "imagepath", "imagefile", "img", "path", "photo", "picture"};
+constexpr std::array<std::string_view, 14> kFileWords{"file",      "filename",  "filepath",  "files", "name", "image", "images",
+                                                      "imagename", "imagepath", "imagefile", "img",   "path", "photo", "picture"};
 constexpr std::array<std::string_view, 8> kLabelWords{"label", "labels", "class", "classes", "classname", "labelname", "category", "target"};
 
 std::string_view without_blanks(std::string_view text) {
@@ -36,7 +37,8 @@ std::optional<size_t> column_of(const std::vector<std::string>& cells, const std
 class Records {
  public:
   Records(std::string_view text, const fs::path& path) : text_(text), path_(path) {
-    if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff")) throw InvalidArgument("[labels] '" + path.string() + "' is in UTF-16; save it in UTF-8");
+    if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff"))
+      throw InvalidArgument("[labels] '" + path.string() + "' is in UTF-16; save it in UTF-8");
     if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);
     const auto line = first_line();
     const bool has_tab = line.find('\t') != std::string_view::npos, has_comma = line.find(',') != std::string_view::npos;
@@ -95,7 +97,8 @@ class Records {
   std::string quoted() {
     std::string out;
     for (;;) {
-      if (at_ == text_.size()) throw InvalidArgument(where() + ": a quote begins and does not end; expected \" at the end of the field, and \"\" for a quote inside");
+      if (at_ == text_.size())
+        throw InvalidArgument(where() + ": a quote begins and does not end; expected \" at the end of the field, and \"\" for a quote inside");
       const char c = text_[at_++];
       if (c == '\n') ++line_;
       if (c != '"') out.push_back(c);
@@ -104,7 +107,8 @@ class Records {
     }
     if (text_.substr(at_).starts_with("\r\n")) ++at_;
     if (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n')
-      throw InvalidArgument(where() + ": '" + std::string(text_.substr(at_, std::min<size_t>(20, end_of_line() - at_))) + "' behind a quoted field; expected a comma or the end of the line, and \"\" for a quote inside");
+      throw InvalidArgument(where() + ": '" + std::string(text_.substr(at_, std::min<size_t>(20, end_of_line() - at_))) +
+                            "' behind a quoted field; expected a comma or the end of the line, and \"\" for a quote inside");
     return out;
   }
 
@@ -142,12 +146,16 @@ std::vector<LabelRow> label_rows(std::string_view text, const fs::path& path) {
       std::string line;
       for (const auto& cell : cells) line += (line.empty() ? "" : records.has_commas() ? "," : "\t") + cell;
       throw InvalidArgument(records.where() + ": got '" + line + "', expected " +
-                            (columns.is_header ? "as many columns as the header says: a label in column " + std::to_string(columns.label + 1) + ", a file name in column " + std::to_string(columns.file + 1)
-                                               : std::string("a file name, a ") + (records.has_commas() ? "comma and a label" : "tab and a label (or commas in all lines)")));
+                            (columns.is_header ? "as many columns as the header says: a label in column " + std::to_string(columns.label + 1) +
+                                                     ", a file name in column " + std::to_string(columns.file + 1)
+                                               : std::string("a file name, a ") +
+                                                     (records.has_commas() ? "comma and a label" : "tab and a label (or commas in all lines)")));
     }
     const auto label = without_blanks(cells[columns.label]);
     if (cells[columns.file].empty()) throw InvalidArgument(records.where() + ": there is no file name beside the label '" + std::string(label) + "'");
-    if (label.empty()) throw InvalidArgument(records.where() + ": the label of '" + cells[columns.file] + "' is empty; expected a class, or no line for a file whose class is not known");
+    if (label.empty())
+      throw InvalidArgument(records.where() + ": the label of '" + cells[columns.file] +
+                            "' is empty; expected a class, or no line for a file whose class is not known");
     out.push_back({cells[columns.file], std::string(label), records.line()});
   }
   return out;

@@ -31,12 +31,15 @@ TEST(LabelTable, TabsOrCommas) {
 
 TEST(LabelTable, LinesThatSayNothingAndTheirEnds) {
   EXPECT_EQ(rows_of("# made by hand, once\r\n\r\na.jpg,1\r\n\n# more\nb.jpg,2\r\n"), (Rows{"a.jpg=1@3", "b.jpg=2@6"}));
-  EXPECT_EQ(rows_of("\xef\xbb\xbf" "a.jpg\t1"), (Rows{"a.jpg=1@1"}));
+  EXPECT_EQ(rows_of("\xef\xbb\xbf"
+                    "a.jpg\t1"),
+            (Rows{"a.jpg=1@1"}));
   EXPECT_EQ(rows_of("a.jpg, 1 \nb c.jpg ,2"), (Rows{"a.jpg=1@1", "b c.jpg =2@2"}));
 }
 
 TEST(LabelTable, QuotesAsRfc4180) {
-  EXPECT_EQ(rows_of("\"a, b.jpg\",dog\n\"say \"\"hi\"\".jpg\",\"big\ndog\"\r\nc.jpg,\"cat\"\n"), (Rows{"a, b.jpg=dog@1", "say \"hi\".jpg=big\ndog@2", "c.jpg=cat@4"}));
+  EXPECT_EQ(rows_of("\"a, b.jpg\",dog\n\"say \"\"hi\"\".jpg\",\"big\ndog\"\r\nc.jpg,\"cat\"\n"),
+            (Rows{"a, b.jpg=dog@1", "say \"hi\".jpg=big\ndog@2", "c.jpg=cat@4"}));
   EXPECT_EQ(rows_of("\"#1.jpg\",dog\n5\" pipe.jpg,cat\n"), (Rows{"#1.jpg=dog@1", "5\" pipe.jpg=cat@2"}));
   EXPECT_EQ(rows_of("\"a.jpg\"\tdog\n"), (Rows{"\"a.jpg\"=dog@1"})) << "TSV has no quotes";
 }
@@ -52,12 +55,17 @@ TEST(LabelTable, HeadersNameTheirColumns) {
 TEST(LabelTable, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(refusal_of("a.jpg,1\nb.jpg\n"), "[labels] labels.csv:2: got 'b.jpg', expected a file name, a comma and a label");
   EXPECT_EQ(refusal_of("a.jpg 1\n"), "[labels] labels.csv:1: got 'a.jpg 1', expected a file name, a tab and a label (or commas in all lines)");
-  EXPECT_EQ(refusal_of("width,label,path\n7,dog\n"), "[labels] labels.csv:2: got '7,dog', expected as many columns as the header says: a label in column 2, a file name in column 3");
+  EXPECT_EQ(refusal_of("width,label,path\n7,dog\n"),
+            "[labels] labels.csv:2: got '7,dog', expected as many columns as the header says: a label in column 2, a file name in column 3");
   EXPECT_NE(refusal_of("a.jpg,\n").find("labels.csv:1: the label of 'a.jpg' is empty"), std::string::npos);
   EXPECT_NE(refusal_of("a.jpg,1\n,2\n").find("labels.csv:2: there is no file name beside the label '2'"), std::string::npos);
   EXPECT_NE(refusal_of("a.jpg,1\n\"b.jpg,2\n").find("labels.csv:2: a quote begins and does not end"), std::string::npos);
   EXPECT_NE(refusal_of("\"a\"b.jpg,1\n").find("labels.csv:1: 'b.jpg,1' behind a quoted field"), std::string::npos);
-  EXPECT_NE(refusal_of(std::string_view("\xff\xfe" "a\0", 4)).find("is in UTF-16"), std::string::npos);
+  EXPECT_NE(refusal_of(std::string_view("\xff\xfe"
+                                        "a\0",
+                                        4))
+                .find("is in UTF-16"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ class LabelTable {
  public:
   void add(const fs::path& file, int64_t label, const std::string& where) {
     const auto [path, is_new_path] = by_path_.emplace(file.lexically_normal().generic_string(), label);
-    if (!is_new_path && path->second != label) throw InvalidArgument("[labels] " + where + ": '" + file.string() + "' has another label than in a line before; expected one label a file");
+    if (!is_new_path && path->second != label)
+      throw InvalidArgument("[labels] " + where + ": '" + file.string() + "' has another label than in a line before; expected one label a file");
     const auto [it, is_new] = by_name_.emplace(file.filename().string(), label);
     if (!is_new && it->second != label) it->second = kSeveral;
   }
@@ -57,8 +58,8 @@ class LabelTable {
     const auto it = by_name_.find(image.filename().string());
     if (it == by_name_.end()) return -1;
     if (it->second == kSeveral)
-      throw InvalidArgument("[labels] " + where + " names '" + image.filename().string() + "' in several folders with different labels, and '" + image.string() +
-                            "' lies in none of them; keep the folders as the table names them");
+      throw InvalidArgument("[labels] " + where + " names '" + image.filename().string() + "' in several folders with different labels, and '" +
+                            image.string() + "' lies in none of them; keep the folders as the table names them");
     return it->second;
   }
 
@@ -100,8 +101,8 @@ std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs
   const auto table = read_table(source, class_of);
   for (const auto& image : images) out.push_back(table.of(image, source));
   if (std::all_of(out.begin(), out.end(), [](int64_t label) { return label < 0; }))
-    throw InvalidArgument("[labels] none of " + std::to_string(images.size()) + " images is named in '" + source + "'; its first column has to hold file names as '" +
-                          (images.empty() ? "photo.jpg" : images[0].filename().string()) + "'");
+    throw InvalidArgument("[labels] none of " + std::to_string(images.size()) + " images is named in '" + source +
+                          "'; its first column has to hold file names as '" + (images.empty() ? "photo.jpg" : images[0].filename().string()) + "'");
   return out;
 }
 

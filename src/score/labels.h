@@ -12,8 +12,9 @@
 namespace scissionlite {
 
 /// The index in the model's output of each image's true class; -1 where the source does not tell.
-/// @param source  a table of file names and labels, TSV or CSV (label_table.h; a name is that of the image's file, with or without folders), or "folders":
-/// the name of the folder an image lies in is its label. A label is a class number, 0 or more, or a name of input.json's labels; numbers count ImageNet's way, so label_offset is added.
+/// @param source  a table of file names and labels, TSV or CSV (label_table.h; a name is that of the image's file, with or without folders), or
+/// "folders": the name of the folder an image lies in is its label. A label is a class number, 0 or more, or a name of input.json's labels; numbers
+/// count ImageNet's way, so label_offset is added.
 /// @param outputs  number of classes the model answers.
 /// @throws InvalidArgument when no image has a label, a line is malformed, a label unknown, or a file has two of them.
 [[nodiscard]] std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs::path>& images, const vision::InputSpec& input,

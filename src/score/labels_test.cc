@@ -28,9 +28,7 @@ std::vector<int64_t> labels_of(const std::string& table, const std::vector<fs::p
 std::string message_of(const std::string& table, const std::vector<fs::path>& images) {
   try {
     (void)labels_of(table, images);
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "";
 }
 
@@ -58,7 +56,10 @@ TEST(Labels, WrongTablesAreRefused) {
 }
 
 TEST(Labels, OfCommasAsOfTabs) {
-  EXPECT_EQ(labels_of("\xef\xbb\xbf" "filename,label\r\n\"a, b.jpg\",dog\r\ny/b.jpg,2\r\n", {"x/a, b.jpg", "y/b.jpg", "x/c.jpg"}), (Labels{1, 2, -1}));
+  EXPECT_EQ(labels_of("\xef\xbb\xbf"
+                      "filename,label\r\n\"a, b.jpg\",dog\r\ny/b.jpg,2\r\n",
+                      {"x/a, b.jpg", "y/b.jpg", "x/c.jpg"}),
+            (Labels{1, 2, -1}));
   EXPECT_NE(message_of("file,class\na.jpg,caat\n", {"a.jpg"}).find(".tsv:2: unknown label 'caat'; did you mean 'cat'"), std::string::npos);
 }
 

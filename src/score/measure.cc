@@ -23,7 +23,9 @@ int worker_count(const ScoreOptions& options, size_t images) {
 }
 
 /// One class after the other: no two sizes above 1.
-bool is_score_list(const Shape& shape) { return std::count_if(shape.begin(), shape.end(), [](int64_t size) { return size != 1; }) <= 1; }
+bool is_score_list(const Shape& shape) {
+  return std::count_if(shape.begin(), shape.end(), [](int64_t size) { return size != 1; }) <= 1;
+}
 
 /// (classes): the answer itself where it is a distribution, else its softmax, so that images can be compared.
 std::vector<float> class_probabilities(const Tensor& answer) {
@@ -63,10 +65,12 @@ Workbench::Workbench(const Graph& model, const ScoreOptions& options, std::vecto
   Sample scratch;
   const auto& first = sample(0, 0, scratch).answer.at(0);
   if (metric_->spec() == "top1" && !is_score_list(first.shape()))
-    log::warning("[score] the first output has shape " + to_string(first.shape()) + ", which is no list of class scores: top1 compares only where its largest "
+    log::warning("[score] the first output has shape " + to_string(first.shape()) +
+                 ", which is no list of class scores: top1 compares only where its largest "
                  "value lies. For detectors and segmenters take --metric cosine or 'cmd:PROGRAM'");
   if (metric_->spec() == "top1" && first.size() == 1)
-    log::warning("[score] the model answers one number, which is always the largest: top1 cannot tell answers apart. Take --metric cosine or 'cmd:PROGRAM'");
+    log::warning(
+        "[score] the model answers one number, which is always the largest: top1 cannot tell answers apart. Take --metric cosine or 'cmd:PROGRAM'");
   if (options.labels.empty()) return;
   labels_ = load_labels(options.labels, images_, options.input, first.size());
   if (first.size() > 1 && first.size() <= kMostAucClasses) classes_ = first.size();

@@ -18,7 +18,9 @@ namespace scissionlite {
 class ExecutablePool {
  public:
   ExecutablePool(const Graph& graph, const std::string& engine, int workers, int threads_each);
-  [[nodiscard]] std::vector<Tensor> run(int worker, std::span<const Tensor> inputs) const { return executables_[static_cast<size_t>(worker)]->run(inputs); }
+  [[nodiscard]] std::vector<Tensor> run(int worker, std::span<const Tensor> inputs) const {
+    return executables_[static_cast<size_t>(worker)]->run(inputs);
+  }
 
  private:
   std::vector<std::unique_ptr<Executable>> executables_;
@@ -27,7 +29,7 @@ class ExecutablePool {
 /// Per-image results of one candidate.
 struct Tally {
   std::vector<double> metric, bytes;
-  std::vector<char> label_hit;  // 1 = right, 0 = wrong, -1 = no label
+  std::vector<char> label_hit;                    // 1 = right, 0 = wrong, -1 = no label
   std::vector<std::vector<float>> probabilities;  // (images, classes), where AUC is wanted
   explicit Tally(size_t images) : metric(images), bytes(images), label_hit(images, -1), probabilities(images) {}
 };
@@ -63,7 +65,7 @@ class Workbench {
   ExecutablePool whole_;
   std::unique_ptr<Metric> metric_;
   std::vector<int64_t> labels_;  // (images), -1 = none; empty without labels
-  int64_t classes_ = 0;  // that AUC is taken over; 0: it is not wanted
+  int64_t classes_ = 0;          // that AUC is taken over; 0: it is not wanted
   std::vector<std::unique_ptr<Sample>> kept_;
   int64_t kept_bytes_ = 0;
   std::mutex mutex_;

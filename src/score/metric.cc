@@ -58,7 +58,8 @@ class Cosine final : public Metric {
       const Tensor x = reference[i].to_f32(), y = answer[i].to_f32();
       if (x.size() != y.size()) return 0;  // detectors: another number of boxes
       const auto a = x.as<float>(), b = y.as<float>();
-      for (size_t k = 0; k < a.size(); ++k) dot += static_cast<double>(a[k]) * b[k], aa += static_cast<double>(a[k]) * a[k], bb += static_cast<double>(b[k]) * b[k];
+      for (size_t k = 0; k < a.size(); ++k)
+        dot += static_cast<double>(a[k]) * b[k], aa += static_cast<double>(a[k]) * a[k], bb += static_cast<double>(b[k]) * b[k];
     }
     if (aa == 0 && bb == 0) return 1;
     const double cosine = dot / std::sqrt(aa * bb);

@@ -50,7 +50,8 @@ Plane window_means(const Plane& in) {
   for (int y = 0; y < out.height; ++y)
     for (int x = 0; x < out.width; ++x) {
       double sum = 0;
-      for (int k = 0; k < kWindow; ++k) sum += kWeights[static_cast<size_t>(k)] * across.v[static_cast<size_t>(y + k) * static_cast<size_t>(across.width) + static_cast<size_t>(x)];
+      for (int k = 0; k < kWindow; ++k)
+        sum += kWeights[static_cast<size_t>(k)] * across.v[static_cast<size_t>(y + k) * static_cast<size_t>(across.width) + static_cast<size_t>(x)];
       out.v.push_back(sum);
     }
   return out;
@@ -80,7 +81,8 @@ double ssim(const vision::Image& reference, const vision::Image& picture) {
   if (std::min(reference.width, reference.height) < kWindow)
     throw InvalidArgument("[ssim] a picture of " + size_of(reference) + " pixels; expected at least " + std::to_string(kWindow) + " each way");
   const Plane x = luma(reference), y = luma(picture);
-  const Plane mx = window_means(x), my = window_means(y), xx = window_means(product(x, x)), yy = window_means(product(y, y)), xy = window_means(product(x, y));
+  const Plane mx = window_means(x), my = window_means(y), xx = window_means(product(x, x)), yy = window_means(product(y, y)),
+              xy = window_means(product(x, y));
   constexpr double c1 = kK1 * kPeak * kK1 * kPeak, c2 = kK2 * kPeak * kK2 * kPeak;
   double sum = 0;
   for (size_t i = 0; i < mx.v.size(); ++i) {

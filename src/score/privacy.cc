@@ -54,7 +54,8 @@ PrivacyRow row_from(const JsonReader& json, const char* name, size_t originals) 
   row.best_epoch = row.examples > 0 ? count(json, "best_epoch") : 0;
   row.tl_sha256 = json.text_or("tl_sha256", "");
   row.pictures = pictures_from(json, "pictures");
-  if (!row.pictures.empty() && row.pictures.size() != originals) json.at("pictures").fail("one picture for each of the " + std::to_string(originals) + " originals, or none");
+  if (!row.pictures.empty() && row.pictures.size() != originals)
+    json.at("pictures").fail("one picture for each of the " + std::to_string(originals) + " originals, or none");
   return row;
 }
 
@@ -77,8 +78,11 @@ RebuildQuality rebuild_quality(const std::vector<double>& psnr_db, const std::ve
 }
 
 Json to_json(const RebuildQuality& quality) {
-  return {{"psnr_db", quality.psnr_db}, {"psnr_interval", to_json(quality.psnr_interval)}, {"ssim", quality.ssim},
-          {"ssim_interval", to_json(quality.ssim_interval)}, {"n", quality.n}};
+  return {{"psnr_db", quality.psnr_db},
+          {"psnr_interval", to_json(quality.psnr_interval)},
+          {"ssim", quality.ssim},
+          {"ssim_interval", to_json(quality.ssim_interval)},
+          {"n", quality.n}};
 }
 
 RebuildQuality rebuild_quality_from(const JsonReader& json) {
@@ -104,8 +108,14 @@ std::optional<std::string> picture_type(const std::string& base64) {
 }
 
 Json to_json(const Privacy& privacy) {
-  Json json{{"schema", "scissionlite.privacy/" + std::to_string(kVersion)}, {"model_sha256", privacy.model_sha256}, {"images", privacy.images},
-            {"held_out", privacy.held_out}, {"images_sha256", privacy.images_sha256}, {"width", privacy.width}, {"height", privacy.height}, {"job", privacy.job}};
+  Json json{{"schema", "scissionlite.privacy/" + std::to_string(kVersion)},
+            {"model_sha256", privacy.model_sha256},
+            {"images", privacy.images},
+            {"held_out", privacy.held_out},
+            {"images_sha256", privacy.images_sha256},
+            {"width", privacy.width},
+            {"height", privacy.height},
+            {"job", privacy.job}};
   json["baselines"] = json["candidates"] = Json::array();
   for (const auto& row : privacy.baselines) json["baselines"].push_back(row_json(row, "name"));
   for (const auto& row : privacy.candidates) json["candidates"].push_back(row_json(row, "candidate"));
@@ -117,7 +127,8 @@ Json to_json(const Privacy& privacy) {
 Privacy privacy_from_json(const Json& json, const std::string& where) {
   check_schema(json, "privacy", kVersion, where);
   const JsonReader reader(json, where);
-  reader.allow_only({"schema", "model_sha256", "images", "held_out", "images_sha256", "width", "height", "job", "baselines", "candidates", "originals", "command"});
+  reader.allow_only(
+      {"schema", "model_sha256", "images", "held_out", "images_sha256", "width", "height", "job", "baselines", "candidates", "originals", "command"});
   Privacy out;
   out.model_sha256 = reader.at("model_sha256").text();
   out.images = count(reader, "images");

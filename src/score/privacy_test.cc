@@ -22,7 +22,11 @@ Privacy sample() {
   p.job = {{"epochs", 3}, {"rate", 0.002}};
   p.originals = {picture("jpeg-q90-444"), picture("png")};
   p.baselines = {{.candidate = "mean picture", .quality = {12.5, {12, 13}, 0.2, {0.1, 0.3}, 20}}};
-  p.candidates = {{.candidate = "split/12/uint8", .quality = {21.25, {20, 22}, 0.6, {0.5, 0.7}, 20}, .best_epoch = 2, .examples = 320, .pictures = {picture("png"), picture("png")}},
+  p.candidates = {{.candidate = "split/12/uint8",
+                   .quality = {21.25, {20, 22}, 0.6, {0.5, 0.7}, 20},
+                   .best_epoch = 2,
+                   .examples = 320,
+                   .pictures = {picture("png"), picture("png")}},
                   {.candidate = "split/12/fit-cal-q50", .quality = {19, {18, 20}, -0.1, {-0.2, 0}, 20}, .examples = 320, .tl_sha256 = "0123"}};
   p.command = "scissionlite-train privacy 'a b.onnx'";
   return p;
@@ -48,11 +52,16 @@ TEST(Privacy, WhatIsWrongIsSaidWithItsField) {
            {[](Json& j) { j["candidates"][0].erase("psnr_db"); }, "privacy.json.candidates[0]: 'psnr_db' is missing"},
            {[](Json& j) { j["candidates"][0]["psnr_db"] = -1; }, "privacy.json.candidates[0].psnr_db: got -1, expected a number of at least 0"},
            {[](Json& j) { j["candidates"][1]["ssim"] = 1.5; }, "privacy.json.candidates[1].ssim: got 1.5, expected a similarity in [-1, 1]"},
-           {[](Json& j) { j["candidates"][1]["ssim_interval"] = {1, 0}; }, "candidates[1].ssim_interval: got [1,0], expected [low, high] with low <= high"},
+           {[](Json& j) {
+              j["candidates"][1]["ssim_interval"] = {1, 0};
+            },
+            "candidates[1].ssim_interval: got [1,0], expected [low, high] with low <= high"},
            {[](Json& j) { j["candidates"][0]["candidate"] = "local"; }, "candidates[0].candidate: got \"local\", expected a split"},
            {[](Json& j) { j["candidates"][0]["candidate"] = "what"; }, "expected 'local', 'edge/<codec>' or 'split/"},
-           {[](Json& j) { j["candidates"][1]["candidate"] = "split/12/uint8"; }, "candidates[1].candidate: got \"split/12/uint8\", expected each candidate once"},
-           {[](Json& j) { j["candidates"][0]["pictures"] = {"x\" onerror="}; }, "candidates[0].pictures[0]: got \"x\\\" onerror=\", expected base64 of a JPEG or PNG file"},
+           {[](Json& j) { j["candidates"][1]["candidate"] = "split/12/uint8"; },
+            "candidates[1].candidate: got \"split/12/uint8\", expected each candidate once"},
+           {[](Json& j) { j["candidates"][0]["pictures"] = {"x\" onerror="}; },
+            "candidates[0].pictures[0]: got \"x\\\" onerror=\", expected base64 of a JPEG or PNG file"},
            {[](Json& j) { j["candidates"][0]["pictures"].erase(1); }, "expected one picture for each of the 2 originals, or none"},
            {[](Json& j) { j["baselines"][0]["n"] = -3; }, "baselines[0].n: got -3, expected a count of at least 0"},
            {[](Json& j) { j["originals"] = 7; }, "privacy.json.originals: got 7, expected an array"},
@@ -78,12 +87,19 @@ TEST(Privacy, QualityIsAMeanWithItsInterval) {
 
 TEST(Base64, VectorsOfTheStandardAndRefusals) {
   // RFC 4648, section 10
-  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
-           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {std::string("\0\xff\xfe", 3), "AP/+"}}) {
+  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                                                    {"f", "Zg=="},
+                                                                                    {"fo", "Zm8="},
+                                                                                    {"foo", "Zm9v"},
+                                                                                    {"foob", "Zm9vYg=="},
+                                                                                    {"fooba", "Zm9vYmE="},
+                                                                                    {"foobar", "Zm9vYmFy"},
+                                                                                    {std::string("\0\xff\xfe", 3), "AP/+"}}) {
     EXPECT_EQ(to_base64(bytes), text);
     EXPECT_EQ(from_base64(text), bytes);
   }
-  for (const auto* text : {"Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm 9", "Zh==", "<img"}) EXPECT_EQ(from_base64(text), std::nullopt) << text;
+  for (const auto* text : {"Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm 9", "Zh==", "<img"})
+    EXPECT_EQ(from_base64(text), std::nullopt) << text;
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace {
 void check(std::span<const Scored> scored) {
   const auto positives = std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; });
   if (positives == 0 || positives == static_cast<int64_t>(scored.size()))
-    throw InvalidArgument("[auc] of " + std::to_string(scored.size()) + " examples " + std::to_string(positives) + " are positive: both classes are needed to tell how well scores part them");
+    throw InvalidArgument("[auc] of " + std::to_string(scored.size()) + " examples " + std::to_string(positives) +
+                          " are positive: both classes are needed to tell how well scores part them");
   for (const auto& one : scored)
     if (!std::isfinite(one.score)) throw InvalidArgument("[auc] a score is not finite");
 }
@@ -59,7 +60,8 @@ double variance(const std::vector<double>& values) {
 
 Auc with_interval(double value, const std::vector<double>& of_positives, const std::vector<double>& of_negatives, double least) {
   Auc out{value, 0, least, 1, static_cast<int64_t>(of_positives.size()), static_cast<int64_t>(of_negatives.size())};
-  out.standard_error = std::sqrt(variance(of_positives) / static_cast<double>(of_positives.size()) + variance(of_negatives) / static_cast<double>(of_negatives.size()));
+  out.standard_error = std::sqrt(variance(of_positives) / static_cast<double>(of_positives.size()) +
+                                 variance(of_negatives) / static_cast<double>(of_negatives.size()));
   out.low = std::max(least, value - kNormal95 * out.standard_error), out.high = std::min(1.0, value + kNormal95 * out.standard_error);
   return out;
 }
@@ -78,7 +80,8 @@ Auc auc_of(std::span<const Scored> scored) {
 }
 
 Auc auc_difference(std::span<const Scored> first, std::span<const Scored> second) {
-  if (!std::equal(first.begin(), first.end(), second.begin(), second.end(), [](const Scored& a, const Scored& b) { return a.is_positive == b.is_positive; }))
+  if (!std::equal(first.begin(), first.end(), second.begin(), second.end(),
+                  [](const Scored& a, const Scored& b) { return a.is_positive == b.is_positive; }))
     throw InvalidArgument("[auc] " + std::to_string(first.size()) + " and " + std::to_string(second.size()) + " scores are not of the same examples");
   check(first), check(second);
   const Components a(first), b(second);
@@ -89,18 +92,21 @@ std::vector<Operation> operations(std::span<const Scored> scored) {
   check(scored);
   std::vector<Scored> falling(scored.begin(), scored.end());
   std::sort(falling.begin(), falling.end(), [](const Scored& a, const Scored& b) { return a.score > b.score; });
-  const auto positives = static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; })), negatives = static_cast<double>(scored.size()) - positives;
+  const auto positives = static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored&one) { return one.is_positive; })),
+             negatives = static_cast<double>(scored.size()) - positives;
   std::vector<Operation> out{{std::numeric_limits<double>::infinity(), 0, 0, 1}};
   double found = 0, alarms = 0;
   for (size_t i = 0; i < falling.size(); ++i) {
     (falling[i].is_positive ? found : alarms) += 1;
-    if (i + 1 == falling.size() || falling[i + 1].score != falling[i].score) out.push_back({falling[i].score, found / positives, alarms / negatives, found / (found + alarms)});
+    if (i + 1 == falling.size() || falling[i + 1].score != falling[i].score)
+      out.push_back({falling[i].score, found / positives, alarms / negatives, found / (found + alarms)});
   }
   return out;
 }
 
 Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& wish) {
-  if (!(wish.false_alarm_cost >= 0) || !(wish.miss_cost >= 0) || wish.false_alarm_cost + wish.miss_cost == 0) throw InvalidArgument("[auc] costs of a false alarm and of a miss are to be at least 0, and one more than that");
+  if (!(wish.false_alarm_cost >= 0) || !(wish.miss_cost >= 0) || wish.false_alarm_cost + wish.miss_cost == 0)
+    throw InvalidArgument("[auc] costs of a false alarm and of a miss are to be at least 0, and one more than that");
   if (wish.positive_rate > 1 || wish.most_false_alarms > 1) throw InvalidArgument("[auc] a rate of positives or of false alarms is at most 1");
   const auto all = operations(scored);
   const auto positives = static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; }));
@@ -113,14 +119,20 @@ Operation choose_threshold(std::span<const Scored> scored, const ThresholdWish& 
   for (size_t i = 1; i < all.size(); ++i)
     if (cost(all[i]) < cost(all[best])) best = i;
   auto out = all[best];
-  if (best == 0) out.threshold = all[1].threshold + std::max(5e-5, 1e-5 * std::abs(all[1].threshold));  // above all that was seen, by more than two ways to compute differ
+  if (best == 0)
+    out.threshold =
+        all[1].threshold + std::max(5e-5, 1e-5 * std::abs(all[1].threshold));  // above all that was seen, by more than two ways to compute differ
   else if (best + 1 < all.size()) out.threshold = 0.5 * (out.threshold + all[best + 1].threshold);
   if (const double called = rate * out.recall + (1 - rate) * out.false_alarms; called > 0) out.precision = rate * out.recall / called;
   return out;
 }
 
-Json to_json(const Auc& auc) { return {{"value", auc.value}, {"interval", {auc.low, auc.high}}, {"positives", auc.positives}, {"negatives", auc.negatives}}; }
+Json to_json(const Auc& auc) {
+  return {{"value", auc.value}, {"interval", {auc.low, auc.high}}, {"positives", auc.positives}, {"negatives", auc.negatives}};
+}
 
-Json to_json(const Operation& one) { return {{"threshold", one.threshold}, {"recall", one.recall}, {"false_alarms", one.false_alarms}, {"precision", one.precision}}; }
+Json to_json(const Operation& one) {
+  return {{"threshold", one.threshold}, {"recall", one.recall}, {"false_alarms", one.false_alarms}, {"precision", one.precision}};
+}
 
 }  // namespace scissionlite

@@ -46,12 +46,14 @@ double covariance(const std::vector<double>& a, const std::vector<double>& b) {
 TEST(Roc, IsTheShareOfPairs) {
   Rng rng(1);
   for (int round = 0; round < 60; ++round) {
-    const auto scored = some_scores(rng, 2 + static_cast<int64_t>(rng.below(30)), 2 + static_cast<int64_t>(rng.below(60)), 1 + static_cast<int64_t>(rng.below(40)), rng.uniform(-0.3, 0.8));
+    const auto scored = some_scores(rng, 2 + static_cast<int64_t>(rng.below(30)), 2 + static_cast<int64_t>(rng.below(60)),
+                                    1 + static_cast<int64_t>(rng.below(40)), rng.uniform(-0.3, 0.8));
     const PairByPair pairs(scored);
     const auto auc = auc_of(scored);
     EXPECT_NEAR(auc.value, mean(pairs.of_positives), 1e-12);
     EXPECT_NEAR(auc.value, mean(pairs.of_negatives), 1e-12);
-    const double variance = covariance(pairs.of_positives, pairs.of_positives) / static_cast<double>(auc.positives) + covariance(pairs.of_negatives, pairs.of_negatives) / static_cast<double>(auc.negatives);
+    const double variance = covariance(pairs.of_positives, pairs.of_positives) / static_cast<double>(auc.positives) +
+                            covariance(pairs.of_negatives, pairs.of_negatives) / static_cast<double>(auc.negatives);
     EXPECT_NEAR(auc.standard_error, std::sqrt(variance), 1e-12);
     EXPECT_LE(0, auc.low);
     EXPECT_LE(auc.low, auc.value);
@@ -69,7 +71,8 @@ TEST(Roc, DifferencesAreOfTheSameExamples) {
     const auto difference = auc_difference(first, second);
     EXPECT_NEAR(difference.value, auc_of(first).value - auc_of(second).value, 1e-12);
     double variance = 0;
-    for (const auto& [x, y] : {std::pair{&a.of_positives, &b.of_positives}, {&a.of_negatives, &b.of_negatives}}) variance += (covariance(*x, *x) + covariance(*y, *y) - 2 * covariance(*x, *y)) / static_cast<double>(x->size());
+    for (const auto& [x, y] : {std::pair{&a.of_positives, &b.of_positives}, {&a.of_negatives, &b.of_negatives}})
+      variance += (covariance(*x, *x) + covariance(*y, *y) - 2 * covariance(*x, *y)) / static_cast<double>(x->size());
     EXPECT_NEAR(difference.standard_error, std::sqrt(variance), 1e-12);
     EXPECT_EQ(auc_difference(first, first).standard_error, 0);
     std::swap(second.front(), second.back());

@@ -27,7 +27,8 @@ constexpr const char* kAucVersion = "auc1";
 bool has_few_classes(const Graph& model) {
   if (model.outputs.empty() || !model.outputs[0].has_shape) return false;
   const auto& shape = model.outputs[0].shape;
-  const int64_t classes = std::accumulate(shape.begin(), shape.end(), int64_t{1}, [](int64_t size, int64_t dim) { return size * std::max<int64_t>(dim, 1); });  // a free batch is 1
+  const int64_t classes = std::accumulate(shape.begin(), shape.end(), int64_t{1},
+                                          [](int64_t size, int64_t dim) { return size * std::max<int64_t>(dim, 1); });  // a free batch is 1
   return classes > 1 && classes <= kMostAucClasses;
 }
 
@@ -84,7 +85,8 @@ class Scorer {
     out.scores.push_back(local());
     out.label_accuracy = out.scores[0].label_accuracy;
     for (size_t i = 0; i < codecs_.size(); i += kCodecsAtOnce)
-      append(out.scores, edge({codecs_.begin() + static_cast<std::ptrdiff_t>(i), codecs_.begin() + static_cast<std::ptrdiff_t>(std::min(codecs_.size(), i + kCodecsAtOnce))}));
+      append(out.scores, edge({codecs_.begin() + static_cast<std::ptrdiff_t>(i),
+                               codecs_.begin() + static_cast<std::ptrdiff_t>(std::min(codecs_.size(), i + kCodecsAtOnce))}));
     for (const auto& job : jobs_) append(out.scores, splits(job));
     return out;
   }
@@ -98,10 +100,14 @@ class Scorer {
   std::string describe_context() {
     model_sha_ = model_sha256(options_.model);
     const auto labels = options_.labels.empty() || options_.labels == "folders" ? options_.labels : sha256_hex(read_file(options_.labels));
-    return join({std::to_string(kMeasuringVersion), kVersion, model_sha_, split_.score_sha256, split_.fit_sha256, vision::to_json(options_.input).dump(), labels,
-                 options_.metric, options_.engine}, "|") + (has_few_classes(model_) && !labels.empty() ? kAucVersion : "");
+    return join({std::to_string(kMeasuringVersion), kVersion, model_sha_, split_.score_sha256, split_.fit_sha256,
+                 vision::to_json(options_.input).dump(), labels, options_.metric, options_.engine},
+                "|") +
+           (has_few_classes(model_) && !labels.empty() ? kAucVersion : "");
   }
-  [[nodiscard]] std::string key(const std::string& candidate) const { return sha256_hex(context_ + "|" + candidate + options_.shelf.content_hash(candidate.substr(candidate.rfind('/') + 1))); }
+  [[nodiscard]] std::string key(const std::string& candidate) const {
+    return sha256_hex(context_ + "|" + candidate + options_.shelf.content_hash(candidate.substr(candidate.rfind('/') + 1)));
+  }
   [[nodiscard]] std::vector<std::string> missing(const std::string& prefix, const std::vector<std::string>& names) const {
     std::vector<std::string> out;
     for (const auto& name : names)

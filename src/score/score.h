@@ -19,20 +19,20 @@ constexpr int64_t kMostAucClasses = 32;
 
 struct ScoreOptions {
   fs::path model;
-  std::vector<fs::path> images;            // all of them; those fitted on are not scored
-  std::string fit_images = "0.33";         // see split_images
+  std::vector<fs::path> images;     // all of them; those fitted on are not scored
+  std::string fit_images = "0.33";  // see split_images
   vision::InputSpec input;
-  std::vector<std::string> cuts{"auto"};   // see choose_cuts
-  int max_tensors = 3;                     // that may cross at a cut
-  std::vector<std::string> tls{"auto"};    // specs; "auto": transfer::default_specs of each cut's largest tensor, and the shelf's
-  transfer::Shelf shelf;                   // TLs fitted beforehand
-  std::vector<std::string> codecs{"auto"}; // file, raw, png, tensor, jpeg-q90-420, webp-q80; "auto": a grid; "none"
-  std::string metric = "top1";             // see make_metric
-  std::string labels;                      // see load_labels; "" = none
-  std::string engine;                      // "" = the default
-  int threads = 0;                         // 0: every core
-  fs::path cache;                          // "" = none
-  std::string command;                     // noted in the result
+  std::vector<std::string> cuts{"auto"};    // see choose_cuts
+  int max_tensors = 3;                      // that may cross at a cut
+  std::vector<std::string> tls{"auto"};     // specs; "auto": transfer::default_specs of each cut's largest tensor, and the shelf's
+  transfer::Shelf shelf;                    // TLs fitted beforehand
+  std::vector<std::string> codecs{"auto"};  // file, raw, png, tensor, jpeg-q90-420, webp-q80; "auto": a grid; "none"
+  std::string metric = "top1";              // see make_metric
+  std::string labels;                       // see load_labels; "" = none
+  std::string engine;                       // "" = the default
+  int threads = 0;                          // 0: every core
+  fs::path cache;                           // "" = none
+  std::string command;                      // noted in the result
 };
 
 /// Fits and measures every candidate. Draws a progress bar on a terminal.

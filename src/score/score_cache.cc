@@ -44,7 +44,8 @@ void ScoreCache::store(const std::string& key, const Score& score) {
   FILE* file = std::fopen(path_.c_str(), "a");
   const bool ok = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file == nullptr || (std::fclose(file) != 0) || !ok)
-    throw ResourceError("[score] cannot append to the cache '" + path_.string() + "': " + std::strerror(errno) + "; free some space or give another -o");
+    throw ResourceError("[score] cannot append to the cache '" + path_.string() + "': " + std::strerror(errno) +
+                        "; free some space or give another -o");
 }
 
 }  // namespace scissionlite

@@ -8,7 +8,8 @@ namespace scissionlite {
 std::vector<std::string> default_codecs() {
   std::vector<std::string> out{"file", "raw", "png", "tensor"};
   for (const auto* colour : {"420", "444"})
-    for (const int quality : {10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 94, 96, 98}) out.push_back("jpeg-q" + std::to_string(quality) + "-" + colour);
+    for (const int quality : {10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 94, 96, 98})
+      out.push_back("jpeg-q" + std::to_string(quality) + "-" + colour);
   for (const int quality : {10, 20, 40, 60, 80, 90, 95}) out.push_back("webp-q" + std::to_string(quality));
   return out;
 }

@@ -15,8 +15,8 @@ namespace {
 /// The TLs of one cut, ready to run on every worker.
 struct FittedTl {
   std::string spec, note;
-  std::vector<ExecutablePool> encoders, decoders;      // per tensor
-  std::vector<std::vector<coding::Coder>> coders;      // per tensor, per worker; none where the tensor crosses as it is
+  std::vector<ExecutablePool> encoders, decoders;  // per tensor
+  std::vector<std::vector<coding::Coder>> coders;  // per tensor, per worker; none where the tensor crosses as it is
 };
 
 std::string notes_of(const transfer::SplitModel& split) {
@@ -63,7 +63,8 @@ double cross(FittedTl& tl, int worker, const std::vector<Tensor>& activations, s
   return static_cast<double>(bytes);
 }
 
-std::vector<FittedTl> fit_all(Workbench& bench, const Graph& model, const Cut& cut, const std::vector<std::string>& tls, const std::vector<fs::path>& fit_images) {
+std::vector<FittedTl> fit_all(Workbench& bench, const Graph& model, const Cut& cut, const std::vector<std::string>& tls,
+                              const std::vector<fs::path>& fit_images) {
   const auto& options = bench.options();
   const bool needs_samples = std::any_of(tls.begin(), tls.end(), [&](const auto& spec) { return options.shelf.make(spec)->needs_samples(); });
   std::vector<std::vector<Tensor>> samples;
@@ -82,7 +83,8 @@ std::vector<FittedTl> fit_all(Workbench& bench, const Graph& model, const Cut& c
 
 }  // namespace
 
-std::vector<Score> score_cut(Workbench& bench, const Graph& model, const Cut& cut, const std::vector<std::string>& tls, const std::vector<fs::path>& fit_images) {
+std::vector<Score> score_cut(Workbench& bench, const Graph& model, const Cut& cut, const std::vector<std::string>& tls,
+                             const std::vector<fs::path>& fit_images) {
   const auto slices = cut_graph(model, cut.tensors);
   auto fitted = fit_all(bench, model, cut, tls, fit_images);
   const auto head = bench.pool(slices.head), tail = bench.pool(slices.tail);

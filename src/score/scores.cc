@@ -31,8 +31,8 @@ int64_t count(const JsonReader& json, const std::string& key) {
 }
 
 Json score_json(const Score& score) {
-  Json json{{"candidate", score.candidate}, {"agreement", score.agreement}, {"interval", to_json(score.interval)},
-            {"n", score.n}, {"bytes_mean", score.bytes_mean}, {"bytes_p95", score.bytes_p95}};
+  Json json{{"candidate", score.candidate},   {"agreement", score.agreement}, {"interval", to_json(score.interval)}, {"n", score.n},
+            {"bytes_mean", score.bytes_mean}, {"bytes_p95", score.bytes_p95}};
   if (score.label_accuracy >= 0) json["label_accuracy"] = score.label_accuracy;
   if (score.label_auc >= 0) json["label_auc"] = score.label_auc;
   if (!score.note.empty()) json["note"] = score.note;
@@ -43,7 +43,8 @@ Score score_from(const JsonReader& json) {
   json.allow_only({"candidate", "agreement", "interval", "n", "bytes_mean", "bytes_p95", "label_accuracy", "label_auc", "note"});
   Score score;
   score.candidate = json.at("candidate").text();
-  for (const auto& part : split(score.candidate, '|')) (void)while_doing("reading " + json.where() + ".candidate", [&] { return candidate_from_key(part); });
+  for (const auto& part : split(score.candidate, '|'))
+    (void)while_doing("reading " + json.where() + ".candidate", [&] { return candidate_from_key(part); });
   score.agreement = share(json.at("agreement"));
   score.n = count(json, "n");
   score.interval = json.has("interval") ? interval_from_json(json.at("interval")) : Interval{score.agreement, score.agreement};
@@ -107,8 +108,12 @@ const Score* Scores::find(const std::string& candidate_key) const {
 }
 
 Json to_json(const Scores& scores) {
-  Json json{{"schema", "scissionlite.scores/" + std::to_string(kVersion)}, {"model_sha256", scores.model_sha256}, {"metric", scores.metric},
-            {"images", scores.images}, {"images_fitted", scores.images_fitted}, {"images_sha256", scores.images_sha256}};
+  Json json{{"schema", "scissionlite.scores/" + std::to_string(kVersion)},
+            {"model_sha256", scores.model_sha256},
+            {"metric", scores.metric},
+            {"images", scores.images},
+            {"images_fitted", scores.images_fitted},
+            {"images_sha256", scores.images_sha256}};
   if (scores.label_accuracy >= 0) json["label_accuracy"] = scores.label_accuracy;
   json["scores"] = Json::array();
   for (const auto& score : scores.scores) json["scores"].push_back(score_json(score));

@@ -36,10 +36,10 @@ struct Candidate {
 [[nodiscard]] bool is_exact(const Candidate& candidate);
 
 struct Score {
-  std::string candidate;       // key
-  double agreement = 0;        // mean of the metric against the uncut model, in [0, 1]
-  Interval interval;           // 95 %: Wilson for top1, bootstrap for others
-  int64_t n = 0;               // images scored
+  std::string candidate;  // key
+  double agreement = 0;   // mean of the metric against the uncut model, in [0, 1]
+  Interval interval;      // 95 %: Wilson for top1, bootstrap for others
+  int64_t n = 0;          // images scored
   double bytes_mean = 0, bytes_p95 = 0;
   double label_accuracy = -1;  // -1: no labels
   double label_auc = -1;       // mean over the classes of each against the rest; -1: no labels, or too many classes
@@ -48,8 +48,8 @@ struct Score {
 struct Scores {
   std::string model_sha256, metric = "top1";
   int64_t images = 0, images_fitted = 0;
-  std::string images_sha256;       // of the scored files' bytes
-  double label_accuracy = -1;      // of the uncut model
+  std::string images_sha256;   // of the scored files' bytes
+  double label_accuracy = -1;  // of the uncut model
   std::vector<Score> scores;
   std::string command;
   /// nullptr when absent.

@@ -9,9 +9,16 @@ namespace scissionlite {
 namespace {
 
 TEST(Candidate, KeysAndFamilies) {
-  const std::vector<std::pair<std::string, std::string>> cases{
-      {"local", "local"}, {"edge/file", "edge file"}, {"edge/jpeg-q90-420", "edge jpeg"}, {"edge/webp-q80", "edge webp"}, {"split/12/fp32", "plain fp32"},
-      {"split/12+9/uint8", "plain uint8"}, {"split/7/uint3", "plain uint3"}, {"split/7/codes2", "packed codes"}, {"split/7/pool", "pool TL"}, {"split/7/klt-s2-c64-b4", "learned TL"}};
+  const std::vector<std::pair<std::string, std::string>> cases{{"local", "local"},
+                                                               {"edge/file", "edge file"},
+                                                               {"edge/jpeg-q90-420", "edge jpeg"},
+                                                               {"edge/webp-q80", "edge webp"},
+                                                               {"split/12/fp32", "plain fp32"},
+                                                               {"split/12+9/uint8", "plain uint8"},
+                                                               {"split/7/uint3", "plain uint3"},
+                                                               {"split/7/codes2", "packed codes"},
+                                                               {"split/7/pool", "pool TL"},
+                                                               {"split/7/klt-s2-c64-b4", "learned TL"}};
   for (const auto& [key, family] : cases) {
     EXPECT_EQ(candidate_from_key(key).key(), key);
     EXPECT_EQ(candidate_from_key(key).family(), family);
@@ -20,12 +27,14 @@ TEST(Candidate, KeysAndFamilies) {
 
 TEST(Candidate, RefusesWhatIsNotAKey) {
   for (const auto* key : {"", "locale", "edge", "edge/", "split/3", "split//uint8", "split/3/uint8/x", "local|local"})
-    EXPECT_NE(message_of([&] { (void)candidate_from_key(key); }).find("'edge/<codec>' or 'split/<cut id>/<transfer layer>'"), std::string::npos) << key;
+    EXPECT_NE(message_of([&] { (void)candidate_from_key(key); }).find("'edge/<codec>' or 'split/<cut id>/<transfer layer>'"), std::string::npos)
+        << key;
 }
 
 TEST(Candidate, ExactOnesLoseNothing) {
   for (const auto* key : {"local", "edge/file", "edge/raw", "edge/png", "split/3/fp32"}) EXPECT_TRUE(is_exact(candidate_from_key(key))) << key;
-  for (const auto* key : {"edge/jpeg-q90-420", "edge/webp-q80", "split/3/fp16", "split/3/uint8"}) EXPECT_FALSE(is_exact(candidate_from_key(key))) << key;
+  for (const auto* key : {"edge/jpeg-q90-420", "edge/webp-q80", "split/3/fp16", "split/3/uint8"})
+    EXPECT_FALSE(is_exact(candidate_from_key(key))) << key;
 }
 
 Scores any_scores() {
@@ -75,10 +84,13 @@ TEST(Scores, ErrorsNameTheField) {
       (void)scores_from_json(parse_json(R"({"schema": "scissionlite.scores/1", "model_sha256": "a", "scores": )" + scores + "}", "s.json"), "s.json");
     });
   };
-  EXPECT_NE(read(R"([{"candidate": "edge/png", "agreement": 1.5}])").find("s.json.scores[0].agreement: got 1.5, expected a share in [0, 1]"), std::string::npos);
-  EXPECT_NE(read(R"([{"candidate": "edge", "agreement": 1}])").find("while reading s.json.scores[0].candidate: [candidate] got 'edge'"), std::string::npos);
+  EXPECT_NE(read(R"([{"candidate": "edge/png", "agreement": 1.5}])").find("s.json.scores[0].agreement: got 1.5, expected a share in [0, 1]"),
+            std::string::npos);
+  EXPECT_NE(read(R"([{"candidate": "edge", "agreement": 1}])").find("while reading s.json.scores[0].candidate: [candidate] got 'edge'"),
+            std::string::npos);
   EXPECT_NE(read(R"([{"candidate": "edge/png", "agreement": 1, "nn": 3}])").find("unknown key 'nn'; did you mean 'n'?"), std::string::npos);
-  EXPECT_NE(read(R"([{"candidate": "local", "agreement": 1}, {"candidate": "local", "agreement": 1}])").find("each candidate once"), std::string::npos);
+  EXPECT_NE(read(R"([{"candidate": "local", "agreement": 1}, {"candidate": "local", "agreement": 1}])").find("each candidate once"),
+            std::string::npos);
   EXPECT_NE(read("7").find("s.json.scores: got 7, expected an array"), std::string::npos);
 }
 

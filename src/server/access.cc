@@ -79,9 +79,7 @@ bool Access::reload(bool is_asked_for) {
     rejected_.clear();
     log::warning("[access] '" + file_.string() + "' was read again: " + std::to_string(policy_->rules.size()) + " rules");
     return true;
-  } catch (const std::exception& e) {
-    why = e.what();
-  }
+  } catch (const std::exception& e) { why = e.what(); }
   if (text.empty()) text = why;
   const std::lock_guard lock(mutex_);
   if (text != rejected_ || is_asked_for) log::error("[access] the new rules are not taken, the old ones stay in use: " + why);

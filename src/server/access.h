@@ -39,7 +39,7 @@ class Access {
 
   const fs::path file_;
   Quotas quotas_;
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;                    // guards what follows
   std::shared_ptr<const AccessPolicy> policy_;  // nullptr without a file
   std::string text_, seen_, rejected_;          // of the file: in use, at the last look, refused and logged
 };

@@ -30,13 +30,17 @@ Quota read_quota(const JsonReader& json) {
 
 AccessRule read_rule(const JsonReader& json) {
   json.allow_only({"identities", "models", "requests_per_second", "burst", "in_flight", "may_control"});
-  return {.identities = patterns_at(json, "identities"), .models = patterns_at(json, "models"), .quota = read_quota(json), .may_control = json.boolean_or("may_control", false)};
+  return {.identities = patterns_at(json, "identities"),
+          .models = patterns_at(json, "models"),
+          .quota = read_quota(json),
+          .may_control = json.boolean_or("may_control", false)};
 }
 
 }  // namespace
 
 bool matches_any(const std::vector<std::string>& patterns, const std::string& text) {
-  return std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) { return fnmatch(pattern.c_str(), text.c_str(), FNM_NOESCAPE) == 0; });
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& pattern) { return fnmatch(pattern.c_str(), text.c_str(), FNM_NOESCAPE) == 0; });
 }
 
 const AccessRule* AccessPolicy::rule_of(const std::string& identity) const {

@@ -12,8 +12,8 @@ namespace scissionlite::server {
 /// Of one identity. 0 = without a limit.
 struct Quota {
   double requests_per_second = 0;
-  double burst = 1;         // requests that may come at once; at least 1
-  int64_t in_flight = 0;    // accepted and not answered yet
+  double burst = 1;       // requests that may come at once; at least 1
+  int64_t in_flight = 0;  // accepted and not answered yet
   bool operator==(const Quota&) const = default;
 };
 

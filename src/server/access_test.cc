@@ -18,9 +18,7 @@ class AccessTest : public ::testing::Test {
   Refusal refusal_of(Access& access, const std::string& identity) {
     try {
       tickets_.push_back(access.admit(identity));
-    } catch (const Refusal& refusal) {
-      return refusal;
-    }
+    } catch (const Refusal& refusal) { return refusal; }
     return {Code::kOk, ""};
   }
   fs::path file_;
@@ -37,7 +35,8 @@ TEST_F(AccessTest, WithoutAFileEverybodyMayDoEverything) {
 }
 
 TEST_F(AccessTest, TheFirstRuleThatMatches) {
-  write(R"({"identities": ["line-1-*", "10.0.0.?"], "models": ["net_*", "shared"]}, {"identities": ["line-*"], "models": ["*"], "may_control": true})");
+  write(
+      R"({"identities": ["line-1-*", "10.0.0.?"], "models": ["net_*", "shared"]}, {"identities": ["line-*"], "models": ["*"], "may_control": true})");
   Access access(file_, clock_);
   EXPECT_TRUE(access.may_use("line-1-cam3", "net_tail"));
   EXPECT_TRUE(access.may_use("10.0.0.7", "shared"));

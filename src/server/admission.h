@@ -21,7 +21,8 @@ struct Admission {
   void release() { ticket.release(), bytes.release(); }
 };
 
-/// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`, and told to `observer` (may be nullptr).
+/// @param identify  may throw Refusal (kUnauthenticated). @throws Refusal as that and Access::admit do, counted in `refusals`, and told to `observer`
+/// (may be nullptr).
 [[nodiscard]] Admission admit(Access& access, RefusalCounts& refusals, Observer* observer, const std::function<std::string()>& identify);
 
 }  // namespace scissionlite::server

@@ -8,7 +8,8 @@ namespace scissionlite::server {
 void answer_server_metadata(inference::ServerMetadataResponse& out) {
   out.set_name(std::string(protocol::kServerName));
   out.set_version(kVersion);
-  for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"}) out.add_extensions(extension);
+  for (const char* extension : {"classification", "model_repository", "model_configuration", "binary_tensor_data", "parameters", "statistics"})
+    out.add_extensions(extension);
   out.add_extensions(std::string(protocol::kVersionsExtension) + to_text(protocol::kVersions));
 }
 
@@ -22,18 +23,21 @@ bool model_is_ready(const ServiceContext& context, const std::string& identity, 
   }
 }
 
-void answer_metadata(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelMetadataResponse& out) {
+void answer_metadata(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                     inference::ModelMetadataResponse& out) {
   context.access.check(identity, name);
   const auto model = context.repository.find(name, version);
   describe_metadata(context.repository.loaded(name), *model, out);
 }
 
-void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelConfig& out, const std::string& sha256) {
+void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                   inference::ModelConfig& out, const std::string& sha256) {
   context.access.check(identity, name);
   out = context.repository.find(name, version, sha256)->config();
 }
 
-void answer_statistics(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelStatisticsResponse& out) {
+void answer_statistics(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                       inference::ModelStatisticsResponse& out) {
   if (!name.empty()) context.access.check(identity, name);
   if (!name.empty() && (!version.empty() || context.repository.loaded(name).empty())) {
     try {
@@ -63,11 +67,13 @@ void answer_index(const ServiceContext& context, const std::string& identity, bo
 void check_control(const ServiceContext& context, const std::string& identity, const std::string& name) {
   context.access.check_control(identity, name);
   if (!context.allow_load)
-    throw Refusal(Code::kUnavailable, "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
+    throw Refusal(Code::kUnavailable,
+                  "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
 }
 
 void check_overrides(bool has_overrides) {
-  if (has_overrides) throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again");
+  if (has_overrides)
+    throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again");
 }
 
 }  // namespace scissionlite::server

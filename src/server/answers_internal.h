@@ -14,11 +14,14 @@ namespace scissionlite::server {
 void answer_server_metadata(inference::ServerMetadataResponse& out);
 /// False for a model that is unknown, hangs, or of a server that drains. @throws Refusal for text that is no version.
 [[nodiscard]] bool model_is_ready(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version);
-void answer_metadata(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelMetadataResponse& out);
+void answer_metadata(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                     inference::ModelMetadataResponse& out);
 /// @param sha256  of the model that is meant, see Repository::find.
-void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelConfig& out, const std::string& sha256 = "");
+void answer_config(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                   inference::ModelConfig& out, const std::string& sha256 = "");
 /// @param name  "" = every model.
-void answer_statistics(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version, inference::ModelStatisticsResponse& out);
+void answer_statistics(const ServiceContext& context, const std::string& identity, const std::string& name, const std::string& version,
+                       inference::ModelStatisticsResponse& out);
 void answer_index(const ServiceContext& context, const std::string& identity, bool only_ready, inference::RepositoryIndexResponse& out);
 /// Before a load or unload.
 void check_control(const ServiceContext& context, const std::string& identity, const std::string& name);

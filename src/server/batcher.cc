@@ -55,9 +55,7 @@ Tensor slice_items(const Tensor& tensor, int64_t first, int64_t count) {
 std::vector<Tensor> infer(Executable& executable, std::span<const Tensor> inputs) {
   try {
     return executable.run(inputs);
-  } catch (const ModelError& error) {
-    throw InvalidArgument(error.what());
-  }
+  } catch (const ModelError& error) { throw InvalidArgument(error.what()); }
 }
 
 /// Of the exception in flight: whether the engine is to blame, and not what it was given.
@@ -73,9 +71,9 @@ struct Batcher::State {
   mutable std::mutex mutex;
   std::condition_variable changed;
   JobQueue queue;
-  std::vector<Busy> busy;            // one an executable
-  std::vector<bool> is_suspect;      // the same; it failed, and nothing has shown yet that it can infer
-  std::condition_variable judged;    // `busy[...].is_out` has changed
+  std::vector<Busy> busy;          // one an executable
+  std::vector<bool> is_suspect;    // the same; it failed, and nothing has shown yet that it can infer
+  std::condition_variable judged;  // `busy[...].is_out` has changed
   bool is_stopping = false;
 
   /// Waits for work. Empty `jobs` and `dead` mean: stop.
@@ -185,8 +183,9 @@ struct Batcher::State {
     for (const auto& job : jobs) run(worker, {job});
   }
 
-  /// What has thrown from its midst may be in any state, so another takes its place. It is suspect meanwhile only where it fails its own probe too: else the request was to blame.
-  /// Where no new one can be made or it fails its check, the old one stays so until it has answered something, a request or its own probe.
+  /// What has thrown from its midst may be in any state, so another takes its place. It is suspect meanwhile only where it fails its own probe too:
+  /// else the request was to blame. Where no new one can be made or it fails its check, the old one stays so until it has answered something, a
+  /// request or its own probe.
   void replace(size_t worker, const Refusal& why) {
     if (!check) return;
     const auto is_sound = passes(*executables[worker]);
@@ -204,18 +203,14 @@ struct Batcher::State {
       if (was_suspect || is_sound) return;
       const std::lock_guard lock(mutex);
       judge(worker, false);
-    } catch (...) {
-      log::error(std::string("[server] the new one cannot infer: ") + current_refusal().what());
-    }
+    } catch (...) { log::error(std::string("[server] the new one cannot infer: ") + current_refusal().what()); }
   }
 
   [[nodiscard]] bool passes(Executable& executable) const {
     try {
       check(executable);
       return true;
-    } catch (...) {
-      return false;
-    }
+    } catch (...) { return false; }
   }
 
   void run_together(size_t worker, const Jobs& jobs) {
@@ -252,7 +247,8 @@ struct Batcher::State {
     std::vector<std::vector<Tensor>> parts(jobs.size());
     for (const auto& output : outputs) {
       if (output.shape().empty() || output.shape()[0] != items)
-        throw InvalidArgument("the model answers a batch of " + std::to_string(items) + " with shape " + to_string(output.shape()) + "; it cannot be batched");
+        throw InvalidArgument("the model answers a batch of " + std::to_string(items) + " with shape " + to_string(output.shape()) +
+                              "; it cannot be batched");
       int64_t first = 0;
       for (size_t j = 0; j < jobs.size(); first += jobs[j++]->batch) parts[j].push_back(slice_items(output, first, jobs[j]->batch));
     }
@@ -268,7 +264,8 @@ struct Batcher::State {
   }
 };
 
-Batcher::Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics, Check check)
+Batcher::Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics,
+                 Check check)
     : state_(std::make_shared<State>(options)) {
   state_->statistics = std::move(statistics);
   state_->check = std::move(check);
@@ -343,7 +340,8 @@ bool Batcher::is_idle() const {
 
 bool Batcher::is_hung() const {
   const std::lock_guard lock(state_->mutex);
-  return std::any_of(state_->busy.begin(), state_->busy.end(), [&](const Busy& busy) { return busy.since_ns > 0 && now_ns() - busy.since_ns > state_->options.hang_ns; });
+  return std::any_of(state_->busy.begin(), state_->busy.end(),
+                     [&](const Busy& busy) { return busy.since_ns > 0 && now_ns() - busy.since_ns > state_->options.hang_ns; });
 }
 
 bool Batcher::is_suspect() const {

@@ -23,8 +23,10 @@ class Batcher {
   /// Throws where an executable cannot infer.
   using Check = std::function<void(Executable&)>;
 
-  /// One thread for each executable. @param statistics  shared, because a thread may outlive the batcher for a moment. @param check  of one that replaces another.
-  Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics, Check check = {});
+  /// One thread for each executable. @param statistics  shared, because a thread may outlive the batcher for a moment. @param check  of one that
+  /// replaces another.
+  Batcher(const BatchingOptions& options, std::vector<std::unique_ptr<Executable>> executables, std::shared_ptr<Statistics> statistics,
+          Check check = {});
   /// Runs what waits, then stops.
   ~Batcher();
   Batcher(const Batcher&) = delete;
@@ -34,7 +36,8 @@ class Batcher {
   void submit(std::shared_ptr<Job> job);
   /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end.
   void cancel(const std::shared_ptr<Job>& job);
-  /// Finishes what waits and cannot be answered any more. A thread that is free does so by itself; call it now and then for what waits while all of them run.
+  /// Finishes what waits and cannot be answered any more. A thread that is free does so by itself; call it now and then for what waits while all of
+  /// them run.
   void tell_dead();
   [[nodiscard]] size_t waiting() const;
   /// How long the longest waiting request has waited; 0 when none waits.
@@ -43,8 +46,8 @@ class Batcher {
   [[nodiscard]] bool is_hung() const;
   /// Whether nothing waits and nothing runs.
   [[nodiscard]] bool is_idle() const;
-  /// Whether an executable has failed, and it or what replaced it has not shown yet that it can infer. It takes no requests meanwhile unless all have, and is asked
-  /// by itself again and again.
+  /// Whether an executable has failed, and it or what replaced it has not shown yet that it can infer. It takes no requests meanwhile unless all
+  /// have, and is asked by itself again and again.
   [[nodiscard]] bool is_suspect() const;
 
  private:

@@ -332,7 +332,9 @@ TEST_F(BatcherTest, fault_33_NotReadyUntilSomethingIsAnsweredWhereTheNewOneFails
   ask({13})->wait();
   EXPECT_TRUE(batcher->is_suspect());
   batcher = nullptr;
-  start({}, /*instances=*/1, [left = 3](Executable&) mutable { if (left-- > 0) throw InternalError("not yet"); });
+  start({}, /*instances=*/1, [left = 3](Executable&) mutable {
+    if (left-- > 0) throw InternalError("not yet");
+  });
   ask({13})->wait();
   EXPECT_TRUE(batcher->is_suspect());
   ask({1})->wait();  // the broken one fails again, and this time the new one is good

@@ -10,7 +10,8 @@
 
 namespace scissionlite::server {
 
-/// Bytes of all requests that are received or wait for an answer, and of answers until they are sent, so that callers together cannot make the server hold more than it should. Safe from any thread.
+/// Bytes of all requests that are received or wait for an answer, and of answers until they are sent, so that callers together cannot make the server
+/// hold more than it should. Safe from any thread.
 class BytesInFlight {
  public:
   explicit BytesInFlight(int64_t most) : most_(most) {}

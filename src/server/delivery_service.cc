@@ -24,17 +24,17 @@ class FetchCall final : public grpc::ServerWriteReactor<delivery::FetchReply> {
  public:
   FetchCall(FetchRoom& room, std::atomic<uint64_t>& sent_bytes) : room_(room), sent_bytes_(sent_bytes) {}
   /// @param open  gives the file; may throw Refusal.
-  void start(const std::string& identity, grpc::CallbackServerContext* call, const std::function<std::unique_ptr<PackageFileReader>()>& open, int64_t offset_bytes) {
+  void start(const std::string& identity, grpc::CallbackServerContext* call, const std::function<std::unique_ptr<PackageFileReader>()>& open,
+             int64_t offset_bytes) {
     try {
       place_ = room_.enter(identity, call);
       file_ = open();
       if (offset_bytes < 0 || offset_bytes > file_->size_bytes)
-        throw Refusal(Code::kInvalidArgument, "offset_bytes is " + std::to_string(offset_bytes) + ", expected 0 to " + std::to_string(file_->size_bytes) + ", the size of the file");
+        throw Refusal(Code::kInvalidArgument, "offset_bytes is " + std::to_string(offset_bytes) + ", expected 0 to " +
+                                                  std::to_string(file_->size_bytes) + ", the size of the file");
       offset_bytes_ = offset_bytes;
       write();
-    } catch (...) {
-      Finish(status_in_flight());
-    }
+    } catch (...) { Finish(status_in_flight()); }
   }
   void OnWriteDone(bool ok) override {
     if (!ok) return Finish({grpc::StatusCode::CANCELLED, "the caller has gone"});
@@ -42,9 +42,7 @@ class FetchCall final : public grpc::ServerWriteReactor<delivery::FetchReply> {
     sent_bytes_ += reply_.data().size();
     try {
       write();
-    } catch (...) {
-      Finish(status_in_flight());
-    }
+    } catch (...) { Finish(status_in_flight()); }
   }
   void OnDone() override {
     if (place_) room_.leave(*place_);
@@ -76,7 +74,8 @@ std::list<Fetching>::iterator FetchRoom::enter(const std::string& identity, grpc
     const double now_us = Clock::steady().now_us();
     for (const auto& one : under_way_)
       if ((is_full || is_theirs(one)) && now_us - one.moved_us() > limits_.stalled_us) one.cancel();
-    throw Refusal(Code::kUnavailable, is_full ? "too many files are fetched now; retry later" : "this caller fetches too many files at once; retry later");
+    throw Refusal(Code::kUnavailable,
+                  is_full ? "too many files are fetched now; retry later" : "this caller fetches too many files at once; retry later");
   }
   return under_way_.emplace(under_way_.end(), identity, call);
 }
@@ -93,10 +92,9 @@ grpc::ServerUnaryReactor* DeliveryService::List(grpc::CallbackServerContext* cal
     const auto identity = identity_of(*call, context_.tls);
     check_versions(*call, /*is_device=*/true);
     if (!packages_.are_offered()) throw Refusal(Code::kFailedPrecondition, "this server delivers no packages; start it with --packages FOLDER");
-    for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); })) fill(offer, *out->add_packages());
-  } catch (...) {
-    status = status_in_flight();
-  }
+    for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); }))
+      fill(offer, *out->add_packages());
+  } catch (...) { status = status_in_flight(); }
   reactor->Finish(status);
   return reactor;
 }
@@ -112,7 +110,10 @@ grpc::ServerWriteReactor<delivery::FetchReply>* DeliveryService::Fetch(grpc::Cal
     reactor->Finish(status_in_flight());
     return reactor;
   }
-  reactor->start(identity, call, [&] { return packages_.open(request->sha256(), [&](const std::string& model) { return context_.access.may_use(identity, model); }); }, request->offset_bytes());
+  reactor->start(
+      identity, call,
+      [&] { return packages_.open(request->sha256(), [&](const std::string& model) { return context_.access.may_use(identity, model); }); },
+      request->offset_bytes());
   return reactor;
 }
 

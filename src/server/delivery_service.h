@@ -1,7 +1,8 @@
 // The gRPC service of delivery.proto: lists packages, and streams files from any offset.
 //
-// A caller that reads slowly costs an open file and a piece of it: so calls are few at a time, for all and for each identity, and one that has not moved for a while ends when another
-// needs its place. What a caller may list and fetch is what it may use of the model that the package is of; its quota of requests is for images.
+// A caller that reads slowly costs an open file and a piece of it: so calls are few at a time, for all and for each identity, and one that has not
+// moved for a while ends when another needs its place. What a caller may list and fetch is what it may use of the model that the package is of; its
+// quota of requests is for images.
 #pragma once
 
 #include <atomic>
@@ -23,7 +24,8 @@ struct FetchLimits {
 /// A call as the others see it.
 class Fetching {
  public:
-  Fetching(std::string identity, grpc::CallbackServerContext* call) : identity_(std::move(identity)), call_(call), moved_us_(Clock::steady().now_us()) {}
+  Fetching(std::string identity, grpc::CallbackServerContext* call)
+      : identity_(std::move(identity)), call_(call), moved_us_(Clock::steady().now_us()) {}
   void note_move() { moved_us_ = Clock::steady().now_us(); }
   [[nodiscard]] double moved_us() const { return moved_us_; }
   [[nodiscard]] const std::string& identity() const { return identity_; }
@@ -51,7 +53,8 @@ class FetchRoom {
 
 class DeliveryService final : public delivery::Delivery::CallbackService {
  public:
-  DeliveryService(ServiceContext context, const Packages& packages, FetchLimits limits = {}) : context_(context), packages_(packages), room_(limits) {}
+  DeliveryService(ServiceContext context, const Packages& packages, FetchLimits limits = {})
+      : context_(context), packages_(packages), room_(limits) {}
   grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const delivery::ListRequest*, delivery::ListReply*) override;
   grpc::ServerWriteReactor<delivery::FetchReply>* Fetch(grpc::CallbackServerContext*, const delivery::FetchRequest*) override;
   /// Of files, since the start.

@@ -16,7 +16,8 @@ namespace scissionlite::server {
 namespace {
 
 Tensor fingerprint(const Tensor& tensor) {
-  const std::string hash = std::string(dtype_name(tensor.dtype())) + to_string(tensor.shape()) + sha256_hex({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()});
+  const std::string hash = std::string(dtype_name(tensor.dtype())) + to_string(tensor.shape()) +
+                           sha256_hex({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()});
   Tensor out(Dtype::kU8, {static_cast<int64_t>(hash.size())});
   std::memcpy(out.mutable_data(), hash.data(), hash.size());
   return out;

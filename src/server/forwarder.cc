@@ -14,20 +14,25 @@
 namespace scissionlite::server {
 namespace {
 
-constexpr double kCopyMargin = 2;      // the copy may take this much longer than it did lately: more than JobQueue asks for to let it in
+constexpr double kCopyMargin = 2;       // the copy may take this much longer than it did lately: more than JobQueue asks for to let it in
 constexpr double kCopyMarginUs = 1000;  // waking up
 constexpr double kShare = 0.75;         // of the time left: the deadline is the caller's, and the answer still has to go back there
 
 double now_us() { return Clock::steady().now_us(); }
 
-int64_t to_ns(const protocol::Parameters& parameters, const std::string& key) { return static_cast<int64_t>(protocol::number_or(parameters, key, 0) * 1e3); }
+int64_t to_ns(const protocol::Parameters& parameters, const std::string& key) {
+  return static_cast<int64_t>(protocol::number_or(parameters, key, 0) * 1e3);
+}
 
 Manifest read_cloud_manifest(const fs::path& folder, const Forwarding& expected) {
   const auto path = folder / "manifest.json";
-  if (!fs::exists(path)) throw InvalidArgument("[forward] '" + folder.string() + "' has no manifest.json, but the model forwards to '" + expected.tail_name + "'; run prepare again");
+  if (!fs::exists(path))
+    throw InvalidArgument("[forward] '" + folder.string() + "' has no manifest.json, but the model forwards to '" + expected.tail_name +
+                          "'; run prepare again");
   const auto m = manifest_from_json(parse_json(read_file(path), path.string()), path.string());
   if (m.tail_sha256 != expected.tail_sha256)
-    throw InvalidArgument("[forward] " + path.string() + " is of tail " + m.tail_sha256 + ", the model forwards to " + expected.tail_sha256 + "; the folder mixes files of two models, run prepare again");
+    throw InvalidArgument("[forward] " + path.string() + " is of tail " + m.tail_sha256 + ", the model forwards to " + expected.tail_sha256 +
+                          "; the folder mixes files of two models, run prepare again");
   return m;
 }
 
@@ -41,21 +46,27 @@ struct Forwarder::Item {
 
   std::shared_ptr<Job> job;
   Done done;
-  RequestTimes times;            // of the middle
-  std::vector<Tensor> sent;      // its result
+  RequestTimes times;        // of the middle
+  std::vector<Tensor> sent;  // its result
   double start_us = now_us();
   ForwardTimes forward{};
-  std::string why;               // the cloud did not answer
+  std::string why;  // the cloud did not answer
 };
 
-Forwarder::Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching, const std::string& engine, int threads, ForwardOptions options)
-    : folder_(folder / "cloud"), expected_(expected), options_(std::move(options)), manifest_(read_cloud_manifest(folder_, expected)), batches_(batching.max_batch > 1 || batching.combine) {
+Forwarder::Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching,
+                     const std::string& engine, int threads, ForwardOptions options)
+    : folder_(folder / "cloud"),
+      expected_(expected),
+      options_(std::move(options)),
+      manifest_(read_cloud_manifest(folder_, expected)),
+      batches_(batching.max_batch > 1 || batching.combine) {
   check_head_names_tail(middle, manifest_);
   for (const auto& info : middle.outputs) sent_names_.push_back(info.name);
   coders_ = offload::WireCoders(folder_, manifest_.coders);
   if (fs::exists(folder_ / "local.onnx")) load_copy(batching, engine, threads);
   else if (options_.address.empty())
-    throw InvalidArgument("[forward] the model forwards to '" + expected_.tail_name + "', and '" + folder_.string() + "' has no copy of it; say where it is served with --forward-to, or prepare with a copy");
+    throw InvalidArgument("[forward] the model forwards to '" + expected_.tail_name + "', and '" + folder_.string() +
+                          "' has no copy of it; say where it is served with --forward-to, or prepare with a copy");
   if (!options_.address.empty()) dial();
   else log::warning("[forward] no --forward-to: '" + expected_.tail_name + "' is run here, from the copy in '" + folder_.string() + "'");
 }
@@ -63,8 +74,10 @@ Forwarder::Forwarder(const fs::path& folder, const Forwarding& expected, const G
 void Forwarder::load_copy(const BatchingOptions& batching, const std::string& engine, int threads) {
   const auto path = folder_ / "local.onnx";
   if (const auto given = sha256_hex(read_file(path)); given != expected_.tail_sha256)
-    throw InvalidArgument("[forward] '" + path.string() + "' has sha256 " + given + ", the model forwards to " + expected_.tail_sha256 + "; the file was changed or replaced: run prepare again");
-  auto executable = while_doing("loading '" + path.string() + "'", [&] { return compile_owned(load_model(path), engine, {.threads = threads, .precision = "f32"}); });
+    throw InvalidArgument("[forward] '" + path.string() + "' has sha256 " + given + ", the model forwards to " + expected_.tail_sha256 +
+                          "; the file was changed or replaced: run prepare again");
+  auto executable = while_doing("loading '" + path.string() + "'",
+                                [&] { return compile_owned(load_model(path), engine, {.threads = threads, .precision = "f32"}); });
   const auto& outputs = executable->outputs();
   for (const auto& wanted : expected_.outputs) {
     const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const auto& info) { return info.name == wanted.name; });
@@ -79,21 +92,25 @@ void Forwarder::load_copy(const BatchingOptions& batching, const std::string& en
   }
   std::vector<std::unique_ptr<Executable>> executables;
   executables.push_back(std::move(executable));
-  copy_ = std::make_unique<Batcher>(batching, std::move(executables), std::make_shared<Statistics>(), [inputs](Executable& fresh) { (void)fresh.run(inputs); });
+  copy_ = std::make_unique<Batcher>(batching, std::move(executables), std::make_shared<Statistics>(),
+                                    [inputs](Executable& fresh) { (void)fresh.run(inputs); });
 }
 
 void Forwarder::dial() {
   auto probe = std::make_shared<ProbeTensors>(parse_probe(read_file(folder_ / "probe.bin"), (folder_ / "probe.bin").string()));
   offload::SessionOptions session{.who = "cloud"};
   session.breaker.seed = std::random_device()();  // edges that lost the same cloud do not return at the same moment
-  session_ = std::make_unique<offload::EdgeSession>(offload::make_grpc_edge(options_.address, options_.connect_timeout_us, options_.security), [this, probe](offload::Edge& cloud) {
-    try {
-      offload::check_versions(cloud, cloud.server());
-      cloud_decodes_ = coders_.are_known_to(offload::check_identity(cloud, manifest_, *probe, options_.probe_tolerance, options_.timeout_us));
-    } catch (const InvalidArgument& e) {  // to this machine an edge, to people the cloud
-      throw InvalidArgument(std::string("asking the cloud: ") + e.what());
-    }
-  }, session);
+  session_ = std::make_unique<offload::EdgeSession>(
+      offload::make_grpc_edge(options_.address, options_.connect_timeout_us, options_.security),
+      [this, probe](offload::Edge& cloud) {
+        try {
+          offload::check_versions(cloud, cloud.server());
+          cloud_decodes_ = coders_.are_known_to(offload::check_identity(cloud, manifest_, *probe, options_.probe_tolerance, options_.timeout_us));
+        } catch (const InvalidArgument& e) {  // to this machine an edge, to people the cloud
+          throw InvalidArgument(std::string("asking the cloud: ") + e.what());
+        }
+      },
+      session);
   session_->start();
 }
 
@@ -113,9 +130,11 @@ protocol::InferRequest Forwarder::request_of(const Item& item) {
       const std::lock_guard one_at_a_time(coding_);
       stream = coders_.encoded(sent_names_[i], item.sent[i]);
     }
-    inputs.push_back(stream ? std::move(*stream) : protocol::WireTensor{.name = sent_names_[i], .tensor = item.sent[i], .blob = {}, .strings = {}, .parameters = {}});
+    inputs.push_back(stream ? std::move(*stream)
+                            : protocol::WireTensor{.name = sent_names_[i], .tensor = item.sent[i], .blob = {}, .strings = {}, .parameters = {}});
   }
-  return offload::make_request(manifest_, std::move(inputs), item.job->id.empty() ? std::to_string(next_id_++) : item.job->id + "/" + std::to_string(next_id_++));
+  return offload::make_request(manifest_, std::move(inputs),
+                               item.job->id.empty() ? std::to_string(next_id_++) : item.job->id + "/" + std::to_string(next_id_++));
 }
 
 void Forwarder::finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done) {
@@ -173,7 +192,10 @@ std::vector<Tensor> Forwarder::outputs_of(const protocol::InferResult& result, i
     const auto found = std::find_if(result.outputs.begin(), result.outputs.end(), [&](const auto& output) { return output.name == wanted.name; });
     const bool fits = found != result.outputs.end() && found->tensor.dtype() == wanted.dtype && found->tensor.shape().size() == wanted.shape.size() &&
                       (!batches_ || (!found->tensor.shape().empty() && found->tensor.shape()[0] == batch));
-    if (!fits) throw TransportError("[forward] the answer of " + session_->edge().address() + " has no output '" + wanted.name + "' like " + to_string(wanted.shape), /*retryable=*/false);
+    if (!fits)
+      throw TransportError(
+          "[forward] the answer of " + session_->edge().address() + " has no output '" + wanted.name + "' like " + to_string(wanted.shape),
+          /*retryable=*/false);
     outputs.push_back(found->tensor);
   }
   return outputs;
@@ -193,7 +215,10 @@ void Forwarder::ask_copy_or_refuse(const ItemPtr& item) {
 void Forwarder::ask_copy(const ItemPtr& item) {
   if (!copy_) {
     ++counts_.errors;
-    item->tell({.code = item->job->is_cancelled() ? Code::kCancelled : Code::kUnavailable, .message = "the cloud did not answer, and this edge has no copy of its model: " + item->why, .outputs = {}, .times = item->times});
+    item->tell({.code = item->job->is_cancelled() ? Code::kCancelled : Code::kUnavailable,
+                .message = "the cloud did not answer, and this edge has no copy of its model: " + item->why,
+                .outputs = {},
+                .times = item->times});
     return;
   }
   if (!item->why.empty()) log::debug("[forward] answered by the copy: " + item->why);
@@ -206,7 +231,8 @@ void Forwarder::ask_copy(const ItemPtr& item) {
     if (given.code == Code::kOk) {
       for (size_t i = 0; i < copy_order_.size(); ++i) outcome.outputs[i] = given.outputs[static_cast<size_t>(copy_order_[i])];
       const double us = static_cast<double>(given.times.infer_ns) * 1e-3, before_us = copy_us_;
-      copy_us_ = us > before_us ? std::min(us, before_us * 2) : 0.9 * before_us + 0.1 * us;  // rises at once and falls slowly, as a device's local half
+      copy_us_ =
+          us > before_us ? std::min(us, before_us * 2) : 0.9 * before_us + 0.1 * us;  // rises at once and falls slowly, as a device's local half
     } else {
       outcome.message += item->why.empty() ? "" : "; the cloud: " + item->why;
     }

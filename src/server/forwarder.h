@@ -1,7 +1,8 @@
 // What an edge that is a middle does with its result: has a cloud finish it, and answers by itself when the cloud does not.
 //
-// The edge is to the cloud what a device is to the edge: the same session, with its breaker and its check of identity (src/offload), and a copy of the cloud's tail that is
-// started early enough to be in time. No thread waits for the cloud; answers are read, and what follows is done, by a small pool.
+// The edge is to the cloud what a device is to the edge: the same session, with its breaker and its check of identity (src/offload), and a copy of
+// the cloud's tail that is started early enough to be in time. No thread waits for the cloud; answers are read, and what follows is done, by a small
+// pool.
 #pragma once
 
 #include <atomic>
@@ -21,12 +22,12 @@
 namespace scissionlite::server {
 
 struct ForwardOptions {
-  std::string address;                // of the cloud; "": the copy answers
+  std::string address;  // of the cloud; "": the copy answers
   protocol::Security security;
   double connect_timeout_us = 2e6;
-  double timeout_us = 5e6;            // of requests without a deadline: how long a silent cloud is waited for
+  double timeout_us = 5e6;  // of requests without a deadline: how long a silent cloud is waited for
   double probe_tolerance = 2e-3;
-  std::shared_ptr<WorkPool> pool;     // outlives every model that has a forwarder
+  std::shared_ptr<WorkPool> pool;  // outlives every model that has a forwarder
 };
 
 /// What has become of the requests; safe to read at any time.
@@ -38,10 +39,12 @@ struct ForwardCounts {
 
 class Forwarder final : public NextStage {
  public:
-  /// Reads `folder`/cloud, compiles the copy if there is one, and asks the cloud who it is. A cloud that is down or wrong is no error here, as it is none to a device.
+  /// Reads `folder`/cloud, compiles the copy if there is one, and asks the cloud who it is. A cloud that is down or wrong is no error here, as it is
+  /// none to a device.
   /// @param middle  as read; it has to name the cloud's tail. @param batching  of the middle. @param engine  and threads: of the copy.
   /// @throws InvalidArgument: files of two models are mixed; there is neither an address nor a copy.
-  Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching, const std::string& engine, int threads, ForwardOptions options);
+  Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching, const std::string& engine,
+            int threads, ForwardOptions options);
 
   void finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done) override;
   /// By the cloud or by the copy.
@@ -72,12 +75,12 @@ class Forwarder final : public NextStage {
   std::vector<std::string> sent_names_;  // of the middle's outputs
   bool batches_ = false;
   std::atomic<bool> cloud_decodes_{false};
-  std::mutex coding_;                    // guards coders_
+  std::mutex coding_;  // guards coders_
   offload::WireCoders coders_;
   std::atomic<uint64_t> next_id_{1};
   ForwardCounts counts_;
-  std::atomic<double> copy_us_{0};       // slow but not exceptional time of the copy
-  std::vector<int> copy_order_;          // its outputs in the order of expected_.outputs
+  std::atomic<double> copy_us_{0};  // slow but not exceptional time of the copy
+  std::vector<int> copy_order_;     // its outputs in the order of expected_.outputs
   std::unique_ptr<Batcher> copy_;
   std::unique_ptr<offload::EdgeSession> session_;  // ends first: its check uses what is above
 };

@@ -30,15 +30,13 @@ std::string inflated(const grpc::ByteBuffer& bytes, Coding coding, int64_t limit
   if (!bytes.DumpToSingleSlice(&whole).ok()) throw Refusal(Code::kInternal, "the message cannot be read");
   try {
     return inflate(view_of(whole), coding, static_cast<size_t>(limit_bytes));
-  } catch (const InflateError& e) {
-    throw Refusal(Code::kInvalidArgument, std::string("the message: ") + e.what());
-  }
+  } catch (const InflateError& e) { throw Refusal(Code::kInvalidArgument, std::string("the message: ") + e.what()); }
 }
 
 }  // namespace
 
-/// A handler is not told. No message begins as gzip does (its first byte would be a field of a wire type that does not exist), and no ModelInferRequest as zlib's form
-/// does (field 15).
+/// A handler is not told. No message begins as gzip does (its first byte would be a field of a wire type that does not exist), and no
+/// ModelInferRequest as zlib's form does (field 15).
 std::optional<Coding> coding_of(const grpc::ByteBuffer& bytes) {
   const auto begin = begin_of(bytes);
   if (begin.size() < 2) return std::nullopt;

@@ -14,8 +14,9 @@ namespace {
 
 /// Whether the shapes of a batch of nothing are known without the engine.
 bool sizes_are_known(const ModelInterface& model) {
-  return std::all_of(model.outputs.begin(), model.outputs.end(),
-                     [](const TensorInfo& info) { return std::all_of(info.shape.begin() + 1, info.shape.end(), [](int64_t size) { return size >= 0; }); });
+  return std::all_of(model.outputs.begin(), model.outputs.end(), [](const TensorInfo& info) {
+    return std::all_of(info.shape.begin() + 1, info.shape.end(), [](int64_t size) { return size >= 0; });
+  });
 }
 
 /// A batch of nothing, answered without the engine.
@@ -46,7 +47,8 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
 
 }  // namespace
 
-Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done)
+Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
+                     std::optional<int64_t> deadline_ns, Done done)
     : context_(std::move(context)), admission_(std::move(admission)), notes_(std::move(notes)), request_(std::move(request)), done_(std::move(done)) {
   job_->arrived_ns = Clock::steady().now_ns();
   job_->deadline_ns = deadline_of(*request_, deadline_ns);
@@ -64,9 +66,7 @@ void Inference::start() {
     job_->id = request_->id();
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->ran(outcome); };
     run(std::move(checked));
-  } catch (...) {
-    refuse(current_refusal());
-  }
+  } catch (...) { refuse(current_refusal()); }
 }
 
 void Inference::run(CheckedRequest&& checked) {
@@ -87,16 +87,15 @@ void Inference::run(CheckedRequest&& checked) {
 void Inference::decode(const CheckedRequest& checked) {
   const int64_t start = Clock::steady().now_ns();
   try {
-    if (job_->deadline_ns && start >= *job_->deadline_ns) throw Refusal(Code::kDeadlineExceeded, "the deadline passed while the image waited to be decoded");
+    if (job_->deadline_ns && start >= *job_->deadline_ns)
+      throw Refusal(Code::kDeadlineExceeded, "the deadline passed while the image waited to be decoded");
     const auto& model = model_->interface();
     if (!job_->is_cancelled() && checked.encoded) job_->inputs[0] = decode_images(*checked.encoded, *model.image, context_.max_pixels);
     for (const auto& coded : checked.coded)
       if (!job_->is_cancelled()) job_->inputs[coded.input] = model.inputs[coded.input].decoder->decode(coded.streams);
     job_->decode_ns = Clock::steady().now_ns() - start;
     model_->batcher().submit(job_);
-  } catch (...) {
-    fail(current_refusal());
-  }
+  } catch (...) { fail(current_refusal()); }
 }
 
 /// Before the batcher has it, which counts its own.
@@ -128,7 +127,8 @@ void Inference::ran(const Outcome& outcome) {
 }
 
 void Inference::reply(const Outcome& outcome) {
-  Reply reply{.status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
+  Reply reply{
+      .status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
   try {
     if (outcome.code == Code::kOk) fill(reply, outcome);
   } catch (...) {  // else the caller would wait for ever
@@ -154,9 +154,22 @@ void Inference::tell(const Reply& reply, const Outcome& outcome) {
 }
 
 RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const {
-  RequestEnd out{.identity = admission_.identity, .id = request_->id(), .model = request_->model_name(), .version = request_->model_version(), .sha256 = {}, .plan = {},
-                 .code = static_cast<Code>(reply.status.error_code()), .message = reply.status.error_message(), .times = outcome.times, .items = job_->batch, .run_items = outcome.run_items,
-                 .arrived_ns = job_->arrived_ns, .queued_ns = job_->queued_ns, .encode_ns = encode_ns, .end_ns = Clock::steady().now_ns(), .deadline_ns = job_->deadline_ns};
+  RequestEnd out{.identity = admission_.identity,
+                 .id = request_->id(),
+                 .model = request_->model_name(),
+                 .version = request_->model_version(),
+                 .sha256 = {},
+                 .plan = {},
+                 .code = static_cast<Code>(reply.status.error_code()),
+                 .message = reply.status.error_message(),
+                 .times = outcome.times,
+                 .items = job_->batch,
+                 .run_items = outcome.run_items,
+                 .arrived_ns = job_->arrived_ns,
+                 .queued_ns = job_->queued_ns,
+                 .encode_ns = encode_ns,
+                 .end_ns = Clock::steady().now_ns(),
+                 .deadline_ns = job_->deadline_ns};
   if (model_) out.version = model_->interface().version, out.sha256 = model_->interface().sha256, out.plan = model_->interface().plan;
   for (const auto& output : reply.outputs) out.response_bytes += static_cast<int64_t>(output.size_bytes());
   if (reply.status.ok()) out.response_bytes += static_cast<int64_t>(reply.head.ByteSizeLong());

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "protocol/device_keys.h"
-#include "protocol/wire_internal.h"
 #include "protocol/status_internal.h"
+#include "protocol/wire_internal.h"
 #include "server/caller_internal.h"
 #include "server/grpc_message_internal.h"
 #include "server/refusal_internal.h"
@@ -36,7 +36,10 @@ std::string metadata_of(const grpc::CallbackServerContext& call, const char* key
 }
 
 CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
-  return {.traceparent = metadata_of(call, trace::kTraceparentKey), .device = metadata_of(call, protocol::kDeviceKey), .report = metadata_of(call, protocol::kReportKey), .bytes = bytes};
+  return {.traceparent = metadata_of(call, trace::kTraceparentKey),
+          .device = metadata_of(call, protocol::kDeviceKey),
+          .report = metadata_of(call, protocol::kReportKey),
+          .bytes = bytes};
 }
 
 struct Received {
@@ -69,7 +72,8 @@ int64_t bytes_of(const Reply& reply) {
 
 void add_retry_hint(grpc::CallbackServerContext& call, double retry_after_us) {
   if (retry_after_us <= 0) return;
-  for (const char* key : {protocol::kRetryAfterKey, protocol::kPushbackKey}) call.AddTrailingMetadata(key, std::to_string(retry_after_ms(retry_after_us)));
+  for (const char* key : {protocol::kRetryAfterKey, protocol::kPushbackKey})
+    call.AddTrailingMetadata(key, std::to_string(retry_after_ms(retry_after_us)));
 }
 
 class UnaryCall final : public grpc::ServerUnaryReactor {
@@ -89,7 +93,8 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish(to_status(refusal));
       return;
     }
-    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message), deadline_of(*call), [this](const Reply& reply) { answer(reply); });
+    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message),
+                                             deadline_of(*call), [this](const Reply& reply) { answer(reply); });
     inference_->start();
   }
   void OnCancel() override {
@@ -126,13 +131,14 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 /// One request at a time: read, infer, write, read the next.
 class StreamCall final : public StreamReactor {
  public:
-  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call) : context_(context), call_(call), turn_(std::make_shared<Turn>(*this)) {
+  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call)
+      : context_(context), call_(call), turn_(std::make_shared<Turn>(*this)) {
     context_.streams.add(turn_);
     read();
   }
   void OnReadDone(bool ok) override {
     if (!turn_->take()) return;  // it was ended meanwhile
-    if (!ok) {  // the client has no more, or has gone
+    if (!ok) {                   // the client has no more, or has gone
       Finish(grpc::Status::OK);
       return;
     }
@@ -141,7 +147,8 @@ class StreamCall final : public StreamReactor {
       auto admission = admit_call(context_, *call_);
       auto [message, notes] = receive(context_, *call_, bytes_, admission);
       id_ = message->id();
-      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_), [this](const Reply& reply) { answer(reply); });
+      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_),
+                                              [this](const Reply& reply) { answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
       answer({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
@@ -171,8 +178,8 @@ class StreamCall final : public StreamReactor {
   void OnDone() override { delete this; }
 
  private:
-  /// Whose turn it is: the caller's, whose next request is waited for, or ours. A server that stops may end the stream in the caller's turn only; `call` lives until
-  /// somebody has called Finish, which whoever takes the turn alone may do.
+  /// Whose turn it is: the caller's, whose next request is waited for, or ours. A server that stops may end the stream in the caller's turn only;
+  /// `call` lives until somebody has called Finish, which whoever takes the turn alone may do.
   class Turn final : public Windable {
    public:
     explicit Turn(StreamCall& call) : call_(call) {}
@@ -245,7 +252,8 @@ class StreamCall final : public StreamReactor {
       inference::ModelStreamInferResponse response;
       response.set_error_message(status.error_message());
       response.mutable_infer_response()->set_id(id_);
-      if (retry_after_us > 0) (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(retry_after_us));
+      if (retry_after_us > 0)
+        (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(retry_after_us));
       write(response);
     }
     StartWrite(&response_);
@@ -261,27 +269,28 @@ class StreamCall final : public StreamReactor {
   void write(const inference::ModelStreamInferResponse& response) {
     bool owns_buffer = false;
     response_.Clear();
-    if (const auto status = grpc::SerializationTraits<inference::ModelStreamInferResponse>::Serialize(response, &response_, &owns_buffer); !status.ok()) throw Refusal(Code::kInternal, status.error_message());
+    if (const auto status = grpc::SerializationTraits<inference::ModelStreamInferResponse>::Serialize(response, &response_, &owns_buffer);
+        !status.ok())
+      throw Refusal(Code::kInternal, status.error_message());
   }
   ServiceContext context_;
   grpc::CallbackServerContext* call_;
   std::shared_ptr<Turn> turn_;
   grpc::ByteBuffer bytes_, response_;
   Ticket answer_bytes_;  // of an answer until it is sent
-  std::string id_;  // of the request
-  std::mutex mutex_;  // guards inference_, which OnCancel reads from another thread
+  std::string id_;       // of the request
+  std::mutex mutex_;     // guards inference_, which OnCancel reads from another thread
   std::shared_ptr<Inference> inference_;
   std::atomic<bool> is_cancelled_{false};
 };
 
 }  // namespace
 
-grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
+grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) {
   return new UnaryCall(context, call, request, response);
 }
 
-StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) {
-  return new StreamCall(context, call);
-}
+StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) { return new StreamCall(context, call); }
 
 }  // namespace scissionlite::server

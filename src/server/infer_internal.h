@@ -42,7 +42,8 @@ class Inference : public std::enable_shared_from_this<Inference> {
   /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
   /// @param admission  its ticket is given back when there is a reply.
-  Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request, std::optional<int64_t> deadline_ns, Done done);
+  Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
+            std::optional<int64_t> deadline_ns, Done done);
   void start();
   /// The caller has gone: what still waits is taken out.
   void cancel();
@@ -66,7 +67,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
   std::atomic<bool> is_told_{false};  // what throws after that has an answer already
-  std::mutex mutex_;               // guards model_ between start and cancel, which a stream calls from another thread
+  std::mutex mutex_;                  // guards model_ between start and cancel, which a stream calls from another thread
   std::shared_ptr<Model> model_;
   std::shared_ptr<Job> job_ = std::make_shared<Job>();
   std::vector<WantedOutput> wanted_;

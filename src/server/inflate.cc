@@ -13,7 +13,8 @@ constexpr size_t kStepBytes = 64 << 10;
 /// Of `inflateInit2`: 15 bits, and how the data begins.
 int window_bits(std::string_view bytes, Coding coding) {
   if (coding == Coding::kGzip) return 15 + 16;
-  const bool is_zlib = bytes.size() >= 2 && (bytes[0] & 0x0f) == 8 && (static_cast<unsigned char>(bytes[0]) * 256 + static_cast<unsigned char>(bytes[1])) % 31 == 0;
+  const bool is_zlib =
+      bytes.size() >= 2 && (bytes[0] & 0x0f) == 8 && (static_cast<unsigned char>(bytes[0]) * 256 + static_cast<unsigned char>(bytes[1])) % 31 == 0;
   return is_zlib ? 15 : -15;
 }
 
@@ -41,7 +42,8 @@ class Inflater {
     const int result = ::inflate(&stream_, Z_NO_FLUSH);
     out.resize(out.size() - stream_.avail_out);
     if (result == Z_STREAM_END) {
-      if (stream_.avail_in + left_ > 0) throw InflateError(false, "what is compressed has " + std::to_string(stream_.avail_in + left_) + " bytes behind its end");
+      if (stream_.avail_in + left_ > 0)
+        throw InflateError(false, "what is compressed has " + std::to_string(stream_.avail_in + left_) + " bytes behind its end");
       return false;
     }
     const bool is_starved = result == Z_BUF_ERROR || (result == Z_OK && stream_.avail_in == 0 && left_ == 0 && stream_.avail_out > 0);
@@ -62,7 +64,8 @@ std::string inflate(std::string_view bytes, Coding coding, size_t limit_bytes) {
   std::string out;
   while (inflater.step(out, std::min(std::max(out.size(), kStepBytes), limit_bytes - out.size() + 1)))
     if (out.size() > limit_bytes) break;
-  if (out.size() > limit_bytes) throw InflateError(true, "what is compressed becomes larger than " + std::to_string(limit_bytes) + " bytes; raise --max-message-mb or send less");
+  if (out.size() > limit_bytes)
+    throw InflateError(true, "what is compressed becomes larger than " + std::to_string(limit_bytes) + " bytes; raise --max-message-mb or send less");
   return out;
 }
 

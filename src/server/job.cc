@@ -13,9 +13,7 @@ void Job::finish(const Outcome& outcome) noexcept {
     try {
       const auto refusal = current_refusal();
       tell({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = outcome.times});
-    } catch (...) {
-      log::error("[server] a request could not be told its outcome");
-    }
+    } catch (...) { log::error("[server] a request could not be told its outcome"); }
   }
 }
 

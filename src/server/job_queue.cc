@@ -23,9 +23,13 @@ constexpr double kWeightOfNew = 0.3;
 constexpr double kShareThatCounts = 0.5;
 
 /// How many take requests.
-int64_t count_of(const std::vector<Busy>& executables) { return std::max<int64_t>(1, std::count_if(executables.begin(), executables.end(), [](const Busy& busy) { return !busy.is_out; })); }
+int64_t count_of(const std::vector<Busy>& executables) {
+  return std::max<int64_t>(1, std::count_if(executables.begin(), executables.end(), [](const Busy& busy) { return !busy.is_out; }));
+}
 
-int64_t urgency(const std::shared_ptr<Job>& job) { return job->deadline_ns ? std::min(*job->deadline_ns, job->queued_ns + JobQueue::kPatienceNs) : job->queued_ns + JobQueue::kPatienceNs; }
+int64_t urgency(const std::shared_ptr<Job>& job) {
+  return job->deadline_ns ? std::min(*job->deadline_ns, job->queued_ns + JobQueue::kPatienceNs) : job->queued_ns + JobQueue::kPatienceNs;
+}
 
 }  // namespace
 
@@ -57,29 +61,36 @@ double JobQueue::hint_us(const std::vector<Busy>& executables, int64_t now_ns) c
   for (const auto& busy : executables)
     if (busy.since_ns > 0) under_way_ns = std::max(under_way_ns, now_ns - busy.since_ns);
   const bool is_known = times_.predict_ns(1, now_ns) > 0;
-  const int64_t wait = is_known ? wait_ns(waiting_.size(), executables, now_ns) : (1 + static_cast<int64_t>(waiting_.size()) / count_of(executables)) * under_way_ns;
+  const int64_t wait =
+      is_known ? wait_ns(waiting_.size(), executables, now_ns) : (1 + static_cast<int64_t>(waiting_.size()) / count_of(executables)) * under_way_ns;
   return retry_hint_us(static_cast<double>(wait) * 1e-3);
 }
 
 JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns) {
   for (const auto& busy : executables)
-    if (busy.since_ns > 0 && !busy.is_out && !busy.is_probe && now_ns - busy.since_ns <= options_.hang_ns) times_.run_is_under_way(busy.since_ns, now_ns);
-  if (waiting_.size() >= options_.queue_size) return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", hint_us(executables, now_ns)};
+    if (busy.since_ns > 0 && !busy.is_out && !busy.is_probe && now_ns - busy.since_ns <= options_.hang_ns)
+      times_.run_is_under_way(busy.since_ns, now_ns);
+  if (waiting_.size() >= options_.queue_size)
+    return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", hint_us(executables, now_ns)};
   job->queued_ns = now_ns;
-  const auto place = std::upper_bound(waiting_.begin(), waiting_.end(), urgency(job), [](int64_t key, const auto& other) { return key < urgency(other); });
+  const auto place =
+      std::upper_bound(waiting_.begin(), waiting_.end(), urgency(job), [](int64_t key, const auto& other) { return key < urgency(other); });
   const auto ahead = static_cast<size_t>(place - waiting_.begin());
   // Together with what is ahead of it where that makes a batch: the answer comes when all of it has run.
   int64_t items = job->batch;
   for (size_t i = 0; i < ahead; ++i) items += waiting_[i]->batch;
   const int64_t run = times_.predict_ns(job->batch, now_ns);
   const int64_t free_in_ns = wait_ns(0, executables, now_ns);
-  const int64_t expected_ns = free_in_ns + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / count_of(executables)));
+  const int64_t expected_ns =
+      free_in_ns + static_cast<int64_t>(stretch_ * static_cast<double>(runs_ns(ahead + 1, items, now_ns) / count_of(executables)));
   const double reserve = free_in_ns > 0 || ahead > 0 ? reserve_.factor() : 1;  // an idle engine may try: nobody waits behind it
   const int64_t answered_ns = now_ns + static_cast<int64_t>(reserve * static_cast<double>(expected_ns));
   if (run > 0 && is_late(*job, answered_ns)) {
     const std::string deadline = "its deadline is in " + format_us(static_cast<double>(*job->deadline_ns - now_ns) * 1e-3) + ", and ";
     if (is_late(*job, now_ns + run)) return {Code::kDeadlineExceeded, deadline + "a run takes " + format_us(static_cast<double>(run) * 1e-3)};
-    return {Code::kUnavailable, deadline + "with " + std::to_string(ahead) + " requests ahead it would be answered in " + format_us(static_cast<double>(answered_ns - now_ns) * 1e-3),
+    return {Code::kUnavailable,
+            deadline + "with " + std::to_string(ahead) + " requests ahead it would be answered in " +
+                format_us(static_cast<double>(answered_ns - now_ns) * 1e-3),
             static_cast<double>(std::max(answered_ns - *job->deadline_ns, run)) * 1e-3};
   }
   job->expected_ns = expected_ns;
@@ -88,7 +99,9 @@ JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vec
 }
 
 void JobQueue::learn_reserve(const Job& job, int64_t answered_ns) {
-  if (job.deadline_ns && static_cast<double>(job.expected_ns) >= kShareThatCounts * static_cast<double>(*job.deadline_ns - job.queued_ns) / reserve_.factor()) reserve_.add(job.expected_ns, answered_ns - job.queued_ns);
+  if (job.deadline_ns &&
+      static_cast<double>(job.expected_ns) >= kShareThatCounts * static_cast<double>(*job.deadline_ns - job.queued_ns) / reserve_.factor())
+    reserve_.add(job.expected_ns, answered_ns - job.queued_ns);
 }
 
 void JobQueue::ran(const Jobs& jobs, int64_t items, int64_t run_ns, int64_t now_ns) {
@@ -107,9 +120,13 @@ bool JobQueue::remove(const std::shared_ptr<Job>& job) {
 /// kOk where it may go on waiting.
 JobQueue::Refused JobQueue::why_dead(const Job& job, const std::vector<Busy>& executables, int64_t now_ns) const {
   if (job.is_cancelled()) return {Code::kCancelled, "the request was cancelled while it waited"};
-  if (is_late(job, now_ns + times_.predict_ns(job.batch, now_ns))) return {Code::kDeadlineExceeded, "the deadline passed while the request waited, or would pass before it is answered"};
+  if (is_late(job, now_ns + times_.predict_ns(job.batch, now_ns)))
+    return {Code::kDeadlineExceeded, "the deadline passed while the request waited, or would pass before it is answered"};
   if (options_.queue_timeout_ns > 0 && !job.is_probe && now_ns - job.queued_ns >= options_.queue_timeout_ns)
-    return {Code::kUnavailable, "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) + " that a request may (--max-queue-age-secs, or the model's default_queue_policy)", hint_us(executables, now_ns)};
+    return {Code::kUnavailable,
+            "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) +
+                " that a request may (--max-queue-age-secs, or the model's default_queue_policy)",
+            hint_us(executables, now_ns)};
   return {};
 }
 
@@ -132,7 +149,8 @@ JobQueue::Group JobQueue::group(int64_t now_ns) const {
     const int64_t items = out.items_at_hand + waiting_[i]->batch;
     if (items > options_.max_batch || !fit_together(*waiting_.front(), *waiting_[i])) continue;
     out.items_at_hand = items;
-    is_in_time = is_in_time && !is_late(*waiting_.front(), now_ns + static_cast<int64_t>(run_reserve_.factor() * static_cast<double>(times_.predict_ns(items, now_ns))));
+    is_in_time = is_in_time && !is_late(*waiting_.front(),
+                                        now_ns + static_cast<int64_t>(run_reserve_.factor() * static_cast<double>(times_.predict_ns(items, now_ns))));
     if (!is_in_time) continue;
     out.members.push_back(i);
     out.items = items;
@@ -140,9 +158,12 @@ JobQueue::Group JobQueue::group(int64_t now_ns) const {
   return out;
 }
 
-/// Batches cut short by deadlines cost more an item. What is let in has to count with that, or deadlines come ever nearer and batches become ever shorter.
+/// Batches cut short by deadlines cost more an item. What is let in has to count with that, or deadlines come ever nearer and batches become ever
+/// shorter.
 void JobQueue::learn_stretch(const Group& run, int64_t now_ns) {
-  const auto an_item = [&](int64_t items) { return static_cast<double>(times_.predict_ns(items, now_ns)) / static_cast<double>(std::max<int64_t>(1, items)); };
+  const auto an_item = [&](int64_t items) {
+    return static_cast<double>(times_.predict_ns(items, now_ns)) / static_cast<double>(std::max<int64_t>(1, items));
+  };
   const double whole = an_item(run.items_at_hand);
   const double ratio = whole > 0 ? std::max(1.0, an_item(run.items) / whole) : 1;
   stretch_ += kWeightOfNew * (ratio - stretch_);

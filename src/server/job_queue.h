@@ -20,12 +20,12 @@
 namespace scissionlite::server {
 
 struct BatchingOptions {
-  bool combine = false;            // several requests in one run; inputs and outputs have a batch as first dimension
-  int64_t max_batch = 1;           // items in one run
+  bool combine = false;              // several requests in one run; inputs and outputs have a batch as first dimension
+  int64_t max_batch = 1;             // items in one run
   std::vector<int64_t> preferred{};  // run at once when one of these is reached; empty: max_batch
-  int64_t max_delay_ns = 0;        // longest wait for a preferred size
-  size_t queue_size = 256;         // requests that may wait
-  int64_t queue_timeout_ns = 0;    // longest wait of a request; 0: no limit
+  int64_t max_delay_ns = 0;          // longest wait for a preferred size
+  size_t queue_size = 256;           // requests that may wait
+  int64_t queue_timeout_ns = 0;      // longest wait of a request; 0: no limit
   int64_t hang_ns = 60'000'000'000;  // a run longer than this counts as hung
 };
 
@@ -42,7 +42,8 @@ class JobQueue {
  public:
   explicit JobQueue(BatchingOptions options) : options_(std::move(options)) {}
 
-  /// Takes the job in: kOk. Else why not: kUnavailable, and after how long it may be worth asking again; kDeadlineExceeded where a run alone takes longer than there is.
+  /// Takes the job in: kOk. Else why not: kUnavailable, and after how long it may be worth asking again; kDeadlineExceeded where a run alone takes
+  /// longer than there is.
   struct Refused {
     Code code = Code::kOk;
     std::string why{};
@@ -75,7 +76,7 @@ class JobQueue {
 
  private:
   struct Group {
-    std::vector<size_t> members;  // places in waiting_
+    std::vector<size_t> members;           // places in waiting_
     int64_t items = 0, items_at_hand = 0;  // in it; and without deadlines
   };
   void learn_reserve(const Job& job, int64_t answered_ns);
@@ -94,7 +95,7 @@ class JobQueue {
   std::deque<std::shared_ptr<Job>> waiting_;  // the most urgent first
   RunTimes times_;
   Reserve reserve_, run_reserve_;  // of waiting and running; of running
-  double stretch_ = 1;  // of what waits, over batches that no deadline cuts short
+  double stretch_ = 1;             // of what waits, over batches that no deadline cuts short
 };
 
 }  // namespace scissionlite::server

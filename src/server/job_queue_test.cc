@@ -137,12 +137,14 @@ TEST(JobQueue, ARunUnderWayKeepsWhatIsKnownFromGettingOld) {
   auto queue = taught({});
   const std::vector<Busy> busy{{.since_ns = 1, .items = 1}};
   const int64_t later = 3 * RunTimes::kStaleNs;
-  EXPECT_EQ(queue.push(job(1, later + 2 * kMs), busy, later).code, Code::kDeadlineExceeded) << "a run that takes seconds must not let in what cannot be in time";
+  EXPECT_EQ(queue.push(job(1, later + 2 * kMs), busy, later).code, Code::kDeadlineExceeded)
+      << "a run that takes seconds must not let in what cannot be in time";
 }
 
 TEST(JobQueue, OnlyARunThatWillTellKeepsIt) {
   const int64_t later = 10 * RunTimes::kStaleNs;
-  const Busy began_late{.since_ns = later - 1, .items = 1}, hung{.since_ns = 1, .items = 1}, out{.since_ns = 1, .items = 1, .is_out = true}, probe{.since_ns = 1, .items = 1, .is_probe = true};
+  const Busy began_late{.since_ns = later - 1, .items = 1}, hung{.since_ns = 1, .items = 1}, out{.since_ns = 1, .items = 1, .is_out = true},
+      probe{.since_ns = 1, .items = 1, .is_probe = true};
   for (const auto& busy : {began_late, hung, out, probe}) {
     auto queue = taught({.hang_ns = RunTimes::kStaleNs});
     EXPECT_EQ(queue.push(job(1, later + 2 * kMs), {busy, {}}, later).code, Code::kOk);
@@ -200,7 +202,8 @@ struct Flooded {
   int64_t in_time = 0, late = 0;
 };
 
-/// An engine under five times its load, in simulated time: requests come at random with deadlines of 100 ms, runs take `least` to `most` of what was learnt.
+/// An engine under five times its load, in simulated time: requests come at random with deadlines of 100 ms, runs take `least` to `most` of what was
+/// learnt.
 Flooded flood(double least, double most) {
   Rng rng(7);
   auto queue = taught({.combine = true, .max_batch = 32});
@@ -211,7 +214,8 @@ Flooded flood(double least, double most) {
   Jobs running;
   const int64_t end = 20'000 * kMs;
   for (int64_t now = 0; now < end; now += kMs / 10) {
-    for (; next_arrival <= now; next_arrival += static_cast<int64_t>(rng.uniform() * 2 * static_cast<double>(best_ns) / 5)) (void)queue.push(job(1, next_arrival + 100 * kMs), busy, now);
+    for (; next_arrival <= now; next_arrival += static_cast<int64_t>(rng.uniform() * 2 * static_cast<double>(best_ns) / 5))
+      (void)queue.push(job(1, next_arrival + 100 * kMs), busy, now);
     if (now < free_at) continue;
     for (const auto& one : running) (*one->deadline_ns >= now ? out.in_time : out.late) += 1;
     if (!running.empty()) queue.ran(running, static_cast<int64_t>(running.size()), now - busy[0].since_ns, now);

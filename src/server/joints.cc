@@ -54,11 +54,11 @@ void Joints::look(const std::vector<fs::path>& folders) {
     try {
       const auto state = folder_state(folder);
       const auto before = seen_.find(folder);
-      auto& now = seen[folder] = before != seen_.end() && before->second.state == state ? before->second : Seen{.state = state, .uncut_sha256 = uncut_model(folder), .endings = std::nullopt};
+      auto& now = seen[folder] = before != seen_.end() && before->second.state == state
+                                     ? before->second
+                                     : Seen{.state = state, .uncut_sha256 = uncut_model(folder), .endings = std::nullopt};
       if (!now.uncut_sha256.empty()) groups[now.uncut_sha256].push_back(folder);
-    } catch (const std::exception& e) {
-      log::debug("[server] '" + folder.string() + "' is not joined with others: " + e.what());
-    }
+    } catch (const std::exception& e) { log::debug("[server] '" + folder.string() + "' is not joined with others: " + e.what()); }
   }
   for (const auto& [uncut, members] : groups) {
     if (members.size() < 2 || chosen_.count(uncut) > 0) continue;  // those that are loaded have the chosen one
@@ -73,7 +73,8 @@ void Joints::look(const std::vector<fs::path>& folders) {
   seen_ = std::move(seen);
 }
 
-std::optional<Joints::Part> Joints::part(const Graph& graph, const std::string& uncut_sha256, const BatchingOptions& batching, const std::string& engine, int threads) {
+std::optional<Joints::Part> Joints::part(const Graph& graph, const std::string& uncut_sha256, const BatchingOptions& batching,
+                                         const std::string& engine, int threads) {
   const std::lock_guard lock(mutex_);
   const auto chosen = chosen_.find(uncut_sha256);
   if (chosen == chosen_.end()) return std::nullopt;
@@ -85,7 +86,8 @@ std::optional<Joints::Part> Joints::part(const Graph& graph, const std::string& 
   auto joint = known.lock();
   const bool is_new = !joint;
   if (is_new) known = joint = std::make_shared<Joint>(ending->hash, parts.second, batching, engine, threads);
-  log::info("[server] " + std::string(is_new ? "begins" : "joins") + " what models of " + uncut_sha256.substr(0, 12) + " run together, behind '" + ending->tensor + "'");
+  log::info("[server] " + std::string(is_new ? "begins" : "joins") + " what models of " + uncut_sha256.substr(0, 12) + " run together, behind '" +
+            ending->tensor + "'");
   return Part{.first = std::move(parts.first), .joint = std::move(joint)};
 }
 

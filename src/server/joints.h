@@ -1,7 +1,7 @@
 // Which of the served models join, and where.
 //
-// Of models that were cut from one (their manifests name it), the ending is taken that saves most: multiply-accumulates behind it, times the models that have it beyond the first.
-// A model's second part is compiled when the first of them loads, and ends with the last.
+// Of models that were cut from one (their manifests name it), the ending is taken that saves most: multiply-accumulates behind it, times the models
+// that have it beyond the first. A model's second part is compiled when the first of them loads, and ends with the last.
 #pragma once
 
 #include <map>
@@ -19,7 +19,8 @@ namespace scissionlite::server {
 
 class Joints {
  public:
-  /// Reads those of the model folders that belong together and that it has not seen as they are now. What cannot be read is left out: loading it says why.
+  /// Reads those of the model folders that belong together and that it has not seen as they are now. What cannot be read is left out: loading it says
+  /// why.
   void look(const std::vector<fs::path>& folders);
 
   struct Part {
@@ -27,16 +28,17 @@ class Joints {
     std::shared_ptr<Joint> joint;
   };
   /// Of a model about to be compiled; nothing where it joins with no other. @param uncut_sha256  of the model that it was cut from.
-  [[nodiscard]] std::optional<Part> part(const Graph& graph, const std::string& uncut_sha256, const BatchingOptions& batching, const std::string& engine, int threads);
+  [[nodiscard]] std::optional<Part> part(const Graph& graph, const std::string& uncut_sha256, const BatchingOptions& batching,
+                                         const std::string& engine, int threads);
 
  private:
   struct Seen {
-    std::string state, uncut_sha256;  // of the folder
+    std::string state, uncut_sha256;             // of the folder
     std::optional<std::vector<Ending>> endings;  // read when another model belongs to it
   };
   std::mutex mutex_;  // guards what follows
   std::map<fs::path, Seen> seen_;
-  std::map<std::string, std::string> chosen_;  // uncut model -> hash of the ending
+  std::map<std::string, std::string> chosen_;           // uncut model -> hash of the ending
   std::map<std::string, std::weak_ptr<Joint>> joints_;  // by hash and batching
 };
 

@@ -28,7 +28,8 @@ Graph model(uint64_t seed = 1) {
     Tensor weights(Dtype::kF32, {kChannels, kChannels, 1, 1});
     for (auto& value : weights.mutable_as<float>()) value = static_cast<float>(rng.normal() * 0.5);
     g.initializers["w" + n] = weights;
-    g.nodes.push_back({.name = "conv" + n, .op_type = "Conv", .domain = "", .inputs = {last, "w" + n}, .outputs = {"c" + n}, .attributes = {}, .doc = ""});
+    g.nodes.push_back(
+        {.name = "conv" + n, .op_type = "Conv", .domain = "", .inputs = {last, "w" + n}, .outputs = {"c" + n}, .attributes = {}, .doc = ""});
     g.nodes.push_back({.name = "relu" + n, .op_type = "Relu", .domain = "", .inputs = {"c" + n}, .outputs = {"r" + n}, .attributes = {}, .doc = ""});
     last = "r" + n;
   }
@@ -45,7 +46,8 @@ Graph tail_of_codes(int layer) {
   decoder.inputs = {out.inputs[0], {.name = "scale", .dtype = Dtype::kF32, .shape = {-1, 1, 1, 1}, .has_shape = true, .symbols = {}}};
   decoder.inputs[0].name = "codes";
   decoder.outputs = out.inputs;
-  decoder.nodes = {{.name = "scaled", .op_type = "Mul", .domain = "", .inputs = {"codes", "scale"}, .outputs = {out.inputs[0].name}, .attributes = {}, .doc = ""}};
+  decoder.nodes = {
+      {.name = "scaled", .op_type = "Mul", .domain = "", .inputs = {"codes", "scale"}, .outputs = {out.inputs[0].name}, .attributes = {}, .doc = ""}};
   return join(decoder, out);
 }
 
@@ -60,7 +62,8 @@ Graph tail(int layer, bool decodes, uint64_t seed = 1) {
   decoder.inputs[0].name = "cut0";
   decoder.outputs = out.inputs;
   decoder.initializers["half"] = Tensor::of<float>({1}, {0.5F});
-  decoder.nodes = {{.name = "halve", .op_type = "Mul", .domain = "", .inputs = {"cut0", "half"}, .outputs = {"decoded"}, .attributes = {}, .doc = ""}};
+  decoder.nodes = {
+      {.name = "halve", .op_type = "Mul", .domain = "", .inputs = {"cut0", "half"}, .outputs = {"decoded"}, .attributes = {}, .doc = ""}};
   return join(decoder, out);
 }
 
@@ -135,11 +138,13 @@ class JoinedModels : public ::testing::Test {
   void add(const std::string& name, const Graph& graph, const std::string& uncut) {
     fs::create_directories(root_ / name / "1");
     save_model(graph, root_ / name / "1" / "model.onnx");
-    write_file(root_ / name / "config.pbtxt", "name: \"" + name + "\"\nmax_batch_size: 8\ndynamic_batching { max_queue_delay_microseconds: 100000 preferred_batch_size: 2 }\n");
+    write_file(root_ / name / "config.pbtxt",
+               "name: \"" + name + "\"\nmax_batch_size: 8\ndynamic_batching { max_queue_delay_microseconds: 100000 preferred_batch_size: 2 }\n");
     write_file(root_ / name / "manifest.json", R"({"schema": "scissionlite.manifest/1", "model_sha256": ")" + uncut + "\"}");
   }
   Repository& load() {
-    repository_ = std::make_unique<Repository>(std::vector<fs::path>{root_}, ModelOptions{.engine = "reference", .threads = 1, .joints = std::make_shared<Joints>()});
+    repository_ = std::make_unique<Repository>(std::vector<fs::path>{root_},
+                                               ModelOptions{.engine = "reference", .threads = 1, .joints = std::make_shared<Joints>()});
     const auto failures = repository_->load_all();
     EXPECT_TRUE(failures.empty()) << failures.begin()->second;
     return *repository_;

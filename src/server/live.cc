@@ -6,15 +6,28 @@
 namespace scissionlite::server {
 namespace {
 
-double mean_us(const Duration& duration) { return duration.count > 0 ? static_cast<double>(duration.ns) * 1e-3 / static_cast<double>(duration.count) : 0; }
+double mean_us(const Duration& duration) {
+  return duration.count > 0 ? static_cast<double>(duration.ns) * 1e-3 / static_cast<double>(duration.count) : 0;
+}
 
 Json json_of(Model& model, bool is_replaced) {
   const auto counts = model.statistics().snapshot();
   const auto& interface = model.interface();
-  return {{"name", interface.name}, {"version", interface.version}, {"sha256", interface.sha256}, {"plan", interface.plan}, {"engine", model.engine().spec + " " + model.engine().version},
-          {"is_replaced", is_replaced}, {"is_ready", model.is_ready()}, {"waiting", model.batcher().waiting()}, {"queue_age_us", static_cast<double>(model.batcher().oldest_wait_ns()) * 1e-3},
-          {"requests", counts.success.count}, {"failed", counts.fail.count}, {"executions", counts.execution_count}, {"inferences", counts.inference_count},
-          {"queue_us", mean_us(counts.queue)}, {"compute_us", mean_us(counts.infer)}};
+  return {{"name", interface.name},
+          {"version", interface.version},
+          {"sha256", interface.sha256},
+          {"plan", interface.plan},
+          {"engine", model.engine().spec + " " + model.engine().version},
+          {"is_replaced", is_replaced},
+          {"is_ready", model.is_ready()},
+          {"waiting", model.batcher().waiting()},
+          {"queue_age_us", static_cast<double>(model.batcher().oldest_wait_ns()) * 1e-3},
+          {"requests", counts.success.count},
+          {"failed", counts.fail.count},
+          {"executions", counts.execution_count},
+          {"inferences", counts.inference_count},
+          {"queue_us", mean_us(counts.queue)},
+          {"compute_us", mean_us(counts.infer)}};
 }
 
 }  // namespace

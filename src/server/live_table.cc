@@ -61,7 +61,8 @@ LiveTable::Device& LiveTable::device_of(const std::string& identity, const std::
   auto found = devices_.find(key);
   if (found == devices_.end()) {
     if (devices_.size() >= kMostDevices) {
-      devices_.erase(std::min_element(devices_.begin(), devices_.end(), [](const auto& a, const auto& b) { return a.second.seen_us < b.second.seen_us; }));
+      devices_.erase(
+          std::min_element(devices_.begin(), devices_.end(), [](const auto& a, const auto& b) { return a.second.seen_us < b.second.seen_us; }));
       ++forgotten_;
     }
     found = devices_.emplace(key, Device{}).first;
@@ -77,7 +78,8 @@ void LiveTable::add(const CallNotes& notes, const RequestEnd& end) {
   const std::lock_guard lock(mutex_);
   ++requests_, refused_ += is_ok ? 0 : 1, bytes_up_ += notes.bytes, bytes_down_ += end.response_bytes;
   auto& second = second_now(now);
-  ++second.requests, second.refused += is_ok ? 0 : 1, second.bytes_up += notes.bytes, second.bytes_down += end.response_bytes, second.run_items += end.run_items;
+  ++second.requests, second.refused += is_ok ? 0 : 1, second.bytes_up += notes.bytes, second.bytes_down += end.response_bytes,
+      second.run_items += end.run_items;
   auto& device = device_of(end.identity, notes.device, now);
   ++device.requests, device.refused += is_ok ? 0 : 1, device.bytes_up += notes.bytes, device.bytes_down += end.response_bytes;
   device.rate = decayed(device.rate, now - std::exchange(device.rated_us, now)) + 1e6 / kRateForgetUs;
@@ -86,7 +88,8 @@ void LiveTable::add(const CallNotes& notes, const RequestEnd& end) {
   second.times.add(took_us);
   device.times_us.push_back(static_cast<float>(took_us));
   if (device.times_us.size() > kKeptTimes) device.times_us.pop_front();
-  if (device.model != end.model || device.sha256 != end.sha256) device.model = end.model, device.version = end.version, device.sha256 = end.sha256, device.plan = end.plan;
+  if (device.model != end.model || device.sha256 != end.sha256)
+    device.model = end.model, device.version = end.version, device.sha256 = end.sha256, device.plan = end.plan;
 }
 
 void LiveTable::add_turned_away(const std::string& identity) {
@@ -101,15 +104,33 @@ void LiveTable::add_turned_away(const std::string& identity) {
 
 Json LiveTable::json_of(const Device& device, double now_us) {
   const std::vector<double> times(device.times_us.begin(), device.times_us.end());
-  return {{"identity", device.identity}, {"name", device.name}, {"model", device.model}, {"version", device.version}, {"sha256", device.sha256}, {"plan", device.plan},
-          {"requests", device.requests}, {"refused", device.refused}, {"per_second", decayed(device.rate, now_us - device.rated_us)}, {"bytes_up", device.bytes_up}, {"bytes_down", device.bytes_down},
-          {"p50_us", percentile(times, 50)}, {"p95_us", percentile(times, 95)}, {"seen_s", (now_us - device.seen_us) * 1e-6}, {"report", report_json(device.report)}};
+  return {{"identity", device.identity},
+          {"name", device.name},
+          {"model", device.model},
+          {"version", device.version},
+          {"sha256", device.sha256},
+          {"plan", device.plan},
+          {"requests", device.requests},
+          {"refused", device.refused},
+          {"per_second", decayed(device.rate, now_us - device.rated_us)},
+          {"bytes_up", device.bytes_up},
+          {"bytes_down", device.bytes_down},
+          {"p50_us", percentile(times, 50)},
+          {"p95_us", percentile(times, 95)},
+          {"seen_s", (now_us - device.seen_us) * 1e-6},
+          {"report", report_json(device.report)}};
 }
 
 Json LiveTable::json_of(const Second& second) {
   const int64_t answered = second.requests - second.refused;
-  return {{"requests", second.requests}, {"refused", second.refused}, {"bytes_up", second.bytes_up}, {"bytes_down", second.bytes_down}, {"p50_us", second.times.percentile_us(50)},
-          {"p95_us", second.times.percentile_us(95)}, {"p99_us", second.times.percentile_us(99)}, {"batch", answered > 0 ? static_cast<double>(second.run_items) / static_cast<double>(answered) : 0}};
+  return {{"requests", second.requests},
+          {"refused", second.refused},
+          {"bytes_up", second.bytes_up},
+          {"bytes_down", second.bytes_down},
+          {"p50_us", second.times.percentile_us(50)},
+          {"p95_us", second.times.percentile_us(95)},
+          {"p99_us", second.times.percentile_us(99)},
+          {"batch", answered > 0 ? static_cast<double>(second.run_items) / static_cast<double>(answered) : 0}};
 }
 
 Json LiveTable::json() const {
@@ -133,7 +154,8 @@ Json LiveTable::json() const {
     const Second second = kept.number == number ? kept : Second{};
     list.push_back(json_of(second));
     if (number <= last - kMinute) continue;
-    minute.requests += second.requests, minute.refused += second.refused, minute.bytes_up += second.bytes_up, minute.bytes_down += second.bytes_down, minute.run_items += second.run_items;
+    minute.requests += second.requests, minute.refused += second.refused, minute.bytes_up += second.bytes_up, minute.bytes_down += second.bytes_down,
+        minute.run_items += second.run_items;
     minute.times.add(second.times);
   }
   out["last_minute"] = json_of(minute);

@@ -62,7 +62,8 @@ TEST(LiveTable, TheOneSeenLongestAgoMakesRoom) {
 }
 
 TEST(LiveTable, WhatADeviceReportsIsNumbersAndAPlan) {
-  EXPECT_EQ(report_json("plan=a=b;edge=12;local=x;fallbacks=-1;late=99999999999999999999;evil=1;;=;switches="), (Json{{"plan", "a=b"}, {"edge", 12}}));
+  EXPECT_EQ(report_json("plan=a=b;edge=12;local=x;fallbacks=-1;late=99999999999999999999;evil=1;;=;switches="),
+            (Json{{"plan", "a=b"}, {"edge", 12}}));
   EXPECT_EQ(report_json(""), Json::object());
 }
 

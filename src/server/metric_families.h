@@ -15,7 +15,9 @@ class MetricFamilies {
  public:
   using Labels = std::vector<prometheus::ClientMetric::Label>;
   /// Starts one; `add` fills the last.
-  void begin(const char* name, const char* help, prometheus::MetricType type) { families_.push_back({.name = name, .help = help, .type = type, .metric = {}}); }
+  void begin(const char* name, const char* help, prometheus::MetricType type) {
+    families_.push_back({.name = name, .help = help, .type = type, .metric = {}});
+  }
   void add(double value, Labels labels = {}) {
     auto& family = families_.back();
     prometheus::ClientMetric metric;
@@ -30,7 +32,8 @@ class MetricFamilies {
     uint64_t so_far = 0;
     for (size_t i = 0; i < counts.size(); ++i) {
       so_far += static_cast<uint64_t>(counts[i]);
-      metric.histogram.bucket.push_back({.cumulative_count = so_far, .upper_bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity()});
+      metric.histogram.bucket.push_back(
+          {.cumulative_count = so_far, .upper_bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity()});
     }
     metric.histogram.sample_count = so_far;
     metric.histogram.sample_sum = sum;

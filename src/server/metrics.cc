@@ -22,14 +22,22 @@ struct ModelCounter {
 };
 /// Triton 2.51's names, texts and meanings.
 constexpr ModelCounter kModelCounters[] = {
-    {"nv_inference_request_success", "Number of successful inference requests, all batch sizes", [](const StatisticsSnapshot& c) { return static_cast<double>(c.success.count); }},
-    {"nv_inference_count", "Number of inferences performed (does not include cached requests)", [](const StatisticsSnapshot& c) { return static_cast<double>(c.inference_count); }},
-    {"nv_inference_exec_count", "Number of model executions performed (does not include cached requests)", [](const StatisticsSnapshot& c) { return static_cast<double>(c.execution_count); }},
-    {"nv_inference_request_duration_us", "Cumulative inference request duration in microseconds (includes cached requests)", [](const StatisticsSnapshot& c) { return us(c.success); }},
-    {"nv_inference_queue_duration_us", "Cumulative inference queuing duration in microseconds (includes cached requests)", [](const StatisticsSnapshot& c) { return us(c.queue); }},
-    {"nv_inference_compute_input_duration_us", "Cumulative compute input duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.input); }},
-    {"nv_inference_compute_infer_duration_us", "Cumulative compute inference duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.infer); }},
-    {"nv_inference_compute_output_duration_us", "Cumulative inference compute output duration in microseconds (does not include cached requests)", [](const StatisticsSnapshot& c) { return us(c.output); }},
+    {"nv_inference_request_success", "Number of successful inference requests, all batch sizes",
+     [](const StatisticsSnapshot& c) { return static_cast<double>(c.success.count); }},
+    {"nv_inference_count", "Number of inferences performed (does not include cached requests)",
+     [](const StatisticsSnapshot& c) { return static_cast<double>(c.inference_count); }},
+    {"nv_inference_exec_count", "Number of model executions performed (does not include cached requests)",
+     [](const StatisticsSnapshot& c) { return static_cast<double>(c.execution_count); }},
+    {"nv_inference_request_duration_us", "Cumulative inference request duration in microseconds (includes cached requests)",
+     [](const StatisticsSnapshot& c) { return us(c.success); }},
+    {"nv_inference_queue_duration_us", "Cumulative inference queuing duration in microseconds (includes cached requests)",
+     [](const StatisticsSnapshot& c) { return us(c.queue); }},
+    {"nv_inference_compute_input_duration_us", "Cumulative compute input duration in microseconds (does not include cached requests)",
+     [](const StatisticsSnapshot& c) { return us(c.input); }},
+    {"nv_inference_compute_infer_duration_us", "Cumulative compute inference duration in microseconds (does not include cached requests)",
+     [](const StatisticsSnapshot& c) { return us(c.infer); }},
+    {"nv_inference_compute_output_duration_us", "Cumulative inference compute output duration in microseconds (does not include cached requests)",
+     [](const StatisticsSnapshot& c) { return us(c.output); }},
 };
 
 /// Triton's reasons of a failure.
@@ -84,7 +92,8 @@ void add_models(Families& out, const Repository& repository) {
   each([](Model& model) { return static_cast<double>(model.batcher().waiting()); });
   out.begin("scissionlite_queue_age_us", "How long the longest waiting request of the model has waited, in microseconds", MetricType::Gauge);
   each([](Model& model) { return static_cast<double>(model.batcher().oldest_wait_ns()) * 1e-3; });
-  out.begin("scissionlite_model_ready", "1 when the model can infer now, 0 when its engine hangs or does not answer the server's own probe", MetricType::Gauge);
+  out.begin("scissionlite_model_ready", "1 when the model can infer now, 0 when its engine hangs or does not answer the server's own probe",
+            MetricType::Gauge);
   each([](Model& model) { return model.is_ready() ? 1.0 : 0.0; });
 }
 
@@ -94,7 +103,8 @@ void add_forwards(Families& out, const Repository& repository) {
   for (const auto& model : repository.loaded())
     if (model->forwarder()) middles.push_back(model);
   if (middles.empty()) return;
-  out.begin("scissionlite_forward_answers_total", "Requests whose rest was to be computed elsewhere, by who did: the cloud, this edge's copy of its model, or nobody", MetricType::Counter);
+  out.begin("scissionlite_forward_answers_total",
+            "Requests whose rest was to be computed elsewhere, by who did: the cloud, this edge's copy of its model, or nobody", MetricType::Counter);
   for (const auto& model : middles) {
     const auto& counts = model->forwarder()->counts();
     const auto add = [&](const char* by, uint64_t count) {
@@ -136,10 +146,13 @@ void add_joints(Families& out, const Repository& repository) {
 }
 
 void add_refusals(Families& out, const MetricsSource& source) {
-  out.begin("scissionlite_requests_refused_total", "Inference requests of every front end that were not answered with a result, by reason", MetricType::Counter);
+  out.begin("scissionlite_requests_refused_total", "Inference requests of every front end that were not answered with a result, by reason",
+            MetricType::Counter);
   for (int i = 1; i < RefusalCounts::kCodes; ++i)
-    if (const auto code = static_cast<Code>(i); code_name(code) != std::string("other")) out.add(static_cast<double>(source.refusals.of(code)), {{"reason", code_name(code)}});
-  out.begin("scissionlite_http_turned_away_total", "HTTP connections and requests that ended before a handler saw them, by reason", MetricType::Counter);
+    if (const auto code = static_cast<Code>(i); code_name(code) != std::string("other"))
+      out.add(static_cast<double>(source.refusals.of(code)), {{"reason", code_name(code)}});
+  out.begin("scissionlite_http_turned_away_total", "HTTP connections and requests that ended before a handler saw them, by reason",
+            MetricType::Counter);
   for (const auto& [port, counts] : source.http)
     for (size_t i = 0; i < counts->turned.size(); ++i)
       out.add(static_cast<double>(counts->turned[i]), {{"port", port}, {"reason", http::turned_name(static_cast<http::Turned>(i))}});
@@ -155,7 +168,8 @@ void add_http(Families& out, const MetricsSource& source) {
   each([](const http::HttpCounts& counts) { return counts.connections.load(); });
   out.begin("scissionlite_http_requests_total", "HTTP requests that were read whole", MetricType::Counter);
   each([](const http::HttpCounts& counts) { return counts.requests.load(); });
-  out.begin("scissionlite_http_body_bytes", "Bytes of request bodies that are read or wait for an answer, and of answers until they are sent", MetricType::Gauge);
+  out.begin("scissionlite_http_body_bytes", "Bytes of request bodies that are read or wait for an answer, and of answers until they are sent",
+            MetricType::Gauge);
   each([](const http::HttpCounts& counts) { return counts.body_bytes.load(); });
 }
 

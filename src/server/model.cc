@@ -88,9 +88,13 @@ BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOpt
   if (policy.max_queue_size() > 0) out.queue_size = policy.max_queue_size();
   const bool rejects = policy.timeout_action() == inference::ModelQueuePolicy::REJECT;
   const int64_t own_ns = rejects ? static_cast<int64_t>(std::min(policy.default_timeout_microseconds(), kLongestTimeoutUs)) * 1000 : 0;
-  out.queue_timeout_ns = options.queue_age_ns > 0 && own_ns > 0 ? std::min(options.queue_age_ns, own_ns) : std::max(options.queue_age_ns, own_ns);  // 0: no limit
-  if (out.queue_timeout_ns > 0) out.max_delay_ns = std::min(out.max_delay_ns, out.queue_timeout_ns / 2);  // else what waits for partners would be refused
-  if (!rejects) log::warning("[config] model '" + config.name() + "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
+  out.queue_timeout_ns =
+      options.queue_age_ns > 0 && own_ns > 0 ? std::min(options.queue_age_ns, own_ns) : std::max(options.queue_age_ns, own_ns);  // 0: no limit
+  if (out.queue_timeout_ns > 0)
+    out.max_delay_ns = std::min(out.max_delay_ns, out.queue_timeout_ns / 2);  // else what waits for partners would be refused
+  if (!rejects)
+    log::warning("[config] model '" + config.name() +
+                 "': timeout_action DELAY is not supported, requests wait as if there were no timeout; expected REJECT");
   return out;
 }
 
@@ -111,8 +115,9 @@ void find_decoders(const fs::path& folder, ModelInterface& interface) {
     const auto& one = model->shape();
     const Shape expected{interface.max_batch > 0 ? -1 : 1, one.channels, one.rows, one.columns};
     if (info.dtype != Dtype::kU8 || info.shape != expected)
-      throw InvalidArgument("[server] " + (folder / coder_file_name(info.name)).string() + " codes uint8 " + to_string(expected) + ", but the input '" + info.name + "' is " +
-                            std::string(dtype_name(info.dtype)) + " " + to_string(info.shape) + "; the folder mixes files of two models, run prepare again");
+      throw InvalidArgument("[server] " + (folder / coder_file_name(info.name)).string() + " codes uint8 " + to_string(expected) +
+                            ", but the input '" + info.name + "' is " + std::string(dtype_name(info.dtype)) + " " + to_string(info.shape) +
+                            "; the folder mixes files of two models, run prepare again");
     info.decoder = std::make_shared<StreamDecoder>(model);
   }
 }
@@ -133,14 +138,20 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   const JsonReader manifest(manifest_json, (folder / "manifest.json").string());
   const auto hash = checked_hash(folder, file, config, manifest);
   auto graph = load_packaged(packaged(folder, file, hash, manifest), options.engine);
-  const auto forward = manifest.has("forward") ? manifest_from_json(manifest_json, manifest.where()).forward : std::nullopt;  // it is the middle of three
+  const auto forward =
+      manifest.has("forward") ? manifest_from_json(manifest_json, manifest.where()).forward : std::nullopt;  // it is the middle of three
   const auto& outputs = forward ? forward->outputs : graph.outputs;
   complete_config(config, graph.inputs, outputs, has_config);
   check_config(config, graph.inputs, outputs);
   const bool batches = config.max_batch_size() > 0;
-  interface = {.name = config.name(), .version = std::to_string(version), .max_batch = config.max_batch_size(),
-               .inputs = describe(config.input(), graph.inputs, batches), .outputs = describe(config.output(), outputs, batches),
-               .image = image_input(folder, graph), .sha256 = hash, .plan = manifest.text_or("candidate", "")};
+  interface = {.name = config.name(),
+               .version = std::to_string(version),
+               .max_batch = config.max_batch_size(),
+               .inputs = describe(config.input(), graph.inputs, batches),
+               .outputs = describe(config.output(), outputs, batches),
+               .image = image_input(folder, graph),
+               .sha256 = hash,
+               .plan = manifest.text_or("candidate", "")};
   if (interface.outputs.size() != outputs.size())
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +
                           std::to_string(outputs.size()) + "; name all of them, or none");
@@ -154,7 +165,8 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
 
   const auto batching = batching_of(config, options);
   if (!forward && options.joints && batching.combine && manifest.has("model_sha256"))
-    if (auto part = options.joints->part(graph, manifest.at("model_sha256").text(), batching, options.engine, options.threads)) graph = std::move(part->first), model->joint_ = std::move(part->joint);
+    if (auto part = options.joints->part(graph, manifest.at("model_sha256").text(), batching, options.engine, options.threads))
+      graph = std::move(part->first), model->joint_ = std::move(part->joint);
   if (forward) model->forwarder_ = std::make_unique<Forwarder>(folder, *forward, graph, batching, options.engine, options.threads, options.forward);
   std::vector<std::unique_ptr<Executable>> executables;
   executables.push_back(compile_owned(std::move(graph), options.engine, {.threads = options.threads, .precision = "f32"}));
@@ -165,7 +177,8 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
   for (const auto& group : config.instance_group()) instances += group.count();
   for (int i = 1; i < instances; ++i) executables.push_back(executables[0]->clone());
   model->hang_ns_ = options.hang_ns;
-  model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_, [interface](Executable& executable) { warm_up(executable, interface, 1); });
+  model->batcher_ = std::make_unique<Batcher>(batching, std::move(executables), model->statistics_,
+                                              [interface](Executable& executable) { warm_up(executable, interface, 1); });
   return model;
 }
 
@@ -215,7 +228,8 @@ void Model::probe_when_idle() {
 
 bool Model::can_infer() const {
   const int64_t asked_ns = probe_->asked_ns;
-  const bool is_unanswered = asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
+  const bool is_unanswered =
+      asked_ns != 0 && Clock::steady().now_ns() - asked_ns > hang_ns_ && statistics_->snapshot().execution_count == probe_->executions;
   return !batcher_->is_hung() && !batcher_->is_suspect() && (!joint_ || joint_->is_ready()) && !probe_->has_failed && !is_unanswered;
 }
 

@@ -24,7 +24,7 @@ namespace scissionlite::server {
 struct TensorInfo {
   std::string name;
   Dtype dtype = Dtype::kUndefined;
-  Shape shape;  // with the batch (-1) in front where the model batches
+  Shape shape;                             // with the batch (-1) in front where the model batches
   std::shared_ptr<StreamDecoder> decoder;  // of an input that may come entropy-coded; else null
 };
 
@@ -42,10 +42,10 @@ struct ModelOptions {
   std::string engine;  // spec; "" = default
   int threads = 0;     // an executable; 0 = all cores
   size_t queue_size = 256;
-  int64_t queue_age_ns = 0;                      // longest that a request waits; 0: no limit
+  int64_t queue_age_ns = 0;                     // longest that a request waits; 0: no limit
   int64_t hang_ns = BatchingOptions{}.hang_ns;  // a run longer than this hangs
-  ForwardOptions forward{};  // of models that are the middle of three
-  std::shared_ptr<Joints> joints{};  // nullptr: every model is run by itself
+  ForwardOptions forward{};                     // of models that are the middle of three
+  std::shared_ptr<Joints> joints{};             // nullptr: every model is run by itself
 };
 
 /// What the server asks a model itself, to know that it can infer now.
@@ -77,8 +77,8 @@ class Model {
   [[nodiscard]] const std::shared_ptr<Joint>& joint() const { return joint_; }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
-  /// Ends what waits and cannot be answered any more, and probes: only while nothing is asked, every few seconds, and for a hundredth of the time. Call it from one
-  /// thread, a few times a second.
+  /// Ends what waits and cannot be answered any more, and probes: only while nothing is asked, every few seconds, and for a hundredth of the time.
+  /// Call it from one thread, a few times a second.
   void look_after();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;

@@ -18,12 +18,11 @@ struct TypePair {
   inference::DataType type;
   Dtype dtype;
 };
-constexpr TypePair kTypes[] = {
-    {inference::TYPE_BOOL, Dtype::kBool},     {inference::TYPE_UINT8, Dtype::kU8},   {inference::TYPE_UINT16, Dtype::kU16},
-    {inference::TYPE_UINT32, Dtype::kU32},    {inference::TYPE_UINT64, Dtype::kU64}, {inference::TYPE_INT8, Dtype::kI8},
-    {inference::TYPE_INT16, Dtype::kI16},     {inference::TYPE_INT32, Dtype::kI32},  {inference::TYPE_INT64, Dtype::kI64},
-    {inference::TYPE_FP16, Dtype::kF16},      {inference::TYPE_FP32, Dtype::kF32},   {inference::TYPE_FP64, Dtype::kF64},
-    {inference::TYPE_STRING, Dtype::kString}, {inference::TYPE_BF16, Dtype::kBF16}};
+constexpr TypePair kTypes[] = {{inference::TYPE_BOOL, Dtype::kBool},     {inference::TYPE_UINT8, Dtype::kU8},   {inference::TYPE_UINT16, Dtype::kU16},
+                               {inference::TYPE_UINT32, Dtype::kU32},    {inference::TYPE_UINT64, Dtype::kU64}, {inference::TYPE_INT8, Dtype::kI8},
+                               {inference::TYPE_INT16, Dtype::kI16},     {inference::TYPE_INT32, Dtype::kI32},  {inference::TYPE_INT64, Dtype::kI64},
+                               {inference::TYPE_FP16, Dtype::kF16},      {inference::TYPE_FP32, Dtype::kF32},   {inference::TYPE_FP64, Dtype::kF64},
+                               {inference::TYPE_STRING, Dtype::kString}, {inference::TYPE_BF16, Dtype::kBF16}};
 
 /// Unknown fields come as warnings, all else as errors; the first of each is kept.
 class Collector final : public google::protobuf::io::ErrorCollector {
@@ -38,8 +37,8 @@ class Collector final : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> warnings;
 };
 
-/// The parser takes a list of messages without a colon, `step [ { ... } ]`, only for fields that it knows; with one it skips those of Triton that we do not have. A colon takes
-/// the place of a space where there is one, so that errors name the right column.
+/// The parser takes a list of messages without a colon, `step [ { ... } ]`, only for fields that it knows; with one it skips those of Triton that we
+/// do not have. A colon takes the place of a space where there is one, so that errors name the right column.
 std::string with_colons(std::string text) {
   char quote = 0;
   bool is_comment = false;
@@ -57,7 +56,9 @@ std::string with_colons(std::string text) {
     }
     if (c == '#') is_comment = true;
     if (c == '"' || c == '\'') quote = c;
-    const auto is_name = [&](size_t at) { return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_'); };
+    const auto is_name = [&](size_t at) {
+      return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
+    };
     if (c == '[' && is_name(last)) {
       const size_t next = text.find_first_not_of(" \t\r\n", i + 1);
       if (next != std::string::npos && (text[next] == '{' || text[next] == '<')) {
@@ -93,13 +94,15 @@ void check_side(const inference::ModelConfig& config, const Tensors& tensors, co
     const auto& value = values[static_cast<size_t>(it - names.begin())];
     const std::string where = side + " '" + tensor.name() + "' ";
     if (value.dtype != Dtype::kUndefined && dtype_of(tensor.data_type()) != value.dtype)
-      refuse(config, where + "has data_type " + inference::DataType_Name(tensor.data_type()) + ", but the graph has " + std::string(dtype_name(value.dtype)));
+      refuse(config,
+             where + "has data_type " + inference::DataType_Name(tensor.data_type()) + ", but the graph has " + std::string(dtype_name(value.dtype)));
     Shape shape(tensor.dims().begin(), tensor.dims().end());
     if (config.max_batch_size() > 0) shape.insert(shape.begin(), -1);
     if (!value.has_shape) continue;
     const std::string graph_shape = to_string(value.shape);
     if (config.max_batch_size() > 0 && !batch_is_dynamic(value))
-      refuse(config, where + "has the shape " + graph_shape + " in the graph; for max_batch_size > 0 its first size must be dynamic (or set max_batch_size: 0)");
+      refuse(config, where + "has the shape " + graph_shape +
+                         " in the graph; for max_batch_size > 0 its first size must be dynamic (or set max_batch_size: 0)");
     bool fits = shape.size() == value.shape.size();
     for (size_t d = 0; fits && d < shape.size(); ++d) fits = shape[d] < 0 || value.shape[d] < 0 || shape[d] == value.shape[d];
     if (!fits) refuse(config, where + "has the shape " + to_string(shape) + " (with batch), but the graph has " + graph_shape);
@@ -139,8 +142,11 @@ inference::ModelConfig read_config(const fs::path& folder) {
   if (config.name() != folder_name)
     throw InvalidArgument("[config] " + path.string() + ": name is '" + config.name() + "', expected the folder's name '" + folder_name + "'");
   if (config.has_ensemble_scheduling() || config.platform() == "ensemble")
-    throw InvalidArgument("[config] " + path.string() + ": ensembles are not served; serve the model alone, or join the graphs before (onnx.compose)");
-  if (config.has_sequence_batching()) throw InvalidArgument("[config] " + path.string() + ": sequence_batching is not served: a request has no state that outlives it; remove it for a model without a state");
+    throw InvalidArgument("[config] " + path.string() +
+                          ": ensembles are not served; serve the model alone, or join the graphs before (onnx.compose)");
+  if (config.has_sequence_batching())
+    throw InvalidArgument("[config] " + path.string() +
+                          ": sequence_batching is not served: a request has no state that outlives it; remove it for a model without a state");
   const auto& file = config.default_model_filename();
   if (file.find('/') != std::string::npos || file == "..")
     throw InvalidArgument("[config] " + path.string() + ": default_model_filename '" + file + "' must be a plain file name");
@@ -148,7 +154,8 @@ inference::ModelConfig read_config(const fs::path& folder) {
 }
 
 void complete_config(inference::ModelConfig& config, const std::vector<ValueInfo>& inputs, const std::vector<ValueInfo>& outputs, bool is_given) {
-  if (!is_given && !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), batch_is_dynamic) && std::all_of(outputs.begin(), outputs.end(), batch_is_dynamic)) {
+  if (!is_given && !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), batch_is_dynamic) &&
+      std::all_of(outputs.begin(), outputs.end(), batch_is_dynamic)) {
     config.set_max_batch_size(kDefaultMaxBatch);
     config.mutable_dynamic_batching();
   }
@@ -178,7 +185,8 @@ void check_config(const inference::ModelConfig& config, const std::vector<ValueI
       refuse(config, "instance_group count is " + std::to_string(group.count()) + ", expected 1.." + std::to_string(kMaxInstances));
   for (const int size : config.dynamic_batching().preferred_batch_size())
     if (size < 1 || size > config.max_batch_size())
-      refuse(config, "preferred_batch_size " + std::to_string(size) + " is not in 1..max_batch_size (" + std::to_string(config.max_batch_size()) + ")");
+      refuse(config,
+             "preferred_batch_size " + std::to_string(size) + " is not in 1..max_batch_size (" + std::to_string(config.max_batch_size()) + ")");
   if (static_cast<size_t>(config.input_size()) != inputs.size())
     refuse(config, "it names " + std::to_string(config.input_size()) + " inputs, the graph has " + std::to_string(inputs.size()));
   check_side(config, config.input(), inputs, "input");

@@ -16,7 +16,8 @@ TEST(Names, OnlyPlainNamesReachTheFileSystem) {
 TEST(Names, VersionsAreWholePositiveNumbers) {
   EXPECT_EQ(parse_version("12"), 12);
   EXPECT_EQ(parse_version("9223372036854775807"), INT64_MAX);
-  for (const char* bad : {"", "0", "01", "-1", "+1", " 1", "1 ", "1x", "abc", "9223372036854775808"}) EXPECT_EQ(parse_version(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "0", "01", "-1", "+1", " 1", "1 ", "1x", "abc", "9223372036854775808"})
+    EXPECT_EQ(parse_version(bad), std::nullopt) << bad;
 }
 
 TEST(Names, PrintableIsShortPlainAndWholeUtf8) {

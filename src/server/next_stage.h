@@ -15,7 +15,8 @@ class NextStage {
  public:
   using Done = std::function<void(const Outcome&)>;
   virtual ~NextStage() = default;
-  /// Finishes what `first` (an outcome that is kOk, of `job`) has begun. `done` is called exactly once, from any thread, with outputs in the model's order.
+  /// Finishes what `first` (an outcome that is kOk, of `job`) has begun. `done` is called exactly once, from any thread, with outputs in the model's
+  /// order.
   virtual void finish(const std::shared_ptr<Job>& job, const Outcome& first, Done done) = 0;
   /// Ends what waits and cannot be answered any more.
   virtual void look_after() = 0;

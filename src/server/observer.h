@@ -1,4 +1,5 @@
-// Who is told when an inference request has ended: the live page's table, a trace, a line of the log. Front ends say what they saw of the call; Inference says what became of it.
+// Who is told when an inference request has ended: the live page's table, a trace, a line of the log. Front ends say what they saw of the call;
+// Inference says what became of it.
 #pragma once
 
 #include <atomic>
@@ -25,9 +26,9 @@ struct CallNotes {
 struct RequestEnd {
   std::string identity, id, model, version, sha256, plan;
   Code code = Code::kOk;
-  std::string message;          // why it failed
+  std::string message;  // why it failed
   RequestTimes times;
-  int64_t items = 0, run_items = 0;  // its own, and of the batch that it ran in
+  int64_t items = 0, run_items = 0;                                  // its own, and of the batch that it ran in
   int64_t arrived_ns = 0, queued_ns = 0, encode_ns = 0, end_ns = 0;  // encode_ns: when its answer was begun to be written
   std::optional<int64_t> deadline_ns;
   int64_t response_bytes = 0;

@@ -32,7 +32,9 @@ std::string PackageFileReader::read(int64_t offset, size_t limit) const {
 
 Packages::Packages(fs::path folder, const Repository& repository) : folder_(std::move(folder)), repository_(repository) {
   if (are_offered() && !fs::is_directory(folder_))
-    throw InvalidArgument("[server] '" + folder_.string() + "' of --packages is not a folder; expected one with device packages, as `scissionlite prepare --package FOLDER/NAME` writes them");
+    throw InvalidArgument(
+        "[server] '" + folder_.string() +
+        "' of --packages is not a folder; expected one with device packages, as `scissionlite prepare --package FOLDER/NAME` writes them");
 }
 
 void Packages::refresh(bool is_asked_for) {
@@ -59,15 +61,24 @@ Packages::Package Packages::read_package(const fs::path& folder, std::string sta
   const auto needs_edge = [](const Manifest& manifest) { return candidate_from_key(manifest.candidate).kind != Candidate::Kind::kLocal; };
   for (const auto& plan : plans)
     if (needs_edge(plan.manifest) && needs.emplace(plan.manifest.tail_name, plan.manifest.tail_sha256).first->second != plan.manifest.tail_sha256)
-      throw InvalidArgument("[package] two plans of '" + folder.string() + "' need different models of the name '" + plan.manifest.tail_name + "'; prepare the package with all its plans at once (--also)");
+      throw InvalidArgument("[package] two plans of '" + folder.string() + "' need different models of the name '" + plan.manifest.tail_name +
+                            "'; prepare the package with all its plans at once (--also)");
   const auto& manifest = plans.front().manifest;
-  Package out{.offer = {.name = folder.filename().string(), .version = {}, .model = manifest.model_name, .candidate = manifest.candidate, .tail = needs_edge(manifest) ? manifest.tail_name : "", .files = delivery::list_files(folder)},
-              .needs = std::move(needs), .state = std::move(state), .files = {}};
+  Package out{.offer = {.name = folder.filename().string(),
+                        .version = {},
+                        .model = manifest.model_name,
+                        .candidate = manifest.candidate,
+                        .tail = needs_edge(manifest) ? manifest.tail_name : "",
+                        .files = delivery::list_files(folder)},
+              .needs = std::move(needs),
+              .state = std::move(state),
+              .files = {}};
   out.offer.version = delivery::version_of(out.offer.files);
   delivery::check_offer(out.offer, "'" + folder.string() + "'");
   for (const auto& file : out.offer.files) {
     struct stat info {};
-    if (lstat((folder / file.path).c_str(), &info) == 0) out.files[file.sha256] = {.path = folder / file.path, .size_bytes = file.size_bytes, .at_ns = changed_ns(info), .inode = info.st_ino};
+    if (lstat((folder / file.path).c_str(), &info) == 0)
+      out.files[file.sha256] = {.path = folder / file.path, .size_bytes = file.size_bytes, .at_ns = changed_ns(info), .inode = info.st_ino};
   }
   return out;
 }
@@ -86,8 +97,11 @@ void Packages::look_at(const fs::path& folder, bool is_asked_for) {
   try {
     auto package = read_package(folder, state);
     if (folder_state(folder) != state) return;  // replaced meanwhile: the next look tells
-    if (const auto model = missing(package); !model.empty()) log::warning("[server] package '" + name + "' is offered once model '" + model + "' with sha256 " + package.needs.at(model).substr(0, 12) + " is served");
-    log::info("[server] package '" + name + "' is version " + package.offer.version.substr(0, 12) + " (" + package.offer.candidate + ", " + format_bytes(static_cast<double>(package.offer.size_bytes())) + ")");
+    if (const auto model = missing(package); !model.empty())
+      log::warning("[server] package '" + name + "' is offered once model '" + model + "' with sha256 " + package.needs.at(model).substr(0, 12) +
+                   " is served");
+    log::info("[server] package '" + name + "' is version " + package.offer.version.substr(0, 12) + " (" + package.offer.candidate + ", " +
+              format_bytes(static_cast<double>(package.offer.size_bytes())) + ")");
     const std::lock_guard lock(mutex_);
     packages_[name] = std::move(package);
     refused_.erase(name);
@@ -134,7 +148,8 @@ std::unique_ptr<PackageFileReader> Packages::open(const std::string& sha256, con
   if (known.path.empty()) throw Refusal(Code::kNotFound, "no package has a file with sha256 " + printable(sha256) + "; ask for the packages again");
   auto reader = std::make_unique<PackageFileReader>(::open(known.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
-  if (reader->file.get() < 0 || fstat(reader->file.get(), &info) != 0 || info.st_size != known.size_bytes || changed_ns(info) != known.at_ns || info.st_ino != known.inode)
+  if (reader->file.get() < 0 || fstat(reader->file.get(), &info) != 0 || info.st_size != known.size_bytes || changed_ns(info) != known.at_ns ||
+      info.st_ino != known.inode)
     throw Refusal(Code::kUnavailable, "the package of file " + sha256.substr(0, 12) + " is being replaced; ask for the packages again");
   reader->size_bytes = known.size_bytes;
   reader->at_ns = known.at_ns;

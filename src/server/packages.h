@@ -1,6 +1,7 @@
 // Device packages that devices may fetch: folders below the one of `serve --packages`, each as `prepare --package` wrote it.
 //
-// A package is offered while the models that its plans need are served: so no device takes a head before its tail is there. What is half copied, damaged or replaced right now is not offered.
+// A package is offered while the models that its plans need are served: so no device takes a head before its tail is there. What is half copied,
+// damaged or replaced right now is not offered.
 #pragma once
 
 #include <functional>
@@ -34,12 +35,14 @@ class Packages {
   Packages(fs::path folder, const Repository& repository);
 
   [[nodiscard]] bool are_offered() const { return !folder_.empty(); }
-  /// Looks at the folders, and hashes those that have changed and, unless `is_asked_for`, look as at the last look. What cannot be offered is logged once.
+  /// Looks at the folders, and hashes those that have changed and, unless `is_asked_for`, look as at the last look. What cannot be offered is logged
+  /// once.
   void refresh(bool is_asked_for);
   /// Those whose models `may_use` allows.
   [[nodiscard]] std::vector<delivery::Offer> offers(const std::function<bool(const std::string& model)>& may_use) const;
   /// @throws Refusal kNotFound: no such file, or none that `may_use` allows; kUnavailable: it is being replaced.
-  [[nodiscard]] std::unique_ptr<PackageFileReader> open(const std::string& sha256, const std::function<bool(const std::string& model)>& may_use) const;
+  [[nodiscard]] std::unique_ptr<PackageFileReader> open(const std::string& sha256,
+                                                        const std::function<bool(const std::string& model)>& may_use) const;
 
  private:
   /// As it was when it was hashed.
@@ -51,8 +54,8 @@ class Packages {
   struct Package {
     delivery::Offer offer;
     std::map<std::string, std::string> needs;  // models by name, with their hash: those of all its plans
-    std::string state;         // of the folder
-    std::map<std::string, KnownFile> files;  // by hash
+    std::string state;                         // of the folder
+    std::map<std::string, KnownFile> files;    // by hash
   };
   [[nodiscard]] static Package read_package(const fs::path& folder, std::string state);
   [[nodiscard]] bool is_served(const std::string& model, const std::string& sha256) const;

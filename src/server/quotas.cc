@@ -35,7 +35,8 @@ Ticket Quotas::admit(const std::string& identity, const Quota& quota, OverQuota&
   else account.tokens = std::min(quota.burst, account.tokens + quota.requests_per_second * (now_us - account.filled_us) * 1e-6);
   account.filled_us = now_us;
   if (quota.in_flight > 0 && account.usage.in_flight >= quota.in_flight) {
-    over.reason = std::to_string(account.usage.in_flight) + " requests of '" + identity + "' are in flight, its quota is " + std::to_string(quota.in_flight);
+    over.reason =
+        std::to_string(account.usage.in_flight) + " requests of '" + identity + "' are in flight, its quota is " + std::to_string(quota.in_flight);
     over.retry_after_us = retry_hint_us((account.mean_held_us > 0 ? account.mean_held_us : kFirstGuessUs) / static_cast<double>(quota.in_flight));
   } else if (quota.requests_per_second > 0 && account.tokens < 1) {
     over.reason = "'" + identity + "' asks for more than its quota of " + Json(quota.requests_per_second).dump() + " requests a second";

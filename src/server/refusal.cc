@@ -41,15 +41,11 @@ const char* code_name(Code code) {
 Refusal current_refusal() {
   try {
     throw;
-  } catch (const Refusal& refusal) {
-    return refusal;
-  } catch (const Error& error) {
+  } catch (const Refusal& refusal) { return refusal; } catch (const Error& error) {
     return {code_of(error), error.what()};
   } catch (const std::bad_alloc&) {
     return {Code::kResourceExhausted, "the server is out of memory for this request; send a smaller batch"};
-  } catch (const std::exception& error) {
-    return {Code::kInternal, error.what()};
-  } catch (...) {
+  } catch (const std::exception& error) { return {Code::kInternal, error.what()}; } catch (...) {
     return {Code::kInternal, "unknown exception"};
   }
 }

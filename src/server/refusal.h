@@ -11,8 +11,17 @@ namespace scissionlite::server {
 
 /// gRPC's numbers, so that no table is needed between the two.
 enum class Code {
-  kOk = 0, kCancelled = 1, kInvalidArgument = 3, kDeadlineExceeded = 4, kNotFound = 5, kPermissionDenied = 7, kResourceExhausted = 8,
-  kFailedPrecondition = 9, kInternal = 13, kUnavailable = 14, kUnauthenticated = 16,
+  kOk = 0,
+  kCancelled = 1,
+  kInvalidArgument = 3,
+  kDeadlineExceeded = 4,
+  kNotFound = 5,
+  kPermissionDenied = 7,
+  kResourceExhausted = 8,
+  kFailedPrecondition = 9,
+  kInternal = 13,
+  kUnavailable = 14,
+  kUnauthenticated = 16,
 };
 
 /// "invalid_argument": as metrics name it.
@@ -32,7 +41,8 @@ class RefusalCounts {
 /// Thrown by whatever finds that a request cannot be served; the text is what the client reads.
 class Refusal : public std::runtime_error {
  public:
-  Refusal(Code code, const std::string& message, double retry_after_us = 0) : std::runtime_error(message), code_(code), retry_after_us_(retry_after_us) {}
+  Refusal(Code code, const std::string& message, double retry_after_us = 0)
+      : std::runtime_error(message), code_(code), retry_after_us_(retry_after_us) {}
   [[nodiscard]] Code code() const { return code_; }
   /// When another try may do better; 0: no hint.
   [[nodiscard]] double retry_after_us() const { return retry_after_us_; }

@@ -33,10 +33,12 @@ std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::Mo
 
 bool is_unfinished(const std::string& name) { return name.find(".partial-") != std::string::npos; }
 
-Repository::Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep, Clock& clock) : paths_(std::move(paths)), options_(std::move(options)), keep_(keep), clock_(clock) {
+Repository::Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep, Clock& clock)
+    : paths_(std::move(paths)), options_(std::move(options)), keep_(keep), clock_(clock) {
   for (const auto& path : paths_)
     if (!fs::is_directory(path))
-      throw InvalidArgument("[server] the model repository '" + path.string() + "' is not a folder; expected <repository>/<model>/1/model.onnx, as prepare writes it");
+      throw InvalidArgument("[server] the model repository '" + path.string() +
+                            "' is not a folder; expected <repository>/<model>/1/model.onnx, as prepare writes it");
   auto names = names_on_disk();
   std::sort(names.begin(), names.end());
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
@@ -48,7 +50,8 @@ std::vector<std::string> Repository::names_on_disk() const {
   std::error_code error;
   for (const auto& path : paths_)
     for (const auto& entry : fs::directory_iterator(path, error))
-      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name) && !is_unfinished(name)) names.push_back(name);
+      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name) && !is_unfinished(name))
+        names.push_back(name);
   return names;
 }
 
@@ -82,7 +85,8 @@ void Repository::load(const std::string& name) {
   if (options_.joints) options_.joints->look(folders_on_disk());
   std::map<int64_t, std::shared_ptr<Model>> versions;
   try {
-    for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy())) versions[version] = Model::load(folder, version, options_);
+    for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy()))
+      versions[version] = Model::load(folder, version, options_);
   } catch (const std::exception& e) {
     const std::lock_guard lock(mutex_);
     auto& entry = entries_[name];
@@ -101,9 +105,9 @@ void Repository::load(const std::string& name) {
     entry.reason = "";
   }
   const auto& engine = newest->engine();
-  log::info("[server] loaded '" + name + "' version " + newest->interface().version + " (" + engine.spec + " " + engine.version + ", " + engine.precision +
-            ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " + newest->interface().sha256.substr(0, 12) + ") in " +
-            format_us(Clock::steady().now_us() - start_us));
+  log::info("[server] loaded '" + name + "' version " + newest->interface().version + " (" + engine.spec + " " + engine.version + ", " +
+            engine.precision + ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " +
+            newest->interface().sha256.substr(0, 12) + ") in " + format_us(Clock::steady().now_us() - start_us));
 }
 
 /// Under the lock.
@@ -111,7 +115,8 @@ Repository::Ended Repository::keep(Entry& entry, const std::map<int64_t, std::sh
   Ended ended;
   for (const auto& [version, model] : old) entry.kept.push_back({model, clock_.now_us()});
   const auto is_served = [&](const Kept& kept) {
-    return std::any_of(entry.versions.begin(), entry.versions.end(), [&](const auto& v) { return v.second->interface().sha256 == kept.model->interface().sha256; });
+    return std::any_of(entry.versions.begin(), entry.versions.end(),
+                       [&](const auto& v) { return v.second->interface().sha256 == kept.model->interface().sha256; });
   };
   std::erase_if(entry.kept, [&](Kept& kept) { return is_served(kept) ? ended.push_back(std::move(kept.model)), true : false; });
   std::stable_sort(entry.kept.begin(), entry.kept.end(), [](const Kept& a, const Kept& b) { return a.asked_us < b.asked_us; });
@@ -131,7 +136,8 @@ void Repository::end_unused() {
       });
   }
   for (const auto& model : ended)
-    log::info("[server] the replaced '" + model->interface().name + "' with sha256 " + model->interface().sha256.substr(0, 12) + " was not asked for within " + format_us(keep_.unused_us) + " and is unloaded");
+    log::info("[server] the replaced '" + model->interface().name + "' with sha256 " + model->interface().sha256.substr(0, 12) +
+              " was not asked for within " + format_us(keep_.unused_us) + " and is unloaded");
 }
 
 size_t Repository::kept() const {
@@ -141,7 +147,8 @@ size_t Repository::kept() const {
   return count;
 }
 
-/// Whose folder is gone, and was at the last look too: one that is being replaced is gone for a moment. A repository that cannot be listed at all says nothing.
+/// Whose folder is gone, and was at the last look too: one that is being replaced is gone for a moment. A repository that cannot be listed at all
+/// says nothing.
 void Repository::unload_removed(const std::vector<std::string>& names, bool is_asked_for) {
   if (!std::all_of(paths_.begin(), paths_.end(), [](const fs::path& path) { return fs::is_directory(path); })) return;
   std::vector<std::string> gone;
@@ -175,9 +182,7 @@ void Repository::load_changed(bool is_asked_for) {
       }
       if (before != state && !is_asked_for) continue;  // it may be half copied
       load(name);
-    } catch (const std::exception& e) {
-      log::error("[server] model '" + name + "' has changed and cannot be loaded: " + e.what());
-    }
+    } catch (const std::exception& e) { log::error("[server] model '" + name + "' has changed and cannot be loaded: " + e.what()); }
   }
 }
 
@@ -280,7 +285,8 @@ std::vector<IndexEntry> Repository::index() const {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, entry] : entries_) {
     for (const auto& [version, model] : entry.versions)
-      out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE", model->is_ready() ? entry.reason : "the engine hangs, or does not answer its own probe"});
+      out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE",
+                     model->is_ready() ? entry.reason : "the engine hangs, or does not answer its own probe"});
     if (entry.versions.empty()) out.push_back({name, "1", entry.state, entry.reason});
   }
   for (const auto& name : names)

@@ -23,7 +23,7 @@ struct IndexEntry {
 
 /// Versions that were replaced stay loaded for devices that still ask for them by their hash.
 struct KeepOptions {
-  size_t versions = 2;      // at most, a model; of more the one goes that was not asked for the longest
+  size_t versions = 2;       // at most, a model; of more the one goes that was not asked for the longest
   double unused_us = 600e6;  // and after so long without a request
 };
 
@@ -34,18 +34,21 @@ class Repository {
   Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep = {}, Clock& clock = Clock::steady());
 
   /// Loads or reloads the versions that the model's policy asks for. While the new ones load, the old ones serve on; after
-  /// the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for an unknown name, and what Model::load throws.
+  /// the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for an unknown name, and what
+  /// Model::load throws.
   void load(const std::string& name);
   /// Loads every model; one that fails is logged and shows in the index. Returns the reasons of the failures, by name.
   std::map<std::string, std::string> load_all();
-  /// Loads models whose folder has changed or is new, and unloads those whose folder is gone; unless `is_asked_for` only when it looks as at the last call. Failures are logged.
+  /// Loads models whose folder has changed or is new, and unloads those whose folder is gone; unless `is_asked_for` only when it looks as at the last
+  /// call. Failures are logged.
   void load_changed(bool is_asked_for);
   /// Ends versions that were replaced and are no longer asked for.
   void end_unused();
   /// With the versions that it has replaced. Not loaded is no error.
   void unload(const std::string& name);
 
-  /// @param version  "" = the newest. @param sha256  of the model that is meant, "" = any: of other versions, and of those that were replaced, the one that has it is preferred.
+  /// @param version  "" = the newest. @param sha256  of the model that is meant, "" = any: of other versions, and of those that were replaced, the
+  /// one that has it is preferred.
   /// @throws Refusal (kNotFound, kInvalidArgument) in Triton's words.
   [[nodiscard]] std::shared_ptr<Model> find(const std::string& name, const std::string& version, const std::string& sha256 = "");
   [[nodiscard]] std::shared_ptr<Model> find(const std::string& name, const std::string& version) const;
@@ -85,13 +88,13 @@ class Repository {
   ModelOptions options_;
   KeepOptions keep_;
   Clock& clock_;
-  std::mutex loading_;        // one load at a time
-  std::mutex looking_;        // guards seen_
+  std::mutex loading_;                       // one load at a time
+  std::mutex looking_;                       // guards seen_
   std::map<std::string, std::string> seen_;  // states of the models' folders at the last look
-  mutable std::mutex mutex_;  // guards entries_
+  mutable std::mutex mutex_;                 // guards entries_
   std::map<std::string, Entry> entries_;
   std::map<std::string, std::string> loaded_states_;  // of the folders, when they were last loaded
-  std::set<std::string> misnamed_;  // that were told of
+  std::set<std::string> misnamed_;                    // that were told of
 };
 
 /// What a `prepare` that was ended left, or one that runs is writing (StagedFolder).

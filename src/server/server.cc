@@ -24,8 +24,8 @@
 #include "server/http/http_server.h"
 #include "server/http/routes.h"
 #include "server/listen_error.h"
-#include "server/live.h"
 #include "server/listening.h"
+#include "server/live.h"
 #include "server/metrics.h"
 #include "server/repository.h"
 #include "server/service_internal.h"
@@ -57,7 +57,8 @@ int64_t most_bytes(const ServerOptions& options) { return std::max(int64_t{1} <<
 
 /// What gRPC holds for callers before a handler sees it.
 void limit_connections(grpc::ServerBuilder& builder, const ServerOptions& options) {
-  constexpr int kStreams = 1024, kPingMs = 120'000, kPingTimeoutMs = 20'000;  // more calls of a connection wait at their caller; a peer that is gone lets go of what it was sending
+  constexpr int kStreams = 1024, kPingMs = 120'000,
+                kPingTimeoutMs = 20'000;  // more calls of a connection wait at their caller; a peer that is gone lets go of what it was sending
   builder.AddChannelArgument(kInflatesByItself, 0);
   builder.SetResourceQuota(grpc::ResourceQuota("scissionlite").Resize(static_cast<size_t>(most_bytes(options))));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreams);
@@ -68,7 +69,10 @@ void limit_connections(grpc::ServerBuilder& builder, const ServerOptions& option
 
 ForwardOptions forward_options(const ServerOptions& options) {
   constexpr size_t kThreads = 4, kQueue = 1 << 14;  // they read answers and hand them on; none waits for the cloud
-  return {.address = options.forward_to, .security = options.forward_security, .timeout_us = options.forward_timeout_us, .pool = options.forward_to.empty() ? nullptr : std::make_shared<WorkPool>(kThreads, kQueue)};
+  return {.address = options.forward_to,
+          .security = options.forward_security,
+          .timeout_us = options.forward_timeout_us,
+          .pool = options.forward_to.empty() ? nullptr : std::make_shared<WorkPool>(kThreads, kQueue)};
 }
 
 }  // namespace
@@ -76,17 +80,34 @@ ForwardOptions forward_options(const ServerOptions& options) {
 /// Plain text leaves this machine only where it is asked for.
 void check_plain_port(const PortOptions& port, const ServerOptions& options, bool speaks_tls, const std::string& option, const std::string& what) {
   if (port.is_on() && !speaks_tls && !options.security.allows_plain_text && !protocol::is_loopback(port.host))
-    throw InvalidArgument("[server] '" + port.host + "' of --" + option + "-address is an address that others reach, and " + what + " plain text without certificates: give --tls-ca, --tls-cert and --tls-key, leave --" + option +
+    throw InvalidArgument("[server] '" + port.host + "' of --" + option + "-address is an address that others reach, and " + what +
+                          " plain text without certificates: give --tls-ca, --tls-cert and --tls-key, leave --" + option +
                           "-address out, or give --plain-text where the network is trusted");
 }
 
 /// Members are destroyed from the last to the first: the network ends before the pools, the pools before the models.
 struct Server::Impl {
   explicit Impl(ServerOptions given)
-      : options(std::move(given)), observer(std::make_shared<Observer>(options.tracer, options.logs_requests)), repository(options.model_repository, {.engine = options.engine, .threads = options.threads, .queue_size = options.queue_size, .queue_age_ns = static_cast<int64_t>(options.queue_age_us * 1e3), .hang_ns = static_cast<int64_t>(options.hang_us * 1e3), .forward = forward_options(options), .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
+      : options(std::move(given)),
+        observer(std::make_shared<Observer>(options.tracer, options.logs_requests)),
+        repository(options.model_repository,
+                   {.engine = options.engine,
+                    .threads = options.threads,
+                    .queue_size = options.queue_size,
+                    .queue_age_ns = static_cast<int64_t>(options.queue_age_us * 1e3),
+                    .hang_ns = static_cast<int64_t>(options.hang_us * 1e3),
+                    .forward = forward_options(options),
+                    .joints = options.joins_cuts ? std::make_shared<Joints>() : nullptr},
                    {.versions = options.keep_versions, .unused_us = options.keep_unused_us}),
-        bytes(std::make_shared<BytesInFlight>(most_bytes(options))), packages(options.packages, repository), access(options.access), tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)), decoders(decode_threads(options), options.queue_size), loader(1, kLoadQueue),
-        service(context()), health(context()), delivery(context(), packages) {
+        bytes(std::make_shared<BytesInFlight>(most_bytes(options))),
+        packages(options.packages, repository),
+        access(options.access),
+        tls(protocol::make_tls_end(options.security.tls, protocol::Side::kServer)),
+        decoders(decode_threads(options), options.queue_size),
+        loader(1, kLoadQueue),
+        service(context()),
+        health(context()),
+        delivery(context(), packages) {
     protocol::check_plain_text(options.security.tls, options.security.allows_plain_text, join_address(options.host, options.grpc_port),
                                "[server] '" + options.host + "' is an address that others reach");
     check_plain_port(options.http, options, options.http_speaks_tls(), "http", "HTTP is");
@@ -95,8 +116,20 @@ struct Server::Impl {
   }
 
   ServiceContext context() {
-    return {.repository = repository, .decoders = decoders, .loader = loader, .access = access, .tls = tls.get(), .is_draining = is_draining, .max_pixels = options.max_pixels, .max_message_bytes = options.max_message_bytes,
-            .allow_load = options.explicit_control, .strict_readiness = options.strict_readiness, .refusals = refusals, .observer = observer, .bytes = *bytes, .streams = streams};
+    return {.repository = repository,
+            .decoders = decoders,
+            .loader = loader,
+            .access = access,
+            .tls = tls.get(),
+            .is_draining = is_draining,
+            .max_pixels = options.max_pixels,
+            .max_message_bytes = options.max_message_bytes,
+            .allow_load = options.explicit_control,
+            .strict_readiness = options.strict_readiness,
+            .refusals = refusals,
+            .observer = observer,
+            .bytes = *bytes,
+            .streams = streams};
   }
 
   void load_models() {
@@ -107,13 +140,12 @@ struct Server::Impl {
       for (const auto& name : wanted) {
         try {
           repository.load(name);
-        } catch (const std::exception& e) {
-          failures[name] = e.what();
-        }
+        } catch (const std::exception& e) { failures[name] = e.what(); }
       }
     if (failures.empty() || !options.exit_on_error) return;
     const auto& [name, reason] = *failures.begin();
-    throw ModelError("[server] model '" + name + "' cannot be served" + (failures.size() > 1 ? " (nor " + std::to_string(failures.size() - 1) + " others)" : "") + ": " + reason);
+    throw ModelError("[server] model '" + name + "' cannot be served" +
+                     (failures.size() > 1 ? " (nor " + std::to_string(failures.size() - 1) + " others)" : "") + ": " + reason);
   }
 
   void listen() {
@@ -142,7 +174,8 @@ struct Server::Impl {
     try {
       for (auto& model : repository.all()) {
         model->look_after();
-        if (model.use_count() == 1) (void)loader.submit([ended = std::move(model)] {});  // it was unloaded meanwhile, and a run that hangs would hold up this thread
+        if (model.use_count() == 1)
+          (void)loader.submit([ended = std::move(model)] {});  // it was unloaded meanwhile, and a run that hangs would hold up this thread
       }
     } catch (...) {  // the next look comes
       log::error(std::string("[server] a look at the models failed: ") + current_refusal().what());
@@ -197,16 +230,21 @@ struct Server::Impl {
 
   void listen_http() {
     MetricsSource source{repository, refusals, {}, &delivery.sent_bytes()};
-    if ((options.http.is_on() && options.http_speaks_tls()) || (options.metrics.is_on() && options.metrics_speak_tls())) (void)tls->server_context();  // what OpenSSL does not take ends the start, not each connection
+    if ((options.http.is_on() && options.http_speaks_tls()) || (options.metrics.is_on() && options.metrics_speak_tls()))
+      (void)tls->server_context();  // what OpenSSL does not take ends the start, not each connection
     if (options.http.is_on()) {
-      http = std::make_unique<http::HttpServer>(http_options(options.http, options.http_speaks_tls(), "http"), http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
+      http = std::make_unique<http::HttpServer>(http_options(options.http, options.http_speaks_tls(), "http"),
+                                                http::api_handler(context(), static_cast<size_t>(options.max_message_bytes)));
       source.http.emplace_back("http", &http->counts());
     }
     if (!options.metrics.is_on()) return;
     auto limits = http_options(options.metrics, options.metrics_speak_tls(), "metrics");
     limits.threads = 1;
     limits.body_bytes = 0;
-    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); }, [shared = context()](const http::Caller& caller) { return live_json(shared, http::identity_of(caller, shared.tls)); }));
+    metrics = std::make_unique<http::HttpServer>(limits, http::metrics_handler([source] { return metrics_text(source); },
+                                                                               [shared = context()](const http::Caller& caller) {
+                                                                                 return live_json(shared, http::identity_of(caller, shared.tls));
+                                                                               }));
   }
 
   ServerOptions options;
@@ -227,8 +265,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<http::HttpServer> http, metrics;
   uint64_t seen_before = 0, seen_at_return = 0;  // of the watcher
-  std::jthread watcher;  // of files, which may be slow
-  std::jthread keeper;   // of models
+  std::jthread watcher;                          // of files, which may be slow
+  std::jthread keeper;                           // of models
 };
 
 Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}

@@ -15,9 +15,7 @@ grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* call, Body&& body)
   grpc::Status status;
   try {
     body();
-  } catch (...) {
-    status = status_in_flight();
-  }
+  } catch (...) { status = status_in_flight(); }
   reactor->Finish(status);
   return reactor;
 }
@@ -60,23 +58,28 @@ std::string meant_sha256(const grpc::CallbackServerContext& call) {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*, inference::ServerLiveResponse* out) {
+grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*,
+                                              inference::ServerLiveResponse* out) {
   return answer(call, [&] { out->set_live(true); });
 }
 
-grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call, const inference::ServerReadyRequest*, inference::ServerReadyResponse* out) {
+grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call, const inference::ServerReadyRequest*,
+                                               inference::ServerReadyResponse* out) {
   return answer(call, [&] { out->set_ready(context_.is_ready()); });
 }
 
-grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request, inference::ModelReadyResponse* out) {
+grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request,
+                                              inference::ModelReadyResponse* out) {
   return answer(call, [&] { out->set_ready(model_is_ready(context_, identity_of(*call, context_.tls), request->name(), request->version())); });
 }
 
-grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* call, const inference::ServerMetadataRequest*, inference::ServerMetadataResponse* out) {
+grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* call, const inference::ServerMetadataRequest*,
+                                                  inference::ServerMetadataResponse* out) {
   return answer(call, [&] { answer_server_metadata(*out); });
 }
 
-grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request, inference::ModelMetadataResponse* out) {
+grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request,
+                                                 inference::ModelMetadataResponse* out) {
   return answer(call, [&] { answer_metadata(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
 }
 
@@ -84,26 +87,28 @@ grpc::ServerUnaryReactor* Service::ModelInfer(grpc::CallbackServerContext* call,
   return start_infer(context_, call, request, response);
 }
 
-StreamReactor* Service::ModelStreamInfer(grpc::CallbackServerContext* call) {
-  return start_stream(context_, call);
-}
+StreamReactor* Service::ModelStreamInfer(grpc::CallbackServerContext* call) { return start_stream(context_, call); }
 
-grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request, inference::ModelConfigResponse* out) {
+grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request,
+                                               inference::ModelConfigResponse* out) {
   return answer(call, [&] {
     check_versions(*call, /*is_device=*/!meant_sha256(*call).empty());
     answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config(), meant_sha256(*call));
   });
 }
 
-grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request, inference::ModelStatisticsResponse* out) {
+grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request,
+                                                   inference::ModelStatisticsResponse* out) {
   return answer(call, [&] { answer_statistics(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
 }
 
-grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request, inference::RepositoryIndexResponse* out) {
+grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request,
+                                                   inference::RepositoryIndexResponse* out) {
   return answer(call, [&] { answer_index(context_, identity_of(*call, context_.tls), request->ready(), *out); });
 }
 
-grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request, inference::RepositoryModelLoadResponse* out) {
+grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request,
+                                                       inference::RepositoryModelLoadResponse* out) {
   const auto check = [&] {
     check_control(context_, identity_of(*call, context_.tls), request->model_name());
     check_overrides(!request->parameters().empty());
@@ -112,12 +117,14 @@ grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerConte
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.load(name); });
 }
 
-grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request, inference::RepositoryModelUnloadResponse* out) {
+grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request,
+                                                         inference::RepositoryModelUnloadResponse* out) {
   if (auto* refused = refuse(call, [&] { check_control(context_, identity_of(*call, context_.tls), request->model_name()); })) return refused;
   return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.unload(name); });
 }
 
-grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* call, const grpc::health::v1::HealthCheckRequest*, grpc::health::v1::HealthCheckResponse* out) {
+grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* call, const grpc::health::v1::HealthCheckRequest*,
+                                               grpc::health::v1::HealthCheckResponse* out) {
   return answer(call, [&] {
     using Response = grpc::health::v1::HealthCheckResponse;
     out->set_status(context_.is_ready() ? Response::SERVING : Response::NOT_SERVING);

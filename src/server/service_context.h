@@ -16,17 +16,17 @@ namespace scissionlite::server {
 struct ServiceContext {
   Repository& repository;
   WorkPool& decoders;
-  WorkPool& loader;               // one thread: loads come one after the other
+  WorkPool& loader;  // one thread: loads come one after the other
   Access& access;
-  protocol::TlsEnd* tls;          // of gRPC; nullptr: plain text
+  protocol::TlsEnd* tls;  // of gRPC; nullptr: plain text
   const std::atomic<bool>& is_draining;
   int64_t max_pixels;
-  int64_t max_message_bytes;      // of what compressed messages become
-  bool allow_load;                // --model-control-mode explicit
-  bool strict_readiness;          // ready only when every model is
+  int64_t max_message_bytes;  // of what compressed messages become
+  bool allow_load;            // --model-control-mode explicit
+  bool strict_readiness;      // ready only when every model is
   RefusalCounts& refusals;
   std::shared_ptr<Observer> observer;
-  BytesInFlight& bytes;           // of requests and answers over gRPC and HTTP together
+  BytesInFlight& bytes;  // of requests and answers over gRPC and HTTP together
   OpenStreams& streams;
 
   [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }

@@ -12,7 +12,7 @@ namespace scissionlite::server {
 
 /// Where the time of one request went, in nanoseconds.
 struct RequestTimes {
-  int64_t total_ns = 0;   // from arrival to the answer
+  int64_t total_ns = 0;  // from arrival to the answer
   int64_t queue_ns = 0;
   int64_t decode_ns = 0;  // image codec
   int64_t input_ns = 0;   // gathering a batch; decode_ns is counted into compute_input as well

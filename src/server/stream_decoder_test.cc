@@ -45,8 +45,8 @@ TEST_F(StreamDecoderTest, ABatchComesBackInOrder) {
   const auto values = batch.as<uint8_t>();
   const size_t size = static_cast<size_t>(kShape.symbols());
   for (const auto& [place, image] : {std::pair<size_t, size_t>{0, 3}, {1, 0}, {2, 7}})
-    EXPECT_TRUE(std::equal(values.begin() + static_cast<std::ptrdiff_t>(place * size), values.begin() + static_cast<std::ptrdiff_t>((place + 1) * size),
-                           images_[image].as<uint8_t>().begin()));
+    EXPECT_TRUE(std::equal(values.begin() + static_cast<std::ptrdiff_t>(place * size),
+                           values.begin() + static_cast<std::ptrdiff_t>((place + 1) * size), images_[image].as<uint8_t>().begin()));
 }
 
 TEST_F(StreamDecoderTest, ADamagedStreamIsNamedAndTheNextOneWorks) {
@@ -55,9 +55,7 @@ TEST_F(StreamDecoderTest, ADamagedStreamIsNamedAndTheNextOneWorks) {
   try {
     (void)decoder.decode({streams_[0], cut});
     FAIL() << "nothing was thrown";
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("stream 1 of the request"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("stream 1 of the request"), std::string::npos) << e.what(); }
   EXPECT_THROW((void)decoder.decode({std::string_view()}), InvalidArgument);
   EXPECT_NO_THROW((void)decoder.decode({streams_[0]}));
 }

@@ -64,8 +64,9 @@ class Checker {
     const auto it = request_->parameters().find("model_sha256");
     if (it == request_->parameters().end()) return;
     if (it->second.string_param() != model_.sha256)
-      throw Refusal(Code::kFailedPrecondition, "the request is meant for model_sha256 " + printable(it->second.string_param()) + ", but model '" + model_.name + "' version " +
-                                                   model_.version + " has " + model_.sha256 + "; prepare device and edge from the same model and plan");
+      throw Refusal(Code::kFailedPrecondition, "the request is meant for model_sha256 " + printable(it->second.string_param()) + ", but model '" +
+                                                   model_.name + "' version " + model_.version + " has " + model_.sha256 +
+                                                   "; prepare device and edge from the same model and plan");
   }
 
   /// Names of inputs: known, each once, all there. Data: raw or typed, never both, never more than inputs.
@@ -79,13 +80,14 @@ class Checker {
       check_data_is_given(i);
     }
     if (request_->raw_input_contents_size() > request_->inputs_size())
-      refuse("expected " + std::to_string(request_->inputs_size()) + " raw_input_contents, one an input, but got " + std::to_string(request_->raw_input_contents_size()) + of_model());
+      refuse("expected " + std::to_string(request_->inputs_size()) + " raw_input_contents, one an input, but got " +
+             std::to_string(request_->raw_input_contents_size()) + of_model());
     std::vector<std::string> missing;
     for (const auto& info : model_.inputs)
       if (!given.count(info.name)) missing.push_back(info.name);
     if (request_->inputs_size() != static_cast<int>(model_.inputs.size())) {
-      std::string text = "expected " + std::to_string(model_.inputs.size()) + " inputs but got " + std::to_string(request_->inputs_size()) + " inputs" + of_model() +
-                         ". Got input(s) " + name_list(given_names);
+      std::string text = "expected " + std::to_string(model_.inputs.size()) + " inputs but got " + std::to_string(request_->inputs_size()) +
+                         " inputs" + of_model() + ". Got input(s) " + name_list(given_names);
       if (!missing.empty()) text += ", but missing required input(s) " + name_list(missing) + ". Please provide all required input(s).";
       refuse(text);
     }
@@ -119,11 +121,12 @@ class Checker {
       return;
     }
     if (dtype != info.dtype)
-      refuse("inference input '" + info.name + "' data-type is '" + (dtype == Dtype::kUndefined ? "<invalid>" : input.datatype()) + "', but model '" + model_.name + "' expects '" +
-             std::string(dtype_oip_name(info.dtype)) + "'");
+      refuse("inference input '" + info.name + "' data-type is '" + (dtype == Dtype::kUndefined ? "<invalid>" : input.datatype()) + "', but model '" +
+             model_.name + "' expects '" + std::string(dtype_oip_name(info.dtype)) + "'");
     check_shape(input, info);
     const auto count = protocol::checked_count({input.shape().data(), static_cast<size_t>(input.shape_size())});
-    if (!count || *count > INT64_MAX / 8) refuse("the shape " + shape_text(input.shape()) + " of input '" + info.name + "'" + of_model() + " has more elements than can be addressed");
+    if (!count || *count > INT64_MAX / 8)
+      refuse("the shape " + shape_text(input.shape()) + " of input '" + info.name + "'" + of_model() + " has more elements than can be addressed");
     out.inputs[position] = tensor_of(index, info, *count);
   }
 
@@ -136,13 +139,16 @@ class Checker {
     if (batches && given.empty()) refuse("input '" + info.name + "' has no shape" + of_model() + ", which expects a batch as the first size");
     for (int d = 0; fits && d < given.size(); ++d) fits = info.shape[static_cast<size_t>(d)] < 0 || info.shape[static_cast<size_t>(d)] == given[d];
     if (!fits)
-      refuse("unexpected shape for input '" + info.name + "'" + of_model() + ". Expected " + shape_text(info.shape) + ", got " + shape_text(given) + ". " +
-             (batches ? "NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape." : ""));
+      refuse("unexpected shape for input '" + info.name + "'" + of_model() + ". Expected " + shape_text(info.shape) + ", got " + shape_text(given) +
+             ". " +
+             (batches ? "NOTE: Setting a non-zero max_batch_size in the model config requires a batch dimension to be prepended to each input shape."
+                      : ""));
     if (batches) check_batch(given[0], info.name);
   }
 
   void check_batch(int64_t batch, const std::string& input) {
-    if (batch > model_.max_batch) refuse("inference request batch-size must be <= " + std::to_string(model_.max_batch) + " for '" + model_.name + "'");
+    if (batch > model_.max_batch)
+      refuse("inference request batch-size must be <= " + std::to_string(model_.max_batch) + " for '" + model_.name + "'");
     if (batch_ >= 0 && batch != batch_) refuse("input '" + input + "' batch size does not match other inputs for '" + model_.name + "'");
     batch_ = batch;
   }
@@ -157,17 +163,18 @@ class Checker {
       return protocol::view_raw(info.dtype, std::move(shape), request_, raw);
     }
     const auto given = protocol::contents_count(info.dtype, input.contents());
-    if (!given) refuse("input '" + info.name + "'" + of_model() + " has datatype " + input.datatype() + ", which has no typed contents; send it as raw_input_contents");
+    if (!given)
+      refuse("input '" + info.name + "'" + of_model() + " has datatype " + input.datatype() +
+             ", which has no typed contents; send it as raw_input_contents");
     if (*given != count) refuse_size(info, expected, *given * static_cast<int64_t>(dtype_size(info.dtype)));
     try {
       return protocol::from_contents(info.dtype, std::move(shape), input.contents());
-    } catch (const InvalidArgument& e) {
-      refuse("input '" + info.name + "'" + of_model() + ": " + e.what());
-    }
+    } catch (const InvalidArgument& e) { refuse("input '" + info.name + "'" + of_model() + ": " + e.what()); }
   }
 
   [[noreturn]] void refuse_size(const TensorInfo& info, int64_t expected, int64_t given) const {
-    refuse("input byte size mismatch for input '" + info.name + "'" + of_model() + ". Expected " + std::to_string(expected) + ", got " + std::to_string(given));
+    refuse("input byte size mismatch for input '" + info.name + "'" + of_model() + ". Expected " + std::to_string(expected) + ", got " +
+           std::to_string(given));
   }
 
   EncodedImages check_images(int index, size_t position) {
@@ -187,8 +194,9 @@ class Checker {
     if (!decoder) refuse(where + " takes no entropy-coded streams: the model's folder has no " + input.name() + ".coder");
     const auto claim = input.parameters().find("coder");
     if (claim == input.parameters().end() || claim->second.string_param() != decoder->hash())
-      throw Refusal(Code::kFailedPrecondition, where + " was coded with model " + (claim == input.parameters().end() ? "''" : printable(claim->second.string_param())) +
-                                                   ", but the edge has " + decoder->hash() + "; prepare device and edge from the same model and plan");
+      throw Refusal(Code::kFailedPrecondition,
+                    where + " was coded with model " + (claim == input.parameters().end() ? "''" : printable(claim->second.string_param())) +
+                        ", but the edge has " + decoder->hash() + "; prepare device and edge from the same model and plan");
     return {position, elements_of(index, where, "stream")};
   }
 
@@ -203,7 +211,8 @@ class Checker {
     else elements = protocol::split_strings(request_->raw_input_contents(index), error);
     if (!error.empty()) refuse("incomplete string data for inference input '" + input.name() + "', " + error);
     const auto given = static_cast<int64_t>(elements.size());
-    if (given != *count) refuse("expected " + std::to_string(*count) + " string elements for inference input '" + input.name() + "', got " + std::to_string(given));
+    if (given != *count)
+      refuse("expected " + std::to_string(*count) + " string elements for inference input '" + input.name() + "', got " + std::to_string(given));
     if (given == 0) refuse(where + " holds no " + what);
     if (model_.max_batch > 0) check_batch(given, input.name());
     else if (given != 1) refuse(where + " takes one " + what + " a request, got " + std::to_string(given));
@@ -244,8 +253,8 @@ Tensor decode_image(std::string_view bytes, const std::string& codec, const std:
   if (codec == "raw") {
     const auto expected = static_cast<size_t>(spec.width) * static_cast<size_t>(spec.height) * 3;
     if (bytes.size() != expected)
-      throw InvalidArgument(where + " has " + std::to_string(bytes.size()) + " raw bytes, expected " + std::to_string(expected) + " (" + std::to_string(spec.height) + " x " +
-                            std::to_string(spec.width) + " x 3 RGB)");
+      throw InvalidArgument(where + " has " + std::to_string(bytes.size()) + " raw bytes, expected " + std::to_string(expected) + " (" +
+                            std::to_string(spec.height) + " x " + std::to_string(spec.width) + " x 3 RGB)");
     image = {spec.width, spec.height, {bytes.begin(), bytes.end()}};
   } else {
     image = vision::decode(bytes, where, {.max_pixels = max_pixels});

@@ -30,9 +30,9 @@ struct WantedOutput {
 };
 
 struct CheckedRequest {
-  std::vector<Tensor> inputs;            // in the model's order, views of the request; inputs[0] is empty with `encoded`
+  std::vector<Tensor> inputs;  // in the model's order, views of the request; inputs[0] is empty with `encoded`
   std::optional<EncodedImages> encoded;
-  std::vector<CodedInput> coded;         // their inputs are empty
+  std::vector<CodedInput> coded;  // their inputs are empty
   std::vector<WantedOutput> outputs;
   int64_t batch = 1;
 };

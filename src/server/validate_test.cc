@@ -39,9 +39,7 @@ class CodedRequest : public ::testing::Test {
   [[nodiscard]] std::pair<Code, std::string> refusal_of(const std::shared_ptr<inference::ModelInferRequest>& request) const {
     try {
       (void)check_request(request, interface_);
-    } catch (const Refusal& refusal) {
-      return {refusal.code(), refusal.what()};
-    }
+    } catch (const Refusal& refusal) { return {refusal.code(), refusal.what()}; }
     return {Code::kOk, "nothing was thrown"};
   }
 

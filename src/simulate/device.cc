@@ -7,14 +7,18 @@
 namespace scissionlite::simulate {
 namespace {
 
-constexpr double kRetransmissionUs = 200e3;   // TCP's least
+constexpr double kRetransmissionUs = 200e3;  // TCP's least
 constexpr double kPingBytes = 60;
 constexpr double kProbeTimeoutUs = 2e6;
-constexpr double kPauseUs = 50e3;             // that a busy edge asks for
-constexpr int64_t kImagesToLearn = 20;        // that a device became slower
+constexpr double kPauseUs = 50e3;       // that a busy edge asks for
+constexpr int64_t kImagesToLearn = 20;  // that a device became slower
 
 net::LaneOptions lane(const net::LinkOptions& link, bool is_up) {
-  return {.rate_bps = is_up ? link.up_bps : link.down_bps, .delay_us = link.rtt_us / 2, .jitter_us = link.jitter_us, .stall_every_us = link.stall_every_us, .stall_for_us = link.stall_for_us,
+  return {.rate_bps = is_up ? link.up_bps : link.down_bps,
+          .delay_us = link.rtt_us / 2,
+          .jitter_us = link.jitter_us,
+          .stall_every_us = link.stall_every_us,
+          .stall_for_us = link.stall_for_us,
           .black_hole = link.black_hole};
 }
 
@@ -26,13 +30,24 @@ control::BreakerOptions seeded(control::BreakerOptions options, uint64_t seed) {
 }  // namespace
 
 Device::Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail& mail, Summary& summary)
-    : options_(options), number_(number), agenda_(agenda), mail_(mail), summary_(summary), rng_(options.seed * 1000003 + number), controller_(options.plans, options.controller),
-      usable_(options.plans.size()), checked_(options.plans.size()), checks_(options.plans.size()), up_({}, 0, rng_.next()), down_({}, 0, rng_.next()) {
+    : options_(options),
+      number_(number),
+      agenda_(agenda),
+      mail_(mail),
+      summary_(summary),
+      rng_(options.seed * 1000003 + number),
+      controller_(options.plans, options.controller),
+      usable_(options.plans.size()),
+      checked_(options.plans.size()),
+      checks_(options.plans.size()),
+      up_({}, 0, rng_.next()),
+      down_({}, 0, rng_.next()) {
   for (size_t plan = 0; plan < options.plans.size(); ++plan) breakers_.emplace_back(seeded(options.breaker, rng_.next()));
 }
 
 void Device::violated(const std::string& what, double now_us) {
-  summary_.violated("seed " + std::to_string(options_.seed) + ", " + format_fixed(now_us * 1e-6, 3) + " s, device " + std::to_string(number_) + ": " + what);
+  summary_.violated("seed " + std::to_string(options_.seed) + ", " + format_fixed(now_us * 1e-6, 3) + " s, device " + std::to_string(number_) + ": " +
+                    what);
 }
 
 void Device::start(double now_us) {
@@ -61,7 +76,9 @@ void Device::send(Message message, double now_us) {
   mail_.send(message.is_up ? up_ : down_, message, now_us);
 }
 
-Message Device::request(Message::Kind kind, size_t plan, double bytes, uint64_t call) const { return {.kind = kind, .device = number_, .plan = plan, .number = call, .bytes = bytes}; }
+Message Device::request(Message::Kind kind, size_t plan, double bytes, uint64_t call) const {
+  return {.kind = kind, .device = number_, .plan = plan, .number = call, .bytes = bytes};
+}
 
 void Device::on(const Due& due) {
   switch (due.kind) {
@@ -150,7 +167,8 @@ void Device::answer_locally(double now_us) {
 }
 
 void Device::finish(bool from_edge, bool is_error, double now_us) {
-  if (current_->image.number != ++answered_) violated("image " + std::to_string(current_->image.number) + " is answered, expected " + std::to_string(answered_), now_us);
+  if (current_->image.number != ++answered_)
+    violated("image " + std::to_string(current_->image.number) + " is answered, expected " + std::to_string(answered_), now_us);
   const double latency_us = now_us - current_->image.accepted_us;
   ++(is_error ? summary_.errors : from_edge ? summary_.edge : summary_.local);
   if (!is_error) {
@@ -160,7 +178,9 @@ void Device::finish(bool from_edge, bool is_error, double now_us) {
   const double deadline_us = options_.controller.deadline_us;
   if (deadline_us > 0 && latency_us > deadline_us) {
     if (current_->could_be_in_time && images_since_slower_ > kImagesToLearn)
-      violated("image " + std::to_string(answered_) + " by " + options_.plans[current_->plan].key + " took " + format_fixed(latency_us * 1e-3, 1) + " ms, the deadline is " + format_fixed(deadline_us * 1e-3, 1), now_us);
+      violated("image " + std::to_string(answered_) + " by " + options_.plans[current_->plan].key + " took " + format_fixed(latency_us * 1e-3, 1) +
+                   " ms, the deadline is " + format_fixed(deadline_us * 1e-3, 1),
+               now_us);
     ++summary_.late;
   }
   controller_.note_latency(current_->plan, now_us - current_->began_us, now_us);
@@ -195,7 +215,8 @@ void Device::take_answer(const Message& message, double now_us) {
   }
   if (message.tail != 0) violated("an answer of another tail is taken", now_us);
   breaker.answered();
-  controller_.note_answer(current_->plan, options_.plans[current_->plan].up_bytes, std::max(0.0, now_us - current_->sent_us - message.edge_us), message.edge_us, now_us);
+  controller_.note_answer(current_->plan, options_.plans[current_->plan].up_bytes, std::max(0.0, now_us - current_->sent_us - message.edge_us),
+                          message.edge_us, now_us);
   finish(true, false, now_us);
 }
 
@@ -229,7 +250,8 @@ size_t Device::checked_first() const {
   if (options_.plans[controller_.current()].uses_edge) return controller_.current();
   size_t best = controller_.current();
   for (size_t plan = 0; plan < options_.plans.size(); ++plan)
-    if (options_.plans[plan].uses_edge && (!options_.plans[best].uses_edge || options_.plans[plan].up_bytes < options_.plans[best].up_bytes)) best = plan;
+    if (options_.plans[plan].uses_edge && (!options_.plans[best].uses_edge || options_.plans[plan].up_bytes < options_.plans[best].up_bytes))
+      best = plan;
   return best;
 }
 
@@ -249,7 +271,8 @@ void Device::take_check(const Message& message, double now_us) {
     ++summary_.dropped;
     return;
   }
-  controller_.note_answer(message.plan, options_.plans[message.plan].up_bytes, std::max(0.0, now_us - checks_[message.plan].sent_us - message.edge_us), message.edge_us, now_us);
+  controller_.note_answer(message.plan, options_.plans[message.plan].up_bytes,
+                          std::max(0.0, now_us - checks_[message.plan].sent_us - message.edge_us), message.edge_us, now_us);
   checks_[message.plan].call = 0;
   auto& breaker = breakers_[message.plan];
   if (message.tail != 0) {
@@ -267,7 +290,8 @@ void Device::take_check(const Message& message, double now_us) {
 }
 
 void Device::probe(double now_us) {
-  if (probe_.call != 0 || now_us < probe_.next_us || std::none_of(breakers_.begin(), breakers_.end(), [](const auto& one) { return one.is_ready(); })) return;
+  if (probe_.call != 0 || now_us < probe_.next_us || std::none_of(breakers_.begin(), breakers_.end(), [](const auto& one) { return one.is_ready(); }))
+    return;
   const auto bytes = controller_.probe_due(now_us);
   if (!bytes) return;
   ++summary_.probes;

@@ -14,9 +14,9 @@ class Device {
   Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail& mail, Summary& summary);
 
   void start(double now_us);
-  void on(const Due& due);                       // kFrame to kBudget, kCheckDue to kProbeTimeout
+  void on(const Due& due);  // kFrame to kBudget, kCheckDue to kProbeTimeout
   void receive(const Message& message, double now_us);
-  void send(Message message, double now_us);     // either way over its link
+  void send(Message message, double now_us);  // either way over its link
   void set_link(const LinkChange& change, double now_us);
   void apply(const Happening& happening, double now_us);
   void stop_camera() { films_ = false; }
@@ -35,11 +35,11 @@ class Device {
     Stage stage = Stage::kHead;
     double began_us = 0, sent_us = 0, budget_us = 0, head_us = 0, local_us = 0;
     uint64_t call = 0;
-    bool could_be_in_time = true;  // when it was begun
-    std::optional<Message> held{};    // its answer, over a connection whose tail is being checked
+    bool could_be_in_time = true;   // when it was begun
+    std::optional<Message> held{};  // its answer, over a connection whose tail is being checked
   };
   struct Check {
-    uint64_t call = 0;             // 0: none
+    uint64_t call = 0;  // 0: none
     double sent_us = 0;
   };
   struct Probe {
@@ -75,7 +75,7 @@ class Device {
   control::Controller controller_;
   std::vector<control::Breaker> breakers_;  // of each plan; down together, as they share the link, refused each on its own
   std::vector<bool> usable_;
-  std::vector<uint32_t> checked_;           // each plan: the connection whose tail was checked
+  std::vector<uint32_t> checked_;  // each plan: the connection whose tail was checked
   std::vector<Check> checks_;
   net::LinkModel up_, down_;
   double loss_ = 0;

@@ -12,7 +12,8 @@ namespace scissionlite::simulate {
 class Edge {
  public:
   using Reply = std::function<void(const Message&, double now_us)>;
-  Edge(const WorldOptions& options, Agenda& agenda, Rng& rng, Reply reply) : options_(options), agenda_(agenda), rng_(rng), reply_(std::move(reply)) {}
+  Edge(const WorldOptions& options, Agenda& agenda, Rng& rng, Reply reply)
+      : options_(options), agenda_(agenda), rng_(rng), reply_(std::move(reply)) {}
 
   void receive(const Message& message, double now_us);
   void finish(uint64_t job, double now_us);  // of kEdgeDone
@@ -36,10 +37,10 @@ class Edge {
   bool is_up_ = true, is_busy_ = false, is_wrong_ = false;
   int32_t version_ = 0;
   double slower_ = 1, duplicates_ = 0;
-  uint32_t life_ = 1;       // between two starts
-  uint64_t serving_ = 0;    // number of the job that is served, 0: none
+  uint32_t life_ = 1;     // between two starts
+  uint64_t serving_ = 0;  // number of the job that is served, 0: none
   uint64_t next_job_ = 1;
-  std::deque<Job> queue_;   // the first is served
+  std::deque<Job> queue_;  // the first is served
 };
 
 }  // namespace scissionlite::simulate

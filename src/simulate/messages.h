@@ -15,12 +15,12 @@ struct Message {
   Kind kind = Kind::kInfer;
   bool is_up = true;
   size_t device = 0, plan = 0;
-  uint64_t number = 0;        // of the call, which its answer carries too
-  int32_t tail = 0;           // requests: wanted; answers: what computed them, -1 for one that is wrong and does not say so
-  uint32_t connection = 0;    // answers: which of the edge's lives they are from
+  uint64_t number = 0;      // of the call, which its answer carries too
+  int32_t tail = 0;         // requests: wanted; answers: what computed them, -1 for one that is wrong and does not say so
+  uint32_t connection = 0;  // answers: which of the edge's lives they are from
   double bytes = 0;
-  double edge_us = 0;         // answers: queue and compute
-  double late_us = 0;         // beyond the link's own time, as a retransmission makes it
+  double edge_us = 0;  // answers: queue and compute
+  double late_us = 0;  // beyond the link's own time, as a retransmission makes it
 };
 
 /// What is to happen at a moment; of two at the same moment the older entry first.
@@ -86,7 +86,8 @@ class Mail {
   };
   void schedule(size_t slot) {
     const auto& entry = slots_[slot];
-    if (entry.transit->departs_us < net::kNever) agenda_.add(entry.transit->departs_us + entry.message.late_us, Due::Kind::kArrival, entry.message.device, slot);
+    if (entry.transit->departs_us < net::kNever)
+      agenda_.add(entry.transit->departs_us + entry.message.late_us, Due::Kind::kArrival, entry.message.device, slot);
   }
   Agenda& agenda_;
   std::vector<Slot> slots_;

@@ -17,7 +17,10 @@ const PlannedCandidate* local_of(const Plan& plan) {
 control::PlanTraits traits_of(const PlannedCandidate& candidate, const PlannedCandidate* local) {
   const auto spent_us = [](const Stage& stage) { return stage.decode_us + stage.compute_us + stage.encode_us; };
   const double head_us = spent_us(candidate.stages.front());
-  control::PlanTraits out{.key = candidate.key, .uses_edge = candidate.stages.size() > 1, .answers_locally = local != nullptr || candidate.stages.size() == 1, .head_us = head_us + candidate.overhead_us};
+  control::PlanTraits out{.key = candidate.key,
+                          .uses_edge = candidate.stages.size() > 1,
+                          .answers_locally = local != nullptr || candidate.stages.size() == 1,
+                          .head_us = head_us + candidate.overhead_us};
   if (!out.uses_edge) return out;
   out.edge_us = spent_us(candidate.stages.back()), out.up_bytes = candidate.bytes;
   if (!local) return out;
@@ -29,11 +32,13 @@ control::PlanTraits traits_of(const PlannedCandidate& candidate, const PlannedCa
 }  // namespace
 
 std::vector<control::PlanTraits> plans_of(const Plan& plan) {
-  if (plan.machines.size() > 2) throw InvalidArgument("[simulate] the plan is of " + std::to_string(plan.machines.size()) + " machines; expected a device and one edge");
+  if (plan.machines.size() > 2)
+    throw InvalidArgument("[simulate] the plan is of " + std::to_string(plan.machines.size()) + " machines; expected a device and one edge");
   const auto* local = local_of(plan);
   std::vector<control::PlanTraits> out{traits_of(plan.chosen, local)};
   for (const auto& candidate : plan.families)
-    if (candidate.feasible && std::none_of(out.begin(), out.end(), [&](const auto& one) { return one.key == candidate.key; })) out.push_back(traits_of(candidate, local));
+    if (candidate.feasible && std::none_of(out.begin(), out.end(), [&](const auto& one) { return one.key == candidate.key; }))
+      out.push_back(traits_of(candidate, local));
   return out;
 }
 

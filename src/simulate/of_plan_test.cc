@@ -12,13 +12,16 @@ PlannedCandidate candidate(const std::string& key, std::vector<Stage> stages, do
   out.key = key, out.stages = std::move(stages), out.bytes = bytes, out.feasible = feasible;
   return out;
 }
-Stage stage(double decode_us, double compute_us, double encode_us) { return {.machine = "m", .decode_us = decode_us, .compute_us = compute_us, .encode_us = encode_us, .first = "", .last = ""}; }
+Stage stage(double decode_us, double compute_us, double encode_us) {
+  return {.machine = "m", .decode_us = decode_us, .compute_us = compute_us, .encode_us = encode_us, .first = "", .last = ""};
+}
 
 Plan made_plan() {
   Plan plan;
   plan.machines = {"device", "edge"};
   plan.chosen = candidate("split/3/uint8", {stage(5, 40, 1), stage(2, 10, 0)}, 900);
-  plan.families = {candidate("local", {stage(5, 100, 0)}, 0), plan.chosen, candidate("edge/file", {stage(0, 0, 0), stage(3, 25, 0)}, 20000), candidate("edge/raw", {stage(0, 0, 0), stage(0, 25, 0)}, 90000, false)};
+  plan.families = {candidate("local", {stage(5, 100, 0)}, 0), plan.chosen, candidate("edge/file", {stage(0, 0, 0), stage(3, 25, 0)}, 20000),
+                   candidate("edge/raw", {stage(0, 0, 0), stage(0, 25, 0)}, 90000, false)};
   return plan;
 }
 

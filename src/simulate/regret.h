@@ -6,8 +6,8 @@
 namespace scissionlite::simulate {
 
 struct Regret {
-  double ours_us = 0, oracle_us = 0;       // mean latencies
-  std::vector<double> fixed_us;            // of each plan when it is never left
+  double ours_us = 0, oracle_us = 0;  // mean latencies
+  std::vector<double> fixed_us;       // of each plan when it is never left
   int64_t switches = 0;
   Summary summary;
   [[nodiscard]] double best_fixed_us() const;

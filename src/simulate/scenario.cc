@@ -27,7 +27,8 @@ class Faults {
     out_.links.push_back({.at_us = 0, .link = link_});
   }
   Trace make() {
-    for (double at_us = rng_.uniform(0, kMinute); at_us < out_.duration_us; at_us += rng_.uniform(0.2, 1) * kMinute) add_one(at_us, rng_.uniform(0.1, 40) * kSecond);
+    for (double at_us = rng_.uniform(0, kMinute); at_us < out_.duration_us; at_us += rng_.uniform(0.2, 1) * kMinute)
+      add_one(at_us, rng_.uniform(0.1, 40) * kSecond);
     std::stable_sort(out_.links.begin(), out_.links.end(), [](const auto& a, const auto& b) { return a.at_us < b.at_us; });
     std::stable_sort(out_.events.begin(), out_.events.end(), [](const auto& a, const auto& b) { return a.at_us < b.at_us; });
     return std::move(out_);
@@ -45,20 +46,20 @@ class Faults {
   }
   void add_one(double at_us, double for_us) {
     switch (rng_.below(14)) {
-      case 0: event(at_us, Event::kEdgeKilled, 0), event(at_us + for_us, Event::kEdgeStarted, 0); break;                          // 1, 2, 3
-      case 1: event(at_us, Event::kEdgeStarted, 0); break;                                                                        // 3: at once
-      case 2: link_for(at_us, for_us, [](auto& one) { one.link.black_hole = true; }); break;                                      // 4
-      case 3: event(at_us, Event::kConnectionDead, 0); break;                                                                     // 5
-      case 4: link_for(at_us, for_us, [](auto& one) { one.link.up_bps /= 10, one.link.down_bps /= 10; }); break;                  // 6
-      case 5: oscillate(at_us, for_us); break;                                                                                    // 7
-      case 6: link_for(at_us, for_us, [](auto& one) { one.loss = 0.2, one.link.jitter_us = 300e3; }); break;                      // 8
-      case 7: pair(at_us, for_us, Event::kDuplicates, rng_.uniform(), 0); break;                                                  // 9
-      case 8: pair(at_us, for_us, Event::kTailWrong, 1, 0); break;                                                                // 10
-      case 9: pair(at_us, for_us, Event::kTailReplaced, static_cast<double>(1 + rng_.below(3)), 0); break;                        // 11, 12
-      case 10: pair(at_us, for_us, Event::kEdgeBusy, 1, 0); break;                                                                // 29
-      case 11: pair(at_us, for_us, Event::kEdgeSlower, decades(rng_, 1, 1000), 1); break;                                         // 29, 34
-      case 12: pair(at_us, for_us, Event::kDeviceSlower, rng_.uniform(1, 4), 1); break;                                           // 42
-      default: link_ = random_link_options(rng_), out_.links.push_back({.at_us = at_us, .link = link_}); break;                    // another network
+      case 0: event(at_us, Event::kEdgeKilled, 0), event(at_us + for_us, Event::kEdgeStarted, 0); break;          // 1, 2, 3
+      case 1: event(at_us, Event::kEdgeStarted, 0); break;                                                        // 3: at once
+      case 2: link_for(at_us, for_us, [](auto& one) { one.link.black_hole = true; }); break;                      // 4
+      case 3: event(at_us, Event::kConnectionDead, 0); break;                                                     // 5
+      case 4: link_for(at_us, for_us, [](auto& one) { one.link.up_bps /= 10, one.link.down_bps /= 10; }); break;  // 6
+      case 5: oscillate(at_us, for_us); break;                                                                    // 7
+      case 6: link_for(at_us, for_us, [](auto& one) { one.loss = 0.2, one.link.jitter_us = 300e3; }); break;      // 8
+      case 7: pair(at_us, for_us, Event::kDuplicates, rng_.uniform(), 0); break;                                  // 9
+      case 8: pair(at_us, for_us, Event::kTailWrong, 1, 0); break;                                                // 10
+      case 9: pair(at_us, for_us, Event::kTailReplaced, static_cast<double>(1 + rng_.below(3)), 0); break;        // 11, 12
+      case 10: pair(at_us, for_us, Event::kEdgeBusy, 1, 0); break;                                                // 29
+      case 11: pair(at_us, for_us, Event::kEdgeSlower, decades(rng_, 1, 1000), 1); break;                         // 29, 34
+      case 12: pair(at_us, for_us, Event::kDeviceSlower, rng_.uniform(1, 4), 1); break;                           // 42
+      default: link_ = random_link_options(rng_), out_.links.push_back({.at_us = at_us, .link = link_}); break;   // another network
     }
   }
   void oscillate(double at_us, double for_us) {
@@ -110,11 +111,26 @@ Trace adversarial_link(uint64_t seed, double duration_us, double dwell_us) {
 WorldOptions random_world(uint64_t seed) {
   Rng rng(seed ^ 0x5eed);
   WorldOptions out;
-  const double whole_us = decades(rng, 10e3, 400e3), edge_share = decades(rng, 0.02, 0.5), share = rng.uniform(0.1, 0.6), file_bytes = decades(rng, 10e3, 200e3), codes_bytes = decades(rng, 1e3, 20e3);
+  const double whole_us = decades(rng, 10e3, 400e3), edge_share = decades(rng, 0.02, 0.5), share = rng.uniform(0.1, 0.6),
+               file_bytes = decades(rng, 10e3, 200e3), codes_bytes = decades(rng, 1e3, 20e3);
   const bool has_local = rng.uniform() < 0.9;
-  out.plans = {{.key = "split", .uses_edge = true, .answers_locally = has_local, .head_us = share * whole_us, .local_us = (1 - share) * whole_us, .edge_us = (1 - share) * whole_us * edge_share, .up_bytes = codes_bytes},
-               {.key = "edge", .uses_edge = true, .answers_locally = has_local, .head_us = 0.02 * whole_us, .local_us = whole_us, .edge_us = whole_us * edge_share, .up_bytes = file_bytes}};
-  if (has_local) out.plans.push_back({.key = "local", .uses_edge = false, .answers_locally = true, .head_us = whole_us, .local_us = 0, .edge_us = 0, .up_bytes = 0});
+  out.plans = {{.key = "split",
+                .uses_edge = true,
+                .answers_locally = has_local,
+                .head_us = share * whole_us,
+                .local_us = (1 - share) * whole_us,
+                .edge_us = (1 - share) * whole_us * edge_share,
+                .up_bytes = codes_bytes},
+               {.key = "edge",
+                .uses_edge = true,
+                .answers_locally = has_local,
+                .head_us = 0.02 * whole_us,
+                .local_us = whole_us,
+                .edge_us = whole_us * edge_share,
+                .up_bytes = file_bytes}};
+  if (has_local)
+    out.plans.push_back(
+        {.key = "local", .uses_edge = false, .answers_locally = true, .head_us = whole_us, .local_us = 0, .edge_us = 0, .up_bytes = 0});
   out.period_us = std::min(1e6, std::max(whole_us * 2, decades(rng, 100e3, 1e6)));  // at least an image a second
   if (has_local && rng.uniform() < 0.8) out.controller.deadline_us = whole_us * rng.uniform(1.6, 6) + 20e3;
   out.controller.dwell_us = decades(rng, 0.5e6, 10e6);

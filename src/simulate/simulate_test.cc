@@ -48,7 +48,9 @@ TEST(Simulate, IsTheSameForTheSameSeedAndAnotherForAnother) {
 /// 1, 2, 3 of the faults: an edge that is down, killed under calls, there again.
 TEST(Simulate, fault_01_02_03_TheEdgeGoesAndComes) {
   auto trace = steady(58.8, 60 * kSecond);
-  trace.events = {{.at_us = 0, .event = Event::kEdgeKilled, .value = 0}, {.at_us = 10 * kSecond, .event = Event::kEdgeStarted, .value = 0}, {.at_us = 30 * kSecond, .event = Event::kEdgeKilled, .value = 0},
+  trace.events = {{.at_us = 0, .event = Event::kEdgeKilled, .value = 0},
+                  {.at_us = 10 * kSecond, .event = Event::kEdgeStarted, .value = 0},
+                  {.at_us = 30 * kSecond, .event = Event::kEdgeKilled, .value = 0},
                   {.at_us = 40 * kSecond, .event = Event::kEdgeStarted, .value = 0}};
   auto options = world();
   options.controller.deadline_us = 400e3;
@@ -62,7 +64,8 @@ TEST(Simulate, fault_01_02_03_TheEdgeGoesAndComes) {
 
 TEST(Simulate, fault_03_DevicesDoNotReturnAtOnce) {
   auto trace = steady(58.8, 60 * kSecond);
-  trace.events = {{.at_us = 10 * kSecond, .event = Event::kEdgeKilled, .value = 0}, {.at_us = 40 * kSecond, .event = Event::kEdgeStarted, .value = 0}};
+  trace.events = {{.at_us = 10 * kSecond, .event = Event::kEdgeKilled, .value = 0},
+                  {.at_us = 40 * kSecond, .event = Event::kEdgeStarted, .value = 0}};
   auto options = world();
   options.devices = 50;
   options.period_us = 1e6;
@@ -214,21 +217,28 @@ TEST(Simulate, BadTracesAreRefused) {
     try {
       (void)trace_from_json(Json::parse(text), "trace.json");
       ADD_FAILURE() << text;
-    } catch (const InvalidArgument& e) {
-      EXPECT_NE(std::string(e.what()).find(expected), std::string::npos) << e.what();
-    }
+    } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find(expected), std::string::npos) << e.what(); }
   };
   refused(R"({"schema":"scissionlite.plan/1"})", "scissionlite.trace/1");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":1,"link":[]})", "nothing says what the link is at 0 s");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":0,"link":[{"at_s":0,"link":"1M,1ms"}]})", "duration_s");
-  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"},{"at_s":5,"link":"1M,1ms"},{"at_s":4,"link":"1M,1ms"}]})", "order of time");
-  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"edge_kiled"}]})", "did you mean");
+  refused(
+      R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"},{"at_s":5,"link":"1M,1ms"},{"at_s":4,"link":"1M,1ms"}]})",
+      "order of time");
+  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"edge_kiled"}]})",
+          "did you mean");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","loss":1}]})", "loss");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","blackhole":true}]})", "blackhole");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"evnts":[],"link":[{"at_s":0,"link":"1M,1ms"}]})", "evnts");
   for (const char* value : {"-5", "0"})
-    refused(std::string(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"device_slower","value":)") + value + "}]}", "how many times slower");
-  refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"duplicates","value":2}]})", "a share from 0 to 1");
+    refused(
+        std::string(
+            R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"device_slower","value":)") +
+            value + "}]}",
+        "how many times slower");
+  refused(
+      R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"duplicates","value":2}]})",
+      "a share from 0 to 1");
 }
 
 }  // namespace

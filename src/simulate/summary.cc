@@ -10,7 +10,8 @@ void Summary::violated(std::string what) {
 }
 
 void Summary::add(const Summary& other) {
-  images += other.images, refused += other.refused, edge += other.edge, local += other.local, errors += other.errors, late += other.late, dropped += other.dropped;
+  images += other.images, refused += other.refused, edge += other.edge, local += other.local, errors += other.errors, late += other.late,
+      dropped += other.dropped;
   switches += other.switches, checks += other.checks, probes += other.probes, events += other.events;
   latency_sum_us += other.latency_sum_us, simulated_us += other.simulated_us;
   latencies_us.insert(latencies_us.end(), other.latencies_us.begin(), other.latencies_us.end());
@@ -18,9 +19,19 @@ void Summary::add(const Summary& other) {
 }
 
 Json to_json(const Summary& summary) {
-  Json out{{"images", summary.images}, {"refused", summary.refused}, {"edge", summary.edge}, {"local", summary.local}, {"errors", summary.errors}, {"late", summary.late},
-           {"dropped", summary.dropped}, {"switches", summary.switches}, {"checks", summary.checks}, {"probes", summary.probes}, {"simulated_us", summary.simulated_us},
-           {"mean_latency_us", summary.mean_latency_us()}, {"violations", summary.violations}};
+  Json out{{"images", summary.images},
+           {"refused", summary.refused},
+           {"edge", summary.edge},
+           {"local", summary.local},
+           {"errors", summary.errors},
+           {"late", summary.late},
+           {"dropped", summary.dropped},
+           {"switches", summary.switches},
+           {"checks", summary.checks},
+           {"probes", summary.probes},
+           {"simulated_us", summary.simulated_us},
+           {"mean_latency_us", summary.mean_latency_us()},
+           {"violations", summary.violations}};
   if (!summary.latencies_us.empty()) {
     const std::vector<double> sorted(summary.latencies_us.begin(), summary.latencies_us.end());
     for (const auto& [name, share] : {std::pair{"p50_latency_us", 50.0}, std::pair{"p99_latency_us", 99.0}}) out[name] = percentile(sorted, share);

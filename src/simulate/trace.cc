@@ -9,7 +9,8 @@ namespace scissionlite::simulate {
 namespace {
 
 constexpr const char* kSchema = "scissionlite.trace/1";
-constexpr std::array<const char*, 9> kEvents{"edge_killed", "edge_started", "edge_slower", "edge_busy", "tail_replaced", "tail_wrong", "connection_dead", "duplicates", "device_slower"};
+constexpr std::array<const char*, 9> kEvents{"edge_killed", "edge_started",    "edge_slower", "edge_busy",    "tail_replaced",
+                                             "tail_wrong",  "connection_dead", "duplicates",  "device_slower"};
 
 Event event_of(const std::string& text, const std::string& where) {
   for (size_t i = 0; i < kEvents.size(); ++i)
@@ -21,13 +22,16 @@ Event event_of(const std::string& text, const std::string& where) {
 /// In seconds; never before the entry ahead.
 double next_time(const JsonReader& entry, double last_s, const std::string& where) {
   const double at_s = entry.at("at_s").number();
-  if (!(at_s >= last_s)) throw InvalidArgument("[trace] " + where + ": " + format_fixed(at_s, 3) + " s stands behind " + format_fixed(last_s, 3) + " s; expected entries in order of time");
+  if (!(at_s >= last_s))
+    throw InvalidArgument("[trace] " + where + ": " + format_fixed(at_s, 3) + " s stands behind " + format_fixed(last_s, 3) +
+                          " s; expected entries in order of time");
   return at_s;
 }
 
 void check_value(const Happening& happening, const JsonReader& entry) {
   const double value = happening.value;
-  if ((happening.event == Event::kEdgeSlower || happening.event == Event::kDeviceSlower) && !(value > 0 && value <= 1e6)) entry.fail("\"value\" says how many times slower, above 0");
+  if ((happening.event == Event::kEdgeSlower || happening.event == Event::kDeviceSlower) && !(value > 0 && value <= 1e6))
+    entry.fail("\"value\" says how many times slower, above 0");
   if (happening.event == Event::kDuplicates && !(value >= 0 && value <= 1)) entry.fail("\"value\" is a share from 0 to 1");
 }
 
@@ -46,7 +50,8 @@ Trace trace_from_json(const Json& json, const std::string& where) {
     last_s = next_time(entry, last_s, where);
     out.links.push_back({.at_us = last_s * 1e6, .link = net::parse_link(entry.at("link").text()), .loss = entry.number_or("loss", 0)});
     out.links.back().link.black_hole = entry.boolean_or("black_hole", false);
-    if (!(out.links.back().loss >= 0 && out.links.back().loss < 1)) throw InvalidArgument("[trace] " + where + ": the loss at " + format_fixed(last_s, 3) + " s is no share below 1");
+    if (!(out.links.back().loss >= 0 && out.links.back().loss < 1))
+      throw InvalidArgument("[trace] " + where + ": the loss at " + format_fixed(last_s, 3) + " s is no share below 1");
   }
   if (out.links.empty() || out.links.front().at_us > 0) throw InvalidArgument("[trace] " + where + ": nothing says what the link is at 0 s");
   last_s = 0;
@@ -72,7 +77,8 @@ Json to_json(const Trace& trace) {
     if (change.loss > 0) entry["loss"] = change.loss;
     out["link"].push_back(entry);
   }
-  for (const auto& happening : trace.events) out["events"].push_back({{"at_s", happening.at_us * 1e-6}, {"event", to_text(happening.event)}, {"value", happening.value}});
+  for (const auto& happening : trace.events)
+    out["events"].push_back({{"at_s", happening.at_us * 1e-6}, {"event", to_text(happening.event)}, {"value", happening.value}});
   return out;
 }
 

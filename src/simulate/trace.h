@@ -1,7 +1,7 @@
 // Simulate: devices, their links and an edge in one process under a simulated clock and a seed, with the controller that `run` uses.
 //
-// What lives here: what happens when (Trace, this file), made by chance (scenario.h), the world it happens in (world.h), what came out and what must never (summary.h).
-// Relies on control, net. Start with world.h.
+// What lives here: what happens when (Trace, this file), made by chance (scenario.h), the world it happens in (world.h), what came out and what must
+// never (summary.h). Relies on control, net. Start with world.h.
 #pragma once
 
 #include <string>

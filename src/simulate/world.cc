@@ -15,18 +15,24 @@ constexpr double kDrainUs = 300e6;  // behind the last frame: all that was accep
 
 void check(const WorldOptions& options, const Trace& trace) {
   if (options.devices < 1 || !(options.period_us > 0) || options.device_queue < 1 || options.edge_queue < 1)
-    throw InvalidArgument("[simulate] " + std::to_string(options.devices) + " devices with an image each " + format_fixed(options.period_us, 0) + " us, and queues of " +
-                          std::to_string(options.device_queue) + " and " + std::to_string(options.edge_queue) + "; all have to be above 0");
-  if (!(options.noise >= 0 && options.noise < 0.5)) throw InvalidArgument("[simulate] noise is " + format_fixed(options.noise, 3) + "; expected from 0 to below 0.5");
+    throw InvalidArgument("[simulate] " + std::to_string(options.devices) + " devices with an image each " + format_fixed(options.period_us, 0) +
+                          " us, and queues of " + std::to_string(options.device_queue) + " and " + std::to_string(options.edge_queue) +
+                          "; all have to be above 0");
+  if (!(options.noise >= 0 && options.noise < 0.5))
+    throw InvalidArgument("[simulate] noise is " + format_fixed(options.noise, 3) + "; expected from 0 to below 0.5");
   if (trace.links.empty()) throw InvalidArgument("[simulate] the trace says nothing of the link");
 }
 
 class World {
  public:
   World(const WorldOptions& options, const Trace& trace)
-      : options_(options), trace_(trace), rng_(options.seed), mail_(agenda_),
+      : options_(options),
+        trace_(trace),
+        rng_(options.seed),
+        mail_(agenda_),
         edge_(options_, agenda_, rng_, [this](const Message& message, double now_us) { devices_[message.device]->send(message, now_us); }) {
-    for (int i = 0; i < options.devices; ++i) devices_.push_back(std::make_unique<Device>(options_, static_cast<size_t>(i), agenda_, mail_, summary_));
+    for (int i = 0; i < options.devices; ++i)
+      devices_.push_back(std::make_unique<Device>(options_, static_cast<size_t>(i), agenda_, mail_, summary_));
     for (size_t i = 0; i < trace.links.size(); ++i) agenda_.add(trace.links[i].at_us, Due::Kind::kLink, 0, i);
     for (size_t i = 0; i < trace.events.size(); ++i) agenda_.add(trace.events[i].at_us, Due::Kind::kEvent, 0, i);
   }
@@ -45,7 +51,8 @@ class World {
       }
       handle(due);
       ++summary_.events;
-      if (edge_.waiting() > options_.edge_queue) summary_.violated("seed " + std::to_string(options_.seed) + ": the edge's queue holds " + std::to_string(edge_.waiting()));
+      if (edge_.waiting() > options_.edge_queue)
+        summary_.violated("seed " + std::to_string(options_.seed) + ": the edge's queue holds " + std::to_string(edge_.waiting()));
     }
     for (const auto& device : devices_) device->check_done(now_us);
     summary_.simulated_us = trace_.duration_us * options_.devices;
@@ -88,7 +95,8 @@ double true_latency_us(const control::PlanTraits& plan, const WorldOptions& opti
   const double local_us = plan.answers_locally ? plan.head_us + plan.local_us : std::numeric_limits<double>::infinity();
   if (!plan.uses_edge || !edge_is_there || link.link.black_hole) return local_us;
   const auto moving_us = [](double bytes, double bps) { return bps > 0 ? bytes * 8e6 / bps : 0; };
-  return std::min(local_us, plan.head_us + link.link.rtt_us + moving_us(plan.up_bytes, link.link.up_bps) + plan.edge_us + moving_us(options.answer_bytes, link.link.down_bps));
+  return std::min(local_us, plan.head_us + link.link.rtt_us + moving_us(plan.up_bytes, link.link.up_bps) + plan.edge_us +
+                                moving_us(options.answer_bytes, link.link.down_bps));
 }
 
 }  // namespace

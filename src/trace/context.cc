@@ -26,7 +26,8 @@ std::optional<Context> parse_traceparent(std::string_view text) {
   constexpr size_t kLength = 55;
   constexpr uint64_t kSampled = 1, kInvalidVersion = 0xff;
   if (text.size() < kLength || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
-  const auto version = parse_hex(text.substr(0, 2)), high = parse_hex(text.substr(3, 16)), low = parse_hex(text.substr(19, 16)), span = parse_hex(text.substr(36, 16)), flags = parse_hex(text.substr(53, 2));
+  const auto version = parse_hex(text.substr(0, 2)), high = parse_hex(text.substr(3, 16)), low = parse_hex(text.substr(19, 16)),
+             span = parse_hex(text.substr(36, 16)), flags = parse_hex(text.substr(53, 2));
   if (!version || !high || !low || !span || !flags || *version == kInvalidVersion) return std::nullopt;
   if (text.size() > kLength && (*version == 0 || text[kLength] != '-')) return std::nullopt;
   if ((*high == 0 && *low == 0) || *span == 0) return std::nullopt;

@@ -17,7 +17,8 @@ struct Context {
   bool is_sampled = false;
 };
 
-/// "00-<32 hex digits>-<16 hex digits>-<2 hex digits>"; nothing for what the standard calls invalid. Later versions are read as far as they are version 00.
+/// "00-<32 hex digits>-<16 hex digits>-<2 hex digits>"; nothing for what the standard calls invalid. Later versions are read as far as they are
+/// version 00.
 [[nodiscard]] std::optional<Context> parse_traceparent(std::string_view text);
 [[nodiscard]] std::string traceparent(const Context& context);
 /// Lower-case hexadecimal, as OTLP and logs name them.

@@ -21,7 +21,8 @@ int64_t spans_of(const Traces& traces) {
 
 }  // namespace
 
-Exporter::Exporter(std::unique_ptr<Sink> sink, ExporterOptions options) : sink_(std::move(sink)), options_(std::move(options)), thread_([this] { work(); }) {}
+Exporter::Exporter(std::unique_ptr<Sink> sink, ExporterOptions options)
+    : sink_(std::move(sink)), options_(std::move(options)), thread_([this] { work(); }) {}
 
 Exporter::~Exporter() {
   {
@@ -30,7 +31,9 @@ Exporter::~Exporter() {
   }
   wake_.notify_all();
   thread_.join();
-  if (dropped_ > 0) log::warning("[trace] " + std::to_string(dropped_) + " of " + std::to_string(dropped_ + exported_) + " spans were dropped on their way to " + sink_->name());
+  if (dropped_ > 0)
+    log::warning("[trace] " + std::to_string(dropped_) + " of " + std::to_string(dropped_ + exported_) + " spans were dropped on their way to " +
+                 sink_->name());
 }
 
 void Exporter::submit(std::shared_ptr<const Trace> trace) {
@@ -55,7 +58,8 @@ ExporterCounters Exporter::counters() const { return {exported_, dropped_}; }
 /// @return whether it is to go on.
 bool Exporter::wait(double duration_us) {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, std::chrono::duration<double, std::micro>(duration_us), [&] { return is_stopping_ || (!has_failed_ && waiting_spans_ >= options_.batch_spans); });
+  wake_.wait_for(lock, std::chrono::duration<double, std::micro>(duration_us),
+                 [&] { return is_stopping_ || (!has_failed_ && waiting_spans_ >= options_.batch_spans); });
   return !is_stopping_;
 }
 
@@ -105,16 +109,16 @@ bool Exporter::write(const Batch& batch, double timeout_us) {
   } catch (const TransportError& e) {
     tell_failure(e.what(), e.retryable());
     if (e.retryable()) return false;
-  } catch (const std::exception& e) {
-    tell_failure(e.what(), /*will_retry=*/false);
-  }
+  } catch (const std::exception& e) { tell_failure(e.what(), /*will_retry=*/false); }
   dropped_ += spans_of(batch);
   return true;
 }
 
 void Exporter::tell_failure(const std::string& why, bool will_retry) {
   if (std::exchange(has_failed_, true)) return;
-  log::warning("[trace] " + sink_->name() + " does not take traces: " + why + (will_retry ? "; trying again, images go on, spans beyond " + std::to_string(options_.queue_spans) + " are dropped" : "; they are dropped"));
+  log::warning(
+      "[trace] " + sink_->name() + " does not take traces: " + why +
+      (will_retry ? "; trying again, images go on, spans beyond " + std::to_string(options_.queue_spans) + " are dropped" : "; they are dropped"));
 }
 
 }  // namespace scissionlite::trace

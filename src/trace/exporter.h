@@ -1,5 +1,5 @@
-// Takes traces away from whoever made them: a bounded queue and a thread that writes to one sink. Handing over never waits for the sink; what finds no room is dropped and
-// counted. A sink that fails is told of once, and once more when it works again.
+// Takes traces away from whoever made them: a bounded queue and a thread that writes to one sink. Handing over never waits for the sink; what finds
+// no room is dropped and counted. A sink that fails is told of once, and once more when it works again.
 #pragma once
 
 #include <atomic>
@@ -16,13 +16,13 @@
 namespace scissionlite::trace {
 
 struct ExporterOptions {
-  std::string service, instance;     // resource attributes
-  size_t queue_spans = 8192;         // that may wait
-  size_t batch_spans = 512;          // in one message, about
-  double every_us = 1e6;             // between two messages, unless a batch is full
-  double timeout_us = 5e6;           // of one message
+  std::string service, instance;                       // resource attributes
+  size_t queue_spans = 8192;                           // that may wait
+  size_t batch_spans = 512;                            // in one message, about
+  double every_us = 1e6;                               // between two messages, unless a batch is full
+  double timeout_us = 5e6;                             // of one message
   double first_rest_us = 1e6, longest_rest_us = 30e6;  // before another try
-  double last_us = 2e6;              // what the end may take
+  double last_us = 2e6;                                // what the end may take
 };
 
 struct ExporterCounters {

@@ -13,7 +13,9 @@ namespace {
 class FileSink final : public Sink {
  public:
   explicit FileSink(const fs::path& file) : file_(file), fd_(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644)) {
-    if (fd_.get() < 0) throw ResourceError("[trace] '" + file_.string() + "' cannot be written: " + std::strerror(errno) + "; give --trace-file a file in a folder that exists and may be written");
+    if (fd_.get() < 0)
+      throw ResourceError("[trace] '" + file_.string() + "' cannot be written: " + std::strerror(errno) +
+                          "; give --trace-file a file in a folder that exists and may be written");
   }
   [[nodiscard]] std::string name() const override { return "file '" + file_.string() + "'"; }
   void write(const std::string& otlp_json, double) override {

@@ -38,7 +38,9 @@ Endpoint parse(const std::string& text) {
   Endpoint out{.host = protocol::host_of(address), .port = "4318", .path = slash == std::string::npos ? "/" : text.substr(slash)};
   const auto colon = address.rfind(':');
   if (colon != std::string::npos && address.find(']', colon) == std::string::npos) out.port = address.substr(colon + 1);
-  if (out.host.empty() || out.port.empty() || out.port.size() > 5 || out.port.find_first_not_of("0123456789") != std::string::npos || std::stoi(out.port) > 65535) refuse(text, "has no host and port");
+  if (out.host.empty() || out.port.empty() || out.port.size() > 5 || out.port.find_first_not_of("0123456789") != std::string::npos ||
+      std::stoi(out.port) > 65535)
+    refuse(text, "has no host and port");
   if (text.find_first_of(" \t\r\n#?@", scheme.size()) != std::string::npos) refuse(text, "has a character that does not belong there");
   if (out.path == "/") out.path = "/v1/traces";
   return out;
@@ -112,7 +114,9 @@ class HttpSink final : public Sink {
 std::unique_ptr<Sink> make_http_sink(const std::string& endpoint, bool allows_plain_text) {
   auto parsed = parse(endpoint);
   if (!allows_plain_text && !protocol::is_loopback(parsed.host))
-    throw InvalidArgument("[trace] '" + parsed.host + "' of --trace-endpoint is another machine, and OTLP is plain text here: send to a collector on this machine, or give --plain-text where the network is trusted");
+    throw InvalidArgument(
+        "[trace] '" + parsed.host +
+        "' of --trace-endpoint is another machine, and OTLP is plain text here: send to a collector on this machine, or give --plain-text where the network is trusted");
   return std::make_unique<HttpSink>(endpoint, std::move(parsed));
 }
 

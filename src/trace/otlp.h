@@ -8,7 +8,8 @@
 
 namespace scissionlite::trace {
 
-/// One TracesData message without line breaks: ids as hexadecimal, 64-bit numbers as text, as the OTLP specification says. Bytes that are no UTF-8 are replaced.
+/// One TracesData message without line breaks: ids as hexadecimal, 64-bit numbers as text, as the OTLP specification says. Bytes that are no UTF-8
+/// are replaced.
 /// @param service  resource attribute service.name. @param instance  service.instance.id; "" is left out.
 [[nodiscard]] std::string otlp_json(std::span<const Trace> traces, const std::string& service, const std::string& instance);
 

@@ -5,7 +5,10 @@
 namespace scissionlite::trace {
 
 Recording::Recording(Tracer& tracer, const Context& context, std::string name, Kind kind, const Clock& clock)
-    : tracer_(tracer), clock_(clock), unix_start_ns_(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()), start_us_(clock.now_us()) {
+    : tracer_(tracer),
+      clock_(clock),
+      unix_start_ns_(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()),
+      start_us_(clock.now_us()) {
   trace_.high = context.trace_high, trace_.low = context.trace_low;
   Span root;
   root.id = tracer.next_span();

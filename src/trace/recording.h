@@ -40,7 +40,11 @@ class Recording {
 class Stage {
  public:
   Stage(Recording* recording, const char* name, Kind kind = Kind::kInternal)
-      : recording_(recording), name_(name), kind_(kind), start_us_(recording ? recording->clock().now_us() : 0), id_(recording ? recording->next_span() : 0) {}
+      : recording_(recording),
+        name_(name),
+        kind_(kind),
+        start_us_(recording ? recording->clock().now_us() : 0),
+        id_(recording ? recording->next_span() : 0) {}
   ~Stage() {
     if (recording_) end();
   }

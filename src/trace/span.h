@@ -13,12 +13,12 @@ namespace scissionlite::trace {
 enum class Kind { kInternal = 1, kServer = 2, kClient = 3 };
 
 struct Span {
-  uint64_t id = 0, parent = 0;         // parent 0: the root
+  uint64_t id = 0, parent = 0;  // parent 0: the root
   std::string name;
   Kind kind = Kind::kInternal;
-  int64_t start_ns = 0, end_ns = 0;    // since 1970
+  int64_t start_ns = 0, end_ns = 0;  // since 1970
   Fields attributes;
-  std::string error;                   // not empty: what was done failed, and why
+  std::string error;  // not empty: what was done failed, and why
 };
 
 /// The spans of one trace that this process made.

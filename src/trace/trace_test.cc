@@ -31,9 +31,10 @@ TEST(Traceparent, LaterVersionsMayBeLonger) {
 }
 
 TEST(Traceparent, WhatIsInvalidIsNoContext) {
-  for (const char* bad : {"", "00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-                          "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-                          "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e47g6-00f067aa0ba902b7-01"})
+  for (const char* bad : {"", "00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                          "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                          "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",
+                          "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e47g6-00f067aa0ba902b7-01"})
     EXPECT_FALSE(parse_traceparent(bad)) << bad;
 }
 
@@ -47,8 +48,14 @@ TEST(Traceparent, WhatIsWrittenIsRead) {
 }
 
 TEST(Otlp, IdsAreHexadecimalAndLongNumbersText) {
-  Span span{.id = 0xab, .parent = 0, .name = "head\n\xff", .kind = Kind::kClient, .start_ns = 1'700'000'000'123'456'789, .end_ns = 1'700'000'000'123'456'790,
-            .attributes = {{"n", int64_t{1} << 60}, {"share", 0.5}, {"late", true}, {"plan", "split/c1/klt"}}, .error = "why"};
+  Span span{.id = 0xab,
+            .parent = 0,
+            .name = "head\n\xff",
+            .kind = Kind::kClient,
+            .start_ns = 1'700'000'000'123'456'789,
+            .end_ns = 1'700'000'000'123'456'790,
+            .attributes = {{"n", int64_t{1} << 60}, {"share", 0.5}, {"late", true}, {"plan", "split/c1/klt"}},
+            .error = "why"};
   const Trace trace{.high = 1, .low = 2, .spans = {span}};
   const auto text = otlp_json(std::span(&trace, 1), "scissionlite-device", "camera");
   EXPECT_EQ(text.find('\n'), std::string::npos);
@@ -130,7 +137,7 @@ TEST(Exporter, ASinkThatBlocksHoldsUpNobodyAndTheRestIsCounted) {
   desk.is_shut = true;
   Exporter exporter(std::make_unique<DeskSink>(desk), quick());
   exporter.submit(trace_of(2));
-  ASSERT_TRUE(desk.wait([&] { return desk.tries == 1; }));  // two are with the sink
+  ASSERT_TRUE(desk.wait([&] { return desk.tries == 1; }));      // two are with the sink
   for (int i = 0; i < 1000; ++i) exporter.submit(trace_of(2));  // ten find room; this would not end if it waited
   EXPECT_EQ(exporter.counters().dropped, 1990);
   {
@@ -177,7 +184,8 @@ TEST(HttpSink, Addresses) {
   EXPECT_EQ(make_http_sink("http://127.0.0.1:4318", false)->name(), "collector http://127.0.0.1:4318");
   EXPECT_NO_THROW((void)make_http_sink("http://[::1]:4318/custom/path", false));
   EXPECT_NO_THROW((void)make_http_sink("http://10.1.2.3", true));
-  for (const char* bad : {"", "127.0.0.1:4318", "https://127.0.0.1:4318", "http://", "http://:4318", "http://127.0.0.1:0x10", "http://127.0.0.1:99999", "http://user@127.0.0.1:4318", "http://127.0.0.1:4318/a b"})
+  for (const char* bad : {"", "127.0.0.1:4318", "https://127.0.0.1:4318", "http://", "http://:4318", "http://127.0.0.1:0x10",
+                          "http://127.0.0.1:99999", "http://user@127.0.0.1:4318", "http://127.0.0.1:4318/a b"})
     EXPECT_THROW((void)make_http_sink(bad, true), InvalidArgument) << bad;
   EXPECT_THROW((void)make_http_sink("http://10.1.2.3:4318", false), InvalidArgument);
 }
@@ -196,9 +204,7 @@ TEST(FileSink, AFileThatCannotBeWrittenSaysWhy) {
   try {
     (void)make_file_sink("/nowhere/traces.jsonl");
     FAIL() << "nothing was thrown";
-  } catch (const ResourceError& e) {
-    EXPECT_NE(std::string(e.what()).find("No such file"), std::string::npos) << e.what();
-  }
+  } catch (const ResourceError& e) { EXPECT_NE(std::string(e.what()).find("No such file"), std::string::npos) << e.what(); }
 }
 
 TEST(Tracer, SamplesWithItsRateAndFollowsWhatWasDecidedBefore) {

@@ -8,7 +8,8 @@ Tracer::Tracer(const TracerOptions& options) : sample_rate_(options.sample_rate)
   if (!options.endpoint.empty()) exporters_.push_back(std::make_unique<Exporter>(make_http_sink(options.endpoint, options.allows_plain_text), of));
 }
 
-Tracer::Tracer(std::vector<std::unique_ptr<Exporter>> exporters, double sample_rate, uint64_t seed) : sample_rate_(sample_rate), rng_(seed), exporters_(std::move(exporters)) {}
+Tracer::Tracer(std::vector<std::unique_ptr<Exporter>> exporters, double sample_rate, uint64_t seed)
+    : sample_rate_(sample_rate), rng_(seed), exporters_(std::move(exporters)) {}
 
 uint64_t Tracer::next_number() {
   uint64_t out = 0;

@@ -1,8 +1,8 @@
 // Trace: where the time of one image went, over both halves, as OpenTelemetry spans.
 //
-// What lives here: who decides what is traced and where it goes (Tracer, this file); the spans of one image while it is on its way (recording.h); the context that both halves
-// share (context.h); OTLP JSON (otlp.h); the queue and the thread that write it (exporter.h) to a file or a collector (sink.h). Relies on base, and on protocol for what plain
-// text may reach. Start here.
+// What lives here: who decides what is traced and where it goes (Tracer, this file); the spans of one image while it is on its way (recording.h); the
+// context that both halves share (context.h); OTLP JSON (otlp.h); the queue and the thread that write it (exporter.h) to a file or a collector
+// (sink.h). Relies on base, and on protocol for what plain text may reach. Start here.
 //
 // Without a Tracer nothing is measured: each stage costs a comparison with nullptr.
 #pragma once
@@ -20,13 +20,13 @@
 namespace scissionlite::trace {
 
 struct TracerOptions {
-  std::string service;      // "scissionlite-device", "scissionlite-edge"
-  std::string instance;     // which of them; may be empty
-  fs::path file;            // OTLP JSON, a line a message; "" = none
-  std::string endpoint;     // "http://127.0.0.1:4318"; "" = none
+  std::string service;             // "scissionlite-device", "scissionlite-edge"
+  std::string instance;            // which of them; may be empty
+  fs::path file;                   // OTLP JSON, a line a message; "" = none
+  std::string endpoint;            // "http://127.0.0.1:4318"; "" = none
   bool allows_plain_text = false;  // to an endpoint on another machine
-  double sample_rate = 1;   // share of traces begun here; a trace begun elsewhere was decided on there
-  uint64_t seed = 0;        // of ids and samples
+  double sample_rate = 1;          // share of traces begun here; a trace begun elsewhere was decided on there
+  uint64_t seed = 0;               // of ids and samples
   [[nodiscard]] bool is_on() const { return !file.empty() || !endpoint.empty(); }
 };
 

@@ -17,9 +17,9 @@ namespace scissionlite::train {
 [[nodiscard]] std::string frozen_until(const Graph& graph, const std::vector<Parameter>& parameters);
 
 struct AheadOptions {
-  std::string head;     // value of the student that examples hold in place of the input; "": the input itself
-  bool keep = false;    // examples do not change from epoch to epoch, and are kept where all fit into 2 GiB
-  int threads = 0;      // of the engine
+  std::string head;   // value of the student that examples hold in place of the input; "": the input itself
+  bool keep = false;  // examples do not change from epoch to epoch, and are kept where all fit into 2 GiB
+  int threads = 0;    // of the engine
 };
 
 /// Examples behind a frozen head, with a teacher's answers.

@@ -25,7 +25,9 @@ class Builder {
 
   [[nodiscard]] int64_t wide(int64_t channels) const {
     const auto out = std::llround(static_cast<double>(channels) * options_.width);
-    if (out < 1) throw InvalidArgument("[create] a width of " + format_fixed(options_.width, 3) + " leaves none of " + std::to_string(channels) + " channels; give a larger --width");
+    if (out < 1)
+      throw InvalidArgument("[create] a width of " + format_fixed(options_.width, 3) + " leaves none of " + std::to_string(channels) +
+                            " channels; give a larger --width");
     return out;
   }
   [[nodiscard]] int64_t side() const { return std::min(options_.input.width, options_.input.height); }
@@ -39,7 +41,11 @@ class Builder {
     const double deviation = std::sqrt(2.0 * static_cast<double>(groups) / static_cast<double>(channels * kernel * kernel));
     for (auto& v : weights.mutable_as<float>()) v = static_cast<float>(deviation * rng_.normal());
     graph_.initializers[name + ".weight"] = std::move(weights);
-    add(name, "Conv", {value_, name + ".weight"}, {{"kernel_shape", std::vector<int64_t>{kernel, kernel}}, {"pads", std::vector<int64_t>{pad, pad, pad, pad}}, {"strides", std::vector<int64_t>{stride, stride}}, {"group", groups}});
+    add(name, "Conv", {value_, name + ".weight"},
+        {{"kernel_shape", std::vector<int64_t>{kernel, kernel}},
+         {"pads", std::vector<int64_t>{pad, pad, pad, pad}},
+         {"strides", std::vector<int64_t>{stride, stride}},
+         {"group", groups}});
     channels_ = channels;
     std::vector<std::string> inputs{value_};
     for (const auto& [part, start] : {std::pair{"scale", 1.0F}, {"shift", 0.0F}, {"mean", 0.0F}, {"variance", 1.0F}}) {
@@ -81,7 +87,8 @@ class Builder {
   }
 
  private:
-  const std::string& add(const std::string& name, const std::string& type, std::vector<std::string> inputs, std::map<std::string, Attribute> attributes) {
+  const std::string& add(const std::string& name, const std::string& type, std::vector<std::string> inputs,
+                         std::map<std::string, Attribute> attributes) {
     graph_.nodes.push_back({name, type, "", std::move(inputs), {name}, std::move(attributes), ""});
     return value_ = name;
   }
@@ -167,7 +174,9 @@ Graph make_architecture(const ArchitectureOptions& options) {
     throw InvalidArgument("[create] there is no architecture '" + options.name + "'; expected one of " + join(names));
   }
   if (options.classes < 2) throw InvalidArgument("[create] " + std::to_string(options.classes) + " classes; expected at least 2");
-  if (options.input.layout != "NCHW" || options.input.dtype != Dtype::kF32) throw InvalidArgument("[create] input.json has layout " + options.input.layout + " and dtype " + std::string(dtype_name(options.input.dtype)) + "; expected NCHW and float32");
+  if (options.input.layout != "NCHW" || options.input.dtype != Dtype::kF32)
+    throw InvalidArgument("[create] input.json has layout " + options.input.layout + " and dtype " + std::string(dtype_name(options.input.dtype)) +
+                          "; expected NCHW and float32");
   Builder net(options);
   entry->body(net);
   return net.finish();

@@ -14,7 +14,9 @@ struct AugmentOptions {
 };
 /// Whether a view depends on more than what is resized as at inference.
 [[nodiscard]] inline bool crops(const AugmentOptions& options) { return options.crop < 1; }
-[[nodiscard]] inline bool changes_images(const AugmentOptions& options) { return options.flip || crops(options) || options.shift > 0 || options.jitter > 0; }
+[[nodiscard]] inline bool changes_images(const AugmentOptions& options) {
+  return options.flip || crops(options) || options.shift > 0 || options.jitter > 0;
+}
 /// Of an image of the input's size: what of the options needs no other one. @throws InvalidArgument: options out of range.
 [[nodiscard]] vision::Image vary(vision::Image image, const AugmentOptions& options, Rng& rng);
 /// An image of the spec's size. All that is random comes from `rng`. @throws InvalidArgument: options out of range.

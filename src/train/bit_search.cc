@@ -32,11 +32,19 @@ double divergence(const torch::Tensor& wanted, const torch::Tensor& found) {
 
 class Search {
  public:
-  Search(const Graph& graph, const LowBitPlan& start, const std::vector<std::string>& searched, const std::function<compress::Encoding(const std::string&, int)>& encoding_of, const Dataset& images, const BitSearch& search)
-      : graph_(graph), start_(start), encoding_of_(encoding_of), images_(images), search_(search), whole_(graph), batches_(images, search.images, search.fit.seed) {
+  Search(const Graph& graph, const LowBitPlan& start, const std::vector<std::string>& searched,
+         const std::function<compress::Encoding(const std::string&, int)>& encoding_of, const Dataset& images, const BitSearch& search)
+      : graph_(graph),
+        start_(start),
+        encoding_of_(encoding_of),
+        images_(images),
+        search_(search),
+        whole_(graph),
+        batches_(images, search.images, search.fit.seed) {
     for (size_t l = 0; l < start.layers.size(); ++l)
       if (std::find(searched.begin(), searched.end(), start.layers[l].name) != searched.end()) layers_.push_back(l);
-    if (layers_.empty()) throw InvalidArgument("[quantize] no layer is left to search bits for: the first and the last one, and those that --bits names, keep theirs");
+    if (layers_.empty())
+      throw InvalidArgument("[quantize] no layer is left to search bits for: the first and the last one, and those that --bits names, keep theirs");
   }
 
   std::pair<LowBitPlan, BitSearchReport> run() {
@@ -71,7 +79,8 @@ class Search {
     const auto times = search_.latency_us ? times_of(model, steps) : std::vector<double>(layers_.size(), 0);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const auto& layer = *std::find_if(model.layers.begin(), model.layers.end(), [&](const auto& l) { return l.name == report_.layers[i].name; });
-      report_.layers[i].options.push_back({candidate, loss_of(layers_[i], candidate, model, steps), times[i], (weights_of(layer) * candidate.weight_bits + 7) / 8});
+      report_.layers[i].options.push_back(
+          {candidate, loss_of(layers_[i], candidate, model, steps), times[i], (weights_of(layer) * candidate.weight_bits + 7) / 8});
       progress.advance(1, bits_text(candidate) + " " + report_.layers[i].name);
     }
   }
@@ -114,7 +123,8 @@ class Search {
       out.weights.push_back(steps.weights[static_cast<size_t>(it - other.layers.begin())]);
     }
     for (const auto& point : model.points) {
-      const auto it = std::find_if(other.points.begin(), other.points.end(), [&](const auto& p) { return p.value == point.value && p.bits == point.bits && p.is_signed == point.is_signed; });
+      const auto it = std::find_if(other.points.begin(), other.points.end(),
+                                   [&](const auto& p) { return p.value == point.value && p.bits == point.bits && p.is_signed == point.is_signed; });
       if (it == other.points.end()) return fit_steps(model, {whole_, {}}, images_, search_.fit);
       out.activations.push_back(steps.activations[static_cast<size_t>(it - other.points.begin())]);
     }
@@ -125,7 +135,8 @@ class Search {
     std::vector<std::vector<compress::BitsOption>> options;
     for (const auto& layer : report_.layers) {
       options.emplace_back();
-      for (const auto& option : layer.options) options.back().push_back({option.divergence, search_.latency_us ? option.us : static_cast<double>(option.bytes)});
+      for (const auto& option : layer.options)
+        options.back().push_back({option.divergence, search_.latency_us ? option.us : static_cast<double>(option.bytes)});
     }
     const double rest = rest_of_budget();
     const double budget = (search_.latency_us ? *search_.latency_us : static_cast<double>(*search_.size_bytes)) - rest;
@@ -161,9 +172,12 @@ class Search {
   void check_budget(const std::vector<std::vector<compress::BitsOption>>& options, double budget, double rest) const {
     const double least = rest + compress::least_cost(options);
     if (least <= budget + rest) return;
-    const auto in_units = [&](double value) { return search_.latency_us ? format_fixed(value / 1000, 3) + " ms" : format_fixed(value / 1024, 2) + " KiB"; };
-    throw InvalidArgument("[quantize] with the cheapest bits of --search for each layer the network takes " + in_units(least) + ", more than the " + in_units(budget + rest) + " of " +
-                          (search_.latency_us ? "--latency-ms" : "--size-kib") + "; give more, or fewer bits to choose from");
+    const auto in_units = [&](double value) {
+      return search_.latency_us ? format_fixed(value / 1000, 3) + " ms" : format_fixed(value / 1024, 2) + " KiB";
+    };
+    throw InvalidArgument("[quantize] with the cheapest bits of --search for each layer the network takes " + in_units(least) + ", more than the " +
+                          in_units(budget + rest) + " of " + (search_.latency_us ? "--latency-ms" : "--size-kib") +
+                          "; give more, or fewer bits to choose from");
   }
 
   const Graph& graph_;
@@ -173,15 +187,16 @@ class Search {
   const BitSearch& search_;
   Module whole_;
   SomeImages batches_;
-  std::vector<size_t> layers_;           // of the plan
-  std::vector<torch::Tensor> answers_;   // by batch
-  std::vector<double> rest_us_;          // by candidate
+  std::vector<size_t> layers_;          // of the plan
+  std::vector<torch::Tensor> answers_;  // by batch
+  std::vector<double> rest_us_;         // by candidate
   BitSearchReport report_;
 };
 
 }  // namespace
 
-std::pair<LowBitPlan, BitSearchReport> search_bits(const Graph& graph, const LowBitPlan& start, const std::vector<std::string>& searched, const std::function<compress::Encoding(const std::string&, int)>& encoding_of,
+std::pair<LowBitPlan, BitSearchReport> search_bits(const Graph& graph, const LowBitPlan& start, const std::vector<std::string>& searched,
+                                                   const std::function<compress::Encoding(const std::string&, int)>& encoding_of,
                                                    const Dataset& images, const BitSearch& search) {
   return Search(graph, start, searched, encoding_of, images, search).run();
 }

@@ -38,7 +38,8 @@ class Calibration {
  public:
   explicit Calibration(const CalibrateJob& job) : job_(job), graph_(load_model(job.model)), model_sha256_(model_sha256(job.model)) {
     if (graph_.inputs.size() != 1)
-      throw Unsupported("[calibrate] the model has " + std::to_string(graph_.inputs.size()) + " inputs; transfer layers are fitted for models of one image");
+      throw Unsupported("[calibrate] the model has " + std::to_string(graph_.inputs.size()) +
+                        " inputs; transfer layers are fitted for models of one image");
     vision::check_fits(job.input, graph_, job.model.string());
     cut_ = find_cut(ops::find_costed_cuts(graph_), job.cut);
     for (const auto step : job.steps)
@@ -65,7 +66,9 @@ class Calibration {
  private:
   const CutStatistics& statistics() {  // made on first use: a calibration that finds all its rates written needs none
     if (statistics_.activations.empty())
-      statistics_ = collect_cut_statistics(*model_, cut_.tensors, images_, {.views = job_.views, .sensitivity = parse_sensitivity(job_.sensitivity), .batch_size = job_.batch_size, .seed = job_.seed});
+      statistics_ = collect_cut_statistics(
+          *model_, cut_.tensors, images_,
+          {.views = job_.views, .sensitivity = parse_sensitivity(job_.sensitivity), .batch_size = job_.batch_size, .seed = job_.seed});
     return statistics_;
   }
 
@@ -79,7 +82,8 @@ class Calibration {
   [[nodiscard]] transfer::Codec fit_tensor(size_t t, int64_t step) {
     const auto& activations = statistics().activations[t];
     ValueInfo info{cut_.tensors[t], t < cut_.dtypes.size() ? cut_.dtypes[t] : Dtype::kF32, activations[0].shape(), /*has_shape=*/true, {}};
-    const transfer::FitContext context{info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t], feeds_partial_function(graph_, info.name)};
+    const transfer::FitContext context{
+        info, graph_.opsets, graph_.ir_version, activations, statistics().gradients[t], feeds_partial_function(graph_, info.name)};
     if (t == fits_.size()) {
       const auto stride = stride_of(info.shape);
       fits_.push_back(std::make_unique<transfer::CodedKltRates>(context, stride, "klt-s" + std::to_string(stride)));
@@ -90,8 +94,26 @@ class Calibration {
 
   /// What a folder has to hold to be kept.
   [[nodiscard]] std::string job_hash(int64_t step) const {
-    const Json facts{model_sha256_, cut_.tensors, images_->identity(), held_out_->identity(), job_.stride, job_.family, job_.hidden, step, job_.views, job_.augmentation.flip, job_.augmentation.crop,
-                     job_.augmentation.jitter, job_.sensitivity, job_.epochs, job_.rate, job_.patience, job_.temperature, job_.batch_size, job_.seed, vision::to_json(job_.input)};
+    const Json facts{model_sha256_,
+                     cut_.tensors,
+                     images_->identity(),
+                     held_out_->identity(),
+                     job_.stride,
+                     job_.family,
+                     job_.hidden,
+                     step,
+                     job_.views,
+                     job_.augmentation.flip,
+                     job_.augmentation.crop,
+                     job_.augmentation.jitter,
+                     job_.sensitivity,
+                     job_.epochs,
+                     job_.rate,
+                     job_.patience,
+                     job_.temperature,
+                     job_.batch_size,
+                     job_.seed,
+                     vision::to_json(job_.input)};
     return sha256_hex(facts.dump());
   }
 
@@ -109,14 +131,24 @@ class Calibration {
     rate.spec = "fit-" + tl.name;
     rate.folder = folder.string();
     rate.step = step;
-    DecoderDistiller distiller(*model_, cut_.tensors, tl.codecs, {.epochs = job_.epochs, .rate = job_.rate, .patience = job_.patience, .temperature = job_.temperature,
-                                                                    .batch_size = job_.batch_size, .seed = job_.seed, .threads = job_.threads, .encoder = is_conv(), .what = tl.name});
+    DecoderDistiller distiller(*model_, cut_.tensors, tl.codecs,
+                               {.epochs = job_.epochs,
+                                .rate = job_.rate,
+                                .patience = job_.patience,
+                                .temperature = job_.temperature,
+                                .batch_size = job_.batch_size,
+                                .seed = job_.seed,
+                                .threads = job_.threads,
+                                .encoder = is_conv(),
+                                .what = tl.name});
     auto measured = distiller.measure(held_out_);
     rate.agreement_closed = measured.agreement;
     rate.bytes_closed = mean(measured.bytes);
     if (job_.epochs > 0) distiller.train(images_, held_out_, rate.best_epoch, rate.overfitted);
-    if (rate.overfitted) log::warning("[calibrate] " + tl.name + ": the decoder fits its " + std::to_string(images_->size()) + " images ever better and others worse; epoch " +
-                                      std::to_string(rate.best_epoch) + " is kept (0 is the closed form). More images would help");
+    if (rate.overfitted)
+      log::warning("[calibrate] " + tl.name + ": the decoder fits its " + std::to_string(images_->size()) +
+                   " images ever better and others worse; epoch " + std::to_string(rate.best_epoch) +
+                   " is kept (0 is the closed form). More images would help");
     if (is_conv()) distiller.fit_coders(*images_);
     if (rate.best_epoch > 0 || is_conv()) measured = distiller.measure(held_out_);
     rate.agreement = measured.agreement;
@@ -132,10 +164,18 @@ class Calibration {
   }
 
   static Json rate_json(const CalibratedRate& rate) {
-    return {{"spec", rate.spec}, {"folder", rate.folder}, {"step", rate.step}, {"bytes_mean", rate.bytes_mean}, {"bytes_p95", rate.bytes_p95},
-            {"bytes_closed", rate.bytes_closed}, {"agreement_closed", rate.agreement_closed}, {"agreement", rate.agreement}, {"divergence", rate.divergence},
+    return {{"spec", rate.spec},
+            {"folder", rate.folder},
+            {"step", rate.step},
+            {"bytes_mean", rate.bytes_mean},
+            {"bytes_p95", rate.bytes_p95},
+            {"bytes_closed", rate.bytes_closed},
+            {"agreement_closed", rate.agreement_closed},
+            {"agreement", rate.agreement},
+            {"divergence", rate.divergence},
             {"agreement_interval", {rate.interval.low, rate.interval.high}},
-            {"best_epoch", rate.best_epoch}, {"overfitted", rate.overfitted}};
+            {"best_epoch", rate.best_epoch},
+            {"overfitted", rate.overfitted}};
   }
   friend Json scissionlite::train::to_json(const CalibrateReport& report);
 
@@ -149,8 +189,18 @@ class Calibration {
       const auto r = reader.at("rate");
       const auto ends = r.at("agreement_interval").numbers();
       log::info("[calibrate] " + folder.string() + " is there already");
-      return CalibratedRate{r.at("spec").text(), folder.string(), step, r.at("bytes_mean").number(), r.at("bytes_p95").number(), r.at("bytes_closed").number(), r.at("agreement_closed").number(),
-                            r.at("agreement").number(), r.at("divergence").number(), {ends.at(0), ends.at(1)}, r.at("best_epoch").integer(), r.boolean_or("overfitted", false)};
+      return CalibratedRate{r.at("spec").text(),
+                            folder.string(),
+                            step,
+                            r.at("bytes_mean").number(),
+                            r.at("bytes_p95").number(),
+                            r.at("bytes_closed").number(),
+                            r.at("agreement_closed").number(),
+                            r.at("agreement").number(),
+                            r.at("divergence").number(),
+                            {ends.at(0), ends.at(1)},
+                            r.at("best_epoch").integer(),
+                            r.boolean_or("overfitted", false)};
     } catch (const Error&) {  // damaged or of an older version: fitted again
       return std::nullopt;
     }
@@ -169,8 +219,15 @@ class Calibration {
 }  // namespace
 
 Json to_json(const CalibrateReport& report) {
-  Json json{{"schema", "scissionlite.calibration/1"}, {"model", report.model}, {"cut", report.cut_id}, {"tensors", report.tensors}, {"images", report.images},
-            {"held_out", report.held_out}, {"views", report.views}, {"seconds", report.seconds}, {"command", report.command}};
+  Json json{{"schema", "scissionlite.calibration/1"},
+            {"model", report.model},
+            {"cut", report.cut_id},
+            {"tensors", report.tensors},
+            {"images", report.images},
+            {"held_out", report.held_out},
+            {"views", report.views},
+            {"seconds", report.seconds},
+            {"command", report.command}};
   json["rates"] = Json::array();
   for (const auto& rate : report.rates) json["rates"].push_back(Calibration::rate_json(rate));
   return json;

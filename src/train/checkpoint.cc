@@ -71,7 +71,8 @@ std::optional<Difference> first_difference(const Json& first, const Json& second
 
 void check_same_run(const Json& saved, const Json& now, const std::string& where) {
   if (const auto one = first_difference(saved, now))
-    throw InvalidArgument("[checkpoint] '" + where + "' belongs to another run: '" + one->key + "' was " + one->first + ", now it is " + one->second + "; give the same options to go on, or another file to start anew");
+    throw InvalidArgument("[checkpoint] '" + where + "' belongs to another run: '" + one->key + "' was " + one->first + ", now it is " + one->second +
+                          "; give the same options to go on, or another file to start anew");
 }
 
 }  // namespace scissionlite::train

@@ -29,7 +29,10 @@ std::string some(std::vector<std::string> texts) {
 
 }  // namespace
 
-ClassNames::ClassNames(const vision::InputSpec& input) : labels_(input.labels), offset_(input.labels.empty() ? 0 : input.label_offset), has_limit_(!labels_.empty() && labels_ != std::vector<std::string>{"negative", "positive"}) {}
+ClassNames::ClassNames(const vision::InputSpec& input)
+    : labels_(input.labels),
+      offset_(input.labels.empty() ? 0 : input.label_offset),
+      has_limit_(!labels_.empty() && labels_ != std::vector<std::string>{"negative", "positive"}) {}
 
 int64_t ClassNames::of(const std::string& label, const std::string& where) {
   int64_t number = 0;
@@ -37,8 +40,10 @@ int64_t ClassNames::of(const std::string& label, const std::string& where) {
   if (error == std::errc() && end == label.data() + label.size() && number < kFirstWord) {
     if (number < 0) throw InvalidArgument("[labels] " + where + ": class " + label + " is negative; labels are 0 or more");
     if (has_limit_ && number + offset_ >= static_cast<int64_t>(labels_.size()))
-      throw InvalidArgument("[labels] " + where + ": class " + label + " is beyond the " + std::to_string(labels_.size()) + " labels of input.json (0 to " + std::to_string(static_cast<int64_t>(labels_.size()) - 1 - offset_) +
-                            "); where the images have other classes than the model that is begun with, give an input.json with their labels, or without any, by --input");
+      throw InvalidArgument(
+          "[labels] " + where + ": class " + label + " is beyond the " + std::to_string(labels_.size()) + " labels of input.json (0 to " +
+          std::to_string(static_cast<int64_t>(labels_.size()) - 1 - offset_) +
+          "); where the images have other classes than the model that is begun with, give an input.json with their labels, or without any, by --input");
     return number + offset_;
   }
   if (const auto it = std::find(labels_.begin(), labels_.end(), label); it != labels_.end()) return it - labels_.begin();
@@ -61,7 +66,8 @@ std::string PositiveClasses::reduce(std::vector<int64_t>& learned_from, std::vec
   for (const auto label : are_positive_) {
     if (counts.count(label) > 0 || (others_have_images && held_out_counts.count(label) > 0)) continue;
     if (teaches && held_out_counts.count(label) > 0) {  // a rare one, of which these are a sample
-      log::warning("[train] no image to learn from has the positive class " + names_.name(label) + ", only " + std::to_string(held_out_counts.at(label)) + " held out have it");
+      log::warning("[train] no image to learn from has the positive class " + names_.name(label) + ", only " +
+                   std::to_string(held_out_counts.at(label)) + " held out have it");
       continue;
     }
     std::vector<std::string> known;
@@ -81,7 +87,8 @@ std::string PositiveClasses::listed(const Counts& counts, bool wanted) const {
   std::vector<std::string> texts;
   int64_t all = 0;
   for (const auto& [label, count] : counts)
-    if ((std::count(are_positive_.begin(), are_positive_.end(), label) > 0) == wanted) texts.push_back(names_.name(label) + ": " + std::to_string(count)), all += count;
+    if ((std::count(are_positive_.begin(), are_positive_.end(), label) > 0) == wanted)
+      texts.push_back(names_.name(label) + ": " + std::to_string(count)), all += count;
   return std::to_string(all) + (wanted ? " positive" : " negative") + (texts.empty() ? "" : " (" + some(texts) + ")");
 }
 

@@ -27,7 +27,8 @@ TEST(ClassNames, NumbersNamesAndWords) {
 
 TEST(ClassNames, RefuseWhatCannotBeAClass) {
   ClassNames birds(with_labels({"crow", "jay", "owl"})), any(with_labels({}));
-  EXPECT_NE(message_of([&] { (void)birds.of("11", "t.tsv:4"); }).find("[labels] t.tsv:4: class 11 is beyond the 3 labels of input.json (0 to 2)"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)birds.of("11", "t.tsv:4"); }).find("[labels] t.tsv:4: class 11 is beyond the 3 labels of input.json (0 to 2)"),
+            std::string::npos);
   EXPECT_EQ(message_of([&] { (void)any.of("-1", "t.tsv:4"); }), "[labels] t.tsv:4: class -1 is negative; labels are 0 or more");
 }
 
@@ -42,7 +43,8 @@ TEST(PositiveClasses, MakeTwoClasses) {
   PositiveClasses classes(with_labels({}), {"2", "dent"});
   auto& names = classes.names();
   Labels train{0, 2, 0, names.of("dent", "x"), -1, names.of("ok", "x"), 0}, held_out{2, 0};
-  EXPECT_EQ(classes.reduce(train, held_out, false), "learned from: 4 negative (0: 3, ok: 1), 2 positive (2: 1, dent: 1); held out: 1 negative (0: 1), 1 positive (2: 1)");
+  EXPECT_EQ(classes.reduce(train, held_out, false),
+            "learned from: 4 negative (0: 3, ok: 1), 2 positive (2: 1, dent: 1); held out: 1 negative (0: 1), 1 positive (2: 1)");
   EXPECT_EQ(train, (Labels{0, 1, 0, 1, -1, 0, 0}));
   EXPECT_EQ(held_out, (Labels{1, 0}));
 }
@@ -54,7 +56,8 @@ TEST(PositiveClasses, ThatNoImageHas) {
     return message_of([&] { classes.reduce(train, held_out, others_have_images); });
   };
   EXPECT_EQ(of({"3", "7"}, false), "");
-  EXPECT_EQ(of({"3", "4"}, false), "[train] no image has the positive class 4; there are 0, 1, 3, 7, ok; name those that are positive with --positive");
+  EXPECT_EQ(of({"3", "4"}, false),
+            "[train] no image has the positive class 4; there are 0, 1, 3, 7, ok; name those that are positive with --positive");
   EXPECT_NE(of({"defct"}, false).find("no image has the positive class defct; there are 0, 1, 3, 7, ok"), std::string::npos);
   EXPECT_NE(of({"5"}, false).find("no image has the positive class 5"), std::string::npos) << "held-out ones alone teach nothing";
   EXPECT_EQ(of({"3", "5"}, false), "") << "a rare one";

@@ -13,8 +13,8 @@ namespace {
 
 /// What may stand between the classifier and the output.
 bool keeps_classes(const Node& node) {
-  static const std::set<std::string> types{"Softmax", "LogSoftmax", "Sigmoid", "Flatten", "Reshape", "Squeeze", "Identity", "Cast", "Dropout", "Relu", "Clip",
-                                           "GlobalAveragePool", "AveragePool", "ReduceMean"};
+  static const std::set<std::string> types{"Softmax", "LogSoftmax", "Sigmoid", "Flatten", "Reshape",           "Squeeze",     "Identity",
+                                           "Cast",    "Dropout",    "Relu",    "Clip",    "GlobalAveragePool", "AveragePool", "ReduceMean"};
   return (node.domain.empty() || node.domain == "ai.onnx") && types.count(node.op_type) > 0;
 }
 
@@ -28,7 +28,8 @@ class Replacement {
 
   Graph run(bool gives_logits) {
     if (graph_.outputs.size() != 1)
-      throw Unsupported("[train] '" + graph_.name + "' has " + std::to_string(graph_.outputs.size()) + " outputs; a new classifier needs a model of one");
+      throw Unsupported("[train] '" + graph_.name + "' has " + std::to_string(graph_.outputs.size()) +
+                        " outputs; a new classifier needs a model of one");
     const size_t last = find();
     old_classes_ = replace_weights(graph_.nodes[last]);
     for (const size_t index : behind_) adapt(graph_.nodes[index]);
@@ -64,7 +65,9 @@ class Replacement {
   /// @param axis  from the front, -1: the last, kOfTwo. Of a constant that all classes share nothing changes.
   void swap_input(Node& node, size_t i, int axis) {
     const auto found = graph_.initializers.find(node.inputs[i]);
-    if (found == graph_.initializers.end()) throw Unsupported("[train] the classes of '" + graph_.name + "' cannot change places: '" + node.inputs[i] + "' of " + node.label() + " is computed by other nodes");
+    if (found == graph_.initializers.end())
+      throw Unsupported("[train] the classes of '" + graph_.name + "' cannot change places: '" + node.inputs[i] + "' of " + node.label() +
+                        " is computed by other nodes");
     const auto& shape = found->second.shape();
     const auto of_two = std::find(shape.begin(), shape.end(), 2);
     const size_t d = axis == kOfTwo ? static_cast<size_t>(of_two - shape.begin()) : axis < 0 ? shape.size() - 1 : static_cast<size_t>(axis);
@@ -93,7 +96,8 @@ class Replacement {
   }
 
   [[nodiscard]] bool is_classifier(const Node& node) const {
-    if ((node.op_type != "Gemm" && node.op_type != "MatMul" && node.op_type != "Conv") || node.inputs.size() < 2 || !is_constant(node.inputs[1])) return false;
+    if ((node.op_type != "Gemm" && node.op_type != "MatMul" && node.op_type != "Conv") || node.inputs.size() < 2 || !is_constant(node.inputs[1]))
+      return false;
     const auto info = shaped_.find_value(node.inputs[1]);
     if (!info || !info->has_shape || info->shape.size() < 2 || !is_floating(info->dtype)) return false;
     return node.op_type != "Conv" || node.int_attribute("group", 1) == 1;
@@ -110,8 +114,9 @@ class Replacement {
   [[nodiscard]] size_t constant_input(const Node& node) const { return is_constant(node.inputs[1]) ? 1 : is_constant(node.inputs[0]) ? 0 : 2; }
 
   [[noreturn]] void fail(const std::string& found) const {
-    throw Unsupported("[train] the classifier of '" + graph_.name + "' cannot be replaced: going back from output '" + graph_.outputs[0].name + "' comes " + found +
-                      "; expected a Gemm or MatMul with constant weights or a Conv of one group, followed by Add of a constant, shapes, pooling and activations only");
+    throw Unsupported(
+        "[train] the classifier of '" + graph_.name + "' cannot be replaced: going back from output '" + graph_.outputs[0].name + "' comes " + found +
+        "; expected a Gemm or MatMul with constant weights or a Conv of one group, followed by Add of a constant, shapes, pooling and activations only");
   }
 
   /// Puts `tensor` in place of input i: under the old name where nothing else uses that.

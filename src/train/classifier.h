@@ -15,7 +15,8 @@ namespace scissionlite::train {
 /// @param gives_logits  activations that stand behind it (Sigmoid, Relu, Clip), which would bound or cut the new one's answers, become Identity.
 [[nodiscard]] Graph with_classes(const Graph& graph, int64_t classes, uint64_t seed, bool gives_logits = false);
 
-/// `graph`, which has two classes, with the first for the second. @throws Unsupported as with_classes does, and where the classifier's weights are computed by other nodes.
+/// `graph`, which has two classes, with the first for the second. @throws Unsupported as with_classes does, and where the classifier's weights are
+/// computed by other nodes.
 [[nodiscard]] Graph with_classes_swapped(const Graph& graph);
 
 /// How many classes the first output answers. @throws InvalidArgument when its shape does not tell.

@@ -23,7 +23,8 @@ std::vector<float> values_of(const std::vector<torch::Tensor>& tensors) {
 torch::Tensor positives_of(const Batch& batch) {
   std::vector<float> out;
   for (const int64_t label : batch.labels) {
-    if (label != 0 && label != 1) throw InvalidArgument("[train] an image of class " + std::to_string(label) + " is neither negative (0) nor positive (1)");
+    if (label != 0 && label != 1)
+      throw InvalidArgument("[train] an image of class " + std::to_string(label) + " is neither negative (0) nor positive (1)");
     out.push_back(static_cast<float>(label));
   }
   return torch::tensor(out);
@@ -46,11 +47,14 @@ void Coda::check() const {
   const auto expect = [](bool is_right, const std::string& what) {
     if (!is_right) throw InvalidArgument("[train] " + what);
   };
-  expect(options_.stages >= 1 && options_.first_steps >= 1, "there are " + std::to_string(options_.stages) + " stages, of " + std::to_string(options_.first_steps) + " steps at first; expected at least 1 of each");
+  expect(options_.stages >= 1 && options_.first_steps >= 1, "there are " + std::to_string(options_.stages) + " stages, of " +
+                                                                std::to_string(options_.first_steps) +
+                                                                " steps at first; expected at least 1 of each");
   expect(options_.window >= 1, "members average every " + std::to_string(options_.window) + " steps; expected at least 1");
   expect(options_.growth >= 1, "stages grow by " + format_fixed(options_.growth, 2) + "; expected at least 1");
   expect(options_.rate > 0 && std::isfinite(options_.rate), "the learning rate is " + format_fixed(options_.rate, 6) + "; expected more than 0");
-  expect(options_.proximity >= 0 && options_.proximity * options_.rate < 1, "the pull to a stage's start is " + format_fixed(options_.proximity, 4) + "; expected at least 0, and times the learning rate less than 1");
+  expect(options_.proximity >= 0 && options_.proximity * options_.rate < 1,
+         "the pull to a stage's start is " + format_fixed(options_.proximity, 4) + "; expected at least 0, and times the learning rate less than 1");
 }
 
 /// What members have in common: weights, running statistics, what the objective learns.
@@ -73,7 +77,9 @@ std::vector<float> Coda::laid_out() const {
   return out;
 }
 
-size_t Coda::whole_blocks(size_t count) const { return options_.packing == Packing::kNone ? count : (count + kPackedTogether - 1) / kPackedTogether * kPackedTogether; }
+size_t Coda::whole_blocks(size_t count) const {
+  return options_.packing == Packing::kNone ? count : (count + kPackedTogether - 1) / kPackedTogether * kPackedTogether;
+}
 
 /// How many of them are sent as changes: all but the statistics.
 size_t Coda::changes() const {
@@ -94,7 +100,8 @@ bool Coda::average(bool flag) {
   else average_packed(values);
   const bool is_raised = values.back() > 0;
   if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }))
-    throw NotFinite("[train] weights are not finite behind stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " at learning rate " + format_fixed(at_.rate, 6) + "; train with a lower one");
+    throw NotFinite("[train] weights are not finite behind stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) +
+                    " at learning rate " + format_fixed(at_.rate, 6) + "; train with a lower one");
   size_t at = 0;  // as laid_out
   for (const auto& tensors : sent()) {
     for (const auto& tensor : tensors) {
@@ -185,12 +192,14 @@ double Coda::step(const Batch& batch, const Logit& logit, double rate) {
   const auto value = objective_.loss(logit(batch), positives_of(batch));
   const double loss = value.detach().item<double>();
   const auto where = "stage " + std::to_string(at_.stage) + ", step " + std::to_string(at_.step) + " of rank " + std::to_string(members_.rank());
-  if (!std::isfinite(loss)) throw NotFinite("[train] the loss is not finite in " + where + " at learning rate " + format_fixed(rate, 6) + "; train with a lower one");
+  if (!std::isfinite(loss))
+    throw NotFinite("[train] the loss is not finite in " + where + " at learning rate " + format_fixed(rate, 6) + "; train with a lower one");
   value.backward();
   torch::NoGradGuard guard;
   correct_gradients();
   pull_to_start();
-  if (!std::isfinite(optimizer_.clip(options_.clip_norm))) throw NotFinite("[train] the gradient is not finite in " + where + "; train with a lower learning rate");
+  if (!std::isfinite(optimizer_.clip(options_.clip_norm)))
+    throw NotFinite("[train] the gradient is not finite in " + where + "; train with a lower learning rate");
   optimizer_.step(rate, at_.step);
   rise(rate);
   return loss;
@@ -221,7 +230,9 @@ void Coda::restart(Stream& data, const Logit& logit) {
   else objective_.restart(sums[0] / sums[1], sums[2] / sums[3]);
 }
 
-int64_t Coda::steps_of(int64_t stage) const { return std::llround(static_cast<double>(options_.first_steps) * std::pow(options_.growth, static_cast<double>(stage - 1))); }
+int64_t Coda::steps_of(int64_t stage) const {
+  return std::llround(static_cast<double>(options_.first_steps) * std::pow(options_.growth, static_cast<double>(stage - 1)));
+}
 
 int64_t Coda::total_steps() const {
   int64_t sum = 0;
@@ -288,8 +299,15 @@ std::vector<std::pair<std::string, torch::Tensor>> Coda::saved() const {
 }
 
 Coda::State Coda::state(const Stream& data) const {
-  State out{{{"stage", at_.stage}, {"steps_of_stage", steps_of_stage_}, {"step", at_.step}, {"rounds", at_.rounds}, {"first_steps", options_.first_steps}, {"taken", data.taken()}}, {}};
-  for (const auto& [name, tensor] : saved()) out.tensors[name] = from_torch(tensor.detach(), tensor.scalar_type() == torch::kDouble ? Dtype::kF64 : Dtype::kF32);
+  State out{{{"stage", at_.stage},
+             {"steps_of_stage", steps_of_stage_},
+             {"step", at_.step},
+             {"rounds", at_.rounds},
+             {"first_steps", options_.first_steps},
+             {"taken", data.taken()}},
+            {}};
+  for (const auto& [name, tensor] : saved())
+    out.tensors[name] = from_torch(tensor.detach(), tensor.scalar_type() == torch::kDouble ? Dtype::kF64 : Dtype::kF32);
   for (const auto& [name, tensor] : optimizer_.state()) out.tensors["optimizer/" + name] = from_torch(tensor, Dtype::kF32);
   return out;
 }
@@ -297,12 +315,14 @@ Coda::State Coda::state(const Stream& data) const {
 void Coda::load(const State& state, bool is_own) {
   torch::NoGradGuard guard;
   const JsonReader at(state.at, "the checkpoint");
-  at_.stage = at.at("stage").integer(), steps_of_stage_ = at.at("steps_of_stage").integer(), at_.step = at.at("step").integer(), at_.rounds = at.at("rounds").integer();
+  at_.stage = at.at("stage").integer(), steps_of_stage_ = at.at("steps_of_stage").integer(), at_.step = at.at("step").integer(),
+  at_.rounds = at.at("rounds").integer();
   options_.first_steps = at.at("first_steps").integer();
   make_room();
   for (const auto& [name, tensor] : saved()) {
     const auto it = state.tensors.find(name);
-    if (it == state.tensors.end() || it->second.size() != tensor.numel()) throw InvalidArgument("[train] the checkpoint has no '" + name + "' of the model's shape; was it saved by another run?");
+    if (it == state.tensors.end() || it->second.size() != tensor.numel())
+      throw InvalidArgument("[train] the checkpoint has no '" + name + "' of the model's shape; was it saved by another run?");
     torch::Tensor(tensor).copy_(to_torch(it->second, tensor.scalar_type()));
   }
   Values of_optimizer;

@@ -1,8 +1,9 @@
 // Training by several members that see images of their own and meet seldom: local steps, in stages, with averages in between. Private to train/.
 //
-// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Algorithms 1 and 2.
-// One member is PPD-SG (Liu et al., Stochastic AUC Maximization with Deep Neural Networks, ICLR 2020), a window of 1 the naive parallel version. Differs in: any
-// objective, an optimiser with momentum where one is asked for, and BatchNormalization's statistics, which are averaged as weights are.
+// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426),
+// Algorithms 1 and 2. One member is PPD-SG (Liu et al., Stochastic AUC Maximization with Deep Neural Networks, ICLR 2020), a window of 1 the naive
+// parallel version. Differs in: any objective, an optimiser with momentum where one is asked for, and BatchNormalization's statistics, which are
+// averaged as weights are.
 #pragma once
 
 #include <functional>
@@ -21,18 +22,19 @@ namespace scissionlite::train {
 
 struct CodaOptions {
   int64_t stages = 3;
-  int64_t first_steps = 100;       // of the first stage, T_0; each next one has `growth` times as many, at a rate so much lower
+  int64_t first_steps = 100;  // of the first stage, T_0; each next one has `growth` times as many, at a rate so much lower
   double growth = 3;
-  double rate = 0.1;               // of the first stage, eta_0
-  int64_t window = 16;             // steps between two averagings, I
-  double proximity = 0;            // 1 / gamma: how strongly a stage stays near what it begins with
-  bool averages_iterates = true;   // a stage gives the mean of all its steps, else what the last one gave
-  int64_t restart_batches = 8;     // that alpha begins a stage from
+  double rate = 0.1;              // of the first stage, eta_0
+  int64_t window = 16;            // steps between two averagings, I
+  double proximity = 0;           // 1 / gamma: how strongly a stage stays near what it begins with
+  bool averages_iterates = true;  // a stage gives the mean of all its steps, else what the last one gave
+  int64_t restart_batches = 8;    // that alpha begins a stage from
   OptimizerOptions optimizer{.momentum = 0};
-  double clip_norm = 0;            // 0: no limit
-  /// Members step along what all of them saw in the window before, where they saw something else: g - c_k + mean of c, with c_k the mean gradient of the member's last
-  /// window. For members whose images differ; as many bytes again. Source: Yuan et al., Federated Deep AUC Maximization for Heterogeneous Data with a Constant
-  /// Communication Complexity, ICML 2021 (arXiv 2102.04635), where c_k is written as a difference of weights: the same, for plain gradient steps.
+  double clip_norm = 0;  // 0: no limit
+  /// Members step along what all of them saw in the window before, where they saw something else: g - c_k + mean of c, with c_k the mean gradient of
+  /// the member's last window. For members whose images differ; as many bytes again. Source: Yuan et al., Federated Deep AUC Maximization for
+  /// Heterogeneous Data with a Constant Communication Complexity, ICML 2021 (arXiv 2102.04635), where c_k is written as a difference of weights: the
+  /// same, for plain gradient steps.
   bool has_control_variates = false;
   /// Changes since the round before travel, and what packing took from them goes with the next ones.
   Packing packing = Packing::kNone;
@@ -45,9 +47,9 @@ struct NotFinite : InvalidArgument {
 
 /// Behind a round.
 struct CodaProgress {
-  int64_t stage = 0, step = 0;   // from 1; steps of this member in all stages
-  int64_t rounds = 0;            // averagings
-  double rate = 0, loss = 0;     // loss: mean over this member's steps since the round before
+  int64_t stage = 0, step = 0;  // from 1; steps of this member in all stages
+  int64_t rounds = 0;           // averagings
+  double rate = 0, loss = 0;    // loss: mean over this member's steps since the round before
   bool ends_stage = false;
 };
 
@@ -72,8 +74,8 @@ class Coda {
     std::map<std::string, Tensor> tensors;
   };
   [[nodiscard]] State state(const Stream& data) const;
-  /// Goes on from there: before `run`. `data` is to begin behind as many batches as `at` says were taken. @throws InvalidArgument when names or shapes differ.
-  /// Stages stay as long as they were, whatever the options say. @param is_own  the state is this member's, not another one's.
+  /// Goes on from there: before `run`. `data` is to begin behind as many batches as `at` says were taken. @throws InvalidArgument when names or
+  /// shapes differ. Stages stay as long as they were, whatever the options say. @param is_own  the state is this member's, not another one's.
   void load(const State& state, bool is_own = true);
   /// Of a member, in all stages.
   [[nodiscard]] int64_t total_steps() const;
@@ -109,16 +111,17 @@ class Coda {
   Objective& objective_;
   Collective& members_;
   CodaOptions options_;
-  Values minimised_, maximised_;     // the first with the module's weights
+  Values minimised_, maximised_;  // the first with the module's weights
   Optimizer optimizer_;
   std::vector<torch::Tensor> start_;  // of the stage, of what is minimised
   std::vector<torch::Tensor> sums_;   // of the stage's steps, in double precision, of all that members have in common
-  std::vector<torch::Tensor> variates_, mean_variates_, gradients_;  // of control variates: this member's, all members', sums of this window; of what is learned
-  int64_t in_window_ = 0;             // steps
-  torch::Tensor left_;                // what packing took, of all that is sent as changes
-  std::vector<float> agreed_;         // what members had behind the last round; packed ones send changes to it
+  std::vector<torch::Tensor> variates_, mean_variates_,
+      gradients_;              // of control variates: this member's, all members', sums of this window; of what is learned
+  int64_t in_window_ = 0;      // steps
+  torch::Tensor left_;         // what packing took, of all that is sent as changes
+  std::vector<float> agreed_;  // what members had behind the last round; packed ones send changes to it
   CodaProgress at_;
-  int64_t steps_of_stage_ = 0;        // done
+  int64_t steps_of_stage_ = 0;  // done
   std::function<bool(bool)> is_due_;
   std::function<void()> save_, welcome_;
 };

@@ -91,16 +91,20 @@ std::vector<Learned> learn(const Setting& setting, int members) {
     Module module(linear_network());
     module.train({});
     const auto objective = make_objective(setting.objective, {.positive_rate = setting.positive_rate});
-    const Loader loader(std::make_shared<Points>(ids_of(c.rank(), members, setting.images)), {.batch_size = setting.batch / members, .shuffle = setting.shuffle, .seed = 5 + static_cast<uint64_t>(c.rank())});
+    const Loader loader(std::make_shared<Points>(ids_of(c.rank(), members, setting.images)),
+                        {.batch_size = setting.batch / members, .shuffle = setting.shuffle, .seed = 5 + static_cast<uint64_t>(c.rank())});
     Stream data(loader);
     auto& mine = out[static_cast<size_t>(c.rank())];
-    Coda(module, *objective, c, setting.options).run(data, [&](const Batch& batch) { return logit_of(module, batch); }, [&](const CodaProgress& at) {
-      const auto values = values_of(module, *objective);
-      const auto others = c.gather({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
-      for (const auto& other : others) EXPECT_EQ(other, others[0]) << "round " << at.rounds;  // the same bits
-      mine.rounds.push_back(at);
-      return true;
-    });
+    Coda(module, *objective, c, setting.options)
+        .run(
+            data, [&](const Batch& batch) { return logit_of(module, batch); },
+            [&](const CodaProgress& at) {
+              const auto values = values_of(module, *objective);
+              const auto others = c.gather({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)});
+              for (const auto& other : others) EXPECT_EQ(other, others[0]) << "round " << at.rounds;  // the same bits
+              mine.rounds.push_back(at);
+              return true;
+            });
     mine.values = values_of(module, *objective), mine.counts = c.counts();
   });
   return out;
@@ -152,7 +156,8 @@ class ByHand {
       for (int64_t i = 0; i < setting_.options.restart_batches; ++i)
         for (const auto& x : batch(rank)) x.label == 1 ? (of_positives += h(common_, x), ++positives) : (of_negatives += h(common_, x), ++negatives);
     common_.back() = of_negatives / negatives - of_positives / positives;
-    if (std::exchange(is_first_, false)) common_[common_.size() - 3] = of_positives / positives, common_[common_.size() - 2] = of_negatives / negatives;
+    if (std::exchange(is_first_, false))
+      common_[common_.size() - 3] = of_positives / positives, common_[common_.size() - 2] = of_negatives / negatives;
   }
   /// @param correction  added to the gradient. @return the gradient without it.
   V step(V& v, const V& start, const std::vector<Example>& batch, double rate, const V& correction) const {
@@ -162,7 +167,9 @@ class ByHand {
     for (const auto& x : batch) {
       const double score = h(v, x);
       double by_score = 0;
-      if (x.label == 1) by_score = 2 * (1 - p_) * (score - a) - 2 * (1 + alpha) * (1 - p_), g[n - 3] -= 2 * (1 - p_) * (score - a) / count, g[n - 1] -= 2 * (1 - p_) * score / count;
+      if (x.label == 1)
+        by_score = 2 * (1 - p_) * (score - a) - 2 * (1 + alpha) * (1 - p_), g[n - 3] -= 2 * (1 - p_) * (score - a) / count,
+        g[n - 1] -= 2 * (1 - p_) * score / count;
       else by_score = 2 * p_ * (score - b) + 2 * (1 + alpha) * p_, g[n - 2] -= 2 * p_ * (score - b) / count, g[n - 1] += 2 * p_ * score / count;
       const double by_logit = by_score * score * (1 - score) / count;
       g[1] += by_logit, g[0] -= by_logit;
@@ -303,7 +310,8 @@ TEST(Coda, LearnsWithEveryObjective) {
     Setting setting;
     setting.objective = name, setting.shuffle = true, setting.images = 480, setting.batch = 24;
     setting.options = {.stages = 2, .first_steps = 60, .rate = 0.5, .window = 8};
-    const double before = auc_of_learned(learn({.options = {.stages = 1, .first_steps = 1, .rate = 1e-9}, .objective = name}, 1)[0].values), after = auc_of_learned(learn(setting, 2)[0].values);
+    const double before = auc_of_learned(learn({.options = {.stages = 1, .first_steps = 1, .rate = 1e-9}, .objective = name}, 1)[0].values),
+                 after = auc_of_learned(learn(setting, 2)[0].values);
     EXPECT_LT(before, 0.8) << name;
     EXPECT_GT(after, 0.9) << name;
   }

@@ -25,7 +25,8 @@ Graph load_to_compress(const TrainJob& job, const std::string& command) {
   vision::check_fits(job.input, graph, job.model.string());
   for (const auto& [name, tensor] : graph.initializers)
     if (tensor.dtype() == Dtype::kF32 && std::any_of(tensor.as<float>().begin(), tensor.as<float>().end(), [](float v) { return !std::isfinite(v); }))
-      throw InvalidArgument("[" + command + "] constant '" + name + "' of '" + job.model.string() + "' holds values that are not finite; nothing can be learned from them");
+      throw InvalidArgument("[" + command + "] constant '" + name + "' of '" + job.model.string() +
+                            "' holds values that are not finite; nothing can be learned from them");
   return graph;
 }
 
@@ -46,7 +47,8 @@ double largest_difference(const Graph& a, const Graph& b) {
 
 double check_answers_alike(const Graph& a, const Graph& b, const std::string& command, const std::string& what) {
   const double difference = largest_difference(a, b);
-  if (!(difference <= kAlikeWithin)) throw InternalError("[" + command + "] the network " + what + " answers otherwise, by " + std::to_string(difference) + "; nothing is written");
+  if (!(difference <= kAlikeWithin))
+    throw InternalError("[" + command + "] the network " + what + " answers otherwise, by " + std::to_string(difference) + "; nothing is written");
   return difference;
 }
 

@@ -38,10 +38,12 @@ class Dataset {
   [[nodiscard]] virtual std::string identity() const = 0;
 };
 
-/// Image files. Where no part of them is looked at closer (AugmentOptions::crop) and all fit into 1 GiB at the input's size, each is decoded and resized once; else at each use.
+/// Image files. Where no part of them is looked at closer (AugmentOptions::crop) and all fit into 1 GiB at the input's size, each is decoded and
+/// resized once; else at each use.
 class ImageFiles : public Dataset {
  public:
-  /// @param labels  one a file, or empty. @param threads  that read files for `identity`; 0: every core. @throws InvalidArgument when there is no file.
+  /// @param labels  one a file, or empty. @param threads  that read files for `identity`; 0: every core. @throws InvalidArgument when there is no
+  /// file.
   ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation, int threads = 0);
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(files_.size()); }
   /// @throws InvalidArgument naming a file that is no image.
@@ -49,8 +51,9 @@ class ImageFiles : public Dataset {
   [[nodiscard]] int64_t label(int64_t index) const override { return labels_.empty() ? -1 : labels_[static_cast<size_t>(index)]; }
   [[nodiscard]] std::string name(int64_t index) const override { return files_[static_cast<size_t>(index)].filename().string(); }
   /// Of names, contents, labels and how images become inputs.
-  /// Cost: each file is read once, through 1 MiB a thread, at the first call alone. SHA-256 takes in about 1.2 GB/s a core with the CPU's instructions for it, 0.3 without: 100,000 images of 100 kB (10 GB)
-  /// are 9 s on one core, or as long as their disk takes. @throws ResourceError naming a file that cannot be read.
+  /// Cost: each file is read once, through 1 MiB a thread, at the first call alone. SHA-256 takes in about 1.2 GB/s a core with the CPU's
+  /// instructions for it, 0.3 without: 100,000 images of 100 kB (10 GB) are 9 s on one core, or as long as their disk takes. @throws ResourceError
+  /// naming a file that cannot be read.
   [[nodiscard]] std::string identity() const override;
 
  private:
@@ -101,9 +104,9 @@ class Mixtures : public Dataset {
 };
 
 struct Batch {
-  Tensor input;                 // (n, ...)
-  std::vector<int64_t> labels;  // n
-  Tensor answers{};             // (n, ...) of the teacher, or empty
+  Tensor input;                         // (n, ...)
+  std::vector<int64_t> labels;          // n
+  Tensor answers{};                     // (n, ...) of the teacher, or empty
   std::vector<int64_t> other_labels{};  // n, of mixtures
   std::vector<double> other_shares{};   // n
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(labels.size()); }
@@ -118,7 +121,8 @@ struct LoaderOptions {
   std::function<std::vector<int64_t>(int64_t epoch)> order{};  // of examples in an epoch, in place of shuffle; as many in each
 };
 
-/// Decoders beside a computation on so many threads (0: on every core): as many, but at most 4, as the images of one step are decoded while the step before is computed.
+/// Decoders beside a computation on so many threads (0: on every core): as many, but at most 4, as the images of one step are decoded while the step
+/// before is computed.
 [[nodiscard]] int decoders_beside(int threads);
 
 /// Batches in their order, made by threads of their own while the caller computes.
@@ -129,7 +133,8 @@ class EpochReader {
   [[nodiscard]] virtual std::optional<Batch> next() = 0;
 };
 
-/// Order and augmentation of an epoch follow from seed, epoch and index (with LoaderOptions::order: place) alone, so an epoch can be entered anywhere.
+/// Order and augmentation of an epoch follow from seed, epoch and index (with LoaderOptions::order: place) alone, so an epoch can be entered
+/// anywhere.
 class Loader {
  public:
   /// @throws InvalidArgument for an empty dataset or a batch size below 1.

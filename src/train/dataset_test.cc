@@ -83,7 +83,9 @@ class SlowNumbers : public Numbers {
 
 TEST(Loader, BatchesAreTheSameWithAnyNumberOfDecoders) {
   const auto numbers = std::make_shared<SlowNumbers>(101);
-  const auto pairs = [](int64_t epoch) { return std::vector<int64_t>{3, 3, 99, 0, 7, 7, 7, epoch}; };  // of one index, each place has its own randomness
+  const auto pairs = [](int64_t epoch) {
+    return std::vector<int64_t>{3, 3, 99, 0, 7, 7, 7, epoch};
+  };  // of one index, each place has its own randomness
   for (const bool has_order : {false, true}) {
     LoaderOptions options{.batch_size = has_order ? 3 : 8, .seed = 5};
     if (has_order) options.order = pairs;
@@ -92,7 +94,8 @@ TEST(Loader, BatchesAreTheSameWithAnyNumberOfDecoders) {
       options.decoders = decoders, options.ahead = decoders == 9 ? 1 : 3;
       const Loader several(numbers, options);
       for (int64_t epoch = 0; epoch < 3; ++epoch)
-        for (const int64_t first : {0, 2}) EXPECT_EQ(values_of(one, epoch, first), values_of(several, epoch, first)) << decoders << " decoders, epoch " << epoch;
+        for (const int64_t first : {0, 2})
+          EXPECT_EQ(values_of(one, epoch, first), values_of(several, epoch, first)) << decoders << " decoders, epoch " << epoch;
     }
   }
 }
@@ -106,7 +109,8 @@ TEST(Loader, EpochsFollowEachOtherWithoutAnEnd) {
       const auto expected = one.epoch(batch / 3, batch % 3)->next(), made = reader->next();
       ASSERT_TRUE(expected && made);
       EXPECT_EQ(made->labels, expected->labels);
-      EXPECT_EQ(std::vector<float>(made->input.as<float>().begin(), made->input.as<float>().end()), std::vector<float>(expected->input.as<float>().begin(), expected->input.as<float>().end()));
+      EXPECT_EQ(std::vector<float>(made->input.as<float>().begin(), made->input.as<float>().end()),
+                std::vector<float>(expected->input.as<float>().begin(), expected->input.as<float>().end()));
     }
   }
 }
@@ -267,7 +271,8 @@ TEST(Augment, FollowsFromTheSeedAndKeepsTheSize) {
 TEST(ImageFiles, AreDecodedOnceWhereNoPartIsLookedAtCloser) {
   const auto folder = fs::temp_directory_path() / ("scissionlite_kept_" + std::to_string(getpid()));
   const auto image = striped(50, 37);
-  for (const AugmentOptions& options : {AugmentOptions{}, AugmentOptions{.flip = true, .shift = 3, .jitter = 0.3}, AugmentOptions{.flip = true, .crop = 0.5}}) {
+  for (const AugmentOptions& options :
+       {AugmentOptions{}, AugmentOptions{.flip = true, .shift = 3, .jitter = 0.3}, AugmentOptions{.flip = true, .crop = 0.5}}) {
     write_file(folder / "one.png", vision::encode(image, "png"));
     const ImageFiles files({folder / "one.png"}, {1}, spec_of(16), options);
     for (uint64_t seed = 0; seed < 6; ++seed) {

@@ -20,21 +20,25 @@ ops::Window window_of(const Case& one) {
 std::vector<torch::Tensor> gradients(const Case& one, bool ours) {
   torch::manual_seed(7);
   const auto last = torch::randn({one.images, one.channels, one.height, one.width}).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto x = last.requires_grad_(), w = torch::randn({one.channels, 1, one.taps, one.taps}).requires_grad_(), bias = torch::randn({one.channels}).requires_grad_();
+  const auto x = last.requires_grad_(), w = torch::randn({one.channels, 1, one.taps, one.taps}).requires_grad_(),
+             bias = torch::randn({one.channels}).requires_grad_();
   const auto window = window_of(one);
   EXPECT_TRUE(is_depthwise(x, w, window, one.channels));
-  const auto y = ours ? depthwise_convolution(x, w, bias, window) : at::convolution(x, w, bias, window.strides, window.pads_begin, window.dilations, false, {0, 0}, one.channels);
+  const auto y = ours ? depthwise_convolution(x, w, bias, window)
+                      : at::convolution(x, w, bias, window.strides, window.pads_begin, window.dilations, false, {0, 0}, one.channels);
   (y * torch::randn_like(y)).sum().backward();
   return {x.grad(), w.grad(), bias.grad(), y.detach()};
 }
 
 TEST(Depthwise, GradientsAreThoseOfLibtorch) {
-  const std::vector<Case> cases{{2, 24, 9, 11, 3, 1, 1, 1}, {3, 16, 10, 7, 5, 2, 2, 1}, {1, 8, 14, 14, 7, 1, 3, 1},  {2, 21, 8, 9, 3, 2, 1, 1}, {5, 13, 6, 6, 5, 1, 0, 1},
-                                {2, 40, 5, 4, 7, 2, 3, 1},  {1, 3, 12, 12, 3, 1, 2, 2}, {2, 17, 13, 9, 5, 3, 4, 2}, {4, 8, 1, 1, 3, 1, 1, 1}, {2, 9, 3, 2, 7, 1, 6, 1}};
+  const std::vector<Case> cases{{2, 24, 9, 11, 3, 1, 1, 1}, {3, 16, 10, 7, 5, 2, 2, 1}, {1, 8, 14, 14, 7, 1, 3, 1}, {2, 21, 8, 9, 3, 2, 1, 1},
+                                {5, 13, 6, 6, 5, 1, 0, 1},  {2, 40, 5, 4, 7, 2, 3, 1},  {1, 3, 12, 12, 3, 1, 2, 2}, {2, 17, 13, 9, 5, 3, 4, 2},
+                                {4, 8, 1, 1, 3, 1, 1, 1},   {2, 9, 3, 2, 7, 1, 6, 1}};
   for (const auto& one : cases) {
     const auto ours = gradients(one, true), theirs = gradients(one, false);
     for (size_t i = 0; i < ours.size(); ++i) {
-      SCOPED_TRACE(std::to_string(i) + " of " + std::to_string(one.channels) + " channels, " + std::to_string(one.taps) + " taps, stride " + std::to_string(one.stride));
+      SCOPED_TRACE(std::to_string(i) + " of " + std::to_string(one.channels) + " channels, " + std::to_string(one.taps) + " taps, stride " +
+                   std::to_string(one.stride));
       ASSERT_EQ(ours[i].sizes(), theirs[i].sizes());
       EXPECT_TRUE(at::allclose(ours[i], theirs[i], 1e-4, 1e-4)) << (ours[i] - theirs[i]).abs().max();
     }

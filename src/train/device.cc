@@ -40,7 +40,9 @@ void use_device(const std::string& name) {
                             "); leave --device out, or build with a torch wheel: -DSCISSIONLITE_TORCH_DIR=.../site-packages/torch");
     const auto count = c10::impl::VirtualGuardImpl(torch::kCUDA).deviceCount();
     if (device.index() >= count)
-      throw InvalidArgument("[train] device '" + name + "': this machine has " + (count == 0 ? "no GPU that CUDA can use" : std::to_string(count) + (count == 1 ? " GPU" : " GPUs")) + "; leave --device out for the CPU");
+      throw InvalidArgument("[train] device '" + name + "': this machine has " +
+                            (count == 0 ? "no GPU that CUDA can use" : std::to_string(count) + (count == 1 ? " GPU" : " GPUs")) +
+                            "; leave --device out for the CPU");
     at::globalContext().setDeterministicCuDNN(true);  // float32 as on the CPU, and the same from run to run
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
@@ -53,6 +55,8 @@ torch::Device compute_device() { return chosen(); }
 
 torch::Tensor on_device(const torch::Tensor& tensor) { return tensor.is_floating_point() ? tensor.to(compute_device()) : tensor; }
 
-torch::Tensor integers_for(const torch::Tensor& tensor, const std::vector<int64_t>& values) { return torch::tensor(values, torch::kLong).to(tensor.device()); }
+torch::Tensor integers_for(const torch::Tensor& tensor, const std::vector<int64_t>& values) {
+  return torch::tensor(values, torch::kLong).to(tensor.device());
+}
 
 }  // namespace scissionlite::train

@@ -10,9 +10,7 @@ namespace {
 std::string refusal(const std::string& name) {
   try {
     use_device(name);
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "";
 }
 

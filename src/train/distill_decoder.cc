@@ -9,7 +9,8 @@
 
 namespace scissionlite::train {
 
-DecoderDistiller::DecoderDistiller(Module& model, std::vector<std::string> tensors, std::vector<transfer::Codec> codecs, DistillDecoderOptions options)
+DecoderDistiller::DecoderDistiller(Module& model, std::vector<std::string> tensors, std::vector<transfer::Codec> codecs,
+                                   DistillDecoderOptions options)
     : model_(model), tensors_(std::move(tensors)), codecs_(std::move(codecs)), options_(std::move(options)), logits_(logits_value(model.graph())) {
   for (const auto& codec : codecs_) {
     encoders_.push_back(std::make_unique<Module>(codec.encoder, ModuleOptions{.straight_through = true}));
@@ -98,7 +99,9 @@ CodedMeasurement DecoderDistiller::measure(const std::shared_ptr<const Dataset>&
     const auto answers = model_.run(restored(codes), {logits_}).at(logits_);
     const auto whole = values.at(logits_).flatten(1), coded = answers.flatten(1);
     if (!torch::isfinite(coded).all().item<bool>())
-      throw InvalidArgument("[calibrate] behind what '" + options_.what + "' restores at '" + tensors_[0] + "' the answers are not finite: a layer there cannot take values outside of the range that the model itself gives (Sqrt, Log, Pow); take another cut");
+      throw InvalidArgument(
+          "[calibrate] behind what '" + options_.what + "' restores at '" + tensors_[0] +
+          "' the answers are not finite: a layer there cannot take values outside of the range that the model itself gives (Sqrt, Log, Pow); take another cut");
     out.agreeing += coded.argmax(1).eq(whole.argmax(1)).sum().item<int64_t>();
     const auto log_p = torch::log_softmax(whole, 1);
     out.divergence += (log_p.exp() * (log_p - torch::log_softmax(coded, 1))).sum().item<double>();
@@ -118,7 +121,8 @@ CodedMeasurement DecoderDistiller::measure(const std::shared_ptr<const Dataset>&
   return out;
 }
 
-void DecoderDistiller::train(const std::shared_ptr<const Dataset>& images, const std::shared_ptr<const Dataset>& held_out, int64_t& best_epoch, bool& overfitted) {
+void DecoderDistiller::train(const std::shared_ptr<const Dataset>& images, const std::shared_ptr<const Dataset>& held_out, int64_t& best_epoch,
+                             bool& overfitted) {
   for (auto& decoder : decoders_) train_weights(*decoder);
   if (options_.encoder)
     for (auto& encoder : encoders_) train_weights(*encoder);

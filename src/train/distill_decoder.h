@@ -21,7 +21,7 @@ struct DistillDecoderOptions {
   uint64_t seed = 1;
   int threads = 0;
   bool encoder = false;  // trained too, by gradients that pass its rounding unchanged
-  std::string what;  // for the progress bar
+  std::string what;      // for the progress bar
 };
 
 /// What images look like behind encoder, coder and decoder.

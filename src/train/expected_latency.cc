@@ -102,7 +102,8 @@ void ExpectedLatency::divide(const Graph& model, const Profile& profile, const s
   for (size_t i = 0; i < pieces_.size(); ++i) pieces_[i].work = work[i];
 }
 
-/// Nodes are found again by their names, by what they make or by the constants that they read, since gates rename some of it. What several pieces have says nothing.
+/// Nodes are found again by their names, by what they make or by the constants that they read, since gates rename some of it. What several pieces
+/// have says nothing.
 void ExpectedLatency::name_nodes(const Graph& model, const std::vector<size_t>& piece_of_node) {
   std::set<std::string> ambiguous_names, ambiguous_values;
   const auto add = [](std::map<std::string, size_t>& to, std::set<std::string>& ambiguous, const std::string& key, size_t piece) {

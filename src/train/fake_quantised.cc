@@ -17,12 +17,18 @@ constexpr double kLeastScale = 1e-4;  // of the layer's mean scale
 
 Node fake_quantize(const std::string& value, const std::string& step, const compress::CodeRange& range, int zero_point, int64_t axis) {
   const auto result = value + "_of_" + step;
-  return {result, "FakeQuantize", ops::kFusedDomain, {value, step}, {result},
-          {{"low", int64_t{range.low - zero_point}}, {"high", int64_t{range.high - zero_point}}, {"is_odd", int64_t{range.is_odd}}, {"axis", axis}}, ""};
+  return {result,
+          "FakeQuantize",
+          ops::kFusedDomain,
+          {value, step},
+          {result},
+          {{"low", int64_t{range.low - zero_point}}, {"high", int64_t{range.high - zero_point}}, {"is_odd", int64_t{range.is_odd}}, {"axis", axis}},
+          ""};
 }
 
 /// Of a layer with a bias or a BatchNormalization: the node behind it that makes integers of its bias. What computed `result` makes `unrounded` then.
-std::optional<Node> round_offset(const compress::LowBitModel& model, const compress::LowBitLayer& layer, const std::string& x_step, const std::string& w_step, const std::string& unrounded) {
+std::optional<Node> round_offset(const compress::LowBitModel& model, const compress::LowBitLayer& layer, const std::string& x_step,
+                                 const std::string& w_step, const std::string& unrounded) {
   const auto& node = model.graph.nodes[layer.node];
   const auto bias = node.inputs.size() > 2 ? node.inputs[2] : "";
   if (node.op_type == "MatMul" || (bias.empty() && layer.batch_norm < 0)) return std::nullopt;
@@ -52,7 +58,8 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
     const auto& point = model.points[p];
     const auto& fitted = steps.activations.at(p);
     zero_points_.push_back(fitted.zero_point);
-    of_points_[p] = add_step("step/" + point.value + "/" + std::to_string(point.bits), {fitted.step}, count_of(one_image, point.value), compress::activation_range(point.bits));
+    of_points_[p] = add_step("step/" + point.value + "/" + std::to_string(point.bits), {fitted.step}, count_of(one_image, point.value),
+                             compress::activation_range(point.bits));
   }
   const auto inputs = graph_.inputs;
   graph_ = compress::with_points(model, [&](size_t p, const std::string& value, std::vector<Node>& nodes) {
@@ -74,7 +81,8 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
     of_layers_.push_back(add_step("step/" + layer.name, values, count, range));
     before[layer.name] = fake_quantize(layer.weights.weights, of_layers_.back(), range, 0, layer.weights.is_transposed ? 1 : 0);
     const auto& last = model.graph.nodes[layer.batch_norm < 0 ? layer.node : static_cast<size_t>(layer.batch_norm)];
-    if (auto node = round_offset(model, layer, read_step.at(layer.node), of_layers_.back(), graph_.fresh_name(last.outputs[0] + "/unrounded"))) behind[last.name] = std::move(*node);
+    if (auto node = round_offset(model, layer, read_step.at(layer.node), of_layers_.back(), graph_.fresh_name(last.outputs[0] + "/unrounded")))
+      behind[last.name] = std::move(*node);
     if (layer.batch_norm < 0) continue;
     const auto& scale = model.graph.nodes[static_cast<size_t>(layer.batch_norm)].inputs[1];
     double sum = 0;
@@ -85,7 +93,8 @@ FakeQuantised::FakeQuantised(const compress::LowBitModel& model, const compress:
   for (auto& node : graph_.nodes) {
     if (const auto it = before.find(node.name); it != before.end()) nodes.push_back(it->second), node.inputs[1] = it->second.outputs[0];
     nodes.push_back(std::move(node));
-    if (const auto it = behind.find(nodes.back().name); it != behind.end()) nodes.back().outputs[0] = it->second.inputs[0], nodes.push_back(it->second);
+    if (const auto it = behind.find(nodes.back().name); it != behind.end())
+      nodes.back().outputs[0] = it->second.inputs[0], nodes.push_back(it->second);
   }
   graph_.nodes = std::move(nodes);
   if (graph_.opset(ops::kFusedDomain) == 0) graph_.opsets.push_back({ops::kFusedDomain, 1});

@@ -7,8 +7,8 @@
 
 namespace scissionlite::train {
 
-/// The network of a LowBitModel with FakeQuantize nodes, and biases as they are when they are integers (RoundOffset; in training by running statistics). Steps are
-/// inputs of its graph, given with each batch.
+/// The network of a LowBitModel with FakeQuantize nodes, and biases as they are when they are integers (RoundOffset; in training by running
+/// statistics). Steps are inputs of its graph, given with each batch.
 class FakeQuantised {
  public:
   /// @param steps  to start from.
@@ -35,10 +35,10 @@ class FakeQuantised {
   compress::LowBitModel model_;
   Graph graph_;
   Values steps_;
-  std::map<std::string, Step> kept_;                    // by name
-  std::vector<std::string> of_layers_, of_points_;      // names of steps
+  std::map<std::string, Step> kept_;                // by name
+  std::vector<std::string> of_layers_, of_points_;  // names of steps
   std::vector<int> zero_points_;
-  std::map<std::string, double> least_scale_;           // BatchNormalization's scales
+  std::map<std::string, double> least_scale_;  // BatchNormalization's scales
 };
 
 }  // namespace scissionlite::train

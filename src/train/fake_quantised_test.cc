@@ -17,7 +17,13 @@ Graph fake_quantize_graph(const Shape& shape, int64_t steps, int64_t axis, const
   g.opsets = {{"", 13}, {"scissionlite", 1}};
   g.inputs = {{"x", Dtype::kF32, shape, true, {}}, {"step", Dtype::kF32, {steps}, true, {}}};
   g.outputs = {{"y", Dtype::kF32, shape, true, {}}};
-  g.nodes = {{"fq", "FakeQuantize", "scissionlite", {"x", "step"}, {"y"}, {{"low", int64_t{range.low}}, {"high", int64_t{range.high}}, {"is_odd", int64_t{range.is_odd}}, {"axis", axis}}, ""}};
+  g.nodes = {{"fq",
+              "FakeQuantize",
+              "scissionlite",
+              {"x", "step"},
+              {"y"},
+              {{"low", int64_t{range.low}}, {"high", int64_t{range.high}}, {"is_odd", int64_t{range.is_odd}}, {"axis", axis}},
+              ""}};
   return g;
 }
 
@@ -30,7 +36,8 @@ torch::Tensor by_autograd(const torch::Tensor& x, const torch::Tensor& step, con
 
 TEST(FakeQuantize, HasTheGradientsOfItsParts) {
   torch::manual_seed(7);
-  for (const auto& [bits, encoding] : std::vector<std::pair<int, compress::Encoding>>{{1, compress::Encoding::kTwos}, {2, compress::Encoding::kTwos}, {8, compress::Encoding::kTwos}, {3, compress::Encoding::kUnsigned}})
+  for (const auto& [bits, encoding] : std::vector<std::pair<int, compress::Encoding>>{
+           {1, compress::Encoding::kTwos}, {2, compress::Encoding::kTwos}, {8, compress::Encoding::kTwos}, {3, compress::Encoding::kUnsigned}})
     for (const int64_t axis : {-1, 0, 1}) {  // -1: one step
       const auto range = compress::weight_range(bits, encoding);
       auto x = (3 * torch::randn({5, 4, 3})).requires_grad_(), again = x.detach().clone().requires_grad_();
@@ -63,7 +70,8 @@ TEST(FakeQuantize, OddCodesByHand) {
 TEST(FakeQuantize, ChannelsInnermostGiveTheSame) {
   Module module(fake_quantize_graph({2, 3, 4, 4}, 1, 0, compress::activation_range(2)));
   const auto x = torch::randn({2, 3, 4, 4});
-  const auto plain = module.run({{"x", x}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y"), inner = module.run({{"x", x.contiguous(at::MemoryFormat::ChannelsLast)}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y");
+  const auto plain = module.run({{"x", x}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y"),
+             inner = module.run({{"x", x.contiguous(at::MemoryFormat::ChannelsLast)}, {"step", torch::tensor({0.3F})}}, {"y"}).at("y");
   EXPECT_TRUE(torch::equal(plain, inner));
 }
 
@@ -81,7 +89,8 @@ TEST(FakeQuantize, WholeTensorsGiveTheSame) {
           const int64_t s = step.numel() == 1 ? 0 : c, size = x[n][c].numel();
           const auto unit = step[s].item<float>();
           op::values_of_codes(x[n][c].data_ptr<float>(), size, unit, codes, expected[n][c].data_ptr<float>());
-          of_steps[s] += op::gradients_of_codes(x[n][c].data_ptr<float>(), gradient[n][c].data_ptr<float>(), size, unit, codes, of_x[n][c].data_ptr<float>());
+          of_steps[s] +=
+              op::gradients_of_codes(x[n][c].data_ptr<float>(), gradient[n][c].data_ptr<float>(), size, unit, codes, of_x[n][c].data_ptr<float>());
         }
       EXPECT_TRUE(torch::equal(op::quantised_as_a_whole(x, step, codes, axis), expected)) << is_odd << axis;
       const auto [whole_of_x, whole_of_steps] = op::gradients_as_a_whole(x, gradient, step, codes, axis);
@@ -95,7 +104,8 @@ TEST(RoundOffset, IsAMultipleOfTheUnit) {
   g.opsets = {{"", 13}, {"scissionlite", 1}};
   g.inputs = {{"y", Dtype::kF32, {1, 2}, true, {}}};
   g.outputs = {{"z", Dtype::kF32, {1, 2}, true, {}}};
-  for (const auto& [name, values] : std::map<std::string, std::vector<float>>{{"xs", {0.5F}}, {"ws", {0.5F, 1}}, {"b", {0.3F, -0.9F}}, {"scale", {2, 2}}, {"shift", {0.1F, 0}}, {"mean", {0.1F, 0}}, {"var", {1, 4}}})
+  for (const auto& [name, values] : std::map<std::string, std::vector<float>>{
+           {"xs", {0.5F}}, {"ws", {0.5F, 1}}, {"b", {0.3F, -0.9F}}, {"scale", {2, 2}}, {"shift", {0.1F, 0}}, {"mean", {0.1F, 0}}, {"var", {1, 4}}})
     g.initializers[name] = Tensor::of<float>({static_cast<int64_t>(values.size())}, std::span<const float>(values));
   g.nodes = {{"r", "RoundOffset", "scissionlite", {"y", "xs", "ws", "b", "scale", "shift", "mean", "var"}, {"z"}, {{"epsilon", 0.0F}}, ""}};
   Module module(g);
@@ -148,7 +158,8 @@ TEST(FakeQuantised, IsWhatIsWritten) {
   for (int bits = 1; bits <= 8; ++bits)
     for (const auto encoding : {compress::Encoding::kTwos, compress::Encoding::kUnsigned, compress::Encoding::kBipolar})
       for (const bool has_zeros : {false, true})
-        if (bits < 8 || encoding != compress::Encoding::kBipolar) EXPECT_LT(difference_when_written(low_bit_model(bits, bits, encoding, has_zeros)), 1e-4) << bits << encoding_name(encoding) << has_zeros;
+        if (bits < 8 || encoding != compress::Encoding::kBipolar)
+          EXPECT_LT(difference_when_written(low_bit_model(bits, bits, encoding, has_zeros)), 1e-4) << bits << encoding_name(encoding) << has_zeros;
 }
 
 /// The values that a network computes on all of Noise.
@@ -192,7 +203,9 @@ TEST(FitLowBits, ManyBitsKeepTheStatisticsOfTraining) {
   const auto steps = fit_steps(model, {whole, {}}, Noise(), {});
   const auto fitted = with_fitted_statistics(model, steps, {whole, {}}, Noise(), {});
   for (const char* name : {"bn.mean", "bn.var"})
-    EXPECT_TRUE(torch::allclose(to_torch(fitted.graph.initializers.at(name), torch::kFloat), to_torch(model.graph.initializers.at(name), torch::kFloat), 0.05, 0.02)) << name;
+    EXPECT_TRUE(torch::allclose(to_torch(fitted.graph.initializers.at(name), torch::kFloat),
+                                to_torch(model.graph.initializers.at(name), torch::kFloat), 0.05, 0.02))
+        << name;
 }
 
 /// A stage of training behind another one: once steps have been learned, the quantised network has little to do with its weights taken as floats.
@@ -221,9 +234,7 @@ TEST(BitsRule, SaysWhatIsWrong) {
   const auto message = [](const char* text) -> std::string {
     try {
       (void)bits_rule(text);
-    } catch (const InvalidArgument& error) {
-      return error.what();
-    }
+    } catch (const InvalidArgument& error) { return error.what(); }
     return "";
   };
   EXPECT_NE(message("w2a4").find("names no layers"), std::string::npos);

@@ -13,8 +13,12 @@ namespace {
 constexpr int64_t kImagesForBiases = 64;
 
 /// Mean of each output of a layer, and over how many it is.
-torch::Tensor channel_sums(const torch::Tensor& y, bool is_conv) { return is_conv ? y.flatten(2).to(torch::kDouble).sum(c10::IntArrayRef{0, 2}) : y.reshape({-1, y.size(-1)}).to(torch::kDouble).sum(0); }
-double channel_count(const torch::Tensor& y, bool is_conv) { return static_cast<double>(y.numel()) / static_cast<double>(is_conv ? y.size(1) : y.size(-1)); }
+torch::Tensor channel_sums(const torch::Tensor& y, bool is_conv) {
+  return is_conv ? y.flatten(2).to(torch::kDouble).sum(c10::IntArrayRef{0, 2}) : y.reshape({-1, y.size(-1)}).to(torch::kDouble).sum(0);
+}
+double channel_count(const torch::Tensor& y, bool is_conv) {
+  return static_cast<double>(y.numel()) / static_cast<double>(is_conv ? y.size(1) : y.size(-1));
+}
 
 Values with_input(const Module& module, const Values& given, const torch::Tensor& input) {
   Values out = given;
@@ -59,8 +63,8 @@ struct Statistics {
   double mean, variance;
 };
 
-/// The reference's own statistics, moved and scaled as few bits move and scale what is normalised: these images need not be distributed as those that the network was trained on (rare positives that were drawn more often, say), and a
-/// network that bits change nothing of keeps its statistics.
+/// The reference's own statistics, moved and scaled as few bits move and scale what is normalised: these images need not be distributed as those that
+/// the network was trained on (rare positives that were drawn more often, say), and a network that bits change nothing of keeps its statistics.
 Statistics moved(const Statistics& own, const Statistics& reference, const Statistics& quantised) {
   const double ratio = reference.variance > 0 ? quantised.variance / reference.variance : 1;
   return {quantised.mean + (own.mean - reference.mean) * std::sqrt(ratio), own.variance * ratio};
@@ -71,13 +75,16 @@ Graph with_moved_statistics(const Graph& network, const Values& given, const Ref
   Graph out = with_statistics_of(network, given, batches);
   for (const auto& node : network.nodes) {
     if (node.op_type != "BatchNormalization" || !own.initializers.contains(node.inputs[3])) continue;
-    const auto of = [&](const Graph& graph) { return std::pair(graph.initializers.at(node.inputs[3]).to_f32(), graph.initializers.at(node.inputs[4]).to_f32()); };
+    const auto of = [&](const Graph& graph) {
+      return std::pair(graph.initializers.at(node.inputs[3]).to_f32(), graph.initializers.at(node.inputs[4]).to_f32());
+    };
     const auto [own_mean, own_variance] = of(own);
     const auto [reference_mean, reference_variance] = of(measured);
     auto [mean, variance] = of(out);
     mean = mean.clone(), variance = variance.clone();
     for (size_t c = 0; c < static_cast<size_t>(mean.size()); ++c) {
-      const auto [m, v] = moved({own_mean.as<float>()[c], own_variance.as<float>()[c]}, {reference_mean.as<float>()[c], reference_variance.as<float>()[c]}, {mean.as<float>()[c], variance.as<float>()[c]});
+      const auto [m, v] = moved({own_mean.as<float>()[c], own_variance.as<float>()[c]},
+                                {reference_mean.as<float>()[c], reference_variance.as<float>()[c]}, {mean.as<float>()[c], variance.as<float>()[c]});
       mean.mutable_as<float>()[c] = static_cast<float>(m), variance.mutable_as<float>()[c] = static_cast<float>(v);
     }
     out.initializers[node.inputs[3]] = mean, out.initializers[node.inputs[4]] = variance;
@@ -91,7 +98,8 @@ Graph with_biases(const Graph& graph) {
   Graph out = graph;
   for (const auto& layer : compress::find_low_bit_layers(graph)) {
     auto& node = out.nodes[layer.node];
-    if (layer.batch_norm >= 0 || !layer.not_eligible.empty() || node.op_type == "MatMul" || (node.inputs.size() > 2 && !node.inputs[2].empty())) continue;
+    if (layer.batch_norm >= 0 || !layer.not_eligible.empty() || node.op_type == "MatMul" || (node.inputs.size() > 2 && !node.inputs[2].empty()))
+      continue;
     const auto name = out.fresh_name(node.name + "_bias");
     out.initializers[name] = Tensor::of<float>({layer.weights.outputs}, std::vector<float>(static_cast<size_t>(layer.weights.outputs), 0));
     node.inputs.resize(3);
@@ -105,7 +113,8 @@ compress::LowBitSteps fit_steps(const compress::LowBitModel& model, const Refere
   for (size_t l = 0; l < model.layers.size(); ++l) {
     const auto& layer = model.layers[l].weights;
     const auto& bits = model.plan.layers[l];
-    out.weights.push_back(compress::fit_weight_steps(layer, model.graph.initializers.at(layer.weights), compress::weight_range(bits.weight_bits, bits.encoding), options.one_step_a_layer));
+    out.weights.push_back(compress::fit_weight_steps(layer, model.graph.initializers.at(layer.weights),
+                                                     compress::weight_range(bits.weight_bits, bits.encoding), options.one_step_a_layer));
   }
   torch::NoGradGuard guard;
   std::set<std::string> names;
@@ -128,11 +137,13 @@ compress::LowBitSteps fit_steps(const compress::LowBitModel& model, const Refere
 
 compress::LowBitModel with_constants_of(compress::LowBitModel model, const Graph& trained) {
   for (auto& [name, tensor] : model.graph.initializers)
-    if (const auto it = trained.initializers.find(name); it != trained.initializers.end() && it->second.shape() == tensor.shape()) tensor = it->second;
+    if (const auto it = trained.initializers.find(name); it != trained.initializers.end() && it->second.shape() == tensor.shape())
+      tensor = it->second;
   return model;
 }
 
-compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Reference& reference, const Dataset& images, const FitOptions& options) {
+compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model, const compress::LowBitSteps& steps, const Reference& reference,
+                                             const Dataset& images, const FitOptions& options) {
   torch::NoGradGuard guard;
   const FakeQuantised network(model, steps);
   const SomeImages batches(images, options.images, options.seed);
@@ -143,9 +154,13 @@ compress::LowBitModel with_fitted_statistics(const compress::LowBitModel& model,
     if (layer.batch_norm >= 0 || node.inputs.size() < 3 || node.inputs[2].empty()) continue;
     const bool is_conv = node.op_type == "Conv";
     const auto unrounded = network.graph().nodes[producers.at(node.outputs[0])].inputs[0];  // else the bias would be rounded twice
-    const auto wanted = means(reference.network, reference.given, node.outputs[0], is_conv, batches), found = means(module, network.steps(), unrounded, is_conv, batches);
+    const auto wanted = means(reference.network, reference.given, node.outputs[0], is_conv, batches),
+               found = means(module, network.steps(), unrounded, is_conv, batches);
     const auto bias = module.parameter(node.inputs[2]).detach();
-    module.assign(node.inputs[2], bias + (wanted - found).to(bias.scalar_type()).expand({wanted.numel()}).reshape(bias.numel() == wanted.numel() ? bias.sizes() : wanted.sizes()));
+    module.assign(
+        node.inputs[2],
+        bias +
+            (wanted - found).to(bias.scalar_type()).expand({wanted.numel()}).reshape(bias.numel() == wanted.numel() ? bias.sizes() : wanted.sizes()));
   }
   return with_constants_of(model, module.export_graph());
 }

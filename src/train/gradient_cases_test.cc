@@ -117,11 +117,13 @@ void add_moves(std::vector<GradientCase>& out) {
                  {data({1, 1, 3, 4}), absent(), absent(), ints({1, 1, 5, 6})},
                  {{"mode", std::string("linear")}, {"coordinate_transformation_mode", std::string("align_corners")}}});
   out.push_back({"Resize", {data({1, 2, 3, 4}), absent(), floats({1, 1, 1.7F, 0.5F})}, {{"mode", std::string("cubic")}}});
-  out.push_back({"Resize", {data({1, 1, 7, 3}), absent(), absent(), ints({1, 1, 3, 5})}, {{"mode", std::string("linear")}, {"antialias", int64_t{1}}}, 18});
+  out.push_back(
+      {"Resize", {data({1, 1, 7, 3}), absent(), absent(), ints({1, 1, 3, 5})}, {{"mode", std::string("linear")}, {"antialias", int64_t{1}}}, 18});
   for (const char* mode : {"nearest", "linear"})
-    out.push_back({"Resize",
-                   {data({1, 1, 4, 5}), floats({0, 0, -0.2F, 0.3F, 1, 1, 0.7F, 1.1F}), absent(), ints({1, 1, 3, 6})},
-                   {{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string("tf_crop_and_resize")}, {"extrapolation_value", 2.5F}}});
+    out.push_back(
+        {"Resize",
+         {data({1, 1, 4, 5}), floats({0, 0, -0.2F, 0.3F, 1, 1, 0.7F, 1.1F}), absent(), ints({1, 1, 3, 6})},
+         {{"mode", std::string(mode)}, {"coordinate_transformation_mode", std::string("tf_crop_and_resize")}, {"extrapolation_value", 2.5F}}});
   out.push_back({"DequantizeLinear", {data({3, 4}), floats({0.5F, 1, 2, 3})}, {{"axis", int64_t{1}}}});
 }
 

@@ -11,19 +11,27 @@ namespace scissionlite::train {
 
 HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path>& given, const std::string& part, const std::string& who) {
   if (!given.empty()) {
-    if (images.empty()) throw InvalidArgument("[" + who + "] no image to learn from was given; expected at least one in --images (better 50 and more)");
+    if (images.empty())
+      throw InvalidArgument("[" + who + "] no image to learn from was given; expected at least one in --images (better 50 and more)");
     std::set<fs::path> measured_on;
     for (const auto& path : given) measured_on.insert(fs::weakly_canonical(path));
     std::vector<fs::path> learned_from;
-    std::copy_if(images.begin(), images.end(), std::back_inserter(learned_from), [&](const fs::path& path) { return !measured_on.count(fs::weakly_canonical(path)); });
-    if (learned_from.empty()) throw InvalidArgument("[" + who + "] all images to learn from are held out too; what is measured on is never learned from");
-    if (const size_t gone = images.size() - learned_from.size(); gone > 0) log::warning("[" + who + "] " + std::to_string(gone) + " of " + std::to_string(images.size()) + " images to learn from are held out too; nothing is learned from those");
+    std::copy_if(images.begin(), images.end(), std::back_inserter(learned_from),
+                 [&](const fs::path& path) { return !measured_on.count(fs::weakly_canonical(path)); });
+    if (learned_from.empty())
+      throw InvalidArgument("[" + who + "] all images to learn from are held out too; what is measured on is never learned from");
+    if (const size_t gone = images.size() - learned_from.size(); gone > 0)
+      log::warning("[" + who + "] " + std::to_string(gone) + " of " + std::to_string(images.size()) +
+                   " images to learn from are held out too; nothing is learned from those");
     return {std::move(learned_from), given, "", ""};
   }
   if (images.size() < 2)
-    throw InvalidArgument("[" + who + "] " + std::to_string(images.size()) + " image(s) given; expected at least two, one to learn from and one to measure on (better 50 and more)");
+    throw InvalidArgument("[" + who + "] " + std::to_string(images.size()) +
+                          " image(s) given; expected at least two, one to learn from and one to measure on (better 50 and more)");
   auto split = split_images(images, part);  // what score would fit on is held out here
-  if (split.fit.empty()) throw InvalidArgument("[" + who + "] holding out '" + part + "' leaves no image to measure on; give a count (100) or a share (0.2) for --holdout");
+  if (split.fit.empty())
+    throw InvalidArgument("[" + who + "] holding out '" + part +
+                          "' leaves no image to measure on; give a count (100) or a share (0.2) for --holdout");
   return {std::move(split.score), std::move(split.fit), split.score_sha256, split.fit_sha256};
 }
 

@@ -16,6 +16,7 @@ struct HeldOut {
 /// their bytes alone, so that all commands hold the same ones out.
 /// @param who  for messages ("calibrate").
 /// @throws InvalidArgument: no image, or one, to divide; a part that leaves none on either side.
-[[nodiscard]] HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path>& given, const std::string& part, const std::string& who);
+[[nodiscard]] HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path>& given, const std::string& part,
+                               const std::string& who);
 
 }  // namespace scissionlite::train

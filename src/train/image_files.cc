@@ -14,14 +14,19 @@ Tensor seen(const vision::Image& image, const vision::InputSpec& spec, const Aug
 
 std::string hash_of(const fs::path& path, std::vector<char>& buffer) {
   Sha256 hash;
-  if (!hash_file(hash, path, buffer)) throw ResourceError("[train] '" + path.string() + "' cannot be read to its end; check the path, its permissions and the disk");
+  if (!hash_file(hash, path, buffer))
+    throw ResourceError("[train] '" + path.string() + "' cannot be read to its end; check the path, its permissions and the disk");
   return hash.hex();
 }
 
 }  // namespace
 
 ImageFiles::ImageFiles(std::vector<fs::path> files, std::vector<int64_t> labels, vision::InputSpec spec, AugmentOptions augmentation, int threads)
-    : files_(std::move(files)), labels_(std::move(labels)), spec_(std::move(spec)), augmentation_(augmentation), threads_(threads > 0 ? threads : this_machine().cores) {
+    : files_(std::move(files)),
+      labels_(std::move(labels)),
+      spec_(std::move(spec)),
+      augmentation_(augmentation),
+      threads_(threads > 0 ? threads : this_machine().cores) {
   if (files_.empty()) throw InvalidArgument("[train] there is no image to train on");
   if (!labels_.empty() && labels_.size() != files_.size())
     throw InvalidArgument("[train] " + std::to_string(files_.size()) + " images, but " + std::to_string(labels_.size()) + " labels");
@@ -54,9 +59,12 @@ std::string ImageFiles::identity() const {
   if (!identity_.empty()) return identity_;
   std::vector<std::string> hashes(files_.size());
   std::vector<std::vector<char>> buffers(static_cast<size_t>(threads_));
-  parallel_for(size(), threads_, [&](int worker, int64_t i) { hashes[static_cast<size_t>(i)] = hash_of(files_[static_cast<size_t>(i)], buffers[static_cast<size_t>(worker)]); });
+  parallel_for(size(), threads_, [&](int worker, int64_t i) {
+    hashes[static_cast<size_t>(i)] = hash_of(files_[static_cast<size_t>(i)], buffers[static_cast<size_t>(worker)]);
+  });
   Sha256 hash;
-  for (size_t i = 0; i < files_.size(); ++i) hash.update(files_[i].filename().string() + "\t" + hashes[i] + "\t" + std::to_string(labels_.empty() ? -1 : labels_[i]) + "\n");
+  for (size_t i = 0; i < files_.size(); ++i)
+    hash.update(files_[i].filename().string() + "\t" + hashes[i] + "\t" + std::to_string(labels_.empty() ? -1 : labels_[i]) + "\n");
   hash.update(vision::to_json(spec_).dump());
   return identity_ = hash.hex();
 }

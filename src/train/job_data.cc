@@ -47,9 +47,13 @@ class Meaning {
 class OfOutputs final : public Meaning {
  public:
   OfOutputs(const vision::InputSpec& input, int64_t outputs) : input_(input), outputs_(outputs) {}
-  [[nodiscard]] std::vector<int64_t> load(const std::string& source, const std::vector<fs::path>& files) override { return load_labels(source, files, input_, outputs_); }
+  [[nodiscard]] std::vector<int64_t> load(const std::string& source, const std::vector<fs::path>& files) override {
+    return load_labels(source, files, input_, outputs_);
+  }
   [[nodiscard]] int64_t of_number(int64_t label, const fs::path& file) override {
-    if (label >= outputs_) throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " + std::to_string(outputs_) + " outputs of the model");
+    if (label >= outputs_)
+      throw InvalidArgument("[train] '" + file.string() + "' has class " + std::to_string(label) + ", which is beyond the " +
+                            std::to_string(outputs_) + " outputs of the model");
     return label;
   }
 
@@ -66,7 +70,9 @@ class OfTwo final : public Meaning {
     return load_labels(source, files, [&](const std::string& label, const std::string& where) { return classes_.names().of(label, where); });
   }
   [[nodiscard]] int64_t of_number(int64_t label, const fs::path& file) override { return classes_.names().of(std::to_string(label), file.string()); }
-  std::string end(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out) override { return classes_.reduce(learned_from, held_out, is_own_); }
+  std::string end(std::vector<int64_t>& learned_from, std::vector<int64_t>& held_out) override {
+    return classes_.reduce(learned_from, held_out, is_own_);
+  }
 
  private:
   PositiveClasses classes_;
@@ -94,9 +100,7 @@ std::vector<std::string> take_out_unreadable(const TrainJob& job, std::vector<fs
     const auto at = static_cast<size_t>(i);
     try {
       static_cast<void>(vision::load_image(files[at]));
-    } catch (const Error& error) {
-      why[at] = "'" + files[at].string() + "': " + error.what();
-    }
+    } catch (const Error& error) { why[at] = "'" + files[at].string() + "': " + error.what(); }
     const std::lock_guard lock(of_bar);
     bar.advance(1);
   });
@@ -108,7 +112,8 @@ std::vector<std::string> take_out_unreadable(const TrainJob& job, std::vector<fs
 /// @throws InvalidArgument where there are too many of them.
 void tell_unreadable(const TrainJob& job, const std::vector<std::string>& unreadable) {
   if (static_cast<int64_t>(unreadable.size()) > job.most_unreadable)
-    throw InvalidArgument("[train] " + std::to_string(unreadable.size()) + " images cannot be read, more than the " + std::to_string(job.most_unreadable) + " of --most-unreadable; the first is " + unreadable[0]);
+    throw InvalidArgument("[train] " + std::to_string(unreadable.size()) + " images cannot be read, more than the " +
+                          std::to_string(job.most_unreadable) + " of --most-unreadable; the first is " + unreadable[0]);
   for (const auto& one : unreadable) log::warning("left out: " + one);
 }
 
@@ -116,7 +121,8 @@ void tell_unreadable(const TrainJob& job, const std::vector<std::string>& unread
 bool hold_labels(const std::vector<fs::path>& files) {
   const auto count = std::count_if(files.begin(), files.end(), vision::is_labelled_file);
   if (count > 0 && count < static_cast<int64_t>(files.size()))
-    throw InvalidArgument("[train] " + std::to_string(count) + " of " + std::to_string(files.size()) + " files hold labelled pictures (CIFAR's .bin, IDX), the others do not; give files of one kind");
+    throw InvalidArgument("[train] " + std::to_string(count) + " of " + std::to_string(files.size()) +
+                          " files hold labelled pictures (CIFAR's .bin, IDX), the others do not; give files of one kind");
   return count > 0;
 }
 
@@ -136,10 +142,13 @@ JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, Meani
     throw InvalidArgument("[train] CIFAR's and IDX files are not divided; give another one to measure on with --held-out");
   for (const auto& file : job.images)
     for (const auto& other : job.held_out)
-      if (fs::weakly_canonical(file) == fs::weakly_canonical(other)) throw InvalidArgument("[train] '" + file.string() + "' is held out too; what is measured on is never learned from");
+      if (fs::weakly_canonical(file) == fs::weakly_canonical(other))
+        throw InvalidArgument("[train] '" + file.string() + "' is held out too; what is measured on is never learned from");
   auto train = read_pictures(job.images, meaning), held_out = read_pictures(job.held_out, meaning);
   auto classes = meaning.end(train.labels, held_out.labels);
-  return {std::make_shared<Pictures>(std::move(train.images), std::move(train.labels), input, job.augmentation), std::make_shared<Pictures>(std::move(held_out.images), std::move(held_out.labels), input, AugmentOptions{}), {},
+  return {std::make_shared<Pictures>(std::move(train.images), std::move(train.labels), input, job.augmentation),
+          std::make_shared<Pictures>(std::move(held_out.images), std::move(held_out.labels), input, AugmentOptions{}),
+          {},
           std::move(classes)};
 }
 
@@ -153,7 +162,8 @@ JobData load(const TrainJob& job, const vision::InputSpec& input, Meaning& meani
   tell_unreadable(job, unreadable);
   auto classes = meaning.end(labels, held_out_labels);
   return {std::make_shared<ImageFiles>(files.learned_from, std::move(labels), input, job.augmentation, job.trainer.threads),
-          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{}, job.trainer.threads), std::move(unreadable), std::move(classes)};
+          std::make_shared<ImageFiles>(files.measured_on, std::move(held_out_labels), input, AugmentOptions{}, job.trainer.threads),
+          std::move(unreadable), std::move(classes)};
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ void put(Tensor& batch, const Tensor& part, size_t i, size_t count, int64_t inde
     batch = Tensor(part.dtype(), shape);
   }
   if (part.size_bytes() * count != batch.size_bytes())
-    throw InvalidArgument("[train] example " + std::to_string(index) + " has shape " + to_string(part.shape()) + ", others have " + to_string(batch.shape()));
+    throw InvalidArgument("[train] example " + std::to_string(index) + " has shape " + to_string(part.shape()) + ", others have " +
+                          to_string(batch.shape()));
   std::memcpy(batch.mutable_data() + i * part.size_bytes(), part.data(), part.size_bytes());
 }
 
@@ -55,12 +56,18 @@ struct Making {
   bool is_done = false;
 };
 
-/// Several decoders read examples of the same few batches at once. What they make follows from an example's place alone, and batches and errors come in the order of places, so their number changes no bit.
+/// Several decoders read examples of the same few batches at once. What they make follows from an example's place alone, and batches and errors come
+/// in the order of places, so their number changes no bit.
 class PrefetchingReader : public EpochReader {
  public:
   /// @param epochs  how many are read from `epoch` on.
   PrefetchingReader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& options, int64_t epoch, int64_t first, int64_t epochs)
-      : dataset_(std::move(dataset)), options_(options), epoch_(epoch), epochs_left_(epochs), order_(order_of(dataset_->size(), options, epoch)), next_(static_cast<size_t>(first * options.batch_size)) {
+      : dataset_(std::move(dataset)),
+        options_(options),
+        epoch_(epoch),
+        epochs_left_(epochs),
+        order_(order_of(dataset_->size(), options, epoch)),
+        next_(static_cast<size_t>(first * options.batch_size)) {
     try {
       for (int i = 0; i < std::max(1, options.decoders); ++i) threads_.emplace_back([this] { work(); });
     } catch (const std::system_error&) {
@@ -94,7 +101,8 @@ class PrefetchingReader : public EpochReader {
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [&] { return is_stopped_ || is_over_ || has_untaken() || under_way_.size() < static_cast<size_t>(std::max(1, options_.ahead)); });
+      changed_.wait(lock,
+                    [&] { return is_stopped_ || is_over_ || has_untaken() || under_way_.size() < static_cast<size_t>(std::max(1, options_.ahead)); });
       if (is_stopped_) return;
       if (!has_untaken() && !begin()) return;
       auto& making = *under_way_.back();  // it stays there until it is done
@@ -129,9 +137,7 @@ class PrefetchingReader : public EpochReader {
         under_way_.push_back(std::move(making));
         next_ = end;
       }
-    } catch (...) {
-      failure_ = std::current_exception(), is_over_ = true;
-    }
+    } catch (...) { failure_ = std::current_exception(), is_over_ = true; }
     changed_.notify_all();
     return !is_over_;
   }
@@ -142,9 +148,7 @@ class PrefetchingReader : public EpochReader {
       const auto place = options_.order ? static_cast<int64_t>(making.first + i) : index;  // an order may name an example more than once
       Rng rng(mixed(options_.seed, static_cast<uint64_t>(making.epoch), static_cast<uint64_t>(place)));
       making.examples[i] = dataset_->get(index, options_.augment ? &rng : nullptr);
-    } catch (...) {
-      making.failures[i] = std::current_exception();
-    }
+    } catch (...) { making.failures[i] = std::current_exception(); }
   }
 
   static void assemble(Making& making) {
@@ -160,18 +164,16 @@ class PrefetchingReader : public EpochReader {
         batch.other_labels.push_back(example.other_label);
         batch.other_shares.push_back(example.other_share);
       }
-    } catch (...) {
-      making.failure = std::current_exception();
-    }
+    } catch (...) { making.failure = std::current_exception(); }
   }
 
   std::shared_ptr<const Dataset> dataset_;
   LoaderOptions options_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  int64_t epoch_, epochs_left_;  // of the batch that begins next, and how many there are with it
-  std::vector<int64_t> order_;   // of that epoch
-  size_t next_;                  // that batch's first place
+  int64_t epoch_, epochs_left_;                    // of the batch that begins next, and how many there are with it
+  std::vector<int64_t> order_;                     // of that epoch
+  size_t next_;                                    // that batch's first place
   std::deque<std::unique_ptr<Making>> under_way_;  // in their order; at most options_.ahead
   std::exception_ptr failure_;                     // of an order
   bool is_over_ = false, is_stopped_ = false;
@@ -190,7 +192,9 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const LoaderOptions& opti
 
 int64_t Loader::batches() const { return (examples_ + options_.batch_size - 1) / options_.batch_size; }
 
-std::unique_ptr<EpochReader> Loader::epoch(int64_t epoch, int64_t first) const { return std::make_unique<PrefetchingReader>(dataset_, options_, epoch, first, 1); }
+std::unique_ptr<EpochReader> Loader::epoch(int64_t epoch, int64_t first) const {
+  return std::make_unique<PrefetchingReader>(dataset_, options_, epoch, first, 1);
+}
 
 std::unique_ptr<EpochReader> Loader::from(int64_t batch) const {
   return std::make_unique<PrefetchingReader>(dataset_, options_, batch / batches(), batch % batches(), std::numeric_limits<int64_t>::max());

@@ -11,7 +11,8 @@ namespace scissionlite::train {
 torch::Tensor cross_entropy(const torch::Tensor& logits, const std::vector<int64_t>& labels, double smoothing) {
   constexpr int64_t kUnknown = -1;
   const auto wanted = integers_for(logits, labels);
-  if (std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label == kUnknown; })) throw InvalidArgument("[train] no example of this batch has a label");
+  if (std::all_of(labels.begin(), labels.end(), [](int64_t label) { return label == kUnknown; }))
+    throw InvalidArgument("[train] no example of this batch has a label");
   return at::cross_entropy_loss(logits.flatten(1), wanted, {}, at::Reduction::Mean, kUnknown, smoothing);
 }
 

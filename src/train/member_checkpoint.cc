@@ -25,7 +25,8 @@ void keep_as(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-MemberCheckpoints::MemberCheckpoints(fs::path file, Json identity, Collective& members) : file_(of_member(file, members)), before_(file_.string() + ".before"), identity_(std::move(identity)), members_(members) {}
+MemberCheckpoints::MemberCheckpoints(fs::path file, Json identity, Collective& members)
+    : file_(of_member(file, members)), before_(file_.string() + ".before"), identity_(std::move(identity)), members_(members) {}
 
 void MemberCheckpoints::save(Checkpoint checkpoint) const {
   checkpoint.header["identity"] = identity_;
@@ -110,7 +111,9 @@ std::optional<MemberCheckpoints::Resumed> MemberCheckpoints::resume() const {
   }
   const bool is_owner = members_.rank() == owner;
   const auto bytes = bytes_of(owner, is_owner ? read_file(file_) : "");
-  if (is_owner) log::warning("members have no state in common; all go on from that of rank " + std::to_string(owner) + ", behind " + std::to_string(newest_of_all) + " averages: '" + file_.string() + "'");
+  if (is_owner)
+    log::warning("members have no state in common; all go on from that of rank " + std::to_string(owner) + ", behind " +
+                 std::to_string(newest_of_all) + " averages: '" + file_.string() + "'");
   else write_file(file_, bytes);
   return Resumed{read_checkpoint(file_), /*is_own=*/false};
 }

@@ -21,8 +21,8 @@ class MemberCheckpoints {
     Checkpoint state;
     bool is_own = true;  // else what one member had, which all go on from
   };
-  /// A round of all members: of the newest state that all of them have. Where there is none, as the run had other members, all go on from the newest that one of them has.
-  /// nullopt: there is nothing to go on from. @throws InvalidArgument: damaged, or of another run (names the difference).
+  /// A round of all members: of the newest state that all of them have. Where there is none, as the run had other members, all go on from the newest
+  /// that one of them has. nullopt: there is nothing to go on from. @throws InvalidArgument: damaged, or of another run (names the difference).
   [[nodiscard]] std::optional<Resumed> resume() const;
 
  private:

@@ -27,7 +27,8 @@ Example Mixtures::get(int64_t index, Rng* rng) const {
   const double s = beta(alpha_, *rng), share = std::min(s, 1 - s);  // mostly what the index says
   const auto other = images_->get(static_cast<int64_t>(rng->below(static_cast<uint64_t>(images_->size()))), rng);
   if (other.input.shape() != example.input.shape() || other.input.dtype() != Dtype::kF32)
-    throw InvalidArgument("[train] images of shapes " + to_string(example.input.shape()) + " and " + to_string(other.input.shape()) + " cannot be mixed; train without --mixup");
+    throw InvalidArgument("[train] images of shapes " + to_string(example.input.shape()) + " and " + to_string(other.input.shape()) +
+                          " cannot be mixed; train without --mixup");
   example.input = example.input.clone();
   const auto to = example.input.mutable_as<float>();
   const auto from = other.input.as<float>();

@@ -198,7 +198,8 @@ Values Module::run(const Values& given, const std::vector<std::string>& wanted) 
     values[name] = tensor.is_floating_point() ? as_computed(tensor) : tensor;
     if (tensor.dim() > 0) batch = tensor.size(0);
   }
-  if (const auto it = graph_.inputs.empty() ? given.end() : given.find(graph_.inputs[0].name); it != given.end() && it->second.dim() > 0) batch = it->second.size(0);  // others may be steps
+  if (const auto it = graph_.inputs.empty() ? given.end() : given.find(graph_.inputs[0].name); it != given.end() && it->second.dim() > 0)
+    batch = it->second.size(0);  // others may be steps
   const auto& steps = plan(given, wanted);
   for (size_t i = 0; i < steps.nodes.size(); ++i) {
     run_node(steps.nodes[i], batch, values);

@@ -12,12 +12,15 @@ torch::Tensor cross_entropies(const torch::Tensor& logit, const torch::Tensor& i
 class CrossEntropy final : public Objective {
  public:
   explicit CrossEntropy(const ObjectiveOptions&) {}
-  [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override { return cross_entropies(logit, is_positive).mean(); }
+  [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override {
+    return cross_entropies(logit, is_positive).mean();
+  }
 };
 
 class WeightedCrossEntropy final : public Objective {
  public:
-  explicit WeightedCrossEntropy(const ObjectiveOptions& options) : of_positives_(0.5 / options.positive_rate), of_negatives_(0.5 / (1 - options.positive_rate)) {}
+  explicit WeightedCrossEntropy(const ObjectiveOptions& options)
+      : of_positives_(0.5 / options.positive_rate), of_negatives_(0.5 / (1 - options.positive_rate)) {}
   [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override {
     return (cross_entropies(logit, is_positive) * (is_positive * (of_positives_ - of_negatives_) + of_negatives_)).mean();
   }
@@ -43,15 +46,17 @@ class Focal final : public Objective {
   double focus_;
 };
 
-/// F = (1 - p) (h - a)^2 1+ + p (h - b)^2 1- + 2 (m + alpha) (p h 1- - (1 - p) h 1+) - p (1 - p) alpha^2, minimised over the model, a and b and maximised over alpha,
-/// where it is p (1 - p) (E[(m - h+ + h-)^2] - m^2).
-/// Source: Guo et al., Communication-Efficient Distributed Stochastic AUC Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Eq. 3; differs in: a margin m, and cross-entropy beside it where it has a weight.
-/// The area says where scores are wrong by pairs, and little of how far: with cross-entropy beside it a network learns from its first step.
+/// F = (1 - p) (h - a)^2 1+ + p (h - b)^2 1- + 2 (m + alpha) (p h 1- - (1 - p) h 1+) - p (1 - p) alpha^2, minimised over the model, a and b and
+/// maximised over alpha, where it is p (1 - p) (E[(m - h+ + h-)^2] - m^2). Source: Guo et al., Communication-Efficient Distributed Stochastic AUC
+/// Maximization with Deep Neural Networks, ICML 2020 (arXiv 2005.02426), Eq. 3; differs in: a margin m, and cross-entropy beside it where it has a
+/// weight. The area says where scores are wrong by pairs, and little of how far: with cross-entropy beside it a network learns from its first step.
 class AreaUnderCurve final : public Objective {
  public:
   explicit AreaUnderCurve(const ObjectiveOptions& options) : p_(options.positive_rate), margin_(options.margin), entropy_(options.entropy) {
-    if (!(margin_ > 0)) throw InvalidArgument("[train] the margin between positives and negatives is " + format_fixed(margin_, 3) + "; expected more than 0");
-    if (!(entropy_ >= 0)) throw InvalidArgument("[train] the weight of cross-entropy beside the area is " + format_fixed(entropy_, 3) + "; expected at least 0");
+    if (!(margin_ > 0))
+      throw InvalidArgument("[train] the margin between positives and negatives is " + format_fixed(margin_, 3) + "; expected more than 0");
+    if (!(entropy_ >= 0))
+      throw InvalidArgument("[train] the weight of cross-entropy beside the area is " + format_fixed(entropy_, 3) + "; expected at least 0");
   }
   [[nodiscard]] torch::Tensor loss(const torch::Tensor& logit, const torch::Tensor& is_positive) override {
     const auto h = at::sigmoid(logit), is_negative = 1 - is_positive;
@@ -76,7 +81,8 @@ class AreaUnderCurve final : public Objective {
 
  private:
   double p_, margin_, entropy_;
-  torch::Tensor a_ = torch::zeros({1}, torch::kFloat).requires_grad_(), b_ = torch::zeros({1}, torch::kFloat).requires_grad_(), alpha_ = torch::zeros({1}, torch::kFloat).requires_grad_();
+  torch::Tensor a_ = torch::zeros({1}, torch::kFloat).requires_grad_(), b_ = torch::zeros({1}, torch::kFloat).requires_grad_(),
+                alpha_ = torch::zeros({1}, torch::kFloat).requires_grad_();
 };
 
 struct Kind {
@@ -84,7 +90,8 @@ struct Kind {
   std::unique_ptr<Objective> (*make)(const ObjectiveOptions&);
 };
 constexpr Kind kKinds[] = {
-#define SCISSIONLITE_OBJECTIVE(type, name, summary) {name, [](const ObjectiveOptions& options) -> std::unique_ptr<Objective> { return std::make_unique<type>(options); }},
+#define SCISSIONLITE_OBJECTIVE(type, name, summary) \
+  {name, [](const ObjectiveOptions& options) -> std::unique_ptr<Objective> { return std::make_unique<type>(options); }},
 #include "train/objectives.inc"
 #undef SCISSIONLITE_OBJECTIVE
 };

@@ -1,5 +1,5 @@
-// What training minimises where images are positive or negative: cross-entropy and its weighted forms, or the area under the ROC curve as a minimum and a maximum.
-// Private to train/.
+// What training minimises where images are positive or negative: cross-entropy and its weighted forms, or the area under the ROC curve as a minimum
+// and a maximum. Private to train/.
 #pragma once
 
 #include <memory>

@@ -13,7 +13,8 @@ struct Scores {
   std::vector<float> logits, is_positive;
   explicit Scores(uint64_t seed, int positives = 7, int negatives = 19) {
     Rng rng(seed);
-    for (int i = 0; i < positives + negatives; ++i) logits.push_back(static_cast<float>(rng.uniform(-3, 3))), is_positive.push_back(i < positives ? 1.0F : 0.0F);
+    for (int i = 0; i < positives + negatives; ++i)
+      logits.push_back(static_cast<float>(rng.uniform(-3, 3))), is_positive.push_back(i < positives ? 1.0F : 0.0F);
   }
   [[nodiscard]] double rate() const {
     double sum = 0;
@@ -45,7 +46,8 @@ TEST(Objective, AreaUnderCurveIsAboutPairs) {
       double pairs = 0, count = 0;
       for (size_t i = 0; i < scores.logits.size(); ++i)
         for (size_t j = 0; j < scores.logits.size(); ++j)
-          if (scores.is_positive[i] > 0 && scores.is_positive[j] == 0) pairs += (margin - scores.h(i) + scores.h(j)) * (margin - scores.h(i) + scores.h(j)), ++count;
+          if (scores.is_positive[i] > 0 && scores.is_positive[j] == 0)
+            pairs += (margin - scores.h(i) + scores.h(j)) * (margin - scores.h(i) + scores.h(j)), ++count;
       const double expected = p * (1 - p) * (pairs / count - margin * margin);
       const double a = scores.mean(true), b = scores.mean(false);
       set(auc->minimised(), "auc/a", a), set(auc->minimised(), "auc/b", b);
@@ -99,7 +101,8 @@ TEST(Objective, CrossEntropyStandsBesideTheAreaByItsWeight) {
   const ObjectiveOptions options{.positive_rate = scores.rate()};
   auto with = options;
   with.entropy = 0.3;
-  EXPECT_NEAR(scores.loss(*make_objective("auc", with)), scores.loss(*make_objective("auc", options)) + 0.3 * scores.loss(*make_objective("cross-entropy", options)), 1e-6);
+  EXPECT_NEAR(scores.loss(*make_objective("auc", with)),
+              scores.loss(*make_objective("auc", options)) + 0.3 * scores.loss(*make_objective("cross-entropy", options)), 1e-6);
   with.entropy = -1;
   EXPECT_THROW((void)make_objective("auc", with), InvalidArgument);
 }

@@ -30,7 +30,7 @@ std::optional<Role> role_of(const Node& node, size_t i) {
 
 /// Operators through which a weight is still that weight.
 bool passes_weights(const std::string& type) {
-  static const std::set<std::string> types{"Reshape",  "Unsqueeze", "Squeeze",        "Flatten",         "Transpose",
+  static const std::set<std::string> types{"Reshape",  "Unsqueeze", "Squeeze",        "Flatten",          "Transpose",
                                            "Identity", "Cast",      "QuantizeLinear", "DequantizeLinear", "FakeQuantize"};
   return types.count(type) > 0;
 }
@@ -83,8 +83,9 @@ class Finder {
   }
 
   bool is_constant_scaled(const Node& node) const {
-    return node.int_attribute("block_size", 0) == 0 && std::all_of(node.inputs.begin() + 1, node.inputs.end(),
-                       [&](const auto& name) { return name.empty() || graph_.initializers.count(name) > 0; });
+    return node.int_attribute("block_size", 0) == 0 && std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](const auto& name) {
+             return name.empty() || graph_.initializers.count(name) > 0;
+           });
   }
 
   void add(Parameter parameter, Role role, const Node& node) {

@@ -18,7 +18,12 @@ std::vector<Pass::Feature> Pass::read_features(const std::vector<std::string>& t
 }
 
 Pass::Pass(Module& student, std::string given, Module* teacher, const TrainJob& job, Values more)
-    : student_(student), given_(std::move(given)), teacher_(teacher), job_(job), features_(read_features(job.distill.features)), more_(std::move(more)) {
+    : student_(student),
+      given_(std::move(given)),
+      teacher_(teacher),
+      job_(job),
+      features_(read_features(job.distill.features)),
+      more_(std::move(more)) {
   logits_ = logits_value(student.graph());
   for (const auto& feature : features_) wanted_.push_back(feature.student), wanted_of_teacher_.push_back(feature.teacher);
   wanted_.push_back(logits_);

@@ -19,11 +19,11 @@
 namespace scissionlite::train {
 namespace {
 
-constexpr size_t kShown = 4;                             // pictures kept for the report
-constexpr const char* kPictureCodec = "jpeg-q90-444";    // that they are kept in
-constexpr const char* kBaselineCodec = "jpeg-q75-420";   // of the picture sent as it is
-constexpr int kMeasuringVersion = 1;                     // raised when the way of measuring changes
-constexpr int kSmallest = 16;                            // pixels each way: SSIM's window is 11
+constexpr size_t kShown = 4;                            // pictures kept for the report
+constexpr const char* kPictureCodec = "jpeg-q90-444";   // that they are kept in
+constexpr const char* kBaselineCodec = "jpeg-q75-420";  // of the picture sent as it is
+constexpr int kMeasuringVersion = 1;                    // raised when the way of measuring changes
+constexpr int kSmallest = 16;                           // pixels each way: SSIM's window is 11
 
 struct Case {
   Cut cut;
@@ -42,12 +42,15 @@ struct Judged {
     similarity.push_back(ssim(original, rebuilt));
     if (shown.size() < kShown) shown.push_back(as_text(rebuilt));
   }
-  [[nodiscard]] PrivacyRow row(const std::string& name) const { return {.candidate = name, .quality = rebuild_quality(psnr, similarity), .pictures = shown}; }
+  [[nodiscard]] PrivacyRow row(const std::string& name) const {
+    return {.candidate = name, .quality = rebuild_quality(psnr, similarity), .pictures = shown};
+  }
 };
 
 class Measurement {
  public:
-  explicit Measurement(const PrivacyJob& job) : job_(job), graph_(load_model(job.model)), engine_(job.engine.empty() ? default_backend() : job.engine) {
+  explicit Measurement(const PrivacyJob& job)
+      : job_(job), graph_(load_model(job.model)), engine_(job.engine.empty() ? default_backend() : job.engine) {
     if (graph_.inputs.size() != 1)
       throw Unsupported("[privacy] the model has " + std::to_string(graph_.inputs.size()) + " inputs; pictures are rebuilt for models of one image");
     vision::check_fits(job.input, graph_, job.model.string());
@@ -55,7 +58,8 @@ class Measurement {
     split_ = hold_out(job.images, {}, job.holdout, "privacy");
     size_ = picture_size(job.input, job.size);
     if (std::min(size_.width, size_.height) < kSmallest)
-      throw InvalidArgument("[privacy] pictures of " + std::to_string(size_.width) + " x " + std::to_string(size_.height) + " pixels, expected at least " + std::to_string(kSmallest) + " each way; give a larger --size");
+      throw InvalidArgument("[privacy] pictures of " + std::to_string(size_.width) + " x " + std::to_string(size_.height) +
+                            " pixels, expected at least " + std::to_string(kSmallest) + " each way; give a larger --size");
     list_cases();
     check_writable(job.output);
     start_table();
@@ -81,15 +85,28 @@ class Measurement {
   void list_cases() {
     for (const auto& cut : choose_cuts(ops::find_costed_cuts(graph_), job_.cuts))
       for (const auto& tl : choose_tls(cut, job_.tls, job_.shelf)) cases_.push_back({cut, tl});
-    if (cases_.empty()) throw InvalidArgument("[privacy] no candidate is left of the cuts and transfer layers given; `scissionlite inspect --cuts` lists cuts");
+    if (cases_.empty())
+      throw InvalidArgument("[privacy] no candidate is left of the cuts and transfer layers given; `scissionlite inspect --cuts` lists cuts");
   }
 
   /// All that decides the numbers beside the candidate.
   [[nodiscard]] Json job_facts(const std::string& sha256) const {
-    return {{"model_sha256", sha256}, {"input_sha256", sha256_hex(vision::to_json(job_.input).dump())}, {"trained_on_sha256", split_.learned_from_sha256},
-            {"held_out_sha256", split_.measured_on_sha256}, {"width", size_.width}, {"height", size_.height}, {"views", job_.views}, {"flip", job_.augmentation.flip},
-            {"crop", job_.augmentation.crop}, {"epochs", job_.epochs}, {"patience", job_.patience}, {"rate", job_.rate}, {"batch_size", job_.batch_size},
-            {"seed", job_.seed}, {"engine", engine_}, {"version", kMeasuringVersion}};
+    return {{"model_sha256", sha256},
+            {"input_sha256", sha256_hex(vision::to_json(job_.input).dump())},
+            {"trained_on_sha256", split_.learned_from_sha256},
+            {"held_out_sha256", split_.measured_on_sha256},
+            {"width", size_.width},
+            {"height", size_.height},
+            {"views", job_.views},
+            {"flip", job_.augmentation.flip},
+            {"crop", job_.augmentation.crop},
+            {"epochs", job_.epochs},
+            {"patience", job_.patience},
+            {"rate", job_.rate},
+            {"batch_size", job_.batch_size},
+            {"seed", job_.seed},
+            {"engine", engine_},
+            {"version", kMeasuringVersion}};
   }
 
   void start_table() {
@@ -100,8 +117,14 @@ class Measurement {
       check_same_run(table_.job, facts, job_.output.string());
       return;
     }
-    table_ = {.model_sha256 = sha256, .images = static_cast<int64_t>(trained_on().size()), .held_out = static_cast<int64_t>(held_out().size()), .images_sha256 = split_.measured_on_sha256,
-              .width = size_.width, .height = size_.height, .job = facts, .command = job_.command};
+    table_ = {.model_sha256 = sha256,
+              .images = static_cast<int64_t>(trained_on().size()),
+              .held_out = static_cast<int64_t>(held_out().size()),
+              .images_sha256 = split_.measured_on_sha256,
+              .width = size_.width,
+              .height = size_.height,
+              .job = facts,
+              .command = job_.command};
   }
 
   [[nodiscard]] bool is_known(const Case& given) const {
@@ -109,7 +132,8 @@ class Measurement {
     if (!row) return false;
     const bool is_same = row->tl_sha256 == job_.shelf.content_hash(given.tl);
     if (is_same) log::info("[privacy] " + given.key() + " is there already");
-    else log::warning("[privacy] " + given.key() + " in '" + job_.output.string() + "' is of another transfer layer of that name; it is measured again");
+    else
+      log::warning("[privacy] " + given.key() + " in '" + job_.output.string() + "' is of another transfer layer of that name; it is measured again");
     return is_same;
   }
 
@@ -119,7 +143,9 @@ class Measurement {
     write_json(job_.output, to_json(table_));
   }
 
-  [[nodiscard]] vision::Image shrunk(const vision::Image& image) const { return vision::resize(image, size_.width, size_.height, vision::Filter::kBilinear); }
+  [[nodiscard]] vision::Image shrunk(const vision::Image& image) const {
+    return vision::resize(image, size_.width, size_.height, vision::Filter::kBilinear);
+  }
   [[nodiscard]] vision::Image seen(const fs::path& path) const {
     return while_doing("reading '" + path.string() + "'", [&] { return vision::resize_and_crop(vision::load_image(path), job_.input); });
   }
@@ -166,9 +192,19 @@ class Measurement {
     const auto fit = sender.send(trained_on(), options);
     options.views = 1;
     const auto judged = sender.send(held_out(), options);
-    Rebuilder rebuilder(fit, judged, {.epochs = job_.epochs, .patience = job_.patience, .batch_size = job_.batch_size, .rate = job_.rate, .seed = job_.seed, .threads = job_.threads});
+    Rebuilder rebuilder(fit, judged,
+                        {.epochs = job_.epochs,
+                         .patience = job_.patience,
+                         .batch_size = job_.batch_size,
+                         .rate = job_.rate,
+                         .seed = job_.seed,
+                         .threads = job_.threads});
     const auto rebuilt = rebuilder.run(table_.originals.size());
-    PrivacyRow row{.candidate = given.key(), .quality = rebuilt.quality, .best_epoch = rebuilt.best_epoch, .examples = fit.size(), .tl_sha256 = job_.shelf.content_hash(given.tl)};
+    PrivacyRow row{.candidate = given.key(),
+                   .quality = rebuilt.quality,
+                   .best_epoch = rebuilt.best_epoch,
+                   .examples = fit.size(),
+                   .tl_sha256 = job_.shelf.content_hash(given.tl)};
     for (const auto& picture : rebuilt.pictures) row.pictures.push_back(as_text(picture));
     return row;
   }

@@ -13,22 +13,22 @@
 namespace scissionlite::train {
 
 struct PrivacyJob {
-  fs::path model, output;            // output: privacy.json, written after each candidate
-  std::vector<fs::path> images;      // unlabelled
-  std::string holdout = "0.2";       // count or share of `images`: rebuilt pictures are judged on these, nothing is trained on them
+  fs::path model, output;        // output: privacy.json, written after each candidate
+  std::vector<fs::path> images;  // unlabelled
+  std::string holdout = "0.2";   // count or share of `images`: rebuilt pictures are judged on these, nothing is trained on them
   vision::InputSpec input;
-  std::vector<std::string> cuts;     // see choose_cuts
+  std::vector<std::string> cuts;          // see choose_cuts
   std::vector<std::string> tls{"uint8"};  // see choose_tls
-  transfer::Shelf shelf;             // TLs fitted beforehand
-  int size = 64;                     // longer side of the rebuilt picture; at most the model's input
-  int64_t views = 4;                 // of an image: the first as at inference, the others augmented
+  transfer::Shelf shelf;                  // TLs fitted beforehand
+  int size = 64;                          // longer side of the rebuilt picture; at most the model's input
+  int64_t views = 4;                      // of an image: the first as at inference, the others augmented
   AugmentOptions augmentation{.flip = true, .crop = 0.5, .jitter = 0};
   int64_t epochs = 30;
-  int64_t patience = 5;              // epochs without a better PSNR on the held-out images
-  double rate = 2e-3;                // of Adam
+  int64_t patience = 5;  // epochs without a better PSNR on the held-out images
+  double rate = 2e-3;    // of Adam
   int64_t batch_size = 16;
   uint64_t seed = 1;
-  std::string engine;                // that runs head and transfer layer; "": the default
+  std::string engine;  // that runs head and transfer layer; "": the default
   int threads = 0;
   std::string command;
 };

@@ -6,7 +6,8 @@
 namespace scissionlite::train {
 namespace {
 
-double cost_between(const compress::NetworkSize& whole, const compress::NetworkSize& more, const compress::NetworkSize& less, const CostWeights& weights) {
+double cost_between(const compress::NetworkSize& whole, const compress::NetworkSize& more, const compress::NetworkSize& less,
+                    const CostWeights& weights) {
   const auto share = [](int64_t all, int64_t gone) { return all > 0 ? static_cast<double>(gone) / static_cast<double>(all) : 0; };
   return weights.parameters * share(whole.parameters, more.parameters - less.parameters) + weights.macs * share(whole.macs, more.macs - less.macs);
 }

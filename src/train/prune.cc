@@ -48,7 +48,7 @@ struct Gated {
 struct Needed {
   std::map<std::string, float> gates;  // as applied
   Graph without_blocks;
-  std::set<int> classes;               // of `channels`
+  std::set<int> classes;  // of `channels`
   std::vector<compress::Layer> layers;
   std::map<int, double> magnitude;
   compress::Channels channels;
@@ -76,15 +76,19 @@ struct Needed {
   }
 };
 
-double wanted(const std::optional<double>& budget, int64_t whole) { return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget; }
+double wanted(const std::optional<double>& budget, int64_t whole) {
+  return !budget ? INFINITY : *budget <= 1 ? *budget * static_cast<double>(whole) : *budget;
+}
 
 class Pruner {
  public:
   explicit Pruner(const PruneJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "prune")) {
     if (job.search_epochs < 1 || job.strength < 0 || job.threshold_share < 0 || job.threshold_share >= 1)
       throw InvalidArgument("[prune] search epochs of at least 1, a strength of at least 0 and a threshold share in [0, 1) are needed");
-    if (job.width_multiple < 1) throw InvalidArgument("[prune] widths are to be multiples of " + std::to_string(job.width_multiple) + "; expected at least 1");
-    if (job.budget.latency_us && job.profile.empty()) throw InvalidArgument("[prune] a budget of latency (--latency-ms) needs the times of a machine; give the model's profile with --profile");
+    if (job.width_multiple < 1)
+      throw InvalidArgument("[prune] widths are to be multiples of " + std::to_string(job.width_multiple) + "; expected at least 1");
+    if (job.budget.latency_us && job.profile.empty())
+      throw InvalidArgument("[prune] a budget of latency (--latency-ms) needs the times of a machine; give the model's profile with --profile");
     if (!job.profile.empty()) read_profile();
     if (!job.report.empty()) check_writable(job.report);
   }
@@ -116,16 +120,23 @@ class Pruner {
     log::info("latency is predicted from " + std::to_string(latency_->pieces()) + " pieces of the model, as timed on '" + machine_ + "'");
   }
   /// Latency in microseconds; nothing where there is no profile.
-  [[nodiscard]] std::optional<double> predict(const compress::Channels& channels, const std::set<int>& removed) const { return latency_ ? std::optional(latency_->us(channels, removed)) : std::nullopt; }
+  [[nodiscard]] std::optional<double> predict(const compress::Channels& channels, const std::set<int>& removed) const {
+    return latency_ ? std::optional(latency_->us(channels, removed)) : std::nullopt;
+  }
   /// How much of the way to each budget is done: 1 where it is met or not given, 0 where nothing has gone yet.
   struct SharesMet {
     double parameters, work;  // work: of multiply-accumulates and latency, whichever is behind
   };
   [[nodiscard]] SharesMet shares_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
-    const auto share = [](double whole, double left, double wanted) { return whole > wanted ? std::clamp((whole - left) / (whole - wanted), 0.0, 1.0) : 1; };
-    const auto of = [&](int64_t whole, int64_t left, const std::optional<double>& budget) { return share(static_cast<double>(whole), static_cast<double>(left), wanted(budget, whole)); };
+    const auto share = [](double whole, double left, double wanted) {
+      return whole > wanted ? std::clamp((whole - left) / (whole - wanted), 0.0, 1.0) : 1;
+    };
+    const auto of = [&](int64_t whole, int64_t left, const std::optional<double>& budget) {
+      return share(static_cast<double>(whole), static_cast<double>(left), wanted(budget, whole));
+    };
     return {of(whole_.parameters, size.parameters, job_.budget.parameters),
-            std::min(of(whole_.macs, size.macs, job_.budget.macs), job_.budget.latency_us ? share(latency_->whole_us(), *latency_us, *job_.budget.latency_us) : 1)};
+            std::min(of(whole_.macs, size.macs, job_.budget.macs),
+                     job_.budget.latency_us ? share(latency_->whole_us(), *latency_us, *job_.budget.latency_us) : 1)};
   }
   [[nodiscard]] double share_met(const compress::NetworkSize& size, const std::optional<double>& latency_us) const {
     const auto shares = shares_met(size, latency_us);
@@ -155,7 +166,12 @@ class Pruner {
     std::optional<WayToBudget> way;
     if (job_.budget.is_given()) way.emplace(prunable, job_.width_multiple);
     PruneSearch search(prunable, job_.strength, cost_weights({0, 0}), job.trainer.schedule, way ? &*way : nullptr);
-    GraphJob what{.graph = gated.graph, .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(), .given = search.gates(), .kept = search.state()};
+    GraphJob what{.graph = gated.graph,
+                  .selection = {job.train, job.freeze, {}, ""},
+                  .straight_through = false,
+                  .identity = identity(),
+                  .given = search.gates(),
+                  .kept = search.state()};
     if (way) what.kept.merge(way->state());
     std::optional<Found> found;
     what.after_step = [&](Module& module, const Trainer::Step& step) {
@@ -183,7 +199,9 @@ class Pruner {
   }
 
   [[nodiscard]] Json identity() const {
-    Json out{{"prune", {job_.search_epochs, train_.trainer.epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels, job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
+    Json out{{"prune",
+              {job_.search_epochs, train_.trainer.epochs, job_.strength, job_.threshold_share, job_.blocks, job_.channels,
+               job_.budget.parameters.value_or(0), job_.budget.macs.value_or(0)}}};
     if (job_.width_multiple != 1) out["width_multiple"] = job_.width_multiple;
     if (job_.budget.latency_us) out["latency"] = {*job_.budget.latency_us, sha256_hex(read_file(job_.profile))};
     return out;
@@ -200,16 +218,20 @@ class Pruner {
   void log_what_is_left(const Needed& needed, const Trainer::Step& step) const {
     const auto size = compress::size_without(needed.channels, needed.classes);
     const auto latency_us = predict(needed.channels, needed.classes);
-    log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) + " parameters, " + std::to_string(size.macs) + " multiply-accumulates" +
+    log::info("left after step " + std::to_string(step.number) + " of " + std::to_string(step.total) + ": " + std::to_string(size.parameters) +
+              " parameters, " + std::to_string(size.macs) + " multiply-accumulates" +
               (latency_us ? ", " + format_us(*latency_us) + " predicted on '" + machine_ + "'" : ""));
   }
 
   /// What has gone stays away; what is to leave next is chosen, unless the budgets are met.
-  void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Found& now, const Needed& needed, const Module& module, const Trainer::Step& step) const {
+  void follow(WayToBudget& way, const PruneSearch& search, const Prunable& prunable, const Found& now, const Needed& needed, const Module& module,
+              const Trainer::Step& step) const {
     way.hold(compress::small_classes(prunable.channels(), prunable.layers(), now.magnitude, job_.threshold_share, job_.width_multiple));
     const auto shares = shares_met(compress::size_without(needed.channels, needed.classes), predict(needed.channels, needed.classes));
     if (std::min(shares.parameters, shares.work) == 1) return way.end();
-    const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) { return share_met(left, predict(prunable.channels(), away)); };
+    const auto met = [&](const compress::NetworkSize& left, const std::set<int>& away) {
+      return share_met(left, predict(prunable.channels(), away));
+    };
     way.follow(met, cost_weights(shares), module, search.gates(), step);
   }
 
@@ -297,8 +319,11 @@ Json to_json(const PruneReport& report) {
            {"score", Json::object()},
            {"search", to_json(report.search)},
            {"tuning", to_json(report.tuning)}};
-  if (report.predicted) out["predicted_latency_us"] = {{"machine", report.predicted->machine}, {"before", report.predicted->before_us}, {"after", report.predicted->after_us}};
-  for (const auto& layer : report.layers) out["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}, {"magnitudes", layer.magnitudes}});
+  if (report.predicted)
+    out["predicted_latency_us"] = {
+        {"machine", report.predicted->machine}, {"before", report.predicted->before_us}, {"after", report.predicted->after_us}};
+  for (const auto& layer : report.layers)
+    out["layers"].push_back({{"name", layer.name}, {"channels", layer.channels}, {"kept", layer.kept}, {"magnitudes", layer.magnitudes}});
   for (const auto& block : report.blocks) out["blocks"].push_back({{"name", block.name}, {"gate", block.gate}});
   add_score(out["score"], "before", report.before);
   add_score(out["score"], "searched", report.searched);

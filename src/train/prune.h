@@ -19,15 +19,15 @@ struct PruneBudget {
 };
 
 struct PruneJob {
-  TrainJob train;               // its epochs are those of the fine-tuning; distilled from the model itself by default
+  TrainJob train;  // its epochs are those of the fine-tuning; distilled from the model itself by default
   int64_t search_epochs = 10;
-  double strength = 1;          // of the penalty: see PruneSearch
+  double strength = 1;            // of the penalty: see PruneSearch
   double threshold_share = 1e-3;  // of a layer's sum of squared scales that may go with its small channels
   int64_t width_multiple = 1;     // what is left of a layer is a multiple of it, or all
   bool blocks = true, channels = true;
   PruneBudget budget;
-  fs::path profile;             // of the model, for the latency predicted; empty: none, and no budget of latency
-  fs::path report;              // JSON; empty: none
+  fs::path profile;  // of the model, for the latency predicted; empty: none, and no budget of latency
+  fs::path report;   // JSON; empty: none
 };
 
 struct PrunedLayer {
@@ -48,12 +48,12 @@ struct PruneReport {
     std::string machine;  // the profile's
     double before_us = 0, after_us = 0;
   };
-  std::optional<Predicted> predicted;   // where there is a profile
-  PruneBudget budget;                   // as given
+  std::optional<Predicted> predicted;  // where there is a profile
+  PruneBudget budget;                  // as given
   // Share of right answers (of agreement with the model where there are no labels) on the held-out images.
   std::optional<double> before, searched, rebuilt, after;
-  double largest_error = 0;             // of the rebuilt network against the masked one, relative
-  std::vector<std::string> refused;     // channels that were small but could not go, with the reason, once each
+  double largest_error = 0;          // of the rebuilt network against the masked one, relative
+  std::vector<std::string> refused;  // channels that were small but could not go, with the reason, once each
   bool is_within_budget = true;
   TrainReport search, tuning;
 };

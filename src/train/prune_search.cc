@@ -10,11 +10,12 @@ namespace scissionlite::train {
 namespace {
 
 constexpr double kGateMomentum = 0.9;
-constexpr double kGateRate = 0.1;     // of the learning rate: a gate's gradient is the sum over a whole block's values
-constexpr double kAlike = 1 + 1e-6;   // gates start at the same value
-constexpr float kShiftLeft = 0.9F;    // of the shift of a channel without scale, a step: what stays cannot be told from a bias of the next layer, but for padding
+constexpr double kGateRate = 0.1;    // of the learning rate: a gate's gradient is the sum over a whole block's values
+constexpr double kAlike = 1 + 1e-6;  // gates start at the same value
+constexpr float kShiftLeft =
+    0.9F;  // of the shift of a channel without scale, a step: what stays cannot be told from a bias of the next layer, but for padding
 constexpr double kLeastCost = 0.2, kMostCost = 4;  // beside the average: a channel's part of the penalty
-constexpr double kMostBlockCost = 1;  // a gate that the loss does not hold on to vanishes within the search, not sooner
+constexpr double kMostBlockCost = 1;               // a gate that the loss does not hold on to vanishes within the search, not sooner
 
 double soft(double value, double by) { return value > by ? value - by : value < -by ? value + by : 0; }
 
@@ -33,13 +34,15 @@ std::vector<bool> below_mean(const Prunable& prunable, const std::vector<double>
     ++counts[prunable.groups()[i].layer];
   }
   std::vector<bool> out;
-  for (size_t i = 0; i < sizes.size(); ++i) out.push_back(sizes[i] >= 0 && sizes[i] * counts[prunable.groups()[i].layer] < sums[prunable.groups()[i].layer]);
+  for (size_t i = 0; i < sizes.size(); ++i)
+    out.push_back(sizes[i] >= 0 && sizes[i] * counts[prunable.groups()[i].layer] < sums[prunable.groups()[i].layer]);
   return out;
 }
 
 }  // namespace
 
-PruneSearch::PruneSearch(const Prunable& prunable, double strength, const CostWeights& weights, const ScheduleOptions& schedule, const WayToBudget* way)
+PruneSearch::PruneSearch(const Prunable& prunable, double strength, const CostWeights& weights, const ScheduleOptions& schedule,
+                         const WayToBudget* way)
     : prunable_(prunable), strength_(strength), schedule_(schedule), way_(way) {
   const auto of_layers = prunable.costs_of_layers(weights, {});
   // a channel of many layers has as many scales that hold on to it
@@ -87,7 +90,10 @@ void PruneSearch::shrink_channels(const Module& module, double share, double lef
       for (const auto& [name, index] : group.shifts)
         if (const auto it = values.find(name); it != values.end()) it->second[index] *= kShiftLeft;
     const bool is_pushed = is_small[i] && (!way_ || way_->may_be_next(i));
-    const double left = is_away ? 0 : way_ && way_->is_leaving(i) ? left_of_leaving : is_pushed ? std::max(0.0, 1 - share * cost_[i] * group.first / sizes[i]) : 1;
+    const double left = is_away                       ? 0
+                        : way_ && way_->is_leaving(i) ? left_of_leaving
+                        : is_pushed                   ? std::max(0.0, 1 - share * cost_[i] * group.first / sizes[i])
+                                                      : 1;
     for (const auto& [name, index] : group.scales) values.at(name)[index] *= static_cast<float>(left);
   }
 }

@@ -1,12 +1,12 @@
 // How much of each channel and block a network needs, learned with its weights. Private to train/.
 //
 // After each step a proximal step: the scales of a channel (of all layers that have it through residuals, as a group) that are smaller than
-// their layer's mean lose a fixed amount of their norm, down to zero, where their shifts follow, and a block's gate, while it is not above the others' mean, moves by
-// accelerated proximal gradient under an l1 penalty; both more where a channel costs more for each of its scales, or a block more than others. What the loss holds on to
-// stays; no proportion is asked for. Only what is below the mean is pushed, since a layer as a whole can shrink
-// for nothing where the next normalisation scales it up again. On the way to a budget (WayToBudget) what leaves is scaled down to zero besides, and only
-// what may leave next is pushed. Sources: Zhuang et al., Neuron-level Structured Pruning using Polarization
-// Regularizer, 2020 (t = 1); Liu et al., Network Slimming, 2017; Huang and Wang, Data-Driven Sparse Structure Selection, 2018.
+// their layer's mean lose a fixed amount of their norm, down to zero, where their shifts follow, and a block's gate, while it is not above the
+// others' mean, moves by accelerated proximal gradient under an l1 penalty; both more where a channel costs more for each of its scales, or a block
+// more than others. What the loss holds on to stays; no proportion is asked for. Only what is below the mean is pushed, since a layer as a whole can
+// shrink for nothing where the next normalisation scales it up again. On the way to a budget (WayToBudget) what leaves is scaled down to zero
+// besides, and only what may leave next is pushed. Sources: Zhuang et al., Neuron-level Structured Pruning using Polarization Regularizer, 2020 (t =
+// 1); Liu et al., Network Slimming, 2017; Huang and Wang, Data-Driven Sparse Structure Selection, 2018.
 #pragma once
 
 #include <map>

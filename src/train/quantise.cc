@@ -35,13 +35,16 @@ constexpr int kBitsOfFloat = 32;
 constexpr int64_t kImagesOfSearch = 128;  // that losses are measured on
 
 [[noreturn]] void refuse_rule(const std::string& text, const std::string& why) {
-  throw InvalidArgument("[quantize] '" + text + "' " + why + "; expected GLOB=w1..8, GLOB=a1..8 or both (block*=w2a4), with :twos, :unsigned or :bipolar behind it where the encoding matters");
+  throw InvalidArgument(
+      "[quantize] '" + text + "' " + why +
+      "; expected GLOB=w1..8, GLOB=a1..8 or both (block*=w2a4), with :twos, :unsigned or :bipolar behind it where the encoding matters");
 }
 
 LayerBits usual_bits(const QuantiseJob& job, const compress::LowBitLayer& layer) {
   const bool is_wide = layer.is_first || layer.is_last;
   const int weight_bits = is_wide ? job.first_last_bits : job.weight_bits;
-  return {layer.name, weight_bits, job.encoding && !is_wide ? *job.encoding : compress::usual_encoding(weight_bits, layer.has_negative), is_wide ? job.first_last_bits : job.activation_bits};
+  return {layer.name, weight_bits, job.encoding && !is_wide ? *job.encoding : compress::usual_encoding(weight_bits, layer.has_negative),
+          is_wide ? job.first_last_bits : job.activation_bits};
 }
 
 bool is_named_by_rule(const QuantiseJob& job, const std::string& layer) {
@@ -56,11 +59,14 @@ void apply_rules(const QuantiseJob& job, const std::map<std::string, bool>& has_
       names.push_back(layer.name);
       if (!glob_matches(rule.glob, layer.name)) continue;
       matches = true;
-      if (rule.weight_bits) layer.weight_bits = *rule.weight_bits, layer.encoding = job.encoding.value_or(compress::usual_encoding(*rule.weight_bits, has_negative.at(layer.name)));
+      if (rule.weight_bits)
+        layer.weight_bits = *rule.weight_bits,
+        layer.encoding = job.encoding.value_or(compress::usual_encoding(*rule.weight_bits, has_negative.at(layer.name)));
       if (rule.encoding) layer.encoding = *rule.encoding;
       if (rule.activation_bits) layer.activation_bits = *rule.activation_bits;
     }
-    if (!matches) throw InvalidArgument("[quantize] no layer has a name like '" + rule.glob + "'" + did_you_mean(rule.glob, names) + "; layers: " + join(names));
+    if (!matches)
+      throw InvalidArgument("[quantize] no layer has a name like '" + rule.glob + "'" + did_you_mean(rule.glob, names) + "; layers: " + join(names));
   }
 }
 
@@ -80,7 +86,9 @@ LowBitPlan plan_of(const QuantiseJob& job, const Graph& graph) {
     else reasons.push_back(layer.name + ": " + layer.not_eligible);
   }
   if (plan.layers.empty())
-    throw InvalidArgument("[quantize] '" + job.train.model.string() + "' has no layer to quantise, that is no Conv, Gemm or MatMul with constant float32 weights" + (reasons.empty() ? "" : ": " + join(reasons, "; ")));
+    throw InvalidArgument("[quantize] '" + job.train.model.string() +
+                          "' has no layer to quantise, that is no Conv, Gemm or MatMul with constant float32 weights" +
+                          (reasons.empty() ? "" : ": " + join(reasons, "; ")));
   apply_rules(job, has_negative, plan);
   return plan;
 }
@@ -111,7 +119,8 @@ Tensor answers_of(Executable& executable, const Tensor& image) {
 class Quantiser {
  public:
   explicit Quantiser(const QuantiseJob& job) : job_(job), train_(with_itself_as_teacher(job.train)), model_(load_to_compress(train_, "quantize")) {
-    if (job.calibration_images < 1) throw InvalidArgument("[quantize] steps are to be fitted to " + std::to_string(job.calibration_images) + " images; expected at least 1");
+    if (job.calibration_images < 1)
+      throw InvalidArgument("[quantize] steps are to be fitted to " + std::to_string(job.calibration_images) + " images; expected at least 1");
     check_stages();
     check_search();
     if (!job.report.empty()) check_writable(job.report);
@@ -156,8 +165,11 @@ class Quantiser {
   void check_stages() const {
     for (size_t i = 0; i < job_.progressive.size(); ++i) {
       const int bits = job_.progressive[i];
-      if (bits < 1 || bits > compress::kMostBits) throw InvalidArgument("[quantize] a stage of " + std::to_string(bits) + " bits; expected 1 to " + std::to_string(compress::kMostBits));
-      if (i > 0 && bits >= job_.progressive[i - 1]) throw InvalidArgument("[quantize] stages are to have fewer bits each, got " + std::to_string(bits) + " behind " + std::to_string(job_.progressive[i - 1]));
+      if (bits < 1 || bits > compress::kMostBits)
+        throw InvalidArgument("[quantize] a stage of " + std::to_string(bits) + " bits; expected 1 to " + std::to_string(compress::kMostBits));
+      if (i > 0 && bits >= job_.progressive[i - 1])
+        throw InvalidArgument("[quantize] stages are to have fewer bits each, got " + std::to_string(bits) + " behind " +
+                              std::to_string(job_.progressive[i - 1]));
     }
   }
 
@@ -165,8 +177,10 @@ class Quantiser {
     const bool has_budget = job_.latency_us || job_.size_bytes;
     if (job_.search.empty() && has_budget) throw InvalidArgument("[quantize] a budget needs bits to choose from: --search w1a2,w2a2,w4a4,w8a8");
     if (job_.search.empty()) return;
-    if (job_.latency_us.has_value() == job_.size_bytes.has_value()) throw InvalidArgument("[quantize] bits are searched within one budget: give --latency-ms or --size-kib");
-    if ((job_.latency_us && !(*job_.latency_us > 0)) || (job_.size_bytes && *job_.size_bytes <= 0)) throw InvalidArgument("[quantize] the budget is to be more than nothing");
+    if (job_.latency_us.has_value() == job_.size_bytes.has_value())
+      throw InvalidArgument("[quantize] bits are searched within one budget: give --latency-ms or --size-kib");
+    if ((job_.latency_us && !(*job_.latency_us > 0)) || (job_.size_bytes && *job_.size_bytes <= 0))
+      throw InvalidArgument("[quantize] the budget is to be more than nothing");
     if (!job_.plan.empty()) throw InvalidArgument("[quantize] '" + job_.plan.string() + "' gives the bits already; leave out --layers or --search");
   }
 
@@ -189,7 +203,9 @@ class Quantiser {
       const auto usual = compress::usual_encoding(bits, has_negative.at(layer));
       return job_.encoding == Encoding::kBipolar && bits == compress::kMostBits ? usual : job_.encoding.value_or(usual);
     };
-    auto [plan, report] = search_bits(graph_, target_.plan, searched, encoding_of, *data_->train, {job_.search, job_.latency_us, job_.size_bytes, fit_options(), std::min(kImagesOfSearch, job_.calibration_images), train_.trainer.threads});
+    auto [plan, report] = search_bits(
+        graph_, target_.plan, searched, encoding_of, *data_->train,
+        {job_.search, job_.latency_us, job_.size_bytes, fit_options(), std::min(kImagesOfSearch, job_.calibration_images), train_.trainer.threads});
     report_.search = std::move(report);
     if (is_kept) write_file(file_of_searched_plan(), to_json(plan).dump(2) + "\n");
     return plan;
@@ -204,7 +220,9 @@ class Quantiser {
         if (auto plan = with_at_least(target_.plan, bits); plan != target_.plan) out.push_back({bits, 0, std::move(plan)});
     out.push_back({0, 0, target_.plan});
     const auto count = static_cast<int64_t>(out.size());
-    if (epochs > 0 && epochs < count) throw InvalidArgument("[quantize] " + std::to_string(epochs) + " epochs are fewer than the " + std::to_string(count) + " stages of --progressive; give more, or fewer stages");
+    if (epochs > 0 && epochs < count)
+      throw InvalidArgument("[quantize] " + std::to_string(epochs) + " epochs are fewer than the " + std::to_string(count) +
+                            " stages of --progressive; give more, or fewer stages");
     for (int64_t s = 0; s < count; ++s) out[static_cast<size_t>(s)].epochs = epochs / count + (s >= count - epochs % count);
     return out;
   }
@@ -219,7 +237,10 @@ class Quantiser {
   [[nodiscard]] Json identity(const Stage& stage, const Trained& start) const {
     Json steps = Json::array();
     for (const auto& step : start.steps.activations) steps.push_back(step.zero_point);
-    return {{"quantize", to_json(stage.plan)}, {"one_step_a_layer", job_.one_step_a_layer}, {"calibration_images", job_.calibration_images}, {"zero_points", steps}};
+    return {{"quantize", to_json(stage.plan)},
+            {"one_step_a_layer", job_.one_step_a_layer},
+            {"calibration_images", job_.calibration_images},
+            {"zero_points", steps}};
   }
 
   /// What the plan gives without training, where the last stage does not start from it.
@@ -235,7 +256,11 @@ class Quantiser {
 
   [[nodiscard]] std::pair<Trained, TrainReport> run_training(const TrainJob& job, const Stage& stage, const Trained& start) const {
     const FakeQuantised network(start.model, start.steps);
-    GraphJob what{.graph = network.graph(), .selection = {job.train, job.freeze, {}, ""}, .straight_through = false, .identity = identity(stage, start), .more = network.steps()};
+    GraphJob what{.graph = network.graph(),
+                  .selection = {job.train, job.freeze, {}, ""},
+                  .straight_through = false,
+                  .identity = identity(stage, start),
+                  .more = network.steps()};
     what.after_backward = [&](Module&) { network.scale_gradients(); };
     what.after_step = [&](Module& module, const Trainer::Step&) { network.keep_positive(module); };
     std::optional<Graph> trained;
@@ -244,7 +269,8 @@ class Quantiser {
     return {{with_constants_of(start.model, *trained), network.learned()}, std::move(report)};
   }
 
-  [[nodiscard]] Trained train_stage(const std::vector<Stage>& stages, size_t s, int64_t epochs_before, const std::optional<Trained>& before, Module& whole) {
+  [[nodiscard]] Trained train_stage(const std::vector<Stage>& stages, size_t s, int64_t epochs_before, const std::optional<Trained>& before,
+                                    Module& whole) {
     const auto& stage = stages[s];
     const bool is_last = s + 1 == stages.size();
     auto model = compress::with_plan(before ? before->model.graph : graph_, stage.plan);
@@ -265,7 +291,9 @@ class Quantiser {
       job.trainer.keep_best = false, job.trainer.patience = 0;
       if (!job.trainer.checkpoint.empty()) job.trainer.checkpoint += ".stage" + std::to_string(s + 1);
     }
-    if (stages.size() > 1) log::info("stage " + std::to_string(s + 1) + " of " + std::to_string(stages.size()) + ": " + (is_last ? "the plan's bits" : "at least " + std::to_string(stage.bits) + " bits"));
+    if (stages.size() > 1)
+      log::info("stage " + std::to_string(s + 1) + " of " + std::to_string(stages.size()) + ": " +
+                (is_last ? "the plan's bits" : "at least " + std::to_string(stage.bits) + " bits"));
     auto [trained, training] = run_training(job, stage, *start);
     report_.stages.push_back({stage.bits, std::move(training)});
     return trained;
@@ -289,7 +317,8 @@ class Quantiser {
     for (size_t l = 0; l < model.layers.size(); ++l) {
       const auto& layer = model.layers[l];
       const auto weights = layer.weights.outputs * layer.weights.inputs * layer.weights.taps;
-      report_.layers.push_back({model.plan.layers[l], layer.weights.op_type, weights, layer.weights.outputs, written.layers[l].constant_outputs, written.layers[l].clipped_biases});
+      report_.layers.push_back({model.plan.layers[l], layer.weights.op_type, weights, layer.weights.outputs, written.layers[l].constant_outputs,
+                                written.layers[l].clipped_biases});
       report_.size_bits += weights * model.plan.layers[l].weight_bits + kBitsOfFloat * layer.weights.outputs;  // and a bias each
     }
   }
@@ -299,7 +328,8 @@ class Quantiser {
     torch::NoGradGuard guard;
     const FakeQuantised network(trained.model, trained.steps);
     Module module(network.graph());
-    const auto runner = compile(with_batch(written, 1), kWrittenRunsOn, {.threads = train_.trainer.threads}), teacher = compile(with_batch(model_, 1), default_backend(), {.threads = train_.trainer.threads});
+    const auto runner = compile(with_batch(written, 1), kWrittenRunsOn, {.threads = train_.trainer.threads}),
+               teacher = compile(with_batch(model_, 1), default_backend(), {.threads = train_.trainer.threads});
     int64_t right = 0, labelled = 0, like_float = 0, alike = 0, compared = 0;
     for (int64_t i = 0; i < data_->held_out->size(); ++i) {
       const auto example = data_->held_out->get(i, nullptr);
@@ -312,7 +342,8 @@ class Quantiser {
       given[module.graph().inputs.at(0).name] = to_torch(example.input, torch::kFloat);
       const Tensor expected = from_torch(module.run(given, {module.graph().outputs.at(0).name}).begin()->second, Dtype::kF32);
       ++compared, alike += top == top1(expected);
-      report_.largest_difference = std::max(report_.largest_difference, max_relative_error(found.reshaped({found.size()}), expected.reshaped({expected.size()})));
+      report_.largest_difference =
+          std::max(report_.largest_difference, max_relative_error(found.reshaped({found.size()}), expected.reshaped({expected.size()})));
     }
     const auto share = [](int64_t part, int64_t whole) { return static_cast<double>(part) / static_cast<double>(std::max<int64_t>(1, whole)); };
     report_.agreement = share(alike, compared);
@@ -334,11 +365,13 @@ BitsRule bits_rule(const std::string& text) {
   if (at == std::string::npos || at == 0) refuse_rule(text, "names no layers");
   BitsRule out{text.substr(0, at), {}, {}, {}};
   std::string bits = text.substr(at + 1);
-  if (const auto colon = bits.find(':'); colon != std::string::npos) out.encoding = compress::encoding_named(bits.substr(colon + 1)), bits.resize(colon);
+  if (const auto colon = bits.find(':'); colon != std::string::npos)
+    out.encoding = compress::encoding_named(bits.substr(colon + 1)), bits.resize(colon);
   size_t i = 0;
   for (const auto& [letter, to] : {std::pair{'w', &out.weight_bits}, std::pair{'a', &out.activation_bits}}) {
     if (i >= bits.size() || bits[i] != letter) continue;
-    if (i + 1 >= bits.size() || bits[i + 1] < '1' || bits[i + 1] > '8') refuse_rule(text, "gives no bits from 1 to 8 behind '" + std::string(1, letter) + "'");
+    if (i + 1 >= bits.size() || bits[i + 1] < '1' || bits[i + 1] > '8')
+      refuse_rule(text, "gives no bits from 1 to 8 behind '" + std::string(1, letter) + "'");
     *to = bits[i + 1] - '0';
     i += 2;
   }
@@ -348,7 +381,8 @@ BitsRule bits_rule(const std::string& text) {
 
 BitsCandidate bits_candidate(const std::string& text) {
   const auto is_bits = [&](size_t at) { return text[at] >= '1' && text[at] <= '8'; };
-  if (text.size() != 4 || text[0] != 'w' || text[2] != 'a' || !is_bits(1) || !is_bits(3)) throw InvalidArgument("[quantize] '" + text + "' are no bits to choose from; expected w1..8a1..8, as in w2a4");
+  if (text.size() != 4 || text[0] != 'w' || text[2] != 'a' || !is_bits(1) || !is_bits(3))
+    throw InvalidArgument("[quantize] '" + text + "' are no bits to choose from; expected w1..8a1..8, as in w2a4");
   return {text[1] - '0', text[3] - '0'};
 }
 
@@ -385,8 +419,15 @@ Json to_json(const QuantiseReport& report) {
            {"score", Json::object()},
            {"stages", Json::array()}};
   for (const auto& layer : report.layers)
-    out["layers"].push_back({{"name", layer.bits.name}, {"op", layer.op_type}, {"weights", layer.weights}, {"outputs", layer.outputs}, {"weight_bits", layer.bits.weight_bits}, {"encoding", encoding_name(layer.bits.encoding)},
-                             {"activation_bits", layer.bits.activation_bits}, {"constant_outputs", layer.constant_outputs}, {"clipped_biases", layer.clipped_biases}});
+    out["layers"].push_back({{"name", layer.bits.name},
+                             {"op", layer.op_type},
+                             {"weights", layer.weights},
+                             {"outputs", layer.outputs},
+                             {"weight_bits", layer.bits.weight_bits},
+                             {"encoding", encoding_name(layer.bits.encoding)},
+                             {"activation_bits", layer.bits.activation_bits},
+                             {"constant_outputs", layer.constant_outputs},
+                             {"clipped_biases", layer.clipped_biases}});
   for (const auto& stage : report.stages) out["stages"].push_back({{"bits", stage.bits}, {"training", to_json(stage.training)}});
   if (report.search) out["search"] = to_json(*report.search);
   add_score(out["score"], "before", report.before);

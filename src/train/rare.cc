@@ -25,18 +25,34 @@
 namespace scissionlite::train {
 namespace {
 
-constexpr double kLargestLogit = 12;   // shares of float32 are some 1e-7 apart near 1, where that is 6e-6 away
+constexpr double kLargestLogit = 12;  // shares of float32 are some 1e-7 apart near 1, where that is 6e-6 away
 constexpr double kPausePerSave = 50;  // between two checkpoints, in times of what one takes: 2 % of the run at most
 
 Json to_json(const RareMeasure& one) {
-  return {{"stage", one.stage}, {"step", one.step}, {"rounds", one.rounds}, {"rate", one.rate}, {"loss", one.loss}, {"seconds", one.seconds}, {"auc", scissionlite::to_json(one.auc)}};
+  return {{"stage", one.stage},
+          {"step", one.step},
+          {"rounds", one.rounds},
+          {"rate", one.rate},
+          {"loss", one.loss},
+          {"seconds", one.seconds},
+          {"auc", scissionlite::to_json(one.auc)}};
 }
-Json to_json(const ExchangeCounts& one) { return {{"rounds", one.rounds}, {"bytes_sent", one.bytes_sent}, {"bytes_received", one.bytes_received}, {"seconds", one.seconds}}; }
-ExchangeCounts counts_from_json(const JsonReader& json) { return {json.at("rounds").integer(), json.at("bytes_sent").integer(), json.at("bytes_received").integer(), json.at("seconds").number()}; }
+Json to_json(const ExchangeCounts& one) {
+  return {{"rounds", one.rounds}, {"bytes_sent", one.bytes_sent}, {"bytes_received", one.bytes_received}, {"seconds", one.seconds}};
+}
+ExchangeCounts counts_from_json(const JsonReader& json) {
+  return {json.at("rounds").integer(), json.at("bytes_sent").integer(), json.at("bytes_received").integer(), json.at("seconds").number()};
+}
 RareMeasure measure_from_json(const JsonReader& json) {
   const auto auc = json.at("auc");
   const auto interval = auc.at("interval").elements();
-  RareMeasure out{json.at("stage").integer(), json.at("step").integer(), json.at("rounds").integer(), json.at("rate").number(), json.at("loss").number(), json.at("seconds").number(), {}};
+  RareMeasure out{json.at("stage").integer(),
+                  json.at("step").integer(),
+                  json.at("rounds").integer(),
+                  json.at("rate").number(),
+                  json.at("loss").number(),
+                  json.at("seconds").number(),
+                  {}};
   out.auc.value = auc.at("value").number(), out.auc.low = interval.at(0).number(), out.auc.high = interval.at(1).number();
   out.auc.positives = auc.at("positives").integer(), out.auc.negatives = auc.at("negatives").integer();
   return out;
@@ -65,7 +81,8 @@ class Member {
     if (is_late) saved = {taken_over(), /*is_own=*/false};
     else introduce();
     options_ = plan_.coda(report_.training.images, members_.size());
-    objective_ = make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .entropy = job_.entropy, .focus = job_.focus});
+    objective_ =
+        make_objective(job_.objective, {.positive_rate = report_.positive_rate, .margin = job_.margin, .entropy = job_.entropy, .focus = job_.focus});
     const auto seed = job_.train.trainer.seed + static_cast<uint64_t>(members_.rank()) * 1000003;
     LoaderOptions options{.batch_size = job_.train.batch_size, .seed = seed, .decoders = decoders_};
     if (const auto positives = plan_.positives_in_batch()) options.order = balanced_order(mine_->is_positive(), options.batch_size, positives, seed);
@@ -79,25 +96,34 @@ class Member {
     started_us_ = saved_us_ = Clock::steady().now_us();
     if (saved) go_on(saved->state, coda, saved->is_own, is_late);
     else measure({});
-    coda.set_save([&](bool ends_stage) { return files && (ends_stage || Clock::steady().now_us() - saved_us_ >= std::min(trainer.checkpoint_seconds * 1e6, kPausePerSave * saving_us_)); },
-                  [&] {
-                    const double begun_us = Clock::steady().now_us();
-                    if (files) files->save(state(coda, data));
-                    saved_us_ = Clock::steady().now_us();
-                    saving_us_ = saved_us_ - begun_us;
-                  });
+    coda.set_save(
+        [&](bool ends_stage) {
+          return files &&
+                 (ends_stage || Clock::steady().now_us() - saved_us_ >= std::min(trainer.checkpoint_seconds * 1e6, kPausePerSave * saving_us_));
+        },
+        [&] {
+          const double begun_us = Clock::steady().now_us();
+          if (files) files->save(state(coda, data));
+          saved_us_ = Clock::steady().now_us();
+          saving_us_ = saved_us_ - begun_us;
+        });
     coda.set_welcome([&] { (void)members_.welcome(members_.leads() ? checkpoint_bytes(state(coda, data)) : ""); });
     std::optional<Progress> bar;
     if (is_whole()) bar.emplace("train", coda.total_steps() - shown_);
     try {
-      coda.run(data, [&](const Batch& batch) { return logit(batch); }, [&](const CodaProgress& at) {
-        if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
-        shown_ = at.step;
-        if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at);
-        return true;
-      });
+      coda.run(
+          data, [&](const Batch& batch) { return logit(batch); },
+          [&](const CodaProgress& at) {
+            if (bar) bar->advance(at.step - shown_, "stage " + std::to_string(at.stage) + " loss " + format_fixed(at.loss, 4));
+            shown_ = at.step;
+            if (at.ends_stage || (job_.measure_steps > 0 && at.step >= measured_ + job_.measure_steps)) measure(at);
+            return true;
+          });
     } catch (const NotFinite& error) {
-      throw InvalidArgument(std::string(error.what()) + (files && fs::exists(trainer.checkpoint) ? "; the last good state is in '" + trainer.checkpoint.string() + "': the same command with a lower --lr goes on from there" : ""));
+      throw InvalidArgument(std::string(error.what()) + (files && fs::exists(trainer.checkpoint)
+                                                             ? "; the last good state is in '" + trainer.checkpoint.string() +
+                                                                   "': the same command with a lower --lr goes on from there"
+                                                             : ""));
     }
     if (scored_.empty()) score();  // the run had ended before
     if (is_whole()) finish();
@@ -122,7 +148,13 @@ class Member {
              {"options", plan_.options},
              {"own_images", plan_.images_sha256},
              {"measures", std::move(measures)},
-             {"introduced", {{"images", report_.images}, {"positives", report_.positives}, {"positive_rate", report_.positive_rate}, {"images_sha256", report_.images_sha256}, {"held_out", held_out_}, {"measures_alike", measures_alike_}}}},
+             {"introduced",
+              {{"images", report_.images},
+               {"positives", report_.positives},
+               {"positive_rate", report_.positive_rate},
+               {"images_sha256", report_.images_sha256},
+               {"held_out", held_out_},
+               {"measures_alike", measures_alike_}}}},
             std::move(state.tensors)};
   }
 
@@ -136,7 +168,8 @@ class Member {
     check_alike(theirs, own, 0);
     const auto& introduced = out.header.at("introduced");
     report_.images = introduced.at("images").get<std::vector<int64_t>>(), report_.positives = introduced.at("positives").get<std::vector<int64_t>>();
-    report_.positive_rate = introduced.at("positive_rate").get<double>(), report_.images_sha256 = introduced.at("images_sha256").get<std::vector<std::string>>();
+    report_.positive_rate = introduced.at("positive_rate").get<double>(),
+    report_.images_sha256 = introduced.at("images_sha256").get<std::vector<std::string>>();
     held_out_ = introduced.at("held_out").get<int64_t>(), measures_alike_ = introduced.at("measures_alike").get<bool>();
     for (const int64_t count : report_.images) report_.training.images += count;
     report_.notes.push_back("member " + std::to_string(members_.rank()) + " came when the others had begun");
@@ -144,14 +177,16 @@ class Member {
     return out;
   }
   void note_job() {
-    report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(), report_.training.command = job_.train.command;
+    report_.training.model = job_.train.model.string(), report_.training.output = job_.train.output.string(),
+    report_.training.command = job_.train.command;
     report_.classes = plan_.data.classes, report_.kept_positives = plan_.kept_positives;
     report_.training.held_out = held_out_, report_.training.unreadable = static_cast<int64_t>(plan_.data.unreadable.size());
   }
 
   void go_on(const Checkpoint& saved, Coda& coda, bool is_own, bool is_late) {
     if (job_.own_images && is_own && saved.header.value("own_images", plan_.images_sha256) != plan_.images_sha256)
-      throw InvalidArgument("[train] '" + job_.train.trainer.checkpoint.string() + "' was saved by a run on other images than this member now has; give those, or remove the file to begin anew");
+      throw InvalidArgument("[train] '" + job_.train.trainer.checkpoint.string() +
+                            "' was saved by a run on other images than this member now has; give those, or remove the file to begin anew");
     coda.load({saved.header.at("at"), saved.tensors}, is_own);
     const JsonReader header(saved.header, "the checkpoint");
     measured_ = header.at("measured").integer(), shown_ = header.at("at").at("step").integer();
@@ -161,14 +196,18 @@ class Member {
     if (!is_late && !is_own) report_.notes.push_back("members had no state in common: all went on from the newest that one of them had");
     if (!is_whole()) return;
     for (const auto& one : header.at("measures").elements()) report_.measures.push_back(measure_from_json(one));
-    if (const auto before = header.at("options"); before.raw() != plan_.options) log::warning("the run had other options before: " + before.raw().dump() + ", it goes on with " + plan_.options.dump());
-    log::info("going on from " + (is_late ? std::string("the others' state") : "'" + job_.train.trainer.checkpoint.string() + "'") + " at stage " + std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
+    if (const auto before = header.at("options"); before.raw() != plan_.options)
+      log::warning("the run had other options before: " + before.raw().dump() + ", it goes on with " + plan_.options.dump());
+    log::info("going on from " + (is_late ? std::string("the others' state") : "'" + job_.train.trainer.checkpoint.string() + "'") + " at stage " +
+              std::to_string(header.at("at").at("stage").integer()) + ", step " + std::to_string(shown_));
   }
 
   /// Members tell each other what they have, and find out whether they mean the same.
   void introduce() {
     const auto held_out = plan_.data.held_out->identity();
-    Json own{{"images", mine_->size()}, {"positives", mine_->positives()}, {"images_sha256", plan_.images_sha256}, {"held_out", held_out}, {"held_out_images", plan_.held_out.size()}, {"held_out_positives", plan_.held_out_positives}, {"run", plan_.identity}};
+    Json own{{"images", mine_->size()}, {"positives", mine_->positives()},          {"images_sha256", plan_.images_sha256},
+             {"held_out", held_out},    {"held_out_images", plan_.held_out.size()}, {"held_out_positives", plan_.held_out_positives},
+             {"run", plan_.identity}};
     own["run"].update(plan_.options);
     double share = 0;
     int64_t positives = 0, measured_on = 0, measured_positives = 0;
@@ -179,15 +218,19 @@ class Member {
       measures_alike_ = measures_alike_ && json.at("held_out") == held_out;
       measured_on += json.at("held_out_images").get<int64_t>(), measured_positives += json.at("held_out_positives").get<int64_t>();
       const auto images = json.at("images").get<int64_t>(), of_them = json.at("positives").get<int64_t>();
-      report_.images.push_back(images), report_.positives.push_back(of_them), report_.images_sha256.push_back(json.at("images_sha256").get<std::string>());
+      report_.images.push_back(images), report_.positives.push_back(of_them),
+          report_.images_sha256.push_back(json.at("images_sha256").get<std::string>());
       report_.training.images += images, positives += of_them;
       share += batch_share(images, of_them) / members_.size();
       if (of_them == 0)
-        report_.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(images) + "; it learns from negative ones, and the others teach it what a positive one is");
+        report_.notes.push_back("member " + std::to_string(rank) + " has no positive image among its " + std::to_string(images) +
+                                "; it learns from negative ones, and the others teach it what a positive one is");
     }
     held_out_ = measures_alike_ ? static_cast<int64_t>(plan_.held_out.size()) : measured_on;
     check_both_classes("held-out images", held_out_, measures_alike_ ? plan_.held_out_positives : measured_positives);
-    if (!measures_alike_) report_.notes.push_back("members measure on images of their own, " + std::to_string(held_out_) + " together; their scores are compared as those of one set");
+    if (!measures_alike_)
+      report_.notes.push_back("members measure on images of their own, " + std::to_string(held_out_) +
+                              " together; their scores are compared as those of one set");
     check_both_classes("images", report_.training.images, positives);
     report_.positive_rate = share;
     note_job();
@@ -200,7 +243,9 @@ class Member {
     if (!difference) return;
     const auto& [key, their_value, own_value] = *difference;
     const std::string who = "[train] member " + std::to_string(rank) + " has ", me = "member " + std::to_string(members_.rank());
-    if (key == "images" || key == "held_out") throw InvalidArgument(who + "other " + (key == "images" ? "images" : "held-out images") + ", or another input.json, than " + me + "; all are to have the same, or --own-images");
+    if (key == "images" || key == "held_out")
+      throw InvalidArgument(who + "other " + (key == "images" ? "images" : "held-out images") + ", or another input.json, than " + me +
+                            "; all are to have the same, or --own-images");
     throw InvalidArgument(who + "'" + key + "' " + their_value + ", " + me + " " + own_value + "; all are to be given the same options");
   }
   /// Of a member's batches that is positive.
@@ -213,16 +258,24 @@ class Member {
   void finish() {
     report_.is_whole = true;
     report_.exchanged = exchanged();
-    report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()), report_.training.values_trained = count_values(module_.trained()), report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
+    report_.training.parameters_trained = static_cast<int64_t>(module_.trained().size()),
+    report_.training.values_trained = count_values(module_.trained()),
+    report_.training.parameters = static_cast<int64_t>(module_.parameters().size());
     const auto& scored = have_both_classes(scored_) ? scored_ : measured_on_;
-    if (scored.empty()) throw InvalidArgument("[train] there is no threshold to choose: the members that are left have held-out images of one class alone, and no others were measured before" + std::string(job_.train.trainer.checkpoint.empty() ? "" : "; the checkpoint has the weights"));
+    if (scored.empty())
+      throw InvalidArgument(
+          "[train] there is no threshold to choose: the members that are left have held-out images of one class alone, and no others were measured before" +
+          std::string(job_.train.trainer.checkpoint.empty() ? "" : "; the checkpoint has the weights"));
     const auto chosen = choose_threshold(scored, job_.threshold);
     report_.operation = as_share(chosen);
     if (std::abs(chosen.threshold) > kLargestLogit) {
-      report_.notes.push_back("the model is so sure of its answers that shares, in which the threshold is kept, hardly tell them apart near it (" + format_fixed(report_.operation.threshold, 9) + "): others than the report's may pass it; train for fewer steps, or with more --weight-decay");
+      report_.notes.push_back("the model is so sure of its answers that shares, in which the threshold is kept, hardly tell them apart near it (" +
+                              format_fixed(report_.operation.threshold, 9) +
+                              "): others than the report's may pass it; train for fewer steps, or with more --weight-decay");
       log::warning(report_.notes.back());
     }
-    if (job_.threshold.most_false_alarms < 0) report_.costs_at_rate = job_.threshold.positive_rate >= 0 ? job_.threshold.positive_rate : share_of_positives(scored);
+    if (job_.threshold.most_false_alarms < 0)
+      report_.costs_at_rate = job_.threshold.positive_rate >= 0 ? job_.threshold.positive_rate : share_of_positives(scored);
     for (const auto& one : operations(scored)) report_.curve.push_back(as_share(one));
     write();
   }
@@ -254,7 +307,8 @@ class Member {
     else part = plan_.held_out;
     std::vector<Scored> mine;
     if (!part.empty()) {
-      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, std::vector<int64_t>{1}, part), {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false, .decoders = decoders_});
+      const Loader loader(std::make_shared<TwoClasses>(plan_.data.held_out, std::vector<int64_t>{1}, part),
+                          {.batch_size = job_.train.batch_size, .shuffle = false, .augment = false, .decoders = decoders_});
       const auto reader = loader.epoch(0);
       while (const auto batch = reader->next()) {
         const auto scores = logit(*batch).contiguous();
@@ -264,7 +318,9 @@ class Member {
     module_.set_update_statistics(updates);
     scored_.clear();
     for (const auto& bytes : members_.gather({reinterpret_cast<const char*>(mine.data()), mine.size() * sizeof(Scored)})) {
-      if (bytes.size() % sizeof(Scored) != 0) throw InvalidArgument("[train] a member sent " + std::to_string(bytes.size()) + " bytes, which are no scores; are all given the same options?");
+      if (bytes.size() % sizeof(Scored) != 0)
+        throw InvalidArgument("[train] a member sent " + std::to_string(bytes.size()) +
+                              " bytes, which are no scores; are all given the same options?");
       const auto* from = reinterpret_cast<const Scored*>(bytes.data());
       scored_.insert(scored_.end(), from, from + bytes.size() / sizeof(Scored));
     }
@@ -283,13 +339,18 @@ class Member {
     measured_on_ = scored_;
     const auto auc = auc_of(scored_);
     report_.measures.push_back({at.stage, at.step, at.rounds, at.rate, at.loss, seconds(), auc});
-    log::info((at.stage == 0 ? std::string("before training") : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) + ": loss " + format_fixed(at.loss, 4)) + ", held-out AUC " +
-              format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
+    log::info((at.stage == 0 ? std::string("before training")
+                             : "stage " + std::to_string(at.stage) + ", step " + std::to_string(at.step) + ", round " + std::to_string(at.rounds) +
+                                   ": loss " + format_fixed(at.loss, 4)) +
+              ", held-out AUC " + format_fixed(auc.value, 4) + " (" + format_fixed(auc.low, 4) + " to " + format_fixed(auc.high, 4) + ")");
   }
   [[nodiscard]] static double share_of_positives(const std::vector<Scored>& scored) {
-    return static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; })) / static_cast<double>(std::max<size_t>(1, scored.size()));
+    return static_cast<double>(std::count_if(scored.begin(), scored.end(), [](const Scored& one) { return one.is_positive; })) /
+           static_cast<double>(std::max<size_t>(1, scored.size()));
   }
-  [[nodiscard]] static bool have_both_classes(const std::vector<Scored>& scored) { return share_of_positives(scored) > 0 && share_of_positives(scored) < 1; }
+  [[nodiscard]] static bool have_both_classes(const std::vector<Scored>& scored) {
+    return share_of_positives(scored) > 0 && share_of_positives(scored) < 1;
+  }
 
   /// Since the run began, also where it was stopped in between.
   [[nodiscard]] double seconds() const { return seconds_before_ + (Clock::steady().now_us() - started_us_) * 1e-6; }
@@ -329,9 +390,12 @@ class Member {
   int decoders_ = 1;
 };
 
-/// As a process of an MPI job: joined first, so that a member that finds something wrong can end the others. It is said before that ends this process too.
+/// As a process of an MPI job: joined first, so that a member that finds something wrong can end the others. It is said before that ends this process
+/// too.
 RareReport run_under_mpi(const RareJob& job) {
-  if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; here members are the processes that mpirun started");
+  if (job.workers > 1)
+    throw InvalidArgument("[train] --workers " + std::to_string(job.workers) +
+                          " are threads of one process; here members are the processes that mpirun started");
   const auto members = join_mpi(job.wait_s);
   try {
     const RarePlan plan(job);
@@ -344,15 +408,14 @@ RareReport run_under_mpi(const RareJob& job) {
 
 /// As a site: taken back where the others went on without it, as often as it moves on in between.
 RareReport run_at_hub(const RareJob& job) {
-  if (job.workers > 1) throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; at a hub each site is a member");
+  if (job.workers > 1)
+    throw InvalidArgument("[train] --workers " + std::to_string(job.workers) + " are threads of one process; at a hub each site is a member");
   const RarePlan plan(job);
   for (;;) {
     try {
       const auto members = join_hub(job.hub);
       return Member(job, plan, *members).run();
-    } catch (const MemberLost& lost) {
-      log::warning(std::string(lost.what()) + "; going back to them");
-    }
+    } catch (const MemberLost& lost) { log::warning(std::string(lost.what()) + "; going back to them"); }
   }
 }
 
@@ -374,7 +437,8 @@ Json to_json(const RareReport& report) {
   out["resumed"] = report.resumed;
   out["schema"] = "scissionlite.rare_training/1";
   out["members"] = Json::array();
-  for (size_t rank = 0; rank < report.images.size(); ++rank) out["members"].push_back({{"images", report.images[rank]}, {"positives", report.positives[rank]}});
+  for (size_t rank = 0; rank < report.images.size(); ++rank)
+    out["members"].push_back({{"images", report.images[rank]}, {"positives", report.positives[rank]}});
   out["notes"] = report.notes;
   out["positive_rate"] = report.positive_rate;
   out["exchanged"] = to_json(report.exchanged);

@@ -1,4 +1,5 @@
-// What members of a run on rare positives know before they begin: the model that is trained, whose images are whose, and what all of them have to agree on. Private to train/.
+// What members of a run on rare positives know before they begin: the model that is trained, whose images are whose, and what all of them have to
+// agree on. Private to train/.
 #pragma once
 
 #include <string>
@@ -18,12 +19,14 @@ struct RarePlan {
   JobData data;
   std::vector<int64_t> held_out;
   int64_t held_out_positives = 0;
-  std::string images_sha256;  // of those learned from
+  std::string images_sha256;                // of those learned from
   std::vector<std::string> kept_positives;  // names of those that --keep-positives left
-  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members, and how fast they learn, may be another
+  Json identity;  // what a run has to have in common with the one that its checkpoint is of; the number of members, and how fast they learn, may be
+                  // another
   Json options;   // what all members of a run have to have in common beside that
 
-  /// Reads model and images. @param job  kept by reference. @throws InvalidArgument: options out of range, labels that do not fit, held-out images of one class alone.
+  /// Reads model and images. @param job  kept by reference. @throws InvalidArgument: options out of range, labels that do not fit, held-out images of
+  /// one class alone.
   explicit RarePlan(const RareJob& job);
 
   /// Some of the images learned from.

@@ -12,7 +12,9 @@ constexpr int64_t kFewest = 24, kMost = 64;  // channels at full size, and at sm
 
 /// Channels `doublings` away from the picture's size.
 int64_t channels(int doublings) { return std::min(kMost, kFewest << std::min(doublings, 8)); }
-int doublings(int64_t from, int64_t to) { return std::max(0, static_cast<int>(std::lround(std::log2(static_cast<double>(to) / static_cast<double>(from))))); }
+int doublings(int64_t from, int64_t to) {
+  return std::max(0, static_cast<int>(std::lround(std::log2(static_cast<double>(to) / static_cast<double>(from)))));
+}
 
 /// Adds layers one behind the other; `at_` is the last value, `c_`, `h_` and `w_` its sizes.
 class Builder {
@@ -35,7 +37,8 @@ class Builder {
     graph_.initializers[name + ".w"] = weight;
     graph_.initializers[name + ".b"] = bias;
     const int64_t pad = kernel / 2;
-    node("Conv", {at_, name + ".w", name + ".b"}, {{"pads", std::vector<int64_t>{pad, pad, pad, pad}}, {"strides", std::vector<int64_t>{stride_y, stride_x}}});
+    node("Conv", {at_, name + ".w", name + ".b"},
+         {{"pads", std::vector<int64_t>{pad, pad, pad, pad}}, {"strides", std::vector<int64_t>{stride_y, stride_x}}});
     c_ = out;
     h_ = (h_ + 2 * pad - kernel) / stride_y + 1;
     w_ = (w_ + 2 * pad - kernel) / stride_x + 1;

@@ -15,8 +15,9 @@ TEST(RebuildGraph, GivesAPictureFromAnyShape) {
     Shape received;
     int height, width;
   };
-  for (const auto& [received, height, width] : {Case{{2, 8, 12, 12}, 24, 24}, Case{{2, 3, 40, 40}, 20, 20}, Case{{2, 5, 13, 13}, 64, 64}, Case{{2, 70, 1, 1}, 32, 24}, Case{{2, 3, 7, 5}, 64, 40},
-                                                Case{{2, 4, 1, 6}, 16, 48}, Case{{2, 6, 30, 7}, 20, 56}, Case{{2, 4, 17, 17}, 17, 17}}) {
+  for (const auto& [received, height, width] :
+       {Case{{2, 8, 12, 12}, 24, 24}, Case{{2, 3, 40, 40}, 20, 20}, Case{{2, 5, 13, 13}, 64, 64}, Case{{2, 70, 1, 1}, 32, 24},
+        Case{{2, 3, 7, 5}, 64, 40}, Case{{2, 4, 1, 6}, 16, 48}, Case{{2, 6, 30, 7}, 20, 56}, Case{{2, 4, 17, 17}, 17, 17}}) {
     Module network(rebuild_graph(received, height, width, 1));
     network.train({});
     const auto picture = network.forward({to_torch(random_tensor(received, 3), torch::kFloat)})[0];

@@ -46,7 +46,11 @@ Graph network(const Received& fit, uint64_t seed) {
 }  // namespace
 
 Rebuilder::Rebuilder(const Received& fit, const Received& held_out, const RebuildOptions& options)
-    : fit_(fit), held_out_(held_out), options_(options), mean_picture_(torch::zeros({1, 3, fit.pictures.size(2), fit.pictures.size(3)})), network_(network(fit, options.seed)) {
+    : fit_(fit),
+      held_out_(held_out),
+      options_(options),
+      mean_picture_(torch::zeros({1, 3, fit.pictures.size(2), fit.pictures.size(3)})),
+      network_(network(fit, options.seed)) {
   torch::NoGradGuard guard;
   std::tie(mean_, scale_) = statistics(fit.tensors);
   for (int64_t i = 0; i < fit.size(); ++i) mean_picture_ += fit.pictures.narrow(0, i, 1).to(torch::kFloat);
@@ -64,7 +68,8 @@ void Rebuilder::judge_each(const std::function<void(const vision::Image&, const 
   for (int64_t first = 0; first < held_out_.size(); first += kJudgedAtOnce) {
     const int64_t count = std::min(kJudgedAtOnce, held_out_.size() - first);
     const auto rebuilt = rebuild(held_out_, torch::arange(first, first + count));
-    for (int64_t i = 0; i < count; ++i) judge(to_image(held_out_.pictures.select(0, first + i).to(torch::kFloat) / 255), to_image(rebuilt.select(0, i)));
+    for (int64_t i = 0; i < count; ++i)
+      judge(to_image(held_out_.pictures.select(0, first + i).to(torch::kFloat) / 255), to_image(rebuilt.select(0, i)));
   }
 }
 
@@ -84,11 +89,14 @@ void Rebuilder::train(int64_t& best_epoch) {
     return (rebuild(fit_, which) - fit_.pictures.index_select(0, which).to(torch::kFloat) / 255).square().mean();
   };
   const Loader loader(std::make_shared<Numbers>(fit_.size()), {.batch_size = options_.batch_size, .augment = false, .seed = options_.seed});
-  best_epoch = trainer.run(loader, loss, [&] {
-    std::vector<double> values;
-    judge_each([&](const auto& original, const auto& rebuilt) { values.push_back(psnr_db(original, rebuilt)); });
-    return Evaluation{mean(values), Json{{"psnr_db", mean(values)}}};
-  }).best_epoch;
+  best_epoch = trainer
+                   .run(loader, loss,
+                        [&] {
+                          std::vector<double> values;
+                          judge_each([&](const auto& original, const auto& rebuilt) { values.push_back(psnr_db(original, rebuilt)); });
+                          return Evaluation{mean(values), Json{{"psnr_db", mean(values)}}};
+                        })
+                   .best_epoch;
 }
 
 Rebuilt Rebuilder::run(size_t pictures) {

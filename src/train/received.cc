@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kMostVector = 1 << 16;  // values without rows and columns
 constexpr double kMostHalf = 65504;
-constexpr int kMostWorkers = 8;           // each holds the head's weights
+constexpr int kMostWorkers = 8;  // each holds the head's weights
 
 int worker_count(int threads) { return std::clamp(threads > 0 ? threads : this_machine().cores, 1, kMostWorkers); }
 
@@ -59,7 +59,8 @@ vision::Image to_image(const torch::Tensor& planes) {
   return out;
 }
 
-Sender::Sender(const Graph& model, const Cut& cut, const std::vector<transfer::Codec>& codecs, vision::InputSpec input, const std::string& engine, int threads)
+Sender::Sender(const Graph& model, const Cut& cut, const std::vector<transfer::Codec>& codecs, vision::InputSpec input, const std::string& engine,
+               int threads)
     : input_(std::move(input)), workers_(worker_count(threads)), head_(cut_graph(model, cut.tensors).head, engine, workers_, 1) {
   for (const auto& codec : codecs) {
     encoders_.emplace_back(codec.encoder, engine, workers_, 1);
@@ -91,8 +92,10 @@ Received Sender::send(const std::vector<fs::path>& images, const SendOptions& op
   const int64_t most = std::max<int64_t>(1, options.most_bytes / (2 * shape[0] * shape[1] * shape[2])), wanted = count * options.views;
   const int64_t examples = wanted <= most ? wanted : most >= count ? most / count * count : most;
   if (examples < count)
-    log::warning("[privacy] " + options.what + ": the tensors of " + std::to_string(examples) + " of " + std::to_string(count) + " images fill the memory set apart for them; the others are left out");
-  Received out{torch::empty({examples, shape[0], shape[1], shape[2]}, torch::kHalf), torch::empty({examples, 3, options.picture.height, options.picture.width}, torch::kByte)};
+    log::warning("[privacy] " + options.what + ": the tensors of " + std::to_string(examples) + " of " + std::to_string(count) +
+                 " images fill the memory set apart for them; the others are left out");
+  Received out{torch::empty({examples, shape[0], shape[1], shape[2]}, torch::kHalf),
+               torch::empty({examples, 3, options.picture.height, options.picture.width}, torch::kByte)};
   Progress progress(options.what, examples);
   std::mutex mutex;
   parallel_for(examples, workers_, [&](int worker, int64_t i) {

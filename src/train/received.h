@@ -37,7 +37,8 @@ struct SendOptions {
 /// Head, TL encoder and TL decoder of one candidate.
 class Sender {
  public:
-  Sender(const Graph& model, const Cut& cut, const std::vector<transfer::Codec>& codecs, vision::InputSpec input, const std::string& engine, int threads);
+  Sender(const Graph& model, const Cut& cut, const std::vector<transfer::Codec>& codecs, vision::InputSpec input, const std::string& engine,
+         int threads);
 
   /// @throws InvalidArgument for an unreadable image (names it); Unsupported for tensors too large to begin from.
   [[nodiscard]] Received send(const std::vector<fs::path>& images, const SendOptions& options);

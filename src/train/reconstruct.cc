@@ -14,8 +14,8 @@ namespace {
 
 constexpr int64_t kMostBatch = 16, kIterations = 40;
 constexpr double kRidges[] = {0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};  // lambda, of the mean square of an input
-constexpr int64_t kOneBatchIn = 4;  // says which of them, and whether any, is best
-constexpr double kEnough = 1e-4;  // of the first residual
+constexpr int64_t kOneBatchIn = 4;                                     // says which of them, and whether any, is best
+constexpr double kEnough = 1e-4;                                       // of the first residual
 
 /// A convolution or product as a matrix product of rows: (rows, inputs times taps) times (inputs times taps, outputs).
 class LayerRows {
@@ -32,14 +32,19 @@ class LayerRows {
     const auto ints = [&](const char* name, int64_t usual, size_t count) { return node_.ints_attribute(name, std::vector<int64_t>(count, usual)); };
     const auto pads = ints("pads", 0, 4), strides = ints("strides", 1, 2), dilations = ints("dilations", 1, 2);
     const auto padded = torch::constant_pad_nd(x, {pads[1], pads[3], pads[0], pads[2]});
-    const auto columns = at::im2col(padded.contiguous(), {weights.size(2), weights.size(3)}, dilations, {0, 0}, strides);  // (n, inputs times taps, pixels)
+    const auto columns =
+        at::im2col(padded.contiguous(), {weights.size(2), weights.size(3)}, dilations, {0, 0}, strides);  // (n, inputs times taps, pixels)
     return columns.transpose(1, 2).reshape({-1, columns.size(1)});
   }
   /// (rows, outputs) of what it makes.
-  [[nodiscard]] torch::Tensor of_output(const torch::Tensor& y) const { return layer_.op_type == "Conv" ? y.flatten(2).transpose(1, 2).reshape({-1, y.size(1)}) : y.reshape({-1, y.size(-1)}); }
+  [[nodiscard]] torch::Tensor of_output(const torch::Tensor& y) const {
+    return layer_.op_type == "Conv" ? y.flatten(2).transpose(1, 2).reshape({-1, y.size(1)}) : y.reshape({-1, y.size(-1)});
+  }
   /// Weights as (outputs, inputs times taps), and back.
   [[nodiscard]] torch::Tensor matrix(const torch::Tensor& weights) const { return layer_.is_transposed ? weights.t() : weights.flatten(1); }
-  [[nodiscard]] torch::Tensor weights(const torch::Tensor& matrix, const torch::Tensor& like) const { return layer_.is_transposed ? matrix.t().contiguous() : matrix.reshape(like.sizes()); }
+  [[nodiscard]] torch::Tensor weights(const torch::Tensor& matrix, const torch::Tensor& like) const {
+    return layer_.is_transposed ? matrix.t().contiguous() : matrix.reshape(like.sizes());
+  }
 
  private:
   const compress::SparseLayer& layer_;
@@ -129,14 +134,16 @@ class HalfwayThrough {
 double loss(const Sums& sums, const torch::Tensor& w) { return ((w.matmul(sums.gram) * w).sum() - 2 * (sums.cross * w).sum()).item<double>(); }
 
 /// The weights, and the bias where there is one, of a layer that both networks have come to.
-void fit(const compress::SparseLayer& layer, const Node& node, const LayerRows& rows, const Tensor& mask, HalfwayThrough& before, HalfwayThrough& after) {
+void fit(const compress::SparseLayer& layer, const Node& node, const LayerRows& rows, const Tensor& mask, HalfwayThrough& before,
+         HalfwayThrough& after) {
   auto& module = after.module();
   const auto weights = module.parameter(layer.weights).to(torch::kFloat);
   const auto bias_name = node.inputs.size() > 2 ? node.inputs[2] : "";
   auto w = rows.matrix(weights), kept = rows.matrix(to_torch(mask, torch::kFloat));
   const auto reads_bias = [&](const Node& it) { return std::count(it.inputs.begin(), it.inputs.end(), bias_name) > 0; };
   const auto& nodes = module.graph().nodes;
-  const bool has_bias = !bias_name.empty() && std::count_if(nodes.begin(), nodes.end(), reads_bias) == 1 && module.graph().initializers.count(bias_name) > 0 && module.graph().initializers.at(bias_name).size() == w.size(0);
+  const bool has_bias = !bias_name.empty() && std::count_if(nodes.begin(), nodes.end(), reads_bias) == 1 &&
+                        module.graph().initializers.count(bias_name) > 0 && module.graph().initializers.at(bias_name).size() == w.size(0);
   auto ridge = torch::ones({w.size(1)});
   if (has_bias) {  // the weight of an input that is always one
     w = torch::cat({w, module.parameter(bias_name).to(torch::kFloat).reshape({-1, 1})}, 1);
@@ -164,7 +171,8 @@ void fit(const compress::SparseLayer& layer, const Node& node, const LayerRows& 
 
 }  // namespace
 
-Graph reconstruct(const Graph& dense, const Graph& sparse, const std::vector<compress::SparseLayer>& layers, const std::map<std::string, Tensor>& masks, const Dataset& images, int64_t count, int threads) {
+Graph reconstruct(const Graph& dense, const Graph& sparse, const std::vector<compress::SparseLayer>& layers,
+                  const std::map<std::string, Tensor>& masks, const Dataset& images, int64_t count, int threads) {
   use_threads(threads);
   torch::NoGradGuard guard;
   std::vector<torch::Tensor> batches;
@@ -181,7 +189,8 @@ Graph reconstruct(const Graph& dense, const Graph& sparse, const std::vector<com
   std::set<std::string> done;  // constants that several layers read are fitted to the first
   for (const auto& layer : layers) {
     const auto mask = masks.find(layer.weights);
-    const auto node = std::find_if(sparse.nodes.begin(), sparse.nodes.end(), [&](const Node& it) { return it.label() == layer.node && it.inputs.size() > 1 && it.inputs[1] == layer.weights; });
+    const auto node = std::find_if(sparse.nodes.begin(), sparse.nodes.end(),
+                                   [&](const Node& it) { return it.label() == layer.node && it.inputs.size() > 1 && it.inputs[1] == layer.weights; });
     if (mask == masks.end() || node == sparse.nodes.end() || !LayerRows::takes(layer, *node) || !done.insert(layer.weights).second) continue;
     const LayerRows rows(layer, *node);
     before.advance(static_cast<size_t>(node - sparse.nodes.begin())), after.advance(static_cast<size_t>(node - sparse.nodes.begin()));

@@ -45,7 +45,9 @@ void make_first_larger(Tensor& weights, bool is_transposed) {
   };
   for (int64_t output = 0; output < outputs; ++output)
     for (int64_t input = 0; input < kChannels; input += 2)
-      for (int64_t tap = 0; tap < taps; ++tap) at(output, input, tap) += at(output, input, tap) > 0 ? 2.F : -2.F, at(output, input + 1, tap) = std::clamp(8 * at(output, input + 1, tap), -1.F, 1.F);
+      for (int64_t tap = 0; tap < taps; ++tap)
+        at(output, input, tap) += at(output, input, tap) > 0 ? 2.F : -2.F,
+            at(output, input + 1, tap) = std::clamp(8 * at(output, input + 1, tap), -1.F, 1.F);
 }
 
 struct Masked {
@@ -71,7 +73,8 @@ double error_of(const Graph& graph, const Graph& dense, const Dataset& images) {
   for (int64_t i = kImages; i < kImages + kOthers; ++i) {
     const std::vector<Tensor> x{images.get(i, nullptr).input};
     const auto y = compile(graph, "reference")->run(x)[0], expected = compile(dense, "reference")->run(x)[0];
-    for (size_t at = 0; at < static_cast<size_t>(y.size()); ++at) difference += std::pow(y.as<float>()[at] - expected.as<float>()[at], 2), whole += std::pow(expected.as<float>()[at], 2);
+    for (size_t at = 0; at < static_cast<size_t>(y.size()); ++at)
+      difference += std::pow(y.as<float>()[at] - expected.as<float>()[at], 2), whole += std::pow(expected.as<float>()[at], 2);
   }
   return std::sqrt(difference / whole);
 }
@@ -101,7 +104,8 @@ TEST(Reconstruct, SoIsAProductEitherWayRound) {
     Maker m;
     const auto x = m.input({1, kChannels});
     const auto w = is_transposed ? m.weights({kChannels, 24}) : m.weights({24, kChannels});
-    expect_found_again(masked_of(testing_graphs::with_output(m, m.op("Gemm", {x, w, m.weights({24})}, {{"transB", int64_t{is_transposed ? 0 : 1}}}))), Pairs({1, kChannels}), 0.05);
+    expect_found_again(masked_of(testing_graphs::with_output(m, m.op("Gemm", {x, w, m.weights({24})}, {{"transB", int64_t{is_transposed ? 0 : 1}}}))),
+                       Pairs({1, kChannels}), 0.05);
   }
 }
 

@@ -44,8 +44,11 @@ std::vector<std::vector<Tensor>> activations(const Graph& model, const Cut& cut,
 transfer::SplitModel split_model(const RetrainJob& job, const Graph& model, const Cut& cut, const Dataset& images) {
   const auto layer = transfer::make(job.tl);
   auto split = transfer::split(model, cut, *layer, layer->needs_samples() ? activations(model, cut, images) : std::vector<std::vector<Tensor>>{});
-  const bool is_plain = std::all_of(split.codecs.begin(), split.codecs.end(), [](const auto& codec) { return codec.note.rfind("crosses plainly", 0) == 0; });
-  if (is_plain) throw InvalidArgument("[" + where_of(job) + "] the transfer layer takes no tensor of this cut: it " + split.codecs.at(0).note + "; give another cut");
+  const bool is_plain =
+      std::all_of(split.codecs.begin(), split.codecs.end(), [](const auto& codec) { return codec.note.rfind("crosses plainly", 0) == 0; });
+  if (is_plain)
+    throw InvalidArgument("[" + where_of(job) + "] the transfer layer takes no tensor of this cut: it " + split.codecs.at(0).note +
+                          "; give another cut");
   return split;
 }
 
@@ -59,7 +62,8 @@ void check_gradient(const RetrainJob& job, const transfer::SplitModel& split, co
     const auto y = decoder.forward(encoder.forward({x}))[0];
     if (y.requires_grad()) (y * y).sum().backward();
     if (!x.grad().defined() || !x.grad().isfinite().all().item<bool>() || x.grad().abs().max().item<double>() == 0)
-      throw InvalidArgument("[" + where_of(job) + "] no gradient comes back through the transfer layer at '" + cut.tensors[t] + "', so the head cannot learn; retrain with --side tail");
+      throw InvalidArgument("[" + where_of(job) + "] no gradient comes back through the transfer layer at '" + cut.tensors[t] +
+                            "', so the head cannot learn; retrain with --side tail");
   }
 }
 
@@ -94,7 +98,8 @@ Graph without_tl(const Graph& original, const Graph& trained, const Selection& s
   for (const auto& node : original.nodes)
     if (node.op_type == "BatchNormalization")
       for (size_t i = 3; i < std::min<size_t>(5, node.inputs.size()); ++i)
-        if (const auto it = trained.initializers.find(node.inputs[i]); it != trained.initializers.end()) out.initializers[node.inputs[i]] = it->second;
+        if (const auto it = trained.initializers.find(node.inputs[i]); it != trained.initializers.end())
+          out.initializers[node.inputs[i]] = it->second;
   return out;
 }
 
@@ -106,8 +111,9 @@ std::string candidate_of(const RetrainJob& job, const Cut& cut, Graph inserted, 
   const auto cuts = ops::find_costed_cuts(inserted);
   const auto it = std::find_if(cuts.begin(), cuts.end(), [&](const Cut& found) { return found.tensors == names; });
   if (it != cuts.end()) return "split/" + it->id + "/fp32";
-  throw InvalidArgument("[" + where_of(job) + "] the transfer layer sends " + join(names, " and ") + ", which is no cut that `prepare` knows; give --without-tl, which writes a model to be split at cut " +
-                        cut.id + " with " + job.tl);
+  throw InvalidArgument("[" + where_of(job) + "] the transfer layer sends " + join(names, " and ") +
+                        ", which is no cut that `prepare` knows; give --without-tl, which writes a model to be split at cut " + cut.id + " with " +
+                        job.tl);
 }
 
 std::optional<double> accuracy_of(const std::vector<EpochRecord>& epochs, int64_t epoch) {
@@ -119,8 +125,14 @@ std::optional<double> accuracy_of(const std::vector<EpochRecord>& epochs, int64_
 }  // namespace
 
 Json to_json(const RetrainReport& report) {
-  Json json{{"schema", "scissionlite.retraining/1"}, {"tl", report.tl}, {"side", report.side}, {"cut", report.cut_id}, {"tensors", report.tensors},
-            {"candidate", report.candidate}, {"wire_bytes", report.wire_bytes}, {"training", to_json(report.training)}};
+  Json json{{"schema", "scissionlite.retraining/1"},
+            {"tl", report.tl},
+            {"side", report.side},
+            {"cut", report.cut_id},
+            {"tensors", report.tensors},
+            {"candidate", report.candidate},
+            {"wire_bytes", report.wire_bytes},
+            {"training", to_json(report.training)}};
   json["accuracy"] = Json::object();
   const auto add = [&](const char* name, const std::optional<double>& value) {
     if (value) json["accuracy"][name] = *value;
@@ -149,9 +161,12 @@ RetrainReport retrain(const RetrainJob& job) {
   report.wire_bytes = split.wire_bytes;
   const auto inserted = transfer::insert(split);
   report.candidate = candidate_of(job, cut, inserted, split.wire);
-  const GraphJob what{inserted, selection_of(job, original, inserted, split), /*straight_through=*/true, {{"tl", job.tl}, {"without_tl", job.without_tl}}};
+  const GraphJob what{
+      inserted, selection_of(job, original, inserted, split), /*straight_through=*/true, {{"tl", job.tl}, {"without_tl", job.without_tl}}};
   report.accuracy_original = accuracy(original, *data.held_out, job.train.trainer.threads);
-  report.training = train_graph(job.train, what, data, [&](const Graph& trained) { save_model(job.without_tl ? without_tl(original, trained, what.selection) : trained, job.train.output); });
+  report.training = train_graph(job.train, what, data, [&](const Graph& trained) {
+    save_model(job.without_tl ? without_tl(original, trained, what.selection) : trained, job.train.output);
+  });
   report.accuracy_with_tl = accuracy_of(report.training.epochs, 0);
   report.accuracy_retrained = accuracy_of(report.training.epochs, report.training.best_epoch);
   return report;

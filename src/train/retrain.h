@@ -11,9 +11,9 @@
 namespace scissionlite::train {
 
 struct RetrainJob {
-  TrainJob train;          // its cut is where the TL goes; its side is "tail" (the head stays bit for bit) or "all"
-  std::string tl = "pool"; // spec of a family
-  bool without_tl = false; // write the original graph with the new weights; it answers rightly only when split there
+  TrainJob train;           // its cut is where the TL goes; its side is "tail" (the head stays bit for bit) or "all"
+  std::string tl = "pool";  // spec of a family
+  bool without_tl = false;  // write the original graph with the new weights; it answers rightly only when split there
 };
 
 struct RetrainReport {

@@ -28,7 +28,8 @@ TEST(Insert, AnswersAsHeadEncoderDecoderAndTail) {
       const auto halves = run_one(split.tail, sent), inserted = run_one(whole, {x});
       EXPECT_LE(max_relative_error(halves, inserted), 1e-4) << spec << " at " << cut.id;
       Module module(whole, {.straight_through = true});
-      EXPECT_LE(max_relative_error(halves, from_torch(module.forward({to_torch(x, torch::kFloat)})[0], Dtype::kF32)), 2e-3) << spec << " at " << cut.id;
+      EXPECT_LE(max_relative_error(halves, from_torch(module.forward({to_torch(x, torch::kFloat)})[0], Dtype::kF32)), 2e-3)
+          << spec << " at " << cut.id;
       ++compared;
     }
   EXPECT_GE(compared, 15);

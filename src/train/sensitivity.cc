@@ -33,7 +33,8 @@ class Collector {
     for (size_t t = 0; t < tensors_.size(); ++t) {
       auto& tensor = cut.at(tensors_[t]);
       if (!torch::isfinite(tensor).all().item<bool>())
-        throw InvalidArgument("[calibrate] '" + tensors_[t] + "' holds values that are not finite; check the model and the preprocessing of its images");
+        throw InvalidArgument("[calibrate] '" + tensors_[t] +
+                              "' holds values that are not finite; check the model and the preprocessing of its images");
       tensor = tensor.detach().requires_grad_(options_.sensitivity != Sensitivity::kNone);
       append_each(tensor.detach(), out_.activations[t]);
       bytes_ += tensor.numel() * 4 * (1 + gradients_a_view(options_.sensitivity));
@@ -53,7 +54,8 @@ class Collector {
   }
   void add_margins(const torch::Tensor& logits, const std::vector<torch::Tensor>& inputs) {
     if (logits.size(1) < 2)
-      throw InvalidArgument("[calibrate] '" + logits_ + "' holds one score an image, so there is no lead of one answer over another; take --sensitivity none");
+      throw InvalidArgument("[calibrate] '" + logits_ +
+                            "' holds one score an image, so there is no lead of one answer over another; take --sensitivity none");
     const auto best = std::get<0>(logits.topk(2, 1));
     auto gradients = torch::autograd::grad({(best.select(1, 0) - best.select(1, 1)).sum()}, inputs);
     auto energy = torch::zeros({logits.size(0)}, logits.options());  // over all tensors of the cut
@@ -69,7 +71,8 @@ class Collector {
   void check_finite(const std::vector<torch::Tensor>& gradients) const {
     for (size_t t = 0; t < gradients.size(); ++t)
       if (!torch::isfinite(gradients[t]).all().item<bool>())
-        throw InvalidArgument("[calibrate] the gradients at '" + tensors_[t] + "' are not finite, as those of Sqrt and Log are at zero; take another cut, or --sensitivity none");
+        throw InvalidArgument("[calibrate] the gradients at '" + tensors_[t] +
+                              "' are not finite, as those of Sqrt and Log are at zero; take another cut, or --sensitivity none");
   }
   void add_draws(const torch::Tensor& log_p, const std::vector<torch::Tensor>& inputs) {
     const int draws = gradients_a_view(Sensitivity::kFisher);

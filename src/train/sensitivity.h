@@ -29,7 +29,7 @@ enum class Sensitivity {
 [[nodiscard]] Sensitivity parse_sensitivity(const std::string& text);
 
 struct CutStatisticsOptions {
-  int64_t views = 3;        // of an image: the first as at inference, the others augmented
+  int64_t views = 3;  // of an image: the first as at inference, the others augmented
   Sensitivity sensitivity = Sensitivity::kMargin;
   int64_t batch_size = 16;
   uint64_t seed = 1;

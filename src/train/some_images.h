@@ -28,7 +28,8 @@ class SomeImages {
     const auto end = std::min(static_cast<int64_t>(chosen_.size()), most);
     for (int64_t at = 0; at < end; at += kBatch) {
       std::vector<torch::Tensor> inputs;
-      for (int64_t i = at; i < std::min(end, at + kBatch); ++i) inputs.push_back(to_torch(images_.get(chosen_[static_cast<size_t>(i)], nullptr).input, torch::kFloat));
+      for (int64_t i = at; i < std::min(end, at + kBatch); ++i)
+        inputs.push_back(to_torch(images_.get(chosen_[static_cast<size_t>(i)], nullptr).input, torch::kFloat));
       f(torch::cat(inputs));
     }
   }

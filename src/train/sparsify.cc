@@ -37,7 +37,8 @@ void check_some_are_eligible(const std::string& where, const std::vector<SparseL
   if (std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.not_eligible.empty(); })) return;
   std::vector<std::string> reasons;
   for (const auto& layer : layers) reasons.push_back(layer.node + ": " + layer.not_eligible);
-  throw InvalidArgument("[sparsify] 2:4 takes no layer of '" + where + "'" + (reasons.empty() ? ", which has no weights" : ": " + join(reasons, "; ")));
+  throw InvalidArgument("[sparsify] 2:4 takes no layer of '" + where + "'" +
+                        (reasons.empty() ? ", which has no weights" : ": " + join(reasons, "; ")));
 }
 
 /// Gradients and weights where the mask is one, as ASP does it: what the mask took never comes back.
@@ -63,9 +64,22 @@ class Masking {
 }  // namespace
 
 Json to_json(const SparsifyReport& report) {
-  Json out{{"schema", "scissionlite.sparsity/1"}, {"permutation_efficacy", report.permutation_efficacy}, {"weights", report.weights}, {"zeros", report.zeros}, {"layers", Json::array()}, {"score", Json::object()}, {"training", to_json(report.training)}};
+  Json out{{"schema", "scissionlite.sparsity/1"},
+           {"permutation_efficacy", report.permutation_efficacy},
+           {"weights", report.weights},
+           {"zeros", report.zeros},
+           {"layers", Json::array()},
+           {"score", Json::object()},
+           {"training", to_json(report.training)}};
   for (const auto& layer : report.layers)
-    out["layers"].push_back({{"name", layer.name}, {"op", layer.op_type}, {"outputs", layer.outputs}, {"inputs", layer.inputs}, {"taps", layer.taps}, {"sparse", layer.note.empty()}, {"kept", layer.kept}, {"note", layer.note}});
+    out["layers"].push_back({{"name", layer.name},
+                             {"op", layer.op_type},
+                             {"outputs", layer.outputs},
+                             {"inputs", layer.inputs},
+                             {"taps", layer.taps},
+                             {"sparse", layer.note.empty()},
+                             {"kept", layer.kept},
+                             {"note", layer.note}});
   add_score(out["score"], "before", report.before);
   add_score(out["score"], "masked", report.masked);
   add_score(out["score"], "reconstructed", report.reconstructed);
@@ -87,7 +101,8 @@ SparsifyReport sparsify(const SparsifyJob& job) {
     auto permuted = compress::permute_for_two_four(graph, job.permutation);
     check_answers_alike(graph, permuted.graph, "sparsify", "with its channels in another order");
     graph = std::move(permuted.graph);
-    if (permuted.kept_most > permuted.kept_before) report.permutation_efficacy = (permuted.kept_after - permuted.kept_before) / (permuted.kept_most - permuted.kept_before);
+    if (permuted.kept_most > permuted.kept_before)
+      report.permutation_efficacy = (permuted.kept_after - permuted.kept_before) / (permuted.kept_most - permuted.kept_before);
   }
   graph.metadata = model.metadata;
   report.before = accuracy(graph, *data.held_out, train.trainer.threads);
@@ -99,7 +114,8 @@ SparsifyReport sparsify(const SparsifyJob& job) {
     auto& weights = graph.initializers.at(layer.weights);
     if (const auto it = masks.find(layer.weights); it != masks.end()) weights = compress::masked(whole, it->second);
     const double all = magnitude(whole);
-    report.layers.push_back({layer.node, layer.op_type, layer.not_eligible, layer.outputs, layer.inputs, layer.taps, all > 0 ? magnitude(weights) / all : 1});
+    report.layers.push_back(
+        {layer.node, layer.op_type, layer.not_eligible, layer.outputs, layer.inputs, layer.taps, all > 0 ? magnitude(weights) / all : 1});
     if (!counted.insert(layer.weights).second) continue;
     const auto share = compress::two_four_share(layer, weights);
     report.weights += share.values, report.zeros += share.zeros;
@@ -111,7 +127,10 @@ SparsifyReport sparsify(const SparsifyJob& job) {
     graph.metadata = model.metadata;
   }
   const Masking masking(masks);
-  GraphJob what{.graph = graph, .selection = {train.train, train.freeze, {}, ""}, .straight_through = false, .identity = {{"sparsify", {job.permutes, job.permutation.method, job.permutation.escapes, job.permutation.seed}}}};
+  GraphJob what{.graph = graph,
+                .selection = {train.train, train.freeze, {}, ""},
+                .straight_through = false,
+                .identity = {{"sparsify", {job.permutes, job.permutation.method, job.permutation.escapes, job.permutation.seed}}}};
   if (job.reconstruction_images > 0) what.identity["reconstruction"] = job.reconstruction_images;
   what.after_backward = [&](Module& module) { masking.gradients(module); };
   what.after_step = [&](Module& module, const Trainer::Step&) { masking.weights(module); };

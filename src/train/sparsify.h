@@ -16,13 +16,13 @@ struct SparsifyJob {
   bool permutes = true;
   compress::PermutationOptions permutation;
   int64_t reconstruction_images = 0;  // that the weights left are fitted to before they are retrained (reconstruct.h); 0: they are not
-  fs::path report;  // JSON; empty: none
+  fs::path report;                    // JSON; empty: none
 };
 
 struct SparsifiedLayer {
   std::string name, op_type, note;  // note: why it stays dense, or empty
   int64_t outputs = 0, inputs = 0, taps = 1;
-  double kept = 1;                  // share of the magnitude that the mask keeps
+  double kept = 1;  // share of the magnitude that the mask keeps
 };
 struct SparsifyReport {
   std::vector<SparsifiedLayer> layers;

@@ -31,16 +31,17 @@ struct TrainJob {
   std::vector<fs::path> held_out;  // empty: `holdout` of `images`
   std::string holdout = "0.1";     // count or share; by the bytes of the files, as `score` splits
   vision::InputSpec input;
-  int64_t most_unreadable = 0;     // files that may be left out as they are no images, which is found out before the work starts; 0: the run stops at the first one
+  int64_t most_unreadable =
+      0;  // files that may be left out as they are no images, which is found out before the work starts; 0: the run stops at the first one
   int64_t classes = 0;  // of a new classifier in place of the last layer; 0: the model's own
-  std::string labels;  // as load_labels; empty: a teacher is needed
+  std::string labels;   // as load_labels; empty: a teacher is needed
   double label_smoothing = 0;
   DistillOptions distill;
   std::vector<std::string> train{"*"}, freeze;
   std::string cut, side;  // id or tensor names of a cut, and "head" or "tail"
   int64_t batch_size = 32;
   AugmentOptions augmentation;
-  double mixup = 0;  // alpha of mixtures of two images; 0: none
+  double mixup = 0;                // alpha of mixtures of two images; 0: none
   bool update_statistics = false;  // of BatchNormalization
   TrainerOptions trainer;          // its identity is filled in
   std::string device = "cpu";      // as of use_device

@@ -20,11 +20,11 @@ void check_job(const TrainJob& job);
 struct GraphJob {
   Graph graph;
   Selection selection;
-  bool straight_through = false;  // as in ModuleOptions
-  Json identity = Json::object(); // what a checkpoint belongs to beside the job
-  Values given{};                 // values of the graph that are given with each batch: what has gradients but is no weight
-  Values more{};                  // the same, and trained as weights are: as of Trainer
-  Values kept{};                  // as of Trainer
+  bool straight_through = false;   // as in ModuleOptions
+  Json identity = Json::object();  // what a checkpoint belongs to beside the job
+  Values given{};                  // values of the graph that are given with each batch: what has gradients but is no weight
+  Values more{};                   // the same, and trained as weights are: as of Trainer
+  Values kept{};                   // as of Trainer
   std::function<void(Module&, const Trainer::Step&)> after_step{};
   std::function<void(Module&)> after_backward{};
 };

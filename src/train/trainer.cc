@@ -78,7 +78,9 @@ Trainer::Trainer(Module& module, const TrainerOptions& options, Values more, Val
   (void)learning_rate(options_.schedule, 0, 1, 1);  // refuses what it does not know
 }
 
-Values Trainer::everything() const { return merged(with_prefix("value/", module_.state()), merged(with_prefix("more/", more_), with_prefix("kept/", kept_))); }
+Values Trainer::everything() const {
+  return merged(with_prefix("value/", module_.state()), merged(with_prefix("more/", more_), with_prefix("kept/", kept_)));
+}
 
 /// Puts back what `everything` gave.
 void Trainer::put_back(const Values& values) {

@@ -49,7 +49,8 @@ class Cycle {
 
 }  // namespace
 
-TwoClasses::TwoClasses(std::shared_ptr<const Dataset> images, std::vector<int64_t> positive_classes, std::vector<int64_t> which) : images_(std::move(images)), which_(std::move(which)) {
+TwoClasses::TwoClasses(std::shared_ptr<const Dataset> images, std::vector<int64_t> positive_classes, std::vector<int64_t> which)
+    : images_(std::move(images)), which_(std::move(which)) {
   for (const auto index : which_) is_positive_.push_back(holds(positive_classes, images_->label(index)));
 }
 
@@ -76,25 +77,32 @@ std::vector<int64_t> labelled(const Dataset& images) {
 }
 
 void check_both_classes(const std::string& what, int64_t images, int64_t positives) {
-  if (positives == 0 || positives == images) throw InvalidArgument("[train] " + std::to_string(positives) + " of " + std::to_string(images) + " " + what + " are positive; both positive and negative ones are needed");
+  if (positives == 0 || positives == images)
+    throw InvalidArgument("[train] " + std::to_string(positives) + " of " + std::to_string(images) + " " + what +
+                          " are positive; both positive and negative ones are needed");
 }
 
 std::vector<int64_t> with_positive_share(const std::vector<int64_t>& of, const std::vector<char>& is_positive, double share, uint64_t seed) {
-  if (!(share > 0 && share < 1)) throw InvalidArgument("[train] a share of positives of " + format_fixed(share, 4) + "; expected one between 0 and 1");
+  if (!(share > 0 && share < 1))
+    throw InvalidArgument("[train] a share of positives of " + format_fixed(share, 4) + "; expected one between 0 and 1");
   Rng rng(seed);
   auto positives = part_of(of, is_positive, true, rng);
   const auto negatives = part_of(of, is_positive, false, rng);
   const auto wanted = std::llround(share / (1 - share) * static_cast<double>(negatives.size()));
   if (wanted < 1 || wanted > static_cast<int64_t>(positives.size()))
-    throw InvalidArgument("[train] " + format_fixed(100 * share, 3) + " % of positives beside " + std::to_string(negatives.size()) + " negative images are " + std::to_string(wanted) + "; there are " + std::to_string(positives.size()));
+    throw InvalidArgument("[train] " + format_fixed(100 * share, 3) + " % of positives beside " + std::to_string(negatives.size()) +
+                          " negative images are " + std::to_string(wanted) + "; there are " + std::to_string(positives.size()));
   positives.resize(static_cast<size_t>(wanted));
   positives.insert(positives.end(), negatives.begin(), negatives.end());
   std::sort(positives.begin(), positives.end());
   return positives;
 }
 
-std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const std::vector<char>& is_positive, int members, double skew, uint64_t seed) {
-  if (members < 1 || static_cast<int64_t>(of.size()) < members) throw InvalidArgument("[train] " + std::to_string(members) + " members cannot share " + std::to_string(of.size()) + " images; give at most as many members as images");
+std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const std::vector<char>& is_positive, int members, double skew,
+                                         uint64_t seed) {
+  if (members < 1 || static_cast<int64_t>(of.size()) < members)
+    throw InvalidArgument("[train] " + std::to_string(members) + " members cannot share " + std::to_string(of.size()) +
+                          " images; give at most as many members as images");
   if (!(skew >= 0 && skew <= 1)) throw InvalidArgument("[train] a skew of " + format_fixed(skew, 3) + "; expected 0 (alike) to 1");
   Rng rng(seed);
   std::vector<std::vector<int64_t>> out(static_cast<size_t>(members));
@@ -117,11 +125,13 @@ std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const s
   }
   for (auto& part : out) std::sort(part.begin(), part.end());
   if (const auto none = std::find_if(out.begin(), out.end(), [](const auto& part) { return part.empty(); }); none != out.end())
-    throw InvalidArgument("[train] a skew of " + format_fixed(skew, 2) + " leaves member " + std::to_string(none - out.begin()) + " of " + std::to_string(members) + " without an image; give a lower one, more images, or fewer members");
+    throw InvalidArgument("[train] a skew of " + format_fixed(skew, 2) + " leaves member " + std::to_string(none - out.begin()) + " of " +
+                          std::to_string(members) + " without an image; give a lower one, more images, or fewer members");
   return out;
 }
 
-std::function<std::vector<int64_t>(int64_t epoch)> balanced_order(std::vector<char> is_positive, int64_t batch_size, int64_t positives, uint64_t seed) {
+std::function<std::vector<int64_t>(int64_t epoch)> balanced_order(std::vector<char> is_positive, int64_t batch_size, int64_t positives,
+                                                                  uint64_t seed) {
   std::vector<int64_t> of_class[2];
   for (size_t i = 0; i < is_positive.size(); ++i) of_class[is_positive[i] != 0].push_back(static_cast<int64_t>(i));
   const int64_t batches = (static_cast<int64_t>(is_positive.size()) + batch_size - 1) / batch_size;

@@ -37,15 +37,18 @@ void check_both_classes(const std::string& what, int64_t images, int64_t positiv
 
 /// Of `of` (negatives and positives of `is_positive`) as many positives as make up that share of all that stay; all negatives stay.
 /// @throws InvalidArgument: fewer than 1 would be left, or more are asked for than there are.
-[[nodiscard]] std::vector<int64_t> with_positive_share(const std::vector<int64_t>& of, const std::vector<char>& is_positive, double share, uint64_t seed);
+[[nodiscard]] std::vector<int64_t> with_positive_share(const std::vector<int64_t>& of, const std::vector<char>& is_positive, double share,
+                                                       uint64_t seed);
 
-/// `of` divided among members, positives and negatives each. With skew 0 all get alike; towards 1 the first members get ever more of the positives and the last ones
-/// none, as sites do whose machines are of different age.
+/// `of` divided among members, positives and negatives each. With skew 0 all get alike; towards 1 the first members get ever more of the positives
+/// and the last ones none, as sites do whose machines are of different age.
 /// @throws InvalidArgument: more members than examples, skew outside 0 .. 1.
-[[nodiscard]] std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const std::vector<char>& is_positive, int members, double skew, uint64_t seed);
+[[nodiscard]] std::vector<std::vector<int64_t>> divide(const std::vector<int64_t>& of, const std::vector<char>& is_positive, int members, double skew,
+                                                       uint64_t seed);
 
-/// An order (LoaderOptions::order) in which each batch has `positives` positive ones, drawn anew once all have been used, and negatives in the rest; as many batches
-/// an epoch as all examples fill. Where one class is missing, batches have the other one alone.
-[[nodiscard]] std::function<std::vector<int64_t>(int64_t epoch)> balanced_order(std::vector<char> is_positive, int64_t batch_size, int64_t positives, uint64_t seed);
+/// An order (LoaderOptions::order) in which each batch has `positives` positive ones, drawn anew once all have been used, and negatives in the rest;
+/// as many batches an epoch as all examples fill. Where one class is missing, batches have the other one alone.
+[[nodiscard]] std::function<std::vector<int64_t>(int64_t epoch)> balanced_order(std::vector<char> is_positive, int64_t batch_size, int64_t positives,
+                                                                                uint64_t seed);
 
 }  // namespace scissionlite::train

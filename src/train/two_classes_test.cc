@@ -17,7 +17,9 @@ class Labels : public Dataset {
  public:
   explicit Labels(std::vector<int64_t> labels) : labels_(std::move(labels)) {}
   [[nodiscard]] int64_t size() const override { return static_cast<int64_t>(labels_.size()); }
-  [[nodiscard]] Example get(int64_t index, Rng*) const override { return {Tensor::of<float>({1, 1}, {static_cast<float>(index)}), labels_[static_cast<size_t>(index)]}; }
+  [[nodiscard]] Example get(int64_t index, Rng*) const override {
+    return {Tensor::of<float>({1, 1}, {static_cast<float>(index)}), labels_[static_cast<size_t>(index)]};
+  }
   [[nodiscard]] std::string identity() const override { return "labels"; }
 
  private:
@@ -106,7 +108,8 @@ TEST(TwoClasses, BatchesAreBalanced) {
     const auto indices = order(epoch);
     EXPECT_EQ(indices.size(), 7U * 16U);
     EXPECT_EQ(indices, order(epoch));
-    for (size_t b = 0; b < 7; ++b) EXPECT_EQ(positives_of({indices.begin() + static_cast<int64_t>(b) * 16, indices.begin() + static_cast<int64_t>(b + 1) * 16}, classes), 6);
+    for (size_t b = 0; b < 7; ++b)
+      EXPECT_EQ(positives_of({indices.begin() + static_cast<int64_t>(b) * 16, indices.begin() + static_cast<int64_t>(b + 1) * 16}, classes), 6);
     for (const auto i : indices) ++used[static_cast<size_t>(i)];
   }
   for (const char wanted : {0, 1}) {  // all of a class alike, but for the cycle under way

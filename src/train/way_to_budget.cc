@@ -23,14 +23,18 @@ WayToBudget::WayToBudget(const Prunable& prunable, int64_t multiple)
   importance_ = flags(count), leaving_ = flags(count), next_ = flags(count);
 }
 
-Values WayToBudget::state() const { return {{"importance", importance_}, {"held", held_}, {"leaving", leaving_}, {"next", next_}, {"at_end", at_end_}}; }
+Values WayToBudget::state() const {
+  return {{"importance", importance_}, {"held", held_}, {"leaving", leaving_}, {"next", next_}, {"at_end", at_end_}};
+}
 
 void WayToBudget::note(const Module& module, const Values& gates) {
   std::map<std::string, std::pair<const float*, const float*>> known;  // values, gradients
   for (const auto& [name, tensor] : module.trained())
     if (tensor.grad().defined()) known[name] = {tensor.data_ptr<float>(), tensor.grad().data_ptr<float>()};
   auto* importance = importance_.data_ptr<float>();
-  const auto add = [&](size_t at, double gradient) { importance[at] = kRemembered * importance[at] + (1 - kRemembered) * static_cast<float>(gradient * gradient); };
+  const auto add = [&](size_t at, double gradient) {
+    importance[at] = kRemembered * importance[at] + (1 - kRemembered) * static_cast<float>(gradient * gradient);
+  };
   const auto& groups = prunable_.groups();
   for (size_t i = 0; i < groups.size(); ++i) {
     double gradient = 0;
@@ -68,7 +72,8 @@ std::set<size_t> WayToBudget::away(const Values& gates) const {
   return out;
 }
 
-std::vector<WayToBudget::Candidate> WayToBudget::candidates(const CostWeights& weights, const Module& module, const Values& gates, const std::set<size_t>& away) const {
+std::vector<WayToBudget::Candidate> WayToBudget::candidates(const CostWeights& weights, const Module& module, const Values& gates,
+                                                            const std::set<size_t>& away) const {
   const auto& groups = prunable_.groups();
   const auto costs = prunable_.costs_of_layers(weights, gone(away)), block_costs = prunable_.costs_of_blocks(weights, gone(away));
   const auto sizes = prunable_.sizes(trained_values(module));
@@ -93,7 +98,8 @@ std::vector<WayToBudget::Candidate> WayToBudget::candidates(const CostWeights& w
   }
   for (size_t i = 0; i < prunable_.blocks().size(); ++i) {
     const size_t at = groups.size() + i;
-    if (!away.count(at) && block_costs[i] > 0) out.push_back({importance[at] / block_costs[i], {at}, gates.at(prunable_.blocks()[i].name).item<double>() <= kSmallGate});
+    if (!away.count(at) && block_costs[i] > 0)
+      out.push_back({importance[at] / block_costs[i], {at}, gates.at(prunable_.blocks()[i].name).item<double>() <= kSmallGate});
   }
   std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return std::tie(a.worth, a.members) < std::tie(b.worth, b.members); });
   return out;
@@ -106,7 +112,8 @@ double WayToBudget::left_of_leaving(const Trainer::Step& step) {
   return static_cast<double>(until - 1) / static_cast<double>(until);
 }
 
-void WayToBudget::follow(const ShareMet& share_met, const CostWeights& weights, const Module& module, const Values& gates, const Trainer::Step& step) {
+void WayToBudget::follow(const ShareMet& share_met, const CostWeights& weights, const Module& module, const Values& gates,
+                         const Trainer::Step& step) {
   const auto next = step.number + steps_between_checks(step);
   const double wanted = std::min(1.0, static_cast<double>(next) / (kWay * static_cast<double>(step.total)));
   const auto gone_already = away(gates);

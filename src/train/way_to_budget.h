@@ -2,8 +2,8 @@
 //
 // What leaves is what the loss misses least for what it costs. The loss that a channel or a block is worth is estimated from the gradients of the
 // steps since: a factor m = 1 on all that belongs to it has the gradient g = sum of scale * gradient of scale, and the loss without it is
-// higher by about half of the Fisher information, the mean of g^2. Sources: Liu et al., Group Fisher Pruning, 2021; Theis et al., Faster gaze prediction
-// with dense networks and Fisher pruning, 2018; Molchanov et al., Importance Estimation for Neural Network Pruning, 2019.
+// higher by about half of the Fisher information, the mean of g^2. Sources: Liu et al., Group Fisher Pruning, 2021; Theis et al., Faster gaze
+// prediction with dense networks and Fisher pruning, 2018; Molchanov et al., Importance Estimation for Neural Network Pruning, 2019.
 #pragma once
 
 #include <functional>
@@ -53,18 +53,19 @@ class WayToBudget {
   [[nodiscard]] static bool flag(const torch::Tensor& flags, size_t at) { return flags.data_ptr<float>()[at] != 0; }
   /// What can only go together: channels of a layer whose width stays a multiple then, or a block.
   struct Candidate {
-    double worth;                // what the loss misses for a unit of cost
+    double worth;                 // what the loss misses for a unit of cost
     std::vector<size_t> members;  // of groups, then of blocks
-    bool may_leave;              // not only be penalised
+    bool may_leave;               // not only be penalised
   };
   /// By their worth.
-  [[nodiscard]] std::vector<Candidate> candidates(const CostWeights& weights, const Module& module, const Values& gates, const std::set<size_t>& away) const;
+  [[nodiscard]] std::vector<Candidate> candidates(const CostWeights& weights, const Module& module, const Values& gates,
+                                                  const std::set<size_t>& away) const;
   [[nodiscard]] std::set<size_t> away(const Values& gates) const;
   [[nodiscard]] Prunable::Gone gone(const std::set<size_t>& members) const;
 
   const Prunable& prunable_;
   int64_t multiple_;
-  torch::Tensor importance_;            // of groups, then of blocks: mean of g^2, recent steps count more
+  torch::Tensor importance_;             // of groups, then of blocks: mean of g^2, recent steps count more
   torch::Tensor held_, leaving_, next_;  // the same, 1 or 0
   torch::Tensor at_end_;
 };

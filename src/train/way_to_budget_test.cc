@@ -24,7 +24,9 @@ class Way {
     }
     way_.note(module_, {});
     const auto whole = static_cast<double>(prunable_.whole().parameters);
-    const auto met = [&](const compress::NetworkSize& left, const std::set<int>&) { return std::clamp((whole - static_cast<double>(left.parameters)) / (whole * (1 - share_)), 0.0, 1.0); };
+    const auto met = [&](const compress::NetworkSize& left, const std::set<int>&) {
+      return std::clamp((whole - static_cast<double>(left.parameters)) / (whole * (1 - share_)), 0.0, 1.0);
+    };
     way_.follow(met, {1, 0}, module_, {}, {.rate = 0.1, .number = step, .total = total, .per_epoch = 8});
     std::vector<size_t> out;
     for (size_t i = 0; i < gradients.size(); ++i)
@@ -93,7 +95,8 @@ TEST(WayToBudget, NothingLeavesAtTheEnd) {
 TEST(WayToBudget, WhatLeavesIsGoneAtTheNextCheck) {
   double left = 1;
   const int64_t per_epoch = 40, checks = WayToBudget::steps_between_checks({.per_epoch = per_epoch});
-  for (int64_t step = checks + 1; step <= 2 * checks; ++step) left *= WayToBudget::left_of_leaving({.number = step, .total = 100, .per_epoch = per_epoch});
+  for (int64_t step = checks + 1; step <= 2 * checks; ++step)
+    left *= WayToBudget::left_of_leaving({.number = step, .total = 100, .per_epoch = per_epoch});
   EXPECT_EQ(left, 0);
 }
 

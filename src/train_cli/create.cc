@@ -22,8 +22,17 @@ int create(Options& options, const Common& common) {
   save_model(graph, options.output);
   int64_t values = 0;
   for (const auto& [name, tensor] : graph.initializers) values += tensor.size();
-  if (common.json) std::cout << Json{{"schema", "scissionlite.created/1"}, {"architecture", architecture.name}, {"classes", architecture.classes}, {"values", values}, {"output", options.output}}.dump(2) << "\n";
-  else std::cout << architecture.name << " of " << architecture.classes << " classes, " << values << " values with random weights\nwrote " << options.output << "\n";
+  if (common.json)
+    std::cout << Json{{"schema", "scissionlite.created/1"},
+                      {"architecture", architecture.name},
+                      {"classes", architecture.classes},
+                      {"values", values},
+                      {"output", options.output}}
+                     .dump(2)
+              << "\n";
+  else
+    std::cout << architecture.name << " of " << architecture.classes << " classes, " << values << " values with random weights\nwrote "
+              << options.output << "\n";
   return 0;
 }
 

@@ -25,19 +25,28 @@ void print_epochs(const std::vector<train::EpochRecord>& epochs) {
 void declare_data(CLI::App& app, JobOptions& options) {
   auto& job = options.job;
   app.add_option("model", options.model, "ONNX file")->required();
-  app.add_option("--images", options.images, "image files, folders or globs; or files of labelled pictures: CIFAR's (.bin), IDX (...-images-idx3-ubyte.gz, its labels beside it)")->required();
+  app.add_option("--images", options.images,
+                 "image files, folders or globs; or files of labelled pictures: CIFAR's (.bin), IDX (...-images-idx3-ubyte.gz, its labels beside it)")
+      ->required();
   app.add_option("--labels", job.labels, "true classes: a table of file name and label (TSV or CSV, with a header or without), or 'folders'");
   app.add_option("--held-out", options.held_out, "images to measure on (default: a part of --images)");
   app.add_option("--holdout", job.holdout, "how many of --images to measure on and not train on: a count (100) or a share (0.1)")
       ->capture_default_str();
-  app.add_option("--most-unreadable", job.most_unreadable, "leave out up to so many files that are no images, and say which; 0: stop at the first one")->check(CLI::Range(0, 1 << 30))->capture_default_str();
+  app.add_option("--most-unreadable", job.most_unreadable,
+                 "leave out up to so many files that are no images, and say which; 0: stop at the first one")
+      ->check(CLI::Range(0, 1 << 30))
+      ->capture_default_str();
   app.add_option("--input,--input-spec", options.input, "input.json (default: in the model's metadata or beside it)");
   app.add_option("--batch", job.batch_size, "images a step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_flag("--flip", job.augmentation.flip, "mirror half of the images left to right");
   app.add_option("--crop", job.augmentation.crop, "look at random parts of the images, at least this share of the area")->capture_default_str();
-  app.add_option("--shift", job.augmentation.shift, "move images by up to so many pixels of the model's input each way")->check(CLI::Range(0, 1000))->capture_default_str();
+  app.add_option("--shift", job.augmentation.shift, "move images by up to so many pixels of the model's input each way")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   app.add_option("--jitter", job.augmentation.jitter, "change brightness, contrast and saturation by up to this share")->capture_default_str();
-  app.add_option("--mixup", job.mixup, "mix each image with another one, by a share from Beta(A, A); 1: uniform, 0: none")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--mixup", job.mixup, "mix each image with another one, by a share from Beta(A, A); 1: uniform, 0: none")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
 }
 
 void declare_loss(CLI::App& app, JobOptions& options) {

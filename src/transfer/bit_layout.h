@@ -17,9 +17,9 @@ struct Slot {
 };
 
 struct BitLayout {
-  int64_t bytes = 0;             // a position
-  std::vector<int> components;   // (channels), which component a channel holds; slot by slot
-  std::vector<int> levels;       // (channels), 2 .. 256
+  int64_t bytes = 0;            // a position
+  std::vector<int> components;  // (channels), which component a channel holds; slot by slot
+  std::vector<int> levels;      // (channels), 2 .. 256
   std::vector<Slot> slots;
 };
 

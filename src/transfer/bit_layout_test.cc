@@ -35,12 +35,14 @@ void check_round_trip(const BitLayout& layout) {
   for (const int levels : layout.levels) codes.push_back(*rc::gen::inRange(0, levels));
   std::vector<int> bytes(static_cast<size_t>(layout.bytes), 0);
   for (const auto& slot : layout.slots)
-    for (int64_t i = 0; i < slot.count; ++i) bytes[static_cast<size_t>(i)] += static_cast<int>(slot.multipliers[static_cast<size_t>(i)]) * codes[static_cast<size_t>(slot.first + i)];
+    for (int64_t i = 0; i < slot.count; ++i)
+      bytes[static_cast<size_t>(i)] += static_cast<int>(slot.multipliers[static_cast<size_t>(i)]) * codes[static_cast<size_t>(slot.first + i)];
   for (const int byte : bytes) RC_ASSERT(byte <= 255);
   for (const auto& slot : layout.slots)
     for (int64_t i = 0; i < slot.count; ++i) {
       const auto channel = static_cast<size_t>(slot.first + i);
-      RC_ASSERT(bytes[static_cast<size_t>(i)] / static_cast<int>(slot.multipliers[static_cast<size_t>(i)]) % layout.levels[channel] == codes[channel]);
+      RC_ASSERT(bytes[static_cast<size_t>(i)] / static_cast<int>(slot.multipliers[static_cast<size_t>(i)]) % layout.levels[channel] ==
+                codes[channel]);
     }
 }
 

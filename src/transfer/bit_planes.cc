@@ -6,8 +6,8 @@ namespace scissionlite::transfer {
 namespace {
 
 struct Plane {
-  int shift, width;             // bits [shift, shift + width) of a number
-  int64_t bytes;                // a number of them: ceil(count * width / 8)
+  int shift, width;  // bits [shift, shift + width) of a number
+  int64_t bytes;     // a number of them: ceil(count * width / 8)
   [[nodiscard]] int per_byte() const { return 8 / width; }
 };
 

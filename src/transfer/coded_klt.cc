@@ -31,7 +31,8 @@ Shape code_shape(const PatchGrid& grid, const CodedBasis& basis) {
 
 std::vector<float> analysis_bias(const PatchGrid& grid, const CodedBasis& basis) {
   std::vector<float> bias;
-  for (Eigen::Index k = 0; k < basis.analysis.rows(); ++k) bias.push_back(static_cast<float>(-mean_projection(grid, basis.mean, basis.analysis.row(k))));
+  for (Eigen::Index k = 0; k < basis.analysis.rows(); ++k)
+    bias.push_back(static_cast<float>(-mean_projection(grid, basis.mean, basis.analysis.row(k))));
   return bias;
 }
 
@@ -78,8 +79,10 @@ Graph encoder(const FitContext& context, const PatchGrid& grid, const CodedBasis
   auto x = build.input("x", context.tensor.dtype, batched(context.tensor));
   if (context.tensor.dtype != Dtype::kF32) x = build.cast(x, Dtype::kF32);
   const auto bias = analysis_bias(grid, basis);
-  auto z = build.node("Conv", {x, build.constant(convolution_weights(grid, basis.analysis)), build.constant(Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))},
-                            convolution_attributes(grid));
+  auto z = build.node(
+      "Conv",
+      {x, build.constant(convolution_weights(grid, basis.analysis)), build.constant(Tensor::of<float>({static_cast<int64_t>(bias.size())}, bias))},
+      convolution_attributes(grid));
   if (is_weighted(basis)) z = build.mul(z, build.constant(weight_map(grid, basis, /*inverse=*/false)));
   const auto round_up = build.scalar(static_cast<float>(kRoundUp));
   const auto above = build.floor(build.add(build.relu(z), round_up));
@@ -133,9 +136,7 @@ class CodedKlt final : public TransferLayer {
   [[nodiscard]] bool needs_samples() const override { return true; }
   [[nodiscard]] Support supports(const ValueInfo& tensor) const override { return supports_patches(tensor, stride_); }
 
-  [[nodiscard]] Codec fit(const FitContext& context) const override {
-    return CodedKltRates(context, stride_, spec_).codec(step_percent_);
-  }
+  [[nodiscard]] Codec fit(const FitContext& context) const override { return CodedKltRates(context, stride_, spec_).codec(step_percent_); }
 
  private:
   std::string spec_;
@@ -147,7 +148,11 @@ class CodedKlt final : public TransferLayer {
 CodedKltRates::CodedKltRates(const FitContext& context, int64_t stride, const std::string& name)
     : context_(context), where_("transfer '" + name + "' at '" + context.tensor.name + "'") {
   if (const auto support = supports_patches(context.tensor, stride); !support.ok) throw InvalidArgument("[" + where_ + "] " + support.reason);
-  analysis_ = std::make_unique<const CodedAnalysis>(analyse({.grid = grid_of(context.tensor, stride), .samples = context.samples, .gradients = context.gradients, .where = where_, .keep_range = context.keep_range}));
+  analysis_ = std::make_unique<const CodedAnalysis>(analyse({.grid = grid_of(context.tensor, stride),
+                                                             .samples = context.samples,
+                                                             .gradients = context.gradients,
+                                                             .where = where_,
+                                                             .keep_range = context.keep_range}));
 }
 CodedKltRates::~CodedKltRates() = default;
 

@@ -16,10 +16,10 @@ namespace scissionlite::transfer {
 inline constexpr double kRoundUp = 0.35;  // under 0.5: a wider zero saves more bits than it costs in error (rate-distortion)
 
 struct CodedBasis {
-  std::vector<float> mean;         // (channels)
-  Eigen::MatrixXf analysis;        // (components, dims), in units of the step
-  std::vector<float> weights;      // (positions): a wider step where answers depend less on a position; 1 on average
-  Eigen::MatrixXf synthesis;       // (dims, components), the regression of patches on symbols over weight
+  std::vector<float> mean;     // (channels)
+  Eigen::MatrixXf analysis;    // (components, dims), in units of the step
+  std::vector<float> weights;  // (positions): a wider step where answers depend less on a position; 1 on average
+  Eigen::MatrixXf synthesis;   // (dims, components), the regression of patches on symbols over weight
   // The same of the first components of the patches around, row by row without the middle: eight of (dims, neighbours), or
   // none. What the step sends to zero here often shows in them.
   std::vector<Eigen::MatrixXf> around;
@@ -28,8 +28,8 @@ struct CodedBasis {
   // Whether what is restored is brought back into the range of a Relu. That takes away error of the values that were zero,
   // but adds error in directions which the transform had kept well, so it is done only where the weighted error falls.
   bool in_range = false;
-  double error_share = 0;          // of the (weighted) variance that quantisation loses
-  std::vector<Tensor> codes;       // of the samples it was fitted on, as `codes_of` gives them
+  double error_share = 0;     // of the (weighted) variance that quantisation loses
+  std::vector<Tensor> codes;  // of the samples it was fitted on, as `codes_of` gives them
   int64_t dims = 0;
 };
 
@@ -39,7 +39,7 @@ struct CodedFit {
   std::span<const Tensor> gradients;  // of how answers move with them; empty: all directions and positions count alike
   double step = 0.5;                  // over the root mean square of a component
   std::string where;
-  bool keep_range = false;            // as in FitContext
+  bool keep_range = false;  // as in FitContext
 };
 /// With M = mean of g gT over patches of the gradients (scaled to trace dims, plus kFlat of the identity) and w^2 the mean
 /// energy of the gradients at a position, the error of a patch counts w^2 eT M e: the KLT of w M^1/2 x has white noise of
@@ -54,12 +54,12 @@ struct CodedFit {
 /// What does not depend on the step, so that several rates are made of one analysis.
 struct CodedAnalysis {
   PatchGrid grid;
-  std::vector<Tensor> samples;        // float32, checked
-  std::vector<float> mean, weights;   // as in CodedBasis
+  std::vector<Tensor> samples;       // float32, checked
+  std::vector<float> mean, weights;  // as in CodedBasis
   float low = 0, high = 0;
-  Eigen::MatrixXf patches;            // (dims, some of all patches), less the mean, times the weights
-  Eigen::MatrixXd root;               // M^1/2
-  Eigen::MatrixXd vectors;            // of the KLT of root * patches, largest value first
+  Eigen::MatrixXf patches;  // (dims, some of all patches), less the mean, times the weights
+  Eigen::MatrixXd root;     // M^1/2
+  Eigen::MatrixXd vectors;  // of the KLT of root * patches, largest value first
   Eigen::VectorXd values;
   bool keep_range = false;
 };

@@ -10,16 +10,16 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
-constexpr double kFlat = 0.02;         // how much directions count that no gradient points in
+constexpr double kFlat = 0.02;          // how much directions count that no gradient points in
 constexpr double kFlatPositions = 0.1;  // the same of positions
 constexpr double kGradientsToTrust = 8;
-constexpr double kReach = 6;           // components narrower than the step / kReach are zero but for outliers
-constexpr double kSeldom = 1e-4;       // a component with fewer symbols that are not zero is left out
+constexpr double kReach = 6;                       // components narrower than the step / kReach are zero but for outliers
+constexpr double kSeldom = 1e-4;                   // a component with fewer symbols that are not zero is left out
 constexpr int64_t kMostValues = int64_t{1} << 26;  // of patches held at once: 256 MiB
 
 struct Spectrum {
-  MatrixXd vectors;          // columns, largest value first
-  Eigen::VectorXd values;    // not negative
+  MatrixXd vectors;        // columns, largest value first
+  Eigen::VectorXd values;  // not negative
 };
 
 Spectrum eigen(const MatrixXd& lower, const std::string& where) {
@@ -156,8 +156,8 @@ Tensor codes_of(const PatchGrid& grid, const CodedBasis& basis, const Tensor& sa
   auto codes = out.mutable_as<uint8_t>();
   for (Eigen::Index k = 0; k < q.rows(); ++k)
     for (Eigen::Index i = 0; i < q.cols(); ++i)
-      codes[static_cast<size_t>(k * q.cols() + i)] =
-          static_cast<uint8_t>(std::clamp(static_cast<int>(q(k, i)) + basis.zeros[static_cast<size_t>(k)], 0, basis.levels[static_cast<size_t>(k)] - 1));
+      codes[static_cast<size_t>(k * q.cols() + i)] = static_cast<uint8_t>(
+          std::clamp(static_cast<int>(q(k, i)) + basis.zeros[static_cast<size_t>(k)], 0, basis.levels[static_cast<size_t>(k)] - 1));
   return out;
 }
 

@@ -11,7 +11,7 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::MatrixXf;
 
-constexpr int64_t kMostNeighbours = 64;   // components of the patches around that are looked at: the strongest
+constexpr int64_t kMostNeighbours = 64;  // components of the patches around that are looked at: the strongest
 constexpr int64_t kFewestNeighbours = 4;
 constexpr int64_t kPatchesAFeature = 12;  // fewer would fit noise
 constexpr int64_t kMostPatches = 1 << 16;

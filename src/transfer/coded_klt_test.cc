@@ -81,9 +81,7 @@ double stream_bytes(const Codec& codec, const std::vector<Tensor>& images) {
 std::string message(const std::function<void()>& body) {
   try {
     body();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "nothing was thrown";
 }
 
@@ -195,7 +193,8 @@ TEST(CodedKlt, DecoderIsTheLeastSquaresMap) {
         const auto& map = basis.around[static_cast<size_t>(i++)];
         for (Eigen::Index k = 0; k < map.cols(); ++k) expected += map(d, k) * at(k, row / stride + block / 3 - 1, column / stride + block % 3 - 1);
       }
-      EXPECT_NEAR(y.as<float>()[static_cast<size_t>((c * kShape[2] + row) * kShape[3] + column)], expected, 1e-3) << "stride " << stride << ", channel " << c << ", row " << row << ", column " << column;
+      EXPECT_NEAR(y.as<float>()[static_cast<size_t>((c * kShape[2] + row) * kShape[3] + column)], expected, 1e-3)
+          << "stride " << stride << ", channel " << c << ", row " << row << ", column " << column;
     }
   }
 }
@@ -205,7 +204,8 @@ TEST(CodedKlt, PatchesAroundHelpTheDecoder) {
   const PatchGrid grid{kShape[1], kShape[2], kShape[3], 1};
   const auto basis = fit_coded_klt({grid, samples, {}, 2.0, "test"});
   // The best map from a patch's own symbols alone.
-  Eigen::MatrixXf qq = Eigen::MatrixXf::Zero(basis.analysis.rows(), basis.analysis.rows()), xq = Eigen::MatrixXf::Zero(basis.dims, basis.analysis.rows());
+  Eigen::MatrixXf qq = Eigen::MatrixXf::Zero(basis.analysis.rows(), basis.analysis.rows()),
+                  xq = Eigen::MatrixXf::Zero(basis.dims, basis.analysis.rows());
   for (const auto& x : samples) {
     const auto q = symbols_of(grid, basis, x);
     qq += q * q.transpose(), xq += read_patches(grid, {x}, basis.mean, 1) * q.transpose();
@@ -285,7 +285,8 @@ TEST(CodedKlt, FewPatchesAreNotAskedAboutTheirNeighbours) {
 }
 
 TEST(CodedKlt, ErrorsSayWhatToDo) {
-  const auto wide = message([] { (void)make("klt-s1-q1000")->fit(context(std::vector<Tensor>(5, Tensor::of<float>(kShape, std::vector<float>(540, 1.0F))))); });
+  const auto wide =
+      message([] { (void)make("klt-s1-q1000")->fit(context(std::vector<Tensor>(5, Tensor::of<float>(kShape, std::vector<float>(540, 1.0F))))); });
   EXPECT_NE(wide.find("needs variance"), std::string::npos) << wide;
   EXPECT_NE(message([] { (void)make("klt-s2-q50")->fit(context({})); }).find("there is no fitting image"), std::string::npos);
   auto bad = many(3, 10);
@@ -297,7 +298,8 @@ TEST(CodedKlt, ErrorsSayWhatToDo) {
 TEST(CodedKlt, GradientsAreCheckedToo) {
   const auto samples = many(3, 22);
   const auto refusal = [&](const Tensor& gradient) { return message([&] { (void)make("klt-s2-q50")->fit(context(samples, {gradient})); }); };
-  EXPECT_NE(refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F))).find("expected (1, 6, 10, 9)"), std::string::npos) << refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F)));
+  EXPECT_NE(refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F))).find("expected (1, 6, 10, 9)"), std::string::npos)
+      << refusal(Tensor::of<float>({1, 1, 2, 2}, std::vector<float>(4, 1.0F)));
   auto bad = many(1, 23)[0].clone();
   bad.mutable_as<float>()[5] = std::numeric_limits<float>::infinity();
   EXPECT_NE(refusal(bad).find("not finite"), std::string::npos);

@@ -1,5 +1,5 @@
-// Codes of a quantised model as they are: uint8 in 0 .. 2^bits - 1 (larger ones saturate), packed into bits of the wire's bytes (bit_planes.h). Exact where the tensor's codes have no more bits,
-// as those that a Clip bounds; which a tensor has, scoring tells.
+// Codes of a quantised model as they are: uint8 in 0 .. 2^bits - 1 (larger ones saturate), packed into bits of the wire's bytes (bit_planes.h). Exact
+// where the tensor's codes have no more bits, as those that a Clip bounds; which a tensor has, scoring tells.
 #include "transfer/bit_planes.h"
 #include "transfer/families.h"
 #include "transfer/graph_builder.h"
@@ -16,7 +16,8 @@ class Codes final : public TransferLayer {
   [[nodiscard]] bool needs_samples() const override { return false; }
   [[nodiscard]] Support supports(const ValueInfo& tensor) const override {
     if (tensor.dtype != Dtype::kU8) return {false, "takes codes, uint8; '" + tensor.name + "' is " + std::string(dtype_name(tensor.dtype))};
-    if (!tensor.has_shape || tensor.shape.size() < 2 || elements_of_image(tensor) <= 0) return {false, "needs a known shape of two dimensions or more; '" + tensor.name + "' has " + to_string(tensor.shape)};
+    if (!tensor.has_shape || tensor.shape.size() < 2 || elements_of_image(tensor) <= 0)
+      return {false, "needs a known shape of two dimensions or more; '" + tensor.name + "' has " + to_string(tensor.shape)};
     return {};
   }
   [[nodiscard]] Codec fit(const FitContext& context) const override {

@@ -15,7 +15,8 @@ constexpr int kVersion = 1;
 fs::path part(const fs::path& folder, size_t tensor, const std::string& what) { return folder / (std::to_string(tensor) + "." + what); }
 
 void check_name(const std::string& name) {
-  const bool is_plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
+  const bool is_plain =
+      !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
   if (!is_plain) throw InvalidArgument("[transfer] '" + name + "' cannot name a transfer layer; take letters, digits, '_', '.' and '-'");
 }
 
@@ -31,13 +32,15 @@ void check_interface(const Codec& codec, const std::string& where) {
   const auto& shape = codec.encoder.outputs[0].shape;
   const auto& coded = codec.coder->shape();
   if (shape != Shape{-1, coded.channels, coded.rows, coded.columns})
-    throw InvalidArgument("[transfer] the coder of " + where + " is for codes " + to_string({-1, coded.channels, coded.rows, coded.columns}) + ", the encoder gives " + to_string(shape));
+    throw InvalidArgument("[transfer] the coder of " + where + " is for codes " + to_string({-1, coded.channels, coded.rows, coded.columns}) +
+                          ", the encoder gives " + to_string(shape));
 }
 
 Codec load_codec(const fs::path& folder, size_t i) {
   Codec codec;
   for (const auto* what : {"encoder.onnx", "decoder.onnx"})
-    if (!fs::exists(part(folder, i, what))) throw InvalidArgument("[transfer] '" + folder.string() + "' has no " + part(folder, i, what).filename().string() + "; calibrate it again");
+    if (!fs::exists(part(folder, i, what)))
+      throw InvalidArgument("[transfer] '" + folder.string() + "' has no " + part(folder, i, what).filename().string() + "; calibrate it again");
   codec.encoder = load_model(part(folder, i, "encoder.onnx"));
   codec.decoder = load_model(part(folder, i, "decoder.onnx"));
   if (const auto path = part(folder, i, "coder"); fs::exists(path))
@@ -61,8 +64,8 @@ class FittedLayer final : public TransferLayer {
     Shape given = tensor.shape;
     if (!given.empty() && !x.shape.empty()) given[0] = x.shape[0];
     if (tensor.has_shape && (given != x.shape || tensor.dtype != x.dtype))
-      return {false, "was fitted on " + std::string(dtype_name(x.dtype)) + " " + to_string(x.shape) + ", '" + tensor.name + "' is " + std::string(dtype_name(tensor.dtype)) + " " +
-                         to_string(tensor.shape)};
+      return {false, "was fitted on " + std::string(dtype_name(x.dtype)) + " " + to_string(x.shape) + ", '" + tensor.name + "' is " +
+                         std::string(dtype_name(tensor.dtype)) + " " + to_string(tensor.shape)};
     return {};
   }
   [[nodiscard]] Codec fit(const FitContext& context) const override {
@@ -86,8 +89,14 @@ class FittedLayer final : public TransferLayer {
 void save_fitted(const fs::path& folder, const FittedTl& tl) {
   check_name(tl.name);
   StagedFolder staged(folder);
-  Json json{{"schema", "scissionlite.tl/" + std::to_string(kVersion)}, {"name", tl.name}, {"model_sha256", tl.model_sha256}, {"cut_id", tl.cut_id},
-            {"tensors", tl.tensors}, {"note", tl.note}, {"command", tl.command}, {"record", tl.record}};
+  Json json{{"schema", "scissionlite.tl/" + std::to_string(kVersion)},
+            {"name", tl.name},
+            {"model_sha256", tl.model_sha256},
+            {"cut_id", tl.cut_id},
+            {"tensors", tl.tensors},
+            {"note", tl.note},
+            {"command", tl.command},
+            {"record", tl.record}};
   json["code_bytes"] = Json::array();
   json["notes"] = Json::array();
   for (size_t i = 0; i < tl.codecs.size(); ++i) {
@@ -103,7 +112,8 @@ void save_fitted(const fs::path& folder, const FittedTl& tl) {
 
 FittedTl load_fitted(const fs::path& folder) {
   const auto path = folder / "tl.json";
-  if (!fs::exists(path)) throw InvalidArgument("[transfer] '" + folder.string() + "' has no tl.json; expected a folder that `scissionlite-train calibrate` wrote");
+  if (!fs::exists(path))
+    throw InvalidArgument("[transfer] '" + folder.string() + "' has no tl.json; expected a folder that `scissionlite-train calibrate` wrote");
   const auto json = read_json(path, kSchema, kVersion);
   const JsonReader reader(json, path.string());
   reader.allow_only({"schema", "name", "model_sha256", "cut_id", "tensors", "note", "command", "record", "code_bytes", "notes"});
@@ -118,7 +128,8 @@ FittedTl load_fitted(const fs::path& folder) {
   if (json.contains("record")) tl.record = json["record"];
   const auto bytes = reader.at("code_bytes").integers();
   const auto notes = reader.has("notes") ? reader.at("notes").texts() : std::vector<std::string>(bytes.size());
-  if (tl.tensors.empty() || bytes.size() != tl.tensors.size() || notes.size() != tl.tensors.size()) reader.at("code_bytes").fail("one number a tensor");
+  if (tl.tensors.empty() || bytes.size() != tl.tensors.size() || notes.size() != tl.tensors.size())
+    reader.at("code_bytes").fail("one number a tensor");
   for (size_t i = 0; i < tl.tensors.size(); ++i) {
     tl.codecs.push_back(load_codec(folder, i));
     tl.codecs.back().code_bytes = bytes[i];
@@ -127,7 +138,9 @@ FittedTl load_fitted(const fs::path& folder) {
   return tl;
 }
 
-Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model) { return folders.empty() ? Shelf() : Shelf(folders, model_sha256(model)); }
+Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model) {
+  return folders.empty() ? Shelf() : Shelf(folders, model_sha256(model));
+}
 
 Shelf::Shelf(const std::vector<std::string>& paths, const std::string& model_sha256) {
   for (const auto& text : paths) {
@@ -151,10 +164,12 @@ Shelf::Shelf(const std::vector<std::string>& paths, const std::string& model_sha
 void Shelf::add(const fs::path& folder, const std::string& model_sha256) {
   auto tl = std::make_shared<const FittedTl>(load_fitted(folder));
   if (tl->model_sha256 != model_sha256)
-    throw InvalidArgument("[transfer] '" + folder.string() + "' was fitted for a model with sha256 " + tl->model_sha256.substr(0, 12) + ", this one has " +
-                          model_sha256.substr(0, 12) + "; calibrate it for this model");
+    throw InvalidArgument("[transfer] '" + folder.string() + "' was fitted for a model with sha256 " + tl->model_sha256.substr(0, 12) +
+                          ", this one has " + model_sha256.substr(0, 12) + "; calibrate it for this model");
   const auto spec = "fit-" + tl->name;
-  if (tls_.count(spec)) throw InvalidArgument("[transfer] two fitted transfer layers are named '" + tl->name + "' ('" + folder.string() + "' is the second); rename one in its tl.json");
+  if (tls_.count(spec))
+    throw InvalidArgument("[transfer] two fitted transfer layers are named '" + tl->name + "' ('" + folder.string() +
+                          "' is the second); rename one in its tl.json");
   std::string content = read_file(folder / "tl.json");
   for (size_t i = 0; i < tl->codecs.size(); ++i)
     for (const auto* what : {"encoder.onnx", "decoder.onnx", "coder"})
@@ -168,8 +183,8 @@ std::unique_ptr<TransferLayer> Shelf::make(const std::string& spec) const {
   if (!spec.starts_with("fit-")) return transfer::make(spec);
   std::string known;
   for (const auto& [name, tl] : tls_) known += (known.empty() ? "" : ", ") + name;
-  throw InvalidArgument("[transfer] '" + spec + "' was fitted beforehand, and " + (known.empty() ? "no folder of fitted ones is given" : "only " + known + " are given") +
-                        "; name its folder with --fitted");
+  throw InvalidArgument("[transfer] '" + spec + "' was fitted beforehand, and " +
+                        (known.empty() ? "no folder of fitted ones is given" : "only " + known + " are given") + "; name its folder with --fitted");
 }
 
 std::vector<std::string> Shelf::fitted_at(const std::vector<std::string>& cut_tensors) const {

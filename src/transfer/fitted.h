@@ -21,7 +21,7 @@ struct FittedTl {
   std::vector<Codec> codecs;         // one a tensor
   std::string note;                  // how it was fitted
   std::string command;
-  Json record = Json::object();      // what the command that fitted it wants to find again
+  Json record = Json::object();  // what the command that fitted it wants to find again
 };
 
 /// Writes the folder under its final name when all is there. @throws InvalidArgument for a bad name, ResourceError.

@@ -13,8 +13,7 @@ GraphBuilder::GraphBuilder(std::string name, const std::vector<Opset>& opsets, i
   for (const auto& opset : opsets)
     if (opset.domain.empty()) graph_.opsets.push_back(opset);
   opset_ = graph_.opset();
-  if (opset_ == 0)
-    throw InvalidArgument("[transfer] the model imports no ai.onnx opset; a TL is built of its operators, so expected one from 7 on");
+  if (opset_ == 0) throw InvalidArgument("[transfer] the model imports no ai.onnx opset; a TL is built of its operators, so expected one from 7 on");
   if (opset_ < 7) throw Unsupported("[transfer] opset " + std::to_string(opset_) + " has no broadcasting arithmetic; expected 7 or newer");
 }
 

@@ -31,7 +31,8 @@ struct Fitted {
 /// (channels, c, stride, stride): row k is the component that channel k holds, times factor[k].
 Tensor weights(const Fitted& fitted, const std::vector<float>& factors) {
   Eigen::MatrixXf rows(static_cast<Eigen::Index>(factors.size()), fitted.grid.dims());
-  for (size_t k = 0; k < factors.size(); ++k) rows.row(static_cast<Eigen::Index>(k)) = fitted.basis.vectors.col(fitted.layout.components[k]) * factors[k];
+  for (size_t k = 0; k < factors.size(); ++k)
+    rows.row(static_cast<Eigen::Index>(k)) = fitted.basis.vectors.col(fitted.layout.components[k]) * factors[k];
   return convolution_weights(fitted.grid, rows);
 }
 
@@ -50,7 +51,8 @@ std::string quantise(GraphBuilder& build, const Fitted& fitted, const std::strin
   for (size_t k = 0; k < fitted.quantisers.size(); ++k) {
     const auto& q = fitted.quantisers[k];
     factors.push_back(top / (q.high - q.low));
-    biases.push_back(static_cast<float>((-mean_projection(fitted.grid, fitted.basis.mean, fitted.basis.vectors.col(fitted.layout.components[k])) - q.low) * factors.back()));
+    biases.push_back(static_cast<float>(
+        (-mean_projection(fitted.grid, fitted.basis.mean, fitted.basis.vectors.col(fitted.layout.components[k])) - q.low) * factors.back()));
     levels.push_back(static_cast<float>(fitted.layout.levels[k]));
   }
   const auto bias = build.constant(Tensor::of<float>({static_cast<int64_t>(biases.size())}, biases));
@@ -135,7 +137,8 @@ class Klt final : public TransferLayer {
     if (auto support = supports_patches(tensor, spec_.stride); !support.ok) return support;
     const auto grid = grid_of(tensor, spec_.stride);
     if (spec_.components > grid.dims())
-      return {false, "a patch of '" + tensor.name + "' has " + std::to_string(grid.dims()) + " components, fewer than " + std::to_string(spec_.components)};
+      return {false,
+              "a patch of '" + tensor.name + "' has " + std::to_string(grid.dims()) + " components, fewer than " + std::to_string(spec_.components)};
     if (spec_.by_rate() && spec_.bytes < grid.positions())
       return {false, "needs at least " + std::to_string(grid.positions()) + " bytes: one for each patch of '" + tensor.name + "'"};
     return {};
@@ -180,7 +183,10 @@ class Klt final : public TransferLayer {
 
 std::unique_ptr<TransferLayer> make_klt(const std::string& spec) {
   const auto parameters = spec_parameters(spec);
-  const auto get = [&](char letter) { const auto it = parameters.find(letter); return it == parameters.end() ? int64_t{0} : it->second; };
+  const auto get = [&](char letter) {
+    const auto it = parameters.find(letter);
+    return it == parameters.end() ? int64_t{0} : it->second;
+  };
   for (const auto& [letter, value] : parameters)
     if (std::string("scbrq").find(letter) == std::string::npos) bad_spec(spec, std::string("unknown parameter '") + letter + "'");
   KltSpec klt{spec, get('s'), get('c'), get('b'), get('r')};

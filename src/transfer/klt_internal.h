@@ -13,11 +13,11 @@ namespace scissionlite::transfer {
 
 /// Principal components of the patches, index (channel, dy, dx) as in a convolution's weights.
 struct KltBasis {
-  std::vector<float> mean;       // (channels)
-  Eigen::MatrixXf vectors;       // (dims, components), orthonormal columns, largest variance first
-  std::vector<double> variances; // (dims)
-  Eigen::MatrixXf projections;   // (patches, components): a sample of what the quantisers will see
-  float low = 0, high = 0;       // over all samples
+  std::vector<float> mean;        // (channels)
+  Eigen::MatrixXf vectors;        // (dims, components), orthonormal columns, largest variance first
+  std::vector<double> variances;  // (dims)
+  Eigen::MatrixXf projections;    // (patches, components): a sample of what the quantisers will see
+  float low = 0, high = 0;        // over all samples
   double total_variance = 0;
 };
 /// @throws InvalidArgument: fewer patches than components, a sample of another shape, no variance.

@@ -39,7 +39,8 @@ std::pair<float, float> value_range(const std::vector<Tensor>& samples, const st
     range = {std::min(range.first, *low), std::max(range.second, *high)};
   }
   if (!(range.second > range.first))
-    throw InvalidArgument("[" + where + "] all values of all fitting images are " + std::to_string(range.first) + "; a KLT needs variance, check the images");
+    throw InvalidArgument("[" + where + "] all values of all fitting images are " + std::to_string(range.first) +
+                          "; a KLT needs variance, check the images");
   return range;
 }
 
@@ -61,7 +62,8 @@ Eigen::MatrixXf read_patches(const PatchGrid& grid, const std::vector<Tensor>& s
   Eigen::MatrixXf patches(grid.dims(), (total + step - 1) / step);
   for (int64_t i = 0, column = 0; i < total; i += step, ++column) {
     const int64_t position = i % grid.positions();
-    read_patch(grid, samples[i / grid.positions()].as<float>(), position / grid.columns(), position % grid.columns(), mean, patches.col(column).data());
+    read_patch(grid, samples[i / grid.positions()].as<float>(), position / grid.columns(), position % grid.columns(), mean,
+               patches.col(column).data());
   }
   return patches;
 }

@@ -24,9 +24,7 @@ class Pool final : public TransferLayer {
   }
 
  private:
-  static Shape pooled(const ValueInfo& tensor) {
-    return {-1, tensor.shape[1], (tensor.shape[2] + 1) / 2, (tensor.shape[3] + 1) / 2};
-  }
+  static Shape pooled(const ValueInfo& tensor) { return {-1, tensor.shape[1], (tensor.shape[2] + 1) / 2, (tensor.shape[3] + 1) / 2}; }
   /// Runs `body` in float32, the type that every runtime pools and resizes.
   template <typename Body>
   static std::string in_f32(GraphBuilder& build, Dtype dtype, const std::string& x, Body body) {

@@ -34,8 +34,10 @@ Graph refinement(const FitContext& context, bool restores_range, int64_t hidden,
   auto x = build.input("restored", tensor.dtype, batched(tensor));
   if (tensor.dtype != Dtype::kF32) x = build.cast(x, Dtype::kF32);
   const std::vector<int64_t> pads{1, 1, 1, 1};
-  const auto inner = build.relu(build.node("Conv", {x, build.constant(weights(hidden, grid.channels, &rng)), build.constant(zeros(hidden))}, {{"pads", pads}}));
-  const auto more = build.node("Conv", {inner, build.constant(weights(grid.channels, hidden, nullptr)), build.constant(zeros(grid.channels))}, {{"pads", pads}});
+  const auto inner =
+      build.relu(build.node("Conv", {x, build.constant(weights(hidden, grid.channels, &rng)), build.constant(zeros(hidden))}, {{"pads", pads}}));
+  const auto more =
+      build.node("Conv", {inner, build.constant(weights(grid.channels, hidden, nullptr)), build.constant(zeros(grid.channels))}, {{"pads", pads}});
   auto y = build.add(x, more);
   if (restores_range) {
     const auto where = "conv at '" + tensor.name + "'";

@@ -74,7 +74,8 @@ void order_like(std::vector<ValueInfo>& infos, const std::vector<ValueInfo>& nam
 
 Codec fit(const Graph& model, const ValueInfo& tensor, const TransferLayer& layer, std::span<const Tensor> samples) {
   if (!tensor.has_shape)
-    throw Unsupported("[transfer '" + layer.spec() + "'] the shape of '" + tensor.name + "' is unknown, so its bytes are too; give activations of it, or another cut");
+    throw Unsupported("[transfer '" + layer.spec() + "'] the shape of '" + tensor.name +
+                      "' is unknown, so its bytes are too; give activations of it, or another cut");
   const FitContext context{tensor, model.opsets, model.ir_version, samples};
   if (layer.supports(tensor).ok) return layer.fit(context);
   if (!layer.may_cross_plainly()) throw InvalidArgument("[transfer '" + layer.spec() + "'] " + layer.supports(tensor).reason);
@@ -92,7 +93,8 @@ struct Joiner {
   /// A codec's graph with the names it has in the whole: `x` becomes the cut tensor, codes become wire tensors.
   Graph named(const Graph& codec, size_t i, const std::string& tensor) const {
     Graph graph = codec;
-    const std::pair<const char*, std::string> names[] = {{"x", tensor}, {"code", wire_name(model, cut, i, "")}, {"range", wire_name(model, cut, i, "_range")}};
+    const std::pair<const char*, std::string> names[] = {
+        {"x", tensor}, {"code", wire_name(model, cut, i, "")}, {"range", wire_name(model, cut, i, "_range")}};
     const std::string own = "scissionlite own ";  // out of the way first: the cut tensor itself may be named "x" or "code"
     for (const auto& [from, to] : names) rename_value(graph, from, own + from);
     for (const auto& [from, to] : names) free_name(graph, to);

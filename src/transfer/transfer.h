@@ -38,8 +38,8 @@ struct Codec {
 };
 
 struct FitContext {
-  ValueInfo tensor;                 // name, dtype, shape with batch 1
-  std::vector<Opset> opsets;        // of the host model; encoder and decoder use the same
+  ValueInfo tensor;           // name, dtype, shape with batch 1
+  std::vector<Opset> opsets;  // of the host model; encoder and decoder use the same
   int64_t ir_version = 8;
   std::span<const Tensor> samples;  // activations of unlabelled images, batch 1 each; empty for families that need none
   // Gradients at activations of log p(y), y drawn from the model's own answers: families that can, give directions that
@@ -76,16 +76,15 @@ struct Family {
 /// (rank under 4 or an integer dtype) cross plainly. Wire tensors are named "cut0", "cut1", ... (no '/' or ':'); a
 /// second output of an encoder is named "cut0_range".
 struct SplitModel {
-  Graph head, tail;                // the head's input and the tail's outputs are the model's own
-  Graph tail_body;                 // without TL
-  std::vector<Codec> codecs;       // per tensor of the cut
-  std::vector<ValueInfo> wire;     // what crosses, batch 1
-  int64_t wire_bytes = 0;          // for one image; streams by their mean
-  CodeModels coders;               // of wire tensors that have one
+  Graph head, tail;             // the head's input and the tail's outputs are the model's own
+  Graph tail_body;              // without TL
+  std::vector<Codec> codecs;    // per tensor of the cut
+  std::vector<ValueInfo> wire;  // what crosses, batch 1
+  int64_t wire_bytes = 0;       // for one image; streams by their mean
+  CodeModels coders;            // of wire tensors that have one
 };
 /// @param samples  per tensor of the cut, activations of the fitting images; empty when the TL needs none.
-[[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer,
-                               const std::vector<std::vector<Tensor>>& samples = {});
+[[nodiscard]] SplitModel split(const Graph& model, const Cut& cut, const TransferLayer& layer, const std::vector<std::vector<Tensor>>& samples = {});
 
 /// Both halves as one model with the TL inside, which answers as they do. Its wire tensors are a cut of it: split there
 /// and sent as they are ("fp32"), it gives the halves again. Source: ScissionLite (arXiv 2105.02019), the Inserter.

@@ -53,7 +53,9 @@ std::vector<Tensor> run(const Graph& graph, std::vector<Tensor> inputs, const st
   return outputs;
 }
 
-Tensor round_trip(const Codec& codec, const Tensor& x, const std::string& backend) { return run(codec.decoder, run(codec.encoder, {x}, backend), backend)[0]; }
+Tensor round_trip(const Codec& codec, const Tensor& x, const std::string& backend) {
+  return run(codec.decoder, run(codec.encoder, {x}, backend), backend)[0];
+}
 
 double largest_error(const Tensor& a, const Tensor& b) {
   double worst = 0;
@@ -79,8 +81,9 @@ std::vector<Tensor> many(const Shape& shape, int n, uint64_t seed, bool relu = f
   return out;
 }
 
-const std::vector<std::string> kSpecs{"fp32", "fp16", "uint8", "uint7", "uint5", "uint4", "uint3", "uint2", "uint1", "pool",
-                                      "klt-s2-c16-b8", "klt-s2-c16-b4", "klt-s2-c15-b4", "klt-s1-c4-b2", "klt-s2-c9-b1", "klt-s2-r60", "klt-s2-q40", "klt-s1-q90"};
+const std::vector<std::string> kSpecs{"fp32",          "fp16",         "uint8",        "uint7",      "uint5",         "uint4",
+                                      "uint3",         "uint2",        "uint1",        "pool",       "klt-s2-c16-b8", "klt-s2-c16-b4",
+                                      "klt-s2-c15-b4", "klt-s1-c4-b2", "klt-s2-c9-b1", "klt-s2-r60", "klt-s2-q40",    "klt-s1-q90"};
 
 /// Encoder and decoder of every codec side by side in one graph over one input: one compilation tests them all.
 /// Outputs: x of each codec, then the wire tensors of all.
@@ -190,7 +193,9 @@ TEST(Transfer, KltErrorFallsWithBitsAndChannels) {
   Rng rng(8);
   const auto x = activation(rng, shape);
   const double power = mean_square(x);
-  const auto error = [&](const std::string& spec) { return mean_square(round_trip(make(spec)->fit(context(shape, samples)), x, "openvino"), &x) / power; };
+  const auto error = [&](const std::string& spec) {
+    return mean_square(round_trip(make(spec)->fit(context(shape, samples)), x, "openvino"), &x) / power;
+  };
   const double all8 = error("klt-s2-c16-b8"), all4 = error("klt-s2-c16-b4"), half4 = error("klt-s2-c8-b4"), half2 = error("klt-s2-c8-b2");
   EXPECT_LT(all8, 2e-3);
   EXPECT_LT(all8, all4);
@@ -264,7 +269,8 @@ TEST(Transfer, ABatchEqualsSingleImages) {
       for (size_t s = 0; s < kSpecs.size(); ++s) {
         ASSERT_EQ(together[s].shape(), both);
         double worst = 0;
-        for (int64_t k = 0; k < size; ++k) worst = std::max(worst, std::abs(static_cast<double>(alone[s].as<float>()[k]) - together[s].as<float>()[i * size + k]));
+        for (int64_t k = 0; k < size; ++k)
+          worst = std::max(worst, std::abs(static_cast<double>(alone[s].as<float>()[k]) - together[s].as<float>()[i * size + k]));
         EXPECT_LT(worst, 1e-5) << kSpecs[s] << " on " << backend;
       }
     }
@@ -299,21 +305,33 @@ TEST(TransferErrors, SayWhatWasExpected) {
   const auto message = [](auto body) -> std::string {
     try {
       body();
-    } catch (const InvalidArgument& e) {
-      return e.what();
-    }
+    } catch (const InvalidArgument& e) { return e.what(); }
     return "nothing was thrown";
   };
   const auto contains = [](const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; };
-  for (const auto& [spec, part] : std::vector<std::pair<std::string, std::string>>{
-           {"zip", "known: fp32, fp16"}, {"klt-s2", "the number of channels is missing"}, {"klt", "the stride"}, {"klt-s2-c0-b4", "'c0' is not"}, {"klt-s2-c8-b3", "1, 2, 4 or 8"},
-           {"klt-s2-c8-r9", "either"}, {"klt-s2-c8-q9", "or q"}, {"klt-s2-q1001", "1 .. 1000"}, {"klt-x1", "unknown parameter 'x'"}, {"pool-2", "takes no parameters"}, {"uint9", "1 to 8 bits"}, {"uint", "1 to 8 bits"}, {"uint8-s2", "1 to 8 bits"}, {"uint12", "1 to 8 bits"}, {"klt-s99-c8-b4", "1 .. 16"}, {"klt-s2-s2", "twice"}}) {
+  for (const auto& [spec, part] : std::vector<std::pair<std::string, std::string>>{{"zip", "known: fp32, fp16"},
+                                                                                   {"klt-s2", "the number of channels is missing"},
+                                                                                   {"klt", "the stride"},
+                                                                                   {"klt-s2-c0-b4", "'c0' is not"},
+                                                                                   {"klt-s2-c8-b3", "1, 2, 4 or 8"},
+                                                                                   {"klt-s2-c8-r9", "either"},
+                                                                                   {"klt-s2-c8-q9", "or q"},
+                                                                                   {"klt-s2-q1001", "1 .. 1000"},
+                                                                                   {"klt-x1", "unknown parameter 'x'"},
+                                                                                   {"pool-2", "takes no parameters"},
+                                                                                   {"uint9", "1 to 8 bits"},
+                                                                                   {"uint", "1 to 8 bits"},
+                                                                                   {"uint8-s2", "1 to 8 bits"},
+                                                                                   {"uint12", "1 to 8 bits"},
+                                                                                   {"klt-s99-c8-b4", "1 .. 16"},
+                                                                                   {"klt-s2-s2", "twice"}}) {
     const auto text = message([&, s = spec] { (void)make(s); });
     EXPECT_TRUE(contains(text, part)) << spec << ": " << text;
   }
   const Shape shape{1, 4, 6, 6};
   const auto layer = make("klt-s2-c16-b4");
-  EXPECT_TRUE(contains(message([&] { (void)layer->fit(context(shape)); }), "0 fitting images give 0 patches for 16 components; give at least 2 images"));
+  EXPECT_TRUE(
+      contains(message([&] { (void)layer->fit(context(shape)); }), "0 fitting images give 0 patches for 16 components; give at least 2 images"));
   const std::vector<Tensor> flat(4, Tensor::of<float>(shape, std::vector<float>(144, 2.0F)));
   EXPECT_TRUE(contains(message([&] { (void)layer->fit(context(shape, flat)); }), "needs variance"));
   EXPECT_TRUE(contains(message([&] { (void)layer->fit(context(shape, many({1, 4, 6, 5}, 4, 1))); }), "expected (1, 4, 6, 6)"));
@@ -345,7 +363,8 @@ TEST(Codes, CrossAsTheyAre) {
 }
 
 TEST(Codes, AreTriedOfBytesOnly) {
-  const ValueInfo bytes{"q", Dtype::kU8, {1, 8, 4, 4}, true, {}}, floats{"x", Dtype::kF32, {1, 8, 4, 4}, true, {}}, one{"q", Dtype::kU8, {8}, true, {}};
+  const ValueInfo bytes{"q", Dtype::kU8, {1, 8, 4, 4}, true, {}}, floats{"x", Dtype::kF32, {1, 8, 4, 4}, true, {}},
+      one{"q", Dtype::kU8, {8}, true, {}};
   EXPECT_EQ(default_specs(bytes), (std::vector<std::string>{"fp32", "codes4", "codes2", "codes1"}));
   for (const auto& spec : default_specs(floats)) EXPECT_NE(spec.substr(0, 5), "codes");
   EXPECT_TRUE(make("codes2")->supports(bytes).ok);

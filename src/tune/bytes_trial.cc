@@ -30,7 +30,8 @@ int64_t magnitude(const int16_t* w, int64_t count) {
   return std::accumulate(w, w + count, int64_t{0}, [](int64_t sum, int16_t v) { return sum + std::abs(v); });
 }
 
-/// Takes steps towards 0, each weight's turn after the other's, until the sum of magnitudes is no more than `most`, or all are as near as they can be.
+/// Takes steps towards 0, each weight's turn after the other's, until the sum of magnitudes is no more than `most`, or all are as near as they can
+/// be.
 void shrink(const kernels::Int8Problem& p, int64_t most, int16_t* w, int64_t count) {
   int64_t sum = magnitude(w, count);
   for (bool is_stuck = false; sum > most && !is_stuck;) {
@@ -81,7 +82,8 @@ std::vector<int16_t> random_weights(const kernels::Int8Problem& problem) {
   return w;
 }
 
-BytesTrial::BytesTrial(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const TrialOptions& options) : problem_(problem), loops_(loops), options_(options), w_(random_weights(problem)) {
+BytesTrial::BytesTrial(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const TrialOptions& options)
+    : problem_(problem), loops_(loops), options_(options), w_(random_weights(problem)) {
   const auto& p = problem_.conv;
   x_ = kernels::Buffer<uint8_t>(p.n * p.h * p.w * p.c), x_source_ = kernels::Buffer<uint8_t>(x_.size());
   set_codes();
@@ -102,14 +104,16 @@ void BytesTrial::set_codes() {
   const auto reach = static_cast<int32_t>(std::min<int64_t>(problem_.most_sum / most, 255));
   const int32_t least = std::max(problem_.least_x(), problem_.x_zero - reach), largest = std::min(problem_.most_x(), problem_.x_zero + reach);
   Rng rng(2);
-  for (int64_t i = 0; i < x_.size(); ++i) x_source_[i] = static_cast<uint8_t>(least + static_cast<int32_t>(rng.below(static_cast<uint64_t>(largest - least + 1))));
+  for (int64_t i = 0; i < x_.size(); ++i)
+    x_source_[i] = static_cast<uint8_t>(least + static_cast<int32_t>(rng.below(static_cast<uint64_t>(largest - least + 1))));
   std::copy_n(x_source_.data(), x_.size(), x_.data());
 }
 
 /// Bytes of all sizes.
 void BytesTrial::set_ends() {
   problem_.y_zero = 128, problem_.low = 0, problem_.high = 255;
-  const double of_x = static_cast<double>(most_of_x(problem_)) / 2, spread = std::sqrt(static_cast<double>(weights_of_output(problem_.conv)) * (mean_square(w_) + 1)) * of_x;
+  const double of_x = static_cast<double>(most_of_x(problem_)) / 2,
+               spread = std::sqrt(static_cast<double>(weights_of_output(problem_.conv)) * (mean_square(w_) + 1)) * of_x;
   Rng rng(3);
   for (int64_t k = 0; k < problem_.conv.k; ++k) {
     bias_.push_back(static_cast<int32_t>(rng.uniform(-spread, spread)));
@@ -128,7 +132,8 @@ uint8_t BytesTrial::one_output(int64_t at) const {
       if (h < 0 || h >= p.h || w < 0 || w >= p.w) continue;
       for (int64_t c = 0; c < in; ++c) {
         const uint8_t byte = x_source_[((n * p.h + h) * p.w + w) * p.c + first + c];
-        sum += ((problem_.is_x_signed ? static_cast<int8_t>(byte) : static_cast<int32_t>(byte)) - problem_.x_zero) * w_[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+        sum += ((problem_.is_x_signed ? static_cast<int8_t>(byte) : static_cast<int32_t>(byte)) - problem_.x_zero) *
+               w_[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
       }
     }
   const float value = static_cast<float>(static_cast<int32_t>(static_cast<uint32_t>(sum))) * scale_[static_cast<size_t>(k)];  // sums wrap
@@ -139,7 +144,8 @@ void BytesTrial::check_reference() const {
   Rng rng(4);
   for (int i = 0; i < kPlacesChecked; ++i) {
     const auto at = static_cast<int64_t>(rng.below(expected_.size()));
-    if (one_output(at) != expected_[static_cast<size_t>(at)]) throw InternalError("[tune] `direct` computes " + kernels::text_of(problem_) + " wrongly at output " + std::to_string(at));
+    if (one_output(at) != expected_[static_cast<size_t>(at)])
+      throw InternalError("[tune] `direct` computes " + kernels::text_of(problem_) + " wrongly at output " + std::to_string(at));
   }
 }
 
@@ -147,7 +153,8 @@ void BytesTrial::check() const {
   int64_t wrong = 0, first = 0;
   for (int64_t i = y_.size(); i-- > 0;)
     if (y_[i] != expected_[static_cast<size_t>(i)]) ++wrong, first = i;
-  if (wrong > 0) throw InvalidArgument("wrong at " + std::to_string(wrong) + " of " + std::to_string(y_.size()) + " bytes, first at " + std::to_string(first));
+  if (wrong > 0)
+    throw InvalidArgument("wrong at " + std::to_string(wrong) + " of " + std::to_string(y_.size()) + " bytes, first at " + std::to_string(first));
 }
 
 /// As in a network: the layer before has just written the input, and everything else has left the cache since the last image.

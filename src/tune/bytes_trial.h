@@ -7,8 +7,8 @@
 
 namespace scissionlite::tune {
 
-/// (k, c / groups, kernel_h, kernel_w) of that problem's codes, as large as its most_sum lets them be, and with about as many large pairs; small ones are more frequent,
-/// as in a network.
+/// (k, c / groups, kernel_h, kernel_w) of that problem's codes, as large as its most_sum lets them be, and with about as many large pairs; small ones
+/// are more frequent, as in a network.
 [[nodiscard]] std::vector<int16_t> random_weights(const kernels::Int8Problem& problem);
 
 class BytesTrial {

@@ -24,9 +24,14 @@ kernels::ChainProblem ChainOfConvs::problem() const {
   const auto before = filter - stages.begin(), after = static_cast<std::ptrdiff_t>(stages.size()) - before - 1;
   const auto stage = [](const ConvWithEnd& conv) { return kernels::ChainStage{conv.problem, {}, conv.end.activation}; };
   const auto is_pointwise = [&](std::ptrdiff_t i) { return stages[static_cast<size_t>(i)].problem.is_pointwise(); };
-  const bool is_chain = filter != stages.end() && stages.size() > 1 && before <= 1 && after <= 1 && (before == 0 || is_pointwise(0)) && (after == 0 || is_pointwise(before + 1)) &&
-                        std::none_of(stages.begin(), stages.end() - 1, [](const ConvWithEnd& s) { return s.end.has_residual; }) && (after == 1 || !filter->end.has_residual);
-  if (!is_chain) throw InvalidArgument("[tune] '" + text() + "' is no chain: expected a depthwise convolution with a 1x1 one before it, behind it, or both, and a residual at the end of the last only");
+  const bool is_chain = filter != stages.end() && stages.size() > 1 && before <= 1 && after <= 1 && (before == 0 || is_pointwise(0)) &&
+                        (after == 0 || is_pointwise(before + 1)) &&
+                        std::none_of(stages.begin(), stages.end() - 1, [](const ConvWithEnd& s) { return s.end.has_residual; }) &&
+                        (after == 1 || !filter->end.has_residual);
+  if (!is_chain)
+    throw InvalidArgument(
+        "[tune] '" + text() +
+        "' is no chain: expected a depthwise convolution with a 1x1 one before it, behind it, or both, and a residual at the end of the last only");
   if (before == 1) out.expand = stage(stages[0]);
   out.depthwise = stage(*filter);
   if (after == 1) out.project = stage(stages.back());

@@ -36,7 +36,8 @@ TEST(ChainTexts, AreReadAsWritten) {
 TEST(ChainTexts, ThatAreNoneAreRefused) {
   const std::string pointwise = "conv ic16ih14oc32", depthwise = "conv ic32ih14oc32kh3ph1g32";
   const auto refusal = [](const std::string& text) { return message_of([&] { (void)parse_chain(text); }); };
-  for (const auto& text : {"chain " + pointwise, "chain " + depthwise, "chain " + pointwise + " + " + pointwise, "chain " + pointwise + " residual + " + depthwise, "chain " + depthwise + " + " + depthwise})
+  for (const auto& text : {"chain " + pointwise, "chain " + depthwise, "chain " + pointwise + " + " + pointwise,
+                           "chain " + pointwise + " residual + " + depthwise, "chain " + depthwise + " + " + depthwise})
     EXPECT_NE(refusal(text).find("is no chain"), std::string::npos) << text;
   EXPECT_NE(refusal(pointwise).find("expected 'chain conv"), std::string::npos);
 }
@@ -82,7 +83,8 @@ TEST_F(ChainTuning, MeasuresEveryBandOnceAndIsChosenBy) {
 }
 
 TEST_F(ChainTuning, OfTwoFourWeightsComparesWithWaysThatLeaveOutTheirZeros) {
-  chain_ = parse_chain("chain conv mb1ic32ih14iw14oc32kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g32 Clip + conv mb1ic32ih14iw14oc32kh1kw1sh1sw1dh1dw1pt0pl0pb0pr0g1sparse24");
+  chain_ = parse_chain(
+      "chain conv mb1ic32ih14iw14oc32kh3kw3sh1sw1dh1dw1pt1pl1pb1pr1g32 Clip + conv mb1ic32ih14iw14oc32kh1kw1sh1sw1dh1dw1pt0pl0pb0pr0g1sparse24");
   std::vector<kernels::ConvChoice> separate = usual();
   const auto& sparse = kernels::conv_implementation("sparse24");
   const auto& problem = chain_.stages.back().problem;

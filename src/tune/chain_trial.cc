@@ -40,7 +40,8 @@ ChainTrial::ChainTrial(const ChainOfConvs& chain, const std::vector<kernels::Con
   for (const auto& conv : chain.stages) {
     const auto& p = conv.problem;
     const int64_t products = p.c / p.groups * p.kernel_h * p.kernel_w;
-    Stage stage{conv, random_values(rng, p.k * products, 1 / std::sqrt(static_cast<double>(products))), random_values(rng, p.k), kernels::AlignedFloats(p.n * kernels::round_up(p.k, lanes) * p.out_h() * p.out_w()), nullptr};
+    Stage stage{conv, random_values(rng, p.k * products, 1 / std::sqrt(static_cast<double>(products))), random_values(rng, p.k),
+                kernels::AlignedFloats(p.n * kernels::round_up(p.k, lanes) * p.out_h() * p.out_w()), nullptr};
     if (p.is_two_four) kernels::make_two_four(stage.w.data(), p.k, p.c, p.kernel_h * p.kernel_w);
     stages_.push_back(std::move(stage));
   }
@@ -61,7 +62,8 @@ void ChainTrial::keep_expected() {
   const auto& direct = kernels::conv_implementation("direct");
   for (size_t i = 0; i < stages_.size(); ++i) {
     const auto& stage = stages_[i];
-    run_alone(i, *direct.make(stage.conv.problem, weights_of(stage), stage.conv.end, direct.usual(stage.conv.problem, *options_.loops), *options_.loops));
+    run_alone(
+        i, *direct.make(stage.conv.problem, weights_of(stage), stage.conv.end, direct.usual(stage.conv.problem, *options_.loops), *options_.loops));
   }
   expected_.assign(stages_.back().y.data(), stages_.back().y.data() + stages_.back().y.size());
 }

@@ -82,7 +82,8 @@ void check_single_thread() {
   int64_t threads = 0;
   for (auto it = fs::directory_iterator("/proc/self/task", ignored); !ignored && it != fs::directory_iterator(); it.increment(ignored)) ++threads;
   if (threads > 1)
-    throw Unsupported("[tune] this process has " + std::to_string(threads) + " threads, which a child process would lack; measure before anything runs on several threads");
+    throw Unsupported("[tune] this process has " + std::to_string(threads) +
+                      " threads, which a child process would lack; measure before anything runs on several threads");
 #endif
 }
 
@@ -93,7 +94,8 @@ Child::~Child() { (void)stop(); }
 void Child::start() {
   check_single_thread();
   int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw ResourceError(std::string("[tune] no socket for a child process: ") + std::strerror(errno));
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw ResourceError(std::string("[tune] no socket for a child process: ") + std::strerror(errno));
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ == 0) {
@@ -124,9 +126,7 @@ void Child::serve(int socket) const {
     try {
       if (!answer) answer = make_();
       text = "+" + answer(question);
-    } catch (const std::exception& e) {
-      text = std::string("-") + e.what();
-    }
+    } catch (const std::exception& e) { text = std::string("-") + e.what(); }
     if (!write_message(socket, text)) break;
   }
   _exit(0);

@@ -15,8 +15,8 @@
 namespace scissionlite::tune {
 
 struct ChildLimits {
-  double seconds = 10;                        // of one answer
-  int64_t memory_bytes = int64_t{4} << 30;    // beyond what the parent has
+  double seconds = 10;                      // of one answer
+  int64_t memory_bytes = int64_t{4} << 30;  // beyond what the parent has
 };
 
 /// Answers questions one by one. Starts with the first question, and again with the first one after it died.

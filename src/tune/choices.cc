@@ -16,21 +16,29 @@
 namespace scissionlite::tune {
 namespace {
 
-std::string text_of(const TuningKey& key) { return key.cpu + ", " + key.isa + ", " + std::to_string(key.threads) + (key.threads == 1 ? " thread" : " threads"); }
+std::string text_of(const TuningKey& key) {
+  return key.cpu + ", " + key.isa + ", " + std::to_string(key.threads) + (key.threads == 1 ? " thread" : " threads");
+}
 
 }  // namespace
 
 Choices::Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads) : where_(where), loops_(loops) {
-  const TuningKey here{"", "f32", loops.isa, this_machine().cpu, threads}, here_of_bytes{"", kDtypeOfBytes, kernels::best_int8_loops().isa, here.cpu, threads};
+  const TuningKey here{"", "f32", loops.isa, this_machine().cpu, threads},
+      here_of_bytes{"", kDtypeOfBytes, kernels::best_int8_loops().isa, here.cpu, threads};
   for (const auto& [key, entry] : database.entries) {
     TuningKey machine = key;
     machine.problem.clear();
     if (machine == here || machine == here_of_bytes) entries_[key.problem] = entry;
   }
   if (entries_.empty() && !database.entries.empty())
-    log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " + text_of(here) + ": ignored; run `scissionlite tune` here");
-  keeps_usual_anywhere_ = std::any_of(entries_.begin(), entries_.end(), [](const auto& one) { return one.second.method == kOfNetwork && one.second.implementation == kUsual; });
-  rates_ = rates_of([this](const std::string& problem) { const auto* found = entry_of(problem); return found ? std::optional(*found) : std::nullopt; });
+    log::warning("[tune] '" + where + "' is of other machines or threads (" + text_of(database.entries.begin()->first) + "), not of " +
+                 text_of(here) + ": ignored; run `scissionlite tune` here");
+  keeps_usual_anywhere_ = std::any_of(entries_.begin(), entries_.end(),
+                                      [](const auto& one) { return one.second.method == kOfNetwork && one.second.implementation == kUsual; });
+  rates_ = rates_of([this](const std::string& problem) {
+    const auto* found = entry_of(problem);
+    return found ? std::optional(*found) : std::nullopt;
+  });
 }
 
 const TuningEntry* Choices::entry_of(const std::string& problem) const {
@@ -50,8 +58,10 @@ std::optional<kernels::KernelPlan> Choices::bring_kernel(const std::string& prob
     kernels::KernelPlan plan{problem, entry.knobs, kernels::target_of(loops_)};
     if (!entry.kernel) throw InvalidArgument("[tune] '" + where_ + "' records no kernel of it; tune again");
     auto kernel = load_kernel(where_, *entry.kernel, plan.target);
-    if (kernel->identity() != plan.identity()) throw InvalidArgument("[tune] the kernel computes '" + kernel->identity() + "', not '" + plan.identity() + "'");
-    if (const auto reason = plan.reason_against(); !reason.empty()) throw InvalidArgument("[tune] there is no such kernel: " + reason + "; tune again");
+    if (kernel->identity() != plan.identity())
+      throw InvalidArgument("[tune] the kernel computes '" + kernel->identity() + "', not '" + plan.identity() + "'");
+    if (const auto reason = plan.reason_against(); !reason.empty())
+      throw InvalidArgument("[tune] there is no such kernel: " + reason + "; tune again");
     kernels::offer_kernel(std::move(kernel));
     return plan;
   } catch (const Error& e) {
@@ -68,9 +78,11 @@ std::optional<TunedConv> Choices::find(const ConvWithEnd& conv) const {
   for (const auto* implementation : kernels::conv_implementations()) {
     if (found->implementation != implementation->name || !implementation->reason_against(problem, loops_).empty()) continue;
     const ConvSpace space(problem, loops_, {implementation});  // of that one alone: asking oneDNN for its own takes a millisecond
-    if (const auto config = space.find(found->implementation, found->knobs)) return TunedConv{space.choice(*config), found->median_us, found->usual_us};
+    if (const auto config = space.find(found->implementation, found->knobs))
+      return TunedConv{space.choice(*config), found->median_us, found->usual_us};
   }
-  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + problem.text() + ", which this version does not have: ignored; tune again");
+  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + problem.text() +
+               ", which this version does not have: ignored; tune again");
   return std::nullopt;
 }
 
@@ -80,7 +92,8 @@ std::optional<TunedByteConv> Choices::find(const kernels::Int8Problem& problem, 
   const auto* way = kernels::find_int8_conv(found->implementation);
   const auto reason = !way ? "this version does not have that" : found->knobs.empty() ? way->reason_against(problem, loops) : "it has no knobs";
   if (reason.empty()) return TunedByteConv{way, found->median_us, found->usual_us};
-  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + kernels::text_of(problem) + ": ignored (" + reason + "); tune again");
+  log::warning("[tune] '" + where_ + "' says '" + kernels::describe(found->implementation, found->knobs) + "' for " + kernels::text_of(problem) +
+               ": ignored (" + reason + "); tune again");
   return std::nullopt;
 }
 
@@ -131,7 +144,8 @@ kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLo
 namespace {
 
 std::string measured_text(const TuningEntry& entry) {
-  return "measured: " + format_us(entry.median_us) + ", usual choice " + format_us(entry.usual_us) + " (" + entry.method + ", " + std::to_string(entry.measured) + " configurations)";
+  return "measured: " + format_us(entry.median_us) + ", usual choice " + format_us(entry.usual_us) + " (" + entry.method + ", " +
+         std::to_string(entry.measured) + " configurations)";
 }
 
 /// @param next  the next best one; empty: there is none.
@@ -142,7 +156,8 @@ std::string estimated_text(double cycles, const std::string& next, double next_c
 
 }  // namespace
 
-std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices, kernels::Precision precision) {
+std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices,
+                      kernels::Precision precision) {
   const auto& problem = conv.problem;
   const auto* entry = choices ? choices->entry(conv) : nullptr;
   if (entry && entry->implementation == choice.implementation->name && entry->knobs == choice.knobs) return measured_text(*entry);
@@ -156,7 +171,8 @@ std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv
   return estimated_text(choice.implementation->estimate(problem, loops, choice.knobs), next, least);
 }
 
-std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const Choices* choices) {
+std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops,
+                      const Choices* choices) {
   const auto* entry = choices ? choices->entry(problem) : nullptr;
   if (entry && entry->implementation == way.name) return measured_text(*entry);
   const kernels::Int8ConvImplementation* next = nullptr;

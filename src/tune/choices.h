@@ -35,8 +35,8 @@ struct TunedByteConv {
 
 class Choices {
  public:
-  /// Keeps the entries of this CPU, number of threads, and instruction set: of floats `loops`', of bytes that of best_int8_loops(); says so in the log where there are
-  /// others only.
+  /// Keeps the entries of this CPU, number of threads, and instruction set: of floats `loops`', of bytes that of best_int8_loops(); says so in the
+  /// log where there are others only.
   /// @param where  names the database in messages.
   Choices(const Database& database, const std::string& where, const kernels::VectorLoops& loops, int threads);
 
@@ -82,8 +82,9 @@ class Choices {
 [[nodiscard]] kernels::ConvChoice choose_conv(const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices);
 
 /// What is known of a choice, in words: "estimated at 1.2 million cycles; next: direct at 1.9 million cycles", or what tuning measured.
-[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops, const Choices* choices,
-                                    kernels::Precision precision = kernels::Precision::kF32);
-[[nodiscard]] std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const Choices* choices);
+[[nodiscard]] std::string reason_of(const kernels::ConvChoice& choice, const ConvWithEnd& conv, const kernels::VectorLoops& loops,
+                                    const Choices* choices, kernels::Precision precision = kernels::Precision::kF32);
+[[nodiscard]] std::string reason_of(const kernels::Int8ConvImplementation& way, const kernels::Int8Problem& problem, const kernels::Int8Loops& loops,
+                                    const Choices* choices);
 
 }  // namespace scissionlite::tune

@@ -47,7 +47,9 @@ TEST(Choices, OfSparseWeightsAreNotThoseOfTheirDenseTwin) {
   auto sparse = kProblem;
   sparse.is_two_four = true;
   Database database;
-  const auto add = [&](const kernels::ConvProblem& p, const char* implementation) { database.add(key_of(p, loops, 1), {implementation, kernels::conv_implementation(implementation).usual(p, loops), 1, 2, 3, "genetic"}); };
+  const auto add = [&](const kernels::ConvProblem& p, const char* implementation) {
+    database.add(key_of(p, loops, 1), {implementation, kernels::conv_implementation(implementation).usual(p, loops), 1, 2, 3, "genetic"});
+  };
   const auto finds = [&](const kernels::ConvProblem& p) { return Choices(database, "tuning.json", loops, 1).find(p).has_value(); };
   add(kProblem, "direct");
   EXPECT_TRUE(finds(kProblem));

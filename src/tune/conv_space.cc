@@ -19,7 +19,8 @@ std::vector<int64_t> values_with(const kernels::KnobRange& range, const kernels:
 
 }  // namespace
 
-ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations) : problem_(problem), loops_(loops) {
+ConvSpace::ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations)
+    : problem_(problem), loops_(loops) {
   std::vector<Dimension> dimensions{{"implementation", {}, -1}};
   knobs_ = {""};
   for (const auto* implementation : implementations) {

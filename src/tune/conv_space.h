@@ -13,7 +13,8 @@ using Implementations = std::vector<const kernels::ConvImplementation*>;
 class ConvSpace {
  public:
   /// @throws Unsupported when none of the implementations can.
-  ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops, const Implementations& implementations = kernels::conv_implementations());
+  ConvSpace(const kernels::ConvProblem& problem, const kernels::VectorLoops& loops,
+            const Implementations& implementations = kernels::conv_implementations());
   ConvSpace(const ConvSpace&) = delete;
   ConvSpace& operator=(const ConvSpace&) = delete;
 
@@ -29,8 +30,8 @@ class ConvSpace {
   [[nodiscard]] bool is_distinct(const Config& config) const;
   kernels::ConvProblem problem_;
   const kernels::VectorLoops& loops_;
-  Implementations able_;              // values of the first dimension
-  std::vector<std::string> knobs_;    // of each dimension, without the implementation's name
+  Implementations able_;            // values of the first dimension
+  std::vector<std::string> knobs_;  // of each dimension, without the implementation's name
   std::optional<Space> space_;
 };
 

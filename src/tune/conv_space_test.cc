@@ -63,7 +63,8 @@ TEST(ConvSpaces, HoldNoTwoPointsOfOneEffect) {
     if (!space.space().is_valid(config)) continue;
     ++valid;
     const auto choice = space.choice(config);
-    if (choice.implementation->effect) twice += !seen.emplace(choice.implementation->name, choice.implementation->effect(kProblem, best_loops(), choice.knobs)).second;
+    if (choice.implementation->effect)
+      twice += !seen.emplace(choice.implementation->name, choice.implementation->effect(kProblem, best_loops(), choice.knobs)).second;
   }
   EXPECT_GT(valid, 1000U);
   EXPECT_LE(twice, valid / 20);  // some differ from an equal one in two knobs at once, which one smaller value does not show

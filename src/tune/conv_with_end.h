@@ -10,7 +10,8 @@ namespace scissionlite::tune {
 struct ConvWithEnd {
   kernels::ConvProblem problem;
   kernels::ConvEnd end;
-  ConvWithEnd(const kernels::ConvProblem& of, const kernels::ConvEnd& with = {}) : problem(of), end(with) {}  // NOLINT: one without an end is one as well
+  ConvWithEnd(const kernels::ConvProblem& of, const kernels::ConvEnd& with = {})
+      : problem(of), end(with) {}  // NOLINT: one without an end is one as well
   /// ConvProblem::text(), then the activation's name and "residual" where there are such: "conv mb1ic64 ... g1 Relu residual".
   /// The activation's parameters, which take no time, are left out.
   [[nodiscard]] std::string text() const;

@@ -31,20 +31,28 @@ TuningKey key_from_json(const JsonReader& json) {
 KernelRecord kernel_from_json(const JsonReader& json) {
   json.allow_only({"sha256", "target", "interface"});
   KernelRecord kernel{json.at("sha256").text(), json.at("target").text(), json.at("interface").integer()};
-  if (kernel.sha256.size() != 64 || kernel.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) json.at("sha256").fail("64 hexadecimal digits");
+  if (kernel.sha256.size() != 64 || kernel.sha256.find_first_not_of("0123456789abcdef") != std::string::npos)
+    json.at("sha256").fail("64 hexadecimal digits");
   return kernel;
 }
 
 TuningEntry entry_from_json(const JsonReader& json) {
   json.allow_only({"problem", "dtype", "isa", "cpu", "threads", "implementation", "knobs", "median_us", "usual_us", "measured", "method", "kernel"});
-  TuningEntry entry{json.at("implementation").text(), knobs_from_json(json.at("knobs")), json.at("median_us").number_at_least(0), json.at("usual_us").number_at_least(0),
-                    json.at("measured").integer(), json.at("method").text(), {}};
+  TuningEntry entry{json.at("implementation").text(),
+                    knobs_from_json(json.at("knobs")),
+                    json.at("median_us").number_at_least(0),
+                    json.at("usual_us").number_at_least(0),
+                    json.at("measured").integer(),
+                    json.at("method").text(),
+                    {}};
   if (json.has("kernel")) entry.kernel = kernel_from_json(json.at("kernel"));
   if (entry.measured < 0) json.at("measured").fail("a number from 0 on");
   return entry;
 }
 
-Json key_to_json(const TuningKey& key) { return {{"problem", key.problem}, {"dtype", key.dtype}, {"isa", key.isa}, {"cpu", key.cpu}, {"threads", key.threads}}; }
+Json key_to_json(const TuningKey& key) {
+  return {{"problem", key.problem}, {"dtype", key.dtype}, {"isa", key.isa}, {"cpu", key.cpu}, {"threads", key.threads}};
+}
 
 Json knobs_to_json(const kernels::Knobs& knobs) {
   Json json = Json::object();
@@ -54,8 +62,12 @@ Json knobs_to_json(const kernels::Knobs& knobs) {
 
 }  // namespace
 
-TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads) { return {problem, "f32", loops.isa, this_machine().cpu, threads}; }
-TuningKey key_of(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, int threads) { return {kernels::text_of(problem), kDtypeOfBytes, loops.isa, this_machine().cpu, threads}; }
+TuningKey key_of(const std::string& problem, const kernels::VectorLoops& loops, int threads) {
+  return {problem, "f32", loops.isa, this_machine().cpu, threads};
+}
+TuningKey key_of(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, int threads) {
+  return {kernels::text_of(problem), kDtypeOfBytes, loops.isa, this_machine().cpu, threads};
+}
 TuningKey key_of(const ConvWithEnd& conv, const kernels::VectorLoops& loops, int threads) { return key_of(conv.text(), loops, threads); }
 
 void Database::add(const TuningKey& key, const TuningEntry& entry) {
@@ -83,8 +95,12 @@ Json to_json(const Database& database) {
   Json json{{"schema", "scissionlite.tuning/1"}, {"entries", Json::array()}};
   for (const auto& [key, entry] : database.entries) {
     Json row = key_to_json(key);
-    row.update({{"implementation", entry.implementation}, {"knobs", knobs_to_json(entry.knobs)}, {"median_us", entry.median_us}, {"usual_us", entry.usual_us},
-                {"measured", entry.measured}, {"method", entry.method}});
+    row.update({{"implementation", entry.implementation},
+                {"knobs", knobs_to_json(entry.knobs)},
+                {"median_us", entry.median_us},
+                {"usual_us", entry.usual_us},
+                {"measured", entry.measured},
+                {"method", entry.method}});
     if (entry.kernel) row["kernel"] = {{"sha256", entry.kernel->sha256}, {"target", entry.kernel->target}, {"interface", entry.kernel->interface}};
     json["entries"].push_back(std::move(row));
   }

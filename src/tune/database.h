@@ -14,10 +14,10 @@ namespace scissionlite::tune {
 
 /// What a time belongs to.
 struct TuningKey {
-  std::string problem;  // ConvWithEnd::text(), ChainOfConvs::text(), text_of(Int8Problem), or a rate of rates.h
+  std::string problem;        // ConvWithEnd::text(), ChainOfConvs::text(), text_of(Int8Problem), or a rate of rates.h
   std::string dtype = "f32";  // kDtypeOfBytes of an Int8Problem
-  std::string isa;      // VectorLoops::isa, Int8Loops::isa
-  std::string cpu;      // MachineInfo::cpu
+  std::string isa;            // VectorLoops::isa, Int8Loops::isa
+  std::string cpu;            // MachineInfo::cpu
   int threads = 1;
   auto operator<=>(const TuningKey&) const = default;
 };
@@ -40,9 +40,9 @@ struct TuningEntry {
   std::string implementation;
   kernels::Knobs knobs;
   double median_us = 0;
-  double usual_us = 0;   // of the choice without tuning, measured in turns with this one
-  int64_t measured = 0;  // configurations
-  std::string method;    // of the search
+  double usual_us = 0;                      // of the choice without tuning, measured in turns with this one
+  int64_t measured = 0;                     // configurations
+  std::string method;                       // of the search
   std::optional<KernelRecord> kernel = {};  // of the implementation `generated`
 };
 

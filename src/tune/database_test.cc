@@ -104,7 +104,8 @@ TEST_F(Databases, LogsOfOtherKindsAreRefused) {
 }
 
 TEST(ProblemTexts, AreReadInBothForms) {
-  const kernels::ConvProblem p{.c = 3, .h = 224, .w = 112, .k = 64, .kernel_h = 7, .kernel_w = 7, .stride_h = 2, .stride_w = 2, .top = 3, .left = 3, .bottom = 3, .right = 3};
+  const kernels::ConvProblem p{
+      .c = 3, .h = 224, .w = 112, .k = 64, .kernel_h = 7, .kernel_w = 7, .stride_h = 2, .stride_w = 2, .top = 3, .left = 3, .bottom = 3, .right = 3};
   EXPECT_EQ(kernels::parse_problem(p.text()), p);
   auto sparse = p;
   sparse.is_two_four = true;

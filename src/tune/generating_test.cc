@@ -20,7 +20,8 @@
 namespace scissionlite::tune {
 namespace {
 
-const kernels::ConvProblem kProblem{.c = 16, .h = 9, .w = 8, .k = 16, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1, .groups = 16};
+const kernels::ConvProblem kProblem{
+    .c = 16, .h = 9, .w = 8, .k = 16, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1, .groups = 16};
 
 class GeneratedKernels : public testing::Test {
  protected:
@@ -52,8 +53,12 @@ class GeneratedKernels : public testing::Test {
   }
   [[nodiscard]] KernelRecord record() const { return *load_database(database_).entries.begin()->second.kernel; }
   [[nodiscard]] fs::path object() const { return kernels_folder(database_) / (record().sha256 + ".so"); }
-  [[nodiscard]] std::string chosen() const { return choose_conv(kProblem, loops_, load_choices(database_.string(), loops_, 1).get()).implementation->name; }
-  [[nodiscard]] std::string refusal() const { return message_of([&] { (void)load_kernel(database_, record(), kernels::target_of(loops_)); }); }
+  [[nodiscard]] std::string chosen() const {
+    return choose_conv(kProblem, loops_, load_choices(database_.string(), loops_, 1).get()).implementation->name;
+  }
+  [[nodiscard]] std::string refusal() const {
+    return message_of([&] { (void)load_kernel(database_, record(), kernels::target_of(loops_)); });
+  }
 
   /// Of windows that begin a row earlier: as long a text.
   [[nodiscard]] static kernels::KernelPlan shifted(kernels::KernelPlan plan) {
@@ -105,7 +110,8 @@ TEST_F(GeneratedKernels, AreCandidatesForChainsPoolingsAndStrips) {
   EXPECT_FALSE(pool_ways(pool, options.measure).generated.has_value());  // without a maker
   EXPECT_FALSE(strip_ways(strip, options.measure).generated.has_value());
   const Generating generating(database_, generate::default_tools());
-  for (const auto& ways : {chain_ways(chain, separate(chain), options.measure), pool_ways(pool, options.measure), strip_ways(strip, options.measure)}) {
+  for (const auto& ways :
+       {chain_ways(chain, separate(chain), options.measure), pool_ways(pool, options.measure), strip_ways(strip, options.measure)}) {
     MeasurementLog log(folder_ / "log");
     std::vector<std::string> told;
     auto tuned = tune_ways(ways, options, log, [&](const TuneStep& step) {
@@ -153,7 +159,8 @@ TEST_F(GeneratedKernels, ThatAreWrongAreNoCandidates) {
 
 TEST(KernelRecords, OfOtherMachinesAndVersionsAreRefused) {
   const auto refusal = [](const KernelRecord& record) { return message_of([&] { (void)load_kernel("tuning.json", record, "x86-64-avx2"); }); };
-  EXPECT_NE(refusal({std::string(64, 'a'), "arm-64-base", kernels::kKernelInterface}).find("a kernel for arm-64-base, not for x86-64-avx2"), std::string::npos);
+  EXPECT_NE(refusal({std::string(64, 'a'), "arm-64-base", kernels::kKernelInterface}).find("a kernel for arm-64-base, not for x86-64-avx2"),
+            std::string::npos);
   EXPECT_NE(refusal({std::string(64, 'a'), "x86-64-avx2", 99}).find("a kernel of interface 99"), std::string::npos);
 }
 

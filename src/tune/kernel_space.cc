@@ -13,7 +13,9 @@ KernelSpace::KernelSpace(kernels::KernelPlan plan) : plan_(std::move(plan)), nam
     dimensions.push_back({range.name, range.values, 0});
     names_.push_back(range.name);
   }
-  space_.emplace(std::move(dimensions), [this](const Config& config) { return kernels::kernel_kind_of(plan_.problem).reason_against_knobs({plan_.problem, knobs(config), plan_.target}).empty(); });
+  space_.emplace(std::move(dimensions), [this](const Config& config) {
+    return kernels::kernel_kind_of(plan_.problem).reason_against_knobs({plan_.problem, knobs(config), plan_.target}).empty();
+  });
 }
 
 kernels::Knobs KernelSpace::knobs(const Config& config) const {
@@ -37,7 +39,8 @@ std::optional<Config> KernelSpace::find(const kernels::Knobs& knobs) const {
 
 Config KernelSpace::usual() const {
   const auto config = find(kernels::kernel_kind_of(plan_.problem).usual(plan_.problem, plan_.lanes()));
-  if (!config || !space_->is_valid(*config)) throw InternalError("[tune] the usual knobs of a kernel of '" + plan_.problem + "' are none that it has");
+  if (!config || !space_->is_valid(*config))
+    throw InternalError("[tune] the usual knobs of a kernel of '" + plan_.problem + "' are none that it has");
   return *config;
 }
 

@@ -41,9 +41,16 @@ class Faulty final : public Convolution {
 };
 
 const ConvImplementation kFaulty{
-    "faulty", "", [](const ConvProblem&, const VectorLoops&) { return std::string(); },
-    [](const ConvProblem&, const VectorLoops&) { return std::vector<KnobRange>{{"fault", {0, 1, 2, 3, 4, 5, 6}}}; },
-    [](const ConvProblem&, const VectorLoops&) { return Knobs{{"fault", 0}}; }, [](const ConvProblem&, const VectorLoops&, const Knobs&) { return 1.0; },
+    "faulty",
+    "",
+    [](const ConvProblem&, const VectorLoops&) { return std::string(); },
+    [](const ConvProblem&, const VectorLoops&) {
+      return std::vector<KnobRange>{{"fault", {0, 1, 2, 3, 4, 5, 6}}};
+    },
+    [](const ConvProblem&, const VectorLoops&) {
+      return Knobs{{"fault", 0}};
+    },
+    [](const ConvProblem&, const VectorLoops&, const Knobs&) { return 1.0; },
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       const auto& direct = conv_implementation("direct");
       return std::make_unique<Faulty>(direct.make(p, w, end, direct.usual(p, loops), loops), knobs.at("fault"));
@@ -69,8 +76,10 @@ TEST(Measurers, TimeWhatIsRight) {
 
 TEST(Measurers, fault_43_SayWhatWentWrongAndGoOn) {
   Measurer measurer(kProblem, quick());
-  const std::pair<Faulty::Fault, std::string> expected[] = {{Faulty::kHangs, "no answer within 0.5 s"},   {Faulty::kCrashes, "crash by signal 11 (Segmentation fault)"},
-                                                            {Faulty::kIsWrong, "wrong by "},              {Faulty::kExits, "ended with exit status 3"},
+  const std::pair<Faulty::Fault, std::string> expected[] = {{Faulty::kHangs, "no answer within 0.5 s"},
+                                                            {Faulty::kCrashes, "crash by signal 11 (Segmentation fault)"},
+                                                            {Faulty::kIsWrong, "wrong by "},
+                                                            {Faulty::kExits, "ended with exit status 3"},
                                                             {Faulty::kThrows, "not today"},
 #ifndef SCISSIONLITE_SANITIZED  // which end the process
                                                             {Faulty::kTakesAllMemory, "std::bad_alloc"}
@@ -84,10 +93,14 @@ TEST(Measurers, fault_43_SayWhatWentWrongAndGoOn) {
 }
 
 TEST(Children, ServeManyQuestionsAndAreReplacedWhenTheyDie) {
-  Child child([] { return [n = 0](const std::string& question) mutable {
-                if (question == "die") raise(SIGKILL);
-                return question + std::to_string(++n);
-              }; }, {});
+  Child child(
+      [] {
+        return [n = 0](const std::string& question) mutable {
+          if (question == "die") raise(SIGKILL);
+          return question + std::to_string(++n);
+        };
+      },
+      {});
   EXPECT_EQ(child.ask("a").answer, "a1");
   EXPECT_EQ(child.ask("b").answer, "b2");
   EXPECT_EQ(child.starts(), 1);

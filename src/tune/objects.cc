@@ -12,12 +12,14 @@ fs::path path_of(const fs::path& database, const KernelRecord& record) { return 
 std::string checked_bytes(const fs::path& database, const KernelRecord& record) {
   const auto path = path_of(database, record);
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) throw InvalidArgument("[tune] the kernel '" + path.string() + "' is missing; copy the folder along with the database, or tune again");
+  if (!fs::exists(path, ignored))
+    throw InvalidArgument("[tune] the kernel '" + path.string() + "' is missing; copy the folder along with the database, or tune again");
   for (const auto& place : {path, path.parent_path()})
     if ((fs::status(place, ignored).permissions() & fs::perms::others_write) != fs::perms::none)
       throw InvalidArgument("[tune] '" + place.string() + "' can be written by everybody: its code is not run; chmod o-w");
   auto bytes = read_file(path, kMostBytes);
-  if (sha256_hex(bytes) != record.sha256) throw InvalidArgument("[tune] the kernel '" + path.string() + "' is not what the database recorded: corrupt or exchanged; tune again");
+  if (sha256_hex(bytes) != record.sha256)
+    throw InvalidArgument("[tune] the kernel '" + path.string() + "' is not what the database recorded: corrupt or exchanged; tune again");
   return bytes;
 }
 
@@ -33,7 +35,8 @@ KernelRecord store_kernel(const fs::path& database, std::string_view bytes, cons
 
 std::shared_ptr<const kernels::KernelObject> load_kernel(const fs::path& database, const KernelRecord& record, const std::string& target) {
   if (record.interface != kernels::kKernelInterface)
-    throw InvalidArgument("[tune] a kernel of interface " + std::to_string(record.interface) + "; this version knows " + std::to_string(kernels::kKernelInterface) + "; tune again");
+    throw InvalidArgument("[tune] a kernel of interface " + std::to_string(record.interface) + "; this version knows " +
+                          std::to_string(kernels::kKernelInterface) + "; tune again");
   if (record.target != target) throw InvalidArgument("[tune] a kernel for " + record.target + ", not for " + target);
   return std::make_shared<const kernels::KernelObject>(checked_bytes(database, record), path_of(database, record).string());
 }
@@ -43,9 +46,7 @@ void copy_kernels(const fs::path& from, const Database& entries, const fs::path&
     if (!entry.kernel) continue;
     try {
       (void)store_kernel(to, checked_bytes(from, *entry.kernel), entry.kernel->target);
-    } catch (const InvalidArgument& e) {
-      log::warning("[tune] " + key.problem + ": " + e.what());
-    }
+    } catch (const InvalidArgument& e) { log::warning("[tune] " + key.problem + ": " + e.what()); }
   }
 }
 

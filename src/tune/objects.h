@@ -16,7 +16,8 @@ namespace scissionlite::tune {
 
 /// The kernel, once its bytes are those recorded. It is code that runs with this process's rights: the folder must not be open to all.
 /// @throws InvalidArgument, ResourceError saying why not.
-[[nodiscard]] std::shared_ptr<const kernels::KernelObject> load_kernel(const fs::path& database, const KernelRecord& record, const std::string& target);
+[[nodiscard]] std::shared_ptr<const kernels::KernelObject> load_kernel(const fs::path& database, const KernelRecord& record,
+                                                                       const std::string& target);
 
 /// Copies the kernels of `entries` from one database to another; those that are missing or corrupt are left out with a warning.
 void copy_kernels(const fs::path& from, const Database& entries, const fs::path& to);

@@ -22,7 +22,8 @@ Space random_space() {
   const auto small = [](int64_t low) { return *rc::gen::inRange<int64_t>(low, 5); };
   std::vector<Dimension> dimensions{{"implementation", up_to(small(1)), -1}};
   const auto more = *rc::gen::inRange<size_t>(0, 5);
-  for (size_t i = 0; i < more; ++i) dimensions.push_back({"knob" + std::to_string(i), up_to(small(1)), *rc::gen::inRange<int>(-1, static_cast<int>(dimensions[0].values.size()))});
+  for (size_t i = 0; i < more; ++i)
+    dimensions.push_back({"knob" + std::to_string(i), up_to(small(1)), *rc::gen::inRange<int>(-1, static_cast<int>(dimensions[0].values.size()))});
   const auto odd = *rc::gen::inRange(1, 6);
   return Space(dimensions, [odd](const Config& config) {
     int sum = 0;
@@ -64,10 +65,16 @@ TEST(Spaces, RefuseDimensionsWithoutValues) {
 /// A bowl for each implementation, with knobs that depend on each other, ripples, and some that fail.
 class Landscape {
  public:
-  explicit Landscape(uint64_t seed) : space_({{"implementation", up_to(3), -1},
-                                              {"a.m", up_to(3), 0}, {"a.vectors", up_to(4), 0}, {"a.tiles", up_to(16), 0}, {"a.order", up_to(6), 0},
-                                              {"b.vectors", up_to(4), 1}, {"b.chunk", up_to(16), 1}, {"b.order", up_to(4), 1},
-                                              {"c.rows", up_to(16), 2}}) {
+  explicit Landscape(uint64_t seed)
+      : space_({{"implementation", up_to(3), -1},
+                {"a.m", up_to(3), 0},
+                {"a.vectors", up_to(4), 0},
+                {"a.tiles", up_to(16), 0},
+                {"a.order", up_to(6), 0},
+                {"b.vectors", up_to(4), 1},
+                {"b.chunk", up_to(16), 1},
+                {"b.order", up_to(4), 1},
+                {"c.rows", up_to(16), 2}}) {
     Rng rng(seed);
     for (int i = 0; i < 3; ++i) floor_.push_back(rng.uniform(50, 100));
     for (const auto& dimension : space_.dimensions()) {
@@ -87,7 +94,9 @@ class Landscape {
     }
     return floor_[static_cast<size_t>(config[0])] * (1 + std::max(0.0, cost));
   }
-  [[nodiscard]] Outcome outcome(const Config& config) const { return (space_.index(config) * 2654435761U >> 8) % 17 == 0 && us(config) > 1.1 * least_ ? Outcome{0, "crash"} : Outcome{us(config), ""}; }
+  [[nodiscard]] Outcome outcome(const Config& config) const {
+    return (space_.index(config) * 2654435761U >> 8) % 17 == 0 && us(config) > 1.1 * least_ ? Outcome{0, "crash"} : Outcome{us(config), ""};
+  }
 
   /// Measurements until within 5 % of the best.
   [[nodiscard]] double needed(const std::string& method, uint64_t seed) const {
@@ -141,7 +150,8 @@ TEST_P(EverySearcher, NeitherRepeatsNorGivesInvalidOnesAndEndsWithAllGiven) {
 
 /// A twelfth of the points is valid, as in spaces of convolutions.
 TEST(Searchers, AtRandomNeedAsMuchAsChanceWithoutReplacementSays) {
-  const Space space({{"implementation", {0}, -1}, {"a", up_to(60), 0}, {"b", up_to(60), 0}}, [](const Config& config) { return (config[1] * 60 + config[2]) % 12 == 5; });
+  const Space space({{"implementation", {0}, -1}, {"a", up_to(60), 0}, {"b", up_to(60), 0}},
+                    [](const Config& config) { return (config[1] * 60 + config[2]) % 12 == 5; });
   constexpr int kValid = 300, kGood = 5, kSeeds = 2000;
   double sum = 0;
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

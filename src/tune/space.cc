@@ -8,7 +8,8 @@ Space::Space(std::vector<Dimension> dimensions, IsValid is_valid) : dimensions_(
   if (dimensions_.empty()) throw InvalidArgument("[tune] a space without dimensions; expected the implementation as the first one");
   const auto choices = static_cast<int>(dimensions_[0].values.size());
   for (const auto& dimension : dimensions_)
-    if (dimension.values.empty() || dimension.of >= choices) throw InvalidArgument("[tune] dimension '" + dimension.name + "' has no values or belongs to no implementation");
+    if (dimension.values.empty() || dimension.of >= choices)
+      throw InvalidArgument("[tune] dimension '" + dimension.name + "' has no values or belongs to no implementation");
   offsets_ = {0};
   for (int first = 0; first < choices; ++first) {
     uint64_t size = 1;

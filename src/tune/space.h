@@ -33,8 +33,12 @@ class Space {
   explicit Space(std::vector<Dimension> dimensions, IsValid is_valid = nullptr);
 
   [[nodiscard]] const std::vector<Dimension>& dimensions() const { return dimensions_; }
-  [[nodiscard]] int64_t value(const Config& config, size_t dimension) const { return dimensions_[dimension].values[static_cast<size_t>(config[dimension])]; }
-  [[nodiscard]] bool counts(const Config& config, size_t dimension) const { return dimension == 0 || dimensions_[dimension].of < 0 || dimensions_[dimension].of == config[0]; }
+  [[nodiscard]] int64_t value(const Config& config, size_t dimension) const {
+    return dimensions_[dimension].values[static_cast<size_t>(config[dimension])];
+  }
+  [[nodiscard]] bool counts(const Config& config, size_t dimension) const {
+    return dimension == 0 || dimensions_[dimension].of < 0 || dimensions_[dimension].of == config[0];
+  }
 
   /// Configurations, invalid ones included.
   [[nodiscard]] uint64_t size() const { return offsets_.back(); }

@@ -15,11 +15,14 @@ constexpr double kLeastInput = 0.25, kMostInput = 8;  // of random values: no qu
 }  // namespace
 
 StripTrial::StripTrial(const kernels::StripProblem& problem, const TrialOptions& options)
-    : problem_(problem), options_(options), own_(kernels::make_strip(problem.program, kernels::joined_walk(problem, options.loops->lanes), *options.loops, options.threads)) {
+    : problem_(problem),
+      options_(options),
+      own_(kernels::make_strip(problem.program, kernels::joined_walk(problem, options.loops->lanes), *options.loops, options.threads)) {
   Rng rng(1);
   for (const auto& operand : problem_.operands) {
     auto& source = sources_.emplace_back(floats_of(operand));
-    for (int64_t i = 0; i < source.size(); ++i) source.data()[i] = static_cast<float>(rng.uniform(kLeastInput, kMostInput) * (rng.below(2) == 0 ? 1 : -1));
+    for (int64_t i = 0; i < source.size(); ++i)
+      source.data()[i] = static_cast<float>(rng.uniform(kLeastInput, kMostInput) * (rng.below(2) == 0 ? 1 : -1));
     pointers_.push_back(inputs_.emplace_back(source.size()).data());
   }
   y_ = kernels::AlignedFloats(floats_of({})), scratch_ = kernels::AlignedFloats(own_->scratch_floats());
@@ -35,7 +38,8 @@ int64_t StripTrial::floats_of(const kernels::StripProblem::Operand& operand) con
 }
 
 void StripTrial::fill() {
-  for (size_t i = 0; i < inputs_.size(); ++i) std::memcpy(inputs_[i].data(), sources_[i].data(), static_cast<size_t>(sources_[i].size()) * sizeof(float));
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    std::memcpy(inputs_[i].data(), sources_[i].data(), static_cast<size_t>(sources_[i].size()) * sizeof(float));
 }
 
 /// Values that are no finite number have to be the same kind of it.

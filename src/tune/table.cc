@@ -47,14 +47,18 @@ std::string times_text(const std::vector<double>& us) {
 TableLayer layer_from_json(const JsonReader& json) {
   json.allow_only({"problem", "dtype", "isa", "cpu", "threads", "dimensions", "gaps", "us"});
   const auto gaps = numbers_of(json.at("gaps")), us = numbers_of(json.at("us"));
-  TableLayer layer{{json.at("problem").text(), json.at("dtype").text(), json.at("isa").text(), json.at("cpu").text(), static_cast<int>(json.at("threads").integer())}, {}, {}};
+  TableLayer layer{{json.at("problem").text(), json.at("dtype").text(), json.at("isa").text(), json.at("cpu").text(),
+                    static_cast<int>(json.at("threads").integer())},
+                   {},
+                   {}};
   for (const auto& dimension : json.at("dimensions").elements()) layer.dimensions.push_back(dimension_from_json(dimension));
   if (gaps.size() != us.size()) json.at("us").fail("one time for each of the " + std::to_string(gaps.size()) + " gaps");
   layer.us.resize(Space(layer.dimensions).size(), 0.0);
   double index = -1;
   for (size_t i = 0; i < gaps.size(); ++i) {
     index += gaps[i];
-    if (gaps[i] < 1 || gaps[i] != std::floor(gaps[i]) || index >= static_cast<double>(layer.us.size())) json.at("gaps").fail("whole numbers from 1, their sum at most the " + std::to_string(layer.us.size()) + " configurations of the dimensions");
+    if (gaps[i] < 1 || gaps[i] != std::floor(gaps[i]) || index >= static_cast<double>(layer.us.size()))
+      json.at("gaps").fail("whole numbers from 1, their sum at most the " + std::to_string(layer.us.size()) + " configurations of the dimensions");
     layer.us[static_cast<size_t>(index)] = us[i];
   }
   return layer;
@@ -72,7 +76,8 @@ Table table_from_json(const Json& json, const std::string& where) {
 Json to_json(const Table& table) {
   Json json{{"schema", "scissionlite.tuning_table/2"}, {"layers", Json::array()}};
   for (const auto& layer : table.layers) {
-    Json row{{"problem", layer.key.problem}, {"dtype", layer.key.dtype}, {"isa", layer.key.isa}, {"cpu", layer.key.cpu}, {"threads", layer.key.threads}, {"dimensions", Json::array()}, {"gaps", gaps_of(layer.us)}, {"us", times_text(layer.us)}};
+    Json row{{"problem", layer.key.problem}, {"dtype", layer.key.dtype},    {"isa", layer.key.isa},      {"cpu", layer.key.cpu},
+             {"threads", layer.key.threads}, {"dimensions", Json::array()}, {"gaps", gaps_of(layer.us)}, {"us", times_text(layer.us)}};
     for (const auto& dimension : layer.dimensions) row["dimensions"].push_back(dimension_to_json(dimension));
     json["layers"].push_back(std::move(row));
   }
@@ -104,7 +109,8 @@ std::vector<uint64_t> shuffled(std::vector<uint64_t> values, uint64_t seed) {
 
 }  // namespace
 
-void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log, const std::function<void()>& told) {
+void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log,
+                   const std::function<void()>& told) {
   const ConvSpace space(problem, *options.trial.loops);
   const auto key = key_of(problem, *options.trial.loops, options.trial.threads);
   const auto before = times_of(space, key, log);
@@ -123,7 +129,8 @@ void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& op
 
 TableLayer table_layer(const kernels::ConvProblem& problem, const MeasureOptions& options, const MeasurementLog& log) {
   const ConvSpace space(problem, *options.trial.loops);
-  TableLayer layer{key_of(problem, *options.trial.loops, options.trial.threads), space.space().dimensions(), std::vector<double>(space.space().size(), 0.0)};
+  TableLayer layer{key_of(problem, *options.trial.loops, options.trial.threads), space.space().dimensions(),
+                   std::vector<double>(space.space().size(), 0.0)};
   for (const auto& [index, times] : times_of(space, layer.key, log))
     if (*std::min_element(times.begin(), times.end()) > 0) layer.us[index] = std::round(*std::min_element(times.begin(), times.end()) * 10) / 10;
   return layer;

@@ -21,7 +21,8 @@ struct Table {
 
 /// Adds to the log until every configuration of the problem has been measured `passes` times, each pass in another order: a busy moment of
 /// the machine spoils one time of each of a few. `told` after each measurement.
-void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log, const std::function<void()>& told = {});
+void measure_space(const kernels::ConvProblem& problem, const MeasureOptions& options, int passes, MeasurementLog& log,
+                   const std::function<void()>& told = {});
 
 /// What the log holds of the problem's space on this machine: the least of each configuration's times, since other work on the
 /// machine only adds to them.

@@ -61,7 +61,8 @@ double Trial::one_output(int64_t n, int64_t k, int64_t row, int64_t column) cons
       for (int64_t j = 0; j < p.kernel_w; ++j) {
         const int64_t at_h = row * p.stride_h - p.top + i * p.dilation_h, at_w = column * p.stride_w - p.left + j * p.dilation_w;
         if (at_h < 0 || at_h >= p.h || at_w < 0 || at_w >= p.w) continue;
-        sum += static_cast<double>(plain_x_[static_cast<size_t>(((n * p.c + first + c) * p.h + at_h) * p.w + at_w)]) * w_[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+        sum += static_cast<double>(plain_x_[static_cast<size_t>(((n * p.c + first + c) * p.h + at_h) * p.w + at_w)]) *
+               w_[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
       }
   if (end_.has_residual) sum += plain_residual_[static_cast<size_t>(((n * p.k + k) * p.out_h() + row) * p.out_w() + column)];
   return ops::Activation{end_.activation.kind, end_.activation.alpha, end_.activation.beta}(static_cast<float>(sum));

@@ -22,7 +22,9 @@ void OtherData::touch() {
   for (int64_t i = 0; i < values_.size(); i += 16) values_.data()[i] += 1;  // a value in each cache line
 }
 
-double with_error_of(double error, double given, double expected) { return std::isnan(given) ? std::numeric_limits<double>::infinity() : std::max(error, std::abs(given - expected)); }
+double with_error_of(double error, double given, double expected) {
+  return std::isnan(given) ? std::numeric_limits<double>::infinity() : std::max(error, std::abs(given - expected));
+}
 
 void check_error(double error, double largest, const TrialOptions& options) {
   if (error <= options.most_error * largest) return;

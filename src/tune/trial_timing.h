@@ -14,7 +14,7 @@ struct TrialOptions {
   int threads = 1;
   double most_error = 1e-3;  // of max|y|: what a whole network is allowed
   int least_runs = 5, most_runs = 25;
-  double enough_us = 12e3;   // of runs; no further ones
+  double enough_us = 12e3;  // of runs; no further ones
 };
 
 /// Stands for everything else that a network touches between two runs of a layer: more than an L2 of today holds.

@@ -15,8 +15,15 @@ constexpr size_t kFinalists = 4;
 class Search {
  public:
   Search(const ConvWithEnd& conv, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told)
-      : conv_(conv), options_(options), log_(log), told_(told), key_(key_of(conv, loops(), options.measure.trial.threads)), space_(conv.problem, loops()),
-        searcher_(make_searcher(options.method, space_.space(), options.seed)), measurer_(conv, options.measure), usual_(usual_config()) {}
+      : conv_(conv),
+        options_(options),
+        log_(log),
+        told_(told),
+        key_(key_of(conv, loops(), options.measure.trial.threads)),
+        space_(conv.problem, loops()),
+        searcher_(make_searcher(options.method, space_.space(), options.seed)),
+        measurer_(conv, options.measure),
+        usual_(usual_config()) {}
 
   Tuned run() {
     recall();
@@ -45,7 +52,9 @@ class Search {
   [[nodiscard]] Config usual_config() const {
     const auto choice = kernels::usual_conv(conv_.problem, loops());
     const auto config = space_.find(choice.implementation->name, choice.knobs);
-    if (!config) throw InternalError("[tune] the space of " + conv_.text() + " lacks the usual choice " + kernels::describe(choice.implementation->name, choice.knobs));
+    if (!config)
+      throw InternalError("[tune] the space of " + conv_.text() + " lacks the usual choice " +
+                          kernels::describe(choice.implementation->name, choice.knobs));
     return space_.simplest(*config);
   }
 

@@ -10,6 +10,7 @@ namespace scissionlite::tune {
 [[nodiscard]] Ways byte_conv_ways(const kernels::Int8Problem& problem, const kernels::Int8Loops& loops, const MeasureOptions& options);
 
 /// Measures these by tune_ways. A way that could not be measured, or gave another byte than the others, is out: a warning says so.
-[[nodiscard]] Tuned tune_byte_conv(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told = {});
+[[nodiscard]] Tuned tune_byte_conv(const Ways& ways, const TuneOptions& options, MeasurementLog& log,
+                                   const std::function<void(const TuneStep&)>& told = {});
 
 }  // namespace scissionlite::tune

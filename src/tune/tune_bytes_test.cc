@@ -14,8 +14,13 @@
 namespace scissionlite::tune {
 namespace {
 
-const std::vector<std::string> kProblems{"bytes ic19ih7iw6oc21kh3ph1 w1from-1by2 a2 sum10", "bytes ic16ih9iw8oc24kh3ph1 w8 a8 sum22", "bytes ic64ih5iw8oc24kh3ph1 w8 a8 sum25 large6", "bytes ic16ih9iw8oc24kh3ph1 w8 a8sz sum21",
-                                         "bytes ic24ih9oc24kh3ph1g24 w8 a8z sum17",         "bytes ic8ih7oc12kh5pt1pl2sh2 w9 a8s sum23", "bytes ic12ih1iw10oc9 w4from0 a4",
+const std::vector<std::string> kProblems{"bytes ic19ih7iw6oc21kh3ph1 w1from-1by2 a2 sum10",
+                                         "bytes ic16ih9iw8oc24kh3ph1 w8 a8 sum22",
+                                         "bytes ic64ih5iw8oc24kh3ph1 w8 a8 sum25 large6",
+                                         "bytes ic16ih9iw8oc24kh3ph1 w8 a8sz sum21",
+                                         "bytes ic24ih9oc24kh3ph1g24 w8 a8z sum17",
+                                         "bytes ic8ih7oc12kh5pt1pl2sh2 w9 a8s sum23",
+                                         "bytes ic12ih1iw10oc9 w4from0 a4",
                                          "bytes ic12ih5oc9 w3from100by3 a1sz sum11 large4"};
 
 class TuningBytes : public testing::Test {
@@ -104,7 +109,8 @@ TEST_F(TuningBytes, AWayThatFailsIsOut) {
 }
 
 /// What `find` gives for an entry that says so.
-std::string found(const kernels::Int8Problem& p, const std::string& implementation, const kernels::Knobs& knobs = {}, const std::string& isa = kernels::best_int8_loops().isa) {
+std::string found(const kernels::Int8Problem& p, const std::string& implementation, const kernels::Knobs& knobs = {},
+                  const std::string& isa = kernels::best_int8_loops().isa) {
   Database database;
   auto key = key_of(p, kernels::best_int8_loops(), 1);
   key.isa = isa;
@@ -119,8 +125,8 @@ TEST(BytesChoices, AreWhatTheFileSaysWhereThatCanBeDone) {
   const auto p = kernels::parse_int8_problem(kProblems[1]);
   EXPECT_EQ(found(p, "winograd m=2"), "winograd m=2");
   EXPECT_EQ(found(p, "direct"), "direct");
-  EXPECT_EQ(found(p, "depthwise"), "");      // cannot
-  EXPECT_EQ(found(p, "butterflies"), "");    // unknown
+  EXPECT_EQ(found(p, "depthwise"), "");    // cannot
+  EXPECT_EQ(found(p, "butterflies"), "");  // unknown
   EXPECT_EQ(found(p, "winograd", {{"m", 2}}), "");
   EXPECT_EQ(found(p, "direct", {}, "avx9"), "");  // of another machine
 }

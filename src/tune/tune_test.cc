@@ -81,9 +81,19 @@ TEST_F(Tuning, WholeSpacesBecomeTablesOnWhichSearchesAreReplayed) {
 TEST(Tables, ThatAreNoneAreRefused) {
   const auto table = [](const std::string& gaps, const std::string& us) {
     return Json{{"schema", "scissionlite.tuning_table/2"},
-                {"layers", {{{"problem", "conv"}, {"dtype", "f32"}, {"isa", "avx2"}, {"cpu", "c"}, {"threads", 1}, {"dimensions", {{{"name", "implementation"}, {"values", {0, 1, 2}}, {"of", -1}}}}, {"gaps", gaps}, {"us", us}}}}};
+                {"layers",
+                 {{{"problem", "conv"},
+                   {"dtype", "f32"},
+                   {"isa", "avx2"},
+                   {"cpu", "c"},
+                   {"threads", 1},
+                   {"dimensions", {{{"name", "implementation"}, {"values", {0, 1, 2}}, {"of", -1}}}},
+                   {"gaps", gaps},
+                   {"us", us}}}}};
   };
-  const auto refusal = [&](const std::string& gaps, const std::string& us) { return message_of([&] { (void)table_from_json(table(gaps, us), "t.json"); }); };
+  const auto refusal = [&](const std::string& gaps, const std::string& us) {
+    return message_of([&] { (void)table_from_json(table(gaps, us), "t.json"); });
+  };
   EXPECT_EQ(table_from_json(table("1 2", "5 6.5"), "t.json").layers[0].us, (std::vector<double>{5, 0, 6.5}));
   EXPECT_NE(refusal("1 2", "5").find("one time for each of the 2 gaps"), std::string::npos);
   EXPECT_NE(refusal("2 2", "5 6").find("their sum at most the 3 configurations"), std::string::npos);

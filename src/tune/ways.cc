@@ -12,8 +12,8 @@
 namespace scissionlite::tune {
 namespace {
 
-constexpr size_t kFinalists = 2;           // besides the usual way and the baseline
-constexpr size_t kFinalistsOfSearch = 4;   // where a kernel's configurations are among them
+constexpr size_t kFinalists = 2;          // besides the usual way and the baseline
+constexpr size_t kFinalistsOfSearch = 4;  // where a kernel's configurations are among them
 
 std::string text_of(const Way& way) { return kernels::describe(way.implementation, way.knobs); }
 /// Of the ways, whose names may have spaces, else of a kernel.
@@ -26,8 +26,11 @@ Way way_of(const std::string& text, const std::vector<Way>& ways) {
 
 class Search {
  public:
-  Search(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) : ways_(ways), options_(options), log_(log), told_(told) {
-    const auto make = [make = ways.make, all = ways.all]() -> Child::Serve { return [run = make(), all](const std::string& question) { return std::to_string(run(way_of(question, all))); }; };
+  Search(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told)
+      : ways_(ways), options_(options), log_(log), told_(told) {
+    const auto make = [make = ways.make, all = ways.all]() -> Child::Serve {
+      return [run = make(), all](const std::string& question) { return std::to_string(run(way_of(question, all))); };
+    };
     child_ = std::make_unique<Child>(make, options.measure.limits);
     if (!ways.generated) return;
     space_ = std::make_unique<KernelSpace>(*ways.generated);
@@ -118,16 +121,21 @@ class Search {
 
   [[nodiscard]] Tuned result(bool is_finished) {
     const auto fastest = ranked();
-    if (fastest.empty()) throw Unsupported("[tune] no way to compute " + ways_.key.problem + " could be measured; the last one failed: " + last_failure_);
+    if (fastest.empty())
+      throw Unsupported("[tune] no way to compute " + ways_.key.problem + " could be measured; the last one failed: " + last_failure_);
     auto us = finals(fastest);
     const double baseline_us = us.count(ways_.baseline) ? us.at(ways_.baseline) : 0;
     if (std::find(ways_.all.begin(), ways_.all.end(), ways_.baseline) == ways_.all.end()) us.erase(ways_.baseline);
-    if (us.empty() || baseline_us == 0) throw Unsupported("[tune] " + ways_.key.problem + " could not be measured again; the last one failed: " + last_failure_);
+    if (us.empty() || baseline_us == 0)
+      throw Unsupported("[tune] " + ways_.key.problem + " could not be measured again; the last one failed: " + last_failure_);
     const auto usual = us.find(ways_.usual);
     const auto best = std::min_element(us.begin(), us.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
     const auto& [way, median_us] = usual != us.end() && best->second >= usual->second * (1 - kLeastGain) ? *usual : *best;
     const auto failed = std::count_if(times_.begin(), times_.end(), [](const auto& one) { return !one.second.is_ok(); });
-    return {ways_.key, {way.implementation, way.knobs, median_us, baseline_us, static_cast<int64_t>(times_.size()), space_ ? options_.method : "all"}, failed, is_finished};
+    return {ways_.key,
+            {way.implementation, way.knobs, median_us, baseline_us, static_cast<int64_t>(times_.size()), space_ ? options_.method : "all"},
+            failed,
+            is_finished};
   }
 
   const Ways& ways_;
@@ -154,6 +162,8 @@ int64_t measurements(const Ways& ways, int64_t budget) {
   return ways.generated ? own + std::min(budget, static_cast<int64_t>(KernelSpace(*ways.generated).space().count_valid())) : own;
 }
 
-Tuned tune_ways(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) { return Search(ways, options, log, told).run(); }
+Tuned tune_ways(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told) {
+  return Search(ways, options, log, told).run();
+}
 
 }  // namespace scissionlite::tune

@@ -23,9 +23,9 @@ constexpr const char* kLoops = "vectors";
 
 struct Ways {
   TuningKey key;
-  std::vector<Way> all;                // each is measured once
-  Way usual;                           // one of them, which stays unless another one is faster by kLeastGain
-  Way baseline;                        // whose time is the entry's usual_us; one of them or none
+  std::vector<Way> all;                          // each is measured once
+  Way usual;                                     // one of them, which stays unless another one is faster by kLeastGain
+  Way baseline;                                  // whose time is the entry's usual_us; one of them or none
   std::optional<kernels::KernelPlan> generated;  // a kernel whose knobs are searched as well; its own knobs count for nothing
   /// Runs in the child process, and gives what measures a way there: its median in us.
   std::function<std::function<double(const Way&)>()> make;
@@ -39,6 +39,7 @@ struct Ways {
 
 /// What the log has is not measured again. In the end the baseline, the usual way and the fastest few run in turns.
 /// @throws Unsupported when no way could be measured, with the reason; ResourceError.
-[[nodiscard]] Tuned tune_ways(const Ways& ways, const TuneOptions& options, MeasurementLog& log, const std::function<void(const TuneStep&)>& told = {});
+[[nodiscard]] Tuned tune_ways(const Ways& ways, const TuneOptions& options, MeasurementLog& log,
+                              const std::function<void(const TuneStep&)>& told = {});
 
 }  // namespace scissionlite::tune

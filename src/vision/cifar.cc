@@ -22,8 +22,8 @@ bool is_cifar_file(const fs::path& path) { return path.extension() == ".bin"; }
 LabelledImages read_cifar(const fs::path& path) {
   const auto bytes = read_file(path);
   if (bytes.empty() || bytes.size() % kRecord != 0)
-    throw InvalidArgument("[cifar] '" + path.string() + "' has " + std::to_string(bytes.size()) + " bytes, expected a multiple of " + std::to_string(kRecord) +
-                          ": records of a label and 3 planes of 32 x 32, as in CIFAR-10's binary version");
+    throw InvalidArgument("[cifar] '" + path.string() + "' has " + std::to_string(bytes.size()) + " bytes, expected a multiple of " +
+                          std::to_string(kRecord) + ": records of a label and 3 planes of 32 x 32, as in CIFAR-10's binary version");
   LabelledImages out;
   for (size_t at = 0; at < bytes.size(); at += kRecord) {
     const auto* record = reinterpret_cast<const uint8_t*>(bytes.data()) + at;

@@ -20,9 +20,9 @@ TEST(Cifar, PlanesBecomePixels) {
   std::string bytes(2 * kRecord, '\0');
   bytes[0] = 7;
   bytes[kRecord] = 9;
-  bytes[kRecord + 1 + 33] = 10;          // red of row 1, column 1 of the second
-  bytes[kRecord + 1 + 1024 + 33] = 20;   // green
-  bytes[kRecord + 1 + 2048 + 33] = 30;   // blue
+  bytes[kRecord + 1 + 33] = 10;         // red of row 1, column 1 of the second
+  bytes[kRecord + 1 + 1024 + 33] = 20;  // green
+  bytes[kRecord + 1 + 2048 + 33] = 30;  // blue
   const File file(bytes);
   const auto read = read_cifar(file.path);
   EXPECT_EQ(read.labels, (std::vector<int64_t>{7, 9}));

@@ -18,18 +18,26 @@ using Decoder = Decoded (*)(const DecodeJob&);
 
 struct Kind {
   std::string_view name, magic;
-  size_t at;  // of the magic, in bytes
+  size_t at;        // of the magic, in bytes
   Decoder decoder;  // nullptr: known, not supported
 };
 
 constexpr std::array kKinds{
-    Kind{"JPEG", "\xff\xd8\xff"sv, 0, decode_jpeg}, Kind{"PNG", "\x89PNG\r\n\x1a\n"sv, 0, decode_png},
-    Kind{"WebP", "WEBP"sv, 8, decode_webp},         Kind{"BMP", "BM"sv, 0, decode_bmp},
-    Kind{"PGM", "P2"sv, 0, decode_pnm},             Kind{"PPM", "P3"sv, 0, decode_pnm},
-    Kind{"PGM", "P5"sv, 0, decode_pnm},             Kind{"PPM", "P6"sv, 0, decode_pnm},
-    Kind{"GIF", "GIF8"sv, 0, nullptr},              Kind{"TIFF", "II*\0"sv, 0, nullptr},
-    Kind{"TIFF", "MM\0*"sv, 0, nullptr},            Kind{"HEIF or AVIF", "ftyp"sv, 4, nullptr},
-    Kind{"JPEG 2000", "\0\0\0\x0cjP  "sv, 0, nullptr}, Kind{"PBM", "P1"sv, 0, nullptr}, Kind{"PBM", "P4"sv, 0, nullptr},
+    Kind{"JPEG", "\xff\xd8\xff"sv, 0, decode_jpeg},
+    Kind{"PNG", "\x89PNG\r\n\x1a\n"sv, 0, decode_png},
+    Kind{"WebP", "WEBP"sv, 8, decode_webp},
+    Kind{"BMP", "BM"sv, 0, decode_bmp},
+    Kind{"PGM", "P2"sv, 0, decode_pnm},
+    Kind{"PPM", "P3"sv, 0, decode_pnm},
+    Kind{"PGM", "P5"sv, 0, decode_pnm},
+    Kind{"PPM", "P6"sv, 0, decode_pnm},
+    Kind{"GIF", "GIF8"sv, 0, nullptr},
+    Kind{"TIFF", "II*\0"sv, 0, nullptr},
+    Kind{"TIFF", "MM\0*"sv, 0, nullptr},
+    Kind{"HEIF or AVIF", "ftyp"sv, 4, nullptr},
+    Kind{"JPEG 2000", "\0\0\0\x0cjP  "sv, 0, nullptr},
+    Kind{"PBM", "P1"sv, 0, nullptr},
+    Kind{"PBM", "P4"sv, 0, nullptr},
 };
 
 constexpr const char* kReadable = "JPEG, PNG, WebP, BMP, PPM or PGM";
@@ -59,8 +67,7 @@ void DecodeJob::check_size(int64_t width, int64_t height) const {
   if (width < 1 || height < 1) fail("the header claims " + size + " pixels, expected at least 1 x 1; the file is damaged");
   constexpr int64_t kLongestSide = int64_t{1} << 30;
   if (width > kLongestSide || height > kLongestSide || width * height > limits.max_pixels)
-    fail("the header claims " + size + " pixels, more than the limit of " + std::to_string(limits.max_pixels) +
-         "; shrink the image first");
+    fail("the header claims " + size + " pixels, more than the limit of " + std::to_string(limits.max_pixels) + "; shrink the image first");
 }
 
 Image decode(std::string_view bytes, const std::string& where, const DecodeLimits& limits) {
@@ -80,8 +87,6 @@ Image decode(std::string_view bytes, const std::string& where, const DecodeLimit
   }
 }
 
-Image load_image(const fs::path& path, const DecodeLimits& limits) {
-  return decode(read_file(path, limits.max_file_bytes), path.string(), limits);
-}
+Image load_image(const fs::path& path, const DecodeLimits& limits) { return decode(read_file(path, limits.max_file_bytes), path.string(), limits); }
 
 }  // namespace scissionlite::vision

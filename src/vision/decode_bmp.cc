@@ -26,7 +26,7 @@ struct Bmp {
   bool is_top_down = false;
   uint32_t bits = 0, compression = kPlain;
   size_t pixels_at = 0;
-  std::array<Field, 4> fields;              // r g b a
+  std::array<Field, 4> fields;                  // r g b a
   std::vector<std::array<uint8_t, 3>> palette;  // rgb
 };
 
@@ -40,9 +40,7 @@ struct Reader {
   }
 };
 
-void read_core_sizes(const Reader& in, Bmp& bmp) {
-  bmp.width = in.number(18, 2), bmp.height = in.number(20, 2), bmp.bits = in.number(24, 2);
-}
+void read_core_sizes(const Reader& in, Bmp& bmp) { bmp.width = in.number(18, 2), bmp.height = in.number(20, 2), bmp.bits = in.number(24, 2); }
 
 void read_info_sizes(const Reader& in, Bmp& bmp) {
   bmp.width = static_cast<int32_t>(in.number(18, 4));
@@ -54,8 +52,7 @@ void read_info_sizes(const Reader& in, Bmp& bmp) {
 
 void read_fields(const Reader& in, Bmp& bmp, size_t header_size) {
   if (bmp.compression == kPlain) {
-    bmp.fields = bmp.bits == 16 ? std::array<Field, 4>{{{0x7c00}, {0x3e0}, {0x1f}, {0}}}
-                                : std::array<Field, 4>{{{0xff0000}, {0xff00}, {0xff}, {0}}};
+    bmp.fields = bmp.bits == 16 ? std::array<Field, 4>{{{0x7c00}, {0x3e0}, {0x1f}, {0}}} : std::array<Field, 4>{{{0xff0000}, {0xff00}, {0xff}, {0}}};
     return;
   }
   const bool has_alpha = bmp.compression == kAlphaBitFields || header_size >= kInfoHeader + 16;

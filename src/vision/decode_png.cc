@@ -58,8 +58,8 @@ bool read_header(PngReader& reader) {
 /// To 8-bit RGB or RGBA.
 bool set_transforms(PngReader& reader) {
   return guarded(reader, [&] {
-    png_set_expand(reader.png);       // palette, less than 8 bits, transparent colour
-    png_set_scale_16(reader.png);     // v / 257, rounded
+    png_set_expand(reader.png);    // palette, less than 8 bits, transparent colour
+    png_set_scale_16(reader.png);  // v / 257, rounded
     png_set_gray_to_rgb(reader.png);
     reader.passes = png_set_interlace_handling(reader.png);
     png_read_update_info(reader.png, reader.info);

@@ -19,8 +19,7 @@ struct Scanner {
     while (!done() && (std::isspace(static_cast<unsigned char>(peek())) || peek() == '#')) {
       if (peek() == '#')
         while (!done() && peek() != '\n') ++at;
-      else
-        ++at;
+      else ++at;
     }
   }
   int64_t number(const char* what) {
@@ -50,7 +49,8 @@ Pnm read_header(Scanner& in) {
   pnm.width = in.number("the width"), pnm.height = in.number("the height");
   in.job.check_size(pnm.width, pnm.height);
   pnm.most = in.number("the largest value");
-  if (pnm.most < 1 || pnm.most > 65535) in.job.fail("damaged PPM or PGM (the largest value is " + std::to_string(pnm.most) + ", expected 1 to 65535)");
+  if (pnm.most < 1 || pnm.most > 65535)
+    in.job.fail("damaged PPM or PGM (the largest value is " + std::to_string(pnm.most) + ", expected 1 to 65535)");
   return pnm;
 }
 
@@ -60,7 +60,7 @@ uint8_t to_8_bit(int64_t value, int64_t most) { return static_cast<uint8_t>((std
 std::vector<uint8_t> read_samples(Scanner& in, const Pnm& pnm) {
   const auto count = static_cast<size_t>(pnm.width * pnm.height * pnm.channels);
   const size_t size = pnm.is_text ? 2 : pnm.most > 255 ? 2 : 1;  // at least: a digit and a blank
-  if (!pnm.is_text) ++in.at;  // one blank ends the header
+  if (!pnm.is_text) ++in.at;                                     // one blank ends the header
   const size_t left = in.done() ? 0 : in.job.bytes.size() - in.at;
   if (left + (pnm.is_text ? 1 : 0) < count * size)
     in.job.fail("truncated PPM or PGM (" + std::to_string(count) + " samples are expected, " + std::to_string(left) + " bytes are left)");

@@ -35,9 +35,7 @@ double mean_difference(const Image& a, const Image& b) {
 std::string message_of(const std::string& bytes, const DecodeLimits& limits = {}) {
   try {
     static_cast<void>(decode(bytes, "photo.x", limits));
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "";
 }
 
@@ -229,8 +227,7 @@ TEST(DecodeProperty, DamagedFilesGiveAnImageOrAnError) {
       try {
         const Image image = decode(bytes, "x", {.max_pixels = 1'000'000});
         RC_ASSERT(image.rgb.size() == static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3);
-      } catch (const InvalidArgument&) {
-      }
+      } catch (const InvalidArgument&) {}
     }
   }));
 }

@@ -34,8 +34,8 @@ std::optional<int> parse_quality(std::string_view text) {
 }
 
 [[noreturn]] void fail(const std::string& codec, const Image& image, const std::string& reason) {
-  throw InvalidArgument("[image] cannot encode " + std::to_string(image.width) + " x " + std::to_string(image.height) + " pixels as " + codec +
-                        ": " + reason);
+  throw InvalidArgument("[image] cannot encode " + std::to_string(image.width) + " x " + std::to_string(image.height) + " pixels as " + codec + ": " +
+                        reason);
 }
 
 /// Everything that outlives a jump out of libjpeg.

@@ -20,8 +20,8 @@ bool is_file(const fs::path& path) {
 }
 
 [[noreturn]] void refuse_guess(const ValueInfo& input) {
-  throw InvalidArgument("[input.json] no input.json for this model, and its input '" + input.name + "' of " +
-                        std::string(dtype_name(input.dtype)) + " " + (input.has_shape ? to_string(input.shape) : "of unknown shape") +
+  throw InvalidArgument("[input.json] no input.json for this model, and its input '" + input.name + "' of " + std::string(dtype_name(input.dtype)) +
+                        " " + (input.has_shape ? to_string(input.shape) : "of unknown shape") +
                         " does not tell the size of the image; write one (docs/input_json.md) and give it with --input-spec, or put it beside the "
                         "model as <model>.input.json");
 }
@@ -68,8 +68,8 @@ void check_fits(const InputSpec& spec, const Graph& model, const std::string& wh
   const auto& input = image_input(model);
   const Shape shape = tensor_shape(spec);
   if (input.has_shape && input.shape.size() == shape.size() && input.shape[0] > 1)
-    throw InvalidArgument("[input.json] the model's input '" + input.name + "' of " + to_string(input.shape) + " takes " + std::to_string(input.shape[0]) +
-                          " images at once, and images come one by one; export it with a batch of 1 or an open one");
+    throw InvalidArgument("[input.json] the model's input '" + input.name + "' of " + to_string(input.shape) + " takes " +
+                          std::to_string(input.shape[0]) + " images at once, and images come one by one; export it with a batch of 1 or an open one");
   bool fits = spec.dtype == input.dtype && (!input.has_shape || input.shape.size() == shape.size());
   for (size_t i = 1; fits && input.has_shape && i < shape.size(); ++i) fits = input.shape[i] < 0 || input.shape[i] == shape[i];
   if (fits) return;

@@ -13,7 +13,9 @@ namespace {
 constexpr uint32_t kPictures = 2051, kLabels = 2049;
 constexpr uint64_t kMostBytes = uint64_t{1} << 32;  // of a file, unpacked: a damaged header asks for no more
 
-bool ends_with(const std::string& text, const std::string& end) { return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0; }
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
 
 /// The unpacked file; one that is not packed as it is.
 std::string unpacked(const fs::path& path) {
@@ -38,8 +40,8 @@ std::vector<uint32_t> header(const std::string& bytes, const fs::path& path, uin
   };
   const size_t start = 4 * (1 + sizes);
   if (bytes.size() < start || number(0) != magic)
-    throw InvalidArgument("[idx] '" + path.string() + "' begins with " + (bytes.size() < 4 ? "too few bytes" : std::to_string(number(0))) + ", expected the number " + std::to_string(magic) + " of an IDX file of " +
-                          (magic == kPictures ? "pictures" : "labels"));
+    throw InvalidArgument("[idx] '" + path.string() + "' begins with " + (bytes.size() < 4 ? "too few bytes" : std::to_string(number(0))) +
+                          ", expected the number " + std::to_string(magic) + " of an IDX file of " + (magic == kPictures ? "pictures" : "labels"));
   std::vector<uint32_t> out;
   uint64_t expected = 1;
   for (size_t i = 1; i <= sizes; ++i) {
@@ -47,7 +49,8 @@ std::vector<uint32_t> header(const std::string& bytes, const fs::path& path, uin
     expected = std::min(expected * out.back(), kMostBytes);
   }
   if (bytes.size() - start != expected)
-    throw InvalidArgument("[idx] '" + path.string() + "' holds " + std::to_string(bytes.size() - start) + " bytes behind its header, expected " + std::to_string(expected));
+    throw InvalidArgument("[idx] '" + path.string() + "' holds " + std::to_string(bytes.size() - start) + " bytes behind its header, expected " +
+                          std::to_string(expected));
   return out;
 }
 
@@ -59,7 +62,8 @@ fs::path labels_of(const fs::path& pictures) {
   replace("images", "labels");
   replace("idx3", "idx1");
   const auto path = pictures.parent_path() / name;
-  if (path == pictures || !fs::exists(path)) throw InvalidArgument("[idx] no labels of '" + pictures.string() + "': there is no '" + path.string() + "'");
+  if (path == pictures || !fs::exists(path))
+    throw InvalidArgument("[idx] no labels of '" + pictures.string() + "': there is no '" + path.string() + "'");
   return path;
 }
 
@@ -76,7 +80,8 @@ LabelledImages read_idx(const fs::path& path) {
   const auto labels_path = labels_of(path);
   const auto labels = unpacked(labels_path);
   if (const auto count = header(labels, labels_path, kLabels, 1)[0]; count != sizes[0])
-    throw InvalidArgument("[idx] '" + labels_path.string() + "' has " + std::to_string(count) + " labels, but '" + path.string() + "' has " + std::to_string(sizes[0]) + " pictures");
+    throw InvalidArgument("[idx] '" + labels_path.string() + "' has " + std::to_string(count) + " labels, but '" + path.string() + "' has " +
+                          std::to_string(sizes[0]) + " pictures");
   if (sizes[0] == 0 || sizes[1] == 0 || sizes[2] == 0) throw InvalidArgument("[idx] '" + path.string() + "' holds no picture");
   LabelledImages out;
   const size_t each = static_cast<size_t>(sizes[1]) * sizes[2];

@@ -28,9 +28,7 @@ class Idx : public testing::Test {
     try {
       (void)read_idx(path);
       FAIL() << "took " << path;
-    } catch (const InvalidArgument& e) {
-      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
-    }
+    } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what(); }
   }
   fs::path folder_ = fs::temp_directory_path() / ("scissionlite_idx_" + std::to_string(::getpid()));
 };

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kLongestSide = 16384;
 constexpr uint64_t kLargestLabelFile = 64u << 20;
-const std::vector<std::string> kKeys{"schema", "about", "width", "height", "precrop", "resize", "resize_to", "filter", "crop", "channels",
-                                     "layout", "dtype", "scale", "mean", "std", "labels", "labels_file", "label_offset", "decision"};
+const std::vector<std::string> kKeys{"schema", "about", "width", "height", "precrop", "resize", "resize_to",   "filter",       "crop",    "channels",
+                                     "layout", "dtype", "scale", "mean",   "std",     "labels", "labels_file", "label_offset", "decision"};
 
 int side(const JsonReader& in, const std::string& key, int64_t least) {
   const auto field = in.at(key);
@@ -87,7 +87,8 @@ void read_decision(const JsonReader& in, InputSpec& spec) {
   const auto field = in.at("decision");
   field.allow_only({"positive", "threshold", "scores"});
   Decision out;
-  out.positive = field.at("positive").integer(), out.threshold = field.at("threshold").number(), out.scores = one_of(field, "scores", out.scores, {"logits", "shares"});
+  out.positive = field.at("positive").integer(), out.threshold = field.at("threshold").number(),
+  out.scores = one_of(field, "scores", out.scores, {"logits", "shares"});
   if (out.positive < 0) field.at("positive").fail("the index of a class, 0 or more");
   if (!(out.threshold >= 0 && out.threshold <= 1)) field.at("threshold").fail("a share from 0 to 1");
   spec.decision = out;
@@ -134,7 +135,8 @@ Json to_json(const InputSpec& spec) {
   json["std"] = spec.std;
   if (!spec.labels.empty()) json["labels"] = spec.labels;
   if (spec.label_offset != 0) json["label_offset"] = spec.label_offset;
-  if (spec.decision) json["decision"] = {{"positive", spec.decision->positive}, {"threshold", spec.decision->threshold}, {"scores", spec.decision->scores}};
+  if (spec.decision)
+    json["decision"] = {{"positive", spec.decision->positive}, {"threshold", spec.decision->threshold}, {"scores", spec.decision->scores}};
   return json;
 }
 

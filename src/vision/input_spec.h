@@ -16,7 +16,7 @@ namespace scissionlite::vision {
 
 /// When an answer counts as positive: from `threshold` on of the share of class `positive`, which is the softmax of all scores, or the score itself.
 struct Decision {
-  int64_t positive = 1;           // index in the output
+  int64_t positive = 1;  // index in the output
   double threshold = 0.5;
   std::string scores = "logits";  // what the model gives: "logits" or "shares"
 };
@@ -24,20 +24,20 @@ struct Decision {
 /// Geometry first (precrop, resize, crop), then values: x = (v * scale - mean[c]) / std[c], v in 0..255, c in the order
 /// of `channels`.
 struct InputSpec {
-  int width = 0, height = 0;             // of the tensor
-  int precrop = 0;                       // side of the central square taken from the source first; 0 = all of it
-  std::string resize = "shorter";        // "shorter": shorter side to resize_to; "stretch": to width x height; "none"
-  int resize_to = 0;                     // for "shorter"; 0 = the crop's size
-  std::string filter = "bilinear";       // bilinear (antialiased when shrinking, as PIL), nearest, bicubic
-  std::string crop = "center";           // "center" (pads with black when the image is smaller) or "none"
-  std::string channels = "RGB";          // RGB, BGR or GRAY
-  std::string layout = "NCHW";           // NCHW or NHWC
-  Dtype dtype = Dtype::kF32;             // of the tensor: f32, f16, u8
+  int width = 0, height = 0;        // of the tensor
+  int precrop = 0;                  // side of the central square taken from the source first; 0 = all of it
+  std::string resize = "shorter";   // "shorter": shorter side to resize_to; "stretch": to width x height; "none"
+  int resize_to = 0;                // for "shorter"; 0 = the crop's size
+  std::string filter = "bilinear";  // bilinear (antialiased when shrinking, as PIL), nearest, bicubic
+  std::string crop = "center";      // "center" (pads with black when the image is smaller) or "none"
+  std::string channels = "RGB";     // RGB, BGR or GRAY
+  std::string layout = "NCHW";      // NCHW or NHWC
+  Dtype dtype = Dtype::kF32;        // of the tensor: f32, f16, u8
   double scale = 1.0 / 255;
   std::vector<double> mean{0, 0, 0}, std{1, 1, 1};
-  std::vector<std::string> labels;       // class names in order of the output, may be empty
-  int label_offset = 0;                  // index of ImageNet class 0 in the output: 1 for 1001-class models
-  std::optional<Decision> decision;      // of a model that finds one class, as train --objective writes them
+  std::vector<std::string> labels;   // class names in order of the output, may be empty
+  int label_offset = 0;              // index of ImageNet class 0 in the output: 1 for 1001-class models
+  std::optional<Decision> decision;  // of a model that finds one class, as train --objective writes them
 };
 
 /// The metadata key under which a model carries its input.json.

@@ -22,9 +22,7 @@ InputSpec parse(const std::string& fields) {
 std::string refusal(const std::string& fields) {
   try {
     static_cast<void>(parse(fields));
-  } catch (const InvalidArgument& e) {
-    return e.what();
-  }
+  } catch (const InvalidArgument& e) { return e.what(); }
   return "accepted";
 }
 
@@ -113,7 +111,8 @@ TEST(InputJson, LabelsFromTextAndTables) {
   write_file(folder.path / "names.txt", "tench\r\ngoldfish\n\n");
   write_file(folder.path / "names.tsv", "0\tn01440764\ttench\n1\tn01443537\tgoldfish\n");
   for (const char* file : {"names.txt", "names.tsv"}) {
-    write_file(folder.path / "input.json", std::string(R"({"schema": "scissionlite.input/1", "width": 4, "height": 4, "labels_file": ")") + file + "\"}");
+    write_file(folder.path / "input.json",
+               std::string(R"({"schema": "scissionlite.input/1", "width": 4, "height": 4, "labels_file": ")") + file + "\"}");
     EXPECT_EQ(load_input_spec(folder.path / "input.json").labels, (std::vector<std::string>{"tench", "goldfish"})) << file;
   }
   write_file(folder.path / "names.txt", "\n");
@@ -189,16 +188,15 @@ TEST(FindInputSpec, MisfitNamesBoth) {
     FAIL() << "accepted";
   } catch (const InvalidArgument& e) {
     EXPECT_NE(std::string(e.what()).find("my.json makes float32 (1, 3, 224, 224) (NCHW), the model's input 'data' expects float32 (1, 3, 227, 227)"),
-              std::string::npos) << e.what();
+              std::string::npos)
+        << e.what();
   }
   EXPECT_THROW(check_fits(spec, model({1, 3, 224, 224}, Dtype::kF16), "x"), InvalidArgument);
   EXPECT_NO_THROW(check_fits(spec, model({-1, 3, 224, 224}), "x"));
   try {
     check_fits(spec, model({4, 3, 224, 224}), "x");
     FAIL() << "a batch of four";
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("takes 4 images at once"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("takes 4 images at once"), std::string::npos) << e.what(); }
 }
 
 TEST(Resize, SameSizeIsTheSameAndConstantStaysConstant) {
@@ -267,7 +265,8 @@ TEST(Geometry, ShorterKeepsTheAspectAndStretchDoesNot) {
 
 TEST(Geometry, AlwaysGivesTheAskedSize) {
   EXPECT_TRUE(rc::check("any image, any spec", [] {
-    InputSpec spec = spec_of(*rc::gen::inRange(1, 40), *rc::gen::inRange(1, 40), *rc::gen::element<std::string>("shorter", "stretch", "none"), "center");
+    InputSpec spec =
+        spec_of(*rc::gen::inRange(1, 40), *rc::gen::inRange(1, 40), *rc::gen::element<std::string>("shorter", "stretch", "none"), "center");
     if (spec.resize == "shorter") spec.resize_to = *rc::gen::inRange(0, 50);
     spec.precrop = *rc::gen::element(0, 0, 7, 60);
     spec.filter = *rc::gen::element<std::string>("bilinear", "bicubic", "nearest");

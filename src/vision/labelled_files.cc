@@ -24,7 +24,8 @@ bool is_labelled_file(const fs::path& path) {
 LabelledImages read_labelled(const fs::path& path) {
   for (const auto& format : kFormats)
     if (format.is_named_so(path)) return format.read(path);
-  throw InvalidArgument("[images] '" + path.string() + "' is no file of labelled pictures: .bin of CIFAR or .idx3-ubyte (also .gz) of IDX was expected");
+  throw InvalidArgument("[images] '" + path.string() +
+                        "' is no file of labelled pictures: .bin of CIFAR or .idx3-ubyte (also .gz) of IDX was expected");
 }
 
 }  // namespace scissionlite::vision

@@ -59,7 +59,8 @@ std::vector<fs::path> list_images(const std::vector<std::string>& paths) {
   for (const auto& path : paths) {
     const auto found = expand(path);
     if (found.empty())
-      throw InvalidArgument("[images] no image at '" + path + "'; expected a file, a folder with .jpg, .jpeg, .png, .webp, .bmp, .ppm or .pgm "
+      throw InvalidArgument("[images] no image at '" + path +
+                            "'; expected a file, a folder with .jpg, .jpeg, .png, .webp, .bmp, .ppm or .pgm "
                             "files, or a glob such as 'photos/*.jpg'");
     out.insert(out.end(), found.begin(), found.end());
   }

@@ -26,8 +26,8 @@ std::array<int, 2> shorter_size(const Image& image, const InputSpec& spec) {
   const int64_t w = image.width, h = image.height;
   const int64_t out_w = w <= h ? to : to * w / h, out_h = w <= h ? to * h / w : to;
   if (std::max(out_w, out_h) > kLongestResizedSide)
-    throw InvalidArgument("[preprocess] an image of " + size_text(image.width, image.height) + " pixels is too long and thin to be resized to a shorter side of " +
-                          std::to_string(to) + "; crop it first");
+    throw InvalidArgument("[preprocess] an image of " + size_text(image.width, image.height) +
+                          " pixels is too long and thin to be resized to a shorter side of " + std::to_string(to) + "; crop it first");
   return {static_cast<int>(out_w), static_cast<int>(out_h)};
 }
 
@@ -111,8 +111,8 @@ Tensor to_tensor(const Image& image, const InputSpec& spec) {
                           size_text(spec.width, spec.height) + "; call resize_and_crop first");
   const size_t channels = spec.channels == "GRAY" ? 1 : 3;
   if (spec.mean.size() != channels || spec.std.size() != channels)
-    throw InvalidArgument("[preprocess] got " + std::to_string(spec.mean.size()) + " means and " + std::to_string(spec.std.size()) +
-                          " stds for " + std::to_string(channels) + " channels of " + spec.channels);
+    throw InvalidArgument("[preprocess] got " + std::to_string(spec.mean.size()) + " means and " + std::to_string(spec.std.size()) + " stds for " +
+                          std::to_string(channels) + " channels of " + spec.channels);
   Tensor out(spec.dtype, tensor_shape(spec));
   switch (spec.dtype) {
     case Dtype::kF32: fill<float>(image, spec, out); break;

@@ -121,8 +121,7 @@ Image resize(const Image& image, int width, int height, Filter filter, const Win
     throw InvalidArgument("[resize] cannot resize " + std::to_string(image.width) + " x " + std::to_string(image.height) + " pixels to " +
                           std::to_string(width) + " x " + std::to_string(height) + "; expected sizes of at least 1 and a window inside them");
   if (width == image.width && height == image.height) return crop(image, window);
-  return filter == Filter::kNearest ? resize_nearest(image, width, height, window)
-                                    : resize_smooth(image, width, height, window, kernel_of(filter));
+  return filter == Filter::kNearest ? resize_nearest(image, width, height, window) : resize_smooth(image, width, height, window, kernel_of(filter));
 }
 
 Image crop(const Image& image, const Window& window) {

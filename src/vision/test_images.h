@@ -79,8 +79,10 @@ inline std::string png_file(int width, int height, int colour_type, int depth, c
   std::string out;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
   png_infop info = png_create_info_struct(png);
-  png_set_write_fn(png, &out, [](png_structp p, png_bytep data, size_t n) { static_cast<std::string*>(png_get_io_ptr(p))->append(reinterpret_cast<char*>(data), n); },
-                   nullptr);
+  png_set_write_fn(
+      png, &out,
+      [](png_structp p, png_bytep data, size_t n) { static_cast<std::string*>(png_get_io_ptr(p))->append(reinterpret_cast<char*>(data), n); },
+      nullptr);
   png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), depth, colour_type,
                interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   const png_color palette[4] = {{0, 0, 0}, {255, 0, 0}, {0, 255, 0}, {0, 0, 255}};
@@ -106,8 +108,8 @@ inline std::string little(uint64_t value, int size) {
 inline std::string bmp_file(int width, int height, int bits, const std::string& palette, const std::string& rows) {
   const uint32_t at = 54 + static_cast<uint32_t>(palette.size());
   return "BM" + little(at + static_cast<uint32_t>(rows.size()), 4) + little(0, 4) + little(at, 4) + little(40, 4) +
-         little(static_cast<uint32_t>(width), 4) + little(static_cast<uint32_t>(height), 4) + little(1, 2) +
-         little(static_cast<uint32_t>(bits), 2) + little(0, 4) + little(0, 4) + little(0, 8) + little(0, 4) + little(0, 4) + palette + rows;
+         little(static_cast<uint32_t>(width), 4) + little(static_cast<uint32_t>(height), 4) + little(1, 2) + little(static_cast<uint32_t>(bits), 2) +
+         little(0, 4) + little(0, 4) + little(0, 8) + little(0, 4) + little(0, 4) + palette + rows;
 }
 
 }  // namespace scissionlite::vision::testing

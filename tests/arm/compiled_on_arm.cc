@@ -42,8 +42,12 @@ namespace tune {
 std::string choices_file(const std::string&) { not_here("choices_file"); }
 std::shared_ptr<const Choices> load_choices(const std::string&, const kernels::VectorLoops&, int) { not_here("load_choices"); }
 kernels::ConvChoice choose_conv(const ConvWithEnd&, const kernels::VectorLoops&, const Choices*) { not_here("choose_conv"); }
-std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*, kernels::Precision) { not_here("reason_of"); }
-std::string reason_of(const kernels::Int8ConvImplementation&, const kernels::Int8Problem&, const kernels::Int8Loops&, const Choices*) { not_here("reason_of"); }
+std::string reason_of(const kernels::ConvChoice&, const ConvWithEnd&, const kernels::VectorLoops&, const Choices*, kernels::Precision) {
+  not_here("reason_of");
+}
+std::string reason_of(const kernels::Int8ConvImplementation&, const kernels::Int8Problem&, const kernels::Int8Loops&, const Choices*) {
+  not_here("reason_of");
+}
 std::string ConvWithEnd::text() const { not_here("ConvWithEnd::text"); }
 std::string ChainOfConvs::text() const { not_here("ChainOfConvs::text"); }
 std::optional<TunedByteConv> Choices::find(const kernels::Int8Problem&, const kernels::Int8Loops&) const { not_here("find"); }
@@ -58,7 +62,8 @@ namespace {
 Tensor read_floats(const std::string& path, const Shape& shape) {
   const auto bytes = read_file(path);
   Tensor t(Dtype::kF32, shape);
-  if (bytes.size() != t.size_bytes()) throw InvalidArgument("[arm test] " + path + " has " + std::to_string(bytes.size()) + " bytes, expected " + std::to_string(t.size_bytes()));
+  if (bytes.size() != t.size_bytes())
+    throw InvalidArgument("[arm test] " + path + " has " + std::to_string(bytes.size()) + " bytes, expected " + std::to_string(t.size_bytes()));
   std::memcpy(t.mutable_data(), bytes.data(), bytes.size());
   return t;
 }

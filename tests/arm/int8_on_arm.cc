@@ -11,7 +11,8 @@ namespace {
 
 int32_t value(const Int8Problem& problem, uint8_t code) { return problem.is_x_signed ? static_cast<int8_t>(code) : static_cast<int32_t>(code); }
 
-uint8_t expected(const Int8Problem& problem, const std::vector<uint8_t>& x, const std::vector<int16_t>& w, float scale, int64_t row, int64_t column, int64_t k) {
+uint8_t expected(const Int8Problem& problem, const std::vector<uint8_t>& x, const std::vector<int16_t>& w, float scale, int64_t row, int64_t column,
+                 int64_t k) {
   const auto& p = problem.conv;
   const int64_t in = p.c / p.groups, first = k / (p.k / p.groups) * in;
   int64_t sum = 0;
@@ -19,7 +20,9 @@ uint8_t expected(const Int8Problem& problem, const std::vector<uint8_t>& x, cons
     for (int64_t j = 0; j < p.kernel_w; ++j) {
       const int64_t h = row * p.stride_h - p.top + i, v = column * p.stride_w - p.left + j;
       if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-      for (int64_t c = 0; c < in; ++c) sum += (value(problem, x[static_cast<size_t>((h * p.w + v) * p.c + first + c)]) - problem.x_zero) * w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
+      for (int64_t c = 0; c < in; ++c)
+        sum += (value(problem, x[static_cast<size_t>((h * p.w + v) * p.c + first + c)]) - problem.x_zero) *
+               w[static_cast<size_t>(((k * in + c) * p.kernel_h + i) * p.kernel_w + j)];
     }
   const double y = std::nearbyint(static_cast<float>(sum) * scale) + problem.y_zero;
   return static_cast<uint8_t>(std::min(std::max(y, 0.0), 255.0));
@@ -31,7 +34,8 @@ struct Bits {
 
 std::vector<int16_t> weights_of(const ConvProblem& p, int bits, Rng& rng) {
   std::vector<int16_t> w;
-  for (int64_t i = 0; i < p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w; ++i) w.push_back(static_cast<int16_t>(static_cast<int64_t>(rng.below(uint64_t{1} << bits)) - (int64_t{1} << (bits - 1))));
+  for (int64_t i = 0; i < p.k * (p.c / p.groups) * p.kernel_h * p.kernel_w; ++i)
+    w.push_back(static_cast<int16_t>(static_cast<int64_t>(rng.below(uint64_t{1} << bits)) - (int64_t{1} << (bits - 1))));
   return w;
 }
 
@@ -65,7 +69,8 @@ int wrong_ways(const ConvProblem& conv, const Bits& bits, int& tried) {
   for (const auto* row : int8_conv_implementations()) {
     if (!row->reason_against(problem, best_int8_loops()).empty()) continue;
     ++tried;
-    if (const int bytes = wrong_bytes(problem, *row, w, bits, rng); bytes > 0) ++wrong, std::printf("%s by %s, w%da%d: %d wrong bytes\n", conv.text().c_str(), row->name, bits.weights, bits.x, bytes);
+    if (const int bytes = wrong_bytes(problem, *row, w, bits, rng); bytes > 0)
+      ++wrong, std::printf("%s by %s, w%da%d: %d wrong bytes\n", conv.text().c_str(), row->name, bits.weights, bits.x, bytes);
   }
   return wrong;
 }
@@ -77,13 +82,16 @@ int check_all() {
       for (const int64_t stride : {1, 2})
         for (const int64_t groups : {int64_t{1}, c})
           for (const Bits bits : {Bits{9, 8}, {8, 8}, {1, 1}, {1, 2}, {3, 5}}) {
-            ConvProblem p{.c = c, .h = 9, .w = 11, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
+            ConvProblem p{
+                .c = c, .h = 9, .w = 11, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
             p.top = p.left = p.bottom = p.right = kernel / 2;
             p.groups = groups;
             wrong += wrong_ways(p, bits, tried);
           }
   // more words of bits than bytes count
-  for (const Bits bits : {Bits{1, 1}, {2, 3}}) wrong += wrong_ways({.c = 1100, .h = 4, .w = 5, .k = 18, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}, bits, tried);
+  for (const Bits bits : {Bits{1, 1}, {2, 3}})
+    wrong +=
+        wrong_ways({.c = 1100, .h = 4, .w = 5, .k = 18, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}, bits, tried);
   std::printf("%d convolutions of bytes, %d wrong\n", tried, wrong);
   return tried < 300 || wrong > 0 ? 1 : 0;
 }

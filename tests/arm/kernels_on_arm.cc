@@ -43,7 +43,9 @@ double error(const ConvProblem& p, const ConvImplementation& implementation, con
   to_plain(out.data(), y.data(), 1, p.k, pixels, loops.lanes);
   double most = 0;
   for (int64_t k = 0; k < p.k; ++k)
-    for (int64_t i = 0; i < pixels; ++i) most = std::max(most, std::abs(y[static_cast<size_t>(k * pixels + i)] - std::max(one_output(p, x, w, 0, k, i / p.out_w(), i % p.out_w()), 0.0)));
+    for (int64_t i = 0; i < pixels; ++i)
+      most =
+          std::max(most, std::abs(y[static_cast<size_t>(k * pixels + i)] - std::max(one_output(p, x, w, 0, k, i / p.out_w(), i % p.out_w()), 0.0)));
   return most;
 }
 
@@ -53,7 +55,8 @@ std::vector<ConvProblem> problems() {
     for (const int64_t kernel : {1, 3, 5})
       for (const int64_t stride : {1, 2})
         for (const int64_t groups : {int64_t{1}, c}) {
-          ConvProblem p{.c = c, .h = 11, .w = 13, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
+          ConvProblem p{
+              .c = c, .h = 11, .w = 13, .k = groups == 1 ? 18 : c, .kernel_h = kernel, .kernel_w = kernel, .stride_h = stride, .stride_w = stride};
           p.top = p.left = p.bottom = p.right = kernel / 2;
           p.groups = groups;
           out.push_back(p);
@@ -108,7 +111,8 @@ double chain_error(const KernelPlan& plan) {
   for (int64_t k = 0; k < d.k; ++k)
     for (int64_t i = 0; i < pixels; ++i) between.push_back(static_cast<float>(std::max(one_output(d, x, filter, 0, k, i / p.w, i % p.w), 0.0)));
   double most = 0;
-  for (int64_t i = 0; i < p.k * pixels; ++i) most = std::max(most, std::abs(y[static_cast<size_t>(i)] - one_output(p, between, w, 0, i / pixels, i % pixels / p.w, i % p.w)));
+  for (int64_t i = 0; i < p.k * pixels; ++i)
+    most = std::max(most, std::abs(y[static_cast<size_t>(i)] - one_output(p, between, w, 0, i / pixels, i % pixels / p.w, i % p.w)));
   return most;
 }
 
@@ -123,7 +127,8 @@ double pool_error(const KernelPlan& plan) {
     double best = -1e30, sum = 0;
     int count = 0;
     for (int64_t tap = 0; tap < p.kernel_h * p.kernel_w; ++tap) {
-      const int64_t row = i / p.out_w % p.out_h * p.stride_h - p.top + tap / p.kernel_w, column = i % p.out_w * p.stride_w - p.left + tap % p.kernel_w;
+      const int64_t row = i / p.out_w % p.out_h * p.stride_h - p.top + tap / p.kernel_w,
+                    column = i % p.out_w * p.stride_w - p.left + tap % p.kernel_w;
       if (row < 0 || row >= p.h || column < 0 || column >= p.w) continue;
       const double value = x[static_cast<size_t>((i / p.out_w / p.out_h * p.h + row) * p.w + column)];
       best = std::max(best, value), sum += value, ++count;
@@ -148,7 +153,8 @@ double strip_error(const KernelPlan& plan) {
   for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
     const auto at = static_cast<size_t>(i);
     const float value = x[at], scaled = value * channel[at / static_cast<size_t>(pixels)];
-    most = std::max(most, static_cast<double>(std::abs(y[at] - std::clamp(std::max(scaled, pixel[at % static_cast<size_t>(pixels)]) + value, -0.5F, 1.F))));
+    most = std::max(most,
+                    static_cast<double>(std::abs(y[at] - std::clamp(std::max(scaled, pixel[at % static_cast<size_t>(pixels)]) + value, -0.5F, 1.F))));
   }
   return most;
 }
@@ -194,7 +200,9 @@ int check_values() {
     __fp16 half;
     std::memcpy(&half, &halves[i], sizeof(half));
     const float v = half;
-    const bool is_right = std::isnan(v) ? std::isnan(x[i]) && codes[i] == 0 : x[i] == v && back[i] == halves[i] && codes[i] == static_cast<uint8_t>(std::clamp(v, 0.F, 255.F)) && floors[i] == std::floor(v) && rounded[i] == std::nearbyint(v);
+    const bool is_right = std::isnan(v) ? std::isnan(x[i]) && codes[i] == 0
+                                        : x[i] == v && back[i] == halves[i] && codes[i] == static_cast<uint8_t>(std::clamp(v, 0.F, 255.F)) &&
+                                              floors[i] == std::floor(v) && rounded[i] == std::nearbyint(v);
     wrong += is_right ? 0 : 1;
   }
   std::printf("%d casts and roundings wrong\n", wrong);

@@ -38,7 +38,5 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   try {
     return run(argc > 1 ? argv[1] : "rounds", argc > 2 ? std::stod(argv[2]) : 0, argc > 3 ? std::stod(argv[3]) : 60);
-  } catch (const scissionlite::Error&) {
-    return 3;
-  }
+  } catch (const scissionlite::Error&) { return 3; }
 }

@@ -87,7 +87,8 @@ TEST_F(RunCommand, ComparesItsAnswersWithTheUncutModel) {
   (void)prepare("alone", "local");
   const auto edge = "127.0.0.1:" + std::to_string(serve("net"));
   const auto model = folder_ / "net.onnx";
-  auto arguments = std::vector<std::string>{package("net").string(), "--edge", edge, "--json", "--shadow", "1", "--shadow-model", model.string(), "--repeat", "20"};
+  auto arguments = std::vector<std::string>{package("net").string(), "--edge",       edge,       "--json", "--shadow", "1",
+                                            "--shadow-model",        model.string(), "--repeat", "20"};
   arguments.insert(arguments.end(), images_.begin(), images_.end());
   auto result = run(arguments);
   ASSERT_EQ(result.exit_code, 0) << result.errors;
@@ -100,7 +101,8 @@ TEST_F(RunCommand, ComparesItsAnswersWithTheUncutModel) {
   EXPECT_EQ(plan["compared"].get<int64_t>() + shadow["left_out"].get<int64_t>(), 80);
   EXPECT_EQ(shadow["failures"], 0);
   // A local plan among the packages holds the model.
-  arguments = {package("net").string(), "--also", package("alone").string(), "--edge", edge, "--shadow", "1", "--min-agreement", "0.9", images_.front()};
+  arguments = {package("net").string(), "--also", package("alone").string(), "--edge", edge, "--shadow", "1", "--min-agreement", "0.9",
+               images_.front()};
   result = run(arguments);
   EXPECT_EQ(result.exit_code, 0) << result.errors;
   EXPECT_NE(result.errors.find("compared with the uncut model:"), std::string::npos) << result.errors;
@@ -154,7 +156,8 @@ TEST_F(RunCommand, fault_14_an_answer_that_cannot_be_written_ends_the_run) {
   (void)prepare("net", "local");
   for (const char* in_flight : {"1", "3"}) {
     const auto log = folder_ / "full.log";
-    const auto command = program() + " run " + package("net").string() + " --pipeline " + in_flight + " --repeat 1000 " + images_[0] + " " + images_[1] + " > /dev/full 2> " + log.string();
+    const auto command = program() + " run " + package("net").string() + " --pipeline " + in_flight + " --repeat 1000 " + images_[0] + " " +
+                         images_[1] + " > /dev/full 2> " + log.string();
     const double start_us = Clock::steady().now_us();
     const int status = std::system(command.c_str());
     EXPECT_EQ(WEXITSTATUS(status), 6);

@@ -97,9 +97,7 @@ TEST_F(CompiledPackage, RunsOnBothSides) {
     Offloader offloader(package, options);
     EXPECT_EQ(offloader.engine_info()->isa, "base") << key << ": not from the form";
     expect_answer(offloader, is_local ? device::Origin::kLocal : device::Origin::kEdge);
-    if (!is_local) {
-      EXPECT_EQ(edge_log().find("warning"), std::string::npos) << edge_log();
-    }
+    if (!is_local) { EXPECT_EQ(edge_log().find("warning"), std::string::npos) << edge_log(); }
   }
 }
 
@@ -107,13 +105,19 @@ TEST_F(CompiledPackage, AllChecksOfVerifyPass) {
   for (const auto& key : {split_key("uint8"), std::string("edge/png"), std::string("local")}) {
     (void)prepare("net", key, /*seed=*/1, CompileModelOptions{.model = {}, .folder = {}, .batches = {}});
     std::string all;
-    for (const auto& finding : verify_package({.package = package("net"), .repository = key == "local" ? fs::path() : repository("net"), .model = folder_ / "net.onnx", .images = {}, .engine = "", .threads = 1})) {
+    for (const auto& finding : verify_package({.package = package("net"),
+                               .repository = key == "local" ? fs::path() : repository("net"),
+                               .model = folder_ / "net.onnx",
+                               .images = {},
+                               .engine = "",
+                               .threads = 1})) {
       EXPECT_TRUE(finding.ok) << finding.what << ": " << finding.detail;
       all += finding.what + ": " + finding.detail + "\n";
     }
     EXPECT_NE(all.find("compiled: local.compiled answers as its ONNX file: largest difference 0"), std::string::npos) << all;
     if (key == "local") continue;
-    EXPECT_NE(all.find("compiled: 1/model.compiled answers as its ONNX file: largest difference 0.0, batches compiled for: 2"), std::string::npos) << all;
+    EXPECT_NE(all.find("compiled: 1/model.compiled answers as its ONNX file: largest difference 0.0, batches compiled for: 2"), std::string::npos)
+        << all;
   }
 }
 
@@ -184,7 +188,8 @@ TEST_F(CompiledPackage, DamageIsRefused) {
   EXPECT_NE(refusal("net").find("has no head.compiled/compiled.json"), std::string::npos) << refusal("net");
   fresh();
   flip_bit(edge_folder("net") / kEdgeForm / "graphs.json", 40);
-  EXPECT_NE(output_of({"serve", "--model-repository", repository("net").string(), "--engine", "native", "--grpc-port", "0"}).find("has checksum"), std::string::npos);
+  EXPECT_NE(output_of({"serve", "--model-repository", repository("net").string(), "--engine", "native", "--grpc-port", "0"}).find("has checksum"),
+            std::string::npos);
   EXPECT_NE(exit_code_, 0);
 }
 
@@ -196,7 +201,9 @@ TEST_F(CompiledPackage, OfAnotherModelIsRefused) {
     fs::copy(from, to, fs::copy_options::recursive);
   };
   swap(edge_folder("other") / kEdgeForm, edge_folder("net") / kEdgeForm);
-  EXPECT_NE(output_of({"serve", "--model-repository", repository("net").string(), "--engine", "native", "--grpc-port", "0"}).find("1/model.compiled/compiled.json' has sha256"), std::string::npos);
+  EXPECT_NE(output_of({"serve", "--model-repository", repository("net").string(), "--engine", "native", "--grpc-port", "0"})
+                .find("1/model.compiled/compiled.json' has sha256"),
+            std::string::npos);
   EXPECT_NE(exit_code_, 0);
   for (const auto& form : kDeviceForms) {
     swap(package("other") / form, package("net") / form);
@@ -226,7 +233,12 @@ TEST_F(CompiledPackage, VerifyComparesAnswers) {
 TEST_F(CompiledPackage, AKilledPrepareLeavesNothingHalfWritten) {
   save_model(small_network(1), folder_ / "net.onnx");
   write_json(folder_ / "net.input.json", vision::to_json(small_input()));
-  const std::vector<std::string> arguments{"prepare", (folder_ / "net.onnx").string(), "--candidate", split_key("fp32"), "--package", package("net").string(), "--repository", repository("net").string(), "--name", "tail", "--compile", "-q"};
+  const std::vector<std::string> arguments{"prepare",      (folder_ / "net.onnx").string(),
+                                           "--candidate",  split_key("fp32"),
+                                           "--package",    package("net").string(),
+                                           "--repository", repository("net").string(),
+                                           "--name",       "tail",
+                                           "--compile",    "-q"};
   const double start_us = Clock::steady().now_us();
   const auto said = output_of(arguments);
   ASSERT_EQ(exit_code_, 0) << said;
@@ -241,12 +253,8 @@ TEST_F(CompiledPackage, AKilledPrepareLeavesNothingHalfWritten) {
       child.kill_now();
       (void)child.wait();
     }
-    if (fs::exists(package("net"))) {
-      EXPECT_EQ(open_package(package("net")).manifest.compiled.size(), 2u);
-    }
-    if (fs::exists(edge_folder("net"))) {
-      EXPECT_TRUE(fs::exists(edge_folder("net") / kEdgeForm / "compiled.json"));
-    }
+    if (fs::exists(package("net"))) { EXPECT_EQ(open_package(package("net")).manifest.compiled.size(), 2u); }
+    if (fs::exists(edge_folder("net"))) { EXPECT_TRUE(fs::exists(edge_folder("net") / kEdgeForm / "compiled.json")); }
   }
   (void)output_of(arguments);
   fs::create_directories(repository("net") / "tail.partial-1-0" / "1");
@@ -266,9 +274,11 @@ TEST_F(CompiledPackage, SaysWhatCannotBeCompiled) {
   const auto package_option = package("net").string(), repository_option = repository("net").string();
   EXPECT_NE(prepared("local", {"--repository", repository_option, "--compile"}).find("a local plan needs no edge"), std::string::npos);
   EXPECT_EQ(exit_code_, 2);
-  EXPECT_NE(prepared("edge/png", {"--repository", repository_option, "--repo-style", "python", "--compile"}).find("take --repo-style onnx"), std::string::npos);
+  EXPECT_NE(prepared("edge/png", {"--repository", repository_option, "--repo-style", "python", "--compile"}).find("take --repo-style onnx"),
+            std::string::npos);
   EXPECT_NE(prepared("edge/png", {"--repository", repository_option, "--compile", "--edge-batch", "64"}).find("batches of 64"), std::string::npos);
-  EXPECT_NE(prepared("local", {"--package", package_option, "--compile", "--device-isa", "avx3"}).find("unknown instruction set 'avx3'"), std::string::npos);
+  EXPECT_NE(prepared("local", {"--package", package_option, "--compile", "--device-isa", "avx3"}).find("unknown instruction set 'avx3'"),
+            std::string::npos);
   EXPECT_NE(prepared("local", {"--package", package_option, "--device-threads", "2"}).find("--compile"), std::string::npos);
   EXPECT_NE(exit_code_, 0);
   EXPECT_FALSE(fs::exists(package("net")) || fs::exists(edge_folder("net")));

@@ -60,7 +60,8 @@ TEST_F(Faults, fault_10_a_wrong_tail_of_the_same_name_and_shapes_is_refused) {
   expect_answer(offloader, Origin::kLocal);
 }
 
-/// Head and tail of one network, cut at one place, of equal shapes: what differs is only what their transfer layers were fitted on, or how many bits a code has.
+/// Head and tail of one network, cut at one place, of equal shapes: what differs is only what their transfer layers were fitted on, or how many bits
+/// a code has.
 TEST_F(Faults, fault_12_transfer_layers_that_differ_on_the_two_ends_are_refused) {
   const auto pictures = [this](uint64_t first) {
     std::vector<fs::path> paths;
@@ -196,9 +197,7 @@ TEST_F(Faults, fault_05_packages_are_listed_over_a_new_connection) {
       (void)source->offers();
     } catch (const InvalidArgument& e) {  // served without --packages: it answered
       return std::string("answered");
-    } catch (const TransportError& e) {
-      return std::string(e.what());
-    }
+    } catch (const TransportError& e) { return std::string(e.what()); }
     return std::string("offered");
   };
   EXPECT_EQ(outcome(), "answered");

@@ -28,7 +28,8 @@ void add_conv(Graph& g, Rng& rng, const std::string& name, const std::string& in
   conv.attributes["strides"] = std::vector<int64_t>{stride, stride};
   conv.attributes["pads"] = std::vector<int64_t>{1, 1, 1, 1};
   g.nodes.push_back(conv);
-  g.nodes.push_back({.name = name + "_relu", .op_type = "Relu", .domain = "", .inputs = {name + "_y"}, .outputs = {name}, .attributes = {}, .doc = ""});
+  g.nodes.push_back(
+      {.name = name + "_relu", .op_type = "Relu", .domain = "", .inputs = {name + "_y"}, .outputs = {name}, .attributes = {}, .doc = ""});
 }
 
 }  // namespace
@@ -42,11 +43,13 @@ Graph small_network(uint64_t seed) {
   g.outputs = {{.name = "scores", .dtype = Dtype::kF32, .shape = {-1, 10}, .has_shape = true, .symbols = {"N", ""}}};
   add_conv(g, rng, "conv1", "image", 3, 16, 2);
   add_conv(g, rng, "conv2", "conv1", 16, 32, 2);
-  g.nodes.push_back({.name = "pool", .op_type = "GlobalAveragePool", .domain = "", .inputs = {"conv2"}, .outputs = {"pooled"}, .attributes = {}, .doc = ""});
+  g.nodes.push_back(
+      {.name = "pool", .op_type = "GlobalAveragePool", .domain = "", .inputs = {"conv2"}, .outputs = {"pooled"}, .attributes = {}, .doc = ""});
   g.nodes.push_back({.name = "flat", .op_type = "Flatten", .domain = "", .inputs = {"pooled"}, .outputs = {"flat"}, .attributes = {}, .doc = ""});
   g.initializers["fc_w"] = weights(rng, {32, 10});
   g.initializers["fc_b"] = weights(rng, {10});
-  g.nodes.push_back({.name = "fc", .op_type = "Gemm", .domain = "", .inputs = {"flat", "fc_w", "fc_b"}, .outputs = {"scores"}, .attributes = {}, .doc = ""});
+  g.nodes.push_back(
+      {.name = "fc", .op_type = "Gemm", .domain = "", .inputs = {"flat", "fc_w", "fc_b"}, .outputs = {"scores"}, .attributes = {}, .doc = ""});
   ops::annotate(g);
   return g;
 }
@@ -81,7 +84,8 @@ std::string DeviceFixture::split_key(const std::string& tl) const {
   return "";
 }
 
-DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed, const std::optional<CompileModelOptions>& compile, const std::vector<fs::path>& fit_images) {
+DevicePackage DeviceFixture::prepare(const std::string& name, const std::string& candidate, uint64_t seed,
+                                     const std::optional<CompileModelOptions>& compile, const std::vector<fs::path>& fit_images) {
   PrepareOptions options;
   options.graph = small_network(seed);
   options.model_path = folder_ / (name + ".onnx");
@@ -100,7 +104,8 @@ DevicePackage DeviceFixture::prepare(const std::string& name, const std::string&
 
 int DeviceFixture::serve(const std::string& name, int port, const std::string& engine) {
   edge_.reset();
-  std::vector<std::string> arguments{"serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--no-http", "--no-metrics", "--json"};
+  std::vector<std::string> arguments{
+      "serve", "--model-repository", repository(name).string(), "--grpc-port", std::to_string(port), "--no-http", "--no-metrics", "--json"};
   if (!engine.empty()) arguments.insert(arguments.end(), {"--engine", engine, "--threads", "1"});
   edge_ = std::make_unique<ChildProcess>(arguments, (folder_ / "edge.log").string(), program());
   const Json ready = parse_json(edge_->read_line(30e6), "ready line");
@@ -108,7 +113,8 @@ int DeviceFixture::serve(const std::string& name, int port, const std::string& e
 }
 
 int64_t DeviceFixture::best_class(const vision::Image& image, uint64_t seed) const {
-  const auto outputs = compile(with_batch(small_network(seed), 1), default_backend())->run(std::vector<Tensor>{vision::preprocess(image, small_input())});
+  const auto outputs =
+      compile(with_batch(small_network(seed), 1), default_backend())->run(std::vector<Tensor>{vision::preprocess(image, small_input())});
   return device::best_classes(outputs.front(), small_input(), 1).at(0).index;
 }
 

@@ -27,7 +27,8 @@ class DeviceFixture : public ::testing::Test {
 
   /// Package and repository of a candidate of the network with weights from `seed`; the tail is called "tail".
   /// @param compile  what both are compiled for; none: not compiled. @param fit_images  what the TL is fitted on.
-  DevicePackage prepare(const std::string& name, const std::string& candidate, uint64_t seed = 1, const std::optional<CompileModelOptions>& compile = std::nullopt, const std::vector<fs::path>& fit_images = {});
+  DevicePackage prepare(const std::string& name, const std::string& candidate, uint64_t seed = 1,
+                        const std::optional<CompileModelOptions>& compile = std::nullopt, const std::vector<fs::path>& fit_images = {});
   [[nodiscard]] fs::path repository(const std::string& name) const { return folder_ / (name + "-models"); }
   [[nodiscard]] fs::path package(const std::string& name) const { return folder_ / (name + "-package"); }
   /// Starts `scissionlite serve`; port 0 takes any, no engine the usual one. Returns its port.

@@ -25,8 +25,8 @@ TEST_F(Overhead, IsSmallOnLoopback) {
     overhead.push_back(answer.latency_us - p.preprocess_us - p.head_us - p.encode_us - p.wire_us - p.edge_decode_us - p.edge_compute_us);
     latency.push_back(answer.latency_us);
   }
-  std::cout << "offloader overhead: median " << median(overhead) << " us, p95 " << percentile(overhead, 95) << " us, of "
-            << median(latency) << " us end to end\n";
+  std::cout << "offloader overhead: median " << median(overhead) << " us, p95 " << percentile(overhead, 95) << " us, of " << median(latency)
+            << " us end to end\n";
   EXPECT_LE(median(overhead), 3000) << "us; 500 on a quiet machine, which tools/figures/offloader_overhead.py measures";
 }
 

@@ -25,14 +25,19 @@ class Security : public DeviceFixture {
     const auto command = "/usr/bin/python3 " SCISSIONLITE_CERTIFICATES " " + (folder_ / words).string();
     ASSERT_EQ(std::system(command.c_str()), 0) << command;
   }
-  [[nodiscard]] protocol::TlsFiles files(const std::string& name, const std::string& authority = "plant", const std::string& trusted = "plant") const {
-    return {.authority = folder_ / trusted / "ca.pem", .certificate = folder_ / authority / (name + ".pem"), .key = folder_ / authority / (name + ".key"), .revoked = {}};
+  [[nodiscard]] protocol::TlsFiles files(const std::string& name, const std::string& authority = "plant",
+                                         const std::string& trusted = "plant") const {
+    return {.authority = folder_ / trusted / "ca.pem",
+            .certificate = folder_ / authority / (name + ".pem"),
+            .key = folder_ / authority / (name + ".key"),
+            .revoked = {}};
   }
   /// An edge with the certificate `name`; `more` words of its command line.
   void serve_securely(const std::string& name, const std::vector<std::string>& more = {}) {
     const auto of = files(name);
-    std::vector<std::string> arguments{"serve", "--model-repository", repository("net").string(), "--grpc-port", "0", "--json",
-                                       "--tls-ca", of.authority.string(), "--tls-cert", of.certificate.string(), "--tls-key", of.key.string()};
+    std::vector<std::string> arguments{"serve",     "--model-repository", repository("net").string(), "--grpc-port", "0",
+                                       "--json",    "--tls-ca",           of.authority.string(),      "--tls-cert",  of.certificate.string(),
+                                       "--tls-key", of.key.string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
     edge_.reset();
     edge_ = std::make_unique<ChildProcess>(arguments, (folder_ / "edge.log").string(), program());
@@ -120,7 +125,8 @@ TEST_F(Security, ARenewedCertificateIsTakenWithoutARestart) {
 }
 
 TEST_F(Security, fault_29_over_its_quota_the_device_answers_itself_and_waits_as_told) {
-  write_file(folder_ / "access.json", R"({"schema": "scissionlite.access/1", "rules": [{"identities": ["dev"], "models": ["*"], "requests_per_second": 0.01, "burst": 3}]})");
+  write_file(folder_ / "access.json",
+             R"({"schema": "scissionlite.access/1", "rules": [{"identities": ["dev"], "models": ["*"], "requests_per_second": 0.01, "burst": 3}]})");
   serve_securely("edge", {"--access", (folder_ / "access.json").string()});
   Offloader offloader(package_, options(files("dev")));
   ASSERT_EQ(offloader.edge()->state(), EdgeState::kReady) << offloader.edge()->reason();  // its probe was one of the three
@@ -151,9 +157,7 @@ TEST_F(Security, PlainTextToAnotherMachineIsAskedFor) {
   try {
     Offloader offloader(package_, out);
     FAIL() << "it dialled";
-  } catch (const InvalidArgument& e) {
-    EXPECT_NE(std::string(e.what()).find("is on another machine: give --tls-ca"), std::string::npos) << e.what();
-  }
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("is on another machine: give --tls-ca"), std::string::npos) << e.what(); }
   out.security.allows_plain_text = true;
   Offloader offloader(package_, out);
   EXPECT_EQ(ask(offloader).origin, Origin::kLocal);
@@ -165,8 +169,9 @@ TEST_F(Security, fault_37_the_reason_is_logged_once) {
   serve_securely("edge");
   write_file(folder_ / "p.png", vision::encode(picture(1), "png"));
   const auto of = files("late");
-  ChildProcess child({"run", package("net").string(), "--edge", address_, "--tls-ca", of.authority.string(), "--tls-cert", of.certificate.string(), "--tls-key", of.key.string(), "--repeat", "40",
-                      (folder_ / "p.png").string()}, (folder_ / "run.log").string(), program());
+  ChildProcess child({"run", package("net").string(), "--edge", address_, "--tls-ca", of.authority.string(), "--tls-cert", of.certificate.string(),
+                      "--tls-key", of.key.string(), "--repeat", "40", (folder_ / "p.png").string()},
+                     (folder_ / "run.log").string(), program());
   for (int i = 0; i < 40; ++i) EXPECT_EQ(parse_json(child.read_line(60e6), "line")["origin"], "local");
   EXPECT_EQ(child.wait(), 5);
   const auto log = read_file(folder_ / "run.log");

@@ -27,8 +27,7 @@ void check(const protocol::WireTensor& output) {
   require(protocol::checked_count(output.blob_shape) == static_cast<int64_t>(output.strings.size()));
   for (const auto& element : output.strings) try {
       (void)protocol::parse_class(element);
-    } catch (const InvalidArgument&) {
-    }
+    } catch (const InvalidArgument&) {}
 }
 
 }  // namespace
@@ -41,7 +40,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     for (const auto& output : protocol::result_of(response, "edge:1").outputs) check(output);
   } catch (const TransportError&) {
-  } catch (const InvalidArgument&) {
-  }
+  } catch (const InvalidArgument&) {}
   return 0;
 }

@@ -38,9 +38,7 @@ void check_stream(const std::shared_ptr<const CodeModel>& model, std::string_vie
     bool is_accepted = true;
     try {
       coder.decode(stream, codes);
-    } catch (const InvalidArgument&) {
-      is_accepted = false;
-    }
+    } catch (const InvalidArgument&) { is_accepted = false; }
     require(is_first || (is_accepted == was_accepted && (!is_accepted || codes == first)));
     is_first = false, was_accepted = is_accepted, first = codes;
   }
@@ -88,7 +86,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (data[0] == 0) check_stream(known_model(), bytes);
     else if (data[0] == 1) require(CodeModel::parse(bytes, "fuzz").serialize() == bytes);
     else check_model(std::make_shared<const CodeModel>(CodeModel::parse(std::string(bytes) + sha256(bytes), "fuzz")), bytes);
-  } catch (const InvalidArgument&) {
-  }
+  } catch (const InvalidArgument&) {}
   return 0;
 }

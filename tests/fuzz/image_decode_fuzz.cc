@@ -16,7 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto image = vision::decode(bytes, "fuzz", {.max_pixels = 200'000});
     if (image.width < 1 || image.height < 1) __builtin_trap();
     if (image.rgb.size() != static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3) __builtin_trap();
-  } catch (const InvalidArgument&) {
-  }
+  } catch (const InvalidArgument&) {}
   return 0;
 }

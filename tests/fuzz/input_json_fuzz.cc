@@ -25,7 +25,6 @@ void check_accepted(const vision::InputSpec& spec) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     check_accepted(vision::input_spec_from_json(parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"), "fuzz"));
-  } catch (const InvalidArgument&) {
-  }
+  } catch (const InvalidArgument&) {}
   return 0;
 }

@@ -18,9 +18,7 @@ int check_json_file(const uint8_t* data, size_t size, Read&& read) {
   std::string once;
   try {
     once = to_json(read(parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"), std::string("fuzz"))).dump();
-  } catch (const InvalidArgument&) {
-    return 0;
-  }
+  } catch (const InvalidArgument&) { return 0; }
   const std::string twice = to_json(read(parse_json(once, "again"), std::string("again"))).dump();  // must not throw
   if (twice == once) return 0;
   std::cerr << "written:       " << once << "\nread, written: " << twice << "\n";

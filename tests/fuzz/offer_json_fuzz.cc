@@ -1,4 +1,5 @@
-// Any text is the list of a package's files or an InvalidArgument; an accepted one survives writing and reading, and none of its paths leads out of the package. A text without a version gets the right one: else none would be accepted.
+// Any text is the list of a package's files or an InvalidArgument; an accepted one survives writing and reading, and none of its paths leads out of
+// the package. A text without a version gets the right one: else none would be accepted.
 #include "delivery/listing.h"
 #include "json_file.h"
 
@@ -10,10 +11,9 @@ using namespace scissionlite;
 Json with_its_version(Json json) {
   std::vector<delivery::PackageFile> files;
   try {
-    for (const auto& file : JsonReader(json, "fuzz").at("files").elements()) files.push_back({.path = file.at("path").text(), .size_bytes = file.at("size_bytes").integer(), .sha256 = file.at("sha256").text()});
-  } catch (const InvalidArgument&) {
-    return json;
-  }
+    for (const auto& file : JsonReader(json, "fuzz").at("files").elements())
+      files.push_back({.path = file.at("path").text(), .size_bytes = file.at("size_bytes").integer(), .sha256 = file.at("sha256").text()});
+  } catch (const InvalidArgument&) { return json; }
   if (json.is_object() && !json.contains("version")) json["version"] = delivery::version_of(files);
   return json;
 }

@@ -16,7 +16,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto again = parse_model(serialize_model(graph), "/nonexistent", "again");
     if (again.nodes.size() != graph.nodes.size()) __builtin_trap();
     for (const auto& cut : ops::find_costed_cuts(graph)) (void)cut_graph(graph, cut.tensors);
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
   return 0;
 }

@@ -10,7 +10,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   try {
     if (scissionlite::serialize(scissionlite::parse_probe(bytes, "fuzz")) != bytes) __builtin_trap();
-  } catch (const scissionlite::InvalidArgument&) {
-  }
+  } catch (const scissionlite::InvalidArgument&) {}
   return 0;
 }

@@ -97,7 +97,8 @@ void serve(Fixture& fixture, const std::shared_ptr<const ModelInferRequest>& req
     answered.set_value();  // throws when it is told twice
   };
   const server::InferContext context{*fixture.repository, fixture.decoders, fixture.access, /*max_pixels=*/1 << 20};
-  std::make_shared<server::Inference>(context, server::Admission{.identity = "fuzz", .ticket = {}}, server::CallNotes{}, request, std::nullopt, done)->start();
+  std::make_shared<server::Inference>(context, server::Admission{.identity = "fuzz", .ticket = {}}, server::CallNotes{}, request, std::nullopt, done)
+      ->start();
   require(answered.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
 }
 

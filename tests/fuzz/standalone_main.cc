@@ -2,13 +2,13 @@
 //   <target> [SEED_FILE_OR_FOLDER ...] [--seconds N] [--runs N] [--seed S] [--max-bytes N]
 // The seeds themselves run first. An input that crashes, hangs or takes over 4 GiB is written to crash-<target> in the
 // current folder; give that file as the only seed with --runs 0 to see it again.
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -132,8 +132,12 @@ void splice(std::string& bytes, size_t at, const std::string& other) { bytes.res
 void mutate_once(std::string& bytes, const std::vector<std::string>& seeds, Rng& rng) {
   const size_t size = bytes.size(), at = size == 0 ? 0 : rng.below(size);
   switch (rng.below(9)) {
-    case 0: if (size > 0) bytes[at] = static_cast<char>(bytes[at] ^ 1 << rng.below(8)); break;
-    case 1: if (size > 0) bytes[at] = static_cast<char>(rng.next()); break;
+    case 0:
+      if (size > 0) bytes[at] = static_cast<char>(bytes[at] ^ 1 << rng.below(8));
+      break;
+    case 1:
+      if (size > 0) bytes[at] = static_cast<char>(rng.next());
+      break;
     case 2: put_number(bytes, rng); break;
     case 3: bytes.resize(at); break;
     case 4: bytes.erase(at, 1 + rng.below(32)); break;

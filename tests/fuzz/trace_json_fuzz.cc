@@ -7,9 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string once;
   try {
     once = to_json(simulate::trace_from_json(parse_json({reinterpret_cast<const char*>(data), size}, "fuzz"), "fuzz")).dump();
-  } catch (const InvalidArgument&) {
-    return 0;
-  }
+  } catch (const InvalidArgument&) { return 0; }
   (void)simulate::trace_from_json(parse_json(once, "again"), "again");  // rates and times are written rounded
   return 0;
 }

@@ -31,14 +31,14 @@ void run_line(const std::string& engine, const std::string& line) {
     for (size_t i = 0; i < outputs.size(); ++i) {
       write_file(prefix + std::to_string(i) + ".npy", to_npy(outputs[i]));
       const auto inferred = shapes.values.find(graph.outputs[i].name);
-      if (inferred == shapes.values.end() || !inferred->second.has_shape) throw InternalError("shape of output " + std::to_string(i) + " was not inferred");
+      if (inferred == shapes.values.end() || !inferred->second.has_shape)
+        throw InternalError("shape of output " + std::to_string(i) + " was not inferred");
       for (size_t d = 0; d < inferred->second.shape.size(); ++d)
-        if (inferred->second.shape.size() != outputs[i].shape().size() || (inferred->second.shape[d] >= 0 && inferred->second.shape[d] != outputs[i].shape()[d]))
+        if (inferred->second.shape.size() != outputs[i].shape().size() ||
+            (inferred->second.shape[d] >= 0 && inferred->second.shape[d] != outputs[i].shape()[d]))
           throw InternalError("inferred " + to_string(inferred->second.shape) + ", ran " + to_string(outputs[i].shape()));
     }
-  } catch (const std::exception& e) {
-    write_file(prefix + "error.txt", e.what());
-  }
+  } catch (const std::exception& e) { write_file(prefix + "error.txt", e.what()); }
 }
 
 }  // namespace

@@ -35,7 +35,8 @@ void write_presets(const std::string& path) {
 bool run(const std::vector<std::string>& words) {
   const size_t n = words.size();
   if (words[0] == "decode" && n == 3) write_image(load_image(words[1]), words[2]);
-  else if (words[0] == "resize" && n == 6) write_image(resize(load_image(words[1]), std::stoi(words[2]), std::stoi(words[3]), filter_named(words[4])), words[5]);
+  else if (words[0] == "resize" && n == 6)
+    write_image(resize(load_image(words[1]), std::stoi(words[2]), std::stoi(words[3]), filter_named(words[4])), words[5]);
   else if (words[0] == "tensor" && n == 4) write_file(words[3], to_npy(preprocess(load_image(words[1]), load_input_spec(words[2]))));
   else if (words[0] == "encode" && n == 4) write_file(words[3], encode(load_image(words[1]), words[2]));
   else if (words[0] == "presets" && n == 2) write_presets(words[1]);

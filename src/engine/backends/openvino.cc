@@ -44,7 +44,10 @@ bool has_wide_codes(const Graph& graph) {
 bool wants_floats(const Graph& graph) {
 #if defined(__x86_64__)
   if (has_isa({"avx512vnni"}) || has_isa({"avxvnni"})) return false;
-  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) { return node.op_type == "QuantizeLinear" || node.op_type.starts_with("QLinear") || node.op_type.ends_with("Integer"); })) return false;
+  if (std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+        return node.op_type == "QuantizeLinear" || node.op_type.starts_with("QLinear") || node.op_type.ends_with("Integer");
+      }))
+    return false;
   Graph folded = graph;  // codes may be those of Constant nodes, or of weights that are quantised in the graph
   ops::fold_constants(folded, 0, [](const Node& node) { return node.op_type == "DequantizeLinear"; });
   return has_wide_codes(folded);
@@ -58,14 +61,18 @@ class AbsentBackend final : public Backend {
  public:
   [[nodiscard]] std::string name() const override { return "openvino"; }
   [[nodiscard]] Support available() const override { return {false, "built without OpenVINO; configure with -DSCISSIONLITE_OPENVINO=ON"}; }
-  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph&, const CompileOptions&) const override { throw Unsupported("[openvino] " + available().reason); }
+  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph&, const CompileOptions&) const override {
+    throw Unsupported("[openvino] " + available().reason);
+  }
 };
 #endif
 
 }  // namespace
 
 #ifdef SCISSIONLITE_WITH_OPENVINO
-std::unique_ptr<Backend> make_openvino_backend() { return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats, .is_narrow = true}); }
+std::unique_ptr<Backend> make_openvino_backend() {
+  return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats, .is_narrow = true});
+}
 #else
 std::unique_ptr<Backend> make_openvino_backend() { return std::make_unique<AbsentBackend>(); }
 #endif

@@ -26,9 +26,10 @@ struct TypePair {
   ov::element::Type theirs;
 };
 const std::vector<TypePair>& types() {
-  static const std::vector<TypePair> table{{1, ov::element::f32}, {11, ov::element::f64}, {10, ov::element::f16}, {16, ov::element::bf16}, {2, ov::element::u8},
-                                           {3, ov::element::i8},  {4, ov::element::u16},  {5, ov::element::i16},  {12, ov::element::u32},  {6, ov::element::i32},
-                                           {13, ov::element::u64}, {7, ov::element::i64}, {9, ov::element::boolean}};
+  static const std::vector<TypePair> table{{1, ov::element::f32},    {11, ov::element::f64}, {10, ov::element::f16}, {16, ov::element::bf16},
+                                           {2, ov::element::u8},     {3, ov::element::i8},   {4, ov::element::u16},  {5, ov::element::i16},
+                                           {12, ov::element::u32},   {6, ov::element::i32},  {13, ov::element::u64}, {7, ov::element::i64},
+                                           {9, ov::element::boolean}};
   return table;
 }
 int32_t onnx_type(const ov::element::Type& type) {
@@ -54,9 +55,7 @@ template <typename Result, typename Code>
 Result guarded(ModuleMessage* message, Result failed, Code&& code) {
   try {
     return code();
-  } catch (const std::exception& e) {
-    say(message, e.what());
-  } catch (...) {
+  } catch (const std::exception& e) { say(message, e.what()); } catch (...) {
     say(message, "an exception of unknown type");
   }
   return failed;
@@ -88,7 +87,8 @@ class Model {
     }
     const auto first = for_one_image();
     default_ = compile(first);
-    info_ = {version_.c_str(), default_.get_property(ov::hint::inference_precision) == ov::element::bf16, static_cast<int32_t>(default_.get_property(ov::inference_num_threads))};
+    info_ = {version_.c_str(), default_.get_property(ov::hint::inference_precision) == ov::element::bf16,
+             static_cast<int32_t>(default_.get_property(ov::inference_num_threads))};
     for (const auto& input : std::as_const(*model_).inputs()) inputs_.emplace_back(input);
     for (const auto& output : std::as_const(*model_).outputs()) outputs_.emplace_back(output);
     if (model_->is_dynamic() && !first->is_dynamic()) {
@@ -144,15 +144,14 @@ class Model {
     }
     try {
       first->reshape(batch_one);
-    } catch (const ov::Exception&) {
-      return model_;
-    }
+    } catch (const ov::Exception&) { return model_; }
     return first->is_dynamic() ? model_ : first;
   }
 
   [[nodiscard]] ov::CompiledModel compile(const std::shared_ptr<ov::Model>& model) const {
-    ov::AnyMap settings{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY), ov::hint::inference_precision(is_bf16_ ? ov::element::bf16 : ov::element::f32),
-                        ov::inference_num_threads(threads_), ov::num_streams(1), ov::hint::enable_cpu_pinning(false)};  // pinned threads of two processes would share a core
+    ov::AnyMap settings{ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
+                        ov::hint::inference_precision(is_bf16_ ? ov::element::bf16 : ov::element::f32), ov::inference_num_threads(threads_),
+                        ov::num_streams(1), ov::hint::enable_cpu_pinning(false)};  // pinned threads of two processes would share a core
     if (keeps_floats_) settings.emplace("LP_TRANSFORMS_MODE", false);
     return core().compile_model(model, "CPU", settings);
   }
@@ -218,19 +217,24 @@ int32_t available(ModuleMessage* message) {
 constexpr EngineModule kModule{
     .abi = kEngineModuleAbi,
     .available = available,
-    .compile = [](const ModuleModel* model, ModuleMessage* message) -> void* { return guarded<void*>(message, nullptr, [&] { return new SharedModel(std::make_shared<Model>(*model)); }); },
+    .compile = [](const ModuleModel* model, ModuleMessage* message) -> void* {
+      return guarded<void*>(message, nullptr, [&] { return new SharedModel(std::make_shared<Model>(*model)); });
+    },
     .free_model = [](void* model) { delete &shared(model); },
     .info = [](const void* model, ModuleInfo* info) { *info = shared(model).info(); },
     .input = [](const void* model, int32_t index, ModuleTensor* type) { *type = shared(model).input(index); },
     .output = [](const void* model, int32_t index, ModuleTensor* type) { *type = shared(model).output(index); },
-    .make_runner = [](void* model, ModuleMessage* message) -> void* { return guarded<void*>(message, nullptr, [&] { return new Runner(shared(model)); }); },
+    .make_runner = [](void* model, ModuleMessage* message) -> void* {
+      return guarded<void*>(message, nullptr, [&] { return new Runner(shared(model)); });
+    },
     .free_runner = [](void* runner) { delete static_cast<Runner*>(runner); },
-    .run = [](void* runner, const ModuleTensor* inputs, int32_t input_count, ModuleTensor* outputs, int32_t output_count, ModuleMessage* message) {
-      return guarded(message, 0, [&] {
-        static_cast<Runner*>(runner)->run(inputs, static_cast<size_t>(input_count), outputs, static_cast<size_t>(output_count));
-        return 1;
-      });
-    }};
+    .run =
+        [](void* runner, const ModuleTensor* inputs, int32_t input_count, ModuleTensor* outputs, int32_t output_count, ModuleMessage* message) {
+          return guarded(message, 0, [&] {
+            static_cast<Runner*>(runner)->run(inputs, static_cast<size_t>(input_count), outputs, static_cast<size_t>(output_count));
+            return 1;
+          });
+        }};
 
 }  // namespace
 }  // namespace scissionlite

@@ -116,7 +116,8 @@ struct Program {
 
 class ReferenceExecutable final : public Executable {
  public:
-  ReferenceExecutable(std::shared_ptr<const Program> program, std::shared_ptr<ReferenceMemo> memo) : program_(std::move(program)), memo_(std::move(memo)) {
+  ReferenceExecutable(std::shared_ptr<const Program> program, std::shared_ptr<ReferenceMemo> memo)
+      : program_(std::move(program)), memo_(std::move(memo)) {
     info_.spec = "reference";
     info_.version = "1";
     info_.precision = "f32";

@@ -2,9 +2,9 @@
 //   sums     16 pixels by 16 output channels of float32
 //   pixels   16 pixels by a unit of 32 channels of bf16, read from x with the distance of its pixels between rows
 //   weights  16 pairs of channels by 16 output channels by 2, which is how they are packed
-// TDPBF16PS adds, for pixel m, output n and pair k, pixels[m][2k] * weights[k][2n] and pixels[m][2k + 1] * weights[k][2n + 1] to sums[m][n]. Two tiles of
-// pixels by two of weights are four products of 16 cycles for four loads of 8. Products take denormals for zero, and sums are rounded after each
-// product to nearest, ties to even.
+// TDPBF16PS adds, for pixel m, output n and pair k, pixels[m][2k] * weights[k][2n] and pixels[m][2k + 1] * weights[k][2n + 1] to sums[m][n]. Two
+// tiles of pixels by two of weights are four products of 16 cycles for four loads of 8. Products take denormals for zero, and sums are rounded after
+// each product to nearest, ties to even.
 
 constexpr int kMostTiles = 2;       // of pixels, and of output vectors, at a time
 constexpr int64_t kTileWords = 32;  // bf16 of a row of weights

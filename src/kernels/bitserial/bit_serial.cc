@@ -1,8 +1,8 @@
 // Any convolution of bytes whose weights have few bits (kernels/lowbit/few_bits.h), by counts of bits of planes (arguments.h).
 //
-// Planes of input rows are made once, and kept in a ring as long as a kernel reaches them. They are small (a bit a value), so that some output rows are computed
-// together, all of them for one vector of outputs after the other: its weights then stay in L1. Neighbouring pixels of a plane lie side by side: taps of a kernel row
-// share words where a pixel's channels fill none.
+// Planes of input rows are made once, and kept in a ring as long as a kernel reaches them. They are small (a bit a value), so that some output rows
+// are computed together, all of them for one vector of outputs after the other: its weights then stay in L1. Neighbouring pixels of a plane lie side
+// by side: taps of a kernel row share words where a pixel's channels fill none.
 #include "kernels/bitserial/loops.h"
 #include "kernels/conv/panels.h"
 #include "kernels/lowbit/input_rows.h"
@@ -12,23 +12,31 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kMostColumns = 64;  // output pixels of a row at a time
-constexpr int64_t kMostPixels = 64;   // of some rows, whose sums stay in L1
-constexpr double kInputCycles = 28, kPlaneCycles = 10;  // estimated, of an input pixel, and of 64 bits of a plane of it
+constexpr int64_t kMostColumns = 64;                                // output pixels of a row at a time
+constexpr int64_t kMostPixels = 64;                                 // of some rows, whose sums stay in L1
+constexpr double kInputCycles = 28, kPlaneCycles = 10;              // estimated, of an input pixel, and of 64 bits of a plane of it
 constexpr int64_t kWordBytes = 4, kWordBits = 32, kSlackBytes = 7;  // bytes read past the last plane
 
 /// Words of 32 bits that a window reads of one plane: runs of neighbouring bytes, of a kernel row or, with holes between taps, of a tap.
 struct WindowWords {
   int64_t tap_bytes, taps_of_run, runs_of_row, run_words;
   explicit WindowWords(const ConvProblem& p)
-      : tap_bytes((p.c / p.groups + 7) / 8), taps_of_run(p.dilation_w == 1 ? p.kernel_w : 1), runs_of_row(p.kernel_w / taps_of_run), run_words((taps_of_run * tap_bytes + kWordBytes - 1) / kWordBytes) {}
+      : tap_bytes((p.c / p.groups + 7) / 8),
+        taps_of_run(p.dilation_w == 1 ? p.kernel_w : 1),
+        runs_of_row(p.kernel_w / taps_of_run),
+        run_words((taps_of_run * tap_bytes + kWordBytes - 1) / kWordBytes) {}
   [[nodiscard]] int64_t of_row() const { return runs_of_row * run_words; }
 };
 
 class BitSerial final : public Int8Convolution {
  public:
   BitSerial(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& few_bits, const BitSerialLoops& loops)
-      : problem_(InputRows::in_one_row(problem)), few_bits_(few_bits), loops_(loops), window_(problem_.conv), outputs_(problem_, weights, few_bits), out_rows_(most_rows(problem_.conv)),
+      : problem_(InputRows::in_one_row(problem)),
+        few_bits_(few_bits),
+        loops_(loops),
+        window_(problem_.conv),
+        outputs_(problem_, weights, few_bits),
+        out_rows_(most_rows(problem_.conv)),
         rows_(problem_, kMostColumns, out_rows_) {
     const auto& p = problem_.conv;
     words_ = round_up(p.kernel_h * window_.of_row(), loops.words_unit);
@@ -43,10 +51,12 @@ class BitSerial final : public Int8Convolution {
 
   void run(const uint8_t* x, uint8_t* y, std::byte* scratch, int threads) const override {
     const auto& p = problem_.conv;
-    const int64_t blocks = p.n * rows_.blocks(), rows = std::clamp<int64_t>(blocks * p.out_h() / threads, 1, out_rows_), of_block = (p.out_h() + rows - 1) / rows, tasks = blocks * of_block;
+    const int64_t blocks = p.n * rows_.blocks(), rows = std::clamp<int64_t>(blocks * p.out_h() / threads, 1, out_rows_),
+                  of_block = (p.out_h() + rows - 1) / rows, tasks = blocks * of_block;
     const bool shares_outputs = tasks < threads;  // each thread then makes the planes for itself
     in_team(threads, [&](const Member& member) {
-      const Range all{0, p.groups * outputs_.vectors()}, mine = shares_outputs ? Range{0, tasks} : share_of(tasks, member), outputs = shares_outputs ? share_of(all.end, member) : all;
+      const Range all{0, p.groups * outputs_.vectors()}, mine = shares_outputs ? Range{0, tasks} : share_of(tasks, member),
+                                                         outputs = shares_outputs ? share_of(all.end, member) : all;
       if (outputs.begin == outputs.end) return;
       Work work(*this, scratch + member.rank * Work(*this, nullptr).bytes);
       InputRows::Kept kept(rows_);
@@ -87,12 +97,14 @@ class BitSerial final : public Int8Convolution {
 
   void pack_output(int64_t k, const Int8Weights& weights) {
     const auto& p = problem_.conv;
-    const int64_t channels = p.c / p.groups, taps = p.kernel_h * p.kernel_w, g = k / outputs_.of_group(), o = k % outputs_.of_group(), lanes = loops_.lanes;
+    const int64_t channels = p.c / p.groups, taps = p.kernel_h * p.kernel_w, g = k / outputs_.of_group(), o = k % outputs_.of_group(),
+                  lanes = loops_.lanes;
     uint32_t* const w = w_.data() + (g * vectors_ + o / lanes) * w_bits_ * words_ * lanes + o % lanes;
     for (int64_t tap = 0; tap < taps; ++tap)
       for (int64_t c = 0; c < channels; ++c) {
         const uint32_t u = few_bits_of_weight(problem_, weights.w[(k * channels + c) * taps + tap]);
-        const int64_t bit = (tap % window_.taps_of_run * window_.tap_bytes + c / 8) * 8 + c % 8, word = tap / window_.taps_of_run * window_.run_words + bit / kWordBits;
+        const int64_t bit = (tap % window_.taps_of_run * window_.tap_bytes + c / 8) * 8 + c % 8,
+                      word = tap / window_.taps_of_run * window_.run_words + bit / kWordBits;
         for (int plane = 0; plane < w_bits_; ++plane) w[(plane * words_ + word) * lanes] |= (u >> plane & 1) << (bit % kWordBits);
       }
   }
@@ -111,15 +123,22 @@ class BitSerial final : public Int8Convolution {
       if (std::exchange(group, now) != now && outputs_.needs_windows())
         for (int64_t row = 0; row < count; ++row) rows_.sum_windows(work.x_sums, group, rows.begin + row, columns, work.windows + row * columns);
       count_outputs(group, vector, columns, count, work);
-      for (int64_t row = 0; row < count; ++row) outputs_.end(group, vector, work.sums + row * sums_row, columns, work.windows + row * columns, y, first + row * p.out_w());
+      for (int64_t row = 0; row < count; ++row)
+        outputs_.end(group, vector, work.sums + row * sums_row, columns, work.windows + row * columns, y, first + row * p.out_w());
     }
   }
 
   /// Sums of a vector of outputs of some rows, of as many of it as the group has.
   void count_outputs(int64_t group, int64_t vector, int64_t columns, int64_t rows, const Work& work) const {
     const int64_t outputs = few_bits_.outputs, of_end = outputs / loops_.lanes, end = std::min(vectors_, (vector + 1) * of_end);
-    BitSerialArguments a{.x = work.planes + group * x_bits_ * plane_bytes_, .x_pixel = rows_.pixel_step() * window_.tap_bytes, .x_plane = plane_bytes_, .x_bits = x_bits_, .w_bits = w_bits_, .words = words_,
-                         .pixels = columns, .sums_pixel = outputs};
+    BitSerialArguments a{.x = work.planes + group * x_bits_ * plane_bytes_,
+                         .x_pixel = rows_.pixel_step() * window_.tap_bytes,
+                         .x_plane = plane_bytes_,
+                         .x_bits = x_bits_,
+                         .w_bits = w_bits_,
+                         .words = words_,
+                         .pixels = columns,
+                         .sums_pixel = outputs};
     for (int64_t v = vector * of_end; v < end; ++v) {
       a.w = w_.data() + (group * vectors_ + v) * w_bits_ * words_ * loops_.lanes;
       for (int64_t row = 0; row < rows; ++row) {
@@ -138,8 +157,14 @@ class BitSerial final : public Int8Convolution {
       auto* const planes = work.planes + slot * slot_bytes_ + g * x_bits_ * plane_bytes_;
       rows_.make_planes(few_bits_, x, block, row, g * channels, channels, {.first = planes, .pixel = window_.tap_bytes, .plane = plane_bytes_});
       if (outputs_.needs_windows())
-        loops_.sum_planes({.planes = planes, .planes_pixel = window_.tap_bytes, .plane_bytes = plane_bytes_, .pixels = rows_.pixels(), .bytes = window_.tap_bytes, .bits = x_bits_,
-                           .sums = work.x_sums + slot * rows_.pixels() * p.groups + g, .sums_pixel = p.groups});
+        loops_.sum_planes({.planes = planes,
+                           .planes_pixel = window_.tap_bytes,
+                           .plane_bytes = plane_bytes_,
+                           .pixels = rows_.pixels(),
+                           .bytes = window_.tap_bytes,
+                           .bits = x_bits_,
+                           .sums = work.x_sums + slot * rows_.pixels() * p.groups + g,
+                           .sums_pixel = p.groups});
     }
   }
 
@@ -149,7 +174,8 @@ class BitSerial final : public Int8Convolution {
     int64_t* const end = at + words_;
     for (int64_t i = 0; i < p.kernel_h; ++i)
       for (int64_t run = 0; run < window_.runs_of_row; ++run)
-        for (int64_t word = 0; word < window_.run_words; ++word) *at++ = rows_.slot_of(out_row, i) * slot_bytes_ + run * p.dilation_w * window_.tap_bytes + word * kWordBytes;
+        for (int64_t word = 0; word < window_.run_words; ++word)
+          *at++ = rows_.slot_of(out_row, i) * slot_bytes_ + run * p.dilation_w * window_.tap_bytes + word * kWordBytes;
     std::fill(at, end, 0);
   }
 
@@ -175,15 +201,18 @@ const Int8ConvImplementation k_int8_conv_bit_serial{
       const auto& p = problem.conv;
       const auto& loops = bit_serial_loops_beside(bytes);
       const WindowWords window(p);
-      const int64_t x_bits = few_bits_of(problem).bits, w_bits = problem.weight_bits(), channels = p.c / p.groups, vectors = p.groups * ((p.k / p.groups + loops.lanes - 1) / loops.lanes);
+      const int64_t x_bits = few_bits_of(problem).bits, w_bits = problem.weight_bits(), channels = p.c / p.groups,
+                    vectors = p.groups * ((p.k / p.groups + loops.lanes - 1) / loops.lanes);
       const int64_t words = round_up(p.kernel_h * window.of_row(), loops.words_unit);
-      const double of_vector = static_cast<double>(words * x_bits * w_bits) * loops.cycles.word + static_cast<double>(x_bits + w_bits - 1) * loops.cycles.pixel;
+      const double of_vector =
+          static_cast<double>(words * x_bits * w_bits) * loops.cycles.word + static_cast<double>(x_bits + w_bits - 1) * loops.cycles.pixel;
       const double of_input = kInputCycles + kPlaneCycles * static_cast<double>(x_bits * ((channels + 63) / 64));
       return static_cast<double>(p.n * p.out_h() * p.out_w() * vectors) * of_vector + static_cast<double>(p.n * p.h * p.w * p.groups) * of_input;
     },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
       return std::make_unique<BitSerial>(p, w, low_bit_loops_beside(loops), bit_serial_loops_beside(loops));
     },
-    /*keeps_packed=*/true, /*takes_planes=*/true};
+    /*keeps_packed=*/true,
+    /*takes_planes=*/true};
 
 }  // namespace scissionlite::kernels

@@ -1,7 +1,8 @@
-// Sums of products of bit planes, for one vector of outputs and tiles of pixels (arguments.h). Included by the loops of one instruction set only, inside its own
-// namespace, after counts.h and kernels/spaced_words.h.
+// Sums of products of bit planes, for one vector of outputs and tiles of pixels (arguments.h). Included by the loops of one instruction set only,
+// inside its own namespace, after counts.h and kernels/spaced_words.h.
 
-// How many adders save counts, and pixels whose adders and counts registers hold. Cycles as bench/int8_speed measures them beside other ways (of NEON: counted).
+// How many adders save counts, and pixels whose adders and counts registers hold. Cycles as bench/int8_speed measures them beside other ways (of
+// NEON: counted).
 #if defined(__AVX512VPOPCNTDQ__)
 constexpr int kDepth = 1, kPixelsOfTile = 8;
 constexpr BitSerialCycles kCycles{.word = 1.22, .pixel = 3};
@@ -50,7 +51,8 @@ static SCISSIONLITE_INLINE void add_words(Adders<P>& adders, const SpacedWords<P
 
 /// What is left of words, less than kWordsAtOnce: 2^L and 2^(L - 1) ... of them, with nothing else to add in the levels from L on.
 template <int L, int P>
-static SCISSIONLITE_INLINE void add_rest(Adders<P>& adders, const SpacedWords<P>& x, const int64_t* at, const uint32_t* w, int64_t words, uvec (&counts)[P]) {
+static SCISSIONLITE_INLINE void add_rest(Adders<P>& adders, const SpacedWords<P>& x, const int64_t* at, const uint32_t* w, int64_t words,
+                                         uvec (&counts)[P]) {
   if constexpr (L > 0) {
     constexpr int kWords = 1 << L;
     if (words & kWords) {
@@ -74,7 +76,8 @@ static SCISSIONLITE_INLINE void add_rest(Adders<P>& adders, const SpacedWords<P>
 
 /// counts[p] += of one pair of planes, in steps of 2^kDepth.
 template <int P>
-static SCISSIONLITE_INLINE void count_planes(Adders<P>& adders, const BitSerialArguments& a, const uint8_t* x_plane, const uint32_t* w, uvec (&counts)[P]) {
+static SCISSIONLITE_INLINE void count_planes(Adders<P>& adders, const BitSerialArguments& a, const uint8_t* x_plane, const uint32_t* w,
+                                             uvec (&counts)[P]) {
   const SpacedWords<P> x(x_plane, a.x_pixel);
   const int64_t* const at = a.at;
   const int64_t words = a.words / kWordsAtOnce * kWordsAtOnce;

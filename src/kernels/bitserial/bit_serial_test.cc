@@ -39,7 +39,17 @@ void expect_sums(const BitSerialLoops& loops, const Case& c, Rng& rng) {
   Buffer<uint32_t> w(c.w_bits * c.words * loops.lanes);
   for (int64_t i = 0; i < w.size(); ++i) w[i] = c.is_full ? ~0U : static_cast<uint32_t>(rng.below(uint64_t{1} << 32));
   std::vector<int32_t> sums(static_cast<size_t>(c.pixels * sums_pixel), kUntouched);
-  loops.count_bits({.x = x.data(), .x_pixel = x_pixel, .x_plane = x_plane, .x_bits = c.x_bits, .w_bits = c.w_bits, .at = at.data(), .words = c.words, .w = w.data(), .pixels = c.pixels, .sums = sums.data(), .sums_pixel = sums_pixel});
+  loops.count_bits({.x = x.data(),
+                    .x_pixel = x_pixel,
+                    .x_plane = x_plane,
+                    .x_bits = c.x_bits,
+                    .w_bits = c.w_bits,
+                    .at = at.data(),
+                    .words = c.words,
+                    .w = w.data(),
+                    .pixels = c.pixels,
+                    .sums = sums.data(),
+                    .sums_pixel = sums_pixel});
   for (int64_t p = 0; p < c.pixels; ++p)
     for (int64_t o = 0; o < sums_pixel; ++o) {
       int64_t want = o < loops.lanes ? 0 : kUntouched;
@@ -49,14 +59,16 @@ void expect_sums(const BitSerialLoops& loops, const Case& c, Rng& rng) {
             const uint32_t both = word_at(x.data() + p * x_pixel + s * x_plane + at[static_cast<size_t>(i)]) & w[(t * c.words + i) * loops.lanes + o];
             for (int bit = 0; bit < 32; ++bit) want += int64_t{both >> bit & 1} << (s + t);
           }
-      ASSERT_EQ(sums[static_cast<size_t>(p * sums_pixel + o)], want) << loops.isa << ", " << c.words << " words, " << c.pixels << " pixels, w" << c.w_bits << "a" << c.x_bits << ", pixel " << p << ", output " << o;
+      ASSERT_EQ(sums[static_cast<size_t>(p * sums_pixel + o)], want) << loops.isa << ", " << c.words << " words, " << c.pixels << " pixels, w"
+                                                                     << c.w_bits << "a" << c.x_bits << ", pixel " << p << ", output " << o;
     }
 }
 
 TEST(BitSerial, AnyNumberOfWordsAndPixels) {
   for (const auto* loops : all_loops()) {
     Rng rng(1);
-    for (int64_t words = loops->words_unit; words <= 34; words += loops->words_unit) expect_sums(*loops, {words, 1 + words % 9, 1, 1, words % 3 == 0}, rng);
+    for (int64_t words = loops->words_unit; words <= 34; words += loops->words_unit)
+      expect_sums(*loops, {words, 1 + words % 9, 1, 1, words % 3 == 0}, rng);
     for (int64_t pixels = 0; pixels <= 30; ++pixels) expect_sums(*loops, {10, pixels, 1, 1, pixels % 2 == 0}, rng);
   }
 }
@@ -88,7 +100,14 @@ TEST(BitSerial, SumsOfPlanes) {
         std::vector<uint8_t> planes(static_cast<size_t>(bits * plane + 7));
         for (auto& byte : planes) byte = any_byte(rng, bytes % 5 == 0);
         std::vector<int32_t> sums(pixels * 2, kUntouched);
-        loops->sum_planes({.planes = planes.data(), .planes_pixel = bytes, .plane_bytes = plane, .pixels = pixels, .bytes = bytes, .bits = bits, .sums = sums.data(), .sums_pixel = 2});
+        loops->sum_planes({.planes = planes.data(),
+                           .planes_pixel = bytes,
+                           .plane_bytes = plane,
+                           .pixels = pixels,
+                           .bytes = bytes,
+                           .bits = bits,
+                           .sums = sums.data(),
+                           .sums_pixel = 2});
         for (int64_t p = 0; p < pixels; ++p) {
           int32_t want = 0;
           for (int s = 0; s < bits; ++s)

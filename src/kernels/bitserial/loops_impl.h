@@ -13,8 +13,8 @@ namespace scissionlite::kernels::bit_serial_loops::SCISSIONLITE_ISA {
 // low_bytes.h first
 #include "kernels/int8/vec.h"
 // vec.h first
-#include "kernels/spaced_words.h"
 #include "kernels/bitserial/counts.h"
+#include "kernels/spaced_words.h"
 // counts.h first
 #include "kernels/bitserial/bit_serial.h"
 

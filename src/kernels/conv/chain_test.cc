@@ -16,7 +16,8 @@ std::vector<float> in_turn(const ChainProblem& chain, const std::vector<float>& 
   const auto apply = [&](const ChainStage& stage, const char* name, bool has_residual) {
     const auto& row = conv_implementation(name);
     const auto conv = row.make(stage.problem, stage.weights, {has_residual, stage.activation}, row.usual(stage.problem, loops), loops);
-    std::vector<float> y(static_cast<size_t>(stage.problem.n * round_up(stage.problem.k, loops.lanes) * stage.problem.out_h() * stage.problem.out_w()));
+    std::vector<float> y(
+        static_cast<size_t>(stage.problem.n * round_up(stage.problem.k, loops.lanes) * stage.problem.out_h() * stage.problem.out_w()));
     std::vector<float> scratch(static_cast<size_t>(conv->scratch_floats(1)));
     conv->run(at.data(), has_residual ? residual.data() : nullptr, y.data(), scratch.data(), 1);
     at = y;
@@ -50,13 +51,17 @@ TEST(Chain, EqualsItsStagesInTurn) {
     const auto* loops = *rc::gen::elementOf(all_loops());
     Rng rng(*rc::gen::arbitrary<uint32_t>());
     const int64_t c = *rc::gen::inRange<int64_t>(1, 40), k = *rc::gen::inRange<int64_t>(1, 40);
-    const auto w1 = random_values(rng, c * d.c), w2 = random_values(rng, d.c * d.kernel_h * d.kernel_w), w3 = random_values(rng, d.c * k), bias = random_values(rng, 64);
+    const auto w1 = random_values(rng, c * d.c), w2 = random_values(rng, d.c * d.kernel_h * d.kernel_w), w3 = random_values(rng, d.c * k),
+               bias = random_values(rng, 64);
     ChainProblem chain;
     chain.depthwise = {d, {w2.data(), bias.data()}, {ActivationKind::kHardSwish, 0, 0}};
-    if (*rc::gen::arbitrary<bool>()) chain.expand = ChainStage{{.n = d.n, .c = c, .h = d.h, .w = d.w, .k = d.c}, {w1.data(), bias.data()}, {ActivationKind::kClip, 0, 6}};
-    if (*rc::gen::arbitrary<bool>()) chain.project = ChainStage{{.n = d.n, .c = d.c, .h = d.out_h(), .w = d.out_w(), .k = k}, {w3.data(), nullptr}, {}};
+    if (*rc::gen::arbitrary<bool>())
+      chain.expand = ChainStage{{.n = d.n, .c = c, .h = d.h, .w = d.w, .k = d.c}, {w1.data(), bias.data()}, {ActivationKind::kClip, 0, 6}};
+    if (*rc::gen::arbitrary<bool>())
+      chain.project = ChainStage{{.n = d.n, .c = d.c, .h = d.out_h(), .w = d.out_w(), .k = k}, {w3.data(), nullptr}, {}};
     chain.has_residual = chain.project && *rc::gen::arbitrary<bool>();
-    const int64_t in = round_up(chain.expand ? c : d.c, loops->lanes), out = round_up(chain.project ? k : d.k, loops->lanes), pixels = d.out_h() * d.out_w();
+    const int64_t in = round_up(chain.expand ? c : d.c, loops->lanes), out = round_up(chain.project ? k : d.k, loops->lanes),
+                  pixels = d.out_h() * d.out_w();
     const auto x = random_values(rng, d.n * in * d.h * d.w), residual = random_values(rng, d.n * out * pixels);
     const auto expected = in_turn(chain, x, residual, *loops);
     const int threads = *rc::gen::inRange(1, 4);

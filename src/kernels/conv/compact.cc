@@ -61,7 +61,9 @@ std::string reason_against(const ConvProblem& p, const VectorLoops&) {
 
 extern const ConvImplementation k_conv_compact;
 const ConvImplementation k_conv_compact{
-    "compact", "1x1 with a stride: gathers the pixels that are read, then direct", reason_against,
+    "compact",
+    "1x1 with a stride: gathers the pixels that are read, then direct",
+    reason_against,
     [](const ConvProblem& p, const VectorLoops& loops) { return k_conv_direct.knobs(gathered(p), loops); },
     [](const ConvProblem& p, const VectorLoops& loops) { return k_conv_direct.usual(gathered(p), loops); },
     [](const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {

@@ -12,12 +12,14 @@ namespace scissionlite::kernels {
 
 std::string ConvProblem::text() const {
   const auto part = [](const char* name, int64_t value) { return name + std::to_string(value); };
-  return "conv " + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oc", k) + part("kh", kernel_h) + part("kw", kernel_w) + part("sh", stride_h) + part("sw", stride_w) +
-         part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("g", groups) + (is_two_four ? "sparse24" : "");
+  return "conv " + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oc", k) + part("kh", kernel_h) + part("kw", kernel_w) +
+         part("sh", stride_h) + part("sw", stride_w) + part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) +
+         part("pb", bottom) + part("pr", right) + part("g", groups) + (is_two_four ? "sparse24" : "");
 }
 
 std::string ConvProblem::weights_text() const {
-  return "k" + std::to_string(k) + " c" + std::to_string(c / groups) + " " + std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " g" + std::to_string(groups);
+  return "k" + std::to_string(k) + " c" + std::to_string(c / groups) + " " + std::to_string(kernel_h) + "x" + std::to_string(kernel_w) + " g" +
+         std::to_string(groups);
 }
 
 std::string text_of(const Knobs& knobs) {
@@ -26,7 +28,9 @@ std::string text_of(const Knobs& knobs) {
   return text;
 }
 
-std::string describe(const std::string& implementation, const Knobs& knobs) { return knobs.empty() ? implementation : implementation + " " + text_of(knobs); }
+std::string describe(const std::string& implementation, const Knobs& knobs) {
+  return knobs.empty() ? implementation : implementation + " " + text_of(knobs);
+}
 
 const std::vector<const ConvImplementation*>& conv_implementations(Precision precision) {
   static const std::vector<const ConvImplementation*> table{

@@ -53,7 +53,9 @@ struct Case {
     if (end.has_residual) residual = random_values(rng, p.n * p.k * p.out_h() * p.out_w());
   }
 
-  [[nodiscard]] double one(int64_t n, int64_t k, int64_t row, int64_t column) const { return bias[static_cast<size_t>(k)] + one_output(p, x, w, n, k, row, column); }
+  [[nodiscard]] double one(int64_t n, int64_t k, int64_t row, int64_t column) const {
+    return bias[static_cast<size_t>(k)] + one_output(p, x, w, n, k, row, column);
+  }
 
   /// @param largest  gets the largest value before the activation, at least 1: sums of products of normal numbers that are all smaller have
   ///                 cancelled out. Rounding errors are of its size, however small the activation makes the result.
@@ -73,16 +75,20 @@ struct Case {
   }
 
   /// Through one implementation; buffers end with a zone that must stay as it is.
-  [[nodiscard]] std::vector<float> computed(const ConvImplementation& implementation, const Knobs& knobs, const VectorLoops& loops, int threads) const {
+  [[nodiscard]] std::vector<float> computed(const ConvImplementation& implementation, const Knobs& knobs, const VectorLoops& loops,
+                                            int threads) const {
     constexpr float kUntouched = 12345;
     const auto conv = implementation.make(p, {w.data(), bias.data()}, end, knobs, loops);
-    const int64_t lanes = loops.lanes, in = p.n * round_up(p.c, lanes) * p.h * p.w, pixels = p.out_h() * p.out_w(), out = p.n * round_up(p.k, lanes) * pixels;
-    std::vector<float> blocked_x(static_cast<size_t>(in)), blocked_r(static_cast<size_t>(out)), y(static_cast<size_t>(out + 64), kUntouched), plain(static_cast<size_t>(p.n * p.k * pixels));
+    const int64_t lanes = loops.lanes, in = p.n * round_up(p.c, lanes) * p.h * p.w, pixels = p.out_h() * p.out_w(),
+                  out = p.n * round_up(p.k, lanes) * pixels;
+    std::vector<float> blocked_x(static_cast<size_t>(in)), blocked_r(static_cast<size_t>(out)), y(static_cast<size_t>(out + 64), kUntouched),
+        plain(static_cast<size_t>(p.n * p.k * pixels));
     std::vector<float> scratch(static_cast<size_t>(conv->scratch_floats(threads) + 64), kUntouched);
     if (conv->takes_plain_input()) blocked_x = x;
     else to_blocked(x.data(), blocked_x.data(), p.n, p.c, p.h * p.w, lanes);
     if (!residual.empty()) to_blocked(residual.data(), blocked_r.data(), p.n, p.k, pixels, lanes);
-    for (int repeat = 0; repeat < 2; ++repeat) conv->run(blocked_x.data(), residual.empty() ? nullptr : blocked_r.data(), y.data(), scratch.data(), threads);
+    for (int repeat = 0; repeat < 2; ++repeat)
+      conv->run(blocked_x.data(), residual.empty() ? nullptr : blocked_r.data(), y.data(), scratch.data(), threads);
     for (size_t i = 0; i < 64; ++i) RC_ASSERT(y[static_cast<size_t>(out) + i] == kUntouched && scratch[scratch.size() - 64 + i] == kUntouched);
     to_plain(y.data(), plain.data(), p.n, p.k, pixels, lanes);
     return plain;
@@ -124,11 +130,15 @@ void narrow(ConvProblem& p, const std::string& implementation) {
     p.kernel_h = *rc::gen::inRange<int64_t>(1, 6), p.kernel_w = *rc::gen::element<int64_t>(int64_t{p.kernel_h}, 1, 2, 3, 5);
     p.bottom = *rc::gen::inRange<int64_t>(0, 4), p.right = *rc::gen::inRange<int64_t>(0, 4);
   }
-  if (implementation == "compact") p.kernel_h = p.kernel_w = 1, p.top = p.left = p.bottom = p.right = 0, p.stride_h = *rc::gen::inRange<int64_t>(1, 4), p.stride_w = *rc::gen::inRange<int64_t>(2, 4);
+  if (implementation == "compact")
+    p.kernel_h = p.kernel_w = 1, p.top = p.left = p.bottom = p.right = 0, p.stride_h = *rc::gen::inRange<int64_t>(1, 4),
+    p.stride_w = *rc::gen::inRange<int64_t>(2, 4);
 }
 
 ConvProblem random_problem(const std::string& implementation) {
-  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" || implementation == "image" || implementation == "compact" || implementation == "bf16" || implementation.starts_with("sparse24");
+  const bool is_narrow = implementation == "winograd" || implementation == "winograd_image" || implementation == "strassen" ||
+                         implementation == "image" || implementation == "compact" || implementation == "bf16" ||
+                         implementation.starts_with("sparse24");
   ConvProblem p;
   p.n = *rc::gen::inRange<int64_t>(1, 3);
   const auto kind = is_narrow ? 2 : *rc::gen::inRange(0, 4);
@@ -147,7 +157,8 @@ ConvProblem random_problem(const std::string& implementation) {
   p.bottom = *rc::gen::element<int64_t>(int64_t{p.top}, 0, 2);
   p.right = *rc::gen::element<int64_t>(int64_t{p.left}, 1);
   narrow(p, kind == 2 && !is_narrow ? "winograd" : implementation);
-  const int64_t least_h = std::max<int64_t>(1, (p.kernel_h - 1) * p.dilation_h + 1 - p.top - p.bottom), least_w = std::max<int64_t>(1, (p.kernel_w - 1) * p.dilation_w + 1 - p.left - p.right);
+  const int64_t least_h = std::max<int64_t>(1, (p.kernel_h - 1) * p.dilation_h + 1 - p.top - p.bottom),
+                least_w = std::max<int64_t>(1, (p.kernel_w - 1) * p.dilation_w + 1 - p.left - p.right);
   p.h = least_h + *rc::gen::inRange<int64_t>(0, 14);
   p.w = least_w + *rc::gen::inRange<int64_t>(0, 18);
   return p;
@@ -166,7 +177,8 @@ class EveryConvolution : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryConvolution, EqualsTheDefinition) {
   const auto& implementation = conv_implementation(GetParam());
-  if (GetParam() == "sparse24_window" && !(assembles_for_this_cpu() && all_loops().front()->lanes == ProductCode::kLanes)) GTEST_SKIP() << "[SKIP] needs avx512";
+  if (GetParam() == "sparse24_window" && !(assembles_for_this_cpu() && all_loops().front()->lanes == ProductCode::kLanes))
+    GTEST_SKIP() << "[SKIP] needs avx512";
   int tried = 0;
   const auto property = [&] {
     const auto problem = random_problem(implementation.name);
@@ -217,7 +229,8 @@ TEST(Convolutions, TheUsualChoiceIsWinogradForWide3x3AndDirectFor1x1) {
 }
 
 TEST(Convolutions, OfTwoFourWeightsAreTakenWithStridesWhereCodeCanBeGenerated) {
-  const ConvProblem strided{.c = 128, .h = 28, .w = 28, .k = 256, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  const ConvProblem strided{
+      .c = 128, .h = 28, .w = 28, .k = 256, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
   for (const auto* loops : all_loops())
     for (const bool is_two_four : {true, false}) {
       auto p = strided;
@@ -231,7 +244,8 @@ TEST(Convolutions, OfTwoFourWeightsAreTakenWithStridesWhereCodeCanBeGenerated) {
 }
 
 TEST(Convolutions, TheUsualChoiceReadsImagesAsTheyAreAndGathersStrided1x1) {
-  ConvProblem p{.c = 3, .h = 224, .w = 224, .k = 32, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
+  ConvProblem p{
+      .c = 3, .h = 224, .w = 224, .k = 32, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1};
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "image");
   p = {.c = 1024, .h = 64, .w = 64, .k = 2048, .stride_h = 2, .stride_w = 2};  // 16 MiB: more than any L2
   EXPECT_STREQ(usual_conv(p, best_loops()).implementation->name, "compact");

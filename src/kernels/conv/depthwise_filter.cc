@@ -10,7 +10,8 @@ void pack_depthwise(int64_t channels, int64_t taps, int64_t lanes, const float* 
 DepthwiseFilter::DepthwiseFilter(const ConvProblem& p, const ConvWeights& weights, const ActivationArguments& activation, const VectorLoops& loops)
     : problem_(p), activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
   const int64_t taps = p.kernel_h * p.kernel_w, lanes = loops.lanes;
-  weights_ = weights.source.packed<float>("depthwise l" + std::to_string(lanes) + " " + p.weights_text(), round_up(p.c, lanes) * taps, [&](float* to) { pack_depthwise(p.c, taps, lanes, weights.w, to); });
+  weights_ = weights.source.packed<float>("depthwise l" + std::to_string(lanes) + " " + p.weights_text(), round_up(p.c, lanes) * taps,
+                                          [&](float* to) { pack_depthwise(p.c, taps, lanes, weights.w, to); });
 }
 
 void DepthwiseFilter::run_rows(int64_t block, Range rows, const float* x, float* y, const float* residual) const {

@@ -8,7 +8,8 @@ namespace {
 
 DirectWindow window_of(const ConvProblem& p, const DirectImage& image, const std::vector<DirectRun>& runs, const DirectChunk& chunk) {
   const auto &first = runs[chunk.begin], &last = runs[chunk.end - 1];
-  const int64_t row = first.y / image.out_width, last_row = last.y / image.out_width, reach_h = (p.kernel_h - 1) * p.dilation_h + 1, reach_w = (p.kernel_w - 1) * p.dilation_w + 1;
+  const int64_t row = first.y / image.out_width, last_row = last.y / image.out_width, reach_h = (p.kernel_h - 1) * p.dilation_h + 1,
+                reach_w = (p.kernel_w - 1) * p.dilation_w + 1;
   DirectWindow window{row * p.stride_h, 0, (last_row - row) * p.stride_h + reach_h, (image.out_width - 1) * p.stride_w + reach_w};
   if (row != last_row) return window;
   const int64_t column = first.y % image.out_width, columns = last.y + last.pixels - first.y;
@@ -34,7 +35,13 @@ void fill_row(const DirectImage& image, const float* x, int64_t block, int64_t r
 }  // namespace
 
 DirectImage direct_image(const ConvProblem& p, const VectorLoops& loops, bool is_plain) {
-  DirectImage image{.is_plain = is_plain, .unit = is_plain ? p.c : loops.lanes, .blocks = is_plain ? 1 : blocks_of(p.c, loops.lanes), .height = p.h, .width = p.w, .out_height = p.out_h(), .out_width = p.out_w()};
+  DirectImage image{.is_plain = is_plain,
+                    .unit = is_plain ? p.c : loops.lanes,
+                    .blocks = is_plain ? 1 : blocks_of(p.c, loops.lanes),
+                    .height = p.h,
+                    .width = p.w,
+                    .out_height = p.out_h(),
+                    .out_width = p.out_w()};
   if (is_plain && p.dilation_w == 1) image.step_taps = p.kernel_w;
   if (p.keeps_pixels()) image.width *= image.height, image.out_width *= image.out_height, image.height = image.out_height = 1;
   return image;
@@ -66,13 +73,15 @@ DirectCut cut_direct(const ConvProblem& p, const DirectImage& image, int64_t pix
   }
   for (const auto& chunk : cut.chunks)
     for (size_t i = chunk.begin; i < chunk.end; ++i) {
-      const int64_t row = cut.runs[i].y / image.out_width * p.stride_h - chunk.window.row, column = cut.runs[i].y % image.out_width * p.stride_w - chunk.window.column;
+      const int64_t row = cut.runs[i].y / image.out_width * p.stride_h - chunk.window.row,
+                    column = cut.runs[i].y % image.out_width * p.stride_w - chunk.window.column;
       cut.runs[i].x = (row * cut.width + column) * image.unit;
     }
   return cut;
 }
 
-void fill_frame(const ConvProblem& p, const DirectImage& image, const DirectCut& cut, const DirectWindow& window, const float* x, float* frame, int64_t first, int64_t end) {
+void fill_frame(const ConvProblem& p, const DirectImage& image, const DirectCut& cut, const DirectWindow& window, const float* x, float* frame,
+                int64_t first, int64_t end) {
   for (int64_t i = first; i < end; ++i) {
     const int64_t block = i / window.rows, row = i % window.rows;
     float* to = frame + (block * cut.rows + row) * cut.width * image.unit;

@@ -11,18 +11,20 @@ namespace scissionlite::kernels {
 /// run of values. Where every output pixel depends on the input pixel in its place only, all pixels are one row.
 struct DirectImage {
   bool is_plain = false;
-  int64_t unit = 0;                 // floats of a pixel
+  int64_t unit = 0;  // floats of a pixel
   int64_t blocks = 0;
-  int64_t height = 0, width = 0;    // without pads
+  int64_t height = 0, width = 0;  // without pads
   int64_t out_height = 0, out_width = 0;
-  int64_t step_taps = 1;            // taps of a step
+  int64_t step_taps = 1;  // taps of a step
   [[nodiscard]] int64_t step_inputs() const { return step_taps * unit; }
   [[nodiscard]] int64_t floats() const { return blocks * height * width * unit; }
 };
 [[nodiscard]] DirectImage direct_image(const ConvProblem& p, const VectorLoops& loops, bool is_plain);
 
 /// Steps of all input blocks: what a panel of an ungrouped convolution sums up.
-[[nodiscard]] inline int64_t direct_steps(const ConvProblem& p, const DirectImage& image) { return image.blocks * p.kernel_h * p.kernel_w / image.step_taps; }
+[[nodiscard]] inline int64_t direct_steps(const ConvProblem& p, const DirectImage& image) {
+  return image.blocks * p.kernel_h * p.kernel_w / image.step_taps;
+}
 
 /// Part of the padded image, in pixels.
 struct DirectWindow {
@@ -38,9 +40,9 @@ struct DirectChunk {
 };
 
 struct DirectCut {
-  bool is_framed = false;            // the input is copied: steps read the frame
-  bool is_by_chunk = false;          // a frame holds a chunk's window, else all of the padded image
-  int64_t rows = 0, width = 0;       // of the frame, in pixels; of the image where there is none
+  bool is_framed = false;       // the input is copied: steps read the frame
+  bool is_by_chunk = false;     // a frame holds a chunk's window, else all of the padded image
+  int64_t rows = 0, width = 0;  // of the frame, in pixels; of the image where there is none
   std::vector<DirectRun> runs;
   std::vector<DirectChunk> chunks;
 };
@@ -55,6 +57,7 @@ struct DirectRuns {
 [[nodiscard]] DirectRuns direct_runs(const DirectImage& image, int64_t pixels);
 
 /// Fills rows [first, end) of a frame, counted over all blocks, from an image x.
-void fill_frame(const ConvProblem& p, const DirectImage& image, const DirectCut& cut, const DirectWindow& window, const float* x, float* frame, int64_t first, int64_t end);
+void fill_frame(const ConvProblem& p, const DirectImage& image, const DirectCut& cut, const DirectWindow& window, const float* x, float* frame,
+                int64_t first, int64_t end);
 
 }  // namespace scissionlite::kernels

@@ -14,7 +14,8 @@ namespace {
 
 class Generated final : public Convolution {
  public:
-  Generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops)
+  Generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end,
+            const VectorLoops& loops)
       : plan_(plan), kernel_(std::move(kernel)), end_(end), loops_(loops), bias_(round_up(plan.problem.k, loops.lanes)) {
     weights_ = weights.source.packed<float>(plan.identity(), packed_kernel_floats(plan), [&](float* to) { pack_for_kernel(plan, weights.w, to); });
     if (weights.bias) std::copy(weights.bias, weights.bias + plan.problem.k, bias_.data());
@@ -28,7 +29,8 @@ class Generated final : public Convolution {
     const auto& p = plan_.problem;
     const int64_t in_image = plan_.in_blocks() * p.h * p.w * loops_.lanes, out_image = plan_.out_blocks() * p.out_h() * p.out_w() * loops_.lanes;
     // depthwise: a call is of one block, which is a panel too
-    const int64_t per_call = plan_.is_depthwise() ? 1 : std::min(plan_.knob("panels"), plan_.panels()), groups = blocks_of(plan_.panels(), per_call), chunks = static_cast<int64_t>(chunks_.size());
+    const int64_t per_call = plan_.is_depthwise() ? 1 : std::min(plan_.knob("panels"), plan_.panels()), groups = blocks_of(plan_.panels(), per_call),
+                  chunks = static_cast<int64_t>(chunks_.size());
     const bool is_chunk_outside = !plan_.is_depthwise();
     in_team(threads, [&](const Member& member) {
       const auto items = share_of(p.n * groups * chunks, member);
@@ -63,7 +65,9 @@ class Generated final : public Convolution {
     if (const auto m = plan_.winograd_edge()) return {rows.begin / plan_.tiles_across() * m, (rows.end - 1) / plan_.tiles_across() * m + m + 2};
     return {rows.begin * p.stride_h, (rows.end - 1) * p.stride_h + (p.kernel_h - 1) * p.dilation_h + 1};
   }
-  [[nodiscard]] int64_t frame_floats(Range rows) const { return (rows.end - rows.begin) * plan_.frame_width() * loops_.lanes * (plan_.is_depthwise() ? 1 : plan_.in_blocks()); }
+  [[nodiscard]] int64_t frame_floats(Range rows) const {
+    return (rows.end - rows.begin) * plan_.frame_width() * loops_.lanes * (plan_.is_depthwise() ? 1 : plan_.in_blocks());
+  }
 
   void point_to_input(ConvCall& call, const float* image, int64_t n, Frame& frame) const {
     const auto& p = plan_.problem;
@@ -79,7 +83,8 @@ class Generated final : public Convolution {
     call.x_block_stride = (rows.end - rows.begin) * plan_.frame_width() * loops_.lanes;
     if (frame.n == n && frame.row == call.row && frame.block == call.block) return;
     frame.n = n, frame.row = call.row, frame.block = call.block;
-    for (int64_t block = 0; block < call.blocks; ++block) copy_rows(image + (call.block + block) * p.h * p.w * loops_.lanes, rows, frame.data + block * call.x_block_stride);
+    for (int64_t block = 0; block < call.blocks; ++block)
+      copy_rows(image + (call.block + block) * p.h * p.w * loops_.lanes, rows, frame.data + block * call.x_block_stride);
   }
 
   /// Frames reach beyond what pads say where Winograd's last tile does, and may be narrower than the image where strides leave a rest.
@@ -117,7 +122,9 @@ class Generated final : public Convolution {
   void activate(const ConvCall& call) const {
     const auto& p = plan_.problem;
     const int64_t lanes = loops_.lanes, m = plan_.winograd_edge(), vectors = plan_.knob("vectors"), plane = p.out_h() * p.out_w();
-    const auto over = [&](float* block, int64_t first, int64_t count) { loops_.activate(block + first * lanes, block + first * lanes, count * lanes, end_.activation); };
+    const auto over = [&](float* block, int64_t first, int64_t count) {
+      loops_.activate(block + first * lanes, block + first * lanes, count * lanes, end_.activation);
+    };
     for (int64_t at = call.panel * vectors; at < (call.panel + call.panels) * vectors; ++at) {
       float* block = call.y + at * plane * lanes;
       if (m == 0) {
@@ -152,20 +159,26 @@ ConvPlan plan_of(const ConvProblem& p, const Knobs& knobs, const VectorLoops& lo
 
 }  // namespace
 
-std::unique_ptr<Convolution> make_generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops) {
+std::unique_ptr<Convolution> make_generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights,
+                                            const ConvEnd& end, const VectorLoops& loops) {
   check_identity(*kernel, plan.plan());
   return std::make_unique<Generated>(plan, std::move(kernel), weights, end, loops);
 }
 
 extern const ConvImplementation k_conv_generated;
 const ConvImplementation k_conv_generated{
-    "generated", "made by a compiler for this convolution while tuning", reason_against, [](const ConvProblem& p, const VectorLoops& loops) { return generated_knobs(p, loops.lanes); },
+    "generated",
+    "made by a compiler for this convolution while tuning",
+    reason_against,
+    [](const ConvProblem& p, const VectorLoops& loops) { return generated_knobs(p, loops.lanes); },
     [](const ConvProblem& p, const VectorLoops& loops) { return usual_generated_knobs(p, loops.lanes); },
     [](const ConvProblem& p, const VectorLoops& loops, const Knobs&) { return static_cast<double>(p.macs()) / loops.lanes / 2; },
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) {
       const auto plan = plan_of(p, knobs, loops);
       return make_generated(plan, kernel_of(plan.plan()), w, end, loops);
     },
-    /*is_measured_only=*/true, /*effect=*/nullptr, [](const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) { return plan_of(p, knobs, loops).reason_against().empty(); }};
+    /*is_measured_only=*/true,
+    /*effect=*/nullptr,
+    [](const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) { return plan_of(p, knobs, loops).reason_against().empty(); }};
 
 }  // namespace scissionlite::kernels

@@ -7,6 +7,7 @@
 namespace scissionlite::kernels {
 
 /// A convolution that runs the kernel. @throws InvalidArgument when it is of another plan.
-[[nodiscard]] std::unique_ptr<Convolution> make_generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel, const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops);
+[[nodiscard]] std::unique_ptr<Convolution> make_generated(const ConvPlan& plan, std::shared_ptr<const KernelObject> kernel,
+                                                          const ConvWeights& weights, const ConvEnd& end, const VectorLoops& loops);
 
 }  // namespace scissionlite::kernels

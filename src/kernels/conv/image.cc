@@ -98,10 +98,18 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
 
 extern const ConvImplementation k_conv_image;
 const ConvImplementation k_conv_image{
-    "image", "a plain image of few channels, read as it is", reason_against, knobs, usual, estimate,
+    "image",
+    "a plain image of few channels, read as it is",
+    reason_against,
+    knobs,
+    usual,
+    estimate,
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<Image>(p, w, end, knobs, loops);
     },
-    /*is_measured_only=*/false, /*effect=*/nullptr, /*can=*/nullptr, /*takes_plain_input=*/true};
+    /*is_measured_only=*/false,
+    /*effect=*/nullptr,
+    /*can=*/nullptr,
+    /*takes_plain_input=*/true};
 
 }  // namespace scissionlite::kernels

@@ -56,9 +56,12 @@ TEST(PackedWeights, AreAllThatAConvolutionKeeps) {
         if (p.is_two_four) make_two_four(w.data(), p.k, p.c, p.kernel_h * p.kernel_w);
         PackedInMemory store;
         const auto knobs = row->usual(p, *loops);
-        const auto packing = row->make(p, {w.data(), bias.data(), {&store, "weights"}}, {}, knobs, *loops), alone = row->make(p, {w.data(), bias.data()}, {}, knobs, *loops);
+        const auto packing = row->make(p, {w.data(), bias.data(), {&store, "weights"}}, {}, knobs, *loops),
+                   alone = row->make(p, {w.data(), bias.data()}, {}, knobs, *loops);
         const bool is_halved = std::string(row->name).starts_with("sparse24");  // of which half the values and their places are kept
-        EXPECT_GE(store.total_bytes() * (is_halved ? 2 : 1), static_cast<int64_t>(w.size() * (row->precision == Precision::kBf16 ? sizeof(uint16_t) : sizeof(float)))) << row->name << " " << p.text();
+        EXPECT_GE(store.total_bytes() * (is_halved ? 2 : 1),
+                  static_cast<int64_t>(w.size() * (row->precision == Precision::kBf16 ? sizeof(uint16_t) : sizeof(float))))
+            << row->name << " " << p.text();
         OnlyKnown known(store);
         const auto packed = row->make(p, {nullptr, bias.data(), {&known, "weights"}}, {}, knobs, *loops);
         EXPECT_EQ(computed(*packed, p, loops->lanes), computed(*alone, p, loops->lanes)) << row->name << " " << p.text();
@@ -94,7 +97,8 @@ TEST(PackedWeights, AreSharedAndPackedOnce) {
   int fills = 0;
   const auto fill = [&](float* to) { ++fills, to[0] = 3; };
   const WeightSource source{&store, "weights"};
-  const auto first = source.packed<float>("order", 5, fill), second = source.packed<float>("order", 5, fill), other = source.packed<float>("another order", 5, fill);
+  const auto first = source.packed<float>("order", 5, fill), second = source.packed<float>("order", 5, fill),
+             other = source.packed<float>("another order", 5, fill);
   EXPECT_EQ(fills, 2);
   EXPECT_EQ(first.data(), second.data());
   EXPECT_NE(first.data(), other.data());

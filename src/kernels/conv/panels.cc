@@ -11,8 +11,8 @@ namespace scissionlite::kernels {
 
 void AlignedFloats::Free::operator()(float* p) const { std::free(p); }
 
-/// Large buffers lie in huge pages where the system gives them: streams of weights then miss the TLB 512 times less often. From two pages on the last one is whole,
-/// too; below, what is beyond the first stays in small ones, which costs no memory.
+/// Large buffers lie in huge pages where the system gives them: streams of weights then miss the TLB 512 times less often. From two pages on the last
+/// one is whole, too; below, what is beyond the first stays in small ones, which costs no memory.
 AlignedFloats::AlignedFloats(int64_t size) : size_(size) {
   constexpr int64_t kLine = 64, kHugePage = int64_t{2} << 20;
   const int64_t wanted = std::max<int64_t>(size, 1) * static_cast<int64_t>(sizeof(float));

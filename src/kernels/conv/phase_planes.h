@@ -1,10 +1,12 @@
 // Bands of rows of an image with pixels in lanes, for code that reads any vector of neighbouring outputs' inputs by one load.
 //
-// Layout: (channels, phases, positions). A phase holds the pixels whose rows and columns are alike modulo the strides, so that a tap of the kernel reads
-// neighbouring pixels for neighbouring outputs whatever the strides are; only phases that a tap reads are kept (one of a 1x1 kernel, four of 3x3 with
-// strides of 2, one where strides are 1). Positions are rows of `pitch`, a row for each of the band's and those below that taps reach, borders as zeros:
+// Layout: (channels, phases, positions). A phase holds the pixels whose rows and columns are alike modulo the strides, so that a tap of the kernel
+// reads neighbouring pixels for neighbouring outputs whatever the strides are; only phases that a tap reads are kept (one of a 1x1 kernel, four of
+// 3x3 with strides of 2, one where strides are 1). Positions are rows of `pitch`, a row for each of the band's and those below that taps reach,
+// borders as zeros:
 //   output (row of the band, column) stands at position row * pitch + column, and tap (i, j) reads what lies tap_at(i, j) behind that.
-// Where columns of zeros end each row and begin the next the two share them: pitch is the output's width and one for a 3x3 kernel with a border of one.
+// Where columns of zeros end each row and begin the next the two share them: pitch is the output's width and one for a 3x3 kernel with a border of
+// one.
 #pragma once
 
 #include <algorithm>

@@ -10,12 +10,26 @@ namespace scissionlite::kernels {
 namespace {
 
 std::vector<ConvProblem> problems() {
-  return {{.c = 5, .h = 9, .w = 11, .k = 1, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1},
-          {.c = 18, .h = 20, .w = 17, .k = 1, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1},
-          {.c = 16, .h = 13, .w = 8, .k = 1, .stride_h = 2, .stride_w = 2},
-          {.c = 4, .h = 6, .w = 5, .k = 1, .stride_h = 3, .stride_w = 2, .top = 2, .left = 1, .bottom = 0, .right = 3},
-          {.c = 3, .h = 14, .w = 15, .k = 1, .kernel_h = 5, .kernel_w = 2, .stride_h = 3, .stride_w = 1, .dilation_h = 2, .dilation_w = 3, .top = 0, .left = 3, .bottom = 4, .right = 0},
-          {.c = 2, .h = 1, .w = 1, .k = 1, .kernel_h = 3, .kernel_w = 3, .top = 3, .left = 3, .bottom = 3, .right = 3}};
+  return {
+      {.c = 5, .h = 9, .w = 11, .k = 1, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1},
+      {.c = 18, .h = 20, .w = 17, .k = 1, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .top = 1, .left = 1, .bottom = 1, .right = 1},
+      {.c = 16, .h = 13, .w = 8, .k = 1, .stride_h = 2, .stride_w = 2},
+      {.c = 4, .h = 6, .w = 5, .k = 1, .stride_h = 3, .stride_w = 2, .top = 2, .left = 1, .bottom = 0, .right = 3},
+      {.c = 3,
+       .h = 14,
+       .w = 15,
+       .k = 1,
+       .kernel_h = 5,
+       .kernel_w = 2,
+       .stride_h = 3,
+       .stride_w = 1,
+       .dilation_h = 2,
+       .dilation_w = 3,
+       .top = 0,
+       .left = 3,
+       .bottom = 4,
+       .right = 0},
+      {.c = 2, .h = 1, .w = 1, .k = 1, .kernel_h = 3, .kernel_w = 3, .top = 3, .left = 3, .bottom = 3, .right = 3}};
 }
 
 TEST(PhasePlanes, HoldWhatEachTapReadsOfEachOutput) {
@@ -35,14 +49,17 @@ TEST(PhasePlanes, HoldWhatEachTapReadsOfEachOutput) {
         planes.fill(blocked.data(), band, {half, planes.items()}, loops, filled.data());
         planes.fill(blocked.data(), band, {0, half}, loops, filled.data());
         EXPECT_EQ(std::count(filled.end() - 16, filled.end(), kUntouched), 16);
-        const auto padded = [&](int64_t c, int64_t row, int64_t column) { return row < 0 || row >= p.h || column < 0 || column >= p.w ? 0.F : x[static_cast<size_t>((c * p.h + row) * p.w + column)]; };
+        const auto padded = [&](int64_t c, int64_t row, int64_t column) {
+          return row < 0 || row >= p.h || column < 0 || column >= p.w ? 0.F : x[static_cast<size_t>((c * p.h + row) * p.w + column)];
+        };
         for (int64_t c = 0; c < p.c; ++c)
           for (int64_t row = 0; row < planes.rows(band); ++row)
             for (int64_t column = 0; column < p.out_w(); ++column)
               for (int64_t i = 0; i < p.kernel_h; ++i)
                 for (int64_t j = 0; j < p.kernel_w; ++j)
                   ASSERT_EQ(filled[static_cast<size_t>(c * planes.channel_floats() + planes.tap_at(i, j) + row * planes.pitch() + column)],
-                            padded(c, (planes.first_row(band) + row) * p.stride_h + i * p.dilation_h - p.top, column * p.stride_w + j * p.dilation_w - p.left))
+                            padded(c, (planes.first_row(band) + row) * p.stride_h + i * p.dilation_h - p.top,
+                                   column * p.stride_w + j * p.dilation_w - p.left))
                       << p.text() << " rows " << band_rows << " channel " << c << " output " << row << " " << column << " tap " << i << " " << j;
       }
     }

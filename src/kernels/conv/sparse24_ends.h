@@ -1,4 +1,5 @@
-// How tiles that generated code has summed become pixels of a blocked output: each is ended by the code of the next one (ProductCode), and what code does not do is done here.
+// How tiles that generated code has summed become pixels of a blocked output: each is ended by the code of the next one (ProductCode), and what code
+// does not do is done here.
 #pragma once
 
 #include <span>

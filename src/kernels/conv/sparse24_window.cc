@@ -1,8 +1,9 @@
-// Convolutions with 2:4 sparse weights whose kernel is wider than a pixel or that have strides: half of the multiply-adds, by code that is generated for
-// the weights (ProductCode). A group is four channels at one tap, as ASP makes them.
-// Loop nest: over images and bands of their rows { bring the band into planes (PhasePlanes), where a tap's inputs of 16 neighbouring outputs are one load;
+// Convolutions with 2:4 sparse weights whose kernel is wider than a pixel or that have strides: half of the multiply-adds, by code that is generated
+// for the weights (ProductCode). A group is four channels at one tap, as ASP makes them. Loop nest: over images and bands of their rows { bring the
+// band into planes (PhasePlanes), where a tap's inputs of 16 neighbouring outputs are one load;
 //   over blocks of outputs { over chunks of tiles { over pieces of the inputs { over tiles { product } } } } }.
-// The code of a part stays in L1 over a chunk, a block's code in L2 over a band, and it is read from beyond that once a band. Sums of pieces wait in memory.
+// The code of a part stays in L1 over a chunk, a block's code in L2 over a band, and it is read from beyond that once a band. Sums of pieces wait in
+// memory.
 #include "kernels/conv/panels.h"
 #include "kernels/conv/phase_planes.h"
 #include "kernels/conv/sparse24.h"

@@ -19,15 +19,25 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kSums = 4;  // T1 to T4
+constexpr int64_t kSums = 4;                                                  // T1 to T4
 enum Product : int { kA11, kA12, kS1, kS2, kS3, kS4, kMinusA22, kProducts };  // packed weights
 
 class StrassenConvolution final : public Convolution {
  public:
   StrassenConvolution(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), pixels_(p.h * p.w), pairs_((pixels_ + 1) / 2), in_half_(blocks_of(p.c, loops.lanes) / 2), out_half_(blocks_of(p.k, loops.lanes) / 2),
-        most_steps_(knobs.at("steps")), chunk_(equal_chunk(pairs_, knobs.at("pairs"))), panels_(cut_panels(out_half_, static_cast<int>(knobs.at("vectors")))), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
-    for (int64_t block = 0; block < in_half_; ++block) image_steps_.push_back(block * pixels_ * loops.lanes), sum_steps_.push_back(block * chunk_ * loops.lanes);
+      : problem_(p),
+        end_(end),
+        loops_(loops),
+        pixels_(p.h * p.w),
+        pairs_((pixels_ + 1) / 2),
+        in_half_(blocks_of(p.c, loops.lanes) / 2),
+        out_half_(blocks_of(p.k, loops.lanes) / 2),
+        most_steps_(knobs.at("steps")),
+        chunk_(equal_chunk(pairs_, knobs.at("pairs"))),
+        panels_(cut_panels(out_half_, static_cast<int>(knobs.at("vectors")))),
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+    for (int64_t block = 0; block < in_half_; ++block)
+      image_steps_.push_back(block * pixels_ * loops.lanes), sum_steps_.push_back(block * chunk_ * loops.lanes);
     for (auto& panel : panels_) panel.weights_at = kProducts * panel.first * loops.lanes * half_inputs();
     const auto layout = "strassen v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops.lanes) + " " + p.weights_text();
     weights_ = weights.source.packed<float>(layout, kProducts * half_inputs() * out_half_ * loops.lanes, [&](float* to) { pack(weights.w, to); });
@@ -49,7 +59,8 @@ class StrassenConvolution final : public Convolution {
           sum_inputs(image, chunk, sums, member);
           member.barrier();
           const auto mine = share_of(static_cast<int64_t>(panels_.size()), member);
-          for (int64_t i = mine.begin; i < mine.end; ++i) compute({image, sums, residual ? residual + n * out_image : nullptr, y + n * out_image, buffers}, chunk, panels_[static_cast<size_t>(i)]);
+          for (int64_t i = mine.begin; i < mine.end; ++i)
+            compute({image, sums, residual ? residual + n * out_image : nullptr, y + n * out_image, buffers}, chunk, panels_[static_cast<size_t>(i)]);
         }
     });
   }
@@ -79,9 +90,11 @@ class StrassenConvolution final : public Convolution {
       for (int64_t c = 0; c < inputs; ++c)
         for (int64_t column = 0; column < columns; ++column) {
           const int64_t k = panel.first * lanes + column;
-          const double a11 = at(k, c), a12 = at(k, inputs + c), a21 = at(outputs + k, c), a22 = at(outputs + k, inputs + c), s1 = a21 + a22, s2 = s1 - a11;
+          const double a11 = at(k, c), a12 = at(k, inputs + c), a21 = at(outputs + k, c), a22 = at(outputs + k, inputs + c), s1 = a21 + a22,
+                       s2 = s1 - a11;
           const std::array<double, kProducts> values{a11, a12, s1, s2, a11 - a21, a12 - s2, -a22};
-          for (int64_t product = 0; product < kProducts; ++product) to[panel.weights_at + (product * inputs + c) * columns + column] = static_cast<float>(values[static_cast<size_t>(product)]);
+          for (int64_t product = 0; product < kProducts; ++product)
+            to[panel.weights_at + (product * inputs + c) * columns + column] = static_cast<float>(values[static_cast<size_t>(product)]);
         }
     }
   }
@@ -104,7 +117,8 @@ class StrassenConvolution final : public Convolution {
     const auto blocks = share_of(in_half_, member);
     for (int64_t block = blocks.begin; block < blocks.end; ++block) {
       const float *upper = x + block * pixels_ * lanes, *lower = upper + in_half_ * pixels_ * lanes;
-      const float *b11 = upper + chunk.left * lanes, *b12 = upper + chunk.right * lanes, *b21 = lower + chunk.left * lanes, *b22 = lower + chunk.right * lanes;
+      const float *b11 = upper + chunk.left * lanes, *b12 = upper + chunk.right * lanes, *b21 = lower + chunk.left * lanes,
+                  *b22 = lower + chunk.right * lanes;
       float* t[kSums];
       for (int64_t i = 0; i < kSums; ++i) t[i] = sums + i * sum_floats() + block * chunk_ * lanes;
       subtract(b12, b11, chunk.count, t[0]);
@@ -120,7 +134,9 @@ class StrassenConvolution final : public Convolution {
     const int64_t* steps_at;
   };
   [[nodiscard]] Inputs sum(const Images& images, int64_t i) const { return {images.sums + (i - 1) * sum_floats(), sum_steps_.data()}; }
-  [[nodiscard]] Inputs quarter(const Images& images, bool is_lower, int64_t pixel) const { return {images.x + ((is_lower ? in_half_ * pixels_ : 0) + pixel) * loops_.lanes, image_steps_.data()}; }
+  [[nodiscard]] Inputs quarter(const Images& images, bool is_lower, int64_t pixel) const {
+    return {images.x + ((is_lower ? in_half_ * pixels_ : 0) + pixel) * loops_.lanes, image_steps_.data()};
+  }
 
   /// Where results go, and the buffer that they start from.
   struct Results {
@@ -176,8 +192,10 @@ class StrassenConvolution final : public Convolution {
   }
 
   /// A product on top of a buffer to the image, vectors and pixels from `at` on, complete.
-  void write(const Panel& panel, Product product, const Inputs& inputs, int64_t count, const float* start, const float* bias, const Images& images, int64_t at) const {
-    multiply(panel, product, inputs, count, {images.y + at * loops_.lanes, pixels_ * loops_.lanes, start, bias, images.residual ? ActivationArguments{} : end_.activation});
+  void write(const Panel& panel, Product product, const Inputs& inputs, int64_t count, const float* start, const float* bias, const Images& images,
+             int64_t at) const {
+    multiply(panel, product, inputs, count,
+             {images.y + at * loops_.lanes, pixels_ * loops_.lanes, start, bias, images.residual ? ActivationArguments{} : end_.activation});
     finish(panel, count, images, at);
   }
   void finish(const Panel& panel, int64_t count, const Images& images, int64_t at) const {
@@ -217,12 +235,19 @@ std::vector<KnobRange> knobs(const ConvProblem& p, const VectorLoops&) {
 }
 
 double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
-  constexpr double kSumCycles = 1.5, kOutputCycles = 14, kCallCycles = 60;  // a vector of T; of a pair's outputs of a panel, beyond products; a product
-  const int64_t pairs = (p.h * p.w + 1) / 2, chunk = std::min(knobs.at("pairs"), pairs), in_half = blocks_of(p.c, loops.lanes) / 2, out_half = blocks_of(p.k, loops.lanes) / 2;
-  const double chunks = static_cast<double>(pairs) / static_cast<double>(chunk), panels = static_cast<double>((out_half + knobs.at("vectors") - 1) / knobs.at("vectors"));
-  const double products = kProducts * chunks * (static_cast<double>(in_half * loops.lanes) * panel_cycles(out_half, static_cast<int>(knobs.at("vectors")), chunk, loops) + panels * kCallCycles);
-  const double around = static_cast<double>(pairs) * (kSums * kSumCycles * static_cast<double>(in_half) + kOutputCycles * static_cast<double>(out_half));
-  const double weights = static_cast<double>(kProducts * in_half * out_half * loops.lanes * loops.lanes * 4), input = static_cast<double>(p.c * p.h * p.w * 4);
+  constexpr double kSumCycles = 1.5, kOutputCycles = 14,
+                   kCallCycles = 60;  // a vector of T; of a pair's outputs of a panel, beyond products; a product
+  const int64_t pairs = (p.h * p.w + 1) / 2, chunk = std::min(knobs.at("pairs"), pairs), in_half = blocks_of(p.c, loops.lanes) / 2,
+                out_half = blocks_of(p.k, loops.lanes) / 2;
+  const double chunks = static_cast<double>(pairs) / static_cast<double>(chunk),
+               panels = static_cast<double>((out_half + knobs.at("vectors") - 1) / knobs.at("vectors"));
+  const double products = kProducts * chunks *
+                          (static_cast<double>(in_half * loops.lanes) * panel_cycles(out_half, static_cast<int>(knobs.at("vectors")), chunk, loops) +
+                           panels * kCallCycles);
+  const double around =
+      static_cast<double>(pairs) * (kSums * kSumCycles * static_cast<double>(in_half) + kOutputCycles * static_cast<double>(out_half));
+  const double weights = static_cast<double>(kProducts * in_half * out_half * loops.lanes * loops.lanes * 4),
+               input = static_cast<double>(p.c * p.h * p.w * 4);
   const double bytes = std::ceil(chunks) * weights + input;
   return static_cast<double>(p.n) * (std::max(products, bytes / kBytesPerCycle) + around);
 }
@@ -241,17 +266,24 @@ Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
 
 KnobEffect effect(const ConvProblem& p, const VectorLoops& loops, const Knobs& knobs) {
   const int64_t in_half = blocks_of(p.c, loops.lanes) / 2;
-  return {std::min(knobs.at("vectors"), blocks_of(p.k, loops.lanes) / 2), equal_chunk((p.h * p.w + 1) / 2, knobs.at("pairs")), (in_half + knobs.at("steps") - 1) / knobs.at("steps")};
+  return {std::min(knobs.at("vectors"), blocks_of(p.k, loops.lanes) / 2), equal_chunk((p.h * p.w + 1) / 2, knobs.at("pairs")),
+          (in_half + knobs.at("steps") - 1) / knobs.at("steps")};
 }
 
 }  // namespace
 
 extern const ConvImplementation k_conv_strassen;
 const ConvImplementation k_conv_strassen{
-    "strassen", "1x1 by Strassen's algorithm: 7 products of quarters instead of 8", reason_against, knobs, usual, estimate,
+    "strassen",
+    "1x1 by Strassen's algorithm: 7 products of quarters instead of 8",
+    reason_against,
+    knobs,
+    usual,
+    estimate,
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<StrassenConvolution>(p, w, end, knobs, loops);
     },
-    /*is_measured_only=*/true, effect};
+    /*is_measured_only=*/true,
+    effect};
 
 }  // namespace scissionlite::kernels

@@ -18,8 +18,16 @@ constexpr int64_t kPhases = 4;
 /// What follows from a problem and m.
 struct Sizes {
   Sizes(const ConvProblem& p, int64_t m_, int64_t lanes)
-      : m(m_), taps((std::max(p.kernel_h, p.kernel_w) + 1) / 2), edge(m + taps - 1), frequencies(edge * edge), inputs(kPhases * p.c), in_blocks(blocks_of(inputs, lanes)), out_blocks(blocks_of(p.k, lanes)),
-        across((p.out_w() + m - 1) / m), down((p.out_h() + m - 1) / m), columns(across * m + taps - 1) {}
+      : m(m_),
+        taps((std::max(p.kernel_h, p.kernel_w) + 1) / 2),
+        edge(m + taps - 1),
+        frequencies(edge * edge),
+        inputs(kPhases * p.c),
+        in_blocks(blocks_of(inputs, lanes)),
+        out_blocks(blocks_of(p.k, lanes)),
+        across((p.out_w() + m - 1) / m),
+        down((p.out_h() + m - 1) / m),
+        columns(across * m + taps - 1) {}
   int64_t m, taps, edge, frequencies;
   int64_t inputs, in_blocks, out_blocks;  // inputs: channels of all phases
   int64_t across, down;                   // tiles
@@ -29,11 +37,18 @@ struct Sizes {
 class WinogradImage final : public Convolution {
  public:
   WinogradImage(const ConvProblem& p, const ConvWeights& weights, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops)
-      : problem_(p), end_(end), loops_(loops), s_(p, knobs.at("m"), loops.lanes), panels_(cut_panels(s_.out_blocks, static_cast<int>(knobs.at("vectors")))),
-        chunk_(equal_chunk(s_.across, knobs.at("tiles"))), bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
+      : problem_(p),
+        end_(end),
+        loops_(loops),
+        s_(p, knobs.at("m"), loops.lanes),
+        panels_(cut_panels(s_.out_blocks, static_cast<int>(knobs.at("vectors")))),
+        chunk_(equal_chunk(s_.across, knobs.at("tiles"))),
+        bias_(padded_bias(weights.bias, p.k, loops.lanes)) {
     for (auto& panel : panels_) panel.weights_at = panel.first * loops.lanes * s_.inputs * s_.frequencies;
-    const auto layout = "winograd_image m" + std::to_string(s_.m) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops.lanes) + " " + p.weights_text();
-    weights_ = weights.source.packed<float>(layout, s_.frequencies * s_.inputs * s_.out_blocks * loops.lanes, [&](float* to) { pack(weights.w, to); });
+    const auto layout = "winograd_image m" + std::to_string(s_.m) + " v" + std::to_string(panels_[0].vectors) + " l" + std::to_string(loops.lanes) +
+                        " " + p.weights_text();
+    weights_ =
+        weights.source.packed<float>(layout, s_.frequencies * s_.inputs * s_.out_blocks * loops.lanes, [&](float* to) { pack(weights.w, to); });
   }
 
   [[nodiscard]] bool takes_plain_input() const override { return true; }
@@ -66,8 +81,12 @@ class WinogradImage final : public Convolution {
  private:
   [[nodiscard]] int64_t phase_block() const { return s_.edge * s_.columns * loops_.lanes; }  // (rows of a tile, columns, lanes)
   [[nodiscard]] int64_t phase_floats() const { return s_.in_blocks * phase_block(); }
-  [[nodiscard]] int64_t transformed_floats() const { return s_.frequencies * chunk_ * s_.in_blocks * loops_.lanes; }  // (frequency, tile, in blocks, lanes)
-  [[nodiscard]] int64_t product_floats() const { return s_.frequencies * panels_[0].vectors * chunk_ * loops_.lanes; }  // (frequency, vector, tile, lanes)
+  [[nodiscard]] int64_t transformed_floats() const {
+    return s_.frequencies * chunk_ * s_.in_blocks * loops_.lanes;
+  }  // (frequency, tile, in blocks, lanes)
+  [[nodiscard]] int64_t product_floats() const {
+    return s_.frequencies * panels_[0].vectors * chunk_ * loops_.lanes;
+  }  // (frequency, vector, tile, lanes)
 
   /// Panel by panel: (frequency, phases of channels, vectors, lanes).
   void pack(const float* w, float* to) const {
@@ -81,7 +100,8 @@ class WinogradImage final : public Convolution {
           phase_of_kernel(w + (k * problem_.c + input / kPhases) * area, input % kPhases / 2, input % 2, phase);
           transform_weights(g, phase.data(), u, static_cast<int>(s_.taps));
           for (int64_t f = 0; f < s_.frequencies; ++f)
-            to[panel.weights_at + ((f * s_.inputs + input) * panel.vectors) * lanes + k - panel.first * lanes] = static_cast<float>(u[static_cast<size_t>(f)]);
+            to[panel.weights_at + ((f * s_.inputs + input) * panel.vectors) * lanes + k - panel.first * lanes] =
+                static_cast<float>(u[static_cast<size_t>(f)]);
         }
   }
   void phase_of_kernel(const float* w, int64_t row_parity, int64_t column_parity, std::vector<float>& phase) const {
@@ -208,8 +228,11 @@ double estimate(const ConvProblem& p, const VectorLoops& loops, const Knobs& kno
   constexpr double kTransformCycles = 7, kCallCycles = 30;  // a transformed vector, its loads and stores included; one product of a panel
   const Sizes s(p, knobs.at("m"), loops.lanes);
   const int64_t tiles = std::min(knobs.at("tiles"), s.across);
-  const double chunks = static_cast<double>(s.across) / static_cast<double>(tiles), panels = static_cast<double>((s.out_blocks + knobs.at("vectors") - 1) / knobs.at("vectors"));
-  const double products = static_cast<double>(s.frequencies) * chunks * (static_cast<double>(s.inputs) * panel_cycles(s.out_blocks, static_cast<int>(knobs.at("vectors")), tiles, loops) + panels * kCallCycles);
+  const double chunks = static_cast<double>(s.across) / static_cast<double>(tiles),
+               panels = static_cast<double>((s.out_blocks + knobs.at("vectors") - 1) / knobs.at("vectors"));
+  const double products =
+      static_cast<double>(s.frequencies) * chunks *
+      (static_cast<double>(s.inputs) * panel_cycles(s.out_blocks, static_cast<int>(knobs.at("vectors")), tiles, loops) + panels * kCallCycles);
   const double transforms = static_cast<double>(s.frequencies * s.across * (s.in_blocks + s.out_blocks)) * kTransformCycles;
   return static_cast<double>(p.n * s.down) * (products + transforms);
 }
@@ -228,10 +251,18 @@ Knobs usual(const ConvProblem& p, const VectorLoops& loops) {
 
 extern const ConvImplementation k_conv_winograd_image;
 const ConvImplementation k_conv_winograd_image{
-    "winograd_image", "Winograd's minimal filtering of a plain image's phases: 5x5 to 8x8 kernels of stride 2", reason_against, knobs, usual, estimate,
+    "winograd_image",
+    "Winograd's minimal filtering of a plain image's phases: 5x5 to 8x8 kernels of stride 2",
+    reason_against,
+    knobs,
+    usual,
+    estimate,
     [](const ConvProblem& p, const ConvWeights& w, const ConvEnd& end, const Knobs& knobs, const VectorLoops& loops) -> std::unique_ptr<Convolution> {
       return std::make_unique<WinogradImage>(p, w, end, knobs, loops);
     },
-    /*is_measured_only=*/false, /*effect=*/nullptr, /*can=*/nullptr, /*takes_plain_input=*/true};
+    /*is_measured_only=*/false,
+    /*effect=*/nullptr,
+    /*can=*/nullptr,
+    /*takes_plain_input=*/true};
 
 }  // namespace scissionlite::kernels

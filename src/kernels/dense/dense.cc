@@ -13,7 +13,8 @@ Dense::Dense(int64_t k, int64_t n, const Weights& weights, const ActivationArgum
   for (int64_t i = 0; i < k; i += inputs) steps_.push_back(i);
   panels_ = cut_panels(blocks_of(n, lanes), kMostPanelVectors);  // m is 1 in most cases: many chains of sums at once
   for (auto& panel : panels_) panel.weights_at = panel.first * lanes * k;
-  const auto layout = "dense l" + std::to_string(lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  const auto layout = "dense l" + std::to_string(lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) +
+                      " c" + std::to_string(weights.column);
   weights_ = weights.source.packed<float>(layout, k * round_up(n, lanes), [&](float* to) { pack(weights, to); });
 }
 
@@ -25,7 +26,8 @@ void Dense::pack(const Weights& weights, float* packed) const {
     constexpr int64_t kStrip = 64;  // rows at a time, so that neither side of the transposition leaves L1
     for (int64_t first = 0; first < k; first += kStrip)
       for (int64_t j = 0; j < filled; ++j)
-        for (int64_t i = first; i < std::min(k, first + kStrip); ++i) to[i * columns + j] = weights.w[i * weights.row + (panel.first * lanes + j) * weights.column];
+        for (int64_t i = first; i < std::min(k, first + kStrip); ++i)
+          to[i * columns + j] = weights.w[i * weights.row + (panel.first * lanes + j) * weights.column];
   }
 }
 

@@ -7,10 +7,19 @@
 
 namespace scissionlite::kernels {
 
-TwoFourDense::TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops, Precision precision)
-    : k_(k), n_(n), layout_{n, k, loops.lanes, precision == Precision::kBf16}, activation_(activation), loops_(loops), bias_(padded_bias(weights.bias, n, loops.lanes)) {
-  const auto text = std::string("dense sparse24 ") + (layout_.is_bf16 ? "bf16 l" : "l") + std::to_string(loops.lanes) + " k" + std::to_string(k) + " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
-  weights_ = weights.source.packed<float>(text, layout_.floats(), [&](float* to) { pack_strips({weights.w, n, k, weights.column, weights.row}, layout_, to); });
+TwoFourDense::TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops,
+                           Precision precision)
+    : k_(k),
+      n_(n),
+      layout_{n, k, loops.lanes, precision == Precision::kBf16},
+      activation_(activation),
+      loops_(loops),
+      bias_(padded_bias(weights.bias, n, loops.lanes)) {
+  const auto text = std::string("dense sparse24 ") + (layout_.is_bf16 ? "bf16 l" : "l") + std::to_string(loops.lanes) + " k" + std::to_string(k) +
+                    " n" + std::to_string(n) + " r" + std::to_string(weights.row) + " c" + std::to_string(weights.column);
+  weights_ = weights.source.packed<float>(text, layout_.floats(), [&](float* to) {
+    pack_strips({weights.w, n, k, weights.column, weights.row}, layout_, to);
+  });
 }
 
 void TwoFourDense::run_block(int64_t block, const float* x, const float* rest, int rows, float* y) const {

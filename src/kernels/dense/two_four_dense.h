@@ -12,7 +12,8 @@ namespace scissionlite::kernels {
 /// Immutable. Reads w once for each kMostTwoFourRows rows of x.
 class TwoFourDense {
  public:
-  TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops, Precision precision = Precision::kF32);
+  TwoFourDense(int64_t k, int64_t n, const Dense::Weights& weights, const ActivationArguments& activation, const VectorLoops& loops,
+               Precision precision = Precision::kF32);
   /// Whether it is faster than Dense for m rows: more of them are bound by multiply-adds, of which it saves none.
   [[nodiscard]] static bool pays(int64_t m, const VectorLoops& loops) { return loops.lanes > 4 && m <= kMostTwoFourRows; }
   void run(const float* x, int64_t m, float* y, int threads) const;

@@ -13,7 +13,9 @@ namespace scissionlite::kernels {
 constexpr float kNoBound = std::numeric_limits<float>::infinity();
 /// Activations that kernels compute: none, and clips.
 [[nodiscard]] inline bool is_clip(const ActivationArguments& f) { return f.kind <= ActivationKind::kClip; }
-[[nodiscard]] inline float low_of(const ActivationArguments& f) { return f.kind == ActivationKind::kRelu ? 0.F : f.kind == ActivationKind::kClip ? f.alpha : -kNoBound; }
+[[nodiscard]] inline float low_of(const ActivationArguments& f) {
+  return f.kind == ActivationKind::kRelu ? 0.F : f.kind == ActivationKind::kClip ? f.alpha : -kNoBound;
+}
 [[nodiscard]] inline float high_of(const ActivationArguments& f) { return f.kind == ActivationKind::kClip ? f.beta : kNoBound; }
 
 /// Chunks of about `steps` times `step` rows; none is shorter than a step where there are so many rows: a rest joins the last one.

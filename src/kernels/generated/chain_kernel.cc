@@ -11,14 +11,22 @@ namespace {
 class GeneratedChain final : public Convolution {
  public:
   GeneratedChain(const ChainProblem& chain, ChainPlan plan, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops)
-      : plan_(std::move(plan)), kernel_(std::move(kernel)), loops_(loops), filter_end_(chain.depthwise.activation), end_(chain.project->activation),
-        filter_bias_(round_up(plan_.depthwise.k, loops.lanes)), bias_(round_up(plan_.pointwise.k, loops.lanes)), bands_(cut_rows(plan_.depthwise.out_h(), plan_.knob("filter_y"), plan_.knob("rows") / plan_.knob("filter_y"))) {
+      : plan_(std::move(plan)),
+        kernel_(std::move(kernel)),
+        loops_(loops),
+        filter_end_(chain.depthwise.activation),
+        end_(chain.project->activation),
+        filter_bias_(round_up(plan_.depthwise.k, loops.lanes)),
+        bias_(round_up(plan_.pointwise.k, loops.lanes)),
+        bands_(cut_rows(plan_.depthwise.out_h(), plan_.knob("filter_y"), plan_.knob("rows") / plan_.knob("filter_y"))) {
     const auto& d = plan_.depthwise;
     const auto second = plan_.second();
     const auto &filter = chain.depthwise.weights, &weights = chain.project->weights;
     const int64_t taps = d.kernel_h * d.kernel_w, lanes = loops.lanes;
-    filter_weights_ = filter.source.packed<float>(plan_.plan().identity() + " depthwise", plan_.blocks() * taps * lanes, [&](float* to) { pack_depthwise(d.c, taps, lanes, filter.w, to); });
-    weights_ = weights.source.packed<float>(plan_.plan().identity() + " pointwise", packed_kernel_floats(second), [&](float* to) { pack_for_kernel(second, weights.w, to); });
+    filter_weights_ = filter.source.packed<float>(plan_.plan().identity() + " depthwise", plan_.blocks() * taps * lanes,
+                                                  [&](float* to) { pack_depthwise(d.c, taps, lanes, filter.w, to); });
+    weights_ = weights.source.packed<float>(plan_.plan().identity() + " pointwise", packed_kernel_floats(second),
+                                            [&](float* to) { pack_for_kernel(second, weights.w, to); });
     if (filter.bias) std::copy_n(filter.bias, d.k, filter_bias_.data());
     if (weights.bias) std::copy_n(weights.bias, plan_.pointwise.k, bias_.data());
   }
@@ -40,7 +48,13 @@ class GeneratedChain final : public Convolution {
  private:
   void compute(Range band, const float* x, const float* residual, float* y) const {
     const int64_t parts = plan_.knob("split"), blocks = plan_.blocks();
-    ChainCall call{.x = x, .filter_w = filter_weights_.data(), .filter_bias = filter_bias_.data(), .w = weights_.data(), .bias = bias_.data(), .residual = residual, .y = y};
+    ChainCall call{.x = x,
+                   .filter_w = filter_weights_.data(),
+                   .filter_bias = filter_bias_.data(),
+                   .w = weights_.data(),
+                   .bias = bias_.data(),
+                   .residual = residual,
+                   .y = y};
     call.filter_low = low_of(filter_end_), call.filter_high = high_of(filter_end_);
     call.row = band.begin, call.rows = band.end - band.begin;
     for (int64_t part = 0; part < parts; ++part) {
@@ -67,9 +81,12 @@ class GeneratedChain final : public Convolution {
 
 }  // namespace
 
-std::unique_ptr<Convolution> make_generated_chain(const ChainProblem& chain, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops) {
+std::unique_ptr<Convolution> make_generated_chain(const ChainProblem& chain, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel,
+                                                  const VectorLoops& loops) {
   const KernelPlan plan{generated_problem(chain), knobs, target_of(loops)};
-  if (plan.problem.empty()) throw InvalidArgument("[kernels] no generated kernel computes a chain around " + chain.depthwise.problem.text() + ": it takes a depthwise and a 1x1 convolution, and activations that clip");
+  if (plan.problem.empty())
+    throw InvalidArgument("[kernels] no generated kernel computes a chain around " + chain.depthwise.problem.text() +
+                          ": it takes a depthwise and a 1x1 convolution, and activations that clip");
   check_identity(*kernel, plan);
   return std::make_unique<GeneratedChain>(chain, chain_plan(plan), std::move(kernel), loops);
 }

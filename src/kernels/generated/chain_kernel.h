@@ -7,6 +7,7 @@
 namespace scissionlite::kernels {
 
 /// x, residual and y are blocked. @throws InvalidArgument when the kernel is of another plan than the chain's with these knobs.
-[[nodiscard]] std::unique_ptr<Convolution> make_generated_chain(const ChainProblem& chain, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops);
+[[nodiscard]] std::unique_ptr<Convolution> make_generated_chain(const ChainProblem& chain, const Knobs& knobs,
+                                                                std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops);
 
 }  // namespace scissionlite::kernels

@@ -11,12 +11,15 @@ namespace {
 constexpr const char* kPrefix = "chain ";
 constexpr const char* kSeparator = " + ";
 
-std::string text_of_pair(const ConvProblem& depthwise, const ConvProblem& pointwise) { return kPrefix + depthwise.text() + kSeparator + pointwise.text(); }
+std::string text_of_pair(const ConvProblem& depthwise, const ConvProblem& pointwise) {
+  return kPrefix + depthwise.text() + kSeparator + pointwise.text();
+}
 
 ChainPlan parse(const std::string& problem) {
   const std::string prefix = kPrefix, separator = kSeparator;
   const auto at = problem.find(separator);
-  if (problem.compare(0, prefix.size(), prefix) != 0 || at == std::string::npos) throw InvalidArgument("[kernels] '" + problem + "': expected 'chain conv ... + conv ...', a depthwise and a 1x1 convolution");
+  if (problem.compare(0, prefix.size(), prefix) != 0 || at == std::string::npos)
+    throw InvalidArgument("[kernels] '" + problem + "': expected 'chain conv ... + conv ...', a depthwise and a 1x1 convolution");
   return {parse_problem(problem.substr(prefix.size(), at - prefix.size())), parse_problem(problem.substr(at + separator.size())), {}, ""};
 }
 
@@ -24,24 +27,26 @@ std::string reason_against(const std::string& problem) {
   const auto [d, p, knobs, target] = parse(problem);
   if (!d.is_depthwise()) return "the first convolution is not depthwise";
   if (!p.is_pointwise()) return "the second convolution is not 1x1 of stride 1 and one group";
-  return p.n == d.n && p.c == d.k && p.h == d.out_h() && p.w == d.out_w() ? "" : "the second convolution reads another image than the first one makes";
+  return p.n == d.n && p.c == d.k && p.h == d.out_h() && p.w == d.out_w() ? ""
+                                                                          : "the second convolution reads another image than the first one makes";
 }
 
 std::vector<KnobRange> knobs_of(const std::string& problem, int64_t lanes) {
   const auto [d, p, none, target] = parse(problem);
   const int64_t blocks = blocks_of(d.k, lanes), width = d.out_w(), height = d.out_h();
-  return {{"rows", up_to({1, 2, 3, 4, 7, 8, 14, 16, 28, 56}, height)},            // of a band, in steps of filter_y
-          {"tile_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, width)},             // pixels of the 1x1's register tile
-          {"vectors", divisors(blocks_of(p.k, lanes), kMostPanelBlocks)},         // times these
-          {"filter_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, width)},           // the depthwise convolution's register tile
+  return {{"rows", up_to({1, 2, 3, 4, 7, 8, 14, 16, 28, 56}, height)},     // of a band, in steps of filter_y
+          {"tile_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, width)},      // pixels of the 1x1's register tile
+          {"vectors", divisors(blocks_of(p.k, lanes), kMostPanelBlocks)},  // times these
+          {"filter_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, width)},    // the depthwise convolution's register tile
           {"filter_y", up_to({1, 2, 4}, height)},
-          {"order", {0, 1}},                                                      // of a band: 0 panels of weights outside, 1 rows outside
-          {"unroll", up_to({1, 2, 4, 8, 16}, lanes)},                             // of input channels
-          {"split", up_to({1, 2, 4, 8}, blocks)}};                                // parts of what lies between, one after the other
+          {"order", {0, 1}},                           // of a band: 0 panels of weights outside, 1 rows outside
+          {"unroll", up_to({1, 2, 4, 8, 16}, lanes)},  // of input channels
+          {"split", up_to({1, 2, 4, 8}, blocks)}};     // parts of what lies between, one after the other
 }
 
 Knobs usual(const std::string& problem, int64_t lanes) {
-  return largest_up_to(knobs_of(problem, lanes), {{"rows", 4}, {"tile_x", 7}, {"vectors", 2}, {"filter_x", 7}, {"filter_y", 1}, {"order", 0}, {"unroll", lanes}, {"split", 1}});
+  return largest_up_to(knobs_of(problem, lanes),
+                       {{"rows", 4}, {"tile_x", 7}, {"vectors", 2}, {"filter_x", 7}, {"filter_y", 1}, {"order", 0}, {"unroll", lanes}, {"split", 1}});
 }
 
 std::string reason_against_knobs(const KernelPlan& generic) {

@@ -48,7 +48,9 @@ ConvPlan conv_plan(const KernelPlan& plan) { return {parse_problem(plan.problem)
 
 int64_t step_inputs(const ConvPlan& plan) { return plan.in_blocks() == 1 ? plan.problem.c : plan.lanes(); }
 
-std::string reason_against_generating(const ConvProblem& p) { return p.groups == 1 || p.is_depthwise() ? "" : "groups of several channels are not generated"; }
+std::string reason_against_generating(const ConvProblem& p) {
+  return p.groups == 1 || p.is_depthwise() ? "" : "groups of several channels are not generated";
+}
 
 std::string ConvPlan::reason_against() const {
   if (auto reason = reason_against_generating(problem); !reason.empty()) return reason;
@@ -58,10 +60,12 @@ std::string ConvPlan::reason_against() const {
 
 std::string ConvPlan::reason_against_knobs() const {
   if (auto reason = reason_against_tile(knob("tile_x") * knob("vectors") * knob("tile_y"), lanes()); !reason.empty()) return reason;
-  if (knob("tile_x") > run_width()) return "tile_x=" + std::to_string(knob("tile_x")) + " is more than the " + std::to_string(run_width()) + " outputs of a run";
+  if (knob("tile_x") > run_width())
+    return "tile_x=" + std::to_string(knob("tile_x")) + " is more than the " + std::to_string(run_width()) + " outputs of a run";
   if (is_depthwise()) return knob("tile_y") > rows() ? "tile_y is more than the image's rows" : "";
   if (knob("tile_y") != 1) return "tile_y is of depthwise kernels only";
-  if (knob("order") == 0 && knob("algorithm") == kGeneratedIm2col) return "im2col makes columns of a row for all panels: order=0 would make them again for each";
+  if (knob("order") == 0 && knob("algorithm") == kGeneratedIm2col)
+    return "im2col makes columns of a row for all panels: order=0 would make them again for each";
   if (knob("order") == 1 && winograd_edge()) return "Winograd's panels are outside";
   if (knob("split") > 1 && winograd_edge()) return "split is not of Winograd";
   if (knob("split") > 1 && run_width() % knob("tile_x") != 0) return "split needs a tile_x that divides the outputs of a run";
@@ -75,15 +79,17 @@ std::vector<KnobRange> generated_knobs(const ConvProblem& p, int64_t lanes) {
           {"tile_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, p.keeps_pixels() ? p.out_h() * p.out_w() : p.out_w())},
           {"vectors", divisors(blocks, kMostPanelBlocks)},
           {"tile_y", is_depthwise ? up_to({1, 2, 4}, p.out_h()) : std::vector<int64_t>{1}},
-          {"rows", {1, 2, 4, 8, 16, 32, 64}},   // steps of a call: of row_step
+          {"rows", {1, 2, 4, 8, 16, 32, 64}},                                                     // steps of a call: of row_step
           {"panels", is_depthwise ? std::vector<int64_t>{1} : std::vector<int64_t>{1, 4, 1024}},  // of a call; 1024: all
-          {"order", is_depthwise ? std::vector<int64_t>{0} : std::vector<int64_t>{0, 1}},  // within a call: 0 panels outside, 1 rows outside
+          {"order", is_depthwise ? std::vector<int64_t>{0} : std::vector<int64_t>{0, 1}},         // within a call: 0 panels outside, 1 rows outside
           {"unroll", up_to({1, 2, 4, 8, 16}, is_depthwise ? 1 : lanes)},
           {"split", up_to({1, 2, 4}, in_blocks)}};  // parts of the input channels, one after the other
 }
 
 Knobs usual_generated_knobs(const ConvProblem& p, int64_t lanes) {
-  return largest_up_to(generated_knobs(p, lanes), {{"vectors", 2}, {"tile_x", p.is_depthwise() ? 4 : 6}, {"tile_y", 2}, {"rows", 8}, {"panels", p.is_depthwise() ? 1 : 1024}, {"unroll", lanes}});
+  return largest_up_to(
+      generated_knobs(p, lanes),
+      {{"vectors", 2}, {"tile_x", p.is_depthwise() ? 4 : 6}, {"tile_y", 2}, {"rows", 8}, {"panels", p.is_depthwise() ? 1 : 1024}, {"unroll", lanes}});
 }
 
 int64_t packed_kernel_floats(const ConvPlan& plan) {
@@ -95,7 +101,8 @@ int64_t packed_kernel_floats(const ConvPlan& plan) {
 
 void pack_for_kernel(const ConvPlan& plan, const float* weights, float* to) {
   const auto& p = plan.problem;
-  const int64_t lanes = plan.lanes(), taps = p.kernel_h * p.kernel_w, vectors = plan.knob("vectors"), in_blocks = plan.in_blocks(), m = plan.winograd_edge();
+  const int64_t lanes = plan.lanes(), taps = p.kernel_h * p.kernel_w, vectors = plan.knob("vectors"), in_blocks = plan.in_blocks(),
+                m = plan.winograd_edge();
   if (plan.is_depthwise()) return pack_depthwise(p.c, taps, lanes, weights, to);
   const int64_t inputs = m ? lanes : step_inputs(plan), points = m ? (m + 2) * (m + 2) : taps, width = vectors * lanes;
   const auto g = m ? weight_transform(m) : std::vector<std::array<double, kMostWinogradTaps>>{};

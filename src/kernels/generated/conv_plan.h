@@ -11,7 +11,14 @@
 namespace scissionlite::kernels {
 
 /// Values of the knob "algorithm"; Winograd's are the edge of a tile.
-enum GeneratedAlgorithm : int64_t { kGeneratedDirect = 0, kGeneratedIm2col = 1, kGeneratedWinograd2 = 2, kGeneratedDepthwise = 3, kGeneratedWinograd4 = 4, kGeneratedWinograd6 = 6 };
+enum GeneratedAlgorithm : int64_t {
+  kGeneratedDirect = 0,
+  kGeneratedIm2col = 1,
+  kGeneratedWinograd2 = 2,
+  kGeneratedDepthwise = 3,
+  kGeneratedWinograd4 = 4,
+  kGeneratedWinograd6 = 6
+};
 
 struct ConvPlan {
   ConvProblem problem;
@@ -49,7 +56,7 @@ struct ConvPlan {
 /// y = clip(bias + residual + convolution, low, high) at rows [row, row + rows) of panels [panel, panel + panels), from input blocks
 /// [block, block + blocks): of several calls for parts of the input, all but the first add to y, given as the residual.
 struct ConvCall {
-  const float* x = nullptr;         // pixel 0 of row x_row of the kernel's first input block
+  const float* x = nullptr;  // pixel 0 of row x_row of the kernel's first input block
   int64_t x_row = 0, x_block = 0, x_block_stride = 0;
   const float* w = nullptr;         // as pack_for_kernel packs them
   const float* bias = nullptr;      // (blocks, lanes), never null

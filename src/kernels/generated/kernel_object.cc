@@ -40,7 +40,8 @@ KernelObject::KernelObject(std::string_view bytes, const std::string& where) : f
   if (handle_) dlclose(handle_);
   close(file_);
   if (!refusal.empty()) throw InvalidArgument("[kernels] '" + where + "' is no kernel for this machine: " + refusal);
-  throw InvalidArgument("[kernels] '" + where + "' is a shared object, but no kernel: it lacks '" + (identity ? kKernelSymbol : kKernelIdentitySymbol) + "'");
+  throw InvalidArgument("[kernels] '" + where + "' is a shared object, but no kernel: it lacks '" +
+                        (identity ? kKernelSymbol : kKernelIdentitySymbol) + "'");
 }
 
 KernelObject::~KernelObject() {

@@ -1,7 +1,8 @@
 // A generated kernel as a shared object with a plain C interface, which needs nothing but the C library.
 //
-// It exports `scissionlite_kernel`, a function of its kind's call structure (ConvCall, ChainCall, PoolCall, StripCall), and `scissionlite_kernel_identity`, the text that says what it computes:
-// an object of another convolution, configuration, instruction set or version of the interface is refused.
+// It exports `scissionlite_kernel`, a function of its kind's call structure (ConvCall, ChainCall, PoolCall, StripCall), and
+// `scissionlite_kernel_identity`, the text that says what it computes: an object of another convolution, configuration, instruction set or version of
+// the interface is refused.
 #pragma once
 
 #include <cstdint>

@@ -59,7 +59,9 @@ const KernelKind& kernel_kind_of(const std::string& problem) {
 
 int64_t KernelPlan::lanes() const { return lanes_of_target(target); }
 
-std::string KernelPlan::identity() const { return "scissionlite.kernel/" + std::to_string(kKernelInterface) + " " + target + " " + problem + " " + describe("generated", knobs); }
+std::string KernelPlan::identity() const {
+  return "scissionlite.kernel/" + std::to_string(kKernelInterface) + " " + target + " " + problem + " " + describe("generated", knobs);
+}
 
 std::string KernelPlan::reason_against() const {
   const auto& kind = kernel_kind_of(problem);
@@ -95,7 +97,8 @@ std::string reason_against_values(const Knobs& knobs, const std::vector<KnobRang
   for (const auto& range : ranges) {
     const auto it = knobs.find(range.name);
     if (it == knobs.end()) return "knob '" + range.name + "' is missing";
-    if (std::find(range.values.begin(), range.values.end(), it->second) == range.values.end()) return "knob " + range.name + "=" + std::to_string(it->second) + " is not a value it has for " + problem;
+    if (std::find(range.values.begin(), range.values.end(), it->second) == range.values.end())
+      return "knob " + range.name + "=" + std::to_string(it->second) + " is not a value it has for " + problem;
   }
   return "";
 }

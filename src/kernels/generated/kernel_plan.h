@@ -1,9 +1,9 @@
 // Kernels made to order: what one computes and how, of any kind. A kind is a line of kernel_kinds.inc.
 //
 // What lives here: plans (this file), which each kind's own file turns into sizes, packed weights and cuts of the work (conv_plan.h,
-// chain_plan.h, pool_plan.h, strip_plan.h); the objects that plans become (kernel_object.h); those that this process has (kernel_store.h); and what runs
-// them as a chain, a pooling or a strip (chain_kernel.h, pool_kernel.h, strip_kernel.h; convolutions are the row `generated` of conv.inc). The generator and the
-// engine both read the plans, so that they agree.
+// chain_plan.h, pool_plan.h, strip_plan.h); the objects that plans become (kernel_object.h); those that this process has (kernel_store.h); and what
+// runs them as a chain, a pooling or a strip (chain_kernel.h, pool_kernel.h, strip_kernel.h; convolutions are the row `generated` of conv.inc). The
+// generator and the engine both read the plans, so that they agree.
 #pragma once
 
 #include "kernels/conv/conv.h"
@@ -13,7 +13,7 @@ namespace scissionlite::kernels {
 struct KernelPlan {
   std::string problem;  // "conv mb1ic64...", "chain conv ... + conv ...", "pool max mb1ic64...", "strip mb1ic64...; Mul %0 %1"
   Knobs knobs;
-  std::string target;   // "x86-64-avx2": architecture and VectorLoops::isa
+  std::string target;  // "x86-64-avx2": architecture and VectorLoops::isa
 
   [[nodiscard]] int64_t lanes() const;
   [[nodiscard]] int64_t knob(const std::string& name) const { return knobs.at(name); }

@@ -8,7 +8,7 @@ namespace {
 struct Kernels {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<const KernelObject>> known;  // by identity
-  std::map<std::string, int> by_problem;                            // target and problem
+  std::map<std::string, int> by_problem;                             // target and problem
   KernelMaker maker;
 };
 Kernels& kernels() {
@@ -49,14 +49,17 @@ std::shared_ptr<const KernelObject> kernel_of(const KernelPlan& plan) {
     if (const auto it = kernels().known.find(plan.identity()); it != kernels().known.end()) return it->second;
     maker = kernels().maker;
   }
-  if (!maker) throw Unsupported("[kernels] there is no kernel '" + plan.identity() + "'; give the tuning database that has it, or make it with `scissionlite tune --generate`");
+  if (!maker)
+    throw Unsupported("[kernels] there is no kernel '" + plan.identity() +
+                      "'; give the tuning database that has it, or make it with `scissionlite tune --generate`");
   auto kernel = maker(plan);
   offer_kernel(kernel);
   return kernel;
 }
 
 void check_identity(const KernelObject& kernel, const KernelPlan& plan) {
-  if (kernel.identity() != plan.identity()) throw InvalidArgument("[kernels] the kernel is '" + kernel.identity() + "', but '" + plan.identity() + "' was expected");
+  if (kernel.identity() != plan.identity())
+    throw InvalidArgument("[kernels] the kernel is '" + kernel.identity() + "', but '" + plan.identity() + "' was expected");
 }
 
 }  // namespace scissionlite::kernels

@@ -17,8 +17,8 @@ std::vector<KnobRange> knobs_of(const std::string& problem, int64_t) {
   const auto p = parse_pool(problem);
   return {{"tile_x", up_to({1, 2, 3, 4, 5, 6, 7, 8, 12, 14}, p.out_w)},  // the register tile
           {"tile_y", up_to({1, 2, 4}, p.out_h)},
-          {"steps", {1, 2}},              // 1: windows at once; 2: their columns first, which neighbours share, then rows of these
-          {"rows", {4, 16, 64, 1024}}};   // of a call, in steps of tile_y
+          {"steps", {1, 2}},             // 1: windows at once; 2: their columns first, which neighbours share, then rows of these
+          {"rows", {4, 16, 64, 1024}}};  // of a call, in steps of tile_y
 }
 
 /// Of a register tile.
@@ -55,7 +55,8 @@ bool reaches_outside(int64_t before, int64_t size, int64_t out, int64_t stride, 
 
 bool PoolPlan::has_border() const {
   const auto& p = problem;
-  return reaches_outside(p.top, p.h, p.out_h, p.stride_h, p.kernel_h, p.dilation_h) || reaches_outside(p.left, p.w, p.out_w, p.stride_w, p.kernel_w, p.dilation_w);
+  return reaches_outside(p.top, p.h, p.out_h, p.stride_h, p.kernel_h, p.dilation_h) ||
+         reaches_outside(p.left, p.w, p.out_w, p.stride_w, p.kernel_w, p.dilation_w);
 }
 
 PoolPlan pool_plan(const KernelPlan& plan) { return {parse_pool(plan.problem), plan.knobs, plan.target}; }

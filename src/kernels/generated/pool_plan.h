@@ -21,10 +21,10 @@ struct PoolPlan {
 /// What a call of a kernel is given; generate/shim_pool.cc writes the same structure in C. It computes rows [row, row + rows) of `planes`
 /// planes, which lie one behind the other.
 struct PoolCall {
-  const float* x = nullptr;            // of the first plane: (h, w, lanes)
-  const float* row_scale = nullptr;    // (out_h): a mean is the sum times these two
-  const float* column_scale = nullptr; // (out_w)
-  float* y = nullptr;                  // of the first plane: (out_h, out_w, lanes)
+  const float* x = nullptr;             // of the first plane: (h, w, lanes)
+  const float* row_scale = nullptr;     // (out_h): a mean is the sum times these two
+  const float* column_scale = nullptr;  // (out_w)
+  float* y = nullptr;                   // of the first plane: (out_h, out_w, lanes)
   int64_t row = 0, rows = 0, planes = 0;
 };
 

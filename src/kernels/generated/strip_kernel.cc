@@ -15,10 +15,13 @@ constexpr int64_t kMostLanes = 16;
 
 class GeneratedStrip final : public Strip {
  public:
-  GeneratedStrip(const StripKernelPlan& plan, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops) : problem_(plan.problem), kernel_(std::move(kernel)), lanes_(loops.lanes) {
+  GeneratedStrip(const StripKernelPlan& plan, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops)
+      : problem_(plan.problem), kernel_(std::move(kernel)), lanes_(loops.lanes) {
     const bool leaves_finite = problem_.leaves_lanes_finite(lanes_);
     clears_ = !leaves_finite;
-    const bool goes_on = leaves_finite && std::all_of(problem_.operands.begin(), problem_.operands.end(), [](const auto& o) { return o.second == Second::kWhole || (o.second == Second::kOne && !o.is_own); });
+    const bool goes_on = leaves_finite && std::all_of(problem_.operands.begin(), problem_.operands.end(), [](const auto& o) {
+                           return o.second == Second::kWhole || (o.second == Second::kOne && !o.is_own);
+                         });
     const int64_t blocks = blocks_of(problem_.c, lanes_), pixels = problem_.h * problem_.w;
     images_ = goes_on ? 1 : problem_.n, blocks_ = goes_on ? 1 : blocks, pixels_ = goes_on ? problem_.n * blocks * pixels : pixels;
     cut(std::max<int64_t>(1, plan.knob("values") / lanes_));
@@ -27,7 +30,8 @@ class GeneratedStrip final : public Strip {
   void run(const float* const* inputs, float* y, float*, int threads) const override {
     in_team(threads, [&](const Member& member) {
       const auto mine = share_of(images_ * static_cast<int64_t>(parts_.size()), member);
-      for (int64_t i = mine.begin; i < mine.end; ++i) run_part(inputs, y, i / static_cast<int64_t>(parts_.size()), parts_[static_cast<size_t>(i) % parts_.size()]);
+      for (int64_t i = mine.begin; i < mine.end; ++i)
+        run_part(inputs, y, i / static_cast<int64_t>(parts_.size()), parts_[static_cast<size_t>(i) % parts_.size()]);
     });
   }
 
@@ -59,7 +63,9 @@ class GeneratedStrip final : public Strip {
       switch (operand.second) {
         case Second::kWhole: call.inputs[i] = inputs[i] + at; break;
         case Second::kOne: call.inputs[i] = own; break;
-        case Second::kPerChannel: call.inputs[i] = has_empty_lanes ? padded(own + part.plane * lanes_, problem_.c, lanes_, vectors[i]) : own + part.plane * lanes_; break;
+        case Second::kPerChannel:
+          call.inputs[i] = has_empty_lanes ? padded(own + part.plane * lanes_, problem_.c, lanes_, vectors[i]) : own + part.plane * lanes_;
+          break;
         case Second::kPerPixel: call.inputs[i] = own + part.first; break;
       }
     }
@@ -76,7 +82,8 @@ class GeneratedStrip final : public Strip {
 
 }  // namespace
 
-std::unique_ptr<Strip> make_generated_strip(const StripProblem& problem, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops) {
+std::unique_ptr<Strip> make_generated_strip(const StripProblem& problem, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel,
+                                            const VectorLoops& loops) {
   const StripKernelPlan plan{problem, knobs, target_of(loops)};
   check_identity(*kernel, plan.plan());
   return std::make_unique<GeneratedStrip>(plan, std::move(kernel), loops);

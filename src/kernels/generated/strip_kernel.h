@@ -9,6 +9,7 @@ namespace scissionlite::kernels {
 
 /// Numerics: each step rounds once, as its operator; HardSwish multiplies by 1 / 6.
 /// @throws InvalidArgument when the kernel is of another plan than the problem's with these knobs.
-[[nodiscard]] std::unique_ptr<Strip> make_generated_strip(const StripProblem& problem, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel, const VectorLoops& loops);
+[[nodiscard]] std::unique_ptr<Strip> make_generated_strip(const StripProblem& problem, const Knobs& knobs, std::shared_ptr<const KernelObject> kernel,
+                                                          const VectorLoops& loops);
 
 }  // namespace scissionlite::kernels

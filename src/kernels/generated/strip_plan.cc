@@ -36,15 +36,19 @@ bool rounds_behind_a_slope(const ops::StripProgram& program) {
 std::string reason_against(const std::string& problem) {
   const auto p = parse_strip(problem);
   for (const auto& step : p.program.steps)
-    if (is_one_of(step.op, {"Sigmoid", "Swish", "Tanh", "Elu"})) return step.op + " needs an exponential function, which a compiler has in another accuracy than the reference";
-  if (p.operands.size() > kMostStripInputs) return std::to_string(p.operands.size()) + " operands, but " + std::to_string(kMostStripInputs) + " are the most";
-  if (const auto count = operations(p.program); count > kMostOperations) return "its steps are " + std::to_string(count) + " operations when those read several times are written out, but " + std::to_string(kMostOperations) + " are the most";
+    if (is_one_of(step.op, {"Sigmoid", "Swish", "Tanh", "Elu"}))
+      return step.op + " needs an exponential function, which a compiler has in another accuracy than the reference";
+  if (p.operands.size() > kMostStripInputs)
+    return std::to_string(p.operands.size()) + " operands, but " + std::to_string(kMostStripInputs) + " are the most";
+  if (const auto count = operations(p.program); count > kMostOperations)
+    return "its steps are " + std::to_string(count) + " operations when those read several times are written out, but " +
+           std::to_string(kMostOperations) + " are the most";
   return rounds_behind_a_slope(p.program) ? "rounding behind HardSigmoid or HardSwish, whose last bit depends on the instruction set" : "";
 }
 
 std::vector<KnobRange> knobs_of(const std::string& problem, int64_t) {
   const auto p = parse_strip(problem);
-  return {{"vectors", up_to({1, 2, 4, 8}, p.h * p.w)},                   // of a step of the loop, which is unrolled
+  return {{"vectors", up_to({1, 2, 4, 8}, p.h * p.w)},                 // of a step of the loop, which is unrolled
           {"values", {1 << 12, 1 << 13, 1 << 14, 1 << 16, 1 << 18}}};  // of a call, about
 }
 

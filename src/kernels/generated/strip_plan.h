@@ -21,8 +21,9 @@ struct StripKernelPlan {
 /// What a call of a kernel is given; generate/shim_strip.cc writes the same structure in C. It computes `pixels` pixels of `planes` planes of
 /// (h * w, lanes), which lie one behind the other; several planes with all their pixels, or a run of pixels as one plane.
 struct StripCall {
-  const float* inputs[kMostStripInputs] = {};  // each from where the call begins: whole (planes, h * w, lanes), one value, a channel (planes, lanes), a pixel (pixels)
-  float* y = nullptr;                          // (planes, h * w, lanes)
+  const float* inputs[kMostStripInputs] =
+      {};              // each from where the call begins: whole (planes, h * w, lanes), one value, a channel (planes, lanes), a pixel (pixels)
+  float* y = nullptr;  // (planes, h * w, lanes)
   int64_t pixels = 0, planes = 0;
 };
 

@@ -16,7 +16,7 @@ namespace scissionlite::kernels {
 struct Requantise {
   const float* scale = nullptr;  // one a channel
   int32_t zero = 0;
-  float low = 0, high = 255;     // of what is stored, less `zero`
+  float low = 0, high = 255;  // of what is stored, less `zero`
 };
 
 /// Dot products of `pixels` places of x with `vectors` * lanes channels' weights. A step is as many neighbouring values as an instruction
@@ -25,25 +25,25 @@ template <typename Value, typename Weight>
 struct DotPanelArguments {
   static constexpr int kStep = 4 / sizeof(Value);
   const Value* x = nullptr;
-  int64_t x_pixel = 0;               // values from one pixel to the next
-  const int64_t* runs_at = nullptr;  // where each run of neighbouring values begins, from x, values
-  int64_t runs = 0, steps = 0;       // steps of each run
-  const Weight* w = nullptr;         // (runs * steps, vectors, lanes, kStep)
+  int64_t x_pixel = 0;                 // values from one pixel to the next
+  const int64_t* runs_at = nullptr;    // where each run of neighbouring values begins, from x, values
+  int64_t runs = 0, steps = 0;         // steps of each run
+  const Weight* w = nullptr;           // (runs * steps, vectors, lanes, kStep)
   bool is_paired = false;              // bytes only: two steps of a run at a time
   const int64_t* extras_at = nullptr;  // bytes only: steps once more, where weights are too large for the sum of a pair
   int64_t extras = 0;
-  const Weight* extra_w = nullptr;     // (extras, vectors, lanes, kStep)
-  const void* next_w = nullptr;      // weights that are wanted after this call, brought to L2 meanwhile; `next_bytes` of them
+  const Weight* extra_w = nullptr;  // (extras, vectors, lanes, kStep)
+  const void* next_w = nullptr;     // weights that are wanted after this call, brought to L2 meanwhile; `next_bytes` of them
   int64_t next_bytes = 0;
-  int vectors = 1;                   // 1 or 2; of bytes 1 to 3
+  int vectors = 1;  // 1 or 2; of bytes 1 to 3
   int64_t pixels = 1;
-  const int32_t* bias = nullptr;     // (vectors * lanes); null for none
+  const int32_t* bias = nullptr;  // (vectors * lanes); null for none
   Requantise end;
   uint8_t* y = nullptr;
-  int64_t y_pixel = 0;               // bytes
-  int64_t channels = 0;              // to be stored, <= vectors * lanes
-  int32_t* sums = nullptr;           // if given, the bare sums of whole vectors go here, and nothing to y
-  int64_t sums_pixel = 0;            // int32
+  int64_t y_pixel = 0;      // bytes
+  int64_t channels = 0;     // to be stored, <= vectors * lanes
+  int32_t* sums = nullptr;  // if given, the bare sums of whole vectors go here, and nothing to y
+  int64_t sums_pixel = 0;   // int32
 };
 using Int8PanelArguments = DotPanelArguments<int16_t, int16_t>;  // pairs of centred values
 using BytePanelArguments = DotPanelArguments<uint8_t, int8_t>;   // quads of bytes as they are
@@ -71,26 +71,26 @@ struct Int8WinogradOutputArguments {
   int64_t rows = 0, columns = 0;  // of outputs within the image: of each tile, and from the first tile on
   const int32_t* bias = nullptr;
   Requantise end;
-  int64_t channels = 0;           // to be stored
+  int64_t channels = 0;  // to be stored
   uint8_t* y = nullptr;
   int64_t y_row = 0, y_pixel = 0;  // bytes
 };
 
 /// A row of depthwise outputs, one block of channels.
 struct Int8DepthwiseArguments {
-  const int16_t* x = nullptr;       // the block's first channel at the first pixel's window
-  int64_t x_pixel = 0;              // int16 between neighbouring outputs' windows
+  const int16_t* x = nullptr;        // the block's first channel at the first pixel's window
+  int64_t x_pixel = 0;               // int16 between neighbouring outputs' windows
   const int64_t* taps_at = nullptr;  // (2 * pairs): where each tap lies, from x, int16
   int64_t pairs = 0;
-  const int16_t* w = nullptr;       // (pairs, depthwise_channels in depthwise_order, 2)
-  const int32_t* bias = nullptr;    // (depthwise_channels in depthwise_order)
-  Requantise end;                   // its scales likewise
+  const int16_t* w = nullptr;     // (pairs, depthwise_channels in depthwise_order, 2)
+  const int32_t* bias = nullptr;  // (depthwise_channels in depthwise_order)
+  Requantise end;                 // its scales likewise
   uint8_t* y = nullptr;
   int64_t y_pixel = 0, pixels = 0, channels = 0;  // channels to be stored
 };
 
-/// y = byte(min(max(round(f(a, b)), low), high)), f = a * a_scale + (b * b_scale + offset) or (a - a_zero) * (b - b_zero) * a_scale + offset: zero points
-/// are in the offset, so that ties go to the even byte as in ONNX Runtime.
+/// y = byte(min(max(round(f(a, b)), low), high)), f = a * a_scale + (b * b_scale + offset) or (a - a_zero) * (b - b_zero) * a_scale + offset: zero
+/// points are in the offset, so that ties go to the even byte as in ONNX Runtime.
 struct Int8BinaryArguments {
   const uint8_t* a = nullptr;
   const uint8_t* b = nullptr;
@@ -111,14 +111,14 @@ struct Int8PoolArguments {
   int32_t x_zero = 0, zero = 0;
   float scale = 1, low = 0, high = 255;
   // Of averages in floats, tap after tap: round(sum of (x - x_zero) * scale, / counted, / y_scale, + zero), bounds before the zero
-  float y_scale = 1, counted = 0;     // 0: in integers
+  float y_scale = 1, counted = 0;  // 0: in integers
 };
 
 struct Int8Loops {
   const char* isa;
-  int lanes;                     // int32 of a vector
-  int depthwise_channels;        // of a block
-  const int* depthwise_order;    // which channel of a block stands at each place
+  int lanes;                   // int32 of a vector
+  int depthwise_channels;      // of a block
+  const int* depthwise_order;  // which channel of a block stands at each place
   void (*panel)(const Int8PanelArguments&);
   void (*byte_panel)(const BytePanelArguments&);  // null where no instruction multiplies bytes
   bool sums_in_16_bits;                           // of byte_panel: see kMostOfWord

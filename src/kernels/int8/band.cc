@@ -18,7 +18,12 @@ void to_unsigned(const uint8_t* x, int64_t count, uint8_t* y) {
 
 template <typename Value>
 Band<Value>::Band(const Int8Problem& problem, int64_t channels, int64_t most_bytes, const Int8Loops& loops, int64_t step)
-    : p_(problem.conv), is_signed_(problem.is_x_signed), zero_(problem.x_zero), outside_(static_cast<Value>(sizeof(Value) == 1 ? unsigned_zero(problem) : 0)), loops_(loops), channels_(channels),
+    : p_(problem.conv),
+      is_signed_(problem.is_x_signed),
+      zero_(problem.x_zero),
+      outside_(static_cast<Value>(sizeof(Value) == 1 ? unsigned_zero(problem) : 0)),
+      loops_(loops),
+      channels_(channels),
       columns_(p_.left + p_.w + std::max<int64_t>(p_.right, 0)) {
   const auto bytes_of = [&](int64_t out_rows) { return rows_of(out_rows) * row_values() * static_cast<int64_t>(sizeof(Value)); };
   out_rows_ = step;
@@ -51,7 +56,8 @@ void Band<Value>::fill_row(const uint8_t* row, Value* to) const {
 
 template <typename Value>
 void Band<Value>::fill(const uint8_t* x, int64_t channel, int64_t first, int64_t count, Value* to) const {
-  const int64_t top = first * p_.stride_h - p_.top, rows = rows_of(count), step = p_.kernel_h == 1 ? p_.stride_h : 1;  // rows between the strides of a 1x1 are not read
+  const int64_t top = first * p_.stride_h - p_.top, rows = rows_of(count),
+                step = p_.kernel_h == 1 ? p_.stride_h : 1;  // rows between the strides of a 1x1 are not read
   for (int64_t i = 0; i < rows; i += step) {
     const int64_t row = top + i;
     if (row < 0 || row >= p_.h) std::fill_n(to + i * row_values(), row_values(), outside_);

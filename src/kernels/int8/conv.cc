@@ -72,12 +72,14 @@ std::vector<const Int8ConvImplementation*> int8_conv_candidates(const Int8Proble
   std::vector<const Int8ConvImplementation*> rows;
   std::string reasons;
   for (const auto* row : int8_conv_implementations()) {
-    if (const auto reason = reason_against(*row, problem, loops); !reason.empty()) reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
+    if (const auto reason = reason_against(*row, problem, loops); !reason.empty())
+      reasons += (reasons.empty() ? "" : "; ") + std::string(row->name) + ": " + reason;
     else rows.push_back(row);
   }
   if (rows.empty()) throw Unsupported("[kernels] nothing computes " + problem.conv.text() + " of bytes (" + reasons + ")");
   const auto keeps_packed = [](const Int8ConvImplementation* row) { return row->keeps_packed; };
-  if (problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(rows.begin(), rows.end(), keeps_packed)) std::erase_if(rows, std::not_fn(keeps_packed));
+  if (problem.weight_bits() <= kMostBitsPacked && !problem.conv.is_depthwise() && std::any_of(rows.begin(), rows.end(), keeps_packed))
+    std::erase_if(rows, std::not_fn(keeps_packed));
   return rows;
 }
 

@@ -24,14 +24,14 @@ struct Int8Problem {
   bool is_x_signed = false;
   int32_t x_zero = 0;
   int32_t y_zero = 0;
-  int32_t low = 0, high = 255;  // bounds of what is stored: the type's, or an activation's
-  int32_t x_low = -128, x_high = 255;             // no code of x is outside: the type's, or fewer
-  bool has_x_planes = false;  // of bits_of_codes(x_high) bits; the zero point is 0
-  int y_plane_bits = 0;       // bits_of_codes(high); 0: y is bytes
+  int32_t low = 0, high = 255;                             // bounds of what is stored: the type's, or an activation's
+  int32_t x_low = -128, x_high = 255;                      // no code of x is outside: the type's, or fewer
+  bool has_x_planes = false;                               // of bits_of_codes(x_high) bits; the zero point is 0
+  int y_plane_bits = 0;                                    // bits_of_codes(high); 0: y is bytes
   int64_t most_sum = std::numeric_limits<int64_t>::max();  // no |sum|, bias left out, is larger
-  bool has_byte_weights = false;                          // all within [-128, 127]
-  int32_t w_least = -255, w_most = 255, w_step = 1;         // weights are w_least + i * w_step
-  double large_pairs = 0;                                 // share of neighbouring weights of one tap that exceed kMostOfWord together
+  bool has_byte_weights = false;                           // all within [-128, 127]
+  int32_t w_least = -255, w_most = 255, w_step = 1;        // weights are w_least + i * w_step
+  double large_pairs = 0;                                  // share of neighbouring weights of one tap that exceed kMostOfWord together
   /// That tell the weights apart.
   [[nodiscard]] int weight_bits() const { return bits_of_codes((w_most - w_least) / w_step); }
   [[nodiscard]] int32_t least_x() const { return std::max(x_low, is_x_signed ? -128 : 0); }
@@ -40,13 +40,14 @@ struct Int8Problem {
 
 /// Read while packing only.
 struct Int8Weights {
-  const int16_t* w = nullptr;      // (k, c / groups, kernel_h, kernel_w), less their zero points
-  const int32_t* bias = nullptr;   // (k), in steps of x_scale * w_scale; null for none
-  const float* scale = nullptr;    // (k): x_scale * w_scale / y_scale
-  const float* offset = nullptr;   // (k), of float results, which it is added to; null for none
+  const int16_t* w = nullptr;     // (k, c / groups, kernel_h, kernel_w), less their zero points
+  const int32_t* bias = nullptr;  // (k), in steps of x_scale * w_scale; null for none
+  const float* scale = nullptr;   // (k): x_scale * w_scale / y_scale
+  const float* offset = nullptr;  // (k), of float results, which it is added to; null for none
 };
 
-/// Notes in the problem what its weights allow: its last members, from most_sum on. Codes of x are noted before. w: (k, c / groups, kernel_h, kernel_w).
+/// Notes in the problem what its weights allow: its last members, from most_sum on. Codes of x are noted before. w: (k, c / groups, kernel_h,
+/// kernel_w).
 void note_weights(Int8Problem& problem, const int16_t* w);
 /// How an output ends, with the scales of its channels.
 [[nodiscard]] Requantise end_of(const Int8Problem& problem, const float* scale);
@@ -79,8 +80,8 @@ constexpr int kMostBitsPacked = 7;
 [[nodiscard]] const std::vector<const Int8ConvImplementation*>& int8_conv_implementations();
 /// The row of that name; null where there is none.
 [[nodiscard]] const Int8ConvImplementation* find_int8_conv(const std::string& name);
-/// Those that may be taken, in order of the table: all that can; of weights of few bits (kMostBitsPacked), which stay packed, those that keep them so where any
-/// can. Weights of depthwise ones are few and need not.
+/// Those that may be taken, in order of the table: all that can; of weights of few bits (kMostBitsPacked), which stay packed, those that keep them so
+/// where any can. Weights of depthwise ones are few and need not.
 /// @throws Unsupported with the reason of every row when none can.
 [[nodiscard]] std::vector<const Int8ConvImplementation*> int8_conv_candidates(const Int8Problem&, const Int8Loops&);
 /// The candidate with the least estimate. @throws Unsupported as int8_conv_candidates.

@@ -18,7 +18,8 @@ struct Int8Dense::Packed {
   std::vector<float> scale, float_offset;
 };
 
-Int8Dense::Int8Dense(const Int8DenseProblem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), loops_(loops), padded_k_(round_up(problem.k, kUnit)) {
+Int8Dense::Int8Dense(const Int8DenseProblem& problem, const Int8Weights& weights, const Int8Loops& loops)
+    : problem_(problem), loops_(loops), padded_k_(round_up(problem.k, kUnit)) {
   auto packed = std::make_shared<Packed>();
   const int64_t n = problem.n, k = problem.k;
   packed->w = Buffer<int8_t>(n * padded_k_);
@@ -46,7 +47,8 @@ void Int8Dense::run(const uint8_t* x, int64_t m, void* y, std::byte* scratch, in
     auto* sums = reinterpret_cast<int32_t*>(wide + padded_k_);
     std::fill_n(wide, padded_k_, int16_t{0});
     const Range mine = share_of(problem_.n, member);
-    const Requantise end{packed.scale.data() + mine.begin, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero), static_cast<float>(problem_.high - problem_.y_zero)};
+    const Requantise end{packed.scale.data() + mine.begin, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero),
+                         static_cast<float>(problem_.high - problem_.y_zero)};
     for (int64_t row = 0; row < m; ++row) {
       loops_.widen(x + row * problem_.k, problem_.k, 1, problem_.k, problem_.is_x_signed, problem_.x_zero, wide);
       int32_t total = 0;
@@ -55,7 +57,9 @@ void Int8Dense::run(const uint8_t* x, int64_t m, void* y, std::byte* scratch, in
       for (int64_t j = mine.begin; j < mine.end; ++j) sums[j - mine.begin] += packed.offset[static_cast<size_t>(j)] * total;
       const int64_t to = row * problem_.n + mine.begin;
       if (!problem_.is_y_float) loops_.requantise(sums, packed.bias.data() + mine.begin, end, mine.end - mine.begin, static_cast<uint8_t*>(y) + to);
-      else loops_.to_floats(sums, packed.bias.data() + mine.begin, packed.scale.data() + mine.begin, packed.float_offset.data() + mine.begin, mine.end - mine.begin, static_cast<float*>(y) + to);
+      else
+        loops_.to_floats(sums, packed.bias.data() + mine.begin, packed.scale.data() + mine.begin, packed.float_offset.data() + mine.begin,
+                         mine.end - mine.begin, static_cast<float*>(y) + to);
     }
   });
 }

@@ -11,11 +11,13 @@ constexpr int64_t kBandBytes = 20 << 10;  // of an L1 of 32 KiB, the rest for we
 
 class Depthwise final : public Int8Convolution {
  public:
-  Depthwise(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops) : problem_(problem), band_(problem, std::min<int64_t>(loops.depthwise_channels, problem.conv.c), kBandBytes, loops), loops_(loops) {
+  Depthwise(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops)
+      : problem_(problem), band_(problem, std::min<int64_t>(loops.depthwise_channels, problem.conv.c), kBandBytes, loops), loops_(loops) {
     const auto& p = problem.conv;
     const int64_t taps = p.kernel_h * p.kernel_w;
     width_ = loops.depthwise_channels, blocks_ = blocks_of(p.c, width_), pairs_ = (taps + 1) / 2;
-    for (int64_t t = 0; t < 2 * pairs_; ++t) taps_at_.push_back(t < taps ? band_.tap_at(t / p.kernel_w, t % p.kernel_w) : 0);  // the odd one out has weight 0
+    for (int64_t t = 0; t < 2 * pairs_; ++t)
+      taps_at_.push_back(t < taps ? band_.tap_at(t / p.kernel_w, t % p.kernel_w) : 0);  // the odd one out has weight 0
     w_ = Buffer<int16_t>(blocks_ * pairs_ * width_ * 2);
     bias_ = Buffer<int32_t>(blocks_ * width_);
     scale_ = Buffer<float>(blocks_ * width_);
@@ -35,7 +37,9 @@ class Depthwise final : public Int8Convolution {
     const int64_t bands = (p.out_h() + band_.out_rows() - 1) / band_.out_rows();
     in_team(threads, [&](const Member& member) {
       const Range mine = share_of(p.n * bands * blocks_, member);
-      for (int64_t i = mine.begin; i < mine.end; ++i) run_band(x, y, i / (bands * blocks_), i % bands * band_.out_rows(), i / bands % blocks_, reinterpret_cast<int16_t*>(scratch + member.rank * band_.bytes()));
+      for (int64_t i = mine.begin; i < mine.end; ++i)
+        run_band(x, y, i / (bands * blocks_), i % bands * band_.out_rows(), i / bands % blocks_,
+                 reinterpret_cast<int16_t*>(scratch + member.rank * band_.bytes()));
     });
   }
 
@@ -74,6 +78,8 @@ const Int8ConvImplementation k_int8_conv_depthwise{
     "depthwise",  // each channel on its own, two taps an instruction
     [](const Int8Problem& p, const Int8Loops&) { return std::string(p.conv.is_depthwise() ? "" : "not depthwise"); },
     [](const Int8Problem& p, const Int8Loops& loops) { return static_cast<double>(p.conv.macs()) / loops.lanes; },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Depthwise>(p, w, loops); }};
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
+      return std::make_unique<Depthwise>(p, w, loops);
+    }};
 
 }  // namespace scissionlite::kernels

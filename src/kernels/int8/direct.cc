@@ -3,8 +3,8 @@
 //
 // Two kinds: pairs of 16-bit values (any weights, exact), and quads of bytes. Where an instruction sums products of bytes in 16 bits,
 // weights that could exceed them are cut, and what was cut off is a step of its own (extras): exact too. Weights of seven bits never exceed the
-// sum of a pair, and rarely that of the pairs of two steps. Weights of up to seven bits may stay packed in memory (lowbit/packed_weights.h): each panel's are unpacked before a
-// band of rows is multiplied by them.
+// sum of a pair, and rarely that of the pairs of two steps. Weights of up to seven bits may stay packed in memory (lowbit/packed_weights.h): each
+// panel's are unpacked before a band of rows is multiplied by them.
 #include <cmath>
 #include <cstdlib>
 
@@ -58,7 +58,9 @@ class Direct final : public Int8Convolution {
  public:
   /// @param unpacking  of quads whose weights are to stay packed; null: they do not.
   Direct(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops, const LowBitLoops* unpacking = nullptr)
-      : problem_(flattened(problem, sizeof(Value))), band_(problem_, problem_.conv.c / problem_.conv.groups, l2_bytes() / 4, loops), loops_(loops),
+      : problem_(flattened(problem, sizeof(Value))),
+        band_(problem_, problem_.conv.c / problem_.conv.groups, l2_bytes() / 4, loops),
+        loops_(loops),
         is_in_place_(kIsOfBytes && problem_.conv.is_pointwise() && !problem_.is_x_signed && problem_.conv.c % kStep == 0) {
     const auto& p = problem_.conv;
     group_outputs_ = p.k / p.groups;
@@ -86,9 +88,11 @@ class Direct final : public Int8Convolution {
     in_team(threads, [&](const Member& member) {
       auto* unpacked = reinterpret_cast<Weight*>(scratch + member.rank * thread_bytes());
       auto* rows = is_in_place_ ? nullptr : reinterpret_cast<Value*>(reinterpret_cast<std::byte*>(unpacked) + unpacked_bytes_);
-      const Range tasks = shares_panels ? Range{0, p.n * p.groups * bands} : share_of(p.n * p.groups * bands, member), mine = shares_panels ? share_of(panels, member) : Range{0, panels};
+      const Range tasks = shares_panels ? Range{0, p.n * p.groups * bands} : share_of(p.n * p.groups * bands, member),
+                  mine = shares_panels ? share_of(panels, member) : Range{0, panels};
       if (mine.begin == mine.end) return;
-      for (int64_t task = tasks.begin; task < tasks.end; ++task) run_band(x, y, task / (p.groups * bands), task / bands % p.groups, task % bands * band_.out_rows(), mine, rows, unpacked);
+      for (int64_t task = tasks.begin; task < tasks.end; ++task)
+        run_band(x, y, task / (p.groups * bands), task / bands % p.groups, task % bands * band_.out_rows(), mine, rows, unpacked);
     });
   }
 
@@ -118,7 +122,8 @@ class Direct final : public Int8Convolution {
       uint32_t bias = weights.bias ? static_cast<uint32_t>(weights.bias[k]) : 0;  // sums wrap
       for (int64_t tap = 0; tap < taps; ++tap)
         for (int64_t c = 0; c < channels; ++c) {
-          const int64_t run = runs_of_row == 1 ? tap / p.kernel_w : tap, at = (runs_of_row == 1 ? tap % p.kernel_w * channels : 0) + c, step = run * run_steps_ + at / kStep;
+          const int64_t run = runs_of_row == 1 ? tap / p.kernel_w : tap, at = (runs_of_row == 1 ? tap % p.kernel_w * channels : 0) + c,
+                        step = run * run_steps_ + at / kStep;
           const int16_t weight = weights.w[(k * channels + c) * taps + tap];
           w[step * values + at % kStep] = static_cast<Weight>(weight);
           if (kIsOfBytes) bias -= static_cast<uint32_t>(unsigned_zero(problem_) * weight);
@@ -176,7 +181,9 @@ class Direct final : public Int8Convolution {
   }
 
   /// Where a panel's weights begin.
-  [[nodiscard]] int64_t weights_at(int64_t group, const Panel& panel) const { return (group * steps_ * padded_ + steps_ * panel.first * loops_.lanes) * kStep; }
+  [[nodiscard]] int64_t weights_at(int64_t group, const Panel& panel) const {
+    return (group * steps_ * padded_ + steps_ * panel.first * loops_.lanes) * kStep;
+  }
   [[nodiscard]] size_t extras_at(int64_t group, size_t panel) const { return static_cast<size_t>(group) * panels_.size() + panel; }
 
   /// Cuts weights for pairs of steps where few are too large for that, else for single steps.
@@ -258,9 +265,11 @@ class Direct final : public Int8Convolution {
       a.vectors = panel.vectors;
       a.bias = bias_.data() + group * padded_ + channel, a.end = end_of(problem_, scale_.data() + group * padded_ + channel);
       a.channels = std::min(group_outputs_ - channel, panel.vectors * lanes);
-      const int64_t bytes = steps_ * panel.vectors * lanes * kStep * static_cast<int64_t>(sizeof(Weight));  // the same number follows, of the next panel
+      const int64_t bytes =
+          steps_ * panel.vectors * lanes * kStep * static_cast<int64_t>(sizeof(Weight));  // the same number follows, of the next panel
       const auto* const next = reinterpret_cast<const char*>(a.w) + bytes;
-      const int64_t next_bytes = i + 1 < panels.end && packed_.empty() ? std::min(bytes, reinterpret_cast<const char*>(w_.data() + w_.size()) - next) : 0;
+      const int64_t next_bytes =
+          i + 1 < panels.end && packed_.empty() ? std::min(bytes, reinterpret_cast<const char*>(w_.data() + w_.size()) - next) : 0;
       for (int64_t row = 0; row < count; ++row) {
         a.next_w = next + next_bytes * row / count;
         a.next_bytes = next_bytes / count;
@@ -279,12 +288,12 @@ class Direct final : public Int8Convolution {
   int64_t group_outputs_ = 0, padded_ = 0, run_steps_ = 0, steps_ = 0;
   std::vector<Panel> panels_;
   std::vector<int64_t> runs_at_;
-  Buffer<Weight> w_;            // (groups, panels, steps, vectors, lanes, kStep); none when they are packed
+  Buffer<Weight> w_;                   // (groups, panels, steps, vectors, lanes, kStep); none when they are packed
   std::vector<PackedWeights> packed_;  // (groups, panels), of the same order
   int64_t unpacked_bytes_ = 0;         // a panel's at most
-  std::vector<Extras> extras_;  // (groups, panels)
-  Buffer<int32_t> bias_;        // (groups, padded)
-  Buffer<float> scale_;         // (groups, padded)
+  std::vector<Extras> extras_;         // (groups, panels)
+  Buffer<int32_t> bias_;               // (groups, padded)
+  Buffer<float> scale_;                // (groups, padded)
 };
 
 /// Multiply-adds of a lane in a cycle, where another thread has half of the core: a step of pairs is two instructions, one of quads three, or one
@@ -315,7 +324,9 @@ std::string reason_against_bytes(const Int8Problem& problem, const Int8Loops& lo
   if (!loops.byte_panel) return "no instruction multiplies bytes";
   return problem.has_byte_weights ? "" : "weights need more than a byte";
 }
-double cycles_of_bytes(const Int8Problem& problem, const Int8Loops& loops) { return cycles_at(problem, loops, loops.sums_in_16_bits ? kQuads : kVnniQuads) / use_of_steps(problem.conv, BytePanelArguments::kStep); }
+double cycles_of_bytes(const Int8Problem& problem, const Int8Loops& loops) {
+  return cycles_at(problem, loops, loops.sums_in_16_bits ? kQuads : kVnniQuads) / use_of_steps(problem.conv, BytePanelArguments::kStep);
+}
 
 }  // namespace
 
@@ -323,14 +334,22 @@ extern const Int8ConvImplementation k_int8_conv_direct, k_int8_conv_direct_bytes
 const Int8ConvImplementation k_int8_conv_direct{
     "direct",  // dot products of 16-bit pairs
     [](const Int8Problem&, const Int8Loops&) { return std::string(); },
-    [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_at(problem, loops, kPairs) / use_of_steps(problem.conv, Int8PanelArguments::kStep); },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Pairs>>(p, w, loops); }};
+    [](const Int8Problem& problem, const Int8Loops& loops) {
+      return cycles_at(problem, loops, kPairs) / use_of_steps(problem.conv, Int8PanelArguments::kStep);
+    },
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
+      return std::make_unique<Direct<Pairs>>(p, w, loops);
+    }};
 
 const Int8ConvImplementation k_int8_conv_direct_bytes{
     "direct bytes",  // dot products of quads of bytes
     reason_against_bytes,
-    [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_of_bytes(problem, loops) * (1 + (loops.sums_in_16_bits ? 1 - std::pow(1 - problem.large_pairs, kPairsOfStep) : 0)); },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Quads>>(p, w, loops); }};
+    [](const Int8Problem& problem, const Int8Loops& loops) {
+      return cycles_of_bytes(problem, loops) * (1 + (loops.sums_in_16_bits ? 1 - std::pow(1 - problem.large_pairs, kPairsOfStep) : 0));
+    },
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
+      return std::make_unique<Direct<Quads>>(p, w, loops);
+    }};
 
 const Int8ConvImplementation k_int8_conv_unpacked{
     "unpacked",  // the same, of weights that stay packed in memory
@@ -340,7 +359,9 @@ const Int8ConvImplementation k_int8_conv_unpacked{
       return std::string(loops.sums_in_16_bits && most_of(problem) > kMostOfWord / 2 ? "weights may exceed the sum of a pair" : "");
     },
     [](const Int8Problem& problem, const Int8Loops& loops) { return cycles_of_bytes(problem, loops) + cycles_to_unpack(problem, loops); },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<Direct<Quads>>(p, w, loops, &low_bit_loops_beside(loops)); },
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
+      return std::make_unique<Direct<Quads>>(p, w, loops, &low_bit_loops_beside(loops));
+    },
     /*keeps_packed=*/true};
 
 }  // namespace scissionlite::kernels

@@ -25,13 +25,20 @@ static void widen(const uint8_t* x, int64_t x_pixel, int64_t pixels, int64_t cou
 /// Constants of a call in registers: stores of bytes may alias the arguments.
 struct Binary {
   explicit SCISSIONLITE_INLINE Binary(const Int8BinaryArguments& f)
-      : a_scale(all(f.a_scale)), b_scale(all(f.b_scale)), offset(all(f.offset)), a_zero(all(f.a_zero)), b_zero(all(f.b_zero)), low(all(f.low)), high(all(f.high)) {}
+      : a_scale(all(f.a_scale)),
+        b_scale(all(f.b_scale)),
+        offset(all(f.offset)),
+        a_zero(all(f.a_zero)),
+        b_zero(all(f.b_zero)),
+        low(all(f.low)),
+        high(all(f.high)) {}
   fvec a_scale, b_scale, offset, a_zero, b_zero, low, high;
 };
 template <bool kIsProduct, bool kIsASigned, bool kIsBSigned>
 static SCISSIONLITE_INLINE ivec binary_vector(const Binary& f, const uint8_t* a, const uint8_t* b) {
   const fvec x = __builtin_convertvector(bytes_to_lanes(a, kIsASigned), fvec), z = __builtin_convertvector(bytes_to_lanes(b, kIsBSigned), fvec);
-  const fvec v = kIsProduct ? multiply_add((x - f.a_zero) * (z - f.b_zero), f.a_scale, f.offset) : multiply_add(x, f.a_scale, multiply_add(z, f.b_scale, f.offset));
+  const fvec v = kIsProduct ? multiply_add((x - f.a_zero) * (z - f.b_zero), f.a_scale, f.offset)
+                            : multiply_add(x, f.a_scale, multiply_add(z, f.b_scale, f.offset));
   return rounded(bounded(v, f.low, f.high));
 }
 template <bool kIsProduct, bool kIsASigned, bool kIsBSigned>

@@ -11,7 +11,8 @@ namespace {
 
 using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::rounded;
 
-/// Codes over the whole byte less a zero point in its middle or anywhere; small ones, of which even two steps are summed in 16 bits; such with a few large ones.
+/// Codes over the whole byte less a zero point in its middle or anywhere; small ones, of which even two steps are summed in 16 bits; such with a few
+/// large ones.
 std::vector<int16_t> some_weights(Rng& rng, int64_t count) {
   const auto kind = rng.below(4);
   const int64_t zero = kind == 0 ? between(rng, 0, 255) : 128;
@@ -94,7 +95,8 @@ TEST(Int8Conv, EveryWayOnEveryInstructionSetIsExact) {
   }
 }
 
-/// Largest sums there are: bytes and weights of nine bits at their bounds, of as many channels as the last of Winograd's still takes, and of more; weights of a byte.
+/// Largest sums there are: bytes and weights of nine bits at their bounds, of as many channels as the last of Winograd's still takes, and of more;
+/// weights of a byte.
 TEST(Int8Conv, ExtremeValuesDoNotSaturate) {
   for (const auto [weight, channels] : {std::pair<int64_t, int64_t>{-255, 57}, {255, 57}, {-255, 512}, {255, 512}, {-128, 16}, {127, 16}})
     for (const auto* loops : all_int8_loops())
@@ -142,7 +144,8 @@ TEST(Int8Conv, PairsOfStepsWithAnExtraOne) {
 uint8_t binary_of(const Int8BinaryArguments& f, uint8_t a, uint8_t b) {
   const auto value = [](uint8_t x, bool is_signed) { return static_cast<float>(is_signed ? static_cast<int8_t>(x) : static_cast<int32_t>(x)); };
   const float x = value(a, f.is_a_signed), z = value(b, f.is_b_signed);
-  const float v = f.is_product ? std::fma((x - f.a_zero) * (z - f.b_zero), f.a_scale, f.offset) : std::fma(x, f.a_scale, std::fma(z, f.b_scale, f.offset));
+  const float v =
+      f.is_product ? std::fma((x - f.a_zero) * (z - f.b_zero), f.a_scale, f.offset) : std::fma(x, f.a_scale, std::fma(z, f.b_scale, f.offset));
   return static_cast<uint8_t>(static_cast<int32_t>(std::nearbyint(std::min(std::max(v, f.low), f.high))));
 }
 
@@ -154,7 +157,14 @@ TEST(Int8Elementwise, BinaryOfEveryLengthAndSign) {
   for (const auto* loops : all_int8_loops())
     for (int kind = 0; kind < 8; ++kind)
       for (const int64_t count : {0, 1, loops->lanes - 1, loops->lanes + 1, 4 * loops->lanes - 1, 4 * loops->lanes, 4 * loops->lanes + 1, 133}) {
-        Int8BinaryArguments f{.a = a.data(), .b = b.data(), .count = count, .is_product = (kind & 1) != 0, .is_a_signed = (kind & 2) != 0, .is_b_signed = (kind & 4) != 0, .b_scale = 0.31F, .offset = 11.5F};
+        Int8BinaryArguments f{.a = a.data(),
+                              .b = b.data(),
+                              .count = count,
+                              .is_product = (kind & 1) != 0,
+                              .is_a_signed = (kind & 2) != 0,
+                              .is_b_signed = (kind & 4) != 0,
+                              .b_scale = 0.31F,
+                              .offset = 11.5F};
         f.a_scale = f.is_product ? 0.013F : 0.53F, f.a_zero = 3, f.b_zero = -5, f.low = 2, f.high = 240;
         std::vector<uint8_t> y(static_cast<size_t>(count) + 1, 77);
         f.y = y.data();
@@ -175,7 +185,8 @@ TEST(Int8Elementwise, QuantiseOfEveryLength) {
     for (const int64_t count : {0, 1, loops->lanes - 1, loops->lanes + 1, 4 * loops->lanes - 1, 4 * loops->lanes, 4 * loops->lanes + 1, 133}) {
       std::vector<uint8_t> y(static_cast<size_t>(count), 0), want;
       loops->quantise(x.data(), count, 0.03F, 100, -100, 155, y.data());
-      for (size_t i = 0; i < y.size(); ++i) want.push_back(static_cast<uint8_t>(static_cast<int>(std::nearbyint(std::min(std::max(x[i] / 0.03F, -100.F), 155.F))) + 100));
+      for (size_t i = 0; i < y.size(); ++i)
+        want.push_back(static_cast<uint8_t>(static_cast<int>(std::nearbyint(std::min(std::max(x[i] / 0.03F, -100.F), 155.F))) + 100));
       EXPECT_EQ(y, want) << loops->isa << ", " << count;
     }
 }

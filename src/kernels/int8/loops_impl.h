@@ -11,8 +11,8 @@ namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
 // low_bytes.h first
 #include "kernels/int8/vec.h"
 // vec.h first
-#include "kernels/rounded_product.h"
 #include "kernels/fetch.h"
+#include "kernels/rounded_product.h"
 #include "kernels/spaced_words.h"
 // spaced_words.h first
 #include "kernels/int8/depthwise.h"
@@ -24,32 +24,18 @@ namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA {
 extern const Int8Loops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-const Int8Loops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
-                       kLanes,
-                       kDepthwiseChannels,
-                       kInterleaved,
-                       panel,
+const Int8Loops kLoops {
+  SCISSIONLITE_NAME(SCISSIONLITE_ISA), kLanes, kDepthwiseChannels, kInterleaved, panel,
 #if defined(__AVX512VNNI__)
-                       byte_panel,
-                       /*sums_in_16_bits=*/false,
+      byte_panel,
+      /*sums_in_16_bits=*/false,
 #elif defined(__AVX2__)
-                       byte_panel,
-                       /*sums_in_16_bits=*/true,
+      byte_panel,
+      /*sums_in_16_bits=*/true,
 #else
-                       nullptr,
-                       /*sums_in_16_bits=*/false,
+      nullptr,
+      /*sums_in_16_bits=*/false,
 #endif
-                       depthwise_row,
-                       winograd_input,
-                       winograd_output,
-                       widen,
-                       dot,
-                       binary,
-                       max_pixel,
-                       mean_pixel,
-                       quantise,
-                       dequantise,
-                       requantise,
-                       to_floats,
-                       look_up};
+      depthwise_row, winograd_input, winograd_output, widen, dot, binary, max_pixel, mean_pixel, quantise, dequantise, requantise, to_floats, look_up
+};
 }  // namespace scissionlite::kernels::int8_loops::SCISSIONLITE_ISA

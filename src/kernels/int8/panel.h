@@ -1,5 +1,6 @@
 // Dot products of a few pixels with one to three vectors of channels: the inner loop of convolutions and products.
-//   for p in pixels, j in channels: y[p][j] = requantised(bias[j] + sum over runs r, i < steps * kStep of x[p * x_pixel + runs_at[r] + i] * w[r, i, j])
+//   for p in pixels, j in channels:
+//     y[p][j] = requantised(bias[j] + sum over runs r, i < steps * kStep of x[p * x_pixel + runs_at[r] + i] * w[r, i, j])
 // Weights lie as (steps, vectors, lanes, kStep): a step is as many neighbouring values as an instruction multiplies and adds.
 
 /// Pixels of a tile of Q vectors: what registers hold. Bytes take weights as operands in memory; of pairs of steps three by three sums are
@@ -100,7 +101,8 @@ static void tile(const Arguments& a, int64_t pixel, Fetch& fetch) {
 #endif
     while (i < steps) {
       fetch.some();
-      for (const int64_t stop = i + kFetchSteps < steps ? i + kFetchSteps : steps; i < stop; ++i, w += Q * kStep * kLanes) add_step<Q, P>(at, i, w, sums);
+      for (const int64_t stop = i + kFetchSteps < steps ? i + kFetchSteps : steps; i < stop; ++i, w += Q * kStep * kLanes)
+        add_step<Q, P>(at, i, w, sums);
     }
   }
   if constexpr (kStep == 4)

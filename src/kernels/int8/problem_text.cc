@@ -84,7 +84,8 @@ std::string text_of(const Int8Problem& p) {
   if (!is_twos_complement) text += "from" + std::to_string(is_any_of_8_bits ? -127 : p.w_least);
   if (p.w_step != 1) text += "by" + std::to_string(p.w_step);
   const int32_t codes = std::max(p.most_x(), p.x_zero) - std::min(p.least_x(), p.x_zero);
-  text += " a" + std::to_string(std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(codes))))) + (p.is_x_signed ? "s" : "") + (p.x_zero != 0 ? "z" : "");
+  text += " a" + std::to_string(std::max(1, static_cast<int>(std::bit_width(static_cast<uint32_t>(codes))))) + (p.is_x_signed ? "s" : "") +
+          (p.x_zero != 0 ? "z" : "");
   const int sum_bits = static_cast<int>(std::bit_width(static_cast<uint64_t>(p.most_sum)));
   if (sum_bits <= kMostSumBits) text += " sum" + std::to_string(sum_bits);
   const int large = large_of(p.large_pairs);

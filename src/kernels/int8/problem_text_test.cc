@@ -33,7 +33,8 @@ TEST(ByteProblemText, SaysWhatWeightsAndCodesAre) {
   EXPECT_EQ(text_of(problem_of({0})), kConv + " w1 a8 sum0");
 }
 
-/// Whatever can be said is said again, and weights and codes of a problem are among those of what its text stands for: what that can be computed by computes the problem.
+/// Whatever can be said is said again, and weights and codes of a problem are among those of what its text stands for: what that can be computed by
+/// computes the problem.
 TEST(ByteProblemText, IsInvertedByParsing) {
   Rng rng(1);
   const auto between = [&](int64_t low, int64_t high) { return low + static_cast<int64_t>(rng.below(static_cast<uint64_t>(high - low + 1))); };
@@ -52,7 +53,8 @@ TEST(ByteProblemText, IsInvertedByParsing) {
     EXPECT_EQ(again.conv, p.conv);
     EXPECT_EQ(again.weight_bits(), p.weight_bits()) << text;
     EXPECT_EQ(again.w_step, p.w_step) << text;
-    const bool is_within = again.w_least <= p.w_least && again.w_most >= p.w_most, is_any_of_8_bits = p.weight_bits() == 8 && !p.has_byte_weights && !again.has_byte_weights;
+    const bool is_within = again.w_least <= p.w_least && again.w_most >= p.w_most,
+               is_any_of_8_bits = p.weight_bits() == 8 && !p.has_byte_weights && !again.has_byte_weights;
     EXPECT_TRUE(is_within || is_any_of_8_bits) << text;
     EXPECT_GE(again.most_sum, p.most_sum) << text;
     EXPECT_LE(again.most_sum / 2, p.most_sum) << text;
@@ -62,7 +64,8 @@ TEST(ByteProblemText, IsInvertedByParsing) {
     EXPECT_EQ(again.x_zero == 0, p.x_zero == 0) << text;
     EXPECT_TRUE(p.has_byte_weights || !again.has_byte_weights) << text;
     for (const auto* loops : all_int8_loops())
-      for (const auto* row : int8_conv_implementations()) EXPECT_TRUE(!row->reason_against(again, *loops).empty() || row->reason_against(p, *loops).empty()) << text << " by " << row->name;
+      for (const auto* row : int8_conv_implementations())
+        EXPECT_TRUE(!row->reason_against(again, *loops).empty() || row->reason_against(p, *loops).empty()) << text << " by " << row->name;
   }
 }
 

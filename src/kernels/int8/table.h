@@ -18,7 +18,8 @@ static void look_up(const uint8_t* x, int64_t count, const uint8_t* table, uint8
 #if defined(__AVX2__)
   for (; i + 32 <= count; i += 32) {
     const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
-    const __m256i selectors[] = {_mm256_slli_epi16(v, 3), _mm256_slli_epi16(v, 2), _mm256_slli_epi16(v, 1), v};  // bits 4, 5, 6, 7 at the top of each byte
+    const __m256i selectors[] = {_mm256_slli_epi16(v, 3), _mm256_slli_epi16(v, 2), _mm256_slli_epi16(v, 1),
+                                 v};  // bits 4, 5, 6, 7 at the top of each byte
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i), entries<4>(table, _mm256_and_si256(v, _mm256_set1_epi8(15)), selectors));
   }
 #endif

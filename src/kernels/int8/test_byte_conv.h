@@ -23,7 +23,9 @@ struct Case {
   std::vector<int32_t> bias;
   std::vector<float> scale;
   [[nodiscard]] Int8Weights weights() const { return {w.data(), bias.data(), scale.data()}; }
-  [[nodiscard]] int64_t value(size_t i) const { return (problem.is_x_signed ? static_cast<int8_t>(x[i]) : static_cast<int64_t>(x[i])) - problem.x_zero; }
+  [[nodiscard]] int64_t value(size_t i) const {
+    return (problem.is_x_signed ? static_cast<int8_t>(x[i]) : static_cast<int64_t>(x[i])) - problem.x_zero;
+  }
 };
 
 inline uint8_t rounded(const Case& c, int64_t sum, int64_t k) {
@@ -45,16 +47,19 @@ inline std::vector<uint8_t> expected(const Case& c) {
             for (int64_t j = 0; j < p.kernel_w; ++j) {
               const int64_t h = row * p.stride_h - p.top + i * p.dilation_h, v = column * p.stride_w - p.left + j * p.dilation_w;
               if (h < 0 || h >= p.h || v < 0 || v >= p.w) continue;
-              for (int64_t ch = 0; ch < in; ++ch) sum += c.value(static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)) * c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
+              for (int64_t ch = 0; ch < in; ++ch)
+                sum += c.value(static_cast<size_t>(((n * p.h + h) * p.w + v) * p.c + k / per * in + ch)) *
+                       c.w[static_cast<size_t>(((k * in + ch) * p.kernel_h + i) * p.kernel_w + j)];
             }
           y.push_back(rounded(c, sum, k));
         }
   return y;
 }
 
-/// What `conv`, which is the problem's by the way and on the loops of `by`, makes of `x`, bytes or planes as the problem says, is `want`, and nothing is written past it; scratch memory is as another
-/// step leaves it.
-inline void expect_exact_of(const Int8Convolution& conv, const std::string& by, const Case& c, const std::vector<uint8_t>& x, const std::vector<uint8_t>& want, int threads, const std::string& what) {
+/// What `conv`, which is the problem's by the way and on the loops of `by`, makes of `x`, bytes or planes as the problem says, is `want`, and nothing
+/// is written past it; scratch memory is as another step leaves it.
+inline void expect_exact_of(const Int8Convolution& conv, const std::string& by, const Case& c, const std::vector<uint8_t>& x,
+                            const std::vector<uint8_t>& want, int threads, const std::string& what) {
   constexpr int64_t kGuard = 64;
   constexpr uint8_t kUntouched = 77, kLeftOver = 0xA5;
   const auto size = static_cast<int64_t>(want.size());
@@ -64,10 +69,12 @@ inline void expect_exact_of(const Int8Convolution& conv, const std::string& by, 
   std::fill_n(scratch.data(), scratch.size(), kLeftOver);
   conv.run(in.data(), y.data(), reinterpret_cast<std::byte*>(scratch.data()), threads);
   ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + size), want) << c.problem.conv.text() << " by " << by << ", " << what;
-  for (int64_t i = size; i < size + kGuard; ++i) ASSERT_EQ(y[i], kUntouched) << "written past the end: " << c.problem.conv.text() << " by " << by << ", " << what;
+  for (int64_t i = size; i < size + kGuard; ++i)
+    ASSERT_EQ(y[i], kUntouched) << "written past the end: " << c.problem.conv.text() << " by " << by << ", " << what;
 }
 
-inline void expect_exact_by(const Int8ConvImplementation& row, const Int8Loops& loops, const Case& c, const std::vector<uint8_t>& x, const std::vector<uint8_t>& want, int threads, const std::string& what) {
+inline void expect_exact_by(const Int8ConvImplementation& row, const Int8Loops& loops, const Case& c, const std::vector<uint8_t>& x,
+                            const std::vector<uint8_t>& want, int threads, const std::string& what) {
   expect_exact_of(*row.make(c.problem, c.weights(), loops), std::string(row.name) + " on " + loops.isa, c, x, want, threads, what);
 }
 

@@ -141,7 +141,9 @@ struct End {
   fvec low, high;
   ivec zero;
 };
-static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const End& end) { return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero; }
+static SCISSIONLITE_INLINE ivec requantised(ivec sum, fvec scale, const End& end) {
+  return rounded(bounded(__builtin_convertvector(sum, fvec) * scale, end.low, end.high)) + end.zero;
+}
 
 static SCISSIONLITE_INLINE void store_bytes(uint8_t* y, ivec v) { store_low_bytes(y, v); }
 
@@ -176,7 +178,8 @@ static SCISSIONLITE_INLINE void store_interleaved(uint8_t* y, ivec first, ivec s
   const __m512i words = _mm512_packs_epi32(reinterpret_cast<__m512i>(first), reinterpret_cast<__m512i>(second));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm512_cvtepi16_epi8(words));
 #elif defined(__AVX2__)
-  const __m256i words = _mm256_and_si256(_mm256_packs_epi32(reinterpret_cast<__m256i>(first), reinterpret_cast<__m256i>(second)), _mm256_set1_epi16(255));
+  const __m256i words =
+      _mm256_and_si256(_mm256_packs_epi32(reinterpret_cast<__m256i>(first), reinterpret_cast<__m256i>(second)), _mm256_set1_epi16(255));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(y), _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 #else
   store_bytes(y, first, second);

@@ -33,14 +33,18 @@ Sizes sizes_of(const ConvProblem& p, int64_t m, const Int8Loops& loops) {
 
 /// Estimated cycles of an image in chunks of `at_once` tiles: products or the traffic of weights and of what L2 does not hold, and transforms.
 double cycles_of(const Sizes& s, int64_t at_once, const Int8Loops& loops) {
-  constexpr double kInputCycles = 3, kOutputCycles = 6, kPairsACycle = 1.2;  // of one vector of one frequency; vectors of pairs: measured by bench/int8_speed
+  constexpr double kInputCycles = 3, kOutputCycles = 6,
+                   kPairsACycle = 1.2;                   // of one vector of one frequency; vectors of pairs: measured by bench/int8_speed
   constexpr double kShareOfL2 = 0.8, kNotHidden = 0.25;  // of the shorter of products and traffic
   const auto tiles = static_cast<double>(s.tiles), frequencies = static_cast<double>(s.frequencies);
-  const double chunks = std::ceil(tiles / static_cast<double>(at_once)), a_tile = frequencies * static_cast<double>(2 * s.channels + 4 * 2 * loops.lanes);
+  const double chunks = std::ceil(tiles / static_cast<double>(at_once)),
+               a_tile = frequencies * static_cast<double>(2 * s.channels + 4 * 2 * loops.lanes);
   const bool stays = a_tile * static_cast<double>(at_once) <= static_cast<double>(l2_bytes()) * kShareOfL2;
   const double traffic = chunks * frequencies * static_cast<double>(2 * s.channels * s.outputs) + (stays ? 0 : 2 * a_tile * tiles);
   const double products = tiles * frequencies * static_cast<double>(s.channels * s.outputs) / (2 * kPairsACycle * loops.lanes);
-  const double transforms = tiles * frequencies * (static_cast<double>(s.channels) / (2 * loops.lanes) * kInputCycles + static_cast<double>(s.outputs) / loops.lanes * kOutputCycles);
+  const double transforms =
+      tiles * frequencies *
+      (static_cast<double>(s.channels) / (2 * loops.lanes) * kInputCycles + static_cast<double>(s.outputs) / loops.lanes * kOutputCycles);
   const double memory = traffic / kBytesPerCycle;
   return std::max(products, memory) + kNotHidden * std::min(products, memory) + transforms;
 }
@@ -66,7 +70,11 @@ Int8Problem in_whole_tiles(Int8Problem problem, int64_t m) {
 class Winograd final : public Int8Convolution {
  public:
   Winograd(const Int8Problem& problem, const Int8Weights& weights, const Int8Loops& loops, int64_t m)
-      : problem_(problem), loops_(loops), sizes_(sizes_of(problem.conv, m, loops)), chunk_(best_chunk(sizes_, loops)), band_(in_whole_tiles(problem, m), problem.conv.c, l2_bytes() / 4, loops, m) {
+      : problem_(problem),
+        loops_(loops),
+        sizes_(sizes_of(problem.conv, m, loops)),
+        chunk_(best_chunk(sizes_, loops)),
+        band_(in_whole_tiles(problem, m), problem.conv.c, l2_bytes() / 4, loops, m) {
     panels_ = cut_panels(sizes_.outputs / loops.lanes, 2);
     pairs_ = (problem.conv.c + 1) / 2;
     w_ = Buffer<int16_t>(sizes_.frequencies * pairs_ * sizes_.outputs * 2);
@@ -82,9 +90,11 @@ class Winograd final : public Int8Convolution {
     const int64_t bands = (p.out_h() + band_.out_rows() - 1) / band_.out_rows(), panels = static_cast<int64_t>(panels_.size());
     const bool shares_panels = p.n * bands < threads;  // each transforms all of the input, and multiplies for its own outputs
     in_team(threads, [&](const Member& member) {
-      const Range tasks = shares_panels ? Range{0, p.n * bands} : share_of(p.n * bands, member), mine = shares_panels ? share_of(panels, member) : Range{0, panels};
+      const Range tasks = shares_panels ? Range{0, p.n * bands} : share_of(p.n * bands, member),
+                  mine = shares_panels ? share_of(panels, member) : Range{0, panels};
       if (mine.begin == mine.end) return;
-      for (int64_t task = tasks.begin; task < tasks.end; ++task) run_band(x, y, task / bands, task % bands * band_.out_rows(), mine, scratch + member.rank * member_bytes());
+      for (int64_t task = tasks.begin; task < tasks.end; ++task)
+        run_band(x, y, task / bands, task % bands * band_.out_rows(), mine, scratch + member.rank * member_bytes());
     });
   }
 
@@ -113,8 +123,8 @@ class Winograd final : public Int8Convolution {
         std::copy_n(weights.w + (k * p.c + c) * 9, 9, kernel.begin());
         transform_weights(g, kernel.data(), u);
         for (int64_t f = 0; f < sizes_.frequencies; ++f)
-          w_[(f * pairs_ * sizes_.outputs + panel.first * lanes * pairs_ + c / 2 * panel.vectors * lanes + place) * 2 + c % 2] =
-              static_cast<int16_t>(std::lround(u[static_cast<size_t>(f)] * factors[static_cast<size_t>(f / edge)] * factors[static_cast<size_t>(f % edge)]));
+          w_[(f * pairs_ * sizes_.outputs + panel.first * lanes * pairs_ + c / 2 * panel.vectors * lanes + place) * 2 + c % 2] = static_cast<int16_t>(
+              std::lround(u[static_cast<size_t>(f)] * factors[static_cast<size_t>(f / edge)] * factors[static_cast<size_t>(f % edge)]));
       }
     }
   }
@@ -130,7 +140,8 @@ class Winograd final : public Int8Convolution {
     for (int64_t i = 0; i < chunks; ++i) {
       const Range chunk{tiles * i / chunks, tiles * (i + 1) / chunks};
       transform_input(rows, chunk, transformed);
-      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {  // at a time: sums of all outputs need a multiple of the memory, and gave no other times
+      for (int64_t panel = panels.begin; panel < panels.end;
+           ++panel) {  // at a time: sums of all outputs need a multiple of the memory, and gave no other times
         multiply(transformed, chunk.end - chunk.begin, panels_[static_cast<size_t>(panel)], sums);
         transform_output(sums, chunk, panels_[static_cast<size_t>(panel)], y + (n * p.out_h() + first) * p.out_w() * p.k, count);
       }
@@ -163,7 +174,8 @@ class Winograd final : public Int8Convolution {
   void multiply(const int16_t* transformed, int64_t tiles, const Panel& panel, int32_t* sums) const {
     const int64_t one_run = 0;
     Int8PanelArguments a;
-    a.x_pixel = sizes_.channels, a.pixels = tiles, a.runs_at = &one_run, a.runs = 1, a.steps = pairs_, a.vectors = panel.vectors, a.sums_pixel = panel_channels();
+    a.x_pixel = sizes_.channels, a.pixels = tiles, a.runs_at = &one_run, a.runs = 1, a.steps = pairs_, a.vectors = panel.vectors,
+    a.sums_pixel = panel_channels();
     for (int64_t f = 0; f < sizes_.frequencies; ++f) {
       a.x = transformed + f * transformed_stride();
       a.w = w_.data() + (f * sizes_.outputs + panel.first * loops_.lanes) * pairs_ * 2;
@@ -199,9 +211,9 @@ class Winograd final : public Int8Convolution {
   Band<int16_t> band_;
   int64_t pairs_ = 0;
   std::vector<Panel> panels_;
-  Buffer<int16_t> w_;      // (frequencies, panels, pairs, vectors, lanes, 2)
-  Buffer<int32_t> bias_;   // (outputs in whole vectors)
-  Buffer<float> scale_;    // likewise
+  Buffer<int16_t> w_;     // (frequencies, panels, pairs, vectors, lanes, 2)
+  Buffer<int32_t> bias_;  // (outputs in whole vectors)
+  Buffer<float> scale_;   // likewise
 };
 
 template <int64_t M>

@@ -5,12 +5,18 @@
 namespace scissionlite::kernels {
 
 LowBitDense::LowBitDense(const Int8DenseProblem& problem, const Int8Weights& weights, const WeightCode& code, const LowBitLoops& loops, bool in_tiles)
-    : problem_(problem), loops_(loops), panels_({.outputs = problem.n, .channels = problem.k, .is_x_signed = problem.is_x_signed, .x_zero = problem.x_zero}, weights, code, loops), in_tiles_(in_tiles) {}
+    : problem_(problem),
+      loops_(loops),
+      panels_({.outputs = problem.n, .channels = problem.k, .is_x_signed = problem.is_x_signed, .x_zero = problem.x_zero}, weights, code, loops),
+      in_tiles_(in_tiles) {}
 
-int64_t LowBitDense::thread_bytes() const { return round_up(in_tiles_ ? TileRows(panels_, loops_).scratch_bytes() : panels_.units() * 8 + loops_.outputs * 4, 64); }
+int64_t LowBitDense::thread_bytes() const {
+  return round_up(in_tiles_ ? TileRows(panels_, loops_).scratch_bytes() : panels_.units() * 8 + loops_.outputs * 4, 64);
+}
 
 void LowBitDense::end(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t first, int64_t rows, void* y) const {
-  const Requantise end{nullptr, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero), static_cast<float>(problem_.high - problem_.y_zero)};
+  const Requantise end{nullptr, problem_.y_zero, static_cast<float>(problem_.low - problem_.y_zero),
+                       static_cast<float>(problem_.high - problem_.y_zero)};
   if (problem_.is_y_float) panels_.to_floats(panel, sums, x_sums, rows, static_cast<float*>(y) + first * problem_.n);
   else panels_.to_bytes(panel, sums, x_sums, rows, end, static_cast<uint8_t*>(y) + first * problem_.n);
 }
@@ -32,7 +38,8 @@ void LowBitDense::run_tiles(const uint8_t* x, int64_t m, void* y, std::byte* scr
   const auto work = rows.work_in(scratch);
   for (int64_t first = 0; first < m; first += rows.most_rows()) {
     const int64_t count = std::min(rows.most_rows(), m - first);
-    for (int64_t i = 0; i < count; ++i) work.x_sums[i] = panels_.set_row(x + (first + i) * problem_.k, rows.row_bytes(), work.x + i * rows.row_bytes());
+    for (int64_t i = 0; i < count; ++i)
+      work.x_sums[i] = panels_.set_row(x + (first + i) * problem_.k, rows.row_bytes(), work.x + i * rows.row_bytes());
     rows.multiply(work, count, panels, [&](int64_t panel) { end(panel, work.sums, work.x_sums, first, count, y); });
   }
 }

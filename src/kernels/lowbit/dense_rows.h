@@ -1,8 +1,9 @@
-// Products of a row of bytes with weights of few bits: such a product waits for its weights, so these are multiplied as they lie. Included by the loops of one instruction set only,
-// inside its own namespace, after unpack.h.
+// Products of a row of bytes with weights of few bits: such a product waits for its weights, so these are multiplied as they lie. Included by the
+// loops of one instruction set only, inside its own namespace, after unpack.h.
 //
-// A part of the weights' bits (unpack.h) is masked out of its byte, and where an instruction multiplies any unsigned byte with a signed one, it is not even shifted: its products have
-// sums of their own, which are shifted once in the end. Activations are signed: x - 128, whose difference a bias takes back.
+// A part of the weights' bits (unpack.h) is masked out of its byte, and where an instruction multiplies any unsigned byte with a signed one, it is
+// not even shifted: its products have sums of their own, which are shifted once in the end. Activations are signed: x - 128, whose difference a bias
+// takes back.
 
 #if defined(__AVX2__)
 /// sum + dot products of four unsigned bytes with four signed ones; without VNNI w is 15 at most.
@@ -10,9 +11,11 @@ static SCISSIONLITE_INLINE ivec dot_bytes(ivec sum, codevec w, codevec x) {
 #if defined(__AVX512VNNI__)
   return reinterpret_cast<ivec>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
 #elif defined(__AVX512BW__)
-  return sum + reinterpret_cast<ivec>(_mm512_madd_epi16(_mm512_maddubs_epi16(reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)), _mm512_set1_epi16(1)));
+  return sum + reinterpret_cast<ivec>(
+                   _mm512_madd_epi16(_mm512_maddubs_epi16(reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)), _mm512_set1_epi16(1)));
 #else
-  return sum + reinterpret_cast<ivec>(_mm256_madd_epi16(_mm256_maddubs_epi16(reinterpret_cast<__m256i>(w), reinterpret_cast<__m256i>(x)), _mm256_set1_epi16(1)));
+  return sum + reinterpret_cast<ivec>(
+                   _mm256_madd_epi16(_mm256_maddubs_epi16(reinterpret_cast<__m256i>(w), reinterpret_cast<__m256i>(x)), _mm256_set1_epi16(1)));
 #endif
 }
 #else
@@ -40,7 +43,9 @@ static SCISSIONLITE_INLINE void add_field(ivec& sum, codevec bytes, codevec x) {
 }
 /// The sum of a field that was multiplied in place.
 template <int kShift>
-static SCISSIONLITE_INLINE ivec unscaled(ivec sum) { return kMultipliesInPlace ? sum >> kShift : sum; }
+static SCISSIONLITE_INLINE ivec unscaled(ivec sum) {
+  return kMultipliesInPlace ? sum >> kShift : sum;
+}
 
 /// Sums of one part of the bits by vector of a unit: four of each of two steps.
 struct PartSums {
@@ -90,9 +95,12 @@ static void dense_row_of(const LowBitDenseArguments& a) {
       w += kOutputs;
     }
   }
-  const ivec twos_of[4] = {unscaled<0>(twos.of[0]) + unscaled<4>(twos.of[4]), unscaled<0>(twos.of[1]) + unscaled<4>(twos.of[5]), unscaled<2>(twos.of[2]) + unscaled<6>(twos.of[6]), unscaled<2>(twos.of[3]) + unscaled<6>(twos.of[7])};
-  const ivec ones_of[4] = {unscaled<0>(ones.of[0]) + unscaled<4>(ones.of[4]), unscaled<1>(ones.of[1]) + unscaled<5>(ones.of[5]), unscaled<2>(ones.of[2]) + unscaled<6>(ones.of[6]), unscaled<3>(ones.of[3]) + unscaled<7>(ones.of[7])};
-  for (int v = 0; v < 4; ++v) store_as(a.sums + v * kLanes, fours.of[v] + unscaled<4>(fours.of[v + 4]) + (twos_of[v] << kFours) + (ones_of[v] << (kFours + kTwos)));
+  const ivec twos_of[4] = {unscaled<0>(twos.of[0]) + unscaled<4>(twos.of[4]), unscaled<0>(twos.of[1]) + unscaled<4>(twos.of[5]),
+                           unscaled<2>(twos.of[2]) + unscaled<6>(twos.of[6]), unscaled<2>(twos.of[3]) + unscaled<6>(twos.of[7])};
+  const ivec ones_of[4] = {unscaled<0>(ones.of[0]) + unscaled<4>(ones.of[4]), unscaled<1>(ones.of[1]) + unscaled<5>(ones.of[5]),
+                           unscaled<2>(ones.of[2]) + unscaled<6>(ones.of[6]), unscaled<3>(ones.of[3]) + unscaled<7>(ones.of[7])};
+  for (int v = 0; v < 4; ++v)
+    store_as(a.sums + v * kLanes, fours.of[v] + unscaled<4>(fours.of[v + 4]) + (twos_of[v] << kFours) + (ones_of[v] << (kFours + kTwos)));
 }
 
 static void dense_row(const LowBitDenseArguments& a) {

@@ -13,7 +13,8 @@ static SCISSIONLITE_INLINE void end_pixel(const LowBitEndArguments& a, const End
     const fvec scale = load_as<fvec>(a.end.scale + j * kLanes);
 #if defined(__AVX512BW__)
     // a value too low for int32 becomes the least one there is, which is stored as 0
-    if constexpr (kIsPlain) q[j] = rounded(reinterpret_cast<fvec>(_mm512_min_ps(__builtin_convertvector(reinterpret_cast<ivec>(sum), fvec) * scale, end.high)));
+    if constexpr (kIsPlain)
+      q[j] = rounded(reinterpret_cast<fvec>(_mm512_min_ps(__builtin_convertvector(reinterpret_cast<ivec>(sum), fvec) * scale, end.high)));
     else
 #endif
       q[j] = requantised(reinterpret_cast<ivec>(sum), scale, end);
@@ -58,7 +59,8 @@ static void end_all(const LowBitEndArguments& a) {
   const End end(a.end);
   for (int64_t p = 0; p < a.pixels; ++p) {
     const int32_t* const sums = a.sums + p * kOutputs;
-    const uvec offset = reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
+    const uvec offset =
+        reinterpret_cast<uvec>(all(a.x_sums ? static_cast<int32_t>(static_cast<uint32_t>(a.x_sums[p]) * static_cast<uint32_t>(a.x_factor)) : 0));
     uint8_t* const to = a.y + p * a.y_pixel;
     if (a.y_bits > 0) end_planes<kIsPlain>(a, end, sums, offset, to);
     else if (a.channels == kOutputs) end_pixel<kIsPlain>(a, end, sums, offset, to);

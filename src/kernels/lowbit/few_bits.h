@@ -1,5 +1,6 @@
-// Weights and activations of a convolution of bytes as unsigned numbers of few bits. With u = (w - least weight) / step, and x less its least code, the sum over a window is
-// step * (sum of u * x) + least weight * (sum of x) - zero * (sum of w), so that every encoding of weights and every zero point is one case.
+// Weights and activations of a convolution of bytes as unsigned numbers of few bits. With u = (w - least weight) / step, and x less its least code,
+// the sum over a window is step * (sum of u * x) + least weight * (sum of x) - zero * (sum of w), so that every encoding of weights and every zero
+// point is one case.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,7 @@ struct FewBits {
   uint8_t turned = 0;  // bits of a byte that are turned first: signed bytes become unsigned
   uint8_t least = 0;
   int bits = 1;
-  int32_t zero = 0;    // what stands for 0
+  int32_t zero = 0;  // what stands for 0
 };
 [[nodiscard]] inline FewBits few_bits_of(const Int8Problem& problem) {
   const int32_t offset = problem.is_x_signed ? 128 : 0;
@@ -26,14 +27,16 @@ struct FewBits {
 /// u of a weight.
 [[nodiscard]] inline uint32_t few_bits_of_weight(const Int8Problem& problem, int32_t w) {
   const int32_t steps = w - problem.w_least;
-  return static_cast<uint32_t>(problem.w_step <= 2 ? steps >> (problem.w_step - 1) : steps / problem.w_step);  // a division takes as long as the rest of packing
+  return static_cast<uint32_t>(problem.w_step <= 2 ? steps >> (problem.w_step - 1)
+                                                   : steps / problem.w_step);  // a division takes as long as the rest of packing
 }
 
 /// Why weights have too many bits, or planes do not begin with a byte, or empty.
 [[nodiscard]] inline std::string reason_against_bits(const Int8Problem& problem) {
   const int bits = problem.weight_bits();
   const auto& p = problem.conv;
-  if ((problem.has_x_planes && p.groups > 1 && p.c / p.groups % 8 != 0) || (problem.y_plane_bits > 0 && p.groups > 1 && p.k / p.groups % 8 != 0)) return "channels of two groups share a byte of a plane";
+  if ((problem.has_x_planes && p.groups > 1 && p.c / p.groups % 8 != 0) || (problem.y_plane_bits > 0 && p.groups > 1 && p.k / p.groups % 8 != 0))
+    return "channels of two groups share a byte of a plane";
   return bits > kMostWeightBits ? "weights of " + std::to_string(bits) + " bits, more than " + std::to_string(kMostWeightBits) : std::string();
 }
 

@@ -17,27 +17,42 @@ Int8Problem InputRows::in_one_row(Int8Problem problem) {
   return problem;
 }
 
-int64_t InputRows::pixels_of(const ConvProblem& p, int64_t columns) { return (columns - 1) * (p.kernel_w == 1 ? 1 : p.stride_w) + (p.kernel_w - 1) * p.dilation_w + 1; }
+int64_t InputRows::pixels_of(const ConvProblem& p, int64_t columns) {
+  return (columns - 1) * (p.kernel_w == 1 ? 1 : p.stride_w) + (p.kernel_w - 1) * p.dilation_w + 1;
+}
 
-void InputRows::make_planes(const LowBitLoops& loops, const uint8_t* x, int64_t block, int64_t row, int64_t channel, int64_t channels, const PlanesPlace& to) const {
+void InputRows::make_planes(const LowBitLoops& loops, const uint8_t* x, int64_t block, int64_t row, int64_t channel, int64_t channels,
+                            const PlanesPlace& to) const {
   const auto& p = problem_.conv;
   const int64_t image = block / blocks_, h = row - p.top, step = p.kernel_w == 1 ? p.stride_w : 1, first = first_column(block) * p.stride_w - p.left;
   // [from, end) of the pixels lie in the image
   const auto within = [&](int64_t w) { return std::clamp<int64_t>(w <= 0 ? 0 : (w + step - 1) / step, 0, pixels_); };
   const int64_t from = h < 0 || h >= p.h ? pixels_ : within(-first), end = h < 0 || h >= p.h ? pixels_ : std::max(from, within(p.w - first));
   pad_planes(channels, 0, from, to);
-  if (problem_.has_x_planes) copy_planes(x, (image * p.h + h) * p.w + first + from * step, step, channel, channels, end - from, {to.first + from * to.pixel, to.pixel, to.plane});
+  if (problem_.has_x_planes)
+    copy_planes(x, (image * p.h + h) * p.w + first + from * step, step, channel, channels, end - from,
+                {to.first + from * to.pixel, to.pixel, to.plane});
   else if (from < end)
-    loops.pack_planes({.x = x + ((image * p.h + h) * p.w + first + from * step) * p.c + channel, .x_pixel = step * p.c, .pixels = end - from, .channels = channels, .turned = x_.turned, .least = x_.least, .bits = x_.bits,
-                       .planes = to.first + from * to.pixel, .planes_pixel = to.pixel, .plane_bytes = to.plane});
+    loops.pack_planes({.x = x + ((image * p.h + h) * p.w + first + from * step) * p.c + channel,
+                       .x_pixel = step * p.c,
+                       .pixels = end - from,
+                       .channels = channels,
+                       .turned = x_.turned,
+                       .least = x_.least,
+                       .bits = x_.bits,
+                       .planes = to.first + from * to.pixel,
+                       .planes_pixel = to.pixel,
+                       .plane_bytes = to.plane});
   pad_planes(channels, end, pixels_, to);
 }
 
 /// Of pixels `first`, `first` + `step`, ... of an image that lies in planes; the channels begin with a byte.
-void InputRows::copy_planes(const uint8_t* x, int64_t first, int64_t step, int64_t channel, int64_t channels, int64_t pixels, const PlanesPlace& to) const {
+void InputRows::copy_planes(const uint8_t* x, int64_t first, int64_t step, int64_t channel, int64_t channels, int64_t pixels,
+                            const PlanesPlace& to) const {
   const int64_t of_image = (problem_.conv.c + 7) / 8, bytes = (channels + 7) / 8;
   for (int64_t i = 0; i < pixels; ++i)
-    for (int s = 0; s < x_.bits; ++s) std::copy_n(x + ((first + i * step) * x_.bits + s) * of_image + channel / 8, bytes, to.first + i * to.pixel + s * to.plane);
+    for (int s = 0; s < x_.bits; ++s)
+      std::copy_n(x + ((first + i * step) * x_.bits + s) * of_image + channel / 8, bytes, to.first + i * to.pixel + s * to.plane);
 }
 
 /// Pixels outside the image stand for 0.

@@ -1,4 +1,5 @@
-// Input rows of a convolution of few-bit values as bit planes, with what is outside the image, for one block of output columns at a time; and sums of x over windows.
+// Input rows of a convolution of few-bit values as bit planes, with what is outside the image, for one block of output columns at a time; and sums of
+// x over windows.
 #pragma once
 
 #include <utility>
@@ -41,8 +42,10 @@ class InputRows {
   [[nodiscard]] int64_t slot_of(int64_t out_row, int64_t i) const { return row_of(out_row, i) % slots_; }
   [[nodiscard]] int64_t row_of(int64_t out_row, int64_t i) const { return out_row * problem_.conv.stride_h + i * problem_.conv.dilation_h; }
 
-  /// Planes of channels [channel, channel + channels), which of an image that lies in planes begin with a byte, of a block's pixels of row `row`, which may lie outside the image.
-  void make_planes(const LowBitLoops& loops, const uint8_t* x, int64_t block, int64_t row, int64_t channel, int64_t channels, const PlanesPlace& to) const;
+  /// Planes of channels [channel, channel + channels), which of an image that lies in planes begin with a byte, of a block's pixels of row `row`,
+  /// which may lie outside the image.
+  void make_planes(const LowBitLoops& loops, const uint8_t* x, int64_t block, int64_t row, int64_t channel, int64_t channels,
+                   const PlanesPlace& to) const;
 
   /// sums[column] = the sum of x over the window of that column of output row `out_row`, by x_sums: (slots, pixels, groups).
   void sum_windows(const int32_t* x_sums, int64_t group, int64_t out_row, int64_t columns, int32_t* sums) const;

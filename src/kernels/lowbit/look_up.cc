@@ -1,7 +1,7 @@
 // Any convolution of bytes whose weights have few bits (few_bits.h), by tables of sums (arguments.h).
 //
-// Tables of a row of input pixels are made once, and kept in a ring as long as a kernel reaches them. They lie in blocks of channels, so that those of a tile of
-// pixels stay in L1 while all outputs are looked up in them.
+// Tables of a row of input pixels are made once, and kept in a ring as long as a kernel reaches them. They lie in blocks of channels, so that those
+// of a tile of pixels stay in L1 while all outputs are looked up in them.
 #include "kernels/conv/panels.h"
 #include "kernels/lowbit/input_rows.h"
 #include "kernels/lowbit/outputs.h"
@@ -10,15 +10,19 @@
 namespace scissionlite::kernels {
 namespace {
 
-constexpr int64_t kTileBytes = 28 << 10;   // of tables that a tile of pixels reads, beside codes
-constexpr int64_t kMostColumns = 64;       // output pixels of a row at a time
-constexpr int64_t kMostOfSum = 65535;      // see LookUpArguments
-constexpr int64_t kPlaneSlack = 8;         // bytes read past a plane
+constexpr int64_t kTileBytes = 28 << 10;  // of tables that a tile of pixels reads, beside codes
+constexpr int64_t kMostColumns = 64;      // output pixels of a row at a time
+constexpr int64_t kMostOfSum = 65535;     // see LookUpArguments
+constexpr int64_t kPlaneSlack = 8;        // bytes read past a plane
 
 class LookUp final : public Int8Convolution {
  public:
   LookUp(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& loops)
-      : problem_(InputRows::in_one_row(problem)), x_(few_bits_of(problem)), loops_(loops), outputs_(problem_, weights, loops), rows_(problem_, most_columns(problem_.conv), /*out_rows=*/1) {
+      : problem_(InputRows::in_one_row(problem)),
+        x_(few_bits_of(problem)),
+        loops_(loops),
+        outputs_(problem_, weights, loops),
+        rows_(problem_, most_columns(problem_.conv), /*out_rows=*/1) {
     set_blocks();
     set_scratch();
     pack(weights);
@@ -41,7 +45,7 @@ class LookUp final : public Int8Convolution {
   struct Block {
     int64_t first = 0, count = 0;
   };
-  struct Segment {       // a conv group's part of a block
+  struct Segment {  // a conv group's part of a block
     size_t block = 0;
     int64_t first = 0, steps = 0;  // tables, from the block's first
     bool is_joined = false;        // the taps of a kernel row are one run
@@ -74,7 +78,9 @@ class LookUp final : public Int8Convolution {
 
   /// As many output pixels of a row as leave all their tables and sums in L2. Fewer, whose tables all stay in L1, were no faster.
   [[nodiscard]] int64_t most_columns(const ConvProblem& p) const {
-    const auto bytes = [&](int64_t columns) { return InputRows::pixels_of(p, columns) * tables_ * parts_ * loops_.entries * p.kernel_h + outputs_.vectors() * loops_.outputs * 4 * columns; };
+    const auto bytes = [&](int64_t columns) {
+      return InputRows::pixels_of(p, columns) * tables_ * parts_ * loops_.entries * p.kernel_h + outputs_.vectors() * loops_.outputs * 4 * columns;
+    };
     int64_t columns = std::min(p.out_w(), kMostColumns);
     while (columns > loops_.pixels && bytes(columns) > l2_bytes() / 2) columns = std::max<int64_t>(columns - loops_.pixels, loops_.pixels);
     return columns;
@@ -82,8 +88,10 @@ class LookUp final : public Int8Convolution {
 
   void set_blocks() {
     const auto& p = problem_.conv;
-    const int64_t tile = InputRows::pixels_of(p, std::min<int64_t>(loops_.pixels, rows_.columns())) * p.kernel_h * loops_.entries, most_code = (1 << std::min(x_.bits, kPartBits)) - 1;
-    const int64_t of_tile = kTileBytes / tile, of_sum = kMostOfSum / (most_code * loops_.group * p.kernel_h * p.kernel_w), unit = loops_.tables_at_once;
+    const int64_t tile = InputRows::pixels_of(p, std::min<int64_t>(loops_.pixels, rows_.columns())) * p.kernel_h * loops_.entries,
+                  most_code = (1 << std::min(x_.bits, kPartBits)) - 1;
+    const int64_t of_tile = kTileBytes / tile, of_sum = kMostOfSum / (most_code * loops_.group * p.kernel_h * p.kernel_w),
+                  unit = loops_.tables_at_once;
     const int64_t most = std::max(unit, std::min(of_tile, of_sum) / unit * unit), count = (tables_ + most - 1) / most;
     const int64_t each = round_up((tables_ + count - 1) / count, unit);
     for (int64_t first = 0; first < tables_; first += each) blocks_.push_back({first, std::min(each, tables_ - first)});
@@ -105,7 +113,8 @@ class LookUp final : public Int8Convolution {
       for (size_t b = 0; b < blocks_.size(); ++b) {
         const int64_t from = std::max(first, blocks_[b].first), to = std::min(end, blocks_[b].first + blocks_[b].count);
         if (from >= to) continue;
-        Segment s{b, from - blocks_[b].first, to - from, to - from == blocks_[b].count && p.dilation_w == 1, size, taps * (to - from) * loops_.outputs};
+        Segment s{
+            b, from - blocks_[b].first, to - from, to - from == blocks_[b].count && p.dilation_w == 1, size, taps * (to - from) * loops_.outputs};
         size += s.codes_vector * outputs_.vectors() * w_bits_;
         segments_.push_back(s);
       }
@@ -117,10 +126,12 @@ class LookUp final : public Int8Convolution {
 
   void pack_output(int64_t k, const Int8Weights& weights) {
     const auto& p = problem_.conv;
-    const int64_t g = k / outputs_.of_group(), o = k % outputs_.of_group(), taps = p.kernel_h * p.kernel_w, lanes = loops_.outputs, place = place_of_output(o % lanes, lanes), first_channel = g * group_channels_;
+    const int64_t g = k / outputs_.of_group(), o = k % outputs_.of_group(), taps = p.kernel_h * p.kernel_w, lanes = loops_.outputs,
+                  place = place_of_output(o % lanes, lanes), first_channel = g * group_channels_;
     for (size_t i = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)]; i < segments_end_[static_cast<size_t>(g)]; ++i) {
       const auto& s = segments_[i];
-      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group - first_channel;  // the group's channel of the segment's first table; it may lie before the group
+      const int64_t first = (blocks_[s.block].first + s.first) * loops_.group -
+                            first_channel;  // the group's channel of the segment's first table; it may lie before the group
       for (int64_t step = 0; step < s.steps; ++step) {
         const int64_t from = first + step * loops_.group;
         for (int64_t c = std::max<int64_t>(from, 0); c < std::min(from + loops_.group, group_channels_); ++c)
@@ -146,9 +157,18 @@ class LookUp final : public Int8Convolution {
     std::fill_n(x_sums, rows_.pixels() * p.groups, 0);
     for (int64_t part = 0; part < parts_; ++part)
       for (const auto& block : blocks_)
-        loops_.make_tables({.planes = work.planes + part * kPartBits * plane_bytes_, .planes_pixel = bytes, .plane_bytes = plane_bytes_, .bits = std::min(x_.bits - static_cast<int>(part) * kPartBits, kPartBits),
-                            .pixels = rows_.pixels(), .channels = p.c, .first = block.first, .count = block.count, .tables = work.tables + slot * slot_bytes_ + block_at(part, block),
-                            .tables_pixel = block.count * loops_.entries, .sums = sums_all ? x_sums : nullptr, .shift = static_cast<int>(part) * kPartBits});
+        loops_.make_tables({.planes = work.planes + part * kPartBits * plane_bytes_,
+                            .planes_pixel = bytes,
+                            .plane_bytes = plane_bytes_,
+                            .bits = std::min(x_.bits - static_cast<int>(part) * kPartBits, kPartBits),
+                            .pixels = rows_.pixels(),
+                            .channels = p.c,
+                            .first = block.first,
+                            .count = block.count,
+                            .tables = work.tables + slot * slot_bytes_ + block_at(part, block),
+                            .tables_pixel = block.count * loops_.entries,
+                            .sums = sums_all ? x_sums : nullptr,
+                            .shift = static_cast<int>(part) * kPartBits});
     if (outputs_.needs_windows() && p.groups > 1) sum_groups(work.planes, x_sums);
   }
   /// Of each conv group, channel by channel.
@@ -156,7 +176,8 @@ class LookUp final : public Int8Convolution {
     const auto& p = problem_.conv;
     for (int64_t i = 0; i < rows_.pixels(); ++i)
       for (int64_t c = 0; c < p.c; ++c)
-        for (int s = 0; s < x_.bits; ++s) x_sums[i * p.groups + c / group_channels_] += (planes[(i * x_.bits + s) * plane_bytes_ + c / 8] >> (c % 8) & 1) << s;
+        for (int s = 0; s < x_.bits; ++s)
+          x_sums[i * p.groups + c / group_channels_] += (planes[(i * x_.bits + s) * plane_bytes_ + c / 8] >> (c % 8) & 1) << s;
   }
 
   void run_row(const uint8_t* x, uint8_t* y, int64_t columns_block, int64_t out_row, Work& work) const {
@@ -174,7 +195,12 @@ class LookUp final : public Int8Convolution {
   void add_group(int64_t g, int64_t out_row, int64_t columns, Work& work) const {
     const auto& p = problem_.conv;
     const int64_t most_code = (1 << std::min(x_.bits, kPartBits)) - 1;
-    LookUpArguments a{.vectors = outputs_.vectors(), .pixels = columns, .together = 255 / (loops_.group * most_code), .words = work.words, .words_vector = columns * 2 * loops_.outputs, .sums = work.sums,
+    LookUpArguments a{.vectors = outputs_.vectors(),
+                      .pixels = columns,
+                      .together = 255 / (loops_.group * most_code),
+                      .words = work.words,
+                      .words_vector = columns * 2 * loops_.outputs,
+                      .sums = work.sums,
                       .sums_vector = columns * loops_.outputs};
     const size_t first = g == 0 ? 0 : segments_end_[static_cast<size_t>(g - 1)], end = segments_end_[static_cast<size_t>(g)];
     const auto most_of = [&](size_t i) { return segments_[i].steps * p.kernel_h * p.kernel_w * loops_.group * most_code; };
@@ -207,20 +233,21 @@ class LookUp final : public Int8Convolution {
   const LowBitLoops& loops_;
   LowBitOutputs outputs_;
   int w_bits_ = problem_.weight_bits();
-  int64_t parts_ = (x_.bits + kPartBits - 1) / kPartBits, group_channels_ = problem_.conv.c / problem_.conv.groups, plane_bytes_ = (problem_.conv.c + 7) / 8;
+  int64_t parts_ = (x_.bits + kPartBits - 1) / kPartBits, group_channels_ = problem_.conv.c / problem_.conv.groups,
+          plane_bytes_ = (problem_.conv.c + 7) / 8;
   int64_t tables_ = (problem_.conv.c + loops_.group - 1) / loops_.group;
   InputRows rows_;
   int64_t slot_bytes_ = 0, thread_bytes_ = 0;
   std::vector<Block> blocks_;
-  std::vector<Segment> segments_;      // of all conv groups
-  std::vector<size_t> segments_end_;   // by conv group
-  Buffer<uint8_t> codes_;              // by segment: (planes, vectors, runs, steps, outputs)
+  std::vector<Segment> segments_;     // of all conv groups
+  std::vector<size_t> segments_end_;  // by conv group
+  Buffer<uint8_t> codes_;             // by segment: (planes, vectors, runs, steps, outputs)
 };
 
 }  // namespace
 
-// Estimated, as measured with 64 channels to 128, 3x3 of stride 2 at 56x56, weights of one bit, activations of two and three: cycles of a table, of it for each bit; of 64 channels of
-// an input pixel, which become planes; and of a vector of an output pixel, from sums to bytes.
+// Estimated, as measured with 64 channels to 128, 3x3 of stride 2 at 56x56, weights of one bit, activations of two and three: cycles of a table, of
+// it for each bit; of 64 channels of an input pixel, which become planes; and of a vector of an output pixel, from sums to bytes.
 constexpr double kTableCycles = 3, kTableCyclesOfBit = 1.35, kPlaneCycles = 12, kEndCycles = 16;
 
 extern const Int8ConvImplementation k_int8_conv_look_up;
@@ -230,15 +257,23 @@ const Int8ConvImplementation k_int8_conv_look_up{
     [](const Int8Problem& problem, const Int8Loops& bytes) {
       const auto& p = problem.conv;
       const auto& loops = low_bit_loops_beside(bytes);
-      const int64_t x_bits = few_bits_of(problem).bits, parts = (x_bits + kPartBits - 1) / kPartBits, most = (1 << std::min<int64_t>(x_bits, kPartBits)) - 1;
+      const int64_t x_bits = few_bits_of(problem).bits, parts = (x_bits + kPartBits - 1) / kPartBits,
+                    most = (1 << std::min<int64_t>(x_bits, kPartBits)) - 1;
       const double instructions = 2 + 2.0 / static_cast<double>(255 / (loops.group * most));
       const int64_t outputs = p.k / p.groups, vectors = (outputs + loops.outputs - 1) / loops.outputs;
-      const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) * static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
-      const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) * (kTableCycles * static_cast<double>(parts) + kTableCyclesOfBit * static_cast<double>(x_bits));
-      const double ends = static_cast<double>(p.n * p.out_h() * p.out_w() * p.groups * vectors) * kEndCycles, planes = static_cast<double>(p.n * p.h * p.w * ((p.c + 63) / 64)) * (kPlaneCycles + 2.0 * static_cast<double>(x_bits));
-      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / loops.instructions_of_cycle + made + planes + ends;
+      const double tables = static_cast<double>(p.n * p.out_h() * p.out_w()) *
+                            static_cast<double>((p.c / p.groups + loops.group - 1) / loops.group * p.groups * p.kernel_h * p.kernel_w);
+      const double made = static_cast<double>(p.n * p.h * p.w * ((p.c + loops.group - 1) / loops.group)) *
+                          (kTableCycles * static_cast<double>(parts) + kTableCyclesOfBit * static_cast<double>(x_bits));
+      const double ends = static_cast<double>(p.n * p.out_h() * p.out_w() * p.groups * vectors) * kEndCycles,
+                   planes = static_cast<double>(p.n * p.h * p.w * ((p.c + 63) / 64)) * (kPlaneCycles + 2.0 * static_cast<double>(x_bits));
+      return tables * static_cast<double>(vectors * problem.weight_bits() * parts) * instructions / loops.instructions_of_cycle + made + planes +
+             ends;
     },
-    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> { return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops)); },
-    /*keeps_packed=*/true, /*takes_planes=*/true};
+    [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) -> std::unique_ptr<Int8Convolution> {
+      return std::make_unique<LookUp>(p, w, low_bit_loops_beside(loops));
+    },
+    /*keeps_packed=*/true,
+    /*takes_planes=*/true};
 
 }  // namespace scissionlite::kernels

@@ -1,8 +1,9 @@
-// Look-ups in tables of sums, for a vector of outputs at a time (arguments.h). Included by the loops of one instruction set only, inside its own namespace,
-// after kernels/int8/vec.h.
+// Look-ups in tables of sums, for a vector of outputs at a time (arguments.h). Included by the loops of one instruction set only, inside its own
+// namespace, after kernels/int8/vec.h.
 //
-// Of each pixel of a tile: bytes are summed as long as they cannot overflow, then added to words. A word holds two outputs' bytes, even + 256 * odd: `whole` is the sum
-// of such words modulo 2^16, `odd` that of their upper bytes, so that even sums are whole - 256 * odd. That is three instructions for each `together` look-ups.
+// Of each pixel of a tile: bytes are summed as long as they cannot overflow, then added to words. A word holds two outputs' bytes, even + 256 * odd:
+// `whole` is the sum of such words modulo 2^16, `odd` that of their upper bytes, so that even sums are whole - 256 * odd. That is three instructions
+// for each `together` look-ups.
 
 // Instructions a cycle as bench/int8_speed measures them beside other ways (of NEON: supposed).
 #if defined(__AVX512VBMI__)
@@ -33,9 +34,11 @@ static SCISSIONLITE_INLINE codevec looked_up(const uint8_t* table, codevec codes
 #if defined(__AVX512VBMI__)
   return reinterpret_cast<codevec>(_mm512_permutexvar_epi8(reinterpret_cast<__m512i>(codes), _mm512_load_si512(table)));
 #elif defined(__AVX512BW__)
-  return reinterpret_cast<codevec>(_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), reinterpret_cast<__m512i>(codes)));
+  return reinterpret_cast<codevec>(
+      _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), reinterpret_cast<__m512i>(codes)));
 #elif defined(__AVX2__)
-  return reinterpret_cast<codevec>(_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), reinterpret_cast<__m256i>(codes)));
+  return reinterpret_cast<codevec>(
+      _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table))), reinterpret_cast<__m256i>(codes)));
 #elif defined(__aarch64__)
   return reinterpret_cast<codevec>(vqtbl1q_u8(vld1q_u8(table), reinterpret_cast<uint8x16_t>(codes)));
 #else
@@ -45,7 +48,8 @@ static SCISSIONLITE_INLINE codevec looked_up(const uint8_t* table, codevec codes
 #endif
 }
 
-/// Where an output's code lies in a vector of them (place_of_output): bytes 4 i ... 4 i + 3 are outputs i of four vectors of int32, so that no lane moves.
+/// Where an output's code lies in a vector of them (place_of_output): bytes 4 i ... 4 i + 3 are outputs i of four vectors of int32, so that no lane
+/// moves.
 static SCISSIONLITE_INLINE void widen(wordvec whole, wordvec odd, ivec (&sums)[4]) {
   const uvec even = reinterpret_cast<uvec>(whole - (odd << 8)), upper = reinterpret_cast<uvec>(odd);
   sums[0] = reinterpret_cast<ivec>(even & 0xFFFF), sums[1] = reinterpret_cast<ivec>(upper & 0xFFFF);
@@ -54,8 +58,8 @@ static SCISSIONLITE_INLINE void widen(wordvec whole, wordvec odd, ivec (&sums)[4
 
 constexpr int kCodesAhead = 16;  // vectors of codes, which come from L2
 
-/// Sums that fit a byte. Of the two ports for vectors of 64 bytes one alone looks up: a sum that saturates runs on the other one only, where a plain one would take half of
-/// its turns on the first (w1a1: 0.67 look-ups a cycle).
+/// Sums that fit a byte. Of the two ports for vectors of 64 bytes one alone looks up: a sum that saturates runs on the other one only, where a plain
+/// one would take half of its turns on the first (w1a1: 0.67 look-ups a cycle).
 static SCISSIONLITE_INLINE codevec added(codevec a, codevec b) {
 #if defined(__AVX512BW__)
   return reinterpret_cast<codevec>(_mm512_adds_epu8(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));

@@ -36,6 +36,22 @@ using Tiles = AmxTiles;
 #else
 using Tiles = PlainTiles;
 #endif
-const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA), kOutputs, kGroup, kEntries, kTablesOfWord, kPixelsOfTile, kInstructionsOfCycle, add_look_ups, make_tables, end_pixels, unpack, dense_row, pack_planes, unpack_planes,
-                         Tiles::kAreInstructions, Tiles::enter, tile_product<Tiles>, Tiles::leave};
+const LowBitLoops kLoops{SCISSIONLITE_NAME(SCISSIONLITE_ISA),
+                         kOutputs,
+                         kGroup,
+                         kEntries,
+                         kTablesOfWord,
+                         kPixelsOfTile,
+                         kInstructionsOfCycle,
+                         add_look_ups,
+                         make_tables,
+                         end_pixels,
+                         unpack,
+                         dense_row,
+                         pack_planes,
+                         unpack_planes,
+                         Tiles::kAreInstructions,
+                         Tiles::enter,
+                         tile_product<Tiles>,
+                         Tiles::leave};
 }  // namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA

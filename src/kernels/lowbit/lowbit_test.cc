@@ -1,5 +1,6 @@
-// Weights and activations of 1 to 8 bits in every encoding, by every way to convolve bytes that takes them, on every instruction set that this CPU has, against
-// sums in int64 and rounding in double. Tiles are multiplied on every CPU: where it has no instructions for them, by their plain description.
+// Weights and activations of 1 to 8 bits in every encoding, by every way to convolve bytes that takes them, on every instruction set that this CPU
+// has, against sums in int64 and rounding in double. Tiles are multiplied on every CPU: where it has no instructions for them, by their plain
+// description.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,7 +17,8 @@ namespace {
 using testing_bytes::between, testing_bytes::Case, testing_bytes::expected, testing_bytes::expect_exact_by, testing_bytes::expect_exact_of;
 
 enum class Encoding { kTwos, kUnsigned, kBipolar };
-constexpr std::pair<Encoding, const char*> kEncodings[] = {{Encoding::kTwos, "two's complement"}, {Encoding::kUnsigned, "unsigned"}, {Encoding::kBipolar, "bipolar"}};
+constexpr std::pair<Encoding, const char*> kEncodings[] = {
+    {Encoding::kTwos, "two's complement"}, {Encoding::kUnsigned, "unsigned"}, {Encoding::kBipolar, "bipolar"}};
 
 int16_t weight_of(Encoding encoding, int bits, int64_t code) {
   if (encoding == Encoding::kTwos) return static_cast<int16_t>(code - (int64_t{1} << (bits - 1)));
@@ -56,7 +58,9 @@ std::vector<uint8_t> planes_of(const std::vector<uint8_t>& codes, int64_t channe
   std::vector<uint8_t> planes(static_cast<size_t>(pixels * bits * plane_bytes));
   for (int64_t p = 0; p < pixels; ++p)
     for (int64_t c = 0; c < channels; ++c)
-      for (int s = 0; s < bits; ++s) planes[static_cast<size_t>((p * bits + s) * plane_bytes + c / 8)] |= static_cast<uint8_t>((codes[static_cast<size_t>(p * channels + c)] >> s & 1) << (c % 8));
+      for (int s = 0; s < bits; ++s)
+        planes[static_cast<size_t>((p * bits + s) * plane_bytes + c / 8)] |=
+            static_cast<uint8_t>((codes[static_cast<size_t>(p * channels + c)] >> s & 1) << (c % 8));
   return planes;
 }
 
@@ -143,16 +147,20 @@ TEST(LowBit, ZeroPointsOfActivations) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     Rng rng(seed);
     const int x_bits = static_cast<int>(between(rng, 1, 8));
-    const auto least = static_cast<int32_t>(rng.below(2) ? between(rng, -128, 127 - ((1 << x_bits) - 1)) : between(rng, 0, 255 - ((1 << x_bits) - 1)));
-    const auto zero = static_cast<int32_t>(rng.below(2) ? between(rng, least, least + (1 << x_bits) - 1) : between(rng, least < 0 ? -128 : 0, least < 0 ? 127 : 255));
-    expect_exact(case_of(random_shape(rng), static_cast<int>(between(rng, 1, 4)), kEncodings[seed % 3].first, x_bits, zero, least, seed), 1, "codes from " + std::to_string(least) + ", zero " + std::to_string(zero));
+    const auto least =
+        static_cast<int32_t>(rng.below(2) ? between(rng, -128, 127 - ((1 << x_bits) - 1)) : between(rng, 0, 255 - ((1 << x_bits) - 1)));
+    const auto zero = static_cast<int32_t>(rng.below(2) ? between(rng, least, least + (1 << x_bits) - 1)
+                                                        : between(rng, least < 0 ? -128 : 0, least < 0 ? 127 : 255));
+    expect_exact(case_of(random_shape(rng), static_cast<int>(between(rng, 1, 4)), kEncodings[seed % 3].first, x_bits, zero, least, seed), 1,
+                 "codes from " + std::to_string(least) + ", zero " + std::to_string(zero));
   }
 }
 
 /// Every product at its largest, over more channels than a word sums; more columns than a block has, more outputs than a vector.
 TEST(LowBit, LargestSumsAndManyBlocks) {
   for (const auto& [weight_bits, x_bits] : {std::pair{1, 1}, {1, 4}, {2, 4}, {8, 8}, {1, 8}}) {
-    auto c = case_of({.c = 1300, .h = 3, .w = 4, .k = 70, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}, weight_bits, Encoding::kTwos, x_bits, 0, 0, 1);
+    auto c = case_of({.c = 1300, .h = 3, .w = 4, .k = 70, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1}, weight_bits,
+                     Encoding::kTwos, x_bits, 0, 0, 1);
     std::fill(c.x.begin(), c.x.end(), static_cast<uint8_t>((1 << x_bits) - 1));
     std::fill(c.w.begin(), c.w.end(), static_cast<int16_t>(-(1 << (weight_bits - 1))));
     c.w[0] = static_cast<int16_t>(c.w[0] + (1 << weight_bits) - 1);
@@ -161,17 +169,22 @@ TEST(LowBit, LargestSumsAndManyBlocks) {
     c.problem.low = 0, c.problem.high = 255;
     expect_exact(c, 1, "largest");
   }
-  expect_exact(case_of({.n = 2, .c = 67, .h = 5, .w = 151, .k = 131, .kernel_h = 3, .kernel_w = 3, .stride_w = 2, .top = 1, .left = 1}, 2, Encoding::kTwos, 2, 0, 0, 2), 3, "wide");
+  expect_exact(case_of({.n = 2, .c = 67, .h = 5, .w = 151, .k = 131, .kernel_h = 3, .kernel_w = 3, .stride_w = 2, .top = 1, .left = 1}, 2,
+                       Encoding::kTwos, 2, 0, 0, 2),
+               3, "wide");
   expect_exact(case_of({.n = 3, .c = 131, .h = 11, .w = 13, .k = 65}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1");
-  expect_exact(case_of({.n = 1, .c = 60, .h = 13, .w = 15, .k = 65, .stride_h = 2, .stride_w = 2}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2, "1x1, stride 2");
+  expect_exact(case_of({.n = 1, .c = 60, .h = 13, .w = 15, .k = 65, .stride_h = 2, .stride_w = 2}, 1, Encoding::kBipolar, 2, 0, 0, 3), 2,
+               "1x1, stride 2");
 }
 
 /// Fewer blocks of rows than threads.
 TEST(LowBit, MoreThreadsThanRows) {
   for (const int threads : {2, 3, 7}) {
     expect_exact(case_of({.c = 70, .h = 3, .w = 5, .k = 200}, 1, Encoding::kBipolar, 1, 0, 0, 5), threads, "1x1");
-    expect_exact(case_of({.c = 33, .h = 1, .w = 9, .k = 300, .kernel_h = 1, .kernel_w = 3, .left = 1, .right = 1}, 2, Encoding::kTwos, 2, 1, 0, 6), threads, "a row");
-    expect_exact(case_of({.n = 2, .c = 34, .h = 3, .w = 4, .k = 160, .kernel_h = 3, .kernel_w = 3, .groups = 2}, 1, Encoding::kUnsigned, 3, 0, 0, 7), threads, "groups");
+    expect_exact(case_of({.c = 33, .h = 1, .w = 9, .k = 300, .kernel_h = 1, .kernel_w = 3, .left = 1, .right = 1}, 2, Encoding::kTwos, 2, 1, 0, 6),
+                 threads, "a row");
+    expect_exact(case_of({.n = 2, .c = 34, .h = 3, .w = 4, .k = 160, .kernel_h = 3, .kernel_w = 3, .groups = 2}, 1, Encoding::kUnsigned, 3, 0, 0, 7),
+                 threads, "groups");
   }
 }
 
@@ -180,12 +193,27 @@ TEST(LowBit, LargestOfPlanes) {
   for (const int64_t channels : {1, 8, 13, 64, 70, 131})
     for (int bits = 1; bits <= 8; ++bits) {
       Rng rng(static_cast<uint64_t>(channels * 8 + bits));
-      const MaxOfPlanes p{.n = 2, .channels = channels, .h = 7, .w = 9, .out_h = 4, .out_w = 3, .kernel_h = 3, .kernel_w = 2, .stride_h = 2, .stride_w = 3, .dilation_h = 1, .dilation_w = 2, .top = 1, .left = 1, .bits = bits};
+      const MaxOfPlanes p{.n = 2,
+                          .channels = channels,
+                          .h = 7,
+                          .w = 9,
+                          .out_h = 4,
+                          .out_w = 3,
+                          .kernel_h = 3,
+                          .kernel_w = 2,
+                          .stride_h = 2,
+                          .stride_w = 3,
+                          .dilation_h = 1,
+                          .dilation_w = 2,
+                          .top = 1,
+                          .left = 1,
+                          .bits = bits};
       std::vector<uint8_t> x(static_cast<size_t>(p.n * p.h * p.w * channels)), want(static_cast<size_t>(p.n * p.out_h * p.out_w * channels));
       for (auto& code : x) code = static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
       for (int64_t i = 0; i < p.n * p.out_h * p.out_w; ++i)
         for (int64_t tap = 0; tap < p.kernel_h * p.kernel_w; ++tap) {
-          const int64_t h = i / p.out_w % p.out_h * p.stride_h - p.top + tap / p.kernel_w, w = i % p.out_w * p.stride_w - p.left + tap % p.kernel_w * p.dilation_w;
+          const int64_t h = i / p.out_w % p.out_h * p.stride_h - p.top + tap / p.kernel_w,
+                        w = i % p.out_w * p.stride_w - p.left + tap % p.kernel_w * p.dilation_w;
           if (h < 0 || h >= p.h || w < 0 || w >= p.w) continue;
           for (int64_t c = 0; c < channels; ++c) {
             auto& most = want[static_cast<size_t>(i * channels + c)];
@@ -209,7 +237,14 @@ TEST(LowBit, PlanesComeBack) {
         for (auto& code : x) code = static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
         const int64_t plane_bytes = (channels + 7) / 8;
         std::vector<uint8_t> planes(static_cast<size_t>(5 * bits * plane_bytes), 77), back(x.size());
-        loops.pack_planes({.x = x.data(), .x_pixel = channels, .pixels = 5, .channels = channels, .bits = bits, .planes = planes.data(), .planes_pixel = bits * plane_bytes, .plane_bytes = plane_bytes});
+        loops.pack_planes({.x = x.data(),
+                           .x_pixel = channels,
+                           .pixels = 5,
+                           .channels = channels,
+                           .bits = bits,
+                           .planes = planes.data(),
+                           .planes_pixel = bits * plane_bytes,
+                           .plane_bytes = plane_bytes});
         EXPECT_EQ(planes, planes_of(x, channels, bits)) << loops.isa << ", " << channels << " channels, " << bits << " bits";
         loops.unpack_planes(planes.data(), 5, channels, bits, back.data());
         EXPECT_EQ(back, x) << loops.isa << ", " << channels << " channels, " << bits << " bits";
@@ -223,7 +258,8 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
     Rng rng(seed);
     const int64_t m = between(rng, 1, seed % 4 == 0 ? 40 : 5), k = between(rng, 1, 300), n = between(rng, 1, 150);
     const bool is_signed = rng.below(2) != 0;
-    const auto c = case_of({.c = k, .h = 1, .w = m, .k = n}, static_cast<int>(1 + seed % kMostPackedBits), kEncodings[rng.below(3)].first, 8, static_cast<int32_t>(between(rng, is_signed ? -128 : 0, is_signed ? 127 : 255)), is_signed ? -128 : 0, seed);
+    const auto c = case_of({.c = k, .h = 1, .w = m, .k = n}, static_cast<int>(1 + seed % kMostPackedBits), kEncodings[rng.below(3)].first, 8,
+                           static_cast<int32_t>(between(rng, is_signed ? -128 : 0, is_signed ? 127 : 255)), is_signed ? -128 : 0, seed);
     const auto& p = c.problem;
     const auto want = expected(c);
     const auto code = weight_code_of(p);
@@ -237,7 +273,8 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
         Buffer<uint8_t> scratch(dense.scratch_bytes(2)), y(m * n + 64);
         std::fill_n(y.data(), y.size(), uint8_t{77});
         dense.run(c.x.data(), m, y.data(), reinterpret_cast<std::byte*>(scratch.data()), 2);
-        ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want) << loops.isa << (in_tiles ? ", tiles" : "") << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
+        ASSERT_EQ(std::vector<uint8_t>(y.data(), y.data() + m * n), want)
+            << loops.isa << (in_tiles ? ", tiles" : "") << ", w" << code.bits << ", " << m << " x " << k << " x " << n;
         for (int64_t i = m * n; i < m * n + 64; ++i) ASSERT_EQ(y[i], 77) << loops.isa;
         auto float_problem = problem;
         float_problem.is_y_float = true;
@@ -249,7 +286,10 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
         for (int64_t i = 0; i < m * n; ++i) {
           const auto j = static_cast<size_t>(i % n);
           int64_t sum = weights.bias ? weights.bias[j] : 0;
-          for (int64_t l = 0; l < k; ++l) sum += ((p.is_x_signed ? static_cast<int8_t>(c.x[static_cast<size_t>(i / n * k + l)]) : c.x[static_cast<size_t>(i / n * k + l)]) - p.x_zero) * c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
+          for (int64_t l = 0; l < k; ++l)
+            sum += ((p.is_x_signed ? static_cast<int8_t>(c.x[static_cast<size_t>(i / n * k + l)]) : c.x[static_cast<size_t>(i / n * k + l)]) -
+                    p.x_zero) *
+                   c.w[j * static_cast<size_t>(k) + static_cast<size_t>(l)];
           const double want = static_cast<double>(sum) * weights.scale[j] + offset[j];
           ASSERT_NEAR(floats[static_cast<size_t>(i)], want, 1e-5 * (1 + std::abs(want))) << loops.isa << ", w" << code.bits;
         }
@@ -259,7 +299,8 @@ TEST(LowBit, ProductsOfAFewRowsAreExact) {
   for (int bits = 1; bits <= kMostPackedBits; ++bits) EXPECT_GT(tried_bits[bits], 5) << bits;
 }
 
-/// Tiles of one row to sixteen, one and several, lengths that fill neither a tile nor a block nor one of several; every other turn x and weights are the largest there are.
+/// Tiles of one row to sixteen, one and several, lengths that fill neither a tile nor a block nor one of several; every other turn x and weights are
+/// the largest there are.
 TEST(LowBit, ProductsOfTilesAreTheirDefinition) {
   uint64_t seed = 0;
   for (const auto* loops : all_low_bit_loops())
@@ -268,7 +309,8 @@ TEST(LowBit, ProductsOfTilesAreTheirDefinition) {
         for (const int64_t tiles : {1, 3})
           for (const int64_t inputs : {5, 64, 136, 600}) {
             Rng rng(++seed);
-            const int64_t m = tiles * rows, outputs = loops->outputs, units = (inputs + 7) / 8, x_row = (inputs + kTileInputs - 1) / kTileInputs * kTileInputs + kTileInputs * static_cast<int64_t>(seed % 2);
+            const int64_t m = tiles * rows, outputs = loops->outputs, units = (inputs + 7) / 8,
+                          x_row = (inputs + kTileInputs - 1) / kTileInputs * kTileInputs + kTileInputs * static_cast<int64_t>(seed % 2);
             const bool is_largest = seed % 2 == 0;
             const auto most = static_cast<uint8_t>((1 << bits) - 1);
             Buffer<uint8_t> x(m * x_row), u(units * 8 * outputs);
@@ -279,11 +321,19 @@ TEST(LowBit, ProductsOfTilesAreTheirDefinition) {
             std::fill_n(sums.data(), sums.size(), 77);
             const PackedWeights packed(u.data(), u.size(), {bits, 0, 1}, *loops);
             loops->enter_tiles(rows);
-            loops->tile_product({.x = x.data(), .x_row = x_row, .tiles = tiles, .rows = rows, .units = units, .packed = packed.at(0), .bits = bits, .sums = sums.data()});
+            loops->tile_product({.x = x.data(),
+                                 .x_row = x_row,
+                                 .tiles = tiles,
+                                 .rows = rows,
+                                 .units = units,
+                                 .packed = packed.at(0),
+                                 .bits = bits,
+                                 .sums = sums.data()});
             loops->leave_tiles();
             for (int64_t i = 0; i < m * outputs; ++i) {
               int64_t want = 0;
-              for (int64_t c = 0; c < inputs; ++c) want += static_cast<int8_t>(x[i / outputs * x_row + c]) * int64_t{u[(c / 4 * outputs + i % outputs) * 4 + c % 4]};
+              for (int64_t c = 0; c < inputs; ++c)
+                want += static_cast<int8_t>(x[i / outputs * x_row + c]) * int64_t{u[(c / 4 * outputs + i % outputs) * 4 + c % 4]};
               ASSERT_EQ(sums[i], want) << loops->isa << ", w" << bits << ", " << tiles << " tiles of " << rows << " rows, " << inputs << " inputs";
             }
             for (int64_t i = m * outputs; i < sums.size(); ++i) ASSERT_EQ(sums[i], 77) << loops->isa << ": written past the end";
@@ -305,7 +355,8 @@ TEST(LowBit, PackedWeightsComeBack) {
         EXPECT_EQ(packed.bytes(), 4 * unit * bits / 8);
         std::vector<int8_t> w(static_cast<size_t>(3 * unit));
         packed.unpack(unit, count - unit, w.data());
-        for (int64_t i = unit; i < count; ++i) ASSERT_EQ(w[static_cast<size_t>(i - unit)], least + step * u[static_cast<size_t>(i)]) << loops.isa << ", " << bits << " bits, value " << i;
+        for (int64_t i = unit; i < count; ++i)
+          ASSERT_EQ(w[static_cast<size_t>(i - unit)], least + step * u[static_cast<size_t>(i)]) << loops.isa << ", " << bits << " bits, value " << i;
       }
 }
 

@@ -68,7 +68,8 @@ template <int kBits>
 void max_of_row(const MaxOfPlanes& p, const Rows& rows, uint8_t* y) {
   if (rows.of.empty()) return;
   for (int64_t column = 0; column < p.out_w; ++column, y += rows.pixel_bytes) {
-    const int64_t left = column * p.stride_w - p.left, before = left < 0 ? (-left + p.dilation_w - 1) / p.dilation_w : 0, first = left + before * p.dilation_w;
+    const int64_t left = column * p.stride_w - p.left, before = left < 0 ? (-left + p.dilation_w - 1) / p.dilation_w : 0,
+                  first = left + before * p.dilation_w;
     const int64_t count = std::min(p.kernel_w - before, (p.w - first + p.dilation_w - 1) / p.dilation_w);
     if (count > 0) max_of_pixel<kBits>(rows, first, count, p.dilation_w, y);
   }
@@ -89,7 +90,8 @@ void max_of_planes(const MaxOfPlanes& p, const uint8_t* x, uint8_t* y, int threa
     for (int64_t i = mine.begin; i < mine.end; ++i) {
       rows.of.clear();
       for (int64_t a = 0; a < p.kernel_h; ++a)
-        if (const int64_t h = i % p.out_h * p.stride_h - p.top + a * p.dilation_h; h >= 0 && h < p.h) rows.of.push_back(x + (i / p.out_h * p.h + h) * p.w * rows.pixel_bytes);
+        if (const int64_t h = i % p.out_h * p.stride_h - p.top + a * p.dilation_h; h >= 0 && h < p.h)
+          rows.of.push_back(x + (i / p.out_h * p.h + h) * p.w * rows.pixel_bytes);
       max_of_row(p, rows, y + i * p.out_w * rows.pixel_bytes, std::make_integer_sequence<int, kMostBits>());
     }
   });

@@ -19,12 +19,22 @@ LowBitOutputs::LowBitOutputs(const Int8Problem& problem, const Int8Weights& weig
 }
 
 void LowBitOutputs::end(int64_t group, int64_t vector, const int32_t* sums, int64_t pixels, const int32_t* windows, uint8_t* y, int64_t pixel) const {
-  const int64_t of_vector = vector * loops_.outputs, at = group * vectors_ * loops_.outputs + of_vector, channel = group * of_group_ + of_vector, channels = problem_.conv.k;
+  const int64_t of_vector = vector * loops_.outputs, at = group * vectors_ * loops_.outputs + of_vector, channel = group * of_group_ + of_vector,
+                channels = problem_.conv.k;
   const int bits = problem_.y_plane_bits;
   const int64_t plane_bytes = (channels + 7) / 8, y_pixel = bits > 0 ? bits * plane_bytes : channels;
-  loops_.end({.sums = sums, .pixels = pixels, .channels = std::min<int64_t>(loops_.outputs, of_group_ - of_vector), .factor = problem_.w_step, .x_factor = problem_.w_least,
-              .x_sums = needs_windows() ? windows : nullptr, .bias = bias_.data() + at, .end = end_of(problem_, scale_.data() + at), .y = y + pixel * y_pixel + (bits > 0 ? channel / 8 : channel), .y_pixel = y_pixel,
-              .y_bits = bits, .plane_bytes = plane_bytes});
+  loops_.end({.sums = sums,
+              .pixels = pixels,
+              .channels = std::min<int64_t>(loops_.outputs, of_group_ - of_vector),
+              .factor = problem_.w_step,
+              .x_factor = problem_.w_least,
+              .x_sums = needs_windows() ? windows : nullptr,
+              .bias = bias_.data() + at,
+              .end = end_of(problem_, scale_.data() + at),
+              .y = y + pixel * y_pixel + (bits > 0 ? channel / 8 : channel),
+              .y_pixel = y_pixel,
+              .y_bits = bits,
+              .plane_bytes = plane_bytes});
 }
 
 }  // namespace scissionlite::kernels

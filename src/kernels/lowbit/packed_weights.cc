@@ -9,12 +9,13 @@ void pack_unit(const uint8_t* u, int bits, int64_t outputs, uint8_t* to) {
   unsigned shift = 0;
   for (const unsigned width : {4U, 2U, 1U}) {
     if ((static_cast<unsigned>(bits) & width) == 0) continue;
-    const unsigned fields = 8 / width;                     // of a byte
-    const auto vectors = static_cast<int64_t>(width);      // that hold those of all eight
+    const unsigned fields = 8 / width;                 // of a byte
+    const auto vectors = static_cast<int64_t>(width);  // that hold those of all eight
     for (int64_t v = 0; v < vectors; ++v)
       for (int64_t i = 0; i < outputs; ++i) {
         unsigned byte = 0;
-        for (unsigned f = 0; f < fields; ++f) byte |= (static_cast<unsigned>(u[(v + f * vectors) * outputs + i]) >> shift & ((1U << width) - 1)) << (width * f);
+        for (unsigned f = 0; f < fields; ++f)
+          byte |= (static_cast<unsigned>(u[(v + f * vectors) * outputs + i]) >> shift & ((1U << width) - 1)) << (width * f);
         *to++ = static_cast<uint8_t>(byte);
       }
     shift += width;
@@ -40,7 +41,12 @@ PackedWeights::PackedWeights(const uint8_t* u, int64_t count, const WeightCode& 
 }
 
 void PackedWeights::unpack(int64_t first, int64_t count, int8_t* w) const {
-  loops_->unpack({.packed = at(first), .bits = code_.bits, .least = code_.least, .step = code_.step, .units = (count + unit_values(*loops_) - 1) / unit_values(*loops_), .w = w});
+  loops_->unpack({.packed = at(first),
+                  .bits = code_.bits,
+                  .least = code_.least,
+                  .step = code_.step,
+                  .units = (count + unit_values(*loops_) - 1) / unit_values(*loops_),
+                  .w = w});
 }
 
 }  // namespace scissionlite::kernels

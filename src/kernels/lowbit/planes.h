@@ -3,9 +3,13 @@
 typedef uint8_t eightbytes __attribute__((vector_size(8)));
 
 /// Bit s of eight bytes, side by side.
-static SCISSIONLITE_INLINE uint8_t bits_of_word(uint64_t word, int s) { return static_cast<uint8_t>(((word >> s & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56); }
+static SCISSIONLITE_INLINE uint8_t bits_of_word(uint64_t word, int s) {
+  return static_cast<uint8_t>(((word >> s & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56);
+}
 /// Eight bits as eight bytes of 0 or 1.
-static SCISSIONLITE_INLINE uint64_t word_of_bits(uint8_t bits) { return ((bits * 0x0101010101010101ULL & 0x8040201008040201ULL) + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL; }
+static SCISSIONLITE_INLINE uint64_t word_of_bits(uint8_t bits) {
+  return ((bits * 0x0101010101010101ULL & 0x8040201008040201ULL) + 0x7F7F7F7F7F7F7F7FULL) >> 7 & 0x0101010101010101ULL;
+}
 
 /// Up to eight bytes.
 static SCISSIONLITE_INLINE void store_some(uint8_t* to, uint64_t word, int64_t bytes) {
@@ -44,7 +48,9 @@ static void pack_planes(const PackPlanesArguments& a) {
       const int64_t count = channels - c < 64 ? channels - c : 64;
       const __mmask64 there = ~0ULL >> (64 - count);
       const __m512i v = _mm512_sub_epi8(_mm512_xor_si512(_mm512_maskz_loadu_epi8(there, x + c), turn), base);
-      for (int s = 0; s < bits; ++s) store_some(planes + s * plane_bytes + c / 8, _mm512_mask_test_epi8_mask(there, v, _mm512_set1_epi8(static_cast<char>(1 << s))), (count + 7) / 8);
+      for (int s = 0; s < bits; ++s)
+        store_some(planes + s * plane_bytes + c / 8, _mm512_mask_test_epi8_mask(there, v, _mm512_set1_epi8(static_cast<char>(1 << s))),
+                   (count + 7) / 8);
     }
 #else
     int64_t c = 0;

@@ -7,7 +7,8 @@ struct PlaneTables {
   PlaneTables() {
     for (int s = 0; s < kPartBits; ++s)
       for (int bits = 0; bits < kEntries; ++bits)
-        for (int entry = 0; entry < kEntries; ++entry) of[s][bits][entry] = static_cast<uint8_t>(__builtin_popcount(static_cast<unsigned>(bits & entry)) << s);
+        for (int entry = 0; entry < kEntries; ++entry)
+          of[s][bits][entry] = static_cast<uint8_t>(__builtin_popcount(static_cast<unsigned>(bits & entry)) << s);
   }
 };
 static const PlaneTables& plane_tables() {

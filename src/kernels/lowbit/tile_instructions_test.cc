@@ -1,5 +1,5 @@
-// The loops of AMX with the instructions themselves, on a CPU that has vectors of 64 bytes and no AMX: each tile instruction traps, is decoded, and done in software, so that their operands,
-// shapes and addresses are tested where none can run. Where the CPU has AMX, lowbit_test.cc runs them.
+// The loops of AMX with the instructions themselves, on a CPU that has vectors of 64 bytes and no AMX: each tile instruction traps, is decoded, and
+// done in software, so that their operands, shapes and addresses are tested where none can run. Where the CPU has AMX, lowbit_test.cc runs them.
 #include <gtest/gtest.h>
 
 #if defined(__x86_64__) && defined(__linux__)
@@ -47,7 +47,8 @@ struct Instruction {
 };
 
 uint64_t value_of(const ucontext_t& context, int number) {
-  constexpr std::array kOrder{REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+  constexpr std::array kOrder{REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                              REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
   return static_cast<uint64_t>(context.uc_mcontext.gregs[kOrder[static_cast<size_t>(number)]]);
 }
 
@@ -71,7 +72,8 @@ void read_memory_operand(const ucontext_t& context, const uint8_t* at, Instructi
   in.length += in.mod == 1 ? 1 : is_far ? 4 : 0;
   const bool is_relative = in.mod == 0 && in.rm == 5;
   if (in.mod == 0 && base == 5 && !is_relative) leave(1, "a tile instruction without a base");
-  in.base = (is_relative ? reinterpret_cast<uint64_t>(at) + static_cast<uint64_t>(in.length) : value_of(context, base + high_base)) + static_cast<uint64_t>(displacement);
+  in.base = (is_relative ? reinterpret_cast<uint64_t>(at) + static_cast<uint64_t>(in.length) : value_of(context, base + high_base)) +
+            static_cast<uint64_t>(displacement);
 }
 
 Instruction decoded(const ucontext_t& context, const uint8_t* at) {
@@ -86,18 +88,21 @@ void configure(uint64_t from) {
   std::memset(tiles, 0, sizeof tiles);
   bool is_valid = shapes.palette == 1 && shapes.start_row == 0;
   for (const uint8_t byte : shapes.reserved) is_valid = is_valid && byte == 0;
-  for (int i = 0; i < 16; ++i) is_valid = is_valid && shapes.rows[i] <= 16 && shapes.row_bytes[i] <= 64 && (i < kTiles || (shapes.rows[i] == 0 && shapes.row_bytes[i] == 0));
+  for (int i = 0; i < 16; ++i)
+    is_valid = is_valid && shapes.rows[i] <= 16 && shapes.row_bytes[i] <= 64 && (i < kTiles || (shapes.rows[i] == 0 && shapes.row_bytes[i] == 0));
   if (!is_valid) leave(1, "LDTILECFG would fault");
 }
 
 void add_products(int sums, int x, int w) {
-  const bool fits = sums != x && sums != w && x != w && shapes.rows[sums] == shapes.rows[x] && shapes.row_bytes[sums] == shapes.row_bytes[w] && shapes.row_bytes[x] == 4 * shapes.rows[w];
+  const bool fits = sums != x && sums != w && x != w && shapes.rows[sums] == shapes.rows[x] && shapes.row_bytes[sums] == shapes.row_bytes[w] &&
+                    shapes.row_bytes[x] == 4 * shapes.rows[w];
   if (!fits) leave(1, "TDPBSUD would fault");
   for (int m = 0; m < shapes.rows[sums]; ++m)
     for (int n = 0; n < shapes.row_bytes[sums] / 4; ++n) {
       uint32_t sum;
       std::memcpy(&sum, tiles[sums][m] + 4 * n, 4);
-      for (int k = 0; k < shapes.row_bytes[x]; ++k) sum += static_cast<uint32_t>(static_cast<int8_t>(tiles[x][m][k]) * static_cast<int32_t>(tiles[w][k / 4][4 * n + k % 4]));
+      for (int k = 0; k < shapes.row_bytes[x]; ++k)
+        sum += static_cast<uint32_t>(static_cast<int8_t>(tiles[x][m][k]) * static_cast<int32_t>(tiles[w][k / 4][4 * n + k % 4]));
       std::memcpy(tiles[sums][m] + 4 * n, &sum, 4);
     }
 }
@@ -147,12 +152,17 @@ void expect_product(int bits, int rows, int64_t count, int64_t inputs) {
   for (int64_t i = 0; i < u.size(); ++i) u[i] = static_cast<uint8_t>(rng.below(uint64_t{1} << bits));
   const PackedWeights packed(u.data(), u.size(), {bits, 0, 1}, loops);
   loops.enter_tiles(rows);
-  loops.tile_product({.x = x.data(), .x_row = x_row, .tiles = count, .rows = rows, .units = units, .packed = packed.at(0), .bits = bits, .sums = sums.data()});
+  loops.tile_product(
+      {.x = x.data(), .x_row = x_row, .tiles = count, .rows = rows, .units = units, .packed = packed.at(0), .bits = bits, .sums = sums.data()});
   loops.leave_tiles();
   for (int64_t i = 0; i < m * outputs; ++i) {
     int64_t want = 0;
-    for (int64_t c = 0; c < inputs; ++c) want += static_cast<int8_t>(x[i / outputs * x_row + c]) * int64_t{u[(c / 4 * outputs + i % outputs) * 4 + c % 4]};
-    if (sums[i] != want) leave(1, ("another sum: w" + std::to_string(bits) + ", " + std::to_string(count) + " tiles of " + std::to_string(rows) + " rows, " + std::to_string(inputs) + " inputs").c_str());
+    for (int64_t c = 0; c < inputs; ++c)
+      want += static_cast<int8_t>(x[i / outputs * x_row + c]) * int64_t{u[(c / 4 * outputs + i % outputs) * 4 + c % 4]};
+    if (sums[i] != want)
+      leave(1, ("another sum: w" + std::to_string(bits) + ", " + std::to_string(count) + " tiles of " + std::to_string(rows) + " rows, " +
+                std::to_string(inputs) + " inputs")
+                   .c_str());
   }
 }
 

@@ -1,8 +1,9 @@
-// Products of rows of bytes with packed weights in tiles. Included by the loops of one instruction set only, inside its own namespace, after unpack.h and tile_registers.h.
+// Products of rows of bytes with packed weights in tiles. Included by the loops of one instruction set only, inside its own namespace, after unpack.h
+// and tile_registers.h.
 //
-// A unit of packed weights is two steps of four inputs by four vectors of four bytes an output, so that eight units, unpacked as they lie, are four tiles of weights, a vector of outputs
-// each, with their rows four vectors apart. A few steps of 64 inputs are unpacked into L1, then multiplied by all tiles of x. Sums of one tile of x stay in registers; those of several go to
-// memory between blocks.
+// A unit of packed weights is two steps of four inputs by four vectors of four bytes an output, so that eight units, unpacked as they lie, are four
+// tiles of weights, a vector of outputs each, with their rows four vectors apart. A few steps of 64 inputs are unpacked into L1, then multiplied by
+// all tiles of x. Sums of one tile of x stay in registers; those of several go to memory between blocks.
 
 constexpr int64_t kTileUnits = kTileInputs / 8, kStepBytes = kTileInputs * kOutputs;
 constexpr int64_t kStepsOfOneTile = 2;  // at once: what is unpacked next and what is multiplied may overlap

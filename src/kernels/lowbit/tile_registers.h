@@ -1,8 +1,10 @@
-// Tile registers, of which TDPBSUD multiplies matrices of bytes: as the instructions have them (AmxTiles), and a plain description of these (PlainTiles), by which what is built on them
-// is tested on any CPU. Included by the loops of one instruction set only, inside its own namespace, after tile_shapes.h.
+// Tile registers, of which TDPBSUD multiplies matrices of bytes: as the instructions have them (AmxTiles), and a plain description of these
+// (PlainTiles), by which what is built on them is tested on any CPU. Included by the loops of one instruction set only, inside its own namespace,
+// after tile_shapes.h.
 //
-// Tiles 0 to 3 are sums, of as many rows as there are of x and a vector of int32; 4 is x, its rows of 64 signed bytes; 5 to 7 are weights, 16 rows of a vector of unsigned bytes. The
-// product adds to sums[m][n], for k < 16 and i < 4, x[m][4 * k + i] * w[k][4 * n + i], modulo 2^32. (Intel 64 and IA-32 Architectures Software Developer's Manual, TDPBSUD.)
+// Tiles 0 to 3 are sums, of as many rows as there are of x and a vector of int32; 4 is x, its rows of 64 signed bytes; 5 to 7 are weights, 16 rows of
+// a vector of unsigned bytes. The product adds to sums[m][n], for k < 16 and i < 4, x[m][4 * k + i] * w[k][4 * n + i], modulo 2^32. (Intel 64 and
+// IA-32 Architectures Software Developer's Manual, TDPBSUD.)
 
 constexpr int kXTile = 4, kTiles = 8;
 /// The weights' tile that is multiplied for each one of sums: the next is loaded while the last two are read.
@@ -11,7 +13,8 @@ constexpr int kWTile = kXTile + 1 + kSums % 3;
 
 static SCISSIONLITE_INLINE TileShapes shapes_of(int rows) {
   TileShapes shapes;
-  for (int tile = 0; tile < kTiles; ++tile) shapes.row_bytes[tile] = tile == kXTile ? 64 : kOutputs, shapes.rows[tile] = static_cast<uint8_t>(tile <= kXTile ? rows : kTileRows);
+  for (int tile = 0; tile < kTiles; ++tile)
+    shapes.row_bytes[tile] = tile == kXTile ? 64 : kOutputs, shapes.rows[tile] = static_cast<uint8_t>(tile <= kXTile ? rows : kTileRows);
   return shapes;
 }
 
@@ -23,12 +26,15 @@ class PlainTiles {
 
   explicit PlainTiles(int rows) : shapes_(shapes_of(rows)) {}
   template <int kTile>
-  void zero() { __builtin_memset(of_[kTile], 0, sizeof of_[kTile]); }
+  void zero() {
+    __builtin_memset(of_[kTile], 0, sizeof of_[kTile]);
+  }
   /// Rows lie `stride` bytes apart. What a tile has beyond its shape becomes 0.
   template <int kTile>
   void load(const void* from, int64_t stride) {
     zero<kTile>();
-    for (int r = 0; r < shapes_.rows[kTile]; ++r) __builtin_memcpy(of_[kTile][r], static_cast<const uint8_t*>(from) + r * stride, shapes_.row_bytes[kTile]);
+    for (int r = 0; r < shapes_.rows[kTile]; ++r)
+      __builtin_memcpy(of_[kTile][r], static_cast<const uint8_t*>(from) + r * stride, shapes_.row_bytes[kTile]);
   }
   template <int kTile>
   void store(void* to, int64_t stride) const {
@@ -41,7 +47,8 @@ class PlainTiles {
         for (int n = 0; n < shapes_.row_bytes[kSums] / 4; ++n) {
           uint32_t sum;
           __builtin_memcpy(&sum, of_[kSums][m] + 4 * n, 4);
-          for (int i = 0; i < 4; ++i) sum += static_cast<uint32_t>(static_cast<int8_t>(of_[kX][m][4 * k + i]) * static_cast<int32_t>(of_[kW][k][4 * n + i]));
+          for (int i = 0; i < 4; ++i)
+            sum += static_cast<uint32_t>(static_cast<int8_t>(of_[kX][m][4 * k + i]) * static_cast<int32_t>(of_[kW][k][4 * n + i]));
           __builtin_memcpy(of_[kSums][m] + 4 * n, &sum, 4);
         }
   }
@@ -52,7 +59,8 @@ class PlainTiles {
 };
 
 #if defined(__AMX_INT8__)
-/// The thread's own, between `enter` with as many rows and `leave`. Loads and stores are instructions of which the compiler knows nothing, and they take no register but a literal.
+/// The thread's own, between `enter` with as many rows and `leave`. Loads and stores are instructions of which the compiler knows nothing, and they
+/// take no register but a literal.
 class AmxTiles {
  public:
   static constexpr bool kAreInstructions = true;

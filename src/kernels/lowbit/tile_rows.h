@@ -51,7 +51,14 @@ class TileRows {
     const int rows = static_cast<int>((count + tiles - 1) / tiles);
     const InTiles thread(loops_, rows);
     for (int64_t panel = range.begin; panel < range.end; ++panel) {
-      loops_.tile_product({.x = work.x, .x_row = row_bytes(), .tiles = tiles, .rows = rows, .units = panels_.units(), .packed = panels_.packed(panel), .bits = panels_.code().bits, .sums = work.sums});
+      loops_.tile_product({.x = work.x,
+                           .x_row = row_bytes(),
+                           .tiles = tiles,
+                           .rows = rows,
+                           .units = panels_.units(),
+                           .packed = panels_.packed(panel),
+                           .bits = panels_.code().bits,
+                           .sums = work.sums});
       end(panel);
     }
   }

@@ -14,20 +14,27 @@ int64_t pixels_of(const ConvProblem& p) { return p.n * p.out_h() * p.out_w(); }
 class Tiles final : public Int8Convolution {
  public:
   Tiles(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& loops)
-      : problem_(problem), loops_(loops),
-        panels_({.groups = problem.conv.groups, .outputs = problem.conv.k / problem.conv.groups, .channels = problem.conv.c / problem.conv.groups, .taps = problem.conv.kernel_h * problem.conv.kernel_w,
-                 .is_x_signed = problem.is_x_signed, .x_zero = problem.x_zero},
+      : problem_(problem),
+        loops_(loops),
+        panels_({.groups = problem.conv.groups,
+                 .outputs = problem.conv.k / problem.conv.groups,
+                 .channels = problem.conv.c / problem.conv.groups,
+                 .taps = problem.conv.kernel_h * problem.conv.kernel_w,
+                 .is_x_signed = problem.is_x_signed,
+                 .x_zero = problem.x_zero},
                 weights, weight_code_of(problem), loops) {}
 
   [[nodiscard]] int64_t scratch_bytes(int threads) const override { return threads * thread_bytes(); }
 
   void run(const uint8_t* x, uint8_t* y, std::byte* scratch, int threads) const override {
     const TileRows rows(panels_, loops_);
-    const int64_t groups = problem_.conv.groups, blocks = (pixels_of(problem_.conv) + rows.most_rows() - 1) / rows.most_rows(), tasks = groups * blocks;
+    const int64_t groups = problem_.conv.groups, blocks = (pixels_of(problem_.conv) + rows.most_rows() - 1) / rows.most_rows(),
+                  tasks = groups * blocks;
     const bool shares_panels = pixels_of(problem_.conv) <= kSmallImage || tasks < threads;
     in_team(threads, [&](const Member& member) {
       const auto work = rows.work_in(scratch + member.rank * thread_bytes());
-      const Range mine = shares_panels ? Range{0, tasks} : share_of(tasks, member), panels = shares_panels ? share_of(panels_.panels(), member) : Range{0, panels_.panels()};
+      const Range mine = shares_panels ? Range{0, tasks} : share_of(tasks, member),
+                  panels = shares_panels ? share_of(panels_.panels(), member) : Range{0, panels_.panels()};
       if (panels.begin == panels.end) return;
       for (int64_t task = mine.begin; task < mine.end; ++task) run_block(x, y, task / blocks, task % blocks * rows.most_rows(), panels, rows, work);
     });
@@ -39,15 +46,17 @@ class Tiles final : public Int8Convolution {
   void run_block(const uint8_t* x, uint8_t* y, int64_t group, int64_t first, const Range& panels, const TileRows& rows, const TileWork& work) const {
     const int64_t count = std::min(rows.most_rows(), pixels_of(problem_.conv) - first), of_group = group * panels_.panels();
     for (int64_t i = 0; i < count; ++i) work.x_sums[i] = set_row(x, group, first + i, rows.row_bytes(), work.x + i * rows.row_bytes());
-    rows.multiply(work, count, {of_group + panels.begin, of_group + panels.end},
-                  [&](int64_t panel) { panels_.to_bytes(panel, work.sums, work.x_sums, count, end_of(problem_, nullptr), y + first * problem_.conv.k); });
+    rows.multiply(work, count, {of_group + panels.begin, of_group + panels.end}, [&](int64_t panel) {
+      panels_.to_bytes(panel, work.sums, work.x_sums, count, end_of(problem_, nullptr), y + first * problem_.conv.k);
+    });
   }
 
   /// @return the sum that WeightPanels wants.
   int32_t set_row(const uint8_t* x, int64_t group, int64_t pixel, int64_t padded, uint8_t* row) const {
     const auto& p = problem_.conv;
     if (p.is_pointwise()) return panels_.set_row(x + pixel * p.c, padded, row);
-    const int64_t top = pixel / p.out_w() % p.out_h() * p.stride_h - p.top, left = pixel % p.out_w() * p.stride_w - p.left, taps = p.kernel_w * (p.c / p.groups);
+    const int64_t top = pixel / p.out_w() % p.out_h() * p.stride_h - p.top, left = pixel % p.out_w() * p.stride_w - p.left,
+                  taps = p.kernel_w * (p.c / p.groups);
     const uint8_t* const image = x + pixel / (p.out_h() * p.out_w()) * p.h * p.w * p.c + group * (p.c / p.groups);
     for (int64_t i = 0; i < p.kernel_h; ++i) copy_taps(image, top + i * p.dilation_h, left, row + i * taps);
     return panels_.end_row(row, padded);
@@ -73,31 +82,41 @@ class Tiles final : public Int8Convolution {
   WeightPanels panels_;
 };
 
-// Estimated cycles, none of them measured: of a product of 16 rows by 64 inputs by a vector of outputs, which takes 16 at best and in oneDNN's convolutions of bytes twice to three times as many;
-// of a vector of weights that is unpacked, as others take (int8/direct.cc); of a byte of a row, and of a vector of an output row, from sums to bytes.
+// Estimated cycles, none of them measured: of a product of 16 rows by 64 inputs by a vector of outputs, which takes 16 at best and in oneDNN's
+// convolutions of bytes twice to three times as many; of a vector of weights that is unpacked, as others take (int8/direct.cc); of a byte of a row,
+// and of a vector of an output row, from sums to bytes.
 constexpr double kProductCycles = 40, kUnpackedCycles = 3.5, kRowCycles = 0.25, kEndCycles = 16;
 
 double estimate_tiles(const Int8Problem& problem, const LowBitLoops& loops) {
   const auto& p = problem.conv;
-  const int64_t outputs = p.k / p.groups, panels = p.groups * ((outputs + loops.outputs - 1) / loops.outputs), steps = (window_of(p) + kTileInputs - 1) / kTileInputs, pixels = pixels_of(p);
+  const int64_t outputs = p.k / p.groups, panels = p.groups * ((outputs + loops.outputs - 1) / loops.outputs),
+                steps = (window_of(p) + kTileInputs - 1) / kTileInputs, pixels = pixels_of(p);
   const int64_t most = TileRows::most_rows(window_of(p)), blocks = (pixels + most - 1) / most, tiles = (pixels + kMostTileRows - 1) / kMostTileRows;
-  const double of_panels = static_cast<double>(panels * steps) * (4 * kProductCycles * static_cast<double>(tiles) + kTileInputs * kUnpackedCycles * static_cast<double>(blocks));
-  return of_panels + static_cast<double>(pixels) * (kRowCycles * static_cast<double>(p.groups * steps * kTileInputs) + kEndCycles * static_cast<double>(panels));
+  const double of_panels = static_cast<double>(panels * steps) *
+                           (4 * kProductCycles * static_cast<double>(tiles) + kTileInputs * kUnpackedCycles * static_cast<double>(blocks));
+  return of_panels +
+         static_cast<double>(pixels) * (kRowCycles * static_cast<double>(p.groups * steps * kTileInputs) + kEndCycles * static_cast<double>(panels));
 }
 
 }  // namespace
 
 std::string reason_against_tiles(const Int8Problem& problem) {
-  if (const int bits = weight_code_of(problem).bits; bits > kMostTileBits) return "weights of " + std::to_string(bits) + " bits, more than " + std::to_string(kMostTileBits);
-  return window_of(problem.conv) > kMostInputsOfDense ? "sums of " + std::to_string(window_of(problem.conv)) + " products may exceed 32 bits" : std::string();
+  if (const int bits = weight_code_of(problem).bits; bits > kMostTileBits)
+    return "weights of " + std::to_string(bits) + " bits, more than " + std::to_string(kMostTileBits);
+  return window_of(problem.conv) > kMostInputsOfDense ? "sums of " + std::to_string(window_of(problem.conv)) + " products may exceed 32 bits"
+                                                      : std::string();
 }
 
-std::unique_ptr<Int8Convolution> make_tiles(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& loops) { return std::make_unique<Tiles>(problem, weights, loops); }
+std::unique_ptr<Int8Convolution> make_tiles(const Int8Problem& problem, const Int8Weights& weights, const LowBitLoops& loops) {
+  return std::make_unique<Tiles>(problem, weights, loops);
+}
 
 extern const Int8ConvImplementation k_int8_conv_tiles;
 const Int8ConvImplementation k_int8_conv_tiles{
     "tiles",
-    [](const Int8Problem& problem, const Int8Loops& loops) { return low_bit_loops_beside(loops).has_tiles ? reason_against_tiles(problem) : std::string("needs amx_int8"); },
+    [](const Int8Problem& problem, const Int8Loops& loops) {
+      return low_bit_loops_beside(loops).has_tiles ? reason_against_tiles(problem) : std::string("needs amx_int8");
+    },
     [](const Int8Problem& problem, const Int8Loops& loops) { return estimate_tiles(problem, low_bit_loops_beside(loops)); },
     [](const Int8Problem& p, const Int8Weights& w, const Int8Loops& loops) { return make_tiles(p, w, low_bit_loops_beside(loops)); },
     /*keeps_packed=*/true};

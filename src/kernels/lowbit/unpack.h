@@ -1,8 +1,9 @@
-// Weights of 1 to 7 bits as they lie in memory, and back to bytes. Included by the loops of one instruction set only, inside its own namespace, after look_up.h.
+// Weights of 1 to 7 bits as they lie in memory, and back to bytes. Included by the loops of one instruction set only, inside its own namespace, after
+// look_up.h.
 //
-// A unit is eight vectors of bytes. Of the bits of its values the lowest four, then two, then one are a part of their own, as many as there are: four vectors hold the fours of
-// all (v, and v + 4 in the upper half of each byte), two the twos (those of v and v + 2, v + 4, v + 6 at bits 2, 4, 6), one the ones (v at bit v). So a unit of p bits has exactly p / 8 of
-// the bytes, in that order.
+// A unit is eight vectors of bytes. Of the bits of its values the lowest four, then two, then one are a part of their own, as many as there are: four
+// vectors hold the fours of all (v, and v + 4 in the upper half of each byte), two the twos (those of v and v + 2, v + 4, v + 6 at bits 2, 4, 6), one
+// the ones (v at bit v). So a unit of p bits has exactly p / 8 of the bytes, in that order.
 
 constexpr int kUnitVectors = 8;
 
@@ -20,7 +21,8 @@ template <int kBit>
 static SCISSIONLITE_INLINE codevec ones_of(codevec bits, int v) {
   const codevec place = all_bytes(1 << v);
 #if defined(__AVX512BW__)
-  return reinterpret_cast<codevec>(_mm512_maskz_set1_epi8(_mm512_test_epi8_mask(reinterpret_cast<__m512i>(bits), reinterpret_cast<__m512i>(place)), static_cast<char>(kBit)));
+  return reinterpret_cast<codevec>(
+      _mm512_maskz_set1_epi8(_mm512_test_epi8_mask(reinterpret_cast<__m512i>(bits), reinterpret_cast<__m512i>(place)), static_cast<char>(kBit)));
 #else
   return reinterpret_cast<codevec>((bits & place) == place) & all_bytes(kBit);
 #endif
@@ -43,7 +45,8 @@ static SCISSIONLITE_INLINE void unpack_unit(const uint8_t* from, codevec (&to)[k
 #pragma GCC unroll 2
     for (int v = 0; v < 2; ++v) {
       const codevec four = load_as<codevec>(from + v * kOutputs);
-      const codevec twos[4] = {moved<-kFours>(four) & mask, moved<2 - kFours>(four) & mask, moved<4 - kFours>(four) & mask, moved<6 - kFours>(four) & mask};
+      const codevec twos[4] = {moved<-kFours>(four) & mask, moved<2 - kFours>(four) & mask, moved<4 - kFours>(four) & mask,
+                               moved<6 - kFours>(four) & mask};
       for (int i = 0; i < 4; ++i) to[v + 2 * i] = kFours != 0 ? to[v + 2 * i] | twos[i] : twos[i];
     }
     from += 2 * kOutputs;

@@ -44,8 +44,16 @@ int32_t WeightPanels::set_row(const uint8_t* x, int64_t padded, uint8_t* row) co
 void WeightPanels::to_bytes(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t rows, Requantise end, uint8_t* y) const {
   const int64_t at = panel * loops_->outputs;
   end.scale = scale_.data() + at;
-  loops_->end({.sums = sums, .pixels = rows, .channels = outputs_of(panel), .factor = code().step, .x_factor = code().least, .x_sums = x_sums, .bias = bias_.data() + at, .end = end,
-               .y = y + first_output(panel), .y_pixel = all_outputs()});
+  loops_->end({.sums = sums,
+               .pixels = rows,
+               .channels = outputs_of(panel),
+               .factor = code().step,
+               .x_factor = code().least,
+               .x_sums = x_sums,
+               .bias = bias_.data() + at,
+               .end = end,
+               .y = y + first_output(panel),
+               .y_pixel = all_outputs()});
 }
 
 void WeightPanels::to_floats(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t rows, float* y) const {
@@ -53,7 +61,8 @@ void WeightPanels::to_floats(int64_t panel, const int32_t* sums, const int32_t* 
   y += first_output(panel);
   for (int64_t i = 0; i < rows; ++i, sums += loops_->outputs, y += all_outputs())
     for (int64_t j = 0; j < count; ++j) {
-      const uint32_t sum = static_cast<uint32_t>(sums[j]) * static_cast<uint32_t>(code().step) + static_cast<uint32_t>(bias_[at + j]) + static_cast<uint32_t>(x_sums[i]) * static_cast<uint32_t>(code().least);
+      const uint32_t sum = static_cast<uint32_t>(sums[j]) * static_cast<uint32_t>(code().step) + static_cast<uint32_t>(bias_[at + j]) +
+                           static_cast<uint32_t>(x_sums[i]) * static_cast<uint32_t>(code().least);
       y[j] = static_cast<float>(static_cast<int32_t>(sum)) * scale_[at + j] + offset_[at + j];
     }
 }

@@ -1,5 +1,6 @@
-// Weights of few bits in panels of a vector of outputs, packed in order of what they multiply, with what makes results of sums of x * u: x signed bytes (of unsigned ones x - 128), u as in
-// WeightCode. A sum over all inputs, (x - zero) * (least + step * u), is step * sum(x * u) + least * sum(x + 128) + bias.
+// Weights of few bits in panels of a vector of outputs, packed in order of what they multiply, with what makes results of sums of x * u: x signed
+// bytes (of unsigned ones x - 128), u as in WeightCode. A sum over all inputs, (x - zero) * (least + step * u), is step * sum(x * u) + least * sum(x
+// + 128) + bias.
 #pragma once
 
 #include "kernels/lowbit/packed_weights.h"
@@ -41,7 +42,9 @@ class WeightPanels {
   void to_floats(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t rows, float* y) const;
 
  private:
-  [[nodiscard]] int64_t outputs_of(int64_t panel) const { return std::min<int64_t>(loops_->outputs, problem_.outputs - panel % panels_ * loops_->outputs); }
+  [[nodiscard]] int64_t outputs_of(int64_t panel) const {
+    return std::min<int64_t>(loops_->outputs, problem_.outputs - panel % panels_ * loops_->outputs);
+  }
   PanelsProblem problem_;
   const LowBitLoops* loops_;
   int64_t units_, panels_;

@@ -53,16 +53,19 @@ class VectorPooling final : public Pooling {
 
 std::string PoolProblem::text() const {
   const auto part = [](const char* name, int64_t value) { return name + std::to_string(value); };
-  return (is_max ? kMaxPrefix : kMeanPrefix) + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oh", out_h) + part("ow", out_w) + part("kh", kernel_h) + part("kw", kernel_w) + part("sh", stride_h) +
-         part("sw", stride_w) + part("dh", dilation_h) + part("dw", dilation_w) + part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("cp", counts_padding ? 1 : 0);
+  return (is_max ? kMaxPrefix : kMeanPrefix) + part("mb", n) + part("ic", c) + part("ih", h) + part("iw", w) + part("oh", out_h) + part("ow", out_w) +
+         part("kh", kernel_h) + part("kw", kernel_w) + part("sh", stride_h) + part("sw", stride_w) + part("dh", dilation_h) + part("dw", dilation_w) +
+         part("pt", top) + part("pl", left) + part("pb", bottom) + part("pr", right) + part("cp", counts_padding ? 1 : 0);
 }
 
 PoolProblem parse_pool(const std::string& text) {
   PoolProblem p;
   p.is_max = text.compare(0, std::string(kMeanPrefix).size(), kMeanPrefix) != 0;
   ProblemFields fields(text, p.is_max ? kMaxPrefix : kMeanPrefix, "pool max mb1ic64ih112iw112oh56ow56kh3kw3sh2sw2pt1pl1pb1pr1");
-  p.n = fields.take("mb", 1), p.c = fields.take("ic", 1), p.h = fields.take("ih", 1), p.w = fields.take("iw", p.h), p.out_h = fields.take("oh", 1), p.out_w = fields.take("ow", p.out_h);
-  p.kernel_h = fields.take("kh", 1), p.kernel_w = fields.take("kw", p.kernel_h), p.stride_h = fields.take("sh", 1), p.stride_w = fields.take("sw", p.stride_h);
+  p.n = fields.take("mb", 1), p.c = fields.take("ic", 1), p.h = fields.take("ih", 1), p.w = fields.take("iw", p.h), p.out_h = fields.take("oh", 1),
+  p.out_w = fields.take("ow", p.out_h);
+  p.kernel_h = fields.take("kh", 1), p.kernel_w = fields.take("kw", p.kernel_h), p.stride_h = fields.take("sh", 1),
+  p.stride_w = fields.take("sw", p.stride_h);
   p.dilation_h = fields.take("dh", 1), p.dilation_w = fields.take("dw", p.dilation_h);
   p.top = fields.take("pt", 0), p.left = fields.take("pl", 0), p.bottom = fields.take("pb", 0), p.right = fields.take("pr", 0);
   p.counts_padding = fields.take("cp", 0) != 0;
@@ -72,6 +75,8 @@ PoolProblem parse_pool(const std::string& text) {
   return p;
 }
 
-std::unique_ptr<Pooling> make_pooling(const PoolProblem& problem, const VectorLoops& loops) { return std::make_unique<VectorPooling>(problem, loops); }
+std::unique_ptr<Pooling> make_pooling(const PoolProblem& problem, const VectorLoops& loops) {
+  return std::make_unique<VectorPooling>(problem, loops);
+}
 
 }  // namespace scissionlite::kernels

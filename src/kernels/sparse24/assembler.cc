@@ -52,7 +52,9 @@ void Assembler::load_seventh(Pointer to) {
 void Assembler::load(int z, Pointer base, int64_t offset) { with_memory({1, 0, 0x10}, z, 0, base, offset, Memory::kWhole); }
 void Assembler::load_one(int z, Pointer base, int64_t offset) { with_memory({2, 1, 0x18}, z, 0, base, offset, Memory::kFloat); }
 void Assembler::store(int z, Pointer base, int64_t offset) { with_memory({1, 0, 0x11}, z, 0, base, offset, Memory::kWhole); }
-void Assembler::add_product_of_one(int sum, int factor, Pointer base, int64_t offset) { with_memory({2, 1, 0xB8}, sum, factor, base, offset, Memory::kBroadcast); }
+void Assembler::add_product_of_one(int sum, int factor, Pointer base, int64_t offset) {
+  with_memory({2, 1, 0xB8}, sum, factor, base, offset, Memory::kBroadcast);
+}
 void Assembler::add(int z, int to, Pointer base, int64_t offset) { with_memory({1, 0, 0x58}, z, to, base, offset, Memory::kWhole); }
 void Assembler::greater(int z, int a, int b) { with_registers({1, 0, 0x5F}, z, a, b); }
 void Assembler::less(int z, int a, int b) { with_registers({1, 0, 0x5D}, z, a, b); }
@@ -94,7 +96,8 @@ void Assembler::leave() { bytes({0xC5, 0xF8, 0x77, 0xC3}); }
 
 ExecutableCode::ExecutableCode(const std::vector<uint8_t>& code) : bytes_(static_cast<int64_t>(code.size())) {
   void* const memory = mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw ResourceError("[sparse24] no memory for " + std::to_string(code.size()) + " bytes of generated code (" + std::strerror(errno) + ")");
+  if (memory == MAP_FAILED)
+    throw ResourceError("[sparse24] no memory for " + std::to_string(code.size()) + " bytes of generated code (" + std::strerror(errno) + ")");
 #ifdef MADV_HUGEPAGE
   (void)madvise(memory, code.size(), MADV_HUGEPAGE);  // less to look up where code is large; a hint
 #endif

@@ -15,29 +15,29 @@ enum class Pointer : int { kFirst = 7, kSecond = 6, kThird = 2, kFourth = 1, kFi
 /// encoded as such, which makes 7 bytes an instruction; others take 10.
 class Assembler {
  public:
-  void zero(int z);                                                            // vpxord z, z, z
-  void load_seventh(Pointer to);                                               // mov to, [rsp + 8]: the function's seventh argument
-  void load(int z, Pointer base, int64_t offset);                              // vmovups z, [base + offset]: 64 bytes
-  void load_one(int z, Pointer base, int64_t offset);                          // vbroadcastss z, [base + offset]
-  void store(int z, Pointer base, int64_t offset);                             // vmovups [base + offset], z
+  void zero(int z);                                    // vpxord z, z, z
+  void load_seventh(Pointer to);                       // mov to, [rsp + 8]: the function's seventh argument
+  void load(int z, Pointer base, int64_t offset);      // vmovups z, [base + offset]: 64 bytes
+  void load_one(int z, Pointer base, int64_t offset);  // vbroadcastss z, [base + offset]
+  void store(int z, Pointer base, int64_t offset);     // vmovups [base + offset], z
   /// z[sum] += z[factor] * the float at [base + offset].
   void add_product_of_one(int sum, int factor, Pointer base, int64_t offset);  // vfmadd231ps sum, factor, [base + offset]{1to16}
   void add(int z, int to, Pointer base, int64_t offset);                       // vaddps z, to, [base + offset]
   void greater(int z, int a, int b);                                           // vmaxps z, a, b: b where one of them is no number
   void less(int z, int a, int b);                                              // vminps z, a, b: likewise
   /// Of each 128 bits of a and b: the lower or upper floats of both in turn, or the lower or upper pairs.
-  void low_floats(int z, int a, int b);                                        // vunpcklps z, a, b
-  void high_floats(int z, int a, int b);                                       // vunpckhps z, a, b
-  void low_pairs(int z, int a, int b);                                         // vunpcklpd z, a, b
-  void high_pairs(int z, int a, int b);                                        // vunpckhpd z, a, b
+  void low_floats(int z, int a, int b);   // vunpcklps z, a, b
+  void high_floats(int z, int a, int b);  // vunpckhps z, a, b
+  void low_pairs(int z, int a, int b);    // vunpcklpd z, a, b
+  void high_pairs(int z, int a, int b);   // vunpckhpd z, a, b
   /// 128 bits of memory for each 128 bits, or for one of them.
-  void load_quarter(int z, Pointer base, int64_t offset);                      // vbroadcastf32x4 z, [base + offset]
-  void insert_quarter(int z, int quarter, Pointer base, int64_t offset);       // vinsertf32x4 z, z, [base + offset], quarter
-  void fetch(Pointer base, int64_t offset);                                    // prefetcht1 [base + offset]: to L2
-  void fetch_to_write(Pointer base, int64_t offset);                           // prefetchw [base + offset]
-  void advance(Pointer pointer, int32_t bytes);                                // add pointer, bytes
-  void jump(int64_t to);                                                       // jmp to where code().size() was `to`
-  void leave();                                                                // vzeroupper; ret: what follows may have no AVX
+  void load_quarter(int z, Pointer base, int64_t offset);                 // vbroadcastf32x4 z, [base + offset]
+  void insert_quarter(int z, int quarter, Pointer base, int64_t offset);  // vinsertf32x4 z, z, [base + offset], quarter
+  void fetch(Pointer base, int64_t offset);                               // prefetcht1 [base + offset]: to L2
+  void fetch_to_write(Pointer base, int64_t offset);                      // prefetchw [base + offset]
+  void advance(Pointer pointer, int32_t bytes);                           // add pointer, bytes
+  void jump(int64_t to);                                                  // jmp to where code().size() was `to`
+  void leave();                                                           // vzeroupper; ret: what follows may have no AVX
   /// Constants between code, from a multiple of 64 bytes on. Where they begin.
   int64_t constants(const std::vector<float>& values);
   [[nodiscard]] const std::vector<uint8_t>& code() const { return code_; }

@@ -8,9 +8,10 @@ namespace {
 
 constexpr int kRows = ProductCode::kLanes;  // sums are registers 0 to 15
 constexpr int64_t kRowBytes = ProductCode::kLanes * static_cast<int64_t>(sizeof(float)), kFloatBytes = 4, kLineBytes = 64, kQuadBytes = 16;
-constexpr int kInputs = 16, kInputRegisters = 8;                // of x
-constexpr int kTransposed = 24, kLower = 30, kUpper = 31;       // five of a transposition, and the bounds
-constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kNext = Pointer::kFourth, kComplete = Pointer::kFifth, kY = Pointer::kSixth, kResidual = Pointer::kOther;
+constexpr int kInputs = 16, kInputRegisters = 8;           // of x
+constexpr int kTransposed = 24, kLower = 30, kUpper = 31;  // five of a transposition, and the bounds
+constexpr Pointer kX = Pointer::kFirst, kWeights = Pointer::kSecond, kSums = Pointer::kThird, kNext = Pointer::kFourth, kComplete = Pointer::kFifth,
+                  kY = Pointer::kSixth, kResidual = Pointer::kOther;
 
 /// A pointer that moves on where offsets would no longer fit a byte.
 class Cursor {
@@ -44,7 +45,9 @@ Steps end_steps(Assembler& to, const ProductEnd& end) {
     for (int row = 0; row < 4; ++row)
       for (int quarter = 0; quarter < 4; ++quarter) {
         const int64_t at = (row + 4 * quarter) * kRowBytes + column * kFloatBytes;
-        steps.emplace_back([&to, row, quarter, at] { quarter == 0 ? to.load_quarter(kTransposed + row, kComplete, at) : to.insert_quarter(kTransposed + row, quarter, kComplete, at); });
+        steps.emplace_back([&to, row, quarter, at] {
+          quarter == 0 ? to.load_quarter(kTransposed + row, kComplete, at) : to.insert_quarter(kTransposed + row, quarter, kComplete, at);
+        });
       }
     steps.emplace_back([&to] { to.low_floats(other, a, b); });
     steps.emplace_back([&to] { to.high_floats(b, a, b); });
@@ -134,9 +137,11 @@ class PartWriter {
   /// In between, so that they never wait for each other. What was stored just before is not yet read.
   void write_between() {
     for (++product_; fetched_ < lines_ * product_ / products_; ++fetched_) to_.fetch(kNext, fetched_ * kLineBytes);
-    for (; outputs_fetched_ < rows_written_ * product_ / products_; ++outputs_fetched_) to_.fetch_to_write(kY, (kTilesAhead * kRows + outputs_fetched_) * kRowBytes);
+    for (; outputs_fetched_ < rows_written_ * product_ / products_; ++outputs_fetched_)
+      to_.fetch_to_write(kY, (kTilesAhead * kRows + outputs_fetched_) * kRowBytes);
     const int64_t first = products_ / kWaitingShare;
-    for (; product_ > first && stepped_ < steps_.size() * static_cast<size_t>(product_ - first) / static_cast<size_t>(products_ - first); ++stepped_) steps_[stepped_]();
+    for (; product_ > first && stepped_ < steps_.size() * static_cast<size_t>(product_ - first) / static_cast<size_t>(products_ - first); ++stepped_)
+      steps_[stepped_]();
   }
 
   static constexpr int64_t kTilesAhead = 3, kWaitingShare = 8;
@@ -148,10 +153,10 @@ class PartWriter {
   Assembler& to_;
   std::vector<float> weights_;
   int outputs_ = 0;
-  int64_t products_ = 0, product_ = 0;  // all of the part, zeros among them, and written ones
-  int64_t lines_ = 0, fetched_ = 0;                // of the next part
+  int64_t products_ = 0, product_ = 0;              // all of the part, zeros among them, and written ones
+  int64_t lines_ = 0, fetched_ = 0;                 // of the next part
   int64_t rows_written_ = 0, outputs_fetched_ = 0;  // of a later tile's output
-  Steps steps_;  // of the end of the tile before
+  Steps steps_;                                     // of the end of the tile before
   size_t stepped_ = 0;
 };
 
@@ -168,9 +173,12 @@ ProductOrder order_of_rows(const TwoFourLayout& layout, int64_t piece_groups, in
 }
 
 ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, const float* bias, const ProductOrder& order, const ProductEnd& end)
-    : pieces_((layout.groups() + order.piece_groups - 1) / order.piece_groups), blocks_((layout.outputs + kLanes - 1) / kLanes), is_block_by_block_(order.is_block_by_block) {
+    : pieces_((layout.groups() + order.piece_groups - 1) / order.piece_groups),
+      blocks_((layout.outputs + kLanes - 1) / kLanes),
+      is_block_by_block_(order.is_block_by_block) {
   constexpr int64_t kProductBytes = 11;  // code and weight
-  const int64_t load_bytes = order.are_rows ? 7 : 10, part_bytes = order.piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * load_bytes);
+  const int64_t load_bytes = order.are_rows ? 7 : 10,
+                part_bytes = order.piece_groups * (kTwoFourKept * kRows * kProductBytes + kTwoFourGroup * load_bytes);
   const int64_t lines = order.tiles_in_row == 0 ? 0 : (part_bytes / kLineBytes + order.tiles_in_row - 1) / order.tiles_in_row;
   Assembler assembler;
   prepare_end(assembler, end);
@@ -178,7 +186,8 @@ ProductCode::ProductCode(const TwoFourLayout& layout, const std::byte* packed, c
   assembler.leave();
   finish_.weights_at = assembler.constants({end.lower, end.upper});
   for (int64_t i = 0; i < pieces_ * blocks_; ++i) {
-    const int64_t block = is_block_by_block_ ? i / pieces_ : i % blocks_, piece = is_block_by_block_ ? i % pieces_ : i / blocks_, begin = piece * order.piece_groups;
+    const int64_t block = is_block_by_block_ ? i / pieces_ : i % blocks_, piece = is_block_by_block_ ? i % pieces_ : i / blocks_,
+                  begin = piece * order.piece_groups;
     PartWriter writer(layout, packed, bias, order, end, assembler);
     Part part{.code_at = assembler.size(), .fetched_bytes = lines * kLineBytes};
     writer.write({block * kLanes, begin, std::min(layout.groups(), begin + order.piece_groups)}, lines);

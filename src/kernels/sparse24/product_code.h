@@ -1,6 +1,7 @@
 // Code made for one sparse matrix: where the non-zeros are is in the instructions, what they are streams beside them.
 //
-// The matrix is cut into blocks of 16 outputs and pieces of its groups of four inputs. The code of one (block, piece) computes, for a tile of 16 pixels,
+// The matrix is cut into blocks of 16 outputs and pieces of its groups of four inputs. The code of one (block, piece) computes, for a tile of 16
+// pixels,
 //   sums[output][pixel] (+)= the sum over the piece's inputs of w[output][input] * x[at[input] + pixel],
 // the 16 sums in registers, groups one after the other: their rows of x are loaded once, and each non-zero is one
 // vfmadd231ps with the weight as broadcast memory operand, 7 bytes of code and 4 of weights. Zeros cost nothing.
@@ -29,7 +30,7 @@ struct ProductEnd {
 
 /// Four inputs that are multiplied together, and where their rows lie.
 struct GroupInputs {
-  int64_t group = 0;                         // of the layout
+  int64_t group = 0;                        // of the layout
   std::array<int64_t, kTwoFourGroup> at{};  // floats from a tile's x, of any alignment
 };
 
@@ -37,9 +38,9 @@ struct GroupInputs {
 struct ProductOrder {
   std::vector<GroupInputs> groups;  // each of the layout's once
   int64_t piece_groups = 1;         // the last piece may be shorter
-  int64_t tiles_in_row = 0;         // that a part is run for before the next: each brings its share of that one's code and weights to L2; 0: none of it
-  bool is_block_by_block = false;   // the next part is the block's next piece, else the piece's next block
-  bool are_rows = false;            // x of a piece is (4 groups, 16): places ascend, which takes shorter code
+  int64_t tiles_in_row = 0;  // that a part is run for before the next: each brings its share of that one's code and weights to L2; 0: none of it
+  bool is_block_by_block = false;  // the next part is the block's next piece, else the piece's next block
+  bool are_rows = false;           // x of a piece is (4 groups, 16): places ascend, which takes shorter code
 };
 /// Pieces of x as rows, groups as they are.
 [[nodiscard]] ProductOrder order_of_rows(const TwoFourLayout& layout, int64_t piece_groups, int64_t tiles_in_row);
@@ -73,15 +74,19 @@ class ProductCode {
   [[nodiscard]] int64_t bytes() const { return code_.bytes(); }
 
  private:
-  using Function = void(const float* x, const float* weights, float* sums, const uint8_t* next, const float* complete, float* y, const float* residual);
+  using Function = void(const float* x, const float* weights, float* sums, const uint8_t* next, const float* complete, float* y,
+                        const float* residual);
   struct Part {
     int64_t code_at = 0, weights_at = 0;  // bytes
     int64_t fetched_bytes = 0;            // of the next part, in one run
   };
   void call(const Part& part, const Tile& tile, const uint8_t* next, const Complete& complete) const {
-    reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(code_.at(part.code_at)))(tile.x, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, next, complete.sums, complete.y, complete.residual);
+    reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(code_.at(part.code_at)))(
+        tile.x, reinterpret_cast<const float*>(code_.at(part.weights_at)), tile.sums, next, complete.sums, complete.y, complete.residual);
   }
-  [[nodiscard]] size_t index_of(int64_t block, int64_t piece) const { return static_cast<size_t>(is_block_by_block_ ? block * pieces_ + piece : piece * blocks_ + block); }
+  [[nodiscard]] size_t index_of(int64_t block, int64_t piece) const {
+    return static_cast<size_t>(is_block_by_block_ ? block * pieces_ + piece : piece * blocks_ + block);
+  }
   int64_t pieces_, blocks_;
   bool is_block_by_block_;
   Part finish_;

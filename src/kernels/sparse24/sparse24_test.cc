@@ -23,7 +23,8 @@ std::vector<float> two_four_values(Rng& rng, int64_t outputs, int64_t inputs, in
 
 TEST(TwoFour, PackingIsInvertible) {
   Rng rng(1);
-  for (const auto& [outputs, inputs, taps] : {std::array<int64_t, 3>{1, 1, 1}, {3, 4, 1}, {5, 7, 1}, {16, 64, 1}, {9, 30, 1}, {2, 12, 1}, {5, 7, 9}, {3, 16, 4}, {2, 1, 3}}) {
+  for (const auto& [outputs, inputs, taps] :
+       {std::array<int64_t, 3>{1, 1, 1}, {3, 4, 1}, {5, 7, 1}, {16, 64, 1}, {9, 30, 1}, {2, 12, 1}, {5, 7, 9}, {3, 16, 4}, {2, 1, 3}}) {
     const auto w = two_four_values(rng, outputs, inputs, taps);
     const TwoFourLayout layout{outputs, inputs, taps};
     std::vector<std::byte> packed(static_cast<size_t>(layout.bytes()));
@@ -92,14 +93,16 @@ TEST(Assembler, WritesWhatGnuAsWrites) {
     write(to);
     return to.code();
   };
-  constexpr auto kRdi = Pointer::kFirst, kRsi = Pointer::kSecond, kRdx = Pointer::kThird, kRcx = Pointer::kFourth, kR8 = Pointer::kFifth, kR9 = Pointer::kSixth, kRax = Pointer::kOther;
+  constexpr auto kRdi = Pointer::kFirst, kRsi = Pointer::kSecond, kRdx = Pointer::kThird, kRcx = Pointer::kFourth, kR8 = Pointer::kFifth,
+                 kR9 = Pointer::kSixth, kRax = Pointer::kOther;
   EXPECT_EQ(code_of([](Assembler& a) { a.zero(17); }), (Bytes{0x62, 0xa1, 0x75, 0x40, 0xef, 0xc9}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.load(9, kRdi, -64); }), (Bytes{0x62, 0x71, 0x7c, 0x48, 0x10, 0x4f, 0xff}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.load(31, kR8, 65536); }), (Bytes{0x62, 0x41, 0x7c, 0x48, 0x10, 0xb8, 0x00, 0x00, 0x01, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.load_one(3, kRsi, 508); }), (Bytes{0x62, 0xf2, 0x7d, 0x48, 0x18, 0x5e, 0x7f}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.store(12, kRdx, 128); }), (Bytes{0x62, 0x71, 0x7c, 0x48, 0x11, 0x62, 0x02}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.add_product_of_one(15, 30, kRsi, -512); }), (Bytes{0x62, 0x72, 0x0d, 0x50, 0xb8, 0x7e, 0x80}));
-  EXPECT_EQ(code_of([&](Assembler& a) { a.add_product_of_one(1, 2, kRsi, 512); }), (Bytes{0x62, 0xf2, 0x6d, 0x58, 0xb8, 0x8e, 0x00, 0x02, 0x00, 0x00}));
+  EXPECT_EQ(code_of([&](Assembler& a) { a.add_product_of_one(1, 2, kRsi, 512); }),
+            (Bytes{0x62, 0xf2, 0x6d, 0x58, 0xb8, 0x8e, 0x00, 0x02, 0x00, 0x00}));
   EXPECT_EQ(code_of([&](Assembler& a) { a.add(5, 21, kR8, 64); }), (Bytes{0x62, 0xd1, 0x54, 0x40, 0x58, 0x68, 0x01}));
   EXPECT_EQ(code_of([](Assembler& a) { a.greater(1, 16, 2); }), (Bytes{0x62, 0xf1, 0x7c, 0x40, 0x5f, 0xca}));
   EXPECT_EQ(code_of([](Assembler& a) { a.less(18, 17, 9); }), (Bytes{0x62, 0xc1, 0x74, 0x40, 0x5d, 0xd1}));
@@ -127,7 +130,8 @@ TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
   pack_two_four({w.data(), kOutputs, kInputs, kInputs, 1}, packed.data());
   const std::vector<float> bias{0.25F, 0, 7};
   for (const auto& [piece_groups, is_in_code] : {std::pair<int64_t, bool>{1, false}, {1, true}, {2, false}, {2, true}}) {
-    const ProductCode code(layout, packed.data(), bias.data(), order_of_rows(layout, piece_groups, /*tiles_in_row=*/2), {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
+    const ProductCode code(layout, packed.data(), bias.data(), order_of_rows(layout, piece_groups, /*tiles_in_row=*/2),
+                           {.has_residual = true, .is_bounded = true, .lower = 0, .upper = 6});
     AlignedFloats x(2 * kInputs * kLanes), sums(kLanes * kLanes), y(kLanes * kLanes), residual(kLanes * kLanes);
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
       x.data()[pixel] = static_cast<float>(pixel) - 4, x.data()[7 * kLanes + pixel] = 1;
@@ -135,7 +139,9 @@ TEST(ProductCode, KeepsWhatIsNoNumberAndBoundsTheRest) {
       x.data()[kLanes + pixel] = pixel == 5 ? NAN : 3;
     }
     AlignedFloats nobody(kLanes * kLanes);
-    for (int64_t piece = 0; piece < code.pieces(); ++piece) code.run(0, piece, {.x = x.data() + piece * piece_groups * kTwoFourGroup * kLanes, .sums = sums.data()}, {nobody.data(), nobody.data(), residual.data()});
+    for (int64_t piece = 0; piece < code.pieces(); ++piece)
+      code.run(0, piece, {.x = x.data() + piece * piece_groups * kTwoFourGroup * kLanes, .sums = sums.data()},
+               {nobody.data(), nobody.data(), residual.data()});
     if (is_in_code) code.run(0, code.pieces() - 1, {.x = x.data(), .sums = nobody.data()}, {sums.data(), y.data(), residual.data()});
     else code.finish({sums.data(), y.data(), residual.data()});
     for (int64_t pixel = 0; pixel < kLanes; ++pixel) {
@@ -153,7 +159,8 @@ TEST(TwoFourDense, EqualsTheDefinition) {
   for (const auto* loops : all_loops())
     for (const int64_t m : {1, 2, 3, 4, 7})
       for (const auto& [k, n] : {std::pair<int64_t, int64_t>{4, 1}, {33, 5}, {64, 64}, {100, 90}, {31, 17}})
-        for (const auto& [is_transposed, precision] : {std::pair{false, Precision::kF32}, {true, Precision::kF32}, {false, Precision::kBf16}, {true, Precision::kBf16}}) {
+        for (const auto& [is_transposed, precision] :
+             {std::pair{false, Precision::kF32}, {true, Precision::kF32}, {false, Precision::kBf16}, {true, Precision::kBf16}}) {
           Rng rng(4);
           const auto x = random_values(rng, m * k), bias = random_values(rng, n);
           auto by_output = two_four_values(rng, n, k);
@@ -172,7 +179,8 @@ TEST(TwoFourDense, EqualsTheDefinition) {
               const double product = static_cast<double>(x[static_cast<size_t>(i / n * k + j)]) * by_output[static_cast<size_t>(i % n * k + j)];
               sum += product, size += std::abs(product);
             }
-            ASSERT_NEAR(y[static_cast<size_t>(i)], std::max(sum, 0.0), kTolerance * size) << loops->isa << " " << m << " x " << k << " x " << n << " at " << i;
+            ASSERT_NEAR(y[static_cast<size_t>(i)], std::max(sum, 0.0), kTolerance * size)
+                << loops->isa << " " << m << " x " << k << " x " << n << " at " << i;
           }
           EXPECT_EQ(std::count(y.begin() + m * n, y.end(), kUntouched), 16);
         }

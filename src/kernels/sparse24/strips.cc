@@ -21,7 +21,8 @@ void pack_strips(const MatrixView& matrix, const StripLayout& layout, float* pac
           const uint32_t both = f32_to_bf16(kept.values[0]) | static_cast<uint32_t>(f32_to_bf16(kept.values[1])) << 16;
           std::memcpy(to + (1 + group) * lanes, &both, sizeof(both));
         }
-        for (size_t i = 0; i < kTwoFourKept && !layout.is_bf16; ++i) to[(1 + group * kTwoFourKept + static_cast<int64_t>(i)) * lanes] = kept.values[i];
+        for (size_t i = 0; i < kTwoFourKept && !layout.is_bf16; ++i)
+          to[(1 + group * kTwoFourKept + static_cast<int64_t>(i)) * lanes] = kept.values[i];
         places |= static_cast<uint32_t>(kept.places[0] | kept.places[1] << 2) << (4 * group);
       }
       std::memcpy(to, &places, sizeof(places));

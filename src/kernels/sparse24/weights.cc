@@ -46,7 +46,8 @@ void pack_two_four(const MatrixView& matrix, std::byte* packed) {
     for (int64_t group = 0; group < layout.groups(); ++group) {
       const auto kept = two_four_group(matrix, output, group);
       std::memcpy(packed + (output * layout.groups() + group) * static_cast<int64_t>(sizeof(kept.values)), kept.values.data(), sizeof(kept.values));
-      packed[layout.value_bytes() + output * layout.index_row_bytes() + group / 2] |= std::byte((kept.places[0] | kept.places[1] << 2) << (group % 2 * 4));
+      packed[layout.value_bytes() + output * layout.index_row_bytes() + group / 2] |=
+          std::byte((kept.places[0] | kept.places[1] << 2) << (group % 2 * 4));
     }
 }
 
@@ -57,7 +58,8 @@ void unpack_two_four(const TwoFourLayout& layout, const std::byte* packed, float
       const auto kept = layout.group(packed, output, group);
       const int64_t tap = group / layout.tap_groups(), first = group % layout.tap_groups() * kTwoFourGroup;
       for (size_t i = 0; i < kTwoFourKept; ++i)
-        if (const int64_t input = first + kept.places[i]; input < layout.inputs) w[(output * layout.inputs + input) * layout.taps + tap] = kept.values[i];
+        if (const int64_t input = first + kept.places[i]; input < layout.inputs)
+          w[(output * layout.inputs + input) * layout.taps + tap] = kept.values[i];
     }
 }
 

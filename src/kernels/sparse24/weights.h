@@ -3,8 +3,9 @@
 //
 // Layout (TwoFourLayout), all rows of one matrix, by output:
 //   values   f32, (outputs, taps, groups of a tap, 2): the two that are kept, by ascending input; a group with fewer non-zeros keeps zeros
-//   indices  bytes, (outputs, index_row_bytes): four bits a group, groups in the same order, the lower half of a byte first; bits 0-1 say which of the group's inputs
-//            the first value belongs to, bits 2-3 the second one, which is greater: what Tensor Cores take as metadata of 16-bit values
+//   indices  bytes, (outputs, index_row_bytes): four bits a group, groups in the same order, the lower half of a byte first; bits 0-1 say
+//            which of the group's inputs the first value belongs to, bits 2-3 the second one, which is greater: what Tensor Cores take as
+//            metadata of 16-bit values
 //            (Mishra et al., arXiv 2104.08378, Sec. 3; docs/formats.md says how to go from one to the other)
 // Inputs beyond the last are zeros: the last group of a tap may be short. 8.5 bytes a group instead of 16.
 #pragma once
@@ -28,7 +29,9 @@ struct MatrixView {
   }
 };
 /// Weights of a convolution, (outputs, inputs, taps).
-[[nodiscard]] inline MatrixView conv_view(const float* w, int64_t outputs, int64_t inputs, int64_t taps) { return {w, outputs, inputs, inputs * taps, taps, taps, 1}; }
+[[nodiscard]] inline MatrixView conv_view(const float* w, int64_t outputs, int64_t inputs, int64_t taps) {
+  return {w, outputs, inputs, inputs * taps, taps, taps, 1};
+}
 
 /// No group has more than two non-zeros. Reads as far as the first that has.
 [[nodiscard]] bool is_two_four(const MatrixView& matrix);

@@ -24,7 +24,8 @@ struct Strips {
 };
 /// As large as stays in L1, and some for each thread.
 Strips strips_of(const StripWalk& walk, const StripPlan& plan, int threads) {
-  const int64_t in_use = plan.operands + 1 + plan.buffers, most = std::clamp(kStripBytes / static_cast<int64_t>(sizeof(float)) / in_use / kAlignment * kAlignment, kLeastStrip, kMostStrip);
+  const int64_t in_use = plan.operands + 1 + plan.buffers,
+                most = std::clamp(kStripBytes / static_cast<int64_t>(sizeof(float)) / in_use / kAlignment * kAlignment, kLeastStrip, kMostStrip);
   int64_t parts = (walk.length + most - 1) / most;
   if (walk.rows() < 4 * threads) parts = round_up(parts, threads);
   Strips strips;
@@ -50,8 +51,13 @@ struct StripJob {
 class StripRun {
  public:
   StripRun(const StripJob& job, const float* const* inputs, float* y, float* scratch)
-      : job_(job), inputs_(inputs), y_(y), places_(static_cast<size_t>(job.plan.first_buffer() + job.plan.buffers) + job.walk.operands.size() * static_cast<size_t>(job.strips.rows)),
-        rows_(places_.data() + job.plan.first_buffer() + job.plan.buffers), index_(job.walk.outer.size()), padded_(scratch + job.plan.buffers * job.buffer_floats()) {
+      : job_(job),
+        inputs_(inputs),
+        y_(y),
+        places_(static_cast<size_t>(job.plan.first_buffer() + job.plan.buffers) + job.walk.operands.size() * static_cast<size_t>(job.strips.rows)),
+        rows_(places_.data() + job.plan.first_buffer() + job.plan.buffers),
+        index_(job.walk.outer.size()),
+        padded_(scratch + job.plan.buffers * job.buffer_floats()) {
     for (int i = 0; i < job.plan.buffers; ++i) places_[static_cast<size_t>(job.plan.first_buffer() + i)] = scratch + i * job.buffer_floats();
   }
   void share(const Member& member) {
@@ -69,7 +75,8 @@ class StripRun {
   void find_rows(int64_t first_row) {
     const auto& walk = job_.walk;
     row_count_ = std::min(job_.strips.rows, walk.rows() - first_row);
-    for (size_t d = walk.outer.size(), left = static_cast<size_t>(first_row); d-- > 0; left /= static_cast<size_t>(walk.outer[d])) index_[d] = static_cast<int64_t>(left) % walk.outer[d];
+    for (size_t d = walk.outer.size(), left = static_cast<size_t>(first_row); d-- > 0; left /= static_cast<size_t>(walk.outer[d]))
+      index_[d] = static_cast<int64_t>(left) % walk.outer[d];
     const size_t operands = walk.operands.size();
     for (size_t i = 0; i < operands; ++i) {
       const auto& strides = walk.operands[i].strides;
@@ -102,8 +109,12 @@ class StripRun {
     for (int64_t r = 0; r < row_count_; ++r)
       if (has_empty_lanes(row + r)) clear_lanes(y + r * walk.length, count, walk.channels, walk.lanes);
   }
-  [[nodiscard]] int64_t advance_of(Second second, int64_t first) const { return second == Second::kWhole ? first : second == Second::kPerPixel ? first / job_.walk.lanes : 0; }
-  [[nodiscard]] bool has_empty_lanes(int64_t row) const { return job_.walk.channels % job_.walk.lanes != 0 && row % job_.walk.blocks == job_.walk.blocks - 1; }
+  [[nodiscard]] int64_t advance_of(Second second, int64_t first) const {
+    return second == Second::kWhole ? first : second == Second::kPerPixel ? first / job_.walk.lanes : 0;
+  }
+  [[nodiscard]] bool has_empty_lanes(int64_t row) const {
+    return job_.walk.channels % job_.walk.lanes != 0 && row % job_.walk.blocks == job_.walk.blocks - 1;
+  }
   [[nodiscard]] float* at(int place) const { return place < 0 ? nullptr : places_[static_cast<size_t>(place)]; }
   /// A value of the operation, row by row.
   struct Cursor {
@@ -131,7 +142,9 @@ class StripRun {
       run(o, a.at(r), second, third, y.at(r), count);
     }
   }
-  void run(const StripOperation& o, const float* a, const float* b, const float* c, float* y, int64_t count) const { run_operation(*job_.loops, o, a, b, c, y, count, count / job_.walk.lanes); }
+  void run(const StripOperation& o, const float* a, const float* b, const float* c, float* y, int64_t count) const {
+    run_operation(*job_.loops, o, a, b, c, y, count, count / job_.walk.lanes);
+  }
 
   const StripJob& job_;
   const float* const* inputs_;

@@ -10,14 +10,17 @@ namespace {
 using ops::StripProgram;
 using ops::StripStep;
 
-const std::map<std::string, BinaryKind> kBinary{{"Add", BinaryKind::kAdd}, {"Sub", BinaryKind::kSub}, {"Mul", BinaryKind::kMul}, {"Div", BinaryKind::kDiv}, {"Min", BinaryKind::kMin}, {"Max", BinaryKind::kMax}};
-const std::map<std::string, UnaryKind> kUnary{{"Floor", UnaryKind::kFloor}, {"Ceil", UnaryKind::kCeil}, {"Round", UnaryKind::kRound}, {"Neg", UnaryKind::kNeg},
-                                              {"Abs", UnaryKind::kAbs}, {"Sqrt", UnaryKind::kSqrt}, {"Reciprocal", UnaryKind::kReciprocal}};
+const std::map<std::string, BinaryKind> kBinary{{"Add", BinaryKind::kAdd}, {"Sub", BinaryKind::kSub}, {"Mul", BinaryKind::kMul},
+                                                {"Div", BinaryKind::kDiv}, {"Min", BinaryKind::kMin}, {"Max", BinaryKind::kMax}};
+const std::map<std::string, UnaryKind> kUnary{
+    {"Floor", UnaryKind::kFloor}, {"Ceil", UnaryKind::kCeil}, {"Round", UnaryKind::kRound},          {"Neg", UnaryKind::kNeg},
+    {"Abs", UnaryKind::kAbs},     {"Sqrt", UnaryKind::kSqrt}, {"Reciprocal", UnaryKind::kReciprocal}};
 
 /// An operation whose operands and result are numbers of values.
 class Planner {
  public:
-  Planner(const StripProgram& program, const std::vector<Second>& seconds) : program_(program), seconds_(seconds), readers_(program.steps.size() + static_cast<size_t>(program.inputs), 0) {
+  Planner(const StripProgram& program, const std::vector<Second>& seconds)
+      : program_(program), seconds_(seconds), readers_(program.steps.size() + static_cast<size_t>(program.inputs), 0) {
     for (const auto& step : program.steps)
       for (const int operand : step.operands) ++readers_[static_cast<size_t>(operand)];
   }
@@ -56,10 +59,13 @@ class Planner {
   [[nodiscard]] bool extends(std::vector<StripOperation>& before, const StripOperation& next) const {
     if (before.empty() || before.back().y != next.a || readers_[static_cast<size_t>(next.a)] != 1) return false;
     auto& last = before.back();
-    const auto is_of_channels = [](const StripOperation& o, BinaryKind kind) { return o.kind == StripOperation::Kind::kBinary && o.binary == kind && o.second == Second::kPerChannel; };
+    const auto is_of_channels = [](const StripOperation& o, BinaryKind kind) {
+      return o.kind == StripOperation::Kind::kBinary && o.binary == kind && o.second == Second::kPerChannel;
+    };
     if (is_of_channels(last, BinaryKind::kMul) && is_of_channels(next, BinaryKind::kAdd)) {
       last.kind = StripOperation::Kind::kScaleShift, last.c = next.b;
-    } else if (last.kind == StripOperation::Kind::kScaleShift && last.activation.kind == ActivationKind::kNone && next.kind == StripOperation::Kind::kActivation) {
+    } else if (last.kind == StripOperation::Kind::kScaleShift && last.activation.kind == ActivationKind::kNone &&
+               next.kind == StripOperation::Kind::kActivation) {
       last.activation = next.activation;
     } else {
       return false;
@@ -130,7 +136,8 @@ StripPlan plan_strip(const StripProgram& program, const std::vector<Second>& sec
 
 bool can_plan_strip(const StripProgram& program, const std::vector<Second>& seconds) {
   return std::all_of(program.steps.begin(), program.steps.end(), [&](const StripStep& step) {
-    return std::any_of(step.operands.begin(), step.operands.end(), [&](int value) { return value >= program.inputs || seconds[static_cast<size_t>(value)] == Second::kWhole; });
+    return std::any_of(step.operands.begin(), step.operands.end(),
+                       [&](int value) { return value >= program.inputs || seconds[static_cast<size_t>(value)] == Second::kWhole; });
   });
 }
 

@@ -15,11 +15,11 @@ struct StripOperation {
   enum class Kind { kBinary, kUnary, kActivation, kScaleShift };
   Kind kind = Kind::kActivation;
   BinaryKind binary = BinaryKind::kAdd;
-  Second second = Second::kWhole;               // of a binary one: how b is read
-  bool is_swapped = false;                      // b op a
+  Second second = Second::kWhole;  // of a binary one: how b is read
+  bool is_swapped = false;         // b op a
   UnaryKind unary = UnaryKind::kNeg;
-  ActivationArguments activation;      // of kActivation, and what ends kScaleShift
-  int a = -1, b = -1, c = -1;                   // kScaleShift: a * b + c, of which b and c hold a value a channel
+  ActivationArguments activation;  // of kActivation, and what ends kScaleShift
+  int a = -1, b = -1, c = -1;      // kScaleShift: a * b + c, of which b and c hold a value a channel
   int y = -1;
 };
 

@@ -20,7 +20,9 @@ struct Word {
 };
 constexpr Word kWords[] = {{Second::kWhole, "whole"}, {Second::kOne, "one"}, {Second::kPerChannel, "channel"}, {Second::kPerPixel, "pixel"}};
 
-[[noreturn]] void fail(const std::string& text, const std::string& reason) { throw InvalidArgument("[kernels] '" + text + "' is no strip: " + reason + "; expected a text such as '" + kExample + "'"); }
+[[noreturn]] void fail(const std::string& text, const std::string& reason) {
+  throw InvalidArgument("[kernels] '" + text + "' is no strip: " + reason + "; expected a text such as '" + kExample + "'");
+}
 
 StripProblem::Operand operand_of(const std::string& text, const std::string& word) {
   const bool is_own = word.starts_with(kOwn);
@@ -53,7 +55,9 @@ bool StripProblem::leaves_lanes_finite(int64_t lanes) const { return c % lanes =
 
 std::string StripProblem::text() const {
   std::string text = kPrefix + ("mb" + std::to_string(n)) + "ic" + std::to_string(c) + "ih" + std::to_string(h) + "iw" + std::to_string(w);
-  for (const auto& operand : operands) text += std::string(operand.is_own ? " own-" : " ") + std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& word) { return word.second == operand.second; })->text;
+  for (const auto& operand : operands)
+    text += std::string(operand.is_own ? " own-" : " ") +
+            std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& word) { return word.second == operand.second; })->text;
   for (const auto& step : program.steps) text += kSeparator + ops::text_of(step);
   return text;
 }
@@ -73,9 +77,7 @@ StripProblem parse_strip(const std::string& text) {
   for (size_t i = 1; i < parts.size(); ++i) {
     try {
       p.program.steps.push_back(ops::parse_step(parts[i], p.program.value_of(i - 1)));
-    } catch (const InvalidArgument& e) {
-      fail(text, "step '" + parts[i] + "': " + e.what());
-    }
+    } catch (const InvalidArgument& e) { fail(text, "step '" + parts[i] + "': " + e.what()); }
   }
   if (p.program.steps.empty()) fail(text, "it has no steps");
   if (!can_plan_strip(p.program, p.seconds())) fail(text, "a step has no operand with a value for each of the result's");

@@ -23,7 +23,9 @@ struct StripProblem {
 
   [[nodiscard]] std::vector<Second> seconds() const;
   /// Of an operand that is not whole, for one image.
-  [[nodiscard]] int64_t floats_of(const Operand& operand) const { return operand.second == Second::kOne ? 1 : operand.second == Second::kPerChannel ? c : h * w; }
+  [[nodiscard]] int64_t floats_of(const Operand& operand) const {
+    return operand.second == Second::kOne ? 1 : operand.second == Second::kPerChannel ? c : h * w;
+  }
   /// Whether lanes that belong to no channel end up finite by themselves, or there are none.
   [[nodiscard]] bool leaves_lanes_finite(int64_t lanes) const;
   /// "strip mb1ic64ih112iw112 whole channel own-one; Mul %0 %1; Add %3 %2; Clip %4 0 6": sizes, operands, steps.

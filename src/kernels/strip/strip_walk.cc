@@ -43,13 +43,17 @@ StripWalk plain_walk(const Shape& result, std::span<const Shape> operands) {
   while (d > 0 && result[d - 1] == 1) --d;
   const size_t last = d;  // dimensions that go on like the one before this join the row
   const auto is_repeated = [&](const Shape& shape, size_t i) { return shape[i] != result[i]; };
-  const auto goes_on = [&](size_t i) { return result[i] == 1 || std::all_of(shapes.begin(), shapes.end(), [&](const Shape& shape) { return is_repeated(shape, i) == is_repeated(shape, last - 1); }); };
+  const auto goes_on = [&](size_t i) {
+    return result[i] == 1 ||
+           std::all_of(shapes.begin(), shapes.end(), [&](const Shape& shape) { return is_repeated(shape, i) == is_repeated(shape, last - 1); });
+  };
   for (; d > 0 && goes_on(d - 1); --d) walk.length *= result[d - 1];
   walk.outer.assign(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(d));
   for (const auto& shape : shapes) {
     auto strides = ops::broadcast_strides(shape, result);
     strides.resize(d);
-    walk.operands.push_back({last > 0 && is_repeated(shape, last - 1) ? Second::kOne : Second::kWhole, std::move(strides), shape == result || element_count(shape) == 1});
+    walk.operands.push_back(
+        {last > 0 && is_repeated(shape, last - 1) ? Second::kOne : Second::kWhole, std::move(strides), shape == result || element_count(shape) == 1});
   }
   return walk;
 }

@@ -16,9 +16,9 @@ struct StripWalk {
     std::vector<int64_t> strides;    // of `outer`, in floats
     bool is_continuous = false;      // a row begins where the one before ends, or every row reads the same value
   };
-  Shape outer;             // that rows are counted through
-  int64_t length = 1;      // floats of a row
-  int64_t lanes = 1;       // of blocks, whose rows are pixels of one block; 1 in the plain layout
+  Shape outer;                       // that rows are counted through
+  int64_t length = 1;                // floats of a row
+  int64_t lanes = 1;                 // of blocks, whose rows are pixels of one block; 1 in the plain layout
   int64_t blocks = 1, channels = 0;  // of an image in blocks; outer is (images, blocks) or nothing
   std::vector<Operand> operands;
   [[nodiscard]] int64_t rows() const { return element_count(outer); }

@@ -27,22 +27,22 @@ struct PanelArguments {
   int64_t x_pixel = 0;
   const int64_t* steps_at = nullptr;  // (steps)
   int64_t steps = 0;
-  const float* w = nullptr;           // (steps, inputs, vectors, lanes)
-  int inputs = 1;                     // of a step of plain input
-  int64_t short_steps = 0;            // of blocked input: the last steps, of a block with fewer channels than lanes
-  int short_inputs = 0;               // those channels; weights lie as for whole steps
-  int vectors = 0;                    // output vectors of the panel, 1 to kMostPanelVectors
-  int most_pixels = 0;                // of a register tile; 0: panel_pixels
-  int64_t ahead = 0;                  // floats of w that the first tile of blocked input prefetches ahead of its reads; 0: none
-  const float* next_w = nullptr;      // blocked input: weights that are wanted after this call, brought to L2 meanwhile; `next_floats` of them
+  const float* w = nullptr;       // (steps, inputs, vectors, lanes)
+  int inputs = 1;                 // of a step of plain input
+  int64_t short_steps = 0;        // of blocked input: the last steps, of a block with fewer channels than lanes
+  int short_inputs = 0;           // those channels; weights lie as for whole steps
+  int vectors = 0;                // output vectors of the panel, 1 to kMostPanelVectors
+  int most_pixels = 0;            // of a register tile; 0: panel_pixels
+  int64_t ahead = 0;              // floats of w that the first tile of blocked input prefetches ahead of its reads; 0: none
+  const float* next_w = nullptr;  // blocked input: weights that are wanted after this call, brought to L2 meanwhile; `next_floats` of them
   int64_t next_floats = 0;
   int64_t pixels = 0;
-  bool is_first_read = false;         // x comes from beyond L2: blocked input is fetched ahead of its use
-  float* y = nullptr;                 // q-th vector of pixel p at q * y_vector + p * y_pixel
+  bool is_first_read = false;  // x comes from beyond L2: blocked input is fetched ahead of its use
+  float* y = nullptr;          // q-th vector of pixel p at q * y_vector + p * y_pixel
   int64_t y_pixel = 0, y_vector = 0;
-  const float* residual = nullptr;    // as y; none when null
-  int64_t residual_vector = 0;        // of the residual where its vectors lie elsewhere than y's; 0: as y
-  const float* bias = nullptr;        // (vectors, lanes); 0 when null
+  const float* residual = nullptr;  // as y; none when null
+  int64_t residual_vector = 0;      // of the residual where its vectors lie elsewhere than y's; 0: as y
+  const float* bias = nullptr;      // (vectors, lanes); 0 when null
   ActivationArguments activation;
 };
 constexpr int kMostPanelVectors = 4;
@@ -54,12 +54,12 @@ struct ImageRowArguments {
   int64_t row_count = 0, width = 0;    // width of the input; columns outside count as 0
   const float* w = nullptr;            // panel by panel: (rows, kernel_w, vectors, lanes), the last panel narrower
   int64_t kernel_w = 0, stride_w = 0, left = 0;
-  int64_t blocks = 0;                  // output vectors
-  int vectors = 0;                     // of a panel, 1 to kMostPanelVectors
-  float* y = nullptr;                  // q-th vector of a column at q * y_vector + column * lanes
+  int64_t blocks = 0;  // output vectors
+  int vectors = 0;     // of a panel, 1 to kMostPanelVectors
+  float* y = nullptr;  // q-th vector of a column at q * y_vector + column * lanes
   int64_t y_vector = 0, out_width = 0;
-  const float* residual = nullptr;     // as y; none when null
-  const float* bias = nullptr;         // (blocks, lanes); 0 when null
+  const float* residual = nullptr;  // as y; none when null
+  const float* bias = nullptr;      // (blocks, lanes); 0 when null
   ActivationArguments activation;
 };
 constexpr int64_t kMostImageRows = 64, kMostImageKernel = 11;
@@ -70,10 +70,10 @@ struct DepthwiseRowArguments {
   int64_t height = 0, width = 0;
   const float* w = nullptr;  // (kernel_h, kernel_w, lanes)
   int64_t kernel_h = 0, kernel_w = 0, stride_w = 0, dilation_h = 1, dilation_w = 1;
-  int64_t row = 0;           // of the input at the window's top; may lie outside
-  int64_t stride_h = 0;      // rows that the next output row reads first
-  int64_t left = 0;          // padding
-  float* y = nullptr;        // (out_width, lanes)
+  int64_t row = 0;       // of the input at the window's top; may lie outside
+  int64_t stride_h = 0;  // rows that the next output row reads first
+  int64_t left = 0;      // padding
+  float* y = nullptr;    // (out_width, lanes)
   int64_t out_width = 0;
   const float* residual = nullptr;
   const float* bias = nullptr;
@@ -82,14 +82,14 @@ struct DepthwiseRowArguments {
 
 /// Winograd tiles of an image: input tiles of edge m + taps - 1 overlap by taps - 1.
 struct WinogradTilesArguments {
-  int m = 0;                        // output edge of a tile: 2, 4 or 6 for 3 taps, 3 or 5 for 4
-  int taps = 3;                     // of a kernel's side
-  const float* x = nullptr;         // a block of the input (height, width, lanes), or null
-  float* y = nullptr;               // a block of the output (out_height, out_width, lanes), or null
+  int m = 0;                                                                        // output edge of a tile: 2, 4 or 6 for 3 taps, 3 or 5 for 4
+  int taps = 3;                                                                     // of a kernel's side
+  const float* x = nullptr;                                                         // a block of the input (height, width, lanes), or null
+  float* y = nullptr;                                                               // a block of the output (out_height, out_width, lanes), or null
   int64_t height = 0, width = 0, out_height = 0, out_width = 0, top = 0, left = 0;  // padding before
   int64_t tiles_across = 0;
-  int64_t first = 0, count = 0;     // tiles of this call
-  float* transformed = nullptr;     // tile t of the call, frequency f: at f * frequency_stride + t * tile_stride
+  int64_t first = 0, count = 0;  // tiles of this call
+  float* transformed = nullptr;  // tile t of the call, frequency f: at f * frequency_stride + t * tile_stride
   int64_t frequency_stride = 0;
   int64_t tile_stride = 0;          // of winograd_input; 0: lanes, which winograd_output always takes
   const float* residual = nullptr;  // as y
@@ -133,7 +133,7 @@ struct TileEndArguments {
 /// Weights lie by strips of kTwoFourStrip groups: places (lanes of 32 bits, four for each group, the first group lowest, the first value's
 /// place below the second's), then values (groups, 2, lanes), or as bf16 (groups, lanes, 2).
 struct TwoFourRowsArguments {
-  const float* x = nullptr;     // of whole strips
+  const float* x = nullptr;  // of whole strips
   int64_t x_row = 0;
   const float* rest = nullptr;  // (rows, 4 kTwoFourStrip): what follows, filled up; null: nothing does
   int rows = 1;                 // up to kMostTwoFourRows
@@ -146,16 +146,16 @@ struct TwoFourRowsArguments {
 };
 constexpr int kTwoFourStrip = 8, kMostTwoFourRows = 4;
 
-/// For `lanes` outputs and tiles of `lanes` pixels: sums[tile][output] (+)= the sum over groups g, i < 2 of values[g][i][output] * x[tile][4 g + places[g][i][output]],
-/// all but values and places vectors of pixels. Weights lie as TwoFourRowsArguments says.
+/// For `lanes` outputs and tiles of `lanes` pixels: sums[tile][output] (+)= the sum over groups g, i < 2 of values[g][i][output] * x[tile][4 g +
+/// places[g][i][output]], all but values and places vectors of pixels. Weights lie as TwoFourRowsArguments says.
 struct TwoFourTilesArguments {
-  const float* x = nullptr;   // (tiles, kTwoFourPiece, lanes), of which the first 4 kTwoFourStrip strips inputs are read
-  int tiles = 1;              // up to VectorLoops::most_two_four_tiles
-  int64_t strips = 0;         // up to a piece
+  const float* x = nullptr;  // (tiles, kTwoFourPiece, lanes), of which the first 4 kTwoFourStrip strips inputs are read
+  int tiles = 1;             // up to VectorLoops::most_two_four_tiles
+  int64_t strips = 0;        // up to a piece
   const float* w = nullptr;
   const float* next = nullptr;  // likewise: what will be read next; or null
-  float* sums = nullptr;      // (tiles, lanes, lanes)
-  bool adds = false;          // to what is there
+  float* sums = nullptr;        // (tiles, lanes, lanes)
+  bool adds = false;            // to what is there
 };
 constexpr int64_t kTwoFourPiece = 128;  // inputs: tiles of so many stay in L1
 
@@ -199,7 +199,8 @@ struct VectorLoops {
   void (*cast)(CastKind kind, const void* x, void* y, int64_t count);
   void (*extremes)(bool is_max, const float* x, int64_t vectors, float* y);  // of each lane; no number where one of them is none
   void (*scale_shift)(const float* x, const float* scale, const float* shift, float* y, int64_t pixels, const ActivationArguments&);  // of one block
-  void (*block_to_tile)(const float* x, int64_t pixels, float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
+  void (*block_to_tile)(const float* x, int64_t pixels,
+                        float* tile);  // (pixels, lanes), up to lanes of them, to (lanes, lanes of pixels); zeros beyond
   void (*pixels_to_rows)(const PixelRowsArguments&);
   void (*tile_to_block)(const TileEndArguments&);
   void (*two_four_tiles)(const TwoFourTilesArguments&);

@@ -132,7 +132,8 @@ static SCISSIONLITE_INLINE void pool_tile(const PoolRowArguments& a, Columns row
 
 /// Values that a mean divides by: those inside the image, or inside the padded one.
 static SCISSIONLITE_INLINE int64_t counted(const PoolRowArguments& a, Columns rows, Columns taps, int64_t left) {
-  if (a.counts_padding) return inner_taps(a.row, a.kernel_h, a.dilation_h, a.padded_bottom).end * inner_taps(left, a.kernel_w, a.dilation_w, a.padded_right).end;
+  if (a.counts_padding)
+    return inner_taps(a.row, a.kernel_h, a.dilation_h, a.padded_bottom).end * inner_taps(left, a.kernel_w, a.dilation_w, a.padded_right).end;
   const int64_t inside = (rows.end - rows.begin) * (taps.end - taps.begin);
   return inside > 0 ? inside : 1;
 }

@@ -20,4 +20,6 @@ static SCISSIONLITE_INLINE void extremes_of(const float* x, int64_t vectors, flo
   store(y, is_none != 0 ? all(__builtin_nanf("")) : best[0]);
 }
 
-static void extremes(bool is_max, const float* x, int64_t vectors, float* y) { is_max ? extremes_of<true>(x, vectors, y) : extremes_of<false>(x, vectors, y); }
+static void extremes(bool is_max, const float* x, int64_t vectors, float* y) {
+  is_max ? extremes_of<true>(x, vectors, y) : extremes_of<false>(x, vectors, y);
+}

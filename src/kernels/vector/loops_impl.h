@@ -11,13 +11,13 @@ namespace scissionlite::kernels::SCISSIONLITE_ISA {
 // low_bytes.h first
 #include "kernels/vector/vec.h"
 // vec.h first
+#include "kernels/fetch.h"
 #include "kernels/rounded_product.h"
+#include "kernels/spaced_words.h"
 #include "kernels/vector/casts.h"
 #include "kernels/vector/depthwise.h"
 #include "kernels/vector/elementwise.h"
 #include "kernels/vector/extremes.h"
-#include "kernels/fetch.h"
-#include "kernels/spaced_words.h"
 // spaced_words.h first
 #include "kernels/vector/pixels_at.h"
 // pixels_at.h first

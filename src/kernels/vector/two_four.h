@@ -20,7 +20,8 @@ static SCISSIONLITE_INLINE void columns_of(const Row& row, const Emit& emit) {
       return _mm512_mask_broadcast_f32x4(v, 0xF000, _mm_loadu_ps(row(first + 12) + column));
     };
     const __m512 a = gathered(0), b = gathered(1), c = gathered(2), d = gathered(3);
-    const __m512 ab_low = _mm512_unpacklo_ps(a, b), ab_high = _mm512_unpackhi_ps(a, b), cd_low = _mm512_unpacklo_ps(c, d), cd_high = _mm512_unpackhi_ps(c, d);
+    const __m512 ab_low = _mm512_unpacklo_ps(a, b), ab_high = _mm512_unpackhi_ps(a, b), cd_low = _mm512_unpacklo_ps(c, d),
+                 cd_high = _mm512_unpackhi_ps(c, d);
     emit(column, static_cast<vec>(_mm512_shuffle_ps(ab_low, cd_low, 0x44)));
     emit(column + 1, static_cast<vec>(_mm512_shuffle_ps(ab_low, cd_low, 0xEE)));
     emit(column + 2, static_cast<vec>(_mm512_shuffle_ps(ab_high, cd_high, 0x44)));
@@ -47,9 +48,10 @@ static void pixels_to_rows(const PixelRowsArguments& a) {
   const float* pixels[kLanes];
   for (int i = 0; i < kLanes; ++i) pixels[i] = a.pixels[i] < 0 ? zeros : a.x + static_cast<int64_t>(a.pixels[i]) * kLanes;
   if (a.channels >= kLanes) return columns_of([&](int pixel) { return pixels[pixel]; }, [&](int lane, vec v) { store(a.rows + lane * a.step, v); });
-  columns_of([&](int pixel) { return pixels[pixel]; }, [&](int lane, vec v) {
-    if (lane < a.channels) store(a.rows + lane * a.step, v);
-  });
+  columns_of([&](int pixel) { return pixels[pixel]; },
+             [&](int lane, vec v) {
+               if (lane < a.channels) store(a.rows + lane * a.step, v);
+             });
 }
 
 static void tile_to_block(const TileEndArguments& a) {
@@ -67,7 +69,8 @@ static void tile_to_block(const TileEndArguments& a) {
 
 constexpr int kMostTwoFourTiles = kLanes == 16 ? 4 : 3, kOutputsAtOnce = 4;  // sums in registers; more of them need no fewer loads
 
-/// kOutputsAtOnce outputs from a lane of the block on. A value is one multiply-add a tile with a row of x as operand in memory: the place is its address.
+/// kOutputsAtOnce outputs from a lane of the block on. A value is one multiply-add a tile with a row of x as operand in memory: the place is its
+/// address.
 template <int kTiles>
 static void two_four_outputs(const TwoFourTilesArguments& a, int first) {
   constexpr int64_t kStripFloats = (1 + 2 * kTwoFourStrip) * kLanes, kTileBytes = kTwoFourPiece * kLanes * 4, kLineFloats = 16;
@@ -175,7 +178,8 @@ static void two_four_rows_of(const TwoFourRowsArguments& a) {
   for (int64_t strip = 0; strip < a.strips; ++strip) add_strip(a.x + strip * kInputs, a.x_row);
   if (a.rest) add_strip(a.rest, kInputs);
   const vec bias = a.bias ? load(a.bias) : vec{};
-  for (int row = 0; row < kRows; ++row) store(a.y + row * a.y_row, activate(bias + ((sums[row][0] + sums[row][1]) + (sums[row][2] + sums[row][3])), a.activation));
+  for (int row = 0; row < kRows; ++row)
+    store(a.y + row * a.y_row, activate(bias + ((sums[row][0] + sums[row][1]) + (sums[row][2] + sums[row][3])), a.activation));
 }
 
 template <bool kIsBf16>

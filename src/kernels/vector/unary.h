@@ -2,7 +2,9 @@
 
 typedef uint32_t uvec __attribute__((vector_size(kLanes * sizeof(uint32_t))));
 
-static SCISSIONLITE_INLINE vec with_sign_of(vec magnitude, vec x) { return reinterpret_cast<vec>(reinterpret_cast<uvec>(magnitude) | (reinterpret_cast<uvec>(x) & 0x80000000U)); }
+static SCISSIONLITE_INLINE vec with_sign_of(vec magnitude, vec x) {
+  return reinterpret_cast<vec>(reinterpret_cast<uvec>(magnitude) | (reinterpret_cast<uvec>(x) & 0x80000000U));
+}
 static SCISSIONLITE_INLINE vec abs_of(vec x) { return reinterpret_cast<vec>(reinterpret_cast<uvec>(x) & 0x7fffffffU); }
 
 /// To the nearest integer, ties to even: a float from 2^23 on has no fraction. -0 stays -0.

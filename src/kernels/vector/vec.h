@@ -93,7 +93,8 @@ static SCISSIONLITE_INLINE vec activate(vec x, const ActivationArguments& f) {
 }
 
 /// `vectors` x `pixels` stored vectors in place: what is done after the bounds of Relu and Clip, whose kinds it skips.
-[[maybe_unused]] static __attribute__((noinline)) void activate_stored(float* y, int64_t vectors, int64_t vector_step, int64_t pixels, int64_t pixel_step, const ActivationArguments& f) {
+[[maybe_unused]] static __attribute__((noinline)) void activate_stored(float* y, int64_t vectors, int64_t vector_step, int64_t pixels,
+                                                                       int64_t pixel_step, const ActivationArguments& f) {
   with_activation(f, [&](auto apply) {
     for (int64_t q = 0; q < vectors; ++q)
       for (int64_t p = 0; p < pixels; ++p) {

@@ -40,9 +40,7 @@ struct GrowingBody {
           body_.append(static_cast<const char*>(buffer.data()), buffer.size());
           bytes += buffer.size();
         }
-      } catch (const std::bad_alloc&) {
-        error = boost::beast::http::error::body_limit;
-      }
+      } catch (const std::bad_alloc&) { error = boost::beast::http::error::body_limit; }
       return bytes;
     }
     void finish(boost::beast::error_code& error) { error = {}; }

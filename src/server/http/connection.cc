@@ -1,7 +1,7 @@
-#include <boost/asio/ssl/context.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <boost/asio/ssl/context.hpp>
 
 #include <cerrno>
 

@@ -7,7 +7,9 @@
 
 namespace scissionlite::server::http {
 
-std::string identity_of(const Caller& caller, protocol::TlsEnd* tls) { return caller.certificate.empty() ? caller.address : server::identity_of(caller.certificate, *tls); }
+std::string identity_of(const Caller& caller, protocol::TlsEnd* tls) {
+  return caller.certificate.empty() ? caller.address : server::identity_of(caller.certificate, *tls);
+}
 
 std::string_view Request::field(const std::string& name) const {
   const auto it = fields.find(name);
@@ -29,9 +31,7 @@ void add_retry_hint(Response& response, double retry_after_us) {
 Response error_in_flight() {
   try {
     throw;
-  } catch (const HttpError& error) {
-    return error_response(error.status(), error.what());
-  } catch (...) {
+  } catch (const HttpError& error) { return error_response(error.status(), error.what()); } catch (...) {
     const auto refusal = current_refusal();
     auto response = error_response(http_status(refusal.code()), refusal.what());
     if (refusal.retry_after_us() > 0) add_retry_hint(response, refusal.retry_after_us());

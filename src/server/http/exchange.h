@@ -24,7 +24,8 @@ struct Caller {
   std::string address;      // as gRPC's front end tells it: "10.0.0.7", "::1"
   std::string certificate;  // in PEM; "" over plain text
 };
-/// Whose request it is, as Access knows it: the name in the certificate, over plain text the address. @param tls  of a server that asks for certificates.
+/// Whose request it is, as Access knows it: the name in the certificate, over plain text the address. @param tls  of a server that asks for
+/// certificates.
 /// @throws Refusal kUnauthenticated: the certificate was revoked or expired since the connection was made.
 [[nodiscard]] std::string identity_of(const Caller& caller, protocol::TlsEnd* tls);
 

@@ -97,7 +97,8 @@ struct HttpServer::Impl {
   void back_off(Error error) {
     if (const double now_us = Clock::steady().now_us(); now_us - warned_us > kBetweenWarningsUs) {
       warned_us = now_us;
-      log::warning("[http] cannot take a connection on port " + std::to_string(port) + ": " + error.message() + "; trying again (raise `ulimit -n` when files run out)");
+      log::warning("[http] cannot take a connection on port " + std::to_string(port) + ": " + error.message() +
+                   "; trying again (raise `ulimit -n` when files run out)");
     }
     backoff.expires_after(kBackoff);
     backoff.async_wait([this](Error stopped) {

@@ -26,16 +26,17 @@ struct HttpCounts {
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  int port = 0;                        // 0 = any free
+  int port = 0;                                     // 0 = any free
   std::shared_ptr<protocol::TlsEnd> tls = nullptr;  // HTTPS, to clients that it accepts; nullptr: plain text
-  std::string option = "http";         // names the options of this address, --http-port and --http-address, for messages
+  std::string option = "http";                      // names the options of this address, --http-port and --http-address, for messages
   int threads = 1;
   size_t header_bytes = 16 << 10, header_fields = 100;
-  int64_t body_bytes = int64_t{256} << 20;      // of one request
+  int64_t body_bytes = int64_t{256} << 20;                   // of one request
   std::shared_ptr<BytesInFlight> bytes_in_flight = nullptr;  // where those of all requests and answers are counted and bounded; nullptr: they are not
-  int64_t connections = 1024;                   // more get 503 and are closed
-  double idle_timeout_us = 60e6;                // between requests
-  double read_timeout_us = 10e6;                // for a header; a body gets this and a second for each kSlowestBytesPerS more, so does an answer up to kLongestSendUs
+  int64_t connections = 1024;                                // more get 503 and are closed
+  double idle_timeout_us = 60e6;                             // between requests
+  double read_timeout_us =
+      10e6;  // for a header; a body gets this and a second for each kSlowestBytesPerS more, so does an answer up to kLongestSendUs
 };
 inline constexpr double kSlowestBytesPerS = 4096;
 inline constexpr double kLongestSendUs = 300e6;  // of an answer that is read so slowly, and so long holds memory

@@ -1,18 +1,18 @@
-// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers; and the room that bodies share, which is too large to fill through
-// the server. The rest is tested through that (tests/server/test_http*.py) and by the fuzz target http_infer.
+// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers; and the room that bodies share, which is too large
+// to fill through the server. The rest is tested through that (tests/server/test_http*.py) and by the fuzz target http_infer.
+#include <gtest/gtest.h>
+#include <zlib.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <chrono>
 #include <cstring>
 #include <thread>
 
 #include "server/http/http_server.h"
-#include "server/http/inflate.h"
 #include "server/http/infer_internal.h"
+#include "server/http/inflate.h"
 #include "server/http/json_data.h"
 #include "server/http/message_json.h"
 #include "server/http/routes.h"
@@ -61,12 +61,14 @@ TEST(CompressedBodies, ComeBackUpToTheLimit) {
   EXPECT_EQ(refusal_of([&] { (void)inflate_body(deflated(text), "deflate", text.size() - 1); }).first, 413);
   const auto cut = deflated(text).substr(0, 50);
   EXPECT_NE(refusal_of([&] { (void)inflate_body(cut, "deflate", 1 << 20); }).second.find("ends early"), std::string::npos);
-  EXPECT_NE(refusal_of([&] { (void)inflate_body(deflated(text) + "xy", "deflate", 1 << 20); }).second.find("2 bytes behind its end"), std::string::npos);
+  EXPECT_NE(refusal_of([&] { (void)inflate_body(deflated(text) + "xy", "deflate", 1 << 20); }).second.find("2 bytes behind its end"),
+            std::string::npos);
   EXPECT_EQ(refusal_of([&] { (void)inflate_body("x", "br", 1); }).first, 415);
 }
 
 TEST(JsonData, BecomesBytesWithoutATree) {
-  const auto parsed = parse_request(R"({"inputs": [{"data": [[1, 2], [3]], "datatype": "UINT8"}, {"datatype": "FP32", "data": [0.5]}, {"datatype": "BYTES", "data": ["ab"]}, {"name": "z"}]})");
+  const auto parsed = parse_request(
+      R"({"inputs": [{"data": [[1, 2], [3]], "datatype": "UINT8"}, {"datatype": "FP32", "data": [0.5]}, {"datatype": "BYTES", "data": ["ab"]}, {"name": "z"}]})");
   EXPECT_EQ(values_of<uint8_t>(parsed.raw.at(0)), (std::vector<uint8_t>{1, 2, 3}));  // its datatype comes later
   EXPECT_EQ(values_of<float>(parsed.raw.at(1)), (std::vector<float>{0.5F}));
   EXPECT_EQ(parsed.raw.at(2), std::string("\2\0\0\0ab", 6));
@@ -102,9 +104,7 @@ TEST(Answers, OfRefusalsSayWhenToComeBack) {
   const auto answer_of = [](const Refusal& refusal) {
     try {
       throw refusal;
-    } catch (...) {
-      return error_in_flight();
-    }
+    } catch (...) { return error_in_flight(); }
   };
   using Fields = std::vector<std::pair<std::string, std::string>>;
   const auto quota = answer_of({Code::kResourceExhausted, "over the quota", 2.5e6});
@@ -120,7 +120,8 @@ std::string answer_to_post(int port, size_t bytes) {
   boost::asio::io_context context;
   boost::asio::ip::tcp::socket socket(context);
   socket.connect({boost::asio::ip::make_address("127.0.0.1"), static_cast<unsigned short>(port)});
-  boost::asio::write(socket, boost::asio::buffer("POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x')));
+  boost::asio::write(socket, boost::asio::buffer("POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: " + std::to_string(bytes) +
+                                                 "\r\n\r\n" + std::string(bytes, 'x')));
   std::string answer;
   boost::system::error_code end;
   boost::asio::read(socket, boost::asio::dynamic_buffer(answer), end);

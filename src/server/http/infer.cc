@@ -34,8 +34,10 @@ bool BinaryOutputs::wants(const std::string& output) const {
   return it == by_name.end() ? by_default : it->second;
 }
 
-Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& name, const std::string& version, size_t body_bytes, const Respond& respond) {
-  auto admission = admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(request.caller, context.tls); });  // a flood is turned away before its bytes are inflated or parsed
+Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& name, const std::string& version, size_t body_bytes,
+                   const Respond& respond) {
+  auto admission = admit(context.access, context.refusals, context.observer.get(),
+                         [&] { return identity_of(request.caller, context.tls); });  // a flood is turned away before its bytes are inflated or parsed
   InferRequest infer;
   const auto count = [&](Code code) {
     context.refusals.add(code);
@@ -59,13 +61,16 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
     count(refusal.code());
     throw refusal;
   }
-  CallNotes notes{.traceparent = std::string(request.field(trace::kTraceparentKey)), .device = std::string(request.field(protocol::kDeviceKey)), .report = std::string(request.field(protocol::kReportKey)),
+  CallNotes notes{.traceparent = std::string(request.field(trace::kTraceparentKey)),
+                  .device = std::string(request.field(protocol::kDeviceKey)),
+                  .report = std::string(request.field(protocol::kReportKey)),
                   .bytes = static_cast<int64_t>(request.body.size())};
   request.body = {};  // the message has what it needs of it
   infer.message->set_model_name(name);
   infer.message->set_model_version(version);
-  auto inference = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(infer.message), std::nullopt,
-                                               [binary = std::move(infer.binary), respond](const Reply& reply) { hand_over(reply, binary, respond); });
+  auto inference =
+      std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(infer.message), std::nullopt,
+                                  [binary = std::move(infer.binary), respond](const Reply& reply) { hand_over(reply, binary, respond); });
   inference->start();
   return [inference] { inference->cancel(); };
 }

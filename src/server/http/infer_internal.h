@@ -45,6 +45,7 @@ struct KeptReply {
 
 /// Access is asked first. A body that comes compressed becomes at most `body_bytes`.
 /// @throws Refusal, HttpError for what is wrong with the request as such.
-[[nodiscard]] Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& model, const std::string& version, size_t body_bytes, const Respond& respond);
+[[nodiscard]] Cancel start_infer(const ServiceContext& context, Request&& request, const std::string& model, const std::string& version,
+                                 size_t body_bytes, const Respond& respond);
 
 }  // namespace scissionlite::server::http

@@ -63,7 +63,8 @@ class Blobs {
       refuse("parameter 'binary_data_size' of input '" + printable(input) + "' must be an integer of at least 0");
     const auto wanted = static_cast<uint64_t>(size.int64_param());
     if (wanted > left_.size())
-      refuse("input '" + printable(input) + "' has binary_data_size " + std::to_string(wanted) + ", but only " + std::to_string(left_.size()) + " bytes are left of the body");
+      refuse("input '" + printable(input) + "' has binary_data_size " + std::to_string(wanted) + ", but only " + std::to_string(left_.size()) +
+             " bytes are left of the body");
     const auto out = left_.substr(0, wanted);
     left_.remove_prefix(wanted);
     return out;
@@ -95,7 +96,8 @@ void read_outputs(const JsonReader& root, InferRequest& out) {
     auto& output = *out.message->add_outputs();
     output.set_name(reader.at("name").text());
     read_parameters(reader, *output.mutable_parameters());
-    if (output.parameters().count("shared_memory_region")) refuse("output '" + printable(output.name()) + "' is to go to shared memory, which this server does not have");
+    if (output.parameters().count("shared_memory_region"))
+      refuse("output '" + printable(output.name()) + "' is to go to shared memory, which this server does not have");
     if (const auto is_binary = take_flag(*output.mutable_parameters(), kBinary)) out.binary.by_name[output.name()] = *is_binary;
   }
 }
@@ -111,7 +113,8 @@ size_t json_size(std::string_view body, const std::optional<std::string_view>& g
 
 /// The body is the model's only input, one item; a single dynamic size follows from the number of bytes.
 InferRequest of_raw_body(std::string_view body, const ModelInterface& model) {
-  if (model.inputs.size() != 1) refuse("a body without JSON fits models with one input, but '" + model.name + "' has " + std::to_string(model.inputs.size()));
+  if (model.inputs.size() != 1)
+    refuse("a body without JSON fits models with one input, but '" + model.name + "' has " + std::to_string(model.inputs.size()));
   const auto& info = model.inputs[0];
   InferRequest out{.message = std::make_shared<inference::ModelInferRequest>(), .binary = {.by_default = true, .by_name = {}}};
   auto& input = *out.message->add_inputs();
@@ -151,7 +154,8 @@ InferRequest read_infer_request(std::string_view body, std::optional<std::string
     if (!inputs[i].raw().is_object()) inputs[i].fail("an object");
     read_input(inputs[i], std::move(data), blobs, *out.message);
   }
-  if (blobs.left() > 0) refuse("unexpected additional input data for model '" + model.name + "': " + std::to_string(blobs.left()) + " bytes behind the last input");
+  if (blobs.left() > 0)
+    refuse("unexpected additional input data for model '" + model.name + "': " + std::to_string(blobs.left()) + " bytes behind the last input");
   read_outputs(root, out);
   return out;
 }

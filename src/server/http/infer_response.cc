@@ -39,9 +39,7 @@ std::string text_list(const Tensor& tensor, const std::string& name) {
     if (!out.empty()) out += ',';
     try {
       out += Json(element).dump();
-    } catch (const Json::exception&) {
-      refuse(name, "has elements that are not UTF-8");
-    }
+    } catch (const Json::exception&) { refuse(name, "has elements that are not UTF-8"); }
   }
   return out;
 }
@@ -91,7 +89,8 @@ Response write_infer_response(const KeptReply& reply, const BinaryOutputs& binar
     const auto& output = reply.head.outputs(i);
     const auto& tensor = reply.outputs[static_cast<size_t>(i)];
     const bool is_binary = binary.wants(output.name());
-    Json json{{"name", output.name()}, {"datatype", output.datatype()}, {"shape", std::vector<int64_t>(output.shape().begin(), output.shape().end())}};
+    Json json{
+        {"name", output.name()}, {"datatype", output.datatype()}, {"shape", std::vector<int64_t>(output.shape().begin(), output.shape().end())}};
     if (is_binary) json["parameters"] = {{"binary_data_size", tensor.size_bytes()}};
     std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
     if (is_binary) response.blobs.push_back(tensor);

@@ -23,12 +23,11 @@ Kind kind_of(std::string_view coding) {
 std::string inflate_body(std::string_view bytes, std::string_view coding, size_t limit_bytes) {
   const auto kind = kind_of(coding);
   if (kind == Kind::kNone) return std::string(bytes);
-  if (kind == Kind::kUnknown) throw HttpError(415, "Content-Encoding '" + printable(coding) + "' is not supported; expected gzip, deflate or identity");
+  if (kind == Kind::kUnknown)
+    throw HttpError(415, "Content-Encoding '" + printable(coding) + "' is not supported; expected gzip, deflate or identity");
   try {
     return inflate(bytes, kind == Kind::kGzip ? Coding::kGzip : Coding::kDeflate, limit_bytes);
-  } catch (const InflateError& e) {
-    throw HttpError(e.is_too_large() ? 413 : 400, std::string("the body: ") + e.what());
-  }
+  } catch (const InflateError& e) { throw HttpError(e.is_too_large() ? 413 : 400, std::string("the body: ") + e.what()); }
 }
 
 bool is_compressed(const Request& request) { return kind_of(request.field("content-encoding")) != Kind::kNone; }

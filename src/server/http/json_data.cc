@@ -40,7 +40,8 @@ class Elements {
       case Dtype::kString: return add_text(value, index);
       default: break;
     }
-    throw InvalidArgument("inputs[" + std::to_string(input_) + "] has datatype '" + printable(datatype_) + "', which has no form in JSON; send it as binary data");
+    throw InvalidArgument("inputs[" + std::to_string(input_) + "] has datatype '" + printable(datatype_) +
+                          "', which has no form in JSON; send it as binary data");
   }
 
  private:
@@ -65,7 +66,8 @@ class Elements {
     if (!value.is_number()) refuse(value, index, "a number");
     const auto number = value.get<double>();
     constexpr double kLargest = std::numeric_limits<T>::max();
-    constexpr double kRounded = sizeof(T) < sizeof(double) ? kLargest * (1 + 0x1p-25) : kLargest;  // a shortest spelling of the largest float is a little above it
+    constexpr double kRounded =
+        sizeof(T) < sizeof(double) ? kLargest * (1 + 0x1p-25) : kLargest;  // a shortest spelling of the largest float is a little above it
     if (std::abs(number) >= kRounded && std::abs(number) > kLargest) refuse(value, index, "a number within its range");
     append(raw_, static_cast<T>(std::clamp(number, -kLargest, kLargest)));
   }
@@ -97,7 +99,8 @@ class Walk {
     if (event == Event::object_start && depth == 2 && in_inputs_) ++input_, key_.clear(), count_ = 0;
     const bool in_data = in_inputs_ && input_ >= 0 && key_ == "data" && depth >= 3;
     if (in_data) return on_data(depth, event, parsed);
-    if (event == Event::value && depth == 3 && in_inputs_ && input_ >= 0 && key_ == "datatype" && parsed.is_string()) datatypes_[at()] = parsed.get<std::string>();
+    if (event == Event::value && depth == 3 && in_inputs_ && input_ >= 0 && key_ == "datatype" && parsed.is_string())
+      datatypes_[at()] = parsed.get<std::string>();
     if (event != Event::object_end && event != Event::array_end && ++values_ > kMostValues)
       throw InvalidArgument("the request has more than " + std::to_string(kMostValues) + " values beside the data of its inputs");
     return true;
@@ -113,7 +116,8 @@ class Walk {
   void on_key(int depth, const Json& key) {
     if (depth == 1) in_inputs_ = key.get_ref<const std::string&>() == "inputs";
     if (depth == 3 && in_inputs_) key_ = key.get<std::string>();
-    if (depth > 3 && in_inputs_ && key_ == "data") throw InvalidArgument("the data of inputs[" + std::to_string(input_) + "] has an object in it; expected an array of values");
+    if (depth > 3 && in_inputs_ && key_ == "data")
+      throw InvalidArgument("the data of inputs[" + std::to_string(input_) + "] has an object in it; expected an array of values");
   }
 
   bool on_data(int depth, Event event, const Json& parsed) {
@@ -140,7 +144,9 @@ class Walk {
 }  // namespace
 
 ParsedRequest parse_request(std::string_view text) {
-  const auto parse = [&](Walk& walk) { return parse_json_filtered(text, "the request", [&walk](int depth, Event event, Json& parsed) { return walk(depth, event, parsed); }); };
+  const auto parse = [&](Walk& walk) {
+    return parse_json_filtered(text, "the request", [&walk](int depth, Event event, Json& parsed) { return walk(depth, event, parsed); });
+  };
   Walk walk({});
   Json json = parse(walk);
   if (!walk.has_skipped()) return {std::move(json), std::move(walk.raw)};

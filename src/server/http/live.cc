@@ -36,8 +36,12 @@ Response live_response(const std::vector<std::string>& path, const std::function
   const auto& file = *file_of(path);
   Response out = file.text ? Response{.content_type = file.type, .fields = {}, .body = *file.text, .blobs = {}} : json_response(data());
   // Nothing but these files runs or loads, whatever a name holds, and no other page may frame this one.
-  out.fields = {{"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-                {"X-Content-Type-Options", "nosniff"}, {"Referrer-Policy", "no-referrer"}, {"Cache-Control", "no-store"}};
+  out.fields = {
+      {"Content-Security-Policy",
+       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Referrer-Policy", "no-referrer"},
+      {"Cache-Control", "no-store"}};
   return out;
 }
 

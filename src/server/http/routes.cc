@@ -99,9 +99,7 @@ Cancel answer_later(Call& call, Change change) {
     Response response;
     try {
       change();
-    } catch (const std::exception& e) {
-      response = error_response(500, e.what());
-    }
+    } catch (const std::exception& e) { response = error_response(500, e.what()); }
     respond([response] { return response; });
   });
   if (!queued) throw Refusal(Code::kUnavailable, "too many loads are waiting; retry later");
@@ -194,7 +192,8 @@ Cancel answer_live(const Path& path, const Request& request, const Respond& resp
 
 Cancel route(const ServiceContext& context, Request& request, size_t body_bytes, const Respond& respond) {
   const auto path = path_of(request.target);
-  if (context.observer && is_live(path)) return answer_live(path, request, respond, [context](const Caller& caller) { return live_json(context, identity_of(caller, context.tls)); });
+  if (context.observer && is_live(path))
+    return answer_live(path, request, respond, [context](const Caller& caller) { return live_json(context, identity_of(caller, context.tls)); });
   std::vector<std::string> allowed;
   for (const auto& candidate : kRoutes) {
     Call call{context, request, respond, body_bytes, {}, {}};
@@ -202,7 +201,8 @@ Cancel route(const ServiceContext& context, Request& request, size_t body_bytes,
     if (request.method == candidate.method) return candidate.run(call);
     allowed.emplace_back(candidate.method);
   }
-  if (allowed.empty()) throw HttpError(404, "there is nothing at this path; expected /v2, /v2/health/..., /v2/models/..., /v2/repository/... or /live");
+  if (allowed.empty())
+    throw HttpError(404, "there is nothing at this path; expected /v2, /v2/health/..., /v2/models/..., /v2/repository/... or /live");
   respond([allowed] { return method_not_allowed(allowed); });
   return {};
 }

@@ -22,7 +22,9 @@ constexpr double kLongestLingerUs = 10e6, kLingerIdleUs = 2e6;
 constexpr size_t kReadBytes = 16 << 10;
 constexpr auto kLookAgain = std::chrono::milliseconds(20);
 
-Steady::duration us(double duration_us) { return std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double, std::micro>(duration_us)); }
+Steady::duration us(double duration_us) {
+  return std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double, std::micro>(duration_us));
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -83,7 +85,11 @@ void Session::on_strand(Run&& run) {
 }
 
 Session::Session(boost::asio::ip::tcp::socket&& socket, Shared& shared)
-    : caller_{.address = address_of_peer(socket), .certificate = ""}, stream_(std::move(socket)), look_again_(stream_.get_executor()), shared_(shared), buffer_(shared.options.header_bytes + kReadBytes + (64 << 10)) {
+    : caller_{.address = address_of_peer(socket), .certificate = ""},
+      stream_(std::move(socket)),
+      look_again_(stream_.get_executor()),
+      shared_(shared),
+      buffer_(shared.options.header_bytes + kReadBytes + (64 << 10)) {
   ++shared_.counts.open_connections;
   ++shared_.counts.connections;
 }
@@ -109,7 +115,8 @@ void Session::start() {
 void Session::turn_away() {
   on_strand([](Session& self) {
     if (self.shared_.options.tls) return self.shared_.count(Turned::kTooManyConnections), self.close();
-    self.refuse(Turned::kTooManyConnections, 503, "the server has " + std::to_string(self.shared_.options.connections) + " connections and takes no more; retry later");
+    self.refuse(Turned::kTooManyConnections, 503,
+                "the server has " + std::to_string(self.shared_.options.connections) + " connections and takes no more; retry later");
   });
 }
 
@@ -137,7 +144,9 @@ void Session::wait_for_tls() {
     if (error == boost::beast::error::timeout) return self->shared_.count(Turned::kTooSlow), self->close();
     if (error) return self->close();
     if (is_tls) return self->shake_hands();
-    self->refuse(Turned::kNoTls, 400, "this port speaks HTTPS with clients that show a certificate, and this is no TLS; use https:// with a certificate and key of the server's authority");
+    self->refuse(
+        Turned::kNoTls, 400,
+        "this port speaks HTTPS with clients that show a certificate, and this is no TLS; use https:// with a certificate and key of the server's authority");
   });
 }
 
@@ -188,7 +197,8 @@ void Session::on_header(Error error) {
   if (error == beast_http::error::header_limit || error == beast_http::error::buffer_overflow)
     return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_bytes) + " bytes");
   if (error == beast_http::error::body_limit)
-    return refuse(Turned::kBodyTooLarge, 413, "the body has more than " + std::to_string(options.body_bytes) + " bytes; raise --max-message-mb or send less");
+    return refuse(Turned::kBodyTooLarge, 413,
+                  "the body has more than " + std::to_string(options.body_bytes) + " bytes; raise --max-message-mb or send less");
   if (error.category() == beast_http::make_error_code(beast_http::error::bad_method).category())
     return refuse(Turned::kMalformed, 400, "this is no HTTP/1.1 request: " + error.message());
   if (error) return close();
@@ -220,7 +230,8 @@ void Session::read_body() {
 void Session::on_body(Error error) {
   if (error == boost::beast::error::timeout) return shared_.count(Turned::kTooSlow), close();
   if (error == beast_http::error::body_limit)
-    return refuse(Turned::kBodyTooLarge, 413, "the body has more than " + std::to_string(shared_.options.body_bytes) + " bytes; raise --max-message-mb or send less");
+    return refuse(Turned::kBodyTooLarge, 413,
+                  "the body has more than " + std::to_string(shared_.options.body_bytes) + " bytes; raise --max-message-mb or send less");
   if (error.category() == beast_http::make_error_code(beast_http::error::bad_method).category())
     return refuse(Turned::kMalformed, 400, "the body is damaged: " + error.message());
   if (error) return close();
@@ -237,7 +248,11 @@ bool Session::count_bytes(int64_t bytes) {
 
 Request Session::take_request() {
   auto message = parser_->release();
-  Request request{.method = is_head_ ? "GET" : std::string(view(message.method_string())), .target = std::string(view(message.target())), .fields = {}, .body = std::move(message.body()), .caller = caller_};
+  Request request{.method = is_head_ ? "GET" : std::string(view(message.method_string())),
+                  .target = std::string(view(message.target())),
+                  .fields = {},
+                  .body = std::move(message.body()),
+                  .caller = caller_};
   for (const auto& field : message) request.fields[lower(view(field.name_string()))] = std::string(view(field.value()));
   return request;
 }
@@ -257,9 +272,7 @@ void Session::serve() {
   };
   try {
     cancel_ = shared_.handler(take_request(), respond);
-  } catch (...) {
-    return send(error_in_flight(), keeps_alive_);
-  }
+  } catch (...) { return send(error_in_flight(), keeps_alive_); }
   if (cancel_) watch_for_end();
 }
 
@@ -284,9 +297,7 @@ void Session::answer(const Make& make) {
   Response response;
   try {
     response = make();
-  } catch (...) {
-    response = error_in_flight();
-  }
+  } catch (...) { response = error_in_flight(); }
   send(std::move(response), keeps_alive_);
 }
 

@@ -1,5 +1,5 @@
-// One connection: takes its certificate where it is TLS, reads a request, hands it to the handler, writes the answer, reads the next. Boost types: for .cc files
-// of this folder only.
+// One connection: takes its certificate where it is TLS, reads a request, hands it to the handler, writes the answer, reads the next. Boost types:
+// for .cc files of this folder only.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -96,7 +96,8 @@ class Session : public std::enable_shared_from_this<Session> {
   int64_t counted_bytes_ = 0;  // of a request until its answer is written, then of that until it is sent
   unsigned version_ = 11;      // of the request
   uint64_t request_number_ = 0;
-  bool keeps_alive_ = true, is_head_ = false, is_waiting_ = false, is_receiving_ = false;  // waiting for the first byte of a connection or request; receiving what follows its header
+  bool keeps_alive_ = true, is_head_ = false, is_waiting_ = false,
+       is_receiving_ = false;  // waiting for the first byte of a connection or request; receiving what follows its header
 };
 
 }  // namespace scissionlite::server::http

@@ -24,9 +24,12 @@ Tensors conv(const OpContext& c, const Tensors& in) {
   (void)ops::window_shape(plain(c), window, shape_of(x), w.size(0));  // settles the pads of auto_pad
   const std::vector<int64_t> none(window.rank(), 0);
   const auto is_one = [](int64_t size) { return size == 1; };
-  const bool has_pads = std::any_of(window.pads_begin.begin(), window.pads_begin.end(), [](int64_t pad) { return pad != 0; }) || std::any_of(window.pads_end.begin(), window.pads_end.end(), [](int64_t pad) { return pad != 0; });
-  if (!has_pads && std::all_of(w.sizes().begin() + 2, w.sizes().end(), is_one) && !std::all_of(window.strides.begin(), window.strides.end(), is_one)) {
-    // oneDNN 2.6's gradients of such weights write beyond their memory where channels are last and fewer than 8; the pixels that are read, first, are the same.
+  const bool has_pads = std::any_of(window.pads_begin.begin(), window.pads_begin.end(), [](int64_t pad) { return pad != 0; }) ||
+                        std::any_of(window.pads_end.begin(), window.pads_end.end(), [](int64_t pad) { return pad != 0; });
+  if (!has_pads && std::all_of(w.sizes().begin() + 2, w.sizes().end(), is_one) &&
+      !std::all_of(window.strides.begin(), window.strides.end(), is_one)) {
+    // oneDNN 2.6's gradients of such weights write beyond their memory where channels are last and fewer than 8; the pixels that are read, first, are
+    // the same.
     auto read = x;
     for (size_t d = 0; d < window.rank(); ++d) read = read.slice(static_cast<int64_t>(d) + 2, 0, INT64_MAX, window.strides[d]);
     const std::vector<int64_t> ones(window.rank(), 1);

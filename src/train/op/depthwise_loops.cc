@@ -24,13 +24,16 @@ constexpr int64_t kLanes = 8;
 }
 
 /// First output column at which tap `k` reads no column before the image, and the one behind the last at which it reads none beyond it.
-[[gnu::always_inline]] inline int64_t first_of(const DepthwiseSize& s, int64_t k) { return std::clamp<int64_t>((s.pad - k * s.dilation + s.stride - 1) / s.stride, 0, s.out_w); }
+[[gnu::always_inline]] inline int64_t first_of(const DepthwiseSize& s, int64_t k) {
+  return std::clamp<int64_t>((s.pad - k * s.dilation + s.stride - 1) / s.stride, 0, s.out_w);
+}
 [[gnu::always_inline]] inline int64_t end_of(const DepthwiseSize& s, int64_t k) {
   const int64_t last = s.in_w - 1 + s.pad - k * s.dilation;  // of columns times stride
   return last < 0 ? 0 : std::min(s.out_w, last / s.stride + 1);
 }
 
-/// One row of gradients over one row of x, kBlocks * kLanes channels: all taps of a row of the kernel at once where all are inside, one by one at the edges.
+/// One row of gradients over one row of x, kBlocks * kLanes channels: all taps of a row of the kernel at once where all are inside, one by one at the
+/// edges.
 template <int kTaps, int kBlocks>
 [[gnu::always_inline]] inline void add_row(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) {
   const int64_t inner = std::max(first_of(s, 0), first_of(s, kTaps - 1)), inner_end = std::max(inner, std::min(end_of(s, 0), end_of(s, kTaps - 1)));
@@ -86,9 +89,15 @@ template <int kTaps>
     }
 }
 
-SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_3(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<3>(x, gradient, s, sums); }
-SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_5(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<5>(x, gradient, s, sums); }
-SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_7(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) { add_image<7>(x, gradient, s, sums); }
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_3(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) {
+  add_image<3>(x, gradient, s, sums);
+}
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_5(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) {
+  add_image<5>(x, gradient, s, sums);
+}
+SCISSIONLITE_CLONES("arch=x86-64-v4", "arch=x86-64-v3") void add_7(const float* x, const float* gradient, const DepthwiseSize& s, float* sums) {
+  add_image<7>(x, gradient, s, sums);
+}
 
 }  // namespace
 

@@ -57,9 +57,13 @@ template <bool kIsOdd, typename T>
 }  // namespace
 
 SCISSIONLITE_CLONES("arch=x86-64-v4", "avx2")
-void values_of_codes(const float* x, int64_t n, float step, const Codes& codes, float* y) { codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y); }
+void values_of_codes(const float* x, int64_t n, float step, const Codes& codes, float* y) {
+  codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y);
+}
 
-void values_of_codes(const double* x, int64_t n, double step, const Codes& codes, double* y) { codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y); }
+void values_of_codes(const double* x, int64_t n, double step, const Codes& codes, double* y) {
+  codes.is_odd ? values<true>(x, n, step, codes, y) : values<false>(x, n, step, codes, y);
+}
 
 SCISSIONLITE_CLONES("arch=x86-64-v4", "avx2")
 double gradients_of_codes(const float* x, const float* gradient, int64_t n, float step, const Codes& codes, float* of_x) {

@@ -15,7 +15,8 @@ struct Codes {
 void values_of_codes(const float* x, int64_t n, float step, const Codes& codes, float* y);
 void values_of_codes(const double* x, int64_t n, double step, const Codes& codes, double* y);
 
-/// Inside the range the gradient goes on to x, outside none does. @return the step's: code - x / step inside, the code outside, each times the gradient.
+/// Inside the range the gradient goes on to x, outside none does. @return the step's: code - x / step inside, the code outside, each times the
+/// gradient.
 double gradients_of_codes(const float* x, const float* gradient, int64_t n, float step, const Codes& codes, float* of_x);
 double gradients_of_codes(const double* x, const double* gradient, int64_t n, double step, const Codes& codes, double* of_x);
 

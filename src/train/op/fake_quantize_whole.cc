@@ -28,9 +28,11 @@ torch::Tensor quantised_as_a_whole(const torch::Tensor& x, const torch::Tensor& 
   return WholeTensors(x, step, range, axis).codes.mul_(WholeTensors::along_axis(x, step, axis));
 }
 
-std::pair<torch::Tensor, torch::Tensor> gradients_as_a_whole(const torch::Tensor& x, const torch::Tensor& gradient, const torch::Tensor& step, const Codes& range, int64_t axis) {
+std::pair<torch::Tensor, torch::Tensor> gradients_as_a_whole(const torch::Tensor& x, const torch::Tensor& gradient, const torch::Tensor& step,
+                                                             const Codes& range, int64_t axis) {
   const WholeTensors whole(x, step, range, axis);
-  const auto is_inside = whole.in_steps.ge(range.is_odd ? range.low - 1 : range.low).logical_and_(whole.in_steps.le(range.is_odd ? range.high + 1 : range.high));
+  const auto is_inside =
+      whole.in_steps.ge(range.is_odd ? range.low - 1 : range.low).logical_and_(whole.in_steps.le(range.is_odd ? range.high + 1 : range.high));
   auto of_x = gradient * is_inside;
   const auto parts = (gradient * whole.codes).sub_(of_x * whole.in_steps);
   if (step.numel() == 1) return {of_x, parts.sum().view(step.sizes())};

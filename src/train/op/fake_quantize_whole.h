@@ -13,7 +13,7 @@ namespace scissionlite::train::op {
 [[nodiscard]] torch::Tensor quantised_as_a_whole(const torch::Tensor& x, const torch::Tensor& step, const Codes& range, int64_t axis);
 
 /// Gradients of x and of the steps.
-[[nodiscard]] std::pair<torch::Tensor, torch::Tensor> gradients_as_a_whole(const torch::Tensor& x, const torch::Tensor& gradient, const torch::Tensor& step,
-                                                                           const Codes& range, int64_t axis);
+[[nodiscard]] std::pair<torch::Tensor, torch::Tensor> gradients_as_a_whole(const torch::Tensor& x, const torch::Tensor& gradient,
+                                                                           const torch::Tensor& step, const Codes& range, int64_t axis);
 
 }  // namespace scissionlite::train::op

@@ -9,8 +9,7 @@ namespace scissionlite::train::op {
 torch::Tensor along(const OpContext& c, const torch::Tensor& t, int64_t axis, int64_t rank) {
   const auto values = on_device(wide(c, t));
   if (values.numel() == 1) return values.reshape(std::vector<int64_t>{});
-  if (values.dim() != 1)
-    throw Unsupported("[" + c.node.label() + "] scales of shape " + to_string(shape_of(t)) + " have no gradient code");
+  if (values.dim() != 1) throw Unsupported("[" + c.node.label() + "] scales of shape " + to_string(shape_of(t)) + " have no gradient code");
   std::vector<int64_t> shape(static_cast<size_t>(rank), 1);
   shape[static_cast<size_t>(normal_axis(c, axis, rank))] = values.numel();
   return values.view(shape);
@@ -43,10 +42,13 @@ torch::Tensor over(const OpContext& c, const torch::Tensor& t, const torch::Tens
   const int64_t d = normal_axis(c, axis, x.dim());
   auto expected = x.sizes().vec();
   expected[static_cast<size_t>(d)] = (x.size(d) + block - 1) / block;
-  if (t.sizes() != expected) fail(c, "scales of shape " + to_string(shape_of(t)) + " do not fit blocks of " + std::to_string(block) + ", expected " + to_string(expected));
+  if (t.sizes() != expected)
+    fail(c, "scales of shape " + to_string(shape_of(t)) + " do not fit blocks of " + std::to_string(block) + ", expected " + to_string(expected));
   return on_device(wide(c, t)).repeat_interleave(block, d).narrow(d, 0, x.size(d));
 }
-torch::Tensor zero_over(const OpContext& c, const Tensors& in, const torch::Tensor& x) { return given(in, 2) ? over(c, in[2], x) : torch::zeros(std::vector<int64_t>{}, c.compute); }
+torch::Tensor zero_over(const OpContext& c, const Tensors& in, const torch::Tensor& x) {
+  return given(in, 2) ? over(c, in[2], x) : torch::zeros(std::vector<int64_t>{}, c.compute);
+}
 
 }  // namespace
 
@@ -56,8 +58,6 @@ Tensors quantize(const OpContext& c, const Tensors& in) {
   return {to_codes(c, x / over(c, in[1], x), zero_over(c, in, x), like)};
 }
 
-Tensors dequantize(const OpContext& c, const Tensors& in) {
-  return {(on_device(wide(c, in[0])) - zero_over(c, in, in[0])) * over(c, in[1], in[0])};
-}
+Tensors dequantize(const OpContext& c, const Tensors& in) { return {(on_device(wide(c, in[0])) - zero_over(c, in, in[0])) * over(c, in[1], in[0])}; }
 
 }  // namespace scissionlite::train::op

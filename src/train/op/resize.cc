@@ -29,7 +29,8 @@ torch::Tensor blend_along(const torch::Tensor& x, int64_t axis, const ops::Taps&
   for (int64_t k = 0; k < taps.count; ++k) {
     std::vector<int64_t> from;
     std::vector<float> weights;
-    for (auto at = static_cast<size_t>(k); at < taps.from.size(); at += static_cast<size_t>(taps.count)) from.push_back(std::max<int64_t>(taps.from[at], 0)), weights.push_back(taps.weights[at]);
+    for (auto at = static_cast<size_t>(k); at < taps.from.size(); at += static_cast<size_t>(taps.count))
+      from.push_back(std::max<int64_t>(taps.from[at], 0)), weights.push_back(taps.weights[at]);
     const auto part = x.index_select(axis, integers_for(x, from)) * torch::tensor(weights).to(x.options()).view(shape);
     sum = sum.defined() ? sum + part : part;
   }
@@ -49,7 +50,8 @@ Tensors resize(const OpContext& c, const Tensors& in) {
   for (size_t d = 0; d < plan->out.size(); ++d) {
     if (ops::is_kept(*plan, mode, d)) continue;
     const auto axis = static_cast<int64_t>(d);
-    y = mode.kind == "nearest" ? nearest_along(y, axis, ops::nearest_indices(*plan, mode, d), mode.beyond) : blend_along(y, axis, ops::taps_of(*plan, mode, d), mode.beyond);
+    y = mode.kind == "nearest" ? nearest_along(y, axis, ops::nearest_indices(*plan, mode, d), mode.beyond)
+                               : blend_along(y, axis, ops::taps_of(*plan, mode, d), mode.beyond);
   }
   return {y};
 }

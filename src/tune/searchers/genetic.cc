@@ -9,14 +9,14 @@ namespace scissionlite::tune {
 namespace {
 
 // Set on bench/tuning/other_layers.json, where half or twice of each changes the number of measurements by some percent only.
-constexpr size_t kFirst = 8;          // at random before breeding begins
+constexpr size_t kFirst = 8;  // at random before breeding begins
 constexpr size_t kPopulation = 8;
 constexpr int kTournament = 3;
 constexpr double kCrossover = 0.7;    // of children; the others have one parent
 constexpr double kMutations = 1;      // dimensions of a child, on average
 constexpr double kFarMutation = 0.2;  // of mutations: to any value instead of the next one
 constexpr double kCategoryMutation = 0.05;
-constexpr int kTries = 300;           // children until one is new and valid
+constexpr int kTries = 300;  // children until one is new and valid
 
 class GeneticSearcher final : public Searcher {
  public:

@@ -14,11 +14,11 @@ namespace {
 // Set on bench/tuning/other_layers.json, where half or twice of each changes the number of measurements by a tenth or two.
 constexpr double kRate = 0.5;
 constexpr double kEntropyBonus = 0.05;
-constexpr double kBump = 0.5;        // share of a value's gradient that its neighbour gets
+constexpr double kBump = 0.5;  // share of a value's gradient that its neighbour gets
 constexpr double kMostAdvantage = 2;
-constexpr double kFailed = -1.5;     // advantage of a failure
-constexpr double kImitation = 0.3;   // rate of the best found, told again
-constexpr int kTries = 300;           // draws until one is new and valid
+constexpr double kFailed = -1.5;    // advantage of a failure
+constexpr double kImitation = 0.3;  // rate of the best found, told again
+constexpr int kTries = 300;         // draws until one is new and valid
 
 using Logits = std::vector<double>;
 
@@ -109,7 +109,8 @@ class ReinforcementSearcher final : public Searcher {
       double entropy = 0;
       for (const double v : p) entropy -= v * std::log(v + 1e-12);
       std::vector<double> gradient(p.size());
-      for (size_t i = 0; i < p.size(); ++i) gradient[i] = step * ((static_cast<int>(i) == config[d]) - p[i]) - kEntropyBonus * p[i] * (std::log(p[i] + 1e-12) + entropy);
+      for (size_t i = 0; i < p.size(); ++i)
+        gradient[i] = step * ((static_cast<int>(i) == config[d]) - p[i]) - kEntropyBonus * p[i] * (std::log(p[i] + 1e-12) + entropy);
       for (size_t i = 0; i < p.size(); ++i)
         for (size_t j = 0; j < p.size(); ++j) logits[i] += gradient[j] * share(d, i, j);
     }
@@ -132,6 +133,8 @@ class ReinforcementSearcher final : public Searcher {
 
 }  // namespace
 
-std::unique_ptr<Searcher> make_reinforcement_searcher(const Space& space, uint64_t seed) { return std::make_unique<ReinforcementSearcher>(space, seed); }
+std::unique_ptr<Searcher> make_reinforcement_searcher(const Space& space, uint64_t seed) {
+  return std::make_unique<ReinforcementSearcher>(space, seed);
+}
 
 }  // namespace scissionlite::tune

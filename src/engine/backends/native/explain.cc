@@ -47,7 +47,8 @@ int64_t traffic_by_operators(Graph graph, const std::vector<Shape>& shapes) {
 Explanation explain_native(const Graph& graph, const CompileOptions& options, int repeats) {
   native::Compilation compilation(graph, options, /*explains=*/true);
   const auto shapes = compilation.usual_shapes();
-  if (shapes.empty() && !compilation.inputs().empty()) throw Unsupported("[explain] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
+  if (shapes.empty() && !compilation.inputs().empty())
+    throw Unsupported("[explain] '" + graph.name + "' has inputs of open size; give the model fixed sizes");
   native::RunState state(compilation.program(shapes), compilation.info().threads);
   const auto inputs = normal_inputs(compilation.inputs(), shapes);
   state.bind(inputs);

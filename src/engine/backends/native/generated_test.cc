@@ -1,5 +1,5 @@
-// Chains, poolings and strips that a tuning database says to compute by generated kernels: chosen, named, right, kept by a compiled model; and computed
-// as without tuning where a kernel is missing or is not what was recorded.
+// Chains, poolings and strips that a tuning database says to compute by generated kernels: chosen, named, right, kept by a compiled model; and
+// computed as without tuning where a kernel is missing or is not what was recorded.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -62,10 +62,13 @@ class GeneratedKernelsOfAModel : public testing::Test {
   [[nodiscard]] std::vector<std::string> steps_of(const Graph& graph, const std::string& tuning) const {
     std::vector<std::string> out;
     for (const auto& step : explain_native(graph, {.threads = 1, .tuning = tuning}, 1).steps)
-      if (step.implementation.starts_with("generated")) out.push_back(step.implementation.substr(0, step.implementation.find(' ', sizeof "generated")));
+      if (step.implementation.starts_with("generated"))
+        out.push_back(step.implementation.substr(0, step.implementation.find(' ', sizeof "generated")));
     return out;
   }
-  [[nodiscard]] double error_of(const Graph& graph, const std::string& tuning) const { return max_relative_error(compile(graph, "native", {.threads = 1, .tuning = tuning})->run(inputs_)[0], expected_); }
+  [[nodiscard]] double error_of(const Graph& graph, const std::string& tuning) const {
+    return max_relative_error(compile(graph, "native", {.threads = 1, .tuning = tuning})->run(inputs_)[0], expected_);
+  }
 
   const std::vector<std::string> all_{"generated chain", "generated strip", "generated pool", "generated pool"};
   const kernels::VectorLoops& loops_ = kernels::best_loops();

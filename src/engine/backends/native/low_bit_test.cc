@@ -1,5 +1,5 @@
-// Models of few bits, as quantisers write them: QuantizeLinear, Clip of bytes, DequantizeLinear, and weights of few codes. The native backend computes the same
-// bytes as the reference code.
+// Models of few bits, as quantisers write them: QuantizeLinear, Clip of bytes, DequantizeLinear, and weights of few codes. The native backend
+// computes the same bytes as the reference code.
 #include <gtest/gtest.h>
 
 #include "engine/backends/native/explain.h"
@@ -41,13 +41,15 @@ std::string weights(Maker& m, const Shape& shape, int bits) {
 }
 
 std::string conv(Maker& m, const std::string& x, int64_t in, int64_t out, const Bits& bits, int64_t groups = 1, int64_t stride = 1) {
-  return m.op("Conv", {x, weights(m, {out, in / groups, 3, 3}, bits.weights), m.weights({out})}, {{"pads", Ints{1, 1, 1, 1}}, {"group", groups}, {"strides", Ints{stride, stride}}});
+  return m.op("Conv", {x, weights(m, {out, in / groups, 3, 3}, bits.weights), m.weights({out})},
+              {{"pads", Ints{1, 1, 1, 1}}, {"group", groups}, {"strides", Ints{stride, stride}}});
 }
 
 /// A last layer whose result stays floats; weights of few bits stay packed.
 Graph last_layer(int bits, int64_t rows) {
   Maker m(13, 1);
-  return testing_graphs::with_output(m, m.op("Gemm", {through(m, m.input({rows, 70}), 0.01F, 8), weights(m, {11, 70}, bits), m.weights({11})}, {{"transB", int64_t{1}}}));
+  return testing_graphs::with_output(
+      m, m.op("Gemm", {through(m, m.input({rows, 70}), 0.01F, 8), weights(m, {11, 70}, bits), m.weights({11})}, {{"transB", int64_t{1}}}));
 }
 
 /// Two convolutions around a residual whose sum keeps eight bits, pooling, a strided one, and a last layer of eight.
@@ -56,7 +58,8 @@ Graph residual_network(const Bits& bits, uint64_t seed) {
   const Bits eight{8, 8};
   const auto stem = through(m, m.op("Relu", {conv(m, through(m, m.input({2, 3, 13, 12}), 0.01F, 8), 3, 20, eight)}), 0.02F, 8);
   const auto first = m.op("Relu", {conv(m, through(m, stem, 0.3F, bits.activations), 20, 70, bits)});
-  const auto pooled = m.op("MaxPool", {through(m, first, 0.5F, bits.activations)}, {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{1, 1}}, {"pads", Ints{0, 0, 1, 1}}});
+  const auto pooled = m.op("MaxPool", {through(m, first, 0.5F, bits.activations)},
+                           {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{1, 1}}, {"pads", Ints{0, 0, 1, 1}}});
   const auto second = through(m, conv(m, pooled, 70, 20, bits), 0.05F, 8);
   const auto sum = through(m, m.op("Relu", {m.op("Add", {second, stem})}), 0.04F, 8);
   const auto third = m.op("Relu", {conv(m, through(m, sum, 0.4F, bits.activations), 20, 66, bits, /*groups=*/2, /*stride=*/2)});
@@ -120,7 +123,9 @@ TEST(LowBitModels, MoveAFractionOfWhatTheirOperatorsWould) {
   const auto facts = explain_native(testing_graphs::with_output(m, x), {.threads = 1}, 1);
   EXPECT_GT(facts.traffic_bytes, 0);
   if (!has_tiles()) EXPECT_GT(facts.operator_traffic_bytes, 4 * facts.traffic_bytes);  // most of what is left are the floats of input and result
-  const auto looked_up = std::count_if(facts.steps.begin(), facts.steps.end(), [](const auto& step) { return step.implementation == "int8 look up" || step.implementation == "int8 bit serial"; });
+  const auto looked_up = std::count_if(facts.steps.begin(), facts.steps.end(), [](const auto& step) {
+    return step.implementation == "int8 look up" || step.implementation == "int8 bit serial";
+  });
   if (kernels::best_int8_loops().lanes >= 8 && !has_tiles()) EXPECT_EQ(looked_up, 3);
 }
 

@@ -9,7 +9,8 @@ namespace {
 class NativeExecutable final : public Executable {
  public:
   explicit NativeExecutable(std::shared_ptr<native::Compilation> compilation)
-      : compilation_(std::move(compilation)), states_([this](const std::vector<Shape>& shapes) { return compilation_->program(shapes); }, compilation_->info().threads) {}
+      : compilation_(std::move(compilation)),
+        states_([this](const std::vector<Shape>& shapes) { return compilation_->program(shapes); }, compilation_->info().threads) {}
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const override { return compilation_->inputs(); }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const override { return compilation_->outputs(); }
   [[nodiscard]] const EngineInfo& info() const override { return compilation_->info(); }

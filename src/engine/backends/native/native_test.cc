@@ -102,11 +102,13 @@ Tensor random_bytes(Rng& rng, Shape shape) {
 
 void expect_same_bytes(const Graph& graph, const Tensor& x) {
   for (const int threads : {1, 2}) {
-    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)), got = compile(graph, "native", {.threads = threads})->run(std::span(&x, 1));
+    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)),
+               got = compile(graph, "native", {.threads = threads})->run(std::span(&x, 1));
     ASSERT_EQ(got.size(), expected.size());
     for (size_t i = 0; i < got.size(); ++i) {
       ASSERT_EQ(got[i].shape(), expected[i].shape()) << i;
-      EXPECT_TRUE(std::equal(got[i].data(), got[i].data() + got[i].size_bytes(), expected[i].data())) << "output " << i << ", " << threads << " threads";
+      EXPECT_TRUE(std::equal(got[i].data(), got[i].data() + got[i].size_bytes(), expected[i].data()))
+          << "output " << i << ", " << threads << " threads";
     }
   }
 }
@@ -115,7 +117,9 @@ struct Bytes {
   explicit Bytes(int64_t channels = 6) : x(m.input({2, channels, 3, 5}, Dtype::kU8)) {}
   Maker m;
   std::string x, scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
-  std::vector<std::string> split(const std::string& value, const Ints& sizes) { return m.ops("Split", {value, m.ints(sizes)}, static_cast<int>(sizes.size()), {{"axis", int64_t{1}}}); }
+  std::vector<std::string> split(const std::string& value, const Ints& sizes) {
+    return m.ops("Split", {value, m.ints(sizes)}, static_cast<int>(sizes.size()), {{"axis", int64_t{1}}});
+  }
   std::string join(const std::vector<std::string>& parts) {
     std::vector<std::string> inputs{scale, zero};
     for (const auto& part : parts) inputs.insert(inputs.end(), {part, scale, zero});
@@ -140,7 +144,8 @@ TEST(Native, PicturesBecomeBytes) {
   for (const int64_t channels : {1, 3, 4}) {
     Maker m;
     const auto x = m.input({2, channels, 5, 7});
-    m.output(m.op("MaxPool", {m.op("QuantizeLinear", {x, m.scalar(0.02F), m.constant(Tensor::of<uint8_t>({}, {100}))})}, {{"kernel_shape", Ints{2, 2}}}));
+    m.output(
+        m.op("MaxPool", {m.op("QuantizeLinear", {x, m.scalar(0.02F), m.constant(Tensor::of<uint8_t>({}, {100}))})}, {{"kernel_shape", Ints{2, 2}}}));
     const Graph graph = m.finish();
     Rng rng(5);
     Tensor picture(Dtype::kF32, {2, channels, 5, 7});
@@ -173,7 +178,8 @@ TEST(Native, PartsOfBytesThatAreResultsAndReadByOthers) {
   }());
   const auto w_zero = b.m.constant(Tensor::of<int8_t>({}, {0})), constant = b.m.constant(random_bytes(rng, {2, 2, 3, 5}));
   for (const auto& part : parts) b.m.output(part);
-  b.m.output(b.m.op("QLinearConv", {parts[1], b.scale, b.zero, w, b.m.scalar(0.01F), w_zero, b.m.scalar(0.05F), b.zero}, {{"pads", Ints{1, 1, 1, 1}}}));
+  b.m.output(
+      b.m.op("QLinearConv", {parts[1], b.scale, b.zero, w, b.m.scalar(0.01F), w_zero, b.m.scalar(0.05F), b.zero}, {{"pads", Ints{1, 1, 1, 1}}}));
   b.m.output(b.join({constant, parts[0]}));
   expect_same_bytes(b.m.finish(), random_bytes(rng, {2, 6, 3, 5}));
 }
@@ -192,7 +198,8 @@ TEST(Native, AConvolutionOfBytesWithoutAnyOutput) {
     const auto x = m.input({1, 4, 2, 2}, Dtype::kU8), scale = m.scalar(0.02F), zero = m.constant(Tensor::of<uint8_t>({}, {100}));
     Tensor codes(Dtype::kI8, {8, 4, 3, 3});
     std::fill_n(codes.mutable_as<int8_t>().begin(), codes.size(), int8_t{1});
-    m.output(m.op("QLinearConv", {x, scale, zero, m.constant(codes), scale, m.constant(Tensor::of<int8_t>({}, {0})), scale, zero}, {{"strides", Ints{stride, stride}}}));
+    m.output(m.op("QLinearConv", {x, scale, zero, m.constant(codes), scale, m.constant(Tensor::of<int8_t>({}, {0})), scale, zero},
+                  {{"strides", Ints{stride, stride}}}));
     Rng rng(4);
     const Tensor input = random_bytes(rng, {1, 4, 2, 2});
     const auto y = compile(m.finish(), "native", {.threads = 1})->run(std::span(&input, 1));
@@ -213,7 +220,8 @@ TEST(Native, AnOpenBatch) {
   const auto x = m.input({-1, 3, 8, 8});
   const auto pooled = m.op("GlobalAveragePool", {m.op("MaxPool", {m.conv(x, 3, 10, 3)}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}})});
   const auto flat = m.op("Flatten", {pooled});
-  expect_like_reference(with_output(m, m.op("Gemm", {flat, m.weights({5, 10}), m.weights({5})}, {{"transB", int64_t{1}}})), {{1, 3, 8, 8}, {3, 3, 8, 8}, {1, 3, 8, 8}});
+  expect_like_reference(with_output(m, m.op("Gemm", {flat, m.weights({5, 10}), m.weights({5})}, {{"transB", int64_t{1}}})),
+                        {{1, 3, 8, 8}, {3, 3, 8, 8}, {1, 3, 8, 8}});
 }
 
 TEST(Native, OutputsThatAreInputsOrConstants) {
@@ -249,7 +257,9 @@ TEST(Native, TwoFourWeightsAreSeenInTheModel) {
   for (const bool is_two_four : {true, false}) {
     const Graph graph = pointwise_and_dense(is_two_four);
     const auto steps = explain_native(graph, {.threads = 1}, 1).steps;
-    const auto has = [&](const std::string& way) { return std::any_of(steps.begin(), steps.end(), [&](const auto& step) { return step.implementation.starts_with(way); }); };
+    const auto has = [&](const std::string& way) {
+      return std::any_of(steps.begin(), steps.end(), [&](const auto& step) { return step.implementation.starts_with(way); });
+    };
     EXPECT_EQ(has("sparse24"), is_two_four);
     EXPECT_EQ(has("dense sparse24"), is_two_four);
     expect_like_reference(graph, {{1, 128, 14, 14}});
@@ -296,10 +306,12 @@ TEST_F(NativeTuning, IsWhatTheModelIsComputedBy) {
   database.add(tune::key_of(problem, kernels::best_loops(), 1), {"direct", knobs, 1, 2, 3, "genetic"});
   write_json(file_, tune::to_json(database));
   const auto explanation = explain_native(graph_, {.threads = 1, .tuning = file_.string()}, 1);
-  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(), [&](const auto& step) { return step.implementation == kernels::describe("direct", knobs); }));
+  EXPECT_TRUE(std::any_of(explanation.steps.begin(), explanation.steps.end(),
+                          [&](const auto& step) { return step.implementation == kernels::describe("direct", knobs); }));
   Rng rng(3);
   const Tensor x = random_tensor(rng, {1, 16, 12, 12});
-  const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)), got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
+  const auto expected = compile(graph_, "reference")->run(std::span(&x, 1)),
+             got = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
   EXPECT_LE(max_relative_error(got[0], expected[0]), 1e-5);
 }
 
@@ -321,17 +333,20 @@ TEST_F(NativeTuning, TakesTheSparseWayOfWindowsWhereItIsFaster) {
     }
     write_json(file_, tune::to_json(database));
     const auto steps = explain_native(graph, {.threads = 1, .tuning = file_.string()}, 1).steps;
-    EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const auto& step) { return step.implementation.starts_with("sparse24_window"); }), is_two_four ? 3 : 0);
+    EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const auto& step) { return step.implementation.starts_with("sparse24_window"); }),
+              is_two_four ? 3 : 0);
     Rng rng(3);
     const Tensor x = random_tensor(rng, {batch, 20, 15, 13});
-    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)), got = compile(graph, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
+    const auto expected = compile(graph, "reference")->run(std::span(&x, 1)),
+               got = compile(graph, "native", {.threads = 1, .tuning = file_.string()})->run(std::span(&x, 1));
     EXPECT_LE(max_relative_error(got[0], expected[0]), 1e-5);
   }
 }
 
 TEST_F(NativeTuning, OfAnUnreadableFileIsRefused) {
   write_file(file_, "{\"schema\": \"scissionlite.plan/1\"}");
-  EXPECT_NE(message_of([&] { (void)compile(graph_, "native", {.threads = 1, .tuning = file_.string()}); }).find("expected 'scissionlite.tuning/1'"), std::string::npos);
+  EXPECT_NE(message_of([&] { (void)compile(graph_, "native", {.threads = 1, .tuning = file_.string()}); }).find("expected 'scissionlite.tuning/1'"),
+            std::string::npos);
 }
 
 TEST(Native, AnUnknownOperatorIsNamed) {
@@ -341,9 +356,7 @@ TEST(Native, AnUnknownOperatorIsNamed) {
   try {
     (void)compile(graph, "native");
     FAIL();
-  } catch (const Unsupported& e) {
-    EXPECT_NE(std::string(e.what()).find("Frobnicate0"), std::string::npos) << e.what();
-  }
+  } catch (const Unsupported& e) { EXPECT_NE(std::string(e.what()).find("Frobnicate0"), std::string::npos) << e.what(); }
 }
 
 }  // namespace

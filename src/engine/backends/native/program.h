@@ -28,13 +28,13 @@ struct Slot {
   Dtype dtype = Dtype::kUndefined;
   Shape shape;
   Layout layout = Layout::kPlain;
-  int plane_bits = 0;        // of kPlanes
+  int plane_bits = 0;  // of kPlanes
   int64_t bytes = 0;
   Place place = Place::kArena;
-  int input = -1;            // of kInput: which one
-  Tensor constant;           // of kConstant
-  SlotId root = kNoSlot;     // lies inside that slot, `offset` bytes from its begin
-  int64_t offset = 0;        // in the root, else in the arena
+  int input = -1;         // of kInput: which one
+  Tensor constant;        // of kConstant
+  SlotId root = kNoSlot;  // lies inside that slot, `offset` bytes from its begin
+  int64_t offset = 0;     // in the root, else in the arena
 };
 
 /// Pointers of one run.
@@ -54,11 +54,11 @@ struct Step {
   int64_t macs = 0;
   std::function<void(const Frame&)> run;
   // Why it is done so (graph_choices.h); filled in when asked for.
-  std::string reason = {};   // in words
-  double predicted_us = 0;   // 0: there was nothing to choose
-  bool is_measured = false;  // the prediction was tuned, not estimated
-  std::string instead = "";  // the best other way; empty: none
-  double instead_us = 0;     // that it would cost more in all
+  std::string reason = {};                                  // in words
+  double predicted_us = 0;                                  // 0: there was nothing to choose
+  bool is_measured = false;                                 // the prediction was tuned, not estimated
+  std::string instead = "";                                 // the best other way; empty: none
+  double instead_us = 0;                                    // that it would cost more in all
   kernels::Precision precision = kernels::Precision::kF32;  // of what it multiplies
 };
 

@@ -6,7 +6,8 @@ namespace scissionlite::native {
 namespace {
 
 bool have_shapes(std::span<const Tensor> inputs, const std::vector<Shape>& shapes) {
-  return std::equal(inputs.begin(), inputs.end(), shapes.begin(), shapes.end(), [](const Tensor& input, const Shape& shape) { return input.shape() == shape; });
+  return std::equal(inputs.begin(), inputs.end(), shapes.begin(), shapes.end(),
+                    [](const Tensor& input, const Shape& shape) { return input.shape() == shape; });
 }
 
 int64_t bytes_of(const RunState& state) { return state.program().arena_bytes + state.program().scratch_bytes; }

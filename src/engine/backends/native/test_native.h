@@ -35,7 +35,8 @@ inline void expect_fast_and_like_reference(const Graph& graph, double tolerance 
     for (size_t i = 0; i < got.size(); ++i) {
       ASSERT_EQ(got[i].shape(), expected[i].shape()) << i;
       ASSERT_EQ(got[i].dtype(), expected[i].dtype()) << i;
-      EXPECT_LE(max_relative_error(got[i], expected[i]), tolerance) << "output " << i << " " << to_string(got[i].shape()) << ", " << threads << " threads";
+      EXPECT_LE(max_relative_error(got[i], expected[i]), tolerance)
+          << "output " << i << " " << to_string(got[i].shape()) << ", " << threads << " threads";
     }
   }
   Graph optimised = graph;

@@ -24,9 +24,7 @@ Owned<onnxruntime::Session> make_session(const Graph& graph, int threads) {
   onnxruntime::Session* session = nullptr;
   try {
     library.check(library.create_session(library.env(), model.data(), model.size(), options.get(), &session), "cannot load '" + graph.name + "'");
-  } catch (const InvalidArgument& e) {
-    throw Unsupported(e.what());
-  }
+  } catch (const InvalidArgument& e) { throw Unsupported(e.what()); }
   return {session, library.release_session};
 }
 
@@ -39,7 +37,8 @@ std::vector<const char*> names_of(const std::vector<ValueInfo>& values) {
 class OrtExecutable final : public Executable {
  public:
   OrtExecutable(const Graph& graph, const CompileOptions& options)
-      : OrtExecutable(std::make_shared<const Model>(graph, options), {.spec = "onnxruntime", .version = Library::get().version(), .isa = "", .precision = "f32", .threads = options.threads}) {}
+      : OrtExecutable(std::make_shared<const Model>(graph, options),
+                      {.spec = "onnxruntime", .version = Library::get().version(), .isa = "", .precision = "f32", .threads = options.threads}) {}
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const override { return model_->inputs; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const override { return model_->outputs; }
   [[nodiscard]] const EngineInfo& info() const override { return info_; }
@@ -50,7 +49,8 @@ class OrtExecutable final : public Executable {
     std::vector<const onnxruntime::Value*> pointers;
     for (const auto& input : inputs) pointers.push_back(given.emplace_back(as_value(input)).get());
     std::vector<onnxruntime::Value*> results(model_->outputs.size(), nullptr);  // the library allocates them
-    library.check(library.run(model_->session.get(), nullptr, model_->input_names.data(), pointers.data(), pointers.size(), model_->output_names.data(), results.size(), results.data()),
+    library.check(library.run(model_->session.get(), nullptr, model_->input_names.data(), pointers.data(), pointers.size(),
+                              model_->output_names.data(), results.size(), results.data()),
                   "inference of '" + model_->name + "' failed");
     std::vector<std::shared_ptr<onnxruntime::Value>> owned;  // all, before any of them can be refused
     for (auto* result : results) owned.emplace_back(result, library.release_value);
@@ -58,19 +58,27 @@ class OrtExecutable final : public Executable {
     for (auto& value : owned) outputs.push_back(as_tensor(std::move(value)));
     return outputs;
   }
-  [[nodiscard]] std::unique_ptr<Executable> clone() override { return std::unique_ptr<Executable>(new OrtExecutable(model_, info_)); }  // a session runs on many threads at once
+  [[nodiscard]] std::unique_ptr<Executable> clone() override {
+    return std::unique_ptr<Executable>(new OrtExecutable(model_, info_));
+  }  // a session runs on many threads at once
 
  private:
   struct Model {
     Model(const Graph& graph, const CompileOptions& options)
-        : name(graph.name), inputs(graph.inputs), outputs(graph.outputs), input_names(names_of(inputs)), output_names(names_of(outputs)), session(make_session(graph, options.threads)) {}
+        : name(graph.name),
+          inputs(graph.inputs),
+          outputs(graph.outputs),
+          input_names(names_of(inputs)),
+          output_names(names_of(outputs)),
+          session(make_session(graph, options.threads)) {}
     std::string name;
     std::vector<ValueInfo> inputs, outputs;
     std::vector<const char*> input_names, output_names;
     Owned<onnxruntime::Session> session;
   };
 
-  OrtExecutable(std::shared_ptr<const Model> model, EngineInfo info) : model_(std::move(model)), memory_(nullptr, Library::get().release_memory_info), info_(std::move(info)) {
+  OrtExecutable(std::shared_ptr<const Model> model, EngineInfo info)
+      : model_(std::move(model)), memory_(nullptr, Library::get().release_memory_info), info_(std::move(info)) {
     const auto& library = Library::get();
     onnxruntime::MemoryInfo* memory = nullptr;
     library.check(library.create_cpu_memory_info(onnxruntime::kArenaAllocator, onnxruntime::kDefaultMemory, &memory), "no memory");
@@ -81,7 +89,8 @@ class OrtExecutable final : public Executable {
   Owned<onnxruntime::Value> as_value(const Tensor& tensor) const {
     const auto& library = Library::get();
     onnxruntime::Value* value = nullptr;
-    library.check(library.create_tensor(memory_.get(), const_cast<std::byte*>(tensor.data()), tensor.size_bytes(), tensor.shape().data(), tensor.shape().size(), static_cast<int>(tensor.dtype()), &value),
+    library.check(library.create_tensor(memory_.get(), const_cast<std::byte*>(tensor.data()), tensor.size_bytes(), tensor.shape().data(),
+                                        tensor.shape().size(), static_cast<int>(tensor.dtype()), &value),
                   "an input of '" + model_->name + "'");
     return {value, library.release_value};
   }
@@ -115,7 +124,9 @@ class OrtBackend final : public Backend {
     const auto why = Library::why_missing();
     return {why.empty(), why};
   }
-  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override { return std::make_unique<OrtExecutable>(graph, options); }
+  [[nodiscard]] std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) const override {
+    return std::make_unique<OrtExecutable>(graph, options);
+  }
 };
 
 }  // namespace

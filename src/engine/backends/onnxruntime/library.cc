@@ -23,9 +23,25 @@ struct Base {
 
 /// Places in the table.
 enum Place : size_t {
-  kErrorMessage = 2, kCreateEnv = 3, kCreateSessionFromArray = 8, kRun = 9, kCreateSessionOptions = 10, kSetIntraOpThreads = 24, kCreateTensorWithData = 49, kTensorMutableData = 51,
-  kElementType = 60, kDimensionsCount = 61, kDimensions = 62, kTensorTypeAndShape = 65, kCreateCpuMemoryInfo = 69, kReleaseStatus = 93, kReleaseMemoryInfo = 94, kReleaseSession = 95,
-  kReleaseValue = 96, kReleaseTensorTypeAndShape = 99, kReleaseSessionOptions = 100,
+  kErrorMessage = 2,
+  kCreateEnv = 3,
+  kCreateSessionFromArray = 8,
+  kRun = 9,
+  kCreateSessionOptions = 10,
+  kSetIntraOpThreads = 24,
+  kCreateTensorWithData = 49,
+  kTensorMutableData = 51,
+  kElementType = 60,
+  kDimensionsCount = 61,
+  kDimensions = 62,
+  kTensorTypeAndShape = 65,
+  kCreateCpuMemoryInfo = 69,
+  kReleaseStatus = 93,
+  kReleaseMemoryInfo = 94,
+  kReleaseSession = 95,
+  kReleaseValue = 96,
+  kReleaseTensorTypeAndShape = 99,
+  kReleaseSessionOptions = 100,
 };
 
 std::string variable(const char* name) {
@@ -35,7 +51,8 @@ std::string variable(const char* name) {
 
 /// The shared library in the package that this Python imports; "" where it imports none.
 std::string library_of(const std::string& python) {
-  static constexpr char kAsk[] = " -c 'import importlib.util as u; s = u.find_spec(\"onnxruntime\"); print(s.submodule_search_locations[0] if s else \"\")' 2>/dev/null";
+  static constexpr char kAsk[] =
+      " -c 'import importlib.util as u; s = u.find_spec(\"onnxruntime\"); print(s.submodule_search_locations[0] if s else \"\")' 2>/dev/null";
   std::string quoted = "'";
   for (const char c : python) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen((quoted + "'" + kAsk).c_str(), "re"), pclose);
@@ -59,7 +76,9 @@ std::string Library::why_missing() {
   if (const auto library = variable(kLibraryVariable); !library.empty())
     return access(library.c_str(), R_OK) == 0 ? "" : std::string(kLibraryVariable) + "=" + library + " cannot be read";
   const auto python = variable(kPythonVariable);
-  if (python.empty()) return std::string("set ") + kPythonVariable + " to a Python that has onnxruntime (pip install onnxruntime), or " + kLibraryVariable + " to libonnxruntime.so";
+  if (python.empty())
+    return std::string("set ") + kPythonVariable + " to a Python that has onnxruntime (pip install onnxruntime), or " + kLibraryVariable +
+           " to libonnxruntime.so";
   return access(python.c_str(), X_OK) == 0 ? "" : std::string(kPythonVariable) + "=" + python + " cannot be executed";
 }
 
@@ -70,14 +89,19 @@ const Library& Library::get() {
 
 Library::Library() {
   const auto path = library_path();
-  if (path.empty()) throw ResourceError("[onnxruntime] " + variable(kPythonVariable) + " has no onnxruntime with a libonnxruntime.so; install a recent wheel into it (pip install -U onnxruntime), or set " + kLibraryVariable);
+  if (path.empty())
+    throw ResourceError("[onnxruntime] " + variable(kPythonVariable) +
+                        " has no onnxruntime with a libonnxruntime.so; install a recent wheel into it (pip install -U onnxruntime), or set " +
+                        kLibraryVariable);
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) throw ResourceError("[onnxruntime] cannot load " + path + ": " + dlerror());
   const auto entry = reinterpret_cast<const Base* (*)()>(dlsym(handle, "OrtGetApiBase"));
   const auto* table = entry ? entry()->table(kInterfaceVersion) : nullptr;
   if (!table) throw ResourceError("[onnxruntime] " + path + " is no ONNX Runtime with the interface of version " + std::to_string(kInterfaceVersion));
   version_ = entry()->version();
-  const auto at = [table]<typename Function>(Place place, Function& function) { function = reinterpret_cast<Function>(const_cast<void*>(table[place])); };
+  const auto at = [table]<typename Function>(Place place, Function& function) {
+    function = reinterpret_cast<Function>(const_cast<void*>(table[place]));
+  };
   at(kErrorMessage, error_message_);
   at(kReleaseStatus, release_status_);
   at(kCreateSessionFromArray, create_session);

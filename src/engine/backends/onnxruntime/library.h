@@ -31,7 +31,8 @@ class Library {
 
   // Each returns nullptr or what went wrong, for `check`.
   Status* (*create_session)(const Env*, const void* model, size_t bytes, const SessionOptions*, Session**) = nullptr;
-  Status* (*run)(Session*, const void* options, const char* const* input_names, const Value* const* inputs, size_t input_count, const char* const* output_names, size_t output_count, Value** outputs) = nullptr;
+  Status* (*run)(Session*, const void* options, const char* const* input_names, const Value* const* inputs, size_t input_count,
+                 const char* const* output_names, size_t output_count, Value** outputs) = nullptr;
   Status* (*create_session_options)(SessionOptions**) = nullptr;
   Status* (*set_intra_op_threads)(SessionOptions*, int) = nullptr;
   Status* (*create_tensor)(const MemoryInfo*, void* data, size_t bytes, const int64_t* shape, size_t rank, int element_type, Value**) = nullptr;

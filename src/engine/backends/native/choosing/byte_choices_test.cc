@@ -23,7 +23,9 @@ using testing_graphs::Maker;
 std::string byte(Maker& m, uint8_t value) { return m.constant(Tensor::of<uint8_t>({}, {value})); }
 
 std::string dequantised(Maker& m, const std::string& codes, float scale) { return m.op("DequantizeLinear", {codes, m.scalar(scale), byte(m, 0)}); }
-std::string through(Maker& m, const std::string& x, float scale) { return dequantised(m, m.op("QuantizeLinear", {x, m.scalar(scale), byte(m, 0)}), scale); }
+std::string through(Maker& m, const std::string& x, float scale) {
+  return dequantised(m, m.op("QuantizeLinear", {x, m.scalar(scale), byte(m, 0)}), scale);
+}
 
 /// Weights of int8 from `least` on in steps.
 std::string conv(Maker& m, const std::string& x, const Shape& shape, int64_t least, int64_t codes, int64_t step, int64_t groups = 1) {
@@ -47,10 +49,15 @@ Graph network() {
 
 class ByteChoices : public testing::Test {
  protected:
-  ByteChoices() : file_(fs::temp_directory_path() / ("byte_choices_" + std::to_string(getpid()) + ".json")), graph_(network()), uses_(conv_problems(graph_, 1)) {}
+  ByteChoices()
+      : file_(fs::temp_directory_path() / ("byte_choices_" + std::to_string(getpid()) + ".json")),
+        graph_(network()),
+        uses_(conv_problems(graph_, 1)) {}
   ~ByteChoices() override { fs::remove(file_); }
 
-  [[nodiscard]] std::vector<const kernels::Int8ConvImplementation*> candidates(const kernels::Int8Problem& problem) const { return kernels::int8_conv_candidates(problem, loops_); }
+  [[nodiscard]] std::vector<const kernels::Int8ConvImplementation*> candidates(const kernels::Int8Problem& problem) const {
+    return kernels::int8_conv_candidates(problem, loops_);
+  }
   /// A candidate that estimates do not take; the usual one where it is the only one.
   [[nodiscard]] const kernels::Int8ConvImplementation& other(const kernels::Int8Problem& problem) const {
     const auto rows = candidates(problem);
@@ -63,7 +70,8 @@ class ByteChoices : public testing::Test {
     return database;
   }
   [[nodiscard]] static Program lowered(const Graph& graph, const tune::Choices* tuned, Lowered* note = nullptr, const Lowered* repeat = nullptr) {
-    return lower(specialise(graph, usual_shapes(graph.inputs)), {.loops = &kernels::best_loops(), .tuned = tuned, .explains = repeat == nullptr, .note = note, .repeat = repeat});
+    return lower(specialise(graph, usual_shapes(graph.inputs)),
+                 {.loops = &kernels::best_loops(), .tuned = tuned, .explains = repeat == nullptr, .note = note, .repeat = repeat});
   }
   [[nodiscard]] static std::vector<const Step*> convolutions(const Program& program) {
     std::vector<const Step*> out;
@@ -73,7 +81,8 @@ class ByteChoices : public testing::Test {
   }
   void expect_bytes_as_usual() const {
     const auto inputs = testing_graphs::random_inputs(graph_);
-    const auto usual = compile(graph_, "native", {.threads = 1})->run(inputs), tuned = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(inputs);
+    const auto usual = compile(graph_, "native", {.threads = 1})->run(inputs),
+               tuned = compile(graph_, "native", {.threads = 1, .tuning = file_.string()})->run(inputs);
     EXPECT_TRUE(bit_equal(usual[0], tuned[0]));
     auto optimised = graph_;
     optimise(optimised);  // sums in integers

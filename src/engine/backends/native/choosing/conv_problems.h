@@ -30,7 +30,7 @@ struct StripUse {
   int count = 0;
 };
 struct ConvUses {
-  std::string network;           // names the whole in a tuning database (network_text in conv_stage.h)
+  std::string network;  // names the whole in a tuning database (network_text in conv_stage.h)
   std::vector<ConvUse> convs;
   std::vector<ByteConvUse> byte_convs;
   std::vector<ChainUse> chains;  // that could be made, also such as share convolutions
@@ -38,8 +38,8 @@ struct ConvUses {
   std::vector<StripUse> strips;  // of several steps over many values: of others a kernel has nothing to gain
 };
 
-/// The distinct convolutions of either kind, chains, poolings and strips that the native backend could compute the model by, for batch 1, in order of the model.
-/// Nothing runs on several threads. @throws Unsupported, ModelError as compile does.
+/// The distinct convolutions of either kind, chains, poolings and strips that the native backend could compute the model by, for batch 1, in order of
+/// the model. Nothing runs on several threads. @throws Unsupported, ModelError as compile does.
 [[nodiscard]] ConvUses conv_problems(const Graph& graph, int threads);
 
 }  // namespace scissionlite

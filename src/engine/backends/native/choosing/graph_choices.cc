@@ -47,9 +47,7 @@ class Builder {
   }
 
   /// The node reads and writes everything in this form.
-  void add_form(size_t node, Form form, double us) {
-    add_reads(node, form, us, std::vector<Form>(node_at(node).inputs.size(), form));
-  }
+  void add_form(size_t node, Form form, double us) { add_reads(node, form, us, std::vector<Form>(node_at(node).inputs.size(), form)); }
   /// It reads its inputs in those forms.
   void add_reads(size_t node, Form form, double us, const std::vector<Form>& forms) {
     const auto& n = node_at(node);
@@ -58,8 +56,7 @@ class Builder {
 
   void offer(size_t node) {
     const auto& n = node_at(node);
-    if (l_.will_be_constant(n))
-      return add({.nodes = {node}, .text = "constant", .conv = {}, .form = Form::kPlain, .us = 0}, {}, {}, {});
+    if (l_.will_be_constant(n)) return add({.nodes = {node}, .text = "constant", .conv = {}, .form = Form::kPlain, .us = 0}, {}, {}, {});
     if (const auto stage = coming_stage_of(l_, n)) return offer_convolution(node, *stage);
     if (is_one_of(n, {"Cast"})) return offer_cast(node);
     if (is_one_of(n, {"ReduceMin", "ReduceMax"})) return offer_extreme(node);
@@ -67,7 +64,11 @@ class Builder {
     add_form(node, Form::kPlain, costs_.reference_us(n.outputs[0]));
   }
   [[nodiscard]] bool is_image(const Node& n) const {
-    return std::any_of(n.inputs.begin(), n.inputs.end(), [&](const std::string& value) { return !value.empty() && l_.is_f32_image(value) && element_count(l_.info(value).shape) > 0 && !l_.will_be_constant(value); }) && l_.is_f32_image(n.outputs[0]);
+    return std::any_of(n.inputs.begin(), n.inputs.end(),
+                       [&](const std::string& value) {
+                         return !value.empty() && l_.is_f32_image(value) && element_count(l_.info(value).shape) > 0 && !l_.will_be_constant(value);
+                       }) &&
+           l_.is_f32_image(n.outputs[0]);
   }
 
   /// Whether it is an operator on images whose forms are known here.
@@ -83,7 +84,8 @@ class Builder {
     else if (is_one_of(n, {"Identity", "Dropout"})) offer_both(node, 0, 0);
     else if (is_one_of(n, {"DepthToSpace", "SpaceToDepth"}) || is_nearest(n)) add_form(node, Form::kBlocked, pass_us);
     else if (is_one_of(n, {"Slice"})) offer_slice(node, pass_us);
-    else if (is_one_of(n, {"Split"}) && splits_channels(n)) add_form(node, Form::kView, 0), add_form(node, Form::kPlain, costs_.reference_us(n.inputs[0]));
+    else if (is_one_of(n, {"Split"}) && splits_channels(n))
+      add_form(node, Form::kView, 0), add_form(node, Form::kPlain, costs_.reference_us(n.inputs[0]));
     else if (is_one_of(n, {"ChannelShuffle"})) add_form(node, Form::kView, 0);
     else if (is_one_of(n, {"Concat"}) && takes_channels(l_, n)) offer_concatenation(node);
     else return false;
@@ -99,9 +101,18 @@ class Builder {
     const auto tuned = costs_.kernel(n);
     add_reads(node, Form::kBlocked, tuned ? tuned->usual_us : pass_us, forms);
     if (!tuned || !tuned->kernel) return;
-    add({.nodes = {node}, .text = kernel_text(*tuned->kernel), .conv = {}, .kernel = tuned->kernel, .form = Form::kBlocked, .us = tuned->median_us, .is_measured = true}, n.inputs, forms, n.outputs);
+    add({.nodes = {node},
+         .text = kernel_text(*tuned->kernel),
+         .conv = {},
+         .kernel = tuned->kernel,
+         .form = Form::kBlocked,
+         .us = tuned->median_us,
+         .is_measured = true},
+        n.inputs, forms, n.outputs);
   }
-  [[nodiscard]] bool is_nearest(const Node& n) const { return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).is_choice(); }
+  [[nodiscard]] bool is_nearest(const Node& n) const {
+    return is_one_of(n, {"Resize", "Upsample"}) && ops::read_resize_mode({n, l_.opset(n)}).is_choice();
+  }
   /// Channels are a view; rows and columns are copied, in either form.
   void offer_slice(size_t node, double pass_us) {
     const auto& n = node_at(node);
@@ -135,7 +146,9 @@ class Builder {
     const double us = is_fast ? costs_.pass_us({n.inputs[0], n.outputs[0]}) : costs_.reference_us(n.outputs[0]);
     add_form(node, Form::kPlain, us);
     if (!is_fast) return;
-    const auto plain_or_blocked_us = [&](const std::string& value) { return us + costs_.conversions(value).us[static_cast<size_t>(Form::kBlocked)][static_cast<size_t>(Form::kPlain)] / 2; };
+    const auto plain_or_blocked_us = [&](const std::string& value) {
+      return us + costs_.conversions(value).us[static_cast<size_t>(Form::kBlocked)][static_cast<size_t>(Form::kPlain)] / 2;
+    };
     if (is_filled_image(n.inputs[0])) add_reads(node, Form::kPlain, plain_or_blocked_us(n.inputs[0]), {Form::kBlocked});
     if (is_filled_image(n.outputs[0])) add_reads(node, Form::kBlocked, plain_or_blocked_us(n.outputs[0]), {Form::kPlain});
   }
@@ -169,8 +182,13 @@ class Builder {
       const bool is_plain = way.choice.implementation->takes_plain_input;
       if (way.choice.implementation->precision == kernels::Precision::kF32) least = std::min(least, way.us);  // which a chain computes in
       auto text = kernels::describe(way.choice.implementation->name, way.choice.knobs);
-      add({.nodes = {node}, .text = std::move(text), .conv = std::move(way.choice), .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured}, {n.inputs[0], residual},
-          {is_plain ? Form::kPlain : Form::kBlocked, Form::kBlocked}, n.outputs);
+      add({.nodes = {node},
+           .text = std::move(text),
+           .conv = std::move(way.choice),
+           .form = Form::kBlocked,
+           .us = way.us,
+           .is_measured = way.is_measured},
+          {n.inputs[0], residual}, {is_plain ? Form::kPlain : Form::kBlocked, Form::kBlocked}, n.outputs);
     }
     alone_us_[node] = least;
     for (const auto& chain : find_chains(l_, node)) offer_chain(chain);
@@ -186,7 +204,14 @@ class Builder {
     auto way = costs_.chain(stages, separate_us);
     const auto& last = node_at(chain.back());
     auto text = way.kernel ? kernel_text(*way.kernel) : chain_text(chain.size(), way.rows);
-    add({.nodes = chain, .text = std::move(text), .conv = {}, .band_rows = way.rows, .kernel = std::move(way.kernel), .form = Form::kBlocked, .us = way.us, .is_measured = way.is_measured},
+    add({.nodes = chain,
+         .text = std::move(text),
+         .conv = {},
+         .band_rows = way.rows,
+         .kernel = std::move(way.kernel),
+         .form = Form::kBlocked,
+         .us = way.us,
+         .is_measured = way.is_measured},
         {node_at(chain[0]).inputs[0], stages.back().has_residual ? last.inputs[3] : ""}, {Form::kBlocked, Form::kBlocked}, last.outputs);
   }
 
@@ -201,7 +226,9 @@ class Builder {
 /// What computes this choice's nodes when it may not, and what all of it costs more.
 void explain(const Builder& builder, const Selection& best, int chosen, Choice& choice) {
   const auto& all = builder.problem().alternatives;
-  const auto covers = [&](const Alternative& a) { return &a != &all[static_cast<size_t>(chosen)] && std::find(a.nodes.begin(), a.nodes.end(), static_cast<int>(choice.nodes[0])) != a.nodes.end(); };
+  const auto covers = [&](const Alternative& a) {
+    return &a != &all[static_cast<size_t>(chosen)] && std::find(a.nodes.begin(), a.nodes.end(), static_cast<int>(choice.nodes[0])) != a.nodes.end();
+  };
   if (std::none_of(all.begin(), all.end(), covers)) return;
   auto without = builder.problem();
   without.alternatives[static_cast<size_t>(chosen)].us = kImpossible;
@@ -210,7 +237,8 @@ void explain(const Builder& builder, const Selection& best, int chosen, Choice& 
   choice.instead_us = other.us - best.us;
   for (const int i : other.chosen) {
     const auto& meaning = builder.meanings()[static_cast<size_t>(i)];
-    const bool meets = std::any_of(meaning.nodes.begin(), meaning.nodes.end(), [&](size_t node) { return std::find(choice.nodes.begin(), choice.nodes.end(), node) != choice.nodes.end(); });
+    const bool meets = std::any_of(meaning.nodes.begin(), meaning.nodes.end(),
+                                   [&](size_t node) { return std::find(choice.nodes.begin(), choice.nodes.end(), node) != choice.nodes.end(); });
     if (meets) choice.instead += (choice.instead.empty() ? "" : ", ") + meaning.text;
   }
 }
@@ -221,13 +249,17 @@ std::string reason_of(const Lowering& l, const tune::Choices* tuned, const Choic
   if (choice.is_chain()) {
     std::vector<Stage> stages;
     for (const auto node : choice.nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
-    text = (choice.kernel ? "measured as one kernel against one by one; " : choice.is_measured ? "measured in bands against one by one; " : "estimated; ") + format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
+    text = (choice.kernel        ? "measured as one kernel against one by one; "
+            : choice.is_measured ? "measured in bands against one by one; "
+                                 : "estimated; ") +
+           format_bytes(static_cast<double>(chain_problem(stages).inner_bytes())) + " between its convolutions stay in the cache";
   } else if (choice.kernel) {
     text = "measured: " + format_us(choice.us);
   } else if (choice.conv.implementation) {
     text = tune::reason_of(choice.conv, coming_stage_of(l, l.graph().nodes[choice.nodes[0]])->with_end(), l.loops(), tuned, l.precision());
   }
-  if (!choice.instead.empty()) text += (text.empty() ? "" : "; ") + std::string("else ") + choice.instead + ", " + format_us(choice.instead_us) + " more in all";
+  if (!choice.instead.empty())
+    text += (text.empty() ? "" : "; ") + std::string("else ") + choice.instead + ", " + format_us(choice.instead_us) + " more in all";
   return text;
 }
 

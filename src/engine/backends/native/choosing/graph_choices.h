@@ -10,16 +10,16 @@ namespace scissionlite::native {
 /// How a node, or a chain of them, is computed, and why.
 struct Choice {
   std::vector<size_t> nodes;
-  std::string text;            // "winograd m=4 tiles=12", "chain of 3 rows=2", "blocked"
-  kernels::ConvChoice conv;    // of one convolution
-  int64_t band_rows = 0;       // of a chain
+  std::string text;                                // "winograd m=4 tiles=12", "chain of 3 rows=2", "blocked"
+  kernels::ConvChoice conv;                        // of one convolution
+  int64_t band_rows = 0;                           // of a chain
   std::optional<kernels::KernelPlan> kernel = {};  // generated, of a chain or of one node that is no convolution
-  Form form = Form::kPlain;    // in which it makes its results
-  double us = 0;               // without conversions
-  bool is_measured = false;    // else estimated
-  std::string instead = "";    // the best way without this one; empty: there is no other
-  double instead_us = 0;       // that it would cost more in all, conversions and consequences for neighbours included
-  std::string reason = "";     // the above in words, where it was asked for
+  Form form = Form::kPlain;                        // in which it makes its results
+  double us = 0;                                   // without conversions
+  bool is_measured = false;                        // else estimated
+  std::string instead = "";                        // the best way without this one; empty: there is no other
+  double instead_us = 0;                           // that it would cost more in all, conversions and consequences for neighbours included
+  std::string reason = "";                         // the above in words, where it was asked for
   [[nodiscard]] bool is_chain() const { return nodes.size() > 1; }
 };
 

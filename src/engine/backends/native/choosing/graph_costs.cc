@@ -9,10 +9,11 @@
 namespace scissionlite::native {
 namespace {
 
-constexpr double kBandOverheadUs = 0.1;          // of each stage of a band, whose loops begin anew: of chains that save the same the one with fewer, taller bands
-constexpr double kMeasuredChainMargin = 1.02;     // of times in turns, that a machine's own drift does not make a chain
+constexpr double kBandOverheadUs =
+    0.1;  // of each stage of a band, whose loops begin anew: of chains that save the same the one with fewer, taller bands
+constexpr double kMeasuredChainMargin = 1.02;  // of times in turns, that a machine's own drift does not make a chain
 constexpr double kReferenceValuesPerUs = 200;
-constexpr double kLeastChainShare = 0.3;         // of its stages, which it cannot beat by more than what memory took
+constexpr double kLeastChainShare = 0.3;  // of its stages, which it cannot beat by more than what memory took
 
 /// Below, tensors between the stages of a chain stay in L2 by themselves.
 int64_t least_inner_bytes() { return kernels::l2_bytes() * 3 / 2; }
@@ -21,7 +22,8 @@ int64_t least_inner_bytes() { return kernels::l2_bytes() * 3 / 2; }
 
 double GraphCosts::bytes_of(const std::string& value, Form form) const {
   const auto type = l_.info(value);
-  if (form == Form::kPlain || type.shape.size() != 4) return static_cast<double>(element_count(type.shape) * static_cast<int64_t>(dtype_size(type.dtype)));
+  if (form == Form::kPlain || type.shape.size() != 4)
+    return static_cast<double>(element_count(type.shape) * static_cast<int64_t>(dtype_size(type.dtype)));
   return static_cast<double>(type.shape[0] * kernels::round_up(type.shape[1], l_.lanes()) * type.shape[2] * type.shape[3]) * sizeof(float);
 }
 
@@ -49,7 +51,9 @@ double GraphCosts::pass_us(const std::vector<std::string>& values) const {
   return bytes_us(bytes);
 }
 
-double GraphCosts::reference_us(const std::string& value) const { return static_cast<double>(element_count(l_.info(value).shape)) / kReferenceValuesPerUs; }
+double GraphCosts::reference_us(const std::string& value) const {
+  return static_cast<double>(element_count(l_.info(value).shape)) / kReferenceValuesPerUs;
+}
 
 std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& conv, const std::string& input) const {
   std::vector<Conv> all;
@@ -66,13 +70,18 @@ std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& 
   // a trial's time has the conversion of its input in it
   const bool comes_plain = tune::comes_plain(conv.problem);
   const double converting = l_.will_be_constant(input) ? 0 : conversions(input).us[comes_plain ? 0 : 1][comes_plain ? 1 : 0];
-  const auto without = [&](const kernels::ConvChoice& choice, double us) { return std::max(us / 2, us - (choice.implementation->takes_plain_input == comes_plain ? 0 : converting)); };
+  const auto without = [&](const kernels::ConvChoice& choice, double us) {
+    return std::max(us / 2, us - (choice.implementation->takes_plain_input == comes_plain ? 0 : converting));
+  };
   const double scale = tuned->usual_us > 0 && all[usual].us > 0 ? tuned->usual_us / all[usual].us : 1;
   for (size_t i = 0; i < all.size(); ++i) {
     const bool is_measured = i == usual && tuned->usual_us > 0;
-    all[i] = {all[i].choice, is_measured ? without(all[i].choice, tuned->usual_us) : std::max(all[i].us * scale, without(all[i].choice, tuned->median_us)), is_measured};
+    all[i] = {all[i].choice,
+              is_measured ? without(all[i].choice, tuned->usual_us) : std::max(all[i].us * scale, without(all[i].choice, tuned->median_us)),
+              is_measured};
   }
-  std::erase_if(all, [&](const Conv& one) { return one.choice.implementation == tuned->choice.implementation && one.choice.knobs == tuned->choice.knobs; });
+  std::erase_if(
+      all, [&](const Conv& one) { return one.choice.implementation == tuned->choice.implementation && one.choice.knobs == tuned->choice.knobs; });
   all.insert(all.begin(), Conv{tuned->choice, without(tuned->choice, tuned->median_us), true});
   return all;
 }
@@ -82,14 +91,19 @@ std::vector<GraphCosts::Conv> GraphCosts::convolutions(const tune::ConvWithEnd& 
 GraphCosts::Chain GraphCosts::chain(const std::vector<Stage>& stages, double separate_us) const {
   tune::ChainOfConvs convs;
   for (const auto& stage : stages) convs.stages.push_back(stage.with_end());
-  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt) return {tuned->rows, tuned->kernel, separate_us * tuned->ratio * kMeasuredChainMargin, true};
+  if (const auto tuned = tuned_ ? tuned_->find(convs) : std::nullopt)
+    return {tuned->rows, tuned->kernel, separate_us * tuned->ratio * kMeasuredChainMargin, true};
   const auto problem = chain_problem(stages);
-  const int64_t rows = kernels::usual_band_rows(problem, l_.loops(), l_.threads()), out_h = problem.depthwise.problem.out_h(), bands = (out_h + rows - 1) / rows;
+  const int64_t rows = kernels::usual_band_rows(problem, l_.loops(), l_.threads()), out_h = problem.depthwise.problem.out_h(),
+                bands = (out_h + rows - 1) / rows;
   int64_t weights = 0;
   for (const auto& stage : stages) weights += static_cast<int64_t>(stage.w.size_bytes());
   const double inner = static_cast<double>(problem.inner_bytes()), saved = problem.inner_bytes() >= least_inner_bytes() ? 2 * inner : 0;
   const double paid = weights > kernels::l2_bytes() / 4 ? static_cast<double>((bands - 1) * weights) : 0;
-  return {rows, std::nullopt, std::max(kLeastChainShare * separate_us, separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())), false};
+  return {rows, std::nullopt,
+          std::max(kLeastChainShare * separate_us,
+                   separate_us + bytes_us(paid - saved) + kBandOverheadUs * static_cast<double>(bands) * static_cast<double>(stages.size())),
+          false};
 }
 
 std::optional<tune::TunedKernel> GraphCosts::kernel(const Node& node) const {

@@ -14,9 +14,9 @@
 namespace scissionlite {
 namespace {
 
-constexpr double kMostError = 1e-3;    // of max|y|, as for every engine
-constexpr int kRunsOfRound = 3;        // of which the least counts: others disturb single ones
-constexpr double kSecondsOfRun = 2;    // at most expected of one run; a limit of time for the child, not a goal
+constexpr double kMostError = 1e-3;  // of max|y|, as for every engine
+constexpr int kRunsOfRound = 3;      // of which the least counts: others disturb single ones
+constexpr double kSecondsOfRun = 2;  // at most expected of one run; a limit of time for the child, not a goal
 constexpr double kSecondsToStart = 60;
 
 double least_us(Executable& executable, const std::vector<Tensor>& inputs) {
@@ -73,8 +73,8 @@ NetworkCheck check_network(const Graph& graph, int threads, const std::string& t
   double error = 0;
   in >> error;
   if (!(error <= kMostError))
-    throw InternalError("[tune] '" + graph.name + "' as tuned by '" + tuning + "' differs from the usual choices by " + std::to_string(error) + " of the largest value; at most " + std::to_string(kMostError) +
-                        " is allowed. Do not use this file");
+    throw InternalError("[tune] '" + graph.name + "' as tuned by '" + tuning + "' differs from the usual choices by " + std::to_string(error) +
+                        " of the largest value; at most " + std::to_string(kMostError) + " is allowed. Do not use this file");
   std::vector<double> usual_us, tuned_us;
   for (double usual = 0, tuned = 0; in >> usual >> tuned;) usual_us.push_back(usual), tuned_us.push_back(tuned);
   auto out = judge(usual_us, tuned_us);

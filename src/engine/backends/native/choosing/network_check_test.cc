@@ -38,7 +38,8 @@ class TunedNetwork : public testing::Test {
     testing_graphs::Maker m;
     const auto x = m.conv(m.input({1, 3, 12, 12}), 3, 16, 3);
     const auto wide = m.op("Relu", {m.conv(x, 16, 32, 1)});
-    const auto filtered = m.op("Relu", {m.op("Conv", {wide, m.weights({32, 1, 3, 3})}, {{"group", int64_t{32}}, {"pads", testing_graphs::Ints{1, 1, 1, 1}}})});
+    const auto filtered =
+        m.op("Relu", {m.op("Conv", {wide, m.weights({32, 1, 3, 3})}, {{"group", int64_t{32}}, {"pads", testing_graphs::Ints{1, 1, 1, 1}}})});
     m.output(m.op("Add", {m.conv(filtered, 32, 16, 1), x}));
     graph_ = m.finish();
     uses_ = conv_problems(graph_, 1);
@@ -104,10 +105,9 @@ TEST_F(TunedNetwork, IsVerifiedAndTimedInAChild) {
     std::string message;
     try {
       (void)check_network(graph_, 1, file_.string(), 6);
-    } catch (const ResourceError& e) {
-      message = e.what();
-    }
-    return check.usual_us > 0 && check.tuned_us > 0 && check.from <= check.speed_up && check.speed_up <= check.to && check.error <= 1e-5 && message.find("could not be run as tuned") != std::string::npos;
+    } catch (const ResourceError& e) { message = e.what(); }
+    return check.usual_us > 0 && check.tuned_us > 0 && check.from <= check.speed_up && check.speed_up <= check.to && check.error <= 1e-5 &&
+           message.find("could not be run as tuned") != std::string::npos;
   };
   EXPECT_EXIT(exit(holds() ? 0 : 1), testing::ExitedWithCode(0), "");
 }

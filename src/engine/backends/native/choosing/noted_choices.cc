@@ -22,7 +22,13 @@ int64_t knob(const Decision& decision, const char* name, const Node& node) {
 
 /// By a generated kernel.
 Choice of_kernel(std::vector<size_t> nodes, kernels::KernelPlan plan, const Decision& decision) {
-  return {.nodes = std::move(nodes), .text = kernel_text(plan), .conv = {}, .kernel = std::move(plan), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
+  return {.nodes = std::move(nodes),
+          .text = kernel_text(plan),
+          .conv = {},
+          .kernel = std::move(plan),
+          .form = Form::kBlocked,
+          .us = 0,
+          .reason = decision.reason};
 }
 
 /// The kernel computes a depthwise convolution and the 1x1 behind it.
@@ -30,7 +36,8 @@ Choice generated_chain_of(const Lowering& l, size_t last, const Decision& decisi
   for (auto& nodes : find_chains(l, last)) {
     std::vector<Stage> stages;
     for (const auto node : nodes) stages.push_back(*stage_of(l, l.graph().nodes[node]));
-    if (auto problem = kernels::generated_problem(chain_problem(stages)); !problem.empty()) return of_kernel(std::move(nodes), {std::move(problem), decision.knobs, kernels::target_of(l.loops())}, decision);
+    if (auto problem = kernels::generated_problem(chain_problem(stages)); !problem.empty())
+      return of_kernel(std::move(nodes), {std::move(problem), decision.knobs, kernels::target_of(l.loops())}, decision);
   }
   fail_unnoted(l.graph().nodes[last]);
 }
@@ -40,7 +47,14 @@ Choice chain_of(const Lowering& l, size_t last, const Decision& decision) {
   if (decision.implementation == tune::kGenerated) return generated_chain_of(l, last, decision);
   const auto length = static_cast<size_t>(knob(decision, "nodes", node));
   for (auto& nodes : find_chains(l, last))
-    if (nodes.size() == length) return {.nodes = std::move(nodes), .text = chain_text(length, knob(decision, "rows", node)), .conv = {}, .band_rows = knob(decision, "rows", node), .form = Form::kBlocked, .us = 0, .reason = decision.reason};
+    if (nodes.size() == length)
+      return {.nodes = std::move(nodes),
+              .text = chain_text(length, knob(decision, "rows", node)),
+              .conv = {},
+              .band_rows = knob(decision, "rows", node),
+              .form = Form::kBlocked,
+              .us = 0,
+              .reason = decision.reason};
   fail_unnoted(node);
 }
 
@@ -54,9 +68,15 @@ Choice choice_of(const Lowering& l, size_t i) {
   const auto& node = l.graph().nodes[i];
   if (const auto* decision = l.decided(chain_subject(node))) return chain_of(l, i, *decision);
   // before the convolution: one of bytes has a form and, noted when it was lowered, a way of its own (byte_choices.h)
-  if (const auto* decision = l.decided(form_subject(node))) return {.nodes = {i}, .text = decision->implementation, .conv = {}, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
+  if (const auto* decision = l.decided(form_subject(node)))
+    return {.nodes = {i}, .text = decision->implementation, .conv = {}, .form = form_of(*decision, node), .us = 0, .reason = decision->reason};
   if (const auto* decision = l.decided(convolution_subject(node)))
-    return {.nodes = {i}, .text = decision->implementation, .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs}, .form = Form::kBlocked, .us = 0, .reason = decision->reason};
+    return {.nodes = {i},
+            .text = decision->implementation,
+            .conv = {&kernels::conv_implementation(decision->implementation), decision->knobs},
+            .form = Form::kBlocked,
+            .us = 0,
+            .reason = decision->reason};
   if (const auto* decision = l.decided(kernel_subject(node))) {
     auto problem = kernel_problem_of(l, node);
     if (problem.empty()) fail_unnoted(node);
@@ -70,13 +90,17 @@ Choice choice_of(const Lowering& l, size_t i) {
 
 std::string convolution_subject(const Node& node) { return "convolution at " + node.outputs[0]; }
 
-void fail_unnoted(const Node& node) { throw InvalidArgument("[native] the compiled model does not say how to compute [" + node.label() + "]; compile it again with this version"); }
+void fail_unnoted(const Node& node) {
+  throw InvalidArgument("[native] the compiled model does not say how to compute [" + node.label() + "]; compile it again with this version");
+}
 
 void note_selection(Lowering& l, const GraphSelection& selection) {
   for (const auto& choice : selection.choices) {
     const auto& last = l.graph().nodes[choice.nodes.back()];
-    if (choice.kernel) l.note(choice.is_chain() ? chain_subject(last) : kernel_subject(last), {tune::kGenerated, choice.kernel->knobs, choice.reason});
-    else if (choice.is_chain()) l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
+    if (choice.kernel)
+      l.note(choice.is_chain() ? chain_subject(last) : kernel_subject(last), {tune::kGenerated, choice.kernel->knobs, choice.reason});
+    else if (choice.is_chain())
+      l.note(chain_subject(last), {"chain", {{"nodes", static_cast<int64_t>(choice.nodes.size())}, {"rows", choice.band_rows}}, choice.reason});
     else if (choice.conv.implementation) l.note(convolution_subject(last), {choice.conv.implementation->name, choice.conv.knobs, choice.reason});
     else if (!l.will_be_constant(last)) l.note(form_subject(last), {name_of(choice.form), {}, choice.reason});
   }

@@ -7,8 +7,8 @@
 #include "base/test_messages.h"
 #include "engine/backends/native/compiled/compilation.h"
 #include "engine/backends/native/lowering/lowering.h"
-#include "kernels/vector/loops.h"
 #include "engine/backends/native/test_native.h"
+#include "kernels/vector/loops.h"
 #include "optimise/test_graphs.h"
 
 namespace scissionlite::native {
@@ -31,11 +31,14 @@ Graph network() {
 
 class NotedChoices : public testing::Test {
  protected:
-  NotedChoices() : graph_(specialise(network(), {{1, 16, kSide, kSide}})) { first_ = lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .note = &notes_}); }
+  NotedChoices() : graph_(specialise(network(), {{1, 16, kSide, kSide}})) {
+    first_ = lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .note = &notes_});
+  }
   [[nodiscard]] Program again() { return lower(graph_, {.loops = &kernels::best_loops(), .store = &packed_, .repeat = &notes_}); }
   /// The only decision about something of this kind.
   [[nodiscard]] Decision& decision(const std::string& kind) {
-    const auto it = std::find_if(notes_.decisions.begin(), notes_.decisions.end(), [&](const auto& one) { return one.first.starts_with(kind + " at "); });
+    const auto it =
+        std::find_if(notes_.decisions.begin(), notes_.decisions.end(), [&](const auto& one) { return one.first.starts_with(kind + " at "); });
     if (it == notes_.decisions.end()) throw InternalError("no " + kind + " was noted");
     return it->second;
   }
@@ -72,7 +75,8 @@ TEST_F(NotedChoices, AreObeyed) {
   ASSERT_NE(expand, graph_.nodes.end());
   ASSERT_EQ(notes_.decisions.count("chain at " + last.outputs[0]), 1U);
   const auto& direct = kernels::conv_implementation("direct");
-  notes_.decisions["convolution at " + expand->outputs[0]] = {"direct", direct.usual({1, 16, kSide, kSide, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, kernels::best_loops()), ""};
+  notes_.decisions["convolution at " + expand->outputs[0]] = {
+      "direct", direct.usual({1, 16, kSide, kSide, 96, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1}, kernels::best_loops()), ""};
   const auto program = again();
   EXPECT_TRUE(has_step(program, kernels::describe(convolution.implementation, convolution.knobs)));
   EXPECT_TRUE(has_step(program, "chain of 2 rows=5"));

@@ -26,13 +26,19 @@ using Layer = std::map<State, Reached>;
 
 class Programming {
  public:
-  Programming(const SelectionProblem& problem, size_t most_states) : problem_(problem), most_states_(most_states), ending_(static_cast<size_t>(problem.nodes)), last_read_(problem.values.size(), -1), last_end_(static_cast<size_t>(problem.nodes), -1) {
+  Programming(const SelectionProblem& problem, size_t most_states)
+      : problem_(problem),
+        most_states_(most_states),
+        ending_(static_cast<size_t>(problem.nodes)),
+        last_read_(problem.values.size(), -1),
+        last_end_(static_cast<size_t>(problem.nodes), -1) {
     for (const auto& value : problem.values) paths_.emplace_back(value);
     for (size_t i = 0; i < problem.alternatives.size(); ++i) {
       const auto& alternative = problem.alternatives[i];
       const int end = alternative.nodes.back();
       ending_[static_cast<size_t>(end)].push_back(static_cast<int>(i));
-      for (const auto& use : alternative.reads) last_read_[static_cast<size_t>(use.value)] = std::max(last_read_[static_cast<size_t>(use.value)], end);
+      for (const auto& use : alternative.reads)
+        last_read_[static_cast<size_t>(use.value)] = std::max(last_read_[static_cast<size_t>(use.value)], end);
       for (const int node : alternative.nodes) last_end_[static_cast<size_t>(node)] = std::max(last_end_[static_cast<size_t>(node)], end);
     }
     for (const auto& use : problem.wanted) last_read_[static_cast<size_t>(use.value)] = problem.nodes;
@@ -108,7 +114,8 @@ class Programming {
     std::shared_ptr<const Trail> best;
     for (const auto& [state, reached] : layer_) {
       double us = reached.us;
-      for (const auto& [value, forms] : wanted) us += state.live.count(value) ? paths_[static_cast<size_t>(value)].to_have(state.live.at(value), forms) : kImpossible;
+      for (const auto& [value, forms] : wanted)
+        us += state.live.count(value) ? paths_[static_cast<size_t>(value)].to_have(state.live.at(value), forms) : kImpossible;
       if (us < out.us) out.us = us, best = reached.trail;
     }
     for (; best; best = best->before) out.chosen.push_back(best->alternative);
@@ -177,7 +184,9 @@ Selection improve(const SelectionProblem& problem, std::vector<int> chosen) {
       if (const double with_it = cost_of(problem, other); with_it < us) us = with_it, chosen = std::move(other), is_better = true;
     }
   }
-  std::sort(chosen.begin(), chosen.end(), [&](int a, int b) { return problem.alternatives[static_cast<size_t>(a)].nodes.back() < problem.alternatives[static_cast<size_t>(b)].nodes.back(); });
+  std::sort(chosen.begin(), chosen.end(), [&](int a, int b) {
+    return problem.alternatives[static_cast<size_t>(a)].nodes.back() < problem.alternatives[static_cast<size_t>(b)].nodes.back();
+  });
   return {std::move(chosen), us, /*is_exact=*/false};
 }
 

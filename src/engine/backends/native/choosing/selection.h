@@ -33,7 +33,7 @@ struct Use {
 
 /// One way to compute one node, or several at once.
 struct Alternative {
-  std::vector<int> nodes;       // ascending; what it writes is there after the last of them
+  std::vector<int> nodes;          // ascending; what it writes is there after the last of them
   std::vector<Use> reads, writes;  // values that only it sees are left out
   double us = 0;
 };

@@ -28,7 +28,9 @@ float float_from_json(const JsonReader& json) {
 }
 
 Json tensor_to_json(const Tensor& tensor) {
-  return {{"dtype", dtype_name(tensor.dtype())}, {"shape", tensor.shape()}, {"base64", to_base64({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()})}};
+  return {{"dtype", dtype_name(tensor.dtype())},
+          {"shape", tensor.shape()},
+          {"base64", to_base64({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()})}};
 }
 
 Tensor tensor_from_json(const JsonReader& json) {
@@ -41,10 +43,9 @@ Tensor tensor_from_json(const JsonReader& json) {
   int64_t count = 0;
   try {
     count = element_count(shape);
-  } catch (const InvalidArgument&) {
-    json.at("shape").fail("sizes of a tensor");
-  }
-  if (count != static_cast<int64_t>(bytes->size() / dtype_size(dtype)) || bytes->size() % dtype_size(dtype) != 0) json.at("base64").fail("as many bytes as the shape has");
+  } catch (const InvalidArgument&) { json.at("shape").fail("sizes of a tensor"); }
+  if (count != static_cast<int64_t>(bytes->size() / dtype_size(dtype)) || bytes->size() % dtype_size(dtype) != 0)
+    json.at("base64").fail("as many bytes as the shape has");
   Tensor tensor(dtype, shape);
   std::memcpy(tensor.mutable_data(), bytes->data(), bytes->size());
   return tensor;

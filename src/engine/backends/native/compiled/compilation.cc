@@ -30,7 +30,8 @@ Graph specialise(Graph out, const std::vector<Shape>& shapes) {
       if (value.empty()) continue;
       const auto info = out.find_value(value);
       if (!info || !info->has_shape || !is_static(info->shape) || info->dtype == Dtype::kUndefined)
-        throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value + "' is not known before it runs; try --engine openvino");
+        throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value +
+                          "' is not known before it runs; try --engine openvino");
     }
   return out;
 }
@@ -49,7 +50,8 @@ std::vector<Shape> usual_shapes(const std::vector<ValueInfo>& inputs) {
 namespace {
 
 std::string how_to_compile_for_here(const fs::path& folder) {
-  return "; compile the model again here (`scissionlite compile MODEL -o " + folder.string() + "`), elsewhere with --isa " + kernels::best_loops().isa + ", or with --portable, which keeps the model to compile from";
+  return "; compile the model again here (`scissionlite compile MODEL -o " + folder.string() + "`), elsewhere with --isa " +
+         kernels::best_loops().isa + ", or with --portable, which keeps the model to compile from";
 }
 
 bool is_settled(const ValueInfo& input) { return input.has_shape && is_static(input.shape); }
@@ -62,7 +64,8 @@ std::string text_of(const std::vector<Shape>& shapes) {
 
 }  // namespace
 
-Compilation::Compilation(Graph graph, const CompileOptions& options, bool explains) : inputs_(graph.inputs), outputs_(graph.outputs), explains_(explains), loops_(&kernels::best_loops()) {
+Compilation::Compilation(Graph graph, const CompileOptions& options, bool explains)
+    : inputs_(graph.inputs), outputs_(graph.outputs), explains_(explains), loops_(&kernels::best_loops()) {
   const int threads = options.threads > 0 ? options.threads : this_machine().cores;
   info_ = {.spec = "native", .version = kVersion, .isa = loops_->isa, .precision = options.precision, .threads = threads};
   precision_ = kernels::precision_named(options.precision);
@@ -71,7 +74,8 @@ Compilation::Compilation(Graph graph, const CompileOptions& options, bool explai
   else open(graph);
   if (!opened_) tuned_ = choices(options.tuning);
   const auto shapes = usual_shapes();
-  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled)) programs_[shapes] = std::make_shared<const Program>(make_program(std::exchange(graph_, {}), shapes));  // no other shapes can come
+  if (std::all_of(inputs_.begin(), inputs_.end(), is_settled))
+    programs_[shapes] = std::make_shared<const Program>(make_program(std::exchange(graph_, {}), shapes));  // no other shapes can come
   else if (!shapes.empty()) (void)program(shapes);
   if (const auto it = programs_.find(shapes); it != programs_.end()) info_.precision = kernels::name_of(it->second->precision());
 }
@@ -79,7 +83,8 @@ Compilation::Compilation(Graph graph, const CompileOptions& options, bool explai
 /// Files of `tune` are of float32: what they say of it cannot be weighed against estimates of bf16.
 std::shared_ptr<const tune::Choices> Compilation::choices(const std::string& tuning) const {
   if (precision_ == kernels::Precision::kF32) return tune::load_choices(tuning, *loops_, info_.threads);
-  if (const auto file = tune::choices_file(tuning); !file.empty()) log::warning("[native] '" + file + "' was tuned in f32, this is compiled in " + kernels::name_of(precision_) + ": ignored");
+  if (const auto file = tune::choices_file(tuning); !file.empty())
+    log::warning("[native] '" + file + "' was tuned in f32, this is compiled in " + kernels::name_of(precision_) + ": ignored");
   return nullptr;
 }
 
@@ -95,15 +100,21 @@ void Compilation::open(const Graph& graph) {
     graph_ = source(compiled);
     return;
   }
-  if (compiled.threads != info_.threads) log::info("[native] '" + folder_.string() + "' was made for " + std::to_string(compiled.threads) + " threads, it runs with " + std::to_string(info_.threads));
+  if (compiled.threads != info_.threads)
+    log::info("[native] '" + folder_.string() + "' was made for " + std::to_string(compiled.threads) + " threads, it runs with " +
+              std::to_string(info_.threads));
   opened_ = open_compiled(folder_, std::move(compiled));
   loops_ = &kernels::loops_named(opened_->compiled.isa);
   info_.isa = loops_->isa;
 }
 
-Graph Compilation::source(const CompiledModel& compiled) const { return beside_.empty() ? kept_model(compiled, folder_) : model_beside(compiled, beside_); }
+Graph Compilation::source(const CompiledModel& compiled) const {
+  return beside_.empty() ? kept_model(compiled, folder_) : model_beside(compiled, beside_);
+}
 
-std::vector<Shape> Compilation::usual_shapes() const { return opened_ && !opened_->compiled.programs.empty() ? opened_->compiled.programs[0].shapes : native::usual_shapes(inputs_); }
+std::vector<Shape> Compilation::usual_shapes() const {
+  return opened_ && !opened_->compiled.programs.empty() ? opened_->compiled.programs[0].shapes : native::usual_shapes(inputs_);
+}
 
 std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
@@ -113,7 +124,8 @@ std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& sh
 }
 
 Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) {
-  LoweringOptions options{.loops = loops_, .threads = info_.threads, .precision = precision_, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
+  LoweringOptions options{
+      .loops = loops_, .threads = info_.threads, .precision = precision_, .tuned = tuned_.get(), .explains = explains_, .store = nullptr};
   if (!std::all_of(inputs_.begin(), inputs_.end(), is_settled)) options.store = &packed_;  // else no other program can share, and no key is needed
   if (!opened_) return lower(specialise(std::move(graph), shapes), options);
   std::string known;
@@ -127,7 +139,8 @@ Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes)
     return while_doing("loading '" + folder_.string() + "'", [&] { return lower(stored.graph, options); });
   }
   if (beside_.empty() && !keeps_model(opened_->compiled))
-    throw Unsupported("[native] '" + folder_.string() + "' is compiled for inputs of " + known + ", got " + text_of(shapes) + "; compile it with --batch for these too, or with --portable, which keeps the model");
+    throw Unsupported("[native] '" + folder_.string() + "' is compiled for inputs of " + known + ", got " + text_of(shapes) +
+                      "; compile it with --batch for these too, or with --portable, which keeps the model");
   return lower(specialise(source(opened_->compiled), shapes), options);
 }
 
@@ -138,7 +151,9 @@ namespace scissionlite {
 namespace {
 
 template <typename Key>
-std::string problem_text(const Key& key) { return key.text(); }
+std::string problem_text(const Key& key) {
+  return key.text();
+}
 std::string problem_text(const kernels::Int8Problem& problem) { return kernels::text_of(problem); }
 
 /// One more of `key` among the uses, by its text.

@@ -14,14 +14,14 @@
 namespace scissionlite {
 
 struct CompileModelOptions {
-  fs::path model;                    // the ONNX file
-  fs::path folder;                   // replaced, if it is a compiled model
-  std::vector<int64_t> batches{1};   // compiled for; where the model fixes the batch, that one is
-  int threads = 1;                   // that it will run with
-  std::string isa = "";              // "avx512", "avx2", "base"; empty: the widest of this CPU
-  std::string tuning = "";           // as CompileOptions::tuning
-  std::string precision = "f32";     // as CompileOptions::precision
-  bool is_portable = false;          // keep a copy of the model
+  fs::path model;                   // the ONNX file
+  fs::path folder;                  // replaced, if it is a compiled model
+  std::vector<int64_t> batches{1};  // compiled for; where the model fixes the batch, that one is
+  int threads = 1;                  // that it will run with
+  std::string isa = "";             // "avx512", "avx2", "base"; empty: the widest of this CPU
+  std::string tuning = "";          // as CompileOptions::tuning
+  std::string precision = "f32";    // as CompileOptions::precision
+  bool is_portable = false;         // keep a copy of the model
 };
 
 /// What a compilation is about to do.

@@ -41,7 +41,8 @@ Graph small_network(int64_t batch = 1) {
   const auto joined = m.op("Concat", {stem, m.op("Relu", {m.conv(stem, 24, 13, 3)})}, {{"axis", int64_t{1}}});
   const auto gate = m.op("HardSigmoid", {m.conv(m.op("GlobalAveragePool", {joined}), 37, 37, 1)});
   const auto flat = m.op("Flatten", {m.op("GlobalAveragePool", {m.op("Mul", {joined, gate})})});
-  return with_output(m, m.op("Softmax", {m.op("Gemm", {flat, m.weights({5, 37}), m.weights({5})}, {{"transB", int64_t{1}}})}, {{"axis", int64_t{1}}}));
+  return with_output(m,
+                     m.op("Softmax", {m.op("Gemm", {flat, m.weights({5, 37}), m.weights({5})}, {{"transB", int64_t{1}}})}, {{"axis", int64_t{1}}}));
 }
 
 /// A chain of 1x1, depthwise and 1x1 large enough to pay.
@@ -89,7 +90,9 @@ class Compiled : public testing::Test {
   }
   [[nodiscard]] fs::path folder() const { return at_ / "compiled"; }
   [[nodiscard]] std::unique_ptr<Executable> load(int threads = 1) const { return compile(load_model(folder()), "native", {.threads = threads}); }
-  [[nodiscard]] std::string refusal() const { return message_of<Error>([&] { (void)load(); }); }
+  [[nodiscard]] std::string refusal() const {
+    return message_of<Error>([&] { (void)load(); });
+  }
 
   void edit(const std::string& name, const std::function<void(Json&)>& change) const {
     auto json = parse_json(read_file(folder() / name), name);
@@ -189,7 +192,8 @@ TEST_F(Compiled, KeepsGeneratedKernels) {
   const auto database = at_ / "tuning.json";
   tune_to_generated(conv_problems(graph, 1).convs.at(0).conv.problem, database);
   const auto compiled = compile_to_folder(graph, {.tuning = database.string()});
-  EXPECT_TRUE(std::any_of(compiled.programs.at(0).steps.begin(), compiled.programs.at(0).steps.end(), [](const auto& step) { return step.implementation.starts_with("generated"); }));
+  EXPECT_TRUE(std::any_of(compiled.programs.at(0).steps.begin(), compiled.programs.at(0).steps.end(),
+                          [](const auto& step) { return step.implementation.starts_with("generated"); }));
   fs::remove_all(database);
   fs::remove_all(tune::kernels_folder(database));
 
@@ -346,8 +350,14 @@ TEST_F(Compiled, ReplacesACompiledModelAndNothingElse) {
   fs::remove(folder() / "compiled.json");
   EXPECT_NE(message_of<Error>([&] { (void)compile_to_folder(small_network()); }).find("is no compiled model"), std::string::npos);
   EXPECT_TRUE(fs::exists(folder() / "weights.bin"));
-  EXPECT_NE(message_of<Error>([&] { (void)compile_model(small_network(-1), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}, .isa = "avx3"}); }).find("avx3"), std::string::npos);
-  EXPECT_NE(message_of<Error>([&] { (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}}); }).find("leave --batch out"), std::string::npos);
+  EXPECT_NE(message_of<Error>([&] {
+              (void)compile_model(small_network(-1), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}, .isa = "avx3"});
+            }).find("avx3"),
+            std::string::npos);
+  EXPECT_NE(message_of<Error>([&] {
+              (void)compile_model(small_network(), {.model = at_ / "model.onnx", .folder = at_ / "new", .batches = {2}});
+            }).find("leave --batch out"),
+            std::string::npos);
   EXPECT_FALSE(fs::exists(at_ / "new"));
 }
 

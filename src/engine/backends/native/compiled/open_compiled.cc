@@ -23,8 +23,11 @@ bool keeps_model(const CompiledModel& compiled) { return compiled.file(kCompiled
 
 std::string reason_against(const CompiledModel& compiled) {
   if (compiled.engine != "native") return "it was compiled for the engine '" + compiled.engine + "', this one is native";
-  if (compiled.build != build_fingerprint()) return "it was compiled by another build of ScissionLite (" + compiled.created_by + ", code " + compiled.build + "; this one is code " + build_fingerprint() + ")";
-  if (!can_run(compiled.isa)) return "it was compiled for " + compiled.isa + ", which this CPU (" + this_machine().cpu + ") lacks or SCISSIONLITE_ISA rules out";
+  if (compiled.build != build_fingerprint())
+    return "it was compiled by another build of ScissionLite (" + compiled.created_by + ", code " + compiled.build + "; this one is code " +
+           build_fingerprint() + ")";
+  if (!can_run(compiled.isa))
+    return "it was compiled for " + compiled.isa + ", which this CPU (" + this_machine().cpu + ") lacks or SCISSIONLITE_ISA rules out";
   return "";
 }
 
@@ -46,13 +49,15 @@ Graph kept_model(const CompiledModel& compiled, const fs::path& folder) {
   const auto path = folder / kCompiledModel;
   if (!keeps_model(compiled)) throw InvalidArgument("[native] '" + folder.string() + "' keeps no model; compile it with --portable");
   if (const auto given = sha256_hex(read_file(path)); given != compiled.file(kCompiledModel)->sha256)
-    throw InvalidArgument("[native] '" + path.string() + "' has sha256 " + given + ", compiled was a model with " + compiled.file(kCompiledModel)->sha256 + "; the file was changed or replaced: compile the model again");
+    throw InvalidArgument("[native] '" + path.string() + "' has sha256 " + given + ", compiled was a model with " +
+                          compiled.file(kCompiledModel)->sha256 + "; the file was changed or replaced: compile the model again");
   return load_model(path);
 }
 
 Graph model_beside(const CompiledModel& compiled, const fs::path& model) {
   if (const auto given = model_sha256(model); given != compiled.model_sha256)
-    throw InvalidArgument("[native] '" + model.string() + "' has sha256 " + given + ", compiled was a model with " + compiled.model_sha256 + "; the file was changed or replaced");
+    throw InvalidArgument("[native] '" + model.string() + "' has sha256 " + given + ", compiled was a model with " + compiled.model_sha256 +
+                          "; the file was changed or replaced");
   return load_model(model);
 }
 

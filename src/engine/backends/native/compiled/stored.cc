@@ -29,7 +29,8 @@ StoredProgram stored_program(const Graph& optimised, const Lowered& lowered) {
     out.graph.nodes.push_back(std::move(kept));
     for (const auto& input : node.inputs) keep_constant(input);
     for (const auto& output : node.outputs)
-      if (const auto info = optimised.find_value(output); info && !output.empty()) out.graph.values[output] = {output, info->dtype, info->shape, /*has_shape=*/true, {}};
+      if (const auto info = optimised.find_value(output); info && !output.empty())
+        out.graph.values[output] = {output, info->dtype, info->shape, /*has_shape=*/true, {}};
   }
   for (const auto& output : optimised.outputs) {
     const auto info = optimised.find_value(output.name).value_or(output);

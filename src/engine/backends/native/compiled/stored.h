@@ -22,8 +22,8 @@ struct StoredWeights {
 
 /// For inputs of known shapes: the optimised graph, the types of its constants without their values, and what was decided.
 struct StoredProgram {
-  Graph graph;      // initializers: Tensors without data
-  Lowered lowered;  // `decisions` and `identities`
+  Graph graph;                                // initializers: Tensors without data
+  Lowered lowered;                            // `decisions` and `identities`
   std::map<std::string, std::string> values;  // identities of constants whose values are stored as they are
 };
 

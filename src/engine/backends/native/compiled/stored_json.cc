@@ -28,7 +28,13 @@ Json node_to_json(const Node& node) {
 
 Node node_from(const JsonReader& json) {
   json.allow_only({"op", "name", "domain", "inputs", "outputs", "attributes"});
-  Node node{.name = json.text_or("name", ""), .op_type = json.at("op").text(), .domain = json.text_or("domain", ""), .inputs = json.at("inputs").texts(), .outputs = json.at("outputs").texts(), .attributes = {}, .doc = {}};
+  Node node{.name = json.text_or("name", ""),
+            .op_type = json.at("op").text(),
+            .domain = json.text_or("domain", ""),
+            .inputs = json.at("inputs").texts(),
+            .outputs = json.at("outputs").texts(),
+            .attributes = {},
+            .doc = {}};
   if (node.outputs.empty()) json.at("outputs").fail("at least one value");
   if (json.has("attributes"))
     for (const auto& [name, attribute] : json.at("attributes").members()) node.attributes.emplace(name, attribute_from_json(attribute));
@@ -60,14 +66,21 @@ void add_constant(StoredProgram& program, const JsonReader& json) {
   const auto name = json.at("name").text();
   const ValueInfo type = value_from_json({Json{{"name", name}, {"dtype", json.at("dtype").raw()}, {"shape", json.at("shape").raw()}}, json.where()});
   if (!is_static(type.shape)) json.at("shape").fail("known sizes");
-  if (!program.graph.initializers.emplace(name, without_values(type.dtype, type.shape)).second) json.at("name").fail("a name that no other constant has");
+  if (!program.graph.initializers.emplace(name, without_values(type.dtype, type.shape)).second)
+    json.at("name").fail("a name that no other constant has");
   if (json.has("packed")) program.lowered.identities[name] = json.at("packed").text();
   if (json.has("values")) program.values[name] = json.at("values").text();
 }
 
 Json program_to_json(const StoredProgram& program) {
   const auto& graph = program.graph;
-  Json json{{"opsets", Json::array()}, {"inputs", values_to_json(graph.inputs)}, {"outputs", values_to_json(graph.outputs)}, {"values", Json::array()}, {"constants", Json::array()}, {"nodes", Json::array()}, {"decisions", Json::array()}};
+  Json json{{"opsets", Json::array()},
+            {"inputs", values_to_json(graph.inputs)},
+            {"outputs", values_to_json(graph.outputs)},
+            {"values", Json::array()},
+            {"constants", Json::array()},
+            {"nodes", Json::array()},
+            {"decisions", Json::array()}};
   for (const auto& opset : graph.opsets) json["opsets"].push_back({{"domain", opset.domain}, {"version", opset.version}});
   for (const auto& [name, value] : graph.values) json["values"].push_back(value_to_json(value));
   for (const auto& [name, type] : graph.initializers) json["constants"].push_back(constant_to_json(program, name, type));
@@ -92,9 +105,7 @@ StoredProgram program_from(const JsonReader& json) {
   for (const auto& decision : json.at("decisions").elements()) program.lowered.decisions.insert(decision_from(decision));
   try {
     graph.check();
-  } catch (const ModelError& e) {
-    throw InvalidArgument("[json] " + json.where() + ": " + e.what());
-  }
+  } catch (const ModelError& e) { throw InvalidArgument("[json] " + json.where() + ": " + e.what()); }
   return program;
 }
 
@@ -102,7 +113,8 @@ StoredProgram program_from(const JsonReader& json) {
 
 Json to_json(const Stored& stored) {
   Json json{{"schema", "scissionlite.compiled_graphs/1"}, {"weights", Json::array()}, {"programs", Json::array()}};
-  for (const auto& w : stored.weights) json["weights"].push_back({{"key", w.key}, {"offset", w.offset}, {"bytes", w.bytes}, {"checksum", w.checksum}});
+  for (const auto& w : stored.weights)
+    json["weights"].push_back({{"key", w.key}, {"offset", w.offset}, {"bytes", w.bytes}, {"checksum", w.checksum}});
   for (const auto& program : stored.programs) json["programs"].push_back(program_to_json(program));
   return json;
 }

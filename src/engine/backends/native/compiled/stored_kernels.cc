@@ -18,7 +18,9 @@ std::vector<std::string> store_kernels(const std::vector<Decision>& decisions, c
   if (!tuning.empty())
     for (const auto& [key, entry] : tune::load_database(tuning).entries) {
       // decisions name nodes: of convolutions with equal knobs all are taken
-      const auto asks = [&entry = entry](const Decision& decision) { return decision.implementation == entry.implementation && decision.knobs == entry.knobs; };
+      const auto asks = [&entry = entry](const Decision& decision) {
+        return decision.implementation == entry.implementation && decision.knobs == entry.knobs;
+      };
       if (entry.kernel && std::any_of(decisions.begin(), decisions.end(), asks)) wanted.add(key, entry);
     }
   std::vector<std::string> files;

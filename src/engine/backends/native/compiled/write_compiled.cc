@@ -42,7 +42,10 @@ class WeightsFile {
   [[nodiscard]] const std::vector<StoredWeights>& written() const { return written_; }
 
  private:
-  [[noreturn]] void fail() const { throw ResourceError("[native] cannot write '" + path_.string() + "': " + std::strerror(errno) + "; free some space or choose another place; nothing was changed"); }
+  [[noreturn]] void fail() const {
+    throw ResourceError("[native] cannot write '" + path_.string() + "': " + std::strerror(errno) +
+                        "; free some space or choose another place; nothing was changed");
+  }
   void write(const std::byte* data, int64_t bytes) const {
     if (!write_all(file_.get(), {reinterpret_cast<const char*>(data), static_cast<size_t>(bytes)})) fail();
   }
@@ -66,7 +69,8 @@ CompiledFile listed(const fs::path& folder, const std::string& name) {
 /// Shapes of the inputs for each batch. @throws InvalidArgument for a batch that the model does not take.
 std::vector<std::vector<Shape>> shapes_for(const Graph& graph, const std::vector<int64_t>& batches) {
   const auto usual = usual_shapes(graph.inputs);
-  if (usual.empty() && !graph.inputs.empty()) throw Unsupported("[compile] '" + graph.name + "' has inputs of open size besides the batch; give the model fixed sizes");
+  if (usual.empty() && !graph.inputs.empty())
+    throw Unsupported("[compile] '" + graph.name + "' has inputs of open size besides the batch; give the model fixed sizes");
   std::vector<std::vector<Shape>> out;
   for (const auto batch : batches) {
     auto shapes = usual;
@@ -74,7 +78,8 @@ std::vector<std::vector<Shape>> shapes_for(const Graph& graph, const std::vector
       const auto& given = graph.inputs[i].shape;
       if (!given.empty() && given[0] < 0) shapes[i][0] = batch;
       else if (batch != 1 && !given.empty() && given[0] != batch)
-        throw InvalidArgument("[compile] '" + graph.name + "' takes input '" + graph.inputs[i].name + "' as " + to_string(given) + ", not in batches of " + std::to_string(batch) + "; leave --batch out");
+        throw InvalidArgument("[compile] '" + graph.name + "' takes input '" + graph.inputs[i].name + "' as " + to_string(given) +
+                              ", not in batches of " + std::to_string(batch) + "; leave --batch out");
     }
     if (std::find(out.begin(), out.end(), shapes) == out.end()) out.push_back(std::move(shapes));
   }
@@ -92,13 +97,34 @@ std::vector<ValueInfo> outputs_of(const Graph& graph, const Graph& stored) {
 class Compiler {
  public:
   Compiler(const Graph& graph, const CompileModelOptions& options, const CompileProgress& progress)
-      : graph_(graph), options_(options), progress_(progress), precision_(kernels::precision_named(options.precision)), loops_(options.isa.empty() ? kernels::best_loops() : kernels::described_loops(options.isa)), folder_(options.folder), weights_(folder_.path() / kWeightsBin) {}
+      : graph_(graph),
+        options_(options),
+        progress_(progress),
+        precision_(kernels::precision_named(options.precision)),
+        loops_(options.isa.empty() ? kernels::best_loops() : kernels::described_loops(options.isa)),
+        folder_(options.folder),
+        weights_(folder_.path() / kWeightsBin) {}
 
   CompiledModel run() {
-    const auto tuned = precision_ == kernels::Precision::kF32 ? tune::load_choices(options_.tuning, loops_, options_.threads) : nullptr;  // which are of float32
-    out_ = {.model_name = options_.model.stem().string(), .model_sha256 = model_sha256(options_.model), .created_by = kVersion, .engine = "native", .build = build_fingerprint(), .isa = loops_.isa,
-            .lanes = loops_.lanes, .threads = options_.threads, .precision = options_.precision, .cpu = this_machine().cpu, .tuning = tuned ? tune::choices_file(options_.tuning) : "", .inputs = graph_.inputs,
-            .outputs = {}, .metadata = graph_.metadata, .packed_bytes = 0, .programs = {}, .files = {}};
+    const auto tuned =
+        precision_ == kernels::Precision::kF32 ? tune::load_choices(options_.tuning, loops_, options_.threads) : nullptr;  // which are of float32
+    out_ = {.model_name = options_.model.stem().string(),
+            .model_sha256 = model_sha256(options_.model),
+            .created_by = kVersion,
+            .engine = "native",
+            .build = build_fingerprint(),
+            .isa = loops_.isa,
+            .lanes = loops_.lanes,
+            .threads = options_.threads,
+            .precision = options_.precision,
+            .cpu = this_machine().cpu,
+            .tuning = tuned ? tune::choices_file(options_.tuning) : "",
+            .inputs = graph_.inputs,
+            .outputs = {},
+            .metadata = graph_.metadata,
+            .packed_bytes = 0,
+            .programs = {},
+            .files = {}};
     for (const auto& shapes : shapes_for(graph_, options_.batches)) add_program(shapes, tuned.get());
     out_.outputs = outputs_of(graph_, stored_.programs.at(0).graph);
     write();
@@ -115,11 +141,15 @@ class Compiler {
     say("packing weights for " + (shapes.empty() ? "no inputs" : to_string(shapes[0])));
     const auto optimised = specialise(graph_, shapes);
     Lowered lowered;
-    out_.programs.push_back(described(lower(optimised, {.loops = &loops_, .threads = options_.threads, .precision = precision_, .tuned = tuned, .store = &packed_, .note = &lowered}), shapes));
+    out_.programs.push_back(described(
+        lower(optimised,
+              {.loops = &loops_, .threads = options_.threads, .precision = precision_, .tuned = tuned, .store = &packed_, .note = &lowered}),
+        shapes));
     for (const auto& [subject, decision] : lowered.decisions) decisions_.push_back(decision);
     stored_.programs.push_back(stored_program(optimised, lowered));
     for (const auto& [name, identity] : stored_.programs.back().values)
-      if (values_.insert(identity).second) weights_.add(key_of_values(identity), lowered.read.at(name).data(), static_cast<int64_t>(lowered.read.at(name).size_bytes()));
+      if (values_.insert(identity).second)
+        weights_.add(key_of_values(identity), lowered.read.at(name).data(), static_cast<int64_t>(lowered.read.at(name).size_bytes()));
   }
 
   void write() {
@@ -155,7 +185,7 @@ class Compiler {
   WeightsFile weights_;
   kernels::PackedInMemory packed_;
   Stored stored_;
-  std::set<std::string> values_;  // identities written
+  std::set<std::string> values_;     // identities written
   std::vector<Decision> decisions_;  // of all programs
   CompiledModel out_;
 };

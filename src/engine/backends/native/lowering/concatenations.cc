@@ -11,7 +11,8 @@ bool Lowering::is_part_of(const std::string& value, const std::string& whole) co
 bool Lowering::is_in_place(SlotId part, SlotId whole, int64_t channel) const {
   const auto locate = [&](SlotId slot) {
     int64_t offset = 0;
-    for (; program_.slots[static_cast<size_t>(slot)].root != kNoSlot; slot = program_.slots[static_cast<size_t>(slot)].root) offset += program_.slots[static_cast<size_t>(slot)].offset;
+    for (; program_.slots[static_cast<size_t>(slot)].root != kNoSlot; slot = program_.slots[static_cast<size_t>(slot)].root)
+      offset += program_.slots[static_cast<size_t>(slot)].offset;
     return std::pair(slot, offset);
   };
   const auto [part_root, part_offset] = locate(part);
@@ -47,7 +48,8 @@ void Lowering::plan_concatenations() {
   for (const auto& input : graph().inputs) fixed.insert(input.name);
   for (size_t i = graph().nodes.size(); i-- > 0;) {
     const auto& node = graph().nodes[i];
-    if (node.op_type == "Concat" && node.domain.empty() && is_f32_image(node.outputs[0]) && takes_channels(*this, node)) plan_concatenation(node, fixed);
+    if (node.op_type == "Concat" && node.domain.empty() && is_f32_image(node.outputs[0]) && takes_channels(*this, node))
+      plan_concatenation(node, fixed);
   }
 }
 

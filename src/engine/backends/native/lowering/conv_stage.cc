@@ -40,7 +40,8 @@ std::optional<Stage> coming_stage_of(const Lowering& l, const Node& node) {
   Stage stage;
   stage.w = l.weights(node.inputs[1]);
   const auto w = l.info(node.inputs[1]);
-  if (!l.is_f32_image(node.inputs[0]) || w.dtype != Dtype::kF32 || !w.has_shape || w.shape.size() != 4 || !l.will_be_constant(node.inputs[1])) return std::nullopt;
+  if (!l.is_f32_image(node.inputs[0]) || w.dtype != Dtype::kF32 || !w.has_shape || w.shape.size() != 4 || !l.will_be_constant(node.inputs[1]))
+    return std::nullopt;
   if (has_input(node, 2)) {
     if (!l.will_be_constant(node.inputs[2])) return std::nullopt;
     stage.bias = l.constant(node.inputs[2]);
@@ -103,7 +104,9 @@ std::string network_text(const Lowering& l) {
 
 std::string chain_text(size_t stages, int64_t band_rows) { return "chain of " + std::to_string(stages) + " rows=" + std::to_string(band_rows); }
 
-std::string kernel_text(const kernels::KernelPlan& plan) { return std::string("generated ") + kernels::describe(kernels::kernel_kind_of(plan.problem).name, plan.knobs); }
+std::string kernel_text(const kernels::KernelPlan& plan) {
+  return std::string("generated ") + kernels::describe(kernels::kernel_kind_of(plan.problem).name, plan.knobs);
+}
 
 kernels::ChainProblem chain_problem(const std::vector<Stage>& stages) {
   kernels::ChainProblem problem;

@@ -11,7 +11,7 @@ namespace scissionlite::native {
 /// What a node convolves with.
 struct Stage {
   kernels::ConvProblem problem;
-  Tensor w, bias;  // empty where they are constants that are not computed yet; of a compiled model w has no values
+  Tensor w, bias;                     // empty where they are constants that are not computed yet; of a compiled model w has no values
   kernels::WeightSource source = {};  // of w, where it is about to be packed
   kernels::ActivationArguments activation;
   bool has_residual = false;

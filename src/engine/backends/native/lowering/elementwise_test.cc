@@ -10,7 +10,9 @@ using namespace testing_graphs;
 using testing_native::expect_fast_and_like_reference;
 
 /// As it comes, and lying blocked.
-std::string maybe_blocked(Maker& m, const std::string& x, bool is_blocked) { return is_blocked ? m.op("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}) : x; }
+std::string maybe_blocked(Maker& m, const std::string& x, bool is_blocked) {
+  return is_blocked ? m.op("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}) : x;
+}
 
 class EveryShape : public testing::TestWithParam<Shape> {};
 
@@ -57,7 +59,8 @@ TEST_P(EveryShape, ExtremesOfAllButTheBatch) {
 
 TEST_P(EveryShape, ArithmeticWithRepeatedOperands) {
   const Shape s = GetParam();
-  for (const Shape& small : {Shape{1, s[1], 1, 1}, Shape{s[1], 1, 1}, Shape{s[0], s[1], 1, 1}, Shape{1, 1, s[2], s[3]}, Shape{s[2], s[3]}, Shape{s[0], 1, s[2], s[3]}, Shape{s[3]}, Shape{s[2], 1}, Shape{s[0], 1, 1, 1}, Shape{}, s})
+  for (const Shape& small : {Shape{1, s[1], 1, 1}, Shape{s[1], 1, 1}, Shape{s[0], s[1], 1, 1}, Shape{1, 1, s[2], s[3]}, Shape{s[2], s[3]},
+                             Shape{s[0], 1, s[2], s[3]}, Shape{s[3]}, Shape{s[2], 1}, Shape{s[0], 1, 1, 1}, Shape{}, s})
     for (const char* type : {"Add", "Sub", "Mul", "Div"})
       for (const bool is_blocked : {false, true})
         for (const bool is_constant : {false, true}) {
@@ -75,7 +78,8 @@ TEST_P(EveryShape, LanesWithoutChannelsStayFinite) {
   const Shape s = GetParam();
   Maker m;
   const auto x = m.conv(m.input(s), s[1], 5, 1), positive = m.op("Add", {m.op("Abs", {x}), m.scalar(1)});
-  for (const auto& y : {m.op("Div", {x, positive}), m.op("Div", {m.scalar(3), positive}), m.op("Reciprocal", {positive}), m.op("Div", {x, m.op("Add", {m.op("Abs", {m.op("GlobalMaxPool", {x})}), m.scalar(1)})})})
+  for (const auto& y : {m.op("Div", {x, positive}), m.op("Div", {m.scalar(3), positive}), m.op("Reciprocal", {positive}),
+                        m.op("Div", {x, m.op("Add", {m.op("Abs", {m.op("GlobalMaxPool", {x})}), m.scalar(1)})})})
     m.output(m.conv(y, 5, 3, 1));
   expect_fast_and_like_reference(m.finish(), 1e-5);
 }
@@ -103,7 +107,9 @@ TEST_P(EveryShape, AScaleAndAnOffsetOfPlainValues) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, EveryShape, testing::Values(Shape{1, 16, 4, 4}, Shape{2, 5, 3, 7}, Shape{1, 1, 9, 9}, Shape{2, 37, 1, 1}, Shape{3, 24, 11, 13}, Shape{1, 2, 1, 1}),
+INSTANTIATE_TEST_SUITE_P(Shapes, EveryShape,
+                         testing::Values(Shape{1, 16, 4, 4}, Shape{2, 5, 3, 7}, Shape{1, 1, 9, 9}, Shape{2, 37, 1, 1}, Shape{3, 24, 11, 13},
+                                         Shape{1, 2, 1, 1}),
                          [](const auto& info) { return "shape" + std::to_string(info.index); });
 
 /// Runs one node on given floats, in blocks and not.
@@ -130,8 +136,10 @@ void expect_same(const std::string& type, const std::vector<float>& values, cons
 }
 
 std::vector<float> hard_values() {
-  std::vector<float> values{0.F, -0.F, 0.5F, -0.5F, 1.5F, 2.5F, -1.5F, -2.5F, 254.9F, 255.F, 255.5F, 256.F, -127.5F, -128.5F, 127.5F, 8388607.5F, -8388607.5F, 8388608.F, 16777217.F, 1e30F, -1e30F,
-                            INFINITY, -INFINITY, NAN, 65504.F, 65519.F, 65520.F, 65536.F, 6.1e-5F, 6.0e-8F, 2.9e-8F, 3e-8F, 5.96e-8F, 1e-40F, 1.0009766F, 1.0004883F, 1.0014648F, 2047.5F, 2048.5F};
+  std::vector<float> values{0.F,     -0.F,     0.5F,      -0.5F,   1.5F,       2.5F,       -1.5F,       -2.5F,     254.9F,     255.F,
+                            255.5F,  256.F,    -127.5F,   -128.5F, 127.5F,     8388607.5F, -8388607.5F, 8388608.F, 16777217.F, 1e30F,
+                            -1e30F,  INFINITY, -INFINITY, NAN,     65504.F,    65519.F,    65520.F,     65536.F,   6.1e-5F,    6.0e-8F,
+                            2.9e-8F, 3e-8F,    5.96e-8F,  1e-40F,  1.0009766F, 1.0004883F, 1.0014648F,  2047.5F,   2048.5F};
   Rng rng(7);
   for (int i = 0; i < 200; ++i) values.push_back(static_cast<float>(rng.normal() * std::pow(10, rng.uniform(-8, 8))));
   return values;

@@ -11,7 +11,9 @@ constexpr int64_t kFewRows = 4;
 bool is_matmul(const Node& node) { return node.op_type == "QLinearMatMul" || node.op_type == "FusedQLinearMatMul"; }
 
 /// Of a matrix that `x` is multiplied with; 0 where either has another shape, or no values.
-int64_t rows_of(const Shape& x, const Shape& matrix) { return matrix.size() != 2 || x.empty() || element_count(x) == 0 || element_count(matrix) == 0 ? 0 : element_count(x) / matrix[0]; }
+int64_t rows_of(const Shape& x, const Shape& matrix) {
+  return matrix.size() != 2 || x.empty() || element_count(x) == 0 || element_count(matrix) == 0 ? 0 : element_count(x) / matrix[0];
+}
 
 }  // namespace
 
@@ -32,33 +34,43 @@ namespace {
 /// @param bias_at  the input that is an integer bias; where there is none it is past all of them.
 std::optional<Product> product_with(const Lowering& l, const Node& node, size_t axis, const std::optional<Quantisation>& y, size_t bias_at) {
   const auto x = quantisation_of(l, node, 1, 2, l.info(node.inputs[0]).dtype);
-  const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]), zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
-  if (!x || !y || (codes.dtype() != Dtype::kU8 && codes.dtype() != Dtype::kI8) || codes.shape().size() <= axis || scales.dtype() != Dtype::kF32) return std::nullopt;
+  const auto codes = l.constant(node.inputs[3]), scales = l.constant(node.inputs[4]),
+             zeros = node.inputs[5].empty() ? Tensor() : l.constant(node.inputs[5]);
+  if (!x || !y || (codes.dtype() != Dtype::kU8 && codes.dtype() != Dtype::kI8) || codes.shape().size() <= axis || scales.dtype() != Dtype::kF32)
+    return std::nullopt;
   Product out{*x, *y, codes.shape(), {}, {}, {}};
   const int64_t outputs = codes.shape()[axis];
   const bool has_bias = node.inputs.size() > bias_at && !node.inputs[bias_at].empty();
   if (has_bias) out.bias = l.constant(node.inputs[bias_at]);
-  if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs)) return std::nullopt;
+  if ((has_bias && (out.bias.dtype() != Dtype::kI32 || out.bias.size() != outputs)) || (scales.size() != 1 && scales.size() != outputs))
+    return std::nullopt;
   if (!node.inputs[5].empty() && zeros.size() != 1 && zeros.size() != outputs) return std::nullopt;
   const auto zero = zeros.empty() ? std::vector<int64_t>{0} : zeros.to_i64();
   const bool is_signed = codes.dtype() == Dtype::kI8;
   const auto* bytes = reinterpret_cast<const uint8_t*>(codes.data());
-  const auto value = [&](int64_t at, int64_t k) { return static_cast<int16_t>((is_signed ? static_cast<int8_t>(bytes[at]) : bytes[at]) - zero[zero.size() > 1 ? static_cast<size_t>(k) : 0]); };
+  const auto value = [&](int64_t at, int64_t k) {
+    return static_cast<int16_t>((is_signed ? static_cast<int8_t>(bytes[at]) : bytes[at]) - zero[zero.size() > 1 ? static_cast<size_t>(k) : 0]);
+  };
   const int64_t rows = codes.size() / std::max<int64_t>(outputs, 1);
   out.w.resize(static_cast<size_t>(codes.size()));
   const int64_t at_once = axis == 0 ? 1 : 64;  // outputs: a matrix that lies the other way is read in lines
   for (int64_t first = 0; first < outputs; first += at_once)
     for (int64_t i = 0; i < rows; ++i)
-      for (int64_t k = first; k < std::min(outputs, first + at_once); ++k) out.w[static_cast<size_t>(k * rows + i)] = value(axis == 0 ? k * rows + i : i * outputs + k, k);
+      for (int64_t k = first; k < std::min(outputs, first + at_once); ++k)
+        out.w[static_cast<size_t>(k * rows + i)] = value(axis == 0 ? k * rows + i : i * outputs + k, k);
   for (int64_t k = 0; k < outputs; ++k) out.scale.push_back(x->scale * scales.as<float>()[scales.size() > 1 ? static_cast<size_t>(k) : 0] / y->scale);
   return out;
 }
 
 }  // namespace
 
-std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) { return product_with(l, node, axis, quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype), 8); }
+std::optional<Product> product_of(const Lowering& l, const Node& node, size_t axis) {
+  return product_with(l, node, axis, quantisation_of(l, node, 6, 7, l.info(node.outputs[0]).dtype), 8);
+}
 
-std::optional<Product> product_to_floats_of(const Lowering& l, const Node& node) { return product_with(l, node, 1, Quantisation{}, node.inputs.size()); }
+std::optional<Product> product_to_floats_of(const Lowering& l, const Node& node) {
+  return product_with(l, node, 1, Quantisation{}, node.inputs.size());
+}
 
 kernels::Int8Weights weights_of(const Product& p) { return {p.w.data(), p.bias.empty() ? nullptr : p.bias.as<int32_t>().data(), p.scale.data()}; }
 

@@ -9,8 +9,8 @@ namespace scissionlite::native {
 /// What a product with constant weights needs: inputs x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias.
 struct Product {
   Quantisation x, y;
-  Shape shape;              // of the weights
-  std::vector<int16_t> w;   // less their zero points, outputs first
+  Shape shape;               // of the weights
+  std::vector<int16_t> w;    // less their zero points, outputs first
   std::vector<float> scale;  // (outputs)
   Tensor bias;
 };

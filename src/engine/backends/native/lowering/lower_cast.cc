@@ -14,17 +14,31 @@ using kernels::CastKind;
 constexpr int64_t kStrip = 128;  // pixels at a time, so that a block of them as floats stays in L1
 
 std::optional<CastKind> kind_of(Dtype from, Dtype to) {
-  if (from == Dtype::kF32) return to == Dtype::kF16 ? std::optional(CastKind::kF32ToF16) : to == Dtype::kU8 ? std::optional(CastKind::kF32ToU8) : to == Dtype::kI8 ? std::optional(CastKind::kF32ToI8) : std::nullopt;
+  if (from == Dtype::kF32)
+    return to == Dtype::kF16  ? std::optional(CastKind::kF32ToF16)
+           : to == Dtype::kU8 ? std::optional(CastKind::kF32ToU8)
+           : to == Dtype::kI8 ? std::optional(CastKind::kF32ToI8)
+                              : std::nullopt;
   if (to != Dtype::kF32) return std::nullopt;
-  return from == Dtype::kF16 ? std::optional(CastKind::kF16ToF32) : from == Dtype::kU8 ? std::optional(CastKind::kU8ToF32) : from == Dtype::kI8 ? std::optional(CastKind::kI8ToF32) : std::nullopt;
+  return from == Dtype::kF16  ? std::optional(CastKind::kF16ToF32)
+         : from == Dtype::kU8 ? std::optional(CastKind::kU8ToF32)
+         : from == Dtype::kI8 ? std::optional(CastKind::kI8ToF32)
+                              : std::nullopt;
 }
 
 void add_plain(Lowering& l, const Node& node, CastKind kind) {
   const auto type = l.info(node.inputs[0]);
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  const int64_t count = element_count(type.shape), x_bytes = static_cast<int64_t>(dtype_size(type.dtype)), y_bytes = static_cast<int64_t>(dtype_size(l.info(node.outputs[0]).dtype));
+  const int64_t count = element_count(type.shape), x_bytes = static_cast<int64_t>(dtype_size(type.dtype)),
+                y_bytes = static_cast<int64_t>(dtype_size(l.info(node.outputs[0]).dtype));
   const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto part = share_of_floats(count, member);
              loops.cast(kind, f.bytes(x) + part.begin * x_bytes, f.bytes(y) + part.begin * y_bytes, part.end - part.begin);
@@ -49,16 +63,24 @@ void for_each_strip(const Sides& s, const kernels::Member& member, const Run& ru
 }
 
 void add_blocked(Lowering& l, const Node& node, CastKind kind, const Sides& s, bool reads_blocks) {
-  const auto x = reads_blocks ? l.blocked(node.inputs[0]) : l.plain(node.inputs[0]), y = l.make(node.outputs[0], reads_blocks ? Layout::kPlain : Layout::kBlocked);
+  const auto x = reads_blocks ? l.blocked(node.inputs[0]) : l.plain(node.inputs[0]),
+             y = l.make(node.outputs[0], reads_blocks ? Layout::kPlain : Layout::kBlocked);
   const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = reads_blocks ? "vectors to plain" : "vectors to blocked", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = reads_blocks ? "vectors to plain" : "vectors to blocked",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              alignas(64) float strip[16 * kStrip];
              for_each_strip(s, member, [&](int64_t block, int64_t plain, int64_t channels, int64_t pixels) {
                if (reads_blocks) kernels::run_to_plain(f.floats(x) + block, strip, kStrip, channels, pixels, s.lanes);
                for (int64_t c = 0; c < channels; ++c) {
                  const int64_t at = plain + c * s.pixels * s.bytes;
-                 reads_blocks ? loops.cast(kind, strip + c * kStrip, f.bytes(y) + at, pixels) : loops.cast(kind, f.bytes(x) + at, strip + c * kStrip, pixels);
+                 reads_blocks ? loops.cast(kind, strip + c * kStrip, f.bytes(y) + at, pixels)
+                              : loops.cast(kind, f.bytes(x) + at, strip + c * kStrip, pixels);
                }
                if (!reads_blocks) kernels::run_to_blocked(strip, kStrip, f.floats(y) + block, channels, pixels, s.lanes);
              });

@@ -25,9 +25,11 @@ std::string way_of(Lowering& l, const Node& node, const Product& p, const std::s
   return way;
 }
 
-void add_product(Lowering& l, const Node& node, const Product& p, const std::string& weights_value, const Tensor& bias, const kernels::ActivationArguments& activation) {
+void add_product(Lowering& l, const Node& node, const Product& p, const std::string& weights_value, const Tensor& bias,
+                 const kernels::ActivationArguments& activation) {
   const auto weights = l.weights(weights_value);
-  const kernels::Dense::Weights w{weights.as<float>().data(), p.is_transposed ? 1 : p.n, p.is_transposed ? p.k : 1, bias.empty() ? nullptr : bias.as<float>().data(), l.weight_source(weights_value)};
+  const kernels::Dense::Weights w{weights.as<float>().data(), p.is_transposed ? 1 : p.n, p.is_transposed ? p.k : 1,
+                                  bias.empty() ? nullptr : bias.as<float>().data(), l.weight_source(weights_value)};
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   const auto way = way_of(l, node, p, weights_value);
   Step step{.node = node.label(), .implementation = way, .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = p.m * p.k * p.n};

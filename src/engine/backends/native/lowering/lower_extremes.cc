@@ -84,7 +84,8 @@ bool lower_extreme(Lowering& l, const Node& node) {
   const auto length = axes ? reduced_length(context, type.shape, *axes) : std::nullopt;
   if (!length) return false;
   Rows rows{.is_max = node.op_type == "ReduceMax", .count = element_count(type.shape) / *length, .length = *length};
-  const bool is_whole_image = l.is_f32_image(node.inputs[0]) && rows.count == type.shape[0], is_blocked = is_whole_image && l.is_blocked(node.inputs[0]) && !l.is_plain(node.inputs[0]);
+  const bool is_whole_image = l.is_f32_image(node.inputs[0]) && rows.count == type.shape[0],
+             is_blocked = is_whole_image && l.is_blocked(node.inputs[0]) && !l.is_plain(node.inputs[0]);
   if (is_blocked) {
     rows.pixels = type.shape[2] * type.shape[3], rows.last_channels = type.shape[1] % l.lanes();
     rows.length = kernels::blocks_of(type.shape[1], l.lanes()) * rows.pixels * l.lanes();
@@ -92,8 +93,16 @@ bool lower_extreme(Lowering& l, const Node& node) {
   const auto x = is_blocked ? l.blocked(node.inputs[0]) : l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   const int64_t scratch = 4 * int64_t{l.threads()} * l.threads() * static_cast<int64_t>(sizeof(float));
   const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = scratch, .macs = 0, .run = [=, &loops](const Frame& f) {
-           kernels::in_team(f.threads, [&](const kernels::Member& member) { run_rows(loops, rows, f.floats(x), f.floats(y), reinterpret_cast<float*>(f.scratch), member); });
+  l.add({.node = node.label(),
+         .implementation = "vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = scratch,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
+           kernels::in_team(f.threads, [&](const kernels::Member& member) {
+             run_rows(loops, rows, f.floats(x), f.floats(y), reinterpret_cast<float*>(f.scratch), member);
+           });
          }});
   return true;
 }
@@ -104,10 +113,17 @@ bool lower_global_max(Lowering& l, const Node& node) {
   const int64_t lanes = l.lanes(), pixels = shape[2] * shape[3], blocks = shape[0] * kernels::blocks_of(shape[1], lanes);
   const auto x = l.blocked(node.inputs[0]), y = l.make(node.outputs[0], Layout::kBlocked);
   const auto& loops = l.loops();
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto mine = kernels::share_of(blocks, member);
-             for (int64_t i = mine.begin; i < mine.end; ++i) loops.extremes(/*is_max=*/true, f.floats(x) + i * pixels * lanes, pixels, f.floats(y) + i * lanes);
+             for (int64_t i = mine.begin; i < mine.end; ++i)
+               loops.extremes(/*is_max=*/true, f.floats(x) + i * pixels * lanes, pixels, f.floats(y) + i * lanes);
            });
          }});
   return true;

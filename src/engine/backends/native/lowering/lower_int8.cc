@@ -33,7 +33,8 @@ SlotId transposed(Lowering& l, const std::string& value, SlotId from, Layout lay
   l.add({.node = value, .implementation = name, .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
            for (int64_t i = 0; i < n; ++i)
              for (int64_t column = 0; column < columns; ++column)
-               for (int64_t row = 0; row < rows; ++row) f.bytes(to)[(i * columns + column) * rows + row] = f.bytes(from)[(i * rows + row) * columns + column];
+               for (int64_t row = 0; row < rows; ++row)
+                 f.bytes(to)[(i * columns + column) * rows + row] = f.bytes(from)[(i * rows + row) * columns + column];
          }});
   return to;
 }
@@ -66,21 +67,38 @@ void add_convolution(Lowering& l, const Node& node, const ByteConv& conv, Layout
     if (kernels::reason_against(way, with_planes, loops).empty()) problem = with_planes;
   }
   const auto in_layout = [&](const std::string& value) { return layout == Layout::kPlain ? l.plain(value) : l.channels_last(value); };
-  const auto x = problem.has_x_planes ? l.planes(x_value) : in_layout(x_value), y = l.make(y_value, problem.y_plane_bits > 0 ? Layout::kPlanes : layout);
+  const auto x = problem.has_x_planes ? l.planes(x_value) : in_layout(x_value),
+             y = l.make(y_value, problem.y_plane_bits > 0 ? Layout::kPlanes : layout);
   const std::shared_ptr<const kernels::Int8Convolution> made = way.make(problem, weights_of(conv.product), loops);
-  l.add({.node = node.label(), .implementation = std::string("int8 ") + way.name, .inputs = {x}, .outputs = {y}, .scratch_bytes = made->scratch_bytes(l.threads()), .macs = problem.conv.macs(),
-         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); }, .reason = choice.reason, .predicted_us = choice.us, .is_measured = choice.is_measured,
-         .instead = choice.instead, .instead_us = choice.instead_us});
+  l.add({.node = node.label(),
+         .implementation = std::string("int8 ") + way.name,
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = made->scratch_bytes(l.threads()),
+         .macs = problem.conv.macs(),
+         .run = [=](const Frame& f) { made->run(f.bytes(x), f.bytes(y), f.scratch, f.threads); },
+         .reason = choice.reason,
+         .predicted_us = choice.us,
+         .is_measured = choice.is_measured,
+         .instead = choice.instead,
+         .instead_us = choice.instead_us});
 }
 
 template <typename Dense>
-void add_dense_step(Lowering& l, const Node& node, const std::string& name, std::shared_ptr<const Dense> dense, int64_t m, int64_t macs, SlotId x, SlotId y) {
-  l.add({.node = node.label(), .implementation = name, .inputs = {x}, .outputs = {y}, .scratch_bytes = dense->scratch_bytes(l.threads()), .macs = macs,
+void add_dense_step(Lowering& l, const Node& node, const std::string& name, std::shared_ptr<const Dense> dense, int64_t m, int64_t macs, SlotId x,
+                    SlotId y) {
+  l.add({.node = node.label(),
+         .implementation = name,
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = dense->scratch_bytes(l.threads()),
+         .macs = macs,
          .run = [=](const Frame& f) { dense->run(f.bytes(x), m, f.bytes(y), f.scratch, f.threads); }});
 }
 
 /// A product of a few rows waits for its weights: those of few bits stay packed.
-void add_dense(Lowering& l, const Node& node, const Product& product, const kernels::Int8DenseProblem& problem, int64_t m, SlotId x, SlotId y, const float* offset = nullptr) {
+void add_dense(Lowering& l, const Node& node, const Product& product, const kernels::Int8DenseProblem& problem, int64_t m, SlotId x, SlotId y,
+               const float* offset = nullptr) {
   const auto& loops = kernels::best_int8_loops();
   const auto& few_bits = kernels::low_bit_loops_beside(loops);
   kernels::Int8Problem as_conv{.conv = {.c = problem.k, .h = 1, .w = m, .k = problem.n}};
@@ -90,7 +108,8 @@ void add_dense(Lowering& l, const Node& node, const Product& product, const kern
   auto weights = weights_of(product);
   weights.offset = offset;
   const char* const of_few_bits = few_bits.has_tiles && m > 1 ? "int8 dense tiles" : "int8 dense packed";
-  if (kernels::LowBitDense::takes(problem, code)) add_dense_step(l, node, of_few_bits, std::make_shared<const kernels::LowBitDense>(problem, weights, code, few_bits), m, macs, x, y);
+  if (kernels::LowBitDense::takes(problem, code))
+    add_dense_step(l, node, of_few_bits, std::make_shared<const kernels::LowBitDense>(problem, weights, code, few_bits), m, macs, x, y);
   else add_dense_step(l, node, "int8 dense", std::make_shared<const kernels::Int8Dense>(problem, weights, loops), m, macs, x, y);
 }
 
@@ -113,7 +132,10 @@ bool lower_int8_matmul(Lowering& l, const Node& node) {
   }
   const auto& [product, rows] = *found;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  add_dense(l, node, product, {product.shape[0], product.shape[1], product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low, bounds_of(node, product.y).high}, rows, x, y);
+  add_dense(l, node, product,
+            {product.shape[0], product.shape[1], product.x.is_signed, product.x.zero, product.y.zero, bounds_of(node, product.y).low,
+             bounds_of(node, product.y).high},
+            rows, x, y);
   return true;
 }
 
@@ -126,7 +148,8 @@ bool lower_matmul_to_float(Lowering& l, const Node& node) {
   if (has_bias && (bias.dtype() != Dtype::kF32 || bias.size() != product->shape[1])) return false;
   const int64_t k = product->shape[0], rows = element_count(shape) / k;
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
-  add_dense(l, node, *product, {.k = k, .n = product->shape[1], .is_x_signed = product->x.is_signed, .x_zero = product->x.zero, .is_y_float = true}, rows, x, y, has_bias ? bias.as<float>().data() : nullptr);
+  add_dense(l, node, *product, {.k = k, .n = product->shape[1], .is_x_signed = product->x.is_signed, .x_zero = product->x.zero, .is_y_float = true},
+            rows, x, y, has_bias ? bias.as<float>().data() : nullptr);
   return true;
 }
 

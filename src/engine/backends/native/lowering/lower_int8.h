@@ -16,8 +16,8 @@ struct Quantisation {
 /// Of one scale for a whole tensor of bytes of `dtype`, both constant; an absent zero point is 0.
 [[nodiscard]] std::optional<Quantisation> quantisation_of(const Lowering& l, const Node& node, size_t scale, size_t zero, Dtype dtype);
 
-/// What a node asks for that is computed as a convolution of bytes: QLinearConv of an image, QLinearMatMul of some rows, and their fused forms. Nothing for any other.
-/// Reads all its weights.
+/// What a node asks for that is computed as a convolution of bytes: QLinearConv of an image, QLinearMatMul of some rows, and their fused forms.
+/// Nothing for any other. Reads all its weights.
 [[nodiscard]] std::optional<kernels::Int8Problem> int8_problem_of(const Lowering& l, const Node& node);
 
 /// Bounds of the bytes that a node stores: its attributes `low` and `high`, else the type's.

@@ -19,7 +19,9 @@ struct End {
   int32_t zero;
   float low, high;
 };
-End end_of(const Quantisation& y, const Bounds& bounds) { return {y.scale, y.zero, static_cast<float>(bounds.low - y.zero), static_cast<float>(bounds.high - y.zero)}; }
+End end_of(const Quantisation& y, const Bounds& bounds) {
+  return {y.scale, y.zero, static_cast<float>(bounds.low - y.zero), static_cast<float>(bounds.high - y.zero)};
+}
 
 /// Pixels of a picture from its three planes: whole words, each pixel's fourth byte overwritten by the next.
 void join_three(const uint8_t* planes, int64_t count, uint8_t* y) {
@@ -32,7 +34,8 @@ void join_three(const uint8_t* planes, int64_t count, uint8_t* y) {
 }
 
 /// Rows of a plain float image, a channel at a time, then together.
-void quantise_plain_rows(const Int8Loops& loops, const End& end, const float* x, int64_t c, int64_t pixels, int64_t first, int64_t count, uint8_t* row, uint8_t* y) {
+void quantise_plain_rows(const Int8Loops& loops, const End& end, const float* x, int64_t c, int64_t pixels, int64_t first, int64_t count,
+                         uint8_t* row, uint8_t* y) {
   for (int64_t ch = 0; ch < c; ++ch) loops.quantise(x + ch * pixels + first, count, end.scale, end.zero, end.low, end.high, row + ch * count);
   y += first * c;
   if (c == 3) return join_three(row, count, y);
@@ -41,7 +44,8 @@ void quantise_plain_rows(const Int8Loops& loops, const End& end, const float* x,
 }
 
 /// A block of a blocked float image.
-void quantise_block(const Int8Loops& loops, const End& end, const float* x, int64_t lanes, int64_t channels, int64_t pixels, uint8_t* row, uint8_t* y, int64_t y_pixel) {
+void quantise_block(const Int8Loops& loops, const End& end, const float* x, int64_t lanes, int64_t channels, int64_t pixels, uint8_t* row, uint8_t* y,
+                    int64_t y_pixel) {
   loops.quantise(x, pixels * lanes, end.scale, end.zero, end.low, end.high, row);
   for (int64_t i = 0; i < pixels; ++i) std::memcpy(y + i * y_pixel, row + i * lanes, static_cast<size_t>(channels));
 }
@@ -53,12 +57,20 @@ void add_quantise_image(Lowering& l, const Node& node, const End& end) {
   const auto x = is_blocked ? l.blocked(node.inputs[0]) : l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kChannelsLast);
   const int64_t row_bytes = is_blocked ? pixels * lanes : c * w;
   const auto& loops = kernels::best_int8_loops();
-  l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = row_bytes * l.threads(), .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "int8 vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = row_bytes * l.threads(),
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              auto* row = reinterpret_cast<uint8_t*>(f.scratch) + member.rank * row_bytes;
              const auto mine = kernels::share_of(is_blocked ? n * blocks : n * h, member);
              for (int64_t i = mine.begin; i < mine.end; ++i) {
-               if (is_blocked) quantise_block(loops, end, f.floats(x) + i * pixels * lanes, lanes, std::min(lanes, c - i % blocks * lanes), pixels, row, f.bytes(y) + i / blocks * pixels * c + i % blocks * lanes, c);
+               if (is_blocked)
+                 quantise_block(loops, end, f.floats(x) + i * pixels * lanes, lanes, std::min(lanes, c - i % blocks * lanes), pixels, row,
+                                f.bytes(y) + i / blocks * pixels * c + i % blocks * lanes, c);
                else quantise_plain_rows(loops, end, f.floats(x) + i / h * c * pixels, c, pixels, i % h * w, w, row, f.bytes(y) + i / h * c * pixels);
              }
            });
@@ -67,7 +79,9 @@ void add_quantise_image(Lowering& l, const Node& node, const End& end) {
 
 /// The bytes of a node that works value by value: in whatever order its input is.
 Layout layout_of(const Lowering& l, const std::string& value) { return l.is_byte_image(value) ? Layout::kChannelsLast : Layout::kPlain; }
-SlotId in_layout(Lowering& l, const std::string& value, Layout layout) { return layout == Layout::kChannelsLast ? l.channels_last(value) : l.plain(value); }
+SlotId in_layout(Lowering& l, const std::string& value, Layout layout) {
+  return layout == Layout::kChannelsLast ? l.channels_last(value) : l.plain(value);
+}
 
 /// table[byte] for a change of parameters.
 std::vector<uint8_t> requantisation_table(const Quantisation& x, const Quantisation& y) {
@@ -75,7 +89,8 @@ std::vector<uint8_t> requantisation_table(const Quantisation& x, const Quantisat
   for (int code = 0; code < 256; ++code) {
     const int32_t q = x.is_signed ? static_cast<int8_t>(code) : code;
     const float v = std::nearbyint(static_cast<float>(q - x.zero) * x.scale / y.scale) + static_cast<float>(y.zero);
-    table[static_cast<size_t>(code)] = static_cast<uint8_t>(static_cast<int32_t>(std::min(std::max(v, static_cast<float>(y.least())), static_cast<float>(y.least() + 255))));
+    table[static_cast<size_t>(code)] =
+        static_cast<uint8_t>(static_cast<int32_t>(std::min(std::max(v, static_cast<float>(y.least())), static_cast<float>(y.least() + 255))));
   }
   return table;
 }
@@ -94,7 +109,12 @@ bool lower_quantise(Lowering& l, const Node& node) {
   const auto x = l.plain(node.inputs[0]), out = l.make(node.outputs[0], Layout::kPlain);
   const int64_t count = element_count(type.shape);
   const auto& loops = kernels::best_int8_loops();
-  l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {x}, .outputs = {out}, .scratch_bytes = 0, .macs = 0,
+  l.add({.node = node.label(),
+         .implementation = "int8 vectors",
+         .inputs = {x},
+         .outputs = {out},
+         .scratch_bytes = 0,
+         .macs = 0,
          .run = [=, &loops](const Frame& f) { loops.quantise(f.floats(x), count, end.scale, end.zero, end.low, end.high, f.bytes(out)); }});
   return true;
 }
@@ -107,13 +127,25 @@ bool lower_dequantise(Lowering& l, const Node& node) {
   if (!l.is_byte_image(node.inputs[0]) || type.shape[2] * type.shape[3] == 1) {
     const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
     const int64_t count = element_count(type.shape);
-    l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0,
+    l.add({.node = node.label(),
+           .implementation = "int8 vectors",
+           .inputs = {x},
+           .outputs = {y},
+           .scratch_bytes = 0,
+           .macs = 0,
            .run = [=, &loops, q = *q](const Frame& f) { loops.dequantise(f.bytes(x), count, q.is_signed, q.zero, q.scale, f.floats(y)); }});
     return true;
   }
-  const int64_t n = type.shape[0], c = type.shape[1], pixels = type.shape[2] * type.shape[3], lanes = l.lanes(), blocks = kernels::blocks_of(c, lanes);
+  const int64_t n = type.shape[0], c = type.shape[1], pixels = type.shape[2] * type.shape[3], lanes = l.lanes(),
+                blocks = kernels::blocks_of(c, lanes);
   const auto x = l.channels_last(node.inputs[0]), y = l.make(node.outputs[0], Layout::kBlocked);
-  l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops, q = *q](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "int8 vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops, q = *q](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto mine = kernels::share_of(n * pixels, member);
              for (int64_t i = mine.begin; i < mine.end; ++i)
@@ -158,7 +190,8 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
   const auto spread = spread_of(out.shape, l.info(small).shape);
   if (l.info(large).shape != out.shape || !spread) return false;
   const auto layout = layout_of(l, large);
-  const auto from_large = in_layout(l, large, layout), from_small = l.is_byte_image(small) ? l.channels_last(small) : l.plain(small), to = l.make(node.outputs[0], layout);
+  const auto from_large = in_layout(l, large, layout), from_small = l.is_byte_image(small) ? l.channels_last(small) : l.plain(small),
+             to = l.make(node.outputs[0], layout);
   const auto bounds = bounds_of(node, *y);
   kernels::Int8BinaryArguments common;
   common.is_product = node.op_type.ends_with("Mul");
@@ -170,9 +203,16 @@ bool lower_int8_binary(Lowering& l, const Node& node) {
   common.low = static_cast<float>(bounds.low), common.high = static_cast<float>(bounds.high);
   const int64_t count = element_count(out.shape), unit = count / spread->times;
   // a is a and b is b, whichever is spread: sums are rounded in that order.
-  const auto place = [=](kernels::Int8BinaryArguments& mine, const uint8_t* of_large, const uint8_t* of_small) { mine.a = is_b_large ? of_small : of_large, mine.b = is_b_large ? of_large : of_small; };
+  const auto place = [=](kernels::Int8BinaryArguments& mine, const uint8_t* of_large, const uint8_t* of_small) {
+    mine.a = is_b_large ? of_small : of_large, mine.b = is_b_large ? of_large : of_small;
+  };
   const auto& loops = kernels::best_int8_loops();
-  l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {from_large, from_small}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
+  l.add({.node = node.label(),
+         .implementation = "int8 vectors",
+         .inputs = {from_large, from_small},
+         .outputs = {to},
+         .scratch_bytes = 0,
+         .macs = 0,
          .run = [=, &loops, spread = *spread](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              auto mine = common;
@@ -205,7 +245,13 @@ bool lower_byte_table(Lowering& l, const Node& node) {
   const auto x = in_layout(l, node.inputs[0], layout), y = l.make(node.outputs[0], layout);
   const int64_t count = element_count(l.info(node.inputs[0]).shape);
   const auto& loops = kernels::best_int8_loops();
-  l.add({.node = node.label(), .implementation = "table", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "table",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto part = kernels::share_of(count, member);
              loops.look_up(f.bytes(x) + part.begin, part.end - part.begin, table.data(), f.bytes(y) + part.begin);

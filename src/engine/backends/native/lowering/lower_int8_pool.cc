@@ -22,7 +22,8 @@ int64_t places(int64_t begin, int64_t kernel, int64_t dilation, int64_t low, int
   return count;
 }
 
-void run_pixel(const Pool& p, const kernels::Int8Loops& loops, const uint8_t* x, int64_t row, int64_t column, std::vector<const uint8_t*>& taps, uint8_t* y) {
+void run_pixel(const Pool& p, const kernels::Int8Loops& loops, const uint8_t* x, int64_t row, int64_t column, std::vector<const uint8_t*>& taps,
+               uint8_t* y) {
   taps.clear();
   const int64_t top = row * p.strides[0] - p.before[0], left = column * p.strides[1] - p.before[1];
   for (int64_t i = 0; i < p.kernel[0]; ++i)
@@ -33,7 +34,9 @@ void run_pixel(const Pool& p, const kernels::Int8Loops& loops, const uint8_t* x,
   auto a = p.end;
   a.x = taps.data(), a.taps = static_cast<int64_t>(taps.size()), a.channels = p.c, a.is_signed = p.is_signed, a.y = y;
   if (p.is_max) return loops.max_pixel(a);
-  const int64_t counted = p.counts_padding ? places(top, p.kernel[0], p.dilations[0], -p.before[0], p.h + p.after[0]) * places(left, p.kernel[1], p.dilations[1], -p.before[1], p.w + p.after[1]) : a.taps;
+  const int64_t counted = p.counts_padding ? places(top, p.kernel[0], p.dilations[0], -p.before[0], p.h + p.after[0]) *
+                                                 places(left, p.kernel[1], p.dilations[1], -p.before[1], p.w + p.after[1])
+                                           : a.taps;
   if (p.is_in_floats) a.counted = static_cast<float>(counted);
   else a.scale /= static_cast<float>(counted);
   loops.mean_pixel(a);
@@ -42,13 +45,20 @@ void run_pixel(const Pool& p, const kernels::Int8Loops& loops, const uint8_t* x,
 void add_pool(Lowering& l, const Node& node, const Pool& pool) {
   const auto x = l.channels_last(node.inputs[0]), y = l.make(node.outputs[0], Layout::kChannelsLast);
   const auto& loops = kernels::best_int8_loops();
-  l.add({.node = node.label(), .implementation = "int8 vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "int8 vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              std::vector<const uint8_t*> taps;
              const auto rows = kernels::share_of(pool.n * pool.out_h, member);
              for (int64_t i = rows.begin; i < rows.end; ++i)
                for (int64_t column = 0; column < pool.out_w; ++column)
-                 run_pixel(pool, loops, f.bytes(x) + i / pool.out_h * pool.h * pool.w * pool.c, i % pool.out_h, column, taps, f.bytes(y) + (i * pool.out_w + column) * pool.c);
+                 run_pixel(pool, loops, f.bytes(x) + i / pool.out_h * pool.h * pool.w * pool.c, i % pool.out_h, column, taps,
+                           f.bytes(y) + (i * pool.out_w + column) * pool.c);
            });
          }});
 }
@@ -78,7 +88,8 @@ bool lower_window(Lowering& l, const Node& node, bool is_max) {
   auto window = ops::read_window(context, node.ints_attribute("kernel_shape"));
   if (window.rank() != 2) return false;
   (void)ops::window_shape(context, window, l.info(node.inputs[0]).shape, pool->c);
-  pool->kernel = window.kernel, pool->strides = window.strides, pool->dilations = window.dilations, pool->before = window.pads_begin, pool->after = window.pads_end;
+  pool->kernel = window.kernel, pool->strides = window.strides, pool->dilations = window.dilations, pool->before = window.pads_begin,
+  pool->after = window.pads_end;
   pool->counts_padding = node.int_attribute("count_include_pad", 0) != 0;
   add_pool(l, node, *pool);
   return true;

@@ -96,7 +96,9 @@ bool lower_concat(Lowering& l, const Node& node) {
   if (sources.empty()) step.implementation = "in place";
   step.run = [=](const Frame& f) {
     for (const auto& source : sources)
-      for (int64_t i = 0; i < n; ++i) std::memcpy(f.floats(y) + i * image + source.at, f.floats(source.slot) + i * source.floats, static_cast<size_t>(source.floats) * sizeof(float));
+      for (int64_t i = 0; i < n; ++i)
+        std::memcpy(f.floats(y) + i * image + source.at, f.floats(source.slot) + i * source.floats,
+                    static_cast<size_t>(source.floats) * sizeof(float));
   };
   l.add(std::move(step));
   return true;
@@ -105,7 +107,8 @@ bool lower_concat(Lowering& l, const Node& node) {
 /// Along channels.
 bool lower_split(Lowering& l, const Node& node) {
   const int64_t axis = node.int_attribute("axis", 0);
-  const bool is_viewed = l.is_byte_image(node.inputs[0]) || (l.is_f32_image(node.inputs[0]) && (l.is_blocked(node.inputs[0]) || is_selected_view(l, node)));
+  const bool is_viewed =
+      l.is_byte_image(node.inputs[0]) || (l.is_f32_image(node.inputs[0]) && (l.is_blocked(node.inputs[0]) || is_selected_view(l, node)));
   if ((axis != 1 && axis != -3) || !is_viewed || element_count(l.info(node.inputs[0]).shape) == 0) return false;
   int64_t channels = 0;
   for (const auto& output : node.outputs) {

@@ -39,10 +39,17 @@ SlotId bytes_of_planes(Lowering& l, const std::string& value, SlotId planes) {
   const int64_t pixels = shape[0] * shape[2] * shape[3], channels = shape[1], pixel_bytes = bits * ((channels + 7) / 8);
   const auto& loops = kernels::low_bit_loops_beside(kernels::best_int8_loops());
   const auto to = l.make(value, Layout::kChannelsLast);
-  l.add({.node = value, .implementation = "from planes", .inputs = {planes}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = value,
+         .implementation = "from planes",
+         .inputs = {planes},
+         .outputs = {to},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto mine = kernels::share_of(pixels, member);
-             loops.unpack_planes(f.bytes(planes) + mine.begin * pixel_bytes, mine.end - mine.begin, channels, bits, f.bytes(to) + mine.begin * channels);
+             loops.unpack_planes(f.bytes(planes) + mine.begin * pixel_bytes, mine.end - mine.begin, channels, bits,
+                                 f.bytes(to) + mine.begin * channels);
            });
          }});
   return to;
@@ -54,11 +61,23 @@ SlotId planes_of_bytes(Lowering& l, const std::string& value, SlotId channels_la
   const int64_t pixels = shape[0] * shape[2] * shape[3], channels = shape[1], plane_bytes = (channels + 7) / 8;
   const auto& loops = kernels::low_bit_loops_beside(kernels::best_int8_loops());
   const auto to = l.make(value, Layout::kPlanes);
-  l.add({.node = value, .implementation = "to planes", .inputs = {channels_last}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = value,
+         .implementation = "to planes",
+         .inputs = {channels_last},
+         .outputs = {to},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto mine = kernels::share_of(pixels, member);
-             loops.pack_planes({.x = f.bytes(channels_last) + mine.begin * channels, .x_pixel = channels, .pixels = mine.end - mine.begin, .channels = channels, .bits = bits,
-                                .planes = f.bytes(to) + mine.begin * bits * plane_bytes, .planes_pixel = bits * plane_bytes, .plane_bytes = plane_bytes});
+             loops.pack_planes({.x = f.bytes(channels_last) + mine.begin * channels,
+                                .x_pixel = channels,
+                                .pixels = mine.end - mine.begin,
+                                .channels = channels,
+                                .bits = bits,
+                                .planes = f.bytes(to) + mine.begin * bits * plane_bytes,
+                                .planes_pixel = bits * plane_bytes,
+                                .plane_bytes = plane_bytes});
            });
          }});
   return to;
@@ -71,11 +90,29 @@ bool lower_max_of_planes(Lowering& l, const Node& node) {
   auto window = ops::read_window(context, node.ints_attribute("kernel_shape"));
   if (window.rank() != 2 || element_count(in) == 0 || element_count(out) == 0) return false;
   (void)ops::window_shape(context, window, in, in[1]);
-  const kernels::MaxOfPlanes pool{.n = in[0], .channels = in[1], .h = in[2], .w = in[3], .out_h = out[2], .out_w = out[3], .kernel_h = window.kernel[0], .kernel_w = window.kernel[1], .stride_h = window.strides[0],
-                                  .stride_w = window.strides[1], .dilation_h = window.dilations[0], .dilation_w = window.dilations[1], .top = window.pads_begin[0], .left = window.pads_begin[1],
+  const kernels::MaxOfPlanes pool{.n = in[0],
+                                  .channels = in[1],
+                                  .h = in[2],
+                                  .w = in[3],
+                                  .out_h = out[2],
+                                  .out_w = out[3],
+                                  .kernel_h = window.kernel[0],
+                                  .kernel_w = window.kernel[1],
+                                  .stride_h = window.strides[0],
+                                  .stride_w = window.strides[1],
+                                  .dilation_h = window.dilations[0],
+                                  .dilation_w = window.dilations[1],
+                                  .top = window.pads_begin[0],
+                                  .left = window.pads_begin[1],
                                   .bits = plane_bits(l, node.inputs[0])};
   const auto x = l.planes(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlanes);
-  l.add({.node = node.label(), .implementation = "max of planes", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) { kernels::max_of_planes(pool, f.bytes(x), f.bytes(y), f.threads); }});
+  l.add({.node = node.label(),
+         .implementation = "max of planes",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=](const Frame& f) { kernels::max_of_planes(pool, f.bytes(x), f.bytes(y), f.threads); }});
   return true;
 }
 
@@ -86,14 +123,26 @@ bool lower_table_to_planes(Lowering& l, const Node& node, const std::vector<uint
   const auto& loops = kernels::best_int8_loops();
   const auto& few_bits = kernels::low_bit_loops_beside(loops);
   const auto x = l.channels_last(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlanes);
-  l.add({.node = node.label(), .implementation = "table to planes", .inputs = {x}, .outputs = {y}, .scratch_bytes = columns * channels * l.threads(), .macs = 0, .run = [=, &loops, &few_bits](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "table to planes",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = columns * channels * l.threads(),
+         .macs = 0,
+         .run = [=, &loops, &few_bits](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto mine = kernels::share_of(rows, member);
              auto* const codes = reinterpret_cast<uint8_t*>(f.scratch) + member.rank * columns * channels;
              for (int64_t row = mine.begin; row < mine.end; ++row) {
                loops.look_up(f.bytes(x) + row * columns * channels, columns * channels, table.data(), codes);
-               few_bits.pack_planes({.x = codes, .x_pixel = channels, .pixels = columns, .channels = channels, .bits = bits, .planes = f.bytes(y) + row * columns * bits * plane_bytes,
-                                     .planes_pixel = bits * plane_bytes, .plane_bytes = plane_bytes});
+               few_bits.pack_planes({.x = codes,
+                                     .x_pixel = channels,
+                                     .pixels = columns,
+                                     .channels = channels,
+                                     .bits = bits,
+                                     .planes = f.bytes(y) + row * columns * bits * plane_bytes,
+                                     .planes_pixel = bits * plane_bytes,
+                                     .plane_bytes = plane_bytes});
              }
            });
          }});

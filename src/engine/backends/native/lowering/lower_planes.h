@@ -1,4 +1,5 @@
-// Images of few-bit codes as bit planes (kernels/lowbit/arguments.h): which values lie so, and what reads and writes them. Private to the native backend.
+// Images of few-bit codes as bit planes (kernels/lowbit/arguments.h): which values lie so, and what reads and writes them. Private to the native
+// backend.
 #pragma once
 
 #include "engine/backends/native/lowering/lowering.h"

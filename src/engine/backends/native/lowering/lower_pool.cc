@@ -23,7 +23,8 @@ Planes planes_of(const Lowering& l, const std::string& value) {
 
 std::optional<kernels::PoolProblem> pool_problem_of(const Lowering& l, const Node& node) {
   const bool wants_indices = node.outputs.size() > 1 && !node.outputs[1].empty();
-  if ((node.op_type != "MaxPool" && node.op_type != "AveragePool") || !node.domain.empty() || !l.is_f32_image(node.inputs[0]) || wants_indices) return std::nullopt;
+  if ((node.op_type != "MaxPool" && node.op_type != "AveragePool") || !node.domain.empty() || !l.is_f32_image(node.inputs[0]) || wants_indices)
+    return std::nullopt;
   const ops::Context context{node, l.opset(node)};
   auto window = ops::read_window(context, node.ints_attribute("kernel_shape"));
   const auto x = l.info(node.inputs[0]).shape;
@@ -50,9 +51,17 @@ bool lower_pool(Lowering& l, const Node& node) {
   if (!problem) return false;
   const auto* choice = l.choice_of(node);
   const auto* kernel = choice && choice->kernel ? &*choice->kernel : nullptr;
-  const std::shared_ptr<const kernels::Pooling> pooling = kernel ? kernels::make_generated_pooling(*problem, kernel->knobs, kernels::kernel_of(*kernel), l.loops()) : kernels::make_pooling(*problem, l.loops());
+  const std::shared_ptr<const kernels::Pooling> pooling =
+      kernel ? kernels::make_generated_pooling(*problem, kernel->knobs, kernels::kernel_of(*kernel), l.loops())
+             : kernels::make_pooling(*problem, l.loops());
   const auto x = l.blocked(node.inputs[0]), y = l.make(node.outputs[0], Layout::kBlocked);
-  l.add({.node = node.label(), .implementation = kernel ? choice->text : "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) { pooling->run(f.floats(x), f.floats(y), f.threads); }});
+  l.add({.node = node.label(),
+         .implementation = kernel ? choice->text : "vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=](const Frame& f) { pooling->run(f.floats(x), f.floats(y), f.threads); }});
   return true;
 }
 
@@ -62,7 +71,13 @@ bool lower_global_average(Lowering& l, const Node& node) {
   const int64_t lanes = l.lanes();
   const auto& loops = l.loops();
   const auto x = l.blocked(node.inputs[0]), y = l.make(node.outputs[0], Layout::kBlocked);
-  l.add({.node = node.label(), .implementation = "vectors", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=, &loops](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = "vectors",
+         .inputs = {x},
+         .outputs = {y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [=, &loops](const Frame& f) {
            kernels::in_team(f.threads, [&](const kernels::Member& member) {
              const auto planes = kernels::share_of(in.count, member);
              for (int64_t i = planes.begin; i < planes.end; ++i) loops.mean(f.floats(x) + i * in.floats(lanes), in.h * in.w, f.floats(y) + i * lanes);

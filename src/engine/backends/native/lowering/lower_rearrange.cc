@@ -16,7 +16,9 @@ struct Image {
   int64_t n = 0, c = 0, h = 0, w = 0, lanes = 0;
   [[nodiscard]] int64_t blocks() const { return kernels::blocks_of(c, lanes); }
   /// Of the lane's first pixel in a row.
-  [[nodiscard]] int64_t at(int64_t image, int64_t channel, int64_t row) const { return ((image * blocks() + channel / lanes) * h + row) * w * lanes + channel % lanes; }
+  [[nodiscard]] int64_t at(int64_t image, int64_t channel, int64_t row) const {
+    return ((image * blocks() + channel / lanes) * h + row) * w * lanes + channel % lanes;
+  }
 };
 Image image_of(const Lowering& l, const std::string& value) {
   const auto shape = l.info(value).shape;
@@ -51,7 +53,9 @@ struct Lanes {
   }
 };
 
-bool is_image_with_values(const Lowering& l, const Node& node) { return l.is_f32_image(node.inputs[0]) && element_count(l.info(node.outputs[0]).shape) > 0; }
+bool is_image_with_values(const Lowering& l, const Node& node) {
+  return l.is_f32_image(node.inputs[0]) && element_count(l.info(node.outputs[0]).shape) > 0;
+}
 
 }  // namespace
 
@@ -64,7 +68,8 @@ bool lower_depth_to_space(Lowering& l, const Node& node) {
   add_rows(l, node, [=](const float* x, float* y, const Row& at) {
     for (int64_t column = 0; column < size; ++column) {
       const int64_t phase = at.row % size * size + column;
-      const Lanes lanes(out, at.channel, [&](int64_t c) { return x + in.at(at.image, is_depth_first ? phase * out.c + c : c * size * size + phase, at.row / size); });
+      const Lanes lanes(out, at.channel,
+                        [&](int64_t c) { return x + in.at(at.image, is_depth_first ? phase * out.c + c : c * size * size + phase, at.row / size); });
       kernels::gather_pixels(lanes.from, 1, y + column * out.lanes, size, in.w, out.lanes);
     }
   });
@@ -99,7 +104,8 @@ bool lower_resize(Lowering& l, const Node& node) {
     for (const int64_t index : ops::nearest_indices(*plan, mode, d + 2)) source[d].push_back(static_cast<int32_t>(index));
   const auto in = image_of(l, node.inputs[0]);
   add_rows(l, node, [in, rows = source[0], columns = source[1]](const float* x, float* y, const Row& at) {
-    kernels::choose_pixels(x + in.at(at.image, at.channel, rows[static_cast<size_t>(at.row)]), columns.data(), y, static_cast<int64_t>(columns.size()), in.lanes);
+    kernels::choose_pixels(x + in.at(at.image, at.channel, rows[static_cast<size_t>(at.row)]), columns.data(), y,
+                           static_cast<int64_t>(columns.size()), in.lanes);
   });
   return true;
 }
@@ -110,7 +116,9 @@ namespace {
 std::optional<ops::Sliced> slice_of(const Lowering& l, const Node& node) {
   return ops::read_slice({node, l.opset(node)}, l.info(node.inputs[0]).shape, l.constants_of(node));
 }
-bool takes_all(const ops::Sliced& slice, const Shape& shape, size_t d) { return slice.begins[d] == 0 && slice.steps[d] == 1 && slice.shape[d] == shape[d]; }
+bool takes_all(const ops::Sliced& slice, const Shape& shape, size_t d) {
+  return slice.begins[d] == 0 && slice.steps[d] == 1 && slice.shape[d] == shape[d];
+}
 
 /// Channels are a view; nothing is copied before something reads them that needs them in one piece.
 void view_channels(Lowering& l, const Node& node, const ops::Sliced& slice) {
@@ -139,7 +147,8 @@ void copy_runs(Lowering& l, const Node& node, const ops::Sliced& slice) {
   const auto x = l.plain(node.inputs[0]), y = l.make(node.outputs[0], Layout::kPlain);
   l.add({.node = node.label(), .implementation = "copy", .inputs = {x}, .outputs = {y}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
            const uint8_t* from = f.bytes(x) + begin;
-           ops::for_each_offset<1>(outer, {steps}, [&](int64_t i, const auto& offset) { std::memcpy(f.bytes(y) + i * run, from + offset[0], static_cast<size_t>(run)); });
+           ops::for_each_offset<1>(
+               outer, {steps}, [&](int64_t i, const auto& offset) { std::memcpy(f.bytes(y) + i * run, from + offset[0], static_cast<size_t>(run)); });
          }});
 }
 
@@ -160,7 +169,8 @@ bool lower_slice(Lowering& l, const Node& node) {
   }
   const auto in = image_of(l, node.inputs[0]);
   add_rows(l, node, [=, slice = *slice](const float* x, float* y, const Row& at) {
-    const float* from = x + in.at(slice.begins[0] + at.image * slice.steps[0], at.channel, slice.begins[2] + at.row * slice.steps[2]) + slice.begins[3] * in.lanes;
+    const float* from =
+        x + in.at(slice.begins[0] + at.image * slice.steps[0], at.channel, slice.begins[2] + at.row * slice.steps[2]) + slice.begins[3] * in.lanes;
     kernels::copy_pixels(from, slice.steps[3], y, 1, slice.shape[3], in.lanes);
   });
   return true;

@@ -9,14 +9,16 @@ namespace {
 
 void check_known(const Lowering& l, const Node& node) {
   if (!ops::find(node.domain, node.op_type))
-    throw Unsupported("[native] cannot run [" + node.label() + "]: operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
-                      std::to_string(l.opset(node)) + ") has no code; see docs/adding_an_operator.md");
+    throw Unsupported("[native] cannot run [" + node.label() + "]: operator '" + node.op_type + "' of domain '" +
+                      (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " + std::to_string(l.opset(node)) +
+                      ") has no code; see docs/adding_an_operator.md");
 }
 
 /// What shape inference said is what there is memory for.
 void check_made(const Node& node, const Slot& slot, const Tensor& tensor) {
   if (tensor.dtype() != slot.dtype || tensor.shape() != slot.shape)
-    throw ModelError("[" + node.label() + "] makes " + std::string(dtype_name(tensor.dtype())) + " " + to_string(tensor.shape()) + " where " + std::string(dtype_name(slot.dtype)) + " " + to_string(slot.shape) + " was inferred");
+    throw ModelError("[" + node.label() + "] makes " + std::string(dtype_name(tensor.dtype())) + " " + to_string(tensor.shape()) + " where " +
+                     std::string(dtype_name(slot.dtype)) + " " + to_string(slot.shape) + " was inferred");
 }
 
 Tensor view(const Slot& slot, std::byte* data) {
@@ -28,7 +30,14 @@ Tensor view(const Slot& slot, std::byte* data) {
 
 void lower_reference(Lowering& l, const Node& node) {
   check_known(l, node);
-  Step step{.node = node.label(), .implementation = "reference", .inputs = {}, .outputs = {}, .scratch_bytes = 0, .macs = 0, .run = nullptr, .reason = "no faster code for " + node.op_type + " of these types and shapes"};
+  Step step{.node = node.label(),
+            .implementation = "reference",
+            .inputs = {},
+            .outputs = {},
+            .scratch_bytes = 0,
+            .macs = 0,
+            .run = nullptr,
+            .reason = "no faster code for " + node.op_type + " of these types and shapes"};
   std::vector<SlotId> arguments, results;
   for (const auto& input : node.inputs) {
     arguments.push_back(input.empty() ? kNoSlot : l.plain(input));
@@ -49,10 +58,12 @@ void lower_reference(Lowering& l, const Node& node) {
   const auto types = slots_of(arguments), made = slots_of(results);
   step.run = [=, node = node](const Frame& f) {
     std::vector<Tensor> in;
-    for (size_t i = 0; i < arguments.size(); ++i) in.push_back(arguments[i] == kNoSlot ? Tensor() : view(types[i], f.slots[static_cast<size_t>(arguments[i])]));
+    for (size_t i = 0; i < arguments.size(); ++i)
+      in.push_back(arguments[i] == kNoSlot ? Tensor() : view(types[i], f.slots[static_cast<size_t>(arguments[i])]));
     const auto out = ops::run_node(*graph, node, in);
     for (size_t i = 0; i < results.size() && i < out.size(); ++i)
-      if (results[i] != kNoSlot) check_made(node, made[i], out[i]), std::memcpy(f.slots[static_cast<size_t>(results[i])], out[i].data(), out[i].size_bytes());
+      if (results[i] != kNoSlot)
+        check_made(node, made[i], out[i]), std::memcpy(f.slots[static_cast<size_t>(results[i])], out[i].data(), out[i].size_bytes());
   };
   l.add(std::move(step));
 }

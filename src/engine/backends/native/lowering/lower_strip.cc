@@ -37,7 +37,9 @@ void drop_unread(ops::StripProgram& program, std::vector<std::string>& operands)
   std::vector<std::string> read;
   const auto inputs = program.inputs;
   for (int i = 0; i < inputs; ++i) {
-    const bool is_read = std::any_of(program.steps.begin(), program.steps.end(), [&](const auto& step) { return std::find(step.operands.begin(), step.operands.end(), i) != step.operands.end(); });
+    const bool is_read = std::any_of(program.steps.begin(), program.steps.end(), [&](const auto& step) {
+      return std::find(step.operands.begin(), step.operands.end(), i) != step.operands.end();
+    });
     if (!is_read) continue;
     numbers[static_cast<size_t>(i)] = static_cast<int>(read.size());
     read.push_back(operands[static_cast<size_t>(i)]);
@@ -63,14 +65,15 @@ std::optional<Elementwise> elementwise_of(const Lowering& l, const Node& node) {
     e.shapes.push_back(type.shape);
   }
   const auto shapes = ops::step_shapes(context, e.program, e.shapes);
-  return std::all_of(shapes.begin(), shapes.end(), [&](const Shape& shape) { return shape == e.result; }) ? std::optional(std::move(e)) : std::nullopt;
+  return std::all_of(shapes.begin(), shapes.end(), [&](const Shape& shape) { return shape == e.result; }) ? std::optional(std::move(e))
+                                                                                                          : std::nullopt;
 }
 
 /// In blocks, where that can be.
 std::optional<StripProblem> problem_in_blocks(const Elementwise& e) { return kernels::strip_problem(e.program, e.result, e.shapes); }
 
-/// A strip of one operation goes over its rows without cutting them. All that it needs lies in one piece: what comes from memory is much of the time of
-/// a step as short as a gate's.
+/// A strip of one operation goes over its rows without cutting them. All that it needs lies in one piece: what comes from memory is much of the time
+/// of a step as short as a gate's.
 struct Single {
   static constexpr size_t kMostOuter = 4;
   struct Operand {
@@ -91,7 +94,9 @@ struct Single {
     const float *x = f.floats(a.slot), *second = b.slot == kNoSlot ? nullptr : f.floats(b.slot);
     if (is_by_row || !makes_finite) return run_rows(x, second, f.floats(y), member);
     const auto part = share_of_floats(rows * length, member);
-    if (part.begin < part.end) run_operation(*loops, operation, x + part.begin, second && operation.second == Second::kWhole ? second + part.begin : second, nullptr, f.floats(y) + part.begin, part.end - part.begin, 0);
+    if (part.begin < part.end)
+      run_operation(*loops, operation, x + part.begin, second && operation.second == Second::kWhole ? second + part.begin : second, nullptr,
+                    f.floats(y) + part.begin, part.end - part.begin, 0);
   }
 
  private:
@@ -114,7 +119,8 @@ struct Single {
 };
 
 std::optional<Single> single_of(const Lowering& l, const StripPlan& plan, const StripWalk& walk, const std::vector<SlotId>& slots, SlotId y) {
-  if (plan.operations.size() != 1 || plan.operations[0].kind == StripOperation::Kind::kScaleShift || walk.outer.size() > Single::kMostOuter) return std::nullopt;
+  if (plan.operations.size() != 1 || plan.operations[0].kind == StripOperation::Kind::kScaleShift || walk.outer.size() > Single::kMostOuter)
+    return std::nullopt;
   const auto& o = plan.operations[0];
   const auto operand = [&](int place) {
     Single::Operand out;
@@ -124,7 +130,20 @@ std::optional<Single> single_of(const Lowering& l, const StripPlan& plan, const 
     std::copy(read.strides.begin(), read.strides.end(), out.strides);
     return out;
   };
-  Single single{&l.loops(), o, operand(o.a), operand(o.b), y, walk.outer.size(), {}, walk.rows(), walk.length, walk.lanes, walk.blocks, walk.channels, is_by_row(walk, o), plan.makes_finite || walk.channels % walk.lanes == 0};
+  Single single{&l.loops(),
+                o,
+                operand(o.a),
+                operand(o.b),
+                y,
+                walk.outer.size(),
+                {},
+                walk.rows(),
+                walk.length,
+                walk.lanes,
+                walk.blocks,
+                walk.channels,
+                is_by_row(walk, o),
+                plan.makes_finite || walk.channels % walk.lanes == 0};
   std::copy(walk.outer.begin(), walk.outer.end(), single.outer);
   return single;
 }
@@ -135,16 +154,24 @@ struct Operands {
 };
 Operands operands_of(Lowering& l, const Node& node, const Elementwise& e, const std::vector<Second>& seconds, Layout layout) {
   Operands out;
-  for (size_t i = 0; i < e.operands.size(); ++i) out.inputs.push_back(layout == Layout::kBlocked && seconds[i] == Second::kWhole ? l.blocked(e.operands[i]) : l.plain(e.operands[i]));
+  for (size_t i = 0; i < e.operands.size(); ++i)
+    out.inputs.push_back(layout == Layout::kBlocked && seconds[i] == Second::kWhole ? l.blocked(e.operands[i]) : l.plain(e.operands[i]));
   out.y = l.make(node.outputs[0], layout);
   return out;
 }
 
 /// Where its operands lie stands behind its own scratch, so that a run asks for no memory.
 void add_step(Lowering& l, const Node& node, const std::string& implementation, Operands operands, std::shared_ptr<const kernels::Strip> strip) {
-  const auto own_bytes = kernels::round_up(strip->scratch_floats() * static_cast<int64_t>(sizeof(float)), static_cast<int64_t>(alignof(const float*)));
+  const auto own_bytes =
+      kernels::round_up(strip->scratch_floats() * static_cast<int64_t>(sizeof(float)), static_cast<int64_t>(alignof(const float*)));
   const auto scratch_bytes = own_bytes + static_cast<int64_t>(operands.inputs.size() * sizeof(const float*));
-  l.add({.node = node.label(), .implementation = implementation, .inputs = operands.inputs, .outputs = {operands.y}, .scratch_bytes = scratch_bytes, .macs = 0, .run = [operands, strip, own_bytes](const Frame& f) {
+  l.add({.node = node.label(),
+         .implementation = implementation,
+         .inputs = operands.inputs,
+         .outputs = {operands.y},
+         .scratch_bytes = scratch_bytes,
+         .macs = 0,
+         .run = [operands, strip, own_bytes](const Frame& f) {
            auto** const inputs = reinterpret_cast<const float**>(f.scratch + own_bytes);
            for (size_t i = 0; i < operands.inputs.size(); ++i) inputs[i] = f.floats(operands.inputs[i]);
            strip->run(inputs, f.floats(operands.y), reinterpret_cast<float*>(f.scratch), f.threads);
@@ -155,15 +182,23 @@ void add_strip(Lowering& l, const Node& node, const Elementwise& e, StripWalk wa
   const auto operands = operands_of(l, node, e, walk.seconds(), layout);
   const auto plan = kernels::plan_strip(e.program, walk.seconds());
   if (const auto single = single_of(l, plan, walk, operands.inputs, operands.y)) {
-    l.add({.node = node.label(), .implementation = "vectors", .inputs = operands.inputs, .outputs = {operands.y}, .scratch_bytes = 0, .macs = 0,
-           .run = [single = *single](const Frame& f) { kernels::in_team(f.threads, [&](const kernels::Member& member) { single.run(f, member); }); }});
+    l.add(
+        {.node = node.label(),
+         .implementation = "vectors",
+         .inputs = operands.inputs,
+         .outputs = {operands.y},
+         .scratch_bytes = 0,
+         .macs = 0,
+         .run = [single = *single](const Frame& f) { kernels::in_team(f.threads, [&](const kernels::Member& member) { single.run(f, member); }); }});
     return;
   }
-  add_step(l, node, "strip of " + std::to_string(e.program.steps.size()), operands, kernels::make_strip(e.program, std::move(walk), l.loops(), l.threads()));
+  add_step(l, node, "strip of " + std::to_string(e.program.steps.size()), operands,
+           kernels::make_strip(e.program, std::move(walk), l.loops(), l.threads()));
 }
 
 void add_generated(Lowering& l, const Node& node, const Elementwise& e, const StripProblem& problem, const Choice& choice) {
-  add_step(l, node, choice.text, operands_of(l, node, e, problem.seconds(), Layout::kBlocked), kernels::make_generated_strip(problem, choice.kernel->knobs, kernels::kernel_of(*choice.kernel), l.loops()));
+  add_step(l, node, choice.text, operands_of(l, node, e, problem.seconds(), Layout::kBlocked),
+           kernels::make_generated_strip(problem, choice.kernel->knobs, kernels::kernel_of(*choice.kernel), l.loops()));
 }
 
 }  // namespace
@@ -194,7 +229,8 @@ bool lower_strip(Lowering& l, const Node& node) {
   if (!e) return false;
   const auto blocked = problem_in_blocks(*e);
   if (const auto* choice = l.choice_of(node); choice && choice->kernel && blocked) add_generated(l, node, *e, *blocked, *choice);
-  else if (blocked && selected_layout(l, node) == Layout::kBlocked) add_strip(l, node, *e, kernels::joined_walk(*blocked, l.lanes()), Layout::kBlocked);
+  else if (blocked && selected_layout(l, node) == Layout::kBlocked)
+    add_strip(l, node, *e, kernels::joined_walk(*blocked, l.lanes()), Layout::kBlocked);
   else add_strip(l, node, *e, kernels::plain_walk(e->result, e->shapes), Layout::kPlain);
   return true;
 }

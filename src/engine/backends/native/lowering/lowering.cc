@@ -5,8 +5,8 @@
 
 #include "engine/backends/native/choosing/graph_choices.h"
 #include "engine/backends/native/lowering/conv_stage.h"
-#include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/int8_product.h"
+#include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/lower_planes.h"
 #include "engine/backends/native/memory_plan.h"
 #include "kernels/conv/panels.h"
@@ -43,7 +43,8 @@ bool is_one_pixel(const Shape& shape) { return shape[2] == 1 && shape[3] == 1; }
 
 }  // namespace
 
-Lowering::Lowering(Program& program, const LoweringOptions& options) : program_(program), options_(options), store_(options.store), producers_(program.graph->producers()) {
+Lowering::Lowering(Program& program, const LoweringOptions& options)
+    : program_(program), options_(options), store_(options.store), producers_(program.graph->producers()) {
   if (options_.note)
     for (const auto& [name, tensor] : graph().initializers) options_.note->constants[name] = info(name);
   for (const auto& node : graph().nodes)
@@ -75,7 +76,8 @@ bool Lowering::will_be_constant(const std::string& value) const {
   if (producer == producers_.end()) return false;
   if (const auto known = will_be_constant_.find(value); known != will_be_constant_.end()) return known->second;
   const auto& inputs = graph().nodes[producer->second].inputs;
-  return will_be_constant_[value] = std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return input.empty() || will_be_constant(input); });
+  return will_be_constant_[value] =
+             std::all_of(inputs.begin(), inputs.end(), [&](const std::string& input) { return input.empty() || will_be_constant(input); });
 }
 
 bool Lowering::will_be_constant(const Node& node) const {
@@ -225,7 +227,9 @@ struct Run {
 
 /// Makes one run of each two in turn: single bytes a, b, a + 1, b + 1 ...
 std::vector<Run> zipped(const std::vector<Run>& runs) {
-  const auto follows = [](const Run& run, const Run& first, int64_t by) { return run.count == 1 && run.input == first.input && run.from == first.from + by; };
+  const auto follows = [](const Run& run, const Run& first, int64_t by) {
+    return run.count == 1 && run.input == first.input && run.from == first.from + by;
+  };
   constexpr int64_t kLeast = 4;
   std::vector<Run> out;
   for (size_t i = 0; i < runs.size();) {
@@ -303,7 +307,8 @@ void Lowering::gather_floats(const std::string& value) {
   for (size_t c = 0; c < view.size(); ++c) {
     const auto slot = blocked(view[c].value);
     if (std::find(step.inputs.begin(), step.inputs.end(), slot) == step.inputs.end()) step.inputs.push_back(slot);
-    from[c] = {slot, view[c].channel / lanes * pixels * lanes + view[c].channel % lanes, kernels::blocks_of(info(view[c].value).shape[1], lanes) * pixels * lanes};
+    from[c] = {slot, view[c].channel / lanes * pixels * lanes + view[c].channel % lanes,
+               kernels::blocks_of(info(view[c].value).shape[1], lanes) * pixels * lanes};
   }
   views_.erase(value);
   const auto to = make(value, Layout::kBlocked);
@@ -343,8 +348,9 @@ SlotId Lowering::plain(const std::string& value) {
     return places_[value].plain;
   }
   const auto to = places_[value].plain = new_slot(value, Layout::kPlain);
-  add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
-       .run = [=](const Frame& f) { kernels::to_plain(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
+  add({.node = value, .implementation = "to plain", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
+         kernels::to_plain(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads);
+       }});
   return to;
 }
 
@@ -372,8 +378,9 @@ SlotId Lowering::blocked(const std::string& value) {
   const auto shape = program_.slots[static_cast<size_t>(from)].shape;
   const int64_t n = shape[0], c = shape[1], pixels = shape[2] * shape[3], lanes = this->lanes();
   const auto to = make(value, Layout::kBlocked);
-  add({.node = value, .implementation = "to blocked", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0,
-       .run = [=](const Frame& f) { kernels::to_blocked(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads); }});
+  add({.node = value, .implementation = "to blocked", .inputs = {from}, .outputs = {to}, .scratch_bytes = 0, .macs = 0, .run = [=](const Frame& f) {
+         kernels::to_blocked(f.floats(from), f.floats(to), n, c, pixels, lanes, f.threads);
+       }});
   return to;
 }
 
@@ -382,7 +389,9 @@ kernels::ConvChoice Lowering::choose(const Node& node, const tune::ConvWithEnd& 
   return choice && choice->conv.implementation ? choice->conv : tune::choose_conv(conv, loops(), options_.tuned);
 }
 
-const Choice* Lowering::choice_of(const Node& node) const { return chosen_.empty() ? nullptr : chosen_[static_cast<size_t>(&node - graph().nodes.data())]; }
+const Choice* Lowering::choice_of(const Node& node) const {
+  return chosen_.empty() ? nullptr : chosen_[static_cast<size_t>(&node - graph().nodes.data())];
+}
 
 void Lowering::use(const GraphSelection& selection) {
   chosen_.assign(graph().nodes.size(), nullptr);

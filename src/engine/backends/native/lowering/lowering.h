@@ -19,7 +19,8 @@ struct Decision {
   kernels::Knobs knobs;
   std::string reason;
 };
-/// By what it was chosen for: "convolution at VALUE", "chain at VALUE", "kernel at VALUE", "form at VALUE", VALUE being the first output (noted_choices.cc).
+/// By what it was chosen for: "convolution at VALUE", "chain at VALUE", "kernel at VALUE", "form at VALUE", VALUE being the first output
+/// (noted_choices.cc).
 using Decisions = std::map<std::string, Decision>;
 
 /// What a lowering took from its graph, so that another one can do the same without choosing, folding or packing: what a compiled
@@ -36,11 +37,11 @@ struct LoweringOptions {
   const kernels::VectorLoops* loops = nullptr;
   int threads = 1;
   kernels::Precision precision = kernels::Precision::kF32;  // that steps may have
-  const tune::Choices* tuned = nullptr;     // null: the usual choices
-  bool explains = false;                    // steps say why they are done as they are
-  kernels::WeightStore* store = nullptr;    // keeps packed weights; null: each step its own
-  Lowered* note = nullptr;                  // gets what was done
-  const Lowered* repeat = nullptr;          // do that again: its decisions and identities
+  const tune::Choices* tuned = nullptr;                     // null: the usual choices
+  bool explains = false;                                    // steps say why they are done as they are
+  kernels::WeightStore* store = nullptr;                    // keeps packed weights; null: each step its own
+  Lowered* note = nullptr;                                  // gets what was done
+  const Lowered* repeat = nullptr;                          // do that again: its decisions and identities
 };
 
 struct ByteConv;
@@ -97,7 +98,7 @@ class Lowering {
   /// Whether weights that are known, (outputs, inputs, ...) or transposed (inputs, outputs), are 2:4 sparse along four inputs or more, at each
   /// place of a kernel by itself. False in a compiled model, which repeats what was decided. Reads them once.
   [[nodiscard]] bool is_two_four(const std::string& value, bool is_transposed) const;
-  [[nodiscard]] bool is_f32_image(const std::string& value) const;  // float32 of rank 4
+  [[nodiscard]] bool is_f32_image(const std::string& value) const;   // float32 of rank 4
   [[nodiscard]] bool is_byte_image(const std::string& value) const;  // u8 or s8 of rank 4
   /// Whether the value lies in a blocked slot, or could without a conversion.
   [[nodiscard]] bool is_blocked(const std::string& value) const;
@@ -135,7 +136,8 @@ class Lowering {
 
   [[nodiscard]] const Program& program() const { return program_; }
 
-  /// What a convolution of bytes asks for; null where it is none. The node before it may ask as well: weights are read once, and kept until the node is lowered.
+  /// What a convolution of bytes asks for; null where it is none. The node before it may ask as well: weights are read once, and kept until the node
+  /// is lowered.
   [[nodiscard]] std::shared_ptr<const ByteConv> byte_conv(const Node& node) const;
   void forget_byte_conv(const Node& node) { byte_convs_.erase(&node); }
   /// The node that makes the value; null for inputs and constants.
@@ -203,11 +205,11 @@ class Lowering {
   std::map<std::string, std::vector<const Node*>> reader_nodes_;
   mutable std::map<const Node*, std::shared_ptr<const ByteConv>> byte_convs_;
   std::map<std::string, std::pair<int32_t, int32_t>> table_ranges_;  // by value that the table makes
-  std::map<std::string, int> readers_;  // of each value, the caller of the graph included
-  std::vector<const Choice*> chosen_;   // by node
+  std::map<std::string, int> readers_;                               // of each value, the caller of the graph included
+  std::vector<const Choice*> chosen_;                                // by node
   mutable std::map<std::string, bool> will_be_constant_;
   mutable std::map<std::pair<std::string, bool>, bool> two_four_;  // by value and is_transposed
-  FreedMemory freed_{int64_t{4} << 20};   // weights that were let go: the heap would keep them between the packed ones
+  FreedMemory freed_{int64_t{4} << 20};                            // weights that were let go: the heap would keep them between the packed ones
 };
 
 /// Adds the steps of a node; false: it cannot, and nothing was added.

@@ -34,9 +34,11 @@ bool Lowering::is_two_four(const std::string& value, bool is_transposed) const {
   if (tensor.empty() || tensor.dtype() != Dtype::kF32 || tensor.shape().size() < 2) return false;
   const auto [it, is_new] = two_four_.try_emplace({value, is_transposed}, false);
   if (is_new) {
-    const int64_t first = tensor.shape()[0], second = tensor.shape()[1], taps = tensor.size() / (first * second), inputs = is_transposed ? first : second;
+    const int64_t first = tensor.shape()[0], second = tensor.shape()[1], taps = tensor.size() / (first * second),
+                  inputs = is_transposed ? first : second;
     const auto* const w = tensor.as<float>().data();
-    it->second = inputs >= kernels::kTwoFourGroup && kernels::is_two_four(is_transposed ? kernels::MatrixView{w, second, first, 1, second} : kernels::conv_view(w, first, second, taps));
+    it->second = inputs >= kernels::kTwoFourGroup &&
+                 kernels::is_two_four(is_transposed ? kernels::MatrixView{w, second, first, 1, second} : kernels::conv_view(w, first, second, taps));
   }
   return it->second;
 }

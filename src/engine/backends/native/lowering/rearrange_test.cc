@@ -47,9 +47,12 @@ TEST_P(EverySeed, NearestResize) {
   const char* coordinates[] = {"asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel"};
   const char* rounding[] = {"floor", "ceil", "round_prefer_floor", "round_prefer_ceil"};
   Maker m;
-  const auto scales = m.constant(Tensor::of<float>({4}, {1, 1, static_cast<float>(between(1, 3)), GetParam() % 3 == 0 ? 1.6F : static_cast<float>(between(1, 3))}));
+  const auto scales =
+      m.constant(Tensor::of<float>({4}, {1, 1, static_cast<float>(between(1, 3)), GetParam() % 3 == 0 ? 1.6F : static_cast<float>(between(1, 3))}));
   m.output(m.op("Resize", {m.input(image()), "", scales},
-                {{"mode", std::string("nearest")}, {"coordinate_transformation_mode", std::string(coordinates[rng_.below(4)])}, {"nearest_mode", std::string(rounding[rng_.below(4)])}}));
+                {{"mode", std::string("nearest")},
+                 {"coordinate_transformation_mode", std::string(coordinates[rng_.below(4)])},
+                 {"nearest_mode", std::string(rounding[rng_.below(4)])}}));
   expect_fast_and_like_reference(m.finish());
 }
 
@@ -63,9 +66,11 @@ TEST_P(EverySeed, SliceOfAnyAxesAndTypes) {
       if (rng_.below(2) == 0) continue;
       const int64_t size = shape[static_cast<size_t>(d)], begin = between(0, size - 1), end = between(begin + 1, size);
       const bool is_reversed = rng_.below(4) == 0;
-      starts.push_back(is_reversed ? end - 1 : begin), ends.push_back(is_reversed ? begin - 1 - size : end), axes.push_back(d), steps.push_back(is_reversed ? -between(1, 2) : between(1, 2));
+      starts.push_back(is_reversed ? end - 1 : begin), ends.push_back(is_reversed ? begin - 1 - size : end), axes.push_back(d),
+          steps.push_back(is_reversed ? -between(1, 2) : between(1, 2));
     }
-    const auto y = m.op("Slice", {is_blocked ? m.op("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}) : x, m.ints(starts), m.ints(ends), m.ints(axes), m.ints(steps)});
+    const auto y = m.op(
+        "Slice", {is_blocked ? m.op("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}) : x, m.ints(starts), m.ints(ends), m.ints(axes), m.ints(steps)});
     m.output(y);
     if (is_blocked) m.output(m.op("GlobalAveragePool", {y}));
     expect_fast_and_like_reference(m.finish(), is_blocked ? 1e-5 : 0);

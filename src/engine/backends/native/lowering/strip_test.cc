@@ -45,7 +45,8 @@ class RandomElementwise {
     return chance(0.5) ? m_.weights(repeated(), 0.5, 2) : m_.input(repeated());
   }
   std::string node() {
-    const char *unary[] = {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Reciprocal"}, *functions[] = {"Relu", "LeakyRelu", "HardSigmoid", "Sigmoid", "Tanh", "Elu"}, *binary[] = {"Add", "Sub", "Mul", "Div", "Min", "Max"};
+    const char *unary[] = {"Floor", "Ceil", "Round", "Neg", "Abs", "Sqrt", "Reciprocal"},
+               *functions[] = {"Relu", "LeakyRelu", "HardSigmoid", "Sigmoid", "Tanh", "Elu"}, *binary[] = {"Add", "Sub", "Mul", "Div", "Min", "Max"};
     const double kind = m_.rng().uniform();
     if (kind < 0.2) return m_.op(unary[m_.rng().below(7)], {pick()});
     if (kind < 0.35) return chance(0.3) ? m_.clip(pick(), -1, 2) : m_.op(functions[m_.rng().below(6)], {pick()});
@@ -84,7 +85,8 @@ Graph optimised(Graph graph, const std::vector<std::string>& leave_out = {}) {
 
 RC_GTEST_PROP(RandomStrips, GiveEveryBitThatTheirStepsGive, ()) {
   const auto seed = *rc::gen::inRange<uint64_t>(0, 1 << 30);
-  const auto shape = *rc::gen::element(Shape{2, 16, 3, 5}, Shape{1, 37, 4, 4}, Shape{3, 5, 1, 1}, Shape{1, 3, 40, 60}, Shape{2, 20, 31, 9}, Shape{2, 7}, Shape{3, 4, 17}, Shape{5}, Shape{2, 3, 1, 4, 6});
+  const auto shape = *rc::gen::element(Shape{2, 16, 3, 5}, Shape{1, 37, 4, 4}, Shape{3, 5, 1, 1}, Shape{1, 3, 40, 60}, Shape{2, 20, 31, 9},
+                                       Shape{2, 7}, Shape{3, 4, 17}, Shape{5}, Shape{2, 3, 1, 4, 6});
   const auto opset = *rc::gen::element<int64_t>(9, 13, 18);
   const Graph graph = RandomElementwise(shape, opset, seed).make(*rc::gen::inRange(1, 16));
   const Graph fused = optimised(graph), single = optimised(graph, {"fuse_elementwise"});
@@ -114,8 +116,10 @@ TEST(Strips, OfWhatAConvolutionReadsAndMakes) {
     Maker m;
     const auto x = m.conv(m.input({2, 3, 9, 7}), 3, channels, 3);
     const auto gate = m.op("HardSigmoid", {m.op("GlobalAveragePool", {x})});
-    const auto y = m.op("Div", {m.op("Tanh", {m.op("Mul", {x, gate})}), m.op("Add", {m.op("Abs", {x}), m.scalar(1)})});  // lanes without a channel divide 0 by 1
-    const auto z = m.op("Reciprocal", {m.op("Sub", {m.op("Abs", {y}), m.scalar(3)})}), w = m.op("Sqrt", {m.op("Abs", {m.op("Div", {y, m.op("Abs", {x})})})});
+    const auto y =
+        m.op("Div", {m.op("Tanh", {m.op("Mul", {x, gate})}), m.op("Add", {m.op("Abs", {x}), m.scalar(1)})});  // lanes without a channel divide 0 by 1
+    const auto z = m.op("Reciprocal", {m.op("Sub", {m.op("Abs", {y}), m.scalar(3)})}),
+               w = m.op("Sqrt", {m.op("Abs", {m.op("Div", {y, m.op("Abs", {x})})})});
     m.output(m.conv(z, channels, 4, 1));
     m.output(m.conv(w, channels, 4, 1));
     expect_fast_and_like_reference(m.finish(), 1e-5);
@@ -135,7 +139,8 @@ TEST(Strips, OfNothingButAScaleAndAnOffset) {
 TEST(Strips, LieInAConcatenation) {
   Maker m;
   const auto x = m.conv(m.input({1, 3, 8, 8}), 3, 32, 3), y = m.op("Tanh", {m.op("Abs", {x})});
-  const Graph graph = with_output(m, m.conv(m.op("Concat", {y, m.op("Floor", {m.op("Abs", {m.conv(x, 32, 32, 1)})})}, {{"axis", int64_t{1}}}), 64, 4, 1));
+  const Graph graph =
+      with_output(m, m.conv(m.op("Concat", {y, m.op("Floor", {m.op("Abs", {m.conv(x, 32, 32, 1)})})}, {{"axis", int64_t{1}}}), 64, 4, 1));
   EXPECT_EQ(count_steps(optimised(graph), "strip of 2"), 2);
   EXPECT_EQ(count_steps(optimised(graph), "in place"), 1);
   expect_fast_and_like_reference(graph, 1e-5);
@@ -179,7 +184,8 @@ TEST(StripPlan, AChainNeedsNoMemoryButTheResults) {
 
 TEST(StripPlan, ValuesThatLiveAtATimeHavePlacesOfTheirOwn) {
   // ((x + y) * |x + y|) - tanh(x + y)
-  const auto plan = plan_strip({2, {{"Add", {0, 1}}, {"Abs", {2}}, {"Mul", {2, 3}}, {"Tanh", {2}}, {"Sub", {4, 5}}}}, {Second::kWhole, Second::kWhole});
+  const auto plan =
+      plan_strip({2, {{"Add", {0, 1}}, {"Abs", {2}}, {"Mul", {2, 3}}, {"Tanh", {2}}, {"Sub", {4, 5}}}}, {Second::kWhole, Second::kWhole});
   EXPECT_EQ(plan.buffers, 1);
   EXPECT_NE(plan.operations[1].y, plan.operations[0].y);
   EXPECT_EQ(plan.operations[2].y, plan.operations[1].y);
