@@ -16,13 +16,15 @@ bare_debian "$folder" git,make,ca-certificates
 mount_bare "$folder"
 trap 'unmount_bare "$folder"' EXIT
 
+mapfile -t network < <(env | grep -E '^(PIP_|SSL_CERT|REQUESTS_CA|CURL_CA|[a-z]+_proxy=|[A-Z]+_PROXY=)')  # how packages are reached from here
+
 rm -rf "$folder/project"
 git clone -q "$root" "$folder/project"
 for command in "${commands[@]}"; do
   echo "== $command"
   start=$SECONDS
   chroot "$folder" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-    $(env | grep -E '^(PIP_|SSL_CERT|REQUESTS_CA|CURL_CA|[a-z]+_proxy=|[A-Z]+_PROXY=)' | tr '\n' ' ') \
+    "${network[@]}" \
     bash -c "cd /project && $command"
   echo "== $command: $((SECONDS - start)) s"
 done

@@ -26,7 +26,7 @@ link() {
 
 # sources_of FOLDER...: of src/kernels, without tests, other instruction sets and oneDNN
 sources_of() {
-  (cd "$root" && ls $(printf 'src/kernels/%s/*.cc ' "$@") | grep -vE '_test|_avx|onednn')
+  (cd "$root/src/kernels" && find "$@" -maxdepth 1 -name '*.cc' ! -name '*_test*' ! -name '*_avx*' ! -name '*onednn*' -printf 'src/kernels/%p\n' | sort)
 }
 mapfile -t kernels < <(sources_of conv generated pool sparse24 vector bf16)
 kernels+=(src/kernels/strip/strip_{plan,problem,run}.cc src/ops/{activation_names,strip_program}.cc src/base/{text,cpu,tensor}.cc src/kernels/{layout,packed,precision,problem_fields}.cc)

@@ -18,11 +18,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 COMPILER, EMULATOR = "aarch64-linux-gnu-g++", "qemu-aarch64"
-SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc" for name in ("text", "cpu", "tensor", "json", "file", "descriptor", "base64", "memory")), "src/graph/graph.cc",
-           *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")), *(f"src/ops/{name}.cc" for name in ("support", "activation", "activation_names", "move", "moves_values", "resize", "strip", "strip_program")), *(f"src/kernels/{name}.cc" for name in ("layout", "move", "packed", "precision", "problem_fields", "dense/dense", "dense/two_four_dense")))
-KERNELS = ("bf16", "bitserial", "conv", "generated", "int8", "lowbit", "pool", "sparse24", "strip", "vector")  # folders of src/kernels: all but other instruction sets and oneDNN
-NOT_NEEDED = ("native.cc", "explain.cc", "write_compiled.cc", "network_check.cc", "graph_choices.cc", "graph_costs.cc", "selection.cc", "form_paths.cc",
-              "stored_kernels.cc")  # the executable around it, reports, compiling, choosing, and generated kernels
+SOURCES = ("tests/arm/compiled_on_arm.cc", *(f"src/base/{name}.cc"
+                                             for name in ("text", "cpu", "tensor", "json", "file", "descriptor", "base64", "memory")),
+           "src/graph/graph.cc", *(f"src/onnx/{name}.cc" for name in ("compiled", "compiled_json")),
+           *(f"src/ops/{name}.cc"
+             for name in ("support", "activation", "activation_names", "move", "moves_values", "resize", "strip", "strip_program")),
+           *(f"src/kernels/{name}.cc" for name in ("layout", "move", "packed", "precision", "problem_fields", "dense/dense", "dense/two_four_dense")))
+KERNELS = ("bf16", "bitserial", "conv", "generated", "int8", "lowbit", "pool", "sparse24", "strip", "vector"
+           )  # folders of src/kernels: all but other instruction sets and oneDNN
+NOT_NEEDED = ("native.cc", "explain.cc", "write_compiled.cc", "network_check.cc", "graph_choices.cc", "graph_costs.cc", "selection.cc",
+              "form_paths.cc", "stored_kernels.cc")  # the executable around it, reports, compiling, choosing, and generated kernels
 
 
 def model(path):
@@ -36,7 +41,12 @@ def model(path):
 
     def conv(x, name, out, into, kernel, group=1, activation=None):
         pads = [kernel // 2] * 4
-        nodes.append(helper.make_node("Conv", [x, constant(name + "_w", out, into // group, kernel, kernel), constant(name + "_b", out)], [name], kernel_shape=[kernel, kernel], pads=pads, group=group))
+        nodes.append(
+            helper.make_node("Conv", [x, constant(name + "_w", out, into // group, kernel, kernel),
+                                      constant(name + "_b", out)], [name],
+                             kernel_shape=[kernel, kernel],
+                             pads=pads,
+                             group=group))
         if activation:
             nodes.append(helper.make_node(activation, [name], [name + "_f"]))
         return name + "_f" if activation else name
@@ -64,9 +74,13 @@ def build(cmake, includes, work):
     (alone / "nlohmann").symlink_to(pathlib.Path(includes) / "nlohmann")
     fingerprint = work / "build_fingerprint.cc"
     subprocess.run([cmake, f"-DROOT={ROOT}", f"-DOUT={fingerprint}", "-P", ROOT / "cmake" / "fingerprint.cmake"], check=True)
-    native = sorted(path for path in (ROOT / "src/engine/backends/native").rglob("*.cc") if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
-    kernels = [path for folder in KERNELS for path in sorted((ROOT / "src/kernels" / folder).glob("*.cc")) if not re.search("_test|_avx|onednn", path.name)]
-    ccache, sources = [program for program in [shutil.which("ccache")] if program], [*(ROOT / name for name in SOURCES), *kernels, *native, fingerprint]
+    native = sorted(path for path in (ROOT / "src/engine/backends/native").rglob("*.cc")
+                    if not path.name.endswith("_test.cc") and path.name not in NOT_NEEDED)
+    kernels = [
+        path for folder in KERNELS for path in sorted((ROOT / "src/kernels" / folder).glob("*.cc")) if not re.search("_test|_avx|onednn", path.name)
+    ]
+    ccache, sources = [program for program in [shutil.which("ccache")]
+                       if program], [*(ROOT / name for name in SOURCES), *kernels, *native, fingerprint]
     objects = [work / f"{source.parent.name}_{source.stem}.o" for source in sources]
 
     def compile_one(source, to):
@@ -96,7 +110,10 @@ def main():
     build(cmake, includes, work)
     subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"], check=True, timeout=120)
     (work / "compiled" / "weights.bin").write_bytes((work / "compiled" / "weights.bin").read_bytes()[:-64])
-    refused = subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"], capture_output=True, text=True, timeout=120)
+    refused = subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"],
+                             capture_output=True,
+                             text=True,
+                             timeout=120)
     assert refused.returncode == 1 and "copied in part" in refused.stderr, refused.stderr
 
 

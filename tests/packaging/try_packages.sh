@@ -18,7 +18,8 @@ finish() {
 }
 trap finish EXIT
 
-inside() { chroot "$folder" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive $(env | grep -E '^([a-z]+_proxy=|[A-Z]+_PROXY=)' | tr '\n' ' ') "$@"; }
+mapfile -t proxies < <(env | grep -E '^([a-z]+_proxy=|[A-Z]+_PROXY=)')
+inside() { chroot "$folder" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "${proxies[@]}" "$@"; }
 as() { local user="$1"; shift; inside setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --bounding-set=-all "$@"; }
 check() { local what="$1"; shift; if "$@" >"$folder/trial/check.log" 2>&1; then echo "ok     $what"; else echo "FAILED $what"; cat "$folder/trial/check.log"; exit 1; fi; }
 absent() { ! inside test -e "$1"; }
@@ -59,7 +60,8 @@ check "the origin is local" grep -F '"origin":"local"' "$folder/trial/local.json
 check "verify finds the package whole" as scissionlite-device scissionlite verify --package /var/lib/scissionlite-device/package --engine native
 check "there is no OpenVINO" sh -c "chroot '$folder' scissionlite verify /trial/small.onnx --engine openvino 2>&1 | grep 'built without'"
 cp "$folder/trial/picture1.png" "$folder/var/lib/scissionlite-device/images/"
-as scissionlite-device timeout -s TERM 10 $(command_of device) >"$folder/trial/watch.jsonl" 2>"$folder/trial/watch.log" || true
+read -ra device_command < <(command_of device)
+as scissionlite-device timeout -s TERM 10 "${device_command[@]}" >"$folder/trial/watch.jsonl" 2>"$folder/trial/watch.log" || true
 check "the unit's command answers what lies in the folder" grep -F 'picture1.png' "$folder/trial/watch.jsonl"
 
 echo "== edge beside it"
@@ -72,7 +74,8 @@ inside chown -R scissionlite-edge: /var/lib/scissionlite-edge
 port="$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 sed -i "s/^PORT=.*/PORT=$port/; s/^OPTIONS=.*/OPTIONS=--http-port 0 --metrics-port 0/" "$folder/etc/scissionlite/edge.conf"
 : >"$folder/trial/edge.out"
-chroot "$folder" setpriv --reuid scissionlite-edge --regid scissionlite-edge --clear-groups --no-new-privs --bounding-set=-all $(command_of edge) >"$folder/trial/edge.out" 2>"$folder/trial/edge.log" &
+read -ra edge_command < <(command_of edge)
+chroot "$folder" setpriv --reuid scissionlite-edge --regid scissionlite-edge --clear-groups --no-new-privs --bounding-set=-all "${edge_command[@]}" >"$folder/trial/edge.out" 2>"$folder/trial/edge.log" &
 edge_pid=$!
 for _ in $(seq 600); do grep -q "^ready" "$folder/trial/edge.out" && break; kill -0 "$edge_pid" || break; sleep 0.1; done
 check "the unit's command serves, as its user, without capabilities" grep "^ready grpc://127.0.0.1:$port http://127.0.0.1:[0-9]* http://127.0.0.1:[0-9]*/metrics models=small_tail" "$folder/trial/edge.out"
