@@ -14,10 +14,14 @@ NATIVE = "src/engine/backends/native"
 INT8 = re.compile(r"int8|quantise|byte_table")  # functions of lowerings.inc whose values are 8-bit
 NOT_ON = {"generated": "where Halide is found", "onednn": "where oneDNN is found"}
 # What stands behind the function of a lowering, where it is not named after it.
-CODE = {"lower_conv": "ways to convolve, below", "lower_gemm": "dense", "lower_matmul": "dense", "lower_reshape": "no code: another view", "lower_strip": "vectors, several operators in strips",
-        "lower_batch_norm": "vectors", "lower_channel_scale": "vectors", "lower_cast": "vectors (to and from halves and bytes)", "lower_extreme": "vectors (over the last axes)", "lower_pool": "pool", "lower_global_max": "pool", "lower_global_average": "pool",
-        "lower_concat": "in place, else copies", "lower_split": "views of channels", "lower_channel_shuffle": "views of channels", "lower_slice": "views of channels, else copies",
-        "lower_depth_to_space": "moves of pixels", "lower_space_to_depth": "moves of pixels", "lower_resize": "moves of pixels (nearest)"}
+CODE = {
+    "lower_conv": "ways to convolve, below", "lower_gemm": "dense", "lower_matmul": "dense", "lower_reshape": "no code: another view",
+    "lower_strip": "vectors, several operators in strips", "lower_batch_norm": "vectors", "lower_channel_scale": "vectors",
+    "lower_cast": "vectors (to and from halves and bytes)", "lower_extreme": "vectors (over the last axes)", "lower_pool": "pool",
+    "lower_global_max": "pool", "lower_global_average": "pool", "lower_concat": "in place, else copies", "lower_split": "views of channels",
+    "lower_channel_shuffle": "views of channels", "lower_slice": "views of channels, else copies", "lower_depth_to_space": "moves of pixels",
+    "lower_space_to_depth": "moves of pixels", "lower_resize": "moves of pixels (nearest)"
+}
 # What a pass makes other operators of before anything is lowered.
 REWRITTEN = {"ConvTranspose": "Conv and DepthToSpace (constant weights, one group)"}
 
@@ -34,7 +38,8 @@ def operators():
     constants = dict(re.findall(r'constexpr char (\w+)\[\] = ("[^"]*")', code + read("src/ops/ops.h")))
     names = re.findall(r"^SCISSIONLITE_OP\((\w+)\)", read("src/ops/ops.inc"), re.M)
     if missing := [name for name in names if name not in found]:
-        raise SystemExit(f"[kernel matrix] src/ops/ops.inc names {', '.join(missing)}, whose definition is not understood; see operators() in {__file__}")
+        raise SystemExit(
+            f"[kernel matrix] src/ops/ops.inc names {', '.join(missing)}, whose definition is not understood; see operators() in {__file__}")
     return [(constants.get(found[name][0], found[name][0]).strip('"'), found[name][1]) for name in names]
 
 
@@ -58,7 +63,9 @@ def convolutions():
     summaries = dict(re.findall(r'const ConvImplementation k_conv_(?:\w+)\{\s*"(\w+)",\s*"([^"]+)"', code))
     names = re.findall(r"^SCISSIONLITE_CONV\((\w+)\)", read("src/kernels/conv/conv.inc"), re.M)
     if missing := [name for name in names if name not in summaries]:
-        raise SystemExit(f"[kernel matrix] src/kernels/conv/conv.inc names {', '.join(missing)}, whose summary is not understood; see convolutions() in {__file__}")
+        raise SystemExit(
+            f"[kernel matrix] src/kernels/conv/conv.inc names {', '.join(missing)}, whose summary is not understood; see convolutions() in {__file__}"
+        )
     return [(name, summaries[name] + (f" ({NOT_ON[name]})" if name in NOT_ON else "")) for name in names]
 
 
@@ -84,8 +91,11 @@ def matrix():
     lines += [f"| {', '.join(rest)} | reference code | reference code |", "", "| way to convolve | |", "| --- | --- |"]
     lines += [f"| {name} | {summary} |" for name, summary in convolutions()]
     *wide, portable = instruction_sets()
-    lines += ["", f"The loops of the float32 column are compiled for {', '.join(wide)} and {portable} (any CPU; on Arm NEON), and the widest that the CPU has is taken at run time. "
-              "What a row declines (types, ranks, attributes) runs by the reference code, which has every operator."]
+    lines += [
+        "",
+        f"The loops of the float32 column are compiled for {', '.join(wide)} and {portable} (any CPU; on Arm NEON), and the widest that the CPU has is taken at run time. "
+        "What a row declines (types, ranks, attributes) runs by the reference code, which has every operator."
+    ]
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Convolutions by OpenVINO, one thread, f32, each as a model of its own compiled for latency: reads problems ("conv mb1ic64ih56...") from standard input, and prints a JSON line for
-each with the median of its runs in microseconds (the lesser of CPU and wall time), less what a model costs that does nothing to a value of one element.
+"""Convolutions by OpenVINO, one thread, f32, each as a model of its own compiled for latency: reads problems ("conv
+mb1ic64ih56...") from standard input, and prints a JSON line for each with the median of its runs in microseconds (the
+lesser of CPU and wall time), less what a model costs that does nothing to a value of one element.
 
 Example: echo "conv mb1ic64ih56iw56oc64kh1kw1sh1sw1ph0pw0g1" | build/peers/main/bin/python bench/compress/openvino_layers.py
 """
@@ -36,7 +37,9 @@ def idle():
 
 
 def compiled(core, model, x):
-    request = core.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+    request = core.compile_model(
+        model, "CPU",
+        {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
     request.set_input_tensor(ov.Tensor(x))
     request.infer()
     return request
@@ -63,7 +66,8 @@ def main():
     call_us = median_us(compiled(core, *idle()), options.rounds)
     for line in sys.stdin:
         us = median_us(compiled(core, *model_of(line.split()[1])), options.rounds)
-        print(json.dumps({"problem": line.split()[1], "openvino_us": max(us - call_us, 0), "call_us": call_us, "version": ov.__version__}), flush=True)
+        print(json.dumps({"problem": line.split()[1], "openvino_us": max(us - call_us, 0), "call_us": call_us, "version": ov.__version__}),
+              flush=True)
 
 
 if __name__ == "__main__":

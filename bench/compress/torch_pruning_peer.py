@@ -32,7 +32,6 @@ TEST_BATCH = 250
 
 class Part:
     """Pictures and labels, as batches of what the model takes."""
-
     def __init__(self, path, options):
         self.pixels, self.labels, self.scale, self.mean, self.deviation = pictures.load(path, options.labels, options.input)
 
@@ -60,7 +59,7 @@ def augmented(picture, options, rng):
         picture = picture[:, :, ::-1]
     if options.shift:
         height, width = picture.shape[1:]
-        padded = np.pad(picture, ((0, 0), (options.shift,) * 2, (options.shift,) * 2))
+        padded = np.pad(picture, ((0, 0), (options.shift, ) * 2, (options.shift, ) * 2))
         y, x = rng.integers(0, 2 * options.shift + 1, 2)
         picture = padded[:, y:y + height, x:x + width]
     return picture
@@ -78,7 +77,9 @@ def accuracy(model, part):
 def train(model, teacher, part, epochs, options, rng, after_backward=None, before_epoch=None):
     scales = [p for p in model.parameters() if p.dim() <= 1]
     weights = [p for p in model.parameters() if p.dim() > 1]
-    optimiser = torch.optim.SGD([{"params": weights, "weight_decay": options.weight_decay}, {"params": scales, "weight_decay": 0}], lr=options.lr, momentum=MOMENTUM)
+    optimiser = torch.optim.SGD([{"params": weights, "weight_decay": options.weight_decay}, {"params": scales, "weight_decay": 0}],
+                                lr=options.lr,
+                                momentum=MOMENTUM)
     total, step = epochs * math.ceil(len(part) / options.batch), 0
     for epoch in range(epochs):
         if before_epoch:
@@ -90,7 +91,8 @@ def train(model, teacher, part, epochs, options, rng, after_backward=None, befor
             with torch.no_grad():
                 soft = F.log_softmax(teacher(x).flatten(1) / TEMPERATURE, 1)
             y = model(x).flatten(1)
-            loss = F.cross_entropy(y, labels) + TEMPERATURE ** 2 * F.kl_div(F.log_softmax(y / TEMPERATURE, 1), soft, log_target=True, reduction="batchmean")
+            loss = F.cross_entropy(
+                y, labels) + TEMPERATURE**2 * F.kl_div(F.log_softmax(y / TEMPERATURE, 1), soft, log_target=True, reduction="batchmean")
             optimiser.zero_grad()
             loss.backward()
             if after_backward:
@@ -152,8 +154,14 @@ def main():
     teacher = copy.deepcopy(model).eval()
     report = {"version": tp.__version__, "torch": torch.__version__, "before": accuracy(model, held_out), "parameters_before": parameters_of(model)}
     example = next(held_out.batches(1))[0]
-    pruner = tp.pruner.GroupNormPruner(model, example, importance=tp.importance.GroupMagnitudeImportance(normalizer="max"), reg=REGULARISATION, global_pruning=True, pruning_ratio=1.0,
-                                       iterative_steps=ITERATIVE_STEPS, ignored_layers=[last_layer(model)])
+    pruner = tp.pruner.GroupNormPruner(model,
+                                       example,
+                                       importance=tp.importance.GroupMagnitudeImportance(normalizer="max"),
+                                       reg=REGULARISATION,
+                                       global_pruning=True,
+                                       pruning_ratio=1.0,
+                                       iterative_steps=ITERATIVE_STEPS,
+                                       ignored_layers=[last_layer(model)])
     train(model, teacher, part, options.search_epochs, options, rng, lambda: pruner.regularize(model), pruner.update_regularizer)
     report["searched"] = accuracy(model, held_out)
     model.eval()
@@ -167,7 +175,7 @@ def main():
     train(model, teacher, part, options.epochs, options, rng)
     report["after"] = accuracy(model, held_out)
     if options.onnx:
-        torch.onnx.export(model.eval(), (example,), str(options.onnx), dynamo=False, input_names=["input"], output_names=["logits"])
+        torch.onnx.export(model.eval(), (example, ), str(options.onnx), dynamo=False, input_names=["input"], output_names=["logits"])
     partial = options.out.with_suffix(".partial")
     partial.write_text(json.dumps(report, indent=1) + "\n")
     partial.rename(options.out)

@@ -13,9 +13,9 @@ from worker import load_peer
 FOLDER = pathlib.Path(__file__).parent
 ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}  # numpy's, which no peer uses
 
-WARM_RUNS = 2      # at the start of a turn, as others have used the caches meanwhile
+WARM_RUNS = 2  # at the start of a turn, as others have used the caches meanwhile
 QUIET_EVERY_S = 0.5
-PAUSE_S = 0.05     # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
+PAUSE_S = 0.05  # between turns: longer than any peer's idle threads spin (ncnn's: 20 ms)
 
 
 class Failed(Exception):
@@ -41,7 +41,13 @@ def command(peer, model, threads, options):
     module = load_peer(peer)
     if module.VENV is None:
         return [str(word) for word in module.command(options.worker, model, threads, options.engine, options.work)]
-    return [python_of(options.peers_at, module.VENV), str(FOLDER / "worker.py"), peer, str(model), "--threads", str(threads), "--work", str(options.work)]
+    return [
+        python_of(options.peers_at, module.VENV),
+        str(FOLDER / "worker.py"), peer,
+        str(model), "--threads",
+        str(threads), "--work",
+        str(options.work)
+    ]
 
 
 def prepare(peer, model, threads, options):
@@ -67,11 +73,15 @@ def environment(peer, threads):
 
 class WorkerProcess:
     """A worker on these cores; `name` is what messages call it."""
-
     def __init__(self, name, words, environment, cores):
         self.name = name
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment,
+        self.process = subprocess.Popen([str(word) for word in words],
+                                        stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE,
+                                        stderr=self.errors,
+                                        text=True,
+                                        env=environment,
                                         preexec_fn=lambda: os.sched_setaffinity(0, cores))
         self.loaded = self.reply()
 
@@ -98,7 +108,6 @@ class WorkerProcess:
 
 class Client(WorkerProcess):
     """A peer's. extra: variables of the worker's environment."""
-
     def __init__(self, peer, model, threads, options, extra=None):
         self.peer = peer
         super().__init__(peer, command(peer, model, threads, options), {**environment(peer, threads), **(extra or {})}, first_cores(threads))
@@ -110,9 +119,9 @@ def turn(client, runs):
 
 
 class Quiet:
-    """Waits for rounds in which nobody else uses the cores: what a core multiplies and adds at most, of which a program on the core's other hardware thread takes a part, is
-    asked of this library's worker before each round. A round starts when it is at least options.quiet_gflops, or when options.patience_s have been waited in all."""
-
+    """Waits for rounds in which nobody else uses the cores: what a core multiplies and adds at most, of which a program
+    on the core's other hardware thread takes a part, is asked of this library's worker before each round. A round
+    starts when it is at least options.quiet_gflops, or when options.patience_s have been waited in all."""
     def __init__(self, options):
         self.wanted, self.left_s = options.quiet_gflops, options.patience_s
 

@@ -7,7 +7,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INPUTS = ROOT / "tests" / "fixtures" / "inputs"
 # The quantised model of the data folder.
-QUANTISED = ("mobilenetv2_1.0_int8",)
+QUANTISED = ("mobilenetv2_1.0_int8", )
 # Trained models of the data folder in f32 that take photos of any size.
 REAL = ("mcunet_320kb", "mobilenetv1_1.0", "mobilenetv2_1.0", "mobilenetv3_large_minimalistic", "resnet50_pruned_q8w", "squeezenet1.1")
 
@@ -49,7 +49,8 @@ def weights_to_floats(graph):
 
 
 def plain(model, work, is_int8=False):
-    """The model as all peers get it: a batch of one, so that none has to allow for others, and weights in f32 unless int8 is what is compared. Itself where it is so already."""
+    """The model as all peers get it: a batch of one, so that none has to allow for others, and weights in f32 unless
+    int8 is what is compared. Itself where it is so already."""
     import onnx
     loaded = onnx.load(str(model))
     is_fixed = all(value.type.tensor_type.shape.dim[0].dim_value == 1 for value in [*free_inputs(loaded.graph), *loaded.graph.output])

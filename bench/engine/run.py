@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Latency, load time and memory of this library's engine and its peers on the same networks, measured in turns: one process a peer,
-all on the same cores, f32 (or int8: quantised models as they are), batch 1, the same input. Each round asks every peer for a few runs, in an order that rotates; a peer's
-figure is the median over rounds of the median of its runs. Answers are compared with ONNX Runtime's.
+"""Latency, load time and memory of this library's engine and its peers on the same networks, measured in turns: one
+process a peer, all on the same cores, f32 (or int8: quantised models as they are), batch 1, the same input. Each round
+asks every peer for a few runs, in an order that rotates; a peer's figure is the median over rounds of the median of its
+runs. Answers are compared with ONNX Runtime's.
 
 The two stages are apart: --prepare converts (ncnn), tunes (TVM) what is not there yet, and compiles (native); without it nothing is.
 
@@ -80,8 +81,11 @@ def agreement(clients, photos, folder):
 def row(network, client, medians, first_us, options):
     memory = client.ask("memory")
     low, middle, high = np.percentile(medians, [25, 50, 75])
-    return {"network": network, "peer": client.peer, "version": client.loaded["version"], "threads": options.threads, "median_us": float(middle), "quartiles_us": [float(low), float(high)],
-            "round_medians_us": medians, "load_ms": client.loaded["load_ms"], "loaded_from": client.loaded.get("from"), "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]}
+    return {
+        "network": network, "peer": client.peer, "version": client.loaded["version"], "threads": options.threads, "median_us": float(middle),
+        "quartiles_us": [float(low), float(high)], "round_medians_us": medians, "load_ms": client.loaded["load_ms"],
+        "loaded_from": client.loaded.get("from"), "first_run_ms": first_us / 1e3, "memory_mib": memory["peak_mib"] - memory["base_mib"]
+    }
 
 
 def measure_network(model, photos, options):
@@ -114,7 +118,9 @@ def show(rows):
         low, high = (v / 1e3 for v in values["quartiles_us"])
         top1 = f", top-1 same on {values['same_top1']} of {values['photos']} photos" if "photos" in values else ""
         error = "not compared" if values["error"] is None else f"{values['error']:.1e}"
-        print(f"{values['network']:32} {values['peer']:12} {values['median_us'] / 1e3:9.3f} ms ({low:.3f} to {high:.3f}), load {values['load_ms']:.0f} ms, {values['memory_mib']:.0f} MiB, error {error}{top1}", flush=True)
+        print(
+            f"{values['network']:32} {values['peer']:12} {values['median_us'] / 1e3:9.3f} ms ({low:.3f} to {high:.3f}), load {values['load_ms']:.0f} ms, {values['memory_mib']:.0f} MiB, error {error}{top1}",
+            flush=True)
 
 
 def models(options):
@@ -139,14 +145,20 @@ def parsed():
     parser.add_argument("--photos", type=int, default=20, help="compared for each trained model")
     parser.add_argument("--only", nargs="+", default=[], metavar="NETWORK")
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="all that run the precision by default")
-    parser.add_argument("--precision", choices=("f32", "int8"), default="f32", help="int8: --graphs are those of tools/make_graphs/quantise_graphs.py")
+    parser.add_argument("--precision",
+                        choices=("f32", "int8"),
+                        default="f32",
+                        help="int8: --graphs are those of tools/make_graphs/quantise_graphs.py")
     parser.add_argument("--peers-at", type=pathlib.Path, default=pathlib.Path("build/peers"), help="of bench/engine/install_peers.sh")
     parser.add_argument("--worker", type=pathlib.Path, default=pathlib.Path("build/release/bench_engine_worker"))
     parser.add_argument("--engine", default="native", help="what peer 'native' runs; others than native are trials")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5, help="timed, of each peer in a round")
-    parser.add_argument("--quiet-gflops", type=float, default=0, help="a round waits until the cores multiply and add this much: what they do when nobody else is on them")
+    parser.add_argument("--quiet-gflops",
+                        type=float,
+                        default=0,
+                        help="a round waits until the cores multiply and add this much: what they do when nobody else is on them")
     parser.add_argument("--patience-s", type=float, default=600, help="how long rounds wait for that in all")
     parser.add_argument("--prepare", action="store_true", help="only convert and tune")
     parser.add_argument("--budget", type=int, default=2000, help="trials of TVM's tuning for a network, with --prepare")
@@ -180,7 +192,10 @@ def main():
         show(new)
         rows += new
         if options.out:
-            data = {"schema": SCHEMA, "machine": figures.machine(), "commit": figures.commit(), "engine": options.engine, "precision": options.precision, "threads": options.threads, "rounds": options.rounds, "runs": options.runs, "rows": rows}
+            data = {
+                "schema": SCHEMA, "machine": figures.machine(), "commit": figures.commit(), "engine": options.engine, "precision": options.precision,
+                "threads": options.threads, "rounds": options.rounds, "runs": options.runs, "rows": rows
+            }
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(data, indent=1) + "\n")
 

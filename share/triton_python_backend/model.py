@@ -20,8 +20,7 @@ class TritonPythonModel:
         names = [name for name in ("tail.onnx", "model.onnx") if os.path.exists(os.path.join(folder, name))]
         if not names:
             raise FileNotFoundError(f"{folder} has neither tail.onnx nor model.onnx; run scissionlite prepare again")
-        self.session = onnxruntime.InferenceSession(
-            os.path.join(folder, names[0]), options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(os.path.join(folder, names[0]), options, providers=["CPUExecutionProvider"])
         self.inputs = [item.name for item in self.session.get_inputs()]
         self.outputs = [item.name for item in self.session.get_outputs()]
         self.batches = config.get("max_batch_size", 0) > 0
@@ -38,9 +37,8 @@ class TritonPythonModel:
 
     def respond(self, request, values):
         wanted = set(request.requested_output_names())
-        return pb_utils.InferenceResponse(output_tensors=[
-            pb_utils.Tensor(name, np.ascontiguousarray(value))
-            for name, value in zip(self.outputs, values) if name in wanted])
+        return pb_utils.InferenceResponse(
+            output_tensors=[pb_utils.Tensor(name, np.ascontiguousarray(value)) for name, value in zip(self.outputs, values) if name in wanted])
 
     def run_one(self, request):
         try:

@@ -64,8 +64,10 @@ def test_engine_module(prefix, model):
     expect(subprocess.run([*verify, "openvino"], capture_output=True).returncode == 0, "verify --engine openvino, installed")
     module.rename(module.with_suffix(".away"))
     refused = subprocess.run([*verify, "openvino"], capture_output=True, text=True)
-    expect(refused.returncode != 0 and f"no '{module.name}' in " in refused.stderr and str(module.parent) in str(pathlib.Path(re.search(r"\S*/scissionlite(?=[,;])", refused.stderr)[0]).resolve()),
-           f"without its module: {refused.stderr.strip()}")
+    expect(
+        refused.returncode != 0 and f"no '{module.name}' in " in refused.stderr and
+        str(module.parent) in str(pathlib.Path(re.search(r"\S*/scissionlite(?=[,;])", refused.stderr)[0]).resolve()),
+        f"without its module: {refused.stderr.strip()}")
     expect(subprocess.run([*verify, "native"], capture_output=True).returncode == 0, "verify --engine native without the module")
     module.with_suffix(".away").rename(module)
 
@@ -78,8 +80,10 @@ def test_header(prefix):
 
 
 def test_installed_files(prefix):
-    for name in ["bin/scissionlite", "lib/libscissionlite.so", "lib/cmake/ScissionLite/ScissionLiteConfig.cmake",
-                 "share/scissionlite/triton_python_backend/model.py", "share/doc/ScissionLite/LICENSE"]:
+    for name in [
+            "bin/scissionlite", "lib/libscissionlite.so", "lib/cmake/ScissionLite/ScissionLiteConfig.cmake",
+            "share/scissionlite/triton_python_backend/model.py", "share/doc/ScissionLite/LICENSE"
+    ]:
         expect((prefix / name).exists(), f"{name} is installed")
     version = re.search(r"PACKAGE_VERSION \"(.*)\"", (prefix / "lib/cmake/ScissionLite/ScissionLiteConfigVersion.cmake").read_text())[1]
     expect(run(prefix / "bin/scissionlite", "--version").split()[-1] == version, f"program and package have one version, {version}")

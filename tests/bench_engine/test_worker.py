@@ -19,7 +19,8 @@ def small_model(path):
     """y = Relu(x) * 2"""
     value = helper.make_tensor_value_info
     nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Mul", ["r", "two"], ["y"])]
-    graph = helper.make_graph(nodes, "small", [value("x", TensorProto.FLOAT, SHAPE)], [value("y", TensorProto.FLOAT, SHAPE)], [numpy_helper.from_array(np.float32(2), "two")])
+    graph = helper.make_graph(nodes, "small", [value("x", TensorProto.FLOAT, SHAPE)], [value("y", TensorProto.FLOAT, SHAPE)],
+                              [numpy_helper.from_array(np.float32(2), "two")])
     onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), str(path))
 
 
@@ -35,7 +36,11 @@ class Worker(unittest.TestCase):
         self.folder.cleanup()
 
     def talk(self, *lines, words=("--engine", "reference")):
-        done = subprocess.run([PROGRAM, self.at / "small.onnx", *words], input="".join(line + "\n" for line in lines), capture_output=True, text=True, timeout=60)
+        done = subprocess.run([PROGRAM, self.at / "small.onnx", *words],
+                              input="".join(line + "\n" for line in lines),
+                              capture_output=True,
+                              text=True,
+                              timeout=60)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
     def test_load_run_output(self):
@@ -56,7 +61,8 @@ class Worker(unittest.TestCase):
 
     def test_errors_are_answers(self):
         np.save(self.at / "wide.npy", np.zeros((1, 3, 8, 9), np.float32))
-        code, replies = self.talk("run 1", "output y.npy", f"input {self.at}/none.npy", f"input {self.at}/wide.npy", "sing", f"input {self.at}/x.npy", "run 1")
+        code, replies = self.talk("run 1", "output y.npy", f"input {self.at}/none.npy", f"input {self.at}/wide.npy", "sing", f"input {self.at}/x.npy",
+                                  "run 1")
         self.assertEqual(code, 0)
         for reply, words in zip(replies[1:], ("no input yet", "no run yet", "none.npy", "(1, 3, 8, 8)", "unknown command 'sing'")):
             self.assertIn(words, reply["error"])
@@ -65,7 +71,11 @@ class Worker(unittest.TestCase):
     def test_compiled_model(self):
         compiled = self.at / "compiled"
         subprocess.run([PROGRAM, self.at / "small.onnx", "--compile", compiled], check=True, timeout=60)
-        done = subprocess.run([PROGRAM, compiled, "--engine", "native"], input=f"input {self.at}/x.npy\nrun 1\noutput {self.at}/y.npy\n", capture_output=True, text=True, timeout=60)
+        done = subprocess.run([PROGRAM, compiled, "--engine", "native"],
+                              input=f"input {self.at}/x.npy\nrun 1\noutput {self.at}/y.npy\n",
+                              capture_output=True,
+                              text=True,
+                              timeout=60)
         self.assertEqual(json.loads(done.stdout.splitlines()[0])["from"], "compiled", done.stdout)
         np.testing.assert_array_equal(np.load(self.at / "y.npy"), 2 * np.maximum(self.x, 0))
 
@@ -76,7 +86,7 @@ class Worker(unittest.TestCase):
         self.assertIn("small.onnx", replies[0]["error"])
 
     def test_bad_words(self):
-        for words, said in ((("--engine", "opnvino"), "opnvino"), (("--threads", "0"), "--threads"), (("--fast",), "--fast")):
+        for words, said in ((("--engine", "opnvino"), "opnvino"), (("--threads", "0"), "--threads"), (("--fast", ), "--fast")):
             code, replies = self.talk(words=words)
             self.assertEqual(code, 1)
             self.assertIn(said, replies[0]["error"])

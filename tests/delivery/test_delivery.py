@@ -53,6 +53,7 @@ def fields(message):
             at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
             if byte < 128:
                 return value
+
     while at < len(message):
         key = number()
         value = number()
@@ -77,8 +78,13 @@ class DeliveryCase(unittest.TestCase):
 
     @classmethod
     def prepare(cls, version, candidate, *words):
-        subprocess.run([PROGRAM, "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--name", "small_tail", *words,
-                        "--package", cls.made / version / "net", "--repository", cls.made / version / "models"], check=True, capture_output=True, timeout=PATIENCE)
+        subprocess.run([
+            PROGRAM, "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--name", "small_tail",
+            *words, "--package", cls.made / version / "net", "--repository", cls.made / version / "models"
+        ],
+                       check=True,
+                       capture_output=True,
+                       timeout=PATIENCE)
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="delivery-test-")
@@ -89,7 +95,8 @@ class DeliveryCase(unittest.TestCase):
 
     def put(self, version):
         """What `prepare` of that version leaves: both folders replaced by renames."""
-        for source, target in ((self.made / version / "models" / "small_tail", self.models / "small_tail"), (self.made / version / "net", self.packages / "net")):
+        for source, target in ((self.made / version / "models" / "small_tail", self.models / "small_tail"), (self.made / version / "net",
+                                                                                                             self.packages / "net")):
             fresh = target.with_name(target.name + ".partial-1")
             shutil.copytree(source, fresh)
             if target.exists():
@@ -105,7 +112,10 @@ class DeliveryCase(unittest.TestCase):
 
     def run_once(self, address, *words, code=0):
         """Answers, summary and errors of `run` over one picture."""
-        done = subprocess.run(self.run_command(address, "--update-every", "0", *words, self.made / "picture0.png"), capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(self.run_command(address, "--update-every", "0", *words, self.made / "picture0.png"),
+                              capture_output=True,
+                              text=True,
+                              timeout=PATIENCE)
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return lines[1:-1], lines[-1].get("summary", {}) if lines else {}, done.stderr
@@ -116,12 +126,15 @@ class DeliveryCase(unittest.TestCase):
 
 class Device:
     """`run --from` that answers pictures one after the other, without end: each is named on its stdin."""
-
     def __init__(self, case, address, *words):
         self.case = case
         self.errors = tempfile.TemporaryFile()
         case.addCleanup(self.errors.close)
-        self.process = subprocess.Popen(case.run_command(address, "--stdin", "paths", *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = subprocess.Popen(case.run_command(address, "--stdin", "paths", *words),
+                                        stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE,
+                                        stderr=self.errors,
+                                        text=True)
         self.ready = json.loads(self.process.stdout.readline() or "{}")
         self.asked, self.answers, self.summary = 0, [], None
         self.reader = threading.Thread(target=self.read)
@@ -248,7 +261,9 @@ class Devices(DeliveryCase):
             self.put("two")
             edge.process.send_signal(signal.SIGHUP)
             for i in range(8):
-                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"),
+                                           stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.DEVNULL)
                 time.sleep(0.04 * (i + 1))
                 process.kill()
                 process.wait()
@@ -261,7 +276,9 @@ class Devices(DeliveryCase):
         with self.serve() as edge:
             for attempt in range(5):
                 shutil.rmtree(self.store, ignore_errors=True)
-                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"),
+                                           stdout=subprocess.DEVNULL,
+                                           stderr=subprocess.DEVNULL)
                 end = time.time() + PATIENCE
                 while process.poll() is None and time.time() < end:
                     try:
@@ -272,7 +289,8 @@ class Devices(DeliveryCase):
                 process.terminate()
                 seen_while_trying += process.wait(PATIENCE) == 0 and self.state()["current"] != ""
                 state = self.state()
-                self.assertEqual((state["is_trying"], state["tries"], state["rejected"]), (False, 0, []), f"attempt {attempt}: no crash of that version")
+                self.assertEqual((state["is_trying"], state["tries"], state["rejected"]), (False, 0, []),
+                                 f"attempt {attempt}: no crash of that version")
         self.assertGreater(seen_while_trying, 0)
 
     def test_fault_37_certificates_say_who_may_fetch(self):
@@ -297,7 +315,10 @@ class Devices(DeliveryCase):
         held_back = self.folder / "held back"
         (self.packages / "net").rename(held_back)
         with self.serve() as edge, tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(self.run_command(edge.address, "--watch", images, "--update-every", "0"), stdout=subprocess.PIPE, stderr=errors, text=True)
+            process = subprocess.Popen(self.run_command(edge.address, "--watch", images, "--update-every", "0"),
+                                       stdout=subprocess.PIPE,
+                                       stderr=errors,
+                                       text=True)
 
             def log():
                 errors.seek(0)
@@ -331,7 +352,9 @@ class Devices(DeliveryCase):
                 process.stdout.close()
 
     def test_words_that_do_not_go_together(self):
-        for words, text in ((["run"], "--from HOST:PORT"), (["run", "--from", "127.0.0.1:1", "--also", "x", "p.png"], "--also"), (["run", "--from", "127.0.0.1:1", "--model", "a/xyz", "p.png"], "hex digits")):
+        for words, text in ((["run"], "--from HOST:PORT"), (["run", "--from", "127.0.0.1:1", "--also", "x",
+                                                             "p.png"], "--also"), (["run", "--from", "127.0.0.1:1", "--model", "a/xyz",
+                                                                                    "p.png"], "hex digits")):
             done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
@@ -363,7 +386,8 @@ class SeveralPlans(DeliveryCase):
             self.assertEqual(answers[0]["package"], self.state()["current"][:12])
             self.assertEqual(set(summary["switching"]["images"]), self.CANDIDATES)
             self.assertIn(answers[0]["candidate"], self.CANDIDATES)
-            fetched, offered = summary["delivery"]["pulled_bytes"], sum(path.stat().st_size for path in (self.packages / "net").rglob("*") if path.is_file())
+            fetched, offered = summary["delivery"]["pulled_bytes"], sum(path.stat().st_size for path in (self.packages / "net").rglob("*")
+                                                                        if path.is_file())
             self.assertLess(fetched, offered, "what plans share comes once")
             _, summary, _ = self.run_once(edge.address)
             self.assertEqual(summary["delivery"]["pulled_bytes"], 0)
@@ -372,7 +396,10 @@ class SeveralPlans(DeliveryCase):
             findings = json.loads(done.stdout)["findings"]
             self.assertTrue(any(finding["what"].startswith("also/split_1_uint8, ") for finding in findings), findings)
             self.assertEqual((done.returncode, [finding for finding in findings if not finding["ok"]]), (0, []))
-            done = subprocess.run([PROGRAM, "run", held, "--edge", edge.address, "--json", self.made / "picture0.png"], capture_output=True, text=True, timeout=PATIENCE)  # by hand it is the same
+            done = subprocess.run([PROGRAM, "run", held, "--edge", edge.address, "--json", self.made / "picture0.png"],
+                                  capture_output=True,
+                                  text=True,
+                                  timeout=PATIENCE)  # by hand it is the same
             self.assertEqual(set(json.loads(done.stdout.splitlines()[-1])["summary"]["switching"]["images"]), self.CANDIDATES)
 
     def test_replaced_by_one_without_and_back(self):
@@ -404,7 +431,8 @@ class SeveralPlans(DeliveryCase):
             self.put("several")
             edge.process.send_signal(signal.SIGHUP)
             end = time.time() + PATIENCE
-            while time.time() < end and "offers no packages" in (errors := subprocess.run(self.run_command(edge.address, self.made / "picture0.png"), capture_output=True, text=True, timeout=PATIENCE).stderr):
+            while time.time() < end and "offers no packages" in (errors := subprocess.run(
+                    self.run_command(edge.address, self.made / "picture0.png"), capture_output=True, text=True, timeout=PATIENCE).stderr):
                 time.sleep(0.2)
             self.assertNotIn("offers no packages", errors)
 
@@ -469,10 +497,17 @@ class SeveralPlans(DeliveryCase):
             self.assertIn("need different models of the name 'small_tail'", edge.stderr())
 
     def test_what_cannot_be_prepared(self):
-        for words, text in ((("--also", "local", "--repository", self.folder / "r"), "give --package"), (("--also", "split/3/uint8", "--package", self.folder / "p"), "is in the package already"),
-                            (("--also", "split/99/uint8", "--package", self.folder / "p"), "no cut '99'"), (("--also", "nonsense", "--package", self.folder / "p"), "nonsense"),
-                            (("--also", "local", "--package", self.folder / "p", "--repository", self.folder / "r", "--kserve", self.folder / "k.yaml"), "--kserve")):
-            done = subprocess.run([PROGRAM, "prepare", self.made / "small.onnx", "--candidate", "split/3/uint8", "--images", self.made / "picture0.png", *words], capture_output=True, text=True, timeout=PATIENCE)
+        for words, text in ((("--also", "local", "--repository", self.folder / "r"),
+                             "give --package"), (("--also", "split/3/uint8", "--package", self.folder / "p"), "is in the package already"),
+                            (("--also", "split/99/uint8", "--package", self.folder / "p"),
+                             "no cut '99'"), (("--also", "nonsense", "--package", self.folder / "p"),
+                                              "nonsense"), (("--also", "local", "--package", self.folder / "p", "--repository", self.folder / "r",
+                                                             "--kserve", self.folder / "k.yaml"), "--kserve")):
+            done = subprocess.run(
+                [PROGRAM, "prepare", self.made / "small.onnx", "--candidate", "split/3/uint8", "--images", self.made / "picture0.png", *words],
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
             self.assertFalse((self.folder / "p").exists())
@@ -601,7 +636,6 @@ class Service(DeliveryCase):
 
 class Kept(DeliveryCase):
     """Replaced versions on the edge, which requests and configs name by their hash."""
-
     @contextlib.contextmanager
     def replaced(self, *words):
         import tritonclient.grpc as triton
@@ -611,6 +645,7 @@ class Kept(DeliveryCase):
             def served(sha256=""):
                 headers = {"scissionlite-model-sha256": sha256} if sha256 else {}
                 return client.get_model_config("small_tail", headers=headers).config.parameters["model_sha256"].string_value
+
             before = served()
             self.put("two")
             edge.process.send_signal(signal.SIGHUP)

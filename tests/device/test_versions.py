@@ -1,5 +1,6 @@
-"""Ends of different age. The edge against callers that name other versions, or none, or send what it does not know; a device against edges of other versions: our own, behind a relay that changes what it says of itself.
-  test_versions.py SCISSIONLITE"""
+"""Ends of different age. The edge against callers that name other versions, or none, or send what it does not know; a
+  device against edges of other versions: our own, behind a relay that changes what it says of itself. test_versions.py
+  SCISSIONLITE"""
 
 import concurrent.futures
 import json
@@ -33,7 +34,7 @@ def request(**parameters):
 
 
 class Edge(ServerCase):
-    models = ("m",)
+    models = ("m", )
 
     def asked_with(self, versions, **parameters):
         return self.stub.ModelInfer(request(**parameters), metadata=[(KEY, versions)])
@@ -71,11 +72,10 @@ class Edge(ServerCase):
 
 class Relay(grpc.GenericRpcHandler):
     """Passes calls on to an edge; `change` may give another server metadata. Adds to each answer a field that nobody knows."""
-
     def __init__(self, port, change):
         self.channel, self.change, self.told = grpc.insecure_channel(f"127.0.0.1:{port}"), change, set()
         self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
-        self.server.add_generic_rpc_handlers((self,))
+        self.server.add_generic_rpc_handlers((self, ))
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
 
@@ -92,6 +92,7 @@ class Relay(grpc.GenericRpcHandler):
                 self.change(server)
                 out = server.SerializeToString()
             return out + UNKNOWN_FIELD
+
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def stop(self):
@@ -105,6 +106,7 @@ def tell(versions):
         others = [extension for extension in server.extensions if not extension.startswith(EXTENSION)]
         del server.extensions[:]
         server.extensions.extend(others + ([EXTENSION + versions] if versions is not None else []))
+
     return change
 
 
@@ -121,7 +123,12 @@ class Device(unittest.TestCase):
         """What `run` gives for one picture: its answer, exit code and errors; and what it told the relay."""
         relay = Relay(self.edge.port, change)
         self.addCleanup(relay.stop)
-        done = subprocess.run([PROGRAM, "run", "--json", self.folder / "package", "--edge", f"127.0.0.1:{relay.port}", "--engine", "native", self.folder / "picture0.png"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([
+            PROGRAM, "run", "--json", self.folder / "package", "--edge", f"127.0.0.1:{relay.port}", "--engine", "native", self.folder / "picture0.png"
+        ],
+                              capture_output=True,
+                              text=True,
+                              timeout=120)
         return json.loads(done.stdout.splitlines()[1]), done.returncode, done.stderr, relay.told
 
     def test_fault_46_edges_whose_range_has_a_version_of_ours(self):
@@ -144,6 +151,7 @@ class Device(unittest.TestCase):
         def change(server):
             tell(None)(server)
             server.name = "another"
+
         answer, code, errors, _ = self.run_with(change)
         self.assertEqual((answer["origin"], code), ("edge", 0), errors)
 

@@ -21,8 +21,12 @@ def run(*words, timeout=120, **more):
 
 def conv_model(weights=(4, 3, 3, 3), op="Conv", domain="", opset=13):
     rng = np.random.default_rng(1)
-    nodes = [helper.make_node(op, ["x", "w"], ["c"], name="conv", domain=domain), helper.make_node("Relu", ["c"], ["r"]),
-             helper.make_node("GlobalAveragePool", ["r"], ["g"]), helper.make_node("Flatten", ["g"], ["y"])]
+    nodes = [
+        helper.make_node(op, ["x", "w"], ["c"], name="conv", domain=domain),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["y"])
+    ]
     weight = numpy_helper.from_array(rng.standard_normal(weights).astype(np.float32), "w")
     graph = helper.make_graph(nodes, "bad", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])], [weight])
@@ -31,10 +35,12 @@ def conv_model(weights=(4, 3, 3, 3), op="Conv", domain="", opset=13):
 
 
 def control_flow_model():
-    branch = helper.make_graph([helper.make_node("Identity", ["x"], ["b"])], "branch", [], [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)])
+    branch = helper.make_graph([helper.make_node("Identity", ["x"], ["b"])], "branch", [],
+                               [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)])
     node = helper.make_node("If", ["flag"], ["y"], name="choice", then_branch=branch, else_branch=branch)
-    graph = helper.make_graph([node], "flow", [helper.make_tensor_value_info("flag", TensorProto.BOOL, []), helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
-                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    graph = helper.make_graph(
+        [node], "flow", [helper.make_tensor_value_info("flag", TensorProto.BOOL, []),
+                         helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
@@ -79,7 +85,9 @@ class BadInput(unittest.TestCase):
 
     def test_not_onnx(self):
         self.refused(["inspect", self.write("text.onnx", b"hello, this is no model" * 50)], "is not an ONNX model", code=3)
-        self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))], "noise.onnx", code=3)
+        self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))],
+                     "noise.onnx",
+                     code=3)
 
     def test_fault_13_truncated(self):
         data = self.good.read_bytes()
@@ -162,7 +170,9 @@ class BadInput(unittest.TestCase):
         self.refused(["inspect"], "model")
 
     def test_a_number_that_is_none(self):
-        for words in (["run", self.path, self.good, "--deadline-ms", "nan"], ["run", self.path, self.good, "--slow", "NaN"], ["probe", "127.0.0.1:1", "--time-limit-s", "-nan"], ["serve", self.path, "--keep-secs", "nan"]):
+        for words in (["run", self.path, self.good, "--deadline-ms", "nan"], ["run", self.path, self.good, "--slow",
+                                                                              "NaN"], ["probe", "127.0.0.1:1", "--time-limit-s",
+                                                                                       "-nan"], ["serve", self.path, "--keep-secs", "nan"]):
             self.refused(words, words[-1], "is not a number", code=2)
 
     def test_unknown_engine(self):
@@ -172,14 +182,14 @@ class BadInput(unittest.TestCase):
     # --- JSON ---
     def test_bad_json(self):
         for name, text, part in (("bad.json", "{\"schema\": ", "not valid JSON"), ("empty.json", "", "not valid JSON"), ("list.json", "[]", "schema"),
-                                 ("old.json", json.dumps({"schema": "scissionlite.profile/0"}), "scissionlite.profile/1"),
-                                 ("other.json", json.dumps({"schema": "scissionlite.scores/1"}), "profile")):
+                                 ("old.json", json.dumps({"schema": "scissionlite.profile/0"}),
+                                  "scissionlite.profile/1"), ("other.json", json.dumps({"schema": "scissionlite.scores/1"}), "profile")):
             path = self.write(name, text)
             self.refused(["plan", "--device", path, "--edge", path, "--bandwidth", "5M", "--rtt", "10ms"], name, part)
 
     # --- output ---
     def test_output_that_cannot_be_written_is_refused_before_the_work(self):
-        for command in (["profile", self.good, "--name", "x", "-o", "/proc/nowhere/out.json"],):
+        for command in (["profile", self.good, "--name", "x", "-o", "/proc/nowhere/out.json"], ):
             self.refused(command, "/proc/nowhere")
 
     def test_fault_14_full_disk(self):

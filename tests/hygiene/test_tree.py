@@ -86,8 +86,10 @@ class Includes(unittest.TestCase):
 class Contents(unittest.TestCase):
     def test_no_path_of_a_machine(self):
         pattern = re.compile(r"(?<![\w.:$}-])/(?:home|root|work|Users)/\w")
-        found = [f"{path}:{number}: {line.strip()[:100]}" for path in tree.files() if tree.is_text(path)
-                 for number, line in enumerate(tree.read(path).splitlines(), 1) if pattern.search(line)]
+        found = [
+            f"{path}:{number}: {line.strip()[:100]}" for path in tree.files() if tree.is_text(path)
+            for number, line in enumerate(tree.read(path).splitlines(), 1) if pattern.search(line)
+        ]
         self.assertEqual(found, [], "say where a thing lies by an environment variable or a relative path")
 
     def test_no_large_file(self):

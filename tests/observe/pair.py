@@ -1,4 +1,5 @@
-"""What the tests of this folder share: a small model prepared as several plans, the edge and the device as processes, a collector, and headless Chromium."""
+"""What the tests of this folder share: a small model prepared as several plans, the edge and the device as processes, a
+collector, and headless Chromium."""
 import http.client
 import http.server
 import json
@@ -41,8 +42,12 @@ class Pair(unittest.TestCase):
             peers.skip(f"no {python}; run tools/install_deps.sh test")
         subprocess.run([python, HERE.parent / "packaging" / "small_model.py", cls.folder], check=True)
         for name, candidate in cls.plans.items():
-            subprocess.run([cls.program, "prepare", cls.folder / "small.onnx", "--candidate", candidate, "--package", cls.folder / name, "--repository", cls.folder / "repository", "--name", f"small_{name}", "--engine", "native"],
-                           check=True, capture_output=True)
+            subprocess.run([
+                cls.program, "prepare", cls.folder / "small.onnx", "--candidate", candidate, "--package", cls.folder / name, "--repository",
+                cls.folder / "repository", "--name", f"small_{name}", "--engine", "native"
+            ],
+                           check=True,
+                           capture_output=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -53,7 +58,10 @@ class Pair(unittest.TestCase):
 
     def run_device(self, *words, plan="uint8", code=0):
         """The answers, the summary, and the lines of stderr."""
-        done = subprocess.run([self.program, "run", "--json", self.folder / plan, "--engine", "native", "--threads", "1", *map(str, words)], capture_output=True, text=True, timeout=240)
+        done = subprocess.run([self.program, "run", "--json", self.folder / plan, "--engine", "native", "--threads", "1", *map(str, words)],
+                              capture_output=True,
+                              text=True,
+                              timeout=240)
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return [line for line in lines if "path" in line], lines[-1].get("summary") if lines else None, done.stderr.splitlines()
@@ -64,7 +72,6 @@ class Pair(unittest.TestCase):
 
 class Collector:
     """A collector of OTLP/HTTP: keeps bodies and says what `statuses` has first, then 200."""
-
     def __init__(self, statuses=(), path="/v1/traces"):
         collector = self
         self.bodies, self.seen, self.statuses = [], [], list(statuses)
@@ -114,17 +121,22 @@ def get(port, target):
 
 class Browser:
     """Headless Chromium, driven over a pipe by its own protocol (CDP): no driver is needed."""
-
     def __init__(self, width=1200, height=1400, dark=False):
         if not shutil.which("chromium"):
             peers.skip("no chromium; run tools/install_deps.sh test")
         self.profile = tempfile.TemporaryDirectory(prefix="observe-browser-")
         to_browser, self.write_fd = os.pipe()
         self.read_fd, from_browser = os.pipe()
-        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}", f"--window-size={width},{height}", "about:blank"]
+        command = [
+            "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}",
+            f"--window-size={width},{height}", "about:blank"
+        ]
         # Chromium reads descriptor 3 and writes 4.
         script = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
-        self.process = subprocess.Popen(["bash", "-c", script, "bash", *command], pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(["bash", "-c", script, "bash", *command],
+                                        pass_fds=(to_browser, from_browser),
+                                        stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)
         self.reader, self.number, self.complaints, self.requests = os.fdopen(self.read_fd, "rb"), 0, [], []

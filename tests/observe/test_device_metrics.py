@@ -11,7 +11,10 @@ class DeviceMetrics(Pair):
 
     def test_counts_are_those_of_the_answers(self):
         with self.serve() as edge:
-            command = [self.program, "run", "--json", self.folder / "uint8", "--also", self.folder / "local", "--edge", edge.address, "--engine", "native", "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
+            command = [
+                self.program, "run", "--json", self.folder / "uint8", "--also", self.folder / "local", "--edge", edge.address, "--engine", "native",
+                "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"
+            ]
             device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             port = json.loads(device.stdout.readline())["metrics_port"]
             answers = []
@@ -26,7 +29,8 @@ class DeviceMetrics(Pair):
             device.stdout.close()
         samples = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
         images = {origin: samples[f'scissionlite_device_images_total{{origin="{origin}"}}'] for origin in ("edge", "local", "none")}
-        self.assertEqual(images, {"edge": sum(a.get("origin") == "edge" for a in answers), "local": sum(a.get("origin") == "local" for a in answers), "none": 2})
+        self.assertEqual(
+            images, {"edge": sum(a.get("origin") == "edge" for a in answers), "local": sum(a.get("origin") == "local" for a in answers), "none": 2})
         self.assertEqual(samples["scissionlite_device_latency_seconds_count"], 4)
         self.assertEqual(samples['scissionlite_device_latency_seconds_bucket{le="+Inf"}'], 4)
         self.assertEqual(samples['scissionlite_device_breaker_state{plan="split/3/uint8",state="ready"}'], 1)
@@ -38,7 +42,10 @@ class DeviceMetrics(Pair):
                 self.assertRegex(line, r'^[a-z_]+(\{([a-z0-9_]+="[^"]*",?)*\})? \S+$')
 
     def test_an_edge_that_is_down_opens_the_breaker(self):
-        command = [self.program, "run", "--json", self.folder / "uint8", "--edge", f"127.0.0.1:{peers.free_port()}", "--engine", "native", "--threads", "1", "--metrics", "127.0.0.1:0", "--stdin", "paths"]
+        command = [
+            self.program, "run", "--json", self.folder / "uint8", "--edge", f"127.0.0.1:{peers.free_port()}", "--engine", "native", "--threads", "1",
+            "--metrics", "127.0.0.1:0", "--stdin", "paths"
+        ]
         device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         port = json.loads(device.stdout.readline())["metrics_port"]
         device.stdin.write(f"{self.pictures()[0]}\n")

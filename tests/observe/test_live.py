@@ -1,4 +1,5 @@
-"""test_live.py SCISSIONLITE: the edge's live page in headless Chromium while devices ask, and its data. Screenshots are left in the folder that SCISSIONLITE_PICTURES names."""
+"""test_live.py SCISSIONLITE: the edge's live page in headless Chromium while devices ask, and its data. Screenshots are
+left in the folder that SCISSIONLITE_PICTURES names."""
 import http.client
 import json
 import os
@@ -13,9 +14,11 @@ PICTURES = os.environ.get("SCISSIONLITE_PICTURES")
 
 class Load:
     """A device that goes on asking until the end of the block."""
-
     def __init__(self, case, edge, *words):
-        self.command = [case.program, "run", "--json", case.folder / "uint8", "--engine", "native", "--threads", "1", "--edge", edge.address, "--repeat", "1000000", *words, *case.pictures()]
+        self.command = [
+            case.program, "run", "--json", case.folder / "uint8", "--engine", "native", "--threads", "1", "--edge", edge.address, "--repeat",
+            "1000000", *words, *case.pictures()
+        ]
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -59,12 +62,18 @@ class Live(Pair):
                 browser.wait(f"{requests} > {first}")
                 browser.wait("[...document.querySelectorAll('.chart')].every(c => c.querySelector('rect, path'))")
                 browser.wait("parseFloat(document.querySelector('[data-id=\"requests / s\"] b').textContent) > 0")
-                self.assertEqual(browser.value("[...document.querySelectorAll('#devices [data-label=plan]')].map(c => c.textContent)"), ["split/3/uint8"] * 2)
-                self.assertIn(SCRIPT[:39] + " (127.0.0.1)", browser.value("[...document.querySelectorAll('#devices td.name')].map(c => c.textContent)"))
+                self.assertEqual(browser.value("[...document.querySelectorAll('#devices [data-label=plan]')].map(c => c.textContent)"),
+                                 ["split/3/uint8"] * 2)
+                self.assertIn(SCRIPT[:39] + " (127.0.0.1)",
+                              browser.value("[...document.querySelectorAll('#devices td.name')].map(c => c.textContent)"))
                 self.assertEqual(browser.value("document.title"), "ScissionLite edge")
                 self.assertEqual(browser.value("document.querySelectorAll('script').length"), 1)
                 self.assertEqual(browser.complaints, [])
-                self.assertEqual({request.rsplit(":", 1)[1].partition("/")[2].partition("?")[0] for request in browser.requests if not request.startswith("data:")}, {"live", "live.css", "live.js", "live.json"})
+                self.assertEqual(
+                    {
+                        request.rsplit(":", 1)[1].partition("/")[2].partition("?")[0]
+                        for request in browser.requests if not request.startswith("data:")
+                    }, {"live", "live.css", "live.js", "live.json"})
                 if PICTURES:
                     self.leave_pictures(url, browser)
 
@@ -87,7 +96,9 @@ class Live(Pair):
 
     def test_on_a_phone_nothing_sticks_out(self):
         with self.serve() as edge, Browser(width=390, height=800) as browser:
-            self.infer_over_http(edge, device="a-device-with-a-name-that-is-rather-long-for-a-small-screen", report="plan=split/3/uint8;edge=10;local=3;fallbacks=1")
+            self.infer_over_http(edge,
+                                 device="a-device-with-a-name-that-is-rather-long-for-a-small-screen",
+                                 report="plan=split/3/uint8;edge=10;local=3;fallbacks=1")
             browser.open(f"http://127.0.0.1:{edge.event['http_port']}/live")
             browser.wait("document.querySelectorAll('#devices tr').length === 2")
             self.assertLessEqual(browser.value("document.documentElement.scrollWidth"), 390)
@@ -109,7 +120,8 @@ class Live(Pair):
 
     def test_the_policy_of_the_page_allows_its_own_files_only(self):
         with self.serve() as edge:
-            for target, kind in (("/live", "text/html"), ("/live.js", "text/javascript"), ("/live.css", "text/css"), ("/live.json", "application/json")):
+            for target, kind in (("/live", "text/html"), ("/live.js", "text/javascript"), ("/live.css", "text/css"), ("/live.json",
+                                                                                                                      "application/json")):
                 for port in ("http_port", "metrics_port"):
                     status, fields, _ = get(edge.event[port], target)
                     self.assertEqual((status, fields["content-type"].partition(";")[0], fields["x-content-type-options"]), (200, kind, "nosniff"))
@@ -132,7 +144,16 @@ class Live(Pair):
 
     def test_a_device_says_what_it_did_by_itself(self):
         with self.serve() as edge:
-            answers, _, _ = self.run_device("--edge", edge.address, "--name", "camera", "--deadline-ms", "0.001", "--repeat", "3", *self.pictures(), code=5)  # no time for the edge at all
+            answers, _, _ = self.run_device("--edge",
+                                            edge.address,
+                                            "--name",
+                                            "camera",
+                                            "--deadline-ms",
+                                            "0.001",
+                                            "--repeat",
+                                            "3",
+                                            *self.pictures(),
+                                            code=5)  # no time for the edge at all
             self.assertEqual({answer["origin"] for answer in answers}, {"local"})
             self.run_device("--edge", edge.address, "--name", "camera", *self.pictures())
             device = next(one for one in self.live(edge)["devices"] if one["name"] == "camera")
@@ -145,7 +166,9 @@ class Live(Pair):
     def test_who_may_see_it_where_access_is_limited(self):
         access = self.folder / "access.json"
         for may_control, status in ((False, 403), (True, 200)):
-            access.write_text(json.dumps({"schema": "scissionlite.access/1", "rules": [{"identities": ["127.0.0.1"], "models": ["*"], "may_control": may_control}]}))
+            access.write_text(
+                json.dumps({"schema": "scissionlite.access/1", "rules": [{"identities": ["127.0.0.1"], "models": ["*"],
+                                                                          "may_control": may_control}]}))
             with self.serve("--access", access) as edge:
                 for port in ("http_port", "metrics_port"):
                     self.assertEqual(get(edge.event[port], "/live.json")[0], status)

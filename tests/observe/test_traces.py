@@ -1,4 +1,5 @@
-"""test_traces.py SCISSIONLITE: request ids and OpenTelemetry spans over both halves. What is written is read with OpenTelemetry's own protobuf messages."""
+"""test_traces.py SCISSIONLITE: request ids and OpenTelemetry spans over both halves. What is written is read with
+OpenTelemetry's own protobuf messages."""
 import base64
 import json
 import socket
@@ -34,7 +35,6 @@ def value_of(any_value):
 
 class Spans(list):
     """Spans of several messages, each with its attributes as `at` and its service."""
-
     def __init__(self, texts):
         super().__init__()
         for text in texts:
@@ -61,7 +61,16 @@ class Traces(Pair):
         """Answers, and the spans and log lines of both."""
         device_file, edge_file = self.folder / f"device-{self.id()}.jsonl", self.folder / f"edge-{self.id()}.jsonl"
         with self.serve("--trace-file", edge_file, "--log-format", "json", "--log-requests", *edge_words) as edge:
-            answers, _, log = self.run_device("--edge", edge.address, *self.pictures(), "--trace-file", device_file, "--log-format", "json", "--log-requests", *device_words, plan=plan)
+            answers, _, log = self.run_device("--edge",
+                                              edge.address,
+                                              *self.pictures(),
+                                              "--trace-file",
+                                              device_file,
+                                              "--log-format",
+                                              "json",
+                                              "--log-requests",
+                                              *device_words,
+                                              plan=plan)
             self.assertEqual(edge.stop(), 0)
             edge_log = edge.stderr().splitlines()
         return answers, spans_of(device_file, edge_file), [json.loads(line) for line in log], [json.loads(line) for line in edge_log]
@@ -112,7 +121,8 @@ class Traces(Pair):
                 self.assertEqual(line[0]["trace_id"], answer["trace_id"])
                 self.assertEqual(line[0]["level"], "info")
         line = next(line for line in edge_log if line.get("request_id") == answers[0]["request_id"])
-        self.assertEqual((line["component"], line["model"], line["code"], line["batch"], line["identity"]), ("server", "small_uint8", "ok", 1, "127.0.0.1"))
+        self.assertEqual((line["component"], line["model"], line["code"], line["batch"], line["identity"]),
+                         ("server", "small_uint8", "ok", 1, "127.0.0.1"))
 
     def test_the_device_decides_what_is_traced(self):
         answers, spans, _, _ = self.traced(device_words=("--trace-sample", "0"))
@@ -159,7 +169,12 @@ class Traces(Pair):
         self.assertEqual({span.name for _, span, _ in next(iter(traces.values()))}, {"image", "decode", "preprocess", "local", "postprocess"})
 
     def test_a_collector_that_is_not_there_is_told_of_once_and_holds_up_nobody(self):
-        answers, summary, log = self.run_device(*self.pictures(), "--repeat", 200, "--trace-endpoint", f"http://127.0.0.1:{peers.free_port()}", plan="local")
+        answers, summary, log = self.run_device(*self.pictures(),
+                                                "--repeat",
+                                                200,
+                                                "--trace-endpoint",
+                                                f"http://127.0.0.1:{peers.free_port()}",
+                                                plan="local")
         self.assertEqual((len(answers), summary["errors"]), (400, 0))
         self.assertEqual(sum("does not take traces" in line for line in log), 1, log)
         self.assertEqual(sum("were dropped" in line for line in log), 1, log)
@@ -173,9 +188,12 @@ class Traces(Pair):
         self.assertTrue(any("does not take traces" in line for line in log), log)
 
     def test_errors_say_what_to_do(self):
-        for words, texts in ((("--trace-endpoint", "https://127.0.0.1:4318"), ("TLS", "http://127.0.0.1:4318")), (("--trace-endpoint", "localhost:4318"), ("http://host:port",)),
-                             (("--trace-endpoint", "http://192.0.2.1:4318"), ("another machine", "--plain-text")), (("--name", "caf\u00e9"), ("printable ASCII",)), (("--trace-sample", "2"), ("--trace-sample",)),
-                             (("--metrics", "0.0.0.0:0"), ("--plain-text",)), (("--metrics", "8002"), ("HOST:PORT",)), (("--metrics", "127.0.0.1:http"), ("0 to 65535",)), (("--log-format", "xml"), ("--log-format",))):
+        for words, texts in ((("--trace-endpoint", "https://127.0.0.1:4318"), ("TLS", "http://127.0.0.1:4318")),
+                             (("--trace-endpoint", "localhost:4318"), ("http://host:port", )), (("--trace-endpoint", "http://192.0.2.1:4318"),
+                                                                                                ("another machine", "--plain-text")),
+                             (("--name", "caf\u00e9"), ("printable ASCII", )), (("--trace-sample", "2"), ("--trace-sample", )),
+                             (("--metrics", "0.0.0.0:0"), ("--plain-text", )), (("--metrics", "8002"), ("HOST:PORT", )),
+                             (("--metrics", "127.0.0.1:http"), ("0 to 65535", )), (("--log-format", "xml"), ("--log-format", ))):
             _, _, log = self.run_device(self.pictures()[0], *words, plan="local", code=2)
             for text in texts:
                 self.assertIn(text, "\n".join(log))

@@ -59,7 +59,8 @@ def case(op, inputs, opset=13, outputs=1, domain="", tolerance=1e-5, **attribute
     CASES.append((op, inputs, opset, outputs, domain, tolerance, attributes))
 
 
-for name in ("Relu", "Sigmoid", "Tanh", "Exp", "Floor", "Ceil", "Round", "Erf", "Softplus", "Softsign", "LeakyRelu", "Elu", "HardSigmoid", "Abs", "Neg", "Identity"):
+for name in ("Relu", "Sigmoid", "Tanh", "Exp", "Floor", "Ceil", "Round", "Erf", "Softplus", "Softsign", "LeakyRelu", "Elu", "HardSigmoid", "Abs",
+             "Neg", "Identity"):
     case(name, [f(2, 3, 5, 4)])
 for name in ("Sigmoid", "Tanh", "Elu", "Exp", "Softplus", "Relu", "LeakyRelu"):
     case(name, [np.where(np.arange(40).reshape(1, 2, 4, 5) % 3 == 0, F(np.nan), f(1, 2, 4, 5))])
@@ -82,7 +83,7 @@ case("Not", [RNG.integers(0, 2, (3, 4)).astype(B)])
 for name in ("Add", "Sub", "Mul", "Div"):
     case(name, [f(2, 3, 4, 5), positive(3, 1, 5)])
     case(name, [f(1, 4), positive(6, 1)], opset=7)
-    case(name, [RNG.integers(-9, 9, (5, 3)), RNG.integers(1, 9, (3,))])
+    case(name, [RNG.integers(-9, 9, (5, 3)), RNG.integers(1, 9, (3, ))])
 case("Pow", [positive(3, 4), const(np.array(1.7, F))])
 case("Mod", [RNG.integers(-9, 9, (5, 3)), RNG.integers(1, 9, (5, 3))])
 case("Mod", [f(5, 3), positive(5, 3)], fmod=1)
@@ -90,12 +91,13 @@ for name in ("Sum", "Mean", "Max", "Min"):
     case(name, [f(2, 3, 4), f(3, 1), f(2, 1, 4)])
 case("Sum", [f(2, 3), f(2, 3)], opset=7)
 for name in ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"):
-    case(name, [RNG.integers(0, 4, (4, 5)), RNG.integers(0, 4, (5,))])
+    case(name, [RNG.integers(0, 4, (4, 5)), RNG.integers(0, 4, (5, ))])
 for name in ("And", "Or"):
-    case(name, [RNG.integers(0, 2, (3, 4)).astype(B), RNG.integers(0, 2, (4,)).astype(B)])
+    case(name, [RNG.integers(0, 2, (3, 4)).astype(B), RNG.integers(0, 2, (4, )).astype(B)])
 case("Where", [RNG.integers(0, 2, (3, 1)).astype(B), f(3, 4), f(4)])
 for size in ((1, 1), (3, 3), (5, 2)):
-    for attributes in ({}, {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"auto_pad": "SAME_UPPER", "strides": [2, 1]}, {"auto_pad": "SAME_LOWER"}, {"pads": [0, 1, 2, 0]}):
+    for attributes in ({}, {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"auto_pad": "SAME_UPPER",
+                                                                       "strides": [2, 1]}, {"auto_pad": "SAME_LOWER"}, {"pads": [0, 1, 2, 0]}):
         case("Conv", [f(2, 4, 9, 8), const(f(6, 4, *size)), const(f(6))], **attributes)
 case("Conv", [f(1, 4, 9, 8), const(f(4, 1, 3, 3))], group=4, pads=[1, 1, 1, 1])
 case("Conv", [f(1, 6, 9, 8), const(f(9, 2, 3, 3)), const(f(9))], group=3, dilations=[2, 2])
@@ -120,7 +122,12 @@ case("MaxPool", [f(1, 2, 9, 9)], kernel_shape=[3, 3], dilations=[2, 2])
 case("GlobalAveragePool", [f(2, 3, 5, 4)])
 case("GlobalMaxPool", [f(2, 3, 5, 4)])
 for trans_a, trans_b in ((0, 0), (0, 1), (1, 0), (1, 1)):
-    case("Gemm", [f(5, 4) if trans_a else f(4, 5), const(f(6, 5) if trans_b else f(5, 6)), const(f(6))], transA=trans_a, transB=trans_b, alpha=0.5, beta=2.0)
+    case("Gemm", [f(5, 4) if trans_a else f(4, 5), const(f(6, 5) if trans_b else f(5, 6)),
+                  const(f(6))],
+         transA=trans_a,
+         transB=trans_b,
+         alpha=0.5,
+         beta=2.0)
 case("Gemm", [f(4, 5), const(f(5, 6))], alpha=0.5)
 case("MatMul", [f(2, 3, 4, 5), f(3, 5, 2)])
 case("MatMul", [f(5), f(5, 2)])
@@ -202,15 +209,24 @@ for policy in ("not_larger", "not_smaller"):
     case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(12, 7))], opset=18, mode="linear", axes=[2, 3], keep_aspect_ratio_policy=policy)
     case("Resize", [f(1, 2, 6, 9), EMPTY, EMPTY, const(i64(4, 5))], opset=18, mode="nearest", axes=[2, 3], keep_aspect_ratio_policy=policy)
 for mode in ("linear", "nearest"):
-    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.3, 2.4], F))], opset=19, mode=mode, coordinate_transformation_mode="half_pixel_symmetric")
+    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.3, 2.4], F))],
+         opset=19,
+         mode=mode,
+         coordinate_transformation_mode="half_pixel_symmetric")
 for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
     for rounding in ("round_prefer_floor", "floor", "ceil", "round_prefer_ceil"):
-        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))], mode="nearest", coordinate_transformation_mode=transform, nearest_mode=rounding)
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))],
+             mode="nearest",
+             coordinate_transformation_mode=transform,
+             nearest_mode=rounding)
     case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 2, 0.5], F))], mode="linear", coordinate_transformation_mode=transform)
     case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(1, 2, 7, 9))], mode="linear", coordinate_transformation_mode=transform)
 for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
     for attributes in ({}, {"cubic_coeff_a": -0.5}, {"exclude_outside": 1}):
-        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.7, 0.6], F))], mode="cubic", coordinate_transformation_mode=transform, **attributes)
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.7, 0.6], F))],
+             mode="cubic",
+             coordinate_transformation_mode=transform,
+             **attributes)
     case("Resize", [f(1, 2, 7, 6), EMPTY, EMPTY, const(i64(1, 2, 5, 11))], mode="cubic", coordinate_transformation_mode=transform)
 for mode in ("linear", "cubic"):
     for outside in (0, 1):
@@ -218,13 +234,20 @@ for mode in ("linear", "cubic"):
             case("Resize", [f(1, 2, 11, 9), EMPTY, EMPTY, const(i64(1, 2, *sizes))], opset=18, mode=mode, antialias=1, exclude_outside=outside)
 for mode in ("nearest", "linear", "cubic"):
     for part in ((0.2, 0.1, 0.8, 0.7), (-0.25, 0.2, 0.95, 1.4), (0.85, 0, 0.15, 1)):  # none of them halfway between two inputs
-        case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, *part[:2], 1, 1, *part[2:]], F)), EMPTY, const(i64(1, 2, 4, 7))], mode=mode, coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=2.5)
-case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, 0.5, 0.5, 1, 1, 0.5, 1], F)), EMPTY, const(i64(1, 2, 1, 1))], mode="linear", coordinate_transformation_mode="tf_crop_and_resize")
+        case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, *part[:2], 1, 1, *part[2:]], F)), EMPTY,
+                        const(i64(1, 2, 4, 7))],
+             mode=mode,
+             coordinate_transformation_mode="tf_crop_and_resize",
+             extrapolation_value=2.5)
+case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, 0.5, 0.5, 1, 1, 0.5, 1], F)), EMPTY,
+                const(i64(1, 2, 1, 1))],
+     mode="linear",
+     coordinate_transformation_mode="tf_crop_and_resize")
 case("QuantizeLinear", [f(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))], tolerance=0)
 case("QuantizeLinear", [f(3, 4), const(np.array([0.02, 0.1, 0.03, 0.2], F)), const(np.array([0, 1, -3, 5], np.int8))], axis=1, tolerance=0)
 case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))])
 case("DequantizeLinear", [RNG.integers(-128, 128, (4, 3, 2, 2), dtype=np.int8), const(positive(4))], axis=0)
-case("DequantizeLinear", [RNG.integers(-999, 999, (4,), dtype=np.int32), const(np.array(0.5, F))])
+case("DequantizeLinear", [RNG.integers(-999, 999, (4, ), dtype=np.int32), const(np.array(0.5, F))])
 case("DequantizeLinear", [s8(3, 4), const(np.array(0.02, np.float16)), const(np.array(3, np.int8))], opset=19, tolerance=1e-3)
 case("DequantizeLinear", [s8(6, 4), const(positive(2, 4)), const(s8(2, 4))], opset=21, axis=0, block_size=3)
 case("DequantizeLinear", [s8(2, 6, 3), const(positive(2, 2, 3))], opset=21, axis=1, block_size=3)
@@ -240,10 +263,32 @@ def zero(value, dtype=np.uint8):
     return const(np.array(value, dtype))
 
 
-case("QLinearConv", [u8(1, 4, 7, 6), scale(0.02), zero(120), const(u8(5, 4, 3, 3)), scale(0.01), zero(128), scale(0.2), zero(110), const(RNG.integers(-500, 500, 5).astype(np.int32))],
-     pads=[1, 1, 1, 1], strides=[2, 1], tolerance=1)
-case("QLinearConv", [u8(1, 4, 7, 6), scale(0.02), zero(120), const(RNG.integers(-128, 128, (4, 1, 3, 3), dtype=np.int8)), const(positive(4) * 0.01),
-                     const(np.zeros(4, np.int8)), scale(0.05), zero(110)], group=4, tolerance=1)
+case("QLinearConv", [
+    u8(1, 4, 7, 6),
+    scale(0.02),
+    zero(120),
+    const(u8(5, 4, 3, 3)),
+    scale(0.01),
+    zero(128),
+    scale(0.2),
+    zero(110),
+    const(RNG.integers(-500, 500, 5).astype(np.int32))
+],
+     pads=[1, 1, 1, 1],
+     strides=[2, 1],
+     tolerance=1)
+case("QLinearConv", [
+    u8(1, 4, 7, 6),
+    scale(0.02),
+    zero(120),
+    const(RNG.integers(-128, 128, (4, 1, 3, 3), dtype=np.int8)),
+    const(positive(4) * 0.01),
+    const(np.zeros(4, np.int8)),
+    scale(0.05),
+    zero(110)
+],
+     group=4,
+     tolerance=1)
 case("QLinearMatMul", [u8(3, 8), scale(0.02), zero(120), const(u8(8, 5)), scale(0.01), zero(128), scale(0.05), zero(110)], tolerance=1)
 for name in ("QLinearAdd", "QLinearMul"):
     case(name, [u8(2, 3, 4), scale(0.02), zero(120), u8(1, 3, 1), scale(0.03), zero(100), scale(0.06), zero(90)], domain="com.microsoft", tolerance=1)
@@ -262,14 +307,62 @@ def codes(kind, *shape):
 for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -128, 5), (np.int8, 7, -128)):
     for c, k, group, size in ((3, 20, 1, (3, 3)), (17, 33, 1, (1, 1)), (24, 24, 24, (3, 3)), (40, 40, 40, (5, 5)), (12, 18, 3, (3, 2))):
         weights = [const(np.clip(s8(k, c // group, *size), -64, 64)), const(positive(k) * F(0.002)), const(np.zeros(k, np.int8))]
-        ends = [scale(0.04 * (c // group) ** 0.5), zero(y_zero, kind), const(RNG.integers(-5000, 5000, k).astype(np.int32))]
-        case("QLinearConv", [codes(kind, 2, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group, pads=[size[0] // 2, size[1] // 2] * 2, tolerance=1)
-        case("QLinearConv", [codes(kind, 1, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group, pads=[0, 1, 2, 0], strides=[2, 1], tolerance=1)
-    case("QLinearAdd", [codes(kind, 1, 19, 5, 7), scale(0.02), zero(x_zero, kind), codes(kind, 1, 19, 5, 7), scale(0.03), zero(3, kind), scale(0.04), zero(y_zero, kind)], domain="com.microsoft", tolerance=1)
-    case("QLinearMul", [codes(kind, 2, 19, 5, 7), scale(0.02), zero(x_zero, kind), codes(kind, 2, 19, 1, 1), scale(0.03), zero(3, kind), scale(0.04), zero(y_zero, kind)], domain="com.microsoft", tolerance=1)
+        ends = [scale(0.04 * (c // group)**0.5), zero(y_zero, kind), const(RNG.integers(-5000, 5000, k).astype(np.int32))]
+        case("QLinearConv", [codes(kind, 2, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends],
+             group=group,
+             pads=[size[0] // 2, size[1] // 2] * 2,
+             tolerance=1)
+        case("QLinearConv", [codes(kind, 1, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends],
+             group=group,
+             pads=[0, 1, 2, 0],
+             strides=[2, 1],
+             tolerance=1)
+    case("QLinearAdd", [
+        codes(kind, 1, 19, 5, 7),
+        scale(0.02),
+        zero(x_zero, kind),
+        codes(kind, 1, 19, 5, 7),
+        scale(0.03),
+        zero(3, kind),
+        scale(0.04),
+        zero(y_zero, kind)
+    ],
+         domain="com.microsoft",
+         tolerance=1)
+    case("QLinearMul", [
+        codes(kind, 2, 19, 5, 7),
+        scale(0.02),
+        zero(x_zero, kind),
+        codes(kind, 2, 19, 1, 1),
+        scale(0.03),
+        zero(3, kind),
+        scale(0.04),
+        zero(y_zero, kind)
+    ],
+         domain="com.microsoft",
+         tolerance=1)
     case("MaxPool", [codes(kind, 2, 19, 9, 8)], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 0], tolerance=0)
-    case("QLinearConcat", [scale(0.03), zero(y_zero, kind), codes(kind, 2, 5, 3, 4), scale(0.03), zero(y_zero, kind), codes(kind, 2, 9, 3, 4), scale(0.02), zero(x_zero, kind)], domain="com.microsoft", axis=1, tolerance=1)
-    case("QLinearAveragePool", [codes(kind, 1, 19, 9, 8), scale(0.02), zero(x_zero, kind), scale(0.018), zero(y_zero, kind)], domain="com.microsoft", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], tolerance=1)
+    case("QLinearConcat", [
+        scale(0.03),
+        zero(y_zero, kind),
+        codes(kind, 2, 5, 3, 4),
+        scale(0.03),
+        zero(y_zero, kind),
+        codes(kind, 2, 9, 3, 4),
+        scale(0.02),
+        zero(x_zero, kind)
+    ],
+         domain="com.microsoft",
+         axis=1,
+         tolerance=1)
+    case("QLinearAveragePool",
+         [codes(kind, 1, 19, 9, 8), scale(0.02), zero(x_zero, kind),
+          scale(0.018), zero(y_zero, kind)],
+         domain="com.microsoft",
+         kernel_shape=[3, 3],
+         strides=[2, 2],
+         pads=[1, 1, 1, 1],
+         tolerance=1)
 for rows in (1, 3, 9):
     case("QLinearMatMul", [u8(rows, 67), scale(0.02), zero(12), const(u8(67, 21)), scale(0.01), zero(128), scale(0.15), zero(110)], tolerance=1)
 case("QuantizeLinear", [f(2, 11, 5, 4), scale(0.02), zero(7, np.int8)], tolerance=0)
@@ -278,8 +371,8 @@ case("DequantizeLinear", [u8(2, 11, 5, 4), scale(0.02), zero(7)])
 case("Conv", [f(1, 4, 9, 8).astype(np.float16), const(f(6, 4, 3, 3).astype(np.float16))], tolerance=4e-3)
 case("Relu", [f(3, 4).astype(np.float16)])
 
-
-for kernel, stride, pads in (([3, 3], [2, 2], [1, 1, 1, 1]), ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 2], [1, 3], [2, 0, 1, 1]), ([4, 5], [2, 1], [1, 2, 3, 4])):
+for kernel, stride, pads in (([3, 3], [2, 2], [1, 1, 1, 1]), ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 2], [1, 3], [2, 0, 1,
+                                                                                                               1]), ([4, 5], [2, 1], [1, 2, 3, 4])):
     for ceil_mode in (0, 1):
         shared = dict(kernel_shape=kernel, strides=stride, pads=pads, ceil_mode=ceil_mode)
         case("MaxPool", [f(2, 13, 11, 17)], **shared)
@@ -313,7 +406,9 @@ class Operators(unittest.TestCase):
     def test_every_operator_of_the_table_has_a_case(self):
         covered = {(c[4], c[0]) for c in CASES}
         text = "".join(p.read_text() for p in OPS_FOLDER.glob("*.cc"))
-        table = set(re.findall(r'const Operator \w+\{"([\w.]*)", "(\w+)"', text)) | {("", t) for t in re.findall(r'^SCISSIONLITE_UNARY\(\w+, "(\w+)"\)$', text, re.M)}
+        table = set(re.findall(r'const Operator \w+\{"([\w.]*)", "(\w+)"',
+                               text)) | {("", t)
+                                         for t in re.findall(r'^SCISSIONLITE_UNARY\(\w+, "(\w+)"\)$', text, re.M)}
         self.assertGreater(len(table), 80)
         # fused forms are no operators of ONNX: src/optimise/*_cases_test.cc compare them with what they are made of
         self.assertEqual(sorted(entry for entry in table - covered if entry[0] != "scissionlite"), [])
@@ -329,7 +424,9 @@ class Operators(unittest.TestCase):
             for name, value in feeds.items():
                 np.save(folder / f"{n}_{name}.npy", value)
             lines.append(" ".join(map(str, [model, *(folder / f"{n}_{name}.npy" for name in feeds), "|", folder / f"{n}_out"])))
-            cases.append((dict(op=op, opset=opset, attributes={k: v for k, v in attributes.items() if k != "value"}, case=n), tolerance, model, feeds, folder / f"{n}_out"))
+            cases.append((dict(op=op, opset=opset, attributes={k: v
+                                                               for k, v in attributes.items()
+                                                               if k != "value"}, case=n), tolerance, model, feeds, folder / f"{n}_out"))
         (folder / "list").write_text("\n".join(lines) + "\n")
         subprocess.run([PROGRAM, engine, str(folder / "list")], check=True, timeout=300)
         return cases
@@ -371,7 +468,8 @@ class Operators(unittest.TestCase):
         self.check("native", lambda inputs: [value if i == 0 else const(value) for i, value in enumerate(inputs)], "is not known before it runs")
 
     def test_integers_of_4_and_2_bits(self):
-        """Constants of these types, and activations quantised to them, whose bytes saturate where the types do; constants in raw data and in int32."""
+        """Constants of these types, and activations quantised to them, whose bytes saturate where the types do;
+        constants in raw data and in int32."""
         with tempfile.TemporaryDirectory() as name:
             folder, cases = pathlib.Path(name), []
             for n, (narrow, least, most, opset) in enumerate([("INT4", -8, 7, 21), ("UINT4", 0, 15, 21), ("INT2", -2, 1, 25), ("UINT2", 0, 3, 25)]):
@@ -396,9 +494,15 @@ def narrow_model(narrow, least, most, opset, by_attribute):
         weights.ClearField("int32_data")
         weights.raw_data = packed
     zero = helper.make_tensor("zero", narrow, [], [0])
-    nodes = [helper.make_node("QuantizeLinear", ["x", "scale"] if by_attribute else ["x", "scale", "zero"], ["q"], **({"output_dtype": narrow} if by_attribute else {})),
-             helper.make_node("DequantizeLinear", ["q", "scale"], ["d"]), helper.make_node("DequantizeLinear", ["w", "scale"], ["wf"]), helper.make_node("Gemm", ["d", "wf"], ["y"], transB=1)]
-    graph = helper.make_graph(nodes, "narrow", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 7])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])],
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale"] if by_attribute else ["x", "scale", "zero"], ["q"],
+                         **({"output_dtype": narrow} if by_attribute else {})),
+        helper.make_node("DequantizeLinear", ["q", "scale"], ["d"]),
+        helper.make_node("DequantizeLinear", ["w", "scale"], ["wf"]),
+        helper.make_node("Gemm", ["d", "wf"], ["y"], transB=1)
+    ]
+    graph = helper.make_graph(nodes, "narrow", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3, 7])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3, 5])],
                               [weights, helper.make_tensor("scale", TensorProto.FLOAT, [], [0.5]), *([] if by_attribute else [zero])])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=13 if opset > 21 else 10)
 

@@ -16,9 +16,15 @@ except ImportError:
 
 PROGRAM, PYTHON = sys.argv.pop(1), sys.argv.pop(1)
 # https://kserve.github.io/website (ServingRuntime spec attributes; InferenceService v1beta1) and Kubernetes' Container.
-RUNTIME_FIELDS = {"multiModel", "disabled", "containers", "supportedModelFormats", "protocolVersions", "nodeSelector", "affinity", "tolerations", "annotations", "labels"}
+RUNTIME_FIELDS = {
+    "multiModel", "disabled", "containers", "supportedModelFormats", "protocolVersions", "nodeSelector", "affinity", "tolerations", "annotations",
+    "labels"
+}
 FORMAT_FIELDS = {"name", "version", "autoSelect", "priority"}
-CONTAINER_FIELDS = {"name", "image", "command", "args", "ports", "env", "resources", "livenessProbe", "readinessProbe", "startupProbe", "securityContext", "imagePullPolicy", "workingDir"}
+CONTAINER_FIELDS = {
+    "name", "image", "command", "args", "ports", "env", "resources", "livenessProbe", "readinessProbe", "startupProbe", "securityContext",
+    "imagePullPolicy", "workingDir"
+}
 MODEL_FIELDS = {"modelFormat", "protocolVersion", "runtime", "storageUri", "storage", "runtimeVersion"}
 PROBE_FIELDS = {"grpc", "initialDelaySeconds", "periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold"}
 QUALIFIED = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -31,14 +37,19 @@ class Kserve(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
         subprocess.run([PYTHON, pathlib.Path(__file__).with_name("small_model.py"), cls.folder], check=True)
-        cls.said = cls.prepare("--candidate", "split/3/uint8", "--repository", cls.folder / "models", "--kserve", cls.folder / "kserve.yaml", "--kserve-image", "registry.example/edge:1",
-                               "--kserve-storage", "s3://models/factory", "--kserve-threads", "2", "--name", "Small_Tail.1").stdout
+        cls.said = cls.prepare("--candidate", "split/3/uint8", "--repository", cls.folder / "models", "--kserve", cls.folder / "kserve.yaml",
+                               "--kserve-image", "registry.example/edge:1", "--kserve-storage", "s3://models/factory", "--kserve-threads", "2",
+                               "--name", "Small_Tail.1").stdout
         cls.text = (cls.folder / "kserve.yaml").read_text()
         cls.runtime, cls.service = yaml.safe_load_all(cls.text)
 
     @classmethod
     def prepare(cls, *words, code=0):
-        done = subprocess.run([PROGRAM, "prepare", str(cls.folder / "small.onnx"), "--images", str(cls.folder / "picture0.png"), *map(str, words)], capture_output=True, text=True)
+        done = subprocess.run(
+            [PROGRAM, "prepare", str(cls.folder / "small.onnx"), "--images",
+             str(cls.folder / "picture0.png"), *map(str, words)],
+            capture_output=True,
+            text=True)
         assert done.returncode == code, done.stderr
         return done
 
@@ -54,7 +65,7 @@ class Kserve(unittest.TestCase):
     def test_only_fields_that_are_documented(self):
         spec = self.runtime["spec"]
         self.assertLessEqual(set(spec), RUNTIME_FIELDS)
-        (only_format,), (container,) = spec["supportedModelFormats"], spec["containers"]
+        (only_format, ), (container, ) = spec["supportedModelFormats"], spec["containers"]
         self.assertLessEqual(set(only_format), FORMAT_FIELDS)
         self.assertLessEqual(set(container), CONTAINER_FIELDS)
         self.assertEqual(container["name"], "kserve-container", "KServe looks for this name")
@@ -75,18 +86,21 @@ class Kserve(unittest.TestCase):
         whole = hashlib.sha256((self.folder / "small.onnx").read_bytes()).hexdigest()
         for document in (self.runtime, self.service):
             annotations = document["metadata"]["annotations"]
-            self.assertEqual((annotations["scissionlite/tail-sha256"], annotations["scissionlite/model-sha256"], annotations["scissionlite/candidate"]), (tail, whole, "split/3/uint8"))
+            self.assertEqual(
+                (annotations["scissionlite/tail-sha256"], annotations["scissionlite/model-sha256"], annotations["scissionlite/candidate"]),
+                (tail, whole, "split/3/uint8"))
 
     def test_ports_probes_and_resources(self):
-        (container,) = self.runtime["spec"]["containers"]
-        (port,) = container["ports"]
+        (container, ) = self.runtime["spec"]["containers"]
+        (port, ) = container["ports"]
         self.assertEqual(port["name"], "h2c", "what Knative speaks gRPC to")
         words = container["args"]
         self.assertTrue(all(isinstance(word, str) for word in [*container["command"], *words]))
         self.assertEqual(words[words.index("--grpc-port") + 1], str(port["containerPort"]))
         self.assertIn("--no-http", words, "Knative knows one port")
         annotations = self.runtime["spec"]["annotations"]
-        self.assertEqual((annotations["prometheus.kserve.io/port"], annotations["prometheus.kserve.io/path"]), (words[words.index("--metrics-port") + 1], "/metrics"))
+        self.assertEqual((annotations["prometheus.kserve.io/port"], annotations["prometheus.kserve.io/path"]),
+                         (words[words.index("--metrics-port") + 1], "/metrics"))
         self.assertNotEqual(words[words.index("--metrics-port") + 1], str(port["containerPort"]))
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             self.assertLessEqual(set(container[probe]), PROBE_FIELDS)
@@ -107,9 +121,21 @@ class Kserve(unittest.TestCase):
                 process.terminate()
 
     def test_refusals(self):
-        self.assertIn("pvc://CLAIM/PATH", self.prepare("--candidate", "split/3/uint8", "--repository", self.folder / "r", "--kserve", self.folder / "k.yaml", "--kserve-storage", "models", code=2).stderr)
-        self.assertIn("give a --repository", self.prepare("--candidate", "split/3/uint8", "--package", self.folder / "p", "--kserve", self.folder / "k.yaml", code=2).stderr)
-        self.assertIn("--kserve", self.prepare("--candidate", "split/3/uint8", "--repository", self.folder / "r", "--kserve-image", "x", code=2).stderr)
+        self.assertIn(
+            "pvc://CLAIM/PATH",
+            self.prepare("--candidate",
+                         "split/3/uint8",
+                         "--repository",
+                         self.folder / "r",
+                         "--kserve",
+                         self.folder / "k.yaml",
+                         "--kserve-storage",
+                         "models",
+                         code=2).stderr)
+        self.assertIn("give a --repository",
+                      self.prepare("--candidate", "split/3/uint8", "--package", self.folder / "p", "--kserve", self.folder / "k.yaml", code=2).stderr)
+        self.assertIn("--kserve",
+                      self.prepare("--candidate", "split/3/uint8", "--repository", self.folder / "r", "--kserve-image", "x", code=2).stderr)
         self.assertEqual(list(self.folder.glob("[rkp]")) + list(self.folder.glob("k.yaml")), [])
 
 

@@ -58,7 +58,9 @@ class Packages(unittest.TestCase):
     def setUpClass(cls):
         build, out = map(pathlib.Path, sys.argv[1:3])
         shutil.rmtree(out, ignore_errors=True)
-        run(ROOT / "tools/packages.sh", out, env={**os.environ, "SCISSIONLITE_BUILD_EDGE": str(build.resolve()), "SCISSIONLITE_COMPRESSION": "-Zzstd -z1"})
+        run(ROOT / "tools/packages.sh",
+            out,
+            env={**os.environ, "SCISSIONLITE_BUILD_EDGE": str(build.resolve()), "SCISSIONLITE_COMPRESSION": "-Zzstd -z1"})
         work = tempfile.TemporaryDirectory(prefix="packages-test-")
         cls.addClassCleanup(work.cleanup)
         cls.packages = {half: Package(next(out.glob(f"scissionlite-{half}_*.deb")), pathlib.Path(work.name)) for half in ("device", "edge")}
@@ -109,7 +111,8 @@ class Packages(unittest.TestCase):
             self.assertEqual(package.owners, {"root/root"})
             name = f"scissionlite-{half}"
             for path in package.paths():
-                self.assertRegex(path, rf"^(etc/scissionlite/{half}\.conf|lib/systemd/system/{name}\.service|usr/lib/{name}/.*|usr/share/doc/{name}/.*)$")
+                self.assertRegex(path,
+                                 rf"^(etc/scissionlite/{half}\.conf|lib/systemd/system/{name}\.service|usr/lib/{name}/.*|usr/share/doc/{name}/.*)$")
             for path in package.files.rglob("*"):
                 mode = path.stat().st_mode & 0o7777
                 self.assertIn(mode, (0o755, 0o644), path)
@@ -131,13 +134,14 @@ class Packages(unittest.TestCase):
         openvino = self.packages["edge"].files / "usr/share/doc/scissionlite-edge/openvino"
         self.assertIn("Apache License", (openvino / "LICENSE").read_text())
         for name in ("runtime", "onednn", "onetbb"):
-            (path,) = openvino.glob(f"{name}?third-party-programs.txt")
+            (path, ) = openvino.glob(f"{name}?third-party-programs.txt")
             self.assertGreater(path.stat().st_size, 1000)
 
     def test_edge_holds_what_openvino_needs(self):
         edge = self.packages["edge"]
         held = {path.name.split(".so")[0] for path in (edge.files / OPENVINO).iterdir()}
-        self.assertLessEqual({"libopenvino", "libopenvino_intel_cpu_plugin", "libopenvino_onnx_frontend", "libopenvino_ir_frontend", "libtbb", "libhwloc"}, held)
+        self.assertLessEqual(
+            {"libopenvino", "libopenvino_intel_cpu_plugin", "libopenvino_onnx_frontend", "libopenvino_ir_frontend", "libtbb", "libhwloc"}, held)
         self.assertNotIn("libopenvino_intel_gpu_plugin", held)
         program = edge.files / "usr/lib/scissionlite-edge/bin/scissionlite"
         self.assertNotIn("openvino", run("readelf", "-d", program), "OpenVINO is loaded, never linked")
@@ -164,7 +168,8 @@ class Units(unittest.TestCase):
 
     def test_they_notify_are_watched_and_restarted(self):
         for _, unit in self.each():
-            for line in ("Type=notify", "WatchdogSec=60", "Restart=on-failure", "NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet="):
+            for line in ("Type=notify", "WatchdogSec=60", "Restart=on-failure", "NoNewPrivileges=yes", "ProtectSystem=strict",
+                         "CapabilityBoundingSet="):
                 self.assertIn(line, unit.splitlines())
 
     def test_settings_name_all_that_the_command_uses(self):

@@ -41,14 +41,18 @@ def timing(us, n=50):
 def tl_bytes(channels, side):
     plain = channels * side * side
     half = (side + 1) // 2
-    return {"fp32": 4 * plain, "fp16": 2 * plain, "uint8": plain, "pool": 4 * channels * half * half,
-            "klt-s2-c64-b4": half * half * 32, "klt-s2-c32-b4": half * half * 16}
+    return {
+        "fp32": 4 * plain, "fp16": 2 * plain, "uint8": plain, "pool": 4 * channels * half * half, "klt-s2-c64-b4": half * half * 32,
+        "klt-s2-c32-b4": half * half * 16
+    }
 
 
 def tl_agreement(name, channels, head):
     deep = min(1.0, head / 0.5)
-    return {"fp32": 1.0, "fp16": 1.0, "uint8": 0.996, "pool": 0.004 + 0.05 * deep, "klt-s2-c64-b4": 0.90 + 0.055 * deep,
-            "klt-s2-c32-b4": 0.80 + 0.105 * deep}[name] - (0.03 if name == "klt-s2-c64-b4" and channels > 128 else 0)
+    return {
+        "fp32": 1.0, "fp16": 1.0, "uint8": 0.996, "pool": 0.004 + 0.05 * deep, "klt-s2-c64-b4": 0.90 + 0.055 * deep,
+        "klt-s2-c32-b4": 0.80 + 0.105 * deep
+    }[name] - (0.03 if name == "klt-s2-c64-b4" and channels > 128 else 0)
 
 
 def profile(machine):
@@ -59,22 +63,29 @@ def profile(machine):
         tls = {}
         for spec, wire in tl_bytes(channels, side).items() if side > 1 else [("fp32", 4 * elements), ("fp16", 2 * elements), ("uint8", elements)]:
             work = {"fp32": 0, "fp16": 0.3, "uint8": 0.9, "pool": 0.6}.get(spec, 3.2) * elements / 1e6 * 1000 * slow
-            tls[spec] = {"wire_bytes": wire, "encode": timing(max(1, work)), "decode": timing(max(1, 0.7 * work)),
-                         "head_with_tl": None, "tail_with_tl": None}
-        cuts.append({"id": str(position), "tensors": [f"{name}_out"], "bytes": 4 * elements, "head_macs": int(share * 300e6), "position": position,
-                     "region": region, "single": True, "head": timing(whole * share * 1.01), "tail": timing(whole * (1 - share) * 1.01), "tls": tls})
+            tls[spec] = {
+                "wire_bytes": wire, "encode": timing(max(1, work)), "decode": timing(max(1, 0.7 * work)), "head_with_tl": None, "tail_with_tl": None
+            }
+        cuts.append({
+            "id": str(position), "tensors": [f"{name}_out"], "bytes": 4 * elements, "head_macs": int(share * 300e6), "position": position,
+            "region": region, "single": True, "head": timing(whole * share * 1.01), "tail": timing(whole * (1 - share) * 1.01), "tls": tls
+        })
     shares = [0] + [c[4] for c in CUTS] + [1]
     cpu = {"cpu": "Example CPU @ 2.0 GHz", "isa": ["avx2", "fma", "f16c"], "cores": 4}
     spec = "slow:16:openvino" if machine == "device" else "openvino"
     encode = {"raw": 5, "png": 2900, "jpeg-q90-420": 410, "jpeg-q98-444": 690, "webp-q80": 5200}
     decode = {"file": 900, "raw": 5, "png": 640, "jpeg-q90-420": 260, "jpeg-q98-444": 420, "webp-q80": 800}
-    return {"schema": "scissionlite.profile/1", "machine_name": machine, "machine": cpu,
-            "engine": {"spec": spec, "version": "2026.4.1", "isa": "avx2", "precision": "f32", "threads": 1},
-            "model_name": "mobilenetv2_example", "model_sha256": SHA, "model_macs": 300_000_000, "input_bytes": 602_112, "output_bytes": 4000,
-            "whole": timing(whole), "preprocess": timing(210 * slow), "values": timing(60 * slow),
-            "image_encode": {k: timing(v * slow) for k, v in encode.items()}, "image_decode": {k: timing(v * slow) for k, v in decode.items()},
-            "image_bytes": IMAGES, "cuts": cuts, "blocks": [timing(whole * (b - a)) for a, b in zip(shares, shares[1:])], "via": "",
-            "command": f"scissionlite profile mobilenetv2_example.onnx --name {machine} --engine {spec} --threads 1 -o {machine}.json"}
+    return {
+        "schema": "scissionlite.profile/1", "machine_name": machine, "machine": cpu,
+        "engine": {"spec": spec, "version": "2026.4.1", "isa": "avx2", "precision": "f32",
+                   "threads": 1}, "model_name": "mobilenetv2_example", "model_sha256": SHA, "model_macs": 300_000_000, "input_bytes": 602_112,
+        "output_bytes": 4000, "whole": timing(whole), "preprocess": timing(210 * slow), "values": timing(60 * slow),
+        "image_encode": {k: timing(v * slow)
+                         for k, v in encode.items()}, "image_decode": {k: timing(v * slow)
+                                                                       for k, v in decode.items()}, "image_bytes": IMAGES, "cuts": cuts,
+        "blocks": [timing(whole * (b - a)) for a, b in zip(shares, shares[1:])], "via": "",
+        "command": f"scissionlite profile mobilenetv2_example.onnx --name {machine} --engine {spec} --threads 1 -o {machine}.json"
+    }
 
 
 def score(key, agreement, size):
@@ -88,8 +99,10 @@ def scores():
         for spec, wire in tl_bytes(channels, side).items():
             if side > 1 or spec in ("fp32", "fp16", "uint8"):
                 rows.append(score(f"split/{position}/{spec}", tl_agreement(spec, channels, share), wire))
-    return {"schema": "scissionlite.scores/1", "model_sha256": SHA, "metric": "top1", "images": N, "images_fitted": 132, "images_sha256": "ab" * 32,
-            "scores": rows, "command": "scissionlite score mobilenetv2_example.onnx --images photos/ --fit-images 132 -o scores.json"}
+    return {
+        "schema": "scissionlite.scores/1", "model_sha256": SHA, "metric": "top1", "images": N, "images_fitted": 132, "images_sha256": "ab" * 32,
+        "scores": rows, "command": "scissionlite score mobilenetv2_example.onnx --images photos/ --fit-images 132 -o scores.json"
+    }
 
 
 def png(level, grain):
@@ -106,31 +119,59 @@ def png(level, grain):
 def privacy():
     """Of every cut at uint8 that keeps rows and columns: the later, the less can be rebuilt."""
     def row(name, key, psnr, ssim, grain):
-        return {name: key, "psnr_db": round(psnr, 3), "psnr_interval": [round(psnr - 0.4, 3), round(psnr + 0.4, 3)], "ssim": round(ssim, 4), "ssim_interval": [round(ssim - 0.02, 4), round(ssim + 0.02, 4)],
-                "n": 80, "pictures": [png(40, grain), png(110, grain)]}
+        return {
+            name: key, "psnr_db": round(psnr, 3), "psnr_interval": [round(psnr - 0.4, 3), round(psnr + 0.4, 3)], "ssim": round(ssim, 4),
+            "ssim_interval": [round(ssim - 0.02, 4), round(ssim + 0.02, 4)], "n": 80, "pictures": [png(40, grain), png(110, grain)]
+        }
 
-    rows = [row("candidate", f"split/{position}/uint8", 28 - 12 * share, 0.93 - 0.6 * share, round(2 + 8 * share)) for position, _, _, side, share in CUTS if side > 1]
-    return {"schema": "scissionlite.privacy/1", "model_sha256": SHA, "images": 320, "held_out": 80, "images_sha256": "cd" * 32, "width": 16, "height": 16, "job": {"epochs": 30},
-            "baselines": [row("name", "mean picture", 12.1, 0.19, 0), row("name", "edge/jpeg-q75-420", 38.2, 0.985, 1)], "candidates": rows,
-            "originals": [png(40, 1), png(110, 1)], "command": "scissionlite-train privacy mobilenetv2_example.onnx --images photos/ --cuts all -o privacy.json"}
+    rows = [
+        row("candidate", f"split/{position}/uint8", 28 - 12 * share, 0.93 - 0.6 * share, round(2 + 8 * share)) for position, _, _, side, share in CUTS
+        if side > 1
+    ]
+    return {
+        "schema": "scissionlite.privacy/1", "model_sha256": SHA, "images": 320, "held_out": 80, "images_sha256": "cd" * 32, "width": 16, "height": 16,
+        "job": {"epochs": 30}, "baselines": [row("name", "mean picture", 12.1, 0.19, 0),
+                                             row("name", "edge/jpeg-q75-420", 38.2, 0.985,
+                                                 1)], "candidates": rows, "originals": [png(40, 1), png(110, 1)],
+        "command": "scissionlite-train privacy mobilenetv2_example.onnx --images photos/ --cuts all -o privacy.json"
+    }
 
 
 def explanation():
     """Three kinds of code, of which one has no multiply-adds; the slowest step in the middle."""
     def step(node, implementation, macs, us, **more):
         gflops = 2e-3 * macs / us
-        return {"node": node, "implementation": implementation, "shape": [1, 32, 28, 28], "macs": macs, "bytes": 200704, "median_us": us, "gflops": gflops, "share_of_peak": gflops / 76.5, **more}
+        return {
+            "node": node, "implementation": implementation, "shape": [1, 32, 28, 28], "macs": macs, "bytes": 200704, "median_us": us,
+            "gflops": gflops, "share_of_peak": gflops / 76.5, **more
+        }
 
-    steps = [step("Conv 'stem'", "direct_plain vectors=2", 10_838_016, 310.5), step("FusedConv 'features/3/conv' <b>", "winograd m=4", 57_802_752, 1205.25,
-             predicted_us=1190.0, is_measured=True, instead="direct vectors=3", instead_us=415.5), step("FusedConv 'features/5/dw'", "depthwise", 1_806_336, 88.125), step("Concat 'c'", "gather", 0, 40.0)]
+    steps = [
+        step("Conv 'stem'", "direct_plain vectors=2", 10_838_016, 310.5),
+        step("FusedConv 'features/3/conv' <b>",
+             "winograd m=4",
+             57_802_752,
+             1205.25,
+             predicted_us=1190.0,
+             is_measured=True,
+             instead="direct vectors=3",
+             instead_us=415.5),
+        step("FusedConv 'features/5/dw'", "depthwise", 1_806_336, 88.125),
+        step("Concat 'c'", "gather", 0, 40.0)
+    ]
     steps += [step(f"FusedConv 'features/{i}/pw'", "direct vectors=3", 9_633_792, 300.0 - i) for i in range(6, 36)]
-    return {"schema": "scissionlite.explanation/1", "engine": "native", "version": "0.1.0", "isa": "avx2", "precision": "f32", "threads": 1, "run_us": 10290.0, "peak_gflops": 76.5,
-            "arena_bytes": 4_900_000, "values_bytes": 19_100_000, "steps": steps, "model_name": "mobilenetv2_example", "command": "scissionlite explain mobilenetv2_example.onnx --json"}
+    return {
+        "schema": "scissionlite.explanation/1", "engine": "native", "version": "0.1.0", "isa": "avx2", "precision": "f32", "threads": 1,
+        "run_us": 10290.0, "peak_gflops": 76.5, "arena_bytes": 4_900_000, "values_bytes": 19_100_000, "steps": steps,
+        "model_name": "mobilenetv2_example", "command": "scissionlite explain mobilenetv2_example.onnx --json"
+    }
 
 
 def network():
-    return {"schema": "scissionlite.network/1", "links": [{"from": "device", "to": "edge", **LINK, "per_call_us": 300.0, "n": 64}],
-            "command": "scissionlite probe edge-1:8001 -o network.json"}
+    return {
+        "schema": "scissionlite.network/1", "links": [{"from": "device", "to": "edge", **LINK, "per_call_us": 300.0, "n": 64}],
+        "command": "scissionlite probe edge-1:8001 -o network.json"
+    }
 
 
 def bench(plan):
@@ -142,23 +183,32 @@ def bench(plan):
     local = measured_us(next(i for i, c in enumerate(plan["families"]) if c["key"] == "local"))
     for i, candidate in enumerate(plan["families"]):
         if candidate["key"].startswith("edge/webp"):
-            rows.append({"key": candidate["key"], "family": candidate["family"], "error": "the edge answered INVALID_ARGUMENT: unknown codec 'webp' <img src=x onerror=alert(1)>"})
+            rows.append({
+                "key": candidate["key"], "family": candidate["family"],
+                "error": "the edge answered INVALID_ARGUMENT: unknown codec 'webp' <img src=x onerror=alert(1)>"
+            })
             continue
         measured = measured_us(i)
         right = round(candidate.get("agreement", 1) * n)
         stages, last = candidate["stages"], candidate["stages"][-1]
         split = len(stages) > 1
-        rows.append({"key": candidate["key"], "family": candidate["family"], "n": n, "latency_median_us": round(measured, 1),
-                     "latency_p95_us": round(measured * 1.07, 1), "latency_ci": [round(measured * 0.994, 1), round(measured * 1.006, 1)],
-                     "predicted_us": round(candidate["latency_us"], 1), "preprocess_us": stages[0]["decode_us"], "head_us": stages[0]["compute_us"],
-                     "encode_us": stages[0]["encode_us"], "wire_us": stages[0]["wire_us"], "decode_us": last["decode_us"] if split else 0,
-                     "tail_us": last["compute_us"] if split else 0, "other_us": 0, "bytes_mean": candidate["bytes"], "bytes_p95": candidate["bytes"] * 1.0,
-                     "throughput_ips": 0, "agreement": right / n, "agreement_interval": wilson(right, n), "agreement_n": n,
-                     "speedup_over_local": round(local / measured, 4)})
-    return {"schema": "scissionlite.bench/1", "model_name": "mobilenetv2_example", "model_sha256": SHA,
-            "machine": {"cpu": "Example CPU @ 2.0 GHz", "isa": ["avx2", "fma", "f16c"], "cores": 4}, "device_engine": "slow:16:openvino", "edge_engine": "openvino",
-            "device_slowdown": 16, "link_rtt_us": 27400, "link_up_bps": 5e6, "link_down_bps": 5e6, "rows": rows,
-            "command": "scissionlite bench mobilenetv2_example.onnx --plan plan.json --images photos/ -n 100 --link 5M,27.4ms --device-slow 16 -o bench.json", "commit": "0123abc"}
+        rows.append({
+            "key": candidate["key"], "family": candidate["family"], "n": n, "latency_median_us": round(measured, 1),
+            "latency_p95_us": round(measured * 1.07, 1), "latency_ci": [round(measured * 0.994, 1),
+                                                                        round(measured * 1.006,
+                                                                              1)], "predicted_us": round(candidate["latency_us"], 1),
+            "preprocess_us": stages[0]["decode_us"], "head_us": stages[0]["compute_us"], "encode_us": stages[0]["encode_us"],
+            "wire_us": stages[0]["wire_us"], "decode_us": last["decode_us"] if split else 0, "tail_us": last["compute_us"] if split else 0,
+            "other_us": 0, "bytes_mean": candidate["bytes"], "bytes_p95": candidate["bytes"] * 1.0, "throughput_ips": 0, "agreement": right / n,
+            "agreement_interval": wilson(right, n), "agreement_n": n, "speedup_over_local": round(local / measured, 4)
+        })
+    return {
+        "schema": "scissionlite.bench/1", "model_name": "mobilenetv2_example", "model_sha256": SHA,
+        "machine": {"cpu": "Example CPU @ 2.0 GHz", "isa": ["avx2", "fma", "f16c"], "cores": 4}, "device_engine": "slow:16:openvino",
+        "edge_engine": "openvino", "device_slowdown": 16, "link_rtt_us": 27400, "link_up_bps": 5e6, "link_down_bps": 5e6, "rows": rows,
+        "command": "scissionlite bench mobilenetv2_example.onnx --plan plan.json --images photos/ -n 100 --link 5M,27.4ms --device-slow 16 -o bench.json",
+        "commit": "0123abc"
+    }
 
 
 def write(name, content):
@@ -173,8 +223,13 @@ def main():
     write("network.json", network())
     write("privacy.json", privacy())
     write("explain.json", explanation())
-    subprocess.run([PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json",
-                    "--min-agreement", "0.9", "-o", "plan.json"], check=True, cwd=OUT, stdout=subprocess.DEVNULL)
+    subprocess.run([
+        PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json", "--min-agreement",
+        "0.9", "-o", "plan.json"
+    ],
+                   check=True,
+                   cwd=OUT,
+                   stdout=subprocess.DEVNULL)
     write("bench.json", bench(json.loads((OUT / "plan.json").read_text())))
 
 

@@ -14,8 +14,10 @@ import tempfile
 
 PROGRAM = pathlib.Path(sys.argv[1]).resolve()
 HERE = pathlib.Path(__file__).resolve().parent
-FILES = ["--plan", "plan.json", "--bench", "bench.json", "--device-profile", "device.json", "--edge-profile", "edge.json", "--scores", "scores.json",
-         "--network", "network.json", "--privacy", "privacy.json", "--explain", "explain.json"]
+FILES = [
+    "--plan", "plan.json", "--bench", "bench.json", "--device-profile", "device.json", "--edge-profile", "edge.json", "--scores", "scores.json",
+    "--network", "network.json", "--privacy", "privacy.json", "--explain", "explain.json"
+]
 UNITS = {"s": 1e6, "ms": 1e3, "MB": 1e6, "kB": 1e3, "B": 1, "Gbit/s": 1e9, "Mbit/s": 1e6, "kbit/s": 1e3, "bit/s": 1, "%": 0.01, "×": 1, "x": 1}
 VOID = {"meta", "link", "br", "img", "input"}
 LATENCY = 0.006  # numbers are shown with three figures
@@ -89,14 +91,24 @@ def table_rows(root, name):
 
 def rendered(page, folder):
     """The DOM after the page's own script ran."""
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--virtual-time-budget=2000", "--dump-dom", page.as_uri()]
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--virtual-time-budget=2000",
+        "--dump-dom",
+        page.as_uri()
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
 
 
 def screenshot(page, folder):
     target = folder / "page.png"
-    subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--window-size=1200,3600", f"--screenshot={target}",
-                    page.as_uri()], capture_output=True, timeout=120, check=True)
+    subprocess.run([
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--window-size=1200,3600",
+        f"--screenshot={target}",
+        page.as_uri()
+    ],
+                   capture_output=True,
+                   timeout=120,
+                   check=True)
     return target
 
 
@@ -120,12 +132,16 @@ def check_agreement(shown, key, wanted, where):
     if found:
         values = [float(found[1]), float(found[3]), float(found[4])]
         expect(int(found[2]) == n, f"{where}: n of {key} is {found[2]}, expected {n}")
-        expect(all(abs(v - 100 * w) <= 0.051 for v, w in zip(values, [share, low, high])), f"{where}: agreement of {key} is '{shown}', expected {share} {low} {high}")
+        expect(all(abs(v - 100 * w) <= 0.051 for v, w in zip(values, [share, low, high])),
+               f"{where}: agreement of {key} is '{shown}', expected {share} {low} {high}")
 
 
 def check_candidates(root, files):
     rows = {row.attributes["data-key"]: row for row in by_id(root, "candidates").all(lambda n: "data-key" in n.attributes)}
-    expect(set(rows) == {row["key"] for row in files["bench"]["rows"]} | {row["key"] for row in files["plan"]["families"]}, f"candidates are {sorted(rows)}")
+    expect(
+        set(rows) == {row["key"]
+                      for row in files["bench"]["rows"]} | {row["key"]
+                                                            for row in files["plan"]["families"]}, f"candidates are {sorted(rows)}")
     planned = {c["key"]: c for c in files["plan"]["families"]}
     for bench in files["bench"]["rows"]:
         key, cells = bench["key"], {c.attributes.get("data-field"): c for c in rows[bench["key"]].children if isinstance(c, Node)}
@@ -139,7 +155,8 @@ def check_candidates(root, files):
         expect(f"n = {bench['n']}," in cells["measured"].text(), f"{key}: n of the latency, {cells['measured'].text()}")
         expect(near(value["p95"], bench["latency_p95_us"]), f"{key}: p95 {value['p95']}, bench.json {bench['latency_p95_us']}")
         expect(near(value["bytes"], bench["bytes_mean"]), f"{key}: bytes {value['bytes']}, bench.json {bench['bytes_mean']}")
-        expect(near(value["speedup"], bench["speedup_over_local"], at_least=0.006), f"{key}: over local {value['speedup']}, bench.json {bench['speedup_over_local']}")
+        expect(near(value["speedup"], bench["speedup_over_local"], at_least=0.006),
+               f"{key}: over local {value['speedup']}, bench.json {bench['speedup_over_local']}")
     chosen = [key for key, row in rows.items() if "chosen" in row.attributes.get("class", "")]
     expect(chosen == [files["plan"]["chosen"]["key"]], f"chosen is {chosen}, plan.json {files['plan']['chosen']['key']}")
 
@@ -187,12 +204,16 @@ def check_rates(root, files, data):
     scored = {s["candidate"]: s for s in files["scores"]["scores"]}
     points = {n.attributes["data-key"]: n.attributes["data-tip"] for n in by_id(root, "chart-rate").all(lambda n: "data-key" in n.attributes)}
     cut = data["rates"]["cut"]
-    wanted = {key for key, s in scored.items() if s["bytes_mean"] > 0 and (key.startswith(f"split/{cut}/") or key.startswith("edge/")) and key != "edge/tensor"}
+    wanted = {
+        key
+        for key, s in scored.items() if s["bytes_mean"] > 0 and (key.startswith(f"split/{cut}/") or key.startswith("edge/")) and key != "edge/tensor"
+    }
     expect(wanted and set(points) == wanted, f"points of the rate chart {sorted(set(points) ^ wanted)} differ from scores.json")
     for key in wanted & set(points):
         _, size, agreement = points[key].split("\n")
         expect(near(number(size), scored[key]["bytes_mean"]), f"{key}: {size}, scores.json {scored[key]['bytes_mean']}")
-        expect(near(number(agreement.removeprefix("agreement ")), scored[key]["agreement"], at_least=0.0006, share=0), f"{key}: {agreement}, scores.json {scored[key]['agreement']}")
+        expect(near(number(agreement.removeprefix("agreement ")), scored[key]["agreement"], at_least=0.0006, share=0),
+               f"{key}: {agreement}, scores.json {scored[key]['agreement']}")
     for curve in data["rates"]["curves"]:
         sizes = [point["bytes"] for point in curve["points"]]
         expect(sizes == sorted(sizes), f"{curve['name']} is drawn by bytes")
@@ -202,17 +223,23 @@ def check_privacy(root, files, data):
     """A row a candidate with its numbers, and for each one picture under each original, said in words too."""
     privacy = files["privacy"]
     wanted = {row.get("name", row.get("candidate")): row for row in privacy["baselines"] + privacy["candidates"]}
-    rows = {row.attributes["data-key"]: {c.attributes.get("data-field"): c.text() for c in row.children if isinstance(c, Node)} for row in by_id(root, "table-privacy").all(lambda n: "data-key" in n.attributes)}
+    rows = {
+        row.attributes["data-key"]: {c.attributes.get("data-field"): c.text()
+                                     for c in row.children if isinstance(c, Node)}
+        for row in by_id(root, "table-privacy").all(lambda n: "data-key" in n.attributes)
+    }
     expect(set(rows) == set(wanted), f"rebuilt pictures: rows {sorted(set(rows) ^ set(wanted))} differ from privacy.json")
     for key, cells in rows.items():
         (low, high), psnr = wanted[key]["psnr_interval"], wanted[key]["psnr_db"]
         expect(cells["psnr"] == f"{psnr:.2f} dB{low:.2f}–{high:.2f}", f"{key}: PSNR '{cells['psnr']}', privacy.json {psnr}")
-        expect(cells["ssim"].startswith(f"{wanted[key]['ssim']:.3f}") and cells["n"] == str(wanted[key]["n"]), f"{key}: SSIM '{cells['ssim']}' of {cells['n']} images")
+        expect(cells["ssim"].startswith(f"{wanted[key]['ssim']:.3f}") and cells["n"] == str(wanted[key]["n"]),
+               f"{key}: SSIM '{cells['ssim']}' of {cells['n']} images")
     embedded = {row["key"]: row["psnr_db"] for row in data["privacy"]["rows"]}
     expect(embedded == {key: row["psnr_db"] for key, row in wanted.items()}, "--json holds the PSNR of every row")
     shown = [[n.attributes for n in row.all(lambda n: n.tag == "img")] for row in by_id(root, "pictures-privacy").all(lambda n: n.tag == "tr")]
     expect(len(shown) == 1 + len(wanted) and all(len(row) == len(privacy["originals"]) for row in shown), f"pictures: {[len(row) for row in shown]}")
-    expect([picture["src"] for picture in shown[0]] == ["data:image/png;base64," + text for text in privacy["originals"]], "the originals stand first")
+    expect([picture["src"] for picture in shown[0]] == ["data:image/png;base64," + text for text in privacy["originals"]],
+           "the originals stand first")
     alts = [picture["alt"] for row in shown for picture in row]
     expect(all(alts) and len(set(alts)) == len(alts), "every picture has words of its own")
 
@@ -228,25 +255,40 @@ def check_explain(root, explained, data):
     rows = [[cell.text() for cell in row] for row in table_rows(root, "table-explain")]
     for cells, step in zip(rows, slowest, strict=True):
         expect(cells[0] == step["node"] and cells[2] == step["implementation"], f"table of steps: {cells}, explain.json {step}")
-        expect(near(microseconds(cells[3]), step["median_us"]) and near(number(cells[4]), step["median_us"] / total, at_least=0.0006), f"{step['node']}: {cells[3]} and {cells[4]}, explain.json {step['median_us']}")
+        expect(
+            near(microseconds(cells[3]), step["median_us"]) and near(number(cells[4]), step["median_us"] / total, at_least=0.0006),
+            f"{step['node']}: {cells[3]} and {cells[4]}, explain.json {step['median_us']}")
         expect((cells[6] == "–") == (step["macs"] == 0), f"{step['node']}: share of peak {cells[6]} of {step['macs']} multiply-adds")
-        expect(("tuned" in cells[8]) == step.get("is_measured", False) and cells[9].startswith(step.get("instead", "–")), f"{step['node']}: {cells[8:]}, explain.json {step}")
+        expect(("tuned" in cells[8]) == step.get("is_measured", False) and cells[9].startswith(step.get("instead", "–")),
+               f"{step['node']}: {cells[8:]}, explain.json {step}")
     bars = list(by_id(root, "chart-explain").all(lambda n: "data-step" in n.attributes))
-    expect(len(bars) == 24 and [steps[int(b.attributes["data-step"])] for b in bars] == slowest[:24], f"{len(bars)} bars are the slowest steps in order")
+    expect(
+        len(bars) == 24 and [steps[int(b.attributes["data-step"])] for b in bars] == slowest[:24], f"{len(bars)} bars are the slowest steps in order")
     longest = None
     for bar, step in zip(bars, slowest):
         parts = {n.attributes["class"]: float(n.attributes["width"]) for n in bar.all(lambda n: n.tag == "rect")}
         longest = longest or parts["pale"] / step["median_us"]
-        expect(near(parts["pale"], longest * step["median_us"], at_least=0.6), f"{step['node']}: bar {parts['pale']}, expected {longest * step['median_us']}")
-        expect(step["macs"] == 0 and "solid" not in parts or near(parts["solid"], parts["pale"] * min(1, step["share_of_peak"]), at_least=0.6), f"{step['node']}: solid {parts}, share of peak {step['share_of_peak']}")
+        expect(near(parts["pale"], longest * step["median_us"], at_least=0.6),
+               f"{step['node']}: bar {parts['pale']}, expected {longest * step['median_us']}")
+        expect(step["macs"] == 0 and "solid" not in parts or near(parts["solid"], parts["pale"] * min(1, step["share_of_peak"]), at_least=0.6),
+               f"{step['node']}: solid {parts}, share of peak {step['share_of_peak']}")
     strip = [float(n.attributes["width"]) for n in by_id(root, "chart-run").all(lambda n: n.tag == "rect")]
-    expect(len(strip) == len(steps) and all(near(w / sum(strip), s["median_us"] / total, 0.02) for w, s in zip(strip, steps)), "the strip of the run holds every step in order")
-    families = {name: sum(s["median_us"] for s in steps if s["implementation"].split()[0] == name) for name in {s["implementation"].split()[0] for s in steps}}
+    expect(
+        len(strip) == len(steps) and all(near(w / sum(strip), s["median_us"] / total, 0.02) for w, s in zip(strip, steps)),
+        "the strip of the run holds every step in order")
+    families = {
+        name: sum(s["median_us"] for s in steps if s["implementation"].split()[0] == name)
+        for name in {s["implementation"].split()[0]
+                     for s in steps}
+    }
     keys = {n.attributes["data-family"]: n.text() for n in by_id(root, "explain").all(lambda n: "data-family" in n.attributes)}
-    expect(set(keys) == set(families) and all(f"{100 * us / total:.1f} %" in keys[name] for name, us in families.items()), f"keys {keys}, expected {families}")
+    expect(
+        set(keys) == set(families) and all(f"{100 * us / total:.1f} %" in keys[name] for name, us in families.items()),
+        f"keys {keys}, expected {families}")
     expect([s["node"] for s in data["explain"]["steps"]] == [s["node"] for s in slowest], "--json holds the steps, slowest first")
     note = by_id(root, "explain").text()
-    expect(f"{2e-3 * sum(s['macs'] for s in steps) / explained['run_us']:.1f} GFLOP/s" in note and "76.5 measured at most" in note, "the section says what is reached of the peak")
+    expect(f"{2e-3 * sum(s['macs'] for s in steps) / explained['run_us']:.1f} GFLOP/s" in note and "76.5 measured at most" in note,
+           "the section says what is reached of the peak")
 
 
 def check_own_explanation(folder):
@@ -276,10 +318,13 @@ def check_trial(folder, files):
     ran = {row["key"]: row for row in bench["rows"] if "error" not in row}
     expect(len(set(ran) & set(shown) & set(before)) >= 3, "several candidates were planned, tried and planned again")
     for key in set(ran) & set(shown) & set(before):
-        expect(near(shown[key]["latency_us"], ran[key]["latency_median_us"], 1e-9), f"{key}: {shown[key]['latency_us']}, tried {ran[key]['latency_median_us']}")
-        expect(near(shown[key]["predicted_us"], before[key]["latency_us"], 1e-6), f"{key}: predicted {shown[key]['predicted_us']}, before {before[key]['latency_us']}")
-    for changes, word in (({"model_sha256": "b" * 64}, "is of another model (bbbbbbbbbbbb)"), ({"link_up_bps": 50e6}, "was taken over a link of 50.0 Mbit/s"),
-                          ({"link_rtt_us": 90e3}, "run `scissionlite bench` over this link")):
+        expect(near(shown[key]["latency_us"], ran[key]["latency_median_us"], 1e-9),
+               f"{key}: {shown[key]['latency_us']}, tried {ran[key]['latency_median_us']}")
+        expect(near(shown[key]["predicted_us"], before[key]["latency_us"], 1e-6),
+               f"{key}: predicted {shown[key]['predicted_us']}, before {before[key]['latency_us']}")
+    for changes, word in (({"model_sha256": "b" * 64}, "is of another model (bbbbbbbbbbbb)"),
+                          ({"link_up_bps": 50e6}, "was taken over a link of 50.0 Mbit/s"), ({"link_rtt_us": 90e3},
+                                                                                            "run `scissionlite bench` over this link")):
         refused = planned(**changes)
         expect(refused.returncode == 2 and word in refused.stderr, f"plan --measured with {changes}: {refused.returncode} {refused.stderr}")
 
@@ -291,7 +336,8 @@ def check_data(root, data, table):
     lines = table.splitlines()
     for row in data["tables"][0]["rows"]:
         line = next((text for text in lines if row["label"] in text and text.startswith(("* ", "  "))), "")
-        expect(f"{row['agreement']:.3f}" in line and f" {row['agreement_n']} " in line, f"--table: '{line}' with agreement {row['agreement']}, n = {row['agreement_n']}")
+        expect(f"{row['agreement']:.3f}" in line and f" {row['agreement_n']} " in line,
+               f"--table: '{line}' with agreement {row['agreement']}, n = {row['agreement_n']}")
         if "measured_us" in row:
             times = [number(word) for word in re.findall(r"[\d.]+ m?s\b", line)]
             expect(times and near(times[0], row["measured_us"]), f"--table: '{line}' with {row['measured_us']} us")

@@ -19,10 +19,16 @@ SIDE, IMAGES = 8, 40
 def save_model(path, outputs):
     rng = np.random.default_rng(5)
     arrays = {"w": rng.standard_normal((4, 3, 3, 3)), "v": rng.standard_normal((outputs, 4)), "b": np.zeros(outputs)}
-    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["c"], ["r"]), helper.make_node("GlobalAveragePool", ["r"], ["g"]),
-             helper.make_node("Flatten", ["g"], ["f"]), helper.make_node("Gemm", ["f", "v", "b"], ["y"], transB=1)]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Gemm", ["f", "v", "b"], ["y"], transB=1)
+    ]
     graph = helper.make_graph(nodes, "defects", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
-                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs])], [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", outputs])],
+                              [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
 
 
@@ -38,7 +44,8 @@ class Labels(unittest.TestCase):
         for i, picture in enumerate(cls.pixels):
             (cls.folder / "images" / f"{i:02}.ppm").write_bytes(b"P6 %d %d 255\n" % (SIDE, SIDE) + picture.tobytes())
         (cls.folder / "labels.tsv").write_text("".join(f"{i:02}.ppm\t{label}\n" for i, label in enumerate(cls.labels)))
-        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": SIDE, "height": SIDE, "resize": "stretch", "crop": "none"}))
+        (cls.folder / "input.json").write_text(
+            json.dumps({"schema": "scissionlite.input/1", "width": SIDE, "height": SIDE, "resize": "stretch", "crop": "none"}))
 
     @classmethod
     def tearDownClass(cls):
@@ -47,8 +54,14 @@ class Labels(unittest.TestCase):
     def score(self, outputs, *more):
         model = self.folder / f"{outputs}.onnx"
         save_model(model, outputs)
-        return model, subprocess.run([str(PROGRAM), *map(str, ["score", model, "--images", self.folder / "images", "--labels", self.folder / "labels.tsv", "--fit-images", 0,
-                                                               "--input", self.folder / "input.json", "--cuts", "all", "--tls", "uint2", "--codecs", "none", *more])], capture_output=True, text=True)
+        return model, subprocess.run([
+            str(PROGRAM), *map(str, [
+                "score", model, "--images", self.folder / "images", "--labels", self.folder / "labels.tsv", "--fit-images", 0, "--input",
+                self.folder / "input.json", "--cuts", "all", "--tls", "uint2", "--codecs", "none", *more
+            ])
+        ],
+                                     capture_output=True,
+                                     text=True)
 
     def check(self, outputs):
         out = self.folder / f"{outputs}.json"
@@ -86,8 +99,14 @@ class Labels(unittest.TestCase):
     def test_one_number_is_said_to_agree_always(self):
         model = self.folder / "1.onnx"
         save_model(model, 1)
-        result = subprocess.run([str(PROGRAM), "score", str(model), "--images", str(self.folder / "images"), "--fit-images", "0", "--input", str(self.folder / "input.json"), "--cuts", "none",
-                                 "--codecs", "jpeg-q50-420"], capture_output=True, text=True)
+        result = subprocess.run([
+            str(PROGRAM), "score",
+            str(model), "--images",
+            str(self.folder / "images"), "--fit-images", "0", "--input",
+            str(self.folder / "input.json"), "--cuts", "none", "--codecs", "jpeg-q50-420"
+        ],
+                                capture_output=True,
+                                text=True)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("top1 cannot tell answers apart", result.stderr)
 

@@ -15,13 +15,19 @@ import tritonclient.grpc as triton  # noqa: E402
 from tritonclient.grpc import service_pb2 as pb  # noqa: E402
 from tritonclient.grpc import service_pb2_grpc as pb_grpc  # noqa: E402
 
-TYPES = {"BOOL": np.bool_, "UINT8": np.uint8, "INT8": np.int8, "UINT16": np.uint16, "INT16": np.int16, "INT32": np.int32,
-         "UINT32": np.uint32, "INT64": np.int64, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+TYPES = {
+    "BOOL": np.bool_, "UINT8": np.uint8, "INT8": np.int8, "UINT16": np.uint16, "INT16": np.int16, "INT32": np.int32, "UINT32": np.uint32,
+    "INT64": np.int64, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64
+}
 # What the model `casts` takes, and numbers of each type that every engine keeps.
-CASTS = {"b": "BOOL", "u8": "UINT8", "i8": "INT8", "u16": "UINT16", "i16": "INT16", "i32": "INT32", "u32": "UINT32", "i64": "INT64",
-         "f16": "FP16", "f64": "FP64"}
-VALUES = {"BOOL": [1, 0, 1], "UINT8": [0, 7, 255], "INT8": [-128, 0, 127], "UINT16": [0, 300, 65535], "INT16": [-32768, 5, 32767],
-          "INT32": [-70000, 0, 70000], "UINT32": [0, 1, 70000], "INT64": [-5, 0, 1 << 20], "FP16": [0.5, -2, 1024], "FP64": [0.25, -3, 1e6]}
+CASTS = {
+    "b": "BOOL", "u8": "UINT8", "i8": "INT8", "u16": "UINT16", "i16": "INT16", "i32": "INT32", "u32": "UINT32", "i64": "INT64", "f16": "FP16",
+    "f64": "FP64"
+}
+VALUES = {
+    "BOOL": [1, 0, 1], "UINT8": [0, 7, 255], "INT8": [-128, 0, 127], "UINT16": [0, 300, 65535], "INT16": [-32768, 5, 32767],
+    "INT32": [-70000, 0, 70000], "UINT32": [0, 1, 70000], "INT64": [-5, 0, 1 << 20], "FP16": [0.5, -2, 1024], "FP64": [0.25, -3, 1e6]
+}
 LARGEST = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -42,14 +48,16 @@ def infer_request(model="m", inputs=(), outputs=(), raw=(), **fields):
 def arrays(response):
     """Outputs of a raw response as numpy arrays; checks that the bytes fit the shape."""
     assert len(response.outputs) == len(response.raw_output_contents), "each output must have raw contents"
-    return {output.name: np.frombuffer(raw, TYPES[output.datatype]).reshape(output.shape)
-            for output, raw in zip(response.outputs, response.raw_output_contents)}
+    return {
+        output.name: np.frombuffer(raw, TYPES[output.datatype]).reshape(output.shape)
+        for output, raw in zip(response.outputs, response.raw_output_contents)
+    }
 
 
 class ServerCase(unittest.TestCase):
     program = None  # set by the test's main
-    words = ()      # of the command line, for subclasses
-    models = None   # names to serve; None: all
+    words = ()  # of the command line, for subclasses
+    models = None  # names to serve; None: all
 
     @classmethod
     def setUpClass(cls):

@@ -30,7 +30,6 @@ def run(*words):
 
 class Authority:
     """`Authority(folder).issue("dev1")`; files lie in the folder, as dev1.pem and dev1.key."""
-
     def __init__(self, folder, name="plant"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -49,8 +48,8 @@ class Authority:
         run("req", *NEW_KEY, "-nodes", "-subj", f"/CN={name}", "-addext", f"subjectAltName={hosts}", "-keyout", key, "-out", request)
         start = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=starts_in_days)
         stamp = "%y%m%d%H%M%SZ"
-        run("ca", "-batch", "-notext", "-config", self.config, "-in", request, "-out", certificate, "-startdate", start.strftime(stamp),
-            "-enddate", (start + datetime.timedelta(days=days)).strftime(stamp))
+        run("ca", "-batch", "-notext", "-config", self.config, "-in", request, "-out", certificate, "-startdate", start.strftime(stamp), "-enddate",
+            (start + datetime.timedelta(days=days)).strftime(stamp))
         return certificate, key
 
     def below(self, folder, name):
@@ -82,7 +81,8 @@ class Authority:
     def credentials(self, name):
         """Of grpc in Python."""
         import grpc
-        return grpc.ssl_channel_credentials(self.ca.read_bytes(), (self.folder / f"{name}.key").read_bytes(), (self.folder / f"{name}.pem").read_bytes())
+        return grpc.ssl_channel_credentials(self.ca.read_bytes(), (self.folder / f"{name}.key").read_bytes(),
+                                            (self.folder / f"{name}.pem").read_bytes())
 
 
 def main():

@@ -59,7 +59,6 @@ def wait_until_live(address, process, seconds, ready=True):
 
 class Serve:
     """Our server: `with Serve(program, repository, "--queue-size", "4") as server: server.address`."""
-
     def __init__(self, program, repository, *words, port=0):
         self.command = [str(program), "serve", "--json", "--grpc-port", str(port), *map(str, words)]
         if repository is not None:

@@ -17,17 +17,27 @@ def make_package(program, folder):
     if not python.exists():
         peers.skip(f"no {python}; run tools/install_deps.sh test")
     subprocess.run([python, SMALL_MODEL, folder], check=True)
-    subprocess.run([program, "prepare", folder / "small.onnx", "--candidate", "split/3/uint8", "--images", folder / "picture0.png", "--name", "small_tail", "--package", folder / "package", "--repository", folder / "models", "-q"],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([
+        program, "prepare", folder / "small.onnx", "--candidate", "split/3/uint8", "--images", folder / "picture0.png", "--name", "small_tail",
+        "--package", folder / "package", "--repository", folder / "models", "-q"
+    ],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 class Device:
     """`run` that is told a picture on its stdin and answers it."""
-
     def __init__(self, program, folder, port):
         self.folder, self.origins = folder, {}
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([program, "run", folder / "package", "--edge", f"127.0.0.1:{port}", "--engine", "native", "--threads", "1", "--stdin", "paths", "--json", "-q"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.process = subprocess.Popen([
+            program, "run", folder / "package", "--edge", f"127.0.0.1:{port}", "--engine", "native", "--threads", "1", "--stdin", "paths", "--json",
+            "-q"
+        ],
+                                        stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE,
+                                        stderr=self.errors,
+                                        text=True)
         if not self.process.stdout.readline():
             self.errors.seek(0)
             raise RuntimeError(f"run ended with code {self.process.wait()}: {self.errors.read().decode()}")
@@ -51,7 +61,8 @@ def soak(program, images, parts, told=lambda part, look: None):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         make_package(program, folder)
-        serve = lambda port: peers.Serve(program, folder / "models", "--engine", "native", "--threads", 1, "--no-http", "--no-metrics", port=port)  # noqa: E731
+        serve = lambda port: peers.Serve(program, folder / "models", "--engine", "native", "--threads", 1, "--no-http", "--no-metrics", port=port
+                                         )  # noqa: E731
         edge = serve(0).__enter__()
         device = None
         try:

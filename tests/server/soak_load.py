@@ -1,5 +1,6 @@
-"""Load for a soak, and what it leaves behind in the server: soak_load.py GRPC_PORT HTTP_PORT METRICS_PORT REQUESTS RECONNECTS sends requests over gRPC (calls and streams) and HTTP while callers
-come, ask and go, most of them without manners; prints what was done as JSON. `Watched` reads a process's memory and descriptors."""
+"""Load for a soak, and what it leaves behind in the server: soak_load.py GRPC_PORT HTTP_PORT METRICS_PORT REQUESTS
+RECONNECTS sends requests over gRPC (calls and streams) and HTTP while callers come, ask and go, most of them without
+manners; prints what was done as JSON. `Watched` reads a process's memory and descriptors."""
 
 import asyncio
 import json
@@ -20,19 +21,21 @@ ADDRESSES = 250  # that callers over HTTP come from: to the server each is someb
 CALLS, STREAMS, WEB = 8, 2, 4  # at once
 SHARE_OF = {"calls": 0.6, "streams": 0.2, "web": 0.2}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and empty settings
-HALF_HEADERS = b"\0\1\0\1\4\0\0\0\1" + b"\x82\x86"                    # of 256 bytes the first two
+HALF_HEADERS = b"\0\1\0\1\4\0\0\0\1" + b"\x82\x86"  # of 256 bytes the first two
 
 
 class Watched:
     """What a process holds, once it is at rest."""
-
     def __init__(self, pid):
         self.pid = pid
 
     def look(self):
         fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines())
         descriptors = [os.readlink(link) if link.is_symlink() else "" for link in list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir())]
-        return {"anonymous_mb": int(fields["RssAnon"].split()[0]) * 1024 / MB, "threads": int(fields["Threads"]), "descriptors": len(descriptors), "sockets": sum(link.startswith("socket:") for link in descriptors)}
+        return {
+            "anonymous_mb": int(fields["RssAnon"].split()[0]) * 1024 / MB, "threads": int(fields["Threads"]), "descriptors": len(descriptors),
+            "sockets": sum(link.startswith("socket:") for link in descriptors)
+        }
 
     def at_rest(self, sockets=None, seconds=30):
         """When no more than so many sockets are open; after `seconds` whatever there is."""
@@ -84,8 +87,13 @@ class Load:
         x = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
         self.request = infer_request("steady", [("x", "FP32", x.shape)], raw=[x.tobytes()])
         self.message, self.answer = self.request.SerializeToString(), (2 * x + 1).tobytes()
-        head = json.dumps({"inputs": [{"name": "x", "shape": [1, 2, 4], "datatype": "FP32", "parameters": {"binary_data_size": 32}}], "parameters": {"binary_data_output": True}}).encode()
-        self.web_request = (f"POST /v2/models/steady/infer HTTP/1.1\r\nHost: s\r\nInference-Header-Content-Length: {len(head)}\r\nContent-Length: {len(head) + 32}\r\n\r\n").encode() + head + x.tobytes()
+        head = json.dumps({
+            "inputs": [{"name": "x", "shape": [1, 2, 4], "datatype": "FP32", "parameters": {"binary_data_size": 32}}],
+            "parameters": {"binary_data_output": True}
+        }).encode()
+        self.web_request = (
+            f"POST /v2/models/steady/infer HTTP/1.1\r\nHost: s\r\nInference-Header-Content-Length: {len(head)}\r\nContent-Length: {len(head) + 32}\r\n\r\n"
+        ).encode() + head + x.tobytes()
         self.left = {kind: round(requests * share) for kind, share in SHARE_OF.items()}
         self.left["calls"] += requests - sum(self.left.values())
         self.done = {"requests": 0, "reconnects": 0}
@@ -146,7 +154,10 @@ class Load:
     async def go_before_the_answer(self, number):
         channel = self.channel()
         await channel.channel_ready()
-        waiting = [asyncio.ensure_future(channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(self.message).wait_for_connection()) for _ in range(3)]
+        waiting = [
+            asyncio.ensure_future(channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(self.message).wait_for_connection())
+            for _ in range(3)
+        ]
         await asyncio.sleep(0)
         await channel.close(None)
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -174,10 +185,14 @@ class Load:
 
     async def come_and_go(self):
         half = self.web_request[:len(self.web_request) - 7]
-        kinds = [self.come_ask_and_go, self.ask_over_http_and_go, self.scrape, self.go_before_the_answer,
-                 lambda n: self.leave_half(self.http_port, self.web_request, n, True), lambda n: self.leave_half(self.http_port, self.web_request[:40], n, False),
-                 lambda n: self.leave_half(self.http_port, half, n, True), lambda n: self.leave_half(self.grpc_port, PREFACE + HALF_HEADERS, n, True),
-                 lambda n: self.leave_half(self.grpc_port, PREFACE[:9], n, False), lambda n: self.leave_half(self.metrics_port, b"GET /metrics HTTP/1.1\r\nHost: s\r\n\r\n", n, True)]
+        kinds = [
+            self.come_ask_and_go, self.ask_over_http_and_go, self.scrape, self.go_before_the_answer,
+            lambda n: self.leave_half(self.http_port, self.web_request, n, True),
+            lambda n: self.leave_half(self.http_port, self.web_request[:40], n, False), lambda n: self.leave_half(self.http_port, half, n, True),
+            lambda n: self.leave_half(self.grpc_port, PREFACE + HALF_HEADERS, n, True),
+            lambda n: self.leave_half(self.grpc_port, PREFACE[:9], n, False),
+            lambda n: self.leave_half(self.metrics_port, b"GET /metrics HTTP/1.1\r\nHost: s\r\n\r\n", n, True)
+        ]
         while self.reconnects_left > 0:
             self.reconnects_left -= 1
             number = self.reconnects_left
@@ -186,7 +201,8 @@ class Load:
 
     async def run(self):
         async with self.channel() as channel:
-            await asyncio.gather(*(self.calls(channel) for _ in range(CALLS)), *(self.streams(channel) for _ in range(STREAMS)), *(self.web() for _ in range(WEB)), self.come_and_go(), self.come_and_go())
+            await asyncio.gather(*(self.calls(channel) for _ in range(CALLS)), *(self.streams(channel) for _ in range(STREAMS)),
+                                 *(self.web() for _ in range(WEB)), self.come_and_go(), self.come_and_go())
         return self.done
 
 

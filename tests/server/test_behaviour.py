@@ -7,8 +7,10 @@ from calls import CASTS, TYPES, VALUES, ServerCase, arrays, grpc, infer_request,
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 GOOD = [("x", "FP32", [1, 2, 4])]
-TYPED = {"BOOL": "bool_contents", "UINT8": "uint_contents", "INT8": "int_contents", "UINT16": "uint_contents", "INT16": "int_contents",
-         "INT32": "int_contents", "UINT32": "uint_contents", "INT64": "int64_contents", "FP64": "fp64_contents"}
+TYPED = {
+    "BOOL": "bool_contents", "UINT8": "uint_contents", "INT8": "int_contents", "UINT16": "uint_contents", "INT16": "int_contents",
+    "INT32": "int_contents", "UINT32": "uint_contents", "INT64": "int64_contents", "FP64": "fp64_contents"
+}
 
 
 class Answers(ServerCase):
@@ -60,7 +62,8 @@ class Answers(ServerCase):
         self.fails(lambda: self.infer(infer_request("casts", inputs)), "INVALID_ARGUMENT", "f16", "raw_input_contents")
 
     def test_typed_values_that_do_not_fit(self):
-        for kind, values in (("INT8", [0, 128, 0]), ("INT8", [0, 0, -129]), ("UINT8", [256, 0, 0]), ("INT16", [40000, 0, 0]), ("UINT16", [65536, 0, 0])):
+        for kind, values in (("INT8", [0, 128, 0]), ("INT8", [0, 0, -129]), ("UINT8", [256, 0, 0]), ("INT16", [40000, 0,
+                                                                                                               0]), ("UINT16", [65536, 0, 0])):
             inputs = self.typed_casts({kind: values}) + [("f16", "FP16", [3], {"fp32_contents": [0, 0, 0]})]
             inputs.insert(0, inputs.pop([i[1] for i in inputs].index(kind)))  # before f16 refuses
             self.fails(lambda inputs=inputs: self.infer(infer_request("casts", inputs)), "INVALID_ARGUMENT", "cannot hold")
@@ -134,7 +137,8 @@ class OpenSizes(ServerCase):
             self.fails(lambda x=x: self.stub.ModelInfer(infer_request("product", [("x", "FP32", x.shape)], raw=[x.tobytes()])), "INVALID_ARGUMENT")
         for rows in (1, 2, 4, 2, 1):
             x = np.ones((rows, 64), np.float32)
-            np.testing.assert_array_equal(arrays(self.stub.ModelInfer(infer_request("product", [("x", "FP32", x.shape)], raw=[x.tobytes()])))["y"], np.full((rows, 16), 64))
+            np.testing.assert_array_equal(
+                arrays(self.stub.ModelInfer(infer_request("product", [("x", "FP32", x.shape)], raw=[x.tobytes()])))["y"], np.full((rows, 16), 64))
         self.still_serves()
 
     def test_integers_are_as_they_were_or_are_refused(self):
@@ -173,16 +177,15 @@ class EncodedImages(ServerCase):
 
     def test_fault_18_bytes_that_lie(self):
         image = bytes(90)
-        for request, text in ((self.request("raw", [], 1, b"\x03\0\0\0a"), "incomplete string data for inference input 'x', expecting string of length 3 but only 1 bytes available"),
+        for request, text in ((self.request("raw", [], 1, b"\x03\0\0\0a"),
+                               "incomplete string data for inference input 'x', expecting string of length 3 but only 1 bytes available"),
                               (self.request("raw", [], 1, b"\xff\xff\xff\xff" + image), "expecting string of length 4294967295 but only 90 bytes"),
-                              (self.request("raw", [], 1, b"\x03\0"), "incomplete string data"),
-                              (self.request("raw", [image], 2), "expected 2 string elements for inference input 'x', got 1"),
-                              (self.request("raw", [image], 0), "string elements"),
-                              (self.request("raw", [], 0, b""), "no image"),
-                              (self.request("raw", [image[1:]]), "89"),
-                              (self.request("jpeg", [b"\xff\xd8\xff\xe0 no"]), "image 0 of the request"),
-                              (self.request("file", [b"no image"]), "image 0 of the request"),
-                              (self.request("gif", [image]), "codec 'gif'")):
+                              (self.request("raw", [], 1,
+                                            b"\x03\0"), "incomplete string data"), (self.request("raw", [image], 2),
+                                                                                    "expected 2 string elements for inference input 'x', got 1"),
+                              (self.request("raw", [image], 0), "string elements"), (self.request("raw", [], 0, b""), "no image"),
+                              (self.request("raw", [image[1:]]), "89"), (self.request("jpeg", [b"\xff\xd8\xff\xe0 no"]), "image 0 of the request"),
+                              (self.request("file", [b"no image"]), "image 0 of the request"), (self.request("gif", [image]), "codec 'gif'")):
             self.fails(lambda request=request: self.stub.ModelInfer(request), "INVALID_ARGUMENT", text)
         self.still_serves()
 
@@ -240,7 +243,8 @@ class Refusals(ServerCase):
 
     def test_datatype(self):
         for datatype in ("INT32", "FP64", "BYTES"):
-            self.refused(infer_request(inputs=[("x", datatype, [1, 2, 4])], raw=[X.tobytes()]), f"inference input 'x' data-type is '{datatype}', but model 'm' expects 'FP32'")
+            self.refused(infer_request(inputs=[("x", datatype, [1, 2, 4])], raw=[X.tobytes()]),
+                         f"inference input 'x' data-type is '{datatype}', but model 'm' expects 'FP32'")
         for datatype in ("", "fp32", "FLOAT", "é" * 60):
             self.refused(infer_request(inputs=[("x", datatype, [1, 2, 4])], raw=[X.tobytes()]), "but model 'm' expects 'FP32'")
 
@@ -281,6 +285,7 @@ class Refusals(ServerCase):
     def test_unknown_rpc_and_garbage(self):
         def plain(method):
             return self.channel.unary_unary(method, request_serializer=bytes, response_deserializer=bytes)
+
         self.fails(lambda: plain("/inference.GRPCInferenceService/Nothing")(b""), "UNIMPLEMENTED")
         self.fails(lambda: plain("/other.Service/ModelInfer")(b""), "UNIMPLEMENTED")
         garbage = b"\xff\xff\xff garbage"
@@ -291,7 +296,9 @@ class Refusals(ServerCase):
     def test_bytes_off_the_wire_never_end_the_server(self):
         """Mutations of a good request, as bytes: each is answered, with a result or a status that blames the request."""
         good = infer_request(inputs=GOOD, raw=[X.tobytes()], outputs=["y"], id="1").SerializeToString()
-        call = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer", request_serializer=bytes, response_deserializer=pb.ModelInferResponse.FromString)
+        call = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer",
+                                        request_serializer=bytes,
+                                        response_deserializer=pb.ModelInferResponse.FromString)
         rng = np.random.default_rng(11)
         codes = set()
         for _ in range(400):

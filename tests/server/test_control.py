@@ -84,7 +84,8 @@ class Descriptions(ServerCase):
         self.assertEqual({s.name for s in everything}, set(self.models))
         self.assertEqual({s.version for s in everything}, {"1"})
         for name, version in (("nope", ""), ("m", "5")):
-            self.fails(lambda name=name, version=version: self.client.get_inference_statistics(name, version), "INVALID_ARGUMENT",
+            self.fails(lambda name=name, version=version: self.client.get_inference_statistics(name, version),
+                       "INVALID_ARGUMENT",
                        f"requested model version is not available for model '{name}'")
 
     def test_loading_is_refused_without_explicit_control(self):
@@ -155,6 +156,7 @@ class Control(ServerCase):
                 except (grpc.RpcError, AssertionError) as error:
                     failures.append(str(error))
                     return
+
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -171,7 +173,7 @@ class Control(ServerCase):
 
 class Configs(ServerCase):
     """What is loaded of a config.pbtxt; each is written over that of `m` and loaded."""
-    models = ("m",)
+    models = ("m", )
     words = ("--model-control-mode", "explicit", "--load-model", "m")
 
     @classmethod
@@ -189,16 +191,21 @@ class Configs(ServerCase):
         self.client.load_model("m")
 
     def test_fields_of_triton_that_are_not_used(self):
-        for more in ('model_warmup [ { name: "a # [ {" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 4 ] zero_data: true } } } ]', "model_warmup [{ name: \"a\" }, <name: 'b'>]",
-                     "instance_group [ { rate_limiter { resources [ { name: \"r\" count: 4 } ] priority: 2 } } ]", "optimization { graph { level: 1 } } # a [ { comment", 'cc_model_filenames { key: "8.0" value: "m" }'):
+        for more in (
+                'model_warmup [ { name: "a # [ {" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 4 ] zero_data: true } } } ]',
+                "model_warmup [{ name: \"a\" }, <name: 'b'>]",
+                "instance_group [ { rate_limiter { resources [ { name: \"r\" count: 4 } ] priority: 2 } } ]",
+                "optimization { graph { level: 1 } } # a [ { comment", 'cc_model_filenames { key: "8.0" value: "m" }'):
             with self.subTest(more=more):
                 self.load(more)
                 self.still_serves()
 
     def test_what_is_served_differently_is_refused_by_name(self):
-        for more, text in (("ensemble_scheduling { step [ { model_name: \"a\" model_version: -1 input_map { key: \"a\" value: \"b\" } } ] }", "ensembles are not served"),
-                           ("sequence_batching { max_sequence_idle_microseconds: 5000000 control_input [ { name: \"START\" } ] }", "sequence_batching is not served"),
-                           ("version_policy: { specific: { } }", "names no version"), ("version_policy: { specific: { versions: [ 7 ] } }", "version 7")):
+        for more, text in (("ensemble_scheduling { step [ { model_name: \"a\" model_version: -1 input_map { key: \"a\" value: \"b\" } } ] }",
+                            "ensembles are not served"),
+                           ("sequence_batching { max_sequence_idle_microseconds: 5000000 control_input [ { name: \"START\" } ] }",
+                            "sequence_batching is not served"), ("version_policy: { specific: { } }", "names no version"),
+                           ("version_policy: { specific: { versions: [ 7 ] } }", "version 7")):
             with self.subTest(more=more):
                 self.fails(lambda more=more: self.load(more), "INTERNAL", text)
                 self.still_serves()
@@ -253,6 +260,7 @@ class BrokenModels(ServerCase):
         def make_broken(folder):
             make(folder)
             (folder / "pair" / "1" / "model.onnx").write_bytes(b"\x08\x07 broken")
+
         peers.make_repository = make_broken
         try:
             super().setUpClass()

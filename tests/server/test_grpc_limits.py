@@ -10,7 +10,7 @@ from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, triton
 
 class Limits(ServerCase):
     """What gRPC holds for callers before a handler sees it."""
-    models = ("m",)
+    models = ("m", )
     words = ("--max-message-mb", "4")
     BOMB_BYTES = 300 << 20
     GOOD = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
@@ -30,7 +30,8 @@ class Limits(ServerCase):
                 self.fails(lambda: infer(bomb, timeout=60), "INVALID_ARGUMENT", "becomes larger than 4194304 bytes")
                 metadata = channel.unary_unary("/inference.GRPCInferenceService/ModelMetadata")
                 self.fails(lambda: metadata(bomb, timeout=60), "UNIMPLEMENTED", "")  # it has no tensors, and is not inflated
-                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer", response_deserializer=pb.ModelStreamInferResponse.FromString)
+                stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer",
+                                               response_deserializer=pb.ModelStreamInferResponse.FromString)
                 answers = list(stream(iter([bomb, self.GOOD.SerializeToString()]), timeout=60))
                 self.assertIn("becomes larger than 4194304 bytes", answers[0].error_message)
                 self.assertEqual(answers[1].error_message, "")
@@ -59,7 +60,8 @@ class Limits(ServerCase):
         """As a handler gets it: what looks compressed is taken for that."""
         good = gzip.compress(self.GOOD.SerializeToString())
         infer = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
-        for bytes_, words in ((good[:-9], "ends early"), (good + b"x", "1 bytes behind its end"), (good[:10] + b"\xff" * 20, "damaged"), (b"\x78\x9c" + b"\xff" * 20, "damaged")):
+        for bytes_, words in ((good[:-9], "ends early"), (good + b"x", "1 bytes behind its end"), (good[:10] + b"\xff" * 20, "damaged"),
+                              (b"\x78\x9c" + b"\xff" * 20, "damaged")):
             self.fails(lambda: infer(bytes_, timeout=60), "INVALID_ARGUMENT", words)
         self.still_serves()
 
@@ -86,7 +88,7 @@ class Limits(ServerCase):
 
 
 class Idle(ServerCase):
-    models = ("m",)
+    models = ("m", )
     words = ("--grpc-idle-timeout-secs", "1")
 
     def test_fault_21_an_idle_connection_is_closed_and_the_next_call_makes_another(self):

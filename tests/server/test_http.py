@@ -11,10 +11,12 @@ from http_calls import HttpCase, tensor, triton_http
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
 GOOD = {"name": "x", "datatype": "FP32", "shape": [1, 2, 4], "data": X.ravel().tolist()}
 BINARY = {"name": "x", "datatype": "FP32", "shape": [1, 2, 4], "parameters": {"binary_data_size": 32}}
-CASTS = {"b": ("BOOL", np.bool_, [True, False, True]), "u8": ("UINT8", np.uint8, [0, 7, 255]), "i8": ("INT8", np.int8, [-128, 0, 127]),
-         "u16": ("UINT16", np.uint16, [0, 300, 65535]), "i16": ("INT16", np.int16, [-32768, 5, 32767]), "i32": ("INT32", np.int32, [-70000, 0, 70000]),
-         "u32": ("UINT32", np.uint32, [0, 1, 70000]), "i64": ("INT64", np.int64, [-5, 0, 1 << 20]), "f16": ("FP16", np.float16, [0.5, -2, 1024]),
-         "f64": ("FP64", np.float64, [0.25, -3, 1e6])}
+CASTS = {
+    "b": ("BOOL", np.bool_, [True, False, True]), "u8": ("UINT8", np.uint8, [0, 7, 255]), "i8": ("INT8", np.int8, [-128, 0, 127]),
+    "u16": ("UINT16", np.uint16, [0, 300, 65535]), "i16": ("INT16", np.int16, [-32768, 5, 32767]), "i32": ("INT32", np.int32, [-70000, 0, 70000]),
+    "u32": ("UINT32", np.uint32, [0, 1, 70000]), "i64": ("INT64", np.int64, [-5, 0, 1 << 20]), "f16": ("FP16", np.float16, [0.5, -2, 1024]),
+    "f64": ("FP64", np.float64, [0.25, -3, 1e6])
+}
 
 
 def binary_body(request, *blobs):
@@ -64,7 +66,8 @@ class Tritonclient(HttpCase):
         self.assertEqual(self.web.infer("wide", [tensor("x", x, "FP32")]).as_numpy("y"), x.max())
 
     def test_descriptions_are_those_of_grpc(self):
-        self.assertTrue(self.web.is_server_live() and self.web.is_server_ready() and self.web.is_model_ready("m") and self.web.is_model_ready("m", "1"))
+        self.assertTrue(self.web.is_server_live() and self.web.is_server_ready() and self.web.is_model_ready("m") and
+                        self.web.is_model_ready("m", "1"))
         self.assertFalse(self.web.is_model_ready("nope") or self.web.is_model_ready("m", "2"))
         self.assertEqual(self.web.get_server_metadata(), self.client.get_server_metadata(as_json=True))
         metadata = self.web.get_model_metadata("m")
@@ -77,7 +80,8 @@ class Tritonclient(HttpCase):
         self.web.infer("m", [tensor("x", X, "FP32")])
         stats, reference = self.web.get_inference_statistics("m")["model_stats"][0], self.statistics("m")
         self.assertEqual(stats["inference_count"], reference.inference_count)
-        self.assertEqual(stats["inference_stats"]["queue"], {"count": reference.inference_stats.queue.count, "ns": reference.inference_stats.queue.ns})
+        self.assertEqual(stats["inference_stats"]["queue"],
+                         {"count": reference.inference_stats.queue.count, "ns": reference.inference_stats.queue.ns})
         self.assertEqual(len(self.web.get_inference_statistics()["model_stats"]), len(self.client.get_inference_statistics().model_stats))
         index = self.client.get_model_repository_index().models
         self.assertEqual([(m["name"], m["state"]) for m in self.web.get_model_repository_index()], [(m.name, m.state) for m in index])
@@ -135,7 +139,8 @@ class Plain(HttpCase):
     def test_binary_and_json_inputs_mixed(self):
         a, b = np.arange(6, dtype=np.float32), np.full(6, 3, np.float32)
         for binary_first in (True, False):
-            parts = [{"name": "a", "shape": [2, 3], "datatype": "FP32", "parameters": {"binary_data_size": 24}}, {"name": "b", "shape": [2, 3], "datatype": "FP32", "data": b.tolist()}]
+            parts = [{"name": "a", "shape": [2, 3], "datatype": "FP32", "parameters": {"binary_data_size": 24}},
+                     {"name": "b", "shape": [2, 3], "datatype": "FP32", "data": b.tolist()}]
             body, fields = binary_body({"inputs": parts if binary_first else parts[::-1], "outputs": [{"name": "product"}]}, a.tobytes())
             status, answer = self.post(body, "pair", **fields)
             self.assertEqual((status, [o["name"] for o in answer["outputs"]], answer["outputs"][0]["data"]), (200, ["product"], (a * b).tolist()))
@@ -158,7 +163,8 @@ class Plain(HttpCase):
         status, answer = self.post(body, "pixels", **fields)
         self.assertEqual(status, 200, answer)
         np.testing.assert_allclose(np.array(answer["outputs"][0]["data"]).reshape(2, 3, 6, 5), expected, atol=1e-5)
-        for raw, text in ((b"\xff\xff\xff\xff" + bytes(90), "expecting string of length 4294967295 but only 90 bytes"), (b"\x03\0", "incomplete string data")):
+        for raw, text in ((b"\xff\xff\xff\xff" + bytes(90), "expecting string of length 4294967295 but only 90 bytes"), (b"\x03\0",
+                                                                                                                         "incomplete string data")):
             request["inputs"][0]["parameters"]["binary_data_size"] = len(raw)
             body, fields = binary_body(request, raw)
             self.refused(400, body, text, model="pixels", **fields)  # fault 18
@@ -173,7 +179,8 @@ class Plain(HttpCase):
 
     def test_continue_is_sent_where_it_is_asked_for(self):
         body = json.dumps({"inputs": [GOOD]}).encode()
-        connection = self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+        connection = self.raw(
+            b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
         self.assertEqual(connection.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
         connection.sendall(body)
         self.assertTrue(self.all_of(connection).startswith(b"HTTP/1.1 200 OK"))
@@ -202,15 +209,18 @@ class Plain(HttpCase):
         def casts(name, values):
             inputs = [{"name": n, "datatype": kind, "shape": [3], "data": values if n == name else []} for n, (kind, _, _) in CASTS.items()]
             return {"inputs": inputs}
-        for name, value, text in (("u8", 256, "0..255"), ("u8", -1, "0..255"), ("i8", 128, "-128..127"), ("u64", 0, ""), ("i32", 1.5, "an integer"), ("i64", 2**63, "9223372036854775807"),
-                                  ("i16", "1", "an integer"), ("b", 2, "true, false, 0 or 1"), ("f64", True, "a number"), ("f16", 1, "no form in JSON")):
+
+        for name, value, text in (("u8", 256, "0..255"), ("u8", -1, "0..255"), ("i8", 128, "-128..127"), ("u64", 0, ""), ("i32", 1.5, "an integer"),
+                                  ("i64", 2**63, "9223372036854775807"), ("i16", "1", "an integer"), ("b", 2, "true, false, 0 or 1"),
+                                  ("f64", True, "a number"), ("f16", 1, "no form in JSON")):
             if name in CASTS:
                 self.refused(400, casts(name, [0, value, 0]), text, model="casts")
         self.refused(400, {"inputs": [dict(GOOD, data=[1e39] * 8)]}, "element 0 of the data of inputs[0]", "range")
         self.refused(400, {"inputs": [dict(GOOD, data=[1, 2, 3, None, 5, 6, 7, 8])]}, "element 3", "null")
 
     def test_fault_16_shapes(self):
-        for shape in ([1, 1 << 62, 4], [1, 1 << 60, 4], [8, (1 << 63) - 1, 4], [1, 2**64 - 1, 4], [-1, 2, 4], [1, -2**63, 4], [], [1] * 33, [1] * 9000, [9, 1, 4]):
+        for shape in ([1, 1 << 62, 4], [1, 1 << 60, 4], [8, (1 << 63) - 1, 4], [1, 2**64 - 1,
+                                                                                4], [-1, 2, 4], [1, -2**63, 4], [], [1] * 33, [1] * 9000, [9, 1, 4]):
             self.refused(400, {"inputs": [dict(GOOD, shape=shape)]}, "")
             body, fields = binary_body({"inputs": [dict(BINARY, shape=shape, parameters={"binary_data_size": 0})]})
             self.refused(400, body, "", **fields)
@@ -235,7 +245,10 @@ class Plain(HttpCase):
         self.refused(400, {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 4]}]}, "unable to find data for input tensor 'x'")
         good = json.dumps({"inputs": [GOOD]})
         for length in ("99999", "-1", "x", "", "1e2", "18446744073709551616"):
-            self.refused(400, good, f"inference header size should be in range (0, {len(good)}), got: {length}", Inference_Header_Content_Length=length)
+            self.refused(400,
+                         good,
+                         f"inference header size should be in range (0, {len(good)}), got: {length}",
+                         Inference_Header_Content_Length=length)
 
     def test_names_and_outputs(self):
         self.refused(400, {"inputs": [GOOD, GOOD]}, "already exists")
@@ -244,14 +257,17 @@ class Plain(HttpCase):
         self.refused(400, {"inputs": [GOOD], "outputs": [{"name": "y", "parameters": {"binary_data": 1}}]}, "binary_data")
         self.refused(400, {"inputs": [GOOD], "outputs": [{"name": "y", "parameters": {"shared_memory_region": "a"}}]}, "shared memory")
         self.refused(400, {"inputs": []}, "missing required input(s) ['x']")
-        for body in ({}, [], 1, "text", {"inputs": 1}, {"inputs": [1]}, {"inputs": {"data": [[[1]]]}}, {"inputs": [[{"data": [1]}]]}, {"inputs": [GOOD], "outputs": {}},
-                     {"inputs": [dict(GOOD, data=1)]}, {"inputs": [dict(GOOD, data={"a": 1})]}, {"inputs": [dict(GOOD, data=[{"a": 1}])]}, {"inputs": [{"name": "x", "shape": [1], "data": [1]}]}):
+        for body in ({}, [], 1, "text", {"inputs": 1}, {"inputs": [1]}, {"inputs": {"data": [[[1]]]}}, {"inputs": [[{"data": [1]}]]},
+                     {"inputs": [GOOD], "outputs": {}}, {"inputs": [dict(GOOD, data=1)]}, {"inputs": [dict(GOOD, data={"a": 1})]},
+                     {"inputs": [dict(GOOD, data=[{"a": 1}])]}, {"inputs": [{"name": "x", "shape": [1], "data": [1]}]}):
             self.refused(400, body, "")
 
     def test_paths_and_methods(self):
-        for method, target, status in (("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v2/", 200), ("GET", "/v2/models", 404), ("GET", "/v2/models/m/infer", 405), ("PUT", "/v2", 405),
-                                       ("POST", "/v2/health/live", 405), ("GET", "/v2/repository/index", 405), ("DELETE", "/v2/models/m", 405), ("GET", "/v2/models/m/versions/9", 404),
-                                       ("GET", "/v2/models/m/versions/abc", 400), ("GET", "/v2/models/%zz", 400), ("GET", "/v2/models/m?x=1", 200), ("GET", "*", 400), ("HEAD", "/v2", 200), ("HEAD", "/v2/nope", 404), ("HEAD", "/v2/models/m/infer", 405)):
+        for method, target, status in (("GET", "/", 404), ("GET", "/v1", 404), ("GET", "/v2/", 200), ("GET", "/v2/models", 404),
+                                       ("GET", "/v2/models/m/infer", 405), ("PUT", "/v2", 405), ("POST", "/v2/health/live", 405),
+                                       ("GET", "/v2/repository/index", 405), ("DELETE", "/v2/models/m", 405), ("GET", "/v2/models/m/versions/9", 404),
+                                       ("GET", "/v2/models/m/versions/abc", 400), ("GET", "/v2/models/%zz", 400), ("GET", "/v2/models/m?x=1", 200),
+                                       ("GET", "*", 400), ("HEAD", "/v2", 200), ("HEAD", "/v2/nope", 404), ("HEAD", "/v2/models/m/infer", 405)):
             got, fields, body = self.call(method, target)
             self.assertEqual(got, status, f"{method} {target}: {body}")
             if status == 405:
@@ -263,21 +279,26 @@ class Plain(HttpCase):
     def test_fault_23_bad_json(self):
         good = json.dumps({"inputs": [GOOD]})
         data = good.index("[0.0")
-        for text in (good[:-1], good + "x", good + good, "{'a': 1}", "[" * 100_000, '{"inputs":' + "[" * 101 + "]" * 101 + "}", '{"a":' * 5000 + "1" + "}" * 5000, "\xff",
-                     good.replace('"name"', '"name": "x", "name"'), good[:-1] + ', "inputs": []}', good[:-1] + ', "a": {"b": 1, "b": 2}}',
-                     good[:data] + "[NaN, 1, 2, 3, 4, 5, 6, 7]}]}", good[:data] + "[Infinity]}]}", good[:data] + "[-Infinity]}]}", good[:data] + "[1e999]}]}", good[:data] + "[+1]}]}", good[:data] + "[01]}]}",
-                     good.replace('"x"', r'"\ud800"'), good.replace('"x"', r'"\udc00x"'), good.replace('"x"', r'"\ud800\ud800"'), good.replace('"x"', '"\x01"'), "", " ", "null"):
+        for text in (good[:-1], good + "x", good + good, "{'a': 1}", "[" * 100_000, '{"inputs":' + "[" * 101 + "]" * 101 + "}",
+                     '{"a":' * 5000 + "1" + "}" * 5000, "\xff", good.replace('"name"', '"name": "x", "name"'), good[:-1] + ', "inputs": []}',
+                     good[:-1] + ', "a": {"b": 1, "b": 2}}', good[:data] + "[NaN, 1, 2, 3, 4, 5, 6, 7]}]}", good[:data] + "[Infinity]}]}",
+                     good[:data] + "[-Infinity]}]}", good[:data] + "[1e999]}]}", good[:data] + "[+1]}]}", good[:data] + "[01]}]}",
+                     good.replace('"x"', r'"\ud800"'), good.replace('"x"', r'"\udc00x"'), good.replace('"x"', r'"\ud800\ud800"'),
+                     good.replace('"x"', '"\x01"'), "", " ", "null"):
             self.refused(400, text.encode("latin-1", "xmlcharrefreplace") if text == "\xff" else text.encode(), "")
         self.refused(400, b'{"inputs": [{"name": "\xc3\x28"}]}', "not valid JSON")
         self.refused(400, b'{"a": "' + b"b" * 100_000 + b"\xff" + b'"}', "not valid JSON")
 
     def test_fault_23_trees_that_would_be_large(self):
-        for text in ("[" + "[]," * 200_000 + "[]]", "[" + "{}," * 200_000 + "{}]", json.dumps({f"k{i}": i for i in range(20_000)}), json.dumps({"inputs": [GOOD], "a": list(range(20_000))})):
+        for text in ("[" + "[]," * 200_000 + "[]]", "[" + "{}," * 200_000 + "{}]", json.dumps({f"k{i}": i
+                                                                                               for i in range(20_000)}),
+                     json.dumps({"inputs": [GOOD], "a": list(range(20_000))})):
             self.refused(400, text, "more than 2000 values")
         self.refused(400, {"inputs": [dict(GOOD, data=[[]] * 100_000)]}, "Expected 32, got 0")
 
     def test_fault_24_names(self):
-        for name in ("../../etc", "..%2f..%2fetc%2fpasswd", "%2e%2e", "..", ".", "a%00b", "%00", "x" * 8000, "é".encode().hex(), "%c3%a9", "%ff%fe", "%e2%80%ae", "m%0a", "m%20", "con", "%2fetc"):
+        for name in ("../../etc", "..%2f..%2fetc%2fpasswd", "%2e%2e", "..", ".", "a%00b", "%00", "x" * 8000, "é".encode().hex(), "%c3%a9", "%ff%fe",
+                     "%e2%80%ae", "m%0a", "m%20", "con", "%2fetc"):
             for suffix in ("", "/config", "/ready", "/stats", "/versions/1", "/versions/..%2f..%2f1"):
                 status, _, body = self.call("GET", f"/v2/models/{name}{suffix}")
                 self.assertIn(status, (400, 404), f"{name}{suffix}: {body}")
@@ -322,13 +343,15 @@ class Bodies(HttpCase):
 
     def test_no_other_coding_of_chunks_and_no_two_lengths(self):
         body = json.dumps({"inputs": [GOOD]}).encode()
-        for fields in (b"Content-Length: 5\r\nContent-Length: %d" % len(body), b"Content-Length: -1", b"Content-Length: x", b"Content-Length: %d\r\nTransfer-Encoding: chunked" % len(body)):
+        for fields in (b"Content-Length: 5\r\nContent-Length: %d" % len(body), b"Content-Length: -1", b"Content-Length: x",
+                       b"Content-Length: %d\r\nTransfer-Encoding: chunked" % len(body)):
             answer = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n" + body))
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
 
-
     def test_head_is_get_without_its_body(self):
-        connection = self.raw(b"HEAD /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\nHEAD /v2/nope HTTP/1.1\r\nHost: a\r\n\r\nGET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        connection = self.raw(
+            b"HEAD /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\nHEAD /v2/nope HTTP/1.1\r\nHost: a\r\n\r\nGET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
         answers = self.all_of(connection).split(b"\r\n\r\n")
         self.assertEqual([answer.split(b"\r\n")[0] for answer in answers[:3]], [b"HTTP/1.1 200 OK", b"HTTP/1.1 404 Not Found", b"HTTP/1.1 200 OK"])
         self.assertEqual(json.loads(answers[3])["name"], "scissionlite")
@@ -348,7 +371,8 @@ class Bodies(HttpCase):
             self.assertEqual(status, 200, answer)
             np.testing.assert_array_equal(np.frombuffer(answer[-16:], np.float32), [1, 1, 1, np.copysign(np.inf, float(text))])
         for text in ("3.4028236e38", "1e39"):
-            self.refused(400, '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 4], "data": [0, 0, 0, %s]}]}' % text, "a number within its range for FP32")
+            self.refused(400, '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 4], "data": [0, 0, 0, %s]}]}' % text,
+                         "a number within its range for FP32")
 
     def test_codings_in_any_case(self):
         for coding in ("GZIP", "x-gzip"):
@@ -357,7 +381,7 @@ class Bodies(HttpCase):
 
 
 class Off(HttpCase):
-    models = ("m",)
+    models = ("m", )
 
     def test_ports_are_announced_and_may_be_off(self):
         self.assertEqual(len({self.server.port, self.http_port, self.server.event["metrics_port"]}), 3)

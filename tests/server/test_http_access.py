@@ -17,7 +17,9 @@ OVER_QUOTA, DENIED = 429, 403
 class HttpAccessCase(SecurityCase):
     def ask(self, server, target, body=None, port="http_port", **fields):
         """Status, fields and body; a GET without a body, else a POST."""
-        request = urllib.request.Request(f"http://127.0.0.1:{server.event[port]}{target}", body, {name.replace("_", "-"): value for name, value in fields.items()})
+        request = urllib.request.Request(f"http://127.0.0.1:{server.event[port]}{target}", body,
+                                         {name.replace("_", "-"): value
+                                          for name, value in fields.items()})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
@@ -32,7 +34,9 @@ class HttpAccessCase(SecurityCase):
         return self.ask(server, f"/v2/models/{model}/infer", body, **fields)
 
     def metric(self, server, key):
-        return next(float(line.rpartition(" ")[2]) for line in self.ask(server, "/metrics", port="metrics_port")[2].decode().splitlines() if line.startswith(key))
+        return next(
+            float(line.rpartition(" ")[2]) for line in self.ask(server, "/metrics", port="metrics_port")[2].decode().splitlines()
+            if line.startswith(key))
 
     def plain(self, *list_of_rules, words=()):
         return self.serve("--access", self.access_file(rules(*list_of_rules)), *words, tls=False)
@@ -58,9 +62,11 @@ class Rules(HttpAccessCase):
 
     def test_who_is_unknown_is_refused_before_anything_is_read(self):
         server = self.plain({"identities": ["10.*"], "models": ["*"]})
-        for body, fields in ((GOOD, {}), (b"{", {}), (b"no gzip", {"Content_Encoding": "gzip"}), (gzip.compress(bytes(1 << 20)), {"Content_Encoding": "gzip"}), (b"x", {"Content_Encoding": "br"})):
+        for body, fields in ((GOOD, {}), (b"{", {}), (b"no gzip", {"Content_Encoding": "gzip"}),
+                             (gzip.compress(bytes(1 << 20)), {"Content_Encoding": "gzip"}), (b"x", {"Content_Encoding": "br"})):
             status, _, answer = self.infer(server, body, **fields)
-            self.assertEqual((status, json.loads(answer)["error"]), (DENIED, "'127.0.0.1' may not use this server; the server's file of access (--access) says who may"))
+            self.assertEqual((status, json.loads(answer)["error"]),
+                             (DENIED, "'127.0.0.1' may not use this server; the server's file of access (--access) says who may"))
         self.assertEqual(json.loads(self.ask(server, "/v2/repository/index", b"")[2]), [])
         self.assertEqual(self.status(server, "/v2/health/ready"), 200, "as over gRPC, health is for everybody")
 
@@ -112,7 +118,8 @@ class Quotas(HttpAccessCase):
         server = self.plain({"identities": ["*"], "models": ["m"], "in_flight": 1})
         bad = json.dumps({"inputs": []}).encode()
         for _ in range(5):
-            for body, model, fields, status in ((GOOD, "m", {}, 200), (b"{", "m", {}, 400), (bad, "m", {}, 400), (GOOD, "other", {}, DENIED), (b"x", "m", {"Content_Encoding": "gzip"}, 400)):
+            for body, model, fields, status in ((GOOD, "m", {}, 200), (b"{", "m", {}, 400), (bad, "m", {}, 400), (GOOD, "other", {}, DENIED),
+                                                (b"x", "m", {"Content_Encoding": "gzip"}, 400)):
                 self.assertEqual(self.infer(server, body, model, **fields)[0], status)
         self.assertEqual(code_of(lambda: self.stub(server).ModelInfer(LIGHT)), "OK")
 

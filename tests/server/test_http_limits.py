@@ -101,8 +101,9 @@ class Limits(LimitsCase):
 
     def test_fault_22_garbage(self):
         rng = np.random.default_rng(3)
-        for data in (b"\0" * 100 + b"\r\n\r\n", b"\r\n" * 50_000 + b"\r\n", b"GET\r\n\r\n", b"GET /v2\r\n\r\n", b"GET /v2 HTTP/9.9\r\n\r\n", b" GET /v2 HTTP/1.1\r\n\r\n", b"GET /v2 HTTP/1.1\r\n: x\r\n\r\n",
-                     b"GET /v2 HTTP/1.1\r\na b: x\r\n\r\n", b"GET /v2 HTTP/1.1\r\na: \0\r\n\r\n", b"GET  /v2 HTTP/1.1\r\n\r\n", infer_request("m").SerializeToString() * 50 + b"\r\n\r\n"):
+        for data in (b"\0" * 100 + b"\r\n\r\n", b"\r\n" * 50_000 + b"\r\n", b"GET\r\n\r\n", b"GET /v2\r\n\r\n", b"GET /v2 HTTP/9.9\r\n\r\n",
+                     b" GET /v2 HTTP/1.1\r\n\r\n", b"GET /v2 HTTP/1.1\r\n: x\r\n\r\n", b"GET /v2 HTTP/1.1\r\na b: x\r\n\r\n",
+                     b"GET /v2 HTTP/1.1\r\na: \0\r\n\r\n", b"GET  /v2 HTTP/1.1\r\n\r\n", infer_request("m").SerializeToString() * 50 + b"\r\n\r\n"):
             self.ends(data, b"HTTP/1.1 4", b"")
         for _ in range(100):
             connection = self.raw(rng.integers(0, 256, rng.integers(1, 2000), dtype=np.uint8).tobytes() + b"\r\n\r\n")
@@ -188,7 +189,7 @@ class ConnectionCap(LimitsCase):
 
 
 class Descriptors(HttpCase):
-    models = ("m",)
+    models = ("m", )
 
     @classmethod
     def setUpClass(cls):
@@ -233,14 +234,15 @@ class Pressure(HttpCase):
         connection.close()
 
     def heavy_head(self):
-        return json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 512, 512], "parameters": {"binary_data_size": 1 << 20}}]}).encode()
+        return json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 512, 512],
+                                       "parameters": {"binary_data_size": 1 << 20}}]}).encode()
 
     def infer_heavy(self, port=None):
         head = self.heavy_head()
         return self.call("POST", "/v2/models/heavy/infer", head + bytes(1 << 20), port=port, Inference_Header_Content_Length=str(len(head)))
 
     def in_threads(self, call, count):
-        threads = [threading.Thread(target=call, args=(i,)) for i in range(count)]
+        threads = [threading.Thread(target=call, args=(i, )) for i in range(count)]
         for thread in threads:
             thread.start()
         return threads
@@ -252,6 +254,7 @@ class Pressure(HttpCase):
 
         def call(i):
             answers[i] = self.infer_heavy()
+
         for thread in self.in_threads(call, 12):
             thread.join()
         self.assertEqual({status for status, _, _ in answers}, {200, 503})
@@ -269,10 +272,12 @@ class Pressure(HttpCase):
         wait_for(lambda: self.metrics()['scissionlite_http_body_bytes{port="http"}'] > 0)
         before = self.statistics("heavy")
         head = self.heavy_head()
-        request = b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (len(head), len(head) + (1 << 20)) + head + bytes(1 << 20)
+        request = b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (
+            len(head), len(head) + (1 << 20)) + head + bytes(1 << 20)
         gone = [self.raw(request) for _ in range(3)]
-        wait_for(lambda: self.metrics()['nv_inference_pending_request_count{model="heavy",version="1"}'] >= 2 or self.statistics("heavy").inference_stats.fail.count > before.inference_stats.fail.count
-                 or self.statistics("heavy").execution_count > before.execution_count + 1)
+        wait_for(
+            lambda: self.metrics()['nv_inference_pending_request_count{model="heavy",version="1"}'] >= 2 or self.statistics("heavy").inference_stats.
+            fail.count > before.inference_stats.fail.count or self.statistics("heavy").execution_count > before.execution_count + 1)
         for connection in gone:
             self.leave(connection)
         running[0].join()
@@ -309,7 +314,8 @@ class Pressure(HttpCase):
         head = self.heavy_head()
         body = head + bytes(1 << 20)
         caller = self.raw(port=server.event["http_port"])
-        caller.sendall(b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" % (len(head), len(body)) + body[:1 << 19])
+        caller.sendall(b"POST /v2/models/heavy/infer HTTP/1.1\r\nHost: a\r\nInference-Header-Content-Length: %d\r\nContent-Length: %d\r\n\r\n" %
+                       (len(head), len(body)) + body[:1 << 19])
         wait_for(lambda: b'scissionlite_http_body_bytes{port="http"} 0' not in self.call("GET", "/metrics", port=server.event["metrics_port"])[2])
         return caller, body[1 << 19:]
 

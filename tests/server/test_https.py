@@ -146,7 +146,9 @@ class Identities(HttpsCase):
         self.assertEqual(self.ask(self.open(server, "dev2"))[0], 200, "the other has its own")
 
     def test_the_live_page_is_for_operators(self):
-        server = self.serve("--access", self.access_file(rules({"identities": ["dev1"], "models": ["m"]}, {"identities": ["dev2"], "models": ["*"], "may_control": True})))
+        server = self.serve(
+            "--access",
+            self.access_file(rules({"identities": ["dev1"], "models": ["m"]}, {"identities": ["dev2"], "models": ["*"], "may_control": True})))
         self.assertEqual(self.ask(self.open(server, "dev1"), "/live.json", None)[0], DENIED)
         self.assertEqual(self.ask(self.open(server, "dev2"), "/live.json", None)[0], 200)
 
@@ -181,7 +183,11 @@ class Certificates(HttpsCase):
             connection = self.open(server, minimum_version=version, maximum_version=version)
             self.assertEqual(self.ask(connection)[0], 200)
             self.assertEqual(connection.sock.version(), version.name.replace("TLSv1_", "TLSv1."))
-        old = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.event['http_port']}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], input=b"", capture_output=True, timeout=60)
+        old = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{server.event['http_port']}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
+            input=b"",
+            capture_output=True,
+            timeout=60)
         self.assertNotEqual(old.returncode, 0)
 
     def test_no_session_is_resumed(self):
@@ -191,7 +197,10 @@ class Certificates(HttpsCase):
             context = context_of(self.plant, "dev1", minimum_version=version, maximum_version=version)
             session = None
             for _ in range(3):
-                with socket.create_connection(("127.0.0.1", server.event["http_port"]), timeout=60) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secure:
+                with socket.create_connection(
+                    ("127.0.0.1", server.event["http_port"]), timeout=60) as plain, context.wrap_socket(plain,
+                                                                                                        server_hostname="127.0.0.1",
+                                                                                                        session=session) as secure:
                     secure.sendall(b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n")
                     self.assertTrue(secure.recv(65536).startswith(b"HTTP/1.1 200"))
                     self.assertFalse(secure.session_reused)
@@ -268,7 +277,10 @@ class Ports(HttpsCase):
         server = self.serve()
         connection = self.open(server)
         x = np.random.default_rng(1).normal(size=(8, 1 << 17, 4)).astype(np.float32)
-        head = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": list(x.shape), "parameters": {"binary_data_size": x.nbytes}}], "parameters": {"binary_data_output": True}}).encode()
+        head = json.dumps({
+            "inputs": [{"name": "x", "datatype": "FP32", "shape": list(x.shape), "parameters": {"binary_data_size": x.nbytes}}],
+            "parameters": {"binary_data_output": True}
+        }).encode()
         for compress in (False, True):
             body = head + x.tobytes()
             fields = {"Inference-Header-Content-Length": str(len(head)), **({"Content-Encoding": "gzip"} if compress else {})}
@@ -276,7 +288,8 @@ class Ports(HttpsCase):
             answer = connection.getresponse()
             data = answer.read()
             self.assertEqual(answer.status, 200, data[:300])
-            np.testing.assert_array_equal(np.frombuffer(data[int(answer.getheader("Inference-Header-Content-Length")):], np.float32).reshape(x.shape), 2 * x + 1)
+            np.testing.assert_array_equal(
+                np.frombuffer(data[int(answer.getheader("Inference-Header-Content-Length")):], np.float32).reshape(x.shape), 2 * x + 1)
 
     def test_many_connections_at_once(self):
         server = self.serve()
@@ -292,7 +305,8 @@ class Ports(HttpsCase):
                     connection.close()
             except OSError as error:
                 failures.append(error)
-        threads = [threading.Thread(target=client, args=(i,)) for i in range(8)]
+
+        threads = [threading.Thread(target=client, args=(i, )) for i in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -25,8 +25,13 @@ class JoinCuts(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.made = pathlib.Path(folder.name)
         subprocess.run([python, SMALL_MODEL, cls.made], check=True)
-        subprocess.run([ServerCase.program, "prepare", cls.made / "small.onnx", "--candidate", "split/3/uint8", "--also", "split/1/uint8", "--images", cls.made / "picture0.png", "--package", cls.made / "package",
-                        "--repository", cls.made / "models"], check=True, capture_output=True, timeout=120)
+        subprocess.run([
+            ServerCase.program, "prepare", cls.made / "small.onnx", "--candidate", "split/3/uint8", "--also", "split/1/uint8", "--images",
+            cls.made / "picture0.png", "--package", cls.made / "package", "--repository", cls.made / "models"
+        ],
+                       check=True,
+                       capture_output=True,
+                       timeout=120)
 
     def serve(self, *words):
         server = peers.Serve(ServerCase.program, self.made / "models", "--no-http", *words).__enter__()
@@ -61,7 +66,8 @@ class JoinCuts(unittest.TestCase):
 
         def ask(i):
             out[i] = next(iter(arrays(server.stub.ModelInfer(requests[i], timeout=120)).values()))
-        threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(requests))]
+
+        threads = [threading.Thread(target=ask, args=(i, )) for i in range(len(requests))]
         for thread in threads:
             thread.start()
         for thread in threads:

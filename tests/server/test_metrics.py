@@ -6,13 +6,15 @@ from calls import grpc, infer_request, main, np
 from http_calls import HttpCase, tensor, triton_http
 
 X = np.arange(8, dtype=np.float32).reshape(1, 2, 4)
-OF_MODEL = {"nv_inference_request_success": lambda s: s.inference_stats.success.count, "nv_inference_count": lambda s: s.inference_count,
-            "nv_inference_exec_count": lambda s: s.execution_count, "nv_inference_request_duration_us": lambda s: s.inference_stats.success.ns // 1000,
-            "nv_inference_queue_duration_us": lambda s: s.inference_stats.queue.ns // 1000,
-            "nv_inference_compute_input_duration_us": lambda s: s.inference_stats.compute_input.ns // 1000,
-            "nv_inference_compute_infer_duration_us": lambda s: s.inference_stats.compute_infer.ns // 1000,
-            "nv_inference_compute_output_duration_us": lambda s: s.inference_stats.compute_output.ns // 1000,
-            "nv_inference_pending_request_count": lambda s: 0}
+OF_MODEL = {
+    "nv_inference_request_success": lambda s: s.inference_stats.success.count, "nv_inference_count": lambda s: s.inference_count,
+    "nv_inference_exec_count": lambda s: s.execution_count, "nv_inference_request_duration_us": lambda s: s.inference_stats.success.ns // 1000,
+    "nv_inference_queue_duration_us": lambda s: s.inference_stats.queue.ns // 1000,
+    "nv_inference_compute_input_duration_us": lambda s: s.inference_stats.compute_input.ns // 1000,
+    "nv_inference_compute_infer_duration_us": lambda s: s.inference_stats.compute_infer.ns // 1000,
+    "nv_inference_compute_output_duration_us": lambda s: s.inference_stats.compute_output.ns // 1000,
+    "nv_inference_pending_request_count": lambda s: 0
+}
 
 
 class Metrics(HttpCase):
@@ -53,8 +55,11 @@ class Metrics(HttpCase):
         head = json.dumps({"inputs": [{"name": "x", "datatype": "BYTES", "shape": [1], "parameters": {"codec": "jpeg", "binary_data_size": 8}}]})
         self.refused(400, head.encode() + b"\4\0\0\0oops", "image 0", model="pixels", Inference_Header_Content_Length=str(len(head)))
         metrics = self.metrics()
-        self.assertEqual({reason: metrics[f'nv_inference_request_failure{{model="pixels",reason="{reason}",version="1"}}'] for reason in ("REJECTED", "CANCELED", "BACKEND", "OTHER")},
-                         {"REJECTED": 0, "CANCELED": 0, "BACKEND": 0, "OTHER": 1})
+        self.assertEqual(
+            {
+                reason: metrics[f'nv_inference_request_failure{{model="pixels",reason="{reason}",version="1"}}']
+                for reason in ("REJECTED", "CANCELED", "BACKEND", "OTHER")
+            }, {"REJECTED": 0, "CANCELED": 0, "BACKEND": 0, "OTHER": 1})
 
     def test_own_gauges(self):
         metrics = self.metrics()
@@ -81,7 +86,8 @@ class Metrics(HttpCase):
 
     def test_other_paths(self):
         port = self.server.event["metrics_port"]
-        for method, target, status in (("GET", "/", 404), ("GET", "/v2", 404), ("POST", "/metrics", 405), ("GET", "/metrics?x=1", 200), ("GET", "/metrics/x", 404)):
+        for method, target, status in (("GET", "/", 404), ("GET", "/v2", 404), ("POST", "/metrics", 405), ("GET", "/metrics?x=1", 200),
+                                       ("GET", "/metrics/x", 404)):
             self.assertEqual(self.call(method, target, port=port)[0], status, target)
         self.assertEqual(self.call("POST", "/metrics", bytes(100), port=port)[0], 413)
 

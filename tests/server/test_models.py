@@ -47,11 +47,14 @@ def pair(folder):
 
 def casts(folder):
     """One input of each plain type, each given back as FP32."""
-    types = {"b": T.BOOL, "u8": T.UINT8, "i8": T.INT8, "u16": T.UINT16, "i16": T.INT16, "i32": T.INT32, "u32": T.UINT32,
-             "i64": T.INT64, "f16": T.FLOAT16, "f64": T.DOUBLE}
+    types = {
+        "b": T.BOOL, "u8": T.UINT8, "i8": T.INT8, "u16": T.UINT16, "i16": T.INT16, "i32": T.INT32, "u32": T.UINT32, "i64": T.INT64, "f16": T.FLOAT16,
+        "f64": T.DOUBLE
+    }
     nodes = [helper.make_node("Cast", [name], [name + "_f32"], to=T.FLOAT) for name in types]
-    write(folder, nodes, [value(name, dtype, [3]) for name, dtype in types.items()],
-          [value(name + "_f32", T.FLOAT, [3]) for name in types], config="max_batch_size: 0")
+    write(folder,
+          nodes, [value(name, dtype, [3]) for name, dtype in types.items()], [value(name + "_f32", T.FLOAT, [3]) for name in types],
+          config="max_batch_size: 0")
 
 
 def heavy(folder, batching=""):
@@ -78,12 +81,14 @@ def table(folder):
     config = 'max_batch_size: 8\ninput [ { name: "x" data_type: TYPE_INT64 dims: [ 1 ] } ]\noutput [ { name: "y" data_type: TYPE_FP32 dims: [ 1, 4 ] } ]\n'
     config += "dynamic_batching { max_queue_delay_microseconds: 100000 preferred_batch_size: 8 }"
     write(folder, [helper.make_node("Gather", ["rows", "x"], ["y"])], [value("x", T.INT64, ["n", 1])], [value("y", T.FLOAT, ["n", 1, 4])],
-          [constant("rows", np.arange(40).reshape(10, 4))], config)
+          [constant("rows",
+                    np.arange(40).reshape(10, 4))], config)
 
 
 def product(folder):
     """y = x w, whose inner size of 64 only w tells; and no config."""
-    write(folder, [helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", T.FLOAT, ["n", "k"])], [value("y", T.FLOAT, ["n", 16])], [constant("w", np.ones((64, 16)))])
+    write(folder, [helper.make_node("MatMul", ["x", "w"], ["y"])], [value("x", T.FLOAT, ["n", "k"])], [value("y", T.FLOAT, ["n", 16])],
+          [constant("w", np.ones((64, 16)))])
 
 
 def long(folder):
@@ -93,8 +98,8 @@ def long(folder):
 
 def pixels(folder):
     """y = x on a small image, with an input.json: the model that takes encoded images."""
-    write(folder, [helper.make_node("Mul", ["x", "one"], ["y"])], [value("x", T.FLOAT, ["n", 3, 6, 5])],
-          [value("y", T.FLOAT, ["n", 3, 6, 5])], [constant("one", [1])])
+    write(folder, [helper.make_node("Mul", ["x", "one"], ["y"])], [value("x", T.FLOAT, ["n", 3, 6, 5])], [value("y", T.FLOAT, ["n", 3, 6, 5])],
+          [constant("one", [1])])
     spec = {"schema": "scissionlite.input/1", "width": 5, "height": 6, "resize": "stretch", "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
     (folder / "input.json").write_text(json.dumps(spec))
 
@@ -106,7 +111,8 @@ def main():
     pair(repository / "pair")
     casts(repository / "casts")
     heavy(repository / "heavy")
-    heavy(repository / "impatient", "dynamic_batching { default_queue_policy { timeout_action: REJECT default_timeout_microseconds: 200000 max_queue_size: 2 } }")
+    heavy(repository / "impatient",
+          "dynamic_batching { default_queue_policy { timeout_action: REJECT default_timeout_microseconds: 200000 max_queue_size: 2 } }")
     wide(repository / "wide")
     table(repository / "table")
     product(repository / "product")

@@ -22,8 +22,11 @@ class PerfAnalyzerCase(HttpCase):
     def measure(self, model, concurrency, *words, batch=1, protocol="grpc"):
         """One window of a second for each; the rows of the CSV."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
-        command = [str(PROGRAM), "-m", model, "-u", self.address if protocol == "grpc" else self.http_address, "-i", protocol, "-b", str(batch), "--concurrency-range", concurrency, "-p", "800",
-                   "-s", "90", "-r", "10", "-f", str(folder / "out.csv"), "--verbose-csv", *words]
+        command = [
+            str(PROGRAM), "-m", model, "-u", self.address if protocol == "grpc" else self.http_address, "-i", protocol, "-b",
+            str(batch), "--concurrency-range", concurrency, "-p", "800", "-s", "90", "-r", "10", "-f",
+            str(folder / "out.csv"), "--verbose-csv", *words
+        ]
         environment = dict(os.environ, LD_LIBRARY_PATH=str(FOLDER / "nvidia" / "cuda_runtime" / "lib"))
         result = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment)
         text = result.stdout + result.stderr
@@ -88,7 +91,10 @@ class PerfAnalyzer(PerfAnalyzerCase):
 
     def test_many_types(self):
         """Its random integers go beyond 32 bits, which the default engine refuses (docs/serving.md): those that it keeps."""
-        tensors = {name: {"b64": base64.b64encode(np.array(VALUES[kind], TYPES[kind]).tobytes()).decode(), "shape": [3]} for name, kind in CASTS.items()}
+        tensors = {
+            name: {"b64": base64.b64encode(np.array(VALUES[kind], TYPES[kind]).tobytes()).decode(), "shape": [3]}
+            for name, kind in CASTS.items()
+        }
         data = pathlib.Path(self.folder.name) / "casts.json"
         data.write_text(json.dumps({"data": [tensors]}))
         rows, _ = self.measure("casts", "1", "--input-data", str(data))
@@ -96,7 +102,7 @@ class PerfAnalyzer(PerfAnalyzerCase):
 
 
 class OfSixtyFourBits(PerfAnalyzerCase):
-    models, words = ("casts",), ("--engine", "native")
+    models, words = ("casts", ), ("--engine", "native")
 
     def test_random_numbers_of_many_types(self):
         rows, _ = self.measure("casts", "1")
@@ -104,10 +110,13 @@ class OfSixtyFourBits(PerfAnalyzerCase):
 
 
 class ByTls(Secured, PerfAnalyzerCase):
-    models = ("m",)
+    models = ("m", )
 
     def test_over_https(self):
-        files = [word for name, file in (("ca-certificates", "ca.pem"), ("client-certificate", "dev1.pem"), ("private-key", "dev1.key")) for word in (f"--ssl-https-{name}-file", str(self.plant.folder / file))]
+        files = [
+            word for name, file in (("ca-certificates", "ca.pem"), ("client-certificate", "dev1.pem"), ("private-key", "dev1.key"))
+            for word in (f"--ssl-https-{name}-file", str(self.plant.folder / file))
+        ]
         self.http_address = f"https://localhost:{self.http_port}"
         rows, _ = self.measure("m", "2", "--shape", "x:2,4", *files, "--ssl-https-verify-peer", "1", "--ssl-https-verify-host", "2", protocol="http")
         self.assertGreater(float(rows[0]["Inferences/Second"]), 10)

@@ -112,8 +112,10 @@ class Pressure(ServerCase):
 
     def test_clients_that_vanish(self):
         """A process that is killed with calls in flight leaves nothing behind."""
-        code = ("import sys, time, calls; channel = calls.grpc.insecure_channel(sys.argv[1]); stub = calls.pb_grpc.GRPCInferenceServiceStub(channel)\n"
-                "import test_pressure as t; c = [stub.ModelInfer.future(t.heavy_request()) for _ in range(4)]; time.sleep(0.2); print('sent', flush=True); time.sleep(60)")
+        code = (
+            "import sys, time, calls; channel = calls.grpc.insecure_channel(sys.argv[1]); stub = calls.pb_grpc.GRPCInferenceServiceStub(channel)\n"
+            "import test_pressure as t; c = [stub.ModelInfer.future(t.heavy_request()) for _ in range(4)]; time.sleep(0.2); print('sent', flush=True); time.sleep(60)"
+        )
         import sys
         process = subprocess.Popen([sys.executable, "-c", code, self.address], cwd=os.path.dirname(os.path.abspath(__file__)), stdout=subprocess.PIPE)
         self.assertEqual(process.stdout.readline(), b"sent\n")
@@ -131,7 +133,7 @@ class Pressure(ServerCase):
 
 
 class QueuePolicy(ServerCase):
-    models = ("impatient",)
+    models = ("impatient", )
     words = ("--engine", SLOW)
 
     def test_what_waits_too_long_and_what_is_too_much_is_told_before_the_engine_is_free(self):
@@ -139,7 +141,8 @@ class QueuePolicy(ServerCase):
         time.sleep(0.1)
         waiting = [self.stub.ModelInfer.future(heavy_request("impatient")) for _ in range(2)]
         time.sleep(0.05)
-        for call, words in [(self.stub.ModelInfer.future(heavy_request("impatient")), "the queue is full with 2 requests"), *((call, "waited for the 200.0 ms that a request may") for call in waiting)]:
+        for call, words in [(self.stub.ModelInfer.future(heavy_request("impatient")), "the queue is full with 2 requests"),
+                            *((call, "waited for the 200.0 ms that a request may") for call in waiting)]:
             error = call.exception()
             self.assertEqual(error.code().name, "UNAVAILABLE")
             self.assertIn(words, error.details())
@@ -164,7 +167,8 @@ class Batching(ServerCase):
                     np.testing.assert_allclose(y, 2 * x + 1, rtol=1e-6)
                 except (grpc.RpcError, AssertionError) as error:
                     failures.append(str(error))
-        threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(16)]
+
+        threads = [threading.Thread(target=ask, args=(seed, )) for seed in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -193,7 +197,7 @@ class Batching(ServerCase):
 
 
 class Poison(ServerCase):
-    models = ("table",)
+    models = ("table", )
     words = ("--engine", "reference")
 
     def test_fault_32_an_item_that_fails_its_batch_fails_alone(self):
@@ -210,7 +214,8 @@ class Poison(ServerCase):
 
     def test_data_at_fault_are_the_callers_and_the_server_stays_ready(self):
         for _ in range(20):
-            self.fails(lambda: self.stub.ModelInfer(infer_request("table", [("x", "INT64", [1, 1])], raw=[np.int64(99).tobytes()])), "INVALID_ARGUMENT", "99")
+            self.fails(lambda: self.stub.ModelInfer(infer_request("table", [("x", "INT64", [1, 1])], raw=[np.int64(99).tobytes()])),
+                       "INVALID_ARGUMENT", "99")
             self.assertTrue(self.client.is_server_ready())
         self.still_serves_table()
 
@@ -221,7 +226,7 @@ class Poison(ServerCase):
 
 class Ending(ServerCase):
     """Each test ends a server of its own; that of the class keeps a port busy."""
-    models = ("heavy",)
+    models = ("heavy", )
 
     def own_server(self, *words):
         server = peers.Serve(self.program, self.repository, "--engine", SLOW, *words).__enter__()
@@ -275,6 +280,7 @@ class Ending(ServerCase):
             yield heavy_request()
             asked.set()
             go_on.wait(60)
+
         idle, busy = stub.ModelStreamInfer(requests()), stub.ModelStreamInfer(iter([heavy_request()] * 50))
         self.assertEqual(next(idle).error_message, "")
         asked.wait(60)
@@ -307,7 +313,8 @@ class Ending(ServerCase):
         self.assertIn("--grpc-port", text)
 
     def test_foreign_address(self):
-        self.assertIn("cannot listen on 203.0.113.7:0", self.refused("--model-repository", self.repository, "--grpc-address", "203.0.113.7", "--grpc-port", 0, "--plain-text"))
+        self.assertIn("cannot listen on 203.0.113.7:0",
+                      self.refused("--model-repository", self.repository, "--grpc-address", "203.0.113.7", "--grpc-port", 0, "--plain-text"))
 
     def test_bad_words(self):
         self.assertIn("--model-repository", self.refused())

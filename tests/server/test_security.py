@@ -79,7 +79,10 @@ class SecurityCase(unittest.TestCase):
         wait_for(lambda: text in server.stderr(), seconds)
 
     def refused(self, *words):
-        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, "--grpc-port", "0", *map(str, words)], capture_output=True, text=True, timeout=60)
+        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, "--grpc-port", "0", *map(str, words)],
+                                capture_output=True,
+                                text=True,
+                                timeout=60)
         self.assertEqual(result.returncode, 2, result.stderr)
         return result.stderr
 
@@ -127,12 +130,17 @@ class Connections(SecurityCase):
         stranger = certificates.Authority(self.folder / "stranger", "elsewhere")
         stranger.issue("spy")
         server = self.serve("--tls-crl", self.plant.revoke("stolen"))
-        spy = grpc.ssl_channel_credentials(self.plant.ca.read_bytes(), (stranger.folder / "spy.key").read_bytes(), (stranger.folder / "spy.pem").read_bytes())
-        cases = {"('late') expired on ": self.plant.credentials("late"), "('early') is not valid before ": self.plant.credentials("early"), "('stolen') is revoked": self.plant.credentials("stolen"),
-                 "('spy') is unknown: the authority in": spy, "is missing: the other end shows none": grpc.ssl_channel_credentials(self.plant.ca.read_bytes())}
+        spy = grpc.ssl_channel_credentials(self.plant.ca.read_bytes(), (stranger.folder / "spy.key").read_bytes(),
+                                           (stranger.folder / "spy.pem").read_bytes())
+        cases = {
+            "('late') expired on ": self.plant.credentials("late"), "('early') is not valid before ": self.plant.credentials("early"),
+            "('stolen') is revoked": self.plant.credentials("stolen"), "('spy') is unknown: the authority in": spy,
+            "is missing: the other end shows none": grpc.ssl_channel_credentials(self.plant.ca.read_bytes())
+        }
         for text, credentials in cases.items():
             for _ in range(3):
-                self.assertIn(code_of(lambda: self.stub(server, credentials=credentials).ModelInfer(LIGHT, timeout=5)), NO_CONNECTION, text)  # noqa: B023
+                self.assertIn(code_of(lambda: self.stub(server, credentials=credentials).ModelInfer(LIGHT, timeout=5)), NO_CONNECTION,
+                              text)  # noqa: B023
             self.until_logged(server, text)
             self.assertEqual(server.stderr().count(text), 1, "once an interval")
         self.assertEqual(code_of(lambda: self.stub(server, "dev1").ModelInfer(LIGHT, timeout=20)), "OK")
@@ -144,7 +152,8 @@ class Connections(SecurityCase):
         ca = ["--tls-ca", plant / "ca.pem"]
         self.assertIn("is not that of the certificate", self.refused(*ca, "--tls-cert", plant / "edge.pem", "--tls-key", plant / "dev1.key"))
         self.assertIn("holds no certificate that can be read", self.refused(*ca, "--tls-cert", damaged, "--tls-key", plant / "edge.key"))
-        self.assertIn("holds no certificate that can be read", self.refused("--tls-ca", damaged, "--tls-cert", plant / "edge.pem", "--tls-key", plant / "edge.key"))
+        self.assertIn("holds no certificate that can be read",
+                      self.refused("--tls-ca", damaged, "--tls-cert", plant / "edge.pem", "--tls-key", plant / "edge.key"))
         self.assertIn("there is no private key", self.refused(*ca, "--tls-cert", plant / "edge.pem"))
         self.assertIn("holds no private key", self.refused(*ca, "--tls-cert", plant / "edge.pem", "--tls-key", plant / "edge.pem"))
         self.assertIn("holds no list of revoked", self.refused(*self.plant.options("edge"), "--tls-crl", plant / "edge.pem"))
@@ -180,13 +189,17 @@ class Reloading(SecurityCase):
         for end in ("pem", "key"):
             shutil.copy(self.plant.folder / f"edge.{end}", folder / f"edge.{end}")
         shutil.copy(authority or self.plant.ca, folder / "ca.pem")
-        server = peers.Serve(self.program, self.repository, "--tls-ca", folder / "ca.pem", "--tls-cert", folder / "edge.pem", "--tls-key", folder / "edge.key", *words).__enter__()
+        server = peers.Serve(self.program, self.repository, "--tls-ca", folder / "ca.pem", "--tls-cert", folder / "edge.pem", "--tls-key",
+                             folder / "edge.key", *words).__enter__()
         self.addCleanup(server.__exit__)
         return server, folder
 
     def shown_by(self, server):
         """The serial number of the certificate that the server shows to a new connection."""
-        words = ["openssl", "s_client", "-connect", server.address, "-CAfile", self.plant.ca, "-cert", self.plant.folder / "dev1.pem", "-key", self.plant.folder / "dev1.key", "-alpn", "h2"]
+        words = [
+            "openssl", "s_client", "-connect", server.address, "-CAfile", self.plant.ca, "-cert", self.plant.folder / "dev1.pem", "-key",
+            self.plant.folder / "dev1.key", "-alpn", "h2"
+        ]
         result = subprocess.run([str(word) for word in words], input=b"", capture_output=True, timeout=30)
         return subprocess.run(["openssl", "x509", "-noout", "-serial"], input=result.stdout, capture_output=True, timeout=30).stdout.decode().strip()
 
@@ -312,8 +325,8 @@ class Rules(SecurityCase):
                 first.ModelInfer(infer_request(name))
             self.assertEqual(caught.exception.code().name, "PERMISSION_DENIED")
             self.assertEqual(caught.exception.details(), f"'dev1' may not use model '{name}'; the server's file of access (--access) says who may")
-            for call, request in ((first.ModelMetadata, pb.ModelMetadataRequest), (first.ModelConfig, pb.ModelConfigRequest), (first.ModelReady, pb.ModelReadyRequest),
-                                  (first.ModelStatistics, pb.ModelStatisticsRequest)):
+            for call, request in ((first.ModelMetadata, pb.ModelMetadataRequest), (first.ModelConfig, pb.ModelConfigRequest),
+                                  (first.ModelReady, pb.ModelReadyRequest), (first.ModelStatistics, pb.ModelStatisticsRequest)):
                 self.assertEqual(code_of(lambda: call(request(name=name))), "PERMISSION_DENIED")  # noqa: B023
         answers = list(first.ModelStreamInfer(iter([LIGHT, infer_request("steady", id="7"), LIGHT])))
         self.assertEqual(["may not use" in answer.error_message for answer in answers], [False, True, False])
@@ -342,8 +355,10 @@ class Rules(SecurityCase):
         access = self.access_file(rules({"identities": ["dev1"], "models": ["m"]}))
         server = self.serve("--access", access)
         stub = self.stub(server, "dev1")
-        for text, words in (("{", "access.json"), (rules(), "at least one rule"), (rules({"identities": ["*"]}), "models"), (rules({"identities": ["*"], "models": ["*"], "in_flight": 0}), "in_flight"),
-                            (rules({"identities": ["*"], "models": ["*"], "burst": 3}), "requests_per_second"), (rules({"identities": ["*"], "models": ["*"], "rate": 3}), "rate")):
+        for text, words in (("{", "access.json"), (rules(), "at least one rule"), (rules({"identities": ["*"]}), "models"),
+                            (rules({"identities": ["*"], "models": ["*"], "in_flight": 0}), "in_flight"),
+                            (rules({"identities": ["*"], "models": ["*"],
+                                    "burst": 3}), "requests_per_second"), (rules({"identities": ["*"], "models": ["*"], "rate": 3}), "rate")):
             access.write_text(text)
             said = self.rejections(server)
             server.process.send_signal(signal.SIGHUP)
@@ -363,7 +378,10 @@ class Rules(SecurityCase):
         self.assertIn("no-such-file", self.refused_by_parser("--access", "/no-such-file"))
 
     def refused_by_parser(self, *words):
-        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)], capture_output=True, text=True, timeout=60)
+        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)],
+                                capture_output=True,
+                                text=True,
+                                timeout=60)
         self.assertGreater(result.returncode, 0)
         return result.stderr
 
@@ -402,6 +420,7 @@ class Quotas(SecurityCase):
                 time.sleep(0.1)
             for call in calls:
                 call.cancel()
+
         thread = threading.Thread(target=ask)
         thread.start()
         return thread

@@ -1,4 +1,5 @@
-"""What systemd hears from `serve` and `run` (sd_notify), with this test in its place: ready, well, hung, ending. And what they say where an address cannot be listened on."""
+"""What systemd hears from `serve` and `run` (sd_notify), with this test in its place: ready, well, hung, ending. And
+what they say where an address cannot be listened on."""
 
 import http.client
 import json
@@ -19,7 +20,6 @@ LONG_S = 60  # what must come is waited for so long
 
 class Systemd:
     """Takes what a service sends to NOTIFY_SOCKET."""
-
     def __init__(self, folder, watchdog_ms=None):
         path = f"@{folder.name}_{os.getpid()}"[:90]  # as systemd may: a name that no file has
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -66,6 +66,7 @@ class Notified(ServerCase):
                 process.kill()
             process.wait()
             process.stdout.close()
+
         self.addCleanup(end)
         return systemd, process, folder
 
@@ -133,7 +134,8 @@ class Notified(ServerCase):
 
     def test_fault_33_ready_says_whether_it_can_infer_where_nobody_asks_and_no_systemd_is(self):
         stop = pathlib.Path(self.folder.name) / "hang_by_hand"
-        server = peers.Serve(self.program, self.repository, "--engine", f"hang:{stop}:native", "--hang-secs", "0.3", "--exit-timeout-secs", "1").__enter__()
+        server = peers.Serve(self.program, self.repository, "--engine", f"hang:{stop}:native", "--hang-secs", "0.3", "--exit-timeout-secs",
+                             "1").__enter__()
         self.addCleanup(server.__exit__)
         self.addCleanup(lambda: stop.unlink(missing_ok=True))
         with grpc.insecure_channel(server.address) as channel:
@@ -144,6 +146,7 @@ class Notified(ServerCase):
                 while stub.ServerReady(pb.ServerReadyRequest()).ready != ready and time.time() < end:
                     time.sleep(0.1)
                 self.assertEqual(stub.ServerReady(pb.ServerReadyRequest()).ready, ready)
+
             becomes(True)
             stop.touch()
             becomes(False)  # by its own probes
@@ -166,10 +169,13 @@ class Notified(ServerCase):
 
 class Addresses(ServerCase):
     """Fault 36: an address that cannot be listened on is named, with what to do."""
-    models = ("pair",)
+    models = ("pair", )
 
     def refused(self, *words):
-        done = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)], capture_output=True, text=True, timeout=LONG_S)
+        done = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)],
+                              capture_output=True,
+                              text=True,
+                              timeout=LONG_S)
         self.assertEqual(done.returncode, 6, done.stderr)
         return done.stderr
 

@@ -1,4 +1,5 @@
-"""Many requests and callers leave nothing behind, neither in the edge nor in a device; tools/figures/soak.py does the same a million times. test_soak.py SCISSIONLITE"""
+"""Many requests and callers leave nothing behind, neither in the edge nor in a device; tools/figures/soak.py does the
+same a million times. test_soak.py SCISSIONLITE"""
 
 import pathlib
 import sys

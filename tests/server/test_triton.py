@@ -20,8 +20,10 @@ SCORE_TOLERANCE = 1e-4
 
 
 def prepare(model, candidate, folder, style, *more):
-    words = [PROGRAM, "prepare", model, "--candidate", candidate, "--package", folder / "package", "--repository", folder / "repository",
-             "--repo-style", style, "--images", PHOTOS, *more]
+    words = [
+        PROGRAM, "prepare", model, "--candidate", candidate, "--package", folder / "package", "--repository", folder / "repository", "--repo-style",
+        style, "--images", PHOTOS, *more
+    ]
     subprocess.run(list(map(str, words)), check=True, capture_output=True, timeout=120)
 
 
@@ -31,7 +33,7 @@ def sha256(path):
 
 class Pair:
     """A prepared model with its device package, and another cut of it under the same name."""
-    ways = ([],)  # more words of `run`
+    ways = ([], )  # more words of `run`
 
     @classmethod
     def setUpClass(cls):

@@ -37,7 +37,6 @@ def python_style(repository, target):
 
 class Triton:
     """`with Triton(repository) as triton: triton.address`. The repository is in the Python style already."""
-
     def __init__(self, repository, explicit=False, log=None):
         self.repository, self.explicit = pathlib.Path(repository).resolve(), explicit
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="triton-"))
@@ -57,9 +56,10 @@ class Triton:
         environment = dict(os.environ, PATH="/usr/bin:/bin")
         libraries = [str(peers.DEPS / "pytriton" / "nvidia_pytriton.libs"), str(source / "lib")]
         environment["LD_LIBRARY_PATH"] = ":".join(libraries)
-        words = [str(binary), f"--model-repository={self.repository}", f"--backend-directory={backends}",
-                 "--allow-http=false", "--allow-metrics=false", "--allow-gpu-metrics=false", f"--grpc-port={self.port}",
-                 "--grpc-address=127.0.0.1", "--exit-on-error=false"]
+        words = [
+            str(binary), f"--model-repository={self.repository}", f"--backend-directory={backends}", "--allow-http=false", "--allow-metrics=false",
+            "--allow-gpu-metrics=false", f"--grpc-port={self.port}", "--grpc-address=127.0.0.1", "--exit-on-error=false"
+        ]
         if self.explicit:
             words += ["--model-control-mode=explicit", "--load-model=*"]
         self.log = open(self.log_path, "wb")

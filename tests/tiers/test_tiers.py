@@ -57,8 +57,10 @@ class Tiers(unittest.TestCase):
 
     @classmethod
     def prepare(cls, name, candidate, *words):
-        cls.run_words(["prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--package", cls.made / name / "device",
-                       "--repository", cls.made / name / "edge", "--cloud-repository", cls.made / name / "cloud", *words])
+        cls.run_words([
+            "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--package",
+            cls.made / name / "device", "--repository", cls.made / name / "edge", "--cloud-repository", cls.made / name / "cloud", *words
+        ])
 
     @staticmethod
     def answers_of(text):
@@ -70,7 +72,9 @@ class Tiers(unittest.TestCase):
 
     @contextlib.contextmanager
     def link(self, port, link):
-        process = subprocess.Popen([PROGRAM, "emulate", f"127.0.0.1:{port}", "--link", link, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([PROGRAM, "emulate", f"127.0.0.1:{port}", "--link", link, "--json"],
+                                   stdout=subprocess.PIPE,
+                                   stderr=subprocess.DEVNULL)
         try:
             yield json.loads(process.stdout.readline())["port"]
         finally:
@@ -81,8 +85,13 @@ class Tiers(unittest.TestCase):
     @contextlib.contextmanager
     def restarted(self, cloud):
         """Another one on the same port."""
-        process = subprocess.Popen([PROGRAM, "serve", "--model-repository", str(self.made / "chain" / "cloud"), "--grpc-port", str(cloud.port), "--no-http", "--no-metrics", "--threads", "1"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([
+            PROGRAM, "serve", "--model-repository",
+            str(self.made / "chain" / "cloud"), "--grpc-port",
+            str(cloud.port), "--no-http", "--no-metrics", "--threads", "1"
+        ],
+                                   stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         try:
             yield
         finally:
@@ -98,14 +107,17 @@ class Tiers(unittest.TestCase):
 
     def run_device(self, port, *words, name="chain", code=0):
         """Answers and summary."""
-        done = self.run_words(["run", "--json", "--whole-outputs", "--threads", 1, self.made / name / "device", "--edge", f"127.0.0.1:{port}", *words, *self.pictures], code)
+        done = self.run_words(
+            ["run", "--json", "--whole-outputs", "--threads", 1, self.made / name / "device", "--edge", f"127.0.0.1:{port}", *words, *self.pictures],
+            code)
         return self.answers_of(done.stdout), json.loads(done.stdout.splitlines()[-1]).get("summary", {}), done.stderr
 
     def assert_right(self, answers, tolerance=1e-4):
         for i, answer in enumerate(answers):
             self.assertNotIn("error", answer)
             expected = self.expected[i % len(self.expected)]
-            self.assertLess(max(abs(a - b) for a, b in zip(numbers(answer), expected)), tolerance * max(map(abs, expected)), f"answer {i} by {answer['origin']}")
+            self.assertLess(max(abs(a - b) for a, b in zip(numbers(answer), expected)), tolerance * max(map(abs, expected)),
+                            f"answer {i} by {answer['origin']}")
 
     def metric(self, edge, name, **labels):
         text = urllib.request.urlopen(f"http://127.0.0.1:{edge.event['metrics_port']}/metrics").read().decode()
@@ -139,15 +151,22 @@ class Tiers(unittest.TestCase):
                     answers, summary, errors = self.run_device(port, "--repeat", 8, "--pipeline", 4, name=name)
                     self.assertEqual(summary["cloud"], 16, errors)
                     self.assert_right(answers, tolerance)
-                answers, _, _ = self.run_device(1, "--call-timeout-ms", 100, name=name, code=5)  # nobody listens there: the device's copy holds middle and tail
+                answers, _, _ = self.run_device(1, "--call-timeout-ms", 100, name=name,
+                                                code=5)  # nobody listens there: the device's copy holds middle and tail
                 self.assert_right(answers, tolerance)
                 self.run_words(["verify", "--package", self.made / name / "device", "--repository", self.made / name / "edge"])
 
     def test_cloud_killed_while_images_come(self):
         """No image is lost; from then on the edge answers from its copy; the cloud's return is noticed."""
         with self.tiers() as (port, edge, cloud):
-            device = subprocess.Popen([PROGRAM, "run", "--json", "--whole-outputs", "--threads", "1", str(self.made / "chain" / "device"), "--edge", f"127.0.0.1:{port}", "--stdin", "paths"],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            device = subprocess.Popen([
+                PROGRAM, "run", "--json", "--whole-outputs", "--threads", "1",
+                str(self.made / "chain" / "device"), "--edge", f"127.0.0.1:{port}", "--stdin", "paths"
+            ],
+                                      stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE,
+                                      text=True)
             self.addCleanup(device.stderr.close), self.addCleanup(device.stdout.close)
             device.stdout.readline()
             answers = []
@@ -157,6 +176,7 @@ class Tiers(unittest.TestCase):
                 device.stdin.flush()
                 answers.append(json.loads(device.stdout.readline()))
                 return answers[-1]
+
             for _ in range(4):
                 self.assertEqual(answer()["origin"], "cloud")
             cloud.process.send_signal(signal.SIGKILL)
@@ -226,7 +246,8 @@ class Tiers(unittest.TestCase):
     def test_the_edge_shows_its_certificate(self):
         plant = certificates.Authority(self.made / "plant")
         (edge_certificate, edge_key), (cloud_certificate, cloud_key) = plant.issue("edge"), plant.issue("cloud")
-        words = lambda certificate, key, prefix="--": (f"{prefix}tls-ca", plant.ca, f"{prefix}tls-cert", certificate, f"{prefix}tls-key", key)  # noqa: E731
+        words = lambda certificate, key, prefix="--": (f"{prefix}tls-ca", plant.ca, f"{prefix}tls-cert", certificate, f"{prefix}tls-key", key
+                                                       )  # noqa: E731
         with self.serve(self.made / "chain" / "cloud", *words(cloud_certificate, cloud_key)) as cloud:
             address = f"localhost:{cloud.port}"
             with self.serve(self.made / "chain" / "edge", "--forward-to", address, *words(edge_certificate, edge_key, "--forward-")) as edge:
@@ -240,7 +261,8 @@ class Tiers(unittest.TestCase):
         """The middle's hash stands for the chain: neither part of it can be replaced alone."""
         if not (self.made / "other").exists():
             self.prepare("other", "split/1/fp32|split/3/uint8")
-        for what, why in (("cloud", "is of tail"), ("cloud/local.onnx", "the file was changed or replaced"), ("1/model.onnx", "the folder mixes files of two models")):
+        for what, why in (("cloud", "is of tail"), ("cloud/local.onnx", "the file was changed or replaced"),
+                          ("1/model.onnx", "the folder mixes files of two models")):
             with self.subTest(what), tempfile.TemporaryDirectory(prefix="tiers-test-") as folder:
                 shutil.copytree(self.made / "chain" / "edge", folder, dirs_exist_ok=True)
                 source, target = self.made / "other" / "edge" / "small_middle" / what, pathlib.Path(folder) / "small_middle" / what
@@ -252,13 +274,22 @@ class Tiers(unittest.TestCase):
 
     def test_prepare_says_what_is_no_chain(self):
         for candidate, words, why in ((CHAIN, [], "--cloud-repository"), ("split/1/fp32", ["--cloud-repository", self.made / "x"], "of two machines"),
-                                      ("split/1/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"], "only passes on"),
-                                      ("edge/png|edge/raw", ["--cloud-repository", self.made / "x"], "would send an image on"),
-                                      ("local|split/1/fp32", ["--cloud-repository", self.made / "x"], "crosses no link"),
-                                      ("split/3/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"], "does not lie behind"),
-                                      ("split/1/fp32|split/3/fp32|split/3/fp32", ["--cloud-repository", self.made / "x"], "two at most")):
+                                      ("split/1/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"],
+                                       "only passes on"), ("edge/png|edge/raw", ["--cloud-repository", self.made / "x"],
+                                                           "would send an image on"), ("local|split/1/fp32", ["--cloud-repository",
+                                                                                                              self.made / "x"], "crosses no link"),
+                                      ("split/3/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"],
+                                       "does not lie behind"), ("split/1/fp32|split/3/fp32|split/3/fp32", ["--cloud-repository",
+                                                                                                           self.made / "x"], "two at most")):
             with self.subTest(candidate):
-                done = subprocess.run([PROGRAM, "prepare", str(self.made / "small.onnx"), "--candidate", candidate, "--repository", str(self.made / "y"), *map(str, words)], capture_output=True, text=True, timeout=PATIENCE)
+                done = subprocess.run([
+                    PROGRAM, "prepare",
+                    str(self.made / "small.onnx"), "--candidate", candidate, "--repository",
+                    str(self.made / "y"), *map(str, words)
+                ],
+                                      capture_output=True,
+                                      text=True,
+                                      timeout=PATIENCE)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertRegex(done.stderr, re.escape(why))
                 self.assertFalse(list((self.made / "y").glob("*")) if (self.made / "y").exists() else [])

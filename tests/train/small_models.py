@@ -1,5 +1,5 @@
-"""Small models that tests of pruning and 2:4 sparsity train on stripes, and what ONNX Runtime says of the results. Import it after the programs are on sys.argv, as
-test_train.py wants them."""
+"""Small models that tests of pruning and 2:4 sparsity train on stripes, and what ONNX Runtime says of the results.
+Import it after the programs are on sys.argv, as test_train.py wants them."""
 import pathlib
 import sys
 
@@ -34,13 +34,23 @@ class Builder:
         y = self.op("Conv", [x, w] if norm else [x, w, self.array(f"b{key}", np.zeros(outputs))], pads=[1, 1, 1, 1], strides=[stride, stride])
         if not norm:
             return y
-        names = [self.array(f"{part}{key}", values) for part, values in (("scale", np.ones(outputs)), ("shift", np.zeros(outputs)), ("mean", np.zeros(outputs)), ("var", np.ones(outputs)))]
+        names = [
+            self.array(f"{part}{key}", values)
+            for part, values in (("scale", np.ones(outputs)), ("shift", np.zeros(outputs)), ("mean", np.zeros(outputs)), ("var", np.ones(outputs)))
+        ]
         return self.op("BatchNormalization", [y, *names])
 
     def save(self, x, path):
         flat = self.op("Flatten", [self.op("GlobalAveragePool", [x])])
-        self.nodes.append(helper.make_node("Gemm", [flat, self.array("w_fc", self.rng.standard_normal((CLASSES, WIDTH)) * 0.3), self.array("b_fc", np.zeros(CLASSES))], ["l"], name="fc", transB=1))
-        graph = helper.make_graph(self.nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])], [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
+        self.nodes.append(
+            helper.make_node("Gemm",
+                             [flat, self.array("w_fc",
+                                               self.rng.standard_normal((CLASSES, WIDTH)) * 0.3),
+                              self.array("b_fc", np.zeros(CLASSES))], ["l"],
+                             name="fc",
+                             transB=1))
+        graph = helper.make_graph(self.nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
+                                  [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
                                   [numpy_helper.from_array(v, k) for k, v in self.arrays.items()])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
         return path
@@ -82,7 +92,6 @@ def parameters(model):
 
 class OnTrainedModel(OnStripes):
     """With a trained residual model."""
-
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

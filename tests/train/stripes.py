@@ -1,4 +1,5 @@
-"""What tests of commands on labelled pictures share: stripes in CIFAR's format. Import it after the programs are on sys.argv, as test_train.py wants them."""
+"""What tests of commands on labelled pictures share: stripes in CIFAR's format. Import it after the programs are on
+sys.argv, as test_train.py wants them."""
 import json
 import pathlib
 import signal
@@ -38,7 +39,6 @@ def write_cifar(path, images, labels):
 
 class OnStripes(unittest.TestCase):
     """A folder of its own with a file to learn from, one to measure on, and their input.json."""
-
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
@@ -46,7 +46,8 @@ class OnStripes(unittest.TestCase):
         cls.train_file = write_cifar(cls.folder / "train.bin", *pictures(240, 1))
         cls.images, cls.labels_of_images = pictures(80, 2)
         cls.test_file = write_cifar(cls.folder / "test.bin", cls.images, cls.labels_of_images)
-        (cls.folder / "input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
+        (cls.folder / "input.json").write_text(
+            json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": 0.5, "std": 0.25}))
 
     @classmethod
     def tearDownClass(cls):
@@ -55,7 +56,8 @@ class OnStripes(unittest.TestCase):
     @classmethod
     def trained(cls, start, output, *more):
         """The model at `start`, trained with Adam on the stripes. @return the run's report."""
-        result = run("train", start, "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--threads", 1, "-q", "--json", "-o", output, *more)
+        result = run("train", start, "--images", cls.train_file, "--held-out", cls.test_file, "--optimizer", "adam", "--lr", 0.01, "--threads", 1,
+                     "-q", "--json", "-o", output, *more)
         assert result.returncode == 0, result.stderr
         return json.loads(result.stdout)
 

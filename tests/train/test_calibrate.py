@@ -25,7 +25,7 @@ def picture(rng):
     """Smooth, as photos are: a gradient, a spot, a little noise."""
     y, x = np.mgrid[0:12, 0:12] / 11.0
     a, b, c = rng.uniform(-1, 1, 3)
-    spot = np.exp(-((x - rng.uniform()) ** 2 + (y - rng.uniform()) ** 2) * 12)
+    spot = np.exp(-((x - rng.uniform())**2 + (y - rng.uniform())**2) * 12)
     channels = [120 + 60 * (a * x + b * y) + 90 * c * spot * rng.uniform(0.2, 1) + rng.normal(0, 4, x.shape) for _ in range(3)]
     return np.clip(np.stack(channels, -1), 0, 255).astype(np.uint8)
 
@@ -56,7 +56,21 @@ class Calibrate(OnPictures):
     def test_the_road_through_the_other_commands(self):
         layers, scores = self.folder / "road", self.folder / "scores.json"
         self.assertEqual(self.calibrate(layers, "--steps", "40").returncode, 0)
-        result = run("score", self.model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", layers, "-o", scores, program=PROGRAM)
+        result = run("score",
+                     self.model,
+                     "--images",
+                     self.images,
+                     "--cuts",
+                     "r1",
+                     "--tls",
+                     "uint8",
+                     "--codecs",
+                     "none",
+                     "--fitted",
+                     layers,
+                     "-o",
+                     scores,
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         scored = {s["candidate"]: s for s in json.loads(scores.read_text())["scores"]}
         key = next(k for k in scored if k.endswith("/fit-cal-q40"))
@@ -66,7 +80,9 @@ class Calibrate(OnPictures):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("entropy-coded", result.stdout)
         self.refused(run("prepare", self.model, "--candidate", key, "--package", self.folder / "none", program=PROGRAM), "--fitted")
-        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"],
+                                  stdout=subprocess.PIPE,
+                                  text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
             one = self.images / "000.png"
@@ -78,7 +94,9 @@ class Calibrate(OnPictures):
         finally:
             server.terminate()
             server.communicate()
-        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"],
+                                  stdout=subprocess.PIPE,
+                                  text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
             plain = run("run", package, one, "--edge", f"127.0.0.1:{port}", "--fallback", "none", "--json", "-q", program=PROGRAM)
@@ -106,7 +124,21 @@ class Calibrate(OnPictures):
         rate = json.loads(result.stdout)["rates"][0]
         self.assertGreaterEqual(rate["agreement"], rate["agreement_closed"])
         self.assertLess(rate["bytes_mean"], 1.15 * rate["bytes_closed"])
-        result = run("score", self.model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", layers, "-o", scores, program=PROGRAM)
+        result = run("score",
+                     self.model,
+                     "--images",
+                     self.images,
+                     "--cuts",
+                     "r1",
+                     "--tls",
+                     "uint8",
+                     "--codecs",
+                     "none",
+                     "--fitted",
+                     layers,
+                     "-o",
+                     scores,
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         scored = next(s for s in json.loads(scores.read_text())["scores"] if s["candidate"].endswith("/fit-conv-q100"))
         self.assertAlmostEqual(scored["bytes_mean"], rate["bytes_mean"], delta=0.2 * rate["bytes_mean"])
@@ -115,7 +147,9 @@ class Calibrate(OnPictures):
 
     def test_a_killed_calibration_goes_on(self):
         out = self.folder / "killed"
-        words = [TRAIN, "calibrate", self.model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "20,40,60,80,100,120", "-o", out, "-q"]
+        words = [
+            TRAIN, "calibrate", self.model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "20,40,60,80,100,120", "-o", out, "-q"
+        ]
         process = subprocess.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
             if (out / "cal-q20" / "tl.json").exists():
@@ -145,7 +179,8 @@ class Calibrate(OnPictures):
         layers = self.folder / "other"
         self.assertEqual(self.calibrate(layers, "--steps", "60").returncode, 0)
         other = small_model(self.folder / "other.onnx", last="LogSoftmax")
-        self.refused(run("score", other, "--images", self.images, "--fitted", layers, "-o", self.folder / "s.json", program=PROGRAM), "was fitted for a model with sha256")
+        self.refused(run("score", other, "--images", self.images, "--fitted", layers, "-o", self.folder / "s.json", program=PROGRAM),
+                     "was fitted for a model with sha256")
         if os.geteuid() != 0:
             locked = self.folder / "locked"
             locked.mkdir(mode=0o500)
@@ -166,6 +201,7 @@ class Calibrate(OnPictures):
         def spoil(name, array):
             if name == "b1":
                 array[3] = np.nan
+
         spoilt, out = self.with_weights("nan.onnx", spoil), self.folder / "nan"
         self.refused(run("calibrate", spoilt, "--cut", "r1", "--images", self.images, "-o", out, "-q"), "'r1'", "not finite")
         self.assertFalse(out.exists() and any(out.iterdir()))
@@ -190,17 +226,33 @@ class Calibrate(OnPictures):
 
     def test_gradients_that_are_not_finite(self):
         model = self.with_node("sqrt.onnx", onnx.helper.make_node("Sqrt", ["r1"], ["more"], name="root"))
-        self.refused(run("calibrate", model, "--cut", "r1", "--images", self.images, "-o", self.folder / "sqrt", "-q"), "gradients at 'r1'", "--sensitivity none")
+        self.refused(run("calibrate", model, "--cut", "r1", "--images", self.images, "-o", self.folder / "sqrt", "-q"), "gradients at 'r1'",
+                     "--sensitivity none")
 
     def test_a_channel_that_never_changes(self):
         def still(name, array):
             if name == "w1":
                 array[2] = 0
+
         model, out, scores = self.with_weights("still.onnx", still), self.folder / "still", self.folder / "still.json"
         result = run("calibrate", model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "40", "-o", out, "--json", "-q")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertGreaterEqual(json.loads(result.stdout)["rates"][0]["agreement"], 0.8)
-        result = run("score", model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", out, "-o", scores, program=PROGRAM)
+        result = run("score",
+                     model,
+                     "--images",
+                     self.images,
+                     "--cuts",
+                     "r1",
+                     "--tls",
+                     "uint8",
+                     "--codecs",
+                     "none",
+                     "--fitted",
+                     out,
+                     "-o",
+                     scores,
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def test_images_of_another_size(self):
@@ -210,14 +262,20 @@ class Calibrate(OnPictures):
         for i in range(12):
             write_png(tiny / f"{i}.png", rng.integers(0, 255, (5 + i, 7, 3), dtype=np.uint8))
         self.assertEqual(self.calibrate(out, "--steps", "60", images=tiny).returncode, 0, "by default, images are resized to what the model takes")
-        spec.write_text(json.dumps({"schema": "scissionlite.input/1", "width": 12, "height": 12, "resize": "none", "crop": "none", "mean": [0, 0, 0], "std": [255, 255, 255]}))
+        spec.write_text(
+            json.dumps({
+                "schema": "scissionlite.input/1", "width": 12, "height": 12, "resize": "none", "crop": "none", "mean": [0, 0, 0],
+                "std": [255, 255, 255]
+            }))
         self.refused(self.calibrate(self.folder / "none", "--input", spec, images=tiny), "12", "resize")
 
     def test_a_full_disk(self):
         out = self.folder / "full"
+
         def no_room():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
         result = self.calibrate(out, "--steps", "60", preexec_fn=no_room)
         self.refused(result, str(out))
         self.assertEqual([p.name for p in out.iterdir()] if out.exists() else [], [], "nothing half-written")

@@ -1,6 +1,6 @@
-"""What scissionlite-train prune and sparsify do with input that is bad or unusual, and with a disk that is: refused with a message, nothing half-written, an output that
-was there as it was; or a smaller model that answers as ONNX Runtime says.
-test_compress_errors.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+"""What scissionlite-train prune and sparsify do with input that is bad or unusual, and with a disk that is: refused
+with a message, nothing half-written, an output that was there as it was; or a smaller model that answers as ONNX
+Runtime says. test_compress_errors.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
 import json
 import pathlib
 import resource
@@ -80,7 +80,8 @@ def with_value(model, name, value, path):
 
 class CompressErrors(OnTrainedModel):
     def words(self, command, output, *more, model=None, data=None):
-        usual = {"--lr": 0.01, "--schedule": "cosine"} | ({"--search-epochs": 4, "--epochs": 4} if command == "prune" else {"--epochs": 2, "--escapes": 10})
+        usual = {"--lr": 0.01, "--schedule": "cosine"
+                 } | ({"--search-epochs": 4, "--epochs": 4} if command == "prune" else {"--epochs": 2, "--escapes": 10})
         return self.on_stripes(command, model or self.residual, output, *self.with_defaults(usual, more), data=data)
 
     def refused_by_both(self, *parts, model=None, data=None, more=(), code=2, **options):
@@ -111,7 +112,8 @@ class CompressErrors(OnTrainedModel):
                     self.assertEqual(report["parameters"]["after"], parameters(written))
                     self.assertLess(report["parameters"]["after"], report["parameters"]["before"])
                 else:
-                    self.assertEqual(report["zeros"], sum(int((values == 0).sum()) for name, values in weights(written).items() if name.startswith("w")))
+                    self.assertEqual(report["zeros"],
+                                     sum(int((values == 0).sum()) for name, values in weights(written).items() if name.startswith("w")))
                     self.assertGreater(report["zeros"], 0)
                 out[command] = report
         return out
@@ -142,9 +144,12 @@ class CompressErrors(OnTrainedModel):
 
     def test_fewer_channels_than_four(self):
         model = self.trained_from("narrow", narrow_model, "--batch-statistics")
-        report = self.report(self.words("prune", self.folder / "narrow.pruned.onnx", "--json", "--strength", 4, "--search-epochs", 12, "--lr", 0.02, model=model))
+        report = self.report(
+            self.words("prune", self.folder / "narrow.pruned.onnx", "--json", "--strength", 4, "--search-epochs", 12, "--lr", 0.02, model=model))
         self.assertTrue(all(layer["kept"] >= 1 for layer in report["layers"]))
-        self.assertAlmostEqual(report["score"]["after"], accuracy(self.folder / "narrow.pruned.onnx", self.images, self.labels_of_images), delta=0.013)
+        self.assertAlmostEqual(report["score"]["after"],
+                               accuracy(self.folder / "narrow.pruned.onnx", self.images, self.labels_of_images),
+                               delta=0.013)
         result = run(*self.words("sparsify", self.folder / "refused.onnx", model=model))
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertIn("2:4 takes no layer", result.stderr)
@@ -216,6 +221,7 @@ class CompressErrors(OnTrainedModel):
         def no_room():
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
         more = ["--epochs", 0]
         self.refused_by_both("out.onnx", more=more, code=6, preexec_fn=no_room)
 
@@ -245,7 +251,8 @@ class CompressErrors(OnTrainedModel):
         checkpoint = self.folder / "order.checkpoint"
         more = ["--checkpoint", checkpoint, "--epochs", 1]
         self.report(self.words("sparsify", self.folder / "order.onnx", "--json", *more))
-        self.refused(self.words("sparsify", self.folder / "refused.onnx", *more, "--no-permutation"), "order.checkpoint", "belongs to another run: 'sparsify' was")
+        self.refused(self.words("sparsify", self.folder / "refused.onnx", *more, "--no-permutation"), "order.checkpoint",
+                     "belongs to another run: 'sparsify' was")
 
 
 if __name__ == "__main__":

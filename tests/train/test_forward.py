@@ -156,7 +156,10 @@ class Models(unittest.TestCase):
 
     def test_a_batch_is_its_images(self):
         """Models whose batch is fixed to 1, too: the engine trains them with any."""
-        chosen = [p for p in models() if p.stem in ("shufflenet", "inception_v1", "squeezenet1.1_fp16", "mcunet_320kb", "mobilenetv2_1.0_int8", "resnet8_cifar10")]
+        chosen = [
+            p for p in models()
+            if p.stem in ("shufflenet", "inception_v1", "squeezenet1.1_fp16", "mcunet_320kb", "mobilenetv2_1.0_int8", "resnet8_cifar10")
+        ]
         lines = []
         for path in chosen:
             x = images_for(session(path).get_inputs()[0], 3)
@@ -171,7 +174,8 @@ class Models(unittest.TestCase):
                 self.assertLessEqual(relative_error(together, alone), 1e-4)
 
     def test_exported_models_in_onnxruntime(self):
-        chosen = ("squeezenet1.1_fp16", "resnet20_cifar10", "resnet8_cifar10", "mcunet_320kb", "resnet50_pruned_q8w", "shufflenet", "densenet121", "mobilenetv2_1.0")
+        chosen = ("squeezenet1.1_fp16", "resnet20_cifar10", "resnet8_cifar10", "mcunet_320kb", "resnet50_pruned_q8w", "shufflenet", "densenet121",
+                  "mobilenetv2_1.0")
         for path in (p for p in models() if p.stem in chosen):
             with self.subTest(model=path.stem):
                 value = session(path).get_inputs()[0]
@@ -187,7 +191,8 @@ class Models(unittest.TestCase):
     def same_graph(self, before, after):
         self.assertEqual([(o.domain, o.version) for o in before.opset_import], [(o.domain, o.version) for o in after.opset_import])
         kept = [n for n in before.graph.node if n.op_type != "DequantizeLinear"]
-        self.assertEqual([(n.op_type, n.name, list(n.input), list(n.output)) for n in kept], [(n.op_type, n.name, list(n.input), list(n.output)) for n in after.graph.node])
+        self.assertEqual([(n.op_type, n.name, list(n.input), list(n.output)) for n in kept],
+                         [(n.op_type, n.name, list(n.input), list(n.output)) for n in after.graph.node])
         types = {i.name: (i.data_type, list(i.dims)) for i in before.graph.initializer}
         for initializer in after.graph.initializer:
             if initializer.name in types:

@@ -35,13 +35,20 @@ def model(path, seed=3):
     nodes, constants, before, channels = [], [], "x", 3
     for i, out in enumerate((8, 12, 12)):
         constants.append(weight(f"w{i}", out, channels, 3, 3))
-        nodes += [helper.make_node("Conv", [before, f"w{i}"], [f"c{i}"], name=f"conv{i}", strides=[2, 2], pads=[1, 1, 1, 1]), helper.make_node("Relu", [f"c{i}"], [f"r{i}"], name=f"relu{i}")]
+        nodes += [
+            helper.make_node("Conv", [before, f"w{i}"], [f"c{i}"], name=f"conv{i}", strides=[2, 2], pads=[1, 1, 1, 1]),
+            helper.make_node("Relu", [f"c{i}"], [f"r{i}"], name=f"relu{i}")
+        ]
         before, channels = f"r{i}", out
     constants.append(weight("fc", 5, 12 * 3 * 3))
     nodes += [helper.make_node("Flatten", [before], ["flat"]), helper.make_node("Gemm", ["flat", "fc"], ["y"], transB=1)]
-    graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])], constants)
+    graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 5])], constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
-    path.with_suffix(".input.json").write_text(json.dumps({"schema": "scissionlite.input/1", "width": SIDE, "height": SIDE, "resize": "none", "crop": "none", "mean": [0.5] * 3, "std": [0.25] * 3}))
+    path.with_suffix(".input.json").write_text(
+        json.dumps(
+            {"schema": "scissionlite.input/1", "width": SIDE, "height": SIDE, "resize": "none", "crop": "none", "mean": [0.5] * 3,
+             "std": [0.25] * 3}))
     return path
 
 
@@ -51,7 +58,7 @@ def picture(rng, side=SIDE):
     a, b = rng.uniform(-100, 100, 2)
     out = np.stack([128 + a * (x - 0.5) + b * (y - 0.5)] * 3, -1)
     for _ in range(2):
-        spot = np.exp(-((x - rng.uniform()) ** 2 + (y - rng.uniform()) ** 2) * 25)
+        spot = np.exp(-((x - rng.uniform())**2 + (y - rng.uniform())**2) * 25)
         out += spot[..., None] * rng.uniform(-70, 70, 3)
     return np.clip(out + rng.normal(0, 2, out.shape), 0, 255).astype(np.uint8)
 
@@ -71,7 +78,10 @@ class Privacy(OnPictures):
 
     @classmethod
     def words(cls, output, *more, images=None, epochs=6):
-        return ["privacy", cls.model, "--images", images or cls.images, "--views", 2, "--epochs", epochs, "--lr", 0.004, "--threads", 1, "-o", output, "-q", *more]
+        return [
+            "privacy", cls.model, "--images", images or cls.images, "--views", 2, "--epochs", epochs, "--lr", 0.004, "--threads", 1, "-o", output,
+            "-q", *more
+        ]
 
     @classmethod
     def privacy(cls, output, *more, **options):
@@ -84,7 +94,8 @@ class Privacy(OnPictures):
 
     def test_early_cuts_show_more_than_late_ones(self):
         data, rows, baselines = self.measured()
-        early, late, flat = (next(row for key, row in rows.items() if key == f"split/{cut}/uint8") for cut in sorted((key.split("/")[1] for key in rows), key=int))
+        early, late, flat = (next(row for key, row in rows.items() if key == f"split/{cut}/uint8")
+                             for cut in sorted((key.split("/")[1] for key in rows), key=int))
         mean, sent = baselines["mean picture"], baselines["edge/jpeg-q75-420"]
         self.assertGreater(early["psnr_db"], late["psnr_db"] + 1)
         self.assertGreater(early["ssim"], late["ssim"])
@@ -116,7 +127,9 @@ class Privacy(OnPictures):
 
     def test_a_killed_run_goes_on_with_the_next_candidate(self):
         out = self.folder / "killed.json"
-        process = subprocess.Popen([str(TRAIN), *map(str, self.words(out, "--cuts", "r0,r1,r2"))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([str(TRAIN), *map(str, self.words(out, "--cuts", "r0,r1,r2"))],
+                                   stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
         kept = []
         for _ in range(2400):
             kept = json.loads(out.read_text())["candidates"] if out.exists() else []
@@ -129,7 +142,7 @@ class Privacy(OnPictures):
         self.assertEqual(self.privacy(out, "--cuts", "r0,r1,r2").returncode, 0)
         done = json.loads(out.read_text())["candidates"]
         self.assertEqual(len(done), 3)
-        self.assertEqual(done[: len(kept)], kept)
+        self.assertEqual(done[:len(kept)], kept)
         reference = self.measured()[1]
         for row in done:
             self.assertEqual(row, reference.get(row["candidate"], row))
@@ -162,9 +175,14 @@ class Privacy(OnPictures):
     def test_plan_and_report(self):
         files = self.profiles()
         _, rows, _ = self.measured()
-        early, late = (next(iter(key for key in rows if key.startswith(f"split/{cut}/"))) for cut in sorted({key.split("/")[1] for key in rows}, key=int)[:2])
+        early, late = (next(iter(key for key in rows if key.startswith(f"split/{cut}/")))
+                       for cut in sorted({key.split("/")[1]
+                                          for key in rows}, key=int)[:2])
         limit = (rows[early]["psnr_db"] + rows[late]["psnr_db"]) / 2
-        words = ["plan", "--device", files[0], "--edge", files[1], "--bandwidth", "100M", "--rtt", "1ms", "--require", "machine edge", "--forbid", "images leaving"]
+        words = [
+            "plan", "--device", files[0], "--edge", files[1], "--bandwidth", "100M", "--rtt", "1ms", "--require", "machine edge", "--forbid",
+            "images leaving"
+        ]
         free = json.loads(run(*words, "--privacy", self.whole, "--json", program=PROGRAM).stdout)
         self.assertEqual(free["chosen"]["key"], early)
         self.assertEqual(free["chosen"]["rebuilt"]["psnr_db"], rows[early]["psnr_db"])
@@ -173,7 +191,16 @@ class Privacy(OnPictures):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(json.loads(plan.read_text())["chosen"]["key"], late)
         self.assertIn("rebuilt    PSNR", result.stdout)
-        explained = run(*words, "--privacy", self.whole, "--max-psnr-db", f"{limit:.3f}", "--explain", early, "--explain", early.replace("uint8", "fp32"), program=PROGRAM).stdout
+        explained = run(*words,
+                        "--privacy",
+                        self.whole,
+                        "--max-psnr-db",
+                        f"{limit:.3f}",
+                        "--explain",
+                        early,
+                        "--explain",
+                        early.replace("uint8", "fp32"),
+                        program=PROGRAM).stdout
         self.assertIn(f"over 'require psnr <= {limit:.3f}'", explained)
         self.assertIn("was not measured by `scissionlite privacy`", explained)
         self.refused(run(*words, "--max-ssim", "0.5", program=PROGRAM), "give its file with --privacy")
@@ -187,9 +214,14 @@ class Privacy(OnPictures):
         data, rows, _ = self.measured()
         files = []
         for name, speed in (("device", 1000), ("edge", 10)):
-            cuts = [{"id": key.split("/")[1], "tensors": [key.split("/")[1]], "bytes": 4000, "head": speed * (i + 1), "tail": speed * (5 - i),
-                     "tls": {tl: {"wire_bytes": size, "encode": 1, "decode": 1} for tl, size in (("uint8", 1000), ("fp32", 4000))}} for i, key in enumerate(sorted(rows, key=lambda k: int(k.split("/")[1])))]
-            profile = {"schema": "scissionlite.profile/1", "machine_name": name, "model_sha256": data["model_sha256"], "whole": speed * 6, "cuts": cuts}
+            cuts = [{
+                "id": key.split("/")[1], "tensors": [key.split("/")[1]], "bytes": 4000, "head": speed * (i + 1), "tail": speed * (5 - i),
+                "tls": {tl: {"wire_bytes": size, "encode": 1, "decode": 1}
+                        for tl, size in (("uint8", 1000), ("fp32", 4000))}
+            } for i, key in enumerate(sorted(rows, key=lambda k: int(k.split("/")[1])))]
+            profile = {
+                "schema": "scissionlite.profile/1", "machine_name": name, "model_sha256": data["model_sha256"], "whole": speed * 6, "cuts": cuts
+            }
             files.append(self.folder / f"{name}.json")
             files[-1].write_text(json.dumps(profile))
         return files
@@ -204,8 +236,8 @@ class Privacy(OnPictures):
         photos.mkdir()
         for i, record in enumerate(records):
             write_png(photos / f"{i:03}.png", record)
-        result = run("privacy", network, "--input", HERE.parent / "fixtures" / "inputs" / "resnet8_cifar10.input.json", "--images", photos, "--cuts", "0,18", "--views", 2, "--epochs", 3,
-                     "--threads", 1, "-o", out, "-q")
+        result = run("privacy", network, "--input", HERE.parent / "fixtures" / "inputs" / "resnet8_cifar10.input.json", "--images", photos, "--cuts",
+                     "0,18", "--views", 2, "--epochs", 3, "--threads", 1, "-o", out, "-q")
         self.assertEqual(result.returncode, 0, result.stderr)
         _, rows, baselines = self.measured(out)
         self.assertGreater(rows["split/0/uint8"]["psnr_db"], rows["split/18/uint8"]["psnr_db"] + 1)

@@ -67,7 +67,8 @@ class Prune(OnTrainedModel):
         """A profile by hand, without pieces unless given, of the residual model."""
         path = self.folder / name
         sha256 = hashlib.sha256(self.models["residual"].read_bytes()).hexdigest()
-        path.write_text(json.dumps({"schema": "scissionlite.profile/1", "machine_name": "phone", "model_sha256": sha256, "whole": 4000, "cuts": []} | more))
+        path.write_text(
+            json.dumps({"schema": "scissionlite.profile/1", "machine_name": "phone", "model_sha256": sha256, "whole": 4000, "cuts": []} | more))
         return path
 
     def test_a_budget_of_latency(self):
@@ -84,7 +85,25 @@ class Prune(OnTrainedModel):
 
     def test_pieces_of_a_real_profile(self):
         path = self.folder / "here.json"
-        result = run("profile", self.models["residual"], "--name", "here", "--engine", "native", "--threads", 1, "--input", self.folder / "input.json", "--cuts", "single", "--tls", "fp32", "--max-seconds", 0.2, "-o", path, program=PROGRAM)
+        result = run("profile",
+                     self.models["residual"],
+                     "--name",
+                     "here",
+                     "--engine",
+                     "native",
+                     "--threads",
+                     1,
+                     "--input",
+                     self.folder / "input.json",
+                     "--cuts",
+                     "single",
+                     "--tls",
+                     "fp32",
+                     "--max-seconds",
+                     0.2,
+                     "-o",
+                     path,
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         profile = json.loads(path.read_text())
         self.assertGreater(len(profile["blocks"]), 4)
@@ -106,10 +125,15 @@ class Prune(OnTrainedModel):
         out = self.folder / "refused.onnx"
         self.refused(self.words(out, "--latency-ms", 3), "--latency-ms", "--profile")
         self.refused(self.words(out, "--latency-ms", 3, "--profile", self.folder / "no.json"), "no.json")
-        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("other.json"), model="plain"), "other.json", "is of a model", "scissionlite profile")
-        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("empty.json", whole=None)), "empty.json", "no time of the whole model")
-        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("cuts.json", cuts=[{"id": "1", "tensors": ["nowhere"], "head": 100}])), "cuts.json", "'nowhere'")
-        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("schema.json", schema="scissionlite.plan/1")), "schema.json", "profile")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("other.json"), model="plain"), "other.json", "is of a model",
+                     "scissionlite profile")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("empty.json", whole=None)), "empty.json",
+                     "no time of the whole model")
+        self.refused(
+            self.words(out, "--latency-ms", 3, "--profile", self.profile("cuts.json", cuts=[{"id": "1", "tensors": ["nowhere"], "head": 100}])),
+            "cuts.json", "'nowhere'")
+        self.refused(self.words(out, "--latency-ms", 3, "--profile", self.profile("schema.json", schema="scissionlite.plan/1")), "schema.json",
+                     "profile")
         checkpoint = self.folder / "latency.checkpoint"
         more = ["--checkpoint", checkpoint, "--search-epochs", 1, "--epochs", 1, "--latency-ms", 5]
         self.pruned(self.folder / "latency.onnx", *more, "--profile", self.profile("phone.json"))
@@ -155,9 +179,13 @@ class Prune(OnTrainedModel):
         onnx.save(broken, self.folder / "broken.onnx")
         self.models["broken"] = self.folder / "broken.onnx"
         self.refused(self.words(out, model="broken"), "'w0'", "not finite")
-        fixed = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"], name="flat"), helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear",
-                                  [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])], [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
-                                  [numpy_helper.from_array(np.zeros((3072, CLASSES), np.float32), "w"), numpy_helper.from_array(np.zeros(CLASSES, np.float32), "b")])
+        fixed = helper.make_graph(
+            [helper.make_node("Flatten", ["x"], ["f"], name="flat"),
+             helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
+            [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
+            [numpy_helper.from_array(np.zeros((3072, CLASSES), np.float32), "w"),
+             numpy_helper.from_array(np.zeros(CLASSES, np.float32), "b")])
         onnx.save(helper.make_model(fixed, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "linear.onnx")
         self.models["linear"] = self.folder / "linear.onnx"
         self.refused(self.words(out, model="linear"), "nothing of", "output 'l'")

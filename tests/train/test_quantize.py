@@ -1,5 +1,6 @@
-"""scissionlite-train quantize: models of few bits that answer as ONNX Runtime says, on stripes of CIFAR's format. Codes and steps are tested by src/compress.
-test_quantize.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+"""scissionlite-train quantize: models of few bits that answer as ONNX Runtime says, on stripes of CIFAR's format. Codes
+and steps are tested by src/compress. test_quantize.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of
+.deps/venv_ort)"""
 import json
 import pathlib
 import sys
@@ -70,12 +71,15 @@ def codes(path, images, level):
     options.graph_optimization_level = level
     options.add_session_config_entry("session.x64quantprecision", "1")  # without VNNI, products of u8 and s8 are added in 16 bits, which end
     x = ((np.stack(images).astype(np.float32).transpose(0, 3, 1, 2) / 255 - 0.5) / 0.25).astype(np.float32)
-    return {"x": x, **dict(zip(["answers", *names], ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})))}
+    return {
+        "x": x, **dict(
+            zip(["answers", *names],
+                ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, {"x": x})))
+    }
 
 
 class Walk:
     """What values of a written model are, from the codes nearest before them: products of integers, in float64."""
-
     def __init__(self, path, found):
         self.model, self.found = onnx.load(path), found
         self.constants, self.makers = constants(self.model), {o: n for n in self.model.graph.node for o in n.output}
@@ -97,11 +101,15 @@ class Walk:
         x = self.real(node.input[0])
         if node.op_type == "Conv":
             stride = next((a.ints[0] for a in node.attribute if a.name == "strides"), 1)
-            windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))[:, :, ::stride, ::stride]
+            windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3),
+                                                               axis=(2, 3))[:, :, ::stride, ::stride]
             return np.einsum("nchwij,ocij->nohw", windows, self.weights(node.input[1]), optimize=True) + self.weights(node.input[2])[:, None, None]
         if node.op_type == "Gemm":
             return x @ self.weights(node.input[1]).T + self.weights(node.input[2])
-        return {"Relu": lambda: np.maximum(x, 0), "Add": lambda: x + self.real(node.input[1]), "GlobalAveragePool": lambda: x.mean((2, 3), keepdims=True), "Flatten": lambda: x.reshape(len(x), -1)}[node.op_type]()
+        return {
+            "Relu": lambda: np.maximum(x, 0), "Add": lambda: x + self.real(node.input[1]), "GlobalAveragePool": lambda: x.mean((2, 3), keepdims=True),
+            "Flatten": lambda: x.reshape(len(x), -1)
+        }[node.op_type]()
 
 
 class Quantize(OnTrainedModel):
@@ -143,7 +151,8 @@ class Quantize(OnTrainedModel):
         self.assertGreater(report["size_bits"]["after"], bits)
         self.assertLess(report["size_bits"]["after"], report["size_bits"]["before"] / 10)
         noted = json.loads({p.key: p.value for p in onnx.load(written).metadata_props}["scissionlite.lowbit"])
-        self.assertEqual([(layer["name"], layer["weight_bits"]) for layer in noted["layers"]], [(layer["name"], layer["weight_bits"]) for layer in report["layers"]])
+        self.assertEqual([(layer["name"], layer["weight_bits"]) for layer in noted["layers"]],
+                         [(layer["name"], layer["weight_bits"]) for layer in report["layers"]])
 
     def test_packed_weights_are_the_same_codes_in_fewer_bytes(self):
         sizes = {}
@@ -166,9 +175,11 @@ class Quantize(OnTrainedModel):
             self.assertLess(size, weights * bits / 8 + 64 * len(one), bits)
 
     def test_integers_are_those_of_onnx_runtime(self):
-        """Each code, with ONNX Runtime's optimiser, which makes operators of integers, and without it, is the nearest to what follows from the codes before it: where two
-        are equally near it may be either, as sums are scaled in float32 here and there."""
-        for more in (["--epochs", 1], ["--epochs", 0, "--weight-bits", 3, "--activation-bits", 4, "--encoding", "unsigned"], ["--epochs", 0, "--weight-bits", 8, "--activation-bits", 8]):
+        """Each code, with ONNX Runtime's optimiser, which makes operators of integers, and without it, is the nearest
+        to what follows from the codes before it: where two are equally near it may be either, as sums are scaled in
+        float32 here and there."""
+        for more in (["--epochs", 1], ["--epochs", 0, "--weight-bits", 3, "--activation-bits", 4, "--encoding",
+                                       "unsigned"], ["--epochs", 0, "--weight-bits", 8, "--activation-bits", 8]):
             written = self.folder / "integers.onnx"
             self.quantized(written, *more)
             for level in (ort.GraphOptimizationLevel.ORT_DISABLE_ALL, ort.GraphOptimizationLevel.ORT_ENABLE_ALL):
@@ -178,7 +189,8 @@ class Quantize(OnTrainedModel):
                         wanted = np.clip(walk.real(node.input[0]) / walk.number(node.input[1]) + walk.number(node.input[2]), 0, 255)
                         self.assertLess(np.abs(wanted - walk.found[node.output[0]]).max(), 0.5 + 1e-4, node.output[0])
                     elif node.op_type == "Clip":
-                        np.testing.assert_array_equal(walk.found[node.output[0]], np.minimum(walk.found[node.input[0]], int(walk.number(node.input[2]))))
+                        np.testing.assert_array_equal(walk.found[node.output[0]],
+                                                      np.minimum(walk.found[node.input[0]], int(walk.number(node.input[2]))))
                 np.testing.assert_allclose(walk.found["answers"], walk.real(walk.model.graph.output[0].name), rtol=1e-4, atol=1e-4)
 
     def test_stages_share_the_epochs(self):
@@ -198,10 +210,14 @@ class Quantize(OnTrainedModel):
         bits = {layer["name"]: (layer["weight_bits"], layer["activation_bits"], layer["encoding"]) for layer in report["layers"]}
         self.assertEqual(bits["conv3"], (4, 4, "twos"))
         self.assertEqual(bits["conv10"], (2, 4, "bipolar"))
-        plan = {"version": 1, "residual_bits": 6, "layers": [{"name": name, "weight_bits": w, "activation_bits": 5} for name, w in (("conv3", 2), ("conv6", 1))]}
+        plan = {
+            "version": 1, "residual_bits": 6,
+            "layers": [{"name": name, "weight_bits": w, "activation_bits": 5} for name, w in (("conv3", 2), ("conv6", 1))]
+        }
         (self.folder / "plan.json").write_text(json.dumps(plan))
         report = self.quantized(self.folder / "planned.onnx", "--epochs", 0, "--layers", self.folder / "plan.json")
-        self.assertEqual([(layer["name"], layer["weight_bits"], layer["encoding"]) for layer in report["layers"]], [("conv3", 2, "twos"), ("conv6", 1, "bipolar")])
+        self.assertEqual([(layer["name"], layer["weight_bits"], layer["encoding"]) for layer in report["layers"]], [("conv3", 2, "twos"),
+                                                                                                                    ("conv6", 1, "bipolar")])
         self.assertEqual(sum("stays float32: the plan does not name it" in note for note in report["notes"]), 6)
         answers(self.folder / "planned.onnx", self.images)
         self.refused(self.words(self.folder / "refused.onnx", "--bits", "conw*=w2"), "no layer has a name like 'conw*'")
@@ -216,8 +232,11 @@ class Quantize(OnTrainedModel):
         self.assertLessEqual(search["predicted_bytes"], 4 * 1024)
         self.assertEqual(search["predicted_bytes"], sum(-(-layer["weights"] * layer["weight_bits"] // 8) for layer in report["layers"]))
         chosen = {layer["name"]: f"w{layer['weight_bits']}a{layer['activation_bits']}" for layer in report["layers"]}
-        self.assertEqual({layer["name"]: layer["chosen"] for layer in search["layers"]}, {name: bits for name, bits in chosen.items() if name not in fixed})
-        rest = search["predicted_bytes"] - sum(option["bytes"] for layer in search["layers"] for option in layer["options"] if option["bits"] == layer["chosen"])
+        self.assertEqual({layer["name"]: layer["chosen"]
+                          for layer in search["layers"]}, {name: bits
+                                                           for name, bits in chosen.items() if name not in fixed})
+        rest = search["predicted_bytes"] - sum(option["bytes"] for layer in search["layers"]
+                                               for option in layer["options"] if option["bits"] == layer["chosen"])
         loss = sum(option["divergence"] for layer in search["layers"] for option in layer["options"] if option["bits"] == layer["chosen"])
         for bits in ("w1a2", "w2a2", "w4a4", "w8a8"):
             alike = [option for layer in search["layers"] for option in layer["options"] if option["bits"] == bits]
@@ -257,7 +276,17 @@ class Quantize(OnTrainedModel):
         folder.mkdir(exist_ok=True)
         for i, image in enumerate(self.images):
             write_png(folder / f"{i:02}.png", image)
-        report = self.quantized(self.folder / "plain_low.onnx", "--epochs", 0, "--weight-bits", 4, "--activation-bits", 4, "--weight-steps", "layer", model=plain, data=["--images", folder, "--holdout", 0.3])
+        report = self.quantized(self.folder / "plain_low.onnx",
+                                "--epochs",
+                                0,
+                                "--weight-bits",
+                                4,
+                                "--activation-bits",
+                                4,
+                                "--weight-steps",
+                                "layer",
+                                model=plain,
+                                data=["--images", folder, "--holdout", 0.3])
         self.assertNotIn("before", report["score"])
         self.assertGreater(report["score"]["written"], 0.9)
 
@@ -267,11 +296,13 @@ class Quantize(OnTrainedModel):
         self.quantized(self.folder / "whole.onnx", *more)
         checkpoint, output = self.folder / "run.checkpoint", self.folder / "killed.onnx"
         words = self.words(output, "--json", *more, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
-        self.assertEqual([stage["training"]["resumed"] for stage in self.resumed(words, self.folder / "run.checkpoint.stage1")["stages"]], [True, False])
+        self.assertEqual([stage["training"]["resumed"] for stage in self.resumed(words, self.folder / "run.checkpoint.stage1")["stages"]],
+                         [True, False])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
         self.assertEqual([stage["training"]["resumed"] for stage in self.report(words)["stages"]], [True, True])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        self.refused(self.words(self.folder / "refused.onnx", *more, "--activation-bits", 3, "--checkpoint", checkpoint), "belongs to another run: 'quantize' was")
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--activation-bits", 3, "--checkpoint", checkpoint),
+                     "belongs to another run: 'quantize' was")
 
     def test_older_opsets(self):
         old = onnx.load(self.residual)  # whose operators say the same in opset 11
@@ -296,7 +327,11 @@ class Quantize(OnTrainedModel):
         onnx.save(model, self.folder / "nan.onnx")
         self.refused(self.words(out, model=self.folder / "nan.onnx"), "constant 'w3'", "not finite")
         model = onnx.load(self.residual)
-        flat = helper.make_graph([helper.make_node("GlobalAveragePool", ["x"], ["p"]), helper.make_node("Concat", ["p", "p"], ["d"], axis=1), helper.make_node("Flatten", ["d"], ["l"], name="flat")], "none", model.graph.input, [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", 6])])
+        flat = helper.make_graph([
+            helper.make_node("GlobalAveragePool", ["x"], ["p"]),
+            helper.make_node("Concat", ["p", "p"], ["d"], axis=1),
+            helper.make_node("Flatten", ["d"], ["l"], name="flat")
+        ], "none", model.graph.input, [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", 6])])
         onnx.save(helper.make_model(flat, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "none.onnx")
         self.refused(self.words(out, model=self.folder / "none.onnx"), "has no layer to quantise")
         model = onnx.load(self.residual)

@@ -1,5 +1,6 @@
-"""scissionlite-train train --objective: positives and negatives, several workers, AUC, on stripes of CIFAR's format. The method is tested by src/train and src/collective.
-test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with the Python of .deps/venv_ort)"""
+"""scissionlite-train train --objective: positives and negatives, several workers, AUC, on stripes of CIFAR's format.
+The method is tested by src/train and src/collective. test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with
+the Python of .deps/venv_ort)"""
 import json
 import pathlib
 import re
@@ -112,7 +113,11 @@ class Rare(OnStripes):
 
     def at_hub(self, members, *more):
         """A hub, and its port."""
-        hub = subprocess.Popen([TRAIN, "hub", "--members", str(members), "--listen", "127.0.0.1:0", "--json", *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        hub = subprocess.Popen(
+            [TRAIN, "hub", "--members", str(members), "--listen", "127.0.0.1:0", "--json", *map(str, more)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True)
         self.addCleanup(hub.kill)
         for line in hub.stderr:
             if found := re.search(r"listening on port (\d+)", line):
@@ -128,11 +133,13 @@ class Rare(OnStripes):
         """An authority's, and one a name that it signed."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
         openssl = lambda *words: subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)  # noqa: E731
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=plant", "-keyout", folder / "ca.key", "-out", folder / "ca.pem", "-days", 1)
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=plant", "-keyout", folder / "ca.key", "-out", folder / "ca.pem",
+                "-days", 1)
         (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
         for name in names:
             openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
-            openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-CAcreateserial", "-extfile", folder / "names", "-out", folder / f"{name}.pem", "-days", 1)
+            openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ca.pem", "-CAkey", folder / "ca.key", "-CAcreateserial",
+                    "-extfile", folder / "names", "-out", folder / f"{name}.pem", "-days", 1)
         return lambda name: ["--tls-ca", folder / "ca.pem", "--tls-cert", folder / f"{name}.pem", "--tls-key", folder / f"{name}.key"]
 
     def test_sites_at_a_hub_learn_what_threads_do(self):
@@ -160,7 +167,10 @@ class Rare(OnStripes):
         more = ["--stage-steps", 400, "--window", 2, "--measure-steps", 100]
         hub, port = self.at_hub(3, "--wait-seconds", 10)
         outputs = [self.folder / f"back{i}.onnx" for i in range(3)]
-        sites = [self.site(port, name, output, *more, "--checkpoint", f"{output}.checkpoint", "--checkpoint-seconds", 0) for name, output in zip("abc", outputs)]
+        sites = [
+            self.site(port, name, output, *more, "--checkpoint", f"{output}.checkpoint", "--checkpoint-seconds", 0)
+            for name, output in zip("abc", outputs)
+        ]
         first = pathlib.Path(f"{outputs[0]}.checkpoint")
         until = time.monotonic() + 60
         while not first.exists() and time.monotonic() < until:
@@ -184,7 +194,9 @@ class Rare(OnStripes):
 
     def test_control_variates_and_packed_changes(self):
         plain = self.learned(self.folder / "plain.onnx", "--workers", 2)
-        for more, share in ((["--control-variates"], 1.9), (["--send", "bf16"], 0.6), (["--send", "int8"], 0.5), (["--send", "int8", "--control-variates"], 0.7)):
+        for more, share in ((["--control-variates"], 1.9), (["--send", "bf16"], 0.6), (["--send",
+                                                                                        "int8"], 0.5), (["--send", "int8",
+                                                                                                         "--control-variates"], 0.7)):
             report = self.learned(self.folder / "other.onnx", "--workers", 2, *more)
             self.assertGreater(report["measures"][-1]["auc"]["value"], 0.9, more)
             ratio = report["exchanged"]["bytes_sent"] / plain["exchanged"]["bytes_sent"]
@@ -197,9 +209,14 @@ class Rare(OnStripes):
             images, labels = pictures(80 + 40 * rank, 5 + rank)
             keep = [i for i, label in enumerate(labels) if rank == 0 or label != POSITIVE]
             write_cifar(self.folder / f"site{rank}.bin", [images[i] for i in keep], [labels[i] for i in keep])
-        words = self.words(self.folder / "own.onnx", "--json", "--own-images", data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
+        words = self.words(self.folder / "own.onnx",
+                           "--json",
+                           "--own-images",
+                           data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
         self.assertIn("goes with --own-images", mpirun(2, [word for word in words if word != "--own-images"]).stderr)
-        self.assertIn("{rank} in --held-out goes with --own-images", mpirun(2, self.words(self.folder / "own.onnx", data=["--images", self.train_file, "--held-out", self.folder / "site{rank}.bin"])).stderr)
+        self.assertIn(
+            "{rank} in --held-out goes with --own-images",
+            mpirun(2, self.words(self.folder / "own.onnx", data=["--images", self.train_file, "--held-out", self.folder / "site{rank}.bin"])).stderr)
         result = mpirun(2, words)
         self.assertEqual(result.returncode, 0, result.stderr)
         report = json.loads(result.stdout)
@@ -249,8 +266,13 @@ class Rare(OnStripes):
             hub, port = self.at_hub(len(names))
             sites = []
             for name in names:
-                data = ["--images", self.folder / f"train.site{'abc'.index(name)}.bin", "--held-out", self.folder / f"test.site{'abc'.index(name)}.bin"]
-                words = [TRAIN, *self.on_stripes("train", self.start, self.folder / f"site_{name}.onnx", *self.with_defaults(WORDS, more), data=data), "--json", "--checkpoint", self.folder / f"site_{name}.checkpoint", "--hub", f"127.0.0.1:{port}", "--site", name]
+                data = [
+                    "--images", self.folder / f"train.site{'abc'.index(name)}.bin", "--held-out", self.folder / f"test.site{'abc'.index(name)}.bin"
+                ]
+                words = [
+                    TRAIN, *self.on_stripes("train", self.start, self.folder / f"site_{name}.onnx", *self.with_defaults(WORDS, more), data=data),
+                    "--json", "--checkpoint", self.folder / f"site_{name}.checkpoint", "--hub", f"127.0.0.1:{port}", "--site", name
+                ]
                 sites.append(subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
             if wait_s is not None:
                 until = time.monotonic() + 60
@@ -279,14 +301,18 @@ class Rare(OnStripes):
         self.assertFalse((self.folder / "refused.onnx").exists())
 
     def test_tasks_that_slurm_starts_without_mpi(self):
-        result = subprocess.run([TRAIN, *map(str, self.words(self.folder / "refused.onnx"))], env={"PATH": "/usr/bin:/bin", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"}, capture_output=True, text=True)
+        result = subprocess.run([TRAIN, *map(str, self.words(self.folder / "refused.onnx"))],
+                                env={"PATH": "/usr/bin:/bin", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"},
+                                capture_output=True,
+                                text=True)
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertIn("Slurm started 4 tasks of this program without MPI between them", result.stderr)
 
     def test_a_run_that_failed_goes_on_at_a_lower_rate(self):
         """With what was exchanged before, and the time that it took."""
         checkpoint, output = self.folder / "lower.checkpoint", self.folder / "lower.onnx"
-        words = lambda *more: self.words(output, "--workers", 2, "--stage-steps", 8, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, *more)  # noqa: E731
+        words = lambda *more: self.words(output, "--workers", 2, "--stage-steps", 8, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, *more
+                                         )  # noqa: E731
         first = self.report(words("--json"))
         again = self.report(words("--json", "--lr", 0.1))
         self.assertTrue(again["resumed"])
@@ -305,9 +331,11 @@ class Rare(OnStripes):
         self.assertEqual([one["step"] for one in report["measures"]], [0, 52, 60, 112, 164, 216, 240])
         self.assertTrue(self.report(words)["resumed"])
         self.assertEqual(output.read_bytes(), whole.read_bytes())
-        self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 2, "--margin", 0.5, "--checkpoint", checkpoint), "belongs to another run: 'objective' was")
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 2, "--margin", 0.5, "--checkpoint", checkpoint),
+                     "belongs to another run: 'objective' was")
         (self.folder / "run.checkpoint.rank1").unlink()  # all go on from rank 0's
-        self.assertGreater(self.learned(self.folder / "other.onnx", *more, "--workers", 3, "--checkpoint", checkpoint)["measures"][-1]["auc"]["value"], 0.9)
+        self.assertGreater(
+            self.learned(self.folder / "other.onnx", *more, "--workers", 3, "--checkpoint", checkpoint)["measures"][-1]["auc"]["value"], 0.9)
         checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
         self.refused(self.words(self.folder / "refused.onnx", *more, "--workers", 3, "--checkpoint", checkpoint), "run.checkpoint")
 
@@ -329,7 +357,8 @@ class Rare(OnStripes):
         self.assertLess(sent[8], 0.25 * sent[1])
 
     def test_rare_positives_and_skewed_members(self):
-        report = self.learned(self.folder / "skewed.onnx", "--workers", 6, "--skew", 1, "--keep-positives", 0.02, "--sampling", "natural", "--stage-steps", 2)
+        report = self.learned(self.folder / "skewed.onnx", "--workers", 6, "--skew", 1, "--keep-positives", 0.02, "--sampling", "natural",
+                              "--stage-steps", 2)
         self.assertEqual(sum(member["positives"] for member in report["members"]), 4)
         self.assertIn("member 5 has no positive image among its", report["notes"][-1])
         self.assertAlmostEqual(report["positive_rate"], np.mean([member["positives"] / member["images"] for member in report["members"]]))
@@ -344,11 +373,14 @@ class Rare(OnStripes):
         careful = self.learned(self.folder / "t.onnx", "--stage-steps", 1, "--miss-cost", 1000)["operation"]
         self.assertEqual(careful["recall"], 1)
         self.assertEqual(careful["costs_at_rate"], 0.25)
-        rarer = self.learned(self.folder / "t.onnx", "--stage-steps", 1, "--miss-cost", 3, "--positive-rate", 0.001)["operation"]  # as 0.003 to 1 among as many of both
+        rarer = self.learned(self.folder / "t.onnx", "--stage-steps", 1, "--miss-cost", 3, "--positive-rate",
+                             0.001)["operation"]  # as 0.003 to 1 among as many of both
         self.assertEqual((rarer["costs_at_rate"], rarer["false_alarms"]), (0.001, 0))
 
     def test_epochs_are_shared_out(self):
-        report = self.report(self.on_stripes("train", self.start, self.folder / "e.onnx", "--json", "--objective", "auc", "--positive", POSITIVE, "--stages", 2, "--epochs", 4, "--batch", 16, "--lr", 0.1))
+        report = self.report(
+            self.on_stripes("train", self.start, self.folder / "e.onnx", "--json", "--objective", "auc", "--positive", POSITIVE, "--stages", 2,
+                            "--epochs", 4, "--batch", 16, "--lr", 0.1))
         self.assertEqual(report["measures"][-1]["step"], 60)  # 15 and 45
 
     def test_prints_a_table(self):
@@ -388,7 +420,8 @@ class Rare(OnStripes):
         for i in (3, 17):
             (photos / f"{i:02}.png").write_bytes((photos / f"{i:02}.png").read_bytes()[:50])
         labels.write_text("".join(f"{i:02}.png\t{self.labels_of_images[i]}\n" for i in range(60)))
-        words = lambda *more: self.words(self.folder / "refused.onnx", "--labels", labels, "--holdout", 20, *more, data=["--images", photos])  # noqa: E731
+        words = lambda *more: self.words(self.folder / "refused.onnx", "--labels", labels, "--holdout", 20, *more, data=["--images", photos]
+                                         )  # noqa: E731
         self.refused(words(), ".png")
         self.refused(words("--most-unreadable", 1), "2 images cannot be read, more than the 1 of --most-unreadable", "the first is '", ".png'")
         report = self.report([*words("--most-unreadable", 2, "--json")[:-1], "--json"])
@@ -417,7 +450,8 @@ class Rare(OnStripes):
             result = run(*[self.folder / "birds.json" if word == self.folder / "input.json" else word for word in words])
             self.assertEqual(result.returncode, 0, result.stderr)
             report = json.loads(result.stdout)
-            of_learned, of_held_out = re.search(r"images learned from: (\d+) negative \(ok: \1\), \d+ positive \(defect: (\d+)\); held out", result.stderr).groups()
+            of_learned, of_held_out = re.search(r"images learned from: (\d+) negative \(ok: \1\), \d+ positive \(defect: (\d+)\); held out",
+                                                result.stderr).groups()
             self.assertEqual(report["members"][0], {"images": int(of_learned) + int(of_held_out), "positives": int(of_held_out)})
         card = output.with_suffix(".card.md").read_text()
         for part in ("| positive | classes defect of the labels |", "(defect: "):
@@ -425,7 +459,8 @@ class Rare(OnStripes):
         refused = lambda *more: self.on_photos(photos, self.folder / "refused.onnx", "--labels", "folders", *more)  # noqa: E731
         self.refused(refused("--positive", "defct"), "no image has the positive class defct; there are ", "ok", "defect")
         self.refused(refused("--positive", 1), "no image has the positive class 1; there are ")
-        self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--labels", "folders", data=["--images", photos / "ok"]), "unknown label 'ok'")
+        self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--labels", "folders", data=["--images", photos / "ok"]),
+                     "unknown label 'ok'")
 
     def test_tables_of_commas_and_labels_out_of_range(self):
         photos, table = self.photos("tabled", lambda label: "all"), self.folder / "tabled.csv"
@@ -434,7 +469,8 @@ class Rare(OnStripes):
         def learned(text, *more, code=0):
             table.write_bytes(text.encode())
             output = self.folder / ("table.onnx" if code == 0 else "refused.onnx")
-            return self.report([*self.on_photos(photos, output, "--labels", table, "--json", *more)]) if code == 0 else self.on_photos(photos, output, "--labels", table, *more)
+            return self.report([*self.on_photos(photos, output, "--labels", table, "--json", *more)]) if code == 0 else self.on_photos(
+                photos, output, "--labels", table, *more)
 
         numbers = learned("".join(f"{i:02}.png\t{self.labels_of_images[i]}\n" for i in range(60)))
         with_commas = "\ufefffile name,class\r\n" + "".join(f'{i:02}.png,"{kinds[self.labels_of_images[i]]}"\r\n' for i in range(60))
@@ -455,7 +491,9 @@ class Rare(OnStripes):
         self.refused(named(learned("\n".join(rows), code=1)), "tabled.csv:8: class 11 is beyond the 4 labels of input.json (0 to 3)", "--input")
         rows[7] = f"07.png,{self.labels_of_images[7]}"
         table.write_text("\n".join(rows))
-        self.assertEqual(self.report(named(self.on_photos(photos, self.folder / "table.onnx", "--labels", table, "--positive", "c", "--json")))["members"], numbers["members"])
+        self.assertEqual(
+            self.report(named(self.on_photos(photos, self.folder / "table.onnx", "--labels", table, "--positive", "c", "--json")))["members"],
+            numbers["members"])
 
     def test_a_checkpoint_does_not_go_on_over_other_images(self):
         """Of the same names and sizes."""
@@ -463,10 +501,22 @@ class Rare(OnStripes):
         photos.mkdir()
         for i in range(60):
             pixels = self.images[i][::-1, :, ::-1].tobytes()
-            (photos / f"{i:02}.bmp").write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, 32, 32, 1, 24, 0, len(pixels), 0, 0, 0, 0) + pixels)
+            (photos /
+             f"{i:02}.bmp").write_bytes(b"BM" +
+                                        struct.pack("<IIIIiiHHIIiiII", 54 + len(pixels), 0, 54, 40, 32, 32, 1, 24, 0, len(pixels), 0, 0, 0, 0) +
+                                        pixels)
         table = self.folder / "bitmaps.tsv"
         table.write_text("".join(f"{i:02}.bmp\t{self.labels_of_images[i]}\n" for i in range(60)))
-        words = lambda to: self.words(to, "--labels", table, "--stage-steps", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, data=["--images", photos / "[0-3]*.bmp", "--held-out", photos / "[45]*.bmp"])  # noqa: E731
+        words = lambda to: self.words(to,
+                                      "--labels",
+                                      table,
+                                      "--stage-steps",
+                                      2,
+                                      "--checkpoint",
+                                      checkpoint,
+                                      "--checkpoint-seconds",
+                                      0,
+                                      data=["--images", photos / "[0-3]*.bmp", "--held-out", photos / "[45]*.bmp"])  # noqa: E731
         self.report([*words(output), "--json"])
         self.assertTrue(self.report([*words(output), "--json"])["resumed"])
         first, other = photos / "00.bmp", photos / "04.bmp"
@@ -501,8 +551,10 @@ class Rare(OnStripes):
             onnx.checker.check_model(onnx.load(untrained), full_check=True)
         report = self.learned(self.folder / "scratch.onnx", "--batch-statistics", "--stage-steps", 25, model=self.folder / "resnet8.onnx")
         self.assertGreater(report["measures"][-1]["auc"]["value"], 0.9)
-        self.refused(["create", "resnet9", "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"], "no architecture 'resnet9'", "resnet8, resnet20, vgg8, mobilenet_small")
-        self.refused(["create", "resnet8", "--width", 0.01, "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"], "leaves none of 16 channels")
+        self.refused(["create", "resnet9", "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"], "no architecture 'resnet9'",
+                     "resnet8, resnet20, vgg8, mobilenet_small")
+        self.refused(["create", "resnet8", "--width", 0.01, "--input", self.folder / "input.json", "-o", self.folder / "refused.onnx"],
+                     "leaves none of 16 channels")
 
     def test_refusals(self):
         words = lambda *more: self.words(self.folder / "refused.onnx", *more)  # noqa: E731
@@ -515,7 +567,9 @@ class Rare(OnStripes):
         self.refused(words("--lr", 1e30), "not finite in stage 1, step")
         self.refused(words("--schedule", "cosine"), "--schedule does not go with --objective")
         self.refused(words("--own-images", "--workers", 2), "--own-images are a process' own")
-        self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--objective", "auc", "--positive", POSITIVE, "--epochs", 1, "--batch", 64), "1 epochs are 4 steps", "--stages")
+        self.refused(
+            self.on_stripes("train", self.start, self.folder / "refused.onnx", "--objective", "auc", "--positive", POSITIVE, "--epochs", 1, "--batch",
+                            64), "1 epochs are 4 steps", "--stages")
         self.refused(words("--batch", 1), "no room for a positive and a negative image")
         self.refused(words("--margin", 0), "the margin between positives and negatives is 0")
         self.refused(self.on_stripes("train", self.start, self.folder / "refused.onnx", "--workers", 2), "--workers", "--objective")

@@ -1,5 +1,6 @@
-"""scissionlite-train retrain and train --classes: a transfer layer inside a model, retrained and split by the ordinary commands; CIFAR's files as data.
-test_retrain.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of .deps/venv_ort)"""
+"""scissionlite-train retrain and train --classes: a transfer layer inside a model, retrained and split by the ordinary
+commands; CIFAR's files as data. test_retrain.py SCISSIONLITE_TRAIN SCISSIONLITE   (run with the Python of
+.deps/venv_ort)"""
 import json
 import pathlib
 import subprocess
@@ -20,14 +21,22 @@ from test_train import run, weights, write_png  # noqa: E402
 def cifar_model(path):
     """Two convolutions of 16 x 16, a classifier: 32 x 32 images of 4 classes."""
     rng = np.random.default_rng(3)
-    arrays = {"w1": rng.standard_normal((8, 3, 3, 3)) * 0.3, "b1": np.zeros(8), "w2": rng.standard_normal((12, 8, 3, 3)) * 0.15, "b2": np.zeros(12),
-              "w3": rng.standard_normal((CLASSES, 12)) * 0.3, "b3": np.zeros(CLASSES)}
-    nodes = [helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], name="conv1", pads=[1, 1, 1, 1], strides=[2, 2]), helper.make_node("Relu", ["c1"], ["r1"], name="relu1"),
-             helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], name="conv2", pads=[1, 1, 1, 1]), helper.make_node("Relu", ["c2"], ["r2"], name="relu2"),
-             helper.make_node("GlobalAveragePool", ["r2"], ["g"], name="pool"), helper.make_node("Flatten", ["g"], ["f"], name="flat"),
-             helper.make_node("Gemm", ["f", "w3", "b3"], ["l"], name="fc", transB=1)]
+    arrays = {
+        "w1": rng.standard_normal((8, 3, 3, 3)) * 0.3, "b1": np.zeros(8), "w2": rng.standard_normal((12, 8, 3, 3)) * 0.15, "b2": np.zeros(12),
+        "w3": rng.standard_normal((CLASSES, 12)) * 0.3, "b3": np.zeros(CLASSES)
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], name="conv1", pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("Relu", ["c1"], ["r1"], name="relu1"),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], name="conv2", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c2"], ["r2"], name="relu2"),
+        helper.make_node("GlobalAveragePool", ["r2"], ["g"], name="pool"),
+        helper.make_node("Flatten", ["g"], ["f"], name="flat"),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["l"], name="fc", transB=1)
+    ]
     graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
-                              [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])], [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
+                              [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
+                              [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
 
@@ -69,11 +78,23 @@ class Retrain(OnStripes):
         written = self.folder / "road.onnx"
         report = self.retrained(written)
         package = self.folder / "device"
-        result = run("prepare", written, "--candidate", report["candidate"], "--package", package, "--repository", self.folder / "models", "--input", self.folder / "input.json", program=PROGRAM)
+        result = run("prepare",
+                     written,
+                     "--candidate",
+                     report["candidate"],
+                     "--package",
+                     package,
+                     "--repository",
+                     self.folder / "models",
+                     "--input",
+                     self.folder / "input.json",
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         session = ort.InferenceSession(str(package / "head.onnx"), providers=["CPUExecutionProvider"])
         self.assertEqual(session.run(None, {"x": np.zeros((1, 3, 32, 32), np.float32)})[0].shape, (1, 8, 8, 8))
-        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", self.folder / "models", "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", self.folder / "models", "--grpc-port", "0", "--json", "-q"],
+                                  stdout=subprocess.PIPE,
+                                  text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
             result = run("run", package, self.photos, "--edge", f"127.0.0.1:{port}", "--fallback", "none", "--json", "-q", program=PROGRAM)
@@ -100,8 +121,25 @@ class Retrain(OnStripes):
         for name in before:
             self.assertTrue((after[name] == other[name]).all(), name)
         self.assertEqual([n.op_type for n in onnx.load(self.model).graph.node], [n.op_type for n in onnx.load(written).graph.node])
-        result = run("score", written, "--images", self.photos, "--labels", self.labels, "--input", self.folder / "input.json", "--cuts", "r1", "--tls", "pool", "--codecs", "none",
-                     "--fit-images", 2, "-o", self.folder / "scores.json", program=PROGRAM)
+        result = run("score",
+                     written,
+                     "--images",
+                     self.photos,
+                     "--labels",
+                     self.labels,
+                     "--input",
+                     self.folder / "input.json",
+                     "--cuts",
+                     "r1",
+                     "--tls",
+                     "pool",
+                     "--codecs",
+                     "none",
+                     "--fit-images",
+                     2,
+                     "-o",
+                     self.folder / "scores.json",
+                     program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(report["candidate"], [s["candidate"] for s in json.loads((self.folder / "scores.json").read_text())["scores"]])
 
@@ -125,7 +163,8 @@ class Retrain(OnStripes):
         self.assertTrue(report["training"]["resumed"])
         self.assertEqual(report["accuracy"], whole["accuracy"])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--tl", "fp16"), "belongs to another run: 'tl' was \"pool\"")
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--tl", "fp16"),
+                     "belongs to another run: 'tl' was \"pool\"")
 
     def test_prints_a_table(self):
         result = run(*self.words(self.folder / "table.onnx", "--epochs", 1))
@@ -144,7 +183,8 @@ class Retrain(OnStripes):
         self.refused(self.words(out, "--images", self.photos), "nothing to learn from; give --labels")
         self.refused(self.words(out, "--held-out", self.photos), "give another one to measure on with --held-out")
         images, _ = pictures(3, 5)
-        self.refused(self.words(out, "--images", write_cifar(self.folder / "wrong.bin", images, [0, 1, 9])), "wrong.bin", "class 9", "beyond the 4 outputs")
+        self.refused(self.words(out, "--images", write_cifar(self.folder / "wrong.bin", images, [0, 1, 9])), "wrong.bin", "class 9",
+                     "beyond the 4 outputs")
         short = self.folder / "short.bin"
         short.write_bytes(b"short")
         self.refused(self.words(out, "--images", short), "short.bin", "5 bytes, expected a multiple of 3073")
@@ -152,9 +192,9 @@ class Retrain(OnStripes):
 
 class Classes(Retrain):
     """A new last layer."""
-
     def train(self, output, *more, model=None):
-        return run("train", model or self.model, "--images", self.photos, "--labels", self.labels, "--input", self.folder / "input.json", "--threads", 1, "--epochs", 1, "-q", "-o", output, *more)
+        return run("train", model or self.model, "--images", self.photos, "--labels", self.labels, "--input", self.folder / "input.json", "--threads",
+                   1, "--epochs", 1, "-q", "-o", output, *more)
 
     def test_a_new_last_layer(self):
         written = self.folder / "classes.onnx"
@@ -178,7 +218,8 @@ class Classes(Retrain):
         model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2 * CLASSES
         strange = self.folder / "strange.onnx"
         onnx.save(model, strange)
-        self.refused(["train", strange, "--images", self.photos, "--labels", self.labels, "--classes", 5, "-o", out], "Concat 'twice'", "expected a Gemm or MatMul")
+        self.refused(["train", strange, "--images", self.photos, "--labels", self.labels, "--classes", 5, "-o", out], "Concat 'twice'",
+                     "expected a Gemm or MatMul")
 
 
 def load_tests(loader, tests, pattern):

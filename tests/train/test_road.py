@@ -42,9 +42,12 @@ class Road(unittest.TestCase):
         cls.temporary.cleanup()
 
     def road(self, *more, code=0):
-        words = [sys.executable, ROOT / "tools" / "figures" / "road.py", "--programs", TRAIN.parent, "--work", self.work, "--model", self.model, "--input", self.input, "--images", self.images, "--labels", self.labels,
-                 "--classes", CLASSES, "--threads", 1, "--epochs", 6, "--search-epochs", 8, "--retrain-epochs", 6, "--sparse-epochs", 6, "--lr", 0.01, "--latency-share", 0.8, "--slow", SLOW, "--tune-budget", 2, "--tune-seconds", 10, "--rounds", 1, "--seconds", 0.02,
-                 "--profile-seconds", 10, "--fit-images", 10, "--cuts", 2, "--min-agreement", 0.5, *more]
+        words = [
+            sys.executable, ROOT / "tools" / "figures" / "road.py", "--programs", TRAIN.parent, "--work", self.work, "--model", self.model, "--input",
+            self.input, "--images", self.images, "--labels", self.labels, "--classes", CLASSES, "--threads", 1, "--epochs", 6, "--search-epochs", 8,
+            "--retrain-epochs", 6, "--sparse-epochs", 6, "--lr", 0.01, "--latency-share", 0.8, "--slow", SLOW, "--tune-budget", 2, "--tune-seconds",
+            10, "--rounds", 1, "--seconds", 0.02, "--profile-seconds", 10, "--fit-images", 10, "--cuts", 2, "--min-agreement", 0.5, *more
+        ]
         result = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=800)
         self.assertEqual(result.returncode, code, result.stderr[-3000:])
         return result
@@ -75,7 +78,8 @@ class Road(unittest.TestCase):
         self.assertEqual(rows["dense/weight_bytes"]["measured"], 4 * dense)
         kept = [values for name, values in weights(models["sparse"]).items() if name.startswith("w")]
         halves = [values for values in kept if np.count_nonzero(values) * 2 <= values.size]
-        self.assertEqual(rows["sparse/weight_bytes"]["measured"], sum(4 * values.size for values in kept) - sum(4 * values.size // 2 - values.size // 8 for values in halves))
+        self.assertEqual(rows["sparse/weight_bytes"]["measured"],
+                         sum(4 * values.size for values in kept) - sum(4 * values.size // 2 - values.size // 8 for values in halves))
         for step in ("dense", "tuned"):
             plan = json.loads((self.work / f"{step}.plan.json").read_text())
             self.assertAlmostEqual(rows[f"{step}/plan_ms"]["measured"], plan["chosen"]["latency_us"] / 1e3)

@@ -31,7 +31,8 @@ class Sparsify(OnTrainedModel):
         for optimizer in ("sgd", "adam"):
             with self.subTest(optimizer=optimizer):
                 written, saved = self.folder / "sparse.onnx", self.folder / "report.json"
-                report = self.sparsified(written, "--report", saved, "--optimizer", optimizer, "--weight-decay", 1e-4, "--lr", 0.01 if optimizer == "sgd" else 0.002)
+                report = self.sparsified(written, "--report", saved, "--optimizer", optimizer, "--weight-decay", 1e-4, "--lr",
+                                         0.01 if optimizer == "sgd" else 0.002)
                 sparse = {layer["name"] for layer in report["layers"] if layer["sparse"]}
                 self.assertEqual(len(sparse), 6)  # not the first convolution, of 3 inputs, nor the classifier, of 4 outputs
                 for name, values in weights(written).items():
@@ -69,7 +70,8 @@ class Sparsify(OnTrainedModel):
         self.assertLess(fitted, 0.5 * masked)
 
     def test_an_order_of_channels_keeps_more(self):
-        with_order, without = self.sparsified(self.folder / "a.onnx", "--epochs", 0), self.sparsified(self.folder / "b.onnx", "--epochs", 0, "--no-permutation")
+        with_order, without = self.sparsified(self.folder / "a.onnx", "--epochs", 0), self.sparsified(self.folder / "b.onnx", "--epochs", 0,
+                                                                                                      "--no-permutation")
         self.assertGreater(with_order["permutation_efficacy"], 0.1)
         self.assertEqual(without["permutation_efficacy"], 0)
         kept = [sum(layer["kept"] for layer in report["layers"]) for report in (with_order, without)]
@@ -87,8 +89,11 @@ class Sparsify(OnTrainedModel):
     def test_refusals(self):
         out = self.folder / "refused.onnx"
         narrow = onnx.load(self.residual)
-        graph = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"], name="flat"), helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear", narrow.graph.input, narrow.graph.output,
-                                  [numpy_helper.from_array(np.zeros((3072, 4), np.float32), "w"), numpy_helper.from_array(np.zeros(4, np.float32), "b")])
+        graph = helper.make_graph(
+            [helper.make_node("Flatten", ["x"], ["f"], name="flat"),
+             helper.make_node("Gemm", ["f", "w", "b"], ["l"], name="fc")], "linear", narrow.graph.input, narrow.graph.output,
+            [numpy_helper.from_array(np.zeros((3072, 4), np.float32), "w"),
+             numpy_helper.from_array(np.zeros(4, np.float32), "b")])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), self.folder / "linear.onnx")
         self.refused(self.words(out, model=self.folder / "linear.onnx"), "2:4 takes no layer", "4 outputs are no multiple of 8")
         self.refused(self.words(out, "--permutation", "stripe"), "stripe")

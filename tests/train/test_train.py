@@ -40,14 +40,23 @@ def write_png(path, pixels):
 def small_model(path, last="Softmax"):
     """Two convolutions and a classifier for 3 classes of 12 x 12 images."""
     rng = np.random.default_rng(3)
-    arrays = {"w1": rng.standard_normal((8, 3, 3, 3)) * 0.3, "b1": np.zeros(8), "w2": rng.standard_normal((8, 8, 3, 3)) * 0.2, "b2": np.zeros(8),
-              "w3": rng.standard_normal((3, 8)) * 0.3, "b3": np.zeros(3)}
-    nodes = [helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], name="conv1", pads=[1, 1, 1, 1]), helper.make_node("Relu", ["c1"], ["r1"], name="relu1"),
-             helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], name="conv2", pads=[1, 1, 1, 1], strides=[2, 2]), helper.make_node("Relu", ["c2"], ["r2"], name="relu2"),
-             helper.make_node("GlobalAveragePool", ["r2"], ["g"], name="pool"), helper.make_node("Flatten", ["g"], ["f"], name="flat"),
-             helper.make_node("Gemm", ["f", "w3", "b3"], ["l"], name="fc", transB=1), helper.make_node(last, ["l"], ["p"], name="last")]
+    arrays = {
+        "w1": rng.standard_normal((8, 3, 3, 3)) * 0.3, "b1": np.zeros(8), "w2": rng.standard_normal((8, 8, 3, 3)) * 0.2, "b2": np.zeros(8),
+        "w3": rng.standard_normal((3, 8)) * 0.3, "b3": np.zeros(3)
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], name="conv1", pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c1"], ["r1"], name="relu1"),
+        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], name="conv2", pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("Relu", ["c2"], ["r2"], name="relu2"),
+        helper.make_node("GlobalAveragePool", ["r2"], ["g"], name="pool"),
+        helper.make_node("Flatten", ["g"], ["f"], name="flat"),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["l"], name="fc", transB=1),
+        helper.make_node(last, ["l"], ["p"], name="last")
+    ]
     graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 12, 12])],
-                              [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["N", 3])], [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
+                              [helper.make_tensor_value_info("p", TensorProto.FLOAT, ["N", 3])],
+                              [numpy_helper.from_array(v.astype(np.float32), k) for k, v in arrays.items()])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
 
@@ -58,7 +67,6 @@ def weights(path):
 
 class Small(unittest.TestCase):
     """Made-up images: the class is the colour that is brightest."""
-
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
@@ -108,7 +116,8 @@ class Small(unittest.TestCase):
 
     def test_mixtures_of_two_images(self):
         usual = ("--optimizer", "adam", "--lr", 0.02, "--epochs", 6)
-        plain, mixed, again = (self.trained(self.folder / f"{name}.onnx", *usual, *more) for name, more in (("plain", ()), ("mixed", ("--mixup", 0.5)), ("again", ("--mixup", 0.5))))
+        plain, mixed, again = (self.trained(self.folder / f"{name}.onnx", *usual, *more)
+                               for name, more in (("plain", ()), ("mixed", ("--mixup", 0.5)), ("again", ("--mixup", 0.5))))
         self.assertLess(mixed["epochs"][-1]["metrics"]["loss"], 0.8 * mixed["epochs"][0]["metrics"]["loss"])
         self.assertGreater(mixed["epochs"][-1]["loss"], plain["epochs"][-1]["loss"], "mixtures are harder than images")
         self.assertEqual((self.folder / "mixed.onnx").read_bytes(), (self.folder / "again.onnx").read_bytes())
@@ -144,7 +153,8 @@ class Small(unittest.TestCase):
     def test_a_teacher_needs_no_labels(self):
         teacher = self.folder / "teacher.onnx"
         self.trained(teacher, "--optimizer", "adam", "--lr", 0.02)
-        result = run(*self.words(self.folder / "student.onnx", "--json", "--distill", teacher, "--feature", "r2", "--optimizer", "adam", "--lr", 0.02, labels=False))
+        result = run(*self.words(
+            self.folder / "student.onnx", "--json", "--distill", teacher, "--feature", "r2", "--optimizer", "adam", "--lr", 0.02, labels=False))
         self.assertEqual(result.returncode, 0, result.stderr)
         epochs = json.loads(result.stdout)["epochs"]
         self.assertLess(epochs[-1]["metrics"]["loss"], 0.7 * epochs[0]["metrics"]["loss"])
@@ -174,8 +184,11 @@ class Small(unittest.TestCase):
         self.assertTrue(report["resumed"])
         self.assertEqual([e["loss"] for e in report["epochs"]], [e["loss"] for e in whole["epochs"]])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
-        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--seed", 9), "belongs to another run: 'seed' was 1, now it is 9", code=2)
-        self.assertEqual([p.name for p in self.folder.iterdir() if p.name.startswith("run.checkpoint")], ["run.checkpoint"], "a half-written checkpoint is left")
+        self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--seed", 9),
+                     "belongs to another run: 'seed' was 1, now it is 9",
+                     code=2)
+        self.assertEqual([p.name for p in self.folder.iterdir() if p.name.startswith("run.checkpoint")], ["run.checkpoint"],
+                         "a half-written checkpoint is left")
 
     def test_refusals(self):
         out = self.folder / "refused.onnx"
@@ -199,8 +212,11 @@ class Small(unittest.TestCase):
         shutil.copytree(self.images, broken)
         (broken / "005.png").write_bytes((broken / "005.png").read_bytes()[:60])
         self.refused(["train", self.model, "--images", broken, "--labels", self.labels, "-q", "-o", out], "005.png", code=2)
-        self.refused(["train", small_model(self.folder / "strange.onnx", last="Det"), "--images", self.images, "--labels", self.labels, "-o", out],
-                     "operator 'Det' of domain 'ai.onnx' (opset 13) has no gradient code; see docs/training.md", "last", code=4)
+        self.refused(
+            ["train", small_model(self.folder / "strange.onnx", last="Det"), "--images", self.images, "--labels", self.labels, "-o", out],
+            "operator 'Det' of domain 'ai.onnx' (opset 13) has no gradient code; see docs/training.md",
+            "last",
+            code=4)
 
     def test_the_main_program_finds_it(self):
         result = run(*self.words(self.folder / "found.onnx"), program=PROGRAM)
@@ -211,8 +227,13 @@ class Small(unittest.TestCase):
         alone = self.folder / "bin"
         alone.mkdir()
         shutil.copy(PROGRAM, alone / "scissionlite")
-        self.refused(["train", "--help"], "'scissionlite-train' is neither beside this one nor on PATH", "libtorch-dev", "docs/training.md",
-                     program=alone / "scissionlite", env={"PATH": "/usr/bin:/bin"}, code=4)
+        self.refused(["train", "--help"],
+                     "'scissionlite-train' is neither beside this one nor on PATH",
+                     "libtorch-dev",
+                     "docs/training.md",
+                     program=alone / "scissionlite",
+                     env={"PATH": "/usr/bin:/bin"},
+                     code=4)
 
 
 class Libraries(unittest.TestCase):
@@ -228,7 +249,6 @@ class Libraries(unittest.TestCase):
 
 class FineTuning(unittest.TestCase):
     """ResNet-20 for CIFAR-10 on the JPEG copies of its images, which cost it 12 points."""
-
     def test_gains_accuracy_on_held_out_images(self):
         if not DATA:
             self.skipTest("SCISSIONLITE_TEST_DATA does not name the folder of real models")
@@ -243,13 +263,20 @@ class FineTuning(unittest.TestCase):
                     write_png(target / f"{i:04}.png", np.ascontiguousarray(record[1:].reshape(3, 32, 32).transpose(1, 2, 0)))
             images = [str(folder / part / "*" / "*.png") for part in ("train", "test")]
             spec = folder / "input.json"
-            spec.write_text(json.dumps({"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}))
-            result = run("train", data / "models/resnet20_cifar10.onnx", "--images", images[0], "--held-out", images[1], "--labels", "folders", "--input", spec,
-                         "--epochs", 2, "--lr", 0.001, "--schedule", "cosine", "--batch", 32, "--flip", "--json", "-o", folder / "tuned.onnx")
+            spec.write_text(
+                json.dumps({
+                    "schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "mean": [0.485, 0.456, 0.406],
+                    "std": [0.229, 0.224, 0.225]
+                }))
+            result = run("train", data / "models/resnet20_cifar10.onnx", "--images", images[0], "--held-out", images[1], "--labels", "folders",
+                         "--input", spec, "--epochs", 2, "--lr", 0.001, "--schedule", "cosine", "--batch", 32, "--flip", "--json", "-o",
+                         folder / "tuned.onnx")
             self.assertEqual(result.returncode, 0, result.stderr)
             report = json.loads(result.stdout)
             first, last = report["epochs"][0]["metrics"], report["epochs"][-1]["metrics"]
-            print(f"held-out accuracy {first['accuracy']:.4f} -> {last['accuracy']:.4f}, loss {first['loss']:.4f} -> {last['loss']:.4f}, {report['seconds']:.1f} s")
+            print(
+                f"held-out accuracy {first['accuracy']:.4f} -> {last['accuracy']:.4f}, loss {first['loss']:.4f} -> {last['loss']:.4f}, {report['seconds']:.1f} s"
+            )
             self.assertLess(last["loss"], first["loss"])
             self.assertGreater(last["accuracy"], first["accuracy"])
 

@@ -1,5 +1,6 @@
-"""`scissionlite tune` through the real program on a small inverted residual: its convolutions with their ends, its chains, and the whole network as tuned in turns with the
-usual choices; and on a quantised model, which has convolutions of bytes only. `explain` then says that the choices are measured ones."""
+"""`scissionlite tune` through the real program on a small inverted residual: its convolutions with their ends, its
+chains, and the whole network as tuned in turns with the usual choices; and on a quantised model, which has convolutions
+of bytes only. `explain` then says that the choices are measured ones."""
 import json
 import pathlib
 import subprocess
@@ -25,11 +26,21 @@ def inverted_residual():
     weights = [numpy_helper.from_array(rng.normal(0, 0.2, shape).astype(np.float32), name) for name, shape in shapes.items()]
     weights += [numpy_helper.from_array(np.array(value, np.float32), name) for name, value in (("slope", 0.5), ("offset", 0.25))]
     pads = [1, 1, 1, 1]
-    nodes = [helper.make_node("Conv", ["x", "w0"], ["a"], name="stem", pads=pads), helper.make_node("Conv", ["a", "w1"], ["b"], name="expand"), helper.make_node("Relu", ["b"], ["c"]),
-             helper.make_node("Conv", ["c", "w2"], ["d"], name="filter", pads=pads, group=32), helper.make_node("Relu", ["d"], ["e"]), helper.make_node("Conv", ["e", "w3"], ["f"], name="project"),
-             helper.make_node("Add", ["f", "a"], ["s"]), helper.make_node("Mul", ["s", "slope"], ["m"]), helper.make_node("Sub", ["m", "offset"], ["o"]), helper.make_node("Max", ["o", "s"], ["t"], name="bend"),
-             helper.make_node("MaxPool", ["t"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=pads)]
-    graph = helper.make_graph(nodes, "inverted", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 34, 34])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 17, 17])], weights)
+    nodes = [
+        helper.make_node("Conv", ["x", "w0"], ["a"], name="stem", pads=pads),
+        helper.make_node("Conv", ["a", "w1"], ["b"], name="expand"),
+        helper.make_node("Relu", ["b"], ["c"]),
+        helper.make_node("Conv", ["c", "w2"], ["d"], name="filter", pads=pads, group=32),
+        helper.make_node("Relu", ["d"], ["e"]),
+        helper.make_node("Conv", ["e", "w3"], ["f"], name="project"),
+        helper.make_node("Add", ["f", "a"], ["s"]),
+        helper.make_node("Mul", ["s", "slope"], ["m"]),
+        helper.make_node("Sub", ["m", "offset"], ["o"]),
+        helper.make_node("Max", ["o", "s"], ["t"], name="bend"),
+        helper.make_node("MaxPool", ["t"], ["y"], kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+    ]
+    graph = helper.make_graph(nodes, "inverted", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 34, 34])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 16, 17, 17])], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
@@ -38,13 +49,24 @@ def quantised():
     rng = np.random.default_rng(1)
     weights = {"w0": rng.integers(-127, 128, (16, 3, 3, 3)), "w1": rng.choice([-1, 1], (32, 16, 3, 3)), "w2": rng.choice([-1, 1], (32, 32, 3, 3))}
     constants = [numpy_helper.from_array(value.astype(np.int8), name) for name, value in weights.items()]
-    constants += [numpy_helper.from_array(np.array(value, kind), name) for name, value, kind in (("z", 0, np.uint8), ("most", 3, np.uint8), ("zw", 0, np.int8), ("sx", 0.02, np.float32), ("s0", 0.01, np.float32), ("s1", 0.1, np.float32), ("sy", 0.8, np.float32))]
+    constants += [
+        numpy_helper.from_array(np.array(value, kind), name)
+        for name, value, kind in (("z", 0, np.uint8), ("most", 3, np.uint8), ("zw", 0, np.int8), ("sx", 0.02, np.float32), ("s0", 0.01, np.float32),
+                                  ("s1", 0.1, np.float32), ("sy", 0.8, np.float32))
+    ]
     pads = [1, 1, 1, 1]
     nodes = [helper.make_node("QuantizeLinear", ["x", "sx", "z"], ["q0"]), helper.make_node("DequantizeLinear", ["q0", "sx", "z"], ["d0"])]
     for i, scale in enumerate(("s0", "s1", "s1")):
-        nodes += [helper.make_node("DequantizeLinear", [f"w{i}", scale, "zw"], [f"f{i}"]), helper.make_node("Conv", [f"d{i}", f"f{i}"], [f"c{i}"], name=f"conv{i}", pads=pads), helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
-                  helper.make_node("QuantizeLinear", [f"r{i}", "sy", "z"], [f"u{i}"]), helper.make_node("Clip", [f"u{i}", "", "most"], [f"q{i + 1}"]), helper.make_node("DequantizeLinear", [f"q{i + 1}", "sy", "z"], [f"d{i + 1}"])]
-    graph = helper.make_graph(nodes, "quantised", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 20, 21])], [helper.make_tensor_value_info("d3", TensorProto.FLOAT, [1, 32, 20, 21])], constants)
+        nodes += [
+            helper.make_node("DequantizeLinear", [f"w{i}", scale, "zw"], [f"f{i}"]),
+            helper.make_node("Conv", [f"d{i}", f"f{i}"], [f"c{i}"], name=f"conv{i}", pads=pads),
+            helper.make_node("Relu", [f"c{i}"], [f"r{i}"]),
+            helper.make_node("QuantizeLinear", [f"r{i}", "sy", "z"], [f"u{i}"]),
+            helper.make_node("Clip", [f"u{i}", "", "most"], [f"q{i + 1}"]),
+            helper.make_node("DequantizeLinear", [f"q{i + 1}", "sy", "z"], [f"d{i + 1}"])
+        ]
+    graph = helper.make_graph(nodes, "quantised", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 20, 21])],
+                              [helper.make_tensor_value_info("d3", TensorProto.FLOAT, [1, 32, 20, 21])], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
@@ -86,13 +108,21 @@ class Tune(unittest.TestCase):
             self.skipTest("scissionlite-generate was not built: Halide is missing")
         answer = self.tuned("--rounds", 4, "--generate", "--seconds", 0, budget=2)
         self.assertLess(answer["network"]["error"], 1e-5)
-        self.assertTrue(all(layer["failed"] == 0 for layer in answer["layers"] if layer["problem"].split()[0] in ("chain", "pool", "strip")), answer["layers"])
+        self.assertTrue(all(layer["failed"] == 0 for layer in answer["layers"] if layer["problem"].split()[0] in ("chain", "pool", "strip")),
+                        answer["layers"])
         lines = [json.loads(line) for line in (self.tuning.parent / "tuning.json.log").read_text().splitlines()[1:]]
         made = [line["problem"].split()[0] for line in lines if line["implementation"] == "generated" and "median_us" in line]
-        self.assertEqual((made.count("chain"), made.count("pool"), made.count("strip")), (2, 2, 2))  # of the three chains one is a depthwise and a 1x1 convolution
+        self.assertEqual((made.count("chain"), made.count("pool"), made.count("strip")),
+                         (2, 2, 2))  # of the three chains one is a depthwise and a 1x1 convolution
         if answer["network"]["verdict"] != "slower":
-            won = {layer["problem"].split()[0] for layer in answer["layers"] if layer["choice"].startswith("generated") and layer["problem"].startswith(("pool", "strip"))}
-            named = {step["implementation"].split()[1] for step in self.explained() if step["implementation"].startswith(("generated pool", "generated strip"))}
+            won = {
+                layer["problem"].split()[0]
+                for layer in answer["layers"] if layer["choice"].startswith("generated") and layer["problem"].startswith(("pool", "strip"))
+            }
+            named = {
+                step["implementation"].split()[1]
+                for step in self.explained() if step["implementation"].startswith(("generated pool", "generated strip"))
+            }
             self.assertEqual(named, won)
 
     def test_is_recalled(self):
@@ -104,7 +134,8 @@ class Tune(unittest.TestCase):
     def test_convolutions_of_bytes_are_measured(self):
         onnx.save(quantised(), self.model)
         answer = self.tuned("--rounds", 6)
-        self.assertEqual([layer["problem"].split("pr1g1 ")[1] for layer in answer["layers"]], ["w8 a8 sum19 large4", "w1from-1by2 a2 sum9", "w1from-1by2 a2 sum10"])
+        self.assertEqual([layer["problem"].split("pr1g1 ")[1] for layer in answer["layers"]],
+                         ["w8 a8 sum19 large4", "w1from-1by2 a2 sum9", "w1from-1by2 a2 sum10"])
         self.assertTrue(all(layer["failed"] == 0 and layer["finished"] and layer["best_us"] > 0 for layer in answer["layers"]), answer["layers"])
         self.assertEqual(answer["network"]["error"], 0)
         content = json.loads(self.tuning.read_text())

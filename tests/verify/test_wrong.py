@@ -54,7 +54,8 @@ class Wrong(unittest.TestCase):
         cls.made = tempfile.TemporaryDirectory()
         for cut in (FIRST_CUT, SECOND_CUT):
             folder = pathlib.Path(cls.made.name) / cut
-            made = run("prepare", MODEL, "--candidate", f"split/{cut}/fp32", "--package", folder / "device", "--repository", folder / "models", "--images", PHOTO, "-q")
+            made = run("prepare", MODEL, "--candidate", f"split/{cut}/fp32", "--package", folder / "device", "--repository", folder / "models",
+                       "--images", PHOTO, "-q")
             assert made.returncode == 0, made.stderr
 
     @classmethod
@@ -131,7 +132,8 @@ class Wrong(unittest.TestCase):
 
     def test_tail_of_another_cut_in_the_repository(self):
         shutil.copy(self.other / "models/squeezenet_tail/1/model.onnx", self.edge / "1" / "model.onnx")
-        self.refused("WRONG  repository: the package's model", self.edge / "1" / "model.onnx", sha256(self.other / "models/squeezenet_tail/1/model.onnx"))
+        self.refused("WRONG  repository: the package's model", self.edge / "1" / "model.onnx",
+                     sha256(self.other / "models/squeezenet_tail/1/model.onnx"))
 
     def test_repository_of_another_cut(self):
         shutil.rmtree(self.repository)
@@ -160,12 +162,12 @@ class Wrong(unittest.TestCase):
 
     def test_truncated_head(self):
         path = self.device / "head.onnx"
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
         self.refused(path, "the manifest expects")
 
     def test_truncated_head_with_its_hash(self):
         path = self.device / "head.onnx"
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
         edit_json(self.device / "manifest.json", head_sha256=sha256(path))
         self.refused("WRONG  head", path)
         self.refused_by_run("head.onnx")
@@ -199,8 +201,8 @@ class Wrong(unittest.TestCase):
 
     def test_manifest_missing_broken_or_of_the_edge(self):
         path = self.device / "manifest.json"
-        for content, part in ((None, "has no manifest.json"), ('{"schema": ', "manifest.json"), ("[]", "manifest.json"), (json.dumps({"schema": "other/1"}), "schema"),
-                              ((self.edge / "manifest.json").read_text(), "expected 'device'")):
+        for content, part in ((None, "has no manifest.json"), ('{"schema": ', "manifest.json"), ("[]", "manifest.json"),
+                              (json.dumps({"schema": "other/1"}), "schema"), ((self.edge / "manifest.json").read_text(), "expected 'device'")):
             with self.subTest(part):
                 path.unlink(missing_ok=True) if content is None else path.write_text(content)
                 self.refused(part)
@@ -208,7 +210,8 @@ class Wrong(unittest.TestCase):
 
     def test_compiled_forms_of_the_tail_before_it_was_changed(self):
         """Every hash of ONNX files is right again, but the forms answer as before."""
-        made = run("prepare", MODEL, "--candidate", f"split/{FIRST_CUT}/fp32", "--package", self.device, "--repository", self.repository, "--images", PHOTO, "-q", "--compile")
+        made = run("prepare", MODEL, "--candidate", f"split/{FIRST_CUT}/fp32", "--package", self.device, "--repository", self.repository, "--images",
+                   PHOTO, "-q", "--compile")
         self.assertEqual(made.returncode, 0, made.stderr)
         right = self.verify(MODEL)
         self.assertEqual(right.returncode, 0, right.stdout + right.stderr)

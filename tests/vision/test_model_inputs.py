@@ -27,9 +27,10 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="scissionlite_inputs_"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 # top-1 % on 300 images a set (imagenet_val227, imagenet_samples256) and the index of ImageNet class 0, from the data's README
 MEASURED = {
-    "squeezenet1.1": (51.3, 61.0, 0), "squeezenet1.1_fp16": (55.0, 59.7, 0), "mobilenetv1_1.0": (70.0, 83.7, 1),
-    "mobilenetv2_1.0": (72.3, 81.0, 0), "mobilenetv2_1.0_int8": (59.0, 67.7, 0),
-    "mobilenetv3_large_minimalistic": (65.7, 81.7, 1), "mcunet_320kb": (57.3, 66.7, 0), "resnet50_pruned_q8w": (73.0, 86.7, 0)}
+    "squeezenet1.1": (51.3, 61.0, 0), "squeezenet1.1_fp16": (55.0, 59.7, 0), "mobilenetv1_1.0": (70.0, 83.7, 1), "mobilenetv2_1.0": (72.3, 81.0, 0),
+    "mobilenetv2_1.0_int8": (59.0, 67.7, 0), "mobilenetv3_large_minimalistic": (65.7, 81.7, 1), "mcunet_320kb": (57.3, 66.7, 0),
+    "resnet50_pruned_q8w": (73.0, 86.7, 0)
+}
 SLOW = {"resnet50_pruned_q8w", "mobilenetv2_1.0_int8"}
 SETS = ("imagenet_val227", "imagenet_samples256")
 NEAR = 0.01
@@ -67,7 +68,7 @@ def check(model, set_name, percent, offset):
     found = classes(model, [path for path, _ in images])
     right = np.mean([a == label + offset for a, (_, label) in zip(found, images)])
     near = NEAR_INT8 if "int8" in model else NEAR
-    slack = near if len(images) >= 300 else 3.5 * (0.25 / len(images)) ** 0.5
+    slack = near if len(images) >= 300 else 3.5 * (0.25 / len(images))**0.5
     holds = abs(right - percent / 100) <= slack
     print(f"{model} {set_name}: top-1 {100 * right:.1f} % of {len(images)}, README {percent} %{'' if holds else ' FAILED'}")
     return holds

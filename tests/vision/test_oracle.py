@@ -117,7 +117,8 @@ def test_decode():
 
 
 def test_resize():
-    sizes = [(67, 45, 20, 31), (67, 45, 224, 224), (67, 45, 67, 9), (67, 45, 5, 45), (640, 427, 336, 224), (500, 375, 299, 224), (1, 1, 7, 5), (301, 2, 3, 8)]
+    sizes = [(67, 45, 20, 31), (67, 45, 224, 224), (67, 45, 67, 9), (67, 45, 5, 45), (640, 427, 336, 224), (500, 375, 299, 224), (1, 1, 7, 5),
+             (301, 2, 3, 8)]
     commands, wanted = [], []
     for width, height, to_width, to_height in sizes:
         path = FOLDER / f"resize{width}x{height}.png"
@@ -161,8 +162,10 @@ def test_tensor():
     path = FOLDER / "photo.png"
     photo = Image.fromarray(picture(340, 261, 9))
     photo.save(path)
-    base = {"schema": "scissionlite.input/1", "width": 224, "height": 224, "channels": "RGB", "layout": "NCHW", "dtype": "float32",
-            "scale": 1 / 255, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    base = {
+        "schema": "scissionlite.input/1", "width": 224, "height": 224, "channels": "RGB", "layout": "NCHW", "dtype": "float32", "scale": 1 / 255,
+        "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]
+    }
     made = []
     for name, code in FILTERS.items():
         made.append(({"resize": "shorter", "resize_to": 256, "filter": name}, centre(shorter(photo, 256, code), 224, 224)))
@@ -174,8 +177,10 @@ def test_tensor():
         for layout in ("NCHW", "NHWC"):
             for dtype, scale in (("float32", 1 / 127.5), ("float16", 1 / 255), ("uint8", 1.0)):
                 count = 1 if channels == "GRAY" else 3
-                made.append(({"resize": "none", "channels": channels, "layout": layout, "dtype": dtype, "scale": scale,
-                              "mean": [1.0, 0.5, 0.25][:count], "std": [1.0, 2.0, 0.5][:count]}, centre(photo, 224, 224)))
+                made.append(({
+                    "resize": "none", "channels": channels, "layout": layout, "dtype": dtype, "scale": scale, "mean": [1.0, 0.5, 0.25][:count],
+                    "std": [1.0, 2.0, 0.5][:count]
+                }, centre(photo, 224, 224)))
     commands = []
     for i, (fields, _) in enumerate(made):
         (FOLDER / f"{i}.json").write_text(json.dumps({**base, **fields}))

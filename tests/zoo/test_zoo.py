@@ -62,7 +62,6 @@ class Zoo(unittest.TestCase):
 
 class SwappedBranches(unittest.TestCase):
     """The weights of the light graphs are refilled so that a wrong wiring shows."""
-
     def test_of_a_tail_are_found(self):
         tried = 0
         for name in ("squeezenet", "inception_v1", "shufflenet"):
@@ -70,8 +69,8 @@ class SwappedBranches(unittest.TestCase):
             with tempfile.TemporaryDirectory() as folder, self.subTest(model=name):
                 folder = pathlib.Path(folder)
                 cut = self.early_cut(path)
-                made = run("prepare", path, "--candidate", f"split/{cut}/fp32", "--package", folder / "device", "--repository", folder / "models", "-q",
-                           "--images", ASSETS / "photos")
+                made = run("prepare", path, "--candidate", f"split/{cut}/fp32", "--package", folder / "device", "--repository", folder / "models",
+                           "-q", "--images", ASSETS / "photos")
                 self.assertEqual(made.returncode, 0, made.stderr)
                 tail_path = next(folder.glob("models/*/1/model.onnx"))
                 head_path = folder / "device" / "head.onnx"

@@ -21,19 +21,23 @@ NEARLY = 240  # from here on a photo is enlarged to SHORTEST_SIDE
 QUALITY = 92
 FEWEST = 60
 
-OPENCV_DATA = ["aero1.jpg", "aero3.jpg", "aloeL.jpg", "apple.jpg", "baboon.jpg", "board.jpg", "building.jpg", "butterfly.jpg",
-               "chicky_512.png", "ela_original.jpg", "fruits.jpg", "graf1.png", "graf3.png", "home.jpg", "leuvenA.jpg",
-               "licenseplate_motion.jpg", "messi5.jpg", "orange.jpg", "rubberwhale1.png", "squirrel_cls.jpg", "stuff.jpg"]
+OPENCV_DATA = [
+    "aero1.jpg", "aero3.jpg", "aloeL.jpg", "apple.jpg", "baboon.jpg", "board.jpg", "building.jpg", "butterfly.jpg", "chicky_512.png",
+    "ela_original.jpg", "fruits.jpg", "graf1.png", "graf3.png", "home.jpg", "leuvenA.jpg", "licenseplate_motion.jpg", "messi5.jpg", "orange.jpg",
+    "rubberwhale1.png", "squirrel_cls.jpg", "stuff.jpg"
+]
 PHOTOS = {pathlib.Path(name).stem: EXAMPLES / "data" / name for name in OPENCV_DATA}
 PHOTOS |= {
-    "plant": EXAMPLES / "alphamat/input_images/plant.jpg", "monarch": EXAMPLES / "dnn_superres/butterfly.png",
-    "robin": EXAMPLES / "hfs/data/000.jpg", "lake": EXAMPLES / "hfs/data/001.jpg", "tree": EXAMPLES / "hfs/data/002.jpg",
-    "house": EXAMPLES / "reg/home.png"}
+    "plant": EXAMPLES / "alphamat/input_images/plant.jpg", "monarch": EXAMPLES / "dnn_superres/butterfly.png", "robin": EXAMPLES / "hfs/data/000.jpg",
+    "lake": EXAMPLES / "hfs/data/001.jpg", "tree": EXAMPLES / "hfs/data/002.jpg", "house": EXAMPLES / "reg/home.png"
+}
 PHOTOS |= {f"street{i}": EXAMPLES / f"text/scenetext0{i}.jpg" for i in range(1, 7)}
 PHOTOS |= {f"sign{i}": EXAMPLES / f"text/scenetext_segmented_word0{i}.jpg" for i in range(1, 5)}
-PHOTOS |= {name: SKIMAGE / file for name, file in {
-    "astronaut": "astronaut.png", "cat": "chelsea.png", "coffee": "coffee.png", "motorcycle": "motorcycle_left.png",
-    "rocket": "rocket.jpg"}.items()}
+PHOTOS |= {
+    name: SKIMAGE / file
+    for name, file in
+    {"astronaut": "astronaut.png", "cat": "chelsea.png", "coffee": "coffee.png", "motorcycle": "motorcycle_left.png", "rocket": "rocket.jpg"}.items()
+}
 
 
 def read(path):

@@ -26,8 +26,10 @@ def need(path, how):
 
 def input_json(**fields):
     """An input.json with the defaults of a 224 x 224 RGB classifier (docs/input_json.md)."""
-    spec = {"schema": "scissionlite.input/1", "width": 224, "height": 224, "resize": "shorter", "resize_to": 256,
-            "filter": "bilinear", "crop": "center", "channels": "RGB", "layout": "NCHW", "dtype": "float32"}
+    spec = {
+        "schema": "scissionlite.input/1", "width": 224, "height": 224, "resize": "shorter", "resize_to": 256, "filter": "bilinear", "crop": "center",
+        "channels": "RGB", "layout": "NCHW", "dtype": "float32"
+    }
     spec.update(fields)
     return spec
 
@@ -43,8 +45,7 @@ def save_model(model, spec, path, external=False):
         old.unlink(missing_ok=True)
     temporary = path.with_name(path.name + ".part")
     if external:
-        onnx.save_model(model, str(temporary), save_as_external_data=True, all_tensors_to_one_file=True, location=data.name,
-                        size_threshold=1024)
+        onnx.save_model(model, str(temporary), save_as_external_data=True, all_tensors_to_one_file=True, location=data.name, size_threshold=1024)
     else:
         onnx.save_model(model, str(temporary))
     path.with_name(path.stem + ".input.json").write_text(json.dumps(spec, indent=2) + "\n")

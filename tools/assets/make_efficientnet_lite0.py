@@ -50,7 +50,6 @@ def layers():
 
 class Builder:
     """Writes nodes and initializers; keeps the name and the side length of the current activation."""
-
     def __init__(self, weights):
         self.weights, self.nodes, self.initializers = weights, [], []
         self.current, self.side, self.skip = "input", SIDE, None
@@ -67,8 +66,8 @@ class Builder:
 
     def folded(self, weight, norm):
         """Weights and bias of a convolution with the BatchNorm after it, computed in double."""
-        w, scale, bias, mean, variance = (self.weights[key].double().numpy() for key in (
-            weight + ".weight", norm + ".weight", norm + ".bias", norm + ".running_mean", norm + ".running_var"))
+        w, scale, bias, mean, variance = (self.weights[key].double().numpy() for key in (weight + ".weight", norm + ".weight", norm + ".bias",
+                                                                                         norm + ".running_mean", norm + ".running_var"))
         factor = scale / np.sqrt(variance + EPSILON)
         return (w * factor[:, None, None, None]).astype(np.float32), (bias - mean * factor).astype(np.float32)
 
@@ -79,7 +78,12 @@ class Builder:
         before, after = same_padding(self.side, w.shape[2], stride)
         label = weight.replace("_blocks.", "block").replace("._", "/").strip("_")
         inputs = [self.current, self.constant(label + "/weight", w), self.constant(label + "/bias", b)]
-        self.node("Conv", inputs, label, kernel_shape=list(w.shape[2:]), strides=[stride, stride], pads=[before, before, after, after],
+        self.node("Conv",
+                  inputs,
+                  label,
+                  kernel_shape=list(w.shape[2:]),
+                  strides=[stride, stride],
+                  pads=[before, before, after, after],
                   group=w.shape[0] if depthwise else 1)
         self.side = -(-self.side // stride)
         if activation:
@@ -99,9 +103,8 @@ def build(weights):
     for layer in layers():
         builder.convolution(*layer)
     builder.classifier()
-    graph = helper.make_graph(
-        builder.nodes, "efficientnet_lite0", [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 1000])], builder.initializers)
+    graph = helper.make_graph(builder.nodes, "efficientnet_lite0", [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, SIDE, SIDE])],
+                              [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 1000])], builder.initializers)
     model = helper.make_model(graph, producer_name="scissionlite assets", opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
     onnx.checker.check_model(model)
@@ -117,8 +120,12 @@ def unfolded(weights, x):
             w = weights[weight + ".weight"]
             before, after = same_padding(x.shape[2], w.shape[2], stride)
             x = F.conv2d(F.pad(x, [before, after, before, after]), w, stride=stride, groups=w.shape[0] if depthwise else 1)
-            x = F.batch_norm(x, weights[norm + ".running_mean"], weights[norm + ".running_var"], weights[norm + ".weight"],
-                             weights[norm + ".bias"], eps=EPSILON)
+            x = F.batch_norm(x,
+                             weights[norm + ".running_mean"],
+                             weights[norm + ".running_var"],
+                             weights[norm + ".weight"],
+                             weights[norm + ".bias"],
+                             eps=EPSILON)
             x = F.relu6(x) if activation else x
             x = x + skip if role == "add" else x
         return F.linear(x.mean(dim=(2, 3)), weights["_fc.weight"], weights["_fc.bias"])

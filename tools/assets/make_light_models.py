@@ -22,9 +22,9 @@ import common
 import torch_graph
 
 NAMES = ["bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19", "zfnet512"]
-IMAGES = 4          # that the scales are measured on
+IMAGES = 4  # that the scales are measured on
 SIDE = 224
-CHUNK = 1 << 20     # random numbers at a time
+CHUNK = 1 << 20  # random numbers at a time
 LOGIT_DEVIATION = 2.0
 
 
@@ -123,7 +123,6 @@ def rounded(scale):
 
 class Scaler:
     """Scales the weights of each Conv and Gemm, when its turn comes, to unit deviation of its result."""
-
     def __init__(self, graph):
         self.products = [n for n in graph.node if n.op_type in ("Conv", "Gemm")]
         self.changed = {}  # initializers by name
@@ -175,8 +174,10 @@ def make(name, arguments):
     is_big = model.ByteSize() > arguments.external_above_mb * 1e6
     common.save_model(model, spec, arguments.out / f"{name}.onnx", external=is_big)
     kinds = collections.Counter(n.op_type for n in model.graph.node)
-    print(f"[assets] {name}: {len(model.graph.node)} nodes ({kinds['Conv']} Conv), {distinct} distinct outputs, classes {sorted(set(y.argmax(1).tolist()))}"
-          + (", external data" if is_big else ""), flush=True)
+    print(
+        f"[assets] {name}: {len(model.graph.node)} nodes ({kinds['Conv']} Conv), {distinct} distinct outputs, classes {sorted(set(y.argmax(1).tolist()))}"
+        + (", external data" if is_big else ""),
+        flush=True)
 
 
 def main():

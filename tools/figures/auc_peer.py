@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""LibAUC (PyPI, Yuan et al., KDD 2023) on the pictures of auc.py, from an ONNX model: AUCMLoss v2 with PESG and DualSampler, as its documentation recommends behind pretraining: the learning
-rate a tenth at half and three quarters of the way, with its regulariser renewed there. Prints {"auc": ...} of the test pictures. Run with the Python of bench/engine/install_peers.sh, which has libauc and torch.
-"""
+"""LibAUC (PyPI, Yuan et al., KDD 2023) on the pictures of auc.py, from an ONNX model: AUCMLoss v2 with PESG and
+DualSampler, as its documentation recommends behind pretraining: the learning rate a tenth at half and three quarters of
+the way, with its regulariser renewed there. Prints {"auc": ...} of the test pictures. Run with the Python of
+bench/engine/install_peers.sh, which has libauc and torch. """
 import argparse
 import gzip
 import json
@@ -37,7 +38,6 @@ def read(path, spec, table):
 
 class FromOnnx(torch.nn.Module):
     """What the start networks consist of. BatchNormalization follows the batches in training."""
-
     def __init__(self, path, classes):
         super().__init__()
         graph = onnx.load(path).graph
@@ -67,7 +67,7 @@ class FromOnnx(torch.nn.Module):
             shape = list(old.shape)
             shape[at] = classes
             fan_in = int(np.prod(shape)) // classes
-            getattr(self, self.names[name]).data = torch.zeros(shape) if old.dim() == 1 else torch.randn(shape) / fan_in ** 0.5
+            getattr(self, self.names[name]).data = torch.zeros(shape) if old.dim() == 1 else torch.randn(shape) / fan_in**0.5
 
     def forward(self, x):
         values = {self.input: x}
@@ -92,8 +92,11 @@ class FromOnnx(torch.nn.Module):
         if op == "Clip":
             low, high = (a["min"], a["max"]) if "min" in a else (float(x[1]), float(x[2]))
             return x[0].clamp(low, high)
-        simple = {"Relu": lambda: F.relu(x[0]), "Add": lambda: x[0] + x[1], "GlobalAveragePool": lambda: x[0].mean((2, 3), keepdim=True), "Flatten": lambda: x[0].flatten(1), "Identity": lambda: x[0],
-                  "Softmax": lambda: x[0].softmax(-1), "Reshape": lambda: x[0].reshape(x[0].shape[0], -1), "Squeeze": lambda: x[0].flatten(1)}
+        simple = {
+            "Relu": lambda: F.relu(x[0]), "Add": lambda: x[0] + x[1], "GlobalAveragePool": lambda: x[0].mean(
+                (2, 3), keepdim=True), "Flatten": lambda: x[0].flatten(1), "Identity": lambda: x[0], "Softmax": lambda: x[0].softmax(-1),
+            "Reshape": lambda: x[0].reshape(x[0].shape[0], -1), "Squeeze": lambda: x[0].flatten(1)
+        }
         return simple[op]()
 
 
@@ -136,7 +139,14 @@ def main():
     targets = np.isin(labels, options.positive).astype(np.float32)
     model = FromOnnx(options.model, 2 if options.new_last_layer else None)
     loss_fn = AUCMLoss(version="v2", device="cpu")
-    optimizer = PESG(model.parameters(), loss_fn=loss_fn, lr=options.lr, momentum=0.9, weight_decay=1e-4, epoch_decay=options.epoch_decay, verbose=False, device="cpu")
+    optimizer = PESG(model.parameters(),
+                     loss_fn=loss_fn,
+                     lr=options.lr,
+                     momentum=0.9,
+                     weight_decay=1e-4,
+                     epoch_decay=options.epoch_decay,
+                     verbose=False,
+                     device="cpu")
     sampler = DualSampler(images, options.batch, labels=targets, sampling_rate=0.5, random_seed=options.seed)
     model.train()
     step = 0
@@ -157,7 +167,8 @@ def main():
     model.eval()
     images, labels = read(options.test, spec, options.labels)
     with torch.no_grad():
-        scores = np.concatenate([(lambda out: (out[:, 1] - out[:, 0]).numpy())(model(tensor(images[at:at + 256]))) for at in range(0, len(images), 256)])
+        scores = np.concatenate([(lambda out: (out[:, 1] - out[:, 0]).numpy())(model(tensor(images[at:at + 256])))
+                                 for at in range(0, len(images), 256)])
     is_positive = np.isin(labels, options.positive)
     print(json.dumps({"auc": defect_models.auc(scores.tolist(), is_positive.astype(int).tolist())}))
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""How much faster more members learn: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K members with balanced batches of four each, averages each step, otherwise as auc_windows.py learns. Iterations are
+"""How much faster more members learn: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K
+members with balanced batches of four each, averages each step, otherwise as auc_windows.py learns. Iterations are
 counted, as members share cores.
 
-iteration_speedup_K: steps that one member needs for an AUC over those of K. The AUC is what one member has behind 1,040 steps. Each number of members learns by schedules of several lengths, as the first stage's length is one of
-CoDA's settings; AUC on test images rises by so much with each doubling of the steps (least squares over all of its runs), and where that line has the AUC are its steps. The learning rate of each number of members is the best of
-the same ones by three other seeds on parts of the training data, for the schedule in the middle.
+iteration_speedup_K: steps that one member needs for an AUC over those of K. The AUC is what one member has behind 1,040
+steps. Each number of members learns by schedules of several lengths, as the first stage's length is one of CoDA's
+settings; AUC on test images rises by so much with each doubling of the steps (least squares over all of its runs), and
+where that line has the AUC are its steps. The learning rate of each number of members is the best of the same ones by
+three other seeds on parts of the training data, for the schedule in the middle.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
@@ -30,16 +33,16 @@ FIRSTS = {1: (40, 80, 160, 320), 4: (10, 20, 40, 80), 8: (5, 10, 20, 40), 16: (5
 
 class Line:
     """AUC over the logarithm of steps. @param aucs  a list of seeds' by steps."""
-
     def __init__(self, aucs):
         self.aucs = aucs
-        self.slope, self.offset = statistics.linear_regression(*zip(*((math.log2(steps), auc) for steps, of_seeds in aucs.items() for auc in of_seeds)))
+        self.slope, self.offset = statistics.linear_regression(*zip(*((math.log2(steps), auc) for steps, of_seeds in aucs.items()
+                                                                      for auc in of_seeds)))
 
     def auc_at(self, steps):
         return self.offset + self.slope * math.log2(steps)
 
     def steps_for(self, auc):
-        return 2 ** ((auc - self.offset) / self.slope)
+        return 2**((auc - self.offset) / self.slope)
 
     def told(self):
         return ", ".join(f"{statistics.mean(of_seeds):.4f} behind {steps}" for steps, of_seeds in self.aucs.items())
@@ -47,10 +50,12 @@ class Line:
 
 class Learned:
     """By so many members."""
-
     def __init__(self, task, members, seeds):
         self.rate = task.learning_rate(members, FIRSTS[members][1], WINDOW)
-        self.aucs = {auc_windows.steps_of(first): [task.curve(members, WINDOW, self.rate, seed, first=first)["curve"][-1][2] for seed in seeds] for first in FIRSTS[members]}
+        self.aucs = {
+            auc_windows.steps_of(first): [task.curve(members, WINDOW, self.rate, seed, first=first)["curve"][-1][2] for seed in seeds]
+            for first in FIRSTS[members]
+        }
         self.line = Line(self.aucs)
 
     def line_of(self, chosen):
@@ -87,9 +92,12 @@ def main():
         several = learned[members]
         needed = several.line.steps_for(goal)
         is_within = min(several.aucs) <= needed <= max(several.aucs)
-        rows.append({"id": f"iteration_speedup_K{members}", "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": steps / needed, "spread": interval(alone, several, steps, len(options.seeds)), "unit": "times", "command": COMMAND,
-                     "note": f"{steps} over {needed:.0f} steps{'' if is_within else ', beyond those that were run'}; one member at {alone.rate:g} {alone.line.told()}; {members} members at {several.rate:g} {several.line.told()}; "
-                             f"averages each step, balanced batches of {auc_windows.BATCH} a member, means of {len(options.seeds)} seeds"})
+        rows.append({
+            "id": f"iteration_speedup_K{members}", "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": steps / needed,
+            "spread": interval(alone, several, steps, len(options.seeds)), "unit": "times", "command": COMMAND,
+            "note": f"{steps} over {needed:.0f} steps{'' if is_within else ', beyond those that were run'}; one member at {alone.rate:g} {alone.line.told()}; {members} members at {several.rate:g} {several.line.told()}; "
+            f"averages each step, balanced batches of {auc_windows.BATCH} a member, means of {len(options.seeds)} seeds"
+        })
     figures.record("auc", rows)
 
 

@@ -1,5 +1,6 @@
-"""Pictures with rare positives, which the figures of `train --objective` learn from: shirts among clothes (fashion, Debian's dataset-fashion-mnist), five classes of CIFAR-10
-against the other five (cifar), boards with any defect (deeppcb), tiles with any defect (magtile). Training parts keep as many positives as a rate says; test parts are as they
+"""Pictures with rare positives, which the figures of `train --objective` learn from: shirts among clothes (fashion,
+Debian's dataset-fashion-mnist), five classes of CIFAR-10 against the other five (cifar), boards with any defect
+(deeppcb), tiles with any defect (magtile). Training parts keep as many positives as a rate says; test parts are as they
 are, and nothing is chosen by them: learning rates are by a part of the training data (auc.py)."""
 import gzip
 import json
@@ -39,7 +40,6 @@ def write_idx(path, magic, sizes, data):
 
 class Data:
     """A task's files: `images` to learn from and `held_out`, or for tuning parts of the first alone."""
-
     def __init__(self, name, options):
         self.name, self.options, self.settings = name, options, SETTINGS[name]
         self.folder = options.work / name
@@ -131,7 +131,8 @@ class Data:
         name = f"{part}.{rate}.{seed}"
         if self.table:
             names = sorted(self.files[part].iterdir())
-            return defect_models.write_part(self.folder, "magtile", name, [(names[i].name, self.labels(part)[i]) for i in which], self.files[part].resolve())
+            return defect_models.write_part(self.folder, "magtile", name, [(names[i].name, self.labels(part)[i]) for i in which],
+                                            self.files[part].resolve())
         if self.name == "cifar":
             record, data, path = 1 + 3 * 32 * 32, self.files[part].read_bytes(), self.folder / f"{name}.bin"
             path.write_bytes(b"".join(data[i * record:(i + 1) * record] for i in which))
@@ -146,15 +147,27 @@ class Data:
             return path
         if self.name == "magtile":
             code = "import onnx, sys\nm = onnx.load(sys.argv[1])\nfor d in m.graph.input[0].type.tensor_type.shape.dim[2:]: d.dim_value = int(sys.argv[3])\ndel m.graph.value_info[:]\nonnx.save(m, sys.argv[2])"
-            subprocess.run([self.options.python, "-c", code, self.options.data / "models" / "mcunet_320kb.onnx", path, str(self.settings["input"]["width"])], check=True)
+            subprocess.run(
+                [self.options.python, "-c", code, self.options.data / "models" / "mcunet_320kb.onnx", path,
+                 str(self.settings["input"]["width"])],
+                check=True)
         else:
-            subprocess.run([self.options.programs / "scissionlite-train", "create", "resnet8", "--width", "0.5", "--seed", str(seed), "--input", self.input, "-o", path, "-q"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([
+                self.options.programs / "scissionlite-train", "create", "resnet8", "--width", "0.5", "--seed",
+                str(seed), "--input", self.input, "-o", path, "-q"
+            ],
+                           check=True,
+                           stdout=subprocess.DEVNULL)
         return path
 
     def words(self, rate, seed, tuning=False, batch=BATCH):
         augment = self.settings["augment"]
-        return ["--images", self.rare(rate, seed, tuning), "--held-out", self.files["tune_test" if tuning else "test"], "--input", self.input, *(["--labels", self.table] if self.table else []),
-                "--positive", *self.settings["positive"], "--batch", batch, "--batch-statistics", *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]]
+        return [
+            "--images",
+            self.rare(rate, seed, tuning), "--held-out", self.files["tune_test" if tuning else "test"], "--input", self.input,
+            *(["--labels", self.table] if self.table else []), "--positive", *self.settings["positive"], "--batch", batch, "--batch-statistics",
+            *(["--flip"] if augment["flip"] else []), "--shift", augment["shift"]
+        ]
 
 
 def learn(options, start, words, output):

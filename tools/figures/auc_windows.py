@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""How seldom members may average: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K members with balanced batches of four each, `train --objective auc --entropy` from an untrained
-network, AUC on test images behind averages. Iterations and rounds are counted, as members share cores.
+"""How seldom members may average: shirts among Fashion-MNIST's clothes, 10 % positives divided alike among K members
+with balanced batches of four each, `train --objective auc --entropy` from an untrained network, AUC on test images
+behind averages. Iterations and rounds are counted, as members share cores.
 
-rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64,
-mean of pairs. curve/K_I rows: AUC in the end (the first two seeds alone), and what is sent takes over a link of 10 Mbit/s. skewed/ rows: four members of whom the first have most positives, without and with control variates.
+rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds
+in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64, mean
+of pairs. curve/K_I rows: AUC in the end (the first two seeds alone), and what is sent takes over a link of 10 Mbit/s.
+skewed/ rows: four members of whom the first have most positives, without and with control variates.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
@@ -23,14 +26,14 @@ import figures  # noqa: E402
 COMMAND = "tools/figures/auc_windows.py"
 DATA, RATE = "fashion", 0.1
 WINDOWS, MEMBERS = (1, 8, 64, 512), (1, 2, 4, 8, 16)
-BATCH = 4                        # of a member: so few that more members' gradients are better ones
+BATCH = 4  # of a member: so few that more members' gradients are better ones
 ENTROPY, MOMENTUM = 1, 0.9
 STAGES, GROWTH, FIRST = 3, 3, 128
 TUNING_WINDOW = 8
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
-PAIR = ((4, 1), (4, 64))         # members and windows that are compared on the way
-PAIR_MEASURES = 13               # on the way, of these
-CURVE_SEEDS = 2                  # of the others
+PAIR = ((4, 1), (4, 64))  # members and windows that are compared on the way
+PAIR_MEASURES = 13  # on the way, of these
+CURVE_SEEDS = 2  # of the others
 SKEW = 0.9
 TUNING_SEEDS = (100, 101, 102)
 LINK_BITS = 10e6
@@ -38,7 +41,7 @@ LINK_BITS = 10e6
 
 def steps_of(first):
     """Of all stages."""
-    return first * sum(GROWTH ** stage for stage in range(STAGES))
+    return first * sum(GROWTH**stage for stage in range(STAGES))
 
 
 STEPS = steps_of(FIRST)
@@ -46,21 +49,34 @@ STEPS = steps_of(FIRST)
 
 class Task(auc_tasks.Data):
     def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST, measures=1, skew=()):
-        """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first stage; `skew`: further words of the command."""
+        """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first
+        stage; `skew`: further words of the command."""
         steps = steps_of(first)
 
         def make():
-            report = auc_tasks.learn(self.options, self.start(seed), [*self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--momentum", MOMENTUM, "--workers", members, "--window", window, *skew,
-                                                                                 "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr", learning_rate, "--measure-steps", max(1, steps // measures)], self.folder / f"windows.{os.getpid()}.onnx")
+            report = auc_tasks.learn(self.options, self.start(seed), [
+                *self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--momentum", MOMENTUM,
+                "--workers", members, "--window", window, *skew, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr",
+                learning_rate, "--measure-steps",
+                max(1, steps // measures)
+            ], self.folder / f"windows.{os.getpid()}.onnx")
             curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
-            print(f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}: {curve[-1][2]:.4f} in {curve[-1][1]} averages", flush=True)
+            print(
+                f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}: {curve[-1][2]:.4f} in {curve[-1][1]} averages",
+                flush=True)
             return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
 
-        return figures.run_once("auc_windows", f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}", make)
+        return figures.run_once(
+            "auc_windows",
+            f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}",
+            make)
 
     def learning_rate(self, members, first=FIRST, window=TUNING_WINDOW):
         """That with which so many members have the highest AUC in the end, on parts of the training data and by seeds of their own."""
-        found = {rate: statistics.mean(self.curve(members, window, rate, seed, True, first)["curve"][-1][2] for seed in TUNING_SEEDS) for rate in LEARNING_RATES}
+        found = {
+            rate: statistics.mean(self.curve(members, window, rate, seed, True, first)["curve"][-1][2] for seed in TUNING_SEEDS)
+            for rate in LEARNING_RATES
+        }
         return max(found, key=found.get)
 
 
@@ -84,29 +100,54 @@ def main():
     task = Task(DATA, options)
     rates = {members: task.learning_rate(members) for members in options.members}
     wanted = sorted({(members, window) for members in options.members for window in options.windows}, key=lambda one: one not in PAIR)
-    curves = {one: [task.curve(*one, rates[one[0]], seed, measures=PAIR_MEASURES if one in PAIR else 1) for seed in options.seeds[:None if one in PAIR else CURVE_SEEDS]] for one in wanted}
-    skewed = {method: [task.curve(4, 64, rates[4], seed, skew=("--skew", SKEW, *words)) for seed in options.seeds] for method, words in (("coda", ()), ("codasca", ("--control-variates",)))} if 4 in rates else {}
+    curves = {
+        one: [
+            task.curve(*one, rates[one[0]], seed, measures=PAIR_MEASURES if one in PAIR else 1)
+            for seed in options.seeds[:None if one in PAIR else CURVE_SEEDS]
+        ]
+        for one in wanted
+    }
+    skewed = {
+        method: [task.curve(4, 64, rates[4], seed, skew=("--skew", SKEW, *words)) for seed in options.seeds]
+        for method, words in (("coda", ()), ("codasca", ("--control-variates", )))
+    } if 4 in rates else {}
     if not options.record:
         return
     rows = []
     for (members, window), of in curves.items():
         ends = [one["curve"][-1] for one in of]
         seconds = ends[0][1] * of[0]["bytes"] * 8 * 2 / LINK_BITS
-        rows.append({"id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps", "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]),
-                     "unit": "AUC", "command": COMMAND, "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"})
+        rows.append({
+            "id": f"curve/K{members}_I{window}", "what": f"AUC on test images, {members} members, averages each {window} steps",
+            "measured": statistics.mean(end[2] for end in ends), "spread": compress_tasks.interval([end[2] for end in ends]), "unit": "AUC",
+            "command": COMMAND,
+            "note": f"{STEPS} steps of {BATCH} images a member at {rates[members]}, {ends[0][1]} averages, {seconds:.1f} s of a member's link of {LINK_BITS / 1e6:g} Mbit/s both ways"
+        })
     for method, of in skewed.items():
         values = [one["curve"][-1][2] for one in of]
-        rows.append({"id": f"skewed/K4_I64_{method}", "what": f"AUC on test images, 4 members of whom the first have most positives (--skew {SKEW}), averages each 64 steps{', control variates' if method == 'codasca' else ''}", "measured": statistics.mean(values),
-                     "spread": compress_tasks.interval(values), "unit": "AUC", "command": COMMAND, "note": "seeds " + ", ".join(f"{value:.4f}" for value in values)})
+        rows.append({
+            "id": f"skewed/K4_I64_{method}",
+            "what": f"AUC on test images, 4 members of whom the first have most positives (--skew {SKEW}), averages each 64 steps{', control variates' if method == 'codasca' else ''}",
+            "measured": statistics.mean(values), "spread": compress_tasks.interval(values), "unit": "AUC", "command": COMMAND,
+            "note": "seeds " + ", ".join(f"{value:.4f}" for value in values)
+        })
     if set(PAIR) <= curves.keys():
         often, seldom = (curves[one] for one in PAIR)
         differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
-        rows.append({"id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs", "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC",
-                     "command": COMMAND, "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)})
+        rows.append({
+            "id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs",
+            "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC", "command": COMMAND,
+            "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)
+        })
         target = statistics.mean(one["curve"][-1][2] for one in often)
         reached, first = first_at(mean_curve(seldom), target, 1), first_at(mean_curve(often), target, 1)
-        rows.append({"id": "rounds_ratio_I64", "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds in which those first have it", "measured": reached / first if reached else None, "spread": None, "unit": "ratio",
-                     "command": COMMAND, "note": f"AUC {target:.4f} behind {first} of {often[0]['curve'][-1][1]} rounds; " + (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")})
+        rows.append({
+            "id": "rounds_ratio_I64",
+            "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds in which those first have it",
+            "measured": reached / first if reached else None, "spread": None, "unit": "ratio", "command": COMMAND,
+            "note": f"AUC {target:.4f} behind {first} of {often[0]['curve'][-1][1]} rounds; " +
+            (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")
+        })
     figures.record("auc", rows)
 
 

@@ -32,16 +32,23 @@ def main():
     for _ in range(options.repeats):
         with tempfile.TemporaryDirectory() as folder:
             start = time.monotonic()
-            out = subprocess.run([options.scissionlite, "calibrate", options.data / "models" / f"{options.model}.onnx", "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json",
-                                  "--cut", CUT, "--images", options.data / "images" / IMAGES, "--held-out", *others, "--steps", STEP, "--json", "-o", f"{folder}/layers"],
-                                 check=True, capture_output=True, text=True)
+            out = subprocess.run([
+                options.scissionlite, "calibrate", options.data / "models" / f"{options.model}.onnx", "--input",
+                figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json", "--cut", CUT, "--images",
+                options.data / "images" / IMAGES, "--held-out", *others, "--steps", STEP, "--json", "-o", f"{folder}/layers"
+            ],
+                                 check=True,
+                                 capture_output=True,
+                                 text=True)
             seconds.append(time.monotonic() - start)
         report = json.loads(out.stdout)
         views = report["views"]
         assert report["images"] == 300, report["images"]
     figures.record("transfer", [{
-        "id": "calibrate_seconds", "what": f"one entropy-coded layer of {options.model} at cut {CUT}, 300 images", "measured": statistics.median(seconds), "spread": [min(seconds), max(seconds)],
-        "unit": "s", "command": "tools/figures/calibrate_seconds.py", "note": f"{views} views of an image, closed form, both cores; {options.repeats} runs, with measuring on {HELD_OUT} others"}])
+        "id": "calibrate_seconds", "what": f"one entropy-coded layer of {options.model} at cut {CUT}, 300 images",
+        "measured": statistics.median(seconds), "spread": [min(seconds), max(seconds)], "unit": "s", "command": "tools/figures/calibrate_seconds.py",
+        "note": f"{views} views of an image, closed form, both cores; {options.repeats} runs, with measuring on {HELD_OUT} others"
+    }])
 
 
 if __name__ == "__main__":

@@ -22,12 +22,16 @@ COMMAND = "tools/figures/coder_speed.py"
 
 def detail(row, load):
     fitted = f"from {row['fit_images']} images" if row["fit_images"] else "of the fitted layer"
-    note = (f"encode {row['encode_mb_per_s']:.0f}, decode {row['decode_mb_per_s']:.0f}; {row['symbols']} symbols, {row['stream_bytes']:.0f} bytes an image, "
-            f"entropy {row['entropy_bytes']:.0f}; model {row['model_bytes']} bytes {fitted}; median over rounds of {row['images']} other images, CPU time of the thread; "
-            f"load average {load:.1f}")
-    return {"id": f"coder_mb_per_s/{row['codes']}/{row['isa']}", "what": f"codes of {row['codes']}, {row['isa']}",
-            "measured": min(row["encode_mb_per_s"], row["decode_mb_per_s"]), "spread": [min(row["encode_low"], row["decode_low"]), max(row["encode_mb_per_s"], row["decode_mb_per_s"])],
-            "unit": "MB/s", "command": COMMAND, "note": note}
+    note = (
+        f"encode {row['encode_mb_per_s']:.0f}, decode {row['decode_mb_per_s']:.0f}; {row['symbols']} symbols, {row['stream_bytes']:.0f} bytes an image, "
+        f"entropy {row['entropy_bytes']:.0f}; model {row['model_bytes']} bytes {fitted}; median over rounds of {row['images']} other images, CPU time of the thread; "
+        f"load average {load:.1f}")
+    return {
+        "id": f"coder_mb_per_s/{row['codes']}/{row['isa']}", "what": f"codes of {row['codes']}, {row['isa']}",
+        "measured": min(row["encode_mb_per_s"], row["decode_mb_per_s"]),
+        "spread": [min(row["encode_low"], row["decode_low"]),
+                   max(row["encode_mb_per_s"], row["decode_mb_per_s"])], "unit": "MB/s", "command": COMMAND, "note": note
+    }
 
 
 def main():
@@ -45,7 +49,11 @@ def main():
         rows += details
         fastest.append(details[0])  # coder_speed prints the default instruction set first
     worst = min(fastest, key=lambda row: row["measured"])
-    rows.insert(0, {**worst, "id": "coder_mb_per_s", "what": "raw codes through the entropy coder, one core, slower of encoding and decoding", "note": f"{worst['what']}: {worst['note']}"})
+    rows.insert(
+        0, {
+            **worst, "id": "coder_mb_per_s", "what": "raw codes through the entropy coder, one core, slower of encoding and decoding",
+            "note": f"{worst['what']}: {worst['note']}"
+        })
     if options.record:
         figures.record("transfer", rows)
     else:

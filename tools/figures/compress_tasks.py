@@ -1,6 +1,8 @@
-"""Trained networks with their pictures, which the figures of smaller models start from: resnet20 and resnet56 on CIFAR-10 of the data folder; vgg_fashion
-(tools/make_graphs/make_vgg_small.py) on Fashion-MNIST (Debian's dataset-fashion-mnist), vgg_cifar on CIFAR-10; neu_steel: mcunet_320kb with six classes. Those that are not in the data
-folder are trained here first, once; resnet56 is fitted to the data folder's copy of CIFAR-10, as resnet20_cifar10_ft is."""
+"""Trained networks with their pictures, which the figures of smaller models start from: resnet20 and resnet56 on
+CIFAR-10 of the data folder; vgg_fashion (tools/make_graphs/make_vgg_small.py) on Fashion-MNIST (Debian's
+dataset-fashion-mnist), vgg_cifar on CIFAR-10; neu_steel: mcunet_320kb with six classes. Those that are not in the data
+folder are trained here first, once; resnet56 is fitted to the data folder's copy of CIFAR-10, as resnet20_cifar10_ft
+is."""
 import gzip
 import json
 import math
@@ -29,7 +31,9 @@ BASE = {  # how the dense networks were trained
     "vgg_cifar": [*CIFAR, "--epochs", "20", "--lr", "0.05", "--batch-statistics", "--weight-decay", "0.0005"],
     "neu_steel": ["--epochs", "10", "--lr", "0.01", "--classes", "6", "--flip", "--batch", "32", "--weight-decay", "0.0001"],
 }
-STEEL_INPUT = {"schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1.0, "mean": [127.5] * 3, "std": [127.5] * 3}
+STEEL_INPUT = {
+    "schema": "scissionlite.input/1", "width": 176, "height": 176, "resize": "stretch", "scale": 1.0, "mean": [127.5] * 3, "std": [127.5] * 3
+}
 STUDENT_T = {2: 4.303, 3: 3.182, 4: 2.776}  # 95 %, by degrees of freedom
 
 
@@ -37,8 +41,14 @@ def add_options(parser, work):
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="folder of scissionlite and scissionlite-train")
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / work)
-    parser.add_argument("--bases", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "bases", help="folder of the dense networks that are trained first")
-    parser.add_argument("--python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python", help="of bench/engine/install_peers.sh")
+    parser.add_argument("--bases",
+                        type=pathlib.Path,
+                        default=figures.ROOT / "build" / "figures" / "bases",
+                        help="folder of the dense networks that are trained first")
+    parser.add_argument("--python",
+                        type=pathlib.Path,
+                        default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
+                        help="of bench/engine/install_peers.sh")
     parser.add_argument("--threads", type=int, default=1)
 
 
@@ -56,7 +66,6 @@ def run(words, **more):
 
 class Task:
     """A trained network with its pictures."""
-
     def __init__(self, name, options):
         self.name, self.options, self.folder, self.base = name, options, options.work / name, options.bases / name
         for folder in (self.folder, self.base):
@@ -114,8 +123,11 @@ class Task:
     def scissionlite(self, command, start, output, seed, words, *more):
         """The command's report."""
         checkpoint = output.with_suffix(".checkpoint")
-        words = [self.options.programs / "scissionlite-train", command, start, *self.data_words(), *SGD, *words, *more, "--seed", seed, "--threads", self.options.threads, *(["--device", self.options.device] if getattr(self.options, "device", "cpu") != "cpu" else []), "--checkpoint", checkpoint,
-                 "-q", "--json", "-o", output]
+        words = [
+            self.options.programs / "scissionlite-train", command, start, *self.data_words(), *SGD, *words, *more, "--seed", seed, "--threads",
+            self.options.threads, *(["--device", self.options.device] if getattr(self.options, "device", "cpu") != "cpu" else []), "--checkpoint",
+            checkpoint, "-q", "--json", "-o", output
+        ]
         done = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True)
         if done.returncode not in (0, 1) or not done.stdout:  # 1: a budget was not met, and the report says so
             raise SystemExit(f"[{self.name}] {command} ended with {done.returncode}: {' '.join(map(str, words))}")

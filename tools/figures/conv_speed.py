@@ -17,8 +17,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import figures  # noqa: E402
 
-GROUPS = {"3x3": lambda r: "kh3kw3" in r["problem"] and r["problem"].endswith("g1"), "1x1": lambda r: "kh1kw1" in r["problem"], "depthwise and grouped": lambda r: not r["problem"].endswith("g1"),
-          "larger": lambda r: r["problem"].endswith("g1") and "kh3kw3" not in r["problem"] and "kh1kw1" not in r["problem"]}
+GROUPS = {
+    "3x3": lambda r: "kh3kw3" in r["problem"] and r["problem"].endswith("g1"), "1x1": lambda r: "kh1kw1" in r["problem"],
+    "depthwise and grouped": lambda r: not r["problem"].endswith("g1"),
+    "larger": lambda r: r["problem"].endswith("g1") and "kh3kw3" not in r["problem"] and "kh1kw1" not in r["problem"]
+}
 
 
 def geomean(rows):
@@ -28,7 +31,10 @@ def geomean(rows):
 def tune(options):
     """All networks' convolutions into one file; those that are there already cost nothing again."""
     for graph in sorted(options.graphs.glob("*.onnx")):
-        words = [options.tune, "tune", graph, "-o", options.tuning, "--threads", options.threads, "--seconds", options.seconds, "--budget", options.budget, "--rounds", 0, "-q"]
+        words = [
+            options.tune, "tune", graph, "-o", options.tuning, "--threads", options.threads, "--seconds", options.seconds, "--budget", options.budget,
+            "--rounds", 0, "-q"
+        ]
         subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -65,7 +71,9 @@ def measured(options):
         words[1], missing = with_choices(options)
         words += ["--chosen", 1]
     if missing:
-        raise SystemExit(f"[conv_speed] {options.tuning} has no entry of {len(missing)} convolutions for {options.threads} threads, the first {missing[0]}; give --tune or more --seconds")
+        raise SystemExit(
+            f"[conv_speed] {options.tuning} has no entry of {len(missing)} convolutions for {options.threads} threads, the first {missing[0]}; give --tune or more --seconds"
+        )
     out = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in out.splitlines()]
 
@@ -91,12 +99,19 @@ def main():
     ratios = sorted(((row["onednn_us"] / row["ours_us"], row["problem"].split()[1], row["ours"]) for row in rows), reverse=True)
     best = ", ".join(f"{ratio:.2f} {problem} ({by})" for ratio, problem, by in ratios[:3])
     shared = {"unit": "ratio", "command": "tools/figures/conv_speed.py"}
-    rows_out = [{"id": f"conv_geomean_vs_onednn_default{suffix}", "what": f"oneDNN 2.6.3 over ours, geometric mean of {len(rows)} convolutions, {options.threads} thread, f32, {how}", "measured": geomean(rows),
-                 "spread": [ratios[-1][0], ratios[0][0]], "note": f"spread: least and most; largest: {best}; least: {ratios[-1][0]:.2f} {ratios[-1][1]} ({ratios[-1][2]})", **shared}]
+    rows_out = [{
+        "id": f"conv_geomean_vs_onednn_default{suffix}",
+        "what": f"oneDNN 2.6.3 over ours, geometric mean of {len(rows)} convolutions, {options.threads} thread, f32, {how}",
+        "measured": geomean(rows), "spread": [ratios[-1][0], ratios[0][0]],
+        "note": f"spread: least and most; largest: {best}; least: {ratios[-1][0]:.2f} {ratios[-1][1]} ({ratios[-1][2]})", **shared
+    }]
     for name, belongs in GROUPS.items():
         group = [row for row in rows if belongs(row)]
         if group:
-            rows_out.append({"id": f"conv_geomean_vs_onednn_default{suffix}/{name}", "what": f"the same, {len(group)} of them", "measured": geomean(group), "spread": None, "note": "", **shared})
+            rows_out.append({
+                "id": f"conv_geomean_vs_onednn_default{suffix}/{name}", "what": f"the same, {len(group)} of them", "measured": geomean(group),
+                "spread": None, "note": "", **shared
+            })
     for row in rows_out:
         print(row["id"], round(row["measured"], 3), row["note"])
     if options.threads == 1:

@@ -6,8 +6,8 @@ turns: TVM by the time evaluator of its virtual machine, without Python's part, 
 
 Runs under TVM's Python (bench/engine/install_peers.sh). Each convolution is a file in --work; those that are there are not measured again.
 
-Example: build/peers/tvm/bin/python tools/figures/conv_tvm.py --program build/release/bench/conv_speed --scissionlite build/release/scissionlite --sample 12
-"""
+Example: build/peers/tvm/bin/python tools/figures/conv_tvm.py --program build/release/bench/conv_speed --scissionlite
+build/release/scissionlite --sample 12 """
 import argparse
 import json
 import math
@@ -42,17 +42,21 @@ def write_model(problem, path):
     rng = np.random.default_rng(1)
     weights = rng.standard_normal((f["oc"], f["ic"] // f["g"], f["kh"], f["kw"])).astype(np.float32)
     constants = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(rng.standard_normal(f["oc"]).astype(np.float32), "b")]
-    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], name="conv", strides=[f["sh"], f["sw"]], group=f["g"], pads=[f["pt"], f["pl"], f["pb"], f["pr"]])
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"],
+                            name="conv",
+                            strides=[f["sh"], f["sw"]],
+                            group=f["g"],
+                            pads=[f["pt"], f["pl"], f["pb"], f["pr"]])
     height = (f["ih"] + f["pt"] + f["pb"] - f["kh"]) // f["sh"] + 1
     width = (f["iw"] + f["pl"] + f["pr"] - f["kw"]) // f["sw"] + 1
     value = helper.make_tensor_value_info
-    graph = helper.make_graph([node], "conv", [value("x", TensorProto.FLOAT, [f["mb"], f["ic"], f["ih"], f["iw"]])], [value("y", TensorProto.FLOAT, [f["mb"], f["oc"], height, width])], constants)
+    graph = helper.make_graph([node], "conv", [value("x", TensorProto.FLOAT, [f["mb"], f["ic"], f["ih"], f["iw"]])],
+                              [value("y", TensorProto.FLOAT, [f["mb"], f["oc"], height, width])], constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
 
 
 class Theirs:
     """TVM's convolution, tuned; `us` are microseconds a run."""
-
     def __init__(self, model, work, trials):
         from peers import tvm as peer
         start = time.monotonic()
@@ -96,7 +100,9 @@ def compare(options, problem, folder):
     for _ in range(ROUNDS):
         a.append(ours_us(options, line, model))
         b.append(theirs.us())
-    return {"problem": problem, "ours_us": statistics.median(a), "tvm_us": statistics.median(b), "ours": line.split(" ", 2)[2], "seconds": theirs.seconds}
+    return {
+        "problem": problem, "ours_us": statistics.median(a), "tvm_us": statistics.median(b), "ours": line.split(" ", 2)[2], "seconds": theirs.seconds
+    }
 
 
 def record(rows, total, options):
@@ -106,8 +112,10 @@ def record(rows, total, options):
     best = ", ".join(f"{ratio:.2f} {problem} ({by})" for ratio, problem, by in ratios[:3])
     seconds = statistics.median(row["seconds"] for row in rows)
     figures.record("engine", [{
-        "id": "conv_geomean_vs_tvm_tuned", "what": f"TVM's tuned convolutions over ours tuned for as long, geometric mean ({which}), 1 thread, f32", "measured": mean, "spread": [ratios[-1][0], ratios[0][0]],
-        "unit": "ratio", "command": COMMAND, "note": f"{options.trials} trials of MetaSchedule each, {seconds:.0f} s in the middle; largest: {best}; least: {ratios[-1][0]:.2f} {ratios[-1][1]} ({ratios[-1][2]})"}])
+        "id": "conv_geomean_vs_tvm_tuned", "what": f"TVM's tuned convolutions over ours tuned for as long, geometric mean ({which}), 1 thread, f32",
+        "measured": mean, "spread": [ratios[-1][0], ratios[0][0]], "unit": "ratio", "command": COMMAND,
+        "note": f"{options.trials} trials of MetaSchedule each, {seconds:.0f} s in the middle; largest: {best}; least: {ratios[-1][0]:.2f} {ratios[-1][1]} ({ratios[-1][2]})"
+    }])
     print(f"{mean:.3f}", *(f"{ratio:.2f} {problem} {by}" for ratio, problem, by in ratios), sep="\n")
 
 
@@ -134,7 +142,8 @@ def main():
             partial.write_text(json.dumps(compare(options, problem, folder)))
             partial.rename(path)
         rows.append(json.loads(path.read_text()))
-        print(f"[conv_tvm] {len(rows)} of {len(drawn)}: {rows[-1]['tvm_us'] / rows[-1]['ours_us']:.2f} {problem}, {rows[-1]['seconds']:.0f} s", file=sys.stderr)
+        print(f"[conv_tvm] {len(rows)} of {len(drawn)}: {rows[-1]['tvm_us'] / rows[-1]['ours_us']:.2f} {problem}, {rows[-1]['seconds']:.0f} s",
+              file=sys.stderr)
     record(rows, len(problems), options)
 
 

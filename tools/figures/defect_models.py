@@ -20,7 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETS = {"neu_steel": 6, "casting": 2}
 TEST_SHARE = 0.25
 TAIL = "t83"  # behind it: two inverted residuals of 7 x 7, the last convolution and the classifier, 20 % of the MACs
-INPUT = {"schema": "scissionlite.input/1", "width": 224, "height": 224, "resize": "stretch", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+INPUT = {
+    "schema": "scissionlite.input/1", "width": 224, "height": 224, "resize": "stretch", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]
+}
 
 
 def split(table, seed):
@@ -65,8 +67,14 @@ def auc(scores, labels):
 def measure(programs, work, model, folder, rows, *more, environment=None):
     """Accuracy and, for two classes, AUC of the answers of `scissionlite run`. More: words for it."""
     package = work / "local_package"
-    subprocess.run([programs / "scissionlite", "prepare", model, "--candidate", "local", "--package", package, "-q"], check=True, stdout=subprocess.DEVNULL)
-    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more], check=True, capture_output=True, text=True, env=environment).stdout.splitlines()
+    subprocess.run([programs / "scissionlite", "prepare", model, "--candidate", "local", "--package", package, "-q"],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
+    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more],
+                           check=True,
+                           capture_output=True,
+                           text=True,
+                           env=environment).stdout.splitlines()
     answers = {pathlib.Path(a["path"]).name: a["outputs"][0]["values"] for a in map(json.loads, lines) if "outputs" in a}
     right = sum(max(range(len(answers[file])), key=answers[file].__getitem__) == label for file, label in rows)
     out = {"accuracy": right / len(rows), "images": len(rows)}
@@ -83,13 +91,22 @@ def make(options, name, classes):
     spec.write_text(json.dumps(INPUT, indent=1) + "\n")
 
     def run(start, output, *more):
-        subprocess.run([options.programs / "scissionlite-train", "train", "-q", start, "--images", train, "--held-out", test, "--labels", source / "train.tsv", "--batch", "32",
-                        "--optimizer", "adam", "--schedule", "cosine", "--seed", str(options.seed), "--threads", str(options.threads), "-o", output, *map(str, more)], check=True)
+        subprocess.run([
+            options.programs / "scissionlite-train", "train", "-q", start, "--images", train, "--held-out", test, "--labels", source / "train.tsv",
+            "--batch", "32", "--optimizer", "adam", "--schedule", "cosine", "--seed",
+            str(options.seed), "--threads",
+            str(options.threads), "-o", output, *map(str, more)
+        ],
+                       check=True)
 
-    run(options.data / "models" / "mobilenetv2_1.0.onnx", model, "--input", spec, "--classes", classes, "--train", "classifier.*", "--epochs", options.head_epochs, "--lr", 0.003)
+    run(options.data / "models" / "mobilenetv2_1.0.onnx", model, "--input", spec, "--classes", classes, "--train", "classifier.*", "--epochs",
+        options.head_epochs, "--lr", 0.003)
     if options.tail_epochs:
         run(model, model, "--cut", TAIL, "--side", "tail", "--epochs", options.tail_epochs, "--lr", 0.0001)
-    record = {"model": model.name, "seed": options.seed, "train": len(train_rows), "classes": classes, **measure(options.programs, work, model, test, test_rows)}
+    record = {
+        "model": model.name, "seed": options.seed, "train": len(train_rows), "classes": classes,
+        **measure(options.programs, work, model, test, test_rows)
+    }
     (work / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record))
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""device_deb_mb: what the package scissionlite-device takes when it is installed (10^6 bytes, its Installed-Size), with all that it brings of its own; in the note its
-file and the packages of Debian that it depends on. edge_deb_mb: the same of scissionlite-edge, with OpenVINO.
+"""device_deb_mb: what the package scissionlite-device takes when it is installed (10^6 bytes, its Installed-Size), with
+all that it brings of its own; in the note its file and the packages of Debian that it depends on. edge_deb_mb: the same
+of scissionlite-edge, with OpenVINO.
 
 Example: tools/packages.sh build/deb && tools/figures/deployment.py --packages build/deb --record
 Prints the rows; --record writes them to docs/benchmarks/field.json.
@@ -27,7 +28,10 @@ def installed_mb(package):
 
 def row(half, package):
     note = f"{package.name}, {package.stat().st_size / 1e6:.1f} MB to download; depends on {field(package, 'Depends')}"
-    return {"id": f"{half}_deb_mb", "what": f"installed size of scissionlite-{half}", "measured": round(installed_mb(package), 2), "unit": "MB", "command": COMMAND, "note": note}
+    return {
+        "id": f"{half}_deb_mb", "what": f"installed size of scissionlite-{half}", "measured": round(installed_mb(package), 2), "unit": "MB",
+        "command": COMMAND, "note": note
+    }
 
 
 def main():

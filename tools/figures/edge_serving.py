@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""The edge under load, beside a real Triton (the server in the nvidia-pytriton wheel; ONNX Runtime with one thread in its Python backend, dynamic batching) with the same tail: MobileNetV2 from 64 x 14 x 14 on, float32.
-Servers have one core, perf_analyzer the other; all measured in turns, figures are medians of rounds.
-edge_share_of_bare_runtime_c16, _c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size. edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
-with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at concurrency 64, with a deadline of 100 ms: answers in time, over that throughput.
+"""The edge under load, beside a real Triton (the server in the nvidia-pytriton wheel; ONNX Runtime with one thread in
+its Python backend, dynamic batching) with the same tail: MobileNetV2 from 64 x 14 x 14 on, float32. Servers have one
+core, perf_analyzer the other; all measured in turns, figures are medians of rounds. edge_share_of_bare_runtime_c16,
+_c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size.
+edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
+with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at
+concurrency 64, with a deadline of 100 ms: answers in time, over that throughput.
 
 Example: tools/figures/edge_serving.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA --record
 """
@@ -98,8 +101,13 @@ def output_of(core, words, **options):
 def prepare(options, folder):
     """The repository for us, and the same in Triton's Python style."""
     ours, python = folder / "onnx", folder / "python"
-    subprocess.run([options.scissionlite, "prepare", options.data / "models" / f"{MODEL}.onnx", "--candidate", CANDIDATE, "--package", folder / "package", "--repository", ours, "--images", options.data / "images" / "imagenet_samples256",
-                    "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json", "-q"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([
+        options.scissionlite, "prepare", options.data / "models" / f"{MODEL}.onnx", "--candidate", CANDIDATE, "--package", folder / "package",
+        "--repository", ours, "--images", options.data / "images" / "imagenet_samples256", "--input",
+        figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json", "-q"
+    ],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
     import triton
     python.mkdir()
     triton.python_style(ours, python)
@@ -114,9 +122,11 @@ def prepare(options, folder):
 
 class Ours:
     """Our server on its core, with an engine."""
-
     def __init__(self, options, repository, engine):
-        self.words = on_core(SERVER_CORE, [options.scissionlite, "serve", "--json", "-q", "--grpc-port", 0, "--no-http", "--no-metrics", "--model-repository", repository, "--engine", engine, "--threads", 1])
+        self.words = on_core(SERVER_CORE, [
+            options.scissionlite, "serve", "--json", "-q", "--grpc-port", 0, "--no-http", "--no-metrics", "--model-repository", repository,
+            "--engine", engine, "--threads", 1
+        ])
 
     def __enter__(self):
         environment = dict(os.environ)
@@ -134,19 +144,39 @@ def load(address, concurrency, folder, seconds):
     """One window of perf_analyzer: requests a second, and microseconds."""
     program = peers.DEPS / "perf_analyzer"
     out = folder / "out.csv"
-    words = [program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", "grpc", "--concurrency-range", f"{concurrency}", "-p", round(seconds * 1000), "-s", 999, "-r", 3, "--shape", f"{INPUT}:{','.join(map(str, SHAPE))}", "-f", out, "--verbose-csv"]
-    subprocess.run(on_core(LOAD_CORE, words), check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, LD_LIBRARY_PATH=str(program / "nvidia" / "cuda_runtime" / "lib")))
+    words = [
+        program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", "grpc", "--concurrency-range", f"{concurrency}", "-p",
+        round(seconds * 1000), "-s", 999, "-r", 3, "--shape", f"{INPUT}:{','.join(map(str, SHAPE))}", "-f", out, "--verbose-csv"
+    ]
+    subprocess.run(on_core(LOAD_CORE, words),
+                   check=True,
+                   stdout=subprocess.DEVNULL,
+                   env=dict(os.environ, LD_LIBRARY_PATH=str(program / "nvidia" / "cuda_runtime" / "lib")))
     with open(out, newline="") as file:
         row = list(csv.DictReader(file))[-1]
-    return {"per_s": float(row["Inferences/Second"]), "p50_us": float(row["p50 latency"]), "p99_us": float(row["p99 latency"]), "queue_us": float(row["Server Queue"])}
+    return {
+        "per_s": float(row["Inferences/Second"]), "p50_us": float(row["p50 latency"]), "p99_us": float(row["p99 latency"]),
+        "queue_us": float(row["Server Queue"])
+    }
 
 
 def flood(address, rate):
-    return json.loads(output_of(LOAD_CORE, [peers.DEPS / "venv_tritonclient" / "bin" / "python", "-c", FLOOD, pathlib.Path(peers.__file__).parent, address, TAIL, INPUT, json.dumps(SHAPE), rate, OVERLOAD_S, DEADLINE_S]))
+    return json.loads(
+        output_of(LOAD_CORE, [
+            peers.DEPS / "venv_tritonclient" / "bin" / "python", "-c", FLOOD,
+            pathlib.Path(peers.__file__).parent, address, TAIL, INPUT,
+            json.dumps(SHAPE), rate, OVERLOAD_S, DEADLINE_S
+        ]))
 
 
 def bare(repository, seconds):
-    return {int(n): s for n, s in json.loads(output_of(SERVER_CORE, [peers.DEPS / "venv_ort" / "bin" / "python", "-c", BARE, repository / TAIL / "1" / "model.onnx", json.dumps(SHAPE), seconds])).items()}
+    return {
+        int(n): s
+        for n, s in json.loads(
+            output_of(SERVER_CORE,
+                      [peers.DEPS / "venv_ort" / "bin" / "python", "-c", BARE, repository / TAIL / "1" / "model.onnx",
+                       json.dumps(SHAPE), seconds])).items()
+    }
 
 
 def measure(options, folder):
@@ -167,7 +197,11 @@ def measure(options, folder):
             one["bare_after"] = bare(ours, options.seconds)
             rounds.append(one)
             best = alone(one, best_size(rounds))
-            print(f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}" for name in names), file=sys.stderr, flush=True)
+            print(f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(
+                f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}"
+                for name in names),
+                  file=sys.stderr,
+                  flush=True)
     return rounds
 
 
@@ -183,7 +217,10 @@ def alone(one, size):
 
 def row(name, what, values, unit, note):
     values = sorted(values)
-    return {"id": name, "what": what, "measured": statistics.median(values), "spread": [values[0], values[-1]], "unit": unit, "command": COMMAND, "note": note}
+    return {
+        "id": name, "what": what, "measured": statistics.median(values), "spread": [values[0], values[-1]], "unit": unit, "command": COMMAND,
+        "note": note
+    }
 
 
 def rows(rounds):
@@ -193,16 +230,25 @@ def rows(rounds):
     about = f"{len(rounds)} rounds; ONNX Runtime alone {median(lambda one: alone(one, size)):.1f} images/s at its best batch size, {size}; {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
     for concurrency in (16, 64):
         for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
-            out.append(row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}", f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone", [one[name][concurrency]["per_s"] / alone(one, size) for one in rounds], "share", about))
-        out.append(row(f"edge_native_vs_triton_c{concurrency}", f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}", [one["native"][concurrency]["per_s"] / one["triton"][concurrency]["per_s"] for one in rounds], "times", about))
+            out.append(
+                row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}",
+                    f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone",
+                    [one[name][concurrency]["per_s"] / alone(one, size) for one in rounds], "share", about))
+        out.append(
+            row(f"edge_native_vs_triton_c{concurrency}", f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}",
+                [one["native"][concurrency]["per_s"] / one["triton"][concurrency]["per_s"] for one in rounds], "times", about))
     for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
         added = [one[name][1]["p50_us"] / 1e3 - 1e3 * statistics.mean((one["bare"][1], one["bare_after"][1])) for one in rounds]
         out.append(row(f"edge_added_ms_c1{suffix}", "median latency of a single caller, less ONNX Runtime alone", added, "ms", about))
     for suffix, name in (("", "native"), ("/onnxruntime", "onnxruntime"), ("/triton", "triton")):
         queue = [one[name]["flood"]["queue_p99_ms"] for one in rounds if one[name]["flood"]["queue_p99_ms"] is not None]
         late = sum(one[name]["flood"]["late"] for one in rounds)
-        told = f"sent {median(lambda one: one[name]['flood']['sent_per_s']):.0f}/s; {late} answers after the deadline; latency p99 {median(lambda one: one[name]['flood']['latency_p99_ms'] or 0):.0f} ms" + (f", queueing p99 {statistics.median(queue):.1f} ms" if name != "triton" and queue else "")
-        out.append(row(f"overload5x_goodput_share{suffix}", f"answers within {1e3 * DEADLINE_S:.0f} ms at five times the load, over the throughput at concurrency 64; {name}", [one[name]["flood"]["in_time_per_s"] / one[name][64]["per_s"] for one in rounds], "share", told))
+        told = f"sent {median(lambda one: one[name]['flood']['sent_per_s']):.0f}/s; {late} answers after the deadline; latency p99 {median(lambda one: one[name]['flood']['latency_p99_ms'] or 0):.0f} ms" + (
+            f", queueing p99 {statistics.median(queue):.1f} ms" if name != "triton" and queue else "")
+        out.append(
+            row(f"overload5x_goodput_share{suffix}",
+                f"answers within {1e3 * DEADLINE_S:.0f} ms at five times the load, over the throughput at concurrency 64; {name}",
+                [one[name]["flood"]["in_time_per_s"] / one[name][64]["per_s"] for one in rounds], "share", told))
     return out
 
 

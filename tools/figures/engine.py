@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer, load_ms, load_ms_first, load_ms_from_onnx and run_overhead_us:
-this library's engine against ONNX Runtime, OpenVINO, ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1,
-measured in turns by bench/engine/run.py. Each network stands against its own best peer. Ours starts from what `scissionlite compile` writes, which is
-done here first, as ncnn and TVM start from what they converted and tuned.
+"""geomean_vs_best_peer_fp32_1t, geomean_vs_best_peer_fp32_2t, min_vs_best_peer_fp32_1t, peak_memory_vs_best_peer,
+load_ms, load_ms_first, load_ms_from_onnx and run_overhead_us: this library's engine against ONNX Runtime, OpenVINO,
+ncnn and TVM on nine networks and the trained models of the data folder, f32, batch 1, measured in turns by
+bench/engine/run.py. Each network stands against its own best peer. Ours starts from what `scissionlite compile` writes,
+which is done here first, as ncnn and TVM start from what they converted and tuned.
 
 bench/engine/install_peers.sh, tools/make_graphs/make_graphs.py and `bench/engine/run.py --prepare` come before; measurements that are in
 --work already are not made again.
@@ -35,15 +36,18 @@ def measured(threads, options, *more):
     if not path.exists():
         partial = path.with_suffix(".partial")
         run_bench(threads, options, *more, "--prepare", "--peers", "native")
-        run_bench(threads, options, *more, "--rounds", options.rounds, "--runs", options.runs, "--quiet-gflops", threads * options.quiet_gflops, "--patience-s", options.patience_s, "-o", partial)
+        run_bench(threads, options, *more, "--rounds", options.rounds, "--runs", options.runs, "--quiet-gflops", threads * options.quiet_gflops,
+                  "--patience-s", options.patience_s, "-o", partial)
         partial.rename(path)
     return json.loads(path.read_text())["rows"]
 
 
 def run_bench(threads, options, *more):
     data = ["--data", options.data] if options.data else []
-    words = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at", options.peers_at, *data,
-             "--engine", options.engine, "--threads", threads, "--work", WORK, *more]
+    words = [
+        sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", options.graphs, "--worker", options.worker, "--peers-at",
+        options.peers_at, *data, "--engine", options.engine, "--threads", threads, "--work", WORK, *more
+    ]
     subprocess.run([str(word) for word in words], check=True)
 
 
@@ -96,7 +100,9 @@ def listed(found):
 
 def summary(key, what, value, found, command=COMMAND):
     values = [ratio for ratio, _ in found.values()]
-    return {"id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": "ratio", "command": command, "note": listed(found)}
+    return {
+        "id": key, "what": what, "measured": value, "spread": [min(values), max(values)], "unit": "ratio", "command": command, "note": listed(found)
+    }
 
 
 def loaded(rows):
@@ -119,7 +125,8 @@ def speed_rows(tables, measurements):
     for threads, table in tables.items():
         found = ratios(table, "median_us")
         what = f"latency of each network's fastest peer over ours, f32, batch 1, {threads} thread{'s' if threads > 1 else ''}"
-        mean = summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks", geomean([ratio for ratio, _ in found.values()]), found)
+        mean = summary(f"geomean_vs_best_peer_fp32_{threads}t", f"{what}: geometric mean over {len(found)} networks",
+                       geomean([ratio for ratio, _ in found.values()]), found)
         mean["note"] += missing(measurements[threads]) + loaded(measurements[threads])
         rows.append(mean)
         if threads == 1:
@@ -129,33 +136,52 @@ def speed_rows(tables, measurements):
 
 def memory_row(table):
     found = {network: (1 / ratio, best) for network, (ratio, best) in ratios(table, "memory_mib").items()}
-    return summary("peak_memory_vs_best_peer", "peak resident memory of ours over that of each network's leanest peer, one thread (peers: without the interpreter), geometric mean",
-                   geomean([ratio for ratio, _ in found.values()]), found)
+    return summary(
+        "peak_memory_vs_best_peer",
+        "peak resident memory of ours over that of each network's leanest peer, one thread (peers: without the interpreter), geometric mean",
+        geomean([ratio for ratio, _ in found.values()]), found)
 
 
 def first_load_row(table):
     times = {network: rows[OURS]["load_ms"] for network, rows in table.items()}
     peers = {network: min((row["load_ms"], peer) for peer, row in rows.items() if peer != OURS) for network, rows in table.items()}
-    return {"id": "load_ms_first", "what": "from compiled model to ready engine, one start, files perhaps not in memory, geometric mean over networks, one thread", "measured": geomean(list(times.values())),
-            "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND,
-            "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())}
+    return {
+        "id": "load_ms_first",
+        "what": "from compiled model to ready engine, one start, files perhaps not in memory, geometric mean over networks, one thread",
+        "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND,
+        "note": "; ".join(f"{network} {ms:.0f} (least of peers: {peers[network][1]} {peers[network][0]:.0f})" for network, ms in times.items())
+    }
 
 
 def load_row(name, source, paths, options):
     """Median of a few starts each, files in memory after the first."""
     starts, times = 5, {}
     for network, path in paths.items():
-        loads = [json.loads(subprocess.run([options.worker, path, "--engine", options.engine], input="quit\n", check=True, capture_output=True, text=True).stdout.splitlines()[0])["load_ms"] for _ in range(starts)]
+        loads = [
+            json.loads(
+                subprocess.run([options.worker, path, "--engine", options.engine], input="quit\n", check=True, capture_output=True,
+                               text=True).stdout.splitlines()[0])["load_ms"] for _ in range(starts)
+        ]
         times[network] = sorted(loads)[starts // 2]
-    return {"id": name, "what": f"from {source} to ready engine, median of {starts} starts, geometric mean over networks, one thread", "measured": geomean(list(times.values())),
-            "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND, "note": "; ".join(f"{network} {ms:.0f}" for network, ms in times.items())}
+    return {
+        "id": name, "what": f"from {source} to ready engine, median of {starts} starts, geometric mean over networks, one thread",
+        "measured": geomean(list(times.values())), "spread": [min(times.values()), max(times.values())], "unit": "ms", "command": COMMAND,
+        "note": "; ".join(f"{network} {ms:.0f}" for network, ms in times.items())
+    }
 
 
 def load_rows(table, options):
-    onnx = {path.stem: path for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")}
+    onnx = {
+        path.stem: path
+        for folder in (options.graphs, options.data / "models" if options.data else options.graphs) for path in folder.glob("*.onnx")
+    }
     rows = [load_row("load_ms_from_onnx", "ONNX file", {network: onnx[network] for network in table}, options)]
     if options.engine == OURS:  # others start from the ONNX file
-        rows += [load_row("load_ms", "compiled model", {network: native.compiled(onnx[network], 1, WORK) for network in table}, options), first_load_row(table)]
+        rows += [
+            load_row("load_ms", "compiled model", {network: native.compiled(onnx[network], 1, WORK)
+                                                   for network in table}, options),
+            first_load_row(table)
+        ]
     return rows
 
 
@@ -178,10 +204,16 @@ def overhead_row(options):
         if options.engine == OURS:
             source = folder / "compiled"
             subprocess.run([options.worker, folder / "identity.onnx", "--compile", source], check=True)
-        answers = subprocess.run([options.worker, source, "--engine", options.engine], input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n", check=True, capture_output=True, text=True).stdout
+        answers = subprocess.run([options.worker, source, "--engine", options.engine],
+                                 input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n",
+                                 check=True,
+                                 capture_output=True,
+                                 text=True).stdout
     times = sorted(json.loads(answers.splitlines()[-1])["us"])
-    return {"id": "run_overhead_us", "what": "one run of a model that returns its one element", "measured": times[runs // 2], "spread": [times[runs // 4], times[3 * runs // 4]], "unit": "us", "command": COMMAND,
-            "note": f"median and quartiles of {runs} runs"}
+    return {
+        "id": "run_overhead_us", "what": "one run of a model that returns its one element", "measured": times[runs // 2],
+        "spread": [times[runs // 4], times[3 * runs // 4]], "unit": "us", "command": COMMAND, "note": f"median and quartiles of {runs} runs"
+    }
 
 
 def network_rows(tables):
@@ -190,11 +222,14 @@ def network_rows(tables):
         for peer, row in of_peer.items():
             two = tables[2].get(network, {}).get(peer) if 2 in tables else None
             low, high = row["quartiles_us"]
-            note = f"{row['version']}; load {row['load_ms']:.0f} ms; {row['memory_mib']:.0f} MiB; error {row['error']:.1e}" + (f"; 2 threads {two['median_us'] / 1e3:.3f} ms" if two else "")
+            note = f"{row['version']}; load {row['load_ms']:.0f} ms; {row['memory_mib']:.0f} MiB; error {row['error']:.1e}" + (
+                f"; 2 threads {two['median_us'] / 1e3:.3f} ms" if two else "")
             if "photos" in row:
                 note += f"; top-1 same on {row['same_top1']} of {row['photos']} photos"
-            rows.append({"id": f"engine/{network}/{peer}", "what": "latency, f32, batch 1, one thread (spread: quartiles of round medians)", "measured": row["median_us"] / 1e3, "spread": [low / 1e3, high / 1e3],
-                         "unit": "ms", "command": COMMAND, "note": note})
+            rows.append({
+                "id": f"engine/{network}/{peer}", "what": "latency, f32, batch 1, one thread (spread: quartiles of round medians)",
+                "measured": row["median_us"] / 1e3, "spread": [low / 1e3, high / 1e3], "unit": "ms", "command": COMMAND, "note": note
+            })
     return rows
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""geomean_vs_best_peer_bf16_1t: this library's engine in bf16 against OpenVINO in bf16, batch 1, one thread, on the nine networks of tools/make_graphs,
-measured in turns by bench_engine_worker, which runs both through the same interface. Both in float32 stand beside, and errors are against OpenVINO's
-float32. Only on a CPU that multiplies bf16 is there anything to compare; needs numpy only, so that it also runs where no peers can be installed.
+"""geomean_vs_best_peer_bf16_1t: this library's engine in bf16 against OpenVINO in bf16, batch 1, one thread, on the
+nine networks of tools/make_graphs, measured in turns by bench_engine_worker, which runs both through the same
+interface. Both in float32 stand beside, and errors are against OpenVINO's float32. Only on a CPU that multiplies bf16
+is there anything to compare; needs numpy only, so that it also runs where no peers can be installed.
 
 Example: tools/figures/engine_bf16.py --worker build/release/bench_engine_worker --graphs build/graphs --record
 """
@@ -47,8 +48,14 @@ def measured(options, model):
     for worker in workers.values():
         worker.close()
     exact = outputs["openvino", "f32"]
-    return {way: {"ms": statistics.median(times[way]) / 1e3, "spread": [float(np.percentile(times[way], q)) / 1e3 for q in (25, 75)],
-                  "error": float(np.abs(outputs[way] - exact).max() / np.abs(exact).max()), "runs_in": workers[way].loaded["precision"], "version": workers[way].loaded["version"]} for way in WAYS}
+    return {
+        way: {
+            "ms": statistics.median(times[way]) / 1e3, "spread": [float(np.percentile(times[way], q)) / 1e3 for q in (25, 75)],
+            "error": float(np.abs(outputs[way] - exact).max() / np.abs(exact).max()), "runs_in": workers[way].loaded["precision"],
+            "version": workers[way].loaded["version"]
+        }
+        for way in WAYS
+    }
 
 
 def rows_of(table):
@@ -56,12 +63,19 @@ def rows_of(table):
     for network, ways in table.items():
         ratios[network] = min(ways["openvino", "bf16"]["ms"], ways["openvino", "f32"]["ms"]) / ways["native", "bf16"]["ms"]
         for (engine, precision), row in ways.items():
-            out.append({"id": f"engine_bf16/{network}/{engine}.{precision}", "what": "latency, batch 1, one thread (spread: quartiles of round medians)", "measured": row["ms"], "spread": row["spread"], "unit": "ms",
-                        "command": COMMAND, "note": f"{row['version']}; runs in {row['runs_in']}; error {row['error']:.1e} of max|y|"})
+            out.append({
+                "id": f"engine_bf16/{network}/{engine}.{precision}", "what": "latency, batch 1, one thread (spread: quartiles of round medians)",
+                "measured": row["ms"], "spread": row["spread"], "unit": "ms", "command": COMMAND,
+                "note": f"{row['version']}; runs in {row['runs_in']}; error {row['error']:.1e} of max|y|"
+            })
     mean = math.exp(sum(math.log(ratio) for ratio in ratios.values()) / len(ratios))
     each = "; ".join(f"{network} {ratio:.2f}" for network, ratio in sorted(ratios.items(), key=lambda item: item[1]))
     what = f"latency of OpenVINO in its faster precision over ours in bf16, batch 1, 1 thread: geometric mean over {len(ratios)} networks"
-    return [{"id": "geomean_vs_best_peer_bf16_1t", "what": what, "measured": mean, "spread": [min(ratios.values()), max(ratios.values())], "unit": "ratio", "command": COMMAND, "note": each}, *out]
+    return [{
+        "id": "geomean_vs_best_peer_bf16_1t", "what": what, "measured": mean, "spread": [min(ratios.values()),
+                                                                                         max(ratios.values())], "unit": "ratio", "command": COMMAND,
+        "note": each
+    }, *out]
 
 
 def main():
@@ -80,7 +94,10 @@ def main():
     table = {}
     for model in sorted(options.graphs.glob("*.onnx")):
         table[model.stem] = measured(options, model)
-        print(model.stem, *(f"{engine}.{precision} {row['ms']:.2f} ms ({row['runs_in']}, {row['error']:.1e})" for (engine, precision), row in table[model.stem].items()), file=sys.stderr)
+        print(model.stem,
+              *(f"{engine}.{precision} {row['ms']:.2f} ms ({row['runs_in']}, {row['error']:.1e})"
+                for (engine, precision), row in table[model.stem].items()),
+              file=sys.stderr)
     rows = rows_of(table)
     print(f"{rows[0]['measured']:.3f} {rows[0]['note']}")
     if options.out:

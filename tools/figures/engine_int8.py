@@ -22,8 +22,11 @@ COMMAND = "tools/figures/engine_int8.py"
 def network_row(network, peer, row):
     low, high = row["quartiles_us"]
     top1 = f"; top-1 same on {row['same_top1']} of {row['photos']} photos" if "photos" in row else ""
-    return {"id": f"engine_int8/{network}/{peer}", "what": "latency, int8, batch 1, one thread (spread: quartiles of round medians)", "measured": row["median_us"] / 1e3, "spread": [low / 1e3, high / 1e3], "unit": "ms",
-            "command": COMMAND, "note": f"{row['version']}; error {row['error']:.1e}{top1}"}
+    return {
+        "id": f"engine_int8/{network}/{peer}", "what": "latency, int8, batch 1, one thread (spread: quartiles of round medians)",
+        "measured": row["median_us"] / 1e3, "spread": [low / 1e3, high / 1e3], "unit": "ms", "command": COMMAND,
+        "note": f"{row['version']}; error {row['error']:.1e}{top1}"
+    }
 
 
 def main():

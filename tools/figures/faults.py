@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""faults_failed: of the 46 faults and bad inputs that both ends survive, those that no test shows or a test shows otherwise. Tests say which in their names, fault_07_... or fault_10_11_12_...;
-each program with such tests is run whole. A test that is skipped, as the one that needs another machine's instruction set, shows nothing.
+"""faults_failed: of the 46 faults and bad inputs that both ends survive, those that no test shows or a test shows
+otherwise. Tests say which in their names, fault_07_... or fault_10_11_12_...; each program with such tests is run
+whole. A test that is skipped, as the one that needs another machine's instruction set, shows nothing.
 
 Example: SCISSIONLITE_TEST_DATA=DATA tools/figures/faults.py --build build/release --record
 """
@@ -78,7 +79,10 @@ def main():
     print(f"faults_failed: {len(failed)} of {len(FAULTS)}, {len(tests)} tests")
     if options.record:
         note = f"{len(tests)} tests of {len(FAULTS)} faults" + (f"; failed: {', '.join(map(str, failed))}" if failed else "")
-        figures.record("field", [{"id": "faults_failed", "what": "faults and bad inputs that no test shows to be survived, or one shows not to be", "measured": len(failed), "unit": "faults", "command": COMMAND, "note": note}])
+        figures.record("field", [{
+            "id": "faults_failed", "what": "faults and bad inputs that no test shows to be survived, or one shows not to be", "measured": len(failed),
+            "unit": "faults", "command": COMMAND, "note": note
+        }])
     return 1 if failed else 0
 
 

@@ -10,8 +10,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "benchmarks"
 SCHEMA = "scissionlite.figures/2"
-ISA = {"avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512_vnni": "avx512vnni", "avx512_bf16": "avx512bf16",
-       "avx512_vpopcntdq": "avx512vpopcntdq", "avx512vbmi": "avx512vbmi", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"}
+ISA = {
+    "avx2": "avx2", "fma": "fma", "avx512f": "avx512f", "avx512_vnni": "avx512vnni", "avx512_bf16": "avx512bf16",
+    "avx512_vpopcntdq": "avx512vpopcntdq", "avx512vbmi": "avx512vbmi", "amx_int8": "amx_int8", "amx_bf16": "amx_bf16", "asimd": "neon"
+}
 
 
 def machine():
@@ -31,8 +33,8 @@ def commit():
 
 
 def record(topic, rows, on=None):
-    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id, each with machine and commit. `on`: the
-    machine that they were measured on, where it is another."""
+    """Writes rows ({"id", "what", "measured", "spread", "unit", "command", "note"}) over those of the same id, each
+    with machine and commit. `on`: the machine that they were measured on, where it is another."""
     path = FOLDER / f"{topic}.json"
     data = json.loads(path.read_text()) if path.exists() else {"figures": []}
     kept = {row["id"]: row for row in data["figures"]}
@@ -61,14 +63,16 @@ def kept(path, make):
 def gpu():
     """Its name, where this machine has one."""
     try:
-        return subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+        return subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True,
+                              check=True).stdout.splitlines()[0].strip()
     except (OSError, subprocess.CalledProcessError, IndexError):
         return None
 
 
 def run_once(topic, key, make):
-    """What `make()` gives for `key`, a text that names all that matters to the run, made once: from docs/benchmarks/runs/<topic>.jsonl, where figures of many long runs are
-    gathered from more than one day. Each line tells where its run was made; runs that are compared in a pair are to be made together."""
+    """What `make()` gives for `key`, a text that names all that matters to the run, made once: from
+    docs/benchmarks/runs/<topic>.jsonl, where figures of many long runs are gathered from more than one day. Each line
+    tells where its run was made; runs that are compared in a pair are to be made together."""
     path = FOLDER / "runs" / f"{topic}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     for line in path.read_text().splitlines() if path.exists() else []:
@@ -87,7 +91,10 @@ def run_once(topic, key, make):
 def machine_of_runs(topic, keys):
     """What `record` takes as `on`: the machines that the lines of these keys tell of."""
     lines = [json.loads(line) for line in (FOLDER / "runs" / f"{topic}.jsonl").read_text().splitlines()]
-    return {"cpu": "; ".join(sorted({entry["cpu"] + (f" with an {entry['gpu']}" if "gpu" in entry else "") for entry in lines if entry["key"] in keys}))}
+    return {
+        "cpu": "; ".join(sorted({entry["cpu"] + (f" with an {entry['gpu']}" if "gpu" in entry else "")
+                                 for entry in lines if entry["key"] in keys}))
+    }
 
 
 def number(value):
@@ -121,7 +128,12 @@ def markdown():
         lines += ["", "| figure | what | measured | spread | unit | command | machine, commit | note |", "|---|---|---|---|---|---|---|---|"]
         for row in data["figures"]:
             spread = " to ".join(number(v) for v in row["spread"]) if row.get("spread") else ""
-            cells = [f"`{row['id']}`", row["what"], number(row["measured"]), spread, row.get("unit", ""), f"`{row['command']}`", f"{letter_of(machines.index(row['machine']))}, {row['commit']}", row.get("note", "")]
+            cells = [
+                f"`{row['id']}`", row["what"],
+                number(row["measured"]), spread,
+                row.get("unit", ""), f"`{row['command']}`", f"{letter_of(machines.index(row['machine']))}, {row['commit']}",
+                row.get("note", "")
+            ]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         lines.append("")
     (ROOT / "docs" / "benchmarks.md").write_text("\n".join(lines))

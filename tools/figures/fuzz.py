@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""The long run of the fuzz targets (tests/fuzz), by libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, in pieces: what each did stands in docs/benchmarks/runs/fuzz.jsonl, so that a run goes on where the last one ended, and what
-was found lies in build/fuzz/corpus for the next.
-fuzz_crashes: inputs that crashed, hung, leaked or took over 4 GiB, over all pieces. fuzz_executions_min: executions of the target that had the fewest. fuzz_coverage_min_percent: lines of a target's module (COVERS in
-tests/fuzz/targets.cmake) that its committed seeds run, of the target with the smallest share.
+"""The long run of the fuzz targets (tests/fuzz), by libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, in
+pieces: what each did stands in docs/benchmarks/runs/fuzz.jsonl, so that a run goes on where the last one ended, and
+what was found lies in build/fuzz/corpus for the next. fuzz_crashes: inputs that crashed, hung, leaked or took over 4
+GiB, over all pieces. fuzz_executions_min: executions of the target that had the fewest. fuzz_coverage_min_percent:
+lines of a target's module (COVERS in tests/fuzz/targets.cmake) that its committed seeds run, of the target with the
+smallest share.
 
 Example: nice tools/figures/fuzz.py --executions 10000000 --minutes 600 --record
 """
@@ -25,8 +27,8 @@ ROOT = figures.ROOT
 BUILD = ROOT / "build" / "fuzz"
 CORPUS, CRASHES = BUILD / "corpus", BUILD / "crashes"
 TARGETS = ROOT / "tests" / "fuzz" / "targets.cmake"
-PIECE = 500_000      # executions, at most
-LONGEST_S = 120      # of one execution, on a machine with other work
+PIECE = 500_000  # executions, at most
+LONGEST_S = 120  # of one execution, on a machine with other work
 SEED_BYTES = 40_000  # that --keep-seeds adds to the seeds of a target, at most
 
 
@@ -45,8 +47,12 @@ def targets():
 
 def build(names, jobs):
     """One build is for both: coverage costs little beside the sanitizers."""
-    words = ["-G", "Ninja", "-S", ROOT, "-B", BUILD, "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping",
-             "-DSCISSIONLITE_FUZZ=ON", "-DSCISSIONLITE_SANITIZE=address,undefined", "-DSCISSIONLITE_TESTS=ON", *(f"-DSCISSIONLITE_{part}=OFF" for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN"))]
+    words = [
+        "-G", "Ninja", "-S", ROOT, "-B", BUILD, "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+        "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping", "-DSCISSIONLITE_FUZZ=ON",
+        "-DSCISSIONLITE_SANITIZE=address,undefined", "-DSCISSIONLITE_TESTS=ON", *(f"-DSCISSIONLITE_{part}=OFF"
+                                                                                  for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN"))
+    ]
     subprocess.run(["cmake", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", BUILD, "-j", str(jobs), *(f"fuzz_{name}" for name in names)], check=True)
 
@@ -56,19 +62,28 @@ def program(name):
 
 
 def run(name, folders, words, profile="last"):
-    environment = dict(os.environ, LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"), UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1", ASAN_OPTIONS="malloc_context_size=1:quarantine_size_mb=16")  # a stack for each allocation takes a third of the time
+    environment = dict(os.environ,
+                       LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"),
+                       UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
+                       ASAN_OPTIONS="malloc_context_size=1:quarantine_size_mb=16")  # a stack for each allocation takes a third of the time
     return subprocess.run([program(name), *words, *folders], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=BUILD)
 
 
 def fuzz(name, seeds, index, seconds):
-    """One piece. Without libFuzzer's entropic schedule, whose bookkeeping takes a third of the time where an execution takes a tenth of a millisecond."""
+    """One piece. Without libFuzzer's entropic schedule, whose bookkeeping takes a third of the time where an execution
+    takes a tenth of a millisecond."""
     corpus = CORPUS / name
     for folder in (corpus, CRASHES):
         folder.mkdir(parents=True, exist_ok=True)
-    finds = lambda: {path for path in CRASHES.glob(f"{name}-*") if path.suffix != ".log" and "-slow-unit-" not in path.name}  # noqa: E731; of this target, and no hang
+    finds = lambda: {path
+                     for path in CRASHES.glob(f"{name}-*")
+                     if path.suffix != ".log" and "-slow-unit-" not in path.name}  # noqa: E731; of this target, and no hang
     before = finds()
     start = time.time()
-    words = [f"-runs={PIECE}", f"-max_total_time={max(1, round(seconds))}", f"-seed={index + 1}", "-entropic=0", f"-timeout={LONGEST_S}", "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix={CRASHES}/{name}-"]
+    words = [
+        f"-runs={PIECE}", f"-max_total_time={max(1, round(seconds))}", f"-seed={index + 1}", "-entropic=0", f"-timeout={LONGEST_S}",
+        "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix={CRASHES}/{name}-"
+    ]
     done = run(name, [corpus, *seeds], words)
     text = done.stderr.decode(errors="replace")
     executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", text)
@@ -127,7 +142,10 @@ def coverage(name, seeds, covers):
     subprocess.run(["llvm-profdata-14", "merge", "-sparse", profile, "-o", data], check=True)
     words = ["llvm-cov-14", "export", "-summary-only", f"-instr-profile={data}", program(name), *(ROOT / "src" / file for file in covers)]
     files = json.loads(subprocess.run(list(map(str, words)), check=True, stdout=subprocess.PIPE).stdout)["data"][0]["files"]
-    lines = {str(pathlib.Path(file["filename"]).relative_to(ROOT / "src")): (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"]) for file in files}
+    lines = {
+        str(pathlib.Path(file["filename"]).relative_to(ROOT / "src")): (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"])
+        for file in files
+    }
     missing = set(covers) - set(lines)
     if missing:
         raise RuntimeError(f"{name} is not linked with {sorted(missing)}, which COVERS names")
@@ -142,12 +160,23 @@ def rows(chosen, shares):
     if any(counts.values()):
         least = min(counts, key=counts.get)
         note = f"{sum(counts.values())} executions of {len(chosen)} targets in {hours:.1f} hours; {counts[least]} of the one with the fewest, {least}; docs/benchmarks/runs/fuzz.jsonl has each piece"
-        out.append({"id": "fuzz_crashes", "what": "inputs that crashed, hung, leaked or took too much memory under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer", "measured": crashes, "unit": "inputs", "command": COMMAND, "note": note})
-        out.append({"id": "fuzz_executions_min", "what": "executions of the target that had the fewest", "measured": counts[least], "unit": "executions", "command": COMMAND, "note": ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))})
+        out.append({
+            "id": "fuzz_crashes",
+            "what": "inputs that crashed, hung, leaked or took too much memory under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer",
+            "measured": crashes, "unit": "inputs", "command": COMMAND, "note": note
+        })
+        out.append({
+            "id": "fuzz_executions_min", "what": "executions of the target that had the fewest", "measured": counts[least], "unit": "executions",
+            "command": COMMAND, "note": ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        })
     if len(shares) == len(chosen):
         least = min(shares, key=shares.get)
         note = ", ".join(f"{name} {share:.0f}" for name, share in sorted(shares.items(), key=lambda item: item[1]))
-        out.append({"id": "fuzz_coverage_min_percent", "what": f"lines of a target's module that its committed seeds run, of the target with the smallest share ({least})", "measured": shares[least], "unit": "%", "command": COMMAND, "note": note})
+        out.append({
+            "id": "fuzz_coverage_min_percent",
+            "what": f"lines of a target's module that its committed seeds run, of the target with the smallest share ({least})",
+            "measured": shares[least], "unit": "%", "command": COMMAND, "note": note
+        })
     return out
 
 
@@ -171,7 +200,8 @@ def main():
             keep_seeds(name, seeds)
         lines = coverage(name, seeds, covers)
         shares[name] = 100 * sum(covered for covered, _ in lines.values()) / sum(count for _, count in lines.values())
-        print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}" for file, (covered, count) in lines.items()))
+        print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}"
+                                                                                       for file, (covered, count) in lines.items()))
     made = rows(chosen, shares)
     for row in made:
         print(f"{row['id']}: {row['measured']:.4g} {row['unit']} ({row['note']})")

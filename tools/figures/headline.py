@@ -39,12 +39,14 @@ def slowed(value, factor):
     if not isinstance(value, dict):
         return value
     times = {"median_us", "p95_us", "ci_us"}
-    return {key: [t * factor for t in v] if key in times and isinstance(v, list) else v * factor if key in times else slowed(v, factor) for key, v in value.items()}
+    return {
+        key: [t * factor for t in v] if key in times and isinstance(v, list) else v * factor if key in times else slowed(v, factor)
+        for key, v in value.items()
+    }
 
 
 class Headline(Study):
     """A study whose candidates are those of scores that lose at most one point."""
-
     def __init__(self, options):
         super().__init__(options)
         self.model = options.data / "models" / f"{options.model}.onnx"
@@ -56,8 +58,11 @@ class Headline(Study):
         for cut, how in LAYERS.items():
             folder = self.work / f"layers.{cut}"
             if not folder.exists() or not any(folder.iterdir()):
-                run([self.options.scissionlite, "calibrate", self.model, "--input", self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from, *how,
-                     "--name", f"c{cut}", "-o", folder], stdout=subprocess.DEVNULL)
+                run([
+                    self.options.scissionlite, "calibrate", self.model, "--input",
+                    self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from, *how, "--name", f"c{cut}", "-o", folder
+                ],
+                    stdout=subprocess.DEVNULL)
             folders.append(folder)
         return folders
 
@@ -80,8 +85,12 @@ class Headline(Study):
         """Scores of all, and of those that lose little."""
         path, kept = self.work / f"{model.stem}.all.scores.json", self.work / f"{model.stem}.scores.json"
         if not kept.exists():
-            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--labels", f"{self.options.images}.tsv", "--input", self.input_json(model),
-                 "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *LAYERS, *MORE_CUTS, "--tls", f"auto,{MORE_LAYERS}", "--fitted", *self.layers(), "-o", path], stdout=subprocess.DEVNULL)
+            run([
+                self.options.scissionlite, "score", model, "--images", self.options.images, "--labels", f"{self.options.images}.tsv", "--input",
+                self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *LAYERS, *MORE_CUTS, "--tls", f"auto,{MORE_LAYERS}",
+                "--fitted", *self.layers(), "-o", path
+            ],
+                stdout=subprocess.DEVNULL)
             data = json.loads(path.read_text())
             local = next(row for row in data["scores"] if row["candidate"] == "local")
             data["scores"] = [row for row in data["scores"] if 100 * (local["label_accuracy"] - row["label_accuracy"]) <= MOST_POINTS_LOST + 1e-9]
@@ -95,8 +104,11 @@ class Headline(Study):
         def fastest(kind):
             return min((row for row in rows if kind(row["family"])), key=lambda row: row["latency_us"], default=None)
 
-        found = {"fp32": fastest(lambda f: f == "plain fp32"), "tl": fastest(lambda f: f.endswith("TL") or f in ("plain uint8", "plain fp16")), "uint8": fastest(lambda f: f == "plain uint8"),
-                 "codec": fastest(lambda f: f in ("edge jpeg", "edge webp", "edge png")), "file": fastest(lambda f: f == "edge file"), "raw": fastest(lambda f: f == "edge raw")}
+        found = {
+            "fp32": fastest(lambda f: f == "plain fp32"), "tl": fastest(lambda f: f.endswith("TL") or f in ("plain uint8", "plain fp16")),
+            "uint8": fastest(lambda f: f == "plain uint8"), "codec": fastest(lambda f: f in ("edge jpeg", "edge webp", "edge png")),
+            "file": fastest(lambda f: f == "edge file"), "raw": fastest(lambda f: f == "edge raw")
+        }
         return {kind: row["key"] for kind, row in found.items() if row}
 
     def point(self, slow, rate):
@@ -106,12 +118,19 @@ class Headline(Study):
         network, plan, bench = (self.work / f"{tag}.{kind}.json" for kind in ("network", "plan", "bench"))
         if not bench.exists():
             self.probe(f"{rate},{RTT}", network)
-            run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(self.model), "--min-agreement", 0.5, "-o", plan],
+            run([
+                self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores",
+                self.scores(self.model), "--min-agreement", 0.5, "-o", plan
+            ],
                 stdout=subprocess.DEVNULL)
             keys = self.keys(plan)
-            run([self.options.scissionlite, "bench", self.model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "--fitted", *self.layers(), "-n", IMAGES[slow],
-                 "--link", f"{rate},{RTT}", "--device-slow", slow, "--edge-threads", 1, "--device-engine", ENGINE, "--edge-engine", ENGINE, "--input", self.input_json(self.model), "--block", 2,
-                 "--candidates", ",".join(dict.fromkeys(keys.values())), "-o", bench], stdout=subprocess.DEVNULL)
+            run([
+                self.options.scissionlite, "bench", self.model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES,
+                "--fitted", *self.layers(), "-n", IMAGES[slow], "--link", f"{rate},{RTT}", "--device-slow", slow, "--edge-threads", 1,
+                "--device-engine", ENGINE, "--edge-engine", ENGINE, "--input",
+                self.input_json(self.model), "--block", 2, "--candidates", ",".join(dict.fromkeys(keys.values())), "-o", bench
+            ],
+                stdout=subprocess.DEVNULL)
         keys = self.keys(plan)
         latency = {row["key"]: row["latency_median_us"] for row in json.loads(bench.read_text())["rows"] if not row.get("error")}
         point = {kind: (key, latency[key]) for kind, key in keys.items() if key in latency}
@@ -154,27 +173,39 @@ def main():
     shared = {"unit": "ratio", "command": "tools/figures/headline.py"}
     rows = []
     paper = {at: point for at, point in study.points.items() if at[1] == PAPER_RATE}
-    for key, over, points, what in (("speedup_vs_fp32_split_paper_link", "fp32", paper, "best fp32 split over best split with a TL, 58.8 Mbit/s, best slowdown"),
+    for key, over, points, what in (("speedup_vs_fp32_split_paper_link", "fp32", paper,
+                                     "best fp32 split over best split with a TL, 58.8 Mbit/s, best slowdown"),
                                     ("speedup_vs_fp32_split_best", "fp32", study.points, "best fp32 split over best split with a TL, best point"),
                                     ("speedup_vs_local_best", "local", study.points, "local over best split with a TL, best point")):
         if not points:
             continue
         ratio, at, ratios = best(points, over)
         point = points[at]
-        rows.append({"id": key, "what": f"{options.model}: {what}", "measured": ratio, "spread": [min(ratios.values()), ratio],
-                     "note": f"{at[1]}bit/s, {RTT}, device slowed {at[0]} times: {point[over][0]} {milliseconds(point[over][1])}, {point['tl'][0]} {milliseconds(point['tl'][1])}; spread: over {len(ratios)} points", **shared})
+        rows.append({
+            "id": key, "what": f"{options.model}: {what}", "measured": ratio, "spread": [min(ratios.values()), ratio],
+            "note": f"{at[1]}bit/s, {RTT}, device slowed {at[0]} times: {point[over][0]} {milliseconds(point[over][1])}, {point['tl'][0]} {milliseconds(point['tl'][1])}; spread: over {len(ratios)} points",
+            **shared
+        })
     if study.encoder_shares:
         (slow, rate), (share, key) = max(study.encoder_shares.items(), key=lambda item: item[1])
-        rows.append({"id": "encoder_share_of_latency", "what": f"{options.model}: share of the encoder in the latency of the best split with a TL, as profiled, worst point", "measured": share,
-                     "spread": [min(s for s, _ in study.encoder_shares.values()), share], "note": f"{key} at {rate}bit/s, {RTT}, device slowed {slow} times; spread: over {len(study.encoder_shares)} points", **shared})
+        rows.append({
+            "id": "encoder_share_of_latency",
+            "what": f"{options.model}: share of the encoder in the latency of the best split with a TL, as profiled, worst point", "measured": share,
+            "spread": [min(s for s, _ in study.encoder_shares.values()), share],
+            "note": f"{key} at {rate}bit/s, {RTT}, device slowed {slow} times; spread: over {len(study.encoder_shares)} points", **shared
+        })
     for (slow, rate), point in study.points.items():
         if "tl" not in point:
-            raise SystemExit(f"[headline] no split with a transfer layer was planned at {rate}, slow{slow}: its profile holds too few cuts; raise PROFILE_SECONDS")
+            raise SystemExit(
+                f"[headline] no split with a transfer layer was planned at {rate}, slow{slow}: its profile holds too few cuts; raise PROFILE_SECONDS")
         edge = [point[kind] for kind in ("codec", "file", "raw") if kind in point]
         wins = min(edge, key=lambda e: e[1])[1] < point["tl"][1] if edge else False
-        rows.append({"id": f"headline/{rate}/slow{slow}", "what": f"latency of the best split with a TL, {rate}bit/s, {RTT}, device slowed {slow} times", "measured": point["tl"][1] / 1e3, "spread": None,
-                     "unit": "ms", "command": "tools/figures/headline.py",
-                     "note": "; ".join(f"{kind} {key} {milliseconds(us)}" for kind, (key, us) in point.items()) + ("; edge-only is faster here" if wins else "; the split is faster than every edge-only candidate")})
+        rows.append({
+            "id": f"headline/{rate}/slow{slow}", "what": f"latency of the best split with a TL, {rate}bit/s, {RTT}, device slowed {slow} times",
+            "measured": point["tl"][1] / 1e3, "spread": None, "unit": "ms", "command": "tools/figures/headline.py",
+            "note": "; ".join(f"{kind} {key} {milliseconds(us)}" for kind, (key, us) in point.items()) +
+            ("; edge-only is faster here" if wins else "; the split is faster than every edge-only candidate")
+        })
     for row in rows:
         print(row["id"], round(row["measured"], 3), row["note"])
     if options.rates == RATES and options.slowdowns == list(IMAGES):

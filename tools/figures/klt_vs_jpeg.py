@@ -48,8 +48,12 @@ def main():
     spec = figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json"
     options.work.mkdir(parents=True, exist_ok=True)
     scores_path = options.work / f"{options.model}.scores.json"
-    subprocess.run([options.scissionlite, "score", model, "--images", options.data / "images" / "imagenet_samples256", "--input", spec, "--fit-images", "100",
-                    "--cuts", "auto:8", "-o", scores_path], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([
+        options.scissionlite, "score", model, "--images", options.data / "images" / "imagenet_samples256", "--input", spec, "--fit-images", "100",
+        "--cuts", "auto:8", "-o", scores_path
+    ],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
     scores = json.loads(scores_path.read_text())
     shares = head_share(options.scissionlite, model)
     jpegs = [row for row in scores["scores"] if row["candidate"].startswith("edge/jpeg")]
@@ -64,10 +68,11 @@ def main():
     low, high = row["interval"]
     spread = [row["bytes_mean"] / jpeg_bytes(jpegs, min(high, max(j["agreement"] for j in jpegs))), row["bytes_mean"] / jpeg_bytes(jpegs, low)]
     figures.record("main", [{
-        "id": "klt4_bytes_vs_best_jpeg", "what": "bytes of the strided KLT at fixed 4 bits over the best JPEG of equal agreement", "measured": ratio, "spread": spread,
-        "unit": "ratio", "command": "tools/figures/klt_vs_jpeg.py",
+        "id": "klt4_bytes_vs_best_jpeg", "what": "bytes of the strided KLT at fixed 4 bits over the best JPEG of equal agreement", "measured": ratio,
+        "spread": spread, "unit": "ratio", "command": "tools/figures/klt_vs_jpeg.py",
         "note": f"{options.model} {row['candidate']}: {row['bytes_mean']:.0f} bytes, agreement {row['agreement']:.3f} ({low:.3f} to {high:.3f}, n {row['n']}), head {share:.1%} of the MACs; "
-                f"JPEG {peer:.0f} bytes (next measured setting {step:.0f}); fitted on {scores['images_fitted']} other photos; spread: over the interval of the agreement"}])
+        f"JPEG {peer:.0f} bytes (next measured setting {step:.0f}); fitted on {scores['images_fitted']} other photos; spread: over the interval of the agreement"
+    }])
 
 
 if __name__ == "__main__":

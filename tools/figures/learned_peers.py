@@ -63,7 +63,6 @@ def networks(name, channels, spread):
 
     class Gains(torch.nn.Module):
         """One gain a channel, or its inverse."""
-
         def __init__(self, start):
             super().__init__()
             self.log = torch.nn.Parameter(start.log().reshape(1, -1, 1, 1))
@@ -74,8 +73,10 @@ def networks(name, channels, spread):
     if name == "entropy_bottleneck":
         return Gains(2 / spread), EntropyBottleneck(channels), Gains(spread / 2)
     wide, latent = 2 * channels, 2 * channels
-    encoder = torch.nn.Sequential(Gains(1 / spread), torch.nn.Conv2d(channels, wide, 3, padding=1), GDN(wide), torch.nn.Conv2d(wide, latent, 3, stride=2, padding=1))
-    decoder = torch.nn.Sequential(torch.nn.ConvTranspose2d(latent, wide, 4, stride=2, padding=1), GDN(wide, inverse=True), torch.nn.Conv2d(wide, channels, 3, padding=1), Gains(spread))
+    encoder = torch.nn.Sequential(Gains(1 / spread), torch.nn.Conv2d(channels, wide, 3, padding=1), GDN(wide),
+                                  torch.nn.Conv2d(wide, latent, 3, stride=2, padding=1))
+    decoder = torch.nn.Sequential(torch.nn.ConvTranspose2d(latent, wide, 4, stride=2, padding=1), GDN(wide, inverse=True),
+                                  torch.nn.Conv2d(wide, channels, 3, padding=1), Gains(spread))
     return encoder, EntropyBottleneck(latent), decoder
 
 
@@ -91,7 +92,7 @@ def fit(name, weight, x, spread):
     for step in range(STEPS):
         for group in main.param_groups:
             group["lr"] = 1e-3 * 0.5 * (1 + math.cos(math.pi * step / STEPS))
-        batch = x[torch.randint(len(x), (BATCH,))]
+        batch = x[torch.randint(len(x), (BATCH, ))]
         decoded, likelihoods = bottleneck(encoder(batch))
         bits = -torch.log2(likelihoods).sum() / BATCH
         loss = bits / batch[0].numel() + weight / 100 * ((decoder(decoded) - batch) / scale).square().mean()
@@ -122,7 +123,9 @@ def judge(coder, x, answers, tail):
             logits.append(session.run(None, {TENSOR: decoder(bottleneck.decompress(strings, latent.shape[2:])).numpy()})[0].reshape(1, -1))
     coded, whole = torch.from_numpy(np.concatenate(logits)), torch.from_numpy(answers)
     log_p = torch.log_softmax(whole, 1)
-    return float(np.mean(sizes)), (coded.argmax(1) == whole.argmax(1)).float().mean().item(), (log_p.exp() * (log_p - torch.log_softmax(coded, 1))).sum(1).mean().item()
+    return float(
+        np.mean(sizes)), (coded.argmax(1) == whole.argmax(1)).float().mean().item(), (log_p.exp() *
+                                                                                      (log_p - torch.log_softmax(coded, 1))).sum(1).mean().item()
 
 
 def main():
@@ -149,15 +152,21 @@ def main():
         for name, weights in PEERS.items():
             for weight in weights if options.only in (None, name) else ():
                 size, agreement, divergence = judge(fit(name, weight, x, spread), torch.from_numpy(test), answers, tail)
-                rows.append({"id": f"peer_bytes/{name}/{weight}", "what": f"{MODEL} cut {CUT}: CompressAI's {name.replace('_', ' ')} fitted on {len(fitted_on)} photos and their mirror images",
-                             "measured": size, "spread": None, "unit": "bytes", "command": "tools/figures/learned_peers.py",
-                             "note": f"agreement {agreement:.3f}, divergence {divergence:.4f} on {len(others)} other photos; weight of the error {weight}"})
+                rows.append({
+                    "id": f"peer_bytes/{name}/{weight}",
+                    "what": f"{MODEL} cut {CUT}: CompressAI's {name.replace('_', ' ')} fitted on {len(fitted_on)} photos and their mirror images",
+                    "measured": size, "spread": None, "unit": "bytes", "command": "tools/figures/learned_peers.py",
+                    "note": f"agreement {agreement:.3f}, divergence {divergence:.4f} on {len(others)} other photos; weight of the error {weight}"
+                })
                 print(rows[-1]["id"], f"{size:.0f}", rows[-1]["note"])
     for row in ours:
         if "/fit-" in row["candidate"]:
             name = row["candidate"].split("/")[-1]
-            rows.append({"id": f"peer_bytes/ours/{name}", "what": f"{MODEL} cut {CUT}: calibrated layer, same photos", "measured": row["bytes_mean"], "spread": None, "unit": "bytes",
-                         "command": "tools/figures/learned_peers.py", "note": f"agreement {row['agreement']:.3f} on {row['n']} other photos"})
+            rows.append({
+                "id": f"peer_bytes/ours/{name}", "what": f"{MODEL} cut {CUT}: calibrated layer, same photos", "measured": row["bytes_mean"],
+                "spread": None, "unit": "bytes", "command": "tools/figures/learned_peers.py",
+                "note": f"agreement {row['agreement']:.3f} on {row['n']} other photos"
+            })
             print(rows[-1]["id"], f"{row['bytes_mean']:.0f}", rows[-1]["note"])
     if not options.only:
         figures.record("transfer", rows)

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
-"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx: ResNet-18 and VGG-16 with weights of one bit and activations of two by engine native, beside native in float32 and the best of OpenVINO and ONNX
-Runtime on the same networks of bytes (tools/make_graphs/quantise_graphs.py) and of ncnn, which quantises the float ones itself (bench/engine/peers/ncnn_int8.py), at 224 x 224 and 32 x 32, batch 1, one thread, in one run of bench/engine/run.py. Weights are seeded, not trained: times do not
-depend on them. Models of few bits are `scissionlite-train quantize --epochs 0` on photos of the data folder; their answers have to be ONNX Runtime's on the same file.
+"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx: ResNet-18 and VGG-16 with weights of one bit and activations of
+two by engine native, beside native in float32 and the best of OpenVINO and ONNX Runtime on the same networks of bytes
+(tools/make_graphs/quantise_graphs.py) and of ncnn, which quantises the float ones itself
+(bench/engine/peers/ncnn_int8.py), at 224 x 224 and 32 x 32, batch 1, one thread, in one run of bench/engine/run.py.
+Weights are seeded, not trained: times do not depend on them. Models of few bits are `scissionlite-train quantize
+--epochs 0` on photos of the data folder; their answers have to be ONNX Runtime's on the same file.
 
 bench/engine/install_peers.sh and tools/make_graphs/make_graphs.py come before. Results stay in --work: the same command goes on where it was stopped.
 
@@ -29,7 +32,10 @@ MOST_ERROR = 1e-3  # of what native computes of few bits, beside ONNX Runtime
 
 
 def spec_of(side):
-    return {"schema": "scissionlite.input/1", "width": side, "height": side, "resize": "stretch", "scale": 1.0, "mean": [123.7, 116.3, 103.5], "std": [58.4, 57.1, 57.4]}
+    return {
+        "schema": "scissionlite.input/1", "width": side, "height": side, "resize": "stretch", "scale": 1.0, "mean": [123.7, 116.3, 103.5],
+        "std": [58.4, 57.1, 57.4]
+    }
 
 
 def run(words, **more):
@@ -55,19 +61,29 @@ def make_models(options, folder):
             elif kind == "int8":
                 quantise_graphs.quantise(source, quantise_graphs.noises, path, options.work)
             else:
-                run([options.programs / "scissionlite-train", "quantize", source, "--images", options.data / "images" / "imagenet_samples256", "--calibration-images", options.images, "--input", spec, "--weight-bits", 1,
-                     "--activation-bits", 2, "--epochs", 0, "--threads", 1, "-q", "-o", path], stdout=subprocess.DEVNULL)
+                run([
+                    options.programs / "scissionlite-train", "quantize", source, "--images", options.data / "images" / "imagenet_samples256",
+                    "--calibration-images", options.images, "--input", spec, "--weight-bits", 1, "--activation-bits", 2, "--epochs", 0, "--threads",
+                    1, "-q", "-o", path
+                ],
+                    stdout=subprocess.DEVNULL)
 
 
 def measure(options):
     folder = options.work / "graphs"
     folder.mkdir(exist_ok=True)
     make_models(options, folder)
-    bench = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", folder, "--precision", "int8", "--threads", 1, "--work", options.work / "bench"]
+    bench = [
+        sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", folder, "--precision", "int8", "--threads", 1, "--work",
+        options.work / "bench"
+    ]
     run([*bench, "--prepare", "--peers", "native"])
     run([*bench, "--prepare", "--peers", "ncnn_int8", "--only", *(f"{name}_f32" for name in NETWORKS)])
     out = options.work / "rows.json"
-    run([*bench, "--peers", *PEERS, "--rounds", options.rounds, "--runs", options.runs, "--quiet-gflops", options.quiet_gflops, "--patience-s", options.patience_s, "-o", out])
+    run([
+        *bench, "--peers", *PEERS, "--rounds", options.rounds, "--runs", options.runs, "--quiet-gflops", options.quiet_gflops, "--patience-s",
+        options.patience_s, "-o", out
+    ])
     return json.loads(out.read_text())["rows"]
 
 
@@ -98,15 +114,25 @@ def main():
         versions[row["peer"]] = row["version"]
     few = {name: times[f"{name}_w1a2", "native"] for name in NETWORKS}
     kind_of = lambda peer: READ_BY.get(peer, "int8")  # noqa: E731
-    best = {name: min((times[f"{name}_{kind_of(peer)}", peer], peer) for peer in PEERS[1:] if (f"{name}_{kind_of(peer)}", peer) in times) for name in NETWORKS}
+    best = {
+        name: min((times[f"{name}_{kind_of(peer)}", peer], peer) for peer in PEERS[1:] if (f"{name}_{kind_of(peer)}", peer) in times)
+        for name in NETWORKS
+    }
     floats = {name: times[f"{name}_f32", "native"] / few[name] for name in NETWORKS}
     peers = {name: best[name][0] / few[name] for name in NETWORKS}
     told = lambda gains, more: ", ".join(f"{name} {gain:.2f} ({few[name] / 1e3:.2f} ms, {more(name)})" for name, gain in gains.items())  # noqa: E731
-    rows = [{"id": "net_vs_fp32_native", "what": "w1a2 networks by native over the same in float32, geometric mean", "measured": statistics.geometric_mean(floats.values()), "spread": [min(floats.values()), max(floats.values())],
-             "unit": "times", "command": COMMAND, "note": told(floats, lambda name: f"f32 {times[f'{name}_f32', 'native'] / 1e3:.2f} ms")},
-            {"id": "net_vs_best_int8_peer_no_amx", "what": "w1a2 networks by native over the best of OpenVINO, ONNX Runtime and ncnn in bytes, geometric mean", "measured": statistics.geometric_mean(peers.values()),
-             "spread": [min(peers.values()), max(peers.values())], "unit": "times", "command": COMMAND,
-             "note": told(peers, lambda name: f"{best[name][1]} {best[name][0] / 1e3:.2f} ms, native int8 {times[f'{name}_int8', 'native'] / 1e3:.2f} ms") + "; " + ", ".join(f"{peer} {version}" for peer, version in versions.items())}]
+    rows = [{
+        "id": "net_vs_fp32_native", "what": "w1a2 networks by native over the same in float32, geometric mean",
+        "measured": statistics.geometric_mean(floats.values()), "spread": [min(floats.values()), max(floats.values())], "unit": "times",
+        "command": COMMAND, "note": told(floats, lambda name: f"f32 {times[f'{name}_f32', 'native'] / 1e3:.2f} ms")
+    }, {
+        "id": "net_vs_best_int8_peer_no_amx",
+        "what": "w1a2 networks by native over the best of OpenVINO, ONNX Runtime and ncnn in bytes, geometric mean",
+        "measured": statistics.geometric_mean(peers.values()), "spread": [min(peers.values()),
+                                                                          max(peers.values())], "unit": "times", "command": COMMAND,
+        "note": told(peers, lambda name: f"{best[name][1]} {best[name][0] / 1e3:.2f} ms, native int8 {times[f'{name}_int8', 'native'] / 1e3:.2f} ms")
+        + "; " + ", ".join(f"{peer} {version}" for peer, version in versions.items())
+    }]
     for row in rows:
         print(f"{row['id']}: {row['measured']:.3f} {row['unit']}; {row['note']}")
     if options.record:

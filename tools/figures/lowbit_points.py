@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Points of accuracy that few bits cost after training (`scissionlite-train quantize`, learned steps, the float network as teacher), against the float network
-fine-tuned with the same data, epochs, schedule and augmentation; paired seeds, means over networks and seeds with their 95 % interval:
-w1a2_points_lost_cifar, w2a2_points_lost_cifar, w1a2_points_lost_industrial, w4a4_points_lost. Networks and pictures are those of compress_tasks.py. Each run leaves a
-line in docs/benchmarks/runs/lowbit_points.jsonl and is not made again, so that three seeds may come from more than one day; a run that was stopped goes on.
+"""Points of accuracy that few bits cost after training (`scissionlite-train quantize`, learned steps, the float network
+as teacher), against the float network fine-tuned with the same data, epochs, schedule and augmentation; paired seeds,
+means over networks and seeds with their 95 % interval: w1a2_points_lost_cifar, w2a2_points_lost_cifar,
+w1a2_points_lost_industrial, w4a4_points_lost. Networks and pictures are those of compress_tasks.py. Each run leaves a
+line in docs/benchmarks/runs/lowbit_points.jsonl and is not made again, so that three seeds may come from more than one
+day; a run that was stopped goes on.
 
 Example: tools/figures/lowbit_points.py --programs build/release --data $SCISSIONLITE_TEST_DATA
 """
@@ -19,9 +21,12 @@ from compress_tasks import WORDS, interval  # noqa: E402
 COMMAND = "tools/figures/lowbit_points.py"
 CIFAR, INDUSTRIAL = ["resnet20", "vgg_cifar"], ["neu_steel", "vgg_fashion"]
 FIGURES = {  # id: bits and networks
-    "w1a2_points_lost_cifar": ((1, 2), CIFAR), "w2a2_points_lost_cifar": ((2, 2), CIFAR), "w1a2_points_lost_industrial": ((1, 2), INDUSTRIAL), "w4a4_points_lost": ((4, 4), CIFAR + INDUSTRIAL)}
+    "w1a2_points_lost_cifar": ((1, 2), CIFAR), "w2a2_points_lost_cifar": ((2, 2), CIFAR), "w1a2_points_lost_industrial": ((1, 2), INDUSTRIAL),
+    "w4a4_points_lost": ((4, 4), CIFAR + INDUSTRIAL)
+}
 EPOCHS = {(1, 2): 24, (2, 2): 14, (4, 4): 14}
-# Codes do not shrink with their weights: less decay than float networks are given. The fewer bits, the more has to be learned anew: rates by bits, found with
+# Codes do not shrink with their weights: less decay than float networks are given. The fewer bits, the more has to be learned anew: rates by bits,
+# found with
 # seed 1 of ResNet-20; with four bits the float network's own. No stages of more bits: they take epochs from the last one.
 EPOCHS_OF, RATES_OF = {("vgg_fashion", (4, 4)): 5}, {("vgg_fashion", (4, 4)): "0.002"}
 RATES = {(1, 2): "0.01", (2, 2): "0.005"}
@@ -43,8 +48,13 @@ class Quantising(compress_tasks.Task):
         output = self.folder / f"w{bits[0]}a{bits[1]}.{self.epochs(bits)}.{self.rate(bits)}.{seed}.onnx"
 
         def make():
-            report = self.scissionlite("quantize", self.model, output, seed, self.words(bits), "--weight-bits", bits[0], "--activation-bits", bits[1], "--epochs", self.epochs(bits))
-            return {"accuracy": report["score"]["written"], **{key: report["score"].get(key) for key in ("before", "post_training", "after")}, "agreement": report["agreement"], "file_bytes": report["file_bytes"]}
+            report = self.scissionlite("quantize", self.model, output, seed, self.words(bits), "--weight-bits", bits[0], "--activation-bits", bits[1],
+                                       "--epochs", self.epochs(bits))
+            return {
+                "accuracy": report["score"]["written"], **{key: report["score"].get(key)
+                                                           for key in ("before", "post_training", "after")}, "agreement": report["agreement"],
+                "file_bytes": report["file_bytes"]
+            }
 
         return figures.kept(output.with_suffix(".json"), make)
 
@@ -53,7 +63,8 @@ class Quantising(compress_tasks.Task):
 
     def pair(self, bits, seed):
         """Both of one seed, from one base and one machine."""
-        return figures.run_once("lowbit_points", self.key(bits, seed), lambda: {"float": self.dense(seed, self.epochs(bits))["accuracy"], "low": self.low(bits, seed)})
+        return figures.run_once("lowbit_points", self.key(bits, seed),
+                                lambda: {"float": self.dense(seed, self.epochs(bits))["accuracy"], "low": self.low(bits, seed)})
 
     def points_lost(self, bits, seed):
         pair = self.pair(bits, seed)
@@ -71,8 +82,11 @@ def row(figure, bits, task, seeds):
     lost = [task.points_lost(bits, seed) for seed in seeds]
     pairs = [task.pair(bits, seed) for seed in seeds]
     dense, low = [pair["float"] for pair in pairs], [pair["low"]["accuracy"] for pair in pairs]
-    return {"id": f"{figure}/{task.name}", "what": f"accuracy of the float network less that of w{bits[0]}a{bits[1]} as written, both fine-tuned alike", "measured": statistics.mean(lost), "spread": interval(lost),
-            "unit": "points", "command": COMMAND, "note": f"{task.epochs(bits)} epochs, {len(seeds)} seeds: float {told(dense)}, few bits {told(low)}"}
+    return {
+        "id": f"{figure}/{task.name}", "what": f"accuracy of the float network less that of w{bits[0]}a{bits[1]} as written, both fine-tuned alike",
+        "measured": statistics.mean(lost), "spread": interval(lost), "unit": "points", "command": COMMAND,
+        "note": f"{task.epochs(bits)} epochs, {len(seeds)} seeds: float {told(dense)}, few bits {told(low)}"
+    }
 
 
 def main():
@@ -100,8 +114,14 @@ def main():
         rows = [row(figure, bits, task, options.seeds) for task in there]
         if len(there) == len(names):
             by_seed = [statistics.mean(task.points_lost(bits, seed) for task in there) for seed in options.seeds]
-            rows.append({"id": figure, "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed), "unit": "points", "command": COMMAND, "note": ", ".join(names)})
-        figures.record("lowbit", rows, on=figures.machine_of_runs("lowbit_points", {task.key(bits, seed) for task in there for seed in options.seeds}))
+            rows.append({
+                "id": figure, "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed),
+                "unit": "points", "command": COMMAND, "note": ", ".join(names)
+            })
+        figures.record("lowbit",
+                       rows,
+                       on=figures.machine_of_runs("lowbit_points", {task.key(bits, seed)
+                                                                    for task in there for seed in options.seeds}))
 
 
 if __name__ == "__main__":

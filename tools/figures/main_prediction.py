@@ -64,8 +64,12 @@ class Study:
     def profile(self, model, name, engine, budget_s=90):
         path = self.work / f"{model.stem}.{name}.json"
         if not path.exists():
-            run([self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input", self.input_json(model),
-                 "--images", self.options.images, "--scores", self.scores(model), *self.fitted_words(), "--no-blocks", "--budget-s", budget_s, "-o", path], stdout=subprocess.DEVNULL)
+            run([
+                self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input",
+                self.input_json(model), "--images", self.options.images, "--scores",
+                self.scores(model), *self.fitted_words(), "--no-blocks", "--budget-s", budget_s, "-o", path
+            ],
+                stdout=subprocess.DEVNULL)
         return path
 
     def fitted_words(self):
@@ -78,7 +82,10 @@ class Study:
     def scores(self, model):
         path = self.work / f"{model.stem}.scores.json"
         if not path.exists():
-            run([self.options.scissionlite, "score", model, "--images", self.options.images, "--input", self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", "-o", path],
+            run([
+                self.options.scissionlite, "score", model, "--images", self.options.images, "--input",
+                self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", "-o", path
+            ],
                 stdout=subprocess.DEVNULL)
         return path
 
@@ -102,13 +109,19 @@ class Study:
         return list(dict.fromkeys(wanted))[:MOST]
 
     def plan(self, model, device, edge, network, path, *more):
-        run([self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores", self.scores(model), "--min-agreement", 0.9,
-             "--top", 4, "-o", path, *more], stdout=subprocess.DEVNULL)
+        run([
+            self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores",
+            self.scores(model), "--min-agreement", 0.9, "--top", 4, "-o", path, *more
+        ],
+            stdout=subprocess.DEVNULL)
 
     def bench(self, model, slow, link, plan, keys, n, path, block):
-        run([self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "-n", n,
-             "--link", link, "--device-slow", slow, "--edge-threads", 1, "--input", self.input_json(model), "--block", block,
-             "--candidates", ",".join(keys), "-o", path], stdout=subprocess.DEVNULL)
+        run([
+            self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "-n", n, "--link",
+            link, "--device-slow", slow, "--edge-threads", 1, "--input",
+            self.input_json(model), "--block", block, "--candidates", ",".join(keys), "-o", path
+        ],
+            stdout=subprocess.DEVNULL)
 
     def case(self, model, slow, rate, rtt):
         link = f"{rate},{rtt}"
@@ -129,7 +142,14 @@ class Study:
         elif model.stem in self.options.again:
             self.plan(model, device, edge, network, plan)
             if self.chosen(plan) not in {row["key"] for row in json.loads(bench.read_text())["rows"]}:
-                self.bench(model, slow, link, plan, list(dict.fromkeys([self.chosen(tried), *self.contenders(plan)])), self.options.n, bench, block=10)
+                self.bench(model,
+                           slow,
+                           link,
+                           plan,
+                           list(dict.fromkeys([self.chosen(tried), *self.contenders(plan)])),
+                           self.options.n,
+                           bench,
+                           block=10)
         rows = [row for row in json.loads(bench.read_text())["rows"] if not row.get("error")]
         best = min(row["latency_median_us"] for row in rows)
         latency = {row["key"]: row["latency_median_us"] for row in rows}
@@ -158,13 +178,17 @@ def main():
     parser.add_argument("--models", default="mobilenetv2_1.0,squeezenet1.1,mobilenetv1_1.0")
     parser.add_argument("--work", default="build/figures/prediction")
     parser.add_argument("-n", type=int, default=100)
-    parser.add_argument("--again", default=[], type=lambda text: text.split(","), help="models to profile and plan again, where other work disturbed "
+    parser.add_argument("--again",
+                        default=[],
+                        type=lambda text: text.split(","),
+                        help="models to profile and plan again, where other work disturbed "
                         "a profile (its intervals tell); their measurements are kept")
     options = parser.parse_args()
     options.images = options.data / "images" / "imagenet_samples256"
     options.inputs = figures.ROOT / "tests" / "fixtures" / "inputs"
     study = Study(options)
-    for path in (profile for model in options.again for profile in study.work.glob(f"{model}.*.json") if profile.name.count(".") == model.count(".") + 2):
+    for path in (profile for model in options.again for profile in study.work.glob(f"{model}.*.json")
+                 if profile.name.count(".") == model.count(".") + 2):
         if path.name.split(".")[-2] != "scores":
             path.unlink()
             path.with_suffix(".json.part").unlink(missing_ok=True)  # else it would go on from there
@@ -175,16 +199,20 @@ def main():
     tried, tried_where = max(study.regrets)
     command = f"tools/figures/main_prediction.py --models {options.models} -n {options.n}"
     cases = f"{len(study.untried)} cases, {len(errors)} candidates, {options.n} images each"
-    figures.record("main", [
-        {"id": "plan_regret", "what": "measured latency of the chosen plan over the best measured plan, worst case", "measured": worst,
-         "spread": [min(study.untried)[0], worst], "unit": "ratio", "command": command, "note": f"worst at {where}; {cases}"},
-        {"id": "plan_regret/after_trial", "what": "the same when candidates predicted alike are tried first", "measured": tried,
-         "spread": [min(study.regrets)[0], tried], "unit": "ratio", "command": command,
-         "note": f"worst at {tried_where}; candidates predicted within {ALIKE - 1:.0%} of the fastest tried on {TRIAL} images (plan --measured)"},
-        {"id": "prediction_error_median", "what": "|predicted - measured| / measured, median over candidates", "measured": statistics.median(errors),
-         "spread": [min(errors), max(errors)], "unit": "ratio", "command": command, "note": cases},
-        {"id": "prediction_error_p95", "what": "the same, 95th percentile", "measured": percentile(errors, 95), "spread": [min(errors), max(errors)],
-         "unit": "ratio", "command": command, "note": f"worst: {max(study.rows)[1]}"}])
+    figures.record("main", [{
+        "id": "plan_regret", "what": "measured latency of the chosen plan over the best measured plan, worst case", "measured": worst,
+        "spread": [min(study.untried)[0], worst], "unit": "ratio", "command": command, "note": f"worst at {where}; {cases}"
+    }, {
+        "id": "plan_regret/after_trial", "what": "the same when candidates predicted alike are tried first", "measured": tried,
+        "spread": [min(study.regrets)[0], tried], "unit": "ratio", "command": command,
+        "note": f"worst at {tried_where}; candidates predicted within {ALIKE - 1:.0%} of the fastest tried on {TRIAL} images (plan --measured)"
+    }, {
+        "id": "prediction_error_median", "what": "|predicted - measured| / measured, median over candidates", "measured": statistics.median(errors),
+        "spread": [min(errors), max(errors)], "unit": "ratio", "command": command, "note": cases
+    }, {
+        "id": "prediction_error_p95", "what": "the same, 95th percentile", "measured": percentile(errors, 95),
+        "spread": [min(errors), max(errors)], "unit": "ratio", "command": command, "note": f"worst: {max(study.rows)[1]}"
+    }])
 
 
 if __name__ == "__main__":

@@ -23,15 +23,25 @@ def answers(program, data, folder, model, candidate, repeat):
     images = data / "images" / "imagenet_samples256"
     spec = figures.ROOT / "tests" / "fixtures" / "inputs" / f"{model}.input.json"
     package, repository = pathlib.Path(folder) / "device", pathlib.Path(folder) / "models"
-    subprocess.run([program, "prepare", data / "models" / f"{model}.onnx", "--candidate", candidate, "--package", package, "--repository", repository,
-                    "--images", images, "--input", spec, "-q"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([
+        program, "prepare", data / "models" / f"{model}.onnx", "--candidate", candidate, "--package", package, "--repository", repository, "--images",
+        images, "--input", spec, "-q"
+    ],
+                   check=True,
+                   stdout=subprocess.DEVNULL)
     server = subprocess.Popen([program, "serve", "--model-repository", repository, "--grpc-port", "0", "--threads", "1", "--json", "-q"],
-                              stdout=subprocess.PIPE, text=True)
+                              stdout=subprocess.PIPE,
+                              text=True)
     try:
         port = json.loads(server.stdout.readline())["port"]
         photos = sorted(images.glob("*.jpg"))[:100]
-        out = subprocess.run([program, "run", package, *photos, "--edge", f"127.0.0.1:{port}", "--threads", "1", "--repeat", str(repeat), "--fallback",
-                              "none", "--json", "-q"], check=True, capture_output=True, text=True).stdout
+        out = subprocess.run([
+            program, "run", package, *photos, "--edge", f"127.0.0.1:{port}", "--threads", "1", "--repeat",
+            str(repeat), "--fallback", "none", "--json", "-q"
+        ],
+                             check=True,
+                             capture_output=True,
+                             text=True).stdout
     finally:
         server.terminate()
         server.wait()
@@ -55,9 +65,10 @@ def main():
                       for name in ("serialize_us", "edge_queue_us", "other_us"))
     figures.record("main", [{
         "id": "offloader_overhead_ms", "what": "end to end less decode, preprocess, head, encode, wire, decode, tail; loopback, median",
-        "measured": statistics.median(overhead), "spread": [overhead[len(overhead) // 20], overhead[-len(overhead) // 20]], "unit": "ms",
-        "command": "tools/figures/offloader_overhead.py",
-        "note": f"{options.model} {options.candidate}, {len(rows)} images, {total_ms:.2f} ms end to end, of which wire {wire_ms:.3f} ms; the rest: {parts}; spread is p5 to p95"}])
+        "measured": statistics.median(overhead), "spread": [overhead[len(overhead) // 20], overhead[-len(overhead) // 20]
+                                                            ], "unit": "ms", "command": "tools/figures/offloader_overhead.py",
+        "note": f"{options.model} {options.candidate}, {len(rows)} images, {total_ms:.2f} ms end to end, of which wire {wire_ms:.3f} ms; the rest: {parts}; spread is p5 to p95"
+    }])
 
 
 if __name__ == "__main__":

@@ -21,10 +21,14 @@ def main():
     parser.add_argument("--program", required=True)
     options = parser.parse_args()
     lines = [json.loads(line) for line in subprocess.run([options.program], check=True, capture_output=True, text=True).stdout.splitlines()]
-    rows = [{"id": f"permutation_efficacy_{line['method']}_percent/escapes_{line['escapes']}", "what": f"order of channels by {line['method']}, {line['escapes']} escapes, on ASP's sample", "measured": line["efficacy_percent"],
-             "spread": None, "unit": "%", "command": COMMAND, "note": f"{line['seconds']:.2f} s of one core"} for line in lines]
+    rows = [{
+        "id": f"permutation_efficacy_{line['method']}_percent/escapes_{line['escapes']}",
+        "what": f"order of channels by {line['method']}, {line['escapes']} escapes, on ASP's sample", "measured": line["efficacy_percent"],
+        "spread": None, "unit": "%", "command": COMMAND, "note": f"{line['seconds']:.2f} s of one core"
+    } for line in lines]
     usual = next(row for row, line in zip(rows, lines) if line["method"] == "stripes" and line["escapes"] == 1000)
-    rows.append({**usual, "id": "permutation_efficacy_stripes_percent", "note": usual["note"] + ", the default of sparsify; published 35.5 (swaps 32)"})
+    rows.append(
+        {**usual, "id": "permutation_efficacy_stripes_percent", "note": usual["note"] + ", the default of sparsify; published 35.5 (swaps 32)"})
     figures.record("compress", rows)
     for row in rows:
         print(f"{row['measured']:.2f} {row['id']}")

@@ -25,8 +25,10 @@ def worst_of(words, repeats):
     worst = max(times, key=lambda model: statistics.median(times[model]))
     fastest = min(statistics.median(t) for t in times.values())
     row = facts[worst]
-    note = (f"worst: {worst}, {row['nodes']} nodes, {row['cuts']} cuts, {row['candidates']} candidates; spread over {len(times)} graphs; cuts "
-            f"{row['cuts_s']:.3f} s, profiles {row['read_s']:.3f} s, search {row['plan_s']:.4f} s; reading the model file, not counted, {row['load_s']:.2f} s; median of {repeats}")
+    note = (
+        f"worst: {worst}, {row['nodes']} nodes, {row['cuts']} cuts, {row['candidates']} candidates; spread over {len(times)} graphs; cuts "
+        f"{row['cuts_s']:.3f} s, profiles {row['read_s']:.3f} s, search {row['plan_s']:.4f} s; reading the model file, not counted, {row['load_s']:.2f} s; median of {repeats}"
+    )
     return statistics.median(times[worst]), fastest, note
 
 

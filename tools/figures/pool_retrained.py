@@ -35,15 +35,21 @@ def data_of(options, name):
     """The model, and the words that name its images."""
     if name in ("neu_steel", "casting"):
         defects = options.work.parent / "defects"
-        return defects / f"{name}.onnx", ["--images", defects / f"{name}.train", "--held-out", defects / f"{name}.test", "--labels", options.data / "industrial" / name / "train.tsv"]
+        return defects / f"{name}.onnx", [
+            "--images", defects / f"{name}.train", "--held-out", defects / f"{name}.test", "--labels",
+            options.data / "industrial" / name / "train.tsv"
+        ]
     cifar = options.data / "cifar10"
-    return options.data / "models" / f"{name}.onnx", ["--images", cifar / "train_8000.bin", "--held-out", cifar / "test_2000.bin", "--input",
-                                                       figures.ROOT / "tests" / "fixtures" / "inputs" / f"{name}.input.json"]
+    return options.data / "models" / f"{name}.onnx", [
+        "--images", cifar / "train_8000.bin", "--held-out", cifar / "test_2000.bin", "--input",
+        figures.ROOT / "tests" / "fixtures" / "inputs" / f"{name}.input.json"
+    ]
 
 
 def check_cut(options, model, cut):
     """Share of the MACs before the cut. Refuses a cut that the figure does not allow."""
-    data = json.loads(subprocess.run([options.programs / "scissionlite", "inspect", model, "--cuts", "--json"], check=True, capture_output=True, text=True).stdout)
+    data = json.loads(
+        subprocess.run([options.programs / "scissionlite", "inspect", model, "--cuts", "--json"], check=True, capture_output=True, text=True).stdout)
     found = next(c for c in data["cuts"] if c["tensors"] == [cut])
     share, side = found["head_macs"] / data["macs"], min(found["shapes"][0][2:])
     assert share <= LARGEST_HEAD and side >= SMALLEST_SIDE, (cut, share, side)
@@ -55,9 +61,12 @@ def run(options, key):
 
     def make():
         model, images = data_of(options, name)
-        words = [options.programs / "scissionlite-train", "retrain", model, "--cut", CUTS[name], "--tl", "pool", "--side", variant.split("_")[0], *images,
-                 *[str(model) if word == "{model}" else word for word in RUNS[key]], "--threads", str(options.threads), "--checkpoint", options.work / f"{name}.{variant}.checkpoint",
-                 "--json", "-q", "-o", options.work / f"{name}.{variant}.onnx"]
+        words = [
+            options.programs / "scissionlite-train", "retrain", model, "--cut", CUTS[name], "--tl", "pool", "--side",
+            variant.split("_")[0], *images, *[str(model) if word == "{model}" else word for word in RUNS[key]], "--threads",
+            str(options.threads), "--checkpoint", options.work / f"{name}.{variant}.checkpoint", "--json", "-q", "-o",
+            options.work / f"{name}.{variant}.onnx"
+        ]
         report = subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True).stdout
         return json.loads(report) | {"head_share": check_cut(options, model, CUTS[name])}
 
@@ -67,20 +76,24 @@ def run(options, key):
 def interval(report):
     """95 % of the difference of two shares of the same images, taken as independent: wider than it is."""
     a, b, n = report["accuracy"]["original"], report["accuracy"]["retrained"], report["training"]["held_out"]
-    half = 196 * ((a * (1 - a) + b * (1 - b)) / n) ** 0.5
+    half = 196 * ((a * (1 - a) + b * (1 - b)) / n)**0.5
     return [report["points_lost"] - half, report["points_lost"] + half]
 
 
 def note(key, report):
     accuracy, training = report["accuracy"], report["training"]
     taught = "labels and the uncut model's answers" if "--distill" in RUNS[key] else "labels"
-    return (f"cut {report['cut']} ({report['tensors'][0]}), head {report['head_share']:.1%} of the MACs, {report['wire_bytes']} bytes; uncut {accuracy['original']:.4f}, TL put in {accuracy['with_tl']:.4f}, "
-            f"retrained {accuracy['retrained']:.4f} on {training['held_out']} test images; {len(training['epochs']) - 1} epochs on {training['images']} images by {taught}")
+    return (
+        f"cut {report['cut']} ({report['tensors'][0]}), head {report['head_share']:.1%} of the MACs, {report['wire_bytes']} bytes; uncut {accuracy['original']:.4f}, TL put in {accuracy['with_tl']:.4f}, "
+        f"retrained {accuracy['retrained']:.4f} on {training['held_out']} test images; {len(training['epochs']) - 1} epochs on {training['images']} images by {taught}"
+    )
 
 
 def row(what, key, report):
-    return {"id": f"pool_retrained_points_lost/{key}", "what": what, "measured": report["points_lost"], "spread": interval(report), "unit": "points", "command": "tools/figures/pool_retrained.py",
-            "note": note(key, report)}
+    return {
+        "id": f"pool_retrained_points_lost/{key}", "what": what, "measured": report["points_lost"], "spread": interval(report), "unit": "points",
+        "command": "tools/figures/pool_retrained.py", "note": note(key, report)
+    }
 
 
 def main():
@@ -100,7 +113,9 @@ def main():
         if not all(f"{name}/{side}" in reports for name in CUTS):
             continue
         worst = max((key for key in reports if key.endswith(f"/{side}")), key=lambda key: reports[key]["points_lost"])
-        summary = row(f"points of accuracy lost by pooling after retraining, worst of {len(CUTS)} models, {'tail only' if side == 'tail' else 'all layers'}", worst, reports[worst])
+        summary = row(
+            f"points of accuracy lost by pooling after retraining, worst of {len(CUTS)} models, {'tail only' if side == 'tail' else 'all layers'}",
+            worst, reports[worst])
         rows.append(summary | {"id": "pool_retrained_points_lost" + ("" if side == "tail" else "_all_layers"), "note": f"{worst}: {summary['note']}"})
     figures.record("transfer", rows)
 

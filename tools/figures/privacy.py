@@ -19,9 +19,12 @@ WORDS = {"mean picture": "nothing sent: the mean picture", "edge/jpeg-q75-420": 
 
 def measure(options):
     data = pathlib.Path(os.environ["SCISSIONLITE_TEST_DATA"])
-    words = [options.program, "privacy", data / "models" / "mobilenetv2_1.0.onnx", "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / "mobilenetv2_1.0.input.json", "--images",
-             data / "images" / "imagenet_samples256", data / "images" / "imagenet_val227", "--size", options.size, "--views", options.views, "--epochs", options.epochs, "--threads", options.threads,
-             "-o", options.output]
+    words = [
+        options.program, "privacy", data / "models" / "mobilenetv2_1.0.onnx", "--input",
+        figures.ROOT / "tests" / "fixtures" / "inputs" / "mobilenetv2_1.0.input.json", "--images", data / "images" / "imagenet_samples256",
+        data / "images" / "imagenet_val227", "--size", options.size, "--views", options.views, "--epochs", options.epochs, "--threads",
+        options.threads, "-o", options.output
+    ]
     for cut, tl in CASES:
         subprocess.run([str(word) for word in (*words, "--cuts", cut, "--tl", tl)], check=True)
 
@@ -30,9 +33,12 @@ def rows(privacy, options):
     command = f"tools/figures/privacy.py --size {options.size} --views {options.views} --epochs {options.epochs}"
     for row in privacy["baselines"] + privacy["candidates"]:
         key = row.get("candidate", row.get("name"))
-        yield {"id": "privacy_psnr_db/" + key.replace(" ", "_"), "what": f"MobileNetV2, PSNR of pictures of {privacy['width']} x {privacy['height']} rebuilt from {WORDS.get(key, key)}",
-               "measured": round(row["psnr_db"], 2), "spread": [round(v, 2) for v in row["psnr_interval"]], "unit": "dB", "command": command,
-               "note": f"SSIM {row['ssim']:.3f}; n = {row['n']}, learned from {privacy['images']} others"}
+        yield {
+            "id": "privacy_psnr_db/" + key.replace(" ", "_"),
+            "what": f"MobileNetV2, PSNR of pictures of {privacy['width']} x {privacy['height']} rebuilt from {WORDS.get(key, key)}",
+            "measured": round(row["psnr_db"], 2), "spread": [round(v, 2) for v in row["psnr_interval"]], "unit": "dB", "command": command,
+            "note": f"SSIM {row['ssim']:.3f}; n = {row['n']}, learned from {privacy['images']} others"
+        }
 
 
 def main():

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""road/<step>/<what>: a real model made smaller, step by step (docs/smaller_models.md): prune -> sparsify -> tune -> plan. After each step the accuracy on held-out
-pictures, the bytes of the ONNX file and of its weights as 2:4 stores them, the latency on the device and on the edge, and over a slow link the best plan
-before and after.
+"""road/<step>/<what>: a real model made smaller, step by step (docs/smaller_models.md): prune -> sparsify -> tune ->
+plan. After each step the accuracy on held-out pictures, the bytes of the ONNX file and of its weights as 2:4 stores
+them, the latency on the device and on the edge, and over a slow link the best plan before and after.
 
-The model is MCUNet, trained first for the six classes of neu_steel. This machine is the edge (one thread, engine native; OpenVINO beside it); the device is it
-slowed --slow times, as tools/figures/headline.py has it: times multiplied, a plan's too. Pruning gets a budget: --latency-share of the dense model's latency on
-that device. Each step leaves files in --work: the same command goes on where it was stopped, and what is there is not made again. Other models and pictures
-(--model, --images, --labels, --classes) are printed and not recorded.
+The model is MCUNet, trained first for the six classes of neu_steel. This machine is the edge (one thread, engine
+native; OpenVINO beside it); the device is it slowed --slow times, as tools/figures/headline.py has it: times
+multiplied, a plan's too. Pruning gets a budget: --latency-share of the dense model's latency on that device. Each step
+leaves files in --work: the same command goes on where it was stopped, and what is there is not made again. Other models
+and pictures (--model, --images, --labels, --classes) are printed and not recorded.
 
 Example: tools/figures/road.py --programs build/release --data $SCISSIONLITE_TEST_DATA --threads 1
 """
@@ -34,7 +35,8 @@ STRENGTH = 2  # of the penalty: a search of few epochs, which stops by its budge
 
 
 def environment(tuning):
-    return {key: value for key, value in os.environ.items() if key != "SCISSIONLITE_TUNING"} | ({"SCISSIONLITE_TUNING": str(tuning)} if tuning else {})
+    return {key: value
+            for key, value in os.environ.items() if key != "SCISSIONLITE_TUNING"} | ({"SCISSIONLITE_TUNING": str(tuning)} if tuning else {})
 
 
 class Road:
@@ -48,12 +50,14 @@ class Road:
         folder = self.work / f"pictures.{name}"
         return folder if folder.exists() else write_part(self.work, "pictures", name, rows, self.options.images)
 
-    def program(self, name, *words, tuning=None, codes=(0,)):
+    def program(self, name, *words, tuning=None, codes=(0, )):
         words = [str(word) for word in (self.options.programs / name, *words)]
         print("+ " + " ".join(words), file=sys.stderr, flush=True)
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, env=environment(tuning))
         if done.returncode not in codes:
-            raise SystemExit(f"[road] '{' '.join(words)}' ended with {done.returncode}; its message stands above. What is in {self.work} stays: the same command goes on from there")
+            raise SystemExit(
+                f"[road] '{' '.join(words)}' ended with {done.returncode}; its message stands above. What is in {self.work} stays: the same command goes on from there"
+            )
         return done.stdout
 
     def kept(self, name, make):
@@ -69,19 +73,47 @@ class Road:
 
     def trains(self, command, start, step, *more):
         o = self.options
-        return json.loads(self.program("scissionlite-train", command, start, "--images", self.train, "--held-out", self.test, "--labels", o.labels, "--batch", o.batch, "--optimizer", "adam", "--schedule", "cosine",
-                                       "--seed", o.seed, "--threads", o.threads, "--checkpoint", self.work / f"{step}.checkpoint", "--json", "-q", "-o", self.model(step), *more, codes=(MET, MISSED)))
+        return json.loads(
+            self.program("scissionlite-train",
+                         command,
+                         start,
+                         "--images",
+                         self.train,
+                         "--held-out",
+                         self.test,
+                         "--labels",
+                         o.labels,
+                         "--batch",
+                         o.batch,
+                         "--optimizer",
+                         "adam",
+                         "--schedule",
+                         "cosine",
+                         "--seed",
+                         o.seed,
+                         "--threads",
+                         o.threads,
+                         "--checkpoint",
+                         self.work / f"{step}.checkpoint",
+                         "--json",
+                         "-q",
+                         "-o",
+                         self.model(step),
+                         *more,
+                         codes=(MET, MISSED)))
 
     def dense(self):
         o = self.options
         if not o.input.exists():
             o.input.write_text(json.dumps(STEEL_INPUT, indent=1) + "\n")
-        return self.trains("train", o.model, "dense", "--input", o.input, "--classes", o.classes, "--epochs", o.epochs, "--lr", o.lr, "--batch-statistics")
+        return self.trains("train", o.model, "dense", "--input", o.input, "--classes", o.classes, "--epochs", o.epochs, "--lr", o.lr,
+                           "--batch-statistics")
 
     def pruned(self):
         o = self.options
         budget_ms = o.latency_share * self.pieces()["whole"]["median_us"] / 1e3
-        return self.trains("prune", self.model("dense"), "pruned", "--search-epochs", o.search_epochs, "--strength", STRENGTH, "--width-multiple", o.width_multiple, "--epochs", o.retrain_epochs, "--lr", o.lr, "--profile", self.work / "device.pieces.json",
+        return self.trains("prune", self.model("dense"), "pruned", "--search-epochs", o.search_epochs, "--strength", STRENGTH, "--width-multiple",
+                           o.width_multiple, "--epochs", o.retrain_epochs, "--lr", o.lr, "--profile", self.work / "device.pieces.json",
                            "--latency-ms", budget_ms)
 
     def sparse(self):
@@ -89,12 +121,27 @@ class Road:
 
     def tuned(self):
         """Searched on the edge; what a real device needs is a `scissionlite tune` there."""
-        return json.loads(self.program("scissionlite", "tune", self.model("sparse"), "-o", self.tuning("tuned"), "--threads", 1, "--budget", self.options.tune_budget, "--seconds", self.options.tune_seconds, "--json"))
+        return json.loads(
+            self.program("scissionlite", "tune", self.model("sparse"), "-o", self.tuning("tuned"), "--threads", 1, "--budget",
+                         self.options.tune_budget, "--seconds", self.options.tune_seconds, "--json"))
 
     # measuring
 
     def profile(self, step, name, *more, engine=ENGINES[0]):
-        self.program("scissionlite", "profile", self.model(step), "--name", "edge", "--engine", engine, "--threads", 1, "-q", *more, "-o", self.work / name, tuning=self.tuning(step) if engine == ENGINES[0] else None)
+        self.program("scissionlite",
+                     "profile",
+                     self.model(step),
+                     "--name",
+                     "edge",
+                     "--engine",
+                     engine,
+                     "--threads",
+                     1,
+                     "-q",
+                     *more,
+                     "-o",
+                     self.work / name,
+                     tuning=self.tuning(step) if engine == ENGINES[0] else None)
         return json.loads((self.work / name).read_text())
 
     def on_device(self, name, profile):
@@ -106,9 +153,11 @@ class Road:
     def pieces(self):
         """The dense model's pieces, timed: what the budget of pruning is predicted from."""
         def make():
-            profile = self.profile("dense", "edge.pieces.json", "--cuts", "single", "--tls", "fp32", "--max-seconds", self.options.seconds, "--budget-s", 120)
+            profile = self.profile("dense", "edge.pieces.json", "--cuts", "single", "--tls", "fp32", "--max-seconds", self.options.seconds,
+                                   "--budget-s", 120)
             self.on_device("device.pieces.json", profile)
             return slowed(profile, self.options.slow)
+
         return self.kept("pieces", make)
 
     def latency(self):
@@ -121,14 +170,33 @@ class Road:
                     for engine, times in engines.items():
                         if engine == "openvino" and not (self.options.programs / "scissionlite_openvino.so").exists():
                             continue
-                        times.append(self.profile(step, "turn.json", "--fresh", "--cuts", last, "--tls", "fp32", "--no-blocks", "--max-seconds", self.options.seconds, engine=engine)["whole"]["median_us"])
+                        times.append(
+                            self.profile(step,
+                                         "turn.json",
+                                         "--fresh",
+                                         "--cuts",
+                                         last,
+                                         "--tls",
+                                         "fp32",
+                                         "--no-blocks",
+                                         "--max-seconds",
+                                         self.options.seconds,
+                                         engine=engine)["whole"]["median_us"])
             return out
+
         return self.kept("latency", make)
 
     def accuracy(self, step):
         folder = self.work / step
         folder.mkdir(exist_ok=True)
-        return measure(self.options.programs, folder, self.model(step), self.test, self.test_rows, "--engine", ENGINES[0], environment=environment(self.tuning(step)))["accuracy"]
+        return measure(self.options.programs,
+                       folder,
+                       self.model(step),
+                       self.test,
+                       self.test_rows,
+                       "--engine",
+                       ENGINES[0],
+                       environment=environment(self.tuning(step)))["accuracy"]
 
     def weight_bytes(self, step):
         """Of convolutions and dense layers; of layers that satisfy 2:4 the kept half and the places of its values."""
@@ -141,20 +209,29 @@ class Road:
         """The best plan over the slow link that keeps the answers, and local beside it."""
         o, scores, plan = self.options, self.work / f"{step}.scores.json", self.work / f"{step}.plan.json"
         if not scores.exists():
-            self.program("scissionlite", "score", self.model(step), "--images", self.test, "--labels", o.labels, "--fit-images", o.fit_images, "--cuts", f"auto:{o.cuts}", "--engine", ENGINES[0], "--threads", o.threads, "-o", scores)
-        profile = self.profile(step, f"{step}.edge.json", "--images", self.test, "--scores", scores, "--no-blocks", "--max-seconds", o.seconds, "--budget-s", o.profile_seconds)
+            self.program("scissionlite", "score", self.model(step), "--images", self.test, "--labels", o.labels, "--fit-images", o.fit_images,
+                         "--cuts", f"auto:{o.cuts}", "--engine", ENGINES[0], "--threads", o.threads, "-o", scores)
+        profile = self.profile(step, f"{step}.edge.json", "--images", self.test, "--scores", scores, "--no-blocks", "--max-seconds", o.seconds,
+                               "--budget-s", o.profile_seconds)
         device = self.on_device(f"{step}.device.json", profile)
-        self.program("scissionlite", "plan", "--device", device, "--edge", self.work / f"{step}.edge.json", "--bandwidth", o.rate, "--rtt", o.rtt, "--scores", scores, "--min-agreement", o.min_agreement, "-o", plan)
+        self.program("scissionlite", "plan", "--device", device, "--edge", self.work / f"{step}.edge.json", "--bandwidth", o.rate, "--rtt", o.rtt,
+                     "--scores", scores, "--min-agreement", o.min_agreement, "-o", plan)
         data = json.loads(plan.read_text())
         local = next(row for row in data["families"] if row["key"] == "local")
-        return {"chosen": data["chosen"]["key"], "latency_us": data["chosen"]["latency_us"], "bytes": data["chosen"]["bytes"], "local_us": local["latency_us"]}
+        return {
+            "chosen": data["chosen"]["key"], "latency_us": data["chosen"]["latency_us"], "bytes": data["chosen"]["bytes"],
+            "local_us": local["latency_us"]
+        }
 
     def run(self):
         reports = {step: self.kept(f"{step}.report", getattr(self, step)) for step in STEPS}
         latency = self.latency()
         table = {}
         for step in STEPS:
-            facts = self.kept(f"{step}.facts", lambda step=step: {"accuracy": self.accuracy(step), "onnx_bytes": self.model(step).stat().st_size, "weight_bytes": self.weight_bytes(step)})
+            facts = self.kept(
+                f"{step}.facts",
+                lambda step=step:
+                {"accuracy": self.accuracy(step), "onnx_bytes": self.model(step).stat().st_size, "weight_bytes": self.weight_bytes(step)})
             table[step] = facts | {"latency": {engine: times for engine, times in latency[step].items() if times}}
         for step in ("dense", "tuned"):
             table[step]["plan"] = self.kept(f"{step}.planned", lambda step=step: self.plan(step))
@@ -170,8 +247,9 @@ def print_table(table, slow):
     for step, facts in table.items():
         native, openvino = (statistics.median(facts["latency"][engine]) if engine in facts["latency"] else None for engine in ENGINES)
         plan = facts.get("plan")
-        print(f"{STEPS[step]:20} {100 * facts['accuracy']:8.2f}% {facts['onnx_bytes']:11} {facts['weight_bytes']:9} {ms(native):9.2f} ms {f'{ms(openvino):6.2f} ms' if openvino else '-':>9} {ms(native * slow):6.1f} ms  "
-              + (f"{plan['chosen']}, {ms(plan['latency_us']):.1f} ms (local {ms(plan['local_us']):.1f})" if plan else ""))
+        print(
+            f"{STEPS[step]:20} {100 * facts['accuracy']:8.2f}% {facts['onnx_bytes']:11} {facts['weight_bytes']:9} {ms(native):9.2f} ms {f'{ms(openvino):6.2f} ms' if openvino else '-':>9} {ms(native * slow):6.1f} ms  "
+            + (f"{plan['chosen']}, {ms(plan['latency_us']):.1f} ms (local {ms(plan['local_us']):.1f})" if plan else ""))
 
 
 def rows_of(reports, table, options):
@@ -179,24 +257,34 @@ def rows_of(reports, table, options):
     rows = []
 
     def add(step, what, words, value, unit, note="", spread=None):
-        rows.append({"id": f"road/{step}/{what}", "what": f"MCUNet on neu_steel, {STEPS[step]}: {words}", "measured": value, "spread": spread, "unit": unit, "command": COMMAND, "note": note})
+        rows.append({
+            "id": f"road/{step}/{what}", "what": f"MCUNet on neu_steel, {STEPS[step]}: {words}", "measured": value, "spread": spread, "unit": unit,
+            "command": COMMAND, "note": note
+        })
 
     for step, facts in table.items():
-        add(step, "accuracy_percent", "accuracy on held-out pictures", 100 * facts["accuracy"], "%", f"{reports['dense']['held_out']} pictures, `scissionlite run`, engine native")
+        add(step, "accuracy_percent", "accuracy on held-out pictures", 100 * facts["accuracy"], "%",
+            f"{reports['dense']['held_out']} pictures, `scissionlite run`, engine native")
         add(step, "onnx_bytes", "ONNX file", facts["onnx_bytes"], "bytes")
         add(step, "weight_bytes", "weights of convolutions and dense layers, 2:4 ones as values and places", facts["weight_bytes"], "bytes")
         for engine, times in facts["latency"].items():
             times = [ms(us) for us in times]
-            add(step, f"latency_edge_{engine}_ms", f"latency on the edge, {engine}, one thread", statistics.median(times), "ms", f"paced, median of {len(times)} rounds in turns with the other steps", [min(times), max(times)])
+            add(step, f"latency_edge_{engine}_ms", f"latency on the edge, {engine}, one thread", statistics.median(times), "ms",
+                f"paced, median of {len(times)} rounds in turns with the other steps", [min(times), max(times)])
             if engine == "native":
-                add(step, "latency_device_ms", f"latency on the device, the edge's {options.slow} times", options.slow * statistics.median(times), "ms")
+                add(step, "latency_device_ms", f"latency on the device, the edge's {options.slow} times", options.slow * statistics.median(times),
+                    "ms")
         if "plan" in facts:
             plan = facts["plan"]
-            add(step, "plan_ms", f"latency of the best plan at {options.rate}bit/s, {options.rtt}, as predicted", ms(plan["latency_us"]), "ms",
-                f"{plan['chosen']}, {plan['bytes']} bytes; local {ms(plan['local_us']):.1f} ms; agreement with its own uncut model at least {options.min_agreement}")
+            add(
+                step, "plan_ms", f"latency of the best plan at {options.rate}bit/s, {options.rtt}, as predicted", ms(plan["latency_us"]), "ms",
+                f"{plan['chosen']}, {plan['bytes']} bytes; local {ms(plan['local_us']):.1f} ms; agreement with its own uncut model at least {options.min_agreement}"
+            )
     predicted, share = reports["pruned"]["predicted_latency_us"], reports["pruned"]["budget"]["latency_us"]
     took = statistics.median(table["pruned"]["latency"]["native"]) / statistics.median(table["dense"]["latency"]["native"])
-    add("pruned", "predicted_latency_share", "latency beside the dense model's, as the budget predicts it", predicted["after"] / predicted["before"], "ratio",
+    add(
+        "pruned", "predicted_latency_share", "latency beside the dense model's, as the budget predicts it", predicted["after"] / predicted["before"],
+        "ratio",
         f"measured {took:.3f}; budget {share / predicted['before']:.2f}, {'met' if reports['pruned']['is_within_budget'] else 'not met'}; parameters {reports['pruned']['parameters']['after']} of {reports['pruned']['parameters']['before']}, "
         f"multiply-accumulates {reports['pruned']['macs']['after']} of {reports['pruned']['macs']['before']}")
     return rows
@@ -213,7 +301,10 @@ def parse():
     parser.add_argument("--labels", type=pathlib.Path, help="TSV of file name and class")
     parser.add_argument("--classes", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0, help="of training; latencies are of one thread. 1 is faster where other work runs on the machine")
+    parser.add_argument("--threads",
+                        type=int,
+                        default=0,
+                        help="of training; latencies are of one thread. 1 is faster where other work runs on the machine")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3, help="of the first training")
     parser.add_argument("--search-epochs", type=int, default=3, help="of pruning")

@@ -37,15 +37,18 @@ def row(short, layers, options):
     control = [statistics.median(layer["needed"][CONTROL]) for layer in layers]
     ratios = [a / b for a, b in zip(own, control)]
     sizes = [layer["configurations"] for layer in layers]
-    return {"id": f"{short}_measurements_vs_random", "what": f"measurements until 95 % of the best known speed: {words} against random", "measured": round(geomean(ratios), 3),
-            "spread": [round(min(ratios), 3), round(max(ratios), 3)], "unit": "ratio", "command": COMMAND,
-            "note": f"{len(layers)} layers, {min(sizes)} to {max(sizes)} configurations each, medians of {options.seeds} seeds; geometric means {geomean(own):.1f} and {geomean(control):.1f} measurements"}
+    return {
+        "id": f"{short}_measurements_vs_random", "what": f"measurements until 95 % of the best known speed: {words} against random",
+        "measured": round(geomean(ratios), 3), "spread": [round(min(ratios), 3), round(max(ratios), 3)], "unit": "ratio", "command": COMMAND,
+        "note": f"{len(layers)} layers, {min(sizes)} to {max(sizes)} configurations each, medians of {options.seeds} seeds; geometric means {geomean(own):.1f} and {geomean(control):.1f} measurements"
+    }
 
 
 def show(layers):
     for layer in layers:
         medians = {method: statistics.median(needed) for method, needed in layer["needed"].items()}
-        print(f"{layer['problem']}: {layer['configurations']} configurations, " + ", ".join(f"{method} {value:g}" for method, value in medians.items()))
+        print(f"{layer['problem']}: {layer['configurations']} configurations, " + ", ".join(f"{method} {value:g}"
+                                                                                            for method, value in medians.items()))
 
 
 def main():

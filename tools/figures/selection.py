@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""selection_speed_up_1t, selection_speed_up_2t: what tuning and the choice over the whole network gain. Each network runs with the usual choices (estimates) and as tuned by
-`scissionlite tune`, in turns, one process each on the same cores; of each round the ratio of medians counts. With --before, the worker of an earlier build runs
-in the same turns.
+"""selection_speed_up_1t, selection_speed_up_2t: what tuning and the choice over the whole network gain. Each network
+runs with the usual choices (estimates) and as tuned by `scissionlite tune`, in turns, one process each on the same
+cores; of each round the ratio of medians counts. With --before, the worker of an earlier build runs in the same turns.
 
 tools/make_graphs/make_graphs.py comes before. Files of tuning that are in --work already are used as they are.
 
@@ -25,7 +25,7 @@ from run import difference  # noqa: E402
 
 COMMAND = "tools/figures/selection.py"
 GRAPHS = ("mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1", "resnet50", "shufflenet_v2_x1_0")
-REAL = ("mobilenetv1_1.0",)
+REAL = ("mobilenetv1_1.0", )
 MOST_DIFFERENCE = 1e-3  # of max|y|
 TUNING = "SCISSIONLITE_TUNING"
 
@@ -43,7 +43,8 @@ def tuned_by(model, threads, options):
 
 def start(model, threads, worker, tuning, options):
     """A worker under that tuning file, or under none."""
-    return Client("native", model, threads, argparse.Namespace(worker=worker, engine="native", peers_at=None, work=options.work), {TUNING: str(tuning or "")})
+    return Client("native", model, threads, argparse.Namespace(worker=worker, engine="native", peers_at=None, work=options.work),
+                  {TUNING: str(tuning or "")})
 
 
 def check(clients, model):
@@ -98,11 +99,16 @@ def rows_of(threads, models, options):
         name = f"{model.stem}/{threads}t"
         note = "; ".join(f"{variant} {np.median(times) / 1e3:.3f} ms" for variant, times in medians.items())
         gains.append(ratios(medians, "usual", "tuned"))
-        rows.append(figure(f"selection/{name}/tuned", "latency with the usual choices over that as tuned (spread: quartiles of rounds)", gains[-1], note))
+        rows.append(
+            figure(f"selection/{name}/tuned", "latency with the usual choices over that as tuned (spread: quartiles of rounds)", gains[-1], note))
         if options.before:
-            rows.append(figure(f"selection/{name}/before", "latency of an earlier build over this one's, both with their usual choices", ratios(medians, "before", "usual"), note))
+            rows.append(
+                figure(f"selection/{name}/before", "latency of an earlier build over this one's, both with their usual choices",
+                       ratios(medians, "before", "usual"), note))
     values = [gain[1] for gain in gains]
-    rows.append(figure(f"selection_speed_up_{threads}t", f"the same, geometric mean over {len(values)} networks (spread: least and most)", [min(values), engine.geomean(values), max(values)]))
+    rows.append(
+        figure(f"selection_speed_up_{threads}t", f"the same, geometric mean over {len(values)} networks (spread: least and most)",
+               [min(values), engine.geomean(values), max(values)]))
     return rows
 
 

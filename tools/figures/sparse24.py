@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""sparse24_geomean_1x1_gemm, sparse24_geomean_eligible, sparse24_fc_share_of_byte_ratio and sparse24_network_min: 2:4 sparse weights against the best dense way, one thread,
-f32, one run.
+"""sparse24_geomean_1x1_gemm, sparse24_geomean_eligible, sparse24_fc_share_of_byte_ratio and sparse24_network_min: 2:4
+sparse weights against the best dense way, one thread, f32, one run.
 
 layers    every distinct convolution of the nine networks of tools/make_graphs that 2:4 takes (ASP's rules: no groups, input channels a multiple of 16, outputs of 8), by
           bench/sparse24_speed: ours sparse and ours dense (1x1 of stride 1 with the knobs that are fastest, as `tune` finds them; others with the usual ones), oneDNN; and OpenVINO (bench/compress/openvino_layers.py), which takes its turn after each; fully connected layers of the
@@ -84,14 +84,20 @@ def make_sparse(source, target):
 
 
 def lines_of(words, **more):
-    return [json.loads(line) for line in subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **more).stdout.splitlines()]
+    return [
+        json.loads(line)
+        for line in subprocess.run([str(word) for word in words], check=True, capture_output=True, text=True, **more).stdout.splitlines()
+    ]
 
 
 def layers(options):
     """Rows of sparse24_speed, with OpenVINO's time."""
     problems = [line.split()[1] for line in options.problems.read_text().splitlines() if line.startswith("conv ")]
     problems = [problem for problem in problems if is_eligible(problem)]
-    peer = subprocess.Popen([options.python, figures.ROOT / "bench" / "compress" / "openvino_layers.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    peer = subprocess.Popen([options.python, figures.ROOT / "bench" / "compress" / "openvino_layers.py"],
+                            stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE,
+                            text=True)
     one, rows = options.work / "problem.txt", []
     for i, problem in enumerate(problems):
         one.write_text(f"conv {problem}\n")
@@ -129,22 +135,33 @@ def networks(options):
     folder, both = options.work / "networks.json", options.work / "graphs"
     both.mkdir(exist_ok=True)
     for path in sorted(options.graphs.glob("*.onnx")):
-        for name, make in ((f"{path.stem}.onnx", lambda source, target: target.write_bytes(source.read_bytes())), (f"{path.stem}_24.onnx", make_sparse)):
+        for name, make in ((f"{path.stem}.onnx", lambda source, target: target.write_bytes(source.read_bytes())), (f"{path.stem}_24.onnx",
+                                                                                                                   make_sparse)):
             if not (both / name).exists():
                 make(path, both / name)
     bench = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", both, "--threads", 1, "--work", options.work / "bench"]
     partial = folder.with_suffix(".rows")
     subprocess.run([str(word) for word in [*bench, "--prepare", "--peers", "native"]], check=True)
-    subprocess.run([str(word) for word in [*bench, "--peers", *PEERS, "--rounds", options.network_rounds, "--runs", 10, "--quiet-gflops", options.quiet_gflops, "--patience-s", options.patience_s, "-o", partial]], check=True)
+    subprocess.run([
+        str(word) for word in [
+            *bench, "--peers", *PEERS, "--rounds", options.network_rounds, "--runs", 10, "--quiet-gflops", options.quiet_gflops, "--patience-s",
+            options.patience_s, "-o", partial
+        ]
+    ],
+                   check=True)
     return json.loads(partial.read_text())["rows"]
 
 
 def times_faster(row):
-    return min(us for us in (row["dense_us"], row["onednn_us"], row["openvino_us"] if row["openvino_us"] >= LEAST_US else math.inf)) / row["sparse_us"]
+    return min(us
+               for us in (row["dense_us"], row["onednn_us"], row["openvino_us"] if row["openvino_us"] >= LEAST_US else math.inf)) / row["sparse_us"]
 
 
 def figure(name, what, values, note, unit="times"):
-    return {"id": name, "what": what, "measured": statistics.geometric_mean(values), "spread": [min(values), max(values)], "unit": unit, "command": COMMAND, "note": note}
+    return {
+        "id": name, "what": what, "measured": statistics.geometric_mean(values), "spread": [min(values), max(values)], "unit": unit,
+        "command": COMMAND, "note": note
+    }
 
 
 def rows_of_layers(of_layers, of_products):
@@ -153,23 +170,36 @@ def rows_of_layers(of_layers, of_products):
     gemm = [min(row["dense"]["us"], row["onednn"]["us"]) / row["sparse24"]["us"] for row in of_products]
     every = [times_faster(row) for row in measured] + gemm + [1.0] * (len(of_layers) - len(measured))
     kept = [max(1.0, value) for value in every]
-    rows = [figure("sparse24_geomean_1x1_gemm", "best dense of oneDNN, OpenVINO and native over 2:4, 1x1 convolutions of stride 1 and fully connected layers", pointwise + gemm,
-                   f"{len(pointwise)} convolutions {statistics.geometric_mean(pointwise):.3f}, {len(gemm)} fully connected layers with weights from memory {statistics.geometric_mean(gemm):.3f}; none left out; bound 2"),
-            figure("sparse24_geomean_1x1_gemm/dense_kept", "the same, dense where that is faster", [max(1.0, value) for value in pointwise + gemm], "such layers count as 1"),
-            figure("sparse24_geomean_eligible", "best dense, Winograd among it, over 2:4, all layers that 2:4 takes, dense where that is faster", kept,
-                   f"{len(every)} layers; {sum(value < 1 for value in every)} of them kept dense and counted as 1; without that {statistics.geometric_mean(every):.3f}; {len(of_layers) - len(measured)} have no sparse kernel")]
+    rows = [
+        figure(
+            "sparse24_geomean_1x1_gemm",
+            "best dense of oneDNN, OpenVINO and native over 2:4, 1x1 convolutions of stride 1 and fully connected layers", pointwise + gemm,
+            f"{len(pointwise)} convolutions {statistics.geometric_mean(pointwise):.3f}, {len(gemm)} fully connected layers with weights from memory {statistics.geometric_mean(gemm):.3f}; none left out; bound 2"
+        ),
+        figure("sparse24_geomean_1x1_gemm/dense_kept", "the same, dense where that is faster", [max(1.0, value) for value in pointwise + gemm],
+               "such layers count as 1"),
+        figure(
+            "sparse24_geomean_eligible", "best dense, Winograd among it, over 2:4, all layers that 2:4 takes, dense where that is faster", kept,
+            f"{len(every)} layers; {sum(value < 1 for value in every)} of them kept dense and counted as 1; without that {statistics.geometric_mean(every):.3f}; {len(of_layers) - len(measured)} have no sparse kernel"
+        )
+    ]
     kinds = {}
     for row in measured:
         kinds.setdefault(kind_of(row["problem"]), []).append(times_faster(row))
-    return rows + [figure(f"sparse24_geomean_by_kind/{kind.replace(' ', '_')}", f"best dense over 2:4, {kind}", values, f"{len(values)} layers") for kind, values in sorted(kinds.items())]
+    return rows + [
+        figure(f"sparse24_geomean_by_kind/{kind.replace(' ', '_')}", f"best dense over 2:4, {kind}", values, f"{len(values)} layers")
+        for kind, values in sorted(kinds.items())
+    ]
 
 
 def rows_of_products(of_products):
     rows = []
     for suffix, key, bytes_of in (("", "share_of_byte_ratio", "16 to 8.5"), ("/bf16", "share_of_byte_ratio_bf16", "8 to 4.5")):
         told = ", ".join(f"{row['inputs']}x{row['outputs']} {row[key]:.2f}" for row in of_products)
-        rows.append(figure(f"sparse24_fc_share_of_byte_ratio{suffix}", f"fully connected layers of one row, weights from memory: gain over the best dense, as a share of the ratio of bytes, {bytes_of}",
-                           [row[key] for row in of_products], told, "ratio"))
+        rows.append(
+            figure(f"sparse24_fc_share_of_byte_ratio{suffix}",
+                   f"fully connected layers of one row, weights from memory: gain over the best dense, as a share of the ratio of bytes, {bytes_of}",
+                   [row[key] for row in of_products], told, "ratio"))
     return rows
 
 
@@ -182,8 +212,12 @@ def rows_of_networks(of_networks):
     gains = {name: min(times[name].values()) / times[f"{name}_24"]["native"] for name in times if f"{name}_24" in times}
     alone = {name: times[name]["native"] / times[f"{name}_24"]["native"] for name in gains}
     told = ", ".join(f"{name} {gain:.2f}" for name, gain in gains.items())
-    return [{**figure("sparse24_network_min", "whole networks: best dense of native, OpenVINO and ONNX Runtime over native with 2:4 weights, the least", list(gains.values()), told + f"; geometric mean {statistics.geometric_mean(gains.values()):.3f}, beside native dense alone {statistics.geometric_mean(alone.values()):.3f}"),
-             "measured": min(gains.values())}]
+    return [{
+        **figure(
+            "sparse24_network_min", "whole networks: best dense of native, OpenVINO and ONNX Runtime over native with 2:4 weights, the least",
+            list(gains.values()), told + f"; geometric mean {statistics.geometric_mean(gains.values()):.3f}, beside native dense alone {statistics.geometric_mean(alone.values()):.3f}"), "measured": min(
+            gains.values())
+    }]
 
 
 def main():
@@ -191,7 +225,10 @@ def main():
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="folder of sparse24_speed and fc24_speed")
     parser.add_argument("--problems", type=pathlib.Path, default=figures.ROOT / "bench" / "shapes" / "convolutions.txt")
     parser.add_argument("--graphs", type=pathlib.Path, default=figures.ROOT / "build" / "graphs")
-    parser.add_argument("--python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python", help="of bench/engine/install_peers.sh")
+    parser.add_argument("--python",
+                        type=pathlib.Path,
+                        default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
+                        help="of bench/engine/install_peers.sh")
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "sparse24")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--network-rounds", type=int, default=9)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""sparse24_points_lost: points of accuracy that 2:4 sparsity costs after retraining (`scissionlite-train sparsify`), against the dense network fine-tuned with the
-same data, epochs, schedule and augmentation; paired seeds, the mean over networks and seeds with its 95 % interval. Networks and pictures are those of
-compress_tasks.py. Each run leaves a JSON file in --work and is not made again.
+"""sparse24_points_lost: points of accuracy that 2:4 sparsity costs after retraining (`scissionlite-train sparsify`),
+against the dense network fine-tuned with the same data, epochs, schedule and augmentation; paired seeds, the mean over
+networks and seeds with its 95 % interval. Networks and pictures are those of compress_tasks.py. Each run leaves a JSON
+file in --work and is not made again.
 
 Example: tools/figures/sparse24_points.py --programs build/release --data $SCISSIONLITE_TEST_DATA
 """
@@ -37,8 +38,11 @@ def row(task, seeds):
     told = lambda values: ", ".join(f"{value:.4f}" for value in values)  # noqa: E731
     lost = [task.points_lost(seed) for seed in seeds]
     dense, sparse = [task.dense(seed, EPOCHS[task.name])["accuracy"] for seed in seeds], [task.sparse(seed)["accuracy"] for seed in seeds]
-    return {"id": f"sparse24_points_lost/{task.name}", "what": "accuracy of the dense network less that of the 2:4 sparse one, both fine-tuned alike", "measured": statistics.mean(lost), "spread": interval(lost),
-            "unit": "points", "command": COMMAND, "note": f"{EPOCHS[task.name]} epochs, {len(seeds)} seeds: dense {told(dense)}, sparse {told(sparse)}"}
+    return {
+        "id": f"sparse24_points_lost/{task.name}", "what": "accuracy of the dense network less that of the 2:4 sparse one, both fine-tuned alike",
+        "measured": statistics.mean(lost), "spread": interval(lost), "unit": "points", "command": COMMAND,
+        "note": f"{EPOCHS[task.name]} epochs, {len(seeds)} seeds: dense {told(dense)}, sparse {told(sparse)}"
+    }
 
 
 def main():
@@ -54,8 +58,10 @@ def main():
             print(f"[sparse24] {task.name}, seed {seed}: {task.points_lost(seed):.2f} points lost", flush=True)
     if options.record:
         by_seed = [statistics.mean(task.points_lost(seed) for task in tasks) for seed in options.seeds]
-        total = {"id": "sparse24_points_lost", "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed), "unit": "points", "command": COMMAND,
-                 "note": ", ".join(task.name for task in tasks)}
+        total = {
+            "id": "sparse24_points_lost", "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed),
+            "unit": "points", "command": COMMAND, "note": ", ".join(task.name for task in tasks)
+        }
         figures.record("compress", [row(task, options.seeds) for task in tasks] + ([total] if len(tasks) == len(EPOCHS) else []))
 
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """three_tier_prediction_error: `plan` of device, edge and cloud against what they take.
 
-Each machine is profiled alone (device slow:8:native, edge slow:2:native, cloud native, one thread each), both links are probed through the emulator, and `plan` predicts. A few candidates that use all
-three machines are prepared, and run as three processes with both links emulated between them: the median latency of the images that the cloud answered. Error is |measured - predicted| / measured.
-The machine should have nothing else to do. What was measured is kept in --work: a run that was ended goes on from there.
+Each machine is profiled alone (device slow:8:native, edge slow:2:native, cloud native, one thread each), both links are
+probed through the emulator, and `plan` predicts. A few candidates that use all three machines are prepared, and run as
+three processes with both links emulated between them: the median latency of the images that the cloud answered. Error
+is |measured - predicted| / measured. The machine should have nothing else to do. What was measured is kept in --work: a
+run that was ended goes on from there.
 
 Example: tools/figures/three_tiers.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA --record
 """
@@ -42,11 +44,16 @@ class Study:
         return path
 
     def scores(self):
-        return self.made("scores.json", ["score", self.model, "--images", self.options.images, "--input", self.inputs, "--cuts", "auto:6", "--tls", TLS, "--codecs", CODECS])
+        return self.made(
+            "scores.json",
+            ["score", self.model, "--images", self.options.images, "--input", self.inputs, "--cuts", "auto:6", "--tls", TLS, "--codecs", CODECS])
 
     def profile(self, machine):
-        return self.made(f"{machine}.json", ["profile", self.model, "--name", machine, "--engine", ENGINES[machine], "--threads", 1, "--input", self.inputs, "--images", self.options.images,
-                                             "--scores", self.scores(), "--no-blocks", "--budget-s", self.options.budget_s])
+        return self.made(f"{machine}.json", [
+            "profile", self.model, "--name", machine, "--engine", ENGINES[machine], "--threads", 1, "--input", self.inputs, "--images",
+            self.options.images, "--scores",
+            self.scores(), "--no-blocks", "--budget-s", self.options.budget_s
+        ])
 
     def network(self):
         """Both links, each probed from its sender's side."""
@@ -60,13 +67,21 @@ class Study:
                     run([self.program, "probe", f"127.0.0.1:{far}", "--from", source, "--to", target, "-o", path], stdout=subprocess.DEVNULL)
             links += json.loads(path.read_text())["links"]
         path = self.work / "network.json"
-        path.write_text(json.dumps({**json.loads(path.read_text() if path.exists() else (self.work / "device-edge.json").read_text()), "links": links}, indent=1))
+        path.write_text(
+            json.dumps({**json.loads(path.read_text() if path.exists() else (self.work / "device-edge.json").read_text()), "links": links}, indent=1))
         return path
 
     def plan(self):
         path = self.work / "plan.json"
-        run([self.program, "plan", "--device", self.profile("device"), "--edge", self.profile("edge"), "--cloud", self.profile("cloud"), "--network", self.network(), "--scores", self.scores(),
-             "--require", "machine edge", "--require", "machine cloud", "--require", "blocks on edge >= 1", "--top", 2000, "-o", path], stdout=subprocess.DEVNULL)
+        run([
+            self.program, "plan", "--device",
+            self.profile("device"), "--edge",
+            self.profile("edge"), "--cloud",
+            self.profile("cloud"), "--network",
+            self.network(), "--scores",
+            self.scores(), "--require", "machine edge", "--require", "machine cloud", "--require", "blocks on edge >= 1", "--top", 2000, "-o", path
+        ],
+            stdout=subprocess.DEVNULL)
         return json.loads(path.read_text())
 
     def chosen(self, plan):
@@ -81,21 +96,44 @@ class Study:
     @contextlib.contextmanager
     def machines(self, folder):
         """Port of the device's link."""
-        serve = lambda machine, *words: [self.program, "serve", "--model-repository", folder / machine, "--engine", ENGINES[machine], "--threads", 1,  # noqa: E731
-                                         "--grpc-port", 0, "--no-http", "--no-metrics", "--json", *words]
+        serve = lambda machine, *words: [
+            self.program,
+            "serve",
+            "--model-repository",
+            folder / machine,
+            "--engine",
+            ENGINES[machine],
+            "--threads",
+            1,  # noqa: E731
+            "--grpc-port",
+            0,
+            "--no-http",
+            "--no-metrics",
+            "--json",
+            *words
+        ]
         emulate = lambda port, name: [self.program, "emulate", f"127.0.0.1:{port}", "--link", LINKS[name], "--json"]  # noqa: E731
-        with child(serve("cloud")) as cloud, child(emulate(cloud, "edge-cloud")) as far, child(serve("edge", "--forward-to", f"127.0.0.1:{far}")) as edge, child(emulate(edge, "device-edge")) as near:
+        with child(serve("cloud")) as cloud, child(emulate(cloud, "edge-cloud")) as far, child(serve("edge", "--forward-to",
+                                                                                                     f"127.0.0.1:{far}")) as edge, child(
+                                                                                                         emulate(edge, "device-edge")) as near:
             yield near
 
     def measure(self, key):
         """Latencies of the images that the cloud answered, in microseconds."""
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            run([self.program, "prepare", self.model, "--candidate", key, "--images", self.options.images, "--input", self.inputs, "--engine", "native", "--package", folder / "package",
-                 "--repository", folder / "edge", "--cloud-repository", folder / "cloud"], stdout=subprocess.DEVNULL)
+            run([
+                self.program, "prepare", self.model, "--candidate", key, "--images", self.options.images, "--input", self.inputs, "--engine",
+                "native", "--package", folder / "package", "--repository", folder / "edge", "--cloud-repository", folder / "cloud"
+            ],
+                stdout=subprocess.DEVNULL)
             with self.machines(folder) as port:
-                done = run([self.program, "run", folder / "package", *sorted(self.options.images.iterdir())[:self.options.n + WARM_UP], "--edge", f"127.0.0.1:{port}", "--engine", ENGINES["device"],
-                            "--threads", 1, "--json"], stdout=subprocess.PIPE, text=True)
+                done = run([
+                    self.program, "run", folder / "package", *sorted(self.options.images.iterdir())[:self.options.n + WARM_UP], "--edge",
+                    f"127.0.0.1:{port}", "--engine", ENGINES["device"], "--threads", 1, "--json"
+                ],
+                           stdout=subprocess.PIPE,
+                           text=True)
         answers = [line for line in map(json.loads, done.stdout.splitlines()) if "path" in line][WARM_UP:]
         by_cloud = [answer["latency_us"] for answer in answers if answer.get("origin") == "cloud"]
         if len(by_cloud) < 0.9 * len(answers):
@@ -106,9 +144,11 @@ class Study:
         """(error, where) of each candidate."""
         out = []
         for row in self.chosen(self.plan()):
-            latencies = figures.kept(self.work / (row["key"].replace("/", "_").replace("|", "__") + ".latencies.json"), lambda key=row["key"]: self.measure(key))
+            latencies = figures.kept(self.work / (row["key"].replace("/", "_").replace("|", "__") + ".latencies.json"),
+                                     lambda key=row["key"]: self.measure(key))
             measured = statistics.median(latencies)
-            out.append((abs(measured - row["latency_us"]) / measured, f"{self.model.stem} {row['key']}: predicted {row['latency_us'] / 1e3:.1f} ms, measured {measured / 1e3:.1f} ms"))
+            out.append((abs(measured - row["latency_us"]) / measured,
+                        f"{self.model.stem} {row['key']}: predicted {row['latency_us'] / 1e3:.1f} ms, measured {measured / 1e3:.1f} ms"))
             print(f"{out[-1][0]:.3f}  {out[-1][1]}", file=sys.stderr)
         if not out:
             raise SystemExit(f"{self.model.stem}: no candidate that uses three machines was planned; give the profiles a larger --budget-s")
@@ -132,10 +172,13 @@ def main():
     print(f"three_tier_prediction_error {statistics.mean(errors):.3f}, worst {max(errors):.3f}", file=sys.stderr)
     if not options.record:
         return
-    figures.record("field", [
-        {"id": "three_tier_prediction_error", "what": "|predicted - measured| / measured latency of device, edge and cloud as processes, mean over candidates", "measured": statistics.mean(errors),
-         "spread": [min(errors), max(errors)], "unit": "ratio", "command": f"tools/figures/three_tiers.py --models {options.models} -n {options.n} --record",
-         "note": f"{len(rows)} candidates that use all three machines, {options.n} images each; links {LINKS['device-edge']} and {LINKS['edge-cloud']}, one thread each; worst: {max(rows)[1]}"}])
+    figures.record("field", [{
+        "id": "three_tier_prediction_error",
+        "what": "|predicted - measured| / measured latency of device, edge and cloud as processes, mean over candidates",
+        "measured": statistics.mean(errors), "spread": [min(errors), max(errors)], "unit": "ratio",
+        "command": f"tools/figures/three_tiers.py --models {options.models} -n {options.n} --record",
+        "note": f"{len(rows)} candidates that use all three machines, {options.n} images each; links {LINKS['device-edge']} and {LINKS['edge-cloud']}, one thread each; worst: {max(rows)[1]}"
+    }])
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def order0_bytes(q):
 def step_for(z, target):
     low, high = 1e-4, 1e4
     for _ in range(24):
-        middle = (low * high) ** .5
+        middle = (low * high)**.5
         low, high = (middle, high) if order0_bytes(np.rint(z / middle)) > target else (low, middle)
     return middle
 

@@ -61,8 +61,9 @@ def make_folds(data, work):
 
 
 def score(options, model, images, out, *more):
-    run(options.scissionlite, "score", options.data / "models" / f"{model}.onnx", "--input", figures.ROOT / "tests" / "fixtures" / "inputs" / f"{model}.input.json",
-        "--images", images, "--labels", options.work / "labels.tsv", "--fit-images", "0", "-o", out, *more)
+    run(options.scissionlite, "score", options.data / "models" / f"{model}.onnx", "--input",
+        figures.ROOT / "tests" / "fixtures" / "inputs" / f"{model}.input.json", "--images", images, "--labels", options.work / "labels.tsv",
+        "--fit-images", "0", "-o", out, *more)
     return json.loads(out.read_text())["scores"]
 
 
@@ -77,9 +78,10 @@ def layer_rows(options, model, cut, calibrate):
     spec = figures.ROOT / "tests" / "fixtures" / "inputs" / f"{model}.input.json"
     for k in options.folds:
         layers = options.work / f"{model}.cut{cut}.fold{k}{options.tag}"
-        run(options.scissionlite, "calibrate", options.data / "models" / f"{model}.onnx", "--input", spec, "--cut", cut, "--images", options.work / f"rest{k}",
-            "--held-out", options.work / f"fold{k}", *calibrate, "-o", layers)
-        for row in score(options, model, options.work / f"fold{k}", layers.with_suffix(layers.suffix + ".json"), "--cuts", cut, "--tls", "fp32", "--fitted", layers, "--codecs", "none"):
+        run(options.scissionlite, "calibrate", options.data / "models" / f"{model}.onnx", "--input", spec, "--cut", cut, "--images",
+            options.work / f"rest{k}", "--held-out", options.work / f"fold{k}", *calibrate, "-o", layers)
+        for row in score(options, model, options.work / f"fold{k}", layers.with_suffix(layers.suffix + ".json"), "--cuts", cut, "--tls", "fp32",
+                         "--fitted", layers, "--codecs", "none"):
             by_spec.setdefault(row["candidate"].split("/")[-1], []).append(row)
     return by_spec
 
@@ -103,7 +105,9 @@ def ratios_of(options, model):
     by_spec = {spec: pooled(rows) for spec, rows in layer_rows(options, model, cut, calibrate).items()}
     local, fp32 = by_spec.pop("local"), by_spec.pop("fp32")
     for spec, row in sorted(by_spec.items(), key=lambda item: item[1]["bytes_mean"]):
-        print(f"{model} cut {cut} {spec}: {row['bytes_mean']:.0f} bytes, agreement {row['agreement']:.3f}, top-1 {row['label_accuracy']:.3f} of {local['label_accuracy']:.3f}", file=sys.stderr)
+        print(
+            f"{model} cut {cut} {spec}: {row['bytes_mean']:.0f} bytes, agreement {row['agreement']:.3f}, top-1 {row['label_accuracy']:.3f} of {local['label_accuracy']:.3f}",
+            file=sys.stderr)
     if options.no_codecs:
         return {}
     images = image_rows(options, model)
@@ -117,8 +121,9 @@ def ratios_of(options, model):
             continue
         spec = min(fitting)[1]
         row = by_spec[spec]
-        text = (f"cut {cut} ({share:.1%} of the MACs), {spec}: {row['bytes_mean']:.0f} bytes, agreement {row['agreement']:.3f} ({' to '.join(f'{v:.3f}' for v in wilson(row['agreement'], row['n']))}, "
-                f"n {row['n']}), top-1 {row['label_accuracy']:.3f} of {local['label_accuracy']:.3f}")
+        text = (
+            f"cut {cut} ({share:.1%} of the MACs), {spec}: {row['bytes_mean']:.0f} bytes, agreement {row['agreement']:.3f} ({' to '.join(f'{v:.3f}' for v in wilson(row['agreement'], row['n']))}, "
+            f"n {row['n']}), top-1 {row['label_accuracy']:.3f} of {local['label_accuracy']:.3f}")
         out[f"bytes_vs_fp32_at_{level}"] = (row["bytes_mean"] / fp32["bytes_mean"], f"{text}; fp32 {fp32['bytes_mean']:.0f}")
         for codec in ("jpeg", "webp"):
             peer = jpeg_bytes([r for r in images if r["candidate"].startswith(f"edge/{codec}")] + [whole], level / 100)
@@ -152,9 +157,14 @@ def main():
             whole = len(of) == len(by_model)
             mean = math.exp(sum(math.log(ratio) for ratio, _ in of.values()) / len(of)) if whole else None
             shared = {"unit": "ratio", "command": "tools/figures/transfer_rates.py"}
-            rows.append({"id": key, "what": f"bytes of a calibrated TL over {peer} at {level} % agreement, geometric mean over {len(by_model)} models, three-fold", "measured": mean,
-                         "spread": [min(r for r, _ in of.values()), max(r for r, _ in of.values())], "note": "spread: least and most of the models" if whole else "not every model reaches the agreement", **shared})
-            rows += [{"id": f"{key}/{model}", "what": f"{model} alone", "measured": ratio, "spread": None, "note": note, **shared} for model, (ratio, note) in of.items()]
+            rows.append({
+                "id": key,
+                "what": f"bytes of a calibrated TL over {peer} at {level} % agreement, geometric mean over {len(by_model)} models, three-fold",
+                "measured": mean, "spread": [min(r for r, _ in of.values()), max(r for r, _ in of.values())],
+                "note": "spread: least and most of the models" if whole else "not every model reaches the agreement", **shared
+            })
+            rows += [{"id": f"{key}/{model}", "what": f"{model} alone", "measured": ratio, "spread": None, "note": note, **shared}
+                     for model, (ratio, note) in of.items()]
     for row in rows:
         print(row["id"], row["measured"], row["note"])
     if not (options.cut or options.calibrate or options.no_codecs) and set(options.models) == set(LAYERS) and options.folds == list(range(FOLDS)):

@@ -27,7 +27,12 @@ NETWORK = "mobilenetv2_1.0"
 def tune(model, tuning, options):
     """Minutes that it takes, and what it printed."""
     start = time.monotonic()
-    done = subprocess.run([str(options.program), "tune", str(model), "-o", str(tuning), "--threads", str(options.threads), "--json"], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [str(options.program), "tune", str(model), "-o",
+         str(tuning), "--threads", str(options.threads), "--json"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True)
     return (time.monotonic() - start) / 60, json.loads(done.stdout)["layers"]
 
 
@@ -49,10 +54,12 @@ def main():
         medians = selection.in_turns({"usual": (options.worker, None), "tuned": (options.worker, tuning)}, model, options.threads, options)
     low, middle, high = selection.ratios(medians, "usual", "tuned")
     measured, chains = sum(layer["measured"] for layer in layers), sum(layer["problem"].startswith("chain ") for layer in layers)
-    row = {"id": "tune_minutes_mobilenetv2", "what": f"wall time of `tune` on MobileNetV2, {options.threads} threads, default budget", "measured": round(minutes, 2), "spread": None, "unit": "min",
-           "command": COMMAND,
-           "note": f"{measured} measurements of {len(layers) - chains} convolutions and {chains} chains; the network runs {middle:.3f} times as fast as with the usual choices "
-                   f"(quartiles {low:.3f} to {high:.3f} of {options.rounds} rounds), {np.median(medians['usual']) / 1e3:.2f} and {np.median(medians['tuned']) / 1e3:.2f} ms"}
+    row = {
+        "id": "tune_minutes_mobilenetv2", "what": f"wall time of `tune` on MobileNetV2, {options.threads} threads, default budget",
+        "measured": round(minutes, 2), "spread": None, "unit": "min", "command": COMMAND,
+        "note": f"{measured} measurements of {len(layers) - chains} convolutions and {chains} chains; the network runs {middle:.3f} times as fast as with the usual choices "
+        f"(quartiles {low:.3f} to {high:.3f} of {options.rounds} rounds), {np.median(medians['usual']) / 1e3:.2f} and {np.median(medians['tuned']) / 1e3:.2f} ms"
+    }
     print(json.dumps(row, indent=1))
     if not options.dry:
         figures.record("engine", [row])

@@ -1,11 +1,11 @@
 """Builds an ONNX graph and computes it on one seeded picture at the same time, so that BatchNorms can hold the statistics of what
 reaches them. numpy and the onnx wheel only.
 
-Layers are methods of Net: each takes and gives a Value (a name in the graph, and its numbers on the picture). Weights are He-normal
-(variance 2 / fan-in; 1 / fan-in in the last layer), biases and BatchNorm offsets small, BatchNorm scales near one. Values are those of
-MT19937 seeded by network and parameter name; where no BatchNorm follows, convolutions are centred and scaled. Measured statistics are rounded, so that the last bits of a machine's arithmetic do
-not matter and the same seed gives the same file.
-"""
+Layers are methods of Net: each takes and gives a Value (a name in the graph, and its numbers on the picture). Weights
+are He-normal (variance 2 / fan-in; 1 / fan-in in the last layer), biases and BatchNorm offsets small, BatchNorm scales
+near one. Values are those of MT19937 seeded by network and parameter name; where no BatchNorm follows, convolutions are
+centred and scaled. Measured statistics are rounded, so that the last bits of a machine's arithmetic do not matter and
+the same seed gives the same file. """
 import dataclasses
 import zlib
 
@@ -94,14 +94,19 @@ class Net:
         return weights, offsets, y + offsets.reshape(1, -1, 1, 1)
 
     def batch_norm(self, x, epsilon=1e-5):
-        place, shape = self.place("bn"), (x.channels,)
+        place, shape = self.place("bn"), (x.channels, )
         scale = np.clip(self.normal(place + "_weight", shape, 0.1) + 1, 0.5, 1.5).astype(np.float32)
         offset = self.normal(place + "_bias", shape, 0.1)
         mean, variance = x.array.mean((0, 2, 3)), x.array.var((0, 2, 3))
         variance = np.maximum(variance, 1e-2 * variance.mean())  # a channel that hardly moves must not be blown up
         mean, variance = rounded(mean), rounded(variance)
-        names = [x.name, self.constant(place + "_weight", scale, True), self.constant(place + "_bias", offset, True),
-                 self.constant(place + "_running_mean", mean), self.constant(place + "_running_var", variance)]
+        names = [
+            x.name,
+            self.constant(place + "_weight", scale, True),
+            self.constant(place + "_bias", offset, True),
+            self.constant(place + "_running_mean", mean),
+            self.constant(place + "_running_var", variance)
+        ]
         gain = (scale / np.sqrt(variance + np.float32(epsilon))).reshape(1, -1, 1, 1)
         y = (x.array - mean.reshape(1, -1, 1, 1)) * gain + offset.reshape(1, -1, 1, 1)
         return self.node("BatchNormalization", names, [y], epsilon=epsilon, momentum=0.9)
@@ -109,7 +114,7 @@ class Net:
     def linear(self, x, outputs, is_last=False):
         place = self.place("linear")
         weights = self.normal(place + "_weight", (outputs, x.channels), np.sqrt((1 if is_last else 2) / x.channels))
-        offsets = self.normal(place + "_bias", (outputs,), 0.05)
+        offsets = self.normal(place + "_bias", (outputs, ), 0.05)
         names = [x.name, self.constant(place + "_weight", weights, True), self.constant(place + "_bias", offsets, True)]
         return self.node("Gemm", names, [x.array @ weights.T + offsets], alpha=1.0, beta=1.0, transB=1)
 
@@ -141,7 +146,12 @@ class Net:
 
     def average_pool(self, x, kernel, stride):
         y = arithmetic.pool(x.array, kernel, stride, 0, np.add, 0) / np.float32(kernel * kernel)
-        return self.node("AveragePool", [x.name], [y], kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[0] * 4, ceil_mode=0, count_include_pad=1)
+        return self.node("AveragePool", [x.name], [y],
+                         kernel_shape=[kernel] * 2,
+                         strides=[stride] * 2,
+                         pads=[0] * 4,
+                         ceil_mode=0,
+                         count_include_pad=1)
 
     def global_pool(self, x):
         return self.node("GlobalAveragePool", [x.name], [x.array.mean((2, 3), keepdims=True)])
@@ -183,7 +193,10 @@ class Net:
         floats = TensorProto.FLOAT
         graph = helper.make_graph(self.nodes, self.name, [helper.make_tensor_value_info("input", floats, self.input.array.shape)],
                                   [helper.make_tensor_value_info(y.name, floats, y.array.shape)], self.initializers)
-        made = helper.make_model(graph, producer_name="scissionlite make_graphs", ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)])
+        made = helper.make_model(graph,
+                                 producer_name="scissionlite make_graphs",
+                                 ir_version=IR_VERSION,
+                                 opset_imports=[helper.make_opsetid("", OPSET)])
         onnx.checker.check_model(made)
         return made
 
@@ -192,4 +205,6 @@ def check_scale(name, logits, classes):
     """Answers of a network worth measuring: finite, of ordinary size, all different."""
     distinct, deviation = len(np.unique(logits)), float(logits.std())
     if logits.shape != (1, classes) or not np.isfinite(logits).all() or distinct < 0.99 * classes or not 0.02 < deviation < 50:
-        raise SystemExit(f"[make_graphs] {name}: logits of shape {logits.shape}, {distinct} distinct, deviation {deviation:.3g}; expected (1, {classes}), all different, about one")
+        raise SystemExit(
+            f"[make_graphs] {name}: logits of shape {logits.shape}, {distinct} distinct, deviation {deviation:.3g}; expected (1, {classes}), all different, about one"
+        )

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""ResNet-18 and VGG-16 for pictures of 3 x 32 x 32 and ten classes, as they are given to CIFAR-10: ResNet-18 begins with one 3x3 convolution and no pooling (He et al., CVPR 2016, Sec. 4.2, at the widths of
-its Table 1), VGG-16 has BatchNorms and one dense layer. Opset 17; seeded, not trained. The same seed gives the same bytes.
+"""ResNet-18 and VGG-16 for pictures of 3 x 32 x 32 and ten classes, as they are given to CIFAR-10: ResNet-18 begins
+with one 3x3 convolution and no pooling (He et al., CVPR 2016, Sec. 4.2, at the widths of its Table 1), VGG-16 has
+BatchNorms and one dense layer. Opset 17; seeded, not trained. The same seed gives the same bytes.
 
 Example: tools/make_graphs/make_graphs_32.py build/graphs_32
 """

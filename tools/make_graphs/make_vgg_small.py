@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A VGG-style network for small pictures of ten classes (1 x 28 x 28: Fashion-MNIST; with --cifar 3 x 32 x 32: CIFAR-10): three stages of two 3x3
-convolutions with BatchNorm and a hidden dense layer, seeded, not trained, with its input.json in the metadata and beside it. The same seed gives the same
-bytes. Plan after Simonyan and Zisserman, ICLR 2015, at the widths that pictures of this size are usually given.
+"""A VGG-style network for small pictures of ten classes (1 x 28 x 28: Fashion-MNIST; with --cifar 3 x 32 x 32:
+CIFAR-10): three stages of two 3x3 convolutions with BatchNorm and a hidden dense layer, seeded, not trained, with its
+input.json in the metadata and beside it. The same seed gives the same bytes. Plan after Simonyan and Zisserman, ICLR
+2015, at the widths that pictures of this size are usually given.
 
 Example: tools/make_graphs/make_vgg_small.py build/graphs_small/vgg_fashion.onnx
 """
@@ -15,7 +16,10 @@ from make_graphs import write
 STAGES = (32, 64, 128)  # channels of two convolutions each
 HIDDEN, CLASSES = 256, 10
 FASHION = {"schema": "scissionlite.input/1", "width": 28, "height": 28, "resize": "none", "channels": "GRAY", "mean": [0.286], "std": [0.353]}
-CIFAR = {"schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "channels": "RGB", "mean": [0.4914, 0.4822, 0.4465], "std": [0.2470, 0.2435, 0.2616]}
+CIFAR = {
+    "schema": "scissionlite.input/1", "width": 32, "height": 32, "resize": "none", "channels": "RGB", "mean": [0.4914, 0.4822, 0.4465],
+    "std": [0.2470, 0.2435, 0.2616]
+}
 
 
 def build(net):
@@ -35,7 +39,10 @@ def main():
     parser.add_argument("--cifar", action="store_true", help="for colour pictures of 32 by 32")
     options = parser.parse_args()
     spec = CIFAR if options.cifar else FASHION
-    net = Net("vgg_cifar" if options.cifar else "vgg_fashion", options.seed, shape=(len(spec["mean"]), spec["height"], spec["width"]), classes=CLASSES)
+    net = Net("vgg_cifar" if options.cifar else "vgg_fashion",
+              options.seed,
+              shape=(len(spec["mean"]), spec["height"], spec["width"]),
+              classes=CLASSES)
     model = net.model(build(net))
     entry = model.metadata_props.add()
     entry.key, entry.value = "scissionlite.input", json.dumps(spec)

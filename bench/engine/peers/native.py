@@ -19,4 +19,5 @@ def command(program, model, threads, engine, work):
 
 def prepare_command(program, model, threads, engine, work):
     """Always anew: another build does not run what this one compiled. None where there is nothing to prepare."""
-    return [program, model, "--engine", engine, "--threads", str(threads), "--compile", compiled(model, threads, work)] if engine == "native" else None
+    return [program, model, "--engine", engine, "--threads",
+            str(threads), "--compile", compiled(model, threads, work)] if engine == "native" else None

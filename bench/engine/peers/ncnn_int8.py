@@ -1,5 +1,7 @@
-"""ncnn in int8, from a float model: symmetric, weights by the output channel, activations by the layer, and convolutions that only convolutions read give bytes, as its tools
-ncnn2table and ncnn2int8 do it (Tencent/ncnn, tools/quantize; they are not in its wheel). Largest magnitudes of activations are those of one noise input: times do not depend on them."""
+"""ncnn in int8, from a float model: symmetric, weights by the output channel, activations by the layer, and
+convolutions that only convolutions read give bytes, as its tools ncnn2table and ncnn2int8 do it (Tencent/ncnn,
+tools/quantize; they are not in its wheel). Largest magnitudes of activations are those of one noise input: times do not
+depend on them."""
 
 import numpy as np
 from worker import load_peer
@@ -7,7 +9,8 @@ from worker import load_peer
 float_ncnn = load_peer("ncnn")
 VENV, load_library, version = float_ncnn.VENV, float_ncnn.load_library, float_ncnn.version
 TAG_INT8, TAG_FLOAT = 0x000D4B38, 0
-WEIGHTS = {"Convolution": ("6", "5", "0"), "InnerProduct": ("2", "1", "0")}  # keys of the number of weights, of whether there is a bias, of the outputs
+WEIGHTS = {"Convolution": ("6", "5", "0"),
+           "InnerProduct": ("2", "1", "0")}  # keys of the number of weights, of whether there is a bias, of the outputs
 REQUANTISES = 100
 
 
@@ -17,7 +20,6 @@ def folder_of(work):
 
 class Layer:
     """A line of the .param file: type, name, numbers of inputs and outputs, their blobs, KEY=VALUE."""
-
     def __init__(self, line):
         words = line.split()
         self.type, self.name, count, results = words[0], words[1], int(words[2]), int(words[3])
@@ -25,7 +27,11 @@ class Layer:
         self.values = dict(word.split("=", 1) for word in words[4 + count + results:])
 
     def text(self):
-        return " ".join([self.type, self.name, str(len(self.bottoms)), str(len(self.tops)), *self.bottoms, *self.tops, *(f"{key}={value}" for key, value in self.values.items())])
+        return " ".join([
+            self.type, self.name,
+            str(len(self.bottoms)),
+            str(len(self.tops)), *self.bottoms, *self.tops, *(f"{key}={value}" for key, value in self.values.items())
+        ])
 
     def number(self, key):
         return int(self.values.get(key, 0))

@@ -7,7 +7,7 @@ import shutil
 
 VENV = "tvm"
 TRIALS_PER_TASK = 64  # of the pipeline's own example
-BUILD_SECONDS = 300   # a building process first imports its tensor intrinsics, which alone can take the usual limit of 30
+BUILD_SECONDS = 300  # a building process first imports its tensor intrinsics, which alone can take the usual limit of 30
 
 
 def environment(threads):
@@ -44,8 +44,17 @@ def tune(module, target, folder, budget):
     from tvm.s_tir import meta_schedule
     passes = relax.transform
     with target:
-        lowered = tvm.transform.Sequential([passes.DecomposeOpsForInference(), passes.CanonicalizeBindings(), relax.get_pipeline("zero"), passes.AttachAttrLayoutFreeBuffers()])(module)
-    meta_schedule.relax_integration.tune_relax(lowered, {}, target, str(folder), budget, min(TRIALS_PER_TASK, budget), seed=1,
+        lowered = tvm.transform.Sequential(
+            [passes.DecomposeOpsForInference(),
+             passes.CanonicalizeBindings(),
+             relax.get_pipeline("zero"),
+             passes.AttachAttrLayoutFreeBuffers()])(module)
+    meta_schedule.relax_integration.tune_relax(lowered, {},
+                                               target,
+                                               str(folder),
+                                               budget,
+                                               min(TRIALS_PER_TASK, budget),
+                                               seed=1,
                                                builder=meta_schedule.builder.LocalBuilder(timeout_sec=BUILD_SECONDS))
 
 

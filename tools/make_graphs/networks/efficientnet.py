@@ -2,7 +2,8 @@
 from builder import CLASSES
 
 PARAMETERS = {"efficientnet_b0": 5_288_548}
-STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1))  # expansion, kernel, stride, channels, blocks
+STAGES = ((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)
+          )  # expansion, kernel, stride, channels, blocks
 
 
 def active(net, x, channels, kernel=1, stride=1, groups=1):

@@ -3,7 +3,8 @@ torchvision, mobilenet_v2."""
 from builder import CLASSES
 
 PARAMETERS = {"mobilenet_v2": 3_504_872}
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))  # expansion, channels, blocks, stride
+STAGES = (
+    (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))  # expansion, channels, blocks, stride
 
 
 def active(net, x, channels, kernel=1, stride=1, groups=1):
