@@ -55,6 +55,8 @@ void Coda::check() const {
   expect(options_.rate > 0 && std::isfinite(options_.rate), "the learning rate is " + format_fixed(options_.rate, 6) + "; expected more than 0");
   expect(options_.proximity >= 0 && options_.proximity * options_.rate < 1,
          "the pull to a stage's start is " + format_fixed(options_.proximity, 4) + "; expected at least 0, and times the learning rate less than 1");
+  expect(options_.round_momentum >= 0 && options_.round_momentum < 1,
+         "the momentum of rounds is " + format_fixed(options_.round_momentum, 4) + "; expected at least 0 and less than 1");
 }
 
 /// What members have in common: weights, running statistics, what the objective learns.
@@ -110,7 +112,7 @@ bool Coda::average(bool flag) {
     }
     at = whole_blocks(at);
   }
-  if (options_.packing != Packing::kNone) values.resize(changes()), agreed_ = std::move(values);
+  agree();
   module_.state_changed();
   return is_raised;
 }
@@ -127,13 +129,16 @@ void Coda::average_packed(std::vector<float>& values) {
 
 /// Before a member begins or goes on.
 void Coda::make_room() {
-  start_.clear(), sums_.clear(), variates_.clear(), mean_variates_.clear(), gradients_.clear();
+  for (auto* of : {&start_, &sums_, &variates_, &mean_variates_, &gradients_, &behind_round_, &pace_}) of->clear();
   for (const auto& [name, tensor] : minimised_) start_.push_back(torch::zeros_like(tensor.detach()));
   if (options_.averages_iterates)
     for (const auto& tensor : all()) sums_.push_back(torch::zeros_like(tensor, torch::TensorOptions(torch::kDouble)));
   if (options_.has_control_variates)
     for (const auto& [name, tensor] : learned())
       for (auto* of : {&variates_, &mean_variates_, &gradients_}) of->push_back(torch::zeros_like(tensor.detach()));
+  if (options_.round_momentum > 0)
+    for (const auto& [name, tensor] : learned())
+      for (auto* of : {&behind_round_, &pace_}) of->push_back(torch::zeros_like(tensor.detach()));
   if (options_.packing != Packing::kNone) left_ = torch::zeros({static_cast<int64_t>(changes())});
 }
 
@@ -167,6 +172,37 @@ void Coda::note_variates() {
     mean_variates_[i].copy_(variates_[i]);
     gradients_[i].zero_();
   }
+}
+
+void Coda::begin_pace() {
+  for (const auto& tensor : pace_) torch::Tensor(tensor).zero_();
+  note_round();
+}
+
+/// Behind a round that ends no stage.
+void Coda::keep_pace() {
+  if (pace_.empty()) return;
+  size_t i = 0;
+  for (const auto& [name, tensor] : learned()) {
+    pace_[i].mul_(options_.round_momentum).add_(tensor.detach() - behind_round_[i]);
+    torch::Tensor(tensor.detach()).copy_(behind_round_[i] + pace_[i]);
+    ++i;
+  }
+  note_round();
+  agree();
+  module_.state_changed();
+}
+
+/// The next round's changes are to what is learned now.
+void Coda::note_round() {
+  size_t i = 0;
+  if (behind_round_.empty()) return;
+  for (const auto& [name, tensor] : learned()) behind_round_[i++].copy_(tensor);
+}
+
+/// All members have the same values now: packed changes are to these.
+void Coda::agree() {
+  if (options_.packing != Packing::kNone) agreed_ = laid_out(), agreed_.resize(changes());
 }
 
 /// The gradient of |v - v_0|^2 / (2 gamma).
@@ -246,6 +282,7 @@ void Coda::begin_stage(Stream& data, const Logit& logit) {
   size_t i = 0;
   for (const auto& [name, tensor] : minimised_) start_[i++].copy_(tensor);
   for (const auto& sum : sums_) torch::Tensor(sum).zero_();
+  begin_pace();
 }
 
 /// @return whether to save.
@@ -257,7 +294,9 @@ bool Coda::close_round(bool ends_stage) {
   }
   note_variates();
   ++at_.rounds, at_.ends_stage = ends_stage, in_window_ = 0;
-  return average(members_.leads() && is_due_ && is_due_(ends_stage));
+  const bool saves = average(members_.leads() && is_due_ && is_due_(ends_stage));
+  if (!ends_stage) keep_pace();
+  return saves;
 }
 
 void Coda::run(Stream& data, const Logit& logit, const AfterRound& after_round) {
@@ -294,6 +333,7 @@ std::vector<std::pair<std::string, torch::Tensor>> Coda::saved() const {
     for (size_t i = 0; i < tensors.size(); ++i) out.emplace_back(prefix + std::to_string(i), tensors[i]);
   };
   add("common/", all()), add("start/", start_), add("sum/", sums_), add("variate/", variates_), add("mean_variate/", mean_variates_);
+  add("pace/", pace_);
   if (left_.defined()) add("left/", {left_});
   return out;
 }
@@ -333,7 +373,8 @@ void Coda::load(const State& state, bool is_own) {
     for (size_t i = 0; i < variates_.size(); ++i) variates_[i].copy_(mean_variates_[i]);
     if (left_.defined()) left_.zero_();
   }
-  if (options_.packing != Packing::kNone) agreed_ = laid_out(), agreed_.resize(changes());
+  note_round();
+  agree();
   module_.state_changed();
 }
 

@@ -36,6 +36,11 @@ struct CodaOptions {
   /// Heterogeneous Data with a Constant Communication Complexity, ICML 2021 (arXiv 2102.04635), where c_k is written as a difference of weights: the
   /// same, for plain gradient steps.
   bool has_control_variates = false;
+  /// Behind a round that ends no stage weights go on by this share of how they moved behind the one before, besides the mean of what members did:
+  /// what several find together is surer than what one finds, and may be followed further. At least 0 (the mean alone), below 1. Members work it out
+  /// alike, so that nothing more travels. Source: Wang et al., SlowMo, ICLR 2020 (arXiv 1910.00643), Algorithm 1 with alpha = 1; differs in: begins
+  /// anew with each stage, whose last round is the mean alone.
+  double round_momentum = 0;
   /// Changes since the round before travel, and what packing took from them goes with the next ones.
   Packing packing = Packing::kNone;
 };
@@ -105,6 +110,10 @@ class Coda {
   void make_room();
   void correct_gradients();
   void note_variates();
+  void begin_pace();
+  void keep_pace();
+  void note_round();
+  void agree();
   void average_packed(std::vector<float>& values);
 
   Module& module_;
@@ -116,10 +125,11 @@ class Coda {
   std::vector<torch::Tensor> start_;  // of the stage, of what is minimised
   std::vector<torch::Tensor> sums_;   // of the stage's steps, in double precision, of all that members have in common
   std::vector<torch::Tensor> variates_, mean_variates_,
-      gradients_;              // of control variates: this member's, all members', sums of this window; of what is learned
-  int64_t in_window_ = 0;      // steps
-  torch::Tensor left_;         // what packing took, of all that is sent as changes
-  std::vector<float> agreed_;  // what members had behind the last round; packed ones send changes to it
+      gradients_;                                   // of control variates: this member's, all members', sums of this window; of what is learned
+  std::vector<torch::Tensor> behind_round_, pace_;  // of momentum of rounds, of what is learned: behind the last one, and how that moved
+  int64_t in_window_ = 0;                           // steps
+  torch::Tensor left_;                              // what packing took, of all that is sent as changes
+  std::vector<float> agreed_;                       // what members had behind the last round; packed ones send changes to it
   CodaProgress at_;
   int64_t steps_of_stage_ = 0;  // done
   std::function<bool(bool)> is_due_;

@@ -190,6 +190,7 @@ class ByHand {
     restart();
     const V start = common_;
     std::vector<V> members(data_.size(), common_), sums(data_.size(), V(common_.size()));
+    V behind_round = common_, pace(common_.size());
     int64_t in_window = 0;
     std::vector<V> gradients = zeros();
     for (int64_t t = 1; t <= steps; ++t) {
@@ -201,7 +202,13 @@ class ByHand {
         for (size_t i = 0; i < start.size(); ++i) sums[rank][i] += members[rank][i], gradients[rank][i] += g[i];
       }
       if (t % setting_.options.window != 0 && t != steps) continue;
-      std::fill(members.begin(), members.end(), mean(members));
+      V common = mean(members);
+      for (size_t i = 0; i < common.size() && t != steps; ++i) {
+        pace[i] = setting_.options.round_momentum * pace[i] + common[i] - behind_round[i];
+        common[i] = behind_round[i] + pace[i];
+      }
+      behind_round = common;
+      std::fill(members.begin(), members.end(), common);
       for (auto& sum : gradients)
         for (auto& value : sum) value /= static_cast<double>(in_window);
       variates_ = std::exchange(gradients, zeros()), mean_variate_ = mean(variates_), in_window = 0;
@@ -259,6 +266,24 @@ TEST(Coda, ControlVariatesAreThePapers) {
     }
 }
 
+/// SlowMo's, with and without CODASCA's corrections.
+TEST(Coda, RoundsGoOnByHowFarTheOneBeforeWent) {
+  for (const int members : {1, 3})
+    for (const int64_t window : {1, 3, 50})
+      for (const bool has_control_variates : {false, true}) {
+        Setting setting;
+        setting.options.window = window, setting.options.has_control_variates = has_control_variates, setting.options.round_momentum = 0.6;
+        const auto learned = learn(setting, members);
+        for (const auto& one : learned) expect_near(one.values, ByHand(setting, members).values(), 2e-5);
+        setting.options.round_momentum = 0;
+        const auto without = learn(setting, members)[0].values;
+        double most = 0;
+        for (size_t i = 0; i < without.size(); ++i) most = std::max(most, static_cast<double>(std::abs(without[i] - learned[0].values[i])));
+        if (window == 3) { EXPECT_GT(most, 1e-4); }
+        if (window == 50) { EXPECT_EQ(most, 0) << "a stage's only round is the mean alone"; }
+      }
+}
+
 /// Fewer bytes, nearly the same weights, the same bits in all members (`learn` looks after each round).
 TEST(Coda, PackedChangesGiveNearlyTheSame) {
   Setting setting;
@@ -267,10 +292,10 @@ TEST(Coda, PackedChangesGiveNearlyTheSame) {
   const auto exact = learn(setting, 3)[0];
   for (const auto packing : {Packing::kBf16, Packing::kInt8}) {
     setting.options.packing = packing;
-    for (const bool has_control_variates : {false, true}) {
-      setting.options.has_control_variates = has_control_variates;
+    for (const auto& [has_control_variates, round_momentum] : {std::pair{false, 0.0}, {true, 0.0}, {false, 0.5}, {true, 0.5}}) {
+      setting.options.has_control_variates = has_control_variates, setting.options.round_momentum = round_momentum;
       const auto packed = learn(setting, 3)[0];
-      if (!has_control_variates) expect_near(packed.values, exact.values, packing == Packing::kBf16 ? 2e-3 : 2e-2);
+      if (!has_control_variates && round_momentum == 0) expect_near(packed.values, exact.values, packing == Packing::kBf16 ? 2e-3 : 2e-2);
       EXPECT_GT(auc_of_learned(packed.values), 0.88);
     }
   }
@@ -328,6 +353,9 @@ TEST(Coda, SaysWhatIsWrong) {
   setting = {};
   setting.options.proximity = 6;
   EXPECT_NE(refusal(setting).find("the pull to a stage's start"), std::string::npos);
+  setting = {};
+  setting.options.round_momentum = 1;
+  EXPECT_NE(refusal(setting).find("the momentum of rounds is 1.0000"), std::string::npos);
   setting = {};
   setting.options.proximity = 0, setting.options.rate = 1e38;
   EXPECT_NE(refusal(setting).find("not finite in stage 1, step"), std::string::npos) << refusal(setting);

@@ -30,6 +30,7 @@ struct RareJob {
   double wait_s = 600;        // that members wait for each other; at a hub it is the hub's
   HubMemberOptions hub;       // its address empty: members are here, or MPI's
   bool has_control_variates = false;
+  double round_momentum = 0;
   Packing packing = Packing::kNone;
   ThresholdWish threshold;
   fs::path report;  // JSON; empty: none

@@ -90,6 +90,7 @@ CodaOptions RarePlan::coda(int64_t images, int members) const {
           .optimizer = trainer.optimizer,
           .clip_norm = trainer.clip_norm,
           .has_control_variates = job_.has_control_variates,
+          .round_momentum = job_.round_momentum,
           .packing = job_.packing};
 }
 
@@ -97,6 +98,7 @@ void RarePlan::check_batches() const {
   const std::pair<const char*, double> numbers[] = {{"--lr", job_.train.trainer.schedule.rate},
                                                     {"--clip-norm", job_.train.trainer.clip_norm},
                                                     {"--momentum", job_.train.trainer.optimizer.momentum},
+                                                    {"--round-momentum", job_.round_momentum},
                                                     {"--weight-decay", job_.train.trainer.optimizer.weight_decay},
                                                     {"--margin", job_.margin},
                                                     {"--entropy", job_.entropy},
@@ -139,6 +141,7 @@ void RarePlan::set_identity() {
                    {"proximity", job_.proximity},
                    {"averages_iterates", job_.averages_iterates},
                    {"control_variates", job_.has_control_variates},
+                   {"round_momentum", job_.round_momentum},
                    {"packing", job_.packing == Packing::kNone ? Json(0) : Json{static_cast<int>(job_.packing), "statistics as they are"}}});
   images_sha256 = identity.at("images");
   options = {{"lr", job_.train.trainer.schedule.rate},

@@ -150,6 +150,10 @@ void declare_objective(CLI::App& app, TrainOptions& options) {
   add(app.add_flag("--plain-text", rare.hub.allows_plain_text, "without TLS to a hub on another machine, where the network is trusted"));
   add(app.add_flag("--control-variates", rare.has_control_variates,
                    "correct each member's steps by what all of them saw, where their images differ (CODASCA); twice the bytes"));
+  add(app.add_option("--round-momentum", rare.round_momentum,
+                     "behind each average go on by this share of how far the one before went (SlowMo): for averages that are seldom, 0.5 to 0.9")
+          ->check(CLI::Range(0.0, 0.999))
+          ->capture_default_str());
   add(app.add_option("--send", options.send, "what members send each other: float32 weights, or changes to them as bf16 or int8")
           ->check(CLI::IsMember({"float32", "bf16", "int8"}))
           ->capture_default_str());

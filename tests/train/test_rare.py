@@ -260,7 +260,7 @@ class Rare(OnStripes):
     def test_sites_at_a_hub_have_all_to_themselves(self):
         """Also the state that they go on from, when they meet again with another site beside them."""
         self.own_sites(80, 120, 60)
-        more = ["--own-images", "--stage-steps", 60, "--momentum", 0.9, "--checkpoint-seconds", 0]
+        more = ["--own-images", "--stage-steps", 60, "--momentum", 0.9, "--round-momentum", 0.5, "--checkpoint-seconds", 0]
 
         def together(names, wait_s):
             hub, port = self.at_hub(len(names))
@@ -322,7 +322,7 @@ class Rare(OnStripes):
     def test_a_killed_run_goes_on(self):
         """With as many workers to the same bits, with others from where it was; and once it has ended, to its result."""
         whole, output, checkpoint = self.folder / "whole.onnx", self.folder / "killed.onnx", self.folder / "run.checkpoint"
-        more = ["--stage-steps", 60, "--momentum", 0.9, "--flip", "--measure-steps", 50]
+        more = ["--stage-steps", 60, "--momentum", 0.9, "--flip", "--measure-steps", 50, "--round-momentum", 0.5]
         self.learned(whole, *more, "--workers", 2)
         words = self.words(output, "--json", *more, "--workers", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0)
         report = self.resumed(words, f"{checkpoint}.before")  # a state that all have

@@ -3,10 +3,8 @@
 with balanced batches of four each, `train --objective auc --entropy` from an untrained network, AUC on test images
 behind averages. Iterations and rounds are counted, as members share cores.
 
-rounds_ratio_I64: rounds until the mean AUC of windows of 64 steps is that of windows of 1 in the end, over the rounds
-in which those first reach it; four members. auc_difference_I64: AUC in the end, windows of 1 less windows of 64, mean
-of pairs. curve/K_I rows: AUC in the end (the first two seeds alone), and what is sent takes over a link of 10 Mbit/s.
-skewed/ rows: four members of whom the first have most positives, without and with control variates.
+curve/K_I rows: AUC in the end, two seeds, and what is sent takes over a link of 10 Mbit/s. skewed/ rows: four members of
+whom the first have most positives, without and with control variates.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
@@ -31,9 +29,7 @@ ENTROPY, MOMENTUM = 1, 0.9
 STAGES, GROWTH, FIRST = 3, 3, 128
 TUNING_WINDOW = 8
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3)
-PAIR = ((4, 1), (4, 64))  # members and windows that are compared on the way
-PAIR_MEASURES = 13  # on the way, of these
-CURVE_SEEDS = 2  # of the others
+CURVE_SEEDS = 2
 SKEW = 0.9
 TUNING_SEEDS = (100, 101, 102)
 LINK_BITS = 10e6
@@ -48,27 +44,28 @@ STEPS = steps_of(FIRST)
 
 
 class Task(auc_tasks.Data):
-    def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST, measures=1, skew=()):
+    def curve(self, members, window, learning_rate, seed, tuning=False, first=FIRST, measures=1, words=()):
         """[step, rounds, AUC] on the way, and bytes that a member sends in an average; `first`: steps of the first
-        stage; `skew`: further words of the command."""
+        stage; `words`: further ones of the command."""
         steps = steps_of(first)
+        further = "".join(f" {word}" for word in words)
 
         def make():
             report = auc_tasks.learn(self.options, self.start(seed), [
                 *self.words(RATE, seed, tuning, BATCH), "--seed", seed, "--objective", "auc", "--entropy", ENTROPY, "--momentum", MOMENTUM,
-                "--workers", members, "--window", window, *skew, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr",
+                "--workers", members, "--window", window, *words, "--stages", STAGES, "--growth", GROWTH, "--stage-steps", first, "--lr",
                 learning_rate, "--measure-steps",
                 max(1, steps // measures)
             ], self.folder / f"windows.{os.getpid()}.onnx")
             curve = [[one["step"], one["rounds"], one["auc"]["value"]] for one in report["measures"]]
             print(
-                f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}: {curve[-1][2]:.4f} in {curve[-1][1]} averages",
+                f"[auc] {members} members, window {window}, {steps} steps, learning rate {learning_rate}, seed {seed}{', tuning' if tuning else ''}{further}: {curve[-1][2]:.4f} in {curve[-1][1]} averages",
                 flush=True)
             return {"curve": curve, "bytes": report["exchanged"]["bytes_sent"] / max(1, report["exchanged"]["rounds"])}
 
         return figures.run_once(
             "auc_windows",
-            f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{''.join(f' {word}' for word in skew)}",
+            f"{DATA} rate {RATE} members {members} window {window} lr {learning_rate} batch {BATCH} entropy {ENTROPY} momentum {MOMENTUM} steps {steps} measures {measures} seed {seed}{' tuning' if tuning else ''}{further}",
             make)
 
     def learning_rate(self, members, first=FIRST, window=TUNING_WINDOW):
@@ -78,15 +75,6 @@ class Task(auc_tasks.Data):
             for rate in LEARNING_RATES
         }
         return max(found, key=found.get)
-
-
-def mean_curve(curves):
-    """(step, rounds, mean AUC) where all were measured."""
-    return [(points[0][0], points[0][1], statistics.mean(point[2] for point in points)) for points in zip(*(one["curve"] for one in curves))]
-
-
-def first_at(curve, auc, column):
-    return next((point[column] for point in curve if point[2] >= auc and point[0] > 0), None)
 
 
 def main():
@@ -99,17 +87,11 @@ def main():
     options = parser.parse_args()
     task = Task(DATA, options)
     rates = {members: task.learning_rate(members) for members in options.members}
-    wanted = sorted({(members, window) for members in options.members for window in options.windows}, key=lambda one: one not in PAIR)
-    curves = {
-        one: [
-            task.curve(*one, rates[one[0]], seed, measures=PAIR_MEASURES if one in PAIR else 1)
-            for seed in options.seeds[:None if one in PAIR else CURVE_SEEDS]
-        ]
-        for one in wanted
-    }
+    curves = {(members, window): [task.curve(members, window, rates[members], seed) for seed in options.seeds[:CURVE_SEEDS]]
+              for members in options.members for window in options.windows}
     skewed = {
-        method: [task.curve(4, 64, rates[4], seed, skew=("--skew", SKEW, *words)) for seed in options.seeds]
-        for method, words in (("coda", ()), ("codasca", ("--control-variates", )))
+        method: [task.curve(4, 64, rates[4], seed, words=("--skew", SKEW, *more)) for seed in options.seeds]
+        for method, more in (("coda", ()), ("codasca", ("--control-variates", )))
     } if 4 in rates else {}
     if not options.record:
         return
@@ -130,23 +112,6 @@ def main():
             "what": f"AUC on test images, 4 members of whom the first have most positives (--skew {SKEW}), averages each 64 steps{', control variates' if method == 'codasca' else ''}",
             "measured": statistics.mean(values), "spread": compress_tasks.interval(values), "unit": "AUC", "command": COMMAND,
             "note": "seeds " + ", ".join(f"{value:.4f}" for value in values)
-        })
-    if set(PAIR) <= curves.keys():
-        often, seldom = (curves[one] for one in PAIR)
-        differences = [a["curve"][-1][2] - b["curve"][-1][2] for a, b in zip(often, seldom)]
-        rows.append({
-            "id": "auc_difference_I64", "what": "AUC in the end, windows of 1 less windows of 64, four members, mean of pairs",
-            "measured": statistics.mean(differences), "spread": [min(differences), max(differences)], "unit": "AUC", "command": COMMAND,
-            "note": "pairs " + ", ".join(f"{value:+.4f}" for value in differences)
-        })
-        target = statistics.mean(one["curve"][-1][2] for one in often)
-        reached, first = first_at(mean_curve(seldom), target, 1), first_at(mean_curve(often), target, 1)
-        rows.append({
-            "id": "rounds_ratio_I64",
-            "what": "rounds of windows of 64 until the mean AUC that windows of 1 have in the end, over the rounds in which those first have it",
-            "measured": reached / first if reached else None, "spread": None, "unit": "ratio", "command": COMMAND,
-            "note": f"AUC {target:.4f} behind {first} of {often[0]['curve'][-1][1]} rounds; " +
-            (f"in {reached}" if reached else f"not reached in {seldom[0]['curve'][-1][1]}: {mean_curve(seldom)[-1][2]:.4f}")
         })
     figures.record("auc", rows)
 
