@@ -77,8 +77,7 @@ def accuracy(model, part):
 def train(model, teacher, part, epochs, options, rng, after_backward=None, before_epoch=None):
     scales = [p for p in model.parameters() if p.dim() <= 1]
     weights = [p for p in model.parameters() if p.dim() > 1]
-    optimiser = torch.optim.SGD([{"params": weights, "weight_decay": options.weight_decay}, {"params": scales, "weight_decay": 0}],
-                                lr=options.lr,
+    optimiser = torch.optim.SGD([{"params": weights, "weight_decay": options.weight_decay}, {"params": scales, "weight_decay": 0}], lr=options.lr,
                                 momentum=MOMENTUM)
     total, step = epochs * math.ceil(len(part) / options.batch), 0
     for epoch in range(epochs):
@@ -154,14 +153,8 @@ def main():
     teacher = copy.deepcopy(model).eval()
     report = {"version": tp.__version__, "torch": torch.__version__, "before": accuracy(model, held_out), "parameters_before": parameters_of(model)}
     example = next(held_out.batches(1))[0]
-    pruner = tp.pruner.GroupNormPruner(model,
-                                       example,
-                                       importance=tp.importance.GroupMagnitudeImportance(normalizer="max"),
-                                       reg=REGULARISATION,
-                                       global_pruning=True,
-                                       pruning_ratio=1.0,
-                                       iterative_steps=ITERATIVE_STEPS,
-                                       ignored_layers=[last_layer(model)])
+    pruner = tp.pruner.GroupNormPruner(model, example, importance=tp.importance.GroupMagnitudeImportance(normalizer="max"), reg=REGULARISATION,
+                                       global_pruning=True, pruning_ratio=1.0, iterative_steps=ITERATIVE_STEPS, ignored_layers=[last_layer(model)])
     train(model, teacher, part, options.search_epochs, options, rng, lambda: pruner.regularize(model), pruner.update_regularizer)
     report["searched"] = accuracy(model, held_out)
     model.eval()

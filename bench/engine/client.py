@@ -76,13 +76,8 @@ class WorkerProcess:
     def __init__(self, name, words, environment, cores):
         self.name = name
         self.errors = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([str(word) for word in words],
-                                        stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE,
-                                        stderr=self.errors,
-                                        text=True,
-                                        env=environment,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True,
+                                        env=environment, preexec_fn=lambda: os.sched_setaffinity(0, cores))
         self.loaded = self.reply()
 
     def reply(self):

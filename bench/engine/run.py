@@ -145,9 +145,7 @@ def parsed():
     parser.add_argument("--photos", type=int, default=20, help="compared for each trained model")
     parser.add_argument("--only", nargs="+", default=[], metavar="NETWORK")
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="all that run the precision by default")
-    parser.add_argument("--precision",
-                        choices=("f32", "int8"),
-                        default="f32",
+    parser.add_argument("--precision", choices=("f32", "int8"), default="f32",
                         help="int8: --graphs are those of tools/make_graphs/quantise_graphs.py")
     parser.add_argument("--peers-at", type=pathlib.Path, default=pathlib.Path("build/peers"), help="of bench/engine/install_peers.sh")
     parser.add_argument("--worker", type=pathlib.Path, default=pathlib.Path("build/release/bench_engine_worker"))
@@ -155,9 +153,7 @@ def parsed():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--runs", type=int, default=5, help="timed, of each peer in a round")
-    parser.add_argument("--quiet-gflops",
-                        type=float,
-                        default=0,
+    parser.add_argument("--quiet-gflops", type=float, default=0,
                         help="a round waits until the cores multiply and add this much: what they do when nobody else is on them")
     parser.add_argument("--patience-s", type=float, default=600, help="how long rounds wait for that in all")
     parser.add_argument("--prepare", action="store_true", help="only convert and tune")

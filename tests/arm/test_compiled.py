@@ -43,10 +43,7 @@ def model(path):
         pads = [kernel // 2] * 4
         nodes.append(
             helper.make_node("Conv", [x, constant(name + "_w", out, into // group, kernel, kernel),
-                                      constant(name + "_b", out)], [name],
-                             kernel_shape=[kernel, kernel],
-                             pads=pads,
-                             group=group))
+                                      constant(name + "_b", out)], [name], kernel_shape=[kernel, kernel], pads=pads, group=group))
         if activation:
             nodes.append(helper.make_node(activation, [name], [name + "_f"]))
         return name + "_f" if activation else name
@@ -110,9 +107,7 @@ def main():
     build(cmake, includes, work)
     subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"], check=True, timeout=120)
     (work / "compiled" / "weights.bin").write_bytes((work / "compiled" / "weights.bin").read_bytes()[:-64])
-    refused = subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"],
-                             capture_output=True,
-                             text=True,
+    refused = subprocess.run([EMULATOR, work / "compiled_on_arm", work / "compiled", work / "x.bin", work / "y.bin"], capture_output=True, text=True,
                              timeout=120)
     assert refused.returncode == 1 and "copied in part" in refused.stderr, refused.stderr
 

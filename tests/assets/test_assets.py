@@ -81,9 +81,7 @@ def test_light(images):
 
 def test_repeatable():
     subprocess.run([sys.executable, str(TOOLS / "make_light_models.py"),
-                    str(FOLDER / "again"), "--only", "squeezenet"],
-                   check=True,
-                   stdout=subprocess.DEVNULL)
+                    str(FOLDER / "again"), "--only", "squeezenet"], check=True, stdout=subprocess.DEVNULL)
     digests = [hashlib.sha256((folder / "squeezenet.onnx").read_bytes()).hexdigest() for folder in (ASSETS / "light", FOLDER / "again")]
     expect(digests[0] == digests[1], "the same seed makes the same squeezenet")
 

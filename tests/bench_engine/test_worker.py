@@ -36,10 +36,7 @@ class Worker(unittest.TestCase):
         self.folder.cleanup()
 
     def talk(self, *lines, words=("--engine", "reference")):
-        done = subprocess.run([PROGRAM, self.at / "small.onnx", *words],
-                              input="".join(line + "\n" for line in lines),
-                              capture_output=True,
-                              text=True,
+        done = subprocess.run([PROGRAM, self.at / "small.onnx", *words], input="".join(line + "\n" for line in lines), capture_output=True, text=True,
                               timeout=60)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -71,11 +68,8 @@ class Worker(unittest.TestCase):
     def test_compiled_model(self):
         compiled = self.at / "compiled"
         subprocess.run([PROGRAM, self.at / "small.onnx", "--compile", compiled], check=True, timeout=60)
-        done = subprocess.run([PROGRAM, compiled, "--engine", "native"],
-                              input=f"input {self.at}/x.npy\nrun 1\noutput {self.at}/y.npy\n",
-                              capture_output=True,
-                              text=True,
-                              timeout=60)
+        done = subprocess.run([PROGRAM, compiled, "--engine", "native"], input=f"input {self.at}/x.npy\nrun 1\noutput {self.at}/y.npy\n",
+                              capture_output=True, text=True, timeout=60)
         self.assertEqual(json.loads(done.stdout.splitlines()[0])["from"], "compiled", done.stdout)
         np.testing.assert_array_equal(np.load(self.at / "y.npy"), 2 * np.maximum(self.x, 0))
 

@@ -6,8 +6,5 @@ ENVIRONMENT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": 
 
 
 def mpirun(program, members, words, timeout_s=300):
-    return subprocess.run([program, "--oversubscribe", "-n", str(members), *map(str, words)],
-                          capture_output=True,
-                          text=True,
-                          timeout=timeout_s,
+    return subprocess.run([program, "--oversubscribe", "-n", str(members), *map(str, words)], capture_output=True, text=True, timeout=timeout_s,
                           env=os.environ | ENVIRONMENT)

@@ -81,10 +81,7 @@ class DeliveryCase(unittest.TestCase):
         subprocess.run([
             PROGRAM, "prepare", cls.made / "small.onnx", "--candidate", candidate, "--images", cls.made / "picture0.png", "--name", "small_tail",
             *words, "--package", cls.made / version / "net", "--repository", cls.made / version / "models"
-        ],
-                       check=True,
-                       capture_output=True,
-                       timeout=PATIENCE)
+        ], check=True, capture_output=True, timeout=PATIENCE)
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="delivery-test-")
@@ -112,9 +109,7 @@ class DeliveryCase(unittest.TestCase):
 
     def run_once(self, address, *words, code=0):
         """Answers, summary and errors of `run` over one picture."""
-        done = subprocess.run(self.run_command(address, "--update-every", "0", *words, self.made / "picture0.png"),
-                              capture_output=True,
-                              text=True,
+        done = subprocess.run(self.run_command(address, "--update-every", "0", *words, self.made / "picture0.png"), capture_output=True, text=True,
                               timeout=PATIENCE)
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -130,11 +125,8 @@ class Device:
         self.case = case
         self.errors = tempfile.TemporaryFile()
         case.addCleanup(self.errors.close)
-        self.process = subprocess.Popen(case.run_command(address, "--stdin", "paths", *words),
-                                        stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE,
-                                        stderr=self.errors,
-                                        text=True)
+        self.process = subprocess.Popen(case.run_command(address, "--stdin", "paths", *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, text=True)
         self.ready = json.loads(self.process.stdout.readline() or "{}")
         self.asked, self.answers, self.summary = 0, [], None
         self.reader = threading.Thread(target=self.read)
@@ -261,8 +253,7 @@ class Devices(DeliveryCase):
             self.put("two")
             edge.process.send_signal(signal.SIGHUP)
             for i in range(8):
-                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"),
-                                           stdout=subprocess.DEVNULL,
+                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"), stdout=subprocess.DEVNULL,
                                            stderr=subprocess.DEVNULL)
                 time.sleep(0.04 * (i + 1))
                 process.kill()
@@ -276,8 +267,7 @@ class Devices(DeliveryCase):
         with self.serve() as edge:
             for attempt in range(5):
                 shutil.rmtree(self.store, ignore_errors=True)
-                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"),
-                                           stdout=subprocess.DEVNULL,
+                process = subprocess.Popen(self.run_command(edge.address, self.made / "picture0.png"), stdout=subprocess.DEVNULL,
                                            stderr=subprocess.DEVNULL)
                 end = time.time() + PATIENCE
                 while process.poll() is None and time.time() < end:
@@ -315,10 +305,8 @@ class Devices(DeliveryCase):
         held_back = self.folder / "held back"
         (self.packages / "net").rename(held_back)
         with self.serve() as edge, tempfile.TemporaryFile() as errors:
-            process = subprocess.Popen(self.run_command(edge.address, "--watch", images, "--update-every", "0"),
-                                       stdout=subprocess.PIPE,
-                                       stderr=errors,
-                                       text=True)
+            process = subprocess.Popen(self.run_command(edge.address, "--watch", images, "--update-every", "0"), stdout=subprocess.PIPE,
+                                       stderr=errors, text=True)
 
             def log():
                 errors.seek(0)
@@ -396,10 +384,8 @@ class SeveralPlans(DeliveryCase):
             findings = json.loads(done.stdout)["findings"]
             self.assertTrue(any(finding["what"].startswith("also/split_1_uint8, ") for finding in findings), findings)
             self.assertEqual((done.returncode, [finding for finding in findings if not finding["ok"]]), (0, []))
-            done = subprocess.run([PROGRAM, "run", held, "--edge", edge.address, "--json", self.made / "picture0.png"],
-                                  capture_output=True,
-                                  text=True,
-                                  timeout=PATIENCE)  # by hand it is the same
+            done = subprocess.run([PROGRAM, "run", held, "--edge", edge.address, "--json", self.made / "picture0.png"], capture_output=True,
+                                  text=True, timeout=PATIENCE)  # by hand it is the same
             self.assertEqual(set(json.loads(done.stdout.splitlines()[-1])["summary"]["switching"]["images"]), self.CANDIDATES)
 
     def test_replaced_by_one_without_and_back(self):
@@ -431,8 +417,8 @@ class SeveralPlans(DeliveryCase):
             self.put("several")
             edge.process.send_signal(signal.SIGHUP)
             end = time.time() + PATIENCE
-            while time.time() < end and "offers no packages" in (errors := subprocess.run(
-                    self.run_command(edge.address, self.made / "picture0.png"), capture_output=True, text=True, timeout=PATIENCE).stderr):
+            while time.time() < end and "offers no packages" in (errors := subprocess.run(self.run_command(edge.address, self.made / "picture0.png"),
+                                                                                          capture_output=True, text=True, timeout=PATIENCE).stderr):
                 time.sleep(0.2)
             self.assertNotIn("offers no packages", errors)
 
@@ -505,9 +491,7 @@ class SeveralPlans(DeliveryCase):
                                                              "--kserve", self.folder / "k.yaml"), "--kserve")):
             done = subprocess.run(
                 [PROGRAM, "prepare", self.made / "small.onnx", "--candidate", "split/3/uint8", "--images", self.made / "picture0.png", *words],
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE)
+                capture_output=True, text=True, timeout=PATIENCE)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
             self.assertFalse((self.folder / "p").exists())

@@ -125,10 +125,7 @@ class Device(unittest.TestCase):
         self.addCleanup(relay.stop)
         done = subprocess.run([
             PROGRAM, "run", "--json", self.folder / "package", "--edge", f"127.0.0.1:{relay.port}", "--engine", "native", self.folder / "picture0.png"
-        ],
-                              capture_output=True,
-                              text=True,
-                              timeout=120)
+        ], capture_output=True, text=True, timeout=120)
         return json.loads(done.stdout.splitlines()[1]), done.returncode, done.stderr, relay.told
 
     def test_fault_46_edges_whose_range_has_a_version_of_ours(self):

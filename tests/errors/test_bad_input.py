@@ -85,8 +85,7 @@ class BadInput(unittest.TestCase):
 
     def test_not_onnx(self):
         self.refused(["inspect", self.write("text.onnx", b"hello, this is no model" * 50)], "is not an ONNX model", code=3)
-        self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))],
-                     "noise.onnx",
+        self.refused(["inspect", self.write("noise.onnx", bytes(np.random.default_rng(2).integers(0, 256, 5000, dtype=np.uint8)))], "noise.onnx",
                      code=3)
 
     def test_fault_13_truncated(self):

@@ -45,9 +45,7 @@ class Pair(unittest.TestCase):
             subprocess.run([
                 cls.program, "prepare", cls.folder / "small.onnx", "--candidate", candidate, "--package", cls.folder / name, "--repository",
                 cls.folder / "repository", "--name", f"small_{name}", "--engine", "native"
-            ],
-                           check=True,
-                           capture_output=True)
+            ], check=True, capture_output=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -59,9 +57,7 @@ class Pair(unittest.TestCase):
     def run_device(self, *words, plan="uint8", code=0):
         """The answers, the summary, and the lines of stderr."""
         done = subprocess.run([self.program, "run", "--json", self.folder / plan, "--engine", "native", "--threads", "1", *map(str, words)],
-                              capture_output=True,
-                              text=True,
-                              timeout=240)
+                              capture_output=True, text=True, timeout=240)
         self.assertEqual(done.returncode, code, done.stderr)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         return [line for line in lines if "path" in line], lines[-1].get("summary") if lines else None, done.stderr.splitlines()
@@ -133,9 +129,7 @@ class Browser:
         ]
         # Chromium reads descriptor 3 and writes 4.
         script = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
-        self.process = subprocess.Popen(["bash", "-c", script, "bash", *command],
-                                        pass_fds=(to_browser, from_browser),
-                                        stdout=subprocess.DEVNULL,
+        self.process = subprocess.Popen(["bash", "-c", script, "bash", *command], pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)

@@ -96,8 +96,7 @@ class Live(Pair):
 
     def test_on_a_phone_nothing_sticks_out(self):
         with self.serve() as edge, Browser(width=390, height=800) as browser:
-            self.infer_over_http(edge,
-                                 device="a-device-with-a-name-that-is-rather-long-for-a-small-screen",
+            self.infer_over_http(edge, device="a-device-with-a-name-that-is-rather-long-for-a-small-screen",
                                  report="plan=split/3/uint8;edge=10;local=3;fallbacks=1")
             browser.open(f"http://127.0.0.1:{edge.event['http_port']}/live")
             browser.wait("document.querySelectorAll('#devices tr').length === 2")
@@ -144,15 +143,7 @@ class Live(Pair):
 
     def test_a_device_says_what_it_did_by_itself(self):
         with self.serve() as edge:
-            answers, _, _ = self.run_device("--edge",
-                                            edge.address,
-                                            "--name",
-                                            "camera",
-                                            "--deadline-ms",
-                                            "0.001",
-                                            "--repeat",
-                                            "3",
-                                            *self.pictures(),
+            answers, _, _ = self.run_device("--edge", edge.address, "--name", "camera", "--deadline-ms", "0.001", "--repeat", "3", *self.pictures(),
                                             code=5)  # no time for the edge at all
             self.assertEqual({answer["origin"] for answer in answers}, {"local"})
             self.run_device("--edge", edge.address, "--name", "camera", *self.pictures())

@@ -61,16 +61,8 @@ class Traces(Pair):
         """Answers, and the spans and log lines of both."""
         device_file, edge_file = self.folder / f"device-{self.id()}.jsonl", self.folder / f"edge-{self.id()}.jsonl"
         with self.serve("--trace-file", edge_file, "--log-format", "json", "--log-requests", *edge_words) as edge:
-            answers, _, log = self.run_device("--edge",
-                                              edge.address,
-                                              *self.pictures(),
-                                              "--trace-file",
-                                              device_file,
-                                              "--log-format",
-                                              "json",
-                                              "--log-requests",
-                                              *device_words,
-                                              plan=plan)
+            answers, _, log = self.run_device("--edge", edge.address, *self.pictures(), "--trace-file", device_file, "--log-format", "json",
+                                              "--log-requests", *device_words, plan=plan)
             self.assertEqual(edge.stop(), 0)
             edge_log = edge.stderr().splitlines()
         return answers, spans_of(device_file, edge_file), [json.loads(line) for line in log], [json.loads(line) for line in edge_log]
@@ -169,11 +161,7 @@ class Traces(Pair):
         self.assertEqual({span.name for _, span, _ in next(iter(traces.values()))}, {"image", "decode", "preprocess", "local", "postprocess"})
 
     def test_a_collector_that_is_not_there_is_told_of_once_and_holds_up_nobody(self):
-        answers, summary, log = self.run_device(*self.pictures(),
-                                                "--repeat",
-                                                200,
-                                                "--trace-endpoint",
-                                                f"http://127.0.0.1:{peers.free_port()}",
+        answers, summary, log = self.run_device(*self.pictures(), "--repeat", 200, "--trace-endpoint", f"http://127.0.0.1:{peers.free_port()}",
                                                 plan="local")
         self.assertEqual((len(answers), summary["errors"]), (400, 0))
         self.assertEqual(sum("does not take traces" in line for line in log), 1, log)

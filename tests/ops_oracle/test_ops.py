@@ -123,11 +123,7 @@ case("GlobalAveragePool", [f(2, 3, 5, 4)])
 case("GlobalMaxPool", [f(2, 3, 5, 4)])
 for trans_a, trans_b in ((0, 0), (0, 1), (1, 0), (1, 1)):
     case("Gemm", [f(5, 4) if trans_a else f(4, 5), const(f(6, 5) if trans_b else f(5, 6)),
-                  const(f(6))],
-         transA=trans_a,
-         transB=trans_b,
-         alpha=0.5,
-         beta=2.0)
+                  const(f(6))], transA=trans_a, transB=trans_b, alpha=0.5, beta=2.0)
 case("Gemm", [f(4, 5), const(f(5, 6))], alpha=0.5)
 case("MatMul", [f(2, 3, 4, 5), f(3, 5, 2)])
 case("MatMul", [f(5), f(5, 2)])
@@ -209,23 +205,17 @@ for policy in ("not_larger", "not_smaller"):
     case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(12, 7))], opset=18, mode="linear", axes=[2, 3], keep_aspect_ratio_policy=policy)
     case("Resize", [f(1, 2, 6, 9), EMPTY, EMPTY, const(i64(4, 5))], opset=18, mode="nearest", axes=[2, 3], keep_aspect_ratio_policy=policy)
 for mode in ("linear", "nearest"):
-    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.3, 2.4], F))],
-         opset=19,
-         mode=mode,
+    case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.3, 2.4], F))], opset=19, mode=mode,
          coordinate_transformation_mode="half_pixel_symmetric")
 for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
     for rounding in ("round_prefer_floor", "floor", "ceil", "round_prefer_ceil"):
-        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))],
-             mode="nearest",
-             coordinate_transformation_mode=transform,
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.6, 2.5], F))], mode="nearest", coordinate_transformation_mode=transform,
              nearest_mode=rounding)
     case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 2, 0.5], F))], mode="linear", coordinate_transformation_mode=transform)
     case("Resize", [f(1, 2, 5, 4), EMPTY, EMPTY, const(i64(1, 2, 7, 9))], mode="linear", coordinate_transformation_mode=transform)
 for transform in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"):
     for attributes in ({}, {"cubic_coeff_a": -0.5}, {"exclude_outside": 1}):
-        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.7, 0.6], F))],
-             mode="cubic",
-             coordinate_transformation_mode=transform,
+        case("Resize", [f(1, 2, 5, 4), EMPTY, const(np.array([1, 1, 1.7, 0.6], F))], mode="cubic", coordinate_transformation_mode=transform,
              **attributes)
     case("Resize", [f(1, 2, 7, 6), EMPTY, EMPTY, const(i64(1, 2, 5, 11))], mode="cubic", coordinate_transformation_mode=transform)
 for mode in ("linear", "cubic"):
@@ -235,14 +225,9 @@ for mode in ("linear", "cubic"):
 for mode in ("nearest", "linear", "cubic"):
     for part in ((0.2, 0.1, 0.8, 0.7), (-0.25, 0.2, 0.95, 1.4), (0.85, 0, 0.15, 1)):  # none of them halfway between two inputs
         case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, *part[:2], 1, 1, *part[2:]], F)), EMPTY,
-                        const(i64(1, 2, 4, 7))],
-             mode=mode,
-             coordinate_transformation_mode="tf_crop_and_resize",
-             extrapolation_value=2.5)
+                        const(i64(1, 2, 4, 7))], mode=mode, coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=2.5)
 case("Resize", [f(1, 2, 6, 5), const(np.array([0, 0, 0.5, 0.5, 1, 1, 0.5, 1], F)), EMPTY,
-                const(i64(1, 2, 1, 1))],
-     mode="linear",
-     coordinate_transformation_mode="tf_crop_and_resize")
+                const(i64(1, 2, 1, 1))], mode="linear", coordinate_transformation_mode="tf_crop_and_resize")
 case("QuantizeLinear", [f(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))], tolerance=0)
 case("QuantizeLinear", [f(3, 4), const(np.array([0.02, 0.1, 0.03, 0.2], F)), const(np.array([0, 1, -3, 5], np.int8))], axis=1, tolerance=0)
 case("DequantizeLinear", [u8(3, 4), const(np.array(0.02, F)), const(np.array(128, np.uint8))])
@@ -273,10 +258,7 @@ case("QLinearConv", [
     scale(0.2),
     zero(110),
     const(RNG.integers(-500, 500, 5).astype(np.int32))
-],
-     pads=[1, 1, 1, 1],
-     strides=[2, 1],
-     tolerance=1)
+], pads=[1, 1, 1, 1], strides=[2, 1], tolerance=1)
 case("QLinearConv", [
     u8(1, 4, 7, 6),
     scale(0.02),
@@ -286,9 +268,7 @@ case("QLinearConv", [
     const(np.zeros(4, np.int8)),
     scale(0.05),
     zero(110)
-],
-     group=4,
-     tolerance=1)
+], group=4, tolerance=1)
 case("QLinearMatMul", [u8(3, 8), scale(0.02), zero(120), const(u8(8, 5)), scale(0.01), zero(128), scale(0.05), zero(110)], tolerance=1)
 for name in ("QLinearAdd", "QLinearMul"):
     case(name, [u8(2, 3, 4), scale(0.02), zero(120), u8(1, 3, 1), scale(0.03), zero(100), scale(0.06), zero(90)], domain="com.microsoft", tolerance=1)
@@ -308,15 +288,10 @@ for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -
     for c, k, group, size in ((3, 20, 1, (3, 3)), (17, 33, 1, (1, 1)), (24, 24, 24, (3, 3)), (40, 40, 40, (5, 5)), (12, 18, 3, (3, 2))):
         weights = [const(np.clip(s8(k, c // group, *size), -64, 64)), const(positive(k) * F(0.002)), const(np.zeros(k, np.int8))]
         ends = [scale(0.04 * (c // group)**0.5), zero(y_zero, kind), const(RNG.integers(-5000, 5000, k).astype(np.int32))]
-        case("QLinearConv", [codes(kind, 2, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends],
-             group=group,
-             pads=[size[0] // 2, size[1] // 2] * 2,
-             tolerance=1)
-        case("QLinearConv", [codes(kind, 1, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends],
-             group=group,
-             pads=[0, 1, 2, 0],
-             strides=[2, 1],
-             tolerance=1)
+        case("QLinearConv", [codes(kind, 2, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group,
+             pads=[size[0] // 2, size[1] // 2] * 2, tolerance=1)
+        case("QLinearConv", [codes(kind, 1, c, 10, 13), scale(0.02), zero(x_zero, kind), *weights, *ends], group=group, pads=[0, 1, 2, 0],
+             strides=[2, 1], tolerance=1)
     case("QLinearAdd", [
         codes(kind, 1, 19, 5, 7),
         scale(0.02),
@@ -326,9 +301,7 @@ for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -
         zero(3, kind),
         scale(0.04),
         zero(y_zero, kind)
-    ],
-         domain="com.microsoft",
-         tolerance=1)
+    ], domain="com.microsoft", tolerance=1)
     case("QLinearMul", [
         codes(kind, 2, 19, 5, 7),
         scale(0.02),
@@ -338,9 +311,7 @@ for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -
         zero(3, kind),
         scale(0.04),
         zero(y_zero, kind)
-    ],
-         domain="com.microsoft",
-         tolerance=1)
+    ], domain="com.microsoft", tolerance=1)
     case("MaxPool", [codes(kind, 2, 19, 9, 8)], kernel_shape=[3, 2], strides=[2, 2], pads=[1, 1, 1, 0], tolerance=0)
     case("QLinearConcat", [
         scale(0.03),
@@ -351,18 +322,10 @@ for kind, x_zero, y_zero in ((np.uint8, 0, 255), (np.uint8, 128, 3), (np.int8, -
         codes(kind, 2, 9, 3, 4),
         scale(0.02),
         zero(x_zero, kind)
-    ],
-         domain="com.microsoft",
-         axis=1,
-         tolerance=1)
+    ], domain="com.microsoft", axis=1, tolerance=1)
     case("QLinearAveragePool",
          [codes(kind, 1, 19, 9, 8), scale(0.02), zero(x_zero, kind),
-          scale(0.018), zero(y_zero, kind)],
-         domain="com.microsoft",
-         kernel_shape=[3, 3],
-         strides=[2, 2],
-         pads=[1, 1, 1, 1],
-         tolerance=1)
+          scale(0.018), zero(y_zero, kind)], domain="com.microsoft", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], tolerance=1)
 for rows in (1, 3, 9):
     case("QLinearMatMul", [u8(rows, 67), scale(0.02), zero(12), const(u8(67, 21)), scale(0.01), zero(128), scale(0.15), zero(110)], tolerance=1)
 case("QuantizeLinear", [f(2, 11, 5, 4), scale(0.02), zero(7, np.int8)], tolerance=0)

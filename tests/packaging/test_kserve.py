@@ -47,9 +47,7 @@ class Kserve(unittest.TestCase):
     def prepare(cls, *words, code=0):
         done = subprocess.run(
             [PROGRAM, "prepare", str(cls.folder / "small.onnx"), "--images",
-             str(cls.folder / "picture0.png"), *map(str, words)],
-            capture_output=True,
-            text=True)
+             str(cls.folder / "picture0.png"), *map(str, words)], capture_output=True, text=True)
         assert done.returncode == code, done.stderr
         return done
 
@@ -123,15 +121,8 @@ class Kserve(unittest.TestCase):
     def test_refusals(self):
         self.assertIn(
             "pvc://CLAIM/PATH",
-            self.prepare("--candidate",
-                         "split/3/uint8",
-                         "--repository",
-                         self.folder / "r",
-                         "--kserve",
-                         self.folder / "k.yaml",
-                         "--kserve-storage",
-                         "models",
-                         code=2).stderr)
+            self.prepare("--candidate", "split/3/uint8", "--repository", self.folder / "r", "--kserve", self.folder / "k.yaml", "--kserve-storage",
+                         "models", code=2).stderr)
         self.assertIn("give a --repository",
                       self.prepare("--candidate", "split/3/uint8", "--package", self.folder / "p", "--kserve", self.folder / "k.yaml", code=2).stderr)
         self.assertIn("--kserve",

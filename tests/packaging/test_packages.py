@@ -58,8 +58,7 @@ class Packages(unittest.TestCase):
     def setUpClass(cls):
         build, out = map(pathlib.Path, sys.argv[1:3])
         shutil.rmtree(out, ignore_errors=True)
-        run(ROOT / "tools/packages.sh",
-            out,
+        run(ROOT / "tools/packages.sh", out,
             env={**os.environ, "SCISSIONLITE_BUILD_EDGE": str(build.resolve()), "SCISSIONLITE_COMPRESSION": "-Zzstd -z1"})
         work = tempfile.TemporaryDirectory(prefix="packages-test-")
         cls.addClassCleanup(work.cleanup)

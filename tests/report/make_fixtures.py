@@ -148,14 +148,8 @@ def explanation():
 
     steps = [
         step("Conv 'stem'", "direct_plain vectors=2", 10_838_016, 310.5),
-        step("FusedConv 'features/3/conv' <b>",
-             "winograd m=4",
-             57_802_752,
-             1205.25,
-             predicted_us=1190.0,
-             is_measured=True,
-             instead="direct vectors=3",
-             instead_us=415.5),
+        step("FusedConv 'features/3/conv' <b>", "winograd m=4", 57_802_752, 1205.25, predicted_us=1190.0, is_measured=True,
+             instead="direct vectors=3", instead_us=415.5),
         step("FusedConv 'features/5/dw'", "depthwise", 1_806_336, 88.125),
         step("Concat 'c'", "gather", 0, 40.0)
     ]
@@ -226,10 +220,7 @@ def main():
     subprocess.run([
         PROGRAM, "plan", "--device", "device.json", "--edge", "edge.json", "--network", "network.json", "--scores", "scores.json", "--min-agreement",
         "0.9", "-o", "plan.json"
-    ],
-                   check=True,
-                   cwd=OUT,
-                   stdout=subprocess.DEVNULL)
+    ], check=True, cwd=OUT, stdout=subprocess.DEVNULL)
     write("bench.json", bench(json.loads((OUT / "plan.json").read_text())))
 
 

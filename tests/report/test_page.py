@@ -105,10 +105,7 @@ def screenshot(page, folder):
         "chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'browser'}", "--window-size=1200,3600",
         f"--screenshot={target}",
         page.as_uri()
-    ],
-                   capture_output=True,
-                   timeout=120,
-                   check=True)
+    ], capture_output=True, timeout=120, check=True)
     return target
 
 

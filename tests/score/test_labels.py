@@ -59,9 +59,7 @@ class Labels(unittest.TestCase):
                 "score", model, "--images", self.folder / "images", "--labels", self.folder / "labels.tsv", "--fit-images", 0, "--input",
                 self.folder / "input.json", "--cuts", "all", "--tls", "uint2", "--codecs", "none", *more
             ])
-        ],
-                                     capture_output=True,
-                                     text=True)
+        ], capture_output=True, text=True)
 
     def check(self, outputs):
         out = self.folder / f"{outputs}.json"
@@ -104,9 +102,7 @@ class Labels(unittest.TestCase):
             str(model), "--images",
             str(self.folder / "images"), "--fit-images", "0", "--input",
             str(self.folder / "input.json"), "--cuts", "none", "--codecs", "jpeg-q50-420"
-        ],
-                                capture_output=True,
-                                text=True)
+        ], capture_output=True, text=True)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("top1 cannot tell answers apart", result.stderr)
 

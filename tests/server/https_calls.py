@@ -36,9 +36,7 @@ class Secured(HttpCase):
         cls.client = triton.InferenceServerClient(cls.address, ssl=True, root_certificates=ca, private_key=key, certificate_chain=certificate)
         cls.channel = grpc.secure_channel(cls.address, cls.plant.credentials("dev1"), LARGEST)
         cls.stub = pb_grpc.GRPCInferenceServiceStub(cls.channel)
-        cls.web = triton_http.InferenceServerClient(cls.http_address,
-                                                    concurrency=4,
-                                                    ssl=True,
+        cls.web = triton_http.InferenceServerClient(cls.http_address, concurrency=4, ssl=True,
                                                     ssl_options={"ca_certs": ca, "certfile": certificate, "keyfile": key})
 
     @classmethod

@@ -20,9 +20,7 @@ def make_package(program, folder):
     subprocess.run([
         program, "prepare", folder / "small.onnx", "--candidate", "split/3/uint8", "--images", folder / "picture0.png", "--name", "small_tail",
         "--package", folder / "package", "--repository", folder / "models", "-q"
-    ],
-                   check=True,
-                   stdout=subprocess.DEVNULL)
+    ], check=True, stdout=subprocess.DEVNULL)
 
 
 class Device:
@@ -33,11 +31,7 @@ class Device:
         self.process = subprocess.Popen([
             program, "run", folder / "package", "--edge", f"127.0.0.1:{port}", "--engine", "native", "--threads", "1", "--stdin", "paths", "--json",
             "-q"
-        ],
-                                        stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE,
-                                        stderr=self.errors,
-                                        text=True)
+        ], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         if not self.process.stdout.readline():
             self.errors.seek(0)
             raise RuntimeError(f"run ended with code {self.process.wait()}: {self.errors.read().decode()}")

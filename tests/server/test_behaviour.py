@@ -296,8 +296,7 @@ class Refusals(ServerCase):
     def test_bytes_off_the_wire_never_end_the_server(self):
         """Mutations of a good request, as bytes: each is answered, with a result or a status that blames the request."""
         good = infer_request(inputs=GOOD, raw=[X.tobytes()], outputs=["y"], id="1").SerializeToString()
-        call = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer",
-                                        request_serializer=bytes,
+        call = self.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer", request_serializer=bytes,
                                         response_deserializer=pb.ModelInferResponse.FromString)
         rng = np.random.default_rng(11)
         codes = set()

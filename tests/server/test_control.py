@@ -84,8 +84,7 @@ class Descriptions(ServerCase):
         self.assertEqual({s.name for s in everything}, set(self.models))
         self.assertEqual({s.version for s in everything}, {"1"})
         for name, version in (("nope", ""), ("m", "5")):
-            self.fails(lambda name=name, version=version: self.client.get_inference_statistics(name, version),
-                       "INVALID_ARGUMENT",
+            self.fails(lambda name=name, version=version: self.client.get_inference_statistics(name, version), "INVALID_ARGUMENT",
                        f"requested model version is not available for model '{name}'")
 
     def test_loading_is_refused_without_explicit_control(self):

@@ -245,9 +245,7 @@ class Plain(HttpCase):
         self.refused(400, {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2, 4]}]}, "unable to find data for input tensor 'x'")
         good = json.dumps({"inputs": [GOOD]})
         for length in ("99999", "-1", "x", "", "1e2", "18446744073709551616"):
-            self.refused(400,
-                         good,
-                         f"inference header size should be in range (0, {len(good)}), got: {length}",
+            self.refused(400, good, f"inference header size should be in range (0, {len(good)}), got: {length}",
                          Inference_Header_Content_Length=length)
 
     def test_names_and_outputs(self):

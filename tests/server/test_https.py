@@ -184,10 +184,8 @@ class Certificates(HttpsCase):
             self.assertEqual(self.ask(connection)[0], 200)
             self.assertEqual(connection.sock.version(), version.name.replace("TLSv1_", "TLSv1."))
         old = subprocess.run(
-            ["openssl", "s_client", "-connect", f"127.0.0.1:{server.event['http_port']}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"],
-            input=b"",
-            capture_output=True,
-            timeout=60)
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{server.event['http_port']}", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], input=b"",
+            capture_output=True, timeout=60)
         self.assertNotEqual(old.returncode, 0)
 
     def test_no_session_is_resumed(self):
@@ -197,10 +195,9 @@ class Certificates(HttpsCase):
             context = context_of(self.plant, "dev1", minimum_version=version, maximum_version=version)
             session = None
             for _ in range(3):
-                with socket.create_connection(
-                    ("127.0.0.1", server.event["http_port"]), timeout=60) as plain, context.wrap_socket(plain,
-                                                                                                        server_hostname="127.0.0.1",
-                                                                                                        session=session) as secure:
+                with socket.create_connection(("127.0.0.1", server.event["http_port"]),
+                                              timeout=60) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1",
+                                                                                        session=session) as secure:
                     secure.sendall(b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n")
                     self.assertTrue(secure.recv(65536).startswith(b"HTTP/1.1 200"))
                     self.assertFalse(secure.session_reused)

@@ -28,10 +28,7 @@ class JoinCuts(unittest.TestCase):
         subprocess.run([
             ServerCase.program, "prepare", cls.made / "small.onnx", "--candidate", "split/3/uint8", "--also", "split/1/uint8", "--images",
             cls.made / "picture0.png", "--package", cls.made / "package", "--repository", cls.made / "models"
-        ],
-                       check=True,
-                       capture_output=True,
-                       timeout=120)
+        ], check=True, capture_output=True, timeout=120)
 
     def serve(self, *words):
         server = peers.Serve(ServerCase.program, self.made / "models", "--no-http", *words).__enter__()

@@ -52,8 +52,7 @@ def casts(folder):
         "f64": T.DOUBLE
     }
     nodes = [helper.make_node("Cast", [name], [name + "_f32"], to=T.FLOAT) for name in types]
-    write(folder,
-          nodes, [value(name, dtype, [3]) for name, dtype in types.items()], [value(name + "_f32", T.FLOAT, [3]) for name in types],
+    write(folder, nodes, [value(name, dtype, [3]) for name, dtype in types.items()], [value(name + "_f32", T.FLOAT, [3]) for name in types],
           config="max_batch_size: 0")
 
 

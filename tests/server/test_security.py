@@ -80,9 +80,7 @@ class SecurityCase(unittest.TestCase):
 
     def refused(self, *words):
         result = subprocess.run([self.program, "serve", "--model-repository", self.repository, "--grpc-port", "0", *map(str, words)],
-                                capture_output=True,
-                                text=True,
-                                timeout=60)
+                                capture_output=True, text=True, timeout=60)
         self.assertEqual(result.returncode, 2, result.stderr)
         return result.stderr
 
@@ -378,9 +376,7 @@ class Rules(SecurityCase):
         self.assertIn("no-such-file", self.refused_by_parser("--access", "/no-such-file"))
 
     def refused_by_parser(self, *words):
-        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)],
-                                capture_output=True,
-                                text=True,
+        result = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)], capture_output=True, text=True,
                                 timeout=60)
         self.assertGreater(result.returncode, 0)
         return result.stderr

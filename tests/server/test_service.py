@@ -172,9 +172,7 @@ class Addresses(ServerCase):
     models = ("pair", )
 
     def refused(self, *words):
-        done = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)],
-                              capture_output=True,
-                              text=True,
+        done = subprocess.run([self.program, "serve", "--model-repository", self.repository, *map(str, words)], capture_output=True, text=True,
                               timeout=LONG_S)
         self.assertEqual(done.returncode, 6, done.stderr)
         return done.stderr

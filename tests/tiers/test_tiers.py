@@ -72,8 +72,7 @@ class Tiers(unittest.TestCase):
 
     @contextlib.contextmanager
     def link(self, port, link):
-        process = subprocess.Popen([PROGRAM, "emulate", f"127.0.0.1:{port}", "--link", link, "--json"],
-                                   stdout=subprocess.PIPE,
+        process = subprocess.Popen([PROGRAM, "emulate", f"127.0.0.1:{port}", "--link", link, "--json"], stdout=subprocess.PIPE,
                                    stderr=subprocess.DEVNULL)
         try:
             yield json.loads(process.stdout.readline())["port"]
@@ -89,9 +88,7 @@ class Tiers(unittest.TestCase):
             PROGRAM, "serve", "--model-repository",
             str(self.made / "chain" / "cloud"), "--grpc-port",
             str(cloud.port), "--no-http", "--no-metrics", "--threads", "1"
-        ],
-                                   stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)
+        ], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield
         finally:
@@ -162,11 +159,7 @@ class Tiers(unittest.TestCase):
             device = subprocess.Popen([
                 PROGRAM, "run", "--json", "--whole-outputs", "--threads", "1",
                 str(self.made / "chain" / "device"), "--edge", f"127.0.0.1:{port}", "--stdin", "paths"
-            ],
-                                      stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE,
-                                      text=True)
+            ], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.addCleanup(device.stderr.close), self.addCleanup(device.stdout.close)
             device.stdout.readline()
             answers = []
@@ -286,10 +279,7 @@ class Tiers(unittest.TestCase):
                     PROGRAM, "prepare",
                     str(self.made / "small.onnx"), "--candidate", candidate, "--repository",
                     str(self.made / "y"), *map(str, words)
-                ],
-                                      capture_output=True,
-                                      text=True,
-                                      timeout=PATIENCE)
+                ], capture_output=True, text=True, timeout=PATIENCE)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertRegex(done.stderr, re.escape(why))
                 self.assertFalse(list((self.made / "y").glob("*")) if (self.made / "y").exists() else [])

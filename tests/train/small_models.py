@@ -46,9 +46,7 @@ class Builder:
             helper.make_node("Gemm",
                              [flat, self.array("w_fc",
                                                self.rng.standard_normal((CLASSES, WIDTH)) * 0.3),
-                              self.array("b_fc", np.zeros(CLASSES))], ["l"],
-                             name="fc",
-                             transB=1))
+                              self.array("b_fc", np.zeros(CLASSES))], ["l"], name="fc", transB=1))
         graph = helper.make_graph(self.nodes, "net", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 32, 32])],
                                   [helper.make_tensor_value_info("l", TensorProto.FLOAT, ["N", CLASSES])],
                                   [numpy_helper.from_array(v, k) for k, v in self.arrays.items()])

@@ -56,21 +56,8 @@ class Calibrate(OnPictures):
     def test_the_road_through_the_other_commands(self):
         layers, scores = self.folder / "road", self.folder / "scores.json"
         self.assertEqual(self.calibrate(layers, "--steps", "40").returncode, 0)
-        result = run("score",
-                     self.model,
-                     "--images",
-                     self.images,
-                     "--cuts",
-                     "r1",
-                     "--tls",
-                     "uint8",
-                     "--codecs",
-                     "none",
-                     "--fitted",
-                     layers,
-                     "-o",
-                     scores,
-                     program=PROGRAM)
+        result = run("score", self.model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", layers, "-o",
+                     scores, program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         scored = {s["candidate"]: s for s in json.loads(scores.read_text())["scores"]}
         key = next(k for k in scored if k.endswith("/fit-cal-q40"))
@@ -80,8 +67,7 @@ class Calibrate(OnPictures):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("entropy-coded", result.stdout)
         self.refused(run("prepare", self.model, "--candidate", key, "--package", self.folder / "none", program=PROGRAM), "--fitted")
-        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"],
-                                  stdout=subprocess.PIPE,
+        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE,
                                   text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
@@ -94,8 +80,7 @@ class Calibrate(OnPictures):
         finally:
             server.terminate()
             server.communicate()
-        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"],
-                                  stdout=subprocess.PIPE,
+        server = subprocess.Popen([PROGRAM, "serve", "--model-repository", repository, "--grpc-port", "0", "--json", "-q"], stdout=subprocess.PIPE,
                                   text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
@@ -124,21 +109,8 @@ class Calibrate(OnPictures):
         rate = json.loads(result.stdout)["rates"][0]
         self.assertGreaterEqual(rate["agreement"], rate["agreement_closed"])
         self.assertLess(rate["bytes_mean"], 1.15 * rate["bytes_closed"])
-        result = run("score",
-                     self.model,
-                     "--images",
-                     self.images,
-                     "--cuts",
-                     "r1",
-                     "--tls",
-                     "uint8",
-                     "--codecs",
-                     "none",
-                     "--fitted",
-                     layers,
-                     "-o",
-                     scores,
-                     program=PROGRAM)
+        result = run("score", self.model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", layers, "-o",
+                     scores, program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         scored = next(s for s in json.loads(scores.read_text())["scores"] if s["candidate"].endswith("/fit-conv-q100"))
         self.assertAlmostEqual(scored["bytes_mean"], rate["bytes_mean"], delta=0.2 * rate["bytes_mean"])
@@ -238,20 +210,7 @@ class Calibrate(OnPictures):
         result = run("calibrate", model, "--cut", "r1", "--images", self.images, "--views", 2, "--steps", "40", "-o", out, "--json", "-q")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertGreaterEqual(json.loads(result.stdout)["rates"][0]["agreement"], 0.8)
-        result = run("score",
-                     model,
-                     "--images",
-                     self.images,
-                     "--cuts",
-                     "r1",
-                     "--tls",
-                     "uint8",
-                     "--codecs",
-                     "none",
-                     "--fitted",
-                     out,
-                     "-o",
-                     scores,
+        result = run("score", model, "--images", self.images, "--cuts", "r1", "--tls", "uint8", "--codecs", "none", "--fitted", out, "-o", scores,
                      program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
 

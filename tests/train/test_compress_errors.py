@@ -147,8 +147,7 @@ class CompressErrors(OnTrainedModel):
         report = self.report(
             self.words("prune", self.folder / "narrow.pruned.onnx", "--json", "--strength", 4, "--search-epochs", 12, "--lr", 0.02, model=model))
         self.assertTrue(all(layer["kept"] >= 1 for layer in report["layers"]))
-        self.assertAlmostEqual(report["score"]["after"],
-                               accuracy(self.folder / "narrow.pruned.onnx", self.images, self.labels_of_images),
+        self.assertAlmostEqual(report["score"]["after"], accuracy(self.folder / "narrow.pruned.onnx", self.images, self.labels_of_images),
                                delta=0.013)
         result = run(*self.words("sparsify", self.folder / "refused.onnx", model=model))
         self.assertEqual(result.returncode, 2, result.stderr)

@@ -127,8 +127,7 @@ class Privacy(OnPictures):
 
     def test_a_killed_run_goes_on_with_the_next_candidate(self):
         out = self.folder / "killed.json"
-        process = subprocess.Popen([str(TRAIN), *map(str, self.words(out, "--cuts", "r0,r1,r2"))],
-                                   stdout=subprocess.DEVNULL,
+        process = subprocess.Popen([str(TRAIN), *map(str, self.words(out, "--cuts", "r0,r1,r2"))], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         kept = []
         for _ in range(2400):
@@ -175,9 +174,8 @@ class Privacy(OnPictures):
     def test_plan_and_report(self):
         files = self.profiles()
         _, rows, _ = self.measured()
-        early, late = (next(iter(key for key in rows if key.startswith(f"split/{cut}/")))
-                       for cut in sorted({key.split("/")[1]
-                                          for key in rows}, key=int)[:2])
+        early, late = (next(iter(key for key in rows if key.startswith(f"split/{cut}/"))) for cut in sorted({key.split("/")[1]
+                                                                                                             for key in rows}, key=int)[:2])
         limit = (rows[early]["psnr_db"] + rows[late]["psnr_db"]) / 2
         words = [
             "plan", "--device", files[0], "--edge", files[1], "--bandwidth", "100M", "--rtt", "1ms", "--require", "machine edge", "--forbid",
@@ -191,16 +189,8 @@ class Privacy(OnPictures):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(json.loads(plan.read_text())["chosen"]["key"], late)
         self.assertIn("rebuilt    PSNR", result.stdout)
-        explained = run(*words,
-                        "--privacy",
-                        self.whole,
-                        "--max-psnr-db",
-                        f"{limit:.3f}",
-                        "--explain",
-                        early,
-                        "--explain",
-                        early.replace("uint8", "fp32"),
-                        program=PROGRAM).stdout
+        explained = run(*words, "--privacy", self.whole, "--max-psnr-db", f"{limit:.3f}", "--explain", early, "--explain",
+                        early.replace("uint8", "fp32"), program=PROGRAM).stdout
         self.assertIn(f"over 'require psnr <= {limit:.3f}'", explained)
         self.assertIn("was not measured by `scissionlite privacy`", explained)
         self.refused(run(*words, "--max-ssim", "0.5", program=PROGRAM), "give its file with --privacy")

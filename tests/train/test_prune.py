@@ -85,25 +85,8 @@ class Prune(OnTrainedModel):
 
     def test_pieces_of_a_real_profile(self):
         path = self.folder / "here.json"
-        result = run("profile",
-                     self.models["residual"],
-                     "--name",
-                     "here",
-                     "--engine",
-                     "native",
-                     "--threads",
-                     1,
-                     "--input",
-                     self.folder / "input.json",
-                     "--cuts",
-                     "single",
-                     "--tls",
-                     "fp32",
-                     "--max-seconds",
-                     0.2,
-                     "-o",
-                     path,
-                     program=PROGRAM)
+        result = run("profile", self.models["residual"], "--name", "here", "--engine", "native", "--threads", 1, "--input",
+                     self.folder / "input.json", "--cuts", "single", "--tls", "fp32", "--max-seconds", 0.2, "-o", path, program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         profile = json.loads(path.read_text())
         self.assertGreater(len(profile["blocks"]), 4)

@@ -276,17 +276,8 @@ class Quantize(OnTrainedModel):
         folder.mkdir(exist_ok=True)
         for i, image in enumerate(self.images):
             write_png(folder / f"{i:02}.png", image)
-        report = self.quantized(self.folder / "plain_low.onnx",
-                                "--epochs",
-                                0,
-                                "--weight-bits",
-                                4,
-                                "--activation-bits",
-                                4,
-                                "--weight-steps",
-                                "layer",
-                                model=plain,
-                                data=["--images", folder, "--holdout", 0.3])
+        report = self.quantized(self.folder / "plain_low.onnx", "--epochs", 0, "--weight-bits", 4, "--activation-bits", 4, "--weight-steps", "layer",
+                                model=plain, data=["--images", folder, "--holdout", 0.3])
         self.assertNotIn("before", report["score"])
         self.assertGreater(report["score"]["written"], 0.9)
 

@@ -114,10 +114,8 @@ class Rare(OnStripes):
     def at_hub(self, members, *more):
         """A hub, and its port."""
         hub = subprocess.Popen(
-            [TRAIN, "hub", "--members", str(members), "--listen", "127.0.0.1:0", "--json", *map(str, more)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True)
+            [TRAIN, "hub", "--members", str(members), "--listen", "127.0.0.1:0", "--json", *map(str, more)], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
         self.addCleanup(hub.kill)
         for line in hub.stderr:
             if found := re.search(r"listening on port (\d+)", line):
@@ -209,9 +207,7 @@ class Rare(OnStripes):
             images, labels = pictures(80 + 40 * rank, 5 + rank)
             keep = [i for i, label in enumerate(labels) if rank == 0 or label != POSITIVE]
             write_cifar(self.folder / f"site{rank}.bin", [images[i] for i in keep], [labels[i] for i in keep])
-        words = self.words(self.folder / "own.onnx",
-                           "--json",
-                           "--own-images",
+        words = self.words(self.folder / "own.onnx", "--json", "--own-images",
                            data=["--images", self.folder / "site{rank}.bin", "--held-out", self.test_file])
         self.assertIn("goes with --own-images", mpirun(2, [word for word in words if word != "--own-images"]).stderr)
         self.assertIn(
@@ -302,9 +298,7 @@ class Rare(OnStripes):
 
     def test_tasks_that_slurm_starts_without_mpi(self):
         result = subprocess.run([TRAIN, *map(str, self.words(self.folder / "refused.onnx"))],
-                                env={"PATH": "/usr/bin:/bin", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"},
-                                capture_output=True,
-                                text=True)
+                                env={"PATH": "/usr/bin:/bin", "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"}, capture_output=True, text=True)
         self.assertEqual(result.returncode, 2, result.stderr)
         self.assertIn("Slurm started 4 tasks of this program without MPI between them", result.stderr)
 
@@ -507,16 +501,8 @@ class Rare(OnStripes):
                                         pixels)
         table = self.folder / "bitmaps.tsv"
         table.write_text("".join(f"{i:02}.bmp\t{self.labels_of_images[i]}\n" for i in range(60)))
-        words = lambda to: self.words(to,
-                                      "--labels",
-                                      table,
-                                      "--stage-steps",
-                                      2,
-                                      "--checkpoint",
-                                      checkpoint,
-                                      "--checkpoint-seconds",
-                                      0,
-                                      data=["--images", photos / "[0-3]*.bmp", "--held-out", photos / "[45]*.bmp"])  # noqa: E731
+        words = lambda to: self.words(to, "--labels", table, "--stage-steps", 2, "--checkpoint", checkpoint, "--checkpoint-seconds", 0, data=
+                                      ["--images", photos / "[0-3]*.bmp", "--held-out", photos / "[45]*.bmp"])  # noqa: E731
         self.report([*words(output), "--json"])
         self.assertTrue(self.report([*words(output), "--json"])["resumed"])
         first, other = photos / "00.bmp", photos / "04.bmp"

@@ -92,17 +92,7 @@ class Starts(OnStripes):
         photos = self.photos()
         for start, labels in ((good, ["ok", "defect"]), (swapped, ["defect", "ok"])):
             data = ["--images", photos / "defect", photos / "ok", "--holdout", 20]
-            words = self.words(output,
-                               "--json",
-                               "--labels",
-                               "folders",
-                               "--positive",
-                               "defect",
-                               "--stage-steps",
-                               1,
-                               "--lr",
-                               1e-6,
-                               model=start,
+            words = self.words(output, "--json", "--labels", "folders", "--positive", "defect", "--stage-steps", 1, "--lr", 1e-6, model=start,
                                data=data)
             report = self.report(self.with_input(words, self.write_input("labels.json", labels=labels)))
             self.assertGreater(report["measures"][0]["auc"]["value"], 0.9, labels)
@@ -130,10 +120,8 @@ class Starts(OnStripes):
     def test_a_new_head_is_not_bounded_by_what_stood_behind_the_old_one(self):
         plain = self.learned(self.folder / "bounded.onnx", "--stage-steps", 40, model=small_model(self.folder / "bounds.onnx", (), outputs=4))
         for end in ("Sigmoid", "Relu", "Clip"):
-            report = self.learned(self.folder / "bounded.onnx",
-                                  "--stage-steps",
-                                  40,
-                                  model=small_model(self.folder / "bounds.onnx", (end, ), outputs=4))
+            report = self.learned(self.folder / "bounded.onnx", "--stage-steps", 40, model=small_model(self.folder / "bounds.onnx", (end, ),
+                                                                                                       outputs=4))
             self.assertAlmostEqual(report["measures"][-1]["auc"]["value"], plain["measures"][-1]["auc"]["value"], delta=1e-6, msg=end)
             self.assertEqual(self.input_of(self.folder / "bounded.onnx")["decision"]["scores"], "logits")
 
@@ -160,12 +148,7 @@ class Starts(OnStripes):
         table = self.folder / "photos.tsv"
         table.write_text("".join(f"{i:02}.png\t{self.labels_of_images[i]}\n" for i in range(60)))
         words = [
-            word for word in self.words(self.folder / "overlap.onnx",
-                                        "--json",
-                                        "--labels",
-                                        table,
-                                        "--stage-steps",
-                                        1,
+            word for word in self.words(self.folder / "overlap.onnx", "--json", "--labels", table, "--stage-steps", 1,
                                         data=["--images", photos / "*" / "*.png", "--held-out", photos / "*" / "[45]*.png"]) if word != "-q"
         ]
         result = run(*words)
@@ -173,19 +156,12 @@ class Starts(OnStripes):
         self.assertIn("20 of 60 images to learn from are held out too", result.stderr)
         self.assertEqual(json.loads(result.stdout)["members"][0]["images"], 40)
         self.refused(
-            self.words(self.folder / "refused.onnx",
-                       "--labels",
-                       table,
+            self.words(self.folder / "refused.onnx", "--labels", table,
                        data=["--images", photos / "*" / "4*.png", "--held-out", photos / "*" / "4*.png"]),
             "all images to learn from are held out too")
 
     def test_numbers_count_behind_the_background_class(self):
-        words = self.words(self.folder / "offset.onnx",
-                           "--json",
-                           "--stage-steps",
-                           1,
-                           "--positive",
-                           "dent",
+        words = self.words(self.folder / "offset.onnx", "--json", "--stage-steps", 1, "--positive", "dent",
                            model=small_model(self.folder / "five.onnx", outputs=5))
         words = [word for word in words if word != "-q"]
         result = run(
@@ -207,8 +183,8 @@ class Starts(OnStripes):
     def test_a_member_does_not_go_on_over_other_images_of_its_own(self):
         checkpoint, output = self.folder / "own.checkpoint", self.folder / "own.onnx"
         other = write_cifar(self.folder / "other.bin", *pictures(160, 9))
-        words = lambda to, images: self.words(
-            to, "--own-images", "--checkpoint", checkpoint, "--json", data=["--images", images, "--held-out", self.test_file])  # noqa: E731
+        words = lambda to, images: self.words(to, "--own-images", "--checkpoint", checkpoint, "--json", data=
+                                              ["--images", images, "--held-out", self.test_file])  # noqa: E731
         self.report(words(output, self.train_file))
         self.assertTrue(self.report(words(output, self.train_file))["resumed"])
         self.refused(words(self.folder / "refused.onnx", other), "was saved by a run on other images than this member now has")
@@ -220,15 +196,7 @@ class Starts(OnStripes):
                 self.assertNotEqual(result.returncode, 0, (option, value))
                 self.assertNotIn("member 0 has", result.stderr)
         self.refused(
-            self.words(self.folder / "refused.onnx",
-                       "--skew",
-                       1,
-                       "--workers",
-                       6,
-                       "--positive",
-                       0,
-                       1,
-                       2,
+            self.words(self.folder / "refused.onnx", "--skew", 1, "--workers", 6, "--positive", 0, 1, 2,
                        data=["--images", write_cifar(self.folder / "few.bin", *pictures(8, 4)), "--held-out", self.test_file]), "without an image")
 
 

@@ -78,23 +78,13 @@ class Retrain(OnStripes):
         written = self.folder / "road.onnx"
         report = self.retrained(written)
         package = self.folder / "device"
-        result = run("prepare",
-                     written,
-                     "--candidate",
-                     report["candidate"],
-                     "--package",
-                     package,
-                     "--repository",
-                     self.folder / "models",
-                     "--input",
-                     self.folder / "input.json",
-                     program=PROGRAM)
+        result = run("prepare", written, "--candidate", report["candidate"], "--package", package, "--repository", self.folder / "models", "--input",
+                     self.folder / "input.json", program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         session = ort.InferenceSession(str(package / "head.onnx"), providers=["CPUExecutionProvider"])
         self.assertEqual(session.run(None, {"x": np.zeros((1, 3, 32, 32), np.float32)})[0].shape, (1, 8, 8, 8))
         server = subprocess.Popen([PROGRAM, "serve", "--model-repository", self.folder / "models", "--grpc-port", "0", "--json", "-q"],
-                                  stdout=subprocess.PIPE,
-                                  text=True)
+                                  stdout=subprocess.PIPE, text=True)
         try:
             port = json.loads(server.stdout.readline())["port"]
             result = run("run", package, self.photos, "--edge", f"127.0.0.1:{port}", "--fallback", "none", "--json", "-q", program=PROGRAM)
@@ -121,25 +111,8 @@ class Retrain(OnStripes):
         for name in before:
             self.assertTrue((after[name] == other[name]).all(), name)
         self.assertEqual([n.op_type for n in onnx.load(self.model).graph.node], [n.op_type for n in onnx.load(written).graph.node])
-        result = run("score",
-                     written,
-                     "--images",
-                     self.photos,
-                     "--labels",
-                     self.labels,
-                     "--input",
-                     self.folder / "input.json",
-                     "--cuts",
-                     "r1",
-                     "--tls",
-                     "pool",
-                     "--codecs",
-                     "none",
-                     "--fit-images",
-                     2,
-                     "-o",
-                     self.folder / "scores.json",
-                     program=PROGRAM)
+        result = run("score", written, "--images", self.photos, "--labels", self.labels, "--input", self.folder / "input.json", "--cuts", "r1",
+                     "--tls", "pool", "--codecs", "none", "--fit-images", 2, "-o", self.folder / "scores.json", program=PROGRAM)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(report["candidate"], [s["candidate"] for s in json.loads((self.folder / "scores.json").read_text())["scores"]])
 

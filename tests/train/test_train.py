@@ -153,8 +153,9 @@ class Small(unittest.TestCase):
     def test_a_teacher_needs_no_labels(self):
         teacher = self.folder / "teacher.onnx"
         self.trained(teacher, "--optimizer", "adam", "--lr", 0.02)
-        result = run(*self.words(
-            self.folder / "student.onnx", "--json", "--distill", teacher, "--feature", "r2", "--optimizer", "adam", "--lr", 0.02, labels=False))
+        result = run(
+            *self.words(self.folder /
+                        "student.onnx", "--json", "--distill", teacher, "--feature", "r2", "--optimizer", "adam", "--lr", 0.02, labels=False))
         self.assertEqual(result.returncode, 0, result.stderr)
         epochs = json.loads(result.stdout)["epochs"]
         self.assertLess(epochs[-1]["metrics"]["loss"], 0.7 * epochs[0]["metrics"]["loss"])
@@ -185,8 +186,7 @@ class Small(unittest.TestCase):
         self.assertEqual([e["loss"] for e in report["epochs"]], [e["loss"] for e in whole["epochs"]])
         self.assertEqual(output.read_bytes(), (self.folder / "whole.onnx").read_bytes())
         self.refused(self.words(self.folder / "refused.onnx", *more, "--checkpoint", checkpoint, "--seed", 9),
-                     "belongs to another run: 'seed' was 1, now it is 9",
-                     code=2)
+                     "belongs to another run: 'seed' was 1, now it is 9", code=2)
         self.assertEqual([p.name for p in self.folder.iterdir() if p.name.startswith("run.checkpoint")], ["run.checkpoint"],
                          "a half-written checkpoint is left")
 
@@ -214,9 +214,7 @@ class Small(unittest.TestCase):
         self.refused(["train", self.model, "--images", broken, "--labels", self.labels, "-q", "-o", out], "005.png", code=2)
         self.refused(
             ["train", small_model(self.folder / "strange.onnx", last="Det"), "--images", self.images, "--labels", self.labels, "-o", out],
-            "operator 'Det' of domain 'ai.onnx' (opset 13) has no gradient code; see docs/training.md",
-            "last",
-            code=4)
+            "operator 'Det' of domain 'ai.onnx' (opset 13) has no gradient code; see docs/training.md", "last", code=4)
 
     def test_the_main_program_finds_it(self):
         result = run(*self.words(self.folder / "found.onnx"), program=PROGRAM)
@@ -227,13 +225,8 @@ class Small(unittest.TestCase):
         alone = self.folder / "bin"
         alone.mkdir()
         shutil.copy(PROGRAM, alone / "scissionlite")
-        self.refused(["train", "--help"],
-                     "'scissionlite-train' is neither beside this one nor on PATH",
-                     "libtorch-dev",
-                     "docs/training.md",
-                     program=alone / "scissionlite",
-                     env={"PATH": "/usr/bin:/bin"},
-                     code=4)
+        self.refused(["train", "--help"], "'scissionlite-train' is neither beside this one nor on PATH", "libtorch-dev", "docs/training.md",
+                     program=alone / "scissionlite", env={"PATH": "/usr/bin:/bin"}, code=4)
 
 
 class Libraries(unittest.TestCase):

@@ -78,12 +78,7 @@ class Builder:
         before, after = same_padding(self.side, w.shape[2], stride)
         label = weight.replace("_blocks.", "block").replace("._", "/").strip("_")
         inputs = [self.current, self.constant(label + "/weight", w), self.constant(label + "/bias", b)]
-        self.node("Conv",
-                  inputs,
-                  label,
-                  kernel_shape=list(w.shape[2:]),
-                  strides=[stride, stride],
-                  pads=[before, before, after, after],
+        self.node("Conv", inputs, label, kernel_shape=list(w.shape[2:]), strides=[stride, stride], pads=[before, before, after, after],
                   group=w.shape[0] if depthwise else 1)
         self.side = -(-self.side // stride)
         if activation:
@@ -120,11 +115,7 @@ def unfolded(weights, x):
             w = weights[weight + ".weight"]
             before, after = same_padding(x.shape[2], w.shape[2], stride)
             x = F.conv2d(F.pad(x, [before, after, before, after]), w, stride=stride, groups=w.shape[0] if depthwise else 1)
-            x = F.batch_norm(x,
-                             weights[norm + ".running_mean"],
-                             weights[norm + ".running_var"],
-                             weights[norm + ".weight"],
-                             weights[norm + ".bias"],
+            x = F.batch_norm(x, weights[norm + ".running_mean"], weights[norm + ".running_var"], weights[norm + ".weight"], weights[norm + ".bias"],
                              eps=EPSILON)
             x = F.relu6(x) if activation else x
             x = x + skip if role == "add" else x

@@ -176,8 +176,7 @@ def make(name, arguments):
     kinds = collections.Counter(n.op_type for n in model.graph.node)
     print(
         f"[assets] {name}: {len(model.graph.node)} nodes ({kinds['Conv']} Conv), {distinct} distinct outputs, classes {sorted(set(y.argmax(1).tolist()))}"
-        + (", external data" if is_big else ""),
-        flush=True)
+        + (", external data" if is_big else ""), flush=True)
 
 
 def main():

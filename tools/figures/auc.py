@@ -101,9 +101,9 @@ class Task(auc_tasks.Data):
         rate = TUNING_RATE if TUNING_RATE in self.rates() else self.rates()[-1]
         settings = settings_of(method, self.settings["rates"])
         found = {
-            setting: figures.run_once("auc",
-                                      f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}",
-                                      lambda setting=setting: self.tuned(method, rate, setting))
+            setting:
+            figures.run_once("auc", f"{self.name} tune {method} rate {rate} setting {setting} steps {self.settings['steps']} seed {TUNING_SEED}",
+                             lambda setting=setting: self.tuned(method, rate, setting))
             for setting in settings
         }
         return max(found, key=found.get)
@@ -146,9 +146,7 @@ def wanted(task, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     compress_tasks.add_options(parser, "auc")
-    parser.add_argument("--libauc",
-                        type=pathlib.Path,
-                        default=figures.ROOT / "build" / "peers" / "libauc" / "bin" / "python",
+    parser.add_argument("--libauc", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "libauc" / "bin" / "python",
                         help="of bench/engine/install_peers.sh")
     parser.add_argument("--only", nargs="+", choices=list(auc_tasks.SETTINGS), default=list(auc_tasks.SETTINGS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)

@@ -139,14 +139,8 @@ def main():
     targets = np.isin(labels, options.positive).astype(np.float32)
     model = FromOnnx(options.model, 2 if options.new_last_layer else None)
     loss_fn = AUCMLoss(version="v2", device="cpu")
-    optimizer = PESG(model.parameters(),
-                     loss_fn=loss_fn,
-                     lr=options.lr,
-                     momentum=0.9,
-                     weight_decay=1e-4,
-                     epoch_decay=options.epoch_decay,
-                     verbose=False,
-                     device="cpu")
+    optimizer = PESG(model.parameters(), loss_fn=loss_fn, lr=options.lr, momentum=0.9, weight_decay=1e-4, epoch_decay=options.epoch_decay,
+                     verbose=False, device="cpu")
     sampler = DualSampler(images, options.batch, labels=targets, sampling_rate=0.5, random_seed=options.seed)
     model.train()
     step = 0

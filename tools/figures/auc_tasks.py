@@ -149,15 +149,12 @@ class Data:
             code = "import onnx, sys\nm = onnx.load(sys.argv[1])\nfor d in m.graph.input[0].type.tensor_type.shape.dim[2:]: d.dim_value = int(sys.argv[3])\ndel m.graph.value_info[:]\nonnx.save(m, sys.argv[2])"
             subprocess.run(
                 [self.options.python, "-c", code, self.options.data / "models" / "mcunet_320kb.onnx", path,
-                 str(self.settings["input"]["width"])],
-                check=True)
+                 str(self.settings["input"]["width"])], check=True)
         else:
             subprocess.run([
                 self.options.programs / "scissionlite-train", "create", "resnet8", "--width", "0.5", "--seed",
                 str(seed), "--input", self.input, "-o", path, "-q"
-            ],
-                           check=True,
-                           stdout=subprocess.DEVNULL)
+            ], check=True, stdout=subprocess.DEVNULL)
         return path
 
     def words(self, rate, seed, tuning=False, batch=BATCH):

@@ -36,10 +36,7 @@ def main():
                 options.scissionlite, "calibrate", options.data / "models" / f"{options.model}.onnx", "--input",
                 figures.ROOT / "tests" / "fixtures" / "inputs" / f"{options.model}.input.json", "--cut", CUT, "--images",
                 options.data / "images" / IMAGES, "--held-out", *others, "--steps", STEP, "--json", "-o", f"{folder}/layers"
-            ],
-                                 check=True,
-                                 capture_output=True,
-                                 text=True)
+            ], check=True, capture_output=True, text=True)
             seconds.append(time.monotonic() - start)
         report = json.loads(out.stdout)
         views = report["views"]

@@ -41,13 +41,9 @@ def add_options(parser, work):
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="folder of scissionlite and scissionlite-train")
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / work)
-    parser.add_argument("--bases",
-                        type=pathlib.Path,
-                        default=figures.ROOT / "build" / "figures" / "bases",
+    parser.add_argument("--bases", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "bases",
                         help="folder of the dense networks that are trained first")
-    parser.add_argument("--python",
-                        type=pathlib.Path,
-                        default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
+    parser.add_argument("--python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
                         help="of bench/engine/install_peers.sh")
     parser.add_argument("--threads", type=int, default=1)
 

@@ -42,10 +42,7 @@ def write_model(problem, path):
     rng = np.random.default_rng(1)
     weights = rng.standard_normal((f["oc"], f["ic"] // f["g"], f["kh"], f["kw"])).astype(np.float32)
     constants = [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(rng.standard_normal(f["oc"]).astype(np.float32), "b")]
-    node = helper.make_node("Conv", ["x", "w", "b"], ["y"],
-                            name="conv",
-                            strides=[f["sh"], f["sw"]],
-                            group=f["g"],
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], name="conv", strides=[f["sh"], f["sw"]], group=f["g"],
                             pads=[f["pt"], f["pl"], f["pb"], f["pr"]])
     height = (f["ih"] + f["pt"] + f["pb"] - f["kh"]) // f["sh"] + 1
     width = (f["iw"] + f["pl"] + f["pr"] - f["kw"]) // f["sw"] + 1

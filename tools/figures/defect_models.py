@@ -67,14 +67,10 @@ def auc(scores, labels):
 def measure(programs, work, model, folder, rows, *more, environment=None):
     """Accuracy and, for two classes, AUC of the answers of `scissionlite run`. More: words for it."""
     package = work / "local_package"
-    subprocess.run([programs / "scissionlite", "prepare", model, "--candidate", "local", "--package", package, "-q"],
-                   check=True,
+    subprocess.run([programs / "scissionlite", "prepare", model, "--candidate", "local", "--package", package, "-q"], check=True,
                    stdout=subprocess.DEVNULL)
-    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more],
-                           check=True,
-                           capture_output=True,
-                           text=True,
-                           env=environment).stdout.splitlines()
+    lines = subprocess.run([programs / "scissionlite", "run", package, folder, "--json", "--whole-outputs", "-q", *more], check=True,
+                           capture_output=True, text=True, env=environment).stdout.splitlines()
     answers = {pathlib.Path(a["path"]).name: a["outputs"][0]["values"] for a in map(json.loads, lines) if "outputs" in a}
     right = sum(max(range(len(answers[file])), key=answers[file].__getitem__) == label for file, label in rows)
     out = {"accuracy": right / len(rows), "images": len(rows)}
@@ -96,8 +92,7 @@ def make(options, name, classes):
             "--batch", "32", "--optimizer", "adam", "--schedule", "cosine", "--seed",
             str(options.seed), "--threads",
             str(options.threads), "-o", output, *map(str, more)
-        ],
-                       check=True)
+        ], check=True)
 
     run(options.data / "models" / "mobilenetv2_1.0.onnx", model, "--input", spec, "--classes", classes, "--train", "classifier.*", "--epochs",
         options.head_epochs, "--lr", 0.003)

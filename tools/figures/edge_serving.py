@@ -105,9 +105,7 @@ def prepare(options, folder):
         options.scissionlite, "prepare", options.data / "models" / f"{MODEL}.onnx", "--candidate", CANDIDATE, "--package", folder / "package",
         "--repository", ours, "--images", options.data / "images" / "imagenet_samples256", "--input",
         figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json", "-q"
-    ],
-                   check=True,
-                   stdout=subprocess.DEVNULL)
+    ], check=True, stdout=subprocess.DEVNULL)
     import triton
     python.mkdir()
     triton.python_style(ours, python)
@@ -148,9 +146,7 @@ def load(address, concurrency, folder, seconds):
         program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", "grpc", "--concurrency-range", f"{concurrency}", "-p",
         round(seconds * 1000), "-s", 999, "-r", 3, "--shape", f"{INPUT}:{','.join(map(str, SHAPE))}", "-f", out, "--verbose-csv"
     ]
-    subprocess.run(on_core(LOAD_CORE, words),
-                   check=True,
-                   stdout=subprocess.DEVNULL,
+    subprocess.run(on_core(LOAD_CORE, words), check=True, stdout=subprocess.DEVNULL,
                    env=dict(os.environ, LD_LIBRARY_PATH=str(program / "nvidia" / "cuda_runtime" / "lib")))
     with open(out, newline="") as file:
         row = list(csv.DictReader(file))[-1]
@@ -197,11 +193,10 @@ def measure(options, folder):
             one["bare_after"] = bare(ours, options.seconds)
             rounds.append(one)
             best = alone(one, best_size(rounds))
-            print(f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(
-                f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}"
-                for name in names),
-                  file=sys.stderr,
-                  flush=True)
+            print(
+                f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(
+                    f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}"
+                    for name in names), file=sys.stderr, flush=True)
     return rounds
 
 

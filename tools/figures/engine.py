@@ -204,11 +204,8 @@ def overhead_row(options):
         if options.engine == OURS:
             source = folder / "compiled"
             subprocess.run([options.worker, folder / "identity.onnx", "--compile", source], check=True)
-        answers = subprocess.run([options.worker, source, "--engine", options.engine],
-                                 input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n",
-                                 check=True,
-                                 capture_output=True,
-                                 text=True).stdout
+        answers = subprocess.run([options.worker, source, "--engine", options.engine], input=f"input {folder / 'x.npy'}\nrun {runs}\nquit\n",
+                                 check=True, capture_output=True, text=True).stdout
     times = sorted(json.loads(answers.splitlines()[-1])["us"])
     return {
         "id": "run_overhead_us", "what": "one run of a model that returns its one element", "measured": times[runs // 2],

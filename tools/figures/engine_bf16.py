@@ -94,10 +94,10 @@ def main():
     table = {}
     for model in sorted(options.graphs.glob("*.onnx")):
         table[model.stem] = measured(options, model)
-        print(model.stem,
-              *(f"{engine}.{precision} {row['ms']:.2f} ms ({row['runs_in']}, {row['error']:.1e})"
-                for (engine, precision), row in table[model.stem].items()),
-              file=sys.stderr)
+        print(
+            model.stem,
+            *(f"{engine}.{precision} {row['ms']:.2f} ms ({row['runs_in']}, {row['error']:.1e})"
+              for (engine, precision), row in table[model.stem].items()), file=sys.stderr)
     rows = rows_of(table)
     print(f"{rows[0]['measured']:.3f} {rows[0]['note']}")
     if options.out:

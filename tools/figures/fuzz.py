@@ -62,9 +62,7 @@ def program(name):
 
 
 def run(name, folders, words, profile="last"):
-    environment = dict(os.environ,
-                       LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"),
-                       UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
+    environment = dict(os.environ, LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"), UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
                        ASAN_OPTIONS="malloc_context_size=1:quarantine_size_mb=16")  # a stack for each allocation takes a third of the time
     return subprocess.run([program(name), *words, *folders], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=BUILD)
 

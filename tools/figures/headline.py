@@ -61,8 +61,7 @@ class Headline(Study):
                 run([
                     self.options.scissionlite, "calibrate", self.model, "--input",
                     self.input_json(self.model), "--cut", cut, "--images", self.options.fit_from, *how, "--name", f"c{cut}", "-o", folder
-                ],
-                    stdout=subprocess.DEVNULL)
+                ], stdout=subprocess.DEVNULL)
             folders.append(folder)
         return folders
 
@@ -89,8 +88,7 @@ class Headline(Study):
                 self.options.scissionlite, "score", model, "--images", self.options.images, "--labels", f"{self.options.images}.tsv", "--input",
                 self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", *LAYERS, *MORE_CUTS, "--tls", f"auto,{MORE_LAYERS}",
                 "--fitted", *self.layers(), "-o", path
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
             data = json.loads(path.read_text())
             local = next(row for row in data["scores"] if row["candidate"] == "local")
             data["scores"] = [row for row in data["scores"] if 100 * (local["label_accuracy"] - row["label_accuracy"]) <= MOST_POINTS_LOST + 1e-9]
@@ -121,16 +119,14 @@ class Headline(Study):
             run([
                 self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores",
                 self.scores(self.model), "--min-agreement", 0.5, "-o", plan
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
             keys = self.keys(plan)
             run([
                 self.options.scissionlite, "bench", self.model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES,
                 "--fitted", *self.layers(), "-n", IMAGES[slow], "--link", f"{rate},{RTT}", "--device-slow", slow, "--edge-threads", 1,
                 "--device-engine", ENGINE, "--edge-engine", ENGINE, "--input",
                 self.input_json(self.model), "--block", 2, "--candidates", ",".join(dict.fromkeys(keys.values())), "-o", bench
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
         keys = self.keys(plan)
         latency = {row["key"]: row["latency_median_us"] for row in json.loads(bench.read_text())["rows"] if not row.get("error")}
         point = {kind: (key, latency[key]) for kind, key in keys.items() if key in latency}

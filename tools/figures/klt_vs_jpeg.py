@@ -51,9 +51,7 @@ def main():
     subprocess.run([
         options.scissionlite, "score", model, "--images", options.data / "images" / "imagenet_samples256", "--input", spec, "--fit-images", "100",
         "--cuts", "auto:8", "-o", scores_path
-    ],
-                   check=True,
-                   stdout=subprocess.DEVNULL)
+    ], check=True, stdout=subprocess.DEVNULL)
     scores = json.loads(scores_path.read_text())
     shares = head_share(options.scissionlite, model)
     jpegs = [row for row in scores["scores"] if row["candidate"].startswith("edge/jpeg")]

@@ -58,8 +58,7 @@ def speed(options, bits, all_ways):
 
 def cells(options):
     report = options.work / "cells.gtest.json"
-    done = subprocess.run([options.programs / "test_kernels", "--gtest_filter=LowBit.*", f"--gtest_output=json:{report}"],
-                          capture_output=True,
+    done = subprocess.run([options.programs / "test_kernels", "--gtest_filter=LowBit.*", f"--gtest_output=json:{report}"], capture_output=True,
                           text=True)
     tests = [test for suite in json.loads(report.read_text())["testsuites"] for test in suite["testsuite"]]
     assert tests and any("cells" in test for test in tests), done.stdout[-2000:]

@@ -65,8 +65,7 @@ def make_models(options, folder):
                     options.programs / "scissionlite-train", "quantize", source, "--images", options.data / "images" / "imagenet_samples256",
                     "--calibration-images", options.images, "--input", spec, "--weight-bits", 1, "--activation-bits", 2, "--epochs", 0, "--threads",
                     1, "-q", "-o", path
-                ],
-                    stdout=subprocess.DEVNULL)
+                ], stdout=subprocess.DEVNULL)
 
 
 def measure(options):

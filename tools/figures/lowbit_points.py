@@ -118,10 +118,8 @@ def main():
                 "id": figure, "what": "mean over networks and seeds", "measured": statistics.mean(by_seed), "spread": interval(by_seed),
                 "unit": "points", "command": COMMAND, "note": ", ".join(names)
             })
-        figures.record("lowbit",
-                       rows,
-                       on=figures.machine_of_runs("lowbit_points", {task.key(bits, seed)
-                                                                    for task in there for seed in options.seeds}))
+        figures.record("lowbit", rows, on=figures.machine_of_runs("lowbit_points", {task.key(bits, seed)
+                                                                                    for task in there for seed in options.seeds}))
 
 
 if __name__ == "__main__":

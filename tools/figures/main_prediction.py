@@ -68,8 +68,7 @@ class Study:
                 self.options.scissionlite, "profile", model, "--name", name, "--engine", engine, "--threads", 1, "--input",
                 self.input_json(model), "--images", self.options.images, "--scores",
                 self.scores(model), *self.fitted_words(), "--no-blocks", "--budget-s", budget_s, "-o", path
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
         return path
 
     def fitted_words(self):
@@ -85,8 +84,7 @@ class Study:
             run([
                 self.options.scissionlite, "score", model, "--images", self.options.images, "--input",
                 self.input_json(model), "--fit-images", FIT_IMAGES, "--cuts", "auto:8", "-o", path
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
         return path
 
     def probe(self, link, path):
@@ -112,16 +110,14 @@ class Study:
         run([
             self.options.scissionlite, "plan", "--device", device, "--edge", edge, "--network", network, "--scores",
             self.scores(model), "--min-agreement", 0.9, "--top", 4, "-o", path, *more
-        ],
-            stdout=subprocess.DEVNULL)
+        ], stdout=subprocess.DEVNULL)
 
     def bench(self, model, slow, link, plan, keys, n, path, block):
         run([
             self.options.scissionlite, "bench", model, "--plan", plan, "--images", self.options.images, "--fit-images", FIT_IMAGES, "-n", n, "--link",
             link, "--device-slow", slow, "--edge-threads", 1, "--input",
             self.input_json(model), "--block", block, "--candidates", ",".join(keys), "-o", path
-        ],
-            stdout=subprocess.DEVNULL)
+        ], stdout=subprocess.DEVNULL)
 
     def case(self, model, slow, rate, rtt):
         link = f"{rate},{rtt}"
@@ -142,13 +138,7 @@ class Study:
         elif model.stem in self.options.again:
             self.plan(model, device, edge, network, plan)
             if self.chosen(plan) not in {row["key"] for row in json.loads(bench.read_text())["rows"]}:
-                self.bench(model,
-                           slow,
-                           link,
-                           plan,
-                           list(dict.fromkeys([self.chosen(tried), *self.contenders(plan)])),
-                           self.options.n,
-                           bench,
+                self.bench(model, slow, link, plan, list(dict.fromkeys([self.chosen(tried), *self.contenders(plan)])), self.options.n, bench,
                            block=10)
         rows = [row for row in json.loads(bench.read_text())["rows"] if not row.get("error")]
         best = min(row["latency_median_us"] for row in rows)
@@ -178,11 +168,9 @@ def main():
     parser.add_argument("--models", default="mobilenetv2_1.0,squeezenet1.1,mobilenetv1_1.0")
     parser.add_argument("--work", default="build/figures/prediction")
     parser.add_argument("-n", type=int, default=100)
-    parser.add_argument("--again",
-                        default=[],
-                        type=lambda text: text.split(","),
-                        help="models to profile and plan again, where other work disturbed "
-                        "a profile (its intervals tell); their measurements are kept")
+    parser.add_argument(
+        "--again", default=[], type=lambda text: text.split(","), help="models to profile and plan again, where other work disturbed "
+        "a profile (its intervals tell); their measurements are kept")
     options = parser.parse_args()
     options.images = options.data / "images" / "imagenet_samples256"
     options.inputs = figures.ROOT / "tests" / "fixtures" / "inputs"

@@ -26,22 +26,16 @@ def answers(program, data, folder, model, candidate, repeat):
     subprocess.run([
         program, "prepare", data / "models" / f"{model}.onnx", "--candidate", candidate, "--package", package, "--repository", repository, "--images",
         images, "--input", spec, "-q"
-    ],
-                   check=True,
-                   stdout=subprocess.DEVNULL)
+    ], check=True, stdout=subprocess.DEVNULL)
     server = subprocess.Popen([program, "serve", "--model-repository", repository, "--grpc-port", "0", "--threads", "1", "--json", "-q"],
-                              stdout=subprocess.PIPE,
-                              text=True)
+                              stdout=subprocess.PIPE, text=True)
     try:
         port = json.loads(server.stdout.readline())["port"]
         photos = sorted(images.glob("*.jpg"))[:100]
         out = subprocess.run([
             program, "run", package, *photos, "--edge", f"127.0.0.1:{port}", "--threads", "1", "--repeat",
             str(repeat), "--fallback", "none", "--json", "-q"
-        ],
-                             check=True,
-                             capture_output=True,
-                             text=True).stdout
+        ], check=True, capture_output=True, text=True).stdout
     finally:
         server.terminate()
         server.wait()

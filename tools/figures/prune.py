@@ -57,8 +57,7 @@ class Pruning(compress_tasks.Task):
             self.options.peer_python, figures.ROOT / "bench" / "compress" / "torch_pruning_peer.py", self.model, *self.data_words(),
             *WORDS[self.name], "--search-epochs", search, "--epochs", tuning, "--parameters", kept["after"] / kept["before"], "--seed", seed,
             "--threads", self.options.threads, "--out", report
-        ],
-            stdout=subprocess.DEVNULL)
+        ], stdout=subprocess.DEVNULL)
         made = json.loads(report.read_text())
         return {"accuracy": made["after"], **made}
 
@@ -86,8 +85,7 @@ class Pruning(compress_tasks.Task):
                     run([
                         self.options.python, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", graphs, "--threads", 1, "--work",
                         self.folder / "bench", *more
-                    ],
-                        stdout=subprocess.DEVNULL)
+                    ], stdout=subprocess.DEVNULL)
                 for row in json.loads(out.read_text())["rows"]:
                     assert row["error"] < 1e-3, row
                     times.setdefault(row["peer"], {}).setdefault(row["network"], []).append(row["median_us"])
@@ -161,15 +159,12 @@ def summary(tasks, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     compress_tasks.add_options(parser, "prune")
-    parser.add_argument("--peer-python",
-                        type=pathlib.Path,
-                        default=figures.ROOT / "build" / "peers" / "pruning" / "bin" / "python",
+    parser.add_argument("--peer-python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "pruning" / "bin" / "python",
                         help="of bench/compress/install_peers.sh")
     parser.add_argument("--only", nargs="+", choices=sorted(EPOCHS), default=list(EPOCHS))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
-    parser.add_argument("--record",
-                        action="store_true",
+    parser.add_argument("--record", action="store_true",
                         help="write the rows of the networks that are complete; measures latency, so leave the machine alone")
     parser.add_argument("--more", nargs=argparse.REMAINDER, default=[], help="further words for `prune`, to try things out")
     options = parser.parse_args()
@@ -178,10 +173,10 @@ def main():
         for task in tasks:
             for method in options.methods:
                 made = task.result(method, seed)
-                print(f"[prune] {task.name}, seed {seed}, {method}: {made['accuracy']:.4f}" + (
-                    f", {made['parameters']['after'] / made['parameters']['before']:.3f} of parameters, {made['macs']['after'] / made['macs']['before']:.3f} of macs"
-                    if method == "ours" else ""),
-                      flush=True)
+                print(
+                    f"[prune] {task.name}, seed {seed}, {method}: {made['accuracy']:.4f}" +
+                    (f", {made['parameters']['after'] / made['parameters']['before']:.3f} of parameters, {made['macs']['after'] / made['macs']['before']:.3f} of macs"
+                     if method == "ours" else ""), flush=True)
     if options.record:
         complete = [task for task in tasks if task.is_complete()]
         figures.record("compress",

@@ -74,33 +74,9 @@ class Road:
     def trains(self, command, start, step, *more):
         o = self.options
         return json.loads(
-            self.program("scissionlite-train",
-                         command,
-                         start,
-                         "--images",
-                         self.train,
-                         "--held-out",
-                         self.test,
-                         "--labels",
-                         o.labels,
-                         "--batch",
-                         o.batch,
-                         "--optimizer",
-                         "adam",
-                         "--schedule",
-                         "cosine",
-                         "--seed",
-                         o.seed,
-                         "--threads",
-                         o.threads,
-                         "--checkpoint",
-                         self.work / f"{step}.checkpoint",
-                         "--json",
-                         "-q",
-                         "-o",
-                         self.model(step),
-                         *more,
-                         codes=(MET, MISSED)))
+            self.program("scissionlite-train", command, start, "--images", self.train, "--held-out", self.test, "--labels", o.labels, "--batch",
+                         o.batch, "--optimizer", "adam", "--schedule", "cosine", "--seed", o.seed, "--threads", o.threads, "--checkpoint",
+                         self.work / f"{step}.checkpoint", "--json", "-q", "-o", self.model(step), *more, codes=(MET, MISSED)))
 
     def dense(self):
         o = self.options
@@ -128,20 +104,8 @@ class Road:
     # measuring
 
     def profile(self, step, name, *more, engine=ENGINES[0]):
-        self.program("scissionlite",
-                     "profile",
-                     self.model(step),
-                     "--name",
-                     "edge",
-                     "--engine",
-                     engine,
-                     "--threads",
-                     1,
-                     "-q",
-                     *more,
-                     "-o",
-                     self.work / name,
-                     tuning=self.tuning(step) if engine == ENGINES[0] else None)
+        self.program("scissionlite", "profile", self.model(step), "--name", "edge", "--engine", engine, "--threads", 1, "-q", *more, "-o",
+                     self.work / name, tuning=self.tuning(step) if engine == ENGINES[0] else None)
         return json.loads((self.work / name).read_text())
 
     def on_device(self, name, profile):
@@ -171,17 +135,8 @@ class Road:
                         if engine == "openvino" and not (self.options.programs / "scissionlite_openvino.so").exists():
                             continue
                         times.append(
-                            self.profile(step,
-                                         "turn.json",
-                                         "--fresh",
-                                         "--cuts",
-                                         last,
-                                         "--tls",
-                                         "fp32",
-                                         "--no-blocks",
-                                         "--max-seconds",
-                                         self.options.seconds,
-                                         engine=engine)["whole"]["median_us"])
+                            self.profile(step, "turn.json", "--fresh", "--cuts", last, "--tls", "fp32", "--no-blocks", "--max-seconds",
+                                         self.options.seconds, engine=engine)["whole"]["median_us"])
             return out
 
         return self.kept("latency", make)
@@ -189,13 +144,7 @@ class Road:
     def accuracy(self, step):
         folder = self.work / step
         folder.mkdir(exist_ok=True)
-        return measure(self.options.programs,
-                       folder,
-                       self.model(step),
-                       self.test,
-                       self.test_rows,
-                       "--engine",
-                       ENGINES[0],
+        return measure(self.options.programs, folder, self.model(step), self.test, self.test_rows, "--engine", ENGINES[0],
                        environment=environment(self.tuning(step)))["accuracy"]
 
     def weight_bytes(self, step):
@@ -229,8 +178,7 @@ class Road:
         table = {}
         for step in STEPS:
             facts = self.kept(
-                f"{step}.facts",
-                lambda step=step:
+                f"{step}.facts", lambda step=step:
                 {"accuracy": self.accuracy(step), "onnx_bytes": self.model(step).stat().st_size, "weight_bytes": self.weight_bytes(step)})
             table[step] = facts | {"latency": {engine: times for engine, times in latency[step].items() if times}}
         for step in ("dense", "tuned"):
@@ -301,9 +249,7 @@ def parse():
     parser.add_argument("--labels", type=pathlib.Path, help="TSV of file name and class")
     parser.add_argument("--classes", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads",
-                        type=int,
-                        default=0,
+    parser.add_argument("--threads", type=int, default=0,
                         help="of training; latencies are of one thread. 1 is faster where other work runs on the machine")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--epochs", type=int, default=3, help="of the first training")

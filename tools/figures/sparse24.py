@@ -94,10 +94,8 @@ def layers(options):
     """Rows of sparse24_speed, with OpenVINO's time."""
     problems = [line.split()[1] for line in options.problems.read_text().splitlines() if line.startswith("conv ")]
     problems = [problem for problem in problems if is_eligible(problem)]
-    peer = subprocess.Popen([options.python, figures.ROOT / "bench" / "compress" / "openvino_layers.py"],
-                            stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE,
-                            text=True)
+    peer = subprocess.Popen([options.python, figures.ROOT / "bench" / "compress" / "openvino_layers.py"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
     one, rows = options.work / "problem.txt", []
     for i, problem in enumerate(problems):
         one.write_text(f"conv {problem}\n")
@@ -147,8 +145,7 @@ def networks(options):
             *bench, "--peers", *PEERS, "--rounds", options.network_rounds, "--runs", 10, "--quiet-gflops", options.quiet_gflops, "--patience-s",
             options.patience_s, "-o", partial
         ]
-    ],
-                   check=True)
+    ], check=True)
     return json.loads(partial.read_text())["rows"]
 
 
@@ -225,9 +222,7 @@ def main():
     parser.add_argument("--programs", required=True, type=pathlib.Path, help="folder of sparse24_speed and fc24_speed")
     parser.add_argument("--problems", type=pathlib.Path, default=figures.ROOT / "bench" / "shapes" / "convolutions.txt")
     parser.add_argument("--graphs", type=pathlib.Path, default=figures.ROOT / "build" / "graphs")
-    parser.add_argument("--python",
-                        type=pathlib.Path,
-                        default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
+    parser.add_argument("--python", type=pathlib.Path, default=figures.ROOT / "build" / "peers" / "main" / "bin" / "python",
                         help="of bench/engine/install_peers.sh")
     parser.add_argument("--work", type=pathlib.Path, default=figures.ROOT / "build" / "figures" / "sparse24")
     parser.add_argument("--rounds", type=int, default=21)

@@ -80,8 +80,7 @@ class Study:
             self.profile("cloud"), "--network",
             self.network(), "--scores",
             self.scores(), "--require", "machine edge", "--require", "machine cloud", "--require", "blocks on edge >= 1", "--top", 2000, "-o", path
-        ],
-            stdout=subprocess.DEVNULL)
+        ], stdout=subprocess.DEVNULL)
         return json.loads(path.read_text())
 
     def chosen(self, plan):
@@ -125,15 +124,12 @@ class Study:
             run([
                 self.program, "prepare", self.model, "--candidate", key, "--images", self.options.images, "--input", self.inputs, "--engine",
                 "native", "--package", folder / "package", "--repository", folder / "edge", "--cloud-repository", folder / "cloud"
-            ],
-                stdout=subprocess.DEVNULL)
+            ], stdout=subprocess.DEVNULL)
             with self.machines(folder) as port:
                 done = run([
                     self.program, "run", folder / "package", *sorted(self.options.images.iterdir())[:self.options.n + WARM_UP], "--edge",
                     f"127.0.0.1:{port}", "--engine", ENGINES["device"], "--threads", 1, "--json"
-                ],
-                           stdout=subprocess.PIPE,
-                           text=True)
+                ], stdout=subprocess.PIPE, text=True)
         answers = [line for line in map(json.loads, done.stdout.splitlines()) if "path" in line][WARM_UP:]
         by_cloud = [answer["latency_us"] for answer in answers if answer.get("origin") == "cloud"]
         if len(by_cloud) < 0.9 * len(answers):

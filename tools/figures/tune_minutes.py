@@ -29,10 +29,7 @@ def tune(model, tuning, options):
     start = time.monotonic()
     done = subprocess.run(
         [str(options.program), "tune", str(model), "-o",
-         str(tuning), "--threads", str(options.threads), "--json"],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True)
+         str(tuning), "--threads", str(options.threads), "--json"], check=True, stdout=subprocess.PIPE, text=True)
     return (time.monotonic() - start) / 60, json.loads(done.stdout)["layers"]
 
 

@@ -146,11 +146,7 @@ class Net:
 
     def average_pool(self, x, kernel, stride):
         y = arithmetic.pool(x.array, kernel, stride, 0, np.add, 0) / np.float32(kernel * kernel)
-        return self.node("AveragePool", [x.name], [y],
-                         kernel_shape=[kernel] * 2,
-                         strides=[stride] * 2,
-                         pads=[0] * 4,
-                         ceil_mode=0,
+        return self.node("AveragePool", [x.name], [y], kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[0] * 4, ceil_mode=0,
                          count_include_pad=1)
 
     def global_pool(self, x):
@@ -193,9 +189,7 @@ class Net:
         floats = TensorProto.FLOAT
         graph = helper.make_graph(self.nodes, self.name, [helper.make_tensor_value_info("input", floats, self.input.array.shape)],
                                   [helper.make_tensor_value_info(y.name, floats, y.array.shape)], self.initializers)
-        made = helper.make_model(graph,
-                                 producer_name="scissionlite make_graphs",
-                                 ir_version=IR_VERSION,
+        made = helper.make_model(graph, producer_name="scissionlite make_graphs", ir_version=IR_VERSION,
                                  opset_imports=[helper.make_opsetid("", OPSET)])
         onnx.checker.check_model(made)
         return made

@@ -39,9 +39,7 @@ def main():
     parser.add_argument("--cifar", action="store_true", help="for colour pictures of 32 by 32")
     options = parser.parse_args()
     spec = CIFAR if options.cifar else FASHION
-    net = Net("vgg_cifar" if options.cifar else "vgg_fashion",
-              options.seed,
-              shape=(len(spec["mean"]), spec["height"], spec["width"]),
+    net = Net("vgg_cifar" if options.cifar else "vgg_fashion", options.seed, shape=(len(spec["mean"]), spec["height"], spec["width"]),
               classes=CLASSES)
     model = net.model(build(net))
     entry = model.metadata_props.add()

@@ -39,14 +39,8 @@ def quantise(model, values, out, work):
     quant_pre_process(str(fixed), str(prepared), skip_symbolic_shape=True)
     name = inputs.free_inputs(onnx.load(str(prepared), load_external_data=False).graph)[0].name
     partial = out.with_suffix(".partial")
-    quantize_static(str(prepared),
-                    str(partial),
-                    Reader(name, values(fixed)),
-                    quant_format=QuantFormat.QDQ,
-                    activation_type=QuantType.QUInt8,
-                    weight_type=QuantType.QInt8,
-                    per_channel=True,
-                    reduce_range=True)
+    quantize_static(str(prepared), str(partial), Reader(name, values(fixed)), quant_format=QuantFormat.QDQ, activation_type=QuantType.QUInt8,
+                    weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
     partial.rename(out)
 
 

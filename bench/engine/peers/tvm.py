@@ -49,12 +49,7 @@ def tune(module, target, folder, budget):
              passes.CanonicalizeBindings(),
              relax.get_pipeline("zero"),
              passes.AttachAttrLayoutFreeBuffers()])(module)
-    meta_schedule.relax_integration.tune_relax(lowered, {},
-                                               target,
-                                               str(folder),
-                                               budget,
-                                               min(TRIALS_PER_TASK, budget),
-                                               seed=1,
+    meta_schedule.relax_integration.tune_relax(lowered, {}, target, str(folder), budget, min(TRIALS_PER_TASK, budget), seed=1,
                                                builder=meta_schedule.builder.LocalBuilder(timeout_sec=BUILD_SECONDS))
 
 
