@@ -26,7 +26,7 @@ def idx(path):
     for images_word, labels_word in LABELS_OF.items():
         labels = path.with_name(path.name.replace(images_word, labels_word))
     return np.frombuffer(data, np.uint8, offset=16).reshape(count, 1, rows, columns), np.frombuffer(bytes_of(labels), np.uint8,
-                                                                                                    offset=8).astype(np.int64)
+                                                                                                    offset=8).astype(np.int64),
 
 
 def files(folder, table, spec):

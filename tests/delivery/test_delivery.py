@@ -92,8 +92,10 @@ class DeliveryCase(unittest.TestCase):
 
     def put(self, version):
         """What `prepare` of that version leaves: both folders replaced by renames."""
-        for source, target in ((self.made / version / "models" / "small_tail", self.models / "small_tail"), (self.made / version / "net",
-                                                                                                             self.packages / "net")):
+        for source, target in (
+            (self.made / version / "models" / "small_tail", self.models / "small_tail"),
+            (self.made / version / "net", self.packages / "net"),
+        ):
             fresh = target.with_name(target.name + ".partial-1")
             shutil.copytree(source, fresh)
             if target.exists():
@@ -340,9 +342,11 @@ class Devices(DeliveryCase):
                 process.stdout.close()
 
     def test_words_that_do_not_go_together(self):
-        for words, text in ((["run"], "--from HOST:PORT"), (["run", "--from", "127.0.0.1:1", "--also", "x",
-                                                             "p.png"], "--also"), (["run", "--from", "127.0.0.1:1", "--model", "a/xyz",
-                                                                                    "p.png"], "hex digits")):
+        for words, text in (
+            (["run"], "--from HOST:PORT"),
+            (["run", "--from", "127.0.0.1:1", "--also", "x", "p.png"], "--also"),
+            (["run", "--from", "127.0.0.1:1", "--model", "a/xyz", "p.png"], "hex digits"),
+        ):
             done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=PATIENCE)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(text, done.stderr)
@@ -375,7 +379,7 @@ class SeveralPlans(DeliveryCase):
             self.assertEqual(set(summary["switching"]["images"]), self.CANDIDATES)
             self.assertIn(answers[0]["candidate"], self.CANDIDATES)
             fetched, offered = summary["delivery"]["pulled_bytes"], sum(path.stat().st_size for path in (self.packages / "net").rglob("*")
-                                                                        if path.is_file())
+                                                                        if path.is_file()),
             self.assertLess(fetched, offered, "what plans share comes once")
             _, summary, _ = self.run_once(edge.address)
             self.assertEqual(summary["delivery"]["pulled_bytes"], 0)

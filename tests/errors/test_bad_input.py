@@ -169,9 +169,12 @@ class BadInput(unittest.TestCase):
         self.refused(["inspect"], "model")
 
     def test_a_number_that_is_none(self):
-        for words in (["run", self.path, self.good, "--deadline-ms", "nan"], ["run", self.path, self.good, "--slow",
-                                                                              "NaN"], ["probe", "127.0.0.1:1", "--time-limit-s",
-                                                                                       "-nan"], ["serve", self.path, "--keep-secs", "nan"]):
+        for words in (
+            ["run", self.path, self.good, "--deadline-ms", "nan"],
+            ["run", self.path, self.good, "--slow", "NaN"],
+            ["probe", "127.0.0.1:1", "--time-limit-s", "-nan"],
+            ["serve", self.path, "--keep-secs", "nan"],
+        ):
             self.refused(words, words[-1], "is not a number", code=2)
 
     def test_unknown_engine(self):

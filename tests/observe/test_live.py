@@ -119,8 +119,12 @@ class Live(Pair):
 
     def test_the_policy_of_the_page_allows_its_own_files_only(self):
         with self.serve() as edge:
-            for target, kind in (("/live", "text/html"), ("/live.js", "text/javascript"), ("/live.css", "text/css"), ("/live.json",
-                                                                                                                      "application/json")):
+            for target, kind in (
+                ("/live", "text/html"),
+                ("/live.js", "text/javascript"),
+                ("/live.css", "text/css"),
+                ("/live.json", "application/json"),
+            ):
                 for port in ("http_port", "metrics_port"):
                     status, fields, _ = get(edge.event[port], target)
                     self.assertEqual((status, fields["content-type"].partition(";")[0], fields["x-content-type-options"]), (200, kind, "nosniff"))
@@ -158,8 +162,10 @@ class Live(Pair):
         access = self.folder / "access.json"
         for may_control, status in ((False, 403), (True, 200)):
             access.write_text(
-                json.dumps({"schema": "scissionlite.access/1", "rules": [{"identities": ["127.0.0.1"], "models": ["*"],
-                                                                          "may_control": may_control}]}))
+                json.dumps({
+                    "schema": "scissionlite.access/1",
+                    "rules": [{"identities": ["127.0.0.1"], "models": ["*"], "may_control": may_control}],
+                }))
             with self.serve("--access", access) as edge:
                 for port in ("http_port", "metrics_port"):
                     self.assertEqual(get(edge.event[port], "/live.json")[0], status)

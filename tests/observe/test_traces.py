@@ -176,12 +176,17 @@ class Traces(Pair):
         self.assertTrue(any("does not take traces" in line for line in log), log)
 
     def test_errors_say_what_to_do(self):
-        for words, texts in ((("--trace-endpoint", "https://127.0.0.1:4318"), ("TLS", "http://127.0.0.1:4318")),
-                             (("--trace-endpoint", "localhost:4318"), ("http://host:port", )), (("--trace-endpoint", "http://192.0.2.1:4318"),
-                                                                                                ("another machine", "--plain-text")),
-                             (("--name", "caf\u00e9"), ("printable ASCII", )), (("--trace-sample", "2"), ("--trace-sample", )),
-                             (("--metrics", "0.0.0.0:0"), ("--plain-text", )), (("--metrics", "8002"), ("HOST:PORT", )),
-                             (("--metrics", "127.0.0.1:http"), ("0 to 65535", )), (("--log-format", "xml"), ("--log-format", ))):
+        for words, texts in (
+            (("--trace-endpoint", "https://127.0.0.1:4318"), ("TLS", "http://127.0.0.1:4318")),
+            (("--trace-endpoint", "localhost:4318"), ("http://host:port", )),
+            (("--trace-endpoint", "http://192.0.2.1:4318"), ("another machine", "--plain-text")),
+            (("--name", "caf\u00e9"), ("printable ASCII", )),
+            (("--trace-sample", "2"), ("--trace-sample", )),
+            (("--metrics", "0.0.0.0:0"), ("--plain-text", )),
+            (("--metrics", "8002"), ("HOST:PORT", )),
+            (("--metrics", "127.0.0.1:http"), ("0 to 65535", )),
+            (("--log-format", "xml"), ("--log-format", )),
+        ):
             _, _, log = self.run_device(self.pictures()[0], *words, plan="local", code=2)
             for text in texts:
                 self.assertIn(text, "\n".join(log))

@@ -96,8 +96,13 @@ for name in ("And", "Or"):
     case(name, [RNG.integers(0, 2, (3, 4)).astype(B), RNG.integers(0, 2, (4, )).astype(B)])
 case("Where", [RNG.integers(0, 2, (3, 1)).astype(B), f(3, 4), f(4)])
 for size in ((1, 1), (3, 3), (5, 2)):
-    for attributes in ({}, {"strides": [2, 2], "pads": [1, 1, 1, 1]}, {"auto_pad": "SAME_UPPER",
-                                                                       "strides": [2, 1]}, {"auto_pad": "SAME_LOWER"}, {"pads": [0, 1, 2, 0]}):
+    for attributes in (
+        {},
+        {"strides": [2, 2], "pads": [1, 1, 1, 1]},
+        {"auto_pad": "SAME_UPPER", "strides": [2, 1]},
+        {"auto_pad": "SAME_LOWER"},
+        {"pads": [0, 1, 2, 0]},
+    ):
         case("Conv", [f(2, 4, 9, 8), const(f(6, 4, *size)), const(f(6))], **attributes)
 case("Conv", [f(1, 4, 9, 8), const(f(4, 1, 3, 3))], group=4, pads=[1, 1, 1, 1])
 case("Conv", [f(1, 6, 9, 8), const(f(9, 2, 3, 3)), const(f(9))], group=3, dilations=[2, 2])
@@ -334,8 +339,12 @@ case("DequantizeLinear", [u8(2, 11, 5, 4), scale(0.02), zero(7)])
 case("Conv", [f(1, 4, 9, 8).astype(np.float16), const(f(6, 4, 3, 3).astype(np.float16))], tolerance=4e-3)
 case("Relu", [f(3, 4).astype(np.float16)])
 
-for kernel, stride, pads in (([3, 3], [2, 2], [1, 1, 1, 1]), ([2, 2], [2, 2], [0, 0, 0, 0]), ([3, 2], [1, 3], [2, 0, 1,
-                                                                                                               1]), ([4, 5], [2, 1], [1, 2, 3, 4])):
+for kernel, stride, pads in (
+    ([3, 3], [2, 2], [1, 1, 1, 1]),
+    ([2, 2], [2, 2], [0, 0, 0, 0]),
+    ([3, 2], [1, 3], [2, 0, 1, 1]),
+    ([4, 5], [2, 1], [1, 2, 3, 4]),
+):
     for ceil_mode in (0, 1):
         shared = dict(kernel_shape=kernel, strides=stride, pads=pads, ceil_mode=ceil_mode)
         case("MaxPool", [f(2, 13, 11, 17)], **shared)

@@ -76,15 +76,27 @@ def profile(machine):
     encode = {"raw": 5, "png": 2900, "jpeg-q90-420": 410, "jpeg-q98-444": 690, "webp-q80": 5200}
     decode = {"file": 900, "raw": 5, "png": 640, "jpeg-q90-420": 260, "jpeg-q98-444": 420, "webp-q80": 800}
     return {
-        "schema": "scissionlite.profile/1", "machine_name": machine, "machine": cpu,
-        "engine": {"spec": spec, "version": "2026.4.1", "isa": "avx2", "precision": "f32",
-                   "threads": 1}, "model_name": "mobilenetv2_example", "model_sha256": SHA, "model_macs": 300_000_000, "input_bytes": 602_112,
-        "output_bytes": 4000, "whole": timing(whole), "preprocess": timing(210 * slow), "values": timing(60 * slow),
+        "schema": "scissionlite.profile/1",
+        "machine_name": machine,
+        "machine": cpu,
+        "engine": {"spec": spec, "version": "2026.4.1", "isa": "avx2", "precision": "f32", "threads": 1},
+        "model_name": "mobilenetv2_example",
+        "model_sha256": SHA,
+        "model_macs": 300_000_000,
+        "input_bytes": 602_112,
+        "output_bytes": 4000,
+        "whole": timing(whole),
+        "preprocess": timing(210 * slow),
+        "values": timing(60 * slow),
         "image_encode": {k: timing(v * slow)
-                         for k, v in encode.items()}, "image_decode": {k: timing(v * slow)
-                                                                       for k, v in decode.items()}, "image_bytes": IMAGES, "cuts": cuts,
-        "blocks": [timing(whole * (b - a)) for a, b in zip(shares, shares[1:])], "via": "",
-        "command": f"scissionlite profile mobilenetv2_example.onnx --name {machine} --engine {spec} --threads 1 -o {machine}.json"
+                         for k, v in encode.items()},
+        "image_decode": {k: timing(v * slow)
+                         for k, v in decode.items()},
+        "image_bytes": IMAGES,
+        "cuts": cuts,
+        "blocks": [timing(whole * (b - a)) for a, b in zip(shares, shares[1:])],
+        "via": "",
+        "command": f"scissionlite profile mobilenetv2_example.onnx --name {machine} --engine {spec} --threads 1 -o {machine}.json",
     }
 
 
@@ -187,14 +199,27 @@ def bench(plan):
         stages, last = candidate["stages"], candidate["stages"][-1]
         split = len(stages) > 1
         rows.append({
-            "key": candidate["key"], "family": candidate["family"], "n": n, "latency_median_us": round(measured, 1),
-            "latency_p95_us": round(measured * 1.07, 1), "latency_ci": [round(measured * 0.994, 1),
-                                                                        round(measured * 1.006,
-                                                                              1)], "predicted_us": round(candidate["latency_us"], 1),
-            "preprocess_us": stages[0]["decode_us"], "head_us": stages[0]["compute_us"], "encode_us": stages[0]["encode_us"],
-            "wire_us": stages[0]["wire_us"], "decode_us": last["decode_us"] if split else 0, "tail_us": last["compute_us"] if split else 0,
-            "other_us": 0, "bytes_mean": candidate["bytes"], "bytes_p95": candidate["bytes"] * 1.0, "throughput_ips": 0, "agreement": right / n,
-            "agreement_interval": wilson(right, n), "agreement_n": n, "speedup_over_local": round(local / measured, 4)
+            "key": candidate["key"],
+            "family": candidate["family"],
+            "n": n,
+            "latency_median_us": round(measured, 1),
+            "latency_p95_us": round(measured * 1.07, 1),
+            "latency_ci": [round(measured * 0.994, 1), round(measured * 1.006, 1)],
+            "predicted_us": round(candidate["latency_us"], 1),
+            "preprocess_us": stages[0]["decode_us"],
+            "head_us": stages[0]["compute_us"],
+            "encode_us": stages[0]["encode_us"],
+            "wire_us": stages[0]["wire_us"],
+            "decode_us": last["decode_us"] if split else 0,
+            "tail_us": last["compute_us"] if split else 0,
+            "other_us": 0,
+            "bytes_mean": candidate["bytes"],
+            "bytes_p95": candidate["bytes"] * 1.0,
+            "throughput_ips": 0,
+            "agreement": right / n,
+            "agreement_interval": wilson(right, n),
+            "agreement_n": n,
+            "speedup_over_local": round(local / measured, 4),
         })
     return {
         "schema": "scissionlite.bench/1", "model_name": "mobilenetv2_example", "model_sha256": SHA,

@@ -319,9 +319,11 @@ def check_trial(folder, files):
                f"{key}: {shown[key]['latency_us']}, tried {ran[key]['latency_median_us']}")
         expect(near(shown[key]["predicted_us"], before[key]["latency_us"], 1e-6),
                f"{key}: predicted {shown[key]['predicted_us']}, before {before[key]['latency_us']}")
-    for changes, word in (({"model_sha256": "b" * 64}, "is of another model (bbbbbbbbbbbb)"),
-                          ({"link_up_bps": 50e6}, "was taken over a link of 50.0 Mbit/s"), ({"link_rtt_us": 90e3},
-                                                                                            "run `scissionlite bench` over this link")):
+    for changes, word in (
+        ({"model_sha256": "b" * 64}, "is of another model (bbbbbbbbbbbb)"),
+        ({"link_up_bps": 50e6}, "was taken over a link of 50.0 Mbit/s"),
+        ({"link_rtt_us": 90e3}, "run `scissionlite bench` over this link"),
+    ):
         refused = planned(**changes)
         expect(refused.returncode == 2 and word in refused.stderr, f"plan --measured with {changes}: {refused.returncode} {refused.stderr}")
 

@@ -62,8 +62,13 @@ class Answers(ServerCase):
         self.fails(lambda: self.infer(infer_request("casts", inputs)), "INVALID_ARGUMENT", "f16", "raw_input_contents")
 
     def test_typed_values_that_do_not_fit(self):
-        for kind, values in (("INT8", [0, 128, 0]), ("INT8", [0, 0, -129]), ("UINT8", [256, 0, 0]), ("INT16", [40000, 0,
-                                                                                                               0]), ("UINT16", [65536, 0, 0])):
+        for kind, values in (
+            ("INT8", [0, 128, 0]),
+            ("INT8", [0, 0, -129]),
+            ("UINT8", [256, 0, 0]),
+            ("INT16", [40000, 0, 0]),
+            ("UINT16", [65536, 0, 0]),
+        ):
             inputs = self.typed_casts({kind: values}) + [("f16", "FP16", [3], {"fp32_contents": [0, 0, 0]})]
             inputs.insert(0, inputs.pop([i[1] for i in inputs].index(kind)))  # before f16 refuses
             self.fails(lambda inputs=inputs: self.infer(infer_request("casts", inputs)), "INVALID_ARGUMENT", "cannot hold")
@@ -177,15 +182,19 @@ class EncodedImages(ServerCase):
 
     def test_fault_18_bytes_that_lie(self):
         image = bytes(90)
-        for request, text in ((self.request("raw", [], 1, b"\x03\0\0\0a"),
-                               "incomplete string data for inference input 'x', expecting string of length 3 but only 1 bytes available"),
-                              (self.request("raw", [], 1, b"\xff\xff\xff\xff" + image), "expecting string of length 4294967295 but only 90 bytes"),
-                              (self.request("raw", [], 1,
-                                            b"\x03\0"), "incomplete string data"), (self.request("raw", [image], 2),
-                                                                                    "expected 2 string elements for inference input 'x', got 1"),
-                              (self.request("raw", [image], 0), "string elements"), (self.request("raw", [], 0, b""), "no image"),
-                              (self.request("raw", [image[1:]]), "89"), (self.request("jpeg", [b"\xff\xd8\xff\xe0 no"]), "image 0 of the request"),
-                              (self.request("file", [b"no image"]), "image 0 of the request"), (self.request("gif", [image]), "codec 'gif'")):
+        for request, text in (
+            (self.request("raw", [], 1,
+                          b"\x03\0\0\0a"), "incomplete string data for inference input 'x', expecting string of length 3 but only 1 bytes available"),
+            (self.request("raw", [], 1, b"\xff\xff\xff\xff" + image), "expecting string of length 4294967295 but only 90 bytes"),
+            (self.request("raw", [], 1, b"\x03\0"), "incomplete string data"),
+            (self.request("raw", [image], 2), "expected 2 string elements for inference input 'x', got 1"),
+            (self.request("raw", [image], 0), "string elements"),
+            (self.request("raw", [], 0, b""), "no image"),
+            (self.request("raw", [image[1:]]), "89"),
+            (self.request("jpeg", [b"\xff\xd8\xff\xe0 no"]), "image 0 of the request"),
+            (self.request("file", [b"no image"]), "image 0 of the request"),
+            (self.request("gif", [image]), "codec 'gif'"),
+        ):
             self.fails(lambda request=request: self.stub.ModelInfer(request), "INVALID_ARGUMENT", text)
         self.still_serves()
 

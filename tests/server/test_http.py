@@ -163,8 +163,10 @@ class Plain(HttpCase):
         status, answer = self.post(body, "pixels", **fields)
         self.assertEqual(status, 200, answer)
         np.testing.assert_allclose(np.array(answer["outputs"][0]["data"]).reshape(2, 3, 6, 5), expected, atol=1e-5)
-        for raw, text in ((b"\xff\xff\xff\xff" + bytes(90), "expecting string of length 4294967295 but only 90 bytes"), (b"\x03\0",
-                                                                                                                         "incomplete string data")):
+        for raw, text in (
+            (b"\xff\xff\xff\xff" + bytes(90), "expecting string of length 4294967295 but only 90 bytes"),
+            (b"\x03\0", "incomplete string data"),
+        ):
             request["inputs"][0]["parameters"]["binary_data_size"] = len(raw)
             body, fields = binary_body(request, raw)
             self.refused(400, body, text, model="pixels", **fields)  # fault 18
@@ -219,8 +221,18 @@ class Plain(HttpCase):
         self.refused(400, {"inputs": [dict(GOOD, data=[1, 2, 3, None, 5, 6, 7, 8])]}, "element 3", "null")
 
     def test_fault_16_shapes(self):
-        for shape in ([1, 1 << 62, 4], [1, 1 << 60, 4], [8, (1 << 63) - 1, 4], [1, 2**64 - 1,
-                                                                                4], [-1, 2, 4], [1, -2**63, 4], [], [1] * 33, [1] * 9000, [9, 1, 4]):
+        for shape in (
+            [1, 1 << 62, 4],
+            [1, 1 << 60, 4],
+            [8, (1 << 63) - 1, 4],
+            [1, 2**64 - 1, 4],
+            [-1, 2, 4],
+            [1, -2**63, 4],
+            [],
+            [1] * 33,
+            [1] * 9000,
+            [9, 1, 4],
+        ):
             self.refused(400, {"inputs": [dict(GOOD, shape=shape)]}, "")
             body, fields = binary_body({"inputs": [dict(BINARY, shape=shape, parameters={"binary_data_size": 0})]})
             self.refused(400, body, "", **fields)
@@ -288,9 +300,13 @@ class Plain(HttpCase):
         self.refused(400, b'{"a": "' + b"b" * 100_000 + b"\xff" + b'"}', "not valid JSON")
 
     def test_fault_23_trees_that_would_be_large(self):
-        for text in ("[" + "[]," * 200_000 + "[]]", "[" + "{}," * 200_000 + "{}]", json.dumps({f"k{i}": i
-                                                                                               for i in range(20_000)}),
-                     json.dumps({"inputs": [GOOD], "a": list(range(20_000))})):
+        for text in (
+                "[" + "[]," * 200_000 + "[]]",
+                "[" + "{}," * 200_000 + "{}]",
+                json.dumps({f"k{i}": i
+                            for i in range(20_000)}),
+                json.dumps({"inputs": [GOOD], "a": list(range(20_000))}),
+        ):
             self.refused(400, text, "more than 2000 values")
         self.refused(400, {"inputs": [dict(GOOD, data=[[]] * 100_000)]}, "Expected 32, got 0")
 

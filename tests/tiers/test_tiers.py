@@ -266,14 +266,15 @@ class Tiers(unittest.TestCase):
                     pass
 
     def test_prepare_says_what_is_no_chain(self):
-        for candidate, words, why in ((CHAIN, [], "--cloud-repository"), ("split/1/fp32", ["--cloud-repository", self.made / "x"], "of two machines"),
-                                      ("split/1/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"],
-                                       "only passes on"), ("edge/png|edge/raw", ["--cloud-repository", self.made / "x"],
-                                                           "would send an image on"), ("local|split/1/fp32", ["--cloud-repository",
-                                                                                                              self.made / "x"], "crosses no link"),
-                                      ("split/3/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"],
-                                       "does not lie behind"), ("split/1/fp32|split/3/fp32|split/3/fp32", ["--cloud-repository",
-                                                                                                           self.made / "x"], "two at most")):
+        for candidate, words, why in (
+            (CHAIN, [], "--cloud-repository"),
+            ("split/1/fp32", ["--cloud-repository", self.made / "x"], "of two machines"),
+            ("split/1/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"], "only passes on"),
+            ("edge/png|edge/raw", ["--cloud-repository", self.made / "x"], "would send an image on"),
+            ("local|split/1/fp32", ["--cloud-repository", self.made / "x"], "crosses no link"),
+            ("split/3/fp32|split/1/fp32", ["--cloud-repository", self.made / "x"], "does not lie behind"),
+            ("split/1/fp32|split/3/fp32|split/3/fp32", ["--cloud-repository", self.made / "x"], "two at most"),
+        ):
             with self.subTest(candidate):
                 done = subprocess.run([
                     PROGRAM, "prepare",

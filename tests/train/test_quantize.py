@@ -216,8 +216,10 @@ class Quantize(OnTrainedModel):
         }
         (self.folder / "plan.json").write_text(json.dumps(plan))
         report = self.quantized(self.folder / "planned.onnx", "--epochs", 0, "--layers", self.folder / "plan.json")
-        self.assertEqual([(layer["name"], layer["weight_bits"], layer["encoding"]) for layer in report["layers"]], [("conv3", 2, "twos"),
-                                                                                                                    ("conv6", 1, "bipolar")])
+        self.assertEqual([(layer["name"], layer["weight_bits"], layer["encoding"]) for layer in report["layers"]], [
+            ("conv3", 2, "twos"),
+            ("conv6", 1, "bipolar"),
+        ])
         self.assertEqual(sum("stays float32: the plan does not name it" in note for note in report["notes"]), 6)
         answers(self.folder / "planned.onnx", self.images)
         self.refused(self.words(self.folder / "refused.onnx", "--bits", "conw*=w2"), "no layer has a name like 'conw*'")

@@ -192,9 +192,12 @@ class Rare(OnStripes):
 
     def test_control_variates_and_packed_changes(self):
         plain = self.learned(self.folder / "plain.onnx", "--workers", 2)
-        for more, share in ((["--control-variates"], 1.9), (["--send", "bf16"], 0.6), (["--send",
-                                                                                        "int8"], 0.5), (["--send", "int8",
-                                                                                                         "--control-variates"], 0.7)):
+        for more, share in (
+            (["--control-variates"], 1.9),
+            (["--send", "bf16"], 0.6),
+            (["--send", "int8"], 0.5),
+            (["--send", "int8", "--control-variates"], 0.7),
+        ):
             report = self.learned(self.folder / "other.onnx", "--workers", 2, *more)
             self.assertGreater(report["measures"][-1]["auc"]["value"], 0.9, more)
             ratio = report["exchanged"]["bytes_sent"] / plain["exchanged"]["bytes_sent"]

@@ -71,7 +71,7 @@ class Sparsify(OnTrainedModel):
 
     def test_an_order_of_channels_keeps_more(self):
         with_order, without = self.sparsified(self.folder / "a.onnx", "--epochs", 0), self.sparsified(self.folder / "b.onnx", "--epochs", 0,
-                                                                                                      "--no-permutation")
+                                                                                                      "--no-permutation"),
         self.assertGreater(with_order["permutation_efficacy"], 0.1)
         self.assertEqual(without["permutation_efficacy"], 0)
         kept = [sum(layer["kept"] for layer in report["layers"]) for report in (with_order, without)]

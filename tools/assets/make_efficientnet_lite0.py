@@ -66,8 +66,13 @@ class Builder:
 
     def folded(self, weight, norm):
         """Weights and bias of a convolution with the BatchNorm after it, computed in double."""
-        w, scale, bias, mean, variance = (self.weights[key].double().numpy() for key in (weight + ".weight", norm + ".weight", norm + ".bias",
-                                                                                         norm + ".running_mean", norm + ".running_var"))
+        w, scale, bias, mean, variance = (self.weights[key].double().numpy() for key in (
+            weight + ".weight",
+            norm + ".weight",
+            norm + ".bias",
+            norm + ".running_mean",
+            norm + ".running_var",
+        ))
         factor = scale / np.sqrt(variance + EPSILON)
         return (w * factor[:, None, None, None]).astype(np.float32), (bias - mean * factor).astype(np.float32)
 

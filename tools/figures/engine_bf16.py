@@ -71,11 +71,14 @@ def rows_of(table):
     mean = math.exp(sum(math.log(ratio) for ratio in ratios.values()) / len(ratios))
     each = "; ".join(f"{network} {ratio:.2f}" for network, ratio in sorted(ratios.items(), key=lambda item: item[1]))
     what = f"latency of OpenVINO in its faster precision over ours in bf16, batch 1, 1 thread: geometric mean over {len(ratios)} networks"
-    return [{
-        "id": "geomean_vs_best_peer_bf16_1t", "what": what, "measured": mean, "spread": [min(ratios.values()),
-                                                                                         max(ratios.values())], "unit": "ratio", "command": COMMAND,
-        "note": each
-    }, *out]
+    return [
+        {
+            "id": "geomean_vs_best_peer_bf16_1t", "what": what, "measured": mean, "spread": [min(ratios.values()),
+                                                                                             max(ratios.values())], "unit": "ratio",
+            "command": COMMAND, "note": each
+        },
+        *out,
+    ]
 
 
 def main():

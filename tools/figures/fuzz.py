@@ -48,10 +48,21 @@ def targets():
 def build(names, jobs):
     """One build is for both: coverage costs little beside the sanitizers."""
     words = [
-        "-G", "Ninja", "-S", ROOT, "-B", BUILD, "-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-        "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1", "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping", "-DSCISSIONLITE_FUZZ=ON",
-        "-DSCISSIONLITE_SANITIZE=address,undefined", "-DSCISSIONLITE_TESTS=ON", *(f"-DSCISSIONLITE_{part}=OFF"
-                                                                                  for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN"))
+        "-G",
+        "Ninja",
+        "-S",
+        ROOT,
+        "-B",
+        BUILD,
+        "-DCMAKE_C_COMPILER=clang",
+        "-DCMAKE_CXX_COMPILER=clang++",
+        "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+        "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1",
+        "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping",
+        "-DSCISSIONLITE_FUZZ=ON",
+        "-DSCISSIONLITE_SANITIZE=address,undefined",
+        "-DSCISSIONLITE_TESTS=ON",
+        *(f"-DSCISSIONLITE_{part}=OFF" for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN")),
     ]
     subprocess.run(["cmake", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", BUILD, "-j", str(jobs), *(f"fuzz_{name}" for name in names)], check=True)

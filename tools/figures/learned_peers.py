@@ -125,7 +125,7 @@ def judge(coder, x, answers, tail):
     log_p = torch.log_softmax(whole, 1)
     return float(
         np.mean(sizes)), (coded.argmax(1) == whole.argmax(1)).float().mean().item(), (log_p.exp() *
-                                                                                      (log_p - torch.log_softmax(coded, 1))).sum(1).mean().item()
+                                                                                      (log_p - torch.log_softmax(coded, 1))).sum(1).mean().item(),
 
 
 def main():

@@ -155,15 +155,18 @@ def rows_of_products(made):
     shares = [middle(f"w{bits}", "share_of_byte_ratio") for bits in (2, 3, 4)]
     told = ", ".join(f"{key} {middle(key, 'us'):.0f} us {middle(key, 'gb_per_s'):.1f} GB/s"
                      for key in ("onednn", *(f"w{bits}" for bits in range(1, 8))))
-    return [{
-        "id": "fc_w1_vs_int8", "what": "4096 x 4096 of one row from memory: oneDNN's bytes over weights of one bit",
-        "measured": middle("w1", "times_as_fast"), "spread": sorted(row["w1"]["times_as_fast"] for row in made)[::max(1,
-                                                                                                                      len(made) - 1)],
-        "unit": "times", "command": COMMAND, "note": told
-    }, {
-        "id": "fc_w2to4_share_of_8_over_p", "what": "the same, two to four bits: gain as a share of 8 / p, geometric mean",
-        "measured": statistics.geometric_mean(shares), "spread": [min(shares), max(shares)], "unit": "ratio", "command": COMMAND, "note": told
-    }]
+    return [
+        {
+            "id": "fc_w1_vs_int8", "what": "4096 x 4096 of one row from memory: oneDNN's bytes over weights of one bit",
+            "measured": middle("w1", "times_as_fast"), "spread": sorted(row["w1"]["times_as_fast"] for row in made)[::max(1,
+                                                                                                                          len(made) - 1)],
+            "unit": "times", "command": COMMAND, "note": told
+        },
+        {
+            "id": "fc_w2to4_share_of_8_over_p", "what": "the same, two to four bits: gain as a share of 8 / p, geometric mean",
+            "measured": statistics.geometric_mean(shares), "spread": [min(shares), max(shares)], "unit": "ratio", "command": COMMAND, "note": told
+        },
+    ]
 
 
 def row_of_tiles(made):

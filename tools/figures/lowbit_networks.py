@@ -120,18 +120,21 @@ def main():
     floats = {name: times[f"{name}_f32", "native"] / few[name] for name in NETWORKS}
     peers = {name: best[name][0] / few[name] for name in NETWORKS}
     told = lambda gains, more: ", ".join(f"{name} {gain:.2f} ({few[name] / 1e3:.2f} ms, {more(name)})" for name, gain in gains.items())  # noqa: E731
-    rows = [{
-        "id": "net_vs_fp32_native", "what": "w1a2 networks by native over the same in float32, geometric mean",
-        "measured": statistics.geometric_mean(floats.values()), "spread": [min(floats.values()), max(floats.values())], "unit": "times",
-        "command": COMMAND, "note": told(floats, lambda name: f"f32 {times[f'{name}_f32', 'native'] / 1e3:.2f} ms")
-    }, {
-        "id": "net_vs_best_int8_peer_no_amx",
-        "what": "w1a2 networks by native over the best of OpenVINO, ONNX Runtime and ncnn in bytes, geometric mean",
-        "measured": statistics.geometric_mean(peers.values()), "spread": [min(peers.values()),
-                                                                          max(peers.values())], "unit": "times", "command": COMMAND,
-        "note": told(peers, lambda name: f"{best[name][1]} {best[name][0] / 1e3:.2f} ms, native int8 {times[f'{name}_int8', 'native'] / 1e3:.2f} ms")
-        + "; " + ", ".join(f"{peer} {version}" for peer, version in versions.items())
-    }]
+    rows = [
+        {
+            "id": "net_vs_fp32_native", "what": "w1a2 networks by native over the same in float32, geometric mean",
+            "measured": statistics.geometric_mean(floats.values()), "spread": [min(floats.values()), max(floats.values())], "unit": "times",
+            "command": COMMAND, "note": told(floats, lambda name: f"f32 {times[f'{name}_f32', 'native'] / 1e3:.2f} ms")
+        },
+        {
+            "id": "net_vs_best_int8_peer_no_amx",
+            "what": "w1a2 networks by native over the best of OpenVINO, ONNX Runtime and ncnn in bytes, geometric mean",
+            "measured": statistics.geometric_mean(peers.values()), "spread": [min(peers.values()), max(peers.values())], "unit": "times",
+            "command": COMMAND, "note": told(
+                peers, lambda name: f"{best[name][1]} {best[name][0] / 1e3:.2f} ms, native int8 {times[f'{name}_int8', 'native'] / 1e3:.2f} ms") +
+            "; " + ", ".join(f"{peer} {version}" for peer, version in versions.items())
+        },
+    ]
     for row in rows:
         print(f"{row['id']}: {row['measured']:.3f} {row['unit']}; {row['note']}")
     if options.record:

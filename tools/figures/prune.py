@@ -108,15 +108,18 @@ def rows_of(task, seeds):
     ratios, macs = ([made[key]["after"] / made[key]["before"] for made in ours] for key in ("parameters", "macs"))
     accuracies = {method: [task.result(method, seed)["accuracy"] for seed in seeds] for method in ("ours", "dense")}
     about = f"{epochs[0]} + {epochs[1]} epochs, seeds {', '.join(map(str, seeds))}; dense start {ours[0]['before']:.4f}"
-    made = [{
-        "id": f"params_ratio/{name}", "what": "parameters kept, worst seed", "measured": max(ratios), "spread": [min(ratios),
-                                                                                                                 max(ratios)],
-        "unit": "of the dense network's", "note": f"multiply-accumulates {told(macs)}; {about}"
-    }, {
-        "id": f"accuracy_points_vs_dense/{name}", "what": "accuracy after pruning beside the dense network fine-tuned alike",
-        "measured": statistics.mean(points(task, "ours", seeds)), "spread": interval(points(task, "ours", seeds)), "unit": "points",
-        "note": f"pruned {told(accuracies['ours'])}, dense {told(accuracies['dense'])}; {about}"
-    }]
+    made = [
+        {
+            "id": f"params_ratio/{name}", "what": "parameters kept, worst seed", "measured": max(ratios), "spread": [min(ratios),
+                                                                                                                     max(ratios)],
+            "unit": "of the dense network's", "note": f"multiply-accumulates {told(macs)}; {about}"
+        },
+        {
+            "id": f"accuracy_points_vs_dense/{name}", "what": "accuracy after pruning beside the dense network fine-tuned alike",
+            "measured": statistics.mean(points(task, "ours", seeds)), "spread": interval(points(task, "ours", seeds)), "unit": "points",
+            "note": f"pruned {told(accuracies['ours'])}, dense {told(accuracies['dense'])}; {about}"
+        },
+    ]
     if of_peer := task.seeds_of("torch_pruning"):
         peer = points(task, "torch_pruning", of_peer)
         made.append({
@@ -137,15 +140,18 @@ def summary(tasks, seeds):
     ratios = [made["parameters"]["after"] / made["parameters"]["before"] for task in tasks for made in (task.result("ours", seed) for seed in seeds)]
     means = [statistics.mean(points(task, "ours", [seed])) for task in tasks for seed in seeds]
     by_seed = [statistics.mean(points(task, "ours", [seed])[0] for task in tasks) for seed in seeds]
-    made = [{
-        "id": "params_ratio", "what": "parameters kept, worst network and seed", "measured": max(ratios), "spread": [min(ratios),
-                                                                                                                     max(ratios)],
-        "unit": "of the dense network's", "note": names
-    }, {
-        "id": "accuracy_points_vs_dense", "what": "mean over networks and seeds of accuracy beside the dense network fine-tuned alike",
-        "measured": statistics.mean(means), "spread": interval(by_seed), "unit": "points", "note": names +
-        "; published beside: Network Slimming, VGG-19 on CIFAR-10 20.04M to 2.25M at 93.77 to 93.78 %, DenseNet-40 1.07M to 0.49M at 94.11 to 94.22 %"
-    }]
+    made = [
+        {
+            "id": "params_ratio", "what": "parameters kept, worst network and seed", "measured": max(ratios), "spread": [min(ratios),
+                                                                                                                         max(ratios)],
+            "unit": "of the dense network's", "note": names
+        },
+        {
+            "id": "accuracy_points_vs_dense", "what": "mean over networks and seeds of accuracy beside the dense network fine-tuned alike",
+            "measured": statistics.mean(means), "spread": interval(by_seed), "unit": "points", "note": names +
+            "; published beside: Network Slimming, VGG-19 on CIFAR-10 20.04M to 2.25M at 93.77 to 93.78 %, DenseNet-40 1.07M to 0.49M at 94.11 to 94.22 %"
+        },
+    ]
     gains = {task.name: task.latency_gains() for task in tasks}
     for peer in ("native", "openvino"):
         values = [statistics.median(of[peer]) for of in gains.values()]

@@ -133,8 +133,10 @@ def networks(options):
     folder, both = options.work / "networks.json", options.work / "graphs"
     both.mkdir(exist_ok=True)
     for path in sorted(options.graphs.glob("*.onnx")):
-        for name, make in ((f"{path.stem}.onnx", lambda source, target: target.write_bytes(source.read_bytes())), (f"{path.stem}_24.onnx",
-                                                                                                                   make_sparse)):
+        for name, make in (
+            (f"{path.stem}.onnx", lambda source, target: target.write_bytes(source.read_bytes())),
+            (f"{path.stem}_24.onnx", make_sparse),
+        ):
             if not (both / name).exists():
                 make(path, both / name)
     bench = [sys.executable, figures.ROOT / "bench" / "engine" / "run.py", "--graphs", both, "--threads", 1, "--work", options.work / "bench"]

@@ -44,7 +44,7 @@ def halves(options):
 
 def wilson(share, count):
     middle, half = (share + Z * Z / (2 * count)) / (1 + Z * Z / count), Z * math.sqrt(share * (1 - share) / count + Z * Z /
-                                                                                      (4 * count * count)) / (1 + Z * Z / count)
+                                                                                      (4 * count * count)) / (1 + Z * Z / count),
     return [middle - half, middle + half]
 
 

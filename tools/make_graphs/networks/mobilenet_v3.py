@@ -4,11 +4,23 @@ from builder import CLASSES
 PARAMETERS = {"mobilenet_v3_large": 5_483_032}
 EPSILON = 1e-3  # of torchvision's BatchNorms in this network
 # kernel, expanded channels, channels, squeeze and excitation, activation, stride
-BLOCKS = ((3, 16, 16, False, "relu", 1), (3, 64, 24, False, "relu", 2), (3, 72, 24, False, "relu", 1), (5, 72, 40, True, "relu", 2),
-          (5, 120, 40, True, "relu", 1), (5, 120, 40, True, "relu", 1), (3, 240, 80, False, "hard_swish", 2), (3, 200, 80, False, "hard_swish", 1),
-          (3, 184, 80, False, "hard_swish", 1), (3, 184, 80, False, "hard_swish", 1), (3, 480, 112, True, "hard_swish", 1),
-          (3, 672, 112, True, "hard_swish", 1), (5, 672, 160, True, "hard_swish", 2), (5, 960, 160, True, "hard_swish", 1), (5, 960, 160, True,
-                                                                                                                             "hard_swish", 1))
+BLOCKS = (
+    (3, 16, 16, False, "relu", 1),
+    (3, 64, 24, False, "relu", 2),
+    (3, 72, 24, False, "relu", 1),
+    (5, 72, 40, True, "relu", 2),
+    (5, 120, 40, True, "relu", 1),
+    (5, 120, 40, True, "relu", 1),
+    (3, 240, 80, False, "hard_swish", 2),
+    (3, 200, 80, False, "hard_swish", 1),
+    (3, 184, 80, False, "hard_swish", 1),
+    (3, 184, 80, False, "hard_swish", 1),
+    (3, 480, 112, True, "hard_swish", 1),
+    (3, 672, 112, True, "hard_swish", 1),
+    (5, 672, 160, True, "hard_swish", 2),
+    (5, 960, 160, True, "hard_swish", 1),
+    (5, 960, 160, True, "hard_swish", 1),
+)
 
 
 def divisible(value, by=8):
