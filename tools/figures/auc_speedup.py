@@ -5,9 +5,10 @@ counted, as members share cores.
 
 iteration_speedup_K: steps that one member needs for an AUC over those of K. The AUC is what one member has behind 1,040
 steps. Each number of members learns by schedules of several lengths, as the first stage's length is one of CoDA's
-settings; AUC on test images rises by so much with each doubling of the steps (least squares over all of its runs), and
-where that line has the AUC are its steps. The learning rate of each number of members is the best of the same ones by
-three other seeds on parts of the training data, for the schedule in the middle.
+settings; where a parabola of AUC over the logarithm of steps (least squares over all of its runs) has that AUC are its
+steps. Short schedules of many members bend it; what a straight line gives, too little for these, stands beside. The
+learning rate of each number of members is the best of the same ones by three other seeds on parts of the training data,
+for the schedule in the middle.
 
 Each run is a line of docs/benchmarks/runs/auc_windows.jsonl and is not made again.
 
@@ -31,18 +32,37 @@ WINDOW = 1
 FIRSTS = {1: (40, 80, 160, 320), 4: (10, 20, 40, 80), 8: (5, 10, 20, 40), 16: (5, 10, 20)}  # by members; learning rates are by the second
 
 
-class Line:
+def least_squares(points, degree):
+    """Coefficients of a polynomial through (x, y), the constant first: the normal equations, by elimination."""
+    size = degree + 1
+    rows = [[sum(x**(i + j) for x, _ in points) for j in range(size)] + [sum(y * x**i for x, y in points)] for i in range(size)]
+    for i in range(size):
+        pivot = max(range(i, size), key=lambda row: abs(rows[row][i]))
+        rows[i], rows[pivot] = rows[pivot], rows[i]
+        for other in range(size):
+            if other != i:
+                share = rows[other][i] / rows[i][i]
+                rows[other] = [a - share * b for a, b in zip(rows[other], rows[i])]
+    return [rows[i][size] / rows[i][i] for i in range(size)]
+
+
+class Curve:
     """AUC over the logarithm of steps. @param aucs  a list of seeds' by steps."""
-    def __init__(self, aucs):
+    def __init__(self, aucs, degree=2):
         self.aucs = aucs
-        self.slope, self.offset = statistics.linear_regression(*zip(*((math.log2(steps), auc) for steps, of_seeds in aucs.items()
-                                                                      for auc in of_seeds)))
+        self.middle = statistics.mean(math.log2(steps) for steps in aucs)
+        points = [(math.log2(steps) - self.middle, auc) for steps, of_seeds in aucs.items() for auc in of_seeds]
+        self.offset, self.slope, self.bend = [*least_squares(points, degree), 0][:3]
 
     def auc_at(self, steps):
-        return self.offset + self.slope * math.log2(steps)
+        x = math.log2(steps) - self.middle
+        return self.offset + self.slope * x + self.bend * x * x
 
     def steps_for(self, auc):
-        return 2**((auc - self.offset) / self.slope)
+        """On the rising side; infinite where it stays below."""
+        below = auc - self.offset
+        under_root = self.slope**2 + 4 * self.bend * below
+        return math.inf if under_root < 0 else 2**(self.middle + 2 * below / (self.slope + math.sqrt(under_root)))
 
     def told(self):
         return ", ".join(f"{statistics.mean(of_seeds):.4f} behind {steps}" for steps, of_seeds in self.aucs.items())
@@ -56,11 +76,11 @@ class Learned:
             auc_windows.steps_of(first): [task.curve(members, WINDOW, self.rate, seed, first=first)["curve"][-1][2] for seed in seeds]
             for first in FIRSTS[members]
         }
-        self.line = Line(self.aucs)
+        self.curve = Curve(self.aucs)
 
-    def line_of(self, chosen):
+    def curve_of(self, chosen):
         """With the seeds at these places."""
-        return Line({steps: [of_seeds[i] for i in chosen] for steps, of_seeds in self.aucs.items()})
+        return Curve({steps: [of_seeds[i] for i in chosen] for steps, of_seeds in self.aucs.items()})
 
 
 def interval(alone, several, steps, seeds):
@@ -69,7 +89,7 @@ def interval(alone, several, steps, seeds):
     values = []
     for _ in range(2000):
         chosen = [draw.randrange(seeds) for _ in range(seeds)]
-        values.append(steps / several.line_of(chosen).steps_for(alone.line_of(chosen).auc_at(steps)))
+        values.append(steps / several.curve_of(chosen).steps_for(alone.curve_of(chosen).auc_at(steps)))
     values.sort()
     return [values[50], values[-51]]
 
@@ -86,17 +106,18 @@ def main():
     if not options.record:
         return
     steps, alone = auc_windows.steps_of(GOAL_FIRST), learned[1]
-    goal = alone.line.auc_at(steps)
+    goal, goal_of_line = alone.curve.auc_at(steps), Curve(alone.aucs, degree=1).auc_at(steps)
     rows = []
     for members in options.members:
         several = learned[members]
-        needed = several.line.steps_for(goal)
+        needed = several.curve.steps_for(goal)
+        by_lines = steps / Curve(several.aucs, degree=1).steps_for(goal_of_line)
         is_within = min(several.aucs) <= needed <= max(several.aucs)
         rows.append({
             "id": f"iteration_speedup_K{members}", "what": f"steps until AUC {goal:.4f}, one member over {members}", "measured": steps / needed,
             "spread": interval(alone, several, steps, len(options.seeds)), "unit": "times", "command": COMMAND,
-            "note": f"{steps} over {needed:.0f} steps{'' if is_within else ', beyond those that were run'}; one member at {alone.rate:g} {alone.line.told()}; {members} members at {several.rate:g} {several.line.told()}; "
-            f"averages each step, balanced batches of {auc_windows.BATCH} a member, means of {len(options.seeds)} seeds"
+            "note": f"{steps} over {needed:.0f} steps{'' if is_within else ', beyond those that were run'}; one member at {alone.rate:g} {alone.curve.told()}; {members} members at {several.rate:g} {several.curve.told()}; "
+            f"averages each step, balanced batches of {auc_windows.BATCH} a member, means of {len(options.seeds)} seeds; straight lines give {by_lines:.2f}"
         })
     figures.record("auc", rows)
 
