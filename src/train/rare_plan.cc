@@ -141,8 +141,8 @@ void RarePlan::set_identity() {
                    {"proximity", job_.proximity},
                    {"averages_iterates", job_.averages_iterates},
                    {"control_variates", job_.has_control_variates},
-                   {"round_momentum", job_.round_momentum},
                    {"packing", job_.packing == Packing::kNone ? Json(0) : Json{static_cast<int>(job_.packing), "statistics as they are"}}});
+  if (job_.round_momentum > 0) identity["round_momentum"] = job_.round_momentum;  // checkpoints without it are of runs without it
   images_sha256 = identity.at("images");
   options = {{"lr", job_.train.trainer.schedule.rate},
              {"clip_norm", job_.train.trainer.clip_norm},
