@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx: ResNet-18 and VGG-16 with weights of one bit and activations of
+"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx, on a CPU with AMX net_vs_best_int8_peer_amx alone: ResNet-18 and VGG-16 with weights of one bit and activations of
 two by engine native, beside native in float32 and the best of OpenVINO and ONNX Runtime on the same networks of bytes
 (tools/make_graphs/quantise_graphs.py) and of ncnn, which quantises the float ones itself
 (bench/engine/peers/ncnn_int8.py), at 224 x 224 and 32 x 32, batch 1, one thread, in one run of bench/engine/run.py.
@@ -28,6 +28,7 @@ NETWORKS = {"resnet18": 224, "vgg16": 224, "resnet18_32": 32, "vgg16_32": 32}
 KINDS = ("f32", "int8", "w1a2")
 PEERS = ("native", "openvino", "onnxruntime", "ncnn_int8")
 READ_BY = {"ncnn_int8": "f32"}  # the kind that a peer of bytes takes, where it is another than int8
+BESIDE_AMX = "net_vs_best_int8_peer_amx"
 MOST_ERROR = 1e-3  # of what native computes of few bits, beside ONNX Runtime
 
 
@@ -100,6 +101,7 @@ def main():
     parser.add_argument("--record", action="store_true", help="write the rows")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    has_amx = "amx_int8" in figures.machine()["isa"]
     times, versions = {}, {}
     for row in figures.kept(options.work / "networks.json", lambda: measure(options)):
         if "failed" in row and not row["network"].endswith(READ_BY.get(row["peer"], "")):
@@ -127,7 +129,7 @@ def main():
             "command": COMMAND, "note": told(floats, lambda name: f"f32 {times[f'{name}_f32', 'native'] / 1e3:.2f} ms")
         },
         {
-            "id": "net_vs_best_int8_peer_no_amx",
+            "id": BESIDE_AMX if has_amx else "net_vs_best_int8_peer_no_amx",
             "what": "w1a2 networks by native over the best of OpenVINO, ONNX Runtime and ncnn in bytes, geometric mean",
             "measured": statistics.geometric_mean(peers.values()), "spread": [min(peers.values()), max(peers.values())], "unit": "times",
             "command": COMMAND, "note": told(
@@ -138,7 +140,7 @@ def main():
     for row in rows:
         print(f"{row['id']}: {row['measured']:.3f} {row['unit']}; {row['note']}")
     if options.record:
-        figures.record("lowbit", rows)
+        figures.record("lowbit", [row for row in rows if row["id"] == BESIDE_AMX] if has_amx else rows)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,8 @@ struct LowBitLoops {
   void (*end)(const LowBitEndArguments&);
   void (*unpack)(const UnpackArguments&);
   void (*dense_row)(const LowBitDenseArguments&);
+  /// `count` bytes of x, each xor `turned`, to `row`, which may be x. @return the sum of (row as signed + 128).
+  int32_t (*turn_row)(const uint8_t* x, int64_t count, uint8_t turned, uint8_t* row);
   void (*pack_planes)(const PackPlanesArguments&);
   /// The inverse: y (pixels, channels) without gaps.
   void (*unpack_planes)(const uint8_t* planes, int64_t pixels, int64_t channels, int bits, uint8_t* y);

@@ -114,3 +114,19 @@ static void dense_row(const LowBitDenseArguments& a) {
     default: return dense_row_of<7>(a);
   }
 }
+
+/// x of a row as signed bytes: each xor `turned`, to `row`, which may be x. @return sum(row + 128).
+static int32_t turn_row(const uint8_t* x, int64_t count, uint8_t turned, uint8_t* row) {
+  const codevec ones = all_bytes(1), turns = all_bytes(turned);
+  ivec sums{};
+  int64_t i = 0;
+  for (; i + kOutputs <= count; i += kOutputs) {
+    const codevec values = load_as<codevec>(x + i) ^ turns;
+    store_as(row + i, values);
+    sums = dot_bytes(sums, ones, values);
+  }
+  auto sum = static_cast<int32_t>(count * 128);
+  for (; i < count; ++i) row[i] = x[i] ^ turned, sum += static_cast<int8_t>(row[i]);
+  for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
+  return sum;
+}

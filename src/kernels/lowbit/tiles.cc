@@ -82,10 +82,10 @@ class Tiles final : public Int8Convolution {
   WeightPanels panels_;
 };
 
-// Estimated cycles, none of them measured: of a product of 16 rows by 64 inputs by a vector of outputs, which takes 16 at best and in oneDNN's
-// convolutions of bytes twice to three times as many; of a vector of weights that is unpacked, as others take (int8/direct.cc); of a byte of a row,
-// and of a vector of an output row, from sums to bytes.
-constexpr double kProductCycles = 40, kUnpackedCycles = 3.5, kRowCycles = 0.25, kEndCycles = 16;
+// Cycles, fitted to times of bench/shapes/lowbit.txt on one core with AMX, of weights of one and two bits: of a product of 16 rows by 64 inputs by a
+// vector of outputs, which takes 16 at best; of a vector of weights that is unpacked; of a byte of a row; and of a vector of an output row, from sums
+// to bytes.
+constexpr double kProductCycles = 23, kUnpackedCycles = 3.3, kRowCycles = 0.13, kEndCycles = 48;
 
 double estimate_tiles(const Int8Problem& problem, const LowBitLoops& loops) {
   const auto& p = problem.conv;

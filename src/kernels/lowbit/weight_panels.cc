@@ -33,12 +33,8 @@ WeightPanels::WeightPanels(const PanelsProblem& problem, const Int8Weights& weig
 }
 
 int32_t WeightPanels::set_row(const uint8_t* x, int64_t padded, uint8_t* row) const {
-  const int64_t k = inputs();
-  const uint8_t turned_bits = turned();
-  int32_t sum = 0;
-  for (int64_t i = 0; i < k; ++i) row[i] = x[i] ^ turned_bits, sum += static_cast<int8_t>(row[i]) + kMiddle;
-  std::fill(row + k, row + padded, uint8_t{0});
-  return sum;
+  std::fill(row + inputs(), row + padded, uint8_t{0});
+  return loops_->turn_row(x, inputs(), turned(), row);
 }
 
 void WeightPanels::to_bytes(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t rows, Requantise end, uint8_t* y) const {
