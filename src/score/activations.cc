@@ -82,26 +82,34 @@ std::vector<std::vector<Tensor>> fit_samples(const Graph& model, const std::vect
   return collect(model, cut_tensors, fit_images, input, engine, threads, kFitBytes);
 }
 
-ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images) {
-  std::map<std::string, std::vector<fs::path>> by_hash;  // in order of the hashes: as good as random, the same everywhere
-  std::map<fs::path, std::string> hashes;
-  for (const auto& image : images) by_hash[hashes[image] = sha256_hex(read_file(image))].push_back(image);
-  const auto n = static_cast<int64_t>(by_hash.size());
-  const int64_t count = fit_count(fit_images, n);
-  ImageSplit out;
+HashSplit split_by_hash(const std::vector<std::string>& hashes, const std::string& fit) {
+  std::map<std::string, size_t> first_by_hash;  // in order of the hashes: as good as random, the same everywhere
+  for (size_t i = 0; i < hashes.size(); ++i) first_by_hash.emplace(hashes[i], i);
+  const int64_t count = fit_count(fit, static_cast<int64_t>(first_by_hash.size()));
+  HashSplit out;
   std::vector<std::string> fit_hashes, score_hashes;
-  for (const auto& [hash, files] : by_hash) {
+  for (const auto& [hash, first] : first_by_hash) {
     if (static_cast<int64_t>(fit_hashes.size()) < count) {
-      out.fit.push_back(files.front());  // a copy of the same picture adds nothing
+      out.fit.push_back(first);  // a copy of the same picture adds nothing
       fit_hashes.push_back(hash);
     } else {
       score_hashes.push_back(hash);
     }
   }
-  for (const auto& image : images)
-    if (std::binary_search(score_hashes.begin(), score_hashes.end(), hashes[image])) out.score.push_back(image);
+  for (size_t i = 0; i < hashes.size(); ++i)
+    if (std::binary_search(score_hashes.begin(), score_hashes.end(), hashes[i])) out.score.push_back(i);
   out.fit_sha256 = hash_of(fit_hashes);
   out.score_sha256 = hash_of(score_hashes);
+  return out;
+}
+
+ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images) {
+  std::vector<std::string> hashes;
+  for (const auto& image : images) hashes.push_back(sha256_hex(read_file(image)));
+  const auto split = split_by_hash(hashes, fit_images);
+  ImageSplit out{{}, {}, split.fit_sha256, split.score_sha256};
+  for (const size_t i : split.fit) out.fit.push_back(images[i]);
+  for (const size_t i : split.score) out.score.push_back(images[i]);
   return out;
 }
 

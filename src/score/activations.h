@@ -30,5 +30,11 @@ struct ImageSplit {
 /// Files with equal bytes fall on the same side.
 /// @throws InvalidArgument when the number is not understood, or fewer than two different images are given.
 [[nodiscard]] ImageSplit split_images(const std::vector<fs::path>& images, const std::string& fit_images = "0.33");
+/// The same of what has these hashes.
+struct HashSplit {
+  std::vector<size_t> fit, score;  // places; fit: in order of the hashes and one of each, score: in the order given
+  std::string fit_sha256, score_sha256;
+};
+[[nodiscard]] HashSplit split_by_hash(const std::vector<std::string>& hashes, const std::string& fit);
 
 }  // namespace scissionlite

@@ -8,6 +8,26 @@
 #include "score/activations.h"
 
 namespace scissionlite::train {
+namespace {
+
+void check_can_divide(size_t images, const std::string& who) {
+  if (images < 2)
+    throw InvalidArgument("[" + who + "] " + std::to_string(images) +
+                          " image(s) given; expected at least two, one to learn from and one to measure on (better 50 and more)");
+}
+void check_measures(size_t held_out, const std::string& part, const std::string& who) {
+  if (held_out == 0)
+    throw InvalidArgument("[" + who + "] holding out '" + part +
+                          "' leaves no image to measure on; give a count (100) or a share (0.2) for --holdout");
+}
+
+vision::LabelledImages chosen(const vision::LabelledImages& from, const std::vector<size_t>& places) {
+  vision::LabelledImages out;
+  for (const size_t i : places) out.images.push_back(from.images[i]), out.labels.push_back(from.labels[i]);
+  return out;
+}
+
+}  // namespace
 
 HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path>& given, const std::string& part, const std::string& who) {
   if (!given.empty()) {
@@ -25,14 +45,19 @@ HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path
                    " images to learn from are held out too; nothing is learned from those");
     return {std::move(learned_from), given, "", ""};
   }
-  if (images.size() < 2)
-    throw InvalidArgument("[" + who + "] " + std::to_string(images.size()) +
-                          " image(s) given; expected at least two, one to learn from and one to measure on (better 50 and more)");
+  check_can_divide(images.size(), who);
   auto split = split_images(images, part);  // what score would fit on is held out here
-  if (split.fit.empty())
-    throw InvalidArgument("[" + who + "] holding out '" + part +
-                          "' leaves no image to measure on; give a count (100) or a share (0.2) for --holdout");
+  check_measures(split.fit.size(), part, who);
   return {std::move(split.score), std::move(split.fit), split.score_sha256, split.fit_sha256};
+}
+
+HeldOutPictures hold_out(const vision::LabelledImages& pictures, const std::string& part, const std::string& who) {
+  check_can_divide(pictures.images.size(), who);
+  std::vector<std::string> hashes;
+  for (const auto& image : pictures.images) hashes.push_back(sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()}));
+  const auto split = split_by_hash(hashes, part);
+  check_measures(split.fit.size(), part, who);
+  return {chosen(pictures, split.score), chosen(pictures, split.fit)};
 }
 
 }  // namespace scissionlite::train

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "vision/labelled_files.h"
 
 namespace scissionlite::train {
 
@@ -18,5 +19,10 @@ struct HeldOut {
 /// @throws InvalidArgument: no image, or one, to divide; a part that leaves none on either side.
 [[nodiscard]] HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path>& given, const std::string& part,
                                const std::string& who);
+/// The same of pictures that lie many in a file, by their pixels.
+struct HeldOutPictures {
+  vision::LabelledImages learned_from, measured_on;
+};
+[[nodiscard]] HeldOutPictures hold_out(const vision::LabelledImages& pictures, const std::string& part, const std::string& who);
 
 }  // namespace scissionlite::train

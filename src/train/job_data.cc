@@ -136,15 +136,21 @@ vision::LabelledImages read_pictures(const std::vector<fs::path>& files, Meaning
   return all;
 }
 
-JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, Meaning& meaning) {
-  if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR's and IDX files hold their labels; leave --labels out");
-  if (job.held_out.empty() || !hold_labels(job.held_out))
-    throw InvalidArgument("[train] CIFAR's and IDX files are not divided; give another one to measure on with --held-out");
+HeldOutPictures divided_pictures(const TrainJob& job, Meaning& meaning) {
+  if (job.held_out.empty()) return hold_out(read_pictures(job.images, meaning), job.holdout, "train");
+  if (!hold_labels(job.held_out))
+    throw InvalidArgument("[train] '" + job.held_out[0].string() +
+                          "' is held out of labelled pictures (CIFAR's .bin, IDX), and is none of them; give files of one kind");
   for (const auto& file : job.images)
     for (const auto& other : job.held_out)
       if (fs::weakly_canonical(file) == fs::weakly_canonical(other))
         throw InvalidArgument("[train] '" + file.string() + "' is held out too; what is measured on is never learned from");
-  auto train = read_pictures(job.images, meaning), held_out = read_pictures(job.held_out, meaning);
+  return {read_pictures(job.images, meaning), read_pictures(job.held_out, meaning)};
+}
+
+JobData load_labelled(const TrainJob& job, const vision::InputSpec& input, Meaning& meaning) {
+  if (!job.labels.empty()) throw InvalidArgument("[train] CIFAR's and IDX files hold their labels; leave --labels out");
+  auto [train, held_out] = divided_pictures(job, meaning);
   auto classes = meaning.end(train.labels, held_out.labels);
   return {std::make_shared<Pictures>(std::move(train.images), std::move(train.labels), input, job.augmentation),
           std::make_shared<Pictures>(std::move(held_out.images), std::move(held_out.labels), input, AugmentOptions{}),

@@ -15,8 +15,8 @@ struct JobData {
 };
 /// Image files with --labels, or files that hold labelled pictures (vision/labelled_files.h).
 /// @param input    in place of the job's. @param classes  that the model answers.
-/// @throws InvalidArgument: labels beyond the classes, files of both kinds, labelled pictures with labels beside them or without
-/// others to measure on, more unreadable images than the job takes.
+/// @throws InvalidArgument: labels beyond the classes, files of both kinds, labelled pictures with labels beside them, more unreadable images than
+/// the job takes.
 [[nodiscard]] JobData load_data(const TrainJob& job, const vision::InputSpec& input, int64_t classes);
 /// The same with label 1 for images of the positive classes and 0 for others, whatever classes the model answers (class_names.h).
 /// @param positive  classes by number or name. @param is_own  other members have images of their own, which may have classes that are missing here.

@@ -1,6 +1,7 @@
 """scissionlite-train train --objective: positives and negatives, several workers, AUC, on stripes of CIFAR's format.
 The method is tested by src/train and src/collective. test_rare.py SCISSIONLITE_TRAIN SCISSIONLITE MPIRUN   (run with
 the Python of .deps/venv_ort)"""
+import hashlib
 import json
 import pathlib
 import re
@@ -78,6 +79,24 @@ class Rare(OnStripes):
         self.assertAlmostEqual(report["operation"]["false_alarms"], called[~self.is_positive].mean(), delta=0.034)
         self.assertEqual(report["curve"][-1][1:3], [1, 1])
         self.assertTrue(all(0 <= point[0] <= 1 for point in report["curve"]))
+
+    def test_pictures_of_one_file_are_divided(self):
+        """By the hashes of their pixels, also where they lie in two files; the same picture is never on both sides."""
+        images, labels = pictures(240, 1)
+        first, second = (write_cifar(self.folder / f"{name}.bin", images[i:j], labels[i:j])
+                         for name, i, j in (("first", 0, 130), ("second", 100, 240)))
+        apart = sorted(range(240), key=lambda i: hashlib.sha256(images[i].tobytes()).hexdigest())[:60]
+        is_positive = np.array([labels[i] == POSITIVE for i in apart])
+        for data in ([self.train_file], [first, second]):
+            output = self.folder / "divided.onnx"
+            report = self.report(self.words(output, "--json", "--holdout", 60, data=["--images", *data]))
+            auc = report["measures"][-1]["auc"]
+            self.assertEqual(auc["positives"] + auc["negatives"], 60)
+            learned_from = 240 - 60 + sum(100 <= i < 130 and i not in apart for i in range(240)) * (len(data) - 1)
+            self.assertEqual(sum(member["images"] for member in report["members"]), learned_from)
+            self.assertAlmostEqual(auc["value"], area(scores(output, [images[i] for i in apart]), is_positive), delta=2e-3)
+        self.refused(self.words(output, "--holdout", 240, data=["--images", self.train_file]), "leave none of 240 different ones")
+        self.refused(self.words(output, data=["--images", self.train_file, "--held-out", self.folder / "input.json"]), "is none of them")
 
     def test_objectives_and_workers(self):
         for objective in ("auc", "cross-entropy", "weighted", "focal"):
