@@ -78,10 +78,11 @@ static SCISSIONLITE_INLINE void max_vector(const Int8PoolArguments& f, int64_t c
   store_as(y, most);
 }
 /// Whole vectors, the last one moved back so that it ends with the channels. @return channels done: all, or none where they are fewer than a vector.
-template <typename Wide, typename Narrow>
+template <typename Whole, typename Wide, typename Narrow>
 static SCISSIONLITE_INLINE int64_t max_vectors(const Int8PoolArguments& f) {
   if (f.channels < kLanes) return 0;
   int64_t c = 0;
+  for (; c + 4 * kLanes <= f.channels; c += 4 * kLanes) max_vector<Whole>(f, c, f.y + c);
   for (; c + 2 * kLanes <= f.channels; c += 2 * kLanes) max_vector<Wide>(f, c, f.y + c);
   for (; c < f.channels; c += kLanes) {
     const int64_t first = c + kLanes <= f.channels ? c : f.channels - kLanes;
@@ -90,7 +91,7 @@ static SCISSIONLITE_INLINE int64_t max_vectors(const Int8PoolArguments& f) {
   return f.channels;
 }
 static void max_pixel(const Int8PoolArguments& f) {
-  int64_t c = f.is_signed ? max_vectors<sbytes2, sbytes>(f) : max_vectors<ubytes2, ubytes>(f);
+  int64_t c = f.is_signed ? max_vectors<sbytes4, sbytes2, sbytes>(f) : max_vectors<bytes4, ubytes2, ubytes>(f);
   const int flip = f.is_signed ? 128 : 0;  // orders signed bytes as unsigned ones
   for (; c < f.channels; ++c) {
     int most = f.x[0][c] ^ flip;

@@ -14,7 +14,8 @@ typedef uint32_t uvec __attribute__((vector_size(kLanes * 4)));  // whose sums w
 typedef float fvec __attribute__((vector_size(kLanes * 4)));
 typedef int16_t svec __attribute__((vector_size(kLanes * 4)));
 typedef uint8_t bytes4 __attribute__((vector_size(kLanes * 4)));  // four a lane
-typedef uint8_t ubytes __attribute__((vector_size(kLanes)));      // as many as lanes
+typedef int8_t sbytes4 __attribute__((vector_size(kLanes * 4)));
+typedef uint8_t ubytes __attribute__((vector_size(kLanes)));  // as many as lanes
 typedef int8_t sbytes __attribute__((vector_size(kLanes)));
 typedef uint8_t ubytes2 __attribute__((vector_size(kLanes * 2)));  // as many as 16-bit values
 typedef int8_t sbytes2 __attribute__((vector_size(kLanes * 2)));

@@ -100,8 +100,9 @@ constexpr int64_t kMostInputsOfDense = 65536;  // a sum of 128 * 240 each stays 
 /// sums[m][o] = sum over i < 8 * units of x[m][i] * u[i][o], m < tiles * rows, o < outputs (four vectors of int32); exact as LowBitDenseArguments
 /// are. Between enter_tiles(rows) and leave_tiles() only.
 struct TileProductArguments {
-  const uint8_t* x = nullptr;  // signed bytes; 0 from 8 * units on to the next multiple of kTileInputs
-  int64_t x_row = 0;           // bytes
+  const uint8_t* x = nullptr;     // signed bytes; 0 from 8 * units on to the next multiple of kTileInputs
+  int64_t x_row = 0;              // bytes
+  int64_t x_run = 0, x_jump = 0;  // where not 0: bytes of a row that lie together, a multiple of kTileInputs, and from one such run to the next
   int64_t tiles = 0;
   int rows = 1;       // of a tile, at most kMostTileRows
   int64_t units = 0;  // of packed weights

@@ -11,7 +11,9 @@ LowBitDense::LowBitDense(const Int8DenseProblem& problem, const Int8Weights& wei
       in_tiles_(in_tiles) {}
 
 int64_t LowBitDense::thread_bytes() const {
-  return round_up(in_tiles_ ? TileRows(panels_, loops_).scratch_bytes() : panels_.units() * 8 + loops_.outputs * 4, 64);
+  const int64_t rows = in_tiles_ ? TileRows::most_rows(problem_.k) : 1,
+                row_bytes = in_tiles_ ? TileRows::row_bytes_of(problem_.k) : panels_.units() * 8;
+  return round_up(rows * (row_bytes + 4 + loops_.outputs * 4), 64);
 }
 
 void LowBitDense::end(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t first, int64_t rows, void* y) const {
@@ -35,12 +37,15 @@ void LowBitDense::run_rows(const uint8_t* x, int64_t m, void* y, std::byte* scra
 
 void LowBitDense::run_tiles(const uint8_t* x, int64_t m, void* y, std::byte* scratch, const Range& panels) const {
   const TileRows rows(panels_, loops_);
-  const auto work = rows.work_in(scratch);
-  for (int64_t first = 0; first < m; first += rows.most_rows()) {
-    const int64_t count = std::min(rows.most_rows(), m - first);
-    for (int64_t i = 0; i < count; ++i)
-      work.x_sums[i] = panels_.set_row(x + (first + i) * problem_.k, rows.row_bytes(), work.x + i * rows.row_bytes());
-    rows.multiply(work, count, panels, [&](int64_t panel) { end(panel, work.sums, work.x_sums, first, count, y); });
+  const int64_t most = TileRows::most_rows(problem_.k), row_bytes = TileRows::row_bytes_of(problem_.k);
+  auto* const sums = reinterpret_cast<int32_t*>(scratch);
+  auto* const x_sums = sums + most * loops_.outputs;
+  auto* const turned = reinterpret_cast<uint8_t*>(x_sums + most);
+  for (int64_t first = 0; first < m; first += most) {
+    const int64_t count = std::min(most, m - first);
+    for (int64_t i = 0; i < count; ++i) x_sums[i] = panels_.set_row(x + (first + i) * problem_.k, row_bytes, turned + i * row_bytes);
+    rows.multiply({.at = turned, .row = row_bytes, .sums = x_sums}, count, panels, sums,
+                  [&](int64_t panel) { end(panel, sums, x_sums, first, count, y); });
   }
 }
 

@@ -126,7 +126,17 @@ static int32_t turn_row(const uint8_t* x, int64_t count, uint8_t turned, uint8_t
     sums = dot_bytes(sums, ones, values);
   }
   auto sum = static_cast<int32_t>(count * 128);
+#if defined(__AVX512BW__)
+  if (i < count) {
+    const __mmask64 left = ~uint64_t{0} >> (kOutputs - (count - i));
+    const __m512i values = _mm512_xor_si512(_mm512_maskz_loadu_epi8(left, x + i), _mm512_maskz_set1_epi8(left, static_cast<char>(turned)));
+    _mm512_mask_storeu_epi8(row + i, left, values);
+    sums = dot_bytes(sums, ones, reinterpret_cast<codevec>(values));
+  }
+  return sum + _mm512_reduce_add_epi32(reinterpret_cast<__m512i>(sums));
+#else
   for (; i < count; ++i) row[i] = x[i] ^ turned, sum += static_cast<int8_t>(row[i]);
   for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
   return sum;
+#endif
 }

@@ -7,7 +7,8 @@
 
 constexpr int64_t kTileUnits = kTileInputs / 8, kStepBytes = kTileInputs * kOutputs;
 constexpr int64_t kStepsOfOneTile = 2;  // at once: what is unpacked next and what is multiplied may overlap
-constexpr int64_t kMostSteps = 8;       // 32 KiB of L1 where vectors are widest
+constexpr int64_t kUsualSteps = 6;      // 24 KiB of L1 where vectors are widest
+constexpr int64_t kMostSteps = 9;       // of 3x3 taps of 64 channels: in one piece, whose sums never leave their tiles
 static_assert(kTileRows == kMostTileRows && kLanes * 4 == kOutputs);
 
 /// Units as bytes of u.
@@ -44,9 +45,9 @@ static SCISSIONLITE_INLINE void add_vector(Tiles& tiles, const uint8_t* w) {
   tiles.template dot<kVector, kXTile, kWTile<kVector>>();
 }
 template <typename Tiles>
-static SCISSIONLITE_INLINE void add_steps(Tiles& tiles, const uint8_t* x, int64_t x_row, const uint8_t* w, int64_t steps) {
-  for (int64_t s = 0; s < steps; ++s, x += kTileInputs, w += kStepBytes) {
-    tiles.template load<kXTile>(x, x_row);
+static SCISSIONLITE_INLINE void add_steps(Tiles& tiles, const uint8_t* x, int64_t x_row, const int64_t* places, const uint8_t* w, int64_t steps) {
+  for (int64_t s = 0; s < steps; ++s, w += kStepBytes) {
+    tiles.template load<kXTile>(x + places[s], x_row);
     add_vector<0>(tiles, w);
     add_vector<1>(tiles, w);
     add_vector<2>(tiles, w);
@@ -77,21 +78,31 @@ static SCISSIONLITE_INLINE void store_sums(const Tiles& tiles, int32_t* sums) {
   tiles.template store<3>(sums + 3 * kLanes, kRow);
 }
 
+/// Where steps from `first` on lie in a row of x.
+static SCISSIONLITE_INLINE void find_steps(const TileProductArguments& a, int64_t first, int64_t steps, int64_t* places) {
+  for (int64_t s = 0; s < steps; ++s) {
+    const int64_t at = (first + s) * kTileInputs;
+    places[s] = a.x_run > 0 ? at / a.x_run * a.x_jump + at % a.x_run : at;
+  }
+}
+
 template <typename Tiles>
 static void tile_product(const TileProductArguments& a) {
   alignas(64) uint8_t w[kMostSteps * kStepBytes];
+  int64_t places[kMostSteps];
   Tiles tiles(a.rows);
   const bool is_one = a.tiles == 1;
-  const int64_t at_once = (is_one ? kStepsOfOneTile : kMostSteps) * kTileUnits;
+  const int64_t at_once = (is_one ? kStepsOfOneTile : a.units <= kMostSteps * kTileUnits ? kMostSteps : kUsualSteps) * kTileUnits;
   for (int64_t first = 0; first < a.units; first += at_once) {
     const int64_t units = a.units - first < at_once ? a.units - first : at_once, steps = (units + kTileUnits - 1) / kTileUnits;
     unpack_codes(a.packed + first * a.bits * kOutputs, a.bits, units, w);
+    find_steps(a, first / kTileUnits, steps, places);
     for (int64_t v = units * kUnitVectors; v < steps * kTileUnits * kUnitVectors; ++v) store_as(w + v * kOutputs, codevec{});
     for (int64_t i = 0; i < a.tiles; ++i) {
       int32_t* const sums = a.sums + i * a.rows * kOutputs;
       if (first == 0) begin_sums(tiles);
       else if (!is_one) load_sums(tiles, sums);
-      add_steps(tiles, a.x + i * a.rows * a.x_row + first * 8, a.x_row, w, steps);
+      add_steps(tiles, a.x + i * a.rows * a.x_row, a.x_row, places, w, steps);
       if (!is_one || first + units == a.units) store_sums(tiles, sums);
     }
   }

@@ -19,11 +19,12 @@ class InTiles {
   const LowBitLoops& loops_;
 };
 
-/// Of a thread, in scratch memory.
-struct TileWork {
-  uint8_t* x = nullptr;       // (rows, TileRows::row_bytes()): WeightPanels::set_row's
-  int32_t* x_sums = nullptr;  // (rows)
-  int32_t* sums = nullptr;    // (rows, outputs)
+/// Rows of x: signed bytes, as WeightPanels::set_row makes them.
+struct TileX {
+  const uint8_t* at = nullptr;
+  int64_t row = 0;            // bytes from one to the next
+  int64_t run = 0, jump = 0;  // as TileProductArguments has them
+  const int32_t* sums = nullptr;
 };
 
 class TileRows {
@@ -35,36 +36,31 @@ class TileRows {
     constexpr int64_t kMost = 256;
     return std::clamp<int64_t>(l2_bytes() / 4 / row_bytes_of(inputs), kMostTileRows, kMost) / kMostTileRows * kMostTileRows;
   }
-  [[nodiscard]] int64_t most_rows() const { return most_rows(panels_.inputs()); }
-  [[nodiscard]] int64_t row_bytes() const { return row_bytes_of(panels_.inputs()); }
-  [[nodiscard]] int64_t scratch_bytes() const { return most_rows() * (row_bytes() + 4 + loops_.outputs * 4); }
-  [[nodiscard]] TileWork work_in(std::byte* scratch) const {
-    auto* const sums = reinterpret_cast<int32_t*>(scratch);
-    auto* const x_sums = sums + most_rows() * loops_.outputs;
-    return {.x = reinterpret_cast<uint8_t*>(x_sums + most_rows()), .x_sums = x_sums, .sums = sums};
-  }
+  [[nodiscard]] static int64_t row_bytes_of(int64_t inputs) { return round_up(inputs, kTileInputs); }
 
-  /// The first `count` rows by panels `range`, in tiles of as even a height as can be; end(panel) finds the panel's sums in `work`.
+  /// The first `count` rows by panels `range`, in tiles of as even a height as can be: a few rows beyond them are read. Sums of a panel go to `sums`,
+  /// (rows up to a whole tile, outputs), where end(panel) finds them.
   template <typename End>
-  void multiply(const TileWork& work, int64_t count, const Range& range, const End& end) const {
+  void multiply(const TileX& x, int64_t count, const Range& range, int32_t* sums, const End& end) const {
     const int64_t tiles = (count + kMostTileRows - 1) / kMostTileRows;
     const int rows = static_cast<int>((count + tiles - 1) / tiles);
     const InTiles thread(loops_, rows);
     for (int64_t panel = range.begin; panel < range.end; ++panel) {
-      loops_.tile_product({.x = work.x,
-                           .x_row = row_bytes(),
+      loops_.tile_product({.x = x.at,
+                           .x_row = x.row,
+                           .x_run = x.run,
+                           .x_jump = x.jump,
                            .tiles = tiles,
                            .rows = rows,
                            .units = panels_.units(),
                            .packed = panels_.packed(panel),
                            .bits = panels_.code().bits,
-                           .sums = work.sums});
+                           .sums = sums});
       end(panel);
     }
   }
 
  private:
-  [[nodiscard]] static int64_t row_bytes_of(int64_t inputs) { return round_up(inputs, kTileInputs); }
   const WeightPanels& panels_;
   const LowBitLoops& loops_;
 };

@@ -34,7 +34,7 @@ WeightPanels::WeightPanels(const PanelsProblem& problem, const Int8Weights& weig
 
 int32_t WeightPanels::set_row(const uint8_t* x, int64_t padded, uint8_t* row) const {
   std::fill(row + inputs(), row + padded, uint8_t{0});
-  return loops_->turn_row(x, inputs(), turned(), row);
+  return turn(x, inputs(), row);
 }
 
 void WeightPanels::to_bytes(int64_t panel, const int32_t* sums, const int32_t* x_sums, int64_t rows, Requantise end, uint8_t* y) const {

@@ -29,6 +29,8 @@ class WeightPanels {
 
   /// What bytes of x are turned with, to be signed ones.
   [[nodiscard]] uint8_t turned() const { return problem_.is_x_signed ? 0 : 128; }
+  /// Bytes of x, turned, to `to`, which may be x. @return sum(x + 128).
+  int32_t turn(const uint8_t* x, int64_t count, uint8_t* to) const { return loops_->turn_row(x, count, turned(), to); }
   /// x of a row, turned, and where tiles read them zeros up to `padded`. @return sum(x + 128).
   int32_t set_row(const uint8_t* x, int64_t padded, uint8_t* row) const;
   /// The same of a row that holds its bytes as they are.
