@@ -103,14 +103,14 @@ bool has_tiles() { return kernels::low_bit_loops_beside(kernels::best_int8_loops
 
 TEST(LowBitModels, ManyOutputsOfOneBitAreLookedUp) {
   const auto graph = many_outputs({1, 2});
-  if (kernels::best_int8_loops().lanes >= 8 && !has_tiles()) EXPECT_EQ(testing_native::count_steps(graph, "int8 look up"), 2);
+  if (kernels::best_int8_loops().lanes >= 8 && !has_tiles()) { EXPECT_EQ(testing_native::count_steps(graph, "int8 look up"), 2); }
   testing_native::expect_fast_and_like_reference(graph);
 }
 
 /// Where counts of bits are: activations of one bit, too, on vectors of sixteen.
 TEST(LowBitModels, ProductsOfBitsAreCounted) {
   const auto graph = many_outputs({1, 1});
-  if (kernels::best_int8_loops().lanes >= 16 && !has_tiles()) EXPECT_EQ(testing_native::count_steps(graph, "int8 bit serial"), 2);
+  if (kernels::best_int8_loops().lanes >= 16 && !has_tiles()) { EXPECT_EQ(testing_native::count_steps(graph, "int8 bit serial"), 2); }
   testing_native::expect_fast_and_like_reference(graph);
 }
 
@@ -122,11 +122,13 @@ TEST(LowBitModels, MoveAFractionOfWhatTheirOperatorsWould) {
   for (int i = 0; i < 3; ++i) x = through(m, m.op("Relu", {conv(m, x, 64, 64, bits)}), 0.3F, bits.activations);
   const auto facts = explain_native(testing_graphs::with_output(m, x), {.threads = 1}, 1);
   EXPECT_GT(facts.traffic_bytes, 0);
-  if (!has_tiles()) EXPECT_GT(facts.operator_traffic_bytes, 4 * facts.traffic_bytes);  // most of what is left are the floats of input and result
+  if (!has_tiles()) {
+    EXPECT_GT(facts.operator_traffic_bytes, 4 * facts.traffic_bytes);  // most of what is left are the floats of input and result
+  }
   const auto looked_up = std::count_if(facts.steps.begin(), facts.steps.end(), [](const auto& step) {
     return step.implementation == "int8 look up" || step.implementation == "int8 bit serial";
   });
-  if (kernels::best_int8_loops().lanes >= 8 && !has_tiles()) EXPECT_EQ(looked_up, 3);
+  if (kernels::best_int8_loops().lanes >= 8 && !has_tiles()) { EXPECT_EQ(looked_up, 3); }
 }
 
 }  // namespace
