@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import peers
 from soak_load import Watched
@@ -43,6 +44,14 @@ class Device:
             answer = json.loads(self.process.stdout.readline())
             self.origins[answer["origin"]] = self.origins.get(answer["origin"], 0) + 1
 
+    def back_at_edge(self, seconds=30):
+        """Pictures until one is answered by the edge, however fast others are meanwhile."""
+        before, end = self.origins.get("edge", 0), time.monotonic() + seconds
+        while self.origins.get("edge", 0) == before:
+            if time.monotonic() > end:
+                raise AssertionError(f"no answer from the edge within {seconds} s of its start: {self.origins}")
+            self.answer(1)
+
     def end(self):
         self.process.stdin.close()
         self.process.stdout.close()
@@ -71,6 +80,7 @@ def soak(program, images, parts, told=lambda part, look: None):
                 port = edge.port
                 edge.__exit__()
                 edge = serve(port).__enter__()
+                device.back_at_edge()
                 device.answer(images // parts - images // parts // 2 - 2)
                 looks.append(watched.at_rest())
                 told(part + 1, looks[-1])

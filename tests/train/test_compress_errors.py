@@ -198,7 +198,7 @@ class CompressErrors(OnTrainedModel):
         self.refused_by_both("empty", data=["--images", self.train_file, "--held-out", empty])
         self.refused_by_both("nothing.bin", data=["--images", self.train_file, "--held-out", nothing])
         self.refused_by_both("nothing.bin", data=["--images", nothing, "--held-out", self.test_file])
-        self.refused_by_both("--held-out", data=["--images", self.train_file])
+        self.refused_by_both("holding out '0'", data=["--images", self.train_file, "--holdout", 0])
         table = self.folder / "held.tsv"
         table.write_text("".join(f"{i:02}.png\t{i % CLASSES}\n" for i in range(12)))
         self.refused_by_both("holding out '0'", data=["--images", self.png_folder(), "--labels", table, "--holdout", 0])

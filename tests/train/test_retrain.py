@@ -154,7 +154,7 @@ class Retrain(OnStripes):
         self.refused(self.words(out, "--tl", "uint2"), "sends cut0 and cut0_range", "--without-tl")
         self.refused(self.words(out, "--labels", self.labels), "CIFAR's and IDX files hold their labels; leave --labels out")
         self.refused(self.words(out, "--images", self.photos), "nothing to learn from; give --labels")
-        self.refused(self.words(out, "--held-out", self.photos), "give another one to measure on with --held-out")
+        self.refused(self.words(out, "--held-out", self.photos), "is held out of labelled pictures", "is none of them")
         images, _ = pictures(3, 5)
         self.refused(self.words(out, "--images", write_cifar(self.folder / "wrong.bin", images, [0, 1, 9])), "wrong.bin", "class 9",
                      "beyond the 4 outputs")
