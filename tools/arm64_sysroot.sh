@@ -5,7 +5,7 @@
 set -euo pipefail
 [ $# = 1 ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 folder="$1"
-packages=libgrpc++-dev,libprotobuf-dev,nlohmann-json3-dev,libcli11-dev,libspdlog-dev,libjpeg62-turbo-dev,libpng-dev,libwebp-dev,zlib1g-dev,libssl-dev,libeigen3-dev,libgtest-dev,librapidcheck-dev,libgomp1,libstdc++-12-dev
+packages=libgrpc++-dev,libprotobuf-dev,nlohmann-json3-dev,libcli11-dev,libspdlog-dev,libjpeg62-turbo-dev,libpng-dev,libwebp-dev,zlib1g-dev,libssl-dev,libeigen3-dev,libgtest-dev,librapidcheck-dev,libboost-dev,prometheus-cpp-dev,libgomp1,libstdc++-12-dev
 [ "$(cat "$folder/.complete" 2>/dev/null)" = "$packages" ] && exit 0
 command -v mmdebstrap >/dev/null || { echo "arm64_sysroot: no mmdebstrap; apt-get install mmdebstrap" >&2; exit 1; }
 mirror="$(grep -rhE '^(deb |URIs:)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | grep -oE 'https?://[^ ]+' | grep -i debian | grep -v security | head -1 || true)"

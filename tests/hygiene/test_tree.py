@@ -32,6 +32,16 @@ class Faults(unittest.TestCase):
         self.assertEqual(sorted(set(self.NUMBERS) - named), sorted(without), "numbers without a test, and those that docs/faults.md says have none")
 
 
+class CrossBuild(unittest.TestCase):
+    ONLY_HERE = {"libdnnl-dev", "ocl-icd-opencl-dev"}  # which a device's build does without
+
+    def test_has_the_libraries_that_a_build_wants(self):
+        wanted = re.findall(r"\S+-dev", re.search(r"^apt_group build (.*?)^once", tree.read("tools/install_deps.sh"), re.M | re.S)[1])
+        has = re.search(r"^packages=(\S+)", tree.read("tools/arm64_sysroot.sh"), re.M)[1].split(",")
+        self.assertGreater(len(wanted), 10)
+        self.assertEqual(set(wanted) - self.ONLY_HERE - set(has), set())
+
+
 class Hooks(unittest.TestCase):
     def test_what_they_start_is_there(self):
         started = re.findall(r"^\s*entry: (.*)$", tree.read(".pre-commit-config.yaml"), re.M)
