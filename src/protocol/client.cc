@@ -106,6 +106,12 @@ double retry_after_us(const grpc::ClientContext& context) {
   return out_us;
 }
 
+struct CallOptions {
+  double deadline_us = 0;  // 0: the default
+  bool is_small = true;    // so that a link that carries anything carries it in time
+  std::map<std::string, std::string> metadata = {};
+};
+
 }  // namespace
 
 struct Client::Impl {
@@ -137,11 +143,6 @@ struct Client::Impl {
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
     return text;
   }
-  struct CallOptions {
-    double deadline_us = 0;  // 0: the default
-    bool is_small = true;    // so that a link that carries anything carries it in time
-    std::map<std::string, std::string> metadata = {};
-  };
   template <typename Method, typename Request, typename Response>
   void call(Method method, const std::string& doing, const Request& request, Response& response, const CallOptions& how = {}) {
     const double deadline_us = how.deadline_us > 0 ? how.deadline_us : options.default_deadline_us;

@@ -321,7 +321,7 @@ double use_of_steps(const ConvProblem& p, int64_t step) {
 }
 
 std::string reason_against_bytes(const Int8Problem& problem, const Int8Loops& loops) {
-  if (!loops.byte_panel) return "no instruction multiplies bytes";
+  if (!loops.byte_panel) return "needs an instruction that multiplies bytes";
   return problem.has_byte_weights ? "" : "weights need more than a byte";
 }
 double cycles_of_bytes(const Int8Problem& problem, const Int8Loops& loops) {

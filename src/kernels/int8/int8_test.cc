@@ -88,7 +88,7 @@ Case case_of(const ConvProblem& conv, uint64_t seed) {
 }
 
 TEST(Int8Conv, EveryWayOnEveryInstructionSetIsExact) {
-  for (uint64_t seed = 0; seed < 150; ++seed) expect_exact(random_case(seed), 1 + static_cast<int>(seed % 2), "seed " + std::to_string(seed));
+  for (uint64_t seed = 0; seed < 180; ++seed) expect_exact(random_case(seed), 1 + static_cast<int>(seed % 2), "seed " + std::to_string(seed));
   for (const auto* row : int8_conv_implementations()) {
     if (!testing_bytes::is_of_this_cpu(*row)) continue;
     EXPECT_GT(tried[row->name], 20) << row->name;

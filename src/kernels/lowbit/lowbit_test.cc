@@ -9,6 +9,7 @@
 #include "kernels/int8/test_byte_conv.h"
 #include "kernels/lowbit/dense.h"
 #include "kernels/lowbit/max_planes.h"
+#include "kernels/lowbit/tile_inputs.h"
 #include "kernels/lowbit/tiles.h"
 
 namespace scissionlite::kernels {
@@ -154,6 +155,30 @@ TEST(LowBit, ZeroPointsOfActivations) {
     expect_exact(case_of(random_shape(rng), static_cast<int>(between(rng, 1, 4)), kEncodings[seed % 3].first, x_bits, zero, least, seed), 1,
                  "codes from " + std::to_string(least) + ", zero " + std::to_string(zero));
   }
+}
+
+/// Where tiles read a strip of the image itself: pads of each side alone, kernels that are wide or high, gaps between kernel rows, more rows and
+/// columns than a strip has, several images; zero points within the codes and outside of them, signed codes.
+TEST(LowBit, StripsOfTheImageAreExact) {
+  const ConvProblem shapes[] = {
+      {.c = 64, .h = 9, .w = 9, .k = 70, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1},
+      {.n = 2, .c = 64, .h = 33, .w = 20, .k = 5, .kernel_h = 3, .kernel_w = 3, .top = 2, .right = 2},
+      {.n = 3, .c = 32, .h = 5, .w = 31, .k = 64, .kernel_h = 1, .kernel_w = 4, .left = 3},
+      {.c = 16, .h = 40, .w = 17, .k = 65, .kernel_h = 5, .kernel_w = 4, .bottom = 4, .right = 1},
+      {.c = 128, .h = 12, .w = 11, .k = 17, .kernel_h = 2, .kernel_w = 1, .dilation_h = 3, .top = 1, .bottom = 3},
+      {.c = 64, .h = 3, .w = 650, .k = 9, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1},
+      {.n = 2, .c = 64, .h = 7, .w = 290, .k = 3, .kernel_h = 2, .kernel_w = 2, .left = 1},
+      {.c = 192, .h = 7, .w = 7, .k = 130, .kernel_h = 3, .kernel_w = 3, .top = 1, .left = 1, .bottom = 1, .right = 1},
+  };
+  uint64_t seed = 0;
+  for (const auto& shape : shapes)
+    for (const auto& [zero, least] : {std::pair{0, 0}, {3, 0}, {250, 0}, {-2, -8}, {-128, -8}})
+      for (int threads = 1; threads <= 3; ++threads) {
+        ++seed;
+        const auto c = case_of(shape, static_cast<int>(1 + seed % 8), kEncodings[seed % 3].first, 4, zero, least, seed);
+        EXPECT_EQ(make_tile_inputs(c.problem)->cost().pieces, 0) << shape.text() << " copies windows";
+        expect_exact_in_tiles(c, expected(c), threads, "zero " + std::to_string(zero) + ", codes from " + std::to_string(least));
+      }
 }
 
 /// Every product at its largest, over more channels than a word sums; more columns than a block has, more outputs than a vector.
