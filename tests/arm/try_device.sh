@@ -22,7 +22,7 @@ targets=()
 for name in "${DEVICE_TESTS[@]}"; do ninja -C "$work/build" -t query "test_$name" >/dev/null 2>&1 && targets+=("test_$name"); done
 cmake --build "$work/build" -j "${JOBS:-$(nproc)}" --target scissionlite "${targets[@]}" >"$work/build.log" || { tail -30 "$work/build.log"; exit 1; }
 
-arm() { qemu-aarch64 -L "$work/sysroot" "$@"; }
+arm() { SCISSIONLITE_EMULATED=1 qemu-aarch64 -L "$work/sysroot" "$@"; }
 device="$work/build/scissionlite"
 readelf -h "$device" | grep -q AArch64
 for target in "${targets[@]}"; do

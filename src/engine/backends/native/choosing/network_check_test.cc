@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "engine/backends/native/choosing/conv_problems.h"
@@ -97,6 +99,7 @@ TEST_F(TunedNetwork, KeepsTheUsualChoicesAfterThatVerdict) {
 
 /// In a process of its own, started anew: a check forks, and other tests of this program have started threads.
 TEST_F(TunedNetwork, IsVerifiedAndTimedInAChild) {
+  if (std::getenv("SCISSIONLITE_EMULATED")) GTEST_SKIP() << "[SKIP] a program that an emulator runs cannot start itself";
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   write(with_chain(50, 100));
   const auto holds = [&] {
