@@ -13,7 +13,7 @@ namespace scissionlite::kernels::bf16_loops_of::SCISSIONLITE_ISA {
 #include "kernels/spaced_words.h"
 // spaced_words.h first
 #include "kernels/bf16/round.h"
-#if defined(__AMX_BF16__)
+#if defined(SCISSIONLITE_AMX_BF16)
 #include "kernels/tile_shapes.h"
 // tile_shapes.h first
 #include "kernels/bf16/tiles.h"
@@ -24,7 +24,7 @@ namespace scissionlite::kernels::bf16_loops_of::SCISSIONLITE_ISA {
 extern const Bf16Loops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-#if defined(__AMX_BF16__)
+#if defined(SCISSIONLITE_AMX_BF16)
 constexpr auto kWay = Bf16Way::kTiles;
 #elif defined(__AVX512BF16__)
 constexpr auto kWay = Bf16Way::kDot;
@@ -33,7 +33,7 @@ constexpr auto kWay = Bf16Way::kWidened;
 #endif
 const Bf16Loops kLoops {
   SCISSIONLITE_NAME(SCISSIONLITE_ISA), kWay, kLanes, {0, tile_pixels<1>(), tile_pixels<2>(), tile_pixels<3>(), tile_pixels<4>()}, round_pixels, panel,
-#if defined(__AMX_BF16__)
+#if defined(SCISSIONLITE_AMX_BF16)
       configure_tiles, release_tiles
 #else
       /*enter=*/nullptr,

@@ -1,5 +1,5 @@
 // Built with the flags of amx where the compiler has them (cmake/folders.cmake); run only where the CPU has it.
-#ifdef __AMX_INT8__
+#ifdef SCISSIONLITE_AMX_INT8
 #define SCISSIONLITE_ISA amx
 #include "kernels/lowbit/loops_impl.h"
 #endif

@@ -31,7 +31,7 @@ namespace scissionlite::kernels::low_bit_loops::SCISSIONLITE_ISA {
 extern const LowBitLoops kLoops;
 #define SCISSIONLITE_TEXT(word) #word
 #define SCISSIONLITE_NAME(word) SCISSIONLITE_TEXT(word)
-#if defined(__AMX_INT8__)
+#if defined(SCISSIONLITE_AMX_INT8)
 using Tiles = AmxTiles;
 #else
 using Tiles = PlainTiles;

@@ -58,7 +58,7 @@ class PlainTiles {
   uint8_t of_[kTiles][kTileRows][64] = {};
 };
 
-#if defined(__AMX_INT8__)
+#if defined(SCISSIONLITE_AMX_INT8)
 /// The thread's own, between `enter` with as many rows and `leave`. Loads and stores are instructions of which the compiler knows nothing, and they
 /// take no register but a literal.
 class AmxTiles {
