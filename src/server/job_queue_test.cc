@@ -38,6 +38,13 @@ TEST(RunTimes, InBetweenInProportionAndForgottenWhenOld) {
   EXPECT_EQ(times.predict_ns(2, RunTimes::kStaleNs + 1), 0);
 }
 
+TEST(RunTimes, EmptyBatchesAreRunsToo) {
+  RunTimes times;
+  times.add(0, 2 * kMs, 0);
+  EXPECT_EQ(times.predict_ns(0, 0), 2 * kMs);
+  EXPECT_EQ(times.predict_ns(3, 0), 6 * kMs);
+}
+
 TEST(RunTimes, FollowsAnEngineThatBecomesSlower) {
   RunTimes times;
   times.add(1, 10 * kMs, 0);
