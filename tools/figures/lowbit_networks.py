@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx, on a CPU with AMX net_vs_best_int8_peer_amx alone: ResNet-18 and VGG-16 with weights of one bit and activations of
-two by engine native, beside native in float32 and the best of OpenVINO and ONNX Runtime on the same networks of bytes
+"""net_vs_fp32_native and net_vs_best_int8_peer_no_amx, on a CPU with AMX net_vs_best_int8_peer_amx alone: ResNet-18 and
+VGG-16 with weights of one bit and activations of two by engine native, beside native in float32 and the best of OpenVINO and ONNX Runtime on the same networks of bytes
 (tools/make_graphs/quantise_graphs.py) and of ncnn, which quantises the float ones itself
 (bench/engine/peers/ncnn_int8.py), at 224 x 224 and 32 x 32, batch 1, one thread, in one run of bench/engine/run.py.
 Weights are seeded, not trained: times do not depend on them. Models of few bits are `scissionlite-train quantize

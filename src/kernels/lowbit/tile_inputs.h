@@ -48,7 +48,7 @@ class TileInputs {
   Int8Problem problem_;
 };
 
-/// The one of the two that costs less.
+/// A strip where it can be read and most of what it gives are outputs, else windows.
 [[nodiscard]] std::unique_ptr<TileInputs> make_tile_inputs(const Int8Problem& problem);
 
 }  // namespace scissionlite::kernels
