@@ -21,9 +21,9 @@ void check_measures(size_t held_out, const std::string& part, const std::string&
                           "' leaves no image to measure on; give a count (100) or a share (0.2) for --holdout");
 }
 
-vision::LabelledImages chosen(const vision::LabelledImages& from, const std::vector<size_t>& places) {
+vision::LabelledImages taken(vision::LabelledImages& from, const std::vector<size_t>& places) {
   vision::LabelledImages out;
-  for (const size_t i : places) out.images.push_back(from.images[i]), out.labels.push_back(from.labels[i]);
+  for (const size_t i : places) out.images.push_back(std::move(from.images[i])), out.labels.push_back(from.labels[i]);
   return out;
 }
 
@@ -51,13 +51,13 @@ HeldOut hold_out(const std::vector<fs::path>& images, const std::vector<fs::path
   return {std::move(split.score), std::move(split.fit), split.score_sha256, split.fit_sha256};
 }
 
-HeldOutPictures hold_out(const vision::LabelledImages& pictures, const std::string& part, const std::string& who) {
+HeldOutPictures hold_out(vision::LabelledImages pictures, const std::string& part, const std::string& who) {
   check_can_divide(pictures.images.size(), who);
   std::vector<std::string> hashes;
   for (const auto& image : pictures.images) hashes.push_back(sha256_hex({reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size()}));
   const auto split = split_by_hash(hashes, part);
   check_measures(split.fit.size(), part, who);
-  return {chosen(pictures, split.score), chosen(pictures, split.fit)};
+  return {taken(pictures, split.score), taken(pictures, split.fit)};
 }
 
 }  // namespace scissionlite::train

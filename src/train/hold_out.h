@@ -23,6 +23,6 @@ struct HeldOut {
 struct HeldOutPictures {
   vision::LabelledImages learned_from, measured_on;
 };
-[[nodiscard]] HeldOutPictures hold_out(const vision::LabelledImages& pictures, const std::string& part, const std::string& who);
+[[nodiscard]] HeldOutPictures hold_out(vision::LabelledImages pictures, const std::string& part, const std::string& who);
 
 }  // namespace scissionlite::train
