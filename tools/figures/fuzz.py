@@ -2,13 +2,15 @@
 """The long run of the fuzz targets (tests/fuzz), by libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, in
 pieces: what each did stands in docs/benchmarks/runs/fuzz.jsonl, so that a run goes on where the last one ended, and
 what was found lies in build/fuzz/corpus for the next. fuzz_crashes: inputs that crashed, hung, leaked or took over 4
-GiB, over all pieces. fuzz_executions_min: executions of the target that had the fewest. fuzz_coverage_min_percent:
+GiB, in the last --executions of each target. fuzz_executions_min: executions of the target that had the fewest, since
+one of its crashed. fuzz_coverage_min_percent:
 lines of a target's module (COVERS in tests/fuzz/targets.cmake) that its committed seeds run, of the target with the
 smallest share.
 
-Example: nice tools/figures/fuzz.py --executions 10000000 --minutes 600 --record
+Example: nice tools/figures/fuzz.py --executions 10000000 --minutes 600 --parallel 2 --record
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -17,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -24,7 +27,10 @@ import figures  # noqa: E402
 
 COMMAND = "tools/figures/fuzz.py"
 ROOT = figures.ROOT
-BUILD = ROOT / "build" / "fuzz"
+BUILD = ROOT / "build" / "fuzz"  # libFuzzer learns what inputs are compared with, and coverage is counted
+FAST = ROOT / "build" / "fuzz_fast"  # neither, which takes half of the time: for what follows the first LEARN executions
+LEARN = 1_000_000
+FLAGS = {BUILD: "-fprofile-instr-generate -fcoverage-mapping", FAST: "-fno-sanitize-coverage=trace-cmp"}
 CORPUS, CRASHES = BUILD / "corpus", BUILD / "crashes"
 TARGETS = ROOT / "tests" / "fuzz" / "targets.cmake"
 PIECE = 500_000  # executions, at most
@@ -45,40 +51,40 @@ def targets():
     return out
 
 
-def build(names, jobs):
-    """One build is for both: coverage costs little beside the sanitizers."""
+def build(folder, names, jobs):
     words = [
         "-G",
         "Ninja",
         "-S",
         ROOT,
         "-B",
-        BUILD,
+        folder,
         "-DCMAKE_C_COMPILER=clang",
         "-DCMAKE_CXX_COMPILER=clang++",
         "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
         "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1",
-        "-DCMAKE_CXX_FLAGS=-fprofile-instr-generate -fcoverage-mapping",
+        f"-DCMAKE_CXX_FLAGS={FLAGS[folder]}",
         "-DSCISSIONLITE_FUZZ=ON",
         "-DSCISSIONLITE_SANITIZE=address,undefined",
         "-DSCISSIONLITE_TESTS=ON",
         *(f"-DSCISSIONLITE_{part}=OFF" for part in ("TRAIN", "HALIDE", "OPENVINO", "ONEDNN")),
     ]
     subprocess.run(["cmake", *map(str, words)], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", BUILD, "-j", str(jobs), *(f"fuzz_{name}" for name in names)], check=True)
+    subprocess.run(["ninja", "-C", folder, "-j", str(jobs), *(f"fuzz_{name}" for name in names)], check=True)
 
 
-def program(name):
-    return BUILD / "tests" / f"fuzz_{name}"
+def program(name, folder=BUILD):
+    return folder / "tests" / f"fuzz_{name}"
 
 
-def run(name, folders, words, profile="last"):
+def run(name, folders, words, profile, build_folder=BUILD):
     environment = dict(os.environ, LLVM_PROFILE_FILE=str(BUILD / f"{profile}.profraw"), UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1",
                        ASAN_OPTIONS="malloc_context_size=1:quarantine_size_mb=16")  # a stack for each allocation takes a third of the time
-    return subprocess.run([program(name), *words, *folders], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=BUILD)
+    return subprocess.run([program(name, build_folder), *words, *folders], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          cwd=BUILD)
 
 
-def fuzz(name, seeds, index, seconds):
+def fuzz(name, seeds, index, seconds, build_folder):
     """One piece. Without libFuzzer's entropic schedule, whose bookkeeping takes a third of the time where an execution
     takes a tenth of a millisecond."""
     corpus = CORPUS / name
@@ -93,7 +99,7 @@ def fuzz(name, seeds, index, seconds):
         f"-runs={PIECE}", f"-max_total_time={max(1, round(seconds))}", f"-seed={index + 1}", "-entropic=0", f"-timeout={LONGEST_S}",
         "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix={CRASHES}/{name}-"
     ]
-    done = run(name, [corpus, *seeds], words)
+    done = run(name, [corpus, *seeds], words, f"last-{name}", build_folder)
     text = done.stderr.decode(errors="replace")
     executed = re.findall(r"stat::number_of_executed_units:\s*(\d+)", text)
     found = sorted(path.name for path in finds() - before)
@@ -110,19 +116,51 @@ def pieces(name):
     return [line["result"] for line in lines if line["result"]["target"] == name]
 
 
+def since_crash(name):
+    """Executions of the target since one crashed: a mended target is to be tried as long as one that never crashed."""
+    count = 0
+    for piece in pieces(name):
+        count = 0 if piece["crashes"] else count + piece["executions"]
+    return count
+
+
+def latest(name, executions):
+    """The last pieces of the target, of so many executions together."""
+    out = []
+    for piece in reversed(pieces(name)):
+        if sum(one["executions"] for one in out) >= executions:
+            break
+        out.append(piece)
+    return out
+
+
 def campaign(chosen, options):
-    """The target with the fewest executions next, until all have enough or the time is over."""
+    """The target with the fewest executions next, of those that are not at it, until all have enough or the time is over."""
     end = time.time() + options.minutes * 60
-    while time.time() < end:
-        behind = {name: sum(piece["executions"] for piece in pieces(name)) for name in chosen}
-        name = min(behind, key=lambda one: (behind[one] >= options.executions, behind[one]))
-        if behind[name] >= options.executions:
-            return
-        index = len(pieces(name))
-        done = figures.run_once("fuzz", f"{name} piece {index}", lambda: fuzz(name, chosen[name][0], index, min(options.piece_s, end - time.time())))
-        print(f"[fuzz] {name}: {behind[name] + done['executions']} executions, {done['crashes']} crashes in this piece", file=sys.stderr, flush=True)
-        if done["executions"] == 0:
-            raise RuntimeError(f"{name} does not run; see {CRASHES}")
+    choosing, busy = threading.Lock(), set()
+
+    def work():
+        while time.time() < end:
+            with choosing:
+                behind = {name: since_crash(name) for name in chosen if name not in busy}
+                name = min(behind, key=behind.get, default=None)
+                if name is None or behind[name] >= options.executions:
+                    return  # those at it are enough for what is left, or nothing is left
+                busy.add(name)
+            index, folder = len(pieces(name)), BUILD if behind[name] < LEARN else FAST
+            try:
+                done = figures.run_once("fuzz", f"{name} piece {index}",
+                                        lambda: fuzz(name, chosen[name][0], index, min(options.piece_s, end - time.time()), folder))
+            finally:
+                busy.discard(name)
+            print(f"[fuzz] {name}: {behind[name] + done['executions']} executions, {done['crashes']} crashes in this piece", file=sys.stderr,
+                  flush=True)
+            if done["executions"] == 0:
+                raise RuntimeError(f"{name} does not run; see {CRASHES}")
+
+    with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
+        for worker in [pool.submit(work) for _ in range(options.parallel)]:
+            worker.result()
 
 
 def keep_seeds(name, seeds):
@@ -161,22 +199,23 @@ def coverage(name, seeds, covers):
     return lines
 
 
-def rows(chosen, shares):
+def rows(chosen, shares, executions):
     out = []
-    counts = {name: sum(piece["executions"] for piece in pieces(name)) for name in chosen}
-    crashes = sum(piece["crashes"] for name in chosen for piece in pieces(name))
+    counts = {name: since_crash(name) for name in chosen}
+    crashes = sum(piece["crashes"] for name in chosen for piece in latest(name, executions))
+    ever = sum(piece["crashes"] for name in chosen for piece in pieces(name))
     hours = sum(piece["seconds"] for name in chosen for piece in pieces(name)) / 3600
     if any(counts.values()):
         least = min(counts, key=counts.get)
-        note = f"{sum(counts.values())} executions of {len(chosen)} targets in {hours:.1f} hours; {counts[least]} of the one with the fewest, {least}; docs/benchmarks/runs/fuzz.jsonl has each piece"
+        note = f"{sum(counts.values())} executions since the last crash, of {len(chosen)} targets in {hours:.1f} hours; {counts[least]} of the one with the fewest, {least}; docs/benchmarks/runs/fuzz.jsonl has each piece, and {ever - crashes} crashes before that were mended"
         out.append({
             "id": "fuzz_crashes",
-            "what": "inputs that crashed, hung, leaked or took too much memory under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer",
+            "what": "inputs that crashed, hung, leaked or took too much memory under libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer, in the last executions of each target",
             "measured": crashes, "unit": "inputs", "command": COMMAND, "note": note
         })
         out.append({
-            "id": "fuzz_executions_min", "what": "executions of the target that had the fewest", "measured": counts[least], "unit": "executions",
-            "command": COMMAND, "note": ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            "id": "fuzz_executions_min", "what": "executions of the target that had the fewest, since one of its crashed", "measured": counts[least],
+            "unit": "executions", "command": COMMAND, "note": ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
         })
     if len(shares) == len(chosen):
         least = min(shares, key=shares.get)
@@ -191,9 +230,10 @@ def rows(chosen, shares):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--executions", type=int, default=10_000_000, help="of each target, over all runs")
+    parser.add_argument("--executions", type=int, default=10_000_000, help="of each target, over all runs since it crashed last")
     parser.add_argument("--minutes", type=float, default=60, help="of this run, 0: coverage only")
     parser.add_argument("--piece-s", type=float, default=600, help="longest piece")
+    parser.add_argument("--parallel", type=int, default=1, help="targets at once, each on a core of its own")
     parser.add_argument("--targets", help="some of the table, by commas")
     parser.add_argument("--keep-seeds", action="store_true", help="make seeds of what was found and reaches further")
     parser.add_argument("--jobs", type=int, default=1, help="of the build")
@@ -201,7 +241,9 @@ def main():
     options = parser.parse_args()
     every = targets()
     chosen = {name: every[name] for name in (options.targets.split(",") if options.targets else every)}
-    build(chosen, options.jobs)
+    build(BUILD, chosen, options.jobs)
+    if options.minutes > 0:
+        build(FAST, chosen, options.jobs)
     campaign(chosen, options)
     shares = {}
     for name, (seeds, covers) in chosen.items():
@@ -211,7 +253,7 @@ def main():
         shares[name] = 100 * sum(covered for covered, _ in lines.values()) / sum(count for _, count in lines.values())
         print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}"
                                                                                        for file, (covered, count) in lines.items()))
-    made = rows(chosen, shares)
+    made = rows(chosen, shares, options.executions)
     for row in made:
         print(f"{row['id']}: {row['measured']:.4g} {row['unit']} ({row['note']})")
     if options.record and len(chosen) == len(every):
