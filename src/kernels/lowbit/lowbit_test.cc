@@ -331,7 +331,7 @@ TEST(LowBit, ProductsOfTilesAreTheirDefinition) {
   for (const auto* loops : all_low_bit_loops())
     for (int bits = 1; bits <= kMostTileBits; ++bits)
       for (const int rows : {1, 7, 16})
-        for (const int64_t tiles : {1, 3})
+        for (const int64_t tiles : {1, 2, 3})
           for (const int64_t inputs : {5, 64, 136, 600}) {
             Rng rng(++seed);
             const int64_t m = tiles * rows, outputs = loops->outputs, units = (inputs + 7) / 8,

@@ -2,19 +2,17 @@
 // (PlainTiles), by which what is built on them is tested on any CPU. Included by the loops of one instruction set only, inside its own namespace,
 // after tile_shapes.h.
 //
-// Tiles 0 to 3 are sums, of as many rows as there are of x and a vector of int32; 4 is x, its rows of 64 signed bytes; 5 to 7 are weights, 16 rows of
-// a vector of unsigned bytes. The product adds to sums[m][n], for k < 16 and i < 4, x[m][4 * k + i] * w[k][4 * n + i], modulo 2^32. (Intel 64 and
-// IA-32 Architectures Software Developer's Manual, TDPBSUD.)
+// Tiles 0 to 3 are sums, of as many rows as there are of x and a vector of int32; 4 and 5 are x, rows of 64 signed bytes; 6 and 7 are weights, 16
+// rows of a vector of unsigned bytes. The product adds to sums[m][n], for k < 16 and i < 4, x[m][4 * k + i] * w[k][4 * n + i], modulo 2^32. (Intel 64
+// and IA-32 Architectures Software Developer's Manual, TDPBSUD.)
 
-constexpr int kXTile = 4, kTiles = 8;
-/// The weights' tile that is multiplied for each one of sums: the next is loaded while the last two are read.
-template <int kSums>
-constexpr int kWTile = kXTile + 1 + kSums % 3;
+constexpr int kXTile = 4, kWTile = 6, kTiles = 8;
 
 static SCISSIONLITE_INLINE TileShapes shapes_of(int rows) {
   TileShapes shapes;
   for (int tile = 0; tile < kTiles; ++tile)
-    shapes.row_bytes[tile] = tile == kXTile ? 64 : kOutputs, shapes.rows[tile] = static_cast<uint8_t>(tile <= kXTile ? rows : kTileRows);
+    shapes.row_bytes[tile] = tile == kXTile || tile == kXTile + 1 ? 64 : kOutputs,
+    shapes.rows[tile] = static_cast<uint8_t>(tile < kWTile ? rows : kTileRows);
   return shapes;
 }
 
@@ -102,14 +100,17 @@ class AmxTiles {
     else if constexpr (kTile == 3) _tile_stored(3, to, stride);
     asm volatile("" : : : "memory");
   }
-  /// The four that tile_product.h asks for.
+  /// Those that tile_product.h asks for.
   template <int kSums, int kX, int kW>
   SCISSIONLITE_INLINE void dot() {
-    static_assert(kSums < kXTile && kX == kXTile && kW == kWTile<kSums>);
-    if constexpr (kSums == 0) _tile_dpbsud(0, 4, 5);
-    else if constexpr (kSums == 1) _tile_dpbsud(1, 4, 6);
-    else if constexpr (kSums == 2) _tile_dpbsud(2, 4, 7);
-    else if constexpr (kSums == 3) _tile_dpbsud(3, 4, 5);
+    constexpr int kAll = 100 * kSums + 10 * kX + kW;
+    static_assert(kAll == 46 || kAll == 147 || kAll == 246 || kAll == 347 || kAll == 256 || kAll == 357);
+    if constexpr (kAll == 46) _tile_dpbsud(0, 4, 6);
+    else if constexpr (kAll == 147) _tile_dpbsud(1, 4, 7);
+    else if constexpr (kAll == 246) _tile_dpbsud(2, 4, 6);
+    else if constexpr (kAll == 347) _tile_dpbsud(3, 4, 7);
+    else if constexpr (kAll == 256) _tile_dpbsud(2, 5, 6);
+    else if constexpr (kAll == 357) _tile_dpbsud(3, 5, 7);
   }
 };
 #endif
