@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -106,6 +107,18 @@ void check_writable(const fs::path& path) {
   unlink(probe.c_str());
   errno = reason;
   if (!written) fail(path, "write", "choose a place that can be written");
+}
+
+std::vector<fs::path> list_folder(const fs::path& folder, std::error_code& error) {
+  std::vector<fs::path> out;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) out.push_back(entry->path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
 }
 
 StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace scissionlite {
@@ -23,6 +24,11 @@ void write_file(const fs::path& path, std::string_view bytes);
 /// Tests before long work that `path` can be written later: its folder exists or can be made and takes a file.
 /// @throws ResourceError otherwise.
 void check_writable(const fs::path& path);
+
+/// What lies directly in a folder, sorted. What cannot be listed to its end (a share that went away) leaves `error` set, and may give a part.
+[[nodiscard]] std::vector<fs::path> list_folder(const fs::path& folder, std::error_code& error);
+/// Also false where that cannot be told.
+[[nodiscard]] bool is_folder(const fs::path& path);
 
 /// A folder built under a temporary name and renamed into place by `commit`; removed if never committed.
 class StagedFolder {

@@ -122,14 +122,12 @@ std::string device_metrics(const DevicePlans& plans) {
 std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text,
                                                                std::function<DevicePlans()> plans) {
   if (address.empty()) return nullptr;
-  const auto [host, port] = net::split_address(address);
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65535)
-    throw InvalidArgument("[run] --metrics '" + address + "'; expected HOST:PORT with a port from 0 to 65535");
+  const auto [host, port] = net::parse_address(address, "--metrics");
   if (!allows_plain_text && !protocol::is_loopback(host))
     throw InvalidArgument(
         "[run] '" + host +
         "' of --metrics is an address that others reach, and metrics are always plain text: take 127.0.0.1, or give --plain-text where the network is trusted");
-  server::http::HttpOptions options{.host = host, .port = std::stoi(port), .option = "metrics"};
+  server::http::HttpOptions options{.host = host, .port = port, .option = "metrics"};
   options.body_bytes = 0;
   options.connections = 64;
   return std::make_unique<server::http::HttpServer>(options,

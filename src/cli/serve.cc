@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/trace_options.h"
+#include "net/socket.h"
 #include "program/tls_options.h"
 #include "server/listening.h"
 #include "server/server.h"
@@ -43,6 +44,25 @@ sigset_t block_signals() {
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+/// While models load nothing is in flight: SIGTERM and SIGINT end the process at once. SIGHUP has nothing to read again yet.
+std::jthread end_while_loading(const sigset_t& signals) {
+  return std::jthread([signals](const std::stop_token& stop) {
+    constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 50'000'000};
+    while (!stop.stop_requested()) {
+      const int signal = sigtimedwait(&signals, nullptr, &kPause);
+      if (signal != SIGTERM && signal != SIGINT) continue;
+      log::info(std::string("[serve] ") + strsignal(signal) + " while models are loaded: ends without having served");
+      std::_Exit(0);
+    }
+  });
+}
+
+/// Of an earlier run, or of one that ends: whoever waits for it would take this server for ready.
+void remove_ready_file(const Options& options) {
+  std::error_code ignored;
+  if (!options.ready_file.empty()) fs::remove(options.ready_file, ignored);
 }
 
 std::string url(const server::PortOptions& options, bool speaks_tls, int port) {
@@ -112,13 +132,18 @@ int serve(const Options& given, const Common& common) {
   options.server.grpc_idle_timeout_us = options.grpc_idle_timeout_s * 1e6;
   options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
   options.server.http_limits.read_timeout_us = options.http_read_timeout_s * 1e6;
+  if (!options.server.forward_to.empty()) (void)net::parse_address(options.server.forward_to, "--forward-to");
   choose_ports(options);
   if (!options.ready_file.empty()) check_writable(options.ready_file);
+  remove_ready_file(options);
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
   options.server.tracer = make_tracer(options.tracing, "scissionlite-edge", "", options.server.security.allows_plain_text);
   auto server = std::make_unique<server::Server>(options.server);
-  server->start();
+  {
+    const auto until_loaded = end_while_loading(signals);
+    server->start();
+  }
   announce(*server, options, common);
   notify_service("READY=1\nSTATUS=serving");
   std::optional<ServiceWatchdog> watchdog([&asked = *server] {
@@ -130,6 +155,7 @@ int serve(const Options& given, const Common& common) {
   notify_service("STOPPING=1\nSTATUS=draining");
   log::info(std::string("[serve] ") + strsignal(signal) + ": draining for up to " + format_fixed(options.exit_timeout_s, 1) + " s");
   watchdog.reset();
+  remove_ready_file(options);
   stop(std::move(server), options.exit_timeout_s);
   return 0;
 }

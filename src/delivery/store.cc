@@ -46,10 +46,8 @@ StoreState state_from_json(const Json& json, const std::string& where) {
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> out;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) out.push_back(entry->path());
-  return out;
+  return list_folder(folder, error);
 }
 
 int64_t size_of(const fs::path& path) {

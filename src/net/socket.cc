@@ -33,6 +33,13 @@ std::pair<std::string, std::string> split_address(const std::string& address) {
   return {host, address.substr(colon + 1)};
 }
 
+std::pair<std::string, int> parse_address(const std::string& address, const std::string& option) {
+  const auto [host, port] = split_address(address);
+  if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65535)
+    throw InvalidArgument("[net] " + option + " '" + address + "'; expected HOST:PORT with a port from 0 to 65535");
+  return {host, std::stoi(port)};
+}
+
 void tune(const Socket& socket) {
   constexpr int kOn = 1, kBufferBytes = 256 * 1024;
   setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &kOn, sizeof kOn);

@@ -41,7 +41,7 @@ std::vector<int64_t> best_indices(std::span<const float> scores, int64_t k) {
   return order;
 }
 
-ClassList best_of_each(const Tensor& scores, int64_t k, bool has_batch) {
+ClassList best_of_each(const Tensor& scores, int64_t k, bool has_batch, const std::vector<std::string>& labels) {
   if (scores.dtype() == Dtype::kString) throw InvalidArgument("classes cannot be told from an output of BYTES");
   const Tensor floats = scores.to_f32();
   const auto values = floats.as<float>();
@@ -51,7 +51,10 @@ ClassList best_of_each(const Tensor& scores, int64_t k, bool has_batch) {
   std::string raw;
   for (int64_t i = 0; i < items; ++i) {
     const auto item = values.subspan(static_cast<size_t>(i) * each, each);
-    for (const int64_t index : best_indices(item, kept)) append_element(raw, fmt::format("{:f}:{}", item[static_cast<size_t>(index)], index));
+    for (const int64_t index : best_indices(item, kept)) {
+      const auto at = static_cast<size_t>(index);
+      append_element(raw, fmt::format("{:f}:{}", item[at], index) + (at < labels.size() ? ":" + labels[at] : ""));
+    }
   }
   ClassList out{Tensor(Dtype::kU8, {static_cast<int64_t>(raw.size())}), has_batch ? Shape{items, kept} : Shape{kept}};
   if (!raw.empty()) std::memcpy(out.raw.mutable_data(), raw.data(), raw.size());

@@ -27,9 +27,10 @@ struct ClassList {
   Tensor raw;   // uint8
   Shape shape;  // (batch, k) or (k)
 };
-/// The `k` best of each item. @param has_batch  whether the first size counts items.
+/// The `k` best of each item. @param has_batch  whether the first size counts items. @param labels  of classes from 0 on, which follow the index as
+/// ":label"; those of the last ones may lack.
 /// @throws InvalidArgument when `scores` is of BYTES.
-[[nodiscard]] ClassList best_of_each(const Tensor& scores, int64_t k, bool has_batch);
+[[nodiscard]] ClassList best_of_each(const Tensor& scores, int64_t k, bool has_batch, const std::vector<std::string>& labels = {});
 
 struct ScoredClass {
   int64_t index = 0;

@@ -33,9 +33,12 @@ std::vector<Tensor> empty_outputs(const ModelInterface& model) {
 /// The reserved parameter `timeout`, in microseconds, as a deadline; the earlier of both where the call has one.
 std::optional<int64_t> deadline_of(const inference::ModelInferRequest& request, std::optional<int64_t> given_ns) {
   const auto it = request.parameters().find("timeout");
-  if (it == request.parameters().end() || it->second.int64_param() <= 0) return given_ns;
-  constexpr int64_t kLongestUs = 86'400'000'000;
-  const int64_t asked_ns = Clock::steady().now_ns() + std::min(it->second.int64_param(), kLongestUs) * 1000;
+  if (it == request.parameters().end()) return given_ns;
+  constexpr uint64_t kLongestUs = 86'400'000'000;
+  const auto& value = it->second;  // Checker refuses what is no count
+  const uint64_t asked_us = value.has_uint64_param() ? value.uint64_param() : static_cast<uint64_t>(std::max<int64_t>(value.int64_param(), 0));
+  if (asked_us == 0) return given_ns;
+  const int64_t asked_ns = Clock::steady().now_ns() + static_cast<int64_t>(std::min(asked_us, kLongestUs)) * 1000;
   return given_ns ? std::min(*given_ns, asked_ns) : asked_ns;
 }
 
@@ -48,8 +51,13 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
 }  // namespace
 
 Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
-                     std::optional<int64_t> deadline_ns, Done done)
-    : context_(std::move(context)), admission_(std::move(admission)), notes_(std::move(notes)), request_(std::move(request)), done_(std::move(done)) {
+                     std::optional<int64_t> deadline_ns, Done done, Check check)
+    : context_(std::move(context)),
+      admission_(std::move(admission)),
+      notes_(std::move(notes)),
+      request_(std::move(request)),
+      done_(std::move(done)),
+      check_(std::move(check)) {
   job_->arrived_ns = Clock::steady().now_ns();
   job_->deadline_ns = deadline_of(*request_, deadline_ns);
 }
@@ -78,6 +86,7 @@ void Inference::run(CheckedRequest&& checked) {
     if (!queued) fail(Refusal(Code::kUnavailable, "the queue of images to decode is full", retry_hint_us(context_.decoders.wait_us())));
   } else if (model_->interface().max_batch > 0 && job_->batch == 0 && sizes_are_known(model_->interface())) {
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->reply(outcome); };
+    model_->statistics().add_success({.total_ns = Clock::steady().now_ns() - job_->arrived_ns}, 0);
     job_->finish({.code = Code::kOk, .message = "", .outputs = empty_outputs(model_->interface()), .times = {}});
   } else {
     model_->batcher().submit(job_);
@@ -131,6 +140,7 @@ void Inference::reply(const Outcome& outcome) {
       .status = {static_cast<grpc::StatusCode>(outcome.code), outcome.message}, .head = {}, .outputs = {}, .retry_after_us = outcome.retry_after_us};
   try {
     if (outcome.code == Code::kOk) fill(reply, outcome);
+    if (outcome.code == Code::kOk && check_) check_(reply);
   } catch (...) {  // else the caller would wait for ever
     reply = {.status = status_in_flight(), .head = {}, .outputs = {}};
   }
@@ -206,7 +216,10 @@ void Inference::add_output(Reply& reply, const WantedOutput& wanted, const Tenso
   output->set_name(model_->interface().outputs[wanted.index].name);
   Shape shape = tensor.shape();
   if (wanted.classes > 0) {
-    auto classes = protocol::best_of_each(tensor, wanted.classes, model_->interface().max_batch > 0);
+    const auto& model = model_->interface();
+    const auto labels = model.labels.find(model.outputs[wanted.index].name);
+    static const std::vector<std::string> kNone;
+    auto classes = protocol::best_of_each(tensor, wanted.classes, model.max_batch > 0, labels == model.labels.end() ? kNone : labels->second);
     output->set_datatype("BYTES");
     shape = classes.shape;
     reply.outputs.push_back(std::move(classes.raw));

@@ -41,9 +41,11 @@ class Inference : public std::enable_shared_from_this<Inference> {
  public:
   /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
   using Done = std::function<void(const Reply&)>;
+  /// Asked of each result before it counts as one: @throws Refusal when the front end cannot hand it over.
+  using Check = std::function<void(const Reply&)>;
   /// @param admission  its ticket is given back when there is a reply.
   Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
-            std::optional<int64_t> deadline_ns, Done done);
+            std::optional<int64_t> deadline_ns, Done done, Check check = nullptr);
   void start();
   /// The caller has gone: what still waits is taken out.
   void cancel();
@@ -66,6 +68,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   CallNotes notes_;
   std::shared_ptr<const inference::ModelInferRequest> request_;
   Done done_;
+  Check check_;
   std::atomic<bool> is_told_{false};  // what throws after that has an answer already
   std::mutex mutex_;                  // guards model_ between start and cancel, which a stream calls from another thread
   std::shared_ptr<Model> model_;

@@ -1,6 +1,7 @@
 #include "server/model.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -98,6 +99,24 @@ BatchingOptions batching_of(const inference::ModelConfig& config, const ModelOpt
   return out;
 }
 
+/// Lines of the files that outputs name, as Triton reads them. @throws InvalidArgument, ResourceError.
+std::map<std::string, std::vector<std::string>> labels_of(const fs::path& folder, const inference::ModelConfig& config) {
+  constexpr uint64_t kLimitBytes = 64 << 20;
+  std::map<std::string, std::vector<std::string>> out;
+  for (const auto& output : config.output()) {
+    const auto& name = output.label_filename();
+    if (name.empty()) continue;
+    if (name.find('/') != std::string::npos || name == "..")
+      throw InvalidArgument("[config] model '" + config.name() + "': label_filename '" + name + "' must be a plain file name, beside config.pbtxt");
+    std::istringstream lines(read_file(folder / name, kLimitBytes));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      out[output.name()].push_back(line);
+    }
+  }
+  return out;
+}
+
 std::optional<vision::InputSpec> image_input(const fs::path& folder, const Graph& graph) {
   const auto path = folder / "input.json";
   if (!fs::exists(path)) return std::nullopt;
@@ -127,11 +146,11 @@ void find_decoders(const fs::path& folder, ModelInterface& interface) {
 Model::Model() : config_(std::make_unique<inference::ModelConfig>()) {}
 Model::~Model() = default;
 
-std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, const ModelOptions& options) {
+std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, const inference::ModelConfig& given, const ModelOptions& options) {
   auto model = std::shared_ptr<Model>(new Model());
   auto& config = *model->config_;
   auto& interface = model->interface_;
-  config = read_config(folder);
+  config = given;
   const bool has_config = fs::exists(folder / "config.pbtxt");
   const auto file = version_file(folder, version, config);
   const auto manifest_json = read_manifest(folder);
@@ -151,6 +170,7 @@ std::shared_ptr<Model> Model::load(const fs::path& folder, int64_t version, cons
                .outputs = describe(config.output(), outputs, batches),
                .image = image_input(folder, graph),
                .sha256 = hash,
+               .labels = labels_of(folder, config),
                .plan = manifest.text_or("candidate", "")};
   if (interface.outputs.size() != outputs.size())
     throw InvalidArgument("[config] model '" + config.name() + "' names " + std::to_string(interface.outputs.size()) + " outputs, the graph has " +

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,9 +34,10 @@ struct ModelInterface {
   std::string name, version;
   int64_t max_batch = 0;  // 0: the model does not batch
   std::vector<TensorInfo> inputs, outputs;
-  std::optional<vision::InputSpec> image;  // of input 0, when the model's folder has an input.json
-  std::string sha256;                      // of the served file
-  std::string plan;                        // candidate that the model was prepared for, as its manifest says; "" without one
+  std::optional<vision::InputSpec> image;                  // of input 0, when the model's folder has an input.json
+  std::string sha256;                                      // of the served file
+  std::map<std::string, std::vector<std::string>> labels;  // of classes, by output: what the config's label_filename names
+  std::string plan;                                        // candidate that the model was prepared for, as its manifest says; "" without one
 };
 
 struct ModelOptions {
@@ -59,9 +61,10 @@ struct SelfProbe {
 class Model {
  public:
   /// Reads `folder`/`version`/model.onnx, compiles it once an instance and runs it once, so that loaded means able to infer.
-  /// @throws what read_config, check_config, load_model and compile throw; InvalidArgument when the manifest's hash is not
+  /// @param config  as read_config gives it. @throws what check_config, load_model and compile throw; InvalidArgument when the manifest's hash is not
   /// that of the file.
-  [[nodiscard]] static std::shared_ptr<Model> load(const fs::path& folder, int64_t version, const ModelOptions& options);
+  [[nodiscard]] static std::shared_ptr<Model> load(const fs::path& folder, int64_t version, const inference::ModelConfig& config,
+                                                   const ModelOptions& options);
   ~Model();
 
   [[nodiscard]] const ModelInterface& interface() const { return interface_; }

@@ -10,8 +10,8 @@ namespace scissionlite::server {
 std::vector<int64_t> versions_in(const fs::path& folder) {
   std::vector<int64_t> versions;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (const auto version = parse_version(entry.path().filename().string()); version && entry.is_directory(error)) versions.push_back(*version);
+  for (const auto& path : list_folder(folder, error))
+    if (const auto version = parse_version(path.filename().string()); version && is_folder(path)) versions.push_back(*version);
   std::sort(versions.begin(), versions.end());
   return versions;
 }

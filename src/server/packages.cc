@@ -31,7 +31,7 @@ std::string PackageFileReader::read(int64_t offset, size_t limit) const {
 }
 
 Packages::Packages(fs::path folder, const Repository& repository) : folder_(std::move(folder)), repository_(repository) {
-  if (are_offered() && !fs::is_directory(folder_))
+  if (are_offered() && !is_folder(folder_))
     throw InvalidArgument(
         "[server] '" + folder_.string() +
         "' of --packages is not a folder; expected one with device packages, as `scissionlite prepare --package FOLDER/NAME` writes them");
@@ -42,12 +42,13 @@ void Packages::refresh(bool is_asked_for) {
   const std::lock_guard one_at_a_time(refreshing_);
   std::set<std::string> there;
   std::error_code error;
-  for (fs::directory_iterator entry(folder_, error), end; !error && entry != end; entry.increment(error)) {
-    const auto name = entry->path().filename().string();
-    if (!entry->is_directory() || !is_model_name(name) || is_unfinished(name)) continue;
+  for (const auto& path : list_folder(folder_, error)) {
+    const auto name = path.filename().string();
+    if (!is_folder(path) || !is_model_name(name) || is_unfinished(name)) continue;
     there.insert(name);
-    look_at(entry->path(), is_asked_for);
+    look_at(path, is_asked_for);
   }
+  if (error) return;  // a share that went away takes no package back
   const auto is_gone = [&](const auto& one) { return there.count(one.first) == 0; };
   std::erase_if(seen_, is_gone);
   std::erase_if(refused_, is_gone);

@@ -36,57 +36,71 @@ bool is_unfinished(const std::string& name) { return name.find(".partial-") != s
 Repository::Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep, Clock& clock)
     : paths_(std::move(paths)), options_(std::move(options)), keep_(keep), clock_(clock) {
   for (const auto& path : paths_)
-    if (!fs::is_directory(path))
+    if (!is_folder(path))
       throw InvalidArgument("[server] the model repository '" + path.string() +
                             "' is not a folder; expected <repository>/<model>/1/model.onnx, as prepare writes it");
-  auto names = names_on_disk();
-  std::sort(names.begin(), names.end());
+  const auto names = look().names;
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
     throw InvalidArgument("[server] two model repositories hold a model '" + *twice + "'; names must be unique");
 }
 
-std::vector<std::string> Repository::names_on_disk() const {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (const auto& path : paths_)
-    for (const auto& entry : fs::directory_iterator(path, error))
-      if (const auto name = entry.path().filename().string(); entry.is_directory(error) && is_model_name(name) && !is_unfinished(name))
-        names.push_back(name);
-  return names;
+Repository::OnDisk Repository::look() const {
+  OnDisk out;
+  for (const auto& repository : paths_) {
+    std::error_code unlisted;
+    for (const auto& path : list_folder(repository, unlisted)) {
+      const auto name = path.filename().string();
+      if (!is_model_name(name) || is_unfinished(name)) continue;
+      std::error_code unknown;
+      if (fs::is_directory(path, unknown)) out.names.push_back(name);
+      out.is_whole = out.is_whole && !unknown;
+    }
+    out.is_whole = out.is_whole && !unlisted;
+  }
+  std::sort(out.names.begin(), out.names.end());
+  return out;
 }
 
 std::vector<fs::path> Repository::folders_on_disk() const {
   std::vector<fs::path> folders;
-  for (const auto& name : names_on_disk()) folders.push_back(folder_of(name));
+  for (const auto& name : look().names) folders.push_back(folder_of(name));
   return folders;
 }
 
 fs::path Repository::folder_of(const std::string& name) const {
   if (is_model_name(name))
     for (const auto& path : paths_)
-      if (fs::is_directory(path / name)) return path / name;
+      if (is_folder(path / name)) return path / name;
   throw InvalidArgument("failed to load '" + printable(name) + "', failed to poll from model repository" +
-                        (is_model_name(name) ? did_you_mean(name, names_on_disk()) : "; a model name has letters, digits, '.', '_' and '-' only"));
+                        (is_model_name(name) ? did_you_mean(name, look().names) : "; a model name has letters, digits, '.', '_' and '-' only"));
 }
 
-void Repository::begin_loading(const std::string& name, const std::string& folder_state) {
+bool Repository::begin_loading(const std::string& name, const std::string& folder_state) {
   const std::lock_guard lock(mutex_);
   auto& entry = entries_[name];
-  loaded_states_[name] = folder_state;
+  const bool is_ready = entry.state == "READY" && entry.reason.empty() &&
+                        std::all_of(entry.versions.begin(), entry.versions.end(), [](const auto& version) { return version.second->is_ready(); });
+  if (std::exchange(loaded_states_[name], folder_state) == folder_state && is_ready) return false;
   if (entry.versions.empty()) entry.state = "LOADING";
   entry.reason = "";
+  return true;
 }
 
 void Repository::load(const std::string& name) {
   const std::lock_guard one_at_a_time(loading_);
   const auto folder = folder_of(name);
   const double start_us = Clock::steady().now_us();
-  begin_loading(name, folder_state(folder));
+  if (!begin_loading(name, folder_state(folder))) return log::info("[server] '" + name + "' is loaded and has not changed");
   if (options_.joints) options_.joints->look(folders_on_disk());
   std::map<int64_t, std::shared_ptr<Model>> versions;
   try {
-    for (const int64_t version : wanted_versions(folder, read_config(folder).version_policy()))
-      versions[version] = Model::load(folder, version, options_);
+    const auto config = read_config(folder);
+    const auto wanted = wanted_versions(folder, config.version_policy());
+    {
+      const std::lock_guard lock(mutex_);
+      entries_[name].named = wanted;
+    }
+    for (const int64_t version : wanted) versions[version] = Model::load(folder, version, config, options_);
   } catch (const std::exception& e) {
     const std::lock_guard lock(mutex_);
     auto& entry = entries_[name];
@@ -95,6 +109,8 @@ void Repository::load(const std::string& name) {
     throw;
   }
   const auto newest = versions.rbegin()->second;
+  std::vector<std::string> numbers;
+  for (const auto& [version, model] : versions) numbers.push_back(std::to_string(version));
   Ended ended;  // here, outside the lock, as the old ones in `versions` are
   {
     const std::lock_guard lock(mutex_);
@@ -105,8 +121,8 @@ void Repository::load(const std::string& name) {
     entry.reason = "";
   }
   const auto& engine = newest->engine();
-  log::info("[server] loaded '" + name + "' version " + newest->interface().version + " (" + engine.spec + " " + engine.version + ", " +
-            engine.precision + ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " +
+  log::info("[server] loaded '" + name + "' version" + (numbers.size() > 1 ? "s " : " ") + join(numbers, ", ") + " (" + engine.spec + " " +
+            engine.version + ", " + engine.precision + ", max batch " + std::to_string(newest->interface().max_batch) + ", sha256 " +
             newest->interface().sha256.substr(0, 12) + ") in " + format_us(Clock::steady().now_us() - start_us));
 }
 
@@ -147,15 +163,19 @@ size_t Repository::kept() const {
   return count;
 }
 
-/// Whose folder is gone, and was at the last look too: one that is being replaced is gone for a moment. A repository that cannot be listed at all
-/// says nothing.
-void Repository::unload_removed(const std::vector<std::string>& names, bool is_asked_for) {
-  if (!std::all_of(paths_.begin(), paths_.end(), [](const fs::path& path) { return fs::is_directory(path); })) return;
+/// Whose folder is gone, and was at the last look too: one that is being replaced is gone for a moment. A repository that cannot be listed says
+/// nothing.
+void Repository::unload_removed(const OnDisk& there, bool is_asked_for) {
+  if (!there.is_whole) {
+    if (!std::exchange(is_out_of_sight_, true)) log::warning("[server] the model repository cannot be listed; models that are loaded stay so");
+    return;
+  }
+  is_out_of_sight_ = false;
   std::vector<std::string> gone;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, entry] : entries_)
-      if (!std::binary_search(names.begin(), names.end(), name)) gone.push_back(name);
+      if (!std::binary_search(there.names.begin(), there.names.end(), name)) gone.push_back(name);
   }
   for (const auto& name : gone) {
     if (!std::exchange(seen_[name], "").empty() && !is_asked_for) continue;
@@ -168,11 +188,10 @@ void Repository::unload_removed(const std::vector<std::string>& names, bool is_a
 
 void Repository::load_changed(bool is_asked_for) {
   const std::lock_guard one_at_a_time(looking_);
-  auto names = names_on_disk();
-  std::sort(names.begin(), names.end());
-  unload_removed(names, is_asked_for);
+  const auto there = look();
+  unload_removed(there, is_asked_for);
   tell_misnamed();
-  for (const auto& name : names) {
+  for (const auto& name : there.names) {
     try {
       const auto state = folder_state(folder_of(name));
       const auto before = std::exchange(seen_[name], state);
@@ -191,9 +210,9 @@ std::map<std::string, std::string> Repository::tell_misnamed() {
   std::map<std::string, std::string> found;
   std::error_code error;
   for (const auto& path : paths_)
-    for (const auto& entry : fs::directory_iterator(path, error)) {
-      const auto name = entry.path().filename().string();
-      if (is_model_name(name) || is_unfinished(name) || !entry.is_directory(error) || versions_in(entry.path()).empty()) continue;
+    for (const auto& folder : list_folder(path, error)) {
+      const auto name = folder.filename().string();
+      if (is_model_name(name) || is_unfinished(name) || !is_folder(folder) || versions_in(folder).empty()) continue;
       found[printable(name)] = "a model name has letters, digits, '.', '_' and '-' only; rename its folder";
     }
   const std::lock_guard lock(mutex_);
@@ -204,7 +223,7 @@ std::map<std::string, std::string> Repository::tell_misnamed() {
 
 std::map<std::string, std::string> Repository::load_all() {
   auto failures = tell_misnamed();
-  for (const auto& name : names_on_disk()) {
+  for (const auto& name : look().names) {
     try {
       load(name);
     } catch (const std::exception& e) {
@@ -225,6 +244,7 @@ void Repository::unload(const std::string& name) {
   kept.swap(it->second.kept);
   it->second.state = "UNAVAILABLE";
   it->second.reason = "unloaded";
+  if (!old.empty()) log::info("[server] unloaded '" + name + "'");
 }
 
 std::shared_ptr<Model> Repository::find(const std::string& name, const std::string& version) const {
@@ -281,13 +301,15 @@ std::vector<std::shared_ptr<Model>> Repository::all() const {
 
 std::vector<IndexEntry> Repository::index() const {
   std::vector<IndexEntry> out;
-  const auto names = names_on_disk();
+  const auto names = look().names;
   const std::lock_guard lock(mutex_);
   for (const auto& [name, entry] : entries_) {
     for (const auto& [version, model] : entry.versions)
       out.push_back({name, std::to_string(version), model->is_ready() ? "READY" : "UNAVAILABLE",
                      model->is_ready() ? entry.reason : "the engine hangs, or does not answer its own probe"});
-    if (entry.versions.empty()) out.push_back({name, "1", entry.state, entry.reason});
+    if (!entry.versions.empty()) continue;
+    for (const int64_t version : entry.named) out.push_back({name, std::to_string(version), entry.state, entry.reason});
+    if (entry.named.empty()) out.push_back({name, "1", entry.state, entry.reason});
   }
   for (const auto& name : names)
     if (!entries_.count(name)) out.push_back({name, "", "", ""});

@@ -33,9 +33,9 @@ class Repository {
   /// @throws InvalidArgument when a path is no folder, or two hold a model of the same name.
   Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep = {}, Clock& clock = Clock::steady());
 
-  /// Loads or reloads the versions that the model's policy asks for. While the new ones load, the old ones serve on; after
-  /// the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for an unknown name, and what
-  /// Model::load throws.
+  /// Loads or reloads the versions that the model's policy asks for; what is ready and has not changed on disk stays as it is. While the new ones
+  /// load, the old ones serve on; after the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for
+  /// an unknown name, and what Model::load throws.
   void load(const std::string& name);
   /// Loads every model; one that fails is logged and shows in the index. Returns the reasons of the failures, by name.
   std::map<std::string, std::string> load_all();
@@ -71,26 +71,33 @@ class Repository {
   };
   struct Entry {
     std::map<int64_t, std::shared_ptr<Model>> versions;
-    std::vector<Kept> kept;     // replaced, the latest asked for last
-    std::string state, reason;  // "" while never loaded
+    std::vector<Kept> kept;      // replaced, the latest asked for last
+    std::vector<int64_t> named;  // the versions that were asked for last, by which the index tells of what is not loaded
+    std::string state, reason;   // "" while never loaded
   };
   /// What has to end, outside the lock.
   using Ended = std::vector<std::shared_ptr<Model>>;
   [[nodiscard]] Ended keep(Entry& entry, const std::map<int64_t, std::shared_ptr<Model>>& old) const;
   [[nodiscard]] fs::path folder_of(const std::string& name) const;
-  [[nodiscard]] std::vector<std::string> names_on_disk() const;
+  struct OnDisk {
+    std::vector<std::string> names;  // of models, sorted
+    bool is_whole = true;            // every folder could be listed
+  };
+  [[nodiscard]] OnDisk look() const;
   [[nodiscard]] std::vector<fs::path> folders_on_disk() const;
-  void unload_removed(const std::vector<std::string>& names, bool is_asked_for);
+  void unload_removed(const OnDisk& there, bool is_asked_for);
   std::map<std::string, std::string> tell_misnamed();
-  void begin_loading(const std::string& name, const std::string& folder_state);
+  /// False: it is ready, and as it was when it was loaded.
+  [[nodiscard]] bool begin_loading(const std::string& name, const std::string& folder_state);
 
   std::vector<fs::path> paths_;
   ModelOptions options_;
   KeepOptions keep_;
   Clock& clock_;
   std::mutex loading_;                       // one load at a time
-  std::mutex looking_;                       // guards seen_
+  std::mutex looking_;                       // guards seen_ and is_out_of_sight_
   std::map<std::string, std::string> seen_;  // states of the models' folders at the last look
+  bool is_out_of_sight_ = false;             // it was told that not all could be listed
   mutable std::mutex mutex_;                 // guards entries_
   std::map<std::string, Entry> entries_;
   std::map<std::string, std::string> loaded_states_;  // of the folders, when they were last loaded

@@ -42,13 +42,20 @@ size_t decode_threads(const ServerOptions& options) {
   return static_cast<size_t>(options.decode_threads > 0 ? options.decode_threads : this_machine().cores);
 }
 
+/// What fails ends neither its thread nor the server: the next time comes.
+void attempt(const char* what, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) { log::error(std::string("[server] ") + what + " failed: " + current_refusal().what()); }
+}
+
 /// A thread that does it with such pauses between, until it is told to stop.
-std::jthread every(std::chrono::milliseconds pause, std::function<void()> what) {
-  return std::jthread([pause, what = std::move(what)](const std::stop_token& stop) {
+std::jthread every(std::chrono::milliseconds pause, const char* name, std::function<void()> what) {
+  return std::jthread([pause, name, what = std::move(what)](const std::stop_token& stop) {
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
-    while (!wake.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) what();
+    while (!wake.wait_for(lock, stop, pause, [&] { return stop.stop_requested(); })) attempt(name, what);
   });
 }
 
@@ -167,32 +174,28 @@ struct Server::Impl {
 
   void watch() {
     watch_files();
-    keeper = every(kLookAtModels, [this] { look_at_models(); });
+    keeper = every(kLookAtModels, "a look at the models", [this] { look_at_models(); });
   }
 
   void look_at_models() {
-    try {
-      for (auto& model : repository.all()) {
-        model->look_after();
-        if (model.use_count() == 1)
-          (void)loader.submit([ended = std::move(model)] {});  // it was unloaded meanwhile, and a run that hangs would hold up this thread
-      }
-    } catch (...) {  // the next look comes
-      log::error(std::string("[server] a look at the models failed: ") + current_refusal().what());
+    for (auto& model : repository.all()) {
+      model->look_after();
+      if (model.use_count() == 1)
+        (void)loader.submit([ended = std::move(model)] {});  // it was unloaded meanwhile, and a run that hangs would hold up this thread
     }
   }
 
   void watch_files() {
     if (const auto own = tls ? tls->own_objection() : ""; !own.empty()) log::error("[tls] " + own + ": every device will refuse it");
-    watcher = every(kLookAtFiles, [this, looked_us = Clock::steady().now_us()]() mutable {
+    watcher = every(kLookAtFiles, "a look at the files", [this] {
       reload(/*is_asked_for=*/false);
       packages.refresh(/*is_asked_for=*/false);
       repository.end_unused();
       return_memory_at_rest();
-      if (options.poll_us <= 0 || Clock::steady().now_us() - looked_us < options.poll_us) return;
-      looked_us = Clock::steady().now_us();
-      load_changed(/*is_asked_for=*/false);
     });
+    if (options.poll_us <= 0) return;
+    poller = every(std::chrono::milliseconds(static_cast<int64_t>(options.poll_us * 1e-3)), "a look for changed models",
+                   [this] { load_changed(/*is_asked_for=*/false); });
   }
   /// What a burst has left free, once after it: between two looks nobody asked.
   void return_memory_at_rest() {
@@ -206,8 +209,10 @@ struct Server::Impl {
   void load_changed(bool is_asked_for) {
     if (is_loading.exchange(true)) return;
     const bool queued = loader.submit([this, is_asked_for] {
-      repository.load_changed(is_asked_for);
-      packages.refresh(is_asked_for);
+      attempt("a look for changed models", [&] {
+        repository.load_changed(is_asked_for);
+        packages.refresh(is_asked_for);
+      });
       is_loading = false;
     });
     if (!queued) is_loading = false;
@@ -265,7 +270,7 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<http::HttpServer> http, metrics;
   uint64_t seen_before = 0, seen_at_return = 0;  // of the watcher
-  std::jthread watcher;                          // of files, which may be slow
+  std::jthread watcher, poller;                  // of files, which may be slow
   std::jthread keeper;                           // of models
 };
 
@@ -306,7 +311,7 @@ bool Server::can_infer() const {
 
 void Server::reload() {
   if (!impl_->options.explicit_control) impl_->load_changed(/*is_asked_for=*/true);
-  impl_->packages.refresh(/*is_asked_for=*/true);
+  attempt("a look for packages", [&] { impl_->packages.refresh(/*is_asked_for=*/true); });
   if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
 }
 

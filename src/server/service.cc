@@ -1,5 +1,6 @@
 #include "server/service_internal.h"
 
+#include "base/log.h"
 #include "protocol/wire_internal.h"
 #include "server/answers_internal.h"
 #include "server/caller_internal.h"
@@ -29,6 +30,7 @@ grpc::ServerUnaryReactor* answer_later(WorkPool& pool, grpc::CallbackServerConte
     try {
       body();
     } catch (const std::exception& e) {  // Triton answers INTERNAL whatever went wrong while loading
+      log::error(std::string("[server] ") + e.what());
       status = {grpc::StatusCode::INTERNAL, e.what()};
     }
     reactor->Finish(status);

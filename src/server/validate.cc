@@ -61,12 +61,20 @@ class Checker {
     for (const auto& [key, value] : request_->parameters())
       if (key.rfind("triton_", 0) == 0 && key != "triton_enable_empty_final_response")
         refuse("parameter keys starting with 'triton_' are reserved for Triton usage and should not be specified.");
+    if (const auto timeout = request_->parameters().find("timeout"); timeout != request_->parameters().end()) check_timeout(timeout->second);
     const auto it = request_->parameters().find("model_sha256");
     if (it == request_->parameters().end()) return;
     if (it->second.string_param() != model_.sha256)
       throw Refusal(Code::kFailedPrecondition, "the request is meant for model_sha256 " + printable(it->second.string_param()) + ", but model '" +
                                                    model_.name + "' version " + model_.version + " has " + model_.sha256 +
                                                    "; prepare device and edge from the same model and plan");
+  }
+
+  /// What is taken for no deadline would be waited for without one.
+  void check_timeout(const inference::InferParameter& value) const {
+    if (!value.has_int64_param() && !value.has_uint64_param()) refuse("invalid value type for 'timeout' parameter, expected int64_param.");
+    if (value.has_int64_param() && value.int64_param() < 0)
+      refuse("the parameter 'timeout' is " + std::to_string(value.int64_param()) + ", expected microseconds from 0, which is no timeout, on.");
   }
 
   /// Names of inputs: known, each once, all there. Data: raw or typed, never both, never more than inputs.

@@ -1,6 +1,7 @@
 #include "server/work_pool.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 namespace scissionlite::server {
 namespace {
@@ -46,7 +47,9 @@ void WorkPool::loop() {
     queue_.pop_front();
     lock.unlock();
     const double start_us = Clock::steady().now_us();
-    work();
+    try {
+      work();
+    } catch (const std::exception& e) { log::error(std::string("[server] work failed: ") + e.what()); }
     const double took_us = Clock::steady().now_us() - start_us;
     lock.lock();
     mean_us_ += (mean_us_ == 0 ? 1 : kWeightOfNew) * (took_us - mean_us_);

@@ -151,12 +151,11 @@ Shelf::Shelf(const std::vector<std::string>& paths, const std::string& model_sha
     }
     std::vector<fs::path> folders;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(path, error))
-      if (fs::exists(entry.path() / "tl.json")) folders.push_back(entry.path());
+    for (const auto& folder : list_folder(path, error))
+      if (fs::exists(folder / "tl.json")) folders.push_back(folder);
     if (folders.empty())
       throw InvalidArgument("[transfer] '" + text + "' " + (error ? "cannot be read: " + error.message() : "holds no fitted transfer layer") +
                             "; expected a folder that `scissionlite-train calibrate` wrote, or one that holds such folders");
-    std::sort(folders.begin(), folders.end());
     for (const auto& folder : folders) add(folder, model_sha256);
   }
 }

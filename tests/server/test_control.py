@@ -1,6 +1,8 @@
 """What the server tells about itself and its models, and loading and unloading while it serves: by tritonclient."""
 
+import os
 import shutil
+import signal
 import threading
 import time
 
@@ -117,6 +119,7 @@ class Control(ServerCase):
         self.assertEqual(self.index()["pair"], ("1", "UNAVAILABLE", "unloaded"))
         self.assertNotIn("pair", [e.name for e in self.stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=True)).models])
         self.fails(lambda: self.stub.ModelInfer(request), "UNAVAILABLE", "no available versions")
+        self.assertIn("unloaded 'pair'", self.server.log())
         self.assertTrue(self.client.is_server_ready(), "unloading on request is no fault")
         self.client.load_model("pair")
         self.stub.ModelInfer(request)
@@ -160,11 +163,37 @@ class Control(ServerCase):
         for thread in threads:
             thread.start()
         for _ in range(8):
+            os.utime(self.repository / "steady" / "1" / "model.onnx")  # else there is nothing to load
             self.client.load_model("steady")
         stop.set()
         for thread in threads:
             thread.join()
         self.assertEqual(failures, [])
+
+    def test_what_has_not_changed_is_not_loaded_anew(self):
+        self.stub.ModelInfer(plain(model="steady"))
+        before = self.statistics("steady").inference_count
+        self.client.load_model("steady")
+        self.assertEqual(self.statistics("steady").inference_count, before)
+        self.assertIn("'steady' is loaded and has not changed", self.server.log())
+
+    def test_the_index_tells_of_the_versions_that_were_asked_for(self):
+        folder = self.repository / "versions"
+        shutil.copytree(self.repository / "steady", folder)
+        for version in ("3", "10"):
+            shutil.copytree(folder / "1", folder / version)
+        shutil.rmtree(folder / "1")
+        config = folder / "config.pbtxt"
+        config.write_text(config.read_text().replace("steady", "versions") + "version_policy: { all { } }")
+        self.client.load_model("versions")
+        self.assertIn("loaded 'versions' versions 3, 10", self.server.log())
+        self.client.unload_model("versions")
+        entries = [e for e in self.client.get_model_repository_index().models if e.name == "versions"]
+        self.assertEqual([(e.version, e.state) for e in entries], [("3", "UNAVAILABLE"), ("10", "UNAVAILABLE")])
+        (folder / "3" / "model.onnx").write_bytes(b"broken")
+        self.fails(lambda: self.client.load_model("versions"), "INTERNAL", "model.onnx")
+        self.assertRegex(self.server.log(), "error.*model.onnx")
+        shutil.rmtree(folder)
 
     def test_load_with_overrides_is_refused(self):
         self.fails(lambda: self.client.load_model("m", config='{"max_batch_size": 2}'), "INVALID_ARGUMENT", "not supported")
@@ -198,6 +227,24 @@ class Configs(ServerCase):
             with self.subTest(more=more):
                 self.load(more)
                 self.still_serves()
+
+    def test_labels_of_classes(self):
+        request = plain()
+        request.outputs.add(name="y").parameters["classification"].int64_param = 3
+        labels = self.path.parent / "labels.txt"
+        with_labels = self.good.replace('name: "y"', 'name: "y" label_filename: "%s"')
+        self.assertNotEqual(with_labels, self.good)
+        self.path.write_text(with_labels % "labels.txt")
+        self.fails(lambda: self.client.load_model("m"), "INTERNAL", "labels.txt")
+        labels.write_text("".join(f"class {i}\r\n" for i in range(7)))  # one less than there are
+        self.client.load_model("m")
+        raw, texts = self.stub.ModelInfer(request).raw_output_contents[0], []
+        while raw:
+            size = int.from_bytes(raw[:4], "little")
+            texts, raw = texts + [raw[4:4 + size].decode()], raw[4 + size:]
+        self.assertEqual(texts, ["15.000000:7", "13.000000:6:class 6", "11.000000:5:class 5"])
+        self.path.write_text(with_labels % "../labels.txt")
+        self.fails(lambda: self.client.load_model("m"), "INTERNAL", "must be a plain file name")
 
     def test_what_is_served_differently_is_refused_by_name(self):
         for more, text in (("ensemble_scheduling { step [ { model_name: \"a\" model_version: -1 input_map { key: \"a\" value: \"b\" } } ] }",
@@ -239,6 +286,22 @@ class Polling(ServerCase):
         self.assertFalse(self.client.is_server_ready())
         shutil.rmtree(self.repository / "broken")
         self.waits_for(self.client.is_server_ready)
+        self.still_serves()
+
+    def test_a_repository_that_goes_away_takes_nothing_with_it(self):
+        away = self.repository.with_name("away")
+        self.repository.rename(away)
+        self.repository.symlink_to(self.repository.name)  # "too many levels": as a share that went stale, it cannot even be asked for
+        try:
+            self.server.process.send_signal(signal.SIGHUP)
+            self.waits_for(lambda: "the model repository cannot be listed" in self.server.log())
+            time.sleep(3)  # several looks
+            self.assertEqual(self.server.log().count("the model repository cannot be listed"), 1)
+            self.still_serves()
+            self.assertTrue(self.client.is_server_ready())
+        finally:
+            self.repository.unlink()
+            away.rename(self.repository)
         self.still_serves()
 
     def test_a_folder_with_a_name_that_cannot_be_asked_for_is_told_of(self):

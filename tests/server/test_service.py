@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -94,6 +95,36 @@ class Notified(ServerCase):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(systemd.next().splitlines()[0], "STOPPING=1")
         self.assertEqual(process.wait(LONG_S), 0)
+
+    def test_the_ready_file_is_there_while_it_serves(self):
+        ready = pathlib.Path(self.folder.name) / "ready.json"
+        ready.write_text("of an earlier run")
+        _, process, _ = self.own("--ready-file", ready)
+        self.stub_of(process)
+        end = time.time() + LONG_S
+        while not ready.exists() and time.time() < end:
+            time.sleep(0.05)
+        self.assertEqual(json.loads(ready.read_text())["port"], self.event["port"])
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(LONG_S), 0)
+        self.assertFalse(ready.exists())
+
+    def test_fault_35_sigterm_while_models_are_loaded(self):
+        ready = pathlib.Path(self.folder.name) / "never.json"
+        ready.write_text("of an earlier run")
+        fifo = self.repository / "steps" / "1" / "model.onnx"  # as a file on a share that does not answer
+        fifo.parent.mkdir(parents=True)
+        os.mkfifo(fifo)
+        self.addCleanup(shutil.rmtree, fifo.parents[1])
+        systemd, process, folder = self.own("--ready-file", ready)
+        end = time.time() + LONG_S
+        while ready.exists() and time.time() < end:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(LONG_S), 0)
+        self.assertIn("while models are loaded", (folder / "stderr").read_text())
+        self.assertFalse(ready.exists())
 
     def test_fault_34_a_hung_engine_starves_the_watchdog(self):
         folder = pathlib.Path(self.folder.name)
@@ -191,6 +222,13 @@ class Addresses(ServerCase):
     def test_fault_36_unknown_name(self):
         text = self.refused("--grpc-port", 0, "--grpc-address", "no-such-host.invalid", "--plain-text")
         self.assertIn("'no-such-host.invalid' is no address", text)
+
+    def test_fault_36_addresses_without_a_port(self):
+        for address in ("foo", "foo:", "foo:x", ":1", "foo:99999"):
+            done = subprocess.run([self.program, "serve", "--model-repository",
+                                   str(self.repository), "--forward-to", address], capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("expected HOST:PORT", done.stderr)
 
     def test_fault_36_ipv6_only(self):
         with socket.socket(socket.AF_INET6) as probe:
