@@ -11,7 +11,8 @@ Admission admit(Access& access, RefusalCounts& refusals, Observer* observer, con
   } catch (...) {
     const auto refusal = current_refusal();
     refusals.add(refusal.code());
-    if (observer && !admission.identity.empty()) observer->turned_away(admission.identity, refusal.code());
+    if (observer && !admission.identity.empty())
+      observer->turned_away({.identity = admission.identity, .code = refusal.code(), .reason = refusal.what()});
     throw refusal;
   }
 }

@@ -58,10 +58,17 @@ void Observer::ended(const CallNotes& notes, const RequestEnd& end) {
   log::info("[server] refused", fields);
 }
 
-void Observer::turned_away(const std::string& identity, Code code) {
+void Observer::turned_away(const TurnedAway& request) {
   ++seen_;
-  table_.add_turned_away(identity);
-  if (logs_requests_) log::info("[server] turned away", {{"identity", identity}, {"code", std::string(code_name(code))}});
+  table_.add_turned_away(request.identity);
+  if (!logs_requests_) return;
+  Fields fields{{"identity", request.identity}, {"code", std::string(code_name(request.code))}};
+  if (!request.id.empty()) fields.emplace_back("request_id", shortened(request.id));
+  if (const auto parent = trace::parse_traceparent(request.traceparent))
+    fields.emplace_back("trace_id", trace::trace_id(parent->trace_high, parent->trace_low));
+  if (!request.model.empty()) fields.emplace_back("model", shortened(request.model));
+  fields.emplace_back("reason", shortened(request.reason));
+  log::info("[server] turned away", fields);
 }
 
 /// Its stages are known by how long they took, so that nothing is measured for requests that are not traced.

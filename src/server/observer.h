@@ -34,14 +34,21 @@ struct RequestEnd {
   int64_t response_bytes = 0;
 };
 
+/// A request that was refused before it was one: what is known of it.
+struct TurnedAway {
+  std::string identity;
+  std::string id = {}, model = {}, traceparent = {};
+  Code code = Code::kInvalidArgument;
+  std::string reason = {};
+};
+
 /// Safe to use from several threads. Shared, because a request may end after its server.
 class Observer {
  public:
   /// @param tracer  may be nullptr. @param logs_requests  a line a request.
   Observer(std::shared_ptr<trace::Tracer> tracer, bool logs_requests) : tracer_(std::move(tracer)), logs_requests_(logs_requests) {}
   void ended(const CallNotes& notes, const RequestEnd& end);
-  /// It was turned away before it was read.
-  void turned_away(const std::string& identity, Code code);
+  void turned_away(const TurnedAway& request);
   [[nodiscard]] const LiveTable& table() const { return table_; }
   [[nodiscard]] const trace::Tracer* tracer() const { return tracer_.get(); }
   /// Requests that have ended or were turned away.

@@ -192,6 +192,9 @@ class Plain(HttpCase):
         self.assertEqual(self.post({"inputs": [GOOD], "parameters": parameters})[0], 200)
         self.refused(400, {"inputs": [GOOD], "parameters": {"triton_foo": 1}}, "reserved")
         self.refused(400, {"inputs": [GOOD], "parameters": {"x": [1]}}, "parameters.x", "expected a string")
+        for timeout, text in ((1000.0, "expected int64_param"), ("1", "expected int64_param"), (True, "expected int64_param"),
+                              (-1, "expected microseconds")):
+            self.refused(400, {"inputs": [GOOD], "parameters": {"timeout": timeout}}, "'timeout'", text)
 
     def test_model_sha256(self):
         sha256 = self.post({"inputs": [GOOD]})[1]["parameters"]["model_sha256"]
@@ -202,10 +205,32 @@ class Plain(HttpCase):
         x = np.array([[[np.nan, np.inf, 1, 2]]], np.float32)
         request = {"inputs": [dict(BINARY, shape=[1, 1, 4], parameters={"binary_data_size": 16})]}
         body, fields = binary_body(request, x.tobytes())
+        key = 'scissionlite_requests_refused_total{reason="invalid_argument"}'
+        before = self.metrics()[key]
         self.refused(400, body, "output 'y'", "binary_data", **fields)
+        self.assertEqual(self.metrics()[key], before + 1, "what is refused counts as such")
         body, fields = binary_body(dict(request, outputs=[{"name": "y", "parameters": {"binary_data": True}}]), x.tobytes())
         status, answer, body = self.call("POST", "/v2/models/m/infer", body, **fields)
         np.testing.assert_array_equal(np.frombuffer(body[int(answer["inference-header-content-length"]):], np.float32), (2 * x + 1).ravel())
+
+    def test_types_that_json_has_no_form_for_are_refused_before_they_are_computed(self):
+        before = self.statistics("halves")
+        x = np.ones((1, 4), np.float16)
+        inputs = [{"name": "x", "datatype": "FP16", "shape": [1, 4], "parameters": {"binary_data_size": 8}}]
+        for outputs in ([], [{"name": "y"}], [{"name": "y", "parameters": {"binary_data": False}}]):
+            body, fields = binary_body({"inputs": inputs, "outputs": outputs}, x.tobytes())
+            self.refused(400, body, "output 'y' has datatype FP16", "binary_data", model="halves", **fields)
+        self.assertEqual(self.statistics("halves").execution_count, before.execution_count)
+        for outputs in ([{"name": "y", "parameters": {"binary_data": True}}], [{"name": "y", "parameters": {"classification": 2}}]):
+            body, fields = binary_body({"inputs": inputs, "outputs": outputs}, x.tobytes())
+            self.assertEqual(self.call("POST", "/v2/models/halves/infer", body, **fields)[0], 200)
+
+    def test_empty_batches_count_as_answers(self):
+        before = self.statistics("m")
+        self.assertEqual(self.post({"inputs": [dict(GOOD, shape=[0, 2, 4], data=[])]})[0], 200)
+        after = self.statistics("m")
+        self.assertEqual((after.inference_stats.success.count - before.inference_stats.success.count, after.inference_count - before.inference_count),
+                         (1, 0))
 
     def test_data_that_does_not_fit_its_type(self):
         def casts(name, values):
@@ -361,6 +386,30 @@ class Bodies(HttpCase):
                        b"Content-Length: %d\r\nTransfer-Encoding: chunked" % len(body)):
             answer = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n" + body))
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
+
+    def test_no_body_that_another_reader_would_take_for_a_request(self):
+        hidden = b"GET /v2/health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+        for status, fields in ((501, b"Transfer-Encoding: xchunked"), (400, b"Transfer-Encoding: identity"),
+                               (501, b"Transfer-Encoding: chunked, chunked"), (501, b"Transfer-Encoding: gzip, chunked"),
+                               (400, b"Transfer-Encoding: chunked, gzip"), (400, b"Transfer-Encoding: gzip"),
+                               (400, b"Transfer-Encoding: gzip\r\nContent-Length: 3"), (400,
+                                                                                        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked")):
+            answer = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n\r\n" + hidden))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 %d" % status), (fields, answer))
+            self.assertEqual(answer.count(b"\r\nDate: "), 1, (fields, answer))
+        answer = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+        self.assertTrue(answer.startswith(b"HTTP/1.0 400"), answer)
+
+    def test_hosts_targets_and_empty_lines(self):
+        live = b"GET %s HTTP/1.1\r\n%sConnection: close\r\n\r\n"
+        for hosts in (b"", b"Host: a\r\nHost: b\r\n"):
+            self.assertTrue(self.all_of(self.raw(live % (b"/v2/health/live", hosts))).startswith(b"HTTP/1.1 400"), hosts)
+        for target in (b"http://edge:8000/v2/health/live", b"HTTPS://edge/v2/health/live?a=b"):
+            self.assertTrue(self.all_of(self.raw(live % (target, b"Host: a\r\n"))).startswith(b"HTTP/1.1 200"), target)
+        self.assertTrue(self.all_of(self.raw(live % (b"http://edge", b"Host: a\r\n"))).startswith(b"HTTP/1.1 404"))
+        answer = self.all_of(self.raw(b"\r\n\r\n" + live % (b"/v2/health/live", b"Host: a\r\n")))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
+        self.assertRegex(answer, rb"\r\nDate: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\r\n")
 
     def test_head_is_get_without_its_body(self):
         connection = self.raw(

@@ -79,7 +79,7 @@ class Limits(LimitsCase):
         self.ends(HEAD + b"a: " + b"b" * 20_000 + b"\r\n\r\n", b"HTTP/1.1 431")
         self.ends(HEAD + b"a: b\r\n" * 150 + b"\r\n", b"HTTP/1.1 431")
         self.ends(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 431")
-        self.ends(b"GET /v2 HTTP/1.1\r\nConnection: close\r\n" + b"a: b\r\n" * 90 + b"\r\n", b"HTTP/1.1 200")
+        self.ends(b"GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + b"a: b\r\n" * 90 + b"\r\n", b"HTTP/1.1 200")
         chunk = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1"
         self.ends(chunk + b";" + b"a" * 200_000, b"HTTP/1.1 4", b"")
         self.ends(chunk + b"\r\na\r\n0\r\n" + b"a: b\r\n" * 100_000, b"HTTP/1.1 4", b"")

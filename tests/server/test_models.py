@@ -56,6 +56,11 @@ def casts(folder):
           config="max_batch_size: 0")
 
 
+def halves(folder):
+    """y = -x of FP16, for which JSON has no form."""
+    write(folder, [helper.make_node("Neg", ["x"], ["y"])], [value("x", T.FLOAT16, ["n", 4])], [value("y", T.FLOAT16, ["n", 4])])
+
+
 def heavy(folder, batching=""):
     """Some 0.2 s of work on two cores: for deadlines, cancellation, full queues and draining."""
     nodes, last = [], "x"
@@ -115,6 +120,7 @@ def main():
     wide(repository / "wide")
     table(repository / "table")
     product(repository / "product")
+    halves(repository / "halves")
     long(repository / "long")
     pixels(repository / "pixels")
 

@@ -39,9 +39,15 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
   auto admission = admit(context.access, context.refusals, context.observer.get(),
                          [&] { return identity_of(request.caller, context.tls); });  // a flood is turned away before its bytes are inflated or parsed
   InferRequest infer;
-  const auto count = [&](Code code) {
+  const auto count = [&](Code code, const std::string& reason) {
     context.refusals.add(code);
-    if (context.observer) context.observer->turned_away(admission.identity, code);
+    if (!context.observer) return;
+    context.observer->turned_away({.identity = admission.identity,
+                                   .id = infer.message ? infer.message->id() : "",
+                                   .model = name,
+                                   .traceparent = std::string(request.field(trace::kTraceparentKey)),
+                                   .code = code,
+                                   .reason = reason});
   };
   try {
     context.access.check(admission.identity, name);
@@ -52,13 +58,15 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
     }
     std::optional<std::string_view> json_bytes;
     if (request.fields.count("inference-header-content-length")) json_bytes = request.field("inference-header-content-length");
-    infer = read_infer_request(request.body, json_bytes, context.repository.find(name, version)->interface());
-  } catch (const HttpError&) {
-    count(Code::kInvalidArgument);
+    const auto model = context.repository.find(name, version);
+    infer = read_infer_request(request.body, json_bytes, model->interface());
+    check_json_types(*infer.message, infer.binary, model->interface());
+  } catch (const HttpError& error) {
+    count(Code::kInvalidArgument, error.what());
     throw;
   } catch (...) {
     const auto refusal = current_refusal();
-    count(refusal.code());
+    count(refusal.code(), refusal.what());
     throw refusal;
   }
   CallNotes notes{.traceparent = std::string(request.field(trace::kTraceparentKey)),
@@ -68,9 +76,10 @@ Cancel start_infer(const ServiceContext& context, Request&& request, const std::
   request.body = {};  // the message has what it needs of it
   infer.message->set_model_name(name);
   infer.message->set_model_version(version);
-  auto inference =
-      std::make_shared<Inference>(context.infer(), std::move(admission), std::move(notes), std::move(infer.message), std::nullopt,
-                                  [binary = std::move(infer.binary), respond](const Reply& reply) { hand_over(reply, binary, respond); });
+  auto inference = std::make_shared<Inference>(
+      context.infer(), std::move(admission), std::move(notes), std::move(infer.message), std::nullopt,
+      [binary = infer.binary, respond](const Reply& reply) { hand_over(reply, binary, respond); },
+      [binary = infer.binary](const Reply& reply) { check_json_values(reply.head, reply.outputs, binary); });
   inference->start();
   return [inference] { inference->cancel(); };
 }

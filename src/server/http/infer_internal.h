@@ -40,7 +40,12 @@ struct KeptReply {
   inference::ModelInferResponse head;
   std::vector<Tensor> outputs;
 };
-/// @throws HttpError 400 for an output that JSON cannot hold and that was not asked for as bytes.
+/// Before anything is computed. @throws Refusal (kInvalidArgument) for an output of a type that JSON has no form for and that is not asked for as
+/// bytes.
+void check_json_types(const inference::ModelInferRequest& request, const BinaryOutputs& binary, const ModelInterface& model);
+/// Of a result. @throws Refusal (kInvalidArgument) for values that JSON cannot hold.
+void check_json_values(const inference::ModelInferResponse& head, const std::vector<Tensor>& outputs, const BinaryOutputs& binary);
+/// Of what was checked.
 [[nodiscard]] Response write_infer_response(const KeptReply& reply, const BinaryOutputs& binary);
 
 /// Access is asked first. A body that comes compressed becomes at most `body_bytes`.

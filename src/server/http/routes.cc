@@ -1,7 +1,9 @@
 #include "server/http/routes.h"
 
+#include <boost/algorithm/string/predicate.hpp>
 #include <optional>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "server/answers_internal.h"
 #include "server/http/infer_internal.h"
@@ -99,7 +101,10 @@ Cancel answer_later(Call& call, Change change) {
     Response response;
     try {
       change();
-    } catch (const std::exception& e) { response = error_response(500, e.what()); }
+    } catch (const std::exception& e) {
+      log::error(std::string("[server] ") + e.what());
+      response = error_response(500, e.what());
+    }
     respond([response] { return response; });
   });
   if (!queued) throw Refusal(Code::kUnavailable, "too many loads are waiting; retry later");
@@ -207,9 +212,20 @@ Cancel route(const ServiceContext& context, Request& request, size_t body_bytes,
   return {};
 }
 
+/// "/v2" of "http://edge:8000/v2", as proxies and some clients send it (RFC 9112, 3.2.2).
+std::string_view without_origin(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (boost::algorithm::istarts_with(target, scheme)) {
+      const auto path = target.find('/', scheme.size());
+      return path == std::string_view::npos ? "/" : target.substr(path);
+    }
+  return target;
+}
+
 }  // namespace
 
 Path path_of(std::string_view target) {
+  target = without_origin(target);
   if (target.empty() || target[0] != '/') throw HttpError(400, "the request's target is no path");
   target = target.substr(1, target.find('?') == std::string_view::npos ? std::string_view::npos : target.find('?') - 1);
   if (!target.empty() && target.back() == '/') target.remove_suffix(1);

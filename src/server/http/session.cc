@@ -1,5 +1,7 @@
 #include "server/http/session_internal.h"
 
+#include <fmt/chrono.h>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/detect_ssl.hpp>
@@ -8,9 +10,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <utility>
 
 #include "protocol/tls_end_internal.h"
+#include "server/http/framing.h"
 
 namespace scissionlite::server::http {
 namespace {
@@ -51,6 +55,14 @@ std::string address_of_peer(const boost::asio::ip::tcp::socket& socket) {
   const auto scope = v6.scope_id();
   v6.scope_id(0);
   return v6.to_string() + (scope == 0 ? "" : "%" + std::to_string(scope));
+}
+
+/// As the field Date has it (RFC 9110, 5.6.7); made anew each second.
+const std::string& date_now() {
+  thread_local std::time_t made_s = 0;
+  thread_local std::string text;
+  if (const auto now_s = std::time(nullptr); now_s != made_s) text = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(made_s = now_s));
+  return text;
 }
 
 }  // namespace
@@ -171,6 +183,7 @@ void Session::wait_for_request() {
   is_head_ = false, version_ = 11;
   ++request_number_;
   if (shared_.is_stopping) return close();
+  drop_empty_lines();
   if (buffer_.size() > 0) return read_header();
   is_waiting_ = true;
   expire_after_us(shared_.options.idle_timeout_us);
@@ -178,8 +191,19 @@ void Session::wait_for_request() {
     self->is_waiting_ = false;
     if (error) return self->close();  // the caller has gone, or was idle for too long
     self->buffer_.commit(bytes);
+    self->drop_empty_lines();
+    if (self->buffer_.size() == 0) return self->wait_for_request();
     self->read_header();
   });
+}
+
+/// Those before a request are no part of it (RFC 9112, 2.2).
+void Session::drop_empty_lines() {
+  static constexpr std::string_view kEmptyLine = "\r\n";
+  const auto bytes = buffer_.data();
+  std::string_view left(static_cast<const char*>(bytes.data()), bytes.size());
+  while (left.starts_with(kEmptyLine)) left.remove_prefix(kEmptyLine.size());
+  buffer_.consume(bytes.size() - left.size());
 }
 
 void Session::read_header() {
@@ -205,6 +229,7 @@ void Session::on_header(Error error) {
   const auto& fields = parser_->get().base();
   is_head_ = fields.method() == beast_http::verb::head;  // as GET, whose body is left out
   version_ = fields.version() == 10 ? 10 : 11;
+  if (const auto objection = objection_to(fields)) return refuse(Turned::kMalformed, objection->status(), objection->what());
   if (static_cast<size_t>(std::distance(fields.begin(), fields.end())) > options.header_fields)
     return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_fields) + " fields");
   ticket_ = std::make_shared<Ticket>(shared_);  // from here on the caller is owed an answer, also by a server that stops
@@ -322,6 +347,7 @@ void Session::send(Response&& response, bool keep_alive) {
   auto& message = *response_;
   message.version(version_);
   message.result(static_cast<unsigned>(response.status));
+  message.set(beast_http::field::date, date_now());
   message.set(beast_http::field::content_type, response.content_type);
   for (const auto& [name, value] : response.fields) message.set(name, value);
   message.body() = {std::move(response.body), std::move(response.blobs)};

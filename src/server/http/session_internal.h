@@ -59,6 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void wait_for_tls();
   void shake_hands();
   void wait_for_request();
+  void drop_empty_lines();
   void read_header();
   void on_header(Error error);
   void read_body();
