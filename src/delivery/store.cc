@@ -95,7 +95,7 @@ void Store::recover() {
     state_.is_trying = false;
     return;
   }
-  collect();
+  collect_packages();  // not files: those of a version that was being pulled are not fetched again
 }
 
 /// The process ended while it tried a version.
@@ -187,6 +187,7 @@ int64_t Store::begin(const Offer& offer) {
   };
   for (const auto& path : entries_of(folder_ / "partial"))
     if (!is_wanted(path)) disk_.remove(path);
+  collect(&offer);
   const int64_t needed = missing_bytes(offer);
   const auto has_room = [&] {
     std::error_code error;
@@ -198,7 +199,7 @@ int64_t Store::begin(const Offer& offer) {
     auto state = state_;
     state.previous.clear();
     write(std::move(state));
-    collect();
+    collect(&offer);
   }
   if (!has_room())
     throw ResourceError("[delivery] '" + folder_.string() + "' has no room for " + format_bytes(static_cast<double>(needed)) + " of package '" +
@@ -278,16 +279,26 @@ void Store::forget(const std::string& version) {
   write(std::move(state));
 }
 
-/// Removes what no kept version needs. What cannot be removed now can be later.
-void Store::collect() {
+std::set<std::string> Store::kept_versions() const { return {state_.current, state_.previous, state_.trying}; }
+
+void Store::collect_packages() {
   try {
-    const std::set<std::string> kept{state_.current, state_.previous, state_.trying};
-    std::set<std::string> files;
-    for (const auto& version : kept)
-      if (const auto offer = installed(version))
-        for (const auto& file : offer->files) files.insert(file.sha256);
+    const auto kept = kept_versions();
     for (const auto& path : entries_of(folder_ / "packages"))
       if (kept.count(path.filename().string()) == 0 && (path.extension() != ".json" || kept.count(path.stem().string()) == 0)) disk_.remove(path);
+  } catch (const ResourceError& e) { log::warning(std::string("[delivery] old versions stay: ") + e.what()); }
+}
+
+void Store::collect(const Offer* pulled) {
+  collect_packages();
+  try {
+    std::set<std::string> files;
+    const auto keep = [&](const Offer& offer) {
+      for (const auto& file : offer.files) files.insert(file.sha256);
+    };
+    for (const auto& version : kept_versions())
+      if (const auto offer = installed(version)) keep(*offer);
+    if (pulled) keep(*pulled);
     for (const auto& path : entries_of(folder_ / "files"))
       if (files.count(path.filename().string()) == 0) disk_.remove(path);
   } catch (const ResourceError& e) { log::warning(std::string("[delivery] old versions stay: ") + e.what()); }

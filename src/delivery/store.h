@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,11 @@ class Store {
   void count_try();
   [[nodiscard]] std::string newest_installed() const;
   void write(StoreState state);
-  void collect();
+  [[nodiscard]] std::set<std::string> kept_versions() const;
+  /// Removes packages that are not kept. What cannot be removed now can be later.
+  void collect_packages();
+  /// And files that no kept version needs, nor the one that is being pulled.
+  void collect(const Offer* pulled = nullptr);
   [[nodiscard]] int64_t missing_bytes(const Offer& offer) const;
 
   const fs::path folder_;

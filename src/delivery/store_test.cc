@@ -83,6 +83,40 @@ TEST_F(Stores, GoesOnWhereAPullEnded) {
   EXPECT_EQ(read_file(store.package(first_.offer.version) / "head.onnx"), std::string(35, 'h'));
 }
 
+TEST_F(Stores, GoesOnInAnotherProcess) {
+  first_.ends_after = 50;  // one whole file, and a part of the next
+  EXPECT_THROW((void)pull(first_, *std::make_unique<Store>(folder_), first_.offer, quiet()), TransportError);
+  const auto fetched = static_cast<int64_t>(first_.sent);
+  first_.ends_after = SIZE_MAX;
+  { const Store restarted(folder_); }
+  Store store(folder_);
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 76 - fetched);
+  EXPECT_EQ(store.damage(first_.offer.version), "");
+}
+
+TEST_F(Stores, OfADamagedVersionOnlyTheDamageIsFetchedAgain) {
+  {
+    Store store(folder_);
+    take(first_, store, first_.offer);
+    fs::resize_file(store.package(first_.offer.version) / "head.onnx", 10);
+    EXPECT_NE(store.damage(first_.offer.version), "");
+    store.forget(first_.offer.version);
+  }
+  Store store(folder_);
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 35);
+}
+
+TEST_F(Stores, WhatAnotherVersionBeganIsRemovedWhenTheNextOneIsPulled) {
+  Store store(folder_);
+  first_.ends_after = 50;
+  EXPECT_THROW((void)pull(first_, store, first_.offer, quiet()), TransportError);
+  take(second_, store, second_.offer);
+  std::set<std::string> wanted, there;
+  for (const auto& file : second_.offer.files) wanted.insert(file.sha256);
+  for (const auto& entry : fs::directory_iterator(folder_ / "files")) there.insert(entry.path().filename());
+  EXPECT_EQ(there, wanted);
+}
+
 TEST_F(Stores, BeginsAFileAnewWhereTheBeginningIsWrong) {
   Store store(folder_);
   const auto& file = first_.offer.files.front();
