@@ -11,6 +11,8 @@ struct Edge::Impl {
 Edge::Edge(const EdgeOptions& options) {
   at_border([&] {
     if (options.repositories.empty()) throw InvalidArgument("[edge] no repository; give the folder that `prepare` wrote");
+    if (options.port < 0 || options.port > 65535)
+      throw InvalidArgument("[edge] port " + std::to_string(options.port) + "; expected 0 (any free one) to 65535");
     server::ServerOptions job;
     job.model_repository = options.repositories;
     job.host = options.host;

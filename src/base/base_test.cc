@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -35,6 +36,15 @@ class Scratch : public testing::Test {
   size_t entries() const { return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator())); }
   fs::path folder_;
 };
+
+TEST(Address, HasAHostAndAPort) {
+  EXPECT_EQ(parse_address("edge-1:8001", "--edge"), (std::pair<std::string, int>{"edge-1", 8001}));
+  EXPECT_EQ(parse_address("[::1]:65535", "--edge"), (std::pair<std::string, int>{"::1", 65535}));
+  EXPECT_EQ(parse_address("a:0", "--metrics", 0).second, 0);
+  for (const char* bad :
+       {"", "edge", "edge:", ":1", "[::1]", "[::1]8001", "edge:x", "edge:0", "edge:65536", "edge:87537", "edge:-1", "edge:999999999999"})
+    EXPECT_HAS(error_of([&] { (void)parse_address(bad, "--edge"); }), "expected HOST:PORT") << bad;
+}
 
 TEST(Tensor, ElementCountRefusesOverflowAndUnknownSizes) {
   EXPECT_EQ(element_count({}), 1);

@@ -1,5 +1,6 @@
 #include "cli/run_metrics.h"
 
+#include "base/address.h"
 #include "net/socket.h"
 #include "server/http/routes.h"
 #include "server/metric_families.h"
@@ -24,7 +25,7 @@ void add_counts(server::MetricFamilies& out, const device::CountsSnapshot& count
   out.add(static_cast<double>(counts.bytes_up), {{"direction", "up"}});
   out.add(static_cast<double>(counts.bytes_down), {{"direction", "down"}});
   std::array<double, device::kLatencyBoundsUs.size()> seconds{};
-  for (size_t i = 0; i < seconds.size(); ++i) seconds[i] = device::kLatencyBoundsUs[i] * 1e-6;
+  for (size_t i = 0; i < seconds.size(); ++i) seconds[i] = device::kLatencyBoundsUs[i] / 1e6;  // as written: 0.1, not 0.09999999999999999
   out.begin("scissionlite_device_latency_seconds", "From taking an image to its answer", MetricType::Histogram);
   out.add_histogram(seconds, counts.latencies, counts.latency_sum_us * 1e-6);
 }
@@ -122,7 +123,7 @@ std::string device_metrics(const DevicePlans& plans) {
 std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string& address, bool allows_plain_text,
                                                                std::function<DevicePlans()> plans) {
   if (address.empty()) return nullptr;
-  const auto [host, port] = net::parse_address(address, "--metrics");
+  const auto [host, port] = parse_address(address, "--metrics", /*least_port=*/0);
   if (!allows_plain_text && !protocol::is_loopback(host))
     throw InvalidArgument(
         "[run] '" + host +

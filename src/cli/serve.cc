@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -15,7 +16,6 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/trace_options.h"
-#include "net/socket.h"
 #include "program/tls_options.h"
 #include "server/listening.h"
 #include "server/server.h"
@@ -132,7 +132,7 @@ int serve(const Options& given, const Common& common) {
   options.server.grpc_idle_timeout_us = options.grpc_idle_timeout_s * 1e6;
   options.server.http_limits.idle_timeout_us = options.http_idle_timeout_s * 1e6;
   options.server.http_limits.read_timeout_us = options.http_read_timeout_s * 1e6;
-  if (!options.server.forward_to.empty()) (void)net::parse_address(options.server.forward_to, "--forward-to");
+  if (!options.server.forward_to.empty()) (void)parse_address(options.server.forward_to, "--forward-to");
   choose_ports(options);
   if (!options.ready_file.empty()) check_writable(options.ready_file);
   remove_ready_file(options);

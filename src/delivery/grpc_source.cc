@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "delivery.grpc.pb.h"
 #include "delivery/source.h"
@@ -89,6 +90,7 @@ class GrpcSource final : public Source {
 
  private:
   [[nodiscard]] std::shared_ptr<grpc::Channel> make_channel() const {
+    (void)parse_address(address_, "the edge's address");
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kLargestMessageBytes);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);

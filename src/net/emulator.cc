@@ -5,6 +5,7 @@
 #include <list>
 #include <thread>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "net/link.h"
@@ -81,7 +82,7 @@ struct LinkEmulator::Impl {
         up(lane_options(options, true), options.seed),
         down(lane_options(options, false), options.seed + 1),
         listener(listen_loopback(listen_port)) {
-    (void)split_address(target);
+    (void)parse_address(target, "the address behind the link");
     acceptor = std::thread([this] { accept_all(); });
   }
   ~Impl() {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/address.h"
 #include "base/error.h"
 
 namespace scissionlite::net {
@@ -20,24 +21,6 @@ Socket::~Socket() {
 
 void Socket::shut_down() const {
   if (fd_ >= 0) shutdown(fd_, SHUT_RDWR);
-}
-
-std::pair<std::string, std::string> split_address(const std::string& address) {
-  const auto colon = address.rfind(':');
-  const bool bracketed = !address.empty() && address.front() == '[';
-  const auto host_end = bracketed ? address.find(']') : colon;
-  if (colon == std::string::npos || host_end == std::string::npos || (bracketed && host_end + 1 != colon) || host_end == 0 ||
-      colon + 1 == address.size())
-    throw InvalidArgument("[net] '" + address + "' is not an address; expected HOST:PORT, as edge-1:8001 or [::1]:8001");
-  const std::string host = bracketed ? address.substr(1, host_end - 1) : address.substr(0, colon);
-  return {host, address.substr(colon + 1)};
-}
-
-std::pair<std::string, int> parse_address(const std::string& address, const std::string& option) {
-  const auto [host, port] = split_address(address);
-  if (port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65535)
-    throw InvalidArgument("[net] " + option + " '" + address + "'; expected HOST:PORT with a port from 0 to 65535");
-  return {host, std::stoi(port)};
 }
 
 void tune(const Socket& socket) {

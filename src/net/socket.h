@@ -26,10 +26,6 @@ class Socket {
   int fd_ = -1;
 };
 
-/// "host:port" or "[::1]:port". @throws InvalidArgument saying what was expected.
-[[nodiscard]] std::pair<std::string, std::string> split_address(const std::string& address);
-/// The same with a port of 0 to 65535. @param option  that the address is of, for the error.
-[[nodiscard]] std::pair<std::string, int> parse_address(const std::string& address, const std::string& option);
 /// Listens on 127.0.0.1; port 0 takes any free one. @throws ResourceError naming the port.
 [[nodiscard]] Socket listen_loopback(int port);
 [[nodiscard]] int local_port(const Socket& socket);

@@ -1,4 +1,5 @@
 #include "protocol/client.h"
+#include "base/address.h"
 #include "protocol/classification.h"
 
 #include <grpcpp/channel.h>
@@ -35,7 +36,8 @@ namespace {
 constexpr const char* kInferMethod = "/inference.GRPCInferenceService/ModelInfer";
 
 std::shared_ptr<grpc::Channel> make_channel(const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-  grpc::ChannelArguments arguments;  // gRPC sets TCP_NODELAY on every socket itself
+  (void)parse_address(address, "the server's address");  // gRPC takes port 87537 for 22001
+  grpc::ChannelArguments arguments;                      // gRPC sets TCP_NODELAY on every socket itself
   arguments.SetMaxReceiveMessageSize(INT32_MAX);
   arguments.SetMaxSendMessageSize(INT32_MAX);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS,
