@@ -76,7 +76,7 @@ void check_schema(const Json& json, const std::string& name, int version, const 
   const std::string prefix = "scissionlite." + name + "/";
   if (given.rfind(prefix, 0) == 0)
     throw InvalidArgument("[json] " + where + " has schema '" + given + "', this version reads '" + wanted +
-                          "'; write the file again with this version's `scissionlite " + name + "`");
+                          "'; write the file again with this version");
   throw InvalidArgument("[json] " + where + " has schema '" + given + "', expected '" + wanted + "'; is this the right file?");
 }
 

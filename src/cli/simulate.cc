@@ -109,7 +109,21 @@ int simulate_links(const Options& options, const Common& common) {
   return 1;
 }
 
+/// What would be left out without a word.
+void check_modes(const Options& options) {
+  const auto refuse_both = [](const char* one, const char* other) {
+    throw InvalidArgument(std::string("[simulate] ") + one + " and " + other + " are given; expected one of them");
+  };
+  if (options.faults_hours > 0 && options.links > 0) refuse_both("--random-faults", "--random-links");
+  const char* const random = options.faults_hours > 0 ? "--random-faults" : options.links > 0 ? "--random-links" : nullptr;
+  if (random && !options.plan.empty()) refuse_both(random, "a plan");
+  if (!options.trace.empty() && random) refuse_both(random, "--trace");
+  if (!options.link.empty() && random) refuse_both(random, "--link");
+  if (!options.trace.empty() && !options.link.empty()) refuse_both("--trace", "--link");
+}
+
 int simulate_command(const Options& options, const Common& common) {
+  check_modes(options);
   if (options.faults_hours > 0) return simulate_faults(options, common);
   if (options.links > 0) return simulate_links(options, common);
   if (options.plan.empty())

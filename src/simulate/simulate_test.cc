@@ -230,6 +230,10 @@ TEST(Simulate, BadTracesAreRefused) {
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","loss":1}]})", "loss");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms","blackhole":true}]})", "blackhole");
   refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"evnts":[],"link":[{"at_s":0,"link":"1M,1ms"}]})", "evnts");
+  for (const char* event : {"edge_busy", "tail_wrong", "tail_replaced"})
+    refused(std::string(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":")") +
+                event + R"("}]})",
+            "\"value\" is missing");
   for (const char* value : {"-5", "0"})
     refused(
         std::string(

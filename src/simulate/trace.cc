@@ -30,6 +30,8 @@ double next_time(const JsonReader& entry, double last_s, const std::string& wher
 
 void check_value(const Happening& happening, const JsonReader& entry) {
   const double value = happening.value;
+  const bool needs_value = happening.event == Event::kEdgeBusy || happening.event == Event::kTailWrong || happening.event == Event::kTailReplaced;
+  if (needs_value && !entry.has("value")) entry.fail("\"value\" is missing: without it nothing would happen");
   if ((happening.event == Event::kEdgeSlower || happening.event == Event::kDeviceSlower) && !(value > 0 && value <= 1e6))
     entry.fail("\"value\" says how many times slower, above 0");
   if (happening.event == Event::kDuplicates && !(value >= 0 && value <= 1)) entry.fail("\"value\" is a share from 0 to 1");
