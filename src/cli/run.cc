@@ -92,7 +92,7 @@ std::unique_ptr<device::FrameSource> make_source(const Options& o) {
     throw InvalidArgument("[run] got " + std::to_string(given) +
                           " sources of images, expected one of: image files or folders, --watch DIR, --stdin FORMAT");
   if (!o.watch.empty()) return device::make_watch_source(o.watch, g_stop);
-  if (!o.stdin_format.empty()) return device::make_stream_source(o.stdin_format, std::cin);
+  if (!o.stdin_format.empty()) return device::make_stream_source(o.stdin_format, std::cin, g_stop);
   return device::make_file_source(vision::list_images(o.images), o.repeat);
 }
 

@@ -13,6 +13,20 @@ using device::EdgeState;
 using device::Offloader;
 using device::RunTotals;
 
+/// Of all plans.
+Json edge_calls_json(const device::Plans& plans) {
+  offload::SessionCounters all;
+  for (const auto* plan : plans.all()) {
+    if (!plan->edge()) continue;
+    const auto c = plan->edge()->counters();
+    all.calls += c.calls, all.deadline_misses += c.deadline_misses, all.failures += c.failures, all.checks += c.checks;
+    all.refusals += c.refusals, all.busy += c.busy, all.mismatched_ids += c.mismatched_ids;
+  }
+  return {
+      {"calls", all.calls}, {"deadline_misses", all.deadline_misses}, {"failures", all.failures}, {"checks", all.checks}, {"refusals", all.refusals},
+      {"busy", all.busy},   {"mismatched_ids", all.mismatched_ids}};
+}
+
 Json summary_json(const RunTotals& t, const Offloader& offloader) {
   Json json{{"images", t.images},
             {"edge", t.edge},
@@ -27,12 +41,6 @@ Json summary_json(const RunTotals& t, const Offloader& offloader) {
   if (t.judged > 0) json["positives"] = t.positives;
   if (const auto* info = offloader.engine_info())
     json["engine"] = {{"spec", info->spec}, {"version", info->version}, {"precision", info->precision}, {"threads", info->threads}};
-  if (const auto* edge = offloader.edge()) {
-    const auto c = edge->counters();
-    json["edge_calls"] = {
-        {"calls", c.calls}, {"deadline_misses", c.deadline_misses}, {"failures", c.failures}, {"checks", c.checks}, {"refusals", c.refusals},
-        {"busy", c.busy},   {"mismatched_ids", c.mismatched_ids}};
-  }
   return json;
 }
 
@@ -104,6 +112,9 @@ void print_delivery(const device::Delivered& delivered) {
 
 Json to_json(const RunSummary& summary) {
   auto out = summary_json(summary.totals, summary.plans.first());
+  const auto& plans = summary.plans.all();
+  if (std::any_of(plans.begin(), plans.end(), [](const auto* plan) { return plan->edge() != nullptr; }))
+    out["edge_calls"] = edge_calls_json(summary.plans);
   if (const auto* several = summary.plans.several()) add_switching(out, *several);
   if (summary.delivered) add_delivery(out, *summary.delivered);
   if (summary.shadow) add_shadow(out, *summary.shadow);

@@ -45,6 +45,7 @@ class PathSource final : public FrameSource {
       if (length > kLongestPath)
         return Item{.frame = {.name = line.substr(0, 100) + "...", .bytes = {}, .image = {}},
                     .error = "[image] a line of " + std::to_string(length) + " bytes is no path; expected one a line"};
+      if (!line.empty() && line.back() == '\r') line.pop_back();  // of a list from Windows
       if (!line.empty()) return read_item(line);
     }
     return {};
@@ -235,16 +236,32 @@ class MjpegSource final : public StreamSource {
   uint64_t noise_ = 0;      // bytes before it, to be told
 };
 
+/// A signal ends what waits for bytes as the end of the stream would: what was read then is a part.
+class UntilStopped final : public FrameSource {
+ public:
+  UntilStopped(std::unique_ptr<FrameSource> source, const std::atomic<bool>& stop) : source_(std::move(source)), stop_(stop) {}
+  [[nodiscard]] std::optional<Item> next() override {
+    auto item = source_->next();
+    if (stop_) return {};
+    return item;
+  }
+
+ private:
+  std::unique_ptr<FrameSource> source_;
+  const std::atomic<bool>& stop_;
+};
+
 }  // namespace
 
 std::unique_ptr<FrameSource> make_file_source(std::vector<fs::path> files, int64_t repeat) {
   return std::make_unique<FileSource>(std::move(files), repeat);
 }
 
-std::unique_ptr<FrameSource> make_stream_source(const std::string& format, std::istream& in) {
-  if (format == "frames") return std::make_unique<LengthPrefixedSource>(in);
-  if (format == "mjpeg") return std::make_unique<MjpegSource>(in);
-  if (format == "paths") return std::make_unique<PathSource>(in);
+std::unique_ptr<FrameSource> make_stream_source(const std::string& format, std::istream& in, const std::atomic<bool>& stop) {
+  const auto until_stopped = [&](std::unique_ptr<FrameSource> source) { return std::make_unique<UntilStopped>(std::move(source), stop); };
+  if (format == "frames") return until_stopped(std::make_unique<LengthPrefixedSource>(in));
+  if (format == "mjpeg") return until_stopped(std::make_unique<MjpegSource>(in));
+  if (format == "paths") return until_stopped(std::make_unique<PathSource>(in));
   throw InvalidArgument("[stdin] unknown format '" + format + "'" + did_you_mean(format, {"frames", "mjpeg", "paths"}));
 }
 

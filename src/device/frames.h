@@ -34,7 +34,8 @@ class FrameSource {
 /// "frames": each image file after its length as uint32, little-endian. "mjpeg": JPEG files one after the other, with zeros or the headers of a
 /// camera's multipart stream between them. "paths": one path a line. A damaged stream of lengths ends with an Item whose error says at which byte; of
 /// JPEG files, the next one is found behind such an Item.
+/// What is being read when `stop` becomes true is dropped: a camera is within a picture at nearly every moment.
 /// @throws InvalidArgument for another format.
-[[nodiscard]] std::unique_ptr<FrameSource> make_stream_source(const std::string& format, std::istream& in);
+[[nodiscard]] std::unique_ptr<FrameSource> make_stream_source(const std::string& format, std::istream& in, const std::atomic<bool>& stop);
 
 }  // namespace scissionlite::device

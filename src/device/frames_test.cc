@@ -24,7 +24,7 @@ std::string with_length(const std::string& bytes) {
 
 std::vector<FrameSource::Item> all_of(const std::string& format, const std::string& stream) {
   std::istringstream in(stream);
-  auto source = make_stream_source(format, in);
+  auto source = make_stream_source(format, in, testing::kNoStop);
   std::vector<FrameSource::Item> items;
   while (auto item = source->next()) items.push_back(std::move(*item));
   return items;
@@ -123,7 +123,7 @@ TEST(Frames, PathsAndMissingFiles) {
 
 TEST(Frames, AnEndlessLineIsOneErrorAndIsNotKept) {
   std::istringstream in(std::string(100'000, 'x') + "\n/nowhere/a.jpg");
-  const auto source = make_stream_source("paths", in);
+  const auto source = make_stream_source("paths", in, testing::kNoStop);
   const auto first = source->next();
   EXPECT_NE(first->error.find("a line of 100000 bytes is no path"), std::string::npos) << first->error;
   EXPECT_LT(first->frame.name.size(), 200U);
@@ -131,10 +131,29 @@ TEST(Frames, AnEndlessLineIsOneErrorAndIsNotKept) {
   EXPECT_FALSE(source->next().has_value());
 }
 
+TEST(Frames, WhatASignalCutsShortIsDropped) {
+  const std::atomic<bool> stop{true};  // as a handler sets it while bytes are waited for, which then end
+  const auto picture = vision::encode(testing::plain_image(1, 2, 3), "jpeg-q90-420");
+  for (const auto& [format, bytes] : {std::pair<std::string, std::string>{"mjpeg", picture.substr(0, picture.size() / 2)},
+                                      {"frames", with_length(picture).substr(0, 50)},
+                                      {"paths", "/some/wh"}}) {
+    std::istringstream in(bytes);
+    EXPECT_FALSE(make_stream_source(format, in, stop)->next().has_value()) << format;
+    EXPECT_FALSE(all_of(format, bytes).at(0).error.empty()) << format << ": else it is an error";
+  }
+}
+
+TEST(Frames, PathsOfAListFromWindows) {
+  const auto items = all_of("paths", "/nowhere/a.jpg\r\n\r\n/nowhere/b.jpg\r\n");
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].frame.name, "/nowhere/a.jpg");
+  EXPECT_EQ(items[1].frame.name, "/nowhere/b.jpg");
+}
+
 TEST(Frames, UnknownFormatOffersTheKnown) {
   std::istringstream in;
   try {
-    (void)make_stream_source("mjpg", in);
+    (void)make_stream_source("mjpg", in, testing::kNoStop);
     FAIL();
   } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("mjpeg"), std::string::npos); }
 }

@@ -16,6 +16,7 @@ namespace {
 constexpr double kLocalMargin = 1.25;   // the local half may take this much longer than it did lately
 constexpr double kSilent = 0.98;        // of its budget: a call that took so long was given up, not refused
 constexpr double kLocalMarginUs = 500;  // waking up, choosing classes, printing
+constexpr double kOverrunDecay = 0.95;
 
 bool is_from_cloud(const protocol::Parameters& parameters) {
   const auto found = parameters.find("origin");
@@ -233,8 +234,8 @@ void Offloader::encode_wire(std::vector<protocol::WireTensor>& wire) {
 void Offloader::encode_image(Frame& frame, Prepared& out) {
   const std::string& name = package_.manifest.wire.empty() ? input_name_ : package_.manifest.wire.front().name;
   if (codec_ == "file") {
-    if (frame.bytes.empty())
-      throw InvalidArgument("[offload] '" + frame.name + "' is no file; the plan " + candidate_.key() + " sends files as they are, take edge/png");
+    if (frame.bytes.empty() && frame.image)  // a camera's: without loss, as a file of it would be
+      out.parts.encode_us = staged_us(out, "encode", [&] { frame.bytes = vision::encode(*frame.image, "png"); });
     out.wire.push_back(blob_input(name, std::move(frame.bytes), codec_));
     return;
   }
@@ -248,17 +249,18 @@ void Offloader::encode_image(Frame& frame, Prepared& out) {
 
 /// How long the edge may take so that the local half can still answer in time.
 double Offloader::edge_budget_us(const Prepared& prepared) const {
-  if (steering_) return steering_->edge_budget_us(clock_.now_us() - prepared.accepted_us, restore_us_);
+  if (steering_) return steering_->edge_budget_us(clock_.now_us() - prepared.accepted_us, restore_us_ + overrun_us_);
   if (options_.deadline_us <= 0) return options_.call_timeout_us;
-  const double reserve_us = local_ ? (local_->expected_us() + restore_us_) * kLocalMargin + kLocalMarginUs : 0;
+  const double reserve_us = local_ ? (local_->expected_us() + restore_us_) * kLocalMargin + kLocalMarginUs + overrun_us_ : 0;
   return options_.deadline_us - (clock_.now_us() - prepared.accepted_us) - reserve_us;
 }
 
 bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   const double budget_us = edge_budget_us(prepared);
   if (budget_us <= 0) {
-    answer.note = options_.deadline_us > 0 ? "no time left for the edge within " + format_us(options_.deadline_us)
-                                           : "the device is expected to be sooner than the edge";
+    const bool is_choice = steering_ && budget_us == 0;  // of the switch; what is too late is below 0
+    answer.note =
+        is_choice ? "the device is expected to be sooner than the edge" : "no time left for the edge within " + format_us(options_.deadline_us);
     return false;
   }
   if (session_->state() != EdgeState::kReady) {
@@ -301,8 +303,9 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     answer.parts.wire_us = clock_.now_us() - start_us;
     const bool is_links =
         dynamic_cast<const NotChecked*>(&e) == nullptr && dynamic_cast<const InvalidArgument*>(&e) == nullptr;  // else it was answered
-    if (steering_ && is_links && answer.parts.wire_us >= budget_us * kSilent)
-      steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
+    const bool is_silent = is_links && answer.parts.wire_us >= budget_us * kSilent;
+    if (is_silent) overrun_us_ = std::max(answer.parts.wire_us - budget_us, overrun_us_ * kOverrunDecay);
+    if (steering_ && is_silent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
   prepared.wire = std::move(request.inputs);
   return false;

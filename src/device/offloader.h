@@ -146,7 +146,8 @@ class Offloader final : public Answerer {
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
   Steering* steering_ = nullptr;
-  std::atomic<double> restore_us_{0};  // recent time to make the input again for the local half
+  std::atomic<double> overrun_us_{2e3};  // by how much calls that were given up ended after their time, lately
+  std::atomic<double> restore_us_{0};    // recent time to make the input again for the local half
 };
 
 }  // namespace scissionlite::device

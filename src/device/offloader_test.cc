@@ -151,6 +151,21 @@ TEST_F(OffloaderTest, SilentEdgeIsAnsweredLocallyWithinTheDeadline) {
   EXPECT_EQ(offloader.edge()->counters().deadline_misses, 3);
 }
 
+TEST_F(OffloaderTest, fault_04_CallsThatEndLateAreGivenUpSooner) {
+  options_.deadline_us = 60e3;
+  options_.session.breaker.misses_to_open = 10;
+  auto offloader = make();
+  std::vector<double> budgets_us;
+  set_infer([&](const auto&, double us) -> protocol::InferResult {
+    budgets_us.push_back(us);
+    testing::deadline_exceeded(us + 10e3);
+  });
+  for (int i = 0; i < 4; ++i) (void)offloader.answer(frame(10, 20, 30));
+  ASSERT_EQ(budgets_us.size(), 4U);
+  for (size_t i = 1; i < budgets_us.size(); ++i) EXPECT_LT(budgets_us[i], budgets_us[0] - 6e3) << i;
+  EXPECT_GT(budgets_us.back(), 20e3) << "the edge still has its chance";
+}
+
 TEST_F(OffloaderTest, ACheckOfANewConnectionKeepsTheDeadlineAndIsNoTimeOfTheLink) {
   options_.deadline_us = 60e3;
   auto offloader = make();
@@ -228,11 +243,18 @@ TEST_F(OffloaderTest, EdgeOnlyPlansSendTheirBytes) {
     EXPECT_EQ(answer.error, "");
     EXPECT_EQ(answer.origin, Origin::kEdge) << codec << ": " << answer.note;
     if (std::string(codec) != "raw") { EXPECT_EQ(answer.payload_bytes, sent); }
+    // A camera's picture, which is no file, too.
+    const auto pixels = offloader.answer({.name = "camera", .bytes = "", .image = testing::plain_image(10, 20, 30)});
+    EXPECT_EQ(pixels.error, "");
+    EXPECT_EQ(pixels.origin, Origin::kEdge) << codec << ": " << pixels.note;
     // And the same image locally when the edge is gone.
     set_infer([](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
     const auto local = offloader.answer(file);
     EXPECT_EQ(local.error, "");
     EXPECT_NEAR(local.top.at(0).score, 30 / 255.0, 1e-4) << codec;
+    const auto local_pixels = offloader.answer({.name = "camera", .bytes = "", .image = testing::plain_image(10, 20, 30)});
+    EXPECT_EQ(local_pixels.error, "");
+    EXPECT_NEAR(local_pixels.top.at(0).score, 30 / 255.0, 1e-4) << codec;
   }
 }
 
@@ -262,7 +284,7 @@ TEST_F(OffloaderTest, PipelineKeepsOrderAndAnswersEachOnce) {
     if (i == 20) stream.append("\3\0\0\0bad", 7);
   }
   std::istringstream in(stream);
-  auto source = make_stream_source("frames", in);
+  auto source = make_stream_source("frames", in, testing::kNoStop);
   std::vector<Answer> answers;
   const std::atomic<bool> stop{false};
   const auto totals = run_all(offloader, *source, 4, stop, [&](const Answer& a) { answers.push_back(a); });
@@ -290,7 +312,7 @@ TEST_F(OffloaderTest, PipelineSurvivesAnEdgeThatDies) {
   const auto bytes = vision::encode(testing::plain_image(9, 8, 7), "png");
   for (int i = 0; i < 60; ++i) stream.append(1, static_cast<char>(bytes.size())).append(3, '\0').append(bytes);
   std::istringstream in(stream);
-  auto source = make_stream_source("frames", in);
+  auto source = make_stream_source("frames", in, testing::kNoStop);
   const std::atomic<bool> stop{false};
   const auto totals = run_all(offloader, *source, 3, stop, [](const Answer&) {});
   EXPECT_EQ(totals.images, 60);

@@ -9,7 +9,7 @@
 namespace scissionlite::device {
 namespace {
 
-constexpr int kRehearsals = 3;
+constexpr int kRehearsals = 3, kFirstPictures = 3;
 constexpr double kPaddedPatienceUs = 2e6;  // of a padded call: a slow link has the time
 constexpr double kFallenTogetherUs = 5e6;  // plans share the link: what one finds out the others need not
 
@@ -61,8 +61,7 @@ class PlanSwitch::Wheel final : public Steering {
   }
   void note_head(double us) override {
     const std::lock_guard lock(owner_.mutex_);
-    if (std::exchange(is_first_, false)) owner_.controller_->set_head(plan_, us);  // real pictures take longer to decode than a grey one
-    else owner_.controller_->note_head(plan_, us);
+    if (!owner_.takes_first_picture(plan_, us)) owner_.controller_->note_head(plan_, us);
   }
   void note_local(double us) override {
     const std::lock_guard lock(owner_.mutex_);
@@ -80,8 +79,18 @@ class PlanSwitch::Wheel final : public Steering {
  private:
   PlanSwitch& owner_;
   size_t plan_;
-  bool is_first_ = true;
 };
+
+/// Real pictures take longer to decode than a grey one, and the first of them longer than the next: what the quickest of a few took more is set for
+/// all plans that decode, else those that have not been tried would look quicker. Under the lock.
+bool PlanSwitch::takes_first_picture(size_t plan, double us) {
+  if (!decodes_[plan] || first_pictures_ == kFirstPictures) return false;
+  const double more_us = std::max(0.0, us - rehearsed_us_[plan]);
+  picture_us_ = first_pictures_++ == 0 ? more_us : std::min(picture_us_, more_us);
+  for (size_t i = 0; i < plans_.size(); ++i)
+    if (decodes_[i]) controller_->set_head(i, rehearsed_us_[i] + picture_us_);
+  return true;
+}
 
 PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options) : plans_(std::move(plans)), options_(options) {
   std::vector<control::PlanTraits> traits;
@@ -93,6 +102,8 @@ PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOpti
                             manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
                             first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
     traits.push_back(rehearse(*plan));
+    rehearsed_us_.push_back(traits.back().head_us);
+    decodes_.push_back(candidate_from_key(manifest.candidate).codec != "file");
     log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " +
                format_us(traits.back().local_us) + " when it answers by itself");
   }
@@ -169,8 +180,9 @@ Answer PlanSwitch::finish(Prepared prepared) {
   auto out = plans_[plan]->finish(std::move(prepared));
   out.candidate = plans_[plan]->package().manifest.candidate;
   const std::lock_guard lock(mutex_);
-  // Behind others an image waits for them, which says nothing of its plan.
-  if (was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
+  // Behind others an image waits for them, which says nothing of its plan; nor does what was promised before a real picture was seen.
+  const bool is_known = !decodes_[plan] || first_pictures_ == kFirstPictures;
+  if (is_known && was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
   if (--in_flight_ == 0) wake_.notify_all();
   return out;
 }

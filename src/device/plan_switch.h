@@ -47,12 +47,17 @@ class PlanSwitch final : public Answerer {
   [[nodiscard]] std::vector<bool> allowed() const;
   void measure_link();
   bool measure_once();
+  bool takes_first_picture(size_t plan, double us);
 
   std::vector<std::unique_ptr<Offloader>> plans_;
   SwitchOptions options_;
   std::vector<std::unique_ptr<Wheel>> wheels_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
+  std::vector<double> rehearsed_us_;  // by plan: until it sends a grey picture
+  std::vector<bool> decodes_;         // pictures
+  int first_pictures_ = 0;
+  double picture_us_ = 0;  // what a real one takes more
   std::unique_ptr<control::Controller> controller_;
   SwitchCounters counters_;
   int in_flight_ = 0;

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "device/pipeline.h"
+#include "device/plans.h"
 #include "device/testing.h"
+#include "net/socket.h"
 
 namespace scissionlite::device {
 namespace {
@@ -144,6 +146,31 @@ TEST_F(PlanSwitchTest, WhatOnePlanLearnsOfTheLinkTheOthersKnow) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(answer().origin, Origin::kLocal);
   EXPECT_EQ(switch_->counters().images.at("split/cut0/fp32"), 0);
   EXPECT_EQ(scripts_[1]->infers, asked) << "the other plan was asked over the same dead link";
+}
+
+TEST_F(PlanSwitchTest, ARealPictureMakesNoPlanLookSlowerThanTheOthers) {
+  add("edge/tensor");
+  add("edge/tensor");
+  start({.control = {.dwell_us = 1, .waits_only_where_it_pays = false}, .look_every_us = 1e6});
+  ASSERT_TRUE(edges_are_ready());
+  vision::Image large{.width = 2000, .height = 1500, .rgb = std::vector<uint8_t>(2000 * 1500 * 3, 99)};  // milliseconds to decode
+  const auto file = vision::encode(large, "jpeg-q90-420");
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(switch_->answer({.name = "large", .bytes = file, .image = {}}).error, "");
+  EXPECT_EQ(switch_->counters().switches, 0);
+}
+
+TEST_F(PlanSwitchTest, ASilentEdgeIsWaitedForOnce) {
+  const auto silent = net::listen_loopback(0);  // takes connections and says nothing
+  std::vector<DevicePackage> packages;
+  for (int i = 0; i < 4; ++i) packages.push_back(testing::tiny_package(folder_ / std::to_string(i), "split/cut0/fp32"));
+  OffloaderOptions options;
+  options.engine = "reference";
+  options.edge = "127.0.0.1:" + std::to_string(net::local_port(silent));
+  options.connect_timeout_us = 500e3;
+  const double start_us = Clock::steady().now_us();
+  const auto plans = make_offloaders(std::move(packages), options);
+  EXPECT_LT(Clock::steady().now_us() - start_us, 1.5e6);
+  for (const auto& plan : plans) EXPECT_NE(plan->edge()->state(), EdgeState::kReady);
 }
 
 TEST_F(PlanSwitchTest, DoesNotAskWhereTheDeviceIsSooner) {

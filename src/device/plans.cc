@@ -4,7 +4,11 @@ namespace scissionlite::device {
 
 std::vector<std::unique_ptr<Offloader>> make_offloaders(std::vector<DevicePackage> packages, const OffloaderOptions& options) {
   std::vector<std::unique_ptr<Offloader>> out;
-  for (auto& package : packages) out.push_back(std::make_unique<Offloader>(std::move(package), options));
+  auto own = options;
+  for (auto& package : packages) {
+    const auto& plan = *out.emplace_back(std::make_unique<Offloader>(std::move(package), own));
+    if (plan.edge() && plan.edge()->state() == offload::EdgeState::kDown) own.session.waits_for_first_check = false;  // once is enough
+  }
   return out;
 }
 

@@ -1,6 +1,8 @@
 // For the tests of this folder: a package of a tiny model, and what its tail answers.
 #pragma once
 
+#include <atomic>
+
 #include "device/halves.h"
 #include "offload/testing.h"
 #include "onnx/onnx.h"
@@ -31,6 +33,9 @@ inline Graph tiny_tail(const std::string& input, float scale) {
              {.name = "mul", .op_type = "Mul", .domain = "", .inputs = {"m", "scale"}, .outputs = {"scores"}, .attributes = {}, .doc = ""}};
   return g;
 }
+
+/// Of sources that nothing stops.
+inline const std::atomic<bool> kNoStop{false};
 
 inline Tensor run_tail(const Tensor& cut, float scale = 1) {
   const auto v = cut.as<float>();

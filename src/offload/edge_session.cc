@@ -30,7 +30,7 @@ EdgeSession::~EdgeSession() {
 }
 
 void EdgeSession::start() {
-  check_now();
+  if (options_.waits_for_first_check) check_now();
   background_ = std::thread([this] { check_in_background(); });
 }
 

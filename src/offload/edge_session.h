@@ -25,9 +25,10 @@ using control::EdgeState;
 
 struct SessionOptions {
   control::BreakerOptions breaker{};
-  double log_interval_us = 60e6;  // between two reasons to stay down
-  double recheck_us = 30e6;       // of an edge that does not say with each answer whose it is, the tail is checked as often, where it is asked
-  std::string who = "edge";       // what the log calls it
+  double log_interval_us = 60e6;      // between two reasons to stay down
+  double recheck_us = 30e6;           // of an edge that does not say with each answer whose it is, the tail is checked as often, where it is asked
+  bool waits_for_first_check = true;  // `start` does; else it is made in the background
+  std::string who = "edge";           // what the log calls it
 };
 
 struct SessionCounters {

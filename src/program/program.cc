@@ -52,6 +52,7 @@ void refuse_nan(CLI::App& command) {
 
 int run_program(const Program& program, int argc, const char* const* argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on files' sizes is an error of the write, told as that of a full disk
   CLI::App app(program.description);
   app.set_version_flag("--version", program.name + " " + kVersion);
   app.require_subcommand(1);
