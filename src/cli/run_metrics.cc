@@ -128,7 +128,7 @@ std::unique_ptr<server::http::HttpServer> serve_device_metrics(const std::string
     throw InvalidArgument(
         "[run] '" + host +
         "' of --metrics is an address that others reach, and metrics are always plain text: take 127.0.0.1, or give --plain-text where the network is trusted");
-  server::http::HttpOptions options{.host = host, .port = port, .option = "metrics"};
+  server::http::HttpOptions options{.host = host, .port = port, .option = "--metrics"};
   options.body_bytes = 0;
   options.connections = 64;
   return std::make_unique<server::http::HttpServer>(options,

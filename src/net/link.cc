@@ -31,7 +31,8 @@ double parse_rate(const std::string& text, const std::string& whole) {
   try {
     rate = parse_scaled(text, "rate");
   } catch (const InvalidArgument& e) { fail(whole, "'" + text + "' is not a rate"); }
-  if (!(rate >= 0 && rate < 1e15)) fail(whole, "rate '" + text + "' is out of range");
+  if (rate == 0) fail(whole, "a rate of 0 carries nothing; write unlimited for no bound, or black_hole in a trace for an outage");
+  if (!(rate > 0 && rate < 1e15)) fail(whole, "rate '" + text + "' is out of range");
   return rate;
 }
 

@@ -86,7 +86,7 @@ TEST(ParseLink, PrintsWhatItReads) {
 
 TEST(ParseLink, SaysTheGrammar) {
   for (const char* text :
-       {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "up=", "upp=5M", "stall=1ms", "stall=1ms/2ms", "1M,-3ms", "nan,1ms", "1M,infms", "up=1M,,"})
+       {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "0,1ms", "0M,1ms", "up=0,rtt=1ms", "up=", "upp=5M", "stall=1ms", "stall=1ms/2ms", "1M,-3ms", "nan,1ms", "1M,infms", "up=1M,,"})
     try {
       (void)parse_link(text);
       FAIL() << text;

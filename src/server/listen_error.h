@@ -9,7 +9,7 @@ namespace scissionlite::server {
 
 /// As "cannot listen on 127.0.0.1:8001: the port is taken; see who has it with `ss ...`, or choose another --grpc-port". The reason is found by
 /// trying once more.
-/// @param option  names the options of this address without their ends: "grpc" for --grpc-port and --grpc-address.
+/// @param option  names the options of this address without their ends: "grpc" for --grpc-port and --grpc-address; or is the one that gives both, "--metrics".
 [[nodiscard]] ResourceError cannot_listen(const std::string& host, int port, const std::string& option);
 
 }  // namespace scissionlite::server
