@@ -31,7 +31,8 @@ double parse_rate(const std::string& text, const std::string& whole) {
   try {
     rate = parse_scaled(text, "rate");
   } catch (const InvalidArgument& e) { fail(whole, "'" + text + "' is not a rate"); }
-  if (rate == 0) fail(whole, "a rate of 0 carries nothing; write unlimited for no bound, or black_hole in a trace for an outage");
+  if (rate >= 0 && rate < 1)
+    fail(whole, "a rate below 1 bit/s carries nothing; write unlimited for no bound, or black_hole in a trace for an outage");
   if (!(rate > 0 && rate < 1e15)) fail(whole, "rate '" + text + "' is out of range");
   return rate;
 }
@@ -63,7 +64,10 @@ std::string format_number(double value) {
   return text;
 }
 
-std::string format_rate(double bps) { return bps <= 0 ? "unlimited" : format_number(bps / 1e6) + "M"; }
+std::string format_rate(double bps) {
+  if (bps <= 0) return "unlimited";
+  return bps < 1e3 ? format_number(bps) : format_number(bps / 1e6) + "M";
+}
 
 }  // namespace
 

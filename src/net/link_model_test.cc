@@ -80,13 +80,14 @@ TEST(ParseLink, ReadsBothGrammars) {
 }
 
 TEST(ParseLink, PrintsWhatItReads) {
-  for (const char* text : {"58.8M,27.4ms", "unlimited,0ms", "up=5M,down=20M,rtt=27.4ms,jitter=2ms,stall=1000ms/50ms"})
+  for (const char* text :
+       {"58.8M,27.4ms", "0.001M,1ms", "999.5,1ms", "1,1ms", "unlimited,0ms", "up=5M,down=20M,rtt=27.4ms,jitter=2ms,stall=1000ms/50ms"})
     EXPECT_EQ(to_string(parse_link(text)), text);
 }
 
 TEST(ParseLink, SaysTheGrammar) {
-  for (const char* text :
-       {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "0,1ms", "0M,1ms", "up=0,rtt=1ms", "up=", "upp=5M", "stall=1ms", "stall=1ms/2ms", "1M,-3ms", "nan,1ms", "1M,infms", "up=1M,,"})
+  for (const char* text : {"", "58.8M", "58.8M,27.4", "x,1ms", "-1M,1ms", "0,1ms", "0.9,1ms", "up=0,rtt=1ms", "up=", "upp=5M", "stall=1ms",
+                           "stall=1ms/2ms", "1M,-3ms", "nan,1ms", "1M,infms", "up=1M,,"})
     try {
       (void)parse_link(text);
       FAIL() << text;
