@@ -110,10 +110,19 @@ def fuzz(name, seeds, index, seconds, build_folder):
     return {"target": name, "executions": int(executed[-1]) if executed else 0, "crashes": len(found), "seconds": round(time.time() - start, 1)}
 
 
-def pieces(name):
+def logged(name):
     path = figures.FOLDER / "runs" / "fuzz.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return [line["result"] for line in lines if line["result"]["target"] == name]
+    return [line for line in lines if line["result"]["target"] == name]
+
+
+def pieces(name):
+    return [line["result"] for line in logged(name)]
+
+
+def next_index(name):
+    """Behind the last one: of those before, some may have been taken out of the log."""
+    return max((int(line["key"].rpartition(" ")[2]) for line in logged(name)), default=-1) + 1
 
 
 def since_crash(name):
@@ -147,7 +156,7 @@ def campaign(chosen, options):
                 if name is None or behind[name] >= options.executions:
                     return  # those at it are enough for what is left, or nothing is left
                 busy.add(name)
-            index, folder = len(pieces(name)), BUILD if behind[name] < LEARN else FAST
+            index, folder = next_index(name), BUILD if behind[name] < LEARN else FAST
             try:
                 done = figures.run_once("fuzz", f"{name} piece {index}",
                                         lambda: fuzz(name, chosen[name][0], index, min(options.piece_s, end - time.time()), folder))
