@@ -366,6 +366,7 @@ class Device {
   /// An image file. Never throws for the image's or the edge's sake: see Answer::error and Answer::note.
   [[nodiscard]] Answer run(const Path& image);
   /// Pixels as from a camera: (height, width, 3), 8-bit RGB, rows top to bottom without padding; copied.
+  /// A plan that sends files as they are (edge/file) sends such a picture as PNG.
   /// @throws kInvalidArgument when `rgb` is not of that size.
   [[nodiscard]] Answer run(std::span<const uint8_t> rgb, int width, int height);
   /// Why no plan can use the edge now; "" when one can, or when none is needed.
