@@ -20,7 +20,7 @@ int window_bits(std::string_view bytes, Coding coding) {
 
 class Inflater {
  public:
-  Inflater(std::string_view bytes, int window) {
+  Inflater(std::string_view bytes, int window, bool has_members) : has_members_(has_members) {
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     left_ = bytes.size();
     if (inflateInit2(&stream_, window) != Z_OK) throw std::bad_alloc();
@@ -42,6 +42,8 @@ class Inflater {
     const int result = ::inflate(&stream_, Z_NO_FLUSH);
     out.resize(out.size() - stream_.avail_out);
     if (result == Z_STREAM_END) {
+      constexpr Bytef kMember = 0x1f;
+      if (stream_.avail_in + left_ > 0 && has_members_ && *stream_.next_in == kMember) return inflateReset(&stream_) == Z_OK;
       if (stream_.avail_in + left_ > 0)
         throw InflateError(false, "what is compressed has " + std::to_string(stream_.avail_in + left_) + " bytes behind its end");
       return false;
@@ -54,13 +56,14 @@ class Inflater {
 
  private:
   z_stream stream_{};
-  size_t left_ = 0;  // of the input, behind what the stream has
+  bool has_members_;  // one after the other may follow (RFC 1952, 2.2)
+  size_t left_ = 0;   // of the input, behind what the stream has
 };
 
 }  // namespace
 
 std::string inflate(std::string_view bytes, Coding coding, size_t limit_bytes) {
-  Inflater inflater(bytes, window_bits(bytes, coding));
+  Inflater inflater(bytes, window_bits(bytes, coding), coding == Coding::kGzip);
   std::string out;
   while (inflater.step(out, std::min(std::max(out.size(), kStepBytes), limit_bytes - out.size() + 1)))
     if (out.size() > limit_bytes) break;

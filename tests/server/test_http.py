@@ -437,6 +437,12 @@ class Bodies(HttpCase):
             self.refused(400, '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1, 4], "data": [0, 0, 0, %s]}]}' % text,
                          "a number within its range for FP32")
 
+    def test_gzip_of_several_members(self):
+        body = json.dumps({"inputs": [GOOD]}).encode()
+        status, answer = self.post(gzip.compress(body[:40]) + gzip.compress(b"") + gzip.compress(body[40:]), Content_Encoding="gzip")
+        self.assertEqual(status, 200, answer)
+        self.refused(400, gzip.compress(body) + b"\x1f\x8b", "", Content_Encoding="gzip")
+
     def test_codings_in_any_case(self):
         for coding in ("GZIP", "x-gzip"):
             status, body = self.post(gzip.compress(json.dumps({"inputs": [GOOD]}).encode()), Content_Encoding=coding)
