@@ -151,7 +151,7 @@ TEST_F(PlanSwitchTest, WhatOnePlanLearnsOfTheLinkTheOthersKnow) {
 TEST_F(PlanSwitchTest, ARealPictureMakesNoPlanLookSlowerThanTheOthers) {
   add("edge/tensor");
   add("edge/tensor");
-  start({.control = {.dwell_us = 1, .waits_only_where_it_pays = false}, .look_every_us = 1e6});
+  start({.control = {.dwell_us = 1, .hysteresis = 0.7, .waits_only_where_it_pays = false}, .look_every_us = 1e6});  // noise is no reason
   ASSERT_TRUE(edges_are_ready());
   vision::Image large{.width = 2000, .height = 1500, .rgb = std::vector<uint8_t>(2000 * 1500 * 3, 99)};  // milliseconds to decode
   const auto file = vision::encode(large, "jpeg-q90-420");
@@ -160,6 +160,9 @@ TEST_F(PlanSwitchTest, ARealPictureMakesNoPlanLookSlowerThanTheOthers) {
 }
 
 TEST_F(PlanSwitchTest, ASilentEdgeIsWaitedForOnce) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "gRPC, which the other tests do without, is not built with ThreadSanitizer";
+#endif
   const auto silent = net::listen_loopback(0);  // takes connections and says nothing
   std::vector<DevicePackage> packages;
   for (int i = 0; i < 4; ++i) packages.push_back(testing::tiny_package(folder_ / std::to_string(i), "split/cut0/fp32"));
