@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -64,6 +65,7 @@ class HubMember final : public Collective {
 
  private:
   std::shared_ptr<grpc::Channel> channel() const {
+    (void)parse_address(options_.hub, "the hub's address");
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(INT32_MAX), arguments.SetMaxSendMessageSize(INT32_MAX);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPing_ms), arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPing_ms);

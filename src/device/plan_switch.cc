@@ -81,10 +81,12 @@ class PlanSwitch::Wheel final : public Steering {
   size_t plan_;
 };
 
+bool PlanSwitch::knows_pictures(size_t plan) const { return !decodes_[plan] || first_pictures_ == kFirstPictures; }
+
 /// Real pictures take longer to decode than a grey one, and the first of them longer than the next: what the quickest of a few took more is set for
 /// all plans that decode, else those that have not been tried would look quicker. Under the lock.
 bool PlanSwitch::takes_first_picture(size_t plan, double us) {
-  if (!decodes_[plan] || first_pictures_ == kFirstPictures) return false;
+  if (knows_pictures(plan)) return false;
   const double more_us = std::max(0.0, us - rehearsed_us_[plan]);
   picture_us_ = first_pictures_++ == 0 ? more_us : std::min(picture_us_, more_us);
   for (size_t i = 0; i < plans_.size(); ++i)
@@ -181,8 +183,7 @@ Answer PlanSwitch::finish(Prepared prepared) {
   out.candidate = plans_[plan]->package().manifest.candidate;
   const std::lock_guard lock(mutex_);
   // Behind others an image waits for them, which says nothing of its plan; nor does what was promised before a real picture was seen.
-  const bool is_known = !decodes_[plan] || first_pictures_ == kFirstPictures;
-  if (is_known && was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
+  if (knows_pictures(plan) && was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
   if (--in_flight_ == 0) wake_.notify_all();
   return out;
 }

@@ -47,6 +47,7 @@ class PlanSwitch final : public Answerer {
   [[nodiscard]] std::vector<bool> allowed() const;
   void measure_link();
   bool measure_once();
+  [[nodiscard]] bool knows_pictures(size_t plan) const;
   bool takes_first_picture(size_t plan, double us);
 
   std::vector<std::unique_ptr<Offloader>> plans_;

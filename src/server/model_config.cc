@@ -147,9 +147,12 @@ inference::ModelConfig read_config(const fs::path& folder) {
   if (config.has_sequence_batching())
     throw InvalidArgument("[config] " + path.string() +
                           ": sequence_batching is not served: a request has no state that outlives it; remove it for a model without a state");
-  const auto& file = config.default_model_filename();
-  if (file.find('/') != std::string::npos || file == "..")
-    throw InvalidArgument("[config] " + path.string() + ": default_model_filename '" + file + "' must be a plain file name");
+  const auto check_is_plain = [&](const std::string& field, const std::string& file) {
+    if (file.find('/') != std::string::npos || file == "..")
+      throw InvalidArgument("[config] " + path.string() + ": " + field + " '" + file + "' must be a plain file name");
+  };
+  check_is_plain("default_model_filename", config.default_model_filename());
+  for (const auto& output : config.output()) check_is_plain("label_filename", output.label_filename());
   return config;
 }
 

@@ -2,10 +2,9 @@
 """The long run of the fuzz targets (tests/fuzz), by libFuzzer under AddressSanitizer and UndefinedBehaviorSanitizer, in
 pieces: what each did stands in docs/benchmarks/runs/fuzz.jsonl, so that a run goes on where the last one ended, and
 what was found lies in build/fuzz/corpus for the next. fuzz_crashes: inputs that crashed, hung, leaked or took over 4
-GiB, in the last --executions of each target. fuzz_executions_min: executions of the target that had the fewest, since
-one of its crashed. fuzz_coverage_min_percent:
-lines of a target's module (COVERS in tests/fuzz/targets.cmake) that its committed seeds run, of the target with the
-smallest share.
+GiB, in the last --executions of each target. fuzz_executions_min: executions of the target that had the fewest, since one of
+its crashed. fuzz_coverage_min_percent: lines of a target's module (COVERS in tests/fuzz/targets.cmake) that its
+committed seeds run, of the target with the smallest share.
 
 Example: nice tools/figures/fuzz.py --executions 10000000 --minutes 600 --parallel 2 --record
 """
