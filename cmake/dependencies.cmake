@@ -48,7 +48,7 @@ endif()
 
 # Debian's config of libtorch asks for gflags, glog and protobuf (libtorch-dev depends on all three). A wheel of PyPI, which brings GPUs, asks in its
 # config for the whole CUDA toolkit; its headers and two libraries are all that is used here, and what it has for GPUs is loaded when asked for
-# (src/train/device.h).
+# (src/train/tensors/device.h).
 set(SCISSIONLITE_TRAIN_FOUND OFF)
 if(SCISSIONLITE_TRAIN AND SCISSIONLITE_TORCH_DIR)
   foreach(file include/torch/csrc/api/include/torch/torch.h lib/libtorch_cpu.so lib/libc10.so)

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "graph/graph.h"
-#include "train/dataset.h"
+#include "train/data/dataset.h"
 
 namespace scissionlite::train {
 

@@ -9,8 +9,8 @@
 #include "base/progress.h"
 #include "score/labels.h"
 #include "score/parallel.h"
-#include "train/class_names.h"
-#include "train/hold_out.h"
+#include "train/data/class_names.h"
+#include "train/data/hold_out.h"
 #include "vision/labelled_files.h"
 
 namespace scissionlite::train {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "train/dataset.h"
+#include "train/data/dataset.h"
 #include "train/train.h"
 
 namespace scissionlite::train {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "train/convert.h"
-#include "train/device.h"
-#include "train/loss.h"
+#include "train/loop/loss.h"
+#include "train/tensors/convert.h"
+#include "train/tensors/device.h"
 
 namespace scissionlite::train {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "train/module.h"
+#include "train/loop/trainer.h"
+#include "train/network/module.h"
 #include "train/train.h"
-#include "train/trainer.h"
 
 namespace scissionlite::train {
 

@@ -1,17 +1,18 @@
 // Training: models run on libtorch with gradients and go back to ONNX.
 //
-// What lives here: a graph as a module with gradients (module.h; one function an operator below op/, table op/ops.inc),
-// what of it is trained (parameters.h), losses (loss.h), data (dataset.h, augment.h), optimisers and the loop with its
-// checkpoints (trainer.h), and the job behind `scissionlite-train train` (this file). Relies on score, vision, onnx, ops.
-// Headers without "Private to train/" are free of libtorch. Start with `train_model`, then module.h.
+// What lives here, each folder using those before it: tensors/ (ours as libtorch's, where it computes), op/ (one function
+// an operator, table ops.inc), network/ (a graph as a module with gradients, what of it is trained, new networks and last
+// layers), data/ (images, labels, what varies them), loop/ (losses, optimisers, epochs, checkpoints); the job behind `scissionlite-train train` (this
+// file); and what is trained for a purpose: prune/, quantise/, transfer/, privacy/, rare/. Relies on score, vision, onnx, ops. Headers without
+// "Private to train/" are free of libtorch. Start with `train_model`, then network/module.h.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "train/augment.h"
-#include "train/options.h"
-#include "train/parameters.h"
+#include "train/data/augment.h"
+#include "train/loop/options.h"
+#include "train/network/parameters.h"
 #include "vision/input_spec.h"
 
 namespace scissionlite::train {

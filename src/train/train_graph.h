@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "train/job_data.h"
+#include "train/loop/trainer.h"
 #include "train/pass.h"
-#include "train/trainer.h"
 
 namespace scissionlite::train {
 

@@ -1,4 +1,4 @@
-#include "train/calibrate.h"
+#include "train/transfer/calibrate.h"
 
 #include <iostream>
 #include <memory>

@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "onnx/onnx.h"
-#include "train/architecture.h"
+#include "train/network/architecture.h"
 #include "train_cli/command.h"
 
 namespace scissionlite::cli {

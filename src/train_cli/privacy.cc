@@ -1,4 +1,4 @@
-#include "train/privacy.h"
+#include "train/privacy/privacy.h"
 
 #include <iostream>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "train/prune.h"
+#include "train/prune/prune.h"
 
 #include <iostream>
 #include <memory>

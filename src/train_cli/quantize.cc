@@ -1,4 +1,4 @@
-#include "train/quantise.h"
+#include "train/quantise/quantise.h"
 
 #include <iostream>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "train/retrain.h"
+#include "train/transfer/retrain.h"
 
 #include <iostream>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "train/sparsify.h"
+#include "train/prune/sparsify.h"
 
 #include <iostream>
 #include <memory>

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "collective/mpi.h"
 #include "program/tls_options.h"
-#include "train/rare.h"
+#include "train/rare/rare.h"
 #include "train_cli/job_options.h"
 
 namespace scissionlite::cli {

@@ -47,7 +47,7 @@ def relative_error(got, want):
     return np.abs(got.astype(np.float64) - want.astype(np.float64)).max() / max(1e-30, np.abs(want.astype(np.float64)).max())
 
 
-# In graphs that are trained only, with no counterpart in ONNX Runtime: src/train/fake_quantised_test.cc tests them.
+# In graphs that are trained only, with no counterpart in ONNX Runtime: src/train/quantise/fake_quantised_test.cc tests them.
 ONLY_IN_TRAINING = {("scissionlite", "FakeQuantize"), ("scissionlite", "RoundOffset")}
 
 

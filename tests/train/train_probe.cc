@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/npy.h"
 #include "onnx/onnx.h"
-#include "train/convert.h"
-#include "train/module.h"
-#include "train/torch.h"
-#include "train/trainer.h"
+#include "train/loop/trainer.h"
+#include "train/network/module.h"
+#include "train/tensors/convert.h"
+#include "train/tensors/torch.h"
 
 using namespace scissionlite;
 

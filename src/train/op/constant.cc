@@ -1,6 +1,6 @@
 // Constant, ConstantOfShape, Shape, Cast.
-#include "train/convert.h"
 #include "train/op/support.h"
+#include "train/tensors/convert.h"
 
 namespace scissionlite::train::op {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "train/op/fake_quantize_loops.h"
-#include "train/torch.h"
+#include "train/tensors/torch.h"
 
 namespace scissionlite::train::op {
 

@@ -1,6 +1,6 @@
 // Operators that move elements: Concat, Split, Slice, Gather, Transpose, Pad, Expand, Tile, DepthToSpace, SpaceToDepth.
-#include "train/device.h"
 #include "train/op/support.h"
+#include "train/tensors/device.h"
 
 namespace scissionlite::train::op {
 

@@ -1,8 +1,8 @@
 // QuantizeLinear with a straight-through gradient, DequantizeLinear.
 #include "train/op/quantize.h"
 
-#include "train/convert.h"
-#include "train/device.h"
+#include "train/tensors/convert.h"
+#include "train/tensors/device.h"
 
 namespace scissionlite::train::op {
 

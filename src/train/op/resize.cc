@@ -1,8 +1,8 @@
 // Upsample and Resize: one axis at a time, each output row a choice or a blend of input rows.
 #include "ops/resize_rule.h"
-#include "train/convert.h"
-#include "train/device.h"
 #include "train/op/support.h"
+#include "train/tensors/convert.h"
+#include "train/tensors/device.h"
 
 namespace scissionlite::train::op {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ops/support.h"
-#include "train/operators.h"
+#include "train/op/operators.h"
 
 namespace scissionlite::train::op {
 
