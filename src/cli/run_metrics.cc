@@ -3,7 +3,7 @@
 #include "base/address.h"
 #include "net/socket.h"
 #include "server/http/routes.h"
-#include "server/metric_families.h"
+#include "server/observe/metric_families.h"
 
 namespace scissionlite::cli {
 namespace {

@@ -17,7 +17,7 @@
 #include "cli/command.h"
 #include "cli/trace_options.h"
 #include "program/tls_options.h"
-#include "server/listening.h"
+#include "server/call/listening.h"
 #include "server/server.h"
 
 namespace scissionlite::cli {

@@ -1,7 +1,7 @@
 // Delivery: device packages from the edge, by the hashes of what is in them.
 //
 // What lives here: a package as a list of files (this file), where packages come from (source.h), where a device keeps them (store.h), and the way
-// from one to the other (pull.h). The edge's side is in server/packages.h, and what a device does with a new version in device/delivered.h.
+// from one to the other (pull.h). The edge's side is in server/models/packages.h, and what a device does with a new version in device/delivered.h.
 // Relies on protocol and prepare. Start here.
 #pragma once
 

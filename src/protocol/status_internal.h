@@ -1,4 +1,4 @@
-// What gRPC statuses become: errors of the library. The other way round is the server's (server/refusal.h). For .cc files only.
+// What gRPC statuses become: errors of the library. The other way round is the server's (server/call/refusal.h). For .cc files only.
 #pragma once
 
 #include <grpcpp/support/status.h>

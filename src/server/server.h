@@ -1,9 +1,10 @@
 // Server: the edge half of the offloader, an Open Inference Protocol v2 server over gRPC and HTTP.
 //
-// What lives here: the public class (this file); models on disk and in memory (repository.h, model.h); the queue that
-// batches (batcher.h); checks of requests (validate_internal.h); the walk of one request (infer_internal.h); gRPC handlers
-// (service_internal.h) and HTTP's (http/routes.h), which share answers_internal.h; Prometheus text (metrics.h). Relies on protocol, engine, onnx,
-// vision. Start with Server, then infer.cc.
+// What lives here, each folder using those before it: call/ (who calls, how one is refused), observe/ (counts, spans, log,
+// the live page's table), access/ (rules, quotas, memory of messages), queueing/ (what waits, batches, threads), models/ (on
+// disk and in memory, and what follows them: joints, a next machine), inference/ (the walk of one request, and all else that
+// both front ends answer), grpc/ and http/ (the front ends; the latter with metrics and the live page); the public class
+// (this file). Relies on protocol, engine, onnx, vision. Start with Server, then inference/infer.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 #include "base/file.h"
 #include "protocol/tls.h"
-#include "server/quotas.h"
+#include "server/access/quotas.h"
 
 namespace scissionlite::trace {
 class Tracer;

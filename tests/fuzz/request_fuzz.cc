@@ -12,7 +12,7 @@
 
 #include "graph/graph.h"
 #include "onnx/onnx.h"
-#include "server/infer_internal.h"
+#include "server/inference/infer_internal.h"
 
 namespace {
 

@@ -92,6 +92,20 @@ class Includes(unittest.TestCase):
                     wrong.append(f"{path} includes {other}/, which stands below {path.parts[1]}/ in the table")
         self.assertEqual(wrong, [])
 
+    def test_folders_inside_a_folder_use_one_another_one_way(self):
+        for outer in ("server", "train"):
+            used = {}
+            for path in tree.files():
+                if path.parts[:2] == ("src", outer) and path.suffix in (".h", ".cc") and not path.stem.endswith("_test"):
+                    for name in re.findall(rf'^#include "{outer}/([^"]+)"', tree.read(path), re.M):
+                        used.setdefault("/".join(path.parts[2:-1]), set()).add("/".join(name.split("/")[:-1]))
+            used = {inner: others - {inner} for inner, others in used.items()}
+            self.assertGreater(len(used), 5, outer)
+            while free := [inner for inner, others in used.items() if not others & used.keys()]:
+                for inner in free:
+                    del used[inner]
+            self.assertEqual(used, {}, f"of the folders in src/{outer} these include one another in a circle")
+
 
 class Contents(unittest.TestCase):
     def test_no_path_of_a_machine(self):

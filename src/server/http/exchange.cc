@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "server/caller_internal.h"
+#include "server/call/caller_internal.h"
 
 namespace scissionlite::server::http {
 

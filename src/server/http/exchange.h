@@ -11,7 +11,7 @@
 
 #include "base/json.h"
 #include "base/tensor.h"
-#include "server/refusal.h"
+#include "server/call/refusal.h"
 
 namespace scissionlite::protocol {
 class TlsEnd;

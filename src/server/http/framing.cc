@@ -3,7 +3,7 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <string>
 
-#include "server/names.h"
+#include "server/call/names.h"
 
 namespace scissionlite::server::http {
 

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/call/listen_error.h"
 #include "server/http/session_internal.h"
-#include "server/listen_error.h"
 
 namespace scissionlite::server::http {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "server/bytes_in_flight.h"
+#include "server/access/bytes_in_flight.h"
 #include "server/http/exchange.h"
 
 namespace scissionlite::server::http {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "server/http/exchange.h"
-#include "server/service_context.h"
+#include "server/inference/service_context.h"
 
 namespace scissionlite::server::http {
 

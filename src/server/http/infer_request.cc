@@ -2,9 +2,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "server/call/names.h"
 #include "server/http/infer_internal.h"
 #include "server/http/json_data.h"
-#include "server/names.h"
 
 namespace scissionlite::server::http {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <boost/algorithm/string/predicate.hpp>
 
-#include "server/inflate.h"
-#include "server/names.h"
+#include "server/call/inflate.h"
+#include "server/call/names.h"
 
 namespace scissionlite::server::http {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/json_filter.h"
-#include "server/names.h"
+#include "server/call/names.h"
 
 namespace scissionlite::server::http {
 namespace {

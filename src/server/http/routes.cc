@@ -5,12 +5,12 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "server/answers_internal.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
 #include "server/http/live.h"
+#include "server/http/live_data.h"
 #include "server/http/message_json.h"
-#include "server/live.h"
+#include "server/inference/answers_internal.h"
 
 namespace scissionlite::server::http {
 namespace {

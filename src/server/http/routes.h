@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "server/http/exchange.h"
-#include "server/service_context.h"
+#include "server/inference/service_context.h"
 
 namespace scissionlite::server::http {
 

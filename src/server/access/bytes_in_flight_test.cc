@@ -1,0 +1,41 @@
+#include "server/access/bytes_in_flight.h"
+
+#include <gtest/gtest.h>
+
+#include "server/call/refusal.h"
+
+namespace scissionlite::server {
+namespace {
+
+TEST(BytesInFlight, NoMoreThanTheMostAndGivenBackWithTheTicket) {
+  BytesInFlight bytes(100);
+  auto first = bytes.take(60);
+  {
+    const auto second = bytes.take(40);
+    EXPECT_EQ(bytes.bytes(), 100);
+    try {
+      (void)bytes.take(1);
+      FAIL() << "it was taken";
+    } catch (const Refusal& refusal) {
+      EXPECT_EQ(refusal.code(), Code::kUnavailable);
+      EXPECT_GT(refusal.retry_after_us(), 0);
+      EXPECT_NE(std::string(refusal.what()).find("hold 100 bytes already, of 100 at most"), std::string::npos) << refusal.what();
+    }
+  }
+  EXPECT_EQ(bytes.bytes(), 60) << "what was refused holds nothing";
+  first.release();
+  EXPECT_EQ(bytes.bytes(), 0);
+}
+
+TEST(BytesInFlight, WhatGrowsIsCountedUntilItIsGivenBack) {
+  BytesInFlight bytes(100);
+  EXPECT_TRUE(bytes.add(60));
+  EXPECT_TRUE(bytes.add(40));
+  EXPECT_FALSE(bytes.add(1));
+  EXPECT_THROW((void)bytes.take(1), Refusal) << "both front ends share the room";
+  bytes.give_back(101);
+  EXPECT_EQ(bytes.bytes(), 0);
+}
+
+}  // namespace
+}  // namespace scissionlite::server

@@ -1,0 +1,61 @@
+// One inference request on its way through a model: its inputs, how long it may take, and who is told the outcome.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "server/call/refusal.h"
+#include "server/observe/statistics.h"
+
+namespace scissionlite::server {
+
+/// Of an answer that another machine was asked for, in nanoseconds.
+struct ForwardTimes {
+  bool is_from_cloud = false;                           // else the edge's own copy
+  int64_t forward_ns = 0;                               // from asking the cloud to its answer, or to giving it up
+  int64_t queue_ns = 0, decode_ns = 0, compute_ns = 0;  // as the cloud reports them
+};
+
+struct Outcome {
+  Code code = Code::kOk;
+  std::string message;          // why it failed
+  std::vector<Tensor> outputs;  // in the model's order; views of the engine's buffer, valid only inside `done`
+  RequestTimes times;
+  double retry_after_us = 0;              // hint with kUnavailable
+  int64_t run_items = 0;                  // of all requests that ran together
+  std::optional<ForwardTimes> forward{};  // where the model is the middle of three
+};
+
+/// Times are of the steady clock, in nanoseconds.
+struct Job {
+  std::vector<Tensor> inputs;  // in the model's order
+  int64_t batch = 1;           // items along the first dimension; 1 where the model does not batch
+  int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
+  int64_t expected_ns = 0;  // from queued to answered, as the queue expected it when it let the job in
+  std::optional<int64_t> deadline_ns;
+  std::string id;                            // as the request has it, for the next machine's log
+  bool is_probe = false;                     // the server's own question: runs alone and counts in no statistics
+  std::function<void(const Outcome&)> done;  // called once, from any thread; again with the error where it throws
+
+  /// From any thread.
+  void cancel() { *is_cancelled_ = true; }
+  [[nodiscard]] bool is_cancelled() const { return *is_cancelled_; }
+  /// From now on it is cancelled when `other` is.
+  void is_of_the_caller_of(const Job& other) { is_cancelled_ = other.is_cancelled_; }
+
+  /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards. What it throws (there is no memory for what follows, say) is
+  /// told in place of the outcome: it is no fault of the engine whose thread this is, and its caller waits.
+  void finish(const Outcome& outcome) noexcept;
+
+ private:
+  std::shared_ptr<std::atomic<bool>> is_cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  std::atomic<bool> is_finished_{false};
+};
+
+}  // namespace scissionlite::server
