@@ -4,6 +4,7 @@
 #include "net/socket.h"
 #include "server/http/routes.h"
 #include "server/observe/metric_families.h"
+#include "server/observe/trace_metrics.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -111,12 +112,7 @@ std::string device_metrics(const DevicePlans& plans) {
   add_plans(out, plans, counts.plan);
   add_edges(out, plans);
   if (const auto* shadow = plans.front()->shadow()) add_shadow(out, *shadow);
-  if (observation.tracer) {
-    const auto spans = observation.tracer->counters();
-    out.begin("scissionlite_trace_spans_total", "Spans that were written, and that found no room or no collector", MetricType::Counter);
-    out.add(static_cast<double>(spans.exported), {{"outcome", "exported"}});
-    out.add(static_cast<double>(spans.dropped), {{"outcome", "dropped"}});
-  }
+  server::add_trace_spans(out, observation.tracer.get());
   return out.text();
 }
 

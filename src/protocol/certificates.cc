@@ -62,11 +62,14 @@ std::string words_for(int error, X509* at, X509* leaf, const std::string& author
     case X509_V_ERR_CERT_NOT_YET_VALID:
       if (at == nullptr) return X509_verify_cert_error_string(error);
       return (at == leaf ? "" : "is signed by an authority whose own ('" + name_of(*at) + "') ") + objection_to_time(*at, now_s);
-    case X509_V_ERR_CERT_REVOKED: return "is revoked";
+    case X509_V_ERR_CERT_REVOKED:
+      return at == nullptr || at == leaf ? "is revoked" : "is signed by an authority ('" + name_of(*at) + "') that is revoked";
     case X509_V_ERR_CRL_HAS_EXPIRED: return "cannot be checked: the list of revoked certificates is out of date; write a new one";
     case X509_V_ERR_CRL_NOT_YET_VALID:
       return "cannot be checked: the list of revoked certificates is of a later time; is this machine's clock (" + utc(now_s) + ") right?";
-    case X509_V_ERR_UNABLE_TO_GET_CRL: return "cannot be checked: there is no list of revoked certificates of its authority";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+      return "cannot be checked: there is no list of revoked certificates of " +
+             (at == nullptr || at == leaf ? "its authority" : "the authority above '" + name_of(*at) + "'");
     case X509_V_ERR_INVALID_PURPOSE: return "is not for this use: its extendedKeyUsage leaves out this side of a connection";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
@@ -76,6 +79,14 @@ std::string words_for(int error, X509* at, X509* leaf, const std::string& author
     case X509_V_ERR_CERT_SIGNATURE_FAILURE: return "is unknown: the authority in '" + authority_path + "' has not signed it";
     default: return std::string("is not accepted: ") + X509_verify_cert_error_string(error);
   }
+}
+
+/// Of the authority that is trusted no list can say anything: nobody is above it.
+int overlook_list_of_trusted(int is_good, X509_STORE_CTX* check) {
+  const bool is_trusted = X509_STORE_CTX_get_error_depth(check) == sk_X509_num(X509_STORE_CTX_get0_chain(check)) - 1;
+  if (is_good == 1 || !is_trusted || X509_STORE_CTX_get_error(check) != X509_V_ERR_UNABLE_TO_GET_CRL) return is_good;
+  X509_STORE_CTX_set_error(check, X509_V_OK);
+  return 1;
 }
 
 }  // namespace
@@ -176,8 +187,9 @@ std::string Authority::objection(const std::string& chain_pem, Side side, const 
   X509_VERIFY_PARAM_set_time(rules, static_cast<time_t>(now_s));
   X509_VERIFY_PARAM_set_purpose(rules, side == Side::kClient ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);
   X509_VERIFY_PARAM_set_auth_level(rules, kSecurityLevel);
-  X509_VERIFY_PARAM_set_flags(
-      rules, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST | (has_lists_ ? X509_V_FLAG_CRL_CHECK : 0));  // the first two as gRPC has them
+  constexpr unsigned long kAsGrpc = X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST;
+  X509_VERIFY_PARAM_set_flags(rules, kAsGrpc | (has_lists_ ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0));
+  X509_STORE_CTX_set_verify_cb(check.get(), overlook_list_of_trusted);
   if (X509_verify_cert(check.get()) != 1) {
     auto words = words_for(X509_STORE_CTX_get_error(check.get()), X509_STORE_CTX_get_current_cert(check.get()), leaf, path_, now_s);
     ERR_clear_error();

@@ -71,6 +71,24 @@ TEST_F(CertificatesTest, RevokedOnesAreRefused) {
             std::string::npos);
 }
 
+TEST_F(CertificatesTest, fault_37_RevokedAuthoritiesInBetweenAreRefused) {
+  const testing::Wanted authority{.name = "hall", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = true};
+  const auto hall = make_certificate(authority, &plant_), gone = make_certificate(authority, &plant_);
+  const testing::Wanted camera{.name = "dev9", .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false};
+  const auto objection_below = [&](const testing::MadeCertificate& between, const std::string& lists, const std::string& trusted) {
+    const auto chain = pem_of(make_certificate(camera, &between)) + pem_of(between);
+    return Authority(trusted, "ca.pem", lists, "crl.pem", kNow_s).objection(chain, Side::kClient, "", kNow_s);
+  };
+  const auto of_plant = testing::list_pem(plant_, gone, kFrom_s, kTo_s), of_hall = testing::list_pem(hall, device_, kFrom_s, kTo_s);
+  const auto of_gone = testing::list_pem(gone, device_, kFrom_s, kTo_s);
+  EXPECT_EQ(objection_below(hall, of_plant + of_hall, pem_of(plant_)), "");
+  EXPECT_EQ(objection_below(gone, of_plant + of_gone, pem_of(plant_)), "is signed by an authority ('hall') that is revoked");
+  EXPECT_EQ(objection_below(hall, of_hall, pem_of(plant_)),
+            "cannot be checked: there is no list of revoked certificates of the authority above 'hall'");
+  EXPECT_EQ(objection_below(hall, of_plant, pem_of(plant_)), "cannot be checked: there is no list of revoked certificates of its authority");
+  EXPECT_EQ(objection_below(hall, of_hall, pem_of(hall)), "") << "of the one that is trusted nobody keeps a list";
+}
+
 TEST_F(CertificatesTest, ANameWithANulIsNone) {
   const auto odd = make_certificate(
       {.name = std::string("dev7\0.evil", 10), .hosts = "", .from_s = kFrom_s, .to_s = kTo_s, .use = "", .is_authority = false}, &plant_);

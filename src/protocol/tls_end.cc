@@ -144,8 +144,10 @@ std::string TlsEnd::check_peer(const std::string& chain_pem, const std::string& 
 
 Peer TlsEnd::recognise(const std::string& chain_pem) {
   const int64_t now = now_s();
+  std::shared_ptr<const Authority> authority;
   {
     const std::lock_guard lock(mutex_);
+    authority = authority_;
     const auto found = remembered_.find(chain_pem);
     if (found != remembered_.end() && now >= found->second.checked_s && now - found->second.checked_s < kCheckAgain_s) return found->second;
     if (remembered_.size() >= kMostRemembered) remembered_.clear();
@@ -153,7 +155,8 @@ Peer TlsEnd::recognise(const std::string& chain_pem) {
   const auto certificate = first_certificate(chain_pem);
   Peer peer{.name = certificate == nullptr ? "" : name_of(*certificate), .objection = check_peer(chain_pem, ""), .checked_s = now};
   const std::lock_guard lock(mutex_);
-  return remembered_[chain_pem] = std::move(peer);
+  if (authority == authority_) remembered_[chain_pem] = peer;  // else it was checked by files that were replaced meanwhile
+  return peer;
 }
 
 std::shared_ptr<grpc::ServerCredentials> TlsEnd::server_credentials() {

@@ -234,7 +234,7 @@ struct Server::Impl {
   }
 
   void listen_http() {
-    MetricsSource source{repository, refusals, {}, &delivery.sent_bytes()};
+    MetricsSource source{repository, refusals, {}, &delivery.sent_bytes(), observer->tracer()};
     if ((options.http.is_on() && options.http_speaks_tls()) || (options.metrics.is_on() && options.metrics_speak_tls()))
       (void)tls->server_context();  // what OpenSSL does not take ends the start, not each connection
     if (options.http.is_on()) {
@@ -309,10 +309,11 @@ bool Server::can_infer() const {
   return std::all_of(models.begin(), models.end(), [](const auto& model) { return model->can_infer(); });
 }
 
+/// Who may ask first: packages of gigabytes take their time.
 void Server::reload() {
+  if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
   if (!impl_->options.explicit_control) impl_->load_changed(/*is_asked_for=*/true);
   attempt("a look for packages", [&] { impl_->packages.refresh(/*is_asked_for=*/true); });
-  if (!impl_->reload(/*is_asked_for=*/true)) log::warning("[server] nothing new was taken from the files of certificates and access");
 }
 
 std::map<std::string, Usage> Server::usage() const { return impl_->access.usage(); }

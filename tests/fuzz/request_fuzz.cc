@@ -95,6 +95,7 @@ void serve(Fixture& fixture, const std::shared_ptr<const ModelInferRequest>& req
   auto done = [&](const server::Reply& reply) {
     check_reply(*request, reply);
     answered.set_value();  // throws when it is told twice
+    return int64_t{0};
   };
   const server::InferContext context{*fixture.repository, fixture.decoders, fixture.access, /*max_pixels=*/1 << 20};
   std::make_shared<server::Inference>(context, server::Admission{.identity = "fuzz", .ticket = {}}, server::CallNotes{}, request, std::nullopt, done)

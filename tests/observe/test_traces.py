@@ -86,6 +86,7 @@ class Traces(Pair):
             server, at_edge = next((span, at) for span, at in edge if span.kind == trace_pb2.Span.SPAN_KIND_SERVER)
             self.assertEqual(server.parent_span_id, stages["ModelInfer"].span_id)
             self.assertEqual(stages["ModelInfer"].kind, trace_pb2.Span.SPAN_KIND_CLIENT)
+            self.assertLess(server.end_time_unix_nano, stages["ModelInfer"].end_time_unix_nano + 1_000_000, "what follows the answer is not of it")
             below = {span.name: (span, at) for span, at in edge if span is not server}
             self.assertEqual(set(below), EDGE_STAGES)
             for span, _ in below.values():

@@ -221,7 +221,7 @@ class Configs(ServerCase):
     def test_fields_of_triton_that_are_not_used(self):
         for more in (
                 'model_warmup [ { name: "a # [ {" batch_size: 1 inputs { key: "x" value { data_type: TYPE_FP32 dims: [ 2, 4 ] zero_data: true } } } ]',
-                "model_warmup [{ name: \"a\" }, <name: 'b'>]",
+                "model_warmup [{ name: \"a\" }, <name: 'b'>]", 'model_warmup [\n  # one of zeros [ {\n  { name: "a" }\n]', "model_warmup [ ] # none",
                 "instance_group [ { rate_limiter { resources [ { name: \"r\" count: 4 } ] priority: 2 } } ]",
                 "optimization { graph { level: 1 } } # a [ { comment", 'cc_model_filenames { key: "8.0" value: "m" }'):
             with self.subTest(more=more):

@@ -1,11 +1,16 @@
 """What the edge holds for callers over gRPC, and for how long: messages, compressed or not, calls of a connection, idle connections."""
 
 import gzip
+import json
 import queue
 import socket
+import tempfile
 import time
+import urllib.request
 
-from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, triton
+from unread_calls import UnreadCalls
+
+from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, peers, triton
 
 
 class Limits(ServerCase):
@@ -81,10 +86,63 @@ class Limits(ServerCase):
         for source in sources:
             source.put(None)
 
+    def memory(self):
+        with open(f"/proc/{self.server.process.pid}/status") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmRSS:"))
+
+    def test_calls_whose_answers_nobody_reads_hold_nothing_of_their_requests(self):
+        x = np.zeros((8, 240, 8), np.float32)
+        request = infer_request(inputs=[("x", "FP32", (8, 480, 4))], raw=[x.tobytes()])
+        request.outputs.add(name="y").parameters["classification"].int64_param = 1  # a short answer, which waits all the same
+        message, calls = request.SerializeToString(), 80
+        before, connections = self.memory(), []
+        try:
+            for _ in range(30):
+                connections.append(UnreadCalls(self.address, "/inference.GRPCInferenceService/ModelInfer"))
+                for _ in range(calls):
+                    connections[-1].call(message)
+                self.assertTrue(connections[-1].wait_for_answers(calls))
+            self.assertLess(self.memory() - before, 30 * calls * len(message) * 0.6, "gRPC itself holds 24 KB a call")
+            self.still_serves()
+        finally:
+            for connection in connections:
+                connection.close()
+        self.still_serves()
+
+    def test_what_lies_in_shared_memory_is_refused(self):
+        for side in ("inputs", "outputs"):
+            request = pb.ModelInferRequest()
+            request.CopyFrom(self.GOOD)
+            tensor = request.inputs[0] if side == "inputs" else request.outputs.add(name="y")
+            tensor.parameters["shared_memory_region"].string_param = "region"
+            self.fails(lambda: self.stub.ModelInfer(request, timeout=60), "INVALID_ARGUMENT", "shared memory, which this server does not")
+        self.still_serves()
+
     def test_more_calls_than_streams_of_a_connection_are_all_answered(self):
         request = infer_request(inputs=[("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
         calls = [self.stub.ModelStreamInfer(iter([request])) for _ in range(1500)]
         self.assertEqual(sum(1 for call in calls for _ in call), 1500)
+
+
+class Observed(ServerCase):
+    models = ("m", )
+
+    def test_what_is_refused_before_it_is_a_request_is_logged_and_spans_are_counted(self):
+        trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        with tempfile.NamedTemporaryFile(suffix=".jsonl") as spans, peers.Serve(self.program, self.repository, "--trace-file", spans.name,
+                                                                                "--log-format", "json", "--log-requests") as server:
+            with grpc.insecure_channel(server.address) as channel:
+                infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+                for garbage in (b"\xff" * 40, b"\x1f\x8b" + bytes(40)):
+                    with self.assertRaises(grpc.RpcError):
+                        infer(garbage, timeout=60, metadata=(("traceparent", trace), ))
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.event['metrics_port']}/metrics", timeout=60) as answer:
+                text = answer.read().decode()
+            self.assertIn('scissionlite_trace_spans_total{outcome="exported"}', text)
+            self.assertIn('scissionlite_trace_spans_total{outcome="dropped"}', text)
+            server.stop()
+            lines = [line for line in map(json.loads, server.stderr().splitlines()) if line["message"] == "turned away"]
+        self.assertEqual([(line["identity"], line["trace_id"]) for line in lines], [("127.0.0.1", trace.split("-")[1])] * 2)
 
 
 class Idle(ServerCase):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import struct
+import time
 import zlib
 
 from calls import main, np, peers
@@ -117,6 +118,22 @@ class Control(HttpCase):
         with self.assertRaisesRegex(triton_http.InferenceServerException, "not supported"):
             self.web.load_model("steady", config='{"max_batch_size": 2}')
         self.web.unload_model("nope")
+
+    def test_pages_of_other_sites_cannot_use_their_visitors_browser(self):
+        """What a browser says of where a request comes from; other clients say nothing."""
+        target, own = "/v2/repository/models/m/unload", f"http://{self.http_address}"
+        strange = ({"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site", "Origin": "http://127.0.0.1:1"},
+                   {"Sec_Fetch_Site": "cross-site", "Origin": "null"}, {"Origin": "https://evil.example"}, {"Origin": "null"})
+        for fields in strange:
+            status, _, body = self.call("POST", target, "", **fields)
+            self.assertEqual(status, 403, fields)
+            self.assertIn("a page of another site", json.loads(body)["error"])
+            status, _, body = self.call("POST", "/v2/models/m/infer", json.dumps({"inputs": []}), **fields)
+            self.assertEqual(status, 403, fields)
+        self.assertTrue(self.web.is_model_ready("m"))
+        self.assertEqual(self.call("GET", "/v2/health/live", **strange[0])[0], 200)
+        for fields in ({}, {"Origin": own}, {"Sec_Fetch_Site": "same-origin", "Origin": own}, {"Sec_Fetch_Site": "none"}):
+            self.assertEqual(self.call("POST", "/v2/repository/models/m/load", "", **fields)[0], 200, fields)
 
 
 class Plain(HttpCase):
@@ -442,6 +459,21 @@ class Bodies(HttpCase):
         status, answer = self.post(gzip.compress(body[:40]) + gzip.compress(b"") + gzip.compress(body[40:]), Content_Encoding="gzip")
         self.assertEqual(status, 200, answer)
         self.refused(400, gzip.compress(body) + b"\x1f\x8b", "", Content_Encoding="gzip")
+
+    def test_fault_20_a_bomb_of_many_members(self):
+        """Each of which costs what it holds, not what was there before it."""
+        body = json.dumps({"inputs": [GOOD]}).encode().ljust(900_000)
+        start = time.time()
+        status, answer = self.post(gzip.compress(body) + 40_000 * gzip.compress(b""), Content_Encoding="gzip")
+        self.assertEqual(status, 200, answer)
+        self.assertLess(time.time() - start, 20, "with all copied for each member it would take minutes")
+
+    def test_small_paths_take_small_bodies(self):
+        keys = "{" + ",".join(f'"k{i}": 0' for i in range(20_000)) + "}"
+        for path in ("/v2/repository/index", "/v2/repository/models/m/load"):
+            for body, fields in ((keys, {}), (gzip.compress(keys.encode()), {"Content-Encoding": "gzip"})):
+                status, _, answer = self.call("POST", path, body, **fields)
+                self.assertIn(status, (413, 503), answer)  # loading is not allowed at all
 
     def test_codings_in_any_case(self):
         for coding in ("GZIP", "x-gzip"):

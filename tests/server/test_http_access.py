@@ -79,6 +79,13 @@ class Rules(HttpAccessCase):
         server = self.plain({"identities": ["127.0.0.1"], "models": ["m"], "may_control": True}, words=words)
         self.assertEqual(self.status(server, "/v2/repository/models/m/load", b""), 200)
         self.assertEqual(self.status(server, "/v2/repository/models/heavy/load", b""), DENIED)
+        server = self.plain({"identities": ["127.0.0.1"], "models": ["m", "mine_*"], "may_control": True}, words=words)
+        status, _, body = self.ask(server, "/v2/repository/models/mine_x/load", b"")
+        self.assertEqual(status, 500)
+        self.assertTrue(json.loads(body)["error"].endswith("available: m"), "what it may not use is not there")
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.stub(server).RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="mine_x"), timeout=60)
+        self.assertNotIn("heavy", caught.exception.details())
 
     def test_rules_are_read_again(self):
         access = self.access_file(rules({"identities": ["127.0.0.1"], "models": ["m"]}))

@@ -132,6 +132,27 @@ class Limits(LimitsCase):
         self.raw(GOOD * 50).close()
 
 
+class Large(HttpCase):
+    models = ("m", "wide")
+
+    def test_bodies_that_take_long_to_read_do_not_hold_up_health_checks(self):
+        numbers = ",".join(["0.123456"] * (4 << 20))
+        body = '{"inputs": [{"name": "x", "datatype": "FP32", "shape": [4, 1024, 1024], "data": [%s]}]}' % numbers
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.post(body, model="wide"))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        longest = 0
+        while any(thread.is_alive() for thread in threads):
+            start = time.time()
+            self.assertEqual(self.call("GET", "/v2/health/live")[0], 200)
+            longest = max(longest, time.time() - start)
+        self.assertEqual([status for status, _ in answers], [200] * 4, answers)
+        self.assertAlmostEqual(answers[0][1]["outputs"][0]["data"][0], 0.123456, places=6)
+        self.refused(400, body.replace("0.123456]", '"x"]'), "a number", model="wide")
+        self.assertLess(longest, 2, "a liveness probe waits for seconds")
+
+
 class Slow(LimitsCase):
     words = ("--http-read-timeout-secs", "1", "--http-idle-timeout-secs", "2")
 

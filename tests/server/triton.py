@@ -36,9 +36,10 @@ def python_style(repository, target):
 
 
 class Triton:
-    """`with Triton(repository) as triton: triton.address`. The repository is in the Python style already."""
-    def __init__(self, repository, explicit=False, log=None):
-        self.repository, self.explicit = pathlib.Path(repository).resolve(), explicit
+    """`with Triton(repository) as triton: triton.address`. The repository is in the Python style already. With `http`
+    it answers at http_address too."""
+    def __init__(self, repository, explicit=False, log=None, http=False):
+        self.repository, self.explicit, self.http = pathlib.Path(repository).resolve(), explicit, http
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="triton-"))
         self.log_path = log or self.folder / "log"
 
@@ -57,9 +58,15 @@ class Triton:
         libraries = [str(peers.DEPS / "pytriton" / "nvidia_pytriton.libs"), str(source / "lib")]
         environment["LD_LIBRARY_PATH"] = ":".join(libraries)
         words = [
-            str(binary), f"--model-repository={self.repository}", f"--backend-directory={backends}", "--allow-http=false", "--allow-metrics=false",
+            str(binary), f"--model-repository={self.repository}", f"--backend-directory={backends}", "--allow-metrics=false",
             "--allow-gpu-metrics=false", f"--grpc-port={self.port}", "--grpc-address=127.0.0.1", "--exit-on-error=false"
         ]
+        if self.http:
+            port = peers.free_port()
+            self.http_address = f"127.0.0.1:{port}"
+            words += [f"--http-port={port}", "--http-address=127.0.0.1"]
+        else:
+            words += ["--allow-http=false"]
         if self.explicit:
             words += ["--model-control-mode=explicit", "--load-model=*"]
         self.log = open(self.log_path, "wb")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +13,12 @@ enum class Coding { kGzip, kDeflate };  // deflate: zlib's form or raw
 
 /// @throws InflateError as soon as the result would exceed `limit_bytes`, and for damaged or truncated data and bytes behind its end.
 [[nodiscard]] std::string inflate(std::string_view bytes, Coding coding, size_t limit_bytes);
+
+/// What `bytes` of compressed data can become, `limit_bytes` at most: deflate makes no more than 1032 bytes of one.
+[[nodiscard]] constexpr int64_t most_inflated_bytes(int64_t bytes, int64_t limit_bytes) {
+  constexpr int64_t kMostOfOne = 1032;
+  return bytes < limit_bytes / kMostOfOne ? kMostOfOne * bytes : limit_bytes;
+}
 
 class InflateError : public std::runtime_error {
  public:

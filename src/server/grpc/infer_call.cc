@@ -49,10 +49,10 @@ struct Received {
 
 /// What `bytes` hold, which are freed; its memory is counted in `admission`. @throws Refusal, counted.
 Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
+  auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
   try {
-    auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
     const auto coding = coding_of(bytes);
-    admission.bytes = context.bytes.take(coding ? context.max_message_bytes : notes.bytes);
+    admission.bytes = context.bytes.take(coding ? most_inflated_bytes(notes.bytes, context.max_message_bytes) : notes.bytes);
     auto [message, size] = read_message(bytes, coding, context.max_message_bytes);
     if (coding) admission.bytes.release(), admission.bytes = context.bytes.take(size);
     check_versions(call, /*is_device=*/message->parameters().contains("model_sha256"));
@@ -60,6 +60,9 @@ Received receive(const ServiceContext& context, const grpc::CallbackServerContex
   } catch (...) {
     const auto refusal = current_refusal();
     context.refusals.add(refusal.code());
+    if (context.observer)
+      context.observer->turned_away(
+          {.identity = admission.identity, .traceparent = notes.traceparent, .code = refusal.code(), .reason = refusal.what()});
     throw refusal;
   }
 }
@@ -93,17 +96,27 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish(to_status(refusal));
       return;
     }
-    inference_ = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message),
-                                             deadline_of(*call), [this](const Reply& reply) { answer(reply); });
-    inference_->start();
+    const auto inference = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message),
+                                                       deadline_of(*call), [this](const Reply& reply) { return answer(reply); });
+    inference_ = inference;
+    inference->start();
   }
   void OnCancel() override {
-    if (inference_) inference_->cancel();
+    if (const auto inference = inference_of_call()) inference->cancel();
   }
   void OnDone() override { delete this; }
 
  private:
-  void answer(const Reply& reply) {
+  std::shared_ptr<Inference> inference_of_call() {
+    const std::lock_guard lock(mutex_);
+    return inference_;
+  }
+  int64_t answer(const Reply& reply) {
+    std::shared_ptr<Inference> answered;  // a call whose caller takes its time to read holds nothing of the request
+    {
+      const std::lock_guard lock(mutex_);
+      answered.swap(inference_);
+    }
     auto status = reply.status;
     double retry_after_us = reply.retry_after_us;
     try {
@@ -113,7 +126,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       status = to_status(refusal), retry_after_us = refusal.retry_after_us();
     }
     if (!status.ok()) add_retry_hint(*call_, retry_after_us);
+    const int64_t ready_ns = Clock::steady().now_ns();
     Finish(status);
+    return ready_ns;
   }
   void write(const Reply& reply) {
     answer_bytes_ = context_bytes_.take(bytes_of(reply));
@@ -125,6 +140,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   grpc::ByteBuffer* response_;
   BytesInFlight& context_bytes_;
   Ticket answer_bytes_;  // of the answer until it is sent
+  std::mutex mutex_;     // guards inference_ between the answer and OnCancel
   std::shared_ptr<Inference> inference_;
 };
 
@@ -148,10 +164,10 @@ class StreamCall final : public StreamReactor {
       auto [message, notes] = receive(context_, *call_, bytes_, admission);
       id_ = message->id();
       inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_),
-                                              [this](const Reply& reply) { answer(reply); });
+                                              [this](const Reply& reply) { return answer(reply); });
     } catch (...) {
       const auto refusal = current_refusal();
-      answer({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
+      (void)answer({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
       return;
     }
     {
@@ -231,7 +247,7 @@ class StreamCall final : public StreamReactor {
     StartRead(&bytes_);
     if (turn->offered()) end();
   }
-  void answer(const Reply& reply) {
+  int64_t answer(const Reply& reply) {
     std::shared_ptr<Inference> answered;  // a stream that waits for its next request holds nothing of this one
     {
       const std::lock_guard lock(mutex_);
@@ -256,7 +272,9 @@ class StreamCall final : public StreamReactor {
         (*response.mutable_infer_response()->mutable_parameters())["retry_after_ms"].set_int64_param(retry_after_ms(retry_after_us));
       write(response);
     }
+    const int64_t ready_ns = Clock::steady().now_ns();
     StartWrite(&response_);
+    return ready_ns;
   }
   static inference::ModelStreamInferResponse message_of(const Reply& reply) {
     inference::ModelStreamInferResponse response;

@@ -111,12 +111,14 @@ grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* 
 
 grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request,
                                                        inference::RepositoryModelLoadResponse* out) {
+  std::string identity;
   const auto check = [&] {
-    check_control(context_, identity_of(*call, context_.tls), request->model_name());
+    identity = identity_of(*call, context_.tls);
+    check_control(context_, identity, request->model_name());
     check_overrides(!request->parameters().empty());
   };
   if (auto* refused = refuse(call, check)) return refused;
-  return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.load(name); });
+  return answer_later(context_.loader, call, [this, identity, name = request->model_name()] { answer_load(context_, identity, name); });
 }
 
 grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request,

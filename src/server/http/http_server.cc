@@ -80,7 +80,9 @@ struct HttpServer::Impl {
     acceptor.async_accept(boost::asio::make_strand(context), [this](Error error, tcp::socket socket) {
       if (shared.is_stopping) return;
       if (error) return back_off(error);
-      welcome(std::move(socket));
+      try {
+        welcome(std::move(socket));
+      } catch (const std::exception& e) { log::error(std::string("[http] a connection could not be taken: ") + e.what()); }
       accept();
     });
   }

@@ -35,6 +35,9 @@ struct InferRequest {
 /// @throws Refusal (kInvalidArgument) or InvalidArgument saying what is wrong with the body.
 [[nodiscard]] InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> json_bytes, const ModelInterface& model);
 
+/// Of the field Inference-Header-Content-Length; nothing where it is no number.
+[[nodiscard]] std::optional<uint64_t> number_of(std::string_view text);
+
 /// A reply that may be kept: its tensors are copies.
 struct KeptReply {
   inference::ModelInferResponse head;

@@ -13,13 +13,6 @@ constexpr const char *kBinarySize = "binary_data_size", *kBinary = "binary_data"
 
 [[noreturn]] void refuse(const std::string& text) { throw Refusal(Code::kInvalidArgument, text); }
 
-std::optional<uint64_t> number_of(std::string_view text) {
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 inference::InferParameter parameter_of(const JsonReader& value) {
   inference::InferParameter out;
   const Json& json = value.raw();
@@ -134,6 +127,13 @@ InferRequest of_raw_body(std::string_view body, const ModelInterface& model) {
 }
 
 }  // namespace
+
+std::optional<uint64_t> number_of(std::string_view text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> json_bytes, const ModelInterface& model) {
   if (json_bytes && number_of(*json_bytes) == uint64_t{0}) return of_raw_body(body, model);

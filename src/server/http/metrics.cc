@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "server/observe/metric_families.h"
+#include "server/observe/trace_metrics.h"
 
 namespace scissionlite::server {
 namespace {
@@ -198,6 +199,7 @@ void add_process(Families& out) {
 
 std::string metrics_text(const MetricsSource& source) {
   Families out;
+  add_trace_spans(out, source.tracer);
   add_models(out, source.repository);
   add_forwards(out, source.repository);
   add_joints(out, source.repository);

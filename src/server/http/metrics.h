@@ -10,6 +10,10 @@
 #include "server/http/http_server.h"
 #include "server/models/repository.h"
 
+namespace scissionlite::trace {
+class Tracer;
+}
+
 namespace scissionlite::server {
 
 struct MetricsSource {
@@ -17,6 +21,7 @@ struct MetricsSource {
   const RefusalCounts& refusals;
   std::vector<std::pair<std::string, const http::HttpCounts*>> http;  // by what the port serves: "http", "metrics"
   const std::atomic<uint64_t>* package_bytes = nullptr;               // sent to devices that fetch packages
+  const trace::Tracer* tracer = nullptr;                              // where requests are traced
 };
 
 [[nodiscard]] std::string metrics_text(const MetricsSource& source);

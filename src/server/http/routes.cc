@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "server/call/names.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
 #include "server/http/live.h"
@@ -80,8 +81,11 @@ Cancel model_statistics(Call& call) {
   return {};
 }
 
+/// A few words at most, read on the thread that answers.
 Json body_of(Call& call) {
-  inflate_request(call.request, call.body_bytes);
+  constexpr size_t kMostBytes = 64 << 10;
+  inflate_request(call.request, std::min(call.body_bytes, kMostBytes));
+  if (call.request.body.size() > kMostBytes) throw HttpError(413, "the body of this path has at most " + std::to_string(kMostBytes) + " bytes");
   return call.request.body.empty() ? Json::object() : parse_json(call.request.body, "the body");
 }
 
@@ -112,10 +116,11 @@ Cancel answer_later(Call& call, Change change) {
 }
 
 Cancel load(Call& call) {
-  check_control(call.context, call.identity(), call.model);
+  const auto identity = call.identity();
+  check_control(call.context, identity, call.model);
   const Json body = body_of(call);
   check_overrides(body.is_object() && body.contains("parameters") && !body["parameters"].empty());
-  return answer_later(call, [&repository = call.context.repository, name = call.model] { repository.load(name); });
+  return answer_later(call, [context = call.context, identity, name = call.model] { answer_load(context, identity, name); });
 }
 
 Cancel unload(Call& call) {
@@ -195,6 +200,20 @@ Cancel answer_live(const Path& path, const Request& request, const Respond& resp
   return {};
 }
 
+/// A page of another site must not have its visitor's browser, which may hold a certificate, ask for anything but pages: browsers say where
+/// a request comes from, other clients say nothing of it.
+void refuse_other_sites(const Request& request) {
+  const auto site = request.field("sec-fetch-site");
+  const auto origin = request.field("origin");
+  const auto host = origin.substr(std::min(origin.size(), origin.find("//") == std::string_view::npos ? 0 : origin.find("//") + 2));
+  const bool is_same =
+      site.empty() ? origin.empty() || boost::algorithm::iequals(host, request.field("host")) : site == "same-origin" || site == "none";
+  if (!is_same)
+    throw HttpError(403,
+                    "a page of another site (Origin: " + (origin.empty() ? "not told" : printable(std::string(origin))) +
+                        ") asks for this through its visitor's browser, which is not allowed; call from a program, or from a page of this server");
+}
+
 Cancel route(const ServiceContext& context, Request& request, size_t body_bytes, const Respond& respond) {
   const auto path = path_of(request.target);
   if (context.observer && is_live(path))
@@ -203,7 +222,10 @@ Cancel route(const ServiceContext& context, Request& request, size_t body_bytes,
   for (const auto& candidate : kRoutes) {
     Call call{context, request, respond, body_bytes, {}, {}};
     if (!fits(candidate, path, call)) continue;
-    if (request.method == candidate.method) return candidate.run(call);
+    if (request.method == candidate.method) {
+      if (request.method != "GET") refuse_other_sites(request);
+      return candidate.run(call);
+    }
     allowed.emplace_back(candidate.method);
   }
   if (allowed.empty())

@@ -71,6 +71,10 @@ void check_control(const ServiceContext& context, const std::string& identity, c
                   "explicit model load / unload is not allowed if polling is enabled; start the server with --model-control-mode explicit");
 }
 
+void answer_load(const ServiceContext& context, const std::string& identity, const std::string& name) {
+  context.repository.load(name, [&](const std::string& other) { return context.access.may_use(identity, other); });
+}
+
 void check_overrides(bool has_overrides) {
   if (has_overrides)
     throw Refusal(Code::kInvalidArgument, "loading with parameters (config or file overrides) is not supported; change the folder and load again");

@@ -25,6 +25,8 @@ void answer_statistics(const ServiceContext& context, const std::string& identit
 void answer_index(const ServiceContext& context, const std::string& identity, bool only_ready, inference::RepositoryIndexResponse& out);
 /// Before a load or unload.
 void check_control(const ServiceContext& context, const std::string& identity, const std::string& name);
+/// What check_control and check_overrides have let pass.
+void answer_load(const ServiceContext& context, const std::string& identity, const std::string& name);
 /// Before a load. @param has_overrides  whether it brings a config or files.
 void check_overrides(bool has_overrides);
 

@@ -152,18 +152,18 @@ void Inference::tell(const Reply& reply, const Outcome& outcome) {
   if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
   admission_.release();
-  if (!context_.observer) return done(reply);
+  if (!context_.observer) return static_cast<void>(done(reply));
   const auto self = shared_from_this();  // the front end may let go of it while it is told
   const int64_t encode_ns = Clock::steady().now_ns();
-  done(reply);
+  const int64_t ready_ns = done(reply);
   try {
-    context_.observer->ended(notes_, end_of(reply, outcome, encode_ns));
+    context_.observer->ended(notes_, end_of(reply, outcome, encode_ns, ready_ns));
   } catch (...) {  // the caller has its answer
     log::error(std::string("[server] a request is missing from traces and the live page: ") + current_refusal().what());
   }
 }
 
-RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const {
+RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns, int64_t ready_ns) const {
   RequestEnd out{.identity = admission_.identity,
                  .id = request_->id(),
                  .model = request_->model_name(),
@@ -178,7 +178,7 @@ RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t
                  .arrived_ns = job_->arrived_ns,
                  .queued_ns = job_->queued_ns,
                  .encode_ns = encode_ns,
-                 .end_ns = Clock::steady().now_ns(),
+                 .end_ns = ready_ns,
                  .deadline_ns = job_->deadline_ns};
   if (model_) out.version = model_->interface().version, out.sha256 = model_->interface().sha256, out.plan = model_->interface().plan;
   for (const auto& output : reply.outputs) out.response_bytes += static_cast<int64_t>(output.size_bytes());

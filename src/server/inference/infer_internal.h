@@ -39,8 +39,9 @@ struct Reply {
 
 class Inference : public std::enable_shared_from_this<Inference> {
  public:
-  /// Called exactly once, from any thread, possibly before `start` returns. Must not throw.
-  using Done = std::function<void(const Reply&)>;
+  /// Called exactly once, from any thread, possibly before `start` returns. Must not throw. Returns when the answer was ready to be sent, in
+  /// nanoseconds of the steady clock: sending it may take this thread longer than the caller waits for it.
+  using Done = std::function<int64_t(const Reply&)>;
   /// Asked of each result before it counts as one: @throws Refusal when the front end cannot hand it over.
   using Check = std::function<void(const Reply&)>;
   /// @param admission  its ticket is given back when there is a reply.
@@ -58,7 +59,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void ran(const Outcome& outcome);
   void reply(const Outcome& outcome);
   void tell(const Reply& reply, const Outcome& outcome);
-  [[nodiscard]] RequestEnd end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns) const;
+  [[nodiscard]] RequestEnd end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns, int64_t ready_ns) const;
   void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;
   void add_output(Reply& reply, const WantedOutput& wanted, const Tensor& tensor) const;

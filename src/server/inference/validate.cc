@@ -14,6 +14,8 @@ namespace {
 
 using Input = inference::ModelInferRequest::InferInputTensor;
 
+constexpr const char* kSharedMemoryRegion = "shared_memory_region";  // the parameter of Triton's extension
+
 /// "[1,3,224,224]" as Triton writes it; long ones are cut, because they come from outside.
 template <typename Sizes>
 std::string shape_text(const Sizes& sizes) {
@@ -120,6 +122,8 @@ class Checker {
 
   void check_input(int index, CheckedRequest& out) {
     const auto& input = request_->inputs(index);
+    if (input.parameters().count(kSharedMemoryRegion))
+      refuse("input '" + printable(input.name()) + "' lies in shared memory, which this server does not take; send its data");
     const auto position = static_cast<size_t>(position_of(input.name()));
     const auto& info = model_.inputs[position];
     const Dtype dtype = dtype_from_oip_name(input.datatype());
@@ -245,6 +249,8 @@ class Checker {
       if (i == model_.outputs.size()) refuse("unexpected inference output '" + printable(output.name()) + "'" + of_model());
       const auto is_same = [&](const WantedOutput& other) { return other.index == i; };
       if (std::any_of(wanted.begin(), wanted.end(), is_same)) refuse("output '" + output.name() + "' already exists in request");
+      if (output.parameters().count(kSharedMemoryRegion))
+        refuse("output '" + printable(output.name()) + "' is to go to shared memory, which this server does not have");
       wanted.push_back({i, wanted_classes(output, model_.outputs[i])});
     }
     for (size_t i = 0; request_->outputs().empty() && i < model_.outputs.size(); ++i) wanted.push_back({i, 0});

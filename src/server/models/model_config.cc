@@ -37,6 +37,26 @@ class Collector final : public google::protobuf::io::ErrorCollector {
   std::vector<std::string> warnings;
 };
 
+/// Behind space and comments; npos at the end.
+size_t next_token(const std::string& text, size_t at) {
+  while ((at = text.find_first_not_of(" \t\r\n", at)) != std::string::npos && text[at] == '#') at = text.find('\n', at);
+  return at;
+}
+
+bool is_of_name(const std::string& text, size_t at) {
+  return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
+}
+
+/// Writes space over `name [ ]`, with a colon or none: it says nothing, and the parser cannot skip it. @param last  where the name or its colon ends.
+/// @param end  of the list.
+void drop_empty_list(std::string& text, size_t last, size_t end) {
+  size_t from = last;
+  if (text[from] == ':') from = text.find_last_not_of(" \t\r\n", from - 1);
+  while (from > 0 && is_of_name(text, from - 1)) --from;
+  for (size_t i = from; i <= end; ++i)
+    if (text[i] != '\n') text[i] = ' ';
+}
+
 /// The parser takes a list of messages without a colon, `step [ { ... } ]`, only for fields that it knows; with one it skips those of Triton that we
 /// do not have. A colon takes the place of a space where there is one, so that errors name the right column.
 std::string with_colons(std::string text) {
@@ -56,12 +76,15 @@ std::string with_colons(std::string text) {
     }
     if (c == '#') is_comment = true;
     if (c == '"' || c == '\'') quote = c;
-    const auto is_name = [&](size_t at) {
-      return at != std::string::npos && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 || text[at] == '_');
-    };
-    if (c == '[' && is_name(last)) {
-      const size_t next = text.find_first_not_of(" \t\r\n", i + 1);
-      if (next != std::string::npos && (text[next] == '{' || text[next] == '<')) {
+    if (c == '[' && (is_of_name(text, last) || (last != std::string::npos && last > 0 && text[last] == ':'))) {
+      const size_t next = next_token(text, i + 1);
+      const char begins = next == std::string::npos ? '\0' : text[next];
+      if (begins == ']') {
+        drop_empty_list(text, last, next);
+        i = next;
+        continue;
+      }
+      if (text[last] != ':' && (begins == '{' || begins == '<')) {
         if (last + 1 < i) text[last + 1] = ':';
         else text.insert(i++, 1, ':');
       }

@@ -67,12 +67,14 @@ std::vector<fs::path> Repository::folders_on_disk() const {
   return folders;
 }
 
-fs::path Repository::folder_of(const std::string& name) const {
-  if (is_model_name(name))
-    for (const auto& path : paths_)
-      if (is_folder(path / name)) return path / name;
-  throw InvalidArgument("failed to load '" + printable(name) + "', failed to poll from model repository" +
-                        (is_model_name(name) ? did_you_mean(name, look().names) : "; a model name has letters, digits, '.', '_' and '-' only"));
+fs::path Repository::folder_of(const std::string& name, const MayKnow& may_know) const {
+  const std::string failed = "failed to load '" + printable(name) + "', failed to poll from model repository";
+  if (!is_model_name(name)) throw InvalidArgument(failed + "; a model name has letters, digits, '.', '_' and '-' only");
+  for (const auto& path : paths_)
+    if (is_folder(path / name)) return path / name;
+  auto known = look().names;
+  std::erase_if(known, [&](const auto& other) { return !may_know(other); });
+  throw InvalidArgument(failed + did_you_mean(name, known));
 }
 
 bool Repository::begin_loading(const std::string& name, const std::string& folder_state) {
@@ -86,9 +88,9 @@ bool Repository::begin_loading(const std::string& name, const std::string& folde
   return true;
 }
 
-void Repository::load(const std::string& name) {
+void Repository::load(const std::string& name, const MayKnow& may_know) {
   const std::lock_guard one_at_a_time(loading_);
-  const auto folder = folder_of(name);
+  const auto folder = folder_of(name, may_know);
   const double start_us = Clock::steady().now_us();
   if (!begin_loading(name, folder_state(folder))) return log::info("[server] '" + name + "' is loaded and has not changed");
   if (options_.joints) options_.joints->look(folders_on_disk());

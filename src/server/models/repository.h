@@ -4,6 +4,7 @@
 // look up names among the loaded models; the file system is touched by loading alone, and only for names that are safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,10 @@
 #include "server/models/model.h"
 
 namespace scissionlite::server {
+
+/// Whether who asks may know of a model of that name.
+using MayKnow = std::function<bool(const std::string& name)>;
+inline bool everybody_may(const std::string&) { return true; }
 
 struct IndexEntry {
   // The reason of a READY model says why its last reload failed.
@@ -35,8 +40,8 @@ class Repository {
 
   /// Loads or reloads the versions that the model's policy asks for; what is ready and has not changed on disk stays as it is. While the new ones
   /// load, the old ones serve on; after the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for
-  /// an unknown name, and what Model::load throws.
-  void load(const std::string& name);
+  /// an unknown name, which tells of the names there are those that `may_know` allows, and what Model::load throws.
+  void load(const std::string& name, const MayKnow& may_know = everybody_may);
   /// Loads every model; one that fails is logged and shows in the index. Returns the reasons of the failures, by name.
   std::map<std::string, std::string> load_all();
   /// Loads models whose folder has changed or is new, and unloads those whose folder is gone; unless `is_asked_for` only when it looks as at the last
@@ -78,7 +83,7 @@ class Repository {
   /// What has to end, outside the lock.
   using Ended = std::vector<std::shared_ptr<Model>>;
   [[nodiscard]] Ended keep(Entry& entry, const std::map<int64_t, std::shared_ptr<Model>>& old) const;
-  [[nodiscard]] fs::path folder_of(const std::string& name) const;
+  [[nodiscard]] fs::path folder_of(const std::string& name, const MayKnow& may_know = everybody_may) const;
   struct OnDisk {
     std::vector<std::string> names;  // of models, sorted
     bool is_whole = true;            // every folder could be listed

@@ -180,7 +180,27 @@ struct Batcher::State {
       }
       log::debug("[server] a batch of " + std::to_string(jobs.size()) + " requests failed, running them one by one: " + refusal.what());
     }
-    for (const auto& job : jobs) run(worker, {job});
+    for (const auto& job : jobs) run_again(worker, job);
+  }
+
+  /// One of a batch that failed: its caller may have gone meanwhile, and its time may be over.
+  void run_again(size_t worker, const std::shared_ptr<Job>& job) {
+    const int64_t now = now_ns();
+    {
+      const std::lock_guard lock(mutex);
+      busy[worker].since_ns = now, busy[worker].items = job->batch;
+    }
+    if (job->is_cancelled()) {
+      fail(*job, *statistics, {.code = Code::kCancelled, .message = "the request was cancelled", .outputs = {}, .times = {}});
+    } else if (job->deadline_ns && now >= *job->deadline_ns) {
+      fail(*job, *statistics,
+           {.code = Code::kDeadlineExceeded,
+            .message = "the deadline passed while a batch that the request was in failed and ran again one by one",
+            .outputs = {},
+            .times = {}});
+    } else {
+      run(worker, {job});
+    }
   }
 
   /// What has thrown from its midst may be in any state, so another takes its place. It is suspect meanwhile only where it fails its own probe too:

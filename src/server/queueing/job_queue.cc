@@ -27,6 +27,12 @@ int64_t count_of(const std::vector<Busy>& executables) {
   return std::max<int64_t>(1, std::count_if(executables.begin(), executables.end(), [](const Busy& busy) { return !busy.is_out; }));
 }
 
+/// Of a run foretold to take `expected_ns` that is at it for `since_ns`: one that takes far longer may do so for as long again.
+int64_t left_ns(int64_t expected_ns, int64_t since_ns) {
+  if (since_ns <= 2 * expected_ns) return std::max<int64_t>(0, expected_ns - since_ns);
+  return since_ns - expected_ns;
+}
+
 int64_t urgency(const std::shared_ptr<Job>& job) {
   return job->deadline_ns ? std::min(*job->deadline_ns, job->queued_ns + JobQueue::kPatienceNs) : job->queued_ns + JobQueue::kPatienceNs;
 }
@@ -46,8 +52,7 @@ int64_t JobQueue::wait_ns(size_t ahead, const std::vector<Busy>& executables, in
   int64_t free_in_ns = INT64_MAX, items = 0;
   for (const auto& busy : executables) {
     if (busy.is_out) continue;
-    const int64_t left_ns = busy.since_ns == 0 ? 0 : busy.since_ns + times_.predict_ns(busy.items, now_ns) - now_ns;
-    free_in_ns = std::min(free_in_ns, std::max<int64_t>(0, left_ns));
+    free_in_ns = std::min(free_in_ns, busy.since_ns == 0 ? 0 : left_ns(times_.predict_ns(busy.items, now_ns), now_ns - busy.since_ns));
   }
   for (size_t i = 0; i < ahead; ++i) items += waiting_[i]->batch;
   return free_in_ns + runs_ns(ahead, items, now_ns) / count_of(executables);
@@ -169,6 +174,13 @@ void JobQueue::learn_stretch(const Group& run, int64_t now_ns) {
   stretch_ += kWeightOfNew * (ratio - stretch_);
 }
 
+/// That a request of a batch of `items` waits for others at most: half of what its deadline leaves, since runs and threads are not on time either.
+int64_t JobQueue::longest_delay_ns(const Job& job, int64_t items, int64_t now_ns) const {
+  if (!job.deadline_ns) return INT64_MAX;
+  const auto run_ns = static_cast<int64_t>(run_reserve_.factor() * static_cast<double>(times_.predict_ns(items, now_ns)));
+  return std::max<int64_t>(0, (*job.deadline_ns - job.queued_ns - run_ns) / 2);
+}
+
 /// The largest preferred size within reach; 0 when there is none yet.
 int64_t JobQueue::size_to_run(int64_t items) const {
   if (options_.preferred.empty()) return items >= options_.max_batch ? items : 0;
@@ -199,8 +211,7 @@ JobQueue::Next JobQueue::next(bool is_stopping, int64_t now_ns) {
   auto run = found;
   if (options_.combine && !is_stopping) {
     const auto& first = *waiting_.front();
-    int64_t run_at_ns = first.queued_ns + options_.max_delay_ns;
-    if (first.deadline_ns) run_at_ns = std::min(run_at_ns, *first.deadline_ns - times_.predict_ns(found.items, now_ns));
+    const int64_t run_at_ns = first.queued_ns + std::min(options_.max_delay_ns, longest_delay_ns(first, found.items, now_ns));
     if (const int64_t size = size_to_run(found.items); size > 0) shorten(run, size);
     else if (run_at_ns > now_ns) return {.jobs = {}, .again_ns = run_at_ns};
   }

@@ -82,6 +82,7 @@ class JobQueue {
   void learn_reserve(const Job& job, int64_t answered_ns);
   void learn_stretch(const Group& run, int64_t now_ns);
   [[nodiscard]] Group group(int64_t now_ns) const;
+  [[nodiscard]] int64_t longest_delay_ns(const Job& job, int64_t items, int64_t now_ns) const;
   [[nodiscard]] int64_t size_to_run(int64_t items) const;
   void shorten(Group& group, int64_t limit) const;
   [[nodiscard]] Jobs take(const Group& group);

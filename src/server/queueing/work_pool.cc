@@ -43,13 +43,14 @@ void WorkPool::loop() {
   while (true) {
     changed_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    const auto work = std::move(queue_.front());
+    auto work = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
     const double start_us = Clock::steady().now_us();
     try {
       work();
     } catch (const std::exception& e) { log::error(std::string("[server] work failed: ") + e.what()); }
+    work = nullptr;  // what it holds may take long to end, as a model whose run hangs does: not under the lock
     const double took_us = Clock::steady().now_us() - start_us;
     lock.lock();
     mean_us_ += (mean_us_ == 0 ? 1 : kWeightOfNew) * (took_us - mean_us_);
