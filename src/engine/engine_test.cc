@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "engine/wrappers.h"
+#include "engine/zero_inputs.h"
 #include "graph/cuts.h"
 #include "graph/random_graph.h"
 #include "graph/slice.h"
@@ -123,6 +124,44 @@ TEST_P(EveryBackend, CodesOfEightBitsAreExact) {
   EXPECT_LE(max_relative_error(compile(g, GetParam())->run(std::span(&x, 1))[0], expected), 1e-4) << "weights that are quantised in the graph";
 }
 
+/// Why the graph is not compiled; "" where it is.
+std::string unsupported(const Graph& graph, const std::string& backend) {
+  try {
+    (void)compile(graph, backend);
+  } catch (const Unsupported& e) { return e.what(); }
+  return "";
+}
+
+/// An answer by the batch's own statistics would depend on who else asks.
+TEST_P(EveryBackend, RefusesBatchNormalizationThatTrains) {
+  if (GetParam() == "onnxruntime") GTEST_SKIP() << "it computes that";
+  for (const int64_t opset : {9, 15}) {
+    Graph g;
+    g.opsets = {{"", opset}};
+    g.inputs = {{"x", Dtype::kF32, {2, 3, 4, 4}, true, {}}};
+    g.outputs = {{"y", Dtype::kF32, {2, 3, 4, 4}, true, {}}};
+    for (const char* name : {"s", "b", "m", "v"}) g.initializers[name] = Tensor::of<float>({3}, {1, 2, 3});
+    g.nodes = {{"bn", "BatchNormalization", "", {"x", "s", "b", "m", "v"}, {"y", "a", "c"}, {}, ""}};
+    if (opset == 15) g.nodes[0].attributes["training_mode"] = int64_t{1};
+    const auto why = unsupported(g, GetParam());
+    EXPECT_NE(why.find("[BatchNormalization 'bn']"), std::string::npos) << opset << ": " << why;
+    EXPECT_NE(why.find("the batch's own statistics"), std::string::npos) << opset << ": " << why;
+    g.nodes[0].outputs = {"y"}, g.nodes[0].attributes.clear();
+    EXPECT_EQ(unsupported(g, GetParam()), "") << opset;
+  }
+}
+
+TEST_P(EveryBackend, TellsThatItGivesNoIndicesOfMaxPool) {
+  if (GetParam() == "onnxruntime" || GetParam() == "openvino") GTEST_SKIP() << "it gives them";
+  Graph g;
+  g.opsets = {{"", 13}};
+  g.inputs = {{"x", Dtype::kF32, {1, 3, 4, 4}, true, {}}};
+  g.outputs = {{"y", Dtype::kF32, {1, 3, 2, 2}, true, {}}, {"i", Dtype::kI64, {1, 3, 2, 2}, true, {}}};
+  g.nodes = {{"pool", "MaxPool", "", {"x"}, {"y", "i"}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}}, ""}};
+  const auto why = unsupported(g, GetParam());
+  EXPECT_NE(why.find("[MaxPool 'pool']: the second output (indices)"), std::string::npos) << why;
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::ValuesIn(backend_names()));
 
 TEST(Engine, UnknownBackendsAreRefusedWithTheNearestName) {
@@ -196,6 +235,11 @@ TEST(Engine, CheckNoticesAWrongBackend) {
   auto checked = make_check_backend(make_backend(default_backend()), std::make_unique<Doubling>())->compile(right, {});
   const Tensor x = random_input(rng, right.inputs[0].shape);
   EXPECT_THROW((void)checked->run(std::span(&x, 1)), InternalError);
+}
+
+TEST(ZeroInputs, OpenSizesAreChosenAndEmptyOnesStay) {
+  const auto inputs = zero_inputs({{"x", Dtype::kF32, {-1, 0, -1, 4}, true, {}}}, 3);
+  EXPECT_EQ(inputs[0].shape(), (Shape{3, 0, 1, 4}));
 }
 
 TEST(SlowFactor, IsReadFromTheSpec) {

@@ -9,10 +9,18 @@
 
 namespace scissionlite {
 
-inline constexpr uint32_t kEngineModuleAbi = 2;  // another number: built from other sources than the library
+inline constexpr uint32_t kEngineModuleAbi = 3;  // another number: built from other sources than the library
 inline constexpr char kEngineModuleSymbol[] = "scissionlite_engine_module";
 
+/// Who can act on a failure.
+enum class ModuleFault : int32_t {
+  kEngine = 0,   // the engine itself
+  kMemory = 1,   // there was not enough
+  kRequest = 2,  // the caller: inputs that do not fit the model
+};
+
 struct ModuleMessage {
+  ModuleFault fault;
   char text[1024];
 };
 
@@ -21,9 +29,11 @@ struct ModuleModel {
   uint64_t size;
   void (*release)(void* owner);  // called once the bytes are no longer read
   void* owner;
-  int32_t threads;       // 1 or more
-  int32_t is_bf16;       // wished for; what really runs is in ModuleInfo
-  int32_t keeps_floats;  // codes are to be computed with as floats
+  int32_t threads;                 // 1 or more
+  int32_t is_bf16;                 // wished for; what really runs is in ModuleInfo
+  int32_t keeps_floats;            // codes are to be computed with as floats
+  const char* const* input_names;  // of the ONNX file, in its order; read while compiling only
+  int32_t input_count, output_count;
 };
 
 struct ModuleInfo {
@@ -33,7 +43,7 @@ struct ModuleInfo {
 
 /// Pointers are the module's: of a model as long as it lives, of a run's outputs until the runner's next run.
 struct ModuleTensor {
-  int32_t dtype;         // ONNX's number; 0: unknown
+  int32_t dtype;         // ONNX's number; 0: unknown, or an input that the engine has left out because nothing reads it
   int32_t rank;          // -1: unknown
   const int64_t* sizes;  // -1: open
   const void* data;      // null for the type of an input or output

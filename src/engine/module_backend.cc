@@ -72,6 +72,16 @@ std::string widest_isa() {
   return "";
 }
 
+/// As the engine throws it itself, or would.
+[[noreturn]] void fail(const ModuleMessage& message, const std::string& text) {
+  switch (message.fault) {
+    case ModuleFault::kRequest: throw InvalidArgument(text);
+    case ModuleFault::kMemory: throw ResourceError(text);
+    case ModuleFault::kEngine: break;
+  }
+  throw InternalError(text);
+}
+
 /// What all clones share.
 class Model {
  public:
@@ -79,21 +89,29 @@ class Model {
       : module_(module), engine_(engine.name), is_narrow_(engine.is_narrow) {
     if (is_narrow_) warn_of_32_bits(graph, engine_);
     auto bytes = std::make_unique<std::string>(serialize_model(engine.prepared(graph)));
+    std::vector<const char*> names;
+    for (const auto& input : graph.inputs) names.push_back(input.name.c_str());
     const ModuleModel model{.bytes = bytes->data(),
                             .size = bytes->size(),
                             .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); },
                             .owner = bytes.get(),
                             .threads = options.threads > 0 ? options.threads : this_machine().cores,
                             .is_bf16 = options.precision == "bf16",
-                            .keeps_floats = engine.wants_floats && engine.wants_floats(graph)};
+                            .keeps_floats = engine.wants_floats && engine.wants_floats(graph),
+                            .input_names = names.data(),
+                            .input_count = static_cast<int32_t>(names.size()),
+                            .output_count = static_cast<int32_t>(graph.outputs.size())};
     ModuleMessage message{};
     handle_ = module_.compile(&model, &message);
+    if (!handle_ && message.fault == ModuleFault::kMemory)
+      throw ResourceError("[" + engine_ + "] cannot compile '" + graph.name + "': " + message.text);
     if (!handle_)
       throw Unsupported("[" + engine_ + "] cannot compile '" + graph.name + "': " + message.text + foreign_nodes(graph).substr(0, 300) +
                         "; try --engine reference, which is slower but knows more operators");
     ModuleTensor type{};
     for (size_t i = 0; i < graph.inputs.size(); ++i)
-      module_.input(handle_, static_cast<int32_t>(i), &type), inputs.push_back(value_info(graph.inputs[i].name, type));
+      module_.input(handle_, static_cast<int32_t>(i), &type),
+          inputs.push_back(type.dtype == 0 ? graph.inputs[i] : value_info(graph.inputs[i].name, type));
     for (size_t i = 0; i < graph.outputs.size(); ++i)
       module_.output(handle_, static_cast<int32_t>(i), &type), outputs.push_back(value_info(graph.outputs[i].name, type));
     ModuleInfo found{};
@@ -147,7 +165,7 @@ class ModuleExecutable final : public Executable {
     ModuleMessage message{};
     if (!model_->module().run(runner_.get(), given.data(), static_cast<int32_t>(given.size()), made.data(), static_cast<int32_t>(made.size()),
                               &message))
-      throw InvalidArgument("[" + model_->engine() + "] inference failed: " + message.text);
+      fail(message, "[" + model_->engine() + "] inference failed: " + message.text);
     std::vector<Tensor> outputs;
     for (const auto& output : made)
       outputs.emplace_back(static_cast<Dtype>(output.dtype), Shape(output.sizes, output.sizes + output.rank), runner_, output.data);

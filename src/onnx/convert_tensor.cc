@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "onnx/external_file.h"
 
 namespace scissionlite {
 namespace {
@@ -58,6 +59,8 @@ int64_t parse_range_number(const std::string& text, const std::string& key) {
 
 }  // namespace
 
+std::string said_of(const std::string& where, const std::string& tensor) { return "[onnx import] " + where + ": tensor '" + tensor + "'"; }
+
 ExternalRange external_range(const pb::TensorProto& proto) {
   ExternalRange range;
   for (const auto& entry : proto.external_data()) {
@@ -69,24 +72,12 @@ ExternalRange external_range(const pb::TensorProto& proto) {
 }
 
 void TensorReader::fail(const pb::TensorProto& proto, const std::string& message) const {
-  throw ModelError("[onnx import] " + where_ + ": tensor '" + proto.name() + "' " + message);
+  throw ModelError(said_of(where_, proto.name()) + " " + message);
 }
 
 const std::string& TensorReader::external_bytes(const pb::TensorProto& proto, const std::string& location) {
   auto& bytes = files_[location];
-  if (!bytes) {
-    const fs::path relative = fs::path(location).lexically_normal();
-    if (location.empty() || relative.is_absolute() || relative.begin()->string() == "..")
-      fail(proto, "has its data in '" + location + "', outside the model's folder; only files beside the model are read");
-    const fs::path path = folder_ / relative;
-    if (!fs::is_regular_file(path))
-      fail(proto, "has its data in '" + location + "', but there is no such file beside the model ('" + path.string() +
-                      "'); copy it there or save the model in one file");
-    const auto base = fs::weakly_canonical(folder_.empty() ? fs::path(".") : folder_);
-    if (fs::relative(fs::weakly_canonical(path), base).begin()->string() == "..")
-      fail(proto, "has its data in '" + location + "', which leads outside the model's folder");
-    bytes = std::make_shared<const std::string>(read_file(path, uint64_t{64} << 30));
-  }
+  if (!bytes) bytes = std::make_shared<const std::string>(ExternalFile(folder_, location, said_of(where_, proto.name())).read());
   return *bytes;
 }
 

@@ -36,6 +36,9 @@ class TensorReader {
 
 void write_tensor(const std::string& name, const Tensor& tensor, pb::TensorProto& proto);
 
+/// What messages about a tensor of a model begin with. @param where  the model's file.
+[[nodiscard]] std::string said_of(const std::string& where, const std::string& tensor);
+
 /// Location and range of an external tensor.
 struct ExternalRange {
   std::string location;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "onnx/compiled.h"
 #include "onnx/convert_tensor.h"
+#include "onnx/external_file.h"
 #include "onnx/narrow_types.h"
 #include "onnx/onnx.h"
 
@@ -56,8 +57,8 @@ class Importer {
       throw Unsupported("[onnx import] " + where_ + ": sparse initializers are not supported; export the model with dense weights");
     for (const auto& value : proto.input())
       if (!graph_.initializers.count(value.name())) graph_.inputs.push_back(interface_info(value));
-    for (const auto& value : proto.output()) graph_.outputs.push_back(interface_info(value));
-    for (const auto& value : proto.value_info()) graph_.values.emplace(value.name(), value_info(value));
+    for (const auto& value : proto.output()) graph_.outputs.push_back(with_open_zeros(interface_info(value)));
+    for (const auto& value : proto.value_info()) graph_.values.emplace(value.name(), with_open_zeros(value_info(value)));
     for (auto& node : *proto.mutable_node()) graph_.nodes.push_back(import_node(node));
     bound_narrow_results(graph_, narrow_);
     if (graph_.nodes.empty()) throw ModelError("[onnx import] " + where_ + " has no nodes; there is nothing to run");
@@ -106,10 +107,14 @@ class Importer {
       info.symbols.push_back(dim.dim_param());
       named = named || !dim.dim_param().empty();
     }
-    // A size of 0 in an interface means "unknown" in some exporters; a real empty tensor has no use there.
+    if (!named) info.symbols.clear();
+    return info;
+  }
+
+  /// Some exporters write 0 for a size that they do not know. What is computed has its sizes from the operators; an input's 0 is meant.
+  static ValueInfo with_open_zeros(ValueInfo info) {
     for (auto& size : info.shape)
       if (size == 0) size = -1;
-    if (!named) info.symbols.clear();
     return info;
   }
 
@@ -130,6 +135,8 @@ class Importer {
     node.inputs.assign(proto.input().begin(), proto.input().end());
     node.outputs.assign(proto.output().begin(), proto.output().end());
     if (node.op_type.empty()) throw ModelError("[onnx import] " + where_ + ": a node has no operator type");
+    if (node.outputs.empty())
+      throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] has no output; each node of ONNX has one at least");
     if (graph_.opset(node.domain) == 0)
       throw ModelError("[onnx import] " + where_ + ": [" + node.label() + "] is of domain '" + node.domain + "', which the model does not import");
     for (auto& attribute : *proto.mutable_attribute()) {
@@ -168,10 +175,14 @@ class Importer {
   std::map<std::string, NarrowType> narrow_;  // constants of 4 or 2 bits, which are bytes now
 };
 
-void collect_locations(const pb::TensorProto& tensor, std::vector<std::string>& order) {
+/// A file beside the model, and the first tensor that has its data there.
+struct Location {
+  std::string file, tensor;
+};
+void collect_locations(const pb::TensorProto& tensor, std::vector<Location>& order) {
   if (tensor.data_location() != pb::TensorProto::EXTERNAL) return;
-  const auto location = external_range(tensor).location;
-  if (std::find(order.begin(), order.end(), location) == order.end()) order.push_back(location);
+  const auto file = external_range(tensor).location;
+  if (std::none_of(order.begin(), order.end(), [&](const Location& known) { return known.file == file; })) order.push_back({file, tensor.name()});
 }
 
 }  // namespace
@@ -210,12 +221,12 @@ std::string model_sha256(const fs::path& path) {
   Sha256 hash;
   hash.update(bytes);
   const auto proto = parse_proto(bytes, path.string());
-  std::vector<std::string> files;
+  std::vector<Location> files;
   for (const auto& tensor : proto.graph().initializer()) collect_locations(tensor, files);
   for (const auto& node : proto.graph().node())
     for (const auto& attribute : node.attribute())
       if (attribute.has_t()) collect_locations(attribute.t(), files);
-  for (const auto& file : files) hash.update(read_file(path.parent_path() / file, uint64_t{64} << 30));
+  for (const auto& [file, tensor] : files) ExternalFile(path.parent_path(), file, said_of(path.string(), tensor)).hash(hash);
   return hash.hex();
 }
 

@@ -17,8 +17,9 @@ std::optional<NarrowType> type_of_result(Node& node, const std::map<std::string,
   if (const auto it = node.inputs.size() > 2 ? narrow.find(node.inputs[2]) : narrow.end(); it != narrow.end()) found = it->second;
   const auto attribute = node.attributes.find("output_dtype");
   if (attribute == node.attributes.end()) return found;
-  auto& value = std::get<int64_t>(attribute->second);
-  if (const auto type = narrow_type(value)) found = type, value = static_cast<int64_t>(type->held_in());
+  auto* value = std::get_if<int64_t>(&attribute->second);  // of another type: the operator's rule says so
+  if (!value) return found;
+  if (const auto type = narrow_type(*value)) found = type, *value = static_cast<int64_t>(type->held_in());
   return found;
 }
 

@@ -46,6 +46,12 @@ TEST(NarrowTypes, BytesAreLeftAlone) {
   EXPECT_EQ(g.nodes.size(), 1U);
 }
 
+TEST(NarrowTypes, AnAttributeOfAnotherTypeIsLeftToTheOperatorsRule) {
+  auto g = quantiser({{"output_dtype", 22.0F}}, "");
+  bound_narrow_results(g, {});
+  EXPECT_EQ(g.nodes.size(), 1U);
+}
+
 TEST(NarrowTypes, CastsAreRefused) {
   auto g = quantiser({}, "zero");
   g.nodes[0] = {"c", "Cast", "", {"x"}, {"y"}, {{"to", int64_t{22}}}, ""};

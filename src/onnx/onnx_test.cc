@@ -4,9 +4,13 @@
 
 #include <cstdlib>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "base/error.h"
 #include "graph/random_graph.h"
 #include "graph/slice.h"
+#include "onnx/convert_tensor.h"
 
 namespace scissionlite {
 namespace {
@@ -112,6 +116,79 @@ TEST(OnnxErrors, SaysWhatIsWrong) {
   g = every_attribute();
   g.nodes[1].inputs[0] = g.nodes.back().outputs[0];
   EXPECT_HAS(message_of<ModelError>([&] { (void)parse_model(serialize_model(g)); }), "cycle");
+}
+
+TEST(Onnx, AnInputOfNoElementsKeepsItsSize) {
+  Graph g;
+  g.name = "empty";
+  g.opsets = {{"", 13}};
+  g.inputs = {{"x", Dtype::kF32, {-1, 0, 4}, true, {}}};
+  g.outputs = {{"y", Dtype::kF32, {-1, 0, 4}, true, {}}};
+  g.nodes = {{"r", "Relu", "", {"x"}, {"y"}, {}, ""}};
+  const auto read = parse_model(serialize_model(g));
+  EXPECT_EQ(read.inputs[0].shape, (Shape{-1, 0, 4}));
+  EXPECT_EQ(read.outputs[0].shape, (Shape{-1, -1, 4})) << "of what is computed, 0 may mean unknown";
+}
+
+TEST(OnnxErrors, NodesWithoutOutputsAreRefused) {
+  Graph g = every_attribute();
+  g.nodes.push_back({"sink", "QuantizeLinear", "", {g.outputs[0].name, g.outputs[0].name, g.outputs[0].name}, {}, {}, ""});
+  EXPECT_HAS(message_of<ModelError>([&] { (void)parse_model(serialize_model(g)); }), "[QuantizeLinear 'sink'] has no output");
+}
+
+/// A model whose only weight lies in a file beside it.
+fs::path with_external_weight(const std::string& location) {
+  pb::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  auto& graph = *model.mutable_graph();
+  graph.set_name("external");
+  auto& weight = *graph.add_initializer();
+  weight.set_name("w");
+  weight.set_data_type(1);
+  weight.add_dims(1);
+  weight.set_data_location(pb::TensorProto::EXTERNAL);
+  auto& entry = *weight.add_external_data();
+  entry.set_key("location");
+  entry.set_value(location);
+  auto& node = *graph.add_node();
+  node.set_op_type("Relu");
+  node.add_input("w");
+  node.add_output("y");
+  graph.add_output()->set_name("y");
+  const auto path = scratch("external.onnx");
+  write_file(path, model.SerializeAsString());
+  return path;
+}
+
+TEST(Onnx, ExternalDataBelongsToTheIdentity) {
+  const auto path = with_external_weight("w.bin");
+  write_file(scratch("w.bin"), std::string(4, 'a'));
+  const auto before = model_sha256(path);
+  EXPECT_EQ(before, sha256_hex(read_file(path) + "aaaa"));
+  EXPECT_EQ(load_model(path).initializers.at("w").size(), 1);
+  write_file(scratch("w.bin"), std::string(4, 'b'));
+  EXPECT_NE(model_sha256(path), before);
+}
+
+/// Neither is opened: a device has no end, and a pipe waits for a writer.
+TEST(OnnxErrors, fault_20_ExternalDataOutsideTheFolderOrInNoFile) {
+  const auto refusals = [](const std::string& location, const std::string& part) {
+    const auto path = with_external_weight(location);
+    EXPECT_HAS(message_of<ModelError>([&] { (void)model_sha256(path); }), part);
+    EXPECT_HAS(message_of<ModelError>([&] { (void)load_model(path); }), part);
+  };
+  refusals("/dev/zero", "tensor 'w' has its data in '/dev/zero', outside the model's folder");
+  refusals("../../dev/zero", "outside the model's folder");
+  refusals("absent.bin", "there is no such file beside the model");
+  const auto pipe = scratch("pipe"), link = scratch("link");
+  fs::remove(pipe), fs::remove(link);
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  refusals("pipe", "which is no regular file");
+  fs::create_symlink("/dev/zero", link);
+  refusals("link", "leads outside the model's folder");
+  fs::create_directories(scratch("sub"));
+  refusals("sub", "which is no regular file");
 }
 
 TEST(Onnx, IdentityChangesWithEveryByteOfTheModel) {

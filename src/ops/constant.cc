@@ -29,7 +29,9 @@ std::vector<Tensor> constant_reference(const Context& c, std::span<const Tensor>
 Tensor fill_value(const Context& c) {
   const auto it = c.node.attributes.find("value");
   if (it == c.node.attributes.end()) return Tensor::of<float>({1}, {0.0f});
-  return std::get<Tensor>(it->second);
+  const auto* value = std::get_if<Tensor>(&it->second);
+  if (!value || value->size() != 1) fail(c, "'value' is no tensor of one element");
+  return *value;
 }
 std::vector<ValueInfo> constant_of_shape_shape(const Context& c, std::span<const ValueInfo>, std::span<const Tensor> constants) {
   const auto dtype = fill_value(c).dtype();

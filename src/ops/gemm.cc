@@ -33,9 +33,17 @@ GemmSizes gemm_sizes(const Context& c, const Shape& a, const Shape& b) {
   return s;
 }
 
+/// It repeats along the product, and not the other way round.
+void check_bias(const Context& c, const Shape& bias, const Shape& product) {
+  const auto sum = broadcast(c, bias, product);
+  if (sum.size() != 2 || (is_static(bias) && is_static(product) && sum != product))
+    fail(c, "the bias " + to_string(bias) + " does not fit the product " + to_string(product));
+}
+
 std::vector<ValueInfo> gemm_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
   if (!in[0].has_shape || !in[1].has_shape) return {unshaped(in[0].dtype)};
   const auto s = gemm_sizes(c, in[0].shape, in[1].shape);
+  if (in.size() > 2 && in[2].has_shape) check_bias(c, in[2].shape, {s.m, s.n});
   return {typed(in[0].dtype, {s.m, s.n})};
 }
 int64_t gemm_cost(const Context& c, std::span<const ValueInfo> in, std::span<const ValueInfo>) {

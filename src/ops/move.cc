@@ -30,6 +30,7 @@ Shape concat_shape_of(const Context& c, const std::vector<Shape>& shapes, size_t
   return out;
 }
 std::vector<ValueInfo> concat_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor>) {
+  for (const auto& info : in) check_one_type(c, in[0], info);
   if (!all_shaped(in)) return {unshaped(in[0].dtype)};
   std::vector<Shape> shapes;
   for (const auto& info : in) shapes.push_back(info.shape);
@@ -210,13 +211,27 @@ std::vector<Tensor> transpose_reference(const Context& c, std::span<const Tensor
 }
 
 // ---- Pad ----
+/// Of the data's type, and one.
+void check_pad_value(const Context& c, std::span<const ValueInfo> in) {
+  if (c.opset < 11 || in.size() < 3 || c.node.inputs[2].empty()) return;
+  check_one_type(c, in[0], in[2]);
+  if (in[2].has_shape && is_static(in[2].shape) && element_count(in[2].shape) != 1)
+    fail(c, "the constant value has " + std::to_string(element_count(in[2].shape)) + " elements, expected one");
+}
 std::vector<ValueInfo> pad_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   if (!in[0].has_shape) return {unshaped(in[0].dtype)};
   const auto pads = read_pads(c, constants, in[0].shape.size());
+  check_pad_value(c, in);
   if (!pads) return {unshaped(in[0].dtype)};
+  const bool repeats = c.node.text_attribute("mode", "constant") != "constant";
   Shape out = in[0].shape;
-  for (size_t d = 0; d < out.size(); ++d)
-    if (out[d] >= 0) out[d] += (*pads)[d] + (*pads)[d + out.size()];
+  for (size_t d = 0; d < out.size(); ++d) {
+    if (out[d] < 0) continue;
+    const int64_t size = out[d];
+    out[d] += (*pads)[d] + (*pads)[d + out.size()];
+    if (repeats && size == 0 && out[d] > 0)
+      fail(c, "pads dimension " + std::to_string(d) + " of " + to_string(in[0].shape) + " with values it has not");
+  }
   return {typed(in[0].dtype, out)};
 }
 /// Index in the input of a padded position; -1 where the constant stands.
@@ -307,7 +322,8 @@ std::vector<Tensor> tile_reference(const Context& c, std::span<const Tensor> in)
 
 // ---- DepthToSpace, SpaceToDepth ----
 std::vector<ValueInfo> block_shape(const Context& c, std::span<const ValueInfo> in, bool to_space) {
-  if (!in[0].has_shape || in[0].shape.size() != 4) return {unshaped(in[0].dtype)};
+  if (!in[0].has_shape) return {unshaped(in[0].dtype)};
+  if (in[0].shape.size() != 4) fail(c, "got an activation " + to_string(in[0].shape) + ", expected rank 4");
   const int64_t b = c.node.int_attribute("blocksize", 1);
   if (b < 1 || b > 1024) fail(c, "blocksize is " + std::to_string(b) + ", expected 1 to 1024");
   Shape out = in[0].shape;
@@ -363,8 +379,9 @@ std::vector<int64_t> read_permutation(const Context& c, size_t rank) {
     for (size_t i = 0; i < rank; ++i) perm.push_back(static_cast<int64_t>(rank - 1 - i));
   auto sorted = perm;
   std::sort(sorted.begin(), sorted.end());
-  for (size_t i = 0; i < rank; ++i)
-    if (sorted.size() != rank || sorted[i] != static_cast<int64_t>(i)) fail(c, "'perm' is no permutation of " + std::to_string(rank) + " dimensions");
+  std::vector<int64_t> axes(rank);
+  std::iota(axes.begin(), axes.end(), 0);
+  if (sorted != axes) fail(c, "'perm' is no permutation of " + std::to_string(rank) + " dimensions");
   return perm;
 }
 
@@ -373,6 +390,8 @@ std::optional<std::vector<int64_t>> read_pads(const Context& c, std::span<const 
   const auto axes = c.opset < 18 ? std::optional(std::vector<int64_t>{}) : integers(c, constants, 3);
   if (!pads || !axes) return std::nullopt;
   if (!axes->empty()) {
+    if (pads->size() != 2 * axes->size())
+      fail(c, "'pads' has " + std::to_string(pads->size()) + " entries, expected " + std::to_string(2 * axes->size()));
     std::vector<int64_t> full(2 * rank, 0);
     for (size_t i = 0; i < axes->size(); ++i) {
       const auto d = static_cast<size_t>(normal_axis(c, (*axes)[i], rank));

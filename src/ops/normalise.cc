@@ -10,11 +10,29 @@ int64_t channel_size(const Shape& shape) {
   return size;
 }
 
+/// The rank that channels need.
+void check_channels(const Context& c, const ValueInfo& x) {
+  if (x.has_shape && x.shape.size() < 2) fail(c, "got an activation " + to_string(x.shape) + ", expected rank 2 or more");
+}
+
+std::vector<ValueInfo> lrn_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  check_channels(c, in[0]);
+  return same_as_first(c, in, constants);
+}
+
 std::vector<ValueInfo> batch_norm_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
   static constexpr const char* kNames[] = {"", "the scale", "the shift", "the mean", "the variance"};
-  if (in[0].has_shape && in[0].shape.size() >= 2)
+  check_channels(c, in[0]);
+  if (in[0].has_shape)
     for (size_t i = 1; i < in.size() && i < std::size(kNames); ++i) check_per_channel(c, in, i, in[0].shape[1], kNames[i]);
   return same_as_first(c, in, constants);
+}
+
+/// Statistics of the batch itself: asked for by an attribute from opset 14, before by wanting those that move.
+std::string batch_norm_lack(const Context& c) {
+  const auto wanted = std::count_if(c.node.outputs.begin(), c.node.outputs.end(), [](const auto& output) { return !output.empty(); });
+  const bool is_training = c.opset >= 14 ? c.node.int_attribute("training_mode", 0) != 0 : wanted > 1;
+  return is_training ? "training with the batch's own statistics (export the model for inference)" : "";
 }
 
 /// y = (x - mean) / sqrt(var + epsilon) * scale + bias, per channel.
@@ -107,9 +125,9 @@ std::vector<Tensor> log_softmax_reference(const Context& c, std::span<const Tens
 }  // namespace
 
 extern const Operator batch_norm, instance_norm, lrn, softmax, log_softmax;
-const Operator batch_norm{"", "BatchNormalization", batch_norm_shape, no_cost, batch_norm_reference, 5};
+const Operator batch_norm{"", "BatchNormalization", batch_norm_shape, no_cost, batch_norm_reference, 5, batch_norm_lack};
 const Operator instance_norm{"", "InstanceNormalization", batch_norm_shape, no_cost, instance_norm_reference, 3};
-const Operator lrn{"", "LRN", same_as_first, no_cost, lrn_reference};
+const Operator lrn{"", "LRN", lrn_shape, no_cost, lrn_reference};
 const Operator softmax{"", "Softmax", same_as_first, no_cost, softmax_reference};
 const Operator log_softmax{"", "LogSoftmax", same_as_first, no_cost, log_softmax_reference};
 

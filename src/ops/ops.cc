@@ -24,17 +24,32 @@ const Operator* const kOperators[] = {
 /// Values of constants that shape rules may ask for: small integer tensors only, so that nothing large is computed.
 constexpr int64_t kLargestShapeTensor = 256;
 
-/// @throws ModelError when the node has fewer inputs than its operator reads.
+/// @throws ModelError when the node has fewer inputs than its operator reads, or leaves out one that ONNX requires.
 void check_count(const Operator& op, const Node& node) {
   if (node.inputs.size() < op.min_inputs)
     throw ModelError("[" + node.label() + "] " + op.type + " has " + std::to_string(node.inputs.size()) +
                      (node.inputs.size() == 1 ? " input" : " inputs") + ", expected at least " + std::to_string(op.min_inputs) +
                      "; the file is damaged, or was not written as the operator is defined");
+  if (!op.domain.empty()) return;  // others count zero points and biases too, which may be absent
+  for (size_t i = 0; i < op.min_inputs; ++i)
+    if (node.inputs[i].empty())
+      throw ModelError("[" + node.label() + "] input " + std::to_string(i) + " of " + op.type +
+                       " is left out, which the operator requires; the file is damaged, or was not written as the operator is defined");
+}
+
+/// The shape rule checks what reference code relies on: ranks, sizes, attributes.
+/// @throws ModelError.
+void check_types(const Operator& op, const Context& context, std::span<const Tensor> inputs) {
+  std::vector<ValueInfo> types;
+  for (size_t i = 0; i < inputs.size(); ++i) types.push_back(inputs[i].empty() ? ValueInfo{} : typed(inputs[i].dtype(), inputs[i].shape()));
+  (void)op.shape(context, types, inputs);
 }
 
 /// What an operator's reference code makes of inputs.
-/// @throws Unsupported also for types that it does not read.
+/// @throws Unsupported also for types that it does not read, ModelError for inputs that do not fit together.
 std::vector<Tensor> evaluate(const Operator& op, const Context& context, std::span<const Tensor> inputs) {
+  if (const auto lack = lack_of(context); !lack.empty()) fail_unsupported(context, lack);
+  check_types(op, context, inputs);
   try {
     return op.reference(context, inputs);
   } catch (const WrongType&) {
@@ -264,12 +279,23 @@ void fold_constants(Graph& graph, int64_t limit_bytes, bool (*is_left)(const Nod
   drop_unread(graph, large);
 }
 
+std::string lack_of(const Context& c) {
+  const Operator* op = find(c.node.domain, c.node.op_type);
+  return op && op->lack ? op->lack(c) : "";
+}
+
+void check_known(const Graph& graph, const Node& node, const std::string& engine) {
+  const auto refuse = [&](const std::string& why) { throw Unsupported("[" + engine + "] cannot run [" + node.label() + "]: " + why); };
+  if (!find(node.domain, node.op_type))
+    refuse("operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " +
+           std::to_string(graph.opset(node.domain)) + ") has no code; see docs/adding_an_operator.md");
+  if (const auto lack = lack_of({node, graph.opset(node.domain)}); !lack.empty()) refuse(lack + " has no code");
+}
+
 std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<const Tensor> inputs) {
+  check_known(graph, node, "reference");
   const Operator* op = find(node.domain, node.op_type);
   const Context context{node, graph.opset(node.domain)};
-  if (!op)
-    throw Unsupported("[" + node.label() + "] operator '" + node.op_type + "' of domain '" + (node.domain.empty() ? "ai.onnx" : node.domain) +
-                      "' (opset " + std::to_string(context.opset) + ") has no reference code; see docs/adding_an_operator.md");
   check_count(*op, node);
   // half precision is computed in fp32 and rounded once, at the node's outputs
   const bool half =

@@ -32,6 +32,9 @@ using CostRule = int64_t (*)(const Context&, std::span<const ValueInfo> inputs, 
 /// Plain, deterministic code: the oracle. Sums in a fixed order, no threads, no reassociation.
 using Reference = std::vector<Tensor> (*)(const Context&, std::span<const Tensor> inputs);
 
+/// What the node asks for that no code of this project computes, such as "the indices"; "": nothing.
+using Lack = std::string (*)(const Context&);
+
 struct Operator {
   std::string domain;  // "" = ONNX
   std::string type;    // "Conv"
@@ -39,6 +42,7 @@ struct Operator {
   CostRule cost;
   Reference reference;
   size_t min_inputs = 1;  // a node with fewer never reaches the rules above, which may read so many
+  Lack lack = nullptr;    // none: it lacks nothing
 };
 
 /// The table's entry; nullptr when unknown.
@@ -61,7 +65,12 @@ void infer_shapes(Graph& graph);
 /// @param is_left  nodes that are not evaluated; none: all may be.
 void fold_constants(Graph& graph, int64_t limit_bytes = 64 << 20, bool (*is_left)(const Node&) = nullptr);
 
-/// Runs the reference code of one node. @throws Unsupported naming node and domain.
+/// What a node that `find` knows asks for and does not get; "": nothing.
+[[nodiscard]] std::string lack_of(const Context& c);
+/// @throws Unsupported naming node and domain where this project has no code for the node, or not for all that it asks for.
+void check_known(const Graph& graph, const Node& node, const std::string& engine);
+
+/// Runs the reference code of one node. @throws Unsupported as check_known.
 [[nodiscard]] std::vector<Tensor> run_node(const Graph& graph, const Node& node, std::span<const Tensor> inputs);
 
 }  // namespace scissionlite::ops

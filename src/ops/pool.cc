@@ -55,8 +55,9 @@ Tensor floats_as(Dtype dtype, const Tensor& x) {
   return y;
 }
 
+std::string max_pool_lack(const Context& c) { return c.node.outputs.size() > 1 && !c.node.outputs[1].empty() ? "the second output (indices)" : ""; }
+
 std::vector<Tensor> max_pool(const Context& c, std::span<const Tensor> in) {
-  if (c.node.outputs.size() > 1 && !c.node.outputs[1].empty()) fail_unsupported(c, "the second output (indices)");
   return {
       floats_as(in[0].dtype(), slide(c, bytes_as_floats(in[0]), [](const float* x, const Planes& plane, const Window& w, int64_t top, int64_t left) {
                   float best = -std::numeric_limits<float>::infinity();
@@ -114,13 +115,14 @@ std::vector<Tensor> global_average(const Context& c, std::span<const Tensor> in)
   });
 }
 std::vector<Tensor> global_max(const Context& c, std::span<const Tensor> in) {
-  return global(c, in, [](const float* x, int64_t size) { return *std::max_element(x, x + size); });
+  return global(c, in,
+                [](const float* x, int64_t size) { return size == 0 ? -std::numeric_limits<float>::infinity() : *std::max_element(x, x + size); });
 }
 
 }  // namespace
 
 extern const Operator max_pool_op, average_pool_op, global_average_pool, global_max_pool;
-const Operator max_pool_op{"", "MaxPool", shape, no_cost, max_pool};
+const Operator max_pool_op{"", "MaxPool", shape, no_cost, max_pool, 1, max_pool_lack};
 const Operator average_pool_op{"", "AveragePool", shape, no_cost, average_pool};
 const Operator global_average_pool{"", "GlobalAveragePool", global_shape, no_cost, global_average};
 const Operator global_max_pool{"", "GlobalMaxPool", global_shape, no_cost, global_max};

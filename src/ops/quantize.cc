@@ -151,6 +151,7 @@ std::vector<Tensor> qconv_reference(const Context& c, std::span<const Tensor> in
   if (in[3].shape()[1] * group != channels_in)
     fail(c, "weights " + to_string(in[3].shape()) + " expect " + std::to_string(in[3].shape()[1] * group) + " input channels, got " +
                 to_string(in[0].shape()));
+  if (window.rank() > 2) fail_unsupported(c, "a convolution of three dimensions");
   Tensor y(in[7].dtype(), window_shape(c, window, in[0].shape(), channels_out));
   const auto w = as_2d(window);
   const auto plane_in = planes_of(in[0].shape()), plane_out = planes_of(y.shape());

@@ -124,7 +124,7 @@ std::vector<Tensor> identity_reference(const Context& c, std::span<const Tensor>
 }  // namespace
 
 extern const Operator reshape, flatten, squeeze, unsqueeze, identity, dropout;
-const Operator reshape{"", "Reshape", reshape_shape, no_cost, reshape_reference};
+const Operator reshape{"", "Reshape", reshape_shape, no_cost, reshape_reference, 2};
 const Operator flatten{"", "Flatten", flatten_shape, no_cost, flatten_reference};
 const Operator squeeze{"", "Squeeze", axes_shape<squeezed>, no_cost, axes_reference<squeezed>};
 const Operator unsqueeze{"", "Unsqueeze", axes_shape<unsqueezed>, no_cost, axes_reference<unsqueezed>};

@@ -90,6 +90,50 @@ TEST(Sizes, OfScalesAndZeroPoints) {
   EXPECT_NE(conv({}, {4}, {5}).find("the bias has 5 values"), std::string::npos);
 }
 
+TEST(Sizes, OfRanksAndWhatRepeatsAlongThem) {
+  EXPECT_NE(refusal_of(node_of("DepthToSpace", {{"blocksize", int64_t{2}}}), {{}}).find("expected rank 4"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("SpaceToDepth", {{"blocksize", int64_t{2}}}), {{4, 4}}).find("expected rank 4"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("MaxPool"), {{3, 4}}).find("has no kernel_shape"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("LRN"), {{4}}).find("expected rank 2 or more"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("InstanceNormalization"), {{4}, {4}, {4}}).find("expected rank 2 or more"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Concat", {{"axis", int64_t{0}}}), {{}, {}}).find("axis 0 does not exist in a tensor of rank 0"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Gather"), {{}, {2}}).find("axis 0 does not exist"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Transpose", {{"perm", std::vector<int64_t>{1, 7}}}), {{}}).find("no permutation of 0 dimensions"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("ArgMax"), {{}}).find("axis 0 does not exist"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("PRelu"), {{4}, {2, 1, 4}}).find("more dimensions than the activation"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Gemm"), {{2, 3}, {3, 4}, {2, 2, 4}}).find("the bias (2, 2, 4) does not fit"), std::string::npos);
+  EXPECT_NE(refusal_of(node_of("Gemm"), {{1, 3}, {3, 4}, {5, 4}}).find("the bias (5, 4) does not fit"), std::string::npos);
+  EXPECT_EQ(refusal_of(node_of("Gemm"), {{-1, 3}, {3, 4}, {1, 4}}), "");
+}
+
+/// What folding evaluates reaches the reference code by the same rules as what an engine runs.
+TEST(Sizes, OfConstantsAreCheckedBeforeTheyAreFolded) {
+  const auto fold = [](Node node, const std::vector<Tensor>& inputs) -> std::string {
+    Graph graph;
+    graph.opsets = {{"", 13}};
+    for (size_t i = 0; i < inputs.size(); ++i) node.inputs.push_back(inputs[i].empty() ? "" : "i" + std::to_string(i));
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if (!inputs[i].empty()) graph.initializers[node.inputs[i]] = inputs[i];
+    node.outputs = {"y"};
+    graph.nodes.push_back(std::move(node));
+    try {
+      fold_constants(graph);
+    } catch (const ModelError& error) { return error.what(); }
+    return "";
+  };
+  const auto one = Tensor::scalar(1.0F);
+  EXPECT_NE(fold(node_of("DepthToSpace", {{"blocksize", int64_t{2}}}), {one}).find("expected rank 4"), std::string::npos);
+  EXPECT_NE(fold(node_of("Split"), {Tensor()}).find("input 0 of Split is left out"), std::string::npos);
+  EXPECT_NE(fold(node_of("Add"), {one, Tensor()}).find("input 1 of Add is left out"), std::string::npos);
+  const auto wide = Tensor::of<double>({2}, {1.0, 2.0});
+  EXPECT_NE(fold(node_of("Concat", {{"axis", int64_t{0}}}), {Tensor::of<float>({1}, {1.0F}), wide}).find("expected one type"), std::string::npos);
+  const auto pads = Tensor::of<int64_t>({2}, {1, 1});
+  EXPECT_NE(fold(node_of("Pad"), {wide, pads, Tensor::scalar<int8_t>(1)}).find("expected one type"), std::string::npos);
+  EXPECT_NE(fold(node_of("Pad", {{"mode", std::string("edge")}}), {Tensor(Dtype::kF32, {0}), pads}).find("with values it has not"),
+            std::string::npos);
+  EXPECT_NE(fold(node_of("ConstantOfShape", {{"value", 1.0F}}), {pads}).find("no tensor of one element"), std::string::npos);
+}
+
 TEST(Types, ThatDoNotGoTogetherAreRefused) {
   EXPECT_NE(refusal_of(node_of("Add"), {{2}, {2}}, {Dtype::kF32, Dtype::kI64}).find("inputs have types float32 and int64; expected one type"),
             std::string::npos);
@@ -113,6 +157,26 @@ TEST(Types, WithoutReferenceCodeAreTold) {
   } catch (const Unsupported& error) {
     EXPECT_NE(std::string(error.what()).find("Exp of float64 has no reference code"), std::string::npos) << error.what();
   }
+}
+
+TEST(Lacks, OfANodeAreToldByName) {
+  const auto refusal = [](int64_t opset, Node node, std::vector<std::string> outputs) -> std::string {
+    Graph graph;
+    graph.opsets = {{"", opset}};
+    node.outputs = std::move(outputs);
+    try {
+      check_known(graph, node, "native");
+    } catch (const Unsupported& error) { return error.what(); }
+    return "";
+  };
+  const auto training =
+      "[native] cannot run [BatchNormalization 'n']: training with the batch's own statistics (export the model for inference) has no code";
+  EXPECT_EQ(refusal(15, node_of("BatchNormalization", {{"training_mode", int64_t{1}}}), {"y", "m", "v"}), training);
+  EXPECT_EQ(refusal(9, node_of("BatchNormalization"), {"y", "m", "v", "sm", "sv"}), training);
+  EXPECT_EQ(refusal(9, node_of("BatchNormalization"), {"y", "", ""}), "");
+  EXPECT_EQ(refusal(15, node_of("BatchNormalization"), {"y"}), "");
+  EXPECT_EQ(refusal(13, node_of("MaxPool"), {"y", "i"}), "[native] cannot run [MaxPool 'n']: the second output (indices) has no code");
+  EXPECT_EQ(refusal(13, node_of("MaxPool"), {"y", ""}), "");
 }
 
 TEST(Types, CastOfDoublesKeepsWhatFloatWouldRound) {

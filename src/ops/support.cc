@@ -14,8 +14,7 @@ void check_one_type(const Context& c, const ValueInfo& a, const ValueInfo& b) {
 
 int64_t normal_axis(const Context& c, int64_t axis, size_t rank) {
   const auto r = static_cast<int64_t>(rank);
-  if (axis < -r || axis >= std::max<int64_t>(r, 1))
-    fail(c, "axis " + std::to_string(axis) + " does not exist in a tensor of rank " + std::to_string(rank));
+  if (axis < -r || axis >= r) fail(c, "axis " + std::to_string(axis) + " does not exist in a tensor of rank " + std::to_string(rank));
   return axis < 0 ? axis + r : axis;
 }
 
@@ -78,6 +77,7 @@ Window read_window(const Context& c, std::vector<int64_t> kernel) {
   Window w;
   w.kernel = std::move(kernel);
   const size_t rank = w.kernel.size();
+  if (rank == 0) fail(c, "has no kernel_shape; expected one size for each spatial dimension");
   w.strides = c.node.ints_attribute("strides", std::vector<int64_t>(rank, 1));
   w.dilations = c.node.ints_attribute("dilations", std::vector<int64_t>(rank, 1));
   auto pads = c.node.ints_attribute("pads", std::vector<int64_t>(2 * rank, 0));

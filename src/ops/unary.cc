@@ -104,11 +104,17 @@ std::vector<Tensor> run_clip(const Context& c, std::span<const Tensor> in) {
   }
 }
 
+std::vector<ValueInfo> prelu_shape(const Context& c, std::span<const ValueInfo> in, std::span<const Tensor> constants) {
+  if (in[0].has_shape && in[1].has_shape && in[1].shape.size() > in[0].shape.size())
+    fail(c, "slope " + to_string(in[1].shape) + " has more dimensions than the activation " + to_string(in[0].shape));
+  return same_as_first(c, in, constants);
+}
 std::vector<Tensor> run_prelu(const Context& c, std::span<const Tensor> in) {
   Tensor y(Dtype::kF32, in[0].shape());
   const auto x = in[0].as<float>(), slope = in[1].as<float>();
   auto out = y.mutable_as<float>();
-  (void)broadcast(c, in[1].shape(), in[0].shape());
+  if (broadcast(c, in[1].shape(), in[0].shape()) != in[0].shape())
+    fail(c, "slope " + to_string(in[1].shape()) + " does not broadcast to the activation " + to_string(in[0].shape()));
   for_each_offset<1>(in[0].shape(), {broadcast_strides(in[1].shape(), in[0].shape())}, [&](int64_t i, const auto& offset) {
     const float v = x[static_cast<size_t>(i)];
     out[static_cast<size_t>(i)] = v < 0 ? v * slope[static_cast<size_t>(offset[0])] : v;
@@ -144,7 +150,8 @@ SCISSIONLITE_UNARY(abs_op, "Abs")
 SCISSIONLITE_UNARY(neg, "Neg")
 SCISSIONLITE_UNARY(not_op, "Not")
 SCISSIONLITE_UNARY(clip, "Clip")
-SCISSIONLITE_UNARY(prelu, "PRelu")
 #undef SCISSIONLITE_UNARY
+extern const Operator prelu;
+const Operator prelu{"", "PRelu", prelu_shape, no_cost, run_prelu, 2};
 
 }  // namespace scissionlite::ops

@@ -96,13 +96,6 @@ std::vector<Case> folding_cases() {
          m.output(y);
          m.output(m.batch_norm(y, 8));
        }},
-      {"fold_batch_norm", "statistics of the batch itself", 0,
-       [](Maker& m) {
-         const auto y = m.conv(m.input(kImage), 4, 8);
-         m.output(m.op("BatchNormalization", {y, m.weights({8}, 1, 2), m.weights({8}), m.weights({8}), m.weights({8}, 1, 2)},
-                       {{"training_mode", int64_t{1}}}));
-       },
-       15},
       {"fold_batch_norm", "a factor for each column", 0,
        [](Maker& m) {
          m.output(m.op("Mul", {m.conv(m.input(kImage), 4, 8), m.weights({5})}));

@@ -61,10 +61,10 @@ bool Affine::scales() const {
 
 namespace {
 
-/// (x - mean) / sqrt(var + epsilon) * scale + bias. Statistics of the batch itself (training_mode) and of single positions
-/// (spatial=0, opset 7) are another function.
+/// (x - mean) / sqrt(var + epsilon) * scale + bias. Statistics of the batch itself and of single positions (spatial=0, opset 7) are another
+/// function.
 std::optional<Affine> batch_norm(const Rewriter& r, const Node& node) {
-  if (node.inputs.size() != 5 || !has_one_result(r, node) || node.int_attribute("training_mode", 0) != 0 || node.int_attribute("spatial", 1) == 0)
+  if (node.inputs.size() != 5 || !has_one_result(r, node) || !ops::lack_of({node, r.opset()}).empty() || node.int_attribute("spatial", 1) == 0)
     return std::nullopt;
   const Tensor* given[4];
   for (size_t i = 0; i < 4; ++i) {

@@ -217,6 +217,21 @@ TEST(Optimise, UnknownNamesAreRefusedWithTheNearest) {
   EXPECT_NE(chosen.find("unknown pass to choose 'fuse_conv'"), std::string::npos) << chosen;
 }
 
+/// Below opset 14 its outputs say that it trains: without them it would be another function, that of running statistics.
+TEST(Optimise, LeavesBatchNormalizationThatTrainsWithItsOutputs) {
+  for (const int64_t opset : {9, 15}) {
+    Maker m(opset);
+    const auto x = m.conv(m.input({2, 4, 6, 5}), 4, 8);
+    const auto outputs = m.ops("BatchNormalization", {x, m.weights({8}, 1, 2), m.weights({8}), m.weights({8}), m.weights({8}, 1, 2)},
+                               opset < 14 ? 5 : 3, opset < 14 ? Attributes{} : Attributes{{"training_mode", int64_t{1}}});
+    m.output(m.op("Relu", {outputs[0]}));
+    Graph graph = m.finish();
+    optimise(graph);
+    ASSERT_EQ(types_of(graph), (std::vector<std::string>{"Conv", "BatchNormalization", "Relu"})) << opset;
+    EXPECT_EQ(graph.nodes[1].outputs, outputs) << opset;
+  }
+}
+
 TEST(Optimise, LeavesOperatorsItDoesNotKnow) {
   Maker m;
   const auto y = m.op("Relu", {m.op("Warp", {m.conv(m.input({1, 4, 6, 5}), 4, 4)})});

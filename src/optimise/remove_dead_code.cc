@@ -9,10 +9,8 @@ namespace {
 
 using Names = std::unordered_set<std::string>;
 
-/// Operators whose outputs behind the first are optional.
-bool may_drop_outputs(const Node& node) {
-  return node.domain.empty() && (node.op_type == "Dropout" || node.op_type == "MaxPool" || node.op_type == "BatchNormalization");
-}
+/// Operators whose outputs behind the first are optional. Not BatchNormalization: that it has more says that it trains.
+bool may_drop_outputs(const Node& node) { return node.domain.empty() && (node.op_type == "Dropout" || node.op_type == "MaxPool"); }
 
 int drop_outputs(Node& node, const Names& wanted) {
   if (!may_drop_outputs(node)) return 0;

@@ -2,6 +2,7 @@
 #include "decode_internal.h"
 #include "vision/exif.h"
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 
@@ -10,7 +11,8 @@
 namespace scissionlite::vision {
 namespace {
 
-constexpr png_alloc_size_t kLargestChunkBytes = 8u << 20;
+constexpr png_alloc_size_t kLargestChunkBytes = 256u << 10;  // of what is kept: eXIf, which holds the orientation
+constexpr png_uint_32 kMostChunks = 16;
 
 /// Everything that outlives a jump out of libpng.
 struct PngReader {
@@ -46,10 +48,32 @@ bool guarded(PngReader& reader, Step&& step) {
   return true;
 }
 
+/// Whether the file is as long as its chunks say: libpng asks for the memory that a chunk claims before it reads it.
+bool has_whole_chunks(std::string_view file) {
+  constexpr size_t kAround = 12;  // length, name and CRC
+  file.remove_prefix(std::min<size_t>(file.size(), 8));
+  while (file.size() >= kAround) {
+    size_t size = 0;
+    for (int i = 0; i < 4; ++i) size = size << 8 | static_cast<uint8_t>(file[static_cast<size_t>(i)]);
+    if (size > file.size() - kAround) return false;
+    if (file.substr(4, 4) == "IEND") return true;
+    file.remove_prefix(kAround + size);
+  }
+  return true;  // libpng says what is missing
+}
+
+/// Texts, profiles and palettes to choose from say nothing of the pixels, and a few bytes of them inflate to megabytes each, any number of times.
+void skip_what_inflates(png_structp png) {
+  static constexpr png_byte kNames[] = "zTXt\0iTXt\0tEXt\0iCCP\0sPLT";  // each ends with a zero
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, kNames, sizeof kNames / 5);
+}
+
 bool read_header(PngReader& reader) {
   return guarded(reader, [&] {
     png_set_user_limits(reader.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the caller checks width x height
     png_set_chunk_malloc_max(reader.png, kLargestChunkBytes);
+    png_set_chunk_cache_max(reader.png, kMostChunks);
+    skip_what_inflates(reader.png);
     png_set_read_fn(reader.png, &reader, read_bytes);
     png_read_info(reader.png, reader.info);
   });
@@ -110,6 +134,7 @@ Decoded decode_png(const DecodeJob& job) {
   if (reader.info == nullptr) job.fail("out of memory for the PNG reader");
   const auto fail = [&]() { job.fail(std::string("damaged or truncated PNG (") + reader.message + ")"); };
 
+  if (!has_whole_chunks(job.bytes)) job.fail("damaged or truncated PNG (the file ends early)");
   if (!read_header(reader)) fail();
   const int64_t width = png_get_image_width(reader.png, reader.info), height = png_get_image_height(reader.png, reader.info);
   job.check_size(width, height);

@@ -5,7 +5,9 @@
 #include <cstdlib>
 
 #include <unistd.h>
+#include <zlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "vision/exif.h"
 #include "vision/test_images.h"
@@ -164,6 +166,54 @@ TEST(Exif, DamagedBlocksMeanUpright) {
   }));
 }
 
+/// The PNG with further chunks behind its header.
+std::string with_chunks(const std::string& png, const std::vector<std::pair<std::string, std::string>>& chunks) {
+  const auto number = [](uint64_t value) {
+    std::string out;
+    for (int i = 3; i >= 0; --i) out += static_cast<char>(value >> 8 * i);
+    return out;
+  };
+  std::string more;
+  for (const auto& [name, body] : chunks) {
+    const std::string named = name + body;
+    more += number(body.size()) + named + number(crc32(0, reinterpret_cast<const Bytef*>(named.data()), static_cast<uInt>(named.size())));
+  }
+  constexpr size_t kHeader = 8 + 12 + 13;
+  return png.substr(0, kHeader) + more + png.substr(kHeader);
+}
+
+std::string deflated(const std::string& text) {
+  uLongf size = compressBound(text.size());
+  std::string out(size, 0);
+  compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size());
+  return out.substr(0, size);
+}
+
+TEST(Decode, PngOrientationIsApplied) {
+  const Image image = gradient(6, 4);
+  const Image turned = decode(with_chunks(encode(image, "png"), {{"eXIf", orientation_block(6, true)}}), "x");
+  EXPECT_EQ(turned.width, 4);
+  EXPECT_EQ(turned.height, 6);
+}
+
+/// Each inflates to 8 MiB: all of them together would take 1.6 GB and many seconds.
+TEST(Decode, fault_20_PngChunksThatInflateAreSkipped) {
+  const Image image = gradient(8, 8);
+  const std::string bomb = deflated(std::string(8 << 20, 'a'));
+  std::vector<std::pair<std::string, std::string>> chunks(200, {"zTXt", std::string("k\0\0", 3) + bomb});
+  chunks.push_back({"iTXt", std::string("k\0\1\0\0\0", 6) + bomb});
+  chunks.push_back({"iCCP", std::string("p\0\0", 3) + bomb});
+  const double begin_us = thread_cpu_us();
+  EXPECT_EQ(decode(with_chunks(encode(image, "png"), chunks), "x").rgb, image.rgb);
+  EXPECT_LT(thread_cpu_us() - begin_us, 1e6);
+}
+
+TEST(Decode, LongTextsInAPngAreNoFault) {
+  const Image image = gradient(8, 8);
+  const std::string text = std::string("XML:com.adobe.xmp\0", 18) + std::string(2 << 20, 'x');
+  EXPECT_EQ(decode(with_chunks(encode(image, "png"), {{"tEXt", text}, {"eXIf", orientation_block(1, true)}}), "x").rgb, image.rgb);
+}
+
 TEST(DecodeErrors, EveryTruncationIsRefused) {
   const Image image = noise(64, 48, 7);
   for (const char* codec : {"jpeg-q90-420", "png", "webp-q90"}) {
@@ -174,6 +224,16 @@ TEST(DecodeErrors, EveryTruncationIsRefused) {
   const std::string bmp = bmp_file(8, 8, 24, "", std::string(24 * 8, 'x'));
   for (size_t n = 2; n < bmp.size(); ++n) EXPECT_NE(message_of(bmp.substr(0, n)), "") << n;
   EXPECT_NE(message_of("P6 2 2 255\n12345678901").find("12 samples are expected, 11 bytes are left"), std::string::npos);
+}
+
+TEST(DecodeErrors, fault_28_ChunksThatClaimMoreThanTheFileHas) {
+  const std::string whole = encode(noise(8, 8, 3), "png");
+  const size_t after_header = 8 + 12 + 13;
+  for (const char* name : {"eXIf", "iCCP", "tEXt", "IDAT", "abCd"}) {
+    const std::string chunk = std::string("\x7f\xff\xff\xf0", 4) + name;
+    EXPECT_NE(message_of(whole.substr(0, after_header) + chunk + whole.substr(after_header)).find("the file ends early"), std::string::npos) << name;
+  }
+  EXPECT_EQ(message_of(whole + std::string("\x7f\xff\xff\xf0tEXt", 8)), "");  // what follows the end is nobody's
 }
 
 TEST(DecodeErrors, fault_28_HugeHeadersAreRefusedBeforeMemoryIsTaken) {
@@ -209,6 +269,9 @@ TEST(DecodeErrors, MessagesSayWhatWasGiven) {
 TEST(DecodeErrors, EncodeNamesTheCodecs) {
   for (const char* codec : {"jpeg", "jpeg-q0-420", "jpeg-q101-420", "jpeg-q90-422", "jpeg-q90", "webp-q", "webp-q8x", "png-q9", "gif", ""})
     EXPECT_THROW(static_cast<void>(encode(gradient(4, 4), codec)), InvalidArgument) << codec;
+  try {
+    static_cast<void>(encode(noise(8, 8, 1), "gif"));
+  } catch (const InvalidArgument& e) { EXPECT_NE(std::string(e.what()).find("also auto, none, file, raw or tensor"), std::string::npos) << e.what(); }
   EXPECT_THROW(static_cast<void>(encode(Image{2, 2, {1, 2, 3}}, "png")), InvalidArgument);
   EXPECT_THROW(static_cast<void>(encode(Image{}, "png")), InvalidArgument);
   EXPECT_THROW(static_cast<void>(encode(noise(20000, 1, 1), "webp-q50")), InvalidArgument);

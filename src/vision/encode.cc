@@ -147,8 +147,9 @@ std::string encode(const Image& image, const std::string& codec_spec) {
     return encode_jpeg(image, *quality, parts[2] == "420");
   if (parts.size() == 2 && parts[0] == "webp" && quality) return encode_webp(image, *quality);
   if (codec_spec == "png") return encode_png(image);
-  throw InvalidArgument("[image] unknown codec '" + codec_spec +
-                        "'; expected jpeg-q<1..100>-420, jpeg-q<1..100>-444, png or webp-q<1..100>, as in 'jpeg-q90-420'");
+  throw InvalidArgument(
+      "[image] unknown codec '" + codec_spec +
+      "'; expected jpeg-q<1..100>-420, jpeg-q<1..100>-444, png or webp-q<1..100>, as in 'jpeg-q90-420' (where candidates are chosen: also auto, none, file, raw or tensor)");
 }
 
 }  // namespace scissionlite::vision

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/cpu.h"
+#include "engine/backends/openvino_graph.h"
 #include "engine/module.h"
 #include "ops/ops.h"
 
@@ -12,15 +13,17 @@ namespace {
 #ifdef SCISSIONLITE_WITH_OPENVINO
 /// Weights stored as int8 with DequantizeLinear become plain constants where activations are not quantised: the plugin
 /// would otherwise keep them compressed and compute with errors near 1e-3. Fully quantised graphs stay as they are.
-Graph with_plain_weights(const Graph& graph) {
+Graph with_plain_weights(Graph graph) {
   const auto has = [&](const char* type) {
     return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) { return node.op_type == type; });
   };
   if (!has("DequantizeLinear") || has("QuantizeLinear")) return graph;
-  Graph plain = graph;
+  Graph plain = std::move(graph);
   ops::fold_constants(plain);
   return plain;
 }
+
+Graph prepared(const Graph& graph) { return with_plain_weights(as_openvino_computes(graph)); }
 
 /// Weights of codes so wide that two products with a code of 8 bits, which oneDNN adds in 16 bits where x86 has no VNNI, may pass 32767.
 bool has_wide_codes(const Graph& graph) {
@@ -71,7 +74,7 @@ class AbsentBackend final : public Backend {
 
 #ifdef SCISSIONLITE_WITH_OPENVINO
 std::unique_ptr<Backend> make_openvino_backend() {
-  return make_module_backend({.name = "openvino", .prepared = with_plain_weights, .wants_floats = wants_floats, .is_narrow = true});
+  return make_module_backend({.name = "openvino", .prepared = prepared, .wants_floats = wants_floats, .is_narrow = true});
 }
 #else
 std::unique_ptr<Backend> make_openvino_backend() { return std::make_unique<AbsentBackend>(); }

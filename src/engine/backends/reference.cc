@@ -101,11 +101,7 @@ struct Program {
   std::vector<std::vector<std::string>> last_uses;  // per node
 
   explicit Program(const Graph& given) : graph(given), last_uses(given.nodes.size()) {
-    for (const auto& node : graph.nodes)
-      if (!ops::find(node.domain, node.op_type))
-        throw Unsupported("[reference] cannot run [" + node.label() + "]: operator '" + node.op_type + "' of domain '" +
-                          (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " + std::to_string(graph.opset(node.domain)) +
-                          ") has no reference code; see docs/adding_an_operator.md");
+    for (const auto& node : graph.nodes) ops::check_known(graph, node, "reference");
     std::set<std::string> kept;
     for (const auto& info : graph.outputs) kept.insert(info.name);
     for (size_t i = graph.nodes.size(); i-- > 0;)

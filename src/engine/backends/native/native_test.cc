@@ -359,5 +359,17 @@ TEST(Native, AnUnknownOperatorIsNamed) {
   } catch (const Unsupported& e) { EXPECT_NE(std::string(e.what()).find("Frobnicate0"), std::string::npos) << e.what(); }
 }
 
+/// There is as much memory for an output as its type needs, whatever the file says.
+TEST(Native, AnOutputOfAnotherTypeThanDeclaredIsRefused) {
+  Maker m;
+  m.output(m.op("Slice", {m.input({2, 8}, Dtype::kI64), m.ints({0}), m.ints({8}), m.ints({1})}));
+  auto graph = m.finish();
+  graph.outputs[0].dtype = Dtype::kF32;
+  try {
+    (void)compile(graph, "native");
+    FAIL() << "compiled";
+  } catch (const ModelError& e) { EXPECT_NE(std::string(e.what()).find("is declared as float32, but is int64"), std::string::npos) << e.what(); }
+}
+
 }  // namespace
 }  // namespace scissionlite

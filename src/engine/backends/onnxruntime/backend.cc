@@ -22,9 +22,8 @@ Owned<onnxruntime::Session> make_session(const Graph& graph, int threads) {
   if (threads > 0) library.check(library.set_intra_op_threads(options.get(), threads), std::to_string(threads) + " threads");
   const auto model = serialize_model(graph);
   onnxruntime::Session* session = nullptr;
-  try {
-    library.check(library.create_session(library.env(), model.data(), model.size(), options.get(), &session), "cannot load '" + graph.name + "'");
-  } catch (const InvalidArgument& e) { throw Unsupported(e.what()); }
+  if (const auto failed = library.failure(library.create_session(library.env(), model.data(), model.size(), options.get(), &session)))
+    throw Unsupported("[onnxruntime] cannot load '" + graph.name + "': " + failed->words);
   return {session, library.release_session};
 }
 

@@ -23,6 +23,7 @@ struct Base {
 
 /// Places in the table.
 enum Place : size_t {
+  kErrorCode = 1,
   kErrorMessage = 2,
   kCreateEnv = 3,
   kCreateSessionFromArray = 8,
@@ -102,6 +103,7 @@ Library::Library() {
   const auto at = [table]<typename Function>(Place place, Function& function) {
     function = reinterpret_cast<Function>(const_cast<void*>(table[place]));
   };
+  at(kErrorCode, error_code_);
   at(kErrorMessage, error_message_);
   at(kReleaseStatus, release_status_);
   at(kCreateSessionFromArray, create_session);
@@ -125,11 +127,21 @@ Library::Library() {
   check(create_env(kLogErrors, "scissionlite", &env_), "cannot start");
 }
 
-void Library::check(Status* status, const std::string& what) const {
-  if (!status) return;
-  const std::string words = error_message_(status);
+std::optional<Failure> Library::failure(Status* status) const {
+  if (!status) return std::nullopt;
+  Failure failure{error_code_(status), std::string(error_message_(status)).substr(0, 600)};
   release_status_(status);
-  throw InvalidArgument("[onnxruntime] " + what + ": " + words.substr(0, 600));
+  return failure;
+}
+
+void Library::check(Status* status, const std::string& what) const {
+  const auto failed = failure(status);
+  if (!failed) return;
+  const auto text = "[onnxruntime] " + what + ": " + failed->words;
+  const auto says = [&](const char* part) { return failed->words.find(part) != std::string::npos; };
+  if (failed->code == kInvalidArgument) throw InvalidArgument(text);
+  if (says("bad_alloc") || says("bad allocation") || says("allocate memory")) throw ResourceError(text);  // it has no code for that
+  throw InternalError(text);
 }
 
 }  // namespace scissionlite::onnxruntime

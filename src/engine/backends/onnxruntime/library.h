@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace scissionlite::onnxruntime {
@@ -17,6 +18,13 @@ struct Value;
 struct ShapeInfo;
 struct MemoryInfo;
 constexpr int kLogErrors = 3, kArenaAllocator = 1, kDefaultMemory = 0;
+constexpr int kInvalidArgument = 2;  // of its error codes
+
+/// The library's own words for what went wrong, and its code.
+struct Failure {
+  int code = 0;
+  std::string words;
+};
 
 class Library {
  public:
@@ -29,7 +37,7 @@ class Library {
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] Env* env() const { return env_; }
 
-  // Each returns nullptr or what went wrong, for `check`.
+  // Each returns nullptr or what went wrong, for `check` or `failure`.
   Status* (*create_session)(const Env*, const void* model, size_t bytes, const SessionOptions*, Session**) = nullptr;
   Status* (*run)(Session*, const void* options, const char* const* input_names, const Value* const* inputs, size_t input_count,
                  const char* const* output_names, size_t output_count, Value** outputs) = nullptr;
@@ -48,11 +56,15 @@ class Library {
   void (*release_shape)(ShapeInfo*) = nullptr;
   void (*release_session_options)(SessionOptions*) = nullptr;
 
-  /// @throws InvalidArgument: `what`, then the library's own words.
+  /// Releases the status. nullopt: all went well.
+  [[nodiscard]] std::optional<Failure> failure(Status* status) const;
+  /// @throws `what`, then the library's own words: InvalidArgument where it blames what it was given, ResourceError where memory was short,
+  /// else InternalError.
   void check(Status* status, const std::string& what) const;
 
  private:
   Library();
+  int (*error_code_)(const Status*) = nullptr;
   const char* (*error_message_)(const Status*) = nullptr;
   void (*release_status_)(Status*) = nullptr;
   std::string version_;

@@ -13,9 +13,22 @@
 #include "engine/backends/native/lowering/lowering.h"
 #include "kernels/int8/problem_text.h"
 #include "kernels/vector/loops.h"
+#include "ops/ops.h"
 #include "optimise/optimise.h"
 
 namespace scissionlite::native {
+
+namespace {
+
+/// There is memory for what is inferred; callers rely on what is declared.
+void check_types(const std::vector<ValueInfo>& declared, const std::vector<ValueInfo>& inferred) {
+  for (size_t i = 0; i < declared.size(); ++i)
+    if (declared[i].dtype != Dtype::kUndefined && inferred[i].dtype != Dtype::kUndefined && declared[i].dtype != inferred[i].dtype)
+      throw ModelError("[native] output '" + declared[i].name + "' is declared as " + std::string(dtype_name(declared[i].dtype)) + ", but is " +
+                       std::string(dtype_name(inferred[i].dtype)) + "; correct its type in the model");
+}
+
+}  // namespace
 
 Graph specialise(Graph out, const std::vector<Shape>& shapes) {
   out.values.clear();
@@ -23,9 +36,12 @@ Graph specialise(Graph out, const std::vector<Shape>& shapes) {
     out.inputs[i].shape = shapes[i];
     out.inputs[i].has_shape = true;
   }
-  for (auto& output : out.outputs) output.has_shape = false;
+  const auto declared = out.outputs;
+  for (auto& output : out.outputs) output.has_shape = false, output.dtype = Dtype::kUndefined;
   optimise(out);  // infers all shapes anew
-  for (const auto& node : out.nodes)
+  check_types(declared, out.outputs);
+  for (const auto& node : out.nodes) {
+    ops::check_known(out, node, "native");
     for (const auto& value : node.outputs) {
       if (value.empty()) continue;
       const auto info = out.find_value(value);
@@ -33,6 +49,7 @@ Graph specialise(Graph out, const std::vector<Shape>& shapes) {
         throw Unsupported("[native] cannot compile [" + node.label() + "]: the shape of '" + value +
                           "' is not known before it runs; try --engine openvino");
     }
+  }
   return out;
 }
 

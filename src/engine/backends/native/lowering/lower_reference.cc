@@ -7,13 +7,6 @@
 namespace scissionlite::native {
 namespace {
 
-void check_known(const Lowering& l, const Node& node) {
-  if (!ops::find(node.domain, node.op_type))
-    throw Unsupported("[native] cannot run [" + node.label() + "]: operator '" + node.op_type + "' of domain '" +
-                      (node.domain.empty() ? "ai.onnx" : node.domain) + "' (opset " + std::to_string(l.opset(node)) +
-                      ") has no code; see docs/adding_an_operator.md");
-}
-
 /// What shape inference said is what there is memory for.
 void check_made(const Node& node, const Slot& slot, const Tensor& tensor) {
   if (tensor.dtype() != slot.dtype || tensor.shape() != slot.shape)
@@ -29,7 +22,7 @@ Tensor view(const Slot& slot, std::byte* data) {
 }  // namespace
 
 void lower_reference(Lowering& l, const Node& node) {
-  check_known(l, node);
+  ops::check_known(l.graph(), node, "native");
   Step step{.node = node.label(),
             .implementation = "reference",
             .inputs = {},
