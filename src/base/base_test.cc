@@ -46,6 +46,17 @@ TEST(Address, HasAHostAndAPort) {
     EXPECT_HAS(error_of([&] { (void)parse_address(bad, "--edge"); }), "expected HOST:PORT") << bad;
 }
 
+TEST_F(Scratch, AFileIsHeldOnceWhenItIsRead) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{4096}, size_t{1} << 20}) {
+    const std::string bytes(size, 'x');
+    write_file(folder_ / "file", bytes);
+    const auto given = read_file(folder_ / "file");
+    EXPECT_TRUE(given == bytes) << size;
+    EXPECT_LE(given.capacity(), size + 64) << size;
+  }
+  EXPECT_FALSE(read_file("/proc/self/status").empty()) << "which says that it has no bytes";
+}
+
 TEST(Tensor, ElementCountRefusesOverflowAndUnknownSizes) {
   EXPECT_EQ(element_count({}), 1);
   EXPECT_EQ(element_count({3, 0, 5}), 0);

@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/abandoned.h"
 #include "base/descriptor.h"
 #include "base/error.h"
 
 namespace scissionlite {
 namespace {
+
+constexpr const char* kPartial = ".partial-";  // then the process and a number: `remove_abandoned` reads it
 
 [[noreturn]] void fail(const fs::path& path, const std::string& doing, const std::string& advice) {
   throw ResourceError("[file] cannot " + doing + " '" + path.string() + "': " + std::strerror(errno) + "; " + advice);
@@ -22,7 +25,7 @@ namespace {
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
   fs::path name = path;
-  name += ".partial-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  name += kPartial + std::to_string(getpid()) + "-" + std::to_string(counter++);
   return name;
 }
 
@@ -49,10 +52,10 @@ std::string read_file(const fs::path& path, uint64_t limit_bytes) {
                             std::to_string(limit_bytes));
   };
   refuse_large(static_cast<uint64_t>(info.st_size));
-  bytes.resize(static_cast<size_t>(info.st_size));
+  bytes.resize(static_cast<size_t>(info.st_size) + 1);  // one byte more tells the end, which else would take as much memory again
   size_t filled = 0;
   while (true) {  // a pipe or a growing file reports another size than it delivers
-    if (filled == bytes.size()) bytes.resize(bytes.size() + (filled ? 65536 : 4096));
+    if (filled == bytes.size()) bytes.resize(bytes.size() + 65536);
     const ssize_t n = ::read(file.get(), bytes.data() + filled, bytes.size() - filled);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) fail(path, "read", "check the disk");
@@ -126,6 +129,7 @@ StagedFolder::StagedFolder(fs::path target) : target_(std::move(target)) {
   if (fs::exists(target_) && !fs::is_directory(target_))
     throw InvalidArgument("[file] '" + target_.string() + "' is a file; expected a folder or a new name");
   make_parent(target_);
+  remove_abandoned(target_.has_parent_path() ? target_.parent_path() : ".", target_.filename().string() + kPartial);
   staging_ = temporary_beside(target_);
   std::error_code error;
   fs::create_directories(staging_, error);

@@ -1,12 +1,12 @@
 #include "bench/bench.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/scratch_folder.h"
 #include "bench/contestant.h"
 #include "device/answer.h"
 #include "engine/engine.h"
@@ -24,23 +24,23 @@ constexpr double kStartTimeoutUs = 120e6;
 /// Removed at the end unless the user wants to keep it.
 class WorkFolder {
  public:
-  explicit WorkFolder(const fs::path& keep) : keeps_(!keep.empty()) {
-    path_ = keeps_ ? keep : fs::temp_directory_path() / ("scissionlite-bench-" + std::to_string(getpid()));
+  explicit WorkFolder(const fs::path& keep) {
+    ScratchFolder::remove_abandoned(kPurpose);
+    if (keep.empty()) {
+      path_ = scratch_.emplace(kPurpose).path();
+      return;
+    }
+    path_ = keep;
     std::error_code error;
     fs::create_directories(path_, error);
     if (error) throw ResourceError("[bench] cannot create folder '" + path_.string() + "': " + error.message() + "; choose another with --keep");
   }
-  ~WorkFolder() {
-    std::error_code ignored;
-    if (!keeps_) fs::remove_all(path_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
   [[nodiscard]] const fs::path& path() const { return path_; }
 
  private:
+  static constexpr const char* kPurpose = "bench";
+  std::optional<ScratchFolder> scratch_;  // none: kept
   fs::path path_;
-  bool keeps_;
 };
 
 bool wants_edge(const Contestant& c) { return c.key != "local"; }

@@ -1,6 +1,7 @@
 // The table of a bench, for people.
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "bench/bench.h"
 
@@ -47,7 +48,7 @@ std::string format_bench(const BenchResults& results) {
   }
   std::string out = format_table(table);
   for (const auto& row : results.rows)
-    if (!row.error.empty()) out += row.key + ": stopped after " + std::to_string(row.n) + " images: " + row.error + "\n";
+    if (!row.error.empty()) out += row.key + ": stopped after " + counted(row.n, "image") + ": " + row.error + "\n";
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iostream>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -84,7 +85,7 @@ int run(Options& o, const Common& common) {
   if (common.json) std::cout << to_json(results).dump(2) << "\n";
   else
     std::cout << results.model_name << ", device " << results.device_engine << ", edge " << results.edge_engine << ", link " << net::to_string(o.link)
-              << ", " << o.images.size() << " images\n\n"
+              << ", " << counted(static_cast<int64_t>(o.images.size()), "image") << "\n\n"
               << format_bench(results);
   const bool whole = std::all_of(results.rows.begin(), results.rows.end(), [](const auto& row) { return row.error.empty(); });
   if (!whole) std::cerr << "scissionlite bench: error: not every candidate could run; see its line above\n";

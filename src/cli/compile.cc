@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -84,9 +85,9 @@ void print(const CompiledModel& compiled, const CompileModelOptions& options, co
   for (const auto& program : compiled.programs) batches.push_back(program.shapes.empty() ? "no inputs" : to_string(program.shapes[0]));
   std::cout << "compiled  " << options.folder.string() << ", " << format_bytes(static_cast<double>(total_bytes(compiled)))
             << ", of that packed weights " << format_bytes(static_cast<double>(compiled.packed_bytes)) << "\n"
-            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << compiled.threads
-            << (compiled.threads == 1 ? " thread" : " threads") << ", " << compiled.precision << ", inputs of " << join(batches, "; ")
-            << (options.is_portable ? "; others from the model kept in it" : "") << "\n";
+            << "for       " << compiled.isa << " (" << compiled.lanes << " lanes), " << counted(compiled.threads, "thread") << ", "
+            << compiled.precision << ", inputs of " << join(batches, "; ") << (options.is_portable ? "; others from the model kept in it" : "")
+            << "\n";
   if (loaded) std::cout << "loads in  " << format_us(loaded->load_us) << ", and gives what the model gives\n";
   else std::cout << "not tried here: this CPU does not run " << compiled.isa << "\n";
   std::cout << "why each step is done as it is: " << (options.folder / kCompiledJson).string() << "\n";

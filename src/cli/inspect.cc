@@ -2,6 +2,7 @@
 #include <iostream>
 #include <map>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -19,7 +20,7 @@ namespace {
 
 struct Options {
   std::string model, why, input_spec;
-  bool list_nodes = false, list_cuts = false, all_places = false, optimised = false, sparsity = false;
+  bool asks_why = false, list_nodes = false, list_cuts = false, all_places = false, optimised = false, sparsity = false;
   CutOptions cuts;
 };
 
@@ -149,6 +150,33 @@ void print_refusals(const Graph& graph) {
   std::cout << "\n" << format_table(rows);
 }
 
+/// @throws InvalidArgument with the nearest names for what is neither a value nor a cut.
+[[noreturn]] void refuse_unknown(const Graph& graph, const std::vector<Cut>& cuts, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& cut : cuts) names.push_back(cut.id);
+  for (const auto& node : graph.nodes)
+    for (const auto& output : node.outputs)
+      if (!output.empty()) names.push_back(output);
+  throw InvalidArgument("[inspect] '" + name + "' is neither a value of this model nor the id of a cut" + did_you_mean(name, names) +
+                        " (`--nodes` lists values, `--cuts` cuts)");
+}
+
+/// Why `name` is a cut or none: a value of the model, or else a cut by its id.
+void print_why(const Graph& graph, const std::vector<Cut>& cuts, const std::string& name, bool as_json) {
+  const auto cut = std::find_if(cuts.begin(), cuts.end(), [&](const Cut& one) { return one.id == name; });
+  const bool is_value = graph.find_value(name).has_value() || graph.producers().count(name) > 0;
+  if (!is_value && cut == cuts.end()) refuse_unknown(graph, cuts, name);
+  const auto why = is_value ? why_not_a_cut(graph, name) : "";
+  if (as_json) {
+    Json json{{"value", name}, {"is_cut", why.empty()}, {"why", why}};
+    if (!is_value) json["tensors"] = cut->tensors;
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  if (is_value) std::cout << (why.empty() ? "'" + name + "' is a cut: every path crosses it" : why) << "\n";
+  else std::cout << "'" << name << "' is a cut: every path crosses " << join(cut->tensors, " or ") << "\n";
+}
+
 /// The model; sizes that its input leaves open are those of its input.json, where there is one that fits.
 Graph load_sized(const Options& options) {
   auto model = load_model(options.model);
@@ -169,10 +197,8 @@ int inspect(const Options& options, const Common& common) {
   Graph graph = load_sized(options);
   const auto cuts = ops::find_costed_cuts(graph, options.cuts);
   const int64_t macs = ops::total_macs(graph);
-  if (!options.why.empty()) {
-    const auto why = why_not_a_cut(graph, options.why);
-    if (common.json) std::cout << Json{{"value", options.why}, {"is_cut", why.empty()}, {"why", why}}.dump(2) << "\n";
-    else std::cout << (why.empty() ? "'" + options.why + "' is a cut: every path crosses it" : why) << "\n";
+  if (options.asks_why) {
+    print_why(graph, cuts, options.why, common.json);
     return 0;
   }
   if (common.json) {
@@ -212,13 +238,16 @@ Run declare_inspect(CLI::App& app, Common& common) {
   app.add_flag("--not-cuts", options->all_places, "list every other value and why it is not a cut");
   app.add_flag("--optimise", options->optimised, "list the passes that a tuned engine runs over the model, and what is left (docs/adding_a_pass.md)");
   app.add_flag("--sparsity", options->sparsity, "list the layers with weights: which satisfy 2:4 sparsity, and which almost do");
-  app.add_option("--why", options->why, "say why one value is not a cut")->type_name("VALUE");
+  const auto* why = app.add_option("--why", options->why, "say why one value is not a cut; a cut's id is taken too")->type_name("VALUE");
   app.add_option("--input,--input-spec", options->input_spec,
                  "input.json: sizes that the model's input leaves open; otherwise from its metadata or beside it");
   app.add_option("--max-tensors", options->cuts.max_tensors, "most tensors that may cross (1: the published rule only)")
       ->check(CLI::Range(1, 16))
       ->capture_default_str();
-  return [options, &common] { return inspect(*options, common); };
+  return [options, why, &common] {
+    options->asks_why = why->count() > 0;
+    return inspect(*options, common);
+  };
 }
 
 }  // namespace scissionlite::cli

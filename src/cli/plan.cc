@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "base/clock.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "bench/results.h"
@@ -46,13 +47,12 @@ std::vector<Link> load_links(const Options& o, const std::vector<Profile>& machi
   if (!o.network.empty()) links = load_network(o.network).links;
   for (const auto* list : {&o.bandwidths, &o.down_bandwidths, &o.rtts})
     if (list->size() > wanted)
-      throw InvalidArgument("[plan] got " + std::to_string(list->size()) + " values for a link option, but there are " + std::to_string(wanted) +
-                            " links");
+      throw InvalidArgument("[plan] got " + std::to_string(list->size()) + " values for a link option, but there " + (wanted == 1 ? "is " : "are ") +
+                            counted(static_cast<int64_t>(wanted), "link"));
   if (links.empty()) {
     if (o.bandwidths.size() != wanted || o.rtts.size() != wanted)
-      throw InvalidArgument(
-          "[plan] the link is unknown: give --network network.json (see `scissionlite probe`), or --bandwidth and --rtt once for each of the " +
-          std::to_string(wanted) + " links, as in --bandwidth 58.8M --rtt 27.4ms");
+      throw InvalidArgument("[plan] the link is unknown: give --network network.json (see `scissionlite probe`), or --bandwidth and --rtt once for " +
+                            (wanted == 1 ? "it" : "each of the " + std::to_string(wanted) + " links") + ", as in --bandwidth 58.8M --rtt 27.4ms");
     for (size_t i = 0; i < wanted; ++i) links.push_back({.from = machines[i].machine_name, .to = machines[i + 1].machine_name});
   }
   for (size_t i = 0; i < links.size(); ++i) {

@@ -13,6 +13,7 @@
 #include "planner/plan.h"
 #include "prepare/further_plans.h"
 #include "prepare/kserve.h"
+#include "prepare/places.h"
 #include "prepare/prepare.h"
 #include "score/activations.h"
 #include "transfer/fitted.h"
@@ -107,17 +108,20 @@ int prepare(const Options& options, const Common& common) {
   prepare.cloud_copy = !options.no_cloud_copy;
   set_compiled(options, prepare);
   prepare.shelf = transfer::load_shelf(options.fitted, options.model);
+  MadeFolders made;
   if (!options.kserve.empty()) {
     if (!options.also.empty())
       throw InvalidArgument("[prepare] --kserve writes the manifests of one model folder; prepare the further plans (--also) by themselves");
     if (options.repository.empty() || prepare.candidate.kind == Candidate::Kind::kLocal)
       throw InvalidArgument("[prepare] --kserve: there is no model folder to serve; give a --repository and a plan with an edge");
     check_kserve_options(options.kserve_options);
+    if (const auto parent = fs::path(options.kserve).parent_path(); !parent.empty()) made.expect(parent);
     check_writable(options.kserve);
   }
   const auto manifests = prepare_candidate(prepare);
   const auto& manifest = manifests.front();
   if (!options.kserve.empty()) write_kserve(options, manifest);
+  made.keep();
 
   if (common.json) {
     auto json = to_json(manifest);

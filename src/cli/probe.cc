@@ -1,6 +1,7 @@
 // scissionlite probe: what the link to a running edge carries.
 #include <iostream>
 
+#include "base/address.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "profile/probe.h"
@@ -50,6 +51,7 @@ Run declare_probe(CLI::App& app, Common& common) {
   return [o, &common] {
     if (!o->output.empty()) check_writable(o->output);
     o->time_limit_us = o->time_limit_s * 1e6;
+    (void)parse_address(o->address, "the edge's address");
     auto target = make_probe_target(o->address, o->security);
     const auto result = probe(*target, *o);
     const Network network{.links = {result.link}, .command = common.command_line};

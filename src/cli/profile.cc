@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
+#include "base/address.h"
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -28,6 +31,16 @@ struct Options {
   protocol::Security security;
 };
 
+/// A cut that is named twice is timed once. @param wanted  as --cuts has it.
+std::string each_once(const std::vector<Cut>& cuts, const std::string& wanted) {
+  if (wanted == "auto" || wanted == "all" || wanted == "single") return wanted;
+  std::vector<std::string> ids;
+  for (const auto& name : split(wanted, ','))
+    if (!name.empty())
+      if (const auto id = find_cut(cuts, name).id; std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  return join(ids, ",");
+}
+
 void choose(Options& options, const Graph& model) {
   Graph annotated = model;
   const auto cuts = ops::find_costed_cuts(annotated, {.max_tensors = options.max_tensors});
@@ -44,7 +57,7 @@ void choose(Options& options, const Graph& model) {
   std::vector<std::string> tls;
   for (const auto& spec : split(options.tls, ','))
     if (!spec.empty()) tls.push_back(spec);
-  options.profile.chosen = choose_profiled(cuts, options.cuts.empty() ? "auto" : options.cuts, tls, options.profile.shelf);
+  options.profile.chosen = choose_profiled(cuts, options.cuts.empty() ? "auto" : each_once(cuts, options.cuts), tls, options.profile.shelf);
 }
 
 ProfileResult profile_server(Options& options, const Graph& model) {
@@ -62,7 +75,7 @@ void print_summary(const ProfileResult& result, const Options& options) {
     return t.measured() ? format_us(t.median_us) + " (" + format_us(t.ci.low) + " .. " + format_us(t.ci.high) + ")" : "not measured";
   };
   std::cout << "machine     " << p.machine_name << ": " << p.machine.cpu << ", " << p.engine.spec << " " << p.engine.version << ", "
-            << p.engine.threads << " threads, " << p.engine.precision << "\n"
+            << counted(p.engine.threads, "thread") << ", " << p.engine.precision << "\n"
             << "model       " << p.model_name << ": whole " << range(p.whole) << ", preprocessing " << range(p.preprocess) << "\n\n";
   std::vector<std::vector<std::string>> rows{{"cut", "bytes", "head", "tail", "head + tail", "TLs timed"}};
   for (const auto& cut : p.cuts) {
@@ -83,7 +96,15 @@ void print_summary(const ProfileResult& result, const Options& options) {
               << "); the same command with a larger budget goes on from here\n";
 }
 
+/// What a plan would name badly, or not at all, is told before the work.
+void check_options(const Options& options) {
+  if (options.profile.machine_name.empty())
+    throw InvalidArgument("[profile] --name is empty; expected the name that plans are to give this machine, as 'camera'");
+  if (!options.via.empty()) (void)parse_address(options.via, "--via");
+}
+
 int profile(Options& options, const Common& common) {
+  check_options(options);
   if (!options.output.empty()) check_writable(options.output);
   auto model = load_model(options.model);
   auto& p = options.profile;

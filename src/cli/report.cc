@@ -42,6 +42,7 @@ report::Inputs read_inputs(const Options& options, const Common& common) {
 int run_report(const Options& options, const Common& common) {
   if (options.output.empty() && !options.table && !common.json)
     throw InvalidArgument("[report] nothing to write: give -o report.html for the page, --table for a table or --json for data on stdout");
+  if (options.table && common.json) throw InvalidArgument("[report] --table and --json both print on stdout; expected one of them");
   if (!options.output.empty()) check_writable(options.output);
   const auto inputs = read_inputs(options, common);
   if (!options.output.empty()) {

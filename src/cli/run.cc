@@ -6,6 +6,7 @@
 #include <iostream>
 #include <random>
 
+#include "base/address.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/log_limit.h"
@@ -333,9 +334,16 @@ Options without_package(Options o) {
   return o;
 }
 
+/// Before what is needed to reach them: an address that is none is on no other machine.
+void check_addresses(const Options& o) {
+  for (const auto& [option, address] : {std::pair("--edge", &o.edge), std::pair("--from", &o.from)})
+    if (!address->empty()) (void)parse_address(*address, option);
+}
+
 int run(const Options& given, const Common& common) {
   const Options o = without_package(given);
   if (o.fallback != "local" && o.fallback != "none") throw InvalidArgument("[run] --fallback '" + o.fallback + "'; expected local or none");
+  check_addresses(o);
   look_on_hang_up();
   stop_behind_trial();
   Progress source(make_source(o), o.hang_s * 1e6);

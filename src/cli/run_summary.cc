@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/counted.h"
 #include "base/stats.h"
 #include "base/text.h"
 
@@ -45,9 +46,9 @@ Json summary_json(const RunTotals& t, const Offloader& offloader) {
 }
 
 void print_summary(const RunTotals& t, const Offloader& offloader) {
-  std::cerr << t.images << " images (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "") << t.local
-            << " locally, " << t.errors << " errors, " << t.late << " late) with " << offloader.package().manifest.chain() << ": median "
-            << format_us(median(t.latencies_us)) << ", p95 " << format_us(percentile(t.latencies_us, 95)) << ", "
+  std::cerr << counted(t.images, "image") << " (" << t.edge << " by the edge, " << (t.cloud > 0 ? std::to_string(t.cloud) + " by the cloud, " : "")
+            << t.local << " locally, " << counted(t.errors, "error") << ", " << t.late << " late) with " << offloader.package().manifest.chain()
+            << ": median " << format_us(median(t.latencies_us)) << ", p95 " << format_us(percentile(t.latencies_us, 95)) << ", "
             << format_fixed(t.elapsed_us > 0 ? static_cast<double>(t.images) * 1e6 / t.elapsed_us : 0, 1) << " images/s\n";
   if (t.judged > 0) std::cerr << t.positives << " of " << t.judged << " are positive\n";
 }
@@ -60,8 +61,8 @@ void add_switching(Json& summary, const device::PlanSwitch& plans) {
 void print_switching(const device::PlanSwitch& plans) {
   const auto c = plans.counters();
   std::cerr << c.switches << " switches of plan:";
-  for (const auto& [candidate, images] : c.images) std::cerr << " " << images << " images by " << candidate << ";";
-  std::cerr << " the link was measured " << c.probes << " times\n";
+  for (const auto& [candidate, images] : c.images) std::cerr << " " << counted(images, "image") << " by " << candidate << ";";
+  std::cerr << " the link was measured " << counted(c.probes, "time") << "\n";
 }
 
 void add_shadow(Json& summary, const device::Shadow& shadow) {
@@ -81,7 +82,7 @@ void print_shadow(const device::Shadow& shadow) {
   std::cerr << "compared with the uncut model:";
   for (const auto& one : shadow.agreements()) {
     std::cerr << " " << one.plan << ": ";
-    if (one.images == 0) std::cerr << one.compared << " images, and drifted;";
+    if (one.images == 0) std::cerr << counted(one.compared, "image") << ", and drifted;";
     else
       std::cerr << format_fixed(100 * one.agreement, 1) << " % of the last " << one.images
                 << " agree (95 %: " << format_fixed(100 * one.interval.low, 1) << " to " << format_fixed(100 * one.interval.high, 1) << ")"
@@ -105,7 +106,8 @@ void add_delivery(Json& summary, const device::Delivered& delivered) {
 void print_delivery(const device::Delivered& delivered) {
   const auto c = delivered.counters();
   std::cerr << "package version " << delivered.versions().current()->name() << (c.is_from_store ? " (from the store at the start)" : "") << ": "
-            << c.updates << " updates, " << c.rejected << " rejected, " << format_bytes(static_cast<double>(c.pulled_bytes)) << " fetched\n";
+            << counted(c.updates, "update") << ", " << c.rejected << " rejected, " << format_bytes(static_cast<double>(c.pulled_bytes))
+            << " fetched\n";
 }
 
 }  // namespace

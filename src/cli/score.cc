@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/counted.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -37,7 +38,8 @@ void print_table(const Scores& scores) {
                     std::to_string(score.n), percent(score.label_accuracy)});
     if (has_auc) rows.back().push_back(score.label_auc < 0 ? "-" : format_fixed(score.label_auc, 4));
   }
-  std::cout << format_table(rows) << "\nscored on " << scores.images << " images, fitted on " << scores.images_fitted << " others\n";
+  std::cout << format_table(rows) << "\nscored on " << counted(scores.images, "image") << ", fitted on " << counted(scores.images_fitted, "other")
+            << "\n";
 }
 
 int score(Options& options, const Common& common) {

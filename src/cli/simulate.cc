@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/progress.h"
@@ -50,13 +52,21 @@ int simulate_plan(const Options& options, const Common& common) {
               << "\n";
   } else {
     const auto& s = out.summary;
-    std::cout << s.images << " images: " << s.edge << " by the edge, " << s.local << " by the device, " << s.errors << " errors, " << s.late
-              << " late; switched plan " << s.switches << (s.switches == 1 ? " time\n" : " times\n") << "mean latency " << format_us(out.ours_us)
-              << "; with the link known beforehand " << format_us(out.oracle_us) << " (" << format_fixed(out.vs_oracle(), 2) << " times)\n";
+    std::cout << counted(s.images, "image") << ": " << s.edge << " by the edge, " << s.local << " by the device, " << counted(s.errors, "error")
+              << ", " << s.late << " late; switched plan " << counted(s.switches, "time") << "\n"
+              << "mean latency " << format_us(out.ours_us) << "; with the link known beforehand " << format_us(out.oracle_us) << " ("
+              << format_fixed(out.vs_oracle(), 2) << " times)\n";
     for (size_t i = 0; i < world.plans.size(); ++i) std::cout << "  always " << world.plans[i].key << ": " << format_us(out.fixed_us[i]) << "\n";
     print_violations(s);
   }
   return out.summary.violations.empty() ? 0 : 1;
+}
+
+/// "3 hours"; what is no whole number of hours with decimals, below an hour "900.00 s".
+std::string simulated_time(double us) {
+  const double hours = us / kHourUs;
+  if (hours < 1) return format_us(us);
+  return hours == std::round(hours) ? counted(std::llround(hours), "hour") : format_fixed(hours, 1) + " hours";
 }
 
 /// Random worlds with every fault that concerns time and network; hours of devices.
@@ -71,9 +81,9 @@ int simulate_faults(const Options& options, const Common& common) {
   }
   if (common.json) std::cout << to_json(all).dump(2) << "\n";
   else
-    std::cout << format_fixed(all.simulated_us / kHourUs, 0) << " hours, " << all.images << " images: " << all.edge << " by the edge, " << all.local
-              << " by devices, " << all.errors << " errors where nobody could answer, " << all.late << " late for want of time on the device; "
-              << all.violations.size() << " broken promises\n";
+    std::cout << simulated_time(all.simulated_us) << ", " << counted(all.images, "image") << ": " << all.edge << " by the edge, " << all.local
+              << " by devices, " << counted(all.errors, "error") << " where nobody could answer, " << all.late
+              << " late for want of time on the device; " << counted(static_cast<int64_t>(all.violations.size()), "broken promise") << "\n";
   if (!common.json) print_violations(all);
   return all.violations.empty() ? 0 : 1;
 }
@@ -102,8 +112,9 @@ int simulate_links(const Options& options, const Common& common) {
                      .dump(2)
               << "\n";
   else
-    std::cout << options.links << " traces: mean latency over the best fixed plan's with a dwell time a switch: median " << format_fixed(middle, 3)
-              << ", 99 of 100 below " << format_fixed(p99, 3) << ", worst " << format_fixed(worst, 3) << " (seed " << worst_seed << ")\n";
+    std::cout << counted(options.links, "trace") << ": mean latency over the best fixed plan's with a dwell time a switch: median "
+              << format_fixed(middle, 3) << ", 99 of 100 below " << format_fixed(p99, 3) << ", worst " << format_fixed(worst, 3) << " (seed "
+              << worst_seed << ")\n";
   if (options.most_regret == 0 || worst <= options.most_regret) return 0;
   std::cerr << "the worst trace ends at " << format_fixed(worst, 3) << ", more than " << options.most_regret << "\n";
   return 1;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/counted.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -24,12 +25,28 @@ struct Options {
   int seeds = 20, passes = 5;
 };
 
-void merge_others(const Options& options) {
+/// @return what the file holds in the end.
+tune::Database merge_others(const Options& options) {
+  tune::Database merged;
   for (const auto& other : options.merge) {
     const auto database = tune::load_database(other);
     tune::copy_kernels(other, database, options.of_model.output);
-    tune::update_database(options.of_model.output, database);
+    merged = tune::update_database(options.of_model.output, database);
   }
+  return merged;
+}
+
+void print_merged(const Options& options, const tune::Database& merged, bool as_json) {
+  const auto entries = static_cast<int64_t>(merged.entries.size());
+  if (as_json)
+    std::cout << Json{{"schema", "scissionlite.tuning_merged/1"},
+                      {"output", options.of_model.output},
+                      {"merged", options.merge},
+                      {"entries", entries}}
+                     .dump(2)
+              << "\n";
+  else
+    std::cout << "merged  " << join(options.merge) << " into " << options.of_model.output << ", which has " << counted(entries, "choice") << " now\n";
 }
 
 /// Problems of a file, a line each; what follows the second word of a line is left out.
@@ -42,7 +59,7 @@ std::vector<kernels::ConvProblem> problems_of(const std::string& path) {
 }
 
 /// Whole spaces, pass by pass over all of them: the times of a configuration lie far apart.
-int measure_all(const Options& options) {
+int measure_all(const Options& options, const Common& common) {
   constexpr int kRuns = 3;  // of a configuration in a pass
   auto measure = options.of_model.tune.measure;
   measure.trial.least_runs = measure.trial.most_runs = kRuns;
@@ -56,6 +73,7 @@ int measure_all(const Options& options) {
   tune::Table table;
   for (const auto& problem : problems) table.layers.push_back(tune::table_layer(problem, measure, log));
   write_json(options.of_model.output, to_json(table));
+  if (common.json) std::cout << to_json(table).dump(2) << "\n";
   return 0;
 }
 
@@ -82,10 +100,11 @@ int run(Options& options, const Common& common) {
   if (!options.replay.empty()) return replay(options);
   if (options.of_model.output.empty()) throw InvalidArgument("[tune] where should what is found go? Give -o tuning.json");
   check_writable(options.of_model.output);
-  if (!options.all_of.empty()) return measure_all(options);
-  merge_others(options);
+  if (!options.all_of.empty()) return measure_all(options, common);
+  const auto merged = merge_others(options);
   if (!options.of_model.model.empty()) return tune_model(options.of_model, common);
   if (options.merge.empty()) throw InvalidArgument("[tune] nothing to do: give a model, or files to --merge");
+  print_merged(options, merged, common.json);
   return 0;
 }
 

@@ -9,16 +9,30 @@
 #include "onnx/onnx.h"
 #include "prepare/further_plans.h"
 #include "prepare/names.h"
+#include "prepare/places.h"
 
 namespace scissionlite {
 namespace {
 
-Manifest describe(const PrepareOptions& options, const Halves& halves) {
+std::string model_name(const PrepareOptions& options) { return options.model_path.stem().string(); }
+
+/// Of the edge's model in its repository.
+std::string tail_name(const PrepareOptions& options) {
+  if (!options.tail_name.empty()) return options.tail_name;
   const bool is_split = options.candidate.kind == Candidate::Kind::kSplit;
+  return plain_name(model_name(options)) + (options.next ? "_middle" : is_split ? "_tail" : "");
+}
+
+/// Of the cloud's model in its repository.
+std::string cloud_name(const PrepareOptions& options) {
+  return !options.cloud_name.empty() ? options.cloud_name : plain_name(model_name(options)) + "_tail";
+}
+
+Manifest describe(const PrepareOptions& options, const Halves& halves) {
   Manifest m;
   m.role = "device";
-  m.model_name = options.model_path.stem().string();
-  m.tail_name = !options.tail_name.empty() ? options.tail_name : plain_name(m.model_name) + (halves.next ? "_middle" : is_split ? "_tail" : "");
+  m.model_name = model_name(options);
+  m.tail_name = tail_name(options);
   m.candidate = options.candidate.key();
   m.cut_tensors = halves.cut_tensors;
   m.tl = options.candidate.tl;
@@ -36,7 +50,7 @@ Manifest describe(const PrepareOptions& options, const Halves& halves) {
 /// Of the cloud's model, from the edge's.
 Manifest describe_cloud(const PrepareOptions& options, const Halves& cloud, Manifest m) {
   m.role = "edge";
-  m.tail_name = !options.cloud_name.empty() ? options.cloud_name : plain_name(m.model_name) + "_tail";
+  m.tail_name = cloud_name(options);
   m.candidate = options.next->key();
   m.cut_tensors = cloud.cut_tensors;
   m.tl = options.next->tl;
@@ -104,11 +118,7 @@ void write_cloud_part(const fs::path& folder, const PrepareOptions& options, con
   if (options.cloud_copy) write_file(folder / "local.onnx", tail_bytes);
 }
 
-/// Places that cannot be written are found before the work.
-void check_places(const PrepareOptions& options, bool wants_repository) {
-  if (options.compile) check_form_options(*options.compile);
-  if (wants_repository) check_repository_options(options.repository_options);
-  if (wants_repository) check_writable(options.repository / ".write_test");
+void check_cloud(const PrepareOptions& options, bool wants_repository) {
   if (options.cloud_repository.empty() && options.next && wants_repository)
     throw InvalidArgument("[prepare] '" + options.candidate.key() + "|" + options.next->key() +
                           "' is of three machines: give the cloud's repository too (--cloud-repository)");
@@ -116,7 +126,27 @@ void check_places(const PrepareOptions& options, bool wants_repository) {
     throw InvalidArgument(
         "[prepare] '" + options.candidate.key() +
         "' is of two machines and needs no cloud's repository; a chain is written split/<cut>/<transfer layer>|split/<later cut>/<transfer layer>");
-  if (!options.cloud_repository.empty()) check_writable(options.cloud_repository / ".write_test");
+}
+
+void check_options(const PrepareOptions& options, bool wants_repository) {
+  if (options.compile) check_form_options(*options.compile);
+  if (wants_repository) check_repository_options(options.repository_options);
+  check_cloud(options, wants_repository);
+  if (wants_repository || !options.tail_name.empty()) check_model_name(tail_name(options));
+  if (options.next) check_model_name(cloud_name(options));
+}
+
+/// What would be lost there, and places that cannot be written, are found before the work.
+void check_places(const PrepareOptions& options, bool wants_repository, MadeFolders& made) {
+  const auto repository = wants_repository ? options.repository : fs::path(), &cloud = options.cloud_repository;
+  check_apart({{"the device package", options.package}, {"the repository", repository}, {"the cloud's repository", cloud}});
+  if (!options.package.empty()) check_package_place(options.package);
+  if (!repository.empty()) check_model_place(repository / tail_name(options));
+  if (!cloud.empty()) check_model_place(cloud / cloud_name(options));
+  for (const auto& folder : {repository, cloud, options.package})
+    if (!folder.empty()) made.expect(folder);
+  for (const auto& folder : {repository, cloud})
+    if (!folder.empty()) const StagedFolder tried(folder / "write_test");  // never committed: it goes at once
 }
 
 /// A model folder under construction in a repository.
@@ -201,7 +231,9 @@ std::vector<Candidate> chain_from_key(const std::string& key) {
 
 std::vector<Manifest> prepare_candidate(const PrepareOptions& options) {
   const auto plans = with_further_plans(options);
-  for (const auto& plan : plans) check_places(plan, wants_repository(plan));
+  for (const auto& plan : plans) check_options(plan, wants_repository(plan));
+  MadeFolders made;
+  for (const auto& plan : plans) check_places(plan, wants_repository(plan), made);
   std::unique_ptr<StagedFolder> package;
   if (!options.package.empty()) package = std::make_unique<StagedFolder>(options.package);
   std::vector<Manifest> manifests;
@@ -213,6 +245,7 @@ std::vector<Manifest> prepare_candidate(const PrepareOptions& options) {
     });
   for (auto model = models.rbegin(); model != models.rend(); ++model) (*model)->commit();  // the cloud's first: who asks comes after who answers
   if (package) package->commit();
+  made.keep();
   return manifests;
 }
 

@@ -40,7 +40,7 @@ struct PrepareOptions {
 };
 
 /// Writes package and repository; returns the device's manifests, that of `candidate` first. Both folders appear under their final names only when
-/// everything in both is written; what was there before is replaced.
+/// everything in both is written; what was prepared there before is replaced. A refused call leaves no folders behind.
 ///   split/...  head.onnx = model up to the cut + TL encoder, model.onnx = TL decoder + rest
 ///   edge/...   no head; model.onnx = the whole model; input.json lets the server decode images
 ///   local      no repository; local.onnx = the whole model
@@ -48,7 +48,8 @@ struct PrepareOptions {
 ///              the cloud's = TL decoder of b + rest
 /// Compiled forms are written beside the ONNX files, whatever engine the candidate was planned with: only `native` runs them.
 /// The head's metadata carries input.json ("scissionlite.input"), the tail's hash and the candidate.
-/// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit, a further plan that comes twice or without a package;
+/// @throws InvalidArgument: unknown cut, TL without images, input spec that does not fit, a further plan that comes twice or without a package, a
+/// place that holds anything that was not prepared, places of which one lies in another, a name that servers refuse;
 /// Unsupported: a chain whose edge computes nothing, a model of several inputs; ResourceError: a folder that cannot be written. With compiled forms
 /// also Unsupported, where the engine `native` cannot compile a half. Cost: one run a fitting image, the fit, two compilations of the tail, a few
 /// runs; a compilation for each form and batch.

@@ -52,7 +52,7 @@ class Checker {
       findings_.push_back({what, body(), true});
       return true;
     } catch (const Error& e) {
-      findings_.push_back({what, e.what(), false});
+      findings_.push_back({what, e.what(), false, e.code()});
       return false;
     }
   }
@@ -303,7 +303,8 @@ std::vector<PackageFinding> verify_package(const PackageVerifyOptions& options) 
     auto further = options;
     further.package = folder;
     for (auto& finding : Checker(further, package.opened()).run())
-      findings.push_back({folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok});
+      findings.push_back(
+          {folder.lexically_relative(options.package).string() + ", " + finding.what, std::move(finding.detail), finding.ok, finding.code});
   }
   return findings;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "prepare/package.h"
 
 namespace scissionlite {
@@ -22,6 +23,7 @@ struct PackageVerifyOptions {
 struct PackageFinding {
   std::string what, detail;
   bool ok = true;
+  ErrorCode code = ErrorCode::kInvalidArgument;  // where it is not: kResource is this machine's trouble, and says nothing of the package
 };
 
 /// Hashes of all files, the tail named by head, manifest, config and repository, the probe's answer, what the head makes of the probe's picture,

@@ -1,7 +1,6 @@
 #include "program/program.h"
 
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <iostream>
 #include <new>
@@ -10,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "program/numbers.h"
 
 namespace scissionlite::cli {
 namespace {
@@ -36,18 +36,6 @@ int exit_code(ErrorCode code) {
   return 70;  // EX_SOFTWARE of sysexits.h
 }
 
-/// A number that is none ("nan") passes every range, since no comparison with it holds.
-void refuse_nan(CLI::App& command) {
-  const CLI::Validator is_number(
-      [](const std::string& text) {
-        double value = 0;
-        return CLI::detail::lexical_cast(text, value) && std::isnan(value) ? "'" + text + "' is not a number" : std::string();
-      },
-      "");
-  for (CLI::Option* option : command.get_options())
-    if (option->get_type_name().starts_with("FLOAT")) option->check(is_number);
-}
-
 }  // namespace
 
 int run_program(const Program& program, int argc, const char* const* argv) {
@@ -70,7 +58,7 @@ int run_program(const Program& program, int argc, const char* const* argv) {
         ->check(CLI::IsMember({"text", "json"}))
         ->capture_default_str();
     runs.emplace_back(command, row.declare(*command, common));
-    refuse_nan(*command);
+    check_numbers(*command);
   }
   if (argc > 1 && argv[1][0] != '-') {
     std::vector<std::string> names;

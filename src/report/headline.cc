@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "report/markup.h"
 #include "report/view.h"
@@ -22,7 +23,7 @@ std::string agreement_text(const CandidateRow& row, const std::string& metric) {
   std::string text = metric == "top1" || metric.empty() ? "Its answer is the uncut model's on " + percent(a.share)
                                                         : "Its agreement with the uncut model (" + metric + ") is " + percent(a.share);
   if (a.n <= 0) return text + ", by construction.";
-  return text + (metric == "top1" || metric.empty() ? " of " : " over ") + std::to_string(a.n) + " images (95 % interval " +
+  return text + (metric == "top1" || metric.empty() ? " of " : " over ") + counted(a.n, "image") + " (95 % interval " +
          format_fixed(a.interval.low * 100, 1) + "\u2013" + percent(a.interval.high) + ").";
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "score/label_table.h"
 
@@ -101,7 +102,7 @@ std::vector<int64_t> load_labels(const std::string& source, const std::vector<fs
   const auto table = read_table(source, class_of);
   for (const auto& image : images) out.push_back(table.of(image, source));
   if (std::all_of(out.begin(), out.end(), [](int64_t label) { return label < 0; }))
-    throw InvalidArgument("[labels] none of " + std::to_string(images.size()) + " images is named in '" + source +
+    throw InvalidArgument("[labels] none of " + counted(static_cast<int64_t>(images.size()), "image") + " is named in '" + source +
                           "'; its first column has to hold file names as '" + (images.empty() ? "photo.jpg" : images[0].filename().string()) + "'");
   return out;
 }

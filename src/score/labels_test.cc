@@ -50,7 +50,7 @@ TEST(Labels, WrongTablesAreRefused) {
   EXPECT_NE(message_of("a.jpg\tcaat\n", {"a.jpg"}).find("did you mean 'cat'"), std::string::npos);
   EXPECT_NE(message_of("a.jpg\t3\n", {"a.jpg"}).find("beyond the 3 outputs"), std::string::npos);
   EXPECT_NE(message_of("a.jpg 3\n", {"a.jpg"}).find("a tab and a label"), std::string::npos);
-  EXPECT_NE(message_of("b.jpg\t1\n", {"a.jpg"}).find("none of 1 images"), std::string::npos);
+  EXPECT_NE(message_of("b.jpg\t1\n", {"a.jpg"}).find("none of 1 image is named"), std::string::npos);
   EXPECT_NE(message_of("a.jpg\t-1\n", {"a.jpg"}).find(":1: class -1 is negative; labels are 0 or more"), std::string::npos);
   EXPECT_NE(message_of("a.jpg\t1\na.jpg\t1\na.jpg\t2\n", {"a.jpg"}).find(":3: 'a.jpg' has another label than in a line before"), std::string::npos);
 }

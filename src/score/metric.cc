@@ -4,16 +4,17 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
-#include <unistd.h>
+#include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/npy.h"
 #include "base/rng.h"
+#include "base/scratch_folder.h"
 
 namespace scissionlite {
 
@@ -68,32 +69,26 @@ class Cosine final : public Metric {
   [[nodiscard]] Interval interval(const std::vector<double>& values) const override { return bootstrap_interval(values); }
 };
 
-/// A folder that goes away again.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "scissionlite-metric-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw ResourceError("[metric] cannot make a folder '" + name + "': " + std::strerror(errno));
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
+std::string signal_text(int number) { return "signal " + std::to_string(number) + " (" + strsignal(number) + ")"; }
 
- private:
-  fs::path path_;
-};
+/// "exit code 3", "signal 9 (Killed)". @param status  as pclose gives it.
+std::string ending(int status) {
+  constexpr int kShellSignals = 128;  // to which a shell adds the signal that ended its command
+  if (WIFSIGNALED(status)) return signal_text(WTERMSIG(status));
+  if (!WIFEXITED(status)) return std::string("an unknown status: ") + std::strerror(errno);
+  const int code = WEXITSTATUS(status);
+  const bool was_signal = code > kShellSignals && code < kShellSignals + SIGRTMIN;
+  return was_signal ? signal_text(code - kShellSignals) : "exit code " + std::to_string(code);
+}
+
+constexpr const char* kScratch = "metric";  // what its folders are for
 
 class Command final : public Metric {
  public:
-  explicit Command(std::string command) : command_(std::move(command)) {}
+  explicit Command(std::string command) : command_(std::move(command)) { ScratchFolder::remove_abandoned(kScratch); }
   [[nodiscard]] std::string spec() const override { return "cmd:" + command_; }
   [[nodiscard]] double compare(std::span<const Tensor> reference, std::span<const Tensor> answer) const override {
-    const ScratchFolder scratch;
+    const ScratchFolder scratch(kScratch);
     const auto line = command_ + " '" + write(scratch.path() / "reference", reference) + "' '" + write(scratch.path() / "answer", answer) + "'";
     return parse(line, read_output(line));
   }
@@ -116,7 +111,7 @@ class Command final : public Metric {
     char buffer[256];
     while (const size_t n = fread(buffer, 1, sizeof buffer, pipe)) out.append(buffer, n);
     if (const int status = pclose(pipe); status != 0)
-      throw InvalidArgument("[metric] '" + line + "' ended with status " + std::to_string(status) + "; expected 0 and a number on stdout");
+      throw InvalidArgument("[metric] '" + line + "' ended with " + ending(status) + "; expected exit code 0 and a number on stdout");
     return out;
   }
   static double parse(const std::string& line, std::string out) {

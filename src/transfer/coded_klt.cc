@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "coding/code_model.h"
 #include "transfer/coded_klt_rates.h"
@@ -126,7 +127,7 @@ std::shared_ptr<const coding::CodeModel> fit_coder(const CodedBasis& basis, int6
 std::string note(const CodedBasis& basis, const FitContext& context) {
   return std::to_string(basis.zeros.size()) + " of " + std::to_string(basis.dims) + " components, " + format_fixed(100 * basis.error_share, 1) +
          " % of the variance lost" + (context.gradients.empty() ? "" : ", weighted by what moves the answers") + "; fitted on " +
-         std::to_string(context.samples.size()) + " images";
+         counted(static_cast<int64_t>(context.samples.size()), "image");
 }
 
 class CodedKlt final : public TransferLayer {

@@ -377,5 +377,19 @@ TEST_F(FittedFolder, WrongOnesAreRefused) {
   EXPECT_FALSE(fs::exists(folder_ / "x"));
 }
 
+TEST_F(FittedFolder, ReplacesNothingElse) {
+  save_fitted(folder_ / "one", tl("one"));
+  save_fitted(folder_ / "one", tl("one"));
+  write_file(folder_ / "one" / "notes.txt", "mine");
+  EXPECT_NE(message([&] { save_fitted(folder_ / "one", tl("one")); }).find("holds 'notes.txt', which no fitted transfer layer has"),
+            std::string::npos);
+  write_file(folder_ / "photos" / "a.jpg", "mine");
+  EXPECT_NE(message([&] { save_fitted(folder_ / "photos", tl("one")); }).find("is no fitted transfer layer"), std::string::npos);
+  EXPECT_EQ(read_file(folder_ / "photos" / "a.jpg"), "mine");
+  EXPECT_EQ(read_file(folder_ / "one" / "notes.txt"), "mine");
+  fs::create_directories(folder_ / "empty");
+  save_fitted(folder_ / "empty", tl("one"));
+}
+
 }  // namespace
 }  // namespace scissionlite::transfer

@@ -3,16 +3,24 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/replaced.h"
 #include "coding/code_model.h"
 #include "onnx/onnx.h"
 
 namespace scissionlite::transfer {
 namespace {
 
-constexpr char kSchema[] = "tl";
+constexpr char kSchema[] = "tl", kTlJson[] = "tl.json";
 constexpr int kVersion = 1;
 
 fs::path part(const fs::path& folder, size_t tensor, const std::string& what) { return folder / (std::to_string(tensor) + "." + what); }
+
+/// "tl.json", or "<tensor>.encoder.onnx", "<tensor>.decoder.onnx", "<tensor>.coder".
+bool is_file_of_tl(const std::string& name) {
+  const auto number = name.find_first_not_of("0123456789");
+  const auto what = number == std::string::npos ? "" : name.substr(number);
+  return name == kTlJson || (number > 0 && (what == ".encoder.onnx" || what == ".decoder.onnx" || what == ".coder"));
+}
 
 void check_name(const std::string& name) {
   const bool is_plain =
@@ -84,10 +92,20 @@ class FittedLayer final : public TransferLayer {
   std::shared_ptr<const FittedTl> tl_;
 };
 
+/// What lies there may be replaced only when it is a fitted TL, and nothing else.
+void check_place(const fs::path& folder) {
+  if (!is_taken(folder)) return;
+  if (!fs::exists(folder / kTlJson))
+    refuse_to_replace("transfer", folder, "exists and is no fitted transfer layer (it has no " + std::string(kTlJson) + ")");
+  if (const auto foreign = foreign_entry(folder, is_file_of_tl); !foreign.empty())
+    refuse_to_replace("transfer", folder, "holds '" + foreign.filename().string() + "', which no fitted transfer layer has");
+}
+
 }  // namespace
 
 void save_fitted(const fs::path& folder, const FittedTl& tl) {
   check_name(tl.name);
+  check_place(folder);
   StagedFolder staged(folder);
   Json json{{"schema", "scissionlite.tl/" + std::to_string(kVersion)},
             {"name", tl.name},
@@ -106,12 +124,12 @@ void save_fitted(const fs::path& folder, const FittedTl& tl) {
     json["code_bytes"].push_back(tl.codecs[i].code_bytes);
     json["notes"].push_back(tl.codecs[i].note);
   }
-  write_json(staged.path() / "tl.json", json);
+  write_json(staged.path() / kTlJson, json);
   staged.commit();
 }
 
 FittedTl load_fitted(const fs::path& folder) {
-  const auto path = folder / "tl.json";
+  const auto path = folder / kTlJson;
   if (!fs::exists(path))
     throw InvalidArgument("[transfer] '" + folder.string() + "' has no tl.json; expected a folder that `scissionlite-train calibrate` wrote");
   const auto json = read_json(path, kSchema, kVersion);
@@ -145,14 +163,14 @@ Shelf load_shelf(const std::vector<std::string>& folders, const fs::path& model)
 Shelf::Shelf(const std::vector<std::string>& paths, const std::string& model_sha256) {
   for (const auto& text : paths) {
     const fs::path path(text);
-    if (fs::exists(path / "tl.json")) {
+    if (fs::exists(path / kTlJson)) {
       add(path, model_sha256);
       continue;
     }
     std::vector<fs::path> folders;
     std::error_code error;
     for (const auto& folder : list_folder(path, error))
-      if (fs::exists(folder / "tl.json")) folders.push_back(folder);
+      if (fs::exists(folder / kTlJson)) folders.push_back(folder);
     if (folders.empty())
       throw InvalidArgument("[transfer] '" + text + "' " + (error ? "cannot be read: " + error.message() : "holds no fitted transfer layer") +
                             "; expected a folder that `scissionlite-train calibrate` wrote, or one that holds such folders");
@@ -169,7 +187,7 @@ void Shelf::add(const fs::path& folder, const std::string& model_sha256) {
   if (tls_.count(spec))
     throw InvalidArgument("[transfer] two fitted transfer layers are named '" + tl->name + "' ('" + folder.string() +
                           "' is the second); rename one in its tl.json");
-  std::string content = read_file(folder / "tl.json");
+  std::string content = read_file(folder / kTlJson);
   for (size_t i = 0; i < tl->codecs.size(); ++i)
     for (const auto* what : {"encoder.onnx", "decoder.onnx", "coder"})
       if (fs::exists(part(folder, i, what))) content += sha256_hex(read_file(part(folder, i, what)));

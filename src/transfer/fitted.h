@@ -24,7 +24,8 @@ struct FittedTl {
   Json record = Json::object();  // what the command that fitted it wants to find again
 };
 
-/// Writes the folder under its final name when all is there. @throws InvalidArgument for a bad name, ResourceError.
+/// Writes the folder under its final name when all is there; an earlier TL there is replaced. @throws InvalidArgument: a bad name, a folder that
+/// holds anything else; ResourceError.
 void save_fitted(const fs::path& folder, const FittedTl& tl);
 /// @throws InvalidArgument: a missing or damaged file (names it), graphs that do not fit tl.json.
 [[nodiscard]] FittedTl load_fitted(const fs::path& folder);

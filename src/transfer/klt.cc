@@ -4,6 +4,7 @@
 // Fitted on unlabelled activations by an eigendecomposition: no training, no gradients.
 #include <algorithm>
 
+#include "base/counted.h"
 #include "base/text.h"
 #include "transfer/families.h"
 #include "transfer/graph_builder.h"
@@ -174,7 +175,7 @@ class Klt final : public TransferLayer {
     const double whole = fitted.basis.total_variance;
     return std::to_string(fitted.quantisers.size()) + " of " + std::to_string(fitted.grid.dims()) + " components hold " +
            format_fixed(100 * kept / whole, 1) + " % of the variance, " + format_fixed(100 * left / whole, 1) + " % after quantisation; fitted on " +
-           std::to_string(images) + " images";
+           counted(static_cast<int64_t>(images), "image");
   }
   KltSpec spec_;
 };

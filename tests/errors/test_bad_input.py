@@ -177,6 +177,40 @@ class BadInput(unittest.TestCase):
         ):
             self.refused(words, words[-1], "is not a number", code=2)
 
+    def test_a_bound_is_said_in_words(self):
+        for words, said in (
+            (["profile", self.good, "--name", "x", "--budget-s", "0"], "--budget-s: got 0, expected a number above 0"),
+            (["bench", self.good, "--images", self.good, "--limit", "-1"], "--limit: got -1, expected a number of 0 or more"),
+        ):
+            self.assertNotRegex(self.refused(words, said, code=2), r"\d{20}")
+
+    def test_why_of_what_is_not_there(self):
+        self.refused(["inspect", self.good, "--why", "rr"], "'rr' is neither a value", "did you mean 'r'?", code=2)
+        self.refused(["inspect", self.good, "--why", "nonsense", "--json"], "'nonsense' is neither a value", code=2)
+        self.refused(["inspect", self.good, "--why", ""], "'' is neither a value", code=2)
+        by_id = json.loads(run("inspect", self.good, "--why", "1", "--json").stdout)
+        self.assertEqual((by_id["is_cut"], by_id["tensors"]), (True, ["r"]))
+        self.assertIn("'1' is a cut: every path crosses r", run("inspect", self.good, "--why", "1").stdout)
+
+    def test_addresses_without_a_port(self):
+        package = self.path / "addressed"
+        self.assertEqual(run(*self.prepare("--package", package)).returncode, 0)
+        image = self.write("addressed.png", b"")
+        for words in (["run", package, image, "--edge", "nonsense"], ["run", "--from", "nonsense",
+                                                                      image], ["probe", "nonsense"], ["profile", self.good, "--via", "nonsense"]):
+            self.assertNotIn("--tls-ca", self.refused(words, "'nonsense'", "expected HOST:PORT", code=2))
+
+    def test_a_profile_without_a_name(self):
+        self.refused(["profile", self.good, "--name", ""], "--name is empty", code=2)
+
+    def test_a_cut_that_is_named_twice_is_timed_once(self):
+        done = run("profile", self.good, "--cuts", "1,r,1", "--tls", "fp16", "--input", self.spec8(), "--budget-s", 1, "--max-seconds", 0.1, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([cut["id"] for cut in json.loads(done.stdout)["cuts"]], ["1"])
+
+    def test_a_table_and_json_on_one_stdout(self):
+        self.refused(["report", "--table", "--json", "--plan", self.path / "plan.json"], "--table and --json", "expected one of them", code=2)
+
     def test_unknown_engine(self):
         self.refused(["verify", self.good, "--engine", "opnvino"], "did you mean 'openvino'")
         self.refused(["verify", self.good, "--engine", "slow:0:openvino"], "slowdown")
@@ -198,6 +232,66 @@ class BadInput(unittest.TestCase):
         with open("/dev/full", "w") as full:
             result = subprocess.run([PROGRAM, "inspect", str(self.good)], stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertGreater(result.returncode, 0, result.stderr)
+
+    # --- what would be lost ---
+    def prepare(self, *words, candidate="split/1/uint8"):
+        return ["prepare", self.good, "--candidate", candidate, "--input", self.spec8(), *words]
+
+    def spec8(self):
+        return self.write("good8.json", json.dumps({"schema": "scissionlite.input/1", "width": 8, "height": 8}))
+
+    def test_prepare_replaces_no_package_but_its_own(self):
+        photo = self.path / "photos" / "a.jpg"
+        photo.parent.mkdir()
+        photo.write_bytes(b"mine")
+        self.refused(self.prepare("--package", photo.parent, candidate="local"), "photos' exists and is no device package", "choose another", code=2)
+        self.assertEqual(photo.read_bytes(), b"mine")
+        package = self.path / "twice"
+        for _ in range(2):
+            done = run(*self.prepare("--package", package, "--also", "local"))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        (package / "notes.txt").write_text("mine")
+        self.refused(self.prepare("--package", package), "holds 'notes.txt'", code=2)
+        self.assertEqual((package / "notes.txt").read_text(), "mine")
+
+    def test_prepare_replaces_no_model_but_its_own(self):
+        repository = self.path / "repository"
+        words = self.prepare("--repository", repository, "--name", "net")
+        for _ in range(2):
+            done = run(*words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        (repository / "net" / "2").mkdir()
+        (repository / "net" / "2" / "model.onnx").write_bytes(b"mine")
+        self.refused(words, "net' holds '2'", code=2)
+        own = repository / "own" / "1" / "model.onnx"
+        own.parent.mkdir(parents=True)
+        own.write_bytes(b"mine")
+        self.refused(self.prepare("--repository", repository, "--name", "own"), "own' exists and is no model that `prepare` wrote", code=2)
+        self.assertEqual(own.read_bytes(), b"mine")
+
+    def test_prepare_writes_into_folders_that_lie_apart(self):
+        both = self.path / "both"
+        for package, repository in ((both, both), (both / "device", both), (both, both / "models")):
+            self.refused(self.prepare("--package", package, "--repository", repository), "give each a folder of its own", code=2)
+        chain = "split/1/uint8|split/2/uint8"
+        self.refused(self.prepare("--repository", both, "--cloud-repository", both, candidate=chain), "the cloud's repository", "of its own", code=2)
+        self.assertFalse(both.exists())
+
+    def test_prepare_takes_names_that_servers_take(self):
+        repository = self.path / "named"
+        for name in ("../x", str(self.path / "absolute"), "a b", ".x", "a" * 256):
+            self.refused(self.prepare("--repository", repository, "--name", name), name, "letters, digits, '.', '_' and '-' only", code=2)
+        chain = self.prepare("--repository", repository, "--cloud-repository", self.path / "cloud", candidate="split/1/uint8|split/2/uint8")
+        self.refused([*chain, "--cloud-name", "../x"], "'../x' cannot name a model", code=2)
+        self.assertEqual([name for name in ("x", "absolute", "named", "cloud") if (self.path / name).exists()], [])
+
+    def test_a_refused_prepare_leaves_no_folders(self):
+        outer = self.path / "outer"
+        words = ["--package", outer / "a" / "device", "--repository", outer / "b" / "models"]
+        self.refused(self.prepare(*words, candidate="split/99/uint8"), "no cut '99'", code=2)
+        self.refused(self.prepare(*words, "--also", "split/1/fit-x"), "fit-x", code=2)
+        self.refused(self.prepare(*words, "--kserve", outer / "c" / "k.yaml", candidate="split/99/uint8"), "no cut '99'", code=2)
+        self.assertFalse(outer.exists())
 
     # --- images ---
     def test_fault_27_unreadable_images(self):

@@ -41,6 +41,13 @@ class Simulate(unittest.TestCase):
         self.assertIn("no_such_plan.json", self.refused("no_such_plan.json", "--link", "5M,20ms", code=6))
         self.assertIn("--devices", run("--random-links", 2, "--devices", 0).stderr)
 
+    def test_time_is_said_as_people_do(self):
+        for hours in (0.1, 0.25, 1, 1.3):
+            said = run("--random-faults", hours, "-q").stdout
+            self.assertRegex(said, r"^(1 hour|[\d.]+ hours|[\d.]+ s), ")
+            self.assertNotRegex(said, r"^(0|1) hours")
+        self.assertTrue(run("--random-links", 1, "-q").stdout.startswith("1 trace: "))
+
     def test_a_plan_that_is_none_is_refused(self):
         with tempfile.TemporaryDirectory() as folder:
             trace = pathlib.Path(folder) / "trace.json"

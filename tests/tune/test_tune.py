@@ -144,8 +144,13 @@ class Tune(unittest.TestCase):
         self.tuned("--rounds", 0)
         self.assertEqual((self.tuning.parent / "tuning.json.log").read_text(), log)
         merged = self.tuning.with_name("merged.json")
-        self.assertEqual(run("tune", "--merge", self.tuning, "-o", merged).returncode, 0)
-        self.assertEqual(json.loads(merged.read_text())["entries"], json.loads(self.tuning.read_text())["entries"])
+        done = run("tune", "--merge", self.tuning, "-o", merged, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        entries = json.loads(self.tuning.read_text())["entries"]
+        self.assertEqual(json.loads(merged.read_text())["entries"], entries)
+        self.assertEqual(json.loads(done.stdout),
+                         {"schema": "scissionlite.tuning_merged/1", "output": str(merged), "merged": [str(self.tuning)], "entries": len(entries)})
+        self.assertIn(f"has {len(entries)} choices now", run("tune", "--merge", self.tuning, "-o", merged).stdout)
         if answer["network"]["verdict"] != "slower":
             chosen = {layer["choice"] for layer in answer["layers"]}
             steps = [step for step in self.explained() if step["macs"] > 0]

@@ -1,4 +1,4 @@
-// Which names may reach the file system.
+// Which names and versions may reach the file system, and how strangers' text is shown; is_model_name is prepare's.
 #pragma once
 
 #include <cstdint>
@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "prepare/names.h"
+
 namespace scissionlite::server {
 
-/// A folder name that is safe to join to a path: 1..255 of letters, digits, '.', '_', '-', not starting with '.'.
-[[nodiscard]] bool is_model_name(std::string_view name);
 /// "12" -> 12; nothing for other text, 0 and leading zeros (clients parse versions as numbers).
 [[nodiscard]] std::optional<int64_t> parse_version(std::string_view text);
 /// For messages: control characters replaced, at most 100 bytes, cut between characters so that UTF-8 stays UTF-8.
