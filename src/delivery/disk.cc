@@ -55,7 +55,8 @@ void Disk::link(const fs::path& from, const fs::path& to) {
 
 void Disk::remove(const fs::path& path) {
   std::error_code error;
-  fs::remove_all(path, error);
+  fs::remove(path, error);  // without a descriptor, which `remove_all` needs: there may be none left
+  if (error) fs::remove_all(path, error);
   require(error, "remove", path);
 }
 

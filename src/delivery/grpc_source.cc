@@ -107,7 +107,7 @@ class GrpcSource final : public Source {
     if (tls_) (void)tls_->reload(/*is_asked_for=*/false);
     if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty())
       throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
-    if (channel_->now().channel->WaitForConnected(in(options_.connect_timeout_us))) return;
+    if (protocol::wait_for_connection(*channel_->now().channel, options_.connect_timeout_us)) return;
     const auto trouble = tls_ ? tls_->trouble() : "";
     throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " +
                              (!trouble.empty() ? trouble : "is `scissionlite serve` running there, and is the address host:port of its gRPC port?"),

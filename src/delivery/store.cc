@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/hash_file.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -56,6 +57,23 @@ int64_t size_of(const fs::path& path) {
   return error ? -1 : static_cast<int64_t>(size);
 }
 
+bool is_shortage(int reason) { return reason == EMFILE || reason == ENFILE || reason == ENOMEM; }
+
+/// "" where a file has the bytes that are listed, else why not. @throws ResourceError: this process is short of something, which says nothing of it.
+std::string damage_of(const fs::path& path, const std::string& sha256) {
+  Sha256 hash;
+  std::vector<char> buffer;
+  errno = 0;
+  if (!hash_file(hash, path, buffer)) {
+    const int reason = errno;
+    const auto what = "'" + path.string() + "' cannot be read: " + std::strerror(reason);
+    if (is_shortage(reason)) throw ResourceError("[delivery] " + what + "; free some, or raise the limit");
+    return what;
+  }
+  const auto given = hash.hex();
+  return given == sha256 ? "" : "'" + path.string() + "' has sha256 " + given + ", expected " + sha256;
+}
+
 }  // namespace
 
 Store::Store(fs::path folder, Disk& disk) : folder_(std::move(folder)), disk_(disk) {
@@ -88,6 +106,8 @@ void Store::recover() {
       return;
     }
   }
+  std::error_code error;
+  if (!fs::exists(trial_mark(), error)) state_.is_trying = false;  // it ended, and only store.json could not be written
   try {
     count_try();
   } catch (const ResourceError& e) {
@@ -105,6 +125,7 @@ void Store::count_try() {
   state.is_trying = false;
   if (++state.tries >= kMostTries) return reject(state_.trying, "the process ended " + std::to_string(kMostTries) + " times while it was tried");
   write(std::move(state));
+  disk_.remove(trial_mark());
 }
 
 /// "" where there is none.
@@ -141,18 +162,20 @@ std::string Store::damage(const std::string& version) {
   const auto offer = installed(version);
   if (!offer) return "it is not in the store";
   for (const auto& file : offer->files) {
-    const auto path = package(version) / file.path;
-    std::string what;
-    try {
-      const auto given = sha256_hex(read_file(path));
-      if (given != file.sha256) what = "'" + path.string() + "' has sha256 " + given + ", expected " + file.sha256;
-    } catch (const Error& e) { what = e.what(); }
+    auto what = damage_of(package(version) / file.path, file.sha256);
     if (what.empty()) continue;
-    disk_.remove(package(version));
-    disk_.remove(folder_ / "files" / file.sha256);
+    try {
+      disk_.remove(package(version));
+      disk_.remove(folder_ / "files" / file.sha256);
+    } catch (const ResourceError& e) { log::warning(std::string("[delivery] what is damaged stays: ") + e.what()); }
     return what;
   }
   return "";
+}
+
+bool Store::is_whole(const Offer& offer) const {
+  return std::all_of(offer.files.begin(), offer.files.end(),
+                     [&](const auto& file) { return damage_of(package(offer.version) / file.path, file.sha256).empty(); });
 }
 
 const Rejection* Store::rejection(const std::string& version) const {
@@ -165,8 +188,9 @@ bool Store::has(const PackageFile& file) const { return size_of(folder_ / "files
 bool Store::has_whole(const PackageFile& file) {
   if (!has(file)) return false;
   const auto path = folder_ / "files" / file.sha256;
-  if (sha256_hex(read_file(path)) == file.sha256) return true;
-  log::warning("[delivery] '" + path.string() + "' is damaged and fetched again");
+  const auto damage = damage_of(path, file.sha256);
+  if (damage.empty()) return true;
+  log::warning("[delivery] fetched again, it is damaged: " + damage);
   disk_.remove(path);
   return false;
 }
@@ -214,7 +238,7 @@ void Store::complete(const PackageFile& file) {
 }
 
 void Store::install(const Offer& offer) {
-  if (installed(offer.version)) return;
+  if (installed(offer.version) && is_whole(offer)) return;  // else its files are other ones by now than those that were fetched again
   const auto target = package(offer.version);
   auto fresh = target;
   fresh += ".new";
@@ -236,6 +260,7 @@ void Store::install(const Offer& offer) {
 }
 
 void Store::begin_trial(const std::string& version) {
+  disk_.append(trial_mark(), "");  // flushed with the name of store.json
   auto state = state_;
   state.tries = state_.trying == version ? state_.tries : 0;
   state.trying = version;
@@ -244,12 +269,14 @@ void Store::begin_trial(const std::string& version) {
 }
 
 void Store::end_trial() {
+  disk_.remove(trial_mark());
   auto state = state_;
   state.is_trying = false;
   write(std::move(state));
 }
 
 void Store::accept(const std::string& version) {
+  disk_.remove(trial_mark());
   auto state = state_;
   if (state.current != version) state.previous = std::exchange(state.current, version);
   state.trying.clear();
@@ -261,6 +288,7 @@ void Store::accept(const std::string& version) {
 }
 
 void Store::reject(const std::string& version, const std::string& reason) {
+  disk_.remove(trial_mark());
   auto state = state_;
   std::erase_if(state.rejected, [&](const auto& r) { return r.version == version; });
   state.rejected.push_back({version, reason});

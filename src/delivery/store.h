@@ -4,6 +4,7 @@
 //   files/<sha256>       whole files, checked and flushed before they get this name
 //   partial/<sha256>     files that are being fetched
 //   packages/<version>/  packages, whose files are further names of those in files/; <version>.json beside each lists them
+//   trial                there while a version is tried
 //   lock                 held by the process that uses the store
 // A folder or file named *.new is unfinished. Power may be lost at any moment: what store.json names is whole and flushed before it is named.
 // The version in use, the one before and one that is tried are kept, all others removed.
@@ -48,7 +49,8 @@ class Store {
   [[nodiscard]] fs::path package(const std::string& version) const { return folder_ / "packages" / version; }
   /// nullopt: not installed.
   [[nodiscard]] std::optional<Offer> installed(const std::string& version) const;
-  /// "" when every byte of an installed version is as listed; else why not, and what is damaged was removed, so that it is fetched again.
+  /// "" when every byte of an installed version is as listed; else why not, and what is damaged was removed, so that it is fetched again (it stays
+  /// where the store cannot be written). @throws ResourceError: out of descriptors or memory, which says nothing of the version.
   [[nodiscard]] std::string damage(const std::string& version);
   /// Why it was rejected; nullptr: it was not.
   [[nodiscard]] const Rejection* rejection(const std::string& version) const;
@@ -66,10 +68,12 @@ class Store {
   void discard(const PackageFile& file) { disk_.remove(partial(file)); }
   /// The whole file is there, and its hash is right.
   void complete(const PackageFile& file);
-  /// All files are there. Not in use yet.
+  /// All files are there. Not in use yet. One that is installed already is read through, and made anew where it is damaged.
   void install(const Offer& offer);
 
   void begin_trial(const std::string& version);
+  // Whatever ends a trial first takes the mark away, which needs no room: where store.json cannot be written then, no later start takes it for a
+  // crash.
   /// From now on it is the one in use, and the one before is kept.
   void accept(const std::string& version);
   /// The one in use stays.
@@ -83,7 +87,10 @@ class Store {
   void lock();
   void recover();
   void count_try();
+  [[nodiscard]] fs::path trial_mark() const { return folder_ / "trial"; }
   [[nodiscard]] std::string newest_installed() const;
+  /// The installed files of an offer are as it lists them.
+  [[nodiscard]] bool is_whole(const Offer& offer) const;
   void write(StoreState state);
   [[nodiscard]] std::set<std::string> kept_versions() const;
   /// Removes packages that are not kept. What cannot be removed now can be later.

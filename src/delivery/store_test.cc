@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "delivery/test_store.h"
@@ -72,6 +73,16 @@ TEST_F(Stores, fault_13_what_is_shared_with_the_next_version_is_read_through_fir
   write_file(folder_ / "files" / shared->sha256, std::string(40, 'L'));  // of the same size
   EXPECT_EQ(pull(second_, store, second_.offer, quiet()), 33 + 40);
   EXPECT_EQ(read_file(store.package(second_.offer.version) / "local.onnx"), std::string(40, 'l'));
+}
+
+/// The name below packages/ and the one below files/ are of the same bytes, so both are wrong; what is fetched again is other bytes.
+TEST_F(Stores, fault_13_the_version_before_is_made_whole_when_it_comes_back) {
+  Store store(folder_);
+  take(first_, store, first_.offer);
+  take(second_, store, second_.offer);
+  std::fstream(store.package(first_.offer.version) / "head.onnx", std::ios::in | std::ios::out).write("X", 1);
+  EXPECT_EQ(pull(first_, store, first_.offer, quiet()), 35);
+  EXPECT_EQ(store.damage(first_.offer.version), "");
 }
 
 TEST_F(Stores, GoesOnWhereAPullEnded) {
@@ -185,6 +196,30 @@ TEST_F(Stores, AVersionUnderWhichTheProcessEndsTwiceIsRejected) {
   EXPECT_NE(store.rejection(first_.offer.version)->reason.find("ended 2 times"), std::string::npos);
 }
 
+/// It had ended, whatever store.json says still.
+TEST_F(Stores, fault_14_ATrialWhoseEndFoundNoRoomIsNoCrash) {
+  class DiskThatFills final : public Disk {
+   public:
+    void append(const fs::path& path, std::string_view bytes) override {
+      if (is_full) throw ResourceError("disk full");
+      Disk::append(path, bytes);
+    }
+    bool is_full = false;
+  } disk;
+  for (int i = 0; i < 2 * kMostTries; ++i) {
+    disk.is_full = false;
+    Store store(folder_, disk);
+    EXPECT_EQ(store.rejection(first_.offer.version), nullptr);
+    EXPECT_EQ(store.state().tries, 0);
+    (void)pull(first_, store, first_.offer, quiet());
+    store.begin_trial(first_.offer.version);
+    disk.is_full = true;
+    if (i % 2 == 0) EXPECT_THROW(store.end_trial(), ResourceError);
+    else EXPECT_THROW(store.accept(first_.offer.version), ResourceError);
+  }
+  EXPECT_EQ(Store(folder_).rejection(first_.offer.version), nullptr);
+}
+
 TEST_F(Stores, OneProcessAtATime) {
   const Store store(folder_);
   try {
@@ -278,10 +313,12 @@ TEST_F(Stores, ThatCannotBeWrittenAreUsedAsTheyAre) {
     }
     void remove(const fs::path& path) override { throw ResourceError("cannot remove '" + path.string() + "': Read-only file system"); }
   } disk;
-  const Store store(folder_, disk);
+  Store store(folder_, disk);
   EXPECT_EQ(store.state().current, first_.offer.version);
   EXPECT_FALSE(store.state().is_trying);
   EXPECT_TRUE(store.installed(first_.offer.version));
+  fs::resize_file(store.package(first_.offer.version) / "head.onnx", 10);
+  EXPECT_NE(store.damage(first_.offer.version).find("head.onnx' has sha256"), std::string::npos) << "it stays, and is not used";
 }
 
 TEST_F(Stores, WithADamagedListHaveTheNewestPackage) {

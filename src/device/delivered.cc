@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/thread_priority.h"
+#include "device/delivered_trial.h"
 #include "prepare/further_plans.h"
-#include "prepare/verify_package.h"
 
 namespace scissionlite::device {
 namespace {
@@ -16,7 +16,6 @@ namespace {
 constexpr double kLookAtStateUs = 500e3;
 constexpr int kReplacedTries = 3;  // lists that were out of date before their files were fetched
 constexpr size_t kShortVersion = 12;
-constexpr double kEdgePatienceUs = 10e6;  // for an edge to answer the probe of a version that is tried
 
 std::string short_name(const std::string& version) { return version.substr(0, kShortVersion); }
 
@@ -30,41 +29,18 @@ void run_nicely(Body&& body) {
   }).get();
 }
 
-/// What files and halves say, without the edge. @throws InvalidArgument with all that is wrong.
-void check_halves(const fs::path& folder, const OffloaderOptions& options) {
-  const auto findings = verify_package(
-      {.package = folder, .repository = {}, .model = {}, .images = {}, .engine = options.engine, .threads = 1, .tolerance = options.probe_tolerance});
-  std::vector<std::string> wrong;
-  for (const auto& finding : findings)
-    if (!finding.ok) wrong.push_back(finding.what + ": " + finding.detail);
-  if (!wrong.empty()) throw InvalidArgument(join(wrong, "; "));
+/// What any version would meet is no version's fault, so it is said before one is tried. @throws InvalidArgument, Unsupported.
+void check_options(const OffloaderOptions& options) {
+  (void)make_backend(options.engine.empty() ? default_backend() : options.engine);
+  if (!options.edge.empty()) (void)offload::make_grpc_edge(options.edge, options.connect_timeout_us, options.security);
 }
 
-/// The edge's word on the version, where it takes part. @throws InvalidArgument: it refuses; TransportError: it could not be asked, or has not got
-/// the version yet.
-void check_edge(const Offloader& offloader) {
-  const auto* edge = offloader.edge();
-  if (edge == nullptr) return;
-  const double end_us = Clock::steady().now_us() + kEdgePatienceUs;
-  while (edge->state() != EdgeState::kReady && edge->state() != EdgeState::kRefused && Clock::steady().now_us() < end_us)
-    Clock::steady().sleep_us(20e3);
-  if (edge->state() == EdgeState::kRefused && edge->holds_other_tail())
-    throw TransportError(edge->reason(), /*retryable=*/true);  // it may get the version later than this device
-  if (edge->state() == EdgeState::kRefused) throw InvalidArgument(edge->reason());
-  if (edge->state() != EdgeState::kReady) throw TransportError(edge->reason(), /*retryable=*/true);
-}
-
-/// One picture from start to end. @throws InvalidArgument; TransportError: it needed the edge, which went away.
-void check_answer(Offloader& offloader) {
-  const auto& package = offloader.package();
-  vision::Image image{.width = package.input.width, .height = package.input.height, .rgb = {}};
-  if (fs::exists(package.picture_path())) image = vision::load_image(package.picture_path());
-  else image.rgb.assign(static_cast<size_t>(image.width) * static_cast<size_t>(image.height) * 3, 128);
-  const auto answer = offloader.answer({.name = "probe", .bytes = vision::encode(image, "png"), .image = std::nullopt});
-  if (answer.error.empty()) return;
-  if (const auto* edge = offloader.edge(); edge != nullptr && edge->state() != EdgeState::kReady)
-    throw TransportError(answer.error, /*retryable=*/true);
-  throw InvalidArgument("a picture is not answered: " + answer.error);
+/// What the store is told and cannot write now is logged: the device goes on without.
+template <typename Body>
+void unless_disk_fails(Body&& body) {
+  try {
+    body();
+  } catch (const ResourceError& e) { log::warning(std::string("[delivery] the store stays as it is: ") + e.what()); }
 }
 
 }  // namespace
@@ -101,6 +77,7 @@ class Raised {
 
 Delivered::Delivered(std::unique_ptr<delivery::Source> source, std::unique_ptr<delivery::Store> store, DeliveryOptions options)
     : source_(std::move(source)), store_(std::move(store)), options_(std::move(options)) {
+  check_options(options_.offloader);
   std::shared_ptr<Version> first;
   try {
     first = start_with_offer();
@@ -170,27 +147,28 @@ std::shared_ptr<Version> Delivered::make_version(const std::string& version, std
   return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(std::move(plans), options_.switching));
 }
 
-/// Ready to answer. @throws InvalidArgument: it failed and is rejected; others: it could not be tried now.
+/// Ready to answer. @throws NotOffered: it failed and is rejected; others: it could not be tried now.
 std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   store_->begin_trial(offer.version);
   try {
-    run_nicely([&] { check_halves(store_->package(offer.version), options_.offloader); });
+    run_nicely([&] { check_on_device(store_->package(offer.version), options_.offloader); });
     auto plans = offloaders(offer.version);
-    for (const auto& plan : plans) check_edge(*plan);
-    for (const auto& plan : plans) check_answer(*plan);
+    check_edge(plans);
     return make_version(offer.version, std::move(plans));  // its switch neither learns from the probe nor asks anything of the link before
-  } catch (const TransportError&) {
-    store_->end_trial();
-    throw;
-  } catch (const ResourceError&) {  // memory or disk, which may be there later
-    store_->end_trial();
-    throw;
   } catch (const std::exception& e) {
-    store_->reject(offer.version, e.what());
-    count([](auto& c) { ++c.rejected; });
-    throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
-                               " failed its probe and is not used: " + e.what());
+    if (is_of_the_version(e)) reject(offer, e.what());
+    unless_disk_fails([&] { store_->end_trial(); });
+    if (dynamic_cast<const Error*>(&e) != nullptr) throw;
+    throw ResourceError("[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " could not be tried now: " + e.what());
   }
+}
+
+/// Always throws NotOffered.
+void Delivered::reject(const delivery::Offer& offer, const std::string& reason) {
+  unless_disk_fails([&] { store_->reject(offer.version, reason); });
+  count([](auto& c) { ++c.rejected; });
+  throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
+                             " failed its probe and is not used: " + reason);
 }
 
 std::shared_ptr<Version> Delivered::start_with_offer() {
@@ -225,7 +203,7 @@ std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
     if ((!options_.name.empty() && offer->name != options_.name) || !version.starts_with(options_.version)) continue;
     if (const auto damage = store_->damage(version); !damage.empty()) {
       log::error("[delivery] version " + short_name(version) + " in '" + store_->folder().string() + "' is damaged: " + damage);
-      store_->forget(version);
+      unless_disk_fails([&] { store_->forget(version); });
       continue;
     }
     log::warning("[delivery] starting from the store '" + store_->folder().string() + "' with package '" + offer->name + "' version " +

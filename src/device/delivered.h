@@ -1,9 +1,10 @@
 // A device whose package comes from the edge: the newest at the start, and newer ones while it runs.
 //
-// A version is fetched into the store, tried, and only then used. Trying it, of its plan and each further one: its files and hashes, its head on the
-// stored picture, its local tail on the stored tensors, the edge's answer to them, one picture from start to end. What fails is remembered by its
-// hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure: it is tried at the next look. At the start the
-// store's version is used where the edge cannot be reached, or where what it offers fails.
+// A version is fetched into the store, tried (delivered_trial.h), and only then used. Trying it, of its plan and each further one: its files and
+// hashes, its head on the stored picture, its local tail on the stored tensors, one picture from start to end, the edge's answer to the stored
+// tensors. What fails is remembered by its hash and not tried again; the version in use goes on. An edge that cannot be reached is no failure, nor is
+// a lack of memory, descriptors or disk: it is tried at the next look. At the start the store's version is used where the edge cannot be reached, or
+// where what it offers fails.
 #pragma once
 
 #include <atomic>
@@ -67,6 +68,7 @@ class Delivered {
   [[nodiscard]] std::shared_ptr<Version> make_version(const std::string& version, std::vector<std::unique_ptr<Offloader>> plans) const;
   [[nodiscard]] std::shared_ptr<Version> open(const std::string& version) const { return make_version(version, offloaders(version)); }
   [[nodiscard]] std::shared_ptr<Version> tried(const delivery::Offer& offer);
+  [[noreturn]] void reject(const delivery::Offer& offer, const std::string& reason);
   void fetch(const delivery::Offer& offer, bool in_background);
   void look_again_and_again();
   [[nodiscard]] double due_us() const;

@@ -186,6 +186,32 @@ TEST(Frames, WatchTakesClosedAndMovedFiles) {
   fs::remove(folder);
 }
 
+TEST(Frames, WatchWaitsForTheWriterOfAFileThatWasThereBefore) {
+  const fs::path folder = fs::path(::testing::TempDir()) / ("written" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  write_file(folder / "old.jpg", "1");
+  fs::last_write_time(folder / "old.jpg", fs::file_time_type::clock::now() - std::chrono::hours(1));
+  std::ofstream half(folder / "half.jpg");
+  half << "2" << std::flush;
+  std::atomic<bool> stop{false};
+  auto source = make_watch_source(folder, stop);
+  EXPECT_EQ(source->next()->frame.bytes, "1");
+  std::thread writer([&] {
+    Clock::steady().sleep_us(200e3);
+    half << "2" << std::flush;
+    half.close();
+  });
+  EXPECT_EQ(source->next()->frame.bytes, "22");
+  writer.join();
+  std::thread stopper([&] {
+    Clock::steady().sleep_us(3e6);
+    stop = true;
+  });
+  EXPECT_FALSE(source->next().has_value()) << "it comes once";
+  stopper.join();
+  fs::remove_all(folder);
+}
+
 TEST(Frames, WatchTakesLinksAndNoPipes) {
   const fs::path folder = fs::path(::testing::TempDir()) / ("links" + std::to_string(getpid())), beside = folder.string() + ".beside";
   fs::create_directories(folder);

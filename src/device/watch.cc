@@ -1,5 +1,5 @@
-// A watched folder, by inotify: a file counts when its writer has closed it or moved it in. Where the kernel had no room for events, the folder is
-// listed again, and what was not taken before is.
+// A watched folder, by inotify: a file counts when its writer has closed it or moved it in. Of what no event was seen, because it was there before or
+// because the kernel had no room for events, the folder is listed: a file counts then when it was not written to for a while.
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -37,12 +37,11 @@ class WatchSource final : public FrameSource {
       if (fd_ >= 0) close(fd_);
       throw ResourceError("[watch] cannot watch '" + folder_.string() + "': " + reason + "; give a folder that exists and can be read");
     }
-    const auto there = listed(error);
+    (void)list(error);
     if (error) {
       close(fd_);
       throw ResourceError("[watch] cannot read '" + folder_.string() + "': " + error.message() + "; give a folder that exists and can be read");
     }
-    for (const auto& path : there) add(path);
   }
   ~WatchSource() override { close(fd_); }
 
@@ -95,7 +94,9 @@ class WatchSource final : public FrameSource {
   [[nodiscard]] static std::optional<uint64_t> fingerprint(const fs::path& path, double* age_us = nullptr) {
     struct stat s {};
     if (stat(path.c_str(), &s) != 0) return std::nullopt;
-    if (age_us) *age_us = static_cast<double>(std::time(nullptr) - s.st_mtim.tv_sec) * 1e6;
+    timespec now{};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (age_us) *age_us = static_cast<double>(now.tv_sec - s.st_mtim.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec - s.st_mtim.tv_nsec) / 1e3;
     uint64_t print = std::hash<std::string>()(path.native());
     for (const auto part : {static_cast<uint64_t>(s.st_ino), static_cast<uint64_t>(s.st_size), static_cast<uint64_t>(s.st_mtim.tv_sec),
                             static_cast<uint64_t>(s.st_mtim.tv_nsec)})
@@ -115,11 +116,10 @@ class WatchSource final : public FrameSource {
     prune_at_ = 2 * taken_.size() + kLeastPrune;
   }
 
-  /// Files that have just been written may still be: they are looked at once more, unless their own event comes first.
-  void list_again() {
+  /// Files that have just been written may still be: they are looked at once more, unless their own event comes first. @return those that were not.
+  size_t list(std::error_code& error) {
     list_at_us_ = 0;
     from_list_.clear();
-    std::error_code error;
     size_t found = 0;
     for (const auto& path : listed(error)) {
       double age_us = 0;
@@ -128,8 +128,15 @@ class WatchSource final : public FrameSource {
       if (age_us >= 0 && age_us < kSettledUs) list_at_us_ = Clock::steady().now_us() + kSettledUs;
       else add(path), from_list_.insert(*print), ++found;
     }
+    return found;
+  }
+
+  void list_again() {
+    std::error_code error;
+    const size_t found = list(error);
     if (error) list_at_us_ = Clock::steady().now_us() + kSettledUs;
-    if (found > 0) log::warning("[watch] " + std::to_string(found) + " images in '" + folder_.string() + "' whose events were lost are answered now");
+    if (found > 0 && overflows_ > 0)
+      log::warning("[watch] " + std::to_string(found) + " images in '" + folder_.string() + "' whose events were lost are answered now");
   }
 
   void read_events(int wait_ms) {
@@ -172,7 +179,7 @@ class WatchSource final : public FrameSource {
   std::unordered_set<uint64_t> taken_;          // fingerprints of files that were handed out
   std::unordered_set<uint64_t> from_list_;      // of files that came by the last list
   size_t prune_at_ = kLeastPrune;
-  double list_at_us_ = 0;  // 0: nothing was lost
+  double list_at_us_ = 0;  // 0: every file is known
   int64_t overflows_ = 0;
 };
 

@@ -1,5 +1,10 @@
-#include "base/log.h"
 #include "protocol/channel_internal.h"
+
+#include <grpc/support/time.h>
+
+#include <algorithm>
+
+#include "base/log.h"
 
 namespace scissionlite::protocol {
 
@@ -24,6 +29,13 @@ void ReplaceableChannel::judge(const std::shared_ptr<grpc::Channel>& channel, co
     ++losses_;
   }
   log::debug("[protocol] the connection to " + address_ + " is silent and is left; the next call makes a new one");
+}
+
+/// gRPC reads a deadline anew after each change of state: one of std::chrono::system_clock moves with the wall clock.
+bool wait_for_connection(grpc::Channel& channel, double timeout_us) {
+  constexpr double kYearUs = 3.15e13;
+  const auto timeout = gpr_time_from_micros(static_cast<int64_t>(std::min(timeout_us, kYearUs)), GPR_TIMESPAN);
+  return channel.WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), timeout));
 }
 
 }  // namespace scissionlite::protocol

@@ -42,4 +42,8 @@ class ReplaceableChannel {
   uint64_t losses_ = 0;
 };
 
+/// Connects, if need be. @return whether there is a connection within `timeout_us` of the steady clock, whatever the clock on the wall does
+/// meanwhile.
+[[nodiscard]] bool wait_for_connection(grpc::Channel& channel, double timeout_us);
+
 }  // namespace scissionlite::protocol

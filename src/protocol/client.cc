@@ -189,7 +189,7 @@ void Client::connect() {
     if (const auto own = impl_->tls->own_objection(); !own.empty())
       throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
   }
-  if (impl_->line.now().channel->WaitForConnected(deadline_in(impl_->options.connect_timeout_us))) return;
+  if (wait_for_connection(*impl_->line.now().channel, impl_->options.connect_timeout_us)) return;
   throw TransportError(
       "[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(),
       /*retryable=*/true);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,9 +23,10 @@ int64_t spans_of(const Traces& traces) {
 }  // namespace
 
 Exporter::Exporter(std::unique_ptr<Sink> sink, ExporterOptions options)
-    : sink_(std::move(sink)), options_(std::move(options)), thread_([this] { work(); }) {}
+    : sink_(std::move(sink)), options_(std::move(options)), end_us_(std::numeric_limits<double>::infinity()), thread_([this] { work(); }) {}
 
 Exporter::~Exporter() {
+  end_us_ = Clock::steady().now_us() + options_.last_us;
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;
@@ -83,26 +85,25 @@ void Exporter::work() {
     do {
       if (batch.empty()) batch = take();
       if (batch.empty()) break;
-      if (!write(batch, options_.timeout_us)) break;
+      if (!write(batch)) break;
       batch.clear();
       rest_us = options_.first_rest_us;
     } while (true);
     if (has_failed_) rest_us = std::min(options_.longest_rest_us, rest_us * 2);
   }
-  const double end_us = Clock::steady().now_us() + options_.last_us;
   if (batch.empty()) batch = take();
-  for (; !batch.empty(); batch = take()) {
-    const double left_us = end_us - Clock::steady().now_us();
-    if (left_us <= 0 || !write(batch, left_us)) dropped_ += spans_of(batch);
-  }
+  for (; !batch.empty(); batch = take())
+    if (Clock::steady().now_us() >= end_us_ || !write(batch)) dropped_ += spans_of(batch);
 }
 
 /// @return whether the batch is done with.
-bool Exporter::write(const Batch& batch, double timeout_us) {
+bool Exporter::write(const Batch& batch) {
+  const double write_end_us = Clock::steady().now_us() + options_.timeout_us;
+  const auto left_us = [&] { return std::min(write_end_us, end_us_.load()) - Clock::steady().now_us(); };
   std::vector<Trace> traces;
   for (const auto& trace : batch) traces.push_back(*trace);
   try {
-    sink_->write(otlp_json(traces, options_.service, options_.instance), timeout_us);
+    sink_->write(otlp_json(traces, options_.service, options_.instance), left_us);
     if (std::exchange(has_failed_, false)) log::info("[trace] " + sink_->name() + " takes traces again");
     exported_ += spans_of(batch);
     return true;

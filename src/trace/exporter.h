@@ -22,7 +22,7 @@ struct ExporterOptions {
   double every_us = 1e6;                               // between two messages, unless a batch is full
   double timeout_us = 5e6;                             // of one message
   double first_rest_us = 1e6, longest_rest_us = 30e6;  // before another try
-  double last_us = 2e6;                                // what the end may take
+  double last_us = 2e6;                                // what the end may take, with a message that is on its way
 };
 
 struct ExporterCounters {
@@ -45,13 +45,14 @@ class Exporter {
   void work();
   [[nodiscard]] bool wait(double duration_us);
   [[nodiscard]] Batch take();
-  [[nodiscard]] bool write(const Batch& batch, double timeout_us);
+  [[nodiscard]] bool write(const Batch& batch);
   void tell_failure(const std::string& why, bool will_retry);
 
   std::unique_ptr<Sink> sink_;
   ExporterOptions options_;
   std::atomic<int64_t> exported_{0}, dropped_{0};
-  mutable std::mutex mutex_;  // guards what follows
+  std::atomic<double> end_us_;  // of the steady clock: nothing is written later
+  mutable std::mutex mutex_;    // guards what follows
   std::condition_variable wake_;
   Batch queue_;
   size_t waiting_spans_ = 0;

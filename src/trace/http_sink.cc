@@ -7,6 +7,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/error.h"
@@ -49,10 +50,10 @@ Endpoint parse(const std::string& text) {
 /// 408, 429 and 5xx come of load or of a restart; others say that the collector will never take this.
 bool may_succeed_later(unsigned status) { return status == 408 || status == 429 || status >= 500; }
 
-/// One request on a connection of its own: there is one a second at most. Every step ends at the deadline.
+/// One request on a connection of its own: there is one a second at most.
 class Post {
  public:
-  Post(const Endpoint& endpoint, const std::string& body, double timeout_us) : endpoint_(endpoint) {
+  Post(const Endpoint& endpoint, const std::string& body) : endpoint_(endpoint) {
     request_.method(beast_http::verb::post);
     request_.target(endpoint.path);
     request_.version(11);
@@ -65,19 +66,30 @@ class Post {
     request_.prepare_payload();
     constexpr uint64_t kLongestAnswer = 1 << 20;
     parser_.body_limit(kLongestAnswer);
-    stream_.expires_after(std::chrono::microseconds(static_cast<int64_t>(timeout_us)));
   }
   /// The status. @throws TransportError.
-  unsigned run() {
+  unsigned run(const LeftUs& left_us) {
     tcp::resolver resolver(context_);
     const auto found = resolver.resolve(endpoint_.host, endpoint_.port, tcp::resolver::numeric_service, error_);
     if (!error_) stream_.async_connect(found, [this](Error error, const tcp::endpoint&) { error ? fail(error) : send(); });
-    context_.run();
+    wait(left_us);
     if (error_) throw TransportError("cannot be reached: " + error_.message(), /*retryable=*/true);
     return parser_.get().result_int();
   }
 
  private:
+  void wait(const LeftUs& left_us) {
+    constexpr double kLookUs = 20e3;
+    for (double us = left_us(); !context_.stopped(); us = left_us()) {
+      if (us <= 0) return give_up();
+      context_.run_for(std::chrono::microseconds(static_cast<int64_t>(std::min(us, kLookUs))));
+    }
+  }
+  void give_up() {
+    stream_.close();
+    context_.run();  // what is under way ends with an error
+    fail(boost::beast::error::timeout);
+  }
   void fail(Error error) { error_ = error; }
   void send() {
     beast_http::async_write(stream_, request_, [this](Error error, size_t) { error ? fail(error) : receive(); });
@@ -99,8 +111,8 @@ class HttpSink final : public Sink {
  public:
   explicit HttpSink(const std::string& endpoint, Endpoint parsed) : endpoint_(endpoint), parsed_(std::move(parsed)) {}
   [[nodiscard]] std::string name() const override { return "collector " + endpoint_; }
-  void write(const std::string& otlp_json, double timeout_us) override {
-    const unsigned status = Post(parsed_, otlp_json, timeout_us).run();
+  void write(const std::string& otlp_json, const LeftUs& left_us) override {
+    const unsigned status = Post(parsed_, otlp_json).run(left_us);
     if (status / 100 != 2) throw TransportError("answers HTTP " + std::to_string(status) + " to POST " + parsed_.path, may_succeed_later(status));
   }
 

@@ -1,8 +1,15 @@
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <condition_variable>
+#include <csignal>
 
+#include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "trace/otlp.h"
@@ -80,6 +87,7 @@ struct Desk {
   std::vector<std::string> taken;
   int tries = 0;
   bool is_shut = false, fails = false, fails_for_good = false;
+  std::atomic<bool> hangs{false};
   size_t spans() {
     const std::lock_guard lock(mutex);
     size_t out = 0;
@@ -97,7 +105,8 @@ class DeskSink final : public Sink {
  public:
   explicit DeskSink(Desk& desk) : desk_(desk) {}
   [[nodiscard]] std::string name() const override { return "desk"; }
-  void write(const std::string& otlp_json, double) override {
+  void write(const std::string& otlp_json, const LeftUs& left_us) override {
+    while (desk_.hangs && left_us() > 0) Clock::steady().sleep_us(1e3);
     std::unique_lock lock(desk_.mutex);
     ++desk_.tries;
     desk_.changed.notify_all();
@@ -130,6 +139,21 @@ TEST(Exporter, WritesAllThatWaitsAtItsEnd) {
     for (int i = 0; i < 5; ++i) exporter.submit(trace_of(2));
   }
   EXPECT_EQ(desk.spans(), 10U);
+}
+
+/// Also with a message that is on its way.
+TEST(Exporter, ItsEndIsNotHeldUpByASinkThatHangs) {
+  Desk desk;
+  desk.hangs = desk.fails = true;
+  auto options = quick();
+  options.timeout_us = 20e6, options.last_us = 200e3;
+  auto exporter = std::make_unique<Exporter>(std::make_unique<DeskSink>(desk), options);
+  exporter->submit(trace_of(2));
+  Clock::steady().sleep_us(100e3);  // until it is on its way
+  exporter->submit(trace_of(2));
+  const double start_us = Clock::steady().now_us();
+  exporter.reset();
+  EXPECT_LT(Clock::steady().now_us() - start_us, 2e6);
 }
 
 TEST(Exporter, ASinkThatBlocksHoldsUpNobodyAndTheRestIsCounted) {
@@ -192,7 +216,7 @@ TEST(HttpSink, Addresses) {
 
 TEST(HttpSink, NobodyListensIsWorthAnotherTry) {
   try {
-    make_http_sink("http://127.0.0.1:1", false)->write("{}", 5e6);
+    make_http_sink("http://127.0.0.1:1", false)->write("{}", [] { return 5e6; });
     FAIL() << "nothing was thrown";
   } catch (const TransportError& e) {
     EXPECT_TRUE(e.retryable());
@@ -205,6 +229,52 @@ TEST(FileSink, AFileThatCannotBeWrittenSaysWhy) {
     (void)make_file_sink("/nowhere/traces.jsonl");
     FAIL() << "nothing was thrown";
   } catch (const ResourceError& e) { EXPECT_NE(std::string(e.what()).find("No such file"), std::string::npos) << e.what(); }
+}
+
+/// Waits in the queue of a socket that nobody reads, until there is suddenly no time left.
+TEST(HttpSink, ACollectorThatHangsIsLeftWhenTimeIsUp) {
+  const Descriptor listener(socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener.get(), 8), 0);
+  ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const auto sink = make_http_sink("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), false);
+  const double start_us = Clock::steady().now_us();
+  const auto passed_us = [&] { return Clock::steady().now_us() - start_us; };
+  EXPECT_THROW(sink->write("{}", [&] { return passed_us() < 200e3 ? 60e6 : 0; }), TransportError);
+  EXPECT_LT(passed_us(), 5e6);
+}
+
+class FileSinkTest : public ::testing::Test {
+ protected:
+  ~FileSinkTest() override { fs::remove(file_); }
+  [[nodiscard]] std::string content() const { return read_file(file_); }
+  const fs::path file_ = fs::path(::testing::TempDir()) / ("traces-" + std::to_string(getpid()) + ".jsonl");
+  const LeftUs left_us_ = [] { return 1e6; };
+};
+
+TEST_F(FileSinkTest, fault_14_OfALineThatFindsNoRoomNothingStays) {
+  const auto sink = make_file_sink(file_);
+  sink->write("{\"a\":1}", left_us_);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit little{.rlim_cur = 12, .rlim_max = before.rlim_max};
+  const auto handler = signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &little), 0);
+  EXPECT_THROW(sink->write("{\"b\":2}", left_us_), ResourceError);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  (void)signal(SIGXFSZ, handler);
+  sink->write("{\"c\":3}", left_us_);
+  EXPECT_EQ(content(), "{\"a\":1}\n{\"c\":3}\n");
+}
+
+TEST_F(FileSinkTest, fault_13_BehindATornLineANewOneIsBegun) {
+  write_file(file_, "{\"a\":1}\n{\"b");
+  make_file_sink(file_)->write("{\"c\":3}", left_us_);
+  EXPECT_EQ(content(), "{\"a\":1}\n{\"b\n{\"c\":3}\n");
 }
 
 TEST(Tracer, SamplesWithItsRateAndFollowsWhatWasDecidedBefore) {
