@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 namespace scissionlite::control {
@@ -81,13 +83,51 @@ TEST(Breaker, IsCheckedSeldomWhereTheTailIsWrong) {
   EXPECT_TRUE(breaker.is_ready());
 }
 
-TEST(Breaker, AsksNoSoonerThanItIsTold) {
+TEST(Breaker, IsUsedNoSoonerThanItIsToldAndThenWithoutACheck) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     auto breaker = ready({.seed = seed});
-    EXPECT_TRUE(breaker.told_to_wait("queue full", 250, 1000));
-    EXPECT_GE(breaker.check_due_us(), 1250);
-    EXPECT_LE(breaker.check_due_us(), 1375);
+    breaker.told_to_wait("queue full", 250, 1000);
+    EXPECT_TRUE(breaker.is_ready());
+    EXPECT_FALSE(breaker.is_usable(1249.9));
+    EXPECT_TRUE(breaker.is_usable(1275));
+    EXPECT_EQ(breaker.rest_reason(), "queue full");
   }
+}
+
+TEST(Breaker, APauseDelaysTheCheckOfAnEdgeThatIsDown) {
+  auto breaker = ready({.first_retry_us = 100});
+  breaker.told_to_wait("over quota", 5000, 0);
+  (void)breaker.failed("down", 0);
+  EXPECT_GE(breaker.check_due_us(), 5000);
+}
+
+TEST(Breaker, NoPauseIsLongerThanAMinute) {
+  for (const double asked_us : {3 * 24 * 3600e6, std::numeric_limits<double>::infinity()}) {
+    auto breaker = ready();
+    breaker.told_to_wait("come back on Monday", asked_us, 0);
+    EXPECT_FALSE(breaker.is_usable(59e6));
+    EXPECT_TRUE(breaker.is_usable(66e6));
+  }
+  for (const double no_time_us : {-5e6, std::nan("")}) {
+    auto breaker = ready();
+    breaker.told_to_wait("?", no_time_us, 1000);
+    EXPECT_TRUE(breaker.is_usable(1000)) << no_time_us;
+  }
+}
+
+TEST(Breaker, ChecksThatTheLinkIsTooSlowForAreMadeMoreAndMoreSeldom) {
+  auto breaker = ready({.slow_retry_us = 1e6, .longest_slow_retry_us = 10e6});
+  double now = 0, expected = 1e6;
+  for (int i = 0; i < 6; ++i) {
+    breaker.too_slow("no answer", now);
+    EXPECT_EQ(breaker.state(), EdgeState::kDown);
+    EXPECT_GE(breaker.check_due_us() - now, 0.75 * expected);
+    EXPECT_LE(breaker.check_due_us() - now, 1.25 * expected);
+    now = breaker.check_due_us(), expected = std::min(2 * expected, 10e6);
+  }
+  breaker.passed();
+  breaker.too_slow("no answer", now);
+  EXPECT_LE(breaker.check_due_us() - now, 1.25e6);
 }
 
 }  // namespace

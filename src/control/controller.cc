@@ -17,16 +17,22 @@ constexpr double kLeastPatienceUs = 10e3;                             // a sched
 constexpr double kProbePatience = 10, kLeastProbePatienceUs = 500e3;  // round trips
 constexpr double kSurprise = 1.5;                                     // times what a call was expected to take
 constexpr double kLeastProbeBytes = 1024, kMostProbeBytes = 1 << 20;
+constexpr double kLostProbeRest = 2, kLongestProbeRestUs = 60e6;  // times as long as it was waited for; twice that for the next one
+constexpr double kUnprobed = 5;                                   // times the spacing of probes, while images measure the rate
+constexpr double kLongestCheckSpacingUs = 600e6;
+constexpr double kMostSlowness = 10;  // a process may also have stood still
 constexpr double kForgetOverrunUs = 30e6;
 constexpr int kMostFailures = 8;  // of trials, that double the time to the next one
 constexpr double kMostOverrun = 2;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
+bool is_time(double us) { return std::isfinite(us) && us >= 0; }
+
 double mixed(double before, double now) { return before <= 0 ? now : before + kGain * (now - before); }
 
 void check(const PlanTraits& plan) {
   for (const double value : {plan.head_us, plan.local_us, plan.edge_us, plan.up_bytes})
-    if (!(value >= 0) || !std::isfinite(value))
+    if (!is_time(value))
       throw InvalidArgument("[control] a time or size of plan '" + plan.key + "' is " + format_fixed(value, 3) + "; expected at least 0");
   if (!plan.uses_edge && !plan.answers_locally) throw InvalidArgument("[control] plan '" + plan.key + "' is answered by nobody");
 }
@@ -166,19 +172,12 @@ double Controller::edge_budget_us(size_t index, double spent_us, double now_us, 
   return pays(index, asked_us, now_us) ? std::min(in_time_us, patience_us(index, asked_us)) : 0;
 }
 
-void Controller::note_slowness(double share) {
-  if (std::isfinite(share) && share > 0) slowness_ = mixed(slowness_, share);
-}
-
-void Controller::note_head(size_t plan, double us) {
-  if (plans_[plan].head_us > 0) note_slowness(us / plans_[plan].head_us);
-}
-
-void Controller::note_local(size_t plan, double us) {
-  if (plans_[plan].local_us > 0) note_slowness(us / plans_[plan].local_us);
+void Controller::note_compute(double us, double own_us) {
+  if (own_us >= kTellingUs && std::isfinite(us) && us > 0) slowness_ = mixed(slowness_, std::clamp(us / own_us, 1 / kMostSlowness, kMostSlowness));
 }
 
 void Controller::note_answer(size_t index, double bytes, double wire_us, double edge_us, double now_us) {
+  if (!is_time(bytes) || !is_time(wire_us) || !is_time(edge_us)) return;
   auto& plan = plans_[index];
   auto& excess = excesses_[index];
   if (plan.edge_us <= 0) plan.edge_us = edge_us;
@@ -190,7 +189,7 @@ void Controller::note_answer(size_t index, double bytes, double wire_us, double 
   const double expected_us = link_.transfer_us(bytes);
   if (link_.is_known() && (wire_us > kSurprise * expected_us || wire_us < expected_us / kSurprise)) surprised_ = true;
   link_.note_transfer(bytes, wire_us);
-  if (tells) measured_us_ = now_us;
+  if (tells) measured_us_ = now_us, lost_probes_ = 0;
 }
 
 void Controller::note_silence(size_t, double bytes, double waited_us, double now_us) {
@@ -201,8 +200,26 @@ void Controller::note_silence(size_t, double bytes, double waited_us, double now
 
 std::optional<double> Controller::probe_due(double now_us) const {
   if (std::none_of(plans_.begin(), plans_.end(), [](const auto& plan) { return plan.uses_edge; })) return std::nullopt;
-  if (is_settled() && !surprised_ && now_us - measured_us_ < probe_spacing_us()) return std::nullopt;
+  if (now_us < no_probe_before_us_) return std::nullopt;
+  const bool knows_round_trip = now_us - probed_us_ < kUnprobed * probe_spacing_us();  // which images do not tell
+  if (is_settled() && !surprised_ && knows_round_trip && now_us - measured_us_ < probe_spacing_us()) return std::nullopt;
   return probe_bytes();
+}
+
+size_t Controller::checked_first() const {
+  const auto& now = plans_[current_];
+  const bool may_pay = !options_.waits_only_where_it_pays || !now.answers_locally || link_.transfer_us(now.up_bytes) <= now.local_us * slowness_;
+  if (now.uses_edge && may_pay) return current_;
+  size_t best = current_;
+  for (size_t plan = 0; plan < plans_.size(); ++plan)
+    if (plans_[plan].uses_edge && (!plans_[best].uses_edge || plans_[plan].up_bytes < plans_[best].up_bytes)) best = plan;
+  return best;
+}
+
+std::optional<double> Controller::check_spacing_us(size_t plan) const {
+  if (plan == checked_first()) return std::nullopt;
+  if (!link_.is_known()) return 0;
+  return std::min(plans_[plan].up_bytes * 8e6 / link_.rate_bps() / options_.check_share, kLongestCheckSpacingUs);
 }
 
 double Controller::probe_patience_us() const { return std::max(kLeastProbePatienceUs, kProbePatience * link_.rtt_us()); }
@@ -211,7 +228,14 @@ void Controller::note_probe(double round_trip_us, double bytes, double us, doubl
   link_.note_round_trip(round_trip_us);
   link_.note_transfer(bytes, us);
   silence_.mix(0, now_us);
-  measured_us_ = now_us, surprised_ = false;
+  measured_us_ = probed_us_ = now_us, surprised_ = false, lost_probes_ = 0;
+}
+
+void Controller::note_lost_probe(double bytes, double waited_us, double now_us) {
+  if (waited_us > link_.transfer_us(bytes)) link_.note_silence(bytes, waited_us);  // else it failed before its time, which says nothing of the rate
+  const double rest_us = std::ldexp(std::max(options_.probe_every_us, kLostProbeRest * waited_us), std::min(lost_probes_++, kMostFailures));
+  no_probe_before_us_ = now_us + std::min(rest_us, kLongestProbeRestUs);
+  surprised_ = true;  // what is known now is a bound: it is measured when that is over, however long such a link would take
 }
 
 }  // namespace scissionlite::control

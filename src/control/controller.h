@@ -35,10 +35,14 @@ struct ControllerOptions {
   double hysteresis = 0.1;       // share by which another plan has to be better
   double probe_every_us = 2e6;   // the link is measured so often where images do not, or less often,
   double probe_share = 0.02;     // so that it takes no more of the link than this
+  double check_share = 0.02;     // of the link, that checks of a plan that is not in use take at most
   bool waits_only_where_it_pays =
       true;  // an image whose local half is expected to be sooner than the edge is not sent; false: it is, as long as the deadline leaves time
   double reserve_share = 0.25, reserve_us = 1e3;  // beyond what the local half is expected to take, so that it still answers in time
 };
+
+/// A shorter run of an engine is as long as the scheduler makes it, and tells nothing of the device.
+inline constexpr double kTellingUs = 2e3;
 
 class Controller {
  public:
@@ -55,12 +59,12 @@ class Controller {
   /// @param spent_us  since the image was taken. @param extra_local_us  what the local half has to do first, as preparing its input.
   [[nodiscard]] double edge_budget_us(size_t plan, double spent_us, double now_us, double extra_local_us = 0) const;
 
-  /// The plan's own time, where it was not known before.
-  void set_head(size_t plan, double us) { plans_[plan].head_us = us / slowness_; }
-  /// @param us  as measured. The device's slowness, as throttling makes it, is learned from the ratio to the plan's own time and expected of all
-  /// plans.
-  void note_head(size_t plan, double us);
-  void note_local(size_t plan, double us);
+  /// The plan's own time, where it was not known before: on a device that is not throttled.
+  void set_head(size_t plan, double us) { plans_[plan].head_us = us; }
+  /// What took `own_us` when it was loaded took `us` now, always the same work. The device's slowness, as throttling makes it, is learned from that
+  /// and expected of all plans. What is too short to tell is left out.
+  void note_compute(double us, double own_us);
+  void note_local(size_t plan, double us) { note_compute(us, plans_[plan].local_us); }
   /// @param wire_us  the call less what the edge says that it took; edge_us: that.
   void note_answer(size_t plan, double bytes, double wire_us, double edge_us, double now_us);
   void note_silence(size_t plan, double bytes, double waited_us, double now_us);
@@ -75,6 +79,14 @@ class Controller {
   /// How long its first, small call may take: where that stays silent, so is the connection.
   [[nodiscard]] double probe_patience_us() const;
   void note_probe(double round_trip_us, double bytes, double us, double now_us);
+  /// The padded call was not answered in `waited_us`, though the small one was. The next one is due later and later.
+  void note_lost_probe(double bytes, double waited_us, double now_us);
+
+  /// Whose edge is checked first: the plan's in use where it may pay to ask it, else that with the least to send.
+  [[nodiscard]] size_t checked_first() const;
+  /// Least time between two checks of a plan's edge, which send as much as an image does: those of others keep to their share of the link. Nothing of
+  /// the one that is checked first.
+  [[nodiscard]] std::optional<double> check_spacing_us(size_t plan) const;
 
   [[nodiscard]] double predicted_us(size_t plan, bool is_usable, double now_us) const;
   [[nodiscard]] const std::vector<PlanTraits>& plans() const { return plans_; }
@@ -97,7 +109,6 @@ class Controller {
   [[nodiscard]] double expected_us(size_t plan, double asked_us, double now_us) const;
   [[nodiscard]] bool pays(size_t plan, double asked_us, double now_us) const;
   [[nodiscard]] double call_us(size_t plan, double now_us) const;
-  void note_slowness(double share);
 
   /// What was seen lately and is forgotten with time: an edge that is not asked says nothing of its queue.
   struct Fading {
@@ -128,7 +139,8 @@ class Controller {
   LinkEstimate link_;
   size_t current_ = 0;
   int64_t switches_ = 0;
-  double switched_us_ = 0, measured_us_ = 0;
+  double switched_us_ = 0, measured_us_ = 0, probed_us_ = 0, no_probe_before_us_ = 0;
+  int lost_probes_ = 0;     // in a row
   bool surprised_ = false;  // the link was not what it was expected to be: it is measured at the next chance
   bool has_chosen_ = false, was_settled_ = false;
   double slowness_ = 1;

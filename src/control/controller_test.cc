@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "base/error.h"
 
 namespace scissionlite::control {
@@ -86,7 +89,7 @@ TEST(Controller, TakesTheFastestLocalPathWhereNoEdgeIsUsable) {
 TEST(Controller, KeepsTimeForTheLocalHalf) {
   Controller controller(three_plans(), {.deadline_us = 500e3, .reserve_share = 0.25, .reserve_us = 1e3});
   EXPECT_DOUBLE_EQ(controller.edge_budget_us(0, 10e3, 0), 500e3 - 10e3 - 200e3 * 1.25 - 1e3);
-  controller.note_head(0, 2e3);  // the device runs at half its speed
+  controller.note_compute(120e3, 60e3);  // the device runs at half its speed
   EXPECT_LT(controller.edge_budget_us(0, 10e3, 0), 500e3 - 10e3 - 200e3 * 1.25 - 1e3);
 }
 
@@ -110,9 +113,69 @@ TEST(Controller, AThrottledDeviceHandsMoreToTheEdge) {
   Controller fast({plans[2], plans[1]}, {});
   fast.note_probe(kRtt, 10e3, wire_us(10e3, rate), now);
   EXPECT_EQ(fast.choose({true, true}, now), 0U) << "80 ms alone, 91 with the edge";
-  for (int i = 0; i < 20; ++i) fast.note_head(0, 240e3);
+  for (int i = 0; i < 20; ++i) fast.note_compute(240e3, 80e3);
   EXPECT_NEAR(fast.slowness(), 3, 0.01);
   EXPECT_EQ(fast.choose({true, true}, now + 10e6), 1U) << "240 ms alone, 211 with the edge";
+}
+
+TEST(Controller, WhatIsTooShortToTellSaysNothingOfTheDevicesSpeed) {
+  Controller controller(three_plans(), {});
+  for (int i = 0; i < 100; ++i) controller.note_compute(40, 0.1);  // a thread that is woken, where nothing is to be done
+  controller.note_compute(std::nan(""), 60e3);
+  EXPECT_EQ(controller.slowness(), 1);
+  controller.note_compute(3600e6, 60e3);  // the machine slept for an hour
+  EXPECT_LT(controller.slowness(), 4);
+}
+
+TEST(Controller, WhatCannotBeIsNotBelieved) {
+  Controller controller(three_plans(), {});
+  const double now = drive(controller, 0, 100 * kMbit, 50), before_us = controller.predicted_us(0, true, now);
+  for (const double bad : {std::nan(""), -1.0, std::numeric_limits<double>::infinity()}) {
+    controller.note_answer(0, 100e3, wire_us(100e3, 100 * kMbit), bad, now);
+    controller.note_answer(0, 100e3, bad, 5e3, now);
+    controller.note_answer(0, bad, 50e3, 5e3, now);
+  }
+  EXPECT_EQ(controller.predicted_us(0, true, now), before_us);
+}
+
+TEST(Controller, AProbeThatIsLostTeachesTheRateAndTheNextOneIsNotDueAtOnce) {
+  constexpr double kFarUs = 100e3, kFast = 100 * kMbit, kWaitedUs = 2e6;
+  Controller controller(three_plans(), {});
+  double now = 0;
+  for (; now < 10e6; now += 100e3)
+    if (const auto due = controller.probe_due(now)) controller.note_probe(kFarUs, *due, kFarUs + *due * 8e6 / kFast, now);
+  ASSERT_GT(controller.link().rate_bps(), 0.5 * kFast);
+  double sent_bytes = 0;
+  int lost = 0;
+  for (const double end = now + 300e6; now < end; now += 100e3)  // not a byte gets through any more but the small calls
+    if (const auto due = controller.probe_due(now)) sent_bytes += *due, ++lost, now += kWaitedUs, controller.note_lost_probe(*due, kWaitedUs, now);
+  EXPECT_LT(controller.link().rate_bps(), 0.1 * kFast);
+  EXPECT_LE(lost, 9) << "twice as long between them each time";
+  EXPECT_GE(lost, 4) << "it is tried again";
+}
+
+/// They cannot tell it from the rate: what they take would stay a wrong rate for good.
+TEST(Controller, TheRoundTripIsMeasuredAgainWhileImagesTellTheRate) {
+  Controller controller(three_plans(), {.probe_every_us = 2e6});
+  double now = drive(controller, 0, 100 * kMbit, 20);
+  int probes = 0;
+  for (const double end = now + 60e6; now < end; now += 200e3) {
+    controller.note_answer(0, 100e3, wire_us(100e3, 100 * kMbit), 5e3, now);
+    if (const auto bytes = controller.probe_due(now)) controller.note_probe(kRtt, *bytes, wire_us(*bytes, 100 * kMbit), now), ++probes;
+  }
+  EXPECT_GE(probes, 3);
+  EXPECT_LE(probes, 10) << "though seldom";
+}
+
+TEST(Controller, ChecksOfPlansThatNobodyUsesKeepToTheirShareOfTheLink) {
+  Controller controller(three_plans(), {.check_share = 0.02});
+  EXPECT_EQ(controller.check_spacing_us(1), 0.0) << "nothing is known of the link";
+  (void)drive(controller, 0, 16e3, 5, 20e6);
+  ASSERT_EQ(controller.checked_first(), 1U) << "the least to send";
+  EXPECT_FALSE(controller.check_spacing_us(1));
+  const size_t other = 0;
+  EXPECT_GT(controller.check_spacing_us(other).value(), 10e6);
+  EXPECT_LE(controller.check_spacing_us(other).value(), 600e6);
 }
 
 TEST(Controller, LeavesAnEdgeWithAQueueAndTriesItAgainLater) {

@@ -3,11 +3,17 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "control/controller.h"
 #include "engine/compile_owned.h"
 #include "engine/zero_inputs.h"
 #include "graph/slice.h"
 
 namespace scissionlite::device {
+namespace {
+
+constexpr double kMostSlowness = 10;
+
+}  // namespace
 
 Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check)
     : where_(model.onnx.filename().string()) {
@@ -19,17 +25,16 @@ Half::Half(const PackagedModel& model, const std::string& engine, int threads, c
   });
   const auto inputs = zero_inputs(executable_->inputs());
   for (int warm_up = 0; warm_up < 3; ++warm_up) {
-    expected_us_ = 0;
+    expected_.set(0);
     (void)run_timed(inputs);
   }
+  own_us_ = expected_.us();
 }
 
 std::vector<Tensor> Half::run_timed(const std::vector<Tensor>& inputs) {
   const double start_us = Clock::steady().now_us();
   auto outputs = executable_->run(inputs);
-  const double us = Clock::steady().now_us() - start_us;
-  // Rises at once and falls slowly: it decides how long the edge may be waited for.
-  expected_us_ = us > expected_us_ ? std::min(us, expected_us_ > 0 ? expected_us_ * 2 : us) : 0.9 * expected_us_ + 0.1 * us;
+  expected_.note(Clock::steady().now_us() - start_us);
   return outputs;
 }
 
@@ -37,10 +42,7 @@ bool Half::needs(const std::string& input) const {
   return std::any_of(inputs().begin(), inputs().end(), [&](const auto& i) { return i.name == input; });
 }
 
-double Half::expected_us() const {
-  const std::lock_guard lock(mutex_);
-  return expected_us_;
-}
+double Half::slowness() const { return own_us_ >= control::kTellingUs ? std::clamp(expected_.us() / own_us_, 1.0, kMostSlowness) : 1; }
 
 NamedTensors Half::run(const NamedTensors& given, bool keep) {
   const std::lock_guard lock(mutex_);

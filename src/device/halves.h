@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "device/expected_time.h"
 #include "engine/engine.h"
 #include "prepare/package.h"
 
@@ -38,14 +39,20 @@ class Half {
   [[nodiscard]] const EngineInfo& info() const { return executable_->info(); }
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const { return executable_->inputs(); }
   /// Slow but not exceptional duration of a run so far, in microseconds.
-  [[nodiscard]] double expected_us() const;
+  [[nodiscard]] double expected_us() const { return expected_.us(); }
+  /// Of a run when it was loaded, in microseconds.
+  [[nodiscard]] double own_us() const { return own_us_; }
+  /// How many times longer it is expected to take than when it was loaded, as throttling makes it; at least 1, and 1 where a run is too short to
+  /// tell.
+  [[nodiscard]] double slowness() const;
 
  private:
   [[nodiscard]] std::vector<Tensor> run_timed(const std::vector<Tensor>& inputs);
   std::string where_;
   std::unique_ptr<Executable> executable_;
-  mutable std::mutex mutex_;
-  double expected_us_ = 0;
+  std::mutex mutex_;
+  ExpectedTime expected_;
+  double own_us_ = 0;
 };
 
 }  // namespace scissionlite::device

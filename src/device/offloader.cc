@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "device/edge_times.h"
 #include "offload/identity.h"
 #include "protocol/classification.h"
 
@@ -16,7 +17,8 @@ namespace {
 constexpr double kLocalMargin = 1.25;   // the local half may take this much longer than it did lately
 constexpr double kSilent = 0.98;        // of its budget: a call that took so long was given up, not refused
 constexpr double kLocalMarginUs = 500;  // waking up, choosing classes, printing
-constexpr double kOverrunDecay = 0.95;
+constexpr double kPatience = 0.5;       // of the local half's time, that a call may take longer than usual
+constexpr double kLeastPatienceUs = 10e3;
 
 bool is_from_cloud(const protocol::Parameters& parameters) {
   const auto found = parameters.find("origin");
@@ -46,6 +48,18 @@ Fields trace_attributes(const Answer& answer, const Manifest& manifest) {
   return out;
 }
 
+/// While it lives, one more.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
 std::string_view as_text(const std::vector<uint8_t>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
@@ -55,7 +69,8 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
       options_(std::move(options)),
       clock_(*options_.clock),
       candidate_(candidate_from_key(package_.manifest.candidate)),
-      codec_(wire_codec(package_.manifest)) {
+      codec_(wire_codec(package_.manifest)),
+      overrun_(options_.deadline_us) {
   if (options_.engine.empty()) options_.engine = default_backend();
   if (!options_.observation.counts) options_.observation.counts = std::make_shared<DeviceCounts>();
   slow_ = slow_factor(options_.engine);
@@ -83,6 +98,7 @@ Offloader::Offloader(DevicePackage package, OffloaderOptions options, std::uniqu
   if (edge == nullptr) edge = make_grpc_edge(options_.edge, options_.connect_timeout_us, options_.security);
   auto probe = std::make_shared<ProbeTensors>(package_.load_probe());
   choose_answer_form(*probe);
+  rehearse_restoring(*probe);
   coders_ = WireCoders(package_.folder, package_.manifest.coders);
   session_ = std::make_unique<EdgeSession>(
       std::move(edge),
@@ -134,7 +150,7 @@ Prepared Offloader::prepare(Frame frame, bool keep) {
     out.payload_bytes = payload_of(out.wire);
   } catch (const std::exception& e) { out.error = e.what(); }
   out.ready_us = clock_.now_us();
-  if (steering_ && out.error.empty()) steering_->note_head(out.ready_us - out.accepted_us);
+  if (steering_ && out.error.empty()) steering_->note_head(out.ready_us - out.accepted_us, out.parts.head_us);
   return out;
 }
 
@@ -247,15 +263,34 @@ void Offloader::encode_image(Frame& frame, Prepared& out) {
   out.wire.push_back(blob_input(name, std::move(bytes), codec_));
 }
 
-/// How long the edge may take so that the local half can still answer in time.
+/// A throttled device shows in its head before its local half is needed.
+double Offloader::expected_local_us() const {
+  if (!local_) return 0;
+  return head_ ? std::max(local_->expected_us(), local_->own_us() * head_->slowness()) : local_->expected_us();
+}
+
+/// What the local half has to do first; larger files take longer.
+double Offloader::restore_us(const Prepared& prepared) const {
+  return prepared.tensors.empty() ? restore_a_byte_.us() * static_cast<double>(prepared.payload_bytes) : 0;
+}
+
+/// Of a call, while others may need the local half too.
+double Offloader::usual_patience_us() const { return call_.us() + std::max({call_.us(), kPatience * expected_local_us(), kLeastPatienceUs}); }
+
+/// How long the edge may take so that the local half can still answer in time. Where it falls silent, it does so for all images that wait for it, and
+/// the local half takes one at a time: an image then leaves time for those before it, as long as calls that take what they usually do are waited for.
 double Offloader::edge_budget_us(const Prepared& prepared) const {
-  if (steering_) return steering_->edge_budget_us(clock_.now_us() - prepared.accepted_us, restore_us_ + overrun_us_);
+  const double spent_us = clock_.now_us() - prepared.accepted_us;
+  if (steering_) return steering_->edge_budget_us(spent_us, restore_us(prepared) + overrun_.us());
   if (options_.deadline_us <= 0) return options_.call_timeout_us;
-  const double reserve_us = local_ ? (local_->expected_us() + restore_us_) * kLocalMargin + kLocalMarginUs + overrun_us_ : 0;
-  return options_.deadline_us - (clock_.now_us() - prepared.accepted_us) - reserve_us;
+  if (!local_) return options_.deadline_us - spent_us;
+  const double local_us = (expected_local_us() + restore_us(prepared)) * kLocalMargin, others_us = (finishing_ - 1) * local_us,
+               left_us = options_.deadline_us - spent_us - local_us - kLocalMarginUs - overrun_.us();
+  return std::max(left_us - others_us, call_.us() > 0 ? std::min(left_us, usual_patience_us()) : left_us);
 }
 
 bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
+  overrun_.fade();
   const double budget_us = edge_budget_us(prepared);
   if (budget_us <= 0) {
     const bool is_choice = steering_ && budget_us == 0;  // of the switch; what is too late is below 0
@@ -280,17 +315,12 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
   try {
     double held_us = 0;
     auto result = session_->call(request, budget_us, &held_us);
+    const double call_us = clock_.now_us() - start_us - held_us;
+    call_.note(call_us);
     Parts& parts = answer.parts;
     parts.serialize_us = result.serialize_us;
-    parts.edge_queue_us = protocol::number_or(result.parameters, "queue_us", 0);
-    parts.edge_decode_us = protocol::number_or(result.parameters, "decode_us", 0);
-    parts.edge_compute_us = protocol::number_or(result.parameters, "compute_us", 0);
-    parts.cloud_queue_us = protocol::number_or(result.parameters, "cloud_queue_us", 0);
-    parts.cloud_decode_us = protocol::number_or(result.parameters, "cloud_decode_us", 0);
-    parts.cloud_compute_us = protocol::number_or(result.parameters, "cloud_compute_us", 0);
-    parts.cloud_wire_us = std::max(0.0, protocol::number_or(result.parameters, "forward_us", 0) - parts.cloud_us());
-    const double edge_us = parts.edge_queue_us + parts.edge_decode_us + parts.edge_compute_us + parts.cloud_us();
-    parts.wire_us = std::max(0.0, clock_.now_us() - start_us - held_us - parts.serialize_us - edge_us);
+    const double edge_us = take_edge_times(result.parameters, call_us, parts);
+    parts.wire_us = std::max(0.0, call_us - parts.serialize_us - edge_us);
     answer.message_bytes = result.request_bytes, answer.response_bytes = result.response_bytes;
     answer.payload_bytes = prepared.payload_bytes;
     if (steering_) steering_->note_answer(static_cast<double>(result.request_bytes), parts.wire_us, edge_us);
@@ -304,7 +334,7 @@ bool Offloader::ask_edge(Prepared& prepared, Answer& answer) {
     const bool is_links =
         dynamic_cast<const NotChecked*>(&e) == nullptr && dynamic_cast<const InvalidArgument*>(&e) == nullptr;  // else it was answered
     const bool is_silent = is_links && answer.parts.wire_us >= budget_us * kSilent;
-    if (is_silent) overrun_us_ = std::max(answer.parts.wire_us - budget_us, overrun_us_ * kOverrunDecay);
+    if (is_silent) overrun_.note(answer.parts.wire_us - budget_us), call_.note(answer.parts.wire_us);
     if (steering_ && is_silent) steering_->note_silence(static_cast<double>(prepared.payload_bytes), answer.parts.wire_us);
   }
   prepared.wire = std::move(request.inputs);
@@ -340,7 +370,21 @@ void Offloader::restore_input(Prepared& prepared, Answer& answer) {
   answer.parts.preprocess_us += staged_us(prepared, "preprocess", [&] {
     prepared.tensors = {{input_name_, vision::to_tensor(*prepared.image, package_.input)}};
   });
-  restore_us_ = std::max(clock_.now_us() - start_us, restore_us_ * 0.9);
+  restore_a_byte_.note((clock_.now_us() - start_us) / static_cast<double>(std::max<int64_t>(1, prepared.payload_bytes)));
+}
+
+/// Before a picture has shown it: the probe's is as good as any.
+void Offloader::rehearse_restoring(const ProbeTensors& probe) {
+  if (!local_ || codec_ != "file" || probe.inputs.empty()) return;
+  Prepared prepared;
+  prepared.name = "the probe's picture";
+  const auto bytes = probe.inputs.front().second.bytes();
+  prepared.payload_bytes = static_cast<int64_t>(bytes.size());
+  prepared.wire.push_back(blob_input(input_name_, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), codec_));
+  Answer answer;
+  try {
+    restore_input(prepared, answer);
+  } catch (const std::exception& e) { log::debug("[offload] the time to decode is learned with the first picture: " + std::string(e.what())); }
 }
 
 void Offloader::answer_locally(Prepared& prepared, Answer& answer) {
@@ -362,6 +406,7 @@ void Offloader::finish_times(const Prepared& prepared, Answer& answer) const {
 }
 
 Answer Offloader::finish(Prepared prepared) {
+  const Counted counted(finishing_);
   Answer answer;
   answer.name = prepared.name;
   answer.parts = prepared.parts;

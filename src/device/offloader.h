@@ -18,8 +18,10 @@
 
 #include "base/clock.h"
 #include "device/answer.h"
+#include "device/expected_time.h"
 #include "device/halves.h"
 #include "device/observation.h"
+#include "device/overrun.h"
 #include "device/shadow.h"
 #include "device/steering.h"
 #include "offload/edge_session.h"
@@ -106,8 +108,8 @@ class Offloader final : public Answerer {
   [[nodiscard]] EdgeSession* edge() { return session_.get(); }
   /// nullptr where no answers are compared.
   [[nodiscard]] const Shadow* shadow() const { return options_.shadow.get(); }
-  /// Slow but not exceptional time of the local half, in microseconds; 0 when there is none.
-  [[nodiscard]] double expected_local_us() const { return local_ ? local_->expected_us() : 0; }
+  /// Slow but not exceptional time of the local half on the device as it is now, in microseconds; 0 when there is none.
+  [[nodiscard]] double expected_local_us() const;
   /// Of head or, without one, of the local half; nullptr when nothing runs here.
   [[nodiscard]] const EngineInfo* engine_info() const;
 
@@ -125,10 +127,13 @@ class Offloader final : public Answerer {
   void encode_image(Frame& frame, Prepared& out);
   [[nodiscard]] vision::Image pixels(Frame& frame, Prepared& out);
   [[nodiscard]] std::optional<trace::Context> context_of(const Prepared& prepared, const trace::Stage& call) const;
+  [[nodiscard]] double restore_us(const Prepared& prepared) const;
   [[nodiscard]] double edge_budget_us(const Prepared& prepared) const;
+  [[nodiscard]] double usual_patience_us() const;
   [[nodiscard]] bool ask_edge(Prepared& prepared, Answer& answer);
   void answer_locally(Prepared& prepared, Answer& answer);
   void restore_input(Prepared& prepared, Answer& answer);
+  void rehearse_restoring(const ProbeTensors& probe);
   void finish_times(const Prepared& prepared, Answer& answer) const;
 
   DevicePackage package_;
@@ -146,8 +151,10 @@ class Offloader final : public Answerer {
   std::unique_ptr<Half> head_, local_;
   std::unique_ptr<EdgeSession> session_;
   Steering* steering_ = nullptr;
-  std::atomic<double> overrun_us_{2e3};  // by how much calls that were given up ended after their time, lately
-  std::atomic<double> restore_us_{0};    // recent time to make the input again for the local half
+  Overrun overrun_;
+  ExpectedTime call_;              // of calls to the edge
+  ExpectedTime restore_a_byte_;    // that was sent: to make the input again for the local half
+  std::atomic<int> finishing_{0};  // images between `finish` and answer
 };
 
 }  // namespace scissionlite::device

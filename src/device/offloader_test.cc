@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <map>
 #include <sstream>
+#include <thread>
 
 #include "device/pipeline.h"
 #include "device/testing.h"
@@ -38,6 +41,10 @@ class OffloaderTest : public ::testing::Test {
 
 TEST_F(OffloaderTest, EdgeAnswersWithEveryPartTimed) {
   auto offloader = make();
+  set_infer([](const auto& request, double) {
+    Clock::steady().sleep_us(1000);
+    return testing::answer_of_tail(request);
+  });
   const auto answer = offloader.answer(frame(10, 200, 30));
   EXPECT_EQ(answer.error, "");
   EXPECT_EQ(answer.origin, Origin::kEdge);
@@ -47,7 +54,23 @@ TEST_F(OffloaderTest, EdgeAnswersWithEveryPartTimed) {
   EXPECT_EQ(answer.message_bytes, 300);
   EXPECT_GT(answer.parts.head_us, 0);
   EXPECT_EQ(answer.parts.edge_compute_us, 40);
-  EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 0.2 * answer.latency_us + 50) << "the fake's compute time is not real";
+  EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 1e-6);
+}
+
+TEST_F(OffloaderTest, TimesThatCannotBeAreNotBelieved) {
+  auto offloader = make();
+  for (const double bad : {std::nan(""), -1e9, 1e30}) {
+    set_infer([bad](const auto& request, double) {
+      Clock::steady().sleep_us(1000);
+      auto result = testing::answer_of_tail(request);
+      result.parameters["compute_us"] = bad, result.parameters["queue_us"] = bad;
+      return result;
+    });
+    const auto answer = offloader.answer(frame(10, 200, 30));
+    EXPECT_EQ(answer.origin, Origin::kEdge);
+    EXPECT_EQ(answer.parts.edge_compute_us + answer.parts.edge_queue_us, 0) << bad;
+    EXPECT_NEAR(answer.parts.sum_us(), answer.latency_us, 1e-6);
+  }
 }
 
 TEST_F(OffloaderTest, OfAnEdgeThatForwardsTheTimesOfAllThreeAreTold) {
@@ -164,6 +187,98 @@ TEST_F(OffloaderTest, fault_04_CallsThatEndLateAreGivenUpSooner) {
   ASSERT_EQ(budgets_us.size(), 4U);
   for (size_t i = 1; i < budgets_us.size(); ++i) EXPECT_LT(budgets_us[i], budgets_us[0] - 6e3) << i;
   EXPECT_GT(budgets_us.back(), 20e3) << "the edge still has its chance";
+}
+
+TEST_F(OffloaderTest, fault_04_AMachineThatStoodStillGoesOnAskingTheEdge) {
+  options_.deadline_us = 60e3;
+  auto offloader = make();
+  set_infer([&](const auto&, double us) -> protocol::InferResult { testing::deadline_exceeded(us + 300e3); });
+  EXPECT_EQ(offloader.answer(frame(10, 20, 30)).origin, Origin::kLocal);
+  std::vector<double> budgets_us;
+  set_infer([&](const auto& request, double us) {
+    budgets_us.push_back(us);
+    return testing::answer_of_tail(request);
+  });
+  for (int i = 0; i < 60; ++i) (void)offloader.answer(frame(10, 20, 30));
+  ASSERT_EQ(budgets_us.size(), 60U);
+  EXPECT_GT(budgets_us.front(), 60e3 * 0.5) << "it is asked at once";
+  EXPECT_GT(budgets_us.back(), 60e3 * 0.8) << "and soon as before";
+}
+
+TEST_F(OffloaderTest, FilesLeaveTheLocalHalfTheTimeToDecodeThemFromTheFirst) {
+  options_.deadline_us = 2e6;
+  vision::Image large{.width = 3000, .height = 2000, .rgb = std::vector<uint8_t>(3000 * 2000 * 3)};
+  for (size_t i = 0; i < large.rgb.size(); ++i) large.rgb[i] = static_cast<uint8_t>(i * 2654435761U >> 13);
+  const auto file = vision::encode(large, "jpeg-q90-420");
+  const double start_us = Clock::steady().now_us();
+  (void)vision::decode(file, "large");
+  const double decode_us = Clock::steady().now_us() - start_us;
+  auto package = testing::tiny_package(folder_, "edge/file");
+  const auto bytes = std::span(reinterpret_cast<const uint8_t*>(file.data()), file.size());
+  auto probe = package.load_probe();
+  probe.inputs.front().second = Tensor::of<uint8_t>({static_cast<int64_t>(file.size())}, bytes);
+  write_file(folder_ / "probe.bin", serialize(probe));
+  double budget_us = 0;
+  set_infer([&](const auto& request, double us) {
+    budget_us = us;
+    protocol::InferResult result;
+    result.id = request.id;
+    result.outputs.push_back({.name = "scores", .tensor = probe.outputs.front().second, .blob = {}, .parameters = {}});
+    return result;
+  });
+  Offloader offloader(std::move(package), options_, std::make_unique<FakeEdge>(script_));
+  EXPECT_EQ(offloader.answer({.name = "large", .bytes = file, .image = {}}).origin, Origin::kEdge);
+  EXPECT_LT(budget_us, 2e6 - 0.7 * decode_us) << "no picture was decoded yet";
+}
+
+/// Each may need the local half, which takes one at a time.
+TEST_F(OffloaderTest, fault_04_ImagesTogetherOnTheirWayAreWaitedForNoLongerThanUsual) {
+  constexpr int kTogether = 6;
+  options_.deadline_us = 20e6;
+  options_.engine = "slow:300:reference";  // so that the local half counts
+  auto offloader = make();
+  const double local_us = offloader.expected_local_us();
+  (void)offloader.answer(frame(10, 20, 30));  // a call takes no time
+  std::mutex mutex;
+  std::map<std::string, double> given_up_us;  // when each image's call would be, by its id
+  set_infer([&](const auto& request, double us) {
+    {
+      const std::lock_guard lock(mutex);
+      given_up_us[request.id] = Clock::steady().now_us() + us;
+    }
+    Clock::steady().sleep_us(100e3);
+    return testing::answer_of_tail(request);
+  });
+  std::vector<Prepared> prepared;
+  for (int i = 0; i < kTogether; ++i) prepared.push_back(offloader.prepare(frame(10, 20, 30), /*keep=*/true));
+  const auto first_id = prepared.front().id, last_id = prepared.back().id;
+  const double apart_us = prepared.back().accepted_us - prepared.front().accepted_us;
+  std::vector<std::thread> threads;
+  for (auto& one : prepared) {
+    threads.emplace_back([&] { EXPECT_EQ(offloader.finish(std::move(one)).error, ""); });
+    Clock::steady().sleep_us(5e3);
+  }
+  for (auto& thread : threads) thread.join();
+  ASSERT_EQ(given_up_us.size(), static_cast<size_t>(kTogether));
+  EXPECT_LT(given_up_us.at(last_id) - given_up_us.at(first_id), apart_us - 2 * local_us) << "it leaves time for those before it";
+}
+
+/// While the edge answers, only the head shows that the device is throttled.
+TEST_F(OffloaderTest, fault_42_AThrottledHeadLeavesTheLocalHalfMoreTime) {
+  const fs::path held = fs::path(::testing::TempDir()) / ("held-" + std::to_string(getpid()));
+  options_.engine = "slow:3000:hang:" + held.string() + ":reference";  // milliseconds, and longer while the file is there
+  auto offloader = make();
+  const double before_us = offloader.expected_local_us();
+  for (int i = 0; i < 2; ++i) {
+    write_file(held, "");
+    std::thread release([&] {
+      Clock::steady().sleep_us(300e3);
+      fs::remove(held);
+    });
+    EXPECT_EQ(offloader.answer(frame(10, 20, 30)).origin, Origin::kEdge);
+    release.join();
+  }
+  EXPECT_GT(offloader.expected_local_us(), 1.8 * before_us) << "its local half has not run since it was loaded";
 }
 
 TEST_F(OffloaderTest, ACheckOfANewConnectionKeepsTheDeadlineAndIsNoTimeOfTheLink) {

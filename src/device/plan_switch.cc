@@ -9,9 +9,9 @@
 namespace scissionlite::device {
 namespace {
 
-constexpr int kRehearsals = 3, kFirstPictures = 3;
+constexpr int kRehearsals = 3;
+constexpr size_t kFewPictures = 3;
 constexpr double kPaddedPatienceUs = 2e6;  // of a padded call: a slow link has the time
-constexpr double kFallenTogetherUs = 5e6;  // plans share the link: what one finds out the others need not
 
 /// A picture of the model's size.
 Frame grey_frame(const vision::InputSpec& input) {
@@ -32,25 +32,25 @@ int64_t wire_bytes(const Manifest& manifest) {
   return bytes;
 }
 
+}  // namespace
+
 /// What a plan takes here, by its quickest run of a few; the edge's part is learned with its first answers.
-control::PlanTraits rehearse(Offloader& plan) {
+PlanSwitch::Rehearsed PlanSwitch::rehearse(Offloader& plan) {
   const auto& manifest = plan.package().manifest;
   const auto kind = candidate_from_key(manifest.candidate).kind;
-  control::PlanTraits out{.key = manifest.candidate,
-                          .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr,
-                          .answers_locally = plan.expected_local_us() > 0};
+  Rehearsed out{.traits = {.key = manifest.candidate,
+                           .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr,
+                           .answers_locally = plan.expected_local_us() > 0}};
   const Frame frame = grey_frame(plan.package().input);
   for (int i = 0; i < kRehearsals; ++i) {
     const auto prepared = plan.prepare(frame, /*keep=*/false);
     const double us = prepared.ready_us - prepared.accepted_us;
-    out.head_us = i == 0 ? us : std::min(out.head_us, us);
-    out.up_bytes = static_cast<double>(prepared.payload_bytes);
+    if (i == 0 || us < out.traits.head_us) out.traits.head_us = us, out.compute_us = prepared.parts.head_us;
+    out.traits.up_bytes = static_cast<double>(prepared.payload_bytes);
   }
-  out.local_us = plan.expected_local_us();
+  out.traits.local_us = plan.expected_local_us();
   return out;
 }
-
-}  // namespace
 
 class PlanSwitch::Wheel final : public Steering {
  public:
@@ -59,9 +59,10 @@ class PlanSwitch::Wheel final : public Steering {
     const std::lock_guard lock(owner_.mutex_);
     return owner_.controller_->edge_budget_us(plan_, spent_us, owner_.clock().now_us(), extra_local_us);
   }
-  void note_head(double us) override {
+  void note_head(double us, double compute_us) override {
     const std::lock_guard lock(owner_.mutex_);
-    if (!owner_.takes_first_picture(plan_, us)) owner_.controller_->note_head(plan_, us);
+    owner_.controller_->note_compute(compute_us, owner_.rehearsed_[plan_].compute_us);
+    if (owner_.decodes_[plan_]) owner_.learn_picture(plan_, us, compute_us);
   }
   void note_local(double us) override {
     const std::lock_guard lock(owner_.mutex_);
@@ -81,17 +82,19 @@ class PlanSwitch::Wheel final : public Steering {
   size_t plan_;
 };
 
-bool PlanSwitch::knows_pictures(size_t plan) const { return !decodes_[plan] || first_pictures_ == kFirstPictures; }
+bool PlanSwitch::knows_pictures(size_t plan) const { return !decodes_[plan] || pictures_us_.size() == kFewPictures; }
 
-/// Real pictures take longer to decode than a grey one, and the first of them longer than the next: what the quickest of a few took more is set for
-/// all plans that decode, else those that have not been tried would look quicker. Under the lock.
-bool PlanSwitch::takes_first_picture(size_t plan, double us) {
-  if (knows_pictures(plan)) return false;
-  const double more_us = std::max(0.0, us - rehearsed_us_[plan]);
-  picture_us_ = first_pictures_++ == 0 ? more_us : std::min(picture_us_, more_us);
+/// Real pictures take longer to decode than a grey one, large ones longer than small ones, and the first of them longer than the next: what the
+/// quickest of the newest few took more is set for all plans that decode, else those that have not been tried would look quicker. What the engine
+/// takes depends on no picture. Under the lock.
+void PlanSwitch::learn_picture(size_t plan, double us, double compute_us) {
+  const auto& rehearsed = rehearsed_[plan];
+  const double own_us = rehearsed.traits.head_us - rehearsed.compute_us, now_us = (us - compute_us) / controller_->slowness();
+  pictures_us_.push_back(std::max(0.0, now_us - own_us));
+  if (pictures_us_.size() > kFewPictures) pictures_us_.pop_front();
+  const double more_us = *std::min_element(pictures_us_.begin(), pictures_us_.end());
   for (size_t i = 0; i < plans_.size(); ++i)
-    if (decodes_[i]) controller_->set_head(i, rehearsed_us_[i] + picture_us_);
-  return true;
+    if (decodes_[i]) controller_->set_head(i, rehearsed_[i].traits.head_us + more_us);
 }
 
 PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options) : plans_(std::move(plans)), options_(options) {
@@ -103,8 +106,8 @@ PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOpti
       throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" +
                             manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
                             first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
-    traits.push_back(rehearse(*plan));
-    rehearsed_us_.push_back(traits.back().head_us);
+    rehearsed_.push_back(rehearse(*plan));
+    traits.push_back(rehearsed_.back().traits);
     decodes_.push_back(candidate_from_key(manifest.candidate).codec != "file");
     log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " +
                format_us(traits.back().local_us) + " when it answers by itself");
@@ -127,14 +130,22 @@ PlanSwitch::~PlanSwitch() {
   if (prober_.joinable()) prober_.join();
 }
 
-/// A plan whose session found the link down speaks for all of them for a while; what is refused is its own matter.
+/// Plans share the link: that it is lost, as one finds out, the others need not find out with an image each. They are checked before they are asked.
+void PlanSwitch::share_falls() {
+  size_t fallen = plans_.size();
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    const auto* edge = plans_[i]->edge();
+    if (edge && edge->state() == EdgeState::kDown && edge->fell_us() > shared_fall_us_) fallen = i, shared_fall_us_ = edge->fell_us();
+  }
+  if (fallen == plans_.size()) return;
+  for (const auto& plan : plans_)
+    if (plan->edge() && plan->edge()->state() == EdgeState::kReady)
+      plan->edge()->doubt("[offload] " + plans_[fallen]->package().manifest.candidate + " has lost the edge");
+}
+
 std::vector<bool> PlanSwitch::usable() const {
-  const double now_us = clock().now_us();
-  const bool is_down = std::any_of(plans_.begin(), plans_.end(), [&](const auto& plan) {
-    return plan->edge() && plan->edge()->state() == EdgeState::kDown && now_us - plan->edge()->fell_us() < kFallenTogetherUs;
-  });
   std::vector<bool> out;
-  for (const auto& plan : plans_) out.push_back(!is_down && plan->edge() && plan->edge()->state() == EdgeState::kReady);
+  for (const auto& plan : plans_) out.push_back(plan->edge() && plan->edge()->is_usable());
   return out;
 }
 
@@ -155,6 +166,7 @@ std::vector<bool> PlanSwitch::allowed() const {
 }
 
 Prepared PlanSwitch::prepare(Frame frame, bool keep) {
+  share_falls();
   const auto may = usable(), is_allowed = allowed();
   size_t plan = 0;
   {
@@ -199,9 +211,21 @@ void PlanSwitch::measure_link() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     lock.unlock();
+    space_checks();
     const bool measured = measure_once();
     lock.lock();
     if (!measured && !is_stopping_) wake_.wait_for(lock, std::chrono::duration<double, std::micro>(options_.look_every_us));
+  }
+}
+
+/// Plans that nobody uses now leave the link to the one in use.
+void PlanSwitch::space_checks() {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    if (!plans_[i]->edge()) continue;
+    std::unique_lock lock(mutex_);
+    const auto us = controller_->check_spacing_us(i);
+    lock.unlock();
+    plans_[i]->edge()->space_checks(us);
   }
 }
 
@@ -212,7 +236,7 @@ bool PlanSwitch::measure_once() {
   if (found == may.end()) return false;
   auto& session = *plans_[static_cast<size_t>(found - may.begin())]->edge();
   std::optional<double> bytes;
-  double patience_us = 0;
+  double patience_us = 0, padded_us = 0;
   {
     const std::lock_guard lock(mutex_);
     bytes = controller_->probe_due(clock().now_us()), patience_us = controller_->probe_patience_us();
@@ -222,16 +246,22 @@ bool PlanSwitch::measure_once() {
   try {
     const double start_us = clock().now_us();
     session.ping(0, patience_us);
-    const double back_us = clock().now_us();
+    const double back_us = padded_us = clock().now_us();
     session.ping(static_cast<size_t>(*bytes), kPaddedPatienceUs);
     const double end_us = clock().now_us();
     const std::lock_guard lock(mutex_);
     controller_->note_probe(back_us - start_us, *bytes, end_us - back_us, end_us);
   } catch (const std::exception& e) {
     log::debug(std::string("[offload] the link could not be measured: ") + e.what());
+    if (padded_us > 0) lose_probe(*bytes, clock().now_us() - padded_us);
     return false;
   }
   return true;
+}
+
+void PlanSwitch::lose_probe(double bytes, double waited_us) {
+  const std::lock_guard lock(mutex_);
+  controller_->note_lost_probe(bytes, waited_us, clock().now_us());
 }
 
 }  // namespace scissionlite::device

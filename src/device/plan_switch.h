@@ -5,6 +5,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,22 +44,31 @@ class PlanSwitch final : public Answerer {
  private:
   /// Of one plan: passes on under the lock.
   class Wheel;
+  void share_falls();
   [[nodiscard]] std::vector<bool> usable() const;
   [[nodiscard]] std::vector<bool> allowed() const;
   void measure_link();
+  void space_checks();
   bool measure_once();
   [[nodiscard]] bool knows_pictures(size_t plan) const;
-  bool takes_first_picture(size_t plan, double us);
+  void learn_picture(size_t plan, double us, double compute_us);
+  void lose_probe(double bytes, double waited_us);
 
   std::vector<std::unique_ptr<Offloader>> plans_;
   SwitchOptions options_;
   std::vector<std::unique_ptr<Wheel>> wheels_;
-  mutable std::mutex mutex_;  // guards what follows
+  double shared_fall_us_ = 0;  // the newest fall that the others were told of; of `prepare`
+  mutable std::mutex mutex_;   // guards what follows
   std::condition_variable wake_;
-  std::vector<double> rehearsed_us_;  // by plan: until it sends a grey picture
+  /// Of a plan with a grey picture: until it sends, and what of that an engine takes.
+  struct Rehearsed {
+    control::PlanTraits traits;
+    double compute_us = 0;
+  };
+  static Rehearsed rehearse(Offloader& plan);
+  std::vector<Rehearsed> rehearsed_;  // by plan
   std::vector<bool> decodes_;         // pictures
-  int first_pictures_ = 0;
-  double picture_us_ = 0;  // what a real one takes more
+  std::deque<double> pictures_us_;    // what the newest ones took more than a grey one, on a device that is not throttled
   std::unique_ptr<control::Controller> controller_;
   SwitchCounters counters_;
   int in_flight_ = 0;

@@ -137,7 +137,10 @@ TEST_F(PlanSwitchTest, WhatOnePlanLearnsOfTheLinkTheOthersKnow) {
   add("split/cut0/fp32");  // the same and a head: not taken for its own sake
   start({.control = {.hysteresis = 0.9, .waits_only_where_it_pays = false}, .look_every_us = 1e6});
   (void)answer();
-  scripts_[0]->on_connect = [] { testing::unavailable(); };
+  for (const auto& script : scripts_) {
+    const std::lock_guard lock(script->mutex);
+    script->on_connect = [] { testing::unavailable(); };
+  }
   set_infer(0, [](const auto&, double) -> protocol::InferResult { testing::unavailable(); });
   const int asked = scripts_[1]->infers;
   const auto lost = answer();

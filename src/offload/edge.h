@@ -23,6 +23,12 @@ struct OtherTail : InvalidArgument {
   using InvalidArgument::InvalidArgument;
 };
 
+/// The tensor that tells whether the edge holds the right tail was not answered in its time, though the small calls before it were: the link carries
+/// little, or the engine hangs.
+struct TooSlow : TransportError {
+  explicit TooSlow(const std::string& m) : TransportError(m, /*retryable=*/true) {}
+};
+
 /// Every call throws what protocol::Client throws. Safe to call from several threads.
 class Edge {
  public:

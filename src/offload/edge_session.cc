@@ -39,17 +39,28 @@ std::string EdgeSession::reason() const {
   return breaker_.reason();
 }
 
+bool EdgeSession::is_usable() const {
+  const std::lock_guard lock(mutex_);
+  return breaker_.is_usable(Clock::steady().now_us());
+}
+
+void EdgeSession::space_checks(std::optional<double> us) {
+  const std::lock_guard lock(mutex_);
+  if (us.value_or(0) < check_spacing_us_.value_or(0) && !breaker_.is_ready()) wake_.notify_all();
+  check_spacing_us_ = us;
+}
+
 SessionCounters EdgeSession::counters() const {
   const std::lock_guard lock(mutex_);
   return counters_;
 }
 
-void EdgeSession::change(const std::function<void(control::Breaker&, double now_us)>& by) {
+void EdgeSession::change(const std::function<void(control::Breaker&, double now_us)>& by, bool is_own) {
   const std::lock_guard lock(mutex_);
   const EdgeState before = breaker_.state();
   by(breaker_, Clock::steady().now_us());
   state_ = breaker_.state();
-  if (before == EdgeState::kReady && !breaker_.is_ready()) fell_us_ = Clock::steady().now_us();
+  if (is_own && before == EdgeState::kReady && !breaker_.is_ready()) fell_us_ = Clock::steady().now_us();
   if (state_ == EdgeState::kRefused) ++counters_.refusals;
   tell(before);
   wake_.notify_all();
@@ -100,6 +111,11 @@ void EdgeSession::check_now() {
   } catch (const protocol::Busy& e) {
     note_busy(e);
     change([&](auto& breaker, double now_us) { breaker.unreachable(e.what(), now_us); });
+  } catch (const TooSlow& e) {
+    change([&](auto& breaker, double now_us) {
+      if (check_spacing_us_) breaker.too_slow(e.what(), now_us);
+      else breaker.unreachable(e.what(), now_us);
+    });
   } catch (const std::exception& e) {
     change([&](auto& breaker, double now_us) { breaker.unreachable(e.what(), now_us); });
   }
@@ -114,8 +130,9 @@ void EdgeSession::check_in_background() {
       else wake_.wait(lock, [&] { return is_due() || is_on_trust_; });
       continue;
     }
-    const double now_us = Clock::steady().now_us(),
-                 due_us = breaker_.is_ready() ? rests_until_us_ : std::max(breaker_.check_due_us(), rests_until_us_);
+    const double now_us = Clock::steady().now_us(), due_us = breaker_.is_ready()
+                                                                 ? breaker_.rests_until_us()
+                                                                 : std::max(breaker_.check_due_us(), checked_us_ + check_spacing_us_.value_or(0));
     if (due_us > now_us) {
       wake_.wait_for(lock, std::chrono::duration<double, std::micro>(due_us - now_us));
       continue;  // a change may have moved it
@@ -130,19 +147,18 @@ void EdgeSession::check_in_background() {
 void EdgeSession::note_busy(const protocol::Busy& busy) {
   const std::lock_guard lock(mutex_);
   ++counters_.busy;
-  rests_until_us_ = std::max(rests_until_us_, Clock::steady().now_us() + busy.retry_after_us());
-  rest_reason_ = busy.what();
+  breaker_.told_to_wait(busy.what(), busy.retry_after_us(), Clock::steady().now_us());
   std::string note;
-  if (limit_.admits("busy", note)) log::warning("[offload] the " + options_.who + " has no room for this machine: " + rest_reason_ + note);
+  if (limit_.admits("busy", note)) log::warning("[offload] the " + options_.who + " has no room for this machine: " + busy.what() + note);
 }
 
 /// @throws Busy before the time that the edge named.
 void EdgeSession::require_rest() {
   const std::lock_guard lock(mutex_);
-  const double rest_us = rests_until_us_ - Clock::steady().now_us();
+  const double rest_us = breaker_.rests_until_us() - Clock::steady().now_us();
   if (rest_us <= 0) return;
   ++counters_.busy;
-  throw protocol::Busy("not asked for another " + format_us(rest_us) + ": " + rest_reason_, rest_us);
+  throw protocol::Busy("not asked for another " + format_us(rest_us) + ": " + breaker_.rest_reason(), rest_us);
 }
 
 void EdgeSession::note_failure(const std::string& reason, bool missed_deadline) {
@@ -150,6 +166,10 @@ void EdgeSession::note_failure(const std::string& reason, bool missed_deadline) 
     ++(missed_deadline ? counters_.deadline_misses : counters_.failures);
     (void)(missed_deadline ? breaker.missed(reason, now_us) : breaker.failed(reason, now_us));
   });
+}
+
+void EdgeSession::doubt(const std::string& reason) {
+  change([&](auto& breaker, double now_us) { (void)breaker.failed(reason, now_us); }, /*is_own=*/false);
 }
 
 void EdgeSession::ping(size_t padding_bytes, double deadline_us) {

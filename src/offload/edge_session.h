@@ -1,7 +1,7 @@
 // The edge with a memory: whether it can be used now, checked once a connection, tried again in the background.
 //
 // States and when to check again are control::Breaker's; here are the thread that checks, the connection, and what is logged.
-// An edge that is busy (protocol::Busy: a quota, a full queue) stays kReady and is not asked before the time that it names.
+// An edge that is busy (protocol::Busy: a quota, a full queue) stays kReady and is not asked before the time that it names, a minute at most.
 // Each change of state is logged once, and a new reason to stay down once a minute; the waits of the background check double up to a limit, with
 // jitter, so that many devices do not return at the same moment.
 #pragma once
@@ -54,7 +54,12 @@ class EdgeSession {
   /// Checks now and starts the background check. Never throws for the edge's sake; see `state` and `reason`.
   void start();
   [[nodiscard]] EdgeState state() const { return state_; }
-  /// When it last stopped being ready, of the steady clock; 0: never.
+  /// Ready, and has not asked for a pause that is not over.
+  [[nodiscard]] bool is_usable() const;
+  /// From now on others on the same link come first: no check of an edge that is not ready begins sooner than so long after the last one began, and
+  /// what the link was too slow for is tried seldom. Nothing: this one comes first, as at the beginning.
+  void space_checks(std::optional<double> us);
+  /// When it last stopped being ready by what it found out itself, of the steady clock; 0: never.
   [[nodiscard]] double fell_us() const { return fell_us_; }
   /// Of the last check: it was refused for OtherTail.
   [[nodiscard]] bool holds_other_tail() const { return holds_other_tail_; }
@@ -69,6 +74,8 @@ class EdgeSession {
   /// `call` does, and may wait for a check of the tail until `deadline_us` is over: call it on another thread. The session must outlive both.
   /// @throws what `call` throws where nothing is sent; then `done` is not called.
   void call_async(const protocol::InferRequest& request, double deadline_us, protocol::Answered done);
+  /// The link is said to be lost: the edge is checked before it is asked again. That says nothing of `fell_us`.
+  void doubt(const std::string& reason);
   /// See Edge::ping. One without padding that fails opens the breaker: so little always arrives where anything does. @throws TransportError.
   void ping(size_t padding_bytes, double deadline_us);
   [[nodiscard]] SessionCounters counters() const;
@@ -77,7 +84,7 @@ class EdgeSession {
  private:
   void check_now();
   void check_in_background();
-  void change(const std::function<void(control::Breaker&, double now_us)>& by);
+  void change(const std::function<void(control::Breaker&, double now_us)>& by, bool is_own = true);
   void tell(EdgeState before);
   void note_busy(const protocol::Busy& busy);
   void require_rest();
@@ -110,14 +117,14 @@ class EdgeSession {
   std::condition_variable wake_;
   control::Breaker breaker_;
   SessionCounters counters_;
-  double rests_until_us_ = 0;         // of the steady clock: the edge asked not to be asked before
-  std::string rest_reason_, logged_;  // logged_: why it is down, as last written
+  std::string logged_;  // why it is down, as last written
   bool is_stopping_ = false;
-  bool is_check_wanted_ = false;        // though it is ready; the background thread makes it
-  uint64_t wanted_on_ = 0;              // connection whose tail images wait for
-  double checked_us_ = 0;               // when the last check began, of the steady clock
-  bool is_on_trust_ = false;            // it has answered since, without a hash of the model
-  std::optional<std::string> version_;  // of the model in the first such answer since
+  bool is_check_wanted_ = false;            // though it is ready; the background thread makes it
+  uint64_t wanted_on_ = 0;                  // connection whose tail images wait for
+  double checked_us_ = 0;                   // when the last check began, of the steady clock
+  std::optional<double> check_spacing_us_;  // nothing: it comes first
+  bool is_on_trust_ = false;                // it has answered since, without a hash of the model
+  std::optional<std::string> version_;      // of the model in the first such answer since
   LogLimit limit_;
   std::thread background_;
 };

@@ -131,7 +131,7 @@ TEST_F(EdgeSessionTest, ABusyEdgeIsNotAskedBeforeItsTime) {
       break;
     } catch (const protocol::Busy& e) {
       ++held_back;
-      EXPECT_LE(e.retry_after_us(), kHintUs);
+      EXPECT_LE(e.retry_after_us(), 1.1 * kHintUs);
       EXPECT_NE(std::string(e.what()).find("its queue is full"), std::string::npos) << e.what();
       Clock::steady().sleep_us(10e3);
     }
@@ -155,6 +155,66 @@ TEST_F(EdgeSessionTest, ACheckThatIsRefusedForAQuotaWaitsToo) {
   EXPECT_EQ(session_->state(), EdgeState::kDown);
   ASSERT_TRUE(reaches(EdgeState::kReady));
   EXPECT_EQ(checks_, 3);
+}
+
+TEST_F(EdgeSessionTest, WhoRestsIsReadyAndNotUsable) {
+  auto& session = start();
+  EXPECT_TRUE(session.is_usable());
+  set_infer([](const auto&, double) -> protocol::InferResult { throw protocol::Busy("its queue is full", 100e3); });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), protocol::Busy);
+  EXPECT_EQ(session.state(), EdgeState::kReady);
+  EXPECT_FALSE(session.is_usable());
+  Clock::steady().sleep_us(110e3);
+  EXPECT_TRUE(session.is_usable());
+  EXPECT_EQ(checks_, 1);
+}
+
+TEST_F(EdgeSessionTest, AnEdgeThatAsksForAPauseOfDaysIsAskedAgainInAMinute) {
+  auto& session = start();
+  set_infer([](const auto&, double) -> protocol::InferResult { throw protocol::Busy("come back on Monday", 3 * 24 * 3600e6); });
+  EXPECT_THROW((void)session.call(kRequest, 1e5), protocol::Busy);
+  try {
+    (void)session.call(kRequest, 1e5);
+    ADD_FAILURE() << "it was asked";
+  } catch (const protocol::Busy& e) { EXPECT_LE(e.retry_after_us(), 66e6); }
+}
+
+TEST_F(EdgeSessionTest, ACheckThatTheLinkIsTooSlowForIsMadeMoreAndMoreSeldom) {
+  session_ = std::make_unique<EdgeSession>(
+      std::make_unique<FakeEdge>(script_),
+      [&](Edge&) {
+        ++checks_;
+        throw TooSlow("no answer in 5 s");
+      },
+      SessionOptions{.breaker = {.first_retry_us = 1e3, .longest_retry_us = 1e3, .slow_retry_us = 20e3, .longest_slow_retry_us = 10e6}});
+  session_->space_checks(0);  // another one comes first
+  session_->start();
+  Clock::steady().sleep_us(300e3);
+  EXPECT_EQ(session_->state(), EdgeState::kDown);
+  EXPECT_LE(checks_, 6) << "20, 40, 80, 160 ms with a quarter of jitter";
+  EXPECT_GE(checks_, 2);
+}
+
+TEST_F(EdgeSessionTest, ChecksKeepTheSpacingThatTheyAreGiven) {
+  set_connect([] { testing::unavailable(); });
+  auto& session = start();
+  session.space_checks(10e6);
+  Clock::steady().sleep_us(50e3);
+  const int before = script_->connects;
+  Clock::steady().sleep_us(100e3);
+  EXPECT_LE(script_->connects, before + 1);
+  set_connect([] {});
+  session.space_checks({});
+  EXPECT_TRUE(reaches(EdgeState::kReady)) << "at once";
+}
+
+TEST_F(EdgeSessionTest, WhoIsDoubtedIsCheckedBeforeItIsAsked) {
+  auto& session = start();
+  session.doubt("another plan lost the edge");
+  EXPECT_EQ(session.state(), EdgeState::kDown);
+  EXPECT_EQ(session.fell_us(), 0) << "it has found out nothing itself";
+  EXPECT_TRUE(reaches(EdgeState::kReady));
+  EXPECT_EQ(checks_, 2);
 }
 
 TEST_F(EdgeSessionTest, RetriesWaitLongerAndLonger) {

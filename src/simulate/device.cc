@@ -11,7 +11,8 @@ constexpr double kRetransmissionUs = 200e3;  // TCP's least
 constexpr double kPingBytes = 60;
 constexpr double kProbeTimeoutUs = 2e6;
 constexpr double kPauseUs = 50e3;       // that a busy edge asks for
-constexpr int64_t kImagesToLearn = 20;  // that a device became slower
+constexpr double kLongestLookUs = 5e6;  // until it is looked again whether a check is due: the link may be faster by then
+constexpr int64_t kRunsToLearn = 20;    // that a device became slower
 
 net::LaneOptions lane(const net::LinkOptions& link, bool is_up) {
   return {.rate_bps = is_up ? link.up_bps : link.down_bps,
@@ -51,7 +52,7 @@ void Device::violated(const std::string& what, double now_us) {
 }
 
 void Device::start(double now_us) {
-  if (options_.plans[checked_first()].uses_edge) start_check(checked_first(), now_us);
+  for (size_t plan = 0; plan < options_.plans.size(); ++plan) watch(plan, now_us);
   agenda_.add(now_us + rng_.uniform(0, options_.period_us), Due::Kind::kFrame, number_, 0);
 }
 
@@ -63,7 +64,7 @@ void Device::set_link(const LinkChange& change, double now_us) {
 
 void Device::apply(const Happening& happening, double) {
   if (happening.event == Event::kDeviceSlower) {
-    if (happening.value > slower_ * 1.05) images_since_slower_ = 0;
+    if (happening.value > slower_ * 1.05) runs_since_slower_ = 0;
     slower_ = happening.value;
   }
   if (happening.event == Event::kConnectionDead) connection_is_dead_ = true, mail_.reschedule(number_, true);
@@ -84,32 +85,29 @@ void Device::on(const Due& due) {
   switch (due.kind) {
     case Due::Kind::kFrame: take_frame(due.at_us); break;
     case Due::Kind::kHeadDone: head_done(due.at_us); break;
-    case Due::Kind::kLocalDone: controller_.note_local(current_->plan, current_->local_us), finish(false, false, due.at_us); break;
+    case Due::Kind::kLocalDone: learn(current_->local_us, options_.plans[current_->plan].local_us), finish(false, false, due.at_us); break;
     case Due::Kind::kBudget:
       if (!current_ || current_->stage != Stage::kCall || current_->call != due.id) break;
       if (!current_->held) {
         controller_.note_silence(current_->plan, options_.plans[current_->plan].up_bytes, current_->budget_us, due.at_us);
-        if (breakers_[current_->plan].missed("missed", due.at_us)) fall("missed", due.at_us), watch(current_->plan);
+        if (breakers_[current_->plan].missed("missed", due.at_us)) watch(current_->plan, due.at_us), fall(due.at_us);
       }
       answer_locally(due.at_us);
       break;
     case Due::Kind::kCheckDue:
       if (breakers_[due.id].is_ready() || checks_[due.id].call != 0) break;
-      if (breakers_[due.id].check_due_us() > due.at_us) break;  // another entry stands for it
-      start_check(due.id, due.at_us);
+      if (check_due_us(due.id) > due.at_us) watch(due.id, due.at_us);
+      else start_check(due.id, due.at_us);
       break;
     case Due::Kind::kCheckTimeout:
-      for (size_t plan = 0; plan < checks_.size(); ++plan) {
-        if (checks_[plan].call != due.id || due.id == 0) continue;
-        checks_[plan].call = 0, connection_is_dead_ = false;  // the next one connects anew
-        breakers_[plan].unreachable("silent", due.at_us), fall("silent", due.at_us), watch(plan);
-      }
+      for (size_t plan = 0; plan < checks_.size(); ++plan)
+        if (checks_[plan].call == due.id && due.id != 0) lose_check(plan, due.at_us);
       break;
     case Due::Kind::kProbeTimeout:
       if (probe_.call != due.id) break;
       probe_.call = 0;
-      if (probe_.round_trip_us > 0) probe_.next_us = due.at_us + kProbeTimeoutUs;  // the large one: a slow link
-      else fall("silent", due.at_us), watch(checked_first());
+      if (probe_.round_trip_us > 0) controller_.note_lost_probe(probe_.bytes, kProbeTimeoutUs, due.at_us);
+      else fall(due.at_us);
       break;
     default: break;
   }
@@ -132,23 +130,28 @@ void Device::begin(double now_us) {
   if (waiting_.empty()) return;
   const auto image = waiting_.front();
   waiting_.pop_front();
-  for (size_t plan = 0; plan < usable_.size(); ++plan) usable_[plan] = options_.plans[plan].uses_edge && breakers_[plan].is_ready();
+  see_usable(now_us);
   const size_t plan = controller_.choose(usable_, now_us);
   const auto& traits = options_.plans[plan];
   current_ = Current{.image = image, .plan = plan, .began_us = now_us, .head_us = taking(traits.head_us)};
   const auto& wish = options_.controller;
   const double needed_us = (traits.head_us + traits.local_us) * slower_ * (1 + wish.reserve_share) * (1 + 2 * options_.noise) + wish.reserve_us;
   current_->could_be_in_time = wish.deadline_us <= 0 || image.accepted_us + wish.deadline_us - now_us >= needed_us;
-  ++images_since_slower_;
   agenda_.add(now_us + current_->head_us, Due::Kind::kHeadDone, number_, 0);
 }
 
 void Device::head_done(double now_us) {
-  controller_.note_head(current_->plan, current_->head_us);
-  const bool asks = options_.plans[current_->plan].uses_edge && breakers_[current_->plan].is_ready();
+  learn(current_->head_us, options_.plans[current_->plan].head_us);
+  const bool asks = options_.plans[current_->plan].uses_edge && breakers_[current_->plan].is_usable(now_us);
   const double budget_us = asks ? controller_.edge_budget_us(current_->plan, now_us - current_->image.accepted_us, now_us) : 0;
   if (budget_us > 0) ask(now_us, budget_us);
   else answer_locally(now_us);
+}
+
+/// Of the device's speed.
+void Device::learn(double us, double own_us) {
+  controller_.note_compute(us, own_us);
+  if (own_us >= control::kTellingUs) ++runs_since_slower_;
 }
 
 void Device::ask(double now_us, double budget_us) {
@@ -177,7 +180,7 @@ void Device::finish(bool from_edge, bool is_error, double now_us) {
   }
   const double deadline_us = options_.controller.deadline_us;
   if (deadline_us > 0 && latency_us > deadline_us) {
-    if (current_->could_be_in_time && images_since_slower_ > kImagesToLearn)
+    if (current_->could_be_in_time && runs_since_slower_ > kRunsToLearn)
       violated("image " + std::to_string(answered_) + " by " + options_.plans[current_->plan].key + " took " + format_fixed(latency_us * 1e-3, 1) +
                    " ms, the deadline is " + format_fixed(deadline_us * 1e-3, 1),
                now_us);
@@ -224,39 +227,53 @@ void Device::take_refusal(const Message& message, double now_us) {
   for (size_t plan = 0; plan < checks_.size(); ++plan)
     if (checks_[plan].call != 0 && checks_[plan].call == message.number) {
       checks_[plan].call = 0;
+      const bool was_ready = breakers_[plan].is_ready();
+      if (message.kind == Message::Kind::kBusy) breakers_[plan].told_to_wait("busy", kPauseUs, now_us);
       if (message.kind == Message::Kind::kRefused) breakers_[plan].refused("another tail", now_us);
-      else breakers_[plan].unreachable("failed", now_us), fall("failed", now_us);
-      return watch(plan);
+      else breakers_[plan].unreachable("failed", now_us);
+      watch(plan, now_us);
+      if (was_ready && message.kind != Message::Kind::kRefused) fall(now_us);
+      return;
     }
   if (!current_ || current_->stage != Stage::kCall || current_->call != message.number) return;
   const size_t plan = current_->plan;
   if (message.kind == Message::Kind::kBusy) {
-    if (breakers_[plan].told_to_wait("busy", kPauseUs, now_us)) watch(plan);
+    breakers_[plan].told_to_wait("busy", kPauseUs, now_us);
   } else if (message.kind == Message::Kind::kFailed) {
-    fall("failed", now_us), watch(checked_first());
+    fall(now_us);
   } else if (checks_[plan].call == 0) {
     start_check(plan, now_us);  // it holds another tail, or did not like this image
   }
   answer_locally(now_us);
 }
 
-/// All plans share the link.
-void Device::fall(const char* reason, double now_us) {
-  for (auto& breaker : breakers_) (void)breaker.failed(reason, now_us);
+/// A check begins with small calls, which have no message here: where nothing gets through they are not answered, else the link is too slow for it.
+void Device::lose_check(size_t plan, double now_us) {
+  const bool was_ready = breakers_[plan].is_ready(), is_dead = connection_is_dead_ || up_.options().black_hole;
+  checks_[plan].call = 0, connection_is_dead_ = false;  // the next one connects anew
+  if (is_dead || !controller_.check_spacing_us(plan)) breakers_[plan].unreachable("silent", now_us);
+  else breakers_[plan].too_slow("silent", now_us);
+  watch(plan, now_us);
+  if (was_ready) fall(now_us);
 }
 
-/// Whose tail is checked when the link is back: that of the plan in use, else the one with the least to send. The others' are when they are used.
-size_t Device::checked_first() const {
-  if (options_.plans[controller_.current()].uses_edge) return controller_.current();
-  size_t best = controller_.current();
-  for (size_t plan = 0; plan < options_.plans.size(); ++plan)
-    if (options_.plans[plan].uses_edge && (!options_.plans[best].uses_edge || options_.plans[plan].up_bytes < options_.plans[best].up_bytes))
-      best = plan;
-  return best;
+/// All plans share the link: each is checked before it is asked again.
+void Device::fall(double now_us) {
+  for (size_t plan = 0; plan < breakers_.size(); ++plan)
+    if (breakers_[plan].failed("the link is lost", now_us)) watch(plan, now_us);
 }
 
-void Device::watch(size_t plan) {
-  if (!breakers_[plan].is_ready()) agenda_.add(breakers_[plan].check_due_us(), Due::Kind::kCheckDue, number_, plan);
+void Device::see_usable(double now_us) {
+  for (size_t plan = 0; plan < usable_.size(); ++plan) usable_[plan] = options_.plans[plan].uses_edge && breakers_[plan].is_usable(now_us);
+}
+
+double Device::check_due_us(size_t plan) const {
+  return std::max(breakers_[plan].check_due_us(), checks_[plan].sent_us + controller_.check_spacing_us(plan).value_or(0));
+}
+
+void Device::watch(size_t plan, double now_us) {
+  if (options_.plans[plan].uses_edge && !breakers_[plan].is_ready())
+    agenda_.add(std::clamp(check_due_us(plan), now_us, now_us + kLongestLookUs), Due::Kind::kCheckDue, number_, plan);
 }
 
 void Device::start_check(size_t plan, double now_us) {
@@ -277,10 +294,8 @@ void Device::take_check(const Message& message, double now_us) {
   auto& breaker = breakers_[message.plan];
   if (message.tail != 0) {
     breaker.refused("another tail", now_us);
-    return watch(message.plan);
+    return watch(message.plan, now_us);
   }
-  for (auto& one : breakers_)
-    if (one.state() != control::EdgeState::kRefused) one.passed();
   breaker.passed();
   checked_[message.plan] = message.connection;
   probe(now_us);
@@ -290,12 +305,12 @@ void Device::take_check(const Message& message, double now_us) {
 }
 
 void Device::probe(double now_us) {
-  if (probe_.call != 0 || now_us < probe_.next_us || std::none_of(breakers_.begin(), breakers_.end(), [](const auto& one) { return one.is_ready(); }))
-    return;
+  see_usable(now_us);
+  if (probe_.call != 0 || std::find(usable_.begin(), usable_.end(), true) == usable_.end()) return;
   const auto bytes = controller_.probe_due(now_us);
   if (!bytes) return;
   ++summary_.probes;
-  probe_ = {.call = next_call_++, .sent_us = now_us, .bytes = *bytes, .next_us = now_us};
+  probe_ = {.call = next_call_++, .sent_us = now_us, .bytes = *bytes};
   send(request(Message::Kind::kPing, 0, kPingBytes, probe_.call), now_us);
   agenda_.add(now_us + controller_.probe_patience_us(), Due::Kind::kProbeTimeout, number_, probe_.call);
 }

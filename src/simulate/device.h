@@ -42,14 +42,16 @@ class Device {
     uint64_t call = 0;  // 0: none
     double sent_us = 0;
   };
+  static constexpr double kWakeUpUs = 30;  // of a thread, before whatever it does
   struct Probe {
     uint64_t call = 0;
-    double sent_us = 0, round_trip_us = 0, bytes = 0, next_us = 0;
+    double sent_us = 0, round_trip_us = 0, bytes = 0;
   };
 
   void take_frame(double now_us);
   void begin(double now_us);
   void head_done(double now_us);
+  void learn(double us, double own_us);
   void ask(double now_us, double budget_us);
   void answer_locally(double now_us);
   void finish(bool from_edge, bool is_error, double now_us);
@@ -57,13 +59,15 @@ class Device {
   void take_refusal(const Message& message, double now_us);
   void start_check(size_t plan, double now_us);
   void take_check(const Message& message, double now_us);
-  void fall(const char* reason, double now_us);
-  void watch(size_t plan);
-  [[nodiscard]] size_t checked_first() const;
+  void lose_check(size_t plan, double now_us);
+  void fall(double now_us);
+  void watch(size_t plan, double now_us);
+  [[nodiscard]] double check_due_us(size_t plan) const;
+  void see_usable(double now_us);
   void probe(double now_us);
   void take_pong(const Message& message, double now_us);
   void violated(const std::string& what, double now_us);
-  [[nodiscard]] double taking(double us) { return us * slower_ * rng_.uniform(1 - 2 * options_.noise, 1 + 2 * options_.noise); }
+  [[nodiscard]] double taking(double us) { return us * slower_ * rng_.uniform(1 - 2 * options_.noise, 1 + 2 * options_.noise) + kWakeUpUs; }
   [[nodiscard]] Message request(Message::Kind kind, size_t plan, double bytes, uint64_t call) const;
 
   const WorldOptions& options_;
@@ -73,7 +77,7 @@ class Device {
   Summary& summary_;
   Rng rng_;
   control::Controller controller_;
-  std::vector<control::Breaker> breakers_;  // of each plan; down together, as they share the link, refused each on its own
+  std::vector<control::Breaker> breakers_;  // of each plan
   std::vector<bool> usable_;
   std::vector<uint32_t> checked_;  // each plan: the connection whose tail was checked
   std::vector<Check> checks_;
@@ -81,7 +85,7 @@ class Device {
   double loss_ = 0;
   bool connection_is_dead_ = false, films_ = true;
   double slower_ = 1;
-  int64_t images_since_slower_ = 1 << 20;
+  int64_t runs_since_slower_ = 1 << 20;  // long enough to tell
   std::deque<Image> waiting_;
   std::optional<Current> current_;
   Probe probe_;

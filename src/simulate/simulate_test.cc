@@ -156,6 +156,33 @@ TEST(Simulate, fault_29_ABusyEdgeIsLeftAlone) {
   EXPECT_EQ(out.errors, 0);
 }
 
+/// A thread that is woken takes hundreds of times what such a plan does before it sends.
+TEST(Simulate, APlanThatSendsAtOnceDoesNotMakeTheDeviceLookSlow) {
+  auto options = world();
+  options.plans[0].head_us = 0.1;
+  options.controller.deadline_us = 300e3;
+  const auto out = simulate(options, steady(10, 100 * kSecond));
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.edge, out.images * 9 / 10);
+}
+
+/// What the link does not carry is not sent over and over again beside what it does.
+TEST(Simulate, ChecksOfPlansThatNobodyUsesLeaveASlowLinkToTheOneInUse) {
+  auto options = world();
+  auto split = options.plans[1];
+  split.local_us = 1.5e6, split.up_bytes = 600;
+  options.plans = {split};
+  for (int i = 0; i < 3; ++i)
+    options.plans.push_back({.key = "edge/tensor", .uses_edge = true, .local_us = 1.5e6, .edge_us = 10e3, .up_bytes = 12e3});
+  options.period_us = 2e6;
+  const auto trace = steady(0.016, 1200 * kSecond);
+  const auto out = simulate(options, trace);
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.edge, out.images * 7 / 10);
+  options.plans = {split};
+  EXPECT_GT(static_cast<double>(out.edge), 0.75 * static_cast<double>(simulate(options, trace).edge));
+}
+
 TEST(Simulate, fault_42_AThrottledDeviceHandsMoreToTheEdge) {
   auto options = world();
   auto& split = options.plans[1];
