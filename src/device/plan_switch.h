@@ -49,6 +49,7 @@ class PlanSwitch final : public Answerer {
   [[nodiscard]] std::vector<bool> allowed() const;
   void measure_link();
   void space_checks();
+  [[nodiscard]] bool is_checking() const;
   bool measure_once();
   [[nodiscard]] bool knows_pictures(size_t plan) const;
   void learn_picture(size_t plan, double us, double compute_us);

@@ -93,6 +93,12 @@ void EdgeSession::tell(EdgeState before) {
 
 void EdgeSession::check_now() {
   const std::lock_guard one(checking_);
+  is_checking_ = true;
+  make_check();
+  is_checking_ = false;
+}
+
+void EdgeSession::make_check() {
   {
     const std::lock_guard lock(mutex_);
     ++counters_.checks;

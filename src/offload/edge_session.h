@@ -59,6 +59,8 @@ class EdgeSession {
   /// From now on others on the same link come first: no check of an edge that is not ready begins sooner than so long after the last one began, and
   /// what the link was too slow for is tried seldom. Nothing: this one comes first, as at the beginning.
   void space_checks(std::optional<double> us);
+  /// A check is under way, which takes the link from whatever else is sent.
+  [[nodiscard]] bool is_checking() const { return is_checking_; }
   /// When it last stopped being ready by what it found out itself, of the steady clock; 0: never.
   [[nodiscard]] double fell_us() const { return fell_us_; }
   /// Of the last check: it was refused for OtherTail.
@@ -83,6 +85,7 @@ class EdgeSession {
 
  private:
   void check_now();
+  void make_check();
   void check_in_background();
   void change(const std::function<void(control::Breaker&, double now_us)>& by, bool is_own = true);
   void tell(EdgeState before);
@@ -113,6 +116,7 @@ class EdgeSession {
   std::atomic<double> fell_us_{0};
   std::atomic<bool> holds_other_tail_{false};
   std::mutex checking_;       // one check at a time
+  std::atomic<bool> is_checking_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   control::Breaker breaker_;
