@@ -25,6 +25,7 @@ std::vector<PassReport> optimise(Graph&, const OptimiseOptions&) { not_here("opt
 Graph load_model(const fs::path&) { not_here("load_model"); }
 std::string model_sha256(const fs::path&) { not_here("model_sha256"); }
 std::string sha256_hex(std::string_view) { not_here("sha256_hex"); }
+void remove_abandoned(const fs::path&, const std::string&) { not_here("remove_abandoned"); }
 namespace log {
 void info(const std::string& message, const Fields&) { std::fprintf(stderr, "%s\n", message.c_str()); }
 void warning(const std::string& message, const Fields& fields) { info(message, fields); }
@@ -36,6 +37,7 @@ void bring_kernels(const fs::path& folder, const kernels::VectorLoops&) {
 }  // namespace native
 namespace ops {
 const Operator* find(const std::string&, const std::string&) { not_here("an operator's reference code"); }
+void check_known(const Graph&, const Node&, const std::string&) { not_here("an operator's reference code"); }
 std::vector<Tensor> run_node(const Graph&, const Node&, std::span<const Tensor>) { not_here("an operator's reference code"); }
 }  // namespace ops
 namespace tune {
