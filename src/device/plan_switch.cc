@@ -9,7 +9,8 @@
 namespace scissionlite::device {
 namespace {
 
-constexpr int kRehearsals = 3;
+constexpr int kFewestRehearsals = 3, kMostRehearsals = 20;
+constexpr double kRehearsedUs = 250e3;  // enough of a plan
 constexpr size_t kFewPictures = 3;
 constexpr double kPaddedPatienceUs = 2e6;  // of a padded call: a slow link has the time
 
@@ -34,22 +35,36 @@ int64_t wire_bytes(const Manifest& manifest) {
 
 }  // namespace
 
-/// What a plan takes here, by its quickest run of a few; the edge's part is learned with its first answers.
-PlanSwitch::Rehearsed PlanSwitch::rehearse(Offloader& plan) {
+PlanSwitch::Rehearsed PlanSwitch::unrehearsed(const Offloader& plan) {
   const auto& manifest = plan.package().manifest;
   const auto kind = candidate_from_key(manifest.candidate).kind;
-  Rehearsed out{.traits = {.key = manifest.candidate,
-                           .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr,
-                           .answers_locally = plan.expected_local_us() > 0}};
-  const Frame frame = grey_frame(plan.package().input);
-  for (int i = 0; i < kRehearsals; ++i) {
-    const auto prepared = plan.prepare(frame, /*keep=*/false);
-    const double us = prepared.ready_us - prepared.accepted_us;
-    if (i == 0 || us < out.traits.head_us) out.traits.head_us = us, out.compute_us = prepared.parts.head_us;
-    out.traits.up_bytes = static_cast<double>(prepared.payload_bytes);
+  return {.traits = {.key = manifest.candidate,
+                     .uses_edge = kind != Candidate::Kind::kLocal && plan.edge() != nullptr,
+                     .answers_locally = plan.expected_local_us() > 0}};
+}
+
+void PlanSwitch::rehearse_once(size_t plan, const Frame& frame) {
+  auto& out = rehearsed_[plan];
+  const auto prepared = plans_[plan]->prepare(frame, /*keep=*/false);
+  const double us = prepared.ready_us - prepared.accepted_us;
+  if (out.traits.head_us == 0 || us < out.traits.head_us) out.traits.head_us = us, out.compute_us = prepared.parts.head_us;
+  out.traits.up_bytes = static_cast<double>(prepared.payload_bytes);
+}
+
+/// What plans take here, by the quickest of a few runs in turns, since whatever else starts with the device is to slow all of them alike; the edge's
+/// part is learned with its first answers.
+void PlanSwitch::rehearse() {
+  std::vector<Frame> frames;
+  for (const auto& plan : plans_) frames.push_back(grey_frame(plan->package().input));
+  const double end_us = clock().now_us() + kRehearsedUs * static_cast<double>(plans_.size());
+  for (int round = 0; round < kFewestRehearsals || (round < kMostRehearsals && clock().now_us() < end_us); ++round)
+    for (size_t i = 0; i < plans_.size(); ++i) rehearse_once(i, frames[i]);
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    auto& traits = rehearsed_[i].traits;
+    traits.local_us = plans_[i]->expected_local_us();
+    log::debug("[offload] " + traits.key + ": " + format_us(traits.head_us) + " before it sends, " + format_us(traits.local_us) +
+               " when it answers by itself");
   }
-  out.traits.local_us = plan.expected_local_us();
-  return out;
 }
 
 class PlanSwitch::Wheel final : public Steering {
@@ -61,6 +76,7 @@ class PlanSwitch::Wheel final : public Steering {
   }
   void note_head(double us, double compute_us) override {
     const std::lock_guard lock(owner_.mutex_);
+    owner_.learn_own_time(plan_, compute_us);
     owner_.controller_->note_compute(compute_us, owner_.rehearsed_[plan_].compute_us);
     if (owner_.decodes_[plan_]) owner_.learn_picture(plan_, us, compute_us);
   }
@@ -92,13 +108,24 @@ void PlanSwitch::learn_picture(size_t plan, double us, double compute_us) {
   const double own_us = rehearsed.traits.head_us - rehearsed.compute_us, now_us = (us - compute_us) / controller_->slowness();
   pictures_us_.push_back(std::max(0.0, now_us - own_us));
   if (pictures_us_.size() > kFewPictures) pictures_us_.pop_front();
-  const double more_us = *std::min_element(pictures_us_.begin(), pictures_us_.end());
-  for (size_t i = 0; i < plans_.size(); ++i)
-    if (decodes_[i]) controller_->set_head(i, rehearsed_[i].traits.head_us + more_us);
+  for (size_t i = 0; i < plans_.size(); ++i) set_head(i);
+}
+
+/// The engine's own time is its quickest: a rehearsal beside whatever else starts with the device may have been slow all along. Under the lock.
+void PlanSwitch::learn_own_time(size_t plan, double compute_us) {
+  auto& rehearsed = rehearsed_[plan];
+  if (!(compute_us > 0) || compute_us >= rehearsed.compute_us) return;
+  rehearsed.traits.head_us -= rehearsed.compute_us - compute_us, rehearsed.compute_us = compute_us;
+  set_head(plan);
+}
+
+void PlanSwitch::set_head(size_t plan) {
+  const bool has_pictures = decodes_[plan] && !pictures_us_.empty();
+  const double more_us = has_pictures ? *std::min_element(pictures_us_.begin(), pictures_us_.end()) : 0;
+  controller_->set_head(plan, rehearsed_[plan].traits.head_us + more_us);
 }
 
 PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options) : plans_(std::move(plans)), options_(options) {
-  std::vector<control::PlanTraits> traits;
   for (const auto& plan : plans_) {
     const auto& manifest = plan->package().manifest;
     const auto& first = plans_.front()->package();
@@ -106,12 +133,12 @@ PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOpti
       throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" +
                             manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
                             first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
-    rehearsed_.push_back(rehearse(*plan));
-    traits.push_back(rehearsed_.back().traits);
+    rehearsed_.push_back(unrehearsed(*plan));
     decodes_.push_back(candidate_from_key(manifest.candidate).codec != "file");
-    log::debug("[offload] " + manifest.candidate + ": " + format_us(traits.back().head_us) + " before it sends, " +
-               format_us(traits.back().local_us) + " when it answers by itself");
   }
+  rehearse();
+  std::vector<control::PlanTraits> traits;
+  for (const auto& rehearsed : rehearsed_) traits.push_back(rehearsed.traits);
   controller_ = std::make_unique<control::Controller>(traits, options_.control);
   for (size_t i = 0; i < plans_.size(); ++i) {
     wheels_.push_back(std::make_unique<Wheel>(*this, i));
@@ -183,6 +210,7 @@ Prepared PlanSwitch::prepare(Frame frame, bool keep) {
     }
     ++counters_.images[controller_->plans()[plan].key];
     was_alone_ = in_flight_++ == 0;
+    on_link_ += controller_->plans()[plan].uses_edge ? 1 : 0;
   }
   auto out = plans_[plan]->prepare(std::move(frame), keep);
   out.plan = plan;
@@ -196,6 +224,7 @@ Answer PlanSwitch::finish(Prepared prepared) {
   const std::lock_guard lock(mutex_);
   // Behind others an image waits for them, which says nothing of its plan; nor does what was promised before a real picture was seen.
   if (knows_pictures(plan) && was_alone_ && in_flight_ == 1 && out.error.empty()) controller_->note_latency(plan, out.latency_us, clock().now_us());
+  on_link_ -= controller_->plans()[plan].uses_edge ? 1 : 0;
   if (--in_flight_ == 0) wake_.notify_all();
   return out;
 }
@@ -246,7 +275,7 @@ bool PlanSwitch::measure_once() {
   {
     const std::lock_guard lock(mutex_);
     bytes = controller_->probe_due(clock().now_us()), patience_us = controller_->probe_patience_us();
-    if (!bytes || in_flight_ > 0) return false;
+    if (!bytes || on_link_ > 0) return false;
     ++counters_.probes;
   }
   try {

@@ -53,6 +53,8 @@ class PlanSwitch final : public Answerer {
   bool measure_once();
   [[nodiscard]] bool knows_pictures(size_t plan) const;
   void learn_picture(size_t plan, double us, double compute_us);
+  void learn_own_time(size_t plan, double compute_us);
+  void set_head(size_t plan);
   void lose_probe(double bytes, double waited_us);
 
   std::vector<std::unique_ptr<Offloader>> plans_;
@@ -66,14 +68,16 @@ class PlanSwitch final : public Answerer {
     control::PlanTraits traits;
     double compute_us = 0;
   };
-  static Rehearsed rehearse(Offloader& plan);
+  static Rehearsed unrehearsed(const Offloader& plan);
+  void rehearse();
+  void rehearse_once(size_t plan, const Frame& frame);
   std::vector<Rehearsed> rehearsed_;  // by plan
   std::vector<bool> decodes_;         // pictures
   std::deque<double> pictures_us_;    // what the newest ones took more than a grey one, on a device that is not throttled
   std::unique_ptr<control::Controller> controller_;
   SwitchCounters counters_;
-  int in_flight_ = 0;
-  bool was_alone_ = true;  // since the last image was taken
+  int in_flight_ = 0, on_link_ = 0;  // images; those among them that may ask the edge
+  bool was_alone_ = true;            // since the last image was taken
   bool is_stopping_ = false;
   std::thread prober_;
 };
