@@ -33,6 +33,7 @@ struct ModuleModel {
   int32_t is_bf16;                 // wished for; what really runs is in ModuleInfo
   int32_t keeps_floats;            // codes are to be computed with as floats
   const char* const* input_names;  // of the ONNX file, in its order; read while compiling only
+  const uint8_t* input_is_read;    // 0: nothing in the file reads this one
   int32_t input_count, output_count;
 };
 

@@ -82,6 +82,12 @@ std::string widest_isa() {
   throw InternalError(text);
 }
 
+bool reads(const Graph& graph, const std::string& value) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [&](const Node& node) { return std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end(); }) ||
+         std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const ValueInfo& output) { return output.name == value; });
+}
+
 /// What all clones share.
 class Model {
  public:
@@ -90,7 +96,8 @@ class Model {
     if (is_narrow_) warn_of_32_bits(graph, engine_);
     auto bytes = std::make_unique<std::string>(serialize_model(engine.prepared(graph)));
     std::vector<const char*> names;
-    for (const auto& input : graph.inputs) names.push_back(input.name.c_str());
+    std::vector<uint8_t> is_read;
+    for (const auto& input : graph.inputs) names.push_back(input.name.c_str()), is_read.push_back(reads(graph, input.name) ? 1 : 0);
     const ModuleModel model{.bytes = bytes->data(),
                             .size = bytes->size(),
                             .release = [](void* owner) { std::string().swap(*static_cast<std::string*>(owner)); },
@@ -99,6 +106,7 @@ class Model {
                             .is_bf16 = options.precision == "bf16",
                             .keeps_floats = engine.wants_floats && engine.wants_floats(graph),
                             .input_names = names.data(),
+                            .input_is_read = is_read.data(),
                             .input_count = static_cast<int32_t>(names.size()),
                             .output_count = static_cast<int32_t>(graph.outputs.size())};
     ModuleMessage message{};

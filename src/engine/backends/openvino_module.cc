@@ -240,16 +240,26 @@ class Model {
     return core().compile_model(model, "CPU", settings);
   }
 
+  /// By names; where OpenVINO has given an input's name to what it is only passed on as (Dropout), by the order of those that are left.
   void find_inputs(const ModuleModel& given) {
-    ports_.resize(static_cast<size_t>(given.input_count));
+    const auto count = static_cast<size_t>(given.input_count);
+    ports_.resize(count);
+    std::vector<size_t> renamed;
     for (const auto& input : std::as_const(*model_).inputs()) {
       const auto& names = input.get_names();
-      const auto* const end = given.input_names + given.input_count;
-      const auto* const found = std::find_if(given.input_names, end, [&](const char* name) { return names.contains(name); });
-      if (found == end) throw std::runtime_error("OpenVINO has an input '" + input.get_any_name() + "' that the file has not");
-      ports_[static_cast<size_t>(found - given.input_names)] = inputs_.size();
+      size_t i = 0;
+      while (i < count && !names.contains(given.input_names[i])) ++i;
+      if (i < count) ports_[i] = inputs_.size();
+      else renamed.push_back(inputs_.size());
       inputs_.emplace_back(input);
     }
+    std::vector<size_t> left;
+    for (size_t i = 0; i < count; ++i)
+      if (!ports_[i] && given.input_is_read[i] != 0) left.push_back(i);
+    if (!renamed.empty() && renamed.size() != left.size())
+      throw std::runtime_error("OpenVINO has " + std::to_string(renamed.size()) + " inputs under names that the file has not, and lacks " +
+                               std::to_string(left.size()));
+    for (size_t i = 0; i < renamed.size(); ++i) ports_[left[i]] = renamed[i];
   }
 
   int32_t threads_;

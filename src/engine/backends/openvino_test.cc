@@ -22,6 +22,14 @@ class Openvino : public testing::Test {
   }
 };
 
+TEST_F(Openvino, AnInputThatIsOnlyPassedOnKeepsItsName) {
+  Maker m;
+  const auto x = m.input({-1, 3}), other = m.input({-1, 3});
+  const auto graph = with_output(m, m.op("Sub", {m.op("Dropout", {x}), m.op("Identity", {other})}));
+  const std::vector<Tensor> inputs = {Tensor::of<float>({1, 3}, {5, 7, 9}), Tensor::of<float>({1, 3}, {1, 2, 3})};
+  EXPECT_TRUE(bit_equal(compile(graph, "openvino")->run(inputs)[0], Tensor::of<float>({1, 3}, {4, 5, 6})));
+}
+
 TEST_F(Openvino, InputsThatNothingReadsAreCheckedAndIgnored) {
   for (const size_t at : {size_t{0}, size_t{1}, size_t{2}}) {
     SCOPED_TRACE("unused input " + std::to_string(at));
