@@ -5,7 +5,8 @@ core, perf_analyzer the other; all measured in turns, figures are medians of rou
 _c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size.
 edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
 with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at
-concurrency 64, with a deadline of 100 ms: answers in time, over that throughput.
+concurrency 64, with a deadline of 100 ms: answers in time, over that throughput. The figures are gRPC's; with
+--protocol http the same is asked over HTTP with binary tensors, of Triton too, and stands in rows of names with "/http".
 
 Example: tools/figures/edge_serving.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA --record
 """
@@ -48,7 +49,7 @@ while time.time() < end:
 print(json.dumps({n: sorted(t)[len(t) // 2] for n, t in times.items()}))
 """
 # Raw calls, so that one core can send five times what the server answers.
-FLOOD = """
+GRPC_FLOOD = """
 import asyncio, json, pathlib, random, sys, time
 sys.path.insert(0, sys.argv[1])
 import grpc, numpy as np
@@ -88,6 +89,57 @@ async def main():
                       "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
 asyncio.run(main())
 """
+# The same over HTTP: a connection a request in flight, as long as the server keeps it open.
+HTTP_FLOOD = """
+import asyncio, json, random, sys, time
+import numpy as np
+address, model, name, shape, rate, seconds, deadline = sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]), *map(float, sys.argv[6:9])
+tensor = np.random.default_rng(1).random(shape, np.float32).tobytes()
+head = json.dumps({"parameters": {"timeout": int(deadline * 1e6), "binary_data_output": True},
+                   "inputs": [{"name": name, "datatype": "FP32", "shape": [1, *shape], "parameters": {"binary_data_size": len(tensor)}}]}).encode()
+data = (f"POST /v2/models/{model}/infer HTTP/1.1\\r\\nHost: {address}\\r\\nInference-Header-Content-Length: {len(head)}\\r\\n"
+        f"Content-Length: {len(head) + len(tensor)}\\r\\n\\r\\n").encode() + head + tensor
+host, port = address.rsplit(":", 1)
+answers, failures, idle = [], {}, []
+async def answer(reader):
+    lines = (await reader.readuntil(b"\\r\\n\\r\\n")).decode().lower().split("\\r\\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:] if line)
+    body = await reader.readexactly(int(headers["content-length"]))
+    return lines[0].split()[1], body[:int(headers.get("inference-header-content-length", 0))], headers.get("connection") != "close"
+async def ask():
+    start = time.perf_counter()
+    reader, writer = idle.pop() if idle else await asyncio.open_connection(host, int(port))
+    stays = False
+    try:
+        writer.write(data)
+        status, text, stays = await asyncio.wait_for(answer(reader), deadline)
+        if status == "200": answers.append((time.perf_counter() - start, text))
+        else: failures[status] = failures.get(status, 0) + 1
+    except asyncio.TimeoutError:
+        failures["deadline"] = failures.get("deadline", 0) + 1
+    finally:
+        if stays: idle.append((reader, writer))
+        else: writer.close()
+async def main():
+    rng, sent, tasks = random.Random(1), 0, set()
+    start = at = time.perf_counter()
+    while at < start + seconds:
+        at += rng.expovariate(rate)
+        if (wait := at - time.perf_counter()) > 0: await asyncio.sleep(wait)
+        elif sent % 20 == 0: await asyncio.sleep(0)
+        sent += 1
+        task = asyncio.ensure_future(ask())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    took = time.perf_counter() - start
+    queues = sorted(q for q in (json.loads(text).get("parameters", {}).get("queue_us") for _, text in answers) if q is not None)
+    times = sorted(seconds for seconds, _ in answers)
+    print(json.dumps({"sent_per_s": sent / seconds, "in_time_per_s": sum(t <= deadline for t in times) / took, "late": sum(t > deadline for t in times), "failures": failures,
+                      "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
+asyncio.run(main())
+"""
+FLOODS = {"grpc": GRPC_FLOOD, "http": HTTP_FLOOD}
 
 
 def on_core(core, words):
@@ -121,16 +173,18 @@ def prepare(options, folder):
 class Ours:
     """Our server on its core, with an engine."""
     def __init__(self, options, repository, engine):
+        self.protocol = options.protocol
         self.words = on_core(SERVER_CORE, [
-            options.scissionlite, "serve", "--json", "-q", "--grpc-port", 0, "--no-http", "--no-metrics", "--model-repository", repository,
-            "--engine", engine, "--threads", 1
+            options.scissionlite, "serve", "--json", "-q", "--grpc-port", 0, "--http-port", 0 if options.protocol == "http" else -1, "--no-metrics",
+            "--model-repository", repository, "--engine", engine, "--threads", 1
         ])
 
     def __enter__(self):
         environment = dict(os.environ)
         environment.setdefault("SCISSIONLITE_ORT_PYTHON", str(peers.DEPS / "venv_ort" / "bin" / "python"))
         self.process = subprocess.Popen(self.words, stdout=subprocess.PIPE, text=True, env=environment)
-        self.address = f"127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
+        event = json.loads(self.process.stdout.readline())
+        self.address = f"127.0.0.1:{event['port' if self.protocol == 'grpc' else 'http_port']}"
         return self
 
     def __exit__(self, *_):
@@ -138,12 +192,12 @@ class Ours:
         self.process.wait()
 
 
-def load(address, concurrency, folder, seconds):
+def load(protocol, address, concurrency, folder, seconds):
     """One window of perf_analyzer: requests a second, and microseconds."""
     program = peers.DEPS / "perf_analyzer"
     out = folder / "out.csv"
     words = [
-        program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", "grpc", "--concurrency-range", f"{concurrency}", "-p",
+        program / "bin" / "perf_analyzer", "-m", TAIL, "-u", address, "-i", protocol, "--concurrency-range", f"{concurrency}", "-p",
         round(seconds * 1000), "-s", 999, "-r", 3, "--shape", f"{INPUT}:{','.join(map(str, SHAPE))}", "-f", out, "--verbose-csv"
     ]
     subprocess.run(on_core(LOAD_CORE, words), check=True, stdout=subprocess.DEVNULL,
@@ -156,10 +210,10 @@ def load(address, concurrency, folder, seconds):
     }
 
 
-def flood(address, rate):
+def flood(protocol, address, rate):
     return json.loads(
         output_of(LOAD_CORE, [
-            peers.DEPS / "venv_tritonclient" / "bin" / "python", "-c", FLOOD,
+            peers.DEPS / "venv_tritonclient" / "bin" / "python", "-c", FLOODS[protocol],
             pathlib.Path(peers.__file__).parent, address, TAIL, INPUT,
             json.dumps(SHAPE), rate, OVERLOAD_S, DEADLINE_S
         ]))
@@ -180,16 +234,17 @@ def measure(options, folder):
     ours, python = prepare(options, folder)
     rounds = []
     os.sched_setaffinity(0, {SERVER_CORE})  # Triton inherits it
-    with triton.Triton(python) as peer, Ours(options, ours, "onnxruntime") as same, Ours(options, ours, "native") as native:
-        servers = {"triton": peer, "onnxruntime": same, "native": native}
-        for server in servers.values():
-            load(server.address, 16, folder, 1)
+    with triton.Triton(python, http=options.protocol == "http") as peer, Ours(options, ours, "onnxruntime") as same, Ours(options, ours,
+                                                                                                                          "native") as native:
+        servers = {"triton": peer.http_address if peer.http else peer.address, "onnxruntime": same.address, "native": native.address}
+        for address in servers.values():
+            load(options.protocol, address, 16, folder, 1)
         for index in range(options.rounds):
             one = {"bare": bare(ours, options.seconds)}
             names = list(servers)[index % 3:] + list(servers)[:index % 3]
             for name in names:
-                one[name] = {c: load(servers[name].address, c, folder, options.seconds) for c in CONCURRENCIES}
-                one[name]["flood"] = flood(servers[name].address, OVERLOAD * one[name][64]["per_s"])
+                one[name] = {c: load(options.protocol, servers[name], c, folder, options.seconds) for c in CONCURRENCIES}
+                one[name]["flood"] = flood(options.protocol, servers[name], OVERLOAD * one[name][64]["per_s"])
             one["bare_after"] = bare(ours, options.seconds)
             rounds.append(one)
             best = alone(one, best_size(rounds))
@@ -253,6 +308,7 @@ def main():
     parser.add_argument("--data", required=True, type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of each window")
+    parser.add_argument("--protocol", choices=FLOODS, default="grpc")
     parser.add_argument("--record", action="store_true", help="write the rows")
     options = parser.parse_args()
     peers.enter_venv()
@@ -261,6 +317,10 @@ def main():
         made = rows(measure(options, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if options.protocol != "grpc":
+        for one in made:
+            one.update(id=f"{one['id']}/{options.protocol}", what=f"over {options.protocol.upper()}: {one['what']}",
+                       command=f"{COMMAND} --protocol {options.protocol}")
     for one in made:
         print(f"{one['id']}: {one['measured']:.3f} {one['unit']} ({one['spread'][0]:.3f} to {one['spread'][1]:.3f}); {one['note']}")
     if options.record:
