@@ -43,9 +43,11 @@ times = {n: [] for n in inputs}
 end = time.time() + float(sys.argv[3])
 while time.time() < end:
     for n, x in inputs.items():
-        start = time.perf_counter()
-        session.run(None, {name: x})
-        times[n].append(time.perf_counter() - start)
+        session.run(None, {name: x})  # behind another size caches are cold, which a lone caller's requests do not find
+        for _ in range(max(1, 8 // n)):
+            start = time.perf_counter()
+            session.run(None, {name: x})
+            times[n].append(time.perf_counter() - start)
 print(json.dumps({n: sorted(t)[len(t) // 2] for n, t in times.items()}))
 """
 # Raw calls, so that one core can send five times what the server answers.
