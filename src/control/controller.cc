@@ -20,7 +20,6 @@ constexpr double kLeastProbeBytes = 1024, kMostProbeBytes = 1 << 20;
 constexpr double kLostProbeRest = 2, kLongestProbeRestUs = 60e6;  // times as long as it was waited for; twice that for the next one
 constexpr double kUnprobed = 5;                                   // times the spacing of probes, while images measure the rate
 constexpr double kLongestCheckSpacingUs = 600e6;
-constexpr double kMostSlowness = 10;  // a process may also have stood still
 constexpr double kForgetOverrunUs = 30e6;
 constexpr int kMostFailures = 8;  // of trials, that double the time to the next one
 constexpr double kMostOverrun = 2;

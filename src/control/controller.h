@@ -43,6 +43,8 @@ struct ControllerOptions {
 
 /// A shorter run of an engine is as long as the scheduler makes it, and tells nothing of the device.
 inline constexpr double kTellingUs = 2e3;
+/// How many times slower than alone a device is believed to be: its process may also have stood still.
+inline constexpr double kMostSlowness = 10;
 
 class Controller {
  public:

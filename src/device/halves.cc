@@ -9,11 +9,6 @@
 #include "graph/slice.h"
 
 namespace scissionlite::device {
-namespace {
-
-constexpr double kMostSlowness = 10;
-
-}  // namespace
 
 Half::Half(const PackagedModel& model, const std::string& engine, int threads, const std::function<void(const Graph&)>& check)
     : where_(model.onnx.filename().string()) {
@@ -42,7 +37,7 @@ bool Half::needs(const std::string& input) const {
   return std::any_of(inputs().begin(), inputs().end(), [&](const auto& i) { return i.name == input; });
 }
 
-double Half::slowness() const { return own_us_ >= control::kTellingUs ? std::clamp(expected_.us() / own_us_, 1.0, kMostSlowness) : 1; }
+double Half::slowness() const { return own_us_ >= control::kTellingUs ? std::clamp(expected_.us() / own_us_, 1.0, control::kMostSlowness) : 1; }
 
 NamedTensors Half::run(const NamedTensors& given, bool keep) {
   const std::lock_guard lock(mutex_);
