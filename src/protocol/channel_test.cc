@@ -1,6 +1,4 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,8 +7,8 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/error.h"
+#include "base/test_listener.h"
 #include "protocol/client.h"
 
 namespace {
@@ -28,17 +26,10 @@ namespace scissionlite::protocol {
 namespace {
 
 TEST(Channel, fault_15_AClockThatIsSetBackDoesNotLengthenTheWaitForAConnection) {
-  const Descriptor listener(socket(AF_INET, SOCK_STREAM, 0));  // which never says a word
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(listen(listener.get(), 8), 0);
-  ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const testing::SilentListener listener;
   ClientOptions options;
   options.connect_timeout_us = 2e6;
-  Client client("127.0.0.1:" + std::to_string(ntohs(address.sin_port)), options);
+  Client client("127.0.0.1:" + std::to_string(listener.port()), options);
   std::jthread ntp([] {
     Clock::steady().sleep_us(500e3);
     const auto before = std::chrono::system_clock::now();

@@ -1,17 +1,15 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <csignal>
 
 #include "base/clock.h"
-#include "base/descriptor.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/test_listener.h"
 #include "trace/otlp.h"
 #include "trace/recording.h"
 
@@ -233,15 +231,8 @@ TEST(FileSink, AFileThatCannotBeWrittenSaysWhy) {
 
 /// Waits in the queue of a socket that nobody reads, until there is suddenly no time left.
 TEST(HttpSink, ACollectorThatHangsIsLeftWhenTimeIsUp) {
-  const Descriptor listener(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ASSERT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(listen(listener.get(), 8), 0);
-  ASSERT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  const auto sink = make_http_sink("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)), false);
+  const testing::SilentListener listener;
+  const auto sink = make_http_sink("http://127.0.0.1:" + std::to_string(listener.port()), false);
   const double start_us = Clock::steady().now_us();
   const auto passed_us = [&] { return Clock::steady().now_us() - start_us; };
   EXPECT_THROW(sink->write("{}", [&] { return passed_us() < 200e3 ? 60e6 : 0; }), TransportError);
