@@ -9,6 +9,7 @@
 #include "server/call/refusal_internal.h"
 #include "server/grpc/grpc_message_internal.h"
 #include "server/grpc/service_internal.h"
+#include "server/inference/held_inference.h"
 
 namespace scissionlite::server {
 namespace {
@@ -96,27 +97,15 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
       Finish(to_status(refusal));
       return;
     }
-    const auto inference = std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message),
-                                                       deadline_of(*call), [this](const Reply& reply) { return answer(reply); });
-    inference_ = inference;
-    inference->start();
+    inference_.start(std::make_shared<Inference>(context.infer(), std::move(admission), std::move(received.notes), std::move(received.message),
+                                                 deadline_of(*call), [this](const Reply& reply) { return answer(reply); }));
   }
-  void OnCancel() override {
-    if (const auto inference = inference_of_call()) inference->cancel();
-  }
+  void OnCancel() override { inference_.cancel(); }
   void OnDone() override { delete this; }
 
  private:
-  std::shared_ptr<Inference> inference_of_call() {
-    const std::lock_guard lock(mutex_);
-    return inference_;
-  }
   int64_t answer(const Reply& reply) {
-    std::shared_ptr<Inference> answered;  // a call whose caller takes its time to read holds nothing of the request
-    {
-      const std::lock_guard lock(mutex_);
-      answered.swap(inference_);
-    }
+    const auto answered = inference_.take();
     auto status = reply.status;
     double retry_after_us = reply.retry_after_us;
     try {
@@ -140,8 +129,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   grpc::ByteBuffer* response_;
   BytesInFlight& context_bytes_;
   Ticket answer_bytes_;  // of the answer until it is sent
-  std::mutex mutex_;     // guards inference_ between the answer and OnCancel
-  std::shared_ptr<Inference> inference_;
+  HeldInference inference_;
 };
 
 /// One request at a time: read, infer, write, read the next.
@@ -170,27 +158,14 @@ class StreamCall final : public StreamReactor {
       (void)answer({.status = to_status(refusal), .head = {}, .outputs = {}, .retry_after_us = refusal.retry_after_us()});
       return;
     }
-    {
-      const std::lock_guard lock(mutex_);
-      inference_ = inference;
-    }
-    if (is_cancelled_) inference->cancel();
-    inference->start();
+    inference_.start(std::move(inference));
   }
   void OnWriteDone(bool ok) override {
     answer_bytes_.release();
     if (ok) read();
     else Finish({grpc::StatusCode::UNAVAILABLE, "the stream is broken"});
   }
-  void OnCancel() override {
-    is_cancelled_ = true;
-    std::shared_ptr<Inference> inference;
-    {
-      const std::lock_guard lock(mutex_);
-      inference = inference_;
-    }
-    if (inference) inference->cancel();
-  }
+  void OnCancel() override { inference_.cancel(); }
   void OnDone() override { delete this; }
 
  private:
@@ -248,11 +223,7 @@ class StreamCall final : public StreamReactor {
     if (turn->offered()) end();
   }
   int64_t answer(const Reply& reply) {
-    std::shared_ptr<Inference> answered;  // a stream that waits for its next request holds nothing of this one
-    {
-      const std::lock_guard lock(mutex_);
-      answered.swap(inference_);
-    }
+    const auto answered = inference_.take();
     auto status = reply.status;
     double retry_after_us = reply.retry_after_us;
     try {
@@ -297,9 +268,7 @@ class StreamCall final : public StreamReactor {
   grpc::ByteBuffer bytes_, response_;
   Ticket answer_bytes_;  // of an answer until it is sent
   std::string id_;       // of the request
-  std::mutex mutex_;     // guards inference_, which OnCancel reads from another thread
-  std::shared_ptr<Inference> inference_;
-  std::atomic<bool> is_cancelled_{false};
+  HeldInference inference_;
 };
 
 }  // namespace

@@ -1,6 +1,3 @@
-#include <atomic>
-#include <mutex>
-
 #include "base/clock.h"
 #include "protocol/device_keys.h"
 #include "server/call/inflate.h"
@@ -8,6 +5,7 @@
 #include "server/call/retry_hint.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
+#include "server/inference/held_inference.h"
 
 namespace scissionlite::server::http {
 namespace {
@@ -61,15 +59,7 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
     return (json_bytes ? number_of(*json_bytes).value_or(0) : request_.body.size()) > kLongJsonBytes;
   }
   /// @throws Refusal, HttpError.
-  void start() {
-    auto inference = make_inference();
-    {
-      const std::lock_guard lock(mutex_);
-      inference_ = inference;
-    }
-    if (is_cancelled_) inference->cancel();
-    inference->start();
-  }
+  void start() { inference_.start(make_inference()); }
   /// Not on the threads of the network, which answer health checks meanwhile. @throws Refusal.
   void start_on(WorkPool& pool) {
     const bool queued = pool.submit([self = shared_from_this()] {
@@ -84,15 +74,7 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
     count(refusal.code(), refusal.what());
     throw refusal;
   }
-  void cancel() {
-    is_cancelled_ = true;
-    std::shared_ptr<Inference> inference;
-    {
-      const std::lock_guard lock(mutex_);
-      inference = inference_;
-    }
-    if (inference) inference->cancel();
-  }
+  void cancel() { inference_.cancel(); }
 
  private:
   [[nodiscard]] std::optional<std::string_view> json_bytes_of_request() const {
@@ -155,9 +137,7 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
   const Respond respond_;
   Admission admission_;
   InferRequest infer_;
-  std::atomic<bool> is_cancelled_{false};
-  std::mutex mutex_;  // guards inference_ between start and cancel
-  std::shared_ptr<Inference> inference_;
+  HeldInference inference_;
 };
 
 }  // namespace
