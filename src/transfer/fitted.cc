@@ -103,9 +103,13 @@ void check_place(const fs::path& folder) {
 
 }  // namespace
 
-void save_fitted(const fs::path& folder, const FittedTl& tl) {
-  check_name(tl.name);
+void check_can_save(const fs::path& folder, const std::string& name) {
+  check_name(name);
   check_place(folder);
+}
+
+void save_fitted(const fs::path& folder, const FittedTl& tl) {
+  check_can_save(folder, tl.name);
   StagedFolder staged(folder);
   Json json{{"schema", "scissionlite.tl/" + std::to_string(kVersion)},
             {"name", tl.name},

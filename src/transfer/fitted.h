@@ -24,8 +24,10 @@ struct FittedTl {
   Json record = Json::object();  // what the command that fitted it wants to find again
 };
 
-/// Writes the folder under its final name when all is there; an earlier TL there is replaced. @throws InvalidArgument: a bad name, a folder that
-/// holds anything else; ResourceError.
+/// Before a layer of that name is fitted, which takes long. @throws InvalidArgument: a bad name, a folder that holds anything else.
+void check_can_save(const fs::path& folder, const std::string& name);
+/// Writes the folder under its final name when all is there; an earlier TL there is replaced. @throws as check_can_save;
+/// ResourceError.
 void save_fitted(const fs::path& folder, const FittedTl& tl);
 /// @throws InvalidArgument: a missing or damaged file (names it), graphs that do not fit tl.json.
 [[nodiscard]] FittedTl load_fitted(const fs::path& folder);

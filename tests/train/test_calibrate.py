@@ -148,6 +148,11 @@ class Calibrate(OnPictures):
         self.refused(self.calibrate(out, images=same), "different image")
         self.refused(self.calibrate(out, "--steps", "0"), "1 .. 1000")
         self.refused(run("calibrate", self.model, "--cut", "nowhere", "--images", self.images, "-o", out), "nowhere")
+        mine = self.folder / "mine"
+        (mine / "cal-q60").mkdir(parents=True)
+        (mine / "cal-q60" / "notes.txt").write_text("mine")
+        self.refused(self.calibrate(mine, "--steps", "20,60"), "is no fitted transfer layer")
+        self.assertEqual([p.name for p in mine.iterdir()], ["cal-q60"], "said before the first rate is fitted")
         layers = self.folder / "other"
         self.assertEqual(self.calibrate(layers, "--steps", "60").returncode, 0)
         other = small_model(self.folder / "other.onnx", last="LogSoftmax")

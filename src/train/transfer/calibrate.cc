@@ -51,6 +51,7 @@ class Calibration {
     held_out_ = std::make_shared<ImageFiles>(split.measured_on, std::vector<int64_t>{}, job.input, AugmentOptions{});
     images_ = std::make_shared<ImageFiles>(split.learned_from, std::vector<int64_t>{}, job.input, job.augmentation);
     check_writable(job.output / "write_test");
+    for (const auto step : job.steps) transfer::check_can_save(job.output / name_of(step), name_of(step));
     use_threads(job.threads);
     model_ = std::make_unique<Module>(graph_);
   }
@@ -72,6 +73,7 @@ class Calibration {
     return statistics_;
   }
 
+  [[nodiscard]] std::string name_of(int64_t step) const { return job_.name + "-q" + std::to_string(step); }
   [[nodiscard]] bool is_conv() const { return job_.family == "conv"; }
 
   [[nodiscard]] int64_t stride_of(const Shape& shape) const {
@@ -119,7 +121,7 @@ class Calibration {
 
   CalibratedRate fit_rate(int64_t step) {
     transfer::FittedTl tl;
-    tl.name = job_.name + "-q" + std::to_string(step);
+    tl.name = name_of(step);
     const auto folder = job_.output / tl.name;
     if (const auto known = known_rate(folder, step)) return *known;
     tl.model_sha256 = model_sha256_;
