@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "prepare/names.h"
 
 namespace scissionlite {
@@ -15,11 +16,12 @@ constexpr const char* kFolder = "also";
 fs::path further_plan_path(const std::string& chain) { return fs::path(kFolder) / plain_name(chain); }
 
 std::vector<fs::path> further_plans(const fs::path& package) {
-  std::vector<fs::path> out;
+  const auto folder = package / kFolder;
   std::error_code error;
-  for (fs::directory_iterator entry(package / kFolder, error), end; !error && entry != end; entry.increment(error))
-    if (entry->is_directory()) out.push_back(entry->path());
-  std::sort(out.begin(), out.end());
+  auto out = list_folder(folder, error);
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw ResourceError("[package] cannot list the further plans in '" + folder.string() + "': " + error.message());
+  out.erase(std::remove_if(out.begin(), out.end(), [](const fs::path& path) { return !is_folder(path); }), out.end());
   return out;
 }
 

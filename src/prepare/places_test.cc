@@ -4,6 +4,7 @@
 
 #include "base/scratch_folder.h"
 #include "base/test_messages.h"
+#include "prepare/further_plans.h"
 #include "prepare/names.h"
 
 namespace scissionlite {
@@ -118,6 +119,15 @@ TEST_F(Places, FoldersThatWereMadeAndFilledStay) {
   }
   EXPECT_TRUE(fs::exists(at("a/x")));
   EXPECT_FALSE(fs::exists(at("a/b")));
+}
+
+TEST_F(Places, FurtherPlansThatCannotBeListedAreNotTakenForNone) {
+  EXPECT_TRUE(further_plans(scratch_.path()).empty());
+  (void)put("device/also/b/manifest.json"), (void)put("device/also/a/manifest.json"), (void)put("device/also/notes.txt");
+  EXPECT_EQ(further_plans(at("device")), (std::vector<fs::path>{at("device/also/a"), at("device/also/b")}));
+  (void)put("other/also");
+  EXPECT_HAS(message_of<ResourceError>([&] { (void)further_plans(at("other")); }),
+             "cannot list the further plans in '" + at("other/also").string() + "'");
 }
 
 TEST(Names, AModelHasANameThatServersTake) {

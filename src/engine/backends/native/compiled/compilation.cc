@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.h"
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/version.h"
@@ -118,7 +119,7 @@ void Compilation::open(const Graph& graph) {
     return;
   }
   if (compiled.threads != info_.threads)
-    log::info("[native] '" + folder_.string() + "' was made for " + std::to_string(compiled.threads) + " threads, it runs with " +
+    log::info("[native] '" + folder_.string() + "' was made for " + counted(compiled.threads, "thread") + ", it runs with " +
               std::to_string(info_.threads));
   opened_ = open_compiled(folder_, std::move(compiled));
   loops_ = &kernels::loops_named(opened_->compiled.isa);
