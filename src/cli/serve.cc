@@ -9,15 +9,20 @@
 #include <unistd.h>
 
 #include "base/address.h"
+#include "base/descriptor_limit.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/service_notify.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/trace_options.h"
+#include "prepare/names.h"
 #include "program/tls_options.h"
 #include "server/call/listening.h"
+#include "server/models/model_folder.h"
+#include "server/models/repository.h"
 #include "server/server.h"
 
 namespace scissionlite::cli {
@@ -115,9 +120,45 @@ void choose_ports(Options& options) {
   if (options.no_metrics) server.metrics.port = -1;
 }
 
+/// What lies one folder too deep, or is a device's: nothing below it would be taken for a model. @throws InvalidArgument saying what to give instead.
+void check_is_repository(const fs::path& given) {
+  auto path = fs::absolute(given).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  const auto has = [&](const char* name) { return fs::exists(path / name); };
+  const std::string said = "[serve] --model-repository '" + given.string() + "' is ", give = "; give the folder above, '";
+  std::error_code unlisted;
+  for (const auto& folder : list_folder(path, unlisted))
+    if (!server::versions_in(folder).empty()) return;
+  if (has("manifest.json") && has("local.onnx"))
+    throw InvalidArgument(said + "a device package, which `run` takes; give the folder that prepare --repository wrote");
+  const auto versions = server::versions_in(path);
+  const bool has_version =
+      std::any_of(versions.begin(), versions.end(), [&](int64_t version) { return has((std::to_string(version) + "/model.onnx").c_str()); });
+  if (has("config.pbtxt") || has("manifest.json") || has_version)
+    throw InvalidArgument(said + "the folder of one model" + give + path.parent_path().string() + "'");
+  if (has("model.onnx"))
+    throw InvalidArgument(said + "the folder of one version of a model; expected <repository>/<model>/1/model.onnx: give the <repository>");
+}
+
+/// An empty repository may be filled later; one that is meant to be full is another than was thought.
+void tell_empty(const Options& options) {
+  if (options.server.explicit_control) return;
+  std::error_code unlisted;
+  std::vector<std::string> paths;
+  for (const auto& path : options.server.model_repository) {
+    paths.push_back("'" + path.string() + "'");
+    for (const auto& folder : list_folder(path, unlisted))
+      if (const auto name = folder.filename().string(); is_folder(folder) && is_model_name(name) && !server::is_unfinished(name)) return;
+  }
+  log::warning("[serve] there is no model in --model-repository " + join(paths) +
+               "; expected <model>/1/model.onnx in it, as prepare --repository writes it. Models that are put there are served " +
+               (options.server.poll_us > 0 ? "when they are found" : "after SIGHUP, or by themselves with --model-control-mode poll"));
+}
+
 int serve(const Options& given, const Common& common) {
   Options options = given;
   if (options.server.model_repository.empty()) throw InvalidArgument("[serve] no --model-repository; give the folder that prepare wrote");
+  for (const auto& folder : options.server.model_repository) check_is_repository(folder);
   if (options.control_mode != "explicit" && !options.server.load_models.empty())
     throw InvalidArgument("[serve] --load-model needs --model-control-mode explicit");
   options.server.explicit_control = options.control_mode == "explicit";
@@ -136,6 +177,7 @@ int serve(const Options& given, const Common& common) {
   choose_ports(options);
   if (!options.ready_file.empty()) check_writable(options.ready_file);
   remove_ready_file(options);
+  raise_descriptor_limit();
   setenv("GRPC_VERBOSITY", common.verbose ? "ERROR" : "NONE", /*overwrite=*/0);
   const sigset_t signals = block_signals();
   options.server.tracer = make_tracer(options.tracing, "scissionlite-edge", "", options.server.security.allows_plain_text);
@@ -144,6 +186,7 @@ int serve(const Options& given, const Common& common) {
     const auto until_loaded = end_while_loading(signals);
     server->start();
   }
+  tell_empty(options);
   announce(*server, options, common);
   notify_service("READY=1\nSTATUS=serving");
   std::optional<ServiceWatchdog> watchdog([&asked = *server] {

@@ -15,12 +15,13 @@
 
 #include "base/clock.h"
 #include "base/cpu.h"
+#include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "protocol/tls_internal.h"
-#include "server/call/listen_error.h"
 #include "server/call/listening.h"
+#include "server/grpc/acceptor.h"
 #include "server/grpc/delivery_service.h"
 #include "server/grpc/grpc_message_internal.h"
 #include "server/grpc/service_internal.h"
@@ -161,15 +162,16 @@ struct Server::Impl {
     builder.SetMaxReceiveMessageSize(limit);
     builder.SetMaxSendMessageSize(INT32_MAX);
     limit_connections(builder, options);
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // else a second server would silently share the port
-    builder.AddListeningPort(join_address(options.host, options.grpc_port), protocol::server_credentials(tls), &port);
+    acceptor = std::make_unique<Acceptor>(options.host, options.grpc_port);
+    auto welcome = builder.experimental().AddExternalConnectionAcceptor(grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+                                                                        protocol::server_credentials(tls));
     builder.RegisterService(&service);
     builder.RegisterService(&health);
     builder.RegisterService(&delivery);
     grpc = builder.BuildAndStart();
-    if (grpc && port > 0) return watch();
-    grpc.reset();
-    throw cannot_listen(options.host, options.grpc_port, "grpc");
+    if (!grpc) throw InternalError("[server] gRPC did not start");
+    acceptor->start(std::move(welcome));
+    watch();
   }
 
   void watch() {
@@ -227,7 +229,7 @@ struct Server::Impl {
     out.threads = options.http_limits.threads;
     out.body_bytes = options.max_message_bytes;
     out.bytes_in_flight = bytes;
-    out.connections = options.http_limits.connections;
+    out.connections = std::min(options.http_limits.connections, descriptor_limit() / 2);  // gRPC needs some too
     out.idle_timeout_us = options.http_limits.idle_timeout_us;
     out.read_timeout_us = options.http_limits.read_timeout_us;
     return out;
@@ -266,8 +268,8 @@ struct Server::Impl {
   Service service;
   HealthService health;
   DeliveryService delivery;
-  int port = 0;
   std::unique_ptr<grpc::Server> grpc;
+  std::unique_ptr<Acceptor> acceptor;
   std::unique_ptr<http::HttpServer> http, metrics;
   uint64_t seen_before = 0, seen_at_return = 0;  // of the watcher
   std::jthread watcher, poller;                  // of files, which may be slow
@@ -285,13 +287,13 @@ void Server::start() {
   impl_->listen_http();
 }
 
-int Server::port() const { return impl_->port; }
+int Server::port() const { return impl_->acceptor ? impl_->acceptor->port() : 0; }
 
 int Server::http_port() const { return impl_->http ? impl_->http->port() : -1; }
 
 int Server::metrics_port() const { return impl_->metrics ? impl_->metrics->port() : -1; }
 
-std::string Server::address() const { return join_address(impl_->options.host, impl_->port); }
+std::string Server::address() const { return join_address(impl_->options.host, port()); }
 
 std::vector<std::string> Server::models() const {
   std::vector<std::string> names;
@@ -323,6 +325,7 @@ void Server::shutdown(double drain_deadline_us) {
   impl_->is_draining = true;
   const double start_us = Clock::steady().now_us();
   if (impl_->http) impl_->http->stop_accepting();
+  impl_->acceptor->stop();
   impl_->streams.wind_down();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(drain_deadline_us, 1e12))));
   impl_->grpc->Wait();

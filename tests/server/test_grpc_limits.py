@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import queue
+import resource
 import socket
 import tempfile
 import time
@@ -10,7 +12,7 @@ import urllib.request
 
 from unread_calls import UnreadCalls
 
-from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, peers, triton
+from calls import LARGEST, ServerCase, grpc, infer_request, main, np, pb, pb_grpc, peers, triton
 
 
 class Limits(ServerCase):
@@ -159,6 +161,28 @@ class Idle(ServerCase):
             self.assertLess(time.time() - start, 15)
         time.sleep(2.5)
         self.still_serves()
+
+
+class Descriptors(ServerCase):
+    models = ("m", )
+
+    def open(self):
+        return len(os.listdir(f"/proc/{self.server.process.pid}/fd"))
+
+    def test_fault_39_the_grpc_port_survives_that_no_descriptor_is_left(self):
+        self.still_serves()
+        most = self.open() + 30
+        resource.prlimit(self.server.process.pid, resource.RLIMIT_NOFILE, (most, most))
+        held = [socket.create_connection(("127.0.0.1", self.server.port)) for _ in range(60)]  # more than there are; the rest waits in the kernel
+        time.sleep(0.3)
+        self.still_serves()  # a connection that is there goes on
+        self.assertGreater(most - self.open(), 3, "some are left for files")
+        for connection in held:
+            connection.close()
+        with grpc.insecure_channel(self.address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            live = pb_grpc.GRPCInferenceServiceStub(channel).ServerLive(pb.ServerLiveRequest(), timeout=20, wait_for_ready=True)
+        self.assertTrue(live.live, "once there are some again, it is taken")
+        self.assertIn("cannot take a connection on port", self.server.log())
 
 
 if __name__ == "__main__":
