@@ -61,7 +61,9 @@ TEST(Tensor, ElementCountRefusesOverflowAndUnknownSizes) {
   EXPECT_EQ(element_count({}), 1);
   EXPECT_EQ(element_count({3, 0, 5}), 0);
   EXPECT_EQ(element_count({0, int64_t{1} << 40}), 0);
-  EXPECT_HAS(error_of([] { (void)element_count({1, int64_t{1} << 62, 4}); }), "more than 2^62");
+  EXPECT_HAS(error_of([] { (void)element_count({1, int64_t{1} << 62, 4}); }), "more than 2^56");
+  EXPECT_EQ(element_count({int64_t{1} << 56}), int64_t{1} << 56);
+  EXPECT_HAS(error_of([] { (void)element_count({int64_t{1} << 57}); }), "more than 2^56");
   EXPECT_HAS(error_of([] { (void)element_count({1, -1}); }), "(1, ?)");
 }
 

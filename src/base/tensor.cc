@@ -106,13 +106,13 @@ std::string to_string(const Shape& shape) {
 }
 
 int64_t element_count(const Shape& shape) {
-  constexpr int64_t kMost = int64_t{1} << 62;
+  constexpr int64_t kMost = int64_t{1} << 56;  // bytes and bits of any type can be counted too
   int64_t count = 1;
   bool has_zero = false;
   for (int64_t size : shape) {
     if (size < 0) throw InvalidArgument("[shape] " + to_string(shape) + " has a size that is not known; give a static shape");
     if (size == 0) has_zero = true;
-    else if (count > kMost / size) throw InvalidArgument("[shape] " + to_string(shape) + " has more than 2^62 elements");
+    else if (count > kMost / size) throw InvalidArgument("[shape] " + to_string(shape) + " has more than 2^56 elements");
     else count *= size;
   }
   return has_zero ? 0 : count;

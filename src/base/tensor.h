@@ -48,7 +48,7 @@ using Shape = std::vector<int64_t>;
 
 /// "(1, 3, 224, 224)"; a dynamic size prints as "?".
 [[nodiscard]] std::string to_string(const Shape& shape);
-/// Product of the sizes; 1 for rank 0. @throws InvalidArgument on a negative size or an overflow of 2^62 elements.
+/// Product of the sizes; 1 for rank 0. @throws InvalidArgument on a negative size or an overflow of 2^56 elements.
 [[nodiscard]] int64_t element_count(const Shape& shape);
 /// True when no size is negative.
 [[nodiscard]] bool is_static(const Shape& shape);
