@@ -127,6 +127,17 @@ class Answers(ServerCase):
             n = int(answers[i].infer_response.id)
             np.testing.assert_array_equal(arrays(answers[i].infer_response)["y"], 2 * (X + n) + 1)
 
+    def test_requests_of_one_stream_share_batches(self):
+        before = self.statistics("m")
+        requests = [infer_request(inputs=GOOD, raw=[(X + i).tobytes()], id=str(i)) for i in range(200)]
+        answers = list(self.stub.ModelStreamInfer(iter(requests)))
+        self.assertEqual([a.infer_response.id for a in answers], [str(i) for i in range(200)])
+        for i, answer in enumerate(answers):
+            np.testing.assert_array_equal(arrays(answer.infer_response)["y"], 2 * (X + i) + 1)
+        after = self.statistics("m")
+        self.assertEqual(after.inference_count - before.inference_count, 200)
+        self.assertLess(after.execution_count - before.execution_count, 200)
+
     def test_stream_quotes_long_names_as_valid_utf8(self):
         answers = list(self.stub.ModelStreamInfer(iter([infer_request("x" + "é" * 100, GOOD, raw=[X.tobytes()])])))
         self.assertIn("unknown model", answers[0].error_message)

@@ -63,9 +63,10 @@ class HealthService final : public grpc::health::v1::Health::CallbackService {
   ServiceContext context_;
 };
 
-/// infer_call.cc: a unary and a streaming call.
+/// infer_call.cc.
 [[nodiscard]] grpc::ServerUnaryReactor* start_infer(const ServiceContext& context, grpc::CallbackServerContext* call, const grpc::ByteBuffer* request,
                                                     grpc::ByteBuffer* response);
+/// stream_call.cc.
 [[nodiscard]] StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call);
 
 }  // namespace scissionlite::server
