@@ -61,8 +61,10 @@ void print_compiled(const Options& options, const PrepareOptions& prepare, const
 
 /// What KServe is told of the model folder that was written.
 void write_kserve(const Options& options, const Manifest& manifest) {
-  const auto model = model_file(fs::path(options.repository) / manifest.tail_name);
-  write_file(options.kserve, kserve_manifest(manifest, fs::file_size(model), options.kserve_options));
+  const auto folder = fs::path(options.repository) / manifest.tail_name;
+  auto bytes = fs::file_size(model_file(folder));
+  if (const auto copy = folder / "cloud" / "local.onnx"; manifest.forward && fs::exists(copy)) bytes += fs::file_size(copy);
+  write_file(options.kserve, kserve_manifest(manifest, bytes, options.kserve_options));
 }
 
 /// The candidate asked for by name or chosen by the plan, one a link; `key` of the plan is checked against the model.
@@ -114,7 +116,7 @@ int prepare(const Options& options, const Common& common) {
       throw InvalidArgument("[prepare] --kserve writes the manifests of one model folder; prepare the further plans (--also) by themselves");
     if (options.repository.empty() || prepare.candidate.kind == Candidate::Kind::kLocal)
       throw InvalidArgument("[prepare] --kserve: there is no model folder to serve; give a --repository and a plan with an edge");
-    check_kserve_options(options.kserve_options);
+    check_kserve_options(options.kserve_options, prepare.next.has_value());
     if (const auto parent = fs::path(options.kserve).parent_path(); !parent.empty()) made.expect(parent);
     check_writable(options.kserve);
   }
@@ -153,7 +155,8 @@ int prepare(const Options& options, const Common& common) {
     std::cout << "cloud       " << (fs::path(options.cloud_repository) / cloud->tail_name).string() << ", sha256 " << cloud->tail_sha256.substr(0, 12)
               << "...; the edge asks it with `serve --forward-to HOST:PORT`" << (options.no_cloud_copy ? "" : " and has a copy of it") << "\n";
   if (!options.kserve.empty())
-    std::cout << "kserve      " << options.kserve << ", expects the repository at " << options.kserve_options.storage << "\n";
+    std::cout << "kserve      " << options.kserve << ", " << kserve_name(manifest.tail_name) << " expects the repository at "
+              << options.kserve_options.storage << "\n";
   if (options.compile) print_compiled(options, prepare, manifests);
   return 0;
 }
@@ -179,7 +182,7 @@ Run declare_prepare(CLI::App& app, Common& common) {
   app.add_option("--fit-images", options->fit_images, "how many of them TLs are fitted on: a count or a share, as in `score`")->capture_default_str();
   app.add_option("--input,--input-spec", options->input_spec, "input.json; otherwise from the model's metadata or beside it");
   app.add_option("--engine", options->engine, "computes activations and the probe's answer (default: the first that is built in)");
-  app.add_option("--threads", options->threads, "of the engine; 0 = every core");
+  app.add_option("--threads", options->threads, "of the engine; 0 = every core")->check(CLI::Range(0, 1024));
   app.add_option("--max-batch", options->max_batch, "largest batch the server may form where the model allows one")
       ->capture_default_str()
       ->check(CLI::Range(1, 4096));
@@ -207,6 +210,9 @@ Run declare_prepare(CLI::App& app, Common& common) {
       ->needs(kserve)
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  app.add_option("--kserve-forward-to", options->kserve_options.forward_to, "of a plan of three machines: where the cloud's repository is served")
+      ->needs(kserve)
+      ->type_name("HOST:PORT");
   options->edge.batches.clear();
   auto* compile = app.add_flag("--compile", options->compile,
                                "write compiled models beside the ONNX files too: `run` and `serve` with --engine native start faster from them");

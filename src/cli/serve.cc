@@ -124,18 +124,18 @@ void choose_ports(Options& options) {
 void check_is_repository(const fs::path& given) {
   auto path = fs::absolute(given).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
-  const auto has = [&](const char* name) { return fs::exists(path / name); };
-  const std::string said = "[serve] --model-repository '" + given.string() + "' is ", give = "; give the folder above, '";
-  std::error_code unlisted;
-  for (const auto& folder : list_folder(path, unlisted))
+  const std::string said = "[serve] --model-repository '" + given.string() + "' is ";
+  std::error_code unknown;
+  const auto has = [&](const std::string& name) { return fs::exists(path / name, unknown); };
+  for (const auto& folder : list_folder(path, unknown))
     if (!server::versions_in(folder).empty()) return;
   if (has("manifest.json") && has("local.onnx"))
     throw InvalidArgument(said + "a device package, which `run` takes; give the folder that prepare --repository wrote");
   const auto versions = server::versions_in(path);
   const bool has_version =
-      std::any_of(versions.begin(), versions.end(), [&](int64_t version) { return has((std::to_string(version) + "/model.onnx").c_str()); });
+      std::any_of(versions.begin(), versions.end(), [&](int64_t version) { return has(std::to_string(version) + "/model.onnx"); });
   if (has("config.pbtxt") || has("manifest.json") || has_version)
-    throw InvalidArgument(said + "the folder of one model" + give + path.parent_path().string() + "'");
+    throw InvalidArgument(said + "the folder of one model; give the folder above, '" + path.parent_path().string() + "'");
   if (has("model.onnx"))
     throw InvalidArgument(said + "the folder of one version of a model; expected <repository>/<model>/1/model.onnx: give the <repository>");
 }

@@ -126,7 +126,7 @@ Run declare_tune(CLI::App& app, Common& common) {
   app.add_option("--threads", options->of_model.tune.measure.trial.threads, "that the model will run with")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  app.add_option("--seed", options->of_model.tune.seed, "of the search")->capture_default_str();
+  app.add_option("--seed", options->of_model.tune.seed, "of the search")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--rounds", options->of_model.rounds,
                  "in which the whole network as tuned and with the usual choices run in turns at the end; 0: not at all")
       ->check(CLI::Range(0, 10000))

@@ -156,7 +156,7 @@ Run declare_verify(CLI::App& app, Common& common) {
   app.add_option("--cuts", options->cuts, "how many, drawn by the seed, or 'all'");
   app.add_flag("--all-cuts", options->all_cuts, "every cut, with any engine");
   app.add_flag("--multi", options->multi, "cuts through up to three tensors too");
-  app.add_option("--seed", options->seed, "of the input and the choice of cuts")->capture_default_str();
+  app.add_option("--seed", options->seed, "of the input and the choice of cuts")->check(CLI::NonNegativeNumber)->capture_default_str();
   app.add_option("--tolerance", options->tolerance,
                  "largest difference, as a share of max|y| (default 1e-4, 2e-3 where half precision crosses; 1e-3 for packages)")
       ->check(CLI::NonNegativeNumber);
@@ -166,7 +166,7 @@ Run declare_verify(CLI::App& app, Common& common) {
   app.add_option("--tail", options->tail, "see --head");
   app.add_option("--package", options->package, "check a device package: hashes, probe; with MODEL also its answers");
   app.add_option("--repository", options->repository, "and the model repository written with it");
-  app.add_option("--threads", options->threads, "of the engine; 0 = every core");
+  app.add_option("--threads", options->threads, "of the engine; 0 = every core")->check(CLI::Range(0, 1024));
   return [options, &common] {
     if (!options->package.empty()) return verify_pair(*options, common);
     if (!options->repository.empty()) throw InvalidArgument("[verify] --repository is checked together with --package");

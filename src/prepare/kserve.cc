@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/address.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/version.h"
 #include "prepare/names.h"
@@ -61,6 +63,7 @@ Json container(const Manifest& m, size_t model_bytes, const KserveOptions& optio
   out["args"] = Json::array({"serve", "--model-repository", kModels, "--model-control-mode", "explicit", "--load-model", m.tail_name,
                              "--grpc-address", "0.0.0.0", "--grpc-port", std::to_string(kGrpcPort), "--plain-text", "--no-http", "--metrics-address",
                              "0.0.0.0", "--metrics-port", std::to_string(kMetricsPort), "--threads", std::to_string(options.threads)});
+  if (!options.forward_to.empty()) out["args"].insert(out["args"].end(), {"--forward-to", options.forward_to, "--forward-plain-text"});
   out["ports"] = Json::array({{{"name", "h2c"}, {"containerPort", kGrpcPort}, {"protocol", "TCP"}}});
   out["startupProbe"] = probe(/*period_s=*/5, /*failures=*/60);
   out["readinessProbe"] = probe(/*period_s=*/5, /*failures=*/1);
@@ -76,26 +79,42 @@ Json container(const Manifest& m, size_t model_bytes, const KserveOptions& optio
   return out;
 }
 
+/// What `name` shows of itself as a label of at most `longest` characters: lower case, '-' for what is neither letter nor digit.
+std::string label_of(const std::string& name, size_t longest) {
+  std::string out;
+  for (const char c : name) out += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '-';
+  out.erase(0, std::min(out.find_first_not_of('-'), out.size()));
+  if (out.empty()) out = "model";
+  if (!std::isalpha(static_cast<unsigned char>(out[0]))) out = "model-" + out;
+  out.resize(std::min(out.size(), longest));
+  while (out.back() == '-') out.pop_back();
+  return out;
+}
+
 }  // namespace
 
 std::string kserve_name(const std::string& model_name) {
-  constexpr size_t kLongest = 40;
-  std::string out;
-  for (const char c : model_name.substr(0, kLongest))
-    out += std::isalnum(static_cast<unsigned char>(c)) ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '-';
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  out.erase(0, std::min(out.find_first_not_of('-'), out.size()));
-  return !out.empty() && std::isalpha(static_cast<unsigned char>(out[0])) ? out : out.empty() ? "model" : "model-" + out;
+  constexpr size_t kLongest = 40, kHashDigits = 8;
+  if (label_of(model_name, kLongest) == model_name) return model_name;
+  return label_of(model_name, kLongest - kHashDigits - 1) + "-" + sha256_hex(model_name).substr(0, kHashDigits);
 }
 
-void check_kserve_options(const KserveOptions& options) {
+void check_kserve_options(const KserveOptions& options, bool has_cloud) {
   if (options.storage.find("://") == std::string::npos)
     throw InvalidArgument("[prepare] --kserve-storage '" + options.storage +
                           "': expected where the cluster finds the repository, as pvc://CLAIM/PATH, s3://BUCKET/PATH or gs://BUCKET/PATH");
+  if (!has_cloud && !options.forward_to.empty())
+    throw InvalidArgument("[prepare] --kserve-forward-to '" + options.forward_to +
+                          "': a plan of two machines has no cloud to forward to; leave it out");
+  if (!has_cloud) return;
+  if (options.forward_to.empty())
+    throw InvalidArgument(
+        "[prepare] --kserve: the edge of a plan of three machines asks the cloud; say where that is served with --kserve-forward-to HOST:PORT");
+  (void)parse_address(options.forward_to, "--kserve-forward-to");
 }
 
 std::string kserve_manifest(const Manifest& manifest, size_t model_bytes, const KserveOptions& options) {
-  check_kserve_options(options);
+  check_kserve_options(options, manifest.forward.has_value());
   const std::string name = kserve_name(manifest.tail_name), runtime_name = name + "-runtime";
   const Json runtime{{"apiVersion", "serving.kserve.io/v1alpha1"},
                      {"kind", "ServingRuntime"},

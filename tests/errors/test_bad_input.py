@@ -1,5 +1,6 @@
 """Runs the program on bad input: each case must end with a clear message that names what was given, an exit code that is
 neither 0 nor a crash, and no file under the name that was asked for."""
+import contextlib
 import json
 import pathlib
 import socket
@@ -184,6 +185,17 @@ class BadInput(unittest.TestCase):
         ):
             self.assertNotRegex(self.refused(words, said, code=2), r"\d{20}")
 
+    def test_fewer_than_none(self):
+        for words in (
+                self.prepare("--repository", self.path / "fewer", "--threads", "-5"),
+            ["verify", self.good, "--threads", "-5"],
+            ["verify", self.good, "--seed", "-5"],
+            ["tune", self.good, "-o", self.path / "fewer", "--seed", "-5"],
+            ["simulate", self.path / "plan.json", "--seed", "-5"],
+        ):
+            self.refused(words, words[-2], "-5", code=2)
+        self.assertFalse((self.path / "fewer").exists())
+
     def test_why_of_what_is_not_there(self):
         self.refused(["inspect", self.good, "--why", "rr"], "'rr' is neither a value", "did you mean 'r'?", code=2)
         self.refused(["inspect", self.good, "--why", "nonsense", "--json"], "'nonsense' is neither a value", code=2)
@@ -304,6 +316,60 @@ class BadInput(unittest.TestCase):
     def test_watching_a_file(self):
         self.assertEqual(run("prepare", self.good, "--candidate", "local", "--package", self.path / "local").returncode, 0)
         self.refused(["run", self.path / "local", "--watch", self.good], "is a file", code=2)
+
+    # --- what is served ---
+    @contextlib.contextmanager
+    def served(self, *words):
+        """The lines on stderr up to the one that it is ready."""
+        ready = self.path / "ready.json"
+        with subprocess.Popen([PROGRAM, "serve", "--grpc-port", "0", "--engine", "reference", "--ready-file",
+                               str(ready), *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            process.stdout.readline()
+            process.terminate()
+            yield process.communicate()[1]
+
+    def test_a_repository_without_models(self):
+        empty = self.path / "no_models"
+        (empty / "lost+found").mkdir(parents=True)
+        (empty / "notes.txt").write_text("mine")
+        said = f"warning [serve] there is no model in --model-repository '{empty}'; expected <model>/1/model.onnx"
+        for words, how in (((), "after SIGHUP"), (("--model-control-mode", "poll"), "when they are found")):
+            with self.served("--model-repository", empty, *words) as told:
+                self.assertIn(said, told)
+                self.assertIn(how, told)
+        with self.served("--model-repository", empty, "--model-control-mode", "explicit") as told:
+            self.assertNotIn("no model", told)
+        done = run(*self.prepare("--repository", self.path / "full"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with self.served("--model-repository", empty, "--model-repository", self.path / "full") as told:
+            self.assertNotIn("no model", told)
+
+    def test_what_is_no_repository(self):
+        package, models, middle = self.path / "of_device", self.path / "of_edge", self.path / "of_middle"
+        done = run(*self.prepare("--package", package, "--also", "split/2/uint8", "--repository", models, "--name", "net"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        chain = self.prepare("--repository", middle, "--cloud-repository", self.path / "of_cloud", "--name", "net",
+                             candidate="split/1/uint8|split/2/uint8")
+        self.assertEqual(run(*chain).returncode, 0)
+        for mode in ("none", "poll", "explicit"):
+            words = ["serve", "--grpc-port", "0", "--model-control-mode", mode, "--model-repository"]
+            self.refused([*words, package], f"'{package}' is a device package, which `run` takes", "prepare --repository", code=2)
+            self.refused([*words, f"{models}/net"], f"'{models}/net' is the folder of one model; give the folder above, '{models}'", code=2)
+            self.refused([*words, f"{models}/net/"], f"give the folder above, '{models}'", code=2)
+            self.refused([*words, f"{models}/net/1"], "the folder of one version of a model", code=2)
+            self.refused([*words, models, "--model-repository", middle / "net"], f"give the folder above, '{middle}'", code=2)
+        (models / "net" / "config.pbtxt").unlink()
+        (models / "net" / "manifest.json").unlink()
+        self.refused(["serve", "--grpc-port", "0", "--model-repository", models / "net"], f"give the folder above, '{models}'", code=2)
+
+    def test_a_repository_with_other_files_is_served(self):
+        models = self.path / "of_all"
+        done = run(*self.prepare("--repository", models, "--name", "7"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("manifest.json", "config.pbtxt", "model.onnx", "local.onnx"):
+            (models / name).write_text("mine")
+        with self.served("--model-repository", models) as told:
+            self.assertIn("loaded '7'", told)
 
     # --- network ---
     def test_busy_port(self):

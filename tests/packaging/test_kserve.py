@@ -1,5 +1,6 @@
 """What `prepare --kserve` writes, parsed as YAML and against the fields that KServe's and Kubernetes' documentation gives.
   test_kserve.py SCISSIONLITE PYTHON_WITH_ONNX"""
+import contextlib
 import hashlib
 import pathlib
 import re
@@ -51,6 +52,22 @@ class Kserve(unittest.TestCase):
         assert done.returncode == code, done.stderr
         return done
 
+    @staticmethod
+    @contextlib.contextmanager
+    def serve(*words):
+        with subprocess.Popen([PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+    @classmethod
+    def container(cls, words, repository, others={}):
+        """The container's command on this machine, with the folder where the cluster would mount it."""
+        words = [{"/mnt/models": str(cls.folder / repository), **others}.get(word, word) for word in words]
+        words[words.index("--grpc-port") + 1] = words[words.index("--metrics-port") + 1] = "0"
+        return cls.serve(*words, "--engine", "native")
+
     def test_kinds_and_names(self):
         self.assertEqual((self.runtime["apiVersion"], self.runtime["kind"]), ("serving.kserve.io/v1alpha1", "ServingRuntime"))
         self.assertEqual((self.service["apiVersion"], self.service["kind"]), ("serving.kserve.io/v1beta1", "InferenceService"))
@@ -58,7 +75,37 @@ class Kserve(unittest.TestCase):
             self.assertRegex(document["metadata"]["name"], r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
             for key, value in document["metadata"]["annotations"].items():
                 self.assertTrue(QUALIFIED.fullmatch(key) and isinstance(value, str), key)
-        self.assertEqual(self.service["metadata"]["name"], "small-tail-1")
+            self.assertLessEqual(len(document["metadata"]["name"].removesuffix("-runtime")), 40)
+        self.assertEqual(self.service["metadata"]["name"], "small-tail-1-" + hashlib.sha256(b"Small_Tail.1").hexdigest()[:8])
+        self.assertIn(self.service["metadata"]["name"], self.said)
+
+    def test_names_that_begin_alike_stay_apart(self):
+        names = []
+        for camera in "ab":
+            path = self.folder / f"camera_{camera}.yaml"
+            self.prepare("--candidate", "split/3/uint8", "--repository", self.folder / "cameras", "--kserve", path, "--name",
+                         f"inspection_line_3_station_12_camera_left_top_{camera}")
+            names += [document["metadata"]["name"] for document in yaml.safe_load_all(path.read_text())]
+        self.assertEqual(len(set(names)), 4, names)
+
+    def test_an_edge_that_forwards(self):
+        """Of three machines: the container's command with a cloud on this machine, and no copy of its tail."""
+        chain = ("--candidate", "split/1/uint8|split/3/uint8", "--repository", self.folder / "middle", "--cloud-repository", self.folder / "cloud",
+                 "--no-cloud-copy", "--kserve", self.folder / "chain.yaml")
+        for words, said in (((), "--kserve-forward-to HOST:PORT"), (("--kserve-forward-to", "cloud-1"), "'cloud-1'")):
+            self.assertIn(said, self.prepare(*chain, *words, code=2).stderr)
+        two = ("--candidate", "split/3/uint8", "--repository", self.folder / "r", "--kserve-forward-to", "cloud-1:8001")
+        self.assertIn("--kserve", self.prepare(*two, code=2).stderr)
+        self.assertIn("no cloud to forward to", self.prepare(*two, "--kserve", self.folder / "k.yaml", code=2).stderr)
+        self.assertEqual([name for name in ("middle", "cloud", "r", "k.yaml", "chain.yaml") if (self.folder / name).exists()], [])
+        self.prepare(*chain, "--kserve-forward-to", "cloud-1:8001")
+        runtime, service = yaml.safe_load_all((self.folder / "chain.yaml").read_text())
+        self.assertEqual(service["metadata"]["annotations"]["scissionlite/candidate"], "split/1/uint8|split/3/uint8")
+        words = runtime["spec"]["containers"][0]["args"]
+        with self.serve("serve", "--model-repository", self.folder / "cloud", "--grpc-port", "0", "--engine", "native") as cloud:
+            port = re.match("ready grpc://127.0.0.1:([0-9]+)", cloud.stdout.readline())[1]
+            with self.container(words, "middle", {"cloud-1:8001": f"127.0.0.1:{port}"}) as edge:
+                self.assertRegex(edge.stdout.readline(), "^ready .* models=small_middle$")
 
     def test_only_fields_that_are_documented(self):
         spec = self.runtime["spec"]
@@ -108,15 +155,15 @@ class Kserve(unittest.TestCase):
             self.assertRegex(container["resources"][kind]["memory"], r"^[0-9]+Mi$")
         self.assertEqual(container["image"], "registry.example/edge:1")
 
+    def test_the_docs_say_where_its_probes_are_refused(self):
+        docs = (pathlib.Path(__file__).parents[2] / "docs/deployment.md").read_text()
+        self.assertIn("startupProbe", self.text)
+        for said in ("startupProbe", "knative/serving#15309", "serving.kserve.io/deploymentMode: RawDeployment"):
+            self.assertIn(said, docs)
+
     def test_the_program_takes_the_arguments(self):
-        """The container's command on this machine, with the folder where the cluster would mount it."""
-        words = [str(self.folder / "models") if word == "/mnt/models" else word for word in self.runtime["spec"]["containers"][0]["args"]]
-        words[words.index("--grpc-port") + 1] = words[words.index("--metrics-port") + 1] = "0"
-        with subprocess.Popen([PROGRAM, *words, "--engine", "native"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            try:
-                self.assertRegex(process.stdout.readline(), "^ready grpc://0.0.0.0:.* http://0.0.0.0:.*/metrics models=Small_Tail.1$")
-            finally:
-                process.terminate()
+        with self.container(self.runtime["spec"]["containers"][0]["args"], "models") as process:
+            self.assertRegex(process.stdout.readline(), "^ready grpc://0.0.0.0:.* http://0.0.0.0:.*/metrics models=Small_Tail.1$")
 
     def test_refusals(self):
         self.assertIn(

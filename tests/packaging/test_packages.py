@@ -3,8 +3,10 @@
 
 Exit 77 (skipped) where debhelper or ccache is missing: without a cache the device's program takes long."""
 import functools
+import grp
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import subprocess
@@ -156,6 +158,64 @@ class Packages(unittest.TestCase):
             self.assertIn(f"rm -rf /var/lib/{user}", text["postrm"])
             self.assertIn(f"update-alternatives --install /usr/bin/scissionlite scissionlite /usr/lib/{user}/bin/scissionlite", text["postinst"])
             self.assertIn(f"update-alternatives --remove scissionlite /usr/lib/{user}/bin/scissionlite", text["prerm"])
+
+
+class Scripts(unittest.TestCase):
+    """The maintainer scripts as committed, in a folder instead of this machine's /var/lib, with this user instead of theirs."""
+    FOLDERS = {"device": ("images", 0o775), "edge": ("models", 0o755)}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="scripts-test-")
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.state = self.root / "lib"
+        (self.root / "bin").mkdir()
+        self.state.mkdir()
+        for name in ("adduser", "deluser", "getent"):
+            (self.root / "bin" / name).write_text(f'#!/bin/sh\necho {name} "$@" >>"{self.root}/users"\n')
+            (self.root / "bin" / name).chmod(0o755)
+
+    def call(self, half, name, *words):
+        text = (ROOT / f"packaging/debian/scissionlite-{half}.{name}").read_text().replace("/var/lib", str(self.state))
+        mine = {"-o": pwd.getpwuid(os.getuid()).pw_name, "-g": grp.getgrgid(os.getgid()).gr_name}
+        text, theirs = re.subn(rf"(-[og]) scissionlite-{half}\b", lambda found: f"{found[1]} {mine[found[1]]}", text)
+        run("sh", "-c", text, name, *words, env={**os.environ, "PATH": f"{self.root}/bin:{os.environ['PATH']}"})
+        return theirs
+
+    def test_folders_are_there_for_what_the_docs_copy(self):
+        for half, (inner, mode) in self.FOLDERS.items():
+            self.assertEqual(self.call(half, "postinst", "configure", ""), 2, "user and group")
+            state = self.state / f"scissionlite-{half}"
+            for folder in (state, state / inner):
+                self.assertEqual(folder.stat().st_mode & 0o7777, mode)
+        (self.root / "models/net/1").mkdir(parents=True)
+        (self.root / "device").mkdir()
+        copies = re.findall(r"(?m)^cp -r .* /var/lib/scissionlite-.*$", (ROOT / "docs/deployment.md").read_text())
+        self.assertEqual(len(copies), 2)
+        for command in copies:
+            run("sh", "-c", command.replace("/var/lib", str(self.state)), cwd=self.root)
+        self.assertTrue((self.state / "scissionlite-edge/models/net/1").is_dir() and (self.state / "scissionlite-device/package").is_dir())
+
+    def test_they_are_as_the_unit_makes_them(self):
+        for half, (inner, mode) in self.FOLDERS.items():
+            unit = (ROOT / f"packaging/debian/scissionlite-{half}.service").read_text()
+            name = f"scissionlite-{half}"
+            self.assertIn(f"StateDirectory={name} {name}/{inner}\n", unit)
+            self.assertEqual(int((re.search(r"StateDirectoryMode=(\d+)", unit) or ["", "755"])[1], 8), mode)
+
+    def test_what_is_there_stays_until_it_is_purged(self):
+        for half, (inner, _) in self.FOLDERS.items():
+            inside = self.state / f"scissionlite-{half}" / inner
+            inside.mkdir(parents=True)
+            inside.chmod(0o700)
+            (inside / "mine").write_text("mine")
+            self.call(half, "postinst", "configure", "0.1.0")
+            self.assertEqual(inside.stat().st_mode & 0o7777, 0o700)
+            self.call(half, "postrm", "remove")
+            self.assertEqual((inside / "mine").read_text(), "mine")
+            self.call(half, "postrm", "purge")
+            self.assertFalse(inside.parent.exists())
+            self.assertIn(f"deluser --quiet --system scissionlite-{half}", (self.root / "users").read_text())
 
 
 class Units(unittest.TestCase):

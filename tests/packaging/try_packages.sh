@@ -25,6 +25,10 @@ check() { local what="$1"; shift; if "$@" >"$folder/trial/check.log" 2>&1; then 
 absent() { ! inside test -e "$1"; }
 # the value of an option in a settings file, as systemd reads it
 setting() { sed -n "s/^$2=//p" "$folder/etc/scissionlite/$1.conf"; }
+# whether the state folders of a half, HALF SUBFOLDER, belong to its user
+folders_of() { [ "$(inside stat -c %U:%G "/var/lib/scissionlite-$1" "/var/lib/scissionlite-$1/$2" | sort -u)" = "scissionlite-$1:scissionlite-$1" ]; }
+# the copying that docs/deployment.md tells, into a folder below /var/lib, where `prepare` wrote
+follow_docs() { inside sh -ec "cd /trial; $(grep -oE "^cp -r \S+ /var/lib/$1\S*" "$root/docs/deployment.md")"; }
 # the command of a unit with its settings
 command_of() {
   local half="$1" line
@@ -37,8 +41,8 @@ rm -rf "$folder/trial"
 mkdir "$folder/trial"
 inside sh -c 'apt-get purge -y -q "scissionlite-*" >/dev/null 2>&1; rm -rf /var/lib/scissionlite-*' || true
 "$python" "$root/tests/packaging/small_model.py" "$folder/trial"
-"$program" prepare "$folder/trial/small.onnx" --candidate split/3/uint8 --images "$folder/trial/picture0.png" --engine native --package "$folder/trial/package" --repository "$folder/trial/models" >/dev/null
-expected="$("$program" run "$folder/trial/package" "$folder/trial/picture0.png" --engine native -q 2>/dev/null | grep -oE '"top":\[\{"index":[0-9]+')"
+"$program" prepare "$folder/trial/small.onnx" --candidate split/3/uint8 --images "$folder/trial/picture0.png" --engine native --package "$folder/trial/device" --repository "$folder/trial/models" >/dev/null
+expected="$("$program" run "$folder/trial/device" "$folder/trial/picture0.png" --engine native -q 2>/dev/null | grep -oE '"top":\[\{"index":[0-9]+')"
 cp "$packages"/scissionlite-{device,edge}_*.deb "$folder/trial/"
 inside apt-get update -q >/dev/null
 installed_kb() { inside dpkg-query -W -f '${Installed-Size}\n' | awk '{ sum += $1 } END { print sum }'; }
@@ -51,9 +55,8 @@ check "the program runs" inside scissionlite --version
 check "nothing is missing" sh -c "! chroot '$folder' ldd /usr/lib/scissionlite-device/bin/scissionlite | grep 'not found'"
 check "there is a user for it" inside id scissionlite-device
 check "no compiler, Python or systemd came with it" sh -c "! chroot '$folder' dpkg-query -W -f '\${db:Status-Abbrev}\${Package}\n' | grep -E '^ii *(gcc-12|python3|systemd|libdnnl2|ocl-icd-libopencl1)\$'"
-inside mkdir -p /var/lib/scissionlite-device/images
-cp -r "$folder/trial/package" "$folder/var/lib/scissionlite-device/"
-inside chown -R scissionlite-device: /var/lib/scissionlite-device
+check "its folders are its own" folders_of device images
+follow_docs scissionlite-device/package
 as scissionlite-device scissionlite run /var/lib/scissionlite-device/package /trial/picture0.png -q >"$folder/trial/local.jsonl" 2>"$folder/trial/local.log"
 check "it answers by itself, as the program that prepared the model" grep -F "$expected" "$folder/trial/local.jsonl"
 check "the origin is local" grep -F '"origin":"local"' "$folder/trial/local.jsonl"
@@ -68,9 +71,8 @@ echo "== edge beside it"
 inside sh -c 'apt-get install -y -q --no-install-recommends /trial/scissionlite-edge_*.deb' >"$folder/trial/install.log" 2>&1 || { tail -20 "$folder/trial/install.log"; exit 1; }
 check "nothing is missing" sh -c "! chroot '$folder' sh -c 'ldd /usr/lib/scissionlite-edge/bin/scissionlite /usr/lib/scissionlite-edge/lib/scissionlite/*.so /usr/lib/scissionlite-edge/lib/scissionlite/openvino/*' | grep 'not found'"
 check "its program is the one in the path" sh -c "chroot '$folder' readlink -f /usr/bin/scissionlite | grep -x /usr/lib/scissionlite-edge/bin/scissionlite"
-inside mkdir -p /var/lib/scissionlite-edge/models
-cp -r "$folder/trial/models/." "$folder/var/lib/scissionlite-edge/models/"
-inside chown -R scissionlite-edge: /var/lib/scissionlite-edge
+check "its folders are its own" folders_of edge models
+follow_docs scissionlite-edge/models
 port="$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 sed -i "s/^PORT=.*/PORT=$port/; s/^OPTIONS=.*/OPTIONS=--http-port 0 --metrics-port 0/" "$folder/etc/scissionlite/edge.conf"
 : >"$folder/trial/edge.out"
@@ -102,6 +104,7 @@ check "the program is still in the path" inside scissionlite --version
 inside apt-get remove -y -q scissionlite-edge >/dev/null 2>&1
 check "without the edge the device's program is in the path" sh -c "chroot '$folder' readlink -f /usr/bin/scissionlite | grep -x /usr/lib/scissionlite-device/bin/scissionlite"
 check "removed, not purged: settings stay" inside test -e /etc/scissionlite/edge.conf
+check "and models" inside test -e /var/lib/scissionlite-edge/models/small_tail/config.pbtxt
 inside apt-get purge -y -q scissionlite-edge scissionlite-device >/dev/null 2>&1
 for path in /etc/scissionlite /var/lib/scissionlite-device /var/lib/scissionlite-edge /usr/bin/scissionlite /usr/lib/scissionlite-edge /usr/lib/scissionlite-device; do check "$path is gone" absent "$path"; done
 check "the users are gone" sh -c "! grep scissionlite '$folder/etc/passwd'"
