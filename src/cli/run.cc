@@ -17,6 +17,7 @@
 #include "cli/run_summary.h"
 #include "cli/trace_options.h"
 #include "device/delivered.h"
+#include "device/delivered_trial.h"
 #include "device/pipeline.h"
 #include "prepare/further_plans.h"
 #include "prepare/names.h"
@@ -32,7 +33,7 @@ struct Options {
          shadow_share = 0, min_agreement = 0, shadow_bar_s = 600;
   int pipeline = 1, threads = 0, top = 5;
   int64_t repeat = 1;
-  bool whole_outputs = false;
+  bool whole_outputs = false, retry_rejected = false;
   protocol::Security security;
   trace::TracerOptions tracing;
   bool logs_requests = false;
@@ -205,7 +206,7 @@ fs::path default_store(const Options& o) {
     const char* value = std::getenv(variable);
     return value == nullptr ? "" : value;
   };
-  fs::path folder = of("STATE_DIRECTORY");
+  fs::path folder = split(of("STATE_DIRECTORY").string(), ':').front();  // several of a unit are joined
   if (folder.empty() && !of("XDG_STATE_HOME").empty()) folder = of("XDG_STATE_HOME") / "scissionlite";
   if (folder.empty() && !of("HOME").empty()) folder = of("HOME") / ".local" / "state" / "scissionlite";
   if (folder.empty())
@@ -263,38 +264,47 @@ device::SwitchOptions switch_options(const Options& o) {
   return out;
 }
 
-std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing) {
+/// To systemd: it is no start that hangs.
+void extend_start(double within_us) { notify_service("EXTEND_TIMEOUT_USEC=" + std::to_string(static_cast<int64_t>(within_us))); }
+
+/// @param retries  what was rejected before may be tried again.
+std::unique_ptr<device::Delivered> make_delivered(const Options& o, const device::Observation& observing, bool retries) {
   device::DeliveryOptions options;
   std::tie(options.name, options.version) = device::parse_package_name(o.model);
   options.update_every_us = o.update_every_s * 1e6, options.is_asked_to_look = &g_look, options.is_trying = &g_tries;
+  options.goes_on = extend_start;
   options.offloader = offloader_options(o, observing);
   options.switching = switch_options(o);
   if (options.offloader.edge.empty()) options.offloader.edge = o.from;
   auto source = delivery::make_grpc_source(o.from, {.security = o.security});
-  return std::make_unique<device::Delivered>(
-      std::move(source), std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store)), std::move(options));
+  auto store = std::make_unique<delivery::Store>(o.store.empty() ? default_store(o) : fs::path(o.store));
+  if (retries) store->pardon();
+  return std::make_unique<device::Delivered>(std::move(source), std::move(store), std::move(options));
 }
 
-/// A service waits for its first package, whatever the edge may change about that: it is not up yet, has no such package, or does not let this device
-/// have it. What answers given files ends.
+bool is_of_the_edge(const Error& e) {
+  return dynamic_cast<const TransportError*>(&e) != nullptr || dynamic_cast<const delivery::Unusable*>(&e) != nullptr;
+}
+
+/// A service waits for its first package, whatever the edge may change about that: it is not up yet, has no such package, does not let this device
+/// have it, or gives one that is of no use. What answers given files ends.
 std::unique_ptr<device::Delivered> first_delivered(const Options& o, const device::Observation& observing) {
-  constexpr double kPauseUs = 5e6, kLookUs = 100e3;
+  constexpr double kPauseUs = 5e6, kPauseOfTrialsUs = 60e6, kLookUs = 100e3;
   LogLimit limit;
-  const auto wait = [&](const std::exception& e) {
+  const auto wait = [&](const Error& e) {
     std::string note;
-    if (limit.admits("waiting", note)) log::warning("[run] waiting for the first package: " + std::string(e.what()));
-    notify_service("STATUS=waiting for the first package\nEXTEND_TIMEOUT_USEC=60000000");  // it is no start that hangs
-    for (const double end_us = Clock::steady().now_us() + kPauseUs; Clock::steady().now_us() < end_us && !g_look.exchange(false);)
+    if (limit.admits(e.what(), note)) log::warning("[run] waiting for the first package: " + std::string(e.what()) + note);
+    const double pause_us = dynamic_cast<const device::RefusedByEdge*>(&e) != nullptr ? kPauseOfTrialsUs : kPauseUs;
+    notify_service("STATUS=waiting for the first package");
+    extend_start(pause_us + 60e6);
+    for (const double end_us = Clock::steady().now_us() + pause_us; Clock::steady().now_us() < end_us && !g_look.exchange(false);)
       Clock::steady().sleep_us(kLookUs);
   };
-  while (true) {
+  for (bool retries = o.retry_rejected;; retries = false) {
     try {
-      return make_delivered(o, observing);
-    } catch (const TransportError& e) {
-      if (o.watch.empty() || g_stop) throw;
-      wait(e);
-    } catch (const delivery::NotOffered& e) {
-      if (o.watch.empty() || g_stop) throw;
+      return make_delivered(o, observing, retries);
+    } catch (const Error& e) {
+      if (o.watch.empty() || g_stop || !is_of_the_edge(e)) throw;
       wait(e);
     }
   }
@@ -323,7 +333,7 @@ Options without_package(Options o) {
     if (o.package.empty())
       throw InvalidArgument(
           "[run] no package; give the folder that `scissionlite prepare --package` wrote, or --from HOST:PORT to fetch one from an edge");
-    if (!o.model.empty() || !o.store.empty()) throw InvalidArgument("[run] --model and --store go with --from");
+    if (!o.model.empty() || !o.store.empty() || o.retry_rejected) throw InvalidArgument("[run] --model, --store and --retry-rejected go with --from");
     return o;
   }
   if (!o.also.empty())
@@ -364,10 +374,7 @@ int run(const Options& given, const Common& common) {
     lines.check();
   }
   const auto emit = [&](const device::Answer& answer) {
-    if (answer.id.empty()) {  // it could not be read
-      const auto plans = answering.plans();
-      plans->first().options().observation.counts->add(answer, plans->first().package().manifest.candidate, /*has_edge=*/false);
-    }
+    if (!answer.was_read) note_unread(answering.plans()->first().options().observation, answer);
     lines.write(to_json(answer, o.whole_outputs).dump(-1, ' ', false, Json::error_handler_t::replace), "the answer to '" + answer.name + "'");
     source.answered();
   };
@@ -378,7 +385,11 @@ int run(const Options& given, const Common& common) {
   lines.check();
   if (answering.shadow) answering.shadow->drain();
   const auto plans = answering.plans();
-  const RunSummary summary{.totals = totals, .plans = *plans, .delivered = answering.delivered.get(), .shadow = answering.shadow.get()};
+  const RunSummary summary{.totals = totals,
+                           .plans = *plans,
+                           .delivered = answering.delivered.get(),
+                           .shadow = answering.shadow.get(),
+                           .was_stopped = !o.watch.empty() && g_stop};
   if (common.json) std::cout << Json{{"summary", to_json(summary)}}.dump() << std::endl;
   else if (!common.quiet) print(summary);
   return exit_code(summary);
@@ -406,7 +417,9 @@ Run declare_run(CLI::App& app, Common& common) {
   app.add_option("--update-every", o->update_every_s, "with --from: seconds between two looks for a newer version; 0 = at the start only")
       ->check(CLI::Range(0.0, 1e8))
       ->capture_default_str();
-  app.add_option("--watch", o->watch, "answer image files as they appear in this folder, until stopped");
+  app.add_flag("--retry-rejected", o->retry_rejected, "with --from: versions that were rejected before may be tried again");
+  app.add_option("--watch", o->watch,
+                 "answer image files as they appear in this folder, until stopped; then images without an answer are counted, and are no failure");
   app.add_option(
       "--stdin", o->stdin_format,
       "read images from stdin: frames (each file after its length as uint32, little-endian), mjpeg (JPEGs one after the other, or a camera's multipart stream) or paths (one a line)");

@@ -143,8 +143,9 @@ int exit_code(const RunSummary& summary) {
     return 2;
   }
   if (t.errors > 0) {
-    std::cerr << "scissionlite run: error: " << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
-    return 2;
+    std::cerr << "scissionlite run: " << (summary.was_stopped ? "warning: " : "error: ") << t.errors << " of " << t.images
+              << " images have no answer; see their \"error\"\n";
+    if (!summary.was_stopped) return 2;
   }
   const auto any = with_edge([](const auto&) { return true; }), ready = with_edge([](const auto&edge) { return edge.state() == EdgeState::kReady; });
   const bool is_local_by_choice = plans.size() > 1 && ready != plans.end();

@@ -108,17 +108,33 @@ class GrpcSource final : public Source {
     if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty())
       throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
     if (protocol::wait_for_connection(*channel_->now().channel, options_.connect_timeout_us)) return;
-    const auto trouble = tls_ ? tls_->trouble() : "";
-    throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " +
-                             (!trouble.empty() ? trouble : "is `scissionlite serve` running there, and is the address host:port of its gRPC port?"),
+    throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " + why_not_connected(),
                          /*retryable=*/true);
+  }
+  /// As far as it is known; protocol::Client says the same.
+  [[nodiscard]] std::string why_not_connected() {
+    if (auto trouble = tls_ ? tls_->trouble() : ""; !trouble.empty()) return trouble;
+    constexpr double kSoonUs = 200e3;
+    grpc::ClientContext context;
+    context.set_deadline(in(kSoonUs));
+    ListReply reply;
+    const auto status = Delivery::NewStub(channel_->now().channel)->List(&context, {}, &reply);  // fails at once with the last attempt's error
+    std::string text =
+        tls_ ? "is `scissionlite serve` running there with TLS, and does it accept the certificate '" + tls_->files().certificate.string() +
+                   "' (its log says why not: unknown, expired, revoked)?"
+             : "is `scissionlite serve` running there, and is the address host:port of its gRPC port? One with TLS takes --tls-ca, --tls-cert and "
+               "--tls-key here too";
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
+    return text;
   }
   void check(const grpc::Status& status, const std::string& doing, double deadline_us) const {
     if (status.ok()) return;
     if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED)
       throw NotOffered("[delivery] " + address_ + " delivers no packages (" + status.error_message() +
                        "); expected `scissionlite serve` with --packages");
-    protocol::throw_status(status, doing, address_, deadline_us);
+    try {
+      protocol::throw_status(status, doing, address_, deadline_us);
+    } catch (const InvalidArgument& e) { throw Unusable(e.what()); }
   }
 
   std::string address_;

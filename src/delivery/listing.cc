@@ -74,7 +74,7 @@ bool is_safe_path(const std::string& path) {
 }
 
 void check_offer(const Offer& offer, const std::string& where) {
-  const auto refuse = [&](const std::string& what) { throw InvalidArgument("[delivery] " + where + " " + what + "; nothing of it was used"); };
+  const auto refuse = [&](const std::string& what) { throw Unusable("[delivery] " + where + " " + what + "; nothing of it was used"); };
   if (!is_safe_name(offer.name)) refuse("lists a package of the name " + quoted(offer.name) + ", expected letters, digits, '.', '_' and '-'");
   const std::string package = "lists package " + quoted(offer.name) + " with ";
   if (offer.files.empty() || static_cast<int64_t>(offer.files.size()) > kMostFiles)

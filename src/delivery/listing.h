@@ -9,9 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/json.h"
 
 namespace scissionlite::delivery {
+
+/// What is listed or sent is of no use. It is the edge's: another time it may be other things.
+struct Unusable : InvalidArgument {
+  using InvalidArgument::InvalidArgument;
+};
 
 struct PackageFile {
   std::string path;  // below the package, '/' between folders
@@ -31,8 +37,8 @@ struct Offer {
 
 inline constexpr int64_t kMostFiles = 4096, kLargestFileBytes = int64_t{8} << 30, kLargestPackageBytes = int64_t{16} << 30;
 
-/// Every file below `folder`, hashed. @throws InvalidArgument: what check_offer refuses, a link or anything else that is neither file nor folder;
-/// ResourceError.
+/// Every file below `folder`, hashed. @throws InvalidArgument: more files than check_offer takes, a link or anything else that is neither file nor
+/// folder; ResourceError.
 [[nodiscard]] std::vector<PackageFile> list_files(const fs::path& folder);
 /// SHA-256 that names a package; delivery.proto says of what.
 [[nodiscard]] std::string version_of(const std::vector<PackageFile>& files);
@@ -42,7 +48,7 @@ inline constexpr int64_t kMostFiles = 4096, kLargestFileBytes = int64_t{8} << 30
 /// Whether a path stays below the folder that it is joined to, on any file system: up to 4 names of letters, digits, '.', '_' and '-', none starting
 /// with '.'.
 [[nodiscard]] bool is_safe_path(const std::string& path);
-/// Nothing of an offer is used before. @param where  named in messages. @throws InvalidArgument: a path that leads elsewhere or is listed twice, a
+/// Nothing of an offer is used before. @param where  named in messages. @throws Unusable: a path that leads elsewhere or is listed twice, a
 /// hash that is none, sizes out of bounds, a version that is not that of the files.
 void check_offer(const Offer& offer, const std::string& where);
 

@@ -11,7 +11,7 @@
 namespace scissionlite::delivery {
 namespace {
 
-constexpr double kLongestWaitUs = 5e6, kLookUs = 50e3;
+constexpr double kLongestWaitUs = 5e6, kLookUs = 50e3, kWordUs = 1e6;
 
 void wait_us(double us, const std::stop_token& stop) {
   for (const double end_us = Clock::steady().now_us() + us; !stop.stop_requested();) {
@@ -27,21 +27,30 @@ class Pull {
       : source_(source), store_(store), offer_(offer), options_(options), bar_("pull " + offer.name, store.begin(offer)) {}
 
   int64_t run() {
-    for (const auto& file : offer_.files)
+    for (const auto& file : offer_.files) {
+      say_it_goes_on();
       if (!store_.has_whole(file)) fetch(file);
+    }
     store_.install(offer_);
     return fetched_;
   }
 
  private:
+  void say_it_goes_on() {
+    const double now_us = Clock::steady().now_us();
+    if (!options_.goes_on || now_us < word_due_us_) return;
+    options_.goes_on();
+    word_due_us_ = now_us + kWordUs;
+  }
+
   void fetch(const PackageFile& file) {
     const bool was_begun = store_.partial_bytes(file) > 0;
     const auto given = fetch_rest(file);
     if (given == file.sha256) return store_.complete(file);
     store_.discard(file);
     if (was_begun) return fetch(file);  // what an earlier pull left may have been of no use
-    throw InvalidArgument("[delivery] " + source_.address() + " sent '" + file.path + "' of package '" + offer_.name + "' with sha256 " + given +
-                          ", but lists " + file.sha256 + "; nothing of it was used");
+    throw Unusable("[delivery] " + source_.address() + " sent '" + file.path + "' of package '" + offer_.name + "' with sha256 " + given +
+                   ", but lists " + file.sha256 + "; nothing of it was used");
   }
 
   /// @return the hash of the whole file.
@@ -57,19 +66,21 @@ class Pull {
     const auto take = [&](std::string_view piece) {
       if (size + static_cast<int64_t>(piece.size()) > file.size_bytes) {
         store_.discard(file);
-        throw InvalidArgument("[delivery] " + source_.address() + " sent over " + std::to_string(file.size_bytes) + " bytes of '" + file.path +
-                              "', the size that it lists; nothing of it was used");
+        throw Unusable("[delivery] " + source_.address() + " sent over " + std::to_string(file.size_bytes) + " bytes of '" + file.path +
+                       "', the size that it lists; nothing of it was used");
       }
       store_.append(file, piece);
       hash.update(piece);
       size += static_cast<int64_t>(piece.size()), fetched_ += static_cast<int64_t>(piece.size());
       failures = 0;
+      say_it_goes_on();
       if (options_.shows_progress) bar_.advance(static_cast<int64_t>(piece.size()), file.path);
       if (options_.share < 1) wait_us(std::min(kLongestWaitUs, (Clock::steady().now_us() - piece_us) * (1 / options_.share - 1)), options_.stop);
       piece_us = Clock::steady().now_us();
     };
     while (size < file.size_bytes) {
       const int64_t before = size;
+      say_it_goes_on();
       try {
         source_.fetch(file.sha256, size, take, options_.stop);
         if (size == before)
@@ -91,6 +102,7 @@ class Pull {
   const Offer& offer_;
   const PullOptions& options_;
   int64_t fetched_ = 0;
+  double word_due_us_ = 0;
   Progress bar_;
 };
 

@@ -12,12 +12,12 @@
 
 namespace scissionlite::delivery {
 
-/// What is wanted is not offered, or what is offered is not to be used: an edge may change that.
-struct NotOffered : InvalidArgument {
-  using InvalidArgument::InvalidArgument;
+/// What is wanted is not offered, or what is offered was tried and rejected.
+struct NotOffered : Unusable {
+  using Unusable::Unusable;
 };
 
-/// Every call throws what protocol::Client throws.
+/// Every call throws what protocol::Client throws, and Unusable where that is InvalidArgument.
 class Source {
  public:
   virtual ~Source() = default;

@@ -19,9 +19,10 @@ namespace {
 constexpr int64_t kMarginBytes = 1 << 20;  // beyond the files: lists, names
 
 Json to_json(const StoreState& state) {
-  Json json{{"schema", "scissionlite.store/1"}, {"current", state.current}, {"previous", state.previous}, {"trying", state.trying},
-            {"is_trying", state.is_trying},     {"tries", state.tries},     {"rejected", Json::array()}};
-  for (const auto& rejection : state.rejected) json["rejected"].push_back({{"version", rejection.version}, {"reason", rejection.reason}});
+  Json json{{"schema", "scissionlite.store/1"}, {"current", state.current},     {"previous", state.previous}, {"trying", state.trying},
+            {"trying_with", state.trying_with}, {"is_trying", state.is_trying}, {"tries", state.tries},       {"rejected", Json::array()}};
+  for (const auto& rejection : state.rejected)
+    json["rejected"].push_back({{"version", rejection.version}, {"reason", rejection.reason}, {"tried_with", rejection.tried_with}});
   return json;
 }
 
@@ -37,12 +38,14 @@ StoreState state_from_json(const Json& json, const std::string& where) {
   StoreState state{.current = version_in(reader, "current"),
                    .previous = version_in(reader, "previous"),
                    .trying = version_in(reader, "trying"),
+                   .trying_with = reader.text_or("trying_with", ""),
                    .is_trying = reader.boolean_or("is_trying", false),
                    .tries = reader.integer_or("tries", 0),
                    .rejected = {}};
   if (reader.has("rejected"))
     for (const auto& one : reader.at("rejected").elements())
-      state.rejected.push_back({.version = version_in(one, "version"), .reason = one.text_or("reason", "")});
+      state.rejected.push_back(
+          {.version = version_in(one, "version"), .reason = one.text_or("reason", ""), .tried_with = one.text_or("tried_with", "")});
   return state;
 }
 
@@ -259,11 +262,11 @@ void Store::install(const Offer& offer) {
   disk_.sync(folder_ / "packages");
 }
 
-void Store::begin_trial(const std::string& version) {
+void Store::begin_trial(const std::string& version, const std::string& with) {
   disk_.append(trial_mark(), "");  // flushed with the name of store.json
   auto state = state_;
-  state.tries = state_.trying == version ? state_.tries : 0;
-  state.trying = version;
+  if (state.trying != version || state.trying_with != with) state.tries = 0;
+  state.trying = version, state.trying_with = with;
   state.is_trying = true;
   write(std::move(state));
 }
@@ -279,7 +282,7 @@ void Store::accept(const std::string& version) {
   disk_.remove(trial_mark());
   auto state = state_;
   if (state.current != version) state.previous = std::exchange(state.current, version);
-  state.trying.clear();
+  state.trying.clear(), state.trying_with.clear();
   state.is_trying = false;
   state.tries = 0;
   std::erase_if(state.rejected, [&](const auto& r) { return r.version == version; });
@@ -291,13 +294,20 @@ void Store::reject(const std::string& version, const std::string& reason) {
   disk_.remove(trial_mark());
   auto state = state_;
   std::erase_if(state.rejected, [&](const auto& r) { return r.version == version; });
-  state.rejected.push_back({version, reason});
+  state.rejected.push_back({version, reason, state.trying == version ? state.trying_with : ""});
   if (state.rejected.size() > kMostRejections) state.rejected.erase(state.rejected.begin());
-  state.trying.clear();
+  state.trying.clear(), state.trying_with.clear();
   state.is_trying = false;
   state.tries = 0;
   write(std::move(state));
   collect();
+}
+
+void Store::pardon() {
+  if (state_.rejected.empty()) return;
+  auto state = state_;
+  state.rejected.clear();
+  write(std::move(state));
 }
 
 void Store::forget(const std::string& version) {

@@ -24,14 +24,16 @@ namespace scissionlite::delivery {
 
 struct Rejection {
   std::string version, reason;
+  std::string tried_with;  // what decided beside the version, in the words of who tried it; "": not known
 };
 
 /// store.json ("scissionlite.store/1").
 struct StoreState {
   std::string current, previous;    // "": none
   std::string trying;               // the last that was tried, and neither accepted nor rejected
+  std::string trying_with;          // as of a rejection
   bool is_trying = false;           // found at a start: the process ended meanwhile
-  int64_t tries = 0;                // of `trying` that ended so
+  int64_t tries = 0;                // of `trying`, with `trying_with`, that ended so
   std::vector<Rejection> rejected;  // the last kMostRejections
 };
 inline constexpr size_t kMostRejections = 16;
@@ -71,7 +73,7 @@ class Store {
   /// All files are there. Not in use yet. One that is installed already is read through, and made anew where it is damaged.
   void install(const Offer& offer);
 
-  void begin_trial(const std::string& version);
+  void begin_trial(const std::string& version, const std::string& with = "");
   // Whatever ends a trial first takes the mark away, which needs no room: where store.json cannot be written then, no later start takes it for a
   // crash.
   /// From now on it is the one in use, and the one before is kept.
@@ -80,6 +82,8 @@ class Store {
   void reject(const std::string& version, const std::string& reason);
   /// Neither: it could not be tried now.
   void end_trial();
+  /// No version counts as rejected any more.
+  void pardon();
   /// It is damaged and no longer there.
   void forget(const std::string& version);
 

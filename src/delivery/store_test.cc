@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/clock.h"
 #include "delivery/test_store.h"
 
 namespace scissionlite::delivery {
@@ -196,6 +197,30 @@ TEST_F(Stores, AVersionUnderWhichTheProcessEndsTwiceIsRejected) {
   EXPECT_NE(store.rejection(first_.offer.version)->reason.find("ended 2 times"), std::string::npos);
 }
 
+TEST_F(Stores, ATryWithSomethingElseIsAnotherTry) {
+  const auto& version = first_.offer.version;
+  for (int i = 0; i < kMostTries; ++i) {
+    Store store(folder_);
+    EXPECT_EQ(store.state().tries, std::min(i, 1));
+    store.begin_trial(version, "engine " + std::to_string(i));
+  }
+  EXPECT_EQ(Store(folder_).rejection(version), nullptr);
+  Store(folder_).begin_trial(version, "engine 1");
+  Store store(folder_);
+  ASSERT_NE(store.rejection(version), nullptr);
+  EXPECT_EQ(store.rejection(version)->tried_with, "engine 1");
+  store.pardon();
+  EXPECT_EQ(store.rejection(version), nullptr);
+}
+
+TEST_F(Stores, ARejectionOfAnEarlierProgramIsRead) {
+  write_file(folder_ / "store.json",
+             Json{{"schema", "scissionlite.store/1"}, {"rejected", {{{"version", first_.offer.version}, {"reason", "answers differently"}}}}}.dump());
+  const Store store(folder_);
+  ASSERT_NE(store.rejection(first_.offer.version), nullptr);
+  EXPECT_EQ(store.rejection(first_.offer.version)->tried_with, "");
+}
+
 /// It had ended, whatever store.json says still.
 TEST_F(Stores, fault_14_ATrialWhoseEndFoundNoRoomIsNoCrash) {
   class DiskThatFills final : public Disk {
@@ -288,6 +313,23 @@ TEST_F(Stores, fault_14_a_full_disk_at_every_step_changes_nothing) {
     ASSERT_EQ(store.damage(second_.offer.version), "") << "at step " << ends_at;
     if (!failed && disk.changes() < ends_at) break;
   }
+}
+
+TEST_F(Stores, APullSaysThatItGoesOn) {
+  Store store(folder_);
+  int words = 0;
+  auto options = quiet();
+  options.goes_on = [&] { ++words; };
+  first_.piece = 1;
+  const double start_us = Clock::steady().now_us();
+  (void)pull(first_, store, first_.offer, options);
+  EXPECT_GE(words, 1);
+  EXPECT_LE(words, 1 + (Clock::steady().now_us() - start_us) / 1e6) << "at most one a second";
+  first_.add("head.onnx", "slow");
+  first_.on_fetch = [] { Clock::steady().sleep_us(1.1e6); };
+  words = 0;
+  (void)pull(first_, store, first_.offer, options);
+  EXPECT_GE(words, 2);
 }
 
 TEST_F(Stores, StopEndsAPull) {

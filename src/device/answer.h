@@ -69,6 +69,7 @@ struct Answer {
   bool is_late = false;        // past the deadline
   std::string note;            // why it is local although there is an edge
   std::string error;           // not empty: there is no answer, and this is why
+  bool was_read = true;        // false: there was no image, so that no plan was asked
   std::string id;              // of the request, at the edge too
   std::string trace_id = {};   // "" when the image is not traced
   int64_t response_bytes = 0;  // the whole answer of the edge

@@ -27,6 +27,11 @@ void DeviceCounts::add(const Answer& answer, const std::string& plan, bool has_e
   counts_.latency_sum_us += answer.latency_us;
 }
 
+void DeviceCounts::add_unread() {
+  const std::lock_guard lock(mutex_);
+  ++counts_.errors;
+}
+
 void DeviceCounts::add_switch() {
   const std::lock_guard lock(mutex_);
   ++counts_.switches;

@@ -32,6 +32,8 @@ class DeviceCounts {
  public:
   /// @param plan  candidate that it was answered by. @param has_edge  the plan uses one.
   void add(const Answer& answer, const std::string& plan, bool has_edge);
+  /// An image that could not be read, so that no plan was asked.
+  void add_unread();
   void add_switch();
   void add_shadow(double agreement);
   [[nodiscard]] CountsSnapshot snapshot() const;

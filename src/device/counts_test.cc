@@ -21,16 +21,17 @@ TEST(DeviceCounts, ByOrigin) {
   Answer error;
   error.error = "unreadable";
   counts.add(error, "local", false);
+  counts.add_unread();
   counts.add_switch();
   const auto c = counts.snapshot();
   EXPECT_EQ(c.edge, 1);
   EXPECT_EQ(c.local, 2);
   EXPECT_EQ(c.fallbacks, 1);
-  EXPECT_EQ(c.errors, 1);
+  EXPECT_EQ(c.errors, 2);
   EXPECT_EQ(c.bytes_up, 300);
   EXPECT_EQ(c.latencies.front(), 2);  // a bound belongs to its bucket
   EXPECT_EQ(c.latencies.back(), 1);
-  EXPECT_EQ(c.plan, "local");
+  EXPECT_EQ(c.plan, "local") << "an image that could not be read has none";
 }
 
 TEST(DeviceCounts, AReportASecondAtMost) {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/thread_priority.h"
+#include "base/version.h"
 #include "device/delivered_trial.h"
 #include "prepare/further_plans.h"
 
@@ -14,6 +15,8 @@ namespace scissionlite::device {
 namespace {
 
 constexpr double kLookAtStateUs = 500e3;
+constexpr double kRefusedAgainUs = 600e6;  // after which a version that the edge refused is tried again
+constexpr double kWordUs = 60e6, kTrialUs = 300e6;
 constexpr int kReplacedTries = 3;  // lists that were out of date before their files were fetched
 constexpr size_t kShortVersion = 12;
 
@@ -29,10 +32,20 @@ void run_nicely(Body&& body) {
   }).get();
 }
 
+/// What decides a trial beside the version.
+std::string tried_with(const OffloaderOptions& options) {
+  return "scissionlite " + std::string(kVersion) + ", engine " + (options.engine.empty() ? default_backend() : options.engine) + ", tolerance " +
+         Json(options.probe_tolerance).dump();
+}
+
 /// What any version would meet is no version's fault, so it is said before one is tried. @throws InvalidArgument, Unsupported.
 void check_options(const OffloaderOptions& options) {
   (void)make_backend(options.engine.empty() ? default_backend() : options.engine);
   if (!options.edge.empty()) (void)offload::make_grpc_edge(options.edge, options.connect_timeout_us, options.security);
+}
+
+std::string failed_text(const delivery::Offer& offer, const std::string& reason) {
+  return "[delivery] package '" + offer.name + "' version " + short_name(offer.version) + " failed its probe and is not used: " + reason;
 }
 
 /// What the store is told and cannot write now is logged: the device goes on without.
@@ -130,6 +143,7 @@ void Delivered::fetch(const delivery::Offer& offer, bool in_background) {
   pull.shows_progress = !in_background && options_.shows_progress;
   pull.share = in_background ? options_.share : 1;
   if (in_background) pull.stop = stop_.get_token();
+  else if (options_.goes_on) pull.goes_on = [this] { options_.goes_on(kWordUs); };
   int64_t bytes = 0;
   const auto fetch = [&] { bytes = delivery::pull(*source_, *store_, offer, pull); };
   if (in_background) run_nicely(fetch);
@@ -147,14 +161,18 @@ std::shared_ptr<Version> Delivered::make_version(const std::string& version, std
   return std::make_shared<Version>(short_name(version), std::make_unique<Plans>(std::move(plans), options_.switching));
 }
 
-/// Ready to answer. @throws NotOffered: it failed and is rejected; others: it could not be tried now.
+/// Ready to answer. @throws NotOffered: it failed and is rejected; RefusedByEdge; others: it could not be tried now.
 std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
-  store_->begin_trial(offer.version);
+  store_->begin_trial(offer.version, tried_with(options_.offloader));
   try {
     run_nicely([&] { check_on_device(store_->package(offer.version), options_.offloader); });
     auto plans = offloaders(offer.version);
     check_edge(plans);
     return make_version(offer.version, std::move(plans));  // its switch neither learns from the probe nor asks anything of the link before
+  } catch (const RefusedByEdge& e) {
+    unless_disk_fails([&] { store_->end_trial(); });
+    refused_ = offer.version, refused_until_us_ = Clock::steady().now_us() + kRefusedAgainUs;
+    throw RefusedByEdge(failed_text(offer, e.what()));
   } catch (const std::exception& e) {
     if (is_of_the_version(e)) reject(offer, e.what());
     unless_disk_fails([&] { store_->end_trial(); });
@@ -163,12 +181,16 @@ std::shared_ptr<Version> Delivered::tried(const delivery::Offer& offer) {
   }
 }
 
+const delivery::Rejection* Delivered::rejection(const std::string& version) const {
+  const auto* found = store_->rejection(version);
+  return found != nullptr && found->tried_with == tried_with(options_.offloader) ? found : nullptr;
+}
+
 /// Always throws NotOffered.
 void Delivered::reject(const delivery::Offer& offer, const std::string& reason) {
   unless_disk_fails([&] { store_->reject(offer.version, reason); });
   count([](auto& c) { ++c.rejected; });
-  throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
-                             " failed its probe and is not used: " + reason);
+  throw delivery::NotOffered(failed_text(offer, reason));
 }
 
 std::shared_ptr<Version> Delivered::start_with_offer() {
@@ -178,16 +200,17 @@ std::shared_ptr<Version> Delivered::start_with_offer() {
       const auto damage = store_->damage(offer.version);
       if (damage.empty()) return open(offer.version);
       log::warning("[delivery] the store is damaged and fetched again: " + damage);
-    } else if (const auto* rejection = store_->rejection(offer.version); rejection != nullptr && !store_->state().current.empty()) {
-      throw InvalidArgument("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
-                            " was rejected before: " + rejection->reason);
+    } else if (const auto* rejected = rejection(offer.version)) {
+      throw delivery::NotOffered("[delivery] package '" + offer.name + "' version " + short_name(offer.version) +
+                                 " was rejected before: " + rejected->reason);
     }
     try {
       fetch(offer, /*in_background=*/false);
-    } catch (const InvalidArgument&) {  // replaced since it was listed
+    } catch (const delivery::Unusable&) {  // replaced since it was listed
       if (i == kReplacedTries) throw;
       continue;
     }
+    if (options_.goes_on) options_.goes_on(kTrialUs);
     const Raised trying(options_.is_trying);
     auto version = tried(offer);
     store_->accept(offer.version);
@@ -215,15 +238,16 @@ std::shared_ptr<Version> Delivered::start_from_store(const std::string& why) {
                              "' holds no whole version of the wanted package, and none came from the edge: " + why);
 }
 
-bool Delivered::look() {
+bool Delivered::look(bool is_asked_for) {
   const std::lock_guard one_at_a_time(looking_);
   looked_us_ = Clock::steady().now_us();
   try {
     const auto offer = chosen_offer();
     if (offer.version == store_->state().current) return false;
-    if (const auto* rejection = store_->rejection(offer.version)) {
+    if (offer.version == refused_ && looked_us_ < refused_until_us_ && !is_asked_for) return false;
+    if (const auto* rejected = rejection(offer.version)) {
       if (std::exchange(told_, offer.version) != offer.version)
-        log::warning("[delivery] version " + short_name(offer.version) + " is offered and was rejected before: " + rejection->reason);
+        log::warning("[delivery] version " + short_name(offer.version) + " is offered and was rejected before: " + rejected->reason);
       return false;
     }
     fetch(offer, /*in_background=*/true);
@@ -264,7 +288,7 @@ void Delivered::look_again_and_again() {
     }
     const bool is_asked = options_.is_asked_to_look && options_.is_asked_to_look->exchange(false);
     const bool is_due = options_.update_every_us > 0 && Clock::steady().now_us() >= due_us();
-    if (!stop.stop_requested() && (is_asked || is_due)) (void)look();
+    if (!stop.stop_requested() && (is_asked || is_due)) (void)look(is_asked);
   }
 }
 

@@ -86,10 +86,16 @@ class DeliveredTest : public ::testing::Test {
     for (const auto& file : delivery::list_files(prepare.package)) shop_.stock.add(file.path, read_file(prepare.package / file.path));
     return shop_.stock.offer.version.substr(0, 12);
   }
-  [[nodiscard]] std::unique_ptr<Delivered> start(const std::string& engine = "reference") {
+  /// So that it answers otherwise than it says, by less than its largest value.
+  void spoil_probe() {
+    auto probe = read_file(folder_ / "package" / "probe.bin");
+    probe[probe.size() - 2] = static_cast<char>(probe[probe.size() - 2] ^ 0x40);
+    shop_.stock.add("probe.bin", probe);
+  }
+  [[nodiscard]] std::unique_ptr<Delivered> start(const std::string& engine = "reference", double tolerance = OffloaderOptions{}.probe_tolerance) {
     DeliveryOptions options;
     options.update_every_us = 0, options.shows_progress = false;
-    options.offloader.engine = engine, options.offloader.threads = 1;
+    options.offloader.engine = engine, options.offloader.threads = 1, options.offloader.probe_tolerance = tolerance;
     options.offloader.observation.counts = counts_;
     return std::make_unique<Delivered>(std::make_unique<ShopSource>(shop_), std::make_unique<delivery::Store>(store_, disk_), std::move(options));
   }
@@ -134,12 +140,71 @@ TEST_F(DeliveredTest, fault_10_AVersionThatAnswersOtherwiseIsRejected) {
   const auto first = offer(1);
   const auto delivered = start();
   offer(2);
-  auto probe = read_file(folder_ / "package" / "probe.bin");
-  probe[probe.size() - 2] = static_cast<char>(probe[probe.size() - 2] ^ 0x40);
-  shop_.stock.add("probe.bin", probe);
+  spoil_probe();
   EXPECT_FALSE(delivered->look());
   EXPECT_EQ(state()["rejected"].size(), 1U);
   EXPECT_EQ(version_of(*delivered), first);
+}
+
+TEST_F(DeliveredTest, fault_10_AFirstVersionThatWasRejectedIsNotFetchedAgain) {
+  offer(1);
+  spoil_probe();
+  EXPECT_THROW((void)start(), delivery::NotOffered);
+  const int fetches = shop_.stock.fetches;
+  try {
+    (void)start();
+    FAIL();
+  } catch (const delivery::NotOffered& e) { EXPECT_NE(std::string(e.what()).find("was rejected before: probe: local.onnx"), std::string::npos); }
+  EXPECT_EQ(shop_.stock.fetches, fetches);
+  const auto next = offer(2);
+  EXPECT_EQ(version_of(*start()), next);
+}
+
+TEST_F(DeliveredTest, ARejectionHoldsForWhatItWasTriedWith) {
+  offer(1);
+  spoil_probe();
+  EXPECT_THROW((void)start(), delivery::NotOffered);
+  const auto rejected = state()["rejected"][0];
+  EXPECT_EQ(rejected["tried_with"].get<std::string>().substr(0, 12), "scissionlite");
+  const int fetches = shop_.stock.fetches;
+  EXPECT_THROW((void)start("native"), delivery::NotOffered);
+  EXPECT_GT(shop_.stock.fetches, fetches);
+  EXPECT_EQ(state()["rejected"].size(), 1U);
+  EXPECT_NE(state()["rejected"][0]["tried_with"], rejected["tried_with"]);
+  EXPECT_EQ(version_of(*start("native", /*tolerance=*/1)), rejected["version"].get<std::string>().substr(0, 12));
+  EXPECT_EQ(state()["rejected"], Json::array());
+}
+
+TEST_F(DeliveredTest, ARejectionThatDoesNotSayWithWhatIsTriedOnceMore) {
+  offer(1);
+  spoil_probe();
+  EXPECT_THROW((void)start(), delivery::NotOffered);
+  auto old = state();
+  old["rejected"][0].erase("tried_with"), old.erase("trying_with");
+  write_file(store_ / "store.json", old.dump());
+  const int fetches = shop_.stock.fetches;
+  EXPECT_THROW((void)start(), delivery::NotOffered);
+  EXPECT_GT(shop_.stock.fetches, fetches);
+  EXPECT_EQ(state()["rejected"].size(), 1U);
+}
+
+TEST_F(DeliveredTest, fault_24_WhatTheEdgeMayChangeIsToldFromOptions) {
+  const auto version = offer(1);
+  const auto right = shop_.stock;
+  shop_.stock.offer.version = std::string(64, '0');
+  EXPECT_THROW((void)start(), delivery::Unusable);
+  shop_.stock = right;
+  shop_.stock.contents.begin()->second.front() ^= 1;
+  EXPECT_THROW((void)start(), delivery::Unusable);
+  shop_.stock = right;
+  shop_.stock.contents.begin()->second += "more";
+  EXPECT_THROW((void)start(), delivery::Unusable);
+  shop_.stock = right;
+  try {
+    (void)start("nonsense");
+    FAIL();
+  } catch (const InvalidArgument& e) { EXPECT_EQ(dynamic_cast<const delivery::Unusable*>(&e), nullptr); }
+  EXPECT_EQ(version_of(*start()), version);
 }
 
 TEST_F(DeliveredTest, fault_13_WhereADamagedVersionCannotBeRemovedTheOneBeforeIsUsed) {

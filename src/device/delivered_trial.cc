@@ -79,7 +79,7 @@ void check_edge(const std::vector<std::unique_ptr<Offloader>>& plans, double pat
     const auto& edge = *plan->edge();
     if (edge.state() != EdgeState::kRefused) continue;
     if (edge.holds_other_tail()) throw TransportError(edge.reason(), /*retryable=*/true);  // it may get it later than this device
-    throw InvalidArgument(edge.reason());
+    throw RefusedByEdge(edge.reason());
   }
   const auto is_ready = [](const auto* plan) { return plan->edge()->state() == EdgeState::kReady; };
   if (std::none_of(asked.begin(), asked.end(), is_ready)) throw TransportError(asked.front()->edge()->reason(), /*retryable=*/true);

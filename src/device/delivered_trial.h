@@ -5,9 +5,15 @@
 #include <memory>
 #include <vector>
 
+#include "delivery/source.h"
 #include "device/offloader.h"
 
 namespace scissionlite::device {
+
+/// The edge takes no part in a plan though it has the tail: it answers otherwise, or speaks another version. Another edge, or this one later, may.
+struct RefusedByEdge : delivery::Unusable {
+  using Unusable::Unusable;
+};
 
 /// An error that another try would meet again: it is the version's, or its plans'. All others (memory, descriptors, threads, a disk, the network) say
 /// nothing of it.
@@ -19,7 +25,7 @@ void check_on_device(const fs::path& folder, const OffloaderOptions& options);
 
 /// The edge's word on the plans of a version that it takes part in. Those that it could not be asked about within `patience_us` are left to their
 /// breakers, once it has answered for another: what carries one plan's question may be too slow for another's.
-/// @throws InvalidArgument: it refuses one; TransportError: it could not be asked about any, or has not got one of their tails yet.
+/// @throws RefusedByEdge: it refuses one; TransportError: it could not be asked about any, or has not got one of their tails yet.
 void check_edge(const std::vector<std::unique_ptr<Offloader>>& plans, double patience_us = 10e6);
 
 }  // namespace scissionlite::device

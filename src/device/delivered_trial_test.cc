@@ -50,10 +50,10 @@ TEST_F(TrialTest, AnEdgeThatCannotBeAskedAtAllIsAskedLater) {
   EXPECT_THROW(check(), TransportError);
 }
 
-TEST_F(TrialTest, APlanThatTheEdgeRefusesIsOfTheVersion) {
+TEST_F(TrialTest, APlanThatTheEdgeRefusesIsNoFaultOfTheVersionAlone) {
   add_ready();
   add_plan([](const auto& request, double) { return answer_of_tail(request, /*scale=*/2); });
-  EXPECT_THROW(check(), InvalidArgument);
+  EXPECT_THROW(check(), RefusedByEdge);
 }
 
 TEST_F(TrialTest, ATailThatTheEdgeHasNotGotYetIsAskedForLater) {

@@ -36,7 +36,7 @@ void log_answer(const Answer& answer, const std::string& plan) {
   Fields fields{{"request_id", answer.id}};
   if (!answer.trace_id.empty()) fields.emplace_back("trace_id", answer.trace_id);
   fields.emplace_back("image", answer.name);
-  fields.emplace_back("plan", plan);
+  if (!plan.empty()) fields.emplace_back("plan", plan);
   if (!answer.error.empty()) {
     fields.emplace_back("error", answer.error);
     return log::error("[offload] an image has no answer", fields);
@@ -48,6 +48,11 @@ void log_answer(const Answer& answer, const std::string& plan) {
   if (answer.is_late) fields.emplace_back("late", true);
   if (!answer.note.empty()) fields.emplace_back("note", answer.note);
   log::info("[offload] answered", fields);
+}
+
+void note_unread(const Observation& observation, const Answer& answer) {
+  observation.counts->add_unread();
+  if (observation.logs_requests) log_answer(answer, "");
 }
 
 }  // namespace scissionlite::device

@@ -30,7 +30,9 @@ void check_device_name(const std::string& name);
 /// @param context  of Tracer::begin; nothing where nothing is traced.
 void add_metadata(const Observation& observation, const std::optional<trace::Context>& context, double now_us, protocol::InferRequest& request);
 
-/// One line: who answered, how long it took, and why the edge did not.
+/// One line: who answered, how long it took, and why the edge did not. @param plan  "": none was asked.
 void log_answer(const Answer& answer, const std::string& plan);
+/// Of an image that could not be read, whose answer no plan has counted and logged.
+void note_unread(const Observation& observation, const Answer& answer);
 
 }  // namespace scissionlite::device

@@ -3,6 +3,8 @@
 #include <deque>
 #include <map>
 
+#include "device/observation.h"
+
 namespace scissionlite::device {
 namespace {
 
@@ -23,7 +25,9 @@ void count(const Answer& answer, RunTotals& totals) {
 
 Answer unreadable(const FrameSource::Item& item) {
   Answer answer;
+  answer.id = next_request_id();
   answer.name = item.frame.name;
+  answer.was_read = false;
   answer.error = item.error;
   return answer;
 }

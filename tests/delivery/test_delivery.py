@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,59 @@ class Device:
         wanted = [str(self.pictures[i % len(self.pictures)]) for i in range(self.asked)]
         self.case.assertEqual([answer["path"] for answer in self.answers], wanted, "each image has exactly one answer, in order")
         self.case.assertEqual([answer for answer in self.answers if "error" in answer], [])
+
+
+class Watching:
+    """`run --watch` as a service, from `folder`/images."""
+    def __init__(self, case, *words, command=None, environment=None):
+        self.case, self.images = case, case.folder / "images"
+        self.images.mkdir(exist_ok=True)
+        shutil.copy(case.made / "picture0.png", self.images)
+        self.errors = tempfile.TemporaryFile()
+        case.addCleanup(self.errors.close)
+        command = command or case.run_command(words[0], "--update-every", "0", *words[1:])
+        self.process = subprocess.Popen([*map(str, command), "--watch", str(self.images)], stdout=subprocess.PIPE, stderr=self.errors, text=True,
+                                        env={**os.environ, **(environment or {})})
+        case.addCleanup(self.end)
+
+    def log(self):
+        return os.pread(self.errors.fileno(), 1 << 24, 0).decode(errors="replace")
+
+    def wait_for(self, *texts):
+        end = time.time() + PATIENCE
+        while not all(text in self.log() for text in texts):
+            if time.time() > end or self.process.poll() is not None:
+                self.case.fail(f"no {texts}; exit code {self.process.poll()}:\n{self.log()}")
+            time.sleep(0.05)
+
+    def next(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.case.fail(f"exit code {self.process.wait(PATIENCE)}:\n{self.log()}")
+        return json.loads(line)
+
+    def look(self):
+        """Until it has its first package: the edge takes a few seconds to offer one."""
+        done = threading.Event()
+
+        def ask():
+            while not done.wait(0.5) and self.process.poll() is None:
+                self.process.send_signal(signal.SIGHUP)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            return self.next()["package"]
+        finally:
+            done.set()
+            thread.join()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.process.wait(PATIENCE)
+        self.process.stdout.close()
+        return code
 
 
 class Devices(DeliveryCase):
@@ -341,9 +395,157 @@ class Devices(DeliveryCase):
                 process.wait(PATIENCE)
                 process.stdout.close()
 
+    def spoil_probe(self):
+        """@return what puts it right."""
+        path = self.packages / "net" / "probe.bin"
+        right = path.read_bytes()
+        probe = bytearray(right)
+        probe[-2] ^= 0x40
+        path.write_bytes(probe)
+        return lambda: path.write_bytes(right)
+
+    def test_fault_10_rejected_first_version_is_waited_out(self):
+        put_right = self.spoil_probe()
+        with self.serve() as edge:
+            _, _, errors = self.run_once(edge.address, code=2)
+            self.assertIn("failed its probe", errors)
+            for _ in range(2):
+                _, _, errors = self.run_once(edge.address, code=2)
+                self.assertIn("was rejected before: probe: local.onnx gives the stored answer", errors)
+                self.assertEqual(list((self.store / "files").iterdir()), [])
+            _, _, errors = self.run_once(edge.address, "--retry-rejected", code=2)
+            self.assertIn("failed its probe", errors)
+            device = Watching(self, edge.address, "--retry-rejected")
+            device.wait_for("failed its probe", "waiting for the first package: [delivery] package 'net' version", "was rejected before")
+            self.assertEqual(device.log().count("failed its probe"), 1)
+            put_right()
+            self.assertEqual(device.look(), self.state()["current"][:12])
+
+    def test_fault_01_edge_that_delivers_no_packages_yet(self):
+        with peers.Serve(PROGRAM, self.models, "--no-http", "--no-metrics") as edge:
+            device = Watching(self, edge.address)
+            device.wait_for("waiting for the first package", "start it with --packages FOLDER (FAILED_PRECONDITION)")
+        with peers.Serve(PROGRAM, self.models, "--packages", self.packages, "--no-http", "--no-metrics", port=edge.port):
+            self.assertEqual(device.look(), self.state()["current"][:12])
+
+    def test_fault_24_file_that_was_changed_since_it_was_hashed(self):
+        path = self.packages / "net" / "local.onnx"
+        right, times = path.read_bytes(), os.stat(path)
+
+        def write(bytes):
+            path.write_bytes(bytes)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+        with self.serve() as edge:
+            write(bytes([right[0] ^ 1]) + right[1:])
+            _, _, errors = self.run_once(edge.address, code=2)
+            self.assertIn("sent 'local.onnx' of package 'net' with sha256", errors)
+            device = Watching(self, edge.address)
+            device.wait_for("waiting for the first package", "but lists")
+            write(right)
+            self.assertEqual(device.look(), self.state()["current"][:12])
+
+    def test_wrong_options_of_a_service_end_it(self):
+        with self.serve() as edge:
+            for words, text in (
+                (("--engine", "nonsense"), "unknown backend"),
+                (("--model", "a/xyz"), "hex digits"),
+                (("--tls-ca", self.folder / "none.pem"), "--tls"),
+            ):
+                device = Watching(self, edge.address, *words)
+                self.assertEqual(device.process.wait(PATIENCE), 2, device.log())
+                self.assertIn(text, device.log())
+
+    def test_edge_that_refuses_is_asked_again(self):
+        """Its engine answers in other last digits."""
+        words = "--probe-tolerance", "0"
+        with self.serve("--engine", "reference") as edge:
+            _, _, errors = self.run_once(edge.address, *words, code=2)
+            self.assertIn("failed its probe and is not used: [offload] WRONG TAIL", errors)
+            self.assertIn("answers the probe differently", errors)
+            self.assertEqual(self.state()["rejected"], [])
+            device = Watching(self, edge.address, *words)
+            device.wait_for("waiting for the first package", "answers the probe differently")
+        with peers.Serve(PROGRAM, self.models, "--packages", self.packages, "--no-http", "--no-metrics", port=edge.port):
+            self.assertEqual(device.look(), self.state()["current"][:12])
+
+    def test_what_the_edge_refuses_is_left_for_a_while(self):
+        words = "--probe-tolerance", "0"
+        with self.serve() as edge:
+            self.run_once(edge.address, *words)
+            first = self.state()["current"][:12]
+        self.put("two")
+        with peers.Serve(PROGRAM, self.models, "--packages", self.packages, "--no-http", "--no-metrics", "--engine", "reference",
+                         port=edge.port) as edge:
+            device = Device(self, edge.address, "--update-every", "0.3", *words)
+            self.assertIn("starting from the store", device.stderr())
+            self.assertIn("failed its probe", device.stderr())
+            end = time.time() + 3
+            device.ask_until(lambda: time.time() > end)
+            self.assertNotIn("stays in use", device.stderr())
+            device.process.send_signal(signal.SIGHUP)
+            device.ask_until(lambda: "stays in use" in device.stderr())
+            device.end()
+            self.assertEqual({answer["package"] for answer in device.answers}, {first})
+            self.assertEqual((device.summary["delivery"]["rejected"], device.summary["delivery"]["failures"]), (0, 1))
+            self.assertGreater(device.summary["delivery"]["looks"], 4)
+
+    def test_fault_01_systemd_is_told_that_a_first_pull_goes_on(self):
+        (self.packages / "net" / "large.bin").write_bytes(os.urandom(48 << 20))
+        name = f"@{self.folder.name}"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, self.serve() as edge:
+            systemd.settimeout(PATIENCE)
+            systemd.bind("\0" + name[1:])
+            start = time.time()
+            Watching(self, edge.address, environment={"NOTIFY_SOCKET": name})
+            heard = []
+            while "READY=1" not in (heard := [*heard, *systemd.recv(4096).decode().splitlines()]):
+                pass
+            self.assertNotIn("STATUS=waiting for the first package", heard)
+            self.assertEqual(heard.count("EXTEND_TIMEOUT_USEC=300000000"), 1, "of the trial")
+            moves = heard.count("EXTEND_TIMEOUT_USEC=60000000")
+            self.assertTrue(1 <= moves <= 2 + time.time() - start, heard)
+
+    def test_state_directory_of_a_unit_with_several(self):
+        state = self.folder / "state"
+        state.mkdir()
+        with self.serve() as edge:
+            done = subprocess.run([PROGRAM, "run", "--from", edge.address, "--update-every", "0", self.made / "picture0.png"], capture_output=True,
+                                  text=True, timeout=PATIENCE, env={**os.environ, "STATE_DIRECTORY": f"{state}:{state}/images"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([path.name for path in state.iterdir()], ["store"])
+        self.assertEqual([path for path in self.folder.iterdir() if ":" in path.name], [])
+
+    def test_image_without_an_answer_is_no_failure_of_a_service(self):
+        (self.folder / "images").mkdir()
+        (self.folder / "images" / "bad.png").write_text("no image")
+        command = [PROGRAM, "run", "--json", self.packages / "net"]
+        done = subprocess.run([*command, self.folder / "images" / "bad.png", self.made / "picture0.png"], capture_output=True, timeout=PATIENCE)
+        self.assertEqual(done.returncode, 2)
+        device = Watching(self, command=command)
+        self.assertTrue(device.next()["ready"])
+        self.assertEqual({"error" in device.next() for _ in range(2)}, {True, False})
+        device.process.terminate()
+        self.assertEqual(device.next()["summary"]["errors"], 1)
+        self.assertEqual(device.end(), 0)
+        self.assertIn("warning: 1 of 2 images have no answer", device.log())
+
+    def test_fault_37_one_end_without_tls_is_named(self):
+        plant = certificates.Authority(self.folder / "plant")
+        for name in ("edge", "dev1"):
+            plant.issue(name)
+        with self.serve(*plant.options("edge")) as edge:
+            _, _, errors = self.run_once(edge.address, code=5)
+            self.assertIn("with TLS takes --tls-ca, --tls-cert and --tls-key here too (", errors)
+        with self.serve() as edge:
+            _, _, errors = self.run_once(edge.address, *plant.options("dev1"), code=5)
+            self.assertIn("running there with TLS, and does it accept the certificate", errors)
+            self.assertIn("andshake", errors)
+
     def test_words_that_do_not_go_together(self):
         for words, text in (
             (["run"], "--from HOST:PORT"),
+            (["run", "package", "--retry-rejected", "p.png"], "go with --from"),
             (["run", "--from", "127.0.0.1:1", "--also", "x", "p.png"], "--also"),
             (["run", "--from", "127.0.0.1:1", "--model", "a/xyz", "p.png"], "hex digits"),
         ):

@@ -27,6 +27,7 @@ class DeviceMetrics(Pair):
             device.stdin.close()
             device.wait(60)
             device.stdout.close()
+        self.assertEqual(len({answer["request_id"] for answer in answers}), len(answers), "those that could not be read have one too")
         samples = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if not line.startswith("#")}
         images = {origin: samples[f'scissionlite_device_images_total{{origin="{origin}"}}'] for origin in ("edge", "local", "none")}
         self.assertEqual(

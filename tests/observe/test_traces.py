@@ -3,6 +3,7 @@ OpenTelemetry's own protobuf messages."""
 import base64
 import json
 import socket
+import subprocess
 import threading
 
 from pair import Collector, Pair, enter_venv, main, peers
@@ -103,6 +104,14 @@ class Traces(Pair):
             self.assertEqual(at_edge["scissionlite.bytes_up"], answer["message_bytes"])
             self.assertGreater(at_edge["scissionlite.deadline_left_us"], 0)
         self.assertEqual(len(traces), len(answers) + 1, "the probe of the identity is a trace of the edge alone")
+
+    def test_an_image_that_cannot_be_read_has_a_line_of_the_log(self):
+        command = [self.program, "run", "--json", self.folder / "local", "--engine", "native", "--stdin", "paths", "--log-format", "json"]
+        done = subprocess.run([*command, "--log-requests"], input=f"{self.folder / 'missing.png'}\n", capture_output=True, text=True, timeout=240)
+        answer = json.loads(done.stdout.splitlines()[1])
+        lines = [json.loads(line) for line in done.stderr.splitlines() if answer["request_id"] in line]
+        self.assertEqual([(line["level"], line["image"], line["error"], "plan" in line) for line in lines],
+                         [("error", str(self.folder / "missing.png"), answer["error"], False)])
 
     def test_request_ids_join_the_logs(self):
         answers, _, device_log, edge_log = self.traced()
