@@ -108,24 +108,9 @@ class GrpcSource final : public Source {
     if (const auto own = tls_ ? tls_->own_objection() : ""; !own.empty())
       throw TransportError("[delivery] no connection to " + address_ + ": " + own, /*retryable=*/true);
     if (protocol::wait_for_connection(*channel_->now().channel, options_.connect_timeout_us)) return;
-    throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " + why_not_connected(),
+    throw TransportError("[delivery] no connection to " + address_ + " within " + format_us(options_.connect_timeout_us) + "; " +
+                             protocol::why_not_connected(channel_->now().channel, tls_.get(), "`scissionlite serve`"),
                          /*retryable=*/true);
-  }
-  /// As far as it is known; protocol::Client says the same.
-  [[nodiscard]] std::string why_not_connected() {
-    if (auto trouble = tls_ ? tls_->trouble() : ""; !trouble.empty()) return trouble;
-    constexpr double kSoonUs = 200e3;
-    grpc::ClientContext context;
-    context.set_deadline(in(kSoonUs));
-    ListReply reply;
-    const auto status = Delivery::NewStub(channel_->now().channel)->List(&context, {}, &reply);  // fails at once with the last attempt's error
-    std::string text =
-        tls_ ? "is `scissionlite serve` running there with TLS, and does it accept the certificate '" + tls_->files().certificate.string() +
-                   "' (its log says why not: unknown, expired, revoked)?"
-             : "is `scissionlite serve` running there, and is the address host:port of its gRPC port? One with TLS takes --tls-ca, --tls-cert and "
-               "--tls-key here too";
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
-    return text;
   }
   void check(const grpc::Status& status, const std::string& doing, double deadline_us) const {
     if (status.ok()) return;

@@ -1,10 +1,14 @@
 #include "protocol/channel_internal.h"
 
 #include <grpc/support/time.h>
+#include <grpcpp/client_context.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/log.h"
+#include "inference.grpc.pb.h"
+#include "protocol/tls_internal.h"
 
 namespace scissionlite::protocol {
 
@@ -36,6 +40,23 @@ bool wait_for_connection(grpc::Channel& channel, double timeout_us) {
   constexpr double kYearUs = 3.15e13;
   const auto timeout = gpr_time_from_micros(static_cast<int64_t>(std::min(timeout_us, kYearUs)), GPR_TIMESPAN);
   return channel.WaitForConnected(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), timeout));
+}
+
+std::string why_not_connected(const std::shared_ptr<grpc::Channel>& channel, TlsEnd* tls, const std::string& server) {
+  if (const auto trouble = tls ? tls->trouble() : ""; !trouble.empty()) return trouble;
+  grpc::ClientContext context;
+  inference::ServerLiveResponse response;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
+  const auto status =
+      inference::GRPCInferenceService::NewStub(channel)->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
+  std::string text = "is " + server +
+                     " running there, and is the address host:port of its gRPC port? One with TLS takes --tls-ca, --tls-cert and "
+                     "--tls-key here too";
+  if (tls)
+    text = "is " + server + " running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() +
+           "' (its log says why not: unknown, expired, revoked)?";
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
+  return text;
 }
 
 }  // namespace scissionlite::protocol

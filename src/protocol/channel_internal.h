@@ -13,6 +13,8 @@
 
 namespace scissionlite::protocol {
 
+class TlsEnd;
+
 /// A connection whose other end has gone without a word (a black hole, a NAT that forgot it, a machine that slept) stays READY for gRPC until the
 /// kernel gives it up, which takes a quarter of an hour: so the channel is made anew. Calls that are under way keep the one that they began on.
 /// Thread-safe.
@@ -45,5 +47,8 @@ class ReplaceableChannel {
 /// Connects, if need be. @return whether there is a connection within `timeout_us` of the steady clock, whatever the clock on the wall does
 /// meanwhile.
 [[nodiscard]] bool wait_for_connection(grpc::Channel& channel, double timeout_us);
+
+/// As far as it is known, with what to look at. @param tls  nullptr: plain text. @param server  "a server", as it is called in that.
+[[nodiscard]] std::string why_not_connected(const std::shared_ptr<grpc::Channel>& channel, TlsEnd* tls, const std::string& server);
 
 }  // namespace scissionlite::protocol

@@ -129,22 +129,6 @@ struct Client::Impl {
     if (status.error_code() == grpc::StatusCode::UNAVAILABLE) line.count_loss();
     throw_status(status, doing, address, deadline_us);
   }
-  /// Why there is no connection, as far as it is known.
-  std::string why_not_connected() {
-    if (const auto trouble = tls ? tls->trouble() : ""; !trouble.empty()) return trouble;
-    grpc::ClientContext context;
-    inference::ServerLiveResponse response;
-    constexpr double kSoonUs = 200e3;
-    context.set_deadline(deadline_in(kSoonUs));
-    const auto status = inference::GRPCInferenceService::NewStub(line.now().channel)
-                            ->ServerLive(&context, {}, &response);  // fails at once with the last attempt's error
-    std::string text = "is a server running there, and is the address host:port of its gRPC port?";
-    if (tls)
-      text = "is a server running there with TLS, and does it accept the certificate '" + tls->files().certificate.string() +
-             "' (its log says why not: unknown, expired, revoked)?";
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !status.error_message().empty()) text += " (" + status.error_message() + ")";
-    return text;
-  }
   template <typename Method, typename Request, typename Response>
   void call(Method method, const std::string& doing, const Request& request, Response& response, const CallOptions& how = {}) {
     const double deadline_us = how.deadline_us > 0 ? how.deadline_us : options.default_deadline_us;
@@ -190,9 +174,9 @@ void Client::connect() {
       throw TransportError("[protocol] no connection to " + impl_->address + ": " + own, /*retryable=*/true);
   }
   if (wait_for_connection(*impl_->line.now().channel, impl_->options.connect_timeout_us)) return;
-  throw TransportError(
-      "[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " + impl_->why_not_connected(),
-      /*retryable=*/true);
+  throw TransportError("[protocol] no connection to " + impl_->address + " within " + format_us(impl_->options.connect_timeout_us) + "; " +
+                           why_not_connected(impl_->line.now().channel, impl_->tls.get(), "a server"),
+                       /*retryable=*/true);
 }
 
 uint64_t Client::connection_number() { return impl_->line.now().losses; }
