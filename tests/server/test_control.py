@@ -1,5 +1,6 @@
 """What the server tells about itself and its models, and loading and unloading while it serves: by tritonclient."""
 
+import http.client
 import os
 import shutil
 import signal
@@ -92,15 +93,60 @@ class Descriptions(ServerCase):
     def test_loading_is_refused_without_explicit_control(self):
         self.fails(lambda: self.client.load_model("m"), "UNAVAILABLE", "--model-control-mode explicit")
         self.fails(lambda: self.client.unload_model("m"), "UNAVAILABLE", "--model-control-mode explicit")
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.stub.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="m"))
+        self.assertNotIn("retry-after-ms", dict(caught.exception.trailing_metadata()), "it will never be allowed")
         self.still_serves()
 
 
-class Control(ServerCase):
+class Waits(ServerCase):
+    def waits_for(self, condition):
+        end = time.time() + 60
+        while not condition():
+            self.assertLess(time.time(), end, self.index())
+            time.sleep(0.1)
+
+
+class Control(Waits):
     models = ("m", "steady", "pair")
     words = ("--model-control-mode", "explicit", "--load-model", "m", "--load-model", "steady")
 
     def index(self):
         return {e.name: (e.version, e.state, e.reason) for e in self.client.get_model_repository_index().models}
+
+    def over_http(self, target):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.event["http_port"], timeout=60)
+        connection.request("GET", target)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    def test_one_that_failed_is_not_found_and_one_that_loads_is_to_be_asked_again(self):
+        folder = self.repository / "later"
+        (folder / "1").mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, folder)
+        request = infer_request("later", [("x", "FP32", [1, 2, 4])], raw=[bytes(32)])
+        (folder / "1" / "model.onnx").write_bytes(b"junk")
+        self.fails(lambda: self.client.load_model("later"), "INTERNAL")
+        self.fails(lambda: self.stub.ModelInfer(request), "NOT_FOUND", "'later' has no available versions")
+        (folder / "1" / "model.onnx").unlink()
+        os.mkfifo(folder / "1" / "model.onnx")  # as a file on a share that is slow
+        thread = threading.Thread(target=lambda: self.fails(lambda: self.client.load_model("later"), "INTERNAL"))
+        thread.start()
+        self.waits_for(lambda: self.index()["later"][1] == "LOADING")
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.stub.ModelInfer(request)
+        self.assertEqual((caught.exception.code().name, caught.exception.details()),
+                         ("UNAVAILABLE", "Request for unknown model: 'later' has no available versions; it is being loaded"))
+        self.assertGreaterEqual(int(dict(caught.exception.trailing_metadata())["retry-after-ms"]), 1)
+        while thread.is_alive():  # each look at the file is fed
+            try:
+                os.close(os.open(folder / "1" / "model.onnx", os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:
+                pass
+            time.sleep(0.01)
+        thread.join()
+        self.client.unload_model("later")
 
     def test_only_the_named_models_are_loaded(self):
         self.assertEqual(sorted(self.server.event["models"]), ["m", "steady"])
@@ -118,7 +164,10 @@ class Control(ServerCase):
         self.assertFalse(self.client.is_model_ready("pair"))
         self.assertEqual(self.index()["pair"], ("1", "UNAVAILABLE", "unloaded"))
         self.assertNotIn("pair", [e.name for e in self.stub.RepositoryIndex(pb.RepositoryIndexRequest(ready=True)).models])
-        self.fails(lambda: self.stub.ModelInfer(request), "UNAVAILABLE", "no available versions")
+        for ask in (lambda: self.stub.ModelInfer(request), lambda: self.client.get_model_metadata("pair"),
+                    lambda: self.client.get_model_config("pair")):
+            self.fails(ask, "NOT_FOUND", "Request for unknown model: 'pair' has no available versions")
+        self.assertEqual([self.over_http(f"/v2/models/pair{path}") for path in ("", "/config")], [404, 404])
         self.assertIn("unloaded 'pair'", self.server.log())
         self.assertTrue(self.client.is_server_ready(), "unloading on request is no fault")
         self.client.load_model("pair")
@@ -261,18 +310,12 @@ class Configs(ServerCase):
         self.fails(lambda: self.load("model_warmup [ { name: \"a\" } ] oops oops"), "INTERNAL", f"config.pbtxt:{line}:")
 
 
-class Polling(ServerCase):
+class Polling(Waits):
     models = ("m", "pair", "steady")
     words = ("--model-control-mode", "poll", "--repository-poll-secs", "1", "--exit-on-error", "false")
 
     def index(self):
         return {e.name: e.state for e in self.client.get_model_repository_index().models}
-
-    def waits_for(self, condition):
-        end = time.time() + 60
-        while not condition():
-            self.assertLess(time.time(), end, self.index())
-            time.sleep(0.1)
 
     def test_a_removed_folder_is_forgotten(self):
         shutil.rmtree(self.repository / "pair")

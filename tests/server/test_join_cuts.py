@@ -97,7 +97,7 @@ class JoinCuts(unittest.TestCase):
             self.assertEqual(caught.exception.code().name, "DEADLINE_EXCEEDED")
 
     def test_readiness_is_of_both_parts(self):
-        """While the engine hangs, the models are not ready; afterwards they answer what waited."""
+        """While the engine hangs, the models are not ready, and who waits is told; afterwards they answer."""
         hangs = self.made / "hangs"
         server = self.serve("--join-cuts", "--engine", f"hang:{hangs}:openvino", "--hang-secs", "0.3")
         ready = lambda: server.stub.ModelReady(pb.ModelReadyRequest(name=MODELS[1])).ready  # noqa: E731
@@ -108,14 +108,14 @@ class JoinCuts(unittest.TestCase):
         time.sleep(0.2)
         before = self.counter(server, "scissionlite_joint_items_total")
         hangs.write_text("")
-        threads = [threading.Thread(target=lambda request=request: server.stub.ModelInfer(request, timeout=120)) for request in answers]
-        for thread in threads:
-            thread.start()
-        wait_for(lambda: not ready())
+        for call in [server.stub.ModelInfer.future(request, timeout=120) for request in answers]:
+            self.assertEqual(call.exception().code().name, "UNAVAILABLE")
+            self.assertIn("the engine hangs", call.exception().details())
+        self.assertFalse(ready())
         hangs.unlink()
-        for thread in threads:
-            thread.join()
         wait_for(ready)
+        for request in answers:
+            server.stub.ModelInfer(request, timeout=120)
         self.assertEqual(self.counter(server, "scissionlite_joint_items_total") - before, 2)
 
 

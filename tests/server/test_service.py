@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import peers
@@ -17,6 +18,10 @@ from calls import ServerCase, grpc, infer_request, main, np, pb, pb_grpc
 
 X = np.zeros((2, 3), np.float32)
 LONG_S = 60  # what must come is waited for so long
+
+
+def pair_request():
+    return infer_request("pair", [("a", "FP32", [2, 3]), ("b", "FP32", [2, 3])], raw=[X.tobytes(), X.tobytes()])
 
 
 class Systemd:
@@ -136,18 +141,99 @@ class Notified(ServerCase):
         systemd.wait_for("WATCHDOG=1")  # also by its own probes, with no request
         stop.touch()
         self.addCleanup(lambda: stop.unlink(missing_ok=True))
-        call = stub.ModelInfer.future(infer_request("pair", [("a", "FP32", [2, 3]), ("b", "FP32", [2, 3])], raw=[X.tobytes(), X.tobytes()]))
+        call = stub.ModelInfer.future(pair_request())
         systemd.wait_for("STATUS=does not answer; waiting for the watchdog")
         self.assertIsNone(systemd.silence(), "the watchdog is fed though the engine hangs")
         self.assertFalse(stub.ServerReady(pb.ServerReadyRequest()).ready)
         self.assertTrue(stub.ServerLive(pb.ServerLiveRequest()).live)
         self.assertEqual([self.over_http(f"/v2/{path}")[0] for path in ("health/ready", "models/pair/ready", "health/live")], [400, 400, 200])
-        self.assertFalse(call.done())
+        told = call.exception(timeout=LONG_S)
+        self.assertEqual(told.code().name, "UNAVAILABLE")
+        self.assertIn("the engine hangs", told.details())
+        self.assertGreaterEqual(int(dict(told.trailing_metadata())["retry-after-ms"]), 1)
         stop.unlink()  # an engine that comes back is well again
-        call.result(timeout=LONG_S)
         systemd.wait_for("WATCHDOG=1")
+        stub.ModelInfer(pair_request(), timeout=LONG_S)
         self.assertTrue(stub.ServerReady(pb.ServerReadyRequest()).ready)
         self.assertEqual(self.over_http("/v2/health/ready")[0], 200)
+
+    def hung_server(self, *words):
+        """A server whose engine hangs from now on, over HTTP on which `post` asks, and its file."""
+        stop = pathlib.Path(self.folder.name) / self.id()
+        server = peers.Serve(self.program, self.repository, "--engine", f"hang:{stop}:native", *words).__enter__()
+        self.addCleanup(server.__exit__)
+        self.addCleanup(lambda: stop.unlink(missing_ok=True))
+        self.event = server.event
+        self.assertEqual(self.post()[0], 200)
+        stop.touch()
+        return server, stop
+
+    def post(self, model="m", **parameters):
+        """Status, fields and error of an answer, and how long it took."""
+        x = {"name": "x", "shape": [1, 2, 4], "datatype": "FP32", "data": list(range(8))}
+        start = time.time()
+        connection = http.client.HTTPConnection("127.0.0.1", self.event["http_port"], timeout=LONG_S)
+        try:
+            connection.request("POST", f"/v2/models/{model}/infer", json.dumps({"inputs": [x], "parameters": parameters}))
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), json.loads(answer.read()).get("error"), time.time() - start
+        finally:
+            connection.close()
+
+    def fails_of(self, server, model):
+        with grpc.insecure_channel(server.address) as channel:
+            counts = pb_grpc.GRPCInferenceServiceStub(channel).ModelStatistics(pb.ModelStatisticsRequest(name=model)).model_stats[0]
+            return counts.inference_stats.success.count, counts.inference_stats.fail.count, counts.execution_count
+
+    def test_fault_34_a_request_whose_own_run_hangs_is_told_at_its_deadline(self):
+        server, stop = self.hung_server()
+        status, _, error, took = self.post(timeout=500_000)
+        self.assertEqual((status, error), (504, "the deadline passed while the request ran"))
+        self.assertTrue(0.5 <= took < 5, took)
+        stop.unlink()
+        end = time.time() + LONG_S
+        while self.fails_of(server, "m")[2] < 2 and time.time() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.fails_of(server, "m"), (1, 1, 2))  # the late result counts as none
+
+    def test_fault_34_requests_to_a_model_known_to_hang_are_refused_at_once(self):
+        server, stop = self.hung_server("--hang-secs", "0.5")
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.post())) for _ in range(3)]  # they run and wait
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for status, fields, error, took in answers:
+            self.assertEqual(status, 503, error)
+            self.assertIn("the engine hangs: a run has taken longer than 500.0 ms (--hang-secs); retry after", error)
+            self.assertGreaterEqual(int(fields["Retry-After-Ms"]), 1)
+            self.assertLess(took, 30)
+        for timeout in (0, 10_000_000):
+            status, fields, error, took = self.post(timeout=timeout)
+            self.assertEqual(status, 503, error)
+            self.assertIn("the engine hangs", error)
+            self.assertGreaterEqual(int(fields["Retry-After-Ms"]), 1)
+            self.assertLess(took, 5)
+        self.assertEqual(self.over_http("/v2/models/m/ready")[0], 400)
+        stop.unlink()
+        end = time.time() + LONG_S
+        while self.over_http("/v2/models/m/ready")[0] != 200 and time.time() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.post()[0], 200)
+
+    def test_fault_34_the_end_is_told_to_those_whose_run_hangs(self):
+        server, _ = self.hung_server("--exit-timeout-secs", "1")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.post()))
+        thread.start()
+        with grpc.insecure_channel(server.address) as channel:
+            call = pb_grpc.GRPCInferenceServiceStub(channel).ModelInfer.future(pair_request())
+            time.sleep(0.5)
+            self.assertEqual(server.stop(), 0)
+            thread.join()
+            self.assertEqual([(status, error) for status, _, error, _ in answers], [(503, "the server is shutting down")])
+            self.assertIn(call.exception(timeout=LONG_S).code().name, ("UNAVAILABLE", "CANCELLED"))
 
     def test_fault_34_a_hang_is_found_without_any_request(self):
         stop = pathlib.Path(self.folder.name) / "hang_idle"

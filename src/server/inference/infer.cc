@@ -72,6 +72,7 @@ void Inference::start() {
     }
     auto checked = check_request(request_, model_->interface());
     job_->id = request_->id();
+    job_->keeps = model_;
     job_->done = [self = shared_from_this()](const Outcome& outcome) { self->ran(outcome); };
     run(std::move(checked));
   } catch (...) { refuse(current_refusal()); }
@@ -114,7 +115,8 @@ void Inference::fail(const Refusal& refusal) {
 }
 
 void Inference::cancel() {
-  job_->cancel();
+  if (is_draining()) job_->give_up();
+  else job_->cancel();
   std::shared_ptr<Model> model;
   {
     const std::lock_guard lock(mutex_);
@@ -144,13 +146,30 @@ void Inference::reply(const Outcome& outcome) {
   } catch (...) {  // else the caller would wait for ever
     reply = {.status = status_in_flight(), .head = {}, .outputs = {}};
   }
+  if (outcome.code == Code::kCancelled && is_draining()) reply.status = {grpc::StatusCode::UNAVAILABLE, "the server is shutting down"};
   tell(reply, outcome);
+}
+
+/// The run reads the request, and both stay in memory.
+void Inference::count_until_run_ends() {
+  struct Kept {
+    std::shared_ptr<const void> by_run;
+    Ticket bytes;
+  };
+  auto kept = std::make_shared<Kept>(Kept{.by_run = std::move(job_->keeps), .bytes = {}});
+  try {
+    if (context_.bytes) kept->bytes = context_.bytes->take(static_cast<int64_t>(request_->ByteSizeLong()));
+  } catch (const Refusal&) {
+    kept->bytes = std::move(admission_.bytes);  // which counts them already, but for plain HTTP
+  }
+  job_->keeps = std::move(kept);
 }
 
 void Inference::tell(const Reply& reply, const Outcome& outcome) {
   if (is_told_.exchange(true)) return;
   if (context_.refusals && !reply.status.ok()) context_.refusals->add(static_cast<Code>(reply.status.error_code()));
   const auto done = std::move(done_);
+  if (outcome.runs_on) count_until_run_ends();
   admission_.release();
   if (!context_.observer) return static_cast<void>(done(reply));
   const auto self = shared_from_this();  // the front end may let go of it while it is told

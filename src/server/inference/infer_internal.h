@@ -13,6 +13,7 @@
 
 #include "inference.pb.h"
 #include "server/access/admission.h"
+#include "server/access/bytes_in_flight.h"
 #include "server/inference/validate_internal.h"
 #include "server/models/repository.h"
 #include "server/observe/observer.h"
@@ -27,6 +28,8 @@ struct InferContext {
   int64_t max_pixels;
   RefusalCounts* refusals = nullptr;  // counts what is not answered with a result
   std::shared_ptr<Observer> observer = nullptr;
+  BytesInFlight* bytes = nullptr;                  // counts what a run reads that has outlasted its answer
+  const std::atomic<bool>* is_draining = nullptr;  // the server's
 };
 
 /// `outputs` are views that are valid only while the reply is handed over.
@@ -48,7 +51,7 @@ class Inference : public std::enable_shared_from_this<Inference> {
   Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
             std::optional<int64_t> deadline_ns, Done done, Check check = nullptr);
   void start();
-  /// The caller has gone: what still waits is taken out.
+  /// The caller has gone: what still waits is taken out. Of a server that ends: it waits no longer, for a run neither.
   void cancel();
 
  private:
@@ -59,6 +62,8 @@ class Inference : public std::enable_shared_from_this<Inference> {
   void ran(const Outcome& outcome);
   void reply(const Outcome& outcome);
   void tell(const Reply& reply, const Outcome& outcome);
+  void count_until_run_ends();
+  [[nodiscard]] bool is_draining() const { return context_.is_draining && *context_.is_draining; }
   [[nodiscard]] RequestEnd end_of(const Reply& reply, const Outcome& outcome, int64_t encode_ns, int64_t ready_ns) const;
   void fill(Reply& reply, const Outcome& outcome) const;
   [[nodiscard]] inference::ModelInferResponse head_of(const Outcome& outcome) const;

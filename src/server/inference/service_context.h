@@ -30,7 +30,7 @@ struct ServiceContext {
   OpenStreams& streams;
 
   [[nodiscard]] bool is_ready() const { return !is_draining && (!strict_readiness || repository.is_ready()); }
-  [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals, observer}; }
+  [[nodiscard]] InferContext infer() const { return {repository, decoders, access, max_pixels, &refusals, observer, &bytes, &is_draining}; }
 };
 
 }  // namespace scissionlite::server

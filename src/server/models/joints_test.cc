@@ -142,9 +142,9 @@ class JoinedModels : public ::testing::Test {
                "name: \"" + name + "\"\nmax_batch_size: 8\ndynamic_batching { max_queue_delay_microseconds: 100000 preferred_batch_size: 2 }\n");
     write_file(root_ / name / "manifest.json", R"({"schema": "scissionlite.manifest/1", "model_sha256": ")" + uncut + "\"}");
   }
-  Repository& load() {
+  Repository& load(const std::string& engine = "reference") {
     repository_ = std::make_unique<Repository>(std::vector<fs::path>{root_},
-                                               ModelOptions{.engine = "reference", .threads = 1, .joints = std::make_shared<Joints>()});
+                                               ModelOptions{.engine = engine, .threads = 1, .joints = std::make_shared<Joints>()});
     const auto failures = repository_->load_all();
     EXPECT_TRUE(failures.empty()) << failures.begin()->second;
     return *repository_;
@@ -201,6 +201,33 @@ TEST_F(JoinedModels, RequestsOfDifferentCutsRunInOneBatch) {
   EXPECT_EQ(joint->counts().inference_count, 2U);
   EXPECT_EQ(joint->counts().execution_count, 1U) << "both together";
   EXPECT_EQ(answers_->run_items, (std::vector<int64_t>{2, 2}));
+}
+
+TEST_F(JoinedModels, fault_34_ADeadlineThatPassesInTheJointIsTold) {
+  const auto stop = root_ / ".stop";
+  add("early", tail(0, true), "one"), add("late", tail(2, false), "one");
+  load("hang:" + stop.string() + ":reference");
+  auto model = repository_->find("early", "");
+  ASSERT_NE(model->joint(), nullptr);
+  auto job = std::make_shared<Job>();
+  job->inputs = {random_input(1, 1)}, job->keeps = model;
+  job->deadline_ns = Clock::steady().now_ns() + 300'000'000;
+  std::atomic<Code> told{Code::kOk};
+  job->done = [&](const Outcome& first) {
+    ASSERT_EQ(first.code, Code::kOk) << first.message;
+    write_file(stop, "");
+    model->next()->finish(job, first, [&](const Outcome& outcome) { told = outcome.code; });
+  };
+  model->batcher().submit(job);
+  for (int i = 0; i < 2000 && told == Code::kOk; ++i) Clock::steady().sleep_us(10e3), model->tell_dead();
+  EXPECT_EQ(told, Code::kDeadlineExceeded);
+  std::weak_ptr<Joint> joint = model->joint();
+  for (const char* name : {"early", "late"}) repository_->unload(name);
+  model = nullptr, job = nullptr;
+  EXPECT_FALSE(joint.expired()) << "its run keeps it";
+  fs::remove(stop);
+  for (int i = 0; i < 2000 && !joint.expired(); ++i) Clock::steady().sleep_us(10e3);
+  EXPECT_TRUE(joint.expired());
 }
 
 TEST_F(JoinedModels, OthersRunByThemselves) {

@@ -208,6 +208,7 @@ void Model::probe() {
   job->inputs = zeros(interface_, 1);
   if (job->inputs.empty()) return;
   job->is_probe = true;
+  job->keeps = shared_from_this();
   const int64_t asked_ns = job->arrived_ns = Clock::steady().now_ns();
   if (int64_t none = 0; !probe_->asked_ns.compare_exchange_strong(none, asked_ns)) return;  // another thread was first
   const auto answered = [probe = probe_, hang_ns = hang_ns_, asked_ns](const Outcome& outcome) {
@@ -224,14 +225,19 @@ void Model::probe() {
       if (first.code != Code::kOk) return answered(first);
       const auto asked = std::make_shared<Job>();
       asked->is_probe = true;
+      asked->keeps = joint;
       joint->finish(asked, first, answered);
     };
   batcher_->submit(std::move(job));
 }
 
-void Model::look_after() {
+void Model::tell_dead() {
   batcher_->tell_dead();
   if (next()) next()->look_after();
+}
+
+void Model::look_after() {
+  tell_dead();
   probe_when_idle();
 }
 

@@ -58,7 +58,8 @@ struct SelfProbe {
   std::atomic<int64_t> took_ns{0};      // the last answer
 };
 
-class Model {
+/// A run that has not ended keeps its model: whoever lets go of one that hangs does not wait for it.
+class Model : public std::enable_shared_from_this<Model> {
  public:
   /// Reads `folder`/`version`/model.onnx, compiles it once an instance and runs it once, so that loaded means able to infer.
   /// @param config  as read_config gives it. @throws what check_config, load_model and compile throw; InvalidArgument when the manifest's hash is not
@@ -80,8 +81,10 @@ class Model {
   [[nodiscard]] const std::shared_ptr<Joint>& joint() const { return joint_; }
   /// Has the engine answer zeros, where no request did since the last call; never waits. Models with unknown sizes are not asked.
   void probe();
-  /// Ends what waits and cannot be answered any more, and probes: only while nothing is asked, every few seconds, and for a hundredth of the time.
-  /// Call it from one thread, a few times a second.
+  /// Ends what waits or runs and cannot be answered any more.
+  void tell_dead();
+  /// The same, and probes: only while nothing is asked, every few seconds, and for a hundredth of the time. Call it from one thread, a few times a
+  /// second.
   void look_after();
   /// Whether it can infer now: no run hangs, and the last probe was answered.
   [[nodiscard]] bool can_infer() const;

@@ -34,6 +34,7 @@ inline std::shared_ptr<Job> second_job(const Job& first, std::vector<Tensor> inp
   job->id = first.id;
   job->is_of_the_caller_of(first);
   job->is_probe = first.is_probe;
+  job->keeps = first.keeps;
   return job;
 }
 

@@ -1,6 +1,8 @@
 #include "server/models/repository.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/folder_state.h"
@@ -12,6 +14,9 @@
 
 namespace scissionlite::server {
 namespace {
+
+constexpr auto kLookAtEnding = std::chrono::milliseconds(5);
+constexpr double kLoadingUs = 1e6;  // a guess of how long it goes on
 
 std::vector<int64_t> wanted_versions(const fs::path& folder, const inference::ModelVersionPolicy& policy) {
   auto versions = versions_in(folder);
@@ -42,6 +47,13 @@ Repository::Repository(std::vector<fs::path> paths, ModelOptions options, KeepOp
   const auto names = look().names;
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
     throw InvalidArgument("[server] two model repositories hold a model '" + *twice + "'; names must be unique");
+}
+
+/// Where a run hangs that is for ever: what its thread uses must not go before it does, and whoever ends the process knows how long to wait.
+Repository::~Repository() {
+  entries_.clear();
+  for (const auto& model : made_)
+    while (!model.expired()) std::this_thread::sleep_for(kLookAtEnding);
 }
 
 Repository::OnDisk Repository::look() const {
@@ -121,6 +133,8 @@ void Repository::load(const std::string& name, const MayKnow& may_know) {
     ended = keep(entry, versions);
     entry.state = "READY";
     entry.reason = "";
+    std::erase_if(made_, [](const auto& model) { return model.expired(); });
+    for (const auto& [version, model] : entry.versions) made_.push_back(model);
   }
   const auto& engine = newest->engine();
   log::info("[server] loaded '" + name + "' version" + (numbers.size() > 1 ? "s " : " ") + join(numbers, ", ") + " (" + engine.spec + " " +
@@ -142,7 +156,20 @@ Repository::Ended Repository::keep(Entry& entry, const std::map<int64_t, std::sh
   return ended;
 }
 
+/// Nobody else looks after these.
+void Repository::tell_dead_of_unloaded() {
+  std::vector<std::shared_ptr<Model>> unloaded;
+  const auto served = all();
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& made : made_)
+      if (auto model = made.lock(); model && std::find(served.begin(), served.end(), model) == served.end()) unloaded.push_back(std::move(model));
+  }
+  for (const auto& model : unloaded) model->tell_dead();
+}
+
 void Repository::end_unused() {
+  tell_dead_of_unloaded();
   Ended ended;
   {
     const std::lock_guard lock(mutex_);
@@ -257,9 +284,11 @@ std::shared_ptr<Model> Repository::find(const std::string& name, const std::stri
                                               "' (details: stoll), version should be an integral value > 0");
   if (it == entries_.end()) throw Refusal(Code::kNotFound, "Request for unknown model: '" + printable(name) + "' is not found");
   const auto& versions = it->second.versions;
+  const auto none = [&](const char* why) { return "Request for unknown model: '" + printable(name) + "' has no available versions" + why; };
+  if (versions.empty() && it->second.state == "LOADING") throw Refusal(Code::kUnavailable, none("; it is being loaded"), kLoadingUs);
   if (version.empty()) {
     if (!versions.empty()) return versions.rbegin()->second;
-    throw Refusal(Code::kUnavailable, "Request for unknown model: '" + printable(name) + "' has no available versions");
+    throw Refusal(Code::kNotFound, none(""));
   }
   const auto found = versions.find(*parse_version(version));
   if (found == versions.end()) throw Refusal(Code::kNotFound, "Request for unknown model: '" + name + "' version " + version + " is not found");

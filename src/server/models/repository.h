@@ -37,6 +37,10 @@ class Repository {
  public:
   /// @throws InvalidArgument when a path is no folder, or two hold a model of the same name.
   Repository(std::vector<fs::path> paths, ModelOptions options, KeepOptions keep = {}, Clock& clock = Clock::steady());
+  /// Waits until the last run of every model that it has loaded has ended.
+  ~Repository();
+  Repository(const Repository&) = delete;
+  Repository& operator=(const Repository&) = delete;
 
   /// Loads or reloads the versions that the model's policy asks for; what is ready and has not changed on disk stays as it is. While the new ones
   /// load, the old ones serve on; after the swap, requests in flight end on the old, which is kept as KeepOptions says. @throws InvalidArgument for
@@ -47,14 +51,15 @@ class Repository {
   /// Loads models whose folder has changed or is new, and unloads those whose folder is gone; unless `is_asked_for` only when it looks as at the last
   /// call. Failures are logged.
   void load_changed(bool is_asked_for);
-  /// Ends versions that were replaced and are no longer asked for.
+  /// Ends versions that were replaced and are no longer asked for, and the requests that wait in vain for one that is unloaded. Call it every few
+  /// seconds.
   void end_unused();
   /// With the versions that it has replaced. Not loaded is no error.
   void unload(const std::string& name);
 
   /// @param version  "" = the newest. @param sha256  of the model that is meant, "" = any: of other versions, and of those that were replaced, the
   /// one that has it is preferred.
-  /// @throws Refusal (kNotFound, kInvalidArgument) in Triton's words.
+  /// @throws Refusal (kNotFound, kInvalidArgument; kUnavailable while the first version loads) in Triton's words.
   [[nodiscard]] std::shared_ptr<Model> find(const std::string& name, const std::string& version, const std::string& sha256 = "");
   [[nodiscard]] std::shared_ptr<Model> find(const std::string& name, const std::string& version) const;
   /// How many replaced versions are loaded.
@@ -82,6 +87,7 @@ class Repository {
   };
   /// What has to end, outside the lock.
   using Ended = std::vector<std::shared_ptr<Model>>;
+  void tell_dead_of_unloaded();
   [[nodiscard]] Ended keep(Entry& entry, const std::map<int64_t, std::shared_ptr<Model>>& old) const;
   [[nodiscard]] fs::path folder_of(const std::string& name, const MayKnow& may_know = everybody_may) const;
   struct OnDisk {
@@ -103,8 +109,9 @@ class Repository {
   std::mutex looking_;                       // guards seen_ and is_out_of_sight_
   std::map<std::string, std::string> seen_;  // states of the models' folders at the last look
   bool is_out_of_sight_ = false;             // it was told that not all could be listed
-  mutable std::mutex mutex_;                 // guards entries_
+  mutable std::mutex mutex_;                 // guards what follows
   std::map<std::string, Entry> entries_;
+  std::vector<std::weak_ptr<Model>> made_;            // all that have not ended
   std::map<std::string, std::string> loaded_states_;  // of the folders, when they were last loaded
   std::set<std::string> misnamed_;                    // that were told of
 };

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/call/retry_hint.h"
 
 namespace scissionlite::server {
 namespace {
@@ -19,9 +20,10 @@ constexpr std::chrono::nanoseconds kFirstLook = std::chrono::seconds(2), kLonges
 int64_t now_ns() { return Clock::steady().now_ns(); }
 
 void fail(Job& job, Statistics& statistics, Outcome outcome) {
+  if (!job.claim()) return;
   outcome.times.total_ns = now_ns() - job.arrived_ns;
   if (!job.is_probe) statistics.add_failure(outcome.times.total_ns, outcome.code);
-  job.finish(outcome);
+  job.tell(outcome);
 }
 
 Outcome refused_as(const JobQueue::Refused& refused) {
@@ -76,10 +78,9 @@ struct Batcher::State {
   std::condition_variable judged;  // `busy[...].is_out` has changed
   bool is_stopping = false;
 
-  /// Waits for work. Empty `jobs` and `dead` mean: stop.
+  /// Waits for work. Empty `jobs` and `dead` mean: stop. Others look at `jobs` until `rest`.
   void next(size_t worker, Jobs& jobs, std::vector<JobQueue::Dead>& dead) {
     std::unique_lock lock(mutex);
-    rest(worker);
     auto look_again = kFirstLook;
     while (true) {
       if (is_suspect[worker]) {
@@ -106,12 +107,23 @@ struct Batcher::State {
         continue;
       }
       jobs = std::move(found);
-      busy[worker].since_ns = now_ns(), busy[worker].items = items_of(jobs), busy[worker].is_probe = jobs[0]->is_probe;
+      busy[worker].since_ns = now_ns(), busy[worker].items = items_of(jobs), busy[worker].is_probe = jobs[0]->is_probe, busy[worker].jobs = &jobs;
       return;
     }
   }
 
-  void rest(size_t worker) { busy[worker].since_ns = 0, busy[worker].items = 0, busy[worker].is_probe = false; }
+  /// Under the lock.
+  void rest(size_t worker) { busy[worker] = {.is_out = busy[worker].is_out}; }
+
+  /// Under the lock, when a run has ended. Whether it had hung: then it says nothing of the next, and the engine is well again.
+  bool had_hung(size_t worker, int64_t ended_ns) {
+    const int64_t took_ns = ended_ns - busy[worker].since_ns;
+    if (took_ns <= options.hang_ns) return false;
+    busy[worker].since_ns = ended_ns;
+    log::warning("[server] a run that hung has ended after " + format_us(static_cast<double>(took_ns) * 1e-3) +
+                 "; results of requests that were told so are dropped");
+    return true;
+  }
 
   /// Under the lock. Where some have failed, the others take what comes; where all have, each goes on trying.
   void judge(size_t worker, bool suspect) {
@@ -146,8 +158,12 @@ struct Batcher::State {
     judge(worker, false);
   }
 
-  void tell_dead(const std::vector<JobQueue::Dead>& dead) {
-    for (const auto& [job, why] : dead) fail(*job, *statistics, refused_as(why));
+  void tell_dead(const std::vector<JobQueue::Dead>& dead, bool runs_on = false) {
+    for (const auto& [job, why] : dead) {
+      auto outcome = refused_as(why);
+      outcome.runs_on = runs_on;
+      fail(*job, *statistics, std::move(outcome));
+    }
   }
 
   static int64_t items_of(const Jobs& jobs) {
@@ -163,7 +179,10 @@ struct Batcher::State {
       next(worker, jobs, dead);
       tell_dead(dead);
       if (jobs.empty() && dead.empty()) return;
-      if (!jobs.empty()) run(worker, jobs);
+      if (jobs.empty()) continue;
+      run(worker, jobs);
+      const std::lock_guard lock(mutex);
+      rest(worker);
     }
   }
 
@@ -173,6 +192,10 @@ struct Batcher::State {
       return;
     } catch (...) {
       const auto refusal = current_refusal();
+      {
+        const std::lock_guard lock(mutex);
+        (void)had_hung(worker, now_ns());
+      }
       if (is_the_engines_fault(refusal)) replace(worker, refusal);
       if (jobs.size() == 1) {
         fail(*jobs[0], *statistics, {.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = {}});
@@ -185,6 +208,7 @@ struct Batcher::State {
 
   /// One of a batch that failed: its caller may have gone meanwhile, and its time may be over.
   void run_again(size_t worker, const std::shared_ptr<Job>& job) {
+    if (job->is_finished()) return;
     const int64_t now = now_ns();
     {
       const std::lock_guard lock(mutex);
@@ -255,7 +279,7 @@ struct Batcher::State {
     if (!jobs[0]->is_probe) statistics->add_execution(times, items);
     {
       const std::lock_guard lock(mutex);
-      if (!jobs[0]->is_probe) queue.ran(jobs, items, ran - start, ran);
+      if (!had_hung(worker, ran) && !jobs[0]->is_probe) queue.ran(jobs, items, ran - start, ran);
       if (is_suspect[worker]) judge(worker, false);
     }
     for (size_t j = 0; j < jobs.size(); ++j) answer(*jobs[j], std::move(parts[j]), times, start, items);
@@ -275,12 +299,14 @@ struct Batcher::State {
     return parts;
   }
 
+  /// Unless it was told before its run had ended.
   void answer(Job& job, std::vector<Tensor> outputs, RequestTimes times, int64_t start_ns, int64_t run_items) {
+    if (!job.claim()) return;
     times.queue_ns = start_ns - job.queued_ns;
     times.decode_ns = job.decode_ns;
     times.total_ns = now_ns() - job.arrived_ns;
     if (!job.is_probe) statistics->add_success(times, job.batch);
-    job.finish({.code = Code::kOk, .message = "", .outputs = std::move(outputs), .times = times, .run_items = run_items});
+    job.tell({.code = Code::kOk, .message = "", .outputs = std::move(outputs), .times = times, .run_items = run_items});
   }
 };
 
@@ -316,7 +342,7 @@ void Batcher::submit(std::shared_ptr<Job> job) {
     if (job->is_cancelled()) {
       refused = {.code = Code::kCancelled, .message = "the request was cancelled", .outputs = {}, .times = {}};
     } else if (state_->is_stopping) {
-      refused = {.code = Code::kUnavailable, .message = "the model is being unloaded", .outputs = {}, .times = {}};
+      refused = {.code = Code::kUnavailable, .message = "the model is being unloaded", .outputs = {}, .times = {}, .retry_after_us = kFirstGuessUs};
     } else if (const auto why = state_->queue.push(job, state_->busy, now_ns()); why.code != Code::kOk) {
       refused = refused_as(why);
     }
@@ -335,12 +361,16 @@ void Batcher::cancel(const std::shared_ptr<Job>& job) {
 }
 
 void Batcher::tell_dead() {
-  std::vector<JobQueue::Dead> dead;
+  std::vector<JobQueue::Dead> waited, ran;
   {
     const std::lock_guard lock(state_->mutex);
-    dead = state_->queue.take_dead(state_->busy, now_ns());
+    waited = state_->queue.take_dead(state_->busy, now_ns());
+    ran = state_->queue.dead_at_run(state_->busy, now_ns());
   }
-  state_->tell_dead(dead);
+  const auto hung = std::find_if(ran.begin(), ran.end(), [](const auto& dead) { return dead.why.code == Code::kUnavailable; });
+  if (hung != ran.end()) log::error("[server] " + hung->why.why + "; its requests are told so");
+  state_->tell_dead(waited);
+  state_->tell_dead(ran, /*runs_on=*/true);
 }
 
 size_t Batcher::waiting() const {

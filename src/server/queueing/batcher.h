@@ -2,7 +2,8 @@
 //
 // Requests that wait together and have the same shapes (apart from the batch) run together. A request that cannot be answered before
 // its deadline or whose caller has gone never runs. When a batch fails, its requests run again one by one, so that only the one at
-// fault fails. An executable that failed for another reason than its input is replaced by a new one over the same weights.
+// fault fails. An executable that failed for another reason than its input is replaced by a new one over the same weights. One that hangs is not: a
+// new one would wait for the same engine's turn (OpenVINO's one stream). Whoever waits for it is told, and it is taken back when its run ends.
 #pragma once
 
 #include <cstddef>
@@ -32,12 +33,13 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  /// Queues the job or finishes it at once: kUnavailable with a retry hint when the queue is full or its deadline too near, kCancelled.
+  /// Queues the job or finishes it at once: kUnavailable with a retry hint when the queue is full, its deadline too near, or every
+  /// executable hangs; kCancelled.
   void submit(std::shared_ptr<Job> job);
-  /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end.
+  /// Takes the job out if it still waits, and finishes it with kCancelled; a running one runs to its end (Job::give_up: `tell_dead` finishes it).
   void cancel(const std::shared_ptr<Job>& job);
   /// Finishes what waits and cannot be answered any more. A thread that is free does so by itself; call it now and then for what waits while all of
-  /// them run.
+  /// them run. What runs is finished too at its deadline or when its run hangs; what the run has to say later is dropped.
   void tell_dead();
   [[nodiscard]] size_t waiting() const;
   /// How long the longest waiting request has waited; 0 when none waits.

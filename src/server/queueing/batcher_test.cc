@@ -91,6 +91,7 @@ struct Asked {
   std::string message;
   std::vector<float> values;
   double retry_after_us = 0;
+  bool runs_on = false;
 
   void wait() {
     std::unique_lock lock(mutex);
@@ -121,6 +122,7 @@ class BatcherTest : public ::testing::Test {
       asked->code = outcome.code;
       asked->message = outcome.message;
       asked->retry_after_us = outcome.retry_after_us;
+      asked->runs_on = outcome.runs_on;
       if (!outcome.outputs.empty()) {
         const auto got = outcome.outputs[0].as<float>();
         asked->values.assign(got.begin(), got.end());
@@ -313,6 +315,94 @@ TEST_F(BatcherTest, ARunThatLastsTooLongCountsAsHung) {
   busy->wait();
   const auto after = ask({1});
   expect_answer(*after, {1});
+}
+
+TEST_F(BatcherTest, fault_34_ARequestWhoseRunHangsIsToldAtItsDeadlineAndItsResultIsDropped) {
+  start({});
+  log->hold();
+  const auto late = ask({100}, Clock::steady().now_ns() + 300 * kMs);
+  log->wait_for_runs(1);
+  std::weak_ptr<Job> job = late->job;
+  late->job = nullptr;
+  Clock::steady().sleep_us(310e3);
+  batcher->tell_dead();
+  late->wait();
+  EXPECT_EQ(late->code, Code::kDeadlineExceeded);
+  EXPECT_TRUE(late->runs_on);
+  EXPECT_FALSE(job.expired()) << "the run reads its inputs";
+  batcher->tell_dead();  // told once
+  log->release();
+  expect_answer(*ask({1}), {1});
+  const auto counts = statistics->snapshot();
+  EXPECT_EQ(counts.execution_count, 2U);
+  EXPECT_EQ(counts.success.count, 1U);
+  EXPECT_EQ(counts.failures, (std::map<Code, uint64_t>{{Code::kDeadlineExceeded, 1}}));
+  EXPECT_TRUE(job.expired());
+}
+
+TEST_F(BatcherTest, fault_34_WhileTheEngineHangsItsRequestsAreToldAndNewOnesRefusedUntilItIsBack) {
+  start({.combine = true, .max_batch = 4, .preferred = {2}, .max_delay_ns = 300 * kMs, .hang_ns = 100 * kMs});
+  log->hold();
+  const auto a = ask({1}), b = ask({2});
+  log->wait_for_runs(1);
+  const auto waits = ask({3});
+  Clock::steady().sleep_us(120e3);
+  const auto refused = ask({4});
+  auto probe = std::make_shared<Asked>();
+  probe->job->inputs = {Tensor::of<float>({1, 1}, {0.0F})};
+  probe->job->is_probe = true;
+  probe->job->done = [probe](const Outcome& outcome) {
+    const std::lock_guard lock(probe->mutex);
+    probe->is_done = true, probe->code = outcome.code;
+    probe->changed.notify_all();
+  };
+  batcher->submit(probe->job);
+  EXPECT_TRUE(refused->is_done) << "at once";
+  batcher->tell_dead();
+  for (const auto& told : {a, b, waits, refused}) {
+    told->wait();
+    EXPECT_EQ(told->code, Code::kUnavailable);
+    EXPECT_NE(told->message.find("the engine hangs"), std::string::npos) << told->message;
+    EXPECT_GT(told->retry_after_us, 0);
+    EXPECT_EQ(told->runs_on, told == a || told == b);
+  }
+  EXPECT_FALSE(probe->is_done);
+  log->release();
+  probe->wait();
+  EXPECT_EQ(probe->code, Code::kOk);
+  EXPECT_FALSE(batcher->is_hung());
+  expect_answer(*ask({5, 6}), {5, 6});
+  EXPECT_EQ(statistics->snapshot().success.count, 1U);
+}
+
+TEST_F(BatcherTest, fault_34_WhileOneInstanceHangsAnotherAnswers) {
+  start({.hang_ns = 50 * kMs}, /*instances=*/2);
+  const auto busy = occupy();
+  Clock::steady().sleep_us(60e3);
+  batcher->tell_dead();
+  busy->wait();
+  EXPECT_EQ(busy->code, Code::kUnavailable);
+  const auto other = ask({1});
+  log->wait_for_runs(2);
+  log->release();
+  expect_answer(*other, {1});
+}
+
+/// The run itself may end in any way.
+TEST_F(BatcherTest, fault_34_ABatchThatFailsAfterAllRunsAgainWithoutThoseThatWereTold) {
+  start({.combine = true, .max_batch = 4, .preferred = {2}, .max_delay_ns = 10'000 * kMs});
+  log->hold();
+  const auto late = ask({1}, Clock::steady().now_ns() + 300 * kMs), bad = ask({-2});
+  log->wait_for_runs(1);
+  Clock::steady().sleep_us(310e3);
+  batcher->tell_dead();
+  late->wait();
+  log->release();
+  bad->wait();
+  EXPECT_EQ(late->code, Code::kDeadlineExceeded);
+  EXPECT_EQ(bad->code, Code::kInvalidArgument);
+  EXPECT_EQ(log->runs(), (Runs{{1, -2}, {-2}}));
+  EXPECT_EQ(statistics->snapshot().fail.count, 2U);
 }
 
 TEST_F(BatcherTest, fault_33_AnEngineThatFailsIsReplaced) {

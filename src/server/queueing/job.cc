@@ -4,8 +4,7 @@
 
 namespace scissionlite::server {
 
-void Job::finish(const Outcome& outcome) noexcept {
-  if (is_finished_.exchange(true)) return;
+void Job::tell(const Outcome& outcome) noexcept {
   const auto tell = std::move(done);
   try {
     tell(outcome);

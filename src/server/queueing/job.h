@@ -30,6 +30,7 @@ struct Outcome {
   double retry_after_us = 0;              // hint with kUnavailable
   int64_t run_items = 0;                  // of all requests that ran together
   std::optional<ForwardTimes> forward{};  // where the model is the middle of three
+  bool runs_on = false;                   // the engine is still at the request: its inputs stay
 };
 
 /// Times are of the steady clock, in nanoseconds.
@@ -41,20 +42,34 @@ struct Job {
   std::optional<int64_t> deadline_ns;
   std::string id;                            // as the request has it, for the next machine's log
   bool is_probe = false;                     // the server's own question: runs alone and counts in no statistics
+  std::shared_ptr<const void> keeps;         // what its run uses, also once it is answered
   std::function<void(const Outcome&)> done;  // called once, from any thread; again with the error where it throws
 
   /// From any thread.
-  void cancel() { *is_cancelled_ = true; }
-  [[nodiscard]] bool is_cancelled() const { return *is_cancelled_; }
+  void cancel() { caller_->is_gone = true; }
+  /// The same; a run under way is not waited for either.
+  void give_up() { caller_->gives_up = caller_->is_gone = true; }
+  [[nodiscard]] bool is_cancelled() const { return caller_->is_gone; }
+  [[nodiscard]] bool is_given_up() const { return caller_->gives_up; }
   /// From now on it is cancelled when `other` is.
-  void is_of_the_caller_of(const Job& other) { is_cancelled_ = other.is_cancelled_; }
+  void is_of_the_caller_of(const Job& other) { caller_ = other.caller_; }
 
-  /// Tells the outcome, unless that has happened. What `done` holds is freed afterwards. What it throws (there is no memory for what follows, say) is
-  /// told in place of the outcome: it is no fault of the engine whose thread this is, and its caller waits.
-  void finish(const Outcome& outcome) noexcept;
+  /// Whoever gets true, the first, has to tell the outcome: a run may end when its caller has just been told something else.
+  [[nodiscard]] bool claim() { return !is_finished_.exchange(true); }
+  [[nodiscard]] bool is_finished() const { return is_finished_; }
+  /// What `done` holds is freed afterwards. What it throws (there is no memory for what follows, say) is told in place of the outcome: it is no fault
+  /// of the engine whose thread this is, and its caller waits.
+  void tell(const Outcome& outcome) noexcept;
+  /// Both.
+  void finish(const Outcome& outcome) noexcept {
+    if (claim()) tell(outcome);
+  }
 
  private:
-  std::shared_ptr<std::atomic<bool>> is_cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  struct Caller {
+    std::atomic<bool> is_gone{false}, gives_up{false};
+  };
+  std::shared_ptr<Caller> caller_ = std::make_shared<Caller>();
   std::atomic<bool> is_finished_{false};
 };
 

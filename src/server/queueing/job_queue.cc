@@ -71,10 +71,25 @@ double JobQueue::hint_us(const std::vector<Busy>& executables, int64_t now_ns) c
   return retry_hint_us(static_cast<double>(wait) * 1e-3);
 }
 
+bool JobQueue::hangs(const Busy& busy, int64_t now_ns) const { return busy.since_ns > 0 && now_ns - busy.since_ns > options_.hang_ns; }
+
+/// None that takes requests is well.
+bool JobQueue::all_hang(const std::vector<Busy>& executables, int64_t now_ns) const {
+  return !executables.empty() &&
+         std::all_of(executables.begin(), executables.end(), [&](const Busy& busy) { return busy.is_out || hangs(busy, now_ns); });
+}
+
+JobQueue::Refused JobQueue::why_hung(const std::vector<Busy>& executables, int64_t now_ns) const {
+  return {Code::kUnavailable,
+          "the engine hangs: a run has taken longer than " + format_us(static_cast<double>(options_.hang_ns) * 1e-3) + " (--hang-secs)",
+          hint_us(executables, now_ns)};
+}
+
 JobQueue::Refused JobQueue::push(const std::shared_ptr<Job>& job, const std::vector<Busy>& executables, int64_t now_ns) {
   for (const auto& busy : executables)
     if (busy.since_ns > 0 && !busy.is_out && !busy.is_probe && now_ns - busy.since_ns <= options_.hang_ns)
       times_.run_is_under_way(busy.since_ns, now_ns);
+  if (!job->is_probe && all_hang(executables, now_ns)) return why_hung(executables, now_ns);
   if (waiting_.size() >= options_.queue_size)
     return {Code::kUnavailable, "the queue is full with " + std::to_string(waiting_.size()) + " requests", hint_us(executables, now_ns)};
   job->queued_ns = now_ns;
@@ -127,6 +142,7 @@ JobQueue::Refused JobQueue::why_dead(const Job& job, const std::vector<Busy>& ex
   if (job.is_cancelled()) return {Code::kCancelled, "the request was cancelled while it waited"};
   if (is_late(job, now_ns + times_.predict_ns(job.batch, now_ns)))
     return {Code::kDeadlineExceeded, "the deadline passed while the request waited, or would pass before it is answered"};
+  if (!job.is_probe && all_hang(executables, now_ns)) return why_hung(executables, now_ns);
   if (options_.queue_timeout_ns > 0 && !job.is_probe && now_ns - job.queued_ns >= options_.queue_timeout_ns)
     return {Code::kUnavailable,
             "it has waited for the " + format_us(static_cast<double>(options_.queue_timeout_ns) * 1e-3) +
@@ -143,6 +159,24 @@ std::vector<JobQueue::Dead> JobQueue::take_dead(const std::vector<Busy>& executa
     if (why.code == Code::kDeadlineExceeded) learn_reserve(*job, now_ns + times_.predict_ns(job->batch, now_ns));
   auto next = dead.begin();  // both are in the same order
   std::erase_if(waiting_, [&](const auto& job) { return next != dead.end() && job == next->job && (++next, true); });
+  return dead;
+}
+
+/// kOk where it may go on running.
+JobQueue::Refused JobQueue::why_dead_at_run(const Job& job, const Busy& busy, const std::vector<Busy>& executables, int64_t now_ns) const {
+  if (job.is_probe || job.is_finished()) return {};
+  if (job.is_given_up()) return {Code::kCancelled, "the request was given up while it ran"};
+  if (is_late(job, now_ns)) return {Code::kDeadlineExceeded, "the deadline passed while the request ran"};
+  if (hangs(busy, now_ns)) return why_hung(executables, now_ns);
+  return {};
+}
+
+std::vector<JobQueue::Dead> JobQueue::dead_at_run(const std::vector<Busy>& executables, int64_t now_ns) const {
+  std::vector<Dead> dead;
+  for (const auto& busy : executables)
+    for (size_t i = 0; busy.jobs && i < busy.jobs->size(); ++i)
+      if (auto why = why_dead_at_run(*(*busy.jobs)[i], busy, executables, now_ns); why.code != Code::kOk)
+        dead.push_back({(*busy.jobs)[i], std::move(why)});
   return dead;
 }
 

@@ -4,6 +4,7 @@
 // ever. A request comes in only when it can probably be answered in time behind what is ahead of it: under overload the queue stays
 // as short as its deadlines, what is refused is refused at once, when its sender can still do something else, and the engine runs
 // what will be of use. A batch grows only as long as its first request is still answered in time. Both with a reserve (reserve.h).
+// While every executable hangs, nobody is let in nor waits; what runs is told so too, and at its deadline.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,9 @@ using Jobs = std::vector<std::shared_ptr<Job>>;
 /// What one executable is at; `since_ns` 0: idle.
 struct Busy {
   int64_t since_ns = 0, items = 0;
-  bool is_out = false;    // takes no requests: it has failed, and another has not
-  bool is_probe = false;  // what it is at is the server's own question
+  bool is_out = false;         // takes no requests: it has failed, and another has not
+  bool is_probe = false;       // what it is at is the server's own question
+  const Jobs* jobs = nullptr;  // that it runs
 };
 
 class JobQueue {
@@ -58,6 +60,8 @@ class JobQueue {
     Refused why;
   };
   [[nodiscard]] std::vector<Dead> take_dead(const std::vector<Busy>& executables, int64_t now_ns);
+  /// Of what runs and was not told: what is past its deadline, given up, or in a run that hangs. Probes wait on: their answer tells that it is well.
+  [[nodiscard]] std::vector<Dead> dead_at_run(const std::vector<Busy>& executables, int64_t now_ns) const;
 
   /// What to run now, taken out; or nothing, and when to ask again (0: when something comes).
   struct Next {
@@ -89,7 +93,11 @@ class JobQueue {
   [[nodiscard]] int64_t runs_ns(size_t jobs, int64_t items, int64_t now_ns) const;
   [[nodiscard]] int64_t wait_ns(size_t ahead, const std::vector<Busy>& executables, int64_t now_ns) const;
   [[nodiscard]] double hint_us(const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] bool hangs(const Busy& busy, int64_t now_ns) const;
+  [[nodiscard]] bool all_hang(const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] Refused why_hung(const std::vector<Busy>& executables, int64_t now_ns) const;
   [[nodiscard]] Refused why_dead(const Job& job, const std::vector<Busy>& executables, int64_t now_ns) const;
+  [[nodiscard]] Refused why_dead_at_run(const Job& job, const Busy& busy, const std::vector<Busy>& executables, int64_t now_ns) const;
   [[nodiscard]] bool is_late(const Job& job, int64_t answered_ns) const;
 
   const BatchingOptions options_;

@@ -203,6 +203,50 @@ TEST(JobQueue, NothingWaitsLongerThanTheModelAllows) {
   EXPECT_EQ(queue.size(), 2U);
 }
 
+TEST(JobQueue, fault_34_WhileEveryExecutableHangsNobodyIsLetInNorWaits) {
+  JobQueue queue({.queue_size = 2, .hang_ns = 100 * kMs});
+  const auto waits = job(), probe = job();
+  probe->is_probe = true;
+  const Busy hung{.since_ns = 1, .items = 1}, out{.is_out = true};
+  const int64_t later = 200 * kMs;
+  ASSERT_EQ(queue.push(waits, {hung}, 50 * kMs).code, Code::kOk);
+  ASSERT_EQ(queue.push(probe, {hung}, later).code, Code::kOk) << "it finds out when the engine is well again";
+  EXPECT_TRUE(queue.take_dead({hung, {}}, later).empty()) << "one is well";
+  for (const auto& executables : {std::vector<Busy>{hung}, {hung, hung}, {hung, out}}) {
+    const auto refused = queue.push(job(), executables, later);
+    EXPECT_EQ(refused.code, Code::kUnavailable);
+    EXPECT_NE(refused.why.find("the engine hangs: a run has taken longer than 100.0 ms"), std::string::npos) << refused.why;
+    EXPECT_GT(refused.retry_after_us, 0);
+  }
+  const auto dead = queue.take_dead({hung}, later);
+  ASSERT_EQ(dead.size(), 1U);
+  EXPECT_EQ(dead[0].job, waits);
+  EXPECT_EQ(dead[0].why.code, Code::kUnavailable);
+  EXPECT_GT(dead[0].why.retry_after_us, 0);
+  EXPECT_EQ(queue.push(job(), {{}}, later).code, Code::kOk);
+}
+
+TEST(JobQueue, fault_34_WhatRunsIsToldOnceAtItsDeadlineOrWhenItsRunHangs) {
+  const JobQueue queue({.hang_ns = 100 * kMs});
+  const auto soon = job(1, 20 * kMs), patient = job(1, 900 * kMs), gone = job(), leaves = job(), probe = job(1, 20 * kMs);
+  gone->cancel(), leaves->give_up();
+  probe->is_probe = true;
+  const Jobs batch{soon, patient, gone, leaves}, alone{probe};
+  const std::vector<Busy> busy{{.since_ns = 1, .items = 4, .jobs = &batch}, {}, {.since_ns = 1, .items = 1, .is_probe = true, .jobs = &alone}};
+  const auto told = [&](int64_t now_ns) {
+    std::vector<std::pair<std::shared_ptr<Job>, Code>> out;
+    for (const auto& [one, why] : queue.dead_at_run(busy, now_ns)) out.emplace_back(one, why.code), one->finish({});
+    return out;
+  };
+  for (const auto& one : {soon, patient, gone, leaves}) one->done = [](const Outcome&) {};
+  using Told = decltype(told(0));
+  EXPECT_EQ(told(19 * kMs), (Told{{leaves, Code::kCancelled}}));
+  EXPECT_EQ(told(20 * kMs), (Told{{soon, Code::kDeadlineExceeded}}));
+  EXPECT_EQ(told(100 * kMs), Told{});
+  EXPECT_EQ(told(101 * kMs), (Told{{patient, Code::kUnavailable}, {gone, Code::kUnavailable}}));
+  EXPECT_EQ(told(2000 * kMs), Told{});
+}
+
 TEST(JobQueue, ASecondStageIsCancelledWithTheFirst) {
   JobQueue queue({});
   const auto first = job(), second = job();
