@@ -47,7 +47,19 @@ const ModelInterface& model() {
   return interface;
 }
 
-void check(const http::InferRequest& infer, size_t body_bytes) {
+/// With an input for each type that JSON has a form for, of its name.
+const ModelInterface& typed_model() {
+  static const ModelInterface interface = [] {
+    ModelInterface out;
+    out.name = "typed";
+    for (const char* type : {"BOOL", "UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "UINT64", "INT64", "FP32", "FP64", "BYTES"})
+      out.inputs.push_back({type, dtype_from_oip_name(type), {-1}, nullptr});
+    return out;
+  }();
+  return interface;
+}
+
+void check(const http::InferRequest& infer, const ModelInterface& model, size_t body_bytes) {
   const auto& message = *infer.message;
   require(message.raw_input_contents_size() == message.inputs_size());
   size_t bytes = 0;
@@ -56,7 +68,7 @@ void check(const http::InferRequest& infer, size_t body_bytes) {
   for (const auto& input : message.inputs()) require(!input.has_contents() && !input.parameters().count("binary_data_size"));
   inference::ModelInferRequest again;
   require(again.ParseFromString(message.SerializeAsString()));
-  refuse_or([&] { (void)check_request(infer.message, model()); });
+  refuse_or([&] { (void)check_request(infer.message, model); });
 }
 
 }  // namespace
@@ -73,11 +85,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     json_bytes = std::to_string(end == std::string::npos ? body.size() : end);
     if (end != std::string::npos) body.erase(end, 1);
   }
-  refuse_or([&] {
-    std::optional<std::string_view> given;
-    if (json_bytes) given = *json_bytes;
-    check(http::read_infer_request(body, given, model()), body.size());
-  });
+  static BytesInFlight room(int64_t{1} << 30);
+  for (const auto* tried : {&model(), &typed_model()})
+    refuse_or([&] {
+      std::optional<std::string_view> given;
+      if (json_bytes) given = *json_bytes;
+      GrowingTicket growth(room);
+      const auto infer = http::read_infer_request(body, given, *tried, growth);
+      require(room.bytes() <= static_cast<int64_t>(8 * body.size()) + (1 << 20));
+      check(infer, *tried, body.size());
+    });
+  require(room.bytes() == 0);
   refuse_or([&] { (void)http::path_of(body); });
   for (const char* coding : {"gzip", "deflate"}) refuse_or([&] { require(http::inflate_body(body, coding, 1 << 16).size() <= 1 << 16); });
   return 0;

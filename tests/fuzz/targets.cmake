@@ -5,7 +5,7 @@ scissionlite_fuzz(onnx_import LINK scissionlite_onnx scissionlite_ops SEEDS seed
 scissionlite_fuzz(request LINK scissionlite_server SEEDS seeds/request COVERS server/inference/validate.cc server/inference/infer.cc)
 scissionlite_fuzz(answer LINK scissionlite_protocol SEEDS seeds/answer COVERS protocol/answer.cc)
 scissionlite_fuzz(access_json LINK scissionlite_server SEEDS seeds/access_json COVERS server/access/access_policy.cc)
-scissionlite_fuzz(http_infer LINK scissionlite_server SEEDS seeds/http_infer COVERS server/http/infer_request.cc server/http/json_data.cc server/http/inflate.cc)
+scissionlite_fuzz(http_infer LINK scissionlite_server SEEDS seeds/http_infer COVERS server/http/infer_request.cc server/http/json_data.cc server/http/json_elements.cc server/http/inflate.cc)
 scissionlite_fuzz(plan_json LINK scissionlite_planner SEEDS seeds/plan_json COVERS planner/plan.cc)
 scissionlite_fuzz(profile_json LINK scissionlite_profile SEEDS seeds/profile_json COVERS profile/profile.cc)
 scissionlite_fuzz(network_json LINK scissionlite_profile SEEDS seeds/network_json COVERS profile/network.cc)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import struct
 import time
 import zlib
@@ -48,6 +49,19 @@ class Tritonclient(HttpCase):
         for algorithm in ("gzip", "deflate"):
             result = self.web.infer("m", [tensor("x", X, "FP32")], request_compression_algorithm=algorithm)
             np.testing.assert_array_equal(result.as_numpy("y"), 2 * X + 1)
+
+    def test_compressed_answers(self):
+        for algorithm in ("gzip", "deflate"):
+            for binary in (True, False):
+                outputs = [triton_http.InferRequestedOutput("y", binary_data=binary)]
+                result = self.web.infer("m", [tensor("x", X, "FP32")], outputs=outputs, response_compression_algorithm=algorithm)
+                np.testing.assert_array_equal(result.as_numpy("y"), 2 * X + 1)
+                self.assertEqual(result._result["outputs"][0]["shape"], [1, 2, 4])
+            x = np.random.default_rng(5).standard_normal((1, 1 << 18, 4)).astype(np.float32)
+            call = self.web.async_infer("m", [tensor("x", x, "FP32")], response_compression_algorithm=algorithm)
+            np.testing.assert_array_equal(call.get_result().as_numpy("y"), 2 * x + 1)
+        with self.assertRaisesRegex(triton_http.InferenceServerException, "unknown model: 'nope'"):
+            self.web.infer("nope", [tensor("x", X, "FP32")], response_compression_algorithm="gzip")
 
     def test_classes(self):
         a, b = np.array([[1, 5, 3], [2, 0, 4]], np.float32), np.zeros((2, 3), np.float32)
@@ -136,6 +150,34 @@ class Control(HttpCase):
             self.assertEqual(self.call("POST", "/v2/repository/models/m/load", "", **fields)[0], 200, fields)
 
 
+class Replaced(HttpCase):
+    models = ("steady", "pair")
+    words = ("--model-control-mode", "explicit", "--load-model", "steady")
+
+    def test_json_for_a_version_that_was_replaced(self):
+        """Its inputs are no longer those of the name's model."""
+        steady = {"inputs": [GOOD], "parameters": {"a": [], "model_sha256": 1}}
+        self.refused(400, steady, "parameters.a", model="steady")
+        steady["parameters"] = {"model_sha256": self.post({"inputs": [GOOD]}, "steady")[1]["parameters"]["model_sha256"]}
+        folder = self.repository / "steady"
+        shutil.copy(self.repository / "pair" / "1" / "model.onnx", folder / "1" / "model.onnx")
+        (folder / "config.pbtxt").unlink()
+        self.web.load_model("steady")
+        self.assertEqual([i["name"] for i in self.web.get_model_metadata("steady")["inputs"]], ["a", "b"])
+        for keys in (("inputs", "parameters"), ("parameters", "inputs")):
+            status, answer = self.post({key: steady[key] for key in keys}, "steady")
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(answer["outputs"][0]["data"], (2 * X + 1).ravel().tolist())
+        steady["parameters"] = {"model_sha256": "0" * 64}
+        self.refused(400, steady, "the request is meant for model_sha256 000", model="steady")
+        self.refused(400, {"inputs": [GOOD]}, "expected 2 inputs but got 1 inputs", model="steady")
+        for text in ('["model_sha256", "parameters", {"model_sha256": "a"}]', '{"parameters": ["model_sha256"]}', '"model_sha256"',
+                     '{"x": {"model_sha256": "a"}, "parameters": "a"}', '{"parameters": {"model_sha256": {"model_sha256": "a"}}}'):
+            self.refused(400, text, "[json] the request", model="steady")
+        many = ",".join(f'"k{i}": "model_sha256"' for i in range(20_000))
+        self.refused(400, '{"parameters": {%s, "model_sha256": "a"}}' % many, "more than 2000 values", model="steady")
+
+
 class Plain(HttpCase):
     def tearDown(self):
         self.http_still_serves()
@@ -212,6 +254,16 @@ class Plain(HttpCase):
         for timeout, text in ((1000.0, "expected int64_param"), ("1", "expected int64_param"), (True, "expected int64_param"),
                               (-1, "expected microseconds")):
             self.refused(400, {"inputs": [GOOD], "parameters": {"timeout": timeout}}, "'timeout'", text)
+
+    def test_parameters_that_have_a_type(self):
+        for parameters in ({"priority": 0}, {"priority": 2**63}, {"sequence_id": "a"}, {"sequence_id": 2**64 - 1},
+                           {"sequence_start": True, "sequence_end": False}, {"prio": "3", "x": 1.5, "y": "z"}):
+            self.assertEqual(self.post({"inputs": [GOOD], "parameters": parameters})[0], 200, parameters)
+        for key, values, expected in (("priority", ("3", 3.0, -1, True), "an integer of at least 0"), ("sequence_id", (1.5, -1, False),
+                                                                                                       "a string or an integer of at least 0"),
+                                      ("sequence_start", ("yes", 1, 0.0), "true or false"), ("sequence_end", ("no", 0), "true or false")):
+            for given in values:
+                self.refused(400, {"inputs": [GOOD], "parameters": {key: given}}, f"parameter '{key}' must be {expected}")
 
     def test_model_sha256(self):
         sha256 = self.post({"inputs": [GOOD]})[1]["parameters"]["model_sha256"]
@@ -324,9 +376,18 @@ class Plain(HttpCase):
             self.assertEqual(got, status, f"{method} {target}: {body}")
             if status == 405:
                 self.assertIn("allow", fields)
-        status, _, body = self.call("POST", "/v2/repository/models/m/unload", "{}")
+        status, fields, body = self.call("POST", "/v2/repository/models/m/unload", "{}")
         self.assertEqual(status, 503)
         self.assertIn("--model-control-mode explicit", json.loads(body)["error"])
+        self.assertFalse({"retry-after", "retry-after-ms"} & set(fields), "what is not allowed now is not allowed later")
+
+    def test_paths_without_a_name(self):
+        good = json.dumps({"inputs": [GOOD]})
+        for method, target in (("POST", "/v2/models/m/versions//infer"), ("POST", "/v2/models//infer"), ("GET", "/v2/models//stats"),
+                               ("GET", "/v2/models//versions/1/stats"), ("GET", "/v2/models/m/versions//stats"), ("GET", "/v2/models/m/versions//"),
+                               ("GET", "/v2/models//config"), ("POST", "/v2/repository/models//load"), ("GET", "//v2"), ("GET", "/v2//health/live")):
+            status, _, body = self.call(method, target, good if method == "POST" else None)
+            self.assertEqual(status, 404, f"{method} {target}: {body}")
 
     def test_fault_23_bad_json(self):
         good = json.dumps({"inputs": [GOOD]})
@@ -396,6 +457,54 @@ class Bodies(HttpCase):
         self.refused(400, b"\x78\xbb" + bytes(20), "", Content_Encoding="deflate")
         for coding in ("zstd", "br", "gzip, gzip", "x" * 500):
             self.refused(415, good, "expected gzip, deflate or identity", Content_Encoding=coding)
+
+    def test_answers_are_compressed_where_that_is_asked_for(self):
+        body, fields = binary_body({"inputs": [BINARY], "outputs": [{"name": "y", "parameters": {"binary_data": True}}]}, X.tobytes())
+        for accepted, coding in (("gzip", "gzip"), ("deflate", "deflate"), ("br, deflate;q=0.5, gzip;q=0.4", "deflate"), ("gzip;q=0", None),
+                                 ("identity", None), ("gzip;q=0.5, identity", None), ("*", None), ("", None)):
+            status, got, answer = self.call("POST", "/v2/models/m/infer", body, Accept_Encoding=accepted, **fields)
+            self.assertEqual((status, got.get("content-encoding")), (200, coding), accepted)
+            data = {"gzip": gzip.decompress, "deflate": zlib.decompress, None: bytes}[coding](answer)
+            size = int(got["inference-header-content-length"])  # of what is inflated
+            self.assertEqual(json.loads(data[:size])["outputs"][0]["parameters"], {"binary_data_size": 32})
+            self.assertEqual(data[size:], (2 * X + 1).tobytes())
+        for method, target, data in (("GET", "/v2/models/m", None), ("POST", "/v2/models/m/infer", "{}")):
+            _, got, answer = self.call(method, target, data, Accept_Encoding="gzip")
+            self.assertNotIn("content-encoding", got)
+            json.loads(answer)
+
+    def test_trailers_are_no_fields_of_the_request(self):
+        body = json.dumps({"inputs": [GOOD]}).encode()
+        live = b"GET /v2/health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+        def answer(trailer, fields=b""):
+            return self.all_of(
+                self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + fields + b"\r\n%x\r\n" % len(body) +
+                         body + b"\r\n0\r\n" + trailer + b"\r\n\r\n" + live))
+
+        for trailer in (b"X: y", b"Content-Encoding: br", b"Inference-Header-Content-Length: 5", b"Connection: close", b"Accept-Encoding: gzip"):
+            got = answer(trailer)
+            self.assertEqual(got.count(b"HTTP/1.1 200 OK"), 2, (trailer, got))
+            self.assertNotIn(b"Content-Encoding", got)
+        got = answer(b"Sec-Fetch-Site: same-origin", b"Sec-Fetch-Site: cross-site\r\nOrigin: http://evil\r\n")
+        self.assertTrue(got.startswith(b"HTTP/1.1 403"), got)
+        self.assertEqual(answer(b"X: y", b"Connection: close\r\n").count(b"HTTP/1.1 200 OK"), 1)
+
+    def test_no_two_lines_of_a_field_that_says_what_a_body_is(self):
+        body = json.dumps({"inputs": [GOOD]}).encode()
+        length = b"Content-Length: %d\r\n" % len(body)
+        size = b"Inference-Header-Content-Length: %d\r\n" % len(body)
+        listed = b"Content-Length: %d, %d\r\n" % (len(body), len(body))
+        for fields in (listed, length + length, length + b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n", length + size + size,
+                       length + b"Inference-Header-Content-Length: 5\r\ninference-header-content-length: %d\r\n" % len(body)):
+            got = self.all_of(self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n" + body))
+            self.assertTrue(got.startswith(b"HTTP/1.1 400"), (fields, got))
+            self.assertIn(b"expected one", got)
+        got = self.all_of(
+            self.raw(b"POST /v2/models/m/infer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + length +
+                     b"Accept-Encoding: br\r\nAccept-Encoding: gzip\r\nX: a\r\nX: b\r\n\r\n" + body))
+        self.assertTrue(got.startswith(b"HTTP/1.1 200"), got)
+        self.assertIn(b"Content-Encoding: gzip", got)
 
     def test_no_other_coding_of_chunks_and_no_two_lengths(self):
         body = json.dumps({"inputs": [GOOD]}).encode()

@@ -2,6 +2,7 @@
 the server must still serve; every test ends on what the server does, not on a time."""
 
 import json
+import pathlib
 import resource
 import socket
 import ssl
@@ -151,6 +152,55 @@ class Large(HttpCase):
         self.assertAlmostEqual(answers[0][1]["outputs"][0]["data"][0], 0.123456, places=6)
         self.refused(400, body.replace("0.123456]", '"x"]'), "a number", model="wide")
         self.assertLess(longest, 2, "a liveness probe waits for seconds")
+
+    def test_answers_that_take_long_to_write_do_not_hold_up_health_checks(self):
+        x = np.random.default_rng(3).standard_normal((1, 2 << 20, 4)).astype(np.float32)
+        head = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": x.shape, "parameters": {"binary_data_size": x.nbytes}}]}).encode()
+        answers = []
+
+        def infer():
+            status, fields, body = self.call("POST", "/v2/models/m/infer", head + x.tobytes(), Inference_Header_Content_Length=str(len(head)))
+            answers.append((status, fields, len(body), body[:300], body[-100:]))
+
+        threads = [threading.Thread(target=infer) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        longest = 0
+        while any(thread.is_alive() for thread in threads):
+            start = time.time()
+            self.assertEqual(self.call("GET", "/v2/health/live")[0], 200)
+            longest = max(longest, time.time() - start)
+        for status, _, size, begin, end in answers:
+            self.assertEqual(status, 200, begin)
+            self.assertGreater(size, x.nbytes)
+            self.assertIn(b'"shape":[1,2097152,4],"data":[', begin)
+            self.assertRegex(end, rb",[0-9.e-]+\]\}\]\}$")
+        self.assertLess(longest, 2, "a liveness probe waits for seconds")
+
+    def peak_mb(self):
+        """The most that the server held since it was last asked."""
+        folder = pathlib.Path("/proc") / str(self.server.process.pid)
+        status = (folder / "status").read_text()
+        (folder / "clear_refs").write_text("5")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def test_json_that_the_model_does_not_take_costs_no_more_than_its_text(self):
+        count = 12 << 20
+        data = "[0" + ",0" * (count - 1) + "]"
+        self.peak_mb()
+        before = self.peak_mb()
+        for keys, text in (
+            (f'"name": "x", "datatype": "FP64", "shape": [1, {count // 4}, 4], "data": {data}', "'FP64', but model 'm' expects 'FP32'"),
+            (f'"data": {data}, "shape": [1, {count // 4}, 4], "datatype": "FP64", "name": "x"', "'FP64', but model 'm' expects 'FP32'"),
+            (f'"data": {data}, "datatype": "FP32", "name": "x", "shape": [1, 2, 4]', "Expected 32, got 36 or more"),
+            (f'"name": "x", "datatype": "BYTES", "shape": [1, 2, 4], "data": {data}', 'is 0, expected a string'),
+            (f'"name": "x", "datatype": "FP32", "shape": [1, {count}], "data": {data}', "unexpected shape"),
+            (f'"name": "q", "datatype": "FP64", "shape": [1, {count}], "data": {data}', "unexpected inference input 'q'"),
+        ):
+            self.refused(400, '{"inputs": [{%s}]}' % keys, text)
+        self.assertLess(self.peak_mb() - before, 4 * len(data) / (1 << 20))
+        key = 'scissionlite_http_body_bytes{port="http"}'
+        wait_for(lambda: self.metrics()[key] == 0)
 
 
 class Slow(LimitsCase):

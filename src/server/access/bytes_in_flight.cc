@@ -1,11 +1,14 @@
 #include "server/access/bytes_in_flight.h"
 
+#include <algorithm>
+
 #include "server/call/refusal.h"
 
 namespace scissionlite::server {
 namespace {
 
 constexpr double kRetryUs = 100e3;  // while bodies of many MB are answered
+constexpr size_t kStepBytes = 256 << 10;
 
 }  // namespace
 
@@ -18,7 +21,22 @@ Ticket BytesInFlight::take(int64_t bytes) {
     give_back(bytes);
     throw Refusal(Code::kUnavailable, reason(), kRetryUs);
   }
+  return ticket_of(bytes);
+}
+
+Ticket BytesInFlight::hold(int64_t bytes) {
+  (void)add(bytes);
+  return ticket_of(bytes);
+}
+
+Ticket BytesInFlight::ticket_of(int64_t bytes) const {
   return Ticket([held = bytes_, bytes] { *held -= bytes; });
+}
+
+void GrowingTicket::grow(size_t bytes) {
+  const size_t more = std::max(bytes - covered_, kStepBytes);
+  steps_.push_back(bytes_->take(static_cast<int64_t>(more)));
+  covered_ += more;
 }
 
 }  // namespace scissionlite::server

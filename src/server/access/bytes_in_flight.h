@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/access/quotas.h"
 
@@ -17,6 +18,8 @@ class BytesInFlight {
   explicit BytesInFlight(int64_t most) : most_(most) {}
   /// Given back with the ticket, which may outlive this object. @throws Refusal kUnavailable with a hint.
   [[nodiscard]] Ticket take(int64_t bytes);
+  /// As `take`, of what is there already: there is always room for it.
+  [[nodiscard]] Ticket hold(int64_t bytes);
   /// For what grows as it arrives: whether there was room for so many more; they are counted in any case, until as many are given back.
   [[nodiscard]] bool add(int64_t bytes) { return bytes_->fetch_add(bytes) + bytes <= most_; }
   void give_back(int64_t bytes) { *bytes_ -= bytes; }
@@ -25,8 +28,28 @@ class BytesInFlight {
   [[nodiscard]] std::string reason() const;
 
  private:
+  [[nodiscard]] Ticket ticket_of(int64_t bytes) const;
+
   const int64_t most_;
   std::shared_ptr<std::atomic<int64_t>> bytes_ = std::make_shared<std::atomic<int64_t>>(0);
+};
+
+/// Of what is made piece by piece: counted a step at a time before it is there, and given back with this object.
+class GrowingTicket {
+ public:
+  explicit GrowingTicket(BytesInFlight& bytes) : bytes_(&bytes) {}
+  /// It has so many bytes now. @throws Refusal as `take` does.
+  void cover(size_t bytes) {
+    if (bytes > covered_) grow(bytes);
+  }
+  void release() { steps_.clear(), covered_ = 0; }
+
+ private:
+  void grow(size_t bytes);
+
+  BytesInFlight* bytes_;
+  size_t covered_ = 0;
+  std::vector<Ticket> steps_;
 };
 
 }  // namespace scissionlite::server

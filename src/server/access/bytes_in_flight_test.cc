@@ -37,5 +37,33 @@ TEST(BytesInFlight, WhatGrowsIsCountedUntilItIsGivenBack) {
   EXPECT_EQ(bytes.bytes(), 0);
 }
 
+TEST(BytesInFlight, WhatIsThereAlreadyIsHeldInAnyCase) {
+  BytesInFlight bytes(100);
+  {
+    const auto held = bytes.hold(150);
+    EXPECT_EQ(bytes.bytes(), 150);
+    EXPECT_THROW((void)bytes.take(1), Refusal);
+  }
+  EXPECT_EQ(bytes.bytes(), 0);
+}
+
+TEST(GrowingTicket, CountsAheadOfWhatGrowsAndEndsWhereThereIsNoRoom) {
+  BytesInFlight bytes(3 << 20);
+  {
+    GrowingTicket growing(bytes);
+    for (size_t size = 0; size <= 2 << 20; size += 1000) {
+      growing.cover(size);
+      ASSERT_GE(bytes.bytes(), static_cast<int64_t>(size));
+      ASSERT_LE(bytes.bytes(), static_cast<int64_t>(size) + (1 << 20)) << "not much more than there is";
+    }
+    EXPECT_THROW(growing.cover(4 << 20), Refusal);
+    EXPECT_GE(bytes.bytes(), 2 << 20) << "what was there is";
+    growing.release();
+    EXPECT_EQ(bytes.bytes(), 0);
+    growing.cover(1);
+  }
+  EXPECT_EQ(bytes.bytes(), 0);
+}
+
 }  // namespace
 }  // namespace scissionlite::server

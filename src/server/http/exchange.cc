@@ -34,7 +34,7 @@ Response error_in_flight() {
   } catch (const HttpError& error) { return error_response(error.status(), error.what()); } catch (...) {
     const auto refusal = current_refusal();
     auto response = error_response(http_status(refusal.code()), refusal.what());
-    if (response.status == 503 || refusal.retry_after_us() > 0) add_retry_hint(response, refusal.retry_after_us());
+    if (refusal.retry_after_us() > 0) add_retry_hint(response, refusal.retry_after_us());
     return response;
   }
 }

@@ -31,7 +31,7 @@ struct Caller {
 
 struct Request {
   std::string method, target;                 // the target as it was sent: percent-encoded, with its query
-  std::map<std::string, std::string> fields;  // names in lower case; of a name that comes twice the last
+  std::map<std::string, std::string> fields;  // names in lower case; lines of one name joined by ", "
   std::string body;
   Caller caller = {};
 

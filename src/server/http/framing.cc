@@ -12,6 +12,11 @@ std::optional<HttpError> objection_to(const boost::beast::http::header<true>& fi
   const bool is_1_1 = fields.version() != 10;
   if (const auto hosts = fields.count(field::host); is_1_1 && hosts != 1)
     return HttpError(400, "the request has " + std::to_string(hosts) + " Host fields, expected one");
+  for (const char* name : {"Content-Length", "Content-Encoding", "Inference-Header-Content-Length"})
+    if (const auto lines = fields.count(name); lines > 1)
+      return HttpError(400, std::string("the request has ") + std::to_string(lines) + " " + name + " fields, expected one");
+  if (fields[field::content_length].find(',') != boost::beast::string_view::npos)
+    return HttpError(400, "the request has several lengths in its Content-Length field, expected one");
   const auto codings = fields.count(field::transfer_encoding);
   if (codings == 0) return std::nullopt;
   const auto coding = fields[field::transfer_encoding];

@@ -1,4 +1,4 @@
-// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, answers; and the room that bodies share, which is too large
+// Parts of the HTTP front end that need no socket: paths, compressed bodies, JSON data, refusals; and the room that bodies share, which is too large
 // to fill through the server. The rest is tested through that (tests/server/test_http*.py) and by the fuzz target http_infer.
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -66,9 +66,26 @@ TEST(CompressedBodies, ComeBackUpToTheLimit) {
   EXPECT_EQ(refusal_of([&] { (void)inflate_body("x", "br", 1); }).first, 415);
 }
 
+ModelInterface model_of(std::vector<TensorInfo> inputs) {
+  ModelInterface out;
+  out.name = "m";
+  out.inputs = std::move(inputs);
+  return out;
+}
+
+/// What it holds at last, and where nothing bounds it.
+ParsedRequest parsed_of(std::string_view text, const ModelInterface& model) {
+  BytesInFlight room(INT64_MAX);
+  GrowingTicket growth(room);
+  return parse_request(text, model, growth);
+}
+
 TEST(JsonData, BecomesBytesWithoutATree) {
-  const auto parsed = parse_request(
-      R"({"inputs": [{"data": [[1, 2], [3]], "datatype": "UINT8"}, {"datatype": "FP32", "data": [0.5]}, {"datatype": "BYTES", "data": ["ab"]}, {"name": "z"}]})");
+  const auto parsed = parsed_of(
+      R"({"inputs": [{"data": [[1, 2], [3]], "name": "a", "shape": [3], "datatype": "UINT8"},
+                     {"name": "b", "shape": [1], "datatype": "FP32", "data": [0.5]},
+                     {"name": "c", "shape": [1, 1], "datatype": "BYTES", "data": ["ab"]}, {"name": "z"}]})",
+      model_of({{"a", Dtype::kU8, {3}, nullptr}, {"b", Dtype::kF32, {-1}, nullptr}, {"c", Dtype::kF32, {4}, nullptr}}));
   EXPECT_EQ(values_of<uint8_t>(parsed.raw.at(0)), (std::vector<uint8_t>{1, 2, 3}));  // its datatype comes later
   EXPECT_EQ(values_of<float>(parsed.raw.at(1)), (std::vector<float>{0.5F}));
   EXPECT_EQ(parsed.raw.at(2), std::string("\2\0\0\0ab", 6));
@@ -77,27 +94,60 @@ TEST(JsonData, BecomesBytesWithoutATree) {
 }
 
 TEST(JsonData, SaysWhichElementDoesNotFit) {
-  const auto [status, text] = refusal_of([] { (void)parse_request(R"({"inputs": [{"datatype": "INT8", "data": [1, [200]]}]})"); });
+  const auto [status, text] = refusal_of([] {
+    (void)parsed_of(R"({"inputs": [{"name": "x", "shape": [2], "datatype": "INT8", "data": [1, [200]]}]})",
+                    model_of({{"x", Dtype::kI8, {2}, nullptr}}));
+  });
   EXPECT_EQ(status, 400);
   EXPECT_NE(text.find("element 1 of the data of inputs[0] is 200, expected -128..127 for INT8"), std::string::npos) << text;
 }
 
-TEST(Answers, WriteNumbersThatReadBackTheSame) {
-  KeptReply reply;
-  auto* output = reply.head.add_outputs();
-  output->set_name("y");
-  output->set_datatype("FP32");
-  output->add_shape(3);
-  reply.outputs.emplace_back(Dtype::kF32, Shape{3});
-  const std::vector<float> values{0.1F, -3.4028235e38F, 1e-45F};
-  std::memcpy(reply.outputs[0].mutable_data(), values.data(), 12);
-  const auto response = write_infer_response(reply, {});
-  const auto json = parse_json(response.body, "the answer");
-  EXPECT_EQ(json["outputs"][0]["data"].get<std::vector<float>>(), values);
-  EXPECT_TRUE(response.blobs.empty());
-  const auto binary = write_infer_response(reply, {.by_default = true, .by_name = {}});
-  ASSERT_EQ(binary.blobs.size(), 1U);
-  EXPECT_EQ(parse_json(binary.body, "the answer")["outputs"][0]["parameters"]["binary_data_size"], 12);
+TEST(JsonData, OfAnotherTypeOrBeyondTheShapeEndsTheParse) {
+  const auto model = model_of({{"x", Dtype::kF32, {-1}, nullptr}});
+  const std::string broken = ", 1, 2, 3, 4, this is never read";
+  const auto refused = [&](const std::string& input) {
+    return refusal_of([&] { (void)parsed_of(R"({"id": "7", "inputs": [{)" + input + broken, model); });
+  };
+  const auto type = refused(R"("name": "x", "shape": [2], "datatype": "FP64", "data": [0)");
+  EXPECT_EQ(type.second, "[request id: 7] inference input 'x' data-type is 'FP64', but model 'm' expects 'FP32'");
+  const auto more = refused(R"("shape": [2], "name": "x", "datatype": "FP32", "data": [[[0])");
+  EXPECT_EQ(more.second, "[request id: 7] input byte size mismatch for input 'x' for model 'm'. Expected 8, got 12 or more");
+  const auto texts = refused(R"("name": "x", "shape": [1], "datatype": "BYTES", "data": ["a", "b")");
+  EXPECT_EQ(texts.second, "[request id: 7] expected 1 string elements for inference input 'x', got 2 or more");
+  const auto behind = refusal_of([&] { (void)parsed_of(R"({"inputs": [{"data": [0, 1], "datatype": "FP32", "shape": [1], "name": "x"}]})", model); });
+  EXPECT_NE(behind.second.find("Expected 4, got 8 or more"), std::string::npos) << behind.second;
+  for (const auto& one : {type, more, texts, behind}) EXPECT_EQ(one.first, 400);
+}
+
+TEST(JsonData, OfInputsThatAreRefusedAnywayIsPassedOver) {
+  const auto model = model_of({{"x", Dtype::kF32, {-1, 4}, nullptr}});
+  for (const char* input : {R"("name": "q", "shape": [1, 4])", R"("name": "x", "shape": [4])", R"("name": "x", "shape": [-1, 4])",
+                            R"("name": "x", "shape": [1, 2])", R"("name": "x", "shape": "1")", R"("name": "x")", R"("shape": [1, 4])"}) {
+    const auto parsed = parsed_of(R"({"inputs": [{"datatype": "FP32", "data": [1, 2, 3, 4], )" + std::string(input) + "}]}", model);
+    EXPECT_EQ(parsed.raw.at(0), "") << input;
+  }
+}
+
+TEST(JsonData, IsCountedWhileItGrows) {
+  constexpr int kElements = 1 << 20;
+  std::string text = R"({"inputs": [{"name": "x", "shape": [)" + std::to_string(kElements) + R"(], "datatype": "FP64", "data": [0)";
+  for (int i = 1; i < kElements; ++i) text += ",0";
+  text += "]}]}";
+  const auto model = model_of({{"x", Dtype::kF64, {-1}, nullptr}});
+  BytesInFlight room(16 << 20);
+  {
+    GrowingTicket growth(room);
+    EXPECT_EQ(parse_request(text, model, growth).raw.at(0).size(), size_t{8} << 20);
+    EXPECT_GE(room.bytes(), 8 << 20);
+    GrowingTicket another(room);
+    const auto [status, reason] = refusal_of([&] { (void)parse_request(text + text, model, another); });
+    EXPECT_EQ(status, 400) << "there is room for both, so that it gets to what is behind the request: " << reason;
+  }
+  const auto others = room.take(12 << 20);
+  GrowingTicket growth(room);
+  const auto [status, reason] = refusal_of([&] { (void)parse_request(text, model, growth); });
+  EXPECT_EQ(status, 503);
+  EXPECT_NE(reason.find("bytes already, of 16777216 at most; retry later"), std::string::npos) << reason;
 }
 
 TEST(Answers, OfRefusalsSayWhenToComeBack) {
@@ -114,6 +164,7 @@ TEST(Answers, OfRefusalsSayWhenToComeBack) {
   EXPECT_EQ(answer_of({Code::kPermissionDenied, "no"}).status, 403);
   EXPECT_EQ(answer_of({Code::kUnauthenticated, "no"}).status, 401);
   EXPECT_TRUE(answer_of({Code::kResourceExhausted, "out of memory"}).fields.empty());
+  EXPECT_TRUE(answer_of({Code::kUnavailable, "loading is not allowed"}).fields.empty()) << "what will never do better";
 }
 
 std::string answer_to_post(int port, size_t bytes) {

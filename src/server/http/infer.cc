@@ -1,40 +1,17 @@
-#include "base/clock.h"
+#include <algorithm>
+
 #include "protocol/device_keys.h"
 #include "server/call/inflate.h"
 #include "server/call/names.h"
 #include "server/call/retry_hint.h"
+#include "server/http/deflate.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
+#include "server/http/meant_model.h"
 #include "server/inference/held_inference.h"
 
 namespace scissionlite::server::http {
 namespace {
-
-KeptReply keep(const Reply& reply) {
-  KeptReply kept{.head = reply.head, .outputs = {}};
-  for (const auto& output : reply.outputs) kept.outputs.push_back(output.clone());  // the engine reuses its buffer
-  return kept;
-}
-
-Response refused(const grpc::Status& status, double retry_after_us) {
-  auto response = error_response(http_status(static_cast<Code>(status.error_code())), status.error_message());
-  if (response.status == 503 || retry_after_us > 0) add_retry_hint(response, retry_after_us);
-  return response;
-}
-
-/// Must not throw: without an answer the connection would wait for ever. Returns when it was ready to be written.
-int64_t hand_over(const Reply& reply, const BinaryOutputs& binary, const Respond& respond) {
-  Make make;
-  try {
-    if (!reply.status.ok()) make = [status = reply.status, retry_after_us = reply.retry_after_us] { return refused(status, retry_after_us); };
-    else make = [kept = std::make_shared<const KeptReply>(keep(reply)), binary] { return write_infer_response(*kept, binary); };
-  } catch (const std::exception&) {
-    make = []() -> Response { throw Refusal(Code::kResourceExhausted, "the server is out of memory for this answer; send a smaller batch"); };
-  }
-  const int64_t ready_ns = Clock::steady().now_ns();
-  respond(std::move(make));
-  return ready_ns;
-}
 
 struct Target {
   std::string model, version;
@@ -93,17 +70,27 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
                                     .reason = reason});
   }
 
+  void inflate() {
+    const auto most = most_inflated_bytes(static_cast<int64_t>(request_.body.size()), static_cast<int64_t>(body_bytes_));
+    admission_.bytes = context_.bytes.take(most);  // what it may become, until that is known
+    inflate_request(request_, body_bytes_);
+    admission_.bytes.release(), admission_.bytes = context_.bytes.take(static_cast<int64_t>(request_.body.size()));
+  }
+
   void read() {
     context_.access.check(admission_.identity, target_.model);
-    if (is_compressed(request_)) {
-      const auto most = most_inflated_bytes(static_cast<int64_t>(request_.body.size()), static_cast<int64_t>(body_bytes_));
-      admission_.bytes = context_.bytes.take(most);  // what it may become, until that is known
-      inflate_request(request_, body_bytes_);
-      admission_.bytes.release(), admission_.bytes = context_.bytes.take(static_cast<int64_t>(request_.body.size()));
-    }
-    const auto model = context_.repository.find(target_.model, target_.version);
-    infer_ = read_infer_request(request_.body, json_bytes_of_request(), model->interface());
+    const auto sent_bytes = static_cast<int64_t>(request_.body.size());
+    if (is_compressed(request_)) inflate();
+    const std::string body = std::move(request_.body);  // which ends here: the message has what it needs of it
+    read_bytes_ = static_cast<int64_t>(body.size());
+    const auto usual = context_.repository.find(target_.model, target_.version);
+    const auto model = meant_model(context_.repository, usual, target_.version, json_of(body, json_bytes_of_request()));
+    GrowingTicket growth(context_.bytes);
+    infer_ = read_infer_request(body, json_bytes_of_request(), model->interface(), growth);
     check_json_types(*infer_.message, infer_.binary, model->interface());
+    int64_t bytes = 0;
+    for (const auto& raw : infer_.message->raw_input_contents()) bytes += static_cast<int64_t>(raw.size());
+    admission_.bytes.release(), admission_.bytes = context_.bytes.hold(std::max<int64_t>(0, bytes - sent_bytes));  // the connection counts the others
   }
 
   std::shared_ptr<Inference> make_inference() {
@@ -120,20 +107,24 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
     CallNotes notes{.traceparent = std::string(request_.field(trace::kTraceparentKey)),
                     .device = std::string(request_.field(protocol::kDeviceKey)),
                     .report = std::string(request_.field(protocol::kReportKey)),
-                    .bytes = static_cast<int64_t>(request_.body.size())};
-    request_ = {};  // the message has what it needs of it
+                    .bytes = read_bytes_};
+    const AnswerForm form{.binary = std::move(infer_.binary), .coding = coding_asked_for(request_.field("accept-encoding"))};
+    request_ = {};
     infer_.message->set_model_name(target_.model);
     infer_.message->set_model_version(target_.version);
     return std::make_shared<Inference>(
         context_.infer(), std::move(admission_), std::move(notes), std::move(infer_.message), std::nullopt,
-        [binary = infer_.binary, respond = respond_](const Reply& reply) { return hand_over(reply, binary, respond); },
-        [binary = infer_.binary](const Reply& reply) { check_json_values(reply.head, reply.outputs, binary); });
+        [means = AnswerMeans{context_.decoders, context_.bytes, context_.refusals}, form, respond = respond_](const Reply& reply) {
+          return hand_over(means, reply, form, respond);
+        },
+        [binary = form.binary](const Reply& reply) { check_json_values(reply.head, reply.outputs, binary); });
   }
 
   const ServiceContext context_;
   Request request_;
   const Target target_;
   const size_t body_bytes_;  // that a compressed body may become
+  int64_t read_bytes_ = 0;   // that it became
   const Respond respond_;
   Admission admission_;
   InferRequest infer_;

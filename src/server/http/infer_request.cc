@@ -31,6 +31,29 @@ void read_parameters(const JsonReader& owner, Parameters& out) {
   for (const auto& [key, value] : owner.at("parameters").members()) out[key] = parameter_of(value);
 }
 
+bool is_count(const inference::InferParameter& value) { return value.has_uint64_param() || (value.has_int64_param() && value.int64_param() >= 0); }
+bool is_name_or_count(const inference::InferParameter& value) { return value.has_string_param() || is_count(value); }
+bool is_flag(const inference::InferParameter& value) { return value.has_bool_param(); }
+
+/// Parameters of a request that the protocol gives a type, beside `timeout`, which is checked for every front end. Others may be anything.
+struct Typed {
+  const char* key;
+  bool (*fits)(const inference::InferParameter& value);
+  const char* expected;
+};
+constexpr Typed kTyped[] = {
+    {"priority", is_count, "an integer of at least 0"},
+    {"sequence_id", is_name_or_count, "a string or an integer of at least 0"},
+    {"sequence_start", is_flag, "true or false"},
+    {"sequence_end", is_flag, "true or false"},
+};
+
+void check_types(const Parameters& parameters) {
+  for (const auto& typed : kTyped)
+    if (const auto it = parameters.find(typed.key); it != parameters.end() && !typed.fits(it->second))
+      refuse(std::string("parameter '") + typed.key + "' must be " + typed.expected);
+}
+
 /// Takes `key` out, which is HTTP's own and means nothing to the model.
 std::optional<inference::InferParameter> take(Parameters& parameters, const char* key) {
   const auto it = parameters.find(key);
@@ -95,14 +118,7 @@ void read_outputs(const JsonReader& root, InferRequest& out) {
   }
 }
 
-/// Where the JSON ends.
-size_t json_size(std::string_view body, const std::optional<std::string_view>& given) {
-  if (!given) return body.size();
-  const auto size = number_of(*given);
-  if (!size || *size == 0 || *size > body.size())
-    refuse("inference header size should be in range (0, " + std::to_string(body.size()) + "), got: " + printable(*given));
-  return *size;
-}
+bool has_no_json(const std::optional<std::string_view>& json_bytes) { return json_bytes && number_of(*json_bytes) == uint64_t{0}; }
 
 /// The body is the model's only input, one item; a single dynamic size follows from the number of bytes.
 InferRequest of_raw_body(std::string_view body, const ModelInterface& model) {
@@ -135,18 +151,29 @@ std::optional<uint64_t> number_of(std::string_view text) {
   return value;
 }
 
-InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> json_bytes, const ModelInterface& model) {
-  if (json_bytes && number_of(*json_bytes) == uint64_t{0}) return of_raw_body(body, model);
-  const size_t size = json_size(body, json_bytes);
-  if (size == 0) refuse("the body is empty; expected a JSON object with \"inputs\"");
-  auto parsed = parse_request(body.substr(0, size));
+std::string_view json_of(std::string_view body, const std::optional<std::string_view>& json_bytes) {
+  if (!json_bytes) return body;
+  if (has_no_json(json_bytes)) return {};
+  const auto size = number_of(*json_bytes);
+  if (!size || *size > body.size())
+    refuse("inference header size should be in range (0, " + std::to_string(body.size()) + "), got: " + printable(*json_bytes));
+  return body.substr(0, *size);
+}
+
+InferRequest read_infer_request(std::string_view body, std::optional<std::string_view> json_bytes, const ModelInterface& model,
+                                GrowingTicket& growth) {
+  if (has_no_json(json_bytes)) return of_raw_body(body, model);
+  const auto json = json_of(body, json_bytes);
+  if (json.empty()) refuse("the body is empty; expected a JSON object with \"inputs\"");
+  auto parsed = parse_request(json, model, growth);
   const JsonReader root(parsed.json, "the request");
   if (!parsed.json.is_object()) root.fail("an object with \"inputs\"");
   InferRequest out{.message = std::make_shared<inference::ModelInferRequest>(), .binary = {}};
   out.message->set_id(root.text_or("id", ""));
   read_parameters(root, *out.message->mutable_parameters());
+  check_types(out.message->parameters());
   out.binary.by_default = take_flag(*out.message->mutable_parameters(), kBinaryDefault).value_or(false);
-  Blobs blobs(body.substr(size));
+  Blobs blobs(body.substr(json.size()));
   const auto inputs = root.at("inputs").elements();
   for (size_t i = 0; i < inputs.size(); ++i) {
     std::optional<std::string> data;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
@@ -14,34 +15,37 @@ namespace {
                 "output '" + output + "' " + what + ", which JSON has no form for; ask for it with the parameter binary_data");
 }
 
-/// `values` with commas between, shortest text that reads back the same.
-template <typename T>
-std::string number_list(const Tensor& tensor) {
-  std::string out;
-  const auto values = tensor.as<T>();
-  out.reserve(values.size() * 4);
-  char text[32];
-  for (const T value : values) {
-    if (!out.empty()) out += ',';
-    out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
-  }
-  return out;
-}
+/// Appends the elements of a tensor with commas between, as they are written.
+class List {
+ public:
+  List(std::string& text, GrowingTicket& growth) : text_(text), growth_(growth) {}
 
-std::string flag_list(const Tensor& tensor) {
-  std::string out;
-  for (size_t i = 0; i < tensor.size_bytes(); ++i) out += std::string(i > 0 ? "," : "") + (tensor.data()[i] != std::byte{0} ? "true" : "false");
-  return out;
-}
-
-std::string text_list(const Tensor& tensor) {
-  std::string out, error;
-  for (const auto element : protocol::split_strings({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()}, error)) {
-    if (!out.empty()) out += ',';
-    out += Json(element).dump();
+  /// Shortest text that reads back the same.
+  template <typename T>
+  void add_numbers(const Tensor& tensor) {
+    char number[32];
+    for (const T value : tensor.as<T>()) add({number, std::to_chars(number, number + sizeof number, value).ptr});
   }
-  return out;
-}
+  void add_flags(const Tensor& tensor) {
+    for (size_t i = 0; i < tensor.size_bytes(); ++i) add(tensor.data()[i] != std::byte{0} ? "true" : "false");
+  }
+  void add_texts(const Tensor& tensor) {
+    std::string error;
+    for (const auto element : protocol::split_strings({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()}, error))
+      add(Json(element).dump());
+  }
+
+ private:
+  void add(std::string_view element) {
+    if (!std::exchange(is_first_, false)) text_ += ',';
+    text_ += element;
+    growth_.cover(text_.size());
+  }
+
+  std::string& text_;
+  GrowingTicket& growth_;
+  bool is_first_ = true;
+};
 
 template <typename T>
 void check_finite(const Tensor& tensor, const std::string& name) {
@@ -49,26 +53,28 @@ void check_finite(const Tensor& tensor, const std::string& name) {
     if (!std::isfinite(value)) refuse(name, "has values that are infinite or no number");
 }
 void check_text(const Tensor& tensor, const std::string& name) {
+  std::string error;
   try {
-    (void)text_list(tensor);
+    for (const auto element : protocol::split_strings({reinterpret_cast<const char*>(tensor.data()), tensor.size_bytes()}, error))
+      (void)Json(element).dump();
   } catch (const Json::exception&) { refuse(name, "has elements that are not UTF-8"); }
 }
 
 /// @param datatype  of the output; BYTES come as a tensor of raw contents.
-std::string list_of(const Tensor& tensor, const std::string& datatype, const std::string& name) {
+void append_list(List list, const Tensor& tensor, const std::string& datatype, const std::string& name) {
   switch (dtype_from_oip_name(datatype)) {
-    case Dtype::kBool: return flag_list(tensor);
-    case Dtype::kU8: return number_list<uint8_t>(tensor);
-    case Dtype::kU16: return number_list<uint16_t>(tensor);
-    case Dtype::kU32: return number_list<uint32_t>(tensor);
-    case Dtype::kU64: return number_list<uint64_t>(tensor);
-    case Dtype::kI8: return number_list<int8_t>(tensor);
-    case Dtype::kI16: return number_list<int16_t>(tensor);
-    case Dtype::kI32: return number_list<int32_t>(tensor);
-    case Dtype::kI64: return number_list<int64_t>(tensor);
-    case Dtype::kF32: return number_list<float>(tensor);
-    case Dtype::kF64: return number_list<double>(tensor);
-    case Dtype::kString: return text_list(tensor);
+    case Dtype::kBool: return list.add_flags(tensor);
+    case Dtype::kU8: return list.add_numbers<uint8_t>(tensor);
+    case Dtype::kU16: return list.add_numbers<uint16_t>(tensor);
+    case Dtype::kU32: return list.add_numbers<uint32_t>(tensor);
+    case Dtype::kU64: return list.add_numbers<uint64_t>(tensor);
+    case Dtype::kI8: return list.add_numbers<int8_t>(tensor);
+    case Dtype::kI16: return list.add_numbers<int16_t>(tensor);
+    case Dtype::kI32: return list.add_numbers<int32_t>(tensor);
+    case Dtype::kI64: return list.add_numbers<int64_t>(tensor);
+    case Dtype::kF32: return list.add_numbers<float>(tensor);
+    case Dtype::kF64: return list.add_numbers<double>(tensor);
+    case Dtype::kString: return list.add_texts(tensor);
     default: refuse(name, "has datatype " + datatype);
   }
 }
@@ -82,6 +88,25 @@ Json parameters_of(const inference::ModelInferResponse& head) {
     else if (value.has_bool_param()) out[key] = value.bool_param();
   }
   return out;
+}
+
+Json head_of(const inference::ModelInferResponse& reply) {
+  Json out = Json::object();
+  if (!reply.id().empty()) out["id"] = reply.id();
+  out["model_name"] = reply.model_name();
+  out["model_version"] = reply.model_version();
+  out["parameters"] = parameters_of(reply);
+  return out;
+}
+
+Json description_of(const inference::ModelInferResponse::InferOutputTensor& output) {
+  return {{"name", output.name()}, {"datatype", output.datatype()}, {"shape", std::vector<int64_t>(output.shape().begin(), output.shape().end())}};
+}
+
+/// All of an object but its closing brace.
+void append_open(std::string& text, const Json& object) {
+  text += object.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+  text.pop_back();
 }
 
 }  // namespace
@@ -112,32 +137,42 @@ void check_json_values(const inference::ModelInferResponse& head, const std::vec
   }
 }
 
-Response write_infer_response(const KeptReply& reply, const BinaryOutputs& binary) {
-  Response response;
-  Json head = Json::object();
-  if (!reply.head.id().empty()) head["id"] = reply.head.id();
-  head["model_name"] = reply.head.model_name();
-  head["model_version"] = reply.head.model_version();
-  head["parameters"] = parameters_of(reply.head);
-  // Data is appended as text: as values of a tree it would take ten times the space.
-  std::string outputs;
+size_t most_json_bytes(const KeptReply& reply, const BinaryOutputs& binary) {
+  size_t bytes = 0;
   for (int i = 0; i < reply.head.outputs_size(); ++i) {
     const auto& output = reply.head.outputs(i);
     const auto& tensor = reply.outputs[static_cast<size_t>(i)];
-    const bool is_binary = binary.wants(output.name());
-    Json json{
-        {"name", output.name()}, {"datatype", output.datatype()}, {"shape", std::vector<int64_t>(output.shape().begin(), output.shape().end())}};
-    if (is_binary) json["parameters"] = {{"binary_data_size", tensor.size_bytes()}};
-    std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-    if (is_binary) response.blobs.push_back(tensor);
-    else text.replace(text.size() - 1, 1, ",\"data\":[" + list_of(tensor, output.datatype(), output.name()) + "]}");
-    outputs += (i > 0 ? "," : "") + text;
+    if (binary.wants(output.name())) continue;
+    const size_t size = dtype_size(dtype_from_oip_name(output.datatype()));
+    bytes += size == 0 ? tensor.size_bytes() : tensor.size_bytes() / size * (4 + 3 * size);  // "false,", "-1.17549435e-38,", ...
   }
-  response.body = head.dump(-1, ' ', false, Json::error_handler_t::replace);
-  response.body.replace(response.body.size() - 1, 1, ",\"outputs\":[" + outputs + "]}");
+  return bytes;
+}
+
+Response write_infer_response(const KeptReply& reply, const BinaryOutputs& binary, GrowingTicket& growth) {
+  Response response;
+  auto& text = response.body;
+  text.reserve(most_json_bytes(reply, binary));  // which becomes memory as it is filled
+  append_open(text, head_of(reply.head));
+  text += ",\"outputs\":[";
+  for (int i = 0; i < reply.head.outputs_size(); ++i) {
+    const auto& output = reply.head.outputs(i);
+    const auto& tensor = reply.outputs[static_cast<size_t>(i)];
+    if (i > 0) text += ',';
+    append_open(text, description_of(output));
+    if (binary.wants(output.name())) {
+      text += ",\"parameters\":{\"binary_data_size\":" + std::to_string(tensor.size_bytes()) + "}}";
+      response.blobs.push_back(tensor);
+      continue;
+    }
+    text += ",\"data\":[";  // as values of a tree it would take ten times the space
+    append_list({text, growth}, tensor, output.datatype(), output.name());
+    text += "]}";
+  }
+  text += "]}";
   if (response.blobs.empty()) return response;
   response.content_type = "application/octet-stream";
-  response.fields.emplace_back("Inference-Header-Content-Length", std::to_string(response.body.size()));
+  response.fields.emplace_back("Inference-Header-Content-Length", std::to_string(text.size()));
   return response;
 }
 

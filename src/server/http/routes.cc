@@ -18,6 +18,8 @@ namespace {
 
 using Path = std::vector<std::string>;
 
+constexpr double kLoadRetryUs = 1e6;
+
 /// A request that has found its route.
 struct Call {
   const ServiceContext& context;
@@ -111,7 +113,7 @@ Cancel answer_later(Call& call, Change change) {
     }
     respond([response] { return response; });
   });
-  if (!queued) throw Refusal(Code::kUnavailable, "too many loads are waiting; retry later");
+  if (!queued) throw Refusal(Code::kUnavailable, "too many loads are waiting; retry later", kLoadRetryUs);
   return {};
 }
 
@@ -159,6 +161,7 @@ bool fits(const Route& route, const Path& path, Call& call) {
   const auto pattern = split(route.pattern, '/');
   if (pattern.size() != path.size()) return false;
   for (size_t i = 0; i < path.size(); ++i) {
+    if (path[i].empty()) return false;  // no name: elsewhere "" stands for all models, or the newest version
     if (pattern[i] == "{m}") call.model = path[i];
     else if (pattern[i] == "{v}") call.version = path[i];
     else if (pattern[i] != path[i]) return false;

@@ -232,6 +232,7 @@ void Session::on_header(Error error) {
   if (const auto objection = objection_to(fields)) return refuse(Turned::kMalformed, objection->status(), objection->what());
   if (static_cast<size_t>(std::distance(fields.begin(), fields.end())) > options.header_fields)
     return refuse(Turned::kHeaderTooLarge, 431, "the header has more than " + std::to_string(options.header_fields) + " fields");
+  take_header();
   ticket_ = std::make_shared<Ticket>(shared_);  // from here on the caller is owed an answer, also by a server that stops
   is_receiving_ = true;
   body_started_ = Steady::now();
@@ -271,21 +272,24 @@ bool Session::count_bytes(int64_t bytes) {
   return shared_.options.bytes_in_flight == nullptr || shared_.options.bytes_in_flight->add(more) || more <= 0;
 }
 
-Request Session::take_request() {
-  auto message = parser_->release();
-  Request request{.method = is_head_ ? "GET" : std::string(view(message.method_string())),
-                  .target = std::string(view(message.target())),
-                  .fields = {},
-                  .body = std::move(message.body()),
-                  .caller = caller_};
-  for (const auto& field : message) request.fields[lower(view(field.name_string()))] = std::string(view(field.value()));
-  return request;
+/// Before the body, whose trailer says nothing of it (RFC 9110, 6.5.1), but is parsed into the same fields.
+void Session::take_header() {
+  const auto& message = parser_->get();
+  keeps_alive_ = parser_->keep_alive();
+  request_ = {.method = is_head_ ? "GET" : std::string(view(message.method_string())),
+              .target = std::string(view(message.target())),
+              .fields = {},
+              .body = "",
+              .caller = caller_};
+  for (const auto& field : message) {
+    const auto [at, is_new] = request_.fields.try_emplace(lower(view(field.name_string())), view(field.value()));
+    if (!is_new) at->second.append(", ").append(view(field.value()));
+  }
 }
 
 void Session::serve() {
   stream_.tcp().expires_never();
   is_receiving_ = false;
-  keeps_alive_ = parser_->keep_alive();
   ++shared_.counts.requests;
   // The connection goes before the ticket: once no ticket is left, nothing refers to the server.
   struct Pending {
@@ -296,7 +300,8 @@ void Session::serve() {
     pending.session->on_strand([make = std::move(make)](Session& self) { self.answer(make); });
   };
   try {
-    cancel_ = shared_.handler(take_request(), respond);
+    request_.body = std::move(parser_->get().body());
+    cancel_ = shared_.handler(std::move(request_), respond);
   } catch (...) { return send(error_in_flight(), keeps_alive_); }
   if (cancel_) watch_for_end();
 }

@@ -62,10 +62,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void drop_empty_lines();
   void read_header();
   void on_header(Error error);
+  void take_header();
   void read_body();
   void on_body(Error error);
   void serve();
-  [[nodiscard]] Request take_request();
   void watch_for_end();
   void look_for_end(uint64_t request_number);
   void answer(const Make& make);
@@ -91,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<boost::beast::http::request_parser<GrowingBody>> parser_;
   std::optional<boost::beast::http::response<PartsBody>> response_;
   std::optional<boost::beast::http::response_serializer<PartsBody>> header_only_;
+  Request request_;                 // its header, from when that is complete
   std::shared_ptr<Ticket> ticket_;  // from a request's header to its answer
   Cancel cancel_;
   std::chrono::steady_clock::time_point body_started_, linger_until_;
