@@ -139,6 +139,46 @@ class Tiers(unittest.TestCase):
             self.assertEqual(self.metric(edge, "scissionlite_forward_ready"), 1)
             self.assertGreater(self.metric(edge, "scissionlite_forward_duration_us"), 11 * 9e3)
 
+    @staticmethod
+    def spans(file):
+        resources = [resource for line in file.read_text().splitlines() for resource in json.loads(line)["resourceSpans"]]
+        return [span for resource in resources for scope in resource["scopeSpans"] for span in scope["spans"]]
+
+    def test_one_trace_over_all_three(self):
+        files = {who: self.made / f"trace_{who}.jsonl" for who in ("device", "edge", "cloud")}
+        with self.serve(self.made / "chain" / "cloud", "--trace-file",
+                        files["cloud"]) as up, self.serve(self.made / "chain" / "edge", "--forward-to", f"127.0.0.1:{up.port}", "--trace-file",
+                                                          files["edge"]) as edge:
+            answers, _, _ = self.run_device(edge.port, "--trace-file", files["device"], "--name", "camera 1")
+            up.process.send_signal(signal.SIGSTOP)
+            copied, _, _ = self.run_device(edge.port, "--trace-file", files["device"])
+            up.process.send_signal(signal.SIGCONT)
+            edge.stop()
+            up.stop()
+        spans = {who: self.spans(file) for who, file in files.items()}
+        for answer in answers:
+            of = {
+                who: {span["name"] if span["kind"] != 2 else "server": span
+                      for span in spans[who] if span["traceId"] == answer["trace_id"]}
+                for who in files
+            }
+            self.assertEqual(set(of["edge"]), {"server", "queue", "middle", "ModelInfer", "encode answer"})
+            self.assertEqual(set(of["cloud"]), {"server", "queue", "tail", "encode answer"})
+            self.assertEqual(of["edge"]["server"]["parentSpanId"], of["device"]["ModelInfer"]["spanId"])
+            call = of["edge"]["ModelInfer"]
+            self.assertEqual((call["kind"], call["parentSpanId"]), (3, of["edge"]["server"]["spanId"]))
+            self.assertEqual(of["cloud"]["server"]["parentSpanId"], call["spanId"])
+            self.assertIn({"key": "scissionlite.device", "value": {"stringValue": "camera 1"}}, of["cloud"]["server"]["attributes"])
+            for inner, outer in ((of["edge"]["middle"], of["edge"]["server"]), (call, of["edge"]["server"])):
+                self.assertLessEqual(int(outer["startTimeUnixNano"]), int(inner["startTimeUnixNano"]))
+                self.assertLessEqual(int(inner["endTimeUnixNano"]), int(outer["endTimeUnixNano"]))
+            self.assertLessEqual(int(of["edge"]["middle"]["endTimeUnixNano"]), int(call["startTimeUnixNano"]) + 1000)
+        by_copy = [answer["trace_id"] for answer in copied if answer["origin"] == "edge"]
+        self.assertTrue(by_copy)
+        names = [span["name"] for span in spans["edge"] if span["traceId"] in by_copy]
+        self.assertEqual(names.count("copy"), len(by_copy))
+        self.assertEqual(names.count("queue"), 2 * len(by_copy))
+
     def test_other_chains(self):
         """An image crosses first; codes in both places; classes instead of all scores; several images in flight."""
         for name, candidate, tolerance in (("image", "edge/png|split/3/fp32", 1e-4), ("codes", "split/1/uint8|split/3/uint8", 0.1)):

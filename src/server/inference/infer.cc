@@ -134,6 +134,8 @@ void Inference::refuse(const Refusal& refusal) {
 /// A result may be for what follows: another machine, or what several models end with. Where that throws, Job::finish comes again with the error.
 void Inference::ran(const Outcome& outcome) {
   if (outcome.code != Code::kOk || !model_->next()) return reply(outcome);
+  job_->onward = {.trace = context_.observer ? context_.observer->onward(notes_) : trace::parse_traceparent(notes_.traceparent),
+                  .device = notes_.device};
   model_->next()->finish(job_, outcome, [self = shared_from_this()](const Outcome& answer) { self->reply(answer); });
 }
 
@@ -198,7 +200,8 @@ RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t
                  .queued_ns = job_->queued_ns,
                  .encode_ns = encode_ns,
                  .end_ns = ready_ns,
-                 .deadline_ns = job_->deadline_ns};
+                 .deadline_ns = job_->deadline_ns,
+                 .forward = outcome.forward};
   if (model_) out.version = model_->interface().version, out.sha256 = model_->interface().sha256, out.plan = model_->interface().plan;
   for (const auto& output : reply.outputs) out.response_bytes += static_cast<int64_t>(output.size_bytes());
   if (reply.status.ok()) out.response_bytes += static_cast<int64_t>(reply.head.ByteSizeLong());

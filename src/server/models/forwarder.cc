@@ -10,6 +10,7 @@
 #include "engine/zero_inputs.h"
 #include "offload/identity.h"
 #include "onnx/onnx.h"
+#include "protocol/device_keys.h"
 
 namespace scissionlite::server {
 namespace {
@@ -17,6 +18,13 @@ namespace {
 constexpr double kCopyMargin = 2;       // the copy may take this much longer than it did lately: more than JobQueue asks for to let it in
 constexpr double kCopyMarginUs = 1000;  // waking up
 constexpr double kShare = 0.75;         // of the time left: the deadline is the caller's, and the answer still has to go back there
+
+constexpr double kRetryUs = 1e6;  // after which a request that nobody answered may be sent again
+
+/// gRPC ends the process for what metadata may not hold.
+bool is_printable(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+}
 
 double now_us() { return Clock::steady().now_us(); }
 
@@ -46,11 +54,9 @@ struct Forwarder::Item {
 
   std::shared_ptr<Job> job;
   Done done;
-  RequestTimes times;        // of the middle
-  std::vector<Tensor> sent;  // its result
+  std::vector<Tensor> sent;  // the middle's result
   double start_us = now_us();
   ForwardTimes forward{};
-  std::string why;  // the cloud did not answer
 };
 
 Forwarder::Forwarder(const fs::path& folder, const Forwarding& expected, const Graph& middle, const BatchingOptions& batching,
@@ -116,10 +122,11 @@ void Forwarder::dial() {
 
 bool Forwarder::is_ready() const { return has_ready_cloud() || (copy_ && !copy_->is_hung() && !copy_->is_suspect()); }
 
-/// How long the cloud may take so that the copy can still answer in time.
+/// How long the cloud may take so that the copy can still answer in time; all that is left where it could not anyhow.
 double Forwarder::budget_us(const Job& job) const {
   if (!job.deadline_ns) return options_.timeout_us;
-  return kShare * (static_cast<double>(*job.deadline_ns) * 1e-3 - now_us()) - (copy_ ? copy_us_ * kCopyMargin + kCopyMarginUs : 0);
+  const double left_us = static_cast<double>(*job.deadline_ns) * 1e-3 - now_us(), share_us = kShare * left_us;
+  return copy_ && copy_us_ < left_us ? share_us - copy_us_ * kCopyMargin - kCopyMarginUs : share_us;
 }
 
 protocol::InferRequest Forwarder::request_of(const Item& item) {
@@ -133,12 +140,17 @@ protocol::InferRequest Forwarder::request_of(const Item& item) {
     inputs.push_back(stream ? std::move(*stream)
                             : protocol::WireTensor{.name = sent_names_[i], .tensor = item.sent[i], .blob = {}, .strings = {}, .parameters = {}});
   }
-  return offload::make_request(manifest_, std::move(inputs),
-                               item.job->id.empty() ? std::to_string(next_id_++) : item.job->id + "/" + std::to_string(next_id_++));
+  auto request = offload::make_request(manifest_, std::move(inputs),
+                                       item.job->id.empty() ? std::to_string(next_id_++) : item.job->id + "/" + std::to_string(next_id_++));
+  const auto& onward = item.job->onward;
+  if (onward.trace) request.metadata.emplace_back(trace::kTraceparentKey, trace::traceparent(*onward.trace));
+  if (!onward.device.empty() && is_printable(onward.device)) request.metadata.emplace_back(protocol::kDeviceKey, onward.device);
+  return request;
 }
 
 void Forwarder::finish(const std::shared_ptr<Job>& job, const Outcome& middle, Done done) {
-  const auto item = std::make_shared<Item>(Item{.job = job, .done = std::move(done), .times = middle.times, .sent = {}, .why = {}});
+  const auto item = std::make_shared<Item>(Item{.job = job, .done = std::move(done), .sent = {}});
+  item->forward.middle = middle.times, item->forward.middle_items = middle.run_items;
   for (const auto& tensor : middle.outputs) item->sent.push_back(tensor.clone());  // the engine reuses its buffer
   if (!ask_cloud(item)) ask_copy(item);
 }
@@ -148,9 +160,10 @@ bool Forwarder::ask_cloud(const ItemPtr& item) {
   if (!session_ || item->job->is_cancelled()) return false;
   const double budget = budget_us(*item->job);
   if (budget <= 0) {
-    item->why = "there is no time left for it";
+    item->forward.why = "there is no time left for it";
     return false;
   }
+  item->forward.asked_ns = static_cast<int64_t>(now_us() * 1e3), item->forward.budget_us = budget;
   try {
     session_->call_async(request_of(*item), budget, [this, item](std::function<protocol::InferResult()> take) {
       item->forward.forward_ns = static_cast<int64_t>((now_us() - item->start_us) * 1e3);
@@ -158,7 +171,7 @@ bool Forwarder::ask_cloud(const ItemPtr& item) {
       if (!options_.pool->submit(work)) work();
     });
   } catch (const std::exception& e) {
-    item->why = e.what();
+    item->forward.why = e.what(), item->forward.asked_ns = 0;
     return false;
   }
   ++counts_.asked;
@@ -175,12 +188,13 @@ void Forwarder::take_answer(const ItemPtr& item, const std::function<protocol::I
     item->forward.decode_ns = to_ns(result.parameters, "decode_us");
     item->forward.compute_ns = to_ns(result.parameters, "compute_us");
   } catch (const std::exception& e) {
-    item->why = e.what();
+    item->forward.why = e.what();
     return ask_copy_or_refuse(item);
   }
   ++counts_.cloud;
   counts_.cloud_ns += static_cast<uint64_t>(item->forward.forward_ns);
-  outcome.times = item->times;
+  outcome.times = item->forward.middle;
+  outcome.run_items = item->forward.middle_items;
   outcome.forward = item->forward;
   item->tell(outcome);
 }
@@ -208,7 +222,7 @@ void Forwarder::ask_copy_or_refuse(const ItemPtr& item) {
   } catch (...) {
     const auto refusal = current_refusal();
     ++counts_.errors;
-    item->tell({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = item->times});
+    item->tell({.code = refusal.code(), .message = refusal.what(), .outputs = {}, .times = item->forward.middle});
   }
 }
 
@@ -216,17 +230,22 @@ void Forwarder::ask_copy(const ItemPtr& item) {
   if (!copy_) {
     ++counts_.errors;
     item->tell({.code = item->job->is_cancelled() ? Code::kCancelled : Code::kUnavailable,
-                .message = "the cloud did not answer, and this edge has no copy of its model: " + item->why,
+                .message = "the cloud did not answer, and this edge has no copy of its model: " + item->forward.why,
                 .outputs = {},
-                .times = item->times});
+                .times = item->forward.middle,
+                .retry_after_us = kRetryUs,
+                .run_items = item->forward.middle_items,
+                .forward = item->forward});
     return;
   }
-  if (!item->why.empty()) log::debug("[forward] answered by the copy: " + item->why);
+  if (!item->forward.why.empty()) log::debug("[forward] answered by the copy: " + item->forward.why);
   auto job = second_job(*item->job, item->sent);
-  job->done = [this, item](const Outcome& given) {
+  job->done = [this, item, &copy_job = *job](const Outcome& given) {
     Outcome outcome = given;
     ++(given.code == Code::kOk ? counts_.copy : counts_.errors);
-    add_first_stage(outcome.times, item->times);
+    item->forward.copy = given.times, item->forward.copy_items = given.run_items, item->forward.copy_queued_ns = copy_job.queued_ns;
+    add_first_stage(outcome.times, item->forward.middle);
+    outcome.run_items = item->forward.middle_items;
     outcome.forward = item->forward;
     if (given.code == Code::kOk) {
       for (size_t i = 0; i < copy_order_.size(); ++i) outcome.outputs[i] = given.outputs[static_cast<size_t>(copy_order_[i])];
@@ -234,7 +253,7 @@ void Forwarder::ask_copy(const ItemPtr& item) {
       copy_us_ =
           us > before_us ? std::min(us, before_us * 2) : 0.9 * before_us + 0.1 * us;  // rises at once and falls slowly, as a device's local half
     } else {
-      outcome.message += item->why.empty() ? "" : "; the cloud: " + item->why;
+      outcome.message += item->forward.why.empty() ? "" : "; the cloud: " + item->forward.why;
     }
     item->tell(outcome);
   };

@@ -33,6 +33,27 @@ Fields attributes_of(const CallNotes& notes, const RequestEnd& end) {
   return out;
 }
 
+trace::Span& add(trace::Recording& recording, const char* name, int64_t start_ns, int64_t duration_ns) {
+  return recording.add(name, trace::Kind::kInternal, us(start_ns), us(start_ns + duration_ns));
+}
+
+void add_run(trace::Recording& recording, const char* name, int64_t queued_ns, const RequestTimes& times, int64_t items) {
+  add(recording, "queue", queued_ns, times.queue_ns);
+  add(recording, name, queued_ns + times.queue_ns, times.input_ns + times.infer_ns + times.output_ns).attributes = {
+      {"scissionlite.batch_items", items}, {"scissionlite.gather_us", us(times.input_ns)}, {"scissionlite.infer_us", us(times.infer_ns)}};
+}
+
+/// @param span  that the cloud was told, whose spans are its children.
+void add_forward(trace::Recording& recording, const ForwardTimes& forward, uint64_t span) {
+  if (forward.asked_ns > 0) {
+    auto& call = recording.add("ModelInfer", trace::Kind::kClient, us(forward.asked_ns), us(forward.asked_ns + forward.forward_ns));
+    call.id = span;
+    call.attributes = {{"scissionlite.budget_us", forward.budget_us}};
+    call.error = forward.why;
+  }
+  if (forward.copy_items > 0) add_run(recording, "copy", forward.copy_queued_ns, forward.copy, forward.copy_items);
+}
+
 }  // namespace
 
 void Observer::ended(const CallNotes& notes, const RequestEnd& end) {
@@ -71,28 +92,28 @@ void Observer::turned_away(const TurnedAway& request) {
   log::info("[server] turned away", fields);
 }
 
+std::optional<trace::Context> Observer::onward(CallNotes& notes) {
+  const auto parent = trace::parse_traceparent(notes.traceparent);
+  if (!tracer_) return parent;
+  notes.context = tracer_->begin(parent);
+  notes.onward_span = tracer_->next_span();
+  return trace::Context{notes.context->trace_high, notes.context->trace_low, notes.onward_span, notes.context->is_sampled};
+}
+
 /// Its stages are known by how long they took, so that nothing is measured for requests that are not traced.
 std::string Observer::trace(const CallNotes& notes, const RequestEnd& end) {
-  const auto context = tracer_->begin(trace::parse_traceparent(notes.traceparent));
+  const auto context = notes.context ? *notes.context : tracer_->begin(trace::parse_traceparent(notes.traceparent));
   if (!context.is_sampled) return "";
   const auto& clock = Clock::steady();
   trace::Recording recording(*tracer_, context, "ModelInfer", trace::Kind::kServer, clock);
   recording.begin_at(us(end.arrived_ns));
   recording.root().attributes = attributes_of(notes, end);
   if (end.code != Code::kOk) recording.root().error = end.message.empty() ? code_name(end.code) : end.message;
-  const auto add = [&](const char* name, int64_t start_ns, int64_t duration_ns) {
-    return &recording.add(name, trace::Kind::kInternal, us(start_ns), us(start_ns + duration_ns));
-  };
-  if (end.times.decode_ns > 0) add("decode", end.queued_ns - end.times.decode_ns, end.times.decode_ns);
-  if (end.run_items > 0) {
-    const int64_t run_ns = end.queued_ns + end.times.queue_ns;
-    add("queue", end.queued_ns, end.times.queue_ns);
-    add("tail", run_ns, end.times.input_ns + end.times.infer_ns + end.times.output_ns)->attributes = {
-        {"scissionlite.batch_items", end.run_items},
-        {"scissionlite.gather_us", us(end.times.input_ns)},
-        {"scissionlite.infer_us", us(end.times.infer_ns)}};
-  }
-  if (end.encode_ns > 0) add("encode answer", end.encode_ns, end.end_ns - end.encode_ns);
+  const auto& times = end.forward ? end.forward->middle : end.times;
+  if (times.decode_ns > 0) add(recording, "decode", end.queued_ns - times.decode_ns, times.decode_ns);
+  if (end.run_items > 0) add_run(recording, end.forward ? "middle" : "tail", end.queued_ns, times, end.run_items);
+  if (end.forward) add_forward(recording, *end.forward, notes.onward_span);
+  if (end.encode_ns > 0) add(recording, "encode answer", end.encode_ns, end.end_ns - end.encode_ns);
   const auto id = recording.id();
   recording.submit(us(end.end_ns));
   return id;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "server/call/refusal.h"
+#include "server/observe/forward_times.h"
 #include "server/observe/live_table.h"
 #include "server/observe/statistics.h"
 #include "trace/tracer.h"
@@ -19,7 +20,9 @@ namespace scissionlite::server {
 /// gRPC metadata or HTTP fields of a request, as they came; strangers fill them.
 struct CallNotes {
   std::string traceparent, device, report;
-  int64_t bytes = 0;  // of the request
+  int64_t bytes = 0;                        // of the request
+  std::optional<trace::Context> context{};  // its trace, where a further machine was told of it
+  uint64_t onward_span = 0;                 // of asking that
 };
 
 /// Times are of the steady clock, in nanoseconds; what did not happen is 0.
@@ -32,6 +35,7 @@ struct RequestEnd {
   int64_t arrived_ns = 0, queued_ns = 0, encode_ns = 0, end_ns = 0;  // encode_ns: when its answer was begun to be written
   std::optional<int64_t> deadline_ns;
   int64_t response_bytes = 0;
+  std::optional<ForwardTimes> forward{};
 };
 
 /// A request that was refused before it was one: what is known of it.
@@ -49,6 +53,8 @@ class Observer {
   Observer(std::shared_ptr<trace::Tracer> tracer, bool logs_requests) : tracer_(std::move(tracer)), logs_requests_(logs_requests) {}
   void ended(const CallNotes& notes, const RequestEnd& end);
   void turned_away(const TurnedAway& request);
+  /// What a further machine is told of the request's trace, which is settled by that; nothing where there is none.
+  [[nodiscard]] std::optional<trace::Context> onward(CallNotes& notes);
   [[nodiscard]] const LiveTable& table() const { return table_; }
   [[nodiscard]] const trace::Tracer* tracer() const { return tracer_.get(); }
   /// Requests that have ended or were turned away.

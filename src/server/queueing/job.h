@@ -11,15 +11,16 @@
 
 #include "base/tensor.h"
 #include "server/call/refusal.h"
+#include "server/observe/forward_times.h"
 #include "server/observe/statistics.h"
+#include "trace/context.h"
 
 namespace scissionlite::server {
 
-/// Of an answer that another machine was asked for, in nanoseconds.
-struct ForwardTimes {
-  bool is_from_cloud = false;                           // else the edge's own copy
-  int64_t forward_ns = 0;                               // from asking the cloud to its answer, or to giving it up
-  int64_t queue_ns = 0, decode_ns = 0, compute_ns = 0;  // as the cloud reports them
+/// For whom the next machine works, as it is told.
+struct Onward {
+  std::optional<trace::Context> trace{};
+  std::string device{};
 };
 
 struct Outcome {
@@ -40,7 +41,8 @@ struct Job {
   int64_t arrived_ns = 0, queued_ns = 0, decode_ns = 0;
   int64_t expected_ns = 0;  // from queued to answered, as the queue expected it when it let the job in
   std::optional<int64_t> deadline_ns;
-  std::string id;                            // as the request has it, for the next machine's log
+  std::string id;  // as the request has it, for the next machine's log
+  Onward onward;
   bool is_probe = false;                     // the server's own question: runs alone and counts in no statistics
   std::shared_ptr<const void> keeps;         // what its run uses, also once it is answered
   std::function<void(const Outcome&)> done;  // called once, from any thread; again with the error where it throws
