@@ -74,7 +74,8 @@ double Controller::plain_prediction_us(size_t index, bool is_usable, double now_
   if (!plan.uses_edge) return local_path_us(plan);
   if (!is_usable) return plan.answers_locally ? local_path_us(plan) : kNever;
   const double head_us = plan.head_us * slowness_, asked_us = call_us(index, now_us);
-  if (options_.deadline_us > 0 && asked_us > options_.deadline_us - head_us - reserve_us(plan, 0))  // waited for in vain
+  const double kept_us = options_.deadline_us - head_us - reserve_us(plan, 0);
+  if (options_.deadline_us > 0 && asked_us > kept_us && (kept_us > 0 || !plan.answers_locally))  // waited for in vain
     return plan.answers_locally ? std::max(options_.deadline_us, local_path_us(plan)) : kNever;
   return head_us + (pays(index, asked_us, now_us) ? expected_us(index, asked_us, now_us) : plan.local_us * slowness_);
 }
@@ -142,20 +143,28 @@ size_t Controller::leave_at_once(const std::vector<bool>& is_usable, double now_
   return current_;
 }
 
+bool Controller::would_be_late(size_t plan, bool is_usable, double now_us) const {
+  return options_.deadline_us > 0 && predicted_us(plan, is_usable, now_us) > options_.deadline_us;
+}
+
 size_t Controller::best_plan(const std::vector<bool>& is_usable, double now_us) {
   if (!has_chosen_) has_chosen_ = true, switched_us_ = now_us - options_.dwell_us;
   if (!is_allowed_[current_]) return leave_at_once(is_usable, now_us);
   if (plans_.size() == 1 || now_us - switched_us_ < options_.dwell_us) return current_;
   was_settled_ = was_settled_ || is_settled();
   if (is_usable[current_] && !was_settled_) return current_;  // soon more is known
+  const bool is_late = would_be_late(current_, is_usable[current_], now_us);
   size_t best = current_;
   for (size_t i = 0; i < plans_.size(); ++i) {
-    if (!is_allowed_[i] || (is_usable[i] && !link_.is_known()) || (i != current_ && now_us < trials_[i].barred_until_us)) continue;
+    if (!is_allowed_[i] || (is_usable[i] && !link_.is_known())) continue;
+    const bool is_barred = i != current_ && now_us < trials_[i].barred_until_us;
+    if (is_barred && (!is_late || would_be_late(i, is_usable[i], now_us))) continue;
     if (predicted_us(i, is_usable[i], now_us) < predicted_us(best, is_usable[best], now_us)) best = i;
   }
-  if (best == current_ ||
-      predicted_us(best, is_usable[best], now_us) > (1 - options_.hysteresis) * predicted_us(current_, is_usable[current_], now_us))
-    return current_;
+  if (best == current_) return current_;
+  const bool is_better =
+      predicted_us(best, is_usable[best], now_us) <= (1 - options_.hysteresis) * predicted_us(current_, is_usable[current_], now_us);
+  if (!is_better && (!is_late || would_be_late(best, is_usable[best], now_us))) return current_;
   end_stint(now_us);
   stint_ = {.left_us = predicted_us(current_, is_usable[current_], now_us)};
   current_ = best, switched_us_ = now_us, ++switches_;
@@ -165,10 +174,26 @@ size_t Controller::best_plan(const std::vector<bool>& is_usable, double now_us) 
 double Controller::edge_budget_us(size_t index, double spent_us, double now_us, double extra_local_us) const {
   const auto& plan = plans_[index];
   const double in_time_us = options_.deadline_us > 0 ? options_.deadline_us - spent_us - reserve_us(plan, extra_local_us) : options_.call_timeout_us;
-  if (!plan.answers_locally || !options_.waits_only_where_it_pays) return in_time_us;
+  if (!plan.answers_locally) return in_time_us;
+  if (in_time_us <= 0) return late_budget_us(index, spent_us, in_time_us, now_us);
+  if (!options_.waits_only_where_it_pays) return in_time_us;
   if (!link_.is_known()) return std::min(in_time_us, std::max(kFirstPatienceUs, 2 * plan.local_us * slowness_));
   const double asked_us = call_us(index, now_us);
-  return pays(index, asked_us, now_us) ? std::min(in_time_us, patience_us(index, asked_us)) : 0;
+  if (!pays(index, asked_us, now_us)) return 0;
+  return asked_us > in_time_us ? in_time_us - asked_us : std::min(in_time_us, patience_us(index, asked_us));
+}
+
+/// Where the local half would be late, no time is kept for it; but what it needs on a device that is throttled no longer, where the edge has enough
+/// beside that. @param in_time_us  below 0: where the edge is not asked either.
+double Controller::late_budget_us(size_t index, double spent_us, double in_time_us, double now_us) const {
+  const auto& plan = plans_[index];
+  const double left_us = options_.deadline_us - spent_us - options_.reserve_us, asked_us = call_us(index, now_us),
+               recovered_us = left_us - plan.local_us * (1 + options_.reserve_share);
+  if (!link_.is_known()) return left_us;
+  if (!pays(index, asked_us, now_us)) return 0;
+  if (asked_us + std::max(asked_us, kLeastPatienceUs) <= recovered_us) return recovered_us;
+  if (asked_us <= left_us) return left_us;
+  return options_.waits_only_where_it_pays ? patience_us(index, asked_us) : in_time_us;  // late by either: by the sooner
 }
 
 void Controller::note_compute(double us, double own_us) {

@@ -56,8 +56,8 @@ class Controller {
 
   /// The plan of the next image. @param is_usable  for each plan: its edge part may be asked (breaker.h).
   [[nodiscard]] size_t choose(const std::vector<bool>& is_usable, double now_us);
-  /// How long this image's call may take so that the local half still answers in time, or sooner where waiting on is unlikely to pay. <= 0: do not
-  /// ask.
+  /// How long this image's call may take so that the local half still answers in time, or sooner where waiting on is unlikely to pay. Where the local
+  /// half would be late in any case, nothing is kept for it. <= 0: do not ask.
   /// @param spent_us  since the image was taken. @param extra_local_us  what the local half has to do first, as preparing its input.
   [[nodiscard]] double edge_budget_us(size_t plan, double spent_us, double now_us, double extra_local_us = 0) const;
 
@@ -106,7 +106,9 @@ class Controller {
   void end_stint(double now_us);
   [[nodiscard]] size_t leave_at_once(const std::vector<bool>& is_usable, double now_us);
   [[nodiscard]] size_t best_plan(const std::vector<bool>& is_usable, double now_us);
+  [[nodiscard]] bool would_be_late(size_t plan, bool is_usable, double now_us) const;
   [[nodiscard]] double plain_prediction_us(size_t plan, bool is_usable, double now_us) const;
+  [[nodiscard]] double late_budget_us(size_t plan, double spent_us, double in_time_us, double now_us) const;
   [[nodiscard]] double patience_us(size_t plan, double asked_us) const;
   [[nodiscard]] double expected_us(size_t plan, double asked_us, double now_us) const;
   [[nodiscard]] bool pays(size_t plan, double asked_us, double now_us) const;

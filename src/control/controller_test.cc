@@ -93,6 +93,25 @@ TEST(Controller, KeepsTimeForTheLocalHalf) {
   EXPECT_LT(controller.edge_budget_us(0, 10e3, 0), 500e3 - 10e3 - 200e3 * 1.25 - 1e3);
 }
 
+TEST(Controller, KeepsNoTimeForALocalHalfThatWouldBeLate) {
+  Controller controller(three_plans(), {.deadline_us = 150e3, .reserve_share = 0.25, .reserve_us = 1e3});
+  EXPECT_DOUBLE_EQ(controller.edge_budget_us(0, 10e3, 0), 150e3 - 10e3 - 1e3) << "200 ms here";
+  const double now = drive(controller, 0, 20 * kMbit, 50);
+  EXPECT_EQ(controller.current(), 0U) << "66 ms, in time";
+  EXPECT_DOUBLE_EQ(controller.edge_budget_us(0, 10e3, now), 150e3 - 10e3 - 1e3);
+  const double patience_us = controller.edge_budget_us(0, 140e3, now);
+  EXPECT_GT(patience_us, wire_us(100e3, 20 * kMbit) + 5e3) << "late by either, and sooner by the edge";
+  EXPECT_LT(patience_us, 200e3);
+}
+
+TEST(Controller, WhoCannotBeInTimeByItselfAsksTheEdgeThatCan) {
+  auto plans = three_plans();
+  Controller controller({plans[2], plans[1]}, {.deadline_us = 150e3});
+  controller.note_probe(kRtt, 10e3, wire_us(10e3, 10 * kMbit), 0);
+  EXPECT_NEAR(controller.predicted_us(1, true, 0), 60e3 + wire_us(2e3, 10 * kMbit) + 3e3, 1);
+  EXPECT_EQ(controller.choose({false, true}, 0), 1U) << "190 ms alone";
+}
+
 TEST(Controller, WaitsNoLongerThanPays) {
   Controller controller(three_plans(), {});
   EXPECT_DOUBLE_EQ(controller.edge_budget_us(1, 0, 0), 500e3) << "nothing is known of the link";

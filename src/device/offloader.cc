@@ -277,15 +277,17 @@ double Offloader::restore_us(const Prepared& prepared) const {
 /// Of a call, while others may need the local half too.
 double Offloader::usual_patience_us() const { return call_.us() + std::max({call_.us(), kPatience * expected_local_us(), kLeastPatienceUs}); }
 
-/// How long the edge may take so that the local half can still answer in time. Where it falls silent, it does so for all images that wait for it, and
-/// the local half takes one at a time: an image then leaves time for those before it, as long as calls that take what they usually do are waited for.
+/// How long the edge may take so that the local half can still answer in time; all that is left where it could not anyhow. Where the edge falls
+/// silent, it does so for all images that wait for it, and the local half takes one at a time: an image then leaves time for those before it, as long
+/// as calls that take what they usually do are waited for.
 double Offloader::edge_budget_us(const Prepared& prepared) const {
   const double spent_us = clock_.now_us() - prepared.accepted_us;
   if (steering_) return steering_->edge_budget_us(spent_us, restore_us(prepared) + overrun_.us());
   if (options_.deadline_us <= 0) return options_.call_timeout_us;
   if (!local_) return options_.deadline_us - spent_us;
   const double local_us = (expected_local_us() + restore_us(prepared)) * kLocalMargin, others_us = (finishing_ - 1) * local_us,
-               left_us = options_.deadline_us - spent_us - local_us - kLocalMarginUs - overrun_.us();
+               until_us = options_.deadline_us - spent_us - kLocalMarginUs - overrun_.us(), left_us = until_us - local_us;
+  if (left_us <= 0) return until_us;
   return std::max(left_us - others_us, call_.us() > 0 ? std::min(left_us, usual_patience_us()) : left_us);
 }
 

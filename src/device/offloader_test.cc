@@ -174,6 +174,30 @@ TEST_F(OffloaderTest, SilentEdgeIsAnsweredLocallyWithinTheDeadline) {
   EXPECT_EQ(offloader.edge()->counters().deadline_misses, 3);
 }
 
+TEST_F(OffloaderTest, NoTimeIsLeftForALocalHalfThatWouldBeLate) {
+  options_.engine = "slow:10000:reference";
+  options_.deadline_us = 40e3;
+  double budget_us = 0;
+  set_infer([&](const auto& request, double us) {
+    budget_us = us;
+    protocol::InferResult result;
+    result.id = request.id;
+    result.outputs.push_back(
+        {.name = "scores", .tensor = parse_probe(read_file(folder_ / "probe.bin"), "").outputs.at(0).second, .blob = {}, .parameters = {}});
+    return result;
+  });
+  auto offloader = make("edge/file");
+  ASSERT_GT(offloader.expected_local_us(), options_.deadline_us);
+  const Frame file{.name = "f", .bytes = vision::encode(testing::plain_image(10, 20, 30), "png"), .image = {}};
+  const auto answer = offloader.answer(file);
+  EXPECT_EQ(answer.origin, Origin::kEdge) << answer.note;
+  EXPECT_GT(budget_us, 20e3);
+  set_infer([](const auto&, double us) -> protocol::InferResult { testing::deadline_exceeded(us); });
+  const auto late = offloader.answer(file);
+  EXPECT_EQ(late.origin, Origin::kLocal);
+  EXPECT_TRUE(late.is_late);
+}
+
 TEST_F(OffloaderTest, fault_04_CallsThatEndLateAreGivenUpSooner) {
   options_.deadline_us = 60e3;
   options_.session.breaker.misses_to_open = 10;

@@ -125,14 +125,26 @@ void PlanSwitch::set_head(size_t plan) {
   controller_->set_head(plan, rehearsed_[plan].traits.head_us + more_us);
 }
 
+/// Candidates name plans in logs and metrics.
+void PlanSwitch::check_fits_those_before(size_t plan) const {
+  const auto& package = plans_[plan]->package();
+  const auto& manifest = package.manifest;
+  const auto& first = plans_.front()->package();
+  if (manifest.model_sha256 != first.manifest.model_sha256)
+    throw InvalidArgument("[offload] '" + package.folder.string() + "' is of model " + manifest.model_name + " (" +
+                          manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
+                          first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
+  for (size_t i = 0; i < plan; ++i)
+    if (const auto& other = plans_[i]->package(); other.manifest.candidate == manifest.candidate)
+      throw InvalidArgument("[offload] '" + other.folder.string() + "' and '" + package.folder.string() + "' are both of the candidate " +
+                            manifest.candidate + "; expected each candidate once: leave one of them out");
+}
+
 PlanSwitch::PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options) : plans_(std::move(plans)), options_(options) {
-  for (const auto& plan : plans_) {
+  for (size_t i = 0; i < plans_.size(); ++i) {
+    check_fits_those_before(i);
+    const auto& plan = plans_[i];
     const auto& manifest = plan->package().manifest;
-    const auto& first = plans_.front()->package();
-    if (manifest.model_sha256 != first.manifest.model_sha256)
-      throw InvalidArgument("[offload] '" + plan->package().folder.string() + "' is of model " + manifest.model_name + " (" +
-                            manifest.model_sha256.substr(0, 12) + "), '" + first.folder.string() + "' of " + first.manifest.model_name + " (" +
-                            first.manifest.model_sha256.substr(0, 12) + "); expected plans of one model");
     rehearsed_.push_back(unrehearsed(*plan));
     decodes_.push_back(candidate_from_key(manifest.candidate).codec != "file");
   }

@@ -31,7 +31,7 @@ struct SwitchCounters {
 class PlanSwitch final : public Answerer {
  public:
   /// Measures each plan's halves on a grey picture. @param plans  of one model, on one edge; the first is begun with.
-  /// @throws InvalidArgument: plans of different models.
+  /// @throws InvalidArgument: plans of different models, or two of one candidate.
   PlanSwitch(std::vector<std::unique_ptr<Offloader>> plans, SwitchOptions options);
   ~PlanSwitch() override;
 
@@ -69,6 +69,7 @@ class PlanSwitch final : public Answerer {
     double compute_us = 0;
   };
   static Rehearsed unrehearsed(const Offloader& plan);
+  void check_fits_those_before(size_t plan) const;
   void rehearse();
   void rehearse_once(size_t plan, const Frame& frame);
   std::vector<Rehearsed> rehearsed_;  // by plan

@@ -153,7 +153,7 @@ TEST_F(PlanSwitchTest, WhatOnePlanLearnsOfTheLinkTheOthersKnow) {
 
 TEST_F(PlanSwitchTest, ARealPictureMakesNoPlanLookSlowerThanTheOthers) {
   add("edge/tensor");
-  add("edge/tensor");
+  add("split/cut0/fp32");                                                                                           // the same and a head
   start({.control = {.dwell_us = 1, .hysteresis = 0.7, .waits_only_where_it_pays = false}, .look_every_us = 1e6});  // noise is no reason
   ASSERT_TRUE(edges_are_ready());
   vision::Image large{.width = 2000, .height = 1500, .rgb = std::vector<uint8_t>(2000 * 1500 * 3, 99)};  // milliseconds to decode
@@ -209,6 +209,21 @@ TEST_F(PlanSwitchTest, PlansOfDifferentModelsAreRefused) {
   package.manifest.model_sha256 = "another";
   plans_.push_back(std::make_unique<Offloader>(std::move(package), plan_options(false)));
   EXPECT_THROW(start(), InvalidArgument);
+}
+
+TEST_F(PlanSwitchTest, TwoPlansOfOneCandidateAreRefused) {
+  add("split/cut0/fp32");
+  add("edge/tensor");
+  add("split/cut0/fp32");
+  try {
+    start();
+    FAIL() << "they could not be told apart";
+  } catch (const InvalidArgument& e) {
+    const std::string text = e.what();
+    EXPECT_NE(text.find((folder_ / "0").string() + "' and '" + (folder_ / "2").string()), std::string::npos) << text;
+    EXPECT_NE(text.find("split/cut0/fp32"), std::string::npos) << text;
+    EXPECT_NE(text.find("leave one of them out"), std::string::npos) << text;
+  }
 }
 
 }  // namespace

@@ -32,44 +32,48 @@ double LinkModel::after_work(double from_us, double work) const {
   return from_us + first + options_.stall_for_us + whole * every + (rest - whole * service);
 }
 
+/// What is served between two moments: the inverse of after_work.
+double LinkModel::work_until(double from_us, double until_us) const {
+  if (options_.stall_every_us <= 0 || options_.stall_for_us <= 0) return until_us - from_us;
+  const double every = options_.stall_every_us, service = every - options_.stall_for_us;
+  const auto served = [&](double us) { return std::floor(us / every) * service + std::min(std::fmod(us, every), service); };
+  return served(until_us - origin_us_) - served(from_us - origin_us_);
+}
+
 void LinkModel::schedule(Transit& transit, double earliest_us) {
   if (options_.black_hole) {
     transit.start_us = transit.serialised_us = transit.departs_us = kNever;
     return;
   }
   transit.start_us = std::max(earliest_us, free_us_);
-  transit.serialised_us = after_work(transit.start_us, work_us(transit.bytes, options_.rate_bps));
+  transit.serialised_us = after_work(transit.start_us, work_us(transit.left_bytes, options_.rate_bps));
   free_us_ = transit.serialised_us;
-  const double jitter = options_.jitter_us > 0 ? rng_.uniform(0, options_.jitter_us) : 0;
-  transit.departs_us = std::max(last_departs_us_, transit.serialised_us + options_.delay_us + jitter);
+  if (transit.jitter_share < 0 && options_.jitter_us > 0) transit.jitter_share = rng_.uniform();
+  const double jitter_us = std::max(0.0, transit.jitter_share) * options_.jitter_us;
+  transit.departs_us = std::max(last_departs_us_, transit.serialised_us + options_.delay_us + jitter_us);
   last_departs_us_ = transit.departs_us;
 }
 
 std::shared_ptr<Transit> LinkModel::enter(double bytes, double now_us) {
   while (!transits_.empty() && transits_.front()->gone) transits_.pop_front();
   auto transit = std::make_shared<Transit>();
-  transit->bytes = bytes;
+  transit->left_bytes = bytes;
   schedule(*transit, now_us);
   transits_.push_back(transit);
   return transit;
 }
 
 void LinkModel::set_options(LaneOptions options, double now_us) {
+  for (auto& transit : transits_)
+    if (transit->start_us < now_us && transit->serialised_us > now_us && options_.rate_bps > 0)
+      transit->left_bytes = std::max(0.0, transit->left_bytes - work_until(transit->start_us, now_us) * options_.rate_bps / 8e6);
   options_ = options;
   free_us_ = now_us;
   last_departs_us_ = 0;
   for (auto& transit : transits_) {
     if (transit->gone) continue;
-    if (transit->serialised_us <= now_us) {  // already on the way; only order is kept
-      last_departs_us_ = std::max(last_departs_us_, transit->departs_us);
-      continue;
-    }
-    const double duration = transit->serialised_us - transit->start_us;
-    const bool begun = transit->start_us < now_us && duration > 0;
-    const double bytes = transit->bytes;
-    if (begun) transit->bytes *= (transit->serialised_us - now_us) / duration;
-    schedule(*transit, now_us);
-    transit->bytes = bytes;
+    if (transit->serialised_us <= now_us) last_departs_us_ = std::max(last_departs_us_, transit->departs_us);  // on the way; only order is kept
+    else schedule(*transit, now_us);
   }
 }
 

@@ -15,8 +15,9 @@ constexpr double kNever = 1e300;
 
 /// Bytes in transit in one direction. Times in microseconds on one monotonic clock.
 struct Transit {
-  double bytes = 0;
-  double start_us = 0;       // first bit enters the link
+  double left_bytes = 0;     // that have not entered the link at start_us
+  double jitter_share = -1;  // of the link's jitter; below 0: not drawn yet
+  double start_us = 0;       // the first of them enters the link
   double serialised_us = 0;  // last bit has entered the link
   double departs_us = 0;     // last bit leaves at the far end
   bool gone = false;         // delivered; the model forgets it
@@ -50,6 +51,7 @@ class LinkModel {
  private:
   void schedule(Transit& transit, double earliest_us);
   [[nodiscard]] double after_work(double from_us, double work_us) const;
+  [[nodiscard]] double work_until(double from_us, double until_us) const;
   LaneOptions options_;
   double origin_us_;    // stalls are counted from here
   double free_us_ = 0;  // the link's sending end is idle from here on

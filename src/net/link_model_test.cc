@@ -4,6 +4,8 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <cmath>
+#include <memory>
 #include <vector>
 
 #include "base/error.h"
@@ -45,6 +47,28 @@ TEST(LinkModel, NewRateAppliesToTheBitsNotYetSent) {
   link.set_options({.rate_bps = 0.8e6}, 400);
   EXPECT_DOUBLE_EQ(first->departs_us, 400 + 600 * 10);
   EXPECT_DOUBLE_EQ(second->departs_us, 6400 + 1000 * 10);
+}
+
+TEST(LinkModel, TheSameOptionsAgainChangeNothing) {
+  rc::check("a link that is told its own options at any moments carries as one that is not", [] {
+    const double stall_every_us = *rc::gen::element(0.0, 7e3, 100e3), told_every_us = *rc::gen::inRange(100, 20'000);
+    const LaneOptions options{.rate_bps = static_cast<double>(*rc::gen::inRange(100'000, 100'000'000)),
+                              .delay_us = static_cast<double>(*rc::gen::inRange(0, 50'000)),
+                              .jitter_us = *rc::gen::element(0.0, 3e3),
+                              .stall_every_us = stall_every_us,
+                              .stall_for_us = stall_every_us * 0.4};
+    const auto seed = *rc::gen::arbitrary<uint32_t>();
+    LinkModel plain(options, 0, seed), told(options, 0, seed);
+    std::vector<std::shared_ptr<Transit>> expected, seen;
+    double now_us = 0, next_us = told_every_us;
+    for (int i = 0; i < 30; ++i, now_us += *rc::gen::inRange(0, 5'000)) {
+      for (; next_us <= now_us; next_us += told_every_us) told.set_options(options, next_us);
+      const double bytes = *rc::gen::inRange(1, 20'000);
+      expected.push_back(plain.enter(bytes, now_us)), seen.push_back(told.enter(bytes, now_us));
+    }
+    for (; next_us < expected.back()->departs_us; next_us += told_every_us) told.set_options(options, next_us);
+    for (size_t i = 0; i < seen.size(); ++i) RC_ASSERT(std::abs(seen[i]->departs_us - expected[i]->departs_us) < 1e-2);
+  });
 }
 
 TEST(LinkModel, NeverReordersAndNeverBeatsTheRate) {

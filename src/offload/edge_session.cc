@@ -61,7 +61,6 @@ void EdgeSession::change(const std::function<void(control::Breaker&, double now_
   by(breaker_, Clock::steady().now_us());
   state_ = breaker_.state();
   if (is_own && before == EdgeState::kReady && !breaker_.is_ready()) fell_us_ = Clock::steady().now_us();
-  if (state_ == EdgeState::kRefused) ++counters_.refusals;
   tell(before);
   wake_.notify_all();
 }
@@ -113,7 +112,7 @@ void EdgeSession::make_check() {
     change([](auto& breaker, double) { breaker.passed(); });
   } catch (const InvalidArgument& e) {
     holds_other_tail_ = dynamic_cast<const OtherTail*>(&e) != nullptr;
-    change([&](auto& breaker, double now_us) { breaker.refused(e.what(), now_us); });
+    refuse(e.what());
   } catch (const protocol::Busy& e) {
     note_busy(e);
     change([&](auto& breaker, double now_us) { breaker.unreachable(e.what(), now_us); });
@@ -174,6 +173,11 @@ void EdgeSession::note_failure(const std::string& reason, bool missed_deadline) 
   });
 }
 
+/// It holds another tail, as a check or an answer shows.
+void EdgeSession::refuse(const std::string& reason) {
+  change([&](auto& breaker, double now_us) { ++counters_.refusals, breaker.refused(reason, now_us); });
+}
+
 void EdgeSession::doubt(const std::string& reason) {
   change([&](auto& breaker, double now_us) { (void)breaker.failed(reason, now_us); }, /*is_own=*/false);
 }
@@ -182,7 +186,9 @@ void EdgeSession::ping(size_t padding_bytes, double deadline_us) {
   try {
     edge_->ping(padding_bytes, deadline_us);
   } catch (const TransportError& e) {
-    if (padding_bytes == 0) note_failure(e.what(), /*missed_deadline=*/false);  // even so little was not answered: so it is the connection
+    const std::string reason = e.what();
+    if (padding_bytes == 0)  // even so little was not answered: so it is the connection
+      change([&](auto& breaker, double now_us) { (void)breaker.failed(reason, now_us); });
     throw;
   }
 }
@@ -248,7 +254,7 @@ void EdgeSession::require_same_model(const Asked& asked, const protocol::InferRe
     if (*hash == asked.model_sha256) return;
     const std::string reason = "[offload] " + edge_->address() + " answered with the model of sha256 " + *hash + ", asked for " + asked.model_sha256 +
                                "; the answer is dropped";
-    change([&](auto& breaker, double now_us) { breaker.refused(reason, now_us); });
+    refuse(reason);
     throw InvalidArgument(reason);
   }
   const std::lock_guard lock(mutex_);

@@ -32,8 +32,9 @@ struct SessionOptions {
 };
 
 struct SessionCounters {
-  int64_t calls = 0, deadline_misses = 0, failures = 0, checks = 0, refusals = 0, mismatched_ids = 0;
-  int64_t busy = 0;  // calls that the edge refused with a time to come back, and those held back until then
+  int64_t calls = 0, deadline_misses = 0, failures = 0;  // failures: calls only
+  int64_t checks = 0, refusals = 0, mismatched_ids = 0;  // refusals: how often another tail was found
+  int64_t busy = 0;                                      // calls that the edge refused with a time to come back, and those held back until then
 };
 
 /// An answer that nobody vouches for: its tail was not checked in time, or its connection has changed. It says nothing of the link.
@@ -101,6 +102,7 @@ class EdgeSession {
   [[nodiscard]] protocol::InferResult end_call(const Asked& asked, const std::function<protocol::InferResult()>& take, double* held_us);
   void require_same_model(const Asked& asked, const protocol::InferResult& result);
   void note_failure(const std::string& reason, bool missed_deadline);
+  void refuse(const std::string& reason);
   void want_check();
   [[nodiscard]] bool is_check_due() const {
     return is_check_wanted_ || wanted_on_ > checked_connection_ || recheck_in_us() <= 0;
@@ -115,7 +117,7 @@ class EdgeSession {
   std::atomic<uint64_t> checked_connection_{0};
   std::atomic<double> fell_us_{0};
   std::atomic<bool> holds_other_tail_{false};
-  std::mutex checking_;       // one check at a time
+  std::mutex checking_;  // one check at a time
   std::atomic<bool> is_checking_{false};
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

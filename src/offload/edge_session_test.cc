@@ -283,6 +283,14 @@ TEST_F(EdgeSessionTest, WrongTailIsRefusedUntilReplaced) {
   EXPECT_TRUE(reaches(EdgeState::kReady));
 }
 
+TEST_F(EdgeSessionTest, ARefusalIsCountedOnceWhateverElseHappens) {
+  wrong_tail_ = true;
+  auto& session = start({.breaker = {.refused_retry_us = 1e9}});
+  for (int i = 0; i < 5; ++i) session.doubt("another plan has lost the edge");
+  EXPECT_EQ(session.state(), EdgeState::kRefused);
+  EXPECT_EQ(session.counters().refusals, 1);
+}
+
 TEST(EdgeSession, SaysWhetherTheEdgeHoldsAnotherTailByItsOwnWord) {
   for (const bool is_other : {true, false}) {
     EdgeSession session(std::make_unique<FakeEdge>(std::make_shared<FakeEdge::Script>()), [&](Edge&) {
@@ -384,6 +392,7 @@ TEST_F(EdgeSessionTest, ASilentPingOpensAndAPaddedOneDoesNot) {
   EXPECT_THROW(session.ping(0, 1e4), TransportError);
   EXPECT_TRUE(reaches(EdgeState::kReady)) << "and a check that passes closes it again";
   EXPECT_GE(session.counters().checks, 2);
+  EXPECT_EQ(session.counters().failures, 0) << "of calls";
 }
 
 /// On one connection: another model in the tail's place, and its hash with the answer.

@@ -38,40 +38,65 @@ Device::Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail&
       summary_(summary),
       rng_(options.seed * 1000003 + number),
       controller_(options.plans, options.controller),
-      usable_(options.plans.size()),
-      checked_(options.plans.size()),
-      checks_(options.plans.size()),
       up_({}, 0, rng_.next()),
-      down_({}, 0, rng_.next()) {
-  for (size_t plan = 0; plan < options.plans.size(); ++plan) breakers_.emplace_back(seeded(options.breaker, rng_.next()));
-}
+      down_({}, 0, rng_.next()),
+      outside_(options) {}
 
 void Device::violated(const std::string& what, double now_us) {
   summary_.violated("seed " + std::to_string(options_.seed) + ", " + format_fixed(now_us * 1e-6, 3) + " s, device " + std::to_string(number_) + ": " +
                     what);
 }
 
+/// Knows nothing of what was.
 void Device::start(double now_us) {
-  for (size_t plan = 0; plan < options_.plans.size(); ++plan) watch(plan, now_us);
-  agenda_.add(now_us + rng_.uniform(0, options_.period_us), Due::Kind::kFrame, number_, 0);
+  const size_t plans = options_.plans.size();
+  controller_ = control::Controller(options_.plans, options_.controller);
+  breakers_.clear();
+  for (size_t plan = 0; plan < plans; ++plan) breakers_.emplace_back(seeded(options_.breaker, rng_.next()));
+  usable_.assign(plans, false), checked_.assign(plans, 0), checks_.assign(plans, {}), probe_ = {};
+  connection_is_dead_ = false;
+  for (size_t plan = 0; plan < plans; ++plan) watch(plan, now_us);
+  agenda_.add(now_us + rng_.uniform(0, options_.period_us), Due::Kind::kFrame, number_, ++life_);
+}
+
+/// Switched off: nobody is there to be answered.
+void Device::vanish(double now_us) {
+  summary_.lost += static_cast<int64_t>(waiting_.size()) + (current_ ? 1 : 0), summary_.switches += controller_.switches();
+  waiting_.clear(), current_.reset(), inbox_.clear();
+  answered_ = next_image_ - 1, asleep_until_us_ = now_us;
+  mail_.reschedule(number_, true);
+  agenda_.add(gone_until_us_, Due::Kind::kReturn, number_, 0);
+}
+
+void Device::wake(double now_us) {
+  for (const auto& message : std::exchange(inbox_, {})) receive(message, now_us);
 }
 
 void Device::set_link(const LinkChange& change, double now_us) {
   up_.set_options(lane(change.link, true), now_us), down_.set_options(lane(change.link, false), now_us);
+  outside_.set_link(change, now_us);
   loss_ = change.loss;
   mail_.reschedule(number_, false);
 }
 
-void Device::apply(const Happening& happening, double) {
+void Device::apply(const Happening& happening, double now_us) {
+  outside_.apply(happening, now_us);
   if (happening.event == Event::kDeviceSlower) {
     if (happening.value > slower_ * 1.05) runs_since_slower_ = 0;
+    if (happening.value < slower_ / 1.05) runs_since_faster_ = 0;
     slower_ = happening.value;
   }
   if (happening.event == Event::kConnectionDead) connection_is_dead_ = true, mail_.reschedule(number_, true);
+  if (now_us < gone_until_us_) return;
+  if (happening.event == Event::kDeviceSuspended) {
+    asleep_until_us_ = std::max(asleep_until_us_, now_us + happening.value * 1e6), runs_since_slower_ = 0;  // what it was at looks slow
+    agenda_.add(asleep_until_us_, Due::Kind::kWake, number_, 0);
+  }
+  if (happening.event == Event::kDeviceGone && number_ == 0) gone_until_us_ = now_us + happening.value * 1e6, vanish(now_us);
 }
 
 void Device::send(Message message, double now_us) {
-  if (connection_is_dead_) return;
+  if (connection_is_dead_ || now_us < gone_until_us_) return;
   if (loss_ > 0)
     while (rng_.uniform() < loss_ && message.late_us < 20 * kRetransmissionUs) message.late_us += kRetransmissionUs;
   mail_.send(message.is_up ? up_ : down_, message, now_us);
@@ -82,17 +107,25 @@ Message Device::request(Message::Kind kind, size_t plan, double bytes, uint64_t 
 }
 
 void Device::on(const Due& due) {
+  if (due.at_us < gone_until_us_) return;
+  if (due.at_us < asleep_until_us_) agenda_.add(asleep_until_us_, due.kind, number_, due.id);
+  else handle(due);
+}
+
+void Device::handle(const Due& due) {
   switch (due.kind) {
-    case Due::Kind::kFrame: take_frame(due.at_us); break;
-    case Due::Kind::kHeadDone: head_done(due.at_us); break;
-    case Due::Kind::kLocalDone: learn(current_->local_us, options_.plans[current_->plan].local_us), finish(false, false, due.at_us); break;
+    case Due::Kind::kFrame:
+      if (due.id == life_) take_frame(due.at_us);
+      break;
+    case Due::Kind::kHeadDone:
+      if (current_ && current_->image.number == due.id) head_done(due.at_us);
+      break;
+    case Due::Kind::kLocalDone:
+      if (!current_ || current_->image.number != due.id) break;
+      learn(due.at_us - current_->local_began_us, options_.plans[current_->plan].local_us), finish(false, false, due.at_us);
+      break;
     case Due::Kind::kBudget:
-      if (!current_ || current_->stage != Stage::kCall || current_->call != due.id) break;
-      if (!current_->held) {
-        controller_.note_silence(current_->plan, options_.plans[current_->plan].up_bytes, current_->budget_us, due.at_us);
-        if (breakers_[current_->plan].missed("missed", due.at_us)) watch(current_->plan, due.at_us), fall(due.at_us);
-      }
-      answer_locally(due.at_us);
+      if (current_ && current_->stage == Stage::kCall && current_->call == due.id) give_up(due.at_us);
       break;
     case Due::Kind::kCheckDue:
       if (breakers_[due.id].is_ready() || checks_[due.id].call != 0) break;
@@ -109,13 +142,24 @@ void Device::on(const Due& due) {
       if (probe_.round_trip_us > 0) controller_.note_lost_probe(probe_.bytes, kProbeTimeoutUs, due.at_us);
       else fall(due.at_us);
       break;
+    case Due::Kind::kWake: wake(due.at_us); break;
+    case Due::Kind::kReturn: runs_since_slower_ = 0, outside_.forget(due.at_us), start(due.at_us); break;
     default: break;
   }
 }
 
+void Device::give_up(double now_us) {
+  const size_t plan = current_->plan;
+  if (!current_->held) {
+    controller_.note_silence(plan, options_.plans[plan].up_bytes, current_->budget_us, now_us);
+    if (breakers_[plan].missed("missed", now_us)) watch(plan, now_us), fall(now_us);
+  }
+  answer_locally(now_us);
+}
+
 void Device::take_frame(double now_us) {
   if (!films_) return;
-  agenda_.add(now_us + options_.period_us * rng_.uniform(0.9, 1.1), Due::Kind::kFrame, number_, 0);
+  agenda_.add(now_us + options_.period_us * rng_.uniform(0.9, 1.1), Due::Kind::kFrame, number_, life_);
   if (waiting_.size() >= options_.device_queue) {
     ++summary_.refused;
     return;
@@ -133,15 +177,29 @@ void Device::begin(double now_us) {
   see_usable(now_us);
   const size_t plan = controller_.choose(usable_, now_us);
   const auto& traits = options_.plans[plan];
-  current_ = Current{.image = image, .plan = plan, .began_us = now_us, .head_us = taking(traits.head_us)};
+  current_ = Current{.image = image, .plan = plan, .began_us = now_us};
   const auto& wish = options_.controller;
   const double needed_us = (traits.head_us + traits.local_us) * slower_ * (1 + wish.reserve_share) * (1 + 2 * options_.noise) + wish.reserve_us;
-  current_->could_be_in_time = wish.deadline_us <= 0 || image.accepted_us + wish.deadline_us - now_us >= needed_us;
-  agenda_.add(now_us + current_->head_us, Due::Kind::kHeadDone, number_, 0);
+  const double left_us = image.accepted_us + wish.deadline_us - now_us;
+  current_->could_be_in_time = wish.deadline_us <= 0 || left_us >= needed_us;
+  current_->edge_could_be = edge_could_be_in_time(plan, left_us, now_us);
+  agenda_.add(now_us + taking(traits.head_us), Due::Kind::kHeadDone, number_, image.number);
+}
+
+/// That of the chosen plan; of any other where the device alone is always late, and the image has not waited, which choosing does not know.
+bool Device::edge_could_be_in_time(size_t chosen, double left_us, double now_us) const {
+  const double deadline_us = options_.controller.deadline_us;
+  if (deadline_us <= 0 || !outside_.is_known(now_us)) return false;
+  const auto& traits = options_.plans[chosen];
+  const bool is_always_late = (traits.head_us + traits.local_us) * slower_ > deadline_us;
+  const bool any_would_do = is_always_late && left_us >= deadline_us - 1 && outside_.is_speed_known(now_us);
+  for (size_t plan = 0; plan < usable_.size(); ++plan)
+    if (usable_[plan] && (plan == chosen || any_would_do) && outside_.most_us(plan, slower_) <= left_us) return true;
+  return false;
 }
 
 void Device::head_done(double now_us) {
-  learn(current_->head_us, options_.plans[current_->plan].head_us);
+  learn(now_us - current_->began_us, options_.plans[current_->plan].head_us);
   const bool asks = options_.plans[current_->plan].uses_edge && breakers_[current_->plan].is_usable(now_us);
   const double budget_us = asks ? controller_.edge_budget_us(current_->plan, now_us - current_->image.accepted_us, now_us) : 0;
   if (budget_us > 0) ask(now_us, budget_us);
@@ -151,7 +209,7 @@ void Device::head_done(double now_us) {
 /// Of the device's speed.
 void Device::learn(double us, double own_us) {
   controller_.note_compute(us, own_us);
-  if (own_us >= control::kTellingUs) ++runs_since_slower_;
+  if (own_us >= control::kTellingUs) ++runs_since_slower_, ++runs_since_faster_;
 }
 
 void Device::ask(double now_us, double budget_us) {
@@ -165,8 +223,8 @@ void Device::answer_locally(double now_us) {
   current_->call = 0;  // whatever still comes is late
   if (!plan.answers_locally) return finish(false, true, now_us);
   if (plan.local_us <= 0) return finish(false, false, now_us);
-  current_->stage = Stage::kLocal, current_->local_us = taking(plan.local_us);
-  agenda_.add(now_us + current_->local_us, Due::Kind::kLocalDone, number_, 0);
+  current_->stage = Stage::kLocal, current_->local_began_us = now_us;
+  agenda_.add(now_us + taking(plan.local_us), Due::Kind::kLocalDone, number_, current_->image.number);
 }
 
 void Device::finish(bool from_edge, bool is_error, double now_us) {
@@ -180,9 +238,13 @@ void Device::finish(bool from_edge, bool is_error, double now_us) {
   }
   const double deadline_us = options_.controller.deadline_us;
   if (deadline_us > 0 && latency_us > deadline_us) {
-    if (current_->could_be_in_time && runs_since_slower_ > kRunsToLearn)
+    const bool edge_could_be = current_->edge_could_be && outside_.changed_us() <= current_->began_us;
+    const bool knew_itself = runs_since_slower_ > kRunsToLearn, relied_on_edge = current_->sent_us > 0 && runs_since_faster_ <= kRunsToLearn;
+    const bool has_slept = current_->image.accepted_us <= asleep_until_us_;
+    if (knew_itself && !has_slept && ((current_->could_be_in_time && !relied_on_edge) || edge_could_be))
       violated("image " + std::to_string(answered_) + " by " + options_.plans[current_->plan].key + " took " + format_fixed(latency_us * 1e-3, 1) +
-                   " ms, the deadline is " + format_fixed(deadline_us * 1e-3, 1),
+                   " ms, the deadline is " + format_fixed(deadline_us * 1e-3, 1) +
+                   (current_->could_be_in_time ? "" : ", which the edge could have kept"),
                now_us);
     ++summary_.late;
   }
@@ -193,6 +255,7 @@ void Device::finish(bool from_edge, bool is_error, double now_us) {
 }
 
 void Device::receive(const Message& message, double now_us) {
+  if (now_us < asleep_until_us_) return inbox_.push_back(message);
   switch (message.kind) {
     case Message::Kind::kAnswer: take_answer(message, now_us); break;
     case Message::Kind::kCheckAnswer: take_check(message, now_us); break;

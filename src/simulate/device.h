@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "simulate/messages.h"
+#include "simulate/outside.h"
 #include "simulate/world.h"
 
 namespace scissionlite::simulate {
@@ -14,7 +15,7 @@ class Device {
   Device(const WorldOptions& options, size_t number, Agenda& agenda, Mail& mail, Summary& summary);
 
   void start(double now_us);
-  void on(const Due& due);  // kFrame to kBudget, kCheckDue to kProbeTimeout
+  void on(const Due& due);  // kFrame to kBudget, kCheckDue to kReturn
   void receive(const Message& message, double now_us);
   void send(Message message, double now_us);  // either way over its link
   void set_link(const LinkChange& change, double now_us);
@@ -33,9 +34,10 @@ class Device {
     Image image;
     size_t plan = 0;
     Stage stage = Stage::kHead;
-    double began_us = 0, sent_us = 0, budget_us = 0, head_us = 0, local_us = 0;
+    double began_us = 0, sent_us = 0, budget_us = 0, local_began_us = 0;
     uint64_t call = 0;
-    bool could_be_in_time = true;   // when it was begun
+    bool could_be_in_time = true;   // when it was begun, by the local half
+    bool edge_could_be = false;     // and by an edge that was known to be there
     std::optional<Message> held{};  // its answer, over a connection whose tail is being checked
   };
   struct Check {
@@ -48,6 +50,10 @@ class Device {
     double sent_us = 0, round_trip_us = 0, bytes = 0;
   };
 
+  void vanish(double now_us);
+  void wake(double now_us);
+  void handle(const Due& due);
+  void give_up(double now_us);
   void take_frame(double now_us);
   void begin(double now_us);
   void head_done(double now_us);
@@ -55,6 +61,7 @@ class Device {
   void ask(double now_us, double budget_us);
   void answer_locally(double now_us);
   void finish(bool from_edge, bool is_error, double now_us);
+  [[nodiscard]] bool edge_could_be_in_time(size_t chosen, double left_us, double now_us) const;
   void take_answer(const Message& message, double now_us);
   void take_refusal(const Message& message, double now_us);
   void start_check(size_t plan, double now_us);
@@ -82,10 +89,14 @@ class Device {
   std::vector<uint32_t> checked_;  // each plan: the connection whose tail was checked
   std::vector<Check> checks_;
   net::LinkModel up_, down_;
+  Outside outside_;
   double loss_ = 0;
   bool connection_is_dead_ = false, films_ = true;
   double slower_ = 1;
-  int64_t runs_since_slower_ = 1 << 20;  // long enough to tell
+  double asleep_until_us_ = -1, gone_until_us_ = -1;
+  std::vector<Message> inbox_;                                         // while it sleeps
+  uint64_t life_ = 0;                                                  // since it was switched on
+  int64_t runs_since_slower_ = 1 << 20, runs_since_faster_ = 1 << 20;  // long enough to tell
   std::deque<Image> waiting_;
   std::optional<Current> current_;
   Probe probe_;

@@ -1,5 +1,7 @@
 #include "simulate/edge.h"
 
+#include <algorithm>
+
 namespace scissionlite::simulate {
 
 void Edge::answer(Message request, Message::Kind kind, double bytes, double now_us) {
@@ -46,6 +48,26 @@ void Edge::lose_all(double now_us) {
   queue_.clear(), serving_ = 0;
 }
 
+/// Its connection is closed: what is queued and nobody waits for is not begun.
+void Edge::forget(size_t device) {
+  const auto first = queue_.begin() + (serving_ != 0 ? 1 : 0);
+  queue_.erase(std::remove_if(first, queue_.end(), [&](const Job& job) { return job.request.device == device; }), queue_.end());
+}
+
+void Edge::start_flood(double rate, double now_us) {
+  flood_ = rate;
+  if (flood_ > 0) agenda_.add(now_us, Due::Kind::kFlood, 0, ++wave_);
+}
+
+/// Of nobody's device, who never goes away.
+void Edge::flood(uint64_t wave, double now_us) {
+  const auto& plans = options_.plans;
+  const auto asked = std::find_if(plans.begin(), plans.end(), [](const auto& plan) { return plan.uses_edge; });
+  if (wave != wave_ || flood_ <= 0 || asked == plans.end()) return;
+  receive({.device = static_cast<size_t>(options_.devices), .plan = static_cast<size_t>(asked - plans.begin()), .tail = version_}, now_us);
+  agenda_.add(now_us + 1e6 / flood_ * rng_.uniform(0.5, 1.5), Due::Kind::kFlood, 0, wave);
+}
+
 void Edge::apply(const Happening& happening, double now_us) {
   switch (happening.event) {
     case Event::kEdgeKilled: lose_all(now_us), is_up_ = false; break;
@@ -55,8 +77,11 @@ void Edge::apply(const Happening& happening, double now_us) {
     case Event::kTailReplaced: version_ = static_cast<int32_t>(happening.value); break;
     case Event::kTailWrong: lose_all(now_us), ++life_, is_wrong_ = happening.value > 0; break;
     case Event::kDuplicates: duplicates_ = happening.value; break;
+    case Event::kDeviceGone: forget(0); break;
+    case Event::kFlood: start_flood(happening.value, now_us); break;
     case Event::kConnectionDead:
-    case Event::kDeviceSlower: break;  // not its matter
+    case Event::kDeviceSlower:
+    case Event::kDeviceSuspended: break;  // not its matter
   }
 }
 

@@ -25,7 +25,22 @@ struct Message {
 
 /// What is to happen at a moment; of two at the same moment the older entry first.
 struct Due {
-  enum class Kind : uint8_t { kLink, kEvent, kFrame, kHeadDone, kLocalDone, kBudget, kArrival, kEdgeDone, kCheckDue, kCheckTimeout, kProbeTimeout };
+  enum class Kind : uint8_t {
+    kLink,
+    kEvent,
+    kFrame,
+    kHeadDone,
+    kLocalDone,
+    kBudget,
+    kArrival,
+    kEdgeDone,
+    kFlood,
+    kCheckDue,
+    kCheckTimeout,
+    kProbeTimeout,
+    kWake,
+    kReturn
+  };
   double at_us = 0;
   uint64_t order = 0;
   Kind kind = Kind::kFrame;

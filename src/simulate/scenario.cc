@@ -45,7 +45,7 @@ class Faults {
     out_.links.push_back({.at_us = at_us + for_us, .link = link_});
   }
   void add_one(double at_us, double for_us) {
-    switch (rng_.below(14)) {
+    switch (rng_.below(17)) {
       case 0: event(at_us, Event::kEdgeKilled, 0), event(at_us + for_us, Event::kEdgeStarted, 0); break;          // 1, 2, 3
       case 1: event(at_us, Event::kEdgeStarted, 0); break;                                                        // 3: at once
       case 2: link_for(at_us, for_us, [](auto& one) { one.link.black_hole = true; }); break;                      // 4
@@ -59,8 +59,16 @@ class Faults {
       case 10: pair(at_us, for_us, Event::kEdgeBusy, 1, 0); break;                                                // 29
       case 11: pair(at_us, for_us, Event::kEdgeSlower, decades(rng_, 1, 1000), 1); break;                         // 29, 34
       case 12: pair(at_us, for_us, Event::kDeviceSlower, rng_.uniform(1, 4), 1); break;                           // 42
+      case 13: suspend(at_us, for_us); break;                                                                     // 5
+      case 14: event(at_us, Event::kDeviceGone, for_us / kSecond); break;                                         // 31
+      case 15: pair(at_us, for_us, Event::kFlood, decades(rng_, 2, 50), 0); break;                                // 29, 30
       default: link_ = random_link_options(rng_), out_.links.push_back({.at_us = at_us, .link = link_}); break;   // another network
     }
+  }
+  /// Half of them come back over connections that are no more.
+  void suspend(double at_us, double for_us) {
+    event(at_us, Event::kDeviceSuspended, for_us / kSecond);
+    if (rng_.uniform() < 0.5) event(at_us + for_us, Event::kConnectionDead, 0);
   }
   void oscillate(double at_us, double for_us) {
     const double period_us = decades(rng_, 50e3, 10e6);

@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "simulate/edge.h"
+#include "simulate/regret.h"
 #include "simulate/scenario.h"
 #include "simulate/world.h"
 
@@ -98,6 +100,19 @@ TEST(Simulate, fault_05_ADeadConnectionIsReplaced) {
   EXPECT_LT(out.local, 40) << "10 s";
 }
 
+TEST(Simulate, fault_05_ASuspendedDeviceGoesOn) {
+  auto trace = steady(58.8, 60 * kSecond);
+  trace.events = {{.at_us = 20 * kSecond, .event = Event::kDeviceSuspended, .value = 20},
+                  {.at_us = 40 * kSecond, .event = Event::kConnectionDead, .value = 0}};
+  auto options = world();
+  options.controller.deadline_us = 400e3;
+  const auto out = simulate(options, trace);
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_NEAR(static_cast<double>(out.images), 40 * 4, 10);
+  EXPECT_LE(out.late, 1) << "that was under way";
+  EXPECT_GT(out.edge, 100);
+}
+
 TEST(Simulate, fault_06_ATenthOfTheRateChangesThePlan) {
   auto trace = steady(40, 120 * kSecond);
   trace.links.push_back({.at_us = 40 * kSecond, .link = link(0.4)});
@@ -106,6 +121,16 @@ TEST(Simulate, fault_06_ATenthOfTheRateChangesThePlan) {
   EXPECT_TRUE(out.violations.empty()) << told(out);
   EXPECT_EQ(out.switches, 2) << "to the split, and back";
   EXPECT_LT(out.mean_latency_us(), 1.1 * oracle_latency_us(world(), trace));
+}
+
+TEST(Simulate, ALinkGivenInSamplesIsTheSameLink) {
+  const auto whole = steady(0.5, 60 * kSecond);
+  auto sampled = whole;
+  for (double at_us = 50e3; at_us < sampled.duration_us; at_us += 50e3) sampled.links.push_back({.at_us = at_us, .link = link(0.5)});
+  auto expected = simulate(world(), whole), out = simulate(world(), sampled);
+  EXPECT_GT(out.edge, 100);
+  EXPECT_EQ(out.edge, expected.edge);
+  EXPECT_NEAR(out.mean_latency_us(), expected.mean_latency_us(), 1);
 }
 
 TEST(Simulate, fault_07_SwitchesKeepTheirDwellTime) {
@@ -156,6 +181,39 @@ TEST(Simulate, fault_29_ABusyEdgeIsLeftAlone) {
   EXPECT_EQ(out.errors, 0);
 }
 
+TEST(Simulate, fault_30_AFloodLeavesTheOthersTheirDeadline) {
+  auto trace = steady(58.8, 60 * kSecond);
+  trace.events = {{.at_us = 20 * kSecond, .event = Event::kFlood, .value = 200}, {.at_us = 40 * kSecond, .event = Event::kFlood, .value = 0}};
+  auto options = world();
+  options.controller.deadline_us = 400e3;
+  const auto out = simulate(options, trace);
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_EQ(out.errors, 0);
+  EXPECT_EQ(out.late, 0);
+  EXPECT_GT(out.local, 40) << "its queue holds 0.64 s of others' work";
+  EXPECT_GT(out.edge, 100);
+}
+
+TEST(Simulate, fault_31_WhoVanishesTakesItsRequestsAlong) {
+  const auto options = world();
+  Agenda agenda;
+  Rng rng(1);
+  Edge edge(options, agenda, rng, [](const Message&, double) {});
+  for (const size_t device : {0U, 0U, 1U}) edge.receive({.device = device}, 0);
+  edge.apply({.at_us = 0, .event = Event::kDeviceGone, .value = 1}, 0);
+  EXPECT_EQ(edge.waiting(), 2U) << "what has begun, and another's";
+
+  auto trace = steady(58.8, 120 * kSecond);
+  for (int i = 1; i < 60; ++i) trace.events.push_back({.at_us = i * 2 * kSecond, .event = Event::kDeviceGone, .value = 0.5});
+  auto site = world();
+  site.devices = 3, site.controller.deadline_us = 400e3;
+  const auto out = simulate(site, trace);
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.lost, 0);
+  EXPECT_EQ(out.edge + out.local + out.errors + out.lost, out.images);
+  EXPECT_NEAR(static_cast<double>(out.images), 120 * 4 * (3 - 0.25), 60);
+}
+
 /// A thread that is woken takes hundreds of times what such a plan does before it sends.
 TEST(Simulate, APlanThatSendsAtOnceDoesNotMakeTheDeviceLookSlow) {
   auto options = world();
@@ -197,6 +255,88 @@ TEST(Simulate, fault_42_AThrottledDeviceHandsMoreToTheEdge) {
   EXPECT_NEAR(static_cast<double>(out.edge), 240, 15);
 }
 
+/// 395 ms here, some 60 with the edge.
+TEST(Simulate, ADeviceThatIsAlwaysLateByItselfAsksTheEdge) {
+  auto options = world();
+  options.plans = {options.plans[2], options.plans[0]};
+  options.plans[0].head_us = options.plans[1].local_us = 395e3;
+  options.controller.deadline_us = 300e3;
+  options.period_us = 1e6;
+  const auto out = simulate(options, steady(10, 120 * kSecond));
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.edge, out.images - 5);
+  EXPECT_LE(out.late, 5);
+}
+
+TEST(Simulate, fault_42_ADeviceTooThrottledForItsDeadlineGoesOnAskingTheEdge) {
+  auto options = world();
+  options.plans[0].head_us = 3e3;
+  options.controller.deadline_us = 700e3;
+  options.period_us = 1e6;
+  auto trace = steady(10, 300 * kSecond);
+  trace.events = {{.at_us = 60 * kSecond, .event = Event::kDeviceSlower, .value = 8}};
+  const auto out = simulate(options, trace);
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.edge, 250);
+  EXPECT_LE(out.late, 10);
+}
+
+/// Late with them all, as soon as possible.
+TEST(Simulate, ADeviceThatIsLateDoesNotFallBehindForGood) {
+  auto options = world();
+  options.plans = {options.plans[2], options.plans[0]};
+  options.plans[0].head_us = options.plans[1].local_us = 395e3;
+  options.controller.deadline_us = 300e3;  // the first images are: their queue is full when the edge is known
+  const auto out = simulate(options, steady(10, 120 * kSecond));
+  EXPECT_TRUE(out.violations.empty()) << told(out);
+  EXPECT_GT(out.edge, out.images * 9 / 10);
+}
+
+TEST(Simulate, ALateImageThatTheEdgeCouldHaveAnsweredIsFound) {
+  auto options = world();
+  options.plans = {options.plans[0]};
+  options.plans[0].local_us = 400e3;
+  options.controller.deadline_us = 300e3;
+  options.controller.reserve_us = 280e3, options.controller.waits_only_where_it_pays = false;  // believes that nothing can be in time
+  options.period_us = 1e6;
+  auto trace = steady(10, 120 * kSecond);
+  for (int i = 1; i < 120; ++i) trace.links.push_back({.at_us = i * kSecond, .link = link(10)});  // the same link
+  const auto out = simulate(options, trace);
+  ASSERT_FALSE(out.violations.empty());
+  EXPECT_NE(out.violations.front().find("which the edge could have kept"), std::string::npos) << told(out);
+}
+
+TEST(Simulate, APlanThatNeverAnswersIsNotTheBest) {
+  auto options = world();
+  options.plans = {options.plans[0], options.plans[1]};
+  options.plans[1].answers_locally = false, options.plans[1].edge_us = 10e6;  // longer than it is waited for
+  options.period_us = 10e6;
+  const auto trace = steady(10, 600 * kSecond);
+  const auto out = regret_of(options, trace);
+  EXPECT_EQ(out.fixed[1].answered(), 0);
+  EXPECT_GT(out.fixed[1].errors, 50);
+  ASSERT_TRUE(out.best_fixed_us());
+  EXPECT_DOUBLE_EQ(*out.best_fixed_us(), out.fixed[0].mean_latency_us());
+  options.plans = {options.plans[1]};
+  const auto none = regret_of(options, trace);
+  EXPECT_FALSE(none.best_fixed_us());
+  EXPECT_FALSE(none.vs_oracle());
+  EXPECT_FALSE(none.vs_fixed);
+  EXPECT_TRUE(to_json(none.summary)["mean_latency_us"].is_null());
+}
+
+TEST(Simulate, BrokenPromisesOfFixedPlansAreToldToo) {
+  auto options = world();
+  options.plans = {options.plans[2]};
+  options.plans[0].head_us = 400e3;
+  options.period_us = 1e6;
+  options.controller.deadline_us = 300e3;
+  options.controller.reserve_share = -0.9;
+  const auto out = regret_of(options, steady(10, 5 * kSecond));
+  ASSERT_FALSE(out.summary.violations.empty());
+  EXPECT_EQ(out.summary.violations.back().find("always local, seed 1"), 0U) << told(out.summary);
+}
+
 /// The test of tests: a device that breaks its promises is found.
 TEST(Simulate, ABrokenPromiseIsFound) {
   auto options = world();
@@ -220,6 +360,16 @@ TEST(Simulate, RandomFaultsBreakNoPromise) {
   EXPECT_GE(static_cast<double>(all.images + all.refused), all.simulated_us / kSecond * 0.9);
   RecordProperty("summary", to_json(all).dump());
   std::printf("%s\n", to_json(all).dump().c_str());
+}
+
+TEST(Simulate, MoreImagesThanCanBeSimulatedAreRefused) {
+  auto options = world();
+  for (const double period_us : {1e-12, 1e-300}) {
+    options.period_us = period_us;
+    EXPECT_THROW((void)simulate(options, steady(10, 60 * kSecond)), InvalidArgument);
+  }
+  options.period_us = 250e3;
+  EXPECT_THROW((void)simulate(options, steady(10, 1e306)), InvalidArgument);
 }
 
 TEST(Simulate, TracesAreReadAndWritten) {
@@ -267,9 +417,19 @@ TEST(Simulate, BadTracesAreRefused) {
             R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"device_slower","value":)") +
             value + "}]}",
         "how many times slower");
-  refused(
-      R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":"duplicates","value":2}]})",
-      "a share from 0 to 1");
+  refused(R"({"schema":"scissionlite.trace/1","duration_s":1e300,"link":[{"at_s":0,"link":"1M,1ms"}]})", "a year");
+  const auto refused_event = [&](const std::string& event, const char* value, const std::string& expected) {
+    refused(R"({"schema":"scissionlite.trace/1","duration_s":9,"link":[{"at_s":0,"link":"1M,1ms"}],"events":[{"at_s":1,"event":")" + event +
+                R"(","value":)" + value + "}]}",
+            expected);
+  };
+  refused_event("duplicates", "2", "a share from 0 to 1");
+  for (const char* value : {"0.5", "1e300", "-1"}) refused_event("tail_replaced", value, "a whole number from 0");
+  for (const char* event : {"edge_busy", "tail_wrong"})
+    for (const char* value : {"-3", "0.5", "2"}) refused_event(event, value, "\"value\" is 1, or 0");
+  for (const char* event : {"device_suspended", "device_gone"})
+    for (const char* value : {"0", "-1", "1e9"}) refused_event(event, value, "how many seconds");
+  refused_event("flood", "1e9", "requests a second");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace scissionlite::simulate {
 struct Summary {
   int64_t images = 0, refused = 0;  // accepted; not accepted as the device's queue was full
   int64_t edge = 0, local = 0, errors = 0;
+  int64_t lost = 0;     // with their device, which was switched off
   int64_t late = 0;     // past the deadline, with a cause that no controller could help: the device had become slower, or was busy
   int64_t dropped = 0;  // answers that came late or twice
   int64_t switches = 0, checks = 0, probes = 0, events = 0;
@@ -19,7 +20,9 @@ struct Summary {
   std::vector<float> latencies_us;      // of answered images, when they are kept
   std::vector<std::string> violations;  // at most 20; empty when all promises were kept
 
-  [[nodiscard]] double mean_latency_us() const { return edge + local > 0 ? latency_sum_us / static_cast<double>(edge + local) : 0; }
+  [[nodiscard]] int64_t answered() const { return edge + local; }
+  /// Of answered images; 0 where there are none.
+  [[nodiscard]] double mean_latency_us() const { return answered() > 0 ? latency_sum_us / static_cast<double>(answered()) : 0; }
   void add(const Summary& other);
   void violated(std::string what);  // kept up to the limit
 };

@@ -1,6 +1,7 @@
 #include "simulate/trace.h"
 
 #include <array>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -9,8 +10,11 @@ namespace scissionlite::simulate {
 namespace {
 
 constexpr const char* kSchema = "scissionlite.trace/1";
-constexpr std::array<const char*, 9> kEvents{"edge_killed", "edge_started",    "edge_slower", "edge_busy",    "tail_replaced",
-                                             "tail_wrong",  "connection_dead", "duplicates",  "device_slower"};
+constexpr double kLongestS = 31'536'000;  // a year
+constexpr double kLongestAwayS = 86400, kMostFlood = 1000;
+constexpr int64_t kLastVersion = 1'000'000;
+constexpr std::array<const char*, 12> kEvents{"edge_killed",     "edge_started", "edge_slower",   "edge_busy",        "tail_replaced", "tail_wrong",
+                                              "connection_dead", "duplicates",   "device_slower", "device_suspended", "device_gone",   "flood"};
 
 Event event_of(const std::string& text, const std::string& where) {
   for (size_t i = 0; i < kEvents.size(); ++i)
@@ -30,10 +34,18 @@ double next_time(const JsonReader& entry, double last_s, const std::string& wher
 
 void check_value(const Happening& happening, const JsonReader& entry) {
   const double value = happening.value;
-  const bool needs_value = happening.event == Event::kEdgeBusy || happening.event == Event::kTailWrong || happening.event == Event::kTailReplaced;
-  if (needs_value && !entry.has("value")) entry.fail("\"value\" is missing: without it nothing would happen");
+  const bool is_switch = happening.event == Event::kEdgeBusy || happening.event == Event::kTailWrong;
+  if ((is_switch || happening.event == Event::kTailReplaced || happening.event == Event::kFlood) && !entry.has("value"))
+    entry.fail("\"value\" is missing: without it nothing would happen");
+  if (is_switch && value != 0 && value != 1) entry.fail("\"value\" is 1, or 0: no longer");
+  if (happening.event == Event::kTailReplaced && !(value >= 0 && value <= kLastVersion && value == std::floor(value)))
+    entry.fail("\"value\" is a version, a whole number from 0 to " + std::to_string(kLastVersion));
   if ((happening.event == Event::kEdgeSlower || happening.event == Event::kDeviceSlower) && !(value > 0 && value <= 1e6))
     entry.fail("\"value\" says how many times slower, above 0");
+  if ((happening.event == Event::kDeviceSuspended || happening.event == Event::kDeviceGone) && !(value > 0 && value <= kLongestAwayS))
+    entry.fail("\"value\" says for how many seconds, above 0 and at most " + format_fixed(kLongestAwayS, 0));
+  if (happening.event == Event::kFlood && !(value >= 0 && value <= kMostFlood))
+    entry.fail("\"value\" is a rate from 0 to " + format_fixed(kMostFlood, 0) + " requests a second");
   if (happening.event == Event::kDuplicates && !(value >= 0 && value <= 1)) entry.fail("\"value\" is a share from 0 to 1");
 }
 
@@ -64,13 +76,15 @@ Trace trace_from_json(const Json& json, const std::string& where) {
       out.events.push_back({.at_us = last_s * 1e6, .event = event_of(entry.at("event").text(), where), .value = entry.number_or("value", 0)});
       check_value(out.events.back(), entry);
     }
-  out.duration_us = reader.at("duration_s").number() * 1e6;
-  if (!(out.duration_us > 0)) throw InvalidArgument("[trace] " + where + ": duration_s is not above 0");
+  const double duration_s = reader.at("duration_s").number();
+  if (!(duration_s > 0 && duration_s <= kLongestS))
+    throw InvalidArgument("[trace] " + where + ": duration_s is not above 0, or above " + format_fixed(kLongestS, 0) + ", a year");
+  out.duration_us = duration_s * 1e6;
   return out;
 }
 
 Json to_json(const Trace& trace) {
-  Json out{{"schema", kSchema}, {"duration_s", trace.duration_us * 1e-6}, {"link", Json::array()}, {"events", Json::array()}};
+  Json out{{"schema", kSchema}, {"duration_s", trace.duration_us / 1e6}, {"link", Json::array()}, {"events", Json::array()}};
   for (const auto& change : trace.links) {
     auto as_text = change.link;
     as_text.black_hole = false;

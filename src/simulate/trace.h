@@ -21,15 +21,18 @@ struct LinkChange {
 
 /// Other things that happen.
 enum class Event {
-  kEdgeKilled,      // calls in flight are lost, new ones refused
-  kEdgeStarted,     // again, with new connections
-  kEdgeSlower,      // value: times
-  kEdgeBusy,        // value 1: its queue is full for all others' sake, and it says so; 0: no longer
-  kTailReplaced,    // value: version that it serves from now on
-  kTailWrong,       // it serves another model of the same shapes and claims nothing of it; value 0: no longer
-  kConnectionDead,  // what is sent vanishes until the device connects anew
-  kDuplicates,      // value: share of answers that come twice
-  kDeviceSlower,    // value: times
+  kEdgeKilled,       // calls in flight are lost, new ones refused
+  kEdgeStarted,      // again, with new connections
+  kEdgeSlower,       // value: times
+  kEdgeBusy,         // value 1: its queue is full for all others' sake, and it says so; 0: no longer
+  kTailReplaced,     // value: version that it serves from now on
+  kTailWrong,        // it serves another model of the same shapes and claims nothing of it; value 0: no longer
+  kConnectionDead,   // what is sent vanishes until the device connects anew
+  kDuplicates,       // value: share of answers that come twice
+  kDeviceSlower,     // value: times
+  kDeviceSuspended,  // value: seconds in which no device does anything; what comes for it waits
+  kDeviceGone,       // value: seconds for which the first device is off: what it had accepted is lost with it, what it knew too
+  kFlood,            // value: requests a second that somebody else sends to the edge, whatever it answers; 0: no longer
 };
 [[nodiscard]] const char* to_text(Event event);
 

@@ -1,8 +1,10 @@
 #include "simulate/world.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "simulate/device.h"
@@ -11,6 +13,7 @@
 namespace scissionlite::simulate {
 namespace {
 
+constexpr double kMostImages = 1e8;
 constexpr double kDrainUs = 300e6;  // behind the last frame: all that was accepted is answered by then
 
 void check(const WorldOptions& options, const Trace& trace) {
@@ -20,6 +23,11 @@ void check(const WorldOptions& options, const Trace& trace) {
                           "; all have to be above 0");
   if (!(options.noise >= 0 && options.noise < 0.5))
     throw InvalidArgument("[simulate] noise is " + format_fixed(options.noise, 3) + "; expected from 0 to below 0.5");
+  const double images = trace.duration_us / options.period_us * options.devices;
+  if (!(images <= kMostImages))
+    throw InvalidArgument("[simulate] " + format_fixed(trace.duration_us * 1e-6, 0) + " s with an image each " + format_fixed(options.period_us, 3) +
+                          " us of " + counted(options.devices, "device") + " are " + format_fixed(images, 0) + " images; expected at most " +
+                          format_fixed(kMostImages, 0));
   if (trace.links.empty()) throw InvalidArgument("[simulate] the trace says nothing of the link");
 }
 
@@ -30,7 +38,9 @@ class World {
         trace_(trace),
         rng_(options.seed),
         mail_(agenda_),
-        edge_(options_, agenda_, rng_, [this](const Message& message, double now_us) { devices_[message.device]->send(message, now_us); }) {
+        edge_(options_, agenda_, rng_, [this](const Message& message, double now_us) {
+          if (message.device < devices_.size()) devices_[message.device]->send(message, now_us);
+        }) {
     for (int i = 0; i < options.devices; ++i)
       devices_.push_back(std::make_unique<Device>(options_, static_cast<size_t>(i), agenda_, mail_, summary_));
     for (size_t i = 0; i < trace.links.size(); ++i) agenda_.add(trace.links[i].at_us, Due::Kind::kLink, 0, i);
@@ -40,13 +50,12 @@ class World {
   Summary run() {
     for (const auto& device : devices_) device->set_link(trace_.links.front(), 0), device->start(0);
     double now_us = 0;
-    bool films = true;
     while (!agenda_.is_empty()) {
       const auto due = agenda_.take();
       if (due.at_us > trace_.duration_us + kDrainUs) break;
       now_us = due.at_us;
-      if (films && now_us >= trace_.duration_us) {
-        films = false;
+      if (films_ && now_us >= trace_.duration_us) {
+        films_ = false;
         for (const auto& device : devices_) device->stop_camera();
       }
       handle(due);
@@ -71,6 +80,9 @@ class World {
         for (const auto& device : devices_) device->apply(trace_.events[due.id], due.at_us);
         break;
       case Due::Kind::kEdgeDone: edge_.finish(due.id, due.at_us); break;
+      case Due::Kind::kFlood:
+        if (films_) edge_.flood(due.id, due.at_us);
+        break;
       case Due::Kind::kArrival:
         if (!mail_.take(due.id, due.at_us, message)) break;
         if (message.is_up) edge_.receive(message, due.at_us);
@@ -88,6 +100,7 @@ class World {
   Summary summary_;
   std::vector<std::unique_ptr<Device>> devices_;
   Edge edge_;
+  bool films_ = true;
 };
 
 /// Of one image that is sent at `at_us`, with the link as it is then and stays.
@@ -112,7 +125,7 @@ double oracle_latency_us(const WorldOptions& options, const Trace& trace) {
   int64_t images = 0;
   bool edge_is_there = true;
   size_t link = 0, event = 0;
-  for (double now_us = 0; now_us < trace.duration_us; now_us += options.period_us, ++images) {
+  for (double now_us = 0; now_us < trace.duration_us; now_us += options.period_us) {
     while (link + 1 < trace.links.size() && trace.links[link + 1].at_us <= now_us) ++link;
     for (; event < trace.events.size() && trace.events[event].at_us <= now_us; ++event) {
       if (trace.events[event].event == Event::kEdgeKilled) edge_is_there = false;
@@ -120,17 +133,17 @@ double oracle_latency_us(const WorldOptions& options, const Trace& trace) {
     }
     double best_us = std::numeric_limits<double>::infinity();
     for (const auto& plan : options.plans) best_us = std::min(best_us, true_latency_us(plan, options, trace.links[link], edge_is_there));
-    sum_us += best_us;
+    if (std::isfinite(best_us)) sum_us += best_us, ++images;
   }
-  return sum_us / static_cast<double>(std::max<int64_t>(1, images));
+  return images > 0 ? sum_us / static_cast<double>(images) : std::numeric_limits<double>::infinity();
 }
 
-std::vector<double> fixed_latencies_us(const WorldOptions& options, const Trace& trace) {
-  std::vector<double> out;
+std::vector<Summary> fixed_runs(const WorldOptions& options, const Trace& trace) {
+  std::vector<Summary> out;
   for (const auto& plan : options.plans) {
     auto alone = options;
-    alone.plans = {plan};
-    out.push_back(simulate(alone, trace).mean_latency_us());
+    alone.plans = {plan}, alone.keeps_latencies = false;
+    out.push_back(simulate(alone, trace));
   }
   return out;
 }

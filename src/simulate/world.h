@@ -36,9 +36,9 @@ struct WorldOptions {
 [[nodiscard]] Summary simulate(const WorldOptions& options, const Trace& trace);
 
 /// What an oracle that knows the link at every moment would need in the mean: each image by the plan that is fastest then, never waiting in vain. No
-/// device waits for another one.
+/// device waits for another one. Moments when no plan answers are left out; infinity where that is always.
 [[nodiscard]] double oracle_latency_us(const WorldOptions& options, const Trace& trace);
-/// Mean latency of each plan when it is never left.
-[[nodiscard]] std::vector<double> fixed_latencies_us(const WorldOptions& options, const Trace& trace);
+/// Of each plan when it is never left.
+[[nodiscard]] std::vector<Summary> fixed_runs(const WorldOptions& options, const Trace& trace);
 
 }  // namespace scissionlite::simulate
