@@ -54,7 +54,7 @@ constexpr CallCounter kCallCounters[] = {
      &offload::SessionCounters::busy},
     {"scissionlite_device_edge_wrong_ids_total", "Answers dropped because they were of another request", &offload::SessionCounters::mismatched_ids},
     {"scissionlite_device_edge_checks_total", "Checks of the edge's tail", &offload::SessionCounters::checks},
-    {"scissionlite_device_edge_refusals_total", "Checks that found another tail", &offload::SessionCounters::refusals},
+    {"scissionlite_device_edge_refusals_total", "Times that a check or an answer showed another tail", &offload::SessionCounters::refusals},
 };
 
 void add_edges(server::MetricFamilies& out, const DevicePlans& plans) {
