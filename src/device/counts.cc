@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "protocol/device_keys.h"
+
 namespace scissionlite::device {
 namespace {
 
@@ -54,17 +56,11 @@ std::optional<std::string> DeviceCounts::report(double now_us) {
   if (!reported_us_.compare_exchange_strong(last_us, now_us)) return std::nullopt;
   const auto c = snapshot();
   const auto part = [](const char* key, int64_t value) { return std::string(";") + key + "=" + std::to_string(value); };
-  std::string plan = printable_ascii(c.plan);
+  std::string plan = protocol::printable_ascii(c.plan);
   std::replace(plan.begin(), plan.end(), ';', '?');
   const std::string shadow = c.shadowed > 0 ? part("shadowed", c.shadowed) + part("agreed", std::llround(c.agreed)) : "";
   return "plan=" + plan + part("edge", c.edge + c.cloud) + part("local", c.local) + part("fallbacks", c.fallbacks) + part("errors", c.errors) +
          part("late", c.late) + part("switches", c.switches) + shadow;
-}
-
-std::string printable_ascii(std::string text) {
-  for (auto& c : text)
-    if (c < 0x20 || c > 0x7e) c = '?';
-  return text;
 }
 
 }  // namespace scissionlite::device

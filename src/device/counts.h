@@ -46,7 +46,4 @@ class DeviceCounts {
   CountsSnapshot counts_;
 };
 
-/// Bytes that metadata may not hold become '?'.
-[[nodiscard]] std::string printable_ascii(std::string text);
-
 }  // namespace scissionlite::device

@@ -16,8 +16,8 @@ std::string next_request_id() {
 
 void check_device_name(const std::string& name) {
   constexpr size_t kLongest = 64;
-  if (name.size() > kLongest || printable_ascii(name) != name)
-    throw InvalidArgument("[run] --name '" + printable_ascii(name) + "'; expected at most " + std::to_string(kLongest) +
+  if (name.size() > kLongest || protocol::printable_ascii(name) != name)
+    throw InvalidArgument("[run] --name '" + protocol::printable_ascii(name) + "'; expected at most " + std::to_string(kLongest) +
                           " characters of printable ASCII");
 }
 

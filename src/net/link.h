@@ -20,6 +20,8 @@ struct LinkOptions {
   // TCP would resend it.
   bool black_hole = false;
   uint64_t seed = 1;
+
+  bool operator==(const LinkOptions&) const = default;
 };
 /// "58.8M,27.4ms" or "up=5M,down=20M,rtt=27.4ms,jitter=2ms,stall=1s/50ms"; the rate may be "unlimited".
 /// @throws InvalidArgument with the grammar.

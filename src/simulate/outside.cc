@@ -1,7 +1,6 @@
 #include "simulate/outside.h"
 
 #include <algorithm>
-#include <tuple>
 
 namespace scissionlite::simulate {
 namespace {
@@ -10,17 +9,10 @@ constexpr double kKnownUs = 15e6;       // the longest wait for a check, and som
 constexpr double kForgottenUs = 120e6;  // a queue fades, and a link that probes were lost on is measured again
 constexpr double kMargin = 1.25;
 
-bool is_same(const net::LinkOptions& a, const net::LinkOptions& b) {
-  const auto all = [](const net::LinkOptions& one) {
-    return std::tie(one.up_bps, one.down_bps, one.rtt_us, one.jitter_us, one.stall_every_us, one.stall_for_us, one.black_hole);
-  };
-  return all(a) == all(b);
-}
-
 }  // namespace
 
 void Outside::set_link(const LinkChange& change, double now_us) {
-  if (change.loss == link_.loss && is_same(change.link, link_.link)) return;
+  if (change.loss == link_.loss && change.link == link_.link) return;
   if (link_.loss > 0 || link_.link.black_hole) believed_us_ = now_us;
   link_ = change, changed_us_ = now_us;
 }

@@ -50,19 +50,41 @@ while time.time() < end:
             times[n].append(time.perf_counter() - start)
 print(json.dumps({n: sorted(t)[len(t) // 2] for n, t in times.items()}))
 """
-# Raw calls, so that one core can send five times what the server answers.
-GRPC_FLOOD = """
-import asyncio, json, pathlib, random, sys, time
-sys.path.insert(0, sys.argv[1])
-import grpc, numpy as np
-from tritonclient.grpc import service_pb2 as pb
+# What both floods begin with: requests at random moments, none waiting for another's answer.
+FLOOD = """
+import asyncio, json, random, sys, time
+import numpy as np
 address, model, name, shape, rate, seconds, deadline = sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]), *map(float, sys.argv[6:9])
+answers, failures = [], {}
+async def flood(ask, queue_us_of):
+    rng, sent, tasks = random.Random(1), 0, set()
+    start = at = time.perf_counter()
+    while at < start + seconds:
+        at += rng.expovariate(rate)
+        if (wait := at - time.perf_counter()) > 0: await asyncio.sleep(wait)
+        elif sent % 20 == 0: await asyncio.sleep(0)
+        sent += 1
+        task = asyncio.ensure_future(ask())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    took = time.perf_counter() - start
+    queues = sorted(q for q in (queue_us_of(answer) for _, answer in answers) if q is not None)
+    times = sorted(seconds for seconds, _ in answers)
+    print(json.dumps({"sent_per_s": sent / seconds, "in_time_per_s": sum(t <= deadline for t in times) / took, "late": sum(t > deadline for t in times), "failures": failures,
+                      "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
+"""
+# Raw calls, so that one core can send five times what the server answers.
+GRPC_FLOOD = FLOOD + """
+sys.path.insert(0, sys.argv[1])
+import grpc
+from tritonclient.grpc import service_pb2 as pb
 request = pb.ModelInferRequest(model_name=model)
 tensor = request.inputs.add(name=name, datatype="FP32")
 tensor.shape.extend([1, *shape])
 request.parameters["timeout"].int64_param = int(deadline * 1e6)
 request.raw_input_contents.append(np.random.default_rng(1).random(shape, np.float32).tobytes())
-data, answers, failures = request.SerializeToString(), [], {}
+data = request.SerializeToString()
 async def ask(call):
     start = time.perf_counter()
     try:
@@ -71,38 +93,20 @@ async def ask(call):
     except grpc.aio.AioRpcError as error:
         failures[error.code().name] = failures.get(error.code().name, 0) + 1
 async def main():
-    rng, sent, tasks = random.Random(1), 0, set()
     async with grpc.aio.insecure_channel(address) as channel:
         call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
-        start = at = time.perf_counter()
-        while at < start + seconds:
-            at += rng.expovariate(rate)
-            if (wait := at - time.perf_counter()) > 0: await asyncio.sleep(wait)
-            elif sent % 20 == 0: await asyncio.sleep(0)
-            sent += 1
-            task = asyncio.ensure_future(ask(call))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-        took = time.perf_counter() - start
-    queues = sorted(pb.ModelInferResponse.FromString(bytes).parameters["queue_us"].double_param for _, bytes in answers)
-    times = sorted(seconds for seconds, _ in answers)
-    print(json.dumps({"sent_per_s": sent / seconds, "in_time_per_s": sum(t <= deadline for t in times) / took, "late": sum(t > deadline for t in times), "failures": failures,
-                      "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
+        await flood(lambda: ask(call), lambda bytes: pb.ModelInferResponse.FromString(bytes).parameters["queue_us"].double_param)
 asyncio.run(main())
 """
 # The same over HTTP: a connection a request in flight, as long as the server keeps it open.
-HTTP_FLOOD = """
-import asyncio, json, random, sys, time
-import numpy as np
-address, model, name, shape, rate, seconds, deadline = sys.argv[2], sys.argv[3], sys.argv[4], json.loads(sys.argv[5]), *map(float, sys.argv[6:9])
+HTTP_FLOOD = FLOOD + """
 tensor = np.random.default_rng(1).random(shape, np.float32).tobytes()
 head = json.dumps({"parameters": {"timeout": int(deadline * 1e6), "binary_data_output": True},
                    "inputs": [{"name": name, "datatype": "FP32", "shape": [1, *shape], "parameters": {"binary_data_size": len(tensor)}}]}).encode()
 data = (f"POST /v2/models/{model}/infer HTTP/1.1\\r\\nHost: {address}\\r\\nInference-Header-Content-Length: {len(head)}\\r\\n"
         f"Content-Length: {len(head) + len(tensor)}\\r\\n\\r\\n").encode() + head + tensor
 host, port = address.rsplit(":", 1)
-answers, failures, idle = [], {}, []
+idle = []
 async def answer(reader):
     lines = (await reader.readuntil(b"\\r\\n\\r\\n")).decode().lower().split("\\r\\n")
     headers = dict(line.split(": ", 1) for line in lines[1:] if line)
@@ -122,24 +126,7 @@ async def ask():
     finally:
         if stays: idle.append((reader, writer))
         else: writer.close()
-async def main():
-    rng, sent, tasks = random.Random(1), 0, set()
-    start = at = time.perf_counter()
-    while at < start + seconds:
-        at += rng.expovariate(rate)
-        if (wait := at - time.perf_counter()) > 0: await asyncio.sleep(wait)
-        elif sent % 20 == 0: await asyncio.sleep(0)
-        sent += 1
-        task = asyncio.ensure_future(ask())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-    await asyncio.gather(*tasks)
-    took = time.perf_counter() - start
-    queues = sorted(q for q in (json.loads(text).get("parameters", {}).get("queue_us") for _, text in answers) if q is not None)
-    times = sorted(seconds for seconds, _ in answers)
-    print(json.dumps({"sent_per_s": sent / seconds, "in_time_per_s": sum(t <= deadline for t in times) / took, "late": sum(t > deadline for t in times), "failures": failures,
-                      "queue_p99_ms": queues[len(queues) * 99 // 100] / 1e3 if queues else None, "latency_p99_ms": times[len(times) * 99 // 100] * 1e3 if times else None}))
-asyncio.run(main())
+asyncio.run(flood(ask, lambda text: json.loads(text).get("parameters", {}).get("queue_us")))
 """
 FLOODS = {"grpc": GRPC_FLOOD, "http": HTTP_FLOOD}
 

@@ -19,9 +19,7 @@ std::string address_option(const std::string& option) { return option.starts_wit
 int try_to_listen(const addrinfo& address) {
   const Descriptor socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (socket.get() < 0) return errno;
-  const int on = 1;  // as a server does: connections that have ended do not hold the port
-  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  return bind(socket.get(), address.ai_addr, address.ai_addrlen) == 0 && listen(socket.get(), 1) == 0 ? 0 : errno;
+  return listen_at(socket.get(), address, /*backlog=*/1);
 }
 
 std::string reason(int error, const addrinfo& address, const std::string& host, int port, const std::string& option) {
@@ -42,18 +40,13 @@ std::string reason(int error, const addrinfo& address, const std::string& host, 
 }
 
 std::string why_not_listening(const std::string& host, int port, const std::string& option) {
-  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  const std::string name = has_brackets ? host.substr(1, host.size() - 2) : host;
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  if (const int error = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0)
-    return "'" + name + "' is no address and no name that leads to one (" + gai_strerror(error) + "); give " + address_option(option) +
-           " an address of this machine";
+  const ListenAddresses addresses(host, port);
+  if (addresses.error() != 0)
+    return "'" + addresses.name() + "' is no address and no name that leads to one (" + gai_strerror(addresses.error()) + "); give " +
+           address_option(option) + " an address of this machine";
   std::string text;
-  for (const addrinfo* address = found; address && text.empty(); address = address->ai_next)
-    if (const int error = try_to_listen(*address); error != 0 || !address->ai_next) text = reason(error, *address, name, port, option);
-  freeaddrinfo(found);
+  for (const auto* address = addresses.first(); address && text.empty(); address = address->ai_next)
+    if (const int error = try_to_listen(*address); error != 0 || !address->ai_next) text = reason(error, *address, addresses.name(), port, option);
   return text;
 }
 

@@ -1,6 +1,5 @@
 #include "server/grpc/acceptor.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,31 +11,14 @@
 #include <cstring>
 
 #include "base/descriptor_limit.h"
-#include "base/log.h"
 #include "server/call/listen_error.h"
+#include "server/call/listening.h"
 
 namespace scissionlite::server {
 namespace {
 
 /// How long to leave the port alone when no descriptor is left.
 constexpr int kBackoffMs = 50;
-
-struct Addresses {
-  Addresses(const std::string& host, int port) {
-    const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-    const auto name = has_brackets ? host.substr(1, host.size() - 2) : host;
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    if (getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &first) != 0) first = nullptr;
-  }
-  ~Addresses() {
-    if (first) freeaddrinfo(first);
-  }
-  Addresses(const Addresses&) = delete;
-  Addresses& operator=(const Addresses&) = delete;
-  addrinfo* first = nullptr;
-};
 
 void set_port(sockaddr& address, int port) {
   const auto number = htons(static_cast<uint16_t>(port));
@@ -51,25 +33,24 @@ int port_of(int socket) {
   return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
-bool listen_on(int socket, const addrinfo& address) {
-  const int on = 1;
-  setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // connections inherit it
-  return bind(socket, address.ai_addr, address.ai_addrlen) == 0 && listen(socket, SOMAXCONN) == 0;
-}
-
 }  // namespace
 
 Acceptor::Acceptor(const std::string& host, int port) : port_(port), stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  const Addresses addresses(host, port);
+  const ListenAddresses addresses(host, port);
+  const int on = 1;
 
-  for (auto* address = addresses.first; address; address = address->ai_next) {
+  for (auto* address = addresses.first(); address; address = address->ai_next) {
     set_port(*address->ai_addr, port_);
     auto socket = std::make_unique<Descriptor>(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (socket->get() >= 0 && listen_on(socket->get(), *address)) {
+    int error = errno;
+    if (socket->get() >= 0) {
+      setsockopt(socket->get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));  // connections inherit it
+      error = listen_at(socket->get(), *address, SOMAXCONN);
+    }
+    if (error == 0) {
       port_ = port_of(socket->get());
       listeners_.push_back(std::move(socket));
-    } else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) throw cannot_listen(host, port, "grpc");  // else a name has others too
+    } else if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL) throw cannot_listen(host, port, "grpc");  // else a name has others too
   }
   if (listeners_.empty() || stop_.get() < 0) throw cannot_listen(host, port, "grpc");
 }
@@ -117,9 +98,7 @@ bool Acceptor::take(int listener) {
 
 /// Without descriptors the connection would be offered again at once, for ever. False: it has to stop.
 bool Acceptor::back_off(int error) {
-  if (std::string note; log_limit_.admits("accept", note))
-    log::warning("[grpc] cannot take a connection on port " + std::to_string(port_) + ": " + std::strerror(error) +
-                 "; trying again (raise `ulimit -n` when files run out)" + note);
+  warn_cannot_accept(log_limit_, "grpc", port_, std::strerror(error));
   pollfd stopping{.fd = stop_.get(), .events = POLLIN, .revents = 0};
   return poll(&stopping, 1, kBackoffMs) <= 0;
 }

@@ -60,10 +60,4 @@ Received receive(const ServiceContext& context, const grpc::CallbackServerContex
   }
 }
 
-int64_t bytes_of(const Reply& reply) {
-  int64_t bytes = 0;
-  for (const auto& output : reply.outputs) bytes += static_cast<int64_t>(output.size_bytes());
-  return bytes;
-}
-
 }  // namespace scissionlite::server

@@ -24,7 +24,6 @@ struct Received {
 /// What `bytes` hold, which are freed; its memory is counted in `admission`. @throws Refusal, counted.
 [[nodiscard]] Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission);
 
-[[nodiscard]] int64_t bytes_of(const Reply& reply);
 [[nodiscard]] int64_t retry_after_ms(double retry_after_us);
 
 }  // namespace scissionlite::server

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/call/listen_error.h"
+#include "server/call/listening.h"
 #include "server/http/session_internal.h"
 
 namespace scissionlite::server::http {
@@ -97,11 +98,7 @@ struct HttpServer::Impl {
 
   /// Without descriptors the connection would be offered again at once, for ever.
   void back_off(Error error) {
-    if (const double now_us = Clock::steady().now_us(); now_us - warned_us > kBetweenWarningsUs) {
-      warned_us = now_us;
-      log::warning("[http] cannot take a connection on port " + std::to_string(port) + ": " + error.message() +
-                   "; trying again (raise `ulimit -n` when files run out)");
-    }
+    warn_cannot_accept(log_limit, "http", port, error.message());
     backoff.expires_after(kBackoff);
     backoff.async_wait([this](Error stopped) {
       if (!stopped && !shared.is_stopping) accept();
@@ -138,7 +135,7 @@ struct HttpServer::Impl {
 
   Shared shared;
   int port = 0;
-  double warned_us = -kBetweenWarningsUs;
+  LogLimit log_limit{kBetweenWarningsUs};
   std::vector<std::thread> threads;
   boost::asio::io_context context;
   tcp::acceptor acceptor{boost::asio::make_strand(context)};

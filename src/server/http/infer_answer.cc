@@ -38,12 +38,6 @@ class Answer {
   }
 
  private:
-  static int64_t bytes_of(const Reply& reply) {
-    int64_t bytes = 0;
-    for (const auto& output : reply.outputs) bytes += static_cast<int64_t>(output.size_bytes());
-    return bytes;
-  }
-
   KeptReply reply_;
   const AnswerForm form_;
   Ticket kept_bytes_;

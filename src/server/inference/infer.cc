@@ -50,6 +50,12 @@ std::string meant_sha256(const inference::ModelInferRequest& request) {
 
 }  // namespace
 
+int64_t bytes_of(const Reply& reply) {
+  int64_t bytes = 0;
+  for (const auto& output : reply.outputs) bytes += static_cast<int64_t>(output.size_bytes());
+  return bytes;
+}
+
 Inference::Inference(InferContext context, Admission admission, CallNotes notes, std::shared_ptr<const inference::ModelInferRequest> request,
                      std::optional<int64_t> deadline_ns, Done done, Check check)
     : context_(std::move(context)),
@@ -203,7 +209,7 @@ RequestEnd Inference::end_of(const Reply& reply, const Outcome& outcome, int64_t
                  .deadline_ns = job_->deadline_ns,
                  .forward = outcome.forward};
   if (model_) out.version = model_->interface().version, out.sha256 = model_->interface().sha256, out.plan = model_->interface().plan;
-  for (const auto& output : reply.outputs) out.response_bytes += static_cast<int64_t>(output.size_bytes());
+  out.response_bytes = bytes_of(reply);
   if (reply.status.ok()) out.response_bytes += static_cast<int64_t>(reply.head.ByteSizeLong());
   return out;
 }

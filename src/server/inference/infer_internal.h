@@ -39,6 +39,8 @@ struct Reply {
   std::vector<Tensor> outputs;
   double retry_after_us = 0;
 };
+/// Of the outputs.
+[[nodiscard]] int64_t bytes_of(const Reply& reply);
 
 class Inference : public std::enable_shared_from_this<Inference> {
  public:

@@ -21,11 +21,6 @@ constexpr double kShare = 0.75;         // of the time left: the deadline is the
 
 constexpr double kRetryUs = 1e6;  // after which a request that nobody answered may be sent again
 
-/// gRPC ends the process for what metadata may not hold.
-bool is_printable(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
-}
-
 double now_us() { return Clock::steady().now_us(); }
 
 int64_t to_ns(const protocol::Parameters& parameters, const std::string& key) {
@@ -144,7 +139,8 @@ protocol::InferRequest Forwarder::request_of(const Item& item) {
                                        item.job->id.empty() ? std::to_string(next_id_++) : item.job->id + "/" + std::to_string(next_id_++));
   const auto& onward = item.job->onward;
   if (onward.trace) request.metadata.emplace_back(trace::kTraceparentKey, trace::traceparent(*onward.trace));
-  if (!onward.device.empty() && is_printable(onward.device)) request.metadata.emplace_back(protocol::kDeviceKey, onward.device);
+  if (!onward.device.empty() && protocol::printable_ascii(onward.device) == onward.device)
+    request.metadata.emplace_back(protocol::kDeviceKey, onward.device);
   return request;
 }
 
