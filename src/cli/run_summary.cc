@@ -138,9 +138,10 @@ int exit_code(const RunSummary& summary) {
   };
   if (const auto refused = with_edge([](const auto& edge) { return edge.counters().refusals > 0; }); refused != plans.end()) {
     const auto& edge = *(*refused)->edge();
-    std::cerr << "scissionlite run: error: the edge was refused" << (plans.size() > 1 ? " for " + (*refused)->package().manifest.chain() : "")
+    std::cerr << "scissionlite run: " << (summary.was_stopped ? "warning: " : "error: ") << "the edge was refused"
+              << (plans.size() > 1 ? " for " + (*refused)->package().manifest.chain() : "")
               << (edge.state() == EdgeState::kRefused ? ": " + edge.reason() : " for a while, the log says why") << "\n";
-    return 2;
+    if (!summary.was_stopped) return 2;
   }
   if (t.errors > 0) {
     std::cerr << "scissionlite run: " << (summary.was_stopped ? "warning: " : "error: ") << t.errors << " of " << t.images

@@ -13,7 +13,7 @@ struct RunSummary {
   const device::Plans& plans;
   const device::Delivered* delivered;
   const device::Shadow* shadow;
-  bool was_stopped = false;  // by whom it answered until then: single images without an answer are said, and no failure
+  bool was_stopped = false;  // by whom it answered until then: single images without an answer and an edge once refused are said, and no failure
 };
 
 [[nodiscard]] Json to_json(const RunSummary& summary);

@@ -16,8 +16,9 @@ namespace scissionlite::server {
 class BytesInFlight {
  public:
   explicit BytesInFlight(int64_t most) : most_(most) {}
-  /// Given back with the ticket, which may outlive this object. @throws Refusal kUnavailable with a hint.
-  [[nodiscard]] Ticket take(int64_t bytes);
+  /// Given back with the ticket, which may outlive this object; `held_by_same`: what the same request holds already.
+  /// @throws Refusal kUnavailable with a hint, kResourceExhausted without one where it would not fit even alone.
+  [[nodiscard]] Ticket take(int64_t bytes, int64_t held_by_same = 0);
   /// As `take`, of what is there already: there is always room for it.
   [[nodiscard]] Ticket hold(int64_t bytes);
   /// For what grows as it arrives: whether there was room for so many more; they are counted in any case, until as many are given back.
@@ -37,7 +38,8 @@ class BytesInFlight {
 /// Of what is made piece by piece: counted a step at a time before it is there, and given back with this object.
 class GrowingTicket {
  public:
-  explicit GrowingTicket(BytesInFlight& bytes) : bytes_(&bytes) {}
+  /// `held_by_same`: what the same request holds besides.
+  explicit GrowingTicket(BytesInFlight& bytes, int64_t held_by_same = 0) : bytes_(&bytes), held_by_same_(held_by_same) {}
   /// It has so many bytes now. @throws Refusal as `take` does.
   void cover(size_t bytes) {
     if (bytes > covered_) grow(bytes);
@@ -48,6 +50,7 @@ class GrowingTicket {
   void grow(size_t bytes);
 
   BytesInFlight* bytes_;
+  int64_t held_by_same_;
   size_t covered_ = 0;
   std::vector<Ticket> steps_;
 };

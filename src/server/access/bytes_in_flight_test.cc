@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "server/call/refusal.h"
 
 namespace scissionlite::server {
@@ -25,6 +27,25 @@ TEST(BytesInFlight, NoMoreThanTheMostAndGivenBackWithTheTicket) {
   EXPECT_EQ(bytes.bytes(), 60) << "what was refused holds nothing";
   first.release();
   EXPECT_EQ(bytes.bytes(), 0);
+}
+
+void expect_never_fits(const std::function<void()>& take) {
+  try {
+    take();
+    FAIL() << "it was taken";
+  } catch (const Refusal& refusal) {
+    EXPECT_EQ(refusal.code(), Code::kResourceExhausted) << refusal.what();
+    EXPECT_EQ(refusal.retry_after_us(), 0) << "waiting does not help: " << refusal.what();
+    EXPECT_NE(std::string(refusal.what()).find("send a smaller batch"), std::string::npos) << refusal.what();
+  }
+}
+
+TEST(BytesInFlight, WhatWouldNotFitEvenAloneIsNotToldToComeBack) {
+  BytesInFlight bytes(1 << 20);
+  expect_never_fits([&] { (void)bytes.take((1 << 20) + 1); });
+  GrowingTicket growing(bytes);
+  growing.cover(900 << 10);
+  expect_never_fits([&] { growing.cover(1100 << 10); });
 }
 
 TEST(BytesInFlight, WhatGrowsIsCountedUntilItIsGivenBack) {

@@ -85,7 +85,7 @@ class InferCall : public std::enable_shared_from_this<InferCall> {
     read_bytes_ = static_cast<int64_t>(body.size());
     const auto usual = context_.repository.find(target_.model, target_.version);
     const auto model = meant_model(context_.repository, usual, target_.version, json_of(body, json_bytes_of_request()));
-    GrowingTicket growth(context_.bytes);
+    GrowingTicket growth(context_.bytes, read_bytes_);
     infer_ = read_infer_request(body, json_bytes_of_request(), model->interface(), growth);
     check_json_types(*infer_.message, infer_.binary, model->interface());
     int64_t bytes = 0;

@@ -10,7 +10,8 @@ namespace {
 class Answer {
  public:
   /// @throws Refusal (kUnavailable) where there is no room.
-  Answer(BytesInFlight& bytes, const Reply& reply, const AnswerForm& form) : form_(form), kept_bytes_(bytes.take(bytes_of(reply))), growth_(bytes) {
+  Answer(BytesInFlight& bytes, const Reply& reply, const AnswerForm& form)
+      : form_(form), kept_bytes_(bytes.take(bytes_of(reply))), growth_(bytes, bytes_of(reply)) {
     reply_.head = reply.head;
     for (const auto& output : reply.outputs) reply_.outputs.push_back(output.clone());  // the engine reuses its buffer
   }

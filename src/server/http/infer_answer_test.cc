@@ -79,13 +79,22 @@ TEST(Answers, ThatTakeLongAreWrittenByThePoolAndCounted) {
 
 TEST(Answers, ThatFindNoRoomAreRefusedAndCounted) {
   const std::vector<float> many(1 << 20, 0.1F);
+  constexpr int64_t kAllBytes = 64 << 20;
   for (const int64_t bytes : {1 << 20, 5 << 20}) {  // for less than the result, and for less than its text
-    BytesInFlight room(bytes);
+    BytesInFlight room(kAllBytes);
+    const auto others = room.take(kAllBytes - bytes);
     const HandedOver refused(many, {}, room);
     EXPECT_EQ(refused.response.status, 503) << refused.response.body;
     EXPECT_FALSE(refused.response.fields.empty()) << "it may do better later";
     EXPECT_EQ(refused.refusals.of(Code::kUnavailable), 1U);
-    EXPECT_EQ(room.bytes(), 0);
+    EXPECT_EQ(room.bytes(), kAllBytes - bytes);
+
+    BytesInFlight small(bytes);
+    const HandedOver too_large(many, {}, small);
+    EXPECT_EQ(too_large.response.status, 429) << too_large.response.body;
+    EXPECT_TRUE(too_large.response.fields.empty()) << "it will not do better later";
+    EXPECT_EQ(too_large.refusals.of(Code::kResourceExhausted), 1U);
+    EXPECT_EQ(small.bytes(), 0);
   }
   BytesInFlight room(INT64_MAX);
   const HandedOver refused(many, {}, room, /*queue_size=*/0);
