@@ -1,5 +1,5 @@
-// What tuning found, by operator, type, instruction set, CPU and threads: a file that several tuners may add to at once, and beside it
-// a log of every measurement, from which a search that was ended goes on.
+// What tuning found, by operator, type, instruction set, CPU and threads: a file that several tuners may add to at once. Beside it lies
+// the log of every measurement (measurement_log.h).
 #pragma once
 
 #include <compare>
@@ -8,7 +8,6 @@
 #include "base/json.h"
 #include "kernels/int8/conv.h"
 #include "tune/conv_with_end.h"
-#include "tune/searcher.h"
 
 namespace scissionlite::tune {
 
@@ -66,26 +65,5 @@ struct Database {
 /// Merges `more` into the file, which is made when it is not there. Takes the lock PATH.lock: others may do the same at once. A file
 /// that is not a tuning file stays as it is. @return what the file holds now. @throws InvalidArgument, ResourceError.
 Database update_database(const fs::path& path, const Database& more);
-
-/// Every measurement of a search, a line of JSON each, beside the database (PATH.log).
-class MeasurementLog {
- public:
-  /// Reads what is there; lines that were cut off are left out with a warning. No file is made before the first `add`.
-  /// @throws InvalidArgument for a file that is no such log.
-  explicit MeasurementLog(fs::path path);
-  struct Line {
-    std::string implementation;
-    kernels::Knobs knobs;
-    Outcome outcome;
-  };
-  [[nodiscard]] const std::vector<Line>& of(const TuningKey& key) const;
-  /// On disk when it returns; locked as the database is. @throws ResourceError.
-  void add(const TuningKey& key, const Line& line);
-
- private:
-  void read_line(const std::string& text, const std::string& where);
-  fs::path path_;
-  std::map<TuningKey, std::vector<Line>> lines_;
-};
 
 }  // namespace scissionlite::tune

@@ -8,6 +8,7 @@
 
 #include "base/test_messages.h"
 #include "kernels/conv/conv.h"
+#include "tune/measurement_log.h"
 
 namespace scissionlite::tune {
 namespace {

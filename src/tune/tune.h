@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "tune/conv_space.h"
-#include "tune/database.h"
 #include "tune/measure.h"
+#include "tune/measurement_log.h"
 
 namespace scissionlite::tune {
 

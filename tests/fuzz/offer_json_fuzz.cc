@@ -20,6 +20,7 @@ Json with_its_version(Json json) {
 
 delivery::Offer safe_offer(const Json& json, const std::string& where) {
   auto offer = delivery::offer_from_json(with_its_version(json), where);
+  if (offer.size_bytes() < 0 || offer.size_bytes() > delivery::kLargestPackageBytes) __builtin_trap();
   for (const auto& file : offer.files) {
     const auto path = (fs::path("/store") / file.path).lexically_normal().string();
     if (!path.starts_with("/store/") || path.find("/.") != std::string::npos) __builtin_trap();

@@ -1,11 +1,13 @@
 // Any bytes that parse as a ModelInferRequest are answered exactly once, by a result that is right or by a status that
-// blames the request. In-process: the server's repository, checks, image decoding, batcher and the reference engine.
+// blames the request, and are observed once; so are those whose caller goes away meanwhile. In-process: the server's
+// repository, checks, image decoding, batcher and the reference engine.
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <future>
+#include <thread>
 
 #include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
@@ -37,6 +39,9 @@ struct Fixture {
   std::unique_ptr<server::Repository> repository;
   server::WorkPool decoders{1, 16};
   server::Access access;
+  server::BytesInFlight bytes{1 << 30};
+  server::RefusalCounts refusals;
+  std::shared_ptr<server::Observer> observer = std::make_shared<server::Observer>(nullptr, /*logs_requests=*/false);
 
   Fixture() {
     fs::create_directories(folder / "m" / "1");
@@ -76,9 +81,12 @@ void check_doubled(const ModelInferRequest& request, const Tensor& y) {
   }
 }
 
-void check_reply(const ModelInferRequest& request, const server::Reply& reply) {
+void check_reply(const ModelInferRequest& request, const server::Reply& reply, bool is_cancelled) {
   if (!reply.status.ok()) {
-    require(blames_the_request(reply.status.error_code()) && !reply.status.error_message().empty());
+    const auto code = reply.status.error_code();
+    const bool is_late = code == grpc::StatusCode::DEADLINE_EXCEEDED && request.parameters().count("timeout") > 0;
+    require(blames_the_request(code) || is_late || (code == grpc::StatusCode::CANCELLED && is_cancelled));
+    require(!reply.status.error_message().empty());
     return;
   }
   require(reply.head.outputs_size() == static_cast<int>(reply.outputs.size()));
@@ -90,17 +98,26 @@ void check_reply(const ModelInferRequest& request, const server::Reply& reply) {
   }
 }
 
-void serve(Fixture& fixture, const std::shared_ptr<const ModelInferRequest>& request) {
+enum class Caller { kWaits, kGoesAway };
+
+void serve(Fixture& fixture, const std::shared_ptr<const ModelInferRequest>& request, Caller caller = Caller::kWaits) {
   std::promise<void> answered;
   auto done = [&](const server::Reply& reply) {
-    check_reply(*request, reply);
+    check_reply(*request, reply, caller == Caller::kGoesAway);
     answered.set_value();  // throws when it is told twice
     return int64_t{0};
   };
-  const server::InferContext context{*fixture.repository, fixture.decoders, fixture.access, /*max_pixels=*/1 << 20};
-  std::make_shared<server::Inference>(context, server::Admission{.identity = "fuzz", .ticket = {}}, server::CallNotes{}, request, std::nullopt, done)
-      ->start();
-  require(answered.get_future().wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+  const uint64_t seen = fixture.observer->seen();
+  const server::InferContext context{*fixture.repository, fixture.decoders, fixture.access, /*max_pixels=*/1 << 20,
+                                     &fixture.refusals,   fixture.observer, &fixture.bytes};
+  const auto call = std::make_shared<server::Inference>(context, server::Admission{.identity = "fuzz", .ticket = {}}, server::CallNotes{}, request,
+                                                        std::nullopt, done);
+  call->start();
+  if (caller == Caller::kGoesAway) call->cancel();
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  require(answered.get_future().wait_until(end) == std::future_status::ready);
+  while (fixture.observer->seen() == seen && std::chrono::steady_clock::now() < end) std::this_thread::yield();  // told behind the caller
+  require(fixture.observer->seen() == seen + 1);
 }
 
 }  // namespace
@@ -112,6 +129,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto request = std::make_shared<ModelInferRequest>();
   if (!request->ParseFromArray(data, static_cast<int>(size))) return 0;
   serve(fixture, request);
+  if (size % 4 == 0) serve(fixture, request, Caller::kGoesAway);
   if (request->model_name() == "m" || request->model_name() == "pixels") return 0;
   auto known = std::make_shared<ModelInferRequest>(*request);  // else most mutations of the name would end at the name
   known->set_model_name("m");

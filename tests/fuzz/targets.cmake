@@ -11,7 +11,7 @@ scissionlite_fuzz(profile_json LINK scissionlite_profile SEEDS seeds/profile_jso
 scissionlite_fuzz(network_json LINK scissionlite_profile SEEDS seeds/network_json COVERS profile/network.cc)
 scissionlite_fuzz(trace_json LINK scissionlite_simulate SEEDS seeds/trace_json COVERS simulate/trace.cc)
 scissionlite_fuzz(scores_json LINK scissionlite_score SEEDS seeds/scores_json COVERS score/scores.cc)
-scissionlite_fuzz(tuning_json LINK scissionlite_tune SEEDS seeds/tuning_json COVERS tune/database.cc)
+scissionlite_fuzz(tuning_json LINK scissionlite_tune SEEDS seeds/tuning_json COVERS tune/database.cc tune/key_json.cc)
 scissionlite_fuzz(privacy_json LINK scissionlite_score SEEDS seeds/privacy_json COVERS score/privacy.cc)
 scissionlite_fuzz(manifest_json LINK scissionlite_prepare SEEDS seeds/manifest_json COVERS prepare/manifest.cc)
 scissionlite_fuzz(probe_bin LINK scissionlite_prepare SEEDS seeds/probe_bin COVERS prepare/probe.cc)

@@ -171,40 +171,58 @@ def campaign(chosen, options):
             worker.result()
 
 
-def keep_seeds(name, seeds):
-    """What of the corpus reaches more than the seeds do, the smallest first, becomes a seed."""
-    target = seeds[0]
-    with tempfile.TemporaryDirectory() as merged:
-        for file in target.iterdir():
-            shutil.copy(file, merged)
-        run(name, [merged, *seeds[1:], CORPUS / name], ["-merge=1", f"-timeout={LONGEST_S}"], "merge")
-        fresh = sorted((path for path in pathlib.Path(merged).iterdir() if not (target / path.name).exists()), key=lambda path: path.stat().st_size)
-        left = SEED_BYTES
-        for path in fresh:
-            left -= path.stat().st_size
-            if left >= 0:
-                shutil.copy(path, target / f"found-{path.name[:12]}")
-
-
-def coverage(name, seeds, covers):
-    """Lines that the seeds run, and all, of each file of the module."""
+def profile_of(name, inputs, data, also=()):
+    """What the inputs run, with what is in the profiles `also`."""
     profile = BUILD / f"{name}.profraw"
     profile.unlink(missing_ok=True)
-    done = run(name, seeds, ["-runs=0", f"-timeout={LONGEST_S}"], name)
+    done = run(name, inputs, ["-runs=0", f"-timeout={LONGEST_S}"], name)
     if done.returncode != 0:
         raise RuntimeError(f"{name} fails on its seeds: {done.stderr.decode(errors='replace')[-3000:]}")
-    data = profile.with_suffix(".profdata")
-    subprocess.run(["llvm-profdata-14", "merge", "-sparse", profile, "-o", data], check=True)
-    words = ["llvm-cov-14", "export", "-summary-only", f"-instr-profile={data}", program(name), *(ROOT / "src" / file for file in covers)]
-    files = json.loads(subprocess.run(list(map(str, words)), check=True, stdout=subprocess.PIPE).stdout)["data"][0]["files"]
-    lines = {
-        str(pathlib.Path(file["filename"]).relative_to(ROOT / "src")): (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"])
-        for file in files
-    }
+    subprocess.run(["llvm-profdata-14", "merge", "-sparse", profile, *also, "-o", data], check=True)
+
+
+def lines_in(name, data, covers):
+    """Lines that a profile has run, and all, of each file of the module."""
+    words = ["llvm-cov-14", "export", "-summary-only", f"-instr-profile={data}", program(name)]
+    done = subprocess.run(list(map(str, words)), check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    wanted = {(ROOT / "src" / file).resolve(): file for file in covers}
+    lines = {}
+    for file in json.loads(done.stdout)["data"][0]["files"]:  # of a compiler behind a cache they may be relative to the build
+        if (path := pathlib.Path(file["filename"]).resolve()) in wanted:
+            lines[wanted[path]] = (file["summary"]["lines"]["covered"], file["summary"]["lines"]["count"])
     missing = set(covers) - set(lines)
     if missing:
         raise RuntimeError(f"{name} is not linked with {sorted(missing)}, which COVERS names")
     return lines
+
+
+def coverage(name, seeds, covers):
+    data = BUILD / f"{name}.profdata"
+    profile_of(name, seeds, data)
+    return lines_in(name, data, covers)
+
+
+def keep_seeds(name, seeds, covers):
+    """What of the corpus runs lines of the module that the seeds do not, the smallest first, becomes a seed."""
+    target = seeds[0]
+    data, tried = BUILD / f"{name}.profdata", BUILD / f"{name}.tried.profdata"
+    profile_of(name, seeds, data)
+    reached = sum(covered for covered, _ in lines_in(name, data, covers).values())
+    with tempfile.TemporaryDirectory() as merged:
+        for file in target.iterdir():
+            shutil.copy(file, merged)
+        run(name, [merged, *seeds[1:], CORPUS / name], ["-set_cover_merge=1", "-use_counters=0", f"-timeout={LONGEST_S}"], "merge")
+        fresh = sorted((path for path in pathlib.Path(merged).iterdir() if not (target / path.name).exists()), key=lambda path: path.stat().st_size)
+        left = SEED_BYTES
+        for path in fresh:
+            if path.stat().st_size > left:
+                continue
+            profile_of(name, [path], tried, [data])
+            lines = sum(covered for covered, _ in lines_in(name, tried, covers).values())
+            if lines > reached:
+                reached, left = lines, left - path.stat().st_size
+                tried.replace(data)
+                shutil.copy(path, target / f"found-{path.name[:12]}")
 
 
 def rows(chosen, shares, executions):
@@ -254,9 +272,10 @@ def main():
         build(FAST, chosen, options.jobs)
     campaign(chosen, options)
     shares = {}
+    if options.keep_seeds:
+        with concurrent.futures.ThreadPoolExecutor(options.parallel) as pool:
+            list(pool.map(lambda name: keep_seeds(name, *chosen[name]), chosen))
     for name, (seeds, covers) in chosen.items():
-        if options.keep_seeds:
-            keep_seeds(name, seeds)
         lines = coverage(name, seeds, covers)
         shares[name] = 100 * sum(covered for covered, _ in lines.values()) / sum(count for _, count in lines.values())
         print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}"
