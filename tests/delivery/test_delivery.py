@@ -530,6 +530,20 @@ class Devices(DeliveryCase):
         self.assertEqual(device.end(), 0)
         self.assertIn("warning: 1 of 2 images have no answer", device.log())
 
+    def test_edge_that_had_another_tail_is_no_failure_of_a_service(self):
+        shutil.copytree(self.packages / "net", self.folder / "net")
+        self.put("two")
+        with self.serve() as edge:
+            command = [PROGRAM, "run", "--json", "--edge", edge.address, self.folder / "net"]
+            done = subprocess.run([*command, self.made / "picture0.png"], capture_output=True, text=True, timeout=PATIENCE)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("error: the edge was refused", done.stderr)
+            device = Watching(self, command=command)
+            self.assertTrue(device.next()["ready"])
+            self.assertEqual(device.next()["origin"], "local")
+            self.assertEqual(device.end(), 5, device.log())  # as of an edge that was never there, which its unit takes for success
+            self.assertIn("warning: the edge was refused", device.log())
+
     def test_fault_37_one_end_without_tls_is_named(self):
         plant = certificates.Authority(self.folder / "plant")
         for name in ("edge", "dev1"):
