@@ -133,19 +133,19 @@ void print(const RunSummary& summary) {
 int exit_code(const RunSummary& summary) {
   const auto& t = summary.totals;
   const auto& plans = summary.plans.all();
+  const char* const severity = summary.was_stopped ? "warning: " : "error: ";
   const auto with_edge = [&](const auto& holds) {
     return std::find_if(plans.begin(), plans.end(), [&](const auto* plan) { return plan->edge() != nullptr && holds(*plan->edge()); });
   };
   if (const auto refused = with_edge([](const auto& edge) { return edge.counters().refusals > 0; }); refused != plans.end()) {
     const auto& edge = *(*refused)->edge();
-    std::cerr << "scissionlite run: " << (summary.was_stopped ? "warning: " : "error: ") << "the edge was refused"
+    std::cerr << "scissionlite run: " << severity << "the edge was refused"
               << (plans.size() > 1 ? " for " + (*refused)->package().manifest.chain() : "")
               << (edge.state() == EdgeState::kRefused ? ": " + edge.reason() : " for a while, the log says why") << "\n";
     if (!summary.was_stopped) return 2;
   }
   if (t.errors > 0) {
-    std::cerr << "scissionlite run: " << (summary.was_stopped ? "warning: " : "error: ") << t.errors << " of " << t.images
-              << " images have no answer; see their \"error\"\n";
+    std::cerr << "scissionlite run: " << severity << t.errors << " of " << t.images << " images have no answer; see their \"error\"\n";
     if (!summary.was_stopped) return 2;
   }
   const auto any = with_edge([](const auto&) { return true; }), ready = with_edge([](const auto&edge) { return edge.state() == EdgeState::kReady; });

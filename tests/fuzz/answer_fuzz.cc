@@ -7,14 +7,11 @@
 #include "base/error.h"
 #include "protocol/classification.h"
 #include "protocol/wire_internal.h"
+#include "require.h"
 
 namespace {
 
 using namespace scissionlite;
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
 
 void check(const protocol::WireTensor& output) {
   uint64_t sum = 0;

@@ -9,15 +9,12 @@
 #include "base/file.h"
 #include "coding/coder.h"
 #include "coding/test_codes.h"
+#include "require.h"
 
 namespace {
 
 using namespace scissionlite;
 using namespace scissionlite::coding;
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
 
 std::string sha256(std::string_view bytes) {
   Sha256 sha;

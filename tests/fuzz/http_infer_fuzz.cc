@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "require.h"
 #include "server/http/infer_internal.h"
 #include "server/http/inflate.h"
 #include "server/http/routes.h"
@@ -17,10 +18,6 @@ namespace {
 
 using namespace scissionlite;
 using namespace scissionlite::server;
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
 
 /// Whatever is thrown must blame the request.
 template <typename Body>

@@ -14,6 +14,7 @@
 
 #include "graph/graph.h"
 #include "onnx/onnx.h"
+#include "require.h"
 #include "server/inference/infer_internal.h"
 
 namespace {
@@ -59,10 +60,6 @@ struct Fixture {
     fs::remove_all(folder, ignored);
   }
 };
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
 
 bool blames_the_request(grpc::StatusCode code) {
   return code == grpc::StatusCode::INVALID_ARGUMENT || code == grpc::StatusCode::NOT_FOUND || code == grpc::StatusCode::FAILED_PRECONDITION;

@@ -1,14 +1,11 @@
 // Any text is a scores.json or an InvalidArgument; an accepted one survives writing and reading, and each of its candidates is found by its key.
 #include "json_file.h"
+#include "require.h"
 #include "score/scores.h"
 
 namespace {
 
 using namespace scissionlite;
-
-void require(bool condition) {
-  if (!condition) __builtin_trap();
-}
 
 Scores checked_scores(const Json& json, const std::string& where) {
   auto scores = scores_from_json(json, where);

@@ -196,18 +196,25 @@ def lines_in(name, data, covers):
     return lines
 
 
+def covered_in(lines):
+    return sum(covered for covered, _ in lines.values())
+
+
+def profdata(name):
+    return BUILD / f"{name}.profdata"
+
+
 def coverage(name, seeds, covers):
-    data = BUILD / f"{name}.profdata"
-    profile_of(name, seeds, data)
-    return lines_in(name, data, covers)
+    """Of the seeds, whose profile is in profdata(name) then."""
+    profile_of(name, seeds, profdata(name))
+    return lines_in(name, profdata(name), covers)
 
 
 def keep_seeds(name, seeds, covers):
     """What of the corpus runs lines of the module that the seeds do not, the smallest first, becomes a seed."""
     target = seeds[0]
-    data, tried = BUILD / f"{name}.profdata", BUILD / f"{name}.tried.profdata"
-    profile_of(name, seeds, data)
-    reached = sum(covered for covered, _ in lines_in(name, data, covers).values())
+    reached = covered_in(coverage(name, seeds, covers))
+    data, tried = profdata(name), BUILD / f"{name}.tried.profdata"
     with tempfile.TemporaryDirectory() as merged:
         for file in target.iterdir():
             shutil.copy(file, merged)
@@ -218,7 +225,7 @@ def keep_seeds(name, seeds, covers):
             if path.stat().st_size > left:
                 continue
             profile_of(name, [path], tried, [data])
-            lines = sum(covered for covered, _ in lines_in(name, tried, covers).values())
+            lines = covered_in(lines_in(name, tried, covers))
             if lines > reached:
                 reached, left = lines, left - path.stat().st_size
                 tried.replace(data)
@@ -277,7 +284,7 @@ def main():
             list(pool.map(lambda name: keep_seeds(name, *chosen[name]), chosen))
     for name, (seeds, covers) in chosen.items():
         lines = coverage(name, seeds, covers)
-        shares[name] = 100 * sum(covered for covered, _ in lines.values()) / sum(count for _, count in lines.values())
+        shares[name] = 100 * covered_in(lines) / sum(count for _, count in lines.values())
         print(f"{name}: {shares[name]:.1f} % of the lines of its module; " + ", ".join(f"{file} {covered} of {count}"
                                                                                        for file, (covered, count) in lines.items()))
     made = rows(chosen, shares, options.executions)
