@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "engine/backends/native/test_native.h"
 #include "engine/engine.h"
 #include "graph/slice.h"
 #include "onnx/onnx.h"
@@ -78,6 +79,14 @@ TEST_P(RealModel, ReferenceAgreesWithTheRuntimes) {
     EXPECT_LE(error, quantised ? 0.08 : half ? 2e-2 : 1e-4) << backend;  // one step of the int8 output is 0.6 % to 3 % of its range
     EXPECT_EQ(arg_max(answer), arg_max(expected)) << backend;
   }
+}
+
+TEST_P(RealModel, NativeReadsNothingThatItHasNotWritten) {
+  const Tensor x = random_input(graph_.inputs[0]);
+  const auto expected = compile(graph_, "native", {.threads = 1})->run(std::span(&x, 1));
+  const auto got = testing_native::run_in_used_memory(graph_, std::span(&x, 1), 1);
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(bit_equal(got[i], expected[i])) << graph_.outputs[i].name;
 }
 
 TEST_P(RealModel, InferredShapesAreThoseThatRun) {

@@ -2,8 +2,9 @@
 
 namespace scissionlite::native {
 
-RunState::RunState(std::shared_ptr<const Program> program, int threads) : program_(std::move(program)) {
-  arena_ = std::make_shared<kernels::AlignedFloats>((program_->arena_bytes + program_->scratch_bytes) / static_cast<int64_t>(sizeof(float)));
+Arena make_arena(int64_t bytes) { return std::make_shared<kernels::AlignedFloats>(bytes / static_cast<int64_t>(sizeof(float))); }
+
+RunState::RunState(std::shared_ptr<const Program> program, int threads, Arena arena) : program_(std::move(program)), arena_(std::move(arena)) {
   frame_.threads = threads;
   frame_.slots.assign(program_->slots.size(), nullptr);
   frame_.scratch = reinterpret_cast<std::byte*>(arena_->data()) + program_->arena_bytes;

@@ -10,8 +10,6 @@ bool have_shapes(std::span<const Tensor> inputs, const std::vector<Shape>& shape
                     [](const Tensor& input, const Shape& shape) { return input.shape() == shape; });
 }
 
-int64_t bytes_of(const RunState& state) { return state.program().arena_bytes + state.program().scratch_bytes; }
-
 }  // namespace
 
 RunState& RunStates::of(std::span<const Tensor> inputs) {
@@ -23,18 +21,17 @@ RunState& RunStates::of(std::span<const Tensor> inputs) {
   std::vector<Shape> shapes;
   for (const auto& input : inputs) shapes.push_back(input.shape());
   auto program = make_(shapes);
-  states_.push_front({std::move(shapes), RunState(std::move(program), threads_)});
-  shrink();
+  reserve(RunState::bytes_of(*program));
+  states_.push_front({std::move(shapes), RunState(std::move(program), threads_, arena_)});
+  if (states_.size() > kMost) states_.pop_back();
   return states_.front().state;
 }
 
-void RunStates::shrink() {
-  int64_t all = 0, largest = 0;
-  for (const auto& entry : states_) {
-    all += bytes_of(entry.state);
-    largest = std::max(largest, bytes_of(entry.state));
-  }
-  for (; all > 2 * largest && states_.size() > 1; states_.pop_back()) all -= bytes_of(states_.back().state);
+/// The old arena goes before the new one comes, but for outputs that are still looked at.
+void RunStates::reserve(int64_t bytes) {
+  if (arena_ && bytes <= arena_bytes_) return;
+  states_.clear(), arena_.reset();
+  arena_ = make_arena(bytes), arena_bytes_ = bytes;
 }
 
 }  // namespace scissionlite::native

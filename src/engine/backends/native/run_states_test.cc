@@ -20,25 +20,35 @@ RunState& ask(RunStates& states, int64_t batch) {
   return states.of(std::span(&input, 1));
 }
 
-TEST(RunStates, EachBatchSizeKeepsItsMemory) {
+TEST(RunStates, EachBatchSizeKeepsItsProgram) {
   int made = 0;
   RunStates states(makes(64, made), 1);
+  for (int64_t batch = 32; batch >= 1; --batch) (void)ask(states, batch);
   auto* four = &ask(states, 4);
-  auto* one = &ask(states, 1);
+  (void)ask(states, 1);
   EXPECT_EQ(&ask(states, 4), four);
-  EXPECT_EQ(&ask(states, 1), one);
-  EXPECT_EQ(made, 2);
+  EXPECT_EQ(made, 32);
 }
 
-TEST(RunStates, AllTakeAtMostTwiceTheLargest) {
+TEST(RunStates, AllShareTheArenaOfTheLargest) {
   int made = 0;
   RunStates states(makes(64, made), 1);
-  for (int64_t batch = 1; batch <= 32; ++batch) (void)ask(states, batch);
-  EXPECT_EQ(states.size(), 2U) << "32 and 31, which are 63 of 64";
-  auto* largest = &ask(states, 32);
   (void)ask(states, 1);
-  EXPECT_EQ(&ask(states, 32), largest);
-  EXPECT_EQ(made, 33) << "the one used last stays";
+  const auto* arena = ask(states, 32).frame().scratch - 32 * 64;
+  for (const int64_t batch : {1, 2, 31}) EXPECT_EQ(ask(states, batch).frame().scratch - batch * 64, arena) << batch;
+}
+
+TEST(RunStates, ThoseNotUsedForLongestGo) {
+  constexpr auto kMost = static_cast<int64_t>(RunStates::kMost);
+  int made = 0;
+  RunStates states(makes(64, made), 1);
+  for (int64_t batch = kMost + 8; batch >= 1; --batch) (void)ask(states, batch);
+  EXPECT_EQ(states.size(), RunStates::kMost);
+  made = 0;
+  (void)ask(states, 1);
+  EXPECT_EQ(made, 0);
+  (void)ask(states, kMost + 1);
+  EXPECT_EQ(made, 1);
 }
 
 TEST(RunStates, OtherShapesOfAsManyItemsAreOthers) {

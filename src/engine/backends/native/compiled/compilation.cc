@@ -12,6 +12,7 @@
 #include "engine/backends/native/lowering/lower.h"
 #include "engine/backends/native/lowering/lower_int8.h"
 #include "engine/backends/native/lowering/lowering.h"
+#include "engine/backends/native/run_states.h"
 #include "kernels/int8/problem_text.h"
 #include "kernels/vector/loops.h"
 #include "ops/ops.h"
@@ -136,9 +137,9 @@ std::vector<Shape> Compilation::usual_shapes() const {
 
 std::shared_ptr<const Program> Compilation::program(const std::vector<Shape>& shapes) {
   const std::lock_guard lock(mutex_);
-  auto& program = programs_[shapes];
-  if (!program) program = std::make_shared<const Program>(make_program(graph_, shapes));
-  return program;
+  if (const auto it = programs_.find(shapes); it != programs_.end()) return it->second;
+  if (programs_.size() >= RunStates::kMost) std::erase_if(programs_, [](const auto& one) { return one.second.use_count() == 1; });
+  return programs_[shapes] = std::make_shared<const Program>(make_program(graph_, shapes));
 }
 
 Program Compilation::make_program(Graph graph, const std::vector<Shape>& shapes) {
