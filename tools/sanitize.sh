@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds with sanitizers, runs the unit tests of folders that face networks, files and threads, and says last what was found.
 #   tools/sanitize.sh [address|thread] [FOLDER of src ...]    address: AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer
+# "serve" among the folders is the program, as tests of tests/server ask it over gRPC and HTTP.
 # Environment: JOBS (of the build; every core). Reports lie in build/<asan|tsan>/reports/.
 set -uo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
@@ -18,7 +19,9 @@ reports="$build/reports"
 cmake -G Ninja -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -DSCISSIONLITE_TESTS=ON -DSCISSIONLITE_SANITIZE="$sanitizers" -DSCISSIONLITE_TRAIN=OFF -DSCISSIONLITE_HALIDE=OFF \
       -DSCISSIONLITE_OPENVINO=OFF -DSCISSIONLITE_ONEDNN=OFF > "$build.log" 2>&1 || { tail -n 20 "$build.log" >&2; exit 1; }
 targets=""
-for folder in $folders; do targets="$targets test_$folder"; done
+for folder in $folders; do
+  if [ "$folder" = serve ]; then targets="$targets scissionlite"; else targets="$targets test_$folder"; fi
+done
 # shellcheck disable=SC2086
 ninja -C "$build" -j "${JOBS:-$(nproc)}" $targets || exit 1
 
@@ -32,8 +35,25 @@ export TSAN_OPTIONS="second_deadlock_stack=1:history_size=4:suppressions=$here/t
 plain=""
 if [ "$kind" = thread ] && [ "$(cat /proc/sys/vm/mmap_rnd_bits)" -gt 28 ]; then plain="setarch -R"; fi  # GCC 12's runtime does not know how far such kernels spread addresses
 failed=""
+serve_tests="test_behaviour test_grpc_limits test_service test_control test_http test_security"
+run_serve() {
+  local test status=0
+  for test in $serve_tests; do
+    # shellcheck disable=SC2086
+    SCISSIONLITE_DEPS="${SCISSIONLITE_DEPS:-$root/.deps}" $plain python3 "$root/tests/server/$test.py" "$build/scissionlite" > "$reports/serve_$test.log" 2>&1 || {
+      status=1
+      echo "FAILED: $test, see $reports/serve_$test.log"
+    }
+  done
+  [ "$status" -ne 0 ] || echo "[  PASSED  ] $serve_tests"
+  return "$status"
+}
 for folder in $folders; do
   printf '%-10s' "$folder"
+  if [ "$folder" = serve ]; then
+    run_serve || failed="$failed serve"
+    continue
+  fi
   # shellcheck disable=SC2086
   if $plain "$build/test_$folder" --gtest_brief=1 > "$reports/$folder.log" 2>&1; then tail -n 1 "$reports/$folder.log"; else
     failed="$failed $folder"

@@ -22,6 +22,7 @@
 #include "protocol/tls_internal.h"
 #include "server/call/listening.h"
 #include "server/grpc/acceptor.h"
+#include "server/grpc/call_loops.h"
 #include "server/grpc/delivery_service.h"
 #include "server/grpc/grpc_message_internal.h"
 #include "server/grpc/service_internal.h"
@@ -68,6 +69,7 @@ void limit_connections(grpc::ServerBuilder& builder, const ServerOptions& option
   constexpr int kStreams = 1024, kPingMs = 120'000,
                 kPingTimeoutMs = 20'000;  // more calls of a connection wait at their caller; a peer that is gone lets go of what it was sending
   builder.AddChannelArgument(kInflatesByItself, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);  // nobody can ask for it
   builder.SetResourceQuota(grpc::ResourceQuota("scissionlite").Resize(static_cast<size_t>(most_bytes(options))));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreams);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMs);
@@ -168,8 +170,11 @@ struct Server::Impl {
     builder.RegisterService(&service);
     builder.RegisterService(&health);
     builder.RegisterService(&delivery);
+    service.add_to(loops), health.add_to(loops), delivery.add_to(loops);
+    loops.make_queues(builder, this_machine().cores);
     grpc = builder.BuildAndStart();
     if (!grpc) throw InternalError("[server] gRPC did not start");
+    loops.start();
     acceptor->start(std::move(welcome));
     watch();
   }
@@ -268,6 +273,7 @@ struct Server::Impl {
   Service service;
   HealthService health;
   DeliveryService delivery;
+  CallLoops loops;
   std::unique_ptr<grpc::Server> grpc;
   std::unique_ptr<Acceptor> acceptor;
   std::unique_ptr<http::HttpServer> http, metrics;
@@ -329,6 +335,7 @@ void Server::shutdown(double drain_deadline_us) {
   impl_->streams.wind_down();
   impl_->grpc->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(static_cast<int64_t>(std::min(drain_deadline_us, 1e12))));
   impl_->grpc->Wait();
+  impl_->loops.stop();
   impl_->grpc.reset();
   if (impl_->http) impl_->http->shutdown(std::max(0.0, drain_deadline_us - (Clock::steady().now_us() - start_us)));
   impl_->metrics.reset();

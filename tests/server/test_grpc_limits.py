@@ -36,13 +36,22 @@ class Limits(ServerCase):
                 infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
                 self.fails(lambda: infer(bomb, timeout=60), "INVALID_ARGUMENT", "becomes larger than 4194304 bytes")
                 metadata = channel.unary_unary("/inference.GRPCInferenceService/ModelMetadata")
-                self.fails(lambda: metadata(bomb, timeout=60), "UNIMPLEMENTED", "")  # it has no tensors, and is not inflated
+                self.fails(lambda: metadata(bomb, timeout=60), "INTERNAL", "")  # it has no tensors, and is not inflated; Triton's status, too
                 stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer",
                                                response_deserializer=pb.ModelStreamInferResponse.FromString)
                 answers = list(stream(iter([bomb, self.GOOD.SerializeToString()]), timeout=60))
                 self.assertIn("becomes larger than 4194304 bytes", answers[0].error_message)
                 self.assertEqual(answers[1].error_message, "")
         self.assertLess(self.most_memory() - before, 50 << 20)
+        self.still_serves()
+
+    def test_damaged_messages_of_every_call_get_internal_and_the_next_ones_their_answer(self):
+        for method in ("ServerLive", "ModelReady", "ModelMetadata", "ModelConfig", "ModelInfer", "RepositoryIndex"):
+            call = self.channel.unary_unary(f"/inference.GRPCInferenceService/{method}")
+            for _ in range(20):
+                self.fails(lambda call=call: call(b"\x0a\x7f damaged", timeout=10), "INTERNAL", "")
+        self.assertTrue(self.client.is_server_live() and self.client.is_model_ready("m"))
+        self.assertEqual(self.client.get_model_metadata("m").name, "m")
         self.still_serves()
 
     def test_tritonclient_with_and_without_compression(self):

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The edge under load, beside a real Triton (the server in the nvidia-pytriton wheel; ONNX Runtime with one thread in
 its Python backend, dynamic batching) with the same tail: MobileNetV2 from 64 x 14 x 14 on, float32. Servers have one
-core, perf_analyzer the other; all measured in turns, figures are medians of rounds. edge_share_of_bare_runtime_c16,
+core, each alone in its turn, perf_analyzer the other; figures are medians of rounds. Triton stands three times: as its
+documentation begins ("triton"), with a queue delay as it goes on ("triton_delayed"), and with a queue policy that
+rejects what is late ("triton_rejecting", for the overload alone: this Triton stands still for half seconds with one). edge_share_of_bare_runtime_c16,
 _c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size.
 edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
 with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at
@@ -11,10 +13,12 @@ concurrency 64, with a deadline of 100 ms: answers in time, over that throughput
 Example: tools/figures/edge_serving.py --scissionlite build/release/scissionlite --data $SCISSIONLITE_TEST_DATA --record
 """
 import argparse
+import contextlib
 import csv
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -32,6 +36,11 @@ TAIL = f"{MODEL}_tail"
 SERVER_CORE, LOAD_CORE = 0, 1
 CONCURRENCIES = (1, 16, 64)
 OVERLOAD, OVERLOAD_S, DEADLINE_S = 5, 10, 0.1
+TRITONS = {
+    "triton": "dynamic_batching { }", "triton_delayed": "dynamic_batching { max_queue_delay_microseconds: 100 }",
+    "triton_rejecting": "dynamic_batching { default_queue_policy { timeout_action: REJECT allow_timeout_override: true max_queue_size: 256 } }"
+}
+ENGINES = ("onnxruntime", "native")
 BARE = """
 import json, sys, time, numpy as np, onnxruntime as ort
 options = ort.SessionOptions()
@@ -140,23 +149,23 @@ def output_of(core, words, **options):
 
 
 def prepare(options, folder):
-    """The repository for us, and the same in Triton's Python style."""
-    ours, python = folder / "onnx", folder / "python"
+    """The repository for us, and each Triton's in its Python style."""
+    ours = folder / "onnx"
     subprocess.run([
         options.scissionlite, "prepare", options.data / "models" / f"{MODEL}.onnx", "--candidate", CANDIDATE, "--package", folder / "package",
         "--repository", ours, "--images", options.data / "images" / "imagenet_samples256", "--input",
         figures.ROOT / "tests" / "fixtures" / "inputs" / f"{MODEL}.input.json", "-q"
     ], check=True, stdout=subprocess.DEVNULL)
     import triton
-    python.mkdir()
-    triton.python_style(ours, python)
-    config = python / TAIL / "config.pbtxt"
-    policy = "default_queue_policy { timeout_action: REJECT allow_timeout_override: true max_queue_size: 256 } "
-    text = config.read_text().replace("dynamic_batching { ", "dynamic_batching { " + policy)
-    if policy not in text:
-        raise RuntimeError(f"{config} has no dynamic_batching to give a policy to")
-    config.write_text(text + 'parameters { key: "threads" value { string_value: "1" } }\n')
-    return ours, python
+    for name, batching in TRITONS.items():
+        (folder / name).mkdir()
+        triton.python_style(ours, folder / name)
+        config = folder / name / TAIL / "config.pbtxt"
+        text, replaced = re.subn(r"^dynamic_batching \{.*\}$", batching, config.read_text(), flags=re.MULTILINE)
+        if replaced != 1:
+            raise RuntimeError(f"{config} has no dynamic_batching to replace")
+        config.write_text(text + 'parameters { key: "threads" value { string_value: "1" } }\n')
+    return ours
 
 
 class Ours:
@@ -218,40 +227,60 @@ def bare(repository, seconds):
     }
 
 
-def measure(options, folder):
+@contextlib.contextmanager
+def serving(options, folder, name):
+    """The address of one server, which has its core to itself."""
+    if name in ENGINES:
+        with Ours(options, folder / "onnx", name) as server:
+            yield server.address
+        return
     import triton
-    ours, python = prepare(options, folder)
+    is_http = options.protocol == "http"
+    with triton.Triton(folder / name, http=is_http) as server:
+        yield server.http_address if is_http else server.address
+
+
+def measure(options, folder):
+    ours = prepare(options, folder)
     rounds = []
     os.sched_setaffinity(0, {SERVER_CORE})  # Triton inherits it
-    with triton.Triton(python, http=options.protocol == "http") as peer, Ours(options, ours, "onnxruntime") as same, Ours(options, ours,
-                                                                                                                          "native") as native:
-        servers = {"triton": peer.http_address if peer.http else peer.address, "onnxruntime": same.address, "native": native.address}
-        for address in servers.values():
-            load(options.protocol, address, 16, folder, 1)
-        for index in range(options.rounds):
-            one = {"bare": bare(ours, options.seconds)}
-            names = list(servers)[index % 3:] + list(servers)[:index % 3]
-            for name in names:
-                one[name] = {c: load(options.protocol, servers[name], c, folder, options.seconds) for c in CONCURRENCIES}
-                one[name]["flood"] = flood(options.protocol, servers[name], OVERLOAD * one[name][64]["per_s"])
-            one["bare_after"] = bare(ours, options.seconds)
-            rounds.append(one)
-            best = alone(one, best_size(rounds))
-            print(
-                f"[edge] round {index + 1}: alone {best:.1f}/s, " + ", ".join(
-                    f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1, flood {one[name]['flood']}"
-                    for name in names), file=sys.stderr, flush=True)
+    names = [*ENGINES, *TRITONS]
+    for index in range(options.rounds):
+        one = {"bare": bare(ours, options.seconds)}
+        turn = index % len(names)
+        for name in names[turn:] + names[:turn]:
+            with serving(options, folder, name) as address:
+                concurrencies = CONCURRENCIES if name != "triton_rejecting" else ()
+                if concurrencies:
+                    load(options.protocol, address, 16, folder, 1)
+                one[name] = {c: load(options.protocol, address, c, folder, options.seconds) for c in concurrencies}
+                rate = one[name][64]["per_s"] if concurrencies else alone(one, "bare", best_size([one]))
+                if name != "triton_delayed":
+                    one[name]["flood"] = flood(options.protocol, address, OVERLOAD * rate)
+        one["bare_after"] = bare(ours, options.seconds)
+        rounds.append(one)
+        print(
+            f"[edge] round {index + 1}: alone {alone_in(one, best_size(rounds)):.1f}/s, " + ", ".join(
+                f"{name} {one[name][16]['per_s']:.1f}/s at 16, {one[name][64]['per_s']:.1f} at 64, p50 {one[name][1]['p50_us'] / 1e3:.2f} ms at 1"
+                for name in names if 16 in one[name]) + "; " + ", ".join(f"{name} flood {one[name]['flood']}"
+                                                                         for name in names if "flood" in one[name]), file=sys.stderr, flush=True)
     return rounds
 
 
 def best_size(rounds):
     """The batch size at which the runtime alone is fastest, over all rounds: the fastest of each round would be the luckiest."""
-    return max(rounds[0]["bare"], key=lambda n: statistics.median(n / one[key][n] for one in rounds for key in ("bare", "bare_after")))
+    return max(rounds[0]["bare"],
+               key=lambda n: statistics.median(alone(one, key, n) for one in rounds for key in ("bare", "bare_after") if key in one))
 
 
-def alone(one, size):
-    """Images a second of the runtime alone; mean of before and after."""
-    return statistics.mean(size / one[key][size] for key in ("bare", "bare_after"))
+def alone(one, key, size):
+    """Images a second of the runtime alone."""
+    return size / one[key][size]
+
+
+def alone_in(one, size):
+    """Mean of before and after a round."""
+    return statistics.mean(alone(one, key, size) for key in ("bare", "bare_after"))
 
 
 def row(name, what, values, unit, note):
@@ -266,28 +295,32 @@ def rows(rounds):
     out = []
     median = lambda get: statistics.median(get(one) for one in rounds)  # noqa: E731
     size = best_size(rounds)
-    about = f"{len(rounds)} rounds; ONNX Runtime alone {median(lambda one: alone(one, size)):.1f} images/s at its best batch size, {size}; {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
+    about = f"{len(rounds)} rounds; ONNX Runtime alone {median(lambda one: alone_in(one, size)):.1f} images/s at its best batch size, {size}; {median(lambda one: one['bare'][1] * 1e3):.2f} ms for one"
+    behind = (("", "onnxruntime"), ("/triton", "triton"), ("/triton_delayed", "triton_delayed"))
     for concurrency in (16, 64):
-        for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
+        for suffix, name in behind:
             out.append(
                 row(f"edge_share_of_bare_runtime_c{concurrency}{suffix}",
                     f"throughput at concurrency {concurrency} with ONNX Runtime behind, over ONNX Runtime alone",
-                    [one[name][concurrency]["per_s"] / alone(one, size) for one in rounds], "share", about))
-        out.append(
-            row(f"edge_native_vs_triton_c{concurrency}", f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}",
-                [one["native"][concurrency]["per_s"] / one["triton"][concurrency]["per_s"] for one in rounds], "times", about))
-    for suffix, name in (("", "onnxruntime"), ("/triton", "triton")):
+                    [one[name][concurrency]["per_s"] / alone_in(one, size) for one in rounds], "share", about))
+        for suffix, name in (("", "triton"), ("/delayed", "triton_delayed")):
+            out.append(
+                row(f"edge_native_vs_triton_c{concurrency}{suffix}",
+                    f"throughput with our engine over Triton's with ONNX Runtime, concurrency {concurrency}",
+                    [one["native"][concurrency]["per_s"] / one[name][concurrency]["per_s"] for one in rounds], "times", about))
+    for suffix, name in behind:
         added = [one[name][1]["p50_us"] / 1e3 - 1e3 * statistics.mean((one["bare"][1], one["bare_after"][1])) for one in rounds]
         out.append(row(f"edge_added_ms_c1{suffix}", "median latency of a single caller, less ONNX Runtime alone", added, "ms", about))
-    for suffix, name in (("", "native"), ("/onnxruntime", "onnxruntime"), ("/triton", "triton")):
+    for suffix, name in (("", "native"), ("/onnxruntime", "onnxruntime"), ("/triton", "triton"), ("/triton_rejecting", "triton_rejecting")):
         queue = [one[name]["flood"]["queue_p99_ms"] for one in rounds if one[name]["flood"]["queue_p99_ms"] is not None]
         late = sum(one[name]["flood"]["late"] for one in rounds)
         told = f"sent {median(lambda one: one[name]['flood']['sent_per_s']):.0f}/s; {late} answers after the deadline; latency p99 {median(lambda one: one[name]['flood']['latency_p99_ms'] or 0):.0f} ms" + (
-            f", queueing p99 {statistics.median(queue):.1f} ms" if name != "triton" and queue else "")
+            f", queueing p99 {statistics.median(queue):.1f} ms" if name in ENGINES and queue else "")
+        most = name if name in ENGINES else "triton"
         out.append(
             row(f"overload5x_goodput_share{suffix}",
                 f"answers within {1e3 * DEADLINE_S:.0f} ms at five times the load, over the throughput at concurrency 64; {name}",
-                [one[name]["flood"]["in_time_per_s"] / one[name][64]["per_s"] for one in rounds], "share", told))
+                [one[name]["flood"]["in_time_per_s"] / one[most][64]["per_s"] for one in rounds], "share", told))
     return out
 
 

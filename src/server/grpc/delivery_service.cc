@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "server/call/caller_internal.h"
-#include "server/call/refusal_internal.h"
+#include "server/grpc/call_internal.h"
 
 namespace scissionlite::server {
 namespace {
@@ -20,44 +20,50 @@ void fill(const delivery::Offer& offer, delivery::Package& out) {
 }
 
 /// One piece at a time: the next is read when the last has gone out.
-class FetchCall final : public grpc::ServerWriteReactor<delivery::FetchReply> {
+class FetchCall final : public WritingCall<delivery::FetchRequest, delivery::FetchReply> {
  public:
-  FetchCall(FetchRoom& room, std::atomic<uint64_t>& sent_bytes) : room_(room), sent_bytes_(sent_bytes) {}
-  /// @param open  gives the file; may throw Refusal.
-  void start(const std::string& identity, grpc::CallbackServerContext* call, const std::function<std::unique_ptr<PackageFileReader>()>& open,
-             int64_t offset_bytes) {
-    try {
-      place_ = room_.enter(identity, call);
-      file_ = open();
-      if (offset_bytes < 0 || offset_bytes > file_->size_bytes)
-        throw Refusal(Code::kInvalidArgument, "offset_bytes is " + std::to_string(offset_bytes) + ", expected 0 to " +
-                                                  std::to_string(file_->size_bytes) + ", the size of the file");
-      offset_bytes_ = offset_bytes;
-      write();
-    } catch (...) { Finish(status_in_flight()); }
-  }
-  void OnWriteDone(bool ok) override {
-    if (!ok) return Finish({grpc::StatusCode::CANCELLED, "the caller has gone"});
-    (*place_)->note_move();
-    sent_bytes_ += reply_.data().size();
-    try {
-      write();
-    } catch (...) { Finish(status_in_flight()); }
-  }
-  void OnDone() override {
+  /// Gives the file that a call asks for; may throw Refusal.
+  using Open = std::function<std::unique_ptr<PackageFileReader>(const std::string& identity, const delivery::FetchRequest&)>;
+  /// Who calls; may throw Refusal.
+  using Identify = std::function<std::string(const grpc::ServerContext&)>;
+  FetchCall(const CallLoops::Place& place, FetchRoom& room, std::atomic<uint64_t>& sent_bytes, const Identify& identify, const Open& open)
+      : WritingCall(place), room_(room), sent_bytes_(sent_bytes), identify_(identify), open_(open) {}
+  ~FetchCall() override {
     if (place_) room_.leave(*place_);
-    delete this;
   }
 
  private:
-  void write() {
-    if (offset_bytes_ == file_->size_bytes) return Finish(grpc::Status::OK);
+  void begin() override {
+    try {
+      const auto identity = identify_(context());
+      if (!delivery::is_sha256(request().sha256())) throw Refusal(Code::kInvalidArgument, "sha256 is no hash of 64 lower-case hex digits");
+      place_ = room_.enter(identity, &context());
+      file_ = open_(identity, request());
+      offset_bytes_ = request().offset_bytes();
+      if (offset_bytes_ < 0 || offset_bytes_ > file_->size_bytes)
+        throw Refusal(Code::kInvalidArgument, "offset_bytes is " + std::to_string(offset_bytes_) + ", expected 0 to " +
+                                                  std::to_string(file_->size_bytes) + ", the size of the file");
+      go_on();
+    } catch (...) { finish(status_in_flight()); }
+  }
+  void on_written(bool ok) override {
+    if (!ok) return finish({grpc::StatusCode::CANCELLED, "the caller has gone"});
+    (*place_)->note_move();
+    sent_bytes_ += reply_.data().size();
+    try {
+      go_on();
+    } catch (...) { finish(status_in_flight()); }
+  }
+  void go_on() {
+    if (offset_bytes_ == file_->size_bytes) return finish(grpc::Status::OK);
     reply_.set_data(file_->read(offset_bytes_, kPieceBytes));
     offset_bytes_ += static_cast<int64_t>(reply_.data().size());
-    StartWrite(&reply_);
+    write(reply_);
   }
   FetchRoom& room_;
   std::atomic<uint64_t>& sent_bytes_;
+  const Identify& identify_;
+  const Open& open_;
   std::optional<std::list<Fetching>::iterator> place_;
   std::unique_ptr<PackageFileReader> file_;
   int64_t offset_bytes_ = 0;
@@ -66,7 +72,7 @@ class FetchCall final : public grpc::ServerWriteReactor<delivery::FetchReply> {
 
 }  // namespace
 
-std::list<Fetching>::iterator FetchRoom::enter(const std::string& identity, grpc::CallbackServerContext* call) {
+std::list<Fetching>::iterator FetchRoom::enter(const std::string& identity, grpc::ServerContext* call) {
   const std::lock_guard lock(mutex_);
   const auto is_theirs = [&](const Fetching& one) { return one.identity() == identity; };
   const bool is_full = under_way_.size() >= limits_.at_once;
@@ -85,36 +91,36 @@ void FetchRoom::leave(std::list<Fetching>::iterator one) {
   under_way_.erase(one);
 }
 
-grpc::ServerUnaryReactor* DeliveryService::List(grpc::CallbackServerContext* call, const delivery::ListRequest*, delivery::ListReply* out) {
-  auto* reactor = call->DefaultReactor();
-  grpc::Status status;
-  try {
-    const auto identity = identity_of(*call, context_.tls);
-    check_versions(*call, /*is_device=*/true);
-    if (!packages_.are_offered()) throw Refusal(Code::kFailedPrecondition, "this server delivers no packages; start it with --packages FOLDER");
-    for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); }))
-      fill(offer, *out->add_packages());
-  } catch (...) { status = status_in_flight(); }
-  reactor->Finish(status);
-  return reactor;
+void DeliveryService::list(const grpc::ServerContext& call, delivery::ListReply& out) const {
+  const auto identity = identity_of(call, context_.tls);
+  check_versions(call, /*is_device=*/true);
+  if (!packages_.are_offered()) throw Refusal(Code::kFailedPrecondition, "this server delivers no packages; start it with --packages FOLDER");
+  for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); }))
+    fill(offer, *out.add_packages());
 }
 
-grpc::ServerWriteReactor<delivery::FetchReply>* DeliveryService::Fetch(grpc::CallbackServerContext* call, const delivery::FetchRequest* request) {
-  auto* reactor = new FetchCall(room_, sent_bytes_);
-  std::string identity;
-  try {
-    identity = identity_of(*call, context_.tls);
-    check_versions(*call, /*is_device=*/true);
-    if (!delivery::is_sha256(request->sha256())) throw Refusal(Code::kInvalidArgument, "sha256 is no hash of 64 lower-case hex digits");
-  } catch (...) {
-    reactor->Finish(status_in_flight());
-    return reactor;
-  }
-  reactor->start(
-      identity, call,
-      [&] { return packages_.open(request->sha256(), [&](const std::string& model) { return context_.access.may_use(identity, model); }); },
-      request->offset_bytes());
-  return reactor;
+void DeliveryService::add_to(CallLoops& loops) {
+  using ListCall = HandledCall<delivery::ListRequest, delivery::ListReply>;
+  ListCall::Handle handle = [this](ListCall& call) {
+    list(call.context(), call.response());
+    call.finish(grpc::Status::OK);
+  };
+  loops.add([this, handle](const CallLoops::Place& place) {
+    auto* call = new ListCall(place, handle);
+    RequestList(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
+  });
+  FetchCall::Identify identify = [this](const grpc::ServerContext& call) {
+    auto identity = identity_of(call, context_.tls);
+    check_versions(call, /*is_device=*/true);
+    return identity;
+  };
+  FetchCall::Open open = [this](const std::string& identity, const delivery::FetchRequest& request) {
+    return packages_.open(request.sha256(), [&](const std::string& model) { return context_.access.may_use(identity, model); });
+  };
+  loops.add([this, identify, open](const CallLoops::Place& place) {
+    auto* call = new FetchCall(place, room_, sent_bytes_, identify, open);
+    RequestFetch(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
+  });
 }
 
 }  // namespace scissionlite::server

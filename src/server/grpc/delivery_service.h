@@ -11,6 +11,7 @@
 #include <string>
 
 #include "delivery.grpc.pb.h"
+#include "server/grpc/call_loops.h"
 #include "server/inference/service_context.h"
 #include "server/models/packages.h"
 
@@ -24,8 +25,7 @@ struct FetchLimits {
 /// A call as the others see it.
 class Fetching {
  public:
-  Fetching(std::string identity, grpc::CallbackServerContext* call)
-      : identity_(std::move(identity)), call_(call), moved_us_(Clock::steady().now_us()) {}
+  Fetching(std::string identity, grpc::ServerContext* call) : identity_(std::move(identity)), call_(call), moved_us_(Clock::steady().now_us()) {}
   void note_move() { moved_us_ = Clock::steady().now_us(); }
   [[nodiscard]] double moved_us() const { return moved_us_; }
   [[nodiscard]] const std::string& identity() const { return identity_; }
@@ -33,7 +33,7 @@ class Fetching {
 
  private:
   std::string identity_;
-  grpc::CallbackServerContext* call_;
+  grpc::ServerContext* call_;
   std::atomic<double> moved_us_;
 };
 
@@ -42,7 +42,7 @@ class FetchRoom {
  public:
   explicit FetchRoom(FetchLimits limits) : limits_(limits) {}
   /// @throws Refusal kUnavailable: there is no place now.
-  [[nodiscard]] std::list<Fetching>::iterator enter(const std::string& identity, grpc::CallbackServerContext* call);
+  [[nodiscard]] std::list<Fetching>::iterator enter(const std::string& identity, grpc::ServerContext* call);
   void leave(std::list<Fetching>::iterator one);
 
  private:
@@ -51,16 +51,16 @@ class FetchRoom {
   std::list<Fetching> under_way_;
 };
 
-class DeliveryService final : public delivery::Delivery::CallbackService {
+class DeliveryService final : public delivery::Delivery::AsyncService {
  public:
   DeliveryService(ServiceContext context, const Packages& packages, FetchLimits limits = {})
       : context_(context), packages_(packages), room_(limits) {}
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext*, const delivery::ListRequest*, delivery::ListReply*) override;
-  grpc::ServerWriteReactor<delivery::FetchReply>* Fetch(grpc::CallbackServerContext*, const delivery::FetchRequest*) override;
+  void add_to(CallLoops& loops);
   /// Of files, since the start.
   [[nodiscard]] const std::atomic<uint64_t>& sent_bytes() const { return sent_bytes_; }
 
  private:
+  void list(const grpc::ServerContext& call, delivery::ListReply& out) const;
   ServiceContext context_;
   const Packages& packages_;
   FetchRoom room_;

@@ -11,12 +11,12 @@
 namespace scissionlite::server {
 namespace {
 
-std::string metadata_of(const grpc::CallbackServerContext& call, const char* key) {
+std::string metadata_of(const grpc::ServerContext& call, const char* key) {
   const auto found = call.client_metadata().find(key);
   return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
-CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
+CallNotes notes_of(const grpc::ServerContext& call, int64_t bytes) {
   return {.traceparent = metadata_of(call, trace::kTraceparentKey),
           .device = metadata_of(call, protocol::kDeviceKey),
           .report = metadata_of(call, protocol::kReportKey),
@@ -25,7 +25,7 @@ CallNotes notes_of(const grpc::CallbackServerContext& call, int64_t bytes) {
 
 }  // namespace
 
-std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
+std::optional<int64_t> deadline_of(const grpc::ServerContext& call) {
   using std::chrono::system_clock;
   const auto deadline = call.deadline();
   if (deadline == system_clock::time_point::max()) return std::nullopt;
@@ -37,11 +37,11 @@ std::optional<int64_t> deadline_of(const grpc::CallbackServerContext& call) {
 
 int64_t retry_after_ms(double retry_after_us) { return std::max<int64_t>(1, static_cast<int64_t>(retry_after_us * 1e-3)); }
 
-Admission admit_call(const ServiceContext& context, const grpc::CallbackServerContext& call) {
+Admission admit_call(const ServiceContext& context, const grpc::ServerContext& call) {
   return admit(context.access, context.refusals, context.observer.get(), [&] { return identity_of(call, context.tls); });
 }
 
-Received receive(const ServiceContext& context, const grpc::CallbackServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
+Received receive(const ServiceContext& context, const grpc::ServerContext& call, grpc::ByteBuffer& bytes, Admission& admission) {
   auto notes = notes_of(call, static_cast<int64_t>(bytes.Length()));
   try {
     const auto coding = coding_of(bytes);

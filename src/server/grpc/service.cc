@@ -3,29 +3,36 @@
 #include "base/log.h"
 #include "protocol/wire_internal.h"
 #include "server/call/caller_internal.h"
-#include "server/call/refusal_internal.h"
+#include "server/grpc/call_internal.h"
 #include "server/inference/answers_internal.h"
 
 namespace scissionlite::server {
 namespace {
 
-/// Runs `body` and answers at once; what it throws becomes the status.
-template <typename Body>
-grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* call, Body&& body) {
-  auto* reactor = call->DefaultReactor();
-  grpc::Status status;
-  try {
-    body();
-  } catch (...) { status = status_in_flight(); }
-  reactor->Finish(status);
-  return reactor;
+constexpr int kInfersAtOnce = 32;
+
+/// `ask` asks the service for a call of one method; `handle` is told of it.
+template <typename Request, typename Response, typename Ask>
+void add_handled(CallLoops& loops, Ask ask, typename HandledCall<Request, Response>::Handle handle) {
+  loops.add([ask, handle = std::move(handle)](const CallLoops::Place& place) {
+    auto* call = new HandledCall<Request, Response>(place, handle);
+    ask(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
+  });
 }
 
-/// The same on another thread.
-template <typename Body>
-grpc::ServerUnaryReactor* answer_later(WorkPool& pool, grpc::CallbackServerContext* call, Body body) {
-  auto* reactor = call->DefaultReactor();
-  const bool queued = pool.submit([reactor, body = std::move(body)] {
+/// One that is answered at once.
+template <typename Request, typename Response, typename Ask, typename Answer>
+void add_answered(CallLoops& loops, Ask ask, Answer answer) {
+  add_handled<Request, Response>(loops, ask, [answer](auto& call) {
+    answer(call);
+    call.finish(grpc::Status::OK);
+  });
+}
+
+/// On another thread.
+template <typename HandledCall, typename Body>
+void answer_later(WorkPool& pool, HandledCall& call, Body body) {
+  const bool queued = pool.submit([&call, body = std::move(body)] {
     grpc::Status status;
     try {
       body();
@@ -33,106 +40,94 @@ grpc::ServerUnaryReactor* answer_later(WorkPool& pool, grpc::CallbackServerConte
       log::error(std::string("[server] ") + e.what());
       status = {grpc::StatusCode::INTERNAL, e.what()};
     }
-    reactor->Finish(status);
+    call.finish(status);
   });
-  if (!queued) reactor->Finish({grpc::StatusCode::UNAVAILABLE, "too many loads are waiting; retry later"});
-  return reactor;
-}
-
-/// The answer when `check` throws; nullptr when it does not.
-template <typename Check>
-grpc::ServerUnaryReactor* refuse(grpc::CallbackServerContext* call, Check&& check) {
-  try {
-    check();
-    return nullptr;
-  } catch (...) {
-    auto* reactor = call->DefaultReactor();
-    reactor->Finish(status_in_flight());
-    return reactor;
-  }
+  if (!queued) throw Refusal(Code::kUnavailable, "too many loads are waiting; retry later");
 }
 
 /// The hash of the model that a call is for; "" when it does not say.
-std::string meant_sha256(const grpc::CallbackServerContext& call) {
+std::string meant_sha256(const grpc::ServerContext& call) {
   const auto found = call.client_metadata().find(protocol::kModelHashKey);
   return found == call.client_metadata().end() ? "" : std::string(found->second.data(), found->second.size());
 }
 
 }  // namespace
 
-grpc::ServerUnaryReactor* Service::ServerLive(grpc::CallbackServerContext* call, const inference::ServerLiveRequest*,
-                                              inference::ServerLiveResponse* out) {
-  return answer(call, [&] { out->set_live(true); });
+void Service::add_to(CallLoops& loops) {
+  loops.add([this](const CallLoops::Place& place) { wait_for_infer(*this, context_, place); }, kInfersAtOnce);
+  loops.add([this](const CallLoops::Place& place) { wait_for_stream(*this, context_, place); });
+  add_about_server(loops);
+  add_about_models(loops);
+  add_of_repository(loops);
 }
 
-grpc::ServerUnaryReactor* Service::ServerReady(grpc::CallbackServerContext* call, const inference::ServerReadyRequest*,
-                                               inference::ServerReadyResponse* out) {
-  return answer(call, [&] { out->set_ready(context_.is_ready()); });
+void Service::add_about_server(CallLoops& loops) {
+  using namespace inference;
+  add_answered<ServerLiveRequest, ServerLiveResponse>(
+      loops, [this](auto... call) { RequestServerLive(call...); }, [](auto& call) { call.response().set_live(true); });
+  add_answered<ServerReadyRequest, ServerReadyResponse>(
+      loops, [this](auto... call) { RequestServerReady(call...); }, [this](auto& call) { call.response().set_ready(context_.is_ready()); });
+  add_answered<ServerMetadataRequest, ServerMetadataResponse>(
+      loops, [this](auto... call) { RequestServerMetadata(call...); }, [](auto& call) { answer_server_metadata(call.response()); });
 }
 
-grpc::ServerUnaryReactor* Service::ModelReady(grpc::CallbackServerContext* call, const inference::ModelReadyRequest* request,
-                                              inference::ModelReadyResponse* out) {
-  return answer(call, [&] { out->set_ready(model_is_ready(context_, identity_of(*call, context_.tls), request->name(), request->version())); });
+void Service::add_about_models(CallLoops& loops) {
+  using namespace inference;
+  add_answered<ModelReadyRequest, ModelReadyResponse>(
+      loops, [this](auto... call) { RequestModelReady(call...); },
+      [this](auto& call) {
+        const auto& request = call.request();
+        call.response().set_ready(model_is_ready(context_, identity_of(call.context(), context_.tls), request.name(), request.version()));
+      });
+  add_answered<ModelMetadataRequest, ModelMetadataResponse>(
+      loops, [this](auto... call) { RequestModelMetadata(call...); },
+      [this](auto& call) {
+        const auto& request = call.request();
+        answer_metadata(context_, identity_of(call.context(), context_.tls), request.name(), request.version(), call.response());
+      });
+  add_answered<ModelConfigRequest, ModelConfigResponse>(
+      loops, [this](auto... call) { RequestModelConfig(call...); },
+      [this](auto& call) {
+        const auto meant = meant_sha256(call.context());
+        check_versions(call.context(), /*is_device=*/!meant.empty());
+        const auto& request = call.request();
+        answer_config(context_, identity_of(call.context(), context_.tls), request.name(), request.version(), *call.response().mutable_config(),
+                      meant);
+      });
+  add_answered<ModelStatisticsRequest, ModelStatisticsResponse>(
+      loops, [this](auto... call) { RequestModelStatistics(call...); },
+      [this](auto& call) {
+        const auto& request = call.request();
+        answer_statistics(context_, identity_of(call.context(), context_.tls), request.name(), request.version(), call.response());
+      });
 }
 
-grpc::ServerUnaryReactor* Service::ServerMetadata(grpc::CallbackServerContext* call, const inference::ServerMetadataRequest*,
-                                                  inference::ServerMetadataResponse* out) {
-  return answer(call, [&] { answer_server_metadata(*out); });
+void Service::add_of_repository(CallLoops& loops) {
+  using namespace inference;
+  add_answered<RepositoryIndexRequest, RepositoryIndexResponse>(
+      loops, [this](auto... call) { RequestRepositoryIndex(call...); },
+      [this](auto& call) { answer_index(context_, identity_of(call.context(), context_.tls), call.request().ready(), call.response()); });
+  add_handled<RepositoryModelLoadRequest, RepositoryModelLoadResponse>(
+      loops, [this](auto... call) { RequestRepositoryModelLoad(call...); },
+      [this](auto& call) {
+        const auto identity = identity_of(call.context(), context_.tls);
+        check_control(context_, identity, call.request().model_name());
+        check_overrides(!call.request().parameters().empty());
+        answer_later(context_.loader, call, [this, identity, name = call.request().model_name()] { answer_load(context_, identity, name); });
+      });
+  add_handled<RepositoryModelUnloadRequest, RepositoryModelUnloadResponse>(
+      loops, [this](auto... call) { RequestRepositoryModelUnload(call...); },
+      [this](auto& call) {
+        check_control(context_, identity_of(call.context(), context_.tls), call.request().model_name());
+        answer_later(context_.loader, call, [this, name = call.request().model_name()] { context_.repository.unload(name); });
+      });
 }
 
-grpc::ServerUnaryReactor* Service::ModelMetadata(grpc::CallbackServerContext* call, const inference::ModelMetadataRequest* request,
-                                                 inference::ModelMetadataResponse* out) {
-  return answer(call, [&] { answer_metadata(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
-}
-
-grpc::ServerUnaryReactor* Service::ModelInfer(grpc::CallbackServerContext* call, const grpc::ByteBuffer* request, grpc::ByteBuffer* response) {
-  return start_infer(context_, call, request, response);
-}
-
-StreamReactor* Service::ModelStreamInfer(grpc::CallbackServerContext* call) { return start_stream(context_, call); }
-
-grpc::ServerUnaryReactor* Service::ModelConfig(grpc::CallbackServerContext* call, const inference::ModelConfigRequest* request,
-                                               inference::ModelConfigResponse* out) {
-  return answer(call, [&] {
-    check_versions(*call, /*is_device=*/!meant_sha256(*call).empty());
-    answer_config(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out->mutable_config(), meant_sha256(*call));
-  });
-}
-
-grpc::ServerUnaryReactor* Service::ModelStatistics(grpc::CallbackServerContext* call, const inference::ModelStatisticsRequest* request,
-                                                   inference::ModelStatisticsResponse* out) {
-  return answer(call, [&] { answer_statistics(context_, identity_of(*call, context_.tls), request->name(), request->version(), *out); });
-}
-
-grpc::ServerUnaryReactor* Service::RepositoryIndex(grpc::CallbackServerContext* call, const inference::RepositoryIndexRequest* request,
-                                                   inference::RepositoryIndexResponse* out) {
-  return answer(call, [&] { answer_index(context_, identity_of(*call, context_.tls), request->ready(), *out); });
-}
-
-grpc::ServerUnaryReactor* Service::RepositoryModelLoad(grpc::CallbackServerContext* call, const inference::RepositoryModelLoadRequest* request,
-                                                       inference::RepositoryModelLoadResponse* out) {
-  std::string identity;
-  const auto check = [&] {
-    identity = identity_of(*call, context_.tls);
-    check_control(context_, identity, request->model_name());
-    check_overrides(!request->parameters().empty());
-  };
-  if (auto* refused = refuse(call, check)) return refused;
-  return answer_later(context_.loader, call, [this, identity, name = request->model_name()] { answer_load(context_, identity, name); });
-}
-
-grpc::ServerUnaryReactor* Service::RepositoryModelUnload(grpc::CallbackServerContext* call, const inference::RepositoryModelUnloadRequest* request,
-                                                         inference::RepositoryModelUnloadResponse* out) {
-  if (auto* refused = refuse(call, [&] { check_control(context_, identity_of(*call, context_.tls), request->model_name()); })) return refused;
-  return answer_later(context_.loader, call, [this, name = request->model_name()] { context_.repository.unload(name); });
-}
-
-grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* call, const grpc::health::v1::HealthCheckRequest*,
-                                               grpc::health::v1::HealthCheckResponse* out) {
-  return answer(call, [&] {
-    using Response = grpc::health::v1::HealthCheckResponse;
-    out->set_status(context_.is_ready() ? Response::SERVING : Response::NOT_SERVING);
-  });
+void HealthService::add_to(CallLoops& loops) {
+  using Response = grpc::health::v1::HealthCheckResponse;
+  add_answered<grpc::health::v1::HealthCheckRequest, Response>(
+      loops, [this](auto... call) { RequestCheck(call...); },
+      [this](auto& call) { call.response().set_status(context_.is_ready() ? Response::SERVING : Response::NOT_SERVING); });
 }
 
 }  // namespace scissionlite::server

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "server/call/open_streams.h"
 #include "server/call/refusal_internal.h"
+#include "server/grpc/call_internal.h"
 #include "server/grpc/receive_internal.h"
 #include "server/grpc/service_internal.h"
 #include "server/grpc/stream_flow.h"
@@ -10,41 +11,42 @@ namespace {
 
 constexpr size_t kMostAtOnce = 8;  // of a stream; the next ones wait at their caller
 
-class StreamCall final : public StreamReactor {
+class StreamCall final : public StreamingCall<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  StreamCall(const ServiceContext& context, grpc::CallbackServerContext* call)
-      : context_(context), call_(call), steered_(std::make_shared<Steered>(*this)) {
+  StreamCall(const ServiceContext& context, const CallLoops::Place& place)
+      : StreamingCall(place), context_(context), steered_(std::make_shared<Steered>(*this)) {}
+
+ private:
+  void begin() override {
     const auto steered = steered_;
     context_.streams.add(steered);
     if (context_.is_draining) steered->flow.wind_down();
     steered->go_on();
   }
-  void OnReadDone(bool ok) override {
+  void on_read(bool ok) override {
     grpc::ByteBuffer bytes;
     bytes.Swap(&bytes_);
     if (const auto slot = steered_->flow.read_done(ok)) begin(slot, bytes);
     steered_->go_on();
   }
-  void OnWriteDone(bool ok) override {
+  void on_written(bool ok) override {
     steered_->flow.write_done(ok);
     steered_->go_on();
   }
-  void OnCancel() override { steered_->flow.cancel(); }
-  void OnDone() override { delete this; }
+  void on_cancel() override { steered_->flow.cancel(); }
 
- private:
-  /// Outlives the call, which ends as soon as somebody has called Finish: `call` may be touched only to do what `flow` says.
+  /// Outlives the call, which ends as soon as somebody has finished it: `call` may be touched only to do what `flow` says.
   struct Steered final : Windable {
     explicit Steered(StreamCall& of) : call(of) {}
     void go_on() {
       using Step = StreamFlow::Step;
       for (auto step = flow.next(); step != Step::kNothing; step = flow.next()) switch (step) {
           case Step::kRead:
-            call.StartRead(&call.bytes_);
+            call.read(&call.bytes_);
             flow.read_begun();
             break;
-          case Step::kWrite: call.StartWrite(&flow.to_write()); break;
-          case Step::kFinish: call.Finish(status_of(flow.end())); return;
+          case Step::kWrite: call.write(flow.to_write()); break;
+          case Step::kFinish: call.finish(status_of(flow.end())); return;
           case Step::kNothing: return;
         }
     }
@@ -67,10 +69,10 @@ class StreamCall final : public StreamReactor {
   void begin(const std::shared_ptr<StreamFlow::Slot>& slot, grpc::ByteBuffer& bytes) {
     std::shared_ptr<Inference> inference;
     try {
-      auto admission = admit_call(context_, *call_);
-      auto [message, notes] = receive(context_, *call_, bytes, admission);
+      auto admission = admit_call(context_, context());
+      auto [message, notes] = receive(context_, context(), bytes, admission);
       slot->id = message->id();
-      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(*call_),
+      inference = std::make_shared<Inference>(context_.infer(), std::move(admission), std::move(notes), std::move(message), deadline_of(context()),
                                               [this, slot](const Reply& reply) { return answer(*slot, reply); });
     } catch (...) {
       const auto refusal = current_refusal();
@@ -123,14 +125,16 @@ class StreamCall final : public StreamReactor {
     return bytes;
   }
 
-  ServiceContext context_;
-  grpc::CallbackServerContext* call_;
+  const ServiceContext& context_;
   std::shared_ptr<Steered> steered_;
   grpc::ByteBuffer bytes_;  // of the request that is read
 };
 
 }  // namespace
 
-StreamReactor* start_stream(const ServiceContext& context, grpc::CallbackServerContext* call) { return new StreamCall(context, call); }
+void wait_for_stream(Service& service, const ServiceContext& context, const CallLoops::Place& place) {
+  auto* call = new StreamCall(context, place);
+  service.RequestModelStreamInfer(&call->context(), &call->stream(), place.queue, place.queue, call->tag());
+}
 
 }  // namespace scissionlite::server
