@@ -21,12 +21,10 @@ class Call {
   Call& operator=(const Call&) = delete;
   [[nodiscard]] grpc::ServerContext& context() { return context_; }
   [[nodiscard]] const grpc::ServerContext& context() const { return context_; }
-  [[nodiscard]] grpc::ServerCompletionQueue* queue() const { return place_.queue; }
   /// Of the request for it.
   [[nodiscard]] void* tag() { return &came_; }
 
  protected:
-  using Handler = void (Call::*)(bool);
   /// An event of this call that `handler` is told.
   template <typename Of>
   class EventOf final : public Event {
