@@ -37,7 +37,7 @@ export TSAN_OPTIONS="second_deadlock_stack=1:history_size=4:suppressions=$here/t
 plain=""
 if [ "$kind" = thread ] && [ "$(cat /proc/sys/vm/mmap_rnd_bits)" -gt 28 ]; then plain="setarch -R"; fi  # GCC 12's runtime does not know how far such kernels spread addresses
 failed=""
-serve_tests="test_behaviour test_grpc_limits test_service test_control test_http test_security"
+serve_tests="test_behaviour test_grpc_limits test_service test_control test_http"
 run_serve() {
   local test status=0
   for test in $serve_tests; do

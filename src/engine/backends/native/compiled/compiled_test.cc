@@ -213,7 +213,8 @@ TEST_F(Compiled, KeepsGeneratedKernels) {
 TEST_F(Compiled, LeavesOutWhatIsPacked) {
   (void)compile_to_folder(chain_network());
   int64_t raw_bytes = 0;
-  for (const auto& weights : parse_json(read_file(folder() / "graphs.json"), "graphs.json")["weights"])
+  const auto graphs = parse_json(read_file(folder() / "graphs.json"), "graphs.json");
+  for (const auto& weights : graphs["weights"])
     if (weights["key"].get<std::string>().starts_with("values ")) raw_bytes += weights["bytes"].get<int64_t>();
   EXPECT_LT(raw_bytes, 4096);  // biases; weights are 15,744
 }
