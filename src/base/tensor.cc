@@ -170,7 +170,7 @@ Tensor Tensor::to_f32() const {
 std::vector<int64_t> Tensor::to_i64() const {
   std::vector<int64_t> out(static_cast<size_t>(size_));
   visit_as_double(*this, [&](size_t i, double v) { out[i] = static_cast<int64_t>(v); });
-  if (dtype_ == Dtype::kI64) std::memcpy(out.data(), data_, size_bytes());  // beyond 2^53 a double is not exact
+  if (dtype_ == Dtype::kI64 && size_ > 0) std::memcpy(out.data(), data_, size_bytes());  // beyond 2^53 a double is not exact
   return out;
 }
 
