@@ -14,7 +14,7 @@ case "$kind" in
   *) echo "usage: $0 [address|thread] [FOLDER ...]; got '$kind'" >&2; exit 2 ;;
 esac
 [ $# -eq 0 ] || folders="$*"
-case "$kind $folders" in thread*serve*) echo 'tools/sanitize.sh: "serve" goes with address alone' >&2; exit 2 ;; esac
+case "$kind $folders " in "thread "*" serve "* | "thread serve "*) echo 'tools/sanitize.sh: "serve" goes with address alone' >&2; exit 2 ;; esac
 build="$root/build/$name"
 reports="$build/reports"
 # -O1: stacks that can be read, and kernels of all instruction sets compile in minutes
