@@ -3,8 +3,8 @@
 its Python backend, dynamic batching) with the same tail: MobileNetV2 from 64 x 14 x 14 on, float32. Servers have one
 core, each alone in its turn, perf_analyzer the other; figures are medians of rounds. Triton stands three times: as its
 documentation begins ("triton"), with a queue delay as it goes on ("triton_delayed"), and with a queue policy that
-rejects what is late ("triton_rejecting", for the overload alone: this Triton stands still for half seconds with one). edge_share_of_bare_runtime_c16,
-_c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size.
+rejects what is late ("triton_rejecting", for the overload alone: this Triton stands still for half seconds with one).
+edge_share_of_bare_runtime_c16, _c64: throughput with ONNX Runtime behind, over ONNX Runtime alone on that core at its best batch size.
 edge_added_ms_c1: median latency of one caller, less that of ONNX Runtime alone. edge_native_vs_triton_c16: throughput
 with our engine, over Triton's. overload5x_goodput_share: requests at random, five times what the server answers at
 concurrency 64, with a deadline of 100 ms: answers in time, over that throughput. The figures are gRPC's; with

@@ -37,20 +37,32 @@ class Call {
     void (Of::*handler_)(bool);
   };
 
+  /// The same of something that the call begins, again and again, and that is under way until it is told.
+  template <typename Of>
+  class OperationOf final : public Event {
+   public:
+    OperationOf(Of& call, void (Of::*handler)(bool)) : call_(call), handler_(handler) {}
+    /// The tag of what is begun now.
+    [[nodiscard]] void* begin() {
+      call_.begun();
+      return this;
+    }
+    void happened(bool ok) override {
+      (call_.*handler_)(ok);
+      call_.ended();
+    }
+
+   private:
+    Of& call_;
+    void (Of::*handler_)(bool);
+  };
+
   explicit Call(const CallLoops::Place& place) : place_(place) { context_.AsyncNotifyWhenDone(&over_); }
   virtual ~Call() = default;
   /// It has come. Must not throw.
   virtual void begin() = 0;
   /// The caller has gone, or its deadline has passed; somebody may be finishing it.
   virtual void on_cancel() {}
-  /// Something is under way until `ended`.
-  void begun() { under_way_.fetch_add(1, std::memory_order_relaxed); }
-  void ended() {
-    if (under_way_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
-    const auto place = place_;
-    delete this;
-    place.ended();
-  }
   /// The tag of what finishes it, which has to be used once.
   [[nodiscard]] void* finish_tag() { return &finished_; }
 
@@ -68,6 +80,14 @@ class Call {
     ended();
   }
   void finished(bool) { ended(); }
+  /// Something is under way until `ended`.
+  void begun() { under_way_.fetch_add(1, std::memory_order_relaxed); }
+  void ended() {
+    if (under_way_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+    const auto place = place_;
+    delete this;
+    place.ended();
+  }
 
   CallLoops::Place place_;
   grpc::ServerContext context_;
@@ -111,6 +131,24 @@ class HandledCall final : public UnaryCall<Request, Response> {
   const Handle& handle_;
 };
 
+/// `ask` asks the service for a call of one method; `handle` is told of it.
+template <typename Request, typename Response, typename Ask>
+void add_handled(CallLoops& loops, Ask ask, typename HandledCall<Request, Response>::Handle handle) {
+  loops.add([ask, handle = std::move(handle)](const CallLoops::Place& place) {
+    auto* call = new HandledCall<Request, Response>(place, handle);
+    ask(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
+  });
+}
+
+/// One that is answered at once.
+template <typename Request, typename Response, typename Ask, typename Answer>
+void add_answered(CallLoops& loops, Ask ask, Answer answer) {
+  add_handled<Request, Response>(loops, ask, [answer](auto& call) {
+    answer(call);
+    call.finish(grpc::Status::OK);
+  });
+}
+
 /// One message for a stream of them.
 template <typename Request, typename Response>
 class WritingCall : public Call {
@@ -122,21 +160,14 @@ class WritingCall : public Call {
  protected:
   virtual void on_written(bool ok) = 0;
   /// One at a time.
-  void write(const Response& response) {
-    begun();
-    writer_.Write(response, &written_);
-  }
+  void write(const Response& response) { writer_.Write(response, writing_.begin()); }
   /// Once, when nothing is being written.
   void finish(const grpc::Status& status) { writer_.Finish(status, finish_tag()); }
 
  private:
-  void written(bool ok) {
-    on_written(ok);
-    ended();
-  }
   Request request_;
   grpc::ServerAsyncWriter<Response> writer_;
-  EventOf<WritingCall> written_{*this, &WritingCall::written};
+  OperationOf<WritingCall> writing_{*this, &WritingCall::on_written};
 };
 
 /// A stream of messages for a stream of them.
@@ -150,28 +181,14 @@ class StreamingCall : public Call {
   virtual void on_read(bool ok) = 0;
   virtual void on_written(bool ok) = 0;
   /// One at a time, from any thread, as the others.
-  void read(Request* request) {
-    begun();
-    stream_.Read(request, &read_);
-  }
-  void write(const Response& response) {
-    begun();
-    stream_.Write(response, &written_);
-  }
+  void read(Request* request) { stream_.Read(request, reading_.begin()); }
+  void write(const Response& response) { stream_.Write(response, writing_.begin()); }
   /// Once, when nothing is being written; what is being read comes to nothing.
   void finish(const grpc::Status& status) { stream_.Finish(status, finish_tag()); }
 
  private:
-  void was_read(bool ok) {
-    on_read(ok);
-    ended();
-  }
-  void written(bool ok) {
-    on_written(ok);
-    ended();
-  }
   grpc::ServerAsyncReaderWriter<Response, Request> stream_;
-  EventOf<StreamingCall> read_{*this, &StreamingCall::was_read}, written_{*this, &StreamingCall::written};
+  OperationOf<StreamingCall> reading_{*this, &StreamingCall::on_read}, writing_{*this, &StreamingCall::on_written};
 };
 
 }  // namespace scissionlite::server

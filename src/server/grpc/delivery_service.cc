@@ -91,34 +91,29 @@ void FetchRoom::leave(std::list<Fetching>::iterator one) {
   under_way_.erase(one);
 }
 
-void DeliveryService::list(const grpc::ServerContext& call, delivery::ListReply& out) const {
-  const auto identity = identity_of(call, context_.tls);
+/// Who calls, which must be a device. @throws Refusal.
+std::string DeliveryService::identify(const grpc::ServerContext& call) const {
+  auto identity = identity_of(call, context_.tls);
   check_versions(call, /*is_device=*/true);
+  return identity;
+}
+
+void DeliveryService::list(const grpc::ServerContext& call, delivery::ListReply& out) const {
+  const auto identity = identify(call);
   if (!packages_.are_offered()) throw Refusal(Code::kFailedPrecondition, "this server delivers no packages; start it with --packages FOLDER");
   for (const auto& offer : packages_.offers([&](const std::string& model) { return context_.access.may_use(identity, model); }))
     fill(offer, *out.add_packages());
 }
 
 void DeliveryService::add_to(CallLoops& loops) {
-  using ListCall = HandledCall<delivery::ListRequest, delivery::ListReply>;
-  ListCall::Handle handle = [this](ListCall& call) {
-    list(call.context(), call.response());
-    call.finish(grpc::Status::OK);
-  };
-  loops.add([this, handle](const CallLoops::Place& place) {
-    auto* call = new ListCall(place, handle);
-    RequestList(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
-  });
-  FetchCall::Identify identify = [this](const grpc::ServerContext& call) {
-    auto identity = identity_of(call, context_.tls);
-    check_versions(call, /*is_device=*/true);
-    return identity;
-  };
+  add_answered<delivery::ListRequest, delivery::ListReply>(
+      loops, [this](auto... call) { RequestList(call...); }, [this](auto& call) { list(call.context(), call.response()); });
+  FetchCall::Identify who = [this](const grpc::ServerContext& call) { return identify(call); };
   FetchCall::Open open = [this](const std::string& identity, const delivery::FetchRequest& request) {
     return packages_.open(request.sha256(), [&](const std::string& model) { return context_.access.may_use(identity, model); });
   };
-  loops.add([this, identify, open](const CallLoops::Place& place) {
-    auto* call = new FetchCall(place, room_, sent_bytes_, identify, open);
+  loops.add([this, who, open](const CallLoops::Place& place) {
+    auto* call = new FetchCall(place, room_, sent_bytes_, who, open);
     RequestFetch(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
   });
 }

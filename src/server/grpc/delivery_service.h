@@ -60,6 +60,7 @@ class DeliveryService final : public delivery::Delivery::AsyncService {
   [[nodiscard]] const std::atomic<uint64_t>& sent_bytes() const { return sent_bytes_; }
 
  private:
+  [[nodiscard]] std::string identify(const grpc::ServerContext& call) const;
   void list(const grpc::ServerContext& call, delivery::ListReply& out) const;
   ServiceContext context_;
   const Packages& packages_;

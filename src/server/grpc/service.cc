@@ -11,24 +11,6 @@ namespace {
 
 constexpr int kInfersAtOnce = 32;
 
-/// `ask` asks the service for a call of one method; `handle` is told of it.
-template <typename Request, typename Response, typename Ask>
-void add_handled(CallLoops& loops, Ask ask, typename HandledCall<Request, Response>::Handle handle) {
-  loops.add([ask, handle = std::move(handle)](const CallLoops::Place& place) {
-    auto* call = new HandledCall<Request, Response>(place, handle);
-    ask(&call->context(), &call->request(), &call->writer(), place.queue, place.queue, call->tag());
-  });
-}
-
-/// One that is answered at once.
-template <typename Request, typename Response, typename Ask, typename Answer>
-void add_answered(CallLoops& loops, Ask ask, Answer answer) {
-  add_handled<Request, Response>(loops, ask, [answer](auto& call) {
-    answer(call);
-    call.finish(grpc::Status::OK);
-  });
-}
-
 /// On another thread.
 template <typename HandledCall, typename Body>
 void answer_later(WorkPool& pool, HandledCall& call, Body body) {

@@ -18,12 +18,7 @@ class NativeExecutable final : public Executable {
 
   [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor> inputs) override {
     check_inputs(inputs, this->inputs(), "native");
-    auto& state = states_.of(inputs);
-    state.bind(inputs);
-    for (const auto& step : state.program().steps) step.run(state.frame());
-    std::vector<Tensor> outputs;
-    for (size_t i = 0; i < state.program().outputs.size(); ++i) outputs.push_back(state.output(i));
-    return outputs;
+    return states_.of(inputs).run(inputs);
   }
 
  private:

@@ -19,6 +19,14 @@ void RunState::bind(std::span<const Tensor> inputs) {
   for (const auto slot : inputs_read_) frame_.slots[static_cast<size_t>(slot)] = place(slot, inputs);
 }
 
+std::vector<Tensor> RunState::run(std::span<const Tensor> inputs) {
+  bind(inputs);
+  for (const auto& step : program_->steps) step.run(frame_);
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < program_->outputs.size(); ++i) outputs.push_back(output(i));
+  return outputs;
+}
+
 Slot::Place RunState::root_place(SlotId slot) const {
   const auto& s = program_->slots[static_cast<size_t>(slot)];
   return s.root == kNoSlot ? s.place : root_place(s.root);

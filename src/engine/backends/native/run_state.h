@@ -26,6 +26,8 @@ class RunState {
   /// Points the input slots at these tensors, which have to live as long as the run.
   void bind(std::span<const Tensor> inputs);
   [[nodiscard]] const Frame& frame() const { return frame_; }
+  /// All steps on these inputs; outputs as below.
+  [[nodiscard]] std::vector<Tensor> run(std::span<const Tensor> inputs);
   /// The i-th output: a view of the arena, or a copy of what is an input or a constant itself.
   [[nodiscard]] Tensor output(size_t i) const;
 

@@ -29,9 +29,9 @@ RunState& RunStates::of(std::span<const Tensor> inputs) {
 
 /// The old arena goes before the new one comes, but for outputs that are still looked at.
 void RunStates::reserve(int64_t bytes) {
-  if (arena_ && bytes <= arena_bytes_) return;
+  if (arena_ && bytes / static_cast<int64_t>(sizeof(float)) <= arena_->size()) return;
   states_.clear(), arena_.reset();
-  arena_ = make_arena(bytes), arena_bytes_ = bytes;
+  arena_ = make_arena(bytes);
 }
 
 }  // namespace scissionlite::native

@@ -34,7 +34,6 @@ class RunStates {
   int threads_;
   std::list<Entry> states_;  // used last, first
   Arena arena_;              // of the largest
-  int64_t arena_bytes_ = 0;
 };
 
 }  // namespace scissionlite::native

@@ -37,12 +37,7 @@ inline std::vector<Tensor> run_in_used_memory(const Graph& graph, std::span<cons
       native::lower(native::specialise(graph, shapes), {.loops = &kernels::best_loops(), .threads = threads}));
   const auto arena = native::make_arena(native::RunState::bytes_of(*program));
   std::fill_n(reinterpret_cast<uint8_t*>(arena->data()), arena->size() * static_cast<int64_t>(sizeof(float)), uint8_t{0xff});
-  native::RunState state(program, threads, arena);
-  state.bind(inputs);
-  for (const auto& step : program->steps) step.run(state.frame());
-  std::vector<Tensor> outputs;
-  for (size_t i = 0; i < program->outputs.size(); ++i) outputs.push_back(state.output(i));
-  return outputs;
+  return native::RunState(program, threads, arena).run(inputs);
 }
 
 /// The same answers as the reference's, to within `tolerance` of the largest value, by one thread and two, and no step by its code.

@@ -62,11 +62,7 @@ class RandomElementwise {
 
 std::vector<Tensor> run_as(const Graph& graph, const kernels::VectorLoops& loops, int threads, const std::vector<Tensor>& inputs) {
   native::RunState state(std::make_shared<const native::Program>(native::lower(graph, {.loops = &loops, .threads = threads})), threads);
-  state.bind(inputs);
-  for (const auto& step : state.program().steps) step.run(state.frame());
-  std::vector<Tensor> out;
-  for (size_t i = 0; i < state.program().outputs.size(); ++i) out.push_back(state.output(i).clone());
-  return out;
+  return state.run(inputs);
 }
 
 /// Alike in every bit, and all that is no number alike.
